@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from engine.app import open_engine
     from engine.config import Config
+    from engine.engine import Engine
     from engine.errors import MultiverseError
-    from engine.running_engine import Engine
 
 _HOME = {
     "Config": "engine.config",
-    "Engine": "engine.running_engine",
+    "Engine": "engine.engine",
     "open_engine": "engine.app",
     "MultiverseError": "engine.errors",
 }

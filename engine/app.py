@@ -14,43 +14,45 @@ from pathlib import Path
 
 import msgspec
 
-from engine import folders
 from engine.audio import open_audio
-from engine.camera_control import CameraControl, first_word
-from engine.child_control import ChildControl
-from engine.children import diffusion_conditions, segmentation_conditions, voice_conditions
-from engine.clock import Clock, SteppedClock, SystemClock
-from engine.closing import Closing
 from engine.config import Config, build_config, split_host_port
 from engine.control import CommandTable, Dispatcher, OscServer, SendingThread
+from engine.control.commands.camera import CameraControl, first_word
+from engine.control.commands.child import ChildControl
+from engine.control.commands.cue import FILE_NAME as CUES_FILE
+from engine.control.commands.cue import CueControl
+from engine.control.commands.mapping import FILE_NAME as MAPPING_FILE
+from engine.control.commands.mapping import MapControl
+from engine.control.commands.mapping_feedback import MapFeedback
+from engine.control.commands.preset import PresetControl
+from engine.control.commands.show import ShowControl
+from engine.control.query import Announcer, QueryHub, QueryTree, host_info, service_name
 from engine.control.shown_texts import ShownTexts
-from engine.cue_control import FILE_NAME as CUES_FILE
-from engine.cue_control import CueControl
-from engine.drawing import Drawing
+from engine.engine import Engine
 from engine.errors import ConfigError, PortTakenError
 from engine.frame_loop import Parts
-from engine.inference import SAM3_PICTURES, open_inference
 from engine.ipc import Gate, sweep_dead_rings
-from engine.map_control import FILE_NAME as MAPPING_FILE
-from engine.map_control import MapControl
-from engine.map_feedback import MapFeedback
+from engine.live.opening import SAM3_PICTURES, open_inference
+from engine.live.rvc import conditions as voice_conditions
+from engine.live.sam3 import conditions as segmentation_conditions
+from engine.live.sd import conditions as diffusion_conditions
 from engine.params import Autosave, Crossfade, LeavingLook, ParamStore, PresetFolder, Slew, Tempo, modulation
-from engine.preset_control import PresetControl
-from engine.query import Announcer, QueryHub, QueryTree, host_info, service_name
 from engine.render import RegionMapper, open_renderer
-from engine.running_engine import Engine
-from engine.serving.access import hears_nobody
-from engine.serving.hosts import announced_host
-from engine.serving.lan import lan_addresses
-from engine.show_control import ShowControl
+from engine.render.guarded_renderer import Drawing
 from engine.sinks import SinkSet, Stage
 from engine.sinks.registry import conditions as sink_conditions
 from engine.sources import Polled, open_source
 from engine.sources.current import Chosen, CurrentSource
 from engine.sources.senders import SenderLists
+from engine.system import folders
+from engine.system.clock import Clock, SteppedClock, SystemClock
+from engine.system.closing import Closing
 from engine.system.power import kept_awake, raise_gpu_priority
 from engine.telemetry import FrameTimes, Warnings
 from engine.web import PreviewTap, StillCamera, WebServer
+from engine.web.serving.access import hears_nobody
+from engine.web.serving.hosts import announced_host
+from engine.web.serving.lan import lan_addresses
 
 __all__ = ["Engine", "open_engine"]
 

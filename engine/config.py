@@ -13,10 +13,10 @@ from msgspec import Meta, Struct
 
 import osc_schema
 from engine.errors import ConfigError
-from engine.schedule import exact_rate
-from engine.small_file import read_toml
-from osc_schema.diffusion import CONTROLNETS, LORAS
+from engine.system.schedule import exact_rate
+from engine.system.small_file import read_toml
 from osc_schema.mapping import FORMS
+from osc_schema.sd import CONTROLNETS, LORAS
 
 LARGEST_SIDE_PX = 8192
 LONGEST_VALUE = 200  # of what an error shows
@@ -210,7 +210,7 @@ LAN_DEFAULTS: dict[str, Any] = {
 def lan_defaults() -> dict[str, Any]:
     """`LAN_DEFAULTS`, heard besides from the networks of this machine's interfaces as they are now: a stage has some
     that are not private by their number, as Art-Net's 2.0.0.0/8."""
-    from engine.own_interfaces import own_networks
+    from engine.system.network_interfaces import own_networks
 
     osc = LAN_DEFAULTS["osc"]
     return LAN_DEFAULTS | {"osc": osc | {"allow": list(dict.fromkeys([*osc["allow"], *map(str, own_networks())]))}}

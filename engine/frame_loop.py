@@ -16,28 +16,28 @@ from typing import TypeVar
 import numpy as np
 
 from engine.audio import AudioInput, AudioSettings
-from engine.children.diffusion_link import DiffusionLink, SdView
-from engine.children.fader import Fade
-from engine.children.segmentation_link import MasksView, SegmentationLink
-from engine.children.voice_link import VoiceLink
-from engine.clock import Clock
 from engine.control import Dispatcher, OscServer
-from engine.cue_control import CueControl
-from engine.drawing import Drawing
+from engine.control.commands.cue import CueControl
+from engine.control.commands.show import ShowControl
 from engine.errors import RenderError
-from engine.frame import AudioFeatures, FrameId, PublishedFrame, ShownPicture, VideoFrame
 from engine.ipc import Gate
-from engine.mask_outputs import MaskOutputs
+from engine.live.kit.fader import Fade
+from engine.live.rvc.desk import VoiceDesk
+from engine.live.rvc.link import VoiceLink
+from engine.live.sam3.link import MasksView, SegmentationLink
+from engine.live.sam3.outputs import MaskOutputs
+from engine.live.sd.link import DiffusionLink, SdView
 from engine.params import Crossfade, LeavingLook, Modulation, ParamStore, Slew, Snapshot, Tempo
 from engine.render import Leaving, Look, PictureInput, RegionMap, RegionMapper
-from engine.schedule import Schedule, exact_rate
-from engine.show_control import ShowControl
+from engine.render.guarded_renderer import Drawing
 from engine.sinks import Picture, SinkSet, Stage
 from engine.sources import Polled
 from engine.sources.current import CurrentSource
 from engine.sources.senders import SenderLists
+from engine.system.clock import Clock
+from engine.system.schedule import Schedule, exact_rate
 from engine.telemetry import FrameTimes, Warnings
-from engine.voice_desk import VoiceDesk
+from engine.values import AudioFeatures, FrameId, PublishedFrame, ShownPicture, VideoFrame
 from engine.web import PreviewTap
 
 log = logging.getLogger(__name__)

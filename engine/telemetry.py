@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.clock import Clock
+from engine.system.clock import Clock
 
 log = logging.getLogger("multiverse")
 

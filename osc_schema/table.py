@@ -8,7 +8,6 @@ from osc_schema import (
     children,
     colour,
     cues,
-    diffusion,
     engine,
     feedback,
     layers,
@@ -19,11 +18,12 @@ from osc_schema import (
     multiverse,
     presets,
     region,
-    segmentation,
     sinks,
     tempo,
-    voice,
 )
+from osc_schema import rvc as voice
+from osc_schema import sam3 as segmentation
+from osc_schema import sd as diffusion
 from osc_schema.patterns import PatternIndex
 from osc_schema.types import Command, Param, Value
 

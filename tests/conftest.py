@@ -236,11 +236,11 @@ def singing_voice(tiny_models: TinyModels) -> Path:
 @pytest.fixture(scope="session")
 def fork_server() -> Iterator[None]:
     """Keeps the process that all children with models are forked from: it takes seconds to import what they need."""
-    from engine.children.diffusion_link import PRELOAD as SD_PRELOAD
     from engine.children.launcher import LAUNCHER
-    from engine.children.segmentation_settings import PRELOAD as SAM3_PRELOAD
     from engine.children.spec import child_environment
-    from engine.children.voice_settings import PRELOAD as RVC_PRELOAD
+    from engine.live.rvc.settings import PRELOAD as RVC_PRELOAD
+    from engine.live.sam3.settings import PRELOAD as SAM3_PRELOAD
+    from engine.live.sd.link import PRELOAD as SD_PRELOAD
 
     LAUNCHER.join((*SD_PRELOAD, *SAM3_PRELOAD, *RVC_PRELOAD), child_environment())
     yield

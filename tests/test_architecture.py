@@ -9,76 +9,31 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 ENGINE = ROOT / "engine"
 
-LEVELS = [
-    {
-        "osc_schema",
-        "errors",
-        "clock",
-        "frame",
-        "backoff",
-        "schedule",
-        "folders",
-        "file_names",
-        "handover",
-        "process_memory",
-        "atomic_file",
-        "closing",
-        "small_file",
-        "own_interfaces",
-        "system",
-        "openmp",
-    },
-    {"config", "telemetry", "ipc", "osc", "option_range", "interpreter", "work_folder", "cluster"},
-    {"audio", "sources", "params", "models"},
-    {"control", "render", "children", "sinks"},
-    {
-        "query",
-        "serving",
-        "status",
-        "show_control",
-        "preset_control",
-        "cue_control",
-        "map_control",
-        "map_feedback",
-        "child_control",
-        "camera_control",
-        "drawing",
-        "mask_outputs",
-        "voice_mix",
-        "voice_delay",
-        "voice_desk",
-        "inference",
-    },
-    {"frame_loop", "web", "video", "segment", "convert", "dataset"},
-    {"running_engine"},
-    {"app"},
-    {"bench"},
-    {"cli"},
-]
-LEVEL_OF = {name: level for level, names in enumerate(LEVELS) for name in names}
-# Two files of one level may build on each other in this order only, and only these.
-WITHIN_A_LEVEL = {
-    ("small_file", "atomic_file"),
-    ("show_control", "status"),
-    ("show_control", "preset_control"),
-    ("cue_control", "preset_control"),
-    ("map_control", "map_feedback"),
-    ("mask_outputs", "drawing"),
-    ("inference", "mask_outputs"),
-    ("voice_desk", "voice_mix"),
-    ("voice_desk", "voice_delay"),
-    ("inference", "voice_desk"),
-    ("frame_loop", "web"),
-}
+# From the lowest to the highest: each imports from those before it alone. A folder in one of NESTED is its own part.
+ORDER = """
+    osc_schema errors system values config osc telemetry ipc audio params params/mapping sources children render sinks
+    models models/rvc models/sd models/sam3 control control/query control/commands live/kit live/rvc live/sd live/sam3
+    live web/serving web frame_loop engine app jobs jobs/kit jobs/video jobs/segment jobs/convert jobs/dataset bench cli
+""".split()
+NESTED = {"control", "jobs", "live", "models", "params", "web"}
+ROOT_FILES = "__init__ app config engine errors frame_loop telemetry values".split()
 NEVER_IN_THE_ENGINE = {"torch", "diffusers", "transformers", "scipy", "syphon", "accelerate", "peft"}
 
 
 def part_of(module: str) -> str | None:
-    """`engine.audio.pitch` -> `audio`; None for what is not ours."""
+    """`engine.audio.pitch` -> `audio`, `engine.live.sd.link` -> `live/sd`; None for what is not ours."""
     pieces = module.split(".")
     if pieces[0] == "osc_schema":
         return "osc_schema"
-    return pieces[1] if pieces[0] == "engine" and len(pieces) > 1 else None
+    if pieces[0] != "engine" or len(pieces) < 2:
+        return None
+    if pieces[1] in NESTED and ENGINE.joinpath(*pieces[1:3]).is_dir():
+        return "/".join(pieces[1:3])
+    return pieces[1]
+
+
+def module_of(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
 
 
 @cache
@@ -95,8 +50,10 @@ def imports_of(path: Path) -> list[tuple[str, int]]:
             found += [(alias.name, node.lineno) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}:{node.lineno}: write imports out in full"
-            names = [f"{node.module}.{alias.name}" for alias in node.names]
-            found += [(name if node.module == "engine" else node.module, node.lineno) for name in names]
+            folder = ROOT.joinpath(*str(node.module).split("."))
+            for name in [alias.name for alias in node.names]:
+                is_module = (folder / f"{name}.py").is_file() or (folder / name).is_dir()
+                found.append((f"{node.module}.{name}" if is_module else str(node.module), node.lineno))
     return found
 
 
@@ -104,51 +61,49 @@ def engine_files() -> list[Path]:
     return [path for path in ENGINE.rglob("*.py") if path != ENGINE / "__init__.py"]
 
 
-def test_imports_point_down_and_never_sideways() -> None:
+def test_imports_point_down() -> None:
     wrong = []
     for path in engine_files():
-        own = path.relative_to(ENGINE).parts[0].removesuffix(".py")
-        assert own in LEVEL_OF, f"engine/{own} has no place in LEVELS"
+        own = part_of(module_of(path))
+        assert own in ORDER, f"engine/{own} has no place in ORDER"
         for module, line in imports_of(path):
             other = part_of(module)
-            if other is None or other == own or other not in LEVEL_OF:
-                continue
-            if LEVEL_OF[other] >= LEVEL_OF[own] and (own, other) not in WITHIN_A_LEVEL:
+            if other is not None and other != own and ORDER.index(other) > ORDER.index(own):
+                wrong.append(f"{path.relative_to(ROOT)}:{line} imports {module}")
+    assert wrong == []
+
+
+def test_the_root_holds_what_is_read_first() -> None:
+    assert sorted(path.stem for path in ENGINE.glob("*.py")) == sorted(ROOT_FILES)
+
+
+def test_jobs_never_import_each_other() -> None:
+    wrong = []
+    for path in engine_files():
+        folder, _, own = (part_of(module_of(path)) or "").partition("/")
+        if folder != "jobs" or own in ("", "kit"):
+            continue
+        for module, line in imports_of(path):
+            other = part_of(module) or ""
+            if other.startswith(f"{folder}/") and other not in (f"{folder}/kit", f"{folder}/{own}"):
                 wrong.append(f"{path.relative_to(ROOT)}:{line} imports {module}")
     assert wrong == []
 
 
 def test_the_dataset_stands_apart_from_the_core() -> None:
-    """It may draw with the engine's GL context; nothing that plays live knows of it."""
-    may_use = {
-        "engine.atomic_file",
-        "engine.cluster",
-        "engine.errors",
-        "engine.file_names",
-        "engine.folders",
-        "engine.interpreter",
-        "engine.option_range",
-        "engine.render.context",
-        "engine.render.shader_source",
-        "engine.small_file",
-        "engine.work_folder",
-    }
-    for path in engine_files():
-        own = path.relative_to(ENGINE).parts[0].removesuffix(".py")
+    """It may draw with the engine's GL context; nothing else of what plays live is in it."""
+    may_use = ("engine.errors", "engine.system", "engine.jobs.kit", "engine.jobs.dataset", "engine.render.context")
+    for path in (ENGINE / "jobs" / "dataset").rglob("*.py"):
         for module, line in imports_of(path):
-            other = part_of(module)
-            if own == "dataset" and other not in (None, "dataset"):
-                assert any(module == used or module.startswith(f"{used}.") for used in may_use), (
-                    f"{path}:{line} {module}"
-                )
-            assert other != "dataset" or own in ("dataset", "bench", "cli"), f"{path}:{line} imports {module}"
+            is_allowed = module.startswith((*may_use, "engine.render.shader_source"))
+            assert is_allowed or part_of(module) is None, f"{path}:{line} {module}"
 
 
 def test_scenes_know_no_renderer() -> None:
-    for path in (ENGINE / "dataset" / "scene").rglob("*.py"):
+    for path in (ENGINE / "jobs" / "dataset" / "scene").rglob("*.py"):
         for module, line in imports_of(path):
             top = module.split(".")[0]
-            is_own = module.startswith(("engine.dataset.scene", "engine.dataset.options", "engine.errors"))
+            is_own = module.startswith(("engine.jobs.dataset.scene", "engine.jobs.dataset.options", "engine.errors"))
             assert is_own or top == "numpy" or top in sys.stdlib_module_names, f"{path}:{line} imports {module}"
 
 
@@ -179,7 +134,7 @@ def imported_with(path: Path, seen: set[Path]) -> set[str]:
 
 def test_deciding_about_a_model_loads_no_inference_library() -> None:
     seen: set[Path] = set()
-    for path in (ENGINE / "models" / "diffusion" / "plan").glob("*.py"):
+    for path in (ENGINE / "models" / "sd" / "plan").glob("*.py"):
         wrong = NEVER_IN_THE_ENGINE & {module.split(".")[0] for module in imported_with(path, seen)}
         assert not wrong, f"{path.name} is imported with {', '.join(wrong)}"
     assert ENGINE / "models" / "locate.py" in seen, "what a plan imports was looked through, too"
@@ -188,13 +143,13 @@ def test_deciding_about_a_model_loads_no_inference_library() -> None:
 def test_how_a_model_is_run_is_decided_in_its_plan_alone() -> None:
     """`load` and whoever paints take what `plan_model` chose; a name or a configuration is looked at once."""
     deciding = set("choose_sampler choose_prediction sampler_named predicts_picture scheduler_config".split())
-    plan = ENGINE / "models" / "diffusion" / "plan"
+    plan = ENGINE / "models" / "sd" / "plan"
     wrong = [
         f"{path.relative_to(ROOT)}:{node.lineno} decides with {alias.name}"
         for path in engine_files()
         if plan not in path.parents
         for node in nodes_of(path)
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("engine.models.diffusion.plan")
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("engine.models.sd.plan")
         for alias in node.names
         if alias.name in deciding
     ]

@@ -4,8 +4,8 @@ import logging
 
 import pytest
 
-from engine.backoff import next_delay_s
-from engine.clock import SteppedClock
+from engine.system.backoff import next_delay_s
+from engine.system.clock import SteppedClock
 from engine.telemetry import KEPT_WARNINGS, FrameFaults, FrameTimes, Warnings
 
 

@@ -23,7 +23,7 @@ from engine.audio.pitch import FIRST_PITCHES_HZ, HOLD_BELOW_RMS, PitchTracker, s
 from engine.audio.settings import AudioSettings
 from engine.audio.spectrum import BandPlan, hann, power_spectrum, spectrum_frames
 from engine.audio.window import WaveWindow
-from engine.frame import CHANNELS, AudioFeatures, ChannelFeatures
+from engine.values import CHANNELS, AudioFeatures, ChannelFeatures
 
 HOP_S = 0.01
 

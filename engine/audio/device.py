@@ -10,8 +10,8 @@ from engine.audio.feed import bring_into_range
 from engine.audio.kept_stream import KeptStream
 from engine.audio.ring import SampleRing
 from engine.audio.streams import BLOCK_S, SoundStream, open_input
-from engine.backoff import next_delay_s
-from engine.clock import Clock
+from engine.system.backoff import next_delay_s
+from engine.system.clock import Clock
 
 ZEROS_S = 2.0
 REOPEN_S = 5.0  # longer than AirPods take to become a microphone (3 s)

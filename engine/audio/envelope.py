@@ -11,7 +11,7 @@ times (r^-n must stay finite): a hop is 10 ms, the shortest decay 10 ms.
 
 import numpy as np
 
-from engine.frame import CHANNELS
+from engine.values import CHANNELS
 
 ATTACK_S = 0.005
 

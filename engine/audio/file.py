@@ -9,7 +9,7 @@ import numpy as np
 
 from engine.audio.feed import bring_into_range
 from engine.errors import AudioError
-from engine.file_names import name_for_libsndfile
+from engine.system.file_names import name_for_libsndfile
 
 MOST_CHANNELS = 64
 RATES_HZ = (4000, 384_000)

@@ -8,7 +8,7 @@ still, so a pause neither pumps up the noise nor forgets the level.
 
 import numpy as np
 
-from engine.frame import CHANNELS
+from engine.values import CHANNELS
 
 TARGET_DB = -12.0
 HIGHEST_DB = 24.0

@@ -8,7 +8,7 @@ zero there, so that they stay exact however long the engine runs.
 
 import numpy as np
 
-from engine.frame import CHANNELS
+from engine.values import CHANNELS
 
 HISTORY_S = 1.3  # the longest window (1 s), the trigger's search (0.1 s), half the widest box (0.125 s)
 _SLIDES_EVERY = 4  # buffer length in histories: sliding copies a history each 3.9 s

@@ -19,7 +19,7 @@ Left out: harmonics that are stronger than their fundamental, which give the hue
 import numpy as np
 
 from engine.audio.spectrum import HIGHEST_HZ, LOWEST_HZ
-from engine.frame import CHANNELS
+from engine.values import CHANNELS
 
 MIDDLE_C_HZ = 261.63
 LOBE_BINS = 2  # half the width of a Hann window's main lobe (Harris 1978)

@@ -15,7 +15,7 @@ from engine.audio.ring import SampleRing
 from engine.audio.settings import AudioSettings
 from engine.audio.steady_reader import SteadyReader
 from engine.errors import UsageError
-from engine.frame import AudioBlock, AudioFeatures
+from engine.values import AudioBlock, AudioFeatures
 
 logger = logging.getLogger(__name__)
 

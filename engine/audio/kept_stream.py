@@ -14,9 +14,9 @@ from typing import Protocol
 from engine.audio.devices import AudioDevice, Kind, find_device, list_devices
 from engine.audio.portaudio import DeviceLook, com_apartment, session
 from engine.audio.streams import BLOCK_S, SoundStream, StreamLost
-from engine.backoff import next_delay_s
-from engine.clock import Clock
 from engine.errors import AudioError
+from engine.system.backoff import next_delay_s
+from engine.system.clock import Clock
 
 LONGEST_RETRY_S = 5.0  # on stage: shorter than the engine's usual 30 s
 CLOSE_S = 3.0  # a driver that never returns must not hold up the engine's end

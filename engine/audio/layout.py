@@ -3,7 +3,7 @@
 import numpy as np
 
 from engine.audio.crossover import BANDS, BandSplitter
-from engine.frame import CHANNELS
+from engine.values import CHANNELS
 
 
 def resolve_layout(layout: str, source_channels: int) -> str:

@@ -10,7 +10,7 @@ onset is told in the hop that shows it.
 
 import numpy as np
 
-from engine.frame import CHANNELS
+from engine.values import CHANNELS
 
 COMPRESSION = 1000.0  # log(1 + 1000 level): -60 dBFS is where loudness starts to count
 MEDIAN_S = 0.5

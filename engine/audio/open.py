@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 from engine.audio.feed import Feed
 from engine.audio.input import AudioInput, Capture, LiveAudio, OfflineAudio
-from engine.clock import Clock
 from engine.errors import AudioError, UsageError
+from engine.system.clock import Clock
 
 if TYPE_CHECKING:
     from engine.audio.output import DeviceOutput

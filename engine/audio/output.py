@@ -9,7 +9,7 @@ from engine.audio.devices import AudioDevice
 from engine.audio.kept_stream import KeptStream
 from engine.audio.steady_reader import SteadyReader
 from engine.audio.streams import BLOCK_S, SoundStream, open_output
-from engine.clock import Clock
+from engine.system.clock import Clock
 
 MOST_CHANNELS = 2  # of a voice: both sides of a pair; more would be somebody's subwoofer
 

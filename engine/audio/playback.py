@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from engine.audio.feed import Feed
 from engine.audio.ring import SampleRing
-from engine.clock import Clock
+from engine.system.clock import Clock
 
 BLOCK_S = 0.01
 LATE_S = 0.5  # further behind than this (a suspended machine) the lost time is dropped instead of caught up

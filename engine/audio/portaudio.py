@@ -18,8 +18,8 @@ from pathlib import Path
 from types import ModuleType
 
 from engine.errors import AudioError
-from engine.interpreter import utf8_environment, without_console
 from engine.system import win32
+from engine.system.python_process import utf8_environment, without_console
 
 LETTING_GO_S = 2.0  # a driver that does not let go of its stream: everything stays as it is
 

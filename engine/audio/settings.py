@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from engine.frame import CHANNELS
+from engine.values import CHANNELS
 
 _NUMBERS = range(1, CHANNELS + 1)
 _RATIO = [f"/layer/{n}/ratio" for n in _NUMBERS]

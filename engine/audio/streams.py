@@ -27,8 +27,8 @@ import numpy as np
 
 from engine.audio.devices import WASAPI, AudioDevice
 from engine.audio.portaudio import load_portaudio
-from engine.clock import Clock
 from engine.errors import AudioError
+from engine.system.clock import Clock
 
 BLOCK_S = 0.01
 POLL_S = 0.004  # of a stream without callback

@@ -13,7 +13,7 @@ are differences of running sums (history.py), read between samples by straight l
 import numpy as np
 
 from engine.audio.history import History
-from engine.frame import CHANNELS, WAVE_POINTS
+from engine.values import CHANNELS, WAVE_POINTS
 
 TRIGGER_SEARCH_S = 0.1  # how far back a rising crossing is looked for: a period of 10 Hz
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from engine.handover import BrokenOffError, Handover
 from engine.sinks.movie_file import MovieFile
 from engine.sources.batches import batches, batches_waiting
 from engine.sources.pictures import VideoPictures
+from engine.system.bounded_queue import BrokenOffError, Handover
 
 FPS = 30.0
 PICTURES = 60

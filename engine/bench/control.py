@@ -24,7 +24,7 @@ from engine.bench.progress import Progress
 from engine.bench.told_lines import ToldLines
 from engine.config import build_config
 from engine.errors import MultiverseError
-from engine.interpreter import utf8_environment
+from engine.system.python_process import utf8_environment
 
 TURNS = 3
 LONGEST_SETTLING_S = 2.0

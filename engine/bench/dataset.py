@@ -14,12 +14,12 @@ from typing import Any
 import psutil
 
 from engine.bench.progress import Progress
-from engine.dataset import DatasetJob, Drawing, SceneOptions, make_dataset
-from engine.dataset.choosing import choose_drawing
-from engine.dataset.running.attempt import run_attempt
-from engine.dataset.running.policy import Failure, default_timeout_s
-from engine.dataset.task import PictureTask
 from engine.errors import RenderError
+from engine.jobs.dataset import DatasetJob, Drawing, SceneOptions, make_dataset
+from engine.jobs.dataset.choosing import choose_drawing
+from engine.jobs.dataset.running.attempt import run_attempt
+from engine.jobs.dataset.running.policy import Failure, default_timeout_s
+from engine.jobs.dataset.task import PictureTask
 
 # The two that the original was measured with, on an M3 Pro: 3.89 s and 45 s.
 CASES = {

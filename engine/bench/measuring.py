@@ -9,12 +9,12 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from engine import openmp
 from engine.bench.progress import Progress
 from engine.children import stderr_file
 from engine.children.spec import child_environment
 from engine.errors import ModelError, MultiverseError
-from engine.interpreter import command, exit_reason, utf8_environment
+from engine.system import openmp
+from engine.system.python_process import command, exit_reason, utf8_environment
 
 
 def in_own_process(

@@ -25,8 +25,8 @@ from engine.app import Engine, open_engine
 from engine.bench.progress import Progress
 from engine.bench.told_lines import ToldLines
 from engine.config import build_config
-from engine.interpreter import utf8_environment
 from engine.osc import encode_reply
+from engine.system.python_process import utf8_environment
 from osc_schema import Param, ParamType
 
 ADDRESSES = 50

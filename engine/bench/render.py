@@ -14,9 +14,9 @@ import numpy as np
 import osc_schema
 from engine.bench.render_reference import draw_reference
 from engine.errors import NoGLError
-from engine.frame import ChannelFeatures
 from engine.params.looks import PLAIN
 from engine.render import Look, PictureInput, Renderer, open_renderer
+from engine.values import ChannelFeatures
 
 PITCHES_HZ = (110.0, 164.81, 220.0, 277.18)
 COLOURS = [(1.0, 0.0, 0.0), (0.5, 1.0, 0.0), (0.0, 1.0, 1.0), (0.5, 0.0, 1.0)]

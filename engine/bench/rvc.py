@@ -18,13 +18,13 @@ import numpy as np
 
 from engine.bench.measuring import answer, in_own_process
 from engine.bench.progress import Progress
-from engine.models.voice.shapes import shape_named
+from engine.models.rvc.shapes import shape_named
 
 if TYPE_CHECKING:
     from engine.models.graphs import Calls
     from engine.models.places import Place
-    from engine.models.voice.model import VoiceModel
-    from engine.models.voice.stream import LiveVoice
+    from engine.models.rvc.model import VoiceModel
+    from engine.models.rvc.stream import LiveVoice
 
 UNVERIFIED = (
     "what CUDA graphs gain in a stream",
@@ -93,7 +93,7 @@ def _measure(
 ) -> dict[str, Any]:
     from engine.models.device_work import use_threads
     from engine.models.places import place_for
-    from engine.models.voice.timing import time_filters, time_retrieval, time_synthesizer
+    from engine.models.rvc.timing import time_filters, time_retrieval, time_synthesizer
 
     use_threads(threads)
     place = place_for(device)
@@ -136,8 +136,8 @@ def _measure(
 
 
 def _model(shape: str, embeddings: int, place: "Place", dtype: str) -> "VoiceModel":
-    from engine.models.voice.load import load
-    from engine.models.voice.spec import RANDOM, VoiceSpec
+    from engine.models.rvc.load import load
+    from engine.models.rvc.spec import RANDOM, VoiceSpec
 
     return load(VoiceSpec(model=f"{RANDOM}{shape}", index=f"{RANDOM}{embeddings}"), place.device, dtype)
 
@@ -145,10 +145,10 @@ def _model(shape: str, embeddings: int, place: "Place", dtype: str) -> "VoiceMod
 def _offline(model: "VoiceModel", seconds: float) -> dict[str, Any]:
     """One sound from 16 kHz in memory to the model's rate in memory."""
     from engine.models.places import memory_begins, memory_mb
-    from engine.models.voice.offline import Converter
-    from engine.models.voice.optimization import OptimizationConfig
-    from engine.models.voice.profiling import PerformanceProfiler
-    from engine.models.voice.settings import VoiceSettings
+    from engine.models.rvc.offline import Converter
+    from engine.models.rvc.optimization import OptimizationConfig
+    from engine.models.rvc.profiling import PerformanceProfiler
+    from engine.models.rvc.settings import VoiceSettings
 
     sound = spoken(seconds, 16_000)
     options = OptimizationConfig.for_device(model.device.type)
@@ -194,7 +194,7 @@ def _live(model: "VoiceModel", block_ms: float, seconds: float) -> dict[str, Any
 
 
 def _voice(model: "VoiceModel", block_ms: float, calls: "Calls | None") -> "LiveVoice":
-    from engine.models.voice.stream import LiveVoice
+    from engine.models.rvc.stream import LiveVoice
 
     return LiveVoice(
         model, rate_hz=RATE_HZ, block_ms=block_ms, crossfade_ms=CROSSFADE_MS, extra_ms=EXTRA_MS, calls=calls
@@ -236,10 +236,10 @@ def _streamed(voice: "LiveVoice", seconds: float) -> dict[str, Any]:
 
 def _batch(model: "VoiceModel", files: int) -> dict[str, Any]:
     """Files of three seconds, each one piece, in one call: each way in turn, on a CPU once, else the median."""
-    from engine.models.voice.cutting import piece_of, spans_of
-    from engine.models.voice.offline import Converter
-    from engine.models.voice.optimization import OptimizationConfig
-    from engine.models.voice.settings import VoiceSettings
+    from engine.models.rvc.cutting import piece_of, spans_of
+    from engine.models.rvc.offline import Converter
+    from engine.models.rvc.optimization import OptimizationConfig
+    from engine.models.rvc.settings import VoiceSettings
 
     options = OptimizationConfig.for_device(model.device.type)
     converters = {

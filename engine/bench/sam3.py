@@ -25,8 +25,8 @@ from engine.bench.progress import Progress
 from engine.ipc.segmentation_sheet import sheet_shape, write_sheet
 
 if TYPE_CHECKING:
-    from engine.frame import Segmentation
-    from engine.models.segmentation.model import Model
+    from engine.models.sam3.model import Model
+    from engine.values import Segmentation
 
 UNVERIFIED = (
     "what CUDA graphs gain",
@@ -82,7 +82,7 @@ def _measure(
 ) -> dict[str, Any]:
     from engine.models.device_work import free_memory, use_threads
     from engine.models.places import matmul_tflops, place_for
-    from engine.models.segmentation.shapes import build, demand
+    from engine.models.sam3.shapes import build, demand
 
     use_threads(threads)
     place = place_for(device, half="bfloat16")
@@ -131,7 +131,7 @@ class _Ours:
         self, model: "Model", mode: str, texts: Sequence[str], objects: int, *, has_graphs: bool = True
     ) -> None:
         from engine.models.graphs import DirectCalls
-        from engine.models.segmentation.segmenter import Segmenter
+        from engine.models.sam3.segmenter import Segmenter
 
         self.segmenter = Segmenter(model, calls=None if has_graphs else DirectCalls())
         self.segmenter.mode, self.segmenter.threshold, self.segmenter.most = mode, THRESHOLD, objects
@@ -162,8 +162,8 @@ class _Case:
     def finding(self, shape: str, seconds: float) -> dict[str, Any]:
         """Every picture by itself."""
         from engine.models.places import memory_begins, memory_mb
-        from engine.models.segmentation.shapes import gflop
-        from engine.models.segmentation.timing import Rival, difference
+        from engine.models.sam3.shapes import gflop
+        from engine.models.sam3.timing import Rival, difference
 
         model, texts, objects = self._model, self._texts, self._objects
         memory_begins(model.device)
@@ -200,7 +200,7 @@ class _Case:
     def following(self, seconds: float) -> dict[str, Any]:
         """Pictures in order, objects kept."""
         from engine.models.places import memory_begins, memory_mb
-        from engine.models.segmentation.timing import FollowingRival, tensors_mb
+        from engine.models.sam3.timing import FollowingRival, tensors_mb
 
         model = self._model
         memory_begins(model.device)

@@ -89,7 +89,7 @@ class _ShapeBench:
     """One model, and diffusers' pipeline around its modules."""
 
     def __init__(self, shape: str, place: "Place") -> None:
-        from engine.models.diffusion.timing import Rival
+        from engine.models.sd.timing import Rival
 
         self._shape = shape
         self._rival = Rival(shape, place, PROMPT)
@@ -97,7 +97,7 @@ class _ShapeBench:
 
     def measure(self, side: int, steps: int, seconds: float) -> dict[str, Any]:
         """One size and number of real steps: ours with and without graphs, theirs both ways, in turn."""
-        from engine.models.diffusion.shapes import gflop
+        from engine.models.sd.shapes import gflop
 
         picture = np.random.default_rng(0).integers(0, 256, (side, side, 3), np.uint8)
         painter = self._painter(side, steps, has_graphs=True)
@@ -138,8 +138,8 @@ class _ShapeBench:
 
     def _painter(self, side: int, steps: int, *, has_graphs: bool) -> Any:
         """As the child has it. `steps` real steps: twice as many at half strength."""
-        from engine.children.diffusion_painter import Painter
-        from engine.children.diffusion_settings import read_settings
+        from engine.live.sd.painter import Painter
+        from engine.live.sd.settings import read_settings
         from engine.models.graphs import DirectCalls, calls_for
 
         painter = Painter(self._model, note=_refuse, calls=calls_for if has_graphs else lambda *_: DirectCalls())

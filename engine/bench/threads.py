@@ -1,4 +1,4 @@
-"""How OpenMP's threads should wait (engine/openmp.py): the same work on a quiet machine and beside busy processes.
+"""How OpenMP's threads should wait (engine/system/openmp.py): the same work, idle machine and busy one.
 
 Each kind of work is measured under each way of waiting, in a process of its own, because the library reads the
 environment once. Quiet and busy turns alternate in it, so that whatever else the machine does strikes both. The busy
@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from engine import openmp
 from engine.bench.measuring import answer, in_own_process
 from engine.bench.progress import Progress
+from engine.system import openmp
 
 WAYS: Mapping[str, Mapping[str, str]] = {
     "spin (library default)": openmp.LIBRARY_DEFAULT,
@@ -94,11 +94,11 @@ def _busy_neighbours() -> Iterator[None]:
 
 def _paint(threads: int) -> Work:
     """A picture through a tiny diffusion model, one step."""
-    from engine.children.diffusion_painter import Painter
-    from engine.children.diffusion_settings import read_settings
+    from engine.live.sd.painter import Painter
+    from engine.live.sd.settings import read_settings
     from engine.models.device_work import use_threads
-    from engine.models.diffusion.shapes import build
     from engine.models.places import place_for
+    from engine.models.sd.shapes import build
 
     use_threads(threads)
     place = place_for("cpu")
@@ -119,8 +119,8 @@ def _find(threads: int) -> Work:
     """Objects in a picture by a tiny SAM3."""
     from engine.models.device_work import use_threads
     from engine.models.places import place_for
-    from engine.models.segmentation.segmenter import Segmenter
-    from engine.models.segmentation.shapes import build
+    from engine.models.sam3.segmenter import Segmenter
+    from engine.models.sam3.shapes import build
 
     use_threads(threads)
     place = place_for("cpu")
@@ -136,11 +136,11 @@ def _convert(threads: int) -> Work:
     from engine.bench.rvc import spoken
     from engine.models.device_work import use_threads
     from engine.models.places import place_for
-    from engine.models.voice.load import load
-    from engine.models.voice.offline import Converter
-    from engine.models.voice.optimization import OptimizationConfig
-    from engine.models.voice.settings import VoiceSettings
-    from engine.models.voice.spec import RANDOM, VoiceSpec
+    from engine.models.rvc.load import load
+    from engine.models.rvc.offline import Converter
+    from engine.models.rvc.optimization import OptimizationConfig
+    from engine.models.rvc.settings import VoiceSettings
+    from engine.models.rvc.spec import RANDOM, VoiceSpec
 
     use_threads(threads)
     place = place_for("cpu")

@@ -22,14 +22,14 @@ import numpy as np
 from engine.bench.clip import FPS, write_clip
 from engine.bench.measuring import answer, in_own_process
 from engine.bench.progress import Progress
+from engine.jobs.video.report import busiest_of
 from engine.sinks.movie_file import FORMATS
-from engine.video.report import busiest_of
 
 if TYPE_CHECKING:
-    from engine.models.diffusion.timing import Repaint
+    from engine.jobs.video import VideoJob
+    from engine.jobs.video.pipeline import Outcome
     from engine.models.places import Place
-    from engine.video import VideoJob
-    from engine.video.pipeline import Outcome
+    from engine.models.sd.timing import Repaint
 
 UNVERIFIED = (
     "what CUDA graphs and overlapping streams gain",
@@ -164,8 +164,8 @@ class _ShapeBench:
     """One model, and diffusers' pipeline around one of the same weights."""
 
     def __init__(self, shape: str, place: "Place", clip: Path, size: tuple[int, int], threads: int) -> None:
-        from engine.models.diffusion.shapes import gflop
-        from engine.models.diffusion.timing import Rival
+        from engine.models.sd.shapes import gflop
+        from engine.models.sd.timing import Rival
 
         self._shape, self._place, self._clip, self._threads = shape, place, clip, threads
         self._rival = Rival(shape, place, PROMPT)
@@ -201,9 +201,9 @@ class _ShapeBench:
         self._rival.close()
 
     def _job(self, case: Case, asked: dict[str, Any], mode: str) -> "VideoJob":
-        from engine.models.diffusion import ModelSpec
-        from engine.models.diffusion.painting import Painting
-        from engine.video import VideoJob
+        from engine.jobs.video import VideoJob
+        from engine.models.sd import ModelSpec
+        from engine.models.sd.painting import Painting
 
         spec = ModelSpec(model=f"random:{self._shape}")
         return VideoJob(
@@ -270,7 +270,7 @@ class _Ours:
     """A job whose stages stay warm from turn to turn."""
 
     def __init__(self, job: "VideoJob") -> None:
-        from engine.video.run import open_job, open_stages
+        from engine.jobs.video.run import open_job, open_stages
 
         self._job = job
         opened = open_job(job)
@@ -285,8 +285,8 @@ class _Ours:
         return self._stages.memory_mb()
 
     def take(self, frames: int) -> Turn:
-        from engine.video.pipeline import Pipeline
-        from engine.video.run import open_job
+        from engine.jobs.video.pipeline import Pipeline
+        from engine.jobs.video.run import open_job
 
         job = replace(self._job, limit=frames)
         began_s = time.perf_counter()
@@ -303,8 +303,8 @@ class _Ours:
         0..255. Nothing but rounding, where both do the same."""
         from PIL import Image
 
-        from engine.video.batches import video_batches
-        from engine.video.run import open_job
+        from engine.jobs.video.batches import video_batches
+        from engine.jobs.video.run import open_job
 
         opened = open_job(self._job)
         try:

@@ -6,9 +6,7 @@ supervisor.py     START HERE for the engine's side; lifecycle.py has the states,
 process.py        one process: pipe, words, rings; messages.py the letters; published.py what readers see
 launcher.py       how processes come and go: forked.py with fork_server.py (Linux), spawned.py (elsewhere)
 child_main.py     what a child process runs; mailbox.py its thread
-picture_loop.py   the main loop of children that make something of pictures; progress.py, pacing.py cut its work
-diffusion*.py     live Stable Diffusion
-segmentation*.py  live SAM3
+The models that play along (Stable Diffusion, SAM3, a voice) are in engine/live.
 """
 
 from typing import TYPE_CHECKING, Any

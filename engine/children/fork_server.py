@@ -26,7 +26,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from engine.children import child_main
-from engine.interpreter import wake_with_parent
+from engine.system.python_process import wake_with_parent
 
 NUMBER: Final = struct.Struct("=q")
 """A process id or exit code on its way to the engine."""

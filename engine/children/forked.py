@@ -12,7 +12,7 @@ from typing import Final
 from engine.children import stderr_file
 from engine.children.fork_server import NUMBER, REQUEST
 from engine.errors import ChildError
-from engine.interpreter import command, exit_reason
+from engine.system.python_process import command, exit_reason
 
 ATTEMPTS: Final = 3
 KILL_WAIT_S: Final = 1.0

@@ -24,8 +24,8 @@ from typing import Any, Final
 
 import msgspec
 
-from engine.backoff import FIRST_DELAY_S, LONGEST_DELAY_S, next_delay_s
 from engine.ipc import Phase
+from engine.system.backoff import FIRST_DELAY_S, LONGEST_DELAY_S, next_delay_s
 
 DEATHS_TO_QUARANTINE: Final = 3
 MODEL: Final = "model"  # the key without which there is nothing to run: quarantined means failed

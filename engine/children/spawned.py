@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from multiprocessing.connection import Connection
 from typing import IO
 
-from engine.interpreter import command, exit_reason
 from engine.system import priority
+from engine.system.python_process import command, exit_reason
 
 
 class SpawnedProcess:

@@ -4,10 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from engine import openmp
 from engine.children.messages import Fact
-from engine.interpreter import utf8_environment
-from engine.system import metal
+from engine.system import metal, openmp
+from engine.system.python_process import utf8_environment
 
 _ENVIRONMENT: Final[Mapping[str, str]] = {
     "OMP_NUM_THREADS": "1",  # more take the drawing thread's core, and thrash

@@ -29,7 +29,7 @@ import time
 from collections.abc import Callable
 from typing import Final, NoReturn
 
-MAX_HOLD_S: Final = 4.5  # of the 5 s that Windows gives; the engine's end takes no longer (engine/closing.py)
+MAX_HOLD_S: Final = 4.5  # of the 5 s that Windows gives; the engine's end takes no longer (engine/system/closing.py)
 FORCE_QUIT_AFTER_S: Final = 1.0  # a key that is held down repeats itself sooner; a person presses again later
 CONTROL_C_EXIT: Final = 0xC000013A - 2**32  # STATUS_CONTROL_C_EXIT, as the C int that os._exit takes
 

@@ -13,7 +13,7 @@ from engine.cli.convert_progress import shown_progress
 from engine.errors import UsageError
 
 if TYPE_CHECKING:
-    from engine.convert import ConvertReport, FileReport
+    from engine.jobs.convert import ConvertReport, FileReport
 
 FAILED = 1
 MOST_NAMES = 3  # in one line
@@ -96,10 +96,10 @@ def convert(
     """
     from engine.cli.run import Signals
     from engine.config import build_config, read_config_file
-    from engine.convert import ConvertJob
-    from engine.convert.run import load_converter, open_job, run_job
-    from engine.models.voice import VoiceSettings, VoiceSpec
-    from engine.models.voice.index_choice import configured_for, index_for
+    from engine.jobs.convert import ConvertJob
+    from engine.jobs.convert.run import load_converter, open_job, run_job
+    from engine.models.rvc import VoiceSettings, VoiceSpec
+    from engine.models.rvc.index_choice import configured_for, index_for
 
     configured = build_config(read_config_file(config) if config else {}).rvc
     voice = model or configured.model

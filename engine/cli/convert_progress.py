@@ -9,7 +9,7 @@ from engine.cli.plain_lines import Shown, bar_or_lines
 from engine.cli.video_progress import clock
 
 if TYPE_CHECKING:
-    from engine.convert import Progress
+    from engine.jobs.convert import Progress
 
 NOTHING = "nothing is converted yet"
 

@@ -14,7 +14,7 @@ from engine.cli.dataset_progress import shown_progress
 from engine.errors import UsageError
 
 if TYPE_CHECKING:
-    from engine.dataset import DatasetJob, DatasetReport
+    from engine.jobs.dataset import DatasetJob, DatasetReport
 
 FAILED = 1
 STDERR = 2  # file descriptor
@@ -137,7 +137,7 @@ def dataset(
     no other; the exit code is 1 where one is missing in the end. Options may be written with _ as well.
     """
     from engine.cli.run import Signals
-    from engine.dataset import DatasetJob, SceneOptions, check_job, choose_drawing, make_dataset
+    from engine.jobs.dataset import DatasetJob, SceneOptions, check_job, choose_drawing, make_dataset
 
     if image_index is not None:
         _refuse(context, ("count", "jobs", "timeout", "retries", "cluster"), "--image-index makes one picture here")
@@ -208,7 +208,7 @@ def dataset(
 
 def _made_here(job: "DatasetJob") -> "DatasetReport":
     """Ctrl-C ends it at once: nothing of the picture is left."""
-    from engine.dataset import make_dataset
+    from engine.jobs.dataset import make_dataset
 
     try:
         return make_dataset(job, say=lambda line: print(f"multiverse: {line}", file=sys.stderr))

@@ -9,7 +9,7 @@ from engine.cli.plain_lines import Shown, bar_or_lines
 from engine.cli.video_progress import clock
 
 if TYPE_CHECKING:
-    from engine.dataset import Progress
+    from engine.jobs.dataset import Progress
 
 NOTHING = "no picture yet"
 

@@ -200,7 +200,7 @@ def _cards_without_kernels(torch: Answer) -> list[str]:
 
 def check_blender(blender: Answer) -> Check:
     """Empty values: there is none, and nothing but `multiverse dataset` misses it."""
-    from engine.dataset.cycles import install_command
+    from engine.jobs.dataset.cycles import install_command
 
     if blender.error:
         return Check(name="Blender", state="warning", detail=blender.error, mend=install_command())

@@ -157,7 +157,7 @@ def _check_shared_memory() -> Check:
 
 
 def check_presets(system: str) -> Check:
-    from engine.folders import presets_folder
+    from engine.system.folders import presets_folder
 
     folder = presets_folder()
     existing = next(place for place in (folder, *folder.parents) if place.exists())

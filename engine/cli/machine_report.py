@@ -41,7 +41,7 @@ def check_path(path: Path, overwrite: bool) -> None:
 
 def write_report(path: Path, checks: Sequence[Check], selftest: dict[str, Any], *, wants_ndi: bool) -> None:
     """Ask for what the checks have not, and write all of it. UsageError when the file cannot be written."""
-    from engine.atomic_file import write_atomic
+    from engine.system.atomic_file import write_atomic
 
     found = redact(_find_out(checks, selftest, wants_ndi=wants_ndi), private_names())
     try:

@@ -9,10 +9,10 @@ from engine.cli.sd_options import demand_words
 from engine.errors import ModelError, UsageError
 
 if TYPE_CHECKING:
-    from engine.models.diffusion.check import ModelReport
     from engine.models.part_report import PartReport
-    from engine.models.segmentation.check import SegmentationReport
-    from engine.models.voice.check import VoiceReport
+    from engine.models.rvc.check import VoiceReport
+    from engine.models.sam3.check import SegmentationReport
+    from engine.models.sd.check import ModelReport
 
 app = typer.Typer(help="Models of Stable Diffusion, SAM3 and RVC.", no_args_is_help=True)
 
@@ -59,9 +59,9 @@ def check(
     is_plain = vae == sampler == prediction == "auto"
     is_plain &= not (lora or controlnet or ip_adapter or embedding or clip_skip)
     if not _is_sam_file(path) and _is_voice(path):
-        from engine.models.voice.check import check as check_voice
-        from engine.models.voice.index_choice import index_for
-        from engine.models.voice.spec import VoiceSpec
+        from engine.models.rvc.check import check as check_voice
+        from engine.models.rvc.index_choice import index_for
+        from engine.models.rvc.spec import VoiceSpec
 
         if not is_plain:
             raise UsageError(f"{path}: is a voice; {SD_ONLY}")
@@ -73,16 +73,16 @@ def check(
     elif index or content:
         raise UsageError(f"{path}: is no voice; --index and --content belong to one")
     elif _is_sam3(path):
-        from engine.models.segmentation import SegmentationSpec
-        from engine.models.segmentation.check import check as check_sam3
+        from engine.models.sam3 import SegmentationSpec
+        from engine.models.sam3.check import check as check_sam3
 
         if not is_plain:
             raise UsageError(f"{path}: is SAM3; {SD_ONLY}")
         report, half = check_sam3(SegmentationSpec(model=path)), "bfloat16"
         kind = _sam3_rows(report)
     else:
-        from engine.models.diffusion import ModelSpec
-        from engine.models.diffusion.check import check as check_sd
+        from engine.models.sd import ModelSpec
+        from engine.models.sd.check import check as check_sd
 
         spec = ModelSpec(
             model=path,
@@ -124,8 +124,8 @@ def _is_sam3(name: str) -> bool:
     ModelError where there is nothing, or a folder that is neither."""
     from engine.models import locate
     from engine.models.not_a_model import what_folder_is
-    from engine.models.segmentation.model_folder import GATED
-    from engine.models.segmentation.other_models import checkpoint_in, what_id_is
+    from engine.models.sam3.model_folder import GATED
+    from engine.models.sam3.other_models import checkpoint_in, what_id_is
 
     if (name.startswith(GATED) or what_id_is(name)) and not Path(name).exists():
         return True
@@ -143,7 +143,7 @@ def _is_sam3(name: str) -> bool:
 
 def _is_sam_file(name: str) -> bool:
     """Told by the tensors of a single file: of a SAM, whichever it is; it is refused with what would do."""
-    from engine.models.segmentation.other_models import is_of_transformers, what_file_is
+    from engine.models.sam3.other_models import is_of_transformers, what_file_is
 
     path = Path(name).expanduser()
     return bool(what_file_is(path)) or is_of_transformers(path)
@@ -151,8 +151,8 @@ def _is_sam_file(name: str) -> bool:
 
 def _is_voice(name: str) -> bool:
     """Told by the suffix, or by the tensors of a .safetensors file."""
+    from engine.models.rvc.voice_file import archived
     from engine.models.safetensors_header import read_header
-    from engine.models.voice.voice_file import archived
 
     path = Path(name).expanduser()
     suffix = path.suffix.lower()
@@ -165,8 +165,8 @@ def _is_voice(name: str) -> bool:
 
 def _demand_no_part_of_sd(name: str) -> None:
     """ModelError for what ends as voices do and is of Stable Diffusion: old ControlNets, T2I-Adapters, upscalers."""
-    from engine.models.diffusion.plan.file_kinds import kind_of
     from engine.models.pickle_file import read_pickle
+    from engine.models.sd.plan.file_kinds import kind_of
 
     path = Path(name).expanduser()
     if path.suffix.lower() == ".pth" and path.is_file():
@@ -176,7 +176,7 @@ def _demand_no_part_of_sd(name: str) -> None:
 
 
 def _sd_rows(report: "ModelReport") -> tuple[Row, ...]:
-    from engine.models.diffusion.plan.families import FULL_NAMES
+    from engine.models.sd.plan.families import FULL_NAMES
 
     return (
         ("family", FULL_NAMES[report.family]),

@@ -136,8 +136,8 @@ def export(
         else:
             print(text, end="")
         return
-    from engine.atomic_file import write_atomic
     from engine.errors import PresetError
+    from engine.system.atomic_file import write_atomic
 
     try:
         write_atomic(file, text)
@@ -216,8 +216,8 @@ def _check_free(file: Path, overwrite: bool) -> None:
 
 
 def _open(folder: Path | None) -> "PresetFolder":
-    from engine.folders import presets_folder
     from engine.params import PresetFolder
+    from engine.system.folders import presets_folder
 
     return PresetFolder(folder or presets_folder())
 

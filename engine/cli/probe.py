@@ -17,7 +17,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from engine.interpreter import utf8_environment
+from engine.system.python_process import utf8_environment
 
 TIMEOUT_S = 120.0  # torch from a cold disk
 
@@ -164,7 +164,7 @@ def _ask_torch() -> dict[str, Any]:
 
 
 def _ask_blender() -> dict[str, Any]:
-    from engine.dataset.cycles import ask_blender, locate_blender
+    from engine.jobs.dataset.cycles import ask_blender, locate_blender
 
     blender = locate_blender()
     return {} if blender is None else ask_blender(blender) | {"path": str(blender.path)}

@@ -296,7 +296,7 @@ def build_settings(
     Offline nothing is opened unasked: the picture depends on its input alone.
     """
     from engine.config import RUN_DEFAULTS, build_config, lan_defaults, read_config_file
-    from engine.models.voice.index_choice import configured_for
+    from engine.models.rvc.index_choice import configured_for
 
     values: dict[str, Any] = {"osc": {}, "sd": {}, "sam3": {}, "rvc": {}, "params": {}}
     given = {key: value for key, value in options.items() if value is not None}
@@ -326,7 +326,7 @@ def build_settings(
 
 def _as_assignments(prompts: list[str]) -> list[str]:
     """What SAM3 shall look for, and nothing else."""
-    from osc_schema.segmentation import PROMPTS
+    from osc_schema.sam3 import PROMPTS
 
     if len(prompts) > len(PROMPTS):
         raise UsageError(f"--sam3-prompt: {len(PROMPTS)} at most")

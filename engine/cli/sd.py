@@ -13,15 +13,15 @@ import typer
 
 from engine.cli.sd_options import configured_sd, model_spec, with_numbers
 from engine.errors import ModelError, UsageError
-from engine.option_range import check_no_stream
+from engine.jobs.kit.option_range import check_no_stream
 from engine.sinks.picture_file import PICTURE_FORMATS
-from engine.work_folder import check_place
+from engine.system.work_folder import check_place
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from engine.models.diffusion import ModelSpec
-    from engine.models.diffusion.batch_schedule import Progress
+    from engine.models.sd import ModelSpec
+    from engine.models.sd.batch_schedule import Progress
 
 SIDE_STEP_PX = 64  # three halvings of latents that span 8 px each
 LARGEST_SEED = 2**31 - 1
@@ -84,7 +84,7 @@ def sd(
     width, height = _checked_size(size)
     _check_files(image, out, overwrite)
     from engine.models import locate
-    from engine.models.diffusion.spec import NO_MODEL
+    from engine.models.sd.spec import NO_MODEL
     from engine.sources.still import read_still
 
     configured = configured_sd(config)
@@ -142,11 +142,11 @@ def _paint(
 ) -> tuple["np.ndarray", dict[str, Any]]:
     """The picture, and what there is to tell about it."""
     from engine.models.device_work import chosen_device, chosen_dtype
-    from engine.models.diffusion.check import run_line
-    from engine.models.diffusion.coefficients import real_steps
-    from engine.models.diffusion.load import load
-    from engine.models.diffusion.model import unguided
-    from engine.models.diffusion.single import paint
+    from engine.models.sd.check import run_line
+    from engine.models.sd.coefficients import real_steps
+    from engine.models.sd.load import load
+    from engine.models.sd.model import unguided
+    from engine.models.sd.single import paint
 
     began_s = time.perf_counter()
     device = chosen_device(where[0])
@@ -207,7 +207,7 @@ def _check_files(image: Path, out: Path, overwrite: bool) -> None:
 
 
 def _control_picture(control: str, picture: "np.ndarray", size: tuple[int, int]) -> "np.ndarray":
-    from engine.models.diffusion.outlines import edges
+    from engine.models.sd.outlines import edges
     from engine.sources.still import read_still
 
     if control == "input":

@@ -8,7 +8,7 @@ from engine.errors import UsageError
 
 if TYPE_CHECKING:
     from engine.config import SdConfig
-    from engine.models.diffusion import ModelSpec
+    from engine.models.sd import ModelSpec
 
 
 def configured_sd(path: Path | None) -> "SdConfig":
@@ -32,7 +32,7 @@ def model_spec(
     **others: Any,
 ) -> "ModelSpec":
     """Options win over the configuration, each as a whole. `others`: of ModelSpec, as they are; None: as configured."""
-    from engine.models.diffusion import ModelSpec
+    from engine.models.sd import ModelSpec
 
     spec = ModelSpec(
         model=model or configured.model,
@@ -53,8 +53,8 @@ def model_spec(
 
 def demand_words(sampler: str, prediction: str) -> None:
     """UsageError for a word that `--sampler` or `--prediction` does not have."""
-    from engine.models.diffusion.plan.prediction import WORDS
-    from engine.models.diffusion.plan.sampler_choice import SAMPLERS
+    from engine.models.sd.plan.prediction import WORDS
+    from engine.models.sd.plan.sampler_choice import SAMPLERS
 
     if sampler not in SAMPLERS:
         raise UsageError(f"--sampler {sampler}: not one of {', '.join(SAMPLERS)}")

@@ -13,7 +13,7 @@ from engine.cli.segment_progress import shown_progress
 from engine.errors import UsageError
 
 if TYPE_CHECKING:
-    from engine.segment import Progress, SegmentReport
+    from engine.jobs.segment import Progress, SegmentReport
 
 FAILED = 1  # or interrupted
 
@@ -80,8 +80,8 @@ def segment(
     """
     from engine.cli.run import Signals
     from engine.config import build_config, read_config_file
-    from engine.segment.job import SegmentJob
-    from engine.segment.run import load_segmenter, open_job, run_job
+    from engine.jobs.segment.job import SegmentJob
+    from engine.jobs.segment.run import load_segmenter, open_job, run_job
 
     configured = build_config(read_config_file(config) if config else {}).sam3
     job = SegmentJob(

@@ -11,8 +11,8 @@ from engine.cli.plain_lines import PlainPace, plain_lines
 from engine.cli.video_progress import clock
 
 if TYPE_CHECKING:
-    from engine.segment import Progress
-    from engine.segment.pipeline import Tell
+    from engine.jobs.segment import Progress
+    from engine.jobs.segment.pipeline import Tell
 
 NOTHING = "no picture yet"
 

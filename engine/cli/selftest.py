@@ -18,9 +18,9 @@ import numpy as np
 from engine.cli.check import Check
 from engine.cli.doctor_machine import texture_sink
 from engine.cli.probe import Answer, Probe
-from engine.clock import SystemClock
 from engine.errors import MultiverseError
-from engine.frame import FrameId, PublishedFrame, TextureRef
+from engine.system.clock import SystemClock
+from engine.values import FrameId, PublishedFrame, TextureRef
 
 FPS = 30.0
 TOLERANCE = 2  # of 255: what a GPU's own colour conversion may cost

@@ -13,7 +13,7 @@ from engine.errors import MultiverseError
 
 if TYPE_CHECKING:
     from engine.app import Engine
-    from engine.status import EngineStatus
+    from engine.control.commands.status import EngineStatus
 
 REFRESH_S = 0.25
 BARS = " ▁▂▃▄▅▆▇█"
@@ -31,7 +31,7 @@ def level_bar(level: float) -> str:
 
 def started_lines(engine: "Engine") -> list[str]:
     """What was chosen and why, once, before the first picture."""
-    from engine.children.diffusion_spec import sd_line
+    from engine.live.sd.spec import sd_line
 
     status = engine.status()
     why = f" ({engine.renderer_choice})" if engine.renderer_choice else ""

@@ -15,13 +15,13 @@ from engine.cli.video_report import ended_line, report_lines
 from engine.cli.video_telemetry import Telemetry, telemetry, writers
 from engine.cli.video_web import is_given, refuse_without_effect, serve
 from engine.errors import ModelError, UsageError
-from engine.models.diffusion.spec import RANDOM
+from engine.models.sd.spec import RANDOM
 
 if TYPE_CHECKING:
-    from engine.models.diffusion import ModelSpec
-    from engine.models.diffusion.painting import Painting
-    from engine.video import VideoJob, VideoReport
-    from engine.video.pipeline import Tell
+    from engine.jobs.video import VideoJob, VideoReport
+    from engine.jobs.video.pipeline import Tell
+    from engine.models.sd import ModelSpec
+    from engine.models.sd.painting import Painting
 
 INTERRUPTED = 1
 NO_PROMPT = 'no prompt: say what the pictures shall show, for example --prompt "a forest of glass at dawn"'
@@ -155,7 +155,7 @@ def video(
 
     In a browser: multiverse video --web 127.0.0.1:8000 --model stabilityai/sd-turbo
     """
-    from engine.models.diffusion.painting import ControlUse, Painting
+    from engine.models.sd.painting import ControlUse, Painting
 
     refuse_without_effect(context, is_web=web is not None)
     configured = configured_sd(config)
@@ -206,7 +206,7 @@ def video(
         files = {"side_px": side, "certificate": certificate, "key": key, "token": token}
         serve(painting, web, as_json=as_json, most_clients=clients, **where, **files)
         return
-    from engine.video import VideoJob
+    from engine.jobs.video import VideoJob
 
     job = VideoJob(
         source=source or "",
@@ -257,7 +257,7 @@ def _painted(
 ) -> "tuple[VideoReport, bool]":
     """The report, and whether the source has no end of its own. What is known of the source beforehand is `said`."""
     from engine.cli.run import Signals
-    from engine.video.run import open_job, open_stages, run_job
+    from engine.jobs.video.run import open_job, open_stages, run_job
 
     with ExitStack() as undone:  # Ctrl-C up to here is an exception
         opened = open_job(job)
@@ -277,8 +277,8 @@ def _painted(
 
 def _usual_cfg(spec: "ModelSpec") -> float:
     """The guidance of who has not asked for one; of a model that does not lie here, the usual one."""
-    from engine.models.diffusion.plan.model_plan import plan_model
-    from engine.models.diffusion.plan.usual_guidance import USUAL_GUIDANCE, usual_guidance
+    from engine.models.sd.plan.model_plan import plan_model
+    from engine.models.sd.plan.usual_guidance import USUAL_GUIDANCE, usual_guidance
 
     if spec.random_shape or not spec.model:
         return USUAL_GUIDANCE
@@ -290,7 +290,7 @@ def _usual_cfg(spec: "ModelSpec") -> float:
 
 def _choices(painting: "Painting") -> dict[str, str]:
     """How the model is run and why; empty where it does not lie here, as with a cluster, or has random weights."""
-    from engine.models.diffusion.check import check
+    from engine.models.sd.check import check
 
     if painting.spec.random_shape:
         return {}
@@ -308,7 +308,7 @@ def _choices(painting: "Painting") -> dict[str, str]:
 
 def _say_model(painting: "Painting", *, as_json: bool) -> None:
     """How it is run and why, in one line, before it is loaded."""
-    from engine.models.diffusion.check import run_line
+    from engine.models.sd.check import run_line
 
     if told := {} if as_json else _choices(painting):
         print(

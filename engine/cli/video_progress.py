@@ -11,9 +11,9 @@ from engine.cli.plain_lines import PlainPace, plain_lines
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from engine.video import Progress
-    from engine.video.pipeline import Tell
-    from engine.video.stages import StageTime
+    from engine.jobs.video import Progress
+    from engine.jobs.video.pipeline import Tell
+    from engine.jobs.video.stages import StageTime
 
 NOTHING = "loading the model, no picture yet"
 

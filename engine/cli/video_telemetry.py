@@ -12,8 +12,8 @@ from engine.cli.log_thread import LONGEST_END_S, write_to_stderr
 from engine.cli.video_progress import busy_share
 
 if TYPE_CHECKING:
-    from engine.video import Progress
-    from engine.video.device_state import DeviceWatch
+    from engine.jobs.video import Progress
+    from engine.jobs.video.device_state import DeviceWatch
 
 EVERY_S = 0.5
 NOT_KNOWN = "not known before the model is loaded"
@@ -35,7 +35,7 @@ class Telemetry:
 
     def loaded(self, load_s: float, device: str | None) -> None:
         """The model is there, on `device` as torch names it; None: in other machines."""
-        from engine.video.device_state import DeviceWatch
+        from engine.jobs.video.device_state import DeviceWatch
 
         if device is None:
             self._reason = ELSEWHERE

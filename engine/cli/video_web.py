@@ -12,8 +12,8 @@ import typer
 from engine.errors import MultiverseError, UsageError
 
 if TYPE_CHECKING:
-    from engine.models.diffusion.painting import Painting
-    from engine.video.live import LiveServer
+    from engine.jobs.video.live import LiveServer
+    from engine.models.sd.painting import Painting
 
 FILE_ONLY = (
     *("source", "output", "input_", "output_", "scale", "batch", "pipe", "skip", "limit", "stages", "cluster"),
@@ -36,10 +36,10 @@ def serve(painting: "Painting", address: str, *, as_json: bool, most_clients: in
     """Serves until Ctrl-C; `options` as LiveServer takes them."""
     from engine.cli.log_thread import LogThread
     from engine.cli.run import Signals
-    from engine.clock import SystemClock
     from engine.config import split_host_port
+    from engine.jobs.video.live import LiveLimits, LiveServer, serve_live
+    from engine.system.clock import SystemClock
     from engine.telemetry import Warnings
-    from engine.video.live import LiveLimits, LiveServer, serve_live
 
     host, port = split_host_port(address, "--web")
     stop = threading.Event()

@@ -42,8 +42,8 @@ def _show(name: str, display: int | None, is_full_screen: bool) -> None:
     from contextlib import closing
 
     from engine.cli.picture_window import PictureWindow
-    from engine.clock import SystemClock
     from engine.sources.published import SharedWatch
+    from engine.system.clock import SystemClock
     from engine.system.power import kept_awake
 
     watch = SharedWatch(name, SystemClock(), others_only=False)

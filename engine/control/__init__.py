@@ -6,7 +6,7 @@ themselves are `engine.osc`.
 """
 
 from engine.control.client import OscClient
-from engine.control.commands import CommandTable, Reply
+from engine.control.command_table import CommandTable, Reply
 from engine.control.counters import OscCounters
 from engine.control.dispatcher import Dispatcher
 from engine.control.sender import Sender

@@ -4,7 +4,7 @@ import ipaddress
 from collections.abc import Callable, Collection, Iterable
 
 from engine.errors import ConfigError
-from engine.own_interfaces import Network, own_interfaces
+from engine.system.network_interfaces import Network, own_interfaces
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 

@@ -26,10 +26,9 @@ from collections import deque
 from collections.abc import Callable, Iterable
 
 import osc_schema
-from engine.clock import Clock
 from engine.control.changes import Changes
 from engine.control.coercion import PLAIN_TAGS, value_of
-from engine.control.commands import CommandTable, Reply
+from engine.control.command_table import CommandTable, Reply
 from engine.control.counters import OscCounters
 from engine.control.explain import MapFor, Mistakes, unknown
 from engine.control.feedback import Feedback
@@ -46,6 +45,7 @@ from engine.osc import Bundle, Message, decode_packet, encode_reply
 from engine.osc.decode import shown
 from engine.osc.time_tag import is_at_once, wall_s_of
 from engine.params import ParamStore
+from engine.system.clock import Clock
 from osc_schema import Accepted, Param, Rejected
 
 log = logging.getLogger(__name__)

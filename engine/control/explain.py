@@ -11,8 +11,7 @@ one while its sender has sent few addresses that nothing is mapped to: a hand mi
 from collections.abc import Callable, Sized
 
 import osc_schema
-from engine.clock import Clock
-from engine.control.commands import Reply
+from engine.control.command_table import Reply
 from engine.control.counters import OscCounters
 from engine.control.feedback import Feedback
 from engine.control.foreign import OUR_ROOTS, is_like_ours, root_of
@@ -20,6 +19,7 @@ from engine.control.heard import HeardMessages
 from engine.control.sender import Sender
 from engine.osc import Message
 from engine.osc.decode import shown
+from engine.system.clock import Clock
 from osc_schema import Rejected
 
 INTERVAL_S = 1.0

@@ -27,10 +27,10 @@ import osc_schema
 from engine.control.counters import OscCounters
 from engine.control.pace import PACKETS_A_SENDING
 from engine.control.sender import Sender
-from engine.frame import ChannelFeatures
 from engine.osc import encode_reply
 from engine.osc.encode import ReplyValue
 from engine.params import ParamStore
+from engine.values import ChannelFeatures
 from osc_schema import Param, ParamType
 
 MAX_SUBSCRIBERS = 128  # 64 over UDP and TCP, and every WebSocket the page's server takes

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 
 import osc_schema
-from engine.clock import Clock
 from engine.control.sender import Sender
 from engine.osc import Message
+from engine.system.clock import Clock
 from osc_schema import Rejected
 
 MAP = "map"  # who set what a mapped control moved

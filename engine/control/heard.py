@@ -10,11 +10,11 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from engine.clock import Clock
-from engine.control.commands import CommandTable, Reply
+from engine.control.command_table import CommandTable, Reply
 from engine.errors import MultiverseError
 from engine.osc import Message
 from engine.osc.decode import shown
+from engine.system.clock import Clock
 
 MAX_SENDERS = 16  # the one that has been silent longest makes room
 MAX_ADDRESSES = 2048  # of one sender; the one not heard for longest makes room

@@ -17,7 +17,7 @@ MIDI 1.0.
 from typing import Final
 
 from engine.osc import Message, Midi
-from engine.params.mapping_control import MidiEvent, MidiKind
+from engine.params.mapping.controls import MidiEvent, MidiKind
 
 _OPEN_STAGE_CONTROL: Final[dict[str, tuple[str, int]]] = {
     "/note": ("note", 2),

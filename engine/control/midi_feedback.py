@@ -16,8 +16,8 @@ velocity 0 puts a light out in all three.
 from typing import Final, Literal
 
 from engine.osc import encode_message, encode_reply
-from engine.params.mapping_control import FIRST_FINE, LARGEST, Control
-from engine.params.mapping_nrpn import DATA_COARSE, DATA_FINE, NRPN_COARSE, NRPN_FINE
+from engine.params.mapping.controls import FIRST_FINE, LARGEST, Control
+from engine.params.mapping.nrpn import DATA_COARSE, DATA_FINE, NRPN_COARSE, NRPN_FINE
 
 MidiForm = Literal["stage", "o2m", "midi"]
 

@@ -17,7 +17,7 @@ from typing import Final
 import numpy as np
 
 from engine.errors import SharedMemoryError
-from engine.frame import FoundObject, Segmentation
+from engine.values import FoundObject, Segmentation
 
 MOST_OBJECTS: Final = 16
 SMALLEST_SIDE: Final = 32

@@ -11,9 +11,8 @@ how a chain of parts is run or captured (graphs), how a part is compiled (compil
 (torchaudio_stand_in): registered here, before any of their libraries asks for it.
 """
 
-from engine import openmp
 from engine.models import torchaudio_stand_in
-from engine.system import metal
+from engine.system import metal, openmp
 
 torchaudio_stand_in.register()
 openmp.spin_briefly()  # read when torch is loaded

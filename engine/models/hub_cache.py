@@ -11,7 +11,7 @@ from pathlib import Path
 
 from engine.errors import ModelError
 from engine.models.weight_files import weights_in
-from engine.small_file import read_json
+from engine.system.small_file import read_json
 
 MAIN = "main"
 MAX_FILES = 10_000

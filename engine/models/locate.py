@@ -7,7 +7,7 @@ from pathlib import Path
 from engine.errors import ModelError
 from engine.models.hub_cache import listing, newest_snapshot
 from engine.models.known_repositories import MOVED, UNREADABLE, known
-from engine.small_file import special_kind
+from engine.system.small_file import special_kind
 
 _HUB_NAME = re.compile(r"(?P<id>[\w-][\w.-]*/[\w.-]+)(?P<file>(/[\w. -]+)*)")
 _ADDRESS = re.compile(r"https?://")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from engine.errors import ModelError
-from engine.small_file import read_json
+from engine.system.small_file import read_json
 
 MAX_NAMED: Final = 3
 """Files named in one line."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from engine.errors import ModelError
-from engine.small_file import read_json
+from engine.system.small_file import read_json
 
 CONFIG: Final = "config.json"
 ADAPTER: Final = "adapter_config.json"

@@ -8,7 +8,7 @@ from typing import Any
 
 from engine.errors import ModelError
 from engine.models.not_a_model import not_a_model
-from engine.small_file import parse_json
+from engine.system.small_file import parse_json
 
 # 8 bytes little-endian length, then that much JSON: https://github.com/huggingface/safetensors (format)
 _LENGTH_BYTES = 8

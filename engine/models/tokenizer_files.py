@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from engine.errors import ModelError
 from engine.models.pretrained import one_line
-from engine.small_file import MAX_JSON_BYTES, parse_json, read_small
+from engine.system.small_file import MAX_JSON_BYTES, parse_json, read_small
 
 VOCABULARY: Final = ("tokenizer.json", "vocab.json", "merges.txt")
 SETTINGS: Final = {

@@ -5,10 +5,10 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from engine.atomic_file import replace_file, write_atomic
 from engine.errors import PresetError
 from engine.params.preset_file import LoadedPreset, preset_text, read_preset
 from engine.params.store import ParamStore
+from engine.system.atomic_file import replace_file, write_atomic
 from osc_schema import Param
 
 FILE_NAME = ".autosave.toml"  # begins with a dot: no preset can have this name

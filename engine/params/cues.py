@@ -17,10 +17,10 @@ from typing import Any, Self
 
 import tomli_w
 
-from engine.atomic_file import write_atomic
 from engine.errors import CueError, PresetError
 from engine.params.presets import clean_name
 from engine.params.toml_file import read_toml
+from engine.system.atomic_file import write_atomic
 from osc_schema.cues import LONGEST_FADE_S, LONGEST_FOLLOW_S
 
 HIGHEST_NUMBER = 999

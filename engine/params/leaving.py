@@ -14,11 +14,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import osc_schema
-from engine.frame import AudioFeatures
 from engine.params.crossfade import PictureFade
 from engine.params.modulation import Modulation
 from engine.params.slew import Slew
 from engine.params.store import Snapshot
+from engine.values import AudioFeatures
 
 LOOK = tuple(param.address for param in osc_schema.PARAMS if param.is_look)
 KEPT = tuple(param.address for param in osc_schema.PARAMS if param.stored)

@@ -27,9 +27,9 @@ from types import MappingProxyType
 from typing import Any, Final
 
 import osc_schema
-from engine.frame import AudioFeatures, ChannelFeatures, dbfs
 from engine.params.lfo import Lfos
 from engine.params.store import Snapshot
+from engine.values import AudioFeatures, ChannelFeatures, dbfs
 from osc_schema import Param, Rejected, Value
 from osc_schema.modulation import LFOS, ROUTES
 

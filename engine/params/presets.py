@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import osc_schema
-from engine import file_names
-from engine.atomic_file import remove_file, replace_file, write_atomic
 from engine.errors import PresetError
 from engine.params.looks import LOOKS, PLAIN
 from engine.params.preset_file import LoadedPreset, preset_text, read_preset
 from engine.params.replaced_presets import PICTURE_SUFFIX, SUFFIX, ReplacedPresets
+from engine.system import file_names
+from engine.system.atomic_file import remove_file, replace_file, write_atomic
 from osc_schema import Param, Value
 
 _log = logging.getLogger(__name__)

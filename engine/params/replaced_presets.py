@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.atomic_file import remove_file
+from engine.system.atomic_file import remove_file
 
 FOLDER = "replaced"
 MAX_KEPT_A_NAME = 10

@@ -27,8 +27,8 @@ from collections import deque
 from typing import Final
 
 import osc_schema
-from engine.clock import Clock
 from engine.params.store import ParamStore
+from engine.system.clock import Clock
 
 TICKS_A_BEAT: Final = 24
 MEMORY_TICKS: Final = 48

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from engine import small_file
 from engine.errors import MultiverseError
+from engine.system import small_file
 
 
 def read_toml(path: Path, what: str, error: type[MultiverseError]) -> dict[str, Any]:

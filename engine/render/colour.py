@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 
 from engine.audio.hue import MIDDLE_C_HZ
-from engine.frame import CHANNELS, ChannelFeatures
+from engine.values import CHANNELS, ChannelFeatures
 
 LOWEST_HZ, HIGHEST_HZ = 20.0, 20_000.0
 

@@ -9,9 +9,9 @@ import re
 
 import numpy as np
 
-from engine.frame import Segmentation
 from engine.render.mask_look import object_colours
 from engine.render.object_map import objects_seen
+from engine.values import Segmentation
 
 WIDEST_PX = 512
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from engine.frame import VideoFrame
+from engine.values import VideoFrame
 
 
 @dataclass(frozen=True, slots=True, eq=False)

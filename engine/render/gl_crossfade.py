@@ -10,10 +10,10 @@ from collections.abc import Callable
 import moderngl
 import numpy as np
 
-from engine.frame import TextureRef, VideoFrame
 from engine.render.crossfade import Crossfade
 from engine.render.gl_textures import Target, UploadedImage, odd_size
 from engine.render.readback import Readback
+from engine.values import TextureRef, VideoFrame
 
 
 class CrossfadedImage:

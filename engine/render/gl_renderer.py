@@ -17,7 +17,6 @@ import moderngl
 import numpy as np
 
 from engine.errors import RenderError
-from engine.frame import Segmentation, ShownPicture, TextureRef, VideoFrame
 from engine.render.colour import layer_colours
 from engine.render.context import is_software, load_finish, load_message_pump, open_context
 from engine.render.crossfade import Crossfade
@@ -35,6 +34,7 @@ from engine.render.master import Finish, FlashGuardState, Master
 from engine.render.picture import PictureInput
 from engine.render.shader_source import compile_program
 from engine.render.wave_table import bake_waves
+from engine.values import Segmentation, ShownPicture, TextureRef, VideoFrame
 
 log = logging.getLogger(__name__)
 

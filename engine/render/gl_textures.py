@@ -6,10 +6,10 @@ Memory row 0 is the top row of the picture throughout; GL calls it the bottom an
 import moderngl
 import numpy as np
 
-from engine.frame import CHANNELS, VideoFrame
 from engine.render.flash_levels import CELLS
 from engine.render.picture import RegionMap
 from engine.render.wave_table import TABLE_POINTS
+from engine.values import CHANNELS, VideoFrame
 
 
 class UploadedImage:

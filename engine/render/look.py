@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from engine.frame import CHANNELS
+from engine.values import CHANNELS
 
 FADE_IN = 0.05  # a layer's weight rises from 0 to 1 over this much intensity, so that nothing jumps
 

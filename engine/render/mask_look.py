@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.frame import Segmentation, VideoFrame
 from engine.render.colour import hue_rgb
+from engine.values import Segmentation, VideoFrame
 
 SOFT_EDGE = (0.25, 2.0)
 HARD_EDGE = (0.5, 1e9)  # the least float32 above 1/2 is 6e-8 more: 60 with this slope

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from engine.frame import Segmentation
 from engine.render.object_map import objects_seen
 from engine.render.region_maps import REGIONS, WIDEST_PX
+from engine.values import Segmentation
 
 
 class ObjectRegions:

@@ -9,9 +9,7 @@ import cv2
 import numba
 import numpy as np
 
-from engine import openmp
 from engine.errors import RenderError
-from engine.frame import CHANNELS, Segmentation, ShownPicture, VideoFrame
 from engine.render.colour import layer_colours
 from engine.render.compiling import Tell, cache_folder, prepare, prepare_beside, told
 from engine.render.crossfade import Crossfade
@@ -25,6 +23,8 @@ from engine.render.numba_masks import paint_ids, paint_masks
 from engine.render.picture import Matte, PictureInput
 from engine.render.pixel_pool import PixelPool
 from engine.render.wave_table import TABLE_POINTS, bake_waves
+from engine.system import openmp
+from engine.values import CHANNELS, Segmentation, ShownPicture, VideoFrame
 
 LARGEST_PX = 16_384
 _NO_IMAGE = np.zeros((1, 1, 3), np.uint8)

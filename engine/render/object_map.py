@@ -6,7 +6,7 @@
 import cv2
 import numpy as np
 
-from engine.frame import Segmentation
+from engine.values import Segmentation
 
 
 def small_size(picture_px: tuple[int, int], widest_px: int) -> tuple[int, int]:

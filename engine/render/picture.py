@@ -5,9 +5,9 @@ from typing import Literal, Protocol
 
 import numpy as np
 
-from engine.frame import ChannelFeatures, Segmentation, ShownPicture, TextureRef, VideoFrame
 from engine.render.look import Look
 from engine.render.master import FlashGuardState
+from engine.values import ChannelFeatures, Segmentation, ShownPicture, TextureRef, VideoFrame
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engine.frame import Segmentation, VideoFrame
 from engine.render.picture import RegionMap
+from engine.values import Segmentation, VideoFrame
 
 if TYPE_CHECKING:
     from engine.render.mask_regions import ObjectRegions

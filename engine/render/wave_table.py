@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from engine.frame import CHANNELS, WAVE_POINTS
 from engine.render.look import Look
+from engine.values import CHANNELS, WAVE_POINTS
 
 TABLE_POINTS = WAVE_POINTS + 1  # index 1024 can be reached exactly at the turning point of a mirrored wave
 

@@ -17,8 +17,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from engine.atomic_file import remove_file, replace_file
 from engine.sinks.whole_file import partial_path
+from engine.system.atomic_file import remove_file, replace_file
 
 SUFFIXES = (".mp4", ".mov")
 COPIED_BYTES = 8 * 2**20

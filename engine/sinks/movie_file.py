@@ -27,9 +27,9 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, VideoReformatter
 
-from engine.atomic_file import when_free
 from engine.errors import SinkError
-from engine.schedule import exact_rate
+from engine.system.atomic_file import when_free
+from engine.system.schedule import exact_rate
 
 FRAGMENT_S = 0.5
 LIVE_TICKS_HZ = 90_000  # MPEG's clock: fine enough for any frame time

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from engine.errors import SinkError
-from engine.frame import PublishedFrame
-from engine.schedule import exact_rate
 from engine.sinks.registry import broken, require_available
 from engine.sinks.sink import TITLES, Picture, SinkStatus, Stage
+from engine.system.schedule import exact_rate
+from engine.values import PublishedFrame
 
 if TYPE_CHECKING:
     from cyndilib.sender import Sender

@@ -4,8 +4,8 @@ To add a sink: copy this file, fill the methods in, add a line to `registry.KIND
 `tests/sinks/test_contract.py`, which takes every kind of the registry.
 """
 
-from engine.frame import PublishedFrame
 from engine.sinks.sink import TITLES, Picture, SinkStatus, Stage
+from engine.values import PublishedFrame
 
 
 class NullSink:

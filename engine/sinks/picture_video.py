@@ -14,12 +14,12 @@ import av
 import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, ColorTrc, VideoReformatter
 
-from engine.atomic_file import MAX_HELD_JOB_S, move_into_place, remove_file
 from engine.errors import SinkError
 from engine.sinks.movie_file import BT470BG_MATRIX, FORMATS, Format, make_repeatable
 from engine.sinks.whole_file import partial_path
 from engine.sources.look import Look
 from engine.sources.stream_copy import StreamCopy
+from engine.system.atomic_file import MAX_HELD_JOB_S, move_into_place, remove_file
 
 H264 = FORMATS[".mp4"]
 # deadline and cpu-used: ten times as fast as good and 5, for 5 to 24 % more bytes and at most 0.8 dB less (PSNR); no

@@ -16,14 +16,14 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.atomic_file import remove_file, sync_file, sync_folder
 from engine.errors import MultiverseError, SinkError
-from engine.frame import AudioBlock, PublishedFrame
 from engine.sinks.index_in_front import SUFFIXES as SUFFIXES_WITH_INDEX
 from engine.sinks.index_in_front import put_index_in_front
 from engine.sinks.new_file import check_suffix, dated_file, make_folder, reserve
 from engine.sinks.sink import Picture, SinkStatus, Stage
 from engine.sinks.sound_track import SoundTrack
+from engine.system.atomic_file import remove_file, sync_file, sync_folder
+from engine.values import AudioBlock, PublishedFrame
 
 log = logging.getLogger(__name__)
 

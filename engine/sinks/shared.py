@@ -7,10 +7,10 @@ what it is fast enough for, and the engine never waits for it.
 import os
 
 from engine.errors import SharedMemoryError, SinkError
-from engine.frame import PublishedFrame
 from engine.ipc import FrameRing, RingOwner
 from engine.ipc.ring_folder import find_ring, system_folder
 from engine.sinks.sink import TITLES, Picture, SinkStatus, Stage
+from engine.values import PublishedFrame
 
 
 class SharedSink:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal, Protocol, get_args, runtime_checkable
 
 from engine.errors import SinkError
-from engine.frame import PublishedFrame
+from engine.values import PublishedFrame
 
 Picture = Literal["main", "sd", "sam3", "sam3_mask"]
 """Which of the run's pictures: the Multiverse itself, what Stable Diffusion paints, where SAM3 looks with coloured

@@ -5,12 +5,12 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from engine.backoff import LONGEST_DELAY_S, next_delay_s
-from engine.clock import Clock, SystemClock
 from engine.errors import MultiverseError, SinkError
-from engine.frame import PublishedFrame, ShownPicture
 from engine.sinks.registry import KINDS, load_kinds, make_sink
 from engine.sinks.sink import BESIDE, TITLES, Cautious, Picture, Sink, SinkSpec, SinkStatus, Stage, Taker, picture_name
+from engine.system.backoff import LONGEST_DELAY_S, next_delay_s
+from engine.system.clock import Clock, SystemClock
+from engine.values import PublishedFrame, ShownPicture
 
 log = logging.getLogger(__name__)
 

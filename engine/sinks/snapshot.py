@@ -18,11 +18,11 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.atomic_file import MAX_HELD_LIVE_S, HeldFileError, move_into_place, remove_file
 from engine.errors import MultiverseError, SinkError
-from engine.frame import PublishedFrame
 from engine.sinks.new_file import check_suffix, dated_file, make_folder, reserve
 from engine.sinks.sink import Picture, SinkStatus, Stage, sink_label
+from engine.system.atomic_file import MAX_HELD_LIVE_S, HeldFileError, move_into_place, remove_file
+from engine.values import PublishedFrame
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ by leaving samples out.
 
 import numpy as np
 
-from engine.frame import AudioBlock
+from engine.values import AudioBlock
 
 LARGEST_OFFSET_S = 0.1  # EBU R37 allows 40 to 60 ms, but a block of a slow device is 50 ms by itself
 PATIENCE_S = 1.0

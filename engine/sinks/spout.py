@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from engine.errors import SinkError
-from engine.frame import PublishedFrame
 from engine.sinks.registry import broken, require_available
 from engine.sinks.sink import TITLES, Picture, SinkStatus, Stage
+from engine.values import PublishedFrame
 
 if TYPE_CHECKING:
     from SpoutGL import SpoutSender

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from engine.errors import SinkError
-from engine.frame import PublishedFrame, TextureRef
 from engine.sinks.registry import broken, require_available
 from engine.sinks.sink import TITLES, Picture, SinkStatus, Stage
+from engine.values import PublishedFrame, TextureRef
 
 if TYPE_CHECKING:
     from types import ModuleType

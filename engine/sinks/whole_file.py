@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from engine.atomic_file import MAX_HELD_JOB_S, HeldFileError, move_into_place
 from engine.errors import SinkError
-from engine.work_folder import WorkFolder
+from engine.system.atomic_file import MAX_HELD_JOB_S, HeldFileError, move_into_place
+from engine.system.work_folder import WorkFolder
 
 
 class WholeFile:

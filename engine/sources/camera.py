@@ -9,11 +9,11 @@ import numpy as np
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
-from engine.clock import Clock
 from engine.errors import SourceError
 from engine.sources.devices import attempts, find_camera, list_cameras
 from engine.sources.live import SILENT_S, LiveSource
 from engine.sources.pixels import to_rgb
+from engine.system.clock import Clock
 
 OPEN_TIMEOUT_S = 10.0
 BUSY_WAIT_S = 0.005  # AVFoundation answers "try again" between two pictures instead of waiting

@@ -14,9 +14,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from engine.clock import Clock
-from engine.frame import VideoFrame
 from engine.sources.source import Polled, Source, SourceStatus
+from engine.system.clock import Clock
+from engine.values import VideoFrame
 
 MAX_WAIT_S: Final = 10.0  # a camera opens within five
 MAX_CLOSE_S: Final = 2.0  # all that are being closed together

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import SourceError
-from engine.interpreter import command, exit_reason, utf8_environment, without_console
+from engine.system.python_process import command, exit_reason, utf8_environment, without_console
 
 SYSFS = Path("/sys/class/video4linux")
 LIST_TIMEOUT_S = 10.0  # a new process and PyAV: 0.3 s, ten times that from a cold disk

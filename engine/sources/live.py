@@ -17,11 +17,11 @@ from typing import ClassVar
 import av
 import numpy as np
 
-from engine.backoff import next_delay_s
-from engine.clock import Clock
 from engine.errors import SourceError
-from engine.frame import VideoFrame
 from engine.sources.source import HOLD_S, SourceStatus
+from engine.system.backoff import next_delay_s
+from engine.system.clock import Clock
+from engine.values import VideoFrame
 
 log = logging.getLogger(__name__)
 

@@ -18,13 +18,13 @@ import numpy as np
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
-from engine.backoff import next_delay_s
-from engine.clock import Clock, SystemClock
 from engine.errors import SourceError
 from engine.sources.camera import Camera
 from engine.sources.decoding import USUAL_FPS
 from engine.sources.look import UNTAGGED, Look
 from engine.sources.pictures import InputPicture, Kind, ReadCounts
+from engine.system.backoff import next_delay_s
+from engine.system.clock import Clock, SystemClock
 
 TICK_S = Fraction(1, 1000)
 FIRST_S = 20.0  # opening takes 10 s at most and silence is told after 5; a driver may hang without either

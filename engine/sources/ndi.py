@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from engine.clock import Clock
 from engine.errors import SourceError
 from engine.sources.live import LiveSource
 from engine.sources.names import chosen_name, not_found
 from engine.sources.pixels import over_black
+from engine.system.clock import Clock
 
 if TYPE_CHECKING:
     from cyndilib.finder import Finder, Source

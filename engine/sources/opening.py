@@ -7,10 +7,10 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from engine.clock import Clock
 from engine.errors import SourceError
 from engine.sources.devices import find_camera, list_cameras
 from engine.sources.source import Source
+from engine.system.clock import Clock
 
 # The kinds of source are imported when one is chosen: PyAV, Pillow and OpenCV take 20 to 190 ms each, and the
 # engine shows its first picture within 2.5 s of the command.

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.clock import Clock
 from engine.errors import SharedMemoryError
 from engine.ipc import FrameRing, RingFrame, RingReader
 from engine.ipc.ring_folder import read_info, system_folder
 from engine.sources.names import chosen_name, not_found
+from engine.system.clock import Clock
 
 LOOK_S = 0.25  # how often a ring is looked for, and how long one is silent before it is asked whether it lives
 

@@ -15,10 +15,10 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from engine.clock import Clock
 from engine.errors import SourceError
 from engine.sources.devices import CameraDevice, list_cameras
 from engine.sources.published import list_shared
+from engine.system.clock import Clock
 
 if TYPE_CHECKING:
     from cyndilib.finder import Finder

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
-from engine.frame import VideoFrame
+from engine.values import VideoFrame
 
 SourceState = Literal["starting", "playing", "lost"]
 

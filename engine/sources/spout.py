@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from engine.clock import Clock
 from engine.errors import SourceError
 from engine.sources.texture import TextureSource
+from engine.system.clock import Clock
 
 if TYPE_CHECKING:
     from SpoutGL import SpoutReceiver

@@ -7,9 +7,9 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from engine.errors import SourceError
-from engine.frame import VideoFrame
 from engine.sources.pixels import LONGEST_SIDE_PX, fitted_size, over_black
 from engine.sources.source import SourceStatus
+from engine.values import VideoFrame
 
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "AVIF", "TIFF", "BMP", "PPM", "JPEG2000")
 # Named, because Pillow also takes MPEG video and other things for pictures; what is left goes to FFmpeg.

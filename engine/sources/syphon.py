@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from engine.clock import Clock
 from engine.errors import SourceError
 from engine.sources.texture import TextureSource
+from engine.system.clock import Clock
 
 if TYPE_CHECKING:
     from syphon import SyphonMetalClient, SyphonServerDescription, SyphonServerDirectory

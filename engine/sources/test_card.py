@@ -4,11 +4,11 @@ import math
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from engine.clock import Clock
-from engine.frame import VideoFrame
 from engine.sources.card_drawing import FPS, HEIGHT, WIDTH, draw_card, draw_ground
 from engine.sources.playout import Playout, Shot
 from engine.sources.source import SourceStatus
+from engine.system.clock import Clock
+from engine.values import VideoFrame
 
 TIME_SLACK_S = 1e-6  # 3/30 s as a float may lie just below the third picture
 

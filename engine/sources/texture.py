@@ -11,13 +11,13 @@ from typing import ClassVar
 
 import numpy as np
 
-from engine.backoff import next_delay_s
-from engine.clock import Clock
 from engine.errors import SourceError
-from engine.frame import VideoFrame
 from engine.sources.live import NOT_OFFLINE, LatestPicture
 from engine.sources.names import chosen_name, not_found
 from engine.sources.source import SourceStatus
+from engine.system.backoff import next_delay_s
+from engine.system.clock import Clock
+from engine.values import VideoFrame
 
 log = logging.getLogger(__name__)
 

@@ -5,13 +5,13 @@ from fractions import Fraction
 from functools import partial
 from pathlib import Path
 
-from engine.clock import Clock
 from engine.errors import SourceError
-from engine.frame import VideoFrame
 from engine.sources.decoding import TimedPicture, read_pass
 from engine.sources.pixels import to_rgb
 from engine.sources.playout import Playout, Shot
 from engine.sources.source import SourceStatus
+from engine.system.clock import Clock
+from engine.values import VideoFrame
 
 # 12/25 s arrives as the nearest float, which lies just below the end of twelve pictures.
 TIME_SLACK_S = Fraction(1, 1_000_000)

@@ -17,10 +17,10 @@ from collections.abc import Callable
 import msgspec
 from aiohttp import web
 
-from engine.file_names import escaped
-from engine.frame import ChannelFeatures
-from engine.serving.sockets import Data, Send, WebSockets
+from engine.system.file_names import escaped
+from engine.values import ChannelFeatures
 from engine.web.monitor import MOST_LINES, Line, OscMonitor
+from engine.web.serving.sockets import Data, Send, WebSockets
 
 log = logging.getLogger(__name__)
 

@@ -6,12 +6,12 @@ from urllib.parse import unquote
 
 from aiohttp import web
 
-from engine.serving.admission import reached_at
-from engine.serving.sockets import Data, Send, WebSockets
 from engine.web.alarm import Alarm
+from engine.web.serving.admission import reached_at
+from engine.web.serving.sockets import Data, Send, WebSockets
 
 if TYPE_CHECKING:
-    from engine.query import QueryHub, QueryTree
+    from engine.control.query import QueryHub, QueryTree
 
 
 class OscQuery:

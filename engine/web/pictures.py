@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 
 from aiohttp import web
 
-from engine.serving.sockets import STUCK_S, Send, WebSockets, hold_little
 from engine.web.preview import PreviewTap, Viewer
+from engine.web.serving.sockets import STUCK_S, Send, WebSockets, hold_little
 
 BOUNDARY = "multiverse-frame"
 MOST_VIEWERS = 16

@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping
 from aiohttp import web
 
 from engine.params.preset_shelf import PresetPicture
-from engine.serving.access import Access
-from engine.serving.admission import Admission, add_headers
-from engine.serving.page_files import ONLY_OUR_SCRIPTS, PageFile, load_page
-from engine.serving.sockets import WebSockets
 from engine.web.live import LiveFeed, as_json
 from engine.web.osc_query import OscQuery, attribute_of
 from engine.web.pictures import Pictures
+from engine.web.serving.access import Access
+from engine.web.serving.admission import Admission, add_headers
+from engine.web.serving.page_files import ONLY_OUR_SCRIPTS, PageFile, load_page
+from engine.web.serving.sockets import WebSockets
 
 MOST_BODY_BYTES = 1024  # nothing that is answered has a body
 

@@ -8,17 +8,17 @@ from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from typing import TYPE_CHECKING
 
 from engine.control import Dispatcher
-from engine.frame import ChannelFeatures
 from engine.params.preset_shelf import PresetPicture
-from engine.serving.access import Access, hears_nobody, is_loopback, new_token
-from engine.serving.web_thread import WebThread
+from engine.values import ChannelFeatures
 from engine.web.encoder import EncoderThread
 from engine.web.preview import PreviewTap
+from engine.web.serving.access import Access, hears_nobody, is_loopback, new_token
+from engine.web.serving.web_thread import WebThread
 
 if TYPE_CHECKING:
     from aiohttp import web
 
-    from engine.query import QueryHub, QueryTree
+    from engine.control.query import QueryHub, QueryTree
 
 
 class WebServer:
@@ -85,12 +85,12 @@ class WebServer:
             self._web.close()
 
     def _build_app(self) -> "web.Application":
-        from engine.serving.sockets import WebSockets
         from engine.web.live import LiveFeed
         from engine.web.monitor import OscMonitor
         from engine.web.osc_query import OscQuery
         from engine.web.pictures import Pictures
         from engine.web.routes import Routes
+        from engine.web.serving.sockets import WebSockets
 
         host, port = self.address
         sockets = WebSockets(self._report)

@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from itertools import pairwise
 
 from osc_schema.generate.pages import Control, Page, Panel, columns, default_text, hint, pages
-from osc_schema.segmentation import OBJECT_ARGUMENTS
+from osc_schema.sam3 import OBJECT_ARGUMENTS
 from osc_schema.types import Area, Param, ParamType
 
 HOST, PORT, LISTEN_PORT = "127.0.0.1", 9000, 9002

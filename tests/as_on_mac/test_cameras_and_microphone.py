@@ -7,14 +7,14 @@ import pytest
 
 from engine.audio.device import DeviceCapture
 from engine.cli import camera_formats
-from engine.clock import SteppedClock
 from engine.errors import SourceError
 from engine.sources import list_cameras
 from engine.sources.devices import find_camera
 from engine.sources.opening import camera_of
 from engine.sources.senders import of_camera
-from tests import fake_portaudio
-from tests.fake_portaudio import Device, FakePortAudio, HostApi
+from engine.system.clock import SteppedClock
+from tests.support import fake_portaudio
+from tests.support.fake_portaudio import Device, FakePortAudio, HostApi
 
 # In place of PyAV: what it reads in FFmpeg's log of AVFoundation (`avf_read_header`, libavdevice/avfoundation.m).
 PYAV = """

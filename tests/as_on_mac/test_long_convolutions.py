@@ -16,12 +16,12 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from engine.models import device_work
-from engine.models.voice import VoiceSettings, VoiceSpec
-from engine.models.voice.cutting import FULL, SHORT, spans_of
-from engine.models.voice.load import load
-from engine.models.voice.offline import Converter, cutting_for
-from engine.models.voice.optimization import OptimizationConfig
-from engine.models.voice.pitch.yin import Yin
+from engine.models.rvc import VoiceSettings, VoiceSpec
+from engine.models.rvc.cutting import FULL, SHORT, spans_of
+from engine.models.rvc.load import load
+from engine.models.rvc.offline import Converter, cutting_for
+from engine.models.rvc.optimization import OptimizationConfig
+from engine.models.rvc.pitch.yin import Yin
 from tests.conftest import TinyModels
 
 LIMIT = device_work.MAX_CONVOLVED["mps"]

@@ -13,7 +13,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from engine.models.device_work import DeviceCopy
-from engine.models.diffusion.pixels import fitted
+from engine.models.sd.pixels import fitted
 
 
 class Uploads(TorchDispatchMode):

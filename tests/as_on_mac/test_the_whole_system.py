@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.other_system import FOREIGN, run_as
+from tests.support.other_system import FOREIGN, run_as
 
 
 def test_every_module_can_be_imported(tmp_path: Path) -> None:

@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 from packaging.requirements import Requirement
 
-from engine.models.voice.index_file import read_index
-from engine.models.voice.timing import FAISS_INSTALL, FAISS_ON_A_MAC, time_retrieval
-from tests.tiny_voice import write_index
+from engine.models.rvc.index_file import read_index
+from engine.models.rvc.timing import FAISS_INSTALL, FAISS_ON_A_MAC, time_retrieval
+from tests.support.tiny_voice import write_index
 
 ROOT = Path(__file__).parents[2]
-TIMED = "engine/models/voice/timing.py"
+TIMED = "engine/models/rvc/timing.py"
 
 
 def test_an_index_is_read_where_faiss_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

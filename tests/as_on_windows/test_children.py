@@ -21,16 +21,16 @@ from engine.children.child_main import suit_windows
 from engine.children.launcher import Launcher
 from engine.children.mailbox import Mailbox
 from engine.children.messages import Begin, Letter, Stop, ToChild, Update
-from engine.children.model_loading import load_on_device
 from engine.children.port import ChildPort
 from engine.children.spec import child_environment
 from engine.errors import ControlPipeError, PipeClosedError
 from engine.ipc import ChildWords, ControlPipe
 from engine.ipc.control_pipe import NEW_PIPE_BYTES, ROOM_WAIT_S, open_pipe
+from engine.live.kit.model_loading import load_on_device
 from engine.system import priority
-from tests import fake_winapi
-from tests.fake_win32 import FakeWindows
-from tests.fake_winapi import FakeWinapi
+from tests.support import fake_winapi
+from tests.support.fake_win32 import FakeWindows
+from tests.support.fake_winapi import FakeWinapi
 
 
 @pytest.fixture

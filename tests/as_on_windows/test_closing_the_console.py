@@ -18,8 +18,8 @@ import pytest
 from engine.cli import console_events
 from engine.cli.console_events import CONTROL_C_EXIT, MAX_HOLD_S, ConsoleEvents
 from engine.cli.run import Signals
-from engine.dataset.running import attempt
-from tests.fake_win32 import FakeWindows
+from engine.jobs.dataset.running import attempt
+from tests.support.fake_win32 import FakeWindows
 
 CTRL_C, CTRL_BREAK, CLOSE, LOGOFF, SHUTDOWN = 0, 1, 2, 5, 6  # HandlerRoutine's dwCtrlType
 CREATE_NO_WINDOW = 0x08000000
@@ -200,7 +200,7 @@ from pathlib import Path
 from types import SimpleNamespace
 import pytest
 from engine.cli import console_events
-from tests.fake_win32 import FakeWindows
+from tests.support.fake_win32 import FakeWindows
 patch = pytest.MonkeyPatch()
 windows = FakeWindows.installed(patch)
 press = windows.console()

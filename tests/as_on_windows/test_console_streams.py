@@ -17,10 +17,10 @@ from engine.audio.portaudio import DeviceLook
 from engine.cli.main import main
 from engine.cli.probe import Probe
 from engine.cli.standard_streams import print_any_name
-from engine.interpreter import utf8_environment
 from engine.params import PresetFolder
 from engine.sources.devices import list_through_ffmpeg
-from tests.fake_win32 import FakeWindows
+from engine.system.python_process import utf8_environment
+from tests.support.fake_win32 import FakeWindows
 
 ENGINE = Path(__file__).parents[2] / "engine"
 NIGHT = "桜の夜"

@@ -26,12 +26,12 @@ from engine.cli.doctor_windows import (
     check_windows_session,
 )
 from engine.cli.probe import Answer
-from engine.dataset.cycles import install_command
-from engine.models.voice.pitch import FCPE_INSTALL
+from engine.jobs.dataset.cycles import install_command
+from engine.models.rvc.pitch import FCPE_INSTALL
 from engine.render.context import refusal
 from engine.system import win32
-from tests.fake_win32 import FakeWindows
-from tests.reserved_port import reserve_ports
+from tests.support.fake_win32 import FakeWindows
+from tests.support.reserved_port import reserve_ports
 
 PAGE = Path(__file__).parents[2] / "docs" / "windows.md"
 NUMBA = Answer(values={"threads": 8, "layer": "omp"})

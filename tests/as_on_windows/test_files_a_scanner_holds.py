@@ -12,25 +12,25 @@ import pytest
 import soundfile
 from PIL import Image
 
-from engine import atomic_file
-from engine.atomic_file import HeldFileError, remove_file, remove_folder, retry_delays_s, when_free, write_atomic
-from engine.convert.formats import FORMS
-from engine.convert.writing import open_writer
-from engine.cue_control import CueControl
+from engine.control.commands.cue import CueControl
 from engine.errors import PresetError, SinkError
-from engine.frame import FrameId, PublishedFrame
+from engine.jobs.convert.formats import FORMS
+from engine.jobs.convert.writing import open_writer
+from engine.jobs.segment.coco import CocoFile
+from engine.jobs.segment.mask_pictures import FrameFolder
 from engine.params import Autosave, ParamStore, PresetFolder, read_cues
 from engine.params.cues import NO_CUES, Cue, write_cues
-from engine.segment.coco import CocoFile
-from engine.segment.mask_pictures import FrameFolder
 from engine.sinks import Stage
 from engine.sinks.record import RecordSink
 from engine.sinks.snapshot import SnapshotSink
-from engine.small_file import read_small
-from engine.work_folder import WorkFolder
-from tests.scanner import Scanner
-from tests.segment.disc_movie import disc_picture, write_movie
-from tests.video.writing.written import names, write
+from engine.system import atomic_file
+from engine.system.atomic_file import HeldFileError, remove_file, remove_folder, retry_delays_s, when_free, write_atomic
+from engine.system.small_file import read_small
+from engine.system.work_folder import WorkFolder
+from engine.values import FrameId, PublishedFrame
+from tests.jobs.segment.disc_movie import disc_picture, write_movie
+from tests.jobs.video.writing.written import names, write
+from tests.support.scanner import Scanner
 
 BRIGHTNESS = "/multiverse/brightness"
 SECONDS_HELD = "another program has had it open for"
@@ -418,7 +418,7 @@ def test_a_working_folder_is_taken_while_its_lock_is_read(scanner: Scanner, tmp_
 def test_a_run_goes_on_although_its_journal_and_its_pieces_are_held(
     scanner: Scanner, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.video.writing.segmented_video.SEGMENT_PICTURES", 2)
+    monkeypatch.setattr("engine.jobs.video.writing.segmented_video.SEGMENT_PICTURES", 2)
     write(clip, tmp_path / "out.mp4", stop=4, end="abandon")
     for name in ("journal.jsonl", "segment_000000.mp4"):
         scanner.hold(name, TIMES, from_opening=True)
@@ -428,7 +428,7 @@ def test_a_run_goes_on_although_its_journal_and_its_pieces_are_held(
 
 def test_the_log_of_a_picture_may_be_held_and_no_run_ends_of_it(scanner: Scanner, tmp_path: Path) -> None:
     """A disk that refuses (EACCES) ends a run: it would refuse the next picture too."""
-    from engine.dataset.running.single import _logged
+    from engine.jobs.dataset.running.single import _logged
 
     log = tmp_path / "image_000000.log"
     log.touch()
@@ -438,8 +438,8 @@ def test_the_log_of_a_picture_may_be_held_and_no_run_ends_of_it(scanner: Scanner
 
 
 def test_every_picture_of_a_dataset_takes_its_place_while_files_are_held(scanner: Scanner, tmp_path: Path) -> None:
-    from engine.dataset.running.folder import DatasetFolder
-    from tests.dataset.running.test_folder import commit, opened
+    from engine.jobs.dataset.running.folder import DatasetFolder
+    from tests.jobs.dataset.running.test_folder import commit, opened
 
     folder = DatasetFolder(tmp_path / "out")
     opened(folder, range(2))

@@ -19,12 +19,12 @@ from engine.cli.doctor_machine import check_gpu_priority
 from engine.cli.main import app
 from engine.errors import MultiverseError
 from engine.render.context import MAX_MESSAGES_PER_PICTURE, load_message_pump
-from engine.serving.connections import MOST_CONNECTIONS
-from engine.serving.listening import BACKLOG
-from engine.serving.web_thread import WebThread
 from engine.system import power, win32
 from engine.system.power import kept_awake, raise_gpu_priority
-from tests.fake_win32 import FakeWindows
+from engine.web.serving.connections import MOST_CONNECTIONS
+from engine.web.serving.listening import BACKLOG
+from engine.web.serving.web_thread import WebThread
+from tests.support.fake_win32 import FakeWindows
 
 NETNAME_DELETED = 64  # ERROR_NETNAME_DELETED (winerror.h)
 CONTINUOUS, SYSTEM_REQUIRED, DISPLAY_REQUIRED = 0x80000000, 0x1, 0x2  # ES_* (winnt.h)

@@ -8,8 +8,8 @@ import pytest
 
 from engine.control.server import OscServer
 from engine.errors import MultiverseError
-from engine.serving.listening import listen
-from tests.reserved_port import reserve_ports
+from engine.web.serving.listening import listen
+from tests.support.reserved_port import reserve_ports
 
 
 def test_a_port_that_windows_reserved_is_told_with_the_command_that_lists_them(

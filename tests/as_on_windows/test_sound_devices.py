@@ -15,11 +15,11 @@ from engine.audio.device import DeviceCapture
 from engine.audio.devices import find_device, list_devices
 from engine.audio.output import DeviceOutput
 from engine.audio.streams import open_input
-from engine.clock import SteppedClock, SystemClock
 from engine.errors import AudioError
-from tests import fake_portaudio
-from tests.fake_portaudio import Device, FakePortAudio, HostApi, Opened
-from tests.fake_win32 import FakeWindows
+from engine.system.clock import SteppedClock, SystemClock
+from tests.support import fake_portaudio
+from tests.support.fake_portaudio import Device, FakePortAudio, HostApi, Opened
+from tests.support.fake_win32 import FakeWindows
 
 CO_E_NOTINITIALIZED = -0x7FFBFE10  # 0x800401F0
 

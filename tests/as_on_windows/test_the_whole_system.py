@@ -1,12 +1,12 @@
 """Everything at once in processes that take themselves for Windows: modules, commands, a show, a child.
 
-Our code sees Windows there (`tests/disguise`), writes into files that obey Windows' rules, and into streams of cp1252.
-A scanner holds each fresh file for a moment.
+Our code sees Windows there (`tests/support/disguise`), writes into files that obey Windows' rules, and into
+streams of cp1252. A scanner holds each fresh file for a moment.
 """
 
 from pathlib import Path
 
-from tests.other_system import FOREIGN, run_as
+from tests.support.other_system import FOREIGN, run_as
 
 SCANNED = 2  # attempts at a fresh file that fail
 

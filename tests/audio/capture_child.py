@@ -10,8 +10,8 @@ import sys
 import numpy as np
 
 from engine.audio import AudioSettings, open_audio
-from engine.clock import SystemClock
 from engine.errors import AudioError
+from engine.system.clock import SystemClock
 
 
 def main(spec: str) -> None:

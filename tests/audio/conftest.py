@@ -10,7 +10,7 @@ import pytest
 
 from engine.audio.analyser import Analyser
 from engine.audio.settings import AudioSettings
-from engine.frame import AudioFeatures
+from engine.values import AudioFeatures
 from tests.audio.sound_server import SoundServer
 
 RATE_HZ = 48_000

@@ -14,9 +14,9 @@ import osc_schema
 from engine.audio.open import open_capture
 from engine.audio.output import DeviceOutput
 from engine.audio.portaudio import session
-from engine.children.voice_link import VoiceTiming
-from engine.clock import SystemClock
-from engine.voice_desk import VoiceDesk
+from engine.live.rvc.desk import VoiceDesk
+from engine.live.rvc.link import VoiceTiming
+from engine.system.clock import SystemClock
 
 BLOCK_S, LAG_S, KEPT_S = 0.1, 0.03, 12
 

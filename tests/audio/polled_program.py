@@ -12,7 +12,7 @@ import numpy as np
 
 from engine.audio.devices import find_device, list_devices
 from engine.audio.streams import StreamLost, open_input, open_output
-from engine.clock import SystemClock
+from engine.system.clock import SystemClock
 
 TONE_HZ = 1000.0
 

@@ -150,7 +150,7 @@ def test_the_devices_command_lists_inputs_outputs_cameras_and_advice(run_devices
 CHOICE = """
 {prelude}
 from engine.audio import open_audio
-from engine.clock import SystemClock
+from engine.system.clock import SystemClock
 from engine.errors import AudioError
 try:
     audio = open_audio({spec!r}, offline=False, clock=SystemClock(), report=print)

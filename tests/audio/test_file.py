@@ -12,8 +12,8 @@ import soundfile
 
 from engine.audio.file import FileFeed
 from engine.audio.open import open_audio
-from engine.clock import SteppedClock
 from engine.errors import AudioError
+from engine.system.clock import SteppedClock
 
 
 def write(path: Path, samples: np.ndarray, rate_hz: int = 48_000, **how: str) -> str:

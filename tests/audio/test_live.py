@@ -8,8 +8,8 @@ from engine.audio import AudioSettings, open_audio
 from engine.audio.input import LiveAudio
 from engine.audio.ring import SampleRing
 from engine.audio.steady_reader import SteadyReader
-from engine.clock import SystemClock
 from engine.errors import UsageError
+from engine.system.clock import SystemClock
 
 
 class Hand:

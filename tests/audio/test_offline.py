@@ -7,9 +7,9 @@ import pytest
 import soundfile
 
 from engine.audio import AudioInput, AudioSettings, open_audio
-from engine.clock import SteppedClock
 from engine.errors import UsageError
-from engine.frame import AudioFeatures
+from engine.system.clock import SteppedClock
+from engine.values import AudioFeatures
 
 
 def render(spec: str, frames: int, reports, fps: float = 30.0, **settings: object) -> list[AudioFeatures]:

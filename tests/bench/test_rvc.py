@@ -9,7 +9,7 @@ import pytest
 
 from engine.bench.rvc import spoken
 from tests.cli.conftest import Said
-from tests.models.voice.peers import FOLDER, MISSING, PACKAGE
+from tests.models.rvc.peers import FOLDER, MISSING, PACKAGE
 
 
 @pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:DeprecationWarning")  # by infer-rvc-python

@@ -1,10 +1,9 @@
-"""Toy children, and a look at what is left of them; SD's, SAM3's and RVC's in their studios."""
+"""Toy children, and a look at what is left of them."""
 
 import threading
 from collections.abc import Callable, Iterator
 from multiprocessing import resource_tracker
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import psutil
 import pytest
@@ -12,15 +11,9 @@ import pytest
 from engine.children import ChildSpec, Deadlines, Supervisor
 from engine.children.launcher import Launcher
 from engine.children.spec import child_environment
-from tests.children.picture_studio import PictureStudio
-from tests.children.sam3_studio import Sam3Studio
-from tests.children.sd_studio import Studio
 from tests.children.toys import SOON, Toy, descriptors, fork_one, processes, segments
-from tests.children.voice_studio import VoiceStudio
 
 TOY = "tests.children.toy:run"
-
-S = TypeVar("S", bound=PictureStudio | VoiceStudio)
 
 
 @pytest.fixture
@@ -94,48 +87,3 @@ def _is_running(pid: int) -> bool:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
-
-
-@pytest.fixture
-def started(fork_server: None) -> Iterator[Callable[[S], S]]:
-    """`started(studio)`: the same, its child under way; closed at the end."""
-    studios: list[PictureStudio | VoiceStudio] = []
-
-    def start(studio: S) -> S:
-        studios.append(studio)
-        studio.supervisor.start()
-        return studio
-
-    yield start
-    for studio in studios:
-        studio.close()
-
-
-@pytest.fixture
-def open_sd(started: Callable[[Studio], Studio]) -> Callable[..., Studio]:
-    """`open_sd(model, **more)`: a studio whose child goes wrong where it is asked to."""
-
-    def opened(model: Path | str, **more: Any) -> Studio:
-        return started(Studio(model, loop="tests.children.sd_faults:run", **more))
-
-    return opened
-
-
-@pytest.fixture
-def open_sam3(started: Callable[[Sam3Studio], Sam3Studio]) -> Callable[..., Sam3Studio]:
-    """The same with SAM3."""
-
-    def opened(model: Path | str, **more: Any) -> Sam3Studio:
-        return started(Sam3Studio(model, loop="tests.children.sam3_faults:run", **more))
-
-    return opened
-
-
-@pytest.fixture
-def open_rvc(started: Callable[[VoiceStudio], VoiceStudio]) -> Callable[..., VoiceStudio]:
-    """The same with a voice."""
-
-    def opened(voice: Path | str, **more: Any) -> VoiceStudio:
-        return started(VoiceStudio(voice, loop="tests.children.voice_faults:run", **more))
-
-    return opened

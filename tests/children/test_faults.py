@@ -13,7 +13,7 @@ import pytest
 
 from engine.children import Deadlines
 from engine.children.launcher import Launcher
-from engine.closing import Closing
+from engine.system.closing import Closing
 from tests.children.toys import ATTENTIVE, SOON, SOON_KILLED, descriptors, processes, segments
 
 STATES = ("loading", "compiling", "ready", "busy")

@@ -15,7 +15,7 @@ import pytest
 from engine.children.launcher import CAN_FORK, Launcher
 from engine.children.spec import child_environment
 from engine.children.stderr_file import gist
-from engine.interpreter import exit_reason
+from engine.system.python_process import exit_reason
 from tests.children.toys import processes
 
 ROOT = Path(__file__).parents[2]

@@ -58,8 +58,8 @@ class _CtrlC:
 
 @pytest.fixture
 def ctrl_c_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """`ctrl_c_at("engine.video.fused")`: Ctrl-C comes when a command of this test imports that module, which is new to
-    it whatever was imported before."""
+    """`ctrl_c_at("engine.jobs.video.fused")`: Ctrl-C comes when a command of this test imports that module, which
+    is new to it whatever was imported before."""
 
     def prepare(module: str) -> None:
         known = importlib.import_module(module)

@@ -12,9 +12,9 @@ import soundfile
 
 from engine.cli.convert_progress import words_of
 from engine.cli.main import main
-from engine.convert import Progress
+from engine.jobs.convert import Progress
 from tests.cli.conftest import Said
-from tests.convert.voices import spoken, tone, write_sound
+from tests.jobs.convert.voices import spoken, tone, write_sound
 
 MULTIVERSE = [sys.executable, "-m", "engine.cli.main", "convert"]
 COUNT = 60
@@ -115,10 +115,10 @@ def test_what_is_missing_or_wrong_is_said_in_one_line(
 def test_a_switch_of_the_environment_is_checked_as_one_of_the_command_line(
     home: Path, singing_voice: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from engine.convert import ConvertJob
-    from engine.convert.run import load_converter
     from engine.errors import ConfigError
-    from engine.models.voice import VoiceSpec
+    from engine.jobs.convert import ConvertJob
+    from engine.jobs.convert.run import load_converter
+    from engine.models.rvc import VoiceSpec
 
     spec = VoiceSpec(model=f"{singing_voice}/voice.pth", content=f"{singing_voice}/content", pitch="yin")
     job = ConvertJob(sources=(home,), output="out", spec=spec, device="cpu", batch_size=3)

@@ -12,10 +12,10 @@ import pytest
 
 from engine.cli.dataset import note_lines, report_lines
 from engine.cli.dataset_progress import pace_of, words_of
-from engine.dataset import DatasetReport, Progress
-from engine.dataset.running.report import FailedPicture
+from engine.jobs.dataset import DatasetReport, Progress
+from engine.jobs.dataset.running.report import FailedPicture
 from tests.cli.conftest import Said
-from tests.dataset.running.small_runs import contents
+from tests.jobs.dataset.running.small_runs import contents
 
 MULTIVERSE = [sys.executable, "-m", "engine.cli.main", "dataset"]
 SIZE = "--width 128 --height 96"

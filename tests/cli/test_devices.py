@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from engine.ipc import FrameRing
-from tests.ndi_network import NdiSender, use_loopback
+from tests.support.ndi_network import NdiSender, use_loopback
 
 REPOSITORY = Path(__file__).parents[2]
 

@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from tests.cli.conftest import Said
-from tests.convert.voices import spoken, write_sound
-from tests.segment.disc_movie import disc_picture, write_movie
+from tests.jobs.convert.voices import spoken, write_sound
+from tests.jobs.segment.disc_movie import disc_picture, write_movie
 
 pytestmark = pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="names there are Unicode")
 

@@ -481,7 +481,7 @@ def test_lan_opens_everything_to_the_local_network_and_to_nothing_else(
     assert (opened.web, opened.osc.listen, opened.announce) == ("0.0.0.0:9001", "0.0.0.0:9000", True)
     assert "192.168.0.0/16" in opened.osc.allow and "0.0.0.0/0" not in opened.osc.allow
     monkeypatch.setattr(
-        "engine.own_interfaces.own_networks", lambda: (ip_network("2.0.0.0/8"), ip_network("10.0.0.0/24"))
+        "engine.system.network_interfaces.own_networks", lambda: (ip_network("2.0.0.0/8"), ip_network("10.0.0.0/24"))
     )
     on_artnet = build_settings(show, {}, [], is_open_to_lan=True)
     assert set(on_artnet.osc.allow) - set(opened.osc.allow) <= {"2.0.0.0/8", "10.0.0.0/24"}

@@ -70,9 +70,9 @@ def test_how_the_model_is_run_and_what_has_no_effect_is_told(
 
 
 def painted(model: Path, image: Path) -> np.ndarray:
-    from engine.models.diffusion import ModelSpec
-    from engine.models.diffusion.load import load
-    from engine.models.diffusion.single import paint
+    from engine.models.sd import ModelSpec
+    from engine.models.sd.load import load
+    from engine.models.sd.single import paint
 
     options = {"prompt": "sea", "steps": 4, "strength": 0.5, "seed": 3, "width": 128, "height": 64}
     return paint(load(ModelSpec(model=str(model)), "cpu", "float32"), np.array(Image.open(image)), **options)

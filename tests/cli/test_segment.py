@@ -13,9 +13,9 @@ import pytest
 from PIL import Image
 
 from engine.cli.main import main
-from engine.segment import advice
+from engine.jobs.segment import advice
 from tests.cli.conftest import Said
-from tests.segment.disc_movie import disc_picture, pictures_of, write_movie
+from tests.jobs.segment.disc_movie import disc_picture, pictures_of, write_movie
 
 COUNT = 150
 SMALL = ["--prompt", "disc", "--resolution", "336", "--threads", "1"]
@@ -107,8 +107,8 @@ def test_ctrl_c_keeps_a_video_that_plays(
 @pytest.mark.parametrize(
     "module",
     [
-        "engine.models.segmentation.load",  # Ctrl-C while the model is loaded
-        "engine.models.segmentation.tracker",  # ... when it is there, before its first picture
+        "engine.models.sam3.load",  # Ctrl-C while the model is loaded
+        "engine.models.sam3.tracker",  # ... when it is there, before its first picture
     ],
 )
 def test_ctrl_c_before_the_first_picture_says_so_and_leaves_nothing(
@@ -151,7 +151,7 @@ def test_what_is_missing_or_wrong_is_said_in_one_line(fail: Fail, arguments: lis
 def test_a_box_without_torchvision_is_one_line_before_the_model_is_loaded(
     home: Path, say: Say, seeing_sam3: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "engine.models.segmentation.load", None)  # whoever imports it fails
+    monkeypatch.setitem(sys.modules, "engine.models.sam3.load", None)  # whoever imports it fails
     Image.fromarray(disc_picture(0)).save(home / "in.png")
     command = ["segment", "in.png", "out.png", *SMALL, "--box", "0.25,0.5,0.2,0.3", "--model", str(seeing_sam3)]
     code, _, err = say(*command)

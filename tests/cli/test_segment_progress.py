@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from engine.cli.segment_progress import shown_progress, words_of
-from engine.segment import Progress
+from engine.jobs.segment import Progress
 
 
 def progress(done: int, *, expected: int | None = 300, fps: float = 0.16) -> Progress:

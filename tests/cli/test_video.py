@@ -15,10 +15,10 @@ from urllib.request import urlopen
 import pytest
 
 from engine.cli.video_web import page_lines
+from engine.jobs.video.writing.segmented_video import SEGMENT_PICTURES
 from engine.sources.still import read_still
-from engine.video.writing.segmented_video import SEGMENT_PICTURES
 from tests.cli.conftest import Said
-from tests.segment.disc_movie import disc_picture, pictures_of, write_movie
+from tests.jobs.segment.disc_movie import disc_picture, pictures_of, write_movie
 
 BEGINS_AGAIN = "begins again: these are too few to go on from"
 COUNT = 24  # of four steps each: enough for a thread beside them to interrupt, whoever else has the cores
@@ -98,7 +98,7 @@ def test_ctrl_c_keeps_a_video_that_plays_and_resume_makes_it_whole(
 def test_ctrl_c_while_the_model_is_loaded_says_so_and_leaves_nothing(
     run: Run, ctrl_c_at: Callable[[str], None], home: Path, tiny_sd: Path
 ) -> None:
-    ctrl_c_at("engine.video.fused")
+    ctrl_c_at("engine.jobs.video.fused")
     code, out, err = run("in.mp4", "out.mp4", *QUICK, "--model", tiny_sd)
     assert (code, out) == (1, "")
     assert err.splitlines()[1:] == ["multiverse: interrupted before the first picture; nothing was written"]
@@ -132,7 +132,7 @@ def test_a_page_is_served_until_ctrl_c(run: Run, tiny_sd: Path, free_port, wait_
 def test_ctrl_c_while_the_pages_model_is_loaded_ends_at_once(
     run: Run, ctrl_c_at: Callable[[str], None], tiny_sd: Path
 ) -> None:
-    ctrl_c_at("engine.models.diffusion.load")
+    ctrl_c_at("engine.models.sd.load")
     served = ["--web", "127.0.0.1:0", "--side", "64", "--device", "cpu", "--threads", "1", "--model", tiny_sd]
     code, out, err = run(*served)
     assert (code, out) == (1, "")

@@ -11,8 +11,8 @@ import pytest
 from engine.cli.video_progress import bar, shown_progress, stage_words, words_of
 from engine.cli.video_report import ended_line, report_lines
 from engine.cli.video_telemetry import NOT_KNOWN, DebugLines, Telemetry, debug_line, telemetry, write_json
-from engine.video.report import DeviceState, Progress, VideoReport
-from engine.video.stages import StageTime
+from engine.jobs.video.report import DeviceState, Progress, VideoReport
+from engine.jobs.video.stages import StageTime
 
 STAGES = (
     StageTime(name="read", frames=128, seconds=1.0),

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from engine.clock import Clock, SystemClock
 from engine.control import CommandTable, Dispatcher, OscClient, OscServer, Sender, SendingThread
 from engine.osc import Message, decode_packet, encode_message
 from engine.params import ParamStore
+from engine.system.clock import Clock, SystemClock
 
 
 @dataclass

@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 from engine.control.allow import AllowList, is_reached, own_addresses
-from engine.own_interfaces import own_interfaces, own_networks
+from engine.system.network_interfaces import own_interfaces, own_networks
 
 CABLE = ipaddress.ip_address("2.0.0.7")
 

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 import osc_schema
-from engine.clock import SteppedClock
 from engine.control import CommandTable, Dispatcher, Reply, patterns
 from engine.control.changes import MOST_PULLS
 from engine.control.dispatcher import MAX_VALUES_A_BUNDLE
@@ -20,6 +19,7 @@ from engine.errors import PresetError
 from engine.osc import Message, encode_bundle, encode_message, encode_reply
 from engine.osc.time_tag import time_tag_of
 from engine.params import ParamStore
+from engine.system.clock import SteppedClock
 from osc_schema import Rejected
 
 ANGLE = "/layer/1/angle"

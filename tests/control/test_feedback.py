@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 import osc_schema
-from engine.clock import SteppedClock
 from engine.control import CommandTable, Dispatcher
 from engine.control.feedback import MAX_SUBSCRIBERS, PACKETS_A_SENDING, PACKETS_TO_ALL
 from engine.control.outbox import MAX_PACKETS, PACKETS_A_TURN
 from engine.control.pace import KEPT_RECEIVERS
-from engine.frame import ChannelFeatures
 from engine.osc import Message, encode_message
 from engine.params import ParamStore
+from engine.system.clock import SteppedClock
+from engine.values import ChannelFeatures
 
 ANGLE = "/layer/1/angle"
 FRAME_S = 1 / 60

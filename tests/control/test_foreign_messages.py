@@ -5,12 +5,12 @@ from collections.abc import Callable
 
 import pytest
 
-from engine.clock import SteppedClock
 from engine.control import CommandTable, Dispatcher
 from engine.osc import Message, encode_bundle, encode_message
 from engine.osc.time_tag import time_tag_of
 from engine.params import ParamStore
-from tests import arena
+from engine.system.clock import SteppedClock
+from tests.support import arena
 
 
 def make(translate: Callable, reports: object) -> tuple[Dispatcher, ParamStore, list[str]]:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from engine.control.midi_bridges import read_midi
 from engine.osc import Message, Midi, decode_packet, encode_message
-from engine.params.mapping_control import MidiEvent
+from engine.params.mapping.controls import MidiEvent
 
 
 def heard(address: str, *args: object) -> MidiEvent | None:

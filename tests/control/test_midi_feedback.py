@@ -11,8 +11,8 @@ import pytest
 from engine.control.midi_bridges import read_midi
 from engine.control.midi_feedback import midi_packets
 from engine.osc import Message, Midi, decode_packet
-from engine.params.mapping_control import LARGEST, Movement, control_of
-from engine.params.mapping_movement import Movements
+from engine.params.mapping.controls import LARGEST, Movement, control_of
+from engine.params.mapping.movement import Movements
 
 
 def sent(name: str, value: float, form: str) -> list[Message]:

@@ -14,7 +14,7 @@ from engine.cli.osc import app, carry_out, read_argument
 from engine.control import OscClient, OscServer, Reply
 from engine.errors import MultiverseError, PresetError, UsageError
 from engine.osc import encode_message
-from tests import arena
+from tests.support import arena
 
 
 @pytest.fixture

@@ -18,7 +18,6 @@ from pythonosc.osc_tcp_server import MODE_1_0, MODE_1_1
 from pythonosc.tcp_client import SimpleTCPClient
 
 import osc_schema
-from engine.clock import SteppedClock
 from engine.control import CommandTable, Dispatcher, OscClient, OscServer, SendingThread, server
 from engine.control.allow import AllowList
 from engine.control.pace import PACKETS_A_SENDING
@@ -28,6 +27,7 @@ from engine.errors import ConfigError, MultiverseError
 from engine.osc import Message, decode_packet, encode_bundle, encode_message, encode_reply
 from engine.osc.framing import Framing, frame
 from engine.params import ParamStore, Snapshot
+from engine.system.clock import SteppedClock
 from osc_schema import ParamType
 
 ANGLE = "/layer/1/angle"

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from engine.errors import SharedMemoryError
-from engine.frame import FoundObject, Segmentation
 from engine.ipc import FrameRing
 from engine.ipc.segmentation_sheet import MOST_OBJECTS, read_sheet, sheet_shape, write_sheet
+from engine.values import FoundObject, Segmentation
 
 
 def found(count: int, side: int, seed: int = 0) -> Segmentation:

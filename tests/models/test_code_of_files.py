@@ -13,14 +13,14 @@ import pytest
 import torch
 
 from engine.errors import ModelError
-from engine.models.diffusion import ModelSpec
-from engine.models.diffusion.load import load as load_sd
 from engine.models.plain_config import notes_on
 from engine.models.pretrained import architecture
-from engine.models.segmentation import SegmentationSpec
-from engine.models.segmentation.load import load as load_sam3
-from engine.models.voice.content_files import load_content
-from tests.models.voice.small_hubert import small_hubert
+from engine.models.rvc.content_files import load_content
+from engine.models.sam3 import SegmentationSpec
+from engine.models.sam3.load import load as load_sam3
+from engine.models.sd import ModelSpec
+from engine.models.sd.load import load as load_sd
+from tests.models.rvc.small_hubert import small_hubert
 
 KERNEL = "owner/kernel"
 

@@ -18,10 +18,10 @@ from huggingface_hub.utils import filter_repo_objects
 
 from engine.errors import ModelError
 from engine.models import locate
-from engine.models.diffusion.plan.model_folder import TEXT_PARTS
 from engine.models.known_repositories import KNOWN
-from engine.models.segmentation.model_folder import find as find_sam3
-from engine.models.voice.content_folder import FILES as CONTENT_FILES
+from engine.models.rvc.content_folder import FILES as CONTENT_FILES
+from engine.models.sam3.model_folder import find as find_sam3
+from engine.models.sd.plan.model_folder import TEXT_PARTS
 from engine.models.weight_files import weights_in
 
 NET, TEXT = "diffusion_pytorch_model", "model"

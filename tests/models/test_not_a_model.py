@@ -13,9 +13,9 @@ from engine.cli.sd_options import model_spec
 from engine.config import SdConfig
 from engine.errors import ModelError, UsageError
 from engine.models import locate
-from engine.models.diffusion.check import check
-from engine.models.diffusion.plan.file_kinds import kind_of
-from engine.models.diffusion.spec import ModelSpec
+from engine.models.sd.check import check
+from engine.models.sd.plan.file_kinds import kind_of
+from engine.models.sd.spec import ModelSpec
 
 SAVED = {
     "page.safetensors": (b"<!DOCTYPE html><html>sign in", "is a web page"),

@@ -8,19 +8,19 @@ import numpy as np
 import pytest
 
 from engine.errors import ModelError
-from engine.models.diffusion.check import ModelReport, check
-from engine.models.diffusion.conditioner import Conditioner
-from engine.models.diffusion.denoiser import Control, Denoiser
-from engine.models.diffusion.load import load
-from engine.models.diffusion.model import Model
-from engine.models.diffusion.pixels import Pixels
-from engine.models.diffusion.single import paint
-from engine.models.diffusion.spec import ModelSpec
-from engine.models.diffusion.stream_schedule import StreamSchedule, StreamSettings
 from engine.models.graphs import DirectCalls
-from tests.models.diffusion.oracle import source_picture
-from tests.replicas import folders, loras, nets, prompts, samplers, single_files
-from tests.replicas.replica import Refused, Replica, Shelf, Works
+from engine.models.sd.check import ModelReport, check
+from engine.models.sd.conditioner import Conditioner
+from engine.models.sd.denoiser import Control, Denoiser
+from engine.models.sd.load import load
+from engine.models.sd.model import Model
+from engine.models.sd.pixels import Pixels
+from engine.models.sd.single import paint
+from engine.models.sd.spec import ModelSpec
+from engine.models.sd.stream_schedule import StreamSchedule, StreamSettings
+from tests.models.sd.oracle import source_picture
+from tests.support.replicas import folders, loras, nets, prompts, samplers, single_files
+from tests.support.replicas.replica import Refused, Replica, Shelf, Works
 
 SIDE_PX = 64
 MODULES = (folders, loras, nets, prompts, samplers, single_files)

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine.models.diffusion.plan.lora_file import examine_lora
 from engine.models.safetensors_header import read_header
+from engine.models.sd.plan.lora_file import examine_lora
 from engine.models.weight_files import weights_in
-from tests.replicas import true_size
-from tests.replicas.true_size import Shapes
+from tests.support.replicas import true_size
+from tests.support.replicas.true_size import Shapes
 
 # Millions, as model cards and papers count them; SDXL's file is 6 938 MB in float16, the LoRAs 135, 394 and 269 MB.
 PUBLISHED: dict[str, tuple[Callable[[], Shapes], float]] = {

@@ -16,7 +16,7 @@ import osc_schema
 from osc_schema import Param, ParamType
 from osc_schema.generate import max_patch
 from osc_schema.generate.pages import pages
-from osc_schema.segmentation import OBJECT_ARGUMENTS
+from osc_schema.sam3 import OBJECT_ARGUMENTS
 
 MAX_OBJECTS_A_MESSAGE = 20
 """That hear one message of the engine. A `route` at each control, as it was, made 536."""

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.atomic_file import unfinished_path
 from engine.params import Autosave, ParamStore, PresetFolder
 from engine.params import autosave as autosave_module
+from engine.system.atomic_file import unfinished_path
 from osc_schema import PARAMS
 
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from engine.frame import AudioFeatures, ChannelFeatures
 from engine.params import Crossfade, LeavingLook, Modulation, ParamStore, Slew
 from engine.params.leaving import BOTH, MAX_LATE_FRAMES, DrawingCost
+from engine.values import AudioFeatures, ChannelFeatures
 from osc_schema.modulation import ROUTES
 
 BRIGHTNESS, ANGLE, MIRROR, FADE = "/multiverse/brightness", "/layer/1/angle", "/mirror/mode", "/master/fade"

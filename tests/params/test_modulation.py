@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import osc_schema
-from engine.frame import AudioFeatures, ChannelFeatures
 from engine.params import Modulation, ParamStore, Slew, modulation
 from engine.params.looks import PLAIN
+from engine.values import AudioFeatures, ChannelFeatures
 from osc_schema import Rejected
 
 ANGLE, BRIGHTNESS, WINDOW = "/layer/1/angle", "/multiverse/brightness", "/multiverse/window_ms"

@@ -10,7 +10,7 @@ import pytest
 from engine.errors import PresetError
 from engine.params import ParamStore, PresetFolder
 from engine.params.preset_shelf import PresetShelf
-from tests.hung_file import hung
+from tests.support.hung_file import hung
 
 NIGHT, DAY = {"/mode": "simple"}, {"/mode": "multiverse"}
 

@@ -12,10 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import osc_schema
-from engine.atomic_file import unfinished_path
 from engine.errors import PresetError
 from engine.params import ParamStore, PresetFolder
 from engine.params.looks import PLAIN
+from engine.system.atomic_file import unfinished_path
 from osc_schema import PARAMS, ParamType, Rejected
 
 BUILT_IN = (

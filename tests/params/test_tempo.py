@@ -5,8 +5,8 @@ from collections.abc import Iterable
 
 import pytest
 
-from engine.clock import SteppedClock
 from engine.params import ParamStore, Tempo
+from engine.system.clock import SteppedClock
 
 BPM = "/tempo/bpm"
 TICK_S = 60 / 120 / 24

@@ -8,10 +8,10 @@ import pytest
 
 import osc_schema
 from engine.errors import NoGLError
-from engine.frame import ChannelFeatures, FoundObject, Segmentation, VideoFrame
 from engine.params import PresetFolder
 from engine.params.looks import PLAIN
 from engine.render import Look, Matte, PictureInput, RegionMap, Renderer, open_renderer
+from engine.values import ChannelFeatures, FoundObject, Segmentation, VideoFrame
 
 PITCHES_HZ = (110.0, 164.8, 220.0, 277.2)
 PLAIN_VALUES = {param.address: param.default for param in osc_schema.PARAMS} | PLAIN

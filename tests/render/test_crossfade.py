@@ -11,9 +11,9 @@ import pytest
 
 from engine.bench.render_reference import draw_reference
 from engine.errors import RenderError
-from engine.frame import VideoFrame
 from engine.render import Renderer
 from engine.render.crossfade import Crossfade
+from engine.values import VideoFrame
 
 SIMPLE = {"/mode": "simple"}
 LINEAR = {"/multiverse/tone": "clip", "/multiverse/brightness": 0.8, "/multiverse/bias": 0.0}

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.frame import ChannelFeatures
 from engine.render import Look
 from engine.render.colour import hue_rgb, layer_colours, pitch_hue, scheme_hue
 from engine.render.frame_block import ROWS, pack_block
 from engine.render.wave_table import bake_waves
+from engine.values import ChannelFeatures
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from engine.frame import VideoFrame
 from engine.render.mask_look import (
     IdPicture,
     Overlay,
@@ -16,6 +15,7 @@ from engine.render.mask_look import (
     object_colours,
     shown_id,
 )
+from engine.values import VideoFrame
 
 
 def test_a_soft_edge_rises_from_a_quarter_to_three_quarters() -> None:

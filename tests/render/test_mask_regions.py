@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 
-from engine.frame import Segmentation, VideoFrame
 from engine.render import RegionMapper, RegionSettings, Renderer
 from engine.render.control_picture import class_named, segmentation_picture
 from engine.render.mask_look import object_colours
 from engine.render.mask_regions import ObjectRegions
 from engine.render.object_map import objects_seen, small_size
+from engine.values import Segmentation, VideoFrame
 
 SIDE = 32
 PLACES = [(slice(4, 12), slice(4 + 6 * n, 9 + 6 * n)) for n in range(4)] + [(slice(20, 28), slice(10, 22))]

@@ -8,9 +8,9 @@ import pytest
 
 from engine.bench.render_reference import bilinear
 from engine.errors import RenderError
-from engine.frame import Segmentation, ShownPicture, VideoFrame
 from engine.render import Renderer
 from engine.render.mask_look import coverage, object_colours
+from engine.values import Segmentation, ShownPicture, VideoFrame
 
 SIZES = {"wide": (160, 90), "tall and odd": (91, 131)}
 TOLERANCE = 2

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from engine.bench.render_reference import bilinear, cover_place, draw_reference, mirrored
-from engine.frame import Segmentation
 from engine.render import Matte, Renderer, open_renderer
 from engine.render.frame_block import pack_block
 from engine.render.look import Look
 from engine.render.mask_look import coverage
+from engine.values import Segmentation
 
 SIZE = (160, 90)
 SIMPLE = {"/mode": "simple"}

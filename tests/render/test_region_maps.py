@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 
-from engine.frame import VideoFrame
 from engine.render import RegionMapper, RegionSettings, Renderer
 from engine.render.region_maps import (
     brightness_regions,
@@ -16,6 +15,7 @@ from engine.render.region_maps import (
     quadrant_regions,
     reduce_picture,
 )
+from engine.values import VideoFrame
 
 
 def grey_ramp(levels: np.ndarray) -> np.ndarray:

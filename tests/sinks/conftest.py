@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.frame import AudioBlock, FrameId, PublishedFrame, TextureRef
 from engine.sinks import Stage
 from engine.sinks.registry import available_kinds
-from tests.ndi_network import NdiReceiver, use_loopback
-from tests.stand_ins import StandIn, load_api, python_signature
+from engine.values import AudioBlock, FrameId, PublishedFrame, TextureRef
+from tests.support.ndi_network import NdiReceiver, use_loopback
+from tests.support.stand_ins import StandIn, load_api, python_signature
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -10,13 +10,13 @@ import cv2
 import numpy as np
 import pytest
 
-from engine.clock import SteppedClock
 from engine.errors import SinkError
-from engine.frame import PublishedFrame, ShownPicture, TextureRef
 from engine.ipc import FrameRing
 from engine.sinks import SinkSet, SinkSpec, Stage
 from engine.sinks.registry import available_kinds
 from engine.sinks.sink import BESIDE, MARKS, PICTURES, TITLES, Picture, picture_name
+from engine.system.clock import SteppedClock
+from engine.values import PublishedFrame, ShownPicture, TextureRef
 
 SIZES: dict[Picture, tuple[int, int]] = {"sd": (32, 24), "sam3": (48, 32), "sam3_mask": (40, 16)}
 LEVELS: dict[Picture, int] = {"sd": 60, "sam3": 120, "sam3_mask": 180}

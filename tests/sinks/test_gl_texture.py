@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.clock import SteppedClock
 from engine.errors import NoGLError
-from engine.frame import PublishedFrame, TextureRef
 from engine.ipc import FrameRing
 from engine.render import Renderer, open_renderer
 from engine.sinks import SinkSet, SinkSpec
+from engine.system.clock import SteppedClock
+from engine.values import PublishedFrame, TextureRef
 
 
 @pytest.fixture

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from engine.errors import SinkError, SinkUnavailableError
-from engine.frame import TextureRef
 from engine.sinks import syphon as syphon_module
 from engine.sinks.registry import KINDS
 from engine.sinks.spout import SpoutSink
 from engine.sinks.syphon import SyphonSink
+from engine.values import TextureRef
 
 SINKS = Path(__file__).parents[2] / "engine/sinks"
 TEXTURE = TextureRef(glo=7, width=64, height=48)

@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 
 from engine.errors import SinkError
-from engine.frame import AudioBlock
-from engine.schedule import exact_rate
 from engine.sinks import index_in_front
 from engine.sinks.record import Recording, RecordSink
 from engine.sinks.whole_file import partial_path
+from engine.system.schedule import exact_rate
+from engine.values import AudioBlock
 
 REPOSITORY = Path(__file__).parents[2]
 RATE_HZ = 48_000
@@ -317,7 +317,7 @@ RECORD_UNTIL_KILLED = """
 import sys
 from pathlib import Path
 import numpy as np
-from engine.frame import FrameId, PublishedFrame, AudioBlock
+from engine.values import FrameId, PublishedFrame, AudioBlock
 from engine.sinks import Stage
 from engine.sinks.record import RecordSink
 
@@ -475,8 +475,8 @@ RECORD_INTO_A_FULL_DISK = """
 import resource, sys
 from pathlib import Path
 import numpy as np
-from engine.clock import SteppedClock
-from engine.frame import FrameId, PublishedFrame
+from engine.system.clock import SteppedClock
+from engine.values import FrameId, PublishedFrame
 from engine.sinks import SinkSet, SinkSpec, Stage
 
 resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))

@@ -10,14 +10,14 @@ import cv2
 import numpy as np
 import pytest
 
-from engine.clock import SteppedClock
 from engine.errors import NoGLError, SinkError
-from engine.frame import ShownPicture, TextureRef, VideoFrame
 from engine.ipc import FrameRing
 from engine.render import Renderer, open_renderer
 from engine.sinks import SinkSet, SinkSpec, Stage
 from engine.sinks.null import NullSink
 from engine.sinks.sink_set import MOST_SINKS
+from engine.system.clock import SteppedClock
+from engine.values import ShownPicture, TextureRef, VideoFrame
 
 SD_PX = (32, 24)
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.clock import SteppedClock
 from engine.ipc import FrameRing
 from engine.ipc.ring_folder import find_ring, system_folder
 from engine.sinks import SinkSet, SinkSpec
+from engine.system.clock import SteppedClock
 
 READER = Path(__file__).parents[2] / "engine/sinks/shared_reader.py"
 

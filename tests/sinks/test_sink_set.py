@@ -11,13 +11,13 @@ from typing import ClassVar
 import av
 import pytest
 
-from engine.clock import SteppedClock
 from engine.errors import SinkError
 from engine.ipc import FrameRing
 from engine.sinks import SinkSet, SinkSpec
 from engine.sinks.null import NullSink
 from engine.sinks.registry import KINDS, Kind
 from engine.sinks.sink_set import MAX_END_S, MOST_ENDED, MOST_SINKS
+from engine.system.clock import SteppedClock
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -456,8 +456,8 @@ RENDER_THREAD_AT_WORK = """
 import sys, threading
 from pathlib import Path
 import numpy as np
-from engine.clock import SteppedClock
-from engine.frame import FrameId, PublishedFrame
+from engine.system.clock import SteppedClock
+from engine.values import FrameId, PublishedFrame
 from engine.sinks import SinkSet, SinkSpec, Stage
 
 folder = Path(sys.argv[1])

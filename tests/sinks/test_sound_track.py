@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from engine.frame import AudioBlock
 from engine.sinks.sound_track import SoundTrack, stereo
+from engine.values import AudioBlock
 
 RATE_HZ = 48_000
 FPS = 30

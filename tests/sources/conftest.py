@@ -8,7 +8,7 @@ import av
 import numpy as np
 import pytest
 
-from tests.ndi_network import use_loopback
+from tests.support.ndi_network import use_loopback
 
 BLOCK_PX = 16
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import simplejpeg
 
-from engine.clock import SteppedClock
 from engine.errors import SourceError
 from engine.sources import open_source
 from engine.sources.camera import SILENT_S, Camera
 from engine.sources.source import HOLD_S
+from engine.system.clock import SteppedClock
 
 
 class PipedCamera:

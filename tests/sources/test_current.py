@@ -8,12 +8,12 @@ from functools import partial
 import numpy as np
 import pytest
 
-from engine.clock import SteppedClock
 from engine.sources import current
 from engine.sources.current import MAX_WAIT_S, NOTHING, Chosen, CurrentSource
 from engine.sources.source import Polled, SourceStatus
 from engine.sources.test_card import MovingCard
 from engine.sources.texture import TextureSource
+from engine.system.clock import SteppedClock
 
 
 class Texture(TextureSource):

@@ -5,11 +5,11 @@ from typing import ClassVar
 import av
 import pytest
 
-from engine.clock import SteppedClock
 from engine.errors import SourceError
 from engine.sources import CameraDevice, devices, list_cameras, open_source, opening
 from engine.sources.devices import attempts, find_camera, list_through_ffmpeg, list_video4linux
 from engine.sources.opening import camera_of, is_offered
+from engine.system.clock import SteppedClock
 
 HD = CameraDevice(index=0, name="FaceTime HD Camera", id="0")
 PHONE = CameraDevice(index=1, name="Anna's Phone Camera", id="1")

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from engine.clock import SteppedClock
 from engine.errors import SourceError
 from engine.sources.live_pictures import PATIENCE_S, LivePictures
 from engine.sources.pictures import InputPicture
+from engine.system.clock import SteppedClock
 from tests.sources.test_camera import PipedCamera
 
 # The parser hands a picture on when the next one starts; two are sent on opening.

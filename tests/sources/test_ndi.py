@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.clock import SystemClock
 from engine.errors import SourceError
 from engine.sources import Source, open_source
 from engine.sources.senders import SenderLists
-from tests.ndi_network import NdiSender
+from engine.system.clock import SystemClock
+from tests.support.ndi_network import NdiSender
 
 TOLERANCE = 24  # of 255: NDI's codec is lossy
 INSTALL = "pip install cyndilib"

@@ -5,9 +5,9 @@ import threading
 import numpy as np
 import pytest
 
-from engine.clock import SteppedClock
 from engine.errors import SourceError
 from engine.sources.playout import AHEAD, LATE_S, Playout, Shot
+from engine.system.clock import SteppedClock
 
 
 def picture(number):

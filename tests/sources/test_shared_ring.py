@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from engine.clock import SystemClock
 from engine.errors import SourceError
 from engine.ipc import FrameRing
 from engine.sources import Source, open_source
 from engine.sources.published import list_shared
+from engine.system.clock import SystemClock
 
 PUBLISHER = """
 import sys, time

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from engine.clock import SteppedClock
 from engine.errors import SourceError
 from engine.sources import open_source
+from engine.system.clock import SteppedClock
 
 
 @pytest.fixture

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 import simplejpeg
 
-from engine.clock import SystemClock
 from engine.errors import SourceError
 from engine.sources import Source, open_source
 from engine.sources.stream import open_stream, shown_address
+from engine.system.clock import SystemClock
 
 PICTURES = 8  # of a stream that ends
 

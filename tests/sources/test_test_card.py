@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from engine.clock import SteppedClock
 from engine.sources import open_source
+from engine.system.clock import SteppedClock
 
 
 @pytest.fixture

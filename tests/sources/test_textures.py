@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.clock import SteppedClock
 from engine.errors import SourceError
 from engine.sources import Polled, open_source
 from engine.sources.senders import SenderLists, list_textures
 from engine.sources.source import HOLD_S
-from tests.stand_ins import StandIn, load_api, python_signature
+from engine.system.clock import SteppedClock
+from tests.support.stand_ins import StandIn, load_api, python_signature
 
 SOURCES = Path(__file__).parents[2] / "engine/sources"
 BGRA = load_api("syphon")["pyobjc"]["Metal.MTLPixelFormatBGRA8Unorm"]

@@ -7,10 +7,10 @@ import av
 import numpy as np
 import pytest
 
-from engine.clock import SteppedClock
 from engine.errors import SourceError
 from engine.sources import open_source
 from engine.sources.source import HOLD_S
+from engine.system.clock import SteppedClock
 
 
 @pytest.fixture

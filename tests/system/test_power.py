@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from engine.system.power import kept_awake
-from tests.fake_win32 import FakeWindows
+from tests.support.fake_win32 import FakeWindows
 
 
 def test_windows_gives_exact_timers_while_the_picture_runs(monkeypatch: pytest.MonkeyPatch) -> None:

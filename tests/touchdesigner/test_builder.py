@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 import osc_schema
+from engine.control.query.tree import QueryTree
 from engine.params import ParamStore
-from engine.query.tree import QueryTree
 from osc_schema.generate import ROOT
 from osc_schema.generate.touchdesigner import names_of, read_pages
 from osc_schema.generate.touchdesigner_builder import one_file

@@ -10,9 +10,9 @@ import pytest
 
 import osc_schema
 from engine.cli import schema
+from engine.control.query.tree import QueryTree
 from engine.errors import MultiverseError
 from engine.params import ParamStore
-from engine.query.tree import QueryTree
 from osc_schema.declare import number
 from osc_schema.generate import TOUCHDESIGNER_FILES, TOUCHDESIGNER_FOLDER
 from osc_schema.generate.touchdesigner import (
@@ -26,7 +26,7 @@ from osc_schema.generate.touchdesigner import (
     read_pages,
     require_short_names,
 )
-from osc_schema.segmentation import OBJECT_ARGUMENTS
+from osc_schema.sam3 import OBJECT_ARGUMENTS
 from osc_schema.types import Param, ParamType
 
 PAGES = read_pages(TOUCHDESIGNER_FILES["generated/pages.json"]())

@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.clock import SystemClock
 from engine.control import CommandTable, Dispatcher, SendingThread
-from engine.frame import ChannelFeatures
+from engine.control.query import QueryHub, QueryTree
 from engine.params import ParamStore
-from engine.query import QueryHub, QueryTree
+from engine.system.clock import SystemClock
+from engine.values import ChannelFeatures
 from engine.web import PreviewTap, WebServer
-from tests.browsers import SHELL
+from tests.support.browsers import SHELL
 from tests.web.page_stage import House, Stage, Visit
 from tests.web.socket_client import SocketClient
 

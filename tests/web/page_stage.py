@@ -12,7 +12,7 @@ from engine import open_engine
 from engine.app import Engine
 from engine.config import build_config
 from engine.osc import encode_message
-from tests.browsers import SHELL
+from tests.support.browsers import SHELL
 
 STARTED_WITHIN_S = 60.0
 

@@ -95,7 +95,7 @@ def test_odd_paths_lead_nowhere(serve, reports, path):
 
 
 def test_a_connection_that_says_nothing_is_closed(serve, monkeypatch):
-    monkeypatch.setattr("engine.serving.web_thread.IDLE_S", 0.2)
+    monkeypatch.setattr("engine.web.serving.web_thread.IDLE_S", 0.2)
     stand = serve()
     with socket.create_connection(stand.server.address, timeout=30) as silent:
         assert silent.recv(10) == b""
@@ -105,7 +105,7 @@ def test_a_connection_that_says_nothing_is_closed(serve, monkeypatch):
 
 
 def test_one_connection_too_many_is_refused_and_the_others_stay(serve, monkeypatch, wait_for, reports):
-    monkeypatch.setattr("engine.serving.connections.MOST_CONNECTIONS", 4)
+    monkeypatch.setattr("engine.web.serving.connections.MOST_CONNECTIONS", 4)
     stand = serve()
     live = stand.connect("/live")
     with contextlib.ExitStack() as silent:

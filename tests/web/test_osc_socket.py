@@ -7,7 +7,7 @@ import numpy as np
 
 import osc_schema
 from engine.osc import decode_packet, encode_message
-from engine.serving.sockets import HEARD_A_TURN, MOST_BYTES_A_MESSAGE
+from engine.web.serving.sockets import HEARD_A_TURN, MOST_BYTES_A_MESSAGE
 
 ANGLE = "/layer/1/angle"
 
@@ -37,7 +37,7 @@ def test_a_value_set_by_websocket_is_set_and_told_to_the_others_only(serve, wait
 
 
 def test_a_flood_by_websocket_leaves_time_for_the_picture(serve, wait_for, monkeypatch):
-    monkeypatch.setattr("engine.serving.sockets.REST_S", 0.05)
+    monkeypatch.setattr("engine.web.serving.sockets.REST_S", 0.05)
     stand = serve()
     client = stand.connect("/")
     started_s = time.perf_counter()
@@ -92,7 +92,7 @@ def test_a_client_that_leaves_is_forgotten(serve, wait_for):
 
 
 def test_a_client_that_reads_nothing_costs_little_and_others_hear_everything(serve, monkeypatch, wait_for):
-    monkeypatch.setattr("engine.serving.sockets.STUCK_S", 0.3)
+    monkeypatch.setattr("engine.web.serving.sockets.STUCK_S", 0.3)
     stand = serve()
     stuck, other = stand.connect("/", receive_bytes=4096), stand.connect("/")
     for client in (stuck, other):

@@ -197,7 +197,7 @@ def test_a_slow_viewer_sees_new_pictures_not_a_queue(serve, wait_for):
 
 def test_a_viewer_who_takes_nothing_for_long_is_dropped(serve, wait_for, monkeypatch):
     monkeypatch.setattr("engine.web.pictures.STUCK_S", 0.2)
-    monkeypatch.setattr("engine.serving.sockets.STUCK_S", 0.2)
+    monkeypatch.setattr("engine.web.serving.sockets.STUCK_S", 0.2)
     stand = serve(NOISE)
     stuck = stand.connect("/preview", receive_bytes=SLOW_BYTES)
     with socket.create_connection(stand.server.address) as stuck_stream:

@@ -110,7 +110,7 @@ def test_closing_drops_clients_says_so_frees_the_port_and_may_be_repeated(serve,
 def test_a_client_that_answers_no_ping_is_gone_and_the_others_stay(serve, monkeypatch, wait_for, reports):
     stand = serve()
     awake = stand.connect("/")
-    monkeypatch.setattr("engine.serving.sockets.PING_S", 0.1)
+    monkeypatch.setattr("engine.web.serving.sockets.PING_S", 0.1)
     asleep = stand.connect("/")
     assert stand.hub.count == 2
     assert asleep.read_frame()[0] == PING

@@ -1,0 +1,307 @@
+"""`/camera`: which source layer 5 shows, chosen in mid-show from what is there now.
+
+    /camera/open ─► this thread opens and starts it ─► the frame loop changes to it at its first picture ─► /done
+                          └─ what cannot be had: /fail, and the source of before plays on
+
+Opening a device, asking for cameras or the network takes its time: a thread does it, and looks once a second who is
+there. A driver may never answer: where a choice waits behind one for 5 s, the thread is left to it and another takes
+over. Not what reads a file or calls an address: that is for whoever starts the engine, not for whoever may send it a
+message. `start` is what the engine was started with, whatever that is.
+"""
+
+import logging
+import queue
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from engine.control import CommandTable, Reply
+from engine.errors import SourceError
+from engine.osc.decode import shown
+from engine.sources import Source
+from engine.sources.current import Chosen, CurrentSource
+from engine.sources.names import chosen_name
+from engine.sources.opening import FROM_PROGRAMS, is_offered
+from engine.sources.senders import Sender, SenderLists
+from engine.system.clock import Clock
+
+log = logging.getLogger(__name__)
+
+LOOK_EVERY_S: Final = 1.0
+MAX_BUSY_S: Final = 5.0  # a driver that has not answered by then hangs
+MAX_LEFT: Final = 8  # threads that hanging drivers may keep
+MAX_WORD_CHARACTERS: Final = 255  # a Syphon or NDI name is shorter
+FIRST = "start"
+FIXED = (("none", "no picture"), ("test", "test card"))
+SUPERSEDED = "superseded by another choice"
+NOT_OFFLINE = "offline the source does not change: start with another --camera"
+
+Job = Callable[[], None]
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class _Wish:
+    word: str
+    spec: str
+    """What `open_source` takes."""
+    reply: Reply
+    is_open: bool = False
+    """Its driver has answered; from then on its first picture is waited for."""
+    is_answered: bool = False
+
+
+class _Worker:
+    """A thread that carries out jobs."""
+
+    def __init__(self, run: Callable[["_Worker"], None]) -> None:
+        self.busy_since_s: float | None = None
+        self.thread = threading.Thread(target=run, args=(self,), name="camera", daemon=True)
+
+
+def first_word(spec: str) -> str:
+    """What the source of `--camera` is called over OSC: an address may hold a password, a path somebody's name."""
+    return spec if is_offered(spec) else FIRST
+
+
+class CameraControl:
+    """Commands come on OSC's threads, answers leave from its own and from the frame loop's."""
+
+    def __init__(
+        self,
+        current: CurrentSource,
+        senders: SenderLists,
+        *,
+        clock: Clock,
+        first: str,
+        open_source: Callable[[str], Source | None],
+        announce: Callable[[], None],
+        is_offline: bool,
+        tell: Callable[..., None],
+        say: Callable[[str], None],
+    ) -> None:
+        """`first`: what the configuration names. `tell(address, *args)` reaches every subscriber, `say` people.
+        `announce()` prepares the renderer for a first picture on layer 5."""
+        self._current = current
+        self._senders = senders
+        self._clock = clock
+        self._first = first
+        self._open_source = open_source
+        self._announce = announce
+        self._is_offline = is_offline
+        self._tell = tell
+        self._say = say
+        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._worker = _Worker(self._run)
+        self._left = 0
+        """Threads that a driver keeps."""
+        self._has_failed = self._is_closed = False
+        self._is_asking_cameras = False
+        self._wishing = threading.Lock()
+        self._wish: _Wish | None = None
+        self._opening: _Wish | None = None
+
+    def start(self) -> None:
+        if not self._is_offline:
+            self._worker.thread.start()
+
+    def close(self) -> None:
+        """A device that is being opened may keep the thread; it ends with the process then."""
+        with self._wishing:  # `poll` may be about to put another in its place
+            self._is_closed, worker = True, self._worker
+        self._jobs.put(None)
+        if worker.thread.is_alive():
+            worker.thread.join(timeout=1.0)
+
+    def add_commands(self, table: CommandTable) -> None:
+        table.add("/camera/open", self._on_open)
+        table.add("/camera/list", self._on_list, is_listing=True)
+        table.add("/camera/ndi", self._on_ndi)
+
+    # -- commands ------------------------------------------------------------------------------
+
+    def _on_open(self, args: tuple, reply: Reply) -> None:
+        if len(args) != 1 or not isinstance(args[0], str | int):
+            raise SourceError("takes a word of /camera/list: none, test, a camera's index, or KIND:NAME")
+        if self._is_offline:
+            raise SourceError(NOT_OFFLINE)
+        if isinstance(args[0], str) and len(args[0]) > MAX_WORD_CHARACTERS:
+            raise SourceError(f"{shown(args[0], 40)!r} is longer than any source's name")
+        spec, word = (self._first, first_word(self._first)) if args[0] == FIRST else (str(args[0]), str(args[0]))
+        if word != FIRST and not is_offered(word):
+            kinds = ", ".join(f"{kind}:NAME" for kind in FROM_PROGRAMS)
+            raise SourceError(
+                f"camera {word.rpartition('@')[2]!r}: a file or an address is chosen as the engine starts (--camera), "
+                f"and is `{FIRST}` then; here none, test, a camera's index or name, {kinds}"
+            )
+        busy_s = self._busy_s(self._clock.now_s())
+        if self._left >= MAX_LEFT and busy_s > MAX_BUSY_S:
+            raise SourceError(f"camera {word}: what was asked for before has not answered for {busy_s:.0f} s")
+        with self._wishing:
+            before = self._wish
+            is_opening = self._opening is not None and self._opening.word == word
+            self._wish = None if is_opening else _Wish(word=word, spec=spec, reply=reply)
+            if before is None and not is_opening:
+                self._jobs.put(self._open)
+        if before is not None:  # its job is still there, for the newer one
+            self._end(before, SUPERSEDED)
+        if is_opening:
+            reply.fail("is being opened already", is_logged=False)
+
+    def poll(self, now_s: float) -> bool:
+        """The sending thread, once a second and more often: leave a thread to its driver where a choice waits behind
+        it. False: nothing is in a hurry."""
+        if self._wish is None or self._busy_s(now_s) <= MAX_BUSY_S or self._left >= MAX_LEFT:
+            return False
+        with self._wishing:
+            if self._wish is None or self._is_closed:
+                return False
+            hung = self._opening if self._opening is not None and not self._opening.is_open else None
+            self._left += 1
+            self._worker = _Worker(self._run)
+            self._worker.thread.start()
+        log.warning("what was asked for before has not answered for %.0f s; another choice is opened", MAX_BUSY_S)
+        if hung is not None:
+            self._end(hung, f"has not answered for {MAX_BUSY_S:.0f} s; the next choice is opened")
+        return False
+
+    def _busy_s(self, now_s: float) -> float:
+        """How long the job in hand has taken."""
+        since_s = self._worker.busy_since_s
+        return 0.0 if since_s is None else now_s - since_s
+
+    def _on_list(self, args: tuple, reply: Reply) -> None:
+        for word, title, is_on in self.offered():
+            reply.send("/camera/entry", word, title, int(is_on))
+        reply.send("/camera/ndi", int(self._senders.wants_ndi))
+        reply.done()
+        if not self._is_offline and not self._is_asking_cameras:  # /camera/changed tells of those that are new
+            self._is_asking_cameras = True
+            self._jobs.put(self._look_at_cameras)
+
+    def _on_ndi(self, args: tuple, reply: Reply) -> None:
+        if len(args) != 1 or args[0] not in (0, 1):
+            raise SourceError("takes 1 to look round the network for NDI, 0 to end it")
+        if self._is_offline:
+            raise SourceError(NOT_OFFLINE)
+        is_wanted = bool(args[0])
+
+        def look() -> None:
+            self._senders.wants_ndi = is_wanted
+            try:
+                self._look()
+            except SourceError as error:
+                reply.fail(str(error))
+                return
+            self._tell("/camera/changed", len(self._senders.now))
+            reply.done(int(is_wanted))
+
+        self._jobs.put(look)
+
+    def offered(self) -> list[tuple[str, str, bool]]:
+        """Word, title and whether it shows now, of everything that can be chosen. Any thread."""
+        word, senders = self._current.word, self._senders.now
+        on = word if word in (FIRST, "none", "test") else self._sender_of(word, senders)
+        fixed = [*FIXED, *([(FIRST, "what the engine was started with")] if first_word(self._first) == FIRST else [])]
+        entries = [*fixed, *((sender.word, sender.title) for sender in senders)]
+        if on is None:
+            on, status = word, self._current.status()
+            is_camera = word.partition(":")[0] not in FROM_PROGRAMS  # which may only not have been asked for yet
+            is_away = not is_camera or status is None or status.state == "lost"
+            entries.append((word, f"{word} (not there now)" if is_away else word))
+        return [(entry, title, entry == on) for entry, title in entries]
+
+    def _sender_of(self, word: str, senders: tuple[Sender, ...]) -> str | None:
+        """The word of the one that is meant by a part of its name."""
+        kind, _, name = word.partition(":") if word.partition(":")[0] in FROM_PROGRAMS else ("camera", "", word)
+        of_kind = {sender.name: sender.word for sender in senders if sender.kind == kind}
+        if word in of_kind.values():
+            return word
+        chosen = chosen_name(name, list(of_kind))
+        return of_kind[chosen] if chosen is not None else None
+
+    # -- its own thread ------------------------------------------------------------------------
+
+    def _run(self, worker: _Worker) -> None:
+        while worker is self._worker:
+            try:
+                job = self._jobs.get(timeout=LOOK_EVERY_S)
+            except queue.Empty:
+                job = self._look
+            if job is None:
+                self._senders.close()
+                return
+            worker.busy_since_s = self._clock.now_s()
+            try:
+                job()
+            except Exception:  # the top of the thread: a driver's surprise must not end the choice of all others
+                if not self._has_failed:
+                    log.exception("a source could not be opened or looked for; the same again is not told")
+                self._has_failed = True
+            worker.busy_since_s = None
+        with self._wishing:  # another has taken over meanwhile
+            self._left -= 1
+
+    def _open(self) -> None:
+        with self._wishing:
+            wish, self._wish = self._wish, None
+            if wish is None:  # the one that is being opened was chosen again
+                return
+            self._opening = wish
+
+        def ended(reason: str) -> None:
+            self._end(wish, reason)
+
+        if self._current.keep(wish.word, ended):  # it comes back by itself where it was lost
+            wish.is_open = True
+            return
+        try:
+            source = self._open_source(wish.spec)
+            if source is not None and not self._current.is_there:
+                self._announce()
+            if source is not None:
+                source.start()
+        except SourceError as error:
+            self._end(wish, str(error))
+            return
+        except Exception as error:
+            self._end(wish, f"an error of the engine itself: {type(error).__name__}")
+            raise
+        with self._wishing:
+            is_left, wish.is_open = wish.is_answered, True
+        if not is_left:
+            self._current.take(Chosen(word=wish.word, source=source), ended)
+        elif source is not None:
+            source.close()
+
+    def _end(self, wish: _Wish, reason: str) -> None:
+        """Answer it, once. `reason`: why it does not show. Any thread."""
+        with self._wishing:
+            if wish.is_answered:
+                return
+            wish.is_answered = True
+            if self._opening is wish:
+                self._opening = None
+        if wish.word == FIRST:  # by its name alone, as in the status
+            path = Path(self._first)
+            reason = reason.replace(str(path), path.name)
+        if reason:
+            wish.reply.fail(reason, is_logged=not reason.startswith("superseded"))
+            return
+        self._tell("/camera/current", wish.word)
+        wish.reply.done(wish.word)
+
+    def _look_at_cameras(self) -> None:
+        self._is_asking_cameras = False
+        self._look(with_cameras=True)
+
+    def _look(self, *, with_cameras: bool = False) -> None:
+        before = self._senders.now
+        came = self._senders.look(with_cameras=with_cameras)
+        if self._senders.now != before:
+            self._tell("/camera/changed", len(self._senders.now))
+        for sender in came:
+            self._say(
+                f'camera: {sender.title} is there now; choose it on the page, or start with --camera "{sender.word}"'
+            )

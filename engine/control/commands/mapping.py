@@ -1,0 +1,398 @@
+"""The map over OSC: what foreign messages mean, learned, listed and edited, and kept in a file.
+
+    message ─► read_midi ─┬─► clock ticks ─► tempo
+                          └─► movements ─► learner;  the map ─► messages in our own language;  feedback: a hand is on it
+
+A movement goes on moving what it is mapped to while something is learned: the show does not stop for it. The one that
+is learned from moves nothing new itself, so that a pad can be given a cue in mid-show. A lesson in which nothing moves
+ends by itself. After the start only a thread of its own meets the disk.
+"""
+
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import osc_schema
+from engine.control import CommandTable, Reply
+from engine.control.commands.mapping_feedback import MapFeedback
+from engine.control.midi_bridges import read_midi
+from engine.errors import MappingError
+from engine.osc import Message
+from engine.params import ParamStore
+from engine.params.mapping.builtin import BUILT_IN, built_in, comes_along, is_built_in, is_from, map_of_root
+from engine.params.mapping.control_map import ControlMap
+from engine.params.mapping.controls import Movement
+from engine.params.mapping.entry import NUMERIC, Entry, changed, make_entry
+from engine.params.mapping.learn import Learner
+from engine.params.mapping.map_file import LoadedMap, map_text, read_map, read_tables
+from engine.params.mapping.movement import Movements
+from engine.system.atomic_file import write_atomic
+from engine.system.disk_store import DiskThread
+from engine.system.file_names import clean_name
+from engine.telemetry import report_problems
+from osc_schema.mapping import KEYS
+
+FILE_NAME = "mapping.toml"
+MAPS_FOLDER = "maps"
+"""Beside the file of the map: those that were saved under a name."""
+SUFFIX = ".toml"
+
+LESSON_S = 60.0
+"""After which a lesson ends in which nothing was learned."""
+
+StartTimer = Callable[[float, Callable[[], None]], Callable[[], None]]
+"""`start_timer(seconds, ended)` has `ended()` called after that time, on any thread; returns what stops it."""
+
+
+def start_timer(seconds: float, ended: Callable[[], None]) -> Callable[[], None]:
+    timer = threading.Timer(seconds, ended)
+    timer.daemon = True
+    timer.start()
+    return timer.cancel
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Lesson:
+    target: str
+    argument: str
+    reply: Reply
+    stop_timer: Callable[[], None]
+
+
+class MapControl:
+    """`translate` and the commands on OSC's threads."""
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        names: Iterable[str] = (),
+        store: ParamStore,
+        clock: Mapping[str, Callable[[float], None]],
+        feedback: MapFeedback,
+        tell: Callable[..., None],
+        report: Callable[[str, str], None],
+        start_timer: StartTimer = start_timer,
+    ) -> None:
+        """Reads the map; `path` need not exist. MappingError when it is no map, or a name is none's.
+
+        `names`: maps whose entries are added where the file has none for the same control and target. `clock` hears
+        MIDI's `clock`, `start`, `continue` and `stop`, with the time. `feedback` is told what is mapped and what moves.
+        `tell(address, *args)` reaches every subscriber.
+        """
+        self._path = path
+        self._store = store
+        self._clock = clock
+        self._feedback = feedback
+        self._tell = tell
+        self._report = report
+        self._start_timer = start_timer
+        self._lock = threading.Lock()  # a message of one thread against a command of another
+        self._map = ControlMap()
+        self._movements = Movements()
+        self._learner = Learner()
+        self._lesson: _Lesson | None = None
+        self._has_met_unmapped_midi = False
+        self._names: tuple[str, ...] = tuple(BUILT_IN)
+        self._look()
+        kept = self._checked(read_map(path), str(path))
+        self._unread = kept.unread
+        self._map.add_all(kept.entries)
+        for name in names:
+            named = self._checked(self._load(name), f"map {name}").entries
+            known = {(entry.control, entry.target) for entry in kept.entries if entry not in named}
+            new = [entry for entry in named if (entry.control, entry.target) not in known]
+            self._map.add_all(new, instead_of=partial(is_from, name))  # an earlier start's, for other layers
+        feedback.set_entries(self._map.entries)
+        self._is_unwritten = False
+        self._disk = DiskThread("map", report, self._look)
+
+    def close(self) -> None:
+        """What was changed last is in the file when this returns, unless the disk does not answer."""
+        with self._lock:
+            self._end_lesson()
+        self._disk.close()
+
+    def add_commands(self, table: CommandTable) -> None:
+        table.add("/map/learn", self._on_learn)
+        table.add("/map/cancel", self._on_cancel)
+        table.add("/map/list", self._on_list, is_listing=True)
+        table.add("/map/add", self._on_add)
+        table.add("/map/set", self._on_set)
+        table.add("/map/delete", self._on_delete)
+        table.add("/map/clear", self._on_clear)
+        table.add("/map/load", self._on_load)
+        table.add("/map/save", self._on_save)
+
+    # -- what is heard -------------------------------------------------------------------------
+
+    def translate(self, message: Message, sender_name: str, now_s: float) -> tuple[Message, ...] | None:
+        """What a foreign message stands for; None: it is nobody's. MIDI is always somebody's."""
+        event = read_midi(message)
+        if event is not None and event.kind in self._clock:
+            self._clock[event.kind](now_s)
+            return ()
+        with self._lock:
+            if event is None:
+                movements = self._movements.of_osc(message)
+            else:
+                movements = self._movements.of_midi(event, now_s)
+            sent_to = self._feedback.heard(movements, now_s)
+            messages = self._map.heard(movements, self._store.get, now_s, sent_to)
+            is_learning = self._lesson is not None
+            learned = self._learn(movements, now_s)
+        if learned is not None:
+            self._answer(*learned)
+        if messages is not None:
+            return messages
+        if event is not None and movements and not is_learning:
+            self._on_unmapped_midi(movements[0], sender_name)
+        is_taken = event is not None or (is_learning and bool(movements))  # what moves nothing may be a mistake
+        return () if is_taken else None
+
+    def map_for(self, root: str) -> str | None:
+        """ "" where something is mapped of the program whose addresses begin with `root`; else the built-in map of that
+        program, or None. Takes no lock: the map replaces what it answers with in one go."""
+        is_known = self._map.has_root(root) or comes_along(root, self._map.has_root)
+        return "" if is_known else map_of_root(root)
+
+    def is_mapped(self, address: str) -> bool:
+        """Whether an OSC address moves something."""
+        with self._lock:
+            return self._map.is_mapped(address)
+
+    def _learn(self, movements: list[Movement], now_s: float) -> tuple[_Lesson, Entry | None, str] | None:
+        """Let the learner hear: the lesson that ends with it, and its entry or why there is none.
+
+        The caller holds the lock, and answers when it is free.
+        """
+        for movement in movements:
+            learned = self._learner.hear(movement, now_s)
+            lesson = self._lesson
+            if learned is None or lesson is None:
+                continue
+            self._end_lesson()
+            control, mode = learned
+            values = {"control": control.name, "target": lesson.target, "argument": lesson.argument}
+            try:
+                entry = make_entry(values | ({"mode": mode} if mode else {}))
+                self._map.add(entry, stands_at=movement.value if movement.control == control else None)
+            except (MappingError, osc_schema.Rejected) as error:
+                return lesson, None, str(error)
+            return lesson, entry, ""
+        return None
+
+    def _answer(self, lesson: _Lesson, entry: Entry | None, failure: str) -> None:
+        if entry is None:
+            lesson.reply.fail(failure)
+            return
+        self._on_changed()
+        lesson.reply.done(lesson.target, entry.control.name, entry.mode)
+
+    def _on_unmapped_midi(self, movement: Movement, sender_name: str) -> None:
+        """Once a run: where keys and knobs that are not mapped are played, nobody wants to hear of each."""
+        if not self._has_met_unmapped_midi:
+            self._has_met_unmapped_midi = True
+            control = f"{movement.control.name} (from {sender_name})"
+            self._report("map.unmapped", f"{control} is not mapped; /map/learn ADDRESS maps what moves next")
+
+    # -- commands ------------------------------------------------------------------------------
+
+    def _on_learn(self, args: tuple, reply: Reply) -> None:
+        target, *rest = texts(args, "a parameter's or command's address and, if wanted, an argument", 1, 2)
+        argument = rest[0] if rest else ""
+        entry = make_entry({"control": "osc /anything", "target": target, "argument": argument})
+        stop_timer = self._start_timer(LESSON_S, lambda: self._on_nothing_moved(lesson))
+        lesson = _Lesson(target=target, argument=argument, reply=reply, stop_timer=stop_timer)
+        with self._lock:
+            superseded = self._end_lesson()
+            self._lesson = lesson
+            self._learner.begin(may_turn=entry.param is not None and entry.param.type in NUMERIC)
+        if superseded is not None:
+            superseded.reply.fail("superseded", is_logged=False)
+
+    def _on_nothing_moved(self, lesson: _Lesson) -> None:
+        """The timer's thread."""
+        with self._lock:
+            if self._lesson is not lesson:  # it has ended just before
+                return
+            self._end_lesson()
+        lesson.reply.fail(f"nothing moved for {LESSON_S:g} s", is_logged=False)
+
+    def _on_cancel(self, args: tuple, reply: Reply) -> None:
+        with self._lock:
+            lesson = self._end_lesson()
+        if lesson is not None:
+            lesson.reply.fail("cancelled", is_logged=False)
+        reply.done()
+
+    def _end_lesson(self) -> _Lesson | None:
+        """The one that was going on. The caller holds the lock."""
+        lesson, self._lesson = self._lesson, None
+        self._learner.end()
+        if lesson is not None:
+            lesson.stop_timer()
+        return lesson
+
+    def _on_list(self, args: tuple, reply: Reply) -> None:
+        with self._lock:
+            entries = self._map.entries
+        for number, entry in enumerate(entries, start=1):
+            values = entry.values()
+            reply.send("/map/entry", number, *(values[key] for key in KEYS))
+        for name in self._names:
+            reply.send("/map/name", name)
+        reply.done()
+
+    def _on_add(self, args: tuple, reply: Reply) -> None:
+        control, target, *rest = texts(args, "a control, an address and, if wanted, an argument", 2, 3)
+        entry = make_entry({"control": control, "target": target, "argument": rest[0] if rest else ""})
+        with self._lock:
+            number = self._map.add(entry)
+        self._on_changed()
+        reply.done(number)
+
+    def _on_set(self, args: tuple, reply: Reply) -> None:
+        if len(args) != 3 or not isinstance(args[1], str):
+            raise MappingError(f"takes an entry's number, a key ({', '.join(KEYS)}) and a value")
+        number, key, value = args
+        with self._lock:
+            self._map.replace(_whole(number), changed(self._map.entry(_whole(number)), key, value))
+        self._on_changed()
+        reply.done(_whole(number), key)
+
+    def _on_delete(self, args: tuple, reply: Reply) -> None:
+        if len(args) != 1:
+            raise MappingError("takes an entry's number")
+        with self._lock:
+            self._map.delete(_whole(args[0]))
+        self._on_changed()
+        reply.done(_whole(args[0]))
+
+    def _on_clear(self, args: tuple, reply: Reply) -> None:
+        with self._lock:
+            self._map.clear()
+        self._on_changed()
+        reply.done()
+
+    def _on_load(self, args: tuple, reply: Reply) -> None:
+        name = _name_to_load(args)
+        path = self._file_of(name)
+
+        def load() -> None:
+            loaded = self._checked(self._load(name), f"map {name}")
+            with self._lock:
+                self._map.add_all(loaded.entries, instead_of=partial(is_from, name))
+            self._on_changed()
+            reply.done(name, len(loaded.entries))
+
+        if path is None:
+            load()
+        else:
+            self._disk.post(load, reply.fail)
+
+    def _on_save(self, args: tuple, reply: Reply) -> None:
+        (name,) = texts(args, "the name of a map", 1, 1)
+        path = self._file_of(name)
+        if path is None:
+            raise MappingError(f"map {name!r}: is built in and cannot be changed; choose another name")
+        with self._lock:
+            entries = self._map.entries
+
+        def save() -> None:
+            _write(path, map_text(entries))
+            self._look()
+            reply.done(name)
+
+        self._disk.post(save, reply.fail)
+
+    # -- files ---------------------------------------------------------------------------------
+
+    def _on_changed(self) -> None:
+        """Tell everybody, and keep it: all that changes while the disk is busy is written in one go."""
+        with self._lock:
+            count = len(self._map)
+            self._feedback.set_entries(self._map.entries)
+            is_waiting, self._is_unwritten = self._is_unwritten, True
+        self._tell("/map/changed", count)
+        if not is_waiting:
+            self._disk.post(self._keep, self._on_not_kept)
+
+    def _keep(self) -> None:
+        """The disk's thread."""
+        with self._lock:
+            self._is_unwritten = False
+            entries = self._map.entries
+        _write(self._path, map_text(entries, self._unread))
+
+    def _on_not_kept(self, reason: str) -> None:
+        with self._lock:
+            self._is_unwritten = False  # the next change tries again
+        self._report("map", reason)
+
+    def _checked(self, loaded: LoadedMap, origin: str) -> LoadedMap:
+        """Report what is wrong with it, a line a mistake."""
+        report_problems(self._report, "map", [f"{origin}: {problem}" for problem in loaded.problems])
+        return loaded
+
+    def _load(self, name: str) -> LoadedMap:
+        """The map of that name. MappingError when there is none. Meets the disk, unless it is built in."""
+        path = self._file_of(name)
+        if path is None:
+            return read_tables(built_in(name))
+        if not path.exists():
+            self._look()
+            raise MappingError(f"map {name!r}: not found (known: {', '.join(self._names)})")
+        return read_map(path)
+
+    def _look(self) -> None:
+        """Which maps there are to load. Meets the disk."""
+        files = sorted(file.stem for file in self._folder.glob(f"*{SUFFIX}") if file.name[0] != ".")
+        self._names = (*BUILT_IN, *files)
+
+    def _file_of(self, name: str) -> Path | None:
+        """None: it is built in. MappingError for a name that can be none's."""
+        if is_built_in(name):
+            return None
+        try:
+            return self._folder / f"{clean_name(name)}{SUFFIX}"
+        except ValueError as reason:
+            raise MappingError(f"map {name!r}: {reason}") from None
+
+    @property
+    def _folder(self) -> Path:
+        return self._path.parent / MAPS_FOLDER
+
+
+def _write(path: Path, text: str) -> None:
+    """MappingError when the disk refuses."""
+    try:
+        write_atomic(path, text)
+    except OSError as error:
+        raise MappingError(f"{path}: cannot be written ({error.strerror or error})") from None
+
+
+def _name_to_load(args: tuple) -> str:
+    """`resolume`, or `resolume:5` where a second argument says which layer is the first."""
+    if not 1 <= len(args) <= 2 or not isinstance(args[0], str) or not isinstance(args[-1], str | int | float):
+        raise MappingError("takes the name of a map and, for resolume, which of its layers is layer 1 here")
+    if len(args) == 1:
+        return args[0]
+    if not is_built_in(args[0]):
+        raise MappingError(f"map {args[0]!r}: only resolume takes a first layer")
+    first = args[1] if isinstance(args[1], str) else f"{args[1]:g}"
+    return f"{args[0].partition(':')[0]}:{first}"
+
+
+def texts(args: tuple, what: str, least: int, most: int) -> tuple[str, ...]:
+    if not least <= len(args) <= most or not all(isinstance(word, str) for word in args):
+        raise MappingError(f"takes {what}")
+    return args
+
+
+def _whole(number: object) -> int:
+    if not isinstance(number, int | float) or number != number // 1:
+        raise MappingError("an entry's number is a whole number, from 1")
+    return int(number)

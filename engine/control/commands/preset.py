@@ -1,0 +1,275 @@
+"""Presets and layers over OSC: saved, loaded, faded to, copied.
+
+Presets are loaded from memory (`PresetShelf`), at once, so that what stands after the command in its bundle comes after
+it. Whatever meets the disk is done by one thread of its own: a disk that takes its time, or never answers, holds up no
+command, and no panic behind it.
+"""
+
+from collections.abc import Callable, Mapping
+
+import osc_schema
+from engine.control import CommandTable, Reply
+from engine.errors import PresetError
+from engine.params import Crossfade, LoadedPreset, ParamStore, PresetFolder, Snapshot
+from engine.params.crossfade import Ended
+from engine.params.current_preset import ADDRESS as CURRENT
+from engine.params.current_preset import CurrentPreset
+from engine.params.preset_shelf import Change, PresetPicture, PresetShelf
+from engine.system.disk_store import DiskThread
+from osc_schema.cues import LONGEST_FADE_S
+from osc_schema.layers import LAYERS
+
+Report = Callable[[str, str], None]
+Tell = Callable[..., None]
+"""`tell(address, *args)`: a message to every subscriber, from any thread."""
+TakePicture = Callable[[Callable[[bytes], None]], None]
+"""`take(deliver)`: `deliver(jpeg)` gets the next picture on screen, on any thread, or is never called."""
+
+LONGEST_START_S = 2.0
+"""That the start waits for the folder; what is read later can be loaded later."""
+_PARTS = tuple(param.address.removeprefix("/layer/1/") for param in osc_schema.match("/layer/1/*"))
+
+
+class PresetControl:
+    def __init__(
+        self,
+        *,
+        store: ParamStore,
+        presets: PresetFolder,
+        crossfade: Crossfade,
+        report: Report,
+        tell: Tell,
+        take_picture: TakePicture | None = None,
+    ) -> None:
+        """Reads the folder, for at most 2 s. `take_picture`: of what is saved; None: presets get no pictures."""
+        self._store = store
+        self._shelf = PresetShelf(presets)
+        self._crossfade = crossfade
+        self._report = report
+        self._tell = tell
+        self._take_picture = take_picture
+        self.current = CurrentPreset(store, tell)
+        self._is_open = False
+        self.on_deleted: Callable[[str], None] = lambda name: None
+        """Called with the name of a preset that was deleted, on the disk's thread: must not wait."""
+        self._disk = DiskThread("presets", report, self._look)
+        if not self._disk.has_looked.wait(LONGEST_START_S):
+            report("presets", f"{presets.path}: does not answer; until it does, only what has been read can be loaded")
+        self._is_open = True
+
+    def close(self) -> None:
+        self._disk.close()
+
+    def add_commands(self, table: CommandTable) -> None:
+        table.add("/preset/save", self._on_save)
+        table.add("/preset/load", self._going_to(self.load))
+        table.add("/preset/glide", self._going_to(self.glide))
+        table.add("/preset/list", self._on_list, is_listing=True)
+        table.add("/preset/delete", self._on_delete)
+        table.add("/preset/restore", self._on_restore)
+        table.add("/preset/current", self._on_current)
+        table.add("/layer/copy", self._on_copy)
+
+    # -- any thread ----------------------------------------------------------------------------
+
+    def load(self, name: str, fade_s: float = 0.0, ended: Ended = lambda superseded_by: None) -> None:
+        """Fade to a preset's picture within `fade_s`; every entry that does not fit is reported. Meets no disk.
+
+        PresetError, and nothing changed, when there is no such preset. `ended`: as `Crossfade.start` tells it.
+        """
+        loaded = self._shelf.get(name)
+        self.apply(loaded, f"preset {name}", fade_s, self._coming_on(loaded, ended))
+
+    def glide(self, name: str, glide_s: float = 0.0, ended: Ended = lambda superseded_by: None) -> None:
+        """As `load`, but the values glide: one picture all the way, whose menus change at the beginning."""
+        loaded = self._shelf.get(name)
+        self.apply(loaded, f"preset {name}", glide_s, self._coming_on(loaded, ended), is_picture=False)
+
+    def _coming_on(self, loaded: LoadedPreset, ended: Ended) -> Ended:
+        """Let it be the preset that is on; `ended` of the way there, which has to be told."""
+        arrive = self.current.begin(loaded, is_on_its_way=True)
+
+        def over(superseded_by: str) -> None:
+            arrive()
+            ended(superseded_by)
+
+        return over
+
+    def resume(self, loaded: LoadedPreset) -> None:
+        """Apply what the last run left, and the name of the preset that was on in it."""
+        self.apply(loaded, "resume")
+        on = self._shelf.find(loaded.current) if loaded.current else None
+        if on is not None:
+            self.current.begin(on)
+
+    @property
+    def pictures(self) -> Mapping[str, PresetPicture]:
+        """By the name of its preset every picture there is."""
+        return self._shelf.pictures
+
+    def if_missing(self, name: str, tell: Callable[[], None]) -> None:
+        """`tell()`, on the disk's thread, when there is no preset of that name, not even after another look."""
+        if self._shelf.has(name):
+            return
+
+        def look_again() -> None:
+            self._look()
+            if not self._shelf.has(name):
+                tell()
+
+        self._disk.post(look_again, lambda reason: self._report("preset", f"preset {name}: {reason}"))
+
+    def apply(
+        self,
+        loaded: LoadedPreset,
+        origin: str,
+        fade_s: float = 0.0,
+        ended: Ended = lambda superseded_by: None,
+        *,
+        is_picture: bool = True,
+    ) -> None:
+        rejected = self._crossfade.start(loaded.values, fade_s, by=origin, ended=ended, is_picture=is_picture)
+        for problem in (*loaded.problems, *rejected):
+            self._report("preset", f"{origin}: {problem}")
+
+    # -- the disk's thread ---------------------------------------------------------------------
+
+    def _look(self) -> None:
+        """What others have changed in the folder."""
+        told = self._shelf.problem
+        changed = self._shelf.look()
+        if self._shelf.problem and self._shelf.problem != told:
+            self._report("presets", self._shelf.problem)
+        if self._is_open:
+            for name in changed:
+                self._tell("/preset/changed", name)
+                if self.current.name == name and (loaded := self._shelf.find(name)) is not None:
+                    self.current.follow(loaded)
+
+    # -- the frame loop's thread ---------------------------------------------------------------
+
+    def step(self, snapshot: Snapshot) -> None:
+        """Notice when what is on has been changed by hand."""
+        self.current.step(snapshot)
+
+    # -- OSC's threads -------------------------------------------------------------------------
+
+    def _on_save(self, args: tuple, reply: Reply) -> None:
+        """The values of now: what was set, without modulation."""
+        name = only_name(args)
+        change = self._shelf.save(name, self._store.snapshot())
+        assert change.content is not None
+        self.current.begin(change.content)
+        self._follow(change, name, reply)
+        if self._take_picture is not None:
+            self._take_picture(lambda jpeg: self._keep_picture(change.name, jpeg))
+
+    def _keep_picture(self, name: str, jpeg: bytes) -> None:
+        """Keep the frame after a save as the preset's picture, if that preset is still on. Any thread."""
+        if self.current.name != name:
+            return
+
+        def write() -> None:
+            self._shelf.write_picture(name, jpeg)
+            self._tell("/preset/changed", name)
+
+        self._disk.post(write, lambda reason: self._report("presets", f"the picture of preset {name}: {reason}"))
+
+    def _on_delete(self, args: tuple, reply: Reply) -> None:
+        name = only_name(args)
+        self._follow(self._shelf.delete(name), name, reply)
+
+    def _follow(self, change: Change, name: str, reply: Reply) -> None:
+        """Let the file follow, and answer when it has."""
+
+        def write() -> None:
+            was_replaced = self._shelf.write(change)
+            reply.done(name)
+            self._tell("/preset/changed", name)
+            if change.content is None:
+                self.current.forget(change.name)
+                self.on_deleted(change.name)
+            elif was_replaced:
+                self._tell("/preset/replaced", name)
+
+        def fail(reason: str) -> None:
+            self._shelf.drop(change)
+            kept = self._shelf.find(change.name)
+            if kept is None:
+                self.current.forget(change.name)
+            else:
+                self.current.follow(kept)
+            reply.fail(reason)
+
+        self._disk.post(write, fail)
+
+    def _going_to(self, go_to: Callable[[str, float, Ended], None]) -> Callable[[tuple, Reply], None]:
+        """The command that takes a name and a time."""
+
+        def on_command(args: tuple, reply: Reply) -> None:
+            name, seconds = only_name(args[:1]), args[1] if len(args) > 1 else 0.0
+            if len(args) > 2 or not isinstance(seconds, int | float) or not 0.0 <= seconds <= LONGEST_FADE_S:
+                raise PresetError(f"takes the preset's name and, if wanted, a time of 0..{LONGEST_FADE_S:g} s")
+
+            def go() -> None:
+                go_to(name, float(seconds), answer(reply, name))
+
+            def look_and_go() -> None:
+                self._look()
+                go()
+
+            if self._shelf.find(name) is not None:
+                go()
+            else:  # somebody may just have put it there, or mended it
+                self._disk.post(look_and_go, reply.fail)
+
+        return on_command
+
+    def _on_restore(self, args: tuple, reply: Reply) -> None:
+        name = only_name(args)
+
+        def restore() -> None:
+            loaded = self._shelf.restore(name)
+            self.current.follow(loaded)
+            reply.done(name)
+            self._tell("/preset/changed", loaded.name)
+
+        self._disk.post(restore, reply.fail)
+
+    def _on_current(self, args: tuple, reply: Reply) -> None:
+        reply.send(CURRENT, *self.current.told)
+        reply.done()
+
+    def _on_list(self, args: tuple, reply: Reply) -> None:
+        reply.send(CURRENT, *self.current.told)
+        for name in self._shelf.names():
+            reply.send("/preset/name", name)
+        reply.done()
+
+    def _on_copy(self, args: tuple, reply: Reply) -> None:
+        if len(args) != 2 or not all(number in LAYERS for number in args) or args[0] == args[1]:
+            reply.fail(f"takes two different layers, from and to, {LAYERS[0]}..{LAYERS[-1]}")
+            return
+        source, target = map(int, args)
+        values = self._store.snapshot()
+        copies = [(f"/layer/{target}/{part}", values[f"/layer/{source}/{part}"]) for part in _PARTS]
+        self._crossfade.start(copies, 0.0, by="/layer/copy")
+        reply.done(source, target)
+
+
+def only_name(args: tuple) -> str:
+    if len(args) != 1 or not isinstance(args[0], str):
+        raise PresetError("takes the preset's name")
+    return args[0]
+
+
+def answer(reply: Reply, *values: object) -> Ended:
+    """`/done` when a fade has arrived, else `/fail` with what it was superseded by."""
+
+    def ended(superseded_by: str) -> None:
+        if superseded_by:
+            reply.fail(f"superseded by {superseded_by}", is_logged=False)
+        else:
+            reply.done(*values)
+
+    return ended

@@ -1,0 +1,200 @@
+"""WebSocket clients as a third way of OSC beside UDP and TCP: binary messages are OSC packets, text is OSCQuery's JSON.
+
+Each client is a `Peer`: a sender of packets, and a bounded queue of what is to be sent to it. The server of the page
+owns the socket; it hands over what comes and fetches what goes.
+"""
+
+import json
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable
+from functools import partial
+from pathlib import PurePosixPath
+from typing import Final
+
+import msgspec
+
+import osc_schema
+from engine.control import Dispatcher, Sender
+from engine.control.query.tree import PathEvent
+from engine.osc.decode import shown
+
+MAX_WAITING_PACKETS: Final = 4096
+MAX_WAITING_BYTES: Final = 4 << 20
+
+_CONTAINERS: Final = frozenset(
+    str(above) for node in (*osc_schema.PARAMS, *osc_schema.COMMANDS) for above in PurePosixPath(node.address).parents
+)
+_STREAMING: Final = frozenset({"START_OSC_STREAMING", "STOP_OSC_STREAMING"})
+
+Report = Callable[[str, str], None]
+Data = bytes | str
+
+
+class _Command(msgspec.Struct, frozen=True):
+    COMMAND: str
+    DATA: object = None
+
+
+class Peer:
+    """One client. `receive_*`, `take` and `close` on the web thread; what is for it comes from any."""
+
+    def __init__(
+        self, name: str, dispatcher: Dispatcher, wake: Callable[[], None], report: Report, forget: Callable[[], object]
+    ) -> None:
+        self._dispatcher = dispatcher
+        self._wake = wake
+        self._report = report
+        self._forget = forget
+        self.sender = Sender(name=name, post=partial(dispatcher.outbox.put, name, self._deliver), at_port=None)
+        self.dropped = 0
+        """Packets that were thrown away because the client did not read."""
+        self._lock = threading.Lock()
+        self._waiting: deque[Data] = deque()
+        self._waiting_bytes = 0
+        self._has_lost = self._has_lost_text = False
+        self._is_open = True
+
+    # -- the web thread ------------------------------------------------------------------------
+
+    def receive_binary(self, data: bytes) -> None:
+        """Carry out an OSC packet. Never raises: what is none is counted and reported."""
+        self._dispatcher.receive(data, self.sender)
+
+    def receive_text(self, text: str) -> None:
+        """Carry out LISTEN or IGNORE. Never raises, and never answers: to a client any OSC message is a value.
+
+        What a client may ask of any server is passed over: to listen to a node without a value (Chataigne's "Listen to
+        all" names commands too), and OSC by UDP (libossia's START_OSC_STREAMING; it listens here as well). What nobody
+        can have meant is counted and reported.
+        """
+        try:
+            command = msgspec.json.decode(text, type=_Command)
+        except (msgspec.DecodeError, RecursionError, ValueError) as error:  # ValueError: half a surrogate pair
+            self._refuse(shown(text, 40), f"not an OSCQuery command ({error})")
+            return
+        if command.COMMAND in _STREAMING:
+            return
+        if command.COMMAND not in ("LISTEN", "IGNORE"):
+            self._refuse(shown(command.COMMAND, 40), "no such command; LISTEN and IGNORE are")
+        elif not isinstance(command.DATA, str):
+            self._refuse(command.COMMAND, "DATA is no path")
+        elif osc_schema.lookup(command.DATA) is not None:
+            self._listen(command.DATA, is_wanted=command.COMMAND == "LISTEN")
+        elif not _is_without_value(command.DATA):
+            self._refuse(command.COMMAND, f"{shown(command.DATA)} is no parameter")
+
+    def _listen(self, address: str, *, is_wanted: bool) -> None:
+        feedback = self._dispatcher.feedback
+        if is_wanted:
+            feedback.listen(self.sender, self.sender.name, address)
+            self._dispatcher.outbox.wake()
+        else:
+            feedback.ignore(self.sender.name, address)
+
+    def take(self) -> list[Data]:
+        """What is to be sent now, oldest first: OSC as bytes, JSON as text.
+
+        After a loss the values of now follow; where it was a change of the tree, the client is told to read it anew.
+        """
+        with self._lock:
+            taken = list(self._waiting)
+            self._waiting.clear()
+            self._waiting_bytes = 0
+            has_lost, has_lost_text = self._has_lost, self._has_lost_text
+            self._has_lost = self._has_lost_text = False
+        if has_lost_text:
+            taken.append(_text_of(PathEvent("PATH_CHANGED", "/")))
+        if has_lost:
+            self._dispatcher.feedback.resend(self.sender.name)
+            self._dispatcher.outbox.wake()
+        return taken
+
+    def close(self) -> None:
+        """The client is gone, or is to go. Safe to call twice."""
+        with self._lock:
+            self._is_open = False
+            self._waiting.clear()
+            self._waiting_bytes = 0
+        self._dispatcher.feedback.leave(self.sender.name)
+        self._dispatcher.on_gone(self.sender.name)
+        self._forget()
+
+    def _refuse(self, what: str, reason: str) -> None:
+        self._dispatcher.counters.add("rejected")
+        self._report("query.command", f"{self.sender.name}: {what}: {reason}")
+
+    # -- any thread ----------------------------------------------------------------------------
+
+    def tell_path(self, event: PathEvent) -> None:
+        """The tree has changed."""
+        self._queue(_text_of(event))
+
+    def _deliver(self, packet: bytes) -> None:
+        """The sending thread."""
+        if self._queue(packet):
+            self._dispatcher.counters.sent += 1
+
+    def _queue(self, data: Data) -> bool:
+        """Whether the client is still there."""
+        with self._lock:
+            was_empty = not self._waiting
+            lost = 0 if self._is_open else 1
+            if self._is_open:
+                self._waiting.append(data)
+                self._waiting_bytes += len(data)
+            while len(self._waiting) > MAX_WAITING_PACKETS or self._waiting_bytes > MAX_WAITING_BYTES:
+                oldest = self._waiting.popleft()
+                self._waiting_bytes -= len(oldest)
+                self._has_lost = True
+                self._has_lost_text |= isinstance(oldest, str)
+                lost += 1
+            self.dropped += lost
+            is_open = self._is_open
+        if lost:
+            self._dispatcher.counters.add("dropped", lost)
+        if is_open and lost:
+            self._report("query.slow", f"{self.sender.name} does not read; the oldest of its packets are dropped")
+        if is_open and was_empty:
+            self._wake()
+        return is_open
+
+
+def _is_without_value(path: str) -> bool:
+    """Whether it is a node that nothing can be heard of: a command, a cue, or one that holds others."""
+    return path in _CONTAINERS or osc_schema.lookup_command(path) is not None
+
+
+def _text_of(event: PathEvent) -> str:
+    return json.dumps({"COMMAND": event.command, "DATA": event.path})
+
+
+class QueryHub:
+    """Everybody who is connected. Any thread."""
+
+    def __init__(self, dispatcher: Dispatcher, report: Report) -> None:
+        self._dispatcher = dispatcher
+        self._report = report
+        self._peers: dict[str, Peer] = {}
+
+    def connect(self, name: str, wake: Callable[[], None]) -> Peer:
+        """A new client, `ws HOST:PORT`, whose name no other has. `wake()` is called when `take` has something again, on
+        any thread: it must neither wait nor raise."""
+        peer = Peer(name, self._dispatcher, wake, self._report, partial(self._peers.pop, name, None))
+        self._peers[name] = peer
+        return peer
+
+    def tell_paths(self, events: Iterable[PathEvent]) -> None:
+        """What `QueryTree.show_cues` has changed, to every client."""
+        for event in events:
+            for peer in list(self._peers.values()):
+                peer.tell_path(event)
+
+    @property
+    def count(self) -> int:
+        """How many are connected."""
+        return len(self._peers)
+
+    def close(self) -> None:
+        for peer in list(self._peers.values()):
+            peer.close()

@@ -1,0 +1,31 @@
+"""Makes the voice in sound files and videos another one's. START HERE.
+
+    job.py          what is asked for, checked before anything is loaded
+    run.py          the job done: `convert_files(job)`, or its three parts
+    tasks.py        which file becomes which; formats.py: what can be written
+    sounds.py       what can be read: through libsndfile, or FFmpeg (decoded_sound.py)
+    hearing.py      a source as the model hears it: mono, 16 kHz, without rumble
+    pipeline.py     three threads around one model, which converts spans of several files at once
+    file_work.py    one file on its way; scratch.py: its sounds on the disk; journal.py: how it goes on when interrupted
+    finishing.py    loudness, rate and peak; writing.py: the file, its pictures copied; tags.py: title, cover, chapters
+    report.py       what a run tells of itself
+
+Memory is bounded: no sound lies in it as a whole, however long. What becomes of a file depends neither on the others
+nor on interruptions.
+
+    from engine.jobs.convert import ConvertJob, convert_files
+    from engine.models.rvc import VoiceSettings, VoiceSpec
+    job = ConvertJob(
+        sources=(Path("talk.wav"),),
+        output="out/",
+        spec=VoiceSpec(model="alto.pth", index="alto.index"),
+        settings=VoiceSettings(pitch=12),
+    )
+    print(convert_files(job).speed)
+"""
+
+from engine.jobs.convert.job import ConvertJob
+from engine.jobs.convert.report import ConvertReport, FileReport, Progress
+from engine.jobs.convert.run import convert_files
+
+__all__ = ["ConvertJob", "ConvertReport", "FileReport", "Progress", "convert_files"]

@@ -1,0 +1,109 @@
+"""From what the model made to what is written: joined, as loud as asked, at the file's rate, never over full scale.
+
+Three times through it, for a peak is known at its end only: loudness, peak, writing. It is read from the disk and never
+in memory as a whole.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import numpy as np
+import soxr
+
+from engine.jobs.convert.scratch import Scratch
+from engine.models.rvc.cutting import RATE_HZ, Span, joined
+from engine.models.rvc.levels import LOUDEST_OUT, turned_down
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """A whole voice in pieces on the disk."""
+
+    heard: Scratch
+    """At 16 kHz, as loud as the source."""
+    turned_down: float
+    """What it was multiplied with before it was converted."""
+    converted: Scratch
+    spans: list[Span]
+    hop: int
+    rate_hz: int
+    """Of the model."""
+    source_s: Fraction
+    """How long the source is, exactly."""
+
+    def place_of(self, number: int) -> int:
+        """Sample of `converted` where what was made of a span begins: one behind the other, overlaps and all."""
+        return (self.spans[number].start + number) * self.hop
+
+    def blocks(self) -> Iterator[np.ndarray]:
+        """As the model speaks, (n,) float32 at its rate, as long as the source."""
+        parts = (
+            self.converted.read(self.place_of(number), span.frames * self.hop) for number, span in enumerate(self.spans)
+        )
+        left = round(self.source_s * self.rate_hz)
+        for block in joined(self.spans, parts, self.hop):
+            yield block[:left]
+            left -= min(left, len(block))
+        if left:  # a sample or two, of the way to 16 kHz and back
+            yield np.zeros(left, np.float32)
+
+
+class Finished:
+    """The voice as it is to be heard, block by block."""
+
+    def __init__(self, made: Made, *, share: float, rate_hz: int) -> None:
+        """`share`: rms_mix; 1 leaves the loudness as the model speaks. `rate_hz`: of the file."""
+        self._made = made
+        self._share = share
+        self._rate_hz = rate_hz
+        self._points = None if share == 1.0 else self._rms_points()
+        peak = max((float(np.abs(block).max(initial=0.0)) for block in self._resampled()), default=0.0)
+        self._gain = np.float32(turned_down(peak, LOUDEST_OUT))
+
+    def blocks(self) -> Iterator[np.ndarray]:
+        """(n,) float32 at the file's rate, within -0.99..0.99, as long as the source to the sample."""
+        for block in self._resampled():
+            yield block * self._gain
+
+    def _rms_points(self) -> tuple["torch.Tensor", "torch.Tensor"]:
+        """Of the source and of what was made."""
+        import torch
+
+        from engine.models.rvc.loudness import RunningPoints
+
+        source, output = RunningPoints(RATE_HZ), RunningPoints(self._made.rate_hz)
+        for block in self._made.heard.blocks():
+            source.add(torch.from_numpy(block * np.float32(self._made.turned_down))[None])
+        for block in self._made.blocks():
+            output.add(torch.from_numpy(block)[None])
+        return source.points(torch.device("cpu")), output.points(torch.device("cpu"))
+
+    def _loud(self) -> Iterator[np.ndarray]:
+        from engine.models.rvc.loudness import gains, point_hop, spread
+
+        if self._points is None:
+            yield from self._made.blocks()
+            return
+        hop, first = point_hop(self._made.rate_hz), 0
+        for block in self._made.blocks():
+            lines = [spread(points, hop, len(block), first) for points in self._points]
+            first += len(block)
+            yield block * gains(*lines, self._share)[0].numpy()
+
+    def _resampled(self) -> Iterator[np.ndarray]:
+        if self._rate_hz == self._made.rate_hz:
+            yield from self._loud()
+            return
+        resampler = soxr.ResampleStream(self._made.rate_hz, self._rate_hz, 1)
+        left = round(self._made.source_s * self._rate_hz)
+        for block in self._loud():
+            made = resampler.resample_chunk(block)[:left]
+            left -= len(made)
+            yield made
+        made = resampler.resample_chunk(np.zeros(0, np.float32), last=True)[:left]
+        yield np.pad(made, (0, left - len(made)))

@@ -1,0 +1,67 @@
+"""From any sound to what the model hears: mono at 16 kHz without rumble, on the disk."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import chain
+
+import numpy as np
+import soxr
+
+from engine.errors import AudioError
+from engine.jobs.convert.scratch import Scratch
+from engine.jobs.convert.sounds import Sound, voice_of
+from engine.models.rvc.cutting import RATE_HZ
+
+FILTERED_AT_ONCE = 8 * RATE_HZ
+END = np.zeros(0, np.float32)
+HighPass = Callable[[np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    source_samples: int
+    """At the source's rate."""
+    peak: float
+    """Of the sound at 16 kHz before it was filtered: RVC turns it down by this."""
+
+
+def hear(sound: Sound, into: Scratch, high_pass: HighPass, is_stopped: Callable[[], bool]) -> Heard | None:
+    """None when it was stopped. AudioError where the source cannot be read, SinkError where the disk is full."""
+    source_samples, peak = 0, 0.0
+    resampler = soxr.ResampleStream(sound.rate_hz, RATE_HZ, 1)
+
+    def at_16k() -> Iterator[np.ndarray]:
+        nonlocal source_samples, peak
+        for block in chain(voice_of(sound), (END,)):
+            if is_stopped():
+                return
+            source_samples += len(block)
+            made = resampler.resample_chunk(block, last=block is END)
+            peak = max(peak, float(np.abs(made).max(initial=0.0)))
+            yield made
+
+    for block in filtered(at_16k(), high_pass):
+        into.append(block)
+    if is_stopped():
+        return None
+    if not source_samples:
+        raise AudioError(f"{sound.path}: there is no sound in it")
+    if not into.samples:  # a sample or two
+        into.append(np.zeros(1, np.float32))
+    return Heard(source_samples=source_samples, peak=peak)
+
+
+def filtered(blocks: Iterator[np.ndarray], high_pass: HighPass) -> Iterator[np.ndarray]:
+    """As if the whole had been filtered at once: each part is given what lies around it as far as it matters."""
+    from engine.models.rvc.highpass import REACH
+
+    waiting, lead = np.zeros(0, np.float32), 0  # `lead` samples of it have been given out already
+    for block in blocks:
+        waiting = np.concatenate((waiting, block))
+        while len(waiting) >= lead + FILTERED_AT_ONCE + REACH:
+            end = lead + FILTERED_AT_ONCE
+            yield high_pass(waiting[: end + REACH])[lead:end]
+            dropped = max(0, end - REACH)
+            waiting, lead = waiting[dropped:], end - dropped
+    if len(waiting) > lead:
+        yield high_pass(waiting)[lead:]

@@ -1,0 +1,75 @@
+"""A sound on the disk while it is worked on: raw float32, mono, written and read at any place. It bounds the memory."""
+
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from engine.errors import SinkError
+from engine.system.atomic_file import when_free
+
+BYTES = 4
+AT_ONCE = 2**18
+"""Samples of a block: a megabyte."""
+
+
+class Scratch:
+    """One thread at a time. SinkError, in one line, where the disk is full."""
+
+    def __init__(self, path: Path) -> None:
+        """What is in the file already stays."""
+        self.path = path
+        try:
+            when_free(path.touch, path)
+            self._file = when_free(lambda: path.open("r+b", buffering=0), path)
+        except OSError as error:
+            raise _unwritten(path, error) from error
+
+    @property
+    def samples(self) -> int:
+        return self._file.seek(0, 2) // BYTES
+
+    def append(self, sound: np.ndarray) -> None:
+        self.write(self.samples, sound)
+
+    def write(self, first: int, sound: np.ndarray) -> None:
+        """(n,) float32 from sample `first` on; what lies before and was never written is silence."""
+        left = memoryview(np.ascontiguousarray(sound, np.float32)).cast("B")
+        try:
+            self._file.seek(first * BYTES)
+            while left:
+                left = left[self._file.write(left) :]
+        except OSError as error:
+            raise _unwritten(self.path, error) from error
+
+    def read(self, first: int, count: int) -> np.ndarray:
+        """(count,) float32, a new array; shorter past the end."""
+        sound = np.empty(count, np.float32)
+        self._file.seek(first * BYTES)
+        left, got = memoryview(sound).cast("B"), 0
+        while got < len(left) and (more := self._file.readinto(left[got:])):
+            got += more
+        return sound[: got // BYTES]
+
+    def blocks(self) -> Iterator[np.ndarray]:
+        """All of it, in order."""
+        for first in range(0, self.samples, AT_ONCE):
+            yield self.read(first, AT_ONCE)
+
+    def crc(self) -> int:
+        """CRC-32 of all of it."""
+        crc = 0
+        for block in self.blocks():
+            crc = zlib.crc32(block, crc)
+        return crc
+
+    def empty(self) -> None:
+        self._file.truncate(0)
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def _unwritten(path: Path, error: OSError) -> SinkError:
+    return SinkError(f"{path}: cannot be written ({error.strerror or error})")

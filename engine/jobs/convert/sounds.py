@@ -1,0 +1,119 @@
+"""What can be converted: any file that libsndfile or FFmpeg reads a sound from, block by block.
+
+Opened twice: to be looked at before anything is loaded, and to be read. A damaged file is read as far as it goes, and a
+note says so.
+"""
+
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from engine.audio.file import MOST_CHANNELS, RATES_HZ
+from engine.errors import AudioError
+from engine.system.file_names import name_for_libsndfile
+
+if TYPE_CHECKING:
+    import soundfile
+
+BLOCK_S = 1.0
+MISSING_END_S = 0.5  # by so much shorter than promised, a file has been cut off; lengths are rounded by less
+
+
+class Sound(Protocol):
+    """AudioError, in one line, from the constructor and from `blocks`."""
+
+    path: Path
+    rate_hz: int
+    channels: int
+    promised_s: float | None
+    """How long it says it is."""
+    has_video: bool
+    index: int
+    """Of its track, among all streams of the file."""
+    subtype: str
+    """libsndfile's name of how samples are kept; "" where FFmpeg reads."""
+    begins_s: Fraction
+    """When its first sample is heard, from the start of the file. Known after the first block."""
+    notes: list[str]
+    """What the user should know of it, without its name."""
+
+    def blocks(self) -> Iterator[np.ndarray]:
+        """(n, channels) float32, n > 0; may lie outside -1..1 or be no number."""
+        ...
+
+
+def open_sound(path: Path) -> Sound:
+    """The file, looked at; AudioError in one line where there is no sound in it that can be decoded."""
+    import soundfile
+
+    from engine.jobs.convert.decoded_sound import DecodedSound
+
+    try:
+        with soundfile.SoundFile(name_for_libsndfile(path)) as file:
+            sound: Sound = FileSound(path, file)
+    except (soundfile.LibsndfileError, OSError):  # FFmpeg's reason is the better one, and it may well read it
+        sound = DecodedSound(path)
+    if not RATES_HZ[0] <= sound.rate_hz <= RATES_HZ[1]:
+        raise AudioError(f"{path}: {sound.rate_hz} Hz is outside {RATES_HZ[0]}..{RATES_HZ[1]} Hz")
+    if sound.channels > MOST_CHANNELS:
+        raise AudioError(f"{path}: {sound.channels} channels; at most {MOST_CHANNELS} can be converted")
+    if sound.channels > 1:
+        sound.notes.append(f"{sound.channels} channels: their mean is converted, and the voice comes out mono")
+    return sound
+
+
+class FileSound:
+    """Through libsndfile."""
+
+    has_video = False
+    index = 0
+    begins_s = Fraction(0)
+
+    def __init__(self, path: Path, file: "soundfile.SoundFile") -> None:
+        self.path = path
+        self.rate_hz: int = file.samplerate
+        self.channels: int = file.channels
+        self.subtype: str = file.subtype
+        self.notes: list[str] = []
+        self.promised_s = file.frames / self.rate_hz
+        if not file.frames:
+            raise AudioError(f"{path}: there is no sound in it")
+
+    def blocks(self) -> Iterator[np.ndarray]:
+        import soundfile
+
+        read = 0
+        try:
+            with soundfile.SoundFile(name_for_libsndfile(self.path)) as file:
+                while len(block := file.read(round(BLOCK_S * self.rate_hz), dtype="float32", always_2d=True)):
+                    read += len(block)
+                    yield block
+        except soundfile.LibsndfileError as error:
+            if not read:
+                raise AudioError(f"{self.path}: {error.error_string.rstrip('.')}") from None
+            self.notes.append(f"damaged at {read / self.rate_hz:.1f} s, taken for its end")
+            return
+        note_missing_end(self, read / self.rate_hz)
+
+
+def note_missing_end(sound: Sound, read_s: float) -> None:
+    if sound.promised_s and read_s < sound.promised_s - MISSING_END_S:
+        sound.notes.append(
+            f"ends after {read_s:.1f} s, though it promises {sound.promised_s:.1f} s; it seems to be cut off"
+        )
+
+
+def voice_of(sound: Sound) -> Iterator[np.ndarray]:
+    """Its channels' mean, (n,) float32, finite: what is no number is silence, and is counted in a note."""
+    unreal = 0
+    for block in sound.blocks():
+        is_real = np.isfinite(block)
+        if not is_real.all():
+            unreal += int(block.size - np.count_nonzero(is_real))
+            block = np.where(is_real, block, np.float32(0))
+        yield block.mean(axis=1, dtype=np.float32)
+    if unreal:
+        sound.notes.append(f"{unreal} samples are no numbers (NaN or infinite): taken as silence")

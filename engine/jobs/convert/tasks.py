@@ -1,0 +1,107 @@
+"""Which file becomes which: named before anything is loaded, so that nothing is overwritten or written twice."""
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.errors import UsageError
+from engine.jobs.convert.formats import FORMS, can_read, form_of, name_for
+from engine.jobs.convert.job import ConvertJob
+from engine.jobs.kit.option_range import check_no_stream
+from engine.system.work_folder import check_place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    source: Path
+    output: Path
+    problem: str = ""
+    """Why the source cannot be read, in one line."""
+
+
+Mark = tuple[int, int, int] | None
+"""Tells a file that was replaced from one that was not; None where there is none."""
+
+
+def mark_of(output: Path) -> Mark:
+    try:
+        known = output.stat()
+    except OSError:
+        return None
+    return known.st_ino, known.st_size, known.st_mtime_ns
+
+
+def tasks_of(job: ConvertJob) -> list[Task]:
+    """In the order of the command line, folders by name. UsageError or SinkError for what cannot be written."""
+    check_no_stream(job.output, *job.sources)
+    if _is_file(job):
+        tasks = [_task(job.sources[0], Path(job.output))]
+        form_of(tasks[0].output)
+    else:
+        tasks = list(_into_folder(job.sources, Path(job.output)))
+    _check(tasks, job)
+    return tasks
+
+
+def _is_file(job: ConvertJob) -> bool:
+    path = Path(job.output)
+    if job.output.endswith(("/", os.sep)) or path.is_dir() or not path.suffix:
+        if path.exists() and not path.is_dir():
+            raise UsageError(f"{job.output}: is a file, and not one that can be written; name another output")
+        return False
+    if len(job.sources) == 1 and not job.sources[0].is_dir():
+        return True
+    if path.suffix.lower() in FORMS:
+        raise UsageError(f"{job.output}: is one file; several inputs need a folder (name/)")
+    return False
+
+
+def _into_folder(sources: tuple[Path, ...], folder: Path) -> Iterator[Task]:
+    for source in sources:
+        if not source.is_dir():
+            yield _task(source, folder / name_for(source))
+            continue
+        found = _files_in(source, folder.absolute())
+        for file in found:
+            yield _task(file, folder / file.relative_to(source).with_name(name_for(file)))
+        if not found:
+            yield Task(source=source, output=folder, problem=f"{source}: no sound or video in this folder")
+
+
+def _task(source: Path, output: Path) -> Task:
+    problem = "" if source.is_file() else f"{source}: {'no file' if source.exists() else 'no such file or folder'}"
+    return Task(source=source, output=output, problem=problem)
+
+
+def _files_in(folder: Path, output: Path) -> list[Path]:
+    """Its sounds and videos, those of its folders too, but for what lies in `output`; by name, 2 before 10."""
+
+    def in_order(path: Path) -> list[tuple[int, str]]:
+        return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", str(path).lower())]
+
+    found = []
+    for at, folders, names in os.walk(folder):
+        here = Path(at)
+        folders[:] = [name for name in folders if not name.startswith(".") and (here / name).absolute() != output]
+        found += [here / name for name in names if can_read(Path(name))]
+    return sorted(found, key=in_order)
+
+
+def _check(tasks: list[Task], job: ConvertJob) -> None:
+    sources: dict[Path, Path] = {}
+    for task in tasks:
+        if task.problem:
+            continue
+        output = task.output
+        if output.exists() and output.samefile(task.source):
+            raise UsageError(f"{output}: is the input; name another output")
+        other = sources.setdefault(output.absolute(), task.source)
+        if other is not task.source:
+            raise UsageError(f"{output}: {other} and {task.source} would both become it; give them apart")
+        if output.is_dir():
+            raise UsageError(f"{output}: is a folder")
+        if output.exists() and not (job.overwrite or job.resume):
+            raise UsageError(f"{output}: exists already; --overwrite replaces it, --resume leaves it and does the rest")
+        check_place(output)

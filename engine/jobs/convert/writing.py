@@ -1,0 +1,231 @@
+"""The converted voice as a file: a sound alone, or in place of a video's own, whose other streams are copied.
+
+A video keeps its pictures as they are, its other sound tracks, subtitles, chapters and tags; its voice begins where the
+old one did.
+"""
+
+import contextlib
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Protocol
+
+import av
+import numpy as np
+from av.audio.stream import AudioStream
+from av.container import OutputContainer
+from av.stream import Disposition, Stream
+
+from engine.errors import SinkError
+from engine.jobs.convert.formats import FORMS, Form
+from engine.jobs.convert.sounds import Sound
+from engine.jobs.convert.tags import Tags, TagSource, copy_with_tags, lost_line, read_tags
+from engine.sources.stream_copy import StreamCopy, can_hold
+from engine.system.atomic_file import MAX_HELD_JOB_S, remove_file, replace_file
+from engine.system.file_names import name_for_libsndfile
+
+BIT_RATE = 128_000  # of a voice in AAC or Opus
+AT_ONCE = 4096  # samples: libsndfile's encoder of Vorbis keeps a whole block on its stack
+
+
+class SoundWriter(Protocol):
+    """One thread. SinkError, in one line, when it cannot be written."""
+
+    notes: list[str]
+
+    def write(self, sound: np.ndarray) -> None:
+        """The next (n,) float32, -1..1."""
+
+    def close(self) -> None:
+        """The file is whole."""
+
+    def discard(self) -> None:
+        """It is given up; what is on the disk is the caller's to remove."""
+
+
+def open_writer(path: Path, form: Form, rate_hz: int, sound: Sound) -> SoundWriter:
+    """`path` in the form given, whatever its name; `sound` is what it is made of."""
+    if form.codec:
+        return ContainerWriter(path, form, rate_hz, sound)
+    return FileWriter(path, form, rate_hz, sound)
+
+
+def check_pictures(output: Path, sound: Sound) -> None:
+    """SinkError where the pictures of a video cannot be copied into such an output: told before it is converted."""
+    form = FORMS[output.suffix.lower()]
+    if not (form.codec and sound.has_video):
+        return
+    with av.open(str(sound.path), metadata_errors="replace") as source:
+        for stream in source.streams.video:
+            if Disposition.attached_pic not in stream.disposition and not can_hold(form.container, stream):
+                raise SinkError(
+                    f"{output}: the pictures of {sound.path} ({_codec_of(stream)}) cannot be copied into such a file; "
+                    "name an .mkv, which takes any"
+                )
+
+
+class FileWriter:
+    """Through libsndfile. 16 bits stay 16 and 24 stay 24, where the form of the file is the source's."""
+
+    def __init__(self, path: Path, form: Form, rate_hz: int, sound: Sound) -> None:
+        import soundfile
+
+        self.notes: list[str] = []
+        self._path = path
+        is_same = FORMS.get(sound.path.suffix.lower()) == form
+        subtype = sound.subtype if is_same and sound.subtype in form.subtypes else form.subtype
+        self._failures = soundfile.LibsndfileError, OSError
+        with self._one_line():
+            self._written = 0
+            self._form, self._source = form, sound.path
+            self._file = soundfile.SoundFile(name_for_libsndfile(path), "w", rate_hz, 1, subtype, format=form.container)
+
+    def write(self, sound: np.ndarray) -> None:
+        with self._one_line():
+            for begin in range(0, len(sound), AT_ONCE):
+                self._file.write(sound[begin : begin + AT_ONCE])
+        self._written += len(sound)
+
+    def close(self) -> None:
+        with self._one_line():
+            self._file.close()
+        tags = read_tags(self._source)
+        if tags:
+            self._carry(tags)
+
+    def _carry(self, tags: Tags) -> None:
+        """The source's tags into the file: what is converted is not lost where they cannot be had."""
+        tagged = self._path.with_name(f"tagged{self._path.suffix}")
+        try:
+            if self._form.tagger:
+                copy_with_tags(self._path, self._source, tagged, self._form.tagger, self._written)
+                replace_file(tagged, self._path, patience_s=MAX_HELD_JOB_S)
+        except (av.FFmpegError, OSError, ValueError) as error:  # the last: a codec that such a file does not take
+            with contextlib.suppress(OSError):  # it goes with its folder
+                remove_file(tagged, missing_ok=True)
+            self.notes.append(
+                f"its title, cover and the like are left out ({getattr(error, 'strerror', None) or error})"
+            )
+        else:
+            self.notes += lost_line(tags, self._path)
+
+    def discard(self) -> None:
+        with contextlib.suppress(*self._failures):  # it may be what failed
+            self._file.close()
+
+    @contextlib.contextmanager
+    def _one_line(self) -> Iterator[None]:
+        try:
+            yield
+        except self._failures as error:
+            reason = getattr(error, "error_string", None) or getattr(error, "strerror", None) or error
+            raise SinkError(f"{self._path}: cannot be written ({str(reason).rstrip('.')})") from error
+
+
+class ContainerWriter:
+    """Through FFmpeg."""
+
+    def __init__(self, path: Path, form: Form, rate_hz: int, sound: Sound) -> None:
+        self.notes: list[str] = []
+        self._path = path
+        self._rate_hz = rate_hz
+        self._written = 0
+        self._begins = 0
+        self._copy: StreamCopy | None = None
+        self._tags: TagSource | None = None
+        options = form.options | {"movie_timescale": str(rate_hz)} if form.container in ("mp4", "mov") else {}
+        with self._one_line():
+            self._container: OutputContainer = av.open(str(path), "w", format=form.container, options=options)
+        try:
+            with self._one_line():
+                if sound.has_video:
+                    self._copy_from(sound, form)
+                else:
+                    self._voice = self._add_voice(form)
+                with contextlib.suppress(av.FFmpegError, OSError):  # libsndfile may read what FFmpeg does not
+                    self._tags = TagSource(sound.path)
+                if self._tags is not None:
+                    self._tags.add_to(self._container, self._voice)
+        except BaseException:
+            self.discard()
+            raise
+
+    def write(self, sound: np.ndarray) -> None:
+        with self._one_line():
+            if self._tags is not None and not self._written:
+                self._tags.mux_cover(self._container)
+            for begin in range(0, len(sound), AT_ONCE):
+                part = sound[begin : begin + AT_ONCE]
+                frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(part[None]), format="fltp", layout="mono")
+                frame.rate, frame.time_base = self._rate_hz, Fraction(1, self._rate_hz)
+                frame.pts = self._begins + self._written
+                if self._copy is not None:
+                    self._copy.copy_until(Fraction(frame.pts, self._rate_hz))
+                self._container.mux(self._voice.encode(frame))
+                self._written += len(part)
+
+    def close(self) -> None:
+        with self._one_line():
+            self._container.mux(self._voice.encode(None))
+            if self._copy is not None:
+                self._copy.copy_until(None)
+                self._copy.close()
+                if self._copy.damage:
+                    self.notes.append(f"its pictures end where it is damaged ({self._copy.damage})")
+            self._container.close()
+        if self._tags is not None:
+            self._tags.close()
+            self.notes += lost_line(self._tags.tags, self._path)
+
+    def discard(self) -> None:
+        if self._tags is not None:
+            self._tags.close()
+        if self._copy is not None:
+            self._copy.close()
+        with contextlib.suppress(av.FFmpegError, OSError):  # it may be what failed
+            self._container.close()
+
+    def _add_voice(self, form: Form) -> AudioStream:
+        voice = self._container.add_stream(form.codec, rate=self._rate_hz, layout="mono")
+        if form.codec in ("aac", "libopus"):
+            voice.bit_rate = BIT_RATE
+        return voice
+
+    def _copy_from(self, sound: Sound, form: Form) -> None:
+        """All streams in the source's order, the voice in its place."""
+        self._begins = round(sound.begins_s * self._rate_hz)
+        self._copy = copy = StreamCopy(sound.path, self._container, has_early=form.container != "avi")
+        for stream in copy.streams:
+            if stream.index == sound.index:
+                self._voice = self._add_voice(form)
+                self._voice.metadata.update(stream.metadata)
+                self._voice.disposition = stream.disposition
+            elif Disposition.attached_pic in stream.disposition or _is_chapters(stream, copy):
+                continue  # they go with the tags
+            elif stream.type not in ("video", "audio", "subtitle"):
+                self.notes.append(f"its {_kind_of(stream)} stream is left out")
+            elif not copy.add(stream):
+                self.notes.append(
+                    f"its {_kind_of(stream)} stream ({_codec_of(stream)}) cannot be copied into such a file: "
+                    "it is left out"
+                )
+
+    @contextlib.contextmanager
+    def _one_line(self) -> Iterator[None]:
+        try:
+            yield
+        except (av.FFmpegError, OSError) as error:
+            raise SinkError(f"{self._path}: cannot be written ({error.strerror or error})") from error
+
+
+def _is_chapters(stream: Stream, source: StreamCopy) -> bool:
+    """MP4 keeps them as a track of texts besides."""
+    return stream.type == "data" and stream.name == "bin_data" and source.has_chapters
+
+
+def _codec_of(stream: Stream) -> str:
+    return stream.codec_context.name if stream.codec_context else "unknown"
+
+
+def _kind_of(stream: Stream) -> str:
+    return {"audio": "other sound", "subtitle": "subtitle"}.get(stream.type, stream.type)

@@ -1,0 +1,47 @@
+"""Synthetic pictures of a construction site, with labels: `make_dataset(DatasetJob(...))`.
+
+options.py   what may be asked; scene/: what stands where, pure functions of options and seed
+geometry/    a scene as meshes; raster/ and cycles/: two engines that draw the same
+labels/      what is seen, as YOLO, COCO, HDF5, a contact sheet and figures
+light.py     sun, sky and exposure, the same for both engines
+picture.py   one picture from task to files; running/: many, a fresh process each, here or on a Ray cluster
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from engine.jobs.dataset.choosing import choose_drawing
+    from engine.jobs.dataset.job import DatasetJob
+    from engine.jobs.dataset.options import SceneOptions
+    from engine.jobs.dataset.running.report import DatasetReport, Progress
+    from engine.jobs.dataset.running.run import check_job, make_dataset
+    from engine.jobs.dataset.task import Drawing
+
+_HOMES = {
+    "DatasetJob": "job",
+    "DatasetReport": "running.report",
+    "Drawing": "task",
+    "Progress": "running.report",
+    "SceneOptions": "options",
+    "check_job": "running.run",
+    "choose_drawing": "choosing",
+    "make_dataset": "running.run",
+}
+
+__all__ = [
+    "DatasetJob",
+    "DatasetReport",
+    "Drawing",
+    "Progress",
+    "SceneOptions",
+    "check_job",
+    "choose_drawing",
+    "make_dataset",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -1,0 +1,84 @@
+"""Which engine draws: Cycles where Blender is to be had, else our own."""
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from engine.errors import RenderError, UsageError
+from engine.jobs.dataset.task import Drawing
+
+CYCLES_ONLY = "of Cycles alone; it has no effect with the raster engine"
+FAR = "on a cluster the raster engine draws, which every machine has (--engine cycles needs Blender on each)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    drawing: Drawing
+    blender: str = ""
+    notes: tuple[str, ...] = ()
+
+
+def choose_drawing(
+    engine: Literal["auto", "cycles", "raster"],
+    *,
+    preset: str | None = None,
+    max_samples: int | None = None,
+    noise_threshold: float | None = None,
+    use_gpu: bool | None = None,
+    blender: str | None = None,
+    is_far: bool = False,
+) -> Chosen:
+    """UsageError for a setting without effect, for a GPU that Cycles does not have, and where Cycles is asked for and
+    Blender is missing or too old; RenderError where it does not start. It is started once, which takes a second.
+
+    `is_far`: other machines draw, each with its own Blender, which is not asked; auto is the raster engine there, which
+    all of them have.
+    """
+    from engine.jobs.dataset.cycles import PRESETS, ask_blender, find_blender, install_command, locate_blender
+
+    asked = {
+        "--preset": preset,
+        "--max-samples": max_samples,
+        "--noise-threshold": noise_threshold,
+        "--use-gpu": use_gpu,
+        "--blender": blender,
+    }
+    given = [option for option, value in asked.items() if value is not None]
+    if engine == "raster":
+        if given:
+            raise UsageError(f"{given[0]}: {CYCLES_ONLY}; leave it out, or give --engine cycles")
+        return Chosen(drawing=Drawing(engine="raster"))
+    if engine == "auto" and is_far:
+        return _raster(FAR, given)
+    found = None
+    if not is_far:
+        found = find_blender(blender or "") if engine == "cycles" else locate_blender(blender or "")
+        if found is None:
+            return _raster(f"the raster engine draws; for Cycles get Blender: {install_command()}", given)
+    settings = PRESETS[preset or "train"]
+    settings = replace(
+        settings,
+        max_samples=settings.max_samples if max_samples is None else max_samples,
+        noise_threshold=settings.noise_threshold if noise_threshold is None else noise_threshold,
+    )
+    settings.check()
+    if found is not None:
+        try:
+            gpus = ask_blender(found)["gpus"]
+        except (RenderError, UsageError) as error:
+            if engine == "cycles":
+                raise
+            return _raster(f"the raster engine draws, for Cycles cannot: {error}", given)
+        if use_gpu and not gpus:
+            raise UsageError(f"--use-gpu: Cycles has no GPU here, only the CPU ({found.path}); leave the option out")
+    drawing = Drawing(
+        engine="cycles",
+        max_samples=settings.max_samples,
+        noise_threshold=settings.noise_threshold,
+        use_gpu=use_gpu,
+    )
+    return Chosen(drawing=drawing, blender=blender or "")
+
+
+def _raster(reason: str, given: list[str]) -> Chosen:
+    without = f"; {' '.join(given)}: {CYCLES_ONLY}" if given else ""
+    return Chosen(drawing=Drawing(engine="raster"), notes=(f"{reason}{without}",))

@@ -1,0 +1,16 @@
+"""Pictures by Cycles, Blender's path tracer, in a process and as a rule an environment of its own."""
+
+from engine.jobs.dataset.cycles.drawing import ask_blender, render
+from engine.jobs.dataset.cycles.finding import Blender, find_blender, install_command, locate_blender
+from engine.jobs.dataset.cycles.settings import PRESETS, CyclesSettings
+
+__all__ = [
+    "PRESETS",
+    "Blender",
+    "CyclesSettings",
+    "ask_blender",
+    "find_blender",
+    "install_command",
+    "locate_blender",
+    "render",
+]

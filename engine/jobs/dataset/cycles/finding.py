@@ -1,0 +1,124 @@
+"""Where Blender is on this machine, and how to get it.
+
+Blender is GPL, and its Python module `bpy` wants one exact Python: 3.11 for 5.0, with a NumPy older than ours, and 3.13
+for 5.2. So it is a process of its own, and on Python 3.11 an environment of its own.
+"""
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from engine.errors import UsageError
+from engine.system.folders import data_folder
+
+VARIABLE = "MULTIVERSE_BLENDER"
+# In an environment, a folder that was unpacked, or an application of macOS.
+WITHIN_A_FOLDER = ("bin/python", "Scripts/python.exe", "blender", "blender.exe", "Contents/MacOS/Blender")
+BPY_PYTHONS = ((3, 11), (3, 13))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blender:
+    path: Path
+
+    @property
+    def is_program(self) -> bool:
+        """Blender itself, by its name; else it is a Python with bpy."""
+        return self.path.name.lower().startswith("blender")
+
+    def command(self, script: Path, *arguments: str) -> list[str]:
+        """The command line that runs the script with nothing of the user's: no settings, no modules."""
+        if not self.is_program:
+            return [str(self.path), "-I", str(script), "--", *arguments]
+        options = ["--background", "--factory-startup", "-noaudio", "--python-exit-code", "1", "--python", str(script)]
+        return [str(self.path), *options, "--", *arguments]
+
+
+def find_blender(given: str = "") -> Blender:
+    """As `locate_blender`. UsageError, with the command that gets it, where there is none."""
+    found = locate_blender(given)
+    if found is None:
+        raise UsageError(
+            f"--engine cycles: Blender is not here; name one with --blender PATH or {VARIABLE}, or get it: "
+            f"{install_command()}"
+        )
+    return found
+
+
+def locate_blender(given: str = "") -> Blender | None:
+    """What was given (a Python with bpy, its environment's folder, or a Blender program); else what MULTIVERSE_BLENDER
+    names; else this Python where it has bpy, which is not imported; else the environment that `install_command` makes;
+    else a `blender` on the PATH. UsageError for a name that is wrong."""
+    for told, source in ((given, "--blender"), (os.environ.get(VARIABLE, ""), VARIABLE)):
+        if told:
+            return Blender(path=_named(told, source))
+    return next((Blender(path=path) for path in _usual_places()), None)
+
+
+def install_command() -> str:
+    """Makes an environment with bpy where `find_blender` looks for it; on Windows two commands, for PowerShell or cmd.
+
+    PowerShell 5 knows no `&&`, and takes a path in quotes at the start of a line for a text, not for a program.
+    """
+    version = sys.version_info[:2] if sys.version_info[:2] in BPY_PYTHONS else BPY_PYTHONS[0]
+    environment = _quoted(_environment())
+    if sys.platform == "win32":
+        is_ours = version == sys.version_info[:2] and " " not in sys.executable
+        python = sys.executable if is_ours else f"py -{version[0]}.{version[1]}"
+        has_space = " " in str(_environment())
+        pip = f"{python} -m pip --python {environment}" if has_space else f"{_environment_python()} -m pip"
+        return f"{python} -m venv {environment}, then {pip} install bpy"
+    python = _quoted(sys.executable) if version == sys.version_info[:2] else "python3.11"
+    return f"{python} -m venv {environment} && {_quoted(_environment_python())} -m pip install bpy"
+
+
+def blender_environment(folder: Path, inherited: Mapping[str, str]) -> dict[str, str]:
+    """Environment of Blender's process: what it leaves lies in `folder`, and no setting of the user's is read."""
+    kept = {name: value for name, value in inherited.items() if name != "OCIO"}  # it would change the colours
+    return kept | {
+        "BLENDER_USER_RESOURCES": str(folder / "user"),
+        "TMPDIR": str(folder),
+        "TEMP": str(folder),
+        "TMP": str(folder),
+        "PYTHONUTF8": "1",
+    }
+
+
+def _named(told: str, source: str) -> Path:
+    path = Path(told).expanduser()
+    if path.is_dir():
+        found = next((path / name for name in WITHIN_A_FOLDER if (path / name).is_file()), None)
+        if found is None:
+            raise UsageError(f"{source}: no Python with bpy and no Blender program in the folder {path}")
+        return found.absolute()
+    known = shutil.which(path)
+    if known is None:
+        why = "not a program that can be run" if path.exists() else "not there"
+        raise UsageError(f"{source}: {path} is {why}; name a Blender program or a Python with bpy")
+    # Not resolved: the python of an environment is a link, and the environment is known by where the link lies.
+    return Path(known).absolute()
+
+
+def _usual_places() -> Iterator[Path]:
+    if sys.executable and find_spec("bpy") is not None:
+        yield Path(sys.executable)
+    if (path := _environment_python()).is_file():
+        yield path
+    if program := shutil.which("blender"):
+        yield Path(program)
+
+
+def _environment() -> Path:
+    return data_folder() / "blender"
+
+
+def _environment_python() -> Path:
+    return _environment() / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+
+
+def _quoted(path: str | Path) -> str:
+    return f'"{path}"' if " " in str(path) else str(path)

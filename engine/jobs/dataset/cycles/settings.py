@@ -1,0 +1,29 @@
+"""How well, and on what, Cycles draws."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from engine.jobs.kit.option_range import check_number
+
+MOST_SAMPLES = 1 << 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CyclesSettings:
+    max_samples: int = 50
+    """A pixel. Where the noise is below the threshold it gets fewer."""
+    noise_threshold: float = 0.01
+    use_gpu: bool | None = None
+    """None: where Cycles has one."""
+
+    def check(self) -> None:
+        """UsageError for a number out of its range."""
+        check_number("--max-samples", self.max_samples, 1, MOST_SAMPLES)
+        check_number("--noise-threshold", self.noise_threshold, 0.0001, 1)
+
+
+PRESETS: Final = {
+    "quick": CyclesSettings(max_samples=30, noise_threshold=0.02),
+    "train": CyclesSettings(),
+    "high": CyclesSettings(max_samples=100, noise_threshold=0.005),
+}

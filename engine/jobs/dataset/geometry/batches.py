@@ -1,0 +1,89 @@
+"""What is drawn, in the form that every renderer takes: meshes, and where their instances stand."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+from engine.jobs.dataset.scene.description import Scene
+
+
+class Surface(StrEnum):
+    CONCRETE = "concrete"
+    DARK = "dark"
+    """Holes, cracks, the inside of tubes."""
+    STEEL = "steel"
+    RUST = "rust"
+    BAG = "bag"
+    YELLOW_PAINT = "yellow_paint"
+    DARK_PAINT = "dark_paint"
+    """Counterweights, grilles, walkways."""
+    BLACK_RUBBER = "black_rubber"
+    GLASS = "glass"
+    SPOIL = "spoil"
+    """Earth that was dug out."""
+    TIMBER = "timber"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SurfaceLook:
+    """Colours are linear light, Rec. 709 primaries."""
+
+    albedo: tuple[float, float, float]
+    roughness: float
+    metallic: float = 0.0
+    mottle: float = 0.0
+    """0..1: by how much its brightness changes from spot to spot."""
+    mottle_m: float = 0.1
+    """Size of the spots."""
+
+
+LOOKS: dict[Surface, SurfaceLook] = {
+    Surface.CONCRETE: SurfaceLook(albedo=(0.52, 0.50, 0.46), roughness=0.85, mottle=0.22, mottle_m=0.08),
+    Surface.DARK: SurfaceLook(albedo=(0.02, 0.02, 0.02), roughness=1.0),
+    Surface.STEEL: SurfaceLook(albedo=(0.45, 0.46, 0.47), roughness=0.45, metallic=0.6, mottle=0.1, mottle_m=0.05),
+    Surface.RUST: SurfaceLook(albedo=(0.22, 0.09, 0.04), roughness=0.9, mottle=0.5, mottle_m=0.05),
+    Surface.BAG: SurfaceLook(albedo=(0.75, 0.75, 0.72), roughness=0.7, mottle=0.1, mottle_m=0.3),
+    Surface.YELLOW_PAINT: SurfaceLook(albedo=(0.68, 0.40, 0.02), roughness=0.4, mottle=0.15, mottle_m=0.6),
+    Surface.DARK_PAINT: SurfaceLook(albedo=(0.07, 0.07, 0.07), roughness=0.6, mottle=0.2, mottle_m=0.4),
+    Surface.BLACK_RUBBER: SurfaceLook(albedo=(0.03, 0.03, 0.03), roughness=0.9, mottle=0.3, mottle_m=0.2),
+    Surface.GLASS: SurfaceLook(albedo=(0.05, 0.08, 0.10), roughness=0.1, metallic=0.2),
+    Surface.SPOIL: SurfaceLook(albedo=(0.24, 0.17, 0.11), roughness=1.0, mottle=0.4, mottle_m=0.15),
+    Surface.TIMBER: SurfaceLook(albedo=(0.30, 0.20, 0.11), roughness=0.9, mottle=0.3, mottle_m=0.1),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Mesh:
+    """Triangles, counter-clockwise seen from outside."""
+
+    positions: np.ndarray
+    """(v, 3) float32, metres."""
+    normals: np.ndarray
+    """(v, 3) float32, unit; a vertex stands once for each normal it has."""
+    triangles: np.ndarray
+    """(t, 3) uint32."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Batch:
+    """k instances of one mesh and surface."""
+
+    name: str
+    mesh: Mesh
+    surface: Surface
+    transforms: np.ndarray
+    """(k, 4, 4) float32: points as columns, own space to world; may scale each axis of its own, never mirrors."""
+    instances: np.ndarray
+    """(k,) uint16: number of the pile, from 1; 0 is no pile."""
+    tints: np.ndarray
+    """(k, 3) float32: factors of the albedo."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Stage:
+    """A scene as it is drawn. The ground is a mesh of its own: its look comes from `scene.ground`, tracks and lines."""
+
+    scene: Scene
+    ground: Mesh
+    batches: tuple[Batch, ...]

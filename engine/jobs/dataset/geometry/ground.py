@@ -1,0 +1,28 @@
+"""The terrain as a mesh."""
+
+import numpy as np
+
+from engine.jobs.dataset.geometry.batches import Mesh
+from engine.jobs.dataset.scene.description import Terrain
+
+
+def build_ground(terrain: Terrain) -> Mesh:
+    """Vertices in [row, column] order, as the heights; each cell parted as `Terrain.height_at` parts it. Open below."""
+    count = terrain.heights_m.shape[0]
+    along = np.arange(count) * terrain.cell_m - terrain.side_m / 2
+    positions = np.empty((count, count, 3), np.float32)
+    positions[..., 0] = along[None, :]
+    positions[..., 1] = along[:, None]
+    positions[..., 2] = terrain.heights_m
+    north, east = np.gradient(terrain.heights_m.astype(np.float32), np.float32(terrain.cell_m))
+    normals = np.stack([-east, -north, np.ones_like(east)], axis=-1)
+    normals /= np.sqrt((normals * normals).sum(axis=-1, keepdims=True))
+    index = np.arange(count * count, dtype=np.uint32).reshape(count, count)
+    south_west, south_east = index[:-1, :-1], index[:-1, 1:]
+    north_west, north_east = index[1:, :-1], index[1:, 1:]
+    triangles = np.stack([south_west, south_east, north_east, south_west, north_east, north_west], axis=-1)
+    return Mesh(
+        positions=positions.reshape(-1, 3),
+        normals=normals.reshape(-1, 3).astype(np.float32),
+        triangles=triangles.reshape(-1, 3),
+    )

@@ -1,0 +1,74 @@
+"""What a machine is put together from: solids by surface, in metres, x to its front, y to its left."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from engine.jobs.dataset.geometry.batches import Mesh, Surface
+from engine.jobs.dataset.geometry.meshes import join, moved
+from engine.jobs.dataset.geometry.placing import put, sideways
+from engine.jobs.dataset.geometry.primitives import beam, box, cylinder, extrude
+
+Model = tuple[tuple[Surface, Mesh], ...]
+"""One mesh a surface, in the order of `Surface`."""
+
+Span = tuple[float, float]
+"""From, to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kit:
+    solids: dict[Surface, list[Mesh]] = field(default_factory=dict)
+
+    def add(self, surface: Surface, *meshes: Mesh) -> None:
+        self.solids.setdefault(surface, []).extend(meshes)
+
+    def box(self, surface: Surface, x: Span, y: Span, z: Span) -> None:
+        size = (x[1] - x[0], y[1] - y[0], z[1] - z[0])
+        self.add(surface, moved(box(), put(size, ((x[0] + x[1]) / 2, (y[0] + y[1]) / 2, z[0]))))
+
+    def prism(self, surface: Surface, profile: Sequence[tuple[float, float]], y: Span) -> None:
+        """A convex outline (x, z), counter-clockwise seen from the right side."""
+        self.add(surface, moved(extrude(profile, y[1] - y[0]), put((1, 1, 1), (0, (y[0] + y[1]) / 2, 0))))
+
+    def beam(self, surface: Surface, points: Sequence[Span], y: Span, thick: float | Sequence[float]) -> None:
+        self.add(surface, moved(beam(points, y[1] - y[0], thick), put((1, 1, 1), (0, (y[0] + y[1]) / 2, 0))))
+
+    def wheel(self, surface: Surface, middle: Span, radius: float, y: Span, sides: int = 24) -> None:
+        """An axle across, its middle (x, z)."""
+        size = (2 * radius, y[1] - y[0], 2 * radius)
+        self.add(surface, moved(cylinder(sides), sideways(size, (middle[0], (y[0] + y[1]) / 2, middle[1]))))
+
+    def pipe(self, surface: Surface, middle: Span, radius: float, z: Span) -> None:
+        """Upright, its middle (x, y)."""
+        self.add(surface, moved(cylinder(10), put((2 * radius, 2 * radius, z[1] - z[0]), (*middle, z[0]))))
+
+    def cab(self, x: Span, y: Span, z: Span) -> None:
+        """Painted to its waist, glass above, a painted roof with a hatch that shows from the air."""
+        waist, eaves = z[0] + 0.4 * (z[1] - z[0]), z[1] - 0.1
+        self.box(Surface.YELLOW_PAINT, x, y, (z[0], waist))
+        self.box(Surface.GLASS, _inside(x, 0.04), _inside(y, 0.04), (waist, eaves))
+        for corner_x in (x[0], x[1] - 0.1):
+            for corner_y in (y[0], y[1] - 0.1):
+                self.box(Surface.DARK_PAINT, (corner_x, corner_x + 0.1), (corner_y, corner_y + 0.1), (waist, eaves))
+        self.box(Surface.YELLOW_PAINT, x, y, (eaves, z[1]))
+        hatch = _inside((x[0] + 0.35 * (x[1] - x[0]), x[1]), 0.12)
+        self.box(Surface.GLASS, hatch, _inside(y, 0.16), (z[1] - 0.02, z[1] + 0.03))
+
+    def include(self, other: "Kit", matrix: np.ndarray) -> None:
+        for surface, meshes in other.solids.items():
+            self.add(surface, *(moved(mesh, matrix) for mesh in meshes))
+
+    def model(self) -> Model:
+        return tuple((surface, join(self.solids[surface])) for surface in Surface if surface in self.solids)
+
+
+def both_sides(middle: float, width: float) -> tuple[Span, Span]:
+    """The same span on the right and on the left of the machine."""
+    low, high = middle - width / 2, middle + width / 2
+    return (-high, -low), (low, high)
+
+
+def _inside(span: Span, by: float) -> Span:
+    return span[0] + by, span[1] - by

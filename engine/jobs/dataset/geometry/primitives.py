@@ -1,0 +1,204 @@
+"""Closed solids of about one unit, to be scaled where they stand: round ones have diameter 1 and z 0..1.
+
+Triangles run counter-clockwise seen from outside. A vertex stands once for each normal it has, so edges stay sharp.
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+
+from engine.jobs.dataset.geometry.batches import Mesh
+from engine.jobs.dataset.geometry.meshes import flat_shaded, join, smooth_shaded, unit
+
+ROUND_SIDES = 24
+
+
+def revolve(profile: Sequence[tuple[float, float]], sides: int = ROUND_SIDES) -> Mesh:
+    """The outline (radius, z) turned around z; sharp between its segments, smooth around.
+
+    The solid lies to the left of the outline as it is walked. It is closed when the outline ends on the axis at both
+    ends, or where it began.
+    """
+    angles = np.arange(sides) * (2 * np.pi / sides)
+    around = np.stack([np.cos(angles), np.sin(angles)], axis=1)  # (sides, 2)
+    here = np.arange(sides, dtype=np.uint32)
+    there = np.roll(here, -1)
+    parts = []
+    for (radius, z), (next_radius, next_z) in pairwise(profile):
+        positions = np.empty((2, sides, 3))
+        positions[0, :, :2], positions[0, :, 2] = around * radius, z
+        positions[1, :, :2], positions[1, :, 2] = around * next_radius, next_z
+        normals = np.empty((sides, 3))
+        normals[:, :2], normals[:, 2] = around * (next_z - z), radius - next_radius
+        triangles = []
+        if radius > 0:
+            triangles.append(np.stack([here, there, there + sides], axis=1))
+        if next_radius > 0:
+            triangles.append(np.stack([here, there + sides, here + sides], axis=1))
+        if radius == 0:
+            triangles = [np.stack([here, there + sides, here + sides], axis=1)]
+        parts.append(
+            Mesh(
+                positions=positions.reshape(-1, 3).astype(np.float32),
+                normals=np.tile(unit(normals), (2, 1)).astype(np.float32),
+                triangles=np.concatenate(triangles).astype(np.uint32),
+            )
+        )
+    return join(parts)
+
+
+def cylinder(sides: int = ROUND_SIDES) -> Mesh:
+    return revolve([(0, 0), (0.5, 0), (0.5, 1), (0, 1)], sides)
+
+
+def tube(inner_share: float, sides: int = ROUND_SIDES) -> Mesh:
+    """Open at both ends; the bore is so much of the diameter."""
+    inner = 0.5 * inner_share
+    return revolve([(0.5, 0), (0.5, 1), (inner, 1), (inner, 0), (0.5, 0)], sides)
+
+
+def box() -> Mesh:
+    """1 x 1 around z, z 0..1."""
+    return extrude([(-0.5, 0), (0.5, 0), (0.5, 1), (-0.5, 1)], 1.0)
+
+
+def extrude(profile: Sequence[tuple[float, float]], width: float) -> Mesh:
+    """A convex outline (x, z), counter-clockwise with x right and z up, as a prism of that width around y = 0."""
+    near = np.insert(np.asarray(profile, np.float64), 1, -width / 2, axis=1)
+    far = near + np.array([0, width, 0])
+    return loft(np.stack([far, near]))
+
+
+def slab(outline: Sequence[tuple[float, float]], low: float, high: float) -> Mesh:
+    """A convex outline (x, y), counter-clockwise from above, as an upright prism between two heights."""
+    bottom = np.insert(np.asarray(outline, np.float64), 2, low, axis=1)
+    return loft(np.stack([bottom, bottom + np.array([0, 0, high - low])]))
+
+
+def beam(points: Sequence[tuple[float, float]], width: float, thick: float | Sequence[float]) -> Mesh:
+    """Along points (x, z) in the plane y = 0, so wide across it and so thick in it; thick: one for all, or one each."""
+    line = np.asarray(points, np.float64)
+    steps = unit(np.diff(line, axis=0))
+    along = unit(np.vstack([steps[:1], steps[:-1] + steps[1:], steps[-1:]]))
+    across = np.stack([-along[:, 1], along[:, 0]], axis=1) * np.broadcast_to(np.asarray(thick) / 2, len(line))[:, None]
+    low, high = np.insert(line - across, 1, -width / 2, axis=1), np.insert(line + across, 1, -width / 2, axis=1)
+    over = np.array([0, width, 0])
+    return loft(np.stack([low, low + over, high + over, high], axis=1))
+
+
+def loft(sections: np.ndarray) -> Mesh:
+    """(levels, m, 3): convex outlines one after the other, joined and closed at both ends; each face is flat.
+
+    Each runs counter-clockwise to one who looks back from the last to the first.
+    """
+    count = sections.shape[1]
+    triangles = []
+    for below, above in pairwise(sections):
+        for k in range(count):
+            after = (k + 1) % count
+            triangles.append([below[k], below[after], above[after]])
+            triangles.append([below[k], above[after], above[k]])
+    first, last = sections[0], sections[-1]
+    for k in range(1, count - 1):
+        triangles.append([first[0], first[k + 1], first[k]])
+        triangles.append([last[0], last[k], last[k + 1]])
+    return flat_shaded(np.array(triangles))
+
+
+def ring(thickness: float, sides: int = ROUND_SIDES, tube_sides: int = 6) -> Mesh:
+    """A torus around z at z = 0: diameter 1 to the outside, its cord `thickness` thick."""
+    cord = thickness / 2
+    around = np.arange(sides) * (2 * np.pi / sides)
+    across = np.arange(tube_sides) * (2 * np.pi / tube_sides)
+    radius = 0.5 - cord + cord * np.cos(across)
+    grid = np.empty((sides, tube_sides, 3))
+    grid[..., 0] = np.cos(around)[:, None] * radius
+    grid[..., 1] = np.sin(around)[:, None] * radius
+    grid[..., 2] = cord * np.sin(across)
+    return smooth_shaded(grid.reshape(-1, 3), _wrapped_cells(sides, tube_sides))
+
+
+def _wrapped_cells(rows: int, columns: int) -> np.ndarray:
+    """(t, 3) of a grid that closes in both directions: rows turn around z, columns run outside, up, inside, down."""
+    row, column = np.divmod(np.arange(rows * columns), columns)
+    right, up = (row + 1) % rows, (column + 1) % columns
+    a, b = row * columns + column, right * columns + column
+    c, d = right * columns + up, row * columns + up
+    return np.concatenate([np.stack([a, b, c], axis=1), np.stack([a, c, d], axis=1)])
+
+
+def stacked_rings(radii: np.ndarray, heights: np.ndarray) -> Mesh:
+    """A closed smooth solid of rings that lie one above the other, closed at both ends by their middles.
+
+    radii, heights: (rings, sides), each ring counter-clockwise from above.
+    """
+    rings, sides = radii.shape
+    angles = np.arange(sides) * (2 * np.pi / sides)
+    grid = np.stack([radii * np.cos(angles), radii * np.sin(angles), heights], axis=-1)
+    ends = np.array([[0, 0, heights[0].mean()], [0, 0, heights[-1].mean()]])
+    positions = np.concatenate([grid.reshape(-1, 3), ends])
+    low, high = rings * sides, rings * sides + 1
+    here = np.arange(sides)
+    there = np.roll(here, -1)
+    triangles = [np.stack([there, here, np.full(sides, low)], axis=1)]
+    for level in range(rings - 1):
+        below, above = level * sides, (level + 1) * sides
+        triangles.append(np.stack([here + below, there + below, there + above], axis=1))
+        triangles.append(np.stack([here + below, there + above, here + above], axis=1))
+    top = (rings - 1) * sides
+    triangles.append(np.stack([here + top, there + top, np.full(sides, high)], axis=1))
+    return smooth_shaded(positions, np.concatenate(triangles))
+
+
+def uneven_disc(
+    rng: np.random.Generator, unevenness: float, shares: Sequence[float], levels: Sequence[float], sides: int = 20
+) -> Mesh:
+    """Low and round: diameter 1 where it is widest, z 0..1, its edge never twice the same.
+
+    unevenness: how far the edge comes in at most, as a share of its radius. shares, levels: of radius and height, ring
+    by ring from below; the two uppermost rings are uneven in height too.
+    """
+    angles = np.arange(sides) * (2 * np.pi / sides)
+    edge = 1 - unevenness * (0.5 - 0.5 * waves(rng, angles, (2, 3, 5, 8)))
+    radii = 0.5 * edge * np.asarray(shares)[:, None] * (1 - rng.uniform(0, unevenness / 4, (len(shares), sides)))
+    heights = np.repeat(np.asarray(levels, np.float64)[:, None], sides, axis=1)
+    heights[-2:] -= rng.uniform(0, 0.4 * unevenness, (2, sides))
+    heights[-1] += 1 - heights[-1].max()
+    return stacked_rings(radii, heights)
+
+
+def rough_cylinder(rng: np.random.Generator, sides: int = 20) -> Mesh:
+    """As `cylinder`, poured against earth: its side bulges, its top is flat at z = 1."""
+    angles = np.arange(sides) * (2 * np.pi / sides)
+    levels = np.array([0.0, 0.4, 0.7, 0.93])
+    radii = np.stack([0.485 + 0.02 * waves(rng, angles, (2, 3, 5)) for _ in levels])
+    radii = np.minimum(radii * (1 + rng.uniform(-0.015, 0.015, radii.shape)), 0.5)
+    wall = stacked_rings(
+        np.vstack([radii, radii[-1] * 0.97]), np.repeat(np.append(levels, 0.995)[:, None], sides, axis=1)
+    )
+    return _with_flat_top(wall)
+
+
+def _with_flat_top(mesh: Mesh) -> Mesh:
+    """The uppermost ring and its middle at z = 1, the lid with a normal of its own."""
+    positions, normals, triangles = mesh.positions.copy(), mesh.normals.copy(), mesh.triangles.copy()
+    lid = positions[:, 2] > 0.99
+    positions[lid, 2] = 1.0
+    old = np.flatnonzero(lid)
+    new_index = np.zeros(len(positions), np.uint32)
+    new_index[old] = np.arange(len(positions), len(positions) + len(old))
+    is_lid = lid[triangles].all(axis=1)
+    triangles[is_lid] = new_index[triangles[is_lid]]
+    up = np.tile(np.array([[0, 0, 1]], np.float32), (len(old), 1))
+    return Mesh(
+        positions=np.concatenate([positions, positions[old]]),
+        normals=np.concatenate([normals, up]),
+        triangles=triangles,
+    )
+
+
+def waves(rng: np.random.Generator, angles: np.ndarray, counts: tuple[int, ...]) -> np.ndarray:
+    """-1..1 around the circle, of so many waves each."""
+    total = sum(np.cos(count * angles + rng.uniform(0, 2 * np.pi)) for count in counts)
+    return np.asarray(total) / len(counts)

@@ -1,0 +1,16 @@
+"""A scene as it is drawn."""
+
+from engine.jobs.dataset.geometry.batches import Stage
+from engine.jobs.dataset.geometry.distractors import build_distractors
+from engine.jobs.dataset.geometry.ground import build_ground
+from engine.jobs.dataset.geometry.piles import build_piles
+from engine.jobs.dataset.scene.description import Scene
+
+
+def set_stage(scene: Scene) -> Stage:
+    """The same scene gives the same stage, byte for byte. Unit meshes are built once a process and shared."""
+    return Stage(
+        scene=scene,
+        ground=build_ground(scene.terrain),
+        batches=(*build_piles(scene.piles, scene.terrain, scene.ground), *build_distractors(scene.distractors)),
+    )

@@ -1,0 +1,64 @@
+"""What `multiverse dataset` is asked to do."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from engine.errors import UsageError
+from engine.jobs.dataset.options import SceneOptions
+from engine.jobs.dataset.task import Drawing, PictureTask, check_seed
+from engine.jobs.kit.option_range import check_no_stream, check_number
+
+MOST_PICTURES = 10_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetJob:
+    output: Path
+    drawing: Drawing
+    options: SceneOptions = field(default_factory=SceneOptions)
+    count: int = 20
+    seed: int = 0
+    image_index: int | None = None
+    """This picture alone, in this process."""
+    jobs: int | None = None
+    """Pictures at once; None: by the machine's memory."""
+    timeout_s: float | None = None
+    """None: by the engine."""
+    retries: int = 1
+    resume: bool = True
+    save_coco: bool = False
+    save_hdf5: bool = False
+    cluster: str | None = None
+    blender: str = ""
+
+    def check(self) -> None:
+        """UsageError for what cannot be asked; whether scenes fit, `check_scenes` tells."""
+        check_no_stream(self.output)
+        check_number("--count", self.count, 1, MOST_PICTURES)
+        check_number("--retries", self.retries, 0, 100)
+        check_seed(self.seed)
+        if self.jobs is not None:
+            check_number("--jobs", self.jobs, 1, 1024)
+        if self.timeout_s is not None:
+            check_number("--timeout", self.timeout_s, 1)
+        if self.image_index is not None:
+            check_number("--image-index", self.image_index, 0, MOST_PICTURES)
+            if self.cluster is not None:
+                raise UsageError("--image-index: one picture in this process needs no --cluster")
+        self.options.check()
+
+    def task(self, index: int) -> PictureTask:
+        return PictureTask(
+            options=self.options,
+            drawing=self.drawing,
+            base_seed=self.seed,
+            index=index,
+            with_coco=self.save_coco,
+            with_hdf5=self.save_hdf5,
+            blender=self.blender,
+        )
+
+    @property
+    def indices(self) -> range:
+        """Of the pictures that are asked for."""
+        return range(self.count) if self.image_index is None else range(self.image_index, self.image_index + 1)

@@ -1,0 +1,41 @@
+"""From a rendered picture to what a trainer reads and a person looks at.
+
+instances      which piles are seen, their boxes and areas: what all labels are made of
+yolo           a label file, written and read
+ultralytics    dataset.yaml
+coco           coco_annotations.json, from the pictures' parts
+hdf5           colours, depth and instances in one file
+picture_file   PNG
+preview        the contact sheet
+statistics     a data set's figures beside the real ones
+
+Nothing here depends on the renderer, and nothing but `write_hdf5` writes to the disk: whoever calls puts picture and
+label in place together. OpenCV, h5py and pycocotools are imported where they are used.
+"""
+
+from engine.jobs.dataset.labels.coco import coco_part, read_part, require_pycocotools, write_coco
+from engine.jobs.dataset.labels.hdf5 import require_h5py, write_hdf5
+from engine.jobs.dataset.labels.instances import Instances, find_instances
+from engine.jobs.dataset.labels.picture_file import encode_png
+from engine.jobs.dataset.labels.preview import draw_preview
+from engine.jobs.dataset.labels.statistics import Statistics, measure
+from engine.jobs.dataset.labels.ultralytics import dataset_yaml
+from engine.jobs.dataset.labels.yolo import label_text, read_boxes
+
+__all__ = [
+    "Instances",
+    "Statistics",
+    "coco_part",
+    "dataset_yaml",
+    "draw_preview",
+    "encode_png",
+    "find_instances",
+    "label_text",
+    "measure",
+    "read_boxes",
+    "read_part",
+    "require_h5py",
+    "require_pycocotools",
+    "write_coco",
+    "write_hdf5",
+]

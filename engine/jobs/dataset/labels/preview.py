@@ -1,0 +1,124 @@
+"""A contact sheet: people look at pictures rather than read label files.
+
+Each picture twice: scaled down, for where the piles stand, and a piece of it at full scale, for whether each box sits
+on its pile.
+"""
+
+import heapq
+import math
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from engine.errors import SourceError
+from engine.jobs.dataset.labels.yolo import read_boxes
+
+MOST_PICTURES = 20
+SMALL_WIDTH_PX = 720
+SIDE_PX = 540  # of the piece, and the height of the picture beside it
+CAPTION_PX = 32
+GAP_PX = 8
+CELL_WIDTH_PX = SMALL_WIDTH_PX + GAP_PX + SIDE_PX
+CELL_HEIGHT_PX = CAPTION_PX + SIDE_PX
+SHEET_ASPECT = 1.6  # width by height, about that of a screen
+BOX_COLOUR = (255, 0, 255)  # nothing on a site has it: machines are yellow, bags white, grass green
+BACKGROUND = (24, 24, 24)
+TEXT_COLOUR = (230, 230, 230)
+CANDIDATES = 256  # windows looked at for the piece with the most piles
+
+
+def draw_preview(pictures: Iterable[tuple[int, Path, Path]]) -> np.ndarray:
+    """The sheet, (height, width, 3) uint8 RGB, of the 20 pictures of the lowest indices.
+
+    Each as its index, picture and label file. A line is drawn just outside its box, so that what is in the box stays
+    to be seen. One picture is held at a time. SourceError for a file that cannot be read, or no picture at all.
+    """
+    chosen = heapq.nsmallest(MOST_PICTURES, pictures, key=lambda picture: picture[0])
+    if not chosen:
+        raise SourceError("preview: there is no picture to draw")
+    columns, rows = _grid(len(chosen))
+    size = (rows * (CELL_HEIGHT_PX + GAP_PX) + GAP_PX, columns * (CELL_WIDTH_PX + GAP_PX) + GAP_PX, 3)
+    sheet = np.full(size, BACKGROUND, np.uint8)
+    for place, (index, image_path, label_path) in enumerate(chosen):
+        row, column = divmod(place, columns)
+        top = GAP_PX + row * (CELL_HEIGHT_PX + GAP_PX)
+        left = GAP_PX + column * (CELL_WIDTH_PX + GAP_PX)
+        cell = sheet[top : top + CELL_HEIGHT_PX, left : left + CELL_WIDTH_PX]
+        _draw_cell(cell, index, image_path, label_path)
+    return sheet
+
+
+def _draw_cell(cell: np.ndarray, index: int, image_path: Path, label_path: Path) -> None:
+    import cv2
+
+    colors = _read_picture(image_path)
+    height, width = colors.shape[:2]
+    boxes = read_boxes(label_path, width, height)
+    scale = min(SMALL_WIDTH_PX / width, SIDE_PX / height, 1.0)
+    small_size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    small = cv2.resize(colors, small_size, interpolation=cv2.INTER_AREA)
+    _draw_boxes(small, boxes * np.tile(np.divide(small_size, (width, height)), 2))
+    x, y = densest_corner(boxes, width, height)
+    piece = colors[y : y + SIDE_PX, x : x + SIDE_PX].copy()
+    _draw_boxes(piece, boxes - (x, y, x, y))
+    cell[CAPTION_PX : CAPTION_PX + small.shape[0], : small.shape[1]] = small
+    cell[CAPTION_PX : CAPTION_PX + piece.shape[0], SMALL_WIDTH_PX + GAP_PX :][:, : piece.shape[1]] = piece
+    _write(cell, 0, f"{index:06d}   {len(boxes)} {'pile' if len(boxes) == 1 else 'piles'}   {width}x{height}")
+    _write(cell, SMALL_WIDTH_PX + GAP_PX, f"full scale at {x}, {y}")
+
+
+def densest_corner(boxes: np.ndarray, width: int, height: int) -> tuple[int, int]:
+    """Left and top of the piece that is shown at full scale: of those around a pile the one with the most whole boxes.
+
+    The middle of the picture, where it has no box; of equals the first in the file's order.
+    """
+    limit = np.maximum((width - SIDE_PX, height - SIDE_PX), 0)
+    if not len(boxes):
+        return int(limit[0]) // 2, int(limit[1]) // 2
+    around = boxes[:: math.ceil(len(boxes) / CANDIDATES)]
+    centres = (around[:, :2] + around[:, 2:]) / 2
+    corners = np.clip(np.rint(centres - SIDE_PX / 2), 0, limit)  # (c, 2)
+    is_after = (boxes[None, :, :2] >= corners[:, None]).all(axis=2)  # (c, k)
+    is_before = (boxes[None, :, 2:] <= corners[:, None] + SIDE_PX).all(axis=2)
+    x, y = corners[np.argmax((is_after & is_before).sum(axis=1))].tolist()
+    return int(x), int(y)
+
+
+def _read_picture(path: Path) -> np.ndarray:
+    """(height, width, 3) uint8 RGB."""
+    import cv2
+
+    try:
+        data = np.fromfile(path, np.uint8)  # cv2.imread takes no name beyond ASCII on Windows
+    except OSError as error:
+        raise SourceError(f"{path}: cannot be read: {error.strerror}") from error
+    try:
+        pixels = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None
+    except cv2.error:  # of a broken header: a size beyond OpenCV's limit, or beyond memory
+        pixels = None
+    if pixels is None:
+        raise SourceError(f"{path}: not a whole picture that OpenCV reads")
+    return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB, dst=pixels)
+
+
+def _draw_boxes(pixels: np.ndarray, boxes: np.ndarray) -> None:
+    """One pixel thick, around the pixels that the box covers; `boxes` (k, 4) in px of `pixels`, which is changed."""
+    import cv2
+
+    firsts = np.floor(boxes[:, :2] + 0.01).astype(int) - 1  # 0.01 px: what six decimals may be off
+    lasts = np.ceil(boxes[:, 2:] - 0.01).astype(int)
+    for first, last in zip(firsts.tolist(), lasts.tolist(), strict=True):
+        cv2.rectangle(pixels, first, last, BOX_COLOUR, 1)
+
+
+def _write(cell: np.ndarray, x: int, text: str) -> None:
+    import cv2
+
+    cv2.putText(cell, text, (x + 2, CAPTION_PX - 9), cv2.FONT_HERSHEY_SIMPLEX, 0.65, TEXT_COLOUR, 1, cv2.LINE_AA)
+
+
+def _grid(count: int) -> tuple[int, int]:
+    """Columns and rows of a sheet of about SHEET_ASPECT; `count` is 1..20."""
+    columns = max(1, round(math.sqrt(count * SHEET_ASPECT * CELL_HEIGHT_PX / CELL_WIDTH_PX)))
+    return columns, math.ceil(count / columns)

@@ -1,0 +1,92 @@
+"""One picture, from its task to its files, in this process: scene, stage, drawing, labels.
+
+It takes a process of its own in a run: OpenGL drivers and Blender keep state, and no picture may depend on the one
+before it.
+"""
+
+import hashlib
+import json
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+from engine.jobs.dataset.geometry import set_stage
+from engine.jobs.dataset.geometry.batches import Stage
+from engine.jobs.dataset.labels import coco_part, encode_png, find_instances, label_text, write_hdf5
+from engine.jobs.dataset.made import COCO_PART, HDF5, LABELS, PICTURE, Made
+from engine.jobs.dataset.rendered import Rendered
+from engine.jobs.dataset.scene import describe_scene, settle
+from engine.jobs.dataset.task import PictureTask
+
+log = logging.getLogger(__name__)
+
+LARGEST_BAKED_PX = 8192  # side of the ground's picture for Cycles, which every GPU takes as a texture
+
+
+def make_picture(task: PictureTask, folder: Path) -> Made:
+    """Draw it and write its files into `folder`, under the names of made.py. UsageError for a scene that does not fit,
+    RenderError for an engine that fails, OSError for a disk that does."""
+    seconds: dict[str, float] = {}
+    log.info("picture %s, seed %d, engine %s", task.name, task.seed, task.drawing.engine)
+    with _timed(seconds, "scene"):
+        drawn = asdict(settle(task.options, task.seed))
+        scene = describe_scene(task.options, task.seed)
+        stage = set_stage(scene)
+    log.info("%s", ", ".join(f"{name} {value}" for name, value in drawn.items()))
+    log.info("%d piles, %d other things", len(scene.piles), len(scene.distractors))
+    with _timed(seconds, "draw"):
+        rendered = draw(stage, task, folder)
+    log.info("drawn by %s", rendered.renderer)
+    with _timed(seconds, "labels"):
+        found = find_instances(rendered.instances)
+        height, width = rendered.instances.shape
+        files = {PICTURE: encode_png(rendered.colors), LABELS: label_text(found, width, height).encode("ascii")}
+        if task.with_coco:
+            part = coco_part(rendered.instances, task.index, f"{task.name}.png")
+            files[COCO_PART] = json.dumps(part).encode("ascii")
+    with _timed(seconds, "save"):
+        for name, content in files.items():
+            (folder / name).write_bytes(content)
+        made = Made(
+            piles=len(scene.piles),
+            labelled=len(found.numbers),
+            renderer=rendered.renderer,
+            drawn=drawn,
+            seconds=seconds,
+        )
+        if task.with_hdf5:
+            write_hdf5(folder / HDF5, rendered)
+            files[HDF5] = b""
+        for name in files:
+            with (folder / name).open("rb") as file:
+                made.sha256[name] = hashlib.file_digest(file, "sha256").hexdigest()
+            made.bytes[name] = (folder / name).stat().st_size
+    log.info("%d piles seen; %s", made.labelled, ", ".join(f"{step} {time:.2f} s" for step, time in seconds.items()))
+    return made
+
+
+def draw(stage: Stage, task: PictureTask, folder: Path) -> Rendered:
+    """By the engine that the task names; what Blender leaves on its way lies in `folder`."""
+    from engine.jobs.dataset.raster import bake_ground, render
+
+    if task.drawing.engine == "raster":
+        return render(stage)
+    from engine.jobs.dataset import cycles
+
+    side_px = min(LARGEST_BAKED_PX, 1 << (stage.scene.camera.width_px - 1).bit_length())
+    settings = cycles.CyclesSettings(
+        max_samples=task.drawing.max_samples,
+        noise_threshold=task.drawing.noise_threshold,
+        use_gpu=task.drawing.use_gpu,
+    )
+    return cycles.render(stage, bake_ground(stage, side_px), settings, cycles.find_blender(task.blender), folder=folder)
+
+
+@contextmanager
+def _timed(seconds: dict[str, float], step: str) -> Iterator[None]:
+    began_s = time.perf_counter()
+    yield
+    seconds[step] = round(time.perf_counter() - began_s, 3)

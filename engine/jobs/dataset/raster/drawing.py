@@ -1,0 +1,141 @@
+"""The passes of a picture, in the order in which a tile takes them.
+
+ground depth     the bare terrain, exact to the last bit whatever the tile
+numbers          which pile is seen through the middle of each pixel, and how deep
+marks            tracks, lime, shade at the foot of things, laid onto that depth
+shaded ground    its colour, once a pixel; so its fine texture is never shaded for each small triangle
+colours          terrain with that colour and all things, multi-sampled
+"""
+
+from collections.abc import Sequence
+
+import moderngl
+import numpy as np
+
+from engine.jobs.dataset.geometry.batches import Stage
+from engine.jobs.dataset.light import light_of
+from engine.jobs.dataset.raster import shadow
+from engine.jobs.dataset.raster.device import VIEW_BLOCK, Device
+from engine.jobs.dataset.raster.ground import Ground, terrain_texture
+from engine.jobs.dataset.raster.marks import Marks, driven_and_strewn, shade_under
+from engine.jobs.dataset.raster.targets import Targets
+from engine.jobs.dataset.raster.things import Things
+from engine.jobs.dataset.raster.tiles import Tile
+from engine.jobs.dataset.raster.view import ShadowSpace, View
+
+# Texture units. moderngl binds a new texture to a unit of its own choosing: all are bound again before each tile.
+_GROUND_DEPTH, _MARKS, _TERRAIN, _GROUND_RGB, _THINGS_SHADOW, _GROUND_SHADOW = range(6)
+_SHADOWS = {"u_things_shadow": _THINGS_SHADOW, "u_ground_shadow": _GROUND_SHADOW}
+_SPARE_M = 0.5
+_SOLID = moderngl.DEPTH_TEST | moderngl.CULL_FACE
+
+
+class StageDrawing:
+    """A stage on the GPU, ready to be drawn tile by tile."""
+
+    def __init__(self, device: Device, stage: Stage, targets: Targets, *, wants_colors: bool) -> None:
+        self._device, self._stage, self._targets = device, stage, targets
+        scene = stage.scene
+        context = device.context
+        context.front_face = "cw"  # row 0 is the top: everything is seen upside down
+        self._ground = Ground(device, stage.ground, scene.camera, scene.sun)
+        self._ground_depth = self._ground.drawn_by(device.program("ground_depth", "ground_vertex"))
+        self._numbers_start = device.pass_over_all("numbers_start", u_ground_depth=_GROUND_DEPTH)
+        numbered = device.program("numbers", "things_vertex", u_ground_depth=_GROUND_DEPTH)
+        shaded = shadowed = None
+        if wants_colors:
+            shaded = device.program("things_shade", "things_vertex", u_terrain=_TERRAIN, **_SHADOWS)
+            shadowed = device.program("shadow_map", "shadow_things_vertex")
+        self._things = Things(device, stage.batches, scene.camera, numbered, shaded, shadowed)
+        lowest_m, highest_m = self._lowest_and_highest(self._things.corners)
+        self._view = View(
+            camera=scene.camera,
+            nearest_m=scene.camera.height_m - highest_m - _SPARE_M,
+            farthest_m=scene.camera.height_m - lowest_m + _SPARE_M,
+            sun=scene.sun,
+            light=light_of(scene.sun, scene.ground),
+            terrain=scene.terrain,
+            ground=scene.ground,
+            shadow=ShadowSpace(),
+        )
+        self._block = device.kept(context.buffer(self._view.packed()))
+        if wants_colors:
+            self._prepare_colors(highest_m)
+
+    def draw_numbers(self, tile: Tile) -> tuple[np.ndarray, np.ndarray]:
+        """(height, width) uint16 piles, float32 depth in metres."""
+        context, targets = self._device.context, self._targets
+        self._begin(tile)
+        targets.ground.use()
+        context.enable_only(_SOLID)
+        targets.ground.clear(self._view.farthest_m, depth=1.0)
+        self._ground.draw(self._ground_depth, tile)
+        targets.ground_depth.use(_GROUND_DEPTH)
+        targets.depth_alone.clear(depth=1.0)
+        targets.numbers.use()
+        context.enable_only(moderngl.NOTHING)
+        self._numbers_start.render(vertices=3)
+        context.enable_only(_SOLID)
+        self._things.draw_numbers(tile)
+        return targets.read_numbers(tile)
+
+    def draw_colors(self, tile: Tile) -> np.ndarray:
+        """(height, width, 3) uint8 sRGB. After draw_numbers of the same tile, whose depth of the ground it takes."""
+        context, targets = self._device.context, self._targets
+        targets.ground_depth.use(_GROUND_DEPTH)
+        self._terrain.use(_TERRAIN)
+        self._shadows.things.use(_THINGS_SHADOW)
+        self._shadows.ground.use(_GROUND_SHADOW)
+        targets.marks.use()
+        targets.marks.clear()
+        self._marks.draw(tile)
+        targets.marks_texture.use(_MARKS)
+        targets.shaded.use()
+        context.enable_only(moderngl.NOTHING)
+        self._shade.render(vertices=3)
+        targets.shaded_ground.use(_GROUND_RGB)
+        targets.colors.use()
+        context.enable_only(_SOLID)
+        targets.colors.clear(depth=1.0)
+        self._ground.draw(self._ground_cover, tile)
+        self._things.draw_colors(tile)
+        context.copy_framebuffer(targets.resolved, targets.colors)
+        return targets.read_colors(tile)
+
+    def _prepare_colors(self, highest_m: float) -> None:
+        device, scene = self._device, self._stage.scene
+        self._terrain = terrain_texture(device, self._stage.ground, scene.terrain)
+        self._ground_cover = self._ground.drawn_by(
+            device.program("ground_cover", "ground_vertex", u_ground_rgb=_GROUND_RGB)
+        )
+        rows = [driven_and_strewn(scene), shade_under(self._things.corners, scene.terrain)]
+        marks = device.program("marks", "marks_vertex", u_ground_depth=_GROUND_DEPTH)
+        self._marks = Marks(device, marks, np.concatenate(rows), scene.camera)
+        self._shade = device.pass_over_all(
+            "ground_shade", u_ground_depth=_GROUND_DEPTH, u_marks=_MARKS, u_terrain=_TERRAIN, **_SHADOWS
+        )
+        heights_m = (self._ground.lowest_m, self._ground.highest_m)
+        space, things_px, ground_px = shadow.fit(scene.camera, scene.sun, heights_m, highest_m, device.largest_px)
+        self._shadows = shadow.make_maps(device, things_px, ground_px)
+        self._view = self._view.with_shadow(space)
+        self._draw_shadows()
+
+    def _draw_shadows(self) -> None:
+        device, context = self._device, self._device.context
+        self._block.write(self._view.packed())
+        self._block.bind_to_uniform_block(VIEW_BLOCK)
+        context.enable_only(moderngl.DEPTH_TEST)
+        self._shadows.ground_target.use()
+        self._ground.draw_all(self._ground.drawn_by(device.program("shadow_map", "shadow_ground_vertex")))
+        self._shadows.things_target.use()
+        self._things.draw_shadows()
+
+    def _begin(self, tile: Tile) -> None:
+        self._targets.confine(tile)
+        self._block.write(self._view.at_tile(tile.left_px, tile.top_px, *self._targets.size_px).packed())
+        self._block.bind_to_uniform_block(VIEW_BLOCK)
+
+    def _lowest_and_highest(self, boxes: Sequence[np.ndarray]) -> tuple[float, float]:
+        """Lowest and highest z of all there is."""
+        lowest = [self._ground.lowest_m, *(float(box[:, :, 2].min()) for box in boxes)]
+        return min(lowest), max([self._ground.highest_m, *(float(box[:, :, 2].max()) for box in boxes)])

@@ -1,0 +1,104 @@
+"""The terrain's mesh on the GPU, in chunks of which a tile draws only those that it may see."""
+
+import moderngl
+import numpy as np
+
+from engine.jobs.dataset.geometry.batches import Mesh
+from engine.jobs.dataset.raster.device import Device
+from engine.jobs.dataset.raster.tiles import Tile, boxes_in_picture, corners_of
+from engine.jobs.dataset.scene.description import Camera, Sun, Terrain
+
+CHUNK_M = 16.0
+VERTEX = ("", "3f in_position", "3f in_plane", "2f in_reach")
+
+
+class Ground:
+    """Each triangle's last vertex is its own: it carries the triangle's plane, flat (plane.glsl)."""
+
+    def __init__(self, device: Device, mesh: Mesh, camera: Camera, sun: Sun) -> None:
+        self._device = device
+        z = mesh.positions[:, 2]
+        self.lowest_m, self.highest_m = float(z.min()), float(z.max())
+        triangles = mesh.triangles[self._matters(mesh, camera, sun)]
+        triangles, starts = _in_chunks(mesh.positions, triangles)
+        self._starts = np.append(starts, len(triangles))
+        corners = [mesh.positions[triangles[:, k]] for k in range(3)]
+        low = np.minimum.reduceat(np.minimum(np.minimum(corners[0], corners[1]), corners[2]), starts)
+        high = np.maximum.reduceat(np.maximum(np.maximum(corners[0], corners[1]), corners[2]), starts)
+        self._boxes_px = boxes_in_picture(camera, corners_of(low, high))
+        vertices, index = _own_last_vertices(mesh.positions, triangles, corners, camera.height_m)
+        self._vertices, self._index = device.buffer(vertices), device.buffer(index)
+
+    def _matters(self, mesh: Mesh, camera: Camera, sun: Sun) -> np.ndarray:
+        """(t,) bool: of triangles that the camera may see, or whose shadow it may."""
+        deepest_m = camera.height_m - self.lowest_m
+        shadow_m = (self.highest_m - self.lowest_m) / np.tan(np.radians(sun.elevation_deg))
+        half_m = np.array([camera.width_px, camera.height_px]) / 2 / camera.focal_px * deepest_m + shadow_m + CHUNK_M
+        return (np.abs(mesh.positions[:, :2]) < half_m).all(axis=1)[mesh.triangles[:, 0]]
+
+    def drawn_by(self, program: moderngl.Program) -> moderngl.VertexArray:
+        return self._device.array(program, (self._vertices, VERTEX), index=self._index)
+
+    def draw(self, array: moderngl.VertexArray, tile: Tile) -> None:
+        for first, last in _runs(tile.sees(self._boxes_px)):
+            start, end = int(self._starts[first]), int(self._starts[last])
+            array.render(moderngl.TRIANGLES, vertices=3 * (end - start), first=3 * start)
+
+    def draw_all(self, array: moderngl.VertexArray) -> None:
+        array.render(moderngl.TRIANGLES)
+
+
+def terrain_texture(device: Device, mesh: Mesh, terrain: Terrain) -> moderngl.Texture:
+    """Slope east, slope north and z at each vertex of the height field, to be read between them too."""
+    count = terrain.heights_m.shape[0]
+    texels = np.empty((count * count, 3), np.float32)
+    texels[:, :2] = -mesh.normals[:, :2] / mesh.normals[:, 2:]
+    texels[:, 2] = mesh.positions[:, 2]
+    texture = device.texture((count, count), 3, "f4")
+    texture.filter = (moderngl.LINEAR, moderngl.LINEAR)
+    texture.write(texels)
+    return texture
+
+
+def _in_chunks(positions: np.ndarray, triangles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Triangles ordered by the square that they begin in, (t, 3), and where each square's begin, (chunks,)."""
+    squares = np.floor(positions[:, :2] / CHUNK_M).astype(np.int32)
+    squares -= squares.min(axis=0)
+    number = (squares[:, 1] * (squares[:, 0].max() + 1) + squares[:, 0])[triangles[:, 0]]
+    order = np.argsort(number, kind="stable")
+    number = number[order]
+    return triangles[order], np.flatnonzero(np.diff(number, prepend=-1))
+
+
+def _own_last_vertices(
+    positions: np.ndarray, triangles: np.ndarray, corners: list[np.ndarray], camera_m: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """(v, 8) float32 position, plane and reach; (t, 3) uint32. Vertex t is triangle t's last; the other corners are
+    whichever copies there are."""
+    count = len(triangles)
+    copies = np.full(len(positions), -1, np.int64)
+    copies[triangles[:, 2]] = np.arange(count)
+    is_needed = np.zeros(len(positions), bool)
+    is_needed[triangles[:, 0]] = is_needed[triangles[:, 1]] = True
+    lone = np.flatnonzero(is_needed & (copies < 0))
+    copies[lone] = count + np.arange(len(lone))
+    vertices = np.zeros((count + len(lone), 8), np.float32)
+    vertices[:count, :3] = corners[2]
+    vertices[count:, :3] = positions[lone]
+    x, y, z = (corners[0][:, axis].astype(np.float64) for axis in range(3))
+    (ax, ay, az), (bx, by, bz) = ((corners[k] - corners[0]).T.astype(np.float64) for k in (1, 2))
+    normal = (ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx)
+    away = normal[0] * x + normal[1] * y + normal[2] * (z - camera_m)
+    for axis in range(3):
+        vertices[:count, 3 + axis] = normal[axis] / away
+    heights = [corner[:, 2] for corner in corners]
+    vertices[:count, 6] = camera_m - np.maximum(np.maximum(heights[0], heights[1]), heights[2])
+    vertices[:count, 7] = camera_m - np.minimum(np.minimum(heights[0], heights[1]), heights[2])
+    index = np.stack([copies[triangles[:, 0]], copies[triangles[:, 1]], np.arange(count)], axis=1)
+    return vertices, index.astype(np.uint32)
+
+
+def _runs(chosen: np.ndarray) -> list[tuple[int, int]]:
+    """Where it is true without a break: first, and one past the last."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], chosen.astype(np.int8), [0]])))
+    return [(int(first), int(last)) for first, last in zip(edges[::2], edges[1::2], strict=True)]

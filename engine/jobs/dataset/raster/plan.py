@@ -1,0 +1,65 @@
+"""The ground from straight above, unlit: the texture that Cycles lays on it."""
+
+import moderngl
+import numpy as np
+
+from engine.jobs.dataset.geometry.batches import Stage
+from engine.jobs.dataset.light import light_of
+from engine.jobs.dataset.raster.device import VIEW_BLOCK, open_device
+from engine.jobs.dataset.raster.ground import terrain_texture
+from engine.jobs.dataset.raster.marks import Marks, driven_and_strewn
+from engine.jobs.dataset.raster.targets import confine, read_pixels
+from engine.jobs.dataset.raster.tiles import LARGEST_TILE_PX, cut
+from engine.jobs.dataset.raster.view import ShadowSpace, View
+from engine.jobs.dataset.scene.description import Camera
+
+_MARKS, _TERRAIN, _NO_DEPTH = range(3)
+
+
+def bake_ground(stage: Stage, side_px: int) -> np.ndarray:
+    """(side_px, side_px, 3) uint8 sRGB: the ground's albedo over the terrain's whole side, row 0 north, column 0 west.
+    RenderError, NoGLError."""
+    scene = stage.scene
+    plan = np.empty((side_px, side_px, 3), np.uint8)
+    with open_device() as device:
+        context = device.context
+        context.front_face = "cw"
+        tiles = cut(side_px, side_px, min(LARGEST_TILE_PX, device.largest_px))
+        size_px = (tiles[0].width_px, tiles[0].height_px)
+        marks_texture = device.texture(size_px, 4)
+        marks_target = device.framebuffer([marks_texture])
+        target = device.framebuffer([device.texture(size_px, 4)])
+        terrain = terrain_texture(device, stage.ground, scene.terrain)
+        no_depth = device.texture((1, 1), 1, "f4")
+        program = device.program("marks", "marks_vertex", u_ground_depth=_NO_DEPTH)
+        marks = Marks(device, program, driven_and_strewn(scene), None)
+        ground = device.pass_over_all("ground_plan", u_marks=_MARKS, u_terrain=_TERRAIN)
+        view = View(
+            camera=Camera(width_px=side_px, height_px=side_px),
+            nearest_m=1.0,
+            farthest_m=2.0,
+            sun=scene.sun,
+            light=light_of(scene.sun, scene.ground),
+            terrain=scene.terrain,
+            ground=scene.ground,
+            shadow=ShadowSpace(),
+            plan_pixel_m=scene.terrain.side_m / side_px,
+        )
+        block = device.kept(context.buffer(view.packed()))
+        block.bind_to_uniform_block(VIEW_BLOCK)
+        for tile in tiles:
+            block.write(view.at_tile(tile.left_px, tile.top_px, *size_px).packed())
+            confine(marks_target, tile)
+            confine(target, tile)
+            no_depth.use(_NO_DEPTH)
+            marks_target.use()
+            marks_target.clear()
+            marks.draw(tile)
+            marks_texture.use(_MARKS)
+            terrain.use(_TERRAIN)
+            target.use()
+            context.enable_only(moderngl.NOTHING)
+            ground.render(vertices=3)
+            plan[tile.place] = read_pixels(target, tile, 4, 0, "f1")[..., :3]
+            device.check()
+    return plan

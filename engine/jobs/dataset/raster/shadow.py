@@ -1,0 +1,86 @@
+"""Two shadow maps: of the things, fine, and of the ground, coarse.
+
+They are drawn along the sun's rays onto the level plane z = 0 and keep the highest z: a shear, not the usual view from
+the sun. So the texels are equally fine on the ground however low the sun stands, a bias is a height in metres, and the
+map is as wide as what the camera sees. The ground has a map of its own: no thing's shadow has to bear its wide bias.
+"""
+
+import math
+from dataclasses import dataclass
+
+import moderngl
+import numpy as np
+
+from engine.jobs.dataset.raster.device import Device
+from engine.jobs.dataset.raster.view import ShadowSpace
+from engine.jobs.dataset.scene.description import Camera, Sun
+
+FINEST_M = 0.025  # a third of the thinnest post
+TEXELS_A_PIXEL = 1.6
+GROUND_TEXEL_M = 0.15
+LARGEST_PX = 8192
+MARGIN_M = 0.5
+STEEPEST = math.tan(math.radians(86))  # below 4 degrees of elevation shadows stay as long as at 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ShadowMaps:
+    things: moderngl.Texture
+    ground: moderngl.Texture
+    things_target: moderngl.Framebuffer
+    ground_target: moderngl.Framebuffer
+
+
+def fit(
+    camera: Camera, sun: Sun, ground_m: tuple[float, float], highest_m: float, largest_px: int
+) -> tuple[ShadowSpace, tuple[int, int], tuple[int, int]]:
+    """Around all that the camera can see between the ground's lowest and the highest z; the maps' sizes in pixels."""
+    flat = 1 / max(math.tan(math.radians(sun.elevation_deg)), 1 / STEEPEST)
+    azimuth = math.radians(sun.azimuth_deg)
+    shear_x, shear_y = flat * math.sin(azimuth), flat * math.cos(azimuth)
+    heights = np.array([ground_m[0], highest_m])
+    depths = camera.height_m - heights
+    half_x = depths * camera.width_px / 2 / camera.focal_px
+    half_y = depths * camera.height_px / 2 / camera.focal_px
+    x = np.concatenate([-half_x - heights * shear_x, half_x - heights * shear_x])
+    y = np.concatenate([-half_y - heights * shear_y, half_y - heights * shear_y])
+    width_m, height_m = float(np.ptp(x)) + 2 * MARGIN_M, float(np.ptp(y)) + 2 * MARGIN_M
+    pixel_m = (camera.height_m - ground_m[0]) / camera.focal_px
+    largest_px = min(LARGEST_PX, largest_px)
+    texel_m = max(FINEST_M, pixel_m / TEXELS_A_PIXEL, max(width_m, height_m) / largest_px)
+    ground_texel_m = max(GROUND_TEXEL_M, texel_m, max(width_m, height_m) / largest_px)
+    space = ShadowSpace(
+        west_m=float(x.min()) - MARGIN_M,
+        south_m=float(y.min()) - MARGIN_M,
+        width_m=width_m,
+        height_m=height_m,
+        shear_x=shear_x,
+        shear_y=shear_y,
+        lowest_m=ground_m[0] - 1,
+        highest_m=highest_m + 1,
+        texel_m=texel_m,
+        ground_texel_m=ground_texel_m,
+    )
+    return space, _size(space, texel_m, largest_px), _size(space, ground_texel_m, largest_px)
+
+
+def make_maps(device: Device, things_px: tuple[int, int], ground_px: tuple[int, int]) -> ShadowMaps:
+    """Empty: nothing casts a shadow."""
+    textures = []
+    for size_px in (things_px, ground_px):
+        texture = device.kept(device.context.depth_texture(size_px))
+        texture.filter = (moderngl.LINEAR, moderngl.LINEAR)
+        texture.compare_func = "<="
+        texture.repeat_x = texture.repeat_y = False
+        textures.append(texture)
+    targets = [device.framebuffer([], texture) for texture in textures]
+    for target in targets:
+        target.clear(depth=1.0)
+    return ShadowMaps(things=textures[0], ground=textures[1], things_target=targets[0], ground_target=targets[1])
+
+
+def _size(space: ShadowSpace, texel_m: float, largest_px: int) -> tuple[int, int]:
+    return (
+        min(math.ceil(space.width_m / texel_m), largest_px),
+        min(math.ceil(space.height_m / texel_m), largest_px),
+    )

@@ -1,0 +1,95 @@
+"""Pictures on this machine: so many slots, a fresh process for each picture."""
+
+import logging
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from typing import Any
+
+from engine.jobs.dataset.running.attempt import run_attempt
+from engine.jobs.dataset.running.folder import DatasetFolder
+from engine.jobs.dataset.running.machine import cores
+from engine.jobs.dataset.running.outcome import Attempted, Outcome
+from engine.jobs.dataset.running.policy import Failure, failure_of, is_tried_again
+from engine.jobs.dataset.task import PictureTask
+from engine.system.atomic_file import remove_file
+
+LOOKS_EVERY_S = 0.1
+
+log = logging.getLogger(__name__)
+
+
+class LocalRunner:
+    """Threads only wait for processes; what they bring is taken in on the thread that iterates."""
+
+    def __init__(self, folder: DatasetFolder, *, jobs: int, timeout_s: float, retries: int) -> None:
+        self.jobs, self.words = jobs, ""
+        self._folder, self._timeout_s, self._retries = folder, timeout_s, retries
+        threads = str(max(1, cores() // jobs))
+        # Mesa's rasteriser and NumPy would each take all cores in every process. What they draw is the same.
+        self._environment = {"LP_NUM_THREADS": threads, "OMP_NUM_THREADS": threads}
+        self._is_closing = threading.Event()
+        self._pool = ThreadPoolExecutor(jobs, thread_name_prefix="picture")
+        self.at_work = 0
+
+    def run(self, tasks: Iterable[PictureTask], is_stopped: Callable[[], bool]) -> "Iterable[Outcome | None]":
+        """Outcomes as they come, and None now and then in between. Once `is_stopped`, no picture is begun; those at
+        work are finished."""
+        waiting = iter(tasks)
+        running: set[Future[Outcome]] = set()
+        is_dry = False
+        while True:
+            while not is_dry and len(running) < self.jobs and not is_stopped():
+                task = next(waiting, None)
+                is_dry = task is None
+                if task is not None:
+                    running.add(self._pool.submit(self._make, task))
+            self.at_work = len(running)
+            if not running:
+                return
+            done, running = wait(running, LOOKS_EVERY_S, return_when=FIRST_COMPLETED)
+            self.at_work = len(running)
+            for future in done:
+                yield future.result()
+            if not done:
+                yield None
+
+    def close(self) -> None:
+        """Kills what is at work."""
+        self._is_closing.set()
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def _make(self, task: PictureTask) -> Outcome:
+        earlier: list[str] = []
+        while True:
+            attempts = len(earlier) + 1
+            result = self._attempt(task, is_first=not earlier)
+            if isinstance(result, Attempted):
+                return Outcome(task=task, attempts=attempts, made=result, earlier=tuple(earlier))
+            if self._is_closing.is_set() or not is_tried_again(result, attempts, self._retries):
+                return Outcome(task=task, attempts=attempts, failure=result, earlier=tuple(earlier))
+            earlier.append(result.reason)
+
+    def _attempt(self, task: PictureTask, *, is_first: bool) -> Attempted | Failure:
+        began_s = time.perf_counter()
+        try:
+            if is_first:
+                remove_file(self._folder.log_path(task), missing_ok=True)
+            staged = self._folder.staging(task)
+            result: dict[str, Any] | Failure = run_attempt(
+                task,
+                staged,
+                self._folder.log_path(task),
+                timeout_s=self._timeout_s,
+                environment=self._environment,
+                is_stopped=self._is_closing.is_set,
+            )
+        except Exception as error:  # the top of a thread: what it was, the run tells
+            log.debug("an attempt at picture %s", task.name, exc_info=True)
+            return failure_of(error, self._folder.path)
+        if isinstance(result, Failure):
+            shutil.rmtree(staged, ignore_errors=True)
+            return result
+        return Attempted(folder=staged, seconds=time.perf_counter() - began_s, values=result)

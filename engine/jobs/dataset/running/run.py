@@ -1,0 +1,201 @@
+"""The job done: `make_dataset(job)`.
+
+All that can be refused is refused before a file is touched: a scene that does not fit, other options than the folder's,
+a cluster where nobody answers.
+"""
+
+import statistics
+import time
+from collections.abc import Callable, Iterable
+from itertools import islice
+from typing import Protocol
+
+from engine.jobs.dataset.job import DatasetJob
+from engine.jobs.dataset.labels import require_h5py, require_pycocotools
+from engine.jobs.dataset.running.finishing import Finished, write_outputs
+from engine.jobs.dataset.running.folder import DatasetFolder, unwritable
+from engine.jobs.dataset.running.machine import cores, memory_bytes
+from engine.jobs.dataset.running.outcome import Outcome
+from engine.jobs.dataset.running.policy import default_jobs, default_timeout_s
+from engine.jobs.dataset.running.report import DatasetReport, FailedPicture, Progress
+from engine.jobs.dataset.running.single import make_one
+from engine.jobs.dataset.scene import describe_scene, settle
+from engine.jobs.dataset.task import PictureTask
+
+MOST_CHECKED = 2000  # a fifth of a second; should a later one not fit, it is told when its turn comes
+Tell = Callable[[Progress], None]
+Say = Callable[[str], None]
+
+
+class Runner(Protocol):
+    jobs: int
+    at_work: int
+    words: str
+    """What it works on, where that is not this machine."""
+
+    def run(self, tasks: Iterable[PictureTask], is_stopped: Callable[[], bool]) -> Iterable[Outcome | None]: ...
+    def close(self) -> None: ...
+
+
+def make_dataset(
+    job: DatasetJob,
+    *,
+    tell: Tell = lambda progress: None,
+    say: Say = lambda line: None,
+    is_stopped: Callable[[], bool] = lambda: False,
+) -> DatasetReport:
+    """Everything, start to end. MultiverseError in one line when it fails; what is finished then stays.
+
+    `tell` hears how far it is, several times a second, `say` of what failed, both on this thread. `is_stopped` ends the
+    run early: pictures at work are finished. One picture alone (`image_index`) is made on this thread to its end.
+    """
+    check_job(job)
+    if job.image_index is not None:
+        return make_one(job, say)
+    folder = DatasetFolder(job.output)
+    try:
+        return _Run(job, folder, tell, say, is_stopped).make()
+    finally:
+        folder.close()
+
+
+def check_job(job: DatasetJob) -> None:
+    """UsageError for what is asked in vain, before anything is touched."""
+    job.check()
+    for index in islice(job.indices, MOST_CHECKED):
+        settle(job.options, job.task(index).seed)
+    describe_scene(job.options, job.task(job.indices[0]).seed)
+    if job.save_coco:
+        require_pycocotools()
+    if job.save_hdf5:
+        require_h5py()
+    if job.cluster is not None:
+        from engine.jobs.kit.ray_cluster import demand_ray
+
+        demand_ray()
+
+
+class _Run:
+    """What one run counts; it ends with the run."""
+
+    def __init__(
+        self, job: DatasetJob, folder: DatasetFolder, tell: Tell, say: Say, is_stopped: Callable[[], bool]
+    ) -> None:
+        self._job, self._folder, self._tell, self._say, self._asked = job, folder, tell, say, is_stopped
+        self._began_s = time.perf_counter()
+        self._seconds: list[float] = []
+        self._failed: list[FailedPicture] = []
+        self._retried = self._kept = 0
+        self._last_words = ""  # why no more pictures are begun
+
+    def make(self) -> DatasetReport:
+        tasks = [self._job.task(index) for index in self._job.indices]
+        plan = self._folder.plan(
+            tasks, is_resuming=self._job.resume, tell_checked=self._tell_checked, is_stopped=self._asked
+        )
+        self._kept = len(plan.finished)
+        missing = [task for task in tasks if task.index not in plan.finished]
+        runner = open_runner(self._job, self._folder) if missing else None
+        try:
+            self._folder.prepare(tasks, plan)
+            if runner is not None:
+                self._work_off(runner, missing)
+        finally:
+            if runner is not None:
+                runner.close()
+        finished = Finished()
+        try:
+            self._folder.manifest.tidy()
+            finished = write_outputs(self._folder, self._job)
+        except OSError as error:
+            if not self._last_words:
+                raise unwritable(self._folder.path, error) from error
+        notes = [*plan.notes, *finished.notes]
+        if self._last_words:
+            notes.append(f"{self._last_words}; no more pictures were begun, the same command goes on")
+        entries = self._folder.manifest.entries
+        drawn_by = {entries[task.index].engine for task in tasks if task.index in entries} - {""}
+        return DatasetReport(
+            folder=str(self._folder.path),
+            expected=len(tasks),
+            kept=self._kept,
+            made=len(self._seconds),
+            failed=tuple(sorted(self._failed, key=lambda failed: failed.index)),
+            retried=self._retried,
+            is_interrupted=self._asked() and len(self._seconds) + len(self._failed) < len(missing),
+            engine=", ".join(sorted(drawn_by)) or self._job.drawing.engine,
+            jobs=runner.jobs if runner is not None else 0,
+            seconds=round(time.perf_counter() - self._began_s, 3),
+            seconds_a_picture=round(statistics.median(self._seconds), 3) if self._seconds else None,
+            statistics=finished.statistics,
+            outputs=tuple(finished.outputs),
+            notes=tuple(notes),
+        )
+
+    def _tell_checked(self, checked: int, there: int) -> None:
+        seconds = time.perf_counter() - self._began_s
+        self._tell(
+            Progress(done=checked, expected=there, made=0, failed=0, at_work=0, seconds=seconds, is_checking=True)
+        )
+
+    def _work_off(self, runner: Runner, missing: list[PictureTask]) -> None:
+        if runner.words:
+            self._say(f"{runner.words}, {runner.jobs} at a time")
+        expected = len(missing) + self._kept
+        for outcome in runner.run(missing, self._is_stopped):
+            if outcome is not None:
+                self._take(outcome)
+            self._tell(
+                Progress(
+                    done=self._kept + len(self._seconds),
+                    expected=expected,
+                    made=len(self._seconds),
+                    failed=len(self._failed),
+                    at_work=runner.at_work,
+                    seconds=time.perf_counter() - self._began_s,
+                    is_finishing=self._is_stopped(),
+                )
+            )
+
+    def _is_stopped(self) -> bool:
+        return bool(self._last_words) or self._asked()
+
+    def _take(self, outcome: Outcome) -> None:
+        task, made, failure = outcome.task, outcome.made, outcome.failure
+        self._retried += outcome.attempts - 1
+        for reason in outcome.earlier:
+            self._say(f"picture {task.name} was tried again: {reason}")
+        try:
+            if made is not None:
+                self._folder.commit(
+                    task,
+                    made.folder,
+                    made.made,
+                    seconds=made.seconds,
+                    attempts=outcome.attempts,
+                    reason="; ".join(outcome.earlier),
+                )
+                self._seconds.append(made.seconds)
+                return
+            assert failure is not None
+            reason = failure.reason
+            if failure.ends_run:
+                self._last_words = reason
+            self._folder.note_failure(task, reason, attempts=outcome.attempts)
+        except OSError as error:
+            reason = self._last_words = str(unwritable(self._folder.path, error))
+        self._failed.append(FailedPicture(index=task.index, reason=reason, attempts=outcome.attempts))
+        self._say(f"picture {task.name} failed: {reason}")
+
+
+def open_runner(job: DatasetJob, folder: DatasetFolder) -> Runner:
+    """Processes of this machine, or of a cluster."""
+    timeout_s = job.timeout_s or default_timeout_s(job.drawing, job.options)
+    if job.cluster is not None:
+        from engine.jobs.dataset.running.on_cluster import ClusterRunner
+
+        return ClusterRunner(folder, job, timeout_s=timeout_s)
+    from engine.jobs.dataset.running.local import LocalRunner
+
+    jobs = job.jobs or default_jobs(memory_bytes(), cores())
+    return LocalRunner(folder, jobs=min(jobs, job.count), timeout_s=timeout_s, retries=job.retries)

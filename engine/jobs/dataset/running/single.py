@@ -1,0 +1,138 @@
+"""`--image-index`: one picture in this process.
+
+Several may work side by side in one folder, which each holds only while it puts its files there; the sheet and the
+figures of the whole are the batch's to make.
+"""
+
+import logging
+import os
+import shutil
+import socket
+import tempfile
+import time
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from engine.errors import SinkError
+from engine.jobs.dataset.job import DatasetJob
+from engine.jobs.dataset.labels import dataset_yaml
+from engine.jobs.dataset.made import Made
+from engine.jobs.dataset.running.finishing import Finished, write_coco_file
+from engine.jobs.dataset.running.folder import YAML_FILE, DatasetFolder, unwritable
+from engine.jobs.dataset.running.report import DatasetReport, FailedPicture
+from engine.jobs.dataset.running.worker import attempt
+from engine.system.atomic_file import when_free, write_atomic
+
+PATIENCE_S = 30.0  # others of our kind hold the folder for milliseconds, a batch for as long as it runs
+HOST = f"{zlib.crc32(socket.gethostname().encode()):08x}"  # a shared folder is swept by who knows its processes
+STAGING = f".picture-{HOST}-"
+
+
+def make_one(job: DatasetJob, say: Callable[[str], None]) -> DatasetReport:
+    """As `make_dataset`, on this thread and to its end."""
+    assert job.image_index is not None
+    began_s = time.perf_counter()
+    task = job.task(job.image_index)
+    folder = DatasetFolder(job.output, patience_s=PATIENCE_S)
+    try:
+        plan = folder.plan([task], is_resuming=job.resume, is_whole=False)
+        folder.prepare([task], plan)
+        log_path = folder.log_path(task)
+        _sweep(job.output)
+    finally:
+        folder.close()
+    if plan.finished:
+        return _report(job, folder, began_s, kept=1, notes=plan.notes)
+    try:
+        staged = Path(tempfile.mkdtemp(prefix=f"{STAGING}{os.getpid()}-", dir=job.output))
+    except OSError as error:
+        raise unwritable(job.output, error) from error
+    try:
+        result = _logged(log_path, lambda: attempt(task, staged))
+        folder = DatasetFolder(job.output, patience_s=PATIENCE_S)
+        finished = Finished()
+        try:
+            if "failure" in result:
+                reason = result["failure"]["reason"]
+                say(f"picture {task.name} failed: {reason}")
+                folder.note_failure(task, reason, attempts=1)
+                return _report(job, folder, began_s, notes=plan.notes, reason=reason)
+            made = Made(**result["made"])
+            folder.commit(task, staged, made, seconds=time.perf_counter() - began_s, attempts=1)
+            write_atomic(job.output / YAML_FILE, dataset_yaml())
+            finished.outputs = [f"images/{task.name}.png", f"labels/{task.name}.txt", YAML_FILE]
+            if job.save_coco:
+                write_coco_file(folder, finished, folder.finished_pictures())
+        except OSError as error:
+            raise unwritable(job.output, error) from error
+        finally:
+            folder.close()
+    finally:
+        shutil.rmtree(staged, ignore_errors=True)
+    notes = (*plan.notes, *finished.notes)
+    return _report(job, folder, began_s, made=1, engine=made.renderer, notes=notes, outputs=tuple(finished.outputs))
+
+
+def _report(
+    job: DatasetJob,
+    folder: DatasetFolder,
+    began_s: float,
+    *,
+    notes: tuple[str, ...],
+    outputs: tuple[str, ...] = (),
+    kept: int = 0,
+    made: int = 0,
+    engine: str = "",
+    reason: str = "",
+) -> DatasetReport:
+    seconds = round(time.perf_counter() - began_s, 3)
+    assert job.image_index is not None
+    return DatasetReport(
+        folder=str(folder.path),
+        expected=1,
+        kept=kept,
+        made=made,
+        failed=(FailedPicture(index=job.image_index, reason=reason, attempts=1),) if reason else (),
+        retried=0,
+        is_interrupted=False,
+        engine=engine or job.drawing.engine,
+        jobs=1,
+        seconds=seconds,
+        seconds_a_picture=seconds if made else None,
+        statistics=None,
+        outputs=outputs,
+        notes=notes,
+    )
+
+
+def _logged(path: Path, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """What `work` returns; what it logs stands in the file as a batch's would."""
+    logger = logging.getLogger("engine.jobs.dataset")
+    try:
+        handler = when_free(lambda: logging.FileHandler(path, mode="w", encoding="utf-8"), path)
+    except OSError as error:
+        raise SinkError(f"{path}: cannot be written ({error.strerror or error})") from error
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    level, propagates = logger.level, logger.propagate
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    try:
+        return work()
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+        logger.propagate = propagates
+        handler.close()
+
+
+def _sweep(folder: Path) -> None:
+    """What killed ones have left."""
+    for path in folder.glob(f"{STAGING}*"):
+        pid = path.name.removeprefix(STAGING).partition("-")[0]
+        if pid.isdigit() and not psutil.pid_exists(int(pid)):
+            shutil.rmtree(path, ignore_errors=True)

@@ -1,0 +1,133 @@
+"""Piles in clusters: squares that keep their distance, each filled with tables of two rows of piles."""
+
+import math
+
+import numpy as np
+
+from engine.jobs.dataset.scene.description import Terrain
+from engine.jobs.dataset.scene.layout import Layout, Strip
+from engine.jobs.dataset.scene.settling import Settled
+from engine.jobs.dataset.scene.site import (
+    CLUSTER_PITCH,
+    PILE_SPACING_M,
+    ROW_PITCH_M,
+    TABLE_PITCH_M,
+    Site,
+    table_columns,
+    tables_across,
+    territory_m,
+)
+from engine.jobs.dataset.scene.streams import stream
+
+THROWS = 200
+"""After which clusters are put on a lattice instead: a crowded site leaves chance no room."""
+MOST_HEADING = math.radians(5)
+FLAT_SPACING_M = 4.15
+STEEP = 0.35
+"""Rise a metre from which on the spacing changes no more."""
+SLOPE_OVER_M = 12.0
+
+
+def spacing_m(slope_east: float, slope_north: float) -> float:
+    """Between piles along a row, metres, for ground that rises so much a metre to the east and to the north.
+
+    Ground that falls to the south (rises to the north) faces the noon sun: its tables throw short shadows and stand
+    closer, down to 3.6 m. Ground that falls to the north throws long ones: up to 4.7 m. Ground that falls to the east
+    or west is as flat ground, 4.15 m. Linear in the slope towards the south; the rule of shading of fixed tables.
+    """
+    low, high = PILE_SPACING_M
+    to_south = min(max(slope_north / STEEP, -1.0), 1.0)
+    aspect = abs(slope_north) / math.hypot(slope_east, slope_north) if slope_north else 0.0
+    return FLAT_SPACING_M - to_south * aspect * (high - low) / 2
+
+
+def place_centres(site: Site, cluster_size_m: float, count: int, draw: np.random.Generator) -> np.ndarray:
+    """(count, 2) metres; any two at least 1.5 cluster sizes apart in x or in y, all territories on the site. Never
+    fails for as many as `Site.clusters` gives."""
+    pitch_m, own_m = CLUSTER_PITCH * cluster_size_m, territory_m(cluster_size_m)
+    half = np.array([site.width_m - own_m, site.depth_m - own_m]) / 2
+    throws = draw.uniform(-1, 1, (THROWS, 2)) * half
+    centres: list[np.ndarray] = []
+    for throw in throws:
+        if all(np.abs(throw - centre).max() >= pitch_m for centre in centres):
+            centres.append(throw)
+            if len(centres) == count:
+                return np.array(centres)
+    columns, rows = site.cluster_lattice(cluster_size_m)
+    axes = []
+    for cells, reach in zip((columns, rows), half, strict=True):
+        free_m = 2 * reach - (cells - 1) * pitch_m
+        gaps = np.sort(draw.uniform(0, max(free_m, 0), cells))
+        axes.append(np.arange(cells) * pitch_m + gaps - reach)
+    chosen = draw.permutation(columns * rows)[:count]
+    return np.stack([axes[0][chosen % columns], axes[1][chosen // columns]], axis=1)
+
+
+def lay_clusters(settled: Settled, terrain: Terrain, seed: int) -> Layout:
+    """num_clusters clusters of min..max_piles_per_cluster piles."""
+    size_m = settled.cluster_size
+    centres = place_centres(settled.site, size_m, settled.num_clusters, stream(seed, "layout centres"))
+    low, high = settled.min_piles_per_cluster, settled.max_piles_per_cluster
+    counts = stream(seed, "layout piles").integers(low, high + 1, settled.num_clusters)
+    draw = stream(seed, "layout tables")
+    drawn = MOST_HEADING * draw.uniform(-1, 1)
+    shapes = [_shape(int(count), size_m, *draw.random(2)) for count in counts]
+    own_m = territory_m(size_m)
+    headings = (drawn * tenths / 10 for tenths in range(10, 0, -1))
+    heading = next((turn for turn in headings if all(_extent_m(shape, turn) <= own_m for shape in shapes)), 0.0)
+    strips: list[Strip] = []
+    roads: list[np.ndarray] = []
+    for cluster, (centre, shape) in enumerate(zip(centres, shapes, strict=True)):
+        laid = _lay_cluster(cluster, centre, shape, heading, terrain)
+        strips += laid
+        roads += [strip.axis_m for strip in laid if len(strip.axis_m) > 1]
+    return Layout(strips=tuple(strips), roads_m=tuple(roads), centres_m=centres)
+
+
+def _shape(piles: int, cluster_size_m: float, ratio: float, pitch: float) -> tuple[list[int], float]:
+    """Piles of each table group, and metres from one group to the next: nearly square on flat ground."""
+    pairs = math.ceil(piles / 2)
+    if pairs == 0:
+        return [], TABLE_PITCH_M[0]
+    fewest = math.ceil(pairs / table_columns(cluster_size_m))
+    most = min(tables_across(cluster_size_m), pairs)
+    square = math.sqrt(pairs * FLAT_SPACING_M / TABLE_PITCH_M[0])
+    groups = min(max(round(square * (0.8 + 0.5 * ratio)), fewest), most)
+    wide_m = (territory_m(cluster_size_m) - ROW_PITCH_M) / max(groups - 1, 1)
+    low, high = TABLE_PITCH_M
+    pitch_m = low + (max(min(high, wide_m), low) - low) * pitch
+    columns = [pairs // groups + (group < pairs % groups) for group in range(groups)]
+    counts = [2 * count for count in columns]
+    counts[0] -= piles % 2
+    return counts, pitch_m
+
+
+def _extent_m(shape: tuple[list[int], float], heading: float) -> float:
+    """The larger side of the upright box around a cluster, at the widest spacing."""
+    counts, pitch_m = shape
+    if not counts:
+        return 0.0
+    along = (math.ceil(max(counts) / 2) - 1) * PILE_SPACING_M[1]
+    across = (len(counts) - 1) * pitch_m + ROW_PITCH_M
+    cos, sin = math.cos(heading), abs(math.sin(heading))
+    return max(along * cos + across * sin, along * sin + across * cos)
+
+
+def _lay_cluster(
+    cluster: int, centre: np.ndarray, shape: tuple[list[int], float], heading: float, terrain: Terrain
+) -> list[Strip]:
+    counts, pitch_m = shape
+    forth = np.array([math.cos(heading), math.sin(heading)])
+    aside = np.array([-forth[1], forth[0]])
+    strips = []
+    for group, count in enumerate(counts):
+        middle = centre + aside * (group - (len(counts) - 1) / 2) * pitch_m
+        slope_east, slope_north = terrain.slope_at(middle[:1], middle[1:], SLOPE_OVER_M)
+        gap_m = spacing_m(float(slope_east[0]), float(slope_north[0]))
+        columns = np.arange(count) // 2
+        pairs = (count + 1) // 2
+        axis = middle + ((np.arange(pairs) - (pairs - 1) / 2) * gap_m)[:, None] * forth
+        across = (np.arange(count) % 2 - 0.5) * ROW_PITCH_M
+        points = axis[columns] + across[:, None] * aside
+        strips.append(Strip(points_m=points, columns=columns, heading=heading, axis_m=axis, cluster=cluster))
+    return strips

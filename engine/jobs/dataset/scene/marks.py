@@ -1,0 +1,103 @@
+"""Traces on the ground: where crawlers have driven, and lines of lime along rows to come."""
+
+import numpy as np
+
+from engine.jobs.dataset.scene.description import Distractor, LimeLine, Pile, Track
+from engine.jobs.dataset.scene.distractors import MACHINES
+from engine.jobs.dataset.scene.layout import Layout
+from engine.jobs.dataset.scene.site import Site
+from engine.jobs.dataset.scene.streams import stream
+
+DRIVEN_SHARE = 0.7
+"""Of the roads and of the ways between rows; the first always is."""
+WANDER_M = 0.35
+OVERSHOT_M = 3.0
+ROUTES_TRIED = 6
+ROUTE_POINTS = 25
+TRACK_CLEAR_M = 2.0
+"""From a route's middle to a pile, where there is such a route."""
+LIMED_SHARE = 0.2
+LIME_BESIDE_M = 0.9
+
+
+def lay_tracks(
+    layout: Layout, site: Site, piles: tuple[Pile, ...], distractors: tuple[Distractor, ...], seed: int
+) -> tuple[Track, ...]:
+    """Along roads, between tables, and to each machine from the nearest of them."""
+    draw = stream(seed, "tracks ways")
+    tracks = []
+    for number, way in enumerate(layout.roads_m):
+        is_driven, depth = draw.random() < DRIVEN_SHARE, draw.uniform(0.5, 1.0)
+        wander = _wander(way, draw)
+        if is_driven or number == 0:
+            tracks.append(_track(wander, depth))
+    draw = stream(seed, "tracks machines")
+    standing = np.array([(pile.x_m, pile.y_m) for pile in piles]).reshape(-1, 2)
+    ways = np.concatenate(layout.roads_m) if layout.roads_m else np.zeros((1, 2))
+    for machine in distractors:
+        if machine.kind in MACHINES:
+            tracks.append(_track(_route(machine, ways, standing, site, draw), draw.uniform(0.6, 1.0)))
+    return tuple(tracks)
+
+
+def lay_lime(layout: Layout, seed: int) -> tuple[LimeLine, ...]:
+    """Beside some rows, a little longer than they are."""
+    draw = stream(seed, "lime")
+    lines = []
+    for strip in layout.strips:
+        is_limed, side, strength, longer = draw.random(4)
+        if is_limed >= LIMED_SHARE or len(strip.points_m) == 0:
+            continue
+        axis = strip.axis_m
+        forth = np.array([np.cos(strip.heading), np.sin(strip.heading)])
+        beside = np.array([-forth[1], forth[0]]) * LIME_BESIDE_M * (1 if side < 0.5 else -1)
+        ends = forth * (1 + 2 * longer)
+        points = np.concatenate([axis[:1] - ends, axis, axis[-1:] + ends]) + beside
+        lines.append(LimeLine(points=_as_tuples(points), strength=float(0.5 + 0.5 * strength)))
+    return tuple(lines)
+
+
+def _wander(way: np.ndarray, draw: np.random.Generator) -> np.ndarray:
+    """The way as it is driven: a little to the left and right of it, both ends overshot."""
+    first, last = way[0] - way[1], way[-1] - way[-2]
+    ends = [end + OVERSHOT_M * out / np.hypot(*out) for end, out in ((way[0], first), (way[-1], last))]
+    whole = np.concatenate([ends[:1], way, ends[1:]])
+    forth = np.gradient(whole, axis=0)
+    forth /= np.hypot(forth[:, 0], forth[:, 1])[:, None]
+    length = np.concatenate([[0], np.cumsum(np.hypot(*np.diff(whole, axis=0).T))])
+    phase, wave_m = draw.uniform(0, 2 * np.pi), draw.uniform(25, 60)
+    aside = WANDER_M * np.sin(2 * np.pi * length / wave_m + phase)
+    return whole + aside[:, None] * np.stack([-forth[:, 1], forth[:, 0]], axis=1)
+
+
+def _route(
+    machine: Distractor, ways: np.ndarray, piles: np.ndarray, site: Site, draw: np.random.Generator
+) -> np.ndarray:
+    """From a way to the machine, in one bow: of some tried the one that keeps the furthest from the piles."""
+    to = np.array([machine.x_m, machine.y_m])
+    nearest = np.argsort(np.hypot(*(ways - to).T), kind="stable")[:ROUTES_TRIED]
+    best, best_room_m = None, -1.0
+    for tried in range(ROUTES_TRIED):
+        start = ways[nearest[tried % len(nearest)]]
+        swing, share = draw.uniform(-0.5, 0.5), draw.uniform(0.3, 0.7)
+        forth = to - start
+        bow = start + share * forth + swing * np.array([-forth[1], forth[0]])
+        bow = np.clip(bow, [-site.width_m / 2, -site.depth_m / 2], [site.width_m / 2, site.depth_m / 2])
+        t = np.linspace(0, 1, ROUTE_POINTS)[:, None]
+        route = (1 - t) ** 2 * start + 2 * t * (1 - t) * bow + t * t * to
+        away = route[3:, None] - piles[None]
+        room_m = float(np.sqrt((away * away).sum(axis=2)).min()) if len(piles) else TRACK_CLEAR_M
+        if room_m > best_room_m:
+            best, best_room_m = route, room_m
+        if best_room_m >= TRACK_CLEAR_M:
+            break
+    assert best is not None
+    return best
+
+
+def _track(points: np.ndarray, depth: float) -> Track:
+    return Track(points=_as_tuples(points), depth=float(depth))
+
+
+def _as_tuples(points: np.ndarray) -> tuple[tuple[float, float], ...]:
+    return tuple((float(x), float(y)) for x, y in points)

@@ -1,0 +1,232 @@
+"""Every number of a picture: those asked for, and the rest drawn so that all fit together."""
+
+from dataclasses import dataclass
+
+from engine.errors import UsageError
+from engine.jobs.dataset.options import Preset, SceneOptions, option_name
+from engine.jobs.dataset.scene import site as room
+from engine.jobs.dataset.scene.site import Site, site_of
+from engine.jobs.dataset.scene.streams import stream
+
+TERRAIN_SIZE_M = (180.0, 220.0)
+TERRACES = (6, 11)
+TERRACE_HEIGHT_M = (1.5, 3.0)
+ROWS = (12, 17)
+PILES_PER_ROW = (30, 39)
+ROW_SPACING_M = (3.0, 4.0)
+CLUSTERS = (1, 5)
+SUN_ELEVATION_DEG = (30.0, 60.0)
+SUN_AZIMUTH_DEG = (0.0, 360.0)
+SUN_ENERGY = (1.5, 2.5)
+USUAL_BAGS, USUAL_MACHINES = 30, 15
+USUAL_CLUSTER_M = 30.0
+USUAL_PILES_PER_CLUSTER = (50, 100)
+CLUSTERED_SHARE = 0.65
+"""Of the pictures. Clusters hold some 225 piles, rows some 500: together near the 322.7 of the real pictures."""
+
+_OF_ROWS = ("num_rows", "piles_per_row", "row_spacing")
+_OF_CLUSTERS = ("num_clusters", "cluster_size", "min_piles_per_cluster", "max_piles_per_cluster")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """`SceneOptions` with nothing left open. Numbers of the layout that is not used are of no account."""
+
+    use_clusters: bool
+    num_clusters: int
+    terrain_size: float
+    num_rows: int
+    piles_per_row: int
+    row_spacing: float
+    num_terraces: int
+    terrace_height: float
+    sun_elevation: float
+    sun_azimuth: float
+    sun_energy: float
+    num_bags: int
+    num_machinery: int
+    must_bags_fit: bool
+    """They were asked for: fewer are an error. So with machines."""
+    must_machinery_fit: bool
+    min_piles_per_cluster: int
+    max_piles_per_cluster: int
+    cluster_size: float
+    geological_preset: Preset | None
+    width: int
+    height: int
+
+    @property
+    def site(self) -> Site:
+        return site_of(self.terrain_size, self.width, self.height)
+
+
+def settle(options: SceneOptions, seed: int) -> Settled:
+    """The options as given, the others drawn from this seed. UsageError for what cannot be, with how many fit. Quick:
+    a run asks it for every picture before it starts."""
+    options.check()
+    draw = _Draw(options, seed)
+    use_clusters = _settle_layout(options, seed)
+    terrain_size = _settle_terrain(options, draw, use_clusters)
+    site = site_of(terrain_size, options.width, options.height)
+    if site.shorter_m < room.SMALLEST_SITE_M:
+        low_m, high_m = sorted((options.width, options.height))
+        raise UsageError(
+            f"--width {options.width} --height {options.height}: the camera sees a strip of "
+            f"{room.SEEN_ACROSS_M * low_m / high_m:.1f} m; a site needs {room.SMALLEST_SITE_M + 2 * room.MARGIN_M:g}"
+        )
+    num_rows, row_spacing, piles_per_row = _settle_rows(options, draw, site, use_clusters)
+    num_terraces, terrace_height = _settle_terraces(options, draw, site)
+    fewest, most = _piles_per_cluster(options)
+    return Settled(
+        use_clusters=use_clusters,
+        num_clusters=_settle_clusters(options, draw, site, use_clusters),
+        terrain_size=terrain_size,
+        num_rows=num_rows,
+        piles_per_row=piles_per_row,
+        row_spacing=row_spacing,
+        num_terraces=num_terraces,
+        terrace_height=terrace_height,
+        sun_elevation=draw.number("sun_elevation", *SUN_ELEVATION_DEG),
+        sun_azimuth=draw.number("sun_azimuth", *SUN_AZIMUTH_DEG),
+        sun_energy=draw.number("sun_energy", *SUN_ENERGY),
+        num_bags=USUAL_BAGS if options.num_bags is None else options.num_bags,
+        num_machinery=USUAL_MACHINES if options.num_machinery is None else options.num_machinery,
+        must_bags_fit=options.num_bags is not None,
+        must_machinery_fit=options.num_machinery is not None,
+        min_piles_per_cluster=fewest,
+        max_piles_per_cluster=most,
+        cluster_size=_cluster_size(options),
+        geological_preset=options.geological_preset,
+        width=options.width,
+        height=options.height,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Draw:
+    """What is drawn is cut to what fits only afterwards: an option that is given as it would have been drawn then
+    changes none of the others."""
+
+    options: SceneOptions
+    seed: int
+
+    def number(self, field: str, low: float, high: float, most: float = float("inf")) -> float:
+        given = getattr(self.options, field)
+        if given is not None:
+            return float(given)
+        return min(low + (high - low) * stream(self.seed, f"option {field}").random(), most)
+
+    def whole(self, field: str, low: int, high: int, most: int) -> int:
+        """low..high, both included; never less than 1."""
+        given = getattr(self.options, field)
+        if given is not None:
+            return int(given)
+        drawn = low + int((high - low + 1) * stream(self.seed, f"option {field}").random())
+        return max(min(drawn, most), 1)
+
+
+def _settle_layout(options: SceneOptions, seed: int) -> bool:
+    """Whether in clusters. Asked for by name, by an option of that layout alone, or else drawn."""
+    rows = [field for field in _OF_ROWS if getattr(options, field) is not None]
+    clusters = [field for field in _OF_CLUSTERS if getattr(options, field) is not None]
+    if options.use_clusters is not None:
+        idle = rows if options.use_clusters else clusters
+        if idle:
+            layout = "--use-clusters" if options.use_clusters else "--no-use-clusters"
+            raise UsageError(f"{option_name(idle[0])} {getattr(options, idle[0])}: has no effect with {layout}")
+        return options.use_clusters
+    if bool(rows) != bool(clusters):
+        return bool(clusters)
+    largest = site_of(options.terrain_size or TERRAIN_SIZE_M[1], options.width, options.height)
+    if largest.clusters(USUAL_CLUSTER_M) == 0:
+        return False
+    return stream(seed, "option use_clusters").random() < CLUSTERED_SHARE
+
+
+def _settle_terrain(options: SceneOptions, draw: _Draw, use_clusters: bool) -> float:
+    """Metres; more than drawn where what is given needs it."""
+    drawn_m = draw.number("terrain_size", *TERRAIN_SIZE_M)
+    if options.terrain_size is not None:
+        return drawn_m
+    for size_m in (drawn_m, *range(int(TERRAIN_SIZE_M[0]), int(TERRAIN_SIZE_M[1]), 5)):
+        site = site_of(size_m, options.width, options.height)
+        if use_clusters:
+            fits = site.clusters(_cluster_size(options)) >= (options.num_clusters or 1)
+        else:
+            spacing_m = options.row_spacing or ROW_SPACING_M[0]
+            fits = site.rows(spacing_m) >= (options.num_rows or 1)
+            fits = fits and site.piles_per_row() >= (options.piles_per_row or 1)
+        if fits and size_m >= drawn_m:
+            return float(size_m)
+    return TERRAIN_SIZE_M[1]
+
+
+def _settle_rows(options: SceneOptions, draw: _Draw, site: Site, use_clusters: bool) -> tuple[int, float, int]:
+    """Rows, metres between them, piles in each."""
+    widest_m = ROW_SPACING_M[1]
+    if options.num_rows is not None and options.num_rows > 1:
+        roads_m = (options.num_rows - 1) // room.ROWS_TO_A_ROAD * room.ROAD_M[0]
+        widest_m = (site.depth_m - roads_m) / (options.num_rows - 1)
+    spacing_m = draw.number("row_spacing", *ROW_SPACING_M, most=max(widest_m, ROW_SPACING_M[0]))
+    rows_fit, piles_fit = site.rows(spacing_m), site.piles_per_row()
+    num_rows = draw.whole("num_rows", *ROWS, rows_fit)
+    piles_per_row = draw.whole("piles_per_row", *PILES_PER_ROW, piles_fit)
+    if not use_clusters:
+        if num_rows > rows_fit:
+            raise UsageError(
+                f"--num-rows {num_rows}: {rows_fit} rows fit on {site.words} at --row-spacing {spacing_m:g}"
+            )
+        if piles_per_row > piles_fit:
+            raise UsageError(
+                f"--piles-per-row {piles_per_row}: {piles_fit} piles fit along {site.words} "
+                f"at {room.PILE_SPACING_M[0]:g} m from one to the next"
+            )
+    return num_rows, spacing_m, piles_per_row
+
+
+def _settle_clusters(options: SceneOptions, draw: _Draw, site: Site, use_clusters: bool) -> int:
+    size_m = _cluster_size(options)
+    clusters_fit, piles_fit = site.clusters(size_m), room.piles_per_cluster(size_m)
+    num_clusters = draw.whole("num_clusters", *CLUSTERS, clusters_fit)
+    if use_clusters:
+        if clusters_fit == 0:
+            raise UsageError(f"--cluster-size {size_m:g}: 0 clusters fit on {site.words}")
+        if num_clusters > clusters_fit:
+            raise UsageError(
+                f"--num-clusters {num_clusters}: {clusters_fit} clusters fit on {site.words} "
+                f"at --cluster-size {size_m:g}"
+            )
+        for field in ("min_piles_per_cluster", "max_piles_per_cluster"):
+            wanted = getattr(options, field)
+            if wanted is not None and wanted > piles_fit:
+                raise UsageError(
+                    f"{option_name(field)} {wanted}: {piles_fit} piles fit in a cluster at --cluster-size {size_m:g}"
+                )
+    return num_clusters
+
+
+def _cluster_size(options: SceneOptions) -> float:
+    return USUAL_CLUSTER_M if options.cluster_size is None else options.cluster_size
+
+
+def _piles_per_cluster(options: SceneOptions) -> tuple[int, int]:
+    """The fewest and the most: as given, else as usual, as far as they fit beside each other and into a cluster."""
+    fewest, most = options.min_piles_per_cluster, options.max_piles_per_cluster
+    if most is None:
+        most = max(min(USUAL_PILES_PER_CLUSTER[1], room.piles_per_cluster(_cluster_size(options))), fewest or 0)
+    return min(USUAL_PILES_PER_CLUSTER[0], most) if fewest is None else fewest, most
+
+
+def _settle_terraces(options: SceneOptions, draw: _Draw, site: Site) -> tuple[int, float]:
+    """How many, and metres from one to the next."""
+    lowest_m = TERRACE_HEIGHT_M[0] if options.terrace_height is None else options.terrace_height
+    terraces_fit = site.terraces(lowest_m)
+    num_terraces = draw.whole("num_terraces", *TERRACES, terraces_fit)
+    highest_m = site.rise_m() / max(num_terraces - 1, 1)
+    height_m = draw.number("terrace_height", *TERRACE_HEIGHT_M, most=highest_m)
+    if options.terrace_height is not None and num_terraces > terraces_fit:
+        raise UsageError(
+            f"--num-terraces {num_terraces}: {terraces_fit} terraces fit on {site.words} "
+            f"at --terrace-height {height_m:g}"
+        )
+    return num_terraces, height_m

@@ -1,0 +1,103 @@
+"""How much room there is, and how many of each thing fit: pure arithmetic, of the plan alone.
+
+What it promises, the layouts keep: rows and clusters that fit by these counts are always placed.
+"""
+
+import math
+from dataclasses import dataclass
+
+from engine.jobs.dataset.scene.description import CAMERA_HEIGHT_M, FIELD_OF_VIEW_DEG
+
+SEEN_ACROSS_M = 2 * CAMERA_HEIGHT_M * math.tan(math.radians(FIELD_OF_VIEW_DEG) / 2)
+MARGIN_M = 3.0
+"""Between the picture's edge and the nearest pile, at mean height."""
+SMALLEST_SITE_M = 4.0
+
+PILE_SPACING_M = (3.6, 4.7)
+"""Along a row, the least and the most."""
+ROWS_TO_A_ROAD = 5
+ROAD_M = (4.0, 5.0)
+"""What a road adds between two rows."""
+
+ROW_PITCH_M = 3.6
+"""Between two rows of piles: those under one table, and at least from one table or cluster to the next."""
+TABLE_PITCH_M = (2 * ROW_PITCH_M, 8.0)
+"""From one table to the next across the rows; more than the least where there is room."""
+CLUSTER_PITCH = 1.5
+"""Between centres of clusters, in cluster sizes."""
+STEEPEST_RISE = 0.35
+"""Of all terraces together over the site's shorter side."""
+HIGHEST_RISE_M = 60.0
+"""The camera hangs 100 m above the middle of it."""
+
+_ROUNDING = 1e-9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """Where piles may stand: a rectangle around the origin."""
+
+    width_m: float
+    """East to west."""
+    depth_m: float
+    """North to south."""
+
+    @property
+    def words(self) -> str:
+        return f"a site of {self.width_m:.0f} x {self.depth_m:.0f} m"
+
+    @property
+    def shorter_m(self) -> float:
+        return min(self.width_m, self.depth_m)
+
+    def rows(self, row_spacing_m: float) -> int:
+        fives, rest = divmod(self.depth_m + _ROUNDING, ROWS_TO_A_ROAD * row_spacing_m + ROAD_M[0])
+        return ROWS_TO_A_ROAD * int(fives) + min(ROWS_TO_A_ROAD - 1, int(rest / row_spacing_m)) + 1
+
+    def piles_per_row(self) -> int:
+        return int((self.width_m + _ROUNDING) / PILE_SPACING_M[0]) + 1
+
+    def cluster_lattice(self, cluster_size_m: float) -> tuple[int, int]:
+        """Columns and rows of clusters that stand as close as they may; 0 where not one fits."""
+        pitch, own = CLUSTER_PITCH * cluster_size_m, territory_m(cluster_size_m)
+        columns = math.floor((self.width_m - own + _ROUNDING) / pitch) + 1
+        rows = math.floor((self.depth_m - own + _ROUNDING) / pitch) + 1
+        return max(columns, 0), max(rows, 0)
+
+    def clusters(self, cluster_size_m: float) -> int:
+        columns, rows = self.cluster_lattice(cluster_size_m)
+        return columns * rows
+
+    def rise_m(self) -> float:
+        """From the lowest terrace to the highest, at most."""
+        return min(HIGHEST_RISE_M, STEEPEST_RISE * self.shorter_m)
+
+    def terraces(self, height_m: float) -> int:
+        return 1000 if height_m == 0 else int(self.rise_m() / height_m + _ROUNDING) + 1
+
+
+def site_of(terrain_size_m: float, width_px: int, height_px: int) -> Site:
+    """The terrain cut with what the camera sees at mean height, less a margin; a side may be nothing or less."""
+    seen_m = SEEN_ACROSS_M * height_px / width_px
+    return Site(
+        width_m=min(terrain_size_m, SEEN_ACROSS_M) - 2 * MARGIN_M,
+        depth_m=min(terrain_size_m, seen_m) - 2 * MARGIN_M,
+    )
+
+
+def territory_m(cluster_size_m: float) -> float:
+    """Side of the square that a cluster keeps for itself: what is left of the least distance of two centres."""
+    return CLUSTER_PITCH * cluster_size_m - ROW_PITCH_M
+
+
+def table_columns(cluster_size_m: float) -> int:
+    """Pairs of piles along one table, at the widest spacing."""
+    return int((territory_m(cluster_size_m) + _ROUNDING) / PILE_SPACING_M[1]) + 1
+
+
+def tables_across(cluster_size_m: float) -> int:
+    return int((territory_m(cluster_size_m) - ROW_PITCH_M + _ROUNDING) / TABLE_PITCH_M[0]) + 1
+
+
+def piles_per_cluster(cluster_size_m: float) -> int:
+    return 2 * table_columns(cluster_size_m) * tables_across(cluster_size_m)

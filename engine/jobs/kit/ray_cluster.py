@@ -1,0 +1,241 @@
+"""The Ray cluster that a run paints on: one that is there, or one of this machine alone, which ends with the run.
+
+Ray's own search for `auto` takes any Ray process it finds on the machine, also the private one of another run, with
+which it would then die. So `auto` is what the user has told: RAY_ADDRESS, or the last `ray start`.
+"""
+
+import contextlib
+import functools
+import importlib.util
+import logging
+import os
+import re
+import secrets
+import shutil
+import socket
+import sys
+import tempfile
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from engine.errors import ChildError, UsageError
+from engine.jobs.kit.ray_surroundings import as_before
+
+INSTALL = '--cluster needs ray; get it with: pip install "multiverse-engine[cluster]"'
+ANSWER_S = ENDING_S = 5.0
+ADDRESS_FILE = "ray_current_cluster"  # in Ray's folder: where `ray start` leaves the address
+LEAST_STORE_BYTES, MOST_STORE_BYTES = 80 * 2**20, 2 * 2**30  # Ray takes no less than 75 MiB
+LARGEST_STORE_SHARE = 0.3  # of the main memory, as Ray itself
+QUIET = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_DEDUP_LOGS_SKIP_REGEX": ".",  # or it prints on stdout, among our JSON, that a worker has died
+}
+ALONE = QUIET | {
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # without clusters Ray stays on 127.0.0.1; on Linux too
+    "RAY_prestart_worker_first_driver": "0",  # or it starts a process for each core, however few actors there are
+}
+LONGEST_REASON = 240
+COLOURS = re.compile("\x1b\\[[0-9;]*m")
+WANTS_TOKEN = (
+    "it asks for a token: what `ray get-auth-token` says on its first machine, in ~/.ray/auth_token here; "
+    "then set RAY_AUTH_MODE=token"
+)
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Connection:
+    ray: Any
+    words: str
+    """What cluster it is, for a line that the user reads."""
+    is_joined: bool
+    """By us: another part of this process may have been on it before."""
+    session: Path | None = None
+    """Where a cluster of our own keeps its logs and sockets."""
+    processes: tuple[psutil.Process, ...] = ()
+    """Of a cluster of our own, those that we are the parent of."""
+
+    def close(self) -> None:
+        """Off the cluster; one of our own ends, and its files are gone. Twice is once."""
+        if not self.is_joined:
+            return
+        self.is_joined = False
+        shut_down(self.ray, self.processes)
+        if self.session is not None:
+            clear_away(self.session)
+
+
+def demand_ray() -> None:
+    """UsageError where Ray is not installed. Loads nothing."""
+    if importlib.util.find_spec("ray") is None:
+        raise UsageError(INSTALL)
+
+
+def connect(cluster: str, *, cpus: int | None = None, actor_bytes: int = 0) -> Connection:
+    """`cluster`: auto or HOST:PORT. UsageError or ChildError, in one line, where there is none.
+
+    Of a cluster of our own: `cpus`, None for all, and `actor_bytes`, what each actor has in the object store at once.
+    """
+    demand_ray()
+    if cluster != "auto":
+        return _joined(cluster, f"--cluster {cluster}", is_found=False)
+    address, told_by = running_address(os.environ)
+    if not address:
+        return _own(cpus, actor_bytes)
+    return _joined(address, f"--cluster auto: {told_by} {address}", is_found=True)
+
+
+def running_address(environment: Mapping[str, str]) -> tuple[str, str]:
+    """Of the cluster that the user has told this machine of, and what tells it; both "" where there is none."""
+    named = environment.get("RAY_ADDRESS", "")
+    if named == "local":
+        return "", ""
+    if named not in ("", "auto"):
+        return named, "RAY_ADDRESS is"
+    file = ray_folder(environment) / ADDRESS_FILE
+    try:
+        left = file.read_text(encoding="utf-8").strip()
+    except OSError:
+        return "", ""
+    return (left, f"{file} (`ray stop` removes it) says") if left else ("", "")
+
+
+def ray_folder(environment: Mapping[str, str]) -> Path:
+    """Where Ray keeps what it keeps, unless it is told otherwise."""
+    if sys.platform == "win32":
+        folder = environment.get("RAY_TMPDIR", tempfile.gettempdir())
+    else:
+        default = environment.get("TMPDIR", "/tmp") if sys.platform == "linux" else "/tmp"
+        folder = environment.get("RAY_TMPDIR", default)
+    return Path(folder) / "ray"
+
+
+def _joined(address: str, named: str, *, is_found: bool) -> Connection:
+    host, port = host_and_port(address, named)
+    try:
+        socket.create_connection((host, port), ANSWER_S).close()
+    except OSError as error:
+        start = f"ray start --head --port={port}"
+        raise ChildError(f"{named}: nobody answers there ({error.strerror or error}); start it with: {start}") from None
+    except ValueError:  # two dots in a row, a label of more than 63 characters
+        raise UsageError(f"{named}: not a host name") from None
+    with as_before(QUIET) as said:
+        ray = _imported()
+        if present := _present(ray):
+            return present
+        try:
+            # Without an address Ray finds the same one, and shows its token, which it keeps from those it is given.
+            ray.init(address=None if is_found else address, log_to_driver=False, logging_level=logging.ERROR)
+        except (*_init_errors(ray),) as error:
+            hint = f"this machine must be part of it: ray start --address={address}"
+            reason = WANTS_TOKEN if "AuthToken" in said() else f"{ray_reason(error)} ({hint})"
+            raise ChildError(f"{named}: {reason}") from error
+    return Connection(ray=ray, words=f"the Ray cluster at {address}", is_joined=True)
+
+
+def _own(cpus: int | None, actor_bytes: int) -> Connection:
+    wanted = actor_bytes * (cpus or os.cpu_count() or 1)
+    share = int(psutil.virtual_memory().total * LARGEST_STORE_SHARE)
+    store_bytes = max(min(wanted, share, MOST_STORE_BYTES), LEAST_STORE_BYTES)
+    this, earlier = psutil.Process(), set(psutil.Process().children())
+
+    def started() -> tuple[psutil.Process, ...]:
+        return tuple(process for process in this.children() if process not in earlier)
+
+    with as_before(ALONE | {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": _own_token()}):
+        ray = _imported()
+        if present := _present(ray):
+            return present
+        try:
+            context = ray.init(
+                address="local",
+                num_cpus=cpus,
+                include_dashboard=False,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                object_store_memory=store_bytes,
+            )
+        except (*_init_errors(ray),) as error:
+            raise ChildError(f"--cluster auto: Ray does not start here: {ray_reason(error)}") from error
+        except KeyboardInterrupt:  # Ray knows nothing yet of what it has started
+            shut_down(ray, started(), grace_s=0.0)
+            for session in ray_folder(os.environ).glob(f"session_*_{os.getpid()}"):
+                clear_away(session)
+            raise
+    words = "a Ray cluster of this machine alone, for none was told of by RAY_ADDRESS or `ray start`"
+    session = Path(context.address_info["session_dir"])
+    return Connection(ray=ray, words=words, is_joined=True, session=session, processes=started())
+
+
+def shut_down(ray: Any, processes: Collection[psutil.Process], *, grace_s: float = ENDING_S) -> None:
+    """Off the cluster. None of `processes` is there afterwards, nor any that they have started."""
+    family = [*processes]
+    for process in processes:
+        with contextlib.suppress(psutil.Error):
+            family += process.children(recursive=True)
+    if grace_s:
+        ray.shutdown()
+    _, left = psutil.wait_procs(family, timeout=grace_s)
+    for process in left:
+        with contextlib.suppress(psutil.Error):
+            process.kill()
+    psutil.wait_procs(left, timeout=ENDING_S)
+    ray.shutdown()  # twice is once
+
+
+def clear_away(session: Path) -> None:
+    """The files of a cluster that has ended."""
+    shutil.rmtree(session, ignore_errors=True)
+    latest = session.parent / "session_latest"
+    if latest.is_symlink() and not latest.exists():
+        latest.unlink(missing_ok=True)
+
+
+def host_and_port(address: str, named: str) -> tuple[str, int]:
+    """UsageError for what is no HOST:PORT."""
+    host, _, port = address.rpartition(":")
+    if "//" in address:
+        raise UsageError(
+            f"{named}: Ray clients are not served; make this machine part of the cluster "
+            "(ray start --address=HOST:6379), then give --cluster auto"
+        )
+    if not host or not port.isdecimal() or not 0 < int(port) < 2**16:
+        raise UsageError(f"{named}: neither auto nor HOST:PORT, as 10.0.0.1:6379 is")
+    return host.strip("[]"), int(port)
+
+
+def ray_reason(error: BaseException) -> str:
+    """What Ray says of it, in one line and no longer than a line may be; of an error's causes the first."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    text = COLOURS.sub("", str(error)).partition("Traceback")[0]
+    text = " ".join(text.split()) or type(error).__name__
+    return text if len(text) <= LONGEST_REASON else f"{text[:LONGEST_REASON].rsplit(' ', 1)[0]} ..."
+
+
+@functools.cache
+def _own_token() -> str:
+    """What the processes of a cluster of our own know each other by; Ray would leave it in the user's home."""
+    return secrets.token_hex(32)
+
+
+def _imported() -> Any:
+    try:
+        import ray
+    except ImportError as error:
+        raise UsageError(f"--cluster: ray cannot be imported: {ray_reason(error)}") from error
+    return ray
+
+
+def _present(ray: Any) -> Connection | None:
+    """What another part of this process has joined, which there can be one of."""
+    if not ray.is_initialized():
+        return None
+    return Connection(ray=ray, words="the Ray cluster that this program is on already", is_joined=False)
+
+
+def _init_errors(ray: Any) -> tuple[type[Exception], ...]:
+    return ray.exceptions.RayError, ConnectionError, OSError, RuntimeError, TimeoutError, TypeError, ValueError

@@ -1,0 +1,108 @@
+"""COCO: images, categories and annotations in one JSON file, masks as compressed RLE (cocodataset.org, format-results).
+
+Annotations are written as they come, so that hours of video need no memory but a line for each picture.
+"""
+
+import json
+from io import TextIOWrapper
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from engine.jobs.segment.results import Result
+from engine.sinks.whole_file import WholeFile, one_line
+from engine.sources.pictures import Pictures
+from engine.system.file_names import escaped
+
+WITHOUT_WORDS = "like the box"  # the category where examples are given and no prompt
+
+
+class CocoFile:
+    """A category is a prompt, its id the prompt's number; `track_id` stands only where objects are followed."""
+
+    def __init__(self, path: Path, pictures: Pictures, prompts: tuple[str, ...], *, is_tracked: bool) -> None:
+        self.path = path
+        self.notes: list[str] = []
+        self._whole = WholeFile(path)
+        self._is_folder = pictures.kind != "video"
+        self._is_tracked = is_tracked
+        self._images: list[dict[str, Any]] = []
+        self._annotations = 0
+        self._file: TextIOWrapper
+        named = [(number, text.strip()) for number, text in enumerate(prompts, 1) if text.strip()]
+        categories = [{"id": number, "name": text} for number, text in named or [(1, WITHOUT_WORDS)]]
+        info = {"description": f"{pictures.path.name}, segmented by multiverse"}
+        try:
+            with one_line(path):
+                self._file = self._whole.unfinished.open("w", encoding="utf-8")
+                self._file.write(f'{{"info": {_line(info)},\n"licenses": [],\n"categories": {_line(categories)},\n')
+                self._file.write('"annotations": [')
+        except BaseException:
+            self._whole.discard()
+            raise
+
+    def add(self, result: Result) -> None:
+        height, width = result.picture.pixels.shape[:2]
+        number = result.picture.number
+        image = {"id": number + 1, "file_name": result.picture.file_name, "width": width, "height": height}
+        if not self._is_folder:
+            image |= {"frame": number, "time_s": round(float(result.picture.start_s), 6)}
+        self._images.append(image)
+        with one_line(self.path):
+            for place in range(len(result.found.objects)):
+                self._annotations += 1
+                separator = ",\n" if self._annotations > 1 else "\n"
+                self._file.write(separator + _line(self._annotation(result, place)))
+
+    def finish(self) -> None:
+        with one_line(self.path):
+            self._file.write('\n],\n"images": [\n' + ",\n".join(_line(image) for image in self._images) + "\n]}\n")
+            self._file.close()
+        self._whole.publish()
+
+    def discard(self) -> None:
+        try:
+            self._file.close()
+        except OSError:  # what the file still held: it may be what failed
+            pass
+        self._whole.discard()
+
+    def _annotation(self, result: Result, place: int) -> dict[str, Any]:
+        from pycocotools import mask as rle
+
+        each = result.found.objects[place]
+        height, width = result.picture.pixels.shape[:2]
+        counts = run_lengths(*result.mask(place), height, width)
+        encoded = rle.frPyObjects({"size": [height, width], "counts": counts}, height, width)
+        values = {
+            "id": self._annotations,
+            "image_id": result.picture.number + 1,
+            "category_id": each.prompt,
+            "segmentation": {"size": list(encoded["size"]), "counts": encoded["counts"].decode("ascii")},
+            "area": int(rle.area(encoded)),
+            "bbox": [float(number) for number in rle.toBbox(encoded)],
+            "iscrowd": 0,
+            "score": round(each.score, 5),
+        }
+        return values | ({"track_id": each.id} if self._is_tracked else {})
+
+
+def run_lengths(part: np.ndarray, left: int, top: int, height: int, width: int) -> list[int]:
+    """COCO's uncompressed RLE: pixels outside, inside, outside ... down each column and then to the next.
+
+    `part` (rows, columns) of 0 and 1 lies at `left`, `top` of a picture (height, width) that is 0 elsewhere. Only what
+    is drawn is walked: the whole picture would cost ten times as much.
+    """
+    columns = np.zeros((part.shape[1], part.shape[0] + 2), np.int8)
+    columns[:, 1:-1] = part.T
+    xs, ys = np.nonzero(np.diff(columns, axis=1))  # in turn where a run begins and just after where it ends
+    edges = (left + xs) * height + top + ys
+    goes_on = np.flatnonzero(np.diff(edges) == 0)  # from the bottom of one column to the top of the next
+    edges = np.delete(edges, np.concatenate((goes_on, goes_on + 1)))
+    counts = np.diff(edges, prepend=0, append=height * width).tolist()
+    return counts if counts[-1] or len(counts) == 1 else counts[:-1]
+
+
+def _line(values: Any) -> str:
+    return escaped(json.dumps(values, ensure_ascii=False))  # a picture's name may be no UTF-8

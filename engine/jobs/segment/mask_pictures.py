@@ -1,0 +1,92 @@
+"""One picture with coloured masks; a folder of masks, whose values are the objects' ids; a folder of the pictures."""
+
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from engine.jobs.segment.outputs import WORK
+from engine.jobs.segment.results import Result
+from engine.sinks.picture_file import save_picture
+from engine.sinks.whole_file import WholeFile, one_line
+from engine.system.atomic_file import MAX_HELD_JOB_S, remove_file, replace_file, sync_file, sync_folder
+from engine.system.work_folder import WorkFolder
+
+PNG_EFFORT = 1  # masks are flat: more effort saves little and takes five times as long
+
+
+class OverlayPicture:
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.notes: list[str] = []
+        self._file = WholeFile(path)
+
+    def add(self, result: Result) -> None:
+        with one_line(self.path):
+            save_picture(self._file.unfinished, result.overlay())
+
+    def finish(self) -> None:
+        self._file.publish()
+
+    def discard(self) -> None:
+        self._file.discard()
+
+
+class PngFolder:
+    """A PNG for each picture, under its name only when it is whole. What it shows is the subclass's to say."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.notes: list[str] = []
+        self._written: list[Path] = []
+        self._is_new = not path.exists()
+        # In it, not beside it: a picture is moved from there to its name, and the folder may be a disk of its own.
+        self._place = WorkFolder(path, at=path / WORK)
+        self._place.empty()
+        self._unfinished = self._place.path / "picture.png"
+        self._before = {entry.name for entry in path.iterdir()} - {WORK}
+
+    def add(self, result: Result) -> None:
+        path = self.path / f"{result.picture.name}.png"
+        with one_line(path):
+            image = Image.fromarray(np.ascontiguousarray(self.pixels(result)))
+            image.save(self._unfinished, format="PNG", compress_level=PNG_EFFORT)
+            sync_file(self._unfinished)
+            replace_file(self._unfinished, path, patience_s=MAX_HELD_JOB_S)
+        self._written.append(path)
+
+    def pixels(self, result: Result) -> np.ndarray:
+        raise NotImplementedError
+
+    def finish(self) -> None:
+        sync_folder(self.path)
+        self._place.remove()
+        older = self._before - {path.name for path in self._written}
+        if older:
+            self.notes.append(f"{self.path}: {len(older)} other files from before are still there")
+
+    def discard(self) -> None:
+        for path in self._written:
+            if path.name not in self._before:
+                with suppress(OSError):  # somebody looks at it; why the others go is told
+                    remove_file(path, missing_ok=True)
+        self._place.remove()
+        if self._is_new:
+            with suppress(OSError):  # somebody else has put something there
+                self.path.rmdir()
+
+
+class MaskFolder(PngFolder):
+    """8 bits of grey, which every program reads as they are: 0 is nobody, else 1 + (id - 1) % 255. (With a palette
+    OpenCV reads the colours, and the ids are gone.)"""
+
+    def pixels(self, result: Result) -> np.ndarray:
+        return result.ids()
+
+
+class FrameFolder(PngFolder):
+    """The pictures of a video as they were segmented, by the names that COCO gives them."""
+
+    def pixels(self, result: Result) -> np.ndarray:
+        return result.picture.pixels

@@ -1,0 +1,102 @@
+"""What can be written, told by its name:
+
+    .mp4 .m4v .mov .mkv .webm .avi    the source with coloured masks, its sound copied
+    .png .jpg .webp .tif .bmp         the same of one picture
+    .json                             COCO: every mask as RLE, with box, area, score and, of followed objects, track_id
+    name/ or no suffix                a folder of masks: 8-bit grey PNGs, a picture each, values are ids
+
+Besides, where it is asked for, a folder of a video's own pictures, by the names that COCO gives them.
+
+Nothing is to be seen under its own name before it is whole: it is written beside it and moved there at the end.
+"""
+
+import importlib.util
+import os
+from pathlib import Path
+from typing import Literal, Protocol
+
+from engine.errors import SinkUnavailableError, UsageError
+from engine.jobs.kit.option_range import check_no_stream
+from engine.jobs.segment.results import Result
+from engine.sinks.picture_file import PICTURE_FORMATS
+from engine.sinks.picture_video import VIDEO_FORMATS
+from engine.sources.pictures import Pictures
+from engine.system.work_folder import check_place
+
+COCO = ".json"
+WORK = ".unfinished"
+"""In a folder of masks: the one on its way."""
+FORMS = (
+    f"a video ({' '.join(VIDEO_FORMATS)}), a picture ({' '.join(PICTURE_FORMATS)}), COCO (.json) or a folder of masks "
+    "(name/)"
+)
+
+Form = Literal["video", "picture", "coco", "masks", "frames"]
+
+
+class Output(Protocol):
+    """Opened, fed and ended by one thread. SinkError, in one line, when it cannot be written."""
+
+    path: Path
+    notes: list[str]
+
+    def add(self, result: Result) -> None:
+        """The next picture, in order."""
+
+    def finish(self) -> None:
+        """Whole, under its own name."""
+
+    def discard(self) -> None:
+        """As if it had never been begun."""
+
+
+def form_of(name: str) -> Form:
+    """UsageError for an ending that stands for nothing."""
+    suffix = Path(name).suffix.lower()
+    if name.endswith(("/", os.sep)) or not suffix or Path(name).is_dir():
+        return "masks"
+    if suffix in VIDEO_FORMATS:
+        return "video"
+    if suffix in PICTURE_FORMATS:
+        return "picture"
+    if suffix == COCO:
+        return "coco"
+    raise UsageError(f"{name}: an output is {FORMS}")
+
+
+def forms_of(names: tuple[str, ...], frames: str) -> list[tuple[str, Form]]:
+    """What is to be written: the outputs, then the folder of `frames`, where it is asked for."""
+    forms: list[tuple[str, Form]] = [(name, form_of(name)) for name in names]
+    return [*forms, (frames, "frames")] if frames else forms
+
+
+def check_outputs(forms: list[tuple[str, Form]], source: Path, *, overwrite: bool) -> None:
+    """Before anything is loaded: a result that cannot be written is no result."""
+    check_no_stream(source, *(name for name, _ in forms))
+    for number, (name, form) in enumerate(forms):
+        path, is_folder = Path(name), form in ("masks", "frames")
+        if path.exists() and source.exists() and path.samefile(source):
+            raise UsageError(f"{name}: is the input; name another output")
+        if path.absolute() in (Path(other).absolute() for other, _ in forms[:number]):
+            raise UsageError(f"{name}: is named twice")
+        if is_folder and path.exists() and not path.is_dir():
+            raise UsageError(f"{name}: is a file; a folder of {form} needs another name")
+        is_taken = path.exists()
+        if is_folder and is_taken:
+            is_taken = any(entry.name != WORK for entry in path.iterdir())
+        if is_taken and not overwrite:
+            raise UsageError(f"{name}: exists already; --overwrite replaces it")
+        check_place(path / WORK if is_folder else path)
+        if form == "coco" and importlib.util.find_spec("pycocotools") is None:
+            raise SinkUnavailableError(f"{name}: COCO needs pycocotools; get it with: pip install pycocotools")
+
+
+def check_forms(forms: list[tuple[str, Form]], pictures: Pictures) -> None:
+    """UsageError for what this source cannot become."""
+    for name, form in forms:
+        if form == "picture" and pictures.kind != "picture":
+            raise UsageError(f"{name}: {pictures.path} is no single picture; name a video or a folder of masks")
+        if form == "video" and pictures.kind == "picture":
+            raise UsageError(f"{name}: {pictures.path} is one picture; name one ({' '.join(PICTURE_FORMATS)})")
+        if form == "frames" and pictures.kind != "video":
+            raise UsageError(f"--frames: only of a video; COCO names the pictures of {pictures.path} as they are there")

@@ -1,0 +1,39 @@
+"""The source with coloured masks as a video, its sound copied."""
+
+from pathlib import Path
+
+from engine.jobs.segment.results import Result
+from engine.sinks.picture_video import PictureVideo
+from engine.sinks.whole_file import WholeFile
+from engine.sources.pictures import Pictures
+
+
+class OverlayVideo:
+    def __init__(self, path: Path, pictures: Pictures, *, every: int) -> None:
+        height, width = pictures.first.pixels.shape[:2]
+        self.path = path
+        self._file = WholeFile(path)
+        try:
+            self._video = PictureVideo(
+                self._file.unfinished,
+                size=(width, height),
+                look=pictures.look,
+                every=every,
+                sound_from=pictures.path,
+                shown_as=path,
+            )
+        except BaseException:
+            self._file.discard()
+            raise
+        self.notes = self._video.notes
+
+    def add(self, result: Result) -> None:
+        self._video.add(result.overlay(), result.picture.start_s, result.picture.end_s)
+
+    def finish(self) -> None:
+        self._video.finish()
+        self._file.publish()
+
+    def discard(self) -> None:
+        self._video.discard()
+        self._file.discard()

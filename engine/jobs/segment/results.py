@@ -1,0 +1,71 @@
+"""The writer's side: one segmented picture, and its masks drawn once for however many outputs want them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.render.mask_look import mask_boxes, object_colours, shown_id
+from engine.sources.pictures import InputPicture
+from engine.values import Segmentation
+
+Rgb = np.ndarray  # (height, width, 3) uint8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaintLook:
+    opacity: float
+    is_hard: bool
+
+
+class Result:
+    """One thread: the kernels are called from no other. Everything is drawn when first asked for."""
+
+    def __init__(self, picture: InputPicture, found: Segmentation, look: PaintLook) -> None:
+        self.picture = picture
+        self.found = found
+        self._look = look
+        self._boxes = mask_boxes(found.masks)
+        self._masks = np.require(found.masks, requirements=["C", "W"])  # Numba compiles one kind of array only
+        self._overlay: Rgb | None = None
+
+    def overlay(self) -> Rgb:
+        """The picture with each object's colour over it, by id."""
+        from engine.render.numba_masks import paint_masks
+
+        if self._overlay is None:
+            source = self.picture.pixels
+            if not self.found.objects:
+                return source
+            self._overlay = np.empty_like(source)
+            colours = object_colours([each.id for each in self.found.objects])
+            look = self._look
+            paint_masks(self._overlay, source, self._masks, self._boxes, colours, look.opacity, look.is_hard)
+        return self._overlay
+
+    def ids(self) -> np.ndarray:
+        """(height, width) uint8: the shown id of the object in front, 0 where there is none."""
+        return self._painted(slice(None), [shown_id(each.id) for each in self.found.objects])
+
+    def mask(self, place: int) -> tuple[np.ndarray, int, int]:
+        """The object at this place, also behind others: (height, width) uint8 of the part of the picture that it may
+        lie in, 1 inside and 0 elsewhere, and the left and top of that part."""
+        from engine.render.numba_masks import pixel_range
+
+        height, width = self.picture.pixels.shape[:2]
+        side = self._masks.shape[1]
+        left, top, right, bottom = self._boxes[place].tolist()
+        left, right = pixel_range.py_func(left, right, width, side)
+        top, bottom = pixel_range.py_func(top, bottom, height, side)
+        return self._painted(slice(place, place + 1), [1])[top:bottom, left:right], left, top
+
+    def _painted(self, places: slice, reds: list[int]) -> np.ndarray:
+        from engine.render.numba_masks import paint_ids
+
+        height, width = self.picture.pixels.shape[:2]
+        if not reds:
+            return np.zeros((height, width), np.uint8)
+        out = np.empty((height, width, 3), np.uint8)
+        levels = np.zeros((len(reds), 2), np.uint8)
+        levels[:, 0] = reds
+        paint_ids(out, self._masks[places], self._boxes[places], levels)
+        return out[..., 0]

@@ -1,0 +1,91 @@
+"""Where the time of the calling thread went: in the model's stages, or in waiting for the other two threads."""
+
+import time
+from typing import Any
+
+from engine.jobs.segment.report import StageTime
+from engine.system.bounded_queue import Handover
+
+READ, WRITE, OTHER = "read (wait)", "write (wait)", "other"
+
+
+class RunTimes:
+    """The first batch stands by itself: kernels are chosen, compiled and captured in it, and it says nothing of the
+    others. Where there is no other it is all there is."""
+
+    def __init__(self, read: Handover[Any], results: Handover[Any]) -> None:
+        """Begins now. `read`: what the model waits for; `results`: what it waits to be rid of."""
+        self._read, self._results = read, results
+        self._whole = _Span(read, results)
+        self._steady: _Span | None = None
+        self._end_s: float | None = None
+        self._last_wait_s = 0.0
+
+    def end_batch(self, frames: int, stages_ms: dict[str, float]) -> None:
+        """After the batch was handed on. `stages_ms`: of the whole batch."""
+        self._whole.add(frames, stages_ms)
+        if self._steady is None:
+            self._steady = _Span(self._read, self._results)
+        else:
+            self._steady.add(frames, stages_ms)
+
+    def end(self, last_wait_s: float) -> None:
+        """Everything is written; `last_wait_s` were spent in waiting for that."""
+        self._end_s = time.perf_counter()
+        self._last_wait_s = last_wait_s
+
+    @property
+    def seconds(self) -> float:
+        return self._now_s() - self._whole.began_s
+
+    @property
+    def first_s(self) -> float:
+        """To the end of the first batch."""
+        return (self._steady.began_s if self._steady else self._now_s()) - self._whole.began_s
+
+    @property
+    def fps(self) -> float:
+        return self._told.frames / max(self._now_s() - self._told.began_s, 1e-9)
+
+    @property
+    def ms_a_frame(self) -> float:
+        return (self._now_s() - self._told.began_s) * 1000 / max(self._told.frames, 1)
+
+    @property
+    def read_waits(self) -> int:
+        """How often a batch was not there when the model wanted it."""
+        return self._read.empty_takes - self._told.empty_takes
+
+    def table(self) -> tuple[StageTime, ...]:
+        """A row for each stage, in the order of the work; they add up to `ms_a_frame`."""
+        told, total_ms = self._told, (self._now_s() - self._told.began_s) * 1000
+        read_ms = (self._read.take_wait_s - told.take_wait_s) * 1000
+        write_ms = (self._results.put_wait_s - told.put_wait_s + self._last_wait_s) * 1000
+        rest_ms = max(total_ms - sum(told.stages_ms.values()) - read_ms - write_ms, 0.0)
+        rows = {READ: read_ms, **told.stages_ms, OTHER: rest_ms, WRITE: write_ms}
+        return tuple(
+            StageTime(name=name, ms=ms / max(told.frames, 1), share=ms / max(total_ms, 1e-9))
+            for name, ms in rows.items()
+        )
+
+    @property
+    def _told(self) -> "_Span":
+        return self._steady if self._steady and self._steady.frames else self._whole
+
+    def _now_s(self) -> float:
+        return time.perf_counter() if self._end_s is None else self._end_s
+
+
+class _Span:
+    """Batches from a moment on, and what had been waited until then."""
+
+    def __init__(self, read: Handover[Any], results: Handover[Any]) -> None:
+        self.began_s = time.perf_counter()
+        self.take_wait_s, self.empty_takes, self.put_wait_s = read.take_wait_s, read.empty_takes, results.put_wait_s
+        self.frames = 0
+        self.stages_ms: dict[str, float] = {}
+
+    def add(self, frames: int, stages_ms: dict[str, float]) -> None:
+        self.frames += frames
+        for name, ms in stages_ms.items():
+            self.stages_ms[name] = self.stages_ms.get(name, 0.0) + ms

@@ -1,0 +1,105 @@
+"""The writer's side: a thread that paints and encodes what the model has found, and ends the outputs."""
+
+import contextlib
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.errors import SinkError
+from engine.jobs.segment.coco import CocoFile
+from engine.jobs.segment.job import Mode, SegmentJob
+from engine.jobs.segment.mask_pictures import FrameFolder, MaskFolder, OverlayPicture
+from engine.jobs.segment.outputs import Form, Output, forms_of
+from engine.jobs.segment.overlay_video import OverlayVideo
+from engine.jobs.segment.results import PaintLook, Result
+from engine.sources.batches import Batch
+from engine.sources.pictures import Pictures
+from engine.system.bounded_queue import Handover
+from engine.values import Segmentation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Segmented:
+    batch: Batch
+    found: list[Segmentation]
+    """One for each picture of the batch."""
+
+
+class Writer:
+    """Feeds all outputs, and leaves none behind that is not whole. Each stands for itself: one that cannot be written
+    is given up and told in `failed`, and the others go on. SinkError where none is left."""
+
+    def __init__(self, job: SegmentJob, pictures: Pictures, mode: Mode, results: Handover[Segmented]) -> None:
+        self.written = 0
+        self.work_s = 0.0
+        """Spent in painting and encoding."""
+        self.outputs: list[Output] = []
+        """Those that are whole."""
+        self.failed: list[str] = []
+        """Why an output was given up, one line each."""
+        self.notes: list[str] = []
+        self._open: list[Output] = []
+        """Those that are written."""
+        self._forms = forms_of(job.outputs, job.frames)
+        self._job = job
+        self._pictures = pictures
+        self._mode = mode
+        self._results = results
+        self._look = PaintLook(opacity=job.opacity, is_hard=job.edge == "hard")
+
+    def run(self) -> None:
+        try:
+            for name, form in self._forms:
+                with self._or_fail():
+                    self._open.append(self._opened(Path(name), form))
+            for segmented in self._results.items():
+                began_s = time.perf_counter()
+                for picture, found in zip(segmented.batch.pictures, segmented.found, strict=True):
+                    result = Result(picture, found, self._look)
+                    for output in list(self._open):
+                        with self._or_fail(output):
+                            output.add(result)
+                    self.written += 1
+                self.work_s += time.perf_counter() - began_s
+            if self.written:
+                self._finish()
+        finally:
+            for output in self._open:
+                output.discard()
+
+    def _finish(self) -> None:
+        """Each on its own: what is whole stays, whatever the next one raises."""
+        with contextlib.ExitStack() as each:
+            for output in reversed(self._open):
+                each.callback(self._finish_one, output)
+
+    def _finish_one(self, output: Output) -> None:
+        with self._or_fail(output):
+            output.finish()
+            self._open.remove(output)
+            self.outputs.append(output)
+
+    @contextlib.contextmanager
+    def _or_fail(self, output: Output | None = None) -> Iterator[None]:
+        """SinkError gives this output up; the last one's is raised."""
+        try:
+            yield
+        except SinkError as error:
+            if output is not None:
+                self._open.remove(output)
+                output.discard()
+            self.failed.append(str(error))
+            if len(self.failed) == len(self._forms):
+                for line in self.failed[:-1]:
+                    error.add_note(line)
+                raise
+
+    def _opened(self, path: Path, form: Form) -> Output:
+        if form == "video":
+            return OverlayVideo(path, self._pictures, every=self._job.every)
+        if form == "picture":
+            return OverlayPicture(path)
+        if form == "coco":
+            return CocoFile(path, self._pictures, self._job.prompts, is_tracked=self._mode == "track")
+        return FrameFolder(path) if form == "frames" else MaskFolder(path)

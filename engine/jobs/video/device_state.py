@@ -1,0 +1,132 @@
+"""How the card is on which a job runs, as NVML tells: memory, load, temperature, and why it is slower than it could be.
+
+NVML counts cards in another way than CUDA: it knows nothing of CUDA_VISIBLE_DEVICES, and CUDA puts the fastest first
+unless CUDA_DEVICE_ORDER says PCI_BUS_ID. So a card is found by its UUID where this process works on it, else by what
+those variables say, and where that leaves two unlike cards in question, not at all. Unverified without a device.
+"""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from engine.jobs.video.report import DeviceState
+
+INSTALL = 'nvidia-ml-py is not installed; pip install "multiverse-engine[nvml]"'
+THROTTLE_WORDS = {
+    0x002: "clocks set by the user",
+    0x004: "power limit",
+    0x008: "slowed by the hardware",
+    0x010: "in step with other cards",
+    0x020: "heat (driver)",
+    0x040: "heat (hardware)",
+    0x080: "power brake",
+    0x100: "clocks of the display",
+}
+"""nvmlClocksEventReason...: NVML's bits."""
+IDLE = 0x001  # no work is no throttling
+
+
+def throttle_words(bits: int) -> str:
+    """Why a card runs slower than it could; "" where it does not."""
+    known = [words for bit, words in THROTTLE_WORDS.items() if bits & bit]
+    others = bits & ~(IDLE | sum(THROTTLE_WORDS))
+    return ", ".join([*known, f"reason {others:#x}"] if others else known)
+
+
+class DeviceWatch:
+    """One thread at a time. Where there is nothing to tell, `state()` is None and `reason` says why."""
+
+    def __init__(self, device: str) -> None:
+        """`device`: as torch names it."""
+        self.reason = ""
+        self._card: Any = None
+        if not device.startswith("cuda"):
+            self.reason = f"NVML knows nothing of {device}"
+            return
+        try:
+            import pynvml
+        except ImportError:
+            self.reason = INSTALL
+            return
+        self._nvml = pynvml
+        try:
+            pynvml.nvmlInit()
+        except pynvml.NVMLError as error:
+            self.reason = f"NVML: {error}"
+            return
+        try:
+            self._card = self._found(device)
+            self._name = pynvml.nvmlDeviceGetName(self._card)
+        except (pynvml.NVMLError, LookupError) as error:
+            self._end(f"NVML: {error.args[0] if isinstance(error, LookupError) else error}")
+
+    def state(self) -> DeviceState | None:
+        """Milliseconds. What a card does not tell, as a part of one (MIG) does not tell its load, is None."""
+        if self._card is None:
+            return None
+        nvml, card = self._nvml, self._card
+        used_bytes = self._told(lambda: nvml.nvmlDeviceGetMemoryInfo(card).used)
+        percent = self._told(lambda: nvml.nvmlDeviceGetUtilizationRates(card).gpu)
+        temperature_c = self._told(lambda: nvml.nvmlDeviceGetTemperature(card, nvml.NVML_TEMPERATURE_GPU))
+        bits = self._told(lambda: nvml.nvmlDeviceGetCurrentClocksThrottleReasons(card))
+        return DeviceState(
+            name=self._name,
+            memory_mb=None if used_bytes is None else used_bytes / 2**20,
+            load=None if percent is None else percent / 100,
+            temperature_c=temperature_c,
+            throttle=None if bits is None else throttle_words(bits),
+        )
+
+    def close(self) -> None:
+        """Twice is once."""
+        if self._card is not None:
+            self._end("closed")
+
+    def _end(self, reason: str) -> None:
+        self._card, self.reason = None, reason
+        try:
+            self._nvml.nvmlShutdown()
+        except self._nvml.NVMLError:
+            return  # the driver is gone, and we go too
+
+    def _told(self, ask: Callable[[], Any]) -> Any:
+        try:
+            return ask()
+        except self._nvml.NVMLError:
+            return None
+
+    def _found(self, device: str) -> Any:
+        """LookupError where it cannot be told which card it is."""
+        from engine.models.cuda_card import card_uuid
+
+        uuid = card_uuid(device)
+        if uuid:
+            return self._nvml.nvmlDeviceGetHandleByUUID(uuid)
+        nvml = self._nvml
+        cards = [nvml.nvmlDeviceGetHandleByIndex(index) for index in range(nvml.nvmlDeviceGetCount())]
+        uuids = [nvml.nvmlDeviceGetUUID(card) for card in cards]
+        names = [nvml.nvmlDeviceGetName(card) for card in cards]
+        return cards[card_index(device, uuids, names, os.environ)]
+
+
+def card_index(device: str, uuids: Sequence[str], names: Sequence[str], environment: Mapping[str, str]) -> int:
+    """Place of `cuda` or `cuda:1` among all cards of the machine in the order of their buses, which is NVML's.
+
+    LookupError, in one line, where the environment shows no such card, or does not tell which of unlike ones it is.
+    """
+    number = int(device.partition(":")[2] or 0)
+    shown = environment.get("CUDA_VISIBLE_DEVICES")
+    entries = [str(index) for index in range(len(uuids))] if shown is None else [e.strip() for e in shown.split(",")]
+    if number >= len(entries):
+        raise LookupError(f"no card {device}: CUDA_VISIBLE_DEVICES is {shown}")
+    entry = entries[number]
+    if not entry.isdigit():
+        found = [index for index, uuid in enumerate(uuids) if entry and uuid.startswith(entry)]  # may be cut short
+        if len(found) != 1:
+            raise LookupError(f"no card {entry}, as CUDA_VISIBLE_DEVICES has it")
+        return found[0]
+    if int(entry) >= len(uuids):
+        raise LookupError(f"no card {entry} of {len(uuids)}")
+    if len(set(names)) > 1 and environment.get("CUDA_DEVICE_ORDER") != "PCI_BUS_ID":
+        raise LookupError(f"which of {len(names)} unlike cards {device} is, is told by CUDA_DEVICE_ORDER=PCI_BUS_ID")
+    return int(entry)

@@ -1,0 +1,102 @@
+"""All stages in this process: on CUDA on streams that overlap, elsewhere one after the other."""
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import numpy as np
+
+from engine.errors import ModelError, MultiverseError, in_one_line
+from engine.jobs.video.batches import PaintedBatch, VideoBatch
+from engine.jobs.video.job import VideoJob
+from engine.jobs.video.stages import STAGES, StageTime
+
+
+class FusedStages:
+    """PaintStages; see there."""
+
+    def __init__(self, job: VideoJob, size: tuple[int, int]) -> None:
+        """Loads the model and warms it up: seconds. ModelError in one line."""
+        from engine.models.device_work import chosen_device, chosen_dtype, forbid_spilling, use_threads
+        from engine.models.sd.batch_painter import BatchPainter
+        from engine.models.sd.stage_loading import load_stage
+        from engine.sources.still import read_still
+        from engine.system.process_memory import keep_freed_memory
+
+        if job.threads is not None:
+            use_threads(job.threads)
+        device = chosen_device(job.device)
+        forbid_spilling(device)
+        if device == "cpu":
+            keep_freed_memory()
+        self.device, self.dtype = device, chosen_dtype(job.dtype, device)
+        self._model = job.painting.spec.model
+        with self._one_line():
+            painter = load_stage(job.painting, "whole", device, self.dtype, *size, read_picture=read_still)
+            self._painter: BatchPainter | None = painter
+            began_s = time.perf_counter()
+            painter.warm_up(job.batch)
+            self.batch_s = time.perf_counter() - began_s
+            """Seconds that the first batch took: an upper bound for those that follow."""
+        self.real_steps = painter.real_steps
+        self.notes = [*painter.model.notes, *painter.notes]
+        self._frames = 0
+        self._last = self.times()
+
+    def paint(self, batches: Iterator[VideoBatch]) -> Iterator[PaintedBatch]:
+        assert self._painter is not None
+        sent: deque[VideoBatch] = deque()
+        of_source: Exception | None = None
+
+        def pixels() -> Iterator[np.ndarray]:
+            nonlocal of_source
+            try:
+                for batch in batches:
+                    sent.append(batch)
+                    yield batch.pixels
+            except Exception as error:
+                of_source = error
+                raise
+
+        results = self._painter.paint_stream(pixels())
+        while True:
+            with self._one_line(lambda: of_source):
+                result = next(results, None)
+            if result is None:
+                return
+            batch = sent.popleft()
+            self._frames += len(batch.pictures)
+            yield PaintedBatch(batch=batch, pixels=result[0], fates=result[1])
+
+    def times(self) -> tuple[StageTime, ...]:
+        painter = self._painter
+        if painter is None:
+            return self._last
+        seconds = painter.stage_s
+        turns = "" if self.device.startswith("cuda") else "paint"  # there each has a stream of its own
+        return tuple(
+            StageTime(name=name, frames=self._frames, seconds=seconds.get(name, 0.0), turns=turns) for name in STAGES
+        )
+
+    def memory_mb(self) -> float | None:
+        return None if self._painter is None else self._painter.memory_mb
+
+    def close(self) -> None:
+        if self._painter is None:
+            return
+        from engine.models.device_work import free_memory
+
+        self._last = self.times()
+        device, self._painter = self._painter.model.device, None
+        free_memory(device)  # now that nobody holds the model: the stages that are begun in its place need the room
+
+    @contextmanager
+    def _one_line(self, of_source: Callable[[], Exception | None] = lambda: None) -> Iterator[None]:
+        """Errors of libraries as ModelError; those of the source as they are."""
+        try:
+            yield
+        except Exception as error:
+            if isinstance(error, MultiverseError) or error is of_source():
+                raise
+            raise ModelError(f"{self._model}: {in_one_line(error)}") from error

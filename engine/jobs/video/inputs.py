@@ -1,0 +1,60 @@
+"""What can be read, told by its name: a file, a folder, a camera, an address."""
+
+import re
+from functools import partial
+from pathlib import Path
+
+from engine.errors import SourceError
+from engine.jobs.video.job import VideoJob
+from engine.sources.opening import ADDRESS, camera_of
+from engine.sources.pictures import Pictures, VideoPictures, open_pictures
+
+
+def open_input(source: str) -> Pictures:
+    """A video, a picture, a folder of pictures, a camera's index or name, or an address. A file on a server is read
+    whole, like one on disk; what a stream or a camera sends is live. A file of a camera's name: `./0`.
+
+    SourceError, in one line, for what is missing or gives no picture; the first one is decoded here. `close()` is the
+    caller's.
+    """
+    if re.match(ADDRESS, source, re.IGNORECASE):
+        return _open_address(source)
+    try:
+        camera = camera_of(source)
+    except (OSError, ValueError):  # what no file can be called: the sentence on files says so
+        camera = None
+    return open_pictures(Path(source)) if camera is None else _open_camera(camera)
+
+
+def expected_pictures(job: VideoJob, pictures: Pictures) -> int | None:
+    """How many will be kept, those of an earlier run counted, as far as the source knows."""
+    whole = pictures.expected
+    ends = (whole and -(-whole // job.every), job.limit)
+    return min((end for end in ends if end), default=None)
+
+
+def _open_address(url: str) -> Pictures:
+    from engine.sources.live_pictures import LivePictures
+    from engine.sources.stream import is_file, is_playlist, open_address, shown_address
+
+    container = open_address(url)
+    if is_file(container, url):
+        container.close()
+        return VideoPictures(url)
+    if is_playlist(container):
+        container.close()
+        raise SourceError(f"{shown_address(url)}: a playlist (HLS) of a live stream; give the stream's own address")
+    return LivePictures(shown_address(url), partial(open_address, url), opened=container)
+
+
+def _open_camera(camera: int | str) -> Pictures:
+    from engine.sources.camera import open_device
+    from engine.sources.devices import find_camera, list_cameras
+    from engine.sources.live_pictures import LivePictures
+
+    try:
+        device = find_camera(camera, list_cameras())
+    except SourceError as error:
+        no_file = "" if isinstance(camera, int) else f"{camera}: no such file or folder; "
+        raise SourceError(f"{no_file}{error}") from None
+    return LivePictures(device.name, partial(open_device, camera), comes_back=True)

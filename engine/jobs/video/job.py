@@ -1,0 +1,102 @@
+"""What is to be painted, from where, into what and how. Plain values: a job can travel to another process."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from engine.errors import UsageError
+from engine.jobs.kit.option_range import check_no_stream, check_number
+from engine.models.sd.painting import LARGEST_SEED, Painting
+from engine.models.sd.plan.sampler_choice import SAMPLERS
+from engine.models.sd.spec import NO_MODEL
+
+LARGEST_BATCH = 64
+LARGEST_PIPE = 32  # Windows waits for 63 handles at once, and each process has one
+SIDE_STEP_PX = 8  # what a latent spans
+LEAST_SIDE_PX = 64
+LARGEST_SCALE = 2.0  # of a ControlNet or an IP-Adapter; 1 is what they were trained for
+LARGEST_LORA_WEIGHT = 4.0
+
+Stages = Literal["auto", "split", "fused"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VideoJob:
+    source: str
+    """A video, a picture, a folder of pictures, a camera's index or name, or an address."""
+    output: str
+    """A video (.mp4 .m4v .mov .mkv .webm .avi), or a folder of frames: no suffix, or a / at its end."""
+    painting: Painting
+    pipe: int = 1
+    """Processes that paint side by side; split only."""
+    skip: int = 0
+    """A picture is kept when its number % (skip + 1) == 0."""
+    batch: int = 1
+    scale: float = 1.0
+    """Of the source's size, then rounded to a multiple of 8."""
+    stages: Stages = "auto"
+    cluster: str | None = None
+    """auto or ADDRESS: paint on the machines of a Ray cluster."""
+    device: str = "auto"
+    dtype: str = "auto"
+    threads: int | None = None
+    """CPU threads of each process; None: fused has as many as torch chooses, split shares the cores out, on a cluster
+    it is one."""
+    limit: int | None = None
+    """At most so many pictures are painted."""
+    resume: bool = False
+    overwrite: bool = False
+
+    def check(self) -> None:
+        """UsageError for what contradicts itself. Touches no file."""
+        check_painting(self.painting)
+        check_no_stream(self.source, self.output)
+        check_number("--pipe", self.pipe, 1, LARGEST_PIPE)
+        check_number("--skip", self.skip, 0)
+        check_number("--batch", self.batch, 1, LARGEST_BATCH)
+        check_number("--scale", self.scale, 0.05, 8.0)
+        check_number("--limit", 1 if self.limit is None else self.limit, 1)
+        check_number("--threads", 1 if self.threads is None else self.threads, 1)
+        if self.stages == "fused" and self.pipe > 1:
+            raise UsageError("--pipe: fused stages are one process; give --stages split with it")
+        if self.cluster is not None and (self.pipe > 1 or self.stages != "auto"):
+            raise UsageError("--cluster: each machine paints in one process; leave --pipe and --stages out")
+
+    @property
+    def every(self) -> int:
+        """Of so many pictures one is kept."""
+        return self.skip + 1
+
+    def size_for(self, width: int, height: int) -> tuple[int, int]:
+        """Width and height of what is painted of a picture of this size: to the nearest multiple of 8 px."""
+
+        def side(px: int) -> int:
+            return max(LEAST_SIDE_PX, round(px * self.scale / SIDE_STEP_PX) * SIDE_STEP_PX)
+
+        return side(width), side(height)
+
+    def notes(self, width: int, height: int) -> list[str]:
+        """What of it has no effect on pictures of this size, or another one than meant, a line each."""
+        found = []
+        if min(width, height) * self.scale < LEAST_SIDE_PX - SIDE_STEP_PX / 2:
+            shown = "{}x{}".format(*self.size_for(width, height))
+            found.append(f"painted at {shown}: no side is below {LEAST_SIDE_PX} px, so the proportions are not kept")
+        if self.painting.negative and self.painting.cfg <= 1.0:
+            found.append("--negative changed nothing: it needs --cfg above 1")
+        return found
+
+
+def check_painting(painting: Painting) -> None:
+    """UsageError for what no model can do."""
+    if not painting.spec.model:
+        raise UsageError(NO_MODEL)
+    if painting.sampler not in SAMPLERS:
+        raise UsageError(f"--sampler {painting.sampler}: not one of {', '.join(SAMPLERS)}")
+    check_number("--steps", painting.steps, 1, 1000)
+    check_number("--strength", painting.strength, 0.0, 1.0)
+    check_number("--cfg", painting.cfg, 0.0, 30.0)
+    check_number("--seed", painting.seed, 0, LARGEST_SEED)
+    check_number("--ip-scale", painting.ip_scale, 0.0, LARGEST_SCALE)
+    for use in painting.controls:
+        check_number("--controlnet", use.scale, 0.0, LARGEST_SCALE)
+    for weight in (*painting.lora_weights, *(weight for _, weight in painting.spec.loras)):
+        check_number("--lora", weight, -LARGEST_LORA_WEIGHT, LARGEST_LORA_WEIGHT)

@@ -1,0 +1,250 @@
+"""What a client can change, written once: the page builds its controls from this, and what it sends is held to it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from engine.jobs.video.job import LARGEST_SCALE, LEAST_SIDE_PX, SIDE_STEP_PX
+from engine.models.sd.painting import LARGEST_SEED, ControlUse, Painting
+from engine.models.sd.plan.sampler_choice import SAMPLERS
+
+Kind = Literal["text", "whole", "number", "choice"]
+Read = Callable[["LiveSettings"], Any]
+Write = Callable[["LiveSettings", Any], "LiveSettings"]
+
+MOST_CHARACTERS = 1000
+SIZE_STEP_PX = 64  # between sizes that are offered: each new one is a painter made, and on CUDA graphs captured
+LARGEST_WEIGHT = 2.0  # of a LoRA that is offered; a server may begin with more
+NO_PROMPT = "No prompt: the model paints whatever it likes. Say what is to be seen."
+MOST_STEPS = 50  # more look the same, and everybody waits for them
+NO_PICTURE, GIVEN, MINE = "none", "given", "mine"
+"""Pictures that an IP-Adapter can follow: none, the one named when the server began, the client's own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveSettings:
+    """How one client's pictures are painted."""
+
+    painting: Painting
+    side_px: int
+    """Longest side of what is painted."""
+    mine: str = ""
+    """The file of the picture that the client sent for the IP-Adapter; empty: none yet."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Control:
+    """As the page is told; `low` to `step` of numbers, `choices` of choices."""
+
+    name: str
+    label: str
+    kind: Kind
+    group: str
+    about: str
+    default: Any = None
+    low: float = 0.0
+    high: float = 0.0
+    step: float = 0.0
+    unit: str = ""
+    choices: tuple[str, ...] = ()
+    most_characters: int = 0
+    empty: str = ""
+    """Said while a text is empty."""
+    is_costly: bool = False
+    """Each new value costs the server something: to be asked for when it is settled, not on the way there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Knob:
+    """A control and what it turns."""
+
+    control: Control
+    read: Read
+    write: Write
+
+
+def knobs_for(start: LiveSettings, *, longest_side_px: int, lora_names: tuple[str, ...]) -> tuple[Knob, ...]:
+    """All that the model of `start` has, in the order of the page. `lora_names`: in the order of the spec's LoRAs."""
+    painting = start.painting
+    knobs = [
+        _text("prompt", "What is to be seen, in words.", painting, empty=NO_PROMPT),
+        _text("negative", "What is not to be seen; counts with guidance above 1.", painting),
+        _of_painting(
+            "steps",
+            kind="whole",
+            group="painting",
+            low=1,
+            high=max(MOST_STEPS, painting.steps),
+            step=1,
+            about="Steps from noise to picture; strength of them are made. More is finer and slower.",
+        ),
+        _of_painting(
+            "strength",
+            kind="number",
+            group="painting",
+            low=0.0,
+            high=1.0,
+            step=0.01,
+            about="How far the result may leave its source. Whole steps are made, at least one.",
+        ),
+        _of_painting(
+            "cfg",
+            label="guidance (cfg)",
+            kind="number",
+            group="painting",
+            low=0.0,
+            high=30.0,
+            step=0.1,
+            about="How closely the prompt is followed; 1 is off and twice as fast. Turbo and Lightning have none.",
+        ),
+        _of_painting(
+            "seed",
+            kind="whole",
+            group="painting",
+            low=0,
+            high=LARGEST_SEED,
+            step=1,
+            about="Of the noise, which is the same for every picture.",
+        ),
+        _of_painting(
+            "sampler",
+            kind="choice",
+            group="painting",
+            choices=SAMPLERS,
+            about="How a step is made; auto is the model's own.",
+        ),
+        Knob(
+            control=Control(
+                name="side_px",
+                label="size",
+                kind="whole",
+                group="painting",
+                low=LEAST_SIDE_PX,
+                high=longest_side_px,
+                step=SIZE_STEP_PX,
+                unit="px",
+                is_costly=True,
+                about="Longest side of what is painted. Half of it is four times as fast.",
+            ),
+            read=lambda settings: settings.side_px,
+            write=lambda settings, value: replace(settings, side_px=value),
+        ),
+        *(_lora(number, name, start) for number, name in enumerate(lora_names)),
+        *(knob for number in range(len(painting.spec.controlnets)) for knob in _controlnet(number)),
+        *(_ip_adapter(start) if painting.spec.ip_adapter else ()),
+    ]
+    return tuple(replace(knob, control=replace(knob.control, default=knob.read(start))) for knob in knobs)
+
+
+def started(painting: Painting, side_px: int) -> LiveSettings:
+    """What every client begins with: `painting`, with everything that it leaves to the spec filled in."""
+    spec = painting.spec
+    weights = painting.lora_weights or tuple(weight for _, weight in spec.loras)
+    controls = painting.controls or tuple(ControlUse() for _ in spec.controlnets)
+    return LiveSettings(painting=replace(painting, lora_weights=weights, controls=controls), side_px=side_px)
+
+
+def painted_size(width: int, height: int, side_px: int) -> tuple[int, int]:
+    """Width and height of what is painted of a picture of this size: multiples of 8, the longer `side_px`."""
+    scale = side_px / max(width, height)
+
+    def side(px: int) -> int:
+        return min(side_px, max(LEAST_SIDE_PX, int(px * scale / SIDE_STEP_PX + 0.5) * SIDE_STEP_PX))
+
+    return side(width), side(height)
+
+
+def _of_painting(name: str, *, label: str = "", **about: Any) -> Knob:
+    def write(settings: LiveSettings, value: Any) -> LiveSettings:
+        return replace(settings, painting=replace(settings.painting, **{name: value}))
+
+    return Knob(
+        control=Control(name=name, label=label or name, **about),
+        read=lambda settings: getattr(settings.painting, name),
+        write=write,
+    )
+
+
+def _text(name: str, about: str, painting: Painting, *, empty: str = "") -> Knob:
+    most = max(MOST_CHARACTERS, len(getattr(painting, name)))
+    return _of_painting(name, kind="text", group="prompt", about=about, most_characters=most, empty=empty)
+
+
+def _lora(number: int, name: str, start: LiveSettings) -> Knob:
+    largest = max(LARGEST_WEIGHT, abs(start.painting.lora_weights[number]))
+
+    def write(settings: LiveSettings, value: float) -> LiveSettings:
+        weights = _with(settings.painting.lora_weights, number, value)
+        return replace(settings, painting=replace(settings.painting, lora_weights=weights))
+
+    return Knob(
+        control=Control(
+            name=f"lora_{number + 1}",
+            label=name,
+            kind="number",
+            group="LoRA",
+            low=-largest,
+            high=largest,
+            step=0.01,
+            about=f"Weight of the LoRA {name}; 0 is without it.",
+        ),
+        read=lambda settings: settings.painting.lora_weights[number],
+        write=write,
+    )
+
+
+def _controlnet(number: int) -> tuple[Knob, Knob]:
+    def turning(field: str, **about: Any) -> Knob:
+        def write(settings: LiveSettings, value: Any) -> LiveSettings:
+            controls = settings.painting.controls
+            controls = _with(controls, number, replace(controls[number], **{field: value}))
+            return replace(settings, painting=replace(settings.painting, controls=controls))
+
+        return Knob(
+            control=Control(name=f"controlnet_{number + 1}_{field}", group=f"ControlNet {number + 1}", **about),
+            read=lambda settings: getattr(settings.painting.controls[number], field),
+            write=write,
+        )
+
+    return (
+        turning(
+            "sees",
+            label="sees",
+            kind="choice",
+            choices=("edges", "input"),
+            about="edges: the outlines of each picture, white on black; input: the picture itself.",
+        ),
+        turning(
+            "scale", label="scale", kind="number", low=0.0, high=2.0, step=0.01, about="How much it counts; 0: nothing."
+        ),
+    )
+
+
+def _ip_adapter(start: LiveSettings) -> tuple[Knob, Knob]:
+    given = start.painting.ip_image
+
+    def read(settings: LiveSettings) -> str:
+        file = settings.painting.ip_image
+        return NO_PICTURE if not file else MINE if file == settings.mine else GIVEN
+
+    def write(settings: LiveSettings, value: str) -> LiveSettings:
+        file = {NO_PICTURE: "", GIVEN: given, MINE: settings.mine}[value]
+        return replace(settings, painting=replace(settings.painting, ip_image=file))
+
+    picture = Control(
+        name="ip_image",
+        label="picture",
+        kind="choice",
+        group="IP-Adapter",
+        choices=(NO_PICTURE, *((GIVEN,) if given else ()), MINE),
+        about="The picture that is followed beside the prompt: none, the server's, or one of yours.",
+    )
+    scale = {"kind": "number", "low": 0.0, "high": LARGEST_SCALE, "step": 0.01}
+    return (
+        Knob(control=picture, read=read, write=write),
+        _of_painting("ip_scale", label="scale", group="IP-Adapter", about="How much that picture counts.", **scale),
+    )
+
+
+def _with(values: tuple[Any, ...], number: int, value: Any) -> tuple[Any, ...]:
+    return (*values[:number], value, *values[number + 1 :])

@@ -1,0 +1,241 @@
+"""`LiveServer`: the page, its clients, and the model that paints for them.
+
+page ── JPEG ──► web thread ─ Turns ─► painter thread ── Handover ──► encoder thread ── JPEG ──► web thread ──► page
+"""
+
+import ssl
+import tempfile
+import threading
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.errors import ModelError, MultiverseError, UsageError
+from engine.jobs.kit.option_range import check_number
+from engine.jobs.video.job import LEAST_SIDE_PX, SIDE_STEP_PX, check_painting
+from engine.jobs.video.live.controls import knobs_for, started
+from engine.jobs.video.live.easel import Easel
+from engine.jobs.video.live.protocol import LONGEST_SIDE_PX, PROTOCOL
+from engine.jobs.video.live.studio import Studio
+from engine.jobs.video.live.turns import Turns
+from engine.models.sd.painting import Painting
+from engine.models.sd.plan.extras import lora_file, lora_name
+from engine.models.sd.spec import ModelSpec
+from engine.web.serving.access import Access, is_loopback, new_token
+from engine.web.serving.lan import lan_url, own_url
+from engine.web.serving.web_thread import WebThread
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+MOST_CLIENTS = 64
+LEAST_SIZES = 4  # for which a painter is kept, which holds captured graphs on CUDA
+LONGEST_PAINTED_PX = 1024
+MOST_PICTURE_BYTES = 2 << 20
+MARGIN_BYTES = 6 << 20  # what is a little too large gets a line; only what is far too large ends the connection
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveLimits:
+    """What clients may ask of the machine."""
+
+    most_clients: int = 4
+    """Served at once; others are told that it is busy."""
+    longest_side_px: int = LONGEST_PAINTED_PX
+    """Of what is painted."""
+    most_bytes: int = MOST_PICTURE_BYTES
+    """Of a picture that comes."""
+    idle_s: float = 30.0
+    """Whoever has sent nothing for so long gives its place to a newcomer, when all are taken."""
+
+    def check(self) -> None:
+        check_number("clients", self.most_clients, 1, MOST_CLIENTS)
+        check_number("longest side", self.longest_side_px, LEAST_SIDE_PX, LONGEST_SIDE_PX)
+
+
+class LiveServer:
+    """Serves from `start` to `close`."""
+
+    def __init__(
+        self,
+        painting: Painting,
+        *,
+        host: str,
+        port: int,
+        side_px: int = 512,
+        limits: LiveLimits | None = None,
+        device: str = "auto",
+        dtype: str = "auto",
+        threads: int | None = None,
+        certificate: Path | None = None,
+        key: Path | None = None,
+        token: str | None = None,
+        allowed_hosts: Collection[str] = (),
+        is_local: Callable[[str], bool] = is_loopback,
+        report: Callable[[str, str], None] = lambda key, line: None,
+        tell: Callable[[str, str], None] = lambda key, line: None,
+    ) -> None:
+        """Checks what can be checked in milliseconds: UsageError, ModelError.
+
+        `painting` is what every client begins with, and `side_px` the longest side of what is painted then.
+        `certificate` and `key`: PEM files; with them the page is HTTPS, which browsers on other machines want before
+        they give their camera. `token`: what clients need that are not `is_local` (given their address); None: a new
+        one. `report(key, line)` hears what is refused or fails, `tell(key, line)` who comes and goes; on any thread.
+        """
+        self.limits = limits or LiveLimits()
+        self.limits.check()
+        check_number("size", side_px, LEAST_SIDE_PX, self.limits.longest_side_px)
+        if side_px % SIDE_STEP_PX:
+            raise UsageError(f"size: {side_px} is no multiple of {SIDE_STEP_PX}")
+        check_painting(painting)
+        _check_model(painting.spec)
+        self.address = (host, port)
+        """Where it listens; after `start` with the real port."""
+        self.token = token or new_token()
+        self._start = started(painting, side_px)
+        self._knobs = knobs_for(
+            self._start,
+            longest_side_px=self.limits.longest_side_px,
+            lora_names=tuple(lora_name(lora_file(name)) for name, _ in painting.spec.loras),
+        )
+        self._place = (device, dtype, threads)
+        self._tls = _tls(certificate, key)
+        self._allowed_hosts = allowed_hosts
+        self._is_local = is_local
+        self._report = report
+        self._tell = tell
+        self._turns = Turns(most_clients=self.limits.most_clients, idle_s=self.limits.idle_s)
+        self._studio = Studio(self._turns, self._open_easel, report)
+        self._web: WebThread | None = None
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+
+    @property
+    def url(self) -> str:
+        """Where a browser on this machine finds the page."""
+        return own_url(*self.address, self.token, scheme=self._scheme)
+
+    @property
+    def lan_url(self) -> str | None:
+        """Where browsers on other machines find it, with the token; None when they cannot reach it. MultiverseError
+        when there is no network."""
+        return lan_url(*self.address, self.token, scheme=self._scheme)
+
+    @property
+    def fault(self) -> str:
+        """Why nothing is painted any more, in one line; empty while all is well."""
+        return self._studio.fault or (self._web.fault if self._web is not None else "")
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know about the model, a line each."""
+        return self._studio.easel.notes
+
+    def start(self) -> None:
+        """Take the port, load the model, serve: seconds. MultiverseError, in one line, when one of them fails."""
+        self._web = WebThread(*self.address, self._report)
+        self.address = self._web.address
+        try:
+            side_px = self._start.side_px
+            self._studio.start(self._start.painting, (side_px, side_px))
+            self._folder = tempfile.TemporaryDirectory(prefix="multiverse-live-", ignore_cleanup_errors=True)
+            self._web.start(self._build_app, self._tls)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Drop every client, free the port and the device. Safe to call twice, and without `start`."""
+        self._studio.close()
+        if self._web is not None:
+            self._web.close()
+        if self._folder is not None:
+            self._folder.cleanup()
+
+    @property
+    def _scheme(self) -> str:
+        return "http" if self._tls is None else "https"
+
+    def _open_easel(self) -> Easel:
+        device, dtype, threads = self._place
+        sizes = max(LEAST_SIZES, self.limits.most_clients)
+        return Easel(self._start.painting, device=device, dtype=dtype, threads=threads, most_sizes=sizes)
+
+    def _status(self) -> dict[str, object]:
+        easel = self._studio.easel
+        return {
+            "model": self._start.painting.spec.model,
+            "device": easel.device,
+            "dtype": easel.dtype,
+            "clients": self._turns.clients,
+            "most_clients": self.limits.most_clients,
+            "fault": self.fault,
+        }
+
+    def _build_app(self) -> "web.Application":
+        from engine.jobs.video.live.routes import Routes
+        from engine.jobs.video.live.visits import Visits
+        from engine.web.serving.sockets import WebSockets
+
+        assert self._folder is not None
+        host, port = self.address
+        sockets = WebSockets(self._report, most_bytes=self.limits.most_bytes + MARGIN_BYTES)
+        visits = Visits(
+            self._turns,
+            sockets,
+            knobs=self._knobs,
+            start=self._start,
+            about={
+                "protocol": PROTOCOL,
+                "model": Path(self._start.painting.spec.model).name,
+                "device": self._studio.easel.device,
+                "controls": [knob.control for knob in self._knobs],
+                "limits": {"side_px": self.limits.longest_side_px, "bytes": self.limits.most_bytes},
+            },
+            most_bytes=self.limits.most_bytes,
+            folder=Path(self._folder.name),
+            tell=self._tell,
+        )
+        return Routes(
+            access=Access(self.token, bound_to=host, allowed_hosts=self._allowed_hosts, is_local=self._is_local),
+            sockets=sockets,
+            visits=visits,
+            status=self._status,
+            cookie=f"multiverse_live_{port}",  # a browser sends cookies to every port of a host
+            report=self._report,
+        ).build_app()
+
+
+def serve_live(server: LiveServer, stop: threading.Event) -> None:
+    """Until `stop`, then closed. MultiverseError, in one line, when the device or the page's server fails meanwhile."""
+    try:
+        while not stop.wait(0.1):
+            if server.fault:
+                raise MultiverseError(server.fault)
+    finally:
+        server.close()
+
+
+def _check_model(spec: ModelSpec) -> None:
+    """ModelError for what it lacks, told from the heads of its files."""
+    from engine.models.sd.check import check
+
+    missing = () if spec.random_shape else check(spec).missing
+    if missing:
+        raise ModelError(missing[0])
+
+
+def _tls(certificate: Path | None, key: Path | None) -> ssl.SSLContext | None:
+    """None without a certificate; UsageError unless both files can be used."""
+    if certificate is None and key is None:
+        return None
+    if certificate is None or key is None:
+        missing = "certificate" if certificate is None else "key"
+        raise UsageError(f"HTTPS needs a certificate and its key, as PEM files; the {missing} is missing")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        context.load_cert_chain(certificate, key)
+    except OSError as error:  # also ssl.SSLError
+        reason = error.strerror or str(error)
+        raise UsageError(f"certificate {certificate} with key {key}: cannot be used ({reason})") from None
+    return context

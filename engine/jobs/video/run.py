@@ -1,0 +1,181 @@
+"""The job done. `paint_video` is all of it; its three parts are for who shows what happens in between:
+
+opened = open_job(job)                    UsageError, SourceError, SinkError, ModelError: all that can be told at once
+stages = open_stages(job, opened)         seconds: models, processes, warm-up, and the choice between fused and split
+report = run_job(job, opened, stages)     closes both
+"""
+
+import threading
+from dataclasses import dataclass
+
+from engine.errors import ModelError
+from engine.jobs.video.choosing import Chosen, choose_stages
+from engine.jobs.video.inputs import open_input
+from engine.jobs.video.job import VideoJob
+from engine.jobs.video.pipeline import Outcome, Pipeline, Tell, Watch
+from engine.jobs.video.report import VideoReport
+from engine.jobs.video.stages import PaintStages, StagesInProcesses
+from engine.jobs.video.writing.output_work import GO_ON
+from engine.jobs.video.writing.outputs import Output, open_output
+from engine.sources.pictures import Pictures
+from engine.system.process_memory import peak_process_mb
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenedJob:
+    """What is read and what is written; nothing is loaded yet."""
+
+    pictures: Pictures
+    size: tuple[int, int]
+    """Width and height of what is painted."""
+    output: Output
+
+    def close(self) -> None:
+        """Where no run takes it over: as if it had never been opened."""
+        self.output.abandon()
+        self.pictures.close()
+
+
+def paint_video(
+    job: VideoJob, *, tell: Tell = lambda progress: None, stop: threading.Event | None = None
+) -> VideoReport:
+    """Everything, start to end. MultiverseError in one line when it fails; what is whole then stays for `resume`.
+
+    `tell` hears of each batch, and once when all are painted, on this thread. `stop`, set by another thread or a
+    signal, ends the run early: what was painted until then is written, plays, and can be gone on from.
+    """
+    opened = open_job(job)
+    try:
+        stages = open_stages(job, opened)
+    except BaseException:
+        opened.close()
+        raise
+    return run_job(job, opened, stages, tell=tell, stop=stop)
+
+
+def open_job(job: VideoJob) -> OpenedJob:
+    """Source and output, the first picture decoded. Raises what is wrong with the job, its model, source or output."""
+    job.check()
+    if job.cluster is not None:
+        from engine.jobs.kit.ray_cluster import demand_ray
+
+        demand_ray()
+    check_model(job)
+    pictures = open_input(job.source)
+    try:
+        height, width = pictures.first.pixels.shape[:2]
+        size = job.size_for(width, height)
+        output = open_output(job, pictures, size)
+    except BaseException:
+        pictures.close()
+        raise
+    return OpenedJob(pictures=pictures, size=size, output=output)
+
+
+def open_stages(job: VideoJob, opened: OpenedJob) -> Chosen:
+    """Warm, whatever paints: as the job says, or the faster."""
+    return choose_stages(job, opened.pictures, opened.size, done=opened.output.done)
+
+
+def run_job(
+    job: VideoJob,
+    opened: OpenedJob,
+    chosen: Chosen,
+    *,
+    tell: Tell = lambda progress: None,
+    watch: Watch = lambda progress: None,
+    stop: threading.Event | None = None,
+) -> VideoReport:
+    """As `paint_video`. On the thread that opened the stages; they are closed in the end, and so is what was opened.
+
+    `watch` gets what tells the progress at any time, on any thread: a batch may take minutes.
+    """
+    try:
+        pipeline = Pipeline(
+            job, opened.pictures, opened.size, opened.output, chosen.stages, tell, stop or threading.Event(), watch
+        )
+        outcome = pipeline.run()
+        return _report(job, opened, chosen, outcome)
+    except BaseException as error:
+        if opened.pictures.kind == "live":  # what has become of a recording that does not come again
+            for note in opened.output.notes:
+                error.add_note(note)
+        elif opened.output.kept and "--resume" not in str(error):
+            error.add_note(f"{opened.output.path}: {GO_ON}")
+        raise
+    finally:
+        chosen.stages.close()
+        opened.pictures.close()
+
+
+def check_model(job: VideoJob) -> None:
+    """ModelError for what a model lacks, in milliseconds; on a cluster it lies on other machines."""
+    from engine.models.sd.check import check
+
+    spec = job.painting.spec
+    if spec.random_shape or job.cluster is not None:
+        return
+    report = check(spec)
+    if report.missing:
+        raise ModelError(report.missing[0])
+
+
+def _report(job: VideoJob, opened: OpenedJob, chosen: Chosen, outcome: Outcome) -> VideoReport:
+    counts, output, stages, painting = opened.pictures.counts, opened.output, chosen.stages, job.painting
+    height, width = opened.pictures.first.pixels.shape[:2]
+    notes = [*job.notes(width, height), *stages.notes, *counts.notes, *output.notes]
+    if outcome.rerun:
+        notes.append(f"{outcome.rerun} pictures were painted twice: the first attempt gave no picture")
+    if outcome.passed_through:
+        advice = "" if stages.dtype == "float32" else "; try --dtype float32"
+        notes.append(
+            f"{outcome.passed_through} pictures are the source's own, from {outcome.first_passed} on: "
+            f"the model gave NaN or black for them twice{advice}"
+        )
+    memory_mb, memory_of = _peak_memory(stages)
+    fps = outcome.painted / max(outcome.seconds, 1e-9)
+    width, height = opened.size
+    resumed = counts.resumed
+    return VideoReport(
+        source=opened.pictures.label,
+        output=str(output.path),
+        is_interrupted=outcome.is_interrupted,
+        model=painting.spec.model,
+        stages=chosen.name,
+        why=chosen.why,
+        device=stages.device,
+        dtype=stages.dtype,
+        width=width,
+        height=height,
+        read=counts.decoded,
+        resumed=resumed,
+        kept=output.kept,
+        painted=outcome.painted,
+        unpainted=counts.decoded - counts.passed_over - counts.dropped - resumed - outcome.painted,
+        skipped=counts.passed_over,
+        dropped=counts.dropped,
+        damaged=counts.damaged,
+        unreadable=counts.unreadable,
+        refitted=counts.refitted,
+        rerun=outcome.rerun,
+        passed_through=outcome.passed_through,
+        load_s=chosen.load_s,
+        seconds=outcome.seconds,
+        fps=fps,
+        its=painting.steps * fps,
+        evals=stages.real_steps * fps,
+        times=outcome.times,
+        peak_memory_mb=memory_mb,
+        memory_of=memory_of,
+        notes=tuple(notes),
+    )
+
+
+def _peak_memory(stages: PaintStages) -> tuple[float, str]:
+    """MiB, and of what."""
+    device_mb = stages.memory_mb()
+    if device_mb is not None:
+        return device_mb, "device"
+    if isinstance(stages, StagesInProcesses):
+        return stages.processes_mb(), "processes"
+    return peak_process_mb(), "process"

@@ -1,0 +1,163 @@
+"""Stage processes and the links between them, started in their order; what is left of them is ended.
+
+parent -> encode -> process (N of them) -> decode -> parent    where encoding and decoding are worth a process each
+parent -> whole (N of them) -> parent                          where they are not
+"""
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, Pipe
+
+import msgspec
+
+from engine.errors import ChildError, ModelError, SharedMemoryError
+from engine.jobs.video.split.letters import BeginStage
+from engine.jobs.video.split.link import Consumer, Fields, LinkMemory, Producer
+from engine.jobs.video.split.process import StageProcess
+from engine.jobs.video.stages import STAGES
+from engine.models.sd.painting import Stage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """Who paints, and with what."""
+
+    begin: BeginStage
+    """As each of them gets it, but for its role and links."""
+    count: int
+    """Processes that paint side by side."""
+    threads_beside: int
+    """CPU threads of those that only encode or decode; the others' are in `begin`."""
+    is_whole: bool
+    """Each encodes and decodes what it paints."""
+    sees_pixels: bool
+    """They look at the pictures as well as at their latents."""
+
+
+class Link:
+    """One link, in the process that gives its ends away."""
+
+    def __init__(self, name: str, fields: Fields) -> None:
+        self.taking, self.giving = Pipe()
+        try:
+            self.memory = LinkMemory(name, fields)
+        except BaseException:
+            self.taking.close()
+            self.giving.close()
+            raise
+
+    def producer(self) -> Producer:
+        """Of this process."""
+        return Producer(self.memory.plan, self.giving, self.memory.memory)
+
+    def consumer(self) -> Consumer:
+        return Consumer(self.memory.plan, self.taking, self.memory.memory)
+
+    def close(self) -> None:
+        self.taking.close()
+        self.giving.close()
+        self.memory.close()
+
+
+class BuiltStages:
+    """Processes that load, and the ends of the links that this process holds. Used by one thread, figures by any."""
+
+    def __init__(self, layout: Layout) -> None:
+        """ModelError: a process or its memory is not to be had. Then none is left."""
+        self.processes: list[StageProcess] = []
+        self.feeds: list[Producer] = []
+        """Batch k goes to feed k % feeds."""
+        self.results: list[Consumer] = []
+        """And comes from result k % results."""
+        self.into: dict[str, list[LinkMemory]] = {stage: [] for stage in STAGES}
+        self.out_of: dict[str, list[LinkMemory]] = {stage: [] for stage in STAGES}
+        self.out_of_each: list[list[LinkMemory]] = []
+        """As `processes`."""
+        self._layout = layout
+        self._links: list[Link] = []
+        with ExitStack() as undo:
+            undo.callback(self.close)
+            try:
+                if layout.is_whole:
+                    self._start_whole()
+                else:
+                    self._start_stages()
+            except (SharedMemoryError, ChildError) as error:
+                raise ModelError(f"--stages split: {error}") from error
+            except OSError as error:
+                raise ModelError(f"--stages split: no process can be started: {error.strerror or error}") from error
+            undo.pop_all()
+
+    def kill(self) -> None:
+        """At once: there is nothing to save. Twice is once."""
+        for process in self.processes:
+            process.kill()
+
+    def close(self) -> None:
+        """All of it is gone. No other thread uses an end any more."""
+        self.kill()
+        for process in self.processes:
+            process.close()
+        for end in (*self.feeds, *self.results):
+            end.close()
+        for link in self._links:
+            link.close()
+
+    def _start_stages(self) -> None:
+        layout, begin = self._layout, self._layout.begin
+        pixels, latents, fates = slot_fields(begin)
+        first = self._link("encode", (pixels,))
+        last = self._link("painted", (pixels, fates))
+        numbers = range(layout.count)
+        encoded = [self._link("process", (latents, pixels) if layout.sees_pixels else (latents,)) for _ in numbers]
+        painted = [self._link("decode", (latents, fates)) for _ in numbers]
+        self.feeds, self.results = [first.producer()], [last.consumer()]
+        self._start("encode", "encode", [first], encoded)
+        for number in numbers:
+            self._start(self._title(number), "process", [encoded[number]], [painted[number]])
+        self._start("decode", "decode", painted, [last])
+
+    def _start_whole(self) -> None:
+        pixels, _, fates = slot_fields(self._layout.begin)
+        numbers = range(self._layout.count)
+        given = [self._link("process", (pixels,)) for _ in numbers]
+        painted = [self._link("painted", (pixels, fates)) for _ in numbers]
+        self.feeds, self.results = [link.producer() for link in given], [link.consumer() for link in painted]
+        for number in numbers:
+            self._start(self._title(number), "whole", [given[number]], [painted[number]])
+
+    def _title(self, number: int) -> str:
+        count = self._layout.count
+        return f"process {number + 1} of {count}" if count > 1 else "process"
+
+    def _link(self, name: str, fields: Fields) -> Link:
+        link = Link(name, fields)
+        self._links.append(link)
+        return link
+
+    def _start(self, title: str, role: Stage, inputs: list[Link], outputs: list[Link]) -> None:
+        plans = [tuple(link.memory.plan for link in links) for links in (inputs, outputs)]
+        layout = self._layout
+        threads = layout.threads_beside if role in ("encode", "decode") else layout.begin.threads
+        begin = msgspec.structs.replace(layout.begin, role=role, threads=threads, inputs=plans[0], outputs=plans[1])
+        ends: tuple[list[Connection], list[Connection]] = (
+            [link.taking for link in inputs],
+            [link.giving for link in outputs],
+        )
+        self.processes.append(StageProcess(title, begin, *ends))
+        for end in (*ends[0], *ends[1]):
+            end.close()  # a copy that stayed open would hide the process's death from its neighbours
+        self.out_of_each.append([link.memory for link in outputs])
+        self.into["encode" if role == "whole" else role] += [link.memory for link in inputs]
+        for stage in STAGES if role == "whole" else (role,):
+            self.out_of[stage] += [link.memory for link in outputs]
+
+
+def slot_fields(begin: BeginStage) -> Fields:
+    """What a slot may hold: pixels, latents, fates."""
+    size = begin.batch, begin.height, begin.width
+    return (
+        ("rgb", (*size, 3), "u1"),
+        ("z", (begin.batch, 4, begin.height // 8, begin.width // 8), "<f4"),
+        ("fates", (begin.batch,), "u1"),
+    )

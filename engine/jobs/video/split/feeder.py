@@ -1,0 +1,72 @@
+"""The thread that takes batches from wherever they come and gives them to the first processes."""
+
+import threading
+from collections import deque
+from collections.abc import Iterator
+
+from engine.errors import PipeClosedError
+from engine.jobs.video.batches import VideoBatch
+from engine.jobs.video.split.link import Producer
+from engine.system.bounded_queue import LOOK_UP_S
+
+ENDING_S = 0.01
+
+
+class Feeder:
+    """One stream of batches: dealt in turn, then their end. Made, stopped and joined by the thread that paints."""
+
+    def __init__(self, batches: Iterator[VideoBatch], links: list[Producer]) -> None:
+        self.sent: deque[VideoBatch] = deque()
+        """On their way, oldest first."""
+        self.error: Exception | None = None
+        """Of the iterator. What it gave before is painted as if it had ended there."""
+        self._batches, self._links = batches, links
+        self._is_stopped = False
+        self._is_asking = False
+        """Whether it waits for the iterator; then it has nothing of a link in its hands."""
+        self._thread = threading.Thread(target=self._run, name="video feeder", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def join(self) -> None:
+        """After the end of the stream has come out."""
+        self._thread.join()
+
+    def stop(self) -> None:
+        """From here on it touches no link. It may wait for its next batch for ever: that is the iterator's affair."""
+        self._is_stopped = True
+        while self._thread.is_alive() and not self._is_asking:
+            self._thread.join(ENDING_S)
+
+    def _run(self) -> None:
+        try:
+            number = 0
+            while (batch := self._next()) is not None:
+                self._give(number, batch)
+                number += 1
+            if not self._is_stopped:
+                for link in self._links:
+                    link.end()
+        except PipeClosedError:  # the thread that takes sees it too, and finds out why
+            pass
+
+    def _next(self) -> VideoBatch | None:
+        """None: it was the last, or this is to stop."""
+        self._is_asking = True
+        try:
+            batch = next(self._batches, None)
+        except Exception as error:  # the top of a thread: raised again by the thread that paints
+            self.error, batch = error, None
+        self._is_asking = False  # before it looks whether it is to stop: `stop` does the two the other way round
+        return None if self._is_stopped else batch
+
+    def _give(self, number: int, batch: VideoBatch) -> None:
+        link = self._links[number % len(self._links)]
+        while not link.has_room(LOOK_UP_S):
+            if self._is_stopped:
+                return
+        slot = link.room()
+        slot.arrays["rgb"][...] = batch.pixels
+        self.sent.append(batch)
+        link.give(slot, number=number, pictures=len(batch.pictures))

@@ -1,0 +1,49 @@
+"""What the process that splits the work and its stage processes tell each other, and nothing else."""
+
+import msgspec
+
+from engine.jobs.video.split.link import LinkPlan
+from engine.models.sd.painting import Painting, Stage
+
+
+class BeginStage(msgspec.Struct, kw_only=True, frozen=True, tag=True):
+    """To a stage process, first and last: the rest comes through its links."""
+
+    opener: str
+    """`package.module:function`, which makes its Work of this letter."""
+    role: Stage
+    painting: Painting
+    width: int
+    height: int
+    batch: int
+    device: str
+    dtype: str
+    threads: int
+    """Of the CPU."""
+    inputs: tuple[LinkPlan, ...]
+    """In the order of the handles that it was started with."""
+    outputs: tuple[LinkPlan, ...]
+
+
+class StageReady(msgspec.Struct, kw_only=True, frozen=True, tag=True):
+    """Loaded and warm."""
+
+    device: str
+    dtype: str
+    real_steps: int
+    """UNet evaluations of a picture; 0 where no UNet is."""
+    notes: tuple[str, ...]
+    memory_mb: float | None
+    """Of the device; None on a CPU."""
+
+
+class StageFault(msgspec.Struct, kw_only=True, frozen=True, tag=True):
+    """Why it is about to end."""
+
+    text: str
+    """One line."""
+    says_all: bool
+    """It is an error of ours; others are of use only together with the stage that they happened in."""
+
+
+FromStage = StageReady | StageFault

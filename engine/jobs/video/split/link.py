@@ -1,0 +1,263 @@
+"""Batches from one process to the next: shared memory carries pixels and latents, a pipe a few bytes for each.
+
+The memory has a few slots of one size. The producer waits for a free one, fills it and tells its number over the pipe;
+the consumer works on what lies there, and tells the number back when it has done with it. So no more batches wait than
+there are slots, nothing is pickled, and order is the pipe's. The death of either end is the end of its pipe: the other
+notices at once, provided that nobody else holds a copy of that end. Between the last store into a slot and the first
+load from it lie calls of the system, which order them: no fence is needed.
+
+A third process makes the memory, tells both ends its name, and sees how the link is doing in the words of its header.
+"""
+
+import math
+import struct
+from collections import deque
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from types import MappingProxyType
+from typing import Final
+
+import numpy as np
+
+from engine.errors import PipeClosedError
+from engine.ipc import layout
+from engine.ipc.owned_segment import OwnedSegment, open_segment
+from engine.ipc.ring_folder import RingFolder, system_folder
+from engine.ipc.segment import Segment
+from engine.jobs.video.stages import STAGES
+
+SLOTS: Final = 2  # one is worked on while the next is filled
+
+GIVEN: Final = struct.Struct("<iqi")  # slot, number of the batch, pictures in it
+TAKEN: Final = struct.Struct("<i")  # slot
+NO_SLOT: Final = -1  # after the last batch
+
+Fields = tuple[tuple[str, tuple[int, ...], str], ...]
+"""Name, shape and dtype of each array in a slot, in their order."""
+
+_KIND: Final = layout.BATCH_LINK
+_COUNTED: Final = _KIND.word("given"), _KIND.word("taken"), _KIND.word("frames")
+_SECONDS: Final = {stage: _KIND.word(f"{stage}_s") for stage in STAGES}
+_MEMORY: Final = _KIND.word("memory_mb")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkPlan:
+    """What both ends must know."""
+
+    segment: str
+    slots: int
+    fields: Fields
+
+    @property
+    def slot_bytes(self) -> int:
+        return _in_pages(sum(_in_pages(_bytes(shape, dtype)) for _, shape, dtype in self.fields))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkFigures:
+    """How a link is doing."""
+
+    given: int = 0
+    waiting: int = 0
+    """Batches given and not begun to be read."""
+    frames: int = 0
+    """In the batches that were given."""
+    seconds: Mapping[str, float]
+    """The producer's work on them, of each of STAGES."""
+    memory_mb: float = 0.0
+    """Device memory that the producer holds."""
+
+
+class LinkMemory:
+    """A link's memory in the process that makes it and takes it away. Figures may be asked for by any thread."""
+
+    def __init__(
+        self,
+        name: str,
+        fields: Fields,
+        *,
+        slots: int = SLOTS,
+        folder: RingFolder | None = None,
+    ) -> None:
+        """SharedMemoryError when there is no room."""
+        plan = LinkPlan(segment="", slots=slots, fields=fields)
+        size = layout.HEADER_BYTES + slots * plan.slot_bytes
+        self.memory = OwnedSegment(_KIND, name, size, folder or system_folder())
+        self.plan = LinkPlan(segment=self.memory.name, slots=slots, fields=fields)
+        self._words = _Words(self.memory.buf)
+        self._is_open = True
+
+    def figures(self) -> LinkFigures:
+        """As they are; after `close` as they were."""
+        return self._words.figures()
+
+    def close(self) -> None:
+        """Take the name away and unmap. Twice is once."""
+        if not self._is_open:
+            return
+        self._is_open = False
+        self._words.keep()
+        with suppress(BufferError):  # an end in this process is at work this moment: the mapping goes with its arrays
+            self.memory.close()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Slot:
+    """One batch, in the memory that both ends see."""
+
+    index: int
+    arrays: Mapping[str, np.ndarray]
+    number: int = 0
+    """Of the batch, from 0 in each stream."""
+    pictures: int = 0
+    """In it; the rows behind them fill it."""
+
+
+class _End:
+    """What both ends are made of. One thread."""
+
+    def __init__(self, plan: LinkPlan, connection: Connection, memory: Segment | None = None) -> None:
+        """`memory`: where this process has it mapped already. SharedMemoryError when its maker is gone."""
+        self.connection = connection
+        """For `multiprocessing.connection.wait`: ready when the other end has told something, or is gone."""
+        self._memory = memory or open_segment(_KIND, plan.segment, is_writable=True)
+        self._is_mapped_here = memory is None
+        self._words = _Words(self._memory.buf)
+        self._arrays = [self._slot(plan, layout.HEADER_BYTES + i * plan.slot_bytes) for i in range(plan.slots)]
+
+    def close(self) -> None:
+        """Hang up, and let go of the memory: the other end is told by the end of its pipe."""
+        self.connection.close()
+        self._arrays = []
+        self._words.keep()
+        if self._is_mapped_here:
+            with suppress(BufferError):
+                self._memory.close()
+
+    def _slot(self, plan: LinkPlan, offset: int) -> dict[str, np.ndarray]:
+        arrays = {}
+        for name, shape, dtype in plan.fields:
+            flat = np.frombuffer(self._memory.buf, dtype, math.prod(shape), offset)
+            arrays[name] = flat.reshape(shape)
+            offset += _in_pages(_bytes(shape, dtype))
+        return arrays
+
+    def _send(self, message: bytes) -> None:
+        try:
+            self.connection.send_bytes(message)  # a few at most wait to be read: it never waits
+        except OSError as error:
+            raise _gone(error) from error
+
+    def _receive(self, message: struct.Struct) -> tuple[int, ...]:
+        try:
+            return message.unpack(self.connection.recv_bytes(message.size))
+        except (OSError, EOFError) as error:
+            raise _gone(error) from error
+
+
+class Producer(_End):
+    """The end that gives. PipeClosedError from each call when the consumer is gone."""
+
+    def __init__(self, plan: LinkPlan, connection: Connection, memory: Segment | None = None) -> None:
+        super().__init__(plan, connection, memory)
+        self._free = deque(range(plan.slots))
+
+    def has_room(self, timeout_s: float) -> bool:
+        """Whether `room` would not wait, now or within this time."""
+        return bool(self._free) or self._has_news(timeout_s)
+
+    def room(self) -> Slot:
+        """A slot to fill; waits until the consumer has done with one."""
+        while not self._free or self._has_news(0.0):
+            self._free.append(self._receive(TAKEN)[0])
+        index = self._free[0]
+        return Slot(index=index, arrays=self._arrays[index])
+
+    def give(
+        self,
+        slot: Slot,
+        *,
+        number: int,
+        pictures: int,
+        seconds: Mapping[str, float] = MappingProxyType({}),
+        memory_mb: float = 0.0,
+    ) -> None:
+        """What `room` gave, filled. `seconds`: the work that went into it, by stage; `memory_mb`: as in the figures."""
+        self._words.tell(seconds, memory_mb)
+        self._words.add(given=1, frames=pictures)
+        self._send(GIVEN.pack(slot.index, number, pictures))
+        self._free.popleft()
+
+    def end(self) -> None:
+        """No more in this stream. Another may follow."""
+        self._send(GIVEN.pack(NO_SLOT, 0, 0))
+
+    def _has_news(self, timeout_s: float) -> bool:
+        try:
+            return self.connection.poll(timeout_s)
+        except OSError as error:  # Windows: the other end is gone
+            raise _gone(error) from error
+
+
+class Consumer(_End):
+    """The end that takes. PipeClosedError from each call when the producer is gone and all it gave is taken."""
+
+    def take(self) -> Slot | None:
+        """The next batch, to be given back; None at the end of the stream. Waits."""
+        index, number, pictures = self._receive(GIVEN)
+        if index == NO_SLOT:
+            return None
+        self._words.add(taken=1)
+        return Slot(index=index, arrays=self._arrays[index], number=number, pictures=pictures)
+
+    def give_back(self, slot: Slot) -> None:
+        """The producer may fill it again."""
+        self._send(TAKEN.pack(slot.index))
+
+
+class _Words:
+    """The header's words. Each has one writer, so a load and a store are all it takes."""
+
+    def __init__(self, buf: memoryview) -> None:
+        self._counts = np.frombuffer(buf, np.uint64, layout.PAGE_BYTES // 8)
+        self._floats = self._counts.view(np.float64)
+
+    def add(self, *, given: int = 0, taken: int = 0, frames: int = 0) -> None:
+        for word, more in zip(_COUNTED, (given, taken, frames), strict=True):
+            if more:
+                self._counts[word] += np.uint64(more)
+
+    def tell(self, seconds: Mapping[str, float], memory_mb: float) -> None:
+        for stage, more in seconds.items():
+            self._floats[_SECONDS[stage]] += more
+        self._floats[_MEMORY] = memory_mb
+
+    def figures(self) -> LinkFigures:
+        taken, given = (int(self._counts[word]) for word in (_COUNTED[1], _COUNTED[0]))  # never more taken than given
+        return LinkFigures(
+            given=given,
+            waiting=given - taken,
+            frames=int(self._counts[_COUNTED[2]]),
+            seconds={stage: float(self._floats[word]) for stage, word in _SECONDS.items()},
+            memory_mb=float(self._floats[_MEMORY]),
+        )
+
+    def keep(self) -> None:
+        """From now on the words as they are now: the memory is about to go."""
+        self._counts = self._counts.copy()
+        self._floats = self._counts.view(np.float64)
+
+
+def _bytes(shape: tuple[int, ...], dtype: str) -> int:
+    return math.prod(shape) * np.dtype(dtype).itemsize
+
+
+def _in_pages(size: int) -> int:
+    return -(-size // layout.PAGE_BYTES) * layout.PAGE_BYTES
+
+
+def _gone(error: OSError | EOFError) -> PipeClosedError:
+    return PipeClosedError(f"batch link: the other end is gone ({getattr(error, 'strerror', None) or error or 'EOF'})")

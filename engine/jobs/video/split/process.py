@@ -1,0 +1,123 @@
+"""A stage process, seen from the process that started it."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, suppress
+from multiprocessing.connection import Connection
+from typing import Any, Final
+
+from engine.children import stderr_file
+from engine.children.spec import child_environment
+from engine.errors import PipeClosedError
+from engine.ipc import ControlPipe
+from engine.ipc.control_pipe import open_pipe
+from engine.jobs.video.split.letters import BeginStage, FromStage, StageFault, StageReady
+from engine.system.python_process import command, exit_reason
+
+STAGE: Final = "engine.jobs.video.split.stage_process"
+GONE_S: Final = 10.0  # a killed process is gone in milliseconds, one in a driver never
+
+
+class StageProcess:
+    """Used by one thread; nothing waits but `close`."""
+
+    def __init__(
+        self, title: str, begin: BeginStage, inputs: Sequence[Connection], outputs: Sequence[Connection]
+    ) -> None:
+        """`inputs` and `outputs`: its ends of its links; it gets copies. ChildError or OSError: it cannot be had."""
+        self.title = title
+        """For people: `process 1 of 2`."""
+        self.ready: StageReady | None = None
+        self.fault: StageFault | None = None
+        with ExitStack() as undo:
+            self._stderr = undo.enter_context(stderr_file.create())
+            ours, theirs = open_pipe()
+            undo.callback(ours.close)
+            with theirs:
+                handles = theirs.fileno(), tuple(end.fileno() for end in inputs), tuple(end.fileno() for end in outputs)
+                call = f"main{handles!r}"
+                passed = [handles[0], *handles[1], *handles[2]]
+                environment = {**child_environment(), "OMP_NUM_THREADS": str(begin.threads)}
+                self._popen = spawn(STAGE, call, passed, self._stderr.fileno(), environment)
+            undo.pop_all()
+        self._pipe: ControlPipe[FromStage] = ControlPipe(ours, FromStage)
+        self._is_pipe_open = True
+        with suppress(PipeClosedError):  # it is about to be found dead
+            self._pipe.send(begin)
+
+    @property
+    def pid(self) -> int:
+        return self._popen.pid
+
+    @property
+    def connection(self) -> Connection:
+        """For `multiprocessing.connection.wait`: ready when it has said something, or is gone."""
+        return self._pipe.connection
+
+    @property
+    def is_leaving(self) -> bool:
+        """Whether it has said why it ends, or is gone; as far as it was listened to."""
+        return self.fault is not None or not self._is_pipe_open
+
+    @property
+    def exit_code(self) -> int | None:
+        """None while it runs."""
+        return self._popen.poll()
+
+    def listen(self) -> None:
+        """Take its letters, if there are any."""
+        while self._is_pipe_open:
+            try:
+                letter = self._pipe.receive()
+            except PipeClosedError:
+                self._is_pipe_open = False
+                return
+            if letter is None:
+                return
+            if isinstance(letter, StageReady):
+                self.ready = letter
+            else:
+                self.fault = letter
+
+    def reason(self) -> str:
+        """Why it ended, in one line. Once it has ended, or said so."""
+        if self.fault is not None:
+            return self.fault.text if self.fault.says_all else f"the {self.title} stage: {self.fault.text}"
+        how = exit_reason(self.exit_code), stderr_file.gist(self.last_lines())
+        return f"the {self.title} stage ended: {'; '.join(filter(None, how))}"
+
+    def last_lines(self) -> list[str]:
+        """Of its stderr."""
+        return stderr_file.tail_of(self._stderr)
+
+    def kill(self) -> None:
+        self._popen.kill()
+
+    def close(self) -> None:
+        """Wait until one that was killed is gone, and let go of it."""
+        with suppress(subprocess.TimeoutExpired):
+            self._popen.wait(GONE_S)
+        self._pipe.close()
+        self._stderr.close()
+
+
+def spawn(
+    module: str, call: str, handles: Sequence[int], stderr: int, environment: Mapping[str, str]
+) -> "subprocess.Popen[bytes]":
+    """An interpreter that runs `call` of our module, with copies of these ends of pipes. OSError: none to be had."""
+    arguments: dict[str, Any] = {
+        "args": command(module, call),
+        "stdin": subprocess.DEVNULL,
+        "stdout": stderr,
+        "stderr": stderr,
+        "env": {**os.environ, **environment},
+    }
+    if sys.platform == "win32":
+        for handle in handles:
+            os.set_handle_inheritable(handle, True)
+        startup = subprocess.STARTUPINFO(lpAttributeList={"handle_list": list(handles)})
+        # Without a console of its own or ours, Ctrl-C and a closing window are for the parent to hear.
+        return subprocess.Popen(**arguments, startupinfo=startup, creationflags=subprocess.CREATE_NO_WINDOW)
+    return subprocess.Popen(**arguments, pass_fds=handles, start_new_session=True)

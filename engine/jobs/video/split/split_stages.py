@@ -1,0 +1,89 @@
+"""The stages in processes of their own."""
+
+import math
+import os
+from collections.abc import Iterator
+from typing import Final
+
+from engine.jobs.video.batches import PaintedBatch, VideoBatch
+from engine.jobs.video.job import VideoJob
+from engine.jobs.video.split.build import Layout
+from engine.jobs.video.split.letters import BeginStage
+from engine.jobs.video.split.pool import StagePool
+from engine.jobs.video.stages import StageTime
+from engine.models.sd.check import has_tiny_vae
+
+OPENER: Final = "engine.jobs.video.split.work:open_work"
+BESIDE: Final = 8  # at 640 x 360 TAESD takes 108 and 124 GFLOP a picture, SD 1.5's UNet 746 a row and step
+
+
+class SplitStages:
+    """PaintStages and StagesInProcesses; see there."""
+
+    def __init__(self, job: VideoJob, size: tuple[int, int], *, ready_within_s: float = math.inf) -> None:
+        """Starts the processes, which load and warm up side by side: seconds. ModelError in one line, also where they
+        are not ready in time."""
+        self._pool = StagePool(layout_for(job, size), ready_within_s=ready_within_s)
+        ready = self._pool.ready
+        painter = next(each for each in ready if each.real_steps)
+        self.device, self.dtype, self.real_steps = painter.device, painter.dtype, painter.real_steps
+        self.notes = list(dict.fromkeys(note for each in ready for note in each.notes))
+
+    @property
+    def pids(self) -> list[int]:
+        """Of its processes, in the order of the work."""
+        return self._pool.pids
+
+    def paint(self, batches: Iterator[VideoBatch]) -> Iterator[PaintedBatch]:
+        return self._pool.paint(batches)
+
+    def times(self) -> tuple[StageTime, ...]:
+        return self._pool.times()
+
+    def memory_mb(self) -> float | None:
+        return self._pool.memory_mb()
+
+    def processes_mb(self) -> float:
+        return self._pool.processes_mb()
+
+    def close(self) -> None:
+        self._pool.close()
+
+
+def layout_for(job: VideoJob, size: tuple[int, int]) -> Layout:
+    """With TAESD, encoding and decoding are a process each; a full VAE takes as long as painting does, and is better
+    spread over the processes that paint."""
+    is_whole = not has_tiny_vae(job.painting.spec)
+    threads, threads_beside = shared_out(_cores(), job.pipe, is_whole=is_whole)
+    width, height = size
+    begin = BeginStage(
+        opener=OPENER,
+        role="whole",
+        painting=job.painting,
+        width=width,
+        height=height,
+        batch=job.batch,
+        device=job.device,
+        dtype=job.dtype,
+        threads=job.threads or threads,
+        inputs=(),
+        outputs=(),
+    )
+    return Layout(
+        begin=begin,
+        count=job.pipe,
+        threads_beside=job.threads or threads_beside,
+        is_whole=is_whole,
+        sees_pixels=job.painting.sees_source,
+    )
+
+
+def shared_out(cores: int, painters: int, *, is_whole: bool) -> tuple[int, int]:
+    """CPU threads of each process that paints, and of those that encode and decode beside them: so many that none waits
+    for another's core, which costs several times what a thread more gains."""
+    beside = max(1, cores // BESIDE)
+    return max(1, (cores if is_whole else cores - 2 * beside) // painters), beside
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,129 @@
+"""What a stage process runs: it loads its part of the model, then takes batches from links, works, and gives them on.
+
+Batch k of a stream comes from input k % inputs and goes to output k % outputs: who has several neighbours deals and
+gathers in turn, and so order is kept however many work side by side. The end of a stream comes through every input and
+goes to every output; the next stream begins at 0.
+"""
+
+import faulthandler
+import importlib
+import itertools
+import os
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Mapping
+from contextlib import suppress
+from multiprocessing.connection import Connection, wait
+from typing import Final, Protocol
+
+import numpy as np
+
+from engine.children import stderr_file
+from engine.children.child_main import BEGIN_WAIT_S, connection_of, ignore_signals, suit_windows
+from engine.errors import MultiverseError, PipeClosedError, in_one_line
+from engine.ipc import ControlPipe
+from engine.jobs.video.split.letters import BeginStage, StageFault, StageReady
+from engine.jobs.video.split.link import Consumer, Producer
+
+EXIT_FAULT: Final = 1
+EXIT_NEIGHBOUR_GONE: Final = 4  # not the one to blame
+
+
+class Work(Protocol):
+    """A stage's part of the painting, loaded and warm. One thread."""
+
+    ready: StageReady
+
+    def __call__(self, given: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
+        """What goes on of what came: arrays of a slot each. What is given may be read until the result is copied."""
+
+    def seconds(self, worked_s: float) -> Mapping[str, float]:
+        """The last call's seconds by stage; `worked_s`: from its beginning until its result was copied."""
+
+    def memory_mb(self) -> float | None:
+        """Device memory held; None on a CPU."""
+
+
+def main(control: int, inputs: tuple[int, ...], outputs: tuple[int, ...]) -> None:
+    """The main function of a started interpreter; ends the process. All of them are ends of pipes."""
+    os._exit(run(control, inputs, outputs))
+
+
+def run(control: int, inputs: tuple[int, ...], outputs: tuple[int, ...]) -> int:
+    """Until the other end of a pipe is gone; returns the exit code."""
+    ignore_signals()
+    suit_windows()
+    faulthandler.enable()
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # goes where stderr goes
+    connection = connection_of(control)
+    pipe: ControlPipe[BeginStage] = ControlPipe(connection, BeginStage)
+    try:
+        begin = pipe.receive(BEGIN_WAIT_S)
+        if begin is None:
+            return EXIT_NEIGHBOUR_GONE
+        threading.Thread(target=_end_with, args=(connection,), name="end with the parent", daemon=True).start()
+        return _work(pipe, begin, inputs, outputs)
+    except PipeClosedError:
+        return EXIT_NEIGHBOUR_GONE
+    finally:
+        with suppress(OSError, ValueError):
+            sys.stdout.flush()
+            sys.stderr.flush()
+
+
+def _end_with(connection: Connection) -> None:
+    """A thread: the parent says nothing more, so what is to be seen there is its end. At once, also while loading."""
+    with suppress(OSError):
+        wait([connection])
+    os._exit(EXIT_NEIGHBOUR_GONE)
+
+
+def _work(pipe: ControlPipe[BeginStage], begin: BeginStage, inputs: tuple[int, ...], outputs: tuple[int, ...]) -> int:
+    try:
+        consumers = [Consumer(plan, connection_of(handle)) for plan, handle in zip(begin.inputs, inputs, strict=True)]
+        producers = [Producer(plan, connection_of(handle)) for plan, handle in zip(begin.outputs, outputs, strict=True)]
+        module, _, opener = begin.opener.partition(":")
+        work: Work = getattr(importlib.import_module(module), opener)(begin)
+        pipe.send(work.ready)
+        while True:
+            serve(work, consumers, producers)
+    except PipeClosedError:
+        raise
+    except Exception as error:  # the top of a process
+        traceback.print_exc()
+        fault = StageFault(text=in_one_line(error), says_all=isinstance(error, MultiverseError))
+    pipe.send(fault)
+    return EXIT_FAULT
+
+
+def serve(work: Work, inputs: list[Consumer], outputs: list[Producer]) -> None:
+    """One stream of batches, to its end. PipeClosedError when a neighbour is gone."""
+    for number in itertools.count():
+        given = inputs[number % len(inputs)].take()
+        if given is None:
+            break
+        began_s = time.perf_counter()
+        made = work(given.arrays)
+        worked_s = time.perf_counter() - began_s
+        output = outputs[number % len(outputs)]
+        slot = output.room()
+        began_s = time.perf_counter()
+        for name, array in slot.arrays.items():
+            np.copyto(array, made[name])
+        worked_s += time.perf_counter() - began_s
+        inputs[number % len(inputs)].give_back(given)
+        output.give(
+            slot,
+            number=given.number,
+            pictures=given.pictures,
+            seconds=work.seconds(worked_s),
+            memory_mb=work.memory_mb() or 0.0,
+        )
+        stderr_file.cut_long()
+    for other in range(1, len(inputs)):
+        ended = inputs[(number + other) % len(inputs)].take()
+        assert ended is None, "batches are dealt in turn: where one is missing, all have ended"
+    for output in outputs:
+        output.end()

@@ -1,0 +1,61 @@
+"""The seam between the run and whatever paints: in this process, in several, or on other machines."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
+
+if TYPE_CHECKING:  # who paints in a process of its own reads no video and draws nothing
+    from engine.jobs.video.batches import PaintedBatch, VideoBatch
+
+STAGES: Final = ("encode", "process", "decode")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageTime:
+    """What one stage has done so far."""
+
+    name: str
+    """One of STAGES."""
+    frames: int
+    """Of the source; rows that fill a last batch are none."""
+    seconds: float
+    """At work, all its processes together."""
+    workers: int = 1
+    turns: str = ""
+    """Stages of one name here take turns: one worker does them all. Empty: it has workers of its own."""
+    waiting: int = 0
+    """Batches in the queue before it."""
+    most: int = 0
+    """As many may wait there."""
+
+
+class PaintStages(Protocol):
+    """Loaded and warm when it is made (ModelError in one line otherwise). Used by one thread, `times` by any."""
+
+    device: str
+    dtype: str
+    real_steps: int
+    """UNet evaluations of a picture."""
+    notes: list[str]
+    """What the user should know, a line each; may grow."""
+
+    def paint(self, batches: "Iterator[VideoBatch]") -> "Iterator[PaintedBatch]":
+        """Each batch painted, in the order they came; a few are on their way at once. May be called again."""
+
+    def times(self) -> tuple[StageTime, ...]:
+        """In the order of the work; after `close` as they were."""
+
+    def memory_mb(self) -> float | None:
+        """MiB of device memory held; None on a CPU."""
+
+    def close(self) -> None:
+        """Its processes are gone. Twice is once; also after an error, at once."""
+
+
+@runtime_checkable
+class StagesInProcesses(Protocol):
+    """PaintStages whose models lie in other processes of this machine."""
+
+    def processes_mb(self) -> float:
+        """MiB of main memory that this process and those held together at most, from when they were started. What they
+        share is counted once where the system tells how much that is: on Linux. Any thread, also after `close`."""

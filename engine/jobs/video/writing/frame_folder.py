@@ -1,0 +1,157 @@
+"""A folder of frames: a PNG for each kept picture, under its name only when it is whole.
+
+Who wrote them and which are done, with their SHA-256, stands in a hidden folder beside it; other files in the folder
+are left alone.
+"""
+
+import contextlib
+import hashlib
+import os
+import re
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from engine.errors import SinkError
+from engine.jobs.video.job import VideoJob
+from engine.jobs.video.writing.output_work import OutputWork
+from engine.sinks.whole_file import one_line
+from engine.sources.pictures import InputPicture, Pictures
+from engine.system.atomic_file import MAX_HELD_JOB_S, remove_file, replace_file, sync_file, sync_folder
+from engine.system.work_folder import sha256_of
+
+SUFFIX = ".png"
+MOST_WRITERS = 4
+_FRAME = re.compile(r"frame_\d{6,}\.png")
+
+
+class FrameFolder:
+    """See Output."""
+
+    def __init__(self, job: VideoJob, pictures: Pictures, work: OutputWork, *, is_resumed: bool) -> None:
+        """`is_resumed`: what is kept in `work` is this job's."""
+        self.path = work.output
+        self.notes: list[str] = []
+        self.done = 0
+        self._work = work
+        self._batch = job.batch
+        self._has_written = is_resumed
+        self._is_new = not self.path.exists()
+        self._older = set(frames_in(self.path, pictures))
+        self._untold: dict[str, str] = {}
+        if is_resumed:
+            work.go_on(self._whole())
+        self._is_live = pictures.kind == "live"
+        self.kept = self.done
+        count = min(MOST_WRITERS, os.cpu_count() or 1)
+        self._most_waiting = 2 * count
+        self._writers = ThreadPoolExecutor(count, thread_name_prefix="frame writer")
+        self._waiting: deque[tuple[str, Future[str]]] = deque()
+
+    def add(self, picture: InputPicture, pixels: np.ndarray) -> None:
+        with self._work.one_line():
+            self._work.begin()
+            self.path.mkdir(exist_ok=True)
+            name = picture.name + SUFFIX
+            turned = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
+            self._waiting.append((name, self._writers.submit(_write, self.path / name, turned)))
+            while len(self._waiting) > self._most_waiting:
+                self._take()
+
+    def finish(self, *, is_whole: bool) -> None:
+        with self._work.one_line():
+            while self._waiting:
+                self._take()
+            if self.path.is_dir():
+                sync_folder(self.path)
+        self._writers.shutdown()
+        with self._work.one_line():
+            for left in self.path.glob(f".*{SUFFIX}.partial"):  # half a frame of a run that was killed
+                remove_file(left, missing_ok=True)
+        if is_whole:
+            self._work.remove()
+            if self._older:
+                self.notes.append(f"{self.path}: {len(self._older)} frames from before are still there")
+        else:
+            self._work.close(is_wanted=self._has_written)
+
+    def abandon(self) -> None:
+        self._writers.shutdown()
+        with contextlib.suppress(SinkError):  # it may be what failed
+            while self._waiting:
+                self._take()
+        self._work.close(is_wanted=self._has_written)
+        if self._is_new:
+            with contextlib.suppress(OSError):  # there is something in it, or it was never made
+                self.path.rmdir()
+
+    def _whole(self) -> Iterator[dict[str, Any]]:
+        damaged = ""
+        count = 0
+        for entry in self._work.kept():
+            frames = entry["frames"]
+            damaged = damaged or next((name for name in frames if not self._is_whole(name, frames[name])), "")
+            if damaged:
+                count += len(frames)
+                continue
+            self.done += len(frames)
+            self._older.difference_update(frames)
+            yield entry
+        if damaged:
+            self.notes.append(
+                f"{self.path / damaged}: is damaged, changed or gone; its batch and those behind it are painted again "
+                f"({count} pictures)"
+            )
+
+    def _is_whole(self, name: str, sha256: str) -> bool:
+        """Whether the frame is what was written."""
+        try:
+            return sha256_of(self.path / name) == sha256
+        except OSError:
+            return False
+
+    def _take(self) -> None:
+        """The oldest one that waits is on the disk. One that cannot be written is never passed over."""
+        name, written = self._waiting[0]
+        sha256 = written.result()
+        self._waiting.popleft()
+        self._older.discard(name)
+        self._has_written = True
+        self._untold[name] = sha256
+        if len(self._untold) == self._batch:
+            self._work.keep({"frames": self._untold})
+            self.kept += 0 if self._is_live else len(self._untold)
+            self._untold = {}
+
+
+def _write(path: Path, pixels: np.ndarray) -> str:
+    """On a writer's thread, while others run; (height, width, 3) uint8 BGR. Its SHA-256; its content is on the disk,
+    and its name once the folder is flushed."""
+    partial = path.with_name(f".{path.name}.partial")
+    # Without options: to name even the quickest level makes OpenCV try five filters for each row, in twice the time.
+    _, encoded = cv2.imencode(SUFFIX, pixels)
+    with one_line(path):
+        try:
+            partial.write_bytes(encoded.data)
+            sync_file(partial)
+            replace_file(partial, path, patience_s=MAX_HELD_JOB_S)
+        except BaseException:
+            remove_file(partial, missing_ok=True)
+            raise
+    return hashlib.sha256(encoded.data).hexdigest()
+
+
+def frames_in(folder: Path, pictures: Pictures) -> Iterator[str]:
+    """Names of what lies there and could be frames of these pictures."""
+    if not folder.is_dir():
+        return
+    is_numbered = pictures.kind in ("video", "live")
+    with one_line(folder), os.scandir(folder) as entries:
+        for entry in entries:
+            if _FRAME.fullmatch(entry.name) if is_numbered else entry.name.endswith(SUFFIX):
+                yield entry.name

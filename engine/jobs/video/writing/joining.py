@@ -1,0 +1,124 @@
+"""From whole segments and a source's sound to one video. Packets are copied: nothing is encoded twice."""
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av.container import OutputContainer
+from av.packet import Packet
+
+from engine.errors import SourceError
+from engine.jobs.video.writing.source_sound import SourceSound
+from engine.sinks.picture_video import INDEX_IN_FRONT, container_of
+
+NOT_OURS = ("encoder", "major_brand", "minor_version", "compatible_brands", "duration")
+"""Of a source's tags: what tells of its file and not of the film."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segment:
+    """A closed stretch of video in a file of its own, its first picture at time 0."""
+
+    name: str
+    size_bytes: int
+    sha256: str
+    pictures: int
+    first: int
+    """Of the whole video, in ticks: when its first picture is shown, and its last one."""
+    last: int
+    last_number: int
+    """Of its last picture, in the source."""
+    last_length_s: str
+    """A fraction, as text: how long that one was shown there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Joining:
+    folder: Path
+    """Of the segments."""
+    segments: Sequence[Segment]
+    tick_s: Fraction
+    rate: Fraction
+    """Pictures a second, on average."""
+    pixel_aspect: Fraction
+    end_s: Fraction
+    """Until when the last picture is shown."""
+    sound_from: Path | str | None
+    sound_label: str
+    """What messages call it: an address may hold a password."""
+    is_all: bool
+    """The source's sound is wanted to its end, not only that of the pictures."""
+
+
+def join(job: Joining, path: Path, shown: Path) -> list[str]:
+    """`path` is whole; what the user is to be told of it. av.FFmpegError or OSError where it cannot be written; the
+    rest of it is the caller's to remove. `shown`: its name in what is told."""
+    suffix, form = path.suffix.lower(), container_of(path)
+    sound: SourceSound | None = None
+    # The clock is that of its edit lists, which say when pictures begin: in milliseconds they would be rounded.
+    options = INDEX_IN_FRONT | {"movie_timescale": str(_clock_hz(job.tick_s))} if form in ("mp4", "mov") else {}
+    container = av.open(str(path), "w", format=form, options=options)
+    try:
+        with av.open(str(job.folder / job.segments[0].name)) as first:
+            stream = container.add_stream_from_template(first.streams.video[0])
+        stream.time_base = stream.codec_context.time_base = job.tick_s
+        stream.codec_context.framerate, stream.codec_context.sample_aspect_ratio = job.rate, job.pixel_aspect
+        if job.sound_from is not None:
+            sound = _open_sound(job.sound_from, job.sound_label, container, suffix, shown)
+            told = {name: text for name, text in sound.metadata.items() if name.lower() not in NOT_OURS}
+            container.metadata.update(told)
+        for packet in _packets(job):
+            if sound is not None:
+                sound.write_until(packet.pts * job.tick_s)
+            packet.stream = stream
+            container.mux(packet)
+        if sound is not None:
+            sound.write_until(None if job.is_all else job.end_s)
+            sound.finish()
+        container.close()
+    except BaseException:
+        with contextlib.suppress(av.FFmpegError, OSError):  # it may be what failed
+            container.close()
+        raise
+    finally:
+        if sound is not None:
+            sound.close()
+    return [] if sound is None else sound.notes
+
+
+def _open_sound(source: Path | str, label: str, container: OutputContainer, suffix: str, shown: Path) -> SourceSound:
+    """SourceError where the source is no longer there."""
+    try:
+        return SourceSound(source, container, suffix, shown.name)
+    except (av.FFmpegError, OSError) as error:
+        raise SourceError(
+            f"{label}: its sound cannot be read ({error.strerror}); the pictures are kept: with the source "
+            "back in its place --resume goes on"
+        ) from error
+
+
+def _packets(job: Joining) -> Iterator[Packet]:
+    """Of all segments, with their times in the whole."""
+    ends = [segment.first for segment in job.segments[1:]] + [round(job.end_s / job.tick_s)]
+    for segment, end in zip(job.segments, ends, strict=True):
+        with av.open(str(job.folder / segment.name)) as container:
+            for packet in container.demux(video=0):
+                if packet.pts is None or packet.time_base is None:  # the end
+                    continue
+                at = segment.first + round(packet.pts * packet.time_base / job.tick_s)
+                length = max(round((packet.duration or 0) * packet.time_base / job.tick_s), 1)
+                packet.time_base = job.tick_s
+                packet.pts = packet.dts = at  # no picture leans on a later one
+                packet.duration = max(end - at, 1) if at == segment.last else length
+                yield packet
+
+
+def _clock_hz(tick_s: Fraction) -> int:
+    """Of a movie in which whole ticks are whole, and not coarser than FFmpeg's own."""
+    hz = tick_s.denominator
+    while hz < 1000:
+        hz *= 2
+    return hz

@@ -1,0 +1,232 @@
+"""A video written in closed segments, which are joined at the end: what is whole outlives a kill.
+
+    .out.mp4.partial/    lock, journal.jsonl, segment_000000.mp4, segment_000001.mp4, ...
+
+How long a segment is depends on the job alone, and each is encoded by itself: a run that was interrupted anywhere and
+gone on with gives the very packets of one that was not.
+"""
+
+import math
+from contextlib import suppress
+from dataclasses import asdict
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from engine.errors import MultiverseError, SinkError
+from engine.jobs.video.job import VideoJob
+from engine.jobs.video.writing.joining import Joining, Segment, join
+from engine.jobs.video.writing.output_work import OutputWork
+from engine.sinks.picture_video import PictureVideo, tick_of
+from engine.sources.pictures import InputPicture, Pictures
+from engine.system.atomic_file import MAX_HELD_JOB_S, move_into_place, remove_file
+from engine.system.work_folder import sha256_of
+
+SEGMENT_PICTURES = 32  # in whole batches; a kill costs at most so many. Each second has a key picture anyway
+
+TOLD_LATE_S = 0.1  # EBU R37 allows sound to be 40 to 60 ms off
+SQUARE_ONLY = (".webm",)  # VP9 does not tell another shape, and PyAV does not let us tell the container
+
+
+class SegmentedVideo:
+    """See Output."""
+
+    def __init__(
+        self, job: VideoJob, pictures: Pictures, size: tuple[int, int], work: OutputWork, *, is_resumed: bool
+    ) -> None:
+        """`is_resumed`: what is kept in `work` is this job's."""
+        self.path = work.output
+        self.notes: list[str] = []
+        self._job, self._pictures, self._size, self._work = job, pictures, size, work
+        self._suffix = self.path.suffix.lower()
+        self._tick_s = tick_of(self.path, pictures.look, job.every)
+        self._segment_pictures = job.batch * max(1, round(SEGMENT_PICTURES / job.batch))
+        self._segments: list[Segment] = []
+        self._is_live = pictures.kind == "live"
+        self._is_left = False
+        """What was recorded live could not be joined, and stays in segments."""
+        self._published: list[Any] | None = None
+        """What an interrupted run has written under our name."""
+        self._video: PictureVideo | None = None
+        self._count = self._first = self._newest = 0
+        """Of the segment in work."""
+        self._latest_s = Fraction(0)
+        aspect = pictures.look.pixel_aspect
+        if self._suffix in SQUARE_ONLY and aspect != 1:
+            self.notes.append(
+                f"{self.path.name}: its pixels are square, the source's are {aspect} wide; .mkv keeps that"
+            )
+        if is_resumed:
+            self._go_on()
+        self.done = self.kept = sum(segment.pictures for segment in self._segments)
+
+    def add(self, picture: InputPicture, pixels: np.ndarray) -> None:
+        with self._work.one_line():
+            self._work.begin()
+            at = round(picture.start_s / self._tick_s)
+            if self._video is None:
+                self._video = self._open(len(self._segments))
+                self._count, self._first = 0, max(at, self._segments[-1].last + 1) if self._segments else at
+            self._newest = max(at, self._newest + 1) if self._count else self._first
+            start_s = (self._newest - self._first) * self._tick_s
+            self._video.add(pixels, start_s, start_s + self._length_of(picture))
+            self._latest_s = max(self._latest_s, self._newest * self._tick_s - picture.start_s)
+            self._count += 1
+            self._last = picture
+            if self._count == self._segment_pictures:
+                self._close_segment(is_kept=True)
+
+    def finish(self, *, is_whole: bool) -> None:
+        is_done = is_whole or self._is_live
+        with self._work.one_line():
+            if self._video is not None:
+                self._close_segment(is_kept=is_done)
+            if self._segments:
+                self._join(is_whole=is_whole, is_done=is_done)
+            if self._latest_s > TOLD_LATE_S:
+                self.notes.append(
+                    f"{self.path.name}: has one rate, and the source's pictures come unevenly: some are shown up to "
+                    f"{float(self._latest_s):.1f} s late; .mkv keeps their times"
+                )
+            if is_done:
+                self._work.remove()
+            else:
+                self._work.close()
+
+    def abandon(self) -> None:
+        if self._video is not None:
+            self._video.discard()
+            self._video = None
+        if self._is_live and self._segments:
+            self._rescue()
+        else:
+            self._work.close()
+
+    def _go_on(self) -> None:
+        damaged: list[Segment] = []
+        for entry in self._work.kept():
+            if "published" in entry:
+                self._published = entry["published"]
+                continue
+            segment = Segment(**entry["segment"])
+            if damaged or not _is_whole(self._work.folder / segment.name, segment):
+                damaged.append(segment)
+            else:
+                self._segments.append(segment)
+        if damaged:
+            behind = f" and the {len(damaged) - 1} behind it" if len(damaged) > 1 else ""
+            self.notes.append(
+                f"{self._work.folder / damaged[0].name}: is damaged or gone; it{behind} "
+                f"{'are' if behind else 'is'} painted again ({sum(each.pictures for each in damaged)} pictures)"
+            )
+        kept: list[dict[str, Any]] = [{"segment": asdict(segment)} for segment in self._segments]
+        self._work.go_on(kept + [{"published": self._published}] * bool(self._published))
+        self._work.remove_all_but(segment.name for segment in self._segments)
+
+    def _open(self, number: int) -> PictureVideo:
+        return PictureVideo(
+            self._work.folder / f"segment_{number:06d}{self._suffix}",
+            size=self._size,
+            look=self._pictures.look,
+            every=self._job.every,
+            shown_as=self.path,
+            is_piece=True,
+        )
+
+    def _close_segment(self, *, is_kept: bool) -> None:
+        video, last = self._video, self._last
+        assert video is not None
+        video.finish()
+        self._video = None
+        segment = Segment(
+            name=video.path.name,
+            size_bytes=video.path.stat().st_size,
+            sha256=sha256_of(video.path),
+            pictures=self._count,
+            first=self._first,
+            last=self._newest,
+            last_number=last.number,
+            last_length_s=str(self._length_of(last)),
+        )
+        self._segments.append(segment)
+        if is_kept:
+            self._work.keep({"segment": asdict(segment)})
+            self.kept += 0 if self._is_live else self._count
+
+    def _length_of(self, picture: InputPicture) -> Fraction:
+        """Seconds for which the source shows it: whole ticks, where its reader ends half of one early."""
+        tick_s = self._pictures.look.time_base
+        return math.ceil((picture.end_s - picture.start_s) / tick_s) * tick_s
+
+    def _join(self, *, is_whole: bool, is_done: bool) -> None:
+        """All segments as one video, under our name. What is live does not come again: where that fails, the segments
+        stay, and the error says where."""
+        whole = self._work.folder / f"whole{self._suffix}"
+        try:
+            with self._work.one_line():
+                self.notes += join(self._joining(is_whole=is_whole), whole, self.path)
+                self._publish(whole, is_done=is_done)
+        except BaseException as error:
+            with suppress(OSError):
+                remove_file(whole, missing_ok=True)  # on a full disk it takes the room that is missing
+            self._is_left = self._is_live
+            if self._is_live and isinstance(error, MultiverseError):
+                raise SinkError(f"{error}; what was recorded is kept, as videos in {self._work.folder}") from error
+            raise
+
+    def _rescue(self) -> None:
+        """After an error: what was recorded live until then, as one video."""
+        try:
+            if not self._is_left:
+                self._join(is_whole=False, is_done=True)
+                count = sum(segment.pictures for segment in self._segments)
+                self.notes.append(f"{self.path}: holds the {count} pictures that were whole by then")
+        except MultiverseError as error:
+            self.notes.append(str(error))
+        finally:
+            if self._is_left:
+                self._work.leave()
+            else:
+                self._work.remove()
+
+    def _joining(self, *, is_whole: bool) -> Joining:
+        pictures, last = self._pictures, self._segments[-1]
+        # The last picture is shown in place of those behind it that were passed over.
+        shown_for = min(self._job.every, max(pictures.counts.decoded - last.last_number, 1))
+        count = sum(segment.pictures for segment in self._segments)
+        return Joining(
+            folder=self._work.folder,
+            segments=self._segments,
+            tick_s=self._tick_s,
+            rate=pictures.look.rate / self._job.every,
+            pixel_aspect=pictures.look.pixel_aspect,
+            end_s=last.last * self._tick_s + shown_for * Fraction(last.last_length_s),
+            sound_from=pictures.path if pictures.look.sound else None,
+            sound_label=pictures.label,
+            is_all=is_whole and count != self._job.limit,
+        )
+
+    def _publish(self, whole: Path, *, is_done: bool) -> None:
+        if self.path.exists() and not self._job.overwrite and mark_of(self.path) != self._published:
+            go_on = "" if self._is_live else "; what is painted is kept: --resume --overwrite replaces it"
+            raise SinkError(f"{self.path}: has come to exist meanwhile, and nothing was replaced{go_on}")
+        if not is_done:  # told before it is there: else it would be taken for somebody else's
+            self._published = mark_of(whole)
+            self._work.keep({"published": self._published})
+        move_into_place(whole, self.path, patience_s=MAX_HELD_JOB_S)
+
+
+def _is_whole(file: Path, segment: Segment) -> bool:
+    """Whether it holds what was written; a power cut or a failing disk leaves files of the right size."""
+    try:
+        return file.stat().st_size == segment.size_bytes and sha256_of(file) == segment.sha256
+    except OSError:
+        return False
+
+
+def mark_of(file: Path) -> list[int]:
+    """By what it is known again under another name: size, and when it was written."""
+    known = file.stat()
+    return [known.st_size, known.st_mtime_ns]

@@ -1,0 +1,80 @@
+"""From one SD picture to the next without a jump. Pure but for OpenCV's arithmetic; time comes in.
+
+A picture comes now and then, frames are drawn all the time. So each new picture fades in over the old one, in the
+shader, with a share that grows once a frame. Two things could jump. A picture that comes before the last has faded in
+starts from what is seen at that moment: the mixture is worked out once, here. And a fade that lasts longer than
+pictures take to come would never arrive, so it lasts no longer than the latest two were apart.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.values import VideoFrame
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fade:
+    """What is seen: `picture` mixed over `before`."""
+
+    picture: VideoFrame
+    before: VideoFrame | None
+    """Of the same size as `picture`; None once it has faded out."""
+    share: float
+    """Of `picture`, 0..1."""
+
+
+class Fader:
+    """One thread."""
+
+    def __init__(self) -> None:
+        import cv2  # 0.1 s, before the first frame is due
+
+        self._cv2 = cv2
+        self._fade: Fade | None = None
+        self._started_s = 0.0
+        self._interval_s: float | None = None
+
+    def show(self, picture: VideoFrame, now_s: float, crossfade_s: float) -> None:
+        """Fade to this picture from what is seen now; the first one stands at once."""
+        seen = self.at(now_s, crossfade_s)
+        self._interval_s = now_s - self._started_s if self._fade is not None else None
+        self._started_s = now_s
+        before = None if seen is None else self._seen_as(seen, picture)
+        self._fade = Fade(picture=picture, before=before, share=1.0 if before is None else 0.0)
+
+    def at(self, now_s: float, crossfade_s: float) -> Fade | None:
+        """What is seen now; None before the first picture."""
+        fade = self._fade
+        if fade is None or fade.before is None:
+            return fade
+        lasts_s = crossfade_s if self._interval_s is None else min(crossfade_s, self._interval_s)
+        share = (now_s - self._started_s) / lasts_s if lasts_s > 0 else 1.0
+        if share >= 1.0:
+            self._fade = Fade(picture=fade.picture, before=None, share=1.0)
+            return self._fade
+        return Fade(picture=fade.picture, before=fade.before, share=max(share, 0.0))
+
+    def fitted(self, pixels: np.ndarray, width: int, height: int) -> np.ndarray:
+        """The middle of a picture (H, W, 3) at this size, nothing stretched: (height, width, 3) uint8."""
+        full_height, full_width = pixels.shape[:2]
+        part_width = min(full_width, max(1, round(full_height * width / height)))
+        part_height = min(full_height, max(1, round(full_width * height / width)))
+        left, top = (full_width - part_width) // 2, (full_height - part_height) // 2
+        part = pixels[top : top + part_height, left : left + part_width]
+        return self._cv2.resize(part, (width, height), interpolation=self._cv2.INTER_AREA)
+
+    def _seen_as(self, seen: Fade, picture: VideoFrame) -> VideoFrame:
+        """What is seen now as one picture, in the size of the next."""
+        frame, before = seen.picture, seen.before
+        pixels = frame.pixels
+        if before is not None:
+            pixels = self._cv2.addWeighted(before.pixels, 1.0 - seen.share, pixels, seen.share, 0.0)
+        height, width = picture.pixels.shape[:2]
+        if pixels.shape != picture.pixels.shape:
+            pixels = self._cv2.resize(pixels, (width, height), interpolation=self._cv2.INTER_LINEAR)
+        if pixels is frame.pixels:
+            return frame  # the very picture that is in the GPU's memory
+        return VideoFrame(
+            pixels=np.ascontiguousarray(pixels), index=frame.index, time_s=frame.time_s, source=frame.source
+        )

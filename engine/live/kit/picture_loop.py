@@ -1,0 +1,271 @@
+"""The main loop of a child that makes something of pictures: the newest in, a result out, one after the other.
+
+It proves the model with a picture of its own, then repeats until it is told to end: take what has changed of the
+values, take the newest picture, work, publish. `PictureLoop` holds all that does not depend on the model, and a child
+fills in its abstract methods; `progress` cuts the work.
+
+What can go wrong, and what is done: a device that is full is freed and asked again, then the child decides. An output
+that is not a number is not shown. Every other error ends the process: after one a device's context is not to be
+trusted, and a new process is cheaper than a doubt.
+"""
+
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+import numpy as np
+
+from engine.children.messages import Fact
+from engine.children.port import ChildPort
+from engine.ipc import Phase, RingFrame, RingReader, RingWriter
+from engine.live.kit.figures import Figures
+from engine.live.kit.freshness import ask_from_s
+from engine.live.kit.pace import read_pace
+from engine.live.kit.progress import LONGEST_NAP_S, Progress
+
+if TYPE_CHECKING:
+    import torch
+
+LOOK_S = 0.002  # between two looks for a new picture
+
+Picture = TypeVar("Picture")
+Result = TypeVar("Result")
+T = TypeVar("T")
+
+
+class PictureLoop(ABC, Generic[Picture, Result]):
+    """The main loop and its state. Main thread."""
+
+    def __init__(
+        self,
+        port: ChildPort,
+        *,
+        area: str,
+        output: str,
+        model: str,
+        device: "torch.device",
+        capture_phase: Phase = Phase.CAPTURING,
+    ) -> None:
+        """`area`: where its parameters lie, such as `/sd`. `output`: name of its ring. `model`: as it was asked for."""
+        from engine.models.device_work import device_wait
+
+        self._port = port
+        self._model_name = model
+        self._output = output
+        self._figures = Figures()
+        self._progress = Progress(
+            port,
+            wait_device=device_wait(device),
+            read_pace=partial(read_pace, area=area),
+            work=lambda: self._work,
+            capture_phase=capture_phase,
+        )
+        self._pace = self._progress.take_pace()
+        self._values_version = -1  # none taken yet
+        self._trial: dict[str, str] = {}
+        self._reader: RingReader | None = None
+        self._source: RingFrame | None = None
+        self._spare: np.ndarray | None = None
+        self._writer: RingWriter | None = None
+        self._is_nan = False
+        self._call_began_s = float("-inf")
+
+    def run(self) -> None:
+        port = self._port
+        self._follow_values()
+        self._progress.begin_piece()
+        self._with_room(self._warm_up)
+        self._progress.end_piece()
+        port.proved("model", self._model_name)
+        port.ready(model=self._model_name, **self._facts_once())
+        while not port.should_stop:
+            port.poll()
+            self._follow_values()
+            self._ask()
+            is_due = not self._pace.is_paused and time.perf_counter() >= self._due_s
+            picture = self._next_picture() if is_due else None
+            if picture is None:
+                time.sleep(self._until_look_s)
+            else:
+                self._call(picture)
+            self._tell()
+
+    # -- what a child fills in
+
+    @abstractmethod
+    def _warm_up(self) -> None:
+        """Make one result that nobody sees: compiles, captures, and shows that the model works at all."""
+
+    @abstractmethod
+    def _take_values(self) -> None:
+        """The port's values have changed, or are there for the first time."""
+
+    @abstractmethod
+    def _next_picture(self) -> Picture | None:
+        """What to work on now; None when there is nothing, or nothing new."""
+
+    @abstractmethod
+    def _work_on(self, picture: Picture) -> Result | None:
+        """What is made of it; None: nothing yet. Called again if the device was full."""
+
+    @abstractmethod
+    def _publish(self, result: Result) -> None:
+        """Hand it to `_put_out`, or say in `_leave_out` why not."""
+
+    @abstractmethod
+    def _stages_ms(self) -> Mapping[str, float]:
+        """Milliseconds of the stages of the newest call, when the device is done with it; `copy` counts as other."""
+
+    @abstractmethod
+    def _free_memory(self) -> None:
+        """Give back all that is only kept for speed."""
+
+    @abstractmethod
+    def _ask_less(self) -> None:
+        """The device is full, even freed: need less from now on, or end the child."""
+
+    @property
+    @abstractmethod
+    def _work(self) -> float:
+        """Amount of work in a call."""
+
+    @property
+    @abstractmethod
+    def _uses_source(self) -> bool:
+        """Whether the engine's next picture would be used, were the child not paused."""
+
+    @abstractmethod
+    def _facts_once(self) -> dict[str, Fact]:
+        """What it says of itself when it is ready."""
+
+    @abstractmethod
+    def _facts(self) -> dict[str, Fact]:
+        """And once a second."""
+
+    # -- one call
+
+    def _follow_values(self) -> None:
+        if self._port.values_version != self._values_version:
+            self._values_version = self._port.values_version
+            self._pace = self._progress.take_pace()
+            self._take_values()
+
+    def _newest(self) -> RingFrame | None:
+        """The engine's newest picture, once."""
+        self._reader = self._port.input("source")
+        frame = None if self._reader is None else self._reader.latest(self._spare)
+        if frame is None or frame is self._source:
+            return None
+        self._spare = None if self._source is None else self._source.pixels
+        self._source = frame
+        return frame
+
+    def _call(self, picture: Picture) -> None:
+        """Work, publish, rest."""
+        began_s = self._call_began_s = time.perf_counter()
+        alarm = self._ask_in_time()
+        self._progress.begin_call()
+        result = self._with_room(lambda: self._work_on(picture))
+        self._progress.end_piece()
+        if result is not None:
+            self._publish(result)
+        work_ms = self._progress.pacer.end_call()
+        if alarm is not None:
+            alarm.cancel()
+        stages_ms = dict(self._stages_ms())
+        stages_ms["other"] = max(0.0, work_ms - sum(stages_ms.values())) + stages_ms.pop("copy", 0.0)
+        self._figures.count_call(stages_ms, time.perf_counter() - began_s)
+        self._port.enter(Phase.IDLE)
+
+    def _with_room(self, work: Callable[[], T]) -> T:
+        """`work()`; once more when the device was full, then asking for less and less if the child can."""
+        from engine.models.device_work import is_out_of_memory
+
+        is_second = False
+        while True:
+            try:
+                return work()
+            except RuntimeError as error:
+                if not is_out_of_memory(error):
+                    raise
+            self._free_memory()  # here, where the error and the tensors in its traceback are gone
+            if is_second:
+                self._ask_less()
+            is_second = True
+
+    def _try(self, texts: Mapping[str, str]) -> None:
+        """Name all texts in use from now on, by address: what the process may die of until a result proves them."""
+        for address, text in texts.items():
+            self._port.trying(address, text)
+        self._trial = dict(texts)
+
+    def _put_out(self, pixels: np.ndarray, *, generation: int, index: int, time_s: float) -> None:
+        """Publish a result, (height, width, channels) uint8; what was tried for it is proved."""
+        height, width, channels = pixels.shape
+        if self._writer is None or self._writer.shape != pixels.shape:
+            self._writer = self._port.open_output(self._output, width, height, channels)
+        self._writer.generation = generation
+        self._writer.write(pixels, index=index, time_s=time_s)
+        now_s = time.perf_counter()
+        self._port.result((now_s - self._call_began_s) * 1000.0)
+        self._figures.count_picture(now_s)
+        self._is_nan = False
+        for address, text in self._trial.items():
+            self._port.proved(address, text)
+        self._trial.clear()
+
+    def _leave_out(self, reason: str) -> None:
+        """A result that is not a number is not shown; told once until one is."""
+        if not self._is_nan:
+            self._port.note("nan", f"{self._model_name}: {reason}")
+        self._is_nan = True
+        self._figures.nan += 1
+
+    # -- when
+
+    @property
+    def _until_look_s(self) -> float:
+        """Until there may be something to do."""
+        if self._pace.is_paused:
+            return LONGEST_NAP_S
+        return min(LONGEST_NAP_S, max(LOOK_S, self._due_s - time.perf_counter()))
+
+    def _ask(self) -> None:
+        """Tell the engine whether its next picture would be used."""
+        is_useful = not self._pace.is_paused and self._uses_source
+        self._port.wants_frame = is_useful and time.perf_counter() >= self._ask_from_s
+
+    def _ask_in_time(self) -> threading.Timer | None:
+        """Ask now, or by a timer while a long call runs: a single piece of it may take seconds."""
+        self._ask()
+        wait_s = self._ask_from_s - time.perf_counter()
+        if wait_s <= 0.0 or not self._uses_source:
+            return None
+        alarm = threading.Timer(wait_s, self._ask)
+        alarm.daemon = True
+        alarm.start()
+        return alarm
+
+    @property
+    def _due_s(self) -> float:
+        """When the next call may begin."""
+        return self._call_began_s + self._pace.interval_s
+
+    @property
+    def _ask_from_s(self) -> float:
+        return ask_from_s(call_began_s=self._call_began_s, call_s=self._figures.call_s, due_s=self._due_s)
+
+    def _tell(self) -> None:
+        now_s = time.perf_counter()
+        if not self._figures.is_due(now_s):
+            return
+        pacer = self._progress.pacer
+        self._port.facts(
+            **self._figures.facts(now_s),
+            **self._facts(),
+            duty=round(pacer.duty, 3),
+            slice_p99_ms=round(pacer.slice_times().p99_ms, 2),
+        )

@@ -1,0 +1,79 @@
+"""Rings for pictures of whatever shape comes, without the frame loop waiting for their memory.
+
+Fresh shared memory is zeroed by the system: 25 MB for 1080p RGBA take 15 ms, nearly a frame at 60 fps, and a source
+may change its shape in mid-show (RGB from a camera, RGBA from the Multiverse). So a ring is made by a thread while
+the picture in hand is let go, and the last few shapes keep theirs.
+"""
+
+from collections.abc import Callable
+from concurrent.futures import Future
+
+import numpy as np
+
+from engine.errors import SharedMemoryError
+from engine.ipc import FrameRing, RingOwner
+from engine.system.daemon_worker import DaemonWorker
+from engine.values import FrameId
+
+KEPT_SHAPES = 3  # camera, Multiverse, and one that was resized
+RETRY_S = 1.0  # after the system had no room
+
+Shape = tuple[int, ...]
+
+
+class SourceRings:
+    """Frame loop's thread. `connect` is told the segment whenever another one is written to."""
+
+    def __init__(
+        self, name: str, worker: DaemonWorker, connect: Callable[[str], None], report: Callable[[str, str], None]
+    ) -> None:
+        self._name = name
+        self._worker = worker
+        self._connect = connect
+        self._report = report
+        self._rings: dict[Shape, RingOwner] = {}  # the one used longest ago comes first
+        self._making: tuple[Shape, Future[RingOwner]] | None = None
+        self._retry_at_s = 0.0
+        self._connected = ""
+
+    def write(self, pixels: np.ndarray, tick: FrameId, now_s: float) -> bool:
+        """Publish a picture, (height, width, channels) uint8. False while there is no ring of its shape."""
+        self._take_made(now_s)
+        ring = self._rings.pop(pixels.shape, None)
+        if ring is None:
+            if self._making is None and now_s >= self._retry_at_s:
+                self._making = pixels.shape, self._worker.submit(self._make, pixels.shape)
+            return False
+        self._rings[pixels.shape] = ring
+        if ring.segment != self._connected:
+            self._connected = ring.segment
+            self._connect(ring.segment)
+        ring.write(pixels, index=tick.index, time_s=tick.time_s)
+        return True
+
+    def close(self) -> None:
+        """After the worker has ended."""
+        if self._making is not None and self._making[1].done() and self._making[1].exception() is None:
+            self._making[1].result().close()
+        for ring in self._rings.values():
+            ring.close()
+        self._rings.clear()
+
+    def _take_made(self, now_s: float) -> None:
+        if self._making is None or not self._making[1].done():
+            return
+        (shape, made), self._making = self._making, None
+        try:
+            self._rings[shape] = made.result()
+        except SharedMemoryError as error:
+            self._retry_at_s = now_s + RETRY_S
+            self._report(self._name.replace(" ", "."), f"{self._name}: fed nothing: {error}")
+            return
+        while len(self._rings) > KEPT_SHAPES:
+            oldest = self._rings.pop(next(iter(self._rings)))
+            self._worker.submit(oldest.close)
+
+    def _make(self, shape: Shape) -> RingOwner:
+        """The worker's thread."""
+        height, width, channels = shape
+        return FrameRing.create(self._name, width, height, channels=channels)

@@ -1,0 +1,354 @@
+"""The voice child: each block of the voice in, the same block in another voice out, as soon as it is whole.
+
+START HERE, then `engine.models.rvc.stream` (how a block is converted), `arrivals` (when the next one will be
+there), `settings`.
+
+Samples keep their numbers: sample n of `converted` is made of sample n of `voice`, and beside it stands whether it was
+made at all. Blocks lie on one grid, so that two processes, while one takes over from the other, make the same ones.
+Nothing is made twice, and a child that is more than one block behind leaves out what lies between.
+
+Where it begins in the middle of a phrase (a start, another window, `/rvc/enable`) it first listens to what was said
+before, so that its first block is as good as any.
+
+What can go wrong: a model that cannot be loaded ends the child for good, and so does a device that stays full. Samples
+that are no numbers are silence to the model; a block of which it makes none is left out. Every other error ends the
+process, and the engine starts another.
+"""
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final, TypeVar
+
+import numpy as np
+
+from engine.children.messages import Fact
+from engine.children.port import ChildPort
+from engine.ipc import AudioRingReader, Phase
+from engine.live.rvc.arrivals import Arrivals
+from engine.live.rvc.figures import VoiceFigures
+from engine.live.rvc.load import load_model
+from engine.live.rvc.settings import Window, read_settings
+from engine.models.rvc import VoiceSettings
+from engine.models.rvc.optimization import OptimizationConfig
+
+if TYPE_CHECKING:
+    from engine.models.rvc.model import VoiceModel
+    from engine.models.rvc.stream import LiveVoice
+
+LONGEST_NAP_S: Final = 0.05  # between two looks at the control pipe: a value waits no longer
+MOST_WAITING: Final = 2  # whole blocks: the newest, and one that it is late with
+KEPT_S: Final = 8.0  # of the converted sound: more than the longest delay, 5 s, and the longest block
+CHANNELS: Final = 2  # the sound, and 1.0 where there is one
+
+T = TypeVar("T")
+
+
+def run(port: ChildPort) -> None:
+    """The child's main function; returns when it is told to stop.
+
+    `port.settings`: `spec` (the fields of VoiceSpec), `device` and `dtype` (or auto), `gpu_retrieval` (auto, on, off),
+    `environment` (the engine's RVC_*), `threads`. Values: `/rvc/*`. Input `voice`: mono, of any rate. Output
+    `converted`, at the same rate: the sound in channel 0, 1.0 where there is one in channel 1. Command `empty_cache`.
+    """
+    model = load_model(port)
+    while not port.should_stop and port.audio_input("voice") is None:
+        port.enter(Phase.IDLE)
+        port.poll()
+        time.sleep(LONGEST_NAP_S)
+    if not port.should_stop:
+        Loop(port, model).run()
+
+
+class Loop:
+    """The main loop and its state. Main thread."""
+
+    def __init__(self, port: ChildPort, model: "VoiceModel") -> None:
+        """`port` has a voice."""
+        self._port = port
+        self._model = model
+        chosen = OptimizationConfig.from_environment(port.settings["environment"], model.device.type)
+        self._is_always_profiled = chosen.profiling
+        self._settings = read_settings(port.values)
+        self._values_version = port.values_version
+        self._figures = VoiceFigures()
+        self._phase = Phase.CAPTURING
+        self._next: int | None = None
+        """Number of the block that comes next; None: it begins anew."""
+        self._joined_from = 0
+        """Sample from which what is made is whole: before it, it fades in from nothing."""
+        self._notes: set[str] = set()
+        self._slow_window: Window | None = None
+        """That was too much for this machine, and said to be."""
+        reader = port.audio_input("voice")
+        assert reader is not None
+        self._open_rings(reader)
+        self._live = self._opened()
+        port.on_call("empty_cache", self._empty_cache)
+
+    def run(self) -> None:
+        port = self._port
+        port.proved("model", self._model.spec.model)
+        port.ready(**self._facts_once())
+        while not port.should_stop:
+            port.poll()
+            self._follow_values()
+            time.sleep(min(self._step(), LONGEST_NAP_S))
+            self._tell()
+        # Another process is in charge from the block after this one on, and this one is whole: nothing is left out.
+        if self._settings.is_enabled and self._next is not None and self._read(self._next) is not None:
+            self._convert(self._next)
+
+    # -- what changes
+
+    def _follow_values(self) -> None:
+        if self._port.values_version == self._values_version:
+            return
+        self._values_version = self._port.values_version
+        before, self._settings = self._settings, read_settings(self._port.values)
+        if self._settings.window != before.window:
+            self._open_anew()
+        if before.is_profiled and not self._is_profiled:
+            self._port.facts(**dict.fromkeys(self._figures.stages_ms(), 0.0))
+        self._live.settings = self._voice()
+
+    def _follow_input(self) -> bool:
+        """Whether there is a voice to listen to. Another ring is another sound, whose samples begin at 0."""
+        reader = self._port.audio_input("voice")
+        if reader is None:
+            return False
+        if reader is not self._reader:
+            self._open_rings(reader)
+            self._open_anew()
+        return True
+
+    def _open_rings(self, reader: AudioRingReader) -> None:
+        self._reader = reader
+        self._writer = self._port.open_audio_output("converted", CHANNELS, reader.rate_hz, KEPT_S)
+
+    def _open_anew(self) -> None:
+        self._live.free_memory()  # there may be no room for two
+        self._live = self._opened()
+
+    def _opened(self) -> "LiveVoice":
+        """A stream with the lengths that are asked for, warm. What follows begins anew."""
+        from engine.models.rvc.stream import LiveVoice
+
+        window = self._settings.window
+        self._enter(Phase.CAPTURING)
+        live = LiveVoice(
+            self._model,
+            rate_hz=self._reader.rate_hz,
+            block_ms=window.block_ms,
+            crossfade_ms=window.crossfade_ms,
+            extra_ms=window.extra_ms,
+            between=lambda: self._port.enter(self._phase),
+            before_capture=lambda: self._enter(Phase.CAPTURING),
+        )
+        live.settings = self._voice()
+        self._with_room(live, live.warm_up)
+        self._enter(Phase.IDLE)
+        self._next = None
+        self._arrivals = Arrivals(self._reader.rate_hz)
+        self._made = np.ones((live.block_frames, CHANNELS), np.float32)
+        self._block_ms = self._ms(live.block_frames)
+        self._figures.begin_window()
+        self._port.facts(block_ms=self._block_ms, lag_ms=self._ms(live.lag_frames))
+        return live
+
+    def _voice(self) -> VoiceSettings:
+        """As asked for, but with a speaker that the model has."""
+        voice, speakers = self._settings.voice, self._model.synthesizer.shape.speakers
+        if voice.speaker < speakers:
+            return voice
+        self._note("asked", f"/rvc/speaker {voice.speaker}: the model has 0..{speakers - 1}; 0 speaks")
+        return replace(voice, speaker=0)
+
+    # -- block by block
+
+    def _step(self) -> float:
+        """Convert the next block if it is whole; seconds until it is worth another look."""
+        if not self._follow_input() or not self._settings.is_enabled:
+            self._next = None
+            return LONGEST_NAP_S
+        end = self._reader.end_sample
+        now_s = time.perf_counter()
+        self._arrivals.look(end, now_s)
+        frames = self._live.block_frames
+        if self._next is None:
+            self._next = self._begun()
+            return 0.0
+        waiting = end // frames - self._next
+        if waiting > MOST_WAITING:
+            self._figures.skipped += waiting - 1
+            self._leave_out(self._next, self._next + waiting - 1)
+            self._next += waiting - 1
+        if waiting > 0:
+            self._convert(self._next)
+            return 0.0
+        return self._arrivals.wait_s((self._next + 1) * frames, now_s)
+
+    def _begun(self) -> int:
+        """The number of the first block, which is not whole yet. What was said before is listened to, and the block
+        before it converted for nobody, so that this one joins on to it as to any other."""
+        self._joined_from = number = 0
+        with self._at_work():
+            for _ in range(2):  # to the window, then to what has come meanwhile
+                heard, number = number, self._reader.end_sample // self._live.block_frames
+                self._listen(heard - 1, number - 1)
+            if number > 0:
+                self._converted(number - 1)
+        return number
+
+    def _leave_out(self, first: int, number: int) -> None:
+        """Blocks from `first` on: with `number` the voice fades in."""
+        with self._at_work():
+            self._listen(first, number)
+        self._joined_from = self._first_sample(number) + self._live.grid.crossfade
+
+    def _first_sample(self, number: int) -> int:
+        """Of the voice, that the first of what is made of block `number` is made of."""
+        return number * self._live.block_frames - self._live.lag_frames
+
+    def _listen(self, first: int, end: int) -> None:
+        """To blocks `first` to `end`, as far as they are in the window that ends there, and in the ring."""
+        in_window = math.ceil(self._settings.window.extra_ms / self._block_ms)
+        for number in range(max(first, end - in_window, 0), end):
+            sound = self._read(number)
+            if sound is not None:
+                self._live.listen(sound, first_sample=number * self._live.block_frames)
+
+    def _convert(self, number: int) -> None:
+        """Convert and publish block `number`."""
+        began_s = time.perf_counter()
+        spoiled = self._live.spoiled
+        with self._at_work():
+            sound = self._converted(number)
+        self._next = None if sound is None else number + 1
+        if sound is None:
+            return
+        if self._live.spoiled != spoiled:
+            self._note("nan", "what the model makes of the voice is not a number there: left out")
+            self._joined_from = self._first_sample(number + 1) + self._live.grid.crossfade
+        is_heard = self._write(sound, self._first_sample(number))
+        work_ms = (time.perf_counter() - began_s) * 1000.0
+        self._figures.count_block(work_ms, self._live.clock.read_ms() if self._is_profiled else {})
+        if is_heard:
+            self._port.result(work_ms)
+
+    def _converted(self, number: int) -> np.ndarray | None:
+        """(block_frames,) of the block; None if it is gone from the ring."""
+        live, sound = self._live, self._read(number)
+        if sound is None:
+            return None
+        return self._with_room(live, lambda: live.convert(sound, first_sample=number * live.block_frames))
+
+    def _read(self, number: int) -> np.ndarray | None:
+        """(block_frames,) of the voice; None if it is not there yet, or gone from the ring."""
+        frames = self._live.block_frames
+        sound = self._reader.read(number * frames, frames)
+        return None if sound is None else sound[:, 0]
+
+    @contextmanager
+    def _at_work(self) -> Iterator[None]:
+        """Others keep away from the device meanwhile."""
+        gate = self._port.gate
+        self._enter(Phase.RUNNING)
+        if gate is not None:
+            gate.voice_begins(time.perf_counter_ns())
+        try:
+            yield
+        finally:
+            if gate is not None:
+                gate.voice_ends()
+        self._enter(Phase.IDLE)
+
+    def _write(self, sound: np.ndarray, first: int) -> bool:
+        """Write it from sample `first` on: not what was written before, nor what only fades in. Whether anything of it
+        was."""
+        begin = max(first, self._joined_from, self._writer.end_sample)
+        if begin >= first + len(sound):
+            return False
+        self._made[:, 0] = sound
+        self._writer.skip_to(begin)
+        self._writer.write(self._made[begin - first :])
+        return True
+
+    # -- memory
+
+    def _with_room(self, live: "LiveVoice", work: Callable[[], T]) -> T:
+        """`work()`; once more, from what is freed, when the device was full."""
+        from engine.models.device_work import is_out_of_memory
+
+        for is_second in (False, True):
+            try:
+                return work()
+            except RuntimeError as error:
+                if not is_out_of_memory(error):
+                    raise
+            if not is_second:  # here, where the error and the tensors in its traceback are gone
+                live.free_memory()
+                live.reset()
+        full = f"{self._model.device}: no memory for a window of {self._settings.window.extra_ms:g} ms"
+        self._port.fail("memory", f"{full}; set a smaller /rvc/extra_ms or /rvc/block_ms", is_final=True)
+
+    def _empty_cache(self) -> str:
+        before_mb = self._memory_mb
+        self._live.free_memory()
+        return f"freed {before_mb - self._memory_mb} MiB, {self._memory_mb} MiB in use"
+
+    @property
+    def _memory_mb(self) -> int:
+        """MiB that this process holds on the device; on a CPU the weights alone."""
+        held_mb = self._live.memory_mb
+        return round(self._model.memory_mb if held_mb is None else held_mb)
+
+    # -- what it tells
+
+    def _enter(self, phase: Phase) -> None:
+        self._phase = phase
+        self._port.enter(phase)
+
+    def _note(self, key: str, text: str) -> None:
+        """Once."""
+        if text not in self._notes:
+            self._notes.add(text)
+            self._port.note(key, f"{self._model.spec.model}: {text}")
+
+    def _ms(self, frames: int) -> float:
+        return round(frames * 1000.0 / self._reader.rate_hz, 3)
+
+    @property
+    def _is_profiled(self) -> bool:
+        return self._is_always_profiled or self._settings.is_profiled
+
+    def _facts_once(self) -> dict[str, Fact]:
+        model = self._model
+        return {
+            "model": model.spec.model,
+            "index": model.spec.index or "none",
+            "rate_hz": model.rate_hz,
+            "version": model.version,
+            "pitch": model.pitch.name if model.has_pitch else "none",
+            "device": str(model.device),
+            "dtype": str(model.dtype).removeprefix("torch."),
+            "memory_mb": self._memory_mb,
+        }
+
+    def _tell(self) -> None:
+        if not self._figures.is_due(time.perf_counter()):
+            return
+        self._warn_of_slowness()
+        stages = self._figures.stages_ms() if self._is_profiled else {}
+        counts: dict[str, Fact] = {"cleaned": self._live.cleaned, "nan": self._live.spoiled}
+        self._port.facts(**self._figures.facts(self._block_ms), **counts, **stages, memory_mb=self._memory_mb)
+
+    def _warn_of_slowness(self) -> None:
+        """Once for each length of the window: most of the voice is not converted then, whatever is waited."""
+        work_ms = self._figures.too_slow_ms(self._block_ms)
+        if work_ms is not None and self._settings.window != self._slow_window:
+            self._slow_window = self._settings.window
+            advice = "set a longer /rvc/block_ms or a shorter /rvc/extra_ms"
+            self._port.note("slow", f"a block of {self._block_ms:g} ms takes {work_ms:.0f} ms here; {advice}")

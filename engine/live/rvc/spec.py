@@ -1,0 +1,64 @@
+"""From the configuration to the voice that a child is told to load, and whether all of it is on this machine."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import osc_schema
+from engine.config import RvcConfig
+from engine.models.rvc import VoiceSpec
+from engine.models.rvc.index_choice import IndexChoice, for_another, index_for
+from engine.system.file_names import clean_name
+
+MODEL: Final = "/rvc/model"
+BUILT: Final = (MODEL, "/rvc/f0", "/rvc/fp16", "/rvc/gpu_retrieval")
+"""What a model is built with, by address: another value is another process."""
+
+AS_DECLARED: Final[dict[str, Any]] = {
+    param.address: param.default for param in osc_schema.PARAMS if param.address in BUILT
+}
+
+
+def files_named(config: RvcConfig, name: str) -> tuple[str, IndexChoice]:
+    """Path of the model of that name in the first of the model folders that has it, and its index (see `index_for`).
+    "" is the configured pair. ValueError says why it cannot be had."""
+    if not name:
+        return config.model, index_for(config.model, config.index)
+    if not config.folders:
+        raise ValueError('no model folders are configured: set folders = ["..."] under [rvc]')
+    name = clean_name(name)
+    for folder in config.folders:
+        model = Path(folder).expanduser() / name
+        if model.is_file():
+            return str(model), index_for(str(model), for_another(config.index))
+    raise ValueError(f"is not in {', '.join(config.folders)}")
+
+
+def spec_of(config: RvcConfig, build: Mapping[str, Any] = AS_DECLARED) -> VoiceSpec:
+    """The voice that the values in `build` (of BUILT, by address) ask for, where it is searched left to the child.
+
+    Touches the disk; ValueError as `files_named`.
+    """
+    model, index = files_named(config, build[MODEL])
+    return VoiceSpec(
+        model=_absolute(model),
+        index=_absolute(index.index),
+        index_note=index.note,
+        content=_absolute(config.content),
+        pitch=build["/rvc/f0"],
+        rmvpe=_absolute(config.rmvpe),
+    )
+
+
+def require_complete(spec: VoiceSpec) -> None:
+    """ModelError, in one line, for what is missing or broken: now, not after seconds of loading in a child."""
+    if not spec.random_shape:
+        from engine.models.rvc.check import check
+
+        check(spec).require_complete()
+
+
+def _absolute(name: str) -> str:
+    """A path as a child finds it, whose current folder may be another one; an id stays as it is."""
+    path = Path(name).expanduser()
+    return str(path.absolute()) if name and path.exists() else name

@@ -1,0 +1,22 @@
+"""From the settings of the segmentation child to its model."""
+
+from typing import TYPE_CHECKING
+
+from engine.children.port import ChildPort
+from engine.live.kit.model_loading import load_on_device
+from engine.models.sam3 import SegmentationSpec
+
+if TYPE_CHECKING:
+    from engine.models.sam3.model import Model
+
+
+def load_model(port: ChildPort) -> "Model":
+    """The model that `port.settings` name, on their device; ends the child where it cannot be loaded."""
+    spec = SegmentationSpec(**port.settings["spec"])
+
+    def loaded(device: str, dtype: str) -> "Model":
+        from engine.models.sam3.load import load  # in its phase, LOADING: it takes seconds
+
+        return load(spec, device, dtype)
+
+    return load_on_device(port, spec.model, loaded, half="bfloat16")  # float16 overflows in SAM3's attention

@@ -1,0 +1,197 @@
+"""The segmentation child: the newest picture in, what SAM3 found in it out, one after the other.
+
+START HERE, then `picture_loop` (the main loop), `engine.models.sam3` (how things are found), `pacing` (how the
+device is shared), `settings`.
+
+Each result carries the index and time of its picture, and a generation: what was found for other prompts, in another
+mode or where the engine looked before is of an older one. In mode `track` the objects are followed from picture to
+picture, until pictures come from elsewhere: then all of them are new.
+
+What can go wrong, besides what `picture_loop` has: a model that cannot be loaded ends the child for good, and so does a
+device that stays full. A model without a tracker finds objects picture by picture, and says so.
+"""
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from engine.children.messages import Fact
+from engine.children.port import ChildPort
+from engine.errors import ModelError
+from engine.ipc import Phase, RingFrame, RingReader
+from engine.ipc.segmentation_sheet import sheet_shape, write_sheet
+from engine.live.kit.picture_loop import PictureLoop
+from engine.live.kit.progress import Stopped
+from engine.live.sam3.load import load_model
+from engine.live.sam3.settings import read_settings
+from engine.values import Segmentation
+
+if TYPE_CHECKING:
+    from engine.models.sam3.model import Model
+
+WARM_UP_PROMPT: Final = "object"
+WARM_UP_SIDE_PX: Final = 64
+NO_PROMPT: Final = "no prompt is set: /sam3/prompt/1 to 4 are empty"
+
+
+def run(port: ChildPort) -> None:
+    """The child's main function; returns when it is told to stop.
+
+    `port.settings`: `spec` (the fields of SegmentationSpec), `device` and `dtype` (or auto), `threads`. Values:
+    `/sam3/*`. Input `source`: RGB or RGBA pictures of any size. Output `objects`: sheets of `segmentation_sheet`.
+    Command `empty_cache`.
+    """
+    model = load_model(port)
+    try:
+        Loop(port, model).run()
+    except Stopped:
+        return
+
+
+class Loop(PictureLoop[RingFrame, Segmentation]):
+    """Finds and follows."""
+
+    def __init__(self, port: ChildPort, model: "Model") -> None:
+        from engine.models.device_work import call_before_layers
+        from engine.models.sam3.segmenter import Segmenter
+
+        is_compiled = model.spec.is_compiled
+        super().__init__(
+            port,
+            area="/sam3",
+            output="objects",
+            model=model.spec.model,
+            device=model.device,
+            capture_phase=Phase.COMPILING if is_compiled else Phase.CAPTURING,
+        )
+        self._model = model
+        if model.device.type == "cpu" and not is_compiled:  # compiled layers are one piece
+            call_before_layers(model.networks, self._progress.pacer.yield_within)
+        self._segmenter = Segmenter(
+            model,
+            between=self._progress.between,
+            before_capture=self._progress.before_capture,
+            idle_s=lambda: self._progress.pacer.idle_s,
+        )
+        self._settings = read_settings(port.values)
+        self._is_changed = True
+        self._generation = 0
+        self._objects = 0
+        self._looked_in: RingReader | None = None
+        """The ring that the newest picture came through."""
+        self._notes: list[str] = []
+        self._sheet = np.zeros(sheet_shape(model.mask_side), np.uint8)
+        port.on_call("empty_cache", self._empty_cache)
+
+    def _warm_up(self) -> None:
+        self._segmenter.set_prompts([WARM_UP_PROMPT])
+        self._segmenter.segment(np.zeros((WARM_UP_SIDE_PX, WARM_UP_SIDE_PX, 3), np.uint8))
+
+    # -- what changes
+
+    def _take_values(self) -> None:
+        before, self._settings = self._settings, read_settings(self._port.values)
+        if self._settings.take != before.take:
+            self._is_changed = True
+            self._generation += 1
+        if self._settings.source != before.source:
+            self._newest()  # what lies in the ring may be from where the engine looked before: the next one is not
+            self._segmenter.reset()
+        self._segmenter.threshold = self._settings.threshold
+        self._segmenter.most = self._settings.most
+
+    def _take_asked(self) -> None:
+        """Encode the prompts if they have changed, and tell once what cannot be done as asked."""
+        settings = self._settings
+        self._try(settings.texts)
+        notes = list(self._segmenter.set_prompts(settings.prompts))
+        if not settings.texts:
+            notes.append(NO_PROMPT)
+        try:
+            self._segmenter.mode = settings.mode
+        except ModelError as error:
+            notes.append(f"/sam3/mode {settings.mode}: {error}; going on with {self._segmenter.mode}")
+        for number, note in enumerate(notes):
+            if note not in self._notes:
+                self._port.note(f"asked.{number}", note)
+        self._notes = notes
+
+    # -- what is found
+
+    def _next_picture(self) -> RingFrame | None:
+        before, frame = self._source, self._newest()
+        if frame is None:
+            return None
+        is_elsewhere, self._looked_in = self._reader is not self._looked_in, self._reader
+        is_earlier = before is not None and frame.index < before.index
+        if is_elsewhere or is_earlier:
+            self._generation += 1
+            self._segmenter.reset()
+        return None if is_elsewhere and is_earlier else frame  # it lay in that ring since long ago
+
+    def _work_on(self, frame: RingFrame) -> Segmentation:
+        if self._is_changed:
+            self._take_asked()
+            self._is_changed = False
+            self._progress.expect()
+        (found,) = self._segmenter.segment(frame.pixels, index=frame.index, time_s=frame.time_s)
+        return found
+
+    @property
+    def _work(self) -> float:
+        return self._segmenter.work
+
+    @property
+    def _uses_source(self) -> bool:
+        return True
+
+    def _publish(self, found: Segmentation) -> None:
+        if self._segmenter.not_finite:
+            self._leave_out("the masks are not numbers; the last ones stay")
+            return
+        self._objects = len(found.objects)
+        write_sheet(self._sheet, found)
+        self._put_out(self._sheet, generation=self._generation, index=found.index, time_s=found.time_s)
+
+    # -- memory
+
+    def _free_memory(self) -> None:
+        self._segmenter.free_memory()
+        self._segmenter.reset()  # the call that failed may have left half a frame with the objects it followed
+
+    def _ask_less(self) -> None:
+        full = f"{self._model.device}: no memory for {self._model.spec.resolution} px"
+        self._port.fail("memory", f"{full}; set a smaller /sam3/resolution, or /sam3/offload", is_final=True)
+
+    def _empty_cache(self) -> str:
+        before_mb = self._memory_mb
+        self._segmenter.free_memory()
+        return f"freed {before_mb - self._memory_mb} MiB, {self._memory_mb} MiB in use"
+
+    @property
+    def _memory_mb(self) -> int:
+        """MiB that this process holds on the device; on a CPU the weights alone."""
+        held_mb = self._segmenter.memory_mb
+        return round(self._model.memory_bytes() / 2**20 if held_mb is None else held_mb)
+
+    # -- what it tells
+
+    def _stages_ms(self) -> dict[str, float]:
+        return self._segmenter.clock.read_ms()
+
+    def _facts_once(self) -> dict[str, Fact]:
+        model = self._model
+        return {
+            "resolution": model.spec.resolution,
+            "device": str(model.device),
+            "dtype": str(model.dtype).removeprefix("torch."),
+            "memory_mb": self._memory_mb,
+        }
+
+    def _facts(self) -> dict[str, Fact]:
+        return {
+            "objects": self._objects,
+            "prompts": len(self._settings.texts),
+            "mode": self._segmenter.mode,
+            "memory_mb": self._memory_mb,
+        }

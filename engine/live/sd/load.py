@@ -1,0 +1,29 @@
+"""From the settings of the diffusion child to its model."""
+
+from typing import TYPE_CHECKING, Any
+
+from engine.children.port import ChildPort
+from engine.live.kit.model_loading import load_on_device
+from engine.models.sd import ModelSpec
+
+if TYPE_CHECKING:
+    from engine.models.sd.model import Model
+
+
+def spec_from(plain: dict[str, Any]) -> ModelSpec:
+    """A ModelSpec from the lists and strings that crossed the pipe."""
+    loras = tuple((str(name), float(weight)) for name, weight in plain.get("loras", ()))
+    lists = {name: tuple(plain.get(name, ())) for name in ("controlnets", "embeddings")}
+    return ModelSpec(**plain | {"loras": loras} | lists)
+
+
+def load_model(port: ChildPort) -> "Model":
+    """The model that `port.settings` name, on their device; ends the child where it cannot be loaded."""
+    spec = spec_from(port.settings["spec"])
+
+    def loaded(device: str, dtype: str) -> "Model":
+        from engine.models.sd.load import load  # in its phase, LOADING: it takes seconds
+
+        return load(spec, device, dtype)
+
+    return load_on_device(port, spec.model, loaded, half="float16")

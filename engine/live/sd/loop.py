@@ -1,0 +1,221 @@
+"""The diffusion child: joins the engine's rings to a model. Newest picture in, picture out, one after the other.
+
+START HERE, then `picture_loop` (the main loop), `painter` (what a picture is made with), `pacing` (how the
+device is shared), `settings`.
+
+What can go wrong, besides what `picture_loop` has: a model that cannot be loaded ends the child for good. On a device
+that stays full the picture gets smaller where `/sd/oom` allows it, else the child ends.
+"""
+
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from engine.children.messages import Fact
+from engine.children.port import ChildPort
+from engine.ipc import Phase
+from engine.live.kit.picture_loop import PictureLoop
+from engine.live.kit.progress import Stopped
+from engine.live.sd.load import load_model
+from engine.live.sd.settings import Words, read_settings, smaller
+from engine.live.sd.source import blank, thumbnail
+
+if TYPE_CHECKING:
+    import torch
+
+    from engine.live.sd.painter import Painted
+    from engine.models.sd.model import Model
+    from engine.models.sd.similarity import SimilarityFilter
+
+GREY_AFTER_S = 0.5  # without a picture of the engine: it needs a few frames to hear that one is wanted
+
+
+def run(port: ChildPort) -> None:
+    """The child's main function; returns when it is told to stop.
+
+    `port.settings`: `spec` (the fields of ModelSpec), `device` and `dtype` (or auto), `threads`. Values: `/sd/*`.
+    Inputs `source`: RGB or RGBA pictures; `segments`: RGB segmentation pictures for ControlNets with source `sam3`.
+    Output `picture`: (height, width, 3).
+    """
+    model = load_model(port)
+    try:
+        Loop(port, model).run()
+    except Stopped:
+        return
+
+
+class Loop(PictureLoop["np.ndarray | torch.Tensor", "Painted"]):
+    """Paints. A picture is (H, W, 3 or 4) uint8; a tensor lies on the model's device."""
+
+    def __init__(self, port: ChildPort, model: "Model") -> None:
+        from engine.live.sd.painter import Painter
+        from engine.models.device_work import call_before_layers
+
+        is_plain = model.spec.accelerator == "none"
+        super().__init__(
+            port,
+            area="/sd",
+            output="picture",
+            model=model.spec.model,
+            device=model.device,
+            capture_phase=Phase.CAPTURING if is_plain else Phase.COMPILING,
+        )
+        self._model = model
+        if model.device.type == "cpu" and is_plain:  # compiled layers are one piece
+            call_before_layers((model.unet, model.vae, *model.controlnets), self._progress.pacer.yield_within)
+        self._painter = Painter(
+            model,
+            note=port.note,
+            between=self._progress.between,
+            before_capture=self._progress.before_capture,
+            idle_s=lambda: self._progress.pacer.idle_s,
+        )
+        self._settings = read_settings({})
+        self._is_changed = True
+        self._similarity: SimilarityFilter | None = None
+        self._skipped = 0
+        self._shrunk: tuple[int, int] | None = None
+        self._grey_from_s: float | None = None
+        self._segments: np.ndarray | None = None
+
+    def _warm_up(self) -> None:
+        neutral = replace(self._settings, words=Words(prompt="", negative="", prompt_b="", mix=0.0), image="")
+        self._painter.take(replace(neutral, size=self._size))
+        picture = blank(self._size)
+        while self._painter.paint(picture) is None:
+            pass
+        self._painter.forget()
+
+    # -- what changes
+
+    def _take_values(self) -> None:
+        before, self._settings = self._settings, read_settings(self._port.values)
+        settings = self._settings
+        self._is_changed = True
+        if settings.size != before.size:
+            self._shrunk = None  # another size was asked for: it gets its chance
+        if settings.problem and settings.problem != before.problem:
+            self._port.note("t_index", settings.problem)
+        if settings.similarity is None or settings.is_feedback:  # a feedback that stands still would never move again
+            self._similarity = None
+        elif self._similarity is None:
+            from engine.models.sd.similarity import SimilarityFilter
+
+            self._similarity = SimilarityFilter(settings.similarity, max(0, settings.steps.seed))
+        else:
+            self._similarity.threshold = settings.similarity
+            self._similarity.forget()  # the same picture may look different now
+
+    @property
+    def _size(self) -> tuple[int, int]:
+        """(width, height) in force: what was asked for, or what the device had room for."""
+        return self._shrunk or self._settings.size
+
+    # -- what is painted
+
+    def _next_picture(self) -> "np.ndarray | torch.Tensor | None":
+        if self._settings.is_feedback:
+            return self._next_of_feedback()
+        frame = self._newest()
+        if frame is None:
+            return None
+        if self._similarity is not None and self._similarity.should_skip(thumbnail(frame.pixels)):
+            self._skipped += 1
+            return None
+        return frame.pixels
+
+    def _next_of_feedback(self) -> "np.ndarray | torch.Tensor | None":
+        """The last picture, moved. The first begins with the engine's picture, or with grey if none comes in time."""
+        moved = self._painter.feedback(self._settings.zoom, self._settings.rotate_deg)
+        if moved is not None:
+            self._grey_from_s = None
+            return moved
+        frame = self._newest() or self._source
+        if frame is not None:
+            return frame.pixels
+        now_s = time.perf_counter()
+        if self._grey_from_s is None:
+            self._grey_from_s = now_s + GREY_AFTER_S
+        return blank(self._size) if now_s >= self._grey_from_s else None
+
+    @property
+    def _uses_source(self) -> bool:
+        return not (self._settings.is_feedback and self._painter.has_last)
+
+    def _work_on(self, picture: "np.ndarray | torch.Tensor") -> "Painted | None":
+        if self._is_changed:
+            self._try(self._settings.texts)
+            self._painter.take(replace(self._settings, size=self._size))
+            self._is_changed = False
+            self._progress.expect()
+        time_s = 0.0 if self._source is None else self._source.time_s
+        return self._painter.paint(picture, found=self._newest_segments(), time_s=time_s)
+
+    def _newest_segments(self) -> np.ndarray | None:
+        """What SAM3 found last, where a ControlNet looks at it; None before the first."""
+        if self._settings.sees_segments:
+            reader = self._port.input("segments")
+            frame = None if reader is None else reader.latest()
+            if frame is not None:  # a ring of another size is empty for a moment: what was found before stays
+                self._segments = frame.pixels
+        return self._segments
+
+    @property
+    def _work(self) -> float:
+        return self._painter.work
+
+    def _publish(self, painted: "Painted") -> None:
+        if not painted.is_finite:
+            self._leave_out("the picture is not a number; the last one stays")
+            return
+        self._put_out(
+            painted.pixels, generation=painted.generation, index=self._figures.pictures, time_s=painted.time_s
+        )
+
+    # -- memory
+
+    def _free_memory(self) -> None:
+        self._painter.free_memory()
+
+    def _ask_less(self) -> None:
+        """A smaller picture."""
+        width, height = self._size
+        full = f"{self._model.device}: no memory for {width}x{height}"
+        shrunk = smaller(self._size) if self._settings.may_shrink else None
+        if shrunk is None:
+            mend = "set a smaller /sd/width and /sd/height, or /sd/oom shrink"
+            self._port.fail("memory", f"{full}; {mend}", is_final=True)
+        self._port.note("memory", f"{full}; going on with {shrunk[0]}x{shrunk[1]} (/sd/oom shrink)")
+        self._shrunk = shrunk
+        self._is_changed = True
+
+    # -- what it tells
+
+    def _stages_ms(self) -> dict[str, float]:
+        return self._painter.clock.read_ms()
+
+    def _facts_once(self) -> dict[str, Fact]:
+        model = self._model
+        return {
+            "family": model.family,
+            "sampler": model.sampler,
+            "sampler_why": model.sampler_reason,
+            "prediction": model.prediction_type,
+            "prediction_why": model.prediction_reason,
+            "device": str(model.device),
+            "dtype": str(model.dtype).removeprefix("torch."),
+            "memory_mb": round(self._painter.memory_mb),
+        }
+
+    def _facts(self) -> dict[str, Fact]:
+        width, height = self._size
+        return {
+            "skipped": self._skipped,
+            "size": f"{width}x{height}",
+            "steps_asked": self._settings.steps.steps,
+            "steps": self._painter.steps,
+            "guidance": round(self._painter.guidance, 2),
+            "memory_mb": round(self._painter.memory_mb),
+        }

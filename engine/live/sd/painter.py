@@ -1,0 +1,290 @@
+"""A model with all that follows from the settings: conditioning, schedule, pixels. Picture in, picture out."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from engine.errors import SourceError
+from engine.live.sd.loras import LoraFaders
+from engine.live.sd.settings import Settings
+from engine.live.sd.source import segments
+from engine.models.sd.outlines import edges
+from engine.models.sd.plan.sampler_choice import FEW_STEPS
+from engine.sources.still import read_still
+
+if TYPE_CHECKING:
+    import torch
+
+    from engine.live.sd.plan import Plan
+    from engine.models.graphs import Calls, State
+    from engine.models.sd.denoiser import Control
+    from engine.models.sd.model import Model
+
+Note = Callable[[str, str], None]
+_LISTED = f"{', '.join(FEW_STEPS[:-1])} and {FEW_STEPS[-1]}"
+
+
+def _nothing() -> None:
+    return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Painted:
+    pixels: np.ndarray
+    """(height, width, 3) uint8; overwritten by the next picture."""
+    is_finite: bool
+    """Whether the model's output was a number everywhere: if not, the picture must not be shown."""
+    generation: int
+    """Of the settings in force when its frame went in."""
+    time_s: float
+    """Of that frame."""
+
+
+class Painter:
+    """One thread: the model's. It keeps captured graphs for the newest shapes."""
+
+    def __init__(
+        self,
+        model: "Model",
+        *,
+        note: Note,
+        between: Callable[[], None] = _nothing,
+        before_capture: Callable[[], None] = _nothing,
+        idle_s: Callable[[], float] = lambda: 0.0,
+        calls: "Callable[[torch.device, Callable[[], None]], Calls] | None" = None,
+    ) -> None:
+        """`note(key, text)` tells what is not done as asked. `between` is called wherever the work can be cut,
+        `idle_s()` are the seconds spent there so far. `before_capture` is called before what takes long and is done
+        once for a shape. `calls(device, before_capture)` runs the parts of the model: graphs on CUDA, unless given."""
+        from engine.models.device_work import DeviceCopy, StageClock
+        from engine.models.graphs import calls_for
+        from engine.models.sd.accelerators import unet_calls
+        from engine.models.sd.conditioner import Conditioner
+        from engine.models.sd.denoiser import Denoiser
+
+        for_unet = calls(model.device, before_capture) if calls else unet_calls(model, before_capture)
+        for_vae = [(calls or calls_for)(model.device, before_capture) for _ in range(2)]
+        self.model = model
+        self.generation = 0
+        """Grows with every change after which a viewer would speak of another picture."""
+        self.clock = StageClock(model.device, idle_s)
+        """Stages encode, unet, decode and copy of the newest call."""
+        self._between = between
+        self._note = note
+        self._conditioner = Conditioner(model, note=note)
+        self._denoiser = Denoiser(model, calls=for_unet, is_split=True)
+        self._lora_faders = LoraFaders(() if model.loras is None else model.loras.names, note)
+        self._vae_calls = tuple(for_vae)
+        self._device_copy = DeviceCopy(model.device)
+        self._settings: Settings | None = None
+        self._plan: Plan | None = None
+        self._conditioned: tuple[object, ...] = ()
+        self._image: np.ndarray | None = None
+        self._last: torch.Tensor | None = None
+
+    def take(self, settings: Settings) -> None:
+        """Paint with these from now on. Runs the text encoders if a text has changed, keeps frames in flight if it can.
+
+        After an error (out of memory) it may be called again.
+        """
+        before = self._settings
+        if before is None or settings.size != before.size:
+            self._resize(*settings.size)
+        self._weigh(settings)
+        if before is None or settings.image != before.image:
+            self._image = self._read_image(settings.image)
+        self._condition(settings)
+        has_given_up = self._schedule(settings)
+        if has_given_up or before is None or settings.take != before.take:
+            self.generation += 1
+        self._settings = settings
+
+    def paint(
+        self, picture: "np.ndarray | torch.Tensor", *, found: np.ndarray | None = None, time_s: float = 0.0
+    ) -> Painted | None:
+        """`picture` (H, W, 3 or 4) uint8 of any size painted anew; None while a stream fills, S - 1 calls long.
+
+        A tensor lies on the model's device. What comes out of a stream is a frame of earlier, with its `time_s`.
+        `found`: the segmentation picture for ControlNets that look at one, (H, W, 3) uint8; None: nothing was found.
+        """
+        from engine.live.sd.plan import Ticket
+
+        assert self._plan is not None
+        self.clock.begin()
+        rgb = self._device_copy.send(picture)[..., :3] if isinstance(picture, np.ndarray) else picture[None]
+        controls = self._controls(picture, found)
+        z = self._vae_calls[0].run(("encode", rgb.shape, self._size), (self._encode,), {"rgb": rgb})["z"]
+        self.clock.end("encode")
+        self._between()
+        ticket = Ticket(generation=self.generation, time_s=time_s)
+        latents, ticket = self._plan.paint(z, self._cond, controls, self._between, ticket)
+        self.clock.end("unet")
+        if latents is None:
+            return None
+        self._between()
+        decoded = self._vae_calls[1].run(("decode", self._size), (self._decode,), {"z": latents})
+        self.clock.end("decode")
+        pixels, is_shown = self._host_copy.fetch(decoded["rgb"][0], decoded["is_finite"][0])
+        self.clock.end("copy")
+        if is_shown:
+            self._last = decoded["rgb"][0].clone()  # a graph's next result, shown or not, lies where this one does
+        return Painted(pixels=pixels, is_finite=is_shown, generation=ticket.generation, time_s=ticket.time_s)
+
+    def feedback(self, zoom: float, rotate_deg: float) -> "torch.Tensor | None":
+        """The last picture grown by `zoom` and turned clockwise, (height, width, 3) uint8; None when there is none."""
+        from engine.models.sd.pixels import moved
+
+        return None if self._last is None else moved(self._last[None], zoom, rotate_deg)[0]
+
+    def forget(self) -> None:
+        """There is no last picture any more for a feedback to go on from."""
+        self._last = None
+
+    @property
+    def has_last(self) -> bool:
+        """Whether there is one."""
+        return self._last is not None
+
+    @property
+    def steps(self) -> int:
+        """Real steps of a picture; in a stream the calls from a frame to its picture."""
+        assert self._plan is not None
+        return self._plan.steps
+
+    @property
+    def guidance(self) -> float:
+        """In force, whatever was asked for; 1 is off."""
+        assert self._plan is not None
+        return self._plan.guidance
+
+    @property
+    def work(self) -> int:
+        """Pixels times rows of a UNet call: what the time that its pieces take grows with."""
+        assert self._plan is not None
+        return self._size[0] * self._size[1] * self._plan.rows
+
+    @property
+    def memory_mb(self) -> float:
+        """MiB that this process holds on the device; on a CPU the weights alone."""
+        from engine.models.device_work import memory_mb
+
+        held_mb = memory_mb(self.model.device)
+        return self.model.memory_bytes() / 2**20 if held_mb is None else held_mb
+
+    def free_memory(self) -> None:
+        """Give back all that is only kept for speed: captured graphs, then what the allocator holds."""
+        from engine.models.device_work import free_memory
+
+        self._denoiser.calls.drop()
+        for calls in self._vae_calls:
+            calls.drop()
+        free_memory(self.model.device)
+
+    # -- settings
+
+    def _resize(self, width: int, height: int) -> None:
+        from engine.models.device_work import HostCopy
+        from engine.models.sd.pixels import Pixels
+
+        self._size = width, height
+        self._pixels = Pixels(self.model, width, height)
+        self._host_copy = HostCopy(self.model.device, (height, width, 3))
+        if self._last is not None:
+            self._last = self._pixels.resized(self._last[None])[0]
+
+    def _weigh(self, settings: Settings) -> None:
+        """Costs nothing where no weight changes."""
+        loras = self.model.loras
+        weights = self._lora_faders.weights(settings.lora_weights, settings.words)
+        if loras is not None:
+            loras.set_weights(dict(zip(loras.names, weights, strict=False)))
+
+    def _read_image(self, file: str) -> np.ndarray | None:
+        if not file:
+            return None
+        try:
+            return read_still(Path(file))
+        except SourceError as error:
+            self._note("picture", f"/sd/ip_adapter/image: {error}; the picture before stays")
+            return self._image
+
+    def _condition(self, settings: Settings) -> None:
+        """Run the encoders if what they are given has changed."""
+        model, words = self.model, settings.words
+        if model.ip_adapter is not None:
+            model.ip_adapter.set_scale(settings.image_scale)
+        text_version = model.loras.text_version if model.loras is not None else 0
+        needed = words, settings.size, text_version, id(self._image)
+        if needed == self._conditioned:
+            return
+        self._cond = self._conditioner.encode(
+            words.prompt,
+            words.negative,
+            prompt_b=words.prompt_b,
+            mix=words.mix,
+            ip_image=self._image,
+            size=settings.size,
+            clip_skip=words.clip_skip,
+        )
+        if self._settings is None or words.clip_skip != self._settings.words.clip_skip:
+            self._tell_clip_skip(words.clip_skip)
+        self._conditioned = needed
+
+    def _tell_clip_skip(self, asked: int) -> None:
+        from engine.models.sd.plan.clip_skip import clip_skip_note
+
+        if line := clip_skip_note(self.model.family, asked):
+            self._note("clip_skip", f"/sd/clip_skip: {line}")
+
+    def _schedule(self, settings: Settings) -> bool:
+        """Whether frames in flight were given up."""
+        from engine.live.sd.plan import SinglePlan, StreamPlan
+        from engine.models.sd.model import unguided
+
+        is_stream = settings.steps.is_stream and self.model.sampler in FEW_STEPS
+        was_asked = self._settings is not None and self._settings.steps.is_stream
+        if settings.steps.is_stream and not is_stream and not was_asked:
+            self._note("mode", f"/sd/mode stream: only {_LISTED} models; this one paints picture by picture")
+        line = unguided(self.model, self.model.sampler, settings.steps.guidance)
+        if line and (self._settings is None or settings.steps.guidance != self._settings.steps.guidance):
+            self._note("guidance", f"/sd/guidance: {line}")
+        kind = StreamPlan if is_stream else SinglePlan
+        before = self._plan
+        if not isinstance(before, kind):
+            self._plan, is_given_up = kind(self.model, self._denoiser, settings), True
+        else:
+            is_given_up = before.change(settings)
+        assert self._plan is not None
+        if self._plan.ignores_delta and (self._settings is None or settings.steps != self._settings.steps):
+            self._note("delta", "/sd/delta: counts as 1 in the first step, which begins with noise alone")
+        return is_given_up
+
+    # -- one call
+
+    def _controls(self, picture: "np.ndarray | torch.Tensor", found: np.ndarray | None) -> "list[Control]":
+        """What each ControlNet that counts is shown."""
+        from engine.models.sd.denoiser import Control
+
+        assert self._settings is not None
+        shown = []
+        for control in self._settings.controls:
+            if control.scale == 0.0 or control.number > len(self.model.controlnets):
+                continue
+            if control.sees == "sam3":
+                seen = segments(found, self._size)
+            else:
+                seen = picture if isinstance(picture, np.ndarray) else picture.cpu().numpy()
+                seen = edges(seen, self._size) if control.sees == "edges" else np.ascontiguousarray(seen[..., :3])
+            prepared = self._pixels.prepare_control(seen[None])  # (1, 3, height, width)
+            shown.append(Control(index=control.number - 1, picture=prepared, scale=control.scale))
+        return shown
+
+    def _encode(self, state: "State") -> "State":
+        return {"z": self._pixels.encode(state["rgb"])}
+
+    def _decode(self, state: "State") -> "State":
+        rgb, is_finite = self._pixels.decode(state["z"])
+        return {"rgb": rgb, "is_finite": is_finite}

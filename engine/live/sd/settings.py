@@ -1,0 +1,175 @@
+"""The values of `/sd/*` as the diffusion child uses them (`pace` has the rest), and what a change costs. Pure.
+
+Four costs, from dear to cheap: a new schedule (and its lead-in), new conditioning (the text encoders run), a new
+generation (pictures from before it are told apart), nothing.
+"""
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from engine.errors import ModelError
+from engine.live.kit.pace import value_reader
+from osc_schema.sd import CONTROLNETS, LORAS
+
+SIZE_STEP_PX = 64
+TABLE_STEPS = 50  # of the table that a t_index points into
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """What the text encoders are given."""
+
+    prompt: str
+    negative: str
+    prompt_b: str
+    mix: float
+    """0..1, from `prompt` to `prompt_b`."""
+    clip_skip: int = 0
+    """Layer that is read, from the end; 0: the model's own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Steps:
+    """What a schedule is made from."""
+
+    is_stream: bool
+    steps: int
+    strength: float
+    t_index: tuple[int, ...]
+    """Places in the 50-step table, from noisy to clean; empty: steps and strength count."""
+    cfg_type: str
+    guidance: float
+    """At most 1: off."""
+    delta: float
+    seed: int
+    """-1: new noise for each picture."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControlSetting:
+    """How one ControlNet of the model is used."""
+
+    number: int
+    """From 1, as in the address."""
+    scale: float
+    """0..2; 0 where it is switched off."""
+    sees: Literal["input", "edges", "sam3"]
+    """The picture that is painted, its outlines, or what SAM3 finds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    words: Words
+    image: str
+    """File of the picture that the IP-Adapter follows; empty: none."""
+    image_scale: float
+    size: tuple[int, int]
+    """(width, height) in pixels, multiples of 64."""
+    steps: Steps
+    controls: tuple[ControlSetting, ...]
+    lora_weights: tuple[float, ...]
+    is_feedback: bool
+    zoom: float
+    rotate_deg: float
+    similarity: float | None
+    """None: no picture is left out."""
+    may_shrink: bool
+    problem: str = ""
+    """One line about a value that cannot be used and is not."""
+
+    @property
+    def texts(self) -> dict[str, str]:
+        """By address, what is encoded for a picture, and what a process may thus die of; nothing that is empty.
+
+        Not a prompt that the mix leaves out: a picture made without it would prove it, and what is proved is never
+        blamed. The negative is encoded whatever the guidance, so that turning that up costs nothing.
+        """
+        words = self.words
+        texts = {
+            "/sd/prompt": words.prompt if words.mix < 1.0 else "",
+            "/sd/negative": words.negative,
+            "/sd/prompt_b": words.prompt_b if words.mix > 0.0 else "",
+            "/sd/ip_adapter/image": self.image,
+        }
+        return {address: text for address, text in texts.items() if text}
+
+    @property
+    def sees_segments(self) -> bool:
+        """Whether a ControlNet in use is shown what SAM3 finds."""
+        return any(control.scale != 0.0 and control.sees == "sam3" for control in self.controls)
+
+    @property
+    def take(self) -> Hashable:
+        """What a viewer would call another picture: when it changes, the generation is raised. Not so for numbers that
+        glide, such as mix, guidance and weights."""
+        words, steps = self.words, self.steps
+        shown = (words.prompt, words.negative, words.prompt_b, words.clip_skip, self.image)
+        schedule = (steps.is_stream, steps.steps, steps.strength, steps.t_index, steps.seed)
+        return shown, self.size, schedule
+
+
+def read_settings(values: Mapping[str, Any]) -> Settings:
+    """`values` by address, as `osc_schema` accepted them; what is missing has its default."""
+    value = value_reader(values, "/sd")
+    problem = ""
+    try:
+        t_index = parse_t_index(value("t_index"))
+    except ModelError as error:
+        t_index, problem = (), str(error)
+    return Settings(
+        words=Words(
+            prompt=value("prompt"),
+            negative=value("negative"),
+            prompt_b=value("prompt_b"),
+            mix=value("prompt_mix") if value("prompt_b") else 0.0,
+            clip_skip=value("clip_skip"),
+        ),
+        image=value("ip_adapter/image"),
+        image_scale=value("ip_adapter/scale"),
+        size=(value("width"), value("height")),
+        steps=Steps(
+            is_stream=value("mode") == "stream",
+            steps=value("steps"),
+            strength=value("strength"),
+            t_index=t_index,
+            cfg_type=value("cfg_type"),
+            guidance=value("guidance"),
+            delta=value("delta"),
+            seed=value("seed"),
+        ),
+        controls=tuple(
+            ControlSetting(
+                number=number,
+                scale=value(f"controlnet/{number}/scale") if value(f"controlnet/{number}/enable") else 0.0,
+                sees=value(f"controlnet/{number}/source"),
+            )
+            for number in CONTROLNETS
+        ),
+        lora_weights=tuple(value(f"lora/{number}/weight") for number in LORAS),
+        is_feedback=value("source") == "feedback",
+        zoom=value("feedback/zoom"),
+        rotate_deg=value("feedback/rotate"),
+        similarity=value("similarity/threshold") if value("similarity/enable") else None,
+        may_shrink=value("oom") == "shrink",
+        problem=problem,
+    )
+
+
+def parse_t_index(text: str) -> tuple[int, ...]:
+    """`"32 45"` (or with commas) as (32, 45); ModelError unless they are rising places in the 50-step table."""
+    try:
+        places = tuple(int(word) for word in text.replace(",", " ").split())
+    except ValueError:
+        places = (-1,)
+    if any(not 0 <= place < TABLE_STEPS for place in places) or list(places) != sorted(set(places)):
+        raise ModelError(
+            f"/sd/t_index: {text!r} is not rising places of 0..{TABLE_STEPS - 1}, such as 32 45 (not used)"
+        )
+    return places
+
+
+def smaller(size: tuple[int, int]) -> tuple[int, int] | None:
+    """64 px less on each side that has them; None where there is nothing to take."""
+    shrunk = (max(SIZE_STEP_PX, size[0] - SIZE_STEP_PX), max(SIZE_STEP_PX, size[1] - SIZE_STEP_PX))
+    return shrunk if shrunk != size else None

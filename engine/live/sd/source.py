@@ -1,0 +1,28 @@
+"""What is made of the pictures that are painted, on the CPU. NumPy and OpenCV."""
+
+import cv2
+import numpy as np
+
+from engine.models.sd.outlines import covering
+
+GREY = 128
+THUMBNAIL_PX = 64
+
+
+def blank(size: tuple[int, int]) -> np.ndarray:
+    """What a feedback begins with: mid grey, (height, width, 3) uint8."""
+    return np.full((size[1], size[0], 3), GREY, np.uint8)
+
+
+def segments(picture: np.ndarray | None, size: tuple[int, int]) -> np.ndarray:
+    """A segmentation picture, (height, width, 3) uint8 of `size`, covering it as the source does. Colours are never
+    mixed: one between two would be a third class. Black, nothing found, where there is no picture."""
+    if picture is None:
+        return np.zeros((size[1], size[0], 3), np.uint8)
+    return covering(picture[..., :3], size, interpolation=cv2.INTER_NEAREST_EXACT)
+
+
+def thumbnail(picture: np.ndarray) -> np.ndarray:
+    """(64, 64, 3) float32 in -1..1 of an RGB or RGBA picture: what pictures are compared by."""
+    small = cv2.resize(picture[..., :3], (THUMBNAIL_PX, THUMBNAIL_PX), interpolation=cv2.INTER_AREA)
+    return small.astype(np.float32) / 127.5 - 1.0

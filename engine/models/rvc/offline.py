@@ -1,0 +1,236 @@
+"""A whole sound made another voice: the parts of a model in turn, over pieces of one length at once.
+
+What a piece becomes depends on its window alone: its noise is drawn for its own place in the sound, so that it is the
+same whatever it is converted with, and when. Sounds that do not fit into memory are fed piece by piece
+(engine/convert); `convert_sound` does the same for one that does.
+"""
+
+import sys
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from engine.errors import ModelError
+from engine.models.device_work import max_convolved
+from engine.models.rvc.cutting import (
+    FULL,
+    HALF,
+    RATE_HZ,
+    SHORT,
+    SMALL,
+    Cutting,
+    Piece,
+    Span,
+    equally_long,
+    joined,
+    piece_of,
+    spans_of,
+)
+from engine.models.rvc.gate import gate
+from engine.models.rvc.highpass import high_pass, high_pass_on_host
+from engine.models.rvc.levels import LOUDEST_IN, LOUDEST_OUT, turned_down
+from engine.models.rvc.loudness import mix_loudness
+from engine.models.rvc.model import VoiceModel
+from engine.models.rvc.optimization import OptimizationConfig
+from engine.models.rvc.pitch.coarse import autotuned, coarse, shifted
+from engine.models.rvc.profiling import PerformanceProfiler
+from engine.models.rvc.resample import Resampler
+from engine.models.rvc.retrieval import protect
+from engine.models.rvc.settings import VoiceSettings
+from engine.models.rvc.synthesizer import LENGTH_STEP, NOISE_SCALE
+
+SMALL_MEMORY = 4 * 2**30
+FLOW_REACH = 24  # frames before and after a frame that the flow looks at
+SEEDS = 4096  # between one frame's and the next one's: more than a hop has samples
+
+
+class Converter:
+    """One model, its settings and how it is run. One thread; `high_pass` may be called from any one other."""
+
+    def __init__(
+        self,
+        model: VoiceModel,
+        settings: VoiceSettings,
+        options: OptimizationConfig,
+        *,
+        profiler: PerformanceProfiler | None = None,
+        cutting: Cutting | None = None,
+    ) -> None:
+        """`cutting` None: as RVC chooses it by precision and memory. ModelError for a speaker that the model lacks."""
+        speakers = model.synthesizer.shape.speakers
+        if settings.speaker >= speakers:
+            raise ModelError(f"speaker {settings.speaker}: the model has {speakers}, from 0 on")
+        self.model = model
+        self.settings = settings
+        self.options = options
+        self.profiler = profiler or PerformanceProfiler(model.device, is_on=options.profiling)
+        self.cutting = cutting or cutting_for(model.device, model.dtype)
+
+    @property
+    def rate_hz(self) -> int:
+        return self.model.rate_hz
+
+    @property
+    def hop(self) -> int:
+        """Samples of a frame of 10 ms."""
+        return self.model.synthesizer.shape.hop
+
+    def high_pass(self, sound: np.ndarray) -> np.ndarray:
+        """(n,) at 16 kHz without what is below 48 Hz, on the device or the host as the options say."""
+        if not self.options.gpu_filter:
+            return high_pass_on_host(sound)
+        with torch.inference_mode():
+            return high_pass(torch.from_numpy(sound).to(self.model.device)[None])[0].cpu().numpy()
+
+    def convert(self, pieces: Sequence[Piece]) -> list[np.ndarray]:
+        """What is kept of each, (span.frames * hop,) float32, in the order given; those of one size together.
+
+        ModelError where the model answers with what is no number.
+        """
+        parts: dict[int, np.ndarray] = {}
+        for numbers in equally_long([piece.span.size for piece in pieces], self.options.batch_size):
+            with torch.inference_mode():
+                sounds = self._convert([pieces[number] for number in numbers])
+            parts.update(zip(numbers, sounds, strict=True))
+        return [parts[number] for number in range(len(pieces))]
+
+    def convert_sound(self, sound: np.ndarray) -> np.ndarray:
+        """All of (n,) float32 at 16 kHz, n > 0, as (n * rate_hz // 16000,) float32: as loud as asked, at most 0.99."""
+        sound = sound * np.float32(turned_down(float(np.abs(sound).max()), LOUDEST_IN))
+        heard = self.high_pass(sound)
+
+        def read(first: int, count: int) -> np.ndarray:
+            return heard[first : first + count]
+
+        spans = spans_of(read, len(heard), self.cutting)
+        parts = self.convert([piece_of(span, read, len(heard)) for span in spans])
+        made = np.concatenate(list(joined(spans, parts, self.hop)))[: len(sound) * self.rate_hz // RATE_HZ]
+        voices = torch.from_numpy(heard)[None], torch.from_numpy(made)[None]
+        made = mix_loudness(*voices, RATE_HZ, self.rate_hz, self.settings.rms_mix)[0].numpy()
+        return made * np.float32(turned_down(float(np.abs(made).max(initial=0.0)), LOUDEST_OUT))
+
+    def _convert(self, pieces: list[Piece]) -> list[np.ndarray]:
+        """Pieces of one size as one batch."""
+        model, settings, profiler = self.model, self.settings, self.profiler
+        spans = [piece.span for piece in pieces]
+        size = spans[0].size
+        sound = torch.from_numpy(np.stack([piece.sound for piece in pieces])).to(model.device)  # (B, size * 160)
+        sound = gate(sound, settings.threshold_db)
+        profiler.start("content")
+        said = drawn = model.content(sound, version=model.version)  # (B, size / 2 - 1, C)
+        profiler.end("content")
+        if model.retrieval is not None and settings.index_rate > 0.0:
+            profiler.start("retrieval")
+            drawn = model.retrieval.blend(said, settings.index_rate, settings.retrieval_power)
+            profiler.end("retrieval")
+        profiler.start("pitch")
+        f0 = self._pitch(sound)
+        profiler.end("pitch")
+        profiler.start("encode")
+        phone = _a_vector_a_frame(drawn, size)
+        if f0 is not None and drawn is not said:
+            phone = protect(phone, _a_vector_a_frame(said, size), f0, settings.protect)
+        mean, log_sd = model.synthesizer.encode(phone.to(model.dtype), None if f0 is None else coarse(f0))
+        profiler.end("encode")
+        heard = self._heard(spans)
+        z = torch.addcmul(mean, log_sd.exp(), _noise(spans, mean).to(mean.dtype), value=NOISE_SCALE)
+        made = self._sung(z, f0, spans, heard).float().cpu().numpy()
+        if not np.isfinite(made).all():
+            raise ModelError("the model answered with what is no number; try --no-fp16")
+        starts = [(span.lead - heard.start) * self.hop for span in spans]
+        return [
+            each[start : start + span.frames * self.hop] for each, start, span in zip(made, starts, spans, strict=True)
+        ]
+
+    def _pitch(self, sound: Tensor) -> Tensor | None:
+        """(B, size) Hz as it is to be sung, lower by what the formant will raise it; None for a model without."""
+        if not self.model.has_pitch:
+            return None
+        f0 = self.model.pitch.track(sound)
+        if self.settings.is_autotuned:
+            f0 = autotuned(f0)
+        return shifted(f0, self.settings.pitch) * (self.hop / self._stretched_hop)
+
+    @property
+    def _stretched_hop(self) -> int:
+        """Samples that a frame has before it is played in 10 ms: more make a smaller throat."""
+        return round(self.hop * 2.0 ** (self.settings.formant / 12.0))
+
+    def _heard(self, spans: list[Span]) -> slice:
+        """Frames of the window that any span keeps, and some before them, so that lengths are few; the others are not
+        decoded. All of a window that is stretched, whose frames lie elsewhere."""
+        if self._stretched_hop != self.hop:
+            return slice(0, spans[0].size)
+        begin, end = min(span.lead for span in spans), max(span.lead + span.frames for span in spans)
+        return slice(begin - min(begin, -(end - begin) % LENGTH_STEP), end)
+
+    def _sung(self, z: Tensor, f0: Tensor | None, spans: list[Span], heard: slice) -> Tensor:
+        """Latent of anybody (B, latent, size) and pitch (B, size) in Hz -> (B, heard frames * hop)."""
+        synthesizer, profiler, hop, stretched = self.model.synthesizer, self.profiler, self.hop, self._stretched_hop
+        lead_in = synthesizer.shape.lead_in_frames
+        profiler.start("flow")
+        g = synthesizer.speaker(torch.tensor([self.settings.speaker], device=z.device))
+        first = max(0, heard.start - lead_in - FLOW_REACH)
+        z = synthesizer.reverse_flow(z[..., first : heard.stop + lead_in + FLOW_REACH], g)
+        profiler.end("flow")
+        profiler.start("decode")
+        last = heard.stop
+        if stretched != hop:
+            last = -(-heard.stop * stretched // hop)
+            places = ((torch.arange(last, device=z.device) + 0.5) * (hop / stretched) - 0.5).clamp(0, heard.stop - 1)
+            z, f0 = _at(places, z), None if f0 is None else _pitch_at(places, f0)
+        source = None
+        if f0 is not None:
+            frames = slice(first, first + z.shape[2])
+            start = synthesizer.source.phases(f0)[:, first]
+            noise = _noise(spans, f0, hop)
+            source = synthesizer.source(f0[:, frames], start, noise[..., first * hop : frames.stop * hop])
+        wanted = range(heard.start - first, last - first)
+        made = synthesizer.decode(z, None, g, source=source, frames=wanted)[:, 0]
+        if stretched != hop:
+            made = Resampler(stretched, hop, z.device)(made[:, : heard.stop * stretched].float())
+        profiler.end("decode")
+        return made
+
+
+def cutting_for(device: torch.device, dtype: torch.dtype) -> Cutting:
+    """Shorter pieces where memory is small, longer ones in half precision, as RVC has it; the shortest where a long
+    convolution is refused."""
+    if max_convolved(device) < sys.maxsize:
+        return SHORT
+    if dtype == torch.float16:
+        return HALF
+    if device.type == "cuda" and torch.cuda.get_device_properties(device).total_memory <= SMALL_MEMORY:
+        return SMALL
+    return FULL
+
+
+def _a_vector_a_frame(features: Tensor, frames: int) -> Tensor:
+    """(B, T, C) at 50 a second -> (B, frames, C) at 100: each twice, the last one as often as is missing."""
+    places = (torch.arange(frames, device=features.device) // 2).clamp(max=features.shape[1] - 1)
+    return features[:, places]
+
+
+def _noise(spans: list[Span], like: Tensor, columns: int = 1) -> Tensor:
+    """Standard normal float32 of each span, its own whatever it is converted with, as long and wide as `like`."""
+    shape = like.shape[1:] if columns == 1 else (1, like.shape[1] * columns)
+    made = []
+    for span in spans:
+        generator = torch.Generator(like.device).manual_seed(SEEDS * span.start + columns)
+        made.append(torch.randn(shape, device=like.device, generator=generator))
+    return torch.stack(made)
+
+
+def _at(places: Tensor, frames: Tensor) -> Tensor:
+    """(..., T) between its frames, at places in 0..T - 1: (..., places)."""
+    before = places.floor().long()
+    after = (before + 1).clamp(max=frames.shape[-1] - 1)
+    return torch.lerp(frames[..., before], frames[..., after], (places - before).to(frames.dtype))
+
+
+def _pitch_at(places: Tensor, f0: Tensor) -> Tensor:
+    """The same of a pitch; where a voiced frame meets one without, the nearer of both."""
+    is_steady = _at(places, (f0 > 0.0).float()) == 1.0
+    return torch.where(is_steady, _at(places, f0), f0[:, places.round().long()])

@@ -1,0 +1,56 @@
+"""Pitch by FCPE (Luo et al. 2025), convolutions in the manner of a conformer, whose weights come with the package
+`torchfcpe`.
+
+Only its network is used: its front end looks at the samples from Python, which would make the host wait and spoil a
+CUDA graph. The torchaudio it imports by name is our stand-in (torchaudio_stand_in).
+"""
+
+import contextlib
+import importlib
+import io
+from typing import Any, Final
+
+import torch
+from torch import Tensor
+
+from engine.errors import ModelError
+from engine.models.pretrained import one_line
+from engine.models.rvc.pitch import FCPE_INSTALL, HOP
+from engine.models.rvc.pitch.mel import LogMel
+from engine.models.rvc.pitch.salience import likeliest
+
+THRESHOLD: Final = 0.006
+BEFORE = 432  # samples of a frame before sample 160 k: (1024 - 160) / 2, as the network was trained
+FLOOR = 1e-9
+
+
+class Fcpe:
+    name = "fcpe"
+    frame_multiple = HOP
+
+    def __init__(self, device: torch.device, dtype: torch.dtype) -> None:
+        package = bundled()
+        network = package.model.to(device=device, dtype=dtype).requires_grad_(False).eval()
+        self.networks: tuple[torch.nn.Module, ...] = (network,)
+        self._network = network
+        self._dtype = dtype
+        self._cents = network.cent_table.float()
+        self._mel = LogMel(package.wav2mel.mel_extractor.mel_basis.to(device), before=BEFORE, floor=FLOOR)
+
+    @torch.no_grad()
+    def track(self, sound: Tensor) -> Tensor:
+        """(B, n) float32 of 16 kHz -> (B, n // 160) float32 in Hz, 0 where there is no pitch."""
+        if sound.shape[1] < HOP:
+            return sound.new_zeros(sound.shape[0], 0)
+        mel = self._mel(sound).to(self._dtype)
+        return likeliest(self._network(mel.transpose(1, 2)), self._cents, THRESHOLD)
+
+
+def bundled() -> Any:
+    """torchfcpe's own object: `model`, and `wav2mel` with the filters it was trained with."""
+    with contextlib.redirect_stdout(io.StringIO()), one_line("torchfcpe"):  # it prints
+        try:
+            torchfcpe = importlib.import_module("torchfcpe")
+        except ImportError as error:
+            raise ModelError(f"pitch fcpe: {error}; {FCPE_INSTALL}") from error
+        return torchfcpe.spawn_bundled_infer_model(device="cpu")

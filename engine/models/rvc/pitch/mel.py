@@ -1,0 +1,49 @@
+"""The front end of both networks: 128 bands of a spectrum of 1024 samples, as logarithms."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from engine.models.rvc.pitch import HOP, RATE_HZ
+
+FRAME = 1024
+BANDS = 128
+QUIETEST = 1e-5
+
+
+class LogMel:
+    def __init__(self, filters: Tensor, *, before: int, floor: float = 0.0) -> None:
+        """`filters`: (BANDS, FRAME // 2 + 1), on the device. Frame k begins `before` samples before sample 160 k;
+        `floor` is added to powers, as the network was trained."""
+        self._filters = filters
+        self._before = before
+        self._floor = floor
+        self._window = torch.hann_window(FRAME, device=filters.device)
+
+    def __call__(self, sound: Tensor) -> Tensor:
+        """(B, n) float32 -> (B, BANDS, n // 160) natural logarithms; the sound goes on mirrored at both ends."""
+        count = sound.shape[1] // HOP
+        needed = (count - 1) * HOP + FRAME
+        sound = sound.float()[:, mirrored(sound.shape[1], self._before, needed, sound.device)]
+        spectrum = torch.stft(sound, FRAME, HOP, window=self._window, center=False, return_complex=True)
+        magnitude = (spectrum.real.square() + spectrum.imag.square() + self._floor).sqrt()
+        return torch.matmul(self._filters, magnitude).clamp(min=QUIETEST).log()
+
+
+def mirrored(length: int, before: int, count: int, device: torch.device) -> Tensor:
+    """(count,) places in something `length` long, from `before` its start on, turning around at each end."""
+    turn = max(2 * (length - 1), 1)
+    places = (torch.arange(count, device=device) - before) % turn
+    return torch.minimum(places, turn - places)
+
+
+def mel_filters(lowest_hz: float, highest_hz: float) -> Tensor:
+    """(BANDS, FRAME // 2 + 1) float32: triangles evenly spaced on the mel scale 2595 log10(1 + f / 700), each of area 1
+    in Hz: librosa.filters.mel(htk=True)."""
+    lowest, highest = (2595.0 * math.log10(1.0 + hz / 700.0) for hz in (lowest_hz, highest_hz))
+    corners = 700.0 * (10.0 ** (torch.linspace(lowest, highest, BANDS + 2, dtype=torch.float64) / 2595.0) - 1.0)
+    bins = torch.arange(FRAME // 2 + 1, dtype=torch.float64) * (RATE_HZ / FRAME)
+    left, middle, right = (part[:, None] for part in (corners[:-2], corners[1:-1], corners[2:]))
+    rising, falling = (bins - left) / (middle - left), (right - bins) / (right - middle)
+    return (torch.minimum(rising, falling).clamp(min=0.0) * 2.0 / (right - left)).float()

@@ -1,0 +1,91 @@
+"""Pitch by RMVPE, a network with a published checkpoint: the steadiest of the three, in noise and music too."""
+
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_weights
+
+from engine.errors import ModelError
+from engine.models import locate
+from engine.models.pickle_file import read_pickle
+from engine.models.pretrained import demand_finite, one_line
+from engine.models.rvc.pitch import HOP
+from engine.models.rvc.pitch.mel import FRAME, LogMel, mel_filters, mirrored
+from engine.models.rvc.pitch.rmvpe_network import BINS, FRAME_MULTIPLE, Rmvpe
+from engine.models.rvc.pitch.salience import likeliest
+
+THRESHOLD: Final = 0.03
+LOWEST_HZ, HIGHEST_HZ = 30.0, 8000.0  # of the mel bands
+LOWEST_CENTS, STEP_CENTS = 1997.3794084376191, 20.0  # of the first bin above 10 Hz (31.7 Hz), and from bin to bin
+
+
+class RmvpeTracker:
+    name = "rmvpe"
+    frame_multiple = HOP * FRAME_MULTIPLE
+
+    def __init__(self, network: Rmvpe, device: torch.device, dtype: torch.dtype) -> None:
+        self._network = network.requires_grad_(False).eval().to(device=device, dtype=dtype)
+        if device.type != "mps":  # a tenth faster on a CPU, and what tensor cores want
+            self._network.to(memory_format=torch.channels_last)
+        self.networks: tuple[nn.Module, ...] = (self._network,)
+        self._dtype = dtype
+        self._cents = LOWEST_CENTS + STEP_CENTS * torch.arange(BINS, device=device)
+        self._mel = LogMel(mel_filters(LOWEST_HZ, HIGHEST_HZ).to(device), before=FRAME // 2)
+
+    @torch.no_grad()
+    def track(self, sound: Tensor) -> Tensor:
+        """(B, n) float32 of 16 kHz -> (B, n // 160) float32 in Hz, 0 where there is no pitch."""
+        count = sound.shape[1] // HOP
+        if not count:
+            return sound.new_zeros(sound.shape[0], 0)
+        mel = self._mel(sound).to(self._dtype)
+        padded = mel[..., mirrored(count, 0, -(-count // FRAME_MULTIPLE) * FRAME_MULTIPLE, mel.device)]
+        return likeliest(self._network(padded)[:, :count], self._cents, THRESHOLD)
+
+
+def load_rmvpe(name: str, device: torch.device, dtype: torch.dtype) -> RmvpeTracker:
+    """`name`: the published checkpoint, as a file or in the Hugging Face cache. ModelError where it is not there, with
+    how to get it, and where it is something else."""
+    path = locate.find(name, files=())
+    network = read_network(path, name)
+    fold_norms(network)
+    return RmvpeTracker(network, device, dtype)
+
+
+def read_network(path: Path, name: str) -> Rmvpe:
+    """On the CPU, in float32. The checkpoint is a dict of tensors; anything else in its pickle is refused unrun."""
+    foreign = read_pickle(path).foreign
+    if foreign:
+        raise ModelError(f"{name}: refused: it would run {foreign[0]}, which no RMVPE needs")
+    with one_line(name):
+        weights: Any = torch.load(path, map_location="cpu", weights_only=True)
+    if not isinstance(weights, dict):
+        raise ModelError(f"{name}: holds a {type(weights).__name__}, not the tensors of RMVPE")
+    with torch.device("meta"):  # 90 million weights that would be drawn at random for nothing
+        network = Rmvpe()
+    wanted = network.state_dict()
+    absent = [key for key, tensor in wanted.items() if getattr(weights.get(key), "shape", None) != tensor.shape]
+    if absent:
+        raise ModelError(
+            f"{name}: not RMVPE: {len(absent)} tensors are missing or have another shape, the first is {absent[0]}"
+        )
+    with one_line(name):
+        demand_finite(name, {key: weights[key] for key in wanted})
+    network.load_state_dict({key: weights[key] for key in wanted}, assign=True)
+    return network.float().eval()
+
+
+def fold_norms(network: nn.Module) -> None:
+    """Each batch norm into the convolution before it: the same sums in fewer passes over the picture."""
+    for layers in network.modules():
+        if not isinstance(layers, nn.Sequential):
+            continue
+        for place, (layer, norm) in enumerate(pairwise(list(layers))):
+            if isinstance(norm, nn.BatchNorm2d) and isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
+                statistics = (norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias)
+                is_transposed = isinstance(layer, nn.ConvTranspose2d)
+                layer.weight, layer.bias = fuse_conv_bn_weights(layer.weight, layer.bias, *statistics, is_transposed)
+                layers[place + 1] = nn.Identity()

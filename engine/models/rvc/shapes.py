@@ -1,0 +1,181 @@
+"""What an RVC synthesiser is built like, and synthesisers of the published shapes with random weights.
+
+Importing this module does not load torch.
+"""
+
+import logging
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from engine.errors import ModelError
+
+if TYPE_CHECKING:
+    import torch
+
+    from engine.models.rvc.synthesizer import Synthesizer
+
+log = logging.getLogger(__name__)
+
+Version = Literal["v1", "v2"]
+CONTENT_CHANNELS: Final[dict[Version, int]] = {"v1": 256, "v2": 768}
+RATES: Final = {"32k": 32_000, "40k": 40_000, "48k": 48_000}
+"""Sample rates as old files write them."""
+FRAMES_A_SECOND: Final = 100
+CONFIG_ITEMS: Final = 18
+SCATTERED: Final = {"resblocks": 0.3, "conv_post": 0.1}  # the blocks add to what they are given; the last must not clip
+LARGEST: Final = 8192  # of channels, layers and speakers; a broken file may say anything
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SynthesizerShape:
+    """The numbers of a checkpoint's `config`; the defaults are those of every published base model."""
+
+    version: Version
+    rate_hz: int
+    upsample_rates: tuple[int, ...]
+    """Their product is `hop`."""
+    upsample_kernels: tuple[int, ...]
+    has_pitch: bool = True
+    speakers: int = 109
+    latent: int = 192
+    hidden: int = 192
+    filter: int = 768
+    heads: int = 2
+    layers: int = 6
+    kernel: int = 3
+    resblock_kernels: tuple[int, ...] = (3, 7, 11)
+    resblock_dilations: tuple[tuple[int, ...], ...] = ((1, 3, 5),) * 3
+    initial: int = 512
+    """Channels before the first upsampling; each one halves them."""
+    gin: int = 256
+    """Channels of a speaker's embedding."""
+
+    @property
+    def content_channels(self) -> int:
+        return CONTENT_CHANNELS[self.version]
+
+    @property
+    def hop(self) -> int:
+        """Samples of a frame of 10 ms."""
+        return math.prod(self.upsample_rates)
+
+    @property
+    def lead_in_frames(self) -> int:
+        """Frames of the latent before a frame, and after it, that its samples depend on: how far the decoder looks, 10
+        to 13 for the published shapes. Walked backwards from the last convolution."""
+        samples = 3  # conv_post, 7 wide
+        widest = max(
+            sum((kernel - 1) // 2 * (dilation + 1) for dilation in dilations)
+            for kernel, dilations in zip(self.resblock_kernels, self.resblock_dilations, strict=True)
+        )
+        for rate, kernel in zip(reversed(self.upsample_rates), reversed(self.upsample_kernels), strict=True):
+            samples += widest
+            samples = (samples + kernel - 1 - (kernel - rate) // 2) // rate
+        return samples + 3  # conv_pre, 7 wide
+
+    def config(self) -> list[Any]:
+        """The 18 items as a checkpoint has them."""
+        return [
+            self.rate_hz // 32 + 1 if self.rate_hz < 40_000 else 1025,  # the spectrum that training looked at
+            32,  # and the frames it cut out
+            self.latent,
+            self.hidden,
+            self.filter,
+            self.heads,
+            self.layers,
+            self.kernel,
+            0,
+            "1",
+            list(self.resblock_kernels),
+            [list(dilations) for dilations in self.resblock_dilations],
+            list(self.upsample_rates),
+            self.initial,
+            list(self.upsample_kernels),
+            self.speakers,
+            self.gin,
+            self.rate_hz,
+        ]
+
+
+SHAPES: Final[dict[str, SynthesizerShape]] = {
+    "v2-48k": SynthesizerShape(
+        version="v2", rate_hz=48_000, upsample_rates=(12, 10, 2, 2), upsample_kernels=(24, 20, 4, 4)
+    ),
+    "v2-40k": SynthesizerShape(
+        version="v2", rate_hz=40_000, upsample_rates=(10, 10, 2, 2), upsample_kernels=(16, 16, 4, 4)
+    ),
+    "v2-32k": SynthesizerShape(
+        version="v2", rate_hz=32_000, upsample_rates=(10, 8, 2, 2), upsample_kernels=(20, 16, 4, 4)
+    ),
+    "v1-48k": SynthesizerShape(
+        version="v1", rate_hz=48_000, upsample_rates=(10, 6, 2, 2, 2), upsample_kernels=(16, 16, 4, 4, 4)
+    ),
+    "v1-40k": SynthesizerShape(
+        version="v1", rate_hz=40_000, upsample_rates=(10, 10, 2, 2), upsample_kernels=(16, 16, 4, 4)
+    ),
+    "v1-32k": SynthesizerShape(
+        version="v1", rate_hz=32_000, upsample_rates=(10, 4, 2, 2, 2), upsample_kernels=(16, 16, 4, 4, 4)
+    ),
+    "tiny": SynthesizerShape(
+        version="v2",
+        rate_hz=40_000,
+        upsample_rates=(10, 10, 2, 2),
+        upsample_kernels=(16, 16, 4, 4),
+        speakers=2,
+        latent=16,
+        hidden=32,
+        filter=64,
+        layers=2,
+        initial=64,
+        gin=16,
+    ),
+}
+"""Published: VERSION-RATE. tiny is nobody's: fast enough for one CPU thread."""
+
+
+def shape_named(name: str) -> SynthesizerShape:
+    """ModelError for a shape nobody has."""
+    if name not in SHAPES:
+        raise ModelError(f"shape {name}: not one of {', '.join(SHAPES)}")
+    return SHAPES[name]
+
+
+def build(name: str, device: str, dtype: "torch.dtype", *, seed: int = 0) -> "Synthesizer":
+    """A synthesiser of this shape with random weights, drawn on the CPU: the same seed gives the same ones everywhere.
+
+    Its sound is noise; how fast it is does not depend on the weights. ModelError for a shape nobody has.
+    """
+    from engine.models.rvc.synthesizer import Synthesizer
+
+    shape = shape_named(name)
+    with seeded(seed):
+        synthesizer = Synthesizer(shape)
+        scatter(synthesizer)
+    log.info("random:%s: weights drawn from seed %d, not those of a voice", name, seed)
+    return synthesizer.settle(device, dtype)
+
+
+def scatter(synthesizer: "Synthesizer") -> None:
+    """Draws every matrix anew so that a signal keeps its size through it: as torch draws them, it fades to nothing."""
+    import torch
+
+    with torch.no_grad():
+        for name, parameter in synthesizer.named_parameters():
+            if name.endswith("bias"):
+                parameter.zero_()
+            elif parameter.ndim > 1:
+                inputs = parameter.shape[0] if ".ups." in name else parameter[0].numel()
+                parameter.normal_(0.0, SCATTERED.get(name.split(".")[1], 1.0) * inputs**-0.5)
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """The caller's random state is left as it was."""
+    import torch
+
+    with torch.random.fork_rng(), torch.no_grad():
+        torch.manual_seed(seed)
+        yield

@@ -1,0 +1,182 @@
+"""What a benchmark times beside our own: code that nobody here wrote, on the same numbers, call by call in turn.
+
+FAISS searches on the CPU, so that what it is asked comes from the device and its answer goes back there, as in RVC.
+SciPy filters on the host alike. Each call is waited for.
+"""
+
+import importlib.util
+import sys
+import time
+import types
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+
+from engine.models.device_work import device_wait
+from engine.models.rvc.highpass import RATE_HZ, high_pass, high_pass_on_host
+from engine.models.rvc.retrieval import NEIGHBOURS, Retrieval
+from engine.models.rvc.synthesizer import NOISE_SCALE, Synthesizer
+
+WARM_UP_ROUNDS = 1
+ROUNDS = 5
+SPREAD = 0.5
+"""Of the embeddings around what they have in common: sounds of a voice come in kinds."""
+A_KIND = 40  # embeddings
+PEER = "infer_rvc_python"
+PEER_INSTALL = "not here: pip install --no-deps infer-rvc-python"
+SCIPY_INSTALL = "not here: pip install scipy"
+FAISS_INSTALL = "not here: pip install faiss-cpu"
+FAISS_ON_A_MAC = "not on a Mac: PyTorch and faiss each bring an OpenMP runtime, and the second one ends the process"
+
+Call = Callable[[], Any]
+
+
+def in_turn_ms(calls: dict[str, Call], device: torch.device) -> dict[str, float]:
+    """The median of five rounds: whatever else the machine does strikes all alike."""
+    wait = device_wait(device)
+    times_ms: dict[str, list[float]] = {name: [] for name in calls}
+    for number in range(WARM_UP_ROUNDS + ROUNDS):
+        for name, call in calls.items():
+            wait()
+            began_s = time.perf_counter()
+            call()
+            wait()
+            if number >= WARM_UP_ROUNDS:
+                times_ms[name].append((time.perf_counter() - began_s) * 1000.0)
+    return {name: round(float(np.median(each)), 3) for name, each in times_ms.items()}
+
+
+def time_filters(sound: np.ndarray, device: torch.device) -> dict[str, Any]:
+    """The 48 Hz high-pass over (n,) at 16 kHz that already lies where it is filtered."""
+    there = torch.from_numpy(sound).to(device)[None]
+    calls: dict[str, Call] = {"device": lambda: high_pass(there), "host": lambda: high_pass_on_host(sound)}
+    result: dict[str, Any] = {"seconds": round(len(sound) / RATE_HZ, 3)}
+    if importlib.util.find_spec("scipy") is None:
+        return result | {"ms": in_turn_ms(calls, device), "scipy": SCIPY_INSTALL}
+    from scipy import signal
+
+    order_5 = signal.butter(5, 48, "high", fs=RATE_HZ)
+    calls["scipy"] = lambda: signal.filtfilt(*order_5, sound)
+    ms = in_turn_ms(calls, device)
+    return result | {
+        "ms": ms,
+        "times_scipy": round(ms["scipy"] / ms["device"], 3),
+        "differs": float(np.abs(calls["device"]()[0].cpu().numpy() - calls["scipy"]()).max()),
+    }
+
+
+def time_retrieval(count: int, channels: int, queries: int, device: torch.device, threads: int) -> dict[str, Any]:
+    """The eight nearest of `count` embeddings for each of `queries` vectors; the index as RVC trains it.
+
+    The embeddings come in kinds, as sounds do: of vectors without any, an IVF index would find next to nothing.
+    `recall_at_8`: the share of the truly nearest that were found; the truth is that of FAISS' flat index. Without FAISS
+    ours are timed alone, and a line says why.
+    """
+    random = np.random.default_rng(0)
+    middles = random.standard_normal((max(1, count // A_KIND), channels), np.float32)
+
+    def drawn(size: int) -> np.ndarray:
+        kinds = random.integers(0, len(middles), size)
+        return middles[kinds] + SPREAD * random.standard_normal((size, channels), np.float32)
+
+    embeddings, asked = drawn(count), torch.from_numpy(drawn(queries)).to(device)
+    ours = Retrieval(torch.from_numpy(embeddings), device)
+    calls: dict[str, Call] = {"ours": lambda: ours.search(asked)[1]}
+    result: dict[str, Any] = {"embeddings": count, "queries": queries}
+    if sys.platform == "darwin":
+        return result | {"ms": in_turn_ms(calls, device), "faiss": FAISS_ON_A_MAC}
+    if importlib.util.find_spec("faiss") is None:
+        return result | {"ms": in_turn_ms(calls, device), "faiss": FAISS_INSTALL}
+    import faiss
+
+    faiss.omp_set_num_threads(threads)
+    flat = faiss.IndexFlatL2(channels)
+    flat.add(embeddings)
+    lists = max(1, min(int(16 * count**0.5), count // 39))  # RVC's training
+    ivf = faiss.index_factory(channels, f"IVF{lists},Flat")
+    ivf.train(embeddings)
+    ivf.add(embeddings)
+    probing = {wide: faiss.SearchParametersIVF(nprobe=wide) for wide in (1, 8)}
+
+    def by_faiss(index: Any, **options: Any) -> torch.Tensor:
+        distances, rows = index.search(asked.cpu().numpy(), NEIGHBOURS, **options)
+        torch.from_numpy(distances).to(device)
+        return torch.from_numpy(rows).to(device)
+
+    calls |= {
+        "flat": lambda: by_faiss(flat),
+        "ivf_nprobe_1": lambda: by_faiss(ivf, params=probing[1]),
+        "ivf_nprobe_8": lambda: by_faiss(ivf, params=probing[8]),
+    }
+    ms = in_turn_ms(calls, device)
+    found = {name: call().cpu().numpy() for name, call in calls.items()}
+    return result | {
+        "lists": lists,
+        "ms": ms,
+        "times": {name: round(each / ms["ours"], 3) for name, each in ms.items() if name != "ours"},
+        "recall_at_8": {name: _recall(rows, found["flat"]) for name, rows in found.items() if name != "flat"},
+        "same_rows_as_flat": round(float(np.mean(found["ours"] == found["flat"])), 5),
+    }
+
+
+def time_synthesizer(synthesizer: Synthesizer, frames: int) -> dict[str, Any]:
+    """`infer` of one sound against the package infer-rvc-python's on the same weights; a line that tells how to get it
+    where it is not installed. `latent_differs`: the largest, of what goes into the decoder, with the same noise."""
+    rival = _rival(synthesizer)
+    if rival is None:
+        return {PEER: PEER_INSTALL}
+    weights = next(synthesizer.parameters())
+    device, dtype, shape = weights.device, weights.dtype, synthesizer.shape
+    generator = torch.Generator().manual_seed(0)
+    phone = torch.randn(1, frames, shape.content_channels, generator=generator).to(device, dtype)
+    pitch, f0 = torch.full((1, frames), 100, device=device), torch.full((1, frames), 220.0, device=device)
+    speaker, length = torch.zeros(1, dtype=torch.int64, device=device), torch.tensor([frames], device=device)
+
+    def theirs() -> Any:
+        return rival.infer(phone, length, pitch, f0.to(dtype), speaker)
+
+    calls: dict[str, Call] = {
+        "ours": lambda: synthesizer.infer(phone, pitch, f0, speaker),
+        PEER: theirs,
+    }
+    with torch.inference_mode():
+        ms = in_turn_ms(calls, device)
+        torch.manual_seed(0)
+        latent = theirs()[2][0]
+        torch.manual_seed(0)
+        mean, log_sd = synthesizer.encode(phone, pitch)
+        z = torch.addcmul(mean, log_sd.exp(), torch.randn_like(mean), value=NOISE_SCALE)
+        ours = synthesizer.reverse_flow(z, synthesizer.speaker(speaker))
+    return {
+        "frames": frames,
+        "ms": ms,
+        f"times_{PEER}": round(ms[PEER] / ms["ours"], 3),
+        "latent_differs": float((ours - latent).abs().max()),
+    }
+
+
+def _recall(rows: np.ndarray, truth: np.ndarray) -> float:
+    hits = [len(np.intersect1d(found, true)) for found, true in zip(rows, truth, strict=True)]
+    return round(sum(hits) / truth.size, 5)
+
+
+def _rival(synthesizer: Synthesizer) -> Any | None:
+    """Theirs with our weights. Its package's own `__init__` asks for libraries that the synthesiser does without: an
+    empty one stands in for it."""
+    found = importlib.util.find_spec(PEER)
+    if found is None or found.submodule_search_locations is None:
+        return None
+    empty = types.ModuleType(PEER)
+    empty.__path__ = list(found.submodule_search_locations)
+    sys.modules.setdefault(PEER, empty)
+    from infer_rvc_python.lib.infer_pack import models
+
+    shape, weights = synthesizer.shape, next(synthesizer.parameters())
+    kinds = {"v1": models.SynthesizerTrnMs256NSFsid, "v2": models.SynthesizerTrnMs768NSFsid}
+    rival = kinds[shape.version](*shape.config(), is_half=weights.dtype == torch.float16).eval()
+    rival.remove_weight_norm()
+    del rival.enc_q
+    rival.load_state_dict(synthesizer.state_dict())
+    return rival.to(weights.device, weights.dtype)

@@ -1,0 +1,226 @@
+"""What a voice's file says of itself, as far as it makes sense. Does not load torch: the same words for who only asks
+what a voice is and for who loads it.
+
+A voice is a dictionary: `weight` (tensors by name, usually float16), `config` (18 items, see `shape_of`), `version`
+("v1" where absent), `f0` (1 where absent: with pitch), `sr`, and texts. A `.safetensors` file holds the tensors of
+`weight`, and the rest as its metadata, all of them texts: `config` (a JSON list of the 18 items), `version`, and `f0`
+("1" or "0").
+"""
+
+import zipfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from engine.errors import ModelError
+from engine.models.pickle_file import PickledFile, shown
+from engine.models.rvc.shapes import CONFIG_ITEMS, CONTENT_CHANNELS, LARGEST, RATES, SynthesizerShape, Version
+from engine.models.safetensors_header import Tensor, read_metadata
+from engine.system.small_file import parse_json
+
+VOCODER: Final = "HiFi-GAN"
+"""What Applio calls the decoder that is built here, the only one that the WebUI has."""
+VOCODERS: Final = {"mrf hifi-gan": "MRF HiFi-GAN", "mrf-hifi-gan": "MRF HiFi-GAN", "refinegan": "RefineGAN"}
+_OWN_VOCODERS: Final = ("hifi-gan", "hifi-gan-nsf", "nsf-hifi-gan", "default")
+_VOCODER_TENSORS: Final = {"dec.mrfs.": "MRF HiFi-GAN", "dec.upsample_conv_blocks.": "RefineGAN"}
+"""How tensors begin that only this vocoder has (Applio, rvc/lib/algorithm/generators)."""
+_TRAINED: Final = {
+    "discriminators.": "the judge of a training (D_*.pth), which is no voice",
+    "unit2ctrl.": "a DDSP-SVC voice, not RVC's",
+    "enc_p.f0_emb.": "a so-vits-svc voice, not RVC's",
+}
+"""What a state of training is, by how a tensor begins: of DDSP-SVC (ddsp/vocoder.py) and so-vits-svc (models.py)."""
+GPT_SOVITS: Final = "a GPT-SoVITS voice, not RVC's"
+_FILE_KINDS: Final = {
+    ".index": "the index of a voice; name the voice (.pth) as the model, and this with --index",
+    ".onnx": "an export to ONNX, which is not run here; take the voice's .pth or the model's .safetensors",
+}
+MOST_STAGES: Final = 16  # of upsampling, of blocks in one, and of dilations in a block
+HIGHEST_HZ: Final = 400_000
+
+
+def demand_file(path: Path) -> None:
+    """ModelError where no voice can be in it: a folder, an archive, an index, an export; it says what would do."""
+    if path.is_dir():
+        voices = sorted(file.name for file in path.glob("*.pth"))
+        raise ModelError(f"{path}: is a folder; a voice is a .pth or .safetensors file{_inside(voices)}")
+    if not path.is_file():
+        raise ModelError(f"{path}: no such file")
+    if kind := _FILE_KINDS.get(path.suffix.lower()):
+        raise ModelError(f"{path}: is {kind}")
+    if path.suffix.lower() == ".zip":
+        raise ModelError(f"{path}: is a zip archive; unpack it, and name the .pth file{_inside(archived(path))}")
+
+
+def archived(path: Path) -> list[str]:
+    """Names of the voices in a zip archive; none where it is no archive."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return sorted(name for name in archive.namelist() if name.lower().endswith(".pth"))
+    except (OSError, ValueError, zipfile.BadZipFile):
+        return []
+
+
+def _inside(names: list[str]) -> str:
+    return f" (in it: {shown(names[:3])[1:-1]})" if names else ""
+
+
+def told_in_metadata(path: Path) -> dict[str, Any]:
+    """What a `.safetensors` file says, `config` as the list it is; ModelError where it says none."""
+    told: dict[str, Any] = dict(read_metadata(path))
+    if "config" not in told:
+        raise ModelError(f"{path}: no RVC voice: its metadata need `config`, a JSON list, and `version` and `f0`")
+    try:
+        told["config"] = parse_json(told["config"])
+    except ValueError:
+        raise ModelError(f"{path}: the `config` of its metadata is no JSON list") from None
+    return told
+
+
+def demand_plain(path: Path, file: PickledFile) -> None:
+    """ModelError where a pickle asks for more than tensors and plain values; nothing of it is run."""
+    if any(name.endswith(".HParams") for name in file.foreign):
+        raise ModelError(f"{path}: is {GPT_SOVITS} (its config is a class of that program)")
+    if file.foreign:
+        raise ModelError(f"{path}: refused: it would run {file.foreign[0]}, which no voice needs")
+
+
+def demand_voice(name: str, stored: Any) -> Mapping[str, Any]:
+    """`stored`, what a pickle holds, where it has weights and a config; ModelError, which says what it is instead."""
+    if not isinstance(stored, Mapping):
+        raise ModelError(f"{name}: no RVC voice (needs `weight` and `config`; holds a {type(stored).__name__})")
+    if "config" not in stored or not isinstance(stored.get("weight"), Mapping):
+        what = _trained(stored["model"]) if "model" in stored else "no RVC voice"
+        raise ModelError(f"{name}: {what} (needs `weight` and `config`; holds {shown(list(stored))})")
+    if isinstance(stored["config"], Mapping):
+        raise ModelError(f"{name}: is {GPT_SOVITS} (its config is no list of {CONFIG_ITEMS} items)")
+    return stored
+
+
+def _trained(tensors: Any) -> str:
+    """What a state of training with these tensors is."""
+    names = [name for name in tensors if isinstance(name, str)] if isinstance(tensors, Mapping) else []
+    for start, what in _TRAINED.items():
+        if any(name.startswith(start) for name in names):
+            return f"is {what}"
+    return "a state of training, no voice yet: let RVC extract one"
+
+
+def demand_vocoder(name: str, told: Mapping[str, Any], tensors: Iterable[str]) -> None:
+    """ModelError where Applio made the voice with a decoder that is not built here. Before the tensors are counted:
+    "155 are missing" helps nobody."""
+    said = told.get("vocoder")
+    seen = next(
+        (vocoder for start, vocoder in _VOCODER_TENSORS.items() if any(k.startswith(start) for k in tensors)), ""
+    )
+    if isinstance(said, str) and said.lower() not in ("", *_OWN_VOCODERS):
+        seen = VOCODERS.get(said.lower(), shown(said))
+    if seen:
+        raise ModelError(
+            f"{name}: was made with Applio's vocoder {seen}; only {VOCODER} is built here: take one of the same voice "
+            f"that was trained with {VOCODER}, or convert with Applio"
+        )
+
+
+def shape_of(name: str, told: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> SynthesizerShape:
+    """What `told` says of a voice with these tensors. ModelError in one line where it makes no sense."""
+    demand_vocoder(name, told, tensors)
+    config = told["config"]
+    if not isinstance(config, list | tuple) or len(config) != CONFIG_ITEMS:
+        raise ModelError(f"{name}: its config is no list of {CONFIG_ITEMS} items")
+    _, _, latent, hidden, inner, heads, layers, kernel, _, kind, widths, dilations, *others = config
+    rates, initial, kernels, speakers, gin, rate_hz = others
+    if not isinstance(kind, int | str) or kind not in (1, "1"):
+        raise ModelError(f"{name}: residual blocks of kind {shown(kind)}; known is 1")
+    rate_hz = RATES.get(rate_hz, rate_hz) if isinstance(rate_hz, str) else rate_hz
+    embeddings = _table_sides(tensors.get("emb_g.weight"))
+    shape = SynthesizerShape(
+        version=_version(name, told, tensors),
+        has_pitch=_has_pitch(name, told),
+        rate_hz=_whole(name, "sample rate", rate_hz, HIGHEST_HZ),
+        # Merged and extracted files keep the 109 of the base model in their config, whatever they hold.
+        speakers=_whole(name, "speakers", embeddings[0] if embeddings else speakers),
+        latent=_whole(name, "latent", latent),
+        hidden=_whole(name, "hidden", hidden),
+        filter=_whole(name, "filter", inner),
+        heads=_whole(name, "heads", heads),
+        layers=_whole(name, "layers", layers, 64),
+        kernel=_whole(name, "kernel", kernel, 64),
+        initial=_whole(name, "initial", initial),
+        gin=_whole(name, "gin", gin),
+        upsample_rates=_wholes(name, "upsample rates", rates),
+        upsample_kernels=_wholes(name, "upsample kernels", kernels),
+        resblock_kernels=_wholes(name, "resblock kernels", widths),
+        resblock_dilations=tuple(_wholes(name, "resblock dilations", each) for each in _listed(dilations)),
+    )
+    _demand_sense(name, shape)
+    return shape
+
+
+def _version(name: str, told: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Version:
+    """As the file says, "v1" where it says nothing and its tensors do not either."""
+    said = told.get("version")
+    _, channels = _table_sides(tensors.get("enc_p.emb_phone.weight")) or (0, 0)
+    seen: Version | None = next((version for version, wide in CONTENT_CHANNELS.items() if wide == channels), None)
+    version: Version | None = next((each for each in CONTENT_CHANNELS if isinstance(said, str) and each == said), None)
+    if said is not None and version is None:
+        raise ModelError(f"{name}: version {shown(said)}; known are v1 and v2")
+    if version and seen and version != seen:
+        raise ModelError(f"{name}: calls itself {version}, but takes features of {channels} channels, as {seen} does")
+    return version or seen or "v1"
+
+
+def _has_pitch(name: str, told: Mapping[str, Any]) -> bool:
+    said = told.get("f0", 1)
+    # Only of these a text: that of a list in lists, each twice, would have no end.
+    text = str(said).lower() if isinstance(said, str) or (isinstance(said, int) and said in (0, 1)) else ""
+    if text not in ("0", "1", "true", "false"):
+        raise ModelError(f"{name}: f0 is {shown(said)}, not 0 or 1")
+    return text in ("1", "true")
+
+
+def _table_sides(tensor: Tensor | None) -> tuple[int, int] | None:
+    """None for what is no table."""
+    if tensor is None or len(tensor.shape) != 2:
+        return None
+    rows, columns = tensor.shape
+    return rows, columns
+
+
+def _listed(value: Any) -> list[Any]:
+    return list(value[: MOST_STAGES + 1]) if isinstance(value, list | tuple) else [value]
+
+
+def _wholes(name: str, what: str, values: Any) -> tuple[int, ...]:
+    return tuple(_whole(name, what, value) for value in _listed(values))
+
+
+def _whole(name: str, what: str, value: Any, most: int = LARGEST) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
+        raise ModelError(f"{name}: {what} of its config: {shown(value)} is not a whole number in 1..{most}")
+    return value
+
+
+def _demand_sense(name: str, shape: SynthesizerShape) -> None:
+    stages = len(shape.upsample_rates)
+    troubles = {
+        f"it has more than {MOST_STAGES} stages": max(stages, len(shape.resblock_kernels)) > MOST_STAGES,
+        "the rates and kernels of its upsampling are not equally many": len(shape.upsample_kernels) != stages,
+        "the kernels and dilations of its residual blocks are not equally many": (
+            len(shape.resblock_kernels) != len(shape.resblock_dilations)
+        ),
+        f"makes {shape.hop} samples of a frame, at {shape.rate_hz} Hz it has {shape.rate_hz / 100:g}": (
+            shape.hop * 100 != shape.rate_hz
+        ),
+        f"{shape.hidden} hidden channels are no multiple of {shape.heads} heads": bool(shape.hidden % shape.heads),
+        f"{shape.latent} latent channels cannot be halved": bool(shape.latent % 2),
+        f"{shape.initial} channels cannot be halved {stages} times": shape.initial % 2**stages > 0,
+        "a kernel of its upsampling is shorter than its step, or odd where that is even": any(
+            kernel < rate or (kernel - rate) % 2
+            for rate, kernel in zip(shape.upsample_rates, shape.upsample_kernels, strict=False)
+        ),
+        "a kernel of its residual blocks is even": any(kernel % 2 == 0 for kernel in shape.resblock_kernels),
+    }
+    for trouble, is_so in troubles.items():
+        if is_so:
+            raise ModelError(f"{name}: its config makes no sense: {trouble}")

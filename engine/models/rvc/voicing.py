@@ -1,0 +1,133 @@
+"""The part of the stream that makes sound: content and pitch of a window as what is heard of it."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from engine.models.graphs import Calls, State
+from engine.models.rvc.grid import Grid
+from engine.models.rvc.model import VoiceModel
+from engine.models.rvc.pitch.coarse import coarse, shifted
+from engine.models.rvc.settings import VoiceSettings
+from engine.models.rvc.source import RollingNoise
+from engine.models.rvc.synthesizer import NOISE_SCALE
+
+FLOW_LEAD_IN = 24  # hops that a frame of the flow looks back: exactly (flow.py); below it RVC's stream clicks
+LARGEST_FORMANT = 2.0
+SEED = 0
+
+
+class Voicing:
+    """Keeps what joins depend on: the noise of each hop and the phase of the source. Nothing waits for the device."""
+
+    def __init__(self, model: VoiceModel, grid: Grid, calls: Calls) -> None:
+        self._synthesizer = model.synthesizer
+        self._dtype = model.dtype
+        self._calls = calls
+        self._grid = grid
+        shape = model.synthesizer.shape
+        self._hop = shape.hop
+        self._sounding = grid.sounding_hops
+        lead_in = -(-shape.lead_in_frames // grid.grain_hops) * grid.grain_hops
+        self.hops = grid.sounding_hops + min(lead_in, grid.extra_hops)
+        """Of the window's end that are decoded: those that sound, and as many before them as the decoder looks back."""
+        self._flow_hops = min(self.hops + FLOW_LEAD_IN, grid.window_hops)
+        device = model.device
+        generator = torch.Generator(device).manual_seed(SEED)
+        longest = round(self._hop * 2.0 ** (LARGEST_FORMANT / 12.0))
+        self.noise = RollingNoise(shape.latent, self._flow_hops, device, generator)
+        """Of the latent, (1, latent, hops that go through the flow)."""
+        self.source_noise = RollingNoise(longest, self.hops, device, generator)
+        """(1, samples of the longest stretched hop, hops): each hop's own."""
+        self._longest_hops = -(-self.hops * longest // self._hop)
+        self._phase = torch.zeros(1, device=device)
+        """Turns, at the first hop that sounds; `_following_hz` is the pitch there."""
+        self._following_hz = torch.zeros(1, device=device)
+        self._device = device
+
+    def stretched_hop(self, formant: float) -> int:
+        """Samples that the decoder makes of a hop. Played in 10 ms: a smaller throat (above 0) or a larger."""
+        return round(self._hop * 2.0 ** (formant / 12.0))
+
+    def follow(
+        self,
+        phone: Tensor,
+        f0: Tensor | None,
+        settings: VoiceSettings,
+        between: Callable[[], None],
+        mark: Callable[[str], None],
+    ) -> Tensor:
+        """One block on. Content (1, window_hops, C) and pitch (1, window_hops) in Hz, as it was heard -> (1, hops *
+        stretched hop) float32, which may hold NaN. Marks the stages encode, flow and decode."""
+        self.noise.advance(self._grid.block_hops)
+        self.source_noise.advance(self._grid.block_hops)
+        stretched = self.stretched_hop(settings.formant)
+        count = self.hops if stretched == self._hop else self._longest_hops
+        inputs: State = {
+            "phone": phone,
+            "pitch": None,
+            "noise": self.noise.values,
+            "source": None,
+            "places": None if stretched == self._hop else self._places(count, stretched),
+            "speaker": torch.tensor([settings.speaker], device=self._device),
+        }
+        if f0 is not None and self._synthesizer.shape.has_pitch:
+            sung = shifted(f0, settings.pitch)
+            inputs["pitch"] = coarse(sung * (self._hop / stretched))
+            inputs["source"] = self._source(sung[:, -self.hops :], stretched, count)
+        stages = iter(("encode", "flow", "decode"))
+
+        def part_done() -> None:
+            mark(next(stages))
+            between()
+
+        key = ("voice", count, inputs["places"] is None)
+        state = self._calls.run(key, (self._encode, self._flow, self._decode), inputs, part_done)
+        mark(next(stages))
+        return state["sound"][:, 0, : self.hops * stretched].float()
+
+    def moved(self, seconds: Tensor) -> None:
+        """The last sound was joined as if it began `seconds` later, () up to a hop: the next one begins at the phase
+        that is heard then, so that it fits at its own time again."""
+        self._phase = self._phase + self._following_hz * seconds
+
+    def reset(self) -> None:
+        self._phase = torch.zeros_like(self._phase)
+
+    def _source(self, f0: Tensor, stretched: int, count: int) -> Tensor:
+        """(1, 1, count * hop): the source of `hops` hops of `stretched` samples, then silence; its phase goes on."""
+        source = self._synthesizer.source
+        lead_in = self.hops - self._sounding
+        start = self._phase - source.phases(f0[:, :lead_in])[:, -1]
+        following = lead_in + self._grid.block_hops
+        self._phase = source.phases(f0, start)[:, following]
+        self._following_hz = f0[:, following]
+        noise = self.source_noise.values[:, :stretched].transpose(1, 2).reshape(1, 1, -1)  # hop after hop
+        sound = source(f0, start, noise)
+        return torch.nn.functional.pad(sound, (0, count * self._hop - sound.shape[2]))
+
+    def _places(self, count: int, stretched: int) -> Tensor:
+        """(count,): where in the latent's hops the decoder's frames of one hop lie."""
+        middles = (torch.arange(count, device=self._device) + 0.5) * (self._hop / stretched)
+        return (middles - 0.5).clamp(0.0, self.hops - 1.0)
+
+    def _encode(self, state: State) -> State:
+        mean, log_sd = (
+            each[..., -self._flow_hops :] for each in self._synthesizer.encode(state["phone"], state["pitch"])
+        )
+        noise = state["noise"].to(self._dtype)
+        z = torch.addcmul(mean, log_sd.exp(), noise, value=NOISE_SCALE)
+        g = self._synthesizer.speaker(state["speaker"])
+        return {"z": z, "g": g, "source": state["source"], "places": state["places"]}
+
+    def _flow(self, state: State) -> State:
+        z = self._synthesizer.reverse_flow(state["z"], state["g"])[..., -self.hops :]
+        if state["places"] is not None:
+            before = state["places"].floor().long()
+            after = (before + 1).clamp(max=self.hops - 1)
+            z = torch.lerp(z[..., before], z[..., after], (state["places"] - before).to(z.dtype))
+        return {"z": z, "g": state["g"], "source": state["source"]}
+
+    def _decode(self, state: State) -> State:
+        return {"sound": self._synthesizer.decode(state["z"], None, state["g"], source=state["source"])}

@@ -1,0 +1,166 @@
+"""What is in a picture: SAM3's ViT and its pyramid of features, as a chain of parts.
+
+transformers cuts the picture into windows before each layer and joins it after. Everything in a layer but attention
+looks at one token at a time, and attention does not mind in which order its tokens come as long as each has its own
+rotary position. So here the tokens are put in the order of the windows once, stay there through all layers, global ones
+too, and go back once: two copies instead of two a layer. The rotations of a layer, which transformers works out anew
+each time, are constants.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch.nn import functional as F
+
+from engine.models.compiling import compiled
+from engine.models.graphs import Calls, Part, State, nothing
+
+if TYPE_CHECKING:
+    from engine.models.sam3.model import Model
+
+LAYERS_A_SLICE = 4  # of 32: 2 to 4 ms on a fast GPU at 1008 px
+COARSEST = 2
+"""Pyramid levels that are used are 4, 2 and 1 texels a patch; the fourth, of half a texel, nobody reads."""
+
+Layer = Callable[..., torch.Tensor]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Features:
+    """Of B pictures. The tensors may lie in buffers that the next run overwrites. g: patches a side, 72 at 1008 px."""
+
+    fpn_hidden_states: tuple[torch.Tensor, ...]
+    """(B, C, 4 g, 4 g), (B, C, 2 g, 2 g), (B, C, g, g)."""
+    position: torch.Tensor
+    """(1, C, g, g): position encoding of the coarsest level, the only one that is read; a constant."""
+    last_hidden_state: torch.Tensor
+    """(B, g * g, D) of the ViT, row by row: the tracker makes its own pyramid of it."""
+
+    def as_vision_embeds(self) -> Any:
+        """As transformers' Sam3Model and Sam3VideoModel take it: four levels, of which they leave out the last."""
+        from transformers.models.sam3.modeling_sam3 import Sam3VisionEncoderOutput
+
+        unread: Any = None
+        batch = len(self.last_hidden_state)
+        return Sam3VisionEncoderOutput(
+            last_hidden_state=self.last_hidden_state,
+            fpn_hidden_states=(*self.fpn_hidden_states, unread),
+            fpn_position_encoding=(unread, unread, self.position.expand(batch, -1, -1, -1), unread),
+        )
+
+
+class Backbone:
+    """Stateless but for what `calls` keeps. One thread, one device; nothing here waits for the device."""
+
+    def __init__(self, model: "Model", calls: Calls) -> None:
+        self._calls = calls
+        vision = model.detector.vision_encoder
+        self._vit, self._neck = vision.backbone, vision.neck
+        config = self._vit.config
+        self._grid = model.spec.resolution // config.patch_size
+        self._window = config.window_size
+        self._rotations = {
+            size: rotation(config, size, self._grid, model.device)
+            for size in {layer.window_size for layer in self._vit.layers}
+        }
+        self._layer: Layer = vit_layer
+        if model.spec.is_compiled:
+            self._layer = compiled(vit_layer)  # once for windows and once for global layers, whose shapes differ
+            self._rotations = {size: torch.view_as_real(turn) for size, turn in self._rotations.items()}
+        self.position = level_position(self._neck, self._grid, model.device).to(model.dtype)
+        self._parts = self._chain()
+
+    @torch.no_grad()
+    def run(self, pixels: torch.Tensor, between: Callable[[], None] = nothing) -> Features:
+        """`pixels` (B, 3, resolution, resolution) as `preprocess` makes them; `between` is called between slices."""
+        state = self._calls.run(("backbone", tuple(pixels.shape)), self._parts, {"pixels": pixels}, between)
+        return Features(fpn_hidden_states=state["levels"], position=self.position, last_hidden_state=state["hidden"])
+
+    def _chain(self) -> tuple[Part, ...]:
+        layers = list(self._vit.layers)
+        slices = [layers[first : first + LAYERS_A_SLICE] for first in range(0, len(layers), LAYERS_A_SLICE)]
+
+        def through(some: list[Any]) -> Part:
+            return lambda state: {"hidden": self._through(some, state["hidden"])}
+
+        return (
+            lambda state: {"hidden": self._through(slices[0], self._embedded(state["pixels"]))},
+            *(through(some) for some in slices[1:]),
+            self._pyramid,
+        )
+
+    def _embedded(self, pixels: torch.Tensor) -> torch.Tensor:
+        """(B, windows, w * w, D)."""
+        hidden = self._vit.embeddings(pixels)  # (B, g * g, D)
+        batch, _, width = hidden.shape
+        across, side = self._grid // self._window, self._window
+        windows = hidden.view(batch, across, side, across, side, width).permute(0, 1, 3, 2, 4, 5)
+        return self._vit.layer_norm(windows.reshape(batch, across * across, side * side, width))
+
+    def _through(self, layers: list[Any], hidden: torch.Tensor) -> torch.Tensor:
+        for layer in layers:
+            hidden = self._layer(layer, hidden, self._rotations[layer.window_size])
+        return hidden
+
+    def _pyramid(self, state: State) -> State:
+        hidden = state["hidden"]
+        batch, _, _, width = hidden.shape
+        across, side = self._grid // self._window, self._window
+        rows = hidden.view(batch, across, across, side, side, width).permute(0, 1, 3, 2, 4, 5)
+        rows = rows.reshape(batch, self._grid, self._grid, width)
+        picture = rows.permute(0, 3, 1, 2)  # (B, D, g, g), channels last in memory
+        levels = tuple(layer(picture) for layer in self._neck.fpn_layers[: COARSEST + 1])
+        return {"levels": levels, "hidden": rows.flatten(1, 2)}
+
+
+def vit_layer(layer: Any, hidden: torch.Tensor, turn: torch.Tensor) -> torch.Tensor:
+    """One Sam3ViTLayer on tokens (B, windows, w * w, D) in the order of the windows; `turn` from `rotation`."""
+    attention = layer.attention
+    x = layer.layer_norm1(hidden)
+    x = x if layer.window_size else x.flatten(1, 2)[:, None]  # global: one window of all
+    heads = (*x.shape[:-1], attention.num_attention_heads, attention.head_dim)
+    query = turned(attention.q_proj(x).view(heads), turn)
+    key = turned(attention.k_proj(x).view(heads), turn)
+    value = attention.v_proj(x).view(heads)
+    query, key, value = (each.flatten(0, 1).transpose(1, 2) for each in (query, key, value))
+    seen = F.scaled_dot_product_attention(query, key, value)  # (B * windows, heads, tokens, d)
+    hidden = hidden + attention.o_proj(seen.transpose(1, 2).reshape(hidden.shape))
+    return hidden + layer.mlp(layer.layer_norm2(hidden))
+
+
+def turned(x: torch.Tensor, turn: torch.Tensor) -> torch.Tensor:
+    """Pairs of `x` (..., tokens, heads, d) rotated in float32 by `turn`: complex, or its real and imaginary parts.
+
+    The complex product is one kernel, the other form is what a compiler can fuse.
+    """
+    pairs = x.float().unflatten(-1, (-1, 2))  # (..., d / 2, 2)
+    if turn.is_complex():
+        rotated = torch.view_as_real(torch.view_as_complex(pairs) * turn)
+    else:
+        (a, b), (cosine, sine) = pairs.unbind(-1), turn.unbind(-1)
+        rotated = torch.stack((a * cosine - b * sine, a * sine + b * cosine), dim=-1)
+    return rotated.flatten(-2).type_as(x)
+
+
+def rotation(config: Any, window: int, grid: int, device: torch.device) -> torch.Tensor:
+    """(tokens, 1, d / 2) complex64: the rotary positions of a window, or of the whole grid (`window` 0) in the order
+    of the windows."""
+    from transformers.models.sam3.modeling_sam3 import Sam3ViTLayer, Sam3ViTRotaryEmbedding
+
+    positions = Sam3ViTLayer.precompute_positions(config, window)  # (tokens, 2)
+    cosine, sine = Sam3ViTRotaryEmbedding(config)(positions, positions)  # (1, tokens, d), each twice
+    turn = torch.complex(cosine[0, :, ::2], sine[0, :, ::2])
+    if not window:
+        side = config.window_size
+        across = grid // side
+        turn = turn.view(across, side, across, side, -1).permute(0, 2, 1, 3, 4).reshape(grid * grid, -1)
+    return turn[:, None].contiguous().to(device)
+
+
+def level_position(neck: Any, grid: int, device: torch.device) -> torch.Tensor:
+    """(1, C, g, g) float32: sine positions of the coarsest level, as the neck adds them to its features."""
+    shape = torch.Size((1, neck.config.fpn_hidden_size, grid, grid))
+    # A copy: transformers keeps the tensor for its own calls.
+    return neck.position_encoding(shape, device, torch.float32).clone()

@@ -1,0 +1,67 @@
+"""Boxes as examples of what is looked for: through SAM3's geometry encoder, which needs torchvision's roi_align."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from engine.errors import ModelError
+
+if TYPE_CHECKING:
+    from engine.models.sam3.backbone import Features
+    from engine.models.sam3.model import Model
+
+Box = tuple[float, float, float, float]
+"""Centre x, centre y, width and height, 0..1 of the picture."""
+POSITIVE = 1
+
+
+class BoxEncoder:
+    """As transformers' Sam3GeometryEncoder, for boxes that are all meant, so that no mask is needed. One thread."""
+
+    def __init__(self, model: "Model") -> None:
+        self._model = model
+        self._encoder = model.detector.geometry_encoder
+
+    def with_boxes(self, embeds: torch.Tensor, features: "Features", boxes: Sequence[Box]) -> torch.Tensor:
+        """(B, tokens + boxes + 1, C): the prompt's `embeds` (1, tokens, C), then what the boxes show in the pictures.
+
+        ModelError without torchvision.
+        """
+        roi_align = demand_roi_align()
+        encoder = self._encoder
+        vision = features.fpn_hidden_states[-1]  # (B, C, g, g)
+        batch, width, side = vision.shape[:3]
+        asked = torch.tensor([boxes], dtype=torch.float32, device=vision.device).expand(batch, -1, -1)  # (B, n, 4)
+        pooled = encoder.vision_layer_norm(vision.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+        corners = torch.cat((asked[..., :2] - 0.5 * asked[..., 2:], asked[..., :2] + 0.5 * asked[..., 2:]), dim=-1)
+        # roi_align knows no bfloat16; transformers gives it float16, in which a corner is off by 1/32 of a texel.
+        cut = roi_align(pooled.float(), list((corners * side).unbind(0)), encoder.roi_size).to(vision.dtype)
+        given = asked.to(vision.dtype)
+        tokens = encoder.label_embed.weight[POSITIVE] + encoder.boxes_direct_project(given)
+        tokens = tokens + encoder.boxes_pool_project(cut).view(batch, -1, width)
+        tokens = tokens + encoder.boxes_pos_enc_project(self._positions(asked).to(vision.dtype))
+        tokens = torch.cat((tokens, encoder.cls_embed.weight.expand(batch, 1, -1)), dim=1)
+        tokens = encoder.prompt_layer_norm(encoder.final_proj(tokens))
+        seen, where = (each.flatten(2).transpose(1, 2) for each in (vision, features.position))
+        for layer in encoder.layers:
+            tokens = layer(prompt_feats=tokens, vision_feats=seen, vision_pos_encoding=where, prompt_mask=None)
+        return torch.cat((embeds.expand(batch, -1, -1), encoder.output_layer_norm(tokens)), dim=1)
+
+    def _positions(self, boxes: torch.Tensor) -> torch.Tensor:
+        """(B, n, C + 2) float32."""
+        centre_x, centre_y, width, height = (each.flatten() for each in boxes.unbind(-1))
+        encoded = self._encoder._encode_box_coordinates(centre_x, centre_y, width, height)
+        return encoded.view(*boxes.shape[:2], -1)
+
+
+def demand_roi_align() -> Any:
+    """torchvision's roi_align; ModelError in one line where it is not to be had."""
+    try:
+        from torchvision.ops import roi_align
+    except (ImportError, RuntimeError) as error:  # RuntimeError: a build for another torch
+        raise ModelError(
+            f"box prompts: need torchvision ({str(error).splitlines()[0]}); pip install torchvision, the release that "
+            f"goes with torch {torch.__version__.partition('+')[0]}"
+        ) from None
+    return roi_align

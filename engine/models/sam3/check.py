@@ -1,0 +1,66 @@
+"""What a SAM3 folder is, what it needs and what is missing, told from file headers in milliseconds. Does not load
+torch."""
+
+from dataclasses import dataclass
+
+from engine.models.part_report import Missing, PartReport, Report, counted_part
+from engine.models.safetensors_header import Tensor
+from engine.models.sam3.model_folder import ModelFolder, find
+from engine.models.sam3.spec import SegmentationSpec
+
+# Which tensors belong to which part, by how their names begin in a folder of the whole model; one of the detector alone
+# leaves out "detector_model.". What is named in no other line is the detector.
+DETECTOR = "detector_model."
+PARTS = {
+    "vision": ("vision_encoder.",),
+    "text": ("text_encoder.", "text_projection."),
+    "detector": ("",),
+}
+TRACKER = ("tracker_model.", "tracker_neck.")
+NO_TRACKER = "no tracker: finds objects in each picture, does not follow them (mode track); facebook/sam3 has one"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentationReport(Report):
+    kind: str
+    """sam3_video: detector and tracker; sam3: the detector alone."""
+
+
+def check(spec: SegmentationSpec) -> SegmentationReport:
+    """ModelError where `spec.model` is not found or is no SAM3; all else that is wrong is in the report."""
+    path = find(spec.model)
+    folder = ModelFolder(path, spec.model)
+    missing = Missing()
+    parts: tuple[PartReport, ...] = ()
+    with missing.listed():
+        folder.demand_resolution(spec.resolution)
+    with missing.listed():
+        folder.demand_tokenizer()
+    with missing.listed():
+        parts = _parts(folder)
+        absent = {"vision", "text", "detector", "tracker"} if folder.kind == "sam3_video" else set(PARTS)
+        for name in sorted(absent - {part.name for part in parts}):
+            missing.append(f"{folder.name}: the weights of the {name} are not in its files")
+    return SegmentationReport(
+        model=spec.model,
+        path=str(path),
+        kind=folder.kind,
+        parts=parts,
+        missing=tuple(missing),
+        notes=folder.notes if folder.kind == "sam3_video" else (*folder.notes, NO_TRACKER),
+    )
+
+
+def _parts(folder: ModelFolder) -> tuple[PartReport, ...]:
+    tensors: dict[str, dict[str, Tensor]] = {name: {} for name in (*PARTS, "tracker")}
+    for name, tensor in folder.weights().items():
+        tensors[_part_of(name)][name] = tensor
+    files = tuple(str(file) for file in folder.files())
+    return tuple(counted_part(part, own, files) for part, own in tensors.items() if own)
+
+
+def _part_of(tensor: str) -> str:
+    if tensor.startswith(TRACKER):
+        return "tracker"
+    own = tensor.removeprefix(DETECTOR)
+    return next(part for part, starts in PARTS.items() if own.startswith(starts))

@@ -1,0 +1,119 @@
+"""`load`: from the name in a SegmentationSpec to a Model on its device."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from engine.errors import ModelError
+from engine.models.compiling import demand_compiler
+from engine.models.device_work import dtype_named
+from engine.models.pretrained import ATTENTION, architecture, demand_fitting, one_line, quieten_libraries
+from engine.models.sam3.check import NO_TRACKER
+from engine.models.sam3.model import Model
+from engine.models.sam3.model_folder import ModelFolder, find
+from engine.models.sam3.spec import SegmentationSpec
+from engine.models.tokenizer_files import read_tokenizer
+from engine.models.weight_files import weights_in
+
+log = logging.getLogger(__name__)
+
+NOTHING_TO_OFFLOAD = "offload: nothing to do, the weights are in main memory already"
+
+
+def load(spec: SegmentationSpec, device: str, dtype: str) -> Model:
+    """The model on `device` (cpu, cuda, cuda:1, mps), its weights in `dtype` (as `dtype_named` has them).
+
+    Nothing is downloaded; weights come from safetensors. ModelError in one line names what is missing and how to get
+    it; `torch.OutOfMemoryError` passes through.
+    """
+    wanted = dtype_named(dtype)
+    if spec.is_compiled and spec.is_offloaded:
+        raise ModelError("compile and offload: offloaded weights travel between the layers; choose one of the two")
+    if spec.is_compiled:
+        demand_compiler(torch.device(device), "compile")
+    quieten_libraries("transformers")
+    if spec.random_shape:
+        from engine.models.sam3.shapes import build
+
+        model = build(spec.random_shape, spec.resolution, device, wanted)
+        model.spec = spec
+    else:
+        model = from_folder(find(spec.model), spec, torch.device(device), wanted)
+    if model.device.type != "mps":  # tensor cores want channels last; CPUs' convolutions are twice as fast
+        for network in model.networks:
+            network.to(memory_format=torch.channels_last)
+    if model.is_offloaded:
+        offload(model)
+    elif spec.is_offloaded:
+        model.notes += (NOTHING_TO_OFFLOAD,)
+    for note in model.notes:
+        log.info("%s: %s", spec.model, note)
+    return model
+
+
+def from_folder(path: Path, spec: SegmentationSpec, device: torch.device, dtype: torch.dtype) -> Model:
+    folder = ModelFolder(path, spec.model)
+    folder.demand_resolution(spec.resolution)
+    folder.demand_tokenizer()
+    folder.weights()  # what is cut off is found here, with the file's name
+    network = _network(folder, spec.resolution, dtype)
+    is_video = folder.kind == "sam3_video"
+    network.requires_grad_(False).eval()
+    if not (spec.is_offloaded and device.type != "cpu"):
+        network.to(device)
+    return Model(
+        spec=spec,
+        device=device,
+        dtype=dtype,
+        detector=network.detector_model if is_video else network,
+        video=network if is_video else None,
+        tokenizer=read_tokenizer(f"{folder.name}/tokenizer", folder.path),
+        mask_side=4 * spec.resolution // 14,
+        notes=folder.notes if is_video else (*folder.notes, NO_TRACKER),
+    )
+
+
+def _network(folder: ModelFolder, resolution: int, dtype: torch.dtype) -> Any:
+    """Sam3VideoModel or Sam3Model for pictures of this size, on the CPU."""
+    from transformers import Sam3Config, Sam3Model, Sam3VideoConfig, Sam3VideoModel
+
+    is_video = folder.kind == "sam3_video"
+    kind, of = (Sam3VideoModel, Sam3VideoConfig) if is_video else (Sam3Model, Sam3Config)
+    with one_line(folder.name):
+        config = architecture(of, folder.config, folder.name)
+        config.image_size = resolution
+        if is_video:
+            config.low_res_mask_size = 4 * resolution // 14  # image_size does not reach it
+        demand_fitting(folder.name, lambda: kind(config), weights_in(folder.path))
+        loaded: Any = kind.from_pretrained(
+            folder.path,
+            config=config,
+            attn_implementation=ATTENTION,
+            dtype=dtype,
+            local_files_only=True,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,  # or it would refuse them without a name
+        )
+    network, told = loaded
+    absent = sorted(told["missing_keys"]) + sorted(name for name, *_ in told["mismatched_keys"])
+    if absent:
+        raise ModelError(
+            f"{folder.name}: {len(absent)} tensors are missing or have another shape, the first is {absent[0]}"
+        )
+    return network
+
+
+def offload(model: Model) -> None:
+    """Keeps the ViT and the text encoder, 96 % of all weights, in main memory; each layer's come to the device while it
+    works. The rest, and all buffers, stay there."""
+    from accelerate import cpu_offload
+
+    for network in (model.detector.vision_encoder.backbone, model.detector.text_encoder):
+        cpu_offload(network, model.device)
+    for network in model.networks:
+        for module in network.modules():
+            if not hasattr(module, "_hf_hook"):
+                for tensor in (*module.parameters(recurse=False), *module.buffers(recurse=False)):
+                    tensor.data = tensor.data.to(model.device)

@@ -1,0 +1,139 @@
+"""What a SAM3 folder says about itself in its files; no weights are read and torch is not loaded."""
+
+from pathlib import Path
+from typing import Any
+
+from engine.errors import ModelError
+from engine.models import locate
+from engine.models.plain_config import demand_no_adapter, notes_on, read_config
+from engine.models.safetensors_header import Tensor, read_header
+from engine.models.sam3.other_models import MODEL_TYPES, checkpoint_in, what_file_is, what_id_is
+from engine.models.weight_files import weights_in
+
+FILES = ("*.json", "*.txt", "*.safetensors")
+"""All that is needed of the repository on the Hub; the original's own checkpoint (sam3.pt) is not."""
+KINDS = ("sam3_video", "sam3")
+SAM3 = "facebook/sam3"
+GATED = "facebook/"
+PATCH_PX = 14
+
+
+class ModelFolder:
+    """`path` holds `config.json`. ModelError in one line where it is no SAM3 that can be run."""
+
+    def __init__(self, path: Path, name: str = "") -> None:
+        self.path = path
+        self.name = name or str(path)
+        if not path.is_dir():
+            what = what_file_is(path)
+            raise ModelError(
+                f"{self.name}: is {what}{instead()}"
+                if what
+                else f"{self.name}: is a file; give the folder that holds config.json: {path.parent}"
+            )
+        if not (path / "config.json").is_file():
+            what = "a diffusers folder (Stable Diffusion?)" if (path / locate.INDEX).is_file() else "no model folder"
+            if what_is_there := checkpoint_in(path):
+                raise ModelError(f"{self.name}: {what_is_there}{instead()}")
+            raise ModelError(f"{self.name}: {what}, config.json is missing; SAM3 is facebook/sam3")
+        self.config = self._json("config.json")
+        demand_no_adapter(self.name, path)
+        self.notes = notes_on(self.name, path)
+        if what := MODEL_TYPES.get(self.kind):
+            raise ModelError(f"{self.name}: is {what} (config.json says model_type {self.kind}){instead()}")
+        if self.kind not in KINDS and (what := checkpoint_in(path)):
+            raise ModelError(f"{self.name}: {what}{instead()}")
+        if self.kind not in KINDS:
+            raise ModelError(
+                f"{self.name}: config.json says model_type {self.kind or 'nothing'}; known are {', '.join(KINDS)}"
+            )
+
+    @property
+    def kind(self) -> str:
+        """sam3_video (detector and tracker) or sam3 (detector alone)."""
+        return str(self.config.get("model_type", ""))
+
+    @property
+    def vision(self) -> dict[str, Any]:
+        """The configuration of the detector's ViT; what is left out has transformers' defaults."""
+        detector = self.config if self.kind == "sam3" else self.config.get("detector_config") or {}
+        return (detector.get("vision_config") or {}).get("backbone_config") or {}
+
+    def demand_resolution(self, resolution: int) -> None:
+        """ModelError unless `resolution` px are whole windows of attention: the rest would be padding."""
+        window_px = self.vision.get("patch_size", PATCH_PX) * self.vision.get("window_size", 24)
+        if resolution <= 0 or resolution % window_px:
+            raise ModelError(f"resolution {resolution}: not a multiple of {window_px} px, this model's window")
+
+    def demand_tokenizer(self) -> None:
+        """ModelError where it is missing: transformers would quietly make one that knows no word."""
+        if (self.path / "tokenizer.json").is_file():
+            return
+        absent = [file for file in ("vocab.json", "merges.txt") if not (self.path / file).is_file()]
+        if absent:
+            raise ModelError(
+                f"{self.name}: the tokenizer is missing ({' and '.join(absent)}, or tokenizer.json)"
+                f"{how_to_get(self.name) or '; copy it from the folder of facebook/sam3'}"
+            )
+
+    def weights(self) -> dict[str, Tensor]:
+        """All tensors by name, from the headers of the safetensors files; ModelError where one is missing or cut."""
+        files = self.files()
+        listed: dict[str, Tensor] = {}
+        for file in files:
+            try:
+                listed |= read_header(file)
+            except ModelError as error:
+                raise ModelError(f"{error}{how_to_get(self.name, again=True) or '; copy it again'}") from None
+        return listed
+
+    def files(self) -> tuple[Path, ...]:
+        """The weight files; ModelError where there is none, or where one that the index names is missing."""
+        weights = weights_in(self.path)
+        if (weights is None or weights.is_pickle) and (what := checkpoint_in(self.path)):
+            raise ModelError(f"{self.name}: {what}{instead()}")
+        if weights is None or weights.is_pickle:
+            raise ModelError(
+                f"{self.name}: has no weights (model.safetensors){how_to_get(self.name) or '; copy it there'}"
+            )
+        if (self.path / "model.safetensors.index.json").is_file():
+            named = set(self._json("model.safetensors.index.json").get("weight_map", {}).values())
+            absent = sorted(file for file in named if not (self.path / file).is_file())
+            if absent:
+                raise ModelError(f"{self.name}: {absent[0]} is missing{how_to_get(self.name) or '; copy it there'}")
+        return weights.files
+
+    def _json(self, file: str) -> dict[str, Any]:
+        return read_config(self.name, self.path, file)
+
+
+def find(name: str) -> Path:
+    """The folder of a path or id, as `locate.find`; ModelError where it is not here, with how to get access to it."""
+    try:
+        return locate.find(name, files=FILES)
+    except ModelError as error:
+        if what := what_id_is(name):
+            raise ModelError(f"{name}: is {what}{instead()}") from None
+        if not name.startswith(GATED):
+            raise
+        raise ModelError(f"{name}: not in the Hugging Face cache{how_to_get(name)}") from error
+
+
+def instead() -> str:
+    """ "; take facebook/sam3", and how to get it where it is not here."""
+    here = locate.cached(SAM3)
+    if here is not None and (here / "config.json").is_file() and weights_in(here) is not None:
+        return f"; take {SAM3}, which is here"
+    return f"; take {SAM3}: {how_to_get(SAM3).removeprefix('; ')}"
+
+
+def how_to_get(name: str, *, again: bool = False) -> str:
+    """ "; fetch it: ..." where `name` is an id; of a gated one with what comes before. "" for the user's own folder."""
+    command = locate.fetch_command(name, files=FILES)
+    if Path(name).expanduser().exists() or not command:
+        return ""
+    if again:
+        return f"; fetch it again: {command}"
+    if not name.startswith(GATED):
+        return f"; fetch it: {command}"
+    return f"; ask for access at https://huggingface.co/{name}, then `hf auth login`, then `{command}`"

@@ -1,0 +1,205 @@
+"""Pictures in, objects out: what the child, `multiverse segment` and the benchmark use."""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from engine.errors import ModelError
+from engine.models import device_work
+from engine.models.device_work import DeviceCopy, StageClock
+from engine.models.graphs import Calls, CompiledCalls, DirectCalls, calls_for, nothing
+from engine.models.sam3.backbone import Backbone, Features
+from engine.models.sam3.boxes import Box
+from engine.models.sam3.check import NO_TRACKER
+from engine.models.sam3.detector import Detector
+from engine.models.sam3.found import Found, nothing_found
+from engine.models.sam3.pixels import preprocess
+from engine.models.sam3.prompts import WITHOUT_WORDS, Prompt, PromptEncoder
+from engine.models.sam3.tidy import oldest_of_each, tidy
+from engine.values import FoundObject, Segmentation
+
+if TYPE_CHECKING:
+    from engine.models.sam3.model import Model
+
+GRAPHS_KEPT = 12  # the backbone, and decoder and masks of four prompts, each of its own length; with some to spare
+MODES = ("image", "track")
+
+
+class Segmenter:
+    """One thread, one device. Nothing waits for the device but the copy of the result to the host.
+
+    `between` is called between slices of the device's work, `before_capture` before something that takes seconds and
+    is done once for a shape (a graph, a compiler). `idle_s`: seconds that `between` has spent waiting on purpose;
+    `clock` counts them to no stage.
+    """
+
+    def __init__(
+        self,
+        model: "Model",
+        *,
+        between: Callable[[], None] = nothing,
+        before_capture: Callable[[], None] = nothing,
+        idle_s: Callable[[], float] = lambda: 0.0,
+        calls: Calls | None = None,
+    ) -> None:
+        """`calls`: how chains of parts are run. Unless given: as captured graphs on CUDA; directly elsewhere and where
+        weights travel; the backbone directly where it is compiled."""
+        self.model = model
+        self.clock = StageClock(model.device, idle_s)
+        """Of the last call: preprocess, backbone, decoder, masks, in track mode tracker, and copy: bringing the result
+        home and tidying it there."""
+        self.threshold = 0.5
+        self.most = 16
+        self.boxes: tuple[Box, ...] = ()
+        """Examples of what is looked for: centre x, centre y, width and height, 0..1. Image mode only."""
+        self.not_finite = 0
+        """Pictures of the last call that the model answered with NaN; they are told as nothing found."""
+        self._between = between
+        self._calls = calls or own_calls(model, before_capture)
+        is_own = calls is None and model.spec.is_compiled
+        self._backbone = Backbone(model, CompiledCalls(before_capture) if is_own else self._calls)
+        self._detector = Detector(model, self._calls)
+        self._encoder = PromptEncoder(model)
+        self._copy = DeviceCopy(model.device)
+        self._prompts: list[tuple[int, Prompt]] = []
+        self._mode = "image"
+        self._tracker: Any = None
+        self._size: tuple[int, int] | None = None
+
+    @property
+    def mode(self) -> str:
+        return self._mode
+
+    @mode.setter
+    def mode(self, mode: str) -> None:
+        """image or track; ModelError for a model without a tracker."""
+        if mode not in MODES:
+            raise ModelError(f"mode {mode}: not one of {', '.join(MODES)}")
+        if mode == "track" and self.model.video is None:
+            raise ModelError(f"{self.model.spec.model}: {NO_TRACKER}")
+        if mode == "track" and self._tracker is None:
+            from engine.models.sam3.tracker import Tracker
+
+            self._tracker = Tracker(self.model, self._detector)  # once: it hooks into the model
+        if mode != self._mode:
+            self.reset()
+        self._mode = mode
+
+    def set_prompts(self, texts: Sequence[str]) -> tuple[str, ...]:
+        """What to look for; notes about what is not read. An empty text is left out, the others keep their numbers."""
+        asked = [(number, text.strip()) for number, text in enumerate(texts, 1)]
+        self._prompts = [(number, self._encoder.encode(text)) for number, text in asked if text]
+        if not self._prompts:
+            self.reset()
+        return tuple(truncation(number, prompt) for number, prompt in self._prompts if prompt.is_truncated)
+
+    def segment(self, pictures: np.ndarray, *, index: int = 0, time_s: float = 0.0) -> list[Segmentation]:
+        """One result for each picture of (H, W, 3 or 4) or (B, H, W, 3 or 4) uint8, with `index` and `time_s` as they
+        are given. Track mode: one picture at a time, in order. ModelError for a picture without pixels, for boxes
+        without torchvision or in track mode."""
+        batch = pictures if pictures.ndim == 4 else pictures[None]
+        height, width = batch.shape[1:3]
+        if not batch.size:
+            raise ModelError(f"a picture of {width} x {height}: has no pixels")
+        if self._mode == "track" and self.boxes:
+            raise ModelError("box prompts: in image mode only")
+        if self._size not in (None, (width, height)):
+            self.reset()
+        self._size = (width, height)
+        self.clock.begin()
+        prompts = self._asked()
+        if prompts:
+            found = self._found(batch, [prompt for _, prompt in prompts])
+        else:
+            found = [nothing_found(self.model.mask_side)] * len(batch)
+        self.not_finite = sum(not each.is_finite for each in found)
+        results = [
+            segmentation(each, [number for number, _ in prompts], (width, height), index, time_s) for each in found
+        ]
+        self.clock.end("copy")
+        return results
+
+    def reset(self) -> None:
+        """Forget the followed objects: what comes next is another scene. A change of size or mode does so by itself,
+        and so does having no prompt any more."""
+        if self._tracker is not None:
+            self._tracker.reset()
+
+    @property
+    def work(self) -> float:
+        """How much there is to do for a picture, to compare times by: pixels times prompts."""
+        return float(self.model.spec.resolution**2 * max(1, len(self._asked())))
+
+    @property
+    def memory_mb(self) -> float | None:
+        """MiB of device memory held by this process; None on a CPU."""
+        return device_work.memory_mb(self.model.device)
+
+    def free_memory(self) -> None:
+        """Give what is kept for later back to the device; graphs are captured anew."""
+        self._calls.drop()
+        device_work.free_memory(self.model.device)
+
+    def _asked(self) -> list[tuple[int, Prompt]]:
+        if self.boxes and not self._prompts:
+            return [(1, self._encoder.encode(WITHOUT_WORDS))]
+        return self._prompts
+
+    def _found(self, batch: np.ndarray, prompts: list[Prompt]) -> list[Found]:
+        # A copy of what may only be read: torch has no such tensors and warns.
+        sent = self._copy.send(np.require(batch, requirements=("C", "W")))
+        pixels = preprocess(sent, self.model.spec.resolution, self.model.dtype)
+        self.clock.end("preprocess")
+        self._between()
+        features = self._backbone.run(pixels, self._between)
+        self.clock.end("backbone")
+        self._between()
+        if self._mode == "track":
+            return [self._followed(features, prompts)]
+        found = self._detector.detect(
+            features,
+            prompts,
+            threshold=self.threshold,
+            most=self.most,
+            boxes=self.boxes,
+            between=self._between,
+            mark=self.clock.end,
+        )
+        return [tidy(each) for each in found]
+
+    def _followed(self, features: Features, prompts: list[Prompt]) -> Found:
+        found: Found = self._tracker.step(
+            features,
+            prompts,
+            threshold=self.threshold,
+            most=self.most,
+            between=self._between,
+            mark=self.clock.end,
+        )
+        return oldest_of_each(found)
+
+
+def own_calls(model: "Model", before_capture: Callable[[], None]) -> Calls:
+    if model.is_offloaded:
+        return DirectCalls()
+    return calls_for(model.device, before_capture, kept=GRAPHS_KEPT)
+
+
+def truncation(number: int, prompt: Prompt) -> str:
+    words = len(prompt.text.split())
+    return f'prompt {number}: {words} words; the model reads {prompt.tokens} tokens, up to "...{prompt.read[-40:]}"'
+
+
+def segmentation(
+    found: Found, numbers: Sequence[int], picture_px: tuple[int, int], index: int, time_s: float
+) -> Segmentation:
+    """`numbers`: of the prompts, by their places in what was asked."""
+    left_top, right_bottom = found.boxes[:, :2].clip(0.0, 1.0), found.boxes[:, 2:].clip(0.0, 1.0)
+    boxes = np.concatenate(((left_top + right_bottom) / 2.0, right_bottom - left_top), axis=1).tolist()
+    ids = range(1, len(found) + 1) if found.ids is None else found.ids.tolist()
+    objects = tuple(
+        FoundObject(id=each, prompt=numbers[place], score=score, box=tuple(box))
+        for each, place, score, box in zip(ids, found.prompts.tolist(), found.scores.tolist(), boxes, strict=True)
+    )
+    return Segmentation(objects=objects, masks=found.masks, picture_px=picture_px, index=index, time_s=time_s)

@@ -1,0 +1,264 @@
+"""Models of the true size with random weights, built in memory: how fast they are does not depend on the weights.
+
+The configuration is that of the published model. Nothing is downloaded; the tokenizer knows single letters. Weights as
+they are drawn find nothing, or everything; these are set so that every prompt finds OBJECTS things in every picture.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+from engine.errors import ModelError
+from engine.models.pretrained import quieten_libraries
+from engine.models.sam3.model import Model
+from engine.models.sam3.spec import SegmentationSpec
+
+SHAPES = ("sam3", "tiny")
+"""tiny is nobody's: small enough for a CPU."""
+OBJECTS = 16
+PROMPT_TOKENS = 32
+COUNTED_TOKENS = 4  # of a prompt of two words, with its start and its end
+PATCH_PX = 14
+WINDOW_PX = 24 * PATCH_PX
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
+TINY_VIT_WIDTH = 32
+MASK_GAIN = 30.0
+MASK_BIAS = -7.0
+TRACKER_WIDTH = 128  # its memory encoder is written for no less
+
+
+def build(
+    name: str,
+    resolution: int,
+    device: str,
+    dtype: torch.dtype,
+    *,
+    seed: int = 0,
+    has_tracker: bool = True,
+    objects: int = OBJECTS,
+) -> Model:
+    """A model of this shape that finds `objects` for each prompt; the same arguments give the same weights on the same
+    kind of device.
+
+    On the device `meta` it has shapes only, for counting. Without a tracker it is a detector alone; the tiny one is
+    then a quarter as wide, 32 channels. ModelError for a shape nobody has.
+    """
+    from transformers import Sam3Model, Sam3VideoModel
+
+    quieten_libraries("transformers")
+    config = _config(name, resolution, has_tracker)
+    with _seeded(seed), torch.device(device):
+        if has_tracker:
+            video = Sam3VideoModel._from_config(config, dtype=dtype)
+            detector = video.detector_model
+        else:
+            video, detector = None, Sam3Model._from_config(config.detector_config, dtype=dtype)
+        whole = video or detector
+        _scatter(whole)
+        _find_objects(detector, objects)
+        if video is not None:  # and see each of them in every picture
+            video.tracker_model.mask_decoder.pred_obj_score_head.proj_out.bias.fill_(6.0)
+    whole.requires_grad_(False).eval()
+    return Model(
+        spec=SegmentationSpec(model=f"random:{name}", resolution=resolution),
+        device=torch.device(device),
+        dtype=dtype,
+        detector=detector,
+        video=video,
+        tokenizer=_tokenizer(),
+        mask_side=4 * resolution // PATCH_PX,
+        notes=(),
+    )
+
+
+def demand(name: str, resolution: int) -> None:
+    """ModelError for a shape nobody has, and for a resolution that is no whole number of windows of attention."""
+    if name not in SHAPES:
+        raise ModelError(f"shape {name}: not one of {', '.join(SHAPES)}")
+    if resolution <= 0 or resolution % WINDOW_PX:
+        raise ModelError(f"resolution {resolution}: not a multiple of {WINDOW_PX} px, this model's window")
+
+
+def gflop(name: str, resolution: int, prompts: int) -> dict[str, float]:
+    """2 x multiply-adds / 1e9 of one picture: `backbone`, `decoder` and `masks` of OBJECTS. Counted, not run."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    def counted(call: Any) -> tuple[float, Any]:
+        with FlopCounterMode(display=False) as counter:
+            made = call()
+        return counter.get_total_flops() / 1e9, made
+
+    detector = build(name, resolution, "meta", torch.float32, has_tracker=False).detector
+    with torch.no_grad(), torch.device("meta"):
+        backbone, vision = counted(lambda: detector.vision_encoder(torch.empty(1, 3, resolution, resolution)))
+        levels = [level.expand(prompts, -1, -1, -1) for level in vision.fpn_hidden_states[:-1]]
+        places = vision.fpn_position_encoding[-2].expand(prompts, -1, -1, -1)
+        text = torch.empty(prompts, COUNTED_TOKENS, detector.config.detr_encoder_config.hidden_size)
+        encoder, encoded = counted(
+            lambda: detector.detr_encoder(
+                vision_features=[levels[-1]], text_features=text, vision_pos_embeds=[places], text_mask=None
+            )
+        )
+        # On the CPU: the decoder reads these numbers, and a meta tensor has none.
+        sides = torch.tensor([levels[-1].shape[-2:]], device="cpu")
+        decoder, decoded = counted(
+            lambda: detector.detr_decoder(
+                vision_features=encoded.last_hidden_state,
+                text_features=encoded.text_features,
+                vision_pos_encoding=encoded.pos_embeds_flattened,
+                text_mask=None,
+                spatial_shapes=sides,
+            )
+        )
+        queries = decoded.intermediate_hidden_states[-1]
+        heads, _ = counted(
+            lambda: (detector.detr_decoder.box_head(queries), detector.dot_product_scoring(queries[None], text))
+        )
+        masks, _ = counted(
+            lambda: detector.mask_decoder(
+                decoder_queries=queries[:, :OBJECTS],
+                backbone_features=levels,
+                encoder_hidden_states=encoded.last_hidden_state,
+                prompt_features=text,
+                prompt_mask=None,
+            )
+        )
+    return {"backbone": backbone, "decoder": encoder + decoder + heads, "masks": masks}
+
+
+def _config(name: str, resolution: int, has_tracker: bool) -> Any:
+    from transformers import Sam3VideoConfig
+
+    demand(name, resolution)
+    config = Sam3VideoConfig() if name == "sam3" else _tiny_config(TRACKER_WIDTH if has_tracker else TINY_VIT_WIDTH)
+    config.image_size = resolution
+    config.low_res_mask_size = 4 * resolution // PATCH_PX
+    config.max_num_objects = OBJECTS  # a tracker that was never trained loses all of them in every picture
+    config.det_nms_thresh = 0.7  # nor are its masks as far apart as those of real objects
+    return config
+
+
+def _tiny_config(width: int) -> Any:
+    """Two layers of 32 channels where the true backbone has 32 of 1024; as many queries."""
+    from transformers import Sam3VideoConfig
+
+    vision: dict[str, Any] = {
+        "model_type": "sam3_vision_model",
+        "backbone_config": {
+            "model_type": "sam3_vit_model",
+            "hidden_size": TINY_VIT_WIDTH,
+            "intermediate_size": 64,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 2,
+            "global_attn_indexes": [1],
+        },
+        "fpn_hidden_size": width,
+    }
+    text = {
+        "model_type": "clip_text_model",
+        "vocab_size": len(_words()),
+        "bos_token_id": 0,
+        "eos_token_id": 1,
+        "pad_token_id": 1,
+        "hidden_size": TINY_VIT_WIDTH,
+        "intermediate_size": 64,
+        "projection_dim": TINY_VIT_WIDTH,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "max_position_embeddings": PROMPT_TOKENS,
+        "hidden_act": "gelu",
+    }
+    layers = {"hidden_size": width, "num_layers": 1, "num_attention_heads": 2, "intermediate_size": 64}
+    detector = {
+        "model_type": "sam3",
+        "vision_config": vision,
+        "text_config": text,
+        "geometry_encoder_config": layers,
+        "detr_encoder_config": layers,
+        "detr_decoder_config": layers,
+        "mask_decoder_config": {"hidden_size": width, "num_attention_heads": 2},
+    }
+    tracker = {
+        "model_type": "sam3_tracker_video",
+        "vision_config": vision,
+        "prompt_encoder_config": {"hidden_size": width},
+        "mask_decoder_config": {
+            "hidden_size": width,
+            "mlp_dim": 64,
+            "num_attention_heads": 2,
+            "iou_head_hidden_dim": width,
+        },
+        "memory_attention_hidden_size": width,
+        "memory_attention_num_layers": 1,
+        "memory_attention_feed_forward_hidden_size": 64,
+        "memory_encoder_hidden_size": width,
+        "mask_downsampler_embed_dim": width,
+        "memory_fuser_embed_dim": width,
+        "memory_fuser_intermediate_dim": 64,
+        "memory_fuser_num_layers": 1,
+    }
+    return Sam3VideoConfig(detector_config=detector, tracker_config=tracker)
+
+
+def _scatter(model: Any) -> None:
+    """Draws matrices anew so that a picture keeps its size through them: as they are drawn, it fades to nothing. Not
+    those of the DETR parts, which are to tell queries apart by what they start from."""
+    for name, module in model.named_modules():
+        if "detr_" in name or "text_encoder" in name:
+            continue
+        if isinstance(module, torch.nn.Linear | torch.nn.Conv2d):
+            module.weight.normal_(0.0, module.weight[0].numel() ** -0.5)
+        elif isinstance(module, torch.nn.ConvTranspose2d):
+            module.weight.normal_(0.0, module.weight.shape[0] ** -0.5)
+
+
+def _find_objects(detector: Any, count: int) -> None:
+    """Lets the first `count` queries score about 0.9 for every prompt, the others 0.1, with masks of some percent."""
+    queries = detector.detr_decoder.query_embed.weight  # (queries, width)
+    width = queries.shape[1]
+    direction = torch.ones(width, dtype=queries.dtype)
+    direction[1::2] = -1.0
+    queries.normal_()
+    for name, module in detector.detr_decoder.layers.named_modules():
+        if name.endswith(("o_proj", "fc2")):
+            module.weight *= 0.1  # or six layers of what is common to all queries would cover what they start from
+    queries[:count] += direction
+    queries[count:] -= direction
+    scoring = detector.dot_product_scoring
+    scoring.text_proj.weight.zero_()
+    scoring.text_proj.bias.zero_()
+    scoring.text_proj.bias[0] = 4.0 / width**0.5
+    scoring.query_proj.weight[0] = direction
+    detector.detr_decoder.presence_head.layer3.bias.fill_(6.0)
+    masks = detector.mask_decoder
+    # What the queries have in common must not be in their masks, or all objects would be the same one.
+    first, last = masks.mask_embedder.layers[0], masks.mask_embedder.layers[-1]
+    first.weight -= (first.weight @ direction)[:, None] * direction / width
+    last.weight *= MASK_GAIN / width**0.5
+    projection = masks.instance_projection.weight
+    projection -= projection.mean(1, keepdim=True)  # what is the same everywhere in a picture is in no mask
+    projection[0] = 0.0
+    masks.instance_projection.bias[0] = 1.0
+    last.weight[0] = 0.0
+    last.bias[0] = MASK_BIAS
+
+
+def _words() -> dict[str, int]:
+    words = ["<|startoftext|>", "<|endoftext|>", *LETTERS, *(f"{letter}</w>" for letter in LETTERS)]
+    return {word: number for number, word in enumerate(words)}
+
+
+def _tokenizer() -> Any:
+    from transformers import CLIPTokenizer
+
+    return CLIPTokenizer(vocab=_words(), merges=[], model_max_length=PROMPT_TOKENS)
+
+
+@contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    """The same weights each time; the caller's random state is left as it was."""
+    with torch.random.fork_rng(), torch.no_grad():
+        torch.manual_seed(seed)
+        yield

@@ -1,0 +1,179 @@
+"""What a benchmark times beside our own: transformers' SAM3 on the very modules of our model, as its users run it."""
+
+import ast
+import gc
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from engine.models.graphs import DirectCalls
+from engine.models.sam3.backbone import Backbone
+from engine.models.sam3.detector import Detector
+from engine.models.sam3.found import Found
+from engine.models.sam3.model import Model
+from engine.models.sam3.pixels import preprocess
+from engine.models.sam3.prompts import PromptEncoder
+
+PROMPT_TOKENS = 32
+MIDDLE = 127.5
+
+
+class Rival:
+    """transformers' way for pictures by themselves. One thread.
+
+    The picture is scaled on the CPU, in uint8 with antialiasing, turned into floats there and sent so
+    (Sam3ImageProcessor). The backbone runs once a picture, the decoder once a prompt, padded to 32 tokens, with masks
+    of all queries (Sam3Model). Masks above the threshold are scaled to the full size on the device and stay there
+    (post_process_instance_segmentation with target_sizes).
+    """
+
+    def __init__(self, model: Model, texts: Sequence[str]) -> None:
+        self._model = model
+        self._detector = model.detector
+        self._post_process = own_post_processing()
+        self._texts = list(texts)
+        self._asked = [self._tokens(text) for text in texts]
+        with torch.inference_mode():
+            self._embeds = [self._detector.get_text_features(**asked) for asked in self._asked]
+
+    @torch.inference_mode()
+    def call(self, picture: np.ndarray, threshold: float) -> list[dict[str, torch.Tensor]]:
+        """As a user calls it, words and picture (H, W, 3) uint8 in. For each prompt scores (n,), boxes (n, 4) in px,
+        masks (n, H, W) uint8 or bool."""
+        return self._found(picture, [self._tokens(text) for text in self._texts], threshold)
+
+    @torch.inference_mode()
+    def prepared(self, picture: np.ndarray, threshold: float) -> list[dict[str, torch.Tensor]]:
+        """The same with the words encoded once and for all."""
+        asked = [
+            {"text_embeds": embeds, "attention_mask": words["attention_mask"]}
+            for embeds, words in zip(self._embeds, self._asked, strict=True)
+        ]
+        return self._found(picture, asked, threshold)
+
+    def _found(
+        self, picture: np.ndarray, asked: list[dict[str, Any]], threshold: float
+    ) -> list[dict[str, torch.Tensor]]:
+        seen = self._detector.get_vision_features(pixel_values=processed(picture, self._model))
+        results = []
+        for words in asked:
+            answer = self._detector(vision_embeds=seen, **words)
+            results += self._post_process(None, answer, threshold=threshold, target_sizes=[picture.shape[:2]])
+        return results
+
+    def _tokens(self, text: str) -> dict[str, torch.Tensor]:
+        words = self._model.tokenizer(
+            [text], padding="max_length", max_length=PROMPT_TOKENS, truncation=True, return_tensors="pt"
+        )
+        return {name: words[name].to(self._model.device) for name in ("input_ids", "attention_mask")}
+
+
+class FollowingRival:
+    """transformers' way through a stream: a Sam3VideoModel and a session that keeps all it has seen. One thread.
+
+    Masks are scaled to the full size on the device and stay there; what its processor does beside that (boxes of the
+    masks, who is in front) is left out.
+    """
+
+    def __init__(self, model: Model, texts: Sequence[str]) -> None:
+        from transformers.models.sam3_video.modeling_sam3_video import Sam3VideoInferenceSession
+
+        self._model = model
+        device = model.device
+        self._session = Sam3VideoInferenceSession(
+            inference_device=device, inference_state_device=device, video_storage_device=device, dtype=model.dtype
+        )
+        for text in texts:
+            words = model.tokenizer([text], padding="max_length", max_length=PROMPT_TOKENS, return_tensors="pt")
+            number = self._session.add_prompt(text)
+            self._session.prompt_input_ids[number] = words["input_ids"].to(device)
+            self._session.prompt_attention_masks[number] = words["attention_mask"].to(device)
+
+    @torch.inference_mode()
+    def step(self, picture: np.ndarray) -> torch.Tensor:
+        """Masks (n, H, W) bool of the objects followed into `picture` (H, W, 3) uint8, the next of the stream."""
+        answer = self._model.video(inference_session=self._session, frame=processed(picture, self._model))
+        if not answer.obj_id_to_mask:
+            return torch.zeros(0, *picture.shape[:2], dtype=torch.bool)
+        masks = torch.cat(list(answer.obj_id_to_mask.values()))[:, None]
+        return (F.interpolate(masks, picture.shape[:2], mode="bilinear") > 0)[:, 0]
+
+
+def processed(picture: np.ndarray, model: Model) -> torch.Tensor:
+    """(1, 3, resolution, resolution) float32 on the device, step by step as Sam3ImageProcessor makes it of an array."""
+    side = model.spec.resolution
+    channels = torch.from_numpy(picture).permute(2, 0, 1).contiguous()
+    small = F.interpolate(channels[None], (side, side), mode="bilinear", antialias=True)
+    return small.to(torch.float32).sub_(MIDDLE).div_(MIDDLE).to(model.device)
+
+
+def own_post_processing() -> Callable[..., list[dict[str, torch.Tensor]]]:
+    """Sam3ImageProcessor.post_process_instance_segmentation as it is installed here, called with None for `self`.
+
+    Taken out of its file: the file as a whole wants torchvision, which these few lines do not.
+    """
+    import transformers
+
+    file = Path(transformers.__file__).parent / "models" / "sam3" / "image_processing_sam3.py"
+    wanted = ("_scale_boxes", "post_process_instance_segmentation")
+    functions: list[ast.stmt] = [
+        node
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef) and node.name in wanted
+    ]
+    names: dict[str, Any] = {"torch": torch}
+    exec(compile(ast.Module(body=functions, type_ignores=[]), str(file), "exec"), names)
+    return names[wanted[1]]
+
+
+def difference(
+    model: Model, texts: Sequence[str], picture: np.ndarray, threshold: float, most: int
+) -> dict[str, float]:
+    """How far what we find is from what transformers finds in one picture, before NMS and the filling of holes.
+
+    `masks_differ`: share of the pixels of masks at full size, ours scaled and cut at one half as a shader does; each of
+    ours beside the nearest of theirs. `scores_differ`, `boxes_differ_px`: the largest difference of these.
+    `transformers_objects`: how many they find.
+    """
+    ours = found(model, texts, picture, threshold, most)
+    theirs = Rival(model, texts).prepared(picture, threshold)
+    sides = torch.tensor(picture.shape[1::-1] * 2)  # width, height, width, height
+    shares, scores, boxes = [0.0], [0.0], [0.0]
+    for place, prompt in enumerate(ours.prompts):
+        their = theirs[prompt]
+        mask = torch.from_numpy(ours.masks[place]).to(model.device)[None, None].float()
+        inside = F.interpolate(mask, picture.shape[:2], mode="bilinear")[0, 0] > MIDDLE
+        differ = (their["masks"].bool() != inside).flatten(1).float().mean(dim=1)
+        nearest = int(differ.argmin())
+        shares.append(float(differ[nearest]))
+        scores.append(abs(float(their["scores"][nearest]) - float(ours.scores[place])))
+        box = torch.from_numpy(ours.boxes[place]) * sides
+        boxes.append(float((their["boxes"][nearest].float().cpu() - box).abs().max()))
+    return {
+        "transformers_objects": sum(len(each["scores"]) for each in theirs),
+        "masks_differ": round(sum(shares) / max(len(ours), 1), 6),
+        "scores_differ": round(max(scores), 6),
+        "boxes_differ_px": round(max(boxes), 4),
+    }
+
+
+def found(model: Model, texts: Sequence[str], picture: np.ndarray, threshold: float, most: int) -> Found:
+    """What our detector finds in one picture (H, W, 3) uint8, as it is, before it is tidied up."""
+    calls, encoder = DirectCalls(), PromptEncoder(model)
+    pixels = preprocess(torch.from_numpy(picture)[None].to(model.device), model.spec.resolution, model.dtype)
+    features = Backbone(model, calls).run(pixels)
+    prompts = [encoder.encode(text) for text in texts]
+    return Detector(model, calls).detect(features, prompts, threshold=threshold, most=most)[0]
+
+
+def tensors_mb(device: torch.device) -> float:
+    """MiB of all tensors that somebody holds: what grows where something forgets nothing. The process's own memory
+    would not tell: what is freed stays with it for later."""
+    if device.type == "cuda":
+        return torch.cuda.memory_allocated(device) / 2**20
+    held = (each.untyped_storage() for each in gc.get_objects() if type(each) in (torch.Tensor, torch.nn.Parameter))
+    return sum({storage.data_ptr(): storage.nbytes() for storage in held}.values()) / 2**20

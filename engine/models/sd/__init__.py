@@ -1,0 +1,16 @@
+"""Stable Diffusion as picture to picture, for one picture as for a stream.
+
+    model = load(ModelSpec(model="stabilityai/sd-turbo"), "cuda", "float16")
+    cond = Conditioner(model).encode("a forest of glass", None)     # when a text changes
+    pixels = Pixels(model, 512, 512)
+    z = pixels.encode(rgb)                                          # every picture
+    ...                                                             # a schedule paints
+    rgb, is_finite = pixels.decode(z)
+
+Read `plan/model_plan.py` (how a model is run), `model.py` (what the parts share), `load.py`, then the schedules.
+Importing this package does not load torch; `spec.py`, `check.py` and `plan/` never do.
+"""
+
+from engine.models.sd.spec import ModelSpec
+
+__all__ = ["ModelSpec"]

@@ -1,0 +1,89 @@
+"""What makes the UNet faster, where it is installed. Unverified without a device: TensorRT, stable-fast.
+
+- `inductor`: torch.compile, part by part, so that a call can still be interrupted. Weights are inputs of what it
+  makes: LoRAs and the IP-Adapter go on changing them in place. Never `max-autotune`, which tries kernels for minutes.
+- `tensorrt`: the same with Torch-TensorRT, which bakes weights in: no LoRA, no IP-Adapter.
+- `stablefast`: stable-fast traces the whole UNet and keeps its parameters; a call is one piece.
+
+Each of these compiles anew for every shape, which takes minutes.
+
+- `deepcache`: no compiler; in a picture's next steps it reuses the deep features of the last full one, so that pictures
+  change. Of jobs only: the rows of a stream are different pictures, and a live picture has one to four steps.
+
+None goes with our captured graphs.
+"""
+
+import importlib.util
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import torch
+
+from engine.errors import ModelError
+from engine.models.compiling import compiled, demand_compiler
+from engine.models.graphs import Calls, CompiledCalls, calls_for, nothing
+from engine.models.sd.spec import ACCELERATORS, ModelSpec
+from engine.models.sd.unet_parts import Parts, down, mid, up, whole
+
+if TYPE_CHECKING:
+    from engine.models.sd.model import Model
+
+BACKENDS = {"inductor": "inductor", "tensorrt": "torch_tensorrt"}
+INSTALL = {
+    "tensorrt": ("torch_tensorrt", "pip install torch-tensorrt"),
+    "deepcache": ("DeepCache", "pip install DeepCache"),
+    "stablefast": ("sfast", "pip install git+https://github.com/chengzeyi/stable-fast.git@main#egg=stable-fast"),
+}
+DEEPCACHE = (
+    "accelerator deepcache: it reuses features from step to step of one picture, but a stream's rows are different "
+    "pictures, and live pictures have few steps; use inductor"
+)
+
+
+def demand(spec: ModelSpec, device: torch.device, *, is_job: bool = False) -> None:
+    """ModelError in one line unless the accelerator is known, is installed, and can do what else is asked for."""
+    name = spec.accelerator
+    if name == "deepcache" and not is_job:
+        raise ModelError(DEEPCACHE)
+    if name not in ACCELERATORS:
+        raise ModelError(f"accelerator {name}: not one of {', '.join(ACCELERATORS)}")
+    if name == "inductor":
+        demand_compiler(device, "accelerator inductor")
+    elif name != "none":
+        module, command = INSTALL[name]
+        if importlib.util.find_spec(module) is None:
+            raise ModelError(f"accelerator {name}: {module} is not installed; {command}")
+        if device.type != "cuda" and name != "deepcache":
+            raise ModelError(f"accelerator {name}: needs a CUDA device, not {device}")
+    if name == "tensorrt" and (spec.loras or spec.ip_adapter):
+        raise ModelError("accelerator tensorrt: bakes the weights in, so no LoRA and no IP-Adapter; use inductor")
+
+
+def accelerate(model: "Model") -> None:
+    """Do as the model's spec says; compiling itself happens in the first call with each shape."""
+    name = model.spec.accelerator
+    if name == "stablefast":
+        from sfast.compilers.diffusion_pipeline_compiler import CompilationConfig, compile_unet
+
+        model.unet = compile_unet(model.unet, CompilationConfig.Default())  # its defaults preserve parameters
+        model.parts = Parts(can_split=False)
+    elif name == "deepcache":
+        from engine.models.sd.deep_cache import DeepCache
+
+        model.deep_cache = DeepCache(model.unet)
+        model.parts = Parts(whole=DeepCache.whole, can_split=False)
+    elif name != "none":
+        if name == "tensorrt":
+            import torch_tensorrt  # noqa: F401 - brings the backend
+        parts = [compiled(part, BACKENDS[name]) for part in (whole, down, mid, up)]
+        model.parts = Parts(**dict(zip(("whole", "down", "mid", "up"), parts, strict=True)))
+
+
+def unet_calls(model: "Model", before_slow: Callable[[], None] = nothing) -> Calls:
+    """How the UNet's parts are run: as captured graphs on CUDA, directly elsewhere and where they are accelerated.
+
+    `before_slow` is called before what takes long and is done once for a shape.
+    """
+    if model.spec.accelerator == "none":
+        return calls_for(model.device, before_slow)
+    return CompiledCalls(before_slow)

@@ -1,0 +1,211 @@
+"""Pictures of a job, batch after batch, in the three stages that a pipeline spreads over threads or processes.
+
+Every batch has the same number of rows, whatever is in them, and every picture the same noise: what a picture becomes
+depends on nothing but itself and the painting. Where a model answers with NaN or black the batch is run a second time,
+at the same number of rows, so that what was good stays as it is.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from engine.errors import DeviceFullError
+from engine.models.device_work import DeviceCopies, HostBuffers, free_memory, is_out_of_memory, memory_mb
+from engine.models.sd.fates import latent_fates, mended
+from engine.models.sd.latent_painter import LatentPainter, ReadPicture
+from engine.models.sd.overlap import paint_overlapped
+from engine.models.sd.painting import BLACK, GOOD, RERUN, Painting, Stage, pardoned
+from engine.models.sd.stage_pieces import CallsFor, StagePieces
+
+if TYPE_CHECKING:
+    from engine.models.sd.model import Model
+
+GREY = 128
+LATENT_CHANNELS = 4
+
+
+class BatchPainter:
+    """One thread, but for `stage_s` and `memory_mb`. Errors are ModelErrors of one line; DeviceFullError: no memory."""
+
+    def __init__(
+        self,
+        model: "Model",
+        painting: Painting,
+        width: int,
+        height: int,
+        *,
+        read_picture: ReadPicture | None = None,
+        stage: Stage = "whole",
+        calls: CallsFor | None = None,
+    ) -> None:
+        """`read_picture`: how a file is read that the IP-Adapter follows. `stage`: what the model has been loaded for.
+        `calls(device)`: runs the parts of the model: graphs on CUDA, unless given."""
+        self.model = model
+        self.notes: list[str] = []
+        """What the user should know, a line each."""
+        self._size, self._stage = (width, height), stage
+        self._latents: LatentPainter | None = None
+        if model.unet is not None:
+            self._latents = LatentPainter(
+                model,
+                self._size,
+                read_picture=read_picture,
+                note=self._note,
+                calls=None if calls is None else calls(model.device),
+            )
+        self._pieces = StagePieces(model, self._size, self._latents, calls)
+        self._uploads, self._download = DeviceCopies(model.device), HostBuffers(model.device)
+        self.change(painting)
+        if model.deep_cache is not None:
+            self._note(self._reuse)
+
+    def change(self, painting: Painting) -> None:
+        """Paint so from the next batch on; its spec is the model's. Cheap where the texts were used lately."""
+        if self._latents is not None:
+            with self._in_memory(1):
+                self._latents.change(painting)
+
+    @property
+    def real_steps(self) -> int:
+        """Evaluations of the whole UNet for a picture: with DeepCache not in every step."""
+        assert self._latents is not None
+        return self._latents.evaluations
+
+    @property
+    def _reuse(self) -> str:
+        assert self._latents is not None
+        steps = self._latents.steps
+        if steps < 2:
+            return "deepcache: one step a picture leaves nothing to reuse; ask for more --steps or --strength"
+        return f"deepcache: evals counts the steps in which the whole UNet runs: {self.real_steps} of {steps} a picture"
+
+    @property
+    def stage_s(self) -> dict[str, float]:
+        """Seconds spent in encode, process and decode, as far as the device has told."""
+        return self._pieces.seconds.total()
+
+    @property
+    def memory_mb(self) -> float | None:
+        """MiB of device memory that this process holds; None on a CPU."""
+        return memory_mb(self.model.device)
+
+    def free_memory(self) -> None:
+        """Give back all that is only kept for speed."""
+        self._pieces.drop()
+        free_memory(self.model.device)
+
+    def warm_up(self, batch: int) -> None:
+        """Do all that is done once for batches of this size: kernels chosen, graphs captured, parts compiled."""
+        width, height = self._size
+        grey = np.full((batch, height, width, 3), GREY, np.uint8)
+        span = self.model.latent_scale
+        z = torch.zeros((batch, LATENT_CHANNELS, height // span, width // span), device=self.model.device)
+        match self._stage:
+            case "encode":
+                self.encode(grey)
+            case "process":
+                self.process(z, grey)
+            case "decode":
+                # As if it were lost before: no second attempt at what is one flat colour.
+                self.decode_judged(z, np.full(batch, BLACK, np.uint8))
+            case "whole":
+                self.paint(grey)
+        self._pieces.seconds.forget()
+
+    def encode(self, rgb: np.ndarray) -> torch.Tensor:
+        """(B, height, width, 3) uint8 as latents (B, 4, height / 8, width / 8) float32 on the device; on CUDA to be
+        fetched from there before the next call."""
+        self._pieces.seconds.read()
+        with self._in_memory(len(rgb)):
+            z = self._pieces.encode(rgb, self._uploads)
+        if self.model.device.type != "cuda":  # there the next call reads it, not to wait now
+            self._pieces.seconds.read()
+        return z
+
+    def process(self, z: torch.Tensor, rgb: np.ndarray | None = None) -> tuple[torch.Tensor, np.ndarray]:
+        """The latents painted, and what became of each, (B,) uint8. `rgb`: the pictures, where ControlNets look."""
+        with self._in_memory(len(z)):
+            painted = self._processed(z, rgb)
+            fates = latent_fates(painted).cpu().numpy()
+            if (fates != GOOD).any():
+                again = self._processed(z, rgb)
+                fates, is_mended = mended(fates, latent_fates(again).cpu().numpy())
+                rows = torch.from_numpy(is_mended).to(painted.device).view(-1, 1, 1, 1)
+                painted = torch.where(rows, again, painted)
+        self._pieces.seconds.read()
+        return painted, fates
+
+    def decode_judged(self, z: torch.Tensor, fates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(B, height, width, 3) uint8 on the host, and `fates` (B,) of `process` with what became of them since. Whose
+        source is black, too, is to be `pardoned`."""
+        with self._in_memory(len(z)):
+            pixels, own = self._decoded(z)
+            is_new = (own != GOOD) & ((fates == GOOD) | (fates == RERUN))
+            if is_new.any():
+                again, second = self._decoded(z)
+                own, is_mended = mended(np.where(is_new, own, GOOD), second)
+                pixels[is_mended] = again[is_mended]
+        return pixels, np.where(is_new, own, fates).astype(np.uint8)
+
+    def paint(self, rgb: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """All three: (B, height, width, 3) uint8, and what became of each, (B,) uint8."""
+        with self._in_memory(len(rgb)):
+            pixels, fates = self._attempt(rgb)
+            return self._settled(rgb, pixels, fates)
+
+    def paint_stream(self, batches: Iterator[np.ndarray]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """As `paint`, batch after batch, in order. On CUDA a few are on their way at once: what is given must stay as
+        it is until its result has come, and nothing else be asked of the painter meanwhile."""
+        if self.model.device.type != "cuda":
+            yield from map(self.paint, batches)
+            return
+        painted = paint_overlapped(self._pieces, batches, self._settled)
+        while True:
+            with self._in_memory(None):
+                result = next(painted, None)
+            if result is None:
+                return
+            yield result
+
+    def _settled(self, rgb: np.ndarray, pixels: np.ndarray, fates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The result of a first attempt, after a second one where it was no picture."""
+        fates = pardoned(fates, pixels, rgb)
+        if (fates == GOOD).all():
+            return pixels, fates
+        again, second = self._attempt(rgb)
+        fates, is_mended = mended(fates, pardoned(second, again, rgb))
+        pixels[is_mended] = again[is_mended]
+        return pixels, fates
+
+    def _attempt(self, rgb: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        z = self._pieces.encode(rgb, self._uploads)
+        return self._decoded(self._processed(z, rgb))
+
+    def _processed(self, z: torch.Tensor, rgb: np.ndarray | None) -> torch.Tensor:
+        return self._pieces.process(z, self._pieces.controls(rgb, self._uploads))
+
+    def _decoded(self, z: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
+        pixels, fates = (each.copy() for each in self._download.fetch(*self._pieces.decode(z)))
+        self._pieces.seconds.read()
+        return pixels, fates
+
+    def _note(self, line: str) -> None:
+        if line not in self.notes:
+            self.notes.append(line)
+
+    @contextmanager
+    def _in_memory(self, batch: int | None) -> Iterator[None]:
+        try:
+            yield
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+            width, height = self._size
+            batches = "" if batch is None else f" in batches of {batch}"
+            raise DeviceFullError(
+                f"{self.model.spec.model}: pictures of {width} x {height}{batches} do not fit into the memory of "
+                f"{self.model.device}; give a smaller --batch or --scale"
+            ) from None

@@ -1,0 +1,287 @@
+"""Pictures one batch after the other: S calls for F pictures, with any sampler. For jobs and single pictures."""
+
+import copy
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+import torch
+from torch.overrides import TorchFunctionMode
+
+from engine.errors import ModelError
+from engine.models.graphs import nothing
+from engine.models.sd.coefficients import StepCoefficients, real_steps, step_coefficients
+from engine.models.sd.denoiser import Control, Denoiser
+from engine.models.sd.plan.sampler_choice import FEW_STEPS
+from engine.models.sd.plan.scheduler_config import ZERO_SNR_SCHEDULERS
+
+if TYPE_CHECKING:
+    from engine.models.sd.conditioner import Cond
+    from engine.models.sd.model import Model
+
+Sampler = Literal["auto", "lcm", "turbo", "lightning", "hyper", "tcd", "scheduler", "deis", "euler", "dpm"]
+Progress = Callable[[int, int], None]
+"""(steps done, steps in all)."""
+
+NAMED: dict[str, tuple[str, dict[str, Any]]] = {
+    "deis": ("DEISMultistepScheduler", {"algorithm_type": "deis"}),
+    "euler": ("EulerAncestralDiscreteScheduler", {}),
+    "dpm": ("DPMSolverMultistepScheduler", {"algorithm_type": "dpmsolver++"}),
+}
+"""The library's scheduler of each sampler that any model can be asked for, and what differs from the model's own."""
+
+
+def ignore(done: int, steps: int) -> None:
+    """No one watches."""
+
+
+class BatchSchedule:
+    """One thread. Each picture depends on its own latents and the seed alone, not on the batch it is in."""
+
+    def __init__(
+        self,
+        model: "Model",
+        denoiser: Denoiser,
+        *,
+        steps: int,
+        strength: float,
+        guidance: float = 1.0,
+        seed: int = 0,
+        sampler: Sampler = "auto",
+    ) -> None:
+        """`steps` x `strength` steps are made, at least one. `guidance`: see `Model.guidance_for`. seed -1: other noise
+        for each run. sampler auto: the model's."""
+        self._model = model
+        self._denoiser = denoiser
+        self._sampler = model.sampler if sampler == "auto" else sampler
+        self.guidance = model.guidance_for(self._sampler, guidance)
+        """In force."""
+        self._steps, self._strength, self._seed = steps, strength, seed
+        self._kept: SeededNoise | None = None
+
+    @property
+    def rows_a_picture(self) -> int:
+        """Rows of a UNet call for each picture: 2 where it is guided."""
+        return 2 if self._denoiser.uses_negative(self.guidance) else 1
+
+    @property
+    def steps(self) -> int:
+        """UNet calls that a picture takes; ModelError where `run` would raise one."""
+        return len(self._timesteps)
+
+    @cached_property
+    def evaluations(self) -> int:
+        """Those of the steps in which the whole UNet runs: with DeepCache some, else all."""
+        cache = self._model.deep_cache
+        return self.steps if cache is None else cache.full_steps(self._timesteps.tolist())
+
+    def run(
+        self,
+        z: torch.Tensor,
+        cond: "Cond",
+        control: Sequence[Control] = (),
+        generator: torch.Generator | None = None,
+        *,
+        between: Callable[[], None] = nothing,
+        progress: Progress = ignore,
+    ) -> torch.Tensor:
+        """The latents (F, 4, h, w) float32 of the finished pictures; `z` (F, 4, h, w) scaled latents of the frames.
+
+        `generator`: drawn from in the place of a new one of the seed (on the CPU), for who has drawn from it before.
+        """
+        noise = self._noise_for(z, generator)
+        if self._is_consistency:
+            return self._run_consistency(z.float(), cond, control, noise, between, progress)
+        return self._run_scheduler(z.float(), cond, control, noise, between, progress)
+
+    @property
+    def _is_consistency(self) -> bool:
+        return self._sampler in FEW_STEPS
+
+    @cached_property
+    def _random(self) -> torch.Generator:
+        made = torch.Generator(self._denoiser.device)
+        made.seed()
+        return made
+
+    def _noise_for(self, z: torch.Tensor, generator: torch.Generator | None) -> "SeededNoise":
+        if generator is not None:
+            return SeededNoise(generator, z)
+        if self._seed < 0:
+            return SeededNoise(self._random, z)
+        if self._kept is None or not self._kept.fits(z):
+            self._kept = SeededNoise(torch.Generator().manual_seed(self._seed), z)
+        return self._kept
+
+    def _run_consistency(
+        self,
+        z: torch.Tensor,
+        cond: "Cond",
+        control: Sequence[Control],
+        noise: "SeededNoise",
+        between: Callable[[], None],
+        progress: Progress,
+    ) -> torch.Tensor:
+        rows, last = self._rows, self._coefficients.steps - 1
+        self._begin(self._coefficients.timesteps)
+        clean, guess = z, None
+        fresh, keeps_noise = self._coefficients.fresh.tolist(), any(self._coefficients.kept.tolist())
+        for step in range(last + 1):
+            if step:
+                between()
+            x = rows.signal[step] * clean
+            if fresh[step]:
+                x = x + rows.noise[step] * rows.fresh[step] * noise.draw(step)
+            if guess is not None:
+                x = x + rows.noise[step] * rows.kept[step] * guess
+            t = rows.timesteps[step].expand(len(z))
+            x0 = self._denoiser.predict(x, t, cond, control, guidance=self.guidance, between=between)
+            clean = rows.c_out[step] * x0 + rows.c_skip[step] * x
+            if keeps_noise:
+                guess = (x - rows.signal[step] * x0) / rows.noise[step]
+            progress(step + 1, last + 1)
+        return clean
+
+    def _run_scheduler(
+        self,
+        z: torch.Tensor,
+        cond: "Cond",
+        control: Sequence[Control],
+        noise: "SeededNoise",
+        between: Callable[[], None],
+        progress: Progress,
+    ) -> torch.Tensor:
+        steps = self._library_steps
+        scheduler = copy.deepcopy(steps.scheduler)  # it remembers the steps of one batch
+        self._begin(steps.timesteps)
+        x = steps.signal * z + steps.noise * noise.draw(0)
+        later = LaterNoise(noise)
+        for done, (t, row) in enumerate(zip(steps.timesteps, steps.rows, strict=True)):
+            if done:
+                between()
+            output = self._denoiser.guided_output(
+                scheduler.scale_model_input(x, t),
+                row.expand(len(z)),
+                cond,
+                control,
+                guidance=self.guidance,
+                between=between,
+            )
+            with later:
+                x = scheduler.step(output, t, x, return_dict=False)[0]
+            progress(done + 1, len(steps.timesteps))
+        return x
+
+    def _begin(self, timesteps: torch.Tensor) -> None:
+        if self._model.deep_cache is not None:
+            self._model.deep_cache.begin(timesteps.tolist())
+
+    @property
+    def _timesteps(self) -> torch.Tensor:
+        return self._coefficients.timesteps if self._is_consistency else self._library_steps.timesteps
+
+    @cached_property
+    def _coefficients(self) -> StepCoefficients:
+        model = self._model
+        return step_coefficients(
+            model.alphas_cumprod,
+            model.scheduler_config,
+            sampler=self._sampler,
+            steps=self._steps,
+            strength=self._strength,
+            eta=model.eta,
+        )
+
+    @cached_property
+    def _rows(self) -> StepCoefficients:
+        return self._coefficients.rows(1, self._denoiser.device)
+
+    @cached_property
+    def _library_steps(self) -> "LibrarySteps":
+        import diffusers
+
+        config = self._model.scheduler_config
+        name, differences = NAMED.get(self._sampler, (config.get("_class_name", ""), {}))
+        kind = getattr(diffusers, name, None)
+        if kind is None:
+            raise ModelError(f"{self._model.spec.model}: this version of diffusers has no {name}")
+        if config.get("rescale_betas_zero_snr") and name not in ZERO_SNR_SCHEDULERS:
+            raise ModelError(
+                f"{self._model.spec.model}: trained with zero terminal SNR, which {name} cannot begin with; ask for "
+                "--sampler euler or dpm, or leave it to the model"
+            )
+        try:
+            scheduler = kind.from_config(config, **differences)
+            scheduler.set_timesteps(self._steps)
+        except (ValueError, NotImplementedError, ImportError) as error:
+            reason = str(error).strip().partition("\n")[0]
+            raise ModelError(
+                f"{self._model.spec.model}: {name} cannot make {self._steps} steps ({reason}); "
+                "ask for another --sampler or more --steps"
+            ) from error
+        start = (self._steps - real_steps(self._steps, self._strength)) * scheduler.order
+        if hasattr(scheduler, "set_begin_index"):  # those that count their steps; DDIM and PNDM look the timestep up
+            scheduler.set_begin_index(start)
+        timesteps = scheduler.timesteps[start:]
+        if timesteps.is_floating_point():
+            timesteps = timesteps.float()  # as the UNet takes them; MPS has no float64
+        none, one = torch.zeros(1), torch.ones(1)
+        return LibrarySteps(
+            scheduler=scheduler,
+            timesteps=timesteps,
+            rows=timesteps.to(self._denoiser.device),
+            signal=scheduler.add_noise(one, none, timesteps[:1]).item(),
+            noise=scheduler.add_noise(none, one, timesteps[:1]).item(),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LibrarySteps:
+    """The steps of a scheduler of the library, which itself stays on the CPU: a number that it looks up or compares on
+    the device would make the host wait."""
+
+    scheduler: Any
+    """Before its first step."""
+    timesteps: torch.Tensor
+    """(S,) on the CPU."""
+    rows: torch.Tensor
+    """The same on the device."""
+    signal: float
+    """How much of the picture there is before the first step."""
+    noise: float
+
+
+class SeededNoise:
+    """(1, 4, h, w) on the device for each step, one for all pictures."""
+
+    def __init__(self, generator: torch.Generator, z: torch.Tensor) -> None:
+        """For pictures like `z` (F, 4, h, w); drawn where the generator is, when asked for, and kept."""
+        self._generator, self._shape, self._device = generator, (1, *z.shape[1:]), z.device
+        self._drawn: list[torch.Tensor] = []
+
+    def fits(self, z: torch.Tensor) -> bool:
+        return self._shape[1:] == z.shape[1:] and self._device == z.device
+
+    def draw(self, step: int) -> torch.Tensor:
+        """Steps are counted from 0, none left out."""
+        if step == len(self._drawn):
+            drawn = torch.randn(self._shape, generator=self._generator, device=self._generator.device)
+            self._drawn.append(drawn.to(self._device))
+        return self._drawn[step]
+
+
+class LaterNoise(TorchFunctionMode):
+    """Within it a `torch.randn` without a generator, as schedulers call it that are given none, is the next noise after
+    a picture's first: the same for each row, and on the device. What a generator on the CPU draws would go up."""
+
+    def __init__(self, noise: SeededNoise) -> None:
+        super().__init__()
+        self._noise, self._step = noise, 0
+
+    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if function is not torch.randn or kwargs.get("generator") is not None:
+            return function(*args, **kwargs)
+        self._step += 1
+        return self._noise.draw(self._step).expand(args[0])

@@ -1,0 +1,65 @@
+"""What a model is, what it needs and what is missing, told from file headers in milliseconds. Does not load torch."""
+
+from dataclasses import dataclass
+
+from engine.models import locate
+from engine.models.part_report import Report
+from engine.models.sd.plan import single_file
+from engine.models.sd.plan.choice import Choice
+from engine.models.sd.plan.model_folder import ModelFolder
+from engine.models.sd.plan.model_plan import plan_model
+from engine.models.sd.plan.vae_choice import choose_vae
+from engine.models.sd.spec import ModelSpec
+
+TINY_VAE = "AutoencoderTiny"
+_UNKNOWN = Choice("", "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelReport(Report):
+    family: str
+    """sd15, sd21 or sdxl."""
+    prediction_type: str
+    prediction_reason: str
+    sampler: str
+    sampler_reason: str
+    vae: str
+    """AutoencoderTiny (TAESD) or AutoencoderKL."""
+
+    @property
+    def pickles(self) -> tuple[str, ...]:
+        return tuple(file for part in self.parts if part.is_pickle for file in part.files)
+
+
+def check(spec: ModelSpec) -> ModelReport:
+    """ModelError where `spec.model` is not found or is no model we know; all else that is wrong is in the report."""
+    plan = plan_model(spec)
+    prediction, sampler = plan.prediction or _UNKNOWN, plan.sampler or _UNKNOWN
+    return ModelReport(
+        model=spec.model,
+        path=str(plan.path),
+        family=plan.family,
+        prediction_type=prediction.value,
+        prediction_reason=prediction.reason,
+        sampler=sampler.value,
+        sampler_reason=sampler.reason,
+        vae="" if plan.vae is None else plan.vae.kind,
+        parts=plan.parts,
+        missing=plan.missing,
+        notes=plan.notes,
+    )
+
+
+def run_line(sampler: str, sampler_reason: str, prediction: str, prediction_reason: str) -> str:
+    """How a model is run and why, for one line: `turbo (the scheduler's configuration), epsilon (asked for)`."""
+    told = ((sampler, sampler_reason), (prediction, prediction_reason))
+    return ", ".join(f"{value} ({reason})" if reason else value for value, reason in told)
+
+
+def has_tiny_vae(spec: ModelSpec) -> bool:
+    """True where the VAE that `load` takes for it is a TAESD; ModelError where there is none to take."""
+    if spec.random_shape:
+        return True
+    path = locate.find(spec.model)
+    described = single_file.config_folder(single_file.examine(path)) if path.is_file() else path
+    return choose_vae(ModelFolder(described, spec.model), spec.vae, is_in_file=path.is_file()).kind == TINY_VAE

@@ -1,0 +1,211 @@
+"""The numbers of the noise schedule: which timesteps, and how sample, noise and prediction are weighted at each.
+
+A noisy latent is x = sqrt(abar) x0 + sqrt(1 - abar) noise (DDPM, Ho et al. 2020). Everything is worked out in float64
+and becomes float32 only when it goes to a device: at the noisiest step sqrt(abar) is 0.068, so that an error is
+amplified fifteen times there. Pure; no function here waits for a device.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from engine.errors import ModelError
+from engine.models.sd.plan.sampler_choice import FEW_STEPS
+from engine.models.sd.plan.sampler_name import TCD_ETA
+
+SIGMA_DATA = 0.5  # standard deviation of the data in the consistency models' boundary condition (LCM, Luo et al. 2023)
+TIMESTEP_SCALING = 10.0
+TRAINED_STEPS = 50  # the steps consistency models are distilled on
+PREDICTION_TYPES = ("epsilon", "v_prediction", "sample")
+LARGEST_BETA = 0.999
+
+
+def noise_table(config: Mapping[str, Any]) -> torch.Tensor:
+    """abar (T,) float64 of a scheduler's configuration: the share of the picture left at each timestep, falling."""
+    betas = _betas(config)
+    if config.get("rescale_betas_zero_snr", False):
+        betas = _without_last_signal(betas)
+    return torch.cumprod(1.0 - betas, dim=0)
+
+
+def _betas(config: Mapping[str, Any]) -> torch.Tensor:
+    trained = config.get("trained_betas")
+    if trained is not None:
+        return torch.tensor(trained, dtype=torch.float64)
+    schedule = config.get("beta_schedule")
+    if schedule is None:
+        kind = config.get("_class_name", "the scheduler")
+        raise ModelError(f"{kind} names no beta_schedule, so there is no noise table to read")
+    count = config["num_train_timesteps"]
+    if schedule == "squaredcos_cap_v2":  # Nichol and Dhariwal 2021
+        left = torch.cos((torch.arange(count + 1, dtype=torch.float64) / count + 0.008) / 1.008 * math.pi / 2) ** 2
+        return (1.0 - left[1:] / left[:-1]).clamp(max=LARGEST_BETA)
+    first, last = config["beta_start"], config["beta_end"]
+    if schedule == "linear":
+        return torch.linspace(first, last, count, dtype=torch.float64)
+    if schedule == "scaled_linear":
+        return torch.linspace(first**0.5, last**0.5, count, dtype=torch.float64) ** 2
+    raise ModelError(f"beta_schedule {schedule}: not one of linear, scaled_linear, squaredcos_cap_v2")
+
+
+def _without_last_signal(betas: torch.Tensor) -> torch.Tensor:
+    """Nothing of the picture left at the last timestep (Lin et al. 2023, algorithm 1)."""
+    signal = torch.cumprod(1.0 - betas, dim=0).sqrt()
+    signal = (signal - signal[-1]) * signal[0] / (signal[0] - signal[-1])
+    left = signal**2
+    return 1.0 - torch.cat((left[:1], left[1:] / left[:-1]))
+
+
+def x0_weights(abar: torch.Tensor, prediction_type: str) -> tuple[torch.Tensor, torch.Tensor]:
+    """(a, b), each (T,) float64, with x0 = a sample + b output for every timestep."""
+    signal, noise = abar.sqrt(), (1.0 - abar).sqrt()
+    match prediction_type:
+        case "epsilon":
+            return 1.0 / signal, -noise / signal
+        case "v_prediction":  # Salimans and Ho 2022: v = sqrt(abar) noise - sqrt(1 - abar) x0
+            return signal, -noise
+        case "sample":
+            return torch.zeros_like(abar), torch.ones_like(abar)
+    raise ModelError(f"prediction_type {prediction_type}: not one of {', '.join(PREDICTION_TYPES)}")
+
+
+def boundary(timesteps: torch.Tensor, scaling: float = TIMESTEP_SCALING) -> tuple[torch.Tensor, torch.Tensor]:
+    """(c_skip, c_out) float64 of a consistency model (LCM): denoised = c_skip sample + c_out x0; 1 and 0 at t = 0.
+
+    With a scaling of 10 c_skip is below 1e-5 from the first table entry on.
+    """
+    scaled = timesteps.double() * scaling
+    size = scaled**2 + SIGMA_DATA**2
+    return SIGMA_DATA**2 / size, scaled / size.sqrt()
+
+
+def real_steps(steps: int, strength: float) -> int:
+    """Steps made of `steps` asked for, as img2img counts them; never 0, where diffusers fails."""
+    return max(1, min(steps, int(steps * strength)))
+
+
+def lcm_timesteps(count: int, steps: int, trained: int = TRAINED_STEPS) -> list[int]:
+    """`steps` of the `trained` timesteps of a table of `count`, evenly spaced by place, noisiest first.
+
+    ModelError where the model was not distilled on that many.
+    """
+    if steps > trained:
+        raise ModelError(f"{steps} steps: this LCM model was made for at most {trained}")
+    table = (np.arange(1, trained + 1) * (count // trained) - 1)[::-1]
+    return table[np.floor(np.linspace(0, trained, num=steps, endpoint=False)).astype(np.int64)].tolist()
+
+
+def trailing_timesteps(count: int, steps: int) -> list[int]:
+    """`steps` timesteps of a table of `count` counted back from its end, noisiest first (Lin et al. 2023, table 2)."""
+    return (np.round(np.arange(count, 0, -count / steps)).astype(np.int64) - 1).tolist()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepCoefficients:
+    """The steps of one picture, noisiest first: `timesteps` (S,) int64, the weights (S,) float64, all on the CPU.
+
+    A step begins at x = signal clean + noise (kept guess + fresh drawn), of which the model makes x0, and ends with
+    clean = c_out x0 + c_skip x and guess = (x - signal x0) / noise, the noise that it takes to be in x. What the next
+    step keeps of that and what it draws anew have unit power together.
+    """
+
+    timesteps: torch.Tensor
+    signal: torch.Tensor
+    """sqrt(abar)."""
+    noise: torch.Tensor
+    """sqrt(1 - abar)."""
+    c_skip: torch.Tensor
+    c_out: torch.Tensor
+    kept: torch.Tensor
+    """How much of the step's noise is what the step before took to be noise; 0 in the first."""
+    fresh: torch.Tensor
+    """How much of it is drawn anew; 1 in the first."""
+
+    @property
+    def steps(self) -> int:
+        return len(self.timesteps)
+
+    def rows(self, frames: int, device: torch.device) -> "StepCoefficients":
+        """One row for each of `frames` pictures in each step, step-major: (S F,) and (S F, 1, 1, 1) float32."""
+
+        def spread(values: torch.Tensor) -> torch.Tensor:
+            return values.repeat_interleave(frames).float().view(-1, 1, 1, 1).to(device)
+
+        return StepCoefficients(
+            timesteps=self.timesteps.repeat_interleave(frames).to(device),
+            signal=spread(self.signal),
+            noise=spread(self.noise),
+            c_skip=spread(self.c_skip),
+            c_out=spread(self.c_out),
+            kept=spread(self.kept),
+            fresh=spread(self.fresh),
+        )
+
+
+def step_coefficients(
+    abar: torch.Tensor,
+    config: Mapping[str, Any],
+    *,
+    sampler: str,
+    steps: int,
+    strength: float,
+    t_index: Sequence[int] = (),
+    eta: float = TCD_ETA,
+) -> StepCoefficients:
+    """The steps of one of FEW_STEPS. `t_index`, places in the 50-step table, overrides steps and strength.
+
+    lcm: LCMScheduler's table and boundary condition. tcd: the same table, `eta` as TCDScheduler's (Zheng et al. 2024).
+    The others have trailing timesteps. turbo: the prediction taken as it is (c_skip 0, c_out 1). lightning: Euler's
+    steps, all noise kept. hyper: DDIM's, the same but for the end, which its configuration may put at the first entry
+    of the table, not before it. ModelError for a sampler that cannot be run this way, or a t_index outside the table.
+    """
+    if sampler not in FEW_STEPS:
+        raise ModelError(
+            f"sampler {sampler}: {', '.join(FEW_STEPS[:-1])} and {FEW_STEPS[-1]} models only; set /sd/mode single for "
+            "this one"
+        )
+    trained = config.get("original_inference_steps") or TRAINED_STEPS
+
+    def table(count: int) -> list[int]:
+        if sampler in ("lcm", "tcd"):
+            return lcm_timesteps(len(abar), count, trained)
+        return trailing_timesteps(len(abar), count)
+
+    if t_index:
+        if list(t_index) != sorted(set(t_index)) or not 0 <= t_index[0] <= t_index[-1] < TRAINED_STEPS:
+            asked = " ".join(map(str, t_index))
+            raise ModelError(f"/sd/t_index: {asked}: places must rise and be 0 to {TRAINED_STEPS - 1}, as in 32 45")
+        places = table(TRAINED_STEPS)
+        chosen = [places[index] for index in t_index]
+    else:
+        chosen = table(steps)[steps - real_steps(steps, strength) :]
+    timesteps = torch.tensor(chosen, dtype=torch.int64)
+    left = abar[timesteps]
+    signal, noise = left.sqrt(), (1.0 - left).sqrt()
+    c_skip, c_out = torch.zeros_like(left), torch.ones_like(left)
+    kept, fresh = torch.zeros_like(left), torch.ones_like(left)
+    if sampler == "lcm":
+        c_skip, c_out = boundary(timesteps, config.get("timestep_scaling", TIMESTEP_SCALING))
+    elif sampler != "turbo":
+        shares = abar[torch.floor((1.0 - eta) * timesteps).long()] if sampler == "tcd" else left
+        ratio = left / shares  # of the picture, from where the prediction leads to where the next step begins
+        kept[1:] = (ratio * (1.0 - shares)).sqrt()[1:] / noise[1:]
+        fresh[1:] = (1.0 - ratio).sqrt()[1:] / noise[1:]
+        if sampler == "tcd" or (sampler == "hyper" and not config.get("set_alpha_to_one", True)):
+            _end_at(abar[0], signal, noise, c_skip, c_out)
+    return StepCoefficients(
+        timesteps=timesteps, signal=signal, noise=noise, c_skip=c_skip, c_out=c_out, kept=kept, fresh=fresh
+    )
+
+
+def _end_at(
+    end: torch.Tensor, signal: torch.Tensor, noise: torch.Tensor, c_skip: torch.Tensor, c_out: torch.Tensor
+) -> None:
+    """The last step ends with as much noise as `end`, a share of the picture, leaves: sqrt(end) x0 + sqrt(1 - end)
+    guess, written in x0 and x."""
+    c_skip[-1] = (1.0 - end).sqrt() / noise[-1]
+    c_out[-1] = end.sqrt() - c_skip[-1] * signal[-1]

@@ -1,0 +1,200 @@
+"""Texts and a picture into what the UNet is told; run when one of them changes, never for a picture of the stream."""
+
+import logging
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from engine.models.sd.plan.clip_skip import layers_skipped
+from engine.models.sd.prompt_syntax import Prompt, parse_prompt
+from engine.models.sd.prompt_tokens import TokenRow, emphasised, tell_left_out, token_row
+from engine.models.sd.textual_inversion import Triggers, vectors_in_place
+
+if TYPE_CHECKING:
+    from engine.models.sd.model import Model
+
+log = logging.getLogger(__name__)
+
+KEPT_TEXTS = 8
+ALMOST_PARALLEL = 0.9995  # cosine above which sin(angle) is too small to divide by; the chord is then exact to 1e-4
+
+Encoded = tuple[torch.Tensor, torch.Tensor | None]
+
+
+@dataclass(slots=True, kw_only=True)
+class Cond:
+    """What the UNet is told, in the model's dtype on its device. D: 768 (SD 1.5), 1024 (2.x), 2048 (XL)."""
+
+    text: torch.Tensor
+    """(1, 77, D)."""
+    negative_text: torch.Tensor | None = None
+    """(1, 77, D); None: not asked for."""
+    pooled: torch.Tensor | None = None
+    """(1, 1280), SDXL only."""
+    negative_pooled: torch.Tensor | None = None
+    time_ids: torch.Tensor | None = None
+    """(1, 6), SDXL only: height, width, 0, 0, height, width in pixels."""
+    ip: tuple[torch.Tensor, ...] | None = None
+    """(1, 1, tokens, D) an IP-Adapter, as `image_embeds` of the UNet; zeros change nothing; None without IP-Adapter."""
+    negative_ip: tuple[torch.Tensor, ...] | None = None
+
+    def into(self, buffers: "Cond") -> None:
+        """Copied into the tensors of `buffers`, which keep their addresses: captured graphs see the new values.
+
+        ValueError where one has a part that the other lacks; the shapes must agree.
+        """
+        for field in fields(Cond):
+            ours, theirs = getattr(self, field.name), getattr(buffers, field.name)
+            if (ours is None) != (theirs is None):
+                raise ValueError(f"{field.name} is missing on one side")
+            if isinstance(ours, tuple):
+                for source, target in zip(ours, theirs, strict=True):
+                    target.copy_(source)
+            elif ours is not None:
+                theirs.copy_(ours)
+
+
+class Conditioner:
+    """Encodes as diffusers' `encode_prompt` does, bit for bit; weights in brackets, embeddings and clip skip as A1111
+    (`prompt_syntax`). Remembers the last texts, so that a mix of two can slide without the text encoder. One thread.
+
+    Tags of LoRAs are left out of the texts; their weights are set by whoever sets the others (`lora_tags`)."""
+
+    def __init__(self, model: "Model", *, note: Callable[[str, str], None] | None = None) -> None:
+        """`note(key, line)` is told when a text is too long or has what is not done; logged as a warning by default."""
+        self._model = model
+        self._note = note or (lambda key, line: log.warning("%s: %s", key, line))
+        self._triggers = Triggers(model.embeddings)
+        self._texts: dict[Hashable, Encoded] = {}
+        self._texts_of = -1
+
+    def encode(
+        self,
+        prompt: str,
+        negative: str | None,
+        *,
+        prompt_b: str = "",
+        mix: float = 0.0,
+        ip_image: np.ndarray | None = None,
+        size: tuple[int, int] = (512, 512),
+        clip_skip: int | None = None,
+    ) -> Cond:
+        """`mix` 0..1 goes from `prompt` to `prompt_b` over the sphere, token by token; without `prompt_b` nowhere.
+
+        A negative of None leaves it out; an empty one is what the model was trained with: for SDXL zeros, else the
+        empty text. `ip_image` is (height, width, 3) uint8 RGB; None: the IP-Adapter changes nothing. `size`: width and
+        height of the pictures. `clip_skip`: as A1111 counts, 0 the model's own; None: the ModelSpec's.
+        """
+        skipped = layers_skipped(self._model.family, self._model.spec.clip_skip if clip_skip is None else clip_skip)
+        text, pooled = self._mixed(prompt, prompt_b, mix, skipped)
+        negative_text, negative_pooled = None, None
+        if negative is not None and self._model.zeroes_empty_negative and not parse_prompt(negative).text:
+            negative_text, negative_pooled = torch.zeros_like(text), torch.zeros_like(pooled)
+        elif negative is not None:
+            negative_text, negative_pooled = self._encoded(negative, skipped, is_negative=True)
+        ip, negative_ip = None, None
+        if self._model.ip_adapter is not None:
+            ip, negative_ip = self._model.ip_adapter.encode(ip_image)
+        # Copies: the result may become the buffers that later ones are copied into.
+        return Cond(
+            text=text.clone(),
+            negative_text=_copy(negative_text),
+            pooled=_copy(pooled),
+            negative_pooled=_copy(negative_pooled),
+            time_ids=None if pooled is None else self._time_ids(*size),
+            ip=ip,
+            negative_ip=negative_ip if negative is not None else None,
+        )
+
+    def _mixed(self, prompt: str, prompt_b: str, mix: float, skipped: int) -> Encoded:
+        if mix <= 0.0 or not prompt_b:
+            return self._encoded(prompt, skipped)
+        if mix >= 1.0:
+            return self._encoded(prompt_b, skipped)
+        (text, pooled), (text_b, pooled_b) = self._encoded(prompt, skipped), self._encoded(prompt_b, skipped)
+        return slerp(text, text_b, mix), None if pooled is None else slerp(pooled, pooled_b, mix)
+
+    def _encoded(self, text: str, skipped: int, *, is_negative: bool = False) -> Encoded:
+        loras = self._model.loras
+        if loras is not None and loras.text_version != self._texts_of:
+            self._texts.clear()
+            self._texts_of = loras.text_version
+        key = text, skipped
+        encoded = self._texts.pop(key, None) or self._told(text, skipped, is_negative)
+        self._texts[key] = encoded  # newest last
+        if len(self._texts) > KEPT_TEXTS:
+            del self._texts[next(iter(self._texts))]
+        return encoded
+
+    def _told(self, text: str, skipped: int, is_negative: bool) -> Encoded:
+        """The encoding; what of the text is not done as written is noted."""
+        prompt = parse_prompt(text)
+        for line in prompt.notes:
+            self._note("prompt", line)
+        if is_negative and prompt.loras:
+            self._note("prompt", f"<lora:{prompt.loras[0].name[:80]}> in the negative prompt weighs nothing")
+        return self._encode(prompt, skipped)
+
+    @torch.no_grad()
+    def _encode(self, prompt: Prompt, skipped: int) -> Encoded:
+        """((1, 77, D), pooled (1, P) or None)."""
+        model = self._model
+        rows = [
+            token_row(tokenizer, number, prompt, self._triggers, model.device)
+            for number, tokenizer in enumerate(model.tokenizers)
+        ]
+        tell_left_out(rows[0], self._note)
+        if model.family != "sdxl":
+            hidden = _hidden(model.text_encoders[0], rows[0], skipped)
+            return emphasised(hidden, rows[0].weights).to(model.dtype), None
+        outputs = []
+        for encoder, row in zip(model.text_encoders, rows, strict=True):
+            with vectors_in_place(encoder, row.vectors):
+                outputs.append(encoder(row.ids, output_hidden_states=True))
+        # The last but one: what the model was trained with.
+        states = [output.hidden_states[-2 - _held(skipped, output, 2)] for output in outputs]
+        hidden = torch.cat([emphasised(state, row.weights) for state, row in zip(states, rows, strict=True)], dim=-1)
+        return hidden.to(model.dtype), outputs[-1].text_embeds
+
+    def _time_ids(self, width: int, height: int) -> torch.Tensor:
+        # Full size, uncropped, for a picture of this size (SDXL, Podell et al. 2023, section 2.2).
+        return torch.tensor([[height, width, 0, 0, height, width]], dtype=self._model.dtype, device=self._model.device)
+
+
+def _hidden(encoder: Any, row: TokenRow, skipped: int) -> torch.Tensor:
+    """(1, 77, D) of the last layer but `skipped`, through the norm that follows the last one."""
+    mask = row.mask if getattr(encoder.config, "use_attention_mask", False) else None
+    with vectors_in_place(encoder, row.vectors):
+        if not skipped:
+            return encoder(row.ids, attention_mask=mask)[0]
+        output = encoder(row.ids, attention_mask=mask, output_hidden_states=True)
+    return encoder.final_layer_norm(output.hidden_states[-1 - _held(skipped, output, 1)])
+
+
+def _held(skipped: int, output: Any, own: int) -> int:
+    """`skipped`, or as many as leave the first layer; `own` is what the model's own number counts from the end."""
+    return min(skipped, len(output.hidden_states) - 1 - own)
+
+
+def _copy(tensor: torch.Tensor | None) -> torch.Tensor | None:
+    return None if tensor is None else tensor.clone()
+
+
+def slerp(start: torch.Tensor, end: torch.Tensor, mix: float) -> torch.Tensor:
+    """(..., D) between `start` and `end` along the great circle, each last axis by itself (Shoemake 1985).
+
+    At an even angular speed and with lengths kept in between; where two vectors point the same or opposite ways, or one
+    is zero, along the straight line. Equal vectors stay what they are.
+    """
+    a, b = start.float(), end.float()
+    lengths = a.norm(dim=-1, keepdim=True) * b.norm(dim=-1, keepdim=True)
+    cosine = (a * b).sum(dim=-1, keepdim=True) / lengths.clamp(min=torch.finfo(torch.float32).tiny)
+    angle = cosine.clamp(-1.0, 1.0).acos()
+    sine = angle.sin()
+    is_straight = cosine.abs() > ALMOST_PARALLEL
+    sine = torch.where(is_straight, torch.ones_like(sine), sine)
+    curved = ((1.0 - mix) * angle).sin() / sine * a + (mix * angle).sin() / sine * b
+    return torch.where(is_straight | (lengths == 0.0), torch.lerp(a, b, mix), curved).to(start.dtype)

@@ -1,0 +1,143 @@
+"""One UNet call: what the model takes the picture under the noise to be."""
+
+import math
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+
+from engine.errors import ModelError
+from engine.models.graphs import Calls, State, nothing
+from engine.models.sd.accelerators import unet_calls
+from engine.models.sd.coefficients import x0_weights
+from engine.models.sd.unet_parts import chain
+
+if TYPE_CHECKING:
+    from engine.models.sd.conditioner import Cond
+    from engine.models.sd.model import Model
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Control:
+    """What one ControlNet is shown."""
+
+    index: int
+    """Its place in `Model.controlnets`."""
+    picture: torch.Tensor
+    """(rows, 3, height, width) in 0..1, of the pictures in the rows of the latents it goes with."""
+    scale: float
+
+
+class Denoiser:
+    """Stateless but for captured graphs. One thread, one device; nothing here waits for the device."""
+
+    def __init__(self, model: "Model", *, calls: Calls | None = None, is_split: bool = False) -> None:
+        """`calls`: as `accelerators.unet_calls` has it, unless given. `is_split`: calls can be interrupted in
+        the UNet, after the ControlNets, its down blocks and its middle; otherwise they are one piece."""
+        self.model = model
+        self.device = torch.device(model.device)
+        self.calls = calls or unet_calls(model)
+        self._is_split = is_split
+        self._dtype: torch.dtype = model.unet.dtype
+        sample_weight, output_weight = x0_weights(model.alphas_cumprod, model.prediction_type)
+        self._sample_weight = sample_weight.float().to(self.device)
+        self._output_weight = output_weight.float().to(self.device)
+        self._guidance: tuple[float, torch.Tensor] | None = None
+
+    def predict(
+        self,
+        z: torch.Tensor,
+        t: torch.Tensor,
+        cond: "Cond",
+        control: Sequence[Control] = (),
+        *,
+        guidance: float = 1.0,
+        between: Callable[[], None] = nothing,
+    ) -> torch.Tensor:
+        """x0 (B, 4, h, w) float32 of the noisy latents `z` (B, 4, h, w) at timesteps `t` (B,) int64, on the device.
+
+        A guidance above 1 is classifier-free guidance against `cond.negative_text`, with twice the rows; for a model
+        with a guidance embedding it is an input. `between` is called between two parts. ModelError without a negative.
+        """
+        return self.x0(z, t, self.guided_output(z, t, cond, control, guidance=guidance, between=between))
+
+    def guided_output(
+        self,
+        z: torch.Tensor,
+        t: torch.Tensor,
+        cond: "Cond",
+        control: Sequence[Control] = (),
+        *,
+        guidance: float = 1.0,
+        between: Callable[[], None] = nothing,
+    ) -> torch.Tensor:
+        """As `predict`, but the model's own prediction (noise, v or x0), float32; `t` may be float too."""
+        negatives = len(z) if self.uses_negative(guidance) else 0
+        against, output = self.outputs(z, t, cond, control, negatives=negatives, guidance=guidance, between=between)
+        return output if against is None else against + guidance * (output - against)
+
+    def uses_negative(self, guidance: float) -> bool:
+        """Whether this guidance is worked out from a second, negative prediction. 1 and below is off."""
+        return guidance > 1.0 and self.model.time_cond_proj_dim is None
+
+    def outputs(
+        self,
+        z: torch.Tensor,
+        t: torch.Tensor,
+        cond: "Cond",
+        control: Sequence[Control] = (),
+        *,
+        negatives: int = 0,
+        guidance: float = 1.0,
+        between: Callable[[], None] = nothing,
+    ) -> tuple[torch.Tensor | None, torch.Tensor]:
+        """The model's predictions float32 with the negative prompt for the first `negatives` rows, and for all rows."""
+        if negatives and cond.negative_text is None:
+            raise ModelError("guidance above 1 needs a negative prompt; an empty one will do")
+        inputs: State = {
+            "sample": z.to(self._dtype),
+            "timesteps": t,
+            "text": cond.text,
+            "negative_text": cond.negative_text,
+            "pooled": cond.pooled,
+            "negative_pooled": cond.negative_pooled,
+            "time_ids": cond.time_ids,
+            "ip": cond.ip,
+            "negative_ip": cond.negative_ip,
+            "guidance": self._guidance_embedding(guidance),
+            # A tensor, filled on the device: a float would be baked into a graph, a copied one would wait.
+            "controls": tuple(
+                (shown.picture.to(self._dtype), torch.full((), shown.scale, device=self.device)) for shown in control
+            ),
+        }
+        used = tuple(shown.index for shown in control)
+        # Strengths of LoRAs and IP-Adapter are not in the key: they lie in the weights, changed in place.
+        key: Hashable = ("unet", tuple(z.shape), t.dtype, negatives, used, cond.negative_text is None, cond.ip is None)
+        controlnets = [self.model.controlnets[index] for index in used]
+        parts = chain(self.model.unet, controlnets, negatives, is_split=self._is_split, parts=self.model.parts)
+        with torch.no_grad():
+            result = self.calls.run(key, parts, inputs, between)["output"]
+            output = result.to(torch.float32, copy=True)  # float32 too: a graph overwrites its result
+        return (output[:negatives], output[negatives:]) if negatives else (None, output)
+
+    def x0(self, z: torch.Tensor, t: torch.Tensor, output: torch.Tensor) -> torch.Tensor:
+        """x0 (B, 4, h, w) float32 of a prediction `output` (B, 4, h, w) float32 at `t` (B,) int64."""
+        a, b = self._sample_weight[t].view(-1, 1, 1, 1), self._output_weight[t].view(-1, 1, 1, 1)
+        return a * z.float() + b * output
+
+    def _guidance_embedding(self, guidance: float) -> torch.Tensor | None:
+        size = self.model.time_cond_proj_dim
+        if size is None:
+            return None
+        if self._guidance is None or self._guidance[0] != guidance:
+            self._guidance = (guidance, guidance_embedding(guidance, size).to(self.device, self._dtype))
+        return self._guidance[1]
+
+
+def guidance_embedding(guidance: float, size: int) -> torch.Tensor:
+    """(1, size) float32: sines and cosines of 1000 (guidance - 1), as the models that take it were distilled."""
+    half = size // 2
+    rates = torch.exp(torch.arange(half) * -(math.log(10000.0) / (half - 1)))
+    angles = (guidance - 1.0) * 1000.0 * rates
+    return torch.nn.functional.pad(torch.cat((angles.sin(), angles.cos())), (0, size % 2))[None]

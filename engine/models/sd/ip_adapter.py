@@ -1,0 +1,126 @@
+"""IP-Adapter: a picture beside the text (Ye et al. 2023); standard and plus, one of them.
+
+diffusers' attention processors do the work. Three things are ours. The image is projected to tokens once, when it
+changes, where the UNet would do it at each call. Tokens of zeros then change nothing: keys and values have no bias.
+And the strength is in the value weights, W = scale W0, in place: attention is linear in its values, and a captured
+graph follows.
+"""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from diffusers.models.embeddings import ImageProjection, IPAdapterFullImageProjection, IPAdapterPlusImageProjection
+from PIL import Image
+
+from engine.errors import ModelError
+from engine.models.pretrained import notes_of, one_line, pretrained
+from engine.models.sd.plan.ip_adapter_file import IpAdapterFiles
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from engine.models.sd.model import Model
+
+Tokens = tuple[torch.Tensor, ...]
+
+
+class GivenTokens(torch.nn.Module):
+    """Stands where the UNet would project image embeddings: they are tokens already."""
+
+    def forward(self, image_embeds: list[torch.Tensor]) -> list[torch.Tensor]:
+        return image_embeds
+
+
+class IpAdapter:
+    """Put into `model.unet` by its constructor. Thread of the model only."""
+
+    def __init__(self, model: "Model", files: IpAdapterFiles) -> None:
+        """ModelError where adapter and model do not fit each other."""
+        from transformers import CLIPImageProcessor
+
+        self._device, self._dtype = model.device, model.dtype
+        encoder_folder = files.encoder
+        model.notes += files.notes
+        self._encoder = pretrained(
+            "CLIPVisionModelWithProjection", encoder_folder, "", model.dtype, str(encoder_folder)
+        )
+        model.notes += notes_of("image_encoder", encoder_folder)
+        self._encoder.requires_grad_(False).eval().to(model.device)
+        side = self._encoder.config.image_size
+        self._processor = CLIPImageProcessor(size=side, crop_size=side)
+        with one_line(f"IP-Adapter {files.name}, made for another model?"):
+            self._projection = self._put_into(model, files.file)
+            self._nothing = self._tokens(self._embedded(np.zeros((8, 8, 3), np.uint8))[1]).zero_()
+        processors = model.unet.attn_processors.values()
+        values = [processor.to_v_ip[0].weight for processor in processors if hasattr(processor, "to_v_ip")]
+        self._values = [(weight, weight.detach().clone()) for weight in values]
+        self._shown: tuple[np.ndarray, torch.Tensor, torch.Tensor] | None = None
+        self.scale = 1.0
+
+    @torch.no_grad()
+    def encode(self, picture: np.ndarray | None) -> tuple[Tokens, Tokens]:
+        """Tokens (1, 1, tokens, D) of `picture` (height, width, 3) uint8 RGB and of none at all, for guidance.
+
+        None: zeros for both, with which the UNet does exactly what it does without an IP-Adapter. The same array again
+        costs nothing: it must not be written to in between.
+        """
+        if picture is None:
+            return (self._nothing.clone(),), (self._nothing.clone(),)
+        if self._shown is None or self._shown[0] is not picture:
+            embeds, empty = self._embedded(picture)
+            self._shown = (picture, self._tokens(embeds), self._tokens(empty))
+        _, tokens, no_tokens = self._shown
+        return (tokens.clone(),), (no_tokens.clone(),)
+
+    @torch.no_grad()
+    def set_scale(self, scale: float) -> None:
+        """How much the picture counts from now on; 0: not at all, exactly."""
+        if scale == self.scale:
+            return
+        for weight, original in self._values:
+            weight.copy_(original * scale)
+        self.scale = scale
+
+    def modules(self) -> list[Any]:
+        """Networks outside the UNet."""
+        return [self._encoder, self._projection]
+
+    def tensors(self) -> Iterator[torch.Tensor]:
+        yield from (original for _, original in self._values)
+
+    def _put_into(self, model: "Model", file: "Path") -> Any:
+        """The projection that diffusers' loader built; the UNet gets its attention processors."""
+        from diffusers import StableDiffusionImg2ImgPipeline
+
+        parts = {"unet": model.unet, "image_encoder": self._encoder, "feature_extractor": self._processor}
+        parts |= dict.fromkeys(("vae", "text_encoder", "tokenizer", "scheduler", "safety_checker"))
+        pipeline = StableDiffusionImg2ImgPipeline(**parts, requires_safety_checker=False)
+        pipeline.load_ip_adapter(
+            str(file.parent), subfolder="", weight_name=file.name, image_encoder_folder=None, local_files_only=True
+        )
+        (projection,) = model.unet.encoder_hid_proj.image_projection_layers
+        if not isinstance(projection, (ImageProjection, IPAdapterPlusImageProjection, IPAdapterFullImageProjection)):
+            raise ModelError(
+                f"{file}: a FaceID adapter, which needs a face detector; known are standard, plus and full"
+            )
+        model.unet.encoder_hid_proj = GivenTokens()
+        model.unet.requires_grad_(False)
+        return projection.requires_grad_(False).eval()
+
+    @torch.no_grad()
+    def _embedded(self, picture: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
+        """What the projection takes, of the picture and of no picture: (1, E), or (1, patches, E) for plus."""
+        shown = self._processor(Image.fromarray(picture), return_tensors="pt").pixel_values
+        shown = shown.to(self._device, self._dtype)
+        if isinstance(self._projection, ImageProjection):
+            embeds = self._encoder(shown).image_embeds
+            return embeds, torch.zeros_like(embeds)
+        both = (shown, torch.zeros_like(shown))
+        embeds, empty = (self._encoder(x, output_hidden_states=True).hidden_states[-2] for x in both)
+        return embeds, empty
+
+    @torch.no_grad()
+    def _tokens(self, embeds: torch.Tensor) -> torch.Tensor:
+        return self._projection(embeds)[:, None]

@@ -1,0 +1,155 @@
+"""Latents into painted latents, as a Painting has it. What is made of one is kept for the next like it."""
+
+from collections.abc import Callable, Hashable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+import torch
+
+from engine.errors import ModelError
+from engine.models.sd.batch_schedule import BatchSchedule
+from engine.models.sd.conditioner import Cond, Conditioner
+from engine.models.sd.denoiser import Control, Denoiser
+from engine.models.sd.lora_tags import Note, tagged_weights, with_tags
+from engine.models.sd.model import unguided
+from engine.models.sd.outlines import edges
+from engine.models.sd.painting import Painting
+from engine.models.sd.pixels import fitted
+
+if TYPE_CHECKING:
+    from engine.models.device_work import DeviceCopies
+    from engine.models.graphs import Calls
+    from engine.models.sd.model import Model
+
+KEPT = 16  # paintings of as many clients that take turns
+
+ReadPicture = Callable[[Path], np.ndarray]
+"""(height, width, 3) uint8 of a file."""
+Kept = TypeVar("Kept")
+
+
+class LatentPainter:
+    """One thread; `change` comes before the first run."""
+
+    def __init__(
+        self,
+        model: "Model",
+        size: tuple[int, int],
+        *,
+        read_picture: ReadPicture | None,
+        note: Callable[[str], None],
+        calls: "Calls | None",
+    ) -> None:
+        self._model, self._size, self._tell = model, size, note
+        self._read_picture = read_picture
+        self._denoiser = Denoiser(model, calls=calls)
+        self._note: Note = lambda key, line: note(line)
+        self._conditioner = Conditioner(model, note=self._note)
+        self._conds: dict[Hashable, Cond] = {}
+        self._schedules: dict[Hashable, BatchSchedule] = {}
+        self._painting: Painting | None = None
+
+    def change(self, painting: Painting) -> None:
+        """Paint so from now on. Texts and pictures that were seen lately are not encoded again.
+
+        ModelError for what the model cannot do. A LoRA that the prompt has a tag for (`lora_tags`) weighs what the tag
+        says. The weights of LoRAs and the scale of the IP-Adapter are the model's: where another painter uses it, too,
+        this comes before each batch.
+        """
+        model = self._model
+        _demand_counts(painting, model)
+        schedule = self._schedule_for(painting)
+        steps, evaluations = schedule.steps, schedule.evaluations
+        if model.loras is not None:
+            weights = painting.lora_weights or tuple(weight for _, weight in model.spec.loras)
+            model.loras.set_weights(with_tags(painting.prompt, model.loras.names, weights, self._note))
+        else:
+            tagged_weights(painting.prompt, (), self._note)
+        if model.ip_adapter is not None:
+            model.ip_adapter.set_scale(painting.ip_scale)
+        # Texts and picture go through what LoRAs may change; the scale of the picture lies in the UNet.
+        key = painting.prompt, painting.negative, painting.lora_weights, painting.ip_image
+        self._cond = _kept(self._conds, key, lambda: self._encoded(painting))
+        before = self._painting
+        if before is None or (before.cfg, before.sampler) != (painting.cfg, painting.sampler):
+            line = unguided(model, model.sampler if painting.sampler == "auto" else painting.sampler, painting.cfg)
+            if line:
+                self._tell(f"--cfg: {line}")
+        self._steps, self._evaluations = steps, evaluations
+        self._schedule, self._painting = schedule, painting
+
+    @property
+    def steps(self) -> int:
+        """UNet calls that a picture takes."""
+        return self._steps
+
+    @property
+    def evaluations(self) -> int:
+        """Those of them in which the whole UNet runs."""
+        return self._evaluations
+
+    def controls(self, rgb: np.ndarray | None, uploads: "DeviceCopies") -> list[Control]:
+        """What each ControlNet that counts is shown of the pictures (B, height, width, 3) uint8. `uploads`: must not be
+        used for another batch before these are there."""
+        assert self._painting is not None
+        seen: dict[str, torch.Tensor] = {}  # (B, 3, height, width), one for all that see the same
+        shown = []
+        for index, use in enumerate(self._painting.control_uses):
+            if use.scale:
+                assert rgb is not None
+                if use.sees not in seen:
+                    pictures = np.stack([edges(each, self._size) for each in rgb]) if use.sees == "edges" else rgb
+                    sent = uploads.send(use.sees, pictures)
+                    seen[use.sees] = fitted(sent, *self._size, self._model.device).to(self._model.dtype)
+                shown.append(Control(index=index, picture=seen[use.sees], scale=use.scale))
+        return shown
+
+    @torch.no_grad()
+    def run(self, z: torch.Tensor, controls: list[Control]) -> torch.Tensor:
+        """(B, 4, h, w) float32, painted; memory of its own."""
+        return self._schedule.run(z, self._cond, controls)
+
+    def drop(self) -> None:
+        """Give back what is only kept for speed."""
+        self._denoiser.calls.drop()
+        self._schedules.clear()
+
+    def _schedule_for(self, painting: Painting) -> BatchSchedule:
+        asked: dict[str, Any] = {
+            "steps": painting.steps,
+            "strength": painting.strength,
+            "guidance": painting.cfg,
+            "seed": painting.seed,
+            "sampler": painting.sampler,
+        }
+        return _kept(
+            self._schedules, tuple(asked.values()), lambda: BatchSchedule(self._model, self._denoiser, **asked)
+        )
+
+    def _encoded(self, painting: Painting) -> Cond:
+        image = None
+        if painting.ip_image:
+            assert self._read_picture is not None
+            image = self._read_picture(Path(painting.ip_image))
+        return self._conditioner.encode(painting.prompt, painting.negative, ip_image=image, size=self._size)
+
+
+def _demand_counts(painting: Painting, model: "Model") -> None:
+    """ModelError where the painting uses what the model has not been loaded with."""
+    name, uses, weights = model.spec.model, painting.control_uses, painting.lora_weights
+    if len(uses) != len(model.controlnets):
+        raise ModelError(f"{name}: has {len(model.controlnets)} ControlNets, but uses for {len(uses)} are given")
+    if weights and len(weights) != len(model.spec.loras):
+        raise ModelError(f"{name}: has {len(model.spec.loras)} LoRAs, but weights for {len(weights)} are given")
+    if painting.ip_image and model.ip_adapter is None:
+        raise ModelError(f"{painting.ip_image}: a picture to follow needs an IP-Adapter; name one with --ip-adapter")
+
+
+def _kept(memory: dict[Hashable, Kept], key: Hashable, make: Callable[[], Kept]) -> Kept:
+    """What `make` gave for this key; the newest KEPT are remembered."""
+    value = memory.pop(key) if key in memory else make()
+    memory[key] = value  # last in the dict: the most recently used
+    if len(memory) > KEPT:
+        del memory[next(iter(memory))]
+    return value

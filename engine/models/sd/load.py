@@ -1,0 +1,237 @@
+"""`load`: from the names in a ModelSpec to a Model on its device."""
+
+import logging
+import math
+from dataclasses import replace
+from typing import Any
+
+import torch
+
+from engine.errors import ModelError
+from engine.models import locate
+from engine.models.device_work import dtype_named
+from engine.models.locate import INDEX
+from engine.models.plain_config import notes_on
+from engine.models.pretrained import notes_of, one_line, pickle_notes, pretrained, quieten_libraries
+from engine.models.sd.accelerators import accelerate, demand
+from engine.models.sd.coefficients import noise_table
+from engine.models.sd.model import Model
+from engine.models.sd.painting import Stage
+from engine.models.sd.plan.choice import Choice
+from engine.models.sd.plan.model_folder import ModelFolder
+from engine.models.sd.plan.model_plan import ModelPlan, plan_model
+from engine.models.sd.plan.sampler_choice import SamplerChoice
+from engine.models.sd.plan.single_file import CLASSES, TEXT_CLASSES, SingleFile
+from engine.models.sd.plan.vae_choice import VaeChoice
+from engine.models.sd.single_file_weights import read
+from engine.models.sd.spec import ModelSpec
+from engine.models.sd.vae_loading import load_vae_file
+from engine.models.tokenizer_files import read_tokenizer
+
+log = logging.getLogger(__name__)
+
+
+def load(spec: ModelSpec, device: str, dtype: str, *, stage: Stage = "whole", is_job: bool = False) -> Model:
+    """The model on `device` (cpu, cuda, cuda:1, mps), its weights in `dtype` (as `dtype_named` has them).
+
+    `stage`: only what this stage of a job needs of it. `is_job`: each picture makes all its steps before the next.
+
+    Nothing is downloaded. Weights come from safetensors; where a folder has only pickles these are read with
+    torch's `weights_only`, and a note says so. ModelError in one line names what is missing and how to get it;
+    `torch.OutOfMemoryError` passes through.
+    """
+    wanted = dtype_named(dtype)
+    quieten_libraries("diffusers", "transformers")
+    demand(spec, torch.device(device), is_job=is_job)  # before anything takes long
+    if spec.random_shape:
+        model = _random(spec, device, wanted, stage)
+    else:
+        plan = plan_model(spec)
+        plan.require_complete()
+        model = _Loading(plan, torch.device(device), wanted, stage).model()
+    if model.unet is not None:
+        accelerate(model)
+    return model
+
+
+def _random(spec: ModelSpec, device: str, dtype: torch.dtype, stage: Stage) -> Model:
+    if spec != ModelSpec(model=spec.model, accelerator=spec.accelerator):
+        raise ModelError(
+            f"{spec.model}: random weights take no LoRA, ControlNet, IP-Adapter, VAE, sampler, embedding or clip skip"
+        )
+    from engine.models.sd.shapes import build
+
+    model = build(spec.random_shape, device, dtype, stage)
+    model.spec = replace(model.spec, accelerator=spec.accelerator)
+    return model
+
+
+def in_fastest_layout(module: Any, device: torch.device) -> Any:
+    """The same module with channels last on CUDA (tensor cores want it) and CPUs (1.2 times as fast at 512 px)."""
+    return module if device.type == "mps" else module.to(memory_format=torch.channels_last)
+
+
+def latent_scale(config: Any, device: torch.device) -> tuple[float | torch.Tensor, float | torch.Tensor]:
+    """Factor and shift of a VAE's latents: scaled = (latents - shift) * factor. With `latents_mean` and `latents_std`
+    (Playground 2.5's) one for each channel, (1, 4, 1, 1) float32 on the device, as diffusers' SDXL pipelines do."""
+    mean, std = config.get("latents_mean"), config.get("latents_std")
+    if mean is None or std is None:
+        return config.scaling_factor, config.get("shift_factor") or 0.0
+    shift, spread = (torch.tensor(each, dtype=torch.float32, device=device).view(1, -1, 1, 1) for each in (mean, std))
+    return config.scaling_factor / spread, shift
+
+
+class _Loading:
+    def __init__(self, plan: ModelPlan, device: torch.device, dtype: torch.dtype, stage: Stage) -> None:
+        """`plan`: complete."""
+        self.plan, self.spec, self.device, self.dtype = plan, plan.spec, device, dtype
+        self._has_unet, self._has_vae = stage in ("process", "whole"), stage != "process"
+        self.notes: list[str] = []
+
+    def model(self) -> Model:
+        plan = self.plan
+        if plan.folder is None or plan.vae is None or plan.prediction is None or plan.sampler is None:
+            raise ModelError(f"{self.spec.model}: is not complete")
+        if plan.single is None:
+            networks = self._from_folder(plan.folder, plan.vae)
+        else:
+            networks = self._from_file(plan.single, plan.folder, plan.vae)
+        return self._assembled(plan.folder, plan.prediction, plan.sampler, **networks)
+
+    # -- the two ways a model lies on disk
+
+    def _from_folder(self, folder: ModelFolder, vae: VaeChoice) -> dict[str, Any]:
+        texts = [part for part in folder.parts if part in TEXT_CLASSES and self._has_unet]
+        return {
+            "unet": self._part(folder, "unet", "UNet2DConditionModel") if self._has_unet else None,
+            "vae": self._vae(folder, vae) if self._has_vae else None,
+            "text_encoders": tuple(self._part(folder, part, TEXT_CLASSES[part]) for part in texts),
+        }
+
+    def _from_file(self, single: SingleFile, folder: ModelFolder, vae: VaeChoice) -> dict[str, Any]:
+        wanted = {"unet", "text_encoders"} if self._has_unet else set()
+        parts: dict[str, Any] = {"unet": None, "vae": None, "text_encoders": ()}
+        if self._has_vae and vae.weights is None:
+            wanted.add("vae")
+        elif self._has_vae:
+            parts["vae"] = self._vae(folder, vae)
+        if wanted:
+            for part in folder.parts:
+                if part in (*CLASSES, *TEXT_CLASSES) and (part != "vae" or "vae" in wanted):
+                    self.notes += notes_on(part, folder.path / part)
+            self.notes += single.notes
+            with one_line(str(single.path)):
+                parts |= read(single, folder, self.dtype, self._vae_dtype(folder, vae), wanted)
+        if "vae" in wanted:
+            self.notes += [vae.note] if vae.note else []
+        return parts
+
+    def _assembled(
+        self,
+        folder: ModelFolder,
+        prediction: Choice,
+        sampler: SamplerChoice,
+        *,
+        unet: Any,
+        vae: Any,
+        text_encoders: tuple[Any, ...],
+    ) -> Model:
+        from diffusers import AutoencoderTiny
+
+        config = self._scheduler_config(self.plan.scheduler)
+        with one_line(f"{folder.name}/scheduler"):
+            table = noise_table(config)
+        self.notes += notes_on(folder.name, folder.path, INDEX)
+        scaling, shift = latent_scale(vae.config, self.device) if vae else (math.nan, 0.0)  # NaN would be seen
+        texts = [part for part in folder.parts if part.startswith("tokenizer") and self._has_unet]
+        tokenizers = tuple(self._tokenizer(folder, part) for part in texts)
+        model = Model(
+            spec=self.spec,
+            device=self.device,
+            dtype=self.dtype,
+            family=folder.family,
+            unet=unet and self._placed(unet),
+            vae=vae and self._placed(vae, vae.dtype),
+            is_tiny_vae=isinstance(vae, AutoencoderTiny),
+            text_encoders=tuple(self._placed(encoder) for encoder in text_encoders),
+            tokenizers=tokenizers,
+            scheduler_config=config,
+            prediction_type=prediction.value,
+            prediction_reason=prediction.reason,
+            scaling_factor=scaling,
+            shift_factor=shift,
+            alphas_cumprod=table,
+            sampler=sampler.value,
+            sampler_reason=sampler.reason,
+            eta=sampler.eta,
+            is_hyper_guided=sampler.is_hyper_guided,
+            time_cond_proj_dim=unet.config.time_cond_proj_dim if unet else None,
+            zeroes_empty_negative=folder.zeroes_empty_negative,
+            notes=tuple(self.notes),
+        )
+        if self._has_unet:
+            self._add_extras(model)
+        for note in model.notes:
+            log.info("%s: %s", self.spec.model, note)
+        return model
+
+    def _add_extras(self, model: Model) -> None:
+        if self.plan.loras:
+            from engine.models.sd.lora import LoraSet
+
+            model.loras = LoraSet(model, self.plan.loras)
+        if self.plan.embeddings:
+            from engine.models.sd.textual_inversion import load_embedding
+
+            model.embeddings = tuple(load_embedding(file, model) for file in self.plan.embeddings)
+        if self.plan.controlnets:
+            from engine.models.sd.controlnet import load_controlnet
+
+            nets = [load_controlnet(files, model) for files in self.plan.controlnets]
+            model.controlnets = tuple(self._placed(net) for net in nets)
+        if self.plan.ip_adapter:
+            from engine.models.sd.ip_adapter import IpAdapter
+
+            model.ip_adapter = IpAdapter(model, self.plan.ip_adapter)
+
+    # -- parts
+
+    def _part(self, folder: ModelFolder, part: str, kind: str) -> Any:
+        """One network of a folder, on the CPU."""
+        weights = folder.weights(part)
+        if weights is None:
+            raise ModelError(f"{folder.name}: {part} has no weights{locate.how_to_get(self.spec.model)}")
+        self.notes += notes_of(part, folder.path / part)
+        return pretrained(kind, folder.path, part, self.dtype, f"{folder.name}/{part}")
+
+    def _vae(self, folder: ModelFolder, choice: VaeChoice) -> Any:
+        self.notes += [choice.note] if choice.note else []
+        if choice.folder is None:
+            self.notes += pickle_notes("vae", choice.weights)
+            return load_vae_file(choice, self._vae_dtype(folder, choice))
+        self.notes += notes_of("vae", choice.folder)
+        return pretrained(choice.kind, choice.folder, "", self._vae_dtype(folder, choice), str(choice.folder))
+
+    def _vae_dtype(self, folder: ModelFolder, choice: VaeChoice) -> torch.dtype:
+        # The full VAE of SDXL overflows in float16; its configuration asks for float32, those mended do not.
+        overflows = folder.family == "sdxl" and choice.wants_float32 and self.dtype == torch.float16
+        return torch.float32 if overflows else self.dtype
+
+    def _tokenizer(self, folder: ModelFolder, part: str) -> Any:
+        folder.demand_tokenizer(part)
+        return read_tokenizer(f"{folder.name}/{part}", folder.path / part)
+
+    def _scheduler_config(self, told: dict[str, Any]) -> dict[str, Any]:
+        """With the defaults of the scheduler's class filled in."""
+        import diffusers
+
+        name, kind = self.spec.model, told.get("_class_name", "")
+        if not kind.endswith("Scheduler") or not hasattr(diffusers, kind):
+            raise ModelError(f"{name}: scheduler {kind or 'without _class_name'} is not known to diffusers")
+        with one_line(f"{name}/scheduler"):
+            return dict(getattr(diffusers, kind).from_config(told).config) | {"_class_name": kind}
+
+    def _placed(self, module: Any, dtype: torch.dtype | None = None) -> Any:
+        """On the device, without gradients, in the layout that its convolutions are fastest in."""
+        module.requires_grad_(False).eval().to(self.device, dtype or self.dtype)
+        return in_fastest_layout(module, self.device)

@@ -1,0 +1,153 @@
+"""LoRAs merged into the weights (Hu et al. 2021): W = W0 + sum of w_i s_i B_i A_i, worked out anew from W0 each time.
+
+Adding and taking away again would drift by rounding, and adapter layers beside the weights would slow every call. W0
+is kept, weights change in place: a captured graph sees the new ones at the addresses it knows, and with every w_i
+at 0 the weights are bit for bit those of the file. Which tensor changes which weight was decided when the file was
+examined (lora_file); lora_delta has the arithmetic.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import torch
+
+from engine.errors import ModelError
+from engine.models.pretrained import demand_finite, one_line
+from engine.models.sd.lora_delta import Delta
+from engine.models.sd.plan.lora_changes import Change
+from engine.models.sd.plan.lora_file import LoraFile
+from engine.models.sd.plan.lora_names import TEXT_PARTS, UNET_PART, plain_layer
+from engine.models.sd.plan.tensor_file import read_tensors
+
+if TYPE_CHECKING:
+    from engine.models.sd.model import Model
+
+
+@dataclass(slots=True)
+class Merged:
+    """One weight of the model and what may be added to it."""
+
+    weight: torch.Tensor
+    original: torch.Tensor
+    """The same numbers, as float16 or bfloat16 where that holds them exactly."""
+    is_text: bool
+    deltas: list[Delta] = field(default_factory=list)
+    strengths: tuple[float, ...] = ()
+    """w_i in force, in the order of `deltas`."""
+
+
+class LoraSet:
+    """The LoRAs of a model by name, each with its weight in force. Thread of the model only."""
+
+    def __init__(self, model: "Model", loras: Sequence[LoraFile]) -> None:
+        """Reads the files and merges them at the weights given. ModelError for a file that is damaged, or called as
+        another is."""
+        self._merged: dict[int, Merged] = {}
+        self.weights: dict[str, float] = {}
+        self.text_version = 0
+        """Grows when the weights of a text encoder change: texts must be encoded anew then."""
+        weights = _weights_of(model)
+        for lora in loras:
+            if lora.name in self.weights:
+                raise ModelError(f"{lora.file}: two LoRAs are called {lora.name}; rename one file")
+            self._read(model, weights, lora)
+            self.weights[lora.name] = 0.0
+            model.notes += lora.notes
+        self.set_weights({lora.name: lora.weight for lora in loras})
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """In the order of the ModelSpec."""
+        return tuple(self.weights)
+
+    @torch.no_grad()
+    def set_weights(self, weights: Mapping[str, float]) -> None:
+        """Merges with these strengths; LoRAs that are not named keep theirs. KeyError for a name that is not there."""
+        for name, weight in weights.items():
+            self.weights[name]  # a wrong name must not become a new one
+            self.weights[name] = float(weight)
+        texts_changed = False
+        for merged in self._merged.values():
+            strengths = tuple(self.weights[delta.lora] for delta in merged.deltas)
+            if strengths == (merged.strengths or (0.0,) * len(strengths)):
+                continue
+            merged.strengths = strengths
+            texts_changed |= merged.is_text
+            _merge(merged)
+        self.text_version += texts_changed
+
+    def tensors(self) -> Iterator[torch.Tensor]:
+        """What is kept beside the model's weights."""
+        for merged in self._merged.values():
+            yield merged.original
+            for delta in merged.deltas:
+                yield from delta.factors.values()
+
+    def _read(self, model: "Model", weights: Mapping[tuple[str, str], torch.Tensor], lora: LoraFile) -> None:
+        with one_line(f"LoRA {lora.file}"):
+            held = _held(lora, model.device)
+        for change in lora.changes:
+            weight = weights.get((change.place.part, change.place.layer))
+            if weight is None or tuple(weight.shape) != change.place.shape:
+                raise ModelError(f"{lora.file}: {change.place.layer} of {model.spec.model} is not as its file says")
+            if id(weight) not in self._merged:
+                self._merged[id(weight)] = Merged(weight, _copied(weight), change.place.part != UNET_PART)
+            self._merged[id(weight)].deltas.append(_delta(lora, change, held, model.dtype))
+
+
+def _copied(weight: torch.Tensor) -> torch.Tensor:
+    """Of float32 as narrow as loses nothing: files are mostly float16, and these are the copies of a whole UNet."""
+    own = weight.detach()
+    if own.dtype == torch.float32:
+        for dtype in (torch.float16, torch.bfloat16):
+            narrow = own.to(dtype)
+            if torch.equal(narrow.float(), own):
+                return narrow
+    return own.clone()
+
+
+def _weights_of(model: "Model") -> dict[tuple[str, str], torch.Tensor]:
+    """By part and layer, as lora_names has them."""
+    found = {}
+    for part, network in ((UNET_PART, model.unet), *zip(TEXT_PARTS, model.text_encoders, strict=False)):
+        for name, weight in network.named_parameters():
+            if (layer := plain_layer(name)) is not None:
+                found[part, layer] = weight
+    return found
+
+
+def _held(lora: LoraFile, device: torch.device) -> dict[str, torch.Tensor]:
+    """Those of the file's tensors that change something."""
+    wanted = [name for change in lora.changes for name in change.tensors.values()]
+    if lora.is_pickle:
+        everything = read_tensors(lora.file)
+        held = {name: everything[name].to(device) for name in wanted}
+    else:
+        from safetensors import safe_open
+
+        with safe_open(lora.file, "pt", device=str(device)) as opened:
+            held = {name: opened.get_tensor(name) for name in wanted}
+    demand_finite(str(lora.file), held)
+    return held
+
+
+def _delta(lora: LoraFile, change: Change, held: Mapping[str, torch.Tensor], dtype: torch.dtype) -> Delta:
+    factors = {role: held[name] for role, name in change.tensors.items()}
+    alpha, scale, rank = factors.pop("alpha", None), change.scale, change.shape.rank
+    if scale is None:
+        scale = 1.0 if alpha is None or rank is None else float(alpha) / rank
+    kept = {role: factor if factor.itemsize <= dtype.itemsize else factor.to(dtype) for role, factor in factors.items()}
+    return Delta(lora=lora.name, kind=change.shape.kind, scale=scale, factors=kept, dora_axis=change.dora_axis)
+
+
+def _merge(merged: Merged) -> None:
+    if not any(merged.strengths):
+        merged.weight.copy_(merged.original)
+        return
+    original = merged.original.float().flatten(1)
+    total = original
+    for strength, delta in zip(merged.strengths, merged.deltas, strict=True):
+        if strength:
+            total = delta.added(total, original, strength)
+    merged.weight.copy_(total.view(merged.original.shape))

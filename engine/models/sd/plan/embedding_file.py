@@ -1,0 +1,109 @@
+"""The words of a textual inversion embedding and the text encoders it is for, told from its header. No torch."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.errors import ModelError
+from engine.models import locate
+from engine.models.pickle_file import read_plain_pickle
+from engine.models.safetensors_header import Tensor, read_header
+from engine.models.sd.plan.families import FAMILIES
+from engine.models.sd.plan.model_folder import ModelFolder
+
+SUFFIXES = (".safetensors", ".pt", ".bin")
+WEBUI_PICKLE = "string_to_param"
+WEBUI = "emb_params"
+XL = ("clip_l", "clip_g")
+LEARNED = "learned_embeds"  # the file name that diffusers gives to every embedding
+BASES = {(768,): FAMILIES["sd15"], (1024,): FAMILIES["sd21"], (768, 1280): FAMILIES["sdxl"]}
+"""Numbers of a vector for each text encoder, by the models that have such."""
+MAX_VECTORS = 75  # a text has no more tokens
+DEFAULT_WIDTH = 512  # of CLIPTextConfig
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbeddingFile:
+    name: str
+    """As it was asked for."""
+    file: Path
+    is_pickle: bool
+    triggers: tuple[str, ...]
+    """Words that stand for it in a prompt: the file's name (A1111), or the token of a diffusers file and that."""
+    keys: tuple[str, ...]
+    """Of its tensors, one for each text encoder; each is (vectors, width), or (width,)."""
+    tensors: dict[str, Tensor]
+    """The same, by key."""
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Numbers of a vector, for each text encoder."""
+        return tuple(self.tensors[key].shape[-1] for key in self.keys)
+
+
+def text_widths(folder: ModelFolder) -> tuple[int, ...]:
+    """Width of each text encoder's token embedding, from its config.json."""
+    parts = [part for part in folder.parts if part.startswith("text_encoder")]
+    return tuple(int(folder.config(f"{part}/config.json").get("hidden_size", DEFAULT_WIDTH)) for part in parts)
+
+
+def examine_embedding(name: str, widths: tuple[int, ...], model: str) -> EmbeddingFile:
+    """`widths`: of the text encoders of `model`, as `text_widths` tells. ModelError in one line where it is no
+    embedding, or one for another model."""
+    file = _file(name)
+    is_pickle = file.suffix.lower() != ".safetensors"
+    tensors = _pickled(file) if is_pickle else read_header(file)
+    keys = _keys(file, tensors)
+    token = keys[0] if keys[0] not in (WEBUI, *XL, "*") else ""
+    stem = file.stem if file.stem != LEARNED or not token else ""
+    embedding = EmbeddingFile(
+        name=name,
+        file=file,
+        is_pickle=is_pickle,
+        triggers=tuple(dict.fromkeys(filter(None, (token, stem)))),
+        keys=keys,
+        tensors={key: tensors[key] for key in keys},
+    )
+    if embedding.widths != widths:
+        raise ModelError(
+            f"{name}: an embedding for {_base(embedding.widths)}, but the texts of {model} are those of "
+            f"{_base(widths)}; take one that was made for it"
+        )
+    return embedding
+
+
+def _file(name: str) -> Path:
+    path = locate.find(name, files=tuple(f"{LEARNED}.{suffix}" for suffix in ("safetensors", "bin")))
+    if path.is_dir():
+        files = [file for suffix in SUFFIXES for file in sorted(path.glob(f"*{suffix}"))]
+        learned = [file for file in files if file.stem == LEARNED]
+        if not learned and len(files) != 1:
+            found = ", ".join(file.name for file in files[:5]) or "none"
+            raise ModelError(f"{name}: one embedding is wanted, found {found}; name the file")
+        path = (learned or files)[0]
+    if path.suffix.lower() not in SUFFIXES:
+        raise ModelError(f"{name}: an embedding is a {', '.join(SUFFIXES)} file; A1111 saves pictures' as .pt, too")
+    return path
+
+
+def _pickled(file: Path) -> dict[str, Tensor]:
+    pickled = read_plain_pickle(file)
+    return pickled.tensors(of=WEBUI_PICKLE) or pickled.tensors()
+
+
+def _keys(file: Path, tensors: Mapping[str, Tensor]) -> tuple[str, ...]:
+    keys = XL if all(key in tensors for key in XL) else (WEBUI,) if WEBUI in tensors else tuple(tensors)
+    if any("lora" in key for key in tensors):
+        raise ModelError(f"{file}: a LoRA, no embedding; give it with --lora PATH")
+    shapes = [tensors[key].shape for key in keys]
+    if (keys != XL and len(keys) != 1) or any(len(shape) not in (1, 2) for shape in shapes):
+        raise ModelError(f"{file}: no textual inversion embedding; it holds {', '.join(list(tensors)[:3])[:120]}")
+    counts = {shape[0] if len(shape) == 2 else 1 for shape in shapes}
+    if len(counts) > 1 or not 1 <= counts.pop() <= MAX_VECTORS:
+        raise ModelError(f"{file}: an embedding of 1 to {MAX_VECTORS} vectors is wanted, as many for each text encoder")
+    return keys
+
+
+def _base(widths: tuple[int, ...]) -> str:
+    kind = BASES.get(widths) or (FAMILIES["sdxl"] if len(widths) == 2 else "SD 1.5 or 2.x")
+    return f"{kind} ({' + '.join(map(str, widths))} numbers a token)"

@@ -1,0 +1,61 @@
+"""Names a file that is no checkpoint of Stable Diffusion by the names of its tensors. No torch, no weights read.
+
+The names are those of the published files (diffusers 0.42, loaders/single_file_utils.py; ComfyUI, model_detection.py).
+Only what people mistake for a model is told apart.
+"""
+
+import re
+from collections.abc import Collection
+
+from engine.models.sd.plan.model_folder import SUPPORTED
+
+_KNOWN = f"known are {SUPPORTED}"
+_BESIDE = "it goes beside a --model, as"
+_KINDS: tuple[tuple[str, str], ...] = (
+    (r"scaled_fp8$|\.absmax$|\.quant_state|\.scale_weight$", "its weights are quantized; take the file in float16"),
+    (r"\.time_stack\.|\.time_mixer\.", f"Stable Video Diffusion, which makes clips; {_KNOWN}"),
+    (r"(motion_modules|motion_module)\.", f"an AnimateDiff motion module, which is not run here; {_KNOWN}"),
+    (r"^lora_controlnet$", "a Control-LoRA; take a ControlNet as diffusers folder"),
+    (r"^lllite_", "a ControlNet-LLLite; take a ControlNet as diffusers folder"),
+    (r"\.lora_(up|down|A|B)\.|\.lora\.(up|down)\.|_lora\.(up|down)\.|\.(hada_w1_a|lokr_w1|lokr_w1_a|oft_blocks)$",
+     f"a LoRA; {_BESIDE} --lora"),
+    (r"^control_model\.|^(controlnet_cond_embedding|input_hint_block|controlnet_down_blocks)\.",
+     f"a ControlNet; {_BESIDE} --controlnet"),
+    (r"^ip_adapter\.|^image_proj\.", f"an IP-Adapter; {_BESIDE} --ip-adapter"),
+    (r"^(adapter\.)?body\.\d+\.(resnets|block1|in_conv)\.", "a T2I-Adapter; take a ControlNet"),
+    (r"^(emb_params|string_to_param|string_to_token|clip_[lg])$", "a textual inversion embedding, which goes with a "
+     "prompt; name a checkpoint as --model"),
+    (r"(^|\.)double_blocks\.\d+\.", f"Flux or a relative of it, a transformer; {_KNOWN}"),
+    (r"(^|\.)joint_blocks\.\d+\.", f"Stable Diffusion 3, a transformer; {_KNOWN}"),
+    (r"^clip_txt_mapper\.|\.channelwise\.", f"Stable Cascade; {_KNOWN}"),
+    (r"(^|\.)head\.modulation$", f"a WAN video model; {_KNOWN}"),
+    (r"(^|\.)(caption_projection\.linear_1|adaln_single\.linear|t_block\.1)\.", f"PixArt, a transformer; {_KNOWN}"),
+    (r"^(decoder|encoder)\.layers\.\d+\.(conv\.|weight|bias)|^taesd_|^[1-9]\d*\.conv\.0\.",
+     f"a TAESD; {_BESIDE} --vae"),
+    (r"^(first_stage_model\.)?(en|de)coder\.conv_in\.weight$", f"a VAE; {_BESIDE} --vae"),
+    (r"^down_blocks\.\d+\.(resnets|attentions)\.", "the UNet alone, under diffusers' names: text encoders and VAE are "
+     "not in it; take the whole checkpoint that most such repositories have beside it"),
+    (r"^(text_model|transformer\.text_model|encoder\.block|encoder\.layers\.\d+\.self_attn)\.",
+     "a text encoder; name a whole checkpoint as --model"),
+    (r"^(vision_model|visual)\.", "an image encoder; name a whole checkpoint as --model"),
+    (r"^(conv_first|body\.\d+\.rdb1\.|model\.1\.sub\.)", "an upscaler (ESRGAN), which paints nothing"),
+    (r"^enc_p\.", "a voice of RVC; name it as --rvc"),
+    (r"^unet\.encoder\.", "RMVPE, which finds the pitch of voices; name it as rmvpe under [rvc]"),
+    (r"^(label_embs_concat|(feature_extractor|encoder\.layers)\..*)$",
+     "a HuBERT, which hears the words of a voice; name it as --rvc-content"),
+)  # fmt: skip
+
+
+def kind_of(names: Collection[str]) -> str:
+    """For an error: the kind of file that tensors of these names make, and what would do instead."""
+    for pattern, kind in _KINDS:
+        found = re.compile(pattern)
+        if any(found.search(name) for name in names):
+            return f"is {kind}" if not kind.startswith("its ") else kind
+    return f"holds no UNet of a whole checkpoint ({len(names)} tensors); {_KNOWN}"
+
+
+def unet_alone(stem: str) -> str:
+    """The whole checkpoint that lies beside a UNet alone, as ByteDance names both; "" for any other name."""
+    whole = re.sub(r"_unet$", "", stem)
+    return f"{whole}.safetensors" if whole != stem else ""

@@ -1,0 +1,189 @@
+"""The kind of an IP-Adapter and the image encoder that goes with it, told from headers. Does not load torch.
+
+Published adapters come with two CLIP vision models, ViT-H and ViT-bigG, in folders of the same name. A standard adapter
+takes what the encoder projects (1024 numbers of ViT-H, 1280 of bigG), plus and full-face take what its last layer but
+one says (1280 numbers of ViT-H, 1664 of bigG): the adapter's own shapes tell which one it needs.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from engine.errors import ModelError
+from engine.models import locate
+from engine.models.pickle_file import pickle_note
+from engine.models.plain_config import CONFIG, read_config
+from engine.models.safetensors_header import Tensor
+from engine.models.sd.plan.extras import published_name
+from engine.models.sd.plan.families import FAMILIES, TEXT_WIDTHS
+from engine.models.sd.plan.network_outline import NetworkOutline
+from engine.models.sd.plan.tensor_file import headers_of, weights_of
+from engine.models.weight_files import Weights, weights_in
+
+PUBLISHED = "h94/IP-Adapter"
+ENCODER = "image_encoder"
+VIT_H, BIG_G = "models/image_encoder", "sdxl_models/image_encoder"
+"""Folders of PUBLISHED with the two encoders."""
+ENCODER_FILES = ("config.json", "model.safetensors")
+ADAPTERS = {
+    "sd15": "models/ip-adapter_sd15.safetensors",
+    "sdxl": "sdxl_models/ip-adapter_sdxl_vit-h.safetensors",
+}
+"""A standard adapter of each family that has one; SD 2.x has none."""
+FACE_NUMBERS = 512  # that a face recogniser says of a face: what FaceID and InstantID take, where CLIP has its width
+_DEFAULTS = {"hidden_size": 768, "projection_dim": 512}  # of transformers' CLIPVisionConfig
+_KEY = re.compile(r"ip_adapter\.\d+\.to_k_ip\.weight")
+_KOLORS_WIDTH = 1024
+"""hidden_size of the CLIP ViT-L that Kolors' adapter takes; Kolors' UNet has the widths of SDXL's, but other texts."""
+_FACE = "which needs a face detector"
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """An image encoder whose `key` in config.json is `width`."""
+
+    key: str
+    """projection_dim for a standard adapter, hidden_size for plus and full-face."""
+    width: int
+
+    def is_met_by(self, config: Mapping[str, Any]) -> bool:
+        inner = config.get("vision_config")
+        told = inner if isinstance(inner, dict) else config
+        return told.get(self.key, _DEFAULTS[self.key]) == self.width
+
+    @property
+    def published(self) -> str:
+        """The folder of PUBLISHED that meets it; "" where none does."""
+        known = {("projection_dim", 1024): VIT_H, ("hidden_size", 1280): VIT_H}
+        known |= {("projection_dim", 1280): BIG_G, ("hidden_size", 1664): BIG_G}
+        return known.get((self.key, self.width), "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IpAdapterFiles:
+    name: str
+    """As it was asked for."""
+    file: Path
+    tensors: dict[str, Tensor]
+    encoder: Path
+    """The folder of the CLIP vision model."""
+    encoder_weights: Weights
+    notes: tuple[str, ...] = ()
+
+
+def examine_ip_adapter(name: str, encoder: str, outline: NetworkOutline | None) -> IpAdapterFiles:
+    """ModelError in one line where `load` would refuse it. `encoder`: the image encoder named, "" for none.
+    `outline`: of the model it is for, None where unknown."""
+    file = locate.find(name)
+    if file.is_dir():
+        held = ", ".join(sorted(each.name for each in file.glob("*adapter*.safetensors"))) or "none"
+        raise ModelError(f"{name}: an IP-Adapter is one .safetensors or .bin file; name it (here: {held})")
+    weights = weights_of(name, file)
+    tensors = headers_of(weights)
+    need = _need(name, file, tensors)
+    if outline is not None:
+        _demand_fit(name, tensors, outline)
+    folder = _encoder(name, file, encoder, need)
+    encoder_weights = weights_in(folder)
+    if encoder_weights is None:
+        raise ModelError(f"{folder} has no weights{locate.how_to_get(encoder)}")
+    notes = (pickle_note(f"ip_adapter {file.name}"),) if weights.is_pickle else ()
+    return IpAdapterFiles(
+        name=name, file=file, tensors=tensors, encoder=folder, encoder_weights=encoder_weights, notes=notes
+    )
+
+
+def _need(name: str, file: Path, tensors: Mapping[str, Tensor]) -> Need:
+    """ModelError, which names what it is instead, where it is no IP-Adapter that takes a CLIP vision model alone."""
+
+    def shape(inner: str) -> tuple[int, ...]:
+        tensor = tensors.get(f"image_proj.{inner}")
+        return tensor.shape if tensor is not None and len(tensor.shape) >= 2 else ()
+
+    known = "known are standard, plus, plus-face and full-face of SD 1.5 and SDXL"
+    if any(each.startswith(("id_adapter", "pulid", "image_proj.mapping_", "image_proj.body.")) for each in tensors):
+        raise ModelError(f"{name}: a PuLID adapter, {_FACE}; {known}")
+    is_face = "image_proj.perceiver_resampler.proj_in.weight" in tensors or (
+        shape("proj.0.weight") and "image_proj.norm.weight" in tensors
+    )
+    if is_face or any("_lora." in each for each in tensors):
+        raise ModelError(f"{name}: a FaceID adapter, {_FACE}; {known}")
+    if not any(_KEY.fullmatch(each) for each in tensors):
+        raise ModelError(f"{name}: no IP-Adapter of Stable Diffusion ({len(tensors)} tensors); {known}")
+    if shape("proj.weight"):
+        return Need("projection_dim", shape("proj.weight")[1])
+    if shape("proj.0.weight") and "image_proj.proj.3.weight" in tensors:
+        return Need("hidden_size", shape("proj.0.weight")[1])
+    if not shape("proj_in.weight") or not shape("latents"):
+        raise ModelError(f"{name}: its image_proj is of an unknown kind; {known}")
+    width = shape("proj_in.weight")[1]
+    if width == FACE_NUMBERS:
+        raise ModelError(f"{name}: InstantID's adapter, {_FACE}; {known}")
+    if width == _KOLORS_WIDTH or "kolors" in published_name(file).lower():
+        raise ModelError(f"{name}: an IP-Adapter of Kolors, which is not run here; {known}")
+    return Need("hidden_size", width)
+
+
+def _demand_fit(name: str, tensors: Mapping[str, Tensor], outline: NetworkOutline) -> None:
+    keys = [tensor.shape for each, tensor in tensors.items() if _KEY.fullmatch(each)]
+    theirs, ours = keys[0][1], outline.text_width
+    model, family = outline.model, FAMILIES[outline.family]
+    if theirs != ours:
+        made_for = TEXT_WIDTHS.get(theirs, f"texts of {theirs} numbers a token")
+        fitting = ADAPTERS.get(outline.family)
+        command = locate.fetch_command(f"{PUBLISHED}/{fitting}") if fitting else ""
+        that_fits = (
+            f"one that fits: {PUBLISHED}/{fitting} ({command})" if fitting else f"none is published for {family}"
+        )
+        raise ModelError(f"{name}: an IP-Adapter made for {made_for}, {model} is {family}; {that_fits}")
+    attended = [tensor.shape for each, tensor in outline.unet_tensors.items() if each.endswith(".attn2.to_k.weight")]
+    if attended and sorted(shape[0] for shape in attended) != sorted(shape[0] for shape in keys):
+        raise ModelError(
+            f"{name}: an IP-Adapter for a UNet with {len(keys)} attention layers, that of {model} has {len(attended)} "
+            "or others (a distilled one?); take a model with a whole UNet"
+        )
+
+
+def _encoder(name: str, file: Path, named: str, need: Need) -> Path:
+    """The folder of the CLIP vision model that meets `need`: the one `named` (a folder or id) or, where that is empty,
+    an `image_encoder` near the file, as the published ones lie. ModelError with what to do where there is none."""
+    near = [
+        folder
+        for place in (
+            file.parent,
+            file.parent.parent,
+            *(file.parent.parent / each for each in ("models", "sdxl_models")),
+        )
+        for folder in [place / ENCODER]
+        if (folder / CONFIG).is_file()
+    ]
+    fitting = [folder for folder in near if need.is_met_by(read_config(str(folder), folder))]
+    if named:
+        folder = locate.find(named, files=locate.PART_FILES)
+        if need.is_met_by(read_config(named, folder)):
+            return folder
+        raise ModelError(f"{name}: needs {_described(need)}, {named} is another; {_where(need, fitting)}")
+    if fitting:
+        return fitting[0]
+    lacking = "the one beside it is another" if near else "there is no image_encoder folder beside it"
+    raise ModelError(f"{name}: needs {_described(need)}, {lacking}; {_where(need, [], name)}")
+
+
+def _described(need: Need) -> str:
+    called = {VIT_H: " (CLIP ViT-H)", BIG_G: " (CLIP ViT-bigG)"}.get(need.published, "")
+    return f"an image_encoder whose {need.key} is {need.width}{called}"
+
+
+def _where(need: Need, fitting: list[Path], adapter: str = "") -> str:
+    """`adapter`: an id as it was asked for, where one may lie beside it on the Hub."""
+    if fitting:
+        return f"this one fits: {fitting[0]}"
+    if not need.published:
+        is_id = bool(adapter) and not Path(adapter).expanduser().exists()
+        command = locate.fetch_command(f"{adapter.rpartition('/')[0]}/{ENCODER}") if is_id else ""
+        return f"fetch it once: {command}" if command else "name one with image_encoder"
+    files = tuple(f"{need.published}/{each}" for each in ENCODER_FILES)
+    command = locate.fetch_command(PUBLISHED, files=files)
+    return f"put it there, or fetch it once and name it as image_encoder: {PUBLISHED}/{need.published} ({command})"

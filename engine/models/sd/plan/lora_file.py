@@ -1,0 +1,135 @@
+"""Tells from a LoRA's header for which model it was made, and where each of its changes goes. Does not load torch."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.errors import ModelError
+from engine.models.pickle_file import PICKLES, pickle_note, pickled_tensors
+from engine.models.safetensors_header import Tensor, read_header, read_metadata
+from engine.models.sd.plan.extras import lora_file, lora_name
+from engine.models.sd.plan.families import FAMILIES, TEXT_WIDTHS
+from engine.models.sd.plan.lora_changes import Change, Shape, dora_axis, shape_of
+from engine.models.sd.plan.lora_kinds import foreign_base, other_kind, told_base
+from engine.models.sd.plan.lora_names import UNET_PART, Layer, Place, layers_in, places_in
+from engine.models.sd.plan.lora_scales import Scales, scales_of
+from engine.models.sd.plan.network_outline import NetworkOutline
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoraFile:
+    name: str
+    """By which it is known: the file's, or its folder's or id's where that says nothing."""
+    weight: float
+    """To start with."""
+    file: Path
+    tensors: dict[str, Tensor]
+    changes: tuple[Change, ...] = ()
+    """Those with a place in the model; none where the model's outline is not known."""
+    is_pickle: bool = False
+    notes: tuple[str, ...] = ()
+
+
+def examine_lora(name: str, weight: float, outline: NetworkOutline | None) -> LoraFile:
+    """ModelError in one line where `load` would refuse it. `outline`: of the model it is for, None where unknown."""
+    file = lora_file(name)
+    is_pickle = file.suffix in PICKLES
+    tensors, metadata = (pickled_tensors(file), {}) if is_pickle else (read_header(file), read_metadata(file))
+    scales = scales_of(file, is_pickle=is_pickle)
+    layers_per_block = outline.unet.get("layers_per_block", 2) if outline else 2
+    layers, rest = layers_in(tensors, layers_per_block if isinstance(layers_per_block, int) else 2)
+    if (base := foreign_base(tensors)) is not None:
+        model = f"this is {FAMILIES[outline.family]}" if outline else "no Stable Diffusion 1.5, 2.x or XL"
+        raise ModelError(f"{file}: made for {told_base(metadata) or base}, {model}; {_take(outline)}")
+    if (kind := other_kind(tensors, rest)) is not None:
+        raise ModelError(f"{file}: {kind}")
+    known = lora_name(file)
+    notes = [f"LoRA {known}: {len(rest)} of its tensors are not read, the first is {rest[0][:80]}"] if rest else []
+    if is_pickle:
+        notes.append(pickle_note(f"LoRA {known}"))
+    changes: tuple[Change, ...] = ()
+    if outline is not None and outline.unet_tensors:
+        fitting = _Fitting(file, tensors, scales, outline, told_base(metadata))
+        changes = fitting.changes(layers)
+        if len(changes) < len(layers):
+            notes.append(f"LoRA {known}: only {len(changes)} of its {len(layers)} changes have a place in this model")
+    return LoraFile(
+        name=known,
+        weight=weight,
+        file=file,
+        tensors=tensors,
+        changes=changes,
+        is_pickle=is_pickle,
+        notes=tuple(notes),
+    )
+
+
+def _take(outline: NetworkOutline | None) -> str:
+    return f"take a LoRA for {FAMILIES[outline.family]}" if outline else "take a LoRA for one of these"
+
+
+class _Fitting:
+    """Finds the place of each layer in the model; the first that says the file is for another model refuses it."""
+
+    def __init__(
+        self, file: Path, tensors: Mapping[str, Tensor], scales: Scales, outline: NetworkOutline, told: str | None
+    ) -> None:
+        self._file, self._tensors, self._scales, self._outline = file, tensors, scales, outline
+        self._told = told
+        self._places = places_in(outline)
+
+    def changes(self, layers: Sequence[Layer]) -> tuple[Change, ...]:
+        shapes = [shape_of(layer.named, self._roles(layer), str(self._file)) for layer in layers]
+        self._demand_text_width(layers, shapes)
+        found = []
+        for layer, shape in zip(layers, shapes, strict=True):
+            place = self._place(layer, shape)
+            if place is None:
+                continue
+            if not _fits(place, shape):
+                raise self._made_for(
+                    self._told,
+                    f"{layer.named[:120]} changes {shape.rows} x {shape.columns} weights, here they are "
+                    f"{' x '.join(map(str, place.shape))}",
+                )
+            what = str(self._file)
+            rank = shape.rank
+            told = self._scales.of(place.part, place.layer, rank, what) if "alpha" not in layer.tensors else None
+            axis = dora_axis(place, self._roles(layer), layer.named, what)
+            found.append(Change(place=place, shape=shape, tensors=layer.tensors, scale=told, dora_axis=axis))
+        lost = [layer for layer in layers if UNET_PART in layer.parts]
+        if layers and (not found or (lost and not any(change.place.part == UNET_PART for change in found))):
+            first = (lost or layers)[0].named[:120]
+            raise self._made_for(
+                self._told, f"none of its {len(lost or layers)} changes has a place in this model, the first is {first}"
+            )
+        return tuple(found)
+
+    def _roles(self, layer: Layer) -> dict[str, Tensor]:
+        return {role: self._tensors[name] for role, name in layer.tensors.items()}
+
+    def _place(self, layer: Layer, shape: Shape) -> Place | None:
+        places = [self._places[part, layer.flat] for part in layer.parts if (part, layer.flat) in self._places]
+        return next((place for place in places if _fits(place, shape)), places[0] if places else None)
+
+    def _demand_text_width(self, layers: Sequence[Layer], shapes: Sequence[Shape]) -> None:
+        """Most layers of SD 1.5, 2.x and XL have the same names, many the same shapes: the width of the texts that
+        they attend to tells them apart."""
+        for layer, shape in zip(layers, shapes, strict=True):
+            is_of_texts = UNET_PART in layer.parts and layer.flat.endswith(("attn2_to_k", "attn2_to_v"))
+            if is_of_texts and shape.columns != self._outline.text_width:
+                raise self._made_for(
+                    TEXT_WIDTHS.get(shape.columns, self._told),
+                    f"its texts have {shape.columns} numbers a token, here {self._outline.text_width}",
+                )
+
+    def _made_for(self, base: str | None, why: str) -> ModelError:
+        ours = FAMILIES[self._outline.family]
+        if base is None or base == ours:
+            return ModelError(f"{self._file}: made for another model than this {ours} ({why}); {_take(self._outline)}")
+        return ModelError(f"{self._file}: made for {base}, this is {ours} ({why}); {_take(self._outline)}")
+
+
+def _fits(place: Place, shape: Shape) -> bool:
+    return (shape.rows, shape.columns) == (place.shape[0], math.prod(place.shape[1:]))

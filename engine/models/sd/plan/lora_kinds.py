@@ -1,0 +1,115 @@
+"""Names a file that was given as a LoRA and cannot be merged, and the model that it was made for.
+
+Does not load torch.
+"""
+
+import re
+from collections.abc import Mapping
+
+from engine.models.safetensors_header import Tensor
+from engine.models.sd.plan.families import FAMILIES
+
+_TRANSFORMERS = {
+    "HunyuanVideo": r"double_blocks\.\d+\.img_attn_qkv|double_blocks_\d+_img_attn_qkv.*token_refiner",
+    "Flux": r"(double_blocks[._]\d+[._](img|txt)_(attn|mlp|mod))|(single_(transformer_)?blocks[._]\d)",
+    "Stable Diffusion 3": r"joint_(transformer_)?blocks[._]\d",
+    "Wan (video)": r"(^|[._])blocks[._]\d+[._](self|cross)_attn[._](q|k|v|o)([._]|$)|[._]cross_attn[._][kv]_img",
+    "AnimateDiff (a motion module of video)": r"motion_modules|temporal_transformer",
+    "Stable Cascade": r"^lora_prior_",
+    "a diffusion transformer (PixArt, Stable Diffusion 3, a video model)": (
+        r"(^|model[._]|unet[._]|transformer[._])transformer_blocks[._]\d+[._]attn|^transformer\."
+        r"|[._]adaln_single[._]"
+    ),
+}
+"""Models with networks that we do not run, by names of their layers (ComfyUI, comfy/lora.py, model_detection.py)."""
+_TOLD_BASES = {
+    "sd_v1": FAMILIES["sd15"],
+    "stable-diffusion-v1": FAMILIES["sd15"],
+    "sd_v2": FAMILIES["sd21"],
+    "stable-diffusion-v2": FAMILIES["sd21"],
+    "sdxl": FAMILIES["sdxl"],
+    "stable-diffusion-xl": FAMILIES["sdxl"],
+    "sd3": "Stable Diffusion 3",
+    "stable-diffusion-3": "Stable Diffusion 3",
+    "flux": "Flux",
+    "hunyuan": "Hunyuan",
+    "wan": "Wan (video)",
+    "lumina": "Lumina",
+}
+"""How `ss_base_model_version` (kohya) and `modelspec.architecture` (Stability AI's ModelSpec) begin."""
+_MERGED = "; merge it into its model with the program that made it, and load that model"
+_EMBEDDING = "a textual inversion (an embedding for prompts), no LoRA; name it as one"
+_KINDS = {
+    r"(^|[._])b?oft_(diag|blocks|R|s)(\b|[._])|^oft_unet": (
+        f"an OFT, which turns weights instead of adding to them{_MERGED}"
+    ),
+    r"\.on_input$|\.ia3_l(\b|\.)": f"an IA3, which scales what layers give out{_MERGED}",
+    r"\.[ab][12]\.weight$": f"a GLoRA, which is no product of two factors{_MERGED}",
+    r"\.vera_lambda": f"a VeRA, whose factors are not in the file{_MERGED}",
+    r"\.(diff|diff_b|w_norm|b_norm)$": (
+        f"made of whole differences of weights, norms and biases (LyCORIS' full or norm), no LoRA{_MERGED}"
+    ),
+    r"\.(lora_[AB]|lora_up|lora_down|up|down)(\.default)?\.bias$": (
+        f"a LoRA that changes biases too; only weights can be merged{_MERGED}"
+    ),
+    r"custom_diffusion": f"of Custom Diffusion, which replaces weights of attention{_MERGED}",
+    r"^(unet|text_encoder):\d+:(up|down)$": (
+        "a LoRA of the package lora_diffusion, which counts its layers and does not name them; convert it with that"
+    ),
+    r"^lora_controlnet$": "a Control-LoRA, half a ControlNet; take a whole ControlNet and name it as one",
+    r"^(image_proj|ip_adapter)\.": "an IP-Adapter; name it as one",
+    r"controlnet_cond_embedding|^control_model\.|(^|\.)input_hint_block\.|^controlnet_": "a ControlNet; name it as one",
+    r"^(emb_params|string_to_param|clip_[lg])$": _EMBEDDING,
+    r"^(model\.diffusion_model|cond_stage_model|first_stage_model|conditioner)\.": (
+        "a whole model, no LoRA; name it as the model"
+    ),
+}
+_TEXT_WIDTHS = (768, 1024, 1280)
+MAX_TOKENS_OF_EMBEDDING = 256
+
+
+def other_kind(tensors: Mapping[str, Tensor], rest: list[str]) -> str | None:
+    """For an error: the kind of file it is, and what would do instead; None where it may be merged.
+
+    `rest`: its tensors that are no part of a LoRA, a LoHa or a LoKr.
+    """
+    for name in rest:
+        for pattern, what in _KINDS.items():
+            if re.search(pattern, name):
+                return what
+    if len(rest) < len(tensors):
+        return None
+    sizes = [tensor.shape for tensor in tensors.values()]
+    if (
+        sizes
+        and all(
+            len(shape) in (1, 2)
+            and shape[-1] in _TEXT_WIDTHS
+            and (len(shape) == 1 or shape[0] <= MAX_TOKENS_OF_EMBEDDING)
+            for shape in sizes
+        )
+        and not any(name.endswith((".weight", ".bias")) for name in tensors)
+    ):
+        return _EMBEDDING
+    first = next(iter(tensors), "")
+    return (
+        f"no LoRA: none of its {len(tensors)} tensors is part of one{f', the first is {first[:80]}' if first else ''}"
+    )
+
+
+def foreign_base(tensors: Mapping[str, Tensor]) -> str | None:
+    """The model of another architecture that the file's layers belong to, as people call it; None if not told."""
+    for base, pattern in _TRANSFORMERS.items():
+        if any(re.search(pattern, name) for name in tensors):
+            return base
+    return None
+
+
+def told_base(metadata: Mapping[str, str]) -> str | None:
+    """The model that it was trained on, by its metadata; None where they do not say."""
+    for key in ("ss_base_model_version", "modelspec.architecture"):
+        said = metadata.get(key, "").lower()
+        for start in sorted(_TOLD_BASES, key=len, reverse=True):
+            if said.startswith(start):
+                return _TOLD_BASES[start]
+    return None

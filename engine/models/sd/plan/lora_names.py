@@ -1,0 +1,160 @@
+"""Which layer of a model each tensor of a LoRA changes, and as what, told by its name. Does not load torch.
+
+Layouts: kohya's (`lora_unet_...`, `lora_te1_...`, with diffusers' block names or those of the first code), LyCORIS',
+OneTrainer's, diffusers' of all ages (attn processors, `.lora.down`, `lora_linear_layer`, `lora_A`), peft's and
+ComfyUI's. The underscores of kohya's names cannot be told from dots: each layer is looked up with underscores alone.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from engine.models.safetensors_header import Tensor
+from engine.models.sd.plan.network_outline import NetworkOutline
+from engine.models.sd.plan.original_names import UNET, diffusers_name
+
+UNET_PART = "unet"
+TEXT_PARTS = ("text_encoder", "text_encoder_2")
+
+_SIDES = {"lora_down": "down", "lora_up": "up", "lora_mid": "mid", "lora_A": "down", "lora_B": "up"}
+_ROLES: dict[str, str] = {
+    ".alpha": "alpha",
+    ".dora_scale": "dora_scale",
+    ".lora_magnitude_vector": "magnitude",
+    ".lora_magnitude_vector.weight": "magnitude",
+    ".lora_magnitude_vector.default": "magnitude",
+    ".lora_magnitude_vector.default.weight": "magnitude",
+    **{f".{side}.weight": role for side, role in _SIDES.items()},
+    **{f".{side}.default.weight": role for side, role in _SIDES.items()},
+    **{f"{old}.{side}.weight": side for old in (".lora", "_lora", ".lora_linear_layer") for side in ("down", "up")},
+    **{f".hada_{role}": f"hada_{role}" for role in ("w1_a", "w1_b", "w2_a", "w2_b", "t1", "t2")},
+    **{f".lokr_{role}": f"lokr_{role}" for role in ("w1", "w1_a", "w1_b", "w2", "w2_a", "w2_b", "t2")},
+}
+"""Ends of tensors' names, and the role of each in its layer."""
+_ENDS = tuple(sorted(_ROLES, key=len, reverse=True))
+_LEFT_OVER = ("_lora", ".lora", ".lora_linear_layer")  # of a layer's name, before `.alpha`
+
+_FLAT_PARTS = {
+    "lora_unet_": (UNET_PART,),
+    "lora_te1_": ("text_encoder",),
+    "lora_te2_": ("text_encoder_2",),
+    "lora_te_": ("text_encoder",),
+    "lycoris_": (UNET_PART,),
+}
+_DOTTED_PARTS = {
+    "unet.": (UNET_PART,),
+    "model.diffusion_model.": (UNET_PART,),
+    "diffusion_model.": (UNET_PART,),
+    "text_encoder.": ("text_encoder",),
+    "text_encoder_2.": ("text_encoder_2",),
+    "text_encoders.clip_l.transformer.": ("text_encoder",),
+    "text_encoders.clip_g.transformer.": ("text_encoder_2",),
+    "text_model.": TEXT_PARTS,  # peft's folder of a text encoder does not say of which
+    "encoder.layers.": TEXT_PARTS,
+}
+_PEFT = "base_model.model."
+_OLD_TEXT = re.compile(r"(self_attn)\.to_(q|k|v|out)$")
+_OLD_OUT = re.compile(r"attn[12]\.to_out$")
+_FIRST_CODE = re.compile(r"(input|output)_blocks_\d|middle_block_\d|(time|label)_emb(ed)?_\d|out_\d$")
+_NUMBERED = re.compile(r"^(?:((?:input|output)_blocks)_(\d+)_(\d+)|(middle_block)_(\d+))_?")
+_FIRST_CODE_ENDS = {
+    flat: dotted
+    for dotted in ("in_layers.0", "in_layers.2", "emb_layers.1", "out_layers.0", "out_layers.3")
+    for flat in (dotted.replace(".", "_"),)
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layer:
+    """A layer that the file changes, by the names in the file."""
+
+    named: str
+    """The layer in the file, without what the tensors are to it."""
+    parts: tuple[str, ...]
+    """unet, text_encoder, text_encoder_2: of these, the one that has such a layer."""
+    flat: str
+    """The layer's name in diffusers and transformers, with underscores for dots."""
+    tensors: dict[str, str]
+    """Names in the file by role: down, up, mid, alpha, dora_scale, magnitude, hada_*, lokr_*."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A weight of the model."""
+
+    part: str
+    layer: str
+    """diffusers' and transformers' name of its layer, without `text_model.`"""
+    shape: tuple[int, ...]
+
+
+def layers_in(names: Iterable[str], layers_per_block: int) -> tuple[list[Layer], list[str]]:
+    """All layers that a file changes, in its order, and the tensors that are no part of a change."""
+    found: dict[str, dict[str, str]] = {}
+    rest: list[str] = []
+    for name in names:
+        end = next((end for end in _ENDS if name.endswith(end)), None)
+        if end is None:
+            rest.append(name)
+            continue
+        named = name.removesuffix(end)
+        for old in _LEFT_OVER:
+            named = named.removesuffix(old)
+        found.setdefault(named, {})[_ROLES[end]] = name
+    layers = []
+    for named, tensors in found.items():
+        if tensors.keys() == {"alpha"}:
+            rest.append(tensors["alpha"])
+            continue
+        parts, flat = _placed(named, layers_per_block)
+        layers.append(Layer(named=named, parts=parts, flat=flat, tensors=tensors))
+    return layers, rest
+
+
+def places_in(outline: NetworkOutline) -> dict[tuple[str, str], Place]:
+    """Every weight that a LoRA can change, by part and by its layer's name with underscores."""
+    parts: list[tuple[str, Mapping[str, Tensor]]] = [(UNET_PART, outline.unet_tensors)]
+    parts += zip(TEXT_PARTS, outline.text_tensors, strict=False)
+    places = {}
+    for part, tensors in parts:
+        for name, tensor in tensors.items():
+            layer = plain_layer(name)
+            if layer is not None and len(tensor.shape) > 1:
+                places[part, layer.replace(".", "_")] = Place(part=part, layer=layer, shape=tensor.shape)
+    return places
+
+
+def plain_layer(name: str) -> str | None:
+    """The layer whose weight is called `name`, without the `text_model.` that some encoders have; None for a bias."""
+    return name.removesuffix(".weight").removeprefix("text_model.") if name.endswith(".weight") else None
+
+
+def _placed(named: str, layers_per_block: int) -> tuple[tuple[str, ...], str]:
+    for start, parts in _FLAT_PARTS.items():
+        if named.startswith(start):
+            flat = named.removeprefix(start).lstrip("_").replace(".", "_")
+            return parts, _flat_name(flat, parts, layers_per_block)
+    rest, parts = named.removeprefix(_PEFT), (UNET_PART,)
+    for start, told in _DOTTED_PARTS.items():
+        if rest.startswith(start):
+            parts = told
+            rest = rest if told == TEXT_PARTS else rest.removeprefix(start)
+            break
+    rest = rest.removeprefix(_PEFT).replace(".processor.", ".")
+    rest = _OLD_OUT.sub(lambda found: f"{found[0]}.0", rest)
+    rest = _OLD_TEXT.sub(lambda found: f"{found[1]}.{found[2]}_proj", rest)
+    return parts, _flat_name(rest.replace(".", "_"), parts, layers_per_block)
+
+
+def _flat_name(flat: str, parts: tuple[str, ...], layers_per_block: int) -> str:
+    if parts != (UNET_PART,):
+        return flat.removeprefix("text_model_")
+    if not _FIRST_CODE.match(flat):
+        return flat
+    dotted = _NUMBERED.sub(lambda found: ".".join(filter(None, found.groups())) + ".", flat)
+    if dotted == flat:  # time_embed_0, label_emb_0_0, out_2
+        dotted = re.sub(r"_(?=\d)", ".", flat)
+    head, _, tail = dotted.rpartition(".")
+    dotted = f"{head}.{_FIRST_CODE_ENDS.get(tail, tail)}" if head else dotted
+    name = diffusers_name(f"{UNET}{dotted}." if not dotted.endswith(".") else UNET + dotted, layers_per_block)
+    return flat if name is None else name.rstrip(".").replace(".", "_")

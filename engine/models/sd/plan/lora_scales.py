@@ -1,0 +1,102 @@
+"""The factor before a LoRA's product where a configuration of peft tells it, not the file. Does not load torch."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from engine.errors import ModelError
+from engine.models.plain_config import ADAPTER, read_config
+from engine.models.safetensors_header import read_metadata
+from engine.system.small_file import parse_json
+
+METADATA = "lora_adapter_metadata"
+KINDS = ("LORA", "LOHA", "LOKR")
+"""Of peft, that can be merged by their factors alone."""
+_PLAIN = frozenset(
+    "target_modules exclude_modules target_parameters layers_to_transform layers_pattern rank_pattern alpha_pattern "
+    "bias init_lora_weights megatron_core peft_type task_type base_model_name_or_path revision peft_version".split()
+)
+"""Options of peft that may be more than a number, true or false."""
+_SILENT = _PLAIN | {"auto_mapping", "inference_mode"}
+"""The same for `adapter_config.json`, whose auto_mapping names the class of the model it was made with."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scales:
+    """Options of peft by part of the model, "" for a file that knows no parts."""
+
+    options: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def of(self, part: str, layer: str, rank: int | None, what: str) -> float | None:
+        """Alpha over rank, or over its root with `use_rslora`; None where nothing is told of the part.
+
+        `rank`: of the layer's factors, None where they are whole matrices. ModelError where the two disagree.
+        """
+        told = self.options.get(part, self.options.get(""))
+        if told is None or ("lora_alpha" not in told and "alpha" not in told):
+            return None
+        alpha = _number(_matched(told, "alpha_pattern", layer, what) or told.get("lora_alpha", told.get("alpha")), what)
+        stated = _matched(told, "rank_pattern", layer, what) or told.get("r")
+        stated_rank = rank if stated is None else _number(stated, what)
+        if not stated_rank or (rank is not None and rank != stated_rank):
+            raise ModelError(f"{what}: {layer} has rank {rank}, its configuration says {stated}")
+        return float(alpha / (math.sqrt(stated_rank) if told.get("use_rslora") else stated_rank))
+
+
+def scales_of(file: Path, *, is_pickle: bool) -> Scales:
+    """From the file's metadata or the `adapter_config.json` beside it.
+
+    ModelError where they ask for more than factors and their scales: some change the model's own weights, and
+    `megatron_config` imports whatever module `megatron_core` names.
+    """
+    if (file.parent / ADAPTER).is_file() and file.stem == "adapter_model":
+        told = read_config(str(file.parent), file.parent, ADAPTER)
+        _demand_plain(file, f"its {ADAPTER}", told, _SILENT)
+        kind = str(told.get("peft_type", "LORA"))
+        if kind not in KINDS:
+            raise ModelError(f"{file.parent}: an adapter of peft of the kind {kind[:40]}; known are {', '.join(KINDS)}")
+        return Scales(options={"": told})
+    if is_pickle:
+        return Scales()
+    try:
+        told = parse_json(read_metadata(file).get(METADATA) or "{}")
+        items = [(str(key).rpartition("."), value) for key, value in told.items()]
+    except (ValueError, AttributeError):
+        raise ModelError(f"{file}: its metadata ({METADATA}) are no JSON object") from None
+    parts: dict[str, dict[str, Any]] = {}
+    for (part, _, key), value in items:
+        parts.setdefault(part, {})[key] = value
+    for options in parts.values():
+        _demand_plain(file, "its metadata", options, _PLAIN)
+    return Scales(options=parts)
+
+
+def _demand_plain(file: Path, where: str, options: Mapping[str, Any], plain: frozenset[str]) -> None:
+    if options.get("init_lora_weights") not in (None, True, False, "gaussian"):
+        raise ModelError(f"{file}: init_lora_weights of {where} would change the model's own weights")
+    for key, value in options.items():
+        asks = any(value.values()) if key == "runtime_config" and isinstance(value, dict) else bool(value)
+        if asks and key not in plain and not isinstance(value, int | float):
+            raise ModelError(f"{file}: {where} ask for {key[:40]}; only factors and their scales are read")
+
+
+def _matched(told: Mapping[str, Any], key: str, layer: str, what: str) -> Any:
+    """The value whose pattern fits `layer`, as peft takes it: the layer's name or the end of it behind a dot."""
+    patterns = told.get(key) or {}
+    if not isinstance(patterns, dict):
+        raise ModelError(f"{what}: {key} is no object")
+    for pattern, value in patterns.items():
+        plain = pattern.removeprefix("^").removesuffix("$").replace("\\.", ".")
+        if any(letter in plain for letter in "\\[](){}*+?|^$"):
+            raise ModelError(f"{what}: {key} has a regular expression ({pattern[:40]}), only names of layers are read")
+        if layer == plain or (not pattern.startswith("^") and layer.endswith(f".{plain}")):
+            return value
+    return None
+
+
+def _number(value: Any, what: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ModelError(f"{what}: alpha or rank in its configuration is {str(value)[:40]!r}, no number")
+    return float(value)

@@ -1,0 +1,144 @@
+"""The JSON files of a diffusers folder. No weights are read, and torch is not loaded."""
+
+from collections.abc import Iterable
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from engine.errors import ModelError
+from engine.models import locate
+from engine.models.not_a_model import what_folder_is
+from engine.models.plain_config import CONFIG, class_named, read_config
+from engine.models.sd.plan.other_models import SUPPORTED, UNET, instead, unet_of_another_kind, what_it_does
+from engine.models.sd.plan.unet_fields import SIZES, sizes_wanted, strays, unmet
+from engine.models.weight_files import Weights, weights_in
+from engine.system.small_file import read_json
+
+__all__ = ["SUPPORTED", "TEXT_PARTS", "ModelFolder"]
+
+TEXT_PARTS = {
+    "sd15": ("text_encoder", "tokenizer"),
+    "sd21": ("text_encoder", "tokenizer"),
+    "sdxl": ("text_encoder", "tokenizer", "text_encoder_2", "tokenizer_2"),
+}
+MAX_TOKENS = 1024  # of a text: CLIP's have 77
+TEXT_CLASSES = ("CLIPTextModel", "CLIPTextModelWithProjection")
+
+
+class ModelFolder:
+    """`path` holds `model_index.json`. ModelError in one line where it is no Stable Diffusion model we can run: what
+    it is instead, and one that would do."""
+
+    def __init__(self, path: Path, name: str = "") -> None:
+        self.path = path
+        self.name = name or str(path)
+        self.unet: dict[str, Any] = {}
+        if not (path / "model_index.json").is_file():
+            what = what_folder_is(path)
+            raise ModelError(f"{self.name}: {what or 'no diffusers model (model_index.json is missing)'}")
+        self.index = self.config("model_index.json")
+        if not (path / "unet" / CONFIG).is_file():
+            if not what_it_does(self._pipeline) and (class_named(self.index.get("unet")) or not self._pipeline):
+                again = locate.how_to_get(self.name) or "; fetch it again"
+                raise ModelError(f"{self.name}: is here only in part, unet/{CONFIG} is missing{again}")
+            kind = self.index.get("_class_name", "model of an unknown kind")
+            raise self._refusal(f"a {kind} without unet/config.json")
+        self.unet = self.config("unet/config.json")
+        if wrong := unet_of_another_kind(self.unet, self._pipeline):
+            raise self._refusal(wrong)
+        self._demand_texts()
+        if "LDM3D" in self._pipeline:  # whose UNet has the shape of SD 1.5's
+            raise self._refusal("its latents hold a depth map too")
+        if wrong := unmet(self.unet):
+            raise self._refusal(f"its UNet {wrong}")
+        if self.family == "sdxl":
+            self._demand_sizes()
+
+    @property
+    def _pipeline(self) -> str:
+        return str(self.index.get("_class_name", ""))
+
+    def _refusal(self, wrong: str) -> ModelError:
+        """`wrong`, after what the model's own class says of it, and what would do instead."""
+        does = what_it_does(self._pipeline)
+        what = f"a {self._pipeline}, which {does}: " if does else ""
+        return ModelError(f"{self.name}: {what}{wrong}; {instead(self.family)}")
+
+    def _demand_texts(self) -> None:
+        for part in TEXT_PARTS[self.family]:
+            kind = class_named(self.index.get(part))
+            if kind is None and part.startswith("text_encoder") and self.family == "sdxl":
+                raise self._refusal(f"has no {part}, as the refiner of SDXL, which only finishes the base model's work")
+            if kind is None:
+                raise self._refusal(f"has no {part}")
+            if not kind.startswith("CLIP") or (part.startswith("text_encoder") and kind not in TEXT_CLASSES):
+                raise self._refusal(f"its {part} is a {kind}, not CLIP's")
+
+    def _demand_sizes(self) -> None:
+        told = self.config("text_encoder_2/config.json") if (self.path / "text_encoder_2" / CONFIG).is_file() else {}
+        pooled = told.get("projection_dim")
+        if isinstance(pooled, int) and sizes_wanted(self.unet, pooled) != SIZES:
+            wanted = sizes_wanted(self.unet, pooled)
+            raise self._refusal(f"its UNet wants {wanted} numbers about the picture (the refiner: 5), not {SIZES}")
+
+    def config(self, file: str) -> dict[str, Any]:
+        """One JSON file of the folder."""
+        return read_config(self.name, self.path, file)
+
+    @property
+    def family(self) -> str:
+        """sd15, sd21 or sdxl, told by the UNet: SD 2.x projects into attention with linear layers, 1.5 does not."""
+        if self.unet.get("addition_embed_type") == "text_time":
+            return "sdxl"
+        return "sd21" if self.unet.get("use_linear_projection") else "sd15"
+
+    @cached_property
+    def scheduler(self) -> dict[str, Any]:
+        return self.config("scheduler/scheduler_config.json")
+
+    @property
+    def is_taesd(self) -> bool:
+        return self.vae.get("_class_name") == "AutoencoderTiny"
+
+    @cached_property
+    def vae(self) -> dict[str, Any]:
+        return self.config("vae/config.json") if (self.path / "vae").is_dir() else {}
+
+    @property
+    def zeroes_empty_negative(self) -> bool:
+        """SDXL was trained with zeros for an empty prompt; the others with its embedding."""
+        return self.family == "sdxl" and self.index.get("force_zeros_for_empty_prompt", True)
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        return ("unet", "vae", *TEXT_PARTS[self.family], "scheduler")
+
+    def demand_tokenizer(self, part: str) -> None:
+        """ModelError where it is missing, broken, or does not say how long a text may be: transformers would quietly
+        make one that knows no word, or fill every text up without end."""
+        words = [file for file in ("tokenizer.json", "vocab.json") if (self.path / part / file).is_file()]
+        if not words:
+            raise ModelError(f"{self.name}: {part} is missing{locate.how_to_get(self.name)}")
+        for file in words:
+            try:
+                read_json(self.path / part / file)
+            except (OSError, ValueError) as error:
+                raise ModelError(f"{self.name}: {part}/{file} cannot be read ({error})") from None
+        length = self.config(f"{part}/tokenizer_config.json").get("model_max_length")
+        if not isinstance(length, int) or not 0 < length <= MAX_TOKENS:
+            raise ModelError(
+                f"{self.name}: {part}/tokenizer_config.json: model_max_length is {str(length)[:40]}, not 1 to "
+                f"{MAX_TOKENS} tokens (CLIP's: 77)"
+            )
+
+    def demand_no_strays(self, tensors: Iterable[str]) -> None:
+        """ModelError where its UNet's file has `tensors` that the network of its configuration has no place for."""
+        if found := strays(self.unet, tensors):
+            raise ModelError(
+                f"{self.name}: unet holds {len(found)} tensors that a {UNET} of its configuration has no place for, "
+                f"the first is {found[0]}; it is another kind of model, or unet/config.json belongs to another one"
+            )
+
+    def weights(self, part: str, *, wants_half: bool = False) -> Weights | None:
+        """The weight files of `part`: safetensors before pickles, half precision first if wanted; None if none."""
+        return weights_in(self.path / part, wants_half=wants_half)

@@ -1,0 +1,66 @@
+"""The shape of a model's networks, told from headers and JSON: what a LoRA, a ControlNet or an IP-Adapter must fit.
+
+Does not load torch.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from engine.models.safetensors_header import Tensor
+from engine.models.sd.plan.model_folder import ModelFolder
+from engine.models.sd.plan.original_names import diffusers_name
+from engine.models.sd.plan.original_text_names import ENCODERS, text_weights
+from engine.models.sd.plan.single_file import SingleFile
+from engine.models.sd.plan.tensor_file import headers_of
+from engine.models.weight_files import Weights
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkOutline:
+    model: str
+    """As the user named it."""
+    family: str
+    """sd15, sd21 or sdxl."""
+    unet: dict[str, Any]
+    """config.json of the UNet."""
+    unet_tensors: dict[str, Tensor]
+    """By diffusers' names; empty where only a damaged file is there."""
+    text_tensors: tuple[dict[str, Tensor], ...] = ()
+    """Of each text encoder, by transformers' names; of a single file only weights, without `text_model.`"""
+
+    @property
+    def text_width(self) -> int:
+        """Of what the UNet attends to: 768 for SD 1.5, 1024 for 2.x, 2048 for XL."""
+        width = self.unet.get("cross_attention_dim", 1280)
+        return int(width[0] if isinstance(width, list) else width)  # of each level: they attend to the same texts
+
+
+def outline_of_folder(folder: ModelFolder) -> NetworkOutline:
+    texts = [part for part in folder.parts if part.startswith("text_encoder")]
+    return NetworkOutline(
+        model=folder.name,
+        family=folder.family,
+        unet=folder.unet,
+        unet_tensors=_tensors_of(folder.weights("unet")),
+        text_tensors=tuple(_tensors_of(folder.weights(part)) for part in texts),
+    )
+
+
+def outline_of_file(single: SingleFile, folder: ModelFolder) -> NetworkOutline:
+    """`folder` describes the file."""
+    layers = folder.unet.get("layers_per_block", 2)
+    named = {diffusers_name(name, layers): tensor for name, tensor in single.tensors.items()}
+    unet = {name: tensor for name, tensor in named.items() if name is not None}
+    texts = []
+    for number, starts in enumerate(ENCODERS):
+        part = f"text_encoder_{number + 1}" if number else "text_encoder"
+        if part in folder.parts:
+            depth = folder.config(f"{part}/config.json").get("num_hidden_layers")
+            texts.append(text_weights(single.tensors, starts, depth if isinstance(depth, int) else None))
+    return NetworkOutline(
+        model=folder.name, family=folder.family, unet=folder.unet, unet_tensors=unet, text_tensors=tuple(texts)
+    )
+
+
+def _tensors_of(weights: Weights | None) -> dict[str, Tensor]:
+    return headers_of(weights) if weights else {}

@@ -1,0 +1,109 @@
+"""Shapes of a part's tensors that follow from its config.json: a file or a configuration of another model is told by
+them before anything is loaded. Names and defaults are those of diffusers and transformers. Does not load torch.
+
+Not every tensor is looked at: a few that belong to one model only, and of a text encoder all.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from engine.errors import ModelError
+from engine.models.safetensors_header import Tensor
+from engine.models.sd.plan.model_folder import ModelFolder
+
+UNET_WIDTHS: Final = (320, 640, 1280, 1280)
+TEXT_LAYER: Final = tuple(
+    f"{layer}.{each}"
+    for layer in (
+        *(f"self_attn.{which}_proj" for which in "qkv"), "self_attn.out_proj", "layer_norm1", "layer_norm2", "mlp.fc1",
+        "mlp.fc2",
+    )
+    for each in ("weight", "bias")
+)  # fmt: skip
+"""Of each layer of CLIP's text model."""
+_TEXT: Final = "text_model."
+_TO_KEYS: Final = ".attn2.to_k.weight"
+Shape = tuple[int | None, ...]
+"""As far as it is known; None for any number."""
+
+
+def demand_shapes(what: str, kind: str, told: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
+    """ModelError in one line where `tensors` are not those of a `kind` (a class of diffusers or transformers) with the
+    configuration `told`."""
+    if kind.startswith("CLIPText"):
+        tensors = {name.removeprefix(_TEXT): tensor for name, tensor in tensors.items()}  # of transformers before 5
+    try:
+        wanted = list(_wanted(kind, told, tensors))
+    except (LookupError, TypeError, ValueError):
+        raise ModelError(f"{what}: config.json does not say how wide its network is") from None
+    for name, shape in wanted:
+        tensor = tensors.get(name)
+        if tensor is None:
+            raise ModelError(f"{what}: {name} is missing; it is another kind of model, or damaged")
+        if any(one not in (None, other) for one, other in zip(shape, tensor.shape, strict=False)):
+            raise ModelError(
+                f"{what}: {name} is {_shown(tensor.shape)}, config.json says {_shown(shape)}; the file or its "
+                "configuration belongs to another model"
+            )
+
+
+def demand_text_width(folder: ModelFolder) -> None:
+    """ModelError in one line where the UNet attends to texts of another width than the model's encoders write."""
+    widths = [
+        _of_half(folder.config(f"{part}/config.json"), "text_config").get("hidden_size", 512)
+        for part in folder.parts
+        if part.startswith("text_encoder")
+    ]
+    wanted = folder.unet.get("cross_attention_dim", 1280)
+    if all(isinstance(width, int) for width in widths) and sum(widths) != wanted:
+        raise ModelError(
+            f"{folder.name}: its UNet attends to texts {wanted} numbers wide, its text_encoder writes "
+            f"{' + '.join(map(str, widths))}: one of the two belongs to another model"
+        )
+
+
+def _wanted(kind: str, told: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Iterator[tuple[str, Shape]]:
+    if kind in ("UNet2DConditionModel", "ControlNetModel"):
+        widths = told.get("block_out_channels", UNET_WIDTHS)
+        yield "conv_in.weight", (widths[0], told.get("in_channels", 4))
+        if kind == "ControlNetModel":
+            yield "controlnet_mid_block.weight", (widths[-1], widths[-1])
+        for name in tensors:
+            if name.endswith(_TO_KEYS):
+                yield name, (None, told.get("cross_attention_dim", 1280))
+    elif kind == "AutoencoderKL":
+        widths, channels = told.get("block_out_channels", (64,)), told.get("latent_channels", 4)
+        yield "encoder.conv_in.weight", (widths[0], told.get("in_channels", 3))
+        yield "decoder.conv_in.weight", (widths[-1], channels)
+    elif kind == "AutoencoderTiny":
+        yield "encoder.layers.0.weight", (told.get("encoder_block_out_channels", (64,))[0], 3)
+        channels = told.get("latent_channels", 4)
+        yield "decoder.layers.0.weight", (told.get("decoder_block_out_channels", (64,))[0], channels)
+    elif kind.startswith("CLIPText"):
+        yield from _of_text(_of_half(told, "text_config"))
+    elif kind.startswith("CLIPVision"):
+        inner = _of_half(told, "vision_config")
+        width = inner.get("hidden_size", 768)
+        yield "vision_model.embeddings.class_embedding", (width,)
+        yield "visual_projection.weight", (told.get("projection_dim", 512), width)
+
+
+def _of_text(told: Mapping[str, Any]) -> Iterator[tuple[str, Shape]]:
+    width, layers = told.get("hidden_size", 512), range(told.get("num_hidden_layers", 12))
+    yield "embeddings.token_embedding.weight", (told.get("vocab_size", 49408), width)
+    yield "embeddings.position_embedding.weight", (told.get("max_position_embeddings", 77), width)
+    yield "final_layer_norm.weight", (width,)
+    for layer in layers:
+        for name in TEXT_LAYER:
+            is_wide = name in ("mlp.fc1.weight", "mlp.fc1.bias")
+            yield f"encoder.layers.{layer}.{name}", (told.get("intermediate_size", 2048) if is_wide else width,)
+
+
+def _of_half(told: Mapping[str, Any], half: str) -> Mapping[str, Any]:
+    """Of a whole CLIP's configuration the half that is read."""
+    inner = told.get(half)
+    return inner if isinstance(inner, dict) and "hidden_size" not in told else told
+
+
+def _shown(shape: Shape) -> str:
+    return " x ".join("any" if side is None else str(side) for side in shape) or "one number"

@@ -1,0 +1,114 @@
+"""Decides how noise is taken away, step by step: which sampler a model with these LoRAs was made for, and why.
+
+Asked are the LoRAs' names first, since they are what was put on top, then the UNet (SDXS has a scheduler of many steps
+and a network of one), then the model's own scheduler, then the stem of a single file. No folder's name counts, but for
+one case: an Euler scheduler with trailing timesteps is that of sd-turbo and sdxl-turbo, but also what somebody may give
+to any model. Taking an ordinary model for turbo would blur its pictures and take its guidance away; taking a turbo for
+an ordinary one leaves it the steps that its authors published. So it is turbo only where its name, or the size that it
+was made for, says so.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.errors import ModelError
+from engine.models.sd.plan.choice import ASKED, Choice
+from engine.models.sd.plan.lora_file import LoraFile
+from engine.models.sd.plan.model_folder import ModelFolder
+from engine.models.sd.plan.sampler_name import TCD_ETA, NamedSampler, sampler_named
+from engine.models.sd.plan.single_file import SingleFile
+
+SAMPLERS = ("auto", "lcm", "turbo", "lightning", "hyper", "tcd", "scheduler", "deis", "euler", "dpm")
+"""The last three are schedulers of diffusers that any model can be asked for, whatever its own is."""
+FEW_STEPS = ("lcm", "turbo", "lightning", "hyper", "tcd")
+"""Those that are worked out here, live and in jobs; `scheduler` is one of diffusers', for jobs and single pictures."""
+_CLASSES = {"LCMScheduler": "lcm", "TCDScheduler": "tcd"}
+_EULERS = ("EulerDiscreteScheduler", "EulerAncestralDiscreteScheduler")
+_TURBO_SIDE = 64  # of a latent: 512 px, which sdxl-turbo was made for; SDXL and its Lightning for 1024
+
+
+@dataclass(frozen=True, slots=True)
+class SamplerChoice(Choice):
+    eta: float = TCD_ETA
+    """How much of the noise tcd draws anew after each step, 0 to 1."""
+    is_hyper_guided: bool = False
+    """hyper takes guidance: the model was distilled to be guided."""
+
+
+def choose_sampler(
+    wanted: str, folder: ModelFolder, single: SingleFile | None, prediction: Choice, loras: Sequence[LoraFile]
+) -> SamplerChoice:
+    """`wanted`: one of SAMPLERS. `single`: the model is this one file, which `folder` describes."""
+    if wanted not in SAMPLERS:
+        raise ModelError(f"sampler {wanted}: not one of {', '.join(SAMPLERS)}")
+    by_loras = _named([(f"the name of the LoRA {lora.name}", lora.name) for lora in loras], is_lora=True)
+    by_file = _named([] if single is None else [(f"the name {single.path.stem}", single.path.stem)], is_lora=False)
+    if wanted != "auto":
+        return _asked(wanted, [named for _, named in (*by_loras, *by_file)])
+    is_velocity = prediction.value == "v_prediction"
+    is_own = single is None or folder.path == single.path.with_suffix("")
+    scheduler = folder.scheduler if is_own else {}
+    kind = scheduler.get("_class_name", "")
+    for reason, named in by_loras:
+        if not (is_velocity and named.sampler == "turbo"):
+            return _as_named(reason, named)
+    if _is_sdxs(folder) and not is_velocity:
+        told = "a UNet without a middle block, as SDXS has it: made for 1 step without guidance"
+        return SamplerChoice("turbo", f"unet/config.json: {told}, at /sd/t_index 0")
+    if kind in _CLASSES:
+        return SamplerChoice(_CLASSES[kind], f"the scheduler's configuration: {kind}")
+    for reason, named in by_file:
+        if not (is_velocity and named.sampler == "turbo"):
+            return _as_named(reason, named)
+    if by_loras or by_file:
+        reason = (by_loras or by_file)[0][0]
+        return SamplerChoice("scheduler", f"the scheduler's configuration; {reason} says turbo, but it predicts v")
+    is_euler = kind in _EULERS and scheduler.get("timestep_spacing") == "trailing"
+    if is_euler and prediction.value == "epsilon" and not scheduler.get("rescale_betas_zero_snr"):
+        return _of_trailing_euler(folder, kind)
+    return SamplerChoice("scheduler", "the scheduler's configuration")
+
+
+def _named(told: Sequence[tuple[str, str]], *, is_lora: bool) -> list[tuple[str, NamedSampler]]:
+    """Of (reason, name) those whose name says something."""
+    found = [(reason, sampler_named(name, is_lora=is_lora)) for reason, name in told]
+    return [(reason, named) for reason, named in found if named is not None]
+
+
+def _asked(wanted: str, names: Sequence[NamedSampler]) -> SamplerChoice:
+    for named in names:
+        if named.sampler == wanted:
+            return SamplerChoice(wanted, ASKED, named.eta, named.is_hyper_guided)
+    return SamplerChoice(wanted, ASKED)
+
+
+def _as_named(reason: str, named: NamedSampler) -> SamplerChoice:
+    made_for = f", made for {named.steps} step{'' if named.steps == 1 else 's'}" if named.steps else ""
+    at = f", to be run at /sd/t_index {named.place}" if named.place is not None else ""
+    return SamplerChoice(named.sampler, f"{reason}: {named.kind}{made_for}{at}", named.eta, named.is_hyper_guided)
+
+
+def _is_sdxs(folder: ModelFolder) -> bool:
+    """Three levels and no middle block, as BK-SDM tiny, but without self-attention at the first level, where that has
+    it: IDKiro/sdxs-512-0.9 has cross-attention alone there, sdxs-512-dreamshaper none at all (arXiv 2403.16627)."""
+    unet = folder.unet
+    widths, kinds = unet.get("block_out_channels", ()), unet.get("down_block_types", ())
+    if folder.family == "sdxl" or unet.get("mid_block_type", "") is not None or not len(widths) == len(kinds) == 3:
+        return False
+    only_cross = unet.get("only_cross_attention", False)
+    is_only_cross = bool(only_cross[0]) if isinstance(only_cross, list) and only_cross else only_cross is True
+    return kinds[0] == "DownBlock2D" or is_only_cross
+
+
+def _of_trailing_euler(folder: ModelFolder, kind: str) -> SamplerChoice:
+    told = f"the scheduler's configuration: {kind} with trailing timesteps"
+    name = Path(folder.name).name
+    named = sampler_named(name, is_lora=False)
+    if named is not None:
+        return SamplerChoice(named.sampler, f"{told} and the name {name}", named.eta, named.is_hyper_guided)
+    if folder.family == "sd21":
+        return SamplerChoice("turbo", f"{told}, as sd-turbo's")
+    if folder.family == "sdxl" and folder.unet.get("sample_size") == _TURBO_SIDE:
+        return SamplerChoice("turbo", f"{told}, made for 512 px as sdxl-turbo")
+    return SamplerChoice("scheduler", f"{told}; if it is a turbo or lightning model, ask for that sampler")

@@ -1,0 +1,142 @@
+"""The configuration of the noise schedule that a model is run with, told from its JSON. Does not load torch."""
+
+import importlib.util
+from typing import Any, Final
+
+from engine.errors import ModelError
+from engine.models import locate
+from engine.models.sd.plan.choice import ASKED, Choice
+from engine.models.sd.plan.model_folder import ModelFolder
+from engine.models.sd.plan.sampler_choice import FEW_STEPS
+from engine.models.sd.plan.single_file import SingleFile
+
+RUNNABLE: Final = frozenset(
+    "DDIMScheduler DDIMParallelScheduler DDPMScheduler DDPMParallelScheduler DEISMultistepScheduler "
+    "DPMSolverMultistepScheduler DPMSolverSinglestepScheduler EulerDiscreteScheduler "
+    "EulerAncestralDiscreteScheduler HeunDiscreteScheduler KDPM2DiscreteScheduler KDPM2AncestralDiscreteScheduler "
+    "LCMScheduler LMSDiscreteScheduler PNDMScheduler SASolverScheduler TCDScheduler UniPCMultistepScheduler".split()
+)
+"""Classes of diffusers that make the steps of a picture from a table of betas and a noisy picture to begin with."""
+SCHEDULES: Final = ("linear", "scaled_linear", "squaredcos_cap_v2")
+PREDICTIONS: Final = ("epsilon", "v_prediction", "sample")
+CARRIER: Final = "EulerDiscreteScheduler"
+"""Stands for a class that cannot be run where a sampler is asked for that takes only the noise table from it."""
+OWN_CHOICE: Final = ("auto", "scheduler")
+"""Samplers for which the scheduler's class makes the steps, or may."""
+PACKAGES: Final = {"LMSDiscreteScheduler": "scipy"}
+PLAYGROUND: Final = "playgroundai/playground-v2-1024px-aesthetic"
+NOT_EDM: Final = f"in the place of Playground 2.5 and CosXL, take Playground 2: {locate.fetch_command(PLAYGROUND)}"
+_KINDS: Final = (
+    ("CosineDPM", "counts noise as EDM does"),
+    ("DPMSolverSDE", "draws noise of its own (torchsde), which no seed repeats"),
+    ("FlowMa", "belongs to flow-matching models (SD 3, Flux)"),
+    ("SCM", "belongs to flow-matching models (Sana)"),
+    ("CMStochastic", "belongs to consistency models over pixels"),
+    ("CogVideoX", "belongs to video models"),
+    ("Inverse", "adds noise instead of taking it away"),
+    ("UnCLIP", "belongs to unCLIP models"),
+    ("VQDiffusion", "belongs to VQ Diffusion"),
+    ("RePaint", "fills holes in pictures"),
+    ("Wuerstchen", "belongs to Stable Cascade"),
+    ("KarrasVe", "counts noise by its variance, over pixels"),
+    ("ScoreSde", "counts noise by its variance, over pixels"),
+)
+ANOTHER: Final = "ask for the sampler euler, deis or dpm (lcm or turbo where the model was made for it)"
+NO_ZERO_SNR: Final = "was trained with zero terminal SNR, with which deis cannot begin; ask for euler or dpm"
+ZERO_SNR_SCHEDULERS = (
+    "DDIMScheduler", "DDPMScheduler", "DPMSolverMultistepScheduler", "EulerAncestralDiscreteScheduler",
+    "EulerDiscreteScheduler", "LCMScheduler", "TCDScheduler", "UniPCMultistepScheduler",
+)  # fmt: skip
+"""Those of diffusers that take `rescale_betas_zero_snr`; the others would run the plain schedule."""
+
+
+def scheduler_config(
+    folder: ModelFolder, single: SingleFile | None, prediction: Choice, wanted: str = "auto"
+) -> dict[str, Any]:
+    """As published, with what was decided in it. ModelError in one line for a schedule that cannot be run.
+
+    `wanted`: the sampler that was asked for; one that makes its own steps needs of the scheduler only the noise table.
+    """
+    told = folder_schedule(folder.name, folder.scheduler, wanted)
+    told |= {"prediction_type": known_prediction(folder, prediction)}
+    if single is not None:
+        told = _file_schedule(told, single, prediction)
+    elif prediction.value != "v_prediction" and prediction.reason == ASKED and "rescale_betas_zero_snr" in told:
+        told |= {"rescale_betas_zero_snr": False}  # a schedule for v alone
+    if wanted == "deis" and told.get("rescale_betas_zero_snr"):
+        raise ModelError(f"{folder.name}: {NO_ZERO_SNR}")
+    return told
+
+
+def demand_signal(name: str, told: dict[str, Any], prediction: Choice, sampler: str) -> None:
+    """ModelError where steps that are worked out here would divide by a picture of which nothing is left."""
+    if told.get("rescale_betas_zero_snr") and prediction.value == "epsilon" and sampler in FEW_STEPS:
+        raise ModelError(
+            f"{name}: its scheduler begins with noise alone (rescale_betas_zero_snr), where {sampler} cannot tell a "
+            "picture from epsilon; where it predicts v, set prediction to v, else rescale_betas_zero_snr to false"
+        )
+
+
+def known_prediction(folder: ModelFolder, prediction: Choice) -> str:
+    if prediction.value not in PREDICTIONS:
+        raise ModelError(
+            f"{folder.name}: predicts {prediction.value} ({prediction.reason}); known are {', '.join(PREDICTIONS)}; "
+            "where that is wrong, set prediction to epsilon or v"
+        )
+    return prediction.value
+
+
+# -- of a single file
+
+
+def _file_schedule(told: dict[str, Any], single: SingleFile, prediction: Choice) -> dict[str, Any]:
+    """`told`: the published configuration of the file's kind. Where the file was trained down to noise alone (zero
+    terminal SNR, Lin et al. 2023) the schedule is rescaled and begins at the last timestep."""
+    if prediction.value != "v_prediction":
+        return told | {"rescale_betas_zero_snr": False} if "rescale_betas_zero_snr" in told else told
+    if not single.prediction.zero_snr:
+        return told
+    kind = told.get("_class_name")
+    return told | {
+        "_class_name": kind if kind in ZERO_SNR_SCHEDULERS else "EulerDiscreteScheduler",
+        "rescale_betas_zero_snr": True,
+        "timestep_spacing": "trailing",
+    }
+
+
+# -- of a folder
+
+
+def folder_schedule(name: str, told: dict[str, Any], wanted: str) -> dict[str, Any]:
+    """`told` as it can be run. ModelError in one line."""
+    kind = told.get("_class_name")
+    what = f"{name}: its scheduler {kind}" if kind else f"{name}: its scheduler (which names no class)"
+    schedule = told.get("beta_schedule", "linear" if kind in RUNNABLE else None)
+    if told.get("use_flow_sigmas"):
+        raise ModelError(
+            f"{what} belongs to a flow-matching model (use_flow_sigmas); known are those of Stable Diffusion"
+        )
+    if told.get("timestep_type") == "continuous" or (isinstance(kind, str) and kind.startswith("EDM")):
+        raise ModelError(f"{what} counts noise as EDM does, not in timesteps; {NOT_EDM}")
+    if told.get("trained_betas") is None and schedule not in SCHEDULES:
+        if schedule is None:
+            raise ModelError(f"{what} {_of_kind(kind)} and has no noise table (no beta_schedule)")
+        raise ModelError(f"{what} has the beta_schedule {schedule}; known are {', '.join(SCHEDULES)}")
+    if wanted not in OWN_CHOICE:
+        return told if kind in RUNNABLE and not _absent(told) else told | {"_class_name": CARRIER}
+    if kind not in RUNNABLE:
+        raise ModelError(f"{what} {_of_kind(kind)}; {ANOTHER}")
+    if package := _absent(told):
+        raise ModelError(f"{what} needs {package}, which is not installed: pip install {package}; or {ANOTHER}")
+    return told
+
+
+def _of_kind(kind: Any) -> str:
+    found = (what for start, what in _KINDS if isinstance(kind, str) and start in kind)
+    return next(found, "is not known here")
+
+
+def _absent(told: dict[str, Any]) -> str:
+    """The package that the scheduler needs and that is not installed; "" where there is none."""
+    needed = PACKAGES.get(told.get("_class_name", ""), "scipy" if told.get("use_beta_sigmas") else "")
+    return needed if needed and importlib.util.find_spec(needed) is None else ""

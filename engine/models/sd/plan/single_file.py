@@ -1,0 +1,204 @@
+"""Models in one file, as most checkpoints are passed around: the weights without any configuration. No torch."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.errors import ModelError
+from engine.models import locate
+from engine.models.pickle_file import pickle_note
+from engine.models.safetensors_header import Tensor
+from engine.models.sd.plan.checkpoint_header import read_checkpoint_header
+from engine.models.sd.plan.families import FAMILIES
+from engine.models.sd.plan.file_kinds import kind_of, unet_alone
+from engine.models.sd.plan.file_prediction import FilePrediction, file_prediction
+from engine.models.sd.plan.model_folder import SUPPORTED, ModelFolder
+from engine.models.sd.plan.original_names import UNET, modern_name
+from engine.models.sd.plan.sampler_name import sampler_named
+from engine.models.sd.plan.unet_layout import demand_same_blocks, demand_whole
+
+SD_2_OWNERS = ("sd2-community", "stabilityai")
+"""Stability took its SD 2.x repositories down in November 2025; the first mirrors them (huggingface/optimum-habana
+pull request 2363, diffusers issue 12874). Whoever fetched them before has them under the old name."""
+CONFIGS = {
+    ("sd15", False): ("stable-diffusion-v1-5/stable-diffusion-v1-5",),
+    ("sd15", True): ("stable-diffusion-v1-5/stable-diffusion-v1-5",),
+    ("sd21", False): tuple(f"{owner}/stable-diffusion-2-1-base" for owner in SD_2_OWNERS),
+    ("sd21", True): ("stabilityai/sd-turbo",),
+    ("sdxl", False): ("stabilityai/stable-diffusion-xl-base-1.0",),
+    ("sdxl", True): ("stabilityai/sdxl-turbo",),
+}
+"""Where the configuration of such a file is published, by family and whether it was distilled to a turbo, which cannot
+be read from its weights, but makers put it in its name. The first is told where none of them is here."""
+V_CONFIGS = {"sd21": tuple(f"{owner}/stable-diffusion-2-1" for owner in SD_2_OWNERS)}
+"""The same of models that predict v and are configured otherwise (attention in float32, another size)."""
+CLASSES = {"unet": "UNet2DConditionModel", "vae": "AutoencoderKL"}
+TEXT_CLASSES = {"text_encoder": "CLIPTextModel", "text_encoder_2": "CLIPTextModelWithProjection"}
+PARTS = {
+    "sd15": {"text_encoder": "cond_stage_model.transformer."},
+    "sd21": {"text_encoder": "cond_stage_model.model."},
+    "sdxl": {
+        "text_encoder": "conditioner.embedders.0.transformer.",
+        "text_encoder_2": "conditioner.embedders.1.model.",
+    },
+}
+"""How the tensors of each text encoder begin."""
+VAE = "first_stage_model."
+_POSITIONS = ("text_model.embeddings.position_embedding.weight", "positional_embedding")
+_LAYER = re.compile(r"(?:text_model\.encoder\.layers|transformer\.resblocks)\.(\d+)\.")
+_INPUT = f"{UNET}input_blocks.0.0.weight"
+_XL_EMBEDDING = f"{UNET}label_emb.0.0.weight"
+_CHANNELS = {9: "an inpainting model", 8: "an editing model (pix2pix)", 7: "an upscaler", 5: "a depth model"}
+_EDM = "continuous EDM noise is not run here; known are "
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SingleFile:
+    """A checkpoint of a whole model, as its header describes it."""
+
+    path: Path
+    family: str
+    """sd15, sd21 or sdxl."""
+    tensors: dict[str, Tensor]
+    """By the names of Stable Diffusion's first code, whatever age the file has (`original_names.modern_name`)."""
+    prediction: FilePrediction
+    is_pickle: bool = False
+
+    @property
+    def folder_beside(self) -> Path:
+        """Where its own configuration may lie: `x/` for `x.safetensors`."""
+        return self.path.with_suffix("")
+
+    @property
+    def is_turbo(self) -> bool:
+        """By its name; what predicts v is none."""
+        named = sampler_named(self.path.stem, is_lora=False)
+        return named is not None and named.kind == "turbo" and not self._predicts_v
+
+    @property
+    def config_ids(self) -> tuple[str, ...]:
+        """Repositories with its configuration, the one to fetch first."""
+        usual = CONFIGS[self.family, self.is_turbo]
+        return V_CONFIGS.get(self.family, usual) if self._predicts_v else usual
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return (pickle_note(self.path.name),) if self.is_pickle else ()
+
+    @property
+    def _predicts_v(self) -> bool:
+        choice = self.prediction.told or self.prediction.likely
+        return choice is not None and choice.value == "v_prediction"
+
+
+def examine(file: Path) -> SingleFile:
+    """ModelError in one line, which names what the file is instead, where it is no checkpoint that we can run."""
+    header = read_checkpoint_header(file)
+    is_xl = _XL_EMBEDDING in header.tensors
+    tensors = {modern_name(name, is_xl=is_xl): tensor for name, tensor in header.tensors.items()}
+    family = family_in(tensors, file)
+    return SingleFile(
+        path=file,
+        family=family,
+        tensors=tensors,
+        prediction=file_prediction(file, family, header),
+        is_pickle=header.is_pickle,
+    )
+
+
+def family_in(tensors: dict[str, Tensor], file: Path) -> str:
+    if any(".time_stack." in name for name in tensors) or _INPUT not in tensors:
+        whole = unet_alone(file.stem)
+        raise ModelError(f"{file}: {kind_of(tensors)}{f' ({whole})' if whole else ''}")
+    channels = tensors[_INPUT].shape[1]
+    if channels != 4:
+        kind = _CHANNELS.get(channels, "inpainting or editing")
+        raise ModelError(f"{file}: its UNet takes {channels} channels ({kind}); known are {SUPPORTED}")
+    if "scaled_fp8" in tensors:
+        raise ModelError(f"{file}: {kind_of(tensors)}")
+    if "edm_mean" in tensors:
+        raise ModelError(f"{file}: Playground v2.5, whose {_EDM}{SUPPORTED}; Playground v2 is such a model")
+    if "edm_vpred.sigma_max" in tensors:
+        raise ModelError(f"{file}: CosXL, whose {_EDM}{SUPPORTED}")
+    if _XL_EMBEDDING not in tensors:
+        return "sd21" if _has_linear_projection(tensors) else "sd15"
+    if any(name.startswith("conditioner.embedders.0.model.") for name in tensors):
+        raise ModelError(
+            f"{file}: the refiner of SDXL, which has one text encoder and only finishes pictures; take the base "
+            "(sd_xl_base_1.0.safetensors) or another SDXL checkpoint"
+        )
+    if any(name.startswith(("embedder.model.", "cond_stage_model.")) for name in tensors):
+        raise ModelError(f"{file}: an unCLIP model, which paints from pictures instead of text; known are {SUPPORTED}")
+    return "sdxl"
+
+
+def lacks(single: SingleFile) -> list[str]:
+    """A line for each text encoder that is not in the file."""
+    parts = PARTS[single.family]
+    absent = [part for part, start in parts.items() if not any(name.startswith(start) for name in single.tensors)]
+    if not absent:
+        return []
+    if len(absent) == len(parts):
+        return [f"{single.path}: holds no text encoder (a UNet alone?); take the whole checkpoint"]
+    return [f"{single.path}: {absent[0]} is not in the file, one of two; take the whole checkpoint"]
+
+
+def demand_vae(single: SingleFile) -> None:
+    """ModelError where the VAE is to come from the file, and is not in it."""
+    if any(name.startswith(VAE) for name in single.tensors):
+        return
+    tiny = "madebyollin/taesdxl" if single.family == "sdxl" else "madebyollin/taesd"
+    raise ModelError(
+        f"{single.path}: holds no VAE; pass --vae with one of {FAMILIES[single.family]}: a folder, or {tiny} "
+        f"({locate.download_command(tiny, locate.PART_FILES)})"
+    )
+
+
+def demand_described(single: SingleFile, folder: ModelFolder) -> None:
+    """ModelError where `folder` is the configuration of another model: family, blocks, or size of a text encoder."""
+    if folder.family != single.family:
+        raise ModelError(
+            f"{single.path}: is {FAMILIES[single.family]}, but its configuration ({folder.path}) is of "
+            f"{FAMILIES[folder.family]}"
+        )
+    demand_whole(str(single.path), single.tensors)
+    demand_same_blocks(str(single.path), single.family, single.tensors, folder.unet)
+    for part, start in PARTS[single.family].items():
+        held = {name.removeprefix(start): tensor for name, tensor in single.tensors.items() if name.startswith(start)}
+        if not held:
+            continue
+        config = folder.config(f"{part}/config.json")
+        layers = len({found[1] for name in held if (found := _LAYER.match(name))})
+        width = next((held[name].shape[-1] for name in _POSITIONS if name in held), 0)
+        wanted = (config.get("num_hidden_layers", 12), config.get("hidden_size", 512))
+        if layers < wanted[0] or width != wanted[1]:
+            raise ModelError(
+                f"{single.path}: {part} has {layers} layers of width {width}, its configuration {wanted[0]} of "
+                f"{wanted[1]}; put a diffusers folder of this model (JSON and tokenizer only) at {single.folder_beside}"
+            )
+
+
+def config_folder(single: SingleFile) -> Path:
+    """The diffusers folder whose JSON files describe `single`.
+
+    The folder of the same name beside it (`x/` for `x.safetensors`), else the published one in the Hugging Face cache;
+    ModelError with the command that fetches that one.
+    """
+    beside = single.folder_beside
+    if (beside / locate.INDEX).is_file():
+        return beside
+    for published in single.config_ids:
+        folder = locate.cached(published)
+        if folder is not None and (folder / locate.INDEX).is_file():
+            return folder
+    command = locate.download_command(single.config_ids[0], locate.CONFIG_FILES)
+    raise ModelError(
+        f"{single.path}: one file holds no configuration; put a diffusers folder of it (JSON and tokenizer only) at "
+        f"{beside}, or fetch the published one once: {command}"
+    )
+
+
+def _has_linear_projection(tensors: dict[str, Tensor]) -> bool:
+    """SD 2.x projects into attention with linear layers, 1.x with convolutions."""
+    found = (tensor for name, tensor in tensors.items() if name.startswith(UNET) and name.endswith("proj_in.weight"))
+    return any(len(tensor.shape) == 2 for tensor in found)

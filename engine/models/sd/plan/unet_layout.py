@@ -1,0 +1,148 @@
+"""Compares the blocks of a single file's UNet with those that a configuration asks for. No torch, no weights read.
+
+A distilled model (SSD-1B, Vega, KOALA, BK-SDM) has the tensor names of its teacher and fewer of them: read with the
+teacher's configuration, hundreds would be missing.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from engine.errors import ModelError
+from engine.models import locate
+from engine.models.safetensors_header import Tensor
+from engine.models.sd.plan.original_names import UNET
+
+_PLACE = re.compile(re.escape(UNET) + r"((?:input|output)_blocks\.\d+|middle_block)\.(\d+)\.(.+)")
+_DEPTH = re.compile(r"transformer_blocks\.(\d+)\.")
+_PAIR = ("weight", "bias")
+_FIXED = ("input_blocks.0.0.", "time_embed.0.", "time_embed.2.", "out.0.", "out.2.")
+_RESNET = tuple(
+    f"{layer}.{each}" for layer in ("in_layers.0", "in_layers.2", "emb_layers.1", "out_layers.0", "out_layers.3")
+    for each in _PAIR
+)  # fmt: skip
+_ATTENTION = tuple(f"{layer}.{each}" for layer in ("norm", "proj_in", "proj_out") for each in _PAIR)
+_TRANSFORMER = (
+    *(f"{layer}.{each}" for layer in ("norm1", "norm2", "norm3", "ff.net.0.proj", "ff.net.2") for each in _PAIR),
+    *(f"{layer}.{each}.weight" for layer in ("attn1", "attn2") for each in ("to_q", "to_k", "to_v", "to_out.0")),
+    *(f"{layer}.to_out.0.bias" for layer in ("attn1", "attn2")),
+)
+DISTILLED = {
+    ("sdxl", (0, 0, 2, 2, 4, 4)): "segmind/SSD-1B",
+    ("sdxl", (0, 0, 1, 1, 2, 2)): "segmind/Segmind-Vega",
+    ("sdxl", (0, 2, 5)): "etri-vilab/koala-700m",
+    ("sdxl", (0, 2, 6)): "etri-vilab/koala-1b",
+    ("sd15", (1, 1, 1, 0)): "nota-ai/bk-sdm-small",
+    ("sd15", (1, 1, 1)): "nota-ai/bk-sdm-tiny",
+}
+"""The diffusers folder of a model, by family and by how many transformer blocks follow each resnet on the way down
+(`transformer_depth` of ComfyUI's supported_models.py; BK-SDM: unet/config.json of nota-ai)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    channels: int
+    depth: int
+    """Transformer blocks behind the resnet."""
+
+
+def layout_of_file(tensors: Mapping[str, Tensor]) -> dict[str, Block]:
+    """Each resnet with its attention, by its place in the names of the first code (`input_blocks.4`)."""
+    channels: dict[str, int] = {}
+    depths: dict[str, int] = {}
+    for name, tensor in tensors.items():
+        found = _PLACE.fullmatch(name)
+        if found is None:
+            continue
+        place, rest = found[1], found[3]
+        if rest == "in_layers.2.weight":
+            channels.setdefault(place, tensor.shape[0])
+        elif inner := _DEPTH.match(rest):
+            depths[place] = max(depths.get(place, 0), int(inner[1]) + 1)
+    return {place: Block(width, depths.get(place, 0)) for place, width in channels.items()}
+
+
+def layout_of_config(unet: Mapping[str, Any]) -> dict[str, Block]:
+    """The same of a UNet's config.json; ModelError where its lists do not belong together."""
+    try:
+        return _planned(unet)
+    except (LookupError, TypeError, ValueError) as error:
+        raise ModelError(f"unet/config.json: its blocks cannot be told ({error})") from None
+
+
+def demand_whole(name: str, tensors: Mapping[str, Tensor]) -> None:
+    """ModelError in one line where a block of the file `name` lacks a tensor that every such block has."""
+    starts = {f"{UNET}{start}": _PAIR for start in _FIXED}
+    for tensor in tensors:
+        found = _PLACE.fullmatch(tensor)
+        if found is None:
+            continue
+        block, rest = f"{UNET}{found[1]}.{found[2]}.", found[3]
+        if rest.startswith("in_layers."):
+            starts[block] = _RESNET
+        elif inner := _DEPTH.match(rest):
+            starts[block] = _ATTENTION
+            starts[block + inner[0]] = _TRANSFORMER
+    absent = [start + each for start, each_of in starts.items() for each in each_of if start + each not in tensors]
+    if absent:
+        raise ModelError(f"{name}: damaged: {len(absent)} tensors of the UNet are missing, the first is {absent[0]}")
+
+
+def demand_same_blocks(name: str, family: str, tensors: Mapping[str, Tensor], unet: Mapping[str, Any]) -> None:
+    """ModelError in one line where the file `name` has other blocks than the configuration `unet`."""
+    own, planned = layout_of_file(tensors), layout_of_config(unet)
+    if own == planned:
+        return
+    down = sorted((int(place.partition(".")[2]), block.depth) for place, block in own.items() if "input" in place)
+    hub_id = DISTILLED.get((family, tuple(depth for _, depth in down)))
+    if hub_id is not None:
+        raise ModelError(
+            f"{name}: a distilled UNet with fewer blocks, like {hub_id}; use its diffusers folder instead: "
+            f"{locate.download_command(hub_id, locate.MODEL_FILES)}"
+        )
+    place = min(place for place in own.keys() | planned.keys() if own.get(place) != planned.get(place))
+    raise ModelError(
+        f"{name}: its UNet is built differently from its configuration (distilled? {place} has {_told(own.get(place))},"
+        f" the configuration {_told(planned.get(place))}); use the diffusers folder of this model"
+    )
+
+
+def _planned(unet: Mapping[str, Any]) -> dict[str, Block]:
+    widths = list(unet.get("block_out_channels", (320, 640, 1280, 1280)))
+    count = len(widths)
+    layers = _each(unet.get("layers_per_block", 2), count)
+    depths = _each(unet.get("transformer_layers_per_block", 1), count)
+    back_depths = unet.get("reverse_transformer_layers_per_block") or depths[::-1]
+    down = unet.get("down_block_types", ("CrossAttnDownBlock2D",) * 3 + ("DownBlock2D",))
+    up = unet.get("up_block_types", ("UpBlock2D",) + ("CrossAttnUpBlock2D",) * 3)
+    planned: dict[str, Block] = {}
+    number = 1
+    for width, layer_count, kind, depth in zip(widths, layers, down, depths, strict=True):
+        for each in _depths(kind, depth, layer_count):
+            planned[f"input_blocks.{number}"] = Block(width, each)
+            number += 1
+        number += 1  # what halves the size
+    middle = unet.get("mid_block_type", "UNetMidBlock2DCrossAttn")
+    if middle:
+        planned["middle_block"] = Block(widths[-1], _depths(middle, depths[-1], 1)[0])
+    number = 0
+    for width, layer_count, kind, depth in zip(widths[::-1], layers[::-1], up, back_depths, strict=True):
+        for each in _depths(kind, depth, layer_count + 1):
+            planned[f"output_blocks.{number}"] = Block(width, each)
+            number += 1
+    return planned
+
+
+def _each(value: Any, count: int) -> list[Any]:
+    return list(value) if isinstance(value, list | tuple) else [value] * count
+
+
+def _depths(kind: str, depth: Any, layers: int) -> list[int]:
+    if "CrossAttn" not in kind:
+        return [0] * layers
+    return list(depth[:layers]) if isinstance(depth, list | tuple) else [depth] * layers
+
+
+def _told(block: Block | None) -> str:
+    return "nothing" if block is None else f"{block.channels} channels and {block.depth} transformer blocks"

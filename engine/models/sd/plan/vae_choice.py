@@ -1,0 +1,239 @@
+"""Which VAE a model is to use. TAESD encodes and decodes some twenty times faster than the full one.
+
+VAEs of different families have the same shape: latents of SD 1.5 in a VAE of SDXL come out, in wrong colours. What
+tells them apart is the scaling factor in a folder's configuration, and the name of a file, of a TAESD or of its id.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from engine.errors import ModelError
+from engine.models import locate
+from engine.models.plain_config import CONFIG, read_config
+from engine.models.sd.plan.extras import published_name
+from engine.models.sd.plan.families import FAMILIES
+from engine.models.sd.plan.model_folder import ModelFolder
+from engine.models.sd.plan.vae_file import FULL, TINY, examine_vae_file
+from engine.models.weight_files import Weights, weights_in
+
+TAESD = {"sd15": "madebyollin/taesd", "sd21": "madebyollin/taesd", "sdxl": "madebyollin/taesdxl"}
+FULL_VAES = {
+    "sd15": "stabilityai/sd-vae-ft-mse",
+    "sd21": "stabilityai/sd-vae-ft-mse",
+    "sdxl": "madebyollin/sdxl-vae-fp16-fix",
+}
+"""A full VAE that is published alone."""
+SCALING_FACTORS = {"sd15": 0.18215, "sd21": 0.18215, "sdxl": 0.13025}
+"""By which latents of the full VAE are multiplied (vae/config.json of each family)."""
+LATENT_CHANNELS = 4
+COLOURS = 3
+KINDS = (TINY, FULL)
+_SPAN = "scaling_factor shift_factor latents_mean latents_std".split()
+_XL = re.compile(r"sdxl|taesdxl|(?<![a-z])xl(?![a-z])", re.IGNORECASE)
+_FIRST = re.compile(
+    r"taesd(?!xl|\d)|vae-ft-(mse|ema)|840000|560000|kl-f8|(?<![a-z0-9])sd-?(v?1|v?2|vae)|stable-diffusion-v?[12]",
+    re.IGNORECASE,
+)
+_HALF_SAFE = re.compile(r"fp16[-_.]?fix", re.IGNORECASE)
+"""In the name of the SDXL VAE whose weights were made small enough for half precision."""
+_OTHER_KINDS = {
+    "AutoencoderKLTemporalDecoder": "the video VAE of Stable Video Diffusion",
+    "AsymmetricAutoencoderKL": "an asymmetric VAE for inpainting",
+    "ConsistencyDecoderVAE": "a consistency decoder, many times slower",
+    "VQModel": "a VQ model, as the first latent diffusion had",
+    "AutoencoderDC": "Sana's autoencoder",
+    "AutoencoderKLWan": "Wan's video VAE",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VaeChoice:
+    kind: str
+    """AutoencoderTiny (TAESD) or AutoencoderKL."""
+    folder: Path | None
+    """Holds `config.json` and the weights; None: a single file."""
+    weights: Weights | None = None
+    """None: the VAE is inside the model's single file."""
+    config: dict[str, Any] = field(default_factory=dict)
+    """config.json of a VAE that is one file of its own, as its tensors tell it."""
+    wants_float32: bool = False
+    """Its configuration says that float16 overflows."""
+    note: str = ""
+
+
+def choose_vae(folder: ModelFolder, wanted: str, *, is_in_file: bool = False) -> VaeChoice:
+    """The VAE for `wanted` (auto, taesd, full, or a folder, file or id).
+
+    auto takes TAESD where the model ships it or it lies in the Hugging Face cache, else the model's own with a note.
+    `is_in_file`: the model is a single file that holds its full VAE. ModelError where there is no such VAE, and where
+    it is none for this model.
+    """
+    own = folder.path / "vae"
+    if wanted in ("auto", "taesd") and folder.is_taesd and weights_in(own):
+        _demand_channels(f"{folder.name}/vae", folder.vae, folder)
+        return VaeChoice(kind=TINY, folder=own, weights=weights_in(own))
+    tiny = TAESD[folder.family]
+    other = _another_normalisation(folder)
+    if wanted == "taesd" and other:
+        raise ModelError(f"{folder.name}: no TAESD is made for a VAE whose {other}; take its own (vae = full)")
+    if wanted == "taesd" or (wanted == "auto" and not other and _is_here(tiny)):
+        return _elsewhere(tiny, folder)
+    if wanted not in ("auto", "full"):
+        return _elsewhere(wanted, folder)
+    if wanted == "full" and folder.is_taesd:
+        raise ModelError(
+            f"{folder.name}: its own VAE is a TAESD, there is no full one here; name one as vae under [sd] in a file "
+            "and pass --config FILE.toml"
+        )
+    if folder.vae:
+        _demand_kind(f"{folder.name}/vae", folder.vae.get("_class_name", FULL), folder)
+        _demand_channels(f"{folder.name}/vae", folder.vae, folder)
+    note = ""
+    if wanted == "auto" and not other:
+        command = locate.download_command(tiny, locate.PART_FILES)
+        note = f"no TAESD here, so the much slower full VAE is used; fetch it once: {command}"
+    if is_in_file:
+        return VaeChoice(kind=FULL, folder=None, wants_float32=_wants_float32(folder.vae), note=note)
+    weights = weights_in(own)
+    if weights is None:
+        raise ModelError(f"{folder.name}: vae has no weights{locate.how_to_get(folder.name)}")
+    wants_float32 = _wants_float32(folder.vae)
+    return VaeChoice(kind=FULL, folder=own, weights=weights, wants_float32=wants_float32, note=note)
+
+
+def _elsewhere(name: str, folder: ModelFolder) -> VaeChoice:
+    path = locate.find(name, files=locate.PART_FILES)
+    if path.is_file():
+        beside = weights_in(path.parent)
+        if beside is None or path not in beside.files or not (path.parent / CONFIG).is_file():
+            return _of_file(name, path, folder)
+        path = path.parent
+    try:
+        config = read_config(name, path)
+    except ModelError as error:
+        raise ModelError(f"{error}, so it is no VAE folder{_file_hint(path)}") from None
+    kind = str(config.get("_class_name"))
+    _demand_kind(name, kind, folder)
+    _demand_channels(name, config, folder)
+    note = ""
+    if kind == FULL:
+        _demand_factor(name, config, folder)
+    else:
+        note = _demand_family(name, path, folder)
+    weights = weights_in(path)
+    if weights is None:
+        raise ModelError(f"{name}: has no weights{locate.how_to_get(name)}")
+    return VaeChoice(kind=kind, folder=path, weights=weights, wants_float32=_wants_float32(config), note=note)
+
+
+def _of_file(name: str, path: Path, folder: ModelFolder) -> VaeChoice:
+    file = examine_vae_file(name, path)
+    _demand_channels(name, file.config, folder)
+    note = _demand_family(name, path, folder)
+    if file.kind == TINY:
+        return VaeChoice(kind=TINY, folder=None, weights=file.weights, config=file.config, note=note)
+    config = file.config | _span_of(folder)
+    wants_float32 = folder.family == "sdxl" and not _HALF_SAFE.search(published_name(path))
+    if wants_float32:
+        slow = f"VAE {name}: computed in float32, as SDXL's overflows in half precision; half as slow: "
+        note = "; ".join(filter(None, (note, f"{slow}{FULL_VAES['sdxl']}")))
+    config["force_upcast"] = wants_float32
+    return VaeChoice(
+        kind=FULL, folder=None, weights=file.weights, config=config, wants_float32=wants_float32, note=note
+    )
+
+
+def _demand_kind(name: str, kind: str, folder: ModelFolder) -> None:
+    if kind not in KINDS:
+        told = f" ({_OTHER_KINDS[kind]})" if kind in _OTHER_KINDS else ""
+        raise ModelError(
+            f"{name}: a {kind}{told}, where one of {' and '.join(KINDS)} is needed; {_that_fits(folder.family)}"
+        )
+
+
+def _demand_channels(name: str, config: Mapping[str, Any], folder: ModelFolder) -> None:
+    channels = config.get("latent_channels", LATENT_CHANNELS)
+    if channels != LATENT_CHANNELS:
+        whose = " (as SD 3's and Flux's)" if channels == 16 else ""
+        raise ModelError(
+            f"{name}: a VAE of {channels} latent channels{whose}, {folder.name} has {LATENT_CHANNELS}; "
+            f"{_that_fits(folder.family)}"
+        )
+    for key in ("in_channels", "out_channels"):
+        if (told := config.get(key, COLOURS)) != COLOURS:
+            raise ModelError(
+                f"{name}: a VAE whose pictures have {str(told)[:40]} channels ({key}), ours have {COLOURS}; "
+                f"{_that_fits(folder.family)}"
+            )
+    for key in ("latents_mean", "latents_std"):
+        told = config.get(key)
+        if told is not None and not (isinstance(told, list) and len(told) == LATENT_CHANNELS):
+            raise ModelError(f"{name}: {key} is not a list of {LATENT_CHANNELS} numbers")
+
+
+def _demand_factor(name: str, config: Mapping[str, Any], folder: ModelFolder) -> None:
+    """ModelError where latents of this VAE are not those that the model was trained on."""
+    ours, theirs = _span_of(folder), {"scaling_factor": SCALING_FACTORS["sd15"]} | _told_span(config)
+    made_for = {factor: FAMILIES[family] for family, factor in reversed(SCALING_FACTORS.items())}
+    whose = made_for.get(theirs["scaling_factor"])
+    for key in _SPAN:
+        if theirs.get(key) != ours.get(key):
+            raise ModelError(
+                f"{name}: a VAE{f' of {whose}' if whose else ''} whose {key} is {theirs.get(key)}, {folder.name} was "
+                f"trained with {ours.get(key)}: all colours would be wrong; {_that_fits(folder.family)}"
+            )
+
+
+def _span_of(folder: ModelFolder) -> dict[str, Any]:
+    """How the full VAE's latents are scaled for this model: as its own configuration says, else as its family's."""
+    own = folder.vae if folder.vae.get("_class_name", TINY) == FULL else {}
+    return {"scaling_factor": SCALING_FACTORS[folder.family]} | _told_span(own)
+
+
+def _told_span(config: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: config[key] for key in _SPAN if config.get(key)}
+
+
+def _another_normalisation(folder: ModelFolder) -> str:
+    """Such as "scaling_factor is 0.5", where the model's latents are not its family's; "" where they are."""
+    for key, value in _span_of(folder).items():
+        if value != {"scaling_factor": SCALING_FACTORS[folder.family]}.get(key):
+            return f"{key} is {value}"
+    return ""
+
+
+def _demand_family(name: str, path: Path, folder: ModelFolder) -> str:
+    """A note where the name does not say which family it is for; ModelError where it says another."""
+    known_as = published_name(path)
+    is_xl, is_first = _XL.search(known_as) is not None, _FIRST.search(known_as) is not None
+    shown = FAMILIES[folder.family]
+    if is_xl == is_first:
+        return f"VAE {name}: nothing in it tells which family it is for; it is taken for one of {shown}"
+    if is_xl != (folder.family == "sdxl"):
+        raise ModelError(
+            f"{name}: a VAE made for {'SDXL' if is_xl else 'SD 1.5 and 2.x'}, {folder.name} is {shown}: all colours "
+            f"would be wrong; {_that_fits(folder.family)}"
+        )
+    return ""
+
+
+def _that_fits(family: str) -> str:
+    full, tiny = FULL_VAES[family], TAESD[family]
+    return f"those that fit: {tiny}, {full} ({locate.fetch_command(tiny, files=locate.PART_FILES)})"
+
+
+def _file_hint(path: Path) -> str:
+    files = sorted(path.glob("*.safetensors"))
+    return f"; name the file itself: {files[0]}" if files else ""
+
+
+def _is_here(hub_id: str) -> bool:
+    folder = locate.cached(hub_id)
+    return folder is not None and weights_in(folder) is not None
+
+
+def _wants_float32(config: dict[str, Any]) -> bool:
+    return config.get("_class_name") != TINY and config.get("force_upcast", True)

@@ -1,0 +1,145 @@
+"""A VAE in one file, or a TAESD in two: the kind and the configuration, told from headers. Does not load torch.
+
+Files of Stable Diffusion's first code (`vae-ft-mse-840000-ema-pruned`, `sdxl_vae`), of diffusers, and TAESD's own
+pairs (`taesd_encoder` beside `taesd_decoder`).
+"""
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from engine.errors import ModelError
+from engine.models.safetensors_header import Tensor
+from engine.models.sd.plan.tensor_file import headers_of, weights_of
+from engine.models.weight_files import Weights
+
+FULL, TINY = "AutoencoderKL", "AutoencoderTiny"
+PREFIXES = ("first_stage_model.", "vae.")
+"""Before the names of a VAE in a file that may hold the whole model."""
+PARTS = ("encoder.", "decoder.", "quant_conv.", "post_quant_conv.")
+"""What is read of a file; a training run leaves its `loss.` and `model_ema.` beside it."""
+TINY_WIDTHS = 4  # levels of a TAESD
+TINY_LAYERS = {"encoder": 14, "decoder": 18}
+"""Number of the last layer of each half (madebyollin/taesd, taesd.py); the file of a decoder counts one more."""
+GROUPS = 32  # of every norm of the first code's VAE
+_HALF = re.compile(r"(encoder|decoder)")
+_LAYER = re.compile(r"\d+\.(.+\.)?(weight|bias)")
+_OTHERS = (
+    (r"decoder\.middle\.0\.residual\.0\.gamma", "Wan's video VAE"),
+    (r"(decoder|encoder)\.stages\..+|encoder\.project_in\..+", "an AutoencoderDC (Sana's)"),
+    (r"quantize\.embedding.*", "a VQModel"),
+    (r".*(time_stack|temporal).*", "a VAE for video"),
+    (r"decoder_unet\..+", "a consistency decoder"),
+    (r"model\.diffusion_model\..+", "a checkpoint without a VAE in it"),
+)
+"""Tensors that only this kind of file has."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VaeFile:
+    kind: str
+    weights: Weights
+    config: dict[str, Any]
+    """config.json that diffusers would write for it, but for its scaling factor, which no tensor tells."""
+    latent_channels: int
+
+
+def examine_vae_file(name: str, file: Path) -> VaeFile:
+    """ModelError in one line, which names what the file is instead, where it is no VAE of Stable Diffusion."""
+    weights = weights_of(name, file)
+    held = headers_of(weights)
+    if held and all(_LAYER.fullmatch(each) for each in held):
+        return _tiny_pair(name, file)
+    tensors = {ours: held[theirs] for ours, theirs in without_prefix(held).items()}
+    for pattern, kind in _OTHERS:
+        if any(re.fullmatch(pattern, each) for each in tensors or held):
+            raise ModelError(f"{name}: {kind}; what is read is an {FULL} or a TAESD, such as madebyollin/taesd")
+    if "encoder.layers.0.weight" in tensors and "decoder.layers.0.weight" in tensors:
+        config = _tiny_config(name, tensors)
+        return VaeFile(kind=TINY, weights=weights, config=config, latent_channels=config["latent_channels"])
+    for half in ("encoder", "decoder"):
+        if f"{half}.conv_in.weight" not in tensors:
+            raise ModelError(f"{name}: no VAE, it has no {half} (of {len(held)} tensors, {next(iter(held), 'none')})")
+    config = _full_config(tensors)
+    return VaeFile(kind=FULL, weights=weights, config=config, latent_channels=config["latent_channels"])
+
+
+def without_prefix(names: Collection[str]) -> dict[str, str]:
+    """Names in a file of one VAE, by the names that the network has of them."""
+    start = next((each for each in PREFIXES if any(name.startswith(each) for name in names)), "")
+    found = {name.removeprefix(start): name for name in names if name.startswith(start)}
+    return {ours: theirs for ours, theirs in found.items() if ours.startswith((*PARTS, "quantize.", "decoder_unet."))}
+
+
+def is_original(names: Collection[str]) -> bool:
+    """The layout of Stable Diffusion's first code, not diffusers'."""
+    return any(name.startswith("encoder.down.") for name in names)
+
+
+def pair_names(encoder: Collection[str], decoder: Collection[str]) -> dict[str, str]:
+    """diffusers' names of the layers of a TAESD's two files, each by `encoder:` or `decoder:` and its own name.
+
+    diffusers' decoder clamps outside its layers, so that it counts one less (its convert_tiny_autoencoder script).
+    """
+    named = {f"encoder:{name}": f"encoder.layers.{name}" for name in encoder}
+    for name in decoder:
+        number, _, rest = name.partition(".")
+        named[f"decoder:{name}"] = f"decoder.layers.{int(number) - 1}.{rest}"
+    return named
+
+
+def _tiny_pair(name: str, file: Path) -> VaeFile:
+    halves = _HALF.findall(file.stem)
+    if not halves:
+        raise ModelError(
+            f"{name}: half of a TAESD, and its name does not say which; call them ..._encoder and ..._decoder"
+        )
+    half = halves[-1]
+    other = "decoder" if half == "encoder" else "encoder"
+    beside = file.with_name(other.join(file.name.rsplit(half, 1)))
+    if not beside.is_file():
+        raise ModelError(f"{name}: the {half} of a TAESD without its {other}; put {beside.name} beside it")
+    pair = {half: file, other: beside}
+    held = {each: headers_of(weights_of(name, path)) for each, path in pair.items()}
+    tensors: dict[str, Tensor] = {}
+    for theirs, ours in pair_names(held["encoder"], held["decoder"]).items():
+        which, _, own = theirs.partition(":")
+        tensors[ours] = held[which][own]
+    config = _tiny_config(name, tensors)
+    pickled = [path.suffix != ".safetensors" for path in pair.values()]
+    weights = Weights(files=(pair["encoder"], pair["decoder"]), variant=None, is_pickle=any(pickled), has_config=False)
+    return VaeFile(kind=TINY, weights=weights, config=config, latent_channels=config["latent_channels"])
+
+
+def _tiny_config(name: str, tensors: Mapping[str, Tensor]) -> dict[str, Any]:
+    for half, last in TINY_LAYERS.items():
+        if f"{half}.layers.0.weight" not in tensors or f"{half}.layers.{last}.weight" not in tensors:
+            raise ModelError(f"{name}: no TAESD that is known here, its {half} has no {last + 1} layers")
+    return {
+        "_class_name": TINY,
+        "encoder_block_out_channels": [tensors["encoder.layers.0.weight"].shape[0]] * TINY_WIDTHS,
+        "decoder_block_out_channels": [tensors["decoder.layers.0.weight"].shape[0]] * TINY_WIDTHS,
+        "latent_channels": tensors["decoder.layers.0.weight"].shape[1],
+    }
+
+
+def _full_config(tensors: Mapping[str, Tensor]) -> dict[str, Any]:
+    down, resnet = ("down", "block") if is_original(tensors) else ("down_blocks", "resnets")
+    widths: list[int] = []
+    while (first := tensors.get(f"encoder.{down}.{len(widths)}.{resnet}.0.conv1.weight")) is not None:
+        widths.append(first.shape[0])
+    start = f"encoder.{down}.0.{resnet}."
+    layers = len({name.removeprefix(start).split(".")[0] for name in tensors if name.startswith(start)})
+    return {
+        "_class_name": FULL,
+        "block_out_channels": widths,
+        "down_block_types": ["DownEncoderBlock2D"] * len(widths),
+        "up_block_types": ["UpDecoderBlock2D"] * len(widths),
+        "layers_per_block": layers,
+        "latent_channels": tensors["decoder.conv_in.weight"].shape[1],
+        "norm_num_groups": GROUPS,
+        "use_quant_conv": "quant_conv.weight" in tensors,
+        "use_post_quant_conv": "post_quant_conv.weight" in tensors,
+    }

@@ -1,0 +1,238 @@
+"""Models of the true sizes with random weights, built in memory: how fast they are does not depend on the weights.
+
+The configurations are those of the published models. Nothing is downloaded; the tokenizer knows single letters.
+"""
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from engine.errors import ModelError
+from engine.models.pretrained import quieten_libraries
+from engine.models.sd.coefficients import noise_table
+from engine.models.sd.load import in_fastest_layout
+from engine.models.sd.model import Model
+from engine.models.sd.painting import Stage
+from engine.models.sd.spec import ModelSpec
+
+CONTEXT_TOKENS = 77
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
+NOISE_TABLE = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "steps_offset": 1}
+TINY_BLOCKS = {
+    "block_out_channels": (32, 64),
+    "layers_per_block": 1,
+    "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D"),
+    "up_block_types": ("CrossAttnUpBlock2D", "UpBlock2D"),
+    "attention_head_dim": 4,
+    "norm_num_groups": 8,
+}
+XL_BLOCKS = {
+    "block_out_channels": (320, 640, 1280),
+    "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+    "up_block_types": ("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+    "attention_head_dim": (5, 10, 20),
+    "transformer_layers_per_block": (1, 2, 10),
+    "use_linear_projection": True,
+    "addition_embed_type": "text_time",
+    "addition_time_embed_dim": 256,
+    "projection_class_embeddings_input_dim": 1280 + 6 * 256,
+}
+SSD_BLOCKS = XL_BLOCKS | {
+    "mid_block_type": "UNetMidBlock2D",
+    "transformer_layers_per_block": (0, (2, 2), (4, 4)),
+    "reverse_transformer_layers_per_block": ((4, 4, 10), (2, 1, 1), 1),
+}
+SDXS_BLOCKS = {
+    "block_out_channels": (320, 640, 1280),
+    "layers_per_block": 1,
+    "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+    "mid_block_type": None,
+    "up_block_types": ("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+}
+OPENCLIP_H = {"hidden_size": 1024, "intermediate_size": 4096, "num_hidden_layers": 23, "num_attention_heads": 16}
+OPENCLIP_G = {"hidden_size": 1280, "intermediate_size": 5120, "num_hidden_layers": 32, "num_attention_heads": 20}
+CLIP_L = {"hidden_size": 768, "intermediate_size": 3072, "num_hidden_layers": 12, "num_attention_heads": 12}
+CLIP_TINY = {"hidden_size": 32, "intermediate_size": 37, "num_hidden_layers": 2, "num_attention_heads": 4}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    family: str
+    sampler: str
+    unet: dict[str, Any]
+    texts: tuple[dict[str, Any], ...]
+    taesd_channels: int = 64
+
+
+SHAPES = {
+    "sd15": Shape(family="sd15", sampler="lcm", unet={"cross_attention_dim": 768}, texts=(CLIP_L,)),
+    "sd-turbo": Shape(
+        family="sd21",
+        sampler="turbo",
+        unet={"cross_attention_dim": 1024, "attention_head_dim": (5, 10, 20, 20), "use_linear_projection": True},
+        texts=(OPENCLIP_H,),
+    ),
+    "sdxl-turbo": Shape(
+        family="sdxl", sampler="turbo", unet={"cross_attention_dim": 2048, **XL_BLOCKS}, texts=(CLIP_L, OPENCLIP_G)
+    ),
+    "ssd-1b": Shape(
+        family="sdxl", sampler="lcm", unet={"cross_attention_dim": 2048, **SSD_BLOCKS}, texts=(CLIP_L, OPENCLIP_G)
+    ),
+    "sdxs": Shape(family="sd15", sampler="turbo", unet={"cross_attention_dim": 768, **SDXS_BLOCKS}, texts=(CLIP_L,)),
+    "tiny": Shape(
+        family="sd15",
+        sampler="lcm",
+        unet={"cross_attention_dim": 32, **TINY_BLOCKS},
+        texts=(CLIP_TINY,),
+        taesd_channels=16,
+    ),
+}
+"""ssd-1b: Segmind's SSD-1B, as with its LCM LoRA. sdxs: SDXS-512-DreamShaper, one step. tiny is nobody's: small enough
+for a CPU."""
+
+
+def build(name: str, device: str, dtype: torch.dtype, stage: Stage = "whole") -> Model:
+    """A model of this shape with TAESD, or what one stage wants of it. On the device `meta` it has shapes only, for
+    counting."""
+    quieten_libraries("diffusers", "transformers")
+    shape = _shape(name)
+    unet, vae, encoders = None, None, ()
+    with torch.device(device):
+        # Seeded part by part: a stage that lacks one has the weights of the whole.
+        if stage in ("process", "whole"):
+            with _seeded():
+                unet = build_unet(name)
+            with _seeded():
+                encoders = tuple(_text_encoder(config, is_last) for config, is_last in _with_last(shape))
+        if stage != "process":
+            with _seeded():
+                vae = build_taesd(name)
+    scheduler = build_scheduler(name)
+    for module in filter(None, (unet, vae, *encoders)):
+        in_fastest_layout(module.requires_grad_(False).eval().to(dtype), torch.device(device))
+    return Model(
+        spec=ModelSpec(model=f"{name} with random weights", vae="taesd", sampler=shape.sampler),
+        device=torch.device(device),
+        dtype=dtype,
+        family=shape.family,
+        unet=unet,
+        vae=vae,
+        is_tiny_vae=True,
+        text_encoders=encoders,
+        tokenizers=tuple(_tokenizer() for _ in encoders),
+        scheduler_config=dict(scheduler.config) | {"_class_name": type(scheduler).__name__},
+        prediction_type="epsilon",
+        scaling_factor=math.nan if vae is None else vae.config.scaling_factor,
+        shift_factor=0.0,
+        alphas_cumprod=noise_table(scheduler.config),
+        sampler=shape.sampler,
+        time_cond_proj_dim=None,
+        zeroes_empty_negative=shape.family == "sdxl",
+    )
+
+
+def build_unet(name: str) -> Any:
+    from diffusers import UNet2DConditionModel
+
+    return UNet2DConditionModel(sample_size=64, **_shape(name).unet)
+
+
+def build_taesd(name: str) -> Any:
+    from diffusers import AutoencoderTiny
+
+    channels = (_shape(name).taesd_channels,) * 4
+    return AutoencoderTiny(encoder_block_out_channels=channels, decoder_block_out_channels=channels)
+
+
+def build_scheduler(name: str) -> Any:
+    from diffusers import EulerAncestralDiscreteScheduler, LCMScheduler
+
+    if _shape(name).sampler == "lcm":
+        return LCMScheduler(**NOISE_TABLE)
+    return EulerAncestralDiscreteScheduler(**NOISE_TABLE, timestep_spacing="trailing")
+
+
+def build_pipeline(model: Model, name: str) -> Any:
+    """diffusers' own picture-to-picture pipeline around the very modules of `model`, without a progress bar."""
+    from diffusers import StableDiffusionImg2ImgPipeline, StableDiffusionXLImg2ImgPipeline
+
+    parts: dict[str, Any] = {"vae": model.vae, "unet": model.unet, "scheduler": build_scheduler(name)}
+    for number, (encoder, tokenizer) in enumerate(zip(model.text_encoders, model.tokenizers, strict=True)):
+        suffix = f"_{number + 1}" if number else ""
+        parts |= {f"text_encoder{suffix}": encoder, f"tokenizer{suffix}": tokenizer}
+    if model.family == "sdxl":
+        pipeline = StableDiffusionXLImg2ImgPipeline(**parts, add_watermarker=False)
+    else:
+        options = {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False}
+        pipeline = StableDiffusionImg2ImgPipeline(**parts, **options)
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline
+
+
+def gflop(name: str, width: int, height: int) -> dict[str, float]:
+    """2 x multiply-adds / 1e9 of one call for one picture: `unet`, `encode` and `decode`. Counted, not run."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    def counted(call: Any) -> float:
+        with FlopCounterMode(display=False) as counter:
+            call()
+        return counter.get_total_flops() / 1e9
+
+    with torch.no_grad(), torch.device("meta"):
+        unet, vae = build_unet(name).eval(), build_taesd(name).eval()
+        z, t = torch.empty(1, 4, height // 8, width // 8), torch.empty(1)
+        options: dict[str, Any] = {
+            "encoder_hidden_states": torch.empty(1, CONTEXT_TOKENS, unet.config.cross_attention_dim)
+        }
+        if _shape(name).family == "sdxl":
+            options["added_cond_kwargs"] = {"text_embeds": torch.empty(1, 1280), "time_ids": torch.empty(1, 6)}
+        return {
+            "unet": counted(lambda: unet(z, t, **options)),
+            "encode": counted(lambda: vae.encode(torch.empty(1, 3, height, width))),
+            "decode": counted(lambda: vae.decode(z)),
+        }
+
+
+def _shape(name: str) -> Shape:
+    if name not in SHAPES:
+        raise ModelError(f"shape {name}: not one of {', '.join(SHAPES)}")
+    return SHAPES[name]
+
+
+def _with_last(shape: Shape) -> list[tuple[dict[str, Any], bool]]:
+    return [(config, number > 0) for number, config in enumerate(shape.texts)]
+
+
+def _text_encoder(config: dict[str, Any], has_projection: bool) -> Any:
+    from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
+
+    full = CLIPTextConfig(
+        **config,
+        vocab_size=49408,
+        projection_dim=config["hidden_size"],
+        hidden_act="quick_gelu" if config is CLIP_L else "gelu",
+        bos_token_id=0,
+        eos_token_id=1,
+        pad_token_id=1,
+    )
+    return (CLIPTextModelWithProjection if has_projection else CLIPTextModel)(full)
+
+
+def _tokenizer() -> Any:
+    from transformers import CLIPTokenizer
+
+    words = ["<|startoftext|>", "<|endoftext|>", *LETTERS, *(f"{letter}</w>" for letter in LETTERS)]
+    vocabulary = {word: number for number, word in enumerate(words)}
+    return CLIPTokenizer(vocab=vocabulary, merges=[], model_max_length=CONTEXT_TOKENS)
+
+
+@contextmanager
+def _seeded() -> Iterator[None]:
+    """The same weights each time; the caller's random state is left as it was."""
+    with torch.random.fork_rng(), torch.no_grad():
+        torch.manual_seed(0)
+        yield

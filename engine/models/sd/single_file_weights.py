@@ -1,0 +1,100 @@
+"""The networks of a single file, read through diffusers' own conversion of names. Nothing in the file is run."""
+
+import json
+import tempfile
+import zipfile
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from engine.errors import ModelError
+from engine.models.pickle_file import STATE_DICT
+from engine.models.pretrained import architecture
+from engine.models.sd.plan.model_folder import ModelFolder
+from engine.models.sd.plan.original_names import UNET, modern_name
+from engine.models.sd.plan.single_file import CLASSES, PARTS, TEXT_CLASSES, VAE, SingleFile
+
+Tensors = dict[str, torch.Tensor]
+
+
+def read(
+    single: SingleFile, folder: ModelFolder, dtype: torch.dtype, vae_dtype: torch.dtype, wanted: Collection[str]
+) -> dict[str, Any]:
+    """Those `wanted` of unet, vae and text_encoders, on the CPU in `dtype`, the VAE in its own: what went through
+    float16 stays coarse in float32. `folder` describes the file; ModelError in one line where a tensor is missing. Of
+    the file only what they need is read: no averaged weights (`model_ema.`)."""
+    starts = {"unet": UNET, "vae": VAE}
+    starts = {part: start for part, start in starts.items() if part in wanted}
+    texts = PARTS[single.family] if "text_encoders" in wanted else {}
+    tensors = _tensors(single, (*starts.values(), *texts.values()))
+    parts: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory(prefix="multiverse-config-", ignore_cleanup_errors=True) as place:
+        for part, start in (starts | texts).items():
+            _write_plain(Path(place) / part, folder, part)
+            own = {name: tensor for name, tensor in tensors.items() if name.startswith(start)}
+            try:
+                parts[part] = _network(part, own, place, vae_dtype if part == "vae" else dtype)
+            except NotImplementedError:  # diffusers moves a network of which a tensor was never given
+                raise ModelError(f"{single.path}: {part} lacks a tensor that its configuration asks for") from None
+            _demand_complete(f"{single.path}: {part}", parts[part])
+    networks: dict[str, Any] = {part: parts[part] for part in starts}
+    if "text_encoders" in wanted:
+        networks["text_encoders"] = tuple(parts[part] for part in texts)
+    return networks
+
+
+def _network(part: str, tensors: Tensors, place: str, dtype: torch.dtype) -> Any:
+    if part in CLASSES:
+        import diffusers
+
+        kind = getattr(diffusers, CLASSES[part])
+        return kind.from_single_file(tensors, config=place, subfolder=part, dtype=dtype, local_files_only=True)
+    import transformers
+    from diffusers.loaders.single_file_utils import create_diffusers_clip_model_from_ldm
+
+    return create_diffusers_clip_model_from_ldm(
+        getattr(transformers, TEXT_CLASSES[part]),
+        checkpoint=tensors,
+        subfolder=part,
+        config=place,
+        torch_dtype=dtype,
+        local_files_only=True,
+    )
+
+
+def _demand_complete(what: str, network: Any) -> None:
+    absent = sorted(name for name, parameter in network.named_parameters() if parameter.is_meta)
+    if absent:
+        raise ModelError(f"{what}: {len(absent)} tensors are missing, the first is {absent[0]}")
+
+
+def _tensors(single: SingleFile, starts: tuple[str, ...]) -> Tensors:
+    """Those whose names, as `single` has them, begin so."""
+    if single.is_pickle:
+        # Its header was looked at first: it asks for nothing but tensors.
+        stored = torch.load(single.path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(single.path))
+        held = stored.get(STATE_DICT, stored)
+        return {name: tensor for name, tensor in _named(single, held).items() if name.startswith(starts)}
+    from safetensors import safe_open
+
+    with safe_open(single.path, framework="pt") as file:
+        names = _named(single, {name: name for name in file.keys()})  # noqa: SIM118  it is no dict
+        return {name: file.get_tensor(stored) for name, stored in names.items() if name.startswith(starts)}
+
+
+def _named(single: SingleFile, held: dict[str, Any]) -> dict[str, Any]:
+    return {modern_name(name, is_xl=single.family == "sdxl"): value for name, value in held.items()}
+
+
+def _write_plain(place: Path, folder: ModelFolder, part: str) -> None:
+    """A configuration without what would choose code: a text encoder's says only how it is shaped."""
+    told = folder.config(f"{part}/config.json")
+    if part in TEXT_CLASSES:
+        import transformers
+
+        kind = getattr(transformers, TEXT_CLASSES[part])
+        told = architecture(kind.config_class, told, f"{folder.name}/{part}").to_dict()
+    place.mkdir()
+    (place / "config.json").write_text(json.dumps(told), encoding="utf-8")

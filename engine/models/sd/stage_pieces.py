@@ -1,0 +1,115 @@
+"""The three stages of a batch as the device does them, nothing judged and nothing waited for, and their seconds."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from engine.models.device_work import DeviceCopies, StageClock
+from engine.models.graphs import Calls, State, calls_for
+from engine.models.sd.denoiser import Control
+from engine.models.sd.fates import first_bad, latent_fates, picture_fates
+from engine.models.sd.latent_painter import LatentPainter
+from engine.models.sd.pixels import Pixels
+
+if TYPE_CHECKING:
+    from engine.models.sd.model import Model
+
+STAGES = ("encode", "process", "decode")
+CallsFor = Callable[[torch.device], Calls]
+
+
+class StagePieces:
+    """One thread. Those of them that the model has been loaded for."""
+
+    def __init__(
+        self, model: "Model", size: tuple[int, int], latents: LatentPainter | None, calls: CallsFor | None
+    ) -> None:
+        self.device = model.device
+        self.seconds = StageSeconds(model.device)
+        self._latents = latents
+        self._pixels = None if model.vae is None else Pixels(model, *size)
+        self._encode_calls, self._decode_calls = ((calls or calls_for)(model.device) for _ in range(2))
+
+    def encode(self, rgb: np.ndarray, uploads: DeviceCopies) -> torch.Tensor:
+        """(B, height, width, 3) uint8 as latents (B, 4, h, w) float32 on the device. `uploads` must not be used for
+        another batch before it is there."""
+        with self.seconds.of("encode"):
+            sent = uploads.send("encoded", rgb)
+            z = self._encode_calls.run(("encode", sent.shape), (self._encode,), {"rgb": sent})["z"]
+            return z.clone()  # a graph's next result lies where this one does
+
+    def process(self, z: torch.Tensor, controls: list[Control]) -> torch.Tensor:
+        """The latents painted, (B, 4, h, w) float32."""
+        assert self._latents is not None
+        with self.seconds.of("process"):
+            return self._latents.run(z, controls)
+
+    def controls(self, rgb: np.ndarray | None, uploads: DeviceCopies) -> list[Control]:
+        """What ControlNets see of the pictures; `uploads` as `encode` has them."""
+        assert self._latents is not None
+        with self.seconds.of("process"):
+            return self._latents.controls(rgb, uploads)
+
+    def decode(self, z: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """(B, height, width, 3) uint8 and (B,) uint8, GOOD, NOT_FINITE or BLACK, both on the device. They may lie in
+        buffers that the next call overwrites."""
+        with self.seconds.of("decode"):
+            done = self._decode_calls.run(("decode", z.shape), (self._decode,), {"z": z})
+            return done["rgb"], done["fates"]
+
+    def drop(self) -> None:
+        """Give back what is only kept for speed."""
+        self._encode_calls.drop()
+        self._decode_calls.drop()
+        if self._latents is not None:
+            self._latents.drop()
+
+    def _encode(self, state: State) -> State:
+        assert self._pixels is not None
+        return {"z": self._pixels.encode(state["rgb"])}
+
+    def _decode(self, state: State) -> State:
+        assert self._pixels is not None
+        rgb, is_finite = self._pixels.decode(state["z"])
+        fates = first_bad(latent_fates(state["z"]), picture_fates(rgb, is_finite))
+        return {"rgb": rgb, "fates": fates}
+
+
+class StageSeconds:
+    """What each stage has cost so far. One thread, `total` any."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        self._marks: list[StageClock] = []
+        self._total = dict.fromkeys(STAGES, 0.0)
+
+    @contextmanager
+    def of(self, stage: str) -> Iterator[None]:
+        """What is given to the device in here belongs to `stage`."""
+        clock = StageClock(self._device)
+        clock.begin()
+        yield
+        clock.end(stage)
+        self._marks.append(clock)
+
+    def taken(self) -> list[StageClock]:
+        """What was marked since this was asked last, to be read when the device is done with it."""
+        marks, self._marks = self._marks, []
+        return marks
+
+    def read(self, marks: list[StageClock] | None = None) -> None:
+        """Count these in, or all that are not taken; waits where the device is not done with them."""
+        for clock in self.taken() if marks is None else marks:
+            for stage, ms in clock.read_ms().items():
+                self._total[stage] += ms / 1000.0
+
+    def total(self) -> dict[str, float]:
+        return dict(self._total)
+
+    def forget(self) -> None:
+        """Begin anew."""
+        self.taken()
+        self._total = dict.fromkeys(STAGES, 0.0)

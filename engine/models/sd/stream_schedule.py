@@ -1,0 +1,239 @@
+"""Live pictures: all steps of consecutive frames in one UNet call (StreamDiffusion, Kodaira et al., arXiv 2312.12491).
+
+A picture takes S steps, one after the other; done so, each frame costs S calls. Here each call takes new frames in at
+the first step and moves those of the last S - 1 calls one step on, all as rows of one batch: the same work a picture,
+but in one large call where small ones leave a card idle. A picture comes out S calls after its frame went in.
+
+Rows are step-major: with F frames a call, rows 0..F-1 are the newest at the noisiest step, the last F rows are done.
+The ring holds x0, not x: noise is added when a call begins, with the coefficients of that call, so that a change of
+timesteps or seed reaches all rows at once. For samplers that keep noise (lightning, hyper, tcd) the noise that was
+found in a row goes along with its x0. Each step has one noise of its own for all frames: with one a row, every
+F-th picture would look alike and the rest flicker.
+
+Residual guidance (section 3.2 there) replaces the negative prediction by one that costs nothing. Of a row with sample
+x at (abar), take the latent a that it comes from; the noise between them, e = (x - sqrt(abar) a) / sqrt(1 - abar),
+stands for the negative prediction, times delta. `self`: a is the encoded frame. `initialise`: a is what the model sees
+in the frame's first step with the negative prompt, so that only F rows are computed twice. Guidance is affine in the
+prediction, so it is worked out on x0, where delta e becomes delta a + (1 - delta) x / sqrt(abar): no division by small
+numbers at delta 1, and the same for every prediction type. In a step that begins with noise alone (zero terminal SNR)
+abar is 0 and there is no such x0 for any other delta: it is 1 there.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import torch
+
+from engine.models.graphs import nothing
+from engine.models.sd.coefficients import step_coefficients
+from engine.models.sd.denoiser import Control, Denoiser
+
+if TYPE_CHECKING:
+    from engine.models.sd.conditioner import Cond
+    from engine.models.sd.model import Model
+
+LATENT_CHANNELS = 4
+
+CfgType = Literal["none", "full", "self", "initialise"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamSettings:
+    """What a stream is asked for; values in the ranges of the schema's /sd parameters of the same names."""
+
+    width: int
+    height: int
+    steps: int = 2
+    strength: float = 0.5
+    t_index: tuple[int, ...] = ()
+    """Places in the 50-step table, noisiest first; where there are any, steps and strength are not used."""
+    frames: int = 1
+    """Frames a call."""
+    guidance: float = 1.0
+    """1 and below is off; see `Model.guidance_for`."""
+    cfg_type: CfgType = "self"
+    delta: float = 1.0
+    seed: int = 0
+    """-1: other noise for each call."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flight:
+    """What the rows from the second step on, (S - 1) F of them, have with them from call to call."""
+
+    clean: torch.Tensor
+    """((S - 1) F, 4, h, w) float32: x0 as the step before saw it."""
+    guess: torch.Tensor | None
+    """As `clean`: the noise that the step before found beside it; None where no step keeps any."""
+    origins: torch.Tensor
+    """As `clean`: what residual guidance takes the rows to come from."""
+    pictures: dict[int, torch.Tensor]
+    """((S - 1) F, 3, height, width) by ControlNet: what it was shown with the frame."""
+    calls: int
+    """Since there was nothing in flight."""
+
+
+class StreamSchedule:
+    """One thread. Models of FEW_STEPS: ModelError for others, and for a t_index outside the table."""
+
+    def __init__(self, model: "Model", denoiser: Denoiser, settings: StreamSettings) -> None:
+        self.generation = 0
+        """Grows whenever frames in flight are given up; pictures of before it must not be shown any more."""
+        self.guidance = 1.0
+        """In force."""
+        self._model = model
+        self._denoiser = denoiser
+        self._flight: Flight | None = None
+        self._random = torch.Generator(denoiser.device)
+        self._random.seed()
+        self._take(settings)
+
+    @property
+    def steps(self) -> int:
+        """S: calls from a frame to its picture."""
+        return self._steps
+
+    @property
+    def rows(self) -> int:
+        """Rows of a UNet call, those with the negative prompt included."""
+        frames = self._settings.frames
+        negatives = {"full": self._steps * frames, "initialise": frames}.get(self._cfg_type, 0)
+        return self._steps * frames + negatives
+
+    @property
+    def ignores_delta(self) -> bool:
+        """Another delta than 1 was asked for, residual guidance is on, and a step begins with noise alone."""
+        is_residual = self._cfg_type in ("self", "initialise") and self._settings.delta != 1.0
+        return is_residual and self._has_noise_alone
+
+    def change(self, settings: StreamSettings) -> None:
+        """Takes effect from the next push on, in all rows. Size, number of steps, frames a call, and the kind of
+        guidance give up the frames in flight and raise `generation`; anything else keeps them."""
+        if settings == self._settings:
+            return
+        before = self._shape
+        self._take(settings)
+        if self._shape != before:
+            self.reset()
+
+    def reset(self) -> None:
+        """Gives up the frames in flight: the next S - 1 pushes give no picture."""
+        self.generation += 1
+        self._flight = None
+
+    def fill(self, z: torch.Tensor, cond: "Cond", control: Sequence[Control] = ()) -> None:
+        """Runs the lead-in with one frame's latents `z` (F, 4, h, w), so that every push from now on gives pictures."""
+        while self._flight_for(z).calls < self._steps - 1:
+            self.push(z, cond, control)
+
+    def push(
+        self,
+        z: torch.Tensor,
+        cond: "Cond",
+        control: Sequence[Control] = (),
+        *,
+        between: Callable[[], None] = nothing,
+    ) -> torch.Tensor | None:
+        """Takes F frames in; the latents (F, 4, h, w) float32 of those that went in S - 1 calls ago, or None in the
+        lead-in, when there were none. `z` (F, 4, h, w) scaled latents; `control` shows F pictures each."""
+        frames, rows, flight = self._settings.frames, self._rows, self._flight_for(z)
+        if self._settings.seed < 0:
+            self._noise = self._drawn_noise(self._random)
+        clean = torch.cat((z.float(), flight.clean))  # (S F, 4, h, w)
+        x = rows.signal * clean + self._noise
+        if flight.guess is not None:
+            x = x + self._kept * torch.cat((torch.zeros_like(z, dtype=torch.float32), flight.guess))
+        shown = self._shown(control, flight)
+        x0, origins = self._guided_x0(x, clean, flight, cond, shown, between)
+        denoised = rows.c_out * x0 + rows.c_skip * x
+        # All at once, and last: a call that fails, for want of memory say, leaves the frames in flight together.
+        self._flight = Flight(
+            clean=denoised[:-frames],
+            guess=((x - rows.signal * x0) / rows.noise)[:-frames] if self._keeps_noise else None,
+            origins=origins[:-frames],
+            pictures={one.index: one.picture[:-frames] for one in shown},
+            calls=flight.calls + 1,
+        )
+        return denoised[-frames:] if self._flight.calls >= self._steps else None
+
+    def _flight_for(self, z: torch.Tensor) -> Flight:
+        if self._flight is not None:
+            return self._flight
+        empty = z.new_zeros(((self._steps - 1) * len(z), *z.shape[1:]), dtype=torch.float32)
+        guess = empty if self._keeps_noise else None
+        return Flight(clean=empty, guess=guess, origins=empty, pictures={}, calls=0)
+
+    def _guided_x0(
+        self,
+        x: torch.Tensor,
+        clean: torch.Tensor,
+        flight: Flight,
+        cond: "Cond",
+        shown: Sequence[Control],
+        between: Callable[[], None],
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """(x0, what the rows come from), both (S F, 4, h, w)."""
+        t, frames = self._rows.timesteps, self._settings.frames
+        if self._cfg_type in ("none", "full"):
+            return self._denoiser.predict(x, t, cond, shown, guidance=self.guidance, between=between), clean
+        negatives = frames if self._cfg_type == "initialise" else 0
+        against, output = self._denoiser.outputs(
+            x, t, cond, shown, negatives=negatives, guidance=self.guidance, between=between
+        )
+        newest = clean[:frames] if against is None else self._denoiser.x0(x[:frames], t[:frames], against)
+        origin = torch.cat((newest, flight.origins))
+        negative = origin if self._settings.delta == 1.0 else self._of_origin * origin + self._of_sample * x
+        return negative + self.guidance * (self._denoiser.x0(x, t, output) - negative), origin
+
+    def _shown(self, control: Sequence[Control], flight: Flight) -> list[Control]:
+        """The pictures of all rows: those in flight keep the picture that came with their frame.
+
+        A ControlNet that has just been switched on shows its first pictures to the frames in flight, too.
+        """
+        shown = []
+        for new in control:
+            older = flight.pictures.get(new.index)
+            if older is None:
+                older = new.picture.repeat(self._steps - 1, 1, 1, 1)
+            pictures = torch.cat((new.picture, older))  # (S F, 3, height, width)
+            shown.append(Control(index=new.index, picture=pictures, scale=new.scale))
+        return shown
+
+    def _take(self, settings: StreamSettings) -> None:
+        model, device = self._model, self._denoiser.device
+        coefficients = step_coefficients(
+            model.alphas_cumprod,
+            model.scheduler_config,
+            sampler=model.sampler,
+            steps=settings.steps,
+            strength=settings.strength,
+            t_index=settings.t_index,
+            eta=model.eta,
+        )
+        rows = coefficients.rows(settings.frames, device)
+        has_embedding = model.time_cond_proj_dim is not None
+        is_guided = settings.cfg_type != "none" or has_embedding
+        guidance = model.guidance_for(model.sampler, settings.guidance) if is_guided else 1.0
+        has_signal = rows.signal > 0.0
+        self._of_origin = torch.where(has_signal, settings.delta, 1.0)
+        self._of_sample = torch.where(has_signal, (1.0 - settings.delta) / rows.signal, 0.0)
+        self._has_noise_alone = bool((coefficients.signal == 0.0).any())
+        self._kept = rows.noise * rows.kept
+        self._keeps_noise = bool(coefficients.kept.any())
+        size = (LATENT_CHANNELS, settings.height // model.latent_scale, settings.width // model.latent_scale)
+        self._rows, self._steps, self.guidance = rows, coefficients.steps, guidance
+        self._cfg_type: CfgType = settings.cfg_type if self._denoiser.uses_negative(guidance) else "none"
+        self._size = size
+        self._shape = (coefficients.steps, settings.frames, size, self._cfg_type)
+        self._settings = settings
+        if settings.seed >= 0:
+            # From a generator on the CPU: the same numbers on every kind of device.
+            self._noise = self._drawn_noise(torch.Generator().manual_seed(settings.seed))
+
+    def _drawn_noise(self, generator: torch.Generator) -> torch.Tensor:
+        """(S F, 4, h, w) on the device, scaled: a noise a step, as BatchSchedule draws them one after the other."""
+        shape, device = (1, *self._size), generator.device
+        noise = torch.cat([torch.randn(shape, generator=generator, device=device) for _ in range(self._steps)])
+        fresh = self._rows.noise * self._rows.fresh
+        return fresh * noise.repeat_interleave(self._settings.frames, dim=0).to(self._denoiser.device)

@@ -1,0 +1,90 @@
+"""Textual inversion embeddings (Gal et al. 2022): words that stand for vectors in place of a token's embedding.
+
+diffusers adds tokens to the tokenizer and rows to the text encoder's table. A1111 puts the vectors in when the table
+has been read; so do we: tokenizer and weights stay those of the files, and a word may have a weight in brackets.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from engine.errors import ModelError
+from engine.models.pretrained import one_line
+from engine.models.sd.plan.embedding_file import WEBUI_PICKLE, EmbeddingFile
+
+if TYPE_CHECKING:
+    from engine.models.sd.model import Model
+
+
+@dataclass(frozen=True, slots=True)
+class Embedding:
+    triggers: tuple[str, ...]
+    vectors: tuple[torch.Tensor, ...]
+    """For each text encoder (vectors, width)."""
+
+
+class Triggers:
+    """Finds the words of embeddings in a text: whole words, the longest first, without regard to case (CLIP's
+    tokenizers have none)."""
+
+    def __init__(self, embeddings: Sequence[Embedding]) -> None:
+        self._found = {word.lower(): embedding for embedding in embeddings for word in embedding.triggers}
+        words = sorted(self._found, key=len, reverse=True)
+        self._pattern = re.compile("|".join(map(_whole_word, words)), re.IGNORECASE) if words else None
+
+    def split(self, text: str) -> list[str | tuple[str, Embedding]]:
+        """`text` in order: what is no trigger as it stands, a trigger as written with what it stands for."""
+        if self._pattern is None:
+            return [text]
+        parts: list[str | tuple[str, Embedding]] = []
+        end = 0
+        for word in self._pattern.finditer(text):
+            parts += [text[end : word.start()], (word[0], self._found[word[0].lower()])]
+            end = word.end()
+        return [*parts, text[end:]]
+
+
+def _whole_word(word: str) -> str:
+    before, after = (r"\b" if re.match(r"\w", edge) else "" for edge in (word[0], word[-1]))
+    return f"{before}{re.escape(word)}{after}"
+
+
+def load_embedding(file: EmbeddingFile, model: "Model") -> Embedding:
+    """In the model's dtype on its device. ModelError where the file cannot be read or holds what is no number."""
+    with one_line(str(file.file)):
+        stored: Any
+        if file.is_pickle:
+            stored = torch.load(file.file, map_location="cpu", weights_only=True)
+            stored = stored.get(WEBUI_PICKLE) or stored
+        else:
+            from safetensors.torch import load_file
+
+            stored = load_file(file.file)
+        tensors = [stored[key].detach().to(model.device, model.dtype) for key in file.keys]
+    if not all(tensor.isfinite().all() for tensor in tensors):
+        raise ModelError(f"{file.file}: holds numbers that are none in {str(model.dtype).removeprefix('torch.')}")
+    return Embedding(file.triggers, tuple(tensor.reshape(-1, tensor.shape[-1]) for tensor in tensors))
+
+
+@contextmanager
+def vectors_in_place(encoder: Any, vectors: Mapping[int, torch.Tensor]) -> Iterator[None]:
+    """Inside, the text encoder reads (vectors, width) from this place of its one row on, in place of its tokens."""
+
+    def put(module: Any, given: Any, embedded: torch.Tensor) -> torch.Tensor:
+        embedded = embedded.clone()
+        for place, rows in vectors.items():
+            embedded[0, place : place + len(rows)] = rows.to(embedded)
+        return embedded
+
+    if not vectors:
+        yield
+        return
+    hook = encoder.get_input_embeddings().register_forward_hook(put)
+    try:
+        yield
+    finally:
+        hook.remove()

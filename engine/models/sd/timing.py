@@ -1,0 +1,69 @@
+"""What a benchmark times beside our own painting: diffusers' pipelines on the same modules."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from engine.models.device_work import device_wait, free_memory
+from engine.models.places import Place
+from engine.models.sd.model import Model
+from engine.models.sd.shapes import build, build_pipeline
+
+Call = Callable[[], object]
+Repaint = Callable[[Image.Image], Image.Image]
+
+
+class Rival:
+    """A model with random weights, and diffusers' own pipeline around its very modules. Only `repaint` is guided."""
+
+    def __init__(self, shape: str, place: Place, prompt: str) -> None:
+        self.model: Model = build(shape, place.device, place.dtype)
+        self.wait = device_wait(self.model.device)
+        self._pipeline = build_pipeline(self.model, shape)
+        self._prompt = prompt
+
+    def call(self, picture: np.ndarray, steps: int) -> Call:
+        """As a user calls it: text and PIL picture in, PIL picture out."""
+        image = Image.fromarray(picture)
+        return lambda: self._pipeline(self._prompt, image=image, **self._asked(steps)).images
+
+    def tensors(self, picture: np.ndarray, steps: int) -> Call:
+        """With all prepared that can be: embeddings and tensor in, tensor out."""
+        model = self.model
+        with torch.no_grad():
+            encoded = self._pipeline.encode_prompt(
+                self._prompt, device=model.device, num_images_per_prompt=1, do_classifier_free_guidance=False
+            )
+        names = ("prompt_embeds", "negative_prompt_embeds", "pooled_prompt_embeds", "negative_pooled_prompt_embeds")
+        embeds = dict(zip(names, encoded, strict=False))  # two for SD, four for SDXL
+        image = torch.from_numpy(picture).permute(2, 0, 1)[None].to(model.device, model.dtype) / 255.0
+        asked = embeds | self._asked(steps) | {"output_type": "pt"}
+        return lambda: self._pipeline(image=image, **asked).images
+
+    def repaint(
+        self, *, steps: int, strength: float, guidance: float, seed: int
+    ) -> Callable[[Image.Image], Image.Image]:
+        """A picture at a time, as a user calls it, with steps and strength as they are asked for. Each has the same
+        noise, drawn on the CPU, as ours has."""
+        guided = 1.0 if self.model.sampler == "turbo" else guidance  # turbo models have none
+        asked = {"num_inference_steps": steps, "strength": strength, "guidance_scale": guided}
+
+        def paint(picture: Image.Image) -> Image.Image:
+            generator = torch.Generator().manual_seed(seed)
+            return self._pipeline(self._prompt, image=picture, generator=generator, **asked).images[0]
+
+        return paint
+
+    def close(self) -> None:
+        """Make room for the next shape."""
+        device = self.model.device
+        del self.model, self._pipeline
+        free_memory(device)
+
+    def _asked(self, steps: int) -> dict[str, Any]:
+        """`steps` real steps: twice as many at half strength."""
+        generator = torch.Generator(self.model.device).manual_seed(1)
+        return {"num_inference_steps": 2 * steps, "strength": 0.5, "guidance_scale": 1.0, "generator": generator}

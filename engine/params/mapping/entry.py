@@ -1,0 +1,286 @@
+"""One entry of the map: which control moves what, and how. Checked once, when it is made; trusted afterwards."""
+
+import contextlib
+import dataclasses
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import osc_schema
+from engine.params.mapping.controls import LARGEST, Control, control_of
+from osc_schema import Param, ParamType, Rejected
+from osc_schema.mapping import KEYS, MODES
+
+Mode = Literal["fader", "offset", "twos", "sign", "trigger", "rise", "toggle", "momentary"]
+
+RELATIVE: Final = ("offset", "twos", "sign")
+TURNED: Final = ("cc", "cc14", "nrpn")
+"""Kinds of control that an encoder may be."""
+NUMERIC: Final = (ParamType.FLOAT, ParamType.STOPS, ParamType.INT, ParamType.MENU)
+TRIGGERS: Final = ("trigger", "rise")
+SWITCHED: Final = (ParamType.BOOL, *NUMERIC)
+STEEPEST_CURVE = 10.0
+USUAL_TICKS = 127.0  # as a fader of 7 bits has steps
+MAX_TICKS = 16_384.0
+NOT_TARGETS: Final = ("/get", "/sync", "/engine/notify")
+"""Questions, which a control has no use for; nor have the commands of the map itself."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """Made by `make_entry`, which fills in what is not said."""
+
+    control: Control
+    target: str
+    """A parameter's address, or a command's."""
+    argument: str
+    """What a command, or a parameter of text, is given; "" for none."""
+    low: float
+    high: float
+    """What the target is set to at the control's lower and upper end, in its own unit; of a menu the index."""
+    curve: float
+    """The way between the two as a power of the control's: 1 is straight, 2 slow at first, 0.5 fast."""
+    invert: bool
+    takeover: bool
+    mode: Mode
+    in_low: float
+    in_high: float
+    """What the control tells at its two ends."""
+    feedback: bool
+    """The control is sent what it should show, where its bridge asks for that."""
+    ticks: float
+    """How many ticks of an encoder it takes from `low` to `high`."""
+
+    @property
+    def param(self) -> Param | None:
+        """None where the target is a command."""
+        return osc_schema.lookup(self.target)
+
+    @property
+    def is_fader(self) -> bool:
+        """It has a position, and moves a number by it."""
+        param = self.param
+        return self.mode == "fader" and param is not None and param.type in NUMERIC
+
+    def values(self) -> dict[str, str | float | bool]:
+        """Every key of `osc_schema.mapping.KEYS`, as plain values."""
+        return {key: self.control.name if key == "control" else getattr(self, key) for key in KEYS}
+
+    def chosen(self) -> dict[str, str | float | bool]:
+        """The keys that are not what `make_entry` fills in: what a file has to hold."""
+        usual = _filled(self.control, self.target, self.mode).values()
+        usual |= {"control": "", "target": "", "mode": _usual_mode(self.control, self.param)}
+        return {key: value for key, value in self.values().items() if value != usual[key]}
+
+
+def make_entry(values: Mapping[str, object]) -> Entry:
+    """The entry of the given keys, of which `control` and `target` must be there. Raises Rejected with one line."""
+    for key in values:
+        if key not in KEYS:
+            raise Rejected(f"{key!r}: no such key (known: {', '.join(KEYS)})")
+    control = control_of(_text(values, "control"))
+    target = _text(values, "target")
+    _check_target(target)
+    mode = values.get("mode", "")
+    if mode not in ("", *MODES):
+        raise Rejected(f"mode {mode!r}: none of {', '.join(MODES)}")
+    entry = _filled(control, target, mode)  # type: ignore[arg-type]
+    known = {"control": control, "target": target, "mode": entry.mode}
+    read = {key: _READ[key](entry, key, value) for key, value in values.items() if key not in known}
+    entry = dataclasses.replace(entry, **read)
+    _check_whole(entry, values)
+    return entry
+
+
+def changed(entry: Entry, key: str, value: object) -> Entry:
+    """The entry with one key changed; what followed from the old value follows from the new one. Raises Rejected."""
+    kept = entry.chosen()
+    if key == "target":
+        kept = {"control": kept["control"]}
+    elif key == "control":
+        kept = {
+            name: kept[name]
+            for name in ("target", "argument", "low", "high", "curve", "invert", "feedback")
+            if name in kept
+        }
+    elif key == "mode":
+        lost = {"takeover", "curve", *(("in_low", "in_high") if value in RELATIVE else ("ticks",))}
+        kept = {name: kept[name] for name in kept if name not in lost and not (name == "low" and value in TRIGGERS)}
+    return make_entry({**kept, "control": kept.get("control", ""), "target": kept.get("target", ""), key: value})
+
+
+def _filled(control: Control, target: str, mode: Mode | Literal[""]) -> Entry:
+    """The entry as it is where nothing else is said."""
+    param = osc_schema.lookup(target)
+    mode = mode or _usual_mode(control, param)
+    numeric = param is not None and param.type in NUMERIC
+    return Entry(
+        control=control,
+        target=target,
+        argument="",
+        low=float(param.low) if numeric else 0.0,
+        high=float(param.high) if numeric else 1.0,
+        curve=1.0,
+        invert=False,
+        takeover=mode == "fader" and numeric and control.kind != "note",
+        mode=mode,
+        in_low=0.0,
+        in_high=float(LARGEST[control.kind]),
+        # What is sent to a trigger of another program may fire it: Resolume's layer would be cleared.
+        feedback=_shows(control, param) and not (control.kind == "osc" and mode in TRIGGERS),
+        ticks=USUAL_TICKS,
+    )
+
+
+def _shows(control: Control, param: Param | None) -> bool:
+    """Whether there is something to be shown, and something that can show it."""
+    return param is not None and param.type in SWITCHED and control.kind != "program"
+
+
+def _usual_mode(control: Control, param: Param | None) -> Mode:
+    if param is None or param.type not in SWITCHED or control.kind == "program":
+        return "trigger"
+    return "toggle" if control.kind == "note" and param.type is ParamType.BOOL else "fader"
+
+
+def _check_target(target: str) -> None:
+    param = osc_schema.lookup(target)
+    if param is not None:
+        if param.type is ParamType.COLOUR:
+            raise Rejected(f"target {target}: a colour has more than one value")
+    elif "<" in target or osc_schema.lookup_command(target) is None:
+        raise osc_schema.unknown_address(target)
+    elif target in NOT_TARGETS or target.startswith("/map/"):
+        raise Rejected(f"target {target}: answers whoever asks; no control moves it")
+
+
+def _check_whole(entry: Entry, given: Mapping[str, object]) -> None:
+    """What has no effect is a mistake."""
+    param, mode, kind = entry.param, entry.mode, entry.control.kind
+    numeric = param is not None and param.type in NUMERIC
+    switched = param is not None and param.type in SWITCHED
+    if not switched and mode not in TRIGGERS:
+        raise Rejected(f"mode {mode}: {entry.target} can only be triggered")
+    if mode in RELATIVE and (kind not in TURNED or not numeric):
+        raise Rejected(
+            f"mode {mode}: is for an encoder ({', '.join(TURNED)}) that turns a number, not {entry.control.name}"
+        )
+    if kind == "program" and mode != "trigger":
+        raise Rejected(f"mode {mode}: a program change can only trigger")
+    if entry.takeover and (mode != "fader" or not numeric or kind == "note"):
+        raise Rejected(f"takeover: is for a fader that moves a number, not {entry.control.name} on {entry.target}")
+    for key in ("low", "high"):
+        if key in given and (not switched or (key == "low" and mode in TRIGGERS)):
+            raise Rejected(f"{key}: has no effect on {entry.target} in mode {mode}")
+    if "curve" in given and (mode != "fader" or not numeric):
+        raise Rejected(f"curve: is for a fader that moves a number, not {entry.control.name} on {entry.target}")
+    for key in ("in_low", "in_high"):
+        if key in given and (mode in RELATIVE or kind == "program"):
+            raise Rejected(f"{key}: has no effect on {entry.control.name} as {mode}")
+    if "ticks" in given and mode not in RELATIVE:
+        raise Rejected(f"ticks: is for an encoder ({', '.join(RELATIVE)}), not {entry.control.name} as {mode}")
+    if entry.feedback and not _shows(entry.control, param):
+        raise Rejected(f"feedback: {entry.target} has nothing that {entry.control.name} could show")
+    if entry.in_low == entry.in_high:
+        raise Rejected(f"in_low and in_high: are both {entry.in_low:g}")
+    if param is not None and entry.argument and param.type not in (ParamType.TEXT, ParamType.FILE):
+        raise Rejected(f"argument: {entry.target} takes none")
+    if param is not None and param.type in (ParamType.TEXT, ParamType.FILE):
+        osc_schema.accept(param, entry.argument)
+    if param is None:
+        command_arguments(entry)
+
+
+def command_arguments(entry: Entry) -> tuple[str | int | float, ...]:
+    """What the entry's command is sent with. Raises Rejected where that does not do."""
+    command = osc_schema.lookup_command(entry.target)
+    assert command is not None  # `_check_target`
+    needed = [argument for argument in command.arguments if not argument.is_optional]
+    if len(needed) > 1:
+        raise Rejected(f"target {entry.target}: takes {len(needed)} arguments, a control can give one")
+    if not entry.argument:
+        if needed:
+            raise Rejected(f"argument: {entry.target} needs one ({needed[0].name})")
+        return ()
+    if not command.arguments:
+        raise Rejected(f"argument: {entry.target} takes none")
+    if command.arguments[0].type == "s":
+        return (entry.argument,)
+    number = _finite(entry, "argument", entry.argument)
+    return (int(number) if command.arguments[0].type == "i" else number,)
+
+
+# -- reading one key -------------------------------------------------------------------------------
+
+
+def _text(values: Mapping[str, object], key: str) -> str:
+    value = values.get(key)
+    if not isinstance(value, str) or not value:
+        raise Rejected(f"{key}: is missing" if value is None or value == "" else f"{key}: is not text")
+    return value
+
+
+def _read_argument(entry: Entry, key: str, value: object) -> str:
+    return value if isinstance(value, str) else f"{_finite(entry, key, value):g}"
+
+
+def _read_end(entry: Entry, key: str, value: object) -> float:
+    """An end of the target's range, in its own unit; of a menu or stops the name will do."""
+    param = entry.param
+    if param is None or param.type not in SWITCHED:
+        return _finite(entry, key, value)
+    if isinstance(value, str):
+        with contextlib.suppress(ValueError):  # as it was typed; what is no number may be a name
+            value = float(value)
+    accepted = osc_schema.accept(param, value)
+    if accepted.note:
+        raise Rejected(f"{key}: {accepted.note}")
+    return float(param.menu.index(accepted.value) if param.menu else accepted.value)  # type: ignore[arg-type]
+
+
+def _read_curve(entry: Entry, key: str, value: object) -> float:
+    curve = _finite(entry, key, value)
+    if not 1 / STEEPEST_CURVE <= curve <= STEEPEST_CURVE:
+        raise Rejected(f"curve: {curve:g} is outside {1 / STEEPEST_CURVE:g}..{STEEPEST_CURVE:g}")
+    return curve
+
+
+def _read_ticks(entry: Entry, key: str, value: object) -> float:
+    ticks = _finite(entry, key, value)
+    if not 1.0 <= ticks <= MAX_TICKS:
+        raise Rejected(f"ticks: {ticks:g} is outside 1..{MAX_TICKS:g}")
+    return ticks
+
+
+def _read_switch(entry: Entry, key: str, value: object) -> bool:
+    word = value.strip().lower() if isinstance(value, str) else value
+    if word in (True, 1, "1", "on", "true"):
+        return True
+    if word in (False, 0, "0", "off", "false"):
+        return False
+    raise Rejected(f"{key}: is neither on nor off")
+
+
+def _finite(entry: Entry, key: str, value: object) -> float:
+    try:
+        number = float(value) if isinstance(value, str | int | float) else math.nan
+    except (ValueError, OverflowError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise Rejected(f"{key}: is not a number")
+    return number
+
+
+_READ: Final = {
+    "argument": _read_argument,
+    "low": _read_end,
+    "high": _read_end,
+    "curve": _read_curve,
+    "invert": _read_switch,
+    "takeover": _read_switch,
+    "in_low": _finite,
+    "in_high": _finite,
+    "feedback": _read_switch,
+    "ticks": _read_ticks,
+}

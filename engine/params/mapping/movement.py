@@ -1,0 +1,124 @@
+"""Movements of controls as a message tells them: one, two where a pair of 14 bits is heard, or one an argument."""
+
+import math
+
+from engine.osc import Impulse, Message
+from engine.params.mapping.controls import FIRST_FINE, LARGEST, MOST_ARGUMENTS, Control, MidiEvent, Movement, pair_of
+from engine.params.mapping.nrpn import (
+    DATA_COARSE,
+    DATA_FINE,
+    DATA_UP,
+    SELECTING,
+    SETTING,
+    DataEntry,
+    Position,
+    Selection,
+)
+from engine.params.mapping.pair import HALF, Pair
+
+LONGEST_ADDRESS = 240  # with `osc` before it and a number after it a name of a control
+MOST_PAIRS = 1024  # every pair of one device, twice over
+MAX_SELECTIONS = 1024  # channels of devices
+NO_NUMBER = -1  # of an NRPN that is not to be had: what selects one, what an RPN is set to
+
+
+class Movements:
+    """Remembers the halves of pairs and what NRPN is selected. One thread at a time."""
+
+    def __init__(self) -> None:
+        self._pairs: dict[Control, Pair] = {}
+        self._selections: dict[tuple[int, str], Selection] = {}
+        self._entries: dict[Control, DataEntry] = {}
+        self._last: dict[Control, int] = {}
+
+    def of_midi(self, event: MidiEvent, now_s: float) -> list[Movement]:
+        """None of them for a clock and whatever else is no control."""
+        place, channel, number = event.device, event.channel, event.number
+        if event.kind == "cc":
+            alone = Movement(Control("cc", channel, number, place), float(event.value))
+            control = pair_of(alone.control)
+            plain = [alone] if control is None else [alone, *self._of_pair(control, event, now_s)]
+            if number not in SELECTING and number not in SETTING:
+                return plain
+            return self._of_parameter(event, plain, now_s)
+        if event.kind == "nrpn":
+            return self._of_whole(Control("nrpn", channel, number, place), event.value, now_s)
+        if event.kind == "program":
+            return [Movement(Control("program", channel, number, place), 1.0, is_bang=True)]
+        if event.kind in ("note", "bend", "pressure"):
+            return [Movement(Control(event.kind, channel, number, place), float(event.value))]  # type: ignore[arg-type]
+        return []
+
+    def of_osc(self, message: Message) -> list[Movement]:
+        """One a number among the arguments; text, colours and blobs move nothing, nor does what cannot be named."""
+        address, args, _ = message
+        if len(address) > LONGEST_ADDRESS or address.split() != [address]:
+            return []
+        if not args:
+            return [Movement(Control("osc", 0, 0, address), 1.0, is_bang=True)]
+        movements = []
+        for number, value in enumerate(args[:MOST_ARGUMENTS]):
+            control = Control("osc", 0, number, address)
+            if value is None or isinstance(value, Impulse):
+                movements.append(Movement(control, 1.0, is_bang=True))
+            elif type(value) in (float, int, bool) and math.isfinite(value):  # type: ignore[arg-type]
+                movements.append(Movement(control, float(value)))  # type: ignore[arg-type]
+        return movements
+
+    def _of_pair(self, control: Control, event: MidiEvent, now_s: float) -> list[Movement]:
+        pair = self._pairs.get(control)
+        if pair is None:
+            if len(self._pairs) >= MOST_PAIRS:
+                self._pairs.clear()
+            pair = self._pairs[control] = Pair()
+        half = pair.coarse if event.number < FIRST_FINE else pair.fine
+        at = half(event.value, now_s)
+        return [] if at is None else [Movement(control, float(at), bits=14 if pair.is_whole else 0)]
+
+    def _of_parameter(self, event: MidiEvent, plain: list[Movement], now_s: float) -> list[Movement]:
+        """A controller that may select an NRPN or set it; `plain`: the movements that it is in itself."""
+        place = event.channel, event.device
+        if place not in self._selections and len(self._selections) >= MAX_SELECTIONS:
+            self._selections.clear()
+        selection = self._selections.setdefault(place, Selection())
+        if event.number in SELECTING:
+            if not selection.select(event.number, event.value):
+                return plain
+        else:
+            selection.was_set()
+            if selection.is_empty:
+                return plain
+        number = None if event.number in SELECTING else selection.number
+        control = Control("nrpn", event.channel, NO_NUMBER if number is None else number, event.device)
+        parts = [movement._replace(part_of=control) for movement in plain]
+        if number is None:
+            return parts
+        if event.number in (DATA_COARSE, DATA_FINE):
+            entry = self._entry(control)
+            half = entry.coarse if event.number == DATA_COARSE else entry.fine
+            return [*_at(control, half(event.value, now_s)), *parts]
+        # The value of 96 and 97 has no meaning (MIDI 1.0, RP-018), and devices send 0, 1 and 127.
+        is_up = event.number == DATA_UP
+        value = float(LARGEST["nrpn"]) if is_up else 0.0
+        return [Movement(control, value, is_bang=is_up, steps=1 if is_up else -1), *parts]
+
+    def _of_whole(self, control: Control, value: int, now_s: float) -> list[Movement]:
+        """An NRPN whose bridge has put it together. Open Stage Control sends it after each half: first with a fine half
+        of 0, which is no position of the fader (its `rpn.py`)."""
+        entry = self._entry(control)
+        coarse, fine = divmod(value, HALF)
+        position: Position | None = entry.coarse(coarse, now_s)
+        if fine or (entry.has_fine and self._last.get(control) == value):
+            position = entry.fine(fine, now_s)
+        self._last[control] = value
+        return _at(control, position)
+
+    def _entry(self, control: Control) -> DataEntry:
+        if control not in self._entries and len(self._entries) >= MOST_PAIRS:
+            self._entries.clear()
+            self._last.clear()
+        return self._entries.setdefault(control, DataEntry())
+
+
+def _at(control: Control, position: Position | None) -> list[Movement]:
+    return [] if position is None else [Movement(control, float(position.value), bits=position.bits)]

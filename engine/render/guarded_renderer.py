@@ -1,0 +1,262 @@
+"""The renderer as the frame loop sees it: it may be lost at any moment, the loop never is.
+
+A driver that is reset, or a GPU that is pulled, takes the GL context along. The renderer is then closed and opened
+again, at once and then ever more seldom; until that succeeds the last picture is held.
+"""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import numpy as np
+
+from engine.errors import RenderError
+from engine.render import FlashGuardState, PictureInput, Renderer
+from engine.system.backoff import next_delay_s
+from engine.system.clock import Clock
+from engine.values import Segmentation, ShownPicture, TextureRef, VideoFrame
+
+Answer = TypeVar("Answer")
+
+NOTHING_FOUND = Segmentation(objects=(), masks=np.zeros((0, 1, 1), np.uint8), picture_px=(1, 1), index=0, time_s=0.0)
+
+
+class Drawing:
+    """Render thread only, but for `description`, `flash_guard` and `announce_layer5`."""
+
+    def __init__(
+        self,
+        open_renderer: Callable[[int, int], Renderer],
+        size_px: tuple[int, int],
+        *,
+        clock: Clock,
+        report: Callable[[str, str], None],
+    ) -> None:
+        """Opens the renderer: RenderError when there is none to be had."""
+        self._open = open_renderer
+        self._size_px = size_px
+        self._clock = clock
+        self._report = report
+        self._renderer: Renderer | None = open_renderer(*size_px)
+        self._is_drawn = False
+        self._draws = 0
+        self._losses = 0
+        self._retry_at_s = 0.0
+        self._held = self._black()
+        self._beside = _Beside()
+        self._masks = _Beside()
+        self._ids = _Beside()
+        self.is_software = self._renderer.is_software
+        self.description = f"{self._renderer.kind}: {self._renderer.description}"
+        """What draws, for people."""
+        self.flash_guard = FlashGuardState()
+        """What the guard did with the picture drawn last."""
+        self.on_reopened: Callable[[], object] = lambda: None
+        """Called with the new context current: whoever kept something of the old one lets it go."""
+
+    @property
+    def reason(self) -> str:
+        """Why this renderer and not OpenGL; "" when nothing better was wanted."""
+        return self._renderer.reason if self._renderer is not None else ""
+
+    @property
+    def texture(self) -> TextureRef | None:
+        """The picture drawn last, on the GPU; None from the CPU, and while the renderer is lost."""
+        if not self._is_drawn or self._renderer is None:
+            return None
+        return self._renderer.texture
+
+    def resize(self, width: int, height: int) -> None:
+        """Draw at this size from now on. RenderError, and the old size, when that is refused."""
+        if self._renderer is None:
+            raise RenderError("the renderer is lost; the size can change when it is back")
+        self._renderer.resize(width, height)
+        self._size_px = (width, height)
+        self._held = self._black()
+
+    def announce_layer5(self) -> None:
+        """There will be pictures on layer 5: nothing waits for the first. Any thread; may take seconds."""
+        renderer = self._renderer
+        if renderer is not None:
+            renderer.announce_layer5()
+
+    def draw(self, picture: PictureInput) -> None:
+        """Draw and wait until it is done (other threads run meanwhile); while the renderer is lost, try to have it."""
+        self._draws += 1
+        self._is_drawn = False
+        if self._renderer is None and not self._reopen():
+            return
+        try:
+            self._renderer.draw(picture)
+            self._renderer.wait()
+        except RenderError as error:
+            self._lose(error)
+        else:
+            self._is_drawn = True
+            self._losses = 0
+            self.flash_guard = self._renderer.flash_guard
+
+    def reader(self) -> Callable[[], np.ndarray]:
+        """Reads the picture drawn last, once however many ask; RenderError when another was drawn before the first."""
+        return self._until_next_draw(self._read)
+
+    def show(
+        self,
+        picture: VideoFrame | None,
+        before: VideoFrame | None = None,
+        mix: float = 1.0,
+        *,
+        size_px: tuple[int, int],
+    ) -> ShownPicture:
+        """`picture` by itself at its own size, crossfaded from `before`; black of `size_px` while there is none.
+
+        To be called after `draw`. While the renderer is lost the picture shown last is held.
+        """
+        shown = picture or self._beside.black(size_px)
+        return self._shown(self._beside, size_of(shown), lambda renderer: renderer.show(shown, before, mix))
+
+    def show_masks(
+        self,
+        source: VideoFrame | None,
+        found: Segmentation | None,
+        *,
+        is_hard: bool,
+        opacity: float,
+        size_px: tuple[int, int],
+    ) -> ShownPicture:
+        """`source` with the objects' colours over it; black of `size_px` while there is none. As `show`."""
+        shown, seen = (source, found) if source is not None else (self._masks.black(size_px), None)
+        return self._shown(
+            self._masks,
+            size_of(shown),
+            lambda renderer: renderer.show_masks(shown, seen, is_hard=is_hard, opacity=opacity),
+        )
+
+    def show_ids(self, found: Segmentation | None, *, size_px: tuple[int, int]) -> ShownPicture:
+        """Which object is where, in this size; black without a result. As `show`."""
+        seen = NOTHING_FOUND if found is None else found
+        return self._shown(self._ids, size_px, lambda renderer: renderer.show_ids(seen, size_px))
+
+    def close(self) -> None:
+        if self._renderer is not None:
+            self._renderer.close()
+            self._renderer = None
+
+    def _shown(
+        self, beside: "_Beside", size_px: tuple[int, int], show: Callable[[Renderer], ShownPicture]
+    ) -> ShownPicture:
+        """What the renderer shows, until the next draw; what it showed last while it is lost."""
+        width, height = size_px
+
+        def read_rgba() -> np.ndarray:
+            return beside.held(self._ask(lambda renderer: show(renderer).read_rgba()), size_px)
+
+        def draw_texture() -> TextureRef | None:
+            return self._ask(lambda renderer: show(renderer).draw_texture())
+
+        return ShownPicture(
+            width=width,
+            height=height,
+            draw_texture=self._until_next_draw(draw_texture),
+            read_rgba=self._until_next_draw(read_rgba),
+        )
+
+    def _until_next_draw(self, ask: Callable[[], Answer]) -> Callable[[], Answer]:
+        """`ask`, once however often it is called; RenderError when the next picture was drawn before the first time."""
+        draw = self._draws
+        answers: list[Answer] = []
+
+        def ask_once() -> Answer:
+            if not answers:
+                if draw != self._draws:
+                    raise RenderError("this picture is gone: read it before the next one is drawn")
+                answers.append(ask())
+            return answers[0]
+
+        return ask_once
+
+    def _read(self) -> np.ndarray:
+        if self._is_drawn:
+            rgba = self._ask(lambda renderer: renderer.read_rgba())
+            if rgba is not None:
+                self._held = rgba
+        return self._held
+
+    def _ask(self, ask: Callable[[Renderer], Answer]) -> Answer | None:
+        """The renderer's answer; None while it is lost."""
+        if self._renderer is None:
+            return None
+        try:
+            return ask(self._renderer)
+        except RenderError as error:
+            self._lose(error)
+            return None
+
+    def _lose(self, error: RenderError) -> None:
+        self._is_drawn = False
+        self._report("renderer", f"renderer lost: {error}; the last picture is held")
+        try:
+            self.close()
+        except RenderError as closing:
+            self._report("renderer", f"renderer: {closing}")
+            self._renderer = None
+        self._retry_at_s = self._clock.now_s() + (next_delay_s(self._losses) if self._losses else 0.0)
+        self._losses += 1
+
+    def _reopen(self) -> bool:
+        """Whether there is a renderer again."""
+        if self._clock.now_s() < self._retry_at_s:
+            return False
+        try:
+            self._renderer = self._open(*self._size_px)
+        except RenderError as error:
+            self._retry_at_s = self._clock.now_s() + next_delay_s(self._losses)
+            self._losses += 1
+            self._report("renderer", f"renderer: {error}")
+            return False
+        self.description = f"{self._renderer.kind}: {self._renderer.description}"
+        self._report("renderer.opened", f"renderer: opened again ({self.description})")
+        self.on_reopened()
+        return True
+
+    def _black(self) -> np.ndarray:
+        width, height = self._size_px
+        return np.zeros((height, width, 4), np.uint8)
+
+
+class _Beside:
+    """What is remembered of one of the pictures beside the main one."""
+
+    def __init__(self) -> None:
+        self._held = opaque_black(1, 1)
+        self._black = black_frame(1, 1)
+
+    def held(self, rgba: np.ndarray | None, size_px: tuple[int, int]) -> np.ndarray:
+        """`rgba`; where it is None the last one, black if that had another size."""
+        if rgba is not None:
+            self._held = rgba
+        elif self._held.shape[1::-1] != size_px:
+            self._held = opaque_black(*size_px)
+        return self._held
+
+    def black(self, size_px: tuple[int, int]) -> VideoFrame:
+        """The same one while the size is the same, so that it is uploaded once."""
+        if size_of(self._black) != size_px:
+            self._black = black_frame(*size_px)
+        return self._black
+
+
+def size_of(picture: VideoFrame) -> tuple[int, int]:
+    """Width and height."""
+    height, width = picture.pixels.shape[:2]
+    return width, height
+
+
+def opaque_black(width: int, height: int) -> np.ndarray:
+    """(height, width, 4) uint8."""
+    rgba = np.zeros((height, width, 4), np.uint8)
+    rgba[..., 3] = 255
+    return rgba
+
+
+def black_frame(width: int, height: int) -> VideoFrame:
+    return VideoFrame(pixels=np.zeros((height, width, 3), np.uint8), index=0, time_s=0.0, source="black")

@@ -1,0 +1,80 @@
+"""The door of a page's server: each request is admitted or refused, and answered with headers that keep it private."""
+
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+
+from engine.web.serving.access import Access, FetchMetadata
+
+HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
+
+THROUGH_A_PROXY = ("Forwarded", "X-Forwarded-For", "X-Real-IP", "Via")
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Admission:
+    """Event loop only."""
+
+    def __init__(
+        self,
+        access: Access,
+        *,
+        cookie: str,
+        report: Callable[[str, str], None],
+        is_osc: Callable[[web.Request], bool] = lambda request: False,
+    ) -> None:
+        """`cookie`: the name under which a browser keeps the token; `is_osc(request)`: whether OSCQuery is asked."""
+        self._access = access
+        self._cookie = cookie
+        self._report = report
+        self._is_osc = is_osc
+
+    @web.middleware
+    async def admit(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        peer = request.remote or ""
+        refusal = self._access.refusal(
+            peer=peer,
+            host=request.headers.get("Host"),
+            origin=request.headers.get("Origin"),
+            tokens=(request.query.get("token"), _bearer(request), request.cookies.get(self._cookie)),
+            fetch=FetchMetadata(
+                site=request.headers.get("Sec-Fetch-Site"),
+                mode=request.headers.get("Sec-Fetch-Mode"),
+                destination=request.headers.get("Sec-Fetch-Dest"),
+            ),
+            osc_at=reached_at(request) if peer and self._is_osc(request) and not _is_forwarded(request) else None,
+        )
+        if refusal is None:
+            return await handler(request)
+        self._report("web refused", f"page: {peer} refused: {refusal.reason}")
+        if refusal.status == 401:
+            raise web.HTTPUnauthorized(text=f"{refusal.reason}\n", headers={"WWW-Authenticate": "Bearer"})
+        raise web.HTTPForbidden(text=f"{refusal.reason}\n")
+
+    def remember(self, request: web.Request, response: web.StreamResponse) -> None:
+        """A browser that came with the token keeps it: what the page loads and opens has none in its URL."""
+        token = request.query.get("token")
+        if token is not None and self._access.is_token(token):
+            response.set_cookie(self._cookie, token, httponly=True, samesite="Strict", secure=request.secure)
+
+
+async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+
+
+def reached_at(request: web.Request) -> str:
+    """This machine's address that the client has connected to."""
+    own = request.transport.get_extra_info("sockname") if request.transport else None
+    return str(own[0]) if own else "127.0.0.1"
+
+
+def _is_forwarded(request: web.Request) -> bool:
+    """Whether a proxy says that another asks: its address is then the proxy's."""
+    return any(name in request.headers for name in THROUGH_A_PROXY)
+
+
+def _bearer(request: web.Request) -> str | None:
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return token.strip() if scheme.casefold() == "bearer" else None

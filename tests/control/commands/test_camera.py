@@ -1,0 +1,257 @@
+"""Layer 5's source chosen over OSC while the engine draws, from what there is."""
+
+import threading
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engine.control import CommandTable, Reply
+from engine.control.commands.camera import CameraControl, first_word
+from engine.errors import SourceError
+from engine.osc import decode_packet, encode_message
+from engine.sources import Source, open_source
+from engine.sources.current import NOTHING, Chosen, CurrentSource
+from engine.sources.senders import SenderLists
+from engine.sources.source import SourceStatus
+from engine.sources.test_card import MovingCard
+from engine.system.clock import SteppedClock
+from engine.values import VideoFrame
+from osc_schema import Rejected
+from tests.sources.test_shared_ring import Publisher
+from tests.support.desk import Desk, open_desk
+
+
+def offered(desk: Desk) -> dict[str, tuple[str, int]]:
+    """Title and whether it shows now, by word."""
+    entries = [answer.args for answer in desk.ask("/camera/list") if answer.address == "/camera/entry"]
+    return {word: (title, is_on) for word, title, is_on in entries}
+
+
+def test_a_sender_that_comes_during_the_show_is_offered_chosen_and_missed_when_it_goes(
+    tmp_path: Path, wait_for: Any
+) -> None:
+    name = f"camera control {tmp_path.name}"
+    with open_desk(tmp_path) as desk:
+        assert {word: is_on for word, (_, is_on) in offered(desk).items()}.items() >= {"none": 1, "test": 0}.items()
+        with pytest.raises(Rejected, match="no camera is open"):
+            desk.engine.params.set("/sam3/source", "camera", by="test")
+        publisher = Publisher(name, level=200)
+        try:
+            wait_for(lambda: f"shared:{name}" in offered(desk), "the new sender in the list")
+            assert offered(desk)[f"shared:{name}"] == (f"{name} (shared memory)", 0)
+            desk.client.send(encode_message("/camera/open", name_of(name)))
+            publisher.tell()
+            assert desk.answers_up_to("/done", "/fail")[-1].args == ("/camera/open", name_of(name))
+            assert offered(desk)[f"shared:{name}"][1] == 1, "meant by a part of its name"
+            assert desk.engine.status().camera.state == "playing"
+            desk.engine.params.set("/sam3/source", "camera", by="test")
+            refused_words(desk)
+            assert desk.engine.status().camera.description.startswith("shared ")
+            assert desk.done("/camera/open", name_of(name))[1] == name_of(name), "it shows already"
+        finally:
+            publisher.end()
+        wait_for(lambda: f"shared:{name}" not in offered(desk), "the sender to go")
+        assert offered(desk)[name_of(name)] == (f"{name_of(name)} (not there now)", 1)
+        assert desk.done("/camera/open", "start") == ("/camera/open", "none"), "what it was started with"
+        assert desk.engine.status().camera is None
+
+
+def name_of(name: str) -> str:
+    return f"shared:{name[:-1]}"
+
+
+def refused_words(desk: Desk) -> None:
+    for word in ("/etc/passwd", "clip.mp4", "rtsp://user:secret@10.0.0.9/stage"):
+        reason = desk.failed("/camera/open", word)
+        assert "is chosen as the engine starts (--camera)" in reason and "secret" not in reason
+    assert "not found (cameras here: " in desk.failed("/camera/open", 77)
+    assert "names nobody" in desk.failed("/camera/open", "spout:")
+    assert "takes a word" in desk.failed("/camera/open")
+    assert "takes 1" in desk.failed("/camera/ndi", "on")
+
+
+def test_what_the_engine_was_started_with_is_offered_without_its_password_or_path() -> None:
+    assert first_word("rtsp://user:secret@10.0.0.9/stage") == "start"
+    assert first_word("/home/somebody/clip.mp4") == "start"
+    assert [first_word(word) for word in ("none", "test", "0", "spout:Arena")] == ["none", "test", "0", "spout:Arena"]
+
+
+def test_the_folder_of_the_first_source_is_not_told_when_its_disk_is_gone(tmp_path: Path, wait_for: Any) -> None:
+    open_camera = partial(open_source, offline=False, clock=SteppedClock(), report=print)
+    rig = Rig(open_camera, first=f"{tmp_path}/./clip.mp4")
+    rig.control.start()
+    rig.send("/camera/open", "start")
+    wait_for(lambda: rig.told == [("/fail", "clip.mp4: no such file")], "the reason")
+    rig.control.close()
+
+
+class Rig:
+    """A control whose sources are opened by the test, and what it answers."""
+
+    def __init__(
+        self, open_source: Callable[[str], Source | None], *, first: str = "none", is_offline: bool = False
+    ) -> None:
+        self.clock, self.table, self.answers = SteppedClock(), CommandTable(), []
+        self.current = CurrentSource(NOTHING, self.clock)
+        self.control = CameraControl(
+            self.current,
+            SenderLists(self.clock),
+            clock=self.clock,
+            first=first,
+            open_source=open_source,
+            announce=lambda: None,
+            is_offline=is_offline,
+            tell=lambda *told: None,
+            say=print,
+        )
+        self.control.add_commands(self.table)
+
+    def send(self, address: str, *args: object) -> None:
+        handler = self.table.find(address)
+        assert handler is not None
+        handler(args, Reply(address, lambda data: self.answers.append(decode_packet(data))))
+
+    @property
+    def told(self) -> list[tuple]:
+        return [(answer.address, *answer.args[1:]) for answer in self.answers]
+
+
+def test_offline_the_source_does_not_change() -> None:
+    rig = Rig(lambda spec: None, is_offline=True)
+    for address, word in (("/camera/open", "test"), ("/camera/ndi", 1)):
+        with pytest.raises(SourceError, match=r"^offline the source does not change"):
+            rig.send(address, word)
+    rig.send("/camera/list")
+    assert rig.answers[-1].address == "/done"
+
+
+class Card(MovingCard):
+    """Has no picture of its own accord."""
+
+    is_closed = False
+
+    def close(self) -> None:
+        super().close()
+        self.is_closed = True
+
+
+class Drivers:
+    """Opens what is asked for as soon as `answering` is set."""
+
+    def __init__(self, report: Any) -> None:
+        self.asked: list[str] = []
+        self.answering = threading.Event()
+        self.opened: list[Card] = []
+        self._report = report
+
+    def open(self, spec: str) -> Source:
+        self.asked.append(spec)
+        self.answering.wait(30.0)
+        self.opened.append(Card(offline=True, clock=SteppedClock(), report=self._report))
+        return self.opened[-1]
+
+
+SUPERSEDED = ("/fail", "superseded by another choice")
+
+
+@pytest.fixture
+def drivers(reports) -> Iterator[Drivers]:
+    made = Drivers(reports)
+    yield made
+    made.answering.set()
+
+
+@pytest.fixture
+def rig(drivers: Drivers) -> Iterator[Rig]:
+    made = Rig(drivers.open)
+    made.control.start()
+    yield made
+    drivers.answering.set()
+    made.control.close()
+    made.current.close()
+
+
+def test_a_camera_that_plays_is_not_called_away_before_the_cameras_were_asked_for(rig: Rig, drivers: Drivers) -> None:
+    drivers.answering.set()
+    playing = drivers.open("0")
+    playing.latest_frame, playing.status = playing_frame, playing_status
+    rig.current.take(Chosen(word="0", source=playing), lambda reason: None)
+    rig.current.poll()
+    assert rig.control.offered()[-1] == ("0", "0", True)
+    playing.status = lambda: SourceStatus(state="lost", description="unplugged")
+    assert rig.control.offered()[-1] == ("0", "0 (not there now)", True)
+
+
+def playing_frame() -> VideoFrame:
+    return VideoFrame(pixels=np.zeros((4, 4, 3), np.uint8), index=0, time_s=0.0, source="0")
+
+
+def playing_status() -> SourceStatus:
+    return SourceStatus(state="playing", description="camera 0")
+
+
+def test_of_many_choices_the_last_is_opened(rig: Rig, drivers: Drivers, wait_for: Any) -> None:
+    rig.send("/camera/open", "0")
+    wait_for(lambda: drivers.asked == ["0"], "the first to be opened")
+    for word in ("0", "1", "2", "test"):
+        rig.send("/camera/open", word)
+    assert rig.told == [("/fail", "is being opened already"), SUPERSEDED, SUPERSEDED]
+    drivers.answering.set()
+    wait_for(lambda: drivers.asked == ["0", "test"], "the last to be opened")
+    wait_for(lambda: (rig.current.poll(), rig.told[-1] == SUPERSEDED)[1], "the first to be given up")
+    rig.clock.advance(11.0)
+    wait_for(lambda: (rig.current.poll(), "it is let go" in rig.told[-1][-1])[1], "the last to be let go")
+
+
+def test_who_goes_back_to_what_is_being_opened_gets_that_and_not_the_choice_between(
+    rig: Rig, drivers: Drivers, wait_for: Any
+) -> None:
+    rig.send("/camera/open", "0")
+    wait_for(lambda: drivers.asked == ["0"], "the first to be opened")
+    for word in ("1", "0"):
+        rig.send("/camera/open", word)
+    assert rig.told == [SUPERSEDED, ("/fail", "is being opened already")]
+    drivers.answering.set()
+    rig.send("/camera/list")
+    wait_for(lambda: rig.told[-1] == ("/done",), "the list")
+    rig.clock.advance(11.0)
+    rig.current.poll()
+    assert drivers.asked == ["0"]
+
+
+def test_a_driver_that_never_answers_keeps_nobody_from_the_next_choice(
+    rig: Rig, drivers: Drivers, wait_for: Any
+) -> None:
+    rig.send("/camera/open", "0")
+    wait_for(lambda: drivers.asked == ["0"], "the first to be opened")
+    rig.send("/camera/open", "none")
+    rig.control.poll(rig.clock.now_s())
+    assert rig.told == [], "a driver may take its time"
+    rig.clock.advance(6.0)
+    rig.control.poll(rig.clock.now_s())
+    assert rig.told == [("/fail", "has not answered for 5 s; the next choice is opened")]
+    wait_for(lambda: (rig.current.poll(), rig.told[-1] == ("/done", "none"))[1], "the next choice")
+    drivers.answering.set()
+    wait_for(lambda: drivers.opened and drivers.opened[0].is_closed, "what came too late to be closed")
+    rig.current.poll()
+    assert not rig.current.is_there and len(rig.told) == 2
+
+
+@pytest.mark.parametrize("word", ["a" * 250, "\u00e4" * 250, "9" * 250, "a\0b", "1" * 5000])
+def test_a_word_that_no_source_can_have_is_refused_in_one_line(word: str, wait_for: Any) -> None:
+    rig = Rig(partial(open_source, offline=False, clock=SteppedClock(), report=print))
+    rig.control.start()
+    try:
+        try:
+            rig.send("/camera/open", word)
+        except SourceError as error:  # which becomes /fail
+            assert len(str(error)) < 400
+        else:
+            wait_for(lambda: rig.answers, "an answer")
+            assert "not found (cameras here: " in rig.told[0][-1]
+    finally:
+        rig.control.close()

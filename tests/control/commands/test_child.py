@@ -1,0 +1,187 @@
+"""Commands to a child over a real socket: each is answered once, when it has happened or cannot any more."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from engine.children import ChildSpec, Supervisor
+from engine.children.launcher import Launcher
+from engine.control import CommandTable, Dispatcher, OscClient, OscServer, SendingThread
+from engine.control.commands.child import ChildControl
+from engine.osc import encode_message
+from engine.params import ParamStore
+from engine.system.clock import SystemClock
+from osc_schema.children import MOST_WAITING
+from tests.children.toys import SOON
+
+START, STOP, RESTART = (f"/child/sd/{verb}" for verb in ("start", "stop", "restart"))
+
+
+class Desk:
+    """A client of an engine that has nothing but a toy child in the place of another; None: it has no child at all."""
+
+    def __init__(self, supervisor: Supervisor | None, report: Any) -> None:
+        self.told: list[str] = []
+        commands = CommandTable()
+        supervisors = {} if supervisor is None else {supervisor.spec.name: supervisor}
+        missing = dict.fromkeys(("sd", "sam3"), "there is no model")
+        ChildControl(supervisors, missing, self.told.append).add_commands(commands)
+        dispatcher = Dispatcher(ParamStore(), commands, SystemClock(), report)
+        self._sending = SendingThread(dispatcher)
+        self._server = OscServer(dispatcher, self._sending, "127.0.0.1", 0, allow=(), report=report)
+        self._server.start()
+        self._sending.start()
+        self._client = OscClient(*self._server.address)
+
+    def say(self, *addresses: str) -> None:
+        for address in addresses:
+            self._client.send(encode_message(address))
+
+    def hears(self) -> tuple[str, ...]:
+        """The next answer."""
+        answer = self._client.receive(timeout_s=30.0)
+        assert answer is not None, "no answer"
+        return (answer.address, *answer.args)
+
+    def close(self) -> None:
+        self._client.close()
+        self._sending.close()
+        self._server.close()
+
+
+@pytest.fixture
+def desks(reports: Any) -> Iterator[Callable[..., tuple[Desk, Supervisor]]]:
+    """`desks(settings)`: a client and the toy child it plays, off at first."""
+    opened: list[Desk | Supervisor] = []
+
+    def make(settings: dict[str, Any] | None = None, name: str = "sd") -> tuple[Desk, Supervisor]:
+        spec = ChildSpec(name=name, loop="tests.children.toy:run", settings=settings or {})
+        supervisor = Supervisor(spec, report=reports, times=SOON, launcher=Launcher())
+        desk = Desk(supervisor, reports)
+        opened.extend((supervisor, desk))
+        return desk, supervisor
+
+    yield make
+    for each in opened:
+        each.close()
+
+
+def test_each_command_is_answered_when_it_has_happened(desks: Callable[..., Any]) -> None:
+    desk, supervisor = desks()
+    desk.say(START)
+    assert desk.hears() == ("/done", START)
+    first = supervisor.status()
+    assert first.is_at_work
+    desk.say(START)
+    assert desk.hears() == ("/done", START), "it runs already"
+    desk.say(RESTART)
+    assert desk.hears() == ("/done", RESTART)
+    assert supervisor.status().is_at_work
+    assert supervisor.status().pid != first.pid
+    desk.say(STOP)
+    assert desk.hears() == ("/done", STOP)
+    assert supervisor.status().state == "off"
+    desk.say(STOP)
+    assert desk.hears() == ("/done", STOP), "it is off already"
+
+
+def test_a_start_in_the_same_breath_as_a_stop_wins_and_both_are_answered(desks: Callable[..., Any]) -> None:
+    desk, supervisor = desks()
+    desk.say(START)
+    desk.hears()
+    for _ in range(5):
+        pid = supervisor.status().pid
+        desk.say(STOP, START)
+        assert desk.hears() == ("/fail", STOP, f"superseded by {START}")
+        assert desk.hears() == ("/done", START)
+        assert supervisor.status().is_at_work
+        assert supervisor.status().pid != pid
+
+
+def test_a_stop_in_the_same_breath_as_starts_wins_and_all_are_answered(desks: Callable[..., Any]) -> None:
+    desk, supervisor = desks({"loading": "wait"})
+    desk.say(START, RESTART, START, STOP)
+    assert [desk.hears() for _ in range(3)] == [
+        ("/fail", address, f"superseded by {STOP}") for address in (START, RESTART, START)
+    ]
+    assert desk.hears() == ("/done", STOP)
+    assert (supervisor.status().state, supervisor.status().pid) == ("off", 0)
+
+
+def test_a_start_waits_while_the_child_dies_again_and_again(
+    desks: Callable[..., Any], wait_for: Callable[..., Any]
+) -> None:
+    desk, supervisor = desks({"compiling": "raise"})
+    desk.say(START)
+    wait_for(lambda: supervisor.status().restarts >= 3, "a crash loop")
+    desk.say(STOP)
+    assert desk.hears() == ("/fail", START, f"superseded by {STOP}")
+    assert desk.hears() == ("/done", STOP)
+
+
+@pytest.mark.parametrize("address", [START, RESTART])
+def test_a_child_that_fails_for_good_refuses_with_its_reason(address: str, desks: Callable[..., Any]) -> None:
+    desk, supervisor = desks({"loading": "kill", "model": "broken.safetensors"})
+    for _ in range(2):
+        desk.say(address)
+        assert desk.hears() == ("/fail", address, "killed by SIGKILL; quarantined model: broken.safetensors")
+    assert supervisor.status().state == "failed"
+
+
+def test_no_sender_can_make_more_than_a_few_wait(desks: Callable[..., Any]) -> None:
+    desk, supervisor = desks({"loading": "wait"})
+    desk.say(*[START] * (MOST_WAITING + 5))
+    for _ in range(5):
+        assert desk.hears() == ("/fail", START, f"{MOST_WAITING} of the same wait already")
+    supervisor.set_values({"/toy/go": True})
+    assert [desk.hears() for _ in range(MOST_WAITING)] == [("/done", START)] * MOST_WAITING
+
+
+def test_a_child_that_cannot_be_had_says_why(reports: Any) -> None:
+    desk = Desk(None, reports)
+    desk.say(START)
+    assert desk.hears() == ("/fail", START, "there is no model")
+    desk.close()
+
+
+def test_it_is_said_when_a_child_is_ready_and_when_it_is_back(
+    desks: Callable[..., Any], wait_for: Callable[..., Any]
+) -> None:
+    desk, supervisor = desks()
+    pids = []
+    for _ in range(2):
+        desk.say(START)
+        assert desk.hears() == ("/done", START)
+        pids.append(supervisor.status().pid)
+        desk.say(STOP)
+        assert desk.hears() == ("/done", STOP)
+    assert desk.told == [f"sd: ready (process {pid})" for pid in pids]
+
+
+def test_it_is_said_when_another_process_has_taken_over(
+    desks: Callable[..., Any], wait_for: Callable[..., Any]
+) -> None:
+    desk, supervisor = desks()
+    desk.say(START)
+    assert desk.hears() == ("/done", START)
+    first = supervisor.status()
+    wait_for(lambda: supervisor.status().results > 0, "a result: else there is nothing to keep")
+    supervisor.swap({"grey": 2})
+    second = wait_for(lambda: supervisor.status().pid not in (0, first.pid) and supervisor.status(), "the second")
+    ready, over = f"sd: ready (process {first.pid})", f"sd: process {second.pid} has taken over"
+    wait_for(lambda: desk.told == [ready, over], f"both said, once each ({desk.told})")
+
+
+def test_what_a_child_carries_out_itself_is_answered_by_it(desks: Callable[..., Any], reports: Any) -> None:
+    desk, _ = desks(name="sam3")
+    desk.say("/sam3/empty_cache")
+    assert desk.hears() == ("/fail", "/sam3/empty_cache", "sam3 is off")
+    desk.say("/child/sam3/start")
+    assert desk.hears() == ("/done", "/child/sam3/start")
+    desk.say("/sam3/empty_cache")
+    assert desk.hears() == ("/done", "/sam3/empty_cache", "nothing was kept")
+    nobody = Desk(None, reports)
+    nobody.say("/sam3/empty_cache")
+    assert nobody.hears() == ("/fail", "/sam3/empty_cache", "there is no model")
+    nobody.close()

@@ -1,0 +1,432 @@
+"""The cue list over OSC: what frames see with known times, and cues, taps and modulation the whole way over UDP."""
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+import osc_schema
+from engine import open_engine
+from engine.config import build_config
+from engine.control import CommandTable, Reply
+from engine.control.commands.cue import CueControl
+from engine.control.commands.preset import PresetControl
+from engine.errors import MultiverseError
+from engine.osc import Message, decode_packet, encode_message
+from engine.params import Crossfade, ParamStore, PresetFolder, read_cues
+from engine.params.looks import PLAIN
+from engine.system.atomic_file import unfinished_path
+from tests.support.desk import Desk, open_desk
+
+BRIGHTNESS = "/multiverse/brightness"
+
+
+class Rig:
+    """The commands without an engine: the test is the frame loop, and time is what it says."""
+
+    def __init__(self, folder: Path, reports: Any) -> None:
+        self.path = folder / "cues.toml"
+        self.store = ParamStore()
+        self.crossfade = Crossfade(self.store)
+        self.told: list[tuple] = []
+        self.answers: list[Message] = []
+        presets = PresetFolder(folder / "presets")
+        for name, brightness in (("low", 1.0), ("mid", 2.0), ("high", 3.0)):
+            presets.save(name, {BRIGHTNESS: brightness})
+        self.presets = PresetControl(
+            store=self.store, presets=presets, crossfade=self.crossfade, report=reports, tell=self.tell
+        )
+        self.control = CueControl(self.path, presets=self.presets, store=self.store, report=reports, tell=self.tell)
+        self.commands = CommandTable()
+        self.control.add_commands(self.commands)
+        self.presets.add_commands(self.commands)
+
+    def tell(self, address: str, *args: object) -> None:
+        if address.startswith("/cue/"):
+            self.told.append((address, *args))
+
+    def say(self, address: str, *args: object) -> None:
+        reply = Reply(address, lambda packet: self.answers.append(decode_packet(packet)))
+        try:
+            self.commands.find(address)(args, reply)
+        except MultiverseError as error:
+            reply.fail(str(error))
+
+    def take(self) -> list[tuple]:
+        """Address and arguments of what was answered since the last time."""
+        answers = [(message.address, *message.args) for message in self.answers]
+        self.answers.clear()
+        return answers
+
+    def frame(self, now_s: float) -> float:
+        """The brightness of the picture at that time, mixed as pictures are."""
+        self.control.step(now_s)
+        self.crossfade.step(now_s)
+        values, fade = self.crossfade.snapshot()
+        share, before = (1.0, values) if fade is None else (fade.share, fade.before)
+        return (1.0 - share) * before[BRIGHTNESS] + share * values[BRIGHTNESS]
+
+    def close(self) -> None:
+        self.control.close()
+        self.presets.close()
+
+
+@pytest.fixture
+def rig(tmp_path: Path, reports: Any) -> Iterator[Rig]:
+    rig = Rig(tmp_path, reports)
+    yield rig
+    rig.close()
+
+
+@pytest.fixture
+def show(rig: Rig, wait_for: Callable) -> Rig:
+    """Cues 1 low, 5 mid within 2 s, 7 high."""
+    for cue in ((1, "low"), (5, "mid", 2.0), (7, "high")):
+        rig.say("/cue/set", *cue)
+    wait_for(lambda: len(rig.answers) == 3, "three cues in the file")
+    rig.take()
+    rig.told.clear()
+    return rig
+
+
+def test_go_and_back_walk_through_the_list_and_a_number_jumps(show: Rig) -> None:
+    for address, number, preset in (("/cue/go", 1, "low"), ("/cue/7", 7, "high")):
+        show.say(address)
+        assert show.take() == [("/done", address, number, preset)]
+    show.say("/cue/go")
+    assert show.take() == [("/fail", "/cue/go", "no cue comes after 7")]
+    assert show.frame(0.0) == 3.0
+    show.say("/cue/back")
+    assert [show.frame(now_s) for now_s in (0.0, 1.0, 2.0)] == pytest.approx([3.0, 2.5, 2.0])
+    assert show.take() == [("/done", "/cue/back", 5, "mid")]
+    assert show.told == [("/cue/current", 1, "low"), ("/cue/current", 7, "high"), ("/cue/current", 5, "mid")]
+
+
+def test_a_cue_says_whether_its_picture_fades_or_its_values_glide(show: Rig, tmp_path: Path, reports: Any) -> None:
+    show.say("/cue/set", 8, "high", 2.0, 0, 1)
+    show.say("/cue/5")
+    show.frame(0.0)
+    assert show.store.get(BRIGHTNESS) == 2.0, "the new look is in the store at once"
+    show.frame(2.0)
+    show.say("/cue/8")
+    assert show.frame(2.0) == show.store.get(BRIGHTNESS) == 2.0
+    assert show.frame(3.0) == show.store.get(BRIGHTNESS) == 2.5
+    show.close()
+    again = Rig(tmp_path, reports)
+    again.say("/cue/list")
+    assert [entry[5] for entry in again.take() if entry[0] == "/cue/entry"] == [0, 0, 0, 1]
+    assert "glide = true" in show.path.read_text() and "false" not in show.path.read_text()
+    again.close()
+
+
+def test_a_button_let_go_is_no_second_go(show: Rig) -> None:
+    show.say("/cue/go", 1.0)
+    show.say("/cue/go", 0.0)
+    show.say("/cue/7", 0)
+    show.say("/cue/7", False)
+    assert show.take() == [("/done", "/cue/go", 1, "low")]
+
+
+def test_a_cue_whose_preset_is_missing_fails_and_the_show_stays(show: Rig, wait_for: Callable) -> None:
+    show.say("/cue/5")
+    show.frame(0.0)
+    show.say("/cue/set", 6, "never saved")
+    wait_for(lambda: show.take() == [("/done", "/cue/set", 6)], "the cue in the file")
+    show.say("/cue/go")
+    ((address, command, reason),) = show.take()
+    assert (address, command) == ("/fail", "/cue/go")
+    assert reason.startswith("cue 6: preset 'never saved': not found")
+    assert show.told[-1][:3] == ("/cue/failed", 6, "never saved")
+    assert [told for told in show.told if told[0] == "/cue/current"] == [("/cue/current", 5, "mid")], "it is on still"
+    assert show.frame(2.0) == 2.0 and show.take() == [("/done", "/cue/5", 5, "mid")], "its fade went on"
+
+
+def test_go_and_back_go_on_behind_a_cue_whose_preset_is_missing(show: Rig, wait_for: Callable) -> None:
+    show.say("/cue/set", 6, "never saved")
+    wait_for(lambda: show.take() == [("/done", "/cue/set", 6)], "the cue in the file")
+    show.say("/cue/5")
+    for address, stood_on, then in (("/cue/go", 6, 7), ("/cue/back", 6, 5)):
+        show.take()
+        show.say(address)
+        assert show.take()[-1][:2] == ("/fail", address)
+        show.say("/cue/list")
+        told = {told[:2]: told[2:] for told in show.take()}
+        assert told[("/cue/failed", stood_on)][0] == "never saved"
+        assert ("/cue/current", stood_on) not in told
+        show.say(address)
+        assert show.told[-1][:2] == ("/cue/current", then)
+
+
+def test_a_cue_for_a_preset_that_is_not_there_is_taken_and_said(rig: Rig, reports: Any, wait_for: Callable) -> None:
+    rig.say("/preset/save", "fresh")
+    for cue in ((1, "low"), (2, "Auroraa"), (3, "Default"), (4, "fresh")):
+        rig.say("/cue/set", *cue)
+    rig.say("/cue/insert", 2, "Nigth")
+    wait_for(lambda: len(rig.answers) == 6 and len(reports.lines) == 2, "the answers and the reports")
+    assert {status for status, *_ in rig.take()} == {"/done"}
+    assert [line for _, line in reports.lines] == [
+        "cue 2: there is no preset 'Auroraa' yet",
+        "cue 2: there is no preset 'Nigth' yet",
+    ]
+
+
+def test_deleting_a_preset_says_which_cues_would_load_it(show: Rig, reports: Any, wait_for: Callable) -> None:
+    show.say("/cue/set", 9, "low")
+    wait_for(lambda: show.take(), "the cue in the file")
+    show.say("/preset/delete", "low")
+    show.say("/preset/delete", "high")
+    wait_for(lambda: len(show.answers) == 2, "both gone")
+    assert [line for _, line in reports.lines] == [
+        "preset 'low' is deleted, and cues 1, 9 would load it",
+        "preset 'high' is deleted, and cue 7 would load it",
+    ]
+
+
+def test_a_cue_whose_preset_is_missing_does_not_hold_up_those_that_follow(rig: Rig, reports: Any) -> None:
+    for cue in ((1, "low", 0, 2.0), (2, "gone", 0, 3.0), (3, "high")):
+        rig.say("/cue/set", *cue)
+    rig.say("/cue/go")
+    assert [rig.frame(now_s) for now_s in (0.0, 2.0, 4.9, 5.0)] == [1.0, 1.0, 1.0, 3.0]
+    assert any(line.startswith("no cue follows 1: cue 2: preset 'gone'") for _, line in reports.lines)
+
+
+def test_a_cue_follows_by_itself_as_long_after_its_beginning_as_asked(rig: Rig) -> None:
+    for cue in ((1, "low", 0, 2.0), (2, "mid", 1.0, 3.0), (3, "high")):
+        rig.say("/cue/set", *cue)
+    rig.say("/cue/go")
+    seen = {now_s: rig.frame(now_s) for now_s in (10.0, 11.9, 12.0, 12.5, 13.0, 14.9, 15.0, 99.0)}
+    assert seen == pytest.approx(
+        {10.0: 1.0, 11.9: 1.0, 12.0: 1.0, 12.5: 1.5, 13.0: 2.0, 14.9: 2.0, 15.0: 3.0, 99.0: 3.0}
+    )
+    assert [message[1] for message in rig.told if message[0] == "/cue/current"] == [1, 2, 3]
+
+
+def test_another_go_and_panic_stop_what_was_to_follow(rig: Rig) -> None:
+    for cue in ((1, "low", 0, 2.0), (2, "mid"), (3, "high")):
+        rig.say("/cue/set", *cue)
+    rig.say("/cue/1")
+    rig.frame(0.0)
+    rig.say("/cue/3")
+    assert [rig.frame(now_s) for now_s in (1.0, 2.0, 9.0)] == [3.0] * 3
+    rig.say("/cue/1")
+    rig.frame(10.0)
+    rig.store.set("/master/panic", 1)
+    assert [rig.frame(now_s) for now_s in (11.0, 12.0, 20.0)] == [osc_schema.lookup(BRIGHTNESS).default] * 3
+
+
+def test_a_list_that_cannot_be_saved_holds_up_no_cue(show: Rig, wait_for: Callable) -> None:
+    if not hasattr(os, "mkfifo"):
+        pytest.skip("a file that cannot be opened (needs POSIX)")
+    (thread,) = [thread for thread in threading.enumerate() if thread.name == "cues"]
+    unfinished = unfinished_path(show.path, thread.ident or 0)
+    os.mkfifo(unfinished)  # opened for writing it waits for a reader
+    show.say("/cue/set", 1, "low", 0, 2.0)
+    show.say("/cue/go")
+    assert show.take() == [("/done", "/cue/go", 1, "low")]
+    assert [show.frame(now_s) for now_s in (0.0, 2.0, 3.0, 4.0)] == [1.0, 1.0, 1.5, 2.0]
+    show.path.unlink()
+    show.path.mkdir()  # no file takes the place of a folder
+    unfinished.read_bytes()
+    wait_for(lambda: show.answers, "the answer")
+    assert "in force, but not kept" in show.take()[0][2]
+
+
+def test_the_list_is_told_and_kept_and_read_again(show: Rig, tmp_path: Path, reports: Any, wait_for: Callable) -> None:
+    show.say("/cue/insert", 5, "low", 0.5, 9)
+    show.say("/cue/delete", 1.0)
+    wait_for(lambda: len(show.answers) == 2, "both edits in the file")
+    assert show.take() == [("/done", "/cue/insert", 5), ("/done", "/cue/delete", 1)]
+    assert show.told == [("/cue/changed", 4), ("/cue/changed", 3)]
+    show.say("/cue/list")
+    expected = [
+        ("/cue/entry", 5, "low", 0.5, 9.0, 0),
+        ("/cue/entry", 6, "mid", 2.0, 0.0, 0),
+        ("/cue/entry", 7, "high", 0.0, 0.0, 0),
+        ("/done", "/cue/list"),
+    ]
+    assert show.take() == expected
+    again = Rig(tmp_path, reports)
+    again.say("/cue/list")
+    assert again.take() == expected and reports.lines == []
+    again.say("/cue/7")
+    again.take()
+    again.say("/cue/list")
+    assert ("/cue/current", 7, "high") in again.take()
+    again.close()
+
+
+def test_a_cue_inserted_below_the_current_one_does_not_make_it_go_twice(show: Rig) -> None:
+    show.say("/cue/5")
+    show.say("/cue/insert", 5, "low")
+    show.say("/cue/go")
+    assert show.told[-1] == ("/cue/current", 7, "high")
+
+
+def test_a_wrong_edit_is_refused_and_nothing_changes(show: Rig) -> None:
+    for address, args, line in [
+        ("/cue/set", (), "takes a number, a preset"),
+        ("/cue/set", (0, "low"), "number 0 is not whole"),
+        ("/cue/set", (1, "low", -5), "fade_s -5 is no time"),
+        ("/cue/set", (1, "low", 0, 0, "slow"), "glide 'slow' is neither true nor false"),
+        ("/cue/insert", (1,), "takes a number, a preset"),
+        ("/cue/delete", (), "takes the cue's number"),
+        ("/cue/delete", (4,), "there is no cue 4 (known: 1, 5, 7)"),
+        ("/cue/4", (), "there is no cue 4 (known: 1, 5, 7)"),
+        ("/cue/back", (), "no cue has gone yet"),
+    ]:
+        show.say(address, *args)
+        ((status, command, reason),) = show.take()
+        assert (status, command) == ("/fail", address) and line in reason
+    assert show.told == []
+
+
+def test_a_file_edited_wrongly_is_put_aside_before_it_is_written_over(
+    tmp_path: Path, reports: Any, wait_for: Callable
+) -> None:
+    wrong = 'cue = [{number = 1, preset = "low"}, {number = 2, preset = 5}]'
+    (tmp_path / "cues.toml").write_text(wrong)
+    rig = Rig(tmp_path, reports)
+    assert [line for _, line in reports.lines] == [f"{tmp_path / 'cues.toml'}: entry 2: preset 5 is no name (left out)"]
+    for number in (3, 4):
+        rig.say("/cue/set", number, "mid")
+    wait_for(lambda: len(rig.answers) == 2, "both in the file")
+    rig.close()
+    assert (tmp_path / "cues.previous.toml").read_text() == wrong
+    found, problems = read_cues(rig.path)
+    assert [cue.number for cue in found] == [1, 3, 4] and problems == []
+
+
+def test_a_file_full_of_mistakes_is_told_in_a_few_lines(tmp_path: Path, reports: Any) -> None:
+    entries = "".join(f'{{number = {number}, preset = "low"}},' for number in range(1, 10_001))
+    (tmp_path / "cues.toml").write_text(f"cue = [{entries}]")
+    Rig(tmp_path, reports).close()
+    assert len(reports.lines) == 11 and "entry 1000: number 1000" in reports.lines[0][1]
+    assert reports.lines[-1] == ("cues.more", "cues: 8991 more entries do not fit")
+
+
+def test_a_disk_that_refuses_is_told_and_the_list_stays_in_force(rig: Rig, wait_for: Callable) -> None:
+    rig.path.mkdir()
+    rig.say("/cue/set", 1, "low")
+    wait_for(lambda: rig.answers, "the answer")
+    assert rig.take()[0][2].startswith("in force, but not kept: ")
+    rig.say("/cue/1")
+    assert rig.take() == [("/done", "/cue/1", 1, "low")]
+
+
+# -- the whole way -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    with open_desk(tmp_path) as desk:
+        yield desk
+
+
+def test_a_cue_goes_and_the_next_follows_over_udp(desk: Desk, tmp_path: Path) -> None:
+    for name, brightness in (("low", 1.0), ("high", 3.0)):
+        desk.engine.params.set(BRIGHTNESS, brightness)
+        desk.done("/preset/save", name)
+    desk.done("/cue/set", 1, "low", 0.1, 0.2)
+    desk.done("/cue/set", 2, "high", 0.1)
+    desk.done("/engine/notify", 1)
+    desk.client.send(encode_message("/cue/go"))
+    assert desk.hear("/cue/current") == (1, "low")
+    assert desk.hear("/done") == ("/cue/go", 1, "low")
+    missing = {("/cue/current", 2, "high"), (BRIGHTNESS, 3.0)}  # in any order: they leave together
+    while missing:
+        message = desk.answer()
+        missing.discard((message.address, *message.args))
+    assert desk.done("/cue/1")[1:] == (1, "low")
+    assert len(read_cues(tmp_path / "cues.toml")[0]) == 2
+
+
+def test_taps_over_udp_make_the_tempo(desk: Desk, wait_for: Callable) -> None:
+    desk.done("/engine/notify", 1)
+    tempo = desk.engine._parts.tempo
+    clock = desk.engine._parts.clock
+    times_s = []
+    for _ in range(3):
+        end_s = clock.now_s() + 0.25
+        wait_for(lambda end_s=end_s: clock.now_s() >= end_s, "the next beat")
+        desk.client.send(encode_message("/tempo/tap", 1))
+        times_s.append(clock.now_s())
+        beat = len(times_s)
+        wait_for(lambda beat=beat: desk.engine.params.get("/tempo/tap") == beat, "the tap")
+    (bpm,) = desk.hear("/tempo/bpm")
+    while bpm == 120.0 or abs(bpm - tempo.bpm) > 0.1:
+        (bpm,) = desk.hear("/tempo/bpm")
+    assert bpm == pytest.approx(120 / (times_s[2] - times_s[0]), rel=0.1)
+
+
+@pytest.fixture
+def swell(tmp_path: Path) -> Path:
+    """Four channels of 220 Hz, 0.5 s at -60 dBFS, then 0.5 s at -6 dBFS; 48 kHz."""
+    time_s = np.arange(48_000) / 48_000
+    tone = np.sin(2 * np.pi * 220 * time_s) * np.where(time_s < 0.5, 0.001, 0.5)
+    path = tmp_path / "swell.wav"
+    soundfile.write(path, np.stack([tone] * 4, axis=1), 48_000)
+    return path
+
+
+@pytest.mark.parametrize("amount", [0.0, -1.0])
+def test_a_modulated_parameter_is_seen_in_the_picture(swell: Path, amount: float) -> None:
+    """The loud half draws the screen dark through a route, and bright without one."""
+    config = build_config(
+        {
+            "width": 64, "height": 64, "fps": 20.0, "audio": str(swell), "offline": True, "renderer": "numba",
+            "sinks": ["null"], "osc": {"listen": "off"}, "web": "off",
+            "params": PLAIN | {
+                "/audio/1/auto": False, "/mod/1/source": "peak", "/mod/1/channel": 1, "/mod/1/target": BRIGHTNESS,
+                "/mod/1/amount": amount, BRIGHTNESS: 4.0, "/safety/flash_guard": False,
+            },
+        }
+    )  # fmt: skip
+    with open_engine(config) as engine:
+        means = [frame.read_rgba()[..., :3].mean() for frame in engine.frames(count=18)]
+    assert means[5] > 30
+    assert means[16] < 1.0 if amount else means[16] > 30
+
+
+def test_offline_a_modulated_show_is_the_same_byte_for_byte(swell: Path) -> None:
+    config = build_config(
+        {
+            "width": 64, "height": 64, "fps": 20.0, "audio": str(swell), "offline": True, "renderer": "numba",
+            "sinks": ["null"], "osc": {"listen": "off"}, "web": "off",
+            "params": {
+                "/mod/1/source": "lfo1", "/mod/1/target": "/layer/1/angle", "/lfo/1/shape": "random",
+                "/mod/2/source": "pitch", "/mod/2/target": "/multiverse/window_ms", "/lfo/1/tempo_sync": "eighth",
+                "/mod/3/source": "envelope", "/mod/3/target": "/layer/2/ratio",
+            },
+        }
+    )  # fmt: skip
+
+    def pictures() -> list[bytes]:
+        with open_engine(config) as engine:
+            return [frame.read_rgba().tobytes() for frame in engine.frames(count=12)]
+
+    first = pictures()
+    assert first == pictures()
+    assert len(set(first)) > 3, "it moves"
+
+
+def test_a_modulated_parameter_is_seen_over_udp(desk: Desk, wait_for: Callable) -> None:
+    """An LFO takes the brightness to nothing and back, while its fader stands still."""
+    for address, value in (
+        *PLAIN.items(), ("/lfo/1/shape", "square"), ("/lfo/1/rate_hz", 5.0), ("/mod/1/source", "lfo1"),
+        ("/mod/1/amount", -1.0), ("/mod/1/target", BRIGHTNESS),
+    ):  # fmt: skip
+        desk.client.send(encode_message(address, value))
+    drawn: list[float] = []
+
+    def look() -> bool:
+        desk.engine.post(lambda: drawn.append(desk.engine._parts.drawing.reader()()[..., :3].mean()))
+        return len(drawn) > 5 and min(drawn) == 0.0 and max(drawn) > 5.0
+
+    wait_for(look, "dark and bright pictures")
+    assert desk.engine.params.get(BRIGHTNESS) == 2.5
+    assert "nearest" in desk.failed("/mod/1/target", "/layr/1/angle")

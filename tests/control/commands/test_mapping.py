@@ -1,0 +1,524 @@
+"""The map over real sockets: learned from what liblo's `oscsend` sends as a MIDI bridge would, edited, kept."""
+
+import shutil
+import socket
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import osc_schema
+from engine import open_engine
+from engine.config import build_config
+from engine.control import CommandTable, Dispatcher, OscClient, OscServer, Reply, SendingThread
+from engine.control.commands.mapping import MapControl
+from engine.control.commands.mapping_feedback import MapFeedback
+from engine.errors import MappingError
+from engine.osc import Impulse, Message, Midi, TimeTag, decode_packet, encode_message
+from engine.params import ParamStore
+from engine.params.mapping.controls import control_of
+from engine.system.clock import SystemClock
+from tests.support.hung_file import hung
+
+LINES = "/composition/layers/6/clips/1/video/source/blocktextgenerator/text/params/lines"
+"""The lines of a Text Block in Resolume, as many public programs send them (search for `blocktextgenerator`)."""
+
+
+class Desk:
+    """The map behind a real OSC server, without a picture, and one client."""
+
+    def __init__(self, path: Path, report: Any, names: tuple[str, ...] = ()) -> None:
+        self.path = path
+        self.timers: list[Callable[[], None]] = []
+        """What is to be called when a lesson's time is over: the test decides when."""
+        self.clock_ticks: list[tuple[str, float]] = []
+        self.loaded: list[str] = []
+        self.store, table, clock = ParamStore(), CommandTable(), SystemClock()
+        self.dispatcher = Dispatcher(
+            self.store,
+            table,
+            clock,
+            report,
+            translate=lambda *heard: self.map.translate(*heard),
+            map_for=lambda root: self.map.map_for(root),
+        )
+        self.feedback = MapFeedback(
+            self.store,
+            listener_of=self.dispatcher.feedback.listener_of,
+            is_behind=self.dispatcher.outbox.is_behind,
+            report=report,
+        )
+        self.dispatcher.add_question("/map/feedback", self.feedback.on_feedback)
+        self.dispatcher.on_gone = self.feedback.unsubscribe
+        self.map = MapControl(
+            path,
+            names=names,
+            store=self.store,
+            feedback=self.feedback,
+            clock={kind: lambda now_s, kind=kind: self.clock_ticks.append((kind, now_s)) for kind in ("clock", "stop")},
+            tell=self.dispatcher.feedback.tell,
+            report=report,
+            start_timer=self._start_timer,
+        )
+        self.map.add_commands(table)
+        self.dispatcher.heard.add_commands(table, self.map.is_mapped)
+        table.add("/preset/load", lambda args, reply: self.loaded.append(args[0]))
+        self.sending = SendingThread(self.dispatcher)
+        self.sending.poll(self.feedback.poll)
+        self.server = OscServer(self.dispatcher, self.sending, "127.0.0.1", 0, (), report)
+        self.sending.start()
+        self.server.start()
+        self.client = OscClient(*self.server.address)
+
+    def _start_timer(self, seconds: float, ended: Callable[[], None]) -> Callable[[], None]:
+        assert seconds == 60.0
+        self.timers.append(ended)
+        return lambda: self.timers.remove(ended)
+
+    def say(self, address: str, *args: object) -> None:
+        self.client.send(encode_message(address, *args))
+
+    def answer(self) -> Message:
+        message = self.client.receive(30.0)
+        assert message is not None
+        return message
+
+    def ask(self, address: str, *args: object) -> list[Message]:
+        self.say(address, *args)
+        answers = [self.answer()]
+        while answers[-1].address not in ("/done", "/fail"):
+            answers.append(self.answer())
+        return answers
+
+    def done(self, address: str, *args: object) -> tuple:
+        answer = self.ask(address, *args)[-1]
+        assert answer.address == "/done", answer
+        return answer.args[1:]
+
+    def failed(self, address: str, *args: object) -> str:
+        answer = self.ask(address, *args)[-1]
+        assert answer.address == "/fail", answer
+        return str(answer.args[1])
+
+    def entries(self) -> list[tuple]:
+        return [message.args for message in self.ask("/map/list") if message.address == "/map/entry"]
+
+    def close(self) -> None:
+        self.client.close()
+        self.sending.close()
+        self.server.close()
+        self.map.close()
+
+
+@pytest.fixture
+def open_desk(reports: Any, tmp_path: Path) -> Iterator[Callable[..., Desk]]:
+    desks: list[Desk] = []
+
+    def make(names: tuple[str, ...] = ()) -> Desk:
+        desks.append(Desk(tmp_path / "mapping.toml", reports, names))
+        return desks[-1]
+
+    yield make
+    for desk in desks:
+        desk.close()
+
+
+@pytest.fixture
+def desk(open_desk: Callable[..., Desk]) -> Desk:
+    return open_desk()
+
+
+@pytest.fixture
+def oscsend(require: Callable[[object, str], None]) -> Callable[..., None]:
+    """`oscsend(port, "/control", "iii", 1, 7, 64)`."""
+    program = shutil.which("oscsend")
+    require(program, "oscsend (apt-get install liblo-tools)")
+
+    def send(port: int, address: str, tags: str = "", *args: object) -> None:
+        subprocess.run([program, "127.0.0.1", str(port), address, tags, *map(str, args)], check=True, timeout=30)
+
+    return send
+
+
+def test_a_learned_control_of_a_midi_bridge_moves_a_layer(
+    tmp_path: Path, oscsend: Callable[..., None], wait_for: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The whole engine, drawing; after a restart the control is still known. Its fader is moved, by osmid's o2m."""
+    o2m = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    o2m.bind(("127.0.0.1", 0))
+    o2m.settimeout(30.0)
+    monkeypatch.setenv("MULTIVERSE_HOME", str(tmp_path))
+    text = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)  # a Text Block of Resolume, at its OSC input
+    text.bind(("127.0.0.1", 0))
+    text.settimeout(30.0)
+    shown = {"port": text.getsockname()[1], "address": LINES}
+    config = build_config(
+        {
+            "width": 64, "height": 64, "fps": 60.0, "audio": "demo", "renderer": "numba", "maps": ["resolume"],
+            "osc": {
+                "listen": "127.0.0.1:0",
+                "feedback": [{"port": o2m.getsockname()[1], "send": "o2m"}],
+                "text": [shown, {**shown, "shows": "cue"}],
+            },
+            "mapping": str(tmp_path / "controllers.toml"),
+        }
+    )  # fmt: skip
+
+    def while_it_plays(test: Callable[[Any, int], None]) -> None:
+        engines, opened = [], threading.Event()
+
+        def play() -> None:
+            with open_engine(config) as engine:
+                engines.append(engine)
+                opened.set()
+                engine.run()
+
+        thread = threading.Thread(target=play)
+        thread.start()
+        assert opened.wait(30.0)
+        try:
+            test(engines[0], engines[0].osc_address[1])
+        finally:
+            engines[0].stop()
+            thread.join(30.0)
+
+    def learn_and_play(engine: Any, port: int) -> None:
+        client = OscClient("127.0.0.1", port)
+        client.send(encode_message("/map/learn", "/layer/2/intensity"))
+        oscsend(port, "/midi:nanokontrol2:0:1/clock")
+        oscsend(port, "/midi:nanokontrol2:0:1/control_change", "ii", 5, 20)
+        oscsend(port, "/midi:nanokontrol2:0:1/control_change", "ii", 5, 24)
+        answer = client.receive(30.0)
+        client.close()
+        assert answer == Message(
+            "/done", ("/map/learn", "/layer/2/intensity", "midi 1 cc 5 nanokontrol2:0", "fader"), "ssss"
+        )
+        assert engine.params.get("/layer/2/intensity") == 1.3
+        for value in (100, 127):
+            oscsend(port, "/midi:nanokontrol2:0:1/control_change", "ii", 5, value)
+        wait_for(lambda: engine.params.get("/layer/2/intensity") == 1.5, "the layer at its full strength")
+        oscsend(port, "/composition/layers/3/video/opacity", "f", 0.25)
+        wait_for(lambda: engine.params.get("/layer/3/intensity") == 0.25, "Resolume's layer on ours")
+        oscsend(port, "/preset/save", "s", "night")
+        assert decode_packet(text.recv(4096)) == Message(LINES, ("night",), "s")
+        oscsend(port, "/layer/1/curve", "f", 0.75)  # edited: told to the page, and the same name
+        oscsend(port, "/cue/set", "is", 7, "night")
+        oscsend(port, "/cue/7")
+        assert decode_packet(text.recv(4096)) == Message(LINES, ("7 night",), "s")
+
+    def play_again(engine: Any, port: int) -> None:
+        for value in (127, 0):
+            oscsend(port, "/midi:nanokontrol2:0:1/control_change", "ii", 5, value)
+        wait_for(lambda: engine.params.get("/layer/2/intensity") == 0.0, "the layer at nothing")
+        assert decode_packet(o2m.recv(512)).address == "/nanokontrol2/control_change"
+        oscsend(port, "/layer/2/intensity", "f", 0.75)
+        while decode_packet(o2m.recv(512)).args != (1, 5, 64):
+            pass
+
+    while_it_plays(learn_and_play)
+    assert 'target = "/layer/2/intensity"' in (tmp_path / "controllers.toml").read_text()
+    while_it_plays(play_again)
+    o2m.close()
+    text.close()
+
+
+def test_open_stage_control_notes_programs_and_pairs_are_learned(desk: Desk, oscsend: Callable[..., None]) -> None:
+    port = desk.server.address[1]
+    desk.say("/map/learn", "/layer/1/mute")
+    oscsend(port, "/note", "iii", 10, 36, 100)
+    assert desk.answer().args == ("/map/learn", "/layer/1/mute", "midi 10 note 36", "toggle")
+    desk.say("/map/learn", "/preset/load", "night")
+    oscsend(port, "/program", "ii", 1, 5)
+    assert desk.answer().args == ("/map/learn", "/preset/load", "midi 1 program 5", "trigger")
+    assert desk.loaded == []
+    desk.say("/map/learn", "/layer/1/curve")
+    for coarse, fine in ((1, 5), (1, 6)):
+        desk.say("/control", 1, 7, coarse)
+        desk.say("/control", 1, 39, fine)
+    assert desk.answer().args == ("/map/learn", "/layer/1/curve", "midi 1 cc14 7", "fader")
+    oscsend(port, "/note", "iii", 10, 36, 100)
+    oscsend(port, "/program", "ii", 1, 5)
+    assert [entry[1:4] for entry in desk.entries()] == [
+        ("midi 10 note 36", "/layer/1/mute", ""),
+        ("midi 1 program 5", "/preset/load", "night"),
+        ("midi 1 cc14 7", "/layer/1/curve", ""),
+    ]
+    assert desk.loaded == ["night"]
+    assert desk.store.get("/layer/1/mute") is True
+
+
+def test_an_encoder_and_an_nrpn_are_learned_as_what_they_are(desk: Desk) -> None:
+    desk.say("/map/learn", "/layer/1/curve")
+    for value in (1, 1, 1, 65):
+        desk.say("/control", 1, 16, value)  # a V-Pot
+    assert desk.answer().args == ("/map/learn", "/layer/1/curve", "midi 1 cc 16", "sign")
+    desk.say("/map/learn", "/layer/2/curve")
+    for value in (10, 20):
+        for number, data in ((99, 2), (98, 44), (6, value), (38, 0)):
+            desk.say("/control", 1, number, data)
+    assert desk.answer().args == ("/map/learn", "/layer/2/curve", "midi 1 nrpn 300", "fader")
+    desk.say("/map/learn", "/layer/1/mute")  # a switch that no encoder turns
+    for value in (1, 1, 1, 65, 65):
+        desk.say("/control", 1, 16, value)
+    assert desk.answer().args == ("/map/learn", "/layer/1/mute", "midi 1 cc 16", "fader")
+
+
+def test_a_midi_argument_moves_what_it_is_mapped_to(desk: Desk, oscsend: Callable[..., None]) -> None:
+    desk.done("/map/add", "midi 1 note 60", "/layer/1/mute")
+    oscsend(desk.server.address[1], "/any/bridge", "m", "00903C7F")
+    desk.entries()
+    assert desk.store.get("/layer/1/mute") is True
+
+
+ARGUMENTS = st.one_of(
+    st.integers(-(2**63), 2**63 - 1),
+    st.floats(width=32),
+    st.text(max_size=5),
+    st.binary(max_size=5),
+    st.booleans(),
+    st.none(),
+    st.builds(Midi, *[st.integers(0, 255)] * 4),
+    st.builds(TimeTag, st.integers(0, 2**64 - 1)),
+    st.just(Impulse.BANG),
+    st.just((1, (2.0,))),
+)
+ADDRESSES = st.one_of(
+    st.sampled_from(["/control", "/note", "/pitch", "/midi:a:0:1/control_change", "/midi/a/0/clock", "/x", "/a b"]),
+    st.text(min_size=1, max_size=300).map(lambda text: f"/{text}"),
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(ADDRESSES, st.lists(ARGUMENTS, max_size=4)), max_size=8), st.booleans())
+def test_no_message_is_too_strange_to_be_heard(desk: Desk, heard: list[tuple[str, list]], is_learning: bool) -> None:
+    """Whatever comes, what goes on is our own language; and what is learned from it can be read back."""
+    reply = Reply("/map/learn", lambda packet: None)
+    if is_learning:
+        desk.map._on_learn(("/layer/1/angle",), reply)
+    for number, (address, args) in enumerate(heard):
+        for message in desk.map.translate(Message(address, tuple(args), ""), "udp x", number * 0.1) or ():
+            assert osc_schema.accept(message.address, message.args[0]).note == ""
+    for entry in desk.map._map.entries:
+        assert control_of(entry.control.name) == entry.control
+
+
+def test_learning_is_cancelled_and_superseded(desk: Desk, reports: Any) -> None:
+    desk.say("/map/learn", "/layer/1/curve")
+    desk.say("/map/learn", "/layer/2/curve")
+    assert desk.answer().args == ("/map/learn", "superseded")
+    desk.say("/map/cancel")
+    assert [desk.answer().args, desk.answer().args] == [("/map/learn", "cancelled"), ("/map/cancel",)]
+    assert reports.lines == [], "nobody's mistake"
+    assert desk.done("/map/cancel") == ()
+    assert "needs one" in desk.failed("/map/learn", "/preset/load")
+    assert "nearest: /layer/1/curve" in desk.failed("/map/learn", "/layer/1/curv")
+    assert "takes" in desk.failed("/map/learn")
+    assert desk.entries() == []
+
+
+def test_the_show_goes_on_while_something_is_learned(desk: Desk) -> None:
+    desk.done("/map/add", "osc /fader", "/layer/1/intensity")
+    desk.done("/map/set", 1, "takeover", 0)
+    desk.say("/map/learn", "/layer/1/curve")
+    desk.say("/fader", 0.5)
+    desk.say("/unknown", 1.0)
+    desk.say("/fader", 0.75)
+    assert desk.answer().args == ("/map/learn", "/layer/1/curve", "osc /fader", "fader")
+    assert desk.store.get("/layer/1/intensity") == 0.75 * 1.5
+    assert desk.store.get("/layer/1/curve") == 0.5
+    assert desk.dispatcher.counters.unknown == 0
+
+
+def test_a_lesson_in_which_nothing_moves_ends_by_itself(desk: Desk, reports: Any) -> None:
+    desk.say("/map/learn", "/layer/1/curve")
+    desk.say("/map/learn", "/layer/2/curve")
+    assert desk.answer().args == ("/map/learn", "superseded")
+    (over,) = desk.timers
+    over()
+    assert desk.answer().args == ("/map/learn", "nothing moved for 60 s")
+    over()  # too late: nobody is answered twice
+    for value in (0.1, 0.9):
+        desk.say("/fader", value)
+    assert desk.answer().args[0] == "/fader"
+    assert desk.entries() == [] and reports.keys == ["osc.unmapped"]
+
+
+def test_a_mistyped_message_that_moves_nothing_is_told_while_something_is_learned(desk: Desk) -> None:
+    desk.say("/map/learn", "/layer/1/curve")
+    desk.say("/preset/laod", "night")
+    assert desk.answer().args[0] == "/preset/laod"
+    for value in (0.1, 0.9):
+        desk.say("/fader", value)
+    assert desk.answer().args == ("/map/learn", "/layer/1/curve", "osc /fader", "fader")
+    assert desk.timers == []
+
+
+def test_a_map_whose_file_hangs_holds_up_nothing(desk: Desk, wait_for: Callable[..., Any]) -> None:
+    desk.done("/map/add", "osc /fader", "/layer/1/mute")
+    desk.done("/map/save", "desk")
+    with hung(desk.path.parent / "maps" / "desk.toml"):
+        desk.say("/map/load", "desk")
+        desk.say("/master/blackout", 1)
+        wait_for(lambda: desk.store.get("/master/blackout"), "blackout")
+        assert len(desk.ask("/map/list")) == 4
+    assert desk.answer().args == ("/map/load", "desk", 1)
+
+
+def test_entries_are_edited_and_everybody_hears_of_it(desk: Desk) -> None:
+    other = OscClient(*desk.server.address)
+    other.send(encode_message("/engine/notify", 1))
+    assert desk.done("/map/add", "midi 1 cc 7", "/layer/1/ratio") == (1,)
+    assert desk.done("/map/set", 1, "high", 4.0) == (1, "high")
+    assert desk.done("/map/set", 1, "mode", "twos") == (1, "mode")
+    assert desk.entries() == [
+        (1, "midi 1 cc 7", "/layer/1/ratio", "", 0.0625, 4.0, 1.0, 0, 0, "twos", 0.0, 127.0, 1, 127.0),
+    ]
+    assert "no such key" in desk.failed("/map/set", 1, "colour", 1)
+    assert "outside 0.0625..16" in desk.failed("/map/set", 1, "low", 0.0)
+    assert "entry 2: no such entry (1..1)" in desk.failed("/map/set", 2, "low", 1.0)
+    assert "takes" in desk.failed("/map/set", 1, "low")
+    assert "whole number" in desk.failed("/map/delete", "one")
+    assert desk.done("/map/delete", 1) == (1,)
+    assert "the map is empty" in desk.failed("/map/delete", 1)
+    desk.done("/map/add", "midi 1 cc 8", "/layer/1/curve")
+    assert desk.done("/map/clear") == ()
+    counts = []
+    while len(counts) < 6:
+        message = other.receive(30.0)
+        assert message is not None
+        if message.address == "/map/changed":
+            counts.append(message.args[0])
+    other.close()
+    assert counts == [1, 1, 1, 0, 1, 0]
+
+
+def test_a_control_that_is_learned_twice_has_one_entry(desk: Desk) -> None:
+    for _ in range(2):
+        desk.done("/map/add", "midi 1 cc 7", "/layer/1/curve")
+    desk.done("/map/add", "midi 1 cc 7", "/layer/2/curve")
+    assert [entry[2] for entry in desk.entries()] == ["/layer/1/curve", "/layer/2/curve"]
+
+
+def test_maps_are_loaded_by_name_and_saved_under_one(desk: Desk) -> None:
+    name, added = desk.done("/map/load", "resolume")
+    assert (name, added) == ("resolume", len(desk.entries()))
+    desk.done("/map/clear")
+    desk.done("/map/add", "midi 1 cc 7", "/layer/1/curve")
+    assert desk.done("/map/save", "my desk") == ("my desk",)
+    desk.done("/map/clear")
+    assert desk.done("/map/load", "my desk") == ("my desk", 1)
+    names = [message.args[0] for message in desk.ask("/map/list") if message.address == "/map/name"]
+    assert names == ["resolume", "my desk"]
+    assert "not found (known: resolume, my desk)" in desk.failed("/map/load", "nobody's")
+    assert "built in" in desk.failed("/map/save", "Resolume")
+    for escape in ("../evil", "/etc/passwd", "a\\b", ".hidden", ""):
+        assert "name" in desk.failed("/map/save", escape)
+        assert "name" in desk.failed("/map/load", escape)
+
+
+def test_a_map_that_has_no_room_is_not_loaded_in_part(desk: Desk, tmp_path: Path) -> None:
+    entries = "".join(f'[[entry]]\ncontrol = "osc /x/{number}"\ntarget = "/mode"\n' for number in range(990))
+    (tmp_path / "maps").mkdir()
+    (tmp_path / "maps" / "large.toml").write_text(entries)
+    desk.done("/map/load", "large")
+    assert "more are not allowed" in desk.failed("/map/load", "resolume")
+    assert "(1..990)" in desk.failed("/map/delete", 991)
+
+
+def test_a_connection_that_has_ended_is_sent_no_more_lights(desk: Desk, wait_for: Callable[..., Any]) -> None:
+    desk.done("/map/add", "midi 1 cc 7", "/layer/1/curve")
+    bridge = OscClient(*desk.server.address, tcp=True)
+    bridge.send(encode_message("/map/feedback", 1))
+    assert [bridge.receive(30.0).address for _ in range(2)] == ["/done", "/control"]
+    assert desk.feedback.poll(desk.dispatcher.clock.now_s())
+    bridge.close()
+    assert wait_for(lambda: not desk.feedback.poll(desk.dispatcher.clock.now_s()))
+
+
+def test_midi_clock_goes_to_the_tempo_and_is_no_control(desk: Desk) -> None:
+    desk.say("/map/learn", "/layer/1/curve")
+    for what in ("clock", "clock", "stop"):
+        desk.say(f"/midi:drums:0/{what}")
+    desk.say("/midi:drums:0/active_sensing")
+    assert desk.ask("/map/cancel")[0].args == ("/map/learn", "cancelled")
+    assert [kind for kind, _ in desk.clock_ticks] == ["clock", "clock", "stop"]
+    assert desk.clock_ticks[0][1] <= desk.clock_ticks[1][1]
+    assert desk.dispatcher.counters.unknown == 0
+
+
+def test_midi_that_nothing_is_mapped_to_is_told_once(desk: Desk, reports: Any) -> None:
+    for note in range(50):
+        desk.say("/note", 1, note, 100)
+    desk.entries()
+    assert [line for key, line in reports.lines if key == "map.unmapped"] == [
+        f"midi 1 note 0 (from udp 127.0.0.1:{desk.client.socket.getsockname()[1]}) is not mapped; "
+        "/map/learn ADDRESS maps what moves next"
+    ]
+    assert desk.dispatcher.counters.unknown == 0
+
+
+def test_what_was_changed_last_is_in_the_file_and_a_wrong_entry_stays_there(
+    open_desk: Callable[..., Desk], tmp_path: Path, reports: Any
+) -> None:
+    file = tmp_path / "mapping.toml"
+    file.write_text('[[entry]]\ncontrol = "midi 99 cc 1"\ntarget = "/mode"\n')
+    first = open_desk()
+    assert [line for _, line in reports.lines] == [
+        f"{file}: entry 1 (midi 99 cc 1): control 'midi 99 cc 1': '99' is not a whole number 1..16"
+    ]
+    for number in range(1, 20):
+        first.done("/map/add", f"midi 1 cc {number}", "/layer/1/curve")
+    first.map.close()
+    second = open_desk(("resolume",))
+    entries = second.entries()
+    assert [entry[1] for entry in entries[:19]] == [f"midi 1 cc {number}" for number in range(1, 20)]
+    assert entries[19][1].startswith("osc /composition/")
+    assert 'control = "midi 99 cc 1"' in file.read_text()
+
+
+def test_a_full_map_beside_an_entry_that_cannot_be_used_is_read_again(
+    open_desk: Callable[..., Desk], tmp_path: Path
+) -> None:
+    """Else the engine would not start after the show in which the map became full."""
+    wrong = '[[entry]]\ncontrol = "midi 99 cc 1"\ntarget = "/mode"\n'
+    entries = "".join(f'[[entry]]\ncontrol = "osc /x/{number}"\ntarget = "/mode"\n' for number in range(999))
+    (tmp_path / "mapping.toml").write_text(wrong + entries)
+    first = open_desk()
+    first.done("/map/add", "osc /y", "/mode")
+    first.map.close()
+    assert len(open_desk().map._map) == 1000
+
+
+def test_an_entry_of_the_file_goes_before_the_same_of_a_named_map(open_desk: Callable[..., Desk]) -> None:
+    first = open_desk(("resolume",))
+    number = next(entry[0] for entry in first.entries() if entry[1] == "osc /composition/master")
+    first.done("/map/set", number, "high", 0.5)
+    first.map.close()
+    entries = open_desk(("resolume",)).entries()
+    assert [entry[5] for entry in entries if entry[1] == "osc /composition/master"] == [0.5]
+
+
+def test_a_file_that_is_no_map_and_a_name_that_is_none_end_the_start(
+    open_desk: Callable[..., Desk], tmp_path: Path
+) -> None:
+    with pytest.raises(MappingError, match="not found"):
+        open_desk(("resolum",))
+    (tmp_path / "mapping.toml").write_text("[[entry")
+    with pytest.raises(MappingError, match=r"mapping\.toml: is not valid TOML"):
+        open_desk()
+
+
+def test_a_file_that_cannot_be_written_is_told_and_the_map_works(desk: Desk, reports: Any) -> None:
+    desk.path.mkdir()
+    (desk.path / "in the way").touch()
+    desk.done("/map/add", "osc /fader", "/layer/1/mute")
+    desk.say("/fader", 1)
+    desk.entries()
+    desk.map.close()
+    assert desk.store.get("/layer/1/mute") is True
+    assert any(key == "map" and "cannot be written" in line for key, line in reports.lines)

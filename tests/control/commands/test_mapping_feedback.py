@@ -1,0 +1,364 @@
+"""Lights, rings and motor faders follow the parameters that they are mapped to: the real map on a stepped clock."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import osc_schema
+from engine.control import CommandTable, Dispatcher
+from engine.control.commands.mapping import MapControl
+from engine.control.commands.mapping_feedback import (
+    HAND_S,
+    INTERVAL_S,
+    MAX_PACKETS_A_TURN,
+    MAX_SUBSCRIBERS,
+    MapFeedback,
+)
+from engine.control.sender import Sender
+from engine.osc import Message, decode_packet, encode_message
+from engine.params import ParamStore
+from engine.system.clock import SteppedClock
+
+
+class Bridge:
+    """A program that sends from one port and listens on any."""
+
+    def __init__(self, dispatcher: Dispatcher, port: int) -> None:
+        self._dispatcher = dispatcher
+        self._heard: list[Message] = []
+        self.by_port: dict[int, list[Message]] = {port: self._heard}
+        self.sender = self._at(port)
+
+    def _at(self, port: int) -> Sender:
+        heard = self.by_port.setdefault(port, [])
+        return Sender(
+            name=f"udp 192.0.2.1:{port}", post=lambda packet: heard.append(decode_packet(packet)), at_port=self._at
+        )
+
+    def say(self, address: str, *args: object) -> None:
+        self._dispatcher.receive(encode_message(address, *args), self.sender)
+
+    def take(self) -> list[tuple]:
+        """What it has heard since: address and arguments."""
+        heard = [(message.address, *message.args) for message in self._heard]
+        self._heard.clear()
+        return heard
+
+
+class Stage:
+    def __init__(self, path: Path, report: Any) -> None:
+        self.clock, self.store, table = SteppedClock(start_s=100.0), ParamStore(), CommandTable()
+        self.store.set("/layer/1/curve", 0.0)
+        self.dispatcher = Dispatcher(self.store, table, self.clock, report, lambda *heard: self.map.translate(*heard))
+        self.busy: set[str] = set()
+        self.feedback = MapFeedback(
+            self.store,
+            listener_of=self.dispatcher.feedback.listener_of,
+            is_behind=self.busy.__contains__,
+            report=report,
+        )
+        self.dispatcher.add_question("/map/feedback", self.feedback.on_feedback)
+        self.map = MapControl(
+            path, store=self.store, clock={}, feedback=self.feedback, tell=lambda *told: None, report=report
+        )
+        self.map.add_commands(table)
+        self.bridge = Bridge(self.dispatcher, 5000)
+
+    def add(self, control: str, target: str, **keys: object) -> None:
+        self.bridge.say("/map/add", control, target)
+        answer = self.bridge.take()[-1]
+        assert answer[0] == "/done", answer
+        for key, value in keys.items():
+            self.bridge.say("/map/set", answer[2], key, value)
+            assert self.bridge.take()[-1][0] == "/done"
+
+    def follow(self, *args: object) -> list[tuple]:
+        """Ask for feedback; what comes at once."""
+        self.bridge.say("/map/feedback", 1, *args)
+        done, *shown = self.after(INTERVAL_S)
+        assert done[:3] == ("/done", "/map/feedback", 1), done
+        return shown
+
+    def after(self, seconds: float) -> list[tuple]:
+        """Let time pass in turns of the sending thread; what the bridge hears."""
+        end_s = self.clock.now_s() + seconds
+        while self.clock.now_s() < end_s - 1e-9:
+            self.clock.advance(min(INTERVAL_S, end_s - self.clock.now_s()))
+            self.feedback.poll(self.clock.now_s())
+        return self.bridge.take()
+
+
+@pytest.fixture
+def stage(tmp_path: Path, reports: Any) -> Iterator[Stage]:
+    stage = Stage(tmp_path / "mapping.toml", reports)
+    yield stage
+    stage.map.close()
+
+
+def test_who_asks_is_sent_where_every_control_should_stand_and_then_what_changes(stage: Stage) -> None:
+    stage.add("midi 1 cc 7", "/layer/1/curve")
+    stage.add("midi 10 note 36", "/layer/1/mute")
+    stage.add("midi 1 program 5", "/master/panic")
+    stage.store.set("/layer/1/curve", 0.5)
+    assert stage.after(1.0) == [], "nobody has asked"
+    assert stage.follow() == [("/control", 1, 7, 64), ("/note", 10, 36, 0)]
+    stage.store.set("/layer/1/curve", 1.0, by="page")
+    stage.store.set("/layer/1/mute", True, by="preset")
+    stage.store.set("/layer/2/curve", 0.3, by="page")
+    assert stage.after(INTERVAL_S) == [("/control", 1, 7, 127), ("/note", 10, 36, 127)]
+    assert stage.after(5.0) == []
+    stage.bridge.say("/map/feedback", 0)
+    stage.store.set("/layer/1/curve", 0.0, by="page")
+    assert stage.after(1.0) == [("/done", "/map/feedback", 0, "stage")]
+
+
+def test_a_motor_fader_is_left_alone_while_a_hand_is_on_it(stage: Stage) -> None:
+    stage.add("midi 1 bend", "/layer/1/curve")
+    stage.follow()
+    stage.bridge.say("/pitch", 1, 0)
+    for at in (4000, 8000, 12000):
+        stage.bridge.say("/pitch", 1, at)
+        assert stage.after(0.3) == []
+    stage.store.set("/layer/1/curve", 0.25, by="a cue")  # the hand has not been gone for long enough
+    assert stage.after(HAND_S - 0.3 - 2 * INTERVAL_S) == []
+    assert stage.after(3 * INTERVAL_S) == [("/pitch", 1, 4096)]
+
+
+def test_a_motor_fader_is_told_where_it_was_left(stage: Stage) -> None:
+    """One in Mackie's protocol goes back to where it was sent last when it hears nothing."""
+    stage.add("midi 1 bend", "/layer/1/curve", takeover=0)
+    assert stage.follow() == [("/pitch", 1, 0)]
+    stage.bridge.say("/pitch", 1, 12000)
+    assert stage.after(HAND_S + 2 * INTERVAL_S) == [("/pitch", 1, 12000)]
+
+
+def test_a_fader_that_has_not_picked_up_is_fetched(stage: Stage) -> None:
+    stage.add("midi 1 cc 7", "/layer/1/curve")
+    stage.store.set("/layer/1/curve", 1.0)
+    stage.follow()
+    stage.bridge.say("/control", 1, 7, 10)
+    assert stage.after(HAND_S + 2 * INTERVAL_S) == [("/control", 1, 7, 127)]
+    assert stage.store.get("/layer/1/curve") == 1.0
+
+
+@pytest.mark.parametrize("was", [0, 16383, None])
+def test_a_motor_fader_moves_the_value_from_where_it_was_sent(stage: Stage, was: int | None) -> None:
+    stage.add("midi 1 bend", "/layer/1/curve")
+    stage.follow()
+    if was is not None:
+        stage.bridge.say("/pitch", 1, was)
+        stage.after(1.0)
+    stage.store.set("/layer/1/curve", 0.25, by="a cue")
+    assert stage.after(1.0) == [("/pitch", 1, 4096)]
+    stage.bridge.say("/pitch", 1, 4096 + 800)  # a quick hand: beyond the step within which any fader takes over
+    assert stage.store.get("/layer/1/curve") == pytest.approx(4896 / 16383)
+
+
+def test_a_fader_without_a_motor_still_has_to_be_fetched(stage: Stage) -> None:
+    stage.add("midi 1 bend", "/layer/1/curve")
+    stage.follow()
+    stage.bridge.say("/pitch", 1, 12000)
+    stage.store.set("/layer/1/curve", 0.25, by="a cue")
+    stage.after(1.0)
+    for at in (11900, 8000):
+        stage.bridge.say("/pitch", 1, at)
+        stage.after(1.0)
+    assert stage.store.get("/layer/1/curve") == 0.25
+    stage.bridge.say("/pitch", 1, 4000)
+    assert stage.store.get("/layer/1/curve") == pytest.approx(4000 / 16383)
+
+
+def test_a_program_that_tells_what_it_was_sent_is_not_told_it_for_ever(stage: Stage) -> None:
+    stage.add("osc /on", "/layer/1/mute")
+    stage.add("osc /fader", "/layer/1/curve", takeover=0)
+    stage.add("midi 1 cc 7", "/layer/2/curve", takeover=0)
+    stage.add("midi 1 cc14 8", "/layer/3/curve", takeover=0)
+    stage.add("midi 1 nrpn 300", "/layer/3/curve", takeover=0)
+    stage.store.set("/layer/2/curve", 0.5)
+    stage.follow()
+    for number in (1, 3):
+        stage.store.set(f"/layer/{number}/curve", 1 / 3, by="page")
+    told = []
+    for _ in range(100):
+        heard = stage.after(INTERVAL_S)
+        told += heard
+        for address, *values in heard:
+            stage.bridge.say(address, *values)
+    assert len(told) <= 2 + 2 + 4, "a fader (what comes back is of 32 bits), a pair and an NRPN"
+
+
+def test_what_was_moved_while_it_was_not_mapped_is_sent_when_it_is_again(stage: Stage) -> None:
+    stage.add("midi 1 cc 7", "/layer/1/curve")
+    assert stage.follow() == [("/control", 1, 7, 0)]
+    stage.bridge.say("/map/clear")
+    stage.bridge.say("/control", 1, 7, 100)
+    stage.add("midi 1 cc 7", "/layer/1/curve")
+    assert stage.after(INTERVAL_S) == [("/control", 1, 7, 0)]
+
+
+def test_a_light_answers_at_once_and_again_when_its_button_is_let_go(stage: Stage) -> None:
+    stage.add("midi 1 note 36", "/layer/1/mute")
+    stage.follow()
+    stage.bridge.say("/note", 1, 36, 100)
+    assert stage.after(INTERVAL_S) == [("/note", 1, 36, 127)]
+    stage.bridge.say("/note", 1, 36, 0)  # many devices put the light out by themselves
+    assert stage.after(INTERVAL_S) == [("/note", 1, 36, 127)]
+    stage.add("midi 1 cc 32", "/layer/2/mute")
+    stage.bridge.say("/control", 1, 32, 127)
+    assert stage.after(INTERVAL_S) == [("/control", 1, 32, 127)]
+
+
+def test_the_ring_of_an_encoder_follows_its_turns_as_an_absolute_value(stage: Stage) -> None:
+    stage.add("midi 1 cc 0", "/layer/1/curve", mode="offset")
+    assert stage.follow() == [("/control", 1, 0, 0)]
+    for _ in range(10):
+        stage.bridge.say("/control", 1, 0, 65)
+    assert stage.after(INTERVAL_S) == [("/control", 1, 0, 10)]
+
+
+def test_the_lights_of_buttons_that_choose_show_which_is_chosen(stage: Stage) -> None:
+    items = osc_schema.lookup("/layer/1/wrap").menu
+    for note, item in enumerate(items):
+        stage.bridge.say("/map/add", f"midi 1 note {note}", "/layer/1/wrap")
+        for key, value in (("mode", "trigger"), ("high", item)):
+            stage.bridge.say("/map/set", note + 1, key, value)
+    stage.bridge.take()
+    stage.store.set("/layer/1/wrap", items[0])
+    lights = stage.follow()
+    assert lights == [("/note", 1, note, 127 if note == 0 else 0) for note in range(len(items))]
+    stage.store.set("/layer/1/wrap", items[1], by="page")
+    assert stage.after(INTERVAL_S) == [("/note", 1, 0, 0), ("/note", 1, 1, 127)]
+
+
+def test_a_light_has_the_colour_and_a_ring_the_range_that_its_device_wants(stage: Stage) -> None:
+    """X-Touch Compact, "RX MIDI data": velocity 1 is on, 3 to 127 are ignored; rings have other controllers, 1 to 13.
+    Mackie Control: ring 1 is controller 48, 0x21 to 0x2B are bars (TouchMCU's mackie_control_protocol.md)."""
+    stage.add("midi 1 note 16", "/layer/1/mute", in_high=1)
+    stage.add("midi 1 cc 26", "/layer/1/curve", in_low=1, in_high=13)
+    stage.add("midi 1 cc 48", "/layer/1/curve", in_low=0x21, in_high=0x2B)
+    assert stage.follow() == [("/note", 1, 16, 0), ("/control", 1, 26, 1), ("/control", 1, 48, 0x21)]
+    stage.bridge.say("/note", 1, 16, 127)
+    stage.store.set("/layer/1/curve", 1.0)
+    assert stage.store.get("/layer/1/mute") is True
+    told = stage.after(INTERVAL_S)
+    assert sorted(told) == [("/control", 1, 26, 13), ("/control", 1, 48, 0x2B), ("/note", 1, 16, 1)]
+
+
+def test_range_curve_and_direction_are_turned_round(stage: Stage) -> None:
+    stage.add("midi 1 cc 1", "/layer/1/curve", low=0.5, high=0.0, curve=2)
+    stage.add("midi 1 cc 2", "/layer/1/curve", invert=1)
+    stage.add("midi 1 cc 3", "/layer/1/ratio", low=1, high=16)
+    stage.add("midi 1 nrpn 300", "/layer/1/curve")
+    stage.store.set("/layer/1/curve", 0.375)
+    stage.store.set("/layer/1/ratio", 4.0)
+    assert stage.follow() == [
+        ("/control", 1, 1, round(127 * 0.5)),
+        ("/control", 1, 2, round(127 * 0.625)),
+        ("/control", 1, 3, round(127 * 0.5)),
+        ("/control", 1, 99, 2),
+        ("/control", 1, 98, 44),
+        ("/control", 1, 6, round(16383 * 0.375) >> 7),
+        ("/control", 1, 38, round(16383 * 0.375) & 127),
+    ]
+
+
+def test_osc_controls_get_their_value_at_their_own_address(stage: Stage) -> None:
+    stage.add("osc /1/fader3", "/layer/1/curve", takeover=0)
+    stage.add("osc /3/xy", "/layer/1/ratio", low=1, high=16)
+    stage.add("osc /3/xy 1", "/layer/2/curve")
+    stage.add("osc /4/xy 1", "/layer/2/curve")  # whose first argument nobody knows
+    stage.add("osc /5/*/on", "/layer/3/mute")  # stands for many addresses, so it is none to send to
+    stage.store.set("/layer/1/ratio", 4.0)
+    stage.store.set("/layer/2/curve", 0.25)
+    assert stage.follow("osc") == [("/1/fader3", 0.0), ("/3/xy", 0.5, 0.25)]
+    stage.bridge.say("/1/fader3", 0.75)
+    assert stage.after(HAND_S - INTERVAL_S) == []
+    stage.store.set("/layer/1/curve", 0.5, by="page")
+    assert stage.after(3 * INTERVAL_S) == [("/1/fader3", 0.5)]
+
+
+def test_an_osc_trigger_is_not_fired_by_what_it_moves(stage: Stage) -> None:
+    """Muting a layer on the page must not clear a layer of Resolume, and least of all stop all of them."""
+    stage.bridge.say("/map/load", "resolume")
+    stage.bridge.take()
+    stage.follow("osc")
+    stage.after(1.0)
+    stage.store.set("/layer/1/mute", True, by="page")
+    assert stage.after(1.0) == [("/composition/layers/1/bypassed", 1.0)]
+    stage.bridge.say("/map/clear")
+    stage.add("osc /pad/1", "/layer/2/mute", mode="trigger", feedback=1)
+    stage.store.set("/layer/2/mute", True, by="page")
+    assert ("/pad/1", 1.0) in stage.after(1.0)
+
+
+def test_each_form_has_the_controls_that_its_program_knows(stage: Stage) -> None:
+    stage.add("midi 1 cc 7 nano:0", "/layer/1/curve")
+    stage.add("osc /1/fader3", "/layer/2/curve")
+    stage.store.set("/layer/2/curve", 0.0)
+    assert stage.follow() == [("/control", 1, 7, 0), ("/1/fader3", 0.0)]
+    assert stage.follow("o2m") == [("/nano/control_change", 1, 7, 0)]
+    assert [address for address, _ in stage.follow("midi")] == ["/midi"]
+    assert stage.follow("osc") == [("/1/fader3", 0.0)]
+
+
+def test_an_entry_may_send_nothing_back(stage: Stage) -> None:
+    stage.add("midi 1 cc 7", "/layer/1/curve", feedback=0)
+    assert stage.follow() == []
+
+
+def test_another_port_gets_it_and_a_mistake_is_told(stage: Stage, reports: Any) -> None:
+    stage.add("midi 1 cc 7", "/layer/1/curve")
+    assert stage.follow(57200, "o2m") == []
+    (message,) = stage.bridge.by_port[57200]
+    assert (message.address, *message.args) == ("/*/control_change", 1, 7, 0)
+    for wrong in ((), ("on",), (1, 0), (1, "mackie"), (1, 9000, "o2m", 1), (1, 70000)):
+        stage.bridge.say("/map/feedback", *wrong)
+        (answer,) = stage.bridge.take()
+        assert answer[:2] == ("/fail", "/map/feedback")
+        assert "takes 1 or 0, a port 1..65535" in answer[2]
+    assert "/map/feedback: takes 1 or 0" in reports.lines[-1][1]
+
+
+def test_all_is_sent_again_to_who_asks_again_and_what_is_new_when_the_map_changes(stage: Stage) -> None:
+    stage.add("midi 1 cc 7", "/layer/1/curve")
+    assert stage.follow() == [("/control", 1, 7, 0)]
+    assert stage.follow() == [("/control", 1, 7, 0)]
+    stage.bridge.say("/map/add", "midi 1 cc 8", "/layer/1/curve")
+    assert [told for told in stage.after(INTERVAL_S) if told[0] == "/control"] == [("/control", 1, 8, 0)]
+    stage.bridge.say("/map/set", 1, "invert", 1)
+    assert [told for told in stage.after(INTERVAL_S) if told[0] == "/control"] == [("/control", 1, 7, 127)]
+
+
+def test_many_controls_leave_in_portions_and_wait_for_a_bridge_that_is_behind(stage: Stage) -> None:
+    for number in range(40):
+        stage.add(f"midi 1 cc {number}", "/layer/1/curve")
+    assert len(stage.follow()) == MAX_PACKETS_A_TURN
+    assert len(stage.after(INTERVAL_S)) == MAX_PACKETS_A_TURN
+    assert len(stage.after(1.0)) == 40 - 2 * MAX_PACKETS_A_TURN
+    stage.busy.add(stage.bridge.sender.name)
+    for value in (0.1, 0.9, 0.5):
+        stage.store.set("/layer/1/curve", value)
+        assert stage.after(INTERVAL_S) == []
+    stage.busy.clear()
+    assert {told[3] for told in stage.after(1.0)} == {64}, "the newest value alone"
+
+
+def test_the_one_that_asked_longest_ago_makes_room(stage: Stage, reports: Any) -> None:
+    for port in range(MAX_SUBSCRIBERS + 1):
+        stage.bridge.say("/map/feedback", 1, 6000 + port)
+    assert [key for key, _ in reports.lines] == ["map.feedback"]
+    assert "6000 makes room" in reports.lines[0][1]
+
+
+def test_who_stands_in_the_configuration_makes_no_room(stage: Stage, reports: Any) -> None:
+    """It asks once, at the start: nothing would bring it back."""
+    stage.add("midi 1 cc 7", "/layer/1/curve")
+    stage.feedback.subscribe(stage.bridge.sender, "stage", is_kept=True)
+    stage.bridge.say("/map/feedback", 1)  # it may ask as well
+    for port in range(MAX_SUBSCRIBERS):
+        stage.bridge.say("/map/feedback", 1, 6000 + port)
+    stage.after(1.0)
+    stage.store.set("/layer/1/curve", 1.0)
+    assert stage.after(1.0) == [("/control", 1, 7, 127)]

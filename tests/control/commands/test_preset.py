@@ -1,0 +1,393 @@
+"""Presets and layers over OSC: what frames see with known times, and the whole way over UDP."""
+
+import contextlib
+import os
+import re
+import threading
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import osc_schema
+from engine.control import CommandTable, Reply
+from engine.control.commands.preset import PresetControl
+from engine.errors import MultiverseError
+from engine.osc import Message, decode_packet, encode_bundle, encode_message
+from engine.params import Crossfade, LoadedPreset, Modulation, ParamStore, PresetFolder
+from engine.system.atomic_file import unfinished_path
+from engine.values import AudioFeatures, ChannelFeatures
+from tests.support.desk import Desk, open_desk
+from tests.support.hung_file import hung
+
+BRIGHTNESS, ANGLE = "/multiverse/brightness", "/layer/1/angle"
+
+
+class Rig:
+    """The commands without an engine: the test is the frame loop, and time is what it says."""
+
+    def __init__(self, folder: Path, reports: Any) -> None:
+        self.store = ParamStore()
+        self.crossfade = Crossfade(self.store)
+        self.told: list[tuple] = []
+        self.answers: list[Message] = []
+        self.control = PresetControl(
+            store=self.store,
+            presets=PresetFolder(folder),
+            crossfade=self.crossfade,
+            report=reports,
+            tell=lambda *message: self.told.append(message),
+        )
+        self.commands = CommandTable()
+        self.control.add_commands(self.commands)
+
+    def say(self, address: str, *args: object) -> None:
+        reply = Reply(address, lambda packet: self.answers.append(decode_packet(packet)))
+        try:
+            self.commands.find(address)(args, reply)
+        except MultiverseError as error:
+            reply.fail(str(error))
+
+    def take(self) -> list[tuple]:
+        """Address and arguments of what was answered since the last time."""
+        answers = [(message.address, *message.args) for message in self.answers]
+        self.answers.clear()
+        return answers
+
+
+@pytest.fixture
+def rig(tmp_path: Path, reports: Any) -> Iterator[Rig]:
+    rig = Rig(tmp_path, reports)
+    yield rig
+    rig.control.close()
+
+
+def saved(rig: Rig, wait_for: Callable, name: str, **values: object) -> None:
+    """A preset with these values; the store's own stay."""
+    before = {address: rig.store.get(address) for address in values}
+    rig.store.set_many(values.items(), by="test")
+    rig.say("/preset/save", name)
+    wait_for(lambda: rig.take() == [("/done", "/preset/save", name)], "the save")
+    rig.store.set_many(before.items(), by="test")
+
+
+def told_of(rig: Rig, address: str) -> list[tuple]:
+    """What subscribers were told at an address."""
+    return [tuple(args) for at, *args in rig.told if at == address]
+
+
+def test_a_glide_is_answered_when_it_has_arrived(rig: Rig, wait_for: Callable) -> None:
+    saved(rig, wait_for, "night", **{BRIGHTNESS: 0.5, "/mirror/mode": "xy"})
+    rig.store.set(BRIGHTNESS, 2.5)
+    rig.say("/preset/glide", "night", 2.0)
+    assert rig.take() == [] and rig.store.get("/mirror/mode") == "xy"
+    for now_s, brightness in ((0.0, 2.5), (1.0, 1.5), (2.0, 0.5)):
+        rig.crossfade.step(now_s)
+        assert rig.store.get(BRIGHTNESS) == pytest.approx(brightness)
+        assert rig.crossfade.snapshot()[1] is None
+    assert rig.take() == [("/done", "/preset/glide", "night")]
+    assert told_of(rig, "/preset/current")[-1] == ("night", 0)
+
+
+def test_a_fade_of_the_picture_is_answered_when_the_new_one_is_alone(rig: Rig, wait_for: Callable) -> None:
+    rig.store.set_many([(BRIGHTNESS, 2.5), ("/mirror/mode", "off")], by="test")
+    saved(rig, wait_for, "night", **{BRIGHTNESS: 0.5, "/mirror/mode": "xy"})
+    rig.say("/preset/load", "night", 2.0)
+    for now_s, share in ((7.0, 0.0), (8.0, 0.5), (8.99, 0.995)):
+        rig.crossfade.step(now_s)
+        snapshot, fade = rig.crossfade.snapshot()
+        assert (snapshot[BRIGHTNESS], snapshot["/mirror/mode"]) == (0.5, "xy")
+        assert (fade.before[BRIGHTNESS], fade.before["/mirror/mode"]) == (2.5, "off")
+        assert fade.share == pytest.approx(share) and rig.take() == []
+    rig.crossfade.step(9.0)
+    assert rig.crossfade.snapshot()[1] is None and rig.take() == [("/done", "/preset/load", "night")]
+
+
+def test_another_load_and_panic_supersede_it(rig: Rig, wait_for: Callable) -> None:
+    saved(rig, wait_for, "night", **{BRIGHTNESS: 0.5})
+    rig.say("/preset/load", "night", 2.0)
+    rig.crossfade.step(0.0)
+    rig.say("/layer/copy", 1, 2)
+    assert rig.take() == [("/done", "/layer/copy", 1, 2)], "that moves the look that comes"
+    rig.say("/preset/load", "default")
+    assert rig.take() == [
+        ("/fail", "/preset/load", "superseded by preset default"),
+        ("/done", "/preset/load", "default"),
+    ]
+    rig.say("/preset/load", "night", 2.0)
+    rig.crossfade.step(1.0)
+    rig.store.set("/master/panic", 1)
+    rig.crossfade.step(1.1)
+    assert rig.take() == [("/fail", "/preset/load", "superseded by /master/panic")]
+
+
+def test_what_was_saved_over_or_deleted_is_restored_and_again_is_undone(rig: Rig, wait_for: Callable) -> None:
+    def brightness_of(name: str) -> object:
+        rig.say("/preset/load", name)
+        assert rig.take() == [("/done", "/preset/load", name)]
+        return rig.store.get(BRIGHTNESS)
+
+    def say(verb: str) -> None:
+        rig.say(f"/preset/{verb}", "night")
+        wait_for(lambda: rig.take() == [("/done", f"/preset/{verb}", "night")], verb)
+
+    saved(rig, wait_for, "night", **{BRIGHTNESS: 0.5})
+    assert told_of(rig, "/preset/replaced") == []
+    saved(rig, wait_for, "night", **{BRIGHTNESS: 0.5})
+    assert told_of(rig, "/preset/replaced") == [], "it says the same"
+    saved(rig, wait_for, "night", **{BRIGHTNESS: 3.5})
+    wait_for(lambda: told_of(rig, "/preset/replaced") == [("night",)], "the news that it was saved over another")
+    for brightness in (0.5, 3.5):
+        say("restore")
+        assert brightness_of("night") == brightness
+    say("delete")
+    say("restore")
+    assert brightness_of("night") == 3.5
+    for name, reason in (("never", "nothing that was saved over"), ("Aurora", "is built in"), ("../x", "cannot")):
+        rig.say("/preset/restore", name)
+        wait_for(lambda: rig.answers, "the refusal")
+        assert reason in rig.take()[0][2]
+
+
+def test_subscribers_hear_which_preset_is_on_and_whether_it_was_changed_by_hand(rig: Rig, wait_for: Callable) -> None:
+    def frame(now_s: float = 0.0) -> None:
+        rig.crossfade.step(now_s)
+        rig.control.step(rig.store.snapshot())
+
+    def on() -> list[tuple]:
+        told = told_of(rig, "/preset/current")
+        rig.told.clear()
+        return told
+
+    rig.say("/preset/current")
+    assert rig.take() == [("/preset/current", "", 0), ("/done", "/preset/current")]
+    saved(rig, wait_for, "night", **{BRIGHTNESS: 0.5, "/mirror/mode": "xy"})
+    assert on() == [("night", 0)], "what is saved is on"
+    frame()
+    assert on() == [("night", 1)], "the values were put back since"
+    rig.say("/preset/load", "NIGHT".lower(), 2.0)
+    for now_s in (0.0, 1.0, 2.0, 2.1):
+        frame(now_s)
+    assert on() == [("night", 0)], "what has yet to arrive is no edit"
+    for brightness, told in ((1.0, [("night", 1)]), (1.5, []), (0.5, [("night", 0)])):
+        rig.store.set(BRIGHTNESS, brightness, by="desk")
+        frame()
+        assert on() == told
+    rig.store.set("/audio/1/gain_db", -6, by="desk")
+    frame()
+    assert on() == [], "no preset holds it"
+    rig.control.load("aurora")
+    assert on() == [("Aurora", 0)], "as it is written, whoever loads it"
+    rig.take()
+    rig.say("/preset/list")
+    assert rig.take()[0] == ("/preset/current", "Aurora", 0)
+    rig.control.resume(LoadedPreset(name="autosave", values=[(BRIGHTNESS, 0.75)], current="night"))
+    frame()
+    assert on() == [("night", 0), ("night", 1)], "as the last run left it"
+    rig.say("/preset/load", "night")
+    rig.say("/preset/delete", "night")
+    wait_for(lambda: told_of(rig, "/preset/current")[-1] == ("", 0), "nothing to be on")
+
+
+@pytest.mark.parametrize("args", [(), (5,), ("night", -1.0), ("night", "slow"), ("night", float("nan")), ("a", 1, 2)])
+def test_a_load_that_cannot_be_meant_is_refused(rig: Rig, args: tuple) -> None:
+    rig.say("/preset/load", *args)
+    ((address, command, reason),) = rig.take()
+    assert (address, command) == ("/fail", "/preset/load") and "takes the preset's name" in reason
+
+
+def test_subscribers_are_told_of_presets_that_come_and_go(rig: Rig, wait_for: Callable) -> None:
+    saved(rig, wait_for, "night")
+    rig.say("/preset/delete", "night")
+    wait_for(lambda: told_of(rig, "/preset/changed") == [("night",)] * 2, "both")
+
+
+def test_a_preset_saved_while_modulated_holds_what_was_set(rig: Rig, wait_for: Callable) -> None:
+    rig.store.set_many([("/mod/1/source", "peak"), ("/mod/1/target", BRIGHTNESS), (BRIGHTNESS, 1.0)], by="test")
+    rig.store.set("/mod/1/amount", 0.5)
+    heard = AudioFeatures(channels=(ChannelFeatures(peak=1.0),) * 4)
+    drawn = Modulation().step(rig.store.snapshot(), heard, time_s=0.0, beat=0.0)
+    assert drawn[BRIGHTNESS] == pytest.approx(3.0)
+    saved(rig, wait_for, "modulated")
+    rig.store.set("/master/panic", 1)
+    rig.say("/preset/load", "modulated")
+    assert (rig.store.get(BRIGHTNESS), rig.store.get("/mod/1/target")) == (1.0, BRIGHTNESS)
+
+
+def test_a_layer_is_copied_whole_in_one_frame(rig: Rig) -> None:
+    layer = {"intensity": 0.3, "angle": 33.0, "curve": 0.7, "phase": 0.1, "ratio": 4.0, "wrap": "repeat",
+             "mute": True, "solo": True}  # fmt: skip
+    rig.store.set_many([(f"/layer/2/{part}", value) for part, value in layer.items()], by="test")
+    before = rig.store.version
+    rig.say("/layer/copy", 2, 4.0)
+    assert rig.take() == [("/done", "/layer/copy", 2, 4)]
+    assert {part: rig.store.get(f"/layer/4/{part}") for part in layer} == layer
+    assert rig.store.version == before + 1
+    for wrong in ((2, 2), (1, 5), (0, 1), ("1", 2), (1.5, 2), (1,)):
+        rig.say("/layer/copy", *wrong)
+        assert "two different layers" in rig.take()[0][2]
+
+
+def test_a_save_that_hangs_holds_up_no_load_and_its_failure_puts_the_preset_back(
+    rig: Rig, tmp_path: Path, wait_for: Callable
+) -> None:
+    if not hasattr(os, "mkfifo"):
+        pytest.skip("a file that cannot be opened (needs POSIX)")
+    saved(rig, wait_for, "night", **{BRIGHTNESS: 0.5})
+    (thread,) = [thread for thread in threading.enumerate() if thread.name == "presets"]
+    unfinished = unfinished_path(tmp_path / "night.toml", thread.ident or 0)
+    os.mkfifo(unfinished)  # opened for writing it waits for a reader
+    rig.store.set(BRIGHTNESS, 3.5)
+    rig.say("/preset/save", "night")
+    for name, brightness in (("default", osc_schema.lookup(BRIGHTNESS).default), ("night", 3.5)):
+        rig.say("/preset/load", name)
+        assert rig.take() == [("/done", "/preset/load", name)] and rig.store.get(BRIGHTNESS) == brightness
+    rig.say("/preset/list")
+    assert rig.take()[-2:] == [("/preset/name", "night"), ("/done", "/preset/list")]
+    wait_for(lambda: list((tmp_path / "replaced").glob("*night.toml")), "what is replaced to be put aside")
+    kept = tmp_path / "night.toml"
+    text = kept.read_bytes()
+    kept.unlink()
+    kept.mkdir()  # no file takes the place of a folder
+    unfinished.read_bytes()
+    wait_for(lambda: rig.answers, "the failure")
+    kept.rmdir()
+    kept.write_bytes(text)
+    assert rig.take()[0][:2] == ("/fail", "/preset/save")
+    assert rig.control.current.name == "night"
+    rig.control.step(rig.store.snapshot())
+    assert rig.control.current.told == ("night", 1), "which is not what is on screen"
+    rig.say("/preset/load", "night")
+    assert rig.store.get(BRIGHTNESS) == 0.5
+
+
+def test_what_others_put_into_the_folder_is_loaded_and_told(rig: Rig, tmp_path: Path, wait_for: Callable) -> None:
+    PresetFolder(tmp_path).save("mailed", {BRIGHTNESS: 0.25})
+    rig.say("/preset/load", "mailed")
+    wait_for(lambda: rig.take() == [("/done", "/preset/load", "mailed")], "the load")
+    assert rig.store.get(BRIGHTNESS) == 0.25
+    PresetFolder(tmp_path).save("mailed", {BRIGHTNESS: 0.75})
+    wait_for(lambda: told_of(rig, "/preset/changed") == [("mailed",)] * 2, "the next look")
+    rig.say("/preset/load", "mailed")
+    assert rig.store.get(BRIGHTNESS) == 0.75
+    rig.say("/preset/load", "nobody's")
+    wait_for(lambda: rig.answers[-1].address == "/fail", "the failure")
+    assert "not found" in rig.take()[-1][2]
+
+
+# -- the whole way -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    with open_desk(tmp_path) as desk:
+        yield desk
+
+
+def test_a_preset_glides_in_over_udp_and_its_faders_are_seen_to_move(desk: Desk) -> None:
+    desk.engine.params.set(BRIGHTNESS, 0.5)
+    desk.done("/preset/save", "dark")
+    desk.engine.params.set(BRIGHTNESS, 3.5)
+    desk.done("/engine/notify", 1)
+    desk.client.send(encode_message("/preset/glide", "dark", 0.3))
+    answers = desk.answers_up_to("/done")
+    seen = [message.args[0] for message in answers if message.address == BRIGHTNESS]
+    assert answers[-1].args == ("/preset/glide", "dark")
+    way = [value for value in seen if 0.5 < value < 3.5]
+    assert len(way) >= 3 and way == sorted(way, reverse=True)
+    assert desk.engine.params.get(BRIGHTNESS) == 0.5
+
+
+def test_a_picture_fades_in_over_udp_and_the_status_says_how(desk: Desk) -> None:
+    desk.engine.params.set(BRIGHTNESS, 0.5)
+    desk.done("/preset/save", "dark")
+    desk.engine.params.set(BRIGHTNESS, 3.5)
+    assert desk.done("/preset/load", "dark", 0.3) == ("/preset/load", "dark")
+    assert desk.engine.params.get(BRIGHTNESS) == 0.5
+
+    def said() -> object:
+        return next(message.args[0] for message in desk.ask("/engine/status") if message.address.endswith("/fade"))
+
+    assert said() == "both looks are drawn" or said().startswith("a still dissolves (")
+    cost = desk.engine._parts.leaving.cost
+    desk.engine.post(lambda: [cost.add(work_s=0.9, draw_s=0.8, looks=1) for _ in range(60)])
+    assert desk.done("/preset/load", "default", 0.1) == ("/preset/load", "default")
+    assert said() == "a still dissolves (to draw both looks would take 1700 of 17 ms a frame)"
+
+
+def test_presets_are_saved_listed_loaded_and_deleted(desk: Desk) -> None:
+    desk.engine.params.set("/layer/1/curve", 0.5)
+    desk.done("/preset/save", "evening")
+    desk.engine.params.set("/layer/1/curve", 0.0)
+    desk.done("/preset/load", "evening")
+    assert desk.engine.params.get("/layer/1/curve") == 0.5
+    names = [message.args[0] for message in desk.ask("/preset/list") if message.address == "/preset/name"]
+    assert {"evening", "default", "VAV original"} <= set(names)
+    desk.done("/preset/delete", "evening")
+    assert "evening" in desk.failed("/preset/load", "evening")
+    assert "preset" in desk.failed("/preset/save", "../evil")
+    assert "name" in desk.failed("/preset/save")
+
+
+def test_what_a_preset_asks_for_in_vain_is_said(desk: Desk) -> None:
+    folder = Path(desk.engine.config.presets)
+    desk.done("/preset/save", "plain")
+    text = (folder / "plain.toml").read_text()
+    (folder / "needs sd.toml").write_text(re.sub(r'("/layer/5/source" = )".*"', r'\1"sd"', text))
+    desk.done("/preset/load", "needs sd")
+    assert desk.engine.params.get("/layer/5/source") == "auto"
+    assert any("needs sd" in line and "--sd MODEL" in line for line in desk.engine.status().warnings)
+
+
+def test_a_presets_file_that_hangs_takes_no_panic_away(tmp_path: Path, wait_for: Callable) -> None:
+    folder = PresetFolder(tmp_path / "presets")
+    for name in ("good", "held"):
+        folder.save(name, {BRIGHTNESS: 1.0})
+    with contextlib.ExitStack() as stack:
+        stuck = stack.enter_context(contextlib.ExitStack())
+        stuck.enter_context(hung(folder.path / "held.toml"))
+        desk = stack.enter_context(open_desk(tmp_path, web="127.0.0.1:0"))
+        assert any("does not answer" in line for line in desk.engine.status().warnings)
+        desk.client.send(encode_message("/preset/load", "held"))
+        desk.client.send(encode_message("/master/blackout", 1))
+        wait_for(lambda: desk.engine.params.get("/master/blackout"), "blackout")
+        page = urllib.parse.urlsplit(desk.engine.page_url)
+        with urllib.request.urlopen(f"http://{page.netloc}/status.json", timeout=30) as answer:
+            assert answer.status == 200
+        assert ("held",) in [message.args for message in desk.ask("/preset/list")]
+        desk.done("/preset/load", "Aurora")
+        stuck.close()
+        assert desk.answer().args == ("/preset/load", "held")
+        desk.done("/preset/load", "good")
+
+
+def test_a_preset_keeps_the_order_of_its_bundle(desk: Desk) -> None:
+    steps = [("/layer/1/angle", 5.0), ("/preset/save", "five"), ("/layer/1/angle", 90.0)]
+    desk.client.send(encode_bundle(1, [encode_message(*step) for step in steps]))
+    assert desk.answer().args == ("/preset/save", "five")
+    assert desk.engine.params.get("/layer/1/angle") == 90.0
+    steps = [("/preset/load", "five"), ("/layer/1/phase", 0.25)]
+    desk.client.send(encode_bundle(1, [encode_message(*step) for step in steps]))
+    assert desk.answer().args == ("/preset/load", "five")
+    desk.done("/engine/status")
+    assert desk.engine.params.get("/layer/1/angle") == 5.0
+    assert desk.engine.params.get("/layer/1/phase") == 0.25
+
+
+def test_a_preset_saved_in_a_bundle_can_be_loaded_in_the_same(desk: Desk) -> None:
+    steps = [("/layer/1/angle", 77.0), ("/preset/save", "new"), ("/layer/1/angle", 2.0), ("/preset/load", "new")]
+    desk.client.send(encode_bundle(1, [encode_message(*step) for step in [*steps, ("/preset/delete", "new")]]))
+    assert {desk.answer().args for _ in range(3)} == {(f"/preset/{verb}", "new") for verb in ("save", "load", "delete")}
+    assert desk.engine.params.get("/layer/1/angle") == 77.0
+    assert "new" in desk.failed("/preset/load", "new")
+
+
+def test_a_presets_folder_that_is_none_is_told(desk: Desk, tmp_path: Path, wait_for: Callable) -> None:
+    (tmp_path / "presets").write_text("a file where the folder should be")
+    assert "presets" in desk.failed("/preset/save", "lost")
+    assert "presets: cannot be read" in desk.failed("/preset/load", "lost")
+    assert len(desk.ask("/preset/list")) > 10, "the built-in ones"
+    assert any("presets: cannot be read" in line for line in desk.engine.status().warnings)

@@ -1,0 +1,118 @@
+"""The commands that act on the engine, sent over a real UDP socket to an engine that draws."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from engine.osc import encode_message
+from tests.support.desk import Desk, open_desk
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    with open_desk(tmp_path) as desk:
+        yield desk
+
+
+def test_status_tells_the_rate_the_renderer_and_the_sound(desk: Desk) -> None:
+    *facts, end = desk.ask("/engine/status")
+    known = {message.address.removeprefix("/engine/status/"): message.args for message in facts}
+    assert {"fps", "frame_ms_p50", "frame_ms_p99", "late", "dropped", "size", "renderer", "audio"} <= set(known)
+    assert known["size"] == (64, 64)
+    assert known["audio"][0] == "playing"
+    assert known["flash_guard"][0] in ("watching", "limiting") and len(known["flash_guard"]) == 3
+    assert end.args == ("/engine/status",)
+
+
+def test_size_is_changed_in_one_go(desk: Desk, wait_for: Callable) -> None:
+    assert desk.done("/engine/size", 128, 96) == ("/engine/size", 128, 96)
+    wait_for(lambda: (desk.engine.status().width, desk.engine.status().height) == (128, 96), "the new size")
+    assert "width and height" in desk.failed("/engine/size", 128)
+    assert "100000 is outside 64..8192" in desk.failed("/engine/size", 100000, 96)
+    assert "/engine/width" in desk.failed("/engine/size", "wide", 96)
+    assert "/engine/width" in desk.failed("/engine/size", float("nan"), 96)
+
+
+def test_sinks_start_and_stop_while_it_runs(desk: Desk, wait_for: Callable, tmp_path: Path) -> None:
+    desk.done("/sink/start", "record", "show.mp4")
+    assert desk.engine.params.get("/sink/record/enable") is True
+    wait_for(lambda: [sink for sink in desk.engine.status().sinks if sink.frames > 5], "frames in the recording")
+    desk.done("/sink/stop", "record")
+    assert desk.engine.params.get("/sink/record/enable") is False
+    wait_for(lambda: not desk.engine.status().sinks, "the end of the recording")
+    assert (tmp_path / "recordings" / "show.mp4").stat().st_size > 0
+    assert "no such sink" in desk.failed("/sink/stop", "record")
+    desk.done("/sink/start", "record", "second.mp4")
+    assert "no such sink" in desk.failed("/sink/stop", "record", "third.mp4")
+    desk.done("/sink/stop", "record", "second.mp4")
+
+
+def test_files_asked_for_over_osc_stay_in_their_folder(desk: Desk, tmp_path: Path) -> None:
+    for escape in ("../out.mp4", "/tmp/out.mp4", "a/b.mp4", "C:out.mp4", ".hidden.mp4", "NUL.mp4", "a\nb.mp4"):
+        assert "over OSC, files go to the recordings folder" in desk.failed("/sink/start", "record", escape)
+    assert not (tmp_path / "out.mp4").exists()
+
+
+def test_sinks_for_the_picture_of_stable_diffusion_obey_the_same_rules(desk: Desk, tmp_path: Path) -> None:
+    assert "no Stable Diffusion" in desk.failed("/sink/start", "sd:record", "sd.mp4")
+    desk.engine.post(lambda: desk.engine._parts.sinks.add_picture("sd", 64, 64))
+    for escape in ("../a.mp4", str(tmp_path / "a.mp4")):
+        assert "over OSC, files go to the recordings folder" in desk.failed("/sink/start", "sd:record", escape)
+    desk.done("/sink/start", "sd:record", "sd.mp4")
+    assert [(sink.kind, sink.picture) for sink in desk.engine.status().sinks] == [("record", "sd")]
+    assert desk.engine.params.get("/sink/record/enable") is False
+    assert "no such sink" in desk.failed("/sink/stop", "record")
+    desk.done("/sink/stop", "sd:record", "sd.mp4")
+
+
+def test_a_sink_that_cannot_run_here_says_why(desk: Desk) -> None:
+    assert "needs" in desk.failed("/sink/start", "spout")
+    assert "no such kind" in desk.failed("/sink/start", "hologram")
+    assert "takes a kind" in desk.failed("/sink/start")
+    assert desk.failed("/sink/spout/enable", 1) == "spout: unavailable (needs Windows)"
+    assert desk.engine.params.get("/sink/spout/enable") is False
+    desk.engine.params.set("/sink/spout/enable", False)
+
+
+def test_a_snapshot_is_taken_on_a_trigger(desk: Desk, wait_for: Callable, tmp_path: Path) -> None:
+    desk.engine.params.set("/sink/snapshot/file", "still.png")
+    desk.client.send(encode_message("/sink/snapshot/take", 1))
+    folder = tmp_path / "recordings"
+    wait_for(lambda: (folder / "still.png").exists(), "the snapshot")
+    desk.engine.params.set("/sink/snapshot/file", "second.png")
+    desk.client.send(encode_message("/sink/snapshot/take", 1))
+    wait_for(lambda: (folder / "second.png").exists(), "the second snapshot")
+    wait_for(lambda: not desk.engine.status().sinks, "the end of the snapshots")
+    assert sorted(path.name for path in folder.iterdir()) == ["second.png", "still.png"]
+
+
+def test_sync_waits_for_what_the_loop_was_asked_for_before(desk: Desk) -> None:
+    for turn in range(20):
+        desk.client.send(encode_message("/sink/start", "null", f"turn {turn}"))
+        desk.client.send(encode_message("/sink/stop", "null", f"turn {turn}"))
+        desk.client.send(encode_message("/sync", turn))
+        order = [desk.answer().address for _ in range(3)]
+        assert order == ["/done", "/done", "/synced"]
+
+
+def test_smoothing_is_changed_while_it_runs(desk: Desk) -> None:
+    assert desk.done("/smooth", "/layer/1/angle", 500.0) == ("/smooth", "/layer/1/angle", 500.0)
+    assert "glide" in desk.failed("/smooth", "/mirror/mode", 500.0)
+    assert "glide" in desk.failed("/smooth", "/engine/fps", 500.0)
+    assert "outside" in desk.failed("/smooth", "/layer/1/angle", -1.0)
+    assert "takes" in desk.failed("/smooth", "/layer/1/angle")
+
+
+def test_quit_ends_the_engine(desk: Desk, wait_for: Callable) -> None:
+    desk.done("/engine/quit")
+    wait_for(lambda: desk.engine.is_stopping, "the end")
+
+
+def test_subscribers_hear_what_the_log_says(desk: Desk) -> None:
+    desk.done("/engine/notify", 1)
+    desk.client.send(encode_message("/sink/spout/enable", 1))
+    heard = []
+    while not any(message.address == "/engine/warning" for message in heard):
+        heard.append(desk.answer())
+    assert "spout: unavailable (needs Windows)" in heard[-1].args[0]

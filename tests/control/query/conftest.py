@@ -1,0 +1,105 @@
+"""The page's server with the real tree and hub behind it; nothing is drawn."""
+
+import contextlib
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from engine.control import CommandTable, Dispatcher, SendingThread
+from engine.control.query import QueryHub, QueryTree, host_info
+from engine.osc import Message, decode_packet, encode_message
+from engine.params import Cue, ParamStore
+from engine.system.clock import SystemClock
+from engine.web import WebServer
+from tests.web.socket_client import SocketClient
+
+OSC_PORT = 9000
+
+
+class Site:
+    def __init__(self, report: Any) -> None:
+        self.stack = contextlib.ExitStack()
+        self.store = ParamStore()
+        self.commands = CommandTable()
+        self.dispatcher = Dispatcher(self.store, self.commands, SystemClock(), report)
+        self.sending = SendingThread(self.dispatcher)
+        self.hub = QueryHub(self.dispatcher, report)
+        self.tree = QueryTree(self.store)
+        self.server = WebServer(
+            "127.0.0.1",
+            0,
+            taps={},
+            status=dict,
+            preset_pictures=dict,
+            features=tuple,
+            query=self.tree,
+            hub=self.hub,
+            host_info=self.host_info,
+            dispatcher=self.dispatcher,
+            report=report,
+        )
+        for part in (self.sending, self.server):
+            part.start()
+            self.stack.callback(part.close)
+
+    def host_info(self, reached_at: str) -> dict[str, object]:
+        return host_info(reached_at, name="Multiverse test", osc=("127.0.0.1", OSC_PORT), web=self.server.address)
+
+    def show_cues(self, *cues: Cue) -> None:
+        self.hub.tell_paths(self.tree.show_cues(cues))
+
+    def get(self, path: str) -> tuple[int, Any]:
+        """Status and, where there is a body, the JSON in it."""
+        try:
+            with urllib.request.urlopen(self.server.url.rstrip("/") + path, timeout=30) as answer:
+                status, body = answer.status, answer.read()
+        except urllib.error.HTTPError as error:
+            with error:
+                status, body = error.code, error.read()
+        return status, json.loads(body) if body else None
+
+    def connect(self, **options: Any) -> "Client":
+        client = Client(self.server.address, "/", **options)
+        self.stack.callback(client.close)
+        return client
+
+
+class Client(SocketClient):
+    """A WebSocket that speaks OSCQuery."""
+
+    def command(self, command: str, data: object) -> None:
+        self.send(json.dumps({"COMMAND": command, "DATA": data}))
+
+    def say(self, address: str, *args: object) -> None:
+        self.send(encode_message(address, *args))
+
+    def hear(self, address: str = "") -> Message:
+        """The next message, or the next to `address`."""
+        while True:
+            message = decode_packet(self.read())
+            if address in ("", message.address):
+                return message
+
+
+@pytest.fixture
+def site(reports: Any) -> Iterator[Site]:
+    site = Site(reports)
+    with site.stack:
+        yield site
+
+
+@pytest.fixture
+def leaves() -> Callable[[dict], dict[str, dict]]:
+    """`leaves(node)`: every node that is no container, by FULL_PATH."""
+
+    def walk(node: dict) -> Iterator[tuple[str, dict]]:
+        if node["ACCESS"]:
+            yield node["FULL_PATH"], node
+        for child in node.get("CONTENTS", {}).values():
+            yield from walk(child)
+
+    return lambda node: dict(walk(node))

@@ -1,0 +1,225 @@
+"""OSC and OSCQuery's commands over real WebSockets, and clients that do not behave."""
+
+import json
+import random
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import osc_schema
+from engine.control import CommandTable, Dispatcher
+from engine.control.query import PathEvent, Peer, QueryHub
+from engine.control.query.hub import MAX_WAITING_BYTES, MAX_WAITING_PACKETS
+from engine.osc import Message, decode_packet, encode_bundle, encode_message, encode_reply
+from engine.params import Cue, ParamStore
+from engine.system.clock import SteppedClock
+
+ANGLE = "/layer/1/angle"
+
+
+# -- over real sockets -------------------------------------------------------------------------
+
+
+def test_who_listens_gets_the_value_of_now_then_changes_and_after_ignore_none(site: Any) -> None:
+    client = site.connect()
+    site.store.set(ANGLE, 12.0)
+    client.command("LISTEN", ANGLE)
+    assert client.hear() == Message(ANGLE, (12.0,), "f")
+    site.store.set(ANGLE, 13.0)
+    site.store.set("/layer/2/angle", 13.0)
+    assert client.hear() == Message(ANGLE, (13.0,), "f")
+    client.command("IGNORE", ANGLE)
+    client.command("LISTEN", "/mode")
+    assert client.hear() == Message("/mode", ("multiverse",), "s")
+    site.store.set(ANGLE, 14.0)
+    site.store.set("/mode", "simple")
+    assert client.hear() == Message("/mode", ("simple",), "s")
+
+
+def test_osc_goes_both_ways_over_the_websocket_as_over_udp(site: Any) -> None:
+    one, other = site.connect(), site.connect()
+    for client in (one, other):
+        client.say("/engine/notify", 1)
+        unheard = {"/done", *(param.address for param in osc_schema.PARAMS)}
+        while unheard:
+            unheard.discard(client.hear().address)
+    one.send(encode_bundle(1, [encode_message(ANGLE, 190.0), encode_message("/mode", 1)]))
+    assert other.hear(ANGLE).args == (-170.0,) and other.hear("/mode").args == ("simple",)
+    assert one.hear(ANGLE).args == (-170.0,)  # not what it sent: it is told
+    one.say("/get", "/mode")
+    assert one.hear("/mode").args == ("simple",)
+    one.say("/engine/notify", 1, 9001)
+    assert one.hear("/fail").args[0] == "/engine/notify"
+    site.commands.add("/test/answer", lambda args, reply: reply.done(*args))
+    one.say("/test/answer", 7)
+    assert one.hear("/done").args == ("/test/answer", 7)
+
+
+def test_text_that_is_no_command_is_reported_and_never_answered(site: Any, reports: Any) -> None:
+    """libossia and Chataigne take any binary message for a value (oscquery_mirror.cpp, on_BinaryWSMessage;
+    GenericOSCQueryModule.cpp, dataReceived)."""
+    client = site.connect()
+    wrong = {
+        "": "not an OSCQuery command",
+        "{": "not an OSCQuery command",
+        "[" * 50_000: "not an OSCQuery command",
+        '{"COMMAND": "LISTEN"}': "DATA is no path",
+        '{"COMMAND": "LISTEN", "DATA": 5}': "DATA is no path",
+        '{"COMMAND": "LISTEN", "DATA": "/layer/9/angle"}': "/layer/9/angle is no parameter",
+        '{"COMMAND": "DANCE", "DATA": ""}': "LISTEN and IGNORE are",
+        '{"COMMAND": "LISTEN", "DATA": "", "MORE": ' + "[" * 30_000 + "]" * 30_000 + "}": "recursion",
+    }
+    for text in wrong:
+        client.send(text)
+    client.send(b"no OSC packet at all")
+    client.command("LISTEN", ANGLE)
+    assert client.hear() == Message(ANGLE, (0.0,), "f")
+    assert reports.keys == ["query.command"] * len(wrong) + ["osc.malformed"]
+    for reason, (_, line) in zip(wrong.values(), reports.lines, strict=False):
+        assert reason in line and line.isprintable() and len(line) < 300
+    assert site.dispatcher.counters.rejected == len(wrong)
+    assert "ws 127.0.0.1:" in reports.lines[-1][1]
+
+
+def test_what_clients_ask_of_any_server_is_answered_by_nothing_and_is_no_fault(site: Any, reports: Any) -> None:
+    """Chataigne's "Listen to all" sends LISTEN for every control of a container, its commands too
+    (GenericOSCQueryModule.cpp, updateListenToContainer). libossia's START_OSC_STREAMING has ports where others have a
+    path (json_writer_detail.cpp, start_osc_streaming)."""
+    client = site.connect()
+    site.show_cues(Cue(number=3, preset="finale"))
+    assert [json.loads(client.read())["COMMAND"] for _ in range(2)] == ["PATH_ADDED", "PATH_CHANGED"]
+    commands = [command.address for command in osc_schema.COMMANDS if "<" not in command.address]
+    for path in (*commands, "/cue/3", "/cue", "/layer/1", "/"):
+        client.command("LISTEN", path)
+        client.command("IGNORE", path)
+    client.command("START_OSC_STREAMING", {"LOCAL_SERVER_PORT": 9998, "LOCAL_SENDER_PORT": 12345})
+    client.command("LISTEN", ANGLE)
+    assert client.hear() == Message(ANGLE, (0.0,), "f")
+    assert reports.lines == [] and site.dispatcher.counters.rejected == 0
+
+
+def test_garbage_of_any_kind_leaves_the_next_command_working(site: Any, reports: Any) -> None:
+    client = site.connect()
+    chance = random.Random(4)
+    good = json.dumps({"COMMAND": "LISTEN", "DATA": ANGLE})
+    for _ in range(300):
+        at = chance.randrange(len(good))
+        client.send(good[:at] + chr(chance.choice([0, 34, 92, 123, 0x1F600])) + good[at + chance.randrange(3) :])
+        client.send(chance.randbytes(chance.randrange(64)))
+    client.say("/get", "/mode")
+    assert client.hear("/mode").args == ("multiverse",)
+    assert site.dispatcher.counters.errors == 0
+
+
+def test_every_client_is_told_when_the_cues_change(site: Any) -> None:
+    clients = [site.connect() for _ in range(2)]
+    for client in clients:
+        client.say("/get", "/mode")
+        client.hear("/mode")
+    assert site.get("/cue/3")[0] == 404
+    site.show_cues(Cue(number=3, preset="finale"))
+    told = [{"COMMAND": "PATH_ADDED", "DATA": "/cue/3"}, {"COMMAND": "PATH_CHANGED", "DATA": "/cue"}]
+    for client in clients:
+        assert [json.loads(client.read()) for _ in told] == told
+    assert site.get("/cue/3?DESCRIPTION") == (200, {"DESCRIPTION": "finale, fade 0 s"})
+
+
+def test_a_client_that_is_gone_is_sent_nothing_more(site: Any, wait_for: Callable[..., Any]) -> None:
+    client = site.connect()
+    client.command("LISTEN", ANGLE)
+    client.hear()
+    assert site.dispatcher.feedback.next_due_s() is not None
+    client.close()
+    wait_for(lambda: site.dispatcher.feedback.next_due_s() is None, "the client to be forgotten")
+    assert site.hub.count == 0
+
+
+def test_fifty_clients_hear_the_same_fader(site: Any) -> None:
+    clients = [site.connect() for _ in range(50)]
+    for client in clients:
+        client.command("LISTEN", ANGLE)
+        assert client.hear() == Message(ANGLE, (0.0,), "f")
+    clients[0].say(ANGLE, 30.0)
+    for client in clients[1:]:
+        assert client.hear() == Message(ANGLE, (30.0,), "f")
+
+
+# -- a client that does not read, without a socket ---------------------------------------------
+
+
+class Desk:
+    def __init__(self, reports: Any) -> None:
+        self.clock = SteppedClock()
+        self.store = ParamStore()
+        self.dispatcher = Dispatcher(self.store, CommandTable(), self.clock, reports)
+        self.hub = QueryHub(self.dispatcher, reports)
+        self.woken = 0
+
+    def connect(self) -> Peer:
+        return self.hub.connect("ws 192.0.2.1:5000", self._wake)
+
+    def _wake(self) -> None:
+        self.woken += 1
+
+    def send_out(self) -> None:
+        """A turn of the sending thread."""
+        self.clock.advance(0.05)
+        self.dispatcher.feedback.tick(self.clock.now_s())
+        self.dispatcher.outbox.send(0.0, 1_000_000)
+
+
+@pytest.fixture
+def desk(reports: Any) -> Desk:
+    return Desk(reports)
+
+
+def test_a_client_that_does_not_read_loses_the_oldest_and_then_gets_the_values_of_now(desk: Desk, reports: Any) -> None:
+    peer = desk.connect()
+    for address in (ANGLE, "/mode"):
+        peer.receive_text(json.dumps({"COMMAND": "LISTEN", "DATA": address}))
+    desk.send_out()
+    assert len(peer.take()) == 2 and desk.woken == 1
+    desk.store.set("/mode", "simple")
+    desk.send_out()
+    for number in range(MAX_WAITING_PACKETS + 9):
+        peer.sender.post(encode_reply(ANGLE, number / 64))
+        desk.dispatcher.outbox.send(0.0, 1)
+    assert peer.dropped == desk.dispatcher.counters.dropped == 10
+    assert set(reports.keys) == {"query.slow"} and desk.woken == 2
+    waiting = [decode_packet(packet) for packet in peer.take()]
+    assert [message.args[0] for message in waiting] == [number / 64 for number in range(9, MAX_WAITING_PACKETS + 9)]
+    desk.send_out()
+    again = {decode_packet(packet) for packet in peer.take()}
+    assert again == {Message(ANGLE, (0.0,), "f"), Message("/mode", ("simple",), "s")}
+    desk.send_out()
+    assert peer.take() == [] and peer.dropped == 10
+
+
+def test_a_client_that_lost_a_change_of_the_tree_is_told_to_read_it_anew(desk: Desk) -> None:
+    peer = desk.connect()
+    for number in range(MAX_WAITING_PACKETS + 1):
+        peer.tell_path(PathEvent("PATH_ADDED", f"/cue/{number}"))
+    *rest, last = peer.take()
+    assert json.loads(last) == {"COMMAND": "PATH_CHANGED", "DATA": "/"} and len(rest) == MAX_WAITING_PACKETS
+    assert peer.take() == []
+
+
+def test_what_waits_for_a_client_is_bounded_in_bytes_too(desk: Desk) -> None:
+    peer = desk.connect()
+    packet = b"/" + b"x" * 99_999
+    for _ in range(100):
+        peer.sender.post(packet)
+    desk.send_out()
+    waiting = peer.take()
+    assert len(waiting) == MAX_WAITING_BYTES // len(packet) and peer.dropped == 100 - len(waiting)
+
+
+def test_what_is_sent_to_a_closed_client_is_counted_and_forgotten(desk: Desk, reports: Any) -> None:
+    peer = desk.connect()
+    peer.receive_binary(encode_message("/engine/notify", 1))
+    desk.hub.close()
+    peer.close()
+    desk.send_out()
+    assert peer.take() == [] and peer.dropped == 1 and desk.woken == 0
+    assert reports.lines == [] and desk.dispatcher.feedback.next_due_s() is None

@@ -1,0 +1,293 @@
+"""What a GET is answered: against the declarations, and against the engine's own ears."""
+
+import json
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import osc_schema
+from engine.control import CommandTable, Dispatcher, Sender
+from engine.control.query import PathEvent, QueryTree, host_info, service_name
+from engine.control.query.describe import describe_param
+from engine.errors import ConfigError
+from engine.osc import Impulse, encode_message
+from engine.params import Cue, ParamStore
+from engine.system.clock import SteppedClock
+from osc_schema import Param, ParamType
+
+ANGLE = "/layer/1/angle"
+
+
+@pytest.fixture
+def store() -> ParamStore:
+    return ParamStore()
+
+
+@pytest.fixture
+def ask(store: ParamStore) -> Callable[..., tuple[int, Any]]:
+    """`ask(path, attribute)`: status and JSON."""
+    tree = QueryTree(store)
+
+    def answer(path: str, attribute: str | None = None) -> tuple[int, Any]:
+        answer = tree.answer(path, attribute, {"NAME": "here"})
+        return answer.status, json.loads(answer.body) if answer.body else None
+
+    return answer
+
+
+def test_every_parameter_is_listed_once_where_its_address_says(ask: Callable, leaves: Callable) -> None:
+    status, root = ask("/")
+    assert status == 200
+    listed = leaves(root)
+    params = {param.address for param in osc_schema.PARAMS}
+    commands = {command.address for command in osc_schema.COMMANDS if "<" not in command.address}
+    assert listed.keys() == params | commands
+    for address in listed:
+        node = root
+        for part in address.split("/")[1:]:
+            node = node["CONTENTS"][part]
+        assert node["FULL_PATH"] == address and ask(address) == (200, node)
+
+
+def test_values_are_those_of_now(ask: Callable, leaves: Callable, store: ParamStore) -> None:
+    store.set_many([(ANGLE, 12.5), ("/layer/1/mute", True), ("/mode", "simple"), ("/mirror/segments", 8)], by="desk")
+    store.set("/sink/record/file", 'a "quoted" näme')
+    found = {address: node.get("VALUE") for address, node in leaves(ask("/")[1]).items()}
+    for param in osc_schema.PARAMS:
+        value = None if param.type is ParamType.TRIGGER else store.get(param.address)
+        assert found[param.address] == [value]
+    assert found[ANGLE] == [12.5] and found["/layer/1/mute"] == [True] and found["/mirror/segments"] == [8]
+
+
+def as_sent(tag: str, value: object) -> object:
+    return Impulse.BANG if tag == "I" else {"i": int, "f": float, "T": bool, "s": str}[tag](value)
+
+
+def ends(node: dict, description: dict) -> list[object]:
+    """Values a client may send: both ends of the range, every choice, or the value of now."""
+    if "RANGE" not in description:
+        return node["VALUE"]
+    (limits,) = description["RANGE"]
+    return limits["VALS"] if "VALS" in limits else [limits["MIN"], limits["MAX"]]
+
+
+def test_what_type_range_and_overloads_allow_is_taken_as_it_is(ask: Callable, leaves: Callable, reports: Any) -> None:
+    """A client that keeps to the description never meets a refusal, and never a value that was bent."""
+    dispatcher = Dispatcher(ParamStore(), CommandTable(), SteppedClock(), reports)
+    told: list[bytes] = []
+    desk = Sender(name="udp 192.0.2.1:5000", post=told.append, at_port=None)
+    dispatcher.feedback.subscribe(desk, origin=desk.name)
+    nodes = leaves(ask("/")[1])
+    sent = 0
+    for param in osc_schema.PARAMS:
+        node = nodes[param.address]
+        for description in (node, *node.get("OVERLOADS", [])):
+            for value in ends(node, description):
+                argument = as_sent(description["TYPE"], value)
+                packet = (
+                    encode_message(param.address).removesuffix(b",\0\0\0") + b",I\0\0"
+                    if argument is Impulse.BANG
+                    else encode_message(param.address, argument)
+                )
+                dispatcher.receive(packet, desk)
+                sent += 1
+    assert dispatcher.counters.changes == sent
+    assert reports.lines == [] and list(dispatcher.feedback._owed) == []
+
+
+def test_units_are_spelled_as_the_proposal_spells_them(ask: Callable) -> None:
+    for address, unit in {
+        ANGLE: "angle.degree",
+        "/multiverse/window_ms": "time.ms",
+        "/engine/width": "distance.pixels",
+    }.items():
+        assert ask(address, "UNIT") == (200, {"UNIT": [unit]})
+
+
+def test_an_attribute_is_answered_alone(ask: Callable) -> None:
+    assert ask(ANGLE, "VALUE") == (200, {"VALUE": [0.0]})
+    assert ask(ANGLE, "RANGE") == (200, {"RANGE": [{"MIN": -180.0, "MAX": 180.0}]})
+    assert ask(ANGLE, "CLIPMODE") == (200, {"CLIPMODE": ["none"]})  # it wraps
+    assert ask("/multiverse/brightness", "CLIPMODE") == (200, {"CLIPMODE": ["both"]})
+    assert ask("/mode", "RANGE") == (200, {"RANGE": [{"VALS": ["multiverse", "simple"]}]})
+    assert ask("/sink/record/file", "EXTENDED_TYPE") == (200, {"EXTENDED_TYPE": ["filepath"]})
+    assert ask("/layer/1", "TYPE") == (200, {})
+    assert ask("/layer/", "CONTENTS")[1]["CONTENTS"].keys() >= {"1", "2", "3", "4"}
+    assert ask("/no/such/path", "HOST_INFO") == (200, {"NAME": "here"})
+
+
+@pytest.mark.parametrize(
+    ("path", "attribute", "status"),
+    [
+        ("/layer/9", None, 404),
+        ("/layer/9", "VALUE", 404),
+        ("layer/1", None, 404),
+        ("/layer//1", None, 404),
+        ("/cue/<n>", None, 404),
+        ("/layer/1", "VALUE", 204),
+        ("/preset/save", "VALUE", 204),
+        (ANGLE, "value", 400),
+        (ANGLE, "HTML", 400),
+        (ANGLE, "", 400),
+        (ANGLE, "VALUE&TYPE", 400),
+        (ANGLE, "\0\n" * 1000, 400),
+    ],
+)
+def test_what_cannot_be_answered_has_its_status(ask: Callable, path: str, attribute: str | None, status: int) -> None:
+    answered, body = ask(path, attribute)
+    assert answered == status
+    assert (body is None) if status == 204 else (len(body["error"]) < 400 and body["error"].isprintable())
+
+
+def test_a_command_tells_its_arguments_and_answers(ask: Callable) -> None:
+    _, node = ask("/sink/start")
+    assert (node["TYPE"], node["ACCESS"], node["OVERLOADS"]) == ("ss", 2, [{"TYPE": "s"}])
+    assert node["MULTIVERSE"]["arguments"][1] == {"name": "name_or_file", "type": "s", "is_optional": True}
+    assert node["MULTIVERSE"]["replies"] == ["/done /sink/start <kind>", "/fail /sink/start <reason>"]
+    assert "TYPE" not in ask("/engine/quit")[1]
+
+
+def test_what_a_surface_needs_stands_beside_the_proposal(ask: Callable) -> None:
+    _, answer = ask("/multiverse/blend", "MULTIVERSE")
+    assert answer["MULTIVERSE"] == {
+        "type": "stops",
+        "default": 2.0,
+        "unit": "",
+        "scale": "linear",
+        "step": 1,
+        "out_of_range": "clip",
+        "stops": ["add", "screen", "difference", "dodge"],
+        "menu": [],
+        "smoothing_ms": 30.0,
+        "stored": True,
+        "is_look": True,
+        "child": None,
+        "area_title": "Multiverse",
+        "words": "mix glow bloom screen composite",
+        "is_confirmed": False,
+    }
+    assert ask("/sd/prompt", "MULTIVERSE")[1]["MULTIVERSE"]["child"] == "sd"
+
+
+def test_plain_numbers_are_taken_beside_the_type(ask: Callable, leaves: Callable) -> None:
+    nodes = leaves(ask("/")[1])
+    found = {param.type: set() for param in osc_schema.PARAMS}
+    for param in osc_schema.PARAMS:
+        found[param.type].add(
+            (nodes[param.address]["TYPE"], *(form["TYPE"] for form in nodes[param.address].get("OVERLOADS", ())))
+        )
+    assert found == {
+        ParamType.FLOAT: {("f", "i"), ("f",)},  # no whole number between 0.5 and 0.999
+        ParamType.STOPS: {("f", "i", "s")},
+        ParamType.INT: {("i", "f")},
+        ParamType.BOOL: {("T", "i", "f")},
+        ParamType.MENU: {("s", "i", "f")},
+        ParamType.TEXT: {("s",)},
+        ParamType.FILE: {("s",)},
+        ParamType.TRIGGER: {("I", "i", "f")},
+    }
+
+
+def test_containers_say_what_they_hold(ask: Callable) -> None:
+    assert ask("/feedback", "DESCRIPTION")[1] == {"DESCRIPTION": "Feedback"}
+    assert ask("/feedback", "MULTIVERSE")[1]["MULTIVERSE"]["about"].startswith("The last picture, moved")
+    assert ask("/layer/1", "DESCRIPTION")[1] == {"DESCRIPTION": "Layer 1"}
+
+
+def test_a_colour_has_four_numbers() -> None:
+    colour = Param(
+        address="/wash/colour", type=ParamType.COLOUR, default=(1.0, 0.5, 0.0, 1.0), low=0, high=1, description=""
+    )
+    node = describe_param(colour, osc_schema.AREAS[0])
+    assert node["TYPE"] == "ffff" and node["DEFAULT_VALUE"] == [1.0, 0.5, 0.0, 1.0]
+    assert node["RANGE"] == [{"MIN": 0.0, "MAX": 1.0}] * 4
+    assert node["EXTENDED_TYPE"] == ["color.rgb.r", "color.rgb.g", "color.rgb.b", "color.rgb.a"]
+
+
+def test_host_info_names_what_can_be_reached_and_nothing_else() -> None:
+    info = host_info("192.0.2.7", name="here", osc=("0.0.0.0", 9000), web=("::", 9001))
+    assert (info["NAME"], info["OSC_IP"], info["OSC_PORT"]) == ("here", "192.0.2.7", 9000)
+    assert info["OSC_TRANSPORT"] == "UDP"
+    assert (info["WS_IP"], info["WS_PORT"]) == ("192.0.2.7", 9001)
+    alone = host_info("127.0.0.1", name="here", osc=None, web=("127.0.0.1", 9001))
+    assert not any(key.startswith("OSC_") for key in alone)
+    assert host_info("192.0.2.7", name="here", osc=("127.0.0.1", 9000), web=("0.0.0.0", 9001))["OSC_IP"] == "127.0.0.1"
+
+
+def test_a_name_that_no_browser_of_mdns_would_show_is_refused() -> None:
+    for name in ("FOH 1", "Bühne", "x" * 60):
+        assert service_name(name) == name
+    for name in ("", "  ", " FOH", "studio.local", "_sub", "a\nb", "ü" * 31):
+        with pytest.raises(ConfigError, match="--name: "):
+            service_name(name)
+
+
+def test_the_machines_name_is_the_default_and_fits_mdns(monkeypatch: pytest.MonkeyPatch) -> None:
+    for machine, name in {"studio.local": "Multiverse studio", "ü" * 40: "Multiverse " + "ü" * 24}.items():
+        monkeypatch.setattr("socket.gethostname", lambda machine=machine: machine)
+        assert service_name() == name and len(name.encode()) <= 60
+
+
+def test_every_attribute_that_is_claimed_is_there_and_no_other(ask: Callable, leaves: Callable) -> None:
+    extensions = host_info("127.0.0.1", name="here", osc=None, web=("127.0.0.1", 1))["EXTENSIONS"]
+    required = {"FULL_PATH", "CONTENTS", "TYPE"}
+    over_sockets = {"LISTEN", "IGNORE", "PATH_CHANGED", "PATH_ADDED", "PATH_REMOVED", "PATH_RENAMED"}
+    used = {key for node in leaves(ask("/")[1]).values() for key in node}
+    assert used - required == {key for key, has in extensions.items() if has} - over_sockets
+
+
+def test_numbers_are_such_as_json_has(ask: Callable, leaves: Callable) -> None:
+    def check(item: object) -> None:
+        if isinstance(item, dict):
+            for part in item.values():
+                check(part)
+        elif isinstance(item, list):
+            for part in item:
+                check(part)
+        elif isinstance(item, float):
+            assert math.isfinite(item)
+
+    check(ask("/")[1])
+
+
+# -- cues --------------------------------------------------------------------------------------
+
+
+def test_a_cue_is_a_button_as_long_as_it_is_there(store: ParamStore, leaves: Callable) -> None:
+    tree = QueryTree(store)
+
+    def listed() -> dict[str, dict]:
+        return {
+            address: node
+            for address, node in leaves(json.loads(tree.answer("/", None, {}).body)).items()
+            if node["MULTIVERSE"]["type"] == "cue"
+        }
+
+    one, two = Cue(number=1, preset="Night", fade_s=2.5, follow_s=8), Cue(number=12, preset="Day")
+    assert listed() == {}
+    assert tree.show_cues([one]) == (PathEvent("PATH_ADDED", "/cue/1"), PathEvent("PATH_CHANGED", "/cue"))
+    assert listed()["/cue/1"] == {
+        "FULL_PATH": "/cue/1",
+        "TYPE": "I",
+        "ACCESS": 2,
+        "DESCRIPTION": "Night, fade 2.5 s, next after 8 s",
+        "TAGS": ["Cues"],
+        "CRITICAL": True,
+        "MULTIVERSE": {
+            "type": "cue",
+            "preset": "Night",
+            "fade_s": 2.5,
+            "follow_s": 8,
+            "glide": False,
+            "area_title": "Cues",
+        },
+    }
+    assert tree.show_cues([one]) == ()
+    assert [event.command for event in tree.show_cues([one, two])] == ["PATH_ADDED", "PATH_CHANGED"]
+    assert [*listed()] == ["/cue/1", "/cue/12"] and tree.answer("/cue/12", None, {}).status == 200
+    assert tree.show_cues([one, Cue(number=12, preset="Dawn")]) == (PathEvent("PATH_CHANGED", "/cue/12"),)
+    assert [event.path for event in tree.show_cues([one])] == ["/cue/12", "/cue"]
+    assert [*listed()] == ["/cue/1"] and tree.answer("/cue/12", None, {}).status == 404
+    assert tree.answer("/cue/go", None, {}).status == 200

@@ -1,0 +1,214 @@
+"""Resolume Arena's flood over a real socket: what is mapped moves, the rest is counted, a real mistake is told."""
+
+import re
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.control import OscClient
+from engine.osc import encode_message
+from engine.params.mapping.builtin import built_in
+from engine.system.clock import SystemClock
+from engine.telemetry import Warnings
+from tests.control.commands.test_mapping import Desk
+from tests.support import arena
+
+MISTAKE = "/layer/1/intensty"
+
+
+class Stage:
+    """An engine's OSC with its warnings, a fake Arena, and a patch that subscribes to what the engine says."""
+
+    def __init__(self, path: Path, maps: tuple[str, ...], wait_for: Callable[..., Any]) -> None:
+        self.warnings = Warnings(SystemClock())
+        self.desk = Desk(path, self.warnings.report, maps)
+        self.warnings.on_said = self.desk.dispatcher.feedback.warn
+        self.patch = OscClient(*self.desk.server.address)
+        self.counters = self.desk.dispatcher.counters
+        self._wait_for = wait_for
+        self._arena = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._arena.connect(self.desk.server.address)
+        self._arena.setblocking(False)
+        self._seconds = 0
+
+    @property
+    def arena_name(self) -> str:
+        return f"udp 127.0.0.1:{self._arena.getsockname()[1]}"
+
+    def arena_sends(self, *packets: bytes) -> None:
+        """Send them, and return when they have been carried out: fifty at a time find room in any receive buffer."""
+        for start in range(0, len(packets), 50):
+            portion = packets[start : start + 50]
+            before = self.counters.packets
+            for packet in portion:
+                self._arena.send(packet)
+            self._wait_for(lambda: self.counters.packets >= before + len(portion), "Arena's datagrams")  # noqa: B023
+
+    def flood(self, seconds: int, *, has_clip: bool) -> None:
+        for _ in range(seconds):
+            self.arena_sends(*arena.second(self._seconds, has_clip=has_clip))
+            self._seconds += 1
+
+    def arena_heard(self) -> int:
+        """How many datagrams Arena was sent."""
+        count = 0
+        while True:
+            try:
+                self._arena.recv(65_536)
+            except BlockingIOError:
+                return count
+            count += 1
+
+    def patch_is_answered(self, address: str) -> str:
+        """The patch sends a message that is wrong; why it is."""
+        self.patch.send(encode_message(address, 1.0))
+        while (message := self.patch.receive(30.0)) is not None:
+            if message.address == "/fail":
+                return str(message.args[1])
+        raise AssertionError("the patch was not answered")
+
+    def close(self) -> None:
+        self.patch.close()
+        self._arena.close()
+        self.desk.close()
+
+
+@pytest.fixture
+def open_stage(tmp_path: Path, wait_for: Callable[..., Any]) -> Iterator[Callable[..., Stage]]:
+    stages: list[Stage] = []
+
+    def make(*maps: str) -> Stage:
+        stages.append(Stage(tmp_path / "mapping.toml", maps, wait_for))
+        return stages[-1]
+
+    yield make
+    for stage in stages:
+        stage.close()
+
+
+def test_arenas_flood_with_its_map_warns_of_nothing_and_a_patchs_mistake_is_told(
+    open_stage: Callable[..., Stage],
+) -> None:
+    """22 s of it, as in the capture. Red before: two warnings a second, and `/fail` once a second to Arena."""
+    stage = open_stage("resolume")
+    stage.flood(11, has_clip=False)
+    assert "nearest: /layer/1/intensity" in stage.patch_is_answered(MISTAKE)
+    stage.flood(11, has_clip=True)
+    sent = 11 * (arena.IDLE_A_SECOND + arena.PLAYING_A_SECOND)
+    assert stage.warnings.counts == {"osc.unknown": 1}
+    assert [line.split(":")[0] for line in stage.warnings.latest] == [MISTAKE]
+    assert stage.arena_heard() == 0
+    assert (stage.counters.malformed, stage.counters.unmapped) == (0, sent)
+    listed, total = stage.desk.dispatcher.heard.listed(4000)
+    assert sum(heard.count for _, _, heard in listed) == sent
+    assert total > 1400 and {sender for _, sender, _ in listed} == {stage.arena_name}
+
+
+def test_arenas_flood_without_a_map_is_one_line_and_one_answer(open_stage: Callable[..., Stage]) -> None:
+    stage = open_stage()
+    stage.arena_sends(arena.message("/composition/layers/1/position", 0.25))
+    stage.flood(4, has_clip=True)
+    assert "nearest: /layer/1/intensity" in stage.patch_is_answered(MISTAKE)
+    stage.flood(2, has_clip=False)
+    first, second = stage.warnings.latest
+    assert first == (
+        "/composition/layers/1/position: no such parameter, and nothing is mapped to it; "
+        "`/map/load resolume` loads a map for that program; what else it sends that is not mapped is only counted: "
+        "`multiverse osc heard` lists it "
+        f"(from {stage.arena_name})"
+    )
+    assert second.startswith(MISTAKE)
+    assert stage.arena_heard() == 1
+
+
+def test_a_page_that_is_told_of_warnings_hears_only_the_real_one(open_stage: Callable[..., Stage]) -> None:
+    stage = open_stage("resolume")
+    stage.patch.send(encode_message("/engine/notify", 1))
+    stage.flood(3, has_clip=True)
+    other = OscClient(*stage.desk.server.address)
+    other.send(encode_message(MISTAKE, 1.0))
+    told, heartbeats = [], 0
+    while heartbeats < 5 and not any(MISTAKE in line for line in told):
+        message = stage.patch.receive(30.0)
+        assert message is not None
+        heartbeats += message.address == "/engine/heartbeat"
+        if message.address == "/engine/warning":
+            told.append(message.args[0])
+    other.close()
+    assert len(told) == 1 and told[0].startswith(MISTAKE)
+
+
+@pytest.mark.parametrize("old_goes_first", [True, False])
+def test_a_clip_that_starts_by_itself_shows_its_layer(open_stage: Callable[..., Stage], old_goes_first: bool) -> None:
+    """The map heard only `connect`, the mouse. A state that is told again does not undo what a hand has muted since."""
+    stage = open_stage("resolume")
+    store = stage.desk.store
+    stage.arena_sends(arena.clip_state(2, 9, arena.PLAYING))
+    stage.arena_sends(arena.message("/composition/layers/2/clear", 1))
+    assert store.get("/layer/2/mute") is True
+    change = [arena.clip_state(2, 9, arena.STOPPED), arena.clip_state(2, 10, arena.PLAYING)]
+    stage.arena_sends(*(change if old_goes_first else reversed(change)))
+    assert store.get("/layer/2/mute") is False
+    store.set("/layer/2/mute", True)
+    stage.arena_sends(arena.clip_state(2, 10, arena.PLAYING), arena.clip_state(2, 9, arena.STOPPED))
+    assert store.get("/layer/2/mute") is True
+    stage.arena_sends(*arena.clip_mouse(2, 3))
+    assert store.get("/layer/2/mute") is False
+    stage.arena_sends(arena.clip_state(2, 10, arena.STOPPED))
+    assert store.get("/layer/2/mute") is False, "a clip that stops changes nothing"
+
+
+def test_another_layer_group_or_the_selected_layer_of_arena_is_our_first(open_stage: Callable[..., Stage]) -> None:
+    """`/map/load resolume 5` takes the place of what an earlier loading mapped, and of nothing that a hand did."""
+    stage = open_stage("resolume")
+    desk, store = stage.desk, stage.desk.store
+    desk.done("/map/add", "osc /composition/layers/1/dashboard/link1", "/layer/1/solo")
+    number = next(entry[0] for entry in desk.entries() if entry[1] == "osc /composition/layers/3/master")
+    desk.done("/map/set", number, "high", 0.5)
+    stage.arena_sends(arena.message("/composition/layers/1/master", 0.25))
+    assert store.get("/layer/1/intensity") == 0.25
+    assert desk.done("/map/load", "resolume", 5) == ("resolume:5", len(desk.entries()) - 2)
+    stage.arena_sends(
+        arena.message("/composition/layers/1/master", 0.75),  # no more
+        arena.message("/composition/layers/3/master", 1.0),  # kept: it was changed
+        arena.message("/composition/layers/6/master", 0.125),
+        arena.message("/composition/layers/1/dashboard/link1", 1.0),
+    )
+    values = [store.get(f"/layer/{n}/intensity") for n in (1, 2, 3)]
+    assert (values, store.get("/layer/1/solo")) == ([0.25, 0.125, 0.5], True)
+    desk.done("/map/load", "resolume", "group2")
+    stage.arena_sends(
+        arena.message("/composition/groups/2/master", 0.5),
+        arena.message("/composition/groups/3/disconnectlayers", 1),
+        arena.message("/composition/groups/4/bypassed", 1),
+        arena.message("/composition/layers/6/master", 1.0),
+    )
+    assert [store.get(f"/layer/{n}/intensity") for n in (1, 2)] == [0.5, 0.125]
+    assert [store.get(f"/layer/{n}/mute") for n in (1, 2, 3, 4)] == [False, True, True, False]
+    stage.arena_sends(arena.message("/composition/groups/3/columns/9/connected", 2))
+    assert store.get("/layer/2/mute") is False
+    desk.done("/map/load", "resolume", "selected")
+    stage.arena_sends(arena.message("/composition/selectedlayer/video/opacity", 0.75))
+    assert store.get("/layer/1/intensity") == 0.75
+    stage.arena_sends(arena.message("/composition/disconnectall", 1))
+    assert [store.get(f"/layer/{n}/mute") for n in (1, 2, 3, 4)] == [True, False, True, False]
+    desk.done("/map/load", "resolume")
+    stage.arena_sends(arena.message("/composition/disconnectall", 1))
+    assert all(store.get(f"/layer/{n}/mute") for n in (1, 2, 3, 4))
+    for wrong in ("0", "group", "group0", "1000", "last", ""):
+        assert "is none of 1..999, group1..group999 and selected" in desk.failed("/map/load", "resolume", wrong)
+    assert "only resolume takes a first layer" in desk.failed("/map/load", "my desk", 5)
+
+
+@pytest.mark.parametrize("name", ["resolume:1", "resolume:group1", "resolume:selected"])
+def test_the_page_about_resolume_names_every_address_that_is_mapped(name: str) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "resolume.md").read_text()
+    for table in built_in(name):
+        address = table["control"].removeprefix("osc ")
+        first = re.sub(r"/(layers|groups|columns)/[0-9]+/", r"/\1/1/", address)
+        of_layer = first.replace("/selectedlayer/", "/layers/1/")
+        assert f"`{of_layer}`" in page, address
+        assert f"`{table['target']}`" in page or table["target"].startswith(("/layer/", "/cue/")), table["target"]

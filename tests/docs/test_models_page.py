@@ -1,0 +1,72 @@
+"""docs/models.md: its commands can be typed, and fetch what the engine names itself."""
+
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer.main
+
+from engine.cli.main import app
+from engine.models import locate
+from engine.models.known_repositories import KNOWN
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "models.md"
+TEXT = PAGE.read_text(encoding="utf-8")
+TABLE = TEXT.partition("\n## ")[0]
+LINES = [line for block in re.findall(r"```sh\n(.*?)```", TEXT, re.DOTALL) for line in block.splitlines()]
+FETCHED = [line for line in LINES if line.startswith("hf download")]
+TYPED = [line for line in LINES if line.startswith("multiverse")]
+
+
+@pytest.fixture(autouse=True)
+def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+
+
+def told_by_the_engine(hub_id: str) -> set[str]:
+    """All lines that an error may name for this repository."""
+    names = [hub_id, *(f"{hub_id}/{file}" for file in KNOWN[hub_id].files)]
+    return {
+        locate.fetch_command(name, files=files) for name in names for files in (locate.MODEL_FILES, locate.CONFIG_FILES)
+    }
+
+
+@pytest.mark.parametrize("line", sorted(set(FETCHED)))
+def test_a_download_is_the_one_that_the_engine_names(line: str) -> None:
+    assert line in told_by_the_engine(shlex.split(line)[2])
+
+
+@pytest.mark.parametrize("line", TYPED)
+def test_a_command_and_its_options_exist(line: str) -> None:
+    command: Any = typer.main.get_command(app)
+    words = shlex.split(line)[1:]
+    while hasattr(command, "commands"):
+        command = command.commands[words.pop(0)]
+    context = command.make_context("multiverse", [], resilient_parsing=True)
+    command.make_parser(context).parse_args(words)
+
+
+def test_each_of_the_first_ten_has_its_commands_and_its_figures() -> None:
+    sections = re.split(r"^## ", TEXT, flags=re.MULTILINE)[1:11]
+    for section in sections:
+        assert "multiverse model check" in section and "hf download" in section and "On disk" in section, section[:40]
+        assert "- Speed here" in section
+    assert len(FETCHED) >= 12 and len(TYPED) >= 25
+
+
+@pytest.mark.parametrize(
+    "hub_id", [hub_id for hub_id, known in KNOWN.items() if known.includes and f"`{hub_id}`" in TABLE]
+)
+def test_sizes_in_the_table_are_those_that_the_engine_tells(hub_id: str) -> None:
+    (row,) = [line for line in TABLE.splitlines() if f"`{hub_id}`" in line]
+    assert locate.told_size(KNOWN[hub_id].size_mb) in row
+
+
+def test_links_lead_to_headings() -> None:
+    headings = re.findall(r"^#+ (.+)$", TEXT, re.MULTILINE)
+    anchors = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    linked = re.findall(r"\]\(#([^)]+)\)", TEXT)
+    assert linked and set(linked) <= anchors

@@ -1,0 +1,62 @@
+"""One voice for all tests here: it sings a sine at the pitch it is given, its windows short."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.jobs.convert import ConvertJob, ConvertReport
+from engine.jobs.convert.run import open_job, run_job
+from engine.models.rvc import VoiceSettings, VoiceSpec
+from engine.models.rvc.cutting import Cutting
+from engine.models.rvc.optimization import OptimizationConfig
+
+CUTTING = Cutting(pad_s=0.2, query_s=0.2, center_s=1.0, max_s=1.5)
+
+
+@pytest.fixture(scope="session")
+def voice(singing_voice: Path) -> VoiceSpec:
+    return VoiceSpec(model=str(singing_voice / "voice.pth"), content=str(singing_voice / "content"), pitch="yin")
+
+
+@pytest.fixture(scope="session")
+def model(voice: VoiceSpec) -> Any:
+    from engine.models.rvc.load import load
+
+    return load(voice, "cpu", "float32")
+
+
+@pytest.fixture
+def convert(voice: VoiceSpec, model: Any) -> Callable[..., ConvertReport]:
+    """`convert(*sources, output, batch_size=..., tell=..., stop=..., **job)`: the whole job but the loading; an octave
+    higher unless `settings` say otherwise. `as_it_converts()` is called before each batch."""
+
+    def run(
+        *paths: Path | str,
+        batch_size: int = 1,
+        tell: Any = lambda progress: None,
+        tell_file: Any = lambda report: None,
+        stop: Any = None,
+        as_it_converts: Callable[[], None] = lambda: None,
+        **options: Any,
+    ) -> ConvertReport:
+        from engine.models.rvc.offline import Converter
+
+        class Told(Converter):
+            def convert(self, pieces: Any) -> Any:
+                as_it_converts()
+                return super().convert(pieces)
+
+        job = ConvertJob(
+            sources=tuple(map(Path, paths[:-1])),
+            output=str(paths[-1]),
+            spec=voice,
+            **{"settings": VoiceSettings(pitch=12), "device": "cpu"} | options,
+        )
+        config = OptimizationConfig.resolve("cpu", {}, batch_size=batch_size)
+        converter = Told(model, job.settings, config, cutting=CUTTING)
+        work = open_job(job, tell_file=tell_file)
+        return run_job(job, work, converter, tell=tell, tell_file=tell_file, stop=stop)
+
+    return run

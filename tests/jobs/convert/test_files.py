@@ -1,0 +1,247 @@
+"""Files and folders converted: what each becomes, under which name, and what becomes of the bad ones."""
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from engine.errors import UsageError
+from engine.jobs.convert import ConvertReport
+from engine.jobs.convert.report import Progress
+from engine.models.rvc import VoiceSettings
+from tests.jobs.convert.voices import heard, span_of, spoken, tone, write_sound
+from tests.support.scanner import Scanner
+
+Convert = Callable[..., ConvertReport]
+
+
+def states(report: ConvertReport) -> list[str]:
+    return [file.state for file in report.files]
+
+
+def test_a_tone_file_comes_back_an_octave_higher_at_its_time_and_as_long_to_the_sample(
+    convert: Convert, tmp_path: Path
+) -> None:
+    sound = tone(1.2, 44_100, silent_s=0.4)[:-7]
+    report = convert(write_sound(tmp_path / "in.wav", sound, 44_100), tmp_path / "out.wav")
+    made, rate_hz = soundfile.read(tmp_path / "out.wav", dtype="float32")
+    assert (rate_hz, len(made)) == (44_100, len(sound)), "the source's rate"
+    assert span_of(made, rate_hz, 440) == pytest.approx((0.4, 1.6), abs=0.03)  # a window of YIN
+    within = made[55_000:67_000] * np.hanning(12_000)  # of one piece
+    assert np.argmax(np.abs(np.fft.rfft(within, 2**18))) * rate_hz / 2**18 == pytest.approx(440, rel=0.003)
+    assert states(report) == ["converted"] and report.is_complete
+    assert report.sound_s == pytest.approx(2.0, abs=0.05)
+
+
+def test_a_voice_that_swells_and_ebbs_does_so_in_each_piece_of_the_file(convert: Convert, tmp_path: Path) -> None:
+    swelling = 1.0 - 0.5 * np.cos(np.pi * np.arange(9 * 16_000) / 16_000 / 1.5)  # in 3 s
+    report = convert(write_sound(tmp_path / "in.wav", tone(9.0) * swelling.astype(np.float32)), tmp_path / "out.wav")
+    assert states(report) == ["converted"]
+    made, rate_hz = soundfile.read(tmp_path / "out.wav", dtype="float32")
+    for middle_s in (1.5, 3.0, 4.5, 6.0, 7.5):
+        near = slice(round((middle_s - 0.25) * rate_hz), round((middle_s + 0.25) * rate_hz))
+        heard_at = slice(round((middle_s - 0.25) * 16_000), round((middle_s + 0.25) * 16_000))
+        loudness = np.sqrt(np.mean(np.square((tone(9.0) * swelling)[heard_at])))
+        assert np.sqrt(np.mean(np.square(made[near]))) == pytest.approx(loudness, rel=0.35), middle_s
+
+
+@pytest.mark.parametrize(
+    ("suffix", "rate_hz", "extra"),
+    [
+        (".flac", 40_000, 0),
+        (".ogg", 40_000, 0),
+        (".mp3", 44_100, 0),
+        (".opus", 48_000, 0),
+        (".m4a", 44_100, 1023),  # AAC fills its last block
+    ],
+)
+def test_every_form_holds_the_voice_whole(
+    convert: Convert, suffix: str, rate_hz: int, extra: int, tmp_path: Path
+) -> None:
+    sound = spoken(0.5)
+    report = convert(write_sound(tmp_path / "in.wav", sound), tmp_path / f"out{suffix}", rate_hz="model")
+    made, written_hz = heard(tmp_path / f"out{suffix}")
+    assert written_hz == rate_hz and made.shape[1] == 1
+    assert 0 <= len(made) - rate_hz // 2 <= extra
+    changed = f"{suffix} cannot have 40000 Hz: it has {rate_hz} Hz"
+    assert report.files[0].notes == (() if rate_hz == 40_000 else (changed,))
+
+
+def test_a_rate_that_no_form_takes_is_the_nearest_that_it_does_and_told(convert: Convert, tmp_path: Path) -> None:
+    source = write_sound(tmp_path / "in.wav", spoken(0.2, 384_000), 384_000)
+    (file,) = convert(source, tmp_path / "out.ogg").files  # libvorbis crashes above
+    assert file.notes == (".ogg cannot have 384000 Hz: it has 192000 Hz",)
+    assert soundfile.info(tmp_path / "out.ogg").samplerate == 192_000
+    assert soundfile.info(tmp_path / "out.ogg").frames == round(0.2 * 192_000)
+
+
+def test_a_rate_may_be_asked_for_where_the_form_has_it(convert: Convert, tmp_path: Path) -> None:
+    source = write_sound(tmp_path / "in.wav", spoken(0.3, 22_050), 22_050)
+    convert(source, tmp_path / "new" / "out.flac", rate_hz=22_050)
+    made, rate_hz = soundfile.read(tmp_path / "new" / "out.flac")
+    assert (rate_hz, len(made)) == (22_050, round(0.3 * 22_050))
+    with pytest.raises(UsageError, match=r"--rate: .mp3 takes 48000, .* Hz, not 40000"):
+        convert(source, tmp_path / "out.mp3", rate_hz=40_000)
+
+
+def test_what_had_24_bits_keeps_them(convert: Convert, tmp_path: Path) -> None:
+    source = write_sound(tmp_path / "in.wav", spoken(0.2), subtype="PCM_24")
+    convert(source, tmp_path / "out.wav")
+    convert(source, tmp_path / "out.flac")
+    assert soundfile.info(tmp_path / "out.wav").subtype == "PCM_24"
+    assert soundfile.info(tmp_path / "out.flac").subtype == "PCM_16"
+
+
+def test_folders_and_files_keep_their_names_and_bad_ones_are_told_while_others_go_on(
+    convert: Convert, tmp_path: Path
+) -> None:
+    songs = tmp_path / "songs"
+    (songs / "live").mkdir(parents=True)
+    write_sound(songs / "2 b.wav", spoken(0.2))
+    write_sound(songs / "10 a.flac", np.stack([spoken(0.2)] * 2, 1))
+    write_sound(songs / "live" / "c.ogg", spoken(0.2))
+    (songs / "cover.jpg").write_bytes(b"no sound")
+    (songs / "broken.mp3").write_bytes(b"no sound at all" * 100)
+    single = write_sound(tmp_path / "d.wav", spoken(0.2))
+    told = []
+    report = convert(songs, single, tmp_path / "gone.wav", tmp_path / "out", tell_file=told.append, batch_size=4)
+    written = sorted(str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*.*"))
+    assert written == ["10 a.flac", "2 b.wav", "d.wav", "live/c.ogg"]
+    assert [(Path(file.source).name, file.state) for file in report.files] == [
+        ("2 b.wav", "converted"),
+        ("10 a.flac", "converted"),
+        ("broken.mp3", "failed"),
+        ("c.ogg", "converted"),
+        ("d.wav", "converted"),
+        ("gone.wav", "failed"),
+    ]
+    assert [report.reason for report in told[:2]] == [
+        f"{songs}/broken.mp3: not a sound or video that can be read (Invalid data found when processing input)",
+        f"{tmp_path}/gone.wav: no such file or folder",
+    ]
+    assert not report.is_complete and not report.is_interrupted
+    assert report.files[1].notes == ("2 channels: their mean is converted, and the voice comes out mono",)
+
+
+def test_what_proves_bad_only_as_it_is_read_is_told_and_leaves_nothing(convert: Convert, tmp_path: Path) -> None:
+    broken = write_sound(tmp_path / "broken.flac", spoken(1.0), subtype="PCM_16")
+    broken.write_bytes(broken.read_bytes()[:200])  # its header is whole
+    good = write_sound(tmp_path / "good.wav", spoken(0.2))
+    report = convert(broken, good, tmp_path / "out")
+    assert states(report) == ["failed", "converted"]
+    assert report.files[0].reason.startswith(f"{broken}: ") and "\n" not in report.files[0].reason
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["good.wav"]
+
+
+def test_what_cannot_be_written_under_its_name_is_written_with_another_ending(convert: Convert, tmp_path: Path) -> None:
+    source = tmp_path / "talk.snd"
+    soundfile.write(source, spoken(0.2), 16_000, format="AU")
+    convert(source, tmp_path / "out/")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["talk.snd.wav"]
+
+
+def test_nothing_is_overwritten_unless_it_is_asked_for(convert: Convert, tmp_path: Path) -> None:
+    source = write_sound(tmp_path / "in.wav", spoken(0.2))
+    out = tmp_path / "out.wav"
+    out.write_bytes(b"precious")
+    with pytest.raises(UsageError, match=r"out.wav: exists already; --overwrite replaces it, --resume leaves it"):
+        convert(source, out)
+    assert states(convert(source, out, resume=True)) == ["kept"]
+    assert out.read_bytes() == b"precious"
+    assert states(convert(source, out, overwrite=True)) == ["converted"]
+    assert soundfile.info(out).duration == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize(
+    ("paths", "reason"),
+    [
+        (("in.wav", "in.wav"), "in.wav: is the input; name another output"),
+        (("in.wav", "."), "in.wav: is the input; name another output"),
+        (("in.wav", "copy/in.wav", "out/"), "in.wav: in.wav and copy/in.wav would both become it; give them apart"),
+        (("in.wav", "copy/in.wav", "out.wav"), "out.wav: is one file; several inputs need a folder"),
+        (("in.wav", "out.xyz"), "out.xyz: such a file cannot be written; an output is .wav"),
+        (("in.wav", "-"), "-: stdin and stdout are not for files here; name a file"),
+        (("-", "out.wav"), "-: stdin and stdout are not for files here; name a file"),
+        (("in.wav", "readme"), "readme: is a file, and not one that can be written"),
+        (("out/",), "out/: is the output, then; name sound files, videos or folders before it"),
+    ],
+)
+def test_what_contradicts_itself_is_told_before_anything_is_done(
+    convert: Convert, paths: tuple[str, ...], reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "copy").mkdir()
+    (tmp_path / "readme").write_text("hello")
+    for name in ("in.wav", "copy/in.wav"):
+        write_sound(tmp_path / name, tone(0.1))
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(UsageError) as error:
+        convert(*paths)
+    assert reason in str(error.value)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"settings": VoiceSettings(pitch=25)}, "--pitch: 25 is not -24 to 24"),
+        ({"settings": VoiceSettings(protect=float("nan"))}, "--protect: nan is not 0 to 0.5"),
+        ({"settings": VoiceSettings(speaker=-1)}, "--speaker: -1 is not 0 to 255"),
+        ({"rate_hz": 0}, "--rate: 0 is not 8000 to 192000"),
+        ({"rate_hz": 100}, "--rate: 100 is not 8000 to 192000"),
+        ({"batch_size": 0}, "--batch: 0 is not 1 to 64"),
+        ({"overwrite": True, "resume": True}, "--overwrite and --resume contradict each other"),
+    ],
+)
+def test_a_number_out_of_its_range_is_named(voice, options: dict, reason: str, tmp_path: Path) -> None:
+    from engine.jobs.convert import ConvertJob
+
+    with pytest.raises(UsageError, match=reason):
+        ConvertJob(sources=(tmp_path,), output="out", spec=voice, **options).check()
+
+
+def test_short_files_are_converted_together_and_long_ones_in_pieces(
+    convert: Convert, tmp_path: Path, wait_for: Callable[..., object]
+) -> None:
+    sources = [write_sound(tmp_path / f"{number}.wav", spoken(0.3, hz=200 + number)) for number in range(4)]
+    sources.append(write_sound(tmp_path / "long.wav", spoken(2.2)))
+    progress = []
+
+    def tell(report: Progress) -> None:
+        """What is converted first is alone; then all others wait."""
+        progress.append(report)
+        wait_for(
+            lambda: all(thread.name != "convert reader" for thread in threading.enumerate()), "all files to be heard"
+        )
+
+    together = convert(*sources, tmp_path / "together", batch_size=4, tell=tell)
+    batches = len(progress)
+    progress.clear()
+    convert(*sources, tmp_path / "alone", tell=progress.append)
+    assert batches < len(progress)
+    assert together.is_complete and together.sound_s == pytest.approx(3.4, abs=0.1)
+    last = progress[-1]
+    assert (last.files, last.done_s, last.left_s) == (5, pytest.approx(last.expected_s), pytest.approx(0, abs=0.1))
+    for source in sources:
+        one, other = (soundfile.read(tmp_path / folder / source.name)[0] for folder in ("together", "alone"))
+        np.testing.assert_allclose(one, other, atol=2e-4)
+
+
+def test_a_converted_sound_takes_its_name_while_a_scanner_holds_its_files(
+    convert: Convert, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = write_sound(tmp_path / "in.wav", tone(1.2))
+    scanner = Scanner.installed(monkeypatch)
+    for name in ("out.wav", "journal.json", "lock", "heard.f32"):
+        scanner.hold(name, 3, from_opening=name == "heard.f32")
+    assert states(convert(source, tmp_path / "out.wav")) == ["converted"]
+    assert len(scanner.refused) == 12
+    scanner.hold("out.wav")
+    report = convert(source, tmp_path / "out.wav", overwrite=True, settings=VoiceSettings(pitch=7))
+    assert states(report) == ["failed"]
+    assert "another program has had it open for 60 s" in report.files[0].reason
+    assert report.files[0].notes == ("what was converted of it is kept; --resume goes on from there",)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".out.wav.partial", "in.wav", "out.wav"]

@@ -1,0 +1,305 @@
+"""A run that was interrupted goes on where it stopped, and what comes out is as if it had never been."""
+
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+from engine.errors import SinkError
+from engine.jobs.convert import ConvertReport
+from engine.jobs.convert.file_work import FileWork
+from engine.jobs.convert.journal import FORM, read_journal
+from engine.jobs.convert.sounds import open_sound
+from engine.jobs.convert.tasks import Task
+from engine.models.rvc import VoiceSettings, VoiceSpec
+from engine.system.work_folder import WorkFolder
+from tests.jobs.convert.voices import spoken, write_sound
+
+Convert = Callable[..., ConvertReport]
+LONG_S = 2.8
+
+
+def stopped_after(batches: int) -> dict[str, Any]:
+    """Options of a run that is asked to end after so many."""
+    stop, told = threading.Event(), []
+
+    def tell(progress: Any) -> None:
+        told.append(progress)
+        if len(told) == batches:
+            stop.set()
+
+    return {"tell": tell, "stop": stop}
+
+
+@pytest.fixture
+def sources(tmp_path: Path) -> list[Path]:
+    return [
+        write_sound(tmp_path / "a.wav", spoken(0.3)),
+        write_sound(tmp_path / "b.wav", spoken(LONG_S)),
+        write_sound(tmp_path / "c.wav", spoken(0.4)),
+    ]
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_what_was_done_is_kept_and_the_rest_goes_on_to_the_same_sound(
+    convert: Convert, sources: list[Path], tmp_path: Path
+) -> None:
+    whole, out = tmp_path / "whole", tmp_path / "out"
+    convert(*sources, whole)
+    report = convert(*sources, out, **stopped_after(3))
+    assert [file.state for file in report.files] == ["converted", "interrupted", "not begun"]
+    assert report.is_interrupted and not report.is_complete
+    assert names(out) == [".b.wav.partial", "a.wav"]
+    written = (out / "a.wav").stat().st_mtime_ns
+    progress: list[Any] = []
+    report = convert(*sources, out, resume=True, tell=progress.append)
+    assert [file.state for file in report.files] == ["kept", "converted", "converted"]
+    assert (out / "a.wav").stat().st_mtime_ns == written
+    assert report.sound_s < LONG_S - 0.5, "it began again"
+    assert progress[-1].done_s == pytest.approx(LONG_S + 0.4, abs=0.1)
+    assert names(out) == ["a.wav", "b.wav", "c.wav"]
+    for name in names(out):
+        assert (out / name).read_bytes() == (whole / name).read_bytes()
+
+
+def test_damage_of_the_right_size_is_found_named_and_made_again(
+    convert: Convert, sources: list[Path], tmp_path: Path
+) -> None:
+    convert(sources[1], tmp_path / "whole.wav")
+    convert(sources[1], tmp_path / "out.wav", **stopped_after(2))
+    work = tmp_path / ".out.wav.partial"
+    for name in ("heard.f32", "converted.f32"):  # as a power cut leaves them
+        size = (work / name).stat().st_size
+        with (work / name).open("r+b") as file:
+            file.truncate(size // 3)
+            file.truncate(size)
+    report = convert(sources[1], tmp_path / "out.wav", resume=True)
+    assert report.is_complete
+    assert (tmp_path / "out.wav").read_bytes() == (tmp_path / "whole.wav").read_bytes()
+    notes = report.files[0].notes
+    assert f"{work / 'heard.f32'}: was damaged; the source was heard again" in notes
+    assert any("is damaged; it is converted again" in note for note in notes)
+
+
+def test_a_run_that_was_killed_goes_on_too(convert: Convert, sources: list[Path], tmp_path: Path) -> None:
+    def die(progress: Any) -> None:
+        raise MemoryError("as if the process had ended here")
+
+    convert(sources[1], tmp_path / "whole.wav")
+    with pytest.raises(MemoryError):
+        convert(sources[1], tmp_path / "out.wav", tell=die)
+    assert ".out.wav.partial" in names(tmp_path)
+    report = convert(sources[1], tmp_path / "out.wav", resume=True)
+    assert report.is_complete and 0 < report.sound_s < LONG_S
+    assert (tmp_path / "out.wav").read_bytes() == (tmp_path / "whole.wav").read_bytes()
+    assert ".out.wav.partial" not in names(tmp_path)
+
+
+def test_a_stop_while_the_first_file_is_heard_leaves_nothing(
+    convert: Convert, sources: list[Path], tmp_path: Path
+) -> None:
+    stop = threading.Event()
+    stop.set()
+    report = convert(*sources, tmp_path / "out", stop=stop)
+    assert {file.state for file in report.files} == {"not begun"} and report.is_interrupted
+    assert not (tmp_path / "out").exists() or names(tmp_path / "out") == []
+
+
+@pytest.mark.parametrize("change", ["settings", "source", "content", "no --resume"])
+def test_it_begins_again_where_something_has_changed(
+    convert: Convert,
+    voice: VoiceSpec,
+    sources: list[Path],
+    change: str,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+) -> None:
+    out = tmp_path / "out.wav"
+    assert convert(sources[1], out, **stopped_after(2)).files[0].state == "interrupted"
+    options: dict[str, Any] = {"resume": True}
+    if change == "settings":
+        options["settings"] = VoiceSettings(pitch=7)
+    elif change == "content":
+        weights = Path(voice.content) / "model.safetensors"
+        changed_ns = weights.stat().st_mtime_ns
+        request.addfinalizer(lambda: os.utime(weights, ns=(changed_ns, changed_ns)))  # others use it, too
+        os.utime(weights)
+    elif change == "source":
+        write_sound(sources[1], spoken(LONG_S - 0.1, hz=150))
+    else:
+        options = {}
+    report = convert(sources[1], out, **options)
+    assert report.is_complete
+    assert report.sound_s == pytest.approx(report.files[0].seconds, abs=0.1)
+    assert names(tmp_path) == ["a.wav", "b.wav", "c.wav", "out.wav"]
+
+
+def test_a_conversion_that_could_not_be_written_is_not_lost(
+    convert: Convert, sources: list[Path], tmp_path: Path
+) -> None:
+    out = tmp_path / "out.wav"
+    report = convert(sources[1], out, tell=lambda progress: out.write_bytes(b"somebody else's"))
+    assert report.files[0].state == "failed"
+    assert report.files[0].reason == f"{out}: has come to exist meanwhile; nothing was replaced"
+    assert report.files[0].notes == ("what was converted of it is kept; --resume goes on from there",)
+    assert out.read_bytes() == b"somebody else's"
+    out.unlink()
+    report = convert(sources[1], out, resume=True)
+    assert report.is_complete and report.sound_s == 0.0
+    assert np.abs(soundfile.read(out)[0]).max() > 0.1
+
+
+def test_an_output_that_cannot_be_replaced_fails_alone(convert: Convert, sources: list[Path], tmp_path: Path) -> None:
+    out = tmp_path / "out"
+
+    def hinder(progress: Any) -> None:
+        (out / "a.wav").mkdir(parents=True, exist_ok=True)
+
+    report = convert(*sources, out, overwrite=True, tell=hinder, batch_size=4)
+    assert [file.state for file in report.files] == ["failed", "converted", "converted"]
+    assert report.files[0].reason.startswith(f"{out / 'a.wav'}: cannot be replaced (")
+
+
+def test_a_journal_that_cannot_be_written_fails_its_file_alone(
+    convert: Convert, sources: list[Path], tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+
+    def hinder(progress: Any) -> None:
+        if (out / ".b.wav.partial").is_dir():
+            (out / ".b.wav.partial" / "journal.json.new").mkdir(exist_ok=True)
+
+    report = convert(*sources, out, tell=hinder)
+    assert [file.state for file in report.files] == ["converted", "failed", "converted"]
+    assert "journal.json: cannot be written (" in report.files[1].reason
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "{",
+        f'{{"form": {FORM}, "key"',
+        "[]",
+        '{"form": 0, "key": {}}',
+        "[" * 100_000,
+        f'{{"form": {FORM}}}',
+        f'{{"form": {FORM}, "key": {{}}, "source_samples": "many"}}',
+        f'{{"form": {FORM}, "key": {{}}, "done": 5}}',
+    ],
+)
+def test_a_journal_that_cannot_be_read_tells_of_nothing(content: str, tmp_path: Path) -> None:
+    (tmp_path / "journal.json").write_text(content)
+    assert read_journal(tmp_path, {}) is None
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_of_two_runs_on_one_output_the_second_one_is_told_and_touches_nothing(
+    sources: list[Path], resume: bool, tmp_path: Path
+) -> None:
+    task, sound = Task(source=sources[0], output=tmp_path / "out.wav"), open_sound(sources[0])
+    first = FileWork(task, sound, None, {}, resume=False)  # the model is not used before something is heard
+    before = names(tmp_path / ".out.wav.partial")
+    with pytest.raises(SinkError) as told:
+        FileWork(task, sound, None, {}, resume=resume)
+    assert str(told.value) == f"{tmp_path}/out.wav: another run is at work on it"
+    assert names(tmp_path / ".out.wav.partial") == before
+    first.close()
+    FileWork(task, sound, None, {}, resume=resume).discard()
+    assert ".out.wav.partial" not in names(tmp_path)
+
+
+@pytest.mark.parametrize("end", ["made", "given up"])
+def test_a_file_that_another_run_is_making_is_waited_for_and_made_where_that_run_does_not(
+    convert: Convert, sources: list[Path], end: str, tmp_path: Path
+) -> None:
+    (tmp_path / "out").mkdir()
+    other = WorkFolder(tmp_path / "out" / "b.wav")
+    told: list[tuple[str, str]] = []
+
+    def let_go_at_the_end(report: Any) -> None:
+        told.append((Path(report.output).name, report.state))
+        if told[-1] == ("c.wav", "converted"):
+            if end == "made":
+                (tmp_path / "out" / "b.wav").write_bytes(b"the other's")
+            other.remove()
+
+    report = convert(*sources, tmp_path / "out", tell_file=let_go_at_the_end)
+    state = "kept" if end == "made" else "converted"
+    assert sorted(told) == [("a.wav", "converted"), ("b.wav", state), ("b.wav", "waiting"), ("c.wav", "converted")]
+    assert told[-1] == ("b.wav", state)
+    assert report.is_complete and [file.state for file in report.files] == ["converted", state, "converted"]
+    assert names(tmp_path / "out") == ["a.wav", "b.wav", "c.wav"]
+    assert ((tmp_path / "out" / "b.wav").read_bytes() == b"the other's") == (end == "made")
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_what_another_run_has_made_since_this_one_began_is_left_as_it_is(
+    convert: Convert, sources: list[Path], overwrite: bool, tmp_path: Path
+) -> None:
+    (tmp_path / "out").mkdir()
+    if overwrite:
+        (tmp_path / "out" / "c.wav").write_bytes(b"of long ago")
+    made = tmp_path / "out" / "c.wav"
+    other = WorkFolder(made)
+
+    def make_it(report: Any) -> None:
+        if Path(report.output).name == "a.wav":
+            made.write_bytes(b"of now")
+            other.remove()
+
+    report = convert(*sources, tmp_path / "out", tell_file=make_it, overwrite=overwrite)
+    assert [file.state for file in report.files] == ["converted", "converted", "kept"] and report.is_complete
+    assert report.files[2].notes == ("another run or program has made it meanwhile: left as it is",)
+    assert made.read_bytes() == b"of now"
+
+
+def test_a_stop_ends_the_wait_for_another_run(convert: Convert, sources: list[Path], tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    other, stop = WorkFolder(tmp_path / "out" / "b.wav"), threading.Event()
+    report = convert(
+        sources[1],
+        sources[0],
+        tmp_path / "out",
+        stop=stop,
+        tell_file=lambda report: report.state == "converted" and stop.set(),
+    )
+    other.remove()
+    assert [file.state for file in report.files] == ["not begun", "converted"]
+    assert report.is_interrupted and names(tmp_path / "out") == ["a.wav"]
+
+
+def test_a_lock_whose_folder_was_removed_meanwhile_holds_nothing(tmp_path: Path) -> None:
+    first = WorkFolder(tmp_path / "out.wav")
+    late = first._open()  # by a second run, which is about to lock it
+    first.remove()
+    assert names(tmp_path) == []
+    third = WorkFolder(tmp_path / "out.wav")
+    first._lock = late
+    assert not first._is_held(), "it would be at work in the third one's folder"
+    first.close()
+    third.remove()
+    assert names(tmp_path) == []
+
+
+def test_a_source_that_changes_while_it_is_heard_fails_alone(
+    convert: Convert, sources: list[Path], tmp_path: Path
+) -> None:
+    stop = threading.Event()
+
+    def change() -> bool:
+        """Looked at by the reading thread, for each second that it has heard."""
+        os.utime(sources[0], ns=(0, sources[0].stat().st_mtime_ns + 1_000_000_000))
+        return False
+
+    stop.is_set = change  # type: ignore[method-assign]
+    report = convert(sources[0], sources[2], tmp_path / "out", stop=stop)
+    assert [file.state for file in report.files] == ["failed", "converted"]

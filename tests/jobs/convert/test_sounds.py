@@ -1,0 +1,136 @@
+"""What can be read, and what is said of what cannot."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from engine.errors import AudioError, SinkError
+from engine.jobs.convert.hearing import FILTERED_AT_ONCE, filtered, hear
+from engine.jobs.convert.scratch import Scratch
+from engine.jobs.convert.sounds import open_sound, voice_of
+from tests.jobs.convert.voices import spoken, tone, write_sound
+
+
+def voice(path: Path) -> np.ndarray:
+    return np.concatenate(list(voice_of(open_sound(path))))
+
+
+def write_track(path: Path, sound: np.ndarray, rate_hz: int, *, codec: str, gap_s: float = 0.0) -> Path:
+    """Through FFmpeg, in frames of 1024; `gap_s` of nothing after the first half."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=rate_hz, layout="mono")
+        half = len(sound) // 2048 * 1024
+        for begin in range(0, len(sound), 1024):
+            part = np.ascontiguousarray(sound[None, begin : begin + 1024])
+            frame = av.AudioFrame.from_ndarray(part, format="fltp", layout="mono")
+            frame.rate, frame.time_base = rate_hz, Fraction(1, rate_hz)
+            frame.pts = begin + (round(gap_s * rate_hz) if begin >= half else 0)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path
+
+
+@pytest.mark.parametrize(("rate_hz", "channels"), [(8000, 1), (44_100, 2), (48_000, 6), (192_000, 8)])
+def test_any_rate_and_number_of_channels_is_the_same_voice_at_16_khz(
+    rate_hz: int, channels: int, tmp_path: Path
+) -> None:
+    sound = spoken(1.0, rate_hz, hz=110)
+    weights = np.linspace(0.5, 1.5, channels) if channels > 1 else np.ones(1)
+    sound_file = open_sound(write_sound(tmp_path / "in.wav", sound[:, None] * weights, rate_hz, subtype="FLOAT"))
+    scratch = Scratch(tmp_path / "heard")
+    known = hear(sound_file, scratch, lambda sound: sound, lambda: False)
+    heard = scratch.read(0, scratch.samples)
+    scratch.close()
+    assert known is not None and (known.source_samples, len(heard)) == (rate_hz, 16_000)
+    np.testing.assert_allclose(heard[500:-500], spoken(1.0, hz=110)[500:-500], atol=0.005)
+    assert known.peak == pytest.approx(np.abs(sound).max(), rel=0.02)
+    several = [f"{channels} channels: their mean is converted, and the voice comes out mono"]
+    assert sound_file.notes == (several if channels > 1 else [])
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"), [("in.m4a", "aac"), ("in.mka", "flac"), ("in.mp4", "aac"), ("in.ac3", "ac3")]
+)
+def test_what_libsndfile_does_not_know_is_read_through_ffmpeg(name: str, codec: str, tmp_path: Path) -> None:
+    sound = tone(1.0, 48_000, silent_s=0.2)
+    read = voice(write_track(tmp_path / name, sound, 48_000, codec=codec))
+    assert 0 <= len(read) - len(sound) < 5000  # they fill their last block
+    spectrum = np.abs(np.fft.rfft(read))
+    assert np.argmax(spectrum) * 48_000 / len(read) == pytest.approx(220, abs=1)
+
+
+def test_where_a_recording_stopped_for_a_while_there_is_silence(tmp_path: Path) -> None:
+    read = voice(write_track(tmp_path / "in.mkv", tone(2.0, 48_000), 48_000, codec="flac", gap_s=0.5))
+    assert len(read) == pytest.approx(2.5 * 48_000, abs=100)
+    silent = np.flatnonzero(np.abs(np.convolve(np.abs(read), np.ones(1000) / 1000, "same")) < 1e-4)
+    assert [silent[0] / 48_000, silent[-1] / 48_000] == pytest.approx([1.0, 1.5], abs=0.1)  # a block of FLAC
+
+
+def test_what_is_no_number_is_silence_and_counted(tmp_path: Path) -> None:
+    sound = tone(0.1)
+    sound[100:110], sound[200] = np.nan, np.inf
+    read = open_sound(write_sound(tmp_path / "in.wav", sound, subtype="FLOAT"))
+    made = np.concatenate(list(voice_of(read)))
+    assert np.isfinite(made).all() and not made[100:110].any() and made[200] == 0
+    assert read.notes == ["11 samples are no numbers (NaN or infinite): taken as silence"]
+
+
+def test_a_file_that_was_cut_off_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
+    whole = write_sound(tmp_path / "whole.flac", spoken(3.0), subtype="PCM_16").read_bytes()
+    (tmp_path / "cut.flac").write_bytes(whole[: len(whole) // 2])
+    sound = open_sound(tmp_path / "cut.flac")
+    assert 0.5 < sum(map(len, voice_of(sound))) / 16_000 < 2.5
+    assert len(sound.notes) == 1 and ("cut off" in sound.notes[0] or "damaged at" in sound.notes[0])
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("empty.wav", b"", "empty.wav: not a sound or video that can be read"),
+        ("text.mp3", b"hello " * 200, "text.mp3: "),
+        ("noise.flac", bytes(range(256)) * 64, "noise.flac: "),
+    ],
+)
+def test_what_is_no_sound_is_one_line(name: str, content: bytes, reason: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(AudioError) as error:
+        list(voice_of(open_sound(tmp_path / name)))
+    assert str(error.value).startswith(str(tmp_path / reason)) and "\n" not in str(error.value)
+
+
+def test_a_file_without_a_sample_and_a_video_without_sound_are_told_so(tmp_path: Path) -> None:
+    with pytest.raises(AudioError, match="there is no sound in it"):
+        open_sound(write_sound(tmp_path / "none.wav", np.zeros(0, np.float32)))
+    with av.open(str(tmp_path / "mute.mp4"), "w") as container:
+        stream = container.add_stream("mpeg4", rate=25, width=32, height=32, pix_fmt="yuv420p")
+        container.mux(stream.encode(av.VideoFrame(32, 32, "yuv420p")))
+        container.mux(stream.encode(None))
+    with pytest.raises(AudioError, match="there is no sound in it that can be decoded"):
+        open_sound(tmp_path / "mute.mp4")
+
+
+def test_a_rate_and_channels_beyond_all_reason_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(AudioError, match=r"2000 Hz is outside 4000\.\.384000 Hz"):
+        open_sound(write_sound(tmp_path / "slow.wav", tone(0.1), 2000))
+    with pytest.raises(AudioError, match="65 channels; at most 64"):
+        open_sound(write_sound(tmp_path / "wide.wav", np.zeros((100, 65), np.float32)))
+
+
+def test_a_sound_filtered_in_parts_is_filtered_as_a_whole() -> None:
+    from engine.models.rvc.highpass import high_pass_on_host
+
+    sound = np.random.default_rng(0).normal(0, 0.2, 2 * FILTERED_AT_ONCE + 40_000).astype(np.float32)
+    blocks = iter(np.split(sound, [7000, 300_000, 300_001, 900_000]))
+    parts = np.concatenate(list(filtered(blocks, high_pass_on_host)))
+    assert len(parts) == len(sound)
+    np.testing.assert_allclose(parts, high_pass_on_host(sound), atol=1e-6)
+
+
+def test_a_full_disk_is_one_line() -> None:
+    scratch = Scratch(Path("/dev/full"))
+    with pytest.raises(SinkError, match=r"/dev/full: cannot be written \(No space left on device\)"):
+        scratch.append(np.zeros(10, np.float32))
+    scratch.close()

@@ -1,0 +1,123 @@
+"""Title, artist, cover and chapters go along with the sound, as far as the form of the file holds them."""
+
+import io
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+import soundfile
+from PIL import Image
+
+from engine.jobs.convert import ConvertReport
+from tests.jobs.convert.test_videos import write_video
+from tests.jobs.convert.voices import heard, spoken, write_sound
+
+Convert = Callable[..., ConvertReport]
+TEXTS = {"title": "Früh am Tag", "artist": "A. Nobody", "album": "Days", "album_artist": "Several", "track": "3/9"}
+COVER = io.BytesIO()
+Image.new("RGB", (40, 40), (200, 30, 30)).save(COVER, "JPEG")
+CHAPTERS: list[Any] = [
+    {"id": n, "start": 200 * n, "end": 200 * n + 200, "time_base": Fraction(1, 1000), "metadata": {"title": name}}
+    for n, name in enumerate(["One", "Zwölf"])
+]
+
+
+@pytest.fixture
+def song(tmp_path: Path) -> Path:
+    """An MP3 with all of it, as a player or a podcaster's program writes it."""
+    with av.open(str(tmp_path / "song.mp3"), "w") as container:
+        track = container.add_stream("libmp3lame", rate=44_100, layout="stereo")
+        container.metadata.update(TEXTS | {"encoder": "Of the file", "replaygain_track_gain": "-7.1 dB"})
+        container.set_chapters(CHAPTERS)
+        cover = container.add_stream("mjpeg")
+        cover.width, cover.height, cover.pix_fmt = 40, 40, "yuvj420p"
+        cover.disposition = av.stream.Disposition.attached_pic
+        packet = av.Packet(COVER.getvalue())
+        packet.stream, packet.pts, packet.dts, packet.time_base = cover, 0, 0, Fraction(1, 1000)
+        container.mux(packet)
+        both = np.ascontiguousarray(np.stack([spoken(0.5, 44_100)] * 2))
+        frame = av.AudioFrame.from_ndarray(both, format="fltp", layout="stereo")
+        frame.rate = 44_100
+        container.mux(track.encode(frame))
+        container.mux(track.encode(None))
+    return tmp_path / "song.mp3"
+
+
+def told(path: Path) -> tuple[dict[str, str], bool, list[tuple[float, str]]]:
+    """The texts of TEXTS, whether the cover is there as it was, and where chapters begin, with their names."""
+    with av.open(str(path)) as container:
+        texts = dict(container.metadata) | dict(container.streams.audio[0].metadata)
+        assert not any(name.startswith("replaygain") or text == "Of the file" for name, text in texts.items())
+        covers = [each for each in container.streams.video if av.stream.Disposition.attached_pic in each.disposition]
+        chapters = [
+            (float(each["start"] * each["time_base"]), each["metadata"]["title"]) for each in container.chapters()
+        ]
+        found = [bytes(next(packet for packet in container.demux(cover) if packet.size)) for cover in covers]
+    return (
+        {name.lower(): text for name, text in texts.items() if name.lower() in TEXTS},
+        found == [COVER.getvalue()],
+        chapters,
+    )
+
+
+def test_they_go_from_each_form_to_the_next_and_no_sample_is_lost(convert: Convert, song: Path, tmp_path: Path) -> None:
+    source = song
+    for suffix in (".ogg", ".m4a", ".flac", ".opus", ".mka", ".mp3"):
+        out = tmp_path / f"out{suffix}"
+        (file,) = convert(source, out).files
+        assert [note for note in file.notes if "channels" not in note and "Hz" not in note] == []
+        assert told(out) == (TEXTS, True, [(0.0, "One"), (0.2, "Zwölf")]), suffix
+        length_s = soundfile.info(source).duration if suffix == ".ogg" else len(heard(source)[0]) / heard(source)[1]
+        made, rate_hz = heard(out)
+        assert len(made) == pytest.approx(length_s * rate_hz, abs=1500 if suffix == ".m4a" else 200), suffix
+        source = out
+
+
+def test_what_a_form_cannot_hold_is_named_in_one_line(convert: Convert, song: Path, tmp_path: Path) -> None:
+    for suffix, lost in ((".wav", "album artist, cover, chapters"), (".w64", ", ".join([*TEXTS, "cover", "chapters"]))):
+        (file,) = convert(song, tmp_path / f"out{suffix}").files
+        line = f"{suffix} cannot hold its {lost.replace('_', ' ')}: left out"
+        assert [note for note in file.notes if "channels" not in note] == [line]
+    assert told(tmp_path / "out.wav") == ({name: TEXTS[name] for name in TEXTS if name != "album_artist"}, False, [])
+
+
+@pytest.mark.parametrize("suffix", [".wav", ".flac", ".ogg", ".mp3", ".aiff", ".au", ".caf"])
+def test_the_sound_is_the_same_sample_for_sample_with_tags_and_without(
+    convert: Convert, suffix: str, tmp_path: Path
+) -> None:
+    plain = write_sound(tmp_path / "plain.wav", spoken(0.7, 44_100), 44_100)
+    with av.open(str(plain)) as read, av.open(str(tmp_path / "tagged.wav"), "w") as written:
+        track = written.add_stream_from_template(read.streams.audio[0])
+        written.metadata["title"] = "A talk"
+        for packet in read.demux(audio=0):
+            if packet.dts is not None:
+                packet.stream = track
+                written.mux(packet)
+    convert(plain, tmp_path / f"without{suffix}")
+    (file,) = convert(tmp_path / "tagged.wav", tmp_path / f"with{suffix}").files
+    assert file.notes == ()
+    made, rate_hz = soundfile.read(tmp_path / f"with{suffix}", dtype="float32")
+    assert rate_hz == 44_100 and len(made) == round(0.7 * 44_100)
+    assert np.array_equal(made, soundfile.read(tmp_path / f"without{suffix}", dtype="float32")[0])
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_a_video_keeps_its_chapters(convert: Convert, suffix: str, tmp_path: Path) -> None:
+    plain = write_video(tmp_path / f"plain{suffix}", [spoken(0.5, 44_100)], count=12)
+    with av.open(str(plain)) as read, av.open(str(tmp_path / f"in{suffix}"), "w") as written:
+        tracks = {stream.index: written.add_stream_from_template(stream) for stream in read.streams}
+        written.metadata["title"] = "A talk"
+        written.set_chapters(CHAPTERS)
+        for packet in read.demux():
+            if packet.dts is not None:
+                packet.stream = tracks[packet.stream.index]
+                written.mux(packet)
+    (file,) = convert(tmp_path / f"in{suffix}", tmp_path / f"out{suffix}").files
+    assert [note for note in file.notes if "channels" not in note] == []
+    with av.open(str(tmp_path / f"out{suffix}")) as container:
+        assert container.metadata["title"] == "A talk"
+        assert [each["metadata"]["title"] for each in container.chapters()] == ["One", "Zwölf"]

@@ -1,0 +1,151 @@
+"""Videos come back with their pictures as they were, and their voice replaced in its place."""
+
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+
+from engine.jobs.convert import ConvertReport
+from tests.jobs.convert.voices import heard, span_of, spoken, tone
+
+Convert = Callable[..., ConvertReport]
+FPS = 25
+
+
+def write_video(
+    path: Path,
+    sounds: list[np.ndarray],
+    *,
+    pictures: str = "libx264",
+    codec: str = "aac",
+    rate_hz: int = 44_100,
+    count: int = 25,
+    late_s: float = 0.0,
+) -> Path:
+    """Grey pictures that grow lighter, each sound a stereo track of its own from `late_s` on."""
+    with av.open(str(path), "w") as container:
+        container.metadata["title"] = "A talk"
+        options = {"bf": "2", "preset": "ultrafast"} if pictures == "libx264" else {}
+        video = container.add_stream(pictures, rate=FPS, options=options)
+        video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
+        tracks = [container.add_stream(codec, rate=rate_hz, layout="stereo") for _ in sounds]
+        for number in range(count):
+            picture = np.full((48, 64, 3), 5 * number, np.uint8)
+            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+            frame.pts, frame.time_base = number, Fraction(1, FPS)
+            container.mux(video.encode(frame))
+        for track, sound in zip(tracks, sounds, strict=True):
+            for begin in range(0, len(sound), 1024):
+                both = np.ascontiguousarray(np.stack([sound[begin : begin + 1024]] * 2))
+                block = av.AudioFrame.from_ndarray(both, format="fltp", layout="stereo")
+                block.rate, block.time_base = rate_hz, Fraction(1, rate_hz)
+                block.pts = begin + round(late_s * rate_hz)
+                container.mux(track.encode(block))
+        for stream in (video, *tracks):
+            container.mux(stream.encode(None))
+    return path
+
+
+def packets(path: Path, kind: str, number: int = 0) -> list[bytes]:
+    with av.open(str(path)) as container:
+        stream = getattr(container.streams, kind)[number]
+        return [bytes(packet) for packet in container.demux(stream) if packet.size]
+
+
+def shown_s(path: Path) -> list[float]:
+    with av.open(str(path)) as container:
+        return sorted(float(frame.pts * frame.time_base) for frame in container.decode(video=0))
+
+
+def voice_span(path: Path, hz: float) -> tuple[float, float]:
+    """From when to when `hz` is heard, from the first picture on."""
+    with av.open(str(path)) as container:
+        first = next(container.decode(audio=0))
+        begins_s = float(first.pts * first.time_base)
+    sound, rate_hz = heard(path)
+    begin, end = span_of(sound[:, 0], rate_hz, hz)
+    shift = begins_s - shown_s(path)[0]
+    return begin + shift, end + shift
+
+
+@pytest.mark.parametrize(
+    ("suffix", "options", "rate_hz"),
+    [
+        (".mp4", {}, 44_100),
+        (".mov", {}, 44_100),
+        (".mkv", {}, 44_100),
+        (".avi", {"pictures": "mpeg4", "codec": "pcm_s16le"}, 44_100),
+        (".webm", {"pictures": "libvpx", "codec": "libopus", "rate_hz": 48_000}, 48_000),
+    ],
+)
+def test_a_video_keeps_its_pictures_and_its_voice_is_another_at_the_same_time(
+    convert: Convert, suffix: str, options: dict[str, Any], rate_hz: int, tmp_path: Path
+) -> None:
+    written_hz = options.get("rate_hz", 44_100)
+    sound = tone(0.6, written_hz, silent_s=0.2)
+    source = write_video(tmp_path / f"in{suffix}", [sound], **options)
+    report = convert(source, tmp_path / f"out{suffix}")
+    out = tmp_path / f"out{suffix}"
+    assert report.is_complete, report.files
+    assert packets(out, "video") == packets(source, "video")
+    assert shown_s(out) == pytest.approx(shown_s(source), abs=0.0015)  # Matroska counts ms
+    assert voice_span(out, 440) == pytest.approx(voice_span(source, 220), abs=0.03)  # a window of YIN
+    made, made_hz = heard(out)
+    assert made_hz == rate_hz and made.shape[1] == 1
+    extra = len(made) - round(len(heard(source)[0]) * rate_hz / written_hz)
+    assert 0 <= extra <= (1023 if suffix == ".mp4" else 0)  # AAC fills its last block
+    with av.open(str(out)) as container:
+        assert container.metadata["title"] == "A talk"
+
+
+def test_a_voice_that_begins_late_begins_as_late(convert: Convert, tmp_path: Path) -> None:
+    source = write_video(tmp_path / "in.mp4", [tone(0.5, 44_100)], late_s=0.4)
+    convert(source, tmp_path / "out.mp4")
+    assert voice_span(source, 220)[0] == pytest.approx(0.4, abs=0.01)
+    assert voice_span(tmp_path / "out.mp4", 440) == pytest.approx(voice_span(source, 220), abs=0.03)
+
+
+def test_other_tracks_are_copied(convert: Convert, tmp_path: Path) -> None:
+    source = write_video(tmp_path / "in.mkv", [tone(0.6, 44_100), tone(0.6, 44_100, hz=700)])
+    report = convert(source, tmp_path / "out.mkv")
+    assert report.is_complete
+    assert packets(tmp_path / "out.mkv", "audio", 1) == packets(source, "audio", 1)
+    with av.open(str(tmp_path / "out.mkv")) as container:
+        assert [(stream.type, stream.codec_context.name) for stream in container.streams] == [
+            ("video", "h264"),
+            ("audio", "flac"),
+            ("audio", "aac"),
+        ]
+
+
+def test_a_video_may_become_a_sound_and_one_that_no_container_takes_is_told(convert: Convert, tmp_path: Path) -> None:
+    source = write_video(tmp_path / "in.mp4", [spoken(0.5, 44_100)])
+    report = convert(source, tmp_path / "out.flac")
+    assert report.is_complete and len(heard(tmp_path / "out.flac")[0]) >= 20_000
+    report = convert(source, tmp_path / "out.webm")
+    (file,) = report.files
+    assert (file.state, report.sound_s) == ("failed", 0.0), "it was converted before that was told"
+    assert file.reason == (
+        f"{tmp_path}/out.webm: the pictures of {source} (h264) cannot be copied into such a file; "
+        "name an .mkv, which takes any"
+    )
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mp4", "out.flac"]
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".flac"])
+def test_a_video_that_is_replaced_meanwhile_gives_its_pictures_to_no_other_voice(
+    convert: Convert, suffix: str, tmp_path: Path
+) -> None:
+    source = write_video(tmp_path / "in.mkv", [spoken(0.3, 44_100)], count=8)
+    other = write_video(tmp_path / "other.mkv", [spoken(0.3, 44_100, hz=150)], count=9)
+    (file,) = convert(source, tmp_path / f"out{suffix}", as_it_converts=lambda: other.replace(source)).files
+    if suffix == ".flac":  # its voice had been heard whole
+        assert file.state == "converted"
+        return
+    assert file.state == "failed" and not any("--resume" in note for note in file.notes)
+    assert file.reason == f"{source}: has changed while it was converted; convert it again"
+    assert [path.name for path in tmp_path.iterdir()] == ["in.mkv"]

@@ -1,0 +1,102 @@
+"""A disk that takes nothing more while Blender draws."""
+
+import errno
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from engine.errors import RenderError
+from engine.jobs.dataset.cycles import Blender, render
+from tests.jobs.dataset.cycles.yard import SETTINGS, Drawn, quarters
+
+ROOT = Path(__file__).parents[4]
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="stands in for Blender by a shell script")
+
+
+@pytest.fixture
+def blender_after(stand_in: Callable[[str], Blender], blender: Blender) -> Callable[..., Blender]:
+    """Blender, with some shell before and after it."""
+    if blender.is_program:
+        pytest.skip("the stand-in is handed what a Blender program takes, and hands it to a Python with bpy")
+    return lambda before, after="": stand_in(f'{before}\n{blender.path} -I "$7" -- "$folder"\n{after}')
+
+
+def failed(blender: Blender, drawn: Drawn, folder: Path) -> OSError:
+    folder.mkdir()
+    with pytest.raises(OSError) as caught:
+        render(drawn.stage(), quarters(), SETTINGS, blender, folder=folder)
+    assert caught.value.filename == str(folder)
+    assert list(folder.iterdir()) == []
+    return caught.value
+
+
+def test_an_error_that_blenders_python_meets_comes_through(
+    blender_after: Callable[..., Blender], drawn: Drawn, tmp_path: Path
+) -> None:
+    blender = blender_after('rm "$folder/stage.npz"')
+    assert failed(blender, drawn, tmp_path / "work").errno == errno.ENOENT
+
+
+def test_a_picture_that_blender_cannot_write_out_is_told_as_the_disks_fault(
+    blender_after: Callable[..., Blender], drawn: Drawn, tmp_path: Path
+) -> None:
+    blender = blender_after("ulimit -f 700")  # of 512 bytes, or 1024
+    assert failed(blender, drawn, tmp_path / "work").errno == errno.EFBIG
+
+
+def test_a_disk_that_takes_not_even_the_answer_is_known_by_the_last_words(
+    stand_in: Callable[[str], Blender], drawn: Drawn, tmp_path: Path
+) -> None:
+    blender = stand_in(f"echo 'OSError: {os.strerror(errno.EDQUOT)}'; exit 1")
+    assert failed(blender, drawn, tmp_path / "work").errno == errno.EDQUOT
+
+
+def test_an_empty_picture_is_no_picture(blender_after: Callable[..., Blender], drawn: Drawn) -> None:
+    with pytest.raises(RenderError, match=r"^colors\.png: is not the picture of 80x60"):
+        render(drawn.stage(is_small=True), quarters(), SETTINGS, blender_after("", ': > "$folder/colors.png"'))
+
+
+@pytest.fixture
+def on_a_small_disk(tmp_path: Path) -> Callable[[Blender], str]:
+    """What a run makes of drawing the yard on 1.2 MB: its files take 0.7 MB of it, and what Blender writes 1 MB."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = 'mount -t tmpfs -o size=1200k none "$1" && shift && exec "$@"'
+    apart = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", mount, "sh", str(disk)]
+    if shutil.which("unshare") is None or subprocess.run([*apart, "true"], stderr=subprocess.DEVNULL).returncode:
+        pytest.skip("no small file system can be made here: that takes a Linux that lets its users have namespaces")
+    code = (
+        "from pathlib import Path\n"
+        "from engine.jobs.dataset.cycles import Blender\n"
+        "from engine.jobs.dataset.running.policy import failure_of\n"
+        "from tests.jobs.dataset.cycles.yard import SETTINGS, Drawn, quarters, render\n"
+        "try:\n"
+        "    render(Drawn().stage(), quarters(), SETTINGS, Blender(path=Path({!r})), folder=Path({!r}))\n"
+        "except Exception as error:\n"
+        "    failure = failure_of(error)\n"
+        "    print(failure.reason, failure.ends_run)\n"
+    )
+
+    def draw(blender: Blender) -> str:
+        command = [*apart, sys.executable, "-c", code.format(str(blender.path), str(disk))]
+        return subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True).stdout
+
+    return draw
+
+
+def test_a_disk_that_blender_fills_ends_the_run(
+    on_a_small_disk: Callable[[Blender], str], blender: Blender, tmp_path: Path
+) -> None:
+    assert on_a_small_disk(blender) == f"{tmp_path / 'disk'}: No space left on device True\n"
+
+
+def test_a_disk_that_is_filled_without_a_word_ends_the_run(
+    on_a_small_disk: Callable[[Blender], str], stand_in: Callable[[str], Blender], tmp_path: Path
+) -> None:
+    silent = stand_in("cat /dev/zero > $folder/passes.exr 2> /dev/null; exit 1")
+    assert on_a_small_disk(silent) == f"{tmp_path / 'disk'}: No space left on device True\n"

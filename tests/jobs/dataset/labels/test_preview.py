@@ -1,0 +1,181 @@
+"""The contact sheet, and the PNGs it is made from."""
+
+import io
+import math
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from engine.errors import SourceError
+from engine.jobs.dataset.labels import Instances, draw_preview, encode_png, label_text, preview
+
+GROUND = (140, 110, 80)
+PILE = (170, 170, 175)
+Box = tuple[int, int, int, int]
+
+
+def save(folder: Path, index: int, boxes: list[Box], size: tuple[int, int] = (800, 600)) -> tuple[int, Path, Path]:
+    """A picture of brown ground with a grey pile in each box, and its label file."""
+    width, height = size
+    colors = np.full((height, width, 3), GROUND, np.uint8)
+    for x0, y0, x1, y1 in boxes:
+        colors[y0:y1, x0:x1] = PILE
+    array = np.array(boxes, np.int64).reshape(-1, 4)
+    found = Instances(numbers=np.arange(len(array)), boxes=array, areas=np.ones(len(array), np.int64))
+    image, label = folder / f"{index:06d}.png", folder / f"{index:06d}.txt"
+    image.write_bytes(encode_png(colors))
+    label.write_text(label_text(found, width, height))
+    return index, image, label
+
+
+def piece_of(sheet: np.ndarray) -> np.ndarray:
+    """What the first cell shows at full scale."""
+    x = preview.GAP_PX + preview.SMALL_WIDTH_PX + preview.GAP_PX
+    y = preview.GAP_PX + preview.CAPTION_PX
+    return sheet[y : y + preview.SIDE_PX, x : x + preview.SIDE_PX]
+
+
+def small_of(sheet: np.ndarray) -> np.ndarray:
+    """What the first cell shows scaled down."""
+    x, y = preview.GAP_PX, preview.GAP_PX + preview.CAPTION_PX
+    return sheet[y : y + preview.SIDE_PX, x : x + preview.SMALL_WIDTH_PX]
+
+
+def is_line(pixels: np.ndarray) -> np.ndarray:
+    return (pixels == preview.BOX_COLOUR).all(axis=2)
+
+
+def test_a_line_runs_around_the_pile_and_not_over_it(tmp_path: Path) -> None:
+    boxes: list[Box] = [(100, 200, 135, 238), (300, 90, 301, 91)]
+    piece = piece_of(draw_preview([save(tmp_path, 0, boxes, (540, 540))]))
+    expected = np.zeros((540, 540), bool)
+    for x0, y0, x1, y1 in boxes:
+        expected[y0 - 1 : y1 + 1, x0 - 1 : x1 + 1] = True
+        expected[y0:y1, x0:x1] = False
+    assert np.array_equal(is_line(piece), expected)
+    for x0, y0, x1, y1 in boxes:
+        assert (piece[y0:y1, x0:x1] == PILE).all()
+
+
+def test_boxes_stand_where_they_are_when_scaled_down(tmp_path: Path) -> None:
+    small = small_of(draw_preview([save(tmp_path, 0, [(2640, 1978, 2676, 2016)], (5280, 3956))]))
+    rows, columns = np.nonzero(is_line(small))
+    scale = 540 / 3956
+    assert abs((columns.min() + columns.max() + 1) / 2 - 2658 * scale) <= 1
+    assert abs((rows.min() + rows.max() + 1) / 2 - 1997 * scale) <= 1
+    assert 36 * scale <= columns.max() - columns.min() <= 36 * scale + 4  # a pixel free around it, at most
+    assert len(rows) >= 16  # seen at that scale
+
+
+def test_the_piece_at_full_scale_is_where_the_piles_crowd(tmp_path: Path) -> None:
+    crowd = [
+        (1500 + 60 * column, 900 + 70 * row, 1535 + 60 * column, 938 + 70 * row)
+        for column in range(5)
+        for row in range(4)
+    ]
+    alone: list[Box] = [(40, 40, 75, 78), (1000, 40, 1035, 78)]
+    x, y = preview.densest_corner(np.array(alone + crowd), 1920, 1300)
+    assert all(x <= x0 and y <= y0 and x1 <= x + 540 and y1 <= y + 540 for x0, y0, x1, y1 in crowd)
+    piece = piece_of(draw_preview([save(tmp_path, 0, alone + crowd, (1920, 1300))]))
+    assert is_line(piece).sum() == 20 * 2 * (37 + 38)
+
+
+def test_the_piece_stays_in_the_picture_and_without_piles_shows_its_middle() -> None:
+    assert preview.densest_corner(np.array([[1900, 1060, 1920, 1080]]), 1920, 1080) == (1380, 540)
+    assert preview.densest_corner(np.zeros((0, 4)), 1920, 1080) == (690, 270)
+    assert preview.densest_corner(np.zeros((0, 4)), 100, 80) == (0, 0)
+
+
+def test_the_twenty_lowest_indices_are_shown_in_their_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pictures = [save(tmp_path, index, [(10, 10, 20, 20)], (64, 64)) for index in range(23)]
+    read: list[str] = []
+    really_read = preview._read_picture
+    monkeypatch.setattr(preview, "_read_picture", lambda path: (read.append(path.stem), really_read(path))[1])
+    sheet = draw_preview(reversed(pictures))
+    assert read == [f"{index:06d}" for index in range(20)]
+    assert np.array_equal(sheet, draw_preview(pictures[:20]))
+
+
+def test_a_sheet_of_any_count_has_no_empty_row_or_column() -> None:
+    for count in range(1, 21):
+        columns, rows = preview._grid(count)
+        assert math.ceil(count / columns) == rows and math.ceil(count / rows) == columns
+    assert preview._grid(20) == (4, 5)
+
+
+def test_a_caption_tells_pictures_with_other_counts_apart(tmp_path: Path) -> None:
+    boxes: list[Box] = [(100, 100, 120, 120)]
+    captions = [
+        draw_preview([save(tmp_path, index, boxes * count)])[preview.GAP_PX :][: preview.CAPTION_PX]
+        for index, count in ((0, 2), (0, 3), (1, 2))
+    ]
+    assert all((caption > 150).any() for caption in captions)
+    assert not np.array_equal(captions[0], captions[1]) and not np.array_equal(captions[0], captions[2])
+
+
+def test_a_picture_that_is_none_is_told_by_name(tmp_path: Path) -> None:
+    index, image, label = save(tmp_path, 0, [])
+    for garbage in (b"", b"\x89PNG\r\n\x1a\nno more"):
+        image.write_bytes(garbage)
+        with pytest.raises(SourceError, match=r"000000\.png: not a whole picture"):
+            draw_preview([(index, image, label)])
+    with pytest.raises(SourceError, match=r"gone\.png: cannot be read: No such file"):
+        draw_preview([(index, tmp_path / "gone.png", label)])
+    with pytest.raises(SourceError, match="no picture to draw"):
+        draw_preview([])
+
+
+def header(width: int, height: int) -> bytes:
+    """The chunk that says so, with the sum that belongs to it."""
+    chunk = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return struct.pack(">I", 13) + chunk + struct.pack(">I", zlib.crc32(chunk))
+
+
+def test_a_broken_png_is_told_in_one_line_by_name(tmp_path: Path) -> None:
+    index, image, label = save(tmp_path, 0, [(10, 10, 20, 20)], (200, 100))
+    whole = image.read_bytes()
+    middle = len(whole) // 2
+    broken = {
+        "cut": whole[:middle],
+        "cut in the last chunk": whole[:-4],
+        "without the last chunk": whole[:-12],
+        "a byte changed": whole[:middle] + bytes([whole[middle] ^ 255]) + whole[middle + 1 :],
+        "larger than OpenCV takes": whole[:8] + header(60_000, 60_000) + whole[33:],
+    }
+    for how, content in broken.items():
+        image.write_bytes(content)
+        with pytest.raises(SourceError) as caught:
+            draw_preview([(index, image, label)])
+        assert str(caught.value) == f"{image}: not a whole picture that OpenCV reads", how
+
+
+def test_a_png_holds_every_pixel_in_its_colour_and_is_the_same_each_time() -> None:
+    colors = np.random.default_rng(0).integers(0, 256, (37, 53, 3), dtype=np.uint8)
+    data = encode_png(colors)
+    with Image.open(io.BytesIO(data)) as image:
+        assert (image.format, image.mode) == ("PNG", "RGB")
+        assert np.array_equal(np.asarray(image), colors)
+    assert encode_png(colors.copy()) == data
+
+
+def test_every_row_of_a_png_is_filtered_by_the_average_so_that_none_is_tried_in_vain() -> None:
+    data = encode_png(np.random.default_rng(0).integers(0, 256, (37, 53, 3), dtype=np.uint8))
+    packed, at = b"", 8
+    while at < len(data):
+        length, kind = struct.unpack_from(">I4s", data, at)
+        packed += data[at + 8 : at + 8 + length] if kind == b"IDAT" else b""
+        at += length + 12
+    assert set(zlib.decompress(packed)[:: 1 + 53 * 3]) == {3}
+
+
+def test_a_noisy_png_is_smaller_than_by_opencv_s_own_settings() -> None:
+    import cv2
+
+    rng = np.random.default_rng(0)
+    ground = cv2.resize(rng.integers(60, 200, (9, 12, 3), dtype=np.uint8), (480, 360), interpolation=cv2.INTER_CUBIC)
+    colors = np.clip(ground + rng.normal(0, 5, (360, 480, 1)), 0, 255).astype(np.uint8)
+    assert len(encode_png(colors)) < 0.97 * len(cv2.imencode(".png", colors)[1])

@@ -1,0 +1,183 @@
+"""The folder of a dataset: what is taken in, kept, refused."""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.errors import FolderBusyError, SinkError, UsageError
+from engine.jobs.dataset.made import LABELS, PICTURE, Made
+from engine.jobs.dataset.running.folder import WORK, DatasetFolder
+from engine.jobs.dataset.running.manifest import MANIFEST
+from tests.jobs.dataset.running.test_manifest import task
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[DatasetFolder]:
+    held = DatasetFolder(tmp_path / "out")
+    opened(held, range(3))
+    yield held
+    held.close()
+
+
+def opened(folder: DatasetFolder, indices: Iterable[int], **options: Any) -> frozenset[int]:
+    """The indices that are finished; the folder is put in order."""
+    tasks = [task(index, **options) for index in indices]
+    plan = folder.plan(tasks, is_resuming=True)
+    folder.prepare(tasks, plan)
+    return plan.finished
+
+
+def staged(folder: DatasetFolder, index: int, *, without: str = "") -> tuple[Path, Made]:
+    path = folder.staging(task(index))
+    content = {PICTURE: b"pixels", LABELS: b"0 0.5 0.5 0.1 0.1\n"}
+    for name, value in content.items():
+        if name != without:
+            (path / name).write_bytes(value)
+    return path, Made(
+        piles=1,
+        labelled=1,
+        renderer="none",
+        bytes={name: len(value) for name, value in content.items()},
+        sha256={name: hashlib.sha256(value).hexdigest() for name, value in content.items()},
+    )
+
+
+def commit(folder: DatasetFolder, index: int, **options: str) -> None:
+    path, made = staged(folder, index, **options)
+    folder.commit(task(index), path, made, seconds=1.0, attempts=1)
+
+
+def names(folder: DatasetFolder) -> list[str]:
+    return sorted(path.name for name in ("images", "labels") for path in (folder.path / name).iterdir())
+
+
+def test_a_picture_and_its_label_are_put_there_together(folder: DatasetFolder) -> None:
+    commit(folder, 1)
+    assert names(folder) == ["000001.png", "000001.txt"]
+    assert [index for index, _, _ in folder.finished_pictures()] == [1]
+
+
+def test_no_picture_is_ever_there_without_its_label(folder: DatasetFolder) -> None:
+    with pytest.raises(OSError):
+        commit(folder, 0, without=LABELS)
+    assert names(folder) == []
+
+
+def test_a_label_without_its_picture_is_gone_when_the_next_run_begins(folder: DatasetFolder) -> None:
+    with pytest.raises(OSError):
+        commit(folder, 0, without=PICTURE)
+    assert names(folder) == ["000000.txt"]
+    folder.close()
+    again = DatasetFolder(folder.path)
+    assert opened(again, [0]) == set()
+    assert names(again) == []
+    again.close()
+
+
+def test_what_is_finished_is_known_by_manifest_and_files_together(folder: DatasetFolder) -> None:
+    for index in range(3):
+        commit(folder, index)
+    (folder.path / "images" / "000001.png").write_bytes(b"cut")  # another size than was noted
+    (folder.path / "labels" / "000002.txt").unlink()
+    folder.close()
+    again = DatasetFolder(folder.path)
+    assert opened(again, range(4)) == {0}
+    assert names(again) == ["000000.png", "000000.txt"]
+    again.close()
+
+
+def test_damage_of_the_right_size_is_named_and_drawn_again(folder: DatasetFolder) -> None:
+    for index in range(3):
+        commit(folder, index)
+    (folder.path / "images" / "000001.png").write_bytes(b"pixelz")
+    (folder.path / "labels" / "000002.txt").write_bytes(b"0 0.5 0.5 0.1 0.9\n")
+    folder.close()
+    again = DatasetFolder(folder.path)
+    told: list[tuple[int, int]] = []
+    tasks = [task(index) for index in range(3)]
+    plan = again.plan(tasks, is_resuming=True, tell_checked=lambda *progress: told.append(progress))
+    assert (plan.finished, plan.damaged, told) == ({0}, {1, 2}, [(3, 3)])
+    assert plan.notes == (f"{again.path}: damaged, and drawn again: images/000001.png, labels/000002.txt",)
+    assert "000001.png" in names(again), "a plan changes nothing"
+    again.prepare(tasks, plan)
+    assert names(again) == ["000000.png", "000000.txt"]
+    assert [index for index, _, _ in again.finished_pictures()] == [0]
+    again.close()
+
+
+def test_a_check_that_is_interrupted_calls_nothing_finished_and_takes_nothing_away(folder: DatasetFolder) -> None:
+    commit(folder, 0)
+    plan = folder.plan([task(0)], is_resuming=True, is_stopped=lambda: True)
+    assert (plan.finished, plan.damaged) == (set(), set())
+    folder.prepare([task(0)], plan)
+    assert names(folder) == ["000000.png", "000000.txt"]
+
+
+def test_two_runs_cannot_be_at_work_in_one_folder(folder: DatasetFolder) -> None:
+    with pytest.raises(FolderBusyError, match=r"out: another run is at work on it$"):
+        DatasetFolder(folder.path)
+    folder.close()
+    DatasetFolder(folder.path, patience_s=1.0).close()
+
+
+def test_pictures_of_other_options_are_not_mixed(folder: DatasetFolder) -> None:
+    commit(folder, 0)
+    folder.close()
+    again = DatasetFolder(folder.path)
+    with pytest.raises(UsageError, match=r"made with other options \(--seed 7, was 1000\); give the same, another"):
+        again.plan([task(0, seed=7)], is_resuming=True)
+    plan = again.plan([task(0, seed=7)], is_resuming=False)
+    assert (plan.finished, plan.forgotten) == (set(), {0})
+    assert names(again) == ["000000.png", "000000.txt"]  # a plan touches nothing
+    again.prepare([task(0, seed=7)], plan)
+    assert names(again) == []
+    again.close()
+
+
+def test_a_whole_pair_stays_until_what_more_is_asked_of_it_is_made(folder: DatasetFolder) -> None:
+    commit(folder, 0)
+    more = replace(task(0), with_hdf5=True)
+    plan = folder.plan([more], is_resuming=True)
+    assert plan.finished == set()
+    folder.prepare([more], plan)
+    assert names(folder) == ["000000.png", "000000.txt"]
+
+
+def test_pictures_that_nobody_knows_are_told_and_left(folder: DatasetFolder) -> None:
+    commit(folder, 0)
+    (folder.path / "images" / "000077.png").write_bytes(b"who made this")
+    (note,) = folder.plan([task(0)], is_resuming=True).notes
+    assert note == f"{folder.path}/images: 1 picture(s) without a line in the manifest, such as 000077.png"
+
+
+def test_pictures_of_another_version_are_told(folder: DatasetFolder) -> None:
+    commit(folder, 0)
+    folder.manifest.append(replace(folder.manifest.entries[0], version="0.0.1"))
+    (note,) = folder.plan([task(0)], is_resuming=True).notes
+    assert note.startswith("1 pictures were made by another version of this program")
+
+
+def test_a_folder_with_something_else_in_it_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "000000.png").write_bytes(b"mine")
+    with pytest.raises(UsageError, match="is not empty and holds no dataset of ours; name another folder"):
+        DatasetFolder(tmp_path)
+    assert not (tmp_path / WORK).exists()
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UsageError, match="file: is a file; name a folder"):
+        DatasetFolder(tmp_path / "file")
+
+
+def test_a_place_where_nothing_can_be_written_is_one_line() -> None:
+    with pytest.raises(SinkError, match=r"^/proc/dataset: cannot be written \(.*\)$"):
+        DatasetFolder(Path("/proc/dataset"))
+
+
+def test_what_is_on_the_way_goes_with_the_run_and_the_lock_too(folder: DatasetFolder) -> None:
+    staged(folder, 2)
+    folder.close()
+    assert sorted(path.name for path in folder.path.iterdir()) == ["images", "labels", MANIFEST]

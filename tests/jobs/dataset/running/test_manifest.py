@@ -1,0 +1,80 @@
+"""The manifest: what a kill, a full disk or an editor does to it costs pictures that are made again, never the file."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from engine.jobs.dataset.options import SceneOptions
+from engine.jobs.dataset.running.manifest import DONE, FAILED, MANIFEST, entry_of, read_manifest
+from engine.jobs.dataset.task import Drawing, PictureTask, task_of
+
+
+def task(index: int, seed: int = 1000) -> PictureTask:
+    return PictureTask(
+        options=SceneOptions(width=320, height=240), drawing=Drawing(engine="raster"), base_seed=seed, index=index
+    )
+
+
+def test_the_last_line_of_a_picture_counts(tmp_path: Path) -> None:
+    manifest = read_manifest(tmp_path)
+    manifest.append(entry_of(task(1), status=FAILED, reason="crashed"))
+    manifest.append(entry_of(task(0), status=DONE))
+    manifest.append(entry_of(task(1), status=DONE, seconds=1.5))
+    again = read_manifest(tmp_path)
+    assert again.entries[1].status == DONE and again.entries[1].seconds == 1.5 and again.unreadable == 0
+    again.tidy()
+    lines = (tmp_path / MANIFEST).read_text().splitlines()
+    assert [json.loads(line)["index"] for line in lines] == [0, 1]
+
+
+@pytest.mark.parametrize("kept", [0.0, 0.3, 0.5, 0.999])
+def test_a_manifest_cut_anywhere_loses_the_cut_picture_alone(tmp_path: Path, kept: float) -> None:
+    manifest = read_manifest(tmp_path)
+    for index in range(4):
+        manifest.append(entry_of(task(index), status=DONE))
+    whole = (tmp_path / MANIFEST).read_bytes()
+    cut = whole[: int(len(whole) * kept)]
+    (tmp_path / MANIFEST).write_bytes(cut)
+    left = read_manifest(tmp_path)
+    assert sorted(left.entries) == list(range(cut.count(b"\n")))
+    assert left.unreadable == (0 if not cut or cut.endswith(b"\n") else 1)
+    left.tidy()
+    left.append(entry_of(task(9), status=DONE))
+    assert sorted(read_manifest(tmp_path).entries) == [*range(cut.count(b"\n")), 9]
+
+
+def test_a_line_that_is_not_ours_is_counted_and_left_out(tmp_path: Path) -> None:
+    manifest = read_manifest(tmp_path)
+    manifest.append(entry_of(task(0), status=DONE))
+    with (tmp_path / MANIFEST).open("ab") as file:
+        file.write(b'{"index": 1}\n\xff\xfe\n[]\n"text"\n\n')
+        file.write(entry_of(task(1), status=DONE).line().replace(b'"index": 1', b'"index": "1"'))
+        file.write(entry_of(task(1), status=DONE, engine="x").line().replace(b'"engine": "x"', b'"engine": ["x"]'))
+        file.write(b"[" * 100_000 + b"\n")
+    manifest.append(entry_of(task(2), status=DONE))
+    again = read_manifest(tmp_path)
+    assert sorted(again.entries) == [0, 2] and again.unreadable == 7
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such files")
+def test_a_fifo_in_place_of_a_manifest_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / MANIFEST)
+    with pytest.raises(OSError, match="a FIFO, where a file is needed"):
+        read_manifest(tmp_path)
+
+
+def test_a_task_travels_whole_with_a_seed_of_any_size() -> None:
+    for seed in (0, 2**63, 2**80):
+        assert task_of(task(3, seed).as_json()) == task(3, seed)
+        assert task(3, seed).seed == seed + 3
+        assert json.loads(json.dumps(task(3, seed).key)) == task(3, seed).key
+
+
+def test_options_that_are_the_same_are_kept_once(tmp_path: Path) -> None:
+    manifest = read_manifest(tmp_path)
+    for index in range(3):
+        manifest.append(entry_of(task(index), status=DONE))
+    for known in (manifest, read_manifest(tmp_path)):
+        assert len({id(entry.options) for entry in known.entries.values()}) == 1

@@ -1,0 +1,367 @@
+"""Runs with real processes: what comes out, and what survives."""
+
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import h5py
+import numpy as np
+import psutil
+import pytest
+
+from engine.errors import ChildError, FolderBusyError, UsageError
+from engine.jobs.dataset import make_dataset
+from engine.jobs.dataset.labels import read_boxes
+from engine.jobs.dataset.running.folder import DatasetFolder
+from engine.jobs.dataset.running.policy import GB
+from engine.jobs.dataset.running.report import Progress
+from engine.jobs.dataset.running.run import open_runner
+from tests.jobs.dataset.labels.test_yolo import check_label
+from tests.jobs.dataset.running.small_runs import contents, one_that_fits_and_one_that_does_not, small_job
+
+Make = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three pictures made by two jobs at once, with everything that can be saved: what others are compared with."""
+    folder = tmp_path_factory.mktemp("whole") / "out"
+    seen: list[Progress] = []
+    report = make_dataset(small_job(folder, 3, save_coco=True, save_hdf5=True), tell=seen.append)
+    assert (report.made, report.kept, report.failed, report.missing) == (3, 0, (), 0)
+    assert max(progress.at_work for progress in seen) == 2
+    return folder
+
+
+def workers() -> dict[str, psutil.Process]:
+    """The processes that make pictures for this one, by the picture's name."""
+    found = {}
+    for each in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):
+            command = each.cmdline()
+            if any("engine.jobs.dataset.running.worker" in part for part in command):
+                found[Path(command[-1]).name.partition("-")[0]] = each
+    return found
+
+
+@contextmanager
+def struck(picture: str, blow: Callable[[psutil.Process], object], *, times: int) -> Iterator[list[int]]:
+    """Meanwhile the processes that make this picture get the blow as soon as they are there, so many of them. Yields
+    their pids."""
+    end = threading.Event()
+    pids: list[int] = []
+
+    def strike() -> None:
+        while len(pids) < times and not end.wait(0.005):
+            process = workers().get(picture)
+            if process is not None and process.pid not in pids:
+                with suppress(psutil.NoSuchProcess, ProcessLookupError):
+                    blow(process)
+                    pids.append(process.pid)
+
+    thread = threading.Thread(target=strike)
+    thread.start()
+    try:
+        yield pids
+    finally:
+        end.set()
+        thread.join()
+
+
+def test_a_run_leaves_what_a_trainer_and_a_person_need(whole: Path) -> None:
+    names = [f"{index:06d}" for index in range(3)]
+    found = sorted(str(path.relative_to(whole)) for path in whole.rglob("*") if ".work" not in path.parts)
+    assert found == sorted(
+        ["images", "labels", "hdf5", "manifest.jsonl", "dataset.yaml", "coco_annotations.json", "preview.png"]
+        + [f"images/{name}.png" for name in names]
+        + [f"labels/{name}.txt" for name in names]
+        + [f"hdf5/{name}.hdf5" for name in names]
+        + [f"image_{name}.log" for name in names]
+    )
+    for name in names:
+        assert cv2.imread(str(whole / f"images/{name}.png")).shape == (96, 128, 3)
+        assert "seed" in (whole / f"image_{name}.log").read_text()
+    lines = [json.loads(line) for line in (whole / "manifest.jsonl").read_text().splitlines()]
+    assert [(line["index"], line["seed"], line["status"]) for line in lines] == [
+        (index, 1000 + index, "done") for index in range(3)
+    ]
+    for line in lines:
+        known = contents(whole)
+        assert {path: known[path] for path in line["sha256"] if path in known}.items() <= line["sha256"].items()
+        label = (whole / f"labels/{line['index']:06d}.txt").read_text()
+        assert line["labelled"] == len(label.splitlines()) <= line["piles"]
+        assert 8 <= line["piles"] <= 12 and line["engine"].startswith("raster ") and line["seconds"] > 0
+
+
+def test_what_detectors_read_their_labels_with_takes_them(whole: Path) -> None:
+    from pycocotools.coco import COCO
+
+    with redirect_stdout(io.StringIO()):
+        coco = COCO(str(whole / "coco_annotations.json"))
+    for index in coco.getImgIds():
+        (image,) = coco.loadImgs([index])
+        assert (whole / "images" / image["file_name"]).exists()
+        text = (whole / f"labels/{index:06d}.txt").read_text()
+        boxes = read_boxes(whole / f"labels/{index:06d}.txt", image["width"], image["height"])
+        known = [annotation["bbox"] for annotation in coco.loadAnns(coco.getAnnIds([index]))]
+        assert check_label(text) == len(known) > 0
+        assert np.abs(np.column_stack([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]]) - known).max() < 0.01
+    with h5py.File(whole / "hdf5/000000.hdf5") as file:
+        assert len(np.unique(file["instance_segmaps"])) - 1 == len(coco.getAnnIds([0]))
+        assert (file["colors"][()] == cv2.imread(str(whole / "images/000000.png"))[..., ::-1]).all()
+
+
+def test_a_grown_run_without_the_flag_says_what_its_coco_file_lacks(whole: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    shutil.copytree(whole, folder)
+    (folder / ".work/coco/000002.json").unlink()
+    report = make_dataset(small_job(folder, 3))
+    assert report.notes == ("coco_annotations.json holds 2 of 3 pictures; with --save-coco the rest are drawn anew",)
+    (folder / ".work/coco/000001.json").write_text('{"image": {"id": 1')
+    (note,) = make_dataset(small_job(folder, 3)).notes
+    assert "000001.json" in note and note.endswith("; coco_annotations.json is as it was")
+
+
+def test_what_cannot_begin_forgets_nothing(whole: Path, tmp_path: Path, free_port: Callable[[], int]) -> None:
+    folder = tmp_path / "out"
+    shutil.copytree(whole, folder)
+    with pytest.raises(ChildError, match="nobody answers there"):
+        make_dataset(small_job(folder, 3, resume=False, cluster=f"127.0.0.1:{free_port()}"))
+    assert contents(folder) == contents(whole)
+
+
+def test_jobs_are_by_memory_and_cores_unless_they_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = DatasetFolder(tmp_path / "out")
+    monkeypatch.setattr("engine.jobs.dataset.running.run.memory_bytes", lambda: 40 * GB)
+    monkeypatch.setattr("engine.jobs.dataset.running.run.cores", lambda: 3)
+    for asked, count, jobs in ((None, 20, 3), (None, 2, 2), (7, 20, 7)):
+        runner = open_runner(small_job(folder.path, count, jobs=asked), folder)
+        assert runner.jobs == jobs
+        runner.close()
+    folder.close()
+
+
+def test_a_manifest_cut_in_half_and_a_flipped_bit_cost_time_and_no_byte(whole: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    shutil.copytree(whole, folder)
+    manifest = folder / "manifest.jsonl"
+    first, second, third = manifest.read_bytes().splitlines(keepends=True)
+    manifest.write_bytes(first + second + third[: len(third) // 2])  # lines differ in length by what was drawn
+    picture = folder / "images" / "000001.png"
+    content = bytearray(picture.read_bytes())
+    content[len(content) // 2] ^= 1
+    picture.write_bytes(content)
+    report = make_dataset(small_job(folder, 3, save_coco=True, save_hdf5=True))
+    assert (report.kept, report.made, report.missing) == (1, 2, 0)
+    assert report.notes == (
+        f"{manifest}: 1 line(s) cut or unreadable, left out; pictures without a line are made again",
+        f"{folder}: damaged, and drawn again: images/000001.png",
+    )
+    assert contents(folder) == contents(whole)
+
+
+def test_one_job_and_a_grown_run_make_the_same_bytes(whole: Path, make: Make) -> None:
+    grown: dict[str, Any] = {"jobs": 1, "save_coco": True, "save_hdf5": True}
+    first = make(count=2, **grown)
+    second = make(count=3, **grown)
+    assert (first.made, second.kept, second.made) == (2, 2, 1)
+    assert contents(Path(second.folder)) == contents(whole)
+
+
+def test_a_finished_run_makes_nothing_again(whole: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in (whole / "images").iterdir()}
+    report = make_dataset(small_job(whole, 3, save_coco=True, save_hdf5=True))
+    assert (report.made, report.kept, report.seconds_a_picture) == (0, 3, None)
+    assert {path: path.stat().st_mtime_ns for path in (whole / "images").iterdir()} == before
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_a_killed_process_costs_an_attempt_and_no_picture(whole: Path, make: Make) -> None:
+    heard: list[str] = []
+    with struck("000000", psutil.Process.kill, times=1):
+        report = make(count=1, heard=heard)
+    assert (report.made, report.retried, report.failed) == (1, 1, ())
+    folder = Path(report.folder)
+    reason = json.loads((folder / "manifest.jsonl").read_text())["reason"]
+    assert "killed by SIGKILL" in reason and heard == [f"picture 000000 was tried again: {reason}"]
+    for path in ("images/000000.png", "labels/000000.txt"):
+        assert contents(folder)[path] == contents(whole)[path]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_a_picture_that_always_dies_is_told_and_stops_no_other(make: Make) -> None:
+    heard: list[str] = []
+    with struck("000001", psutil.Process.kill, times=2) as pids:
+        report = make(count=3, heard=heard)
+    assert len(pids) == 2
+    assert (report.made, report.missing, report.retried) == (2, 1, 1)
+    (failed,) = report.failed
+    assert (failed.index, failed.attempts) == (1, 2)
+    assert "killed by SIGKILL (by the system for lack of main memory, as a rule: give fewer --jobs)" in failed.reason
+    assert heard == [f"picture 000001 was tried again: {failed.reason}", f"picture 000001 failed: {failed.reason}"]
+    folder = Path(report.folder)
+    assert not (folder / "images/000001.png").exists() and not (folder / "labels/000001.txt").exists()
+    assert make(count=3).made == 1
+
+
+def test_a_picture_that_cannot_be_is_not_tried_again_and_stops_no_other(make: Make) -> None:
+    seed, options = one_that_fits_and_one_that_does_not()
+    report = make(count=2, seed=seed, options=options)
+    (failed,) = report.failed
+    assert (report.made, report.retried, failed.index, failed.attempts) == (1, 0, 1, 1)
+    assert failed.reason.startswith(f"--num-machinery {options['num_machinery']}: ")
+    with pytest.raises(UsageError, match=rf"^--num-machinery {options['num_machinery']}: \d+ machines fit"):
+        make(count=1, seed=seed + 1, options=options)  # the first one is looked at before anything is made
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_a_hung_picture_is_ended_and_made_anew(make: Make) -> None:
+    with struck("000000", psutil.Process.suspend, times=1) as pids:
+        report = make(count=1, timeout_s=3.0, retries=5)
+    assert len(pids) == 1 and not psutil.pid_exists(pids[0])
+    assert report.made == 1 and report.retried >= 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs a limit on another process's memory")
+def test_a_picture_that_memory_does_not_suffice_for_is_told_and_the_next_is_made(make: Make) -> None:
+    import resource
+
+    def limit(process: psutil.Process) -> None:
+        resource.prlimit(process.pid, resource.RLIMIT_AS, (500 << 20, 500 << 20))
+
+    with struck("000000", limit, times=1) as pids:
+        report = make(count=2, jobs=1, retries=0, options={"width": 1024, "height": 768})
+    assert len(pids) == 1
+    (failed,) = report.failed
+    assert failed.index == 0 and "memory" in failed.reason and "\n" not in failed.reason
+    assert report.made == 1
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a limit on the size of files")
+def test_a_full_disk_ends_the_run_with_one_line_and_the_same_command_goes_on(make: Make) -> None:
+    import resource
+
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8_000, hard))
+    try:
+        report = make(count=2, jobs=1)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+    assert (report.made, len(report.failed), report.missing, report.retried) == (0, 1, 2, 0)
+    assert "File too large" in report.failed[0].reason
+    assert any("no more pictures were begun, the same command goes on" in note for note in report.notes)
+    assert make(count=2).missing == 0
+
+
+def test_a_run_that_is_asked_to_end_finishes_what_is_at_work(make: Make) -> None:
+    stop = threading.Event()
+    seen: list[Progress] = []
+
+    def tell(progress: Progress) -> None:
+        seen.append(progress)
+        if progress.at_work:
+            stop.set()
+
+    report = make(count=5, jobs=1, tell=tell, is_stopped=stop.is_set)
+    assert (report.made, report.is_interrupted, report.missing) == (1, True, 4)
+    assert seen[-1].is_finishing
+    assert (Path(report.folder) / "preview.png").exists()
+
+
+def test_a_second_run_in_the_same_folder_is_refused_while_the_first_goes_on(make: Make, tmp_path: Path) -> None:
+    refused: list[str] = []
+
+    def tell(progress: Progress) -> None:
+        if not refused:
+            with pytest.raises(FolderBusyError) as caught:
+                make(count=1)
+            refused.append(str(caught.value))
+
+    report = make(count=1, tell=tell)
+    assert report.made == 1
+    assert refused == [f"{tmp_path / 'out'}: another run is at work on it"]
+
+
+def test_what_cannot_be_is_refused_before_the_folder_is_touched(tmp_path: Path) -> None:
+    job = small_job(tmp_path / "out")
+    for changed, message in (
+        (replace(job, count=0), r"--count: 0 is not 1 to"),
+        (replace(job, jobs=0), r"--jobs: 0 is not 1 to"),
+        (replace(job, seed=-1), r"--seed: -1 is not 0 or more"),
+        (replace(job, timeout_s=0.0), r"--timeout: 0 is not 1 or more"),
+        (replace(job, options=replace(job.options, width=10)), r"--width: 10 is not 64 to"),
+        (
+            replace(job, options=replace(job.options, min_piles_per_cluster=9000, max_piles_per_cluster=9000)),
+            r"piles-per-cluster 9000: \d+ .*fit",
+        ),
+    ):
+        with pytest.raises(UsageError, match=message):
+            make_dataset(changed)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_seed_of_more_than_64_bits_makes_a_picture(make: Make) -> None:
+    report = make(count=1, seed=2**63)
+    line = json.loads((Path(report.folder) / "manifest.jsonl").read_text())
+    assert report.made == 1 and line["seed"] == 2**63
+
+
+RUN = """
+import sys; from pathlib import Path
+from tests.jobs.dataset.running.small_runs import small_job
+from engine.jobs.dataset import make_dataset
+make_dataset(small_job(Path(sys.argv[1]), int(sys.argv[2]), save_coco=True, save_hdf5=True))
+"""
+
+
+def started(folder: Path, count: int) -> subprocess.Popen:
+    return subprocess.Popen([sys.executable, "-c", RUN, str(folder), str(count)], cwd=Path(__file__).parents[4])
+
+
+def test_no_process_outlives_a_run_that_is_killed(tmp_path: Path, wait_for: Callable[..., Any]) -> None:
+    run = started(tmp_path / "out", 50)
+
+    def at_work() -> list[psutil.Process]:
+        """Those that watch their parent already, stopped where a stopped one must end too."""
+        found = []
+        for each in psutil.Process(run.pid).children():
+            with suppress(psutil.NoSuchProcess):  # its picture is done
+                if each.num_threads() > 1:
+                    if sys.platform == "linux":
+                        each.suspend()
+                    found.append(each)
+        return found
+
+    family = wait_for(at_work, "a picture")
+    run.kill()
+    run.wait()
+    wait_for(lambda: not any(each.is_running() for each in family), "the end of its processes")
+
+
+@pytest.mark.soak
+def test_a_run_killed_at_random_moments_and_resumed_makes_the_same_bytes(whole: Path, tmp_path: Path) -> None:
+    """Twenty times in the long form. Between two kills there is never a picture without its label."""
+    kills = 20 if os.environ.get("MULTIVERSE_SOAK") == "1" else 2
+    moments = np.random.default_rng(7)
+    folder = tmp_path / "out"
+    for _ in range(kills):
+        run = started(folder, 3)
+        try:
+            run.wait(moments.uniform(0.2, 2.5))
+        except subprocess.TimeoutExpired:
+            run.kill()
+            run.wait()
+        labels = {path.stem for path in folder.glob("labels/*.txt")}
+        assert {path.stem for path in folder.glob("images/*.png")} <= labels
+    assert started(folder, 3).wait() == 0
+    assert contents(folder) == contents(whole)

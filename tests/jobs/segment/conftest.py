@@ -1,0 +1,54 @@
+"""One model for all tests here: tiny, and it finds bright shapes on dark ground."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.jobs.segment import SegmentJob, SegmentReport
+from engine.jobs.segment.run import load_segmenter, open_job, run_job
+from tests.jobs.segment.disc_movie import disc_picture, write_movie
+
+Segment = Callable[..., SegmentReport]
+
+
+@pytest.fixture(scope="session")
+def segmenter(seeing_sam3: Path) -> Any:
+    return load_segmenter(job_of(seeing_sam3, Path(), ()))
+
+
+def job_of(sam3: Path, source: Path, outputs: tuple[str, ...], **options: Any) -> SegmentJob:
+    values = {"prompts": ("disc",), "model": str(sam3), "resolution": 336, "device": "cpu", "threads": 1}
+    return SegmentJob(source=source, outputs=outputs, **values | options)
+
+
+@pytest.fixture
+def job(seeing_sam3: Path) -> Callable[..., SegmentJob]:
+    """`job(source, *outputs, **options)`."""
+    return lambda source, *outputs, **options: job_of(seeing_sam3, source, tuple(map(str, outputs)), **options)
+
+
+@pytest.fixture
+def segment(job: Callable[..., SegmentJob], segmenter: Any) -> Segment:
+    """`segment(source, *outputs, **options)`: the whole job but the loading."""
+
+    def run(source: Path, *outputs: Path | str, tell: Any = lambda progress: None, stop: Any = None, **options: Any):
+        asked = job(source, *outputs, **{"mode": "image"} | options)
+        return run_job(asked, open_job(asked), segmenter, tell=tell, stop=stop)
+
+    return run
+
+
+@pytest.fixture
+def movie(tmp_path: Path) -> Callable[..., Path]:
+    """`movie(count)`: the disc with sound, H.264 in MP4 unless options of `write_movie` say otherwise."""
+
+    def write(count: int = 6, *, name: str = "in.mp4", **options: Any) -> Path:
+        return write_movie(tmp_path / name, options.pop("pictures", None) or discs(count), **options)
+
+    return write
+
+
+def discs(count: int) -> list[Any]:
+    return [disc_picture(number) for number in range(count)]

@@ -1,0 +1,231 @@
+"""How a run ends: whole, early because it was asked to, or with an error in one of its threads."""
+
+import json
+import os
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from engine.errors import SinkError
+from engine.system.bounded_queue import BrokenOffError, Handover, Worker
+from tests.jobs.segment.conftest import Segment
+from tests.jobs.segment.disc_movie import disc_picture, pictures_of
+
+
+def test_a_stopped_run_keeps_what_it_has_and_accounts_for_the_rest(segment: Segment, movie, tmp_path: Path) -> None:
+    stop = threading.Event()
+    report = segment(
+        movie(40),
+        tmp_path / "out.mp4",
+        tmp_path / "masks",
+        stop=stop,
+        tell=lambda progress: progress.done == 3 and stop.set(),
+    )
+    assert report.is_interrupted and report.written == 3
+    assert report.read == report.written + report.unwritten and report.unwritten > 0
+    assert len(pictures_of(tmp_path / "out.mp4")) == len(list((tmp_path / "masks").iterdir())) == 3
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["in.mp4", "masks", "out.mp4"]
+
+
+def test_a_run_that_is_stopped_at_once_leaves_nothing(segment: Segment, movie, tmp_path: Path) -> None:
+    stop = threading.Event()
+    stop.set()
+    report = segment(movie(4), tmp_path / "out.mp4", tmp_path / "out.json", tmp_path / "masks", stop=stop)
+    assert (report.is_interrupted, report.written, report.outputs) == (True, 0, ())
+    assert [file.name for file in tmp_path.iterdir()] == ["in.mp4"]
+
+
+def test_an_output_that_fails_is_given_up_alone_and_told_at_once(segment: Segment, movie, tmp_path: Path) -> None:
+    masks = tmp_path / "masks"
+    heard: list[tuple[str, ...]] = []
+
+    def make_unwritable(progress) -> None:
+        heard.append(progress.failed)
+        if progress.done == 2:  # a folder where the next mask is to be written: no user may write there
+            for number in range(3, 12):
+                (masks / f"frame_{number:06d}.png").mkdir(exist_ok=True)
+
+    report = segment(movie(12), masks, tmp_path / "out.mp4", tmp_path / "out.json", tell=make_unwritable)
+    (reason,) = report.failed
+    assert reason.startswith(str(masks)) and "cannot be written" in reason and "\n" not in reason
+    assert heard[0] == () and heard[-1] == report.failed
+    assert report.outputs == (str(tmp_path / "out.mp4"), str(tmp_path / "out.json"))
+    assert len(pictures_of(tmp_path / "out.mp4")) == 12
+    assert not any(file.is_file() for file in masks.rglob("*"))
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["in.mp4", "masks", "out.json", "out.mp4"]
+
+
+def test_whole_outputs_stay_when_another_cannot_be_finished(segment: Segment, movie, tmp_path: Path) -> None:
+    with pytest.raises(SinkError, match=r"out\.json: cannot be written"):
+        segment(movie(1), tmp_path / "out.json", tell=lambda progress: (tmp_path / "out.json").mkdir())
+    (tmp_path / "out.json").rmdir()
+    report = segment(
+        movie(2),
+        tmp_path / "out.json",
+        tmp_path / "out.mp4",
+        tmp_path / "masks",
+        tell=lambda progress: (tmp_path / "out.json").mkdir(exist_ok=True),
+    )
+    assert [reason.partition(": ")[0] for reason in report.failed] == [str(tmp_path / "out.json")]
+    assert report.outputs == (str(tmp_path / "out.mp4"), str(tmp_path / "masks"))
+    assert len(pictures_of(tmp_path / "out.mp4")) == len(list((tmp_path / "masks").iterdir())) == 2
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="names there are Unicode")
+def test_a_picture_whose_name_is_no_utf_8_comes_out_in_every_form(segment: Segment, tmp_path: Path) -> None:
+    name, folder = os.fsdecode(b"disc \xff\xfe"), tmp_path / os.fsdecode(b"in \xe9")
+    folder.mkdir()
+    for file in (f"{name}.png", "other.png"):
+        Image.fromarray(disc_picture(0)).save(folder / file)
+    out = tmp_path / os.fsdecode(b"out \xe9")
+    outputs = [Path(f"{out}{form}") for form in (".json", ".mkv", "")]
+    report = segment(folder, *outputs)
+    assert (report.written, report.failed) == (2, ())
+    assert [Path(made) for made in report.outputs] == outputs
+    told = json.loads(outputs[0].read_bytes())
+    assert [image["file_name"] for image in told["images"]] == [f"{name}.png", "other.png"]
+    assert len(pictures_of(outputs[1])) == 2
+    assert sorted(os.listdir(outputs[2])) == sorted([f"{name}.png", "other.png"])
+
+
+def test_what_killed_runs_left_behind_is_gone_after_the_next_and_two_at_once_are_told(
+    segment: Segment, movie, tmp_path: Path
+) -> None:
+    source, out, masks = movie(1), tmp_path / "out.mp4", tmp_path / "masks"
+    for folder in (tmp_path / ".out.mp4.unfinished", masks / ".unfinished"):
+        folder.mkdir(parents=True)
+        (folder / "lock").touch()
+        (folder / ".whole.mp4.partial").write_bytes(b"half a video")
+    kept = tmp_path / ".out.mp4.partial"  # of an interrupted `multiverse video`
+    kept.mkdir()
+    (kept / "journal.jsonl").write_text("precious")
+
+    def again(progress) -> None:
+        with pytest.raises(SinkError, match=r"out\.mp4: another run is at work on it"):
+            segment(source, out)
+
+    assert segment(source, out, masks, tell=again).failed == ()
+    assert sorted(file.name for file in tmp_path.iterdir()) == [".out.mp4.partial", "in.mp4", "masks", "out.mp4"]
+    assert os.listdir(masks) == ["frame_000000.png"] and os.listdir(kept) == ["journal.jsonl"]
+
+
+def test_an_error_of_the_caller_ends_all_threads_and_leaves_nothing(segment: Segment, movie, tmp_path: Path) -> None:
+    def fail(progress) -> None:
+        raise KeyboardInterrupt
+
+    before = threading.active_count()
+    with pytest.raises(KeyboardInterrupt):
+        segment(movie(12), tmp_path / "out.mp4", tmp_path / "out.json", tell=fail)
+    assert [file.name for file in tmp_path.iterdir()] == ["in.mp4"]
+    assert threading.active_count() == before
+
+
+def test_what_exists_is_replaced_when_asked_and_only_when_whole(segment: Segment, movie, tmp_path: Path) -> None:
+    out, masks = tmp_path / "out.mp4", tmp_path / "masks"
+    out.write_text("of before")
+    masks.mkdir()
+    (masks / "frame_000099.png").touch()
+    seen = []
+    report = segment(movie(2), out, masks, overwrite=True, tell=lambda progress: seen.append(out.read_text()))
+    assert seen == ["of before"] * 2
+    assert len(pictures_of(out)) == 2
+    assert report.notes == (f"{masks}: 1 other files from before are still there",)
+
+
+def test_masks_show_the_ids_of_the_live_textures(segment: Segment, movie, tmp_path: Path) -> None:
+    segment(movie(1), tmp_path / "masks")
+    ids = np.asarray(Image.open(tmp_path / "masks" / "frame_000000.png"))
+    assert ids.shape == (192, 320) and set(np.unique(ids)) == {0, 1}
+    for how in (cv2.IMREAD_UNCHANGED, cv2.IMREAD_GRAYSCALE):  # with a palette it would read colours
+        assert np.array_equal(cv2.imread(str(tmp_path / "masks" / "frame_000000.png"), how), ids)
+
+
+def test_a_handover_keeps_order_and_bound_and_ends() -> None:
+    handover: Handover[int] = Handover(3)
+    most = []
+
+    def put() -> None:
+        for number in range(100):
+            handover.put(number)
+            most.append(len(handover))
+        handover.end()
+
+    worker = Worker("putter", put, handover)
+    worker.start()
+    assert list(handover.items()) == list(range(100))
+    worker.join()
+    assert max(most) <= 3 and handover.is_done and worker.error is None
+
+
+def test_breaking_off_wakes_both_sides(wait_for) -> None:
+    full: Handover[int] = Handover(1)
+    ended = []
+
+    def put() -> None:
+        try:
+            while True:
+                full.put(1)
+        except BrokenOffError:
+            ended.append("putter")
+            raise
+
+    worker = Worker("putter", put, full)
+    worker.start()
+    wait_for(lambda: len(full) == 1, "a full handover")
+    full.break_off()
+    worker.join()
+    assert ended == ["putter"] and worker.error is None
+    with pytest.raises(BrokenOffError):
+        next(full.items())
+
+
+def test_the_error_of_a_worker_breaks_off_and_is_kept() -> None:
+    handover: Handover[int] = Handover(1)
+
+    def fail() -> None:
+        raise OSError("the disk is gone")
+
+    worker = Worker("failing", fail, handover)
+    worker.start()
+    with pytest.raises(BrokenOffError):
+        list(handover.items())
+    worker.join()
+    assert str(worker.error) == "the disk is gone"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a limit on the size of files")
+def test_a_full_disk_is_one_line_and_leaves_nothing(segment: Segment, movie, tmp_path: Path) -> None:
+    import resource
+
+    noise = [np.random.default_rng(n).integers(0, 256, (192, 320, 3), np.uint8) for n in range(6)]
+    source = movie(pictures=noise, sound=None, options={"crf": "40"})
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, hard))
+    try:
+        with pytest.raises(SinkError, match=r"out\.avi: cannot be written \(File too large\)"):
+            segment(source, tmp_path / "out.avi")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+    assert [file.name for file in tmp_path.iterdir()] == ["in.mp4"]
+
+
+def test_pictures_that_the_model_answers_with_nan_are_written_empty_and_counted_one_by_one(
+    segment: Segment, segmenter: Any, movie, tmp_path: Path
+) -> None:
+    bias = segmenter.model.detector.get_submodule("mask_decoder.instance_projection").bias
+    before = bias.data.clone()
+    bias.data.fill_(float("nan"))
+    try:
+        report = segment(movie(5), tmp_path / "masks", batch=2)
+    finally:
+        bias.data.copy_(before)
+    assert (report.written, report.objects) == (5, 0)
+    assert [note for note in report.notes if "NaN" in note] == [
+        "5 pictures: the model answered with NaN; try --dtype float32"
+    ]

@@ -1,0 +1,196 @@
+"""What an overlay video takes over from its source, written without a model: the found object is given."""
+
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from engine.jobs.segment.overlay_video import OverlayVideo
+from engine.jobs.segment.results import PaintLook, Result
+from engine.sources.pictures import InputPicture, fitted, open_pictures
+from engine.values import FoundObject, Segmentation
+from tests.jobs.segment.disc_movie import (
+    HEIGHT,
+    RATE,
+    WIDTH,
+    disc_picture,
+    pictures_of,
+    sound_of,
+    times_of,
+    write_movie,
+)
+from tests.sources.test_video_file import rotate_in_place
+
+FULL_RANGE, BT2020, PQ, BT2020_NCL = 2, 9, 16, 9
+
+
+def left_half(picture: InputPicture) -> Result:
+    """One object, id 1, on the left half of the picture."""
+    masks = np.zeros((1, 96, 96), np.uint8)
+    masks[:, :, :48] = 255
+    height, width = picture.pixels.shape[:2]
+    found = Segmentation(
+        objects=(FoundObject(id=1, prompt=1, score=0.9, box=(0.25, 0.5, 0.5, 1.0)),),
+        masks=masks,
+        picture_px=(width, height),
+        index=picture.number,
+        time_s=float(picture.start_s),
+    )
+    return Result(picture, found, PaintLook(opacity=1.0, is_hard=True))
+
+
+def overlaid(source: Path, out: Path) -> OverlayVideo:
+    pictures = open_pictures(source)
+    output = OverlayVideo(out, pictures, every=1)
+    height, width = pictures.first.pixels.shape[:2]
+    for picture in fitted(pictures.read(1, None), (width, height), pictures.counts):
+        output.add(left_half(picture))
+    output.finish()
+    return output
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".m4v", ".mov", ".mkv", ".avi"])
+def test_every_container_holds_all_pictures_and_the_sound_as_it_was(movie: Callable, tmp_path: Path, suffix) -> None:
+    source, out = movie(5), tmp_path / f"out{suffix}"
+    output = overlaid(source, out)
+    pictures = pictures_of(out)
+    assert len(pictures) == 5
+    for picture in pictures:
+        assert np.abs(picture[:, : WIDTH // 2 - 8].mean(axis=(0, 1)) - (255, 64, 64)).max() < 6
+    assert times_of(out) - np.float64(times_of(out)[0]) == pytest.approx(times_of(source), abs=0.001)
+    # AAC begins with 21 ms of nothing before the first picture; AVI knows no time before that.
+    lead_in = 1 if suffix == ".avi" else 0
+    assert [data for _, data in sound_of(out)] == [data for _, data in sound_of(source)][lead_in:]
+    assert output.notes == []
+    assert [file.name for file in sorted(tmp_path.iterdir())] == ["in.mp4", out.name]
+    if suffix in (".mp4", ".mov"):  # a browser plays it before all of it is there
+        assert out.read_bytes().index(b"moov") < out.read_bytes().index(b"mdat")
+
+
+def test_sound_that_a_container_cannot_hold_is_told(movie: Callable, tmp_path: Path) -> None:
+    output = overlaid(movie(3, name="in.mkv", sound="flac"), tmp_path / "out.mov")
+    assert len(pictures_of(tmp_path / "out.mov")) == 3
+    assert output.notes == [
+        "out.mov: its sound (flac) cannot be copied into such a file, .mkv takes any; it is silent",
+    ]
+
+
+def test_webm_holds_sound_that_is_opus(movie: Callable, tmp_path: Path) -> None:
+    source = movie(3, name="in.webm", codec="libvpx", sound="libopus")
+    assert overlaid(source, tmp_path / "out.webm").notes == []
+    assert len(pictures_of(tmp_path / "out.webm")) == 3
+    assert [data for _, data in sound_of(tmp_path / "out.webm")] == [data for _, data in sound_of(source)]
+
+
+def test_sound_that_begins_before_the_pictures_stays_with_them(movie: Callable, tmp_path: Path) -> None:
+    source = movie(4, name="in.ts")  # its clock starts at 1.4 s
+    overlaid(source, tmp_path / "out.mkv")
+    offset_s = times_of(source)[0] - sound_of(source)[0][0] / 90_000
+    assert times_of(tmp_path / "out.mkv")[0] - sound_of(tmp_path / "out.mkv")[0][0] / 1000 == pytest.approx(
+        offset_s, abs=0.002
+    )
+    assert times_of(tmp_path / "out.mkv")[0] < 0.1
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".mov"])
+def test_uneven_times_are_kept(movie: Callable, tmp_path: Path, suffix: str) -> None:
+    source = movie(times=[0, 1, 7, 8], pictures=[disc_picture(n) for n in range(4)], sound=None)
+    overlaid(source, tmp_path / f"out{suffix}")
+    assert times_of(tmp_path / f"out{suffix}") == pytest.approx([0, 1 / RATE, 7 / RATE, 8 / RATE], abs=0.001)
+
+
+def test_times_are_kept_to_the_tick(movie: Callable, tmp_path: Path) -> None:
+    source = movie(8, name="in.mkv", sound=None)  # in whole milliseconds: 0, 33, 67, ...
+    overlaid(source, tmp_path / "out.mkv")
+    assert times_of(tmp_path / "out.mkv") == times_of(source)
+
+
+@pytest.mark.parametrize(
+    ("codec", "pixel_format", "options"),
+    [("libx264", "yuv420p10le", {}), ("ffv1", "yuv422p12le", {}), ("ffv1", "gray", {}), ("libx264", "yuv444p", {})],
+)
+def test_other_kinds_of_pixels_come_out_as_they_look(movie: Callable, tmp_path: Path, codec, pixel_format, options):
+    source = movie(2, name="in.mkv", codec=codec, pixel_format=pixel_format, options=options, sound=None)
+    bits = {"yuv420p10le": 10, "yuv422p12le": 12}.get(pixel_format)
+    deep = f"in.mkv: {bits} bits a colour are taken, and written, as 8"
+    assert open_pictures(source).counts.notes == [deep] * bool(bits)
+    overlaid(source, tmp_path / "out.mkv")
+    right = np.s_[:, WIDTH // 2 + 8 :]
+    before, after = pictures_of(source)[1], pictures_of(tmp_path / "out.mkv")[1]
+    assert np.abs(before[right].astype(int) - after[right]).mean() < 3
+
+
+def test_transparent_pictures_lie_over_black(movie: Callable, tmp_path: Path) -> None:
+    picture = np.full((64, 96, 4), (200, 100, 50, 255), np.uint8)
+    picture[:32, :, 3] = 0
+    source = movie(pictures=[picture] * 2, name="in.mkv", codec="ffv1", pixel_format="bgra", sound=None)
+    overlaid(source, tmp_path / "out.mkv")
+    (shown, _) = pictures_of(tmp_path / "out.mkv")
+    assert shown[8, 80].max() < 4 and np.abs(shown[56, 80].astype(int) - (200, 100, 50)).max() < 6
+
+
+def test_odd_sides_become_even_and_it_is_told(movie: Callable, tmp_path: Path) -> None:
+    source = movie(pictures=[disc_picture(0, 67, 45)] * 2, name="in.mkv", codec="ffv1", pixel_format="bgr0", sound=None)
+    output = overlaid(source, tmp_path / "out.mp4")
+    assert pictures_of(tmp_path / "out.mp4")[0].shape == (46, 68, 3)
+    assert output.notes == ["out.mp4: 68x46, as its sides must be even"]
+
+
+def test_colour_tags_range_and_pixel_shape_are_the_sources(movie: Callable, tmp_path: Path) -> None:
+    colours = BT2020_NCL, BT2020, PQ, FULL_RANGE
+    source = movie(2, name="in.mkv", colours=colours, pixel_aspect=Fraction(4, 3), sound=None)
+    assert open_pictures(source).counts.notes == [
+        "in.mkv: HDR (PQ, 8 bits a colour) is not tone-mapped: it is taken as it is coded, with 8 bits, and a video "
+        "keeps the tag PQ; for true colours make it SDR (BT.709) first"
+    ]
+    overlaid(source, tmp_path / "out.mkv")
+    with av.open(str(tmp_path / "out.mkv")) as container:
+        stream = container.streams.video[0]
+        context = stream.codec_context
+        told = context.colorspace, context.color_primaries, context.color_trc, context.color_range
+        assert (told, stream.sample_aspect_ratio) == (colours, Fraction(4, 3))
+    right = np.s_[:, WIDTH // 2 + 8 :]
+    before, after = pictures_of(source)[1], pictures_of(tmp_path / "out.mkv")[1]
+    assert np.abs(before[right].astype(int) - after[right]).mean() < 3
+
+
+@pytest.mark.parametrize("height", [480, 720])
+def test_an_untagged_video_keeps_its_colours_and_stays_untagged(movie: Callable, tmp_path: Path, height: int) -> None:
+    source = movie(pictures=[np.full((height, 64, 3), (200, 60, 20), np.uint8)], name="in.mkv", sound=None)
+    overlaid(source, tmp_path / "out.mkv")
+    with av.open(str(source)) as one, av.open(str(tmp_path / "out.mkv")) as other:
+        before, after = next(one.decode(video=0)), next(other.decode(video=0))
+        assert (before.colorspace, after.colorspace) == (2, 2)
+        for plane, again in zip(before.planes, after.planes, strict=True):  # the right half, in YUV
+            last = plane.width - 4
+            assert abs(int(bytes(plane)[last]) - int(bytes(again)[last])) <= 2
+
+
+def test_a_turned_video_is_written_upright(movie: Callable, tmp_path: Path) -> None:
+    source = movie(2, sound=None, pixel_aspect=Fraction(4, 3))
+    rotate_in_place(source, (0, 1, -1, 0))
+    overlaid(source, tmp_path / "out.mp4")
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        frame = next(container.decode(video=0))
+        assert (frame.width, frame.height, frame.rotation) == (HEIGHT, WIDTH, 0)
+        assert container.streams.video[0].sample_aspect_ratio == Fraction(3, 4)
+
+
+def test_a_change_of_size_in_mid_stream_is_fitted_and_told(tmp_path: Path) -> None:
+    parts = [
+        write_movie(tmp_path / f"{n}.h264", [disc_picture(0, *size)] * 3, sound=None, options={"bf": "0"})
+        for n, size in enumerate([(320, 192), (160, 192), (320, 192)])
+    ]
+    source = tmp_path / "joined.h264"
+    source.write_bytes(b"".join(part.read_bytes() for part in parts))
+    pictures = open_pictures(source)
+    seen = list(fitted(pictures.read(1, None), (320, 192), pictures.counts))
+    assert [picture.pixels.shape for picture in seen] == [(192, 320, 3)] * 9
+    assert pictures.counts.refitted == 3
+    assert pictures.counts.notes == ["from frame_000003 on the picture is 160x192: scaled to the first, 320x192"]
+    narrow = seen[4].pixels
+    assert narrow[:, :70].max() == narrow[:, 250:].max() == 0, "its shape is kept, black beside"
+    assert narrow[96, 120].min() > 200

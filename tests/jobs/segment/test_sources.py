@@ -1,0 +1,222 @@
+"""Damaged, cut and odd sources, pictures and folders: every picture is accounted for."""
+
+import json
+import re
+import shutil
+import struct
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from engine.errors import ModelError, SinkError, SourceError, UsageError
+from engine.jobs.segment.job import NO_PROMPT
+from engine.jobs.segment.outputs import form_of
+from engine.jobs.segment.run import mode_for, open_job
+from engine.sinks.picture_file import PICTURE_FORMATS
+from engine.sinks.picture_video import VIDEO_FORMATS
+from engine.sources.pictures import open_pictures
+from tests.jobs.segment.conftest import Segment
+from tests.jobs.segment.disc_movie import disc_picture, disc_shape, overlap, pictures_of, times_of
+
+
+def test_damage_in_the_middle_is_counted_and_left_out(segment: Segment, movie, tmp_path: Path) -> None:
+    source = movie(8, name="in.avi", codec="mjpeg", pixel_format="yuvj420p", sound=None)
+    data = bytearray(source.read_bytes())
+    starts = [match.start() for match in re.finditer(b"00dc....\xff\xd8", data, re.DOTALL)]
+    for start in starts[3:5]:
+        (length,) = struct.unpack_from("<I", data, start + 4)
+        data[start + 8 : start + 8 + length] = bytes(length)
+    source.write_bytes(data)
+    report = segment(source, tmp_path / "out.mkv")
+    assert (report.read, report.written, report.unreadable) == (6, 6, 2)
+    assert times_of(tmp_path / "out.mkv") == pytest.approx([n / 30 for n in (0, 1, 2, 5, 6, 7)], abs=0.001)
+    assert any("is damaged" in note for note in report.notes)
+
+
+def test_pictures_that_are_half_decoded_are_shown_and_counted_and_told_once(movie) -> None:
+    noise = np.random.default_rng(0)
+    pictures = [disc_picture(number) ^ noise.integers(0, 16, (192, 320, 3), np.uint8) for number in range(20)]
+    source = movie(pictures=pictures, sound=None, options={"g": "5", "bf": "0"})
+    data = bytearray(source.read_bytes())
+    for part in (0.4, 0.7):
+        at = int(len(data) * part)
+        data[at : at + 300] = noise.bytes(300)
+    source.write_bytes(data)
+    read = open_pictures(source)
+    assert len(list(read.read(1, None))) == read.counts.decoded
+    assert read.counts.decoded + read.counts.unreadable == 20
+    assert read.counts.damaged >= 1
+    assert ["is damaged; the first place: " in note for note in read.counts.notes] == [True]
+
+
+def test_a_video_that_is_cut_off_ends_with_what_was_read_and_says_so(movie, tmp_path: Path) -> None:
+    source = movie(60, name="in.mkv", options={"g": "5"}, sound=None)
+    source.write_bytes(source.read_bytes()[: source.stat().st_size // 2])
+    pictures = open_pictures(source)
+    read = list(pictures.read(1, None))
+    assert 10 < len(read) < 60
+    assert pictures.counts.decoded == len(read)
+    (note,) = [note for note in pictures.counts.notes if "cut off" in note]
+    assert note.startswith("in.mkv: ends after ") and "though it promises 2.00 s" in note
+
+
+def test_a_whole_video_is_not_called_cut_off(movie) -> None:
+    for name in ("in.mp4", "in.mkv", "in.avi", "in.ts"):
+        pictures = open_pictures(movie(20, name=name, codec="mpeg4"))
+        assert len(list(pictures.read(1, None))) == 20
+        assert abs((pictures.expected or 0) - 20) <= 1  # some files tell only how long they are, sound included
+        assert pictures.counts.notes == []
+
+
+def test_one_picture_becomes_one_picture_and_one_mask(segment: Segment, tmp_path: Path) -> None:
+    Image.fromarray(disc_picture(0)).save(tmp_path / "disc.png")
+    report = segment(tmp_path / "disc.png", tmp_path / "out.jpg", tmp_path / "masks/", mode=None)
+    assert (report.mode, report.written, report.objects) == ("image", 1, 1)
+    with Image.open(tmp_path / "out.jpg") as out:
+        assert (out.format, out.size) == ("JPEG", (320, 192))
+        assert np.abs(np.asarray(out)[96, 80].astype(int) - (250, 157, 157)).max() < 12
+    assert overlap(np.asarray(Image.open(tmp_path / "masks" / "disc.png")) > 0, disc_shape(0)) > 0.93
+    with pytest.raises(UsageError, match=r"--frames: only of a video; COCO names the pictures of .* as"):
+        segment(tmp_path / "disc.png", tmp_path / "out.json", frames=str(tmp_path / "frames"))
+
+
+def test_a_picture_with_alpha_and_one_larger_than_any_screen_keep_their_size(movie, tmp_path: Path) -> None:
+    Image.fromarray(np.full((4200, 32, 4), (200, 100, 50, 128), np.uint8)).save(tmp_path / "tall.png")
+    pixels = open_pictures(tmp_path / "tall.png").first.pixels
+    assert pixels.shape == (4200, 32, 3) and pixels.flags.writeable
+    assert pixels[5, 5].tolist() == [100, 50, 25]
+
+
+def test_a_folder_of_pictures_of_many_sizes_is_read_in_order(segment: Segment, tmp_path: Path) -> None:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    sizes = {"shot2.png": (320, 192), "shot10.png": (240, 200), "Shot1.jpg": (320, 192)}
+    for name, (width, height) in sizes.items():
+        Image.fromarray(disc_picture(0, width, height)).save(folder / name, quality=95)
+    (folder / "notes.txt").write_text("no picture")
+    (folder / "shot3.png").write_bytes(b"\x89PNG broken")
+    report = segment(folder, tmp_path / "masks", tmp_path / "out.json", batch=4)
+    assert (report.read, report.written, report.unreadable) == (3, 3, 1)
+    assert any("shot3.png" in note for note in report.notes)
+    for name, size in sizes.items():
+        mask = Image.open(tmp_path / "masks" / f"{Path(name).stem}.png")
+        assert mask.size == size
+        assert overlap(np.asarray(mask) > 0, disc_shape(0, *size)) > 0.9
+    images = json.loads((tmp_path / "out.json").read_text())["images"]
+    assert [(image["file_name"], image["width"]) for image in images] == [
+        ("Shot1.jpg", 320),
+        ("shot2.png", 320),
+        ("shot10.png", 240),
+    ]
+
+
+def test_a_folder_becomes_a_video_in_the_size_of_its_first_picture(segment: Segment, tmp_path: Path) -> None:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for number, size in enumerate([(320, 192), (160, 192)]):
+        Image.fromarray(disc_picture(0, *size)).save(folder / f"{number}.png")
+    report = segment(folder, tmp_path / "out.mp4")
+    assert [picture.shape for picture in pictures_of(tmp_path / "out.mp4")] == [(192, 320, 3)] * 2
+    assert times_of(tmp_path / "out.mp4") == [0, 1 / 25]
+    assert (report.refitted, report.written) == (1, 2)
+
+
+@pytest.mark.parametrize("kind", ["missing", "empty", "text", "sound", "noise", "empty folder"])
+def test_what_has_no_picture_is_refused_in_one_line(kind: str, job, tmp_path: Path) -> None:
+    source = tmp_path / "in.mp4"
+    if kind == "empty":
+        source.touch()
+    elif kind == "text":
+        source.write_text("not a picture\n" * 50)
+    elif kind == "noise":
+        source.write_bytes(np.random.default_rng(1).bytes(100_000))
+    elif kind == "empty folder":
+        source.mkdir()
+    elif kind == "sound":
+        import soundfile
+
+        soundfile.write(tmp_path / "in.wav", np.zeros(800), 8000)
+        (tmp_path / "in.wav").rename(source)
+    with pytest.raises(SourceError) as caught:
+        open_job(job(source, tmp_path / "out.json"))
+    assert str(source) in str(caught.value) and "\n" not in str(caught.value)
+    assert not (tmp_path / "out.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("outputs", "options", "reason"),
+    [
+        (["out.gif"], {}, "out.gif: an output is a video (.mp4"),
+        (["out.json"], {"frames": "full"}, "full: exists already; --overwrite replaces it"),
+        (["out.json"], {"frames": "out.json"}, "out.json: is named twice"),
+        (["-"], {}, "-: stdin and stdout are not for files here; name a file"),
+        (["there.mp4"], {}, "there.mp4: exists already; --overwrite replaces it"),
+        (["full/"], {}, "full/: exists already; --overwrite replaces it"),
+        (["in.mp4"], {"overwrite": True}, "in.mp4: is the input"),
+        (["out.mp4", "./out.mp4"], {}, "./out.mp4: is named twice"),
+        (["there.mp4/"], {}, "there.mp4/: is a file"),
+        (["out.png"], {}, "out.png: in.mp4 is no single picture"),
+        ([], {}, "no output: "),
+        (["out.mp4"], {"prompts": (" ", "")}, NO_PROMPT),
+        (["out.mp4"], {"model": ""}, "no model: name one with --model"),
+        (["out.mp4"], {"resolution": 640}, "--resolution: 640 is none of 1008, 672, 336"),
+        (["out.mp4"], {"batch": 5}, "--batch: 5 is not 1 to 4"),
+        (["out.mp4"], {"batch": 2, "mode": "track"}, "--batch: pictures are followed one by one"),
+        (["out.mp4"], {"boxes": ((0.5, 0.5, 0.1, 0.1),), "mode": "track"}, "--box: boxes belong to single pictures"),
+        (["out.mp4"], {"boxes": ((0.5, 2.0, 0.1, 0.1),)}, "--box: 0.5,2.0,0.1,0.1: all four numbers are 0 to 1"),
+    ],
+)
+def test_what_cannot_be_is_told_before_the_model_is_loaded(
+    outputs: list[str], options: dict, reason: str, job, movie, monkeypatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    movie(2)
+    Path("there.mp4").touch()
+    Path("full").mkdir()
+    Path("full/mine.png").touch()
+    with pytest.raises(UsageError) as caught:
+        open_job(job(Path("in.mp4"), *outputs, **options))
+    assert str(caught.value).startswith(reason) and "\n" not in str(caught.value)
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["full", "in.mp4", "there.mp4"]
+
+
+def test_what_video_and_sd_can_write_segment_can_too() -> None:
+    assert {form_of(f"out{suffix}") for suffix in VIDEO_FORMATS} == {"video"}
+    assert {form_of(f"out{suffix.upper()}") for suffix in PICTURE_FORMATS} == {"picture"}
+
+
+def test_a_picture_does_not_become_a_video(job, tmp_path: Path) -> None:
+    Image.new("RGB", (32, 32)).save(tmp_path / "in.png")
+    with pytest.raises(UsageError, match=r"is one picture; name one \(\.png \.jpg"):
+        open_job(job(tmp_path / "in.png", tmp_path / "out.mp4"))
+
+
+def test_a_model_that_cannot_follow_takes_pictures_one_by_one_unless_it_must(
+    job, movie, seeing_sam3: Path, tmp_path: Path
+) -> None:
+    detector = tmp_path / "detector"
+    shutil.copytree(seeing_sam3, detector)
+    config = json.loads((detector / "config.json").read_text())
+    (detector / "config.json").write_text(json.dumps(config["detector_config"] | {"model_type": "sam3"}))
+    asked = job(movie(2), tmp_path / "out.mp4")
+    assert mode_for(asked, open_job(asked), can_follow=True) == "track"
+    without = replace(asked, model=str(detector))
+    assert mode_for(without, open_job(without), can_follow=False) == "image"
+    with pytest.raises(ModelError, match="no tracker: finds objects in each picture"):
+        open_job(replace(without, mode="track"))
+
+
+@pytest.mark.parametrize(("batch", "boxes"), [(2, ()), (1, ((0.5, 0.5, 0.1, 0.1),))])
+def test_batches_and_boxes_make_single_pictures_of_a_video(batch: int, boxes: tuple, job, movie, tmp_path) -> None:
+    asked = job(movie(2), tmp_path / "out.mp4", batch=batch, boxes=boxes)
+    assert mode_for(asked, open_job(asked), can_follow=True) == "image"
+
+
+def test_coco_without_its_package_says_how_to_get_it(job, movie, monkeypatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(sys.modules, "pycocotools", None)
+    with pytest.raises(SinkError, match="get it with: pip install pycocotools"):
+        open_job(job(movie(2), tmp_path / "out.json"))

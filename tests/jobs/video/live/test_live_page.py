@@ -1,0 +1,414 @@
+"""The live page in a real browser with its fake webcam, against the real server with a tiny model."""
+
+import contextlib
+import json
+import statistics
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from engine.jobs.video.live import LiveServer
+from engine.jobs.video.live.controls import LiveSettings
+from tests.conftest import TinyModels
+from tests.jobs.segment.disc_movie import disc_picture, write_movie
+from tests.jobs.video.live.client import LiveClient, card
+from tests.jobs.video.live.conftest import Serve, open_server
+from tests.support.browsers import CHROMIUM, SHELL
+
+FAKE_WEBCAM = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
+PLAIN_NAME = "live.test"  # a name of 127.0.0.1 that is no localhost: to a browser another machine
+WaitFor = Callable[..., Any]
+
+
+class Visitor:
+    """One browser window that looks at the page, and what went wrong in it."""
+
+    def __init__(self, page: Any) -> None:
+        self.page = page
+        self.errors: list[str] = []
+        page.set_default_timeout(20_000)
+        page.on("console", lambda message: message.type == "error" and self.errors.append(message.text))
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+
+    def open(self, url: str, state: str = "connected") -> "Visitor":
+        self.page.goto(url)
+        self.page.wait_for_selector(f"body[data-state={state}]")
+        return self
+
+    def record(self) -> list[dict[str, float]]:
+        """The pictures that were shown, each with index, captured, slot, period, shown and settings."""
+        return self.page.evaluate("multiverseLive.record")
+
+    def shown(self) -> int:
+        return len(self.record())
+
+    def show_file(self, file: Path) -> None:
+        self.page.set_input_files("#file", file)
+
+    def mean(self) -> np.ndarray:
+        """Of red, green and blue on the canvas, 0..255."""
+        return np.array(
+            self.page.evaluate(
+                """() => {
+                    const canvas = document.getElementById("result");
+                    const data = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+                    const sums = [0, 0, 0];
+                    for (let at = 0; at < data.length; at += 1) if (at % 4 < 3) sums[at % 4] += data[at];
+                    return sums.map((sum) => sum / (data.length / 4));
+                }"""
+            )
+        )
+
+    def figure(self, name: str) -> str:
+        return self.page.inner_text(f"#figure-{name}")
+
+
+Visit = Callable[..., Visitor]
+
+
+@pytest.fixture(scope="module")
+def open_browser() -> Iterator[Callable[[str], Any]]:
+    """`open_browser(program)`: the one that is open, or a new one; closed at the end."""
+    with contextlib.ExitStack() as stack:
+        opened: dict[str, Any] = {}
+
+        def browser(program: str) -> Any:
+            from playwright.sync_api import sync_playwright
+
+            if not opened:
+                opened["playwright"] = stack.enter_context(sync_playwright())
+            if program not in opened:
+                arguments = ["--no-sandbox", f"--host-resolver-rules=MAP {PLAIN_NAME} 127.0.0.1", *FAKE_WEBCAM]
+                opened[program] = opened["playwright"].chromium.launch(executable_path=program, args=arguments)
+                stack.callback(opened[program].close)
+            return opened[program]
+
+        yield browser
+
+
+@pytest.fixture
+def visit(open_browser: Callable[[str], Any], require: Callable[[object, str], None]) -> Iterator[Visit]:
+    """`visit(url, state, program)`: a window of its own storage; in the end none of them may have had an error."""
+    require(SHELL, "chromium is missing (apt-get install chromium)")
+    with contextlib.ExitStack() as stack:
+        visitors = []
+
+        def open_window(url: str, state: str = "connected", program: str = str(SHELL), **options: Any) -> Visitor:
+            context = open_browser(program).new_context(**{"viewport": {"width": 1280, "height": 800}, **options})
+            stack.callback(context.close)
+            visitors.append(Visitor(context.new_page()))
+            return visitors[-1].open(url, state)
+
+        yield open_window
+        assert [error for visitor in visitors for error in visitor.errors] == []
+
+
+@pytest.fixture(scope="module")
+def server(tiny_sd: Path) -> Iterator[LiveServer]:
+    server = open_server(
+        tiny_sd, lambda key, line: None, most_clients=2, allowed_hosts=[PLAIN_NAME], painting={"prompt": "a house"}
+    )
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def still(tmp_path: Path) -> Path:
+    path = tmp_path / "still.png"
+    cv2.imwrite(str(path), card(160, 160, 90)[..., ::-1])
+    return path
+
+
+def is_even(record: list[dict[str, float]]) -> bool:
+    """Whether these pictures were shown at a constant rate, within 10 %: as they were due, and as they were drawn."""
+    slots = [picture["slot"] for picture in record]
+    drawn = [picture["shown"] for picture in record]
+    steps = np.diff(slots)
+    usual = statistics.median(steps)
+    quarter = len(record) // 4
+    quarters = [slice(at, at + quarter + 1) for at in range(0, len(record) - quarter, quarter)]
+    medians = [statistics.median(np.diff(slots[each])) for each in quarters]
+    means = [np.diff(drawn[each]).mean() for each in quarters]  # a display draws at its own beat
+    is_near = [abs(step - usual) < 0.1 * usual for step in steps]
+    return np.mean(is_near) >= 0.9 and all(abs(value - usual) < 0.1 * usual for value in (*medians, *means))
+
+
+def test_the_cameras_pictures_come_back_painted_at_a_constant_rate(
+    visit: Visit, server: LiveServer, wait_for: WaitFor
+) -> None:
+    visitor = visit(server.url, program=str(CHROMIUM))  # draws at a display's beat
+    visitor.page.locator("#fps").fill("15")
+    visitor.page.click("#use-camera")
+    wait_for(lambda: visitor.shown() >= 44, "pictures")
+    wait_for(lambda: is_even(visitor.record()[-41:]), "forty pictures at a constant rate")
+    record = visitor.record()
+    indices = [picture["index"] for picture in record]
+    assert indices == sorted(set(indices))
+    assert all(picture["shown"] >= picture["slot"] > picture["captured"] for picture in record)
+    assert visitor.mean().max() > 0
+    wait_for(lambda: visitor.figure("latency").endswith(" ms"), "the latency")
+    assert visitor.figure("clients") == "1/2"
+    assert float(visitor.figure("shown")) > 1
+    visitor.page.keyboard.press("Space")
+    visitor.page.wait_for_selector("body.is-frozen")
+    frozen = visitor.record()[-1]["index"]
+    visitor.page.keyboard.press("h")
+    assert not visitor.page.is_visible("#controls")
+    assert visitor.record()[-1]["index"] == frozen
+    visitor.page.keyboard.press("Space")
+    wait_for(lambda: visitor.record()[-1]["index"] > frozen, "pictures after the freeze")
+    visitor.page.get_by_role("radio", name="result").check()
+    alone = visitor.record()[-1]["index"]
+    wait_for(lambda: visitor.record()[-1]["index"] > alone + 5, "pictures while the source is not seen")
+
+
+def test_another_prompt_changes_the_pictures_and_is_remembered(
+    visit: Visit, server: LiveServer, still: Path, wait_for: WaitFor
+) -> None:
+    visitor = visit(server.url)
+    visitor.show_file(still)
+    visitor.page.get_by_label("guidance (cfg)", exact=True).fill("6")
+    wait_for(lambda: visitor.shown() and visitor.record()[-1]["settings"] == 1, "pictures of the file")
+    before = visitor.mean()
+    visitor.page.get_by_label("prompt", exact=True).fill("the sea at night")
+    wait_for(lambda: visitor.record()[-1]["settings"] == 2, "pictures of the new prompt")
+    after = visitor.mean()
+    assert np.abs(after - before).max() > 5
+    count = visitor.shown()
+    wait_for(lambda: visitor.shown() > count + 2, "more of them")
+    assert np.array_equal(visitor.mean(), after)
+    visitor.page.reload()
+    visitor.show_file(still)
+    wait_for(lambda: visitor.shown() and np.array_equal(visitor.mean(), after), "the prompt of before the reload")
+    assert visitor.page.get_by_label("prompt", exact=True).input_value() == "the sea at night"
+    steps = visitor.page.get_by_label("steps", exact=True)
+    for typed, shown in (("900", "50"), ("-5", "1"), ("", "1")):
+        steps.press_sequentially(typed) if typed else steps.press("Delete")
+        assert not typed or "is-wrong" in steps.get_attribute("class")
+        steps.press("Tab")
+        wait_for(lambda shown=shown: steps.input_value() == shown, f"{shown} steps")
+        steps.select_text()
+    visitor.page.click("#reset")
+    prompt = visitor.page.get_by_label("prompt", exact=True)
+    wait_for(lambda: prompt.input_value() == "a house", "the settings of the beginning")
+
+
+def test_only_what_was_changed_is_remembered_for_a_server_that_begins_with_something_else(
+    visit: Visit, serve: Serve, wait_for: WaitFor
+) -> None:
+    server = serve(painting={"prompt": "a house"})
+    visitor = visit(server.url)
+    visitor.page.get_by_label("seed", exact=True).fill("7")
+    kept = "localStorage.getItem(Object.keys(localStorage).find((key) => key.includes('settings')))"
+    wait_for(lambda: visitor.page.evaluate(kept) == '{"seed":7}', "the seed to be remembered")
+    server.close()
+    serve(port=server.address[1], painting={"prompt": "a ship"})
+    visitor.page.reload()
+    visitor.errors.clear()  # of the moment without a server
+    seed = visitor.page.get_by_label("seed", exact=True)
+    wait_for(lambda: seed.count() and seed.input_value() == "7", "the seed of before")
+    assert visitor.page.get_by_label("prompt", exact=True).input_value() == "a ship"
+
+
+def test_a_source_that_is_stopped_leaves_the_last_picture_and_no_figures(
+    visit: Visit, server: LiveServer, still: Path, wait_for: WaitFor
+) -> None:
+    visitor = visit(server.url)
+    assert "choose a file" in visitor.page.inner_text("#result-empty")
+    visitor.show_file(still)
+    wait_for(lambda: visitor.figure("server").endswith(" ms"), "the figures")
+    visitor.page.click("#stop")
+    assert visitor.page.inner_text("#result-caption") == "last picture"
+    count = visitor.shown()
+    wait_for(lambda: visitor.figure("server") == visitor.figure("sent") == visitor.figure("latency") == "–", "nothing")
+    visitor.show_file(still)
+    wait_for(lambda: visitor.shown() > count + 2, "pictures again")
+    assert visitor.page.inner_text("#result-caption") == "painted"
+
+
+def test_who_gave_its_place_away_comes_back_with_a_picture_only(
+    visit: Visit, serve: Serve, still: Path, wait_for: WaitFor
+) -> None:
+    server = serve(most_clients=1, idle_s=0.0)
+    visitor = visit(server.url)
+    visitor.page.clock.install()
+    tries: list[Any] = []
+    visitor.page.on("websocket", lambda socket: tries.append(socket.url))
+    with contextlib.closing(LiveClient(server.address)) as other:
+        visitor.page.wait_for_selector("body[data-state=asleep]")
+        assert "goes on with the next picture" in visitor.page.inner_text("#banner")
+        visitor.page.clock.run_for(30_000)  # longer than it ever waits before it tries again
+        assert tries == []
+        assert other.paint(1).shape == (64, 64, 3)
+    visitor.page.clock.resume()
+    visitor.show_file(still)
+    visitor.page.wait_for_selector("body[data-state=connected]")
+    wait_for(lambda: visitor.shown() > 2, "pictures")
+
+
+def test_who_comes_when_all_are_served_is_told_so_and_served_as_soon_as_one_leaves(
+    visit: Visit, server: LiveServer, still: Path, wait_for: WaitFor
+) -> None:
+    first = visit(server.url)
+    first.show_file(still)
+    wait_for(lambda: first.shown() > 3, "pictures for the first")
+    with contextlib.closing(LiveClient(server.address)) as second:
+        for index in range(5):
+            second.paint(index)  # beside the first
+        late = visit(server.url, "busy")
+        assert late.page.inner_text("#banner").startswith("busy: 2 clients are served; try again later. Trying again")
+        count = first.shown()
+        wait_for(lambda: first.shown() > count + 3, "pictures for the first all the while")
+    late.page.wait_for_selector("body[data-state=connected]")
+    assert not late.page.is_visible("#banner")
+    late.show_file(still)
+    wait_for(lambda: late.shown() > 3, "pictures for the one that was late")
+
+
+def test_a_video_that_was_chosen_is_painted_on_and_on(
+    visit: Visit, server: LiveServer, tmp_path: Path, wait_for: WaitFor
+) -> None:
+    video = write_movie(tmp_path / "short.mp4", [disc_picture(number, 96, 64, 12) for number in range(15)])
+    visitor = visit(server.url)
+    visitor.show_file(video)
+    wait_for(lambda: visitor.shown() > 20, "more pictures than the video has")
+    assert visitor.errors == []
+
+
+def test_what_is_no_picture_and_no_video_is_said(visit: Visit, server: LiveServer, tmp_path: Path) -> None:
+    file = tmp_path / "notes.txt"
+    file.write_text("no picture", encoding="utf-8")
+    visitor = visit(server.url)
+    visitor.show_file(file)
+    visitor.page.locator("#lines li", has_text="notes.txt: this browser cannot play it").wait_for()
+
+
+def test_a_page_from_another_machine_says_why_it_has_no_camera(
+    visit: Visit, server: LiveServer, still: Path, wait_for: WaitFor
+) -> None:
+    visitor = visit(f"http://{PLAIN_NAME}:{server.address[1]}/")
+    assert "Browsers give the camera only to pages from https://" in visitor.page.inner_text("#no-camera")
+    assert visitor.page.is_disabled("#use-camera")
+    visitor.show_file(still)
+    wait_for(lambda: visitor.shown() > 3, "pictures of a file all the same")
+
+
+def test_a_page_from_another_machine_has_its_camera_over_https(
+    visit: Visit, serve: Serve, certificate: tuple[Path, Path], wait_for: WaitFor
+) -> None:
+    server = serve(certificate=certificate[0], key=certificate[1], allowed_hosts=[PLAIN_NAME])
+    visitor = visit(f"https://{PLAIN_NAME}:{server.address[1]}/", ignore_https_errors=True)
+    visitor.page.click("#use-camera")
+    wait_for(lambda: visitor.shown() > 3, "pictures of the camera")
+
+
+def test_the_page_finds_a_server_that_was_away(visit: Visit, serve: Serve, still: Path, wait_for: WaitFor) -> None:
+    server = serve()
+    visitor = visit(server.url)
+    visitor.show_file(still)
+    wait_for(lambda: visitor.shown() > 3, "pictures")
+    server.close()
+    visitor.page.wait_for_selector("body[data-state=gone]")
+    assert "Trying again" in visitor.page.inner_text("#banner")
+    serve(port=server.address[1])
+    visitor.page.wait_for_selector("body[data-state=connected]")
+    count = visitor.shown()
+    wait_for(lambda: visitor.shown() > count + 3, "pictures again")
+    visitor.errors.clear()  # of the connection that was refused meanwhile
+
+
+def settings_of(server: LiveServer) -> LiveSettings:
+    """Those that the server has of its only client."""
+    (seat,) = server._turns._row
+    return seat.settings
+
+
+def test_what_was_changed_while_the_server_was_away_is_sent_when_it_is_back(
+    visit: Visit, serve: Serve, wait_for: WaitFor
+) -> None:
+    began = {"prompt": "a house"}
+    server = serve(painting=began)
+    visitor = visit(server.url)
+    prompt = visitor.page.get_by_label("prompt", exact=True)
+    seed, size = (visitor.page.get_by_label(name, exact=True) for name in ("seed", "size"))
+    kept = "localStorage.getItem(Object.keys(localStorage).find((key) => key.includes('settings')))"
+    seed.fill("7")
+    wait_for(lambda: visitor.page.evaluate(kept) == '{"seed":7}', "the seed to be in force")
+    server.close()
+    visitor.page.wait_for_selector("body[data-state=gone]")
+    size.fill("128")
+    prompt.fill("")
+    visitor.page.keyboard.type("the sea")
+    server = serve(port=server.address[1], painting=began)
+    visitor.page.wait_for_selector("body[data-state=connected]")
+    wait_for(lambda: settings_of(server).painting.prompt == "the sea", "the prompt")
+    wait_for(lambda: settings_of(server).side_px == 128, "the size")
+    assert settings_of(server).painting.seed == 7
+    visitor.page.keyboard.type(" at night")  # into what was in hand all the while
+    wait_for(lambda: settings_of(server).painting.prompt == "the sea at night", "the rest of the prompt")
+    assert (prompt.input_value(), size.input_value(), seed.input_value()) == ("the sea at night", "128", "7")
+    server.close()
+    visitor.page.wait_for_selector("body[data-state=gone]")
+    visitor.page.click("#reset")
+    server = serve(port=server.address[1], painting=began)
+    visitor.page.wait_for_selector("body[data-state=connected]")
+    wait_for(lambda: visitor.page.evaluate(kept) == "{}", "nothing to be changed")
+    assert (settings_of(server).painting.prompt, settings_of(server).side_px) == ("a house", 64)
+    assert (prompt.input_value(), size.input_value(), seed.input_value()) == ("a house", "64", "0")
+    visitor.errors.clear()  # of the connections that were refused meanwhile
+
+
+def test_what_was_changed_while_the_page_was_asleep_is_sent_when_it_wakes(
+    visit: Visit, serve: Serve, still: Path, wait_for: WaitFor
+) -> None:
+    server = serve(most_clients=1, idle_s=0.0)
+    visitor = visit(server.url)
+    with contextlib.closing(LiveClient(server.address)):
+        visitor.page.wait_for_selector("body[data-state=asleep]")
+        visitor.page.get_by_label("prompt", exact=True).fill("the sea at night")
+    visitor.show_file(still)
+    visitor.page.wait_for_selector("body[data-state=connected]")
+    wait_for(lambda: settings_of(server).painting.prompt == "the sea at night", "the prompt")
+    wait_for(lambda: visitor.shown() and visitor.record()[-1]["settings"] == 1, "pictures of it")
+
+
+def test_a_picture_to_follow_that_was_put_aside_stays_so_when_the_server_is_back(
+    visit: Visit, serve: Serve, still: Path, tiny_models: TinyModels, wait_for: WaitFor
+) -> None:
+    sd = tiny_models.sd()
+    spec = {"ip_adapter": str(tiny_models.ip_adapter(sd))}
+    server = serve(sd, spec=spec)
+    visitor = visit(server.url)
+    followed = visitor.page.get_by_label("picture", exact=True)
+    visitor.page.set_input_files(".chooser input", still)
+    wait_for(lambda: followed.input_value() == "mine", "the picture to be followed")
+    followed.select_option("none")
+    wait_for(lambda: settings_of(server).painting.ip_image == "", "it to be put aside")
+    server.close()
+    visitor.page.wait_for_selector("body[data-state=gone]")
+    server = serve(sd, port=server.address[1], spec=spec)
+    visitor.page.wait_for_selector("body[data-state=connected]")
+    wait_for(lambda: settings_of(server).mine and not settings_of(server).painting.ip_image, "the picture put aside")
+    followed.select_option("mine")
+    wait_for(lambda: settings_of(server).painting.ip_image == settings_of(server).mine, "it to be followed again")
+    visitor.errors.clear()  # of the connections that were refused meanwhile
+
+
+def test_a_phone_shows_everything_in_its_width(
+    visit: Visit, server: LiveServer, still: Path, wait_for: WaitFor
+) -> None:
+    visitor = visit(server.url, viewport={"width": 360, "height": 640}, has_touch=True, is_mobile=True)
+    visitor.show_file(still)
+    wait_for(lambda: visitor.shown() > 3, "pictures")
+    assert visitor.page.evaluate("document.documentElement.scrollWidth") == 360
+    small = visitor.page.locator("button:visible, select:visible").evaluate_all(
+        "parts => parts.filter((part) => part.getBoundingClientRect().height < 44).map((part) => part.outerHTML)"
+    )
+    assert small == []
+    with urllib.request.urlopen(f"http://127.0.0.1:{server.address[1]}/status.json", timeout=30) as answer:
+        assert json.loads(answer.read())["clients"] == 1

@@ -1,0 +1,422 @@
+"""The live server over real sockets: pictures go in and come back, and nothing that a client does stops the others."""
+
+import contextlib
+import gc
+import itertools
+import json
+import shutil
+import socket
+import ssl
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from engine.errors import ModelError, PortTakenError, UsageError
+from engine.jobs.video.live import LiveServer, serve_live, studio
+from engine.jobs.video.live.protocol import HEADER, REFERENCE, pack
+from engine.models.sd.painting import Painting
+from engine.models.sd.spec import ModelSpec
+from engine.models.sd.stage_pieces import StagePieces
+from engine.web.serving.connections import MOST_CONNECTIONS
+from tests.conftest import TinyModels
+from tests.jobs.video.live.client import LiveClient, card, frame
+from tests.jobs.video.live.conftest import Connect, Serve
+
+WaitFor = Callable[..., Any]
+
+
+def get(server: LiveServer, path: str, **headers: str) -> tuple[int, Any, bytes]:
+    request = urllib.request.Request(f"http://127.0.0.1:{server.address[1]}{path}", headers=headers)
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return answer.status, answer.headers, answer.read()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.headers, error.read()
+
+
+def clients(server: LiveServer) -> int:
+    return json.loads(get(server, "/status.json")[2])["clients"]
+
+
+def test_a_picture_comes_back_painted_with_index_and_capture_time_of_its_source(serve: Serve, connect: Connect) -> None:
+    client = connect(serve())
+    client.show(7, card(96, 64), captured_ms=1234.5)
+    painted = client.take()
+    assert (painted.index, painted.captured_ms) == (7, 1234.5)
+    assert (painted.width, painted.height) == (64, 64)  # 43 px would be less than 64
+    assert painted.painted_ms > 0.0
+    assert painted.settings == 0
+    assert np.array_equal(client.paint(8), client.paint(9))
+
+
+def test_what_is_asked_for_holds_from_the_next_picture_on_and_for_that_client_alone(
+    serve: Serve, connect: Connect
+) -> None:
+    server = serve(painting={"prompt": "a house"})
+    changing, other = connect(server), connect(server)
+    before = changing.paint(1)
+    changing.ask(prompt="the sea at night", seed=5, side_px=128)
+    told = changing.hear("settings")
+    assert told["number"] == 1
+    assert (told["values"]["prompt"], told["values"]["seed"], told["values"]["side_px"]) == ("the sea at night", 5, 128)
+    assert changing.paint(2).shape == (128, 128, 3)
+    assert changing.painted[-1].settings == 1
+    changing.ask(side_px=64)
+    after = changing.paint(3)
+    assert np.abs(after.astype(int) - before).mean() > 5
+    assert np.array_equal(other.paint(1), before)
+    changing.ask(prompt="a house", seed=0)
+    assert np.array_equal(changing.paint(4), before)
+
+
+def test_loras_weigh_for_each_client_by_itself_whatever_the_sizes_are(
+    serve: Serve, connect: Connect, tiny_models: TinyModels
+) -> None:
+    sd = tiny_models.sd()
+    lora = tiny_models.lora(sd)
+    server = serve(sd, spec={"loras": ((str(lora), 0.0),)})
+    plain, heavy = connect(server), connect(server)
+    assert [each["label"] for each in plain.hello["controls"] if each["group"] == "LoRA"] == [lora.stem]
+    heavy.ask(lora_1=2.0, side_px=128)
+    first, weighed = plain.paint(1), heavy.paint(1, card(128, 128))
+    for index in (2, 3):
+        assert np.array_equal(plain.paint(index), first)
+        assert np.array_equal(heavy.paint(index, card(128, 128)), weighed)
+    heavy.ask(lora_1=0.0)
+    assert not np.array_equal(heavy.paint(4, card(128, 128)), weighed)
+
+
+def test_a_picture_of_ones_own_is_followed_and_gone_with_the_client(
+    serve: Serve, connect: Connect, tiny_models: TinyModels, wait_for: WaitFor
+) -> None:
+    sd = tiny_models.sd()
+    server = serve(sd, spec={"ip_adapter": str(tiny_models.ip_adapter(sd))})
+    client = connect(server)
+    before = client.paint(1)
+    client.show(0, card(80, 48, 250), kind=REFERENCE)
+    assert client.hear("settings")["values"]["ip_image"] == "mine"
+    assert not np.array_equal(client.paint(2), before)
+    client.ask(ip_image="none")
+    assert np.array_equal(client.paint(3), before)
+    folder = Path(server._folder.name)
+    assert len(list(folder.iterdir())) == 1
+    client.close()
+    wait_for(lambda: not list(folder.iterdir()), "the picture to be gone")
+
+
+def test_controlnets_count_as_much_as_each_client_says(serve: Serve, connect: Connect, tiny_models: TinyModels) -> None:
+    sd = tiny_models.sd()
+    server = serve(sd, spec={"controlnets": (str(tiny_models.controlnet(sd)),)})
+    client = connect(server)
+    with_edges = client.paint(1)
+    client.ask(controlnet_1_scale=0.0)
+    without = client.paint(2)
+    assert not np.array_equal(with_edges, without)
+    client.ask(controlnet_1_scale=1.0)
+    assert np.array_equal(client.paint(3), with_edges)
+
+
+def test_three_clients_get_the_same_share_though_one_floods(serve: Serve, connect: Connect, wait_for: WaitFor) -> None:
+    server = serve()
+    flooding, *modest = [connect(server) for _ in range(3)]
+    done = threading.Event()
+
+    def keep_asking(client: LiveClient, at_once: int) -> None:
+        """So many pictures for each that comes back, until all have enough."""
+        index = itertools.count(1)
+        client.show(next(index))
+        while not done.is_set():
+            for _ in range(at_once):
+                client.show(next(index))
+            client.take()
+
+    threads = [threading.Thread(target=keep_asking, args=(client, 1)) for client in modest]
+    threads.append(threading.Thread(target=keep_asking, args=(flooding, 20)))
+    for thread in threads:
+        thread.start()
+    wait_for(lambda: all(len(client.painted) >= 40 for client in modest), "40 pictures for each")
+    done.set()
+    for thread in threads:
+        thread.join(timeout=60)
+    counts = [len(client.painted) for client in (*modest, flooding)]
+    assert max(counts) <= 1.5 * min(counts)
+    state = flooding.hear("state")
+    assert state["clients"] == 3
+    assert state["dropped"] > state["painted"]
+
+
+def test_who_comes_when_all_places_are_taken_is_told_and_gets_the_first_that_is_free(
+    serve: Serve, connect: Connect, wait_for: WaitFor
+) -> None:
+    server = serve(most_clients=2)
+    first, second = connect(server), connect(server)
+    with pytest.raises(ConnectionError) as refused:
+        connect(server)
+    assert refused.value.args == (1013, "busy: 2 clients are served; try again later")
+    first.close()
+    wait_for(lambda: clients(server) == 1, "the place to be free")
+    assert connect(server, "/live").paint(1).shape == (64, 64, 3)  # the other way to the same socket
+    assert second.paint(1).shape == (64, 64, 3)
+
+
+def test_who_has_sent_nothing_for_long_gives_its_place_to_a_newcomer(serve: Serve, connect: Connect) -> None:
+    server = serve(most_clients=1, idle_s=0.0)
+    silent = connect(server)
+    assert connect(server).paint(1).shape == (64, 64, 3)
+    with pytest.raises(ConnectionError) as gone:
+        silent.hear("nothing")
+    assert gone.value.args[0] == 1013
+    assert "another client wanted the place" in gone.value.args[1]
+
+
+def test_a_request_that_is_no_websocket_takes_nobodys_place(serve: Serve, connect: Connect) -> None:
+    server = serve(most_clients=1, idle_s=0.0)
+    silent = connect(server)
+    assert get(server, "/live/socket")[0] == 400
+    assert silent.paint(1).shape == (64, 64, 3)
+
+
+def test_who_comes_and_goes_is_told(serve: Serve, connect: Connect, wait_for: WaitFor) -> None:
+    told: list[tuple[str, str]] = []
+    client = connect(serve(most_clients=3, tell=lambda key, line: told.append((key, line))))
+    client.close()
+    wait_for(lambda: len(told) == 2, "both lines")
+    came, left = "page: 127.0.0.1 came; 1 of 3 clients", "page: 127.0.0.1 left; 0 of 3 clients"
+    assert told[:2] == [("live came", came), ("live left", left)]
+
+
+def test_of_a_crowd_it_is_told_how_many_are_left(serve: Serve, connect: Connect, wait_for: WaitFor) -> None:
+    told: list[str] = []
+    server = serve(most_clients=3, tell=lambda key, line: told.append(line) if key == "live clients" else None)
+    clients = [connect(server) for _ in range(3)]
+    wait_for(lambda: told, "how many there are")
+    for client in clients:
+        client.close()
+    wait_for(lambda: len(told) == 2, "how many are left")
+    assert told == ["page: 3 of 3 clients", "page: 0 of 3 clients"]
+
+
+NOISE = np.random.default_rng(1).integers(0, 256, (64, 64, 3), np.uint8)  # whose JPEG is nothing but picture
+PROGRESSIVE = cv2.imencode(".jpg", card(), [cv2.IMWRITE_JPEG_PROGRESSIVE, 1])[1].tobytes()
+LAST_SCAN = PROGRESSIVE[PROGRESSIVE.rindex(b"\xff\xda") : -2]
+BAD = {
+    "endless": (
+        pack(replace(frame(5, card()), jpeg=PROGRESSIVE[:-2] + LAST_SCAN * 1000 + PROGRESSIVE[-2:])),
+        "a JPEG of 1010 scans; at most 32 are taken",
+    ),
+    "no header": (b"MV", "a message of 2 bytes: a picture begins with 32 bytes of header"),
+    "not ours": (b"GIF89a" + bytes(60), "a message that begins with b'GI'"),
+    "no JPEG": (pack(frame(5, card()))[: HEADER.size] + b"no JPEG at all", "what follows its header is no JPEG"),
+    "another size": (
+        pack(frame(5, card()))[:16] + b"\x80\x00\x40\x00" + pack(frame(5, card()))[20:],
+        "its header says 128 x 64, its JPEG is 64 x 64",
+    ),
+    "half a JPEG": (pack(frame(5, NOISE))[:4000], "its JPEG cannot be decoded"),
+    "too large": (bytes(70_000), "a picture of 70000 bytes: at most 65536 are taken"),
+    "to follow": (pack(frame(5, card(), kind=REFERENCE)), "the model has no IP-Adapter"),
+    "no JSON": ("{", "a text that is no JSON"),
+    "no setting": ('{"settings": {"beauty": 1}}', "'beauty' is no setting here"),
+    "no number": ('{"settings": {"steps": "two"}}', "steps: 'two' is no whole number"),
+    "far too deep": ("[" * 60_000, "a text that is no JSON"),
+}
+
+
+def test_what_is_not_as_it_should_be_is_one_line_for_its_client_and_stops_nothing(
+    serve: Serve, connect: Connect, reports: Any
+) -> None:
+    server = serve(most_bytes=65_536)
+    bad, good = connect(server), connect(server)
+    expected = good.paint(1)
+    for number, (data, line) in enumerate(BAD.values(), 2):
+        bad.send(data)
+        said = bad.hear_line()
+        assert line in said
+        assert "\n" not in said
+        assert np.array_equal(good.paint(number), expected)
+    bad.ask(prompt="a house")  # whose rest after a failure is over with that
+    assert bad.paint(100).shape == (64, 64, 3)
+    assert bad.painted[-1].settings == 1
+    assert reports.lines == []
+
+
+def test_a_message_far_too_large_ends_that_connection_alone(serve: Serve, connect: Connect, reports: Any) -> None:
+    server = serve(most_bytes=65_536)
+    bad, good = connect(server), connect(server)
+    with pytest.raises(ConnectionError):
+        bad.send(bytes(8 << 20))
+        bad.hear("nothing")
+    assert good.paint(1).shape == (64, 64, 3)
+
+
+def test_a_painting_that_fails_is_a_line_for_its_client_and_others_go_on(
+    serve: Serve, connect: Connect, tiny_models: TinyModels, tmp_path: Path
+) -> None:
+    sd = tiny_models.sd()
+    image = tmp_path / "given.png"
+    image.write_bytes(b"no picture")
+    server = serve(sd, spec={"ip_adapter": str(tiny_models.ip_adapter(sd))})
+    failing, good = connect(server), connect(server)
+    expected = good.paint(1)
+    failing.show(0, card(), kind=REFERENCE)
+    failing.hear("settings")
+    for file in Path(server._folder.name).iterdir():
+        file.write_bytes(b"no picture any more")
+    failing.show(3)
+    lost = failing.hear("lost")
+    assert lost["index"] == 3
+    assert "cannot be read" in lost["reason"]
+    assert np.array_equal(good.paint(2), expected)
+    failing.show(4)  # it rests for a moment, but what it changes is tried at once
+    failing.ask(ip_image="none")
+    assert np.array_equal(failing.paint(5), expected)
+
+
+def test_who_asks_for_more_than_the_device_holds_is_told_once_and_the_others_go_on(
+    serve: Serve, connect: Connect, reports: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(studio, "REST_S", 0.0)
+    monkeypatch.setattr(studio, "FULL_REST_S", 3600.0)
+    encode, tries = StagePieces.encode, []
+
+    def encode_if_small(pieces: StagePieces, rgb: np.ndarray, *about: Any) -> Any:
+        if rgb.shape[1] > 64:
+            tries.append(rgb.shape)
+            torch.empty(1 << 60, dtype=torch.uint8)  # the error of a device that is really full
+        return encode(pieces, rgb, *about)
+
+    server = serve()
+    large, good = connect(server), connect(server)
+    expected = good.paint(1)
+    monkeypatch.setattr(StagePieces, "encode", encode_if_small)
+    large.ask(side_px=128)
+    large.show(1)
+    assert large.hear("lost") == {"index": 1, "reason": "cpu has no memory for 128 x 128 px: choose a smaller size"}
+    for index in range(2, 12):
+        large.show(index)
+        assert np.array_equal(good.paint(index), expected)
+    assert len(tries) == 2  # the second with nothing else on the device
+    assert large.hear("state")["failed"] == 1
+    large.ask(side_px=64)
+    assert np.array_equal(large.paint(12), expected)
+    assert server.fault == ""
+    assert reports.lines == []
+
+
+def test_a_browser_finds_the_page_and_nothing_else_is_let_in(serve: Serve, reports: Any) -> None:
+    server = serve()
+    status, headers, body = get(server, "/")  # followed to /live
+    assert status == 200
+    assert b"Multiverse" in body
+    assert "media-src 'self' blob:" in headers["Content-Security-Policy"]
+    assert "frame-ancestors 'self'" in headers["Content-Security-Policy"]
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert get(server, "/page/playout.js")[1]["Content-Type"].startswith("text/javascript")
+    assert get(server, "/page/../server.py")[0] == 404
+    assert get(server, "/live", Host="evil.example")[0] == 403
+    assert get(server, "/live/socket", Origin="http://evil.example")[0] == 403
+    assert {key for key, _ in reports.lines} == {"web refused"}
+
+
+def test_clients_of_other_machines_need_the_token(serve: Serve, connect: Connect) -> None:
+    server = serve(is_local=lambda peer: False, token="sesame")
+    assert get(server, "/live")[0] == 401
+    assert get(server, "/?token=wrong")[0] == 401
+    status, headers, _ = get(server, "/live?token=sesame")
+    assert status == 200
+    cookie = headers["Set-Cookie"].partition(";")[0]
+    assert connect(server, Cookie=cookie).paint(1).shape == (64, 64, 3)
+
+
+def test_with_a_certificate_the_page_is_https(serve: Serve, certificate: tuple[Path, Path]) -> None:
+    server = serve(certificate=certificate[0], key=certificate[1])
+    assert server.url.startswith("https://127.0.0.1:")
+    trusting = ssl.create_default_context(cafile=str(certificate[0]))
+    trusting.check_hostname = False
+    with urllib.request.urlopen(server.url, context=trusting, timeout=30) as answer:
+        assert answer.status == 200
+    with socket.create_connection(server.address) as plain:  # which is no TLS, and ends nothing
+        plain.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        assert plain.recv(100) == b""
+    with urllib.request.urlopen(server.url, context=trusting, timeout=30) as answer:
+        assert answer.status == 200
+
+
+def test_who_never_shakes_hands_counts_as_a_connection_until_it_is_gone(
+    serve: Serve, certificate: tuple[Path, Path], reports: Any, wait_for: WaitFor, request: pytest.FixtureRequest
+) -> None:
+    gc.disable()  # asyncio leaves a cycle of each (gh-109534), which a large program may collect minutes later
+    request.addfinalizer(gc.enable)
+    server = serve(certificate=certificate[0], key=certificate[1], token="sesame")
+    trusting = ssl.create_default_context(cafile=str(certificate[0]))
+    trusting.check_hostname = False
+
+    def cookie() -> str | None:
+        try:
+            with urllib.request.urlopen(f"{server.url}?token=sesame", context=trusting, timeout=30) as answer:
+                return answer.headers["Set-Cookie"]
+        except OSError:
+            return None
+
+    with contextlib.ExitStack() as stack:
+        for _ in range(MOST_CONNECTIONS):
+            stack.enter_context(socket.create_connection(server.address))
+        assert cookie() is None
+        assert {key for key, _ in reports.lines} == {"web connections"}
+    assert "Secure" in wait_for(cookie, "the others to be gone")
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        ({"key": Path("k.pem")}, "the certificate is missing"),
+        ({"certificate": Path("c.pem"), "key": Path("k.pem")}, "cannot be used"),
+        ({"side_px": 100}, "size: 100 is no multiple of 8"),
+        ({"side_px": 512}, "size: 512 is not 64 to 256"),
+        ({"most_clients": 0}, "clients: 0 is not 1 to 64"),
+        ({"painting": {"steps": 0}}, "--steps: 0 is not 1 to 1000"),
+        ({"painting": {"cfg": float("nan")}}, "--cfg: nan is not 0 to 30"),
+        ({"painting": {"sampler": "foo"}}, "--sampler foo: not one of auto"),
+        ({"spec": {"loras": (("no.safetensors", 9.0),)}}, "--lora: 9 is not -4 to 4"),
+    ],
+)
+def test_what_cannot_be_served_is_said_before_anything_is_loaded(
+    serve: Serve, options: dict[str, Any], line: str
+) -> None:
+    with pytest.raises(UsageError, match=line):
+        serve(**options)
+
+
+def test_a_model_that_lacks_something_is_said_before_a_port_is_taken(tiny_sd: Path, tmp_path: Path) -> None:
+    incomplete = tmp_path / "sd"
+    shutil.copytree(tiny_sd, incomplete, ignore=shutil.ignore_patterns("tokenizer"))
+    with pytest.raises(ModelError, match="tokenizer"):
+        LiveServer(Painting(spec=ModelSpec(model=str(incomplete))), host="127.0.0.1", port=0)
+
+
+def test_a_port_that_is_taken_is_said_before_anything_is_loaded(serve: Serve) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(PortTakenError):
+        serve(port=taken.getsockname()[1])
+
+
+def test_serving_ends_with_its_event_and_frees_the_port(serve: Serve, connect: Connect) -> None:
+    server = serve()
+    client = connect(server)
+    stop = threading.Event()
+    serving = threading.Thread(target=serve_live, args=(server, stop))
+    serving.start()
+    client.paint(1)
+    stop.set()
+    serving.join(timeout=30)
+    assert not serving.is_alive()
+    with socket.create_server(server.address):
+        pass

@@ -1,0 +1,228 @@
+"""What clients ask for is taken over, or answered with one line."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from engine.jobs.video.live.controls import knobs_for, painted_size, started
+from engine.jobs.video.live.protocol import PROTOCOL, Frame, ProtocolError, pack, settings_in, unpack
+from engine.jobs.video.live.settings import changed, told, with_picture
+from engine.models.sd.painting import ControlUse, Painting
+from engine.models.sd.spec import ModelSpec
+
+SPEC = ModelSpec(
+    model="any", loras=(("clay.safetensors", 0.5), ("ink.safetensors", 1.0)), controlnets=("edges",), ip_adapter="ip"
+)
+START = started(Painting(spec=SPEC, prompt="a house", ip_image="given.png"), 512)
+KNOBS = knobs_for(START, longest_side_px=768, lora_names=("clay", "ink"))
+
+
+def change(**values: Any) -> tuple[Painting, list[str]]:
+    settings, wrong = changed(START, KNOBS, values)
+    return settings.painting, wrong
+
+
+def test_every_setting_of_a_painting_can_be_changed() -> None:
+    values = {
+        "prompt": "a ship",
+        "negative": "fog",
+        "steps": 8,
+        "strength": 0.25,
+        "cfg": 2,
+        "seed": 77,
+        "sampler": "dpm",
+        "side_px": 256,
+        "lora_1": -1.0,
+        "lora_2": 0.25,
+        "controlnet_1_sees": "input",
+        "controlnet_1_scale": 0.5,
+        "ip_image": "none",
+        "ip_scale": 1.0,
+    }
+    assert values.keys() == told(START, KNOBS).keys()
+    settings, wrong = changed(START, KNOBS, values)
+    assert wrong == []
+    assert told(settings, KNOBS) == values
+    assert settings.side_px == 256
+    assert settings.painting == Painting(
+        spec=SPEC,
+        prompt="a ship",
+        negative="fog",
+        steps=8,
+        strength=0.25,
+        cfg=2.0,
+        seed=77,
+        sampler="dpm",
+        lora_weights=(-1.0, 0.25),
+        controls=(ControlUse(sees="input", scale=0.5),),
+        ip_scale=1.0,
+    )
+
+
+def test_a_client_begins_with_what_the_server_was_given() -> None:
+    assert told(START, KNOBS) == {knob.control.name: knob.control.default for knob in KNOBS}
+    assert told(START, KNOBS) | {"lora_1": 0.5, "lora_2": 1.0, "ip_image": "given", "prompt": "a house"} == told(
+        START, KNOBS
+    )
+
+
+def test_what_a_server_began_with_can_be_had_again_whatever_it_is() -> None:
+    spec = ModelSpec(model="any", loras=(("clay.safetensors", 3.5),))
+    start = started(Painting(spec=spec, steps=300), 520)
+    knobs = knobs_for(start, longest_side_px=768, lora_names=("clay",))
+    away, wrong = changed(start, knobs, {"side_px": 64, "steps": 1, "lora_1": 0})
+    assert wrong == []
+    assert changed(away, knobs, told(start, knobs)) == (start, [])
+
+
+def test_a_model_without_extras_has_no_controls_for_them() -> None:
+    start = started(Painting(spec=ModelSpec(model="any")), 512)
+    names = [knob.control.name for knob in knobs_for(start, longest_side_px=512, lora_names=())]
+    assert names == ["prompt", "negative", "steps", "strength", "cfg", "seed", "sampler", "side_px"]
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ('{"steps": 0}', "steps: 0 is not 1 to 50"),
+        ('{"steps": 2.5}', "steps: 2.5 is no whole number"),
+        ('{"steps": true}', "steps: True is no whole number"),
+        ('{"steps": "many"}', "steps: 'many' is no whole number"),
+        ('{"steps": null}', "steps: None is no whole number"),
+        ('{"cfg": [1]}', "cfg: a list is no number"),
+        ('{"cfg": {"a": 1}}', "cfg: an object is no number"),
+        ('{"strength": 1.01}', "strength: 1.01 is not 0 to 1"),
+        ('{"strength": -1e300}', "strength: -1e+300 is not 0 to 1"),
+        (f'{{"seed": {"9" * 300}}}', f"seed: {'9' * 40} is not 0 to 2147483647"),
+        ('{"side_px": 100}', "side_px: 100 is not one of 64, 128, …"),
+        ('{"side_px": 1024}', "side_px: 1024 is not 64 to 768"),
+        (
+            '{"sampler": "best"}',
+            "sampler: 'best' is none of auto, lcm, turbo, lightning, hyper, tcd, scheduler, deis, euler, dpm",
+        ),
+        ('{"prompt": 5}', "prompt: 5 is no text"),
+        (json.dumps({"prompt": "a" * 1001}), "prompt: 1001 characters; at most 1000 are taken"),
+        ('{"ip_image": "/etc/passwd"}', "ip_image: '/etc/passwd' is none of none, given, mine"),
+        ('{"ip_image": "mine"}', "ip_image: mine, but no picture of yours is here; choose one first"),
+        ('{"lora_3": 1}', "'lora_3' is no setting here; there are prompt, negative, steps,"),
+    ],
+)
+def test_what_cannot_be_taken_is_one_line_and_changes_nothing(text: str, line: str) -> None:
+    settings, wrong = changed(START, KNOBS, settings_in(f'{{"settings": {text}}}'))
+    assert settings == START
+    assert len(wrong) == 1
+    assert wrong[0].startswith(line)
+
+
+def test_one_wrong_setting_does_not_keep_the_others_back() -> None:
+    painting, wrong = change(steps=99, prompt="a ship", seed="x")
+    assert painting == replace(START.painting, prompt="a ship")
+    assert [line.split(":")[0] for line in wrong] == ["steps", "seed"]
+
+
+def test_a_picture_of_the_client_is_followed_and_can_be_put_aside() -> None:
+    settings = with_picture(START, "folder/1.jpg")
+    assert told(settings, KNOBS)["ip_image"] == "mine"
+    given, _ = changed(settings, KNOBS, {"ip_image": "given"})
+    assert given.painting.ip_image == "given.png"
+    mine, wrong = changed(given, KNOBS, {"ip_image": "mine"})
+    assert (mine.painting.ip_image, wrong) == ("folder/1.jpg", [])
+
+
+@pytest.mark.parametrize(
+    ("source", "side", "painted"),
+    [
+        ((640, 480), 512, (512, 384)),
+        ((480, 640), 512, (384, 512)),
+        ((1920, 1080), 128, (128, 72)),
+        ((9, 900), 512, (64, 512)),
+    ],
+)
+def test_what_is_painted_has_sides_of_multiples_of_eight(
+    source: tuple[int, int], side: int, painted: tuple[int, int]
+) -> None:
+    assert painted_size(*source, side) == painted
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        '{"settings": NaN}',
+        '{"settings": {"cfg": NaN}}',
+        '{"settings": 5}',
+        '{"other": {}}',
+        "[]",
+        "[" * 100_000,
+        '{"settings": {}, "more": 1}',
+        '{"settings": {"cfg": 1e999}}',
+    ],
+    ids=range(10),
+)
+def test_a_text_that_is_no_settings_is_one_line(text: str) -> None:
+    with pytest.raises(ProtocolError) as raised:
+        settings_in(text)
+    assert "\n" not in str(raised.value)
+    assert len(str(raised.value)) < 200
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (json.dumps({"settings": {"prompt": "a" * 65_536}}), "a text of 65564 characters: at most 65536 are taken"),
+        (
+            json.dumps({"settings": dict.fromkeys(map(str, range(257)), 1)}),
+            "settings: 257 at once; at most 256 are taken",
+        ),
+    ],
+    ids=["long", "many"],
+)
+def test_a_text_that_would_keep_the_others_waiting_is_not_read(text: str, line: str) -> None:
+    with pytest.raises(ProtocolError) as raised:
+        settings_in(text)
+    assert str(raised.value) == line
+
+
+def test_a_picture_comes_out_of_its_message_as_it_went_in() -> None:
+    frame = Frame(
+        index=2**32 - 1,
+        captured_ms=1.7e12 + 0.125,
+        width=640,
+        height=360,
+        jpeg=b"jpeg",
+        waited_ms=1.5,
+        painted_ms=20.25,
+        settings=3,
+    )
+    data = pack(frame)
+    assert len(data) == 32 + 4
+    assert data[:4] == b"MV\x01\x01"
+    assert unpack(data, most_bytes=100) == frame
+
+
+@pytest.mark.parametrize(
+    ("at", "bytes_", "line"),
+    [
+        (0, b"XX", "begins with b'XX'"),
+        (2, bytes([PROTOCOL + 1]), "protocol 2: this server speaks 1"),
+        (3, b"\x09", "of kind 9"),
+        (8, b"\x00\x00\x00\x00\x00\x00\xf8\x7f", "its capture time nan"),
+        (16, b"\x00\x00", "0 x 48: each side is 1 to 4096"),
+        (18, b"\x01\x20", "64 x 8193"),
+    ],
+)
+def test_a_header_that_is_wrong_is_one_line(at: int, bytes_: bytes, line: str) -> None:
+    data = bytearray(pack(Frame(index=1, captured_ms=0.0, width=64, height=48, jpeg=b"jpeg")))
+    data[at : at + len(bytes_)] = bytes_
+    with pytest.raises(ProtocolError, match=line):
+        unpack(bytes(data), most_bytes=100)
+
+
+def test_too_much_and_too_little_is_no_picture() -> None:
+    with pytest.raises(ProtocolError, match="31 bytes: a picture begins with 32"):
+        unpack(b"MV" + bytes(29), most_bytes=100)
+    with pytest.raises(ProtocolError, match="101 bytes: at most 100"):
+        unpack(bytes(101), most_bytes=100)

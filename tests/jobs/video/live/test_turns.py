@@ -1,0 +1,194 @@
+"""Whose picture is next."""
+
+from collections import Counter
+from typing import Any
+
+from engine.jobs.video.live.controls import LiveSettings, started
+from engine.jobs.video.live.protocol import Frame
+from engine.jobs.video.live.turns import Seat, Turn, Turns
+from engine.models.sd.painting import Painting
+from engine.models.sd.spec import ModelSpec
+
+SETTINGS = started(Painting(spec=ModelSpec(model="any")), 512)
+
+
+class Row:
+    """Turns with a clock in the test's hand."""
+
+    def __init__(self, **options: Any) -> None:
+        self.now_s = 100.0
+        self.turns = Turns(**{"most_clients": 4, "idle_s": 30.0, **options})
+
+    def join(self) -> Seat:
+        seat = new_seat()
+        assert self.turns.join(seat, self.now_s) is seat
+        return seat
+
+    def offer(self, seat: Seat, index: int) -> None:
+        frame = Frame(index=index, captured_ms=0.0, width=8, height=8, jpeg=b"")
+        self.turns.offer(seat, frame, self.now_s)
+
+    def take(self) -> Turn:
+        turn = self.turns.take(lambda: self.now_s)
+        assert turn is not None
+        return turn
+
+
+def new_seat() -> Seat:
+    def nothing(*args: object) -> None:
+        pass
+
+    return Seat(settings=SETTINGS, deliver=nothing, lose=nothing, note=nothing)
+
+
+def other(settings: LiveSettings = SETTINGS) -> LiveSettings:
+    return LiveSettings(painting=settings.painting, side_px=settings.side_px + 8)
+
+
+def test_the_newest_picture_of_a_client_takes_the_place_of_the_one_that_waits() -> None:
+    row = Row()
+    seat = row.join()
+    for index in range(5):
+        row.offer(seat, index)
+    assert row.take().frame.index == 4
+    state = row.turns.state(seat, unsent=0)
+    assert (state.received, state.dropped) == (5, 4)
+
+
+def test_a_client_that_floods_gets_no_more_than_its_share() -> None:
+    row = Row()
+    modest, flooding, third = (row.join() for _ in range(3))
+    served: Counter[int] = Counter()
+    for index in range(300):
+        for seat in [modest, third, *[flooding] * 20]:
+            row.offer(seat, index)
+        served[id(row.take().seat)] += 1
+    assert sorted(served.values()) == [100, 100, 100]
+
+
+def served_for(row: Row, seats: dict[str, tuple[Seat, float]], *, seconds: float) -> list[str]:
+    """Who is served, one after the other, when all of them always have a picture: each with what one takes, s."""
+    order, until_s = [], row.now_s + seconds
+    while row.now_s < until_s:
+        for seat, _ in seats.values():
+            row.offer(seat, len(order))
+        turn = row.take()
+        order.append(next(name for name, (seat, _) in seats.items() if seat is turn.seat))
+        row.now_s += seats[order[-1]][1]
+    return order
+
+
+def test_who_asks_for_much_gets_its_share_of_the_time_and_not_of_the_pictures() -> None:
+    row = Row()
+    seats = {"heavy": (row.join(), 1.0), "light": (row.join(), 0.05), "other": (row.join(), 0.05)}
+    counts = Counter(served_for(row, seats, seconds=90.0))
+    used_s = {name: counts[name] * seats[name][1] for name in seats}
+    assert max(used_s.values()) <= 1.25 * min(used_s.values())
+
+
+def test_a_picture_waits_for_about_one_of_each_other_or_as_long_as_it_takes_itself() -> None:
+    row = Row()
+    seats = {"heavy": (row.join(), 1.0), "light": (row.join(), 0.05), "other": (row.join(), 0.05)}
+    order = served_for(row, seats, seconds=60.0)[100:]
+    for name in ("light", "other"):
+        rests = "".join("." if each == name else each[0] for each in order).split(".")
+        assert max(rest.count("h") for rest in rests) == 1
+        assert max(len(rest) for rest in rests) <= 3
+    others = "".join(each[0] for each in order).split("h")
+    assert max(len(rest) for rest in others) * 0.05 <= 2 * 1.0 + 0.1  # as long as its own, for each of both
+
+
+def test_pictures_that_take_about_the_same_go_round_in_one_order() -> None:
+    row = Row()
+    seats = {"a": (row.join(), 0.100), "b": (row.join(), 0.103), "c": (row.join(), 0.098)}
+    assert "".join(served_for(row, seats, seconds=2.0)) == "abc" * 6 + "ab"
+
+
+def test_who_was_away_has_saved_nothing_up() -> None:
+    row = Row()
+    busy, away = row.join(), row.join()
+    served_for(row, {"busy": (busy, 0.1)}, seconds=30.0)
+    both = {"busy": (busy, 0.1), "away": (away, 0.1), "new": (row.join(), 0.1)}
+    counts = Counter(served_for(row, both, seconds=3.0))
+    assert max(counts.values()) - min(counts.values()) <= 1
+
+
+def test_who_asked_for_much_a_while_ago_is_not_made_to_wait_for_it_for_ever() -> None:
+    row = Row()
+    former, other = row.join(), row.join()
+    served_for(row, {"former": (former, 30.0)}, seconds=30.0)
+    now = served_for(row, {"former": (former, 0.1), "other": (other, 0.1)}, seconds=30.0)
+    assert now.count("former") > 50  # at the price of the first it would have had none
+    assert abs(now[-50:].count("former") - 25) <= 1
+
+
+def test_who_has_nothing_waiting_is_passed_over_and_served_first_when_it_comes() -> None:
+    row = Row()
+    rare, busy, keen = (row.join() for _ in range(3))
+    for index in range(4):
+        row.offer(busy, index)
+        row.offer(keen, index)
+        row.take()
+    row.offer(rare, 0)
+    assert row.turns.state(rare, unsent=0).waiting == 0
+    assert row.take().seat is rare
+
+
+def test_a_client_that_leaves_frees_its_place_and_what_waited_is_gone() -> None:
+    row = Row(most_clients=1)
+    seat = row.join()
+    row.offer(seat, 0)
+    assert row.turns.join(new_seat(), row.now_s) is None
+    row.turns.leave(seat)
+    row.turns.leave(seat)
+    row.offer(row.join(), 7)
+    assert row.take().frame.index == 7
+
+
+def test_a_client_that_sends_nothing_gives_its_place_to_a_newcomer_only_when_all_are_taken() -> None:
+    row = Row(most_clients=2)
+    silent, sending = row.join(), row.join()
+    row.now_s += 31.0
+    row.offer(sending, 0)
+    row.turns.leave(sending)
+    sending = row.join()  # a place was free
+    assert row.turns.join(new_seat(), row.now_s) is silent
+    assert row.turns.join(new_seat(), row.now_s) is None
+
+
+def test_settings_hold_from_the_next_picture_on_and_are_numbered() -> None:
+    row = Row()
+    seat = row.join()
+    row.offer(seat, 0)
+    row.turns.change(seat, other())
+    turn = row.take()
+    assert (turn.settings, turn.number) == (other(), 1)
+    row.turns.change(seat, other())  # the same again
+    row.offer(seat, 1)
+    assert row.take().number == 1
+
+
+def test_a_client_whose_picture_failed_rests_while_others_are_served_until_it_changes_something() -> None:
+    row = Row()
+    failing, fine = row.join(), row.join()
+    row.offer(failing, 0)
+    row.turns.fail(row.take(), until_s=row.now_s + 1.0)
+    row.offer(failing, 1)
+    row.offer(fine, 1)
+    assert row.take().seat is fine
+    row.offer(fine, 2)
+    assert row.take().seat is fine
+    row.now_s += 1.0
+    assert row.take().seat is failing
+    row.offer(failing, 2)
+    row.turns.fail(row.take(), until_s=row.now_s + 1000.0)
+    row.offer(failing, 3)
+    row.turns.change(failing, other())
+    assert row.take().frame.index == 3
+
+
+def test_nobody_waits_for_a_turn_after_the_end() -> None:
+    row = Row()
+    row.offer(row.join(), 0)
+    row.turns.end()
+    assert row.turns.take(lambda: row.now_s) is None

@@ -1,0 +1,49 @@
+"""What the toys of `stage_toys` are given to do."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from engine.jobs.video.batches import VideoBatch, video_batches
+from engine.jobs.video.split.build import Layout
+from engine.jobs.video.split.letters import BeginStage
+from engine.models.sd.painting import Painting
+from engine.models.sd.spec import ModelSpec
+from engine.sources.pictures import InputPicture
+
+SIDE = 16
+
+
+def layout(
+    prompt: str = "", *, told_by: str = "", count: int = 1, batch: int = 2, is_whole: bool = False, sees: bool = False
+) -> Layout:
+    """Of toys; `prompt`: what one of them is to do wrong; `told_by`: the file by which one that hangs tells it."""
+    begin = BeginStage(
+        opener="tests.jobs.video.split.stage_toys:open_toy",
+        role="whole",
+        painting=Painting(spec=ModelSpec(model="toy"), prompt=prompt, negative=told_by),
+        width=SIDE,
+        height=SIDE,
+        batch=batch,
+        device="cpu",
+        dtype="float32",
+        threads=1,
+        inputs=(),
+        outputs=(),
+    )
+    return Layout(begin=begin, count=count, threads_beside=1, is_whole=is_whole, sees_pixels=sees)
+
+
+def picture(number: int, side: int = SIDE) -> InputPicture:
+    """All one colour: its number is its red, ten times that its blue."""
+    pixels = np.empty((side, side, 3), np.uint8)
+    pixels[:] = number, 0, 10 * number % 256
+    name = f"frame_{number:06d}"
+    return InputPicture(
+        number=number, name=name, file_name=f"{name}.png", pixels=pixels, start_s=number, end_s=number + 1
+    )
+
+
+def batches(count: int, *, size: int = 2) -> Iterator[VideoBatch]:
+    """Of so many pictures."""
+    return video_batches((picture(number) for number in range(count)), size, (SIDE, SIDE))

@@ -1,0 +1,174 @@
+"""What NVML tells of the card. There is none here: the calls are held against the real library's interface."""
+
+import ast
+import inspect
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pynvml
+import pytest
+
+from engine.jobs.video import device_state
+from engine.jobs.video.device_state import IDLE, THROTTLE_WORDS, DeviceWatch, card_index, throttle_words
+
+UUIDS = ["GPU-aaaa-1111", "GPU-bbbb-2222", "GPU-aabb-3333"]
+ALIKE, UNLIKE = ["H100"] * 3, ["H100", "T4", "H100"]
+
+
+def has_driver() -> bool:
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError:
+        return False
+    pynvml.nvmlShutdown()
+    return True
+
+
+def test_every_call_of_nvml_fits_the_real_library() -> None:
+    tree = ast.parse(Path(device_state.__file__).read_text(encoding="utf-8"))
+    named, called = set(), set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and ast.unparse(node.value) in ("nvml", "pynvml", "self._nvml"):
+            named.add(node.attr)
+        if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2].startswith("nvml"):
+            name = ast.unparse(node.func).rpartition(".")[2]
+            inspect.signature(getattr(pynvml, name)).bind(*node.args)
+            called.add(name)
+    assert all(hasattr(pynvml, name) for name in named)
+    assert called == {
+        *("nvmlInit", "nvmlShutdown", "nvmlDeviceGetHandleByUUID", "nvmlDeviceGetHandleByIndex", "nvmlDeviceGetCount"),
+        *("nvmlDeviceGetUUID", "nvmlDeviceGetName", "nvmlDeviceGetMemoryInfo", "nvmlDeviceGetUtilizationRates"),
+        *("nvmlDeviceGetTemperature", "nvmlDeviceGetCurrentClocksThrottleReasons"),
+    }
+    memory = {name for name, _ in pynvml.c_nvmlMemory_t._fields_}
+    assert "used" in memory and "gpu" in {name for name, _ in pynvml.c_nvmlUtilization_t._fields_}
+
+
+def test_every_reason_of_nvml_has_its_words() -> None:
+    assert set(THROTTLE_WORDS) | {IDLE} == {1 << bit for bit in range(64) if pynvml.nvmlClocksEventReasonAll >> bit & 1}
+    assert pynvml.nvmlClocksEventReasonGpuIdle == IDLE
+    assert throttle_words(pynvml.nvmlClocksEventReasonSwPowerCap) == "power limit"
+    assert throttle_words(pynvml.nvmlClocksEventReasonHwThermalSlowdown) == "heat (hardware)"
+
+
+def test_a_card_that_runs_free_or_has_nothing_to_do_is_not_slowed() -> None:
+    assert throttle_words(0) == throttle_words(IDLE) == ""
+
+
+def test_several_reasons_stand_side_by_side_and_a_new_one_is_told_by_its_bit() -> None:
+    assert throttle_words(0x4 | 0x40 | IDLE) == "power limit, heat (hardware)"
+    assert throttle_words(0x4 | 0x1000) == "power limit, reason 0x1000"
+
+
+@pytest.mark.skipif(has_driver(), reason="a driver is here")
+def test_without_a_driver_there_is_no_state_and_one_reason() -> None:
+    watch = DeviceWatch("cuda")
+    assert watch.state() is None
+    assert watch.reason == "NVML: NVML Shared Library Not Found"
+    watch.close()
+
+
+def test_a_processor_has_no_state() -> None:
+    watch = DeviceWatch("cpu")
+    assert (watch.state(), watch.reason) == (None, "NVML knows nothing of cpu")
+
+
+def test_without_the_library_the_reason_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pynvml", None)
+    assert 'pip install "multiverse-engine[nvml]"' in DeviceWatch("cuda").reason
+
+
+@pytest.mark.parametrize(
+    ("device", "names", "environment", "index"),
+    [
+        ("cuda", ALIKE, {}, 0),
+        ("cuda:2", ALIKE, {}, 2),
+        ("cuda:1", ALIKE, {"CUDA_VISIBLE_DEVICES": "2, 0"}, 0),
+        ("cuda", UNLIKE, {"CUDA_VISIBLE_DEVICES": "1", "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}, 1),
+        ("cuda", UNLIKE, {"CUDA_VISIBLE_DEVICES": "GPU-aabb"}, 2),  # as short as it is unique
+    ],
+)
+def test_the_card_is_the_one_that_the_environment_shows(
+    device: str, names: list[str], environment: dict[str, str], index: int
+) -> None:
+    assert card_index(device, UUIDS, names, environment) == index
+
+
+@pytest.mark.parametrize(
+    ("device", "names", "environment", "reason"),
+    [
+        ("cuda", UNLIKE, {}, "which of 3 unlike cards cuda is, is told by CUDA_DEVICE_ORDER=PCI_BUS_ID"),
+        ("cuda:1", ALIKE, {"CUDA_VISIBLE_DEVICES": "2"}, "no card cuda:1: CUDA_VISIBLE_DEVICES is 2"),
+        ("cuda", ALIKE, {"CUDA_VISIBLE_DEVICES": ""}, "no card "),
+        ("cuda", ALIKE, {"CUDA_VISIBLE_DEVICES": "7"}, "no card 7 of 3"),
+        ("cuda", ALIKE, {"CUDA_VISIBLE_DEVICES": "GPU-aa"}, "no card GPU-aa"),
+    ],
+)
+def test_a_card_in_question_is_not_guessed(
+    device: str, names: list[str], environment: dict[str, str], reason: str
+) -> None:
+    with pytest.raises(LookupError, match=f"^{reason}"):
+        card_index(device, UUIDS, names, environment)
+
+
+# -- a card, as the library would tell of it ------------------------------------------------------
+
+
+@pytest.fixture
+def card(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """What a driver answers by the name of the call, for the second of two cards; what is left out, it refuses."""
+    answers: dict[str, Any] = {
+        "nvmlInit": None,
+        "nvmlShutdown": None,
+        "nvmlDeviceGetCount": 2,
+        "nvmlDeviceGetHandleByIndex": lambda index: index,
+        "nvmlDeviceGetUUID": lambda card: UUIDS[card],
+        "nvmlDeviceGetName": lambda card: f"card {card}",
+        "nvmlDeviceGetMemoryInfo": SimpleNamespace(used=3 * 2**30),
+        "nvmlDeviceGetUtilizationRates": SimpleNamespace(gpu=87),
+        "nvmlDeviceGetTemperature": 71,
+        "nvmlDeviceGetCurrentClocksThrottleReasons": 0x4,
+    }
+
+    def stand_in(name: str) -> Callable[..., Any]:
+        def call(*given: Any) -> Any:
+            inspect.signature(getattr(pynvml, name)).bind(*given)
+            if name not in answers:
+                raise pynvml.NVMLError(pynvml.NVML_ERROR_NOT_SUPPORTED)
+            answer = answers[name]
+            return answer(*given) if callable(answer) else answer
+
+        return call
+
+    for name in dir(pynvml):
+        if name.startswith("nvml") and inspect.isfunction(getattr(pynvml, name)):
+            monkeypatch.setattr(pynvml, name, stand_in(name))
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", UUIDS[1])
+    return answers
+
+
+def test_the_state_of_the_card_that_is_used_is_told(card: dict[str, Any]) -> None:
+    watch = DeviceWatch("cuda")
+    state = watch.state()
+    assert state is not None and watch.reason == ""
+    assert (state.name, state.memory_mb, state.load, state.temperature_c) == ("card 1", 3072.0, 0.87, 71)
+    assert state.throttle == "power limit"
+    watch.close()
+    watch.close()
+    assert watch.state() is None
+
+
+def test_what_a_card_does_not_tell_is_none_and_the_rest_is_told(card: dict[str, Any]) -> None:
+    del card["nvmlDeviceGetUtilizationRates"], card["nvmlDeviceGetCurrentClocksThrottleReasons"]
+    state = DeviceWatch("cuda").state()
+    assert state is not None
+    assert (state.load, state.throttle, state.temperature_c) == (None, None, 71)
+
+
+def test_a_driver_that_refuses_to_say_which_card_it_is_gives_a_reason(card: dict[str, Any]) -> None:
+    del card["nvmlDeviceGetCount"]
+    watch = DeviceWatch("cuda")
+    assert (watch.state(), watch.reason) == (None, "NVML: Not Supported")

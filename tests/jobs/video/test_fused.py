@@ -1,0 +1,73 @@
+"""All stages in this process: how they fail, and what is left of them."""
+
+import gc
+import weakref
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from engine.errors import ModelError, SourceError
+from engine.jobs.video.batches import VideoBatch, video_batches
+from engine.jobs.video.fused import FusedStages
+from engine.models import device_work
+from tests.jobs.video.conftest import MakeJob
+from tests.jobs.video.split.toy_job import picture
+
+SIDE = 64
+SIZE = SIDE, SIDE
+
+
+def batches_of(count: int, batch: int = 1) -> Iterator[VideoBatch]:
+    return video_batches((picture(number, SIDE) for number in range(count)), batch, SIZE)
+
+
+def test_an_error_of_a_library_is_one_line_that_names_the_model(
+    tiny_sd: Path, job: MakeJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stages = FusedStages(job("in", "out"), SIZE)
+
+    def fail(*arguments: object) -> None:
+        raise NotImplementedError("no such\nkernel")
+
+    monkeypatch.setattr(stages._painter, "_attempt", fail)
+    with pytest.raises(ModelError) as caught:
+        list(stages.paint(batches_of(2)))
+    assert str(caught.value) == f"{tiny_sd}: NotImplementedError: no such kernel"
+    stages.close()
+
+
+def test_an_error_of_the_source_stays_what_it_is(job: MakeJob) -> None:
+    stages = FusedStages(job("in", "out"), SIZE)
+    for error in (SourceError("in: the cable is out"), OSError(5, "Input/output error")):
+
+        def broken(error: Exception = error) -> Iterator[VideoBatch]:
+            yield from batches_of(1)
+            raise error
+
+        painted = stages.paint(broken())
+        with pytest.raises(type(error)) as caught:
+            list(painted)
+        assert caught.value is error
+    stages.close()
+
+
+def test_closed_it_holds_no_model_and_tells_what_it_did(job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> None:
+    stages = FusedStages(replace(job("in", "out"), batch=2), SIZE)
+    assert stages._painter is not None
+    unet = weakref.ref(stages._painter.model.unet)
+    left: list[object] = []
+
+    def free_memory(device: torch.device) -> None:
+        gc.collect()
+        left.append(unet())
+
+    monkeypatch.setattr(device_work, "free_memory", free_memory)
+    list(stages.paint(batches_of(3, batch=2)))
+    before = stages.times()
+    stages.close()
+    stages.close()
+    assert left == [None], "what is held then stays on the device"
+    assert stages.times() == before and before[0].frames == 3

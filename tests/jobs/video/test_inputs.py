@@ -1,0 +1,307 @@
+"""What `--input` takes: every picture of it is handed out or counted, and what is wrong is told in a line."""
+
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Callable
+from fractions import Fraction
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+import soundfile
+from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
+from PIL import Image
+
+from engine.errors import SourceError
+from engine.jobs.video.inputs import open_input
+from engine.sources.pictures import fitted
+from tests.jobs.video.numbered import HEIGHT, WIDTH, number_in, numbered, read_all, write_numbered
+from tests.sources.test_video_file import rotate_in_place
+
+NOBODY = 65534
+
+Movie = Callable[..., Path]
+
+
+@pytest.fixture
+def movie(tmp_path: Path) -> Movie:
+    """`movie(count)`, and options of `write_numbered`."""
+    return partial(write_numbered, tmp_path)
+
+
+def test_pictures_that_a_mac_could_not_tell_apart_keep_their_whole_names(tmp_path: Path) -> None:
+    for names, expected in ((("A.png", "a.jpg"), ["A.png", "a.jpg"]), (("A.png", "b.jpg"), ["A", "b"])):
+        folder = tmp_path / names[1]
+        folder.mkdir()
+        for name in names:
+            Image.new("RGB", (16, 16)).save(folder / name)
+        assert sorted(picture.name for picture in read_all(folder)[1]) == expected
+
+
+def test_each_of_509_pictures_comes_once_whatever_is_skipped(movie: Movie) -> None:
+    source = movie(509, options={"preset": "ultrafast"})
+    for every in range(1, 8):
+        pictures, read = read_all(source, every)
+        kept = [number for number in range(509) if number % every == 0]
+        assert [number_in(picture.pixels) for picture in read] == [picture.number for picture in read] == kept
+        assert (pictures.counts.decoded, pictures.counts.passed_over) == (509, 509 - len(kept))
+        assert (pictures.counts.unreadable, pictures.counts.notes) == (0, [])
+
+
+@pytest.mark.parametrize("is_folder", [False, True])
+def test_what_is_done_already_is_left_out_and_counted(is_folder: bool, movie: Movie, tmp_path: Path) -> None:
+    source = folder_of(tmp_path / "in", range(23)) if is_folder else movie(23)
+    for every, limit, start in [(1, None, 7), (3, None, 4), (2, 9, 8), (2, 8, 8), (1, None, 23)]:
+        _, whole = read_all(source, every, limit)
+        pictures, rest = read_all(source, every, limit, start)
+        assert [picture.name for picture in rest] == [picture.name for picture in whole[start:]]
+        assert [(one.start_s, one.end_s) for one in rest] == [(one.start_s, one.end_s) for one in whole[start:]]
+        counts = pictures.counts
+        assert counts.resumed == min(start, len(whole))
+        assert counts.decoded == counts.passed_over + counts.resumed + len(rest)
+
+
+def test_a_broken_picture_of_a_folder_is_not_one_of_those_that_are_done(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path / "in", range(8))
+    (folder / "2.png").write_bytes((folder / "2.png").read_bytes()[:60])
+    pictures, rest = read_all(folder, start=4)
+    assert [picture.name for picture in rest] == ["5", "6", "7"]
+    assert (pictures.counts.resumed, pictures.counts.unreadable) == (4, 1)
+
+
+def test_a_folder_is_read_by_number_broken_ones_are_told_and_other_sizes_fitted(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path / "in", (10, 2, 1))
+    Image.fromarray(numbered(3, 64, 64)).save(folder / "3.jpg", quality=95)
+    Image.fromarray(numbered(4, 33, 21)).save(folder / "4.png")
+    (folder / "5.png").write_bytes(b"\x89PNG broken")
+    (folder / "notes.txt").write_text("no picture")
+    pictures = open_input(str(folder))
+    read = list(fitted(pictures.read(1, None), (WIDTH, HEIGHT), pictures.counts))
+    assert [picture.file_name for picture in read] == ["1.png", "2.png", "3.jpg", "4.png", "10.png"]
+    assert {picture.pixels.shape for picture in read} == {(HEIGHT, WIDTH, 3)}
+    assert (pictures.counts.decoded, pictures.counts.unreadable, pictures.counts.refitted) == (5, 1, 2)
+    assert [note.split(":")[0] for note in pictures.counts.notes] == [
+        "from 3 on the picture is 64x64",
+        str(folder / "5.png"),
+    ]
+
+
+def folder_of(folder: Path, numbers: Any) -> Path:
+    folder.mkdir()
+    for number in numbers:
+        Image.fromarray(numbered(number)).save(folder / f"{number}.png")
+    return folder
+
+
+@pytest.mark.parametrize(
+    "kind", ["empty", "text", "noise", "sound", "no index", "empty folder", "missing", "long", "word"]
+)
+def test_what_has_no_picture_is_refused_in_one_line(kind: str, movie: Movie, tmp_path: Path) -> None:
+    source = tmp_path / "in.mp4"
+    if kind == "empty":
+        source.touch()
+    elif kind == "text":
+        source.write_text("not a picture\n" * 50)
+    elif kind == "noise":
+        source.write_bytes(np.random.default_rng(1).bytes(100_000))
+    elif kind == "sound":
+        soundfile.write(tmp_path / "in.wav", np.zeros(800), 8000)
+        (tmp_path / "in.wav").rename(source)
+    elif kind == "no index":  # which an MP4 has at its end
+        source.write_bytes(movie(30).read_bytes()[:-1500])
+    elif kind == "empty folder":
+        source.mkdir()
+        (source / "notes.txt").touch()
+    elif kind == "long":
+        source = tmp_path / ("long" * 100)
+    elif kind == "word":
+        source = Path("holidays")
+    with pytest.raises(SourceError) as caught:
+        open_input(str(source))
+    assert str(caught.value).startswith(f"{source}: ") and "\n" not in str(caught.value)
+    assert "no such file or folder" in str(caught.value) or kind not in ("missing", "word")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no pipes that are files there")
+def test_nobody_waits_for_a_pipe_or_a_device(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.mp4")
+    for source in (tmp_path / "pipe.mp4", Path("/dev/zero")):
+        with pytest.raises(SourceError, match="a pipe or a device, not a file or folder"):
+            open_input(str(source))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="other permissions there")
+@pytest.mark.parametrize("is_folder", [False, True])
+def test_a_source_without_permission_says_so(is_folder: bool, movie: Movie, tmp_path: Path) -> None:
+    user = os.geteuid()
+    with tempfile.TemporaryDirectory() as name:  # not in tmp_path, where nobody else may look
+        Path(name).chmod(0o755)
+        source = Path(name, "in.mp4")
+        if is_folder:
+            folder_of(source, [1])
+        else:
+            source.write_bytes(movie(1).read_bytes())
+        source.chmod(0)
+        if user == 0:  # who may read everything
+            os.seteuid(NOBODY)
+        try:
+            with pytest.raises(SourceError) as caught:
+                open_input(str(source))
+        finally:
+            os.seteuid(user)
+            source.chmod(0o700)
+    assert str(caught.value) == f"{source}: cannot be read (Permission denied)"
+
+
+@pytest.mark.parametrize("name", ["in.mkv", "in.ts"])
+def test_of_a_video_that_is_cut_off_what_is_there_is_read(name: str, movie: Movie) -> None:
+    source = movie(60, name=name, options={"g": "5"})
+    data = source.read_bytes()
+    source.write_bytes(data[: len(data) * 3 // 4])
+    pictures, read = read_all(source)
+    assert 10 < len(read) < 58
+    assert [number_in(picture.pixels) for picture in read[:-3]] == list(range(len(read) - 3))
+    assert pictures.counts.decoded == len(read)
+    if name == "in.mkv":  # it has told how long it is
+        (note,) = [note for note in pictures.counts.notes if "cut off" in note]
+        assert note.startswith("in.mkv: ends after ") and "though it promises 2.00 s" in note
+
+
+@pytest.mark.parametrize("name", ["in.mp4", "in.mkv"])
+def test_times_are_kept_where_the_rate_varies(name: str, movie: Movie) -> None:
+    times = [0, 1, 2, 7, 9, 30, 31, 45]
+    _, read = read_all(movie(8, name=name, times=times))
+    tick_s = Fraction(1, 30) if name == "in.mp4" else Fraction(1, 1000)
+    shown_s = [round(Fraction(time, 30) / tick_s) * tick_s for time in times]
+    assert [picture.start_s for picture in read] == shown_s
+    assert all(abs(before.end_s - after.start_s) < Fraction(1, 1000) for before, after in pairwise(read))
+
+
+def test_odd_sides_are_kept(movie: Movie) -> None:
+    card = numbered(0, 97, 61)
+    card[-7:, -9:] = (255, 0, 0)
+    for name, codec, pixel_format in [("in.mkv", "ffv1", "yuv420p"), ("odd.mp4", "libx264", "yuv444p")]:
+        _, (read,) = read_all(movie(name=name, codec=codec, pixel_format=pixel_format, pictures=[card]))
+        assert read.pixels.shape == (61, 97, 3)
+        assert np.abs(read.pixels.astype(int) - card).mean() < 4
+
+
+@pytest.mark.parametrize(("matrix", "turns"), [((0, 1, -1, 0), -1), ((-1, 0, 0, -1), 2), ((0, -1, 1, 0), 1)])
+def test_a_video_filmed_with_a_turned_phone_stands_upright(
+    matrix: tuple[int, int, int, int], turns: int, movie: Movie, f_card: Callable[..., np.ndarray]
+) -> None:
+    card = f_card(96, 64)[..., :3]
+    source = movie(pictures=[card] * 2)
+    rotate_in_place(source, matrix)
+    pictures, read = read_all(source)
+    for picture in (pictures.first, *read):
+        upright = np.rot90(card, turns)
+        assert picture.pixels.shape == upright.shape and picture.pixels.flags.c_contiguous
+        assert np.abs(picture.pixels.astype(int) - upright).mean() < 12
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "pixel_format"), [("in.mov", "qtrle", "argb"), ("in.webm", "libvpx-vp9", "yuva420p")]
+)
+def test_what_is_transparent_lies_over_black(name: str, codec: str, pixel_format: str, movie: Movie) -> None:
+    card = np.full((HEIGHT, WIDTH, 4), (200, 100, 50, 255), np.uint8)
+    card[:, WIDTH // 2 :, 3] = 128
+    options = {"auto-alt-ref": "0", "deadline": "realtime"} if codec == "libvpx-vp9" else {}
+    _, read = read_all(movie(name=name, codec=codec, pixel_format=pixel_format, pictures=[card] * 3, options=options))
+    assert len(read) == 3
+    for picture in read:
+        assert np.abs(picture.pixels[HEIGHT // 2, 8].astype(int) - (200, 100, 50)).max() <= 4
+        assert np.abs(picture.pixels[HEIGHT // 2, -8].astype(int) - (100, 50, 25)).max() <= 4
+
+
+def test_ten_bits_of_a_wide_gamut_become_eight_and_its_tags_are_known(movie: Movie) -> None:
+    card = np.full((HEIGHT, WIDTH, 3), (200, 60, 20), np.uint8)
+    source = movie(
+        name="in.mkv",
+        codec="ffv1",
+        pixel_format="yuv420p10le",
+        pictures=[card] * 2,
+        colours=(Colorspace.BT2020, ColorPrimaries.BT2020, ColorTrc.BT709, ColorRange.MPEG),
+    )
+    pictures, read = read_all(source)
+    tags = pictures.look.tags
+    assert (tags.matrix, tags.primaries, tags.is_full_range) == (9, ColorPrimaries.BT2020, False)
+    assert len(read) == 2 and read[0].pixels.dtype == np.uint8
+
+
+def test_a_silent_video_has_no_sound_and_one_with_sound_names_it(movie: Movie) -> None:
+    assert open_input(str(movie(2))).look.sound == ()
+    assert open_input(str(movie(2, name="loud.mp4", sound="aac"))).look.sound == ("aac",)
+
+
+X264 = {"g": "12", "bf": "2"}
+X265 = {"x265-params": "keyint=12:log-level=none"}
+VP9 = {"deadline": "realtime", "cpu-used": "8"}
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "options", "places"),
+    [
+        ("in.mp4", "libx264", X264, (20, 21, 22)),
+        ("in.mkv", "libx264", X264, (20, 21, 22)),
+        ("in.mp4", "libx265", X265, (20, 21, 22)),  # whose decoder is silent about its losses
+        ("in.webm", "libvpx-vp9", VP9, (20, 21, 22)),
+        ("in.mp4", "libx264", X264, (57,)),  # where good ones are still on their way
+        ("in.mp4", "libx265", X265, (57,)),
+    ],
+)
+def test_every_picture_of_a_damaged_video_is_accounted_for(
+    name: str,
+    codec: str,
+    options: dict[str, str],
+    places: tuple[int, ...],
+    movie: Movie,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("engine.sources.pictures.ALL_CORES", 12)
+    noise = np.random.default_rng(0)
+    pictures = [numbered(number) ^ noise.integers(0, 32, (HEIGHT, WIDTH, 3), np.uint8) for number in range(60)]
+    source = movie(pictures=pictures, name=name, codec=codec, options=options)
+    damage(source, places)
+    read_from, read = read_all(source)
+    counts = read_from.counts
+    assert counts.decoded == len(read) and counts.decoded + counts.unreadable == 60
+    assert 1 <= counts.damaged + counts.unreadable <= (12 if codec == "libvpx-vp9" else 3 * len(places))
+    frames = [round(picture.start_s * 30) for picture in read]
+    assert frames[:18] == list(range(18)) and frames == sorted(set(frames))
+    assert frames[-1] == 59 or codec == "libvpx-vp9"  # all pictures lean on those before
+    (note,) = counts.notes
+    place_s = float(re.fullmatch(rf"{name}: is damaged; the first place: at ([\d.]+) s: .+", note)[1])
+    assert abs(place_s - places[0] / 30) < 0.15
+
+
+def test_pictures_that_change_their_size_are_fitted_and_told_once(movie: Movie) -> None:
+    source = movie(10, name="in.ts")
+    other = movie(name="other.ts", pictures=[numbered(number, 64, 64) for number in range(10, 20)])
+    source.write_bytes(source.read_bytes() + other.read_bytes())
+    pictures = open_input(str(source))
+    read = list(fitted(pictures.read(1, None), (WIDTH, HEIGHT), pictures.counts))
+    assert {picture.pixels.shape for picture in read} == {(HEIGHT, WIDTH, 3)}
+    assert [number_in(picture.pixels[:, 16:-16] if picture.number > 9 else picture.pixels) for picture in read] == list(
+        range(20)
+    )
+    assert pictures.counts.notes == ["from frame_000010 on the picture is 64x64: scaled to the first, 96x64"]
+    assert (pictures.counts.decoded, pictures.counts.refitted, pictures.counts.unreadable) == (20, 10, 0)
+    assert [picture.start_s for picture in read] == [Fraction(number, 30) for number in range(20)]
+
+
+def damage(path: Path, places: tuple[int, ...]) -> None:
+    """Noise into these packets, behind their first bytes."""
+    with av.open(str(path)) as container:
+        packets = [(packet.pos, packet.size) for packet in container.demux(video=0) if packet.size]
+    data, noise = bytearray(path.read_bytes()), np.random.default_rng(1)
+    for place in places:
+        at, size = packets[place]
+        data[at + 6 : at + size] = noise.bytes(size - 6)
+    path.write_bytes(data)

@@ -1,0 +1,71 @@
+"""What a job demands of itself, before a file is touched."""
+
+from pathlib import Path
+
+import pytest
+
+from engine.errors import UsageError
+from engine.models.sd.painting import ControlUse
+from tests.jobs.video.conftest import MakeJob
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"model": ""}, "no model: name one with --model"),
+        ({"batch": 0}, "--batch"),
+        ({"pipe": 33}, "--pipe: 33 is not 1 to 32"),
+        ({"skip": -1}, "--skip"),
+        ({"scale": 0.0}, "--scale"),
+        ({"steps": 0}, "--steps"),
+        ({"strength": 1.5}, "--strength"),
+        ({"strength": float("nan")}, "--strength"),
+        ({"cfg": -1.0}, "--cfg"),
+        ({"seed": -1}, "--seed"),
+        ({"ip_scale": float("inf")}, "--ip-scale"),
+        ({"controls": (ControlUse(scale=float("nan")),)}, "--controlnet"),
+        ({"loras": (("a.safetensors", float("nan")),)}, "--lora"),
+        (
+            {"sampler": "heun"},
+            "--sampler heun: not one of auto, lcm, turbo, lightning, hyper, tcd, scheduler, deis, euler, dpm",
+        ),
+        ({"stages": "fused", "pipe": 2}, "--pipe: fused stages are one process"),
+        ({"cluster": "auto", "pipe": 2}, "--cluster: each machine paints in one process"),
+        ({"cluster": "auto", "stages": "split"}, "--cluster: each machine paints in one process"),
+    ],
+)
+def test_what_contradicts_itself_is_refused_in_one_line(options: dict, reason: str, job: MakeJob) -> None:
+    asked = job("in.mp4", "out.mp4", **{"stages": "auto"} | options)
+    with pytest.raises(UsageError) as error:
+        asked.check()
+    assert str(error.value).startswith(reason)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("files", [("-", "out.mp4"), ("in.mp4", "-")])
+def test_stdin_and_stdout_are_refused(files: tuple[str, str], job: MakeJob) -> None:
+    with pytest.raises(UsageError, match=r"^-: stdin and stdout are not for files here; name a file"):
+        job(*files).check()
+
+
+@pytest.mark.parametrize(
+    ("size", "scale", "painted"),
+    [
+        ((640, 360), 1.0, (640, 360)),
+        ((854, 480), 1.0, (856, 480)),
+        ((1919, 1079), 1.0, (1920, 1080)),
+        ((1920, 1080), 0.333, (640, 360)),
+        ((640, 360), 0.05, (64, 64)),
+    ],
+)
+def test_the_painted_size_is_the_nearest_multiple_of_8(size, scale, painted, job: MakeJob, tmp_path: Path) -> None:
+    assert job(tmp_path, tmp_path, scale=scale).size_for(*size) == painted
+
+
+def test_what_is_not_done_as_asked_is_told(job: MakeJob) -> None:
+    small = "painted at 64x64: no side is below 64 px, so the proportions are not kept"
+    assert job("in", "out", scale=0.5).notes(128, 96) == [small]
+    assert job("in", "out", scale=0.5).notes(128, 120) == []
+    negative = "--negative changed nothing: it needs --cfg above 1"
+    assert job("in", "out", negative="rain", cfg=1.0).notes(128, 96) == [negative]
+    assert job("in", "out", negative="rain", cfg=1.5).notes(128, 96) == []

@@ -1,0 +1,153 @@
+"""`paint_video`, end to end, on a real clip with the tiny model."""
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engine.errors import ModelError, MultiverseError
+from engine.jobs.video import Progress, paint_video
+from engine.jobs.video.writing import segmented_video
+from tests.jobs.segment.disc_movie import pictures_of, sound_of, times_of
+from tests.jobs.video.conftest import MakeJob
+
+Clip = Callable[..., Path]
+
+
+def test_a_clip_becomes_a_painted_one_with_its_times_and_its_sound(clip: Clip, job: MakeJob, tmp_path: Path) -> None:
+    source, out = clip(20), tmp_path / "out.mp4"
+    report = paint_video(job(source, out, batch=8))
+    assert (report.read, report.painted, report.unpainted) == (20, 20, 0)
+    assert times_of(out) == pytest.approx(times_of(source))
+    assert sound_of(out) == sound_of(source)
+    painted, given = pictures_of(out), pictures_of(source)
+    assert painted[0].shape == given[0].shape
+    assert all(np.abs(new.astype(int) - old).mean() > 2 for new, old in zip(painted, given, strict=True))
+
+
+def test_109_pictures_in_109_out_and_the_last_line_counts_them(clip: Clip, job: MakeJob, tmp_path: Path) -> None:
+    """A last batch and a last segment that are not full."""
+    source, out = clip(109), tmp_path / "out.mp4"
+    report = paint_video(job(source, out, batch=8, steps=5, strength=0.2))
+    assert len(pictures_of(out)) == report.painted == 109
+    assert report.done_line.startswith(f"done: time={report.seconds:.3f} frames=109 ")
+    assert report.its == pytest.approx(5 * report.fps)
+    assert report.evals == pytest.approx(report.fps), "of five steps one is made"
+
+
+@pytest.mark.parametrize("skip", [1, 3])
+def test_every_picture_is_painted_or_counted_as_skipped(skip: int, clip: Clip, job: MakeJob, tmp_path: Path) -> None:
+    report = paint_video(job(clip(23), tmp_path / "frames", batch=4, skip=skip))
+    kept = [number for number in range(23) if number % (skip + 1) == 0]
+    assert sorted(path.name for path in (tmp_path / "frames").iterdir()) == [f"frame_{n:06d}.png" for n in kept]
+    assert (report.read, report.painted, report.skipped) == (23, len(kept), 23 - len(kept))
+
+
+def test_frames_do_not_depend_on_the_batch_they_are_in(clip: Clip, job: MakeJob, tmp_path: Path) -> None:
+    source = clip(7)
+    for batch in (1, 4):
+        paint_video(job(source, tmp_path / f"by {batch}", batch=batch, cfg=3.0))
+    alone, together = frames_of(tmp_path / "by 1"), frames_of(tmp_path / "by 4")
+    assert [name for name, _ in alone] == [name for name, _ in together]
+    assert max(np.abs(one.astype(int) - other).max() for (_, one), (_, other) in zip(alone, together, strict=True)) <= 1
+
+
+def test_a_model_that_gives_no_numbers_leaves_the_sources_pictures(
+    broken_sd: Path, clip: Clip, job: MakeJob, tmp_path: Path
+) -> None:
+    source = clip(5)
+    report = paint_video(job(source, tmp_path / "frames", model=str(broken_sd), batch=2))
+    assert (report.painted, report.passed_through) == (5, 5)
+    assert any("5 pictures are the source's own, from frame_000000 on" in note for note in report.notes)
+    for (_, written), given in zip(frames_of(tmp_path / "frames"), pictures_of(source), strict=True):
+        assert np.abs(written.astype(int) - given).max() <= 2
+
+
+def test_a_stop_keeps_what_was_painted_and_a_resumed_run_equals_an_uninterrupted_one(
+    clip: Clip, job: MakeJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(segmented_video, "SEGMENT_PICTURES", 8)
+    source, out = clip(40), tmp_path / "out.mp4"
+    stop = threading.Event()
+
+    def stop_after_three_batches(progress: Progress) -> None:
+        if progress.done >= 12:
+            stop.set()
+
+    paint_video(job(source, tmp_path / "whole.mp4", batch=4))
+    first = paint_video(job(source, out, batch=4), tell=stop_after_three_batches, stop=stop)
+    assert first.is_interrupted and first.kept == first.painted // 8 * 8
+    assert len(pictures_of(out)) == first.painted >= 12, "what was painted plays"
+    at_once = paint_video(job(source, out, batch=4, resume=True), stop=stop)
+    assert at_once.is_interrupted
+    assert min(at_once.resumed, at_once.painted, at_once.unpainted) >= 0
+    assert at_once.read == at_once.resumed + at_once.painted + at_once.unpainted
+    second = paint_video(job(source, out, batch=4, resume=True))
+    assert not second.is_interrupted
+    assert second.resumed >= 8, "what was whole was not painted again"
+    assert second.resumed + second.painted == 40
+    assert packets_of(out) == packets_of(tmp_path / "whole.mp4")
+
+
+def test_an_error_says_how_to_go_on_where_something_is_whole(
+    clip: Clip, job: MakeJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(segmented_video, "SEGMENT_PICTURES", 8)
+    source, out = clip(40), tmp_path / "out.mp4"
+
+    def fail(progress: Progress) -> None:
+        if progress.stages[-1].frames >= 8 or progress.is_finishing:
+            raise ModelError("the device is gone")
+
+    with pytest.raises(ModelError) as caught:
+        paint_video(job(source, out, batch=4), tell=fail)
+    assert caught.value.__notes__ == [f"{out}: what is whole is kept: go on with --resume"]
+    assert paint_video(job(source, out, batch=4, resume=True)).resumed >= 8
+    with pytest.raises(ModelError) as caught:
+        paint_video(job(clip(3), tmp_path / "short.mp4"), tell=fail)
+    assert not hasattr(caught.value, "__notes__")
+
+
+def test_an_output_that_cannot_be_written_is_told_before_the_model_is_loaded(
+    clip: Clip, job: MakeJob, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(MultiverseError, match="file is no folder"):
+        paint_video(job(clip(), tmp_path / "file" / "out.mp4"))
+
+
+def test_a_model_that_is_not_there_leaves_nothing_behind(clip: Clip, job: MakeJob, tmp_path: Path) -> None:
+    source = clip()
+    with pytest.raises(MultiverseError, match="no-such-model"):
+        paint_video(job(source, tmp_path / "new" / "out.mp4", model=str(tmp_path / "no-such-model")))
+    assert list(tmp_path.iterdir()) == [source]
+
+
+def test_progress_tells_of_each_stage_and_its_queue(clip: Clip, job: MakeJob, tmp_path: Path) -> None:
+    told: list[Progress] = []
+    report = paint_video(job(clip(12), tmp_path / "out.mp4", batch=4), tell=told.append)
+    assert [(progress.done, progress.is_finishing) for progress in told] == [
+        *((done, False) for done in (4, 8, 12)),
+        (12, True),
+    ]
+    assert [stage.name for stage in told[-1].stages] == ["read", "encode", "process", "decode", "save"]
+    assert all(0 <= stage.waiting <= stage.most for stage in told[-1].stages)
+    assert told[-1].expected == 12
+    assert 0 < report.busy["process"] <= 1
+
+
+def frames_of(folder: Path) -> list[tuple[str, np.ndarray]]:
+    from engine.sources.still import read_still
+
+    return [(path.name, read_still(path)) for path in sorted(folder.iterdir())]
+
+
+def packets_of(path: Path) -> list[tuple[Any, ...]]:
+    """Every picture's time, and what it is coded as."""
+    import av
+
+    with av.open(str(path)) as container:
+        return [(packet.pts, packet.duration, bytes(packet)) for packet in container.demux(video=0) if packet.size]

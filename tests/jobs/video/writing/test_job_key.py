@@ -1,0 +1,148 @@
+"""By what an interrupted run is known again: every file and choice that decides the picture is another key."""
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from engine.jobs.video.writing.job_key import differences, job_key
+from engine.models.sd.painting import Painting
+from engine.models.sd.spec import ModelSpec
+from engine.sources.pictures import open_pictures
+from tests.jobs.video.writing.written import job_of
+from tests.support.replicas import nets
+from tests.support.replicas.replica import Shelf
+
+A_FILE = "a file of the model has changed"
+Prepared = tuple[ModelSpec, Callable[[], object], str]
+"""What a user asks for, what happens to its files in between, and what is said of it."""
+
+
+def touch(file: Path) -> None:
+    os.utime(file, ns=(0, 0))
+
+
+def single_file(shelf: Shelf) -> Path:
+    made = shelf.tiny.single_file(shelf.tiny.sd(vae="kl"))
+    file = Path(shutil.copy(made, shelf.folder / "mine.safetensors"))
+    shutil.copytree(made.with_suffix(""), file.with_suffix(""))
+    return file
+
+
+def yaml_beside(shelf: Shelf) -> Prepared:
+    file = single_file(shelf)
+    said = 'model:\n  params:\n    parameterization: "v"\n'
+    return ModelSpec(model=str(file)), lambda: file.with_suffix(".yaml").write_text(said), "how the model is run"
+
+
+def folder_beside(shelf: Shelf) -> Prepared:
+    file = single_file(shelf)
+    return ModelSpec(model=str(file)), lambda: touch(file.with_suffix("") / "text_encoder" / "config.json"), A_FILE
+
+
+def published_configuration(shelf: Shelf) -> Prepared:
+    file = single_file(shelf)
+    published = file.with_suffix("").rename(shelf.folder / "published")
+    shelf.put_on_hub("stable-diffusion-v1-5/stable-diffusion-v1-5", published)
+    vocabulary = next((published / "tokenizer").glob("*.json"))
+    return ModelSpec(model=str(file)), lambda: touch(vocabulary), A_FILE
+
+
+def other_half_of_a_taesd(shelf: Shelf) -> Prepared:
+    spec = nets.taesd_pair(shelf, "taesd", kind="sd15")
+    return spec, lambda: touch(shelf.folder / "taesd_encoder.safetensors"), A_FILE
+
+
+def taesd_that_came(shelf: Shelf) -> Prepared:
+    folder = shelf.folder / "taesd"
+    nets.tiny_taesd().save_pretrained(folder)
+    return ModelSpec(model=str(shelf.tiny.sd(vae="kl"))), lambda: shelf.put_on_hub("madebyollin/taesd", folder), A_FILE
+
+
+def encoder_found_by_itself(shelf: Shelf) -> Prepared:
+    sd = shelf.tiny.sd()
+    folder = Path(shutil.copytree(shelf.tiny.ip_adapter(sd).parent, shelf.folder / "ip"))
+    encoder = next((folder / "image_encoder").glob("*.safetensors"))
+    return ModelSpec(model=str(sd), ip_adapter=str(folder / "ip-adapter.safetensors")), lambda: touch(encoder), A_FILE
+
+
+def scale_of_a_peft_folder(shelf: Shelf) -> Prepared:
+    sd = shelf.tiny.sd()
+    folder = shelf.folder / "lora"
+    folder.mkdir()
+    file = Path(shutil.copy(shelf.tiny.lora(sd, style="peft"), folder / "adapter_model.safetensors"))
+    config = folder / "adapter_config.json"
+    config.write_text(json.dumps({"peft_type": "LORA", "r": 4, "lora_alpha": 4}), encoding="utf-8")
+    return ModelSpec(model=str(sd), loras=((str(file), 1.0),)), lambda: touch(config), A_FILE
+
+
+def controlnet_configuration(shelf: Shelf) -> Prepared:
+    folder = nets.controlnet_folder(shelf, "sd15")
+    return nets.with_controlnet(shelf, "sd15", folder), lambda: touch(folder / "config.json"), A_FILE
+
+
+def embedding(shelf: Shelf) -> Prepared:
+    file = shelf.folder / "glass.safetensors"
+    save_file({"emb_params": np.zeros((1, 32), np.float32)}, file)
+    return ModelSpec(model=nets.sd_of(shelf, "sd15"), embeddings=(str(file),)), lambda: touch(file), A_FILE
+
+
+@pytest.fixture
+def shelf(tmp_path: Path, tiny_models: Any, monkeypatch: pytest.MonkeyPatch) -> Shelf:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    (tmp_path / "shelf").mkdir()
+    return Shelf(folder=tmp_path / "shelf", tiny=tiny_models, hub=tmp_path / "hub")
+
+
+def key_of(spec: ModelSpec, folder: Path) -> dict[str, Any]:
+    source = folder / "in"
+    if not source.exists():
+        import cv2
+
+        source.mkdir()
+        cv2.imwrite(str(source / "1.png"), np.zeros((64, 64, 3), np.uint8))
+    return job_key(job_of(source, folder / "out", painting=Painting(spec=spec)), open_pictures(source), (64, 64))
+
+
+@pytest.mark.parametrize(
+    "prepare",
+    [
+        yaml_beside,
+        folder_beside,
+        published_configuration,
+        other_half_of_a_taesd,
+        taesd_that_came,
+        encoder_found_by_itself,
+        scale_of_a_peft_folder,
+        controlnet_configuration,
+        embedding,
+    ],
+)
+def test_a_run_is_not_gone_on_with_when_this_has_changed(
+    prepare: Callable[[Shelf], Prepared], shelf: Shelf, tmp_path: Path
+) -> None:
+    spec, change, said = prepare(shelf)
+    before = key_of(spec, tmp_path)
+    assert differences(before, key_of(spec, tmp_path)) == ""
+    change()
+    assert said in differences(before, key_of(spec, tmp_path))
+
+
+def test_every_choice_of_the_user_is_named_by_its_option(tmp_path: Path) -> None:
+    spec = ModelSpec(model="random:sd15")
+    before = key_of(spec, tmp_path)
+    for change, said in (
+        ({"prediction": "v"}, "--prediction was auto, is v"),
+        ({"sampler": "lcm"}, "--sampler was auto, is lcm"),
+        ({"clip_skip": 2}, "--clip-skip was 0, is 2"),
+        ({"embeddings": ("a.pt",)}, "--embedding has changed"),
+        ({"vae": "full"}, "--vae was auto, is full"),
+    ):
+        assert differences(before, key_of(replace(spec, **change), tmp_path)) == said

@@ -1,0 +1,272 @@
+"""What a painted video takes over from its source: times, colours, and a sound that stays with its pictures."""
+
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+
+from engine.errors import SourceError
+from engine.jobs.video.writing import segmented_video
+from tests.jobs.segment.disc_movie import RATE, disc_picture, pictures_of, sound_of, times_of
+from tests.jobs.video.writing.clapper import bang_s, flash_s, sound_end_s, write_clapper
+from tests.jobs.video.writing.written import opened, packets_of, write
+from tests.sources.test_video_file import rotate_in_place
+
+Clip = Callable[..., Path]
+SUFFIXES = (".mp4", ".mkv", ".mov", ".webm", ".avi")
+UNEVEN = [0, 1, 7, 8, 20, 21, 22, 40, 41, 60, 61, 90]
+ENCODED_ANEW = {".webm": "Opus", ".avi": "PCM"}
+
+
+@pytest.fixture(autouse=True)
+def short_segments(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(segmented_video, "SEGMENT_PICTURES", 8)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_every_container_holds_all_pictures_at_their_times_and_the_sound_in_step(tmp_path: Path, suffix: str) -> None:
+    source, out = write_clapper(tmp_path / "in.mp4"), tmp_path / f"out{suffix}"
+    written = write(source, out)
+    assert len(pictures_of(out)) == 30
+    first = times_of(out)[0]
+    assert first < 1 / RATE
+    assert times_of(out) - np.float64(first) == pytest.approx(times_of(source), abs=0.001)
+    assert flash_s(out) - bang_s(out) == pytest.approx(flash_s(source) - bang_s(source), abs=0.003)
+    assert bang_s(source) == pytest.approx(18 / RATE, abs=0.03), "the test itself"
+    anew = ENCODED_ANEW.get(suffix)
+    if anew is None:
+        assert written.notes == []
+        assert [data for _, data in sound_of(out)] == [data for _, data in sound_of(source)]
+    else:
+        assert written.notes == [
+            f"out{suffix}: its sound (aac) cannot be copied into such a file: it is encoded anew, as {anew}"
+        ]
+        assert sound_end_s(out) == pytest.approx(1.0, abs=0.03)
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "suffix", "anew"),
+    [("in.mov", "pcm_s16le", ".mp4", "AAC"), ("in.mkv", "flac", ".mov", "PCM"), ("in.mkv", "flac", ".mkv", "")],
+)
+def test_sound_of_other_codecs_is_copied_or_encoded_anew_and_stays_in_step(
+    tmp_path: Path, name: str, codec: str, suffix: str, anew: str
+) -> None:
+    source, out = write_clapper(tmp_path / name, codec=codec), tmp_path / f"out{suffix}"
+    written = write(source, out)
+    assert flash_s(out) - bang_s(out) == pytest.approx(0, abs=0.003)
+    with av.open(str(out)) as container:
+        track = container.streams.audio[0]
+        assert (track.rate, track.channels) == (48_000, 2)
+    if anew:
+        assert len(written.notes) == 1 and written.notes[0].endswith(f"it is encoded anew, as {anew}")
+    else:
+        assert written.notes == [] and packets_of(out, "audio") == packets_of(source, "audio")
+
+
+def test_raw_samples_stay_as_they_are(tmp_path: Path) -> None:
+    source = write_clapper(tmp_path / "in.mov", codec="pcm_s24le")
+    for suffix in (".mov", ".avi", ".mkv"):
+        assert write(source, tmp_path / f"out{suffix}").notes == []
+        samples = [b"".join(data for _, data in sound_of(path)) for path in (source, tmp_path / f"out{suffix}")]
+        assert samples[0] == samples[1] and len(samples[0]) == 6 * 48_000
+
+
+def test_six_channels_become_two_where_they_are_encoded_anew_and_it_is_told(tmp_path: Path) -> None:
+    source, out = write_clapper(tmp_path / "in.mp4", layout="5.1"), tmp_path / "out.webm"
+    assert write(source, out).notes[0].endswith("it is encoded anew, as Opus in stereo")
+    with av.open(str(out)) as container:
+        assert container.streams.audio[0].channels == 2
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_sound_with_gaps_stays_in_step(tmp_path: Path, suffix: str) -> None:
+    source = write_clapper(tmp_path / "in.mkv", codec="pcm_s16le", sound_s=[(0.2, 0.3), (0.5, 1.0)])
+    out = tmp_path / f"out{suffix}"
+    write(source, out)
+    assert flash_s(out) - bang_s(out) == pytest.approx(0, abs=0.003)
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".webm"])
+def test_a_broadcast_that_was_cut_together_stays_in_step(tmp_path: Path, suffix: str) -> None:
+    parts = [  # the times of the second begin 67 ms before the end of the first, and it has one channel
+        write_clapper(tmp_path / "1.ts", 15, at=99, codec="mp2"),
+        write_clapper(tmp_path / "2.ts", 15, at=9, codec="mp2", layout="mono", begins_s=0.5),
+    ]
+    source, out = tmp_path / "in.ts", tmp_path / f"out{suffix}"
+    source.write_bytes(b"".join(part.read_bytes() for part in parts))
+    write(source, out)
+    assert len(pictures_of(out)) == 30
+    assert flash_s(out) - bang_s(out) == pytest.approx(0, abs=0.006)
+    assert sound_end_s(out) == pytest.approx(1.0, abs=0.05)
+
+
+def test_sound_that_begins_before_the_pictures_stays_with_them(clip: Clip, tmp_path: Path) -> None:
+    source = clip(4, name="in.ts")  # its clock starts at 1.4 s
+    for suffix in (".mkv", ".webm"):
+        write(source, tmp_path / f"out{suffix}")
+        assert times_of(tmp_path / f"out{suffix}")[0] < 0.1
+    offset_s = times_of(source)[0] - sound_of(source)[0][0] / 90_000
+    out = tmp_path / "out.mkv"
+    assert times_of(out)[0] - sound_of(out)[0][0] / 1000 == pytest.approx(offset_s, abs=0.002)
+
+
+def test_sound_goes_on_as_long_as_the_sources(tmp_path: Path) -> None:
+    source = write_clapper(tmp_path / "in.mkv", codec="flac", sound_s=[(0.0, 1.0)])
+    longer = tmp_path / "longer.mkv"
+    with av.open(str(source)) as one, av.open(str(longer), "w") as other:  # pictures for half of the time
+        streams = {stream.index: other.add_stream_from_template(stream) for stream in one.streams}
+        for packet in one.demux():
+            if packet.size and (packet.stream.type == "audio" or packet.pts * packet.time_base < 0.5):
+                packet.stream = streams[packet.stream.index]
+                other.mux(packet)
+    write(longer, tmp_path / "out.mkv")
+    assert len(pictures_of(tmp_path / "out.mkv")) == 15
+    assert packets_of(tmp_path / "out.mkv", "audio") == packets_of(longer, "audio")
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_skipping_shows_pictures_longer_and_keeps_the_sound(clip: Clip, tmp_path: Path, suffix: str) -> None:
+    source, out = clip(23), tmp_path / f"out{suffix}"
+    write(source, out, skip=3)
+    assert times_of(out) - np.float64(times_of(out)[0]) == pytest.approx(times_of(source)[::4], abs=0.001)
+    if suffix not in ENCODED_ANEW:
+        assert [data for _, data in sound_of(out)] == [data for _, data in sound_of(source)]
+    if suffix in (".mp4", ".mov"):
+        with av.open(str(out)) as container:
+            stream = container.streams.video[0]
+            assert stream.duration * stream.time_base == Fraction(23, RATE), "the last one for what was behind it"
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("how", ["limited", "stopped"])
+def test_a_run_that_ends_early_ends_its_sound_with_its_pictures(
+    clip: Clip, tmp_path: Path, suffix: str, how: str
+) -> None:
+    source, out = clip(40), tmp_path / f"out{suffix}"
+    write(source, out, **{"limit": 15} if how == "limited" else {"stop": 15})
+    assert len(pictures_of(out)) == 15
+    assert 0.5 <= sound_end_s(out) - times_of(out)[0] < 0.53
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".mov", ".webm"])
+def test_uneven_times_are_kept(clip: Clip, tmp_path: Path, suffix: str) -> None:
+    source = clip(times=UNEVEN, pictures=[disc_picture(n, 96, 64, 12) for n in range(12)], sound=None)
+    write(source, tmp_path / f"out{suffix}")
+    tolerance = 0 if suffix in (".mp4", ".mov") else 0.0005  # Matroska's millisecond
+    assert times_of(tmp_path / f"out{suffix}") == pytest.approx([at / RATE for at in UNEVEN], abs=tolerance)
+
+
+def test_uneven_times_in_a_file_of_one_rate_are_told(clip: Clip, tmp_path: Path) -> None:
+    source = clip(times=UNEVEN, pictures=[disc_picture(n, 96, 64, 12) for n in range(12)], sound=None)
+    assert write(source, tmp_path / "out.avi").notes == [
+        "out.avi: has one rate, and the source's pictures come unevenly: some are shown up to 0.4 s late; .mkv keeps "
+        "their times"
+    ]
+
+
+def test_millisecond_times_are_kept_to_the_tick(clip: Clip, tmp_path: Path) -> None:
+    source = clip(30, name="in.mkv", sound=None)
+    for suffix in (".mkv", ".webm", ".mp4"):
+        write(source, tmp_path / f"out{suffix}")
+        assert times_of(tmp_path / f"out{suffix}") == times_of(source)
+
+
+def test_pictures_that_begin_late_do_so_to_the_tick(tmp_path: Path) -> None:
+    source = write_clapper(tmp_path / "in.mp4")
+    late = tmp_path / "late.mp4"
+    with av.open(str(source)) as one, av.open(str(late), "w", options={"movie_timescale": "15360"}) as other:
+        streams = {stream.index: other.add_stream_from_template(stream) for stream in one.streams}
+        for packet in one.demux():
+            if packet.size:
+                shift = 1234 if packet.stream.type == "video" else 0
+                packet.pts, packet.dts = packet.pts + shift, packet.dts + shift
+                packet.stream = streams[packet.stream.index]
+                other.mux(packet)
+    write(late, tmp_path / "out.mp4")
+    assert times_of(late)[0] > 0.05
+    assert times_of(tmp_path / "out.mp4") == times_of(late)
+
+
+@pytest.mark.parametrize(
+    ("colours", "pixels"),
+    [
+        ((1, 1, 1, 1), "yuv420p"),
+        ((6, 6, 6, 2), "yuv420p"),
+        ((9, 9, 16, 1), "yuv420p10le"),
+        ((9, 9, 18, 1), "yuv420p10le"),
+    ],
+)
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_colours_are_tagged_as_the_sources_and_look_the_same(
+    clip: Clip, tmp_path: Path, suffix: str, colours: tuple[int, int, int, int], pixels: str
+) -> None:
+    source = clip(2, name="in.mkv", colours=colours, pixel_format=pixels, pixel_aspect=Fraction(4, 3), sound=None)
+    out = tmp_path / f"out{suffix}"
+    written = write(source, out)
+    with av.open(str(out)) as container:
+        frame = next(container.decode(video=0))
+        told = frame.colorspace, frame.color_primaries, frame.color_trc, frame.color_range
+        aspect = container.streams.video[0].sample_aspect_ratio
+    expected = {
+        ".mov": (*colours[:2], {6: 1}.get(colours[2], colours[2]), 1),  # which are the same, and ProRes is never full
+        ".avi": (5, 2, 2, 2),  # JPEG's own
+    }
+    assert told == expected.get(suffix, colours)
+    if suffix == ".webm":
+        assert written.notes == ["out.webm: its pixels are square, the source's are 4/3 wide; .mkv keeps that"]
+    else:
+        assert aspect == Fraction(4, 3) and written.notes == []
+    for before, after in zip(pictures_of(source), pictures_of(out), strict=True):
+        assert np.abs(255 - before.astype(int) - after).mean() < 4
+
+
+def test_a_turned_video_is_written_upright(clip: Clip, tmp_path: Path) -> None:
+    source = clip(2, sound=None)
+    rotate_in_place(source, (0, 1, -1, 0))
+    write(source, tmp_path / "out.mp4")
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        frame = next(container.decode(video=0))
+        assert (frame.width, frame.height, frame.rotation) == (64, 96, 0)
+
+
+def test_its_title_stays_and_a_browser_can_begin_before_it_has_all(tmp_path: Path) -> None:
+    source = write_clapper(tmp_path / "in.mp4", tags={"title": "Glass", "artist": "nobody"})
+    write(source, tmp_path / "out.mp4")
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        assert (container.metadata["title"], container.metadata["artist"]) == ("Glass", "nobody")
+        assert container.streams.audio[0].metadata["language"] == "fra"
+    content = (tmp_path / "out.mp4").read_bytes()
+    assert content.index(b"moov") < content.index(b"mdat")
+
+
+def test_a_folder_of_pictures_becomes_a_silent_video(tmp_path: Path) -> None:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for number in range(10):
+        cv2.imwrite(str(folder / f"{number}.png"), disc_picture(number, 96, 64, 12))
+    write(folder, tmp_path / "out.mp4")
+    assert times_of(tmp_path / "out.mp4") == pytest.approx([number / 25 for number in range(10)])
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        assert len(container.streams.audio) == 0
+
+
+def test_a_source_that_is_gone_when_its_sound_is_wanted_is_named_and_the_pictures_are_kept(
+    clip: Clip, tmp_path: Path
+) -> None:
+    source, out = clip(10), tmp_path / "out.mp4"
+    write(source, out, stop=8, end="abandon")
+    aside = tmp_path / "aside.mp4"
+    output, pictures = opened(source, out, resume=True)
+    for picture in pictures:
+        output.add(picture, picture.pixels)
+    source.rename(aside)
+    with pytest.raises(SourceError, match=r"in\.mp4: its sound cannot be read \(No such file or directory\)"):
+        output.finish(is_whole=True)
+    output.abandon()
+    aside.rename(source)
+    assert write(source, out, resume=True).done == 10
+    assert len(pictures_of(out)) == 10

@@ -1,0 +1,163 @@
+"""What was recorded live does not come again: whatever ends the run, its closed segments are not lost."""
+
+import os
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engine.errors import ModelError, MultiverseError, SinkError, UsageError
+from engine.jobs.video.batches import PaintedBatch, VideoBatch
+from engine.jobs.video.choosing import Chosen
+from engine.jobs.video.run import OpenedJob, run_job
+from engine.jobs.video.stages import StageTime
+from engine.jobs.video.writing import segmented_video
+from engine.jobs.video.writing.outputs import Output, open_output
+from engine.models.sd.painting import GOOD
+from tests.jobs.segment.disc_movie import pictures_of
+from tests.jobs.video.writing.test_resume_files import no_file_over
+from tests.jobs.video.writing.written import Live, job_of, names, packets_of, write
+
+Clip = Callable[..., Path]
+SEGMENT, SIZE = 6, (96, 64)
+
+
+@pytest.fixture(autouse=True)
+def short_segments(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(segmented_video, "SEGMENT_PICTURES", SEGMENT)
+
+
+@pytest.fixture
+def source(clip: Clip) -> Path:
+    noise = np.random.default_rng(0)
+    return clip(pictures=[noise.integers(0, 256, (64, 96, 3), np.uint8) for _ in range(20)], sound=None)
+
+
+def recorded(source: Path, out: Path, count: int) -> Output:
+    """A live run, so many pictures on its way."""
+    pictures = Live(source)
+    output = open_output(job_of(source, out), pictures, SIZE)
+    for picture in islice(pictures.read(1, None), count):
+        output.add(picture, np.ascontiguousarray(255 - picture.pixels))
+    return output
+
+
+class FailingStages:
+    """Paints some batches, and then the model fails."""
+
+    device, dtype, real_steps = "cpu", "float32", 1
+
+    def __init__(self, whole: int) -> None:
+        self.notes: list[str] = []
+        self._whole = whole
+
+    def paint(self, batches: Iterator[VideoBatch]) -> Iterator[PaintedBatch]:
+        for batch in islice(batches, self._whole):
+            yield PaintedBatch(batch=batch, pixels=255 - batch.pixels, fates=np.full(len(batch.pixels), GOOD))
+        raise ModelError("the model has failed")
+
+    def times(self) -> tuple[StageTime, ...]:
+        return (StageTime(name="process", frames=0, seconds=0.0),)
+
+    def memory_mb(self) -> float | None:
+        return None
+
+    def close(self) -> None:
+        """There is nothing to let go."""
+
+
+def test_a_live_run_that_fails_leaves_a_video_of_what_was_whole_and_says_so(source: Path, tmp_path: Path) -> None:
+    out, pictures = tmp_path / "out.mp4", Live(source)
+    job = job_of(source, out)
+    opened = OpenedJob(pictures=pictures, size=SIZE, output=open_output(job, pictures, SIZE))
+    chosen = Chosen(stages=FailingStages(9), name="fused", why="", load_s=0.0)
+    with pytest.raises(ModelError) as caught:
+        run_job(job, opened, chosen)
+    count = len(pictures_of(out))
+    assert count >= SEGMENT and count % SEGMENT == 0
+    assert str(caught.value) == "the model has failed"
+    assert caught.value.__notes__ == [f"{out}: holds the {count} pictures that were whole by then"]
+    assert names(tmp_path) == ["in.mp4", "out.mp4"]
+
+
+def test_a_live_run_without_a_closed_segment_leaves_nothing(source: Path, tmp_path: Path) -> None:
+    output = recorded(source, tmp_path / "out.mp4", SEGMENT - 1)
+    output.abandon()
+    assert output.notes == [] and names(tmp_path) == ["in.mp4"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a limit on the size of files")
+@pytest.mark.parametrize("end", ["finish", "abandon"])
+def test_a_recording_that_cannot_be_joined_is_kept_in_segments_and_named(
+    source: Path, tmp_path: Path, end: str
+) -> None:
+    out, folder = tmp_path / "out.mp4", tmp_path / ".out.mp4.partial"
+    output = recorded(source, out, 3 * SEGMENT)
+    biggest = max(file.stat().st_size for file in folder.iterdir())
+    lines = []
+    with no_file_over(2 * biggest):
+        if end == "finish":
+            with pytest.raises(SinkError) as caught:
+                output.finish(is_whole=False)
+            lines.append(str(caught.value))
+        output.abandon()
+    segments = [f"segment_{number:06d}.mp4" for number in range(3)]
+    assert lines + output.notes == [
+        f"{out}: cannot be written (File too large); what was recorded is kept, as videos in {folder}"
+    ]
+    assert names(folder) == ["journal.jsonl", "lock", *segments], "half a joined video takes no room"
+    assert [len(pictures_of(folder / name)) for name in segments] == [SEGMENT] * 3
+    with pytest.raises(UsageError) as refused:  # by any other run of that name
+        write(source, out)
+    assert str(refused.value) == (
+        f"{out}: what an earlier run has recorded live is still in {folder}, as videos; take them from there, "
+        "--overwrite removes them"
+    )
+    assert names(folder) == ["journal.jsonl", "lock", *segments]
+    write(source, out, overwrite=True)
+    assert len(packets_of(out)) == 20 and names(tmp_path) == ["in.mp4", "out.mp4"]
+
+
+def test_a_recording_whose_name_was_taken_meanwhile_is_kept_in_segments(source: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.mp4"
+    output = recorded(source, out, SEGMENT + 1)
+    out.write_text("somebody else's")
+    with pytest.raises(MultiverseError) as caught:
+        output.finish(is_whole=False)
+    output.abandon()
+    folder = tmp_path / ".out.mp4.partial"
+    assert str(caught.value) == (
+        f"{out}: has come to exist meanwhile, and nothing was replaced; what was recorded is kept, as videos in "
+        f"{folder}"
+    )
+    assert out.read_text() == "somebody else's" and "segment_000001.mp4" in names(folder)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a limit on the size of files")
+def test_a_joined_video_that_does_not_fit_takes_no_room(source: Path, tmp_path: Path) -> None:
+    folder = tmp_path / ".out.mp4.partial"
+    write(source, tmp_path / "out.mp4", stop=3 * SEGMENT, end="abandon")
+    biggest = max(file.stat().st_size for file in folder.iterdir())
+    with pytest.raises(SinkError, match="File too large"), no_file_over(2 * biggest):
+        write(source, tmp_path / "out.mp4", resume=True)
+    assert names(folder) == ["journal.jsonl", "lock", *(f"segment_{number:06d}.mp4" for number in range(4))]
+
+
+def test_the_command_tells_what_has_become_of_a_recording_in_a_line_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from engine.cli import main
+
+    def fail() -> None:
+        error = ModelError("the model has failed")
+        error.add_note("out.mp4: holds the 12 pictures that were whole by then")
+        raise error
+
+    monkeypatch.setattr(main, "app", fail)
+    with pytest.raises(SystemExit):
+        main.main()
+    assert capsys.readouterr().err == (
+        "multiverse: the model has failed\nmultiverse: out.mp4: holds the 12 pictures that were whole by then\n"
+    )

@@ -1,0 +1,259 @@
+"""What is told before any model is loaded: outputs that cannot be written so, and those that are there already."""
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from engine.errors import MultiverseError, SinkError, UsageError
+from engine.jobs.video.writing import segmented_video
+from engine.jobs.video.writing.job_key import differences, job_key
+from engine.jobs.video.writing.outputs import form_of, open_output
+from engine.models.sd.painting import Painting
+from engine.models.sd.spec import ModelSpec
+from engine.sources.pictures import open_pictures
+from tests.jobs.segment.disc_movie import disc_picture, pictures_of
+from tests.jobs.video.writing.written import PAINTING, Live, job_of, names, opened, write
+
+Clip = Callable[..., Path]
+
+
+@pytest.fixture(autouse=True)
+def short_segments(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(segmented_video, "SEGMENT_PICTURES", 4)
+
+
+@pytest.fixture
+def source(clip: Clip) -> Path:
+    return clip(10, sound=None)
+
+
+def done(source: Path, output: Path | str, **options: Any) -> int:
+    """How much would stay of what is there."""
+    out, _ = opened(source, output, **options)
+    out.abandon()  # such as for a model that cannot be loaded
+    return out.done
+
+
+def told(source: Path, output: Path | str, **options: Any) -> str:
+    """Why it cannot be opened."""
+    with pytest.raises(MultiverseError) as caught:
+        opened(source, output, **options)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "form"),
+    [("out.mp4", "video"), ("a/out.WEBM", "video"), ("out", "frames"), ("out/", "frames"), ("out.mp4/", "frames")],
+)
+def test_the_name_says_what_is_written(name: str, form: str) -> None:
+    assert form_of(name) == form
+
+
+def test_what_cannot_be_written_is_told_in_one_line_and_leaves_nothing(source: Path, tmp_path: Path) -> None:
+    assert told(source, tmp_path / "out.gif") == (
+        f"{tmp_path}/out.gif: such a file cannot be written; an output is a video (.mp4 .mov .avi .mkv .webm .m4v) or "
+        "a folder of frames (name/)"
+    )
+    assert told(source, source, overwrite=True) == f"{source}: is the input; name another output"
+    (tmp_path / "file").touch()
+    in_file = tmp_path / "file" / "out.mp4"
+    assert told(source, in_file) == f"{in_file}: cannot be written ({tmp_path}/file is no folder)"
+    assert told(source, f"{tmp_path}/file/") == f"{tmp_path}/file: is a file; a folder of frames needs another name"
+    assert names(tmp_path) == ["file", "in.mp4"]
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    source.rename(folder / "in.mp4")
+    assert told(folder / "in.mp4", Path("/")).startswith("/: is no output")
+
+
+def test_an_input_picture_is_never_replaced_by_its_frame(tmp_path: Path) -> None:
+    folder, links = tmp_path / "photos", tmp_path / "links"
+    folder.mkdir()
+    links.mkdir()
+    for name in ("a.png", "b.jpg"):
+        cv2.imwrite(str(folder / name), disc_picture(0, 96, 64, 12))
+        if os.name == "posix":
+            (links / name).symlink_to(folder / name)
+    inputs = [(folder / "a.png", folder / "a.png"), (links, links / "a.png")]
+    for source, first in inputs if os.name == "posix" else inputs[:1]:
+        assert told(source, f"{folder}/", overwrite=True) == (
+            f"{folder}: {first} is an input and would be replaced; name another output"
+        )
+    assert told(folder, f"{folder}/", overwrite=True) == f"{folder}: is the input; name another output"
+    write(folder / "b.jpg", f"{folder}/", overwrite=True)
+    assert names(folder) == ["a.png", "b.jpg", "b.png"], "another name may lie beside it"
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="needs a folder that nobody can write into")
+def test_a_folder_that_cannot_be_written_is_told(source: Path) -> None:
+    for name in ("/proc/out.mp4", "/proc/out/"):
+        with pytest.raises(SinkError, match=r"^/proc/out(\.mp4)?: cannot be written \("):
+            opened(source, name)
+
+
+@pytest.mark.parametrize("name", ["out.mp4", "out"])
+def test_what_exists_is_replaced_only_when_asked(source: Path, tmp_path: Path, name: str) -> None:
+    out = tmp_path / name
+    write(source, out)
+    before = out.stat().st_mtime_ns
+    assert told(source, out) == f"{out}: exists already; --overwrite replaces it"
+    assert told(source, out, resume=True) == (
+        f"{out}: exists already, finished or another's: no interrupted run lies beside it; --overwrite replaces it"
+    )
+    assert names(tmp_path) == ["in.mp4", name] and out.stat().st_mtime_ns == before
+    killed = out / ".frame_000099.png.partial"
+    if out.is_dir():
+        killed.write_bytes(b"half a picture")
+    assert write(source, out, overwrite=True, batch=5).done == 0 and not killed.exists()
+
+
+@pytest.mark.parametrize("name", ["out.mp4", "out"])
+def test_an_interrupted_run_is_named_and_never_lost_by_accident(source: Path, tmp_path: Path, name: str) -> None:
+    out = tmp_path / name
+    write(source, out, stop=6)
+    assert told(source, out) == (
+        f"{out}: exists already; --overwrite replaces it, --resume goes on where the interrupted run has stopped"
+    )
+    if name == "out.mp4":
+        out.unlink()
+        assert told(source, out) == (
+            f"{out}: an interrupted run of this job lies beside it; --overwrite begins again, --resume goes on where "
+            "the interrupted run has stopped"
+        )
+        assert told(source, out, batch=5).startswith(
+            f"{out}: an interrupted run of another job lies beside it (--batch was "
+        )
+    assert done(source, out, overwrite=True) == 0
+    assert done(source, out, resume=True) > 0
+
+
+@pytest.mark.parametrize("name", ["out.mp4", "out"])
+def test_going_on_with_nothing_begins_and_says_so(source: Path, tmp_path: Path, name: str) -> None:
+    written = write(source, tmp_path / name, resume=True)
+    assert written.done == 0
+    assert written.notes == [f"{tmp_path / name}: there was nothing to go on with, so it was begun"]
+
+
+def test_going_on_with_another_job_names_what_differs(source: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.mp4"
+    write(source, out, stop=6)
+    other = replace(PAINTING, steps=20, prompt="fire " * 20, spec=ModelSpec(model="random:sd21"))
+    assert told(source, out, resume=True, painting=other, batch=5) == (
+        f"{out}: cannot go on, the interrupted run was another: --model was random:sd15, is random:sd21, --prompt has "
+        "changed, --steps was 5, is 20, --batch was 2, is 5; give what it had, or --overwrite instead of --resume to "
+        "begin again"
+    )
+    os.utime(source, ns=(0, 0))
+    assert "the interrupted run was another: the source has changed; give" in told(source, out, resume=True)
+    assert told(source, out).endswith("exists already; --overwrite replaces it"), "it cannot be gone on with"
+
+
+def test_the_accelerator_is_named_as_it_is_given_and_other_threads_are_told(source: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.mp4"
+    write(source, out, stop=6)
+    other = replace(PAINTING, spec=replace(PAINTING.spec, accelerator="deepcache"))
+    assert told(source, out, resume=True, painting=other, threads=3) == (
+        f"{out}: cannot go on, the interrupted run was another: --inductor, --deepcache or --stablefast was none, is "
+        "deepcache; give what it had, or --overwrite instead of --resume to begin again"
+    )
+    with_threads, _ = opened(source, out, resume=True, threads=3)
+    assert with_threads.done == 4
+    assert with_threads.notes == ["--threads was not given, is 3: what is painted from here on may differ by rounding"]
+    with_threads.abandon()
+    assert done(source, out, resume=True, stages="split", pipe=2) == 4, "a full memory asks for fewer"
+
+
+def test_a_model_that_was_exchanged_is_another(source: Path, tmp_path: Path) -> None:
+    model, lora = tmp_path / "model", tmp_path / "lora.safetensors"
+    (model / "unet").mkdir(parents=True)
+    weights = model / "unet" / "diffusion_pytorch_model.safetensors"
+    for file in (weights, lora):
+        file.write_bytes(b"weights")
+    painting = Painting(spec=ModelSpec(model=str(model), vae="full", loras=((str(lora), 1.0),)))
+    pictures = open_pictures(source)
+
+    def key() -> dict[str, Any]:
+        return job_key(job_of(source, tmp_path / "out", painting=painting), pictures, (96, 64))
+
+    before = key()
+    assert differences(before, key()) == ""
+    weights.write_bytes(b"other weights")
+    assert differences(before, key()) == "a file of the model has changed"
+    before = key()
+    os.utime(lora, ns=(0, 0))
+    assert differences(before, key()) == "a file of the model has changed"
+
+
+def test_a_folder_whose_pictures_changed_is_another_source(tmp_path: Path) -> None:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for number in range(6):
+        cv2.imwrite(str(folder / f"{number}.png"), disc_picture(number, 96, 64, 12))
+    out = folder / "out.mp4"  # beside them: it is none of them
+    write(folder, out, stop=5)
+    assert done(folder, out, resume=True) == 4
+    (folder / "5.png").unlink()
+    assert "the source has changed" in told(folder, out, resume=True)
+
+
+def test_two_runs_never_write_the_same_output(source: Path, tmp_path: Path) -> None:
+    first, _ = opened(source, tmp_path / "out.mp4")
+    assert told(source, tmp_path / "out.mp4") == f"{tmp_path}/out.mp4: another run is at work on it"
+    first.abandon()
+    assert names(tmp_path) == ["in.mp4"]
+
+
+def test_what_comes_to_exist_meanwhile_is_not_replaced_and_the_work_is_kept(source: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.mp4"
+    write(source, out, stop=6, end="abandon")
+    output, pictures = opened(source, out, resume=True)
+    out.write_text("somebody else's")
+    for picture in pictures:
+        output.add(picture, picture.pixels)
+    with pytest.raises(SinkError, match=r"out\.mp4: has come to exist meanwhile, and nothing was replaced; .*--resume"):
+        output.finish(is_whole=True)
+    output.abandon()
+    assert out.read_text() == "somebody else's"
+    assert "is not what the interrupted run has written" in told(source, out, resume=True)
+    assert write(source, out, resume=True, overwrite=True).done == 10
+    assert len(pictures_of(out)) == 10 and names(tmp_path) == ["in.mp4", "out.mp4"]
+
+
+def test_other_files_in_a_folder_of_frames_are_left_alone(source: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "notes.txt").write_text("mine")
+    (out / "logo.png").write_text("mine")
+    write(source, out)
+    assert told(source, out).endswith("exists already; --overwrite replaces it")
+    shorter = write(source, out, overwrite=True, limit=4)
+    assert shorter.notes == [f"{out}: 6 frames from before are still there"]
+    assert len(names(out)) == 12 and (out / "logo.png").read_text() == "mine"
+
+
+def test_frames_are_the_pictures_pixel_by_pixel_under_their_names(source: Path, tmp_path: Path) -> None:
+    write(source, tmp_path / "out", skip=2)
+    assert names(tmp_path / "out") == [f"frame_{number:06d}.png" for number in (0, 3, 6, 9)]
+    for picture in open_pictures(source).read(3, None):
+        written = cv2.imread(str(tmp_path / "out" / f"{picture.name}.png"))[..., ::-1]
+        assert np.array_equal(written, 255 - picture.pixels)
+
+
+def test_a_live_source_cannot_be_gone_on_with_and_keeps_nothing_to_go_on_from(source: Path, tmp_path: Path) -> None:
+    job = job_of(source, tmp_path / "out.mp4", resume=True)
+    with pytest.raises(UsageError, match=r"^--resume: camera 0 is live, and what it has shown does not come again$"):
+        open_output(job, Live(source), (96, 64))
+    for name in ("out.mp4", "out"):
+        output = open_output(job_of(source, tmp_path / name), Live(source), (96, 64))
+        for picture in open_pictures(source).read(1, 5):
+            output.add(picture, picture.pixels)
+        output.finish(is_whole=False)
+    assert len(pictures_of(tmp_path / "out.mp4")) == len(names(tmp_path / "out")) == 5
+    assert names(tmp_path) == ["in.mp4", "out", "out.mp4"]

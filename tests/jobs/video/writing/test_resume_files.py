@@ -1,0 +1,255 @@
+"""A run that was interrupted anywhere and gone on with writes what an uninterrupted one would have written."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engine.errors import SinkError
+from engine.jobs.video.writing import segmented_video
+from tests.jobs.segment.disc_movie import disc_picture, pictures_of
+from tests.jobs.video.writing.written import names, packets_of, write
+
+Clip = Callable[..., Path]
+SEGMENT = 6
+
+
+@pytest.fixture(autouse=True)
+def short_segments(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(segmented_video, "SEGMENT_PICTURES", SEGMENT)
+
+
+def contents(folder: Path) -> list[bytes]:
+    return [path.read_bytes() for path in sorted(folder.iterdir())]
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".mov", ".webm", ".avi"])
+def test_the_same_pictures_give_the_same_packets_run_after_run(clip: Clip, tmp_path: Path, suffix: str) -> None:
+    source, out = clip(20), tmp_path / f"out{suffix}"
+    runs = set()
+    for _ in range(6):
+        write(source, out, overwrite=True)
+        runs.add(tuple(packets_of(out)))
+    assert len(runs) == 1 and len(runs.pop()) == 20
+
+
+@pytest.mark.parametrize("end", ["stop", "abandon"])
+@pytest.mark.parametrize("stop", [0, 1, 6, 13, 19])
+def test_a_video_is_packet_by_packet_that_of_an_uninterrupted_run(
+    clip: Clip, tmp_path: Path, stop: int, end: str
+) -> None:
+    source, whole, out = clip(20), tmp_path / "whole.mp4", tmp_path / "out.mp4"
+    write(source, whole)
+    write(source, out, stop=stop, end=end)
+    if end == "stop" and stop:
+        assert len(pictures_of(out)) == stop, "what is there plays"
+    else:
+        assert not out.exists()
+    assert (".out.mp4.partial" in names(tmp_path)) == (stop >= SEGMENT or (end == "stop" and stop > 0))
+    assert write(source, out, resume=True).done == stop // SEGMENT * SEGMENT
+    assert packets_of(out) == packets_of(whole)
+    assert packets_of(out, "audio") == packets_of(whole, "audio") == packets_of(source, "audio")
+    assert names(tmp_path) == ["in.mp4", "out.mp4", "whole.mp4"]
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".mov", ".webm", ".avi"])
+def test_every_container_can_be_interrupted_more_than_once(clip: Clip, tmp_path: Path, suffix: str) -> None:
+    times = [number + 9 * (number // 8) for number in range(23)]
+    source = clip(times=times, pictures=[disc_picture(number, 96, 64, 12) for number in range(23)])
+    whole, out = tmp_path / f"whole{suffix}", tmp_path / f"out{suffix}"
+    write(source, whole, skip=1, batch=3)
+    write(source, out, skip=1, batch=3, stop=7)
+    write(source, out, skip=1, batch=3, stop=3, end="abandon", resume=True)
+    assert write(source, out, skip=1, batch=3, stop=2, resume=True).done == 6
+    assert write(source, out, skip=1, batch=3, resume=True).done == 6
+    assert packets_of(out) == packets_of(whole) and len(packets_of(out)) == 12
+    assert packets_of(out, "audio") == packets_of(whole, "audio")
+
+
+@pytest.mark.parametrize(("name", "pictures"), [("out.mp4", pictures_of), ("out", names)])
+def test_a_run_that_is_stopped_at_once_keeps_what_the_one_before_has_written(
+    clip: Clip, tmp_path: Path, name: str, pictures: Callable[[Path], list[object]]
+) -> None:
+    source, out = clip(12), tmp_path / name
+    write(source, out, stop=3, batch=4)
+    for end in ("stop", "abandon"):
+        write(source, out, stop=0, end=end, resume=True, batch=4)
+        assert len(pictures(out)) == 3
+    write(source, out, resume=True, batch=4)
+    assert len(pictures(out)) == 12
+
+
+@pytest.mark.parametrize("batch", [1, 4, 5, 8])
+def test_segments_are_whole_batches(clip: Clip, tmp_path: Path, batch: int) -> None:
+    source, out = clip(20), tmp_path / "out.mp4"
+    write(source, out, stop=19, end="abandon", batch=batch)
+    done = write(source, out, stop=0, end="abandon", resume=True, batch=batch).done
+    assert done and done % batch == 0
+
+
+def half_of_zeros(path: Path) -> None:
+    """As a power cut leaves a file: of the right size."""
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2] + bytes(len(content) - len(content) // 2))
+
+
+@pytest.mark.parametrize("damage", [half_of_zeros, lambda path: path.write_bytes(b"cut off"), Path.unlink])
+def test_a_damaged_segment_is_named_and_made_again_with_all_behind_it(
+    clip: Clip, tmp_path: Path, damage: Callable[[Path], object]
+) -> None:
+    source, whole, out = clip(20), tmp_path / "whole.mp4", tmp_path / "out.mp4"
+    write(source, whole)
+    write(source, out, stop=19)
+    damage(tmp_path / ".out.mp4.partial" / "segment_000001.mp4")
+    resumed = write(source, out, resume=True)
+    assert resumed.done == SEGMENT
+    assert resumed.notes[0].endswith(
+        "segment_000001.mp4: is damaged or gone; it and the 1 behind it are painted again (12 pictures)"
+    )
+    assert packets_of(out) == packets_of(whole)
+
+
+def test_a_torn_journal_tells_of_what_is_whole_in_it(clip: Clip, tmp_path: Path) -> None:
+    source, whole, out = clip(20), tmp_path / "whole.mp4", tmp_path / "out.mp4"
+    write(source, whole)
+    write(source, out, stop=19, end="abandon")
+    journal = tmp_path / ".out.mp4.partial" / "journal.jsonl"
+    journal.write_bytes(journal.read_bytes()[:-9])
+    assert write(source, out, stop=7, end="abandon", resume=True).done == 2 * SEGMENT
+    assert write(source, out, resume=True).done == 3 * SEGMENT
+    assert packets_of(out) == packets_of(whole)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b'{"form": 0, "key": {}}\n', b"[]\n", b"\xff\n", b"[" * 100_000])
+def test_a_journal_that_cannot_be_read_tells_of_nothing(clip: Clip, tmp_path: Path, content: bytes) -> None:
+    source, out = clip(8), tmp_path / "out.mp4"
+    write(source, out, stop=7, end="abandon")
+    (tmp_path / ".out.mp4.partial" / "journal.jsonl").write_bytes(content)
+    resumed = write(source, out, resume=True)
+    assert resumed.done == 0 and "there was nothing to go on with" in resumed.notes[0]
+    assert len(pictures_of(out)) == 8
+
+
+@pytest.mark.parametrize("end", ["stop", "abandon"])
+def test_a_folder_goes_on_behind_the_last_whole_batch(clip: Clip, tmp_path: Path, end: str) -> None:
+    source, whole, out = clip(20), tmp_path / "whole", tmp_path / "out"
+    write(source, f"{whole}/", batch=4)
+    write(source, out, stop=15, end=end, batch=4)
+    assert names(out) == [f"frame_{number:06d}.png" for number in range(15)]
+    assert write(source, out, batch=4, resume=True).done == 12
+    assert contents(out) == contents(whole)
+    assert names(tmp_path) == ["in.mp4", "out", "whole"]
+
+
+@pytest.mark.parametrize("damage", [half_of_zeros, Path.unlink])
+def test_frames_that_were_damaged_or_removed_are_named_and_painted_again(
+    clip: Clip, tmp_path: Path, damage: Callable[[Path], object]
+) -> None:
+    source, whole, out = clip(20), tmp_path / "whole", tmp_path / "out"
+    write(source, whole)
+    write(source, out, stop=16)
+    damage(out / "frame_000007.png")
+    resumed = write(source, out, resume=True)
+    assert resumed.done == 6
+    assert resumed.notes[0] == (
+        f"{out / 'frame_000007.png'}: is damaged, changed or gone; its batch and those behind it are painted again "
+        "(10 pictures)"
+    )
+    assert contents(out) == contents(whole)
+
+
+def test_frames_of_an_older_run_are_not_taken_for_done(clip: Clip, tmp_path: Path) -> None:
+    source, out = clip(12), tmp_path / "out"
+    write(source, out)
+    for path in out.iterdir():
+        path.write_bytes(b"older")
+    write(source, out, stop=5, overwrite=True)
+    resumed = write(source, out, resume=True)
+    assert (resumed.done, resumed.notes) == (4, [])
+    assert b"older" not in contents(out)
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from tests.jobs.video.writing.written import write
+source, folder = Path(sys.argv[1]), Path(sys.argv[2])
+write(source, folder / "frames", stop=9, end="none")
+written = write(source, folder / "out.mp4", stop=57, end="none")
+print("ready", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_what_was_killed_goes_on(clip: Clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(segmented_video, "SEGMENT_PICTURES", 32)  # as in the other process
+    source = clip(60, sound=None)
+    write(source, tmp_path / "whole.mp4")
+    killed = subprocess.Popen(
+        [sys.executable, "-c", KILLED, source, tmp_path],
+        cwd=Path(__file__).parents[4],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with killed:
+        assert killed.stdout.readline() == "ready\n"
+        assert "segment_000001.mp4" in " ".join(names(tmp_path / ".out.mp4.partial")), "it is at work on the second one"
+        os.kill(killed.pid, signal.SIGKILL)
+    assert not (tmp_path / "out.mp4").exists()
+    assert write(source, tmp_path / "out.mp4", resume=True).done == 32
+    assert packets_of(tmp_path / "out.mp4") == packets_of(tmp_path / "whole.mp4")
+    write(source, tmp_path / "frames", resume=True)
+    assert len(names(tmp_path / "frames")) == 60
+    assert names(tmp_path) == ["frames", "in.mp4", "out.mp4", "whole.mp4"]
+
+
+@contextmanager
+def no_file_over(size_bytes: int) -> Iterator[None]:
+    """As on a disk that is full then."""
+    import resource
+
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a limit on the size of files")
+@pytest.mark.parametrize("name", ["out.mp4", "out.mkv", "out.webm", "out"])
+def test_a_full_disk_is_one_line_and_can_be_gone_on_from(clip: Clip, tmp_path: Path, name: str) -> None:
+    noise = np.random.default_rng(0)
+    source = clip(pictures=[noise.integers(0, 256, (64, 96, 3), np.uint8) for _ in range(20)], options={"crf": "30"})
+    whole, out = tmp_path / f"whole{Path(name).suffix}", tmp_path / name
+    write(source, whole)
+    biggest = whole.stat().st_size if whole.is_file() else 20_000
+    ends = set()
+    for share in (0.01, 0.1, 0.4, 0.9):  # the first segment, the journal, a later one, the joined video
+        with pytest.raises(SinkError) as caught, no_file_over(max(round(biggest * share), 300)):
+            write(source, out, resume=True)
+        assert "(File too large)" in str(caught.value) and "\n" not in str(caught.value)
+        assert str(caught.value).startswith(str(out)) and str(caught.value).endswith("go on with --resume")
+        assert not out.is_file()
+        ends.add(write(source, out, resume=True, stop=0, end="abandon").done)
+    assert len(ends) > 1 or name == "out", "it came further each time"
+    write(source, out, resume=True)
+    assert contents(out) == contents(whole) if out.is_dir() else packets_of(out) == packets_of(whole)
+    assert not list(tmp_path.glob(".*"))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a limit on the size of files")
+def test_a_frame_that_does_not_fit_is_not_passed_over(clip: Clip, tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (64, 96, 3), np.uint8)
+    source = clip(pictures=[noise if number == 3 else noise * 0 + 99 for number in range(12)])
+    with pytest.raises(SinkError, match=r"frame_000003\.png: cannot be written"), no_file_over(5_000):
+        write(source, tmp_path / "out", batch=1)
+    assert write(source, tmp_path / "out", batch=1, resume=True).done == 3
+    assert names(tmp_path / "out") == [f"frame_{number:06d}.png" for number in range(12)]

@@ -1,0 +1,59 @@
+"""Live models at work in their studios: a real supervisor and process, closed at the end of the test."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+from tests.live.picture_studio import PictureStudio
+from tests.live.rvc.studio import VoiceStudio
+from tests.live.sam3.studio import Sam3Studio
+from tests.live.sd.studio import Studio
+
+S = TypeVar("S", bound=PictureStudio | VoiceStudio)
+
+
+@pytest.fixture
+def started(fork_server: None) -> Iterator[Callable[[S], S]]:
+    """`started(studio)`: the same, its child under way; closed at the end."""
+    studios: list[PictureStudio | VoiceStudio] = []
+
+    def start(studio: S) -> S:
+        studios.append(studio)
+        studio.supervisor.start()
+        return studio
+
+    yield start
+    for studio in studios:
+        studio.close()
+
+
+@pytest.fixture
+def open_sd(started: Callable[[Studio], Studio]) -> Callable[..., Studio]:
+    """`open_sd(model, **more)`: a studio whose child goes wrong where it is asked to."""
+
+    def opened(model: Path | str, **more: Any) -> Studio:
+        return started(Studio(model, loop="tests.live.sd.faults:run", **more))
+
+    return opened
+
+
+@pytest.fixture
+def open_sam3(started: Callable[[Sam3Studio], Sam3Studio]) -> Callable[..., Sam3Studio]:
+    """The same with SAM3."""
+
+    def opened(model: Path | str, **more: Any) -> Sam3Studio:
+        return started(Sam3Studio(model, loop="tests.live.sam3.faults:run", **more))
+
+    return opened
+
+
+@pytest.fixture
+def open_rvc(started: Callable[[VoiceStudio], VoiceStudio]) -> Callable[..., VoiceStudio]:
+    """The same with a voice."""
+
+    def opened(voice: Path | str, **more: Any) -> VoiceStudio:
+        return started(VoiceStudio(voice, loop="tests.live.rvc.faults:run", **more))
+
+    return opened

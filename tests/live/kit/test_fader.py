@@ -1,0 +1,76 @@
+"""SD pictures replace each other without a jump, and arrive."""
+
+import numpy as np
+import pytest
+
+from engine.live.kit.fader import Fade, Fader
+from engine.values import VideoFrame
+
+
+def picture(value: int, width: int = 8, height: int = 8) -> VideoFrame:
+    return VideoFrame(pixels=np.full((height, width, 3), value, np.uint8), index=value, time_s=0.0, source="sd")
+
+
+def seen(fade: Fade | None) -> float:
+    """The grey that a viewer sees."""
+    assert fade is not None
+    new = float(fade.picture.pixels.mean())
+    return new if fade.before is None else fade.before.pixels.mean() * (1 - fade.share) + new * fade.share
+
+
+def test_before_the_first_picture_there_is_nothing_and_then_it_stands_at_once() -> None:
+    fade = Fader()
+    assert fade.at(0.0, 1.0) is None
+    fade.show(picture(100), 1.0, 1.0)
+    assert (seen(fade.at(1.0, 1.0)), fade.at(1.0, 1.0).before) == (100.0, None)
+
+
+def test_a_new_picture_takes_the_time_asked_for() -> None:
+    fade = Fader()
+    fade.show(picture(0), 0.0, 1.0)
+    fade.show(picture(200), 5.0, 1.0)
+    assert [seen(fade.at(5.0 + step / 4, 1.0)) for step in range(6)] == [0, 50, 100, 150, 200, 200]
+
+
+def test_a_fade_never_lasts_longer_than_pictures_take_to_come() -> None:
+    fade = Fader()
+    fade.show(picture(0), 0.0, 1.0)
+    fade.show(picture(200), 0.5, 1.0)
+    assert seen(fade.at(0.75, 1.0)) == 100
+    assert seen(fade.at(1.0, 1.0)) == 200
+
+
+def test_a_picture_that_comes_in_mid_fade_starts_from_what_is_seen() -> None:
+    fade = Fader()
+    fade.show(picture(0), 0.0, 1.0)
+    fade.show(picture(200), 10.0, 1.0)
+    before = seen(fade.at(10.5, 1.0))
+    fade.show(picture(40), 10.5, 1.0)
+    assert (before, seen(fade.at(10.5, 1.0))) == (100, 100)
+    assert seen(fade.at(10.75, 1.0)) == 70  # half of the half second that pictures take now
+
+
+def test_without_a_crossfade_pictures_are_cut() -> None:
+    fade = Fader()
+    fade.show(picture(0), 0.0, 0.0)
+    fade.show(picture(200), 1.0, 0.0)
+    assert seen(fade.at(1.0, 0.0)) == 200
+
+
+def test_the_picture_that_fades_out_is_the_very_one_that_was_shown() -> None:
+    """So that the renderer need not upload it again."""
+    fade, first = Fader(), picture(0)
+    fade.show(first, 0.0, 1.0)
+    fade.show(picture(200), 2.0, 1.0)
+    assert fade.at(2.1, 1.0).before is first
+
+
+@pytest.mark.parametrize("size", [(16, 4), (4, 16)])
+def test_a_new_size_is_faded_to_as_well(size: tuple[int, int]) -> None:
+    fade = Fader()
+    fade.show(picture(60), 0.0, 1.0)
+    fade.show(picture(200, *size), 2.0, 1.0)
+    now = fade.at(2.5, 1.0)
+    assert now.before.pixels.shape == now.picture.pixels.shape == (size[1], size[0], 3)
+    assert now.before.pixels.flags.c_contiguous
+    assert seen(now) == 130

@@ -1,0 +1,85 @@
+"""Every answer finds the picture that it answers, however long the child is about it."""
+
+import numpy as np
+import pytest
+
+from engine.live.kit.fed_pictures import MOST_MARKED, NEWEST, FedPictures
+from engine.live.kit.freshness import ask_from_s
+from engine.values import VideoFrame
+
+POLL_S = 0.002
+
+
+def picture(number: int) -> VideoFrame:
+    return VideoFrame(pixels=np.zeros((1, 1, 3), np.uint8), index=number, time_s=0.0, source="camera")
+
+
+def play(calls_s: list[float], fps: float, *, rest_s: float = 0.0) -> list[tuple[int, int | None, int]]:
+    """(answered, found, kept at most) of each answer: a child takes the newest picture, works for so long each time,
+    answers and rests; it asks as `ask_from_s` says, judging by the call before. The engine looks once a frame."""
+    fed, newest, taken, call_s, began_s, kept = FedPictures(), -1, -1, 0.0, float("-inf"), 0
+    answers: list[int] = []
+    told: list[tuple[int, int | None, int]] = []
+    calls = iter(calls_s)
+    answers_at_s = free_at_s = float("-inf")
+    is_working, now_s, frame_s = False, 0.0, 0.0
+    while len(told) < len(calls_s):
+        now_s += POLL_S
+        if is_working and now_s >= answers_at_s:
+            answers.append(taken)
+            is_working = False
+        if not is_working and now_s >= free_at_s and newest > taken and (work_s := next(calls, None)) is not None:
+            call_s, began_s, taken, is_working = now_s - began_s if taken >= 0 else 0.0, now_s, newest, True
+            answers_at_s, free_at_s = now_s + work_s, now_s + work_s + rest_s
+        if now_s < frame_s:
+            continue
+        frame_s += 1 / fps
+        while answers:
+            number = answers.pop(0)
+            found = fed.answered(number)
+            told.append((number, found and found.index, kept))
+        is_asking = now_s >= ask_from_s(call_began_s=began_s, call_s=call_s, due_s=began_s)
+        fed.follow_wish(is_asking)
+        if is_asking:
+            newest += 1
+            fed.add(newest, picture(newest))
+        kept = max(kept, len(fed._pictures))
+    return told
+
+
+@pytest.mark.parametrize("fps", [30.0, 60.0, 120.0])
+@pytest.mark.parametrize(
+    ("calls_s", "rest_s"),
+    [
+        ([0.03] * 20, 0.0),  # as fast as can be
+        ([2.0, 0.03, 1.5, 0.03, 0.3] * 4, 0.0),  # nobody could know how long
+        ([1.0 + 0.2 * (n % 3) for n in range(20)], 0.0),  # a little longer now and then
+        ([0.3 + 0.1 * (n % 4) for n in range(20)], 0.7),  # with rests
+    ],
+)
+def test_an_answer_finds_its_picture_however_many_were_handed_over_meanwhile(
+    fps: float, calls_s: list[float], rest_s: float
+) -> None:
+    told = play(calls_s, fps, rest_s=rest_s)
+    assert [found for _, found, _ in told] == [number for number, _, _ in told]
+    assert max(kept for *_, kept in told) <= MOST_MARKED + NEWEST
+
+
+def test_pictures_that_are_never_answered_are_not_kept() -> None:
+    fed = FedPictures()
+    for number in range(100):
+        fed.add(number, picture(number))
+        fed.follow_wish(number % 3 > 0)
+    assert len(fed._pictures) <= MOST_MARKED + NEWEST
+    assert fed.newest is not None and fed.newest.index == 99
+    assert fed.answered(5) is None
+
+
+def test_the_first_picture_of_another_process_is_found_though_the_one_before_it_never_answered() -> None:
+    fed = FedPictures()
+    for number, is_asking in ((0, True), (1, True), (1, False), *((number, True) for number in range(2, 100))):
+        fed.follow_wish(is_asking)
+        if is_asking:
+            fed.add(number, picture(number))
+    found = fed.answered(2)
+    assert found is not None and found.index == 2

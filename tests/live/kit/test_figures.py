@@ -1,0 +1,66 @@
+"""What a child of pictures tells of itself, and when it asks for a picture, on an injected clock."""
+
+import pytest
+
+from engine.live.kit.figures import Figures
+from engine.live.kit.freshness import ask_from_s
+from engine.live.kit.piece_times import PieceTimes
+
+
+def test_the_rate_is_that_of_the_last_five_seconds() -> None:
+    figures = Figures()
+    assert figures.fps(0.0) == 0.0
+    for index in range(10):
+        figures.count_picture(index * 1.0)
+    for index in range(100):
+        figures.count_picture(20.0 + index * 0.05)
+    assert figures.fps(25.0) == pytest.approx(20.0)
+    assert figures.fps(60.0) == 0.0
+
+
+def test_stages_are_means_over_the_newest_calls() -> None:
+    figures = Figures()
+    for encode_ms in (1.0, *[3.0] * 16, *[5.0] * 16):
+        figures.count_call({"encode": encode_ms, "unet": 8.0}, 0.02)
+    assert figures.facts(0.0)["encode_ms"] == 4.0
+    assert figures.facts(0.0)["unet_ms"] == 8.0
+    assert figures.call_s == 0.02
+
+
+def test_facts_go_out_once_a_second() -> None:
+    figures = Figures()
+    assert [figures.is_due(now_s) for now_s in (0.0, 0.5, 0.99, 1.0, 1.5, 2.1)] == [
+        True,
+        False,
+        False,
+        True,
+        False,
+        True,
+    ]
+
+
+def test_the_longest_piece_grows_with_the_work_and_never_shrinks() -> None:
+    pieces = PieceTimes()
+    assert pieces.longest_s(1000.0) == 0.0
+    pieces.count(2.0, 1000.0)
+    pieces.count(0.5, 1000.0)
+    assert [pieces.longest_s(work) for work in (500.0, 1000.0, 4000.0)] == [2.0, 2.0, 8.0]
+
+
+def test_a_piece_that_was_long_once_is_forgotten() -> None:
+    pieces = PieceTimes()
+    for piece_s in (60.0, *[1.0] * 64):
+        pieces.count(piece_s, 1.0)
+    assert pieces.longest_s(1.0) == 1.0
+
+
+def test_a_fast_child_always_wants_the_next_picture() -> None:
+    assert ask_from_s(call_began_s=10.0, call_s=0.03, due_s=10.0) < 10.0
+
+
+def test_a_slow_child_asks_shortly_before_it_is_done() -> None:
+    assert ask_from_s(call_began_s=10.0, call_s=0.8, due_s=10.0) == pytest.approx(10.7)
+
+
+def test_a_child_with_an_interval_asks_shortly_before_its_end() -> None:
+    assert ask_from_s(call_began_s=10.0, call_s=0.8, due_s=11.5) == pytest.approx(11.4)

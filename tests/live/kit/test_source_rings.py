@@ -1,0 +1,82 @@
+"""Pictures of any shape go to a child without anybody waiting for memory."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engine.errors import SharedMemoryError
+from engine.ipc import FrameRing
+from engine.live.kit.source_rings import KEPT_SHAPES, SourceRings
+from engine.system.daemon_worker import DaemonWorker
+from engine.values import FrameId
+
+TICK = FrameId(index=7, time_s=0.5)
+
+
+@pytest.fixture
+def connected() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def worker() -> Iterator[DaemonWorker]:
+    worker = DaemonWorker("rings")
+    yield worker
+    worker.shutdown()
+
+
+@pytest.fixture
+def rings(worker: DaemonWorker, connected: list[str], reports: Any) -> Iterator[SourceRings]:
+    rings = SourceRings("test source", worker, connected.append, reports)
+    yield rings
+    worker.shutdown()
+    rings.close()
+
+
+def picture(width: int, channels: int = 3) -> np.ndarray:
+    return np.full((8, width, channels), width, np.uint8)
+
+
+def test_the_first_picture_is_let_go_and_the_next_arrives(rings: SourceRings, connected: list[str], wait_for) -> None:
+    assert not rings.write(picture(16), TICK, 0.0)
+    wait_for(lambda: rings.write(picture(16), TICK, 0.0), "a ring")
+    reader = FrameRing.attach(connected[0])
+    frame = reader.latest()
+    assert (frame.pixels == 16).all() and (frame.index, frame.time_s) == (7, 0.5)
+    reader.close()
+
+
+def test_a_shape_that_comes_again_has_kept_its_ring(rings: SourceRings, connected: list[str], wait_for) -> None:
+    for channels in (3, 4):
+        wait_for(lambda channels=channels: rings.write(picture(16, channels), TICK, 0.0), "a ring")
+    assert rings.write(picture(16, 3), TICK, 0.0) and rings.write(picture(16, 4), TICK, 0.0)
+    assert connected[2:] == connected[:2] and len(set(connected)) == 2
+
+
+def test_shapes_of_long_ago_give_their_memory_back(rings: SourceRings, connected: list[str], wait_for) -> None:
+    for width in range(8, 8 + KEPT_SHAPES + 1):
+        wait_for(lambda width=width: rings.write(picture(width), TICK, 0.0), "a ring")
+    reader = FrameRing.attach(connected[-1])
+    reader.close()
+
+    def is_gone() -> bool:
+        try:
+            FrameRing.attach(connected[0]).close()
+        except SharedMemoryError:
+            return True
+        return False
+
+    wait_for(is_gone, "the first ring to go")
+
+
+def test_without_room_it_says_so_once_a_second_and_tries_again(rings: SourceRings, reports: Any, wait_for) -> None:
+    enormous = np.broadcast_to(np.uint8(0), (300_000, 300_000, 3))  # a view of one byte; its ring would take 800 GB
+    wait_for(lambda: not rings.write(enormous, TICK, 10.0) and reports.lines, "the report")
+    assert reports.keys == ["test.source"] and "shared memory" in reports.lines[0][1]
+    for _ in range(100):
+        assert not rings.write(enormous, TICK, 10.9)
+    assert len(reports.lines) == 1
+    wait_for(lambda: not rings.write(enormous, TICK, 11.1) and len(reports.lines) > 1, "another attempt")
+    wait_for(lambda: rings.write(picture(16), TICK, 20.0), "a ring that fits")

@@ -1,0 +1,48 @@
+"""The voice child with things that go wrong on purpose, in its own process, before the real loop begins.
+
+`/rvc/rms_mix` says what: at TIGHT the device is full for one block, at FULL for all; at BROKEN the model raises, at
+SPOILT what it makes is not a number.
+Setting `no_room`: the device is too small for the weights.
+"""
+
+from typing import Any, Final
+
+import numpy as np
+import torch
+
+import engine.live.rvc.loop as voice
+import engine.models.rvc.load as loading
+from engine.children.port import ChildPort
+from engine.models.rvc.stream import LiveVoice
+from engine.models.rvc.voicing import Voicing
+
+TIGHT: Final = 0.125
+FULL: Final = 0.25
+BROKEN: Final = 0.375
+SPOILT: Final = 0.5
+
+
+def run(port: ChildPort) -> None:
+    convert, follow = LiveVoice.convert, Voicing.follow
+    was_tight: list[bool] = []
+
+    def convert_or_fail(self: LiveVoice, block: np.ndarray, *, first_sample: int) -> np.ndarray:
+        fault = port.values["/rvc/rms_mix"]
+        if fault == FULL or (fault == TIGHT and not was_tight):
+            was_tight.append(True)
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB (simulated)")
+        if fault == BROKEN:
+            raise RuntimeError("the model broke")
+        return convert(self, block, first_sample=first_sample)
+
+    def follow_or_spoil(self: Voicing, *arguments: Any) -> torch.Tensor:
+        return follow(self, *arguments) * (torch.nan if port.values["/rvc/rms_mix"] == SPOILT else 1.0)
+
+    def load_nothing(*arguments: Any) -> Any:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB (simulated)")
+
+    if port.settings.get("no_room"):
+        loading.load = load_nothing
+    LiveVoice.convert = convert_or_fail
+    Voicing.follow = follow_or_spoil
+    voice.run(port)

@@ -1,0 +1,69 @@
+"""When the voice child looks for its next block: a writer and a reader on a simulated clock."""
+
+from dataclasses import dataclass, field
+from itertools import accumulate
+
+import numpy as np
+import pytest
+
+from engine.live.rvc.arrivals import LOOK_S, STALL_S, STALLED_LOOK_S, Arrivals
+
+RATE_HZ = 48_000
+NAP_S = 0.05  # the child's longest
+OVERHEAD_S = 0.0001
+
+
+@dataclass
+class Reading:
+    late_s: list[float] = field(default_factory=list)
+    """Of each block, from its being whole to its being seen."""
+    looks: int = 0
+
+
+def read_blocks(chunk_times_s: np.ndarray, chunk: int, block: int) -> Reading:
+    """A reader that does what the child does, while `chunk` samples come at each of these times."""
+    arrivals, reading = Arrivals(RATE_HZ), Reading()
+    now_s, target = 0.0, block
+    while target <= len(chunk_times_s) * chunk:
+        end = int(np.searchsorted(chunk_times_s, now_s, side="right")) * chunk
+        arrivals.look(end, now_s)
+        reading.looks += 1
+        if end >= target:
+            reading.late_s.append(now_s - chunk_times_s[-(-target // chunk) - 1])
+            target += block
+        else:
+            now_s += min(arrivals.wait_s(target, now_s), NAP_S) + OVERHEAD_S
+    return reading
+
+
+def chunk_times_s(seconds: float, chunk: int, *, drift: float = 0.0, jitter_s: float = 0.0) -> np.ndarray:
+    """When each chunk is there: at a card's pace, `drift` off ours, up to `jitter_s` later."""
+    count = int(seconds * RATE_HZ / chunk)
+    ideal = np.arange(1, count + 1) * chunk / RATE_HZ * (1.0 + drift) + 7.3
+    late = np.random.default_rng(0).uniform(0.0, jitter_s, count)
+    return np.fromiter(accumulate(ideal + late, max), float)
+
+
+@pytest.mark.parametrize("drift", [0.0, 2e-4, -2e-4])
+@pytest.mark.parametrize(("chunk", "block_ms"), [(480, 250), (512, 250), (1024, 20), (64, 100), (2048, 1500)])
+def test_a_block_is_seen_within_a_look_of_its_being_whole(chunk: int, block_ms: int, drift: float) -> None:
+    block = block_ms * RATE_HZ // 1000
+    reading = read_blocks(chunk_times_s(60.0, chunk, drift=drift, jitter_s=0.004), chunk, block)
+    learning = 1 + 250 // block_ms
+    assert len(reading.late_s) >= 59_900 // block_ms
+    assert max(reading.late_s[learning:]) <= LOOK_S + 2 * OVERHEAD_S
+
+
+def test_between_blocks_it_sleeps() -> None:
+    reading = read_blocks(chunk_times_s(60.0, 480, jitter_s=0.004), 480, RATE_HZ // 4)
+    chunk_looks, naps = 18, 6  # a chunk, its jitter and what it is early; a block's time in naps
+    assert reading.looks / len(reading.late_s) < chunk_looks + naps
+
+
+def test_after_a_silence_of_the_writer_it_is_as_punctual_as_before() -> None:
+    times_s = chunk_times_s(60.0, 480)
+    times_s[len(times_s) // 2 :] += 10 * STALL_S
+    reading = read_blocks(times_s, 480, RATE_HZ // 4)
+    after = len(reading.late_s) // 2
+    assert reading.late_s[after] <= max(STALLED_LOOK_S, LOOK_S) + 2 * OVERHEAD_S
+    assert max(reading.late_s[after + 4 :]) <= LOOK_S + 2 * OVERHEAD_S

@@ -1,0 +1,87 @@
+"""Over OSC only the voices that this run was given can be asked for."""
+
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from engine.config import RvcConfig
+from engine.live.rvc.conditions import conditions
+from engine.live.rvc.spec import AS_DECLARED, files_named, spec_of
+from engine.models.rvc.index_choice import IndexChoice
+from engine.params import ParamStore
+from osc_schema import PARAMS, Rejected
+
+
+def store_for(config: RvcConfig) -> ParamStore:
+    store = ParamStore()
+    for address, check in conditions(config):
+        store.add_condition(address, check)
+    return store
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> RvcConfig:
+    """Two folders with voices, one of which has an index, and a secret beside them."""
+    for folder, names in {"a": ("alto.pth", "alto.index"), "b": ("alto.pth", "bass.pth")}.items():
+        (tmp_path / folder).mkdir()
+        for name in names:
+            (tmp_path / folder / name).touch()
+    (tmp_path / "secret.pth").touch()
+    (tmp_path / "a" / "folder.pth").mkdir()
+    return RvcConfig(model="/given.pth", index="/given.index", folders=(str(tmp_path / "a"), str(tmp_path / "b")))
+
+
+@pytest.mark.parametrize(
+    ("address", "value"), [("/rvc/enable", 1), ("/rvc/channel", 2), ("/rvc/model", "alto.pth"), ("/rvc/channel", 4)]
+)
+def test_without_a_model_what_needs_one_is_refused_with_how_to_start_it(address: str, value: object) -> None:
+    store = store_for(RvcConfig())
+    before = store.get(address)
+    with pytest.raises(Rejected, match=address) as refusal:
+        store.set(address, value)
+    assert "multiverse run --rvc MODEL.pth" in str(refusal.value) and "\n" not in str(refusal.value)
+    assert store.get(address) == before
+
+
+def test_a_run_without_a_model_takes_every_default() -> None:
+    """A preset holds them all."""
+    store = store_for(RvcConfig())
+    refused = store.set_many([(p.address, p.default) for p in PARAMS if p.area == "rvc"], by="preset")
+    assert not [result for result in refused if isinstance(result, Rejected)]
+
+
+def test_voices_come_from_their_folders_only_with_the_index_beside_them(folders: RvcConfig, tmp_path: Path) -> None:
+    alto = tmp_path / "a" / "alto.pth"
+    model, its_index = files_named(folders, "alto.pth")
+    assert (model, its_index.index) == (str(alto), str(alto.with_suffix(".index")))
+    assert spec_of(folders, AS_DECLARED | {"/rvc/model": "alto.pth"}).index_note == its_index.note != ""
+    assert files_named(folders, "bass.pth") == (str(tmp_path / "b" / "bass.pth"), IndexChoice())
+    assert files_named(folders, "") == ("/given.pth", IndexChoice("/given.index"))
+    none = replace(folders, index="none")
+    assert files_named(none, "alto.pth") == (str(alto), IndexChoice())
+    assert files_named(none, "") == ("/given.pth", IndexChoice())
+    store = store_for(folders)
+    for name in ("alto.pth", ""):
+        store.set("/rvc/model", name)
+        assert store.get("/rvc/model") == name
+    for name in ("../secret.pth", str(tmp_path / "secret.pth"), "..", "secret.pth", "alto", "folder.pth"):
+        with pytest.raises(Rejected, match=r"/rvc/model: .* (is not in|a name)"):
+            store.set("/rvc/model", name)
+
+
+def test_without_folders_no_other_voice_can_be_named() -> None:
+    with pytest.raises(Rejected, match=r"no model folders are configured: set folders .* under \[rvc\]"):
+        store_for(RvcConfig(model="given.pth")).set("/rvc/model", "alto.pth")
+
+
+def test_files_are_named_so_that_a_child_in_another_folder_finds_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "voice.pth").touch()
+    spec = spec_of(RvcConfig(model="voice.pth", content="owner/id"), AS_DECLARED | {"/rvc/f0": "yin"})
+    assert (spec.model, spec.index, spec.content, spec.pitch) == (str(tmp_path / "voice.pth"), "", "owner/id", "yin")
+    (tmp_path / "voice.index").touch()
+    assert spec_of(RvcConfig(model="voice.pth")).index == str(tmp_path / "voice.index")
+    assert spec_of(RvcConfig(model="voice.pth", index="none")).index == ""

@@ -1,0 +1,149 @@
+"""The sound of a child by sample number, through changes of the process that makes it; over real rings."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from engine.ipc import AudioRing, AudioRingWriter
+from engine.live.rvc.converted_sound import MOST_RINGS, ConvertedSound
+
+RATE_HZ = 1000
+FADE = 10  # samples
+
+
+class Processes:
+    """Rings of processes that follow each other, where a supervisor would say that they are."""
+
+    def __init__(self) -> None:
+        self.outputs: dict[str, str] = {}
+        self.rings: list[AudioRingWriter] = []
+
+    def begin(self, first: int, frames: int, value: float) -> AudioRingWriter:
+        """Another process is in charge: it has made these samples."""
+        ring = AudioRing.create("converted", channels=2, rate_hz=RATE_HZ, seconds=0.5)
+        self.rings.append(ring)
+        go_on(ring, first, frames, value)
+        self.outputs = {"converted": ring.segment}
+        return ring
+
+
+def go_on(ring: AudioRingWriter, first: int, frames: int, value: float) -> None:
+    ring.skip_to(first)
+    ring.write(np.tile(np.array([value, 1.0], np.float32), (frames, 1)))
+
+
+@pytest.fixture
+def processes() -> Iterator[Processes]:
+    processes = Processes()
+    yield processes
+    for ring in processes.rings:
+        ring.close()
+
+
+@pytest.fixture
+def converted(processes: Processes) -> Iterator[ConvertedSound]:
+    converted = ConvertedSound(processes, "converted")
+    yield converted
+    converted.close()
+
+
+def test_where_nothing_was_made_there_is_silence_and_no_presence(
+    processes: Processes, converted: ConvertedSound
+) -> None:
+    for part in converted.read(0, 50):
+        assert part.dtype == np.float32 and part.shape == (50,) and not part.any()
+    ring = processes.begin(100, 50, 0.5)
+    go_on(ring, 170, 30, 0.25)
+    sound, presence = converted.read(90, 130)
+    made = np.zeros(130)
+    made[10:60], made[80:110] = 0.5, 0.25
+    assert np.array_equal(sound, made.astype(np.float32))
+    assert np.array_equal(presence, (made > 0).astype(np.float32))
+
+
+def test_what_is_not_made_yet_is_there_at_a_later_look(processes: Processes, converted: ConvertedSound) -> None:
+    ring = processes.begin(0, 20, 1.0)
+    assert converted.read(10, 20)[1].sum() == 10
+    go_on(ring, 20, 20, 1.0)
+    assert converted.read(10, 20)[1].sum() == 20
+
+
+def test_what_the_ring_no_longer_holds_is_nothing(processes: Processes, converted: ConvertedSound) -> None:
+    processes.begin(0, 1200, 1.0)
+    assert not converted.read(0, 300)[1].any()
+    assert converted.read(650, 100)[1].sum() == 50, "the oldest of what it holds is sample 700"
+
+
+def test_one_process_takes_over_from_another_without_a_sample_missing(
+    processes: Processes, converted: ConvertedSound
+) -> None:
+    processes.begin(0, 100, 1.0)
+    converted.read(0, 10)
+    processes.begin(60, 100, -1.0)
+    parts = [converted.read(first, 10) for first in range(10, 160, 10)]
+    sound, presence = (np.concatenate(each) for each in zip(*parts, strict=True))
+    assert presence.all()
+    assert (sound[:50] == 1.0).all() and (sound[60:] == -1.0).all()
+    steps = np.diff(sound[49:61])
+    assert np.allclose(steps[:FADE], -2.0 / FADE, atol=1e-6), "crossfaded evenly"
+
+
+def test_the_former_process_is_heard_to_its_end_where_the_next_begins_later(
+    processes: Processes, converted: ConvertedSound
+) -> None:
+    processes.begin(0, 40, 1.0)
+    converted.read(0, 10)
+    processes.begin(70, 50, -1.0)
+    sound, presence = converted.read(10, 100)
+    assert (sound[:30] == 1.0).all() and (sound[60:] == -1.0).all(), "at once: there is nothing to fade from"
+    assert np.array_equal(presence, np.repeat([1.0, 0.0, 1.0], [30, 30, 40]).astype(np.float32))
+
+
+def test_a_look_whether_a_sample_came_after_all_moves_no_takeover(
+    processes: Processes, converted: ConvertedSound
+) -> None:
+    processes.begin(0, 100, 1.0)
+    converted.read(20, 10)
+    assert converted.has(15) and converted.has(99) and not converted.has(100) and not converted.has(5000)
+    newest = processes.begin(20, 0, -1.0)
+    converted.read(30, 10)
+    go_on(newest, 20, 100, -1.0)
+    assert converted.has(25)
+    sound, _ = converted.read(40, 20)
+    assert np.allclose(sound[: FADE + 1], 1.0 - 2.0 * np.minimum(np.arange(1, FADE + 2) / FADE, 1.0)), "faded in here"
+
+
+def test_former_rings_are_let_go_when_the_reading_has_passed_them(
+    processes: Processes, converted: ConvertedSound
+) -> None:
+    for number in range(4):
+        processes.begin(100 * number, 100 + FADE, float(number))
+        converted.read(100 * number + 50, 20)
+    assert len(converted._rings) == 1
+    for _ in range(MOST_RINGS + 3):
+        processes.begin(900, 100, 1.0)
+        converted.read(0, 10)
+    assert len(converted._rings) == MOST_RINGS
+
+
+def test_after_the_end_of_all_processes_what_they_made_is_heard(
+    processes: Processes, converted: ConvertedSound
+) -> None:
+    processes.begin(0, 100, 1.0)
+    converted.read(0, 10)
+    processes.outputs = {}
+    processes.rings[0].close()
+    assert converted.read(50, 100)[1].sum() == 50
+
+
+def test_the_end_is_that_of_the_newest_process(processes: Processes, converted: ConvertedSound) -> None:
+    assert converted.end == 0
+    ring = processes.begin(100, 50, 0.5)
+    converted.read(100, 10)
+    assert converted.end == 150
+    go_on(ring, 150, 20, 0.5)
+    assert converted.end == 170
+    processes.begin(150, 50, 0.25)
+    converted.read(110, 10)
+    assert converted.end == 200

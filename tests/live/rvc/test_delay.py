@@ -1,0 +1,263 @@
+"""How long the voice is behind, and why."""
+
+import itertools
+import os
+
+import pytest
+
+from engine.live.rvc.delay import (
+    APART_S,
+    AT_FIRST,
+    CALM_S,
+    GENEROUS_S,
+    HAND_OVER_S,
+    LONGEST_CALM_S,
+    MARGIN_S,
+    MEASURED_S,
+    ROOM_S,
+    VoiceDelay,
+)
+from engine.live.rvc.link import VoiceTiming
+
+NOW_S = 100.0
+LOOK_S = 0.1
+
+
+def timing(work_p99_s: float | None = None, block_s: float = 0.25, lag_s: float = 0.06) -> VoiceTiming:
+    return VoiceTiming(block_s=block_s, lag_s=lag_s, work_p99_s=work_p99_s)
+
+
+@pytest.fixture
+def delay() -> VoiceDelay:
+    delay = VoiceDelay()
+    delay.follow(timing(), 0.0)
+    return delay
+
+
+def measured(delay: VoiceDelay, spare_s: float, now_s: float = NOW_S) -> None:
+    for tenth in range(-1, 20):
+        delay.was_spare(spare_s, 0, now_s + tenth / 10)
+
+
+def test_a_sample_waits_for_its_block_for_the_join_and_for_the_work(delay) -> None:
+    assert delay.parts.algorithmic_s == pytest.approx(0.31)
+    assert delay.parts.compute_s == pytest.approx(0.25 + HAND_OVER_S)  # nothing is known: as long as a block may take
+    delay.follow(timing(0.04), 0.0)
+    assert delay.parts.compute_s == pytest.approx(AT_FIRST * 0.04 + HAND_OVER_S)
+    assert delay.parts.total_s == pytest.approx(0.31 + AT_FIRST * 0.04 + HAND_OVER_S + GENEROUS_S)
+
+
+def test_what_the_work_takes_soon_after_moves_nothing(delay) -> None:
+    delay.follow(timing(0.04), 0.0)
+    before = delay.parts
+    for work_s in (0.01, 0.2, None):
+        delay.follow(timing(work_s), 0.0)
+    assert delay.parts == before
+
+
+def test_a_late_block_makes_it_longer_by_as_much_but_never_longer_than_two_blocks(delay) -> None:
+    delay.follow(timing(0.04), 0.0)
+    before = delay.parts.compute_s
+    delay.was_late(0.03, NOW_S)
+    assert delay.parts.compute_s == pytest.approx(before + 0.03 + MARGIN_S)
+    delay.was_late(5.0, NOW_S)
+    assert delay.parts.compute_s == pytest.approx(2 * 0.25 + HAND_OVER_S)
+
+
+def test_work_that_begins_slower_than_two_blocks_is_not_waited_for(delay) -> None:
+    delay.follow(timing(9.0), 0.0)
+    assert delay.parts.compute_s == pytest.approx(2 * 0.25 + HAND_OVER_S)
+
+
+def test_another_block_is_another_beginning(delay) -> None:
+    delay.follow(timing(0.04), 0.0)
+    delay.was_late(0.1, NOW_S)
+    delay.follow(timing(block_s=0.1), 0.0)
+    assert delay.parts.compute_s == pytest.approx(0.1 + HAND_OVER_S)
+    assert delay.parts.algorithmic_s == pytest.approx(0.16)
+
+
+def test_what_the_devices_did_not_need_is_given_up_after_they_ran_undisturbed(delay) -> None:
+    measured(delay, 0.3)
+    assert delay.parts.device_s == pytest.approx(GENEROUS_S - 0.3 + ROOM_S)
+    measured(delay, 0.2, NOW_S + 10.0)
+    assert delay.parts.device_s == pytest.approx(GENEROUS_S - 0.3 + ROOM_S)
+
+
+def test_the_least_that_was_left_over_counts_and_only_since_the_last_disturbance(delay) -> None:
+    delay.was_spare(0.01, 0, 10.0)
+    delay.was_spare(0.02, 1, 10.9)  # some of it was before
+    for tenth in range(20):
+        delay.was_spare(0.2 if tenth != 7 else 0.15, 1, 11.0 + tenth / 10)
+    assert delay.parts.device_s == pytest.approx(GENEROUS_S - 0.15 + ROOM_S)
+
+
+def test_disturbed_devices_are_not_measured(delay) -> None:
+    for tenth in range(50):
+        delay.was_spare(0.2, tenth, tenth / 10)
+    assert delay.parts.device_s == GENEROUS_S
+
+
+def test_what_was_missing_is_added_but_a_standstill_is_not(delay) -> None:
+    measured(delay, 0.3)
+    before = delay.parts.device_s
+    delay.was_spare(-0.02, 0, 200.0)
+    assert delay.parts.device_s == pytest.approx(before + 0.02 + MARGIN_S)
+    delay.was_spare(0.1, 0, 200.5)
+    delay.was_spare(-0.8, 0, 201.0)
+    delay.was_spare(-0.02, 1, 202.0)  # a clock that was disturbed
+    assert delay.parts.device_s == pytest.approx(before + 0.02 + MARGIN_S)
+
+
+def test_a_delay_that_is_asked_for_is_kept_devices_included_and_what_cannot_be_kept_is_the_shortest(delay) -> None:
+    delay.follow(timing(0.04), 0.0)
+    shortest_s = delay.parts.total_s
+    delay.follow(timing(0.04), 1200.0)
+    assert delay.parts.total_s == pytest.approx(1.2)
+    measured(delay, 0.3)
+    assert delay.parts.total_s == pytest.approx(1.2)  # what the devices give up is waited instead
+    delay.follow(timing(0.04), 100.0)
+    assert delay.parts.total_s == pytest.approx(shortest_s - 0.3 + ROOM_S)
+
+
+def test_a_block_that_is_late_although_more_was_asked_for_makes_the_whole_longer_all_the_same(delay) -> None:
+    delay.follow(timing(0.04), 1200.0)
+    delay.was_late(0.02, NOW_S)
+    assert delay.parts.total_s == pytest.approx(1.2 + 0.02 + MARGIN_S)
+
+
+class Night:
+    """Hours, a block and a look every tenth of a second: what devices and blocks leave over depends on the delay."""
+
+    def __init__(
+        self, *, device_s: float = 0.06, work_s: float = 0.04, first_s: float = 0.04, asked_ms: float = 0.0
+    ) -> None:
+        """`first_s`: what the first blocks take."""
+        self.delay = VoiceDelay()
+        self.device_s, self.work_s, self.asked_ms = device_s, work_s, asked_ms
+        self._timing = timing(first_s)
+        self.now_s, self.disturbances, self.gaps = 0.0, 0, 0
+        self.totals_s: list[tuple[float, float]] = []
+        """When it has become which."""
+
+    def run(self, seconds: float) -> None:
+        end_s = self.now_s + seconds
+        while self.now_s < end_s:
+            self.look()
+
+    def look(self) -> None:
+        self.now_s += LOOK_S
+        self.delay.follow(self._timing, self.asked_ms)
+        parts = self.delay.parts
+        if not self.totals_s or abs(self.totals_s[-1][1] - parts.total_s) > 1e-9:
+            self.totals_s.append((self.now_s, parts.total_s))
+        early_s = parts.compute_s - (self.work_s + HAND_OVER_S)
+        if early_s < -1e-9:
+            self.gaps += 1
+            self.delay.was_late(-early_s, self.now_s)
+        else:
+            self.delay.was_in_time(early_s, self.now_s)
+        spare_s = parts.device_s - self.device_s
+        self.gaps += spare_s < 0.0
+        self.delay.was_spare(spare_s, self.disturbances, self.now_s)
+
+    @property
+    def falls_s(self) -> list[float]:
+        """When it has become shorter."""
+        return [at_s for (_, before), (at_s, after) in itertools.pairwise(self.totals_s) if after < before]
+
+
+def test_it_begins_generous_and_is_what_was_needed_after_a_calm_while() -> None:
+    night = Night()
+    night.run(MEASURED_S + 0.5)
+    assert night.delay.parts.device_s == pytest.approx(0.06 + ROOM_S)
+    night.run(CALM_S - 5.0)
+    assert night.delay.parts.compute_s == pytest.approx(AT_FIRST * 0.04 + HAND_OVER_S)
+    night.run(APART_S + 10.0)
+    assert night.delay.parts.compute_s == pytest.approx(0.04 + HAND_OVER_S + MARGIN_S)
+    assert night.delay.parts.device_s == pytest.approx(0.06 + MARGIN_S)
+    assert night.gaps == 0 and len(night.falls_s) == 3
+
+
+def test_blocks_that_differ_leave_room_for_worse_ones() -> None:
+    night = Night()
+    for number in range(130):
+        night.work_s = 0.07 if number == 9 else 0.04
+        night.run(LOOK_S if number == 9 else 5.0)
+    assert night.delay.parts.compute_s == pytest.approx(0.07 + HAND_OVER_S + 0.03 / 2, abs=1e-3)
+
+
+def test_a_bad_minute_costs_delay_for_a_while_and_not_for_the_night() -> None:
+    night = Night()
+    night.run(2 * CALM_S)
+    before = night.delay.parts
+    night.device_s, night.work_s = 0.09, 0.07
+    night.run(60.0)
+    assert night.delay.parts.total_s > before.total_s + 0.05
+    night.device_s, night.work_s = 0.06, 0.04
+    night.run(2 * CALM_S + 2 * APART_S + 10.0)  # each part was made shorter and that was wrong
+    assert night.delay.parts.total_s == pytest.approx(before.total_s)
+    night.run(3600.0)
+    assert night.delay.parts.total_s == pytest.approx(before.total_s) and night.gaps == 2
+
+
+def test_a_good_minute_among_worse_ones_gives_nothing_up() -> None:
+    night = Night()
+    for minute in range(60):
+        night.work_s, night.device_s = 0.04, 0.06
+        night.run(57.0)
+        night.work_s, night.device_s = (0.06, 0.075) if minute % 4 != 1 else (0.04, 0.06)
+        night.run(3.0)
+    assert night.gaps == 0
+
+
+def test_it_becomes_shorter_rarely_and_never_by_little() -> None:
+    night = Night()
+    night.run(10.0)
+    night.device_s, night.work_s = 0.2, 0.2
+    night.run(10.0)
+    for step in range(200):
+        night.device_s, night.work_s = 0.2 - 0.0005 * step, 0.2 - 0.0005 * step
+        night.disturbances += step % 3 == 0
+        night.run(10.0)
+    falls_s = night.falls_s
+    assert len(falls_s) >= 3
+    assert min(after - before for before, after in itertools.pairwise(falls_s)) >= APART_S - LOOK_S
+    changes = [after - before for (_, before), (_, after) in itertools.pairwise(night.totals_s)]
+    assert min(map(abs, changes)) >= MARGIN_S - 1e-9
+
+
+def test_devices_that_were_reopened_are_measured_anew() -> None:
+    night = Night(device_s=0.2)
+    night.run(CALM_S - 10.0)
+    night.device_s = 0.05
+    night.disturbances += 1
+    night.run(CALM_S - 10.0)
+    assert night.delay.parts.device_s > 0.2
+    night.run(2 * APART_S)
+    assert night.delay.parts.device_s == pytest.approx(0.05 + MARGIN_S)
+
+
+@pytest.mark.soak
+def test_gaps_that_come_back_make_it_longer_and_leave_it_so() -> None:
+    """For eight hours in the long form, and in the short one for twice as long as the delay may still fall."""
+    night, hours = Night(), 8 if os.environ.get("MULTIVERSE_SOAK") == "1" else 4
+    for _ in range(hours * 3):  # one block in 20 minutes takes longer than all that were seen meanwhile
+        night.work_s = 0.04
+        night.run(1200.0)
+        night.work_s = 0.09
+        night.run(LOOK_S)
+    assert night.gaps < 5
+    assert night.falls_s[-1] < 2 * LONGEST_CALM_S
+
+
+def test_a_delay_that_is_asked_for_stays_whatever_is_given_up() -> None:
+    night = Night(asked_ms=900.0)
+    night.run(5.0)
+    night.device_s, night.work_s = 0.1, 0.1
+    night.run(5.0)
+    night.device_s, night.work_s = 0.06, 0.04
+    night.run(2 * CALM_S)
+    assert {round(total_s, 9) for _, total_s in night.totals_s} == {0.9}
+    assert night.delay.is_settled
+    assert night.delay.shortest_s == pytest.approx(0.31 + 0.04 + HAND_OVER_S + 0.06 + 2 * MARGIN_S)

@@ -1,0 +1,347 @@
+"""The desk in a world whose time the test holds: what is heard, when, and what becomes of it when something fails."""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+import osc_schema
+from engine.audio.ring import SampleRing
+from engine.live.rvc import delay as voice_delay
+from engine.live.rvc.delay import APART_S, AT_FIRST, HAND_OVER_S, MARGIN_S
+from engine.live.rvc.desk import VoiceDesk
+from engine.live.rvc.link import VoiceTiming
+from engine.live.rvc.mix import FADE_S
+from engine.system.clock import SteppedClock
+from tests.audio.clicks import click_db
+
+RATE_HZ = 16_000
+BLOCK, LAG = 1600, 480  # 100 ms; 30 ms
+STEP = 160  # the world goes on by 10 ms
+LEAD_S = 0.05  # of the device that is listened with
+DEFAULTS = {param.address: param.default for param in osc_schema.PARAMS}
+
+
+class Microphone:
+    """A capture with two channels, whose sound is a function of the sample's number."""
+
+    def __init__(self, voice: Callable[[np.ndarray], np.ndarray]) -> None:
+        self.ring = SampleRing(RATE_HZ, 2)
+        self.voice = voice
+        self.description = "a microphone"
+        self.state = "playing"
+        self.lost_blocks = 0
+
+    def start(self) -> None: ...
+
+    def close(self) -> None: ...
+
+    def hear(self, now_s: float) -> None:
+        """All that sounded until 10 ms ago: so long it takes to get here."""
+        numbers = np.arange(self.ring.newest, round((now_s - 0.01) * RATE_HZ))
+        if len(numbers):
+            self.ring.set_mark(self.ring.newest, self.ring.newest / RATE_HZ)
+            sound = self.voice(numbers).astype(np.float32)
+            self.ring.write(np.stack([sound, -0.5 * sound], axis=1))
+
+
+class Inverter:
+    """Stands where the voice child's link is: turns whole blocks upside down, each `work_s` after it was there."""
+
+    def __init__(self, clock: SteppedClock) -> None:
+        self.timing = VoiceTiming(block_s=BLOCK / RATE_HZ, lag_s=LAG / RATE_HZ, work_p99_s=0.02)
+        self.work_s = 0.02
+        self.is_alive = True
+        self._clock = clock
+        self.voice = np.zeros(0, np.float32)
+        self._made = np.zeros((0, 2), np.float32)
+        self._asked = 0
+        self._due: list[tuple[float, int]] = []
+
+    def hear(self, block: np.ndarray) -> None:
+        whole = len(self.voice) // BLOCK
+        self.voice = np.concatenate((self.voice, block))
+        for number in range(whole, len(self.voice) // BLOCK):
+            self._due.append((self._clock.now_s() + self.work_s, number))
+
+    def converted(self, first: int, frames: int) -> tuple[np.ndarray, np.ndarray]:
+        assert first >= self._asked, "later and later ones"
+        self._asked = first
+        self._work()
+        sound, presence = np.zeros((2, frames), np.float32)
+        found = self._made[first : first + frames]
+        sound[: len(found)], presence[: len(found)] = found.T
+        return sound, presence
+
+    def is_converted(self, sample: int) -> bool:
+        self._work()
+        return sample < len(self._made) and self._made[sample, 1] > 0.0
+
+    @property
+    def converted_end(self) -> int:
+        self._work()
+        return len(self._made)
+
+    def _work(self) -> None:
+        while self._due and self._due[0][0] <= self._clock.now_s():
+            _, number = self._due.pop(0)
+            first, end = max(number * BLOCK - LAG, 0), (number + 1) * BLOCK - LAG
+            made = np.zeros((end - len(self._made), 2), np.float32)
+            self._made = np.concatenate((self._made, made))
+            if self.is_alive:
+                self._made[first:end, 0] = -self.voice[first:end]
+                self._made[first:end, 1] = 1.0
+
+
+class World:
+    """A microphone, a desk, and a loudspeaker that is LEAD_S away; and what came out of that."""
+
+    def __init__(self, voice: Callable[[np.ndarray], np.ndarray], reports, **values: object) -> None:
+        self.clock = SteppedClock()
+        self.microphone = Microphone(voice)
+        self.link = Inverter(self.clock)
+        self.desk = VoiceDesk(self.link, self.microphone, None, clock=self.clock, report=reports)
+        self.values = DEFAULTS | {"/rvc/enable": True} | values
+        self.desk.follow(self.values)
+        self._loudspeaker = self.desk.listen(RATE_HZ)
+        self._heard = 0
+
+    def run(self, seconds: float) -> np.ndarray:
+        """(frames,) that is heard meanwhile; sample n of all of it is heard LEAD_S after n / RATE_HZ."""
+        heard = []
+        for _ in range(round(seconds * RATE_HZ / STEP)):
+            self.clock.advance(STEP / RATE_HZ)
+            self.microphone.hear(self.clock.now_s())
+            self.desk.step()
+            heard.append(self._loudspeaker.read(STEP, self._heard / RATE_HZ + LEAD_S)[:, 0])
+            self._heard += STEP
+        return np.concatenate(heard)
+
+    def skip(self, seconds: float) -> None:
+        """Nobody listens for so long."""
+        self._heard += round(seconds * RATE_HZ)
+
+    def set(self, **values: object) -> None:
+        self.values |= {f"/rvc/{name}": value for name, value in values.items()}
+        self.desk.follow(self.values)
+
+    @property
+    def now(self) -> int:
+        """Number of the voice's sample that sounds at the microphone while the next one is heard."""
+        return self._heard + round(LEAD_S * RATE_HZ)
+
+    def spoken(self, frames: int) -> np.ndarray:
+        """What was spoken `delay_ms` before what is heard next."""
+        behind = self.desk.status().delay_ms / 1000.0 * RATE_HZ
+        return self.microphone.voice(self.now - behind + np.arange(frames))
+
+
+def hum(numbers: np.ndarray) -> np.ndarray:
+    """A tone of 100 Hz that swells in a second and ebbs away in another: no two moments of it are alike."""
+    return 0.4 * np.sin(2 * np.pi * 100.0 * numbers / RATE_HZ) * (1.1 - np.cos(np.pi * numbers / RATE_HZ)) / 2.1
+
+
+@pytest.fixture
+def world(reports) -> World:
+    world = World(hum, reports)
+    world.run(4.0)  # the devices are measured, the first blocks there
+    return world
+
+
+def test_the_conversion_is_heard_exactly_the_delay_of_the_status_after_it_was_spoken(world) -> None:
+    expected = -world.spoken(8000)
+    assert np.abs(world.run(0.5) - expected).max() < 2e-3
+    assert world.desk.status().underruns == world.desk.status().gaps == 0
+
+
+def test_the_voice_itself_is_heard_at_the_same_moment(world) -> None:
+    world.set(monitor=0.0)
+    world.run(0.4)
+    expected = world.spoken(8000)
+    assert np.abs(world.run(0.5) - expected).max() < 2e-3
+
+
+def test_the_status_tells_where_the_delay_comes_from(world) -> None:
+    status = world.desk.status()
+    assert status.algorithmic_ms == pytest.approx(130.0)
+    assert status.compute_ms == pytest.approx(110.0)
+    # 10 ms to get here and 50 to the loudspeaker are its own; blocks, fades and what is kept for safety come to it.
+    assert 60.0 < status.device_ms < 110.0
+    assert status.delay_ms == pytest.approx(status.algorithmic_ms + status.compute_ms + status.device_ms)
+    assert (status.input_state, status.input_description, status.output) == ("playing", "a microphone", None)
+
+
+def test_the_delay_stays_what_it_is(world) -> None:
+    delays_ms = {world.desk.status().delay_ms}
+    for _ in range(20):
+        world.run(0.5)
+        delays_ms.add(world.desk.status().delay_ms)
+    assert len(delays_ms) == 1
+
+
+def test_the_time_that_blocks_take_is_measured_and_waited_for_no_longer_than_needed(reports, monkeypatch) -> None:
+    monkeypatch.setattr(voice_delay, "CALM_S", 20.0)
+    world = World(hum, reports)
+    generous_ms = (AT_FIRST * 0.02 + HAND_OVER_S) * 1000.0
+    assert world.desk.status().compute_ms == pytest.approx(generous_ms)
+    world.run(APART_S + 5.0)
+    taken_ms = 20.0 + FADE_S * 1000.0
+    assert 0.0 <= world.desk.status().compute_ms - taken_ms - MARGIN_S * 1000.0 <= 2 * STEP / RATE_HZ * 1000.0
+    assert world.desk.status().underruns == 0
+
+
+def test_a_killed_child_is_followed_by_the_voice_itself_within_a_block_and_without_a_click(world) -> None:
+    world.link.is_alive = False
+    heard = world.run(1.5)
+    assert click_db(heard) < -50.0
+    status = world.desk.status()
+    expected = world.spoken(8000)
+    assert np.abs(world.run(0.5) - expected).max() < 2e-3
+    assert status.underruns == 1
+    # Until the delay has passed what was converted before is heard; then a block at most is still whole.
+    changed = np.flatnonzero(np.abs(heard - world_spoken_before(world, heard)) < 2e-3)
+    assert changed[0] <= round(status.delay_ms / 1000.0 * RATE_HZ) + BLOCK
+
+
+def world_spoken_before(world: World, heard: np.ndarray) -> np.ndarray:
+    """What was spoken `delay_ms` before `heard`, which ended half a second ago."""
+    behind = world.desk.status().delay_ms / 1000.0 * RATE_HZ
+    return world.microphone.voice(world.now - 8000 - len(heard) - behind + np.arange(len(heard)))
+
+
+def test_or_by_silence_where_that_is_wanted(world) -> None:
+    world.set(fallback="silence")
+    world.link.is_alive = False
+    heard = world.run(1.5)
+    assert click_db(heard) < -50.0
+    assert not world.run(0.5).any()
+
+
+def test_a_child_that_comes_back_is_heard_again_without_a_click(world) -> None:
+    world.link.is_alive = False
+    world.run(1.0)
+    world.link.is_alive = True
+    assert click_db(world.run(1.5)) < -50.0
+    expected = -world.spoken(8000)
+    assert np.abs(world.run(0.5) - expected).max() < 2e-3
+
+
+def test_a_block_that_comes_too_late_is_bridged_and_the_delay_grows_by_as_much(world, reports) -> None:
+    before = world.desk.status()
+    world.link.work_s = 0.15
+    heard = world.run(2.0)
+    assert click_db(heard) < -50.0
+    after = world.desk.status()
+    assert after.underruns >= 1
+    assert 20.0 < after.compute_ms - before.compute_ms < 70.0
+    assert "rvc.late" in reports.keys
+    heard = world.run(5.0)
+    assert world.desk.status() == after
+    expected = -world.spoken(8000)
+    assert np.abs(world.run(0.5) - expected).max() < 2e-3
+
+
+def test_a_delay_that_is_asked_for_is_the_one_that_is_heard(world) -> None:
+    world.set(delay_ms=2900.0)
+    assert click_db(world.run(3.5)) < -50.0
+    assert world.desk.status().delay_ms == pytest.approx(2900.0)
+    expected = -hum(world.now - 2.9 * RATE_HZ + np.arange(8000))
+    assert np.abs(world.run(0.5) - expected).max() < 2e-3
+    world.set(delay_ms=0.0)
+    assert click_db(world.run(0.5)) < -50.0
+    expected = -world.spoken(8000)
+    assert np.abs(world.run(0.5) - expected).max() < 2e-3
+    assert world.desk.status().underruns == world.desk.status().gaps == 0
+
+
+def test_a_delay_that_cannot_be_kept_is_told_once_for_each_value_with_the_shortest(world, reports) -> None:
+    shortest_ms = world.desk.status().delay_ms
+    for asked_ms in (100.0, 400.0, 50.0, 0.0):
+        world.set(delay_ms=asked_ms)
+        world.run(0.5)
+        world.set(delay_ms=asked_ms)
+        world.run(0.5)
+    said = f"the shortest that can be kept is {math.ceil(shortest_ms)} ms, which is kept"
+    told = [line for key, line in reports.lines if key == "rvc.delay"]
+    assert told == [f"/rvc/delay_ms 100: {said}", f"/rvc/delay_ms 50: {said}"]
+
+
+def test_before_the_devices_are_measured_no_delay_is_called_too_short(reports) -> None:
+    world = World(hum, reports, **{"/rvc/delay_ms": 400.0})  # the first guess at the devices is 400 ms alone
+    world.run(4.0)
+    assert world.desk.status().delay_ms == pytest.approx(400.0)
+    assert "rvc.delay" not in reports.keys
+
+
+def test_another_channel_of_the_source_may_be_the_voice(world) -> None:
+    world.set(input_channel=2, monitor=0.0)
+    world.run(1.0)
+    expected = -0.5 * world.spoken(8000)
+    assert np.abs(world.run(0.5) - expected).max() < 2e-3
+
+
+def test_a_change_of_the_channel_is_no_click_for_the_listener_nor_for_the_child(world) -> None:
+    world.microphone.voice = lambda numbers: np.full(len(numbers), 0.4)  # the other channel: -0.2
+    world.set(monitor=0.0)
+    world.run(1.0)
+    heard, given = [], len(world.link.voice)
+    for channel in (2, 1, 2, 3):
+        world.set(input_channel=channel)
+        heard.append(world.run(0.01 if channel == 1 else 0.5))
+    assert np.concatenate(heard)[-1] == 0.0
+    assert click_db(np.concatenate(heard)) < -50.0
+    assert click_db(world.link.voice[given:]) < -50.0
+    for level in (-0.2, 0.0, 0.4):
+        assert (np.abs(world.link.voice[given:] - level) < 1e-6).any()
+
+
+def test_a_channel_that_the_source_lacks_is_silence_and_is_told_once(world, reports) -> None:
+    world.set(input_channel=3)
+    world.run(1.0)
+    assert not world.run(0.5).any()
+    world.set(input_channel=3)
+    said = "/rvc/input_channel 3: the voice is silent, a microphone has only 2"
+    assert reports.lines.count(("rvc.input", said)) == 1
+
+
+def test_sound_that_was_overwritten_unheard_moves_nothing_that_comes_after_it(world) -> None:
+    world.clock.advance(12.0)  # more than the microphone's ring holds
+    world.microphone.hear(world.clock.now_s())
+    world.skip(12.0)
+    world.run(3.0)
+    expected = -world.spoken(8000)
+    assert np.abs(world.run(0.5) - expected).max() < 2e-3
+
+
+def test_while_nobody_listens_the_voice_is_converted_all_the_same(reports) -> None:
+    clock = SteppedClock()
+    microphone, link = Microphone(hum), Inverter(clock)
+    desk = VoiceDesk(link, microphone, None, clock=clock, report=reports)
+    desk.follow(DEFAULTS | {"/rvc/enable": True})
+    for _ in range(300):
+        clock.advance(0.01)
+        microphone.hear(clock.now_s())
+        desk.step()
+    status = desk.status()
+    assert (status.device_ms, status.delay_ms) == (0.0, pytest.approx(240.0))
+    first, heard = desk.heard.read(RATE_HZ)
+    assert np.abs(heard[:, 0] + hum(np.arange(first, first + len(heard)))).max() < 1e-6
+
+
+def test_a_desk_that_fails_says_so_and_goes_on(reports, wait_for) -> None:
+    clock = SteppedClock()
+    link = Inverter(clock)
+    microphone = Microphone(hum)
+    desk = VoiceDesk(link, microphone, None, clock=clock, report=reports)
+    hear, link.hear = link.hear, lambda block: 1 / 0
+    desk.start()
+
+    def time_goes_on() -> None:
+        clock.advance(0.1)
+        microphone.hear(clock.now_s())
+
+    wait_for(lambda: time_goes_on() or "rvc.desk" in reports.keys, "the report")
+    link.hear = hear
+    wait_for(lambda: time_goes_on() or desk.heard.newest > 0, "what is heard")
+    desk.close()

@@ -1,0 +1,228 @@
+"""The voice child in trouble: a real process with a tiny voice that goes wrong where it is asked to."""
+
+import os
+import shutil
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from engine.ipc import Gate
+from tests.children.toys import ATTENTIVE
+from tests.live.rvc.faults import BROKEN, FULL, SPOILT, TIGHT
+from tests.live.rvc.studio import BLOCK, VoiceStudio, pitch_of
+
+SOON = 320  # samples: what a pitch tracker and a crossfade blur
+WaitFor = Callable[..., Any]
+Open = Callable[..., VoiceStudio]
+
+
+@pytest.fixture(scope="module")
+def gate() -> Iterator[Gate]:
+    gate = Gate.create()
+    yield gate
+    gate.close()
+
+
+@pytest.fixture(scope="module")
+def studio(singing_voice: Path, gate: Gate, fork_server: None) -> Iterator[VoiceStudio]:
+    """What all those share that the child gets over."""
+    studio = VoiceStudio(singing_voice, loop="tests.live.rvc.faults:run", gate=gate, times=ATTENTIVE)
+    studio.supervisor.start()
+    yield studio
+    studio.close()
+
+
+@pytest.fixture
+def singing(studio: VoiceStudio, wait_for: WaitFor) -> VoiceStudio:
+    """In mid-phrase."""
+    studio.reset()
+    studio.taken(wait_for)
+    studio.sing_on(wait_for, 3)
+    return studio
+
+
+def sing_until_made(studio: VoiceStudio, wait_for: WaitFor, pid: int) -> None:
+    """Speak on, whether anything comes of it or not, until another process than `pid` makes something of it."""
+    made = studio.made_to()
+
+    def is_made() -> bool:
+        if studio.status.pid not in (0, pid) and studio.status.is_at_work:
+            studio.taken(wait_for)
+            studio.sing()
+        return studio.made_to() > made
+
+    wait_for(is_made, "what another process makes")
+
+
+def assert_in_time(studio: VoiceStudio, wait_for: WaitFor) -> None:
+    """What comes out has the samples it is made of: a fifth goes up where it went up."""
+    studio.skip()
+    first = studio.read_to
+    studio.sing_on(wait_for, 2)
+    step = studio.voice.end_sample - first
+    studio.sing_on(wait_for, 3, hz=330.0)
+    sound, presence = studio.take(5 * BLOCK)
+    assert presence.all()
+    assert pitch_of(sound[: step - SOON]) == pytest.approx(220.0, rel=0.01)
+    assert pitch_of(sound[step + SOON :]) == pytest.approx(330.0, rel=0.01)
+
+
+def failure(studio: VoiceStudio, wait_for: WaitFor) -> str:
+    """Why it is not started again, in one line."""
+    wait_for(lambda: studio.status.state == "failed", "the failure")
+    assert "\n" not in studio.status.detail
+    assert studio.status.restarts == 0
+    return studio.status.detail
+
+
+def test_killed_in_mid_phrase_what_it_made_stays_and_the_next_goes_on_in_time(
+    singing: VoiceStudio, wait_for: WaitFor, gate: Gate
+) -> None:
+    restarts = singing.status.restarts
+    for _ in range(2):
+        killed, made = singing.status.pid, singing.made_to()
+        singing.read_to = made - BLOCK
+        singing.sing()
+        os.kill(killed, signal.SIGKILL)
+        sing_until_made(singing, wait_for, killed)
+        assert singing.take(BLOCK)[1].all(), "what the killed one made is still to be heard"
+        assert_in_time(singing, wait_for)
+    assert singing.status.restarts == restarts + 2
+    wait_for(lambda: not gate.is_voice_running(time.perf_counter_ns()), "the gate of the killed one to open")
+
+
+def test_one_that_hangs_is_replaced_and_the_next_goes_on_in_time(singing: VoiceStudio, wait_for: WaitFor) -> None:
+    stopped = singing.status.pid
+    os.kill(stopped, signal.SIGSTOP)
+    singing.sing()
+    sing_until_made(singing, wait_for, stopped)
+    assert "no sign of life" in singing.status.detail
+    assert_in_time(singing, wait_for)
+
+
+def test_started_again_it_goes_on_in_time(singing: VoiceStudio, wait_for: WaitFor) -> None:
+    before = singing.status.pid
+    singing.supervisor.restart()
+    sing_until_made(singing, wait_for, before)
+    assert_in_time(singing, wait_for)
+
+
+def test_a_model_that_raises_ends_the_process_with_the_gate_down_and_the_next_sings_again(
+    singing: VoiceStudio, gate: Gate, wait_for: WaitFor
+) -> None:
+    before, restarts = singing.status.pid, singing.status.restarts
+    singing.set({"/rvc/rms_mix": BROKEN})
+    singing.taken(wait_for)
+    singing.sing()
+    wait_for(lambda: singing.status.restarts > restarts, "another process")
+    assert not gate.is_voice_running(time.perf_counter_ns())
+    assert "RuntimeError: the model broke" in singing.status.detail
+    singing.set({"/rvc/rms_mix": 0.0})
+    sing_until_made(singing, wait_for, before)
+    assert_in_time(singing, wait_for)
+
+
+def test_what_is_not_a_number_is_not_heard_and_is_counted(singing: VoiceStudio, wait_for: WaitFor) -> None:
+    singing.skip()
+    first, pid = singing.read_to, singing.status.pid
+    singing.set({"/rvc/rms_mix": SPOILT})
+    singing.taken(wait_for)
+    before = singing.fact("nan") or 0
+    for count in range(1, 3):
+        singing.sing()
+        wait_for(lambda count=count: singing.fact("nan") == before + count, "the count")
+    singing.set({"/rvc/rms_mix": 0.0})
+    singing.taken(wait_for)
+    singing.sing_on(wait_for, 3)
+    sound, presence = singing.take(5 * BLOCK)
+    assert not sound[: 2 * BLOCK].any() and not presence[: 2 * BLOCK].any()
+    assert presence[2 * BLOCK + 320 :].all(), "but for the first crossfade"
+    told = [line for key, line in singing.reports if key == "child.rvc.nan"]
+    assert len(told) == 1 and "not a number" in told[0]
+    assert singing.status.pid == pid and first == singing.read_to - 5 * BLOCK
+    assert_in_time(singing, wait_for)
+
+
+def test_a_full_device_is_freed_and_asked_again(singing: VoiceStudio, wait_for: WaitFor) -> None:
+    pid = singing.status.pid
+    singing.set({"/rvc/rms_mix": TIGHT})
+    singing.taken(wait_for)
+    singing.sing_on(wait_for, 4)
+    assert singing.status.pid == pid
+    assert_in_time(singing, wait_for)
+
+
+def test_a_device_that_stays_full_ends_the_child_for_good_with_the_remedy(
+    open_rvc: Open, singing_voice: Path, wait_for: WaitFor
+) -> None:
+    studio = open_rvc(singing_voice)
+    studio.taken(wait_for)
+    studio.sing_on(wait_for)
+    studio.set({"/rvc/rms_mix": FULL})
+    studio.taken(wait_for)
+    studio.sing()
+    detail = failure(studio, wait_for)
+    assert detail == "memory: cpu: no memory for a window of 300 ms; set a smaller /rvc/extra_ms or /rvc/block_ms"
+
+
+def test_a_device_without_room_for_the_weights_ends_the_child_for_good(
+    open_rvc: Open, tiny_voice: Path, wait_for: WaitFor
+) -> None:
+    studio = open_rvc(tiny_voice, settings={"no_room": True})
+    assert "voice.pth: there is no room for its weights on cpu" in failure(studio, wait_for)
+
+
+def spoilt(voice: Path, folder: Path) -> Path:
+    """A copy to be broken."""
+    return shutil.copytree(voice, folder / "spoilt")
+
+
+class Trap:
+    """Pickled, it is a call that writes a file wherever it is read."""
+
+    def __init__(self, sprung: Path) -> None:
+        self._sprung = sprung
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.system, (f"touch {self._sprung}",)
+
+
+def test_a_model_that_would_run_code_ends_the_child_for_good_and_runs_nothing(
+    open_rvc: Open, tiny_voice: Path, tmp_path: Path, wait_for: WaitFor
+) -> None:
+    folder, sprung = spoilt(tiny_voice, tmp_path), tmp_path / "sprung"
+    stored = torch.load(folder / "voice.pth", weights_only=True)
+    torch.save(stored | {"info": Trap(sprung)}, folder / "voice.pth")
+    detail = failure(open_rvc(folder), wait_for)
+    assert str(folder / "voice.pth") in detail and "refused" in detail and "system" in detail
+    assert not sprung.exists()
+
+
+def test_a_truncated_model_ends_the_child_for_good(
+    open_rvc: Open, tiny_voice: Path, tmp_path: Path, wait_for: WaitFor
+) -> None:
+    folder = spoilt(tiny_voice, tmp_path)
+    content = (folder / "voice.pth").read_bytes()
+    (folder / "voice.pth").write_bytes(content[: len(content) // 2])
+    assert f"model: {folder / 'voice.pth'}" in failure(open_rvc(folder), wait_for)
+
+
+def test_an_index_of_another_dimension_ends_the_child_for_good_with_both(
+    open_rvc: Open, tiny_voice: Path, tmp_path: Path, wait_for: WaitFor
+) -> None:
+    from tests.support.tiny_voice import write_index
+
+    narrow = tmp_path / "narrow.index"
+    write_index(narrow, np.random.default_rng(0).standard_normal((64, 256)).astype(np.float32))
+    detail = failure(open_rvc(tiny_voice, spec={"index": str(narrow)}), wait_for)
+    assert str(narrow) in detail and "256" in detail and "768" in detail
+
+
+def test_a_model_that_is_not_there_ends_the_child_for_good(open_rvc: Open, tmp_path: Path, wait_for: WaitFor) -> None:
+    assert str(tmp_path / "voice.pth") in failure(open_rvc(tmp_path), wait_for)

@@ -1,0 +1,213 @@
+"""The engine's end of the voice child, with a real process: models are swapped while somebody speaks."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from engine.config import RvcConfig
+from engine.errors import ConfigError
+from engine.ipc import Gate, Phase
+from engine.live.kit.sent_values import ToldValues
+from engine.live.rvc.converted_sound import ConvertedSound
+from engine.live.rvc.link import VoiceLink
+from engine.live.rvc.spec import BUILT
+from engine.params import ParamStore
+from osc_schema import PARAMS
+from tests.live.rvc.studio import BASE, BLOCK, LAG, RATE_HZ, pitch_of, tone
+
+WaitFor = Callable[..., Any]
+PIECE = RATE_HZ // 100
+VALUES = {**BASE, "/rvc/f0": "yin"}
+
+
+class Run:
+    """A link and what a run has beside it: parameters, a voice, ears."""
+
+    def __init__(self, config: RvcConfig, reports: Any, **values: object) -> None:
+        self.store = ParamStore()
+        self.store.set_many([*VALUES.items(), *values.items()], by="test")
+        self.gate = Gate.create()
+        self.refused: list[tuple[str, Any]] = []
+        self.link = VoiceLink(config, gate=self.gate, report=reports, set_value=self._put_back)
+        self.link.open_voice(RATE_HZ)
+        self.listened = 0
+        """Samples: how far the desk has come."""
+        self._looked = ConvertedSound(self.link.supervisor, "converted")
+
+    def _put_back(self, address: str, value: Any) -> None:
+        self.refused.append((address, value))
+        self.store.set(address, value)
+
+    def start(self) -> None:
+        self.link.start(self.store.snapshot())
+        self.link.follow(self.store.snapshot())
+
+    def set(self, address: str, value: object) -> None:
+        self.store.set(address, value)
+        self.link.follow(self.store.snapshot())
+
+    def speak(self, wait_for: WaitFor) -> None:
+        """One block, until all processes have done with it."""
+        self.link.hear(tone(220.0, BLOCK, self.link.heard_samples))
+        end = self.link.heard_samples - LAG
+        wait_for(lambda: self._is_made(end - 1), f"sample {end - 1}")
+        processes = self.link.supervisor._wanting
+        wait_for(lambda: all(words.progress[0] is not Phase.RUNNING for words in processes), "the other's work")
+
+    def _is_made(self, sample: int) -> bool:
+        return bool(self._looked.read(sample, 1)[1][0])
+
+    def listen(self, end: int) -> tuple[np.ndarray, np.ndarray]:
+        """On to sample `end` as the desk does, in pieces of 10 ms."""
+        pieces = [self.link.converted(first, PIECE) for first in range(self.listened, end, PIECE)]
+        self.listened = end
+        sound, presence = (np.concatenate(each) for each in zip(*pieces, strict=True))
+        return sound, presence
+
+    def close(self) -> None:
+        self.link.close()
+        self._looked.close()
+        self.gate.close()
+
+
+@pytest.fixture
+def folders(singing_voice: Path, tmp_path: Path) -> Path:
+    """Of models that can be named: one that speaks v1 and has no content for it, a broken one, a whole one."""
+    other = tmp_path / "other.pth"
+    shutil.copy(singing_voice / "voice.pth", other)
+    shutil.copy(singing_voice / "voice.index", tmp_path / "other.index")
+    stored = torch.load(other, weights_only=True)
+    del stored["weight"]["dec.conv_pre.weight"]
+    torch.save(stored, tmp_path / "partial.pth")
+    (tmp_path / "short.pth").write_bytes(other.read_bytes()[:1000])
+    return tmp_path
+
+
+@pytest.fixture
+def config(singing_voice: Path, folders: Path) -> RvcConfig:
+    return RvcConfig(
+        model=str(singing_voice / "voice.pth"),
+        content=str(singing_voice / "content"),
+        device="cpu",
+        folders=(str(folders),),
+    )
+
+
+@pytest.fixture
+def open_run(config: RvcConfig, reports: Any, fork_server: None) -> Iterator[Callable[..., Run]]:
+    runs: list[Run] = []
+
+    def opened(**values: object) -> Run:
+        runs.append(Run(config, reports, **values))
+        return runs[-1]
+
+    yield opened
+    for run in runs:
+        run.close()
+
+
+@pytest.fixture
+def run(open_run: Callable[..., Run], wait_for: WaitFor) -> Run:
+    """Somebody speaks, and is converted."""
+    run = open_run()
+    run.start()
+    wait_for(lambda: run.link.status().is_at_work, "its readiness")
+
+    def is_heard() -> bool:
+        run.link.hear(tone(220.0, BLOCK, run.link.heard_samples))
+        return run.link.status().results > 0
+
+    wait_for(is_heard, "the first block")
+    for _ in range(3):
+        run.speak(wait_for)
+    run.listened = run.link.heard_samples - LAG - BLOCK
+    return run
+
+
+def test_another_model_takes_over_without_a_sample_missing(run: Run, folders: Path, wait_for: WaitFor) -> None:
+    before = run.link.status().pid
+    run.set("/rvc/model", "other.pth")
+    sounds: list[np.ndarray] = []
+    follow_up = 4
+    while follow_up:
+        run.speak(wait_for)
+        follow_up -= run.link.status().pid != before
+        sound, presence = run.listen(run.link.heard_samples - LAG - BLOCK)
+        assert presence.all()
+        sounds.append(sound)
+    facts = run.link.status().facts
+    assert (facts["model"], facts["index"]) == (str(folders / "other.pth"), str(folders / "other.index"))
+    assert pitch_of(np.concatenate(sounds)) == pytest.approx(220.0, rel=0.01)
+    assert run.refused == [] and run.link.status().restarts == 0
+
+
+@pytest.mark.parametrize(("name", "told"), [("short.pth", "short.pth"), ("partial.pth", "dec.conv_pre")])
+def test_a_broken_model_is_refused_and_the_one_before_goes_on(
+    run: Run, reports: Any, wait_for: WaitFor, name: str, told: str
+) -> None:
+    before = run.link.status().pid
+    run.set("/rvc/model", name)
+    wait_for(lambda: run.refused, "the refusal")
+    assert run.refused == [("/rvc/model", "")]
+    line = next(line for key, line in reports.lines if key == "rvc.model")
+    assert line.startswith(f'/rvc/model "{name}": ') and told in line and "\n" not in line
+    assert line.endswith("the voice before stays")
+    run.link.follow(run.store.snapshot())
+    run.speak(wait_for)
+    assert run.link.status().pid == before
+
+
+def test_it_starts_with_what_was_kept_and_without_what_is_gone(
+    open_run: Callable[..., Run], folders: Path, reports: Any, wait_for: WaitFor
+) -> None:
+    kept = open_run(**{"/rvc/model": "other.pth"})
+    kept.start()
+    wait_for(lambda: "model" in kept.link.status().facts, "what it says of itself")
+    assert kept.link.status().facts["model"] == str(folders / "other.pth")
+    gone = open_run(**{"/rvc/model": "gone.pth"})
+    gone.start()
+    assert gone.refused == [("/rvc/model", "")] and "is not in" in reports.lines[-1][1]
+    spec = gone.link.supervisor.spec.settings["spec"]
+    assert spec["model"].endswith("voice.pth")
+
+
+def test_the_child_is_told_what_concerns_it_and_no_more() -> None:
+    area = {param.address for param in PARAMS if param.area == "rvc"}
+    told = ToldValues("rvc").news(ParamStore().snapshot())
+    mixed = {f"/rvc/{name}" for name in "monitor gain_db fallback channel input_channel delay_ms".split()}
+    assert area - told.keys() == mixed and set(BUILT) < told.keys()
+
+
+def test_a_switch_of_the_environment_that_is_none_is_said_at_once(
+    config: RvcConfig, monkeypatch: pytest.MonkeyPatch, reports: Any
+) -> None:
+    monkeypatch.setenv("RVC_USE_FP16", "perhaps")
+    gate = Gate.create()
+    with pytest.raises(ConfigError, match="RVC_USE_FP16: 'perhaps'"):
+        VoiceLink(config, gate=gate, report=reports, set_value=lambda address, value: None)
+    gate.close()
+
+
+def test_the_timing_is_of_the_longer_of_what_is_asked_for_and_what_is(run: Run, wait_for: WaitFor) -> None:
+    wait_for(lambda: run.link.timing.work_p99_s, "the time of its work")
+    assert (run.link.timing.block_s, run.link.timing.lag_s) == (0.1, 0.03)
+    run.set("/rvc/block_ms", 200.0)
+    assert run.link.timing.block_s == 0.2, "at once: the child may take it with its next block"
+    wait_for(lambda: run.link.status().facts["block_ms"] == 200.0, "the longer blocks")
+    run.set("/rvc/block_ms", 104.0)
+    wait_for(lambda: run.link.timing.block_s == 0.1, "the shorter blocks, which are whole hops")
+
+
+def test_before_anything_is_made_there_is_nothing(open_run: Callable[..., Run]) -> None:
+    run = open_run()
+    run.link.hear(np.zeros(100, np.float32))
+    assert run.link.heard_samples == 100
+    for part in run.link.converted(0, 100):
+        assert part.shape == (100,) and part.dtype == np.float32 and not part.any()
+    timing = run.link.timing
+    assert (timing.block_s, timing.lag_s, timing.work_p99_s) == (0.25, 0.06, None)

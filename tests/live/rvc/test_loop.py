@@ -1,0 +1,224 @@
+"""The voice child at work: a real process with a tiny voice, which sings what it is given or makes noise of it."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+
+from engine.ipc import Gate
+from tests.live.rvc.studio import BLOCK, LAG, VoiceStudio, pitch_of, tone
+
+WaitFor = Callable[..., Any]
+CENT = 2 ** (1 / 1200)
+SOON = 320  # samples: what a pitch tracker and a crossfade blur
+
+
+@pytest.fixture(scope="module")
+def studio(singing_voice: Path, fork_server: None) -> Iterator[VoiceStudio]:
+    studio = VoiceStudio(singing_voice)
+    studio.supervisor.start()
+    yield studio
+    studio.close()
+
+
+@pytest.fixture
+def singing(studio: VoiceStudio, wait_for: WaitFor) -> VoiceStudio:
+    """In the middle of a phrase of 220 Hz; a listener stands at the end of what has come out."""
+    studio.reset()
+    studio.taken(wait_for)
+    studio.sing_on(wait_for, blocks=4)
+    studio.skip()
+    return studio
+
+
+def heard(studio: VoiceStudio, wait_for: WaitFor, blocks: int, hz: float = 220.0) -> np.ndarray:
+    """What comes out while a tone goes on; all of it must be there."""
+    studio.sing_on(wait_for, blocks, hz)
+    sound, presence = studio.take(blocks * BLOCK)
+    assert presence.all()
+    return sound
+
+
+def test_a_tone_is_sung_at_its_pitch_without_a_sample_missing(singing: VoiceStudio, wait_for: WaitFor) -> None:
+    sound = heard(singing, wait_for, 5)
+    assert pitch_of(sound) == pytest.approx(220.0, rel=10 * (CENT - 1))
+    assert np.sqrt(np.mean(sound**2)) > 0.1
+    assert singing.fact("skipped") in (0, None) and singing.status.restarts == 0
+
+
+def test_sample_n_of_what_comes_out_is_made_of_sample_n_of_what_went_in(
+    singing: VoiceStudio, wait_for: WaitFor
+) -> None:
+    """The tone rises a fifth at sample `step`; so does what comes out, there."""
+    first = singing.read_to
+    singing.sing_on(wait_for, 2)
+    step = singing.voice.end_sample
+    singing.sing_on(wait_for, 3, hz=330.0)
+    sound, presence = singing.take(5 * BLOCK)
+    assert presence.all()
+    before, after = sound[: step - first - SOON], sound[step - first + SOON :]
+    assert pitch_of(before) == pytest.approx(220.0, rel=20 * (CENT - 1))
+    assert pitch_of(after) == pytest.approx(330.0, rel=20 * (CENT - 1))
+
+
+def test_another_pitch_counts_from_the_next_block_on(singing: VoiceStudio, wait_for: WaitFor) -> None:
+    singing.set({"/rvc/pitch": 12.0})
+    singing.taken(wait_for)
+    sound = heard(singing, wait_for, 3)
+    assert pitch_of(sound[LAG + SOON :]) == pytest.approx(440.0, rel=20 * (CENT - 1))
+
+
+def test_blocks_of_another_length_go_on_in_time_and_nothing_is_made_twice(
+    singing: VoiceStudio, wait_for: WaitFor
+) -> None:
+    singing.set({"/rvc/block_ms": 150.0, "/rvc/crossfade_ms": 50.0})
+    wait_for(lambda: singing.fact("block_ms") == 150.0, "blocks of another length")
+    assert singing.fact("lag_ms") == 60.0
+    singing.taken(wait_for)
+    block, lag, began = 2400, 960, singing.voice.end_sample
+    for _ in range(9):
+        singing.sing()
+        end = singing.voice.end_sample // block * block - lag
+        if end > began:
+            wait_for(lambda end=end: singing.made_to() >= end, f"sample {end}")
+    sound, presence = singing.take(end - singing.read_to)
+    assert not (presence[began - end :] == 0.0).any(), "whole from the change on"
+    assert pitch_of(sound[began - end :]) == pytest.approx(220.0, rel=20 * (CENT - 1))
+
+
+def test_switched_off_it_makes_nothing_and_goes_on_when_it_is_switched_on(
+    singing: VoiceStudio, wait_for: WaitFor
+) -> None:
+    singing.set({"/rvc/enable": False})
+    singing.taken(wait_for)
+    made, results = singing.made_to(), singing.status.results
+    singing.sing(blocks=3)
+    singing.taken(wait_for)
+    assert (singing.made_to(), singing.status.results) == (made, results)
+    singing.set({"/rvc/enable": True})
+    singing.taken(wait_for)
+    wait_for(lambda: singing.status.state == "ready", "its waiting for the voice: nothing hangs")
+    began = singing.voice.end_sample
+    singing.sing_on(wait_for, 3)
+    sound, presence = singing.take(singing.voice.end_sample - LAG - singing.read_to)
+    assert presence[began - (singing.voice.end_sample - LAG) :].all()
+    assert not presence[: -(3 * BLOCK + LAG)].any(), "what was said meanwhile is not made up for"
+    assert pitch_of(sound[-2 * BLOCK :]) == pytest.approx(220.0, rel=20 * (CENT - 1))
+
+
+def test_more_than_a_block_behind_it_leaves_out_what_lies_between_and_says_how_much(
+    singing: VoiceStudio, wait_for: WaitFor
+) -> None:
+    before = singing.fact("skipped") or 0
+    singing.sing(blocks=8)
+    singing.sing_on(wait_for)
+    wait_for(lambda: (singing.fact("skipped") or 0) > before, "the count")
+    skipped = singing.fact("skipped") - before
+    assert 5 <= skipped <= 8, "of nine, the newest is made, and what came in the meantime"
+    _, presence = singing.take(9 * BLOCK)
+    assert (presence == 0.0).sum() >= skipped * BLOCK
+    assert presence[-BLOCK + LAG :].all()
+
+
+@pytest.mark.parametrize("sample", [np.nan, np.inf, -np.inf, 1e30])
+def test_sound_that_is_not_a_number_does_no_harm(singing: VoiceStudio, wait_for: WaitFor, sample: float) -> None:
+    pid = singing.status.pid
+    spoilt = tone(220.0, BLOCK, singing.voice.end_sample)
+    spoilt[::7] = sample
+    singing.hear(spoilt)
+    heard(singing, wait_for, 4)
+    sound = heard(singing, wait_for, 3)
+    assert np.isfinite(sound).all() and np.abs(sound).max() <= 1.0
+    assert pitch_of(sound) == pytest.approx(220.0, rel=20 * (CENT - 1))
+    assert singing.status.pid == pid
+
+
+def test_a_speaker_that_the_model_has_not_is_said_and_the_first_speaks(singing: VoiceStudio, wait_for: WaitFor) -> None:
+    singing.set({"/rvc/speaker": 5})
+    heard(singing, wait_for, 2)
+    wait_for(lambda: singing.told("asked"), "a word about it")
+    assert "/rvc/speaker 5" in singing.told("asked") and "0..1" in singing.told("asked")
+
+
+def test_it_tells_what_it_does_and_its_stages_where_asked(singing: VoiceStudio, wait_for: WaitFor) -> None:
+    singing.set({"/rvc/profiling": True})
+    stages = {"gate_ms", "resample_ms", "content_ms", "pitch_ms", "encode_ms", "flow_ms", "decode_ms", "sola_ms"}
+
+    def are_told() -> bool:
+        heard(singing, wait_for, 1)
+        return (singing.fact("decode_ms") or 0) > 0 and singing.fact("rtf") is not None
+
+    wait_for(are_told, "its stages")
+    facts = singing.status.facts
+    assert stages | {"work_p50_ms", "work_p99_ms", "skipped", "memory_mb"} <= set(facts)
+    assert (facts["rate_hz"], facts["version"], facts["pitch"], facts["index"]) == (40_000, "v2", "yin", "none")
+    assert (facts["device"], facts["dtype"], facts["block_ms"], facts["lag_ms"]) == ("cpu", "float32", 100.0, 30.0)
+    assert facts["rtf"] == pytest.approx(facts["work_p50_ms"] / 100.0, abs=1e-3)
+    assert 0 < facts["work_p50_ms"] <= facts["work_p99_ms"]
+    singing.set({"/rvc/profiling": False})
+    wait_for(lambda: all(singing.fact(stage) == 0.0 for stage in stages), "nothing of them any more")
+
+
+def test_emptying_the_cache_is_answered_with_what_it_freed(singing: VoiceStudio, wait_for: WaitFor) -> None:
+    answers: list[tuple[bool, str]] = []
+    singing.supervisor.call("empty_cache", on_answer=lambda is_done, text: answers.append((is_done, text)))
+    wait_for(lambda: answers, "the answer")
+    assert answers == [(True, f"freed 0 MiB, {singing.fact('memory_mb')} MiB in use")]
+    heard(singing, wait_for, 1)
+
+
+def test_it_is_no_nicer_than_the_engine(studio: VoiceStudio, wait_for: WaitFor) -> None:
+    """On a CPU, where the children of pictures work only while nobody else wants the core."""
+    wait_for(lambda: studio.status.is_at_work, "its readiness")
+    child = psutil.Process(studio.status.pid)
+    assert child.nice() == os.nice(0)
+    if hasattr(os, "sched_getscheduler"):
+        assert os.sched_getscheduler(child.pid) == os.sched_getscheduler(0)
+
+
+def test_the_gate_is_up_while_it_works_and_down_otherwise(
+    open_rvc: Callable[..., VoiceStudio], singing_voice: Path, wait_for: WaitFor
+) -> None:
+    gate = Gate.create()
+    studio = open_rvc(singing_voice, gate=gate)
+    studio.taken(wait_for)
+    for _ in range(3):
+        assert not gate.is_voice_running(time.perf_counter_ns())
+        studio.sing(blocks=1)
+        wait_for(lambda: any(gate.is_voice_running(time.perf_counter_ns()) for _ in range(5000)), "its work")
+        wait_for(lambda: studio.made_to() >= studio.voice.end_sample - LAG, "the end of it")
+        wait_for(lambda: not gate.is_voice_running(time.perf_counter_ns()), "the open gate")
+    studio.close()
+    gate.close()
+
+
+def test_what_the_environment_says_of_voices_counts(
+    open_rvc: Callable[..., VoiceStudio], tiny_voice: Path, wait_for: WaitFor
+) -> None:
+    studio = open_rvc(tiny_voice, settings={"environment": {"RVC_PROFILING": "yes", "RVC_USE_FP16": "0"}})
+    studio.taken(wait_for)
+
+    def are_told() -> bool:
+        studio.sing_on(wait_for)
+        return (studio.fact("decode_ms") or 0) > 0
+
+    wait_for(are_told, "its stages")
+    assert studio.fact("dtype") == "float32"
+
+
+@pytest.mark.soak
+def test_its_memory_is_flat(singing: VoiceStudio, wait_for: WaitFor) -> None:
+    """Thousands of blocks; thirty, and less exact, without MULTIVERSE_SOAK."""
+    is_soak = os.environ.get("MULTIVERSE_SOAK") == "1"
+    child = psutil.Process(singing.status.pid)
+    heard(singing, wait_for, 100 if is_soak else 10)
+    before, files = child.memory_info().rss, child.num_fds()
+    for _ in range(400 if is_soak else 2):
+        heard(singing, wait_for, 10)
+    assert child.memory_info().rss - before < 8 << 20
+    assert child.num_fds() == files

@@ -1,0 +1,145 @@
+"""Dry and converted voice at one moment: known answers, and never a click."""
+
+import numpy as np
+import pytest
+
+import osc_schema
+from engine.live.rvc.mix import MixSettings, VoiceMix
+from tests.audio.clicks import click_db
+
+RATE_HZ = 48_000
+WANTED = MixSettings(is_wanted=True)
+ONES = np.ones(4800, np.float32)
+
+
+class Table:
+    """Mixes whole sounds, a step at a time, as the desk does."""
+
+    def __init__(self) -> None:
+        self.mix = VoiceMix(RATE_HZ)
+        self._ahead = self.mix.fade_frames
+
+    def run(self, dry, wet, presence, settings=WANTED, step: int = 480) -> np.ndarray:
+        """(n,) of equally long sounds; `settings` may be a function of the first sample's number."""
+        wet, presence = (np.concatenate((sound, np.zeros(self._ahead, np.float32))) for sound in (wet, presence))
+        heard = [
+            self.mix.mix(
+                dry[first : first + step],
+                wet[first : first + step + self._ahead],
+                presence[first : first + step + self._ahead],
+                settings(first) if callable(settings) else settings,
+            )
+            for first in range(0, len(dry), step)
+        ]
+        return np.concatenate(heard)
+
+
+def there(frames: int, *spans: tuple[int, int]) -> np.ndarray:
+    presence = np.zeros(frames, np.float32)
+    for first, end in spans:
+        presence[first:end] = 1.0
+    return presence
+
+
+def tone(hz: float, frames: int) -> np.ndarray:
+    return (0.5 * np.sin(2 * np.pi * hz * np.arange(frames) / RATE_HZ)).astype(np.float32)
+
+
+def test_the_settings_are_those_of_the_parameters() -> None:
+    values = {param.address: param.default for param in osc_schema.PARAMS}
+    assert MixSettings.from_values(values) == MixSettings()
+    values |= {"/rvc/enable": True, "/rvc/monitor": 0.25, "/rvc/gain_db": 6.0, "/rvc/fallback": "silence"}
+    settings = MixSettings.from_values(values)
+    assert (settings.is_wanted, settings.monitor, settings.is_dry_without) == (True, 0.25, False)
+    assert settings.volume == pytest.approx(1.9953, abs=1e-4)
+    assert MixSettings.from_values(values | {"/rvc/gain_db": -60.0}).volume == 0.0
+
+
+def test_without_a_conversion_the_voice_itself_is_heard_or_nothing() -> None:
+    zeros = np.zeros(4800, np.float32)
+    assert np.array_equal(Table().run(ONES, zeros, zeros), ONES)
+    silent = MixSettings(is_wanted=True, is_dry_without=False)
+    assert not Table().run(ONES, zeros, zeros, silent)[480:].any()  # after the first fade
+
+
+@pytest.mark.parametrize(("monitor", "expected"), [(1.0, 0.5), (0.0, 1.0), (0.25, 0.875)])
+def test_the_monitor_goes_from_the_voice_itself_to_the_conversion(monitor, expected) -> None:
+    settings = MixSettings(is_wanted=True, monitor=monitor)
+    heard = Table().run(ONES, 0.5 * ONES, ONES, settings)
+    assert heard[1000:4000] == pytest.approx(expected)
+
+
+def test_the_volume_counts_for_both() -> None:
+    settings = MixSettings(is_wanted=True, volume=0.5)
+    heard = Table().run(ONES, ONES, there(4800, (0, 2400)), settings)
+    assert heard[480:] == pytest.approx(0.5)
+
+
+def test_the_conversion_is_gone_when_its_last_sample_comes_and_comes_with_its_first() -> None:
+    table = Table()
+    wet = np.where(there(9600, (2400, 7200)) > 0, 0.0, 99.0).astype(np.float32)  # 99: what must never be heard
+    heard = table.run(np.ones(9600, np.float32), wet, there(9600, (2400, 7200)))
+    fade = table.mix.fade_frames
+    assert heard.max() <= 1.0
+    assert heard[2399] == 1.0
+    assert heard[2400 + fade : 7200 - fade] == pytest.approx(0.0, abs=1e-6)
+    assert heard[7200] == pytest.approx(1.0, abs=1e-4)
+
+
+def test_one_sound_on_both_sides_goes_through_every_fade_unchanged() -> None:
+    voice = tone(200.0, 48_000)
+    heard = Table().run(voice, voice, there(48_000, (5000, 9000), (9100, 20_001), (30_000, 48_000)))
+    assert np.abs(heard - voice).max() < 1e-6
+
+
+def test_steps_of_any_length_give_the_same_sound() -> None:
+    random = np.random.default_rng(3)
+    dry, wet = random.uniform(-1, 1, (2, 24_000)).astype(np.float32)
+    presence = there(24_000, (1000, 7000), (7100, 15_000))
+    heard = Table().run(dry, wet, presence, step=480)
+    for step in (1, 37, 960, 24_000):
+        assert np.allclose(Table().run(dry, wet, presence, step=step), heard, atol=1e-6)
+
+
+def test_no_edge_of_the_conversion_clicks() -> None:
+    random = np.random.default_rng(5)
+    edges = np.sort(random.choice(48_000, 60, replace=False)).reshape(-1, 2)
+    presence = there(48_000, *(tuple(edge) for edge in edges))
+    heard = Table().run(tone(150.0, 48_000), tone(233.0, 48_000) * presence, presence)
+    assert click_db(heard) < -50.0
+
+
+def test_no_change_of_the_settings_clicks() -> None:
+    settings = [
+        MixSettings(is_wanted=True),
+        MixSettings(is_wanted=True, monitor=0.0),
+        MixSettings(is_wanted=True, monitor=0.5, volume=0.1),
+        MixSettings(is_wanted=False, monitor=0.5, volume=1.0),
+        MixSettings(is_wanted=True, monitor=0.7, volume=0.0, is_dry_without=False),
+    ]
+    heard = Table().run(
+        tone(150.0, 48_000), tone(233.0, 48_000), np.ones(48_000, np.float32), lambda first: settings[first // 9600]
+    )
+    assert click_db(heard) < -50.0
+
+
+def test_a_run_of_missing_samples_is_one_underrun_and_none_where_nothing_is_wanted() -> None:
+    presence = there(48_000, (4800, 9600), (14_400, 19_200), (19_300, 30_000))
+    table = Table()
+    table.run(np.zeros(48_000, np.float32), np.zeros(48_000, np.float32), presence)
+    assert table.mix.underruns == 3
+    unwanted = Table()
+    unwanted.run(np.zeros(48_000, np.float32), np.zeros(48_000, np.float32), presence, MixSettings())
+    assert unwanted.mix.underruns == 0
+
+
+def test_switching_off_is_no_underrun() -> None:
+    table = Table()
+    presence = there(48_000, (4800, 24_000))
+    table.run(
+        np.zeros(48_000, np.float32),
+        np.zeros(48_000, np.float32),
+        presence,
+        lambda first: MixSettings(is_wanted=first < 19_200),
+    )
+    assert table.mix.underruns == 0

@@ -1,0 +1,156 @@
+"""A voice converted in a running engine: a tone, sung an octave higher; heard as it is while its child is away."""
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+from engine import open_engine
+from engine.config import build_config
+from engine.errors import ConfigError, ModelError
+from tests.support.stage import Stage
+
+RATE_HZ = 48_000
+TONE_HZ = 220.0
+OCTAVE_HZ = 2 * TONE_HZ
+CENTS = 50.0  # a quarter tone: the analyser follows a pitch, and the picture shows what it follows
+
+
+def write_voice(path: Path) -> str:
+    """Two seconds of a reedy tone, whole periods of it, so that it loops without a gap."""
+    time_s = np.arange(2 * RATE_HZ) / RATE_HZ
+    tone = sum(np.sin(2 * np.pi * n * TONE_HZ * time_s) / n for n in range(1, 8))
+    soundfile.write(path, (0.2 * tone).astype(np.float32), RATE_HZ)
+    return str(path)
+
+
+def stage_config(folder: Path, model: Path, **more: Any) -> dict[str, Any]:
+    return {
+        "width": 128,
+        "height": 72,
+        "fps": 30.0,
+        "audio": "demo",
+        "renderer": "numba",
+        "osc": {"listen": "127.0.0.1:0"},
+        "presets": str(folder / "presets"),
+        "recordings": str(folder / "recordings"),
+        "sinks": ["null"],
+        "rvc": {
+            "model": str(model / "voice.pth"),
+            "index": str(model / "voice.index"),
+            "content": str(model / "content"),
+            "input": write_voice(folder / "voice.wav"),
+            "folders": [str(folder / "models")],
+        },
+        "params": {"/rvc/f0": "yin", "/rvc/channel": 1, "/rvc/block_ms": 100, "/rvc/extra_ms": 500},
+    } | more
+
+
+@pytest.fixture(scope="module")
+def open_stage(
+    tmp_path_factory: pytest.TempPathFactory, fork_server: None, singing_voice: Path
+) -> Iterator[Callable[..., Stage]]:
+    """One engine with a voice for all tests of this file: a model is loaded once."""
+    folder = tmp_path_factory.mktemp("voice")
+    stages: list[Stage] = []
+
+    def on(wait_for: Callable[..., Any]) -> Stage:
+        if not stages:
+            stages.append(Stage(stage_config(folder, singing_voice), wait_for, child="rvc"))
+        return stages[0]
+
+    yield on
+    for stage in stages:
+        stage.close()
+
+
+@pytest.fixture
+def stage(open_stage: Callable[..., Stage], wait_for: Callable[..., Any]) -> Stage:
+    """The engine, its voice converted an octave higher."""
+    stage = open_stage(wait_for)
+    stage.reset({"/rvc/enable": True, "/rvc/pitch": 12.0, "/rvc/monitor": 1.0, "/rvc/fallback": "dry"})
+    wait_for(lambda: stage.child.is_at_work, "the child", ceiling_s=60.0)
+    hears(stage, OCTAVE_HZ)
+    return stage
+
+
+def hears(stage: Stage, pitch_hz: float) -> None:
+    """Until the Multiverse's first channel has this pitch."""
+
+    def is_heard() -> bool:
+        heard = stage.features[0]
+        return heard.rms > 0.01 and abs(1200 * np.log2(heard.pitch_hz / pitch_hz)) < CENTS
+
+    stage.wait_for(is_heard, f"{pitch_hz:g} Hz in channel 1 (now {stage.features[0]}; {stage.child})")
+
+
+def test_the_converted_voice_is_a_channel_of_the_multiverse(stage: Stage) -> None:
+    stage.set(rvc__pitch=7.0)
+    hears(stage, TONE_HZ * 2 ** (7 / 12))
+    stage.set(rvc__channel=0)
+    stage.wait_for(lambda: stage.features[0].pitch_hz < 100.0, "the demo loop's kick drum again")
+    stage.set(rvc__channel=1)
+    hears(stage, TONE_HZ * 2 ** (7 / 12))
+
+
+def test_dry_and_converted_are_mixed_as_asked(stage: Stage) -> None:
+    stage.set(rvc__monitor=0.0)
+    hears(stage, TONE_HZ)
+
+
+def test_the_voice_itself_is_heard_while_the_child_is_killed_and_the_picture_goes_on(stage: Stage) -> None:
+    drawn, pid = stage.engine.times.frames, stage.child.pid
+    os.kill(pid, signal.SIGKILL)
+    hears(stage, TONE_HZ)
+    stage.wait_for(lambda: stage.child.pid not in (0, pid) and stage.child.is_at_work, "another child", ceiling_s=60.0)
+    hears(stage, OCTAVE_HZ)
+    assert stage.engine.times.frames > drawn
+    assert stage.child.facts["underruns"] >= 1
+
+
+def test_silence_may_be_wanted_in_its_place(stage: Stage) -> None:
+    stage.set(rvc__fallback="silence")
+    stage.done("/child/rvc/stop")
+    stage.wait_for(lambda: stage.features[0].rms < 1e-4, "silence")
+    stage.done("/child/rvc/start")
+    hears(stage, OCTAVE_HZ)
+
+
+def test_the_status_adds_the_delays_up(stage: Stage) -> None:
+    told = {message.address: message.args for message in stage.ask("/engine/status")}
+    at = "/engine/status/child/rvc"
+    parts = [told[f"{at}/{part}_ms"][0] for part in ("algorithmic", "compute", "device")]
+    assert told[f"{at}/delay_ms"][0] == pytest.approx(sum(parts), abs=0.2)
+    assert parts[0] == pytest.approx(100 + 50 + 10)
+    stage.wait_for(lambda: 0 < stage.child.facts.get("rtf", 0) < 1, "the share of the time that converting takes")
+
+
+def test_another_model_takes_over_by_name(stage: Stage, tiny_models: Any) -> None:
+    folder = Path(stage.engine.config.rvc.folders[0])
+    folder.mkdir(exist_ok=True)
+    other = tiny_models.voice(kind="singing", rate_hz=32_000)
+    os.link(other / "voice.pth", folder / "other.pth")
+    pid = stage.child.pid
+    stage.set(rvc__model="other.pth")
+    stage.wait_for(lambda: stage.child.facts.get("rate_hz") == 32_000, "the other model", ceiling_s=60.0)
+    assert stage.child.pid != pid
+    hears(stage, OCTAVE_HZ)
+    stage.set(rvc__model="")
+    stage.wait_for(lambda: stage.child.facts.get("rate_hz") == 40_000, "the first model", ceiling_s=60.0)
+
+
+def test_what_cannot_be_had_ends_the_start_in_one_line(tmp_path: Path, singing_voice: Path) -> None:
+    config = stage_config(tmp_path, singing_voice)
+    config["rvc"]["model"] = str(tmp_path / "gone.pth")
+    with pytest.raises(ModelError, match=r"gone\.pth"), open_engine(build_config(config)):
+        pass
+    with (
+        pytest.raises(ConfigError, match="multiverse convert"),
+        open_engine(build_config(stage_config(tmp_path, singing_voice, offline=True))),
+    ):
+        pass

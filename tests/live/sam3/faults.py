@@ -1,0 +1,50 @@
+"""The segmentation child with things that go wrong on purpose, in its own process, before the real loop begins.
+
+The text `poison` kills the process when it is encoded. `/sam3/prompt/1`: at `tight` the device is full for one call, at
+`full` for all; `broken` makes the model raise, and `nan` makes what it sees not a number. Setting `no_room`: the device
+is too small for the weights.
+"""
+
+import os
+import signal
+from dataclasses import replace
+from typing import Any
+
+import torch
+
+import engine.live.sam3.loop as segmentation
+import engine.models.sam3.load as loading
+from engine.children.port import ChildPort
+from engine.models.sam3.backbone import Backbone, Features
+from engine.models.sam3.prompts import Prompt, PromptEncoder
+
+
+def run(port: ChildPort) -> None:
+    encode, see = PromptEncoder.encode, Backbone.run
+    was_tight: list[bool] = []
+
+    def encode_or_die(self: PromptEncoder, text: str) -> Prompt:
+        if text == "poison":
+            os.kill(os.getpid(), signal.SIGKILL)
+        return encode(self, text)
+
+    def see_or_fail(self: Backbone, *arguments: Any) -> Features:
+        prompt = port.values["/sam3/prompt/1"]
+        if prompt == "full" or (prompt == "tight" and not was_tight):
+            was_tight.append(True)
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB (simulated)")
+        if prompt == "broken":
+            raise RuntimeError("the model broke")
+        features = see(self, *arguments)
+        if prompt == "nan":
+            return replace(features, fpn_hidden_states=tuple(level * torch.nan for level in features.fpn_hidden_states))
+        return features
+
+    def load_nothing(*arguments: Any) -> Any:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB (simulated)")
+
+    if port.settings.get("no_room"):
+        loading.load = load_nothing
+    PromptEncoder.encode = encode_or_die
+    Backbone.run = see_or_fail
+    segmentation.run(port)

@@ -1,0 +1,97 @@
+"""A segmentation child in a studio, and what it should find there."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import osc_schema
+from engine.children.policy import Deadlines
+from engine.children.spec import ChildSpec
+from engine.ipc import FrameRing, Gate, RingFrame
+from engine.ipc.segmentation_sheet import read_sheet
+from engine.live.sam3.settings import PRELOAD
+from engine.values import Segmentation
+from tests.live.picture_studio import QUICK, PictureStudio
+
+RESOLUTION = 336
+DEFAULTS = {param.address: param.default for param in osc_schema.PARAMS if param.child == "sam3"}
+BASE: dict[str, Any] = {"/sam3/enable": True, "/sam3/prompt/1": "sea"}
+
+
+def scene(seed: int = 0, width: int = 96, height: int = 64, channels: int = 3) -> np.ndarray:
+    """(height, width, channels) uint8: noise, which random weights find much in."""
+    return np.random.default_rng(seed).integers(0, 256, (height, width, channels), np.uint8)
+
+
+def segmenting_core(model: Path) -> Callable[..., Segmentation]:
+    """`segment(picture, prompts, **options)`: what the core finds in this process. Options: threshold, most."""
+    from engine.models.sam3 import SegmentationSpec
+    from engine.models.sam3.load import load
+    from engine.models.sam3.segmenter import Segmenter
+
+    segmenter = Segmenter(load(SegmentationSpec(model=str(model), resolution=RESOLUTION), "cpu", "float32"))
+
+    def segment(
+        picture: np.ndarray, prompts: tuple[str, ...] = ("sea",), *, threshold: float = 0.5, most: int = 16
+    ) -> Segmentation:
+        segmenter.threshold, segmenter.most = threshold, most
+        segmenter.set_prompts(prompts)
+        return segmenter.segment(picture)[0]
+
+    return segment
+
+
+def is_same(one: Segmentation, other: Segmentation) -> bool:
+    """Whether exactly the same was found, in the same picture or one like it."""
+    is_alike = one.objects == other.objects and one.picture_px == other.picture_px
+    return is_alike and np.array_equal(one.masks, other.masks)
+
+
+class Sam3Studio(PictureStudio):
+    def __init__(
+        self,
+        model: Path | str,
+        *,
+        spec: Mapping[str, Any] | None = None,
+        loop: str = "engine.live.sam3.loop:run",
+        settings: Mapping[str, Any] | None = None,
+        values: Mapping[str, Any] | None = None,
+        times: Deadlines = QUICK,
+        gate: Gate | None = None,
+    ) -> None:
+        whole = {"model": str(model), "resolution": RESOLUTION, **(spec or {})}
+        plain = {"spec": whole, "device": "cpu", "dtype": "auto", "threads": 1}
+        super().__init__(
+            ChildSpec(name="sam3", loop=loop, settings=plain | dict(settings or {}), preload=PRELOAD),
+            output="objects",
+            picture=scene(),
+            base=DEFAULTS | BASE,
+            times=times,
+            gate=gate,
+        )
+        self.reset(values or {})
+
+    def show(self, picture: np.ndarray, *, is_elsewhere: bool = False) -> None:
+        """Feed this from now on: through another ring if it has another shape, or comes from elsewhere."""
+        if is_elsewhere or picture.shape != self.picture.shape:
+            former = self.ring
+            height, width, channels = picture.shape
+            self.ring = FrameRing.create("sam3 source", width, height, channels=channels)
+            self.supervisor.connect_input("source", self.ring.segment)
+            former.close()
+        self.picture = picture
+
+    def finds(self, is_right: Callable[[Segmentation], bool] = lambda found: True) -> Segmentation | None:
+        """Feed the child if it wants that; the newest result if it came after the last one given, and is right."""
+        frame = self.shows(lambda frame: is_right(found_in(frame)))
+        return None if frame is None else found_in(frame)
+
+    def find_one(self, wait_for: Callable[..., Any]) -> Segmentation:
+        """Feed one picture; the newest result when the child has done with it."""
+        return found_in(self.feed_one(wait_for))
+
+
+def found_in(frame: RingFrame) -> Segmentation:
+    return read_sheet(frame.pixels, index=frame.index, time_s=frame.time_s)

@@ -1,0 +1,216 @@
+"""The segmentation child in trouble: a real process with a tiny model that goes wrong where it is asked to."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from engine.ipc import Gate
+from tests.children.toys import ATTENTIVE, is_live
+from tests.live.sam3.studio import Sam3Studio, is_same
+
+WaitFor = Callable[..., Any]
+Open = Callable[..., Sam3Studio]
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture
+def gate() -> Iterator[Gate]:
+    gate = Gate.create()
+    yield gate
+    gate.close()
+
+
+@pytest.fixture(scope="module")
+def detector_alone(tiny_sam3: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same model without its tracker."""
+    from transformers import Sam3Model
+
+    folder = tmp_path_factory.mktemp("detector_alone")
+    shutil.copytree(
+        tiny_sam3, folder, ignore=shutil.ignore_patterns("*.safetensors", "config.json"), dirs_exist_ok=True
+    )
+    Sam3Model.from_pretrained(tiny_sam3).save_pretrained(folder)
+    return folder
+
+
+def fed(studio: Sam3Studio) -> Sam3Studio:
+    """With a picture if the child wants one: without it, it would not try what it is given."""
+    studio.finds()
+    return studio
+
+
+def failure(studio: Sam3Studio, wait_for: WaitFor) -> str:
+    """Why it is not started again, in one line."""
+    wait_for(lambda: fed(studio).status.state == "failed", "the failure")
+    assert "\n" not in studio.status.detail
+    assert studio.status.restarts == 0
+    return studio.status.detail
+
+
+@pytest.mark.soak
+def test_killed_again_and_again_it_finds_the_same_each_time(
+    open_sam3: Open, tiny_sam3: Path, wait_for: WaitFor
+) -> None:
+    kills = 5 if os.environ.get("MULTIVERSE_SOAK") == "1" else 2
+    studio = open_sam3(tiny_sam3)
+    first = wait_for(studio.finds, "a result")
+    for _ in range(kills):
+        killed = studio.status.pid
+        os.kill(killed, signal.SIGKILL)
+        wait_for(lambda: studio.status.pid not in (0, killed), "another process")  # noqa: B023
+        wait_for(lambda: studio.finds(lambda found: is_same(found, first)), "the same result")
+    assert (studio.status.restarts, studio.status.quarantined) == (kills, ())
+
+
+def test_one_that_hangs_is_replaced(open_sam3: Open, tiny_sam3: Path, wait_for: WaitFor) -> None:
+    studio = open_sam3(tiny_sam3, times=ATTENTIVE)
+    wait_for(studio.finds, "a result")
+    stopped = studio.status.pid
+    os.kill(stopped, signal.SIGSTOP)
+    wait_for(lambda: studio.status.pid not in (0, stopped), "another process")
+    wait_for(studio.finds, "its result")
+    assert "no sign of life" in studio.status.detail
+
+
+def test_a_model_that_raises_ends_the_process_and_the_next_finds_again(
+    open_sam3: Open, tiny_sam3: Path, wait_for: WaitFor
+) -> None:
+    studio = open_sam3(tiny_sam3)
+    wait_for(studio.finds, "a result")
+    studio.set({"/sam3/prompt/1": "broken"})
+    wait_for(lambda: fed(studio).status.restarts, "another process")
+    assert "RuntimeError: the model broke" in studio.status.detail
+    studio.set({"/sam3/prompt/1": "fire"})
+    wait_for(studio.finds, "a result")
+
+
+def test_a_prompt_that_kills_is_quarantined_and_the_other_prompts_go_on(
+    open_sam3: Open, tiny_sam3: Path, wait_for: WaitFor
+) -> None:
+    studio = open_sam3(tiny_sam3)
+    wait_for(studio.finds, "a result")
+    studio.set({"/sam3/prompt/3": "poison"})
+    wait_for(lambda: fed(studio).status.quarantined, "the quarantine")
+    assert studio.status.quarantined == ("/sam3/prompt/3: poison",)
+    wait_for(lambda: studio.finds(lambda found: {each.prompt for each in found.objects} == {1}), "the first prompt")
+    assert studio.status.restarts == 3
+
+
+def test_a_full_device_is_freed_and_asked_again_and_nobody_notices(
+    open_sam3: Open, tiny_sam3: Path, wait_for: WaitFor
+) -> None:
+    studio = open_sam3(tiny_sam3)
+    before = wait_for(studio.shows, "a result")
+    studio.set({"/sam3/prompt/1": "tight"})
+    wait_for(lambda: studio.shows(lambda frame: frame.generation > before.generation), "the next prompt's result")
+    assert (studio.status.restarts, studio.told("memory")) == (0, "")
+
+
+def test_a_device_that_stays_full_ends_the_child_for_good_with_the_remedy(
+    open_sam3: Open, tiny_sam3: Path, wait_for: WaitFor
+) -> None:
+    studio = open_sam3(tiny_sam3)
+    wait_for(studio.finds, "a result")
+    studio.set({"/sam3/prompt/1": "full"})
+    detail = failure(studio, wait_for)
+    assert detail == "memory: cpu: no memory for 336 px; set a smaller /sam3/resolution, or /sam3/offload"
+
+
+def test_a_device_without_room_for_the_weights_ends_the_child_for_good(
+    open_sam3: Open, tiny_sam3: Path, wait_for: WaitFor
+) -> None:
+    studio = open_sam3(tiny_sam3, settings={"no_room": True})
+    assert f"memory: {tiny_sam3}: there is no room for its weights on cpu" in failure(studio, wait_for)
+
+
+def test_an_answer_that_is_not_a_number_leaves_the_last_one_and_is_counted(
+    open_sam3: Open, tiny_sam3: Path, wait_for: WaitFor
+) -> None:
+    studio = open_sam3(tiny_sam3)
+    wait_for(studio.finds, "a result")
+    studio.set({"/sam3/prompt/1": "nan"})
+    studio.taken(wait_for)
+    before = studio.newest()
+    for _ in range(2):
+        assert studio.feed_one(wait_for).sequence == before.sequence
+    wait_for(lambda: studio.finds() is None and (studio.fact("nan") or 0) >= 2, "the count")
+    told = [line for key, line in studio.reports if key == "child.sam3.nan"]
+    assert told == [f"sam3: {tiny_sam3}: the masks are not numbers; the last ones stay"]
+    studio.set({"/sam3/prompt/1": "fire"})
+    wait_for(lambda: studio.shows(lambda frame: frame.generation > before.generation), "results again")
+    assert studio.status.restarts == 0
+
+
+def test_a_detector_without_a_tracker_finds_in_each_picture_and_says_what_to_get(
+    open_sam3: Open, detector_alone: Path, wait_for: WaitFor
+) -> None:
+    studio = open_sam3(detector_alone, values={"/sam3/mode": "track"})
+    wait_for(lambda: studio.finds(lambda found: len(found.objects) == 16), "a result all the same")
+    wait_for(lambda: studio.told("asked.0"), "a word about it")
+    assert "/sam3/mode track" in studio.told("asked.0") and "going on with image" in studio.told("asked.0")
+    assert "facebook/sam3" in studio.told("asked.0")
+
+
+def test_a_model_that_is_not_there_fails_in_one_line(open_sam3: Open, tmp_path: Path, wait_for: WaitFor) -> None:
+    assert "nowhere: no such file or folder" in failure(open_sam3(tmp_path / "nowhere"), wait_for)
+
+
+def test_a_folder_of_another_model_fails_in_one_line(open_sam3: Open, tmp_path: Path, wait_for: WaitFor) -> None:
+    (tmp_path / "config.json").write_text('{"model_type": "clip"}')
+    detail = failure(open_sam3(tmp_path), wait_for)
+    assert str(tmp_path) in detail and "clip" in detail
+
+
+def test_a_folder_without_its_tokenizer_fails_in_one_line(
+    open_sam3: Open, tiny_sam3: Path, tmp_path: Path, wait_for: WaitFor
+) -> None:
+    folder = tmp_path / "speechless"
+    shutil.copytree(tiny_sam3, folder, ignore=shutil.ignore_patterns("*token*", "vocab*", "merges*"))
+    assert "tokenizer" in failure(open_sam3(folder), wait_for)
+
+
+def test_it_waits_while_a_picture_is_drawn_and_only_if_it_is_to(
+    gate: Gate, open_sam3: Open, tiny_sam3: Path, wait_for: WaitFor
+) -> None:
+    studio = open_sam3(tiny_sam3, gate=gate)
+    wait_for(studio.finds, "a result")
+    gate.period_ns = 600 * 10**9
+    gate.draw_begins(time.perf_counter_ns())
+    before = studio.newest()
+    assert studio.feed_one(wait_for).sequence == before.sequence
+    gate.draw_ends()
+    wait_for(lambda: studio.newest().sequence > before.sequence, "the result when the draw has ended")
+    studio.set({"/sam3/gate": False})
+    studio.taken(wait_for)
+    gate.draw_begins(time.perf_counter_ns())
+    wait_for(studio.finds, "a result during a draw")
+
+
+def test_it_ends_when_the_engine_is_killed(tiny_sam3: Path, wait_for: WaitFor, require: Callable[..., None]) -> None:
+    require(sys.platform == "linux", "Linux, where shared memory can be listed")
+    engine = subprocess.Popen(
+        [sys.executable, "-m", "tests.live.sam3.engine", str(tiny_sam3)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert engine.stdout is not None
+    with engine.stdout:
+        pid, *theirs = (int(word) for word in engine.stdout.readline().split())
+    family = [psutil.Process(each) for each in theirs]
+    engine.kill()
+    engine.wait()
+    wait_for(lambda: not any(map(is_live, family)), "their end")
+    wait_for(
+        lambda: not any(name.startswith(f"multiverse-{pid}-") for name in os.listdir("/dev/shm")),
+        "the resource tracker to remove the segments",
+    )

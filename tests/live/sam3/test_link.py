@@ -1,0 +1,144 @@
+"""What the engine makes of a SAM3 child's results; without a child, over real rings."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engine.config import Sam3Config
+from engine.ipc import FrameRing, Gate
+from engine.ipc.segmentation_sheet import sheet_shape, write_sheet
+from engine.live.kit.output_ring import OutputRing
+from engine.live.sam3.link import SegmentationLink
+from engine.params import ParamStore
+from engine.values import FINISHED, FoundObject, FrameId, Segmentation
+
+SIDE = 32
+
+
+class Results:
+    """A ring of results, where a supervisor would say that it is."""
+
+    def __init__(self) -> None:
+        rows, columns, channels = sheet_shape(SIDE)
+        self.ring = FrameRing.create("objects", columns, rows, channels=channels)
+        self.outputs = {"objects": self.ring.segment}
+
+    def publish(self, index: int, *, is_sheet: bool = True) -> None:
+        sheet = np.zeros(sheet_shape(SIDE), np.uint8)
+        each = FoundObject(id=1, prompt=1, score=0.5, box=(0.5, 0.5, 1.0, 1.0))
+        masks = np.full((1, SIDE, SIDE), 255, np.uint8)
+        if is_sheet:
+            write_sheet(sheet, Segmentation(objects=(each,), masks=masks, picture_px=(64, 48), index=index, time_s=0.0))
+        self.ring.write(sheet, index=index, time_s=0.0)
+
+
+@pytest.fixture
+def results() -> Iterator[Results]:
+    results = Results()
+    yield results
+    results.ring.close()
+
+
+@pytest.fixture
+def link(results: Results, reports: Any) -> Iterator[SegmentationLink]:
+    gate = Gate.create()
+    link = SegmentationLink(
+        Sam3Config(model="random:tiny"),
+        video=None,
+        has_camera=lambda: True,
+        gate=gate,
+        report=reports,
+        set_values=lambda values: None,
+    )
+    link._output = OutputRing(results, "objects")
+    yield link
+    link.close()
+    gate.close()
+
+
+@pytest.fixture
+def store() -> ParamStore:
+    return ParamStore()
+
+
+@pytest.fixture
+def switch(link: SegmentationLink, store: ParamStore) -> Callable[[bool], None]:
+    def switch(is_on: bool) -> None:
+        store.set("/sam3/enable", is_on)
+        link.follow(store.snapshot())
+
+    return switch
+
+
+def test_what_is_no_sheet_of_masks_is_told_and_the_last_masks_stay(
+    link: SegmentationLink, results: Results, switch: Callable[[bool], None], reports: Any
+) -> None:
+    switch(True)
+    results.publish(1)
+    found = link.view().found
+    assert found is not None and found.index == 1
+    results.publish(2, is_sheet=False)
+    assert link.view().found is found
+    assert reports.keys == ["sam3.masks"]
+    results.publish(3)
+    assert link.view().found.index == 3
+
+
+def test_switched_off_it_shows_no_finished_picture_of_before(
+    link: SegmentationLink, results: Results, store: ParamStore
+) -> None:
+    store.set("/sam3/source", "multiverse")
+    for is_on in (True, False):
+        store.set("/sam3/enable", is_on)
+        link.follow(store.snapshot())
+        link.feed(
+            FrameId(index=0, time_s=0.0),
+            0.0,
+            camera=None,
+            sd=None,
+            read_picture=lambda: np.zeros((9, 16, 4), np.uint8),
+        )
+        picture = link.view().picture
+        assert picture is None if not is_on else picture.source == FINISHED
+
+
+def test_switched_on_again_it_shows_no_masks_of_before(
+    link: SegmentationLink, results: Results, switch: Callable[[bool], None]
+) -> None:
+    switch(True)
+    results.publish(1)
+    assert link.view().found is not None
+    switch(False)
+    assert link.view().found is None
+    results.publish(2)  # of the picture that was in hand
+    assert link.view().found is None
+    switch(True)
+    assert link.view().found is None
+    results.publish(3)
+    assert link.view().found.index == 3
+
+
+def test_that_sam3_sees_its_own_cut_is_said_once_each_time_it_begins(
+    link: SegmentationLink, store: ParamStore, reports: Any
+) -> None:
+    def feed(**values: object) -> int:
+        """How often it has been said."""
+        for name, value in values.items():
+            store.set("/" + name.replace("__", "/"), value)
+        link.follow(store.snapshot())
+        for _ in range(3):
+            link.feed(
+                FrameId(index=0, time_s=0.0),
+                0.0,
+                camera=None,
+                sd=None,
+                read_picture=lambda: np.zeros((4, 4, 4), np.uint8),
+            )
+        return reports.keys.count("sam3.loop")
+
+    assert feed(sam3__enable=True, layer__5__matte="subject") == 0
+    assert feed(sam3__source="multiverse") == 1
+    assert feed(layer__5__matte="all") == 1
+    assert feed(layer__5__matte="background") == 2

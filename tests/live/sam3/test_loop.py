@@ -1,0 +1,257 @@
+"""The segmentation child at work: a real process with a tiny model, fed through real rings."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+
+from engine.children.launcher import LAUNCHER
+from engine.values import Segmentation
+from tests.live.sam3.studio import Sam3Studio, found_in, is_same, scene, segmenting_core
+from tests.live.sd.studio import Studio
+
+WaitFor = Callable[..., Any]
+Segment = Callable[..., Segmentation]
+
+
+@pytest.fixture(scope="module")
+def random_studio(fork_server: None, tiny_sam3: Path) -> Iterator[Sam3Studio]:
+    yield from running(tiny_sam3)
+
+
+@pytest.fixture(scope="module")
+def seeing_studio(fork_server: None, seeing_sam3: Path) -> Iterator[Sam3Studio]:
+    yield from running(seeing_sam3)
+
+
+def running(model: Path) -> Iterator[Sam3Studio]:
+    studio = Sam3Studio(model)
+    studio.supervisor.start()
+    yield studio
+    studio.close()
+
+
+@pytest.fixture
+def studio(random_studio: Sam3Studio, wait_for: WaitFor) -> Sam3Studio:
+    """A running child that finds much in noise, and has."""
+    return fresh(random_studio, scene(), wait_for)
+
+
+@pytest.fixture
+def following(seeing_studio: Sam3Studio, wait_for: WaitFor) -> Sam3Studio:
+    """A running child that sees bright shapes, in mode track, and follows two."""
+    fresh(seeing_studio, two_shapes(0), wait_for)
+    seeing_studio.set({"/sam3/mode": "track"})
+    seeing_studio.taken(wait_for)
+    assert len(seeing_studio.find_one(wait_for).objects) == 2
+    return seeing_studio
+
+
+def fresh(studio: Sam3Studio, picture: np.ndarray, wait_for: WaitFor) -> Sam3Studio:
+    wait_for(lambda: studio.status.state in ("ready", "busy"), "the child")
+    studio.show(picture)
+    studio.reset({})
+    studio.taken(wait_for)
+    wait_for(studio.finds, "a result")
+    studio.find_one(wait_for)
+    return studio
+
+
+def two_shapes(step: int, width: int = 168) -> np.ndarray:
+    """A red square going right and a green one going down, on black."""
+    picture = np.zeros((168, width, 3), np.uint8)
+    picture[20:60, 10 + 4 * step : 50 + 4 * step] = (255, 0, 0)
+    picture[70 + 4 * step : 120 + 4 * step, 100:150] = (0, 255, 0)
+    return picture
+
+
+def ids(found: Segmentation) -> list[int]:
+    return sorted(each.id for each in found.objects)
+
+
+@pytest.fixture(scope="module")
+def segment(tiny_sam3: Path) -> Segment:
+    """What the core finds in this process."""
+    return segmenting_core(tiny_sam3)
+
+
+def test_it_finds_what_the_core_finds(studio: Sam3Studio, wait_for: WaitFor, segment: Segment) -> None:
+    expected = segment(scene())
+    assert len(expected.objects) == 16
+    assert not is_same(expected, segment(scene(1)))
+    assert is_same(studio.find_one(wait_for), expected)
+
+
+def test_a_result_bears_the_index_and_time_of_its_picture(studio: Sam3Studio, wait_for: WaitFor) -> None:
+    for _ in range(3):
+        found = studio.find_one(wait_for)
+        assert (found.index, found.time_s) == (studio.fed - 1, float(studio.fed - 1))
+
+
+def test_prompts_change_while_it_runs_keep_their_numbers_and_raise_the_generation(
+    studio: Sam3Studio, wait_for: WaitFor, segment: Segment
+) -> None:
+    for prompts in (("fire",), ("fire", "", "sea"), ("", "", "sea", "fire in the sea")):
+        before = studio.newest()
+        studio.set({f"/sam3/prompt/{n}": text for n, text in enumerate((*prompts, "", "", "")[:4], 1)})
+        studio.taken(wait_for)
+        frame = studio.feed_one(wait_for)
+        assert is_same(found_in(frame), segment(scene(), prompts)), prompts
+        assert frame.generation > before.generation
+
+
+def test_threshold_and_count_are_live_and_no_new_generation(
+    studio: Sam3Studio, wait_for: WaitFor, segment: Segment
+) -> None:
+    before = studio.newest()
+    scores = sorted(each.score for each in found_in(before).objects)
+    for values, options in (
+        ({"/sam3/max_objects": 3}, {"most": 3}),
+        ({"/sam3/max_objects": 16, "/sam3/threshold": scores[7]}, {"threshold": scores[7]}),
+    ):
+        studio.set(values)
+        studio.taken(wait_for)
+        frame = studio.feed_one(wait_for)
+        assert is_same(found_in(frame), segment(scene(), **options))
+        assert frame.generation == before.generation
+
+
+def test_without_a_prompt_it_finds_nothing_and_says_why_once(studio: Sam3Studio, wait_for: WaitFor) -> None:
+    before = studio.newest()
+    for blank in ("  ", ""):
+        studio.set({"/sam3/prompt/1": blank})
+        studio.taken(wait_for)
+        frame = studio.feed_one(wait_for)
+        assert found_in(frame).objects == ()
+    assert frame.generation > before.generation
+    lines = [line for key, line in studio.reports if key.startswith("child.sam3.asked")]
+    assert lines.count("sam3: no prompt is set: /sam3/prompt/1 to 4 are empty") == 1
+    studio.reset({})
+    wait_for(lambda: studio.finds(lambda found: len(found.objects) == 16), "objects again")
+
+
+def test_a_prompt_of_500_words_is_cut_and_told(studio: Sam3Studio, wait_for: WaitFor, segment: Segment) -> None:
+    studio.set({"/sam3/prompt/2": " ".join(["sea"] * 500)})
+    wait_for(lambda: studio.finds(lambda found: {each.prompt for each in found.objects} == {1, 2}), "both prompts")
+    wait_for(lambda: studio.told("asked.0"), "a word about it")
+    assert "prompt 2: 500 words; the model reads 32 tokens" in studio.told("asked.0")
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "channels"), [(1, 1, 3), (97, 33, 3), (33, 97, 4), (336, 336, 3), (640, 2, 4)]
+)
+def test_the_size_of_the_picture_may_change_in_mid_stream(
+    studio: Sam3Studio, wait_for: WaitFor, segment: Segment, width: int, height: int, channels: int
+) -> None:
+    picture = scene(2, width, height, channels)
+    studio.show(picture)
+    expected = segment(picture)
+    assert expected.picture_px == (width, height)
+    wait_for(lambda: studio.finds(lambda found: is_same(found, expected)), "what is in the other picture")
+
+
+def test_alpha_is_not_looked_at(studio: Sam3Studio, wait_for: WaitFor, segment: Segment) -> None:
+    see_through = np.dstack([scene(), scene(3)[..., :1]])
+    studio.show(see_through)
+    wait_for(lambda: studio.finds(lambda found: is_same(found, segment(scene()))), "the same as without")
+
+
+def test_switched_off_it_asks_for_nothing_and_finds_nothing(studio: Sam3Studio, wait_for: WaitFor) -> None:
+    studio.set({"/sam3/enable": False})
+    studio.taken(wait_for)
+    wait_for(lambda: not studio.supervisor.wants_frame, "rest")
+    before = studio.newest()
+    assert studio.feed_one(wait_for).sequence == before.sequence
+    studio.reset({})
+    wait_for(studio.finds, "a result again")
+
+
+def test_an_interval_is_kept(studio: Sam3Studio, wait_for: WaitFor) -> None:
+    studio.set({"/sam3/interval_s": 10.0})
+    studio.taken(wait_for)
+    before = studio.newest()
+    assert studio.feed_one(wait_for).sequence == before.sequence
+    assert not studio.supervisor.wants_frame
+    studio.set({"/sam3/interval_s": 0.0})
+    wait_for(studio.finds, "what is in the picture that was fed")
+
+
+def test_a_picture_that_lay_in_the_ring_when_the_source_changed_is_left_out(
+    studio: Sam3Studio, wait_for: WaitFor
+) -> None:
+    studio.set({"/sam3/enable": False})
+    studio.taken(wait_for)
+    before = studio.newest()
+    studio.feed()  # from where it looked until now
+    studio.set({"/sam3/enable": True, "/sam3/source": "video"})
+    studio.taken(wait_for)
+    studio.taken(wait_for)
+    assert studio.newest().sequence == before.sequence
+    frame = studio.feed_one(wait_for)
+    assert (frame.index, frame.sequence) == (studio.fed - 1, before.sequence + 1)
+    assert frame.generation > before.generation
+
+
+def test_it_tells_what_it_does(studio: Sam3Studio, wait_for: WaitFor) -> None:
+    wait_for(lambda: studio.finds() and (studio.fact("fps") or 0) > 0 and studio.fact("objects"), "its figures")
+    facts = studio.status.facts
+    stages = {"preprocess_ms", "backbone_ms", "decoder_ms", "masks_ms", "other_ms"}
+    assert stages | {"memory_mb", "duty", "slice_p99_ms", "nan"} <= set(facts)
+    assert (facts["resolution"], facts["device"], facts["dtype"]) == (336, "cpu", "float32")
+    assert (facts["mode"], facts["objects"], facts["prompts"]) == ("image", 16, 1)
+
+
+def test_emptying_the_cache_is_answered_with_what_it_freed(studio: Sam3Studio, wait_for: WaitFor) -> None:
+    answers: list[tuple[bool, str]] = []
+    studio.supervisor.call("empty_cache", on_answer=lambda is_done, text: answers.append((is_done, text)))
+    wait_for(lambda: answers, "the answer")
+    assert answers == [(True, f"freed 0 MiB, {studio.fact('memory_mb')} MiB in use")]
+
+
+def test_objects_keep_their_ids_while_they_move(following: Sam3Studio, wait_for: WaitFor) -> None:
+    first = following.find_one(wait_for)
+    red = next(each for each in first.objects if each.box[1] < 0.4)
+    for step in range(1, 9):
+        following.show(two_shapes(step))
+        found = following.find_one(wait_for)
+        assert ids(found) == ids(first)
+        moved = next(each for each in found.objects if each.id == red.id)
+        assert moved.box[0] == pytest.approx((30 + 4 * step) / 168, abs=0.03)
+        assert moved.box[1] == pytest.approx(40 / 168, abs=0.03)
+
+
+def test_objects_are_new_where_the_pictures_come_from_elsewhere(following: Sam3Studio, wait_for: WaitFor) -> None:
+    def another_source() -> None:
+        following.set({"/sam3/source": "video"})
+
+    def another_ring() -> None:
+        following.show(two_shapes(0), is_elsewhere=True)
+
+    def another_size() -> None:
+        following.show(two_shapes(0, width=200))
+
+    def from_the_start() -> None:
+        following.fed = 0
+
+    for change in (another_source, another_ring, another_size, from_the_start):
+        before, known = following.newest(), ids(following.find_one(wait_for))
+        assert ids(following.find_one(wait_for)) == known
+        change()
+        following.taken(wait_for)
+        frame = following.feed_one(wait_for)
+        assert len(found_in(frame).objects) == 2 and min(ids(found_in(frame))) > max(known), change.__name__
+        assert frame.generation > before.generation, change.__name__
+
+
+def test_sd_and_sam3_are_forked_from_one_process_of_one_thread(
+    studio: Sam3Studio, started: Callable[[Studio], Studio], tiny_sd: Path, wait_for: WaitFor
+) -> None:
+    sd = started(Studio(tiny_sd))
+    wait_for(sd.shows, "a painted picture")
+    wait_for(studio.finds, "a result")
+    server = psutil.Process(LAUNCHER.server_pid)
+    assert psutil.Process(sd.status.pid).ppid() == psutil.Process(studio.status.pid).ppid() == server.pid
+    assert server.num_threads() == 1

@@ -1,0 +1,288 @@
+"""SAM3 in a running engine: a dancer (a moving disc) is followed over OSC while its mask drives the picture."""
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+
+from engine import open_engine
+from engine.config import build_config
+from engine.errors import ConfigError, ModelError
+from engine.ipc import FrameRing
+from engine.osc import Message, encode_message
+from engine.params.looks import PLAIN
+from tests.support.stage import Stage, picture_file
+
+WIDTH, HEIGHT, RADIUS = 320, 180, 40
+STEPS = 60  # of the dance: from left to right and back in two seconds
+DARK, WHITE = (16, 16, 16), (255, 255, 255)
+
+
+def middle_at(step: int) -> float:
+    """Where the disc's middle is, px."""
+    turn = 2 * np.pi * step / STEPS
+    return WIDTH / 2 - 90 * np.cos(turn)
+
+
+def disc(x: float, rgb: tuple[int, int, int] = WHITE) -> np.ndarray:
+    """(180, 320, 3) uint8: a disc on dark ground, half way down."""
+    ys, xs = np.mgrid[:HEIGHT, :WIDTH]
+    picture = np.full((HEIGHT, WIDTH, 3), DARK, np.uint8)
+    picture[(xs - x) ** 2 + (ys - HEIGHT / 2) ** 2 < RADIUS**2] = rgb
+    return picture
+
+
+def write_dance(path: Path) -> str:
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=30)
+        stream.width, stream.height, stream.pix_fmt, stream.bit_rate = WIDTH, HEIGHT, "yuv420p", 8_000_000
+        for step in range(STEPS):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(disc(middle_at(step)), "rgb24")))
+        container.mux(stream.encode())
+    return str(path)
+
+
+def stage_config(folder: Path, model: Path, **more: Any) -> dict[str, Any]:
+    return {
+        "width": WIDTH,
+        "height": HEIGHT,
+        "fps": 30.0,
+        "audio": "demo",
+        "renderer": "numba",
+        "osc": {"listen": "127.0.0.1:0"},
+        "presets": str(folder / "presets"),
+        "recordings": str(folder / "recordings"),
+        "camera": write_dance(folder / "dance.mp4"),
+        "sinks": ["shared=floor"],
+        "sam3": {"model": str(model), "video": picture_file(folder / "night.png", DARK)},
+        "params": {"/sam3/resolution": 336},
+    } | more
+
+
+STILL = PLAIN | {
+    "/mode": "multiverse",
+    "/region/enable": False,
+    "/region/mode": "brightness",
+    "/layer/5/matte": "all",
+    "/layer/5/intensity": 0.0,
+    "/layer/5/mirror": False,
+    "/sam3/enable": True,
+    "/sam3/source": "camera",
+    "/sam3/mode": "track",
+    "/sam3/prompt/1": "a dancer",
+    "/sam3/fallback": "hold",
+    "/sam3/duty_auto": False,
+    "/sam3/max_objects": 16,
+    "/safety/flash_guard": False,
+}
+
+
+@pytest.fixture(scope="module")
+def open_stage(
+    tmp_path_factory: pytest.TempPathFactory, fork_server: None, seeing_sam3: Path
+) -> Iterator[Callable[..., Stage]]:
+    """One engine with SAM3 for all tests of this file: a model is loaded once."""
+    folder = tmp_path_factory.mktemp("floor")
+    stages: list[Stage] = []
+
+    def on(wait_for: Callable[..., Any]) -> Stage:
+        if not stages:
+            stages.append(Stage(stage_config(folder, seeing_sam3), wait_for, child="sam3"))
+        return stages[0]
+
+    yield on
+    for stage in stages:
+        stage.close()
+
+
+@pytest.fixture
+def stage(open_stage: Callable[..., Stage], wait_for: Callable[..., Any]) -> Stage:
+    stage = open_stage(wait_for)
+    stage.reset(STILL)
+    if stage.child.state not in ("ready", "busy"):
+        stage.done("/child/sam3/start")
+    stage.await_results(2)
+    return stage
+
+
+def heard(
+    stage: Stage,
+    count: int,
+    *,
+    after: Callable[[], None] = lambda: None,
+    until: Callable[[list[Message]], bool] = lambda messages: True,
+) -> list[Message]:
+    """So many messages about objects, as a subscriber gets them, or more, until `until(all of them)`; the first of
+    them after `after()`."""
+    stage.client.send(encode_message("/engine/notify", 1))
+    after()
+    messages: list[Message] = []
+    while len(messages) < count or not until(messages):
+        message = stage.client.receive(timeout_s=60.0)
+        assert message is not None, f"only {len(messages)} messages"
+        if message.address.startswith("/sam3/object"):
+            messages.append(message)
+    stage.client.send(encode_message("/engine/notify", 0))
+    return messages
+
+
+def lit(picture: np.ndarray) -> np.ndarray:
+    """Columns that show something."""
+    return np.flatnonzero(picture[HEIGHT // 2, :, :3].max(axis=1) > 60)
+
+
+def test_a_dancer_is_followed_over_osc(stage: Stage) -> None:
+    def has_danced(messages: list[Message]) -> bool:
+        seen = [message.args[3] * WIDTH for message in messages if message.address == "/sam3/object/1"]
+        return len(messages) > 200 or (min(seen) < 130 and max(seen) > 190)
+
+    messages = heard(stage, 20, until=has_danced)
+    counts = [message.args for message in messages if message.address == "/sam3/objects"]
+    assert set(counts) == {(1,)}
+    dancers = [message.args for message in messages if message.address == "/sam3/object/1"]
+    assert len({args[0] for args in dancers}) == 1, "it keeps its id"
+    assert all(args[1] == 1 and args[2] > 0.9 for args in dancers)
+    middles = np.array([args[3:5] for args in dancers]) * (WIDTH, HEIGHT)
+    assert np.abs(middles[:, 1] - HEIGHT / 2).max() < 12
+    assert middles[:, 0].min() < 130 and middles[:, 0].max() > 190, "it dances from side to side"
+    sizes = np.array([args[5:7] for args in dancers]) * (WIDTH, HEIGHT)
+    assert np.abs(sizes - 2 * RADIUS).max() < 24
+
+
+def test_its_mask_drives_the_regions_of_the_multiverse(stage: Stage) -> None:
+    """Layer 1 leads in the dancer, layer 4 elsewhere."""
+    stage.set(region__enable=True, region__mode="sam3", region__background=3, sam3__source="video")
+    stage.wait_for(lambda: not heard(stage, 1)[0].args[0], "nobody on the dark floor")
+
+    def brightness_of(layer: int) -> np.ndarray:
+        for n in range(1, 5):
+            stage.engine.params.set(f"/layer/{n}/solo", n == layer)
+        stage.draw(5)
+        return stage.pictures[0][..., :3].max(axis=-1)
+
+    stage.wait_for(lambda: brightness_of(1).max() == 0 and brightness_of(4).mean() > 10, "the background is layer 4's")
+    stage.set(sam3__source="camera")
+    stage.wait_for(lambda: brightness_of(1).max() > 60, "layer 1 where the dancer is")
+    leads = brightness_of(1) > 0
+    assert 0.3 < leads.sum() / (np.pi * RADIUS**2) < 1.3, "there, and nowhere else"
+    for n in range(1, 5):
+        stage.engine.params.set(f"/layer/{n}/solo", False)
+
+
+@pytest.mark.parametrize("is_simple", [True, False])
+def test_the_matte_cuts_layer_5_out(stage: Stage, is_simple: bool) -> None:
+    stage.set(mode="simple" if is_simple else "multiverse", layer__5__intensity=1.0, layer__5__matte="background")
+    for n in range(1, 5):
+        stage.engine.params.set(f"/layer/{n}/mute", True)
+    stage.wait_for(lambda: lit(stage.pictures[0]).size < 8, "the dancer is cut away, but for pixels of its edge")
+    for _ in range(20):
+        stage.draw(1)
+        assert lit(stage.pictures[0]).size < 8, "and nothing of it trails"
+    stage.set(layer__5__matte="subject")
+    stage.wait_for(lambda: 40 < lit(stage.pictures[0]).size < 2 * RADIUS + 8, "the dancer alone")
+    assert stage.pictures[0][:40, :, :3].max() == 0, "even the dark floor is gone"
+    stage.set(layer__5__matte="all")
+    stage.wait_for(lambda: stage.pictures[0][:40, :, :3].max() > 0, "the whole picture")
+    for n in range(1, 5):
+        stage.engine.params.set(f"/layer/{n}/mute", False)
+
+
+def test_both_textures_are_published_by_themselves(stage: Stage) -> None:
+    coloured, ids = FrameRing.open("floor SAM3"), FrameRing.open("floor SAM3 mask")
+    frame = stage.wait_for(lambda: coloured.latest(), "the SAM3 texture")
+    assert frame.pixels.shape == (HEIGHT, WIDTH, 4)
+
+    def paints_the_dancer() -> bool:
+        row = coloured.latest().pixels[HEIGHT // 2, :, :3].astype(int)
+        tinted = row.max(axis=1) - row.min(axis=1) > 60  # white and dark are grey, the mask is not
+        return bool(tinted.sum() > 60 and row[~tinted].max() < 200)
+
+    stage.wait_for(paints_the_dancer, "a coloured dancer, nothing white left of it: masks lie where they were found")
+
+    def marks_the_dancer() -> bool:
+        row = ids.latest().pixels[HEIGHT // 2]
+        inside = row[:, 0] > 0
+        return bool(60 < inside.sum() < 100 and row[inside, 1].min() > 230 and not row[~inside, :2].any())
+
+    stage.wait_for(marks_the_dancer, "id and score inside, black elsewhere")
+    coloured.close()
+    ids.close()
+
+
+def test_another_resolution_takes_over_without_a_gap(stage: Stage) -> None:
+    pid, results = stage.child.pid, stage.child.results
+    stage.set(sam3__resolution=672)
+    stage.wait_for(lambda: stage.child.facts.get("resolution") == 672, "the other resolution", ceiling_s=90.0)
+    stage.await_results(2)
+    assert stage.child.pid != pid and stage.child.results > results
+    assert [message.args[0] for message in heard(stage, 1)] == [1]
+    stage.set(sam3__resolution=336)
+    stage.wait_for(lambda: stage.child.facts.get("resolution") == 336, "the first again", ceiling_s=90.0)
+
+
+def test_the_picture_goes_on_whatever_happens_to_the_child(stage: Stage) -> None:
+    stage.set(layer__5__matte="subject", layer__5__intensity=1.0, mode="simple")
+    for kill in (signal.SIGKILL, signal.SIGSEGV):
+        restarts, frames = stage.child.restarts, stage.indices[-1]
+        os.kill(stage.child.pid, kill)
+        stage.wait_for(lambda before=restarts: stage.child.restarts > before, "another child", ceiling_s=60.0)
+        stage.await_results(2)
+        assert stage.indices[-1] > frames
+    assert stage.indices == list(range(stage.indices[0], stage.indices[0] + len(stage.indices))), "no frame was lost"
+
+
+def test_while_the_child_is_away_masks_stay_or_go(stage: Stage) -> None:
+    stage.set(layer__5__matte="subject", mode="simple")
+    stage.wait_for(lambda: stage.pictures[0][:40, :, :3].max() == 0, "the floor is cut away")
+    stage.done("/child/sam3/stop")
+    stage.draw(10)
+    assert stage.pictures[0][:40, :, :3].max() == 0, "the last mask stays"
+    (told,) = heard(stage, 1, after=lambda: stage.set(sam3__fallback="source"))
+    assert (told.address, told.args) == ("/sam3/objects", (0,))
+    stage.wait_for(lambda: stage.pictures[0][:40, :, :3].max() > 0, "as if there were no SAM3")
+
+
+def test_switched_off_it_leaves_the_picture_alone(stage: Stage) -> None:
+    stage.set(layer__5__matte="subject", mode="simple")
+    stage.wait_for(lambda: stage.pictures[0][:40, :, :3].max() == 0, "the floor is cut away")
+    stage.set(sam3__enable=False)
+    stage.wait_for(lambda: stage.pictures[0][:40, :, :3].max() > 0, "the whole picture")
+
+
+def test_the_memory_it_keeps_can_be_asked_back(stage: Stage) -> None:
+    assert stage.ask("/sam3/empty_cache")[-1].address == "/done"
+
+
+def test_without_a_model_what_needs_one_is_refused_with_what_to_set(tmp_path: Path) -> None:
+    config = {"width": 64, "height": 64, "audio": "demo", "renderer": "numba"}
+    with open_engine(build_config(config)) as engine:
+        for address, value in (
+            ("/sam3/enable", True),
+            ("/region/mode", "sam3"),
+            ("/layer/5/matte", "subject"),
+            ("/sd/controlnet/1/source", "sam3"),
+        ):
+            with pytest.raises(Exception, match="--sam3 MODEL"):
+                engine.params.set(address, value)
+
+
+def test_a_model_that_cannot_be_had_ends_the_start_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    config = {
+        "width": 64,
+        "height": 64,
+        "audio": "demo",
+        "renderer": "numba",
+        "sam3": {"model": str(tmp_path / "empty")},
+    }
+    with pytest.raises(ModelError, match="empty") as caught, open_engine(build_config(config)):
+        pass
+    assert "\n" not in str(caught.value)
+    offline = build_config(config | {"offline": True})
+    with pytest.raises(ConfigError, match="multiverse segment"), open_engine(offline):
+        pass

@@ -1,0 +1,72 @@
+"""The diffusion child with things that go wrong on purpose, in its own process, before the real loop begins.
+
+The text `poison` kills the process when it is encoded. `/sd/prompt`: `nan` makes the UNet's output not a number, at
+`tight` the device is full for one call. Settings:
+
+- `room_px`: the widest picture that the simulated device has memory for;
+- `slow_s`: what decoding 64 x 64 takes at least;
+- `work_weight`: each millisecond of work counts as so many, and rests have no bound;
+- `capture_s`: there are graphs as on CUDA, and to capture one takes so long.
+"""
+
+import os
+import signal
+import time
+from typing import Any
+
+import torch
+
+import engine.live.sd.loop as diffusion
+from engine.children.port import ChildPort
+from engine.live.kit import pacing
+from engine.models import graphs
+from engine.models.sd import accelerators
+from engine.models.sd.conditioner import Conditioner
+from engine.models.sd.denoiser import Denoiser
+from engine.models.sd.pixels import Pixels
+from tests.models.recorded_graphs import Recording
+
+
+def run(port: ChildPort) -> None:
+    encode, outputs, decode = Conditioner._told, Denoiser.outputs, Pixels.decode
+    was_tight: list[bool] = []
+    room_px, slow_s = port.settings.get("room_px", 1024), port.settings.get("slow_s", 0.0)
+
+    def encode_or_die(self: Conditioner, text: str, *others: Any) -> Any:
+        if text == "poison":
+            os.kill(os.getpid(), signal.SIGKILL)
+        return encode(self, text, *others)
+
+    def outputs_or_fail(self: Denoiser, z: torch.Tensor, *arguments: Any, **options: Any) -> Any:
+        if z.shape[-1] * 8 > room_px:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB (simulated)")
+        if port.values["/sd/prompt"] == "tight" and not was_tight:
+            was_tight.append(True)
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB (simulated, once)")
+        against, output = outputs(self, z, *arguments, **options)
+        return against, output * float("nan") if port.values["/sd/prompt"] == "nan" else output
+
+    def decode_slowly(self: Pixels, z: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        time.sleep(slow_s * self.width * self.height / 64**2)
+        return decode(self, z)
+
+    if "work_weight" in port.settings:
+        after_slice = pacing.Pacer.after_slice
+        pacing.LONGEST_REST_S = float("inf")
+        pacing.Pacer.after_slice = lambda self, ms: after_slice(self, ms * port.settings["work_weight"])
+
+    if "capture_s" in port.settings:
+
+        def record(parts: Any, buffers: Any) -> Any:
+            time.sleep(port.settings["capture_s"])
+            return Recording()(parts, buffers)
+
+        def calls_for(device: torch.device, before_capture: Any) -> graphs.GraphCalls:
+            return graphs.GraphCalls(record, before_capture=before_capture)
+
+        graphs.calls_for = accelerators.calls_for = calls_for
+
+    Pixels.decode = decode_slowly
+    Conditioner._told = encode_or_die
+    Denoiser.outputs = outputs_or_fail
+    diffusion.run(port)

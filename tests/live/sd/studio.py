@@ -1,0 +1,62 @@
+"""A diffusion child in a studio, and what it should paint there."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import osc_schema
+from engine.children.policy import Deadlines
+from engine.children.spec import ChildSpec
+from engine.live.sd.link import PRELOAD
+from tests.live.picture_studio import QUICK, PictureStudio
+
+SIDE_PX = 64
+DEFAULTS = {param.address: param.default for param in osc_schema.PARAMS if param.child == "sd"}
+BASE: dict[str, Any] = {"/sd/enable": True, "/sd/width": SIDE_PX, "/sd/height": SIDE_PX, "/sd/prompt": "sea"}
+
+
+def source_picture(seed: int) -> np.ndarray:
+    """(64, 64, 3) uint8: 8 x 8 blocks of random colours, which the analytic VAE keeps."""
+    blocks = np.random.default_rng(seed).integers(0, 256, (8, 8, 3), np.uint8)
+    return blocks.repeat(8, axis=0).repeat(8, axis=1)
+
+
+def painting_core(model: Path, **spec: Any) -> Callable[..., np.ndarray]:
+    """`paint(**options)`: what the core makes of `source_picture(0)` in this process, for the values of BASE.
+
+    `paint(picture, **options)`: of another. `spec`: further fields of ModelSpec."""
+    from engine.models.sd import ModelSpec
+    from engine.models.sd.load import load
+    from engine.models.sd.single import paint
+
+    loaded = load(ModelSpec(model=str(model), **spec), "cpu", "float32")
+
+    def painted(picture: np.ndarray | None = None, **options: Any) -> np.ndarray:
+        options = {"prompt": "sea", "seed": 1, "width": SIDE_PX, "height": SIDE_PX} | options
+        return paint(loaded, source_picture(0) if picture is None else picture, **options)
+
+    return painted
+
+
+class Studio(PictureStudio):
+    def __init__(
+        self,
+        model: Path | str,
+        *,
+        spec: Mapping[str, Any] | None = None,
+        loop: str = "engine.live.sd.loop:run",
+        settings: Mapping[str, Any] | None = None,
+        values: Mapping[str, Any] | None = None,
+        times: Deadlines = QUICK,
+    ) -> None:
+        plain = {"spec": {"model": str(model), **(spec or {})}, "device": "cpu", "dtype": "auto", "threads": 1}
+        super().__init__(
+            ChildSpec(name="sd", loop=loop, settings=plain | dict(settings or {}), preload=PRELOAD),
+            output="picture",
+            picture=source_picture(0),
+            base=DEFAULTS | BASE,
+            times=times,
+        )
+        self.reset(values or {})

@@ -1,0 +1,97 @@
+"""Over OSC only what this run was given can be asked for."""
+
+from pathlib import Path
+
+import pytest
+
+from engine.config import LoraConfig, SdConfig
+from engine.live.sd.conditions import conditions, model_named, picture_named
+from engine.params import ParamStore
+from osc_schema import PARAMS, Rejected
+
+
+def store_for(config: SdConfig, *, has_camera: bool = False) -> ParamStore:
+    store = ParamStore()
+    for address, check in conditions(config, has_camera=lambda: has_camera):
+        store.add_condition(address, check)
+    return store
+
+
+@pytest.mark.parametrize(
+    ("address", "value", "what"),
+    [
+        ("/sd/enable", 1, "multiverse run --sd MODEL"),
+        ("/layer/5/source", "sd", "multiverse run --sd MODEL"),
+        ("/sd/controlnet/1/enable", 1, "no ControlNet 1 is configured"),
+        ("/sd/lora/3/weight", 0.5, "no LoRA 3 is configured"),
+        ("/sd/ip_adapter/image", "face.png", "no IP-Adapter is configured"),
+        ("/sd/model", "other", "no model folders are configured"),
+        ("/sd/t_index", "45 32", "rising places"),
+        ("/sd/t_index", "32 99", "0..49"),
+        ("/sd/source", "video", "--sd-video FILE"),
+        ("/sd/source", "camera", "--camera INDEX"),
+    ],
+)
+def test_what_nobody_configured_is_refused_with_what_to_set(address: str, value: object, what: str) -> None:
+    store = store_for(SdConfig())
+    before = store.get(address)
+    with pytest.raises(Rejected, match=address) as refusal:
+        store.set(address, value)
+    assert what in str(refusal.value) and "\n" not in str(refusal.value)
+    assert store.get(address) == before
+
+
+def test_a_run_with_nothing_configured_takes_every_default() -> None:
+    """A preset holds them all."""
+    store = store_for(SdConfig())
+    refused = store.set_many([(p.address, p.default) for p in PARAMS if p.area == "sd"], by="preset")
+    assert not [result for result in refused if isinstance(result, Rejected)]
+
+
+def test_what_is_configured_can_be_used(tmp_path: Path) -> None:
+    (tmp_path / "face.png").touch()
+    config = SdConfig(
+        model="a model",
+        loras=(LoraConfig(path="a"), LoraConfig(path="b")),
+        controlnets=("c",),
+        ip_adapter="d",
+        video="e.mp4",
+        pictures=str(tmp_path),
+    )
+    store = store_for(config, has_camera=True)
+    for address, value in {
+        "/sd/enable": True,
+        "/layer/5/source": "sd",
+        "/sd/controlnet/1/enable": True,
+        "/sd/lora/2/weight": 0.5,
+        "/sd/ip_adapter/image": "face.png",
+        "/sd/source": "video",
+    }.items():
+        store.set(address, value)
+        assert store.get(address) == value
+    for address in ("/sd/controlnet/2/enable", "/sd/lora/3/weight"):
+        with pytest.raises(Rejected):
+            store.set(address, 0.25 if "lora" in address else True)
+
+
+def test_models_and_pictures_come_from_their_folders_only(tmp_path: Path) -> None:
+    models, pictures = tmp_path / "models", tmp_path / "pictures"
+    (models / "turbo").mkdir(parents=True)
+    pictures.mkdir()
+    (pictures / "face.png").touch()
+    (tmp_path / "secret.png").touch()
+    config = SdConfig(model="/anywhere/base", ip_adapter="x", folders=(str(models),), pictures=str(pictures))
+    assert model_named(config, "turbo") == str((models / "turbo").resolve())
+    assert model_named(config, "") == "/anywhere/base"
+    assert picture_named(config, "face.png") == str((pictures / "face.png").resolve())
+    store = store_for(config)
+    for address, name in [
+        ("/sd/model", "../secret.png"),
+        ("/sd/model", "/etc"),
+        ("/sd/model", ".."),
+        ("/sd/model", "none"),
+        ("/sd/ip_adapter/image", "../secret.png"),
+        ("/sd/ip_adapter/image", str(tmp_path / "secret.png")),
+    ]:
+        with pytest.raises(Rejected, match=address):
+            store.set(address, name)

@@ -1,0 +1,229 @@
+"""The diffusion child in trouble, or short of time: a real process with a tiny model, fed through real rings."""
+
+import os
+import signal
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import TinyModels
+from tests.live.picture_studio import QUICK
+from tests.live.sd.studio import Studio
+
+WaitFor = Callable[..., Any]
+Open = Callable[..., Studio]
+
+
+@pytest.mark.soak
+def test_killed_again_and_again_it_paints_the_same_each_time(open_sd: Open, tiny_sd: Path, wait_for: WaitFor) -> None:
+    kills = 5 if os.environ.get("MULTIVERSE_SOAK") == "1" else 2
+    studio = open_sd(tiny_sd)
+    first = wait_for(studio.shows, "a picture")
+    for _ in range(kills):
+        killed = studio.status.pid
+        os.kill(killed, signal.SIGKILL)
+        wait_for(lambda: studio.status.pid not in (0, killed), "another process")  # noqa: B023
+        again = wait_for(studio.shows, "its picture")
+        assert (again.pixels == first.pixels).all()
+    assert studio.status.restarts == kills
+    assert studio.status.quarantined == ()
+
+
+def test_a_prompt_that_kills_is_quarantined_after_three_deaths_and_the_rest_goes_on(
+    open_sd: Open, tiny_sd: Path, wait_for: WaitFor
+) -> None:
+    studio = open_sd(tiny_sd)
+    first = wait_for(studio.shows, "a picture")
+    studio.set({"/sd/prompt": "poison"})
+    wait_for(lambda: fed(studio).status.quarantined, "the quarantine")
+    assert studio.status.quarantined == ("/sd/prompt: poison",)
+    wait_for(lambda: studio.status.restarts == 3, "another process")
+    wait_for(lambda: studio.shows(lambda frame: (frame.pixels == first.pixels).all()), "the last good prompt")
+    studio.set({"/sd/prompt": "fire"})
+    wait_for(lambda: studio.shows(lambda frame: (frame.pixels != first.pixels).any()), "another prompt")
+    assert studio.status.restarts == 3
+
+
+def fed(studio: Studio) -> Studio:
+    """With a picture if the child wants one: without it, it would not try what it is given."""
+    studio.shows()
+    return studio
+
+
+def test_a_second_prompt_that_kills_is_quarantined_though_pictures_were_made_while_it_was_set(
+    open_sd: Open, tiny_sd: Path, wait_for: WaitFor
+) -> None:
+    studio = open_sd(tiny_sd, values={"/sd/prompt_b": "poison", "/sd/prompt_mix": 0.0})
+    first = wait_for(studio.shows, "a picture of the first prompt alone")
+    studio.set({"/sd/prompt_mix": 0.5})
+    wait_for(lambda: fed(studio).status.quarantined, "the quarantine")
+    assert studio.status.quarantined == ("/sd/prompt_b: poison",)
+    wait_for(lambda: studio.status.restarts == 3, "another process")
+    wait_for(lambda: studio.shows(lambda frame: (frame.pixels == first.pixels).all()), "the first prompt alone")
+
+
+def test_a_full_device_makes_the_picture_smaller_where_that_is_allowed(
+    open_sd: Open, tiny_sd: Path, wait_for: WaitFor
+) -> None:
+    studio = open_sd(tiny_sd, settings={"room_px": 128}, values={"/sd/oom": "shrink", "/sd/width": 256})
+    wait_for(lambda: studio.shows(lambda frame: frame.pixels.shape == (64, 128, 3)), "what there is room for")
+    assert "no memory for 192x64; going on with 128x64" in studio.told("memory")
+    studio.set({"/sd/width": 64})
+    wait_for(lambda: studio.shows(lambda frame: frame.pixels.shape == (64, 64, 3)), "the size that was asked for")
+    studio.set({"/sd/width": 192})
+    wait_for(lambda: studio.shows(lambda frame: frame.pixels.shape == (64, 128, 3)), "what there is room for again")
+    assert studio.status.restarts == 0
+
+
+def test_a_device_that_is_full_for_one_call_is_asked_again_and_nobody_notices(
+    open_sd: Open, tiny_sd: Path, wait_for: WaitFor
+) -> None:
+    studio = open_sd(tiny_sd)
+    before = wait_for(studio.shows, "a picture")
+    studio.set({"/sd/prompt": "tight"})
+    wait_for(lambda: studio.shows(lambda frame: frame.generation > before.generation), "the next prompt's picture")
+    assert (studio.status.restarts, studio.told("memory")) == (0, "")
+
+
+def test_a_full_device_ends_the_child_for_good_where_shrinking_is_not_allowed(
+    open_sd: Open, tiny_sd: Path, wait_for: WaitFor
+) -> None:
+    studio = open_sd(tiny_sd, settings={"room_px": 128})
+    wait_for(studio.shows, "a picture")
+    studio.set({"/sd/width": 256})
+    wait_for(lambda: studio.shows() or studio.status.state == "failed", "the end")
+    wait_for(lambda: studio.status.state == "failed", "the end")
+    assert "no memory for 256x64; set a smaller /sd/width and /sd/height, or /sd/oom shrink" in studio.status.detail
+
+
+def test_an_output_that_is_not_a_number_leaves_the_last_picture_and_is_counted(
+    open_sd: Open, tiny_sd: Path, wait_for: WaitFor
+) -> None:
+    studio = open_sd(tiny_sd)
+    wait_for(studio.shows, "a picture")
+    studio.set({"/sd/prompt": "nan"})
+    studio.taken(wait_for)
+    before = studio.newest()
+    for _ in range(2):
+        assert studio.feed_one(wait_for).sequence == before.sequence
+    wait_for(lambda: studio.shows() is None and (studio.fact("nan") or 0) >= 2, "the count")
+    assert "not a number" in studio.told("nan")
+    studio.set({"/sd/prompt": "fire"})
+    wait_for(lambda: studio.shows(lambda frame: frame.generation > before.generation), "pictures again")
+    assert studio.status.restarts == 0
+
+
+def test_a_slow_child_asks_for_its_next_picture_while_it_paints_and_not_all_the_time(
+    open_sd: Open, tiny_sd: Path, wait_for: WaitFor
+) -> None:
+    studio = open_sd(tiny_sd, settings={"slow_s": 0.4})
+    wait_for(studio.shows, "a picture")
+    quiet: Counter[int] = Counter()  # looks without a wish after each picture
+
+    def look() -> bool:
+        wants = studio.supervisor.wants_frame  # read before the ring: what is asked after a picture is not in time
+        sequence = studio.newest().sequence
+        if not wants:
+            quiet[sequence] += 1
+        elif not quiet[sequence]:
+            studio.feed()
+        return wants and quiet[sequence] > 10
+
+    wait_for(look, "a wish between two pictures, after a time without one")
+
+
+@pytest.mark.parametrize("change", [{"/sd/duty": 1.0}, {"/sd/paused": True}], ids=["duty", "paused"])
+def test_a_rest_that_a_low_duty_asked_for_ends_when_nobody_wants_it_any_more(
+    open_sd: Open, tiny_sd: Path, wait_for: WaitFor, change: dict[str, Any]
+) -> None:
+    studio = open_sd(tiny_sd, settings={"work_weight": 1e5})  # it rests for minutes
+    wait_for(studio.shows, "a picture")
+    studio.set({"/sd/duty_auto": False, "/sd/duty": 0.05})
+    studio.taken(wait_for)
+    before = studio.feed_one(wait_for)
+    assert studio.status.state == "busy"
+    studio.set({"/sd/prompt_mix": 0.5})
+    studio.taken(wait_for)
+    assert studio.status.state == "busy", "other values are no reason to hurry"
+    studio.set(change)
+    wait_for(lambda: studio.status.state == "ready" and studio.newest().sequence > before.sequence, "its picture")
+
+
+def test_a_slow_machine_is_not_taken_for_one_that_hangs(open_sd: Open, tiny_sd: Path, wait_for: WaitFor) -> None:
+    studio = open_sd(tiny_sd, settings={"slow_s": 0.2}, times=replace(QUICK, running_s=0.1))
+    wait_for(studio.shows, "a picture")
+    wait_for(studio.shows, "another")
+    studio.set({"/sd/width": 192, "/sd/height": 128})  # six times as slow, and longer than four times what was seen
+    wait_for(lambda: studio.shows(lambda frame: frame.pixels.shape == (128, 192, 3)), "the larger picture")
+    assert studio.status.restarts == 0
+
+
+def test_on_a_cpu_nothing_is_ever_compiling(open_sd: Open, tiny_sd: Path, wait_for: WaitFor) -> None:
+    studio = open_sd(tiny_sd, settings={"slow_s": 0.1})
+    wait_for(studio.shows, "a picture")
+    for change in ({"/sd/width": 128}, {"/sd/strength": 0.7}, {"/sd/guidance": 2.0}):
+        assert "compiling" not in states(studio, change, wait_for)
+
+
+def test_a_graph_that_is_captured_shows_as_compiling_and_one_that_is_there_does_not(
+    open_sd: Open, tiny_sd: Path, wait_for: WaitFor
+) -> None:
+    studio = open_sd(tiny_sd, settings={"slow_s": 0.05, "capture_s": 0.2})
+    wait_for(studio.shows, "a picture")
+    for change, has_new in (
+        ({"/sd/strength": 0.7}, False),
+        ({"/sd/steps": 4}, True),
+        ({"/sd/width": 128}, True),
+        ({"/sd/width": 64}, False),
+    ):
+        assert ("compiling" in states(studio, change, wait_for)) == has_new, change
+
+
+def states(studio: Studio, change: dict[str, Any], wait_for: WaitFor) -> set[str]:
+    """What the child was seen to be in from a change to the second picture that follows."""
+    seen = set()
+
+    def look() -> Any:
+        seen.add(studio.status.state)
+        return studio.shows()
+
+    studio.set(change)
+    studio.taken(wait_for, look)
+    for _ in range(2):
+        wait_for(look, "a picture")
+    return seen
+
+
+def test_a_model_that_is_not_there_fails_in_one_line(open_sd: Open, tmp_path: Path, wait_for: WaitFor) -> None:
+    studio = open_sd(tmp_path / "nowhere")
+    wait_for(lambda: studio.status.state == "failed", "the failure")
+    assert "nowhere: no such file or folder" in studio.status.detail
+    assert "\n" not in studio.status.detail
+    assert studio.status.restarts == 0
+
+
+def test_a_model_cut_short_fails_in_one_line_that_names_the_part(
+    open_sd: Open, tiny_models: TinyModels, wait_for: WaitFor
+) -> None:
+    broken = tiny_models.sd(seed=99)
+    weights = broken / "unet" / "diffusion_pytorch_model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:5000])
+    studio = open_sd(broken)
+    wait_for(lambda: studio.status.state == "failed", "the failure")
+    assert "unet" in studio.status.detail
+    assert "\n" not in studio.status.detail
+
+
+def test_another_model_takes_over_at_its_first_picture(
+    open_sd: Open, tiny_sd: Path, tiny_models: TinyModels, wait_for: WaitFor
+) -> None:
+    studio = open_sd(tiny_sd)
+    first = wait_for(studio.shows, "a picture")
+    pid = studio.status.pid
+    studio.supervisor.swap(dict(studio.supervisor.spec.settings) | {"spec": {"model": str(tiny_models.sd(seed=5))}})
+    wait_for(lambda: studio.shows(lambda frame: (frame.pixels != first.pixels).any()), "the other model's picture")
+    wait_for(lambda: studio.status.pid not in (0, pid), "its process in charge")

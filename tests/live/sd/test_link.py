@@ -1,0 +1,120 @@
+"""The engine's end of the SD child, without a child: what is handed over, and what is never waited for."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engine.config import LoraConfig, SdConfig
+from engine.ipc import Gate
+from engine.live.kit.sent_values import ToldValues
+from engine.live.sd.link import DiffusionLink
+from engine.params import ParamStore
+from engine.values import FrameId, VideoFrame
+from osc_schema import PARAMS
+
+
+@pytest.fixture
+def gate() -> Iterator[Gate]:
+    gate = Gate.create()
+    yield gate
+    gate.close()
+
+
+@pytest.fixture
+def link(gate: Gate, reports: Any) -> Iterator[DiffusionLink]:
+    config = SdConfig(model="random:tiny")
+    link = DiffusionLink(
+        config, video=None, has_camera=lambda: False, gate=gate, report=reports, set_value=lambda address, value: None
+    )
+    yield link
+    link.close()
+
+
+def test_the_child_is_told_what_concerns_it_and_no_more() -> None:
+    sd = {param.address for param in PARAMS if param.area == "sd"}
+    told = ToldValues("sd").news(ParamStore().snapshot())
+    assert sd - told.keys() == {"/sd/freeze", "/sd/crossfade_s", "/sd/fallback"}
+
+
+def test_before_the_first_picture_there_is_nothing_to_see(link: DiffusionLink) -> None:
+    store = ParamStore()
+    store.set("/sd/enable", True)
+    link.follow(store.snapshot())
+    view = link.view(0.0, None)
+    assert (view.fade, view.is_on) == (None, False)
+    assert link.source == "multiverse" and link.size_px == (512, 512)
+
+
+def test_files_are_named_so_that_a_child_in_another_folder_finds_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gate: Gate, reports: Any
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("model", "auto", "lora.safetensors"):
+        (tmp_path / name).mkdir()
+    config = SdConfig(
+        model="model", loras=(LoraConfig(path="lora.safetensors", weight=0.5),), controlnets=("owner/id",)
+    )
+    link = DiffusionLink(
+        config, video=None, has_camera=lambda: False, gate=gate, report=reports, set_value=lambda address, value: None
+    )
+    spec = link.supervisor.spec.settings["spec"]
+    link.close()
+    assert spec["model"] == str(tmp_path / "model")
+    assert spec["loras"] == ((str(tmp_path / "lora.safetensors"), 0.5),)
+    assert (spec["vae"], spec["controlnets"]) == ("auto", ("owner/id",))
+
+
+def test_sd_that_sees_nothing_but_itself_is_said_once_each_time(link: DiffusionLink, reports: Any) -> None:
+    store = ParamStore()
+    store.set("/sd/enable", True)
+
+    def feed(mode: str) -> None:
+        store.set("/mode", mode)
+        link.follow(store.snapshot())
+        for _ in range(3):
+            link.feed(FrameId(index=0, time_s=0.0), 0.0, None, lambda: np.zeros((8, 8, 4), np.uint8))
+
+    for mode in ("simple", "multiverse", "simple"):
+        feed(mode)
+    assert reports.keys == ["sd.loop", "sd.loop"] and "repaints itself" in reports.lines[0][1]
+
+
+def test_a_disk_that_fails_while_a_file_is_looked_up_is_said(link: DiffusionLink, reports: Any, wait_for: Any) -> None:
+    def read(name: str) -> None:
+        raise OSError("input/output error")
+
+    link._look_up(read, "painting.png")
+    wait_for(lambda: reports.lines, "the report")
+    assert reports.lines == [("sd.files", '"painting.png" cannot be looked up: OSError: input/output error')]
+
+
+def test_the_child_is_told_what_modulation_makes_of_a_value_and_then_the_value_itself(link: DiffusionLink) -> None:
+    store = ParamStore()
+    store.set("/sd/prompt_mix", 0.25)
+
+    def told(moved: dict[str, float]) -> object:
+        link.follow(store.snapshot(), moved)
+        return link.supervisor._values["/sd/prompt_mix"]
+
+    def moved(mix: float) -> dict[str, float]:
+        return {"/sd/prompt_mix": mix, "/layer/1/angle": 5.0}
+
+    assert told({}) == 0.25
+    assert told(moved(0.5)) == 0.5
+    assert told(moved(0.502)) == 0.5, "too little to see"
+    assert told(moved(0.51)) == 0.51
+    store.set("/sd/prompt_mix", 0.3)
+    assert told(moved(0.56)) == 0.56, "its own fader does not come between"
+    assert told({}) == 0.3
+    assert "/layer/1/angle" not in link.supervisor._values
+
+
+def test_the_crossfade_of_its_pictures_is_modulated_too(link: DiffusionLink) -> None:
+    link.follow(ParamStore().snapshot(), {"/sd/crossfade_s": 5.0})
+    for now_s in (0.0, 100.0):
+        picture = VideoFrame(pixels=np.full((8, 8, 3), now_s, np.uint8), index=0, time_s=now_s, source="sd")
+        link._fader.show(picture, now_s, 1.0)
+    assert link.view(101.0, None).fade.share == pytest.approx(0.2)

@@ -1,0 +1,282 @@
+"""The diffusion child at work: a real process with a tiny model, fed through real rings."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from engine.ipc import FrameRing
+from engine.live.sd.source import blank
+from tests.conftest import TinyModels
+from tests.live.sd.studio import Studio, painting_core, source_picture
+
+WaitFor = Callable[..., Any]
+Open = Callable[..., Studio]
+
+
+@pytest.fixture(scope="module")
+def shared_studio(fork_server: None, tiny_sd: Path) -> Iterator[Studio]:
+    studio = Studio(tiny_sd)
+    studio.supervisor.start()
+    yield studio
+    studio.close()
+
+
+@pytest.fixture
+def studio(shared_studio: Studio, wait_for: WaitFor) -> Studio:
+    """A running child that has painted with the schema's values, 64 x 64."""
+    wait_for(lambda: shared_studio.status.state in ("ready", "busy"), "the child")
+    shared_studio.reset({})
+    shared_studio.taken(wait_for)
+    wait_for(shared_studio.shows, "a picture")
+    shared_studio.feed_one(wait_for)
+    return shared_studio
+
+
+@pytest.fixture(scope="module")
+def paint(tiny_sd: Path) -> Callable[..., np.ndarray]:
+    """What the core paints of the same source picture in this process."""
+    return painting_core(tiny_sd)
+
+
+def test_it_paints_the_source_as_the_core_does(studio: Studio, wait_for: WaitFor, paint: Any) -> None:
+    expected = paint()
+    assert not np.array_equal(expected, paint(prompt="fire"))
+    wait_for(lambda: studio.shows_just(expected), "the picture of the core")
+
+
+def test_the_same_input_gives_the_same_picture(studio: Studio, wait_for: WaitFor) -> None:
+    first = wait_for(studio.shows, "a picture")
+    assert np.array_equal(wait_for(studio.shows, "the next").pixels, first.pixels)
+
+
+def test_a_new_prompt_seed_strength_or_guidance_takes_effect_while_it_runs(
+    studio: Studio, wait_for: WaitFor, paint: Any
+) -> None:
+    studio.set({"/sd/mode": "single"})
+    for values, options in (
+        ({"/sd/prompt": "fire"}, {"prompt": "fire"}),
+        ({"/sd/seed": 7}, {"prompt": "fire", "seed": 7}),
+        ({"/sd/steps": 4, "/sd/strength": 0.75}, {"prompt": "fire", "seed": 7, "steps": 4, "strength": 0.75}),
+        (
+            {"/sd/guidance": 3.0, "/sd/negative": "ice"},
+            {"prompt": "fire", "seed": 7, "steps": 4, "strength": 0.75, "guidance": 3.0, "negative": "ice"},
+        ),
+    ):
+        studio.set(values)
+        wait_for(lambda: studio.shows_just(paint(**options)), f"the picture with {values}")  # noqa: B023
+    wait_for(lambda: studio.fact("steps") == 3, "the number of real steps")
+    assert studio.fact("steps_asked") == 4
+
+
+def test_a_new_size_is_a_new_ring_of_that_size(studio: Studio, wait_for: WaitFor) -> None:
+    before = wait_for(studio.shows, "a picture")
+    studio.set({"/sd/width": 128, "/sd/height": 192})
+    frame = wait_for(lambda: studio.shows(lambda frame: frame.pixels.shape == (192, 128, 3)), "the larger picture")
+    assert frame.generation > before.generation
+
+
+@pytest.mark.parametrize(("steps", "strength", "real"), [(2, 0.5, 1), (4, 0.5, 2), (4, 1.0, 4)])
+def test_a_prompt_shows_at_most_one_call_more_than_steps_later(
+    studio: Studio, wait_for: WaitFor, steps: int, strength: float, real: int
+) -> None:
+    studio.set({"/sd/steps": steps, "/sd/strength": strength})
+    studio.taken(wait_for)
+    for _ in range(2 * real):
+        studio.feed_one(wait_for)
+    before = studio.newest()
+    studio.set({"/sd/prompt": "fire"})
+    studio.taken(wait_for)
+    generations = [studio.feed_one(wait_for).generation for _ in range(real + 1)]
+    assert generations == sorted(generations)
+    assert generations[-1] > before.generation
+    assert generations[: real - 1] == [before.generation] * (real - 1)  # frames that went in with the old prompt
+
+
+def test_the_lead_in_of_a_stream_is_never_shown(studio: Studio, wait_for: WaitFor) -> None:
+    studio.set({"/sd/steps": 4, "/sd/strength": 1.0})
+    studio.taken(wait_for)
+    before = studio.newest()
+    for _ in range(3):
+        assert studio.feed_one(wait_for).sequence == before.sequence
+    assert studio.feed_one(wait_for).sequence == before.sequence + 1
+
+
+@pytest.mark.parametrize("resting", [{"/sd/paused": True}, {"/sd/enable": False}])
+def test_paused_or_switched_off_it_asks_for_nothing_and_paints_nothing(
+    studio: Studio, wait_for: WaitFor, resting: dict[str, bool]
+) -> None:
+    studio.set(resting)
+    studio.taken(wait_for)
+    wait_for(lambda: not studio.supervisor.wants_frame, "rest")
+    before = studio.newest()
+    assert studio.feed_one(wait_for).sequence == before.sequence
+    studio.reset({})
+    wait_for(studio.shows, "a picture again")
+
+
+def test_an_interval_is_kept(studio: Studio, wait_for: WaitFor) -> None:
+    studio.set({"/sd/interval_s": 10.0})
+    studio.taken(wait_for)
+    before = studio.newest()
+    assert studio.feed_one(wait_for).sequence == before.sequence
+    assert not studio.supervisor.wants_frame
+    studio.set({"/sd/interval_s": 0.0})
+    wait_for(studio.shows, "the picture that was fed")
+
+
+def test_feedback_goes_on_without_a_source(studio: Studio, wait_for: WaitFor) -> None:
+    studio.set({"/sd/source": "feedback", "/sd/feedback/rotate": 30.0, "/sd/feedback/zoom": 1.05})
+    studio.taken(wait_for)
+    wait_for(lambda: not studio.supervisor.wants_frame, "that no source is wanted")
+    fed, seen = studio.fed, {studio.newest().pixels.tobytes()}
+
+    def look() -> bool:
+        seen.add(studio.newest().pixels.tobytes())
+        return len(seen) > 4
+
+    wait_for(look, "pictures that follow from each other")
+    assert studio.fed == fed
+
+
+def test_a_feedback_that_has_nothing_yet_begins_with_the_engines_picture(
+    open_sd: Open, tiny_sd: Path, wait_for: WaitFor, paint: Any
+) -> None:
+    studio = open_sd(tiny_sd, values={"/sd/source": "feedback", "/sd/paused": True})
+    wait_for(lambda: studio.status.state == "ready", "the child")
+    studio.feed()
+    studio.set({"/sd/paused": False, "/sd/interval_s": 10.0})
+    wait_for(lambda: studio.shows_just(paint()), "the source painted anew, and not grey")
+
+
+def test_a_feedback_begins_with_grey_where_the_engine_has_no_picture(
+    open_sd: Open, tiny_sd: Path, wait_for: WaitFor, paint: Any
+) -> None:
+    studio = open_sd(tiny_sd, values={"/sd/source": "feedback", "/sd/interval_s": 10.0})
+    frame = wait_for(studio.newest, "a picture though nothing was fed")
+    assert np.array_equal(frame.pixels, paint(blank((64, 64))))
+
+
+def test_a_picture_like_the_last_is_left_out_and_counted_until_a_value_changes(
+    studio: Studio, wait_for: WaitFor
+) -> None:
+    studio.set({"/sd/similarity/enable": True})
+    studio.taken(wait_for)
+    painted = studio.feed_one(wait_for)
+    assert studio.feed_one(wait_for).sequence == studio.feed_one(wait_for).sequence == painted.sequence
+    studio.set({"/sd/prompt": "fire"})
+    studio.taken(wait_for)
+    assert studio.feed_one(wait_for).sequence == painted.sequence + 1
+    wait_for(lambda: studio.fact("skipped") == 2, "the count")
+
+
+def test_two_prompts_mix_on_the_way(studio: Studio, wait_for: WaitFor, paint: Any) -> None:
+    studio.set({"/sd/prompt_b": "fire", "/sd/prompt_mix": 1.0})
+    wait_for(lambda: studio.shows_just(paint(prompt="fire")), "the second prompt alone")
+    studio.set({"/sd/prompt_mix": 0.5})
+    ends = [paint(), paint(prompt="fire")]
+    wait_for(
+        lambda: studio.shows(lambda frame: not any(np.array_equal(frame.pixels, end) for end in ends)), "the middle"
+    )
+
+
+def test_a_t_index_overrides_the_steps_and_nonsense_is_told(studio: Studio, wait_for: WaitFor) -> None:
+    studio.set({"/sd/t_index": "12 25 38"})
+    wait_for(lambda: studio.shows() and studio.fact("steps") == 3, "three steps")
+    studio.set({"/sd/t_index": "38 12"})
+    wait_for(lambda: "38 12" in studio.told("t_index"), "a word about it")
+    wait_for(lambda: studio.shows() and studio.fact("steps") == 1, "steps and strength again")
+
+
+def test_a_seed_of_minus_one_is_new_noise_each_time(studio: Studio, wait_for: WaitFor) -> None:
+    for mode in ("single", "stream"):
+        studio.set({"/sd/seed": -1, "/sd/mode": mode})
+        studio.taken(wait_for)
+        wait_for(studio.shows, "a picture")
+        first = wait_for(studio.shows, "one with new noise")
+        wait_for(lambda: studio.shows(lambda frame: not np.array_equal(frame.pixels, first.pixels)), mode)  # noqa: B023
+
+
+def test_it_tells_what_it_does(studio: Studio, wait_for: WaitFor) -> None:
+    wait_for(lambda: studio.shows() and (studio.fact("fps") or 0) > 0, "its figures")
+    facts = studio.status.facts
+    assert {"encode_ms", "unet_ms", "decode_ms", "other_ms", "memory_mb", "duty", "slice_p99_ms", "nan"} <= set(facts)
+    assert facts["family"] == "sd15" and facts["sampler"] == "lcm" and facts["device"] == "cpu"
+    assert facts["size"] == "64x64"
+    assert "LCMScheduler" in str(facts["sampler_why"]) and facts["prediction"] == "epsilon"
+    assert facts["guidance"] == 1.0
+
+
+def test_a_model_with_its_own_sampler_paints_picture_by_picture_and_says_so(
+    open_sd: Open, tiny_models: TinyModels, wait_for: WaitFor
+) -> None:
+    studio = open_sd(tiny_models.sd(sampler="ddim"))
+    wait_for(studio.shows, "a picture")
+    wait_for(lambda: "picture by picture" in studio.told("mode"), "a word about it")
+
+
+def test_loras_controlnets_and_a_picture_to_follow_change_the_picture_and_at_zero_do_not(
+    open_sd: Open, tiny_sd: Path, tiny_models: TinyModels, tmp_path: Path, wait_for: WaitFor
+) -> None:
+    plain = wait_for(open_sd(tiny_sd).shows, "a picture of the model alone").pixels
+    adapter = tiny_models.ip_adapter(tiny_sd)
+    spec = {
+        "loras": [[str(tiny_models.lora(tiny_sd)), 1.0]],
+        "controlnets": [str(tiny_models.controlnet(tiny_sd))],
+        "ip_adapter": str(adapter),
+    }
+    studio = open_sd(tiny_sd, spec=spec, values={"/sd/lora/1/weight": 0.0})
+
+    def is_plain(frame: Any) -> bool:
+        return bool((frame.pixels == plain).all())
+
+    wait_for(lambda: studio.shows(is_plain), "the model alone")
+    picture = tmp_path / "face.png"
+    cv2.imwrite(str(picture), source_picture(3))
+    for on, off in (
+        ({"/sd/lora/1/weight": 1.0}, {"/sd/lora/1/weight": 0.0}),
+        ({"/sd/controlnet/1/enable": True}, {"/sd/controlnet/1/scale": 0.0}),
+        ({"/sd/controlnet/1/scale": 1.0, "/sd/controlnet/1/source": "input"}, {"/sd/controlnet/1/enable": False}),
+        ({"/sd/ip_adapter/image": str(picture)}, {"/sd/ip_adapter/scale": 0.0}),
+        ({"/sd/ip_adapter/scale": 1.0}, {"/sd/ip_adapter/image": ""}),
+    ):
+        studio.set(on)
+        wait_for(lambda: studio.shows(lambda frame: not is_plain(frame)), f"a change by {on}")
+        studio.set(off)
+        wait_for(lambda: studio.shows(is_plain), f"the model alone with {off}")
+    studio.set({"/sd/ip_adapter/image": str(picture)})
+    followed = wait_for(lambda: studio.shows(lambda frame: not is_plain(frame)), "the picture that is followed")
+    studio.set({"/sd/ip_adapter/image": str(tmp_path / "none.png")})
+    wait_for(lambda: (studio.shows(), studio.told("picture"))[1], "a word about the picture that is not there")
+    assert "none.png" in studio.told("picture")
+    assert (studio.feed_one(wait_for).pixels == followed.pixels).all()
+
+
+def test_a_controlnet_follows_what_is_found_whatever_its_size_and_sees_black_before(
+    open_sd: Open, tiny_sd: Path, tiny_models: TinyModels, wait_for: WaitFor
+) -> None:
+    nets = (str(tiny_models.controlnet(tiny_sd)),)
+    core = painting_core(tiny_sd, controlnets=nets)
+    control = {"/sd/controlnet/1/enable": True, "/sd/controlnet/1/source": "sam3"}
+    studio = open_sd(tiny_sd, spec={"controlnets": list(nets)}, values=control)
+
+    def seeing(found: np.ndarray) -> np.ndarray:
+        return core(controls=[(found, 1.0)])
+
+    black = seeing(np.zeros((64, 64, 3), np.uint8))
+    wait_for(lambda: studio.shows_just(black), "the picture of nothing found")
+    for seed, times in ((1, 1), (2, 4), (3, 1)):
+        found = source_picture(seed)
+        ring = FrameRing.create("found", 64 * times, 64 * times, channels=3)
+        studio.supervisor.connect_input("segments", ring.segment)
+        ring.write(found.repeat(times, axis=0).repeat(times, axis=1), index=seed, time_s=float(seed))
+        expected = seeing(found)
+        assert not np.array_equal(expected, black)
+        wait_for(lambda: studio.shows_just(expected), f"what was found, {64 * times} px wide")  # noqa: B023
+        ring.close()
+    studio.set({"/sd/controlnet/1/source": "input"})
+    source = seeing(source_picture(0))
+    wait_for(lambda: studio.shows_just(source), "the source")

@@ -1,0 +1,349 @@
+"""Stable Diffusion in a running engine: real process, real model (a tiny one), real OSC, real recording."""
+
+import asyncio
+import os
+import shutil
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import av
+import cv2
+import numpy as np
+import pytest
+
+from engine import MultiverseError, open_engine
+from engine.children.launcher import LAUNCHER
+from engine.cli.status_line import started_lines
+from engine.config import build_config
+from engine.errors import ConfigError, ModelError
+from engine.frame_loop import NO_SD, chosen_layer5
+from engine.ipc import FrameRing
+from engine.live.kit.fader import Fade
+from engine.live.sd.link import SdView
+from engine.params.looks import PLAIN
+from engine.values import VideoFrame
+from tests.support.stage import Stage, picture_file
+
+SEA_RGB, SAND_RGB = (40, 90, 200), (210, 180, 60)
+FAITHFUL = {"/sd/steps": 20, "/sd/strength": 0.05, "/sd/crossfade_s": 0.0}  # one step of little noise: near its source
+SMALL = {"/sd/width": 64, "/sd/height": 64, "/sd/prompt": "sea", "/sd/duty_auto": False}
+
+
+def stage_config(folder: Path, model: Path, **more: Any) -> dict[str, Any]:
+    return {
+        "width": 128,
+        "height": 72,
+        "fps": 30.0,
+        "audio": "demo",
+        "renderer": "numba",
+        "osc": {"listen": "127.0.0.1:0"},
+        "web": "127.0.0.1:0",
+        "presets": str(folder / "presets"),
+        "recordings": str(folder / "recordings"),
+        "camera": picture_file(folder / "sea.png", SEA_RGB),
+        "sd": {
+            "model": str(model),
+            "video": picture_file(folder / "sand.png", SAND_RGB),
+            "folders": [str(folder / "models")],
+        },
+    } | more
+
+
+@pytest.fixture(scope="module")
+def open_stage(
+    tmp_path_factory: pytest.TempPathFactory, fork_server: None, tiny_sd: Path
+) -> Iterator[Callable[..., Stage]]:
+    """One engine with SD for all tests of this file: a model is loaded once."""
+    folder = tmp_path_factory.mktemp("stage")
+    config = stage_config(folder, tiny_sd, sinks=("shared=stage",))
+    stages: list[Stage] = []
+
+    def on(wait_for: Callable[..., Any]) -> Stage:
+        if not stages:
+            stages.append(Stage(config, wait_for))
+        return stages[0]
+
+    yield on
+    for stage in stages:
+        stage.close()
+
+
+@pytest.fixture
+def stage(open_stage: Callable[..., Stage], wait_for: Callable[..., Any]) -> Stage:
+    """Simple mode, which shows nothing but the SD picture, and a child at work."""
+    stage = open_stage(wait_for)
+    stage.models.mkdir(exist_ok=True)
+    looks = {"/mode": "simple", "/sd/source": "camera", "/sd/enable": True, "/sd/freeze": False, "/sd/fallback": "hold"}
+    stage.reset(PLAIN | looks | FAITHFUL | SMALL | {"/layer/5/source": "auto", "/safety/flash_guard": False})
+    if stage.child.state not in ("ready", "busy"):
+        stage.done("/child/sd/start")
+    stage.await_results(2)
+    stage.shows(SEA_RGB, "the camera, painted")  # by this child: what the test before left on screen is gone
+    return stage
+
+
+def test_simple_mode_shows_the_camera_as_sd_paints_it(stage: Stage) -> None:
+    stage.shows(SEA_RGB, "the camera, painted")
+    blocks = stage.pictures[0][..., :3].reshape(-1, 3).std(axis=0)
+    assert blocks.max() > 0.5, "this is the camera itself"
+
+
+def test_the_start_tells_what_the_model_is_run_with(stage: Stage, tiny_sd: Path) -> None:
+    chosen = "lcm (the scheduler's configuration: LCMScheduler), epsilon (the scheduler's configuration)"
+    assert f"sd        {tiny_sd}, {chosen}" in started_lines(stage.engine)
+
+
+def test_the_page_shows_the_picture_of_sd_beside_the_main_one(stage: Stage) -> None:
+    stage.set(mode="multiverse", master__blackout=True)
+    stage.wait_for(lambda: stage.colour().max() == 0, "black")
+
+    async def seen() -> list[np.ndarray]:
+        async with aiohttp.ClientSession() as session:
+            pictures = []
+            for name in ("main", "sd"):
+                async with session.ws_connect(f"{stage.engine.page_url}preview?picture={name}&fps=30") as socket:
+                    jpeg = (await socket.receive(timeout=30.0)).data
+                    pictures.append(cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR_RGB))
+            return pictures
+
+    main, sd = asyncio.run(seen())
+    stage.set(master__blackout=False)
+    assert main.shape == (72, 128, 3) and main.max() < 10
+    assert sd.shape == (64, 64, 3) and np.abs(sd.mean(axis=(0, 1)) - SEA_RGB).max() < 30
+
+
+def test_the_source_is_chosen_while_running(stage: Stage) -> None:
+    stage.shows(SEA_RGB, "the camera, painted")
+    stage.set(sd__source="video")
+    stage.shows(SAND_RGB, "the video, painted")
+
+
+def test_feedback_paints_its_own_pictures_without_being_fed(stage: Stage) -> None:
+    stage.shows(SEA_RGB, "the camera, painted")
+    stage.set(sd__source="feedback")
+    stage.wait_for(lambda: not stage.engine.children["sd"].wants_frame, "a child that wants no pictures")
+    seen = stage.pictures[0]
+    stage.await_results(3)
+    stage.wait_for(lambda: (stage.pictures[0] != seen).any(), "another picture")
+
+
+def test_the_multiverse_can_be_painted_and_shown_in_itself(stage: Stage) -> None:
+    """Multiverse -> SD -> layer 5 -> Multiverse."""
+    stage.set(sd__source="multiverse", mode="multiverse", layer__5__intensity=0.5)
+    stage.await_results(3)
+    stage.set(master__blackout=True)
+    stage.wait_for(lambda: stage.colour().max() == 0, "black")
+    stage.set(master__blackout=False)
+    stage.wait_for(lambda: stage.colour().max() > 5, "the picture again")
+
+
+def test_region_maps_are_made_of_the_sd_picture(stage: Stage) -> None:
+    """By hue sand is layer 1's and the sea layer 3's: SD paints sand while the camera sees the sea."""
+    stage.set(sd__source="video")
+    stage.shows(SAND_RGB, "the video, painted")
+    stage.set(mode="multiverse", region__enable=True, region__mode="colour", layer__5__intensity=0.0)
+
+    def brightness_of(layer: int) -> float:
+        for n in range(1, 5):
+            stage.engine.params.set(f"/layer/{n}/solo", n == layer)
+        stage.draw(5)
+        return float(stage.colour().mean())
+
+    stage.wait_for(lambda: brightness_of(1) > 3 * brightness_of(3), "layer 1 where the sand is, layer 3 nowhere")
+    stage.set(region__enable=False)
+    for n in range(1, 5):
+        stage.engine.params.set(f"/layer/{n}/solo", False)
+
+
+def test_freeze_holds_the_picture_while_sd_works_on(stage: Stage) -> None:
+    stage.shows(SEA_RGB, "the camera, painted")
+    stage.set(sd__freeze=True, sd__source="video")
+    stage.await_results(3)
+    assert np.abs(stage.colour() - SEA_RGB).max() < 30
+    stage.set(sd__freeze=False)
+    stage.shows(SAND_RGB, "the video, painted")
+
+
+def test_the_sd_picture_is_published_by_itself(stage: Stage) -> None:
+    reader = FrameRing.open("stage SD")
+    frame = stage.wait_for(reader.latest, "the SD texture")
+    assert frame.pixels.shape == (64, 64, 4)
+    stage.wait_for(
+        lambda: np.abs(reader.latest().pixels[..., :3].reshape(-1, 3).mean(axis=0) - SEA_RGB).max() < 30,
+        "the camera, painted, in the SD texture",
+    )
+    stage.set(sd__width=128)
+    stage.wait_for(lambda: reader.latest().pixels.shape == (64, 128, 4), "the new size", ceiling_s=60.0)
+    reader.close()
+
+
+@pytest.mark.parametrize(("fallback", "seen"), [("hold", SAND_RGB), ("black", (0, 0, 0)), ("source", SEA_RGB)])
+def test_while_the_child_is_away_what_was_asked_for_is_shown(
+    stage: Stage, fallback: str, seen: tuple[int, int, int]
+) -> None:
+    stage.set(sd__source="video")
+    stage.shows(SAND_RGB, "the video, painted")
+    stage.set(sd__fallback=fallback)
+    stage.done("/child/sd/stop")
+    if fallback == "source":
+        stage.set(sd__source="camera")
+    stage.shows(seen, f"fallback {fallback}")
+    stage.draw(30)
+    assert np.abs(stage.colour() - seen).max() < 30 and stage.child.state == "off"
+    if fallback == "black":
+        stage.set(sd__fallback="hold")
+        stage.shows(SAND_RGB, "the last picture again")
+
+
+def test_a_recording_of_the_sd_picture_is_one_file_whatever_the_child_does(stage: Stage, tmp_path: Path) -> None:
+    stage.set(sd__fallback="source")
+    stage.done("/sink/start", "sd:record", "sd.mp4")
+    for _ in range(2):
+        stage.done("/child/sd/stop")
+        stage.draw(5)
+        stage.done("/child/sd/start")
+        stage.await_results(1)
+    stage.done("/sink/stop", "sd:record")
+    assert [file.name for file in stage.recordings.glob("sd*.mp4")] == ["sd.mp4"]
+
+
+def test_a_model_that_cannot_be_had_leaves_the_one_before_and_every_surface_says_so(stage: Stage) -> None:
+    (stage.models / "broken").mkdir(exist_ok=True)
+    pid = stage.child.pid
+    stage.set(sd__model="broken")
+    stage.wait_for(lambda: stage.engine.params.get("/sd/model") == "", "the model before")
+    stage.await_results(1)
+    assert stage.child.pid == pid
+    assert "sd.model" in stage.engine.status().warning_counts
+
+
+def test_another_model_takes_over_while_the_first_paints_on(stage: Stage, tiny_sd: Path) -> None:
+    other = stage.models / "other"
+    if not other.exists():
+        shutil.copytree(tiny_sd, other)
+    pid = stage.child.pid
+    stage.set(sd__model="other")
+    stage.wait_for(lambda: stage.child.pid != pid, "the other model's process", ceiling_s=60.0)
+    stage.await_results(1)
+    assert stage.child.facts["model"] == str(other.resolve())
+    assert stage.engine.params.get("/sd/model") == "other"
+    stage.set(sd__model="")
+    stage.wait_for(lambda: stage.child.facts.get("model") == str(tiny_sd), "the first again", ceiling_s=60.0)
+
+
+def test_commands_answer_when_it_has_happened(stage: Stage) -> None:
+    first = stage.child.pid
+    assert stage.ask("/child/sd/start")[-1].address == "/done", "it runs already"
+    stage.done("/child/sd/restart")
+    second = stage.child.pid
+    assert second not in (0, first)
+    stage.done("/child/sd/stop")
+    assert stage.child.state == "off" and not Path(f"/proc/{second}").exists()
+    stage.done("/child/sd/start")
+    assert stage.child.state in ("ready", "busy")
+
+
+def test_status_tells_how_the_child_is(stage: Stage) -> None:
+    facts = {message.address: message.args for message in stage.ask("/engine/status")}
+    at = "/engine/status/child/sd"
+    assert facts[f"{at}/state"] in (("ready",), ("busy",))
+    assert facts[f"{at}/pid"] == (stage.child.pid,)
+    assert facts[f"{at}/results"][0] >= 2
+    assert {f"{at}/heartbeat_age_s", f"{at}/restarts", f"{at}/family"} <= set(facts)
+
+
+def test_switched_off_layer_5_is_the_camera_again(stage: Stage) -> None:
+    stage.set(sd__source="video")
+    stage.shows(SAND_RGB, "the video, painted")
+    stage.set(sd__enable=False)
+    stage.shows(SEA_RGB, "the camera", within=2.0)
+
+
+@pytest.mark.soak
+def test_pictures_keep_coming_and_are_all_recorded_while_the_child_is_killed(
+    tmp_path: Path, tiny_sd: Path, wait_for: Callable[..., Any]
+) -> None:
+    """Each time it has published, the child is killed; every frame is recorded. In the long form the server it is
+    forked from as well, which then imports for seconds (test_faults has the same with a server that imports little)."""
+    kills = 100 if os.environ.get("MULTIVERSE_SOAK") == "1" else 3
+    looks = {"/mode": "simple"} | FAITHFUL | SMALL
+    stage = Stage(stage_config(tmp_path, tiny_sd, sinks=(f"record={tmp_path / 'out.mp4'}",), params=looks), wait_for)
+    killed: list[int] = []
+    for _ in range(kills):
+        stage.await_results(1)
+        if kills == 100 and len(killed) % 4 == 3:
+            os.kill(LAUNCHER.server_pid, signal.SIGKILL)
+        is_stopped = kills == 100 and len(killed) % 25 == 10  # it takes 10 s until that is held against it
+        killed.append(stage.child.pid)
+        os.kill(killed[-1], signal.SIGSTOP if is_stopped else signal.SIGKILL)
+        wait_for(lambda: stage.child.pid not in (0, *killed), f"a new child ({stage.child})", ceiling_s=60.0)
+    stage.await_results(1)
+    assert stage.child.restarts == kills
+    status = stage.engine.status()
+    stage.shows(SEA_RGB, "the camera, painted")
+    stage.close()
+    assert stage.indices == list(range(len(stage.indices))), "a frame was not drawn"
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        assert sum(1 for _ in container.decode(video=0)) == len(stage.indices)
+    assert [sink.dropped for sink in status.sinks] == [0]
+    if kills == 100:  # long enough to tell a late frame from the noise of a shared machine
+        assert status.late + status.dropped <= 0.01 * status.frames
+
+
+def test_offline_sd_is_refused_because_it_cannot_be_repeated(tiny_sd: Path) -> None:
+    config = build_config({"offline": True, "audio": "demo", "sd": {"model": str(tiny_sd)}})
+    with pytest.raises(ConfigError, match="offline"), open_engine(config):
+        pass
+
+
+def test_a_value_that_needs_a_model_ends_the_start_without_one() -> None:
+    with (
+        pytest.raises(MultiverseError, match="run --sd MODEL"),
+        open_engine(build_config({"audio": "demo", "params": {"/sd/enable": 1}})),
+    ):
+        pass
+
+
+@pytest.mark.parametrize(
+    "sd", [{"model": "no/such/model/here"}, {"model": "{tiny}", "controlnets": ["nothing-there"]}, {"model": "{cut}"}]
+)
+def test_a_model_that_is_not_there_or_broken_ends_the_start(sd: dict[str, Any], tiny_sd: Path, tmp_path: Path) -> None:
+    cut = tmp_path / "cut"
+    shutil.copytree(tiny_sd, cut)
+    (unet,) = (cut / "unet").glob("*.safetensors")
+    unet.write_bytes(unet.read_bytes()[:100_000])
+    config = {"audio": "demo", "sd": sd | {"model": sd["model"].format(tiny=tiny_sd, cut=cut)}}
+    with (
+        pytest.raises(ModelError, match=r"no such file|not in|neither a path here|cut off"),
+        open_engine(build_config(config)),
+    ):
+        pass
+
+
+def frame_called(name: str) -> VideoFrame:
+    return VideoFrame(pixels=np.zeros((2, 2, 3), np.uint8), index=0, time_s=0.0, source=name)
+
+
+@pytest.mark.parametrize(
+    ("source", "is_on", "shown"),
+    [
+        ("auto", True, "sd"),
+        ("auto", False, "camera"),
+        ("sd", True, "sd"),
+        ("sd", False, "sd"),
+        ("camera", True, "camera"),
+        ("off", True, "sd"),  # simple mode has a picture all the same; layer 5 has no weight then
+    ],
+)
+def test_what_layer_5_shows_at_each_of_its_sources(source: str, is_on: bool, shown: str) -> None:
+    sd = SdView(fade=Fade(picture=frame_called("sd"), before=None, share=1.0), is_on=is_on)
+    fade = chosen_layer5(source, sd, frame_called("camera"))
+    assert fade is not None and fade.picture.source == shown
+
+
+def test_without_camera_and_sd_layer_5_is_empty() -> None:
+    assert chosen_layer5("auto", NO_SD, None) is None
+    assert chosen_layer5("sd", NO_SD, frame_called("camera")) is None

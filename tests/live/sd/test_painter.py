@@ -1,0 +1,253 @@
+"""The painter, in this process: what captured graphs must not change, and the order things are paid for."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from engine.live.sd.painter import Painter
+from engine.live.sd.settings import read_settings
+from engine.models.sd.outlines import edges
+from tests.conftest import TinyModels
+from tests.live.sd.studio import BASE, source_picture
+
+
+@pytest.fixture(scope="module")
+def model(tiny_sd: Path, tiny_models: TinyModels) -> Any:
+    from engine.models.sd import ModelSpec
+    from engine.models.sd.load import load
+
+    spec = ModelSpec(
+        model=str(tiny_sd),
+        loras=((str(tiny_models.lora(tiny_sd)), 0.0),),
+        controlnets=(str(tiny_models.controlnet(tiny_sd)),),
+    )
+    return load(spec, "cpu", "float32")
+
+
+def no_note(key: str, line: str) -> None:
+    pytest.fail(f"{key}: {line}")
+
+
+SHOW: list[dict[str, Any]] = [
+    {},
+    {"/sd/prompt": "fire"},
+    {"/sd/prompt_b": "ice", "/sd/prompt_mix": 0.3},
+    {"/sd/guidance": 2.5, "/sd/negative": "fog"},
+    {"/sd/cfg_type": "full"},
+    {"/sd/seed": 9},
+    {"/sd/lora/1/weight": 0.7},
+    {"/sd/controlnet/1/enable": True},
+    {"/sd/controlnet/1/scale": 0.4, "/sd/controlnet/1/source": "input"},
+    {"/sd/controlnet/1/source": "sam3"},
+    {"/sd/steps": 4},
+    {"/sd/width": 128},
+    {"/sd/mode": "single"},
+    {"/sd/width": 64, "/sd/mode": "stream"},
+]
+"""Values as they change from scene to scene; three pictures each."""
+
+
+def scenes(painter: Painter, *, is_feedback: bool = False) -> list[np.ndarray | None]:
+    values: dict[str, Any] = {**BASE, "/sd/lora/1/weight": 0.0}
+    pictures: list[np.ndarray | None] = []
+    for number, change in enumerate(SHOW):
+        values |= change
+        painter.take(read_settings(values))
+        for index in range(3):
+            moved = painter.feedback(1.05, 10.0 * number) if is_feedback else None
+            painted = painter.paint(source_picture(3 * number + index) if moved is None else moved)
+            pictures.append(None if painted is None else painted.pixels.copy())
+    return pictures
+
+
+@pytest.mark.parametrize("is_feedback", [False, True], ids=["source", "feedback"])
+def test_captured_graphs_show_every_change_that_direct_calls_show(model: Any, is_feedback: bool) -> None:
+    from engine.models.graphs import GraphCalls
+    from tests.models.recorded_graphs import Recording
+
+    direct = scenes(Painter(model, note=no_note), is_feedback=is_feedback)
+    captured = scenes(Painter(model, note=no_note, calls=lambda *_: GraphCalls(Recording())), is_feedback=is_feedback)
+    assert [picture is None for picture in captured] == [picture is None for picture in direct]
+    for place, (theirs, ours) in enumerate(zip(direct, captured, strict=True)):
+        assert theirs is None or np.array_equal(theirs, ours), SHOW[place // 3]
+    shown = [picture for picture in direct if picture is not None]
+    assert len({picture.tobytes() for picture in shown}) > len(SHOW)
+
+
+def test_texts_are_encoded_when_they_change_and_not_for_a_number(model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from engine.models.sd.conditioner import Conditioner
+
+    encoded: list[str] = []
+    encode = Conditioner.encode
+
+    def noted(self: Conditioner, prompt: str, *more: Any, **options: Any) -> Any:
+        encoded.append(prompt)
+        return encode(self, prompt, *more, **options)
+
+    monkeypatch.setattr(Conditioner, "encode", noted)
+    painter = Painter(model, note=no_note)
+    for change in ({}, {"/sd/guidance": 2.0}, {"/sd/seed": 4}, {"/sd/prompt": "fire"}, {"/sd/strength": 0.6}):
+        painter.take(read_settings(BASE | change))
+    assert encoded == ["sea", "fire", "sea"]
+
+
+def test_guidance_that_has_no_effect_is_noted_once_and_what_is_in_force_is_told(model: Any) -> None:
+    said: list[tuple[str, str]] = []
+    painter = Painter(replace(model, sampler="turbo"), note=lambda key, line: said.append((key, line)))
+    for guidance in (1.0, 3.0, 3.0):
+        painter.take(read_settings(BASE | {"/sd/guidance": guidance}))
+    ((key, line),) = said
+    assert key == "guidance" and line.startswith("/sd/guidance: 3 has no effect: turbo models were distilled")
+    assert painter.guidance == 1.0
+    distilled = Painter(replace(model, time_cond_proj_dim=32), note=no_note)
+    for mode in ("stream", "single"):
+        distilled.take(read_settings(BASE | {"/sd/mode": mode}))
+        assert distilled.guidance == 8.0
+        distilled.take(read_settings(BASE | {"/sd/mode": mode, "/sd/guidance": 2.5}))
+        assert distilled.guidance == 2.5
+
+
+def test_after_an_error_the_same_settings_can_be_taken_again(model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    from engine.models.sd.conditioner import Conditioner
+
+    painter = Painter(model, note=no_note)
+    painter.take(read_settings(BASE))
+    before = painter.generation
+    fire = read_settings(BASE | {"/sd/prompt": "fire", "/sd/width": 128})
+    with monkeypatch.context() as broken:
+        broken.setattr(Conditioner, "encode", failing(torch.OutOfMemoryError("full")))
+        with pytest.raises(torch.OutOfMemoryError):
+            painter.take(fire)
+    painter.free_memory()
+    painter.take(fire)
+    assert painter.generation == before + 1
+    painted = painter.paint(source_picture(0))
+    assert painted is not None and painted.pixels.shape == (64, 128, 3)
+
+
+def test_a_picture_that_overflows_in_the_vae_is_not_to_be_shown_nor_to_follow_from(tiny_models: TinyModels) -> None:
+    import torch
+
+    from engine.models.graphs import GraphCalls
+    from engine.models.sd import ModelSpec
+    from engine.models.sd.load import load
+    from tests.models.recorded_graphs import Recording
+
+    model = load(ModelSpec(model=str(tiny_models.sd(vae="kl")), vae="full"), "cpu", "float32")
+    painter = Painter(model, note=no_note, calls=lambda *_: GraphCalls(Recording()))
+    painter.take(read_settings(BASE))
+    painted = painter.paint(source_picture(0))
+    assert painted is not None and painted.is_finite
+    good = painted.pixels.copy()
+    with torch.no_grad():
+        model.vae.decoder.conv_out.bias.fill_(float("inf"))
+    painted = painter.paint(source_picture(1))
+    assert painted is not None and not painted.is_finite
+    last = painter.feedback(1.0, 0.0)
+    assert last is not None and np.array_equal(last.numpy(), good)
+
+
+def test_a_controlnet_sees_the_source_its_edges_or_what_was_found(model: Any) -> None:
+    from engine.models.sd.single import paint
+
+    source, found = source_picture(0), source_picture(1)
+    painter = Painter(model, note=no_note)
+
+    def painted(sees: str, scale: float = 0.4, **options: Any) -> np.ndarray:
+        control = {"enable": True, "scale": scale, "source": sees}
+        values = {f"/sd/controlnet/1/{name}": value for name, value in control.items()}
+        painter.take(read_settings(BASE | {"/sd/mode": "single", "/sd/lora/1/weight": 0.0} | values))
+        picture = painter.paint(source, **options)
+        assert picture is not None
+        return picture.pixels.copy()
+
+    def expected(shown: np.ndarray | None) -> np.ndarray:
+        controls = [] if shown is None else [(shown, 0.4)]
+        return paint(model, source, prompt="sea", seed=1, width=64, height=64, controls=controls)
+
+    black = np.zeros_like(source)
+    wide = np.pad(found.repeat(3, axis=0).repeat(3, axis=1), ((0, 0), (50, 50), (0, 0)), constant_values=255)
+    for ours, theirs in (
+        (painted("sam3", found=found), expected(found)),
+        (painted("sam3", found=wide), expected(found)),
+        (painted("sam3"), expected(black)),
+        (painted("input", found=found), expected(source)),
+        (painted("edges", found=found), expected(edges(source, (64, 64)))),
+        (painted("sam3", found=found, scale=0.0), expected(None)),
+    ):
+        assert np.array_equal(ours, theirs)
+    assert len({expected(shown).tobytes() for shown in (None, black, found, source)}) == 4
+
+
+def test_a_picture_keeps_the_time_of_the_frame_it_was_made_from(model: Any) -> None:
+    painter = Painter(model, note=no_note)
+    for mode, lag in (("single", 0), ("stream", 2)):
+        painter.take(read_settings(BASE | {"/sd/steps": 3, "/sd/strength": 1.0, "/sd/mode": mode}))
+        painted = [painter.paint(source_picture(index), time_s=10.0 + index) for index in range(5)]
+        times_s = [picture.time_s for picture in painted if picture is not None]
+        assert times_s == [10.0 + index for index in range(5 - lag)]
+
+
+def test_a_feedback_goes_on_through_a_change_of_size(model: Any) -> None:
+    painter = Painter(model, note=no_note)
+    painter.take(read_settings(BASE | {"/sd/width": 128}))
+    painted = painter.paint(source_picture(0))
+    assert painted is not None
+    painter.take(read_settings(BASE | {"/sd/height": 128}))
+    last = painter.feedback(1.0, 0.0)
+    assert last is not None and last.shape == (128, 64, 3)
+    middle = cv2.resize(painted.pixels[:, 48:80], (64, 128), interpolation=cv2.INTER_LINEAR)
+    assert np.abs(last.numpy().astype(int) - middle.astype(int)).mean() < 2.0
+
+
+def failing(error: Exception) -> Callable[..., Any]:
+    def fail(*arguments: Any, **options: Any) -> Any:
+        raise error
+
+    return fail
+
+
+def test_a_tag_in_the_prompt_weighs_a_lora_until_its_fader_is_moved(model: Any) -> None:
+    (name,) = model.loras.names
+
+    def painted(*changes: dict[str, Any]) -> np.ndarray:
+        painter = Painter(model, note=no_note)
+        values = BASE | {"/sd/mode": "single", "/sd/lora/1/weight": 0.0, "/sd/prompt": "a cat"}
+        for change in changes:
+            values |= change
+            painter.take(read_settings(values))
+        shown = painter.paint(source_picture(0))
+        assert shown is not None
+        return shown.pixels.copy()
+
+    tag = {"/sd/prompt": f"a cat <lora:{name}:0.7>"}
+    by_fader = painted({"/sd/lora/1/weight": 0.7})
+    by_tag = painted({}, tag)
+    assert np.array_equal(by_tag, by_fader)
+    taken_over = painted({}, tag, {"/sd/lora/1/weight": 0.2})
+    at_02 = painted({"/sd/lora/1/weight": 0.2})
+    assert np.array_equal(taken_over, at_02) and not np.array_equal(at_02, by_tag)
+    gone = painted({}, tag, {"/sd/prompt": "a cat"})
+    assert np.array_equal(gone, painted({}))
+
+
+def test_clip_skip_changes_the_picture_while_it_runs_and_what_changes_nothing_is_told(model: Any) -> None:
+    notes: list[str] = []
+    painter = Painter(model, note=lambda key, line: notes.append(line))
+
+    def text(clip_skip: int) -> Any:
+        painter.take(read_settings(BASE | {"/sd/prompt": "a cat", "/sd/clip_skip": clip_skip}))
+        return painter._cond.text.clone()
+
+    own, generation = text(0), painter.generation
+    other = text(2)
+    assert painter.generation == generation + 1 and not np.allclose(own, other, atol=1e-3) and notes == []
+    assert np.array_equal(text(1), own)
+    assert notes == ["/sd/clip_skip: clip skip 1 is the model's own"]

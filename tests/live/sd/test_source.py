@@ -1,0 +1,77 @@
+"""The pictures the diffusion child is fed, with known answers."""
+
+import cv2
+import numpy as np
+import pytest
+
+from engine.live.sd.source import blank, segments, thumbnail
+from engine.models.sd.outlines import covering, edges
+
+
+def test_a_wide_picture_loses_its_sides_and_is_not_squashed() -> None:
+    wide = np.zeros((64, 128, 3), np.uint8)
+    wide[:, 32:96] = 255
+    assert (covering(wide, (64, 64)) == 255).all()
+    assert covering(wide, (128, 64)).tolist() == wide.tolist()
+    assert covering(wide, (96, 192)).shape == (192, 96, 3)
+
+
+def test_edges_are_white_lines_on_black() -> None:
+    picture = np.zeros((64, 64, 3), np.uint8)
+    picture[:, 32:] = 255
+    lines = edges(picture, (128, 128))
+    assert lines.shape == (128, 128, 3)
+    assert set(np.unique(lines)) == {0, 255}
+    assert 62 <= np.nonzero(lines[64, :, 0])[0].mean() <= 66
+
+
+@pytest.mark.parametrize(
+    ("size_from", "size"), [((512, 288), (64, 64)), ((131, 77), (64, 128)), ((96, 96), (64, 64)), ((40, 30), (128, 64))]
+)
+def test_a_segmentation_picture_covers_as_the_source_does_and_mixes_no_classes(
+    size_from: tuple[int, int], size: tuple[int, int]
+) -> None:
+    chosen = np.random.default_rng(0).integers(0, 2, (6, 8), np.uint8)
+    classes = np.array([[150, 5, 61], [0, 102, 200]], np.uint8)
+    picture, shares = (
+        cv2.resize(blocks, size_from, interpolation=cv2.INTER_NEAREST_EXACT)
+        for blocks in (classes[chosen], np.repeat(255 * chosen[..., None], 3, axis=2))
+    )
+    seen = segments(picture, size)
+    assert seen.shape == (size[1], size[0], 3)
+    assert {tuple(colour) for colour in seen.reshape(-1, 3)} == {tuple(colour) for colour in classes}
+    most = classes[(covering(shares, size)[..., 0] > 127).astype(int)]  # (height, width, 3): of which there is more
+    assert (seen != most).any(axis=2).mean() < 0.02, "the places where the source has them, within half a pixel"
+
+
+def test_the_middle_of_a_segmentation_picture_stays_the_middle() -> None:
+    picture = np.zeros((90, 160, 3), np.uint8)
+    picture[:, 80:] = 255
+    for side in (30, 64, 90, 181, 512):
+        columns = segments(picture, (side, side))[side // 2, :, 0]
+        assert abs(int((columns == 0).sum()) - side / 2) <= 0.5
+
+
+def test_before_anything_was_found_a_segmentation_picture_is_black() -> None:
+    assert segments(None, (128, 64)).shape == (64, 128, 3)
+    assert not segments(None, (128, 64)).any()
+
+
+def test_thumbnails_span_minus_one_to_one() -> None:
+    picture = np.zeros((512, 512, 3), np.uint8)
+    picture[:256] = 255
+    small = thumbnail(picture)
+    assert small.shape == (64, 64, 3) and small.dtype == np.float32
+    assert (small[:32] == 1).all() and (small[32:] == -1).all()
+
+
+def test_alpha_is_no_part_of_a_picture() -> None:
+    rgb = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
+    rgba = np.dstack([rgb, rgb[..., :1]])
+    assert np.array_equal(thumbnail(rgba), thumbnail(rgb))
+    assert np.array_equal(edges(rgba, (64, 64)), edges(rgb, (64, 64)))
+
+
+def test_a_feedback_begins_with_grey() -> None:
+    assert blank((128, 64)).shape == (64, 128, 3)
+    assert (blank((128, 64)) == 128).all()

@@ -1,0 +1,26 @@
+"""Names that children are told: a link keeps its own, which says what lies behind it. The Hugging Face cache is made of
+links to files whose names are hashes."""
+
+from pathlib import Path
+
+from engine.config import RvcConfig, Sam3Config, SdConfig
+from engine.live.rvc import spec as voice_spec
+from engine.live.sam3 import spec as segmentation_spec
+from engine.live.sd import spec as diffusion_spec
+from engine.live.sd.conditions import model_named
+
+
+def test_a_file_of_the_hugging_face_cache_keeps_its_name_and_suffix(tmp_path: Path) -> None:
+    blob, snapshot = tmp_path / "blobs" / ("0" * 64), tmp_path / "snapshots" / "main"
+    for folder in (blob.parent, snapshot):
+        folder.mkdir(parents=True)
+    blob.write_bytes(b"weights")
+    for name in ("sdxl_lightning_4step.safetensors", "voice.pth"):
+        (snapshot / name).symlink_to(blob)
+    model, voice = snapshot / "sdxl_lightning_4step.safetensors", snapshot / "voice.pth"
+    config = SdConfig(model=str(model), vae=str(model), controlnets=(str(model),), folders=(str(snapshot),))
+    spec = diffusion_spec.spec_of(config, config.model)
+    assert (spec.model, spec.vae, spec.controlnets) == (str(model), str(model), (str(model),))
+    assert model_named(config, model.name) == str(model)
+    assert voice_spec.spec_of(RvcConfig(model=str(voice))).model == str(voice)
+    assert segmentation_spec.spec_of(Sam3Config(model=str(model))).model == str(model)

@@ -1,0 +1,104 @@
+"""Where a long sound is cut, what each piece sees, and that nothing is lost where they are joined."""
+
+import numpy as np
+import pytest
+
+from engine.models.rvc.cutting import FULL, HALF, Cutting, equally_long, joined, piece_of, spans_of
+
+SHORT = Cutting(pad_s=0.2, query_s=0.3, center_s=1.0, max_s=1.5)
+LOUD = np.random.default_rng(0).uniform(-1, 1, 16_000 * 10).astype(np.float32)
+
+
+def reader(sound: np.ndarray):
+    def read(first: int, count: int) -> np.ndarray:
+        assert first >= 0 and first + count <= len(sound), "read past the sound"
+        return sound[first : first + count].copy()
+
+    return read
+
+
+def test_a_sound_of_the_longest_length_is_one_piece_and_a_longer_one_is_cut() -> None:
+    for cutting in (FULL, HALF):
+        longest = round(cutting.max_s * 16_000)
+        sound = np.zeros(longest + 1, np.float32)
+        assert len(spans_of(reader(sound), longest, cutting)) == 1
+        assert len(spans_of(reader(sound), longest + 1, cutting)) == 2
+
+
+def test_it_is_cut_where_it_is_quietest_near_each_multiple_of_the_centre() -> None:
+    sound = LOUD[:64_000].copy()
+    for quiet_s in (0.85, 2.2, 2.9):
+        middle = round(quiet_s * 16_000)
+        sound[middle - 100 : middle + 100] *= 0.01
+    spans = spans_of(reader(sound), len(sound), SHORT)
+    assert [span.start for span in spans] == pytest.approx([0, 85, 220, 290], abs=1)
+
+
+def test_a_single_quiet_moment_at_the_very_end_is_no_better_than_it_is() -> None:
+    sound = LOUD[:33_600].copy()  # its centre 2 s, the search ends with the sound at 2.1 s
+    sound[29_000:29_400] = 0.0
+    assert [span.start for span in spans_of(reader(sound), len(sound), SHORT)][-1] == pytest.approx(182, abs=1)
+
+
+@pytest.mark.parametrize("samples", [1, 2, 159, 160, 161, 24_000, 24_001, 100_001])
+def test_what_is_kept_of_all_pieces_joined_is_the_sound(samples: int) -> None:
+    sound = LOUD[:samples]
+    read = reader(sound)
+    spans = spans_of(read, samples, SHORT)
+    kept = [piece_of(span, read, samples).sound[span.lead * 160 : (span.lead + span.frames) * 160] for span in spans]
+    whole = np.concatenate(list(joined(spans, kept, 160)))
+    assert len(whole) == -(-samples // 160) * 160
+    np.testing.assert_allclose(whole[:samples], sound, atol=1e-6)
+
+
+def test_a_piece_sees_its_neighbours_and_past_the_ends_the_reflected_sound() -> None:
+    sound = LOUD[:50_000]
+    read = reader(sound)
+    reflected = np.pad(sound, 16_000, mode="reflect")
+    for span in spans_of(read, len(sound), SHORT):
+        assert span.lead >= 20 and span.size - span.lead - span.frames >= 20  # 0.2 s on both sides
+        first = 16_000 + (span.start - span.lead) * 160
+        np.testing.assert_array_equal(
+            piece_of(span, read, len(sound)).sound, reflected[first : first + span.size * 160]
+        )
+
+
+def test_a_sound_shorter_than_its_padding_is_reflected_again_and_again() -> None:
+    sound = np.array([1.0, 2.0, 3.0], np.float32)
+    (span,) = spans_of(reader(sound), 3, FULL)
+    piece = piece_of(span, reader(sound), 3).sound
+    assert piece[span.lead * 160 : span.lead * 160 + 6].tolist() == [1, 2, 3, 2, 1, 2]
+    one = piece_of(span, reader(sound[:1]), 1).sound
+    assert set(one.tolist()) == {1.0}
+
+
+def test_windows_come_in_few_sizes_that_are_hardly_longer_than_they_must_be() -> None:
+    sizes = set()
+    for frames in range(1, 4000, 7):
+        (span,) = spans_of(reader(np.zeros(frames * 160, np.float32)), frames * 160, FULL)
+        needed = frames + 200
+        assert span.size % 32 == 0 and needed <= span.size < max(needed + 32, needed * 17 / 16)
+        sizes.add(span.size)
+    assert len(sizes) < 70
+
+
+def test_a_window_that_is_longer_than_it_must_be_sees_more_sound_rather_than_a_reflection() -> None:
+    for samples in range(60_000, 160_000, 1000):
+        *_, last = spans_of(reader(LOUD), samples, SHORT)
+        assert last.size - last.lead - last.frames == 20, "0.2 s of reflection are enough"
+
+
+def test_only_windows_of_one_size_are_converted_together_in_the_order_they_came() -> None:
+    assert equally_long([5, 7, 5, 5, 7, 9, 5], 2) == [[0, 2], [1, 4], [3, 6], [5]]
+    assert equally_long([5, 7, 5], 1) == [[0], [1], [2]]
+    assert equally_long([], 4) == []
+
+
+def test_one_piece_fades_into_the_next_so_that_what_is_alike_stays_as_it_is() -> None:
+    spans = spans_of(reader(LOUD[:40_000]), 40_000, SHORT)
+    parts = [np.ones(span.frames * 400, np.float32) for span in spans]
+    whole = np.concatenate(list(joined(spans, parts, 400)))
+    np.testing.assert_allclose(whole, 1.0, atol=1e-6)
+    parts[1] *= -1
+    steps = np.abs(np.diff(np.concatenate(list(joined(spans, parts, 400)))))
+    assert steps.max() < 2.1 / 400

@@ -1,0 +1,276 @@
+"""A voice's vectors out of its FAISS file: those that faiss itself finds in it."""
+
+import itertools
+import struct
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engine.errors import ModelError
+from engine.models.rvc.index_file import count_vectors, read_index
+
+faiss = pytest.importorskip("faiss", reason="not installed on a Mac, where it ends a process that has torch in it")
+
+VECTORS = np.random.default_rng(1).standard_normal((300, 32), np.float32)
+
+
+def trained(factory: str, vectors: np.ndarray = VECTORS, metric: int = faiss.METRIC_L2) -> "faiss.Index":
+    index = faiss.index_factory(vectors.shape[1], factory, metric)
+    index.train(vectors)
+    return index
+
+
+def stored(file: Path, index: "faiss.Index") -> Path:
+    faiss.write_index(index, str(file))
+    return file
+
+
+def written(file: Path, factory: str, vectors: np.ndarray = VECTORS) -> Path:
+    index = trained(factory)
+    index.add(vectors)
+    return stored(file, index)
+
+
+def by_faiss(file: Path) -> np.ndarray:
+    """What RVC WebUI does with the file."""
+    index = faiss.read_index(str(file))
+    return index.reconstruct_n(0, index.ntotal)
+
+
+def assert_read_as_by_faiss(file: Path, width: int) -> None:
+    wanted, read = by_faiss(file), read_index(file, width)
+    assert read.dtype == np.float32 and np.array_equal(read, wanted)
+    assert count_vectors(file, width) == len(wanted)
+
+
+@pytest.mark.parametrize(("version", "width"), [("v1", 256), ("v2", 768)])
+@pytest.mark.parametrize(("lists", "count"), [(4, 200), (256, 9_984), (2_000, 600)], ids=["few", "usual", "sparse"])
+def test_the_index_that_the_training_of_rvc_writes_is_read_as_by_faiss(
+    tmp_path: Path, version: str, width: int, lists: int, count: int
+) -> None:
+    """infer/modules/train in RVC WebUI, rvc/train/process/extract_index.py in Applio: `IVF{lists},Flat`, nprobe 1,
+    trained on all, added 8192 at a time. More lists than vectors: most are empty, and their sizes are written sparsely.
+
+    The lists are not trained here but given: what is nearest to what plays no part in reading."""
+    random = np.random.default_rng(lists)
+    vectors = random.standard_normal((count, width), np.float32)
+    centres = faiss.IndexFlatL2(width)
+    centres.add(random.standard_normal((lists, width), np.float32))
+    index = faiss.IndexIVFFlat(centres, width, lists)
+    index.nprobe = 1
+    number, place = np.arange(count), random.integers(0, lists, count)
+    for first in range(0, count, 8192):
+        part = slice(first, first + 8192)
+        each = [np.ascontiguousarray(every[part]) for every in (vectors, number, place)]
+        index.add_core(len(each[0]), *map(faiss.swig_ptr, each))
+    file = stored(tmp_path / f"added_IVF{lists}_Flat_nprobe_1_name_{version}.index", index)
+    assert (b"sprs" in file.read_bytes()) == (lists > 2 * count)
+    assert np.array_equal(read_index(file, width), vectors)
+    assert_read_as_by_faiss(file, width)
+
+
+@pytest.mark.parametrize("factory", ["IVF5,Flat", "Flat"])
+@pytest.mark.parametrize("metric", [faiss.METRIC_L2, faiss.METRIC_INNER_PRODUCT, faiss.METRIC_L1])
+def test_the_vectors_come_back_as_they_were_added(tmp_path: Path, factory: str, metric: int) -> None:
+    index = trained(factory, metric=metric)
+    index.add(VECTORS)
+    file = stored(tmp_path / "voice.index", index)
+    assert np.array_equal(read_index(file, 32), VECTORS)
+    assert_read_as_by_faiss(file, 32)
+
+
+def test_lists_of_the_index_may_be_empty(tmp_path: Path) -> None:
+    assert np.array_equal(read_index(written(tmp_path / "voice.index", "IVF5,Flat", VECTORS[:2]), 32), VECTORS[:2])
+
+
+def test_vectors_go_where_their_numbers_say(tmp_path: Path) -> None:
+    index, numbers = trained("IVF5,Flat"), np.random.default_rng(2).permutation(300)
+    index.add_with_ids(VECTORS, numbers)
+    file = stored(tmp_path / "voice.index", index)
+    assert np.array_equal(read_index(file, 32)[numbers], VECTORS)
+    assert_read_as_by_faiss(file, 32)
+
+
+@pytest.mark.parametrize("kind", ["NoMap", "Array", "Hashtable"])
+def test_an_index_that_says_where_each_vector_is_is_read(tmp_path: Path, kind: str) -> None:
+    index = trained("IVF5,Flat")
+    index.add(VECTORS)
+    index.set_direct_map_type(getattr(faiss.DirectMap, kind))
+    file = stored(tmp_path / "voice.index", index)
+    assert np.array_equal(read_index(file, 32), VECTORS)
+    assert_read_as_by_faiss(file, 32)
+
+
+def test_reading_takes_the_vectors_memory_and_little_more(tmp_path: Path) -> None:
+    """One list that holds all: it is read in pieces too."""
+    vectors = np.random.default_rng(3).standard_normal((20_000, 256), np.float32)
+    index = faiss.index_factory(256, "IVF1,Flat")
+    index.train(vectors[:100])
+    index.add(vectors)
+    file = stored(tmp_path / "voice.index", index)
+    tracemalloc.start()
+    try:
+        assert np.array_equal(read_index(file, 256), vectors)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < vectors.nbytes + 6 * 2**20
+
+
+def test_an_index_of_another_width_is_told_both(tmp_path: Path) -> None:
+    file = written(tmp_path / "voice.index", "IVF5,Flat")
+    for read in (read_index, count_vectors):
+        with pytest.raises(ModelError, match=r"voice\.index: its vectors have 32 numbers, the voice's 768"):
+            read(file, 768)
+
+
+@pytest.mark.parametrize("factory", ["IVF5,Flat", "Flat"])
+def test_an_index_without_vectors_is_told_from_the_one_that_has_them(tmp_path: Path, factory: str) -> None:
+    file = written(tmp_path / "trained_IVF5_Flat_nprobe_1_name_v2.index", factory, VECTORS[:0])
+    for read in (read_index, count_vectors):
+        with pytest.raises(ModelError, match=r"the index is empty; .* the vectors are in added_\*\.index"):
+            read(file, 32)
+
+
+@pytest.mark.parametrize("content", [b"", b"I", b"a text", b"IwFl" + b"\xff" * 50, b"IwFl\x20\0\0\0" + b"\x20" * 60])
+def test_what_is_no_index_is_one_line(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "voice.index").write_bytes(content)
+    for read in (read_index, count_vectors):
+        with pytest.raises(ModelError) as error:
+            read(tmp_path / "voice.index", 32)
+        assert "voice.index" in str(error.value) and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("factory", ["IVF5,Flat", "Flat"])
+def test_an_index_that_was_cut_off_anywhere_is_one_line(tmp_path: Path, factory: str) -> None:
+    whole = written(tmp_path / "whole.index", factory).read_bytes()
+    cut = tmp_path / "cut.index"
+    headers = itertools.chain(range(4, 120), range(700, 860))
+    for length in itertools.chain(headers, range(900, len(whole), 1999), [len(whole) - 1]):
+        cut.write_bytes(whole[:length])
+        for read in (read_index, count_vectors):
+            with pytest.raises(ModelError, match="cut off"):
+                read(cut, 32)
+
+
+def test_whatever_a_damaged_header_says_is_one_line_and_takes_no_memory(tmp_path: Path) -> None:
+    """Each eight bytes of what stands before the vectors, one after the other, as huge numbers and as negative ones."""
+    whole, broken = written(tmp_path / "whole.index", "IVF5,Flat").read_bytes(), tmp_path / "broken.index"
+    lists_at = whole.index(b"ilar")
+    heads = itertools.chain(range(4, 120), range(lists_at - 12, lists_at + 80))
+    tracemalloc.start()
+    try:
+        for offset, value in itertools.product(heads, (2**63 - 1, 2**40, -1)):
+            broken.write_bytes(whole[:offset] + struct.pack("<q", value) + whole[offset + 8 :])
+            try:
+                read_index(broken, 32)
+            except ModelError as error:
+                assert "\n" not in str(error)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 8 * 2**20
+
+
+@pytest.mark.parametrize(
+    ("factory", "named"),
+    [
+        ("PQ4x4np", r"PQ \(IxPq\)"),
+        ("SQ8", r"SQ \(IxSQ\)"),
+        ("IVF5,SQ8", r"IVF,SQ \(IwSq\)"),
+        ("IVF5,PQ4x4np", r"IVF,PQ \(IwPQ\)"),
+        ("HNSW8", r"HNSW,Flat \(IHNf\)"),
+        ("IDMap,Flat", r"IDMap \(IxMp\)"),
+        ("IDMap2,Flat", r"IDMap2 \(IxM2\)"),
+        ("PCA8,Flat", r"an index behind a transform \(OPQ, PCA\) \(IxPT\)"),
+        ("LSH", "an index of the kind 'IxHe'"),
+        ("IVF5_HNSW8,Flat", r"finds its lists by HNSW,Flat \(IHNf\)"),
+    ],
+)
+def test_an_index_of_another_kind_is_refused_by_its_name(tmp_path: Path, factory: str, named: str) -> None:
+    index = trained(factory)
+    if factory.startswith("IVF"):
+        index.add(VECTORS)
+    file = stored(tmp_path / "voice.index", index)
+    for read in (read_index, count_vectors):
+        with pytest.raises(ModelError, match=rf"voice\.index: .*{named}.*a voice's index is IVF,Flat"):
+            read(file, 32)
+
+
+@pytest.mark.parametrize("read", [read_index, count_vectors])
+def test_an_index_that_promises_more_vectors_than_it_has_is_refused_before_they_take_memory(
+    tmp_path: Path, read: "type[read_index]"
+) -> None:
+    file = written(tmp_path / "voice.index", "IVF5,Flat")
+    told = bytearray(file.read_bytes())
+    told[8:16] = (2**40).to_bytes(8, "little")
+    file.write_bytes(told)
+    with pytest.raises(ModelError, match="cut off; it says 1099511627776 vectors"):
+        read(file, 32)
+
+
+@pytest.mark.parametrize("promised", [301, 299])
+def test_an_index_that_holds_another_number_of_vectors_than_it_says_is_refused(tmp_path: Path, promised: int) -> None:
+    file = written(tmp_path / "voice.index", "IVF5,Flat")
+    told = bytearray(file.read_bytes())
+    told[8:16] = promised.to_bytes(8, "little")
+    file.write_bytes(told)
+    for read in (read_index, count_vectors):
+        with pytest.raises(ModelError, match=f"says {promised} vectors, its lists hold 300"):
+            read(file, 32)
+
+
+@pytest.mark.parametrize("number", [-1, 0, 300, 2**40], ids=["negative", "twice", "beyond", "far beyond"])
+def test_vectors_that_are_not_numbered_one_after_the_other_are_refused(tmp_path: Path, number: int) -> None:
+    index, numbers = trained("IVF5,Flat"), np.arange(300)
+    numbers[7] = number
+    index.add_with_ids(VECTORS, numbers)
+    file = stored(tmp_path / "voice.index", index)
+    for read in (read_index, count_vectors):
+        with pytest.raises(ModelError, match="not numbered one after the other"):
+            read(file, 32)
+
+
+@pytest.mark.parametrize(
+    ("factory", "said"),
+    [("Flat", r"holds numbers that are none \(NaN"), ("IVF5,Flat", r"says 300 vectors, its lists hold 299.*NaN")],
+)
+@pytest.mark.parametrize("broken", [np.nan, np.inf])
+def test_vectors_that_are_no_numbers_are_refused(tmp_path: Path, factory: str, said: str, broken: float) -> None:
+    """Those that are near to none of its lists faiss counts, and puts into none."""
+    vectors = VECTORS.copy()
+    vectors[7, 3] = broken
+    with pytest.raises(ModelError, match=said):
+        read_index(written(tmp_path / "voice.index", factory, vectors), 32)
+
+
+def test_one_that_is_not_there_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"voice\.index: the index cannot be read: No such file"):
+        read_index(tmp_path / "voice.index", 32)
+
+
+def test_an_index_whose_vectors_lie_in_another_file_is_refused_and_that_is_not_opened(tmp_path: Path) -> None:
+    index = trained("IVF5,Flat")
+    elsewhere = tmp_path / "lists.data"
+    lists = faiss.OnDiskInvertedLists(index.nlist, index.code_size, str(elsewhere))
+    index.replace_invlists(lists, False)
+    index.add(VECTORS)
+    file = stored(tmp_path / "voice.index", index)
+    for padded in (0, 300 * 32 * 4):  # its own length says nothing
+        file.write_bytes(file.read_bytes() + bytes(padded))
+        for read in (read_index, count_vectors):
+            with pytest.raises(ModelError, match=r"voice\.index: names another file for its vectors"):
+                read(file, 32)
+        elsewhere.unlink(missing_ok=True)
+
+
+def test_an_index_that_was_written_without_its_vectors_is_refused(tmp_path: Path) -> None:
+    index = trained("IVF5,Flat")
+    index.add(VECTORS)
+    index.own_invlists, index.invlists = False, None
+    file = stored(tmp_path / "voice.index", index)
+    for read in (read_index, count_vectors):
+        with pytest.raises(ModelError, match=r"voice\.index: was written without its vectors"):
+            read(file, 32)

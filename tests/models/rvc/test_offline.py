@@ -1,0 +1,234 @@
+"""A whole sound converted, held to known answers: the singing voice makes a sine at the pitch it is given."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engine.errors import ModelError
+from engine.models.rvc import VoiceSettings, VoiceSpec
+from engine.models.rvc.cutting import Cutting, piece_of, spans_of
+from engine.models.rvc.optimization import OptimizationConfig
+
+RATE_HZ, OUT_HZ = 16_000, 40_000
+WHOLE = Cutting(pad_s=0.25, query_s=6, center_s=38, max_s=41)
+SHORT = Cutting(pad_s=0.25, query_s=0.2, center_s=0.8, max_s=1.0)
+Convert = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def load(tiny_models: Any) -> Callable[..., Any]:
+    """`load(kind=..., has_pitch=...)`: the tiny voice without an index, unless `index=True`, its pitch by YIN."""
+    models: dict[Any, Any] = {}
+
+    def model(*, index: bool = False, **options: Any) -> Any:
+        from engine.models.rvc.load import load
+
+        key = (index, *sorted(options.items()))
+        if key not in models:
+            folder: Path = tiny_models.voice(**options)
+            spec = VoiceSpec(
+                model=str(folder / "voice.pth"),
+                index=str(folder / "voice.index") if index else "",
+                content=str(folder / "content"),
+                pitch="yin",
+            )
+            models[key] = load(spec, "cpu", "float32")
+        return models[key]
+
+    return model
+
+
+@pytest.fixture(scope="module")
+def converter(load: Callable[..., Any]) -> Convert:
+    """`converter(cutting=..., batch_size=..., model=..., **settings)`; the singing voice unless told otherwise."""
+
+    def make(*, cutting: Cutting = WHOLE, batch_size: int = 1, model: Any = None, **settings: Any) -> Any:
+        from engine.models.rvc.offline import Converter
+
+        options = OptimizationConfig.resolve("cpu", {}, batch_size=batch_size)
+        return Converter(model or load(kind="singing"), VoiceSettings(**settings), options, cutting=cutting)
+
+    return make
+
+
+def tone(seconds: float, hz: float = 220.0, *, silent_s: float = 0.0) -> np.ndarray:
+    """A sine with silence before and after it."""
+    count = round(seconds * RATE_HZ)
+    sound = 0.3 * np.sin(2 * np.pi * hz * np.arange(count) / RATE_HZ)
+    return np.pad(sound, round(silent_s * RATE_HZ)).astype(np.float32)
+
+
+def loudest_hz(sound: np.ndarray) -> float:
+    spectrum = np.abs(np.fft.rfft(sound * np.hanning(len(sound)), 2**18))
+    return float(np.argmax(spectrum)) * OUT_HZ / 2**18
+
+
+def level_at(sound: np.ndarray, hz: float) -> np.ndarray:
+    """How much of `sound` is at `hz`, over 20 ms around each sample."""
+    turned = sound * np.exp(-2j * np.pi * hz * np.arange(len(sound)) / OUT_HZ)
+    return np.abs(np.convolve(turned, np.ones(800) / 800, "same"))
+
+
+@pytest.mark.parametrize("semitones", [12, -5, 0])
+def test_a_tone_comes_out_as_much_higher_as_was_asked(converter: Convert, semitones: float) -> None:
+    made = converter(pitch=semitones).convert_sound(tone(1.0))
+    assert len(made) == OUT_HZ
+    assert loudest_hz(made[8000:32_000]) == pytest.approx(220 * 2 ** (semitones / 12), rel=0.002)
+
+
+def test_a_tone_begins_and_ends_when_it_did(converter: Convert) -> None:
+    made = converter(pitch=12).convert_sound(tone(1.0, silent_s=0.5))
+    level = level_at(made, 440.0)
+    heard = np.flatnonzero(level > 0.5 * np.median(level[OUT_HZ * 3 // 4 : OUT_HZ * 5 // 4]))
+    assert [heard[0] / OUT_HZ, heard[-1] / OUT_HZ] == pytest.approx([0.5, 1.5], abs=0.03)  # a window of YIN
+
+
+def test_where_pieces_are_joined_nothing_clicks(converter: Convert) -> None:
+    sound = tone(2.5)
+    whole = converter(pitch=12).convert_sound(sound)
+    pieces = converter(pitch=12, cutting=SHORT).convert_sound(sound)
+    assert len(pieces) == len(whole)
+    inside = slice(OUT_HZ // 4, -OUT_HZ // 4)
+    # A click is steep: the second difference of a whole tone is never much above that of its noise.
+    steepest = [np.abs(np.diff(each[inside], 2)).max() for each in (whole, pieces)]
+    assert steepest[1] < 1.2 * steepest[0]
+    spans = spans_of(lambda first, count: sound[first : first + count], len(sound), SHORT)
+    assert len(spans) > 2, "nothing was cut"
+
+
+def test_what_a_piece_becomes_depends_on_no_other(converter: Convert) -> None:
+    sound = tone(2.0, silent_s=0.2)
+    alone = converter(cutting=SHORT).convert_sound(sound)
+    together = converter(cutting=SHORT, batch_size=4).convert_sound(sound)
+    np.testing.assert_allclose(together, alone, atol=1e-4)  # the pitch rounds a little otherwise
+
+    def read(first: int, count: int) -> np.ndarray:
+        return sound[first : first + count]
+
+    pieces = [piece_of(span, read, len(sound)) for span in spans_of(read, len(sound), SHORT)]
+    assert len({piece.span.size for piece in pieces}) > 1
+    in_order = converter(cutting=SHORT).convert(pieces)
+    backwards = converter(cutting=SHORT, batch_size=4).convert(pieces[::-1])[::-1]
+    for piece, one, other in zip(pieces, in_order, backwards, strict=True):
+        assert one.shape == (piece.span.frames * 400,)
+        np.testing.assert_allclose(one, other, atol=1e-4)
+
+
+def test_two_places_of_a_sound_have_different_noise(converter: Convert) -> None:
+    silence = np.zeros(40_000, np.float32)
+
+    def read(first: int, count: int) -> np.ndarray:
+        return silence[first : first + count]
+
+    pieces = [piece_of(span, read, len(silence)) for span in spans_of(read, len(silence), SHORT)]
+    first, second = (part[:20_000] for part in converter(cutting=SHORT).convert(pieces)[:2])
+    assert np.abs(np.corrcoef(first, second)[0, 1]) < 0.05
+
+
+def test_what_is_decoded_of_a_window_is_what_all_of_it_would_be(converter: Convert, load: Callable[..., Any]) -> None:
+    import torch
+
+    model = load(kind="random", has_pitch=False)
+    sound = tone(1.0)
+    (span,) = spans_of(lambda first, count: sound[first : first + count], len(sound), SHORT)
+    piece = piece_of(span, lambda first, count: sound[first : first + count], len(sound))
+    (made,) = converter(model=model, cutting=SHORT).convert([piece])
+    with torch.inference_mode():
+        content = model.content(torch.from_numpy(piece.sound)[None], version="v2")
+        phone = torch.cat((content, content[:, -1:]), 1).repeat_interleave(2, 1)
+        latent = model.synthesizer.encode(phone, None)[0]
+        generator = torch.Generator().manual_seed(1)  # the piece at frame 0
+        noise = torch.randn(latent.shape[1:], generator=generator)[None]
+        whole = model.synthesizer.infer(phone, None, None, torch.tensor([0]), noise=noise)[0, 0].numpy()
+    np.testing.assert_allclose(made, whole[span.lead * 400 : (span.lead + span.frames) * 400], atol=2e-5)
+
+
+@pytest.mark.parametrize("formant", [2.0, -2.0])
+def test_a_formant_moves_no_pitch_and_no_time(converter: Convert, formant: float) -> None:
+    made = converter(formant=formant, pitch=7).convert_sound(tone(1.0, silent_s=0.3))
+    hz = 220 * 2 ** (7 / 12)
+    assert len(made) == round(1.6 * OUT_HZ)
+    assert loudest_hz(made[OUT_HZ // 2 : -OUT_HZ // 2]) == pytest.approx(hz, rel=0.003)
+    level = level_at(made, hz)
+    heard = np.flatnonzero(level > 0.5 * level.max())
+    assert [heard[0] / OUT_HZ, heard[-1] / OUT_HZ] == pytest.approx([0.3, 1.3], abs=0.03)
+
+
+def test_autotune_sings_the_nearest_semitone(converter: Convert) -> None:
+    made = converter(is_autotuned=True).convert_sound(tone(0.8, 226.0))
+    assert loudest_hz(made[8000:24_000]) == pytest.approx(220.0, rel=0.002)
+
+
+def test_the_loudness_is_the_voice_s_or_the_model_s(converter: Convert) -> None:
+    soft = tone(2.0) * 0.1
+    own = converter(rms_mix=1.0).convert_sound(soft)[20_000:60_000]
+    voice_s = converter(rms_mix=0.0).convert_sound(soft)[20_000:60_000]
+    assert float(np.sqrt(np.mean(own**2))) == pytest.approx(0.27, abs=0.02)  # 0.38 of a sine
+    assert float(np.sqrt(np.mean(voice_s**2))) == pytest.approx(0.03 / 2**0.5, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    "sound",
+    [np.zeros(8000), np.ones(1), np.full(90, 0.5), 40.0 * tone(0.3), np.sign(tone(0.3))],
+    ids=["silence", "one sample", "90 samples", "far too loud", "clipped"],
+)
+def test_any_sound_gives_as_much_within_full_scale(converter: Convert, sound: np.ndarray) -> None:
+    made = converter().convert_sound(sound.astype(np.float32))
+    assert len(made) == len(sound) * OUT_HZ // RATE_HZ
+    assert np.isfinite(made).all() and np.abs(made).max(initial=0) <= 0.9901
+
+
+def test_what_is_softer_than_the_threshold_is_silent(converter: Convert, load: Callable[..., Any]) -> None:
+    soft, random = tone(0.6) * 0.01, load(kind="random")
+    through = converter(model=random, threshold_db=-60, rms_mix=1).convert_sound(soft)
+    shut = converter(model=random, threshold_db=-20, rms_mix=1).convert_sound(soft)
+    silence = converter(model=random, rms_mix=1).convert_sound(soft * 0)
+    assert np.abs(shut - silence).max() < 1e-4 < np.abs(through - silence).max()
+
+
+def test_the_index_is_heard_as_much_as_asked_and_not_in_breath(converter: Convert, load: Callable[..., Any]) -> None:
+    model = load(kind="random", index=True)
+    voiced, breath = tone(0.6), np.random.default_rng(0).normal(0, 0.05, 9600).astype(np.float32)
+
+    def changed(sound: np.ndarray, **settings: Any) -> float:
+        without = converter(model=model, index_rate=0).convert_sound(sound)
+        return float(np.abs(converter(model=model, **settings).convert_sound(sound) - without).max())
+
+    assert changed(voiced, index_rate=0.9) > 1.5 * changed(voiced, index_rate=0.1) > 0
+    assert changed(breath, index_rate=0.9, protect=0.01) < 0.2 * changed(breath, index_rate=0.9, protect=0.5)
+
+
+def test_the_rumble_is_filtered_alike_on_the_device_and_on_the_host(load: Callable[..., Any]) -> None:
+    from engine.models.rvc.offline import Converter
+
+    sound = tone(0.5, 30.0) + tone(0.5, 300.0)
+    options = [OptimizationConfig.resolve("cpu", {}, gpu_filter=is_on) for is_on in (True, False)]
+    filtered = [Converter(load(kind="singing"), VoiceSettings(), each).high_pass(sound) for each in options]
+    np.testing.assert_allclose(filtered[0], filtered[1], atol=1e-5)
+    assert np.abs(filtered[0][2000:-2000]).max() == pytest.approx(0.3, abs=0.02)
+
+
+def test_a_speaker_that_the_model_lacks_is_named(converter: Convert) -> None:
+    assert len(converter(speaker=1).convert_sound(tone(0.1))) == 4000
+    with pytest.raises(ModelError, match="speaker 2: the model has 2, from 0 on"):
+        converter(speaker=2)
+
+
+def test_a_model_that_answers_with_what_is_no_number_is_an_error(converter: Convert, load: Callable[..., Any]) -> None:
+    model = load(kind="random", has_pitch=False, seed=3)
+    model.synthesizer.dec.conv_post.weight.fill_(float("nan"))
+    with pytest.raises(ModelError, match="no number; try --no-fp16"):
+        converter(model=model).convert_sound(tone(0.1))
+
+
+def test_every_stage_is_told_when_it_is_asked_for(load: Callable[..., Any]) -> None:
+    from engine.models.rvc.offline import Converter
+
+    options = OptimizationConfig.resolve("cpu", {}, profiling=True)
+    converter = Converter(load(kind="random", index=True), VoiceSettings(), options)
+    converter.convert_sound(tone(0.1))
+    stages = [row.stage for row in converter.profiler.report()]
+    assert stages == ["content", "retrieval", "pitch", "encode", "flow", "decode", "other"]

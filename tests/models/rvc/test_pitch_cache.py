@@ -1,0 +1,72 @@
+"""The remembered pitch of a window against the pitch of the whole sound."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from engine.models.rvc.pitch.yin import Yin
+from engine.models.rvc.pitch_cache import PitchCache
+from tests.models.rvc.streaming import tone
+
+CPU = torch.device("cpu")
+HOP = 160
+
+
+class Written:
+    """A tracker for sounds whose pitch is written into the first sample of each hop; wrong where it sees no 60 ms."""
+
+    name = "written"
+    networks: tuple[torch.nn.Module, ...] = ()
+
+    def __init__(self, frame_multiple: int) -> None:
+        self.frame_multiple = frame_multiple
+        self.heard: list[int] = []
+
+    def track(self, sound: Tensor) -> Tensor:
+        self.heard.append(sound.shape[1])
+        found = sound[:, ::HOP].clone()
+        found[:, :3] = -1.0
+        return found
+
+
+def followed(cache: PitchCache, sound: Tensor, block_hops: int, kept: int) -> list[Tensor]:
+    padded = torch.nn.functional.pad(sound, (kept, 0))
+    ends = range(block_hops * HOP, sound.shape[1] + 1, block_hops * HOP)
+    return [cache.follow(padded[:, end : end + kept]).clone() for end in ends]
+
+
+@pytest.mark.parametrize("multiple", [160, 5120])
+@pytest.mark.parametrize(("block_hops", "window_hops"), [(2, 9), (10, 60), (25, 40), (150, 200)])
+def test_every_hop_of_the_window_has_its_own_pitch(multiple: int, block_hops: int, window_hops: int) -> None:
+    tracker = Written(multiple)
+    cache = PitchCache(tracker, block_hops, window_hops, CPU)
+    written = torch.arange(1.0, 601.0)
+    sound = written.repeat_interleave(HOP)[None]
+    for number, found in enumerate(followed(cache, sound, block_hops, cache.samples), start=1):
+        end = number * block_hops
+        expected = torch.nn.functional.pad(written, (window_hops, 0))[end : end + window_hops]
+        assert found.shape == (1, window_hops)
+        assert torch.equal(found[0], expected)
+    assert set(tracker.heard) == {cache.samples}
+    assert cache.samples % multiple == 0
+    assert cache.samples >= block_hops * HOP + 800
+
+
+def test_only_the_block_and_50_ms_before_it_are_listened_to() -> None:
+    assert PitchCache(Written(160), 10, 60, CPU).samples == 1600 + 800
+    assert PitchCache(Written(5120), 10, 60, CPU).samples == 5120
+
+
+def test_a_tone_is_found_to_the_end_of_the_window() -> None:
+    cache = PitchCache(Yin(CPU), 10, 60, CPU)
+    sound = torch.from_numpy(tone(220.0, 16_000, 1.5))[None]
+    found = followed(cache, sound, 10, cache.samples)[-1][0]
+    assert (1200.0 * (found / 220.0).log2()).abs().max() < 10.0
+
+
+def test_what_is_no_number_is_no_pitch_and_a_reset_forgets() -> None:
+    cache = PitchCache(Written(160), 10, 60, CPU)
+    assert not cache.follow(torch.full((1, 4000), torch.nan)).isnan().any()
+    cache.follow(torch.ones(1, 4000))
+    cache.reset()
+    assert not cache.values.any()

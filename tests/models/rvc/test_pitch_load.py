@@ -1,0 +1,128 @@
+"""Which way of finding the pitch is chosen, what is said of it, and what FCPE's package adds."""
+
+import contextlib
+import importlib.util
+import io
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from engine.errors import ModelError
+from engine.models.rvc.pitch import PitchTracker, choose
+from engine.models.rvc.pitch.fcpe import Fcpe, bundled
+from engine.models.rvc.pitch.load import load_pitch
+from engine.models.rvc.pitch.rmvpe import RmvpeTracker
+from engine.models.rvc.pitch.rmvpe_network import Rmvpe
+from engine.models.rvc.pitch.yin import Yin
+from engine.models.rvc.spec import Pitch, VoiceSpec
+
+CPU = torch.device("cpu")
+RATE_HZ = 16_000
+TORCHFCPE = "torchfcpe: pip install --no-deps torchfcpe local-attention einops hyper-connections torch-einops-utils"
+
+
+@pytest.fixture(scope="module")
+def fcpe() -> Fcpe:
+    torch.set_num_threads(1)
+    pytest.importorskip("torchfcpe")
+    return Fcpe(CPU, torch.float32)
+
+
+def test_the_package_of_fcpe_is_here(require: Callable[[object, str], None]) -> None:
+    """The tests below need it, and .ci/run installs it apart from the others."""
+    require(importlib.util.find_spec("torchfcpe"), TORCHFCPE)
+
+
+def spec(pitch: Pitch, rmvpe: str = "nobody/nothing/rmvpe.pt") -> VoiceSpec:
+    return VoiceSpec(model="random:tiny", pitch=pitch, rmvpe=rmvpe)
+
+
+def sung(hz: float, samples: int = RATE_HZ) -> torch.Tensor:
+    times = np.arange(samples) / RATE_HZ
+    return torch.from_numpy(sum(0.2 * np.sin(2 * np.pi * hz * k * times) / k for k in range(1, 12))).float()[None]
+
+
+def test_auto_takes_the_best_that_is_here_and_says_why_no_better(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkpoint = tmp_path / "rmvpe.pt"
+    checkpoint.touch()
+    first = choose(spec("auto", str(checkpoint)))
+    assert (first.name, first.reason) == ("rmvpe", "")
+    pytest.importorskip("torchfcpe")
+    second = choose(spec("auto"))
+    assert second.name == "fcpe"
+    assert second.reason == 'pitch by fcpe; rmvpe is better: hf download nobody/nothing --include "rmvpe.pt"'
+    assert choose(spec("auto", "gone.pt")).reason == "pitch by fcpe; rmvpe is better: gone.pt is not there"
+    monkeypatch.setitem(sys.modules, "torchfcpe", None)  # as if it were not installed
+    third = choose(spec("auto"))
+    assert third.name == "yin"
+    assert third.reason.endswith('rmvpe.pt", or pip install "multiverse-engine[fcpe]"')
+    assert isinstance(load_pitch(spec("auto"), CPU, torch.float32), Yin)
+
+
+def test_what_is_asked_for_is_taken_without_a_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert choose(spec("fcpe")).reason == choose(spec("yin")).reason == ""
+    assert load_pitch(spec("yin"), CPU, torch.float32).name == "yin"
+    with pytest.raises(ModelError, match="hf download nobody/nothing"):
+        load_pitch(spec("rmvpe"), CPU, torch.float32)
+    monkeypatch.setitem(sys.modules, "torchfcpe", None)
+    with pytest.raises(ModelError, match=r'pitch fcpe: .*; pip install "multiverse-engine\[fcpe\]"'):
+        load_pitch(spec("fcpe"), CPU, torch.float32)
+
+
+def test_fcpe_hears_what_its_package_hears(fcpe: Fcpe) -> None:
+    sounds = torch.cat([sung(130.0), sung(520.0)])
+    found = fcpe.track(sounds)
+    theirs = bundled().infer(sounds[..., None], sr=RATE_HZ, decoder_mode="local_argmax", threshold=0.006)[..., 0]
+    assert found.shape == (2, 100)
+    assert theirs.shape == (2, 101)  # one more, of which its norms hear a little
+    np.testing.assert_allclose(found[:, :-2].numpy(), theirs[:, :98].numpy(), rtol=1e-3)
+    for row, hz in zip(found, (130.0, 520.0), strict=True):
+        assert np.abs(1200.0 * np.log2(row[5:-5].numpy() / hz)).max() < 20.0
+
+
+def test_fcpe_says_nothing_of_its_own_and_finds_no_pitch_in_silence(fcpe: Fcpe) -> None:
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        assert not Fcpe(CPU, torch.float32).track(torch.zeros(1, 3200)).any()
+        assert fcpe.track(6.0 * sung(220.0, 3200)).any()
+    assert said.getvalue() == ""
+    assert fcpe.track(torch.zeros(1, 159)).shape == (1, 0)
+    assert fcpe.track(torch.zeros(1, 160)).shape == (1, 1)
+
+
+def test_half_precision_hears_the_same(fcpe: Fcpe) -> None:
+    whole, half = (each.track(sung(300.0, 3200)) for each in (fcpe, Fcpe(CPU, torch.float16)))
+    assert half.dtype == torch.float32
+    assert np.abs(1200.0 * np.log2(half.numpy() / whole.numpy())).max() < 5.0
+
+
+class NobodyLooks(TorchDispatchMode):
+    """Fails where Python asks for a value: the host would wait for a device, and a CUDA graph could not hold it."""
+
+    LOOKS = ("_local_scalar_dense", "nonzero", "masked_select", "equal", "unique")
+
+    def __torch_dispatch__(self, called: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        assert called._overloadpacket.__name__ not in self.LOOKS, called
+        return called(*args, **(kwargs or {}))
+
+
+def test_nobody_looks_at_the_values_while_they_are_tracked(fcpe: Fcpe) -> None:
+    rmvpe = RmvpeTracker(Rmvpe((4, 8, 16, 32, 64), blocks=1), CPU, torch.float32)
+    trackers: tuple[PitchTracker, ...] = (Yin(CPU), fcpe, rmvpe)
+    for tracker in trackers:
+        with NobodyLooks():
+            assert tracker.track(sung(200.0, 5120)).shape == (1, 32)
+
+
+def test_networks_are_told_for_their_memory(fcpe: Fcpe) -> None:
+    held: Any = fcpe.networks
+    assert sum(tensor.numel() for network in held for tensor in network.parameters()) > 10e6
+    assert Yin(CPU).networks == ()

@@ -1,0 +1,162 @@
+"""Pitch without weights: sounds whose pitch is known, and speech beside a network that knows it."""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import soxr
+import torch
+from torch import Tensor
+
+from engine.models.rvc.pitch import HOP, RATE_HZ
+from engine.models.rvc.pitch.fcpe import Fcpe
+from engine.models.rvc.pitch.yin import Yin, window_kinds
+
+CPU = torch.device("cpu")
+SPOKEN = Path("/usr/share/sounds/alsa")
+
+
+@pytest.fixture(scope="module")
+def yin() -> Yin:
+    torch.set_num_threads(1)
+    return Yin(CPU)
+
+
+def voice(f0_hz: np.ndarray, level: float = 0.2) -> Tensor:
+    """(n,) Hz, one each sample -> (1, n): all harmonics under 7.9 kHz, as loud as 1 / number."""
+    phase = 2.0 * np.pi * np.cumsum(f0_hz) / RATE_HZ
+    partials = range(1, int(7900 / f0_hz.max()) + 1)
+    return torch.from_numpy(sum(level * np.sin(k * phase) / k for k in partials).astype(np.float32))[None]
+
+
+def cents(found: Tensor, hz: np.ndarray | float) -> np.ndarray:
+    return 1200.0 * np.log2(np.maximum(found.numpy(), 1.0) / hz)
+
+
+def noise(seconds: float, seed: int = 0) -> Tensor:
+    drawn = np.random.default_rng(seed).standard_normal(int(seconds * RATE_HZ))
+    return torch.from_numpy(0.1 * drawn.astype(np.float32))[None]
+
+
+@pytest.mark.parametrize("is_pure", [True, False], ids=["sine", "voice"])
+def test_a_tone_is_found_within_a_cent_from_the_first_frame_to_the_last(yin: Yin, is_pure: bool) -> None:
+    tones = [50.0, 52.3, 65.4, 82.41, 110.0, 155.6, 220.0, 333.3, 440.0, 587.3, 698.5, 880.0, 1046.5, 1099.0]
+    times = np.arange(RATE_HZ // 2) / RATE_HZ
+    sounds = [
+        torch.from_numpy(0.3 * np.sin(2 * np.pi * hz * times)).float()[None]
+        if is_pure
+        else voice(np.full(len(times), hz))
+        for hz in tones
+    ]
+    found = yin.track(torch.cat(sounds))
+    assert found.shape == (len(tones), len(times) // HOP)
+    assert found.dtype == torch.float32
+    for row, hz in zip(found, tones, strict=True):
+        assert np.abs(cents(row, hz)).max() < 1.0, hz
+
+
+def test_a_glide_is_followed_at_its_own_time(yin: Yin) -> None:
+    seconds = np.arange(2 * RATE_HZ) / RATE_HZ
+    for octaves_a_second in (1.0, -1.0, 3.0, -3.0):
+        f0 = 250.0 * 2.0 ** (octaves_a_second * (seconds - 1.0) / 2.0)
+        found = yin.track(voice(f0))[0]
+        away = cents(found, f0[::HOP])[5:-5]
+        assert np.abs(away).max() < 12.0, "a frame late would be 6 or 18 cents, always to one side"
+        assert abs(away.mean()) < 1.0
+
+
+def test_vibrato_is_followed(yin: Yin) -> None:
+    seconds = np.arange(2 * RATE_HZ) / RATE_HZ
+    f0 = 330.0 * 2.0 ** (np.sin(2 * np.pi * 6.0 * seconds) / 24.0)  # 50 cents either way, six times a second
+    assert np.abs(cents(yin.track(voice(f0))[0], f0[::HOP])[3:-3]).max() < 15.0
+
+
+def test_a_voice_without_its_fundamental_keeps_its_pitch(yin: Yin) -> None:
+    times = np.arange(RATE_HZ) / RATE_HZ
+    telephone = sum(np.sin(2 * np.pi * 140.0 * k * times) / k for k in range(3, 24))
+    assert np.abs(cents(yin.track(torch.from_numpy(0.2 * telephone).float()[None])[0], 140.0)).max() < 2.0
+
+
+def test_a_voice_in_noise_keeps_its_pitch(yin: Yin) -> None:
+    sound = voice(np.full(RATE_HZ, 150.0), level=0.2)
+    noisy = sound + sound.std() / math.sqrt(10.0) * noise(1.0) / noise(1.0).std()  # 10 dB below the voice
+    assert np.abs(cents(yin.track(noisy)[0], 150.0)).max() < 25.0
+
+
+def test_silence_noise_and_a_hum_too_soft_to_hear_have_no_pitch(yin: Yin) -> None:
+    assert not yin.track(torch.zeros(2, RATE_HZ)).any()
+    assert not yin.track(torch.full((1, RATE_HZ), 0.5)).any(), "an offset"
+    assert not yin.track(1e-5 * voice(np.full(RATE_HZ, 100.0))).any()
+    assert (yin.track(noise(20.0)) > 0).float().mean() < 0.001
+    rumble = noise(20.0)[0].numpy()
+    for place in range(1, len(rumble)):  # most of its power under 100 Hz
+        rumble[place] += 0.97 * rumble[place - 1]
+    assert (yin.track(torch.from_numpy(rumble)[None]) > 0).float().mean() < 0.01
+
+
+def test_a_tone_begins_and_ends_where_it_does(yin: Yin) -> None:
+    sound = torch.zeros(1, RATE_HZ)
+    sound[:, 4800:11200] = voice(np.full(6400, 200.0))
+    is_voiced = (yin.track(sound)[0] > 0).numpy()
+    first, last = np.flatnonzero(is_voiced)[[0, -1]]
+    assert is_voiced[first : last + 1].all()
+    assert abs(first - 30) <= 2
+    assert abs(last - 69) <= 2
+
+
+def test_samples_that_are_no_numbers_cost_only_the_frames_around_them(yin: Yin) -> None:
+    sound = voice(np.full(RATE_HZ, 200.0))
+    expected = yin.track(sound)
+    sound[0, 8000] = math.nan
+    found = yin.track(sound)
+    assert found.isfinite().all()
+    assert torch.equal(found[0, :44], expected[0, :44])
+    assert torch.equal(found[0, 57:], expected[0, 57:])
+
+
+@pytest.mark.parametrize("samples", [0, 159, 160, 319, 320, 800, 1439, 1440, 1600, 4000])
+def test_short_sounds_give_a_frame_for_every_ten_milliseconds(yin: Yin, samples: int) -> None:
+    found = yin.track(voice(np.full(max(samples, 1), 400.0))[:, :samples])
+    assert found.shape == (1, samples // HOP)
+    if samples >= 800:  # 20 periods
+        assert np.abs(cents(found[0], 400.0)).max() < 2.0
+
+
+def test_each_frame_has_the_window_of_its_distance_to_the_ends() -> None:
+    for count in (1, 3, 8, 9, 10, 40):
+        kinds, kind = window_kinds(count, CPU)
+        for frame, same in enumerate(kinds[kind].tolist()):
+            to_ends = [(min(each, 4), min(count - 1 - each, 4)) for each in (frame, same)]
+            assert to_ends[0] == to_ends[1], (count, frame)
+
+
+def test_a_batch_is_as_each_alone_and_a_long_sound_as_its_parts(yin: Yin, monkeypatch: pytest.MonkeyPatch) -> None:
+    sounds = torch.cat([voice(np.full(16000, 100.0)), noise(1.0), voice(np.linspace(200.0, 300.0, 16000))])
+    together = yin.track(sounds)
+    for row, sound in zip(together, sounds, strict=True):
+        torch.testing.assert_close(yin.track(sound[None])[0], row)
+    monkeypatch.setattr("engine.models.rvc.pitch.yin.TOGETHER", 7)
+    torch.testing.assert_close(yin.track(sounds), together)
+
+
+def test_speech_has_the_pitch_that_a_network_hears(yin: Yin, require: Callable[[object, str], None]) -> None:
+    files = sorted(SPOKEN.glob("*_*.wav"))
+    require(files, f"spoken words in {SPOKEN}: apt install alsa-utils")
+    pytest.importorskip("torchfcpe")
+    fcpe = Fcpe(CPU, torch.float32)
+    hers, ours = [], []
+    for file in files:
+        recorded, rate = soundfile.read(file, dtype="float32")
+        sound = torch.from_numpy(soxr.resample(recorded, rate, RATE_HZ))[None]
+        hers.append(fcpe.track(sound)[0])
+        ours.append(yin.track(sound)[0])
+    theirs, own = torch.cat(hers).numpy(), torch.cat(ours).numpy()
+    both = (theirs > 0) & (own > 0)
+    apart = np.abs(1200.0 * np.log2(own[both] / theirs[both]))
+    assert (apart < 50.0).mean() > 0.96
+    assert (apart > 1000.0).mean() < 0.002, "octaves"
+    assert both.sum() / (theirs > 0).sum() > 0.93
+    assert ((own > 0) & (theirs == 0)).sum() / (theirs == 0).sum() < 0.05

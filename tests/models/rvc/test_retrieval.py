@@ -1,0 +1,165 @@
+"""The nearest vectors of a voice: FAISS's own answers, weights without a hole, and a bound on memory."""
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from engine.models.rvc import retrieval
+from engine.models.rvc.retrieval import NEIGHBOURS, Retrieval, protect
+
+faiss = pytest.importorskip("faiss", reason="not installed on a Mac, where it ends a process that has torch in it")
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    torch.set_num_threads(1)
+    before = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(1)
+    yield
+    faiss.omp_set_num_threads(before)
+
+
+def drawn(seed: int, *shape: int) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def faiss_flat(embeddings: Tensor, queries: Tensor, k: int = NEIGHBOURS) -> tuple[np.ndarray, np.ndarray]:
+    index = faiss.IndexFlatL2(embeddings.shape[1])
+    index.add(embeddings.numpy())
+    return index.search(queries.numpy(), k)
+
+
+def test_indices_are_those_of_faiss_flat_at_the_size_of_a_real_voice() -> None:
+    embeddings = drawn(1, 20_000, 768) * 0.3
+    near = embeddings[torch.randint(20_000, (50,), generator=torch.Generator().manual_seed(2))]
+    queries = torch.cat([near + drawn(3, 50, 768) * 0.1, drawn(4, 49, 768) * 0.3, embeddings[:1]])
+    wanted_distances, wanted_rows = faiss_flat(embeddings, queries)
+    distances, rows = Retrieval(embeddings, CPU).search(queries)
+    assert np.array_equal(rows.numpy(), wanted_rows)
+    # FAISS leaves the rounding of numbers of the size of |q|^2, some 70, in its distances; ours are worked out plainly.
+    np.testing.assert_allclose(distances.numpy(), wanted_distances, atol=2e-4)
+    assert distances[-1, 0] == 0.0
+    assert (distances.dtype, rows.dtype) == (torch.float32, torch.int64)
+
+
+@pytest.mark.parametrize("copies", [2, 5, 40])
+def test_of_equally_near_rows_the_first_are_taken_as_faiss_does(copies: int) -> None:
+    some = drawn(5, 300, 64)
+    embeddings = torch.cat([some] * copies)[torch.randperm(300 * copies, generator=torch.Generator().manual_seed(6))]
+    queries = drawn(7, 40, 64)
+    _, wanted_rows = faiss_flat(embeddings, queries)
+    distances, rows = Retrieval(embeddings, CPU).search(queries)
+    assert np.array_equal(rows.numpy(), wanted_rows)
+    is_tied = distances[:, 1:] == distances[:, :-1]
+    assert is_tied.any() and (rows[:, 1:] > rows[:, :-1])[is_tied].all()
+
+
+@pytest.mark.parametrize("count", [1, 7, 8, 63, 64, 65, 200, 1_000])
+def test_any_number_of_rows_is_searched_in_pieces_of_any_size(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retrieval, "ROWS", 130)
+    monkeypatch.setattr(retrieval, "QUERIES", 11)
+    embeddings, queries = drawn(8, count, 16), drawn(9, 30, 16)
+    exact = (queries.double()[:, None] - embeddings.double()).square().sum(2).sort(dim=1, stable=True)
+    distances, rows = Retrieval(embeddings, CPU).search(queries)
+    assert torch.equal(rows, exact.indices[:, :NEIGHBOURS])
+    torch.testing.assert_close(distances.double(), exact.values[:, :NEIGHBOURS], rtol=1e-5, atol=0.0)
+
+
+def test_a_large_offset_common_to_all_does_not_blur_who_is_nearest() -> None:
+    """|q|^2 + |e|^2 - 2 q e alone is off by more than neighbours differ here, and so is FAISS."""
+    embeddings, queries = drawn(10, 2_000, 32) * 0.01 + 300.0, drawn(11, 20, 32) * 0.01 + 300.0
+    exact = (queries.double()[:, None] - embeddings.double()).square().sum(2).sort(dim=1, stable=True)
+    distances, rows = Retrieval(embeddings, CPU).search(queries)
+    assert torch.equal(rows, exact.indices[:, :NEIGHBOURS])
+    torch.testing.assert_close(distances.double(), exact.values[:, :NEIGHBOURS], rtol=1e-5, atol=0.0)
+
+
+def test_the_log_says_how_many_are_where(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, logger=retrieval.__name__):
+        Retrieval(drawn(12, 300, 8), CPU)
+    assert caplog.messages == ["Loaded 300 embeddings to cpu for GPU-accelerated retrieval"]
+
+
+@pytest.mark.parametrize("power", [1, 2])
+def test_the_nearest_are_weighed_by_their_inverse_distance(power: int) -> None:
+    embeddings, features = drawn(13, 500, 24), drawn(14, 2, 9, 24)
+    distances, rows = faiss_flat(embeddings, features.reshape(-1, 24))
+    weights = (1.0 / distances) ** power
+    weights /= weights.sum(1, keepdims=True)
+    found = (weights[..., None] * embeddings.numpy()[rows]).sum(1).reshape(2, 9, 24)
+    for rate in (0.0, 0.3, 1.0):
+        made = Retrieval(embeddings, CPU).blend(features, rate, power)
+        np.testing.assert_allclose(made.numpy(), rate * found + (1.0 - rate) * features.numpy(), atol=1e-5)
+        held = Retrieval(embeddings, CPU).blend(features, torch.tensor(rate), torch.tensor(float(power)))
+        torch.testing.assert_close(held, made)
+
+
+def test_a_row_that_is_hit_exactly_has_all_the_weight() -> None:
+    embeddings = drawn(15, 200, 16)
+    features = torch.stack([embeddings[3], embeddings[7] + 1e-22, embeddings[5] + 1e-6])[None]
+    for power in (1, 2):
+        made = Retrieval(embeddings, CPU).blend(features, 1.0, power)[0]
+        torch.testing.assert_close(made, embeddings[[3, 7, 5]], atol=2e-6, rtol=0.0)
+    twice = torch.cat([embeddings, embeddings[3:4]])
+    assert torch.equal(Retrieval(twice, CPU).blend(features, 1.0, 2)[0, 0], embeddings[3])
+
+
+def test_half_precision_is_searched_in_float32_and_comes_back_as_it_was() -> None:
+    embeddings = drawn(16, 400, 32)
+    features = embeddings[None, :5].half()
+    store = Retrieval(embeddings.half(), CPU)
+    assert store.embeddings.dtype == torch.float32
+    made = store.blend(features, 1.0, 2)
+    assert made.dtype == torch.float16
+    assert torch.equal(made, features)
+
+
+def test_features_that_are_no_numbers_find_rows_that_exist() -> None:
+    """A GPU would end the process at a row that is not there."""
+    store = Retrieval(drawn(17, 70, 8), CPU)
+    queries = torch.full((3, 8), torch.nan)
+    queries[1] = torch.inf
+    _, rows = store.search(queries)
+    assert ((rows >= 0) & (rows < 70)).all()
+
+
+def test_the_work_space_of_a_search_does_not_grow_with_rows_or_queries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No tensor is larger than a piece of the scores, where queries x rows would be 150 times that."""
+    largest = 0
+
+    class Watch(TorchDispatchMode):
+        def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            nonlocal largest
+            made = function(*args, **(kwargs or {}))
+            for each in made if isinstance(made, tuple) else (made,):
+                if isinstance(each, Tensor) and each.untyped_storage().data_ptr() not in kept:
+                    largest = max(largest, each.untyped_storage().nbytes())
+            return made
+
+    monkeypatch.setattr(retrieval, "ROWS", 1_024)
+    monkeypatch.setattr(retrieval, "QUERIES", 64)
+    store, queries = Retrieval(drawn(18, 50_000, 2), CPU), drawn(19, 200, 2)
+    kept = {tensor.untyped_storage().data_ptr() for tensor in vars(store).values() if isinstance(tensor, Tensor)}
+    with Watch():
+        distances, _ = store.search(queries)
+        mixed = store.blend(queries[None], 0.5, 2)
+    assert distances.shape == (200, NEIGHBOURS) and mixed.shape == (1, 200, 2)
+    assert 0 < largest <= 1_024 * 64 * 4
+
+
+def test_breath_and_consonants_are_kept_from_the_index() -> None:
+    retrieved, original = torch.full((1, 4, 2), 2.0), torch.zeros(1, 4, 2)
+    f0 = torch.tensor([[220.0, 0.0, 0.0, 55.0]])
+    for share in (0.25, torch.tensor(0.25)):
+        assert protect(retrieved, original, f0, share)[0, :, 0].tolist() == [2.0, 0.5, 0.5, 2.0]
+    for share in (0.5, torch.tensor(0.5)):
+        assert torch.equal(protect(retrieved, original, f0, share), retrieved)
+    assert protect(retrieved.half(), original.half(), f0, torch.tensor(0.25)).dtype == torch.float16

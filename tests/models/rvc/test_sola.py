@@ -1,0 +1,110 @@
+"""Joins: sounds that were cut apart and moved, put together without a seam."""
+
+import numpy as np
+import pytest
+import torch
+
+from engine.models.rvc.sola import Sola
+
+BLOCK, CROSSFADE, SEARCH = 1000, 400, 100
+CPU = torch.device("cpu")
+
+
+def joined(sola: Sola, sound: np.ndarray, moved: list[int], block: int, overlap: int) -> tuple[np.ndarray, list[int]]:
+    """Blocks of `sound`, each taken `moved` samples too late, joined; and the offsets that were found."""
+    blocks, offsets = [], []
+    for number, late in enumerate(moved):
+        first = number * block + late
+        piece = torch.from_numpy(sound[first : first + block + overlap].astype(np.float32))
+        blocks.append(sola.join(piece).numpy())
+        offsets.append(int(sola.offset))
+    return np.concatenate(blocks), offsets
+
+
+def noise(count: int) -> np.ndarray:
+    return np.random.default_rng(0).standard_normal(count) * 0.1
+
+
+def test_what_fits_already_is_not_moved_and_comes_out_as_it_was() -> None:
+    for sound in (noise(12_000), np.sin(np.arange(12_000) * 2.0 * np.pi / 50.0)):
+        sola = Sola(BLOCK, CROSSFADE, SEARCH, CPU)
+        result, offsets = joined(sola, sound, [0] * 10, BLOCK, CROSSFADE + SEARCH)
+        assert offsets == [0] * 10
+        assert np.abs(result - sound[: len(result)])[CROSSFADE:].max() < 1e-6
+
+
+def test_sound_that_comes_early_is_found_where_it_was_cut() -> None:
+    sola = Sola(BLOCK, CROSSFADE, SEARCH, CPU)
+    sound = noise(12_000)
+    # Early by 37, the new start is found 37 later; where that is given back, it is found at 0.
+    early = [100, 63, 63, 0, 100]
+    result, offsets = joined(sola, sound, early, BLOCK, CROSSFADE + SEARCH)
+    assert offsets == [0, 37, 37, 100, 0]
+    assert np.abs(result - sound[100 : 100 + len(result)])[CROSSFADE:].max() < 1e-6
+
+
+def test_a_tone_whose_blocks_lie_anywhere_is_one_tone() -> None:
+    sola = Sola(BLOCK, CROSSFADE, SEARCH, CPU)
+    sound = np.sin(np.arange(40_000) * 2.0 * np.pi / 80.0)
+    moved = np.random.default_rng(1).integers(0, 80, 30).tolist()
+    result, _ = joined(sola, sound, moved, BLOCK, CROSSFADE + SEARCH)
+    steps = np.abs(np.diff(result[CROSSFADE:]))
+    assert steps.max() < 1.02 * 2.0 * np.pi / 80.0
+    # The LEANING may leave 11 degrees at a join, which are made up for over the crossfade: the level stays.
+    levels = np.sqrt(np.convolve(result[CROSSFADE:] ** 2, np.ones(80) / 80.0, "valid") * 2.0)
+    assert np.abs(levels - 1.0).max() < 0.02
+
+
+def test_a_sound_that_was_moved_goes_back_to_its_time() -> None:
+    sola = Sola(BLOCK, CROSSFADE, SEARCH, CPU)
+    sound = np.sin(np.arange(20_000) * 2.0 * np.pi / 80.0)
+    _, offsets = joined(sola, sound, [0, 40, 0, 0], BLOCK, CROSSFADE + SEARCH)
+    assert abs(offsets[1] - 40) <= 3
+    assert offsets[3] <= 3
+
+
+def test_noise_that_fits_nowhere_else_goes_back_too() -> None:
+    sola = Sola(BLOCK, CROSSFADE, SEARCH, CPU)
+    _, offsets = joined(sola, noise(20_000), [60] + [0] * 14, BLOCK, CROSSFADE + SEARCH)
+    assert offsets[1] == 60
+    assert max(offsets[10:]) <= SEARCH // 20
+
+
+def test_silence_fits_everywhere_and_a_beginning_fades_in() -> None:
+    sola = Sola(BLOCK, CROSSFADE, SEARCH, CPU)
+    first = sola.join(torch.ones(BLOCK + CROSSFADE + SEARCH))
+    assert first[0] < 1e-4
+    assert torch.all(first.diff() > -1e-6)
+    assert torch.all(first[CROSSFADE:] == 1.0)
+    assert int(sola.offset) == 0
+    sola.join(torch.zeros(BLOCK + CROSSFADE + SEARCH))
+    assert not sola.join(torch.zeros(BLOCK + CROSSFADE + SEARCH)).any()
+    assert int(sola.offset) == 0
+
+
+def test_a_loud_start_does_not_hide_where_a_soft_sound_fits() -> None:
+    sola = Sola(BLOCK, CROSSFADE, SEARCH, CPU)
+    sound = noise(4_000) * 1e-3
+    sola.join(torch.from_numpy(sound[: BLOCK + CROSSFADE + SEARCH].astype(np.float32)))
+    late = sound[BLOCK - 60 : 2 * BLOCK - 60 + CROSSFADE + SEARCH].astype(np.float32)
+    late[:50] = 5e-3  # 34 dB louder
+    sola.join(torch.from_numpy(late))
+    assert int(sola.offset) == 60
+
+
+def test_after_a_reset_nothing_of_before_is_heard() -> None:
+    sola = Sola(BLOCK, CROSSFADE, SEARCH, CPU)
+    sola.join(torch.ones(BLOCK + CROSSFADE + SEARCH))
+    sola.reset()
+    assert not sola.join(torch.zeros(BLOCK + CROSSFADE + SEARCH)).any()
+
+
+@pytest.mark.parametrize("block", [100, 250, 400])
+def test_a_crossfade_may_be_longer_than_a_block(block: int) -> None:
+    sola = Sola(block, CROSSFADE, 50, CPU)
+    sound = np.sin(np.arange(20_000) * 2.0 * np.pi / 50.0)
+    result, offsets = joined(sola, sound, [0] * 20, block, CROSSFADE + 50)
+    assert offsets == [0] * 20
+    settled = result[8 * block + CROSSFADE :] if block < CROSSFADE else result[CROSSFADE:]
+    expected = sound[len(result) - len(settled) : len(result)]
+    assert np.abs(settled - expected).max() < 1e-3

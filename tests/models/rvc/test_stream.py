@@ -1,0 +1,313 @@
+"""A voice converted block by block: its pitch, its time, its joins, and what no sample may do to it."""
+
+import gc
+import itertools
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from scipy import signal
+
+from engine.models.graphs import GraphCalls
+from engine.models.rvc.model import VoiceModel
+from engine.models.rvc.offline import Converter
+from engine.models.rvc.optimization import OptimizationConfig
+from engine.models.rvc.resample import Resampler
+from engine.models.rvc.settings import VoiceSettings
+from engine.models.rvc.stream import LiveVoice
+from tests.conftest import TinyModels
+from tests.models.recorded_graphs import Recording
+from tests.models.rvc.streaming import level_db, live_voice, loaded, log_mel, loudest_hz, spoken, streamed, tone
+
+CPU = torch.device("cpu")
+AS_THE_MODEL = VoiceSettings(rms_mix=1.0)
+
+
+@pytest.fixture(scope="module")
+def random(tiny_voice: Path) -> VoiceModel:
+    return loaded(tiny_voice, index=True)
+
+
+@pytest.fixture(scope="module")
+def singing(singing_voice: Path) -> VoiceModel:
+    return loaded(singing_voice)
+
+
+# -- what is heard
+
+
+@pytest.mark.parametrize(
+    ("rate_hz", "settings", "hz"),
+    [
+        (48_000, VoiceSettings(), 220.0),
+        (44_100, VoiceSettings(pitch=12.0), 440.0),
+        (22_050, VoiceSettings(pitch=-5.0), 220.0 * 2.0 ** (-5.0 / 12.0)),
+        (16_000, VoiceSettings(formant=1.0), 220.0),
+        (8_000, VoiceSettings(formant=-2.0, pitch=-12.0), 110.0),
+        (48_000, VoiceSettings(formant=2.0, is_autotuned=True), 220.0),
+    ],
+)
+def test_a_tone_in_is_a_tone_out(singing: VoiceModel, rate_hz: int, settings: VoiceSettings, hz: float) -> None:
+    """Within 5 cents, and one sine in phase from end to end: what is not of it is 25 dB softer."""
+    given = tone(220.0, rate_hz, 0.9)
+    sung = streamed(live_voice(singing, rate_hz=rate_hz, settings=settings), given)[-round(0.6 * rate_hz) :]
+    assert abs(1200.0 * np.log2(loudest_hz(sung, rate_hz) / hz)) < 5.0
+    assert level_db(sung) == pytest.approx(level_db(given), abs=0.5)
+    assert level_db(without_sine(sung, hz, rate_hz)) < level_db(sung) - 25.0
+
+
+@pytest.mark.parametrize(
+    ("rate_hz", "block_ms", "crossfade_ms", "seconds"),
+    [(22_050, 20, 150, 0.7), (16_000, 37, 10, 0.7), (48_000, 250, 50, 1.0), (16_000, 1500, 150, 3.0)],
+)
+def test_blocks_of_any_length_are_one_tone(
+    singing: VoiceModel, rate_hz: int, block_ms: float, crossfade_ms: float, seconds: float
+) -> None:
+    live = live_voice(singing, rate_hz=rate_hz, block_ms=block_ms, crossfade_ms=crossfade_ms)
+    live.settings = VoiceSettings(pitch=7.0)
+    sung = streamed(live, tone(200.0, rate_hz, seconds))[-round(0.4 * rate_hz) :]
+    assert level_db(without_sine(sung, 200.0 * 2.0 ** (7.0 / 12.0), rate_hz)) < level_db(sung) - 25.0
+
+
+def without_sine(sound: np.ndarray, hz: float, rate_hz: int) -> np.ndarray:
+    """(n,) without the sine within 5 cents of `hz` that takes the most of it."""
+    times = np.arange(len(sound)) / rate_hz
+    candidates = hz * 2.0 ** (np.linspace(-5.0, 5.0, 101) / 1200.0)
+    # Turned back by `hz` they are slow: sums of 64 samples tell them apart as well.
+    turned = sound * np.hanning(len(sound)) * np.exp(-2j * np.pi * hz * times)
+    sums, middles = np.add.reduceat(turned, np.arange(0, len(sound), 64)), times[::64]
+    found = abs(np.exp(-2j * np.pi * np.outer(candidates - hz, middles)) @ sums)
+    turn = 2.0 * np.pi * candidates[int(np.argmax(found))] * times
+    basis = np.stack((np.cos(turn), np.sin(turn)), 1)
+    return sound - basis @ np.linalg.lstsq(basis, sound, rcond=None)[0]
+
+
+def test_a_steady_voice_sounds_live_as_it_does_in_one_piece(singing: VoiceModel, random: VoiceModel) -> None:
+    """Log-mel correlation over 0.98, the power of 4 frames (43 ms) taken together: the noise in both voices is another
+    one in each conversion. Two in one piece correlate as much."""
+    rate_hz, given = 48_000, spoken(48_000, 3.5)
+    heard = Resampler(rate_hz, 16_000, CPU)(torch.from_numpy(given)[None])[0].numpy()
+    for model in (singing, random):
+        live = live_voice(model, rate_hz=rate_hz, block_ms=500, extra_ms=1500)
+        joined = streamed(live, given)[live.lag_frames :]
+        whole = Converter(model, live.settings, OptimizationConfig.for_cpu()).convert_sound(heard)
+        whole = Resampler(model.rate_hz, rate_hz, CPU)(torch.from_numpy(whole)[None])[0].numpy()
+        steady = slice(7 * rate_hz // 4, 13 * rate_hz // 4)  # the window is full from then on
+        mels = [log_mel(sound[steady], rate_hz, together=4).ravel() for sound in (joined, whole)]
+        assert np.corrcoef(mels)[0, 1] > 0.98
+        assert level_db(joined[steady]) == pytest.approx(level_db(given[steady]), abs=1.5)
+
+
+# -- when it is heard
+
+
+@pytest.mark.parametrize(("rate_hz", "block_ms", "crossfade_ms"), [(48_000, 250, 50), (22_050, 200, 10)])
+def test_the_lag_is_what_it_says(singing: VoiceModel, rate_hz: int, block_ms: float, crossfade_ms: float) -> None:
+    """Of loudness within 0.2 ms; of a pitch that is held for a hop, half a hop more."""
+    times = np.arange(9 * rate_hz // 4) / rate_hz
+    sway = np.sin(2.0 * np.pi * 2.0 * times)  # 2 Hz: 3 turns in what is compared
+    for given, settings, seen, late_ms in (
+        (tone(220.0, rate_hz, 2.25) * (0.5 + 0.4 * sway), VoiceSettings(), np.square, 0.0),
+        (tone(220.0 * 2.0 ** (0.25 * sway), rate_hz, 2.25), AS_THE_MODEL, lambda sound: hz_at(sound, rate_hz), 5.0),
+    ):
+        live = live_voice(singing, rate_hz=rate_hz, block_ms=block_ms, crossfade_ms=crossfade_ms, settings=settings)
+        heard = streamed(live, given.astype(np.float32))
+        compared = slice(rate_hz // 2, 2 * rate_hz)
+        turn = np.exp(-2j * np.pi * 2.0 * times)[compared]
+        before, after = (turn @ seen(each)[compared] for each in (given, heard))
+        lag_ms = -np.angle(after / before) / (2.0 * np.pi * 2.0) * 1000.0
+        assert lag_ms == pytest.approx(live.lag_frames / rate_hz * 1000.0 + late_ms, abs=0.2)
+
+
+def hz_at(sound: np.ndarray, rate_hz: int) -> np.ndarray:
+    """Frequency at each sample of the partial between 120 and 360 Hz."""
+    partial = signal.fftconvolve(sound, signal.firwin(1001, [120.0, 360.0], fs=rate_hz, pass_zero=False), "same")
+    return np.gradient(np.unwrap(np.angle(signal.hilbert(partial)))) * rate_hz / (2.0 * np.pi)
+
+
+def test_a_join_that_had_to_be_moved_leaves_the_next_ones_in_time(singing: VoiceModel) -> None:
+    rate_hz, steps = 48_000, np.random.default_rng(0).integers(-7, 8, 40)
+    leaping = np.repeat(200.0 * 2.0 ** (steps / 12.0), rate_hz // 20)
+    live = live_voice(singing, rate_hz=rate_hz, block_ms=70, crossfade_ms=10)
+    given = tone(leaping, rate_hz, len(leaping) / rate_hz)
+    early = []
+    for first in range(0, len(given) - live.block_frames + 1, live.block_frames):
+        live.convert(given[first : first + live.block_frames], first_sample=first)
+        early.append(live.early_frames)
+    assert max(early) > 48
+    assert all(min(pair) < 10 for pair in itertools.pairwise(early))
+
+
+# -- joins
+
+
+def test_no_join_clicks(singing: VoiceModel) -> None:
+    """What is not the tone, above 2 kHz, block laid over block: no 5 ms, at a join or not, have more than -50 dBFS over
+    the median of all."""
+    rate_hz = 48_000
+    live = live_voice(singing, rate_hz=rate_hz, crossfade_ms=50, settings=VoiceSettings(pitch=3.3))
+    sung = streamed(live, tone(210.0, rate_hz, 3.0))[5 * live.block_frames :]
+    rest = signal.sosfilt(signal.butter(8, 2000.0, "highpass", fs=rate_hz, output="sos"), sung)
+    power = np.square(rest[live.block_frames :]).reshape(-1, 20, 240).mean((0, 2))
+    assert 10.0 * np.log10(power.max() - np.median(power)) < -50.0
+
+
+def test_settings_may_change_with_every_block(random: VoiceModel) -> None:
+    live = live_voice(random)
+    given = spoken(16_000, 1.2)
+    for number in range(12):
+        live.settings = VoiceSettings(
+            pitch=24.0 - 4.0 * number,
+            is_autotuned=number % 2 == 0,
+            formant=number / 3.0 - 2.0,
+            index_rate=number / 11.0,
+            retrieval_power=1 + number % 2,
+            protect=number / 22.0,
+            rms_mix=1.0 - number / 11.0,
+            threshold_db=-60.0 + number,
+            speaker=number % 2,
+        )
+        sound = live.convert(given[number * 1600 : (number + 1) * 1600], first_sample=number * 1600)
+        assert sound.shape == (1600,)
+        assert sound.dtype == np.float32
+        assert np.isfinite(sound).all()
+        assert number == 0 or 0.001 < sound.std() < 0.6
+    assert live.spoiled == 0
+
+
+def test_each_setting_is_heard(random: VoiceModel) -> None:
+    given = spoken(16_000, 0.4)
+    plain = streamed(live_voice(random, block_ms=200, settings=AS_THE_MODEL), given)
+    again = streamed(live_voice(random, block_ms=200, settings=AS_THE_MODEL), given)
+    assert np.array_equal(plain, again)  # the noise is the same in each stream
+    for change in (
+        {"pitch": 5.0},
+        {"formant": 0.5},
+        {"index_rate": 1.0},
+        {"index_rate": 1.0, "retrieval_power": 1},
+        {"rms_mix": 0.5},
+        {"speaker": 1},
+        {"is_autotuned": True},
+        {"threshold_db": -10.0},
+    ):
+        changed = streamed(live_voice(random, block_ms=200, settings=replace(AS_THE_MODEL, **change)), given)
+        assert level_db(changed - plain) > level_db(plain) - 40.0, change
+
+
+# -- what no sample may do
+
+
+def test_silence_is_silence_and_nothing_is_left_of_it(singing: VoiceModel) -> None:
+    live = live_voice(singing)
+    assert level_db(streamed(live, np.zeros(8000, np.float32))) < -60.0
+    sung = streamed(live, tone(200.0, 16_000, 1.0), first_sample=8000)
+    assert level_db(sung[8000:]) > -15.0
+
+
+def test_what_is_no_number_is_silence_and_what_is_too_loud_is_cut(singing: VoiceModel) -> None:
+    live = live_voice(singing)
+    given = tone(200.0, 16_000, 1.0)
+    spoilt = given.copy()
+    spoilt[3200:3210] = np.nan
+    spoilt[4000], spoilt[4001], spoilt[4002] = np.inf, -np.inf, 1e30
+    sound = streamed(live, spoilt)
+    assert np.isfinite(sound).all()
+    assert np.abs(sound).max() <= 1.0
+    assert (live.cleaned, live.spoiled) == (13, 0)
+    assert level_db(without_sine(sound[-4800:], 200.0, 16_000)) < -30.0
+    for block in (np.full(1600, np.nan, np.float32), 100.0 * given[:1600], np.ones(1600, np.float32)):
+        assert np.abs(live.convert(block, first_sample=0)).max() <= 1.0
+
+
+def test_a_model_that_answers_with_nan_is_silent_and_goes_on(singing_voice: Path) -> None:
+    model = loaded(singing_voice)
+    live = live_voice(model)
+    given = tone(200.0, 16_000, 2.0)
+    streamed(live, given[:8000])
+    weight = model.synthesizer.dec.conv_post.weight
+    kept = weight.clone()
+    weight.fill_(torch.nan)
+    spoilt = streamed(live, given[8000:11200], first_sample=8000)
+    assert np.isfinite(spoilt).all()
+    assert not spoilt[-800:].any()
+    assert live.spoiled == 2
+    weight.copy_(kept)
+    sung = streamed(live, given[11200:], first_sample=11200)
+    assert live.spoiled == 2
+    assert level_db(without_sine(sung[4800:], 200.0, 16_000)) < -30.0
+
+
+def test_a_gap_begins_anew(singing: VoiceModel) -> None:
+    given = tone(200.0, 16_000, 0.6)
+    expected = streamed(live_voice(singing), given)
+    live = live_voice(singing)
+    streamed(live, tone(300.0, 16_000, 0.5))
+    sung = streamed(live, given, first_sample=1_600_000)
+    # Other noise, 30 dB under the tone; the same fade from silence.
+    assert level_db(sung[:400]) < -25.0
+    assert level_db(sung - expected) < level_db(expected) - 20.0
+
+
+def test_a_model_without_pitch_speaks(tiny_models: TinyModels) -> None:
+    live = live_voice(loaded(tiny_models.voice(has_pitch=False)))
+    live.settings = VoiceSettings(formant=1.0)
+    assert level_db(streamed(live, spoken(16_000, 0.6))[-3200:]) > -60.0
+
+
+# -- how it is run
+
+
+@pytest.mark.parametrize("block_ms", [40, 50])
+def test_captured_graphs_give_what_direct_calls_do(random: VoiceModel, block_ms: float) -> None:
+    """Three graphs, one more where every second window begins within one of HuBERT's steps; all are made beforehand."""
+    capture = Recording()
+    lengths = {"rate_hz": 16_000, "block_ms": block_ms, "crossfade_ms": 50, "extra_ms": 200}
+    captured, direct = LiveVoice(random, calls=GraphCalls(capture), **lengths), LiveVoice(random, **lengths)
+    captured.warm_up()
+    count = len(capture.captured)
+    assert count == (3 if block_ms == 40 else 4)
+    direct.warm_up()
+    given = spoken(16_000, 0.2)
+    for formant in (0.0, -2.0):
+        captured.settings = direct.settings = VoiceSettings(formant=formant)
+        assert np.array_equal(streamed(captured, given), streamed(direct, given))
+    assert len(capture.captured) == count
+    captured.free_memory()
+    assert np.isfinite(captured.convert(given[: captured.block_frames], first_sample=0)).all()
+
+
+def test_the_device_may_be_left_between_the_stages_whose_times_are_told(random: VoiceModel) -> None:
+    pauses: list[None] = []
+    live = LiveVoice(
+        random, rate_hz=16_000, block_ms=100, crossfade_ms=50, extra_ms=200, between=lambda: pauses.append(None)
+    )
+    live.convert(spoken(16_000, 0.1), first_sample=0)
+    stages = ["gate", "resample", "content", "pitch", "retrieval", "encode", "flow", "decode", "sola", "copy"]
+    assert list(live.clock.read_ms()) == stages
+    assert len(pauses) == 7
+    assert live.memory_mb is None
+    assert live.work == live.grid.window_hops
+
+
+@pytest.mark.soak
+def test_memory_does_not_grow(random: VoiceModel) -> None:
+    """Tensors and their bytes are the same after 16 blocks as after all: 24, or 5000 in the long form."""
+    live = live_voice(random, block_ms=20, crossfade_ms=10, extra_ms=50)
+    given = np.resize(spoken(16_000, 1.0), 320)
+    seen = []
+    for number in range(5000 if os.environ.get("MULTIVERSE_SOAK") == "1" else 24):
+        live.settings = VoiceSettings(formant=(number % 4) / 2.0)
+        live.convert(given, first_sample=320 * number)
+        if number % 8 == 7:
+            seen.append(held_tensors())
+    assert set(seen[1:]) == {seen[1]}
+
+
+def held_tensors() -> tuple[int, int]:
+    """How many there are, and bytes of all; not of sparse ones, which are other tests'."""
+    gc.collect()
+    tensors = [each for each in gc.get_objects() if type(each) is torch.Tensor and each.layout == torch.strided]
+    return len(tensors), sum(each.nbytes for each in tensors)

@@ -1,0 +1,210 @@
+"""Our synthesiser beside the one that RVC's voices were made with, and what a stream asks of it."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from engine.models.rvc import synthesizer as module
+from engine.models.rvc.checkpoint import read_checkpoint
+from engine.models.rvc.flow import COUPLINGS, LAYERS
+from engine.models.rvc.shapes import SHAPES, SynthesizerShape, build, scatter, seeded
+from engine.models.rvc.synthesizer import Synthesizer, synthesizer_of
+from tests.models.rvc import peers
+from tests.support.tiny_voice import tiny_shape
+
+torch.set_num_threads(1)
+
+BATCH = 2
+FRAMES = 20
+GAIN = 3.0  # of their upsampling, which they draw so that a sound fades
+LOUDNESS = 0.3
+PUBLISHED = [name for name in SHAPES if name != "tiny"]
+
+
+def small(name: str, **changes: Any) -> SynthesizerShape:
+    """A published shape with few channels."""
+    version, rate = name.split("-")
+    return tiny_shape(version, 1000 * int(rate.removesuffix("k")), **changes)
+
+
+def drawn(shape: SynthesizerShape, seed: int = 0) -> Synthesizer:
+    with seeded(seed):
+        synthesizer = Synthesizer(shape)
+        scatter(synthesizer)
+    return synthesizer.settle("cpu", torch.float32)
+
+
+def said(shape: SynthesizerShape, frames: int = FRAMES, batch: int = BATCH) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Content, coarse pitch, pitch in Hz with some frames unvoiced, and speakers."""
+    generator = torch.Generator().manual_seed(1)
+    phone = torch.randn(batch, frames, shape.content_channels, generator=generator)
+    pitch = torch.randint(1, 256, (batch, frames), generator=generator)
+    f0 = 100.0 + 400.0 * torch.rand(batch, frames, generator=generator)
+    f0[:, frames // 3 : frames // 2] = 0.0
+    return phone, pitch, f0, torch.arange(batch) % shape.speakers
+
+
+def theirs_and_ours(shape: SynthesizerShape, folder: Path) -> tuple[Any, Synthesizer]:
+    """With the same weights, as loud as a voice; ours from a file of theirs."""
+    with seeded(0):
+        theirs = peers.synthesizer(shape)
+        for name, parameter in theirs.named_parameters():
+            if name.endswith("weight_g"):  # no longer the length of weight_v
+                parameter.mul_(torch.empty_like(parameter).uniform_(0.7, 1.4))
+            elif name.startswith("flow") and ".post." in name:  # they are zeros before training
+                parameter.normal_(0.0, 0.1)
+        for up in theirs.dec.ups:
+            up.weight_g.mul_(GAIN)
+        loudness = []
+        hook = theirs.dec.conv_post.register_forward_hook(lambda layer, given, made: loudness.append(made.std()))
+        peers.infer(theirs, *said(shape))
+        hook.remove()
+        theirs.dec.conv_post.weight.mul_(LOUDNESS / loudness[0])
+    weights = {name: tensor for name, tensor in theirs.state_dict().items() if not name.startswith("enc_q")}
+    file = folder / "theirs.pth"
+    torch.save(
+        {"weight": weights, "config": shape.config(), "version": shape.version, "f0": int(shape.has_pitch)}, file
+    )
+    return theirs, synthesizer_of(read_checkpoint(file), "cpu", torch.float32)
+
+
+@torch.no_grad()
+def both_infer(theirs: Any, ours: Synthesizer, frames: int = FRAMES, batch: int = BATCH) -> tuple[Tensor, Tensor]:
+    """The same sound of both, with the same noise."""
+    phone, pitch, f0, speaker = said(ours.shape, frames, batch)
+    with seeded(2):
+        expected = peers.infer(theirs, phone, pitch, f0, speaker)
+    with seeded(2):
+        noise = torch.randn(batch, ours.shape.latent, frames)
+        if ours.shape.has_pitch:
+            torch.rand(batch, 1)
+        has_pitch = ours.shape.has_pitch
+        sound = ours.infer(phone, pitch if has_pitch else None, f0 if has_pitch else None, speaker, noise=noise)
+    return expected, sound
+
+
+@pytest.fixture
+def need_peers(require: Callable[[object, str], None]) -> None:
+    require(peers.is_installed(), peers.MISSING)
+
+
+@pytest.mark.usefixtures("need_peers")
+@pytest.mark.parametrize("has_pitch", [True, False], ids=["pitch", "no_pitch"])
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_the_sound_is_that_of_rvc(name: str, has_pitch: bool, tmp_path: Path) -> None:
+    """Two of a batch, each another speaker; the largest difference seen is 1.1e-6."""
+    theirs, ours = theirs_and_ours(small(name, has_pitch=has_pitch), tmp_path)
+    expected, sound = both_infer(theirs, ours)
+    assert expected.shape == sound.shape == (BATCH, 1, FRAMES * ours.shape.hop)
+    assert 0.1 < expected.std() < 0.5
+    torch.testing.assert_close(sound, expected, rtol=0.0, atol=1e-4)
+
+
+@pytest.mark.usefixtures("need_peers")
+def test_a_voice_of_true_size_sounds_as_in_rvc(tmp_path: Path) -> None:
+    theirs, ours = theirs_and_ours(SHAPES["v2-40k"], tmp_path)
+    expected, sound = both_infer(theirs, ours, frames=15, batch=1)
+    assert sum(parameter.numel() for parameter in ours.parameters()) == 27_514_690
+    torch.testing.assert_close(sound, expected, rtol=0.0, atol=1e-4)
+
+
+@pytest.mark.usefixtures("need_peers")
+@torch.no_grad()
+def test_attention_knows_its_neighbours_in_short_sounds_too(tmp_path: Path) -> None:
+    """Around the ten frames that relative positions reach."""
+    theirs, ours = theirs_and_ours(small("v2-40k"), tmp_path)
+    for frames in (1, 2, 10, 11, 12, 40):
+        phone, pitch, _, _ = said(ours.shape, frames)
+        mean, log_sd, _ = theirs.enc_p(phone, pitch, torch.full((BATCH,), frames))
+        for found, expected in zip(ours.encode(phone, pitch), (mean, log_sd), strict=True):
+            torch.testing.assert_close(found, expected, rtol=0.0, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+@torch.no_grad()
+def test_the_decoder_looks_exactly_as_far_as_its_lead_in(name: str) -> None:
+    synthesizer = drawn(small(name))
+    hop, reach = synthesizer.shape.hop, synthesizer.shape.lead_in_frames
+    frames = 2 * reach + 5
+    middle = frames // 2
+    z = torch.zeros(1, synthesizer.shape.latent, frames)
+    z[..., middle] = torch.nan  # goes wherever it is looked at
+    sound = synthesizer.dec(z, synthesizer.speaker(torch.tensor([0])), torch.zeros(1, 1, frames * hop))
+    touched = sound.isnan().reshape(frames, hop).any(1).nonzero().flatten()
+    assert (touched[0], touched[-1]) == (middle - reach, middle + reach)
+
+
+@torch.no_grad()
+def test_the_flow_looks_24_frames_far() -> None:
+    synthesizer = drawn(small("v2-40k"))
+    reach = 2 * COUPLINGS * LAYERS
+    z = torch.zeros(1, synthesizer.shape.latent, 61)
+    z[..., 30] = torch.nan
+    touched = synthesizer.reverse_flow(z, synthesizer.speaker(torch.tensor([0]))).isnan().any(1)[0].nonzero()
+    assert reach == 24
+    assert (touched[0], touched[-1]) == (30 - reach, 30 + reach)
+
+
+@pytest.mark.parametrize("has_pitch", [True, False], ids=["pitch", "no_pitch"])
+@pytest.mark.parametrize("frames", [range(39, 40), range(33, 40), range(11, 20), range(1), range(40)])
+@torch.no_grad()
+def test_some_frames_decoded_alone_are_those_of_the_whole(frames: range, has_pitch: bool) -> None:
+    synthesizer = drawn(small("v2-48k", has_pitch=has_pitch))
+    hop = synthesizer.shape.hop
+    z = torch.randn(BATCH, synthesizer.shape.latent, 40)
+    g = synthesizer.speaker(torch.tensor([0, 1]))
+    source = synthesizer.source(torch.full((BATCH, 40), 200.0)) if has_pitch else None
+    whole = synthesizer.dec(z, g, source)
+    part = synthesizer.decode(z, None, g, source=source, frames=frames)
+    torch.testing.assert_close(part, whole[..., frames.start * hop : frames.stop * hop], rtol=0.0, atol=1e-6)
+
+
+@torch.no_grad()
+def test_a_long_sound_decoded_in_pieces_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PIECE_FRAMES", 40)
+    monkeypatch.setattr(module, "LEAST_PIECE_FRAMES", 15)
+    monkeypatch.setattr(module, "LENGTH_STEP", 4)
+    synthesizer = drawn(small("v2-32k"))
+    z = torch.randn(BATCH, synthesizer.shape.latent, 50)  # three pieces of 20, the last one with 10 of the one before
+    g = synthesizer.speaker(torch.tensor([0, 1]))
+    source = synthesizer.source(torch.full((BATCH, 50), 200.0))
+    in_pieces = synthesizer.decode(z, None, g, source=source)
+    torch.testing.assert_close(in_pieces, synthesizer.dec(z, g, source), rtol=0.0, atol=1e-6)
+
+
+def test_nothing_is_read_back_from_the_device() -> None:
+    """As a captured graph must not: on the device `meta` there is nothing to read."""
+    with torch.device("meta"):
+        synthesizer = Synthesizer(small("v2-40k"))
+        phone, speaker = torch.empty(1, FRAMES, 768), torch.zeros(1, dtype=torch.int64)
+        pitch, f0 = torch.ones(1, FRAMES, dtype=torch.int64), torch.empty(1, FRAMES)
+    assert synthesizer.infer(phone, pitch, f0, speaker).shape == (1, 1, FRAMES * 400)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@torch.no_grad()
+def test_half_precision_says_nearly_the_same(dtype: torch.dtype) -> None:
+    """Correlation with single precision above 0.99 of the latent; of the sound in one dtype throughout."""
+    whole, half = drawn(small("v2-40k")), drawn(small("v2-40k")).settle("cpu", dtype)
+    phone, pitch, f0, speaker = said(whole.shape)
+    expected, found = whole.encode(phone, pitch)[0], half.encode(phone.to(dtype), pitch)[0]
+    assert torch.corrcoef(torch.stack((expected.flatten(), found.float().flatten())))[0, 1] > 0.99
+    sound = half.infer(phone.to(dtype), pitch, f0, speaker, noise=torch.randn_like(expected))
+    assert sound.dtype == dtype and sound.isfinite().all()
+
+
+@torch.no_grad()
+def test_random_weights_are_the_same_for_the_same_seed() -> None:
+    sounds = []
+    for seed in (0, 0, 1):
+        synthesizer = build("tiny", "cpu", torch.float32, seed=seed)
+        phone, pitch, f0, speaker = said(synthesizer.shape)
+        with seeded(3):
+            sounds.append(synthesizer.infer(phone, pitch, f0, speaker))
+    assert torch.equal(sounds[0], sounds[1])
+    assert not torch.allclose(sounds[0], sounds[2], atol=0.01)
+    assert 0.02 < sounds[0].std() < 0.9

@@ -1,0 +1,138 @@
+"""One window's sound: what sounds is decoded as in the whole, and two windows agree where they overlap."""
+
+import math
+from pathlib import Path
+
+import pytest
+import torch
+
+from engine.models.graphs import DirectCalls, GraphCalls, nothing
+from engine.models.rvc.grid import Grid
+from engine.models.rvc.model import VoiceModel
+from engine.models.rvc.pitch.coarse import coarse
+from engine.models.rvc.settings import VoiceSettings
+from engine.models.rvc.synthesizer import NOISE_SCALE
+from engine.models.rvc.voicing import Voicing
+from tests.models.recorded_graphs import Recording
+from tests.models.rvc.streaming import level_db, loaded
+
+GRID = Grid.of(48_000, block_ms=100, crossfade_ms=50, extra_ms=1000)
+AFTER = 36  # hops: the flow's reach and the decoder's; so far the end of a window is heard
+
+
+@pytest.fixture(scope="module")
+def random(tiny_voice: Path) -> VoiceModel:
+    return loaded(tiny_voice)
+
+
+@pytest.fixture(scope="module")
+def singing(singing_voice: Path) -> VoiceModel:
+    return loaded(singing_voice)
+
+
+def said(hops: int) -> torch.Tensor:
+    return torch.randn(1, hops, 768, generator=torch.Generator().manual_seed(1))
+
+
+def sung(hops: int) -> torch.Tensor:
+    """A glide with a gap and a leap, (1, hops) Hz."""
+    f0 = 200.0 * 2.0 ** (torch.arange(hops)[None] / 300.0)
+    f0[:, 90:97] = 0.0
+    f0[:, 140:] *= 1.4
+    return f0
+
+
+@torch.no_grad()
+def follow(voicing: Voicing, phone: torch.Tensor, f0: torch.Tensor, settings: VoiceSettings) -> torch.Tensor:
+    return voicing.follow(phone, f0, settings, nothing, lambda stage: None)[0]
+
+
+@torch.no_grad()
+def test_what_sounds_is_what_the_whole_window_would_have_given(random: VoiceModel) -> None:
+    voicing = Voicing(random, GRID, DirectCalls())
+    window = GRID.window_hops
+    phone, f0 = said(window), sung(window)
+    sound = follow(voicing, phone, f0, VoiceSettings())
+    synthesizer, hop, hops = random.synthesizer, random.synthesizer.shape.hop, voicing.hops
+    mean, log_sd = synthesizer.encode(phone, coarse(f0))
+    noise = torch.randn(mean.shape)
+    noise[..., -voicing.noise.values.shape[2] :] = voicing.noise.values
+    g = synthesizer.speaker(torch.tensor([0]))
+    z = synthesizer.reverse_flow(mean + log_sd.exp() * noise * NOISE_SCALE, g)
+    # The stream's phase is 0 where the first hop sounds.
+    first = GRID.window_hops - GRID.sounding_hops
+    start = -synthesizer.source.phases(f0[:, :first])[:, -1]
+    source_noise = torch.randn(1, window, hop)
+    source_noise[:, -hops:] = voicing.source_noise.values[:, :hop].transpose(1, 2)
+    source = synthesizer.source(f0, start, source_noise.reshape(1, 1, -1))
+    whole = synthesizer.decode(z, None, g, source=source)[0, 0]
+    sounding = GRID.sounding_hops * hop
+    assert whole.std() > 0.01
+    assert (sound[-sounding:] - whole[-sounding:]).abs().max() < 1e-5
+    assert (sound[:hop] - whole[-hops * hop :][:hop]).abs().max() > 1e-3  # the lead-in has no lead-in of its own
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [VoiceSettings(), VoiceSettings(pitch=-5.0), VoiceSettings(formant=1.3), VoiceSettings(formant=-2.0, pitch=3.5)],
+    ids=["plain", "pitch", "formant up", "formant down"],
+)
+def test_two_windows_agree_where_they_overlap_in_phase_and_in_noise(
+    singing: VoiceModel, settings: VoiceSettings
+) -> None:
+    """-50 dBFS at most between the end of one and the start of the next, through a glide, a gap and a leap."""
+    voicing = Voicing(singing, GRID, DirectCalls())
+    window, block = GRID.window_hops, GRID.block_hops
+    phone, f0 = said(window + 10 * block), sung(window + 10 * block)
+    stretched = voicing.stretched_hop(settings.formant)
+    sounding = GRID.sounding_hops * stretched
+    before = None
+    for number in range(11):
+        hops = slice(number * block, number * block + window)
+        sound = follow(voicing, phone[:, hops], f0[:, hops], settings)[-sounding:]
+        if before is not None:
+            overlap = sounding - block * stretched
+            # Without the last hops, where the singing decoder has nothing to look at yet.
+            same = slice(0, overlap - 2 * stretched)
+            assert level_db((sound[:overlap] - before[-overlap:])[same].numpy()) < -50.0
+            assert level_db(sound.numpy()) > -20.0
+        before = sound
+
+
+def test_a_change_of_pitch_or_formant_leaves_the_phase_where_it_was(singing: VoiceModel) -> None:
+    """The sound of hop n begins where that of hop n - 1 ended, whatever both are played with."""
+    voicing = Voicing(singing, GRID, DirectCalls())
+    window, block = GRID.window_hops, GRID.block_hops
+    f0 = torch.full((1, window + 6 * block), 200.0)  # 2 turns a hop, an octave higher 4: each begins at phase 0
+    phone = said(window + 6 * block)
+    for number, (pitch, formant) in enumerate(((0, 0), (12, 0), (0, 1), (12, -1), (0, 2), (0, 0))):
+        hops = slice(number * block, number * block + window)
+        sound = follow(voicing, phone[:, hops], f0[:, hops], VoiceSettings(pitch=pitch, formant=formant))
+        stretched = voicing.stretched_hop(formant)
+        hop = sound[-GRID.sounding_hops * stretched :][: 10 * stretched].view(10, -1).mean(0)
+        turns = 4 if pitch else 2
+        # A sine from phase 0 is at -90 degrees; the first sample is one step on.
+        expected = 2.0 * math.pi * turns / stretched - math.pi / 2.0
+        assert torch.fft.rfft(hop)[turns].angle().item() == pytest.approx(expected, abs=0.03)
+
+
+@pytest.mark.parametrize("formant", [0.0, 1.0])
+def test_captured_calls_give_what_direct_ones_do(random: VoiceModel, formant: float) -> None:
+    capture = Recording()
+    direct, captured = Voicing(random, GRID, DirectCalls()), Voicing(random, GRID, GraphCalls(capture))
+    window, block = GRID.window_hops, GRID.block_hops
+    phone, f0 = said(window + 3 * block), sung(window + 3 * block)
+    for number in range(4):
+        hops = slice(number * block, number * block + window)
+        settings = VoiceSettings(formant=formant and formant + number / 10.0, pitch=float(number), speaker=number % 2)
+        expected = follow(direct, phone[:, hops], f0[:, hops], settings)
+        assert torch.equal(follow(captured, phone[:, hops], f0[:, hops], settings), expected)
+    assert len(capture.captured) == 1  # whatever the formant
+
+
+def test_with_little_extra_the_lead_ins_are_as_long_as_it_is(random: VoiceModel) -> None:
+    grid = Grid.of(48_000, block_ms=20, crossfade_ms=10, extra_ms=50)
+    voicing = Voicing(random, grid, DirectCalls())
+    assert voicing.hops == grid.window_hops == 5 + 4
+    sound = follow(voicing, said(9), sung(9), VoiceSettings())
+    assert sound.shape == (9 * random.synthesizer.shape.hop,)

@@ -1,0 +1,66 @@
+"""The seeing SAM3 at 112 x 112: 8 x 8 patches in one window, masks of 32 x 32; twenty milliseconds a picture."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+
+from engine.models.graphs import DirectCalls
+from engine.models.sam3 import SegmentationSpec
+from engine.models.sam3.backbone import Backbone, Features
+from engine.models.sam3.model import Model
+from engine.models.sam3.pixels import preprocess
+from tests.support.seeing_detector import set_detector_weights
+from tests.support.seeing_tracker import set_tracker_weights
+from tests.support.tiny_sam3 import PATCH_SIZE, tiny_config
+
+SIDE = 112
+PATCHES = SIDE // PATCH_SIZE
+MASK_SIDE = 4 * PATCHES
+RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
+
+Disc = tuple[float, float, float, tuple[int, int, int]]
+"""Centre x, centre y and radius in 0..1 of the picture, and a colour."""
+
+
+def build_small_sam3(seeing_sam3: Path, dtype: torch.dtype = torch.float32) -> Model:
+    """`seeing_sam3`: the folder, for its tokenizer."""
+    from transformers import CLIPTokenizer, Sam3VideoModel
+
+    config = tiny_config("seeing")
+    config.image_size = SIDE
+    config.low_res_mask_size = MASK_SIDE
+    vit = config.detector_config.vision_config.backbone_config
+    vit.window_size, vit.pretrain_image_size = PATCHES, SIDE
+    with torch.no_grad():
+        video = Sam3VideoModel(config).eval()
+        set_detector_weights(video.detector_model, PATCH_SIZE, PATCHES)
+        set_tracker_weights(video)
+    video.requires_grad_(False).to(dtype)
+    return Model(
+        spec=SegmentationSpec(model="seeing", resolution=SIDE),
+        device=torch.device("cpu"),
+        dtype=dtype,
+        detector=video.detector_model,
+        video=video,
+        tokenizer=CLIPTokenizer.from_pretrained(seeing_sam3, local_files_only=True),
+        mask_side=MASK_SIDE,
+    )
+
+
+def picture(*discs: Disc, width: int = SIDE, height: int = SIDE) -> np.ndarray:
+    """(height, width, 3) uint8: discs on black, ellipses where it is no square."""
+    drawn = np.zeros((height, width, 3), np.uint8)
+    for x, y, radius, colour in discs:
+        centre = (round(x * width), round(y * height))
+        cv2.ellipse(drawn, centre, (round(radius * width), round(radius * height)), 0, 0, 360, colour, -1)
+    return drawn
+
+
+def pixels_of(model: Model, drawn: np.ndarray) -> torch.Tensor:
+    return preprocess(torch.from_numpy(drawn)[None], SIDE, model.dtype)
+
+
+def features_of(model: Model, drawn: np.ndarray) -> Features:
+    return Backbone(model, DirectCalls()).run(pixels_of(model, drawn))

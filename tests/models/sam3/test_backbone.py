@@ -1,0 +1,109 @@
+"""Our order of the ViT's tokens and our slices, beside transformers' own forward."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from engine.models.graphs import DirectCalls, GraphCalls
+from engine.models.sam3 import SegmentationSpec
+from engine.models.sam3 import backbone as module
+from engine.models.sam3.backbone import Backbone
+from engine.models.sam3.load import load
+from engine.models.sam3.model import Model
+from tests.models.recorded_graphs import Recording
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="module")
+def model(tiny_sam3: Path) -> Model:
+    return load(SegmentationSpec(model=str(tiny_sam3), resolution=672), "cpu", "float32")
+
+
+def pixels(batch: int, side: int = 672, seed: int = 0) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.rand(batch, 3, side, side, generator=generator) * 2.0 - 1.0
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+def test_features_are_those_of_transformers(model: Model, batch: int) -> None:
+    """672 px: four windows, and a global layer whose positions lie in another order."""
+    x = pixels(batch)
+    ours = Backbone(model, DirectCalls()).run(x)
+    with torch.no_grad():
+        theirs = model.detector.get_vision_features(x)
+    for level, expected in zip(ours.fpn_hidden_states, theirs.fpn_hidden_states[:3], strict=True):
+        torch.testing.assert_close(level, expected, rtol=0.0, atol=1e-5)
+    torch.testing.assert_close(ours.last_hidden_state, theirs.last_hidden_state, rtol=0.0, atol=1e-5)
+    assert torch.equal(ours.position.expand(batch, -1, -1, -1), theirs.fpn_position_encoding[2])
+
+
+def test_one_window_is_the_same_bit_for_bit(tiny_sam3: Path) -> None:
+    """336 px: nothing changes its place, and nothing else is different."""
+    model = load(SegmentationSpec(model=str(tiny_sam3), resolution=336), "cpu", "float32")
+    x = pixels(2, 336)
+    ours = Backbone(model, DirectCalls()).run(x)
+    with torch.no_grad():
+        theirs = model.detector.get_vision_features(x)
+    assert torch.equal(ours.last_hidden_state, theirs.last_hidden_state)
+    for level, expected in zip(ours.fpn_hidden_states, theirs.fpn_hidden_states[:3], strict=True):
+        assert torch.equal(level, expected)
+
+
+def test_transformers_takes_the_features_for_its_own(model: Model) -> None:
+    x = pixels(2)
+    words = model.tokenizer(["face"] * 2, return_tensors="pt")
+    with torch.no_grad():
+        plain = model.detector(pixel_values=x, input_ids=words.input_ids)
+        ours = model.detector(
+            vision_embeds=Backbone(model, DirectCalls()).run(x).as_vision_embeds(), input_ids=words.input_ids
+        )
+    torch.testing.assert_close(ours.pred_boxes, plain.pred_boxes, rtol=0.0, atol=1e-5)
+    torch.testing.assert_close(ours.pred_logits, plain.pred_logits, rtol=0.0, atol=1e-4)
+
+
+def test_the_device_can_be_had_between_the_slices(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LAYERS_A_SLICE", 1)
+    stops: list[str] = []
+    Backbone(model, DirectCalls()).run(pixels(1), lambda: stops.append("between"))
+    assert len(stops) == 2  # after each of two layers; then the pyramid
+
+
+def test_features_do_not_depend_on_how_the_layers_are_cut(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    x = pixels(1)
+    whole = Backbone(model, DirectCalls()).run(x)
+    monkeypatch.setattr(module, "LAYERS_A_SLICE", 1)
+    cut = Backbone(model, DirectCalls()).run(x)
+    assert torch.equal(cut.last_hidden_state, whole.last_hidden_state)
+
+
+def test_a_captured_backbone_sees_each_new_picture(model: Model) -> None:
+    recorder = Recording()
+    graphs = Backbone(model, GraphCalls(recorder))
+    plain = Backbone(model, DirectCalls())
+    for seed in range(2):
+        x = pixels(1, seed=seed)
+        torch.testing.assert_close(graphs.run(x).last_hidden_state, plain.run(x).last_hidden_state, rtol=0.0, atol=1e-6)
+    assert len(recorder.captured) == 1
+
+
+def test_bfloat16_features_are_near_those_in_float32(tiny_sam3: Path, model: Model) -> None:
+    half = load(SegmentationSpec(model=str(tiny_sam3), resolution=672), "cpu", "bfloat16")
+    x = pixels(1)
+    ours = Backbone(half, DirectCalls()).run(x.bfloat16())
+    plain = Backbone(model, DirectCalls()).run(x)
+    assert ours.last_hidden_state.dtype == torch.bfloat16
+    error = (ours.last_hidden_state.float() - plain.last_hidden_state).norm() / plain.last_hidden_state.norm()
+    assert error < 0.02
+
+
+def test_the_rotations_of_bfloat16_weights_are_those_of_float32(tiny_sam3: Path, model: Model) -> None:
+    """A position that was rounded to 8 bits would be another position."""
+    half = load(SegmentationSpec(model=str(tiny_sam3), resolution=672), "cpu", "bfloat16")
+    for ours, expected in zip(
+        Backbone(half, DirectCalls())._rotations.values(),
+        Backbone(model, DirectCalls())._rotations.values(),
+        strict=True,
+    ):
+        assert torch.equal(ours, expected)

@@ -1,0 +1,145 @@
+"""What is told of a SAM3 folder before it is loaded, and that loading finds the same."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.errors import ModelError
+from engine.models.sam3 import SegmentationSpec
+from engine.models.sam3.check import SegmentationReport, check
+
+WEIGHTS = "model.safetensors"
+
+
+def checked(folder: Path | str, **options: Any) -> SegmentationReport:
+    return check(SegmentationSpec(model=str(folder), **options))
+
+
+@pytest.fixture
+def copied(tiny_sam3: Path, tmp_path: Path) -> Path:
+    """A whole SAM3 folder that may be spoilt."""
+    return shutil.copytree(tiny_sam3, tmp_path / "sam3")
+
+
+@pytest.fixture(scope="module")
+def detector_alone(tiny_sam3: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of model_type sam3."""
+    from transformers import Sam3VideoModel
+
+    folder = tmp_path_factory.mktemp("detector")
+    Sam3VideoModel.from_pretrained(tiny_sam3).detector_model.save_pretrained(folder, save_original_format=False)
+    for file in ("tokenizer.json", "vocab.json", "merges.txt"):
+        shutil.copy(tiny_sam3 / file, folder)
+    return folder
+
+
+def parameters(network: Any) -> int:
+    return sum(each.numel() for each in network.parameters())
+
+
+def test_the_headers_tell_what_loading_would_find(tiny_sam3: Path) -> None:
+    from engine.models.sam3.load import load
+
+    report = checked(tiny_sam3, resolution=336)
+    model = load(SegmentationSpec(model=str(tiny_sam3), resolution=336), "cpu", "float32")
+    counted = {part.name: part.parameters for part in report.parts}
+    assert set(counted) == {"vision", "text", "detector", "tracker"}
+    assert counted["vision"] == parameters(model.detector.vision_encoder)
+    assert counted["text"] == parameters(model.detector.text_encoder) + parameters(model.detector.text_projection)
+    assert counted["vision"] + counted["text"] + counted["detector"] == parameters(model.detector)
+    assert {part.dtype for part in report.parts} == {"float32"}
+    assert report.memory_bytes("float32") == 4 * sum(counted.values()) == 2 * report.memory_bytes("bfloat16")
+    assert (report.kind, report.is_complete, report.missing, report.notes) == ("sam3_video", True, (), ())
+
+
+def test_a_detector_alone_is_whole_but_cannot_follow(detector_alone: Path) -> None:
+    report = checked(detector_alone, resolution=336)
+    assert (report.kind, report.is_complete) == ("sam3", True)
+    assert [part.name for part in report.parts] == ["vision", "text", "detector"]
+    (note,) = report.notes
+    assert "no tracker" in note and "facebook/sam3" in note
+
+
+def test_all_that_is_missing_is_listed_at_once(copied: Path) -> None:
+    (copied / WEIGHTS).unlink()
+    for file in ("tokenizer.json", "vocab.json"):
+        (copied / file).unlink()
+    report = checked(copied, resolution=500)
+    assert not report.is_complete and report.parts == ()
+    assert [any(word in line for line in report.missing) for word in ("tokenizer", "no weights", "500")] == [True] * 3
+    assert all("\n" not in line for line in report.missing)
+
+
+def test_a_cut_off_file_is_listed_with_what_it_lacks(copied: Path) -> None:
+    (copied / WEIGHTS).write_bytes((copied / WEIGHTS).read_bytes()[:-10])
+    (line,) = checked(copied).missing
+    assert WEIGHTS in line and "cut off, 10 bytes are missing" in line
+
+
+def test_a_part_whose_weights_are_nowhere_is_named(copied: Path, detector_alone: Path) -> None:
+    shutil.copy(detector_alone / WEIGHTS, copied / WEIGHTS)
+    (line,) = checked(copied).missing
+    assert "the weights of the tracker are not in its files" in line
+
+
+def test_a_file_that_the_index_names_and_nobody_has_is_missing(copied: Path) -> None:
+    (copied / WEIGHTS).rename(copied / "model-00001-of-00002.safetensors")
+    index = {"weight_map": {"a": "model-00001-of-00002.safetensors", "b": "model-00002-of-00002.safetensors"}}
+    (copied / "model.safetensors.index.json").write_text(json.dumps(index))
+    (line,) = checked(copied).missing
+    assert "model-00002-of-00002.safetensors is missing" in line
+
+
+def without_config(folder: Path) -> None:
+    (folder / "config.json").unlink()
+
+
+def of_another_kind(folder: Path) -> None:
+    (folder / "config.json").write_text('{"model_type": "sam2"}')
+
+
+def torn(folder: Path) -> None:
+    (folder / "config.json").write_text('{"model_type":')
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [(without_config, "config.json is missing"), (of_another_kind, "model_type sam2"), (torn, "cannot be read")],
+)
+def test_what_is_no_sam3_is_an_error_of_one_line(copied: Path, spoil: Callable[[Path], None], reason: str) -> None:
+    spoil(copied)
+    with pytest.raises(ModelError, match=reason) as told:
+        checked(copied)
+    assert "\n" not in str(told.value) and str(copied) in str(told.value)
+
+
+def test_a_folder_of_stable_diffusion_is_named_as_such(tiny_sd: Path) -> None:
+    with pytest.raises(ModelError, match="a diffusers folder"):
+        checked(tiny_sd)
+
+
+def test_who_has_no_access_yet_is_told_all_three_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    with pytest.raises(ModelError) as told:
+        checked("facebook/sam3")
+    said = str(told.value)
+    assert "\n" not in said
+    steps = ("ask for access at https://huggingface.co/facebook/sam3", "hf auth login", "hf download facebook/sam3 ")
+    assert [said.find(step) for step in steps] == sorted(said.find(step) for step in steps)
+    assert all(step in said for step in steps) and '--include "*.safetensors"' in said
+
+
+def test_checking_does_not_load_torch(tiny_sam3: Path) -> None:
+    code = (
+        "import sys; from engine.models.sam3.check import check; "
+        "from engine.models.sam3 import SegmentationSpec; "
+        f"check(SegmentationSpec(model={str(tiny_sam3)!r})); print('torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

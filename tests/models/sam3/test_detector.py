@@ -1,0 +1,256 @@
+"""How the best of several prompts are chosen, and what is worked out for whom; box prompts."""
+
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from engine.errors import ModelError
+from engine.models.graphs import DirectCalls, GraphCalls
+from engine.models.sam3 import SegmentationSpec
+from engine.models.sam3.backbone import Backbone, Features
+from engine.models.sam3.boxes import BoxEncoder
+from engine.models.sam3.detector import Detector
+from engine.models.sam3.detr import as_levels
+from engine.models.sam3.load import load
+from engine.models.sam3.model import Model
+from engine.models.sam3.prompts import Prompt, PromptEncoder
+from tests.models.recorded_graphs import Recording
+
+torch.set_num_threads(1)
+
+BOXES = [(0.5, 0.5, 0.25, 0.5), (0.25, 0.75, 0.2, 0.1)]
+
+
+@pytest.fixture(scope="module")
+def model(tiny_sam3: Path) -> Model:
+    return load(SegmentationSpec(model=str(tiny_sam3), resolution=336), "cpu", "float32")
+
+
+@pytest.fixture(scope="module")
+def features(model: Model) -> Features:
+    generator = torch.Generator().manual_seed(3)
+    return Backbone(model, DirectCalls()).run(torch.rand(2, 3, 336, 336, generator=generator) * 2.0 - 1.0)
+
+
+@pytest.fixture(scope="module")
+def prompts(model: Model) -> list[Prompt]:
+    encoder = PromptEncoder(model)
+    return [encoder.encode(text) for text in ("face", "a person in red")]
+
+
+def one(features: Features, place: int) -> Features:
+    return Features(
+        fpn_hidden_states=tuple(level[place : place + 1] for level in features.fpn_hidden_states),
+        position=features.position,
+        last_hidden_state=features.last_hidden_state[place : place + 1],
+    )
+
+
+def test_of_several_prompts_the_best_of_all_are_kept(model: Model, features: Features, prompts: list[Prompt]) -> None:
+    detector = Detector(model, DirectCalls())
+    for place, found in enumerate(detector.detect(features, prompts, threshold=0.5, most=6)):
+        by_itself = [detector.detect(one(features, place), [p], threshold=0.5, most=6)[0] for p in prompts]
+        scores = np.concatenate([each.scores for each in by_itself])
+        order = np.argsort(-scores, kind="stable")[:6]
+        np.testing.assert_allclose(found.scores, scores[order], rtol=0.0, atol=1e-6)
+        np.testing.assert_array_equal(found.prompts, np.repeat([0, 1], [len(each) for each in by_itself])[order])
+        masks = np.concatenate([each.masks for each in by_itself])[order]
+        assert np.abs(found.masks.astype(int) - masks).max() <= 1
+        assert found.is_finite and found.ids is None
+
+
+def test_masks_are_worked_out_for_the_best_alone(model: Model, features: Features, prompts: list[Prompt]) -> None:
+    seen: list[tuple[int, ...]] = []
+    embedder = model.detector.mask_decoder.mask_embedder
+    handle = embedder.register_forward_pre_hook(lambda module, inputs: seen.append(tuple(inputs[0].shape)))
+    try:
+        Detector(model, DirectCalls()).detect(features, prompts, threshold=0.5, most=3)
+    finally:
+        handle.remove()
+    assert seen == [(2, 16, 128)] * 2  # of 48
+
+
+def test_fewer_objects_need_no_other_graph(model: Model, features: Features, prompts: list[Prompt]) -> None:
+    recording = Recording()
+    detector = Detector(model, GraphCalls(recording, 8))
+    for most in (16, 3, 9):
+        found = detector.detect(features, prompts[:1], threshold=0.5, most=most)
+        assert [len(each) for each in found] == [most, most]
+    assert len(recording.captured) == 2
+
+
+class Asked(TorchDispatchMode):
+    """Which operations make the host wait for the device, or bring a list to it: neither can be captured in a graph."""
+
+    FORBIDDEN = ("_local_scalar_dense", "lift_fresh", "nonzero", "masked_select", "unique")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: list[str] = []
+
+    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        name = function.__name__
+        is_mask = name.startswith("index.") and any(i is not None and i.dtype == torch.bool for i in args[1])
+        if is_mask or any(word in name for word in self.FORBIDDEN):
+            self.names.append(name)
+        return function(*args, **(kwargs or {}))
+
+
+def test_nothing_in_a_chain_asks_the_host(model: Model, prompts: list[Prompt]) -> None:
+    pixels = torch.zeros(2, 3, 336, 336)
+    backbone, detector = Backbone(model, DirectCalls()), Detector(model, DirectCalls())
+    with Asked() as ours:
+        detector.best(backbone.run(pixels), prompts[0], most=16)
+    assert ours.names == []
+    words = model.tokenizer(["face"] * 2, padding="max_length", max_length=32, return_tensors="pt")
+    with torch.no_grad(), Asked() as theirs:
+        model.detector(pixel_values=pixels, input_ids=words.input_ids, attention_mask=words.attention_mask)
+    assert "lift_fresh.default" in theirs.names, "transformers brings lists to the device"
+
+
+def test_most_may_be_more_than_there_are_queries(model: Model, features: Features, prompts: list[Prompt]) -> None:
+    found = Detector(model, DirectCalls()).detect(features, prompts[:1], threshold=0.0, most=500)
+    assert [len(each) for each in found] == [48, 48]
+
+
+def test_without_a_prompt_nothing_is_found_and_nothing_is_run(model: Model, features: Features) -> None:
+    marks: list[str] = []
+    found = Detector(model, DirectCalls()).detect(features, [], threshold=0.5, most=16, mark=marks.append)
+    assert [len(each) for each in found] == [0, 0]
+    assert found[0].masks.shape == (0, 96, 96)
+    assert marks == []
+
+
+def test_a_captured_decoder_sees_each_new_picture_and_prompt(
+    model: Model, features: Features, prompts: list[Prompt]
+) -> None:
+    """Both prompts' lengths have graphs of their own; two prompts of one length share theirs, one after the other."""
+    recording = Recording()
+    graphs, plain = Detector(model, GraphCalls(recording, 8)), Detector(model, DirectCalls())
+    like_the_first = PromptEncoder(model).encode("case")
+    assert like_the_first.tokens == prompts[0].tokens != prompts[1].tokens
+    asked = [*prompts, like_the_first]
+    for place in (0, 1, 0):
+        (ours,) = graphs.detect(one(features, place), asked, threshold=0.5, most=8)
+        (expected,) = plain.detect(one(features, place), asked, threshold=0.5, most=8)
+        np.testing.assert_allclose(ours.scores, expected.scores, rtol=0.0, atol=1e-6)
+        np.testing.assert_array_equal(ours.prompts, expected.prompts)
+        np.testing.assert_allclose(ours.boxes, expected.boxes, rtol=0.0, atol=1e-6)
+        assert np.abs(ours.masks.astype(int) - expected.masks).max() <= 1
+    assert len(recording.captured) == 4  # decoder and masks of each length
+
+
+def test_stages_end_in_order_and_the_device_can_be_had_between_them(
+    model: Model, features: Features, prompts: list[Prompt]
+) -> None:
+    told: list[str] = []
+    Detector(model, DirectCalls()).detect(
+        features, prompts, threshold=0.5, most=4, between=lambda: told.append("-"), mark=told.append
+    )
+    assert "".join(told) == "-decoder-masks" + "-" + "-decoder-masks" + "copy"
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_what_is_no_number_is_nothing_found_in_its_picture_alone(
+    model: Model, features: Features, prompts: list[Prompt], number: float
+) -> None:
+    fine = features.fpn_hidden_states[0].clone()
+    fine[1, 0, 5, 5] = number  # reaches the masks only
+    coarse = features.fpn_hidden_states[2].clone()
+    coarse[1, 0, 5, 5] = number  # reaches everything
+    for place, level in ((0, fine), (2, coarse)):
+        levels = list(features.fpn_hidden_states)
+        levels[place] = level
+        broken = Features(
+            fpn_hidden_states=tuple(levels), position=features.position, last_hidden_state=features.last_hidden_state
+        )
+        good, bad = Detector(model, DirectCalls()).detect(broken, prompts, threshold=0.5, most=4)
+        assert good.is_finite and len(good) == 4
+        assert not bad.is_finite and len(bad) == 0
+
+
+def test_a_byte_is_above_the_middle_just_where_the_probability_is() -> None:
+    near = torch.tensor([0.0, 1e-6, -1e-6, 0.004, -0.004])
+    levels = as_levels(torch.cat((near, torch.linspace(-12.0, 12.0, 10001))))
+    probabilities = torch.cat((near, torch.linspace(-12.0, 12.0, 10001))).sigmoid()
+    assert torch.equal(levels > 127.5, probabilities > 0.5)
+    assert (levels.float() - probabilities * 255.0).abs().max() <= 0.5001
+    assert (levels[-1], levels[5]) == (255, 0)
+
+
+# -- box prompts
+
+
+def test_without_torchvision_boxes_are_refused_in_one_line(
+    model: Model, features: Features, prompts: list[Prompt], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "torchvision", None)
+    monkeypatch.setitem(sys.modules, "torchvision.ops", None)
+    with pytest.raises(ModelError, match=r"^box prompts: need torchvision \(.*\); pip install torchvision") as told:
+        Detector(model, DirectCalls()).detect(features, prompts, threshold=0.5, most=4, boxes=BOXES)
+    assert "\n" not in str(told.value)
+
+
+def roi_align(picture: torch.Tensor, boxes: list[torch.Tensor], size: int) -> torch.Tensor:
+    """One sample in the middle of each of size x size bins of each box, in texels: a plain roi_align."""
+    count = len(boxes[0])
+    assert all(len(each) == count for each in boxes)
+    corners = torch.stack(boxes)  # (B, n, 4)
+    bins = (torch.arange(size) + 0.5) / size
+    x = corners[..., 0:1] + bins * (corners[..., 2:3] - corners[..., 0:1])  # (B, n, size)
+    y = corners[..., 1:2] + bins * (corners[..., 3:4] - corners[..., 1:2])
+    height, width = picture.shape[2:]
+    grid = torch.stack(
+        (
+            (2.0 * x / width - 1.0)[:, :, None, :].expand(-1, -1, size, -1),
+            (2.0 * y / height - 1.0)[:, :, :, None].expand(-1, -1, -1, size),
+        ),
+        dim=-1,
+    )
+    cut = F.grid_sample(picture, grid.flatten(1, 2), align_corners=False)  # (B, C, n * size, size)
+    return cut.unflatten(2, (count, size)).permute(0, 2, 1, 3, 4).flatten(0, 1)
+
+
+@pytest.fixture
+def torchvision(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A package with the one function that box prompts need."""
+    package, operations = ModuleType("torchvision"), ModuleType("torchvision.ops")
+    operations.roi_align = roi_align  # type: ignore[attr-defined]
+    package.ops = operations  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "torchvision", package)
+    monkeypatch.setitem(sys.modules, "torchvision.ops", operations)
+    return package
+
+
+def test_boxes_tell_the_detector_what_they_tell_transformers(
+    model: Model, features: Features, prompts: list[Prompt], torchvision: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from transformers.models.sam3 import modeling_sam3
+
+    monkeypatch.setattr(modeling_sam3, "torchvision", torchvision, raising=False)
+    words = model.tokenizer(["face"] * 2, return_tensors="pt")
+    asked = torch.tensor([BOXES] * 2)
+    with torch.no_grad():
+        ours = BoxEncoder(model).with_boxes(prompts[0].embeds, features, BOXES)
+        theirs = model.detector.geometry_encoder(
+            box_embeddings=asked,
+            box_mask=torch.ones(2, 2, dtype=torch.bool),
+            box_labels=torch.ones(2, 2, dtype=torch.long),
+            img_feats=features.fpn_hidden_states,
+            img_pos_embeds=features.as_vision_embeds().fpn_position_encoding[:-1],
+        ).last_hidden_state
+        answer = model.detector(vision_embeds=features.as_vision_embeds(), input_ids=words.input_ids, input_boxes=asked)
+    assert ours.shape == (2, prompts[0].tokens + 3, 128)
+    torch.testing.assert_close(ours[:, prompts[0].tokens :], theirs, rtol=0.0, atol=2e-6)
+    best = Detector(model, DirectCalls()).best(features, prompts[0], most=48, boxes=BOXES)
+    scores = answer.pred_logits.sigmoid() * answer.presence_logits.sigmoid()
+    torch.testing.assert_close(best.scores, scores.sort(dim=1, descending=True).values, rtol=0.0, atol=1e-6)
+    without = Detector(model, DirectCalls()).best(features, prompts[0], most=48)
+    assert not torch.allclose(best.scores, without.scores, atol=1e-3)

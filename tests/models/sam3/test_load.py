@@ -1,0 +1,226 @@
+"""Folders as they come: whole, of the detector alone, of something else, incomplete and broken."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from engine.errors import ModelError
+from engine.models.sam3 import SegmentationSpec
+from engine.models.sam3.load import load, offload
+from engine.models.sam3.model_folder import ModelFolder, find
+from engine.models.sam3.segmenter import Segmenter
+
+torch.set_num_threads(1)
+
+WEIGHTS = "model.safetensors"
+
+
+def spec_of(folder: Path, resolution: int = 336, **asked: bool) -> SegmentationSpec:
+    return SegmentationSpec(model=str(folder), resolution=resolution, **asked)
+
+
+@pytest.fixture
+def copied(tiny_sam3: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(tiny_sam3, tmp_path / "sam3"))
+
+
+def refused(spec: SegmentationSpec, match: str) -> str:
+    with pytest.raises(ModelError, match=match) as told:
+        load(spec, "cpu", "float32")
+    assert "\n" not in str(told.value)
+    return str(told.value)
+
+
+# -- what can be loaded
+
+
+def test_a_whole_model_has_a_tracker_that_shares_the_detectors_weights(tiny_sam3: Path) -> None:
+    model = load(spec_of(tiny_sam3), "cpu", "float32")
+    assert model.video.detector_model is model.detector
+    assert model.networks == (model.video,)
+    assert (model.mask_side, model.dtype, model.notes) == (96, torch.float32, ())
+    assert not any(parameter.requires_grad for parameter in model.video.parameters())
+    assert not model.video.training
+
+
+@pytest.mark.parametrize(("resolution", "side"), [(336, 96), (672, 192), (1008, 288)])
+def test_detector_and_tracker_are_built_for_the_resolution(tiny_sam3: Path, resolution: int, side: int) -> None:
+    model = load(spec_of(tiny_sam3, resolution), "cpu", "bf16")
+    assert (model.mask_side, model.video.low_res_mask_size) == (side, side)
+    tracker = model.video.tracker_model
+    assert tracker.prompt_encoder.image_embedding_size == (resolution // 14, resolution // 14)
+    assert tracker.backbone_feature_sizes[0] == [side, side]
+    assert model.detector.vision_encoder.config.image_size == resolution
+    assert next(model.detector.parameters()).dtype == torch.bfloat16
+
+
+def test_a_detector_alone_finds_but_does_not_follow(tiny_sam3: Path, tmp_path: Path) -> None:
+    whole = load(spec_of(tiny_sam3), "cpu", "float32")
+    whole.detector.save_pretrained(tmp_path)
+    whole.tokenizer.save_pretrained(tmp_path)
+    model = load(spec_of(tmp_path), "cpu", "float32")
+    assert model.video is None and model.networks == (model.detector,)
+    assert any("no tracker" in note for note in model.notes)
+    picture = np.random.default_rng(0).integers(0, 256, (120, 160, 3), dtype=np.uint8)
+    results = []
+    for each in (whole, model):
+        segmenter = Segmenter(each)
+        segmenter.set_prompts(["face"])
+        results.append(segmenter.segment(picture)[0])
+    np.testing.assert_allclose(*([each.score for each in found.objects] for found in results), atol=1e-6)
+    segmenter = Segmenter(model)
+    with pytest.raises(ModelError, match=r"no tracker.*facebook/sam3"):
+        segmenter.mode = "track"
+    assert segmenter.mode == "image"
+
+
+def test_random_weights_need_no_folder() -> None:
+    model = load(SegmentationSpec(model="random:tiny", resolution=336), "cpu", "float32")
+    assert model.spec.model == "random:tiny"
+    segmenter = Segmenter(model)
+    segmenter.set_prompts(["face"])
+    assert segmenter.segment(np.zeros((90, 160, 3), np.uint8))[0].masks.shape[1:] == (96, 96)
+    refused(SegmentationSpec(model="random:huge"), "huge: not one of")
+
+
+# -- what cannot
+
+
+def test_a_gated_model_that_is_not_here_says_how_to_get_access(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    line = refused(SegmentationSpec(model="facebook/sam3"), "not in the Hugging Face cache")
+    access, login, download = (
+        line.index(words)
+        for words in ("https://huggingface.co/facebook/sam3", "`hf auth login`", "`hf download facebook/sam3 ")
+    )
+    assert access < login < download
+    assert '--include "*.json" --include "*.txt" --include "*.safetensors"' in line
+    line = refused(SegmentationSpec(model="somebody/sam3"), "fetch it once: hf download somebody/sam3")
+    assert "auth login" not in line
+
+
+def test_a_model_in_the_hugging_face_cache_is_found_by_its_id(
+    tiny_sam3: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit = "0" * 40
+    repository = tmp_path / "models--facebook--sam3"
+    shutil.copytree(tiny_sam3, repository / "snapshots" / commit)
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text(commit)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    assert ModelFolder(find("facebook/sam3"), "facebook/sam3").kind == "sam3_video"
+    file = repository / "snapshots" / commit / WEIGHTS
+    file.write_bytes(file.read_bytes()[:-1000])
+    line = refused(SegmentationSpec(model="facebook/sam3", resolution=336), "cut off, 1000 bytes are missing")
+    assert "fetch it again: hf download facebook/sam3 " in line
+
+
+def test_other_folders_are_refused_by_what_they_are(tmp_path: Path, copied: Path) -> None:
+    refused(spec_of(tmp_path), r"no model folder, config\.json is missing")
+    (tmp_path / "model_index.json").write_text("{}")
+    refused(spec_of(tmp_path), r"a diffusers folder \(Stable Diffusion\?\), config\.json is missing")
+    refused(spec_of(copied / "config.json"), "is a file; give the folder")
+    refused(spec_of(tmp_path / "nowhere"), "no such file or folder")
+    (copied / "config.json").write_text(json.dumps({"model_type": "clip"}))
+    refused(spec_of(copied), "model_type clip; known are sam3_video, sam3")
+    (copied / "config.json").write_text("[1]")
+    refused(spec_of(copied), r"config\.json holds no JSON object")
+    (copied / "config.json").write_text('{"model_type":')
+    refused(spec_of(copied), r"config\.json cannot be read")
+
+
+def test_a_missing_tokenizer_is_named(copied: Path) -> None:
+    """transformers would quietly make one that knows no word."""
+    for file in ("tokenizer.json", "vocab.json", "merges.txt"):
+        (copied / file).unlink(missing_ok=True)
+    refused(spec_of(copied), r"the tokenizer is missing \(vocab\.json and merges\.txt, or tokenizer\.json\)")
+
+
+def test_missing_weights_are_named(copied: Path) -> None:
+    (copied / WEIGHTS).unlink()
+    refused(spec_of(copied), rf"has no weights \({WEIGHTS}\)")
+    index = {"weight_map": {"a": "model-00001-of-00002.safetensors", "b": "model-00002-of-00002.safetensors"}}
+    (copied / "model.safetensors.index.json").write_text(json.dumps(index))
+    (copied / "model-00001-of-00002.safetensors").write_bytes(b"")
+    refused(spec_of(copied), r"model-00002-of-00002\.safetensors is missing")
+
+
+@pytest.mark.parametrize("size", [0, 4, 5000, -1000])
+def test_weights_that_are_cut_off_are_told_with_their_file(copied: Path, size: int) -> None:
+    file = copied / WEIGHTS
+    content = file.read_bytes()
+    file.write_bytes(content[:size])
+    line = refused(spec_of(copied), "cut off")
+    assert str(file) in line and line.endswith("copy it again")
+
+
+def test_a_missing_tensor_is_named(copied: Path, edit_weights: Callable[..., None]) -> None:
+    name = "detector_model.detr_decoder.query_embed.weight"
+    edit_weights(copied / WEIGHTS, lambda tensors: tensors.pop(name))
+    refused(spec_of(copied), rf"1 tensors are missing or have another shape, the first is {name}")
+
+
+def test_a_tensor_of_another_shape_is_named(copied: Path, edit_weights: Callable[..., None]) -> None:
+    name = "detector_model.detr_decoder.query_embed.weight"
+    edit_weights(copied / WEIGHTS, lambda tensors: tensors.update({name: torch.zeros(3, 3)}))
+    refused(spec_of(copied), rf"1 tensors are missing or have another shape, the first is {name}")
+
+
+@pytest.fixture
+def edit_weights() -> Callable[..., None]:
+    from safetensors.torch import load_file, save_file
+
+    def edit(file: Path, change: Callable[[dict[str, torch.Tensor]], object]) -> None:
+        tensors = load_file(file)
+        change(tensors)
+        save_file(tensors, file, metadata={"format": "pt"})
+
+    return edit
+
+
+def test_settings_that_cannot_be_are_refused(tiny_sam3: Path) -> None:
+    refused(spec_of(tiny_sam3, 640), "resolution 640: not a multiple of 336 px")
+    refused(spec_of(tiny_sam3, 0), "resolution 0")
+    refused(spec_of(tiny_sam3, is_compiled=True, is_offloaded=True), "compile and offload")
+    with pytest.raises(ModelError, match="dtype int8: not one of fp16"):
+        load(spec_of(tiny_sam3), "cpu", "int8")
+
+
+def test_compiling_needs_a_compiler(tiny_sam3: Path) -> None:
+    import torch._inductor.config
+
+    with torch._inductor.config.patch({"cpp.cxx": ("no-such-compiler",)}):
+        refused(spec_of(tiny_sam3, is_compiled=True), r"^compile: needs a C\+\+ compiler")
+
+
+# -- offload
+
+
+def test_on_a_cpu_offloading_has_nothing_to_do_and_says_so(tiny_sam3: Path) -> None:
+    model = load(spec_of(tiny_sam3, is_offloaded=True), "cpu", "float32")
+    assert [note for note in model.notes if note.startswith("offload: nothing to do")]
+    assert not model.is_offloaded
+
+
+def test_offloaded_weights_find_the_same(tiny_sam3: Path) -> None:
+    """From main memory to main memory, but through accelerate's hooks: between the calls the weights are nowhere."""
+    picture = np.random.default_rng(0).integers(0, 256, (120, 160, 3), dtype=np.uint8)
+    results = []
+    for is_offloaded in (False, True):
+        model = load(spec_of(tiny_sam3), "cpu", "float32")
+        whole = model.memory_bytes()
+        if is_offloaded:
+            offload(model)
+            large = (model.detector.vision_encoder.backbone, model.detector.text_encoder)
+            assert all(parameter.is_meta for network in large for parameter in network.parameters())
+            assert model.memory_bytes() < whole
+        segmenter = Segmenter(model)
+        segmenter.set_prompts(["face"])
+        results.append(segmenter.segment(picture)[0])
+    assert results[0].objects == results[1].objects
+    np.testing.assert_array_equal(results[0].masks, results[1].masks)

@@ -1,0 +1,144 @@
+"""NMS and connected components as transformers' SAM3 video model calls them; answers that can be counted by hand."""
+
+import logging
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+
+from engine.models.sam3.mask_kernel import MaskKernel, device_components, greedy_nms, host_components, install
+
+SMALL = 16
+INSIDE, OUTSIDE = 4.0, -4.0
+Components = Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
+
+both_ways = pytest.mark.parametrize(
+    "components", [host_components, lambda masks: device_components(masks, SMALL)], ids=["host", "device"]
+)
+
+
+@pytest.fixture
+def kernel(monkeypatch: pytest.MonkeyPatch) -> MaskKernel:
+    """In place while the test runs."""
+    from transformers.models.sam3_video import modeling_sam3_video
+
+    monkeypatch.setattr(modeling_sam3_video, "cv_utils_kernel", None)
+    install(SMALL)
+    return modeling_sam3_video.cv_utils_kernel
+
+
+def disc(side: int = 32) -> torch.Tensor:
+    """(1, 1, side, side) logits of a block with a hole of 9 px in it and a speck of 9 px beside it."""
+    logits = torch.full((1, 1, side, side), OUTSIDE)
+    logits[..., 4:20, 4:20] = INSIDE
+    logits[..., 10:13, 10:13] = OUTSIDE
+    logits[..., 24:27, 24:27] = INSIDE
+    return logits
+
+
+def test_the_model_fills_a_hole_and_takes_a_speck_away(kernel: MaskKernel) -> None:
+    from transformers.models.sam3_video.modeling_sam3_video import fill_holes_in_mask_scores
+
+    mended = fill_holes_in_mask_scores(disc(), max_area=SMALL)[0, 0]
+    assert torch.all(mended[10:13, 10:13] == 0.1)
+    assert torch.all(mended[24:27, 24:27] == -0.1)
+    untouched = torch.ones(32, 32, dtype=torch.bool)
+    untouched[10:13, 10:13] = untouched[24:27, 24:27] = False
+    assert torch.equal(mended[untouched], disc()[0, 0][untouched])
+
+
+def test_larger_holes_and_small_whole_objects_stay(kernel: MaskKernel) -> None:
+    from transformers.models.sam3_video.modeling_sam3_video import fill_holes_in_mask_scores
+
+    hole = disc()
+    hole[..., 10:14, 10:15] = OUTSIDE  # 20 px
+    hole[..., 24:27, 24:27] = OUTSIDE
+    assert torch.equal(fill_holes_in_mask_scores(hole, max_area=SMALL), hole)
+    speck = torch.full((1, 1, 32, 32), OUTSIDE)
+    speck[..., 24:27, 24:27] = INSIDE  # all there is of it
+    assert torch.equal(fill_holes_in_mask_scores(speck, max_area=SMALL), speck)
+
+
+def test_the_model_keeps_the_better_of_two_that_overlap(kernel: MaskKernel) -> None:
+    from transformers.models.sam3_video.modeling_sam3_video import nms_masks
+
+    masks = torch.full((4, 32, 32), OUTSIDE)
+    masks[0, 0:10, 0:10] = INSIDE
+    masks[1, 0:10, 1:11] = INSIDE  # IoU with the first 90 / 110
+    masks[2, 20:30, 20:30] = INSIDE
+    masks[3, 20:30, 20:30] = INSIDE
+    scores = torch.tensor([0.8, 0.9, 0.7, 0.4])
+    assert nms_masks(scores, masks, 0.5, 0.1).tolist() == [False, True, True, False]
+    assert nms_masks(scores, masks, 0.5, 0.9).tolist() == [True, True, True, False]
+
+
+def test_an_overlap_of_just_the_threshold_is_none() -> None:
+    ious = np.array([[1.0, 0.5], [0.5, 1.0]])
+    assert greedy_nms(ious, np.array([0.9, 0.8]), 0.5) == [0, 1]
+    assert greedy_nms(ious, np.array([0.9, 0.8]), 0.49) == [0]
+
+
+def test_who_was_dropped_drops_nobody() -> None:
+    chain = np.array([[1.0, 0.6, 0.0], [0.6, 1.0, 0.6], [0.0, 0.6, 1.0]])
+    assert greedy_nms(chain, np.array([0.7, 0.8, 0.9]), 0.5) == [2, 0]
+
+
+@both_ways
+def test_corners_join_and_areas_are_counted(components: Components) -> None:
+    mask = torch.zeros(2, 1, 6, 6, dtype=torch.uint8)
+    mask[0, 0, 0, 0] = mask[0, 0, 1, 1] = mask[0, 0, 2, 2] = 1
+    mask[0, 0, 5, 0:2] = 1
+    labels, areas = components(mask)
+    assert areas[0, 0, 0, 0] == areas[0, 0, 2, 2] == 3
+    assert areas[0, 0, 5, 0] == 2
+    assert labels[0, 0, 0, 0] == labels[0, 0, 2, 2] != labels[0, 0, 5, 1] != 0
+    assert not areas[1].any() and not labels[1].any()
+    assert not areas[0][mask[0] == 0].any() and areas.dtype == labels.dtype == torch.int32
+    assert areas.shape == labels.shape == mask.shape
+
+
+@both_ways
+def test_a_line_of_as_many_pixels_as_count_as_small_is_measured(components: Components) -> None:
+    mask = torch.zeros(1, 1, 40, 40, dtype=torch.uint8)
+    mask[..., 3, 2 : 2 + SMALL] = 1
+    mask[..., 9, 2 : 3 + SMALL] = 1
+    _, areas = components(mask)
+    assert areas[0, 0, 3, 2] == SMALL
+    assert areas[0, 0, 9, 2] > SMALL
+
+
+def test_small_components_are_the_same_on_the_device_as_on_the_host() -> None:
+    generator = torch.Generator().manual_seed(0)
+    fields = torch.rand(12, 1, 64, 64, generator=generator)
+    density = torch.linspace(0.05, 0.95, 12)[:, None, None, None]
+    masks = (fields < density).to(torch.uint8)
+    _, host = host_components(masks)
+    _, device = device_components(masks, SMALL)
+    is_small = (host > 0) & (host <= SMALL)
+    assert is_small.sum() > 1000
+    assert torch.equal((device > 0) & (device <= SMALL), is_small)
+    assert torch.equal(device[is_small], host[is_small])
+    assert torch.equal(device > 0, host > 0)
+
+
+def test_it_is_made_for_the_largest_area_that_any_model_asks(kernel: MaskKernel) -> None:
+    from transformers.models.sam3_video import modeling_sam3_video
+
+    install(40)
+    install(4)
+    assert modeling_sam3_video.cv_utils_kernel.largest_area == 40
+
+
+def test_the_model_neither_warns_nor_looks_for_a_package(
+    kernel: MaskKernel, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from transformers.models.sam3_video import modeling_sam3_video
+    from transformers.models.sam3_video.modeling_sam3_video import fill_holes_in_mask_scores, nms_masks
+
+    monkeypatch.setattr(logging.getLogger("transformers"), "propagate", True)
+    for name in ("get_kernel", "is_kernels_available"):
+        monkeypatch.delattr(modeling_sam3_video, name, raising=False)  # to ask for them is an error
+    fill_holes_in_mask_scores(disc(side=31), max_area=SMALL)  # an odd side is padded
+    nms_masks(torch.tensor([0.9, 0.8]), torch.ones(2, 8, 8), 0.5, 0.1)
+    assert not caplog.records

@@ -1,0 +1,148 @@
+"""What is taken for SAM3 and is not: each is refused in one line that names it, by check, load and the command line.
+
+Names of tensors and files as published: github.com/facebookresearch/sam3 (model_builder.py), sam2, segment-anything,
+EdgeTAM, github.com/ChaoningZhang/MobileSAM; model_type as transformers' configuration classes have it.
+"""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from typer.testing import CliRunner
+
+from engine.cli.main import app
+from engine.errors import ModelError
+from engine.models.rvc.check import check as check_voice
+from engine.models.rvc.spec import VoiceSpec
+from engine.models.sam3 import SegmentationSpec
+from engine.models.sam3.check import check
+from engine.models.sam3.load import load
+
+SAM3 = ("detector.backbone.vision_backbone.trunk.blocks.0.attn.qkv.weight", "tracker.maskmem_tpos_enc")
+SAM31 = (SAM3[0], "tracker.model.interactive_sam_prompt_encoder.no_mask_embed.weight")
+SAM2 = ("image_encoder.trunk.patch_embed.proj.weight", "memory_attention.layers.0.norm1.weight")
+SAM1 = ("image_encoder.pos_embed", "prompt_encoder.no_mask_embed.weight", "mask_decoder.iou_token.weight")
+MOBILE = ("image_encoder.layers.0.blocks.0.conv1.c.weight", *SAM1[1:])
+EDGE = ("image_encoder.trunk.body.stem_0.c.weight", SAM2[1], "spatial_perceiver.latents")
+FILES = [
+    ("sam3.pt", SAM3, False, "Meta's own checkpoint of SAM 3"),
+    ("sam3.safetensors", SAM3, False, "Meta's own checkpoint of SAM 3"),
+    ("sam3.1_multiplex.pt", SAM31, True, "SAM 3.1, which is published as Meta's own checkpoint"),
+    ("newer.pt", SAM31, True, "SAM 3.1"),
+    ("sam2.1_hiera_large.pt", SAM2, True, "SAM 2"),
+    ("sam_vit_h_4b8939.pth", SAM1, False, "SAM 1"),
+    ("mobile_sam.pt", MOBILE, False, "MobileSAM"),
+    ("edgetam.pt", EDGE, True, "EdgeTAM"),
+]
+KINDS = {
+    "sam": "SAM 1",
+    "sam_hq": "SAM-HQ",
+    "sam2": "SAM 2",
+    "sam2_video": "SAM 2",
+    "edgetam_video": "EdgeTAM",
+    "sam3_tracker_video": "SAM3's tracker alone",
+    "sam3_lite_text": "SAM3-LiteText",
+}
+IDS = {
+    "facebook/sam3.1": "SAM 3.1, which is published as Meta's own checkpoint (sam3.1_multiplex.pt) alone",
+    "facebook/sam2.1-hiera-large": "SAM 2",
+    "facebook/sam-vit-huge": "SAM 1",
+    "yonigozlan/EdgeTAM-hf": "EdgeTAM",
+    "yonigozlan/sam3-litetext-s0": "SAM3-LiteText",
+}
+STEPS = "; take facebook/sam3: ask for access at https://huggingface.co/facebook/sam3, then `hf auth login`, then `hf"
+
+
+@pytest.fixture(autouse=True)
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty Hugging Face cache."""
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    return tmp_path / "hub"
+
+
+def written(file: Path, names: tuple[str, ...], is_nested: bool) -> Path:
+    tensors = {name: torch.zeros(2) for name in names}
+    if file.suffix == ".safetensors":
+        save_file(tensors, file)
+    else:
+        torch.save({"model": tensors} if is_nested else tensors, file)
+    return file
+
+
+def refusal(name: str) -> str:
+    """The line of check, load and `multiverse model check`, which is the same."""
+    spec = SegmentationSpec(model=name)
+    lines: list[str] = []
+    for act in (lambda: check(spec).require_complete(), lambda: load(spec, "cpu", "float32")):
+        with pytest.raises(ModelError) as told:
+            act()
+        lines.append(str(told.value))
+    ran = CliRunner().invoke(app, ["model", "check", name])
+    assert isinstance(ran.exception, ModelError)
+    (line,) = {*lines, str(ran.exception)}
+    assert "\n" not in line and line.startswith(name)
+    return line
+
+
+@pytest.mark.parametrize(("file", "names", "is_nested", "what"), FILES, ids=[file for file, *_ in FILES])
+def test_a_checkpoint_of_another_program_is_named(
+    tmp_path: Path, file: str, names: tuple[str, ...], is_nested: bool, what: str
+) -> None:
+    line = refusal(str(written(tmp_path / file, names, is_nested)))
+    assert f": is {what}" in line and STEPS in line
+
+
+@pytest.mark.parametrize(("kind", "what"), KINDS.items(), ids=list(KINDS))
+def test_a_folder_of_another_kind_is_named(tmp_path: Path, kind: str, what: str) -> None:
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": kind}), encoding="utf-8")
+    line = refusal(str(tmp_path))
+    assert f": is {what}" in line and f"(config.json says model_type {kind})" in line and STEPS in line
+
+
+@pytest.mark.parametrize(("name", "what"), IDS.items(), ids=list(IDS))
+def test_no_access_is_asked_for_to_what_could_not_be_run(name: str, what: str) -> None:
+    line = refusal(name)
+    assert f": is {what}" in line and STEPS in line
+    assert f"huggingface.co/{name} " not in line and f"hf download {name} " not in line
+
+
+def only_the_checkpoint(folder: Path) -> None:
+    """`hf download facebook/sam3 sam3.pt`."""
+    written(folder / "sam3.pt", SAM3, False)
+
+
+def with_its_config(folder: Path) -> None:
+    written(folder / "sam3.1_multiplex.pt", SAM31, True)
+    (folder / "config.json").write_text('{"architectures": ["Sam3"]}', encoding="utf-8")
+
+
+@pytest.mark.parametrize("fill", [only_the_checkpoint, with_its_config])
+def test_a_folder_with_nothing_but_such_a_checkpoint_says_so(tmp_path: Path, fill: Callable[[Path], None]) -> None:
+    fill(tmp_path)
+    line = refusal(str(tmp_path))
+    assert "Meta's own checkpoint" in line and STEPS in line
+
+
+def test_a_model_that_is_here_need_not_be_fetched(tmp_path: Path, hub: Path, tiny_sam3: Path) -> None:
+    repository = hub / "models--facebook--sam3"
+    (repository / "refs").mkdir(parents=True)
+    (repository / "refs" / "main").write_text("0" * 40, encoding="utf-8")
+    (repository / "snapshots").mkdir()
+    (repository / "snapshots" / ("0" * 40)).symlink_to(tiny_sam3, target_is_directory=True)
+    line = refusal(str(written(tmp_path / "sam3.pt", SAM3, False)))
+    assert line.endswith("; take facebook/sam3, which is here")
+
+
+def test_the_weights_without_their_folder_say_which_folder(tiny_sam3: Path) -> None:
+    assert refusal(str(tiny_sam3 / "model.safetensors")).endswith(
+        f"give the folder that holds config.json: {tiny_sam3}"
+    )
+
+
+def test_a_sam_that_is_asked_for_as_a_voice_is_no_voice(tmp_path: Path) -> None:
+    file = written(tmp_path / "sam_vit_h_4b8939.pth", SAM1, False)
+    with pytest.raises(ModelError, match="no RVC voice"):
+        check_voice(VoiceSpec(model=str(file)))

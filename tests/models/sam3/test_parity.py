@@ -1,0 +1,152 @@
+"""What we find beside what transformers' Sam3Model finds and its post_process_instance_segmentation keeps, in float32.
+
+On the same features and the same words, without padding, boxes and scores are the same bit for bit. From the picture
+on, transformers' padding goes through other kernels of attention, which round otherwise: 1e-6.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from engine.models.graphs import DirectCalls
+from engine.models.sam3 import SegmentationSpec
+from engine.models.sam3.backbone import Backbone, Features
+from engine.models.sam3.detector import Detector
+from engine.models.sam3.found import Found
+from engine.models.sam3.load import load
+from engine.models.sam3.model import Model
+from engine.models.sam3.pixels import preprocess
+from engine.models.sam3.prompts import PromptEncoder
+from engine.models.sam3.timing import own_post_processing
+
+torch.set_num_threads(1)
+
+MOST = 48  # all queries of the tiny model
+Kept = dict[str, torch.Tensor]
+
+
+@pytest.fixture(scope="module")
+def model(tiny_sam3: Path) -> Model:
+    return load(SegmentationSpec(model=str(tiny_sam3), resolution=336), "cpu", "float32")
+
+
+@pytest.fixture(scope="module")
+def pixels() -> torch.Tensor:
+    """Two pictures of bright rectangles on dark ground."""
+    pictures = np.full((2, 240, 320, 3), 20, np.uint8)
+    pictures[0, 40:120, 60:160] = (200, 40, 40)
+    pictures[1, 100:220, 20:90] = (40, 200, 240)
+    pictures[1, 30:90, 200:300] = 255
+    return preprocess(torch.from_numpy(pictures), 336, torch.float32)
+
+
+@torch.no_grad()
+def transformers_finds(model: Model, pixels: torch.Tensor, text: str) -> list[Kept]:
+    """As its users call it: padded to 32 tokens, with a mask; threshold 0.5, target_sizes None."""
+    words = model.tokenizer([text] * len(pixels), padding="max_length", max_length=32, return_tensors="pt")
+    answer = model.detector(pixel_values=pixels, input_ids=words.input_ids, attention_mask=words.attention_mask)
+    return kept_of(answer)
+
+
+@torch.no_grad()
+def transformers_finds_in(model: Model, features: Features, embeds: torch.Tensor) -> list[Kept]:
+    """On our features and our words, whose parity is proved elsewhere."""
+    batch = len(features.last_hidden_state)
+    words: Any = SimpleNamespace(pooler_output=embeds.expand(batch, -1, -1))
+    return kept_of(model.detector(vision_embeds=features.as_vision_embeds(), text_embeds=words))
+
+
+def kept_of(answer: Any) -> list[Kept]:
+    kept = own_post_processing()(None, answer, threshold=0.5, mask_threshold=0.5, target_sizes=None)
+    for each, logits, scores in zip(kept, answer.pred_masks, scores_of(answer), strict=True):
+        each["probabilities"] = logits[scores > 0.5].sigmoid()
+        order = each["scores"].argsort(descending=True, stable=True)
+        for name in each:
+            each[name] = each[name][order]
+    return kept
+
+
+def scores_of(answer: Any) -> torch.Tensor:
+    return answer.pred_logits.sigmoid() * answer.presence_logits.sigmoid()
+
+
+def assert_same_masks(found: Found, kept: Kept) -> None:
+    inside, probabilities = found.masks > 127.5, kept["probabilities"].numpy()
+    wrong = (inside != kept["masks"].numpy().astype(bool)) & (np.abs(probabilities - 0.5) >= 1e-4)
+    assert not wrong.any()
+    assert np.abs(found.masks / 255.0 - probabilities).max() <= 0.5 / 255.0 + 1e-4
+
+
+@pytest.mark.parametrize("texts", [["face"], ["a person in red", "x"]])
+def test_boxes_and_scores_are_those_of_transformers_bit_for_bit(
+    model: Model, pixels: torch.Tensor, texts: Sequence[str]
+) -> None:
+    features = Backbone(model, DirectCalls()).run(pixels)
+    prompts = [PromptEncoder(model).encode(text) for text in texts]
+    found = Detector(model, DirectCalls()).detect(features, prompts, threshold=0.5, most=len(texts) * MOST)
+    for place, prompt in enumerate(prompts):
+        for ours, kept in zip(found, transformers_finds_in(model, features, prompt.embeds), strict=True):
+            mine = ours.only(ours.prompts == place)
+            assert len(mine) > 16
+            np.testing.assert_array_equal(mine.scores, kept["scores"].numpy())
+            np.testing.assert_array_equal(mine.boxes, kept["boxes"].numpy())
+            assert_same_masks(mine, kept)
+
+
+def test_from_the_picture_on_nothing_differs_beyond_rounding(model: Model, pixels: torch.Tensor) -> None:
+    features = Backbone(model, DirectCalls()).run(pixels)
+    prompt = PromptEncoder(model).encode("face")
+    found = Detector(model, DirectCalls()).detect(features, [prompt], threshold=0.5, most=MOST)
+    for ours, kept in zip(found, transformers_finds(model, pixels, "face"), strict=True):
+        np.testing.assert_allclose(ours.scores, kept["scores"], rtol=0.0, atol=1e-6)
+        np.testing.assert_allclose(ours.boxes, kept["boxes"], rtol=0.0, atol=1e-6)
+        assert_same_masks(ours, kept)
+
+
+def test_mask_logits_are_those_of_transformers(model: Model, pixels: torch.Tensor) -> None:
+    """The projection of every pixel is moved over to the queries: the same sum in another order."""
+    features = Backbone(model, DirectCalls()).run(pixels)
+    prompt = PromptEncoder(model).encode("face")
+    best = Detector(model, DirectCalls()).best(features, prompt, most=MOST)
+    with torch.no_grad():
+        words: Any = SimpleNamespace(pooler_output=prompt.embeds.expand(2, -1, -1))
+        answer = model.detector(vision_embeds=features.as_vision_embeds(), text_embeds=words)
+    order = scores_of(answer).argsort(dim=1, descending=True, stable=True)
+    theirs = torch.stack([masks[places] for masks, places in zip(answer.pred_masks, order, strict=True)])
+    assert best.logits.shape == (2, MOST, 96, 96)
+    torch.testing.assert_close(best.logits, theirs, rtol=1e-5, atol=5e-5)
+
+
+def test_the_threshold_is_exceeded_not_met(model: Model, pixels: torch.Tensor) -> None:
+    features = Backbone(model, DirectCalls()).run(pixels[:1])
+    detector, prompt = Detector(model, DirectCalls()), PromptEncoder(model).encode("face")
+    (all_found,) = detector.detect(features, [prompt], threshold=0.0, most=MOST)
+    (above,) = detector.detect(features, [prompt], threshold=float(all_found.scores[5]), most=MOST)
+    np.testing.assert_array_equal(above.scores, all_found.scores[:5])
+
+
+def test_bfloat16_boxes_are_within_a_hundredth_and_float32_themselves(
+    tiny_sam3: Path, model: Model, pixels: torch.Tensor
+) -> None:
+    """1 % of the picture's side at most, and a fifth of that on average. The weights of the tiny model are random and
+    forgive less than trained ones."""
+    half = load(SegmentationSpec(model=str(tiny_sam3), resolution=336), "cpu", "bfloat16")
+    plain, rounded = (best_of(each, pixels) for each in (model, half))
+    assert rounded.boxes.dtype == rounded.scores.dtype == torch.float32
+    assert rounded.logits.dtype == torch.bfloat16
+    apart = (plain.boxes[:, :, None] - rounded.boxes[:, None]).abs().amax(dim=-1)  # (B, k, k): each beside each
+    nearest, places = apart.min(dim=2)
+    assert nearest.max() < 0.01 and nearest.mean() < 0.002
+    assert (plain.scores - rounded.scores.gather(1, places)).abs().max() < 0.02
+    steps = (rounded.boxes * 256.0).frac().abs()
+    assert (steps > 0.01).float().mean() > 0.9, "boxes that were rounded to bfloat16 lie on its grid"
+
+
+def best_of(model: Model, pixels: torch.Tensor) -> Any:
+    features = Backbone(model, DirectCalls()).run(pixels.to(model.dtype))
+    return Detector(model, DirectCalls()).best(features, PromptEncoder(model).encode("face"), most=MOST)

@@ -1,0 +1,74 @@
+"""Texts into tokens: what transformers' processor makes of them, without its padding."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from engine.models.sam3 import SegmentationSpec
+from engine.models.sam3.load import load
+from engine.models.sam3.model import Model
+from engine.models.sam3.prompts import KEPT, PromptEncoder
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="module")
+def model(tiny_sam3: Path) -> Model:
+    return load(SegmentationSpec(model=str(tiny_sam3), resolution=336), "cpu", "float32")
+
+
+@pytest.mark.parametrize("text", ["face", "a person in red", "x"])
+def test_leaving_the_padding_out_changes_nothing_beyond_rounding(model: Model, text: str) -> None:
+    """The processor pads to 32 tokens; the encoder is causal, so no token has seen the padding behind it."""
+    words = model.tokenizer([text], padding="max_length", max_length=32, return_tensors="pt")
+    with torch.no_grad():
+        padded = model.detector.get_text_features(
+            input_ids=words.input_ids, attention_mask=words.attention_mask
+        ).pooler_output
+    prompt = PromptEncoder(model).encode(text)
+    assert prompt.tokens == int(words.attention_mask.sum()) == prompt.embeds.shape[1] < 32
+    torch.testing.assert_close(prompt.embeds, padded[:, : prompt.tokens], rtol=0.0, atol=2e-6)
+    assert not prompt.is_truncated
+    assert prompt.read == text
+
+
+def test_a_long_text_is_cut_to_32_tokens_with_an_end_as_the_tokenizer_cuts_it(model: Model) -> None:
+    text = "cat " * 500
+    prompt = PromptEncoder(model).encode(text)
+    ids = model.tokenizer(text, truncation=True, max_length=32, return_tensors="pt").input_ids
+    assert ids.shape == (1, 32) and ids[0, -1] == model.tokenizer.eos_token_id
+    with torch.no_grad():
+        expected = model.detector.get_text_features(input_ids=ids).pooler_output
+    assert torch.equal(prompt.embeds, expected)
+    assert prompt.is_truncated and prompt.tokens == 32
+    assert text.startswith(prompt.read)
+
+
+def test_a_text_that_just_fits_is_not_called_cut(model: Model) -> None:
+    prompt = PromptEncoder(model).encode("x " * 30)
+    assert (prompt.tokens, prompt.is_truncated) == (32, False)
+    assert PromptEncoder(model).encode("x " * 31).is_truncated
+
+
+def test_a_text_is_encoded_once_as_long_as_it_is_among_the_newest(model: Model) -> None:
+    calls: list[str] = []
+    handle = model.detector.text_encoder.register_forward_pre_hook(lambda *_: calls.append("run"))
+    try:
+        encoder = PromptEncoder(model)
+        first = encoder.encode("0")
+        for number in range(1, KEPT):
+            encoder.encode(str(number))
+        assert encoder.encode("0") is first
+        assert len(calls) == KEPT
+        encoder.encode("one more")  # "1" is the oldest now
+        encoder.encode("0")
+        assert len(calls) == KEPT + 1
+        encoder.encode("1")
+        assert len(calls) == KEPT + 2
+    finally:
+        handle.remove()
+
+
+def test_an_empty_text_has_a_start_and_an_end(model: Model) -> None:
+    assert PromptEncoder(model).encode("").tokens == 2

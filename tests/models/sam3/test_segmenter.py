@@ -1,0 +1,289 @@
+"""Pictures in, objects out, as the child and the command line see it."""
+
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from engine.errors import ModelError
+from engine.models.compiling import compiled
+from engine.models.graphs import GraphCalls
+from engine.models.sam3 import SegmentationSpec, backbone
+from engine.models.sam3.found import Found
+from engine.models.sam3.load import load
+from engine.models.sam3.model import Model
+from engine.models.sam3.segmenter import Segmenter, segmentation
+from engine.values import Segmentation
+from tests.models.recorded_graphs import Recording
+
+torch.set_num_threads(1)
+
+IS_SOAK = os.environ.get("MULTIVERSE_SOAK") == "1"
+
+
+@pytest.fixture(scope="module")
+def tiny(tiny_sam3: Path) -> Model:
+    return load(SegmentationSpec(model=str(tiny_sam3), resolution=336), "cpu", "float32")
+
+
+@pytest.fixture(scope="module")
+def seeing(seeing_sam3: Path) -> Model:
+    return load(SegmentationSpec(model=str(seeing_sam3), resolution=336), "cpu", "float32")
+
+
+def shown(left: int = 200, top: int = 100, width: int = 160, height: int = 120, channels: int = 3) -> np.ndarray:
+    """A white rectangle on black in a picture of 640 x 480."""
+    picture = np.zeros((480, 640, channels), np.uint8)
+    picture[top : top + height, left : left + width] = 255
+    return picture
+
+
+def noise(height: int = 120, width: int = 160) -> np.ndarray:
+    return np.random.default_rng(5).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+def asked(model: Model, *texts: str) -> Segmenter:
+    segmenter = Segmenter(model)
+    segmenter.set_prompts(texts or ("shape",))
+    return segmenter
+
+
+def test_a_bright_shape_is_found_where_it_is(seeing: Model) -> None:
+    segmenter = asked(seeing)
+    (found,) = segmenter.segment(shown(), index=7, time_s=1.5)
+    assert (found.index, found.time_s, found.picture_px) == (7, 1.5, (640, 480))
+    (thing,) = found.objects
+    assert (thing.id, thing.prompt) == (1, 1) and thing.score > 0.9
+    assert found.masks.shape == (1, 96, 96) and found.masks.dtype == np.uint8
+    rows, columns = np.nonzero(found.masks[0] > 127)
+    # A texel of the mask is 1/96 of the picture, what the model sees a patch of 1/24.
+    assert columns.min() / 96 == pytest.approx(200 / 640, abs=1 / 24)
+    assert (columns.max() + 1) / 96 == pytest.approx(360 / 640, abs=1 / 24)
+    assert rows.min() / 96 == pytest.approx(100 / 480, abs=1 / 24)
+    assert (rows.max() + 1) / 96 == pytest.approx(220 / 480, abs=1 / 24)
+
+
+def test_alpha_and_a_batch_change_nothing(seeing: Model) -> None:
+    segmenter = asked(seeing)
+    pictures = [shown(100, 60), shown(300, 200)]
+    by_itself = [segmenter.segment(picture)[0] for picture in pictures]
+    together = segmenter.segment(np.stack(pictures))
+    for alone, one in zip(by_itself, together, strict=True):
+        assert [each.id for each in one.objects] == [each.id for each in alone.objects] == [1]
+        np.testing.assert_allclose(one.objects[0].box, alone.objects[0].box, atol=1e-5)
+        assert np.abs(one.masks.astype(int) - alone.masks).max() <= 1
+    (rgba,) = segmenter.segment(shown(100, 60, channels=4))
+    assert rgba.objects == by_itself[0].objects
+
+
+def test_a_dark_picture_shows_nothing(seeing: Model) -> None:
+    (found,) = asked(seeing).segment(np.zeros((480, 640, 3), np.uint8))
+    assert found.objects == () and found.masks.shape == (0, 96, 96)
+
+
+def test_a_picture_may_be_read_only_or_a_view(seeing: Model) -> None:
+    segmenter = asked(seeing)
+    (expected,) = segmenter.segment(shown())
+    sealed = shown()
+    sealed.setflags(write=False)
+    turned = shown()[..., ::-1][:, ::-1][:, ::-1]
+    for picture in (sealed, turned):
+        (found,) = segmenter.segment(picture)
+        assert found.objects == expected.objects
+
+
+def test_a_picture_without_pixels_is_refused(seeing: Model) -> None:
+    with pytest.raises(ModelError, match="a picture of 0 x 480: has no pixels"):
+        asked(seeing).segment(np.zeros((480, 0, 3), np.uint8))
+
+
+# -- prompts
+
+
+def test_an_empty_text_is_left_out_and_the_others_keep_their_numbers(tiny: Model) -> None:
+    segmenter = asked(tiny, "", "face", "  ", "guitar")
+    (found,) = segmenter.segment(noise())
+    assert {each.prompt for each in found.objects} <= {2, 4}
+    assert segmenter.work == 2 * 336 * 336
+
+
+def test_without_a_prompt_the_model_is_not_asked(tiny: Model) -> None:
+    calls: list[str] = []
+    handle = tiny.detector.vision_encoder.backbone.embeddings.register_forward_pre_hook(lambda *_: calls.append("run"))
+    try:
+        for texts in ((), ("",), ("  ", "")):
+            segmenter = Segmenter(tiny)
+            assert segmenter.set_prompts(texts) == ()
+            found = segmenter.segment(np.zeros((2, 120, 160, 3), np.uint8))
+            assert [each.objects for each in found] == [(), ()]
+            assert found[0].masks.shape == (0, 96, 96) and found[0].picture_px == (160, 120)
+        assert calls == []
+    finally:
+        handle.remove()
+
+
+def test_a_prompt_of_500_words_is_cut_and_told_in_one_line(tiny: Model) -> None:
+    segmenter = Segmenter(tiny)
+    (note,) = segmenter.set_prompts(["face", "red " * 499 + "end"])
+    assert note.startswith('prompt 2: 500 words; the model reads 32 tokens, up to "...')
+    assert note.endswith('red"') and "\n" not in note and len(note) < 120
+    assert len(segmenter.segment(noise())[0].objects) > 0
+
+
+def test_boxes_without_words_are_refused_without_torchvision_and_in_track_mode(
+    tiny: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "torchvision", None)
+    segmenter = Segmenter(tiny)
+    segmenter.boxes = ((0.5, 0.5, 0.2, 0.2),)
+    with pytest.raises(ModelError, match="box prompts: need torchvision"):
+        segmenter.segment(noise())
+    segmenter.mode = "track"
+    with pytest.raises(ModelError, match="box prompts: in image mode only"):
+        segmenter.segment(noise())
+
+
+# -- threshold and most
+
+
+def test_threshold_and_most_are_taken_at_once(tiny: Model) -> None:
+    segmenter = asked(tiny)
+    segmenter.threshold = 0.0
+    (everyone,) = segmenter.segment(noise())
+    assert len(everyone.objects) <= 16
+    scores = [each.score for each in everyone.objects]
+    assert scores == sorted(scores, reverse=True)
+    assert [each.id for each in everyone.objects] == list(range(1, len(scores) + 1))
+    segmenter.most = 3
+    assert [each.score for each in segmenter.segment(noise())[0].objects] == pytest.approx(scores[:3])
+    segmenter.threshold = 1.0
+    assert segmenter.segment(noise())[0].objects == ()
+
+
+def test_boxes_are_cut_at_the_edges_of_the_picture() -> None:
+    found = Found(
+        scores=np.array([0.9, 0.8], np.float32),
+        boxes=np.array([[-0.25, 0.25, 0.5, 1.5], [1.25, 0.0, 1.5, 0.5]], np.float32),
+        prompts=np.array([1, 0]),
+        masks=np.zeros((2, 32, 32), np.uint8),
+    )
+    result = segmentation(found, [2, 4], (640, 480), 0, 0.0)
+    assert [each.box for each in result.objects] == [(0.25, 0.625, 0.5, 0.75), (1.0, 0.25, 0.0, 0.5)]
+    assert [(each.id, each.prompt) for each in result.objects] == [(1, 4), (2, 2)]
+
+
+# -- track mode
+
+
+def centre(found: Segmentation) -> float:
+    return found.objects[0].box[0]
+
+
+def test_a_moving_shape_keeps_its_id_until_it_is_forgotten(seeing: Model) -> None:
+    segmenter = asked(seeing)
+    segmenter.mode = "track"
+    results = [segmenter.segment(shown(100 + 40 * step), index=step)[0] for step in range(4)]
+    assert [[each.id for each in found.objects] for found in results] == [[1]] * 4
+    centres = [centre(found) for found in results]
+    assert centres == sorted(centres) and centres[-1] - centres[0] == pytest.approx(120 / 640, abs=1 / 24)
+    segmenter.reset()
+    assert [each.id for each in segmenter.segment(shown())[0].objects] == [2]
+
+
+def test_another_size_another_mode_and_no_prompt_are_new_scenes(seeing: Model) -> None:
+    segmenter = asked(seeing)
+    segmenter.mode = "track"
+    seen = [segmenter.segment(shown())[0].objects[0].id]
+    seen.append(segmenter.segment(shown()[::2, ::2])[0].objects[0].id)
+    segmenter.mode = "image"
+    assert segmenter.segment(shown()[::2, ::2])[0].objects[0].id == 1
+    segmenter.mode = "track"
+    seen.append(segmenter.segment(shown()[::2, ::2])[0].objects[0].id)
+    segmenter.set_prompts([""])
+    assert segmenter.segment(shown()[::2, ::2])[0].objects == ()
+    segmenter.set_prompts(["shape"])
+    seen.append(segmenter.segment(shown()[::2, ::2])[0].objects[0].id)
+    assert seen == [1, 2, 3, 4]
+
+
+def test_a_mode_nobody_knows_is_refused(tiny: Model) -> None:
+    segmenter = Segmenter(tiny)
+    with pytest.raises(ModelError, match="mode follow: not one of image, track"):
+        segmenter.mode = "follow"
+    assert segmenter.mode == "image"
+
+
+# -- faults, stages and memory
+
+
+@pytest.mark.parametrize("layer", ["mask_decoder.instance_projection", "detr_decoder.presence_head.layer3"])
+def test_a_model_that_answers_with_nan_has_found_nothing_and_says_so(tiny_sam3: Path, layer: str) -> None:
+    """In masks or in scores alone."""
+    model = load(SegmentationSpec(model=str(tiny_sam3), resolution=336), "cpu", "float32")
+    segmenter = asked(model)
+    bias = model.detector.get_submodule(layer).bias
+    before = bias.data.clone()
+    bias.data.fill_(float("nan"))
+    (found,) = segmenter.segment(noise())
+    assert found.objects == () and segmenter.not_finite == 1
+    bias.data.copy_(before)
+    (found,) = segmenter.segment(noise())
+    assert found.objects != () and segmenter.not_finite == 0
+
+
+@pytest.mark.parametrize("mode", ["image", "track"])
+def test_every_stage_has_its_share_and_waiting_belongs_to_none(seeing: Model, mode: str) -> None:
+    waited = [0.0]
+
+    def between() -> None:
+        waited[0] += 1000.0
+
+    segmenter = Segmenter(seeing, between=between, idle_s=lambda: waited[0])
+    segmenter.set_prompts(["shape"])
+    segmenter.mode = mode
+    segmenter.segment(shown())
+    stages = segmenter.clock.read_ms()
+    expected = ["preprocess", "backbone", "decoder", "masks", "tracker", "copy"]
+    assert list(stages) == [stage for stage in expected if stage != "tracker" or mode == "track"]
+    assert waited[0] >= 4000.0
+    # Milliseconds: each wait was a thousand seconds, and is taken off where it happened.
+    assert all(ms < 1000.0 for ms in stages.values())
+
+
+def test_captured_graphs_find_what_direct_calls_find(tiny: Model) -> None:
+    recording = Recording()
+    graphs = Segmenter(tiny, calls=GraphCalls(recording, 12))
+    graphs.set_prompts(["face", "a person in red"])
+    plain = asked(tiny, "face", "a person in red")
+    for picture in (noise(), shown(), noise()):
+        (ours,), (expected,) = graphs.segment(picture), plain.segment(picture)
+        assert [(each.id, each.prompt) for each in ours.objects] == [(e.id, e.prompt) for e in expected.objects]
+        assert np.abs(ours.masks.astype(int) - expected.masks).max(initial=0) <= 1
+    assert len(recording.captured) == 5
+    graphs.free_memory()
+    graphs.segment(noise())
+    assert len(recording.captured) == 10
+    assert graphs.memory_mb is None
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit.script_method` is deprecated:DeprecationWarning")  # inductor's import
+@pytest.mark.soak
+def test_a_compiled_model_finds_the_same(tiny_sam3: Path, tiny: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In short its layers are traced and run as they are; the long form lets inductor compile them, half a minute."""
+    if not IS_SOAK:
+        monkeypatch.setattr(backbone, "compiled", lambda part: compiled(part, "eager"))
+    slow: list[str] = []
+    parts_told: list[int] = []
+    model = load(SegmentationSpec(model=str(tiny_sam3), resolution=336, is_compiled=True), "cpu", "float32")
+    segmenter = Segmenter(model, before_capture=lambda: slow.append("compile"))
+    segmenter.set_prompts(["face"])
+    (expected,) = asked(tiny, "face").segment(noise())
+    for _ in range(2):
+        (found,) = segmenter.segment(noise())
+        assert [each.id for each in found.objects] == [each.id for each in expected.objects]
+        assert np.abs(found.masks.astype(int) - expected.masks).max() <= 1
+        parts_told.append(len(slow))
+    assert parts_told[0] == parts_told[1] > 0

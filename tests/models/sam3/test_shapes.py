@@ -1,0 +1,122 @@
+"""The models that speed is measured with have the size of the published one, and find as much as they are told to."""
+
+import os
+
+import numpy as np
+import pytest
+import torch
+
+from engine.bench.clip import moving_discs
+from engine.errors import ModelError
+from engine.models.sam3 import SegmentationSpec
+from engine.models.sam3.load import load
+from engine.models.sam3.segmenter import Segmenter
+from engine.models.sam3.shapes import OBJECTS, build, gflop
+from engine.models.sam3.timing import Rival
+
+THRESHOLD = 0.5
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+def picture(index: int = 0) -> np.ndarray:
+    return np.ascontiguousarray(moving_discs(320, 180, index)[..., :3])
+
+
+def test_the_true_one_has_as_many_weights_as_the_published_one() -> None:
+    model = build("sam3", 1008, "meta", torch.bfloat16)
+    counted = {name: sum(p.numel() for p in part.parameters()) for name, part in model.detector.named_children()}
+    assert sum(counted.values()) == 840_376_374
+    assert round(counted["vision_encoder"] / 1e6) == 454
+    assert round((counted["text_encoder"] + counted["text_projection"]) / 1e6) == 354
+    assert {p.dtype for p in model.video.parameters()} == {torch.bfloat16}
+    assert model.mask_side == 288
+
+
+@pytest.fixture(scope="module")
+def true_work() -> dict[str, float]:
+    """Of a picture at the model's own 1008 px: 2 s of counting."""
+    return gflop("sam3", 1008, 1)
+
+
+def test_work_of_a_picture_is_counted_as_others_have_counted_it(true_work: dict[str, float]) -> None:
+    assert true_work["backbone"] == pytest.approx(5614, rel=0.001)
+    assert 0 < true_work["masks"] < true_work["decoder"] < 0.1 * true_work["backbone"]
+
+
+@pytest.mark.soak
+def test_a_coarser_look_is_as_much_less_work_as_a_slow_run_is_told(true_work: dict[str, float]) -> None:
+    """A tenth and a quarter: SHARE_OF_WORK in engine/jobs/segment/advice.py."""
+    coarse = sum(gflop("sam3", 336, 1).values())
+    assert coarse / sum(true_work.values()) == pytest.approx(0.1, abs=0.01)
+    if os.environ.get("MULTIVERSE_SOAK") == "1":
+        assert coarse / sum(gflop("sam3", 672, 1).values()) == pytest.approx(0.25, abs=0.01)
+
+
+def test_more_prompts_are_more_work_for_all_but_the_backbone() -> None:
+    one, four = gflop("tiny", 336, 1), gflop("tiny", 336, 4)
+    assert four["backbone"] == one["backbone"]
+    assert (four["decoder"], four["masks"]) == (pytest.approx(4 * one["decoder"]), pytest.approx(4 * one["masks"]))
+
+
+@pytest.mark.parametrize("has_tracker", [False, True])
+def test_every_prompt_finds_sixteen_objects_in_every_picture(has_tracker: bool) -> None:
+    rival = Rival(build("tiny", 336, "cpu", torch.float32, has_tracker=has_tracker), ("person", "lamp on the left"))
+    for index in (0, 40):
+        for found in rival.prepared(picture(index), THRESHOLD):
+            assert len(found["scores"]) == OBJECTS
+            assert len(set(found["scores"].tolist())) == OBJECTS
+            shares = found["masks"].float().mean(dim=(1, 2))
+            assert shares.max() < 0.6 and shares.median() > 0.01
+
+
+def test_it_finds_them_in_half_precision_too() -> None:
+    model = build("tiny", 336, "cpu", torch.bfloat16)
+    for found in Rival(model, ("person",)).prepared(picture(), THRESHOLD):
+        assert len(found["scores"]) == OBJECTS
+    assert {p.dtype for p in model.video.parameters()} == {torch.bfloat16}
+
+
+def test_it_finds_as_many_as_it_is_told_to() -> None:
+    rival = Rival(build("tiny", 336, "cpu", torch.float32, has_tracker=False, objects=3), ("person",))
+    (found,) = rival.prepared(picture(), THRESHOLD)
+    assert len(found["scores"]) == 3
+
+
+def test_what_is_followed_is_seen_in_every_picture() -> None:
+    segmenter = Segmenter(build("tiny", 336, "cpu", torch.float32, objects=2))
+    segmenter.mode, segmenter.most = "track", 2
+    segmenter.set_prompts(("person",))
+    shown = [{each.id for each in segmenter.segment(picture(index))[0].objects} for index in range(4)]
+    assert shown[1:] == [{1, 2}] * 3
+
+
+def test_the_same_arguments_give_the_same_weights_and_leave_other_random_numbers_alone() -> None:
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    one, same, other = (
+        build("tiny", 336, "cpu", torch.float32, has_tracker=False, seed=seed).detector for seed in (0, 0, 1)
+    )
+    assert torch.equal(torch.rand(3), expected)
+    assert all(torch.equal(a, b) for a, b in zip(one.parameters(), same.parameters(), strict=True))
+    assert not torch.equal(one.text_projection.weight, other.text_projection.weight)
+
+
+def test_shapes_and_resolutions_that_nobody_has_are_refused() -> None:
+    with pytest.raises(ModelError, match="shape sam4: not one of sam3, tiny"):
+        build("sam4", 1008, "meta", torch.float32)
+    with pytest.raises(ModelError, match="resolution 640: not a multiple of 336 px"):
+        build("tiny", 640, "meta", torch.float32)
+
+
+def test_a_model_with_random_weights_is_loaded_by_the_name_of_its_shape() -> None:
+    spec = SegmentationSpec(model="random:tiny", resolution=672)
+    model = load(spec, "cpu", "float32")
+    assert (model.spec, model.mask_side) == (spec, 192)
+    assert model.video.detector_model is model.detector
+    with pytest.raises(ModelError, match="huge: not one of sam3, tiny"):
+        load(SegmentationSpec(model="random:huge"), "cpu", "float32")

@@ -1,0 +1,174 @@
+"""What two masks of one object, holes and specks become; known answers, and an independent flood fill."""
+
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from engine.models.sam3.found import Found, nothing_found
+from engine.models.sam3.tidy import FILLED, REMOVED, mask_iou, mend, oldest_of_each, tidy
+
+SIDE = 288
+EIGHT = np.ones((3, 3), int)
+
+
+def found_of(masks: list[np.ndarray], prompts: list[int] | None = None) -> Found:
+    count = len(masks)
+    return Found(
+        scores=np.linspace(0.9, 0.6, count, dtype=np.float32),
+        boxes=np.zeros((count, 4), np.float32),
+        prompts=np.array(prompts or [0] * count, np.int64),
+        masks=np.stack(masks),
+    )
+
+
+def square(left: int, top: int, size: int, *, side: int = SIDE) -> np.ndarray:
+    mask = np.full((side, side), 10, np.uint8)
+    mask[top : top + size, left : left + size] = 240
+    return mask
+
+
+def test_the_overlap_of_two_masks_is_their_iou() -> None:
+    iou = mask_iou(np.stack([square(0, 0, 100), square(50, 0, 100), square(200, 200, 20), square(0, 0, 0)]))
+    assert iou[0, 1] == 5000 / 15000
+    assert iou[0, 2] == 0.0
+    assert iou[3, 3] == 0.0, "two empty masks are not the same object"
+    np.testing.assert_array_equal(iou.diagonal()[:3], 1.0)
+
+
+def test_a_mask_of_any_side_is_counted_whole() -> None:
+    mask = np.full((33, 33), 255, np.uint8)
+    assert mask_iou(np.stack([mask, square(0, 0, 33, side=33)]))[0, 1] == 1.0
+
+
+def test_an_object_found_twice_is_told_once_and_the_better_one_stays() -> None:
+    found = found_of([square(50, 50, 100), square(52, 50, 100), square(180, 50, 50)])
+    left = tidy(found)
+    np.testing.assert_array_equal(left.scores, found.scores[[0, 2]])
+
+
+def test_two_objects_that_overlap_by_half_both_stay() -> None:
+    assert len(tidy(found_of([square(50, 50, 100), square(80, 50, 100)]))) == 2
+
+
+def test_a_duplicate_of_a_duplicate_that_went_stays() -> None:
+    """Greedy: c is like b, b is like a and goes, c is not like a and stays."""
+    found = found_of([square(50, 50, 100), square(65, 50, 100), square(80, 50, 100)])
+    left = tidy(found, same_iou=0.7)
+    np.testing.assert_array_equal(left.scores, found.scores[[0, 2]])
+
+
+def test_one_object_under_two_names_needs_more_to_be_the_same() -> None:
+    jacket = [square(50, 50, 100), square(60, 50, 100)]  # IoU 0.82
+    assert len(tidy(found_of(jacket, [0, 1]))) == 2
+    assert len(tidy(found_of(jacket, [0, 0]))) == 1
+    assert len(tidy(found_of([jacket[0], jacket[0]], [0, 1]))) == 1
+
+
+def test_of_followed_objects_under_two_names_the_oldest_is_told_whatever_the_scores() -> None:
+    twice = found_of([square(50, 50, 100), square(52, 50, 100), square(180, 50, 50)], [1, 0, 1])
+    ids = np.array([5, 3, 4])
+    left = oldest_of_each(replace(twice, ids=ids))
+    assert left.ids.tolist() == [3, 4] and left.scores[0] == twice.scores[1], "the order is that of the scores still"
+    assert oldest_of_each(replace(twice, ids=np.array([3, 5, 4]))).ids.tolist() == [3, 4]
+    alike = replace(twice, prompts=np.zeros(3, np.int64))
+    assert len(oldest_of_each(replace(alike, ids=ids))) == 3, "the tracker keeps those of one prompt apart itself"
+
+
+def test_a_hole_of_16_px_is_filled_and_one_of_17_stays() -> None:
+    mask = square(50, 50, 100)
+    mask[60:64, 60:64] = 90
+    mask[80:84, 80:84] = 90
+    mask[84, 84] = 90  # touches the second at its corner: the 17th
+    mend(mask)
+    assert (mask[60:64, 60:64] == FILLED).all()
+    assert (mask[80:84, 80:84] == 90).all() and mask[84, 84] == 90
+    assert mask[0, 0] == 10 and mask[55, 55] == 240
+
+
+def test_a_speck_goes_but_a_mask_that_is_small_as_a_whole_stays() -> None:
+    mask = square(50, 50, 100)
+    mask[200:204, 200:204] = 130
+    mend(mask)
+    assert (mask[200:204, 200:204] == REMOVED).all() and mask[55, 55] == 240
+    tiny = square(100, 100, 3)
+    before = tiny.copy()
+    mend(tiny)
+    np.testing.assert_array_equal(tiny, before)
+
+
+def test_what_is_changed_lies_just_beyond_the_edge_as_in_the_reference() -> None:
+    assert round(255 / (1 + np.exp(-0.1))) == FILLED > 127.5
+    assert round(255 / (1 + np.exp(0.1))) == REMOVED < 127.5
+
+
+def test_smallness_goes_with_the_side_of_the_mask() -> None:
+    at_96 = square(20, 20, 40, side=96)  # 16 px of 288 are 1 of 96
+    at_96[30, 30] = 0
+    at_96[40, 40:42] = 0
+    mend(at_96)
+    assert at_96[30, 30] == FILLED and (at_96[40, 40:42] == 0).all()
+
+
+def test_an_empty_mask_and_a_full_one_stay_as_they_are() -> None:
+    for value in (0, 255):
+        mask = np.full((SIDE, SIDE), value, np.uint8)
+        mend(mask)
+        assert (mask == value).all()
+
+
+def test_what_was_found_is_not_written_to() -> None:
+    found = found_of([square(50, 50, 100)])
+    found.masks[0, 60, 60] = 0
+    found.masks.setflags(write=False)
+    assert tidy(found).masks[0, 60, 60] == FILLED
+    assert found.masks[0, 60, 60] == 0
+
+
+def test_nothing_found_stays_nothing() -> None:
+    assert len(tidy(nothing_found(SIDE))) == 0
+
+
+def mended_slowly(mask: np.ndarray) -> np.ndarray:
+    """fill_holes_in_mask_scores of transformers, its components by SciPy, over the whole mask."""
+    limit = 16 * mask.size // 288**2
+    out, inside = mask.copy(), mask > 127
+    if not inside.any():
+        return out
+    labels, count = ndimage.label(~inside, EIGHT)
+    for label in range(1, count + 1):
+        if (labels == label).sum() <= limit:
+            out[labels == label] = FILLED
+    inside = out > 127
+    labels, count = ndimage.label(inside, EIGHT)
+    limit = min(limit, inside.sum() // 2)
+    for label in range(1, count + 1):
+        if (labels == label).sum() <= limit:
+            out[labels == label] = REMOVED
+    return out
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_random_masks_come_out_as_of_a_search_of_the_whole_mask(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    side = (72, 144, 288)[seed % 3]
+    coarse = random.random((side // 4, side // 4)) > random.choice([0.3, 0.5, 0.7, 0.9])
+    mask = np.where(np.kron(coarse, np.ones((4, 4))) > 0, 200, 20).astype(np.uint8)
+    if seed % 2:  # a small patch in the middle, so that the cut part is far from the edges
+        shown = mask[: side // 6, : side // 6].copy()
+        mask[:] = 20
+        mask[side // 2 : side // 2 + side // 6, : side // 6] = shown
+    specks = random.random((side, side)) > 0.995
+    mask[specks] = 220 - mask[specks]
+    expected = mended_slowly(mask)
+    mend(mask)
+    np.testing.assert_array_equal(mask, expected)
+
+
+def test_tidying_does_not_load_torch() -> None:
+    code = "import sys, engine.models.sam3.tidy; print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

@@ -1,0 +1,396 @@
+"""Objects that keep their ids: coloured discs on black, followed by the small SAM3 that really sees them."""
+
+import logging
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from engine.models.graphs import DirectCalls
+from engine.models.sam3.backbone import Features
+from engine.models.sam3.detector import Best, Detector
+from engine.models.sam3.detr import as_levels
+from engine.models.sam3.following import LOST_AFTER
+from engine.models.sam3.found import Found
+from engine.models.sam3.model import Model
+from engine.models.sam3.prompts import Prompt, PromptEncoder
+from engine.models.sam3.tracker import Tracker, boxes_around
+from engine.models.sam3.video_flow import detections_of
+from tests.models.sam3.held_memory import sizes
+from tests.models.sam3.small_sam3 import (
+    BLUE,
+    GREEN,
+    MASK_SIDE,
+    RED,
+    SIDE,
+    Disc,
+    build_small_sam3,
+    features_of,
+    picture,
+    pixels_of,
+)
+
+torch.set_num_threads(1)
+
+IS_SOAK = os.environ.get("MULTIVERSE_SOAK") == "1"
+RED_DISC: Disc = (0.3, 0.3, 0.13, RED)
+GREEN_DISC: Disc = (0.7, 0.3, 0.12, GREEN)
+BLUE_DISC: Disc = (0.3, 0.7, 0.11, BLUE)
+
+
+@pytest.fixture(scope="module")
+def model(seeing_sam3: Path) -> Model:
+    return build_small_sam3(seeing_sam3)
+
+
+@pytest.fixture(scope="module")
+def prompts(model: Model) -> dict[str, Prompt]:
+    encoder = PromptEncoder(model)
+    return {text: encoder.encode(text) for text in ("face", "dog")}
+
+
+class Stream:
+    def __init__(self, model: Model, prompts: Sequence[Prompt]) -> None:
+        self.model = model
+        self.tracker = Tracker(model, Detector(model, DirectCalls()))
+        self.prompts = list(prompts)
+        self._seen: dict[tuple[Disc, ...], Features] = {}
+
+    def show(self, *discs: Disc, most: int = 16, threshold: float = 0.5, **options: Any) -> Found:
+        features = self._seen.get(discs)
+        if features is None:
+            features = self._seen[discs] = features_of(self.model, picture(*discs))
+        return self.tracker.step(features, self.prompts, most=most, threshold=threshold, **options)
+
+    def ids(self, *discs: Disc, **options: Any) -> list[int]:
+        return self.show(*discs, **options).ids.tolist()
+
+
+@pytest.fixture
+def stream(model: Model, prompts: dict[str, Prompt]) -> Stream:
+    return Stream(model, [prompts["face"]])
+
+
+def test_every_picture_is_answered_as_by_the_model_as_it_stands(model: Model, prompts: dict[str, Prompt]) -> None:
+    """40 pictures with default settings: two come and stay, two of them go and one comes back, one is reconditioned."""
+    from transformers.models.sam3_video.modeling_sam3_video import Sam3VideoInferenceSession
+
+    stream = Stream(model, [prompts["face"]])
+    session = Sam3VideoInferenceSession(dtype=torch.float32)
+    session.max_obj_id = 0
+    words = model.tokenizer(["face"], padding="max_length", max_length=32, return_tensors="pt")
+    number = session.add_prompt("face")
+    session.prompt_input_ids[number] = words["input_ids"]
+    session.prompt_attention_masks[number] = words["attention_mask"]
+    compared = 0
+    for index in range(40):
+        discs: list[Disc] = [(0.2 + index / 70, 0.3, 0.13, RED)] if index not in range(24, 30) else []
+        discs += [(0.7, 0.3 + index / 80, 0.12, GREEN)] if index >= 6 else []
+        discs += [BLUE_DISC] if 12 <= index < 20 else []
+        theirs = model.video(inference_session=session, frame=pixels_of(model, picture(*discs)))
+        ours = stream.show(*discs)
+        levels = {each: as_levels(mask)[0].numpy() for each, mask in theirs.obj_id_to_mask.items()}
+        shown = {each: mask for each, mask in levels.items() if (mask > 127).any()}
+        assert sorted(ours.ids.tolist()) == sorted(shown), index
+        for each, mask, score in zip(ours.ids.tolist(), ours.masks, ours.scores, strict=True):
+            # One level: what is exact is the same in another order.
+            assert np.abs(mask.astype(int) - shown[each]).max() <= 1, (index, each)
+            assert score == pytest.approx(theirs.obj_id_to_score[each], abs=1e-5)
+            compared += 1
+    assert compared > 60 and set(levels) == {1, 2, 3}
+    conditioning = [sorted(held["cond_frame_outputs"]) for held in session.output_dict_per_obj.values()]
+    assert conditioning == [[0, 16, 32], [6, 16, 32], [12, 16]]
+
+
+def test_a_moving_disc_keeps_its_id_and_its_mask_moves_with_it(stream: Stream) -> None:
+    for index in range(20):
+        x = 0.2 + index / 33
+        found = stream.show((x, 0.5, 0.13, RED))
+        assert found.ids.tolist() == [1]
+        left, top, right, bottom = found.boxes[0].tolist()
+        assert (left + right) / 2 == pytest.approx(x, abs=1.5 / MASK_SIDE)
+        assert (top + bottom) / 2 == pytest.approx(0.5, abs=1.5 / MASK_SIDE)
+
+
+def test_who_is_hidden_for_less_than_thirty_results_comes_back_as_the_same(stream: Stream) -> None:
+    assert stream.ids(RED_DISC) == [1]
+    for _ in range(LOST_AFTER - 1):
+        assert stream.ids() == []
+    assert stream.ids(RED_DISC) == [1]
+
+
+def test_who_was_lost_comes_back_as_another(stream: Stream) -> None:
+    assert stream.ids(RED_DISC) == [1]
+    for _ in range(LOST_AFTER):
+        assert stream.ids() == []
+    assert stream.ids(RED_DISC) == [2]
+
+
+def test_who_is_followed_but_detected_no_more_is_lost_as_well(stream: Stream) -> None:
+    small: Disc = (0.3, 0.3, 5 / SIDE, RED)  # it scores less than 0.95
+    assert stream.ids(RED_DISC, threshold=0.95) == [1]
+    for _ in range(LOST_AFTER):
+        assert stream.ids(small, threshold=0.95) == [1]
+    assert stream.ids(small, threshold=0.95) == []
+
+
+def test_two_shapes_have_two_ids_and_the_best_comes_first(stream: Stream) -> None:
+    assert stream.ids(GREEN_DISC) == [1]
+    found = stream.show(RED_DISC, GREEN_DISC)
+    assert found.ids.tolist() == [2, 1]
+    assert found.scores[0] > found.scores[1]
+    assert found.boxes[0, 0] < 0.3 < found.boxes[1, 0]
+    for _ in range(5):
+        assert stream.ids(RED_DISC, GREEN_DISC) == [2, 1]
+
+
+def test_a_square_is_found_to_the_texel(stream: Stream) -> None:
+    drawn = np.zeros((SIDE, SIDE, 3), np.uint8)
+    drawn[28:84, 42:84] = RED
+    for _ in range(3):
+        found = stream.tracker.step(features_of(stream.model, drawn), stream.prompts, threshold=0.5, most=16)
+        assert found.masks.shape == (1, MASK_SIDE, MASK_SIDE) and found.masks.dtype == np.uint8
+        expected = np.zeros((MASK_SIDE, MASK_SIDE), bool)
+        expected[8:24, 12:24] = True
+        assert np.array_equal(found.masks[0] > 127, expected)
+        assert found.boxes.tolist() == [[0.375, 0.25, 0.75, 0.75]]
+        assert found.boxes.dtype == found.scores.dtype == np.float32
+        assert found.ids.dtype == found.prompts.dtype == np.int64
+
+
+def test_a_picture_of_another_size_or_aspect_changes_nobody(stream: Stream) -> None:
+    for width, height in ((112, 112), (320, 180), (90, 200), (112, 112)):
+        drawn = picture(RED_DISC, width=width, height=height)
+        found = stream.tracker.step(features_of(stream.model, drawn), stream.prompts, threshold=0.5, most=16)
+        assert found.ids.tolist() == [1]
+        assert np.allclose(found.boxes[0], (0.17, 0.17, 0.43, 0.43), atol=1.5 / MASK_SIDE)
+
+
+def test_another_source_begins_with_ids_that_nobody_had(stream: Stream) -> None:
+    assert stream.ids(RED_DISC, GREEN_DISC) == [1, 2]
+    stream.tracker.reset()
+    assert stream.ids(RED_DISC, GREEN_DISC) == [3, 4]
+    stream.tracker.reset()
+    stream.tracker.reset()
+    assert stream.ids(RED_DISC) == [5]
+
+
+def test_a_place_is_free_again_when_its_object_was_lost(stream: Stream) -> None:
+    assert stream.ids(RED_DISC, most=1) == [1]
+    for _ in range(LOST_AFTER):
+        assert stream.ids(GREEN_DISC, most=1) == []  # red's place is not free yet
+    assert stream.ids(GREEN_DISC, most=1) == [2]
+
+
+def test_a_crowd_is_cut_to_its_best_without_a_word(
+    stream: Stream, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logging.getLogger("transformers"), "propagate", True)
+    crowd = (BLUE_DISC, GREEN_DISC, RED_DISC)
+    for _ in range(3):
+        found = stream.show(*crowd, most=2)
+        assert found.ids.tolist() == [1, 2]
+        assert np.allclose(found.boxes[:, 0], (0.17, 0.58), atol=1.5 / MASK_SIDE)  # red and green, the largest
+    assert not caplog.records
+
+
+def test_fewer_places_let_the_worst_go_and_more_let_newcomers_in(stream: Stream) -> None:
+    crowd = (BLUE_DISC, GREEN_DISC, RED_DISC)
+    assert stream.ids(*crowd) == [1, 2, 3]
+    assert stream.ids(*crowd, most=1) == [1]
+    assert stream.ids(*crowd, most=1) == [1]
+    assert stream.ids(*crowd, most=2) == [1, 4]
+
+
+def test_a_higher_threshold_lets_go_who_was_found_with_less(stream: Stream) -> None:
+    small: Disc = (0.5, 0.75, 5 / SIDE, BLUE)
+    found = stream.show(RED_DISC, small)
+    assert found.ids.tolist() == [1, 2] and found.scores[1] < 0.95
+    assert stream.ids(RED_DISC, small, threshold=0.95) == [1]
+    assert stream.ids(RED_DISC, small, threshold=0.5) == [1, 3]
+
+
+def test_beside_others_a_new_object_needs_more_than_the_threshold(stream: Stream) -> None:
+    faint: Disc = (0.5, 0.7, 4 / SIDE, BLUE)
+    score = stream.show(faint, threshold=0.05).scores.item()
+    assert 0.45 < score < 0.7
+    strict, loose = score - 0.04, (score - 0.4) / 0.6 - 0.04  # 0.4 + 0.6 threshold is asked of a new one
+    stream.tracker.reset()
+    assert stream.ids(RED_DISC) == [2]
+    assert stream.ids(RED_DISC, faint, threshold=strict) == [2]
+    assert stream.ids(RED_DISC, faint, threshold=loose) == [2, 3]
+    stream.tracker.reset()
+    assert stream.ids(faint, threshold=strict) == [4]  # by itself it needs no more
+
+
+def test_each_prompt_has_objects_of_its_own(model: Model, prompts: dict[str, Prompt]) -> None:
+    stream = Stream(model, [prompts["face"], prompts["dog"]])
+    found = stream.show(RED_DISC)
+    assert found.ids.tolist() == [1, 2] and sorted(found.prompts.tolist()) == [0, 1]
+    again = stream.show(RED_DISC)
+    assert again.ids.tolist() == [1, 2] and np.array_equal(again.prompts, found.prompts)
+
+
+def test_who_was_found_for_a_text_that_is_gone_is_let_go_and_the_others_stay(
+    model: Model, prompts: dict[str, Prompt]
+) -> None:
+    face, dog = prompts["face"], prompts["dog"]
+    stream = Stream(model, [face])
+    assert stream.ids(RED_DISC) == [1]
+    stream.prompts = [dog, face]
+    found = stream.show(RED_DISC)
+    assert dict(zip(found.ids.tolist(), found.prompts.tolist(), strict=True)) == {1: 1, 2: 0}
+    stream.prompts = [dog]
+    found = stream.show(RED_DISC)
+    assert found.ids.tolist() == [2] and found.prompts.tolist() == [0]
+    stream.prompts = [face]
+    assert stream.ids(RED_DISC) == [3]
+    stream.prompts = []
+    assert stream.ids(RED_DISC) == []
+    stream.prompts = [face]
+    assert stream.ids(RED_DISC) == [4]
+
+
+def test_a_text_that_is_given_twice_is_looked_for_once(model: Model, prompts: dict[str, Prompt]) -> None:
+    stream = Stream(model, [prompts["dog"], prompts["face"], prompts["face"]])
+    found = stream.show(RED_DISC)
+    assert sorted(found.prompts.tolist()) == [0, 1]
+
+
+def test_others_have_the_device_between_the_parts_of_each_object(stream: Stream) -> None:
+    calls: list[int] = []
+
+    def count(*discs: Disc) -> int:
+        calls.clear()
+        stream.show(*discs, between=lambda: calls.append(1) or 1)  # what it answers is nobody's business
+        return len(calls)
+
+    stream.show(RED_DISC, GREEN_DISC, BLUE_DISC)
+    with_three = count(RED_DISC, GREEN_DISC, BLUE_DISC)
+    stream.tracker.reset()
+    stream.show(RED_DISC)
+    with_one = count(RED_DISC)
+    assert with_one >= 6 and with_three >= with_one + 4
+    calls.clear()
+    stream.show(RED_DISC)
+    assert not calls  # who is not asked to be called is not
+
+
+def test_a_picture_that_is_broken_off_begins_anew(stream: Stream) -> None:
+    """As a device that is full does, at every point of it in turn."""
+
+    class Full(Exception):
+        pass
+
+    def broken_off_at(call: int) -> bool:
+        left = iter(range(call))
+
+        def between() -> None:
+            if next(left, None) is None:
+                raise Full
+
+        try:
+            stream.show(RED_DISC, GREEN_DISC, between=between)
+        except Full:
+            return True
+        return False
+
+    given = 0
+    call = 0
+    while True:
+        stream.tracker.reset()
+        assert stream.ids(RED_DISC) == [given + 1]
+        given += 1
+        if not broken_off_at(call):
+            break
+        ids = stream.ids(RED_DISC, GREEN_DISC)
+        assert len(ids) == 2 and max(ids) > given
+        given = max(ids)
+        call += 1
+    assert call >= 8
+
+
+def test_stages_are_told_in_their_order(model: Model, prompts: dict[str, Prompt]) -> None:
+    stages: list[str] = []
+    Stream(model, list(prompts.values())).show(RED_DISC, mark=stages.append)
+    assert stages == ["decoder", "masks", "decoder", "masks", "tracker", "copy"]
+
+
+def test_followed_objects_outlive_a_picture_of_no_numbers(stream: Stream) -> None:
+    assert stream.ids(RED_DISC) == [1]
+    features = features_of(stream.model, picture(RED_DISC))
+    for tensor in (*features.fpn_hidden_states, features.last_hidden_state):
+        tensor.fill_(torch.nan)
+    found = stream.tracker.step(features, stream.prompts, threshold=0.5, most=16)
+    assert not found.is_finite and len(found) == 0
+    assert stream.ids(RED_DISC) == [1]
+
+
+def test_who_is_remembered_by_no_numbers_is_found_anew_and_harms_nobody(stream: Stream, model: Model) -> None:
+    assert stream.ids(RED_DISC) == [1]
+    bias = model.video.tracker_model.memory_encoder.projection.bias
+    sound = bias.clone()
+    bias.fill_(torch.nan)
+    try:
+        assert stream.ids(RED_DISC) == [1]
+    finally:
+        bias.copy_(sound)
+    for _ in range(LOST_AFTER + 1):
+        assert stream.ids(RED_DISC, GREEN_DISC) == [2, 3]
+
+
+def test_bfloat16_follows_as_well(seeing_sam3: Path) -> None:
+    model = build_small_sam3(seeing_sam3, torch.bfloat16)
+    stream = Stream(model, [PromptEncoder(model).encode("face")])
+    for index in range(8):
+        found = stream.show((0.2 + index / 40, 0.5, 0.13, RED))
+        assert found.ids.tolist() == [1] and found.masks.dtype == np.uint8
+        assert found.boxes[0, 0] == pytest.approx(0.07 + index / 40, abs=0.05)
+
+
+@pytest.mark.soak
+def test_memory_stays_flat_while_objects_come_and_go(model: Model, prompts: dict[str, Prompt]) -> None:
+    """One is lost and followed anew in every round, one is reconditioned all the time."""
+    stream = Stream(model, [prompts["face"]])
+    every, rounds, filled = (16, 42, 6) if IS_SOAK else (2, 3, 1)
+    shown, pictures = (16, 48) if IS_SOAK else (4, 36)
+    assert pictures - shown > LOST_AFTER
+    stream.tracker._flow.recondition_every_nth_frame = every
+    history: list[list[tuple[int, int]]] = []
+    seen: set[int] = set()
+    for _ in range(rounds):
+        history.append([])
+        for index in range(pictures):
+            seen.update(stream.ids(RED_DISC, GREEN_DISC) if index < shown else stream.ids(RED_DISC))
+            history[-1].append(sizes([stream.tracker._session, stream.tracker._absence, stream.tracker._numbers]))
+    assert seen == set(range(1, rounds + 2))
+    assert all(held == history[filled] for held in history[filled:])
+
+
+def test_of_two_detections_of_one_thing_the_better_is_taken() -> None:
+    logits = torch.full((1, 4, 8, 8), -5.0)
+    logits[0, 0, :4] = logits[0, 1, :5] = logits[0, 2, 6:] = logits[0, 3] = 5.0
+    best = Best(
+        scores=torch.tensor([[0.9, 0.8, 0.7, 0.4]]),
+        boxes=torch.arange(16.0).view(1, 4, 4),
+        logits=logits,
+        is_finite=torch.tensor([True]),
+    )
+    kept = detections_of(best, threshold=0.5, nms_threshold=0.1)
+    assert torch.equal(kept["scores"], torch.tensor([0.9, 0.7]))
+    assert torch.equal(kept["mask"], logits[0, [0, 2]]) and torch.equal(kept["bbox"], best.boxes[0, [0, 2]])
+    assert len(detections_of(best, threshold=0.5, nms_threshold=0.0)["scores"]) == 3
+    assert len(detections_of(best, threshold=0.95, nms_threshold=0.1)["scores"]) == 0
+
+
+def test_boxes_enclose_what_is_inside() -> None:
+    masks = np.zeros((3, 4, 8), np.uint8).repeat(2, axis=1)  # (3, 8, 8)
+    masks[0, 2:5, 1:7] = 128
+    masks[1] = 127  # nothing is inside
+    masks[2, 0, 0] = masks[2, 7, 7] = 255
+    assert boxes_around(masks).tolist() == [[0.125, 0.25, 0.875, 0.625], [0.0] * 4, [0.0, 0.0, 1.0, 1.0]]
+    assert boxes_around(masks[:0]).shape == (0, 4)

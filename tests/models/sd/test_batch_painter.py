@@ -1,0 +1,377 @@
+"""Batches in three stages: the same pictures wherever the stages run, and no picture that is none."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from engine.errors import DeviceFullError, ModelError
+from engine.models.device_work import DeviceCopies
+from engine.models.graphs import GraphCalls
+from engine.models.sd import ModelSpec
+from engine.models.sd.batch_painter import BatchPainter
+from engine.models.sd.check import has_tiny_vae
+from engine.models.sd.conditioner import Conditioner
+from engine.models.sd.denoiser import Denoiser
+from engine.models.sd.latent_painter import LatentPainter
+from engine.models.sd.load import load
+from engine.models.sd.outlines import edges
+from engine.models.sd.painting import BLACK, GOOD, NOT_FINITE, RERUN, ControlUse, Painting, pardoned
+from engine.models.sd.single import paint
+from engine.models.sd.stage_loading import load_stage
+from engine.sources.still import read_still
+from tests.conftest import TinyModels
+from tests.models.recorded_graphs import Recording
+from tests.models.sd.oracle import pipeline_of
+from tests.models.sd.plain_stream import random_latents
+
+WIDTH, HEIGHT = 104, 72  # latents of 13 x 9: neither side can be halved
+
+
+def pictures(count: int, seed: int = 0) -> np.ndarray:
+    """(count, HEIGHT, WIDTH, 3) uint8: soft blotches, each picture others."""
+    small = np.random.default_rng(seed).integers(0, 256, (count, 9, 13, 3), np.uint8)
+    return np.stack([np.asarray(Image.fromarray(each).resize((WIDTH, HEIGHT))) for each in small])
+
+
+def painting_of(folder: Path, **changes: Any) -> Painting:
+    names = ("loras", "controlnets", "ip_adapter", "vae", "accelerator")
+    spec = ModelSpec(model=str(folder), **{name: changes.pop(name) for name in names if name in changes})
+    usual = {"prompt": "the cat", "negative": "grey", "steps": 4, "strength": 0.5, "cfg": 2.0, "seed": 7}
+    return Painting(spec=spec, **usual | changes)
+
+
+def painter_of(painting: Painting, stage: Any = "whole") -> BatchPainter:
+    return load_stage(painting, stage, "cpu", "float32", WIDTH, HEIGHT, read_picture=read_still)
+
+
+@pytest.fixture(scope="module")
+def usual(tiny_sd: Path) -> BatchPainter:
+    return painter_of(painting_of(tiny_sd))
+
+
+def test_a_picture_whose_latents_cannot_be_halved_is_that_of_diffusers(tiny_sd: Path, usual: BatchPainter) -> None:
+    pipeline = pipeline_of(tiny_sd)
+    usual.change(painting_of(tiny_sd))
+    shown = pictures(2)
+    painted, fates = usual.paint(shown)
+    for ours, picture in zip(painted, shown, strict=True):
+        theirs = pipeline(
+            "the cat",
+            image=Image.fromarray(picture),
+            negative_prompt="grey",
+            num_inference_steps=4,
+            strength=0.5,
+            guidance_scale=2.0,
+            generator=torch.Generator().manual_seed(7),
+            output_type="np",
+        ).images[0]
+        assert np.abs(ours - theirs * 255.0).max() <= 0.51
+    assert fates.tolist() == [GOOD, GOOD]
+    assert usual.real_steps == 2
+
+
+def test_a_unet_in_pieces_takes_such_latents_as_the_whole_one_does(usual: BatchPainter) -> None:
+    model = usual.model
+    z, t = random_latents(2, seed=1, size=(9, 13)), torch.tensor([300, 300])
+    cond = Conditioner(model).encode("the cat", "grey")
+    whole, pieces = (Denoiser(model, is_split=is_split).predict(z, t, cond, guidance=2.0) for is_split in (False, True))
+    assert torch.equal(whole, pieces)
+
+
+@pytest.mark.parametrize("sampler", ["auto", "deis", "euler", "dpm"])
+def test_a_picture_is_the_same_wherever_it_stands_in_a_batch(tiny_sd: Path, usual: BatchPainter, sampler: str) -> None:
+    usual.change(painting_of(tiny_sd, sampler=sampler))
+    shown = pictures(4)
+    together, _ = usual.paint(shown)
+    turned, _ = usual.paint(shown[[2, 3, 0, 1]])
+    assert np.array_equal(turned, together[[2, 3, 0, 1]])
+    filled, _ = usual.paint(shown[[1, 1, 1, 1]])
+    assert np.array_equal(filled[0], together[1])
+    alone, _ = usual.paint(shown[1:2])
+    assert np.abs(alone[0].astype(int) - together[1]).max() <= 1, "another number of rows: a rounding at most"
+
+
+def test_pictures_are_as_different_as_their_sources_and_seeds(tiny_sd: Path, usual: BatchPainter) -> None:
+    usual.change(painting_of(tiny_sd))
+    painted, _ = usual.paint(pictures(2))
+    assert np.abs(painted[0].astype(int) - painted[1]).max() > 20
+    usual.change(painting_of(tiny_sd, seed=8))
+    assert np.abs(usual.paint(pictures(2))[0].astype(int) - painted).max() > 20
+
+
+def split(painters: list[BatchPainter], shown: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """As three processes do it: latents travel as plain arrays."""
+    encoder, middle, decoder = painters
+    z = np.ascontiguousarray(encoder.encode(shown).numpy())
+    painted, fates = middle.process(torch.from_numpy(z), shown)
+    pixels, fates = decoder.decode_judged(torch.from_numpy(np.ascontiguousarray(painted.numpy())), fates)
+    return pixels, pardoned(fates, pixels, shown)
+
+
+@pytest.mark.parametrize("kind", ["folder", "one file", "random"])
+def test_stages_that_load_only_their_part_paint_what_one_process_paints(
+    tiny_models: TinyModels, tiny_sd: Path, kind: str
+) -> None:
+    if kind == "random":
+        painting = Painting(spec=ModelSpec(model="random:tiny"), prompt="a cat", steps=4, cfg=6.0)
+    elif kind == "folder":
+        net = str(tiny_models.controlnet(tiny_sd))
+        painting = painting_of(tiny_sd, controlnets=(net,), controls=(ControlUse(sees="input"),))
+    else:
+        painting = painting_of(tiny_models.single_file(tiny_models.sd(vae="kl")), vae="full")
+    parts = [painter_of(painting, stage) for stage in ("encode", "process", "decode")]
+    for part, needs_unet in zip(parts, (False, True, False), strict=True):
+        part.warm_up(2)
+        model = part.model
+        assert (model.unet is not None, bool(model.text_encoders), bool(model.tokenizers)) == (needs_unet,) * 3
+        assert (model.vae is None) == needs_unet
+    whole = painter_of(painting)
+    shown = pictures(2)
+    expected, fates = whole.paint(shown)
+    ours, own_fates = split(parts, shown)
+    assert np.array_equal(ours, expected)
+    assert own_fates.tolist() == fates.tolist() == [GOOD, GOOD]
+    assert has_tiny_vae(painting.spec) == whole.model.is_tiny_vae == (kind != "one file")
+
+
+def test_all_that_a_painting_asks_for_is_what_single_pictures_get(
+    tiny_models: TinyModels, tiny_sd: Path, tmp_path: Path
+) -> None:
+    """LoRA at another weight, two ControlNets, a picture to follow; single pictures are held to diffusers."""
+    shown, followed = pictures(1), pictures(1, seed=5)[0]
+    Image.fromarray(followed).save(tmp_path / "followed.png")
+    nets = (str(tiny_models.controlnet(tiny_sd)), str(tiny_models.controlnet(tiny_sd, seed=9)))
+    painting = painting_of(
+        tiny_sd,
+        loras=((str(tiny_models.lora(tiny_sd)), 0.0),),
+        lora_weights=(0.7,),
+        controlnets=nets,
+        controls=(ControlUse(sees="edges", scale=0.5), ControlUse(sees="input", scale=1.5)),
+        ip_adapter=str(tiny_models.ip_adapter(tiny_sd)),
+        ip_image=str(tmp_path / "followed.png"),
+        ip_scale=0.8,
+    )
+    painted, _ = painter_of(painting).paint(shown)
+    model = load(painting.spec, "cpu", "float32")
+    model.loras.set_weights(dict.fromkeys(model.loras.names, 0.7))
+    model.ip_adapter.set_scale(0.8)
+    asked = {"prompt": "the cat", "negative": "grey", "steps": 4, "strength": 0.5, "guidance": 2.0, "seed": 7}
+    controls = [(edges(shown[0], (WIDTH, HEIGHT)), 0.5), (shown[0], 1.5)]
+    expected = paint(model, shown[0], width=WIDTH, height=HEIGHT, controls=controls, ip_image=followed, **asked)
+    assert np.abs(painted[0].astype(int) - expected).max() <= 1
+
+
+def test_what_several_controlnets_see_goes_up_once(tiny_models: TinyModels, tiny_sd: Path) -> None:
+    class Uploads(DeviceCopies):
+        """Remembers what goes up."""
+
+        def send(self, what: str, pictures: np.ndarray) -> torch.Tensor:
+            sent.append((what, pictures.shape))
+            return super().send(what, pictures)
+
+    sent: list[tuple[str, tuple[int, ...]]] = []
+    net = str(tiny_models.controlnet(tiny_sd))
+    uses = tuple(ControlUse(sees=sees, scale=scale) for sees, scale in (("edges", 1.0), ("input", 0.5), ("edges", 0.2)))
+    model = load(painting_of(tiny_sd, controlnets=(net,) * 3).spec, "cpu", "float32")
+    latents = LatentPainter(model, (WIDTH, HEIGHT), read_picture=None, note=print, calls=None)
+    latents.change(painting_of(tiny_sd, controlnets=(net,) * 3, controls=uses))
+    first, second, third = latents.controls(pictures(2), Uploads(torch.device("cpu")))
+    assert sent == [("edges", (2, HEIGHT, WIDTH, 3)), ("input", (2, HEIGHT, WIDTH, 3))]
+    assert first.picture is third.picture and not torch.equal(first.picture, second.picture)
+    assert (first.scale, second.scale, third.scale) == (1.0, 0.5, 0.2)
+
+
+def test_clients_who_take_turns_get_their_own_pictures_and_no_text_is_encoded_again(
+    tiny_models: TinyModels, tiny_sd: Path
+) -> None:
+    lora = ((str(tiny_models.lora(tiny_sd)), 0.0),)
+    asked = [
+        painting_of(tiny_sd, loras=lora, prompt="fire"),
+        painting_of(tiny_sd, loras=lora, prompt="fire", lora_weights=(1.0,)),
+        painting_of(tiny_sd, loras=lora, prompt="fire", lora_weights=(1.0,), strength=0.9, sampler="dpm"),
+    ]
+    shown = pictures(1)
+    expected = [painter_of(painting).paint(shown)[0] for painting in asked]
+    painter = painter_of(asked[0])
+    texts: list[None] = []
+    painter.model.text_encoders[0].register_forward_hook(lambda *call: texts.append(None))
+    for _round in range(3):
+        for painting, picture in zip(asked, expected, strict=True):
+            painter.change(painting)
+            assert np.array_equal(painter.paint(shown)[0], picture)
+        assert len(texts) == 2, "the prompt and its negative through the LoRA's text encoder, in the first round"
+    assert [len(set(map(bytes, expected))), painter.real_steps] == [3, 3]
+
+
+def test_what_a_painting_uses_must_be_there(tiny_sd: Path, usual: BatchPainter) -> None:
+    for changes, reason in (
+        ({"controls": (ControlUse(),)}, "has 0 ControlNets, but uses for 1 are given"),
+        ({"lora_weights": (1.0, 0.5)}, "has 0 LoRAs, but weights for 2 are given"),
+        ({"ip_image": "face.png"}, "face.png: a picture to follow needs an IP-Adapter"),
+        ({"sampler": "lcm", "steps": 51}, "51 steps: this LCM model was made for at most 50"),
+    ):
+        with pytest.raises(ModelError, match=reason):
+            usual.change(painting_of(tiny_sd, **changes))
+
+
+class Fault:
+    """Spoils what a layer answers in its next calls, in some rows."""
+
+    def __init__(self, layer: torch.nn.Module, rows: list[int], value: float, calls: int) -> None:
+        self.rows, self.value, self.left = rows, value, calls
+        self._hook = layer.register_forward_hook(self)
+
+    def __call__(self, layer: Any, inputs: Any, output: torch.Tensor) -> torch.Tensor:
+        if not self.left:
+            return output
+        self.left -= 1
+        spoilt = output.clone()
+        spoilt[self.rows] = self.value
+        return spoilt
+
+    def end(self) -> None:
+        self._hook.remove()
+
+
+NAN, FOR_EVER = float("nan"), 10**9
+
+
+@pytest.fixture
+def faulty(tiny_sd: Path, usual: BatchPainter) -> Iterator[Any]:
+    """`faulty(part, rows, value, calls)`: spoil the next `calls` answers of the UNet or the VAE's decoder."""
+    usual.change(painting_of(tiny_sd, cfg=1.0, strength=0.25))
+    faults: list[Fault] = []
+
+    def spoil(part: str, rows: list[int], value: float, calls: int) -> None:
+        layer = usual.model.unet.conv_out if part == "unet" else usual.model.vae.decoder
+        faults.append(Fault(layer, rows, value, calls))
+
+    yield spoil
+    for fault in faults:
+        fault.end()
+
+
+@pytest.mark.parametrize("way", ["paint", "stages"])
+@pytest.mark.parametrize(
+    ("part", "value", "calls", "fate"),
+    [
+        ("unet", NAN, 1, RERUN),
+        ("unet", float("inf"), FOR_EVER, NOT_FINITE),
+        ("decoder", NAN, 2, RERUN),
+        ("decoder", -9.0, 2, RERUN),
+    ],
+)
+def test_a_picture_that_is_none_is_painted_again_and_the_others_stay_as_they_are(
+    usual: BatchPainter, faulty: Any, way: str, part: str, value: float, calls: int, fate: int
+) -> None:
+    shown = pictures(3)
+    expected, fates = usual.paint(shown)
+    assert fates.tolist() == [GOOD] * 3
+    # A CPU decodes picture by picture: the first two calls are the first two pictures.
+    faulty(part, [1] if part == "unet" else [0], value, calls)
+    ways = {"paint": usual.paint, "stages": lambda shown: split([usual] * 3, shown)}
+    painted, fates = ways[way](shown)
+    assert fates.tolist() == ([GOOD, fate, GOOD] if part == "unet" else [fate, fate, GOOD])
+    kept = [0, 1, 2] if fate == RERUN else [0, 2]
+    assert np.array_equal(painted[kept], expected[kept])
+
+
+def test_black_is_no_picture_unless_the_source_is_black(usual: BatchPainter, faulty: Any) -> None:
+    shown = pictures(3)
+    shown[1] = 0
+    faulty("decoder", [0], -9.0, FOR_EVER)
+    for painted, fates in (usual.paint(shown), split([usual] * 3, shown)):
+        assert not painted.any()
+        assert fates.tolist() == [BLACK, GOOD, BLACK]
+
+
+def test_latents_without_a_trace_of_a_picture_are_black(tiny_sd: Path) -> None:
+    """A UNet that takes any noise for the same flat grey."""
+    painter = painter_of(painting_of(tiny_sd, cfg=1.0))
+    model = painter.model
+    model.scheduler_config["prediction_type"] = model.prediction_type = "sample"
+    with torch.no_grad():
+        model.unet.conv_out.weight.zero_()
+    painter = BatchPainter(model, painting_of(tiny_sd, cfg=1.0, sampler="turbo"), WIDTH, HEIGHT)
+    _, fates = painter.paint(pictures(2))
+    assert fates.tolist() == [BLACK, BLACK]
+
+
+def test_a_stream_gives_what_single_batches_give_whatever_graphs_leave_behind(
+    tiny_sd: Path, usual: BatchPainter
+) -> None:
+    painting = painting_of(tiny_sd, sampler="dpm")
+    usual.change(painting)
+    batches = [pictures(2, seed) for seed in range(3)]
+    expected = [usual.paint(batch)[0] for batch in batches]
+    captures = Recording()
+    graphed = BatchPainter(usual.model, painting, WIDTH, HEIGHT, calls=lambda device: GraphCalls(captures))
+    graphed.warm_up(2)
+    assert len(captures.captured) == 3, "encode, UNet and decode"
+    assert graphed.stage_s == {"encode": 0.0, "process": 0.0, "decode": 0.0}
+    streamed = list(graphed.paint_stream(iter(batches)))
+    assert len(captures.captured) == 3, "nothing is left to be done once"
+    for (painted, fates), alone in zip(streamed, expected, strict=True):
+        assert np.array_equal(painted, alone)
+        assert fates.tolist() == [GOOD, GOOD]
+    assert all(seconds > 0.0 for seconds in graphed.stage_s.values())
+    latents = [graphed.encode(batch) for batch in batches]
+    assert all(torch.equal(z, usual.encode(batch)) for z, batch in zip(latents, batches, strict=True))
+
+
+def test_a_stage_that_decodes_is_warmed_up_by_one_batch_and_captures_nothing_later(tiny_sd: Path) -> None:
+    captures = Recording()
+    model = painter_of(painting_of(tiny_sd), "decode").model
+    painter = BatchPainter(
+        model, painting_of(tiny_sd), WIDTH, HEIGHT, stage="decode", calls=lambda device: GraphCalls(captures)
+    )
+    decoded: list[None] = []
+    model.vae.decoder.register_forward_hook(lambda *call: decoded.append(None))
+    painter.warm_up(2)
+    assert [len(captures.captured), len(decoded)] == [1, 2 * 2], "picture by picture: captured and replayed"
+    painter.decode_judged(random_latents(2, seed=1, size=(9, 13)), np.full(2, GOOD, np.uint8))
+    assert len(captures.captured) == 1
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+@pytest.mark.parametrize("vae", ["tiny", "kl"])
+def test_overlapping_stages_paint_what_one_after_the_other_paints(
+    tiny_models: TinyModels, dtype: str, vae: str
+) -> None:
+    """A full VAE has attention: its products need workspaces, as the UNet's do. ControlNets see pictures that go up."""
+    folder = tiny_models.sd(vae=vae)
+    nets = (str(tiny_models.controlnet(folder)), str(tiny_models.controlnet(folder, seed=9)))
+    painting = painting_of(folder, controlnets=nets, controls=(ControlUse(sees="edges"), ControlUse(sees="input")))
+    painter = load_stage(painting, "whole", "cuda", dtype, WIDTH, HEIGHT)
+    painter.warm_up(2)
+    batches = [pictures(2, seed) for seed in range(8)]
+    expected = [painter.paint(batch) for batch in batches]
+    for ours, alone in zip(painter.paint_stream(iter(batches)), expected, strict=True):
+        assert np.array_equal(ours[0], alone[0])
+        assert np.array_equal(ours[1], alone[1])
+
+
+def test_what_does_not_fit_is_told_with_size_and_batch() -> None:
+    painting = Painting(spec=ModelSpec(model="random:tiny"), steps=2)
+    side_px = 8 << 20
+    painter = load_stage(painting, "process", "cpu", "float32", side_px, side_px)
+    z = torch.zeros(3, 4, 1, 1).expand(3, 4, side_px // 8, side_px // 8)
+    reason = f"{side_px} x {side_px} in batches of 3 do not fit into the memory of cpu; give a smaller --batch"
+    with pytest.raises(DeviceFullError, match=reason):
+        painter.process(z)
+    painter.free_memory()
+
+
+def test_a_prompt_that_is_too_long_is_noted_once(tiny_sd: Path) -> None:
+    painting = painting_of(tiny_sd, prompt="the cat " * 80)
+    painter = painter_of(painting)
+    painter.change(replace(painting, negative="grey " * 80))
+    assert len(painter.notes) == 2
+    assert painter.notes[0].startswith("75 tokens of the prompt are used")

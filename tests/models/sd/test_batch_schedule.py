@@ -1,0 +1,327 @@
+"""Batches: every picture as if it were alone, whatever the sampler."""
+
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import fields, replace
+from functools import cache
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from engine.errors import ModelError
+from engine.models.graphs import DirectCalls, GraphCalls
+from engine.models.sd.batch_schedule import BatchSchedule
+from engine.models.sd.conditioner import Cond, Conditioner
+from engine.models.sd.denoiser import Control, Denoiser
+from engine.models.sd.model import Model
+from engine.models.sd.pixels import Pixels
+from tests.models.recorded_graphs import Recording
+from tests.models.sd.oracle import pipeline_of, source_picture
+from tests.models.sd.plain_stream import loaded, random_latents
+from tests.support.tiny_models import TEXT_WIDTH
+
+SAMPLERS = [
+    ({"sampler": "lcm"}, {}),
+    ({"sampler": "lcm"}, {"sampler": "turbo"}),
+    ({"sampler": "lcm"}, {"sampler": "tcd"}),
+    ({"sampler": "lcm"}, {"sampler": "scheduler"}),
+    ({"sampler": "ddim"}, {"sampler": "scheduler"}),
+    ({"sampler": "pndm"}, {"sampler": "scheduler"}),
+    ({"kind": "turbo", "sampler": "turbo_ancestral"}, {"sampler": "scheduler"}),
+    ({"sampler": "ddim"}, {"sampler": "deis"}),
+    ({"sampler": "ddim"}, {"sampler": "dpm"}),
+]
+IDS = ["lcm", "turbo", "tcd", "library's lcm", "ddim", "pndm", "euler ancestral", "deis", "dpm"]
+NAMED = {
+    "lcm": ("LCMScheduler", {}),
+    "deis": ("DEISMultistepScheduler", {"algorithm_type": "deis"}),
+    "euler": ("EulerAncestralDiscreteScheduler", {}),
+    "dpm": ("DPMSolverMultistepScheduler", {"algorithm_type": "dpmsolver++"}),
+}
+PNDM, V_PREDICTION, LCM = {"sampler": "pndm"}, {"kind": "sd21"}, {}
+
+
+@pytest.fixture(scope="module")
+def models(tiny_models: Any) -> Callable[..., Model]:
+    """`models(**built)`: a tiny model, loaded once. Nobody changes it."""
+    return cache(lambda **built: loaded(tiny_models.sd(**built)))
+
+
+def batch(model: Model, **asked: Any) -> BatchSchedule:
+    return BatchSchedule(model, Denoiser(model), **{"steps": 4, "strength": 0.75, "guidance": 2.0, "seed": 5} | asked)
+
+
+def cond_of(model: Model) -> Cond:
+    return Conditioner(model).encode("the cat", "grey")
+
+
+@pytest.mark.parametrize(("built", "asked"), SAMPLERS, ids=IDS)
+def test_a_picture_does_not_depend_on_the_batch_it_is_in(
+    models: Callable[..., Model], built: dict[str, Any], asked: dict[str, Any]
+) -> None:
+    model = models(**built)
+    cond, z = cond_of(model), random_latents(3, seed=1)
+    together = batch(model, **asked).run(z, cond)
+    for frame in (0, 2):
+        alone = batch(model, **asked).run(z[frame : frame + 1], cond)
+        torch.testing.assert_close(together[frame : frame + 1], alone, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("built", "sampler"),
+    [(PNDM, "lcm"), (PNDM, "deis"), (PNDM, "dpm"), (V_PREDICTION, "lcm"), (V_PREDICTION, "euler"), (LCM, "dpm")],
+)
+def test_a_sampler_asked_for_by_name_is_that_of_diffusers(
+    tiny_models: Any, models: Callable[..., Model], built: dict[str, Any], sampler: str
+) -> None:
+    """Made of the configuration of the scheduler that the model came with."""
+    import diffusers
+
+    folder = tiny_models.sd(**built)
+    pipeline = pipeline_of(folder)
+    name, differences = NAMED[sampler]
+    pipeline.scheduler = getattr(diffusers, name).from_config(pipeline.scheduler.config, **differences)
+    theirs = pipeline(
+        "the cat",
+        image=Image.fromarray(source_picture()),
+        negative_prompt="grey",
+        num_inference_steps=6,
+        strength=0.67,
+        guidance_scale=2.0,
+        generator=torch.Generator().manual_seed(5),
+        output_type="latent",
+    ).images
+    model = models(**built)
+    z = Pixels(model, 64, 64).encode(source_picture()[None]).repeat(2, 1, 1, 1)
+    ours = batch(model, steps=6, strength=0.67, sampler=sampler).run(z, cond_of(model))
+    torch.testing.assert_close(ours, theirs.repeat(2, 1, 1, 1), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("asked", "steps", "strength", "calls"),
+    [
+        ({"sampler": "lcm"}, 5, 0.5, 2),
+        ({"sampler": "lcm"}, 5, 0.2, 1),
+        ({"sampler": "deis"}, 5, 0.01, 1),
+        ({"sampler": "dpm"}, 5, 0.5, 2),
+        ({"sampler": "euler"}, 4, 1.0, 4),
+        ({"sampler": "scheduler"}, 8, 0.5, 5),  # PNDM looks twice where it starts
+    ],
+)
+def test_it_is_told_how_often_the_unet_runs(
+    models: Callable[..., Model], asked: dict[str, Any], steps: int, strength: float, calls: int
+) -> None:
+    model = models(sampler="pndm")
+    rows: list[int] = []
+    schedule = batch(model, steps=steps, strength=strength, **asked)
+    assert schedule.evaluations == calls
+    with model.unet.conv_in.register_forward_pre_hook(lambda layer, inputs: rows.append(len(inputs[0]))):
+        schedule.run(random_latents(3, seed=1), cond_of(model))
+    assert rows == [6] * calls, "each picture and its negative"
+
+
+def test_a_control_picture_belongs_to_its_own_frame(tiny_models: Any) -> None:
+    sd = tiny_models.sd()
+    model = loaded(sd, controlnets=(str(tiny_models.controlnet(sd)),))
+    cond, z = cond_of(model), random_latents(2, seed=1)
+    pictures = torch.rand((2, 3, 64, 64), generator=torch.Generator().manual_seed(1))
+    together = batch(model).run(z, cond, [Control(index=0, picture=pictures, scale=1.0)])
+    for frame in range(2):
+        own = Control(index=0, picture=pictures[frame : frame + 1], scale=1.0)
+        alone = batch(model).run(z[frame : frame + 1], cond, [own])
+        torch.testing.assert_close(together[frame : frame + 1], alone, rtol=1e-4, atol=1e-4)
+    assert not torch.allclose(together, batch(model).run(z, cond), atol=1e-2)
+
+
+@pytest.mark.parametrize(("built", "asked"), SAMPLERS, ids=IDS)
+def test_the_same_seed_gives_the_same_pictures_run_after_run(
+    models: Callable[..., Model], built: dict[str, Any], asked: dict[str, Any]
+) -> None:
+    model = models(**built)
+    cond, z = cond_of(model), random_latents(2, seed=1)
+    schedule = batch(model, **asked)
+    first = schedule.run(z, cond)
+    assert torch.equal(schedule.run(z, cond), first)
+    assert not torch.allclose(batch(model, seed=6, **asked).run(z, cond), first, atol=1e-2)
+
+
+@pytest.mark.parametrize(("built", "asked"), SAMPLERS[:3], ids=IDS[:3])
+def test_others_may_use_the_device_between_steps(
+    models: Callable[..., Model], built: dict[str, Any], asked: dict[str, Any]
+) -> None:
+    model = models(**built)
+    interruptions: list[None] = []
+    told: list[tuple[int, int]] = []
+    batch(model, **asked).run(
+        random_latents(1, seed=1),
+        cond_of(model),
+        between=lambda: interruptions.append(None),
+        progress=lambda done, steps: told.append((done, steps)),
+    )
+    assert len(interruptions) == 2
+    assert told == [(1, 3), (2, 3), (3, 3)]
+
+
+@pytest.mark.parametrize(("built", "asked"), SAMPLERS, ids=IDS)
+def test_a_sampler_that_remembers_predictions_keeps_its_own_through_graphs(
+    models: Callable[..., Model], built: dict[str, Any], asked: dict[str, Any]
+) -> None:
+    """A graph writes each prediction over the one before it."""
+    model = models(**built)
+    cond, z = cond_of(model), random_latents(2, seed=1)
+    graphed = Denoiser(model, calls=GraphCalls(Recording()))
+    for guidance in (1.0, 2.0):
+        request = {"steps": 5, "strength": 1.0, "guidance": guidance, **asked}
+        expected = BatchSchedule(model, Denoiser(model), **request).run(z, cond)
+        assert torch.equal(BatchSchedule(model, graphed, **request).run(z, cond), expected)
+
+
+def test_turbo_is_never_guided(models: Callable[..., Model]) -> None:
+    model = models(kind="turbo")
+    cond, z = cond_of(model), random_latents(1, seed=1)
+    assert torch.equal(batch(model, guidance=5.0).run(z, cond), batch(model, guidance=1.0).run(z, cond))
+
+
+def test_a_scheduler_this_library_does_not_have_is_named(tiny_models: Any) -> None:
+    model = loaded(tiny_models.sd(sampler="ddim"))
+    model.scheduler_config["_class_name"] = "TomorrowsScheduler"
+    with pytest.raises(ModelError, match="TomorrowsScheduler"):
+        batch(model, sampler="scheduler").run(random_latents(1, seed=1), cond_of(model))
+
+
+PUBLISHED = [
+    "DDIM",
+    "EulerDiscrete",
+    "LCM",
+    "PNDM",
+    "UniPCMultistep",
+    "sde-dpmsolver++",
+    "dpmsolver",
+    "karras",
+    "logrho",
+]
+
+
+@pytest.mark.parametrize("sampler", list(NAMED))
+@pytest.mark.parametrize("published", PUBLISHED)
+def test_a_sampler_asked_for_by_name_paints_whatever_scheduler_the_model_came_with(
+    models: Callable[..., Model], published: str, sampler: str
+) -> None:
+    import diffusers
+
+    model = models()
+    common = {key: model.scheduler_config[key] for key in ("num_train_timesteps", "beta_start", "beta_end")}
+    common |= {"beta_schedule": model.scheduler_config["beta_schedule"], "prediction_type": "v_prediction"}
+    own = {
+        "sde-dpmsolver++": {"algorithm_type": "sde-dpmsolver++", "use_karras_sigmas": True, "solver_order": 3},
+        "dpmsolver": {"algorithm_type": "dpmsolver", "final_sigmas_type": "sigma_min", "solver_type": "heun"},
+        "karras": {"use_karras_sigmas": True, "timestep_spacing": "trailing", "solver_type": "bh2"},
+        "logrho": {"algorithm_type": "deis", "solver_type": "logrho", "timestep_spacing": "leading"},
+    }.get(published)
+    if own is None:
+        own = dict(getattr(diffusers, f"{published}Scheduler").from_config(common).config)
+    model = replace(model, scheduler_config=common | own)
+    for steps, strength in ((1, 1.0), (6, 0.5)):
+        painted = batch(model, steps=steps, strength=strength, sampler=sampler).run(
+            random_latents(1, seed=1), cond_of(model)
+        )
+        assert painted.isfinite().all()
+
+
+@pytest.mark.parametrize("steps", [1, 3])
+def test_a_scheduler_that_cannot_make_so_few_steps_says_what_else_can_be_asked_for(
+    tiny_models: Any, steps: int
+) -> None:
+    """PNDM that begins with Runge-Kutta steps makes no fewer than four."""
+    model = loaded(tiny_models.sd(sampler="pndm"))
+    del model.scheduler_config["skip_prk_steps"]
+    reason = rf": PNDMScheduler cannot make {steps} steps \(.*\); ask for another --sampler or more --steps$"
+    with pytest.raises(ModelError, match=reason) as told:
+        _ = batch(model, steps=steps, strength=1.0, sampler="scheduler").steps
+    assert "\n" not in str(told.value)
+
+
+class HostWaits(TorchDispatchMode):
+    """Counts what makes the host wait for a device: numbers fetched from it, copies to and from pageable memory."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: list[str] = []
+
+    def __torch_dispatch__(self, call: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs, name = kwargs or {}, call.overloadpacket.__name__
+        given = [each for each in args if isinstance(each, torch.Tensor)]
+        is_meta = any(each.is_meta for each in given)
+        match name:
+            case "_local_scalar_dense" | "nonzero" | "equal" if is_meta:
+                self.told.append(name)
+                return 1
+            case "_to_copy" if kwargs.get("device", given[0].device) != given[0].device:
+                self.told.append(name)
+            case "copy_" if given[0].device != given[1].device:
+                self.told.append(name)
+            case "index" if any(each is not None and each.is_meta != given[0].is_meta for each in args[1]):
+                self.told.append(name)
+        return call(*args, **kwargs)
+
+
+OWN = {
+    "own DDIM": {"_class_name": "DDIMScheduler"},
+    "own PNDM": {"_class_name": "PNDMScheduler", "skip_prk_steps": True},
+    "own LCM": {"_class_name": "LCMScheduler"},
+    "own Euler": {"_class_name": "EulerDiscreteScheduler"},
+    "own Euler ancestral": {"_class_name": "EulerAncestralDiscreteScheduler"},
+    "own DPM": {"_class_name": "DPMSolverMultistepScheduler", "algorithm_type": "sde-dpmsolver++"},
+}
+
+
+@pytest.mark.parametrize("sampler", ["lcm", "turbo", "tcd", "deis", "euler", "dpm", *OWN])
+def test_once_prepared_a_batch_never_waits_for_the_device(models: Callable[..., Model], sampler: str) -> None:
+    here = models()
+    config = {key: here.scheduler_config[key] for key in ("num_train_timesteps", "beta_start", "beta_end")}
+    config |= {"beta_schedule": here.scheduler_config["beta_schedule"], "original_inference_steps": 50}
+    config |= OWN.get(sampler, {"_class_name": "DDIMScheduler"})
+    there = torch.device("meta")
+    unet = here.unet if sampler == "lcm" else small_unet()  # which waits for nobody, whatever the sampler
+    model = replace(here, device=there, unet=deepcopy(unet).to(there), scheduler_config=config)
+    cond = cond_of(here)
+    cond = Cond(**{each.name: moved(getattr(cond, each.name), there) for each in fields(cond)})
+    schedule = BatchSchedule(
+        model,
+        Denoiser(model, calls=DirectCalls()),
+        steps=4,
+        strength=0.75,
+        guidance=2.0,
+        sampler="scheduler" if sampler in OWN else sampler,
+    )
+    z = torch.empty((3, 4, 8, 8), device=there)
+    with HostWaits() as waits:
+        schedule.run(z, cond)
+        assert waits.told, "tables and noise go up once"
+        waits.told.clear()
+        assert schedule.run(z, cond).shape == z.shape
+    assert waits.told == []
+
+
+def small_unet() -> Any:
+    """Of one level: on `meta` a layer takes as long whatever its size."""
+    from diffusers import UNet2DConditionModel
+
+    return UNet2DConditionModel(
+        block_out_channels=(8,),
+        layers_per_block=1,
+        down_block_types=("DownBlock2D",),
+        up_block_types=("UpBlock2D",),
+        cross_attention_dim=TEXT_WIDTH,
+        attention_head_dim=4,
+        norm_num_groups=4,
+    ).requires_grad_(False)
+
+
+def moved(value: Any, device: torch.device) -> Any:
+    if isinstance(value, tuple):
+        return tuple(moved(each, device) for each in value)
+    return value.to(device) if isinstance(value, torch.Tensor) else value

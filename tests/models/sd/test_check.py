@@ -1,0 +1,186 @@
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from engine.errors import ModelError
+from engine.models.safetensors_header import read_header
+from engine.models.sd import ModelSpec
+from engine.models.sd.check import ModelReport, check
+from engine.models.sd.load import load
+
+
+def checked(folder: Path | str, **options: Any) -> ModelReport:
+    return check(ModelSpec(model=str(folder), **options))
+
+
+@pytest.mark.parametrize("kind", ["sd15", "turbo", "sdxl", "sd21"])
+@pytest.mark.parametrize("vae", ["analytic", "kl"])
+def test_the_headers_tell_what_loading_would_find(tiny_models: Any, kind: str, vae: str) -> None:
+    folder = tiny_models.sd(kind=kind, vae=vae)
+    own_vae = "full" if vae == "kl" else "auto"
+    report, model = checked(folder, vae=own_vae), load(ModelSpec(model=str(folder), vae=own_vae), "cpu", "fp32")
+    assert (report.family, report.sampler, report.prediction_type) == (
+        model.family,
+        model.sampler,
+        model.prediction_type,
+    )
+    assert report.vae == type(model.vae).__name__
+    networks = {"unet": model.unet, "vae": model.vae, "text_encoder": model.text_encoders[0]}
+    networks |= {"text_encoder_2": model.text_encoders[1]} if kind == "sdxl" else {}
+    counted = {part.name: part.parameters for part in report.parts}
+    assert counted == {name: sum(p.numel() for p in net.parameters()) for name, net in networks.items()}
+    assert report.memory_bytes("float32") == 4 * sum(counted.values()) == 2 * report.memory_bytes("float16")
+    assert {part.dtype for part in report.parts} == {"float32"}
+    assert report.is_complete and report.pickles == () and report.missing == ()
+
+
+def test_a_single_file_is_told_apart_into_its_parts(tiny_models: Any) -> None:
+    sd = tiny_models.sd(vae="kl")
+    as_file, as_folder = checked(tiny_models.single_file(sd), vae="full"), checked(sd, vae="full")
+    assert {part.name: part.parameters for part in as_file.parts} == {p.name: p.parameters for p in as_folder.parts}
+    assert (as_file.family, as_file.sampler, as_file.is_complete) == ("sd15", "lcm", True)
+
+
+def test_a_single_file_alone_lacks_only_its_configuration(
+    tiny_models: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    alone = tmp_path / "my-turbo-xl.safetensors"
+    alone.write_bytes(tiny_models.single_file(tiny_models.sd(vae="kl")).read_bytes())
+    report = checked(alone)
+    (line,) = report.missing
+    assert "hf download stable-diffusion-v1-5/stable-diffusion-v1-5" in line
+    assert report.family == "sd15" and {part.name for part in report.parts} == {"unet", "vae", "text_encoder"}
+
+
+def test_everything_named_beside_the_model_is_counted(tiny_models: Any, tiny_sd: Path) -> None:
+    adapter = tiny_models.ip_adapter(tiny_sd)
+    report = checked(
+        tiny_sd,
+        loras=((str(tiny_models.lora(tiny_sd)), 1.0),),
+        controlnets=(str(tiny_models.controlnet(tiny_sd)),),
+        ip_adapter=str(adapter),
+    )
+    names = [part.name for part in report.parts]
+    assert names[:3] == ["unet", "text_encoder", "vae"] and names[-2:] == ["ip_adapter", "image_encoder"]
+    assert names[3].startswith("lora ") and names[4].startswith("controlnet ")
+    assert all(part.parameters for part in report.parts) and report.is_complete
+
+
+def test_all_that_is_missing_is_listed_at_once(tiny_models: Any, tmp_path: Path) -> None:
+    folder = shutil.copytree(tiny_models.sd(), tmp_path / "model")
+    shutil.rmtree(folder / "tokenizer")
+    (folder / "unet" / "diffusion_pytorch_model.safetensors").unlink()
+    (folder / "scheduler" / "scheduler_config.json").unlink()
+    report = checked(folder, loras=(("no/lora", 1.0),), controlnets=("/no/controlnet",), ip_adapter="a/b/c.safetensors")
+    assert not report.is_complete
+    for part in ("tokenizer", "unet", "scheduler", "no/lora", "/no/controlnet", "a/b/c.safetensors"):
+        assert sum(part in line.split(" (")[0] for line in report.missing) >= 1, part
+    assert all("\n" not in line for line in report.missing)
+    assert 'hf download a/b --include "c.safetensors"' in " ".join(report.missing)
+
+
+def test_tables_of_positions_are_no_weights(tiny_models: Any, tiny_sd: Path, tmp_path: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    folder = shutil.copytree(tiny_sd, tmp_path / "model")
+    file = folder / "text_encoder" / "model.safetensors"
+    save_file(load_file(file) | {"embeddings.position_ids": torch.arange(77)[None]}, file, {"format": "pt"})
+    assert [part.parameters for part in checked(folder).parts] == [part.parameters for part in checked(tiny_sd).parts]
+
+
+def test_a_pickle_is_named_and_counted_without_running_it(tiny_models: Any, tmp_path: Path) -> None:
+    from safetensors.torch import load_file
+
+    folder = shutil.copytree(tiny_models.sd(), tmp_path / "model")
+    file = folder / "unet" / "diffusion_pytorch_model.safetensors"
+    torch.save(load_file(file), file.with_suffix(".bin"))
+    file.unlink()
+    report, plain = checked(folder), checked(tiny_models.sd())
+    assert report.pickles == (str(file.with_suffix(".bin")),) and report.is_complete
+    assert (report.parts[0].parameters, report.parts[0].dtype) == (plain.parts[0].parameters, "float32")
+    file.with_suffix(".bin").write_bytes(b"\x80\x04no pickle")
+    (line,) = checked(folder).missing
+    assert "diffusion_pytorch_model.bin: no file of torch.save, or cut off" in line
+
+
+def test_what_a_folder_asks_for_and_does_not_get_is_named(tiny_models: Any, tiny_sd: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(tiny_sd, tmp_path / "model")
+    config = folder / "text_encoder" / "config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"_attn_implementation": "owner/kernel"}))
+    report = check(ModelSpec(model=str(folder)))
+    (note,) = report.notes
+    assert report.is_complete and "text_encoder: config.json asks for code of its own (_attn_impl" in note
+    config.write_text(json.dumps({"quantization_config": {"quant_method": "bitsandbytes"}}))
+    (line,) = check(ModelSpec(model=str(folder))).missing
+    assert "its weights are quantized ('bitsandbytes')" in line
+
+
+def test_a_cut_off_file_is_listed_with_what_it_lacks(tiny_models: Any, tmp_path: Path) -> None:
+    folder = shutil.copytree(tiny_models.sd(), tmp_path / "model")
+    file = folder / "unet" / "diffusion_pytorch_model.safetensors"
+    file.write_bytes(file.read_bytes()[:-10])
+    (line,) = checked(folder).missing
+    assert line.endswith("cut off, 10 bytes are missing")
+
+
+@pytest.mark.parametrize(
+    "make",
+    [lambda f: None, lambda f: f.mkdir(), lambda f: f.write_bytes(b"12345678{")],
+    ids=["nothing", "a folder", "bytes"],
+)
+def test_what_is_no_model_at_all_is_an_error_of_one_line(tmp_path: Path, make: Any) -> None:
+    make(tmp_path / "thing")
+    with pytest.raises(ModelError) as told:
+        checked(tmp_path / "thing")
+    assert "\n" not in str(told.value) and "thing" in str(told.value)
+
+
+def test_the_index_of_a_folder_is_answered_with_the_folder(tiny_sd: Path) -> None:
+    index = tiny_sd / "model_index.json"
+    with pytest.raises(ModelError) as caught:
+        checked(index)
+    assert str(caught.value) == f"{index}: is a file of a diffusers folder; give the folder: {tiny_sd}"
+
+
+def test_checking_does_not_load_torch(tiny_sd: Path) -> None:
+    code = (
+        "import sys; from engine.models.sd.check import check; from engine.models.sd import ModelSpec; "
+        f"check(ModelSpec(model={str(tiny_sd)!r})); print('torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\x00" * 7,
+        b"\xff" * 16,
+        b"\x02" + b"\x00" * 7 + b"{]",
+        b"\x02" + b"\x00" * 7 + b"[]",
+        b"\x04\0\0\0\0\0\0\0null",
+    ],
+)
+def test_bytes_that_are_no_safetensors_file_are_an_error(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "x.safetensors"
+    file.write_bytes(content)
+    with pytest.raises(ModelError):
+        read_header(file)
+
+
+def test_a_header_gives_names_shapes_and_types(tmp_path: Path) -> None:
+    from safetensors.torch import save_file
+
+    file = tmp_path / "x.safetensors"
+    save_file({"a": torch.zeros(2, 3, dtype=torch.float16), "b": torch.zeros(())}, file, {"format": "pt"})
+    header = read_header(file)
+    assert (header["a"].dtype, header["a"].shape, header["a"].count) == ("float16", (2, 3), 6)
+    assert header["b"].count == 1 and set(header) == {"a", "b"}

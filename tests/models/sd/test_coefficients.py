@@ -1,0 +1,269 @@
+"""The schedule's numbers in float64, against diffusers' own schedulers and the published formulas."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from engine.errors import ModelError
+from engine.models.sd.coefficients import (
+    StepCoefficients,
+    boundary,
+    lcm_timesteps,
+    noise_table,
+    real_steps,
+    step_coefficients,
+    trailing_timesteps,
+    x0_weights,
+)
+
+SD = {"num_train_timesteps": 1000, "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
+ABAR = noise_table(SD)
+
+
+def lcm(**changes: object) -> StepCoefficients:
+    asked = {"sampler": "lcm", "steps": 4, "strength": 1.0} | changes
+    return step_coefficients(ABAR, asked.pop("config", SD), **asked)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        SD,
+        SD | {"beta_schedule": "linear"},
+        SD | {"beta_schedule": "squaredcos_cap_v2"},
+        SD | {"trained_betas": np.linspace(0.001, 0.02, 1000).tolist()},
+        SD | {"rescale_betas_zero_snr": True},
+    ],
+    ids=["scaled_linear", "linear", "cosine", "trained", "zero_snr"],
+)
+def test_the_noise_table_is_diffusers_to_its_float32(config: dict) -> None:
+    from diffusers import LCMScheduler
+
+    table = noise_table(config)
+    assert table.dtype == torch.float64
+    torch.testing.assert_close(table.float(), LCMScheduler.from_config(config).alphas_cumprod, rtol=1e-4, atol=2e-6)
+
+
+def test_the_noise_table_ends_where_sd_ends() -> None:
+    assert ABAR[999].sqrt().item() == pytest.approx(0.0682, abs=1e-4)  # so errors are amplified 15 times there
+    assert noise_table(SD | {"rescale_betas_zero_snr": True})[-1].item() == 0.0
+
+
+def test_an_unknown_noise_table_is_refused_by_name() -> None:
+    with pytest.raises(ModelError, match="sigmoid"):
+        noise_table(SD | {"beta_schedule": "sigmoid"})
+
+
+@pytest.mark.parametrize("scaling", [10.0, 0.01])
+def test_the_boundary_condition_is_that_of_lcm_in_float64(scaling: float) -> None:
+    """With the usual scaling of 10, c_skip is too small to be missed at 1e-3; with 0.01 it is not."""
+    from diffusers import LCMScheduler
+
+    scheduler = LCMScheduler(timestep_scaling=scaling)
+    timesteps = torch.tensor([0, 19, 499, 999])
+    c_skip, c_out = boundary(timesteps, scaling)
+    for n, t in enumerate(timesteps.double()):
+        expected = scheduler.get_scalings_for_boundary_condition_discrete(t)
+        assert c_skip[n].item() == pytest.approx(float(expected[0]), rel=1e-14)
+        assert c_out[n].item() == pytest.approx(float(expected[1]), rel=1e-14)
+    if scaling == 0.01:
+        assert c_skip[1] > 0.8
+
+
+def test_the_boundary_condition_gives_the_sample_back_at_time_zero() -> None:
+    c_skip, c_out = boundary(torch.tensor([0]))
+    assert (c_skip.item(), c_out.item()) == (1.0, 0.0)
+    c_skip, _ = boundary(torch.tensor([19]))
+    assert c_skip.item() < 1e-5
+
+
+def test_the_steps_carry_the_models_own_scaling() -> None:
+    coefficients = lcm(config=SD | {"timestep_scaling": 0.01}, steps=1)
+    expected_skip, expected_out = boundary(torch.tensor([999]), 0.01)
+    assert coefficients.c_skip.item() == expected_skip.item() > 1e-3
+    assert coefficients.c_out.item() == expected_out.item()
+
+
+@pytest.mark.parametrize("prediction_type", ["epsilon", "v_prediction", "sample"])
+def test_x0_comes_from_every_kind_of_prediction(prediction_type: str) -> None:
+    generator = torch.Generator().manual_seed(0)
+    x0 = torch.randn(7, generator=generator, dtype=torch.float64)
+    noise = torch.randn(7, generator=generator, dtype=torch.float64)
+    a, b = x0_weights(ABAR, prediction_type)
+    for t in (0, 499, 999):
+        signal, spread = ABAR[t].sqrt(), (1 - ABAR[t]).sqrt()
+        sample = signal * x0 + spread * noise
+        output = {"epsilon": noise, "v_prediction": signal * noise - spread * x0, "sample": x0}[prediction_type]
+        torch.testing.assert_close(a[t] * sample + b[t] * output, x0, rtol=1e-12, atol=1e-12)
+
+
+def test_an_unknown_kind_of_prediction_is_refused_by_name() -> None:
+    with pytest.raises(ModelError, match="flow"):
+        x0_weights(ABAR, "flow")
+
+
+@pytest.mark.parametrize("trained", [50, 100])
+def test_lcm_timesteps_are_diffusers_for_every_number_of_steps(trained: int) -> None:
+    from diffusers import LCMScheduler
+
+    scheduler = LCMScheduler(original_inference_steps=trained)
+    for steps in range(1, trained + 1):
+        scheduler.set_timesteps(steps)
+        assert lcm_timesteps(1000, steps, trained) == scheduler.timesteps.tolist()
+
+
+def test_trailing_timesteps_are_diffusers_for_every_number_of_steps() -> None:
+    from diffusers import DDIMScheduler
+
+    scheduler = DDIMScheduler(**SD, timestep_spacing="trailing")
+    for steps in range(1, 51):
+        scheduler.set_timesteps(steps)
+        assert trailing_timesteps(1000, steps) == scheduler.timesteps.tolist()
+
+
+def test_the_fifty_step_tables_of_lcm_and_turbo_are_one() -> None:
+    assert lcm_timesteps(1000, 50) == trailing_timesteps(1000, 50) == list(range(999, 0, -20))
+
+
+def test_more_steps_than_the_model_was_distilled_on_are_refused() -> None:
+    with pytest.raises(ModelError, match="at most 50"):
+        lcm_timesteps(1000, 51)
+
+
+@pytest.mark.parametrize(
+    ("steps", "strength", "made"), [(2, 0.5, 1), (4, 0.5, 2), (4, 0.74, 2), (1, 0.05, 1), (20, 1.0, 20), (3, 0.34, 1)]
+)
+def test_strength_shortens_the_steps_as_img2img_does(steps: int, strength: float, made: int) -> None:
+    from diffusers import LCMScheduler, StableDiffusionImg2ImgPipeline
+
+    assert real_steps(steps, strength) == made
+    coefficients = lcm(steps=steps, strength=strength)
+    assert coefficients.steps == made
+    pipeline = StableDiffusionImg2ImgPipeline.__new__(StableDiffusionImg2ImgPipeline)
+    object.__setattr__(pipeline, "scheduler", LCMScheduler())
+    pipeline.scheduler.set_timesteps(steps)
+    theirs = pipeline.get_timesteps(steps, strength, "cpu")[0].tolist()
+    assert coefficients.timesteps.tolist() == (theirs or [pipeline.scheduler.timesteps[-1].item()])
+
+
+def test_a_t_index_overrides_steps_and_strength() -> None:
+    coefficients = lcm(steps=2, strength=0.05, t_index=(32, 45))
+    assert coefficients.timesteps.tolist() == [359, 99]
+    turbo = step_coefficients(ABAR, SD, sampler="turbo", steps=1, strength=1.0, t_index=(32, 45))
+    assert turbo.timesteps.tolist() == [359, 99]
+
+
+@pytest.mark.parametrize("t_index", [(50,), (-1,), (45, 32), (32, 32)])
+def test_a_t_index_that_does_not_rise_through_the_table_is_refused(t_index: tuple[int, ...]) -> None:
+    with pytest.raises(ModelError, match=r"/sd/t_index: .*0 to 49"):
+        lcm(t_index=t_index)
+
+
+def test_turbo_takes_the_prediction_as_it_is() -> None:
+    turbo = step_coefficients(ABAR, SD, sampler="turbo", steps=4, strength=0.5)
+    assert turbo.timesteps.tolist() == [499, 249]
+    assert turbo.c_skip.tolist() == [0.0, 0.0]
+    assert turbo.c_out.tolist() == [1.0, 1.0]
+
+
+def test_any_other_sampler_is_refused_here() -> None:
+    with pytest.raises(ModelError, match="/sd/mode single"):
+        step_coefficients(ABAR, SD, sampler="scheduler", steps=4, strength=0.5)
+
+
+def test_signal_and_noise_have_unit_power_together() -> None:
+    coefficients = lcm()
+    assert coefficients.signal.dtype == torch.float64
+    torch.testing.assert_close(coefficients.signal**2, ABAR[coefficients.timesteps])
+    torch.testing.assert_close(coefficients.signal**2 + coefficients.noise**2, torch.ones(4, dtype=torch.float64))
+
+
+def test_rows_are_step_major_in_float32() -> None:
+    rows = lcm().rows(2, torch.device("cpu"))
+    assert rows.timesteps.tolist() == [999, 999, 759, 759, 499, 499, 259, 259]
+    assert rows.timesteps.dtype == torch.int64
+    for values, steps in ((rows.signal, lcm().signal), (rows.c_out, lcm().c_out)):
+        assert values.shape == (8, 1, 1, 1)
+        assert values.dtype == torch.float32
+        assert torch.equal(values[2:4].flatten(), steps[1].float().expand(2))
+
+
+SAMPLERS = ["lightning", "hyper", "hyper to one", "tcd 0", "tcd 0.3", "tcd 1", "lcm"]
+
+
+@pytest.mark.parametrize("strength", [1.0, 0.5])
+@pytest.mark.parametrize("steps", [1, 2, 4, 8])
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_every_step_is_that_of_diffusers(name: str, steps: int, strength: float) -> None:
+    """The same network, latents and noise in float64, against the scheduler that each model's authors name."""
+    sampler, _, rest = name.partition(" ")
+    config = SD | {"set_alpha_to_one": rest == "to one"}
+    eta = float(rest) if sampler == "tcd" else 0.3
+    made = step_coefficients(ABAR, config, sampler=sampler, steps=steps, strength=strength, eta=eta)
+    scheduler = scheduler_of(sampler, config)
+    scheduler.set_timesteps(steps)
+    start = steps - real_steps(steps, strength)
+    timesteps = scheduler.timesteps[start:]
+    if hasattr(scheduler, "set_begin_index"):
+        scheduler.set_begin_index(start)
+    assert made.timesteps.tolist() == timesteps.tolist()
+    generator = torch.Generator().manual_seed(0)
+    z, *noises = (torch.randn(50, generator=generator, dtype=torch.float64) for _ in range(steps + 1))
+    clean, guess = z, torch.zeros_like(z)
+    for step, noise in enumerate(noises[: made.steps]):
+        x = made.signal[step] * clean + made.noise[step] * (made.kept[step] * guess + made.fresh[step] * noise)
+        x0 = (x - made.noise[step] * network(x, made.timesteps[step])) / made.signal[step]
+        clean = made.c_out[step] * x0 + made.c_skip[step] * x
+        guess = (x - made.signal[step] * x0) / made.noise[step]
+    expected = painted_by(scheduler, z, noises, timesteps, {"eta": eta} if sampler == "tcd" else {})
+    # Euler's sigmas are float32, whatever is asked for, and at the noisiest step the error counts fifteenfold.
+    torch.testing.assert_close(clean, expected, rtol=0.0, atol=1e-5 if sampler == "lightning" else 1e-6)
+
+
+def network(x: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+    return torch.tanh(1.3 * x + 0.002 * t) + 0.1 * x
+
+
+def scheduler_of(sampler: str, config: dict) -> Any:
+    import diffusers
+
+    kinds = {"lightning": "EulerDiscrete", "hyper": "DDIM", "tcd": "TCD", "lcm": "LCM"}
+    scheduler = getattr(diffusers, f"{kinds[sampler]}Scheduler").from_config(
+        config | {"timestep_spacing": "trailing", "clip_sample": False}
+    )
+    scheduler.alphas_cumprod = ABAR
+    if sampler == "hyper":
+        scheduler.final_alpha_cumprod = torch.tensor(1.0) if config["set_alpha_to_one"] else ABAR[0]
+    return scheduler
+
+
+def painted_by(
+    scheduler: Any, z: torch.Tensor, noises: list[torch.Tensor], timesteps: torch.Tensor, asked: dict
+) -> torch.Tensor:
+    """What diffusers makes of z; its noise after the first step is the next of `noises`."""
+    first = timesteps[0].long()
+    x = ABAR[first].sqrt() * z + (1 - ABAR[first]).sqrt() * noises[0]
+    if hasattr(scheduler, "sigmas"):  # Euler's sample is x / sqrt(abar)
+        x = x / ABAR[first].sqrt()
+    later = iter(noises[1:])
+    for t in timesteps:
+        output = network(scheduler.scale_model_input(x, t), t)
+        with pytest.MonkeyPatch.context() as patch:
+            for kind in ("lcm", "tcd"):
+                patch.setattr(f"diffusers.schedulers.scheduling_{kind}.randn_tensor", lambda *_, **__: next(later))
+            x = scheduler.step(output, t, x, return_dict=False, **asked)[0]
+    return x
+
+
+@pytest.mark.parametrize("sampler", ["lightning", "hyper", "tcd"])
+def test_what_is_kept_and_what_is_drawn_have_unit_power_together(sampler: str) -> None:
+    made = step_coefficients(ABAR, SD, sampler=sampler, steps=4, strength=1.0)
+    torch.testing.assert_close(made.kept**2 + made.fresh**2, torch.ones(4, dtype=torch.float64))
+    assert (made.kept[0].item(), made.fresh[0].item()) == (0.0, 1.0)
+
+
+def test_lightning_starts_at_the_very_end_of_the_table() -> None:
+    made = step_coefficients(ABAR, SD, sampler="lightning", steps=4, strength=1.0)
+    assert made.timesteps.tolist() == [999, 749, 499, 249]

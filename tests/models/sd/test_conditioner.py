@@ -1,0 +1,251 @@
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from engine.models.sd import ModelSpec
+from engine.models.sd.conditioner import KEPT_TEXTS, Conditioner, slerp
+from engine.models.sd.load import load
+from engine.models.sd.model import Model
+from tests.models.sd.oracle import pipeline_of
+
+
+@pytest.fixture(scope="module")
+def model(tiny_sd: Path) -> Model:
+    return load(ModelSpec(model=str(tiny_sd)), "cpu", "fp32")
+
+
+@pytest.fixture
+def encoder_calls(model: Model) -> Any:
+    calls: list[int] = []
+    hook = model.text_encoders[0].register_forward_hook(lambda *_: calls.append(1))
+    yield calls
+    hook.remove()
+
+
+@pytest.mark.parametrize("kind", ["sd15", "sd21", "turbo"])
+def test_texts_become_what_diffusers_makes_of_them_bit_for_bit(tiny_models: Any, kind: str) -> None:
+    sd = tiny_models.sd(kind=kind)
+    model = load(ModelSpec(model=str(sd)), "cpu", "fp32")
+    theirs = pipeline_of(sd).encode_prompt("a photo of the cat", "cpu", 1, True, "the dog, ünïcode 🦊")
+    ours = Conditioner(model).encode("a photo of the cat", "the dog, ünïcode 🦊")
+    assert torch.equal(ours.text, theirs[0])
+    assert torch.equal(ours.negative_text, theirs[1])
+    assert ours.pooled is None
+
+
+@pytest.mark.parametrize("negative", ["the dog", "", None])
+def test_both_encoders_of_an_xl_model_give_what_diffusers_gives(tiny_models: Any, negative: str | None) -> None:
+    sd = tiny_models.sd(kind="sdxl")
+    pipeline = pipeline_of(sd)
+    theirs = pipeline.encode_prompt(
+        "a cat", device="cpu", do_classifier_free_guidance=True, negative_prompt=negative or None
+    )
+    size = pipeline._get_add_time_ids(
+        (96, 64), (0, 0), (96, 64), 6.0, 2.5, (96, 64), (0, 0), (96, 64), torch.float32, 32
+    )
+    ours = Conditioner(load(ModelSpec(model=str(sd)), "cpu", "fp32")).encode("a cat", negative, size=(64, 96))
+    assert torch.equal(ours.text, theirs[0])
+    assert torch.equal(ours.pooled, theirs[2])
+    assert torch.equal(ours.time_ids, size[0])
+    if negative is None:
+        assert ours.negative_text is None and ours.negative_pooled is None
+    else:
+        assert torch.equal(ours.negative_text, theirs[1])
+        assert torch.equal(ours.negative_pooled, theirs[3])
+
+
+def test_a_long_text_is_cut_where_diffusers_cuts_it_and_the_rest_is_named(tiny_sd: Path, model: Model) -> None:
+    text = " ".join(f"thing{n}" for n in range(25))
+    notes: list[tuple[str, str]] = []
+    ours = Conditioner(model, note=lambda key, line: notes.append((key, line))).encode(text, None).text
+    assert torch.equal(ours, pipeline_of(tiny_sd).encode_prompt(text, "cpu", 1, False)[0])
+    ((key, line),) = notes
+    assert key == "prompt"
+    assert line.startswith("75 tokens of the prompt are used; left out: ") and line.endswith("thing 2 4")
+
+
+def test_a_text_that_just_fits_is_not_complained_about(model: Model) -> None:
+    notes: list[tuple[str, str]] = []
+    conditioner = Conditioner(model, note=lambda key, line: notes.append((key, line)))
+    conditioner.encode("x" * 75, None)
+    conditioner.encode("x " * 75, None)
+    assert notes == []
+    conditioner.encode("x " * 76, None)
+    assert len(notes) == 1
+
+
+def test_a_sliding_mix_leaves_the_text_encoder_alone(model: Model, encoder_calls: list) -> None:
+    conditioner = Conditioner(model)
+    start = conditioner.encode("a cat", None, prompt_b="the dog", mix=0.0).text
+    end = conditioner.encode("a cat", None, prompt_b="the dog", mix=1.0).text
+    asked = len(encoder_calls)
+    halves = [conditioner.encode("a cat", None, prompt_b="the dog", mix=mix / 10).text for mix in range(11)]
+    assert len(encoder_calls) == asked == 2
+    assert torch.equal(halves[0], start) and torch.equal(halves[10], end)
+    to_start = [(half - start).norm().item() for half in halves]
+    assert to_start == sorted(to_start)
+    assert torch.equal(conditioner.encode("a cat", None, prompt_b="", mix=0.7).text, start)
+
+
+def test_only_the_last_texts_are_remembered(model: Model, encoder_calls: list) -> None:
+    conditioner = Conditioner(model)
+    for number in range(KEPT_TEXTS + 1):
+        conditioner.encode(f"text {number}", None)
+    conditioner.encode(f"text {KEPT_TEXTS}", None)
+    assert len(encoder_calls) == KEPT_TEXTS + 1
+    conditioner.encode("text 0", None)
+    assert len(encoder_calls) == KEPT_TEXTS + 2
+
+
+def test_new_conditions_land_in_the_old_tensors_and_spoil_nothing(tiny_models: Any) -> None:
+    model = load(ModelSpec(model=str(tiny_models.sd(kind="sdxl"))), "cpu", "fp32")
+    conditioner = Conditioner(model)
+    buffers = conditioner.encode("a cat", "", size=(64, 64))
+    addresses = [buffers.text.data_ptr(), buffers.pooled.data_ptr(), buffers.time_ids.data_ptr()]
+    other = conditioner.encode("the dog", "x", size=(128, 64))
+    other.into(buffers)
+    assert [buffers.text.data_ptr(), buffers.pooled.data_ptr(), buffers.time_ids.data_ptr()] == addresses
+    for name in ("text", "negative_text", "pooled", "negative_pooled", "time_ids"):
+        assert torch.equal(getattr(buffers, name), getattr(other, name))
+    fresh = Conditioner(model).encode("a cat", "", size=(64, 64))
+    assert torch.equal(conditioner.encode("a cat", "", size=(64, 64)).text, fresh.text)
+
+
+def test_a_condition_with_a_negative_does_not_fit_buffers_without(model: Model) -> None:
+    conditioner = Conditioner(model)
+    with pytest.raises(ValueError, match="negative_text is missing on one side"):
+        conditioner.encode("a cat", "x").into(conditioner.encode("a cat", None))
+
+
+def test_the_mix_goes_over_the_sphere_at_an_even_speed() -> None:
+    x, y = torch.tensor([[3.0, 0.0]]), torch.tensor([[0.0, 3.0]])
+    for mix in (0.25, 0.5, 0.9):
+        at = slerp(x, y, mix)[0]
+        assert at.norm().item() == pytest.approx(3.0, rel=1e-6)
+        assert math.atan2(at[1], at[0]) == pytest.approx(mix * math.pi / 2, rel=1e-6)
+
+
+@pytest.mark.parametrize("end", [[1.0, 2.0], [-1.0, -2.0], [0.0, 0.0], [1.0001, 2.0], [2.0, 4.0]])
+def test_no_pair_of_vectors_gives_anything_but_numbers(end: list[float]) -> None:
+    start = torch.tensor([[1.0, 2.0]])
+    for mix in (0.0, 0.3, 0.5, 1.0):
+        at = slerp(start, torch.tensor([end]), mix)
+        assert at.isfinite().all()
+        assert torch.allclose(at, torch.lerp(start, torch.tensor([end]), mix), atol=1e-4)
+    assert torch.equal(slerp(start, start, 0.37), start)
+
+
+# -- weights in brackets, clip skip
+
+
+@pytest.fixture(scope="module")
+def xl(tiny_models: Any) -> Model:
+    return load(ModelSpec(model=str(tiny_models.sd(kind="sdxl"))), "cpu", "fp32")
+
+
+def weighted(plain: torch.Tensor, weights: dict[int, float], width: int) -> torch.Tensor:
+    """By A1111's arithmetic, written out: each token times its weight, each encoder's mean as before."""
+    encoders = []
+    for hidden in plain.split(width, dim=-1):
+        rows = torch.stack([hidden[0, place] * weights.get(place, 1.0) for place in range(hidden.shape[1])])
+        encoders.append(rows * hidden.mean() / rows.mean())
+    return torch.cat(encoders, dim=-1)[None]
+
+
+def test_a_weighted_word_counts_more_and_the_mean_stays(tiny_sd: Path) -> None:
+    model = load(ModelSpec(model=str(tiny_sd)), "cpu", "fp32")
+    model.text_encoders[0].final_layer_norm.bias += 0.5  # with none the mean is 0, and its restoring rounding
+    conditioner, tokenizer = Conditioner(model), model.tokenizers[0]
+    plain = conditioner.encode("a cat in ink", "the dog")
+    ours = conditioner.encode("a (cat:1.5) in [ink]", "((the)) dog")
+
+    def places(before: str, to: str) -> range:
+        """Of the tokens that `to` has beyond `before`."""
+        return range(*(len(tokenizer(text).input_ids) - 1 for text in (before, to)))
+
+    weights = dict.fromkeys(places("a", "a cat"), 1.5) | dict.fromkeys(places("a cat in", "a cat in ink"), 1 / 1.1)
+    assert len(weights) == 5  # c a t, in k
+    assert torch.allclose(ours.text, weighted(plain.text, weights, 32), atol=1e-6)
+    assert ours.text.mean().item() == pytest.approx(plain.text.mean().item(), rel=1e-4)
+    assert not torch.allclose(ours.text, plain.text, atol=1e-3)
+    expected = weighted(plain.negative_text, dict.fromkeys(places("", "the"), 1.21), 32)
+    assert torch.allclose(ours.negative_text, expected, atol=1e-6)
+
+
+def test_each_encoder_of_an_xl_model_keeps_its_mean_and_the_pooled_text_has_no_weights(xl: Model) -> None:
+    conditioner = Conditioner(xl)
+    plain, ours = conditioner.encode("a cat", ""), conditioner.encode("a (cat:0.4)", "")
+    words = range(2, len(xl.tokenizers[0]("a cat").input_ids) - 1)
+    assert torch.allclose(ours.text, weighted(plain.text, dict.fromkeys(words, 0.4), 32), atol=1e-6)
+    assert torch.equal(ours.pooled, plain.pooled)
+    assert not conditioner.encode("a cat", "<lora:x:1>").negative_text.any()  # empty, as trained: zeros
+
+
+@pytest.mark.parametrize("kind", ["sd15", "sdxl", "turbo"])
+@pytest.mark.parametrize("text", ["a (cat:1), the [(dog:1.1)]", r"(a cat:1.0), the dog", "a cat, the <lora:x:0.5>dog"])
+def test_weights_of_one_change_no_bit(tiny_models: Any, kind: str, text: str) -> None:
+    conditioner = Conditioner(load(ModelSpec(model=str(tiny_models.sd(kind=kind))), "cpu", "fp32"))
+    plain, ours = conditioner.encode("a cat, the dog", None), conditioner.encode(text, None)
+    assert torch.equal(ours.text, plain.text)
+    assert ours.pooled is None or torch.equal(ours.pooled, plain.pooled)
+
+
+def test_a_bracket_behind_a_backslash_is_read(model: Model) -> None:
+    plain = pipeline_of(Path(model.spec.model)).encode_prompt("a cat (manul)", "cpu", 1, False)[0]
+    assert torch.equal(Conditioner(model).encode(r"a cat \(manul\)", None).text, plain)
+
+
+def test_two_weighted_prompts_mix_over_the_sphere(model: Model) -> None:
+    conditioner = Conditioner(model)
+    one, other = (conditioner.encode(text, None).text for text in ("a (cat:1.4)", "(the dog:0.7)"))
+    mixed = conditioner.encode("a (cat:1.4)", None, prompt_b="(the dog:0.7)", mix=0.3).text
+    assert torch.equal(mixed, slerp(one, other, 0.3))
+
+
+def test_the_end_of_a_long_weighted_text_is_named_in_plain_words(model: Model) -> None:
+    notes: list[tuple[str, str]] = []
+    conditioner = Conditioner(model, note=lambda key, line: notes.append((key, line)))
+    ours = conditioner.encode("(" + "x " * 74 + "y:1.5) the (cat:1.2)", None).text
+    assert notes == [("prompt", "75 tokens of the prompt are used; left out: the cat")]
+    assert ours.shape == (1, 77, 32)
+    conditioner.encode("[a|b]", "a <lora:ink:1>")
+    assert [key for key, _ in notes] == ["prompt"] * 3
+    assert "alternation" in notes[1][1] and "in the negative prompt weighs nothing" in notes[2][1]
+
+
+@pytest.mark.parametrize(("kind", "own"), [("sd15", 1), ("turbo", 2)])
+def test_clip_skip_is_what_a1111_means_and_diffusers_counts_from_the_models_own(
+    tiny_models: Any, kind: str, own: int
+) -> None:
+    sd = tiny_models.sd(kind=kind)
+    model = load(ModelSpec(model=str(sd)), "cpu", "fp32")
+    conditioner, encoder = Conditioner(model), model.text_encoders[0]
+    plain = conditioner.encode("a cat", "").text
+    states = encoder(model.tokenizers[0]("a cat", padding="max_length", return_tensors="pt").input_ids,
+                     output_hidden_states=True).hidden_states  # fmt: skip
+    for asked in range(own + 3):
+        layer = states[-1 - max(0, asked - own)]
+        norm = encoder.final_layer_norm
+        mean = layer.mean(dim=-1, keepdim=True)
+        spread = (layer.var(dim=-1, keepdim=True, unbiased=False) + norm.eps).sqrt()
+        expected = (layer - mean) / spread * norm.weight + norm.bias
+        ours = conditioner.encode("a cat", "", clip_skip=asked)
+        assert torch.allclose(ours.text, expected, atol=1e-6)
+        if asked <= own:
+            assert torch.equal(ours.text, plain)
+    asking = load(ModelSpec(model=str(sd), clip_skip=own + 2), "cpu", "fp32")
+    assert torch.equal(Conditioner(asking).encode("a cat", "").text, ours.text)
+
+
+def test_clip_skip_2_of_an_xl_model_is_its_own_and_3_what_diffusers_calls_1(xl: Model) -> None:
+    conditioner = Conditioner(xl)
+    pipeline = pipeline_of(Path(xl.spec.model))
+    for asked in (1, 2, 3):
+        skipped = max(0, asked - 2)
+        theirs = pipeline.encode_prompt("a cat", device="cpu", do_classifier_free_guidance=False, clip_skip=skipped)
+        ours = conditioner.encode("a cat", None, clip_skip=asked)
+        assert torch.equal(ours.text, theirs[0]) and torch.equal(ours.pooled, theirs[2])
+    assert torch.equal(conditioner.encode("a cat", None, clip_skip=2).text, conditioner.encode("a cat", None).text)

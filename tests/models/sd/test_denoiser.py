@@ -1,0 +1,309 @@
+"""One UNet call: in parts or whole, directly or through graph buffers, with and without a negative."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from engine.errors import ModelError
+from engine.models.graphs import DirectCalls, GraphCalls
+from engine.models.sd.batch_schedule import BatchSchedule
+from engine.models.sd.conditioner import Cond, Conditioner
+from engine.models.sd.denoiser import Control, Denoiser, guidance_embedding
+from engine.models.sd.load import load
+from engine.models.sd.model import Model
+from engine.models.sd.pixels import Pixels
+from engine.models.sd.shapes import TINY_BLOCKS
+from engine.models.sd.spec import ModelSpec
+from engine.models.sd.stream_schedule import StreamSchedule, StreamSettings
+from engine.models.sd.unet_parts import down, mid, up, whole
+from tests.models.recorded_graphs import Recording
+from tests.models.sd.oracle import source_picture
+from tests.models.sd.plain_stream import random_latents
+
+T = torch.tensor([999, 459, 19])
+# What makes the CPU wait for a device: a value read, a shape that depends on values, a copy to the CPU.
+WAITS = {"aten::_local_scalar_dense", "aten::item", "aten::nonzero", "aten::equal"}
+
+
+class Watch(TorchDispatchMode):
+    """Notes the names of all operations."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: set[str] = set()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.names.add(func.name().split(".")[0])
+        return func(*args, **(kwargs or {}))
+
+
+def model_of(tiny_models: Any, kind: str, **spec: Any) -> Model:
+    return load(ModelSpec(model=str(tiny_models.sd(kind=kind)), **spec), "cpu", "fp32")
+
+
+@pytest.fixture(scope="module")
+def models(tiny_models: Any) -> Callable[[str], Model]:
+    """`models(kind)`: loaded once. Nobody changes it."""
+    return cache(lambda kind: model_of(tiny_models, kind))
+
+
+@pytest.fixture(scope="module")
+def full_models(tiny_models: Any) -> Callable[[str], Model]:
+    """`full_models(kind)`: with two ControlNets, and for SD 1.5 an IP-Adapter. Nobody changes it."""
+
+    def full(kind: str) -> Model:
+        sd = tiny_models.sd(kind=kind)
+        nets = (str(tiny_models.controlnet(sd)), str(tiny_models.controlnet(sd, seed=9)))
+        ip_adapter = str(tiny_models.ip_adapter(sd)) if kind == "sd15" else ""
+        return model_of(tiny_models, kind, controlnets=nets, ip_adapter=ip_adapter)
+
+    return cache(full)
+
+
+def cond_of(model: Model, prompt: str = "the cat") -> Cond:
+    ip_image = None if model.ip_adapter is None else source_picture(len(prompt))
+    return Conditioner(model).encode(prompt, "grey", ip_image=ip_image, size=(64, 64))
+
+
+def controls(seed: int, size: tuple[int, int] = (64, 64)) -> list[Control]:
+    generator = torch.Generator().manual_seed(seed)
+    return [
+        Control(index=index, picture=torch.rand((3, 3, *size), generator=generator), scale=1.0 / seed)
+        for index in (1, 0)
+    ]
+
+
+@pytest.mark.parametrize("shown", [(), controls(1)], ids=["plain", "controlled"])
+@pytest.mark.parametrize("kind", ["sd15", "sdxl"])
+def test_the_parts_add_up_to_the_librarys_forward_bit_for_bit(
+    full_models: Callable[[str], Model], kind: str, shown: Sequence[Control]
+) -> None:
+    model = full_models(kind)
+    cond, z = cond_of(model), random_latents(3, seed=1)
+    interruptions: list[None] = []
+    whole = Denoiser(model).predict(z, T, cond, shown, guidance=2.0, between=lambda: interruptions.append(None))
+    assert len(interruptions) == 0
+    split = Denoiser(model, is_split=True)
+    parts = split.predict(z, T, cond, shown, guidance=2.0, between=lambda: interruptions.append(None))
+    assert torch.equal(whole, parts)
+    assert len(interruptions) == (3 if shown else 2)
+
+
+DOWN, UP = "CrossAttnDownBlock2D", "CrossAttnUpBlock2D"
+LAYOUTS: dict[str, dict[str, Any]] = {
+    "no middle, BK-SDM tiny": {"mid_block_type": None, "down_block_types": (DOWN, DOWN), "up_block_types": (UP, UP)},
+    "no middle, SDXS": {"mid_block_type": None, "down_block_types": ("DownBlock2D", DOWN)},
+    "middle without the text, SSD-1B": {
+        "mid_block_type": "UNetMidBlock2D",
+        "transformer_layers_per_block": ((1, 2), (2, 1)),
+        "reverse_transformer_layers_per_block": ((3, 1, 2), (1, 1, 1)),
+        "layers_per_block": 2,
+        "down_block_types": (DOWN, DOWN),
+        "up_block_types": (UP, UP),
+    },
+    "simple middle": {"mid_block_type": "UNetMidBlock2DSimpleCrossAttn"},
+    "uneven": {"layers_per_block": (1, 3), "only_cross_attention": (True, False)},
+    "centred": {"center_input_sample": True, "time_embedding_act_fn": "silu", "conv_in_kernel": 5},
+    "fourier": {"time_embedding_type": "fourier"},
+}
+
+
+@pytest.mark.parametrize("size", [(8, 8), (7, 9)], ids=["even", "odd"])
+@pytest.mark.parametrize("is_controlled", [False, True], ids=["plain", "controlled"])
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_unets_of_other_layouts_come_in_parts_too(layout: str, is_controlled: bool, size: tuple[int, int]) -> None:
+    """Bit for bit the library's forward, which does not know of parts."""
+    from diffusers import UNet2DConditionModel
+
+    with torch.random.fork_rng(), torch.no_grad():
+        torch.manual_seed(0)
+        unet = UNet2DConditionModel(**({"sample_size": 64, "cross_attention_dim": 32, **TINY_BLOCKS} | LAYOUTS[layout]))
+        unet.eval()
+        state = {
+            "sample": random_latents(2, seed=1, size=size),
+            "timesteps": T[:2],
+            "hidden": torch.randn(2, 5, 32),
+            "added": {},
+            "images": None,
+            "guidance": None,
+            "residuals": None,
+        }
+        if is_controlled:
+            below = down(unet, state)
+            state["residuals"] = (
+                tuple(torch.randn_like(skip) for skip in below["skips"]),
+                torch.randn_like(below["sample"]),
+            )
+        expected = whole(unet, state)["output"]
+        assert torch.equal(up(unet, mid(unet, down(unet, state)))["output"], expected)
+
+
+def test_parts_meet_where_sides_cannot_be_halved(models: Callable[[str], Model]) -> None:
+    model = models("sd15")
+    cond, z = cond_of(model), random_latents(3, seed=1, size=(7, 9))
+    assert torch.equal(Denoiser(model).predict(z, T, cond), Denoiser(model, is_split=True).predict(z, T, cond))
+
+
+@pytest.mark.parametrize("prediction_type", ["epsilon", "v_prediction", "sample"])
+def test_the_answer_is_the_picture_under_the_noise(models: Callable[[str], Model], prediction_type: str) -> None:
+    """By the library's own formulas, each row at its own timestep."""
+    from diffusers import DDIMScheduler
+
+    model = replace(models("sd15"), prediction_type=prediction_type)
+    cond, z = cond_of(model), random_latents(3, seed=2)
+    config = {key: model.scheduler_config[key] for key in ("beta_start", "beta_end", "beta_schedule")}
+    scheduler = DDIMScheduler(**config, prediction_type=prediction_type, clip_sample=False)
+    scheduler.set_timesteps(1000)
+    predicted = Denoiser(model).predict(z, T, cond)
+    assert predicted.dtype == torch.float32
+    for row, t in enumerate(T.tolist()):
+        with torch.no_grad():
+            output = model.unet(z[row : row + 1], t, encoder_hidden_states=cond.text).sample
+        expected = scheduler.step(output, t, z[row : row + 1]).pred_original_sample
+        torch.testing.assert_close(predicted[row : row + 1], expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("guidance", [0.0, 0.5, 1.0])
+def test_guidance_up_to_one_is_off(models: Callable[[str], Model], guidance: float) -> None:
+    model = models("sd15")
+    cond, z = cond_of(model), random_latents(3, seed=3)
+    without = Conditioner(model).encode("the cat", None)
+    assert torch.equal(
+        Denoiser(model).predict(z, T, cond, guidance=guidance), Denoiser(model).predict(z, T, without, guidance=1.0)
+    )
+
+
+def test_guidance_without_a_negative_says_what_is_missing(models: Callable[[str], Model]) -> None:
+    model = models("sd15")
+    cond = Conditioner(model).encode("the cat", None)
+    with pytest.raises(ModelError, match="negative prompt"):
+        Denoiser(model).predict(random_latents(3, seed=3), T, cond, guidance=2.0)
+
+
+def test_guidance_towards_the_same_text_changes_nothing(models: Callable[[str], Model]) -> None:
+    model = models("sd15")
+    cond, z = Conditioner(model).encode("the cat", "the cat"), random_latents(3, seed=3)
+    guided, plain = (Denoiser(model).predict(z, T, cond, guidance=guidance) for guidance in (7.0, 1.0))
+    torch.testing.assert_close(guided, plain, rtol=1e-3, atol=1e-3)
+
+
+def test_a_control_at_scale_zero_changes_nothing_at_all(full_models: Callable[[str], Model]) -> None:
+    model = full_models("sd15")
+    cond, z = cond_of(model), random_latents(3, seed=4)
+    silent = [replace(shown, scale=0.0) for shown in controls(1)]
+    plain = Denoiser(model).predict(z, T, cond)
+    assert torch.equal(Denoiser(model).predict(z, T, cond, silent), plain)
+    assert not torch.allclose(Denoiser(model).predict(z, T, cond, controls(1)), plain, atol=1e-2)
+
+
+@pytest.mark.parametrize("size", [64, 65])
+def test_the_guidance_embedding_is_the_librarys(size: int) -> None:
+    from diffusers import LatentConsistencyModelImg2ImgPipeline
+
+    embedding = LatentConsistencyModelImg2ImgPipeline.get_guidance_scale_embedding
+    expected = embedding(None, torch.tensor([6.5 - 1.0]), embedding_dim=size)
+    torch.testing.assert_close(guidance_embedding(6.5, size), expected, rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.parametrize("is_split", [False, True], ids=["whole", "split"])
+@pytest.mark.parametrize("kind", ["sd15", "sdxl"])
+def test_through_a_graphs_buffers_everything_may_change_but_the_shape(
+    full_models: Callable[[str], Model], kind: str, is_split: bool
+) -> None:
+    """Prompt, size of a step, control pictures and scales, guidance: captured once, same result as a direct call."""
+    capture = Recording()
+    model = full_models(kind)
+    direct, graphed = Denoiser(model), Denoiser(model, calls=GraphCalls(capture), is_split=is_split)
+    for seed, prompt in enumerate(("the cat", "a thing in an inn"), start=1):
+        asked = (random_latents(3, seed=seed), T.roll(seed), cond_of(model, prompt), controls(seed))
+        expected = direct.predict(*asked, guidance=1.0 + seed)
+        assert torch.equal(graphed.predict(*asked, guidance=1.0 + seed), expected)
+    assert len(capture.captured) == 1
+
+
+def test_what_changes_the_shape_is_captured_apart(full_models: Callable[[str], Model]) -> None:
+    capture = Recording()
+    model = full_models("sd15")
+    direct, graphed = Denoiser(model), Denoiser(model, calls=GraphCalls(capture, kept=9))
+    cond, z, large = cond_of(model), random_latents(3, seed=1), random_latents(3, seed=1, size=(8, 16))
+    shown, first = controls(1), controls(1)[:1]
+    requests: list[tuple[tuple[Any, ...], float]] = [
+        ((z, T, cond), 1.0),
+        ((z, T, cond), 2.0),
+        ((z[:2], T[:2], cond), 1.0),
+        ((large, T, cond), 1.0),
+        ((z, T, cond, shown), 1.0),
+        ((z, T, cond, first), 1.0),
+        ((z, T, Conditioner(model).encode("the cat", None)), 1.0),
+    ]
+    for _ in range(2):
+        for asked, guidance in requests:
+            expected = direct.predict(*asked, guidance=guidance)
+            assert torch.equal(graphed.predict(*asked, guidance=guidance), expected)
+    assert len(capture.captured) == len(requests)
+
+
+def test_lora_and_ip_adapter_strengths_reach_a_graph_that_was_captured_before(tiny_models: Any) -> None:
+    """Both live in the weights, in place, so that neither needs a capture of its own."""
+    sd = tiny_models.sd(kind="sd15")
+    lora, ip_adapter = str(tiny_models.lora(sd)), str(tiny_models.ip_adapter(sd))
+    model = model_of(tiny_models, "sd15", loras=((lora, 0.0),), ip_adapter=ip_adapter)
+    capture = Recording()
+    graphed = Denoiser(model, calls=GraphCalls(capture))
+    cond, z = cond_of(model), random_latents(3, seed=5)
+    before = {name: weight.data_ptr() for name, weight in model.unet.named_parameters()}
+    plain = graphed.predict(z, T, cond)
+    assert model.ip_adapter is not None and model.loras is not None
+    model.ip_adapter.set_scale(0.3)
+    model.loras.set_weights({model.loras.names[0]: 1.0})
+    changed = graphed.predict(z, T, cond)
+    assert not torch.allclose(plain, changed, atol=1e-3)
+    assert torch.equal(changed, Denoiser(model).predict(z, T, cond))
+    assert {name: weight.data_ptr() for name, weight in model.unet.named_parameters()} == before
+    assert len(capture.captured) == 1
+
+
+@pytest.mark.parametrize("cfg_type", ["none", "full", "self", "initialise"])
+def test_nothing_on_the_way_of_a_picture_waits_for_the_device(
+    full_models: Callable[[str], Model], cfg_type: Any
+) -> None:
+    model = full_models("sd15")
+    cond = cond_of(model)
+    settings = StreamSettings(width=64, height=64, t_index=(5, 25, 45), frames=3, guidance=2.0, cfg_type=cfg_type)
+    stream = StreamSchedule(model, Denoiser(model), settings)
+    with Watch() as watch:
+        for seed in range(1, 4):
+            given = stream.push(random_latents(3, seed=seed), cond, controls(seed))
+    assert given is not None
+    assert "aten::convolution" in watch.names
+    assert watch.names & WAITS == set()
+
+
+def test_no_batch_and_no_decoding_waits_for_the_device(full_models: Callable[[str], Model]) -> None:
+    model = full_models("sd15")
+    batch, cond = BatchSchedule(model, Denoiser(model), steps=4, strength=0.5), cond_of(model)
+    with Watch() as watch:
+        given = batch.run(random_latents(3, seed=1), cond, controls(1))
+        Pixels(model, 64, 64).decode(given)
+    assert "aten::convolution" in watch.names
+    assert watch.names & WAITS == set()
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("is_split", [False, True], ids=["whole", "split"])
+@pytest.mark.parametrize("kind", ["sd15", "sdxl"])
+def test_captured_graphs_paint_what_direct_calls_do(tiny_models: Any, kind: str, is_split: bool) -> None:
+    sd = tiny_models.sd(kind=kind)
+    model = load(ModelSpec(model=str(sd), controlnets=(str(tiny_models.controlnet(sd)),)), "cuda", "fp32")
+    graphed, direct = Denoiser(model, is_split=is_split), Denoiser(model, calls=DirectCalls())
+    assert isinstance(graphed.calls, GraphCalls)
+    for seed, prompt in enumerate(("the cat", "a thing in an inn"), start=1):
+        shown = [replace(one, picture=one.picture.cuda()) for one in controls(seed) if one.index == 0]
+        asked = (random_latents(3, seed=seed).cuda(), T.roll(seed).cuda(), cond_of(model, prompt), shown)
+        expected = direct.predict(*asked, guidance=1.0 + seed)
+        torch.testing.assert_close(graphed.predict(*asked, guidance=1.0 + seed), expected, rtol=1e-3, atol=1e-3)

@@ -1,0 +1,153 @@
+"""What is told of a LoRA from its header: its layers' places in folders and single files of any depth."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from diffusers import UNet2DConditionModel
+from safetensors.torch import load_file, save_file
+
+from engine.errors import ModelError
+from engine.models.safetensors_header import Tensor
+from engine.models.sd import ModelSpec
+from engine.models.sd.load import load
+from engine.models.sd.plan.lora_file import examine_lora
+from engine.models.sd.plan.lora_names import places_in
+from engine.models.sd.plan.model_folder import ModelFolder
+from engine.models.sd.plan.model_plan import plan_model
+from engine.models.sd.plan.network_outline import outline_of_file, outline_of_folder
+from engine.models.sd.plan.original_names import diffusers_name
+from engine.models.sd.plan.original_text_names import ENCODERS, text_weights
+from engine.models.sd.plan.single_file import examine
+from tests.support.replicas import loras
+from tests.support.replicas.replica import Shelf, Works
+from tests.support.tiny_models import tiny_text_encoder
+from tests.support.tiny_single_file import original_unet_name
+
+ATTENTION = "down_blocks.1.attentions.0.transformer_blocks.0.attn1.to_q"
+
+
+@pytest.fixture
+def shelf(tmp_path: Path, tiny_models: Any, monkeypatch: pytest.MonkeyPatch) -> Shelf:
+    made = Shelf(folder=tmp_path / "shelf", tiny=tiny_models, hub=tmp_path / "hub")
+    made.folder.mkdir()
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(made.hub))
+    return made
+
+
+@pytest.mark.parametrize(
+    "replica", [each for each in loras.REPLICAS if isinstance(each.expect, Works)], ids=lambda each: each.name
+)
+def test_every_tensor_of_a_published_layout_has_its_place(shelf: Shelf, replica: Any) -> None:
+    (lora,) = plan_model(replica.build(shelf)).loras
+    assert sum(len(change.tensors) for change in lora.changes) == len(lora.tensors) > 50
+
+
+def test_a_pickle_of_a_training_run_is_the_same_lora(shelf: Shelf, tmp_path: Path) -> None:
+    sd = shelf.tiny.sd()
+    file = shelf.tiny.lora(sd)
+    torch.save({"state_dict": load_file(file), "epoch": 3}, tmp_path / "run.ckpt")
+    files = file, tmp_path / "run.ckpt"
+    models = [load(ModelSpec(model=str(sd), loras=((str(each), 1.0),)), "cpu", "fp32") for each in files]
+    for ours, theirs in zip(*(model.unet.parameters() for model in models), strict=True):
+        assert torch.equal(ours, theirs)
+
+
+def test_names_of_the_first_code_are_the_same_layers_as_diffusers(shelf: Shelf, tmp_path: Path) -> None:
+    models = [
+        load(loras.kohya("sdxl", style)(Shelf(folder=tmp_path / style, tiny=shelf.tiny, hub=shelf.hub)), "cpu", "fp32")
+        for style in ("kohya", "sgm")
+    ]
+    for ours, theirs in zip(*(model.unet.parameters() for model in models), strict=True):
+        assert torch.equal(ours, theirs)
+
+
+def test_a_single_file_has_the_places_of_its_folder(tiny_models: Any) -> None:
+    sd = tiny_models.sd(vae="kl")
+    file = tiny_models.single_file(sd)
+    folder = ModelFolder(sd)
+    from_file = places_in(outline_of_file(examine(file), ModelFolder(file.with_suffix(""))))
+    assert from_file == places_in(outline_of_folder(folder))
+    lora = str(tiny_models.lora(sd, with_conv=True))
+    plans = [plan_model(ModelSpec(model=str(model), loras=((lora, 1.0),))) for model in (sd, file)]
+    assert plans[0].loras[0].changes == plans[1].loras[0].changes != ()
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+def test_the_names_of_a_unet_of_four_levels_come_back(layers: int) -> None:
+    with torch.device("meta"):
+        unet = UNet2DConditionModel(
+            block_out_channels=(8, 8, 8, 8), layers_per_block=layers, norm_num_groups=4, cross_attention_dim=8,
+            attention_head_dim=4,
+        )  # fmt: skip
+    for name in unet.state_dict():
+        original = original_unet_name(name, layers + 1)
+        if name.startswith("up_blocks.0.upsamplers"):
+            original = original.replace(".2.conv", ".1.conv")  # there is no attention before it
+        assert diffusers_name(f"model.diffusion_model.{original}", layers) == name
+
+
+def test_an_open_clip_encoder_has_the_weights_of_transformers() -> None:
+    start, block = "conditioner.embedders.1.model.", "transformer.resblocks"
+    shapes: dict[str, tuple[int, ...]] = {
+        "token_embedding.weight": (518, 32), "positional_embedding": (77, 32), "text_projection": (32, 32),
+        "ln_final.weight": (32,), "ln_final.bias": (32,),
+    }  # fmt: skip
+    for number in range(4):
+        shapes |= {
+            f"{block}.{number}.attn.in_proj_weight": (96, 32),
+            f"{block}.{number}.attn.in_proj_bias": (96,),
+            f"{block}.{number}.attn.out_proj.weight": (32, 32),
+            f"{block}.{number}.mlp.c_fc.weight": (37, 32),
+            f"{block}.{number}.mlp.c_proj.weight": (32, 37),
+            f"{block}.{number}.ln_1.weight": (32,),
+            f"{block}.{number}.ln_2.weight": (32,),
+        }
+    tensors = {start + name: Tensor("float16", shape) for name, shape in shapes.items()}
+    wanted = {
+        name.removeprefix("text_model."): tuple(weight.shape)
+        for name, weight in tiny_text_encoder(with_projection=True).named_parameters()
+        if name.endswith(".weight")
+    }
+    assert {name: each.shape for name, each in text_weights(tensors, ENCODERS[1], 3).items()} == wanted
+
+
+def pair(**tensors: tuple[int, ...]) -> dict[str, torch.Tensor]:
+    return {f"unet.{ATTENTION}.lora_{side}.weight": torch.ones(shape) for side, shape in tensors.items()}
+
+
+@pytest.mark.parametrize(
+    ("tensors", "metadata", "line"),
+    [
+        (pair(A=(2, 32), B=(64, 2)), {"ss_base_model_version": "sd_v2"}, "made for SD 2.x, this is SD 1.5"),
+        (pair(A=(2, 32), B=(64, 2)), None, "made for another model than this SD 1.5"),
+        (pair(A=(2, 64), B=(64, 3)), None, "damaged: unet.down_blocks.1"),
+        (
+            {"unet.nowhere.lora_A.weight": torch.ones(2, 2), "unet.nowhere.lora_B.weight": torch.ones(2, 2)},
+            {"modelspec.architecture": "stable-diffusion-xl-v1-base/lora"},
+            "made for SDXL, this is SD 1.5 (none of its 1 changes has a place in this model",
+        ),
+        (
+            pair(A=(2, 64), B=(64, 2)) | {f"unet.{ATTENTION}.dora_scale": torch.ones(3, 1)},
+            None,
+            "its DoRA has lengths for neither the rows nor the columns",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_refused(
+    tiny_sd: Path, tmp_path: Path, tensors: dict[str, torch.Tensor], metadata: dict[str, str] | None, line: str
+) -> None:
+    file = tmp_path / "it.safetensors"
+    save_file(tensors, file, metadata)
+    with pytest.raises(ModelError) as told:
+        examine_lora(str(file), 1.0, outline_of_folder(ModelFolder(tiny_sd)))
+    assert line in str(told.value) and "\n" not in str(told.value)
+
+
+def test_tensors_that_are_not_read_are_mentioned(tiny_models: Any, tiny_sd: Path, tmp_path: Path) -> None:
+    file = tmp_path / "more.safetensors"
+    save_file(load_file(tiny_models.lora(tiny_sd)) | {"bundle_emb.cat.clip_l": torch.ones(1, 32)}, file)
+    assert examine_lora(str(file), 1.0, outline_of_folder(ModelFolder(tiny_sd))).notes == (
+        "LoRA more: 1 of its tensors are not read, the first is bundle_emb.cat.clip_l",
+    )

@@ -1,0 +1,266 @@
+"""Networks in single files are the networks of the folders that they were written from, tensor for tensor."""
+
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from engine.errors import ModelError
+from engine.models.graphs import DirectCalls
+from engine.models.sd import ModelSpec
+from engine.models.sd.conditioner import Conditioner
+from engine.models.sd.controlnet import load_controlnet
+from engine.models.sd.denoiser import Control, Denoiser
+from engine.models.sd.load import latent_scale, load
+from engine.models.sd.pixels import Pixels
+from engine.models.sd.plan.controlnet_config import demand_fit
+from engine.models.sd.plan.controlnet_file import examine_controlnet
+from engine.models.sd.plan.ip_adapter_file import examine_ip_adapter
+from engine.models.sd.plan.model_folder import ModelFolder
+from engine.models.sd.plan.network_outline import NetworkOutline, outline_of_folder
+from engine.models.sd.plan.tensor_file import fill
+from engine.models.sd.plan.vae_choice import choose_vae
+from engine.models.sd.vae_loading import OLD_NAMES, load_vae_file
+from tests.models.sd.oracle import SIDE_PX, source_picture
+from tests.support.replicas import nets
+from tests.support.replicas.replica import Shelf
+
+
+@pytest.fixture
+def shelf(tmp_path: Path, tiny_models: Any, monkeypatch: pytest.MonkeyPatch) -> Shelf:
+    shelf = Shelf(folder=tmp_path / "shelf", tiny=tiny_models, hub=tmp_path / "hub")
+    shelf.folder.mkdir()
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(shelf.hub))
+    return shelf
+
+
+def outline_of(sd: Path | str) -> NetworkOutline:
+    return outline_of_folder(ModelFolder(Path(sd)))
+
+
+def controlnet_of(name: Path | str, sd: Path | str, dtype: torch.dtype = torch.float16) -> Any:
+    model: Any = SimpleNamespace(notes=(), dtype=dtype)
+    return load_controlnet(examine_controlnet(str(name), outline_of(sd)), model)
+
+
+def assert_same(ours: Any, theirs: Any) -> None:
+    ours, theirs = ours.state_dict(), theirs.state_dict()
+    assert ours.keys() == theirs.keys()
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+
+
+@pytest.mark.parametrize("kind", ["sd15", "sdxl"])
+def test_a_controlnet_file_is_the_network_of_its_folder(tiny_models: Any, tmp_path: Path, kind: str) -> None:
+    sd = tiny_models.sd(kind=kind, sampler="lcm")
+    folder = tiny_models.controlnet(sd)
+    whole = controlnet_of(folder, sd)
+    original = tmp_path / "canny.safetensors"
+    tensors = nets.original_controlnet(folder)
+    save_file(tensors, original)
+    in_one = tmp_path / "xl_canny.safetensors"
+    shutil.copy(folder / "diffusion_pytorch_model.safetensors", in_one)
+    for file in (original, in_one):
+        read = controlnet_of(file, sd)
+        assert_same(read, whole)
+        differing = {key for key, told in whole.config.items() if plain(read.config.get(key)) != plain(told)}
+        differing -= {"_name_or_path", "_use_default_values", "_diffusers_version", "_class_name"}
+        assert differing <= {"transformer_layers_per_block"}  # of blocks without attention it says nothing
+
+
+def plain(value: Any) -> Any:
+    if isinstance(value, (list, tuple)):
+        return value[0] if len(set(value)) == 1 else list(value)
+    return value
+
+
+@pytest.mark.parametrize("size", [nets.MID, nets.SMALL])
+def test_a_smaller_controlnet_file_has_the_layers_of_its_folder(shelf: Shelf, size: str) -> None:
+    folder = nets.smaller_controlnet(shelf.folder / "net", size)
+    sd = shelf.tiny.sd(kind="sdxl", sampler="lcm")
+    file = shelf.folder / "small.safetensors"
+    shutil.copy(folder / "diffusion_pytorch_model.safetensors", file)
+    assert_same(controlnet_of(file, sd), controlnet_of(folder, sd))
+
+
+def test_a_controlnet_file_without_one_of_its_tensors_is_refused(shelf: Shelf) -> None:
+    sd = shelf.tiny.sd(kind="sd15", sampler="lcm")
+    tensors = nets.original_controlnet(shelf.tiny.controlnet(sd))
+    file = shelf.folder / "cut.safetensors"
+    for lacking, says in (
+        ("zero_convs.1.0.weight", r"1 tensors are missing .* controlnet_down_blocks\.1\.weight"),
+        ("zero_convs.1.", "no whole ControlNet, of 4 controlnet_down_blocks it has 3"),
+        ("input_hint_block.0.", r"no whole ControlNet, controlnet_cond_embedding\.conv_in\.weight is missing"),
+    ):
+        save_file({name: tensor for name, tensor in tensors.items() if lacking not in name}, file)
+        with pytest.raises(ModelError, match=says):
+            controlnet_of(file, sd)
+
+
+@pytest.mark.parametrize("negatives", [0, 1])
+def test_a_shuffle_controlnet_says_nothing_about_the_negative_prompt(shelf: Shelf, negatives: int) -> None:
+    """diffusers' pipelines: guess_mode where global_pool_conditions."""
+    model = load(nets.canny(shelf, global_pool_conditions=True), "cpu", "float32")
+    denoiser = Denoiser(model, calls=DirectCalls())
+    pixels = Pixels(model, SIDE_PX, SIDE_PX)
+    shown = Control(index=0, picture=pixels.prepare_control(source_picture(seed=3)[None]), scale=1.0)
+    z, t = torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(1)), torch.tensor([500])
+    cond = Conditioner(model).encode("a cat", "a dog")
+    against, output = denoiser.outputs(z, t, cond, (shown,), negatives=negatives)
+    free, plain_output = denoiser.outputs(z, t, cond, (), negatives=negatives)
+    assert not torch.allclose(output, plain_output, atol=1e-3)
+    if negatives:
+        assert against is not None and free is not None and torch.allclose(against, free, atol=1e-5)
+
+
+def test_a_controlnet_that_wants_blue_first_gets_it(shelf: Shelf) -> None:
+    sd = shelf.tiny.sd(kind="sd15", sampler="lcm")
+    rgb = controlnet_of(shelf.tiny.controlnet(sd), sd, torch.float32)
+    bgr = controlnet_of(nets.controlnet_folder(shelf, "sd15", controlnet_conditioning_channel_order="bgr"), sd,
+                        torch.float32)  # fmt: skip
+    z, text, picture = torch.zeros(1, 4, 8, 8), torch.zeros(1, 77, 32), torch.rand(1, 3, 64, 64)
+    with torch.no_grad():
+        said = bgr(z, torch.tensor([1]), text, picture.flip(1), return_dict=False)[1]
+        assert torch.equal(said, rgb(z, torch.tensor([1]), text, picture, return_dict=False)[1])
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ({"conditioning_channels": 6}, "takes pictures of 6 channels"),
+        ({"encoder_hid_dim": 4096, "encoder_hid_dim_type": "text_proj"}, "texts of another encoder"),
+        ({"num_control_type": 6}, "a ControlNet union"),
+        ({"class_embed_type": "timestep"}, "takes classes"),
+        ({"controlnet_conditioning_channel_order": "hsv"}, "known are rgb and bgr"),
+        ({"block_out_channels": [32, 128]}, r"block_out_channels \[32, 128\]"),
+        ({"layers_per_block": 2}, "layers_per_block 2"),
+    ],
+)
+def test_a_controlnet_that_would_get_something_else_is_refused(shelf: Shelf, values: dict[str, Any], says: str) -> None:
+    folder = nets.controlnet_folder(shelf, "sd15")
+    nets.edit_config(folder, **values)
+    with pytest.raises(ModelError, match=says):
+        examine_controlnet(str(folder), outline_of(shelf.tiny.sd(kind="sd15", sampler="lcm")))
+
+
+def test_a_unet_without_a_middle_block_takes_no_controlnet() -> None:
+    outline = NetworkOutline(
+        model="nota-ai/bk-sdm-small",
+        family="sd15",
+        unet={"mid_block_type": None, "cross_attention_dim": 768, "layers_per_block": 1},
+        unet_tensors={},
+    )
+    with pytest.raises(ModelError, match="adds to the middle block of a UNet, and that of nota-ai/bk-sdm-small has"):
+        demand_fit("canny", {"cross_attention_dim": 768}, outline)
+
+
+@pytest.mark.parametrize("name", ["sdxl_vae.safetensors", "sdxl_vae.pt"])
+def test_a_vae_file_is_the_network_of_its_folder(shelf: Shelf, name: str) -> None:
+    spec = nets.vae_file(shelf, name, kind="sdxl", prefix="first_stage_model.", extra=("loss.logvar",))
+    choice = choose_vae(ModelFolder(Path(spec.model)), spec.vae)
+    read = load_vae_file(choice, torch.float32)
+    assert_same(read, nets.tiny_vae())
+    assert read.config.scaling_factor == 0.13025 and choice.wants_float32
+    picture = torch.rand(1, 3, 64, 64)
+    with torch.no_grad():
+        assert torch.equal(read.encode(picture).latent_dist.mode(), nets.tiny_vae().encode(picture).latent_dist.mode())
+
+
+@pytest.mark.parametrize(
+    ("hub_id", "dtype"), [("stabilityai/sdxl-vae", torch.float32), ("madebyollin/sdxl-vae-fp16-fix", torch.float16)]
+)
+def test_only_the_sdxl_vae_mended_for_it_runs_in_half_precision(shelf: Shelf, hub_id: str, dtype: torch.dtype) -> None:
+    spec = nets.vae_file(shelf, "sdxl_vae.safetensors", kind="sdxl", hub_id=hub_id)
+    assert load(spec, "cpu", "float16").vae.dtype == dtype
+
+
+def test_a_taesd_in_two_files_is_the_network_of_its_folder(shelf: Shelf) -> None:
+    spec = nets.taesd_pair(shelf, "taesdxl", kind="sdxl")
+    assert_same(load_vae_file(choose_vae(ModelFolder(Path(spec.model)), spec.vae), torch.float32), nets.tiny_taesd())
+
+
+def test_latents_with_a_mean_and_a_spread_are_scaled_as_in_diffusers() -> None:
+    mean, spread = [-1.6574, 1.886, -1.383, 2.5155], [8.4927, 5.9022, 6.5498, 5.2299]
+    config = nets.tiny_vae(latents_mean=mean, latents_std=spread, scaling_factor=0.5).config
+    factor, shift = latent_scale(config, torch.device("cpu"))
+    latents = torch.randn(2, 4, 3, 3)
+    wanted = torch.stack(  # pipeline_stable_diffusion_xl_img2img.py: (latents - mean) * scaling_factor / std
+        [(latents[:, c] - mean[c]) * 0.5 / spread[c] for c in range(4)], dim=1
+    )
+    assert torch.allclose((latents - shift) * factor, wanted, atol=1e-6)
+
+
+def test_a_vae_normalised_in_another_way_is_refused(shelf: Shelf) -> None:
+    model = nets.own_vae(shelf, latents_mean=[0.1] * 4, latents_std=[2.0] * 4, scaling_factor=0.5).model
+    vae = nets.vae_folder(shelf, "madebyollin/sdxl-vae-fp16-fix", kind="sdxl", scaling_factor=0.13025).vae
+    with pytest.raises(ModelError, match=r"a VAE of SDXL whose scaling_factor is 0\.13025, .* trained with 0\.5"):
+        choose_vae(ModelFolder(Path(model)), vae)
+    with pytest.raises(ModelError, match=r"no TAESD is made for a VAE whose scaling_factor is 0\.5"):
+        choose_vae(ModelFolder(Path(model)), "taesd")
+    nets.taesd_folder(shelf, "madebyollin/taesdxl", kind="sdxl")
+    assert choose_vae(ModelFolder(Path(model)), "auto").kind == "AutoencoderKL"
+
+
+def test_a_vae_file_with_the_old_names_of_diffusers_is_read(shelf: Shelf) -> None:
+    vae = nets.tiny_vae()
+    old = {new: name for name, new in OLD_NAMES.items()}
+    tensors = {}
+    for name, tensor in vae.state_dict().items():
+        for new in old if ".attentions." in name else ():
+            name = name.replace(new, old[new])
+        tensors[name] = tensor
+    file = shelf.folder / "sd-vae-ft-mse.safetensors"
+    save_file(tensors, file)
+    folder = ModelFolder(Path(nets.sd_of(shelf, "sd15")))
+    assert any(".query." in name for name in tensors)
+    assert_same(load_vae_file(choose_vae(folder, str(file)), torch.float32), vae)
+
+
+@pytest.mark.parametrize(
+    ("file", "projection", "wide", "encoder"),
+    [
+        ("sdxl_models/a_vit-h.safetensors", "standard", 1024, "models"),
+        ("sdxl_models/a.safetensors", "standard", 1280, "sdxl_models"),
+        ("sdxl_models/plus_vit-h.safetensors", "plus", 32, "models"),
+        ("models/a_vit-G.bin", "standard", 1280, "sdxl_models"),
+    ],
+)
+def test_the_image_encoder_is_the_one_whose_width_fits(
+    shelf: Shelf, file: str, projection: str, wide: int, encoder: str
+) -> None:
+    kind = "sdxl" if file.startswith("sdxl") else "sd15"
+    spec = nets.h94(shelf, file, projection=projection, wide=wide, kind=kind)
+    found = examine_ip_adapter(spec.ip_adapter, "", outline_of(spec.model))
+    assert found.encoder.parent.name == encoder
+    other = found.encoder.parent.parent / ({"models", "sdxl_models"} - {encoder}).pop() / "image_encoder"
+    with pytest.raises(ModelError, match="needs an image_encoder whose") as told:
+        examine_ip_adapter(spec.ip_adapter, str(other), outline_of(spec.model))
+    assert f"this one fits: {found.encoder}" in str(told.value)
+
+
+def test_a_pickle_that_asks_for_code_is_refused_with_what_it_asks_for(tiny_sd: Path, tmp_path: Path) -> None:
+    file = tmp_path / "kl-f8-anime.ckpt"
+    torch.save({"state_dict": {}, "callbacks": Path("made/by/a/callback")}, file)
+    with pytest.raises(ModelError, match=r"would run pathlib\.\w+, which no tensors need; take the same as \.safe"):
+        choose_vae(ModelFolder(tiny_sd), str(file))
+
+
+def test_a_network_is_filled_whole_or_not_at_all() -> None:
+    tensors = {"weight": torch.zeros(2, 3), "bias": torch.zeros(2)}
+    for wrong, says in (
+        ({"weight": torch.zeros(2, 3)}, "1 tensors are missing"),
+        (tensors | {"more": torch.zeros(1)}, "1 tensors have no place in it, the first is more"),
+        (tensors | {"bias": torch.zeros(3)}, "another shape, the first is bias"),
+    ):
+        with pytest.raises(ModelError, match=says):
+            fill(torch.nn.Linear(3, 2), wrong, torch.float32, "x")
+    assert fill(torch.nn.Linear(3, 2), tensors, torch.float16, "x").weight.dtype == torch.float16
+
+
+def test_a_folder_that_holds_a_controlnet_file_says_to_name_it(shelf: Shelf) -> None:
+    spec = nets.original_file(shelf, "control_v11p_sd15_canny.pth")
+    with pytest.raises(ModelError, match=r"name the file itself: .*control_v11p_sd15_canny\.pth"):
+        load(ModelSpec(model=spec.model, controlnets=(str(shelf.folder),)), "cpu", "float32")

@@ -1,0 +1,120 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.models.sd.prompt_syntax import MAX_WEIGHT, Fragment, LoraTag, Prompt, parse_prompt
+
+
+def told(text: str) -> list[tuple[str, float]]:
+    return [(fragment.text, pytest.approx(fragment.weight, rel=1e-9)) for fragment in parse_prompt(text).fragments]
+
+
+@pytest.mark.parametrize(
+    ("text", "fragments"),
+    [
+        # Those of A1111's own docstring.
+        ("normal text", [("normal text", 1.0)]),
+        ("an (important) word", [("an ", 1.0), ("important", 1.1), (" word", 1.0)]),
+        ("(unbalanced", [("unbalanced", 1.1)]),
+        (r"\(literal\]", [("(literal]", 1.0)]),
+        ("(unnecessary)(parens)", [("unnecessaryparens", 1.1)]),
+        (
+            "a (((house:1.3)) [on] a (hill:0.5), sun, (((sky))).",
+            [
+                ("a ", 1.0),
+                ("house", 1.3 * 1.1 * 1.1),
+                (" ", 1.1),
+                ("on", 1.0),
+                (" a ", 1.1),
+                ("hill", 0.55),
+                (", sun, ", 1.1),
+                ("sky", 1.1**4),
+                (".", 1.1),
+            ],
+        ),
+        # Ours.
+        ("", []),
+        ("()[]((:1.5))", []),
+        ("[[fog]", [("fog", 1 / 1.21)]),
+        ("(a:-.5) (b: 2. )", [("a", -0.5), (" ", 1.0), ("b", 2.0)]),
+        ("at 10:30: a:1.5", [("at 10:30: a:1.5", 1.0)]),
+        ("a) b] :1.2)", [("a) b] :1.2)", 1.0)]),
+        ("(a:1.2.3)", [("a:1.2.3", 1.1)]),
+        ("(a:b)", [("a:b", 1.1)]),
+        (r"C:\new \\(x\\)", [("C:\\new \\", 1.0), ("x\\", 1.1)]),
+        ("a <b> (c <d:e>)", [("a <b> ", 1.0), ("c <d:e>", 1.1)]),
+        ("(a [b (c:2) d] e)", [("a ", 1.1), ("b ", 1.0), ("c", 2.0), (" d", 1.0), (" e", 1.1)]),
+    ],
+)
+def test_brackets_weigh_as_in_a1111(text: str, fragments: list[tuple[str, float]]) -> None:
+    assert told(text) == fragments
+    assert parse_prompt(text).notes == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "fragments", "note"),
+    [
+        ("a [cat:dog:0.5] here", [("a [cat:dog:0.5] here", 1.0)], "prompt editing"),
+        ("[cat::10]", [("[cat::10]", 1.0)], "prompt editing"),
+        ("([a|b]) c", [("[a|b]", 1.1), (" c", 1.0)], "alternation"),
+        ("[a [b|c]]", [("a [b|c]", 1 / 1.1)], "alternation"),
+        ("[(a:1.2)|b]", [("[", 1.0), ("a", 1.2), ("|b]", 1.0)], "alternation"),
+        ("a BREAK b", [("a b", 1.0)], "BREAK"),
+        ("(a:1000)", [("a", MAX_WEIGHT)], "beyond 100"),
+    ],
+)
+def test_what_is_not_done_weighs_nothing_and_is_told(text: str, fragments: list[tuple[str, float]], note: str) -> None:
+    assert told(text) == fragments
+    (line,) = parse_prompt(text).notes
+    assert note in line
+
+
+@pytest.mark.parametrize(
+    ("text", "rest", "tags"),
+    [
+        ("a cat <lora:Ink:0.8>", "a cat ", [("Ink", 0.8)]),
+        ("<lora:ink>cat<LyCO:b-2 (x):-1>", "cat", [("ink", 1.0), ("b-2 (x)", -1.0)]),
+        ("<lora:ink:te=0.5:unet=0.5>", "", [("ink", 0.5)]),
+        ("<lora:ink", "<lora:ink", []),
+        ("(<lora:ink:1.2>:1.5)", "", [("ink", 1.2)]),
+    ],
+)
+def test_tags_of_loras_are_taken_out_of_the_text(text: str, rest: str, tags: list[tuple[str, float]]) -> None:
+    prompt = parse_prompt(text)
+    assert (prompt.text, prompt.notes) == (rest, ())
+    assert prompt.loras == tuple(LoraTag(*tag) for tag in tags)
+
+
+@pytest.mark.parametrize(
+    ("text", "weights", "note"),
+    [
+        ("<lora:ink:much>", [], "is no <lora:name:0.8>"),
+        ("<lora:ink:1:2:3>", [], "is no <lora:name:0.8>"),
+        ("<lora:ink:9>", [], "a weight is -4 to 4"),
+        ("<hypernet:ink:1>", [], "hypernetworks are not done"),
+        ("<lora:ink:0.5:1>", [1.0], "one weight counts for the text encoder and the UNet; 1 is taken"),
+    ],
+)
+def test_a_tag_that_cannot_be_had_as_written_is_told(text: str, weights: list[float], note: str) -> None:
+    prompt = parse_prompt(text)
+    assert [tag.weight for tag in prompt.loras] == weights
+    assert prompt.text == "" and len(prompt.notes) == 1 and note in prompt.notes[0]
+
+
+@given(st.text(alphabet=st.one_of(st.sampled_from("()[]:\\|<>lora.-019 aBREAK"), st.characters()), max_size=60))
+def test_any_text_parses_to_weights_that_are_numbers(text: str) -> None:
+    prompt = parse_prompt(text)
+    for fragment, following in zip(prompt.fragments, prompt.fragments[1:], strict=False):
+        assert fragment.weight != following.weight
+    assert all(fragment.text and abs(fragment.weight) <= MAX_WEIGHT for fragment in prompt.fragments)
+
+
+@given(st.text(alphabet=st.characters(blacklist_characters="()[]\\<")).filter(lambda text: "BREAK" not in text))
+def test_plain_text_stays_as_it_is(text: str) -> None:
+    assert parse_prompt(text) == Prompt((Fragment(text, 1.0),) if text else ())
+
+
+def test_ten_thousand_brackets_are_read_in_no_time() -> None:
+    (fragment,) = parse_prompt("(" * 10_000 + "x" + ":9)" * 10_000).fragments
+    assert fragment == Fragment("x", MAX_WEIGHT)
+    assert parse_prompt("(" * 10_000 + "x:0)").fragments == (Fragment("x", 0.0),)

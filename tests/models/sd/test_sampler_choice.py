@@ -1,0 +1,203 @@
+"""Which sampler a model is run with: names as they are published, right and wrong ones, and schedulers' JSON."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.models.sd.plan.choice import Choice
+from engine.models.sd.plan.file_prediction import FilePrediction
+from engine.models.sd.plan.lora_file import LoraFile
+from engine.models.sd.plan.model_folder import ModelFolder
+from engine.models.sd.plan.prediction import choose_prediction
+from engine.models.sd.plan.sampler_choice import SamplerChoice, choose_sampler
+from engine.models.sd.plan.sampler_name import predicts_picture, sampler_named
+from engine.models.sd.plan.single_file import SingleFile
+
+CHECKPOINTS = {
+    "DreamShaperXL_Turbo": "turbo",
+    "dreamshaperXL_v21TurboDPMSDE": "turbo",
+    "sd_turbo": "turbo",
+    "sd_xl_turbo_1.0_fp16": "turbo",
+    "sdxlturbo": "turbo",
+    "epicrealismXL_vxviLastfameDMD2": "turbo",
+    "dreamshaperXL_lightningDPMSDE": "lightning",
+    "realvisxlV40_v40LightningBakedvae": "lightning",
+    "juggernautXL_v9Rdphoto2Lightning": "lightning",
+    "sdxl_lightning_8step": "lightning",
+    "LCM_Dreamshaper_v7_4k": "lcm",
+    "dreamshaper_8LCM": "lcm",
+    "realisticVisionV60B1_v51HyperVAE": "hyper",
+    "Juggernaut_X_RunDiffusion_Hyper": "hyper",
+    "Hyper-SDXL-1step-Unet-Comfyui.fp16": "lcm",
+    "falcmix": "",
+    "FaLCMix": "",
+    "turbolicious": "",
+    "enlightningment": "",
+    "hyperRealism_v3": "",
+    "sdxl-flash": "",
+    "v1-5-pruned-emaonly": "",
+    "noobaiXLNAIXL_vPred10Version": "",
+    "sd_xl_base_1.0": "",
+}
+LORAS = {
+    "lcm-lora-sdv1-5": "lcm",
+    "lcm-lora-sdxl": "lcm",
+    "LCM_LoRA_Weights_SD15": "lcm",
+    "flash-sdxl": "lcm",
+    "pcm_sdxl_lcmlike_lora_converted": "lcm",
+    "pcm_sdxl_normalcfg_4step_converted": "tcd",
+    "TCD-SDXL-LoRA": "tcd",
+    "Hyper-SD15-1step-lora": "tcd",
+    "Hyper-SDXL-1step-lora": "tcd",
+    "Hyper-SDXL-8steps-lora": "hyper",
+    "Hyper-SD15-4steps-lora": "hyper",
+    "Hyper-SDXL-12steps-CFG-lora": "hyper",
+    "sdxl_lightning_4step_lora": "lightning",
+    "sd_xl_turbo_lora_v1": "turbo",
+    "dmd2_sdxl_4step_lora_fp16": "turbo",
+    "hyper_realism_lora": "",
+    "hyperdetailed_v2": "",
+    "lightning_bolt_xl": "",
+    "porsche_911_turbo": "",
+    "turbo_lover": "",
+    "hyper_3d": "",
+    "detail-lighting-4": "",
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "is_lora", "expected"),
+    [(name, False, sampler) for name, sampler in CHECKPOINTS.items()]
+    + [(name, True, sampler) for name, sampler in LORAS.items()],
+)
+def test_a_name_says_how_its_model_was_distilled_and_an_artists_does_not(
+    name: str, is_lora: bool, expected: str
+) -> None:
+    named = sampler_named(name, is_lora=is_lora)
+    assert ("" if named is None else named.sampler) == expected
+
+
+def test_a_name_tells_steps_eta_and_whether_guidance_was_kept() -> None:
+    def told(name: str) -> tuple[int | None, float, bool]:
+        named = sampler_named(name, is_lora=True)
+        assert named is not None
+        return named.steps, named.eta, named.is_hyper_guided
+
+    assert told("Hyper-SDXL-8steps-CFG-lora") == (8, 0.3, True)
+    assert told("Hyper-SDXL-8steps-lora") == (8, 0.3, False)
+    assert told("Hyper-SD15-1step-lora") == (1, 1.0, False)
+    assert told("TCD-SDXL-LoRA") == (None, 0.3, False)
+    assert told("pcm_sdxl_normalcfg_4step_converted") == (4, 0.0, False)
+
+
+def test_the_one_step_lightning_is_known_to_predict_the_picture() -> None:
+    assert predicts_picture("sdxl_lightning_1step_x0")
+    assert not predicts_picture("sdxl_lightning_2step")
+
+
+def file_of(path: Path) -> SingleFile:
+    return SingleFile(
+        path=path, family="sdxl", tensors={}, prediction=FilePrediction(told=None, likely=None, zero_snr="")
+    )
+
+
+def test_a_prediction_is_taken_from_that_name_unless_another_is_asked_for(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path / "model", {"_class_name": "PNDMScheduler"}, XL)
+    file = file_of(tmp_path / "sdxl_lightning_1step_x0.safetensors")
+    assert choose_prediction("auto", folder, file).value == "sample"
+    assert choose_prediction("epsilon", folder, file).value == "epsilon"
+
+
+EULER = {"_class_name": "EulerDiscreteScheduler", "timestep_spacing": "trailing", "prediction_type": "epsilon"}
+XL = {"addition_embed_type": "text_time", "use_linear_projection": True, "sample_size": 128}
+XL_512 = XL | {"sample_size": 64}
+SD21 = {"use_linear_projection": True, "sample_size": 64}
+CLIP = ["transformers", "CLIPTextModel"]
+
+
+def folder_of(path: Path, scheduler: dict[str, Any], unet: dict[str, Any]) -> ModelFolder:
+    index = {"_class_name": "StableDiffusionPipeline", "text_encoder": CLIP, "tokenizer": CLIP}
+    index |= {"text_encoder_2": CLIP, "tokenizer_2": CLIP}
+    files = {
+        "model_index.json": index,
+        "unet/config.json": unet,
+        "scheduler/scheduler_config.json": scheduler,
+    }
+    for name, told in files.items():
+        (path / name).parent.mkdir(parents=True, exist_ok=True)
+        (path / name).write_text(json.dumps(told), encoding="utf-8")
+    return ModelFolder(path)
+
+
+def choice(
+    folder: ModelFolder,
+    single: str = "",
+    loras: tuple[str, ...] = (),
+    prediction: str = "epsilon",
+    wanted: str = "auto",
+) -> SamplerChoice:
+    file = file_of(folder.path.parent / f"{single}.safetensors") if single else None
+    files = [LoraFile(name=name, weight=1.0, file=Path(f"{name}.safetensors"), tensors={}) for name in loras]
+    return choose_sampler(wanted, folder, file, Choice(prediction, ""), files)
+
+
+@pytest.mark.parametrize(
+    ("name", "scheduler", "unet", "prediction", "expected", "words"),
+    [
+        ("copy", EULER, SD21, "epsilon", "turbo", "as sd-turbo's"),
+        ("copy", EULER | {"_class_name": "EulerAncestralDiscreteScheduler"}, XL_512, "epsilon", "turbo", "512 px"),
+        ("copy", EULER, XL, "epsilon", "scheduler", "if it is a turbo or lightning model, ask for that sampler"),
+        ("my-xl-turbo", EULER, XL, "epsilon", "turbo", "and the name my-xl-turbo"),
+        ("realvis-lightning", EULER, XL, "epsilon", "lightning", "and the name realvis-lightning"),
+        ("turbo", EULER | {"prediction_type": "v_prediction"}, SD21, "v_prediction", "scheduler", "configuration"),
+        ("v-pred", EULER | {"rescale_betas_zero_snr": True}, XL_512, "v_prediction", "scheduler", "configuration"),
+        ("copy", EULER | {"timestep_spacing": "leading"}, SD21, "epsilon", "scheduler", "configuration"),
+        ("sdxl-turbo", {"_class_name": "DDIMScheduler"}, XL, "epsilon", "scheduler", "configuration"),
+        ("lcm/model", {"_class_name": "PNDMScheduler"}, SD21, "epsilon", "scheduler", "configuration"),
+        ("lcm", EULER, {}, "epsilon", "lcm", "trailing timesteps and the name lcm"),
+        ("copy", {"_class_name": "LCMScheduler"}, {}, "epsilon", "lcm", "LCMScheduler"),
+        ("copy", {"_class_name": "TCDScheduler"}, XL, "epsilon", "tcd", "TCDScheduler"),
+    ],
+)
+def test_a_folder_is_told_by_its_own_configuration(
+    tmp_path: Path, name: str, scheduler: Any, unet: Any, prediction: str, expected: str, words: str
+) -> None:
+    chosen = choice(folder_of(tmp_path / name, scheduler, unet), prediction=prediction)
+    assert chosen.value == expected
+    assert words in chosen.reason
+
+
+def test_of_a_single_file_only_its_stem_counts_not_its_folder_or_what_a_published_one_says(tmp_path: Path) -> None:
+    """The published folder describes its networks; that another file was distilled says nothing of this one."""
+    published = folder_of(tmp_path / "lcm" / "sdxl-turbo", EULER, XL_512)
+    assert choice(published, single="turbolicious").value == "scheduler"
+    assert choice(published, single="sdxl_lightning_4step").reason == (
+        "the name sdxl_lightning_4step: SDXL-Lightning, made for 4 steps"
+    )
+    own = folder_of(tmp_path / "lcm" / "mine", EULER, XL_512)
+    assert choice(own, single="mine").value == "turbo"
+
+
+def test_a_lora_on_top_decides_before_the_model_under_it(tmp_path: Path) -> None:
+    lcm = folder_of(tmp_path / "model", {"_class_name": "LCMScheduler"}, XL)
+    chosen = choice(lcm, loras=("glass", "Hyper-SDXL-12steps-CFG-lora"))
+    assert (chosen.value, chosen.is_hyper_guided) == ("hyper", True)
+    assert chosen.reason == "the name of the LoRA Hyper-SDXL-12steps-CFG-lora: Hyper-SD, made for 12 steps"
+    assert choice(lcm, loras=("glass",)).value == "lcm"
+
+
+def test_what_predicts_velocity_is_no_turbo_whatever_its_name(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path / "model", {"_class_name": "PNDMScheduler"}, XL)
+    chosen = choice(folder, single="vpred_turbo", prediction="v_prediction")
+    assert chosen.value == "scheduler" and "says turbo, but it predicts v" in chosen.reason
+    assert choice(folder, loras=("sdxl-turbo-lora",), prediction="v_prediction").value == "scheduler"
+    assert choice(folder, single="vpred_turbo", prediction="v_prediction", wanted="turbo").reason == "asked for"
+
+
+def test_what_is_asked_for_still_takes_from_the_name_what_only_that_tells(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path / "model", {"_class_name": "PNDMScheduler"}, XL)
+    assert choice(folder, loras=("Hyper-SDXL-1step-lora",), wanted="tcd").eta == 1.0
+    assert choice(folder, loras=("Hyper-SDXL-8steps-CFG-lora",), wanted="hyper").is_hyper_guided
+    assert choice(folder, wanted="tcd").eta == 0.3

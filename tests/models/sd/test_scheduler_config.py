@@ -1,0 +1,171 @@
+"""Which schedulers of diffusers are run, and what is said of the others."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from engine.errors import ModelError
+from engine.models.sd.batch_schedule import NAMED, BatchSchedule
+from engine.models.sd.check import check
+from engine.models.sd.conditioner import Conditioner
+from engine.models.sd.denoiser import Denoiser
+from engine.models.sd.load import load
+from engine.models.sd.plan.model_plan import plan_model
+from engine.models.sd.plan.scheduler_config import CARRIER, PREDICTIONS, RUNNABLE, SCHEDULES, folder_schedule
+from engine.models.sd.plan.usual_guidance import usual_guidance
+from engine.models.sd.spec import ModelSpec
+from tests.models.sd.plain_stream import random_latents
+
+TABLE = {
+    "num_train_timesteps": 1000,
+    "beta_start": 0.00085,
+    "beta_end": 0.012,
+    "beta_schedule": "scaled_linear",
+    "skip_prk_steps": True,
+}
+
+
+@pytest.mark.filterwarnings("ignore:__array_wrap__:DeprecationWarning")  # NumPy of what KDPM2 does in diffusers
+def test_every_scheduler_that_is_run_paints_the_same_again(tiny_sd: Path) -> None:
+    """Of one seed, whatever the batch is: those that draw noise of their own would not."""
+    import diffusers
+
+    model = load(ModelSpec(model=str(tiny_sd), sampler="scheduler"), "cpu", "float32")
+    cond, z = Conditioner(model).encode("a cat", None), random_latents(2, seed=1)
+    for name in sorted(RUNNABLE):
+        told = folder_schedule("x", TABLE | {"_class_name": name}, "auto")
+        model.scheduler_config = dict(getattr(diffusers, name).from_config(told).config) | {"_class_name": name}
+        two, one = (
+            BatchSchedule(model, Denoiser(model), steps=4, strength=0.5, seed=3).run(rows, cond) for rows in (z, z[:1])
+        )
+        torch.testing.assert_close(two[:1], one, rtol=1e-3, atol=1e-3, msg=name)
+        assert 0.1 < two.std() < 20.0, name
+
+
+@pytest.mark.parametrize(
+    ("told", "says"),
+    [
+        (
+            {"_class_name": "EDMEulerScheduler", "sigma_data": 0.5},
+            "counts noise as EDM does, .* take Playground 2: hf ",
+        ),
+        ({"_class_name": "EulerDiscreteScheduler", "timestep_type": "continuous"}, "counts noise as EDM does"),
+        ({"_class_name": "FlowMatchEulerDiscreteScheduler", "shift": 3.0}, "flow-matching models .* no noise table"),
+        ({"_class_name": "UniPCMultistepScheduler", "use_flow_sigmas": True}, "flow-matching model"),
+        (
+            TABLE | {"_class_name": "DPMSolverSDEScheduler"},
+            "which no seed repeats; ask for the sampler euler, deis or dpm",
+        ),
+        (TABLE | {"_class_name": "DDIMInverseScheduler"}, "adds noise instead"),
+        ({"_class_name": "UnCLIPScheduler"}, "belongs to unCLIP models and has no noise table"),
+        ({"_class_name": "RePaintScheduler", "beta_schedule": "sigmoid"}, "has the beta_schedule sigmoid; known are "),
+        (TABLE | {"_class_name": "DDPMScheduler", "beta_schedule": "laplace"}, "beta_schedule laplace"),
+        (TABLE | {"_class_name": "os"}, "its scheduler os is not known here"),
+        (TABLE, "which names no class"),
+        ({}, "which names no class.* no noise table"),
+    ],
+)
+def test_a_scheduler_that_is_not_run_is_named_with_what_it_is(told: dict[str, Any], says: str) -> None:
+    with pytest.raises(ModelError, match=says) as caught:
+        folder_schedule("owner/model", told, "auto")
+    assert str(caught.value).startswith("owner/model: its scheduler") and "\n" not in str(caught.value)
+
+
+def test_a_sampler_that_is_asked_for_needs_the_noise_table_alone() -> None:
+    taken = folder_schedule("x", TABLE | {"_class_name": "DPMSolverSDEScheduler"}, "lcm")
+    assert taken == TABLE | {"_class_name": CARRIER}
+    assert folder_schedule("x", TABLE | {"_class_name": "DDIMScheduler"}, "lcm")["_class_name"] == "DDIMScheduler"
+    with pytest.raises(ModelError, match="as EDM does"):
+        folder_schedule("x", {"_class_name": "EDMEulerScheduler"}, "lcm")
+
+
+def test_a_scheduler_of_a_package_that_is_not_here_says_which(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    for told in ({"_class_name": "LMSDiscreteScheduler"}, {"_class_name": "DDIMScheduler", "use_beta_sigmas": True}):
+        with pytest.raises(ModelError, match="needs scipy, which is not installed: pip install scipy"):
+            folder_schedule("x", TABLE | told, "auto")
+
+
+def test_a_table_of_betas_needs_no_name() -> None:
+    told = {"_class_name": "DDIMScheduler", "beta_schedule": "exp", "trained_betas": [0.1, 0.2]}
+    assert folder_schedule("x", told, "auto") == told
+
+
+def test_what_is_known_is_what_can_be_computed() -> None:
+    from engine.models.sd.coefficients import PREDICTION_TYPES, noise_table
+
+    assert PREDICTIONS == PREDICTION_TYPES
+    for schedule in SCHEDULES:
+        assert noise_table(TABLE | {"beta_schedule": schedule}).shape == (1000,)
+    with pytest.raises(ModelError, match="UnCLIPScheduler names no beta_schedule"):
+        noise_table({"_class_name": "UnCLIPScheduler", "num_train_timesteps": 1000})
+
+
+def test_a_prediction_nobody_knows_is_refused_by_check(tiny_models: Any, tmp_path: Path) -> None:
+    import json
+    import shutil
+
+    folder = shutil.copytree(tiny_models.sd(), tmp_path / "model")
+    file = folder / "scheduler" / "scheduler_config.json"
+    told = json.loads(file.read_text(encoding="utf-8")) | {"prediction_type": "flow_prediction"}
+    file.write_text(json.dumps(told), encoding="utf-8")
+    (line,) = check(ModelSpec(model=str(folder))).missing
+    assert "predicts flow_prediction" in line and "set prediction to epsilon or v" in line
+    assert check(ModelSpec(model=str(folder), prediction="epsilon")).is_complete
+
+
+def with_scheduler(folder: Path, place: Path, **told: Any) -> ModelSpec:
+    place.mkdir()
+    for part in folder.iterdir():
+        if part.name != "scheduler":
+            (place / part.name).symlink_to(part)
+    (place / "scheduler").mkdir()
+    (place / "scheduler" / "scheduler_config.json").write_text(json.dumps(TABLE | told), encoding="utf-8")
+    return ModelSpec(model=str(place))
+
+
+@pytest.mark.parametrize("sampler", ["deis", "euler", "dpm"])
+def test_a_model_whose_scheduler_is_not_run_paints_with_one_that_is_asked_for(
+    tiny_sd: Path, tmp_path: Path, sampler: str
+) -> None:
+    spec = with_scheduler(tiny_sd, tmp_path / "model", _class_name="DPMSolverSDEScheduler")
+    assert "ask for the sampler euler" in check(spec).missing[0]
+    model = load(replace(spec, sampler=sampler), "cpu", "float32")
+    schedule = BatchSchedule(model, Denoiser(model), steps=4, strength=0.5, seed=3)
+    assert schedule.run(random_latents(1, seed=1), Conditioner(model).encode("a cat", None)).isfinite().all()
+    assert type(schedule._library_steps.scheduler).__name__ == NAMED[sampler][0]
+
+
+def test_epsilon_and_noise_alone_are_refused_where_nothing_could_be_told(tiny_sd: Path, tmp_path: Path) -> None:
+    """At timestep 999 the noise, times infinity, would be taken from the picture."""
+    noisy = {"_class_name": "DDIMScheduler", "rescale_betas_zero_snr": True}
+    spec = with_scheduler(tiny_sd, tmp_path / "model", **noisy)
+    assert check(spec).missing == ()
+    assert "set prediction to v, else" in check(replace(spec, sampler="lcm")).missing[0]
+    assert check(replace(spec, sampler="lcm", prediction="v")).missing == ()
+    asked = replace(spec, sampler="lcm", prediction="epsilon")
+    assert plan_model(asked).missing == () and plan_model(asked).scheduler["rescale_betas_zero_snr"] is False
+
+
+@pytest.mark.parametrize(
+    ("told", "asked", "usual"),
+    [
+        ({"_class_name": "LCMScheduler"}, "auto", 1.0),
+        ({"_class_name": "PNDMScheduler"}, "auto", 6.0),
+        ({"_class_name": "PNDMScheduler"}, "turbo", 1.0),
+        ({"_class_name": "LCMScheduler"}, "euler", 6.0),
+    ],
+)
+def test_a_job_that_asks_for_no_guidance_gets_the_authors(
+    tiny_sd: Path, tmp_path: Path, told: dict[str, Any], asked: str, usual: float
+) -> None:
+    spec = replace(with_scheduler(tiny_sd, tmp_path / "model", **told), sampler=asked)
+    plan = plan_model(spec)
+    assert usual_guidance(plan) == usual
+    assert plan.folder is not None
+    plan.folder.unet |= {"time_cond_proj_dim": 256}
+    assert usual_guidance(plan) == 8.0

@@ -1,0 +1,70 @@
+"""The models that speed is measured with have the sizes of the published ones."""
+
+import os
+
+import pytest
+import torch
+
+from engine.errors import ModelError
+from engine.models.sd import ModelSpec
+from engine.models.sd.load import load
+from engine.models.sd.shapes import build, build_pipeline, gflop
+
+PARAMETERS = {
+    "sd15": 859_520_964,
+    "sd-turbo": 865_910_724,
+    "sdxl-turbo": 2_567_463_684,
+    "ssd-1b": 1_331_334_404,  # "1.3B" on its card; 2.66 GB in float16
+    "sdxs": 315_746_244,  # "0.32B" in its paper (arXiv 2403.16627)
+}
+"""Of the UNets, as their model cards and files have it."""
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_unets_have_as_many_weights_as_the_published_ones(name: str) -> None:
+    model = build(name, "meta", torch.float16)
+    assert sum(weight.numel() for weight in model.unet.parameters()) == PARAMETERS[name]
+    assert {weight.dtype for weight in model.unet.parameters()} == {torch.float16}
+    assert sum(weight.numel() for weight in model.vae.parameters()) == 2_445_063  # TAESD, both halves
+
+
+@pytest.mark.soak
+def test_work_of_a_call_is_counted_as_others_have_counted_it() -> None:
+    work = gflop("sd15", 512, 512)
+    assert {stage: round(amount) for stage, amount in work.items()} == {"unet": 803, "encode": 122, "decode": 141}
+    assert round(gflop("sdxl-turbo", 512, 512)["unet"]) == 1589
+    assert round(gflop("sdxs", 512, 512)["unet"]) == 369
+    if os.environ.get("MULTIVERSE_SOAK") == "1":
+        assert round(gflop("ssd-1b", 512, 512)["unet"]) == 980
+
+
+def test_the_tiny_one_paints_as_diffusers_does_with_the_same_modules() -> None:
+    from engine.models.sd.single import paint
+
+    image = torch.randint(0, 256, (64, 64, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)).numpy()
+    model = build("tiny", "cpu", torch.float32)
+    ours = paint(model, image, prompt="a cat", steps=4, strength=0.5, seed=1, width=64, height=64)
+    theirs = build_pipeline(model, "tiny")(
+        "a cat",
+        image=torch.from_numpy(image).permute(2, 0, 1)[None] / 255.0,
+        num_inference_steps=4,
+        strength=0.5,
+        guidance_scale=1.0,
+        generator=torch.manual_seed(1),
+        output_type="pt",
+    ).images[0]
+    assert abs(theirs.permute(1, 2, 0) * 255 - torch.from_numpy(ours).float()).max() <= 0.51
+
+
+def test_a_shape_nobody_has_is_refused() -> None:
+    with pytest.raises(ModelError, match="not one of sd15, sd-turbo, sdxl-turbo, ssd-1b, sdxs, tiny"):
+        build("sd3", "meta", torch.float16)
+
+
+def test_a_model_with_random_weights_is_loaded_by_the_name_of_its_shape() -> None:
+    model = load(ModelSpec(model="random:tiny"), "cpu", "float32")
+    assert (model.family, model.sampler, model.is_tiny_vae) == ("sd15", "lcm", True)
+    with pytest.raises(ModelError, match="huge: not one of sd15, sd-turbo"):
+        load(ModelSpec(model="random:huge"), "cpu", "float32")
+    with pytest.raises(ModelError, match="random weights take no LoRA"):
+        load(ModelSpec(model="random:tiny", loras=(("a", 1.0),)), "cpu", "float32")

@@ -1,0 +1,98 @@
+"""The filter that leaves still pictures out, against its formula."""
+
+import numpy as np
+import pytest
+
+from engine.models.sd.similarity import LONGEST_RUN, SimilarityFilter, cosine, skip_probability
+
+
+def picture(seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).uniform(-1, 1, (64, 64, 3)).astype(np.float32)
+
+
+def with_cosine(value: float) -> tuple[np.ndarray, np.ndarray]:
+    """Two pictures whose cosine is `value`."""
+    a, b = picture(1).ravel().astype(np.float64), picture(2).ravel().astype(np.float64)
+    a /= np.linalg.norm(a)
+    b -= (b @ a) * a
+    b /= np.linalg.norm(b)
+    return a.reshape(64, 64, 3), (value * a + np.sqrt(1 - value**2) * b).reshape(64, 64, 3)
+
+
+def test_the_probability_rises_evenly_from_the_threshold_to_the_same_picture() -> None:
+    assert skip_probability(1.0, 0.98) == 1.0
+    assert skip_probability(0.99, 0.98) == pytest.approx(0.5)
+    assert skip_probability(0.98, 0.98) == pytest.approx(0.0)
+    assert skip_probability(-1.0, 0.98) == 0.0
+    assert skip_probability(1.0, 1.0) == 0.0
+
+
+def test_a_still_scene_is_painted_every_eleventh_time() -> None:
+    filter = SimilarityFilter(0.98, seed=1)
+    skipped = [filter.should_skip(picture()) for _ in range(34)]
+    assert skipped == ([False] + [True] * LONGEST_RUN) * 3 + [False]
+
+
+def test_a_moving_scene_is_always_painted() -> None:
+    filter = SimilarityFilter(0.98, seed=1)
+    assert not any(filter.should_skip(picture(seed)) for seed in range(50))
+
+
+def test_half_way_between_threshold_and_sameness_about_half_is_left_out() -> None:
+    first, second = with_cosine(0.99)
+    assert cosine(first.ravel(), second.ravel()) == pytest.approx(0.99)
+    skipped = 0
+    for seed in range(1000):
+        filter = SimilarityFilter(0.98, seed=seed)
+        filter.should_skip(first)
+        skipped += filter.should_skip(second)
+    assert 440 < skipped < 560
+
+
+def test_what_is_compared_with_is_the_last_picture_painted_not_the_last_one_seen() -> None:
+    start, end = with_cosine(0.5)
+    filter = SimilarityFilter(0.6, seed=3)
+    filter.should_skip(start)
+    steps = 400  # each step is far above the threshold; only the drift from the painted picture can end a run early
+    runs, run = [], 0
+    for n in range(1, steps):
+        share = n / 8
+        angle = np.arccos(0.5) * share
+        now = start * np.cos(angle) + (end - 0.5 * start) / np.sqrt(0.75) * np.sin(angle)
+        if filter.should_skip(now):
+            run += 1
+        else:
+            runs.append(run)
+            run = 0
+    assert max(runs) < 8
+
+
+def test_the_caller_may_reuse_its_picture_buffer() -> None:
+    filter = SimilarityFilter(0.98, seed=1)
+    buffer = picture(1)
+    filter.should_skip(buffer)
+    buffer[:] = picture(2)
+    assert not filter.should_skip(buffer)
+
+
+def test_a_forgotten_picture_is_painted_again() -> None:
+    filter = SimilarityFilter(0.5, seed=1)
+    filter.should_skip(picture())
+    filter.forget()
+    assert not filter.should_skip(picture())
+
+
+def test_the_same_seed_gives_the_same_answers() -> None:
+    first, second = with_cosine(0.99)
+    answers = []
+    for _ in range(2):
+        filter = SimilarityFilter(0.98, seed=7)
+        answers.append([filter.should_skip((first, second)[n % 2]) for n in range(60)])
+    assert answers[0] == answers[1]
+    assert 0 < sum(answers[0]) < 60
+
+
+def test_grey_all_over_resembles_only_itself() -> None:
+    grey = np.zeros(3)
+    assert cosine(grey, grey) == 1.0
+    assert cosine(grey, np.ones(3)) == 0.0

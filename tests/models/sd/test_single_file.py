@@ -1,0 +1,270 @@
+"""Single checkpoint files: what their headers tell, and that nothing else is needed to refuse or describe them."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from engine.errors import ModelError
+from engine.models.pickle_file import LARGEST_PICKLE
+from engine.models.safetensors_header import Tensor
+from engine.models.sd import ModelSpec
+from engine.models.sd.check import check
+from engine.models.sd.load import load
+from engine.models.sd.plan.checkpoint_header import read_checkpoint_header, read_numbers
+from engine.models.sd.plan.single_file import CONFIGS, SD_2_OWNERS, config_folder, examine
+from engine.models.sd.plan.unet_layout import demand_same_blocks, layout_of_config, layout_of_file
+from tests.support.tiny_single_file import copy_configuration, original_tensors, save_tensors
+
+SSD_1B = {  # segmind/SSD-1B: unet/config.json
+    "block_out_channels": [320, 640, 1280],
+    "down_block_types": ["DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"],
+    "up_block_types": ["CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"],
+    "layers_per_block": 2,
+    "mid_block_type": "UNetMidBlock2D",
+    "transformer_layers_per_block": [1, [2, 2], [4, 4]],
+    "reverse_transformer_layers_per_block": [[4, 4, 10], [2, 1, 1], 1],
+}
+SDXL = SSD_1B | {
+    "mid_block_type": "UNetMidBlock2DCrossAttn",
+    "transformer_layers_per_block": [1, 2, 10],
+    "reverse_transformer_layers_per_block": None,
+}
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty Hugging Face cache."""
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    return tmp_path / "hub"
+
+
+def put_on_hub(hub: Path, hub_id: str) -> None:
+    snapshot = hub / f"models--{hub_id.replace('/', '--')}" / "snapshots" / ("0" * 40)
+    snapshot.mkdir(parents=True)
+    (snapshot / "model_index.json").write_text("{}", encoding="utf-8")
+    refs = snapshot.parent.parent / "refs"
+    refs.mkdir()
+    (refs / "main").write_text("0" * 40, encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def tensors(tiny_models: Any) -> dict[str, torch.Tensor]:
+    """Of SD 1.5, by their names in a checkpoint."""
+    return original_tensors(tiny_models.sd(vae="kl"))
+
+
+@pytest.mark.parametrize("kind", ["turbo", "sd21", "sdxl"])
+def test_a_file_of_each_family_gives_the_same_networks_as_its_folder(tiny_models: Any, kind: str) -> None:
+    sd = tiny_models.sd(kind=kind, vae="kl")
+    file, folder = (
+        load(ModelSpec(model=str(path), vae="full"), "cpu", "fp32") for path in (tiny_models.single_file(sd), sd)
+    )
+    ours_all, theirs_all = ((model.unet, model.vae, *model.text_encoders) for model in (file, folder))
+    for ours, theirs in zip(ours_all, theirs_all, strict=True):
+        expected = theirs.state_dict()
+        assert ours.state_dict().keys() == expected.keys()
+        assert all(torch.equal(tensor, expected[name]) for name, tensor in ours.state_dict().items())
+
+
+def test_the_full_vae_of_sdxl_keeps_the_numbers_of_its_file_beside_a_unet_in_half_precision(tiny_models: Any) -> None:
+    """It overflows in float16, so it runs in float32; rounded on the way there it was another one than the folder's."""
+    folder = tiny_models.sd(kind="sdxl", vae="kl")
+    loaded = [
+        load(ModelSpec(model=str(path), vae="full"), "cpu", "float16")
+        for path in (folder, tiny_models.single_file(folder))
+    ]
+    ours, theirs = (dict(model.vae.named_parameters()) for model in loaded)
+    assert {weight.dtype for weight in ours.values()} == {torch.float32}
+    assert all(torch.equal(weight, theirs[name]) for name, weight in ours.items())
+    assert loaded[1].unet.dtype == torch.float16
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16, torch.float64])
+@pytest.mark.parametrize("suffix", [".safetensors", ".ckpt"])
+def test_the_numbers_of_one_tensor_are_read_without_the_others(tmp_path: Path, dtype: torch.dtype, suffix: str) -> None:
+    wanted = torch.linspace(-2, 2, 7).to(dtype)
+    whole = torch.cat((torch.zeros(5, dtype=dtype), wanted))
+    file = tmp_path / f"x{suffix}"
+    held = {"before": torch.ones(3, dtype=dtype), "wanted": wanted, "after": torch.ones(3)}
+    if suffix == ".ckpt":
+        torch.save({"state_dict": held | {"wanted": whole[5:]}}, file)  # a part of a longer storage
+    else:
+        save_tensors(file, held)
+    numbers = read_numbers(file, "wanted", is_pickle=suffix == ".ckpt")
+    assert numbers is not None and numbers.tolist() == wanted.double().tolist()
+
+
+def test_numbers_whose_place_cannot_be_told_are_none(tmp_path: Path) -> None:
+    legacy = tmp_path / "x.ckpt"
+    torch.save({"wanted": torch.ones(3)}, legacy, _use_new_zipfile_serialization=False)
+    assert read_numbers(legacy, "wanted", is_pickle=True) is None
+    eight_bits = save_tensors(tmp_path / "x.safetensors", {"wanted": torch.ones(3).to(torch.float8_e4m3fn)})
+    assert read_numbers(eight_bits, "wanted", is_pickle=False) is None
+
+
+def test_a_pickle_holds_the_same_model_and_says_that_it_is_one(
+    tiny_models: Any, tensors: dict[str, torch.Tensor], tmp_path: Path
+) -> None:
+    sd = tiny_models.sd(vae="kl")
+    copy_configuration(sd, tmp_path / "x")
+    torch.save({"state_dict": tensors, "epoch": 6}, tmp_path / "x.ckpt")
+    spec = ModelSpec(model=str(tmp_path / "x.ckpt"), vae="full")
+    model, report = load(spec, "cpu", "fp32"), check(spec)
+    expected = load(ModelSpec(model=str(sd), vae="full"), "cpu", "fp32").unet.state_dict()
+    assert all(torch.equal(tensor, expected[name]) for name, tensor in model.unet.state_dict().items())
+    told = "x.ckpt: a pickle, read with weights_only; safetensors would be safer"
+    assert told in model.notes and told in report.notes and str(tmp_path / "x.ckpt") in report.pickles
+
+
+def test_the_pickle_of_a_whole_checkpoint_is_read(tmp_path: Path) -> None:
+    """SDXL has 2515 tensors; with averaged weights twice as many of the UNet. Names as long as the longest."""
+    names = [
+        f"model.diffusion_model.output_blocks.5.1.transformer_blocks.9.attn2.to_out.0.bias.{n}" for n in range(6000)
+    ]
+    file = tmp_path / "x.ckpt"
+    torch.save({"state_dict": {name: torch.zeros(1, dtype=torch.float16) for name in names}}, file)
+    assert len(read_checkpoint_header(file).tensors) == 6000
+    import zipfile
+
+    with zipfile.ZipFile(file) as archive:
+        assert 4 * archive.getinfo("x/data.pkl").file_size < LARGEST_PICKLE
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("model.diffusion_model.out.2.bias", "damaged: 1 tensors of the UNet are missing, the first is .*out.2.bias"),
+        ("model.diffusion_model.middle_block.1.transformer_blocks.0.attn1.to_k.weight", "damaged: 1 tensors"),
+        ("first_stage_model.decoder.conv_out.bias", "vae lacks a tensor"),
+        ("cond_stage_model.transformer.text_model.final_layer_norm.bias", "text_encoder: 1 tensors are missing"),
+    ],
+)
+def test_a_tensor_that_is_missing_is_one_line(
+    tiny_models: Any, tensors: dict[str, torch.Tensor], tmp_path: Path, name: str, line: str
+) -> None:
+    copy_configuration(tiny_models.sd(vae="kl"), tmp_path / "x")
+    file = save_tensors(tmp_path / "x.safetensors", {key: each for key, each in tensors.items() if key != name})
+    with pytest.raises(ModelError, match=line) as told:
+        load(ModelSpec(model=str(file), vae="full"), "cpu", "fp32")
+    assert "\n" not in str(told.value)
+
+
+def test_a_configuration_of_another_model_beside_the_file_is_refused(
+    tiny_models: Any, tensors: dict[str, torch.Tensor], tmp_path: Path
+) -> None:
+    file = save_tensors(tmp_path / "x.safetensors", tensors)
+    copy_configuration(tiny_models.sd(kind="sdxl", vae="kl"), tmp_path / "x")
+    assert "is SD 1.5, but its configuration" in check(ModelSpec(model=str(file))).missing[0]
+    shutil.rmtree(tmp_path / "x")
+    config = copy_configuration(tiny_models.sd(vae="kl"), tmp_path / "x") / "text_encoder" / "config.json"
+    config.write_text(config.read_text().replace('"num_hidden_layers": 3', '"num_hidden_layers": 4'), encoding="utf-8")
+    assert "text_encoder has 3 layers of width 32" in check(ModelSpec(model=str(file))).missing[0]
+
+
+def test_the_blocks_of_published_unets_are_told_by_their_configuration() -> None:
+    """The depths are ComfyUI's `transformer_depth` and, from its end, `transformer_depth_output`."""
+    for config, depths in ((SSD_1B, [0, 0, 2, 2, 4, 4]), (SDXL, [0, 0, 2, 2, 10, 10]), ({}, [1] * 6 + [0, 0])):
+        layout = layout_of_config(config)
+        assert [block.depth for place, block in layout.items() if place.startswith("input")] == depths
+    assert layout_of_config(SDXL)["middle_block"].depth == 10 and layout_of_config(SSD_1B)["middle_block"].depth == 0
+    for config, depths in ((SSD_1B, [4, 4, 10, 2, 1, 1, 0, 0, 0]), (SDXL, [10, 10, 10, 2, 2, 2, 0, 0, 0])):
+        layout = layout_of_config(config)
+        assert [block.depth for place, block in layout.items() if place.startswith("output")] == depths
+
+
+@pytest.mark.parametrize("kind", ["sd15", "sd21", "sdxl"])
+def test_the_blocks_of_a_file_are_those_of_its_configuration(tiny_models: Any, kind: str) -> None:
+    import json
+
+    sd = tiny_models.sd(kind=kind, vae="kl")
+    config = json.loads((sd / "unet" / "config.json").read_text(encoding="utf-8"))
+    assert layout_of_file(examine(tiny_models.single_file(sd)).tensors) == layout_of_config(config)
+
+
+@pytest.mark.parametrize(
+    ("place", "hub_id"),
+    [
+        ("turbo/dreamshaper_8.safetensors", "stable-diffusion-v1-5/stable-diffusion-v1-5"),
+        ("x/epicphotogasm.safetensors", "stable-diffusion-v1-5/stable-diffusion-v1-5"),
+    ],
+)
+def test_only_the_name_of_the_file_chooses_its_configuration(
+    tensors: dict[str, torch.Tensor], tmp_path: Path, hub: Path, place: str, hub_id: str
+) -> None:
+    single = examine(save_tensors(tmp_path / place, tensors))
+    assert not single.is_turbo and single.config_ids[0] == hub_id
+
+
+def test_a_velocity_file_is_never_a_turbo(tiny_models: Any, tmp_path: Path) -> None:
+    tensors = original_tensors(tiny_models.sd(kind="sdxl", vae="kl"))
+    named = examine(save_tensors(tmp_path / "MyTurbo.safetensors", tensors))
+    marked = examine(save_tensors(tmp_path / "VTurbo.safetensors", tensors | {"v_pred": torch.tensor([])}))
+    assert named.config_ids == CONFIGS["sdxl", True] and marked.config_ids == CONFIGS["sdxl", False]
+
+
+def test_sd_2_is_found_under_its_old_name_and_fetched_from_the_mirror(
+    tiny_models: Any, tmp_path: Path, hub: Path
+) -> None:
+    tensors = original_tensors(tiny_models.sd(kind="turbo", vae="kl"))
+    single = examine(save_tensors(tmp_path / "v2-1_512.safetensors", tensors))
+    with pytest.raises(ModelError, match=f"hf download {SD_2_OWNERS[0]}/stable-diffusion-2-1-base"):
+        config_folder(single)
+    put_on_hub(hub, "stabilityai/stable-diffusion-2-1-base")
+    assert "stabilityai" in str(config_folder(single))
+
+
+@pytest.mark.parametrize(
+    ("metadata", "value"),
+    [
+        ({"modelspec.predict_key": "v"}, "v_prediction"),
+        ({"modelspec.prediction_type": "v_prediction"}, "v_prediction"),
+        ({"modelspec.architecture": "stable-diffusion-v2-768-v"}, "v_prediction"),
+        ({"modelspec.architecture": "stable-diffusion-v2-512"}, "epsilon"),
+        ({"modelspec.prediction_type": "none of these"}, None),
+    ],
+)
+def test_metadata_tells_the_prediction(
+    tensors: dict[str, torch.Tensor], tmp_path: Path, metadata: dict[str, str], value: str | None
+) -> None:
+    told = examine(save_tensors(tmp_path / "x.safetensors", tensors, metadata)).prediction.told
+    assert (told and told.value) == value
+
+
+def test_the_mark_in_the_file_outranks_its_metadata_and_its_name(
+    tensors: dict[str, torch.Tensor], tmp_path: Path
+) -> None:
+    marked = tensors | {"v_pred": torch.tensor([])}
+    file = save_tensors(tmp_path / "eps.safetensors", marked, {"modelspec.prediction_type": "epsilon"})
+    told = examine(file).prediction.told
+    assert told is not None and (told.value, told.reason) == ("v_prediction", "the tensor v_pred in the file")
+
+
+def test_a_checkpoint_is_examined_without_torch(
+    tiny_models: Any, tensors: dict[str, torch.Tensor], tmp_path: Path
+) -> None:
+    torch.save({"state_dict": tensors}, tmp_path / "x.ckpt")
+    copy_configuration(tiny_models.sd(vae="kl"), tmp_path / "x")
+    code = (
+        "import sys; from engine.models.sd.check import check; from engine.models.sd import ModelSpec; "
+        f"print(check(ModelSpec(model={str(tmp_path / 'x.ckpt')!r})).missing, 'torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "() False"
+
+
+def test_a_distilled_file_names_the_folder_that_does_instead() -> None:
+    """SSD-1B's blocks in a header, with SDXL's configuration."""
+    start = "model.diffusion_model."
+    header: dict[str, Tensor] = {}
+    for place, block in layout_of_config(SSD_1B).items():
+        header[f"{start}{place}.0.in_layers.2.weight"] = Tensor("float16", (block.channels, 1, 3, 3))
+        for layer in range(block.depth):
+            header[f"{start}{place}.1.transformer_blocks.{layer}.norm1.bias"] = Tensor("float16", (block.channels,))
+    demand_same_blocks("x", "sdxl", header, SSD_1B)
+    with pytest.raises(ModelError, match="like segmind/SSD-1B; use its diffusers folder instead: hf download segmind/"):
+        demand_same_blocks("x", "sdxl", header, SDXL)

@@ -1,0 +1,115 @@
+"""Files trained down to noise alone (zero terminal SNR): their schedule is rescaled and begins at the last timestep."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from engine.errors import ModelError
+from engine.models.sd.batch_schedule import BatchSchedule
+from engine.models.sd.coefficients import x0_weights
+from engine.models.sd.conditioner import Conditioner
+from engine.models.sd.denoiser import Denoiser
+from engine.models.sd.load import load
+from engine.models.sd.model import Model
+from engine.models.sd.plan.model_plan import plan_model
+from engine.models.sd.plan.scheduler_config import ZERO_SNR_SCHEDULERS
+from engine.models.sd.spec import ModelSpec
+from tests.models.sd.plain_stream import random_latents
+from tests.support.tiny_single_file import copy_configuration, original_tensors, save_tensors
+
+MIN_SIGNAL = 2.0**-12
+"""Of the picture in diffusers' Euler: abar is 2**-24 at the end, so that the first sigma is finite."""
+
+
+@pytest.fixture(scope="module")
+def marked_file(tiny_models: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """SD 1.5, whose published scheduler is PNDM, with the tensors v_pred and ztsnr."""
+    sd = tiny_models.sd(sampler="pndm", vae="kl")
+    marks = {name: torch.tensor([]) for name in ("v_pred", "ztsnr")}
+    file = tmp_path_factory.mktemp("marked") / "x.safetensors"
+    copy_configuration(sd, file.with_suffix(""))
+    return save_tensors(file, original_tensors(sd) | marks)
+
+
+@pytest.fixture(scope="module")
+def model(marked_file: Path) -> Model:
+    return load(ModelSpec(model=str(marked_file), vae="full"), "cpu", "fp32")
+
+
+def batch(model: Model, sampler: Any = "scheduler", *, strength: float = 1.0, steps: int = 4) -> BatchSchedule:
+    return BatchSchedule(model, Denoiser(model), steps=steps, strength=strength, guidance=2.0, seed=5, sampler=sampler)
+
+
+def test_the_plan_rescales_the_schedule_and_starts_at_its_end(marked_file: Path, model: Model) -> None:
+    told = plan_model(ModelSpec(model=str(marked_file))).scheduler
+    assert (told["rescale_betas_zero_snr"], told["timestep_spacing"]) == (True, "trailing")
+    assert told["_class_name"] == "EulerDiscreteScheduler", "PNDM knows no such schedule"
+    assert model.alphas_cumprod[-1] == 0.0 and model.sampler == "scheduler"
+
+
+@pytest.mark.parametrize("sampler", ["scheduler", "euler", "dpm", "lcm"])
+def test_painting_from_noise_begins_with_no_picture_in_it(model: Model, sampler: str) -> None:
+    schedule = batch(model, sampler)
+    assert schedule._timesteps[0] == 999
+    cond = Conditioner(model).encode("a cat", "grey")
+    dark, light = (schedule.run(torch.full((1, 4, 8, 8), level), cond) for level in (-2.0, 2.0))
+    assert dark.isfinite().all()
+    torch.testing.assert_close(dark, light, rtol=0, atol=16 * MIN_SIGNAL)
+
+
+@pytest.mark.parametrize("sampler", ["scheduler", "euler", "dpm", "lcm"])
+def test_a_picture_is_painted_over_with_less_strength(model: Model, sampler: str) -> None:
+    cond = Conditioner(model).encode("a cat", "grey")
+    schedule = batch(model, sampler, strength=0.5)
+    assert schedule._timesteps[0] < 999
+    dark, light = (schedule.run(torch.full((1, 4, 8, 8), level), cond) for level in (-2.0, 2.0))
+    assert light.isfinite().all() and (light - dark).mean() > 0.1, "the picture shows through"
+
+
+def test_the_first_sigma_is_the_library_s_largest_finite_one(model: Model) -> None:
+    steps = batch(model)._library_steps
+    assert steps.signal / steps.noise == pytest.approx(MIN_SIGNAL, rel=1e-5)
+
+
+def test_velocity_at_no_signal_gives_the_picture_without_a_division(model: Model) -> None:
+    sample, output = x0_weights(model.alphas_cumprod, "v_prediction")
+    assert (sample[-1], output[-1]) == (0.0, -1.0)
+
+
+def test_a_sampler_without_such_a_schedule_is_refused(model: Model) -> None:
+    with pytest.raises(ModelError, match="zero terminal SNR, which DEISMultistepScheduler cannot begin with"):
+        batch(model, "deis").run(random_latents(1, seed=1), Conditioner(model).encode("a cat", None))
+
+
+def test_an_epsilon_file_keeps_its_schedule_and_says_so(marked_file: Path) -> None:
+    plan = plan_model(ModelSpec(model=str(marked_file), prediction="epsilon"))
+    assert plan.prediction is not None and plan.prediction.value == "epsilon"
+    assert plan.prediction.reason.startswith("asked for; the tensor ztsnr is not used")
+    assert "rescale_betas_zero_snr" not in plan.scheduler
+
+
+def test_those_that_take_the_schedule_are_those_of_the_library() -> None:
+    import inspect
+
+    import diffusers
+
+    taking = {
+        name
+        for name in dir(diffusers)
+        if name.endswith("Scheduler")
+        and "rescale_betas_zero_snr" in inspect.signature(getattr(diffusers, name).__init__).parameters
+    }
+    assert set(ZERO_SNR_SCHEDULERS) <= taking
+
+
+def test_the_same_model_without_the_marks_shows_the_picture_through(model: Model) -> None:
+    """The control of the first test: a plain schedule leaves 7 % of the picture at its end."""
+    config = {key: value for key, value in model.scheduler_config.items() if key != "rescale_betas_zero_snr"}
+    plain = replace(model, scheduler_config=config)
+    cond = Conditioner(plain).encode("a cat", "grey")
+    dark, light = (batch(plain).run(torch.full((1, 4, 8, 8), level), cond) for level in (-2.0, 2.0))
+    assert np.abs((light - dark).numpy()).mean() > 16 * MIN_SIGNAL

@@ -1,0 +1,326 @@
+"""The stream against pictures worked out one by one from the formulas, and what it promises a player."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+
+from engine.errors import ModelError
+from engine.models.sd.batch_schedule import BatchSchedule
+from engine.models.sd.coefficients import noise_table
+from engine.models.sd.conditioner import Cond, Conditioner
+from engine.models.sd.denoiser import Control, Denoiser
+from engine.models.sd.model import Model, unguided
+from engine.models.sd.pixels import is_finite
+from engine.models.sd.stream_schedule import StreamSchedule, StreamSettings
+from tests.models.sd.plain_stream import loaded, plain_picture, random_latents, with_short_scaling
+
+THREE_STEPS = StreamSettings(width=64, height=64, t_index=(5, 25, 45), seed=3)
+
+
+@pytest.fixture(scope="module")
+def model(tiny_models: Any) -> Model:
+    sd = tiny_models.sd()
+    nets = (str(tiny_models.controlnet(sd)), str(tiny_models.controlnet(sd, seed=9)))
+    return with_short_scaling(loaded(sd, controlnets=nets))
+
+
+@pytest.fixture(scope="module")
+def conds(model: Model) -> list[Cond]:
+    conditioner = Conditioner(model)
+    return [conditioner.encode(text, "grey") for text in ("the cat", "a thing", "an inn")]
+
+
+def pushed(
+    stream: StreamSchedule, z: torch.Tensor, conds: Sequence[Cond], controls: Sequence[Sequence[Control]] = ()
+) -> list[torch.Tensor | None]:
+    """What each push gives: `z` (calls, F, 4, h, w), a cond and the controls of each call."""
+    controls = controls or [()] * len(z)
+    return [stream.push(frames, cond, shown) for frames, cond, shown in zip(z, conds, controls, strict=True)]
+
+
+def stream_of(model: Model, settings: StreamSettings) -> StreamSchedule:
+    return StreamSchedule(model, Denoiser(model), settings)
+
+
+def control(index: int, calls: int, frames: int, scale: float = 1.0) -> list[Control]:
+    generator = torch.Generator().manual_seed(100 + index)
+    pictures = torch.rand((calls, frames, 3, 64, 64), generator=generator)
+    return [Control(index=index, picture=picture, scale=scale) for picture in pictures]
+
+
+CFG = [
+    {},
+    {"guidance": 2.0, "cfg_type": "full"},
+    {"guidance": 2.0, "cfg_type": "self"},
+    {"guidance": 2.0, "cfg_type": "self", "delta": 0.6},
+    {"guidance": 2.0, "cfg_type": "initialise"},
+    {"guidance": 2.0, "cfg_type": "initialise", "delta": 0.6},
+]
+
+
+@pytest.mark.parametrize("frames", [1, 2])
+@pytest.mark.parametrize("cfg", CFG, ids=lambda cfg: "-".join(map(str, cfg.values())) or "off")
+def test_every_picture_is_the_one_worked_out_alone_from_the_formulas(
+    model: Model, conds: list[Cond], frames: int, cfg: dict[str, Any]
+) -> None:
+    """Moving pictures, and a prompt that changes with every call: it takes effect in all rows at once."""
+    settings = replace(THREE_STEPS, frames=frames, **cfg)
+    calls = 4
+    z = random_latents(calls * frames, seed=1).view(calls, frames, 4, 8, 8)
+    asked = [conds[call % 3] for call in range(calls)]
+    given = pushed(stream_of(model, settings), z, asked)
+    assert given[:2] == [None, None]
+    for call in range(calls - 2):
+        for frame in range(frames):
+            expected = plain_picture(model, settings, z[call, frame : frame + 1], asked[call : call + 3])
+            picture = given[call + 2][frame : frame + 1]
+            torch.testing.assert_close(picture, expected, rtol=1e-3, atol=1e-3 * expected.abs().max().item())
+
+
+@pytest.mark.parametrize("sampled", [{"sampler": "lightning"}, {"sampler": "tcd"}, {"sampler": "tcd", "eta": 1.0}])
+@pytest.mark.parametrize("cfg", [CFG[0], CFG[1], CFG[3], CFG[5]], ids=["off", "full", "self", "initialise"])
+def test_the_noise_that_a_sampler_keeps_stays_with_its_frame(
+    model: Model, conds: list[Cond], cfg: dict[str, Any], sampled: dict[str, Any]
+) -> None:
+    """Two frames a call, moving, against the samplers' own formulas one by one; lightning takes no guidance."""
+    sampling = replace(model, **sampled)
+    settings = replace(THREE_STEPS, frames=2, **cfg)
+    alone = replace(settings, guidance=1.0) if sampling.sampler == "lightning" else settings
+    z = random_latents(8, seed=1).view(4, 2, 4, 8, 8)
+    asked = [conds[call % 3] for call in range(4)]
+    given = pushed(stream_of(sampling, settings), z, asked)
+    assert given[:2] == [None, None]
+    for call, frame in ((0, 1), (1, 0)):
+        expected = plain_picture(sampling, alone, z[call, frame : frame + 1], asked[call : call + 3])
+        picture = given[call + 2][frame : frame + 1]
+        torch.testing.assert_close(picture, expected, rtol=1e-3, atol=1e-3 * expected.abs().max().item())
+
+
+@pytest.mark.parametrize("cfg", [CFG[0], CFG[1], CFG[4]], ids=["off", "full", "initialise"])
+def test_a_control_picture_stays_with_its_frame(model: Model, conds: list[Cond], cfg: dict[str, Any]) -> None:
+    settings = replace(THREE_STEPS, frames=2, **cfg)
+    calls = 4
+    z = random_latents(calls * 2, seed=2).view(calls, 2, 4, 8, 8)
+    shown = list(zip(control(0, calls, 2), control(1, calls, 2, scale=0.5), strict=True))
+    given = pushed(stream_of(model, settings), z, [conds[0]] * calls, shown)
+    for call in range(calls - 2):
+        for frame in range(2):
+            own = [replace(one, picture=one.picture[frame : frame + 1]) for one in shown[call]]
+            expected = plain_picture(model, settings, z[call, frame : frame + 1], [conds[0]] * 3, own)
+            picture = given[call + 2][frame : frame + 1]
+            torch.testing.assert_close(picture, expected, rtol=1e-3, atol=1e-3 * expected.abs().max().item())
+
+
+def test_a_controlnet_switched_on_steers_the_frames_in_flight_with_its_first_picture(
+    model: Model, conds: list[Cond]
+) -> None:
+    z = random_latents(3, seed=2).view(3, 1, 4, 8, 8)
+    shown = control(0, 1, 1)
+    late, early = stream_of(model, THREE_STEPS), stream_of(model, THREE_STEPS)
+    late_pictures = pushed(late, z, [conds[0]] * 3, [(), (), shown])
+    for call in range(2):
+        early.push(z[call], conds[0])
+    early_picture = early.push(z[2], conds[0], shown)
+    assert torch.equal(late_pictures[2], early_picture)
+    assert not torch.equal(late_pictures[2], pushed(stream_of(model, THREE_STEPS), z, [conds[0]] * 3)[2])
+
+
+def test_two_frames_of_the_same_picture_do_not_flicker(model: Model, conds: list[Cond]) -> None:
+    """Each step has one noise for all frames: a still scene is a still picture."""
+    still = random_latents(1, seed=4).expand(2, -1, -1, -1)
+    stream = stream_of(model, replace(THREE_STEPS, frames=2))
+    stream.fill(still, conds[0])
+    first, second = stream.push(still, conds[0]), stream.push(still, conds[0])
+    torch.testing.assert_close(first[0], first[1], rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(first, second, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("cfg", CFG[:2], ids=["off", "full"])
+@pytest.mark.parametrize("asked", [{"steps": 2, "strength": 0.5}, {"steps": 4, "strength": 0.75}])
+@pytest.mark.parametrize("sampler", ["lcm", "hyper", "tcd"])
+def test_a_stream_gives_what_the_batch_gives(
+    model: Model, conds: list[Cond], asked: dict[str, Any], cfg: dict[str, Any], sampler: str
+) -> None:
+    """One step: the very same call as for a single picture. Three: the same picture, S - 1 calls later."""
+    model = replace(model, sampler=sampler, is_hyper_guided=True)
+    z = random_latents(5, seed=5).view(5, 1, 4, 8, 8)
+    stream = stream_of(model, StreamSettings(width=64, height=64, seed=11, **asked, **cfg))
+    assert stream.steps == (1 if asked["steps"] == 2 else 3)
+    given = pushed(stream, z, [conds[0]] * 5)
+    batch = BatchSchedule(model, Denoiser(model), seed=11, guidance=cfg.get("guidance", 1.0), **asked)
+    for call in range(5 - stream.steps + 1):
+        expected = batch.run(z[call], conds[0])
+        torch.testing.assert_close(given[call + stream.steps - 1], expected, rtol=1e-4, atol=1e-4)
+
+
+def test_the_first_pictures_are_held_back_and_filling_spares_the_wait(model: Model, conds: list[Cond]) -> None:
+    z = random_latents(1, seed=6)
+    stream = stream_of(model, THREE_STEPS)
+    waited = [stream.push(z, conds[0]) for _ in range(3)]
+    assert [picture is None for picture in waited] == [True, True, False]
+    filled = stream_of(model, THREE_STEPS)
+    filled.fill(z, conds[0])
+    assert torch.equal(filled.push(z, conds[0]), waited[2])
+    filled.fill(z, conds[0])  # full already: nothing is run
+    assert filled.push(z, conds[0]) is not None
+
+
+def test_same_seed_same_frames_same_pictures(model: Model, conds: list[Cond]) -> None:
+    z = random_latents(4, seed=7).view(4, 1, 4, 8, 8)
+    runs = [pushed(stream_of(model, replace(THREE_STEPS, seed=seed)), z, [conds[0]] * 4)[-1] for seed in (5, 5, 6)]
+    assert torch.equal(runs[0], runs[1])
+    assert not torch.allclose(runs[0], runs[2], atol=1e-2)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"width": 128}, {"t_index": (5, 45)}, {"frames": 2}, {"guidance": 2.0}, {"guidance": 2.0, "cfg_type": "full"}],
+    ids=["size", "steps", "frames", "guidance on", "cfg_type"],
+)
+def test_what_rows_are_made_of_cannot_change_without_a_new_generation(
+    model: Model, conds: list[Cond], change: dict[str, Any]
+) -> None:
+    stream = stream_of(model, THREE_STEPS)
+    z = random_latents(1, seed=8)
+    stream.fill(z, conds[0])
+    settings = replace(THREE_STEPS, **change)
+    stream.change(settings)
+    assert stream.generation == 1
+    fresh = stream_of(model, settings)
+    frames = random_latents(settings.frames, seed=8, size=(settings.height // 8, settings.width // 8))
+    given = [stream.push(frames, conds[0]) for _ in range(stream.steps)]
+    expected = [fresh.push(frames, conds[0]) for _ in range(stream.steps)]
+    assert given[:-1] == expected[:-1] == [None] * (stream.steps - 1)
+    assert torch.equal(given[-1], expected[-1])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"seed": 8}, {"t_index": (15, 30, 48)}, {"cfg_type": "none"}, {"guidance": 0.5}, {"delta": 0.5}, {}],
+    ids=["seed", "other steps", "cfg_type while off", "guidance still off", "delta", "nothing"],
+)
+def test_a_knob_that_is_turned_costs_no_picture(model: Model, conds: list[Cond], change: dict[str, Any]) -> None:
+    """A fader in motion must not stop the stream: once it rests, the pictures are those of a new stream."""
+    stream = stream_of(model, THREE_STEPS)
+    z = random_latents(1, seed=9)
+    stream.fill(z, conds[0])
+    settings = replace(THREE_STEPS, **change)
+    stream.change(settings)
+    given = [stream.push(z, conds[0]) for _ in range(4)]
+    assert all(picture is not None for picture in given)
+    assert stream.generation == 0
+    fresh = stream_of(model, settings)
+    fresh.fill(z, conds[0])
+    assert torch.equal(given[-1], fresh.push(z, conds[0]))
+
+
+def test_guidance_may_move_while_it_is_on(model: Model, conds: list[Cond]) -> None:
+    stream = stream_of(model, replace(THREE_STEPS, guidance=2.0))
+    z = random_latents(1, seed=9)
+    stream.fill(z, conds[0])
+    at_two = stream.push(z, conds[0])
+    stream.change(replace(THREE_STEPS, guidance=3.0))
+    at_three = stream.push(z, conds[0])
+    assert stream.generation == 0
+    assert not torch.allclose(at_two, at_three, atol=1e-2)
+
+
+def test_a_broken_frame_leaves_the_others_alone(model: Model, conds: list[Cond]) -> None:
+    """NaN, as float16 makes it, passes through with its own frame; the flag tells which, and nothing lingers."""
+    z = random_latents(6, seed=10).view(6, 1, 4, 8, 8)
+    broken = z.clone()
+    broken[1] = float("nan")
+    given = pushed(stream_of(model, THREE_STEPS), broken, [conds[0]] * 6)
+    expected = pushed(stream_of(model, THREE_STEPS), z, [conds[0]] * 6)
+    assert [bool(is_finite(picture).all()) for picture in given[2:]] == [True, False, True, True]
+    for call in (2, 4, 5):
+        assert torch.equal(given[call], expected[call])
+
+
+@pytest.mark.parametrize("cfg", [CFG[0], CFG[3], CFG[4]], ids=["off", "self", "initialise"])
+def test_a_call_that_fails_can_be_made_again(model: Model, conds: list[Cond], cfg: dict[str, Any]) -> None:
+    """For want of memory, in the middle of the UNet: frames, origins and control pictures stay together."""
+    settings = replace(THREE_STEPS, **cfg)
+    z = random_latents(5, seed=10).view(5, 1, 4, 8, 8)
+    shown = [[one] for one in control(0, 5, 1)]
+    expected = pushed(stream_of(model, settings), z, [conds[0]] * 5, shown)
+    stream = StreamSchedule(model, Denoiser(model, is_split=True), settings)
+
+    def fail() -> None:
+        raise torch.OutOfMemoryError("full")
+
+    given = []
+    for call in range(5):
+        with pytest.raises(torch.OutOfMemoryError):
+            stream.push(z[call], conds[0], shown[call], between=fail)
+        given.append(stream.push(z[call], conds[0], shown[call]))
+    assert given[:2] == expected[:2] == [None, None]
+    assert all(torch.equal(ours, theirs) for ours, theirs in zip(given[2:], expected[2:], strict=True))
+
+
+def test_the_flag_is_one_a_picture() -> None:
+    pictures = torch.zeros((3, 4, 2, 2))
+    pictures[1, 3, 1, 0] = float("inf")
+    assert is_finite(pictures).tolist() == [True, False, True]
+
+
+def test_models_that_cannot_stream_say_how_to_run_them(model: Model) -> None:
+    with pytest.raises(ModelError, match="/sd/mode single"):
+        stream_of(replace(model, sampler="scheduler"), THREE_STEPS)
+
+
+@pytest.mark.parametrize("sampler", ["turbo", "lightning", "hyper"])
+def test_what_was_distilled_with_its_guidance_is_never_guided(model: Model, conds: list[Cond], sampler: str) -> None:
+    turbo = replace(model, sampler=sampler)
+    z = random_latents(1, seed=9)
+    pictures = []
+    for guidance in (1.0, 5.0):
+        stream = stream_of(turbo, replace(THREE_STEPS, guidance=guidance, cfg_type="full"))
+        stream.fill(z, conds[0])
+        pictures.append(stream.push(z, conds[0]))
+    assert torch.equal(pictures[0], pictures[1])
+    assert unguided(turbo, sampler, 5.0).startswith("5 has no effect: ")
+    assert unguided(turbo, sampler, 1.0) == unguided(replace(model, sampler="tcd"), "tcd", 5.0) == ""
+
+
+def test_an_embedded_guidance_is_the_published_one_until_another_is_asked_for(model: Model) -> None:
+    """SimianLuo/LCM_Dreamshaper_v7: the 1 that every fader starts with means off elsewhere, and here it cannot be."""
+    distilled = replace(model, time_cond_proj_dim=256)
+    in_force = {
+        asked: stream_of(distilled, replace(THREE_STEPS, guidance=asked, cfg_type="none")).guidance
+        for asked in (0.5, 1.0, 1.5, 12.0)
+    }
+    assert in_force == {0.5: 8.0, 1.0: 8.0, 1.5: 1.5, 12.0: 12.0}
+    assert BatchSchedule(distilled, Denoiser(model), steps=2, strength=1.0).guidance == 8.0
+
+
+def test_a_seed_of_minus_one_is_new_noise_for_each_call_and_nothing_else_new(
+    model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from engine.models.sd import stream_schedule
+
+    stream = StreamSchedule(model, Denoiser(model), replace(THREE_STEPS, seed=-1))
+    monkeypatch.setattr(stream_schedule, "step_coefficients", None)  # worked out once, not for each call
+    z, cond = random_latents(1, seed=1), Conditioner(model).encode("cat", None)
+    given = [stream.push(z, cond) for _ in range(5)]
+    assert [picture is None for picture in given] == [True, True, False, False, False]
+    shown = [picture for picture in given if picture is not None]
+    assert not torch.equal(shown[0], shown[1]) and not torch.equal(shown[1], shown[2])
+    assert stream.generation == 0
+
+
+@pytest.mark.parametrize("cfg_type", ["self", "initialise"])
+def test_a_step_that_begins_with_noise_alone_has_a_delta_of_one(model: Model, conds: list[Cond], cfg_type: Any) -> None:
+    """Zero terminal SNR: at 999 nothing of the picture is left, and by that the delta would be divided."""
+    config = model.scheduler_config | {"rescale_betas_zero_snr": True, "prediction_type": "v_prediction"}
+    noisy = replace(model, prediction_type="v_prediction", alphas_cumprod=noise_table(config))
+    z, painted = random_latents(1, seed=4), {}
+    for delta in (1.0, 0.6):
+        asked = StreamSettings(width=64, height=64, t_index=(0,), guidance=2.0, cfg_type=cfg_type, delta=delta)
+        stream = stream_of(noisy, asked)
+        painted[delta] = stream.push(z, conds[0])
+        assert stream.ignores_delta == (delta != 1.0)
+    assert painted[0.6] is not None and painted[0.6].isfinite().all() and torch.equal(painted[0.6], painted[1.0])

@@ -1,0 +1,165 @@
+"""Words that stand for vectors: as diffusers' own loader has them, from each kind of file that people have."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from engine.errors import ModelError
+from engine.models.sd import ModelSpec
+from engine.models.sd.check import check
+from engine.models.sd.conditioner import Conditioner
+from engine.models.sd.load import load
+from engine.models.sd.model import Model
+from tests.models.sd.oracle import pipeline_of
+from tests.support.tiny_models import TEXT_WIDTH
+
+Write = Callable[..., str]
+
+
+def vectors(count: int = 2, seed: int = 5, width: int = TEXT_WIDTH) -> torch.Tensor:
+    """(count, width), as large as the embeddings of words are there."""
+    return torch.randn(count, width, generator=torch.Generator().manual_seed(seed)) * 0.02
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    def written(name: str, content: Any) -> str:
+        file = tmp_path / name
+        file.parent.mkdir(exist_ok=True)
+        save_file(content, file) if file.suffix == ".safetensors" else torch.save(content, file)
+        return str(file)
+
+    return written
+
+
+def loaded(sd: Path, *files: str) -> Model:
+    return load(ModelSpec(model=str(sd), embeddings=files), "cpu", "fp32")
+
+
+@pytest.mark.parametrize("kind", ["sd15", "turbo"])
+def test_its_words_become_what_diffusers_makes_of_them_bit_for_bit(tiny_models: Any, write: Write, kind: str) -> None:
+    sd = tiny_models.sd(kind=kind)
+    file = write("easynegative.safetensors", {"emb_params": vectors(3)})
+    pipeline = pipeline_of(sd)
+    pipeline.load_textual_inversion({"easynegative": vectors(3)})
+    for prompt in ("easynegative", "a cat, easynegative , the dog"):
+        theirs = pipeline.encode_prompt(prompt, "cpu", 1, False)[0]
+        assert torch.equal(Conditioner(loaded(sd, file)).encode(prompt, None).text, theirs)
+
+
+def test_each_encoder_of_an_xl_model_has_its_own_vectors(tiny_models: Any, write: Write) -> None:
+    sd = tiny_models.sd(kind="sdxl")
+    parts = {"clip_l": vectors(2), "clip_g": vectors(2, seed=6)}
+    pipeline = pipeline_of(sd)
+    for key, number in (("clip_l", ""), ("clip_g", "_2")):
+        pipeline.load_textual_inversion(
+            {"unaesthetic": parts[key]},
+            tokenizer=getattr(pipeline, f"tokenizer{number}"),
+            text_encoder=getattr(pipeline, f"text_encoder{number}"),
+        )
+    theirs = pipeline.encode_prompt("a unaesthetic cat", device="cpu", do_classifier_free_guidance=False)
+    ours = Conditioner(loaded(sd, write("unaesthetic.safetensors", parts))).encode("a unaesthetic cat", None)
+    assert torch.equal(ours.text, theirs[0]) and torch.equal(ours.pooled, theirs[2])
+
+
+def test_a_word_counts_whole_and_in_any_case_and_may_have_a_weight(tiny_sd: Path, write: Write) -> None:
+    model = loaded(tiny_sd, write("ink.safetensors", {"emb_params": vectors()}))
+    without = loaded(tiny_sd)
+    for each in (model, without):
+        each.text_encoders[0].final_layer_norm.bias += 0.5  # else the mean that weights keep is 0
+    conditioner, plain = Conditioner(model), Conditioner(without)
+
+    def text(prompt: str) -> torch.Tensor:
+        return conditioner.encode(prompt, None).text
+
+    for prompt in ("inks", "pink", "ink2", "the_ink"):
+        assert torch.equal(text(prompt), plain.encode(prompt, None).text)
+    assert torch.equal(text("a INK."), text("a ink ."))
+    assert not torch.equal(text("a ink"), plain.encode("a ink", None).text)
+    weighted = text("a (ink:1.3)")
+    rows = text("a ink")[0] * torch.tensor([1.0, 1.0, 1.3, 1.3, *[1.0] * 73])[:, None]
+    assert torch.allclose(weighted[0], rows * text("a ink").mean() / rows.mean(), atol=1e-6)
+    conditioner.encode("a ink", None)
+    assert torch.equal(conditioner.encode("a cat", None).text, plain.encode("a cat", None).text)
+
+
+def test_the_longer_of_two_words_is_found_first(tiny_sd: Path, write: Write) -> None:
+    files = write("bad.pt", {"*": vectors(1)}), write("bad-hands.pt", {"*": vectors(1, seed=9)})
+    both, one = Conditioner(loaded(tiny_sd, *files)), Conditioner(loaded(tiny_sd, files[1]))
+    assert torch.equal(both.encode("bad-hands", None).text, one.encode("bad-hands", None).text)
+
+
+def test_vectors_that_no_longer_fit_are_left_out_and_told(tiny_sd: Path, write: Write) -> None:
+    notes: list[str] = []
+    model = loaded(tiny_sd, write("ink.safetensors", {"emb_params": vectors(3)}))
+    conditioner = Conditioner(model, note=lambda key, line: notes.append(line))
+    conditioner.encode("x " * 72 + "ink", None)
+    assert notes == []
+    conditioner.encode("x " * 73 + "ink the", None)
+    assert notes == ["75 tokens of the prompt are used; left out: ink the"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("bad-hands-5.pt", {"string_to_token": {"*": 265}, "string_to_param": {"*": vectors()}, "name": "bad-hands-5",
+                            "step": 4999, "sd_checkpoint": None, "sd_checkpoint_name": None}, ("bad-hands-5",)),
+        ("parameter.pt", {"string_to_param": {"*": torch.nn.Parameter(vectors())}}, ("parameter",)),
+        ("learned_embeds.bin", {"<cat-toy>": vectors()[0]}, ("<cat-toy>",)),
+        ("renamed.safetensors", {"<cat-toy>": vectors()}, ("<cat-toy>", "renamed")),
+    ],
+)  # fmt: skip
+def test_the_words_of_each_kind_of_file(
+    tiny_sd: Path, write: Write, name: str, content: Any, words: tuple[str, ...]
+) -> None:
+    file = write(name, content)
+    report = check(ModelSpec(model=str(tiny_sd), embeddings=(file,)))
+    assert report.missing == ()
+    (part,) = [part for part in report.parts if part.name == f"embedding {words[0]}"]
+    model = loaded(tiny_sd, file)
+    assert model.embeddings[0].triggers == words
+    assert part.parameters == model.embeddings[0].vectors[0].numel()
+    held = Conditioner(model).encode(words[0], None).text
+    assert torch.equal(Conditioner(model).encode(words[-1].upper() + ", ", None).text[:, 1], held[:, 1])
+
+
+class Stranger:
+    def __reduce__(self) -> Any:
+        return print, ("run",)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("xl.safetensors", {"clip_l": vectors(), "clip_g": vectors()}, "an embedding for SDXL (32 + 32 numbers"),
+        ("sd2.pt", {"*": vectors(width=1024)}, "an embedding for SD 2.x (1024 numbers a token), but the texts of"),
+        ("ink.safetensors", {"lora_te_x.lora_up.weight": vectors()}, "a LoRA, no embedding; give it with --lora"),
+        ("two.safetensors", {"a": vectors(), "b": vectors()}, "no textual inversion embedding; it holds a, b"),
+        ("long.safetensors", {"emb_params": vectors(76)}, "1 to 75 vectors"),
+        ("uneven.safetensors", {"clip_l": vectors(1), "clip_g": vectors(2)}, "as many for each text encoder"),
+        (
+            "old.pt",
+            {"string_to_param": torch.nn.ParameterDict({"*": vectors()})},
+            "ParameterDict, which no tensors need",
+        ),
+        ("bad.pt", {"*": vectors(), "x": Stranger()}, "it would run builtins.print"),
+    ],
+)
+def test_what_is_no_embedding_for_the_model_is_refused_in_the_plan(
+    tiny_sd: Path, write: Write, name: str, content: Any, told: str
+) -> None:
+    spec = ModelSpec(model=str(tiny_sd), embeddings=(write(name, content),))
+    (line,) = check(spec).missing
+    assert told in line and name in line
+    with pytest.raises(ModelError, match=r"embedding|would run"):
+        load(spec, "cpu", "fp32")
+
+
+def test_two_embeddings_of_one_name_are_refused(tiny_sd: Path, write: Write) -> None:
+    files = write("ink.pt", {"*": vectors()}), write("other/INK.safetensors", {"emb_params": vectors()})
+    (line,) = check(ModelSpec(model=str(tiny_sd), embeddings=files)).missing
+    assert "two embeddings are called ink; rename one file" in line

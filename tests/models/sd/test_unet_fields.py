@@ -1,0 +1,111 @@
+"""What a UNet's configuration asks for, and what of a folder's tensors has no place in it."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from engine.errors import ModelError
+from engine.models.sd.check import check
+from engine.models.sd.load import load
+from engine.models.sd.plan.unet_fields import sizes_wanted, strays, unmet
+from engine.models.sd.spec import ModelSpec
+
+
+@pytest.mark.parametrize(
+    ("told", "says"),
+    [
+        ({"in_channels": 9}, "takes 9 channels"),
+        ({"out_channels": 8}, "makes 8 channels"),
+        ({"class_embed_type": "timestep"}, "wants class labels"),
+        ({"num_class_embeds": 1000}, "wants class labels"),
+        ({"encoder_hid_dim": 4096}, "wants text of another encoder"),
+        ({"encoder_hid_dim_type": "ip_image_proj"}, "wants text of another encoder, or a picture's embedding"),
+        ({"dual_cross_attention": True}, "wants two texts"),
+        ({"addition_embed_type": "text_image"}, "addition_embed_type text_image"),
+        ({"attention_type": "gated-text-image"}, "attention_type gated-text-image"),
+        ({"cross_attention_dim": [768, 1024]}, "several widths"),
+        ({"down_block_types": ["DownBlock2D", "KDownBlock2D"]}, "down_block_types: KDownBlock2D"),
+        ({"up_block_types": ["ResnetUpsampleBlock2D"]}, "up_block_types: ResnetUpsampleBlock2D"),
+        ({"mid_block_type": "UNetMidBlockFlat"}, "mid_block_type: UNetMidBlockFlat"),
+        ({"down_block_types": 7, "in_channels": 4, "addition_embed_type": "text_time"}, ""),
+        ({"mid_block_type": None, "only_cross_attention": [True, False], "time_embedding_type": "fourier"}, ""),
+        ({}, ""),
+    ],
+)
+def test_what_a_call_does_not_give_is_told(told: dict[str, Any], says: str) -> None:
+    assert says in unmet(told) and bool(says) == bool(unmet(told))
+
+
+def test_sdxl_is_told_six_sizes_and_the_refiner_five() -> None:
+    xl = {"addition_time_embed_dim": 256, "projection_class_embeddings_input_dim": 2816}
+    assert sizes_wanted(xl, 1280) == 6
+    assert sizes_wanted(xl | {"projection_class_embeddings_input_dim": 2560}, 1280) == 5
+    assert sizes_wanted({}, 1280) == 0
+
+
+def test_tensors_without_a_place_are_found_by_how_they_begin() -> None:
+    two = {"down_block_types": ["DownBlock2D"] * 2, "up_block_types": ["UpBlock2D"] * 2, "mid_block_type": None}
+    fits = [
+        "conv_in.weight",
+        "time_embedding.cond_proj.weight",
+        "down_blocks.1.resnets.0.conv1.weight",
+        "conv_out.bias",
+    ]
+    astray = ["down_blocks.10.x", "up_blocks.2.x", "mid_block.resnets.0.x", "position_net.x", "add_embedding.x"]
+    assert strays(two, [*fits, *astray]) == astray
+    assert strays({"addition_embed_type": "text_time"}, ["down_blocks.3.x", "mid_block.x", "add_embedding.x"]) == []
+
+
+@pytest.fixture
+def folder(tiny_models: Any, tmp_path: Path) -> Path:
+    return shutil.copytree(tiny_models.sd(), tmp_path / "model")
+
+
+def add(file: Path, *names: str) -> None:
+    from safetensors.torch import load_file, save_file
+
+    save_file(load_file(file) | {name: torch.zeros(2) for name in names}, file, {"format": "pt"})
+
+
+def test_a_network_beside_the_unet_is_seen_by_check(folder: Path) -> None:
+    add(folder / "unet" / "diffusion_pytorch_model.safetensors", "position_net.null_positive_feature", "fuser.x")
+    (line,) = check(ModelSpec(model=str(folder))).missing
+    assert "unet holds 2 tensors that a UNet2DConditionModel of its configuration has no place for" in line
+    with pytest.raises(ModelError, match=r"no place for, the first is fuser\.x"):
+        load(ModelSpec(model=str(folder)), "cpu", "float32")
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        ("unet/diffusion_pytorch_model.safetensors", "down_blocks.0.motion_modules.0.proj_in.weight"),
+        ("text_encoder/model.safetensors", "text_model.encoder.layers.9.layer_norm1.weight"),
+    ],
+)
+def test_tensors_that_a_class_would_leave_out_are_refused(folder: Path, file: str, name: str) -> None:
+    add(folder / file, name)
+    with pytest.raises(
+        ModelError, match=r"1 of its tensors have no place in a .*, the first is .*; it is another kind"
+    ):
+        load(ModelSpec(model=str(folder)), "cpu", "float32")
+
+
+def test_what_is_no_weight_of_the_network_does_no_harm(folder: Path) -> None:
+    text = folder / "text_encoder" / "model.safetensors"
+    add(text, "embeddings.position_ids", "text_projection.weight", "logit_scale", "vision_model.post_layernorm.weight")
+    assert load(ModelSpec(model=str(folder)), "cpu", "float32").family == "sd15"
+
+
+def test_a_shard_that_was_not_fetched_is_named(folder: Path) -> None:
+    unet = folder / "unet"
+    whole = unet / "diffusion_pytorch_model.safetensors"
+    first, second = (unet / f"diffusion_pytorch_model-0000{number}-of-00002.safetensors" for number in (1, 2))
+    whole.rename(first)
+    index = unet / "diffusion_pytorch_model.safetensors.index.json"
+    index.write_text(json.dumps({"weight_map": {"a": first.name, "b": second.name}}), encoding="utf-8")
+    (line,) = check(ModelSpec(model=str(folder))).missing
+    assert line.endswith(f"unet: {second.name} is missing, of 2 files that {index.name} names; fetch it")

@@ -1,0 +1,594 @@
+"""What a control that moves does to what it is mapped to."""
+
+import math
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+import osc_schema
+from engine.osc import Message
+from engine.params import ParamStore
+from engine.params.mapping.builtin import BUILT_IN, built_in, is_from
+from engine.params.mapping.control_map import ControlMap
+from engine.params.mapping.controls import MidiEvent, Movement, control_of
+from engine.params.mapping.entry import Entry, changed, make_entry
+from engine.params.mapping.map_file import read_tables
+from engine.params.mapping.movement import Movements
+from engine.params.mapping.pattern import PatternIndex
+from engine.params.mapping.policy import STEP, picks_up, position_of, ticks, value_at
+
+
+class Surface:
+    """Entries, a store that obeys them, and a clock of 10 ms a movement."""
+
+    def __init__(self, *entries: dict) -> None:
+        self.store = ParamStore()
+        self.store.set("/layer/1/curve", 0.0)
+        self.map = ControlMap()
+        self.movements = Movements()
+        self.now_s = 0.0
+        for entry in entries:
+            self.map.add(make_entry(entry))
+
+    def heard(self, movements: list[Movement]) -> tuple[Message, ...] | None:
+        self.now_s += 0.01
+        messages = self.map.heard(movements, self.store.get, self.now_s)
+        for message in messages or ():
+            if osc_schema.lookup(message.address):
+                self.store.set(message.address, message.args[0], by="map")
+        return messages
+
+    def move(self, name: str, *values: float) -> list[Message]:
+        found = [self.heard([Movement(control_of(name), float(value))]) for value in values]
+        return [message for messages in found for message in messages or ()]
+
+    def midi(self, kind: str, number: int, value: int = 0, device: str = "") -> tuple[Message, ...] | None:
+        event = MidiEvent(kind=kind, channel=1, number=number, value=value, device=device)
+        return self.heard(self.movements.of_midi(event, self.now_s))
+
+    def osc(self, address: str, *args: object) -> tuple[Message, ...] | None:
+        return self.heard(self.movements.of_osc(Message(address, args, "")))
+
+
+FADER = {"control": "midi 1 cc 7", "target": "/layer/1/intensity", "takeover": False}
+
+
+def test_a_fader_goes_over_the_whole_range_of_its_parameter() -> None:
+    surface = Surface(FADER)
+    assert surface.move("midi 1 cc 7", 0, 127) == [
+        Message("/layer/1/intensity", (0.0,), "f"),
+        Message("/layer/1/intensity", (1.5,), "f"),
+    ]
+
+
+def test_low_high_and_invert_turn_the_range_round() -> None:
+    surface = Surface({**FADER, "low": 1.0, "high": 0.25})
+    surface.move("midi 1 cc 7", 127)
+    assert surface.store.get("/layer/1/intensity") == 0.25
+    surface.map.replace(1, changed(surface.map.entry(1), "invert", True))
+    surface.move("midi 1 cc 7", 127)
+    assert surface.store.get("/layer/1/intensity") == 1.0
+
+
+def test_an_exponential_parameter_is_half_way_in_the_logarithm() -> None:
+    surface = Surface({"control": "osc /x", "target": "/layer/1/ratio", "takeover": False, "low": 1, "high": 16})
+    surface.osc("/x", 0.5)
+    assert surface.store.get("/layer/1/ratio") == pytest.approx(4.0)
+
+
+def test_a_curve_bends_the_way_and_leaves_its_ends() -> None:
+    surface = Surface({"control": "osc /x", "target": "/layer/1/curve", "takeover": False, "curve": 2})
+    for at, value in ((0.0, 0.0), (0.5, 0.25), (1.0, 1.0)):
+        surface.osc("/x", at)
+        assert surface.store.get("/layer/1/curve") == value
+
+
+def test_the_input_range_is_the_controls_own() -> None:
+    entry = {"control": "osc /db", "target": "/layer/1/curve", "takeover": False, "in_low": -60, "in_high": 0}
+    surface = Surface(entry)
+    surface.osc("/db", -30.0)
+    assert surface.store.get("/layer/1/curve") == 0.5
+    surface.osc("/db", 12)
+    assert surface.store.get("/layer/1/curve") == 1.0
+
+
+def test_whole_numbers_menus_stops_and_switches_are_reached_by_a_fader() -> None:
+    control = {"control": "osc /x", "takeover": False}
+    surface = Surface(
+        {**control, "target": "/layer/1/wrap"},
+        {**control, "target": "/multiverse/blend", "high": "difference"},
+        {"control": "osc /x", "target": "/layer/2/mute"},
+        {**control, "target": "/sd/seed", "low": 0, "high": 10},
+    )
+    surface.osc("/x", 0.74)
+    assert surface.store.get("/layer/1/wrap") == "repeat"
+    assert surface.store.get("/multiverse/blend") == pytest.approx(1.48)
+    assert surface.store.get("/layer/2/mute") is True
+    assert surface.store.get("/sd/seed") == 7
+
+
+def test_one_control_moves_several_parameters_and_its_device_may_be_left_open() -> None:
+    here = {"control": "midi 1 cc 7 nano:0", "target": "/layer/1/curve", "takeover": False}
+    surface = Surface(FADER, here)
+    assert len(surface.midi("cc", 7, 127, device="nano:0") or ()) == 2
+    assert len(surface.midi("cc", 7, 0, device="other:0") or ()) == 1
+    assert surface.store.get("/layer/1/curve") == 1.0
+    assert surface.midi("cc", 8, 0) is None
+
+
+# -- take-over -------------------------------------------------------------------------------------
+
+HELD = {"control": "midi 1 cc 7", "target": "/layer/1/curve"}
+
+
+def test_a_fader_that_stands_elsewhere_moves_nothing_until_it_passes_the_value() -> None:
+    surface = Surface(HELD)
+    surface.store.set("/layer/1/curve", 0.5)
+    assert surface.move("midi 1 cc 7", 0, 10, 40) == []
+    assert surface.move("midi 1 cc 7", 100) != []
+    assert surface.store.get("/layer/1/curve") == 100 / 127
+
+
+def test_a_change_from_elsewhere_arms_it_again() -> None:
+    surface = Surface(HELD)
+    surface.move("midi 1 cc 7", 0, 64)
+    surface.store.set("/layer/1/curve", 0.1)
+    assert surface.move("midi 1 cc 7", 65, 70, 40) == []
+    assert surface.move("midi 1 cc 7", 10) != []
+
+
+def test_a_change_back_to_where_it_took_over_arms_it_as_well() -> None:
+    surface = Surface(HELD)
+    surface.store.set("/layer/1/curve", 0.2)
+    surface.move("midi 1 cc 7", 20, 120)
+    surface.store.set("/layer/1/curve", 0.2)
+    assert surface.move("midi 1 cc 7", 121) == []
+
+
+def test_movements_of_one_bundle_follow_each_other() -> None:
+    surface = Surface(HELD)
+    told = [surface.map.heard([Movement(control_of("midi 1 cc 7"), at)], surface.store.get, 0.0) for at in (0.0, 9, 50)]
+    assert told == [(), (Message("/layer/1/curve", (9 / 127,), "f"),), (Message("/layer/1/curve", (50 / 127,), "f"),)]
+
+
+def test_a_value_outside_the_entrys_range_is_picked_up_at_the_nearer_end() -> None:
+    surface = Surface({**HELD, "high": 0.5})
+    surface.store.set("/layer/1/curve", 0.9)
+    assert surface.move("midi 1 cc 7", 60, 100) == []
+    assert surface.move("midi 1 cc 7", 127) == [Message("/layer/1/curve", (0.5,), "f")]
+
+
+ways = st.fixed_dictionaries(
+    {"target": st.sampled_from(["/layer/1/curve", "/layer/1/ratio", "/multiverse/window_ms"])},
+    optional={"curve": st.floats(0.2, 5), "invert": st.booleans()},
+)
+
+
+@given(ways, st.lists(st.tuples(st.booleans(), st.integers(0, 127)), min_size=1, max_size=40), st.data())
+def test_no_movement_ever_makes_the_parameter_jump_further_than_the_control_moved(
+    way: dict, steps: list[tuple[bool, int]], data: st.DataObject
+) -> None:
+    """From any history of movements and changes from elsewhere; and it holds from the pick-up to the next change."""
+    surface = Surface({"control": "midi 1 cc 7", **way})
+    entry = surface.map.entry(1)
+    param = entry.param
+    was: float | None = None
+    is_held = False
+    for is_move, number in steps:
+        before = surface.store.get(entry.target)
+        if not is_move:
+            value = data.draw(st.floats(param.low, param.high))
+            assume(value != before)
+            surface.store.set(entry.target, value, by="page")
+            is_held = False
+            continue
+        told = surface.move("midi 1 cc 7", number)
+        at = 1 - number / 127 if entry.invert else number / 127
+        stood = position_of(entry, before)
+        if told:
+            assert abs(at - stood) <= max(STEP, abs(at - was) if was is not None else 0) + 1e-9
+            is_held = True
+        if is_held:
+            assert surface.store.get(entry.target) == pytest.approx(value_at(entry, at))
+        else:
+            assert surface.store.get(entry.target) == before
+        was = at
+
+
+@given(ways, st.floats(0, 1))
+def test_the_position_of_a_value_is_the_one_that_sets_it(way: dict, at: float) -> None:
+    entry = make_entry({"control": "osc /x", **way})
+    value = value_at(entry, at)
+    assert entry.low <= value <= entry.high
+    assert value_at(entry, position_of(entry, value)) == pytest.approx(value, rel=1e-6, abs=1e-9)
+
+
+def test_a_fader_takes_over_within_a_step_or_by_passing() -> None:
+    assert picks_up(None, 0.5, 0.5 + STEP / 2)
+    assert not picks_up(None, 0.5, 0.6)
+    assert picks_up(0.4, 0.7, 0.6) and picks_up(0.7, 0.4, 0.6)
+    assert not picks_up(0.4, 0.5, 0.6)
+
+
+# -- encoders, buttons, programs -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("mode", "heard"),
+    [
+        ("offset", {64: 0, 65: 1, 63: -1, 127: 63, 0: -64}),
+        ("twos", {0: 0, 1: 1, 127: -1, 63: 63, 64: -64}),
+        ("sign", {0: 0, 1: 1, 65: -1, 63: 63, 127: -63, 64: 0}),
+    ],
+)
+def test_encoders_tell_how_far_they_turned(mode: str, heard: dict[int, int]) -> None:
+    assert {value: ticks(mode, value) for value in heard} == heard
+
+
+@pytest.mark.parametrize(("mode", "up", "down"), [("offset", 65, 63), ("twos", 1, 127), ("sign", 1, 65)])
+def test_a_tick_of_an_encoder_is_a_127th_from_wherever_the_value_is(mode: str, up: int, down: int) -> None:
+    surface = Surface({"control": "midi 1 cc 7", "target": "/layer/1/curve", "mode": mode})
+    surface.store.set("/layer/1/curve", 0.5)
+    surface.move("midi 1 cc 7", up, up)
+    assert surface.store.get("/layer/1/curve") == pytest.approx(0.5 + 2 / 127)
+    surface.move("midi 1 cc 7", down)
+    assert surface.store.get("/layer/1/curve") == pytest.approx(0.5 + 1 / 127)
+    surface.move("midi 1 cc 7", *[down] * 127)
+    assert surface.store.get("/layer/1/curve") == 0.0
+
+
+def test_the_modes_are_those_of_ableton_live_and_mackie() -> None:
+    """Live's manual, "Mapping to Relative MIDI Controllers": what counts up and what down. V-Pots: 0x01, 0x41."""
+    up, down = range(1, 64), range(-1, -64, -1)
+    assert [ticks("sign", value) for value in (*range(1, 64), *range(65, 128))] == [*up, *down]
+    assert [ticks("twos", value) for value in (*range(1, 64), *range(127, 64, -1))] == [*up, *down]
+    assert [ticks("offset", value) for value in (*range(65, 128), *range(63, 0, -1))] == [*up, *down]
+    signed_bit_2 = Surface({"control": "midi 1 cc 7", "target": "/layer/1/curve", "mode": "sign", "invert": True})
+    signed_bit_2.move("midi 1 cc 7", 65)
+    assert signed_bit_2.store.get("/layer/1/curve") == pytest.approx(1 / 127)
+
+
+@pytest.mark.parametrize(
+    ("mode", "up", "down"), [("offset", 8194, 8190), ("twos", 2, 16382), ("sign", 2, 8194), ("offset", 8192 + 2, 8190)]
+)
+@pytest.mark.parametrize("kind", ["cc14 7", "nrpn 300"])
+def test_an_encoder_of_14_bits_counts_each_turn_once(kind: str, mode: str, up: int, down: int) -> None:
+    surface = Surface({"control": f"midi 1 {kind}", "target": "/layer/1/curve", "mode": mode})
+    coarse, fine = (7, 39) if kind == "cc14 7" else (6, 38)
+
+    def turn(value: int) -> float:
+        surface.now_s += 0.2
+        if kind != "cc14 7":
+            surface.midi("cc", 99, 2), surface.midi("cc", 98, 44)
+        surface.midi("cc", coarse, value >> 7), surface.midi("cc", fine, value & 127)
+        return surface.store.get("/layer/1/curve")
+
+    turn(up)  # the first one tells whether there is a fine half
+    surface.store.set("/layer/1/curve", 0.5)
+    assert turn(up) == pytest.approx(0.5 + 2 / 127)
+    assert turn(down) == pytest.approx(0.5)
+    assert turn(down) == pytest.approx(0.5 - 2 / 127)
+
+
+def test_an_encoder_of_7_bits_may_be_an_nrpn() -> None:
+    surface = Surface({"control": "midi 1 nrpn 300", "target": "/layer/1/curve", "mode": "offset"})
+    surface.store.set("/layer/1/curve", 0.5)
+    for number, value in ((99, 2), (98, 44), (6, 65), (6, 65), (6, 63)):
+        surface.midi("cc", number, value)
+    assert surface.store.get("/layer/1/curve") == pytest.approx(0.5 + 1 / 127)
+
+
+def test_how_many_ticks_it_takes_is_the_entrys_own() -> None:
+    surface = Surface({"control": "midi 1 cc 7", "target": "/layer/1/curve", "mode": "twos", "ticks": 24})
+    surface.move("midi 1 cc 7", *[1] * 12)
+    assert surface.store.get("/layer/1/curve") == pytest.approx(0.5)
+
+
+def test_an_encoder_steps_through_a_menu_and_round_a_circle() -> None:
+    surface = Surface(
+        {"control": "midi 1 cc 1", "target": "/layer/1/wrap", "mode": "twos"},
+        {"control": "midi 1 cc 2", "target": "/layer/1/angle", "mode": "twos"},
+    )
+    surface.move("midi 1 cc 1", 1)
+    assert surface.store.get("/layer/1/wrap") == "repeat"
+    surface.store.set("/layer/1/angle", 179.0)
+    surface.move("midi 1 cc 2", 1)
+    assert surface.store.get("/layer/1/angle") == pytest.approx(179 + 360 / 127 - 360)
+
+
+def test_a_note_toggles_a_switch_and_fires_a_trigger() -> None:
+    surface = Surface(
+        {"control": "midi 1 note 36", "target": "/layer/1/mute"},
+        {"control": "midi 1 note 37", "target": "/master/panic"},
+    )
+    for expected in (True, False, True):
+        surface.midi("note", 36, 100)
+        surface.midi("note", 36, 0)
+        assert surface.store.get("/layer/1/mute") is expected
+    assert surface.midi("note", 37, 1) == ()
+    assert surface.midi("note", 37, 127) == (Message("/master/panic", (1,), "i"),)
+    assert surface.midi("note", 37, 0) == ()
+
+
+def test_a_momentary_note_lasts_as_long_as_it_is_held() -> None:
+    surface = Surface({"control": "midi 1 note 36", "target": "/master/blackout", "mode": "momentary"})
+    surface.midi("note", 36, 100)
+    assert surface.store.get("/master/blackout") is True
+    surface.midi("note", 36, 0)
+    assert surface.store.get("/master/blackout") is False
+
+
+def test_a_toggle_and_a_trigger_move_numbers_between_their_ends() -> None:
+    surface = Surface(
+        {"control": "midi 1 cc 70", "target": "/layer/1/ratio", "mode": "toggle", "low": 1, "high": 4},
+        {"control": "midi 1 cc 71", "target": "/layer/1/wrap", "mode": "trigger", "high": "repeat"},
+    )
+    surface.move("midi 1 cc 70", 127, 0)
+    assert surface.store.get("/layer/1/ratio") == 4
+    surface.move("midi 1 cc 70", 127, 0)
+    assert surface.store.get("/layer/1/ratio") == 1
+    surface.move("midi 1 cc 71", 0, 127)
+    assert surface.store.get("/layer/1/wrap") == "repeat"
+
+
+def test_a_button_fires_once_a_press_whatever_it_tells_of_its_release() -> None:
+    entry = {"control": "osc /pad", "target": "/cue/go"}
+    press = (Message("/cue/go", (), ""),)
+    surface = Surface(entry)
+    assert [surface.osc("/pad", value) for value in (1.0, 0.0, 1.0)] == [press, (), press]
+    assert [surface.osc("/pad", 1) for _ in range(2)] == [press, press]
+    assert [surface.osc("/pad") for _ in range(2)] == [press, press]
+    faded = Surface(entry)
+    assert [faded.osc("/pad", value) for value in (0.2, 0.6, 0.8, 1.0, 0.4)] == [(), press, (), (), ()]
+
+
+def test_a_program_change_loads_a_preset() -> None:
+    surface = Surface({"control": "midi 1 program 5", "target": "/preset/load", "argument": "night"})
+    assert surface.midi("program", 5) == (Message("/preset/load", ("night",), "s"),)
+    assert surface.midi("program", 6) is None
+
+
+def test_the_bend_stands_in_the_middle_when_it_is_let_go() -> None:
+    surface = Surface({"control": "midi 1 bend", "target": "/layer/1/curve", "takeover": False})
+    surface.midi("bend", 0, 8192)
+    assert surface.store.get("/layer/1/curve") == pytest.approx(0.5, abs=1e-4)
+    surface.midi("bend", 0, 16383)
+    assert surface.store.get("/layer/1/curve") == 1.0
+
+
+def test_a_pair_of_14_bits_goes_where_no_controller_of_7_can() -> None:
+    surface = Surface({"control": "midi 1 cc14 7", "target": "/layer/1/curve", "takeover": False})
+    surface.midi("cc", 7, 64)
+    surface.midi("cc", 39, 5)
+    assert surface.store.get("/layer/1/curve") == (64 * 128 + 5) / 16383
+    waits = Surface({"control": "midi 1 cc14 7", "target": "/layer/1/curve", "takeover": False})
+    assert waits.midi("cc", 39, 5) == ()
+    assert waits.midi("cc", 40, 5) is None
+
+
+# -- NRPNs: orders from Yoshimi's Using_NRPNs.txt, Open Stage Control's rpn.py, JUCE's MidiRPNDetector ------------
+
+NRPN = {"control": "midi 1 nrpn 300", "target": "/layer/1/curve", "takeover": False}
+
+
+def controllers(surface: Surface, *heard: tuple[int, int]) -> float:
+    """The value that the parameter has after these."""
+    for number, value in heard:
+        surface.midi("cc", number, value)
+    return surface.store.get("/layer/1/curve")
+
+
+@pytest.mark.parametrize("order", [(99, 98, 6, 38), (98, 99, 6, 38), (99, 98, 38, 6), (98, 99, 38, 6)])
+def test_an_nrpn_is_one_fader_of_14_bits_in_whatever_order_it_comes(order: tuple[int, ...]) -> None:
+    surface = Surface(NRPN)
+    for value in (9000, 9001, 8999, 16383, 0, 8192):
+        halves = {99: 300 >> 7, 98: 300 & 127, 6: value >> 7, 38: value & 127}
+        assert controllers(surface, *((number, halves[number]) for number in order)) == value / 16383
+
+
+def test_an_nrpn_of_7_bits_reaches_both_ends() -> None:
+    surface = Surface(NRPN)
+    assert controllers(surface, (99, 2), (98, 44), (6, 127)) == 1.0
+    assert controllers(surface, (6, 64)) == pytest.approx(64 / 127)
+    assert controllers(surface, (6, 0)) == 0.0
+
+
+def test_an_nrpn_is_selected_once_and_set_often_until_nothing_is_selected() -> None:
+    surface = Surface(NRPN, {"control": "midi 1 cc 6", "target": "/layer/2/curve", "takeover": False})
+    assert controllers(surface, (99, 2), (98, 44), (6, 64), (38, 1), (38, 9)) == (64 * 128 + 9) / 16383
+    assert controllers(surface, (98, 45), (6, 0)) == (64 * 128 + 9) / 16383, "another one, with the same upper half"
+    assert controllers(surface, (98, 44), (6, 65), (38, 0)) == 65 * 128 / 16383
+    surface.store.set("/layer/2/curve", 0.5)
+    controllers(surface, (6, 20), (38, 0))
+    assert surface.store.get("/layer/2/curve") == 0.5, "what is an NRPN's is not controller 6's"
+    assert controllers(surface, (99, 127), (98, 127), (6, 127)) == 20 * 128 / 16383
+    assert surface.store.get("/layer/2/curve") == 1.0, "nothing is selected: controller 6 is one like any other"
+
+
+def test_an_rpn_is_not_taken_for_the_nrpn_of_its_number() -> None:
+    surface = Surface({**NRPN, "control": "midi 1 nrpn 0"})
+    assert controllers(surface, (99, 0), (98, 0), (6, 64), (38, 0)) == 8192 / 16383
+    assert controllers(surface, (101, 0), (100, 0), (6, 2), (38, 0)) == 8192 / 16383
+    assert controllers(surface, (96, 0)) == 8192 / 16383
+    assert controllers(surface, (99, 0), (98, 0), (6, 0)) < 0.01
+
+
+def test_a_value_that_is_all_in_the_fine_half_is_heard() -> None:
+    surface = Surface({**NRPN, "in_high": 127})
+    assert controllers(surface, (99, 2), (98, 44), (38, 100), (38, 127)) == 1.0
+
+
+def test_an_nrpn_goes_up_and_down_by_steps_from_where_it_is() -> None:
+    surface = Surface(NRPN)
+    surface.store.set("/layer/1/curve", 0.5)
+    assert controllers(surface, (99, 2), (98, 44), (96, 0), (96, 127)) == pytest.approx(0.5 + 2 / 127)
+    assert controllers(surface, (97, 1)) == pytest.approx(0.5 + 1 / 127)
+
+
+def test_two_devices_and_two_channels_select_each_for_itself() -> None:
+    surface = Surface({**NRPN, "control": "midi 1 nrpn 300 a:0"})
+    for device, number, value in (("a:0", 99, 2), ("b:0", 99, 7), ("a:0", 98, 44), ("b:0", 98, 1), ("b:0", 6, 127)):
+        surface.midi("cc", number, value, device)
+    assert surface.store.get("/layer/1/curve") == 0.0
+    surface.midi("cc", 6, 127, "a:0")
+    assert surface.store.get("/layer/1/curve") == 1.0
+
+
+@pytest.mark.parametrize("number", [6, 38, 96, 97, 98, 99, 100, 101])
+def test_a_knob_mapped_to_a_controller_of_nrpns_goes_on_working(number: int) -> None:
+    surface = Surface({**NRPN, "control": f"midi 1 cc {number}"})
+    for value in (0, 127, 64):
+        assert controllers(surface, (number, value)) == pytest.approx(value / 127)
+
+
+def test_open_stage_control_tells_an_nrpn_with_a_coarse_half_before_the_whole() -> None:
+    """`rpn.py`: a value with a fine half of 0 after controller 6, the whole after controller 38."""
+    surface = Surface(NRPN)
+
+    def told(*values: int) -> float:
+        for value in values:
+            surface.midi("nrpn", 300, value)
+        return surface.store.get("/layer/1/curve")
+
+    assert told(127 * 128) == 1.0, "a device of 7 bits"
+    assert told(64 * 128, 64 * 128 + 5) == (64 * 128 + 5) / 16383
+    assert told(63 * 128) == (63 * 128 + 127) / 16383, "no jump down by 128 in between"
+    assert told(63 * 128 + 127) == (63 * 128 + 127) / 16383
+    assert told(63 * 128, 63 * 128) == 63 * 128 / 16383
+
+
+def test_a_clock_is_no_movement() -> None:
+    surface = Surface(FADER)
+    assert surface.midi("clock", 0) is None
+    assert surface.osc("/text", "words", b"blob") is None
+
+
+# -- built in ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", list(BUILT_IN))
+def test_every_entry_of_a_built_in_map_can_be_used(name: str) -> None:
+    loaded = read_tables(BUILT_IN[name])
+    assert loaded.problems == ()
+    assert len({(entry.control, entry.target) for entry in loaded.entries}) == len(BUILT_IN[name])
+
+
+def test_resolume_moves_layers_the_crossfade_cues_and_the_tempo() -> None:
+    surface = Surface(*BUILT_IN["resolume"])
+    surface.osc("/composition/layers/3/video/opacity", 0.25)
+    surface.osc("/composition/crossfader/phase", 0.5)
+    surface.osc("/composition/tempocontroller/tempo", (128 - 20) / 480)
+    surface.osc("/composition/layers/2/clear", 1)
+    assert surface.store.get("/layer/2/mute") is True
+    surface.osc("/composition/layers/2/clips/40/connect", 1)
+    assert surface.store.get("/layer/2/mute") is False
+    surface.osc("/composition/layers/1/master", 0.75)
+    assert surface.store.get("/layer/1/intensity") == 0.75
+    assert surface.store.get("/layer/3/intensity") == 0.25
+    assert surface.store.get("/layer/5/intensity") == 0.5
+    assert math.isclose(surface.store.get("/tempo/bpm"), 128)
+    assert surface.osc("/composition/columns/2/connect", 1) == (Message("/cue/2", (), ""),)
+    assert surface.osc("/composition/layers/1/name", "x") is None
+
+
+@pytest.mark.parametrize(("state", "is_shown"), [(0, False), (1, False), (2, False), (3, True), (4, True)])
+def test_a_clip_that_plays_in_resolume_shows_its_layer(state: int, is_shown: bool) -> None:
+    """Empty, Disconnected, Previewing, Connected, Connected & previewing: ShowMeshSystems/showmesh,
+    docs/bench/resolume-control-surface.md, 4.3 and 6.3, and `args[0] > 2` in Chataigne modules for Resolume."""
+    surface = Surface(*BUILT_IN["resolume"])
+    surface.store.set("/layer/3/mute", True)
+    surface.osc("/composition/layers/3/clips/12/connected", state)
+    assert surface.store.get("/layer/3/mute") is not is_shown
+
+
+@pytest.mark.parametrize("name", ["resolume:5", "Resolume:group2", "resolume:selected"])
+def test_every_entry_of_resolumes_map_for_other_layers_can_be_used(name: str) -> None:
+    loaded = read_tables(built_in(name))
+    assert loaded.problems == ()
+    of_layers = [entry for entry in loaded.entries if entry.target.startswith(("/layer/1/", "/layer/4/"))]
+    assert of_layers and all(is_from("resolume", entry) for entry in of_layers)
+
+
+# -- patterns ------------------------------------------------------------------------------------
+
+
+def test_a_star_in_an_address_stands_for_any_one_part() -> None:
+    surface = Surface(
+        {"control": "osc /pad/*/pressed", "target": "/layer/1/mute", "mode": "toggle"},
+        {"control": "osc /*/4/pressed", "target": "/layer/2/mute", "mode": "toggle"},
+        {"control": "osc /pad/4/pressed", "target": "/layer/3/mute", "mode": "toggle"},
+    )
+    assert surface.osc("/pad/4/pressed", 1) is not None
+    assert [surface.store.get(f"/layer/{n}/mute") for n in (1, 2, 3)] == [True, True, True]
+    surface.osc("/pad/9/pressed", 1)
+    assert [surface.store.get(f"/layer/{n}/mute") for n in (1, 2, 3)] == [False, True, True]
+    for other in ("/pad/pressed", "/pad/4/5/pressed", "/pad/4/released", "/pad/4"):
+        assert surface.osc(other, 1) is None
+
+
+def test_each_address_that_a_pattern_meets_moves_by_itself() -> None:
+    """Of two clips the old one's stop says nothing of the new one's start, in whichever order they come."""
+    surface = Surface(
+        {"control": "osc /clip/*/state", "target": "/tempo/tap", "mode": "rise", "in_low": 2, "in_high": 4}
+    )
+    told = [(1, 3), (1, 3), (2, 3), (1, 1), (2, 3), (2, 1), (1, 3), (2, 3), (1, 4)]
+    assert [bool(surface.osc(f"/clip/{clip}/state", state)) for clip, state in told] == [
+        True, False, True, False, False, False, True, True, False,
+    ]  # fmt: skip
+
+
+def test_a_state_told_again_after_the_map_was_changed_is_no_news() -> None:
+    """Something is learned in mid-show: a layer that was muted by hand stays muted."""
+    shown = {"control": "osc /clip/*/state", "target": "/layer/1/mute", "mode": "rise", "in_high": 3, "high": False}
+    surface = Surface(shown)
+    surface.osc("/clip/1/state", 3)
+    surface.store.set("/layer/1/mute", True)
+    for number in (1, 2):
+        surface.map.add(make_entry({"control": f"midi 1 cc {number}", "target": "/layer/1/curve"}))
+    surface.osc("/clip/1/state", 3)
+    assert surface.store.get("/layer/1/mute") is True
+    surface.osc("/clip/1/state", 1)
+    surface.osc("/clip/1/state", 3)
+    assert surface.store.get("/layer/1/mute") is False
+
+
+def test_an_address_whose_second_argument_a_pattern_hears_is_mapped() -> None:
+    surface = Surface({"control": "osc /pad/*/xy 1", "target": "/layer/1/curve"})
+    assert surface.map.is_mapped("/pad/4/xy")
+    assert not surface.map.is_mapped("/pad/4/xyz")
+
+
+def test_a_thousand_patterns_are_not_compared_one_by_one() -> None:
+    """A message of another program is looked up once for each way in which stars stand in patterns of its length."""
+    patterns = [control_of(f"osc /{area}/*/{number}") for area in "abcdefghij" for number in range(100)]
+    index = PatternIndex((pattern, lambda control: "made") for pattern in patterns)
+    for address, met in (("/c/7/50", 1), ("/c/7/100", 0), ("/c/7/8/9", 0), ("/k", 0)):
+        control = control_of(f"osc {address}")
+        assert len(index._patterns_of(control)) == (1 if address.count("/") == 3 else 0)
+        assert index.of(control) == index.of(control) == ("made",) * met
+
+
+def test_a_thousand_entries_are_loaded_over_a_thousand_without_comparing_each_with_each(monkeypatch) -> None:
+    def many() -> list[Entry]:
+        tables = [{"control": f"midi {1 + n // 128} cc {n % 128}", "target": "/layer/1/curve"} for n in range(1000)]
+        return [make_entry(table) for table in tables]
+
+    mapped, compared, equal = ControlMap(), [], Entry.__eq__
+    mapped.add_all(many())
+    again = many()
+    monkeypatch.setattr(Entry, "__eq__", lambda one, other: compared.append(1) or equal(one, other))
+    mapped.add_all(again)
+    assert len(mapped) == 1000
+    assert len(compared) < 5000
+
+
+def test_a_flood_of_addresses_does_not_fill_a_patterns_memory() -> None:
+    index = PatternIndex([(control_of("osc /a/*"), lambda control: object())])
+    first = index.of(control_of("osc /a/0"))
+    for number in range(5000):
+        index.of(control_of(f"osc /b/{number}"))
+    assert index.of(control_of("osc /a/0")) is first, "what no pattern meets costs nothing that one has met"
+    for number in range(5000):
+        index.of(control_of(f"osc /a/{number}"))
+    assert len(index._met) <= 4096 and len(index._unmet) <= 4096

@@ -1,0 +1,113 @@
+"""What an entry of the map may hold, and the file that keeps it."""
+
+import pytest
+
+import osc_schema
+from engine.errors import MappingError
+from engine.params.mapping.entry import changed, make_entry
+from engine.params.mapping.map_file import LoadedMap, map_text, read_map, read_tables
+from osc_schema import Rejected
+
+FADER = {"control": "midi 1 cc 7", "target": "/layer/1/intensity", "takeover": False}
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ({}, "control: is missing"),
+        ({"control": "midi 1 cc 7"}, "target: is missing"),
+        ({"control": 7, "target": "/mode"}, "control: is not text"),
+        ({"control": "midi 1 cc 7", "target": "/layer/1/intensty"}, "/layer/1/intensty: no such parameter (nearest"),
+        ({"control": "midi 1 cc 7", "target": "/map/learn"}, "no control moves it"),
+        ({"control": "midi 1 cc 7", "target": "/cue/<n>"}, "/cue/<n>: is a command, not a parameter"),
+        ({"control": "midi 1 cc 7", "target": "/engine/notify"}, "no control moves it"),
+        ({"control": "midi 1 cc 7", "target": "/preset/load"}, "argument: /preset/load needs one (name)"),
+        ({"control": "midi 1 cc 7", "target": "/cue/set", "argument": "3"}, "takes 2 arguments"),
+        ({"control": "midi 1 cc 7", "target": "/cue/delete", "argument": "x"}, "argument: is not a number"),
+        ({"control": "midi 1 cc 7", "target": "/cue/list", "argument": "x"}, "argument: /cue/list takes none"),
+        ({**FADER, "argument": "x"}, "argument: /layer/1/intensity takes none"),
+        ({**FADER, "hihg": 1}, "'hihg': no such key (known: control"),
+        ({**FADER, "high": 9}, "high: 9 is outside 0..1.5"),
+        ({**FADER, "high": "loud"}, '"loud" is not a number'),
+        ({**FADER, "low": float("nan")}, "not a finite number"),
+        ({**FADER, "curve": 0}, "curve: 0 is outside 0.1..10"),
+        ({**FADER, "curve": [1]}, "curve: is not a number"),
+        ({**FADER, "invert": "perhaps"}, "invert: is neither on nor off"),
+        ({**FADER, "mode": "slider"}, "mode 'slider': none of fader"),
+        ({**FADER, "mode": ["fader"]}, "mode ['fader']: none of fader"),
+        ({**FADER, "in_low": 5, "in_high": 5}, "are both 5"),
+        ({**FADER, "mode": "twos", "curve": 2}, "curve: is for a fader"),
+        ({**FADER, "mode": "twos", "in_low": 2}, "in_low: has no effect"),
+        ({**FADER, "mode": "trigger", "low": 0}, "low: has no effect"),
+        ({**FADER, "ticks": 24}, "ticks: is for an encoder"),
+        ({**FADER, "mode": "twos", "ticks": 0}, "ticks: 0 is outside 1..16384"),
+        ({"control": "midi 1 note 7", "target": "/cue/go", "feedback": True}, "feedback: /cue/go has nothing"),
+        ({"control": "osc /x", "target": "/layer/1/curve", "mode": "twos"}, "mode twos: is for an encoder"),
+        ({"control": "midi 1 program 1", "target": "/layer/1/mute", "mode": "toggle"}, "can only trigger"),
+        ({"control": "midi 1 cc 7", "target": "/cue/go", "mode": "fader"}, "mode fader: /cue/go can only be triggered"),
+        ({"control": "midi 1 note 7", "target": "/layer/1/mute", "takeover": True}, "takeover: is for a fader"),
+    ],
+)
+def test_an_entry_that_cannot_be_used_is_refused_in_one_line(entry: dict, said: str) -> None:
+    with pytest.raises(Rejected) as refused:
+        make_entry(entry)
+    assert said in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_key_that_is_changed_takes_along_what_followed_from_it() -> None:
+    entry = make_entry({**FADER, "high": 1.0, "curve": 2})
+    turned = changed(entry, "mode", "twos")
+    assert (turned.mode, turned.high, turned.curve, turned.takeover) == ("twos", 1.0, 1.0, False)
+    assert changed(changed(turned, "ticks", 48), "mode", "fader").ticks == 127
+    elsewhere = changed(entry, "target", "/layer/1/ratio")
+    assert (elsewhere.low, elsewhere.high, elsewhere.takeover) == (0.0625, 16.0, True)
+    by_note = changed(make_entry({"control": "osc /x", "target": "/layer/1/mute"}), "control", "midi 1 note 3")
+    assert (by_note.mode, by_note.in_high) == ("toggle", 127.0)
+    assert changed(entry, "high", "0.5").high == 0.5
+    assert changed(make_entry({"control": "osc /x", "target": "/multiverse/blend"}), "high", "1.5").high == 1.5
+    assert changed(make_entry({"control": "osc /x", "target": "/layer/1/mute"}), "high", "0").high == 0.0
+    with pytest.raises(Rejected, match="no such key"):
+        changed(entry, "colour", 1)
+
+
+def test_a_file_gives_back_what_was_written(tmp_path) -> None:
+    tables = (
+        FADER,
+        {"control": "midi 1 cc 2", "target": "/layer/1/angle", "mode": "twos", "invert": True},
+        {"control": "midi 1 program 5", "target": "/preset/load", "argument": 'n"ight'},
+        {"control": "osc /x 3", "target": "/layer/1/ratio", "low": 16, "high": 0.1, "curve": 0.3, "in_low": -1},
+        {"control": "osc /x", "target": "/layer/1/mute", "high": False, "mode": "trigger", "feedback": False},
+        {"control": "midi 1 nrpn 300", "target": "/layer/1/angle", "mode": "offset", "ticks": 48},
+    )
+    entries = read_tables(tables).entries
+    assert len(entries) == len(tables)
+    file = tmp_path / "map.toml"
+    file.write_text(map_text(entries), encoding="utf-8")
+    assert read_map(file) == LoadedMap(entries=entries)
+
+
+def test_a_wrong_entry_is_one_line_and_stays_in_the_file(tmp_path) -> None:
+    file = tmp_path / "map.toml"
+    file.write_text('[[entry]]\ncontrol = "midi 1 cc 1"\ntarget = "/mode"\n[[entry]]\ncontrol = "knob"\nx = 3\n')
+    loaded = read_map(file)
+    assert [entry.target for entry in loaded.entries] == ["/mode"]
+    assert loaded.problems == ("entry 2 (knob): 'x': no such key (known: " + ", ".join(osc_schema.mapping.KEYS) + ")",)
+    file.write_text(map_text(loaded.entries, loaded.unread))
+    assert read_map(file) == loaded
+
+
+@pytest.mark.parametrize("text", ["entry = 3", "[[entry", 'entry = ["x"]', "[entry]\na = 1", "\x00"])
+def test_a_file_that_is_no_map_is_an_error_and_not_an_empty_map(tmp_path, text: str) -> None:
+    file = tmp_path / "map.toml"
+    file.write_text(text)
+    with pytest.raises(MappingError, match=r"map\.toml"):
+        read_map(file)
+    assert read_map(tmp_path / "none.toml") == LoadedMap(entries=())
+
+
+def test_a_map_of_before_an_address_was_renamed_still_moves_it(tmp_path) -> None:
+    file = tmp_path / "map.toml"
+    file.write_text('[map]\nschema = 2\n[[entry]]\ncontrol = "midi 1 cc 7"\ntarget = "/lfo/1/sync"\n')
+    loaded = read_map(file)
+    assert [entry.target for entry in loaded.entries] == ["/lfo/1/tempo_sync"] and loaded.problems == ()

@@ -1,0 +1,326 @@
+"""Which control is meant by "take what moves next"."""
+
+import pytest
+
+from engine.params.mapping.controls import Control, MidiEvent, Movement, control_of
+from engine.params.mapping.learn import ALL_ALONG, REST_S, Learned, Learner
+from engine.params.mapping.movement import Movements
+from osc_schema import Rejected
+
+
+class Desk:
+    """A learner and a clock; `hear` is one movement after 10 ms."""
+
+    def __init__(self) -> None:
+        self.learner = Learner()
+        self.movements = Movements()
+        self.now_s = 100.0
+
+    def hear(self, name: str, *values: float) -> str:
+        """The control that was taken while it told `values`; "" for none."""
+        for value in values:
+            self.now_s += 0.01
+            learned = self.learner.hear(Movement(control_of(name), float(value)), self.now_s)
+            if learned is not None:
+                return learned.control.name
+        return ""
+
+    def cc(self, number: int, value: int) -> str:
+        self.now_s += 0.002
+        event = MidiEvent(kind="cc", channel=1, number=number, value=value)
+        taken = [self.learner.hear(movement, self.now_s) for movement in self.movements.of_midi(event, self.now_s)]
+        return next((learned.control.name for learned in taken if learned), "")
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk()
+
+
+def test_nothing_is_taken_while_nobody_learns(desk: Desk) -> None:
+    assert desk.hear("midi 1 cc 70", 1, 2, 3) == ""
+    desk.learner.begin()
+    desk.learner.end()
+    assert desk.hear("midi 1 cc 70", 4, 5, 6) == ""
+
+
+def test_a_controller_is_taken_at_its_second_value(desk: Desk) -> None:
+    desk.learner.begin()
+    assert desk.hear("midi 1 cc 7", 64) == ""
+    assert desk.hear("midi 1 cc 7", 64, 64, 64) == ""
+    assert desk.hear("midi 1 cc 7", 65) == "midi 1 cc 7"
+
+
+def test_a_controller_is_taken_at_once_where_it_clearly_is_not_what_it_was(desk: Desk) -> None:
+    desk.hear("midi 1 cc 70", 10)
+    desk.learner.begin()
+    assert desk.hear("midi 1 cc 70", 11) == ""
+    desk.learner.begin()
+    assert desk.hear("midi 1 cc 70", 100) == "midi 1 cc 70"
+
+
+def test_a_note_is_taken_when_it_begins_and_not_when_it_ends(desk: Desk) -> None:
+    desk.learner.begin()
+    assert desk.hear("midi 1 note 60", 0) == ""
+    assert desk.hear("midi 1 note 61", 1) == "midi 1 note 61"
+
+
+def test_a_motor_fader_is_taken_and_not_the_note_that_says_it_is_touched(desk: Desk) -> None:
+    """Mackie Control: notes 104 to 112, then pitch bend (TouchMCU's mackie_control_protocol.md, "Fader")."""
+    desk.learner.begin()
+    assert desk.hear("midi 1 note 104", 127) == ""
+    assert desk.hear("midi 1 bend", 8000, 8200) == "midi 1 bend"
+    desk.learner.begin()
+    assert desk.hear("midi 1 note 104", 0) == "", "let go after the lesson before"
+    assert [desk.hear("midi 1 note 104", value) for value in (127, 0)] == ["", "midi 1 note 104"]
+    desk.learner.begin(may_turn=False)
+    assert desk.hear("midi 1 note 104", 127) == "midi 1 note 104", "a switch is for a button"
+
+
+def test_what_only_repeats_is_not_moving(desk: Desk) -> None:
+    desk.learner.begin()
+    assert desk.hear("osc /1/fader1", *[0.5] * 100) == ""
+
+
+def test_trembling_far_below_a_step_is_not_moving(desk: Desk) -> None:
+    desk.learner.begin()
+    assert desk.hear("osc /sensor", 0.5, 0.501, 0.499, 0.5, 0.503) == ""
+    assert desk.hear("osc /1/fader1", 0.5, 0.52) == "osc /1/fader1"
+
+
+def test_what_moves_all_along_is_not_meant_until_it_has_rested(desk: Desk) -> None:
+    desk.hear("osc /clip/position", *[n / 100 for n in range(ALL_ALONG + 1)])
+    desk.learner.begin()
+    assert desk.hear("osc /clip/position", 0.5, 0.6, 0.7) == ""
+    assert desk.hear("osc /1/fader1", 0.1, 0.9) == "osc /1/fader1"
+    desk.now_s += REST_S
+    assert desk.hear("osc /clip/position", 0.1, 0.3) == "osc /clip/position"
+
+
+def test_what_moves_a_few_times_a_second_moves_all_along(desk: Desk) -> None:
+    """Resolume tells each of its many playheads two or three times a second, and not evenly."""
+
+    def tell(number: int) -> str:
+        desk.now_s += (0.3, 0.3, 0.8)[number % 3]
+        return desk.hear("osc /composition/layers/3/position", number / 100)
+
+    desk.hear("midi 1 cc 7", *range(20))
+    for number in range(ALL_ALONG + 3):
+        tell(number)
+    desk.learner.begin()
+    assert [tell(number) for number in range(11, 20)] == [""] * 9
+    assert desk.hear("midi 1 cc 7", 30, 31) == "midi 1 cc 7"
+    desk.now_s += 2.0
+    assert desk.hear("osc /composition/layers/3/position", 0.9, 0.1) == "osc /composition/layers/3/position"
+
+
+def test_a_few_movements_before_do_not_make_a_control_restless(desk: Desk) -> None:
+    desk.hear("midi 1 cc 7", 1, 2, 3)
+    desk.learner.begin()
+    assert desk.hear("midi 1 cc 7", 3, 4) == "midi 1 cc 7"
+
+
+def test_a_message_without_a_value_is_taken_at_once_but_no_heartbeat(desk: Desk) -> None:
+    beat, press = control_of("osc /alive"), control_of("osc /go")
+    for _ in range(ALL_ALONG):
+        desk.now_s += 0.1
+        desk.learner.hear(Movement(beat, 1.0, is_bang=True), desk.now_s)
+    desk.learner.begin()
+    assert desk.learner.hear(Movement(beat, 1.0, is_bang=True), desk.now_s + 0.1) is None
+    assert desk.learner.hear(Movement(press, 1.0, is_bang=True), desk.now_s + 0.2) == Learned(press)
+
+
+@pytest.mark.parametrize("fine_first", [False, True])
+def test_both_halves_of_a_pair_make_a_fader_of_14_bits(desk: Desk, fine_first: bool) -> None:
+    desk.learner.begin()
+    taken = []
+    for at in (8000, 8100, 8200):
+        halves = [(7, at // 128), (39, at % 128)]
+        taken += [desk.cc(*half) for half in (reversed(halves) if fine_first else halves)]
+    assert next(name for name in taken if name) == "midi 1 cc14 7"
+
+
+def test_a_known_pair_is_not_taken_for_its_coarse_half(desk: Desk) -> None:
+    for at in (0, 1):
+        desk.cc(7, 0), desk.cc(39, at)
+    desk.now_s += 1.0
+    desk.learner.begin()
+    assert [desk.cc(7, 100), desk.cc(39, 5), desk.cc(7, 101)] == ["", "", "midi 1 cc14 7"]
+
+
+def test_the_argument_that_moved_is_the_one_that_is_taken(desk: Desk) -> None:
+    desk.learner.begin()
+    assert desk.hear("osc /3/xy 1", 0.1) == ""
+    assert desk.hear("osc /3/xy", 0.1, 0.1) == ""
+    assert desk.hear("osc /3/xy 1", 0.4) == "osc /3/xy 1"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "osc /1/fader3",
+        "osc /3/xy 1",
+        "midi 1 cc 7",
+        "midi 16 cc14 31 nano:0",
+        "midi 1 nrpn 16383 nano:0",
+        "midi 1 nrpn 0",
+        "midi 10 note 127",
+        "midi 1 program 0",
+        "midi 1 bend",
+        "midi 2 pressure nano:0",
+    ],
+)
+def test_a_control_is_read_by_the_name_it_tells(name: str) -> None:
+    assert control_of(name).name == name
+    assert isinstance(control_of(name), Control)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "", "osc", "osc fader", "osc /a b", "osc /a 64", "osc /a 1 2", "midi", "midi 1", "midi 0 cc 7", "midi 17 cc 7",
+        "midi 1 cc", "midi 1 cc 128", "midi 1 cc14 32", "midi 1 nrpn 16384", "midi 1 nrpn", "midi 1 note x",
+        "midi 1 knob 7", "midi 1 osc 7", "midi 1 cc 7 a b", "midi 1 bend a b", "midi 1 cc -1", "midi 1 cc 7.5",
+        "cc 7", "midi ¹ cc 7", "o" * 300,
+    ],
+)  # fmt: skip
+def test_a_name_that_is_none_is_refused_in_one_line(name: str) -> None:
+    with pytest.raises(Rejected) as refused:
+        control_of(name)
+    assert str(refused.value).startswith("control ")
+    assert "\n" not in str(refused.value)
+
+
+# -- NRPNs ---------------------------------------------------------------------------------------
+
+ORDERS = {  # how devices send an NRPN: Yoshimi's Using_NRPNs.txt, Open Stage Control's rpn.py, JUCE's MidiRPNDetector
+    "MIDI 1.0": (99, 98, 6, 38),
+    "number's fine half first": (98, 99, 6, 38),
+    "value's fine half first": (99, 98, 38, 6),
+    "seven bits": (99, 98, 6),
+    "seven bits, fine half first": (98, 99, 6),
+}
+
+
+def nrpn(order: tuple[int, ...], number: int, value: int) -> list[tuple[int, int]]:
+    """Controllers and what they are sent."""
+    halves = {99: number >> 7, 98: number & 127, 6: value >> 7, 38: value & 127}
+    return [(controller, halves[controller]) for controller in order]
+
+
+@pytest.mark.parametrize("order", ORDERS.values(), ids=ORDERS)
+def test_an_nrpn_is_learned_as_one_control(desk: Desk, order: tuple[int, ...]) -> None:
+    for heard in nrpn(order, 1000, 9000):  # another one before: its number is not mistaken for a knob on 98 or 99
+        desk.cc(*heard)
+    desk.learner.begin()
+    taken = [desk.cc(*heard) for value in (3000, 3500, 4000) for heard in nrpn(order, 300, value)]
+    assert next(filter(None, taken)) == "midi 1 nrpn 300"
+
+
+def test_an_nrpn_is_learned_without_being_selected_again(desk: Desk) -> None:
+    for heard in nrpn((99, 98, 6, 38), 300, 3000):
+        desk.cc(*heard)
+    desk.learner.begin()
+    assert [desk.cc(6, 24), desk.cc(38, 1), desk.cc(6, 25)] == ["", "", "midi 1 nrpn 300"]
+
+
+def test_controller_6_is_learned_when_nothing_is_selected_any_more(desk: Desk) -> None:
+    for heard in ((99, 2), (98, 44), (6, 64), (99, 127), (98, 127)):
+        desk.cc(*heard)
+    desk.learner.begin()
+    assert next(filter(None, (desk.cc(6, value) for value in (64, 90, 100)))) == "midi 1 cc 6"
+
+
+def test_what_sets_an_rpn_is_learned_as_nothing(desk: Desk) -> None:
+    desk.learner.begin()
+    for value in (0, 40, 80, 120):
+        assert [desk.cc(*heard) for heard in ((101, 0), (100, 0), (6, value), (38, 0))] == [""] * 4
+
+
+def test_a_keyboard_that_leaves_an_rpn_selected_has_a_knob_on_controller_6(desk: Desk) -> None:
+    for heard in ((101, 0), (100, 0), (6, 2), (38, 0)):  # the range of the bend, when it is switched on
+        desk.cc(*heard)
+    desk.learner.begin()
+    assert next(filter(None, (desk.cc(6, value) for value in range(20, 120, 10)))) == "midi 1 cc 6"
+
+
+@pytest.mark.parametrize("number", [6, 38, 96, 97, 98, 99, 100, 101])
+def test_a_knob_on_a_controller_of_nrpns_is_a_knob(desk: Desk, number: int) -> None:
+    desk.learner.begin()
+    assert next(filter(None, (desk.cc(number, value) for value in range(20, 120, 10)))) == f"midi 1 cc {number}"
+
+
+# -- encoders ------------------------------------------------------------------------------------
+
+
+def learned_mode(desk: Desk, *values: int, number: int = 70) -> str | None:
+    """The mode that is taken while controller `number` sends these; "" when it is not taken, None for no encoder."""
+    desk.learner.begin()
+    for value in values:
+        desk.now_s += 0.02
+        event = MidiEvent(kind="cc", channel=1, number=number, value=value)
+        for movement in desk.movements.of_midi(event, desk.now_s):
+            learned = desk.learner.hear(movement, desk.now_s)
+            if learned is not None:
+                return learned.mode
+    return ""
+
+
+@pytest.mark.parametrize(
+    ("values", "mode"),
+    [
+        ((127, 127, 127), "twos"),
+        ((63, 63, 63), "offset"),
+        ((1, 1, 1, 127), "twos"),
+        ((1, 1, 2, 1, 65), "sign"),  # Mackie's V-Pots
+        ((65, 65, 66, 65, 63), "offset"),
+        ((65, 65, 1), "sign"),
+        ((1,) * 12, "twos"),
+        ((65,) * 12, "offset"),
+        ((1,) * 11, ""),
+        ((65,) * 11, ""),
+        ((127, 1, 127), "twos"),
+        ((65, 63, 65), "offset"),
+    ],
+)
+def test_an_encoder_is_recognised_by_what_it_sends(desk: Desk, values: tuple[int, ...], mode: str) -> None:
+    """By the tables of Ableton Live's manual, "Mapping to Relative MIDI Controllers"."""
+    assert learned_mode(desk, *values) == mode
+
+
+@pytest.mark.parametrize(
+    "values",
+    [(1, 2, 3), (2, 1, 0), (127, 126, 125), (66, 65, 64), (62, 63, 64), (1, 20), (127, 100), (64, 64, 65), (0, 127)],
+)
+def test_a_fader_that_is_moved_where_encoders_talk_is_a_fader(desk: Desk, values: tuple[int, ...]) -> None:
+    assert learned_mode(desk, *values) is None
+
+
+def test_a_button_that_repeats_itself_is_no_encoder_of_a_switch(desk: Desk) -> None:
+    desk.learner.begin(may_turn=False)
+    assert desk.hear("midi 1 cc 70", 127, 127, 127, 127) == ""
+
+
+@pytest.mark.parametrize(("mode", "right", "left"), [("twos", 1, 16383), ("offset", 8193, 8191), ("sign", 1, 8193)])
+@pytest.mark.parametrize("kind", ["cc14", "nrpn"])
+def test_an_encoder_of_14_bits_is_recognised(desk: Desk, kind: str, mode: str, right: int, left: int) -> None:
+    desk.learner.begin()
+    order = (99, 98, 6, 38)
+    for value in (right, right, right, left):
+        desk.now_s += 0.1
+        heard = nrpn(order, 300, value) if kind == "nrpn" else [(7, value >> 7), (39, value & 127)]
+        for number, data in heard:
+            desk.now_s += 0.001
+            event = MidiEvent(kind="cc", channel=1, number=number, value=data)
+            for movement in desk.movements.of_midi(event, desk.now_s):
+                learned = desk.learner.hear(movement, desk.now_s)
+                if learned is not None:
+                    assert (learned.control.kind, learned.mode) == (kind, mode)
+                    assert value == left
+                    return
+    raise AssertionError("not learned")
+
+
+def test_an_increment_of_an_nrpn_is_an_encoder(desk: Desk) -> None:
+    desk.learner.begin()
+    assert [desk.cc(99, 2), desk.cc(98, 44), desk.cc(97, 0)] == ["", "", "midi 1 nrpn 300"]

@@ -1,0 +1,71 @@
+"""Two controllers as one fader of 14 bits, heard half by half."""
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from engine.params.mapping.pair import HALF, PAUSE_S, Pair
+
+WITHIN_S, BETWEEN_S = 0.001, 0.01  # halves of one position, positions of one stroke
+
+Strokes = list[list[int]]
+strokes = st.lists(st.lists(st.integers(0, HALF * HALF - 1), min_size=1, max_size=8), min_size=1, max_size=4)
+
+
+def play(strokes: Strokes, *, fine_first: bool, leaves_out: bool) -> list[tuple[int, int, list[int]]]:
+    """(position before, position sent, what was told meanwhile) of each position, after the first of all.
+
+    `leaves_out`: the coarse half is sent only when it changes.
+    """
+    pair, now_s, coarse, was = Pair(), 100.0, None, None
+    heard = []
+    for stroke in strokes:
+        now_s += 10 * PAUSE_S
+        for at in stroke:
+            now_s += BETWEEN_S
+            told = []
+            halves = [(pair.coarse, at // HALF), (pair.fine, at % HALF)]
+            if leaves_out and at // HALF == coarse:
+                halves = halves[1:]
+            for hear, half in reversed(halves) if fine_first else halves:
+                told.append(hear(half, now_s))
+                now_s += WITHIN_S
+            coarse = at // HALF
+            if was is not None:
+                heard.append((was, at, [value for value in told if value is not None]))
+            was = at
+    return heard
+
+
+@given(strokes)
+@example([[63 * HALF + 127, 64 * HALF, 63 * HALF + 127]])
+def test_the_coarse_half_first_arrives_exactly_and_never_leaves_the_way_there(strokes: Strokes) -> None:
+    for was, at, told in play(strokes, fine_first=False, leaves_out=False):
+        assert told[-1] == at
+        assert all(min(was, at) <= value <= max(was, at) for value in told)
+
+
+@given(strokes)
+@example([[63 * HALF + 127, 64 * HALF, 63 * HALF + 127]])
+def test_the_fine_half_first_is_told_once_both_are_there(strokes: Strokes) -> None:
+    for _, at, told in play(strokes, fine_first=True, leaves_out=False):
+        assert told == [at]
+
+
+@given(st.lists(st.integers(0, HALF * HALF - 1), min_size=2, max_size=30))
+def test_a_coarse_half_that_is_left_out_is_the_old_one(positions: list[int]) -> None:
+    ahead = [HALF]  # a stroke that begins with a coarse half tells which kind of device it is
+    for was, at, told in play([[0], ahead, positions], fine_first=False, leaves_out=True):
+        assert told[-1] == at
+        assert all(min(was, at) <= value <= max(was, at) for value in told)
+
+
+def test_a_fine_half_alone_says_nothing_before_a_coarse_one_came() -> None:
+    pair = Pair()
+    assert pair.fine(5, 0.0) is None
+    assert pair.fine(6, 0.01) is None
+    assert pair.coarse(1, 0.02) is not None
+
+
+def test_a_fader_of_seven_bits_reaches_every_step_of_its_own() -> None:
+    pair = Pair()
+    assert [pair.coarse(value, value * 0.01) for value in (1, 2, 3)] == [HALF, 2 * HALF, 3 * HALF]

@@ -1,0 +1,256 @@
+"""The renderer is lost in mid-show, really: closed under the hands of the one who draws."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from engine.errors import RenderError
+from engine.params import ParamStore
+from engine.render import Look, PictureInput, Renderer, open_renderer
+from engine.render.guarded_renderer import Drawing
+from engine.system.clock import SteppedClock
+from engine.values import ChannelFeatures, FoundObject, Segmentation, ShownPicture, VideoFrame, silent_waves
+
+
+class Driver:
+    """Opens real renderers, unless it is told to refuse, and can pull the newest away."""
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self.opened: list[Renderer] = []
+        self.refuses = False
+
+    def open(self, width: int, height: int) -> Renderer:
+        if self.refuses:
+            raise RenderError("the driver is not back yet")
+        self.opened.append(open_renderer(self.kind, width, height))
+        return self.opened[-1]
+
+    def reset(self) -> None:
+        self.opened[-1].close()
+
+
+@pytest.fixture(params=["gl", "numba"])
+def driver(request: pytest.FixtureRequest) -> Driver:
+    return Driver(request.param)
+
+
+@pytest.fixture
+def clock() -> SteppedClock:
+    return SteppedClock()
+
+
+@pytest.fixture
+def drawing(driver: Driver, clock: SteppedClock, reports: Callable):
+    drawing = Drawing(driver.open, (64, 48), clock=clock, report=reports)
+    yield drawing
+    drawing.close()
+
+
+@pytest.fixture
+def picture() -> PictureInput:
+    """Silence: an even grey."""
+    return PictureInput(
+        look=Look.from_values(ParamStore().snapshot()),
+        waves=silent_waves(),
+        features=(ChannelFeatures(),) * 4,
+        layer5=None,
+        region=None,
+        time_s=0.0,
+    )
+
+
+def test_a_lost_renderer_is_opened_again_and_draws_the_same(
+    drawing: Drawing, driver: Driver, picture: PictureInput, reports: Callable
+) -> None:
+    drawing.draw(picture)
+    before = drawing.reader()()
+    told = []
+    drawing.on_reopened = lambda: told.append(len(driver.opened))
+    driver.reset()
+    drawing.draw(picture)  # is lost here
+    assert np.array_equal(drawing.reader()(), before)  # and held
+    assert drawing.texture is None
+    drawing.draw(picture)  # is opened again here
+    assert np.array_equal(drawing.reader()(), before)
+    assert (len(driver.opened), told) == (2, [2])
+    assert [key for key, _ in reports.lines] == ["renderer", "renderer.opened"]
+
+
+def test_while_it_cannot_be_opened_the_picture_is_held_and_tries_grow_seldom(
+    drawing: Drawing, driver: Driver, clock: SteppedClock, picture: PictureInput, reports: Callable
+) -> None:
+    drawing.draw(picture)
+    before = drawing.reader()()
+    driver.reset()
+    driver.refuses = True
+    drawing.draw(picture)
+    with pytest.raises(RenderError, match="is lost"):
+        drawing.resize(32, 32)
+    for _ in range(40):
+        drawing.draw(picture)
+        assert np.array_equal(drawing.reader()(), before)
+        clock.advance(0.1)
+    tries = [line for _, line in reports.lines if "not back yet" in line]
+    assert len(tries) == 4  # at 0.0, 0.5, 1.5 and 3.5 s
+    driver.refuses = False
+    clock.advance(30.0)
+    drawing.draw(picture)
+    assert len(driver.opened) == 2
+    assert np.array_equal(drawing.reader()(), before)
+
+
+def test_a_renderer_lost_while_it_is_read_back_holds_what_was_read_last(
+    drawing: Drawing, driver: Driver, picture: PictureInput
+) -> None:
+    drawing.draw(picture)
+    before = drawing.reader()()
+    drawing.draw(picture)
+    driver.reset()
+    assert np.array_equal(drawing.reader()(), before)
+    drawing.draw(picture)
+    assert len(driver.opened) == 2
+
+
+def test_a_picture_that_was_drawn_over_cannot_be_read_under_its_old_name(
+    drawing: Drawing, picture: PictureInput
+) -> None:
+    drawing.draw(picture)
+    kept, unread = drawing.reader(), drawing.reader()
+    pixels = kept()
+    drawing.draw(picture)
+    assert kept() is pixels
+    with pytest.raises(RenderError, match="this picture is gone"):
+        unread()
+
+
+def test_a_size_the_renderer_refuses_leaves_the_old_one(drawing: Drawing, picture: PictureInput) -> None:
+    with pytest.raises(RenderError):
+        drawing.resize(0, 48)
+    drawing.draw(picture)
+    assert drawing.reader()().shape == (48, 64, 4)
+
+
+def sd_picture(level: int, side: int = 16) -> VideoFrame:
+    return VideoFrame(pixels=np.full((side, side, 3), level, np.uint8), index=level, time_s=0.0, source="sd")
+
+
+def test_before_the_first_picture_beside_it_there_is_black_of_its_size(
+    drawing: Drawing, driver: Driver, picture: PictureInput
+) -> None:
+    drawing.draw(picture)
+    for size_px in ((32, 16), (16, 16), (16, 16)):
+        shown = drawing.show(None, size_px=size_px)
+        assert (shown.width, shown.height) == size_px
+        assert shown.read_rgba().shape == (size_px[1], size_px[0], 4)
+        assert (shown.read_rgba() == (0, 0, 0, 255)).all()
+        texture = shown.draw_texture()
+        assert (texture is None) if driver.kind == "numba" else ((texture.width, texture.height) == size_px)
+
+
+def test_the_picture_beside_is_crossfaded_read_once_and_gone_with_the_next_draw(
+    drawing: Drawing, picture: PictureInput
+) -> None:
+    drawing.draw(picture)
+    shown = drawing.show(sd_picture(200), sd_picture(100), 0.25, size_px=(512, 512))
+    unread = drawing.show(sd_picture(200), size_px=(512, 512))
+    assert (shown.width, shown.height) == (16, 16)
+    pixels = shown.read_rgba()
+    assert (pixels == (125, 125, 125, 255)).all()
+    drawing.draw(picture)
+    assert shown.read_rgba() is pixels
+    for ask in (unread.read_rgba, unread.draw_texture):
+        with pytest.raises(RenderError, match="this picture is gone"):
+            ask()
+
+
+def test_while_the_renderer_is_lost_the_picture_beside_is_held(
+    drawing: Drawing, driver: Driver, clock: SteppedClock, picture: PictureInput
+) -> None:
+    drawing.draw(picture)
+    before = drawing.show(sd_picture(200), size_px=(16, 16)).read_rgba()
+    driver.reset()
+    driver.refuses = True
+    lost = drawing.show(sd_picture(100), size_px=(16, 16))
+    assert lost.read_rgba() is before and lost.draw_texture() is None  # noticed here
+    drawing.draw(picture)
+    assert drawing.show(sd_picture(50), size_px=(16, 16)).read_rgba() is before
+    larger = drawing.show(sd_picture(50, 32), size_px=(16, 16))
+    assert larger.read_rgba().shape == (32, 32, 4) and (larger.read_rgba() == (0, 0, 0, 255)).all()
+    driver.refuses = False
+    clock.advance(30.0)
+    drawing.draw(picture)
+    assert (drawing.show(sd_picture(50), size_px=(16, 16)).read_rgba()[..., :3] == 50).all()
+
+
+def seen(level: int) -> Segmentation:
+    """One object that covers all (255) or nothing (0)."""
+    whole = FoundObject(id=7, prompt=1, score=0.6, box=(0.5, 0.5, 1.0, 1.0))
+    masks = np.full((1, 32, 32), level, np.uint8)
+    return Segmentation(objects=(whole,), masks=masks, picture_px=(16, 16), index=0, time_s=0.0)
+
+
+def show_masks(drawing: Drawing, source: VideoFrame | None, found: Segmentation | None) -> ShownPicture:
+    return drawing.show_masks(source, found, is_hard=True, opacity=1.0, size_px=(24, 12))
+
+
+def test_before_there_is_a_result_masks_show_the_source_and_nobody(drawing: Drawing, picture: PictureInput) -> None:
+    drawing.draw(picture)
+    nothing = show_masks(drawing, None, seen(255))
+    assert nothing.read_rgba().shape == (12, 24, 4) and (nothing.read_rgba() == (0, 0, 0, 255)).all()
+    source = show_masks(drawing, sd_picture(90), None)
+    assert (source.width, source.height) == (16, 16) and (source.read_rgba() == (90, 90, 90, 255)).all()
+    nobody = drawing.show_ids(None, size_px=(24, 12))
+    assert nobody.read_rgba().shape == (12, 24, 4) and (nobody.read_rgba() == (0, 0, 0, 255)).all()
+
+
+def test_masks_are_read_once_and_gone_with_the_next_draw(
+    drawing: Drawing, driver: Driver, picture: PictureInput
+) -> None:
+    drawing.draw(picture)
+    found = seen(255)
+    shown = (show_masks(drawing, sd_picture(90), found), drawing.show_ids(found, size_px=(8, 6)))
+    unread = (show_masks(drawing, sd_picture(90), found), drawing.show_ids(found, size_px=(8, 6)))
+    first = [one.read_rgba() for one in shown]
+    assert first[1].shape == (6, 8, 4) and (first[1] == (7, 153, 255, 255)).all()
+    assert (first[0] == first[0][0, 0]).all() and first[0][0, 0].tolist() != [90, 90, 90, 255]
+    for one in shown:
+        texture = one.draw_texture()
+        assert (
+            (texture is None)
+            if driver.kind == "numba"
+            else ((texture.width, texture.height) == (one.width, one.height))
+        )
+    drawing.draw(picture)
+    assert all(one.read_rgba() is rgba for one, rgba in zip(shown, first, strict=True))
+    for one in unread:
+        for ask in (one.read_rgba, one.draw_texture):
+            with pytest.raises(RenderError, match="this picture is gone"):
+                ask()
+
+
+def test_while_the_renderer_is_lost_masks_are_held_each_for_itself(
+    drawing: Drawing, driver: Driver, clock: SteppedClock, picture: PictureInput
+) -> None:
+    drawing.draw(picture)
+    source, found = sd_picture(90), seen(255)
+
+    def shown(found: Segmentation) -> list[ShownPicture]:
+        ids = drawing.show_ids(found, size_px=(16, 16))
+        return [show_masks(drawing, source, found), ids, drawing.show(source, size_px=(16, 16))]
+
+    before = [one.read_rgba() for one in shown(found)]
+    driver.reset()
+    driver.refuses = True
+    for _ in range(2):
+        held = shown(seen(0))
+        assert all(one.read_rgba() is rgba for one, rgba in zip(held, before, strict=True))
+        assert [one.draw_texture() for one in held] == [None] * 3
+        drawing.draw(picture)
+    assert drawing.show_ids(found, size_px=(9, 9)).read_rgba().shape == (9, 9, 4)
+    driver.refuses = False
+    clock.advance(30.0)
+    drawing.draw(picture)
+    again = [one.read_rgba() for one in shown(found)]
+    assert all((rgba == one).all() for rgba, one in zip(again, before, strict=True))

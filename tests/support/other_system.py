@@ -1,0 +1,79 @@
+"""Runs our code in a child Python that takes itself for Windows or a Mac; `disguise` says how far that goes.
+
+`pytest tests/as_on_windows` and `pytest tests/as_on_mac` are the two suites. A test that needs the whole system starts
+one child and checks much in it, since each start costs seconds.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+TIMEOUT_S = 90.0
+FOREIGN = "Bühne 舞台 🎭"
+"""The name of a working folder, of which cp1252 has one letter."""
+HEAD = """
+import faulthandler, json
+faulthandler.dump_traceback_later({timeout_s}, exit=True)
+def tell(value):
+    text = json.dumps(value, default=repr)
+    with open({told!r}, "w", encoding="utf-8") as file:
+        file.write(text)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a disguised process answered: the JSON of its last `tell(...)`, its exit code and its streams."""
+
+    value: Any
+    code: int
+    out: bytes
+    err: str
+
+
+def run_as(
+    system: str, code: str, folder: Path, *, scanned: int = 0, is_light: bool = False, timeout_s: float = TIMEOUT_S
+) -> Told:
+    """Run Python code as on `system` ("win32" or "darwin"), in `folder`; `tell(value)` there hands a value back.
+
+    Below `folder`, files obey Windows' rules. `scanned`: how many attempts to move or remove a fresh file fail, as
+    while a virus scanner reads it. `is_light`: torch and its like are empty modules (`heavy`).
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    told = folder.parent / f"{folder.name}-told.json"
+    told.unlink(missing_ok=True)
+    head = HEAD.format(told=str(told), timeout_s=timeout_s)
+    done = subprocess.run(
+        [sys.executable, "-c", head + code],
+        cwd=folder,
+        env=environment_as(system, folder, scanned=scanned, is_light=is_light),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=timeout_s + 10.0,
+    )
+    value = json.loads(told.read_text(encoding="utf-8")) if told.exists() else None
+    return Told(value, done.returncode, done.stdout, done.stderr.decode("cp1252" if system == "win32" else "utf-8"))
+
+
+def environment_as(system: str, folder: Path, *, scanned: int = 0, is_light: bool = False) -> dict[str, str]:
+    """The environment that disguises a Python process and all that it starts."""
+    temporary = folder / "temp"
+    temporary.mkdir(parents=True, exist_ok=True)
+    return {
+        **{name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "LC_", "MULTIVERSE_"))},
+        "DISGUISE": system,
+        "DISGUISE_FOLDER": str(folder),
+        "DISGUISE_SCANNED": str(scanned),
+        "DISGUISE_LIGHT": "1" if is_light else "",
+        "PYTHONPATH": os.pathsep.join([str(ROOT / "tests" / "support" / "disguise"), str(ROOT)]),
+        "PYTHONUTF8": "0",  # it would be switched on by the locale C
+        "PYTHONWARNDEFAULTENCODING": "1",
+        "LC_ALL": "C.UTF-8",
+        "TMPDIR": str(temporary),
+        "MULTIVERSE_HOME": str(folder / "home"),
+    }

@@ -1,0 +1,457 @@
+"""Models that are published as diffusers folders."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from engine.models.sd import ModelSpec
+from tests.support.replicas.replica import Refused, Replica, Shelf, Works
+
+PAGE = "https://huggingface.co/"
+BK_SDM = "https://github.com/Nota-NetsPresso/BK-SDM/tree/main/src"
+COMFY = "https://github.com/comfyanonymous/ComfyUI/blob/master/comfy/supported_models.py"
+SDXS = "https://github.com/leejet/stable-diffusion.cpp/blob/master/src/model/diffusion/unet.hpp"
+
+TABLE = {
+    "num_train_timesteps": 1000,
+    "beta_start": 0.00085,
+    "beta_end": 0.012,
+    "beta_schedule": "scaled_linear",
+    "trained_betas": None,
+    "clip_sample": False,
+}
+PNDM = TABLE | {
+    "_class_name": "PNDMScheduler",
+    "_diffusers_version": "0.6.0",
+    "set_alpha_to_one": False,
+    "skip_prk_steps": True,
+    "steps_offset": 1,
+}
+DEIS = TABLE | {
+    "_class_name": "DEISMultistepScheduler",
+    "algorithm_type": "deis",
+    "solver_order": 2,
+    "solver_type": "logrho",
+    "lower_order_final": True,
+    "prediction_type": "epsilon",
+    "steps_offset": 1,
+}
+EULER_XL = TABLE | {
+    "_class_name": "EulerDiscreteScheduler",
+    "interpolation_type": "linear",
+    "prediction_type": "epsilon",
+    "sample_max_value": 1.0,
+    "set_alpha_to_one": False,
+    "skip_prk_steps": True,
+    "steps_offset": 1,
+    "timestep_spacing": "leading",
+    "use_karras_sigmas": False,
+}
+SMALL = {"sample_size": 64, "attention_head_dim": 4, "norm_num_groups": 8, "cross_attention_dim": 32}
+SMALL_XL = {
+    "sample_size": 128,
+    "block_out_channels": [16, 32, 64],
+    "attention_head_dim": [1, 2, 4],
+    "norm_num_groups": 8,
+    "cross_attention_dim": 64,
+    "use_linear_projection": True,
+    "addition_embed_type": "text_time",
+    "addition_time_embed_dim": 8,
+    "projection_class_embeddings_input_dim": 32 + 6 * 8,
+    "down_block_types": ["DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"],
+    "up_block_types": ["CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"],
+}
+SD_DOWN = ["CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"]
+SD_UP = ["UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"]
+BK_BASE = {
+    "layers_per_block": 1,
+    "block_out_channels": [8, 16, 32, 32],
+    "down_block_types": SD_DOWN,
+    "up_block_types": SD_UP,
+}
+BK_TINY = {
+    "layers_per_block": 1,
+    "block_out_channels": [8, 16, 32],
+    "down_block_types": ["CrossAttnDownBlock2D"] * 3,
+    "mid_block_type": None,
+    "up_block_types": ["CrossAttnUpBlock2D"] * 3,
+}
+SDXS_DREAMSHAPER = BK_TINY | {
+    "down_block_types": ["DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"],
+    "up_block_types": ["CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"],
+}
+SD2_HEADS = {"attention_head_dim": [1, 2, 4], "use_linear_projection": True}
+SSD_1B = SMALL_XL | {
+    "mid_block_type": "UNetMidBlock2D",
+    "transformer_layers_per_block": [0, [2, 2], [4, 4]],
+    "reverse_transformer_layers_per_block": [[4, 4, 10], [2, 1, 1], 1],
+}
+
+Change = Callable[[Path], None]
+
+
+def update(file: Path, **values: Any) -> None:
+    told = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(json.dumps(told | values), encoding="utf-8")
+
+
+def index(**values: Any) -> Change:
+    return lambda folder: update(folder / "model_index.json", **values)
+
+
+def unet_says(**values: Any) -> Change:
+    """Alone, without the weights to it: for what is refused."""
+    return lambda folder: update(folder / "unet" / "config.json", **values)
+
+
+def vae_says(**values: Any) -> Change:
+    return lambda folder: update(folder / "vae" / "config.json", **values)
+
+
+def scheduler(values: dict[str, Any], **others: Any) -> Change:
+    def change(folder: Path) -> None:
+        file = folder / "scheduler" / "scheduler_config.json"
+        file.unlink()
+        update(file, **(values | others))
+
+    return change
+
+
+def unet(**shape: Any) -> Change:
+    """Of this configuration, with weights."""
+
+    def change(folder: Path) -> None:
+        import torch
+        from diffusers import UNet2DConditionModel
+
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            network = UNet2DConditionModel(**(SMALL | shape))
+        shutil.rmtree(folder / "unet")
+        network.save_pretrained(folder / "unet")
+
+    return change
+
+
+def without_network(folder: Path) -> None:
+    shutil.rmtree(folder / "unet")
+
+
+def as_pickles(folder: Path) -> None:
+    """As repositories of 2022 and 2023 are: `.bin` alone, a safety checker beside."""
+    import torch
+    from safetensors.torch import load_file
+
+    for file in folder.glob("*/*.safetensors"):
+        stem = "pytorch_model" if file.stem == "model" else file.stem
+        torch.save(load_file(file), file.with_name(f"{stem}.bin"))
+        file.unlink()
+    (folder / "safety_checker").mkdir()
+    (folder / "safety_checker" / "pytorch_model.bin").write_bytes(b"never read")
+
+
+def with_names_of_2022(folder: Path) -> None:
+    """The VAE's attention as diffusers called it first, and the table of positions that CLIP's files held."""
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    file = folder / "vae" / "diffusion_pytorch_model.safetensors"
+    old = {"to_q": "query", "to_k": "key", "to_v": "value", "to_out.0": "proj_attn"}
+    tensors = load_file(file)
+    for now, then in old.items():
+        tensors = {name.replace(f"attentions.0.{now}.", f"attentions.0.{then}."): t for name, t in tensors.items()}
+    save_file(tensors, file, {"format": "pt"})
+    text = folder / "text_encoder" / "model.safetensors"
+    save_file(load_file(text) | {"text_model.embeddings.position_ids": torch.arange(77)[None]}, text, {"format": "pt"})
+
+
+def in_half_precision(folder: Path) -> None:
+    """`.fp16.safetensors` alone."""
+    from safetensors.torch import load_file, save_file
+
+    for file in folder.glob("*/*.safetensors"):
+        halved = {name: tensor.half() for name, tensor in load_file(file).items()}
+        save_file(halved, file.with_suffix(".fp16.safetensors"), {"format": "pt"})
+        file.unlink()
+
+
+def in_shards(folder: Path) -> None:
+    from diffusers import UNet2DConditionModel
+
+    network = UNet2DConditionModel.from_pretrained(folder / "unet", local_files_only=True)
+    shutil.rmtree(folder / "unet")
+    network.save_pretrained(folder / "unet", max_shard_size="200KB")
+
+
+def model(hub_id: str, *changes: Change, kind: str = "sd15", vae: str = "kl") -> Callable[[Shelf], ModelSpec]:
+    """Starts from a tiny model of a kind; `changes` make it the one that is published."""
+
+    def build(shelf: Shelf) -> ModelSpec:
+        folder = shutil.copytree(shelf.tiny.sd(kind=kind, vae=vae), shelf.folder / "model")
+        for change in changes:
+            change(folder)
+        shelf.put_on_hub(hub_id, folder)
+        return ModelSpec(model=hub_id)
+
+    return build
+
+
+def works(
+    hub_id: str, *changes: Change, expect: Works, kind: str = "sd15", vae: str = "kl", source: str = "", note: str = ""
+) -> Replica:
+    return Replica(
+        name=f"{hub_id}{note}",
+        source=source or f"{PAGE}{hub_id}/tree/main",
+        build=model(hub_id, *changes, kind=kind, vae=vae),
+        expect=expect,
+    )
+
+
+def refused(hub_id: str, *changes: Change, says: tuple[str, ...], kind: str = "sd15", source: str = "") -> Replica:
+    return Replica(
+        name=hub_id,
+        source=source or f"{PAGE}{hub_id}/tree/main",
+        build=model(hub_id, *changes, kind=kind),
+        expect=Refused(says=(hub_id, *says, "hf download")),
+    )
+
+
+def texts(kind: str) -> Change:
+    return index(text_encoder=["transformers", kind])
+
+
+PLAIN = Works(family="sd15", prediction="epsilon", sampler="scheduler")
+ONE_STEP_15 = Works(family="sd15", prediction="epsilon", sampler="turbo", says=("as SDXS has it: made for 1 step",))
+ONE_STEP_21 = Works(family="sd21", prediction="epsilon", sampler="turbo", says=("as SDXS has it: made for 1 step",))
+XL = Works(family="sdxl", prediction="epsilon", sampler="scheduler")
+NO_TEXT = {"text_encoder": [None, None], "tokenizer": [None, None]}
+
+REPLICAS = [
+    works(
+        "stabilityai/sd-turbo",
+        kind="turbo",
+        expect=Works(family="sd21", prediction="epsilon", sampler="turbo", says=("no TAESD here",)),
+        source=f"{PAGE}stabilityai/sd-turbo/blob/main/scheduler/scheduler_config.json",
+    ),
+    works("stable-diffusion-v1-5/stable-diffusion-v1-5", scheduler(PNDM), with_names_of_2022, expect=PLAIN),
+    works(
+        "stable-diffusion-v1-5/stable-diffusion-v1-5",
+        scheduler(PNDM),
+        in_half_precision,
+        note=" --include *.fp16.safetensors",
+        expect=PLAIN,
+    ),
+    works(
+        "stable-diffusion-v1-5/stable-diffusion-v1-5",
+        scheduler(PNDM),
+        as_pickles,
+        note=" --include *.bin",
+        expect=Works(family="sd15", says=("unet: a pickle, read with weights_only",)),
+    ),
+    works("stable-diffusion-v1-5/stable-diffusion-v1-5", in_shards, note=" in shards", expect=Works(family="sd15")),
+    works(
+        "stabilityai/stable-diffusion-2-1",
+        scheduler(PNDM, _class_name="DDIMScheduler", prediction_type="v_prediction"),
+        kind="sd21",
+        expect=Works(family="sd21", prediction="v_prediction", sampler="scheduler"),
+    ),
+    works(
+        "stabilityai/stable-diffusion-2-1-base",
+        scheduler(PNDM, prediction_type="epsilon"),
+        kind="sd21",
+        expect=Works(family="sd21", prediction="epsilon", sampler="scheduler"),
+    ),
+    works("Lykon/dreamshaper-8", scheduler(DEIS, timestep_spacing="leading"), expect=PLAIN),
+    works("stabilityai/stable-diffusion-xl-base-1.0", scheduler(EULER_XL), kind="sdxl", expect=XL),
+    works("stabilityai/sdxl-turbo", kind="sdxl", expect=Works(family="sdxl", prediction="epsilon", sampler="turbo")),
+    works("playgroundai/playground-v2-1024px-aesthetic", scheduler(EULER_XL), kind="sdxl", expect=XL),
+    works(
+        "SimianLuo/LCM_Dreamshaper_v7",
+        index(_class_name="LatentConsistencyModelPipeline"),
+        unet(**BK_BASE, time_cond_proj_dim=256),
+        scheduler(TABLE, _class_name="LCMScheduler", original_inference_steps=50, set_alpha_to_one=True),
+        as_pickles,
+        expect=Works(family="sd15", prediction="epsilon", sampler="lcm"),
+    ),
+    works("nota-ai/bk-sdm-base", unet(**BK_BASE), scheduler(PNDM), expect=PLAIN, source=BK_SDM),
+    works("nota-ai/bk-sdm-small", unet(**BK_BASE, mid_block_type=None), scheduler(PNDM), expect=PLAIN, source=BK_SDM),
+    works("nota-ai/bk-sdm-tiny", unet(**BK_TINY), scheduler(PNDM), expect=PLAIN, source=BK_SDM),
+    works(
+        "nota-ai/bk-sdm-v2-tiny",
+        unet(**BK_TINY | SD2_HEADS),
+        scheduler(PNDM, prediction_type="epsilon"),
+        kind="sd21",
+        expect=Works(family="sd21", prediction="epsilon"),
+        source=BK_SDM,
+    ),
+    works(
+        "IDKiro/sdxs-512-dreamshaper",
+        unet(**SDXS_DREAMSHAPER),
+        scheduler(DEIS, timestep_spacing="linspace"),
+        vae="analytic",
+        expect=ONE_STEP_15,
+        source=SDXS,
+    ),
+    works(
+        "IDKiro/sdxs-512-0.9",
+        unet(**BK_TINY | SD2_HEADS, only_cross_attention=[True, False, False]),
+        scheduler(DEIS, timestep_spacing="linspace"),
+        kind="sd21",
+        vae="analytic",
+        expect=ONE_STEP_21,
+        source=SDXS,
+    ),
+    works("segmind/SSD-1B", unet(**SSD_1B), scheduler(EULER_XL), kind="sdxl", expect=XL, source=COMFY),
+    works(
+        "segmind/Segmind-Vega",
+        unet(**SMALL_XL, mid_block_type="UNetMidBlock2D", transformer_layers_per_block=[0, 1, 2]),
+        scheduler(EULER_XL),
+        kind="sdxl",
+        expect=XL,
+        source=COMFY,
+    ),
+    works(
+        "etri-vilab/koala-700m",
+        unet(**SMALL_XL, mid_block_type=None, layers_per_block=1, transformer_layers_per_block=[0, 2, 5]),
+        scheduler(EULER_XL),
+        kind="sdxl",
+        expect=XL,
+        source=COMFY,
+    ),
+    works(
+        "etri-vilab/koala-lightning-700m",
+        unet(**SMALL_XL, mid_block_type=None, layers_per_block=1, transformer_layers_per_block=[0, 2, 5]),
+        scheduler(EULER_XL, timestep_spacing="trailing", steps_offset=0),
+        kind="sdxl",
+        expect=Works(family="sdxl", prediction="epsilon", sampler="lightning"),
+        source=f"{PAGE}etri-vilab/koala-lightning-700m",
+    ),
+    works(
+        "segmind/small-sd",
+        unet(**BK_BASE, mid_block_type=None),
+        scheduler(PNDM, timestep_spacing="leading", prediction_type="epsilon"),
+        expect=PLAIN,
+        source="https://github.com/segmind/distill-sd",
+    ),
+    works(
+        "segmind/tiny-sd",
+        unet(**BK_TINY),
+        scheduler(PNDM, timestep_spacing="leading", prediction_type="epsilon"),
+        expect=PLAIN,
+        source="https://github.com/segmind/distill-sd",
+    ),
+    refused(
+        "Intel/ldm3d-4c",
+        index(_class_name="StableDiffusionLDM3DPipeline"),
+        unet_says(in_channels=4, out_channels=4),
+        says=("paints depth beside colour (LDM3D)",),
+    ),
+    refused(
+        "playgroundai/playground-v2.5-1024px-aesthetic",
+        scheduler(
+            {"_class_name": "EDMDPMSolverMultistepScheduler", "sigma_min": 0.002, "sigma_max": 80.0, "sigma_data": 0.5}
+        ),
+        vae_says(
+            scaling_factor=0.5,
+            latents_mean=[-1.6574, 1.886, -1.383, 2.5155],
+            latents_std=[8.4927, 5.9022, 6.5498, 5.2299],
+        ),
+        kind="sdxl",
+        says=("EDMDPMSolverMultistepScheduler counts noise as EDM does", "playground-v2-1024px-aesthetic"),
+        source="https://github.com/lllyasviel/stable-diffusion-webui-forge/issues/461",
+    ),
+    refused(
+        "stabilityai/stable-diffusion-xl-refiner-1.0",
+        index(_class_name="StableDiffusionXLImg2ImgPipeline", requires_aesthetics_score=True, **NO_TEXT),
+        unet_says(cross_attention_dim=1280, projection_class_embeddings_input_dim=2560),
+        kind="sdxl",
+        says=("has no text_encoder, as the refiner of SDXL", "stabilityai/stable-diffusion-xl-base-1.0"),
+    ),
+    refused(
+        "stable-diffusion-v1-5/stable-diffusion-inpainting",
+        index(_class_name="StableDiffusionInpaintPipeline"),
+        unet_says(in_channels=9),
+        says=("StableDiffusionInpaintPipeline, which fills holes", "takes 9 channels"),
+    ),
+    refused(
+        "timbrooks/instruct-pix2pix",
+        index(_class_name="StableDiffusionInstructPix2PixPipeline"),
+        unet_says(in_channels=8),
+        says=("edits a picture after an instruction", "takes 8 channels"),
+    ),
+    refused(
+        "stabilityai/stable-diffusion-2-depth",
+        index(_class_name="StableDiffusionDepth2ImgPipeline"),
+        unet_says(in_channels=5),
+        kind="sd21",
+        says=("paints after a depth map; a ControlNet for depth does that here", "takes 5 channels"),
+    ),
+    refused(
+        "stabilityai/stable-diffusion-x4-upscaler",
+        index(_class_name="StableDiffusionUpscalePipeline"),
+        unet_says(in_channels=7, num_class_embeds=1000),
+        kind="sd21",
+        says=("makes a picture larger", "takes 7 channels"),
+    ),
+    refused(
+        "stabilityai/stable-diffusion-2-1-unclip",
+        index(_class_name="StableUnCLIPImg2ImgPipeline"),
+        unet_says(class_embed_type="projection", projection_class_embeddings_input_dim=2048),
+        kind="sd21",
+        says=("an IP-Adapter does that here", "wants class labels (class_embed_type projection)"),
+    ),
+    refused(
+        "masterful/gligen-1-4-generation-text-box",
+        index(_class_name="StableDiffusionGLIGENPipeline"),
+        unet_says(attention_type="gated"),
+        says=("(GLIGEN)", "attention_type gated"),
+    ),
+    refused(
+        "ali-vilab/text-to-video-ms-1.7b",
+        index(_class_name="TextToVideoSDPipeline"),
+        unet_says(_class_name="UNet3DConditionModel"),
+        says=("makes videos", "UNet3DConditionModel"),
+    ),
+    refused(
+        "stabilityai/stable-video-diffusion-img2vid-xt",
+        index(_class_name="StableVideoDiffusionPipeline", **NO_TEXT),
+        unet_says(_class_name="UNetSpatioTemporalConditionModel", in_channels=8),
+        says=("makes videos", "UNetSpatioTemporalConditionModel"),
+    ),
+    refused(
+        "Kwai-Kolors/Kolors-diffusers",
+        index(_class_name="KolorsPipeline"),
+        texts("ChatGLMModel"),
+        unet_says(encoder_hid_dim=4096, encoder_hid_dim_type="text_proj"),
+        kind="sdxl",
+        says=("Kolors, whose text encoder is ChatGLM", "text_encoder is a ChatGLMModel"),
+    ),
+    refused(
+        "DeepFloyd/IF-I-XL-v1.0",
+        index(_class_name="IFPipeline"),
+        texts("T5EncoderModel"),
+        unet_says(in_channels=3, out_channels=6, encoder_hid_dim_type="text_proj", addition_embed_type="text"),
+        says=("DeepFloyd IF", "T5EncoderModel"),
+    ),
+    refused(
+        "black-forest-labs/FLUX.1-schnell",
+        index(_class_name="FluxPipeline"),
+        without_network,
+        says=("a diffusion transformer, not a UNet", "without unet/config.json"),
+    ),
+    refused(
+        "stabilityai/stable-diffusion-3-medium-diffusers",
+        index(_class_name="StableDiffusion3Pipeline"),
+        without_network,
+        says=("a diffusion transformer, not a UNet",),
+    ),
+    refused(
+        "kandinsky-community/kandinsky-2-2-decoder",
+        index(_class_name="KandinskyV22Pipeline", **NO_TEXT),
+        unet_says(addition_embed_type="image", encoder_hid_dim_type="image_proj", out_channels=8),
+        says=("Kandinsky, which paints after embeddings", "has no text_encoder"),
+    ),
+]

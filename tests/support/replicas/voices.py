@@ -1,0 +1,339 @@
+"""Voices as the WebUI, Applio and their relatives publish them."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import HubertConfig, HubertModel
+
+from engine.models.rvc import VoiceSpec
+from engine.models.rvc.embedder import PUBLISHED
+from engine.models.rvc.spec import CONTENT
+from tests.support.replicas.replica import Refused, Shelf
+
+WEBUI = "https://github.com/RVC-Project/Retrieval-based-Voice-Conversion-WebUI/blob/main"
+APPLIO = "https://github.com/IAHispano/Applio/blob/main"
+EXTRACTED = f"{APPLIO}/rvc/train/process/extract_model.py"
+INDEX = "added_IVF256_Flat_nprobe_1_alto_v2.index"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Speaks:
+    """Loads and speaks, run as its authors mean it."""
+
+    content: str = CONTENT
+    """What hears for it."""
+    vectors: int = 0
+    says: tuple[str, ...] = ()
+    """Parts of the notes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class VoiceReplica:
+    name: str
+    source: str
+    build: Callable[[Shelf], VoiceSpec]
+    """Writes it and returns what a user would ask for, the index not chosen yet."""
+    expect: Speaks | Refused
+
+
+def voice_from(
+    shelf: Shelf, changed: Callable[[dict[str, Any]], Any], *, name: str = "alto.pth", **spec: str
+) -> VoiceSpec:
+    """The tiny voice as `changed` makes of it, with ContentVec in the cache."""
+    put_content(shelf, CONTENT)
+    stored = torch.load(shelf.tiny.voice() / "voice.pth", weights_only=True)
+    torch.save(changed(stored), shelf.folder / name)
+    return VoiceSpec(model=str(shelf.folder / name), pitch="yin", **spec)
+
+
+def put_content(shelf: Shelf, name: str) -> None:
+    """The tiny HuBERT as `owner/name[/folder]` of the cache."""
+    owner, repository, *inside = name.split("/")
+    snapshot = shelf.hub / f"models--{owner}--{repository}" / "snapshots" / ("0" * 40)
+    place = snapshot.joinpath(*inside)
+    place.parent.mkdir(parents=True)
+    place.symlink_to(shelf.tiny.voice() / "content", target_is_directory=True)
+    refs = snapshot.parent.parent / "refs"
+    refs.mkdir()
+    (refs / "main").write_text("0" * 40, encoding="utf-8")
+
+
+def as_applio(stored: dict[str, Any], **said: Any) -> dict[str, Any]:
+    """What Applio writes beside the WebUI's keys; `info` it does not."""
+    told = {
+        "epoch": 200,
+        "step": 4000,
+        "sr": 40_000,
+        "f0": True,
+        "creation_date": "2026-05-01T12:00:00.000000",
+        "model_hash": "0" * 64,
+        "dataset_length": "0:10:00",
+        "model_name": "alto",
+        "author": "someone",
+        "embedder_model": "contentvec",
+        "speakers_id": 1,
+        "vocoder": "HiFi-GAN",
+    }
+    return {key: value for key, value in stored.items() if key != "info"} | told | said
+
+
+def applio(**said: Any) -> Callable[[Shelf], VoiceSpec]:
+    return lambda shelf: voice_from(shelf, lambda stored: as_applio(stored, **said), name="alto_200e_4000s.pth")
+
+
+def webui(shelf: Shelf) -> VoiceSpec:
+    for file in (INDEX, INDEX.replace("added", "trained")):
+        (shelf.folder / file).symlink_to(shelf.tiny.voice() / "voice.index")
+    return voice_from(shelf, dict, name="alto_e200_s4000.pth")
+
+
+def applio_with_index(shelf: Shelf) -> VoiceSpec:
+    (shelf.folder / "alto.index").symlink_to(shelf.tiny.voice() / "voice.index")
+    return applio()(shelf)
+
+
+def index_of_v1(shelf: Shelf) -> VoiceSpec:
+    (shelf.folder / INDEX).symlink_to(shelf.tiny.voice(version="v1", rate_hz=48_000, speakers=3) / "voice.index")
+    return voice_from(shelf, dict)
+
+
+def in_float32(shelf: Shelf) -> VoiceSpec:
+    """With what training leaves behind: `enc_q` and an optimizer."""
+
+    def changed(stored: dict[str, Any]) -> dict[str, Any]:
+        weights = {name: tensor.float() for name, tensor in stored["weight"].items()}
+        weights["enc_q.pre.weight"] = torch.zeros(4, 4, 1)
+        state = {"state": {0: {"exp_avg": torch.zeros(2), "step": 4}}, "param_groups": [{"lr": 1e-4, "params": [0]}]}
+        return stored | {"weight": weights, "optimizer": state, "learning_rate": 1e-4}
+
+    return voice_from(shelf, changed)
+
+
+def spin_here(shelf: Shelf) -> VoiceSpec:
+    """As published: no final projection, and pytorch_model.bin."""
+    config = HubertConfig(
+        hidden_size=768, num_hidden_layers=1, intermediate_size=32, conv_dim=(8,) * 7, num_conv_pos_embeddings=16
+    )
+    place = shelf.hub / "models--IAHispano--Applio" / "snapshots" / ("0" * 40) / "Resources" / "embedders" / "spin-v2"
+    place.mkdir(parents=True)
+    config.save_pretrained(place)
+    torch.save(HubertModel(config).state_dict(), place / "pytorch_model.bin")
+    refs = shelf.hub / "models--IAHispano--Applio" / "refs"
+    refs.mkdir()
+    (refs / "main").write_text("0" * 40, encoding="utf-8")
+    return applio(embedder_model="spin-v2")(shelf)
+
+
+def with_contentvec(shelf: Shelf) -> VoiceSpec:
+    return voice_from(shelf, lambda stored: as_applio(stored, embedder_model="spin"), content=CONTENT)
+
+
+def with_decoder(stored: dict[str, Any], names: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
+    weights = {name: tensor for name, tensor in stored["weight"].items() if not name.startswith("dec.")}
+    return stored | {"weight": weights | {f"dec.{name}": torch.zeros(sides).half() for name, sides in names.items()}}
+
+
+MRF = {
+    "m_source.l_linear.weight": (1, 9),
+    "conv_pre.weight_g": (64, 1, 1),
+    "conv_pre.weight_v": (64, 16, 7),
+    "upsamples.0.weight_v": (64, 32, 16),
+    "noise_convs.0.weight": (32, 1, 80),
+    "mrfs.0.0.layers.0.conv1.weight_v": (32, 32, 3),
+    "conv_post.weight_v": (1, 4, 7),
+}
+REFINE = {
+    "m_source.merge.0.weight": (1, 9),
+    "pre_conv.weight_v": (16, 1, 7),
+    "downsample_blocks.0.weight_v": (32, 16, 7),
+    "mel_conv.weight_v": (32, 16, 7),
+    "upsample_conv_blocks.0.input_conv.weight": (32, 80, 7),
+    "conv_post.weight_v": (1, 4, 7),
+}
+
+
+def mrf(**said: Any) -> Callable[[Shelf], VoiceSpec]:
+    return lambda shelf: voice_from(shelf, lambda stored: with_decoder(as_applio(stored, **said), MRF))
+
+
+def refine(shelf: Shelf) -> VoiceSpec:
+    return voice_from(shelf, lambda stored: with_decoder(as_applio(stored, vocoder="RefineGAN"), REFINE))
+
+
+def training(*names: str) -> Callable[[Shelf], VoiceSpec]:
+    def changed(stored: dict[str, Any]) -> dict[str, Any]:
+        tensors: dict[str, Tensor] = {name: torch.zeros(2) for name in names}
+        return {"model": tensors, "iteration": 200, "optimizer": {"state": {}}, "learning_rate": 1e-4}
+
+    return lambda shelf: voice_from(shelf, changed)
+
+
+def gpt_sovits(shelf: Shelf) -> VoiceSpec:
+    weights = {"enc_p.ssl_proj.weight": torch.zeros(2), "quantizer.vq.layers.0._codebook.embed": torch.zeros(2)}
+    told = {"config": {"model": {"version": "v2"}, "train": {}, "data": {}}, "info": "8epoch_208iteration"}
+    return voice_from(shelf, lambda stored: {"weight": weights} | told)
+
+
+class HParams:
+    """As older GPT-SoVITS pickles its configuration."""
+
+
+def old_gpt_sovits(shelf: Shelf) -> VoiceSpec:
+    return voice_from(shelf, lambda stored: {"weight": {}, "config": HParams(), "info": ""})
+
+
+def not_a_file_of_torch(name: str, content: bytes = b"") -> Callable[[Shelf], VoiceSpec]:
+    def build(shelf: Shelf) -> VoiceSpec:
+        (shelf.folder / name).write_bytes(content)
+        return VoiceSpec(model=str(shelf.folder / name), pitch="yin")
+
+    return build
+
+
+def zipped(shelf: Shelf) -> VoiceSpec:
+    import zipfile
+
+    with zipfile.ZipFile(shelf.folder / "alto.zip", "w") as archive:
+        archive.writestr("alto/alto.pth", b"")
+        archive.writestr(f"alto/{INDEX}", b"")
+    return VoiceSpec(model=str(shelf.folder / "alto.zip"), pitch="yin")
+
+
+def unpacked(shelf: Shelf) -> VoiceSpec:
+    (shelf.folder / "alto.pth").touch()
+    return VoiceSpec(model=str(shelf.folder), pitch="yin")
+
+
+SPIN = f'hf download IAHispano/Applio --include "{PUBLISHED["spin"].removeprefix("IAHispano/Applio/")}/*.json"'
+REPLICAS = [
+    VoiceReplica(
+        name="WebUI v2 with its index",
+        source=f"{WEBUI}/train/train_index.py",
+        build=webui,
+        expect=Speaks(vectors=256, says=(f"index: {INDEX} (the only one beside the voice)",)),
+    ),
+    VoiceReplica(
+        name="Applio, contentvec, with its index",
+        source=f"{APPLIO}/rvc/train/process/extract_index.py",
+        build=applio_with_index,
+        expect=Speaks(vectors=256, says=("index: alto.index (it has the voice's name)",)),
+    ),
+    VoiceReplica(name="Applio, no embedder told", source=EXTRACTED, build=applio(embedder_model=None), expect=Speaks()),
+    VoiceReplica(
+        name="float32 with what training leaves",
+        source=f"{WEBUI}/train/process_ckpt.py",
+        build=in_float32,
+        expect=Speaks(),
+    ),
+    VoiceReplica(
+        name="Applio, spin-v2 that is here",
+        source=f"{APPLIO}/rvc/lib/utils.py",
+        build=spin_here,
+        expect=Speaks(content=PUBLISHED["spin_v2"], says=("was trained on spin-v2",)),
+    ),
+    VoiceReplica(
+        name="Applio, spin, another content named",
+        source=f"{APPLIO}/rvc/lib/utils.py",
+        build=with_contentvec,
+        expect=Speaks(says=(f"was trained on spin; as asked, {CONTENT} hears its words",)),
+    ),
+    VoiceReplica(
+        name="Applio, spin",
+        source=f"{APPLIO}/rvc/lib/utils.py",
+        build=applio(embedder_model="spin"),
+        expect=Refused(says=("was trained on spin, not on ContentVec", SPIN, "--content")),
+    ),
+    VoiceReplica(
+        name="Applio, korean-hubert-base",
+        source=f"{APPLIO}/rvc/lib/utils.py",
+        build=applio(embedder_model="korean-hubert-base"),
+        expect=Refused(says=("was trained on korean-hubert-base", '"Resources/embedders/korean_hubert_base/*.json"')),
+    ),
+    VoiceReplica(
+        name="Applio, custom embedder",
+        source=f"{APPLIO}/rvc/train/extract/extract.py",
+        build=applio(embedder_model="rvc/models/embedders/embedders_custom/mine"),
+        expect=Refused(says=("was trained on rvc/models/embedders/embedders_custom/mine", "ask its author")),
+    ),
+    VoiceReplica(
+        name="Applio, MRF HiFi-GAN",
+        source=f"{APPLIO}/rvc/lib/algorithm/generators/hifigan_mrf.py",
+        build=mrf(vocoder="MRF HiFi-GAN"),
+        expect=Refused(says=("was made with Applio's vocoder MRF HiFi-GAN; only HiFi-GAN is built",)),
+    ),
+    VoiceReplica(
+        name="Applio, MRF HiFi-GAN, not told",
+        source=f"{APPLIO}/rvc/lib/algorithm/generators/hifigan_mrf.py",
+        build=mrf(vocoder=None),
+        expect=Refused(says=("was made with Applio's vocoder MRF HiFi-GAN",)),
+    ),
+    VoiceReplica(
+        name="Applio, RefineGAN",
+        source=f"{APPLIO}/rvc/lib/algorithm/generators/refinegan.py",
+        build=refine,
+        expect=Refused(says=("was made with Applio's vocoder RefineGAN", "convert with Applio")),
+    ),
+    VoiceReplica(
+        name="an index of v1 beside a voice of v2",
+        source=f"{WEBUI}/train/train_index.py",
+        build=index_of_v1,
+        expect=Refused(says=(INDEX, "256 numbers, the voice's 768", "--index none")),
+    ),
+    VoiceReplica(
+        name="G_2333333.pth",
+        source=f"{WEBUI}/train/train.py",
+        build=training("enc_p.emb_phone.weight", "dec.conv_pre.weight"),
+        expect=Refused(says=("a state of training, no voice yet",)),
+    ),
+    VoiceReplica(
+        name="D_2333333.pth",
+        source=f"{WEBUI}/train/train.py",
+        build=training("discriminators.0.convs.0.weight_v"),
+        expect=Refused(says=("the judge of a training",)),
+    ),
+    VoiceReplica(
+        name="so-vits-svc 4.1",
+        source="https://github.com/svc-develop-team/so-vits-svc/blob/4.1-Stable/models.py",
+        build=training("emb_g.weight", "pre.weight", "enc_p.f0_emb.weight"),
+        expect=Refused(says=("is a so-vits-svc voice",)),
+    ),
+    VoiceReplica(
+        name="GPT-SoVITS",
+        source="https://github.com/RVC-Boss/GPT-SoVITS/blob/main/GPT_SoVITS/process_ckpt.py",
+        build=gpt_sovits,
+        expect=Refused(says=("is a GPT-SoVITS voice",)),
+    ),
+    VoiceReplica(
+        name="GPT-SoVITS, as before",
+        source="https://github.com/RVC-Boss/GPT-SoVITS/blob/main/GPT_SoVITS/utils.py",
+        build=old_gpt_sovits,
+        expect=Refused(says=("is a GPT-SoVITS voice",)),
+    ),
+    VoiceReplica(
+        name="model.onnx",
+        source=f"{WEBUI}/README.md",
+        build=not_a_file_of_torch("model.onnx"),
+        expect=Refused(says=("is an export to ONNX", ".pth")),
+    ),
+    VoiceReplica(
+        name="an index given as the voice",
+        source=f"{WEBUI}/train/train_index.py",
+        build=not_a_file_of_torch(INDEX, b"IwFl"),
+        expect=Refused(says=("is the index of a voice", "--index")),
+    ),
+    VoiceReplica(
+        name="a voice's zip",
+        source=f"{APPLIO}/rvc/lib/tools/model_download.py",
+        build=zipped,
+        expect=Refused(says=("is a zip archive; unpack it", "alto/alto.pth")),
+    ),
+    VoiceReplica(
+        name="its folder",
+        source=f"{APPLIO}/rvc/lib/tools/model_download.py",
+        build=unpacked,
+        expect=Refused(says=("is a folder", "alto.pth")),
+    ),
+]

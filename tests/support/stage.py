@@ -1,0 +1,109 @@
+"""A running engine for tests of the whole: it draws on a thread of its own, and a client plays it over OSC."""
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from engine import Engine, open_engine
+from engine.config import build_config
+from engine.control import OscClient
+from engine.osc import Message, encode_message
+from engine.values import CHANNELS, ChannelFeatures
+
+
+class Stage:
+    """An engine that draws on a thread of its own, and a client that plays it."""
+
+    def __init__(self, config: dict[str, Any], wait_for: Callable[..., Any], *, child: str = "sd") -> None:
+        self.wait_for = wait_for
+        self._child = child
+        self.recordings = Path(config["recordings"])
+        self.models = self.recordings.parent / "models"
+        """What `folders` under [sd] names."""
+        self.pictures: list[np.ndarray] = []
+        self.indices: list[int] = []
+        self.features: tuple[ChannelFeatures, ...] = (ChannelFeatures(),) * CHANNELS
+        """Of the newest picture."""
+        opened = threading.Event()
+        self._errors: list[BaseException] = []
+
+        def play() -> None:
+            try:
+                with open_engine(build_config(config)) as self.engine:
+                    opened.set()
+                    for frame in self.engine.frames():
+                        self.indices.append(frame.index)
+                        self.pictures[:] = [frame.read_rgba()]
+                        self.features = frame.features
+            except BaseException as error:
+                self._errors.append(error)
+                opened.set()
+
+        self._thread = threading.Thread(target=play)
+        self.engine: Engine
+        self._thread.start()
+        opened.wait(60.0)
+        if self._errors:
+            raise self._errors[0]
+        self.client = OscClient(*self.engine.osc_address)
+
+    def set(self, **values: object) -> None:
+        """`set(sd_prompt="x")` is `/sd/prompt x`."""
+        for name, value in values.items():
+            self.engine.params.set("/" + name.replace("__", "/"), value)
+
+    def reset(self, values: dict[str, object]) -> None:
+        for result in self.engine.params.set_many(list(values.items()), by="test"):
+            assert not isinstance(result, Exception), result
+
+    def ask(self, address: str, *args: object) -> list[Message]:
+        """Everything that is answered up to /done or /fail of this very command."""
+        self.client.send(encode_message(address, *args))
+        answers = []
+        while True:
+            message = self.client.receive(timeout_s=60.0)
+            assert message is not None, f"no answer to {address}"
+            answers.append(message)
+            if message.address in ("/done", "/fail") and message.args[0] == address:
+                return answers
+
+    def done(self, address: str, *args: object) -> None:
+        answer = self.ask(address, *args)[-1]
+        assert answer.address == "/done", answer
+
+    @property
+    def child(self) -> Any:
+        return next(child for child in self.engine.status().children if child.name == self._child)
+
+    def await_results(self, count: int = 1) -> None:
+        """Until so many more results than now have been published."""
+        before = self.child.results
+        self.wait_for(lambda: self.child.results >= before + count, f"{count} results ({self.child})", ceiling_s=60.0)
+
+    def colour(self) -> np.ndarray:
+        """Mean of the newest picture, RGB."""
+        return self.pictures[0][..., :3].reshape(-1, 3).mean(axis=0)
+
+    def shows(self, rgb: tuple[int, int, int], what: str, within: float = 30.0) -> None:
+        self.wait_for(lambda: self.pictures and np.abs(self.colour() - rgb).max() < within, f"{what} on screen")
+
+    def draw(self, frames: int) -> None:
+        end = self.engine.times.frames + frames
+        self.wait_for(lambda: self.engine.times.frames >= end, f"{frames} more frames")
+
+    def close(self) -> None:
+        self.client.close()
+        self.engine.stop()
+        self._thread.join(30.0)
+        assert not self._thread.is_alive()
+        if self._errors:
+            raise self._errors[0]
+
+
+def picture_file(path: Path, rgb: tuple[int, int, int]) -> str:
+    cv2.imwrite(str(path), np.full((72, 128, 3), rgb[::-1], np.uint8))
+    return str(path)

@@ -1,0 +1,177 @@
+"""A tiny SAM3 for tests: the shape of facebook/sam3, 18 MB, native picture 336 x 336 (24 x 24 patches of 14).
+
+`python -m tests.support.tiny_sam3 FOLDER [--kind seeing]` writes one; the tests build theirs through the fixtures. Same
+arguments, same weights. The folder holds a Sam3VideoModel (detector and tracker) and a CLIP tokenizer of 32 tokens, as
+the one on the Hub does, and loads as Sam3VideoModel or, its detector alone, as Sam3Model.
+
+Another size, before building (checked with transformers 5.23): read the configuration with Sam3VideoConfig, then
+
+- `config.image_size = size` sets the detector's ViT and, in the tracker, the prompt encoder, backbone_feature_sizes and
+  memory_attention_rope_feat_sizes as well;
+- `config.low_res_mask_size = 4 * size // 14` is not reached by it, and is read for empty results alone: masks of no
+  object have the old size where it is left;
+- the detector's vision_config.backbone_feature_sizes is read by nobody, the position embeddings are tiled, and the
+  positions of attention are made when the model is built, so weights of every size fit;
+- `Sam3Model.from_pretrained(folder, config=config)` takes the same configuration and finds the detector's part itself.
+"""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import engine.models  # noqa: F401  what stands in for a torchaudio that does not load is there before transformers
+from tests.support.seeing_detector import HEADS, set_detector_weights
+from tests.support.seeing_tracker import set_tracker_weights
+from tests.support.tiny_models import seeded, tiny_tokenizer
+
+KINDS = ("random", "seeing")
+NATIVE_SIZE = 336
+PATCH_SIZE = 14
+TEXT_WIDTH = 32
+WIDTH = 128  # the least: object pointers are split into memories of 64 channels, which one alone fails to do
+PROMPT_TOKENS = 32
+
+
+def build_tiny_sam3(folder: Path, *, kind: str = "random", seed: int = 0) -> Path:
+    """Writes a sam3_video folder with its tokenizer and returns it; about 18 MB, thresholds as the real model's.
+
+    random: every prompt finds more than 16 of the 48 queries above 0.5; masks are scattered specks.
+    seeing: finds what is white or red, what is green and what is blue on dark ground, one object each, whatever the
+    prompt, and follows it: seeing_detector.py and seeing_tracker.py beside this file say how, and how well. `seed`
+    changes nothing in its answers.
+    """
+    from transformers import Sam3VideoModel
+
+    if kind not in KINDS:
+        raise ValueError(f"{kind}: not one of {', '.join(KINDS)}")
+    with seeded(seed):
+        model = Sam3VideoModel(tiny_config(kind)).eval()
+        if kind == "seeing":
+            set_detector_weights(model.detector_model, PATCH_SIZE, NATIVE_SIZE // PATCH_SIZE)
+            set_tracker_weights(model)
+        else:
+            scatter_weights(model)
+            score_above_half(model.detector_model)
+            thin_masks(model.detector_model)
+    tokenizer = tiny_tokenizer(folder, pad_token=None)
+    tokenizer.model_max_length = PROMPT_TOKENS
+    tokenizer.save_pretrained(folder)
+    # The names of the weights as on the Hub: the other way doubles the tracker's prefix.
+    model.save_pretrained(folder, save_original_format=False)
+    return folder
+
+
+def tiny_config(kind: str) -> Any:
+    from transformers import Sam3VideoConfig
+
+    vision: dict[str, Any] = {
+        "model_type": "sam3_vision_model",
+        "backbone_config": {
+            "model_type": "sam3_vit_model",
+            "hidden_size": 64 if kind == "seeing" else 32,
+            "intermediate_size": 64,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 2,
+            "image_size": NATIVE_SIZE,
+            "patch_size": PATCH_SIZE,
+            "window_size": 24,
+            "global_attn_indexes": [1],
+            "pretrain_image_size": NATIVE_SIZE,
+        },
+        "fpn_hidden_size": WIDTH,
+        "backbone_feature_sizes": [[96, 96], [48, 48], [24, 24]],
+    }
+    layers = {"hidden_size": WIDTH, "num_layers": 1, "num_attention_heads": 2, "intermediate_size": 64}
+    detector = {
+        "model_type": "sam3",
+        "vision_config": vision,
+        "text_config": {
+            "model_type": "clip_text_model",
+            "vocab_size": 518,
+            "hidden_size": TEXT_WIDTH,
+            "intermediate_size": 64,
+            "projection_dim": TEXT_WIDTH,
+            "num_hidden_layers": 1,
+            "num_attention_heads": 2,
+            "max_position_embeddings": PROMPT_TOKENS,
+            "hidden_act": "gelu",
+            "bos_token_id": 516,
+            "eos_token_id": 517,
+            "pad_token_id": 517,
+        },
+        "geometry_encoder_config": dict(layers),
+        "detr_encoder_config": layers | {"intermediate_size": 128},
+        "detr_decoder_config": layers | {"num_queries": 48, "num_attention_heads": HEADS},
+        "mask_decoder_config": {"hidden_size": WIDTH, "num_attention_heads": 2, "num_upsampling_stages": 3},
+    }
+    tracker = {
+        "model_type": "sam3_tracker_video",
+        "vision_config": vision,
+        "image_size": NATIVE_SIZE,
+        "prompt_encoder_config": {"hidden_size": WIDTH, "image_size": NATIVE_SIZE, "patch_size": PATCH_SIZE},
+        "mask_decoder_config": {
+            "hidden_size": WIDTH,
+            "mlp_dim": 64,
+            "num_attention_heads": 2,
+            "iou_head_hidden_dim": WIDTH,
+        },
+        "memory_attention_hidden_size": WIDTH,
+        "memory_attention_num_layers": 1,
+        "memory_attention_feed_forward_hidden_size": 64,
+        "memory_encoder_hidden_size": WIDTH,
+        "mask_downsampler_embed_dim": WIDTH,
+        "memory_fuser_embed_dim": WIDTH,
+        "memory_fuser_intermediate_dim": 64,
+        "memory_fuser_num_layers": 1,
+    }
+    return Sam3VideoConfig(
+        detector_config=detector, tracker_config=tracker, low_res_mask_size=4 * NATIVE_SIZE // PATCH_SIZE
+    )
+
+
+def scatter_weights(model: Any) -> None:
+    """Draws every matrix anew so that a signal keeps its size through it: as they are drawn, all answers are alike."""
+    for module in model.modules():
+        if isinstance(module, (torch.nn.Linear, torch.nn.Conv2d)):
+            module.weight.normal_(0.0, module.weight[0].numel() ** -0.5)
+        elif isinstance(module, torch.nn.ConvTranspose2d):
+            module.weight.normal_(0.0, module.weight.shape[0] ** -0.5)
+        elif isinstance(module, torch.nn.Embedding):
+            module.weight.normal_(0.0, 1.0)
+
+
+def score_above_half(detector: Any) -> None:
+    """Lifts the scores: their spread stays the queries' own, their middle is well above a half for every prompt."""
+    scoring = detector.dot_product_scoring
+    direction = torch.ones(WIDTH)
+    scoring.text_proj.weight.mul_(0.2)
+    scoring.text_proj.bias.copy_(direction)
+    scoring.query_proj.weight.mul_(3.0)
+    scoring.query_proj.bias.copy_(direction * (-0.6 / WIDTH**0.5))
+    presence = detector.detr_decoder.presence_head.layer3
+    presence.weight.mul_(0.1)
+    presence.bias.fill_(4.0)
+
+
+def thin_masks(detector: Any) -> None:
+    """A constant channel lowers every mask, so that each is a few percent of the picture and they overlap little."""
+    decoder = detector.mask_decoder
+    decoder.instance_projection.weight[0] = 0.0
+    decoder.instance_projection.bias[0] = 1.0
+    decoder.mask_embedder.layers[2].weight[0] = 0.0
+    decoder.mask_embedder.layers[2].bias[0] = -4.0
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Write a tiny SAM3.")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--kind", choices=KINDS, default="random")
+    parser.add_argument("--seed", type=int, default=0)
+    chosen = parser.parse_args()
+    print(build_tiny_sam3(chosen.folder, kind=chosen.kind, seed=chosen.seed))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,172 @@
+"""A tiny RVC voice for tests: the layout of a published one, some megabytes.
+
+`python -m tests.support.tiny_voice FOLDER [--kind singing]` writes one; the tests build theirs through the fixtures.
+Same arguments, same weights. The folder holds
+
+- `voice.pth`: a dictionary as RVC extracts it: float16 tensors with their weight norm, a config of 18 items, and 109
+  speakers in the config whatever the tensors say;
+- `voice.index`: FAISS `IVF4,Flat` over ROWS random embeddings, 256 (v1) or 768 (v2) channels wide;
+- `content/`: a HuBERT of two layers, 768 wide, with its final projection to 256, in the layout of transformers.
+"""
+
+import argparse
+import dataclasses
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from engine.models.pretrained import quieten_libraries
+from engine.models.rvc.shapes import RATES, SHAPES, SynthesizerShape, scatter, seeded
+from engine.models.rvc.synthesizer import Synthesizer
+
+KINDS = ("random", "singing")
+VERSIONS = ("v1", "v2")
+ROWS = 256
+CELLS = 4
+METRIC_L2 = 1
+GAIN = 4.0
+TINY = {"latent": 16, "hidden": 32, "filter": 64, "layers": 2, "gin": 16}
+NORMED = ("dec.ups.", "dec.resblocks.", ".enc.in_layers.", ".enc.res_skip_layers.", ".enc.cond_layer.")
+
+
+def build_tiny_voice(
+    folder: Path,
+    *,
+    kind: str = "random",
+    version: str = "v2",
+    rate_hz: int = 40_000,
+    speakers: int = 2,
+    has_pitch: bool = True,
+    seed: int = 0,
+) -> Path:
+    """Writes `voice.pth`, `voice.index` and `content/` into `folder` and returns it.
+
+    random: noise that everything it is given changes.
+    singing: a sine at the pitch it is given, whatever is said: amplitude 0.38 (0.1 of the source, tanh, GAIN and tanh)
+    with noise 30 dB under it where there is a pitch, noise of 0.13 rms where there is none.
+    """
+    shape = tiny_shape(version, rate_hz, speakers=speakers, has_pitch=has_pitch)
+    if kind not in KINDS:
+        raise ValueError(f"{kind}: not one of {', '.join(KINDS)}")
+    with seeded(seed):
+        synthesizer = Synthesizer(shape)
+        scatter(synthesizer)
+        if kind == "singing":
+            let_the_source_through(synthesizer)
+        embeddings = torch.randn(ROWS, shape.content_channels).numpy()
+        content = tiny_content()
+    folder.mkdir(parents=True, exist_ok=True)
+    torch.save(published(synthesizer), folder / "voice.pth")
+    write_index(folder / "voice.index", embeddings)
+    content.save_pretrained(folder / "content")
+    return folder
+
+
+def tiny_shape(version: str, rate_hz: int, **changes: Any) -> SynthesizerShape:
+    """The published shape of this version and rate with few channels."""
+    shape = SHAPES[f"{version}-{rate_hz // 1000}k"]
+    return dataclasses.replace(shape, initial=4 * 2 ** len(shape.upsample_rates), **(TINY | changes))
+
+
+def published(synthesizer: Synthesizer) -> dict[str, Any]:
+    """What RVC writes of a trained voice."""
+    shape = synthesizer.shape
+    config = shape.config()
+    config[-3] = 109
+    named = {rate_hz: name for name, rate_hz in RATES.items()}
+    return {
+        "weight": {name: tensor.half() for name, tensor in with_weight_norm(synthesizer.state_dict()).items()},
+        "config": config,
+        "info": "1epoch",
+        "sr": named[shape.rate_hz],
+        "f0": int(shape.has_pitch),
+        "version": shape.version,
+    }
+
+
+def with_weight_norm(
+    tensors: dict[str, torch.Tensor], names: tuple[str, str] = ("weight_g", "weight_v")
+) -> dict[str, torch.Tensor]:
+    """The tensors that training keeps as length and direction taken apart so."""
+    apart: dict[str, torch.Tensor] = {}
+    for name, tensor in tensors.items():
+        if name.endswith(".weight") and any(part in name for part in NORMED):
+            stem = name.removesuffix("weight")
+            apart[stem + names[0]] = tensor.flatten(1).norm(dim=1).reshape(-1, 1, 1)
+            apart[stem + names[1]] = tensor.clone()
+        else:
+            apart[name] = tensor
+    return apart
+
+
+def let_the_source_through(synthesizer: Synthesizer) -> None:
+    """The decoder's last stage hands on the source and its negative, all else is silent: their leaky rectified
+    difference is 1.01 times the source."""
+    decoder = synthesizer.dec
+    for parameter in decoder.parameters():
+        parameter.zero_()
+    decoder.m_source.l_linear.weight.fill_(1.0)
+    last = decoder.noise_convs[-1].weight  # (channels, 1, 1)
+    last[0], last[1] = 1.0, -1.0
+    post = decoder.conv_post.weight  # (1, channels, 7)
+    post[0, 0, 3], post[0, 1, 3] = GAIN, -GAIN
+
+
+def tiny_content() -> Any:
+    """A HubertModel with `final_proj`, as the published ContentVec has it."""
+    from transformers import HubertConfig, HubertModel
+
+    quieten_libraries("transformers")
+    config = HubertConfig(
+        hidden_size=768,
+        num_hidden_layers=2,
+        num_attention_heads=12,
+        intermediate_size=64,
+        conv_dim=(16,) * 7,
+        num_conv_pos_embeddings=16,
+        num_conv_pos_embedding_groups=16,
+        classifier_proj_size=256,
+    )
+    content = HubertModel(config)
+    content.final_proj = torch.nn.Linear(config.hidden_size, config.classifier_proj_size)
+    return content.eval()
+
+
+def write_index(file: Path, embeddings: np.ndarray) -> None:
+    """FAISS `IVF4,Flat` over (n, channels) float32, laid out as in `engine.models.rvc.index_file`.
+
+    Without faiss, which cannot be in a process with torch on a Mac. Rows are dealt out to the lists in turn.
+    """
+    count, width = embeddings.shape
+    rows = [np.arange(cell, count, CELLS) for cell in range(CELLS)]
+    sizes = [len(each) for each in rows]
+
+    def header(kind: bytes, vectors: int) -> bytes:
+        return kind + struct.pack("<iqqq?i", width, vectors, 1 << 20, 1 << 20, True, METRIC_L2)
+
+    content = header(b"IwFl", count) + struct.pack("<QQ", CELLS, 1)
+    content += header(b"IxF2", CELLS) + struct.pack("<Q", CELLS * width) + embeddings[:CELLS].tobytes()
+    content += struct.pack("<bQ", 0, 0)
+    content += b"ilar" + struct.pack("<QQ", CELLS, 4 * width) + b"full" + struct.pack(f"<Q{CELLS}Q", CELLS, *sizes)
+    file.write_bytes(content + b"".join(embeddings[each].tobytes() + each.tobytes() for each in rows))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Write a tiny RVC voice.")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--kind", choices=KINDS, default="random")
+    parser.add_argument("--version", choices=VERSIONS, default="v2")
+    parser.add_argument("--rate", type=int, choices=sorted(RATES.values()), default=40_000, help="Hz")
+    parser.add_argument("--seed", type=int, default=0)
+    chosen = parser.parse_args()
+    folder = build_tiny_voice(
+        chosen.folder, kind=chosen.kind, version=chosen.version, rate_hz=chosen.rate, seed=chosen.seed
+    )
+    print(folder)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,101 @@
+"""Files under their own name: whole, and on the disk before their name is."""
+
+import errno
+import os
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+
+from engine.system.atomic_file import move_into_place, sync_file, write_atomic
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="folders that can be flushed")
+
+
+@pytest.fixture
+def flushed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The kinds of what the system was asked to flush, and when it was asked to rename."""
+    told: list[str] = []
+    fsync, replace = os.fsync, os.replace
+
+    def told_fsync(handle: int) -> None:
+        told.append("folder" if stat.S_ISDIR(os.fstat(handle).st_mode) else "file")
+        fsync(handle)
+
+    def told_replace(source: Path, target: Path) -> None:
+        told.append("rename")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "fsync", told_fsync)
+    monkeypatch.setattr(os, "replace", told_replace)
+    return told
+
+
+def test_the_content_is_on_the_disk_before_the_name_and_the_name_before_it_is_told(
+    flushed: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / "new").write_bytes(b"whole")
+    move_into_place(tmp_path / "new", tmp_path / "out")
+    assert flushed == ["file", "rename", "folder"]
+    assert (tmp_path / "out").read_bytes() == b"whole"
+    flushed.clear()
+    write_atomic(tmp_path / "text", "näme")
+    assert flushed == ["file", "rename", "folder"]
+    assert (tmp_path / "text").read_text(encoding="utf-8") == "näme"
+
+
+@pytest.mark.parametrize(("number", "is_told"), [(errno.EINVAL, False), (errno.ENOTSUP, False), (errno.EIO, True)])
+def test_a_disk_that_cannot_flush_is_no_error_and_one_that_fails_is(
+    number: int, is_told: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def fail(handle: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(os, "fsync", fail)
+    if is_told:
+        with pytest.raises(OSError, match="rror"):
+            sync_file(tmp_path / "file")
+        with pytest.raises(OSError, match="rror"):
+            write_atomic(tmp_path / "out", "new")
+        assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    else:
+        sync_file(tmp_path / "file")
+
+
+def test_a_volume_that_refuses_to_flush_folders_still_takes_files(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    fsync = os.fsync
+
+    def refuse_folders(handle: int) -> None:
+        if stat.S_ISDIR(os.fstat(handle).st_mode):
+            raise OSError(errno.EIO, "Input/output error")
+        fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", refuse_folders)
+    write_atomic(tmp_path / "text", "saved")
+    (tmp_path / "new").write_bytes(b"whole")
+    move_into_place(tmp_path / "new", tmp_path / "out")
+    assert (tmp_path / "text").read_text() == "saved" and (tmp_path / "out").read_bytes() == b"whole"
+    assert [record.levelname for record in caplog.records] == ["WARNING"] * 2
+    assert "cannot be flushed to the disk (Input/output error)" in caplog.text
+
+
+FINISHERS = {
+    "engine/jobs/convert/file_work.py": "move_into_place",
+    "engine/jobs/dataset/running/folder.py": "move_into_place",
+    "engine/jobs/segment/mask_pictures.py": "sync_folder",
+    "engine/sinks/picture_video.py": "move_into_place",
+    "engine/sinks/record.py": "sync_folder",
+    "engine/sinks/snapshot.py": "move_into_place",
+    "engine/sinks/whole_file.py": "move_into_place",
+    "engine/jobs/video/writing/frame_folder.py": "sync_folder",
+    "engine/jobs/video/writing/segmented_video.py": "move_into_place",
+}
+
+
+@pytest.mark.parametrize("path", FINISHERS)
+def test_each_writer_of_finished_files_has_them_flushed(path: str) -> None:
+    assert f"{FINISHERS[path]}(" in (Path(__file__).parents[2] / path).read_text(encoding="utf-8")

@@ -1,0 +1,104 @@
+"""How an engine's parts end: all asked first, closed in reverse order, none waited for beyond the deadline."""
+
+import logging
+import threading
+
+import pytest
+
+from engine.children import Supervisor
+from engine.live.rvc.link import VoiceLink
+from engine.live.sam3.link import SegmentationLink
+from engine.live.sd.link import DiffusionLink
+from engine.sinks import SinkSet
+from engine.system.closing import Asked, Closing
+
+
+class Part:
+    def __init__(self, name: str, told: list[str]) -> None:
+        self.name, self.told = name, told
+
+    def close(self) -> None:
+        self.told.append(f"close {self.name}")
+
+
+class Slow(Part):
+    """Ends on a thread of its own once it is asked to, and only after the other one was asked too."""
+
+    def __init__(self, name: str, told: list[str], all_asked: threading.Barrier) -> None:
+        super().__init__(name, told)
+        self.thread = threading.Thread(target=all_asked.wait)
+
+    def ask_to_end(self) -> None:
+        self.told.append(f"ask {self.name}")
+        self.thread.start()
+
+    def close(self) -> None:
+        self.thread.join()
+        super().close()
+
+
+class Hung(Part):
+    def __init__(self, name: str, told: list[str]) -> None:
+        super().__init__(name, told)
+        self.answer = threading.Event()
+
+    def close(self) -> None:
+        self.answer.wait()
+        super().close()
+
+
+def test_all_are_asked_to_end_before_one_is_waited_for_and_the_last_opened_is_closed_first() -> None:
+    told: list[str] = []
+    all_asked = threading.Barrier(3)
+    with Closing() as closing:
+        for part in (Part("a", told), *(Slow(name, told, all_asked) for name in "bcd"), Part("e", told)):
+            assert closing(part) is part
+    assert told == ["ask d", "ask c", "ask b", "close e", "close d", "close c", "close b", "close a"]
+
+
+def test_parts_that_hang_cost_the_deadline_once_are_named_and_keep_no_other_from_its_end(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    told: list[str] = []
+    disks = [Hung("disk", told) for _ in range(3)]
+    with caplog.at_level(logging.WARNING), Closing(max_s=0.2) as closing:
+        closing(Part("first", told))
+        for disk in disks:
+            closing(disk)
+        closing(Part("last", told))
+    assert told == ["close last", "close first"]
+    assert caplog.messages == ["Hung has not ended within 0.2 s; it is left to end with the process"] * 3
+    for disk in disks:
+        disk.answer.set()
+
+
+def test_what_belongs_to_a_thread_is_closed_on_it_and_an_error_stops_no_other() -> None:
+    told: list[str] = []
+
+    class Here(Part):
+        def close(self) -> None:
+            self.told.append(threading.current_thread().name)
+
+    class Broken(Part):
+        def close(self) -> None:
+            raise OSError("the disk is gone")
+
+    with pytest.raises(OSError, match="the disk is gone"), Closing() as closing:
+        closing.here(Here("context", told))
+        closing(Part("first", told))
+        closing(Broken("broken", told))
+        closing(Part("last", told))
+    assert told == ["close last", "close first", threading.current_thread().name]
+
+
+def test_parts_of_an_engine_that_could_not_be_opened_are_closed_and_its_error_stays() -> None:
+    told: list[str] = []
+    with pytest.raises(ValueError, match="no such camera"), Closing() as closing:
+        closing(Part("first", told))
+        raise ValueError("no such camera")
+    assert told == ["close first"]
+
+
+@pytest.mark.parametrize("kind", [DiffusionLink, SegmentationLink, VoiceLink, SinkSet, Supervisor])
+def test_what_takes_its_time_to_end_can_be_asked_before_it_is_closed(kind: type) -> None:
+    assert issubclass(kind, Asked)

@@ -1,0 +1,39 @@
+"""A worker whose task hangs, as in a disk that is away, and the program's end."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from engine.system.daemon_worker import DaemonWorker
+
+HANGS = """
+import threading
+from engine.system.daemon_worker import DaemonWorker
+begun = threading.Event()
+worker = DaemonWorker("files")
+worker.submit(lambda: (begun.set(), threading.Event().wait()))
+begun.wait()
+print("hangs")
+"""
+
+
+def test_a_program_ends_although_a_task_hangs() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", HANGS], cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=30
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "hangs\n", "")
+
+
+def test_tasks_are_done_in_order_their_results_and_errors_come_later_and_none_is_left_out() -> None:
+    done: list[int] = []
+    worker = DaemonWorker("files")
+    futures = [worker.submit(done.append, number) for number in range(10)]
+    doubled, failed = worker.submit(lambda number: 2 * number, 21), worker.submit(int, "x")
+    worker.shutdown()
+    worker.shutdown()
+    assert done == list(range(10)) and all(future.done() for future in futures)
+    assert doubled.result() == 42
+    with pytest.raises(ValueError, match="invalid literal"):
+        failed.result()

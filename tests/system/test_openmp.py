@@ -1,0 +1,93 @@
+"""How OpenMP's threads wait: what the libraries themselves say they were told, and that the user's word counts."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from engine.children.spec import child_environment
+from engine.system import openmp
+
+LINUX_ONLY = pytest.mark.skipif(sys.platform != "linux", reason="GCC's OpenMP, which tells its settings, is Linux's")
+# What torch loads, without torch: that would take seconds.
+LIKE_TORCH = """
+import ctypes, glob, sys
+import engine.models
+ctypes.CDLL(glob.glob(sys.argv[1] + "/lib/libgomp*.so*")[0])
+"""
+LIKE_NUMBA = """
+from engine.render.numba_renderer import _open_threads
+_open_threads()
+import os
+print("left in the environment:", os.environ.get("OMP_WAIT_POLICY"))
+"""
+
+
+def told_by_the_library(code: str, *arguments: str, **environment: str) -> str:
+    """What libgomp prints of its settings when it is loaded, and what the code prints."""
+    clean = {name: value for name, value in os.environ.items() if name not in openmp.VARIABLES}
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=clean | {"OMP_DISPLAY_ENV": "verbose"} | environment,
+    )
+    return done.stderr + done.stdout
+
+
+@LINUX_ONLY
+def test_models_get_threads_that_spin_briefly_unless_the_user_has_chosen() -> None:
+    torch = importlib.util.find_spec("torch")
+    assert torch is not None and torch.origin is not None
+    folder = str(Path(torch.origin).parent)
+    assert "GOMP_SPINCOUNT = '30000'" in told_by_the_library(LIKE_TORCH, folder)
+    assert "GOMP_SPINCOUNT = '7'" in told_by_the_library(LIKE_TORCH, folder, GOMP_SPINCOUNT="7")
+    chosen = told_by_the_library(LIKE_TORCH, folder, OMP_WAIT_POLICY="active")
+    assert "OMP_WAIT_POLICY = 'ACTIVE'" in chosen and "GOMP_SPINCOUNT = '30000'" not in chosen
+
+
+@LINUX_ONLY
+def test_the_drawing_threads_sleep_and_that_is_no_childs_business() -> None:
+    told = told_by_the_library(LIKE_NUMBA)
+    assert "OMP_WAIT_POLICY = 'PASSIVE'" in told and "GOMP_SPINCOUNT = '0'" in told
+    assert "left in the environment: None" in told
+    assert "OMP_WAIT_POLICY = 'PASSIVE'" in told_by_the_library("import engine.models" + LIKE_NUMBA), (
+        "models came first"
+    )
+    assert "OMP_WAIT_POLICY = 'ACTIVE'" in told_by_the_library(LIKE_NUMBA, OMP_WAIT_POLICY="active")
+
+
+@pytest.fixture
+def unset(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """`unset(NAME=value)`: the environment a user would have, with just these of OpenMP's variables."""
+
+    def start_with(**chosen: str) -> None:
+        monkeypatch.setattr(openmp, "_ours", {})
+        for name in openmp.VARIABLES:
+            monkeypatch.delenv(name, raising=False)
+        for name, value in chosen.items():
+            monkeypatch.setenv(name, value)
+
+    return start_with
+
+
+def test_children_wait_as_the_user_says_or_else_spin_briefly(unset: Callable[..., None]) -> None:
+    unset()
+    assert openmp.BRIEF_SPIN.items() <= child_environment().items()
+    unset(OMP_WAIT_POLICY="passive")
+    assert openmp.BRIEF_SPIN.keys().isdisjoint(child_environment())
+
+
+def test_setting_the_brief_spin_again_is_not_taken_for_the_users_choice(unset: Callable[..., None]) -> None:
+    unset()
+    openmp.spin_briefly()
+    openmp.spin_briefly()
+    assert not openmp.is_chosen_by_user() and openmp.brief_spin() == openmp.BRIEF_SPIN
+    with openmp.sleeping():
+        assert os.environ["OMP_WAIT_POLICY"] == "passive" and "GOMP_SPINCOUNT" not in os.environ
+    assert os.environ["GOMP_SPINCOUNT"] == "30000" and "OMP_WAIT_POLICY" not in os.environ

@@ -1,0 +1,80 @@
+"""Files that a stranger may have written: what is no small file of text is refused in one line, at once."""
+
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from engine.system.small_file import MAX_NESTING, parse_json, read_json, read_small, read_toml
+
+
+def test_a_file_is_read_to_its_last_allowed_byte(tmp_path: Path) -> None:
+    file = tmp_path / "notes"
+    file.write_bytes(b"x" * 100)
+    assert read_small(file, most_bytes=100) == b"x" * 100
+    with pytest.raises(OSError, match="larger than 99 bytes"):
+        read_small(file, most_bytes=99)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such files")
+def test_what_only_looks_like_a_file_is_refused_without_waiting(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    for path, reason in {
+        tmp_path / "fifo": "a FIFO, where a file is needed",
+        Path("/dev/zero"): "a device, where a file is needed",
+        tmp_path: "Is a directory",
+    }.items():
+        with pytest.raises(OSError) as caught:
+            read_small(path)
+        assert caught.value.strerror == reason
+    with socket.socket(socket.AF_UNIX) as there:
+        there.bind(str(tmp_path / "socket"))
+        with pytest.raises(OSError):
+            read_small(tmp_path / "socket")
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    {
+        "dotted": ("a." * 20_000 + "b = 1", "line 1: a key of more than 64 parts"),
+        "header": ("x = 1\n[" + "a . " * 20_000 + "b]", "line 2: a key of more than 64 parts"),
+        "quoted": ('"a.b".' * 20_000 + "c = 1", "line 1: a key of more than 64 parts"),
+        "inside": ("x = {" + "a." * 20_000 + "b = 1}", "line 1: a key of more than 64 parts"),
+        "lists": ("x = " + "[" * 100_000, "nested too deeply"),
+        "number": ("x = " + "9" * 5000, "Exceeds the limit"),
+        "twice": ("[" + "k" * 100_000 + "]\n[" + "k" * 100_000 + "]", "Cannot declare"),
+    }.values(),
+)
+def test_toml_that_would_cost_seconds_is_refused_at_once_in_a_short_line(
+    tmp_path: Path, text: str, reason: str
+) -> None:
+    file = tmp_path / "show.toml"
+    file.write_text(text)
+    with pytest.raises(ValueError) as caught:  # tomllib takes 20 s for 20 000 parts
+        read_toml(file)
+    assert reason in str(caught.value) and "\n" not in str(caught.value) and len(str(caught.value)) <= 300
+
+
+def test_dots_that_are_no_keys_are_let_be(tmp_path: Path) -> None:
+    file = tmp_path / "show.toml"
+    file.write_text(
+        '"a.b" = "' + "word. " * 1000 + '" # ' + ". " * 1000 + "\n" + "".join(f"k{n}.x = 1.5\n" for n in range(99))
+    )
+    assert len(read_toml(file)) == 100
+
+
+def test_json_is_read_in_any_plain_shape_and_no_deeper_than_64(tmp_path: Path) -> None:
+    file = tmp_path / "config.json"
+    file.write_text('{"a": [1, {"b": null}]}')
+    assert read_json(file) == {"a": [1, {"b": None}]}
+    assert parse_json("5") == 5 and parse_json('"x"') == "x"
+    assert parse_json("[" * MAX_NESTING + "]" * MAX_NESTING)
+    for text in ("[" * 65 + "]" * 65, "[" * 100_000, '{"a":' * 100_000):
+        with pytest.raises(ValueError, match="nested too deeply"):
+            parse_json(text)
+    for text in ("9" * 5000, "{", "\ufeff{}"):
+        with pytest.raises(ValueError):
+            parse_json(text)
+    with pytest.raises(ValueError):
+        parse_json(b"\xff")

@@ -1,0 +1,48 @@
+"""Where other machines find this one, and what they are told."""
+
+import ipaddress
+
+import pytest
+
+from engine.errors import MultiverseError
+from engine.web.serving import lan
+from engine.web.serving.lan import lan_addresses, lan_url, likeliest_first, own_url
+
+
+def test_the_way_out_comes_first_private_networks_before_others_and_the_links_own_last():
+    found = ["127.0.0.1", "169.254.7.7", "100.101.102.103", "192.168.1.5", "10.0.0.7"]
+    assert likeliest_first(found, way_out="") == ("192.168.1.5", "10.0.0.7", "100.101.102.103", "169.254.7.7")
+    assert likeliest_first(found, way_out="10.0.0.7")[0] == "10.0.0.7"
+
+
+def test_a_machine_alone_is_told_so():
+    with pytest.raises(MultiverseError, match="no network is connected"):
+        likeliest_first(["127.0.0.1"], way_out="")
+
+
+def test_this_machines_own_addresses_are_ones_that_others_may_reach():
+    try:
+        addresses = lan_addresses()
+    except MultiverseError:  # a machine without a network, as some that build are
+        return
+    assert not any(ipaddress.ip_address(address).is_loopback for address in addresses)
+
+
+@pytest.mark.parametrize(
+    ("host", "own", "lan"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:9001/", None),
+        ("192.168.1.5", "http://192.168.1.5:9001/?token=abc", "http://192.168.1.5:9001/?token=abc"),
+        ("fd00::5", "http://[fd00::5]:9001/?token=abc", "http://[fd00::5]:9001/?token=abc"),
+    ],
+)
+def test_the_page_is_named_with_the_token_where_one_is_needed(host: str, own: str, lan: str | None) -> None:
+    assert (own_url(host, 9001, "abc"), lan_url(host, 9001, "abc")) == (own, lan)
+
+
+def test_a_server_on_every_address_is_reached_from_here_without_a_token_and_from_elsewhere_with(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lan, "lan_addresses", lambda: ("10.0.0.7", "169.254.7.7"))
+    assert own_url("0.0.0.0", 9001, "abc") == "http://127.0.0.1:9001/"
+    assert lan_url("0.0.0.0", 9001, "abc") == "http://10.0.0.7:9001/?token=abc"

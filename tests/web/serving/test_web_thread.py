@@ -1,0 +1,89 @@
+"""A page's server that ends while clients come."""
+
+import asyncio
+import gc
+import socket
+import ssl
+import threading
+import warnings
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from engine.web.serving.web_thread import WebThread
+
+ROUNDS = 2
+CLIENTS = 3
+
+
+@pytest.mark.parametrize("is_tls", [False, True])
+def test_whoever_comes_while_it_ends_is_hung_up_on(is_tls: bool, certificate: tuple[Path, Path]) -> None:
+    """Some of them accepted and not yet known to the server, or still shaking hands."""
+    tls = None
+    if is_tls:
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(*certificate)
+    for _ in range(ROUNDS):
+        server = WebThread("127.0.0.1", 0, lambda key, line: None)
+        is_any_there, is_over = threading.Event(), threading.Event()
+        whom = server.address, is_any_there, is_over
+        clients = [threading.Thread(target=come_and_come, args=whom) for _ in range(CLIENTS)]
+        server.start(web.Application, tls)
+        for client in clients:
+            client.start()
+        is_any_there.wait(30.0)
+        with warnings.catch_warnings(record=True) as left:
+            warnings.simplefilter("always")
+            server.close()
+            is_over.set()
+            for client in clients:
+                client.join()
+            gc.collect()
+        assert [str(each.message) for each in left] == []
+
+
+@pytest.mark.parametrize("says", [b"", b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"])
+def test_who_does_not_answer_the_end_of_tls_is_left_behind(says: bytes, certificate: tuple[Path, Path]) -> None:
+    """As a browser whose page sleeps; one that was told twice before."""
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(*certificate)
+    server = WebThread("127.0.0.1", 0, lambda key, line: None)
+    server.start(hanging_up_twice, tls)
+    trusting = ssl.create_default_context(cafile=str(certificate[0]))
+    with (
+        socket.create_connection(server.address, timeout=30.0) as plain,
+        trusting.wrap_socket(plain, server_hostname="localhost") as silent,
+        warnings.catch_warnings(record=True) as left,
+    ):
+        warnings.simplefilter("always")
+        if says:
+            silent.sendall(says)
+            assert silent.recv(1000)
+        server.close()
+        gc.collect()
+    assert [str(each.message) for each in left] == []
+
+
+def hanging_up_twice() -> web.Application:
+    async def answer(request: web.Request) -> web.Response:
+        assert request.transport is not None
+        asyncio.get_running_loop().call_later(0.0, request.transport.close)
+        asyncio.get_running_loop().call_later(0.0, request.transport.close)
+        return web.Response(text="and goodbye")
+
+    app = web.Application()
+    app.router.add_get("/", answer)
+    return app
+
+
+def come_and_come(address: tuple[str, int], is_any_there: threading.Event, is_over: threading.Event) -> None:
+    """Call, say nothing, stay; the next."""
+    held = []
+    while not is_over.is_set():
+        with suppress(OSError):
+            held.append(socket.create_connection(address, timeout=0.1))
+            is_any_there.set()
+    for each in held:
+        each.close()
