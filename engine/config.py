@@ -18,10 +18,10 @@ from engine.system.small_file import read_toml
 from osc_schema.mapping import FORMS
 from osc_schema.sd import CONTROLNETS, LORAS
 
-LARGEST_SIDE_PX = 8192
-LONGEST_VALUE = 200  # of what an error shows
+MAX_SIDE_PX = 8192
+MAX_VALUE = 200  # of what an error shows
 
-Pixels = Annotated[int, Meta(ge=64, le=LARGEST_SIDE_PX)]
+Pixels = Annotated[int, Meta(ge=64, le=MAX_SIDE_PX)]
 Rate = Annotated[float, Meta(ge=1, le=240)]
 Port = Annotated[int, Meta(ge=1, le=65535)]
 
@@ -305,7 +305,7 @@ def _explained(message: str, values: dict[str, Any]) -> str:
 def _plain(text: str) -> str:
     """On one line, and no longer than a line has room for."""
     line = text if text.isprintable() else repr(text)[1:-1]
-    return line if len(line) <= LONGEST_VALUE else f"{line[:LONGEST_VALUE]}..."
+    return line if len(line) <= MAX_VALUE else f"{line[:MAX_VALUE]}..."
 
 
 def _value_at(key_path: str, values: Any) -> Any:

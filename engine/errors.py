@@ -27,7 +27,7 @@ MultiverseError                 something the user can act on: what, which value
 
 from typing import Final
 
-LONGEST_LINE: Final = 500
+MAX_LINE: Final = 500
 
 
 class MultiverseError(Exception):
@@ -122,5 +122,5 @@ class PipeClosedError(ChildError):
 
 def in_one_line(error: BaseException) -> str:
     """What went wrong, for people: of errors of other people's making with their kind."""
-    text = " ".join(str(error).split())[:LONGEST_LINE]
+    text = " ".join(str(error).split())[:MAX_LINE]
     return text if isinstance(error, MultiverseError) else f"{type(error).__name__}: {text}"

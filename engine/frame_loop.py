@@ -44,8 +44,8 @@ log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 
-LONGEST_STEP_S = 0.25  # after a hiccup a smoothed value moves as if at least 4 frames a second had been drawn
-MOST_TRACEBACKS = 20  # of different faults; a log is read by a person
+MAX_STEP_S = 0.25  # after a hiccup a smoothed value moves as if at least 4 frames a second had been drawn
+MAX_TRACEBACKS = 20  # of different faults; a log is read by a person
 NO_SD = SdView(fade=None, is_on=False)
 NO_MASKS = MasksView(found=None, picture=None)
 ROUNDING_S = 1e-6  # due times are sums of periods: 90 frames at 30 fps last 3 s less a rounding
@@ -177,7 +177,7 @@ class FrameLoop:
             if self.parts.stage.is_offline:
                 raise
             fault = (type(error), *place_of(error))
-            if fault not in self._known_faults and len(self._known_faults) < MOST_TRACEBACKS:
+            if fault not in self._known_faults and len(self._known_faults) < MAX_TRACEBACKS:
                 self._known_faults.add(fault)
                 log.exception("a frame or a command failed; the same again is only counted")
             self.parts.warnings.report("frame", f"a frame or a command failed: {type(error).__name__}: {error}")
@@ -209,7 +209,7 @@ class FrameLoop:
             self._attempt(partial(part.step, self._due_s(tick)))
         snapshot, fade = parts.crossfade.snapshot()
         self._attempt(lambda: parts.show.follow(snapshot))
-        step_s = min(max(tick.time_s - self._previous_s, 0.0), LONGEST_STEP_S)
+        step_s = min(max(tick.time_s - self._previous_s, 0.0), MAX_STEP_S)
         self._previous_s = tick.time_s
         period_s = None if parts.stage.is_offline else self.schedule.period_s
         parts.leaving.follow(fade, snapshot, step_s=step_s, period_s=period_s, late=parts.times.late)

@@ -14,7 +14,7 @@ log = logging.getLogger("multiverse")
 
 REPORT_INTERVAL_S = 1.0  # one line a second and cause: an operator reads it, a flood of packets cannot fill a disk
 KEPT_WARNINGS = 20
-MOST_PROBLEMS = 10  # of one file that are told one by one: whoever mends it sees what is wrong with the rest
+MAX_PROBLEMS = 10  # of one file that are told one by one: whoever mends it sees what is wrong with the rest
 LATELY_S = 10.0  # what a performer calls now: over it late frames are told
 WINDOW_FRAMES = 600  # 10 s at 60 fps: what the live figures are taken over
 RESERVOIR_FRAMES = 100_000  # 27 min at 60 fps: what the closing summary is taken over, at a fixed 800 kB
@@ -178,7 +178,7 @@ class Warnings:
 
 def report_problems(report: Callable[[str, str], None], key: str, problems: Sequence[str]) -> None:
     """Report what is wrong with a file, a line a problem; of many the first ten, and how many more there are."""
-    for number, problem in enumerate(problems[:MOST_PROBLEMS]):
+    for number, problem in enumerate(problems[:MAX_PROBLEMS]):
         report(f"{key}.{number}", problem)
-    if len(problems) > MOST_PROBLEMS:
-        report(f"{key}.more", f"{key}: {len(problems) - MOST_PROBLEMS} more entries do not fit")
+    if len(problems) > MAX_PROBLEMS:
+        report(f"{key}.more", f"{key}: {len(problems) - MAX_PROBLEMS} more entries do not fit")

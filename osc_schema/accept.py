@@ -25,7 +25,7 @@ from osc_schema.table import lookup, lookup_command, nearest
 from osc_schema.types import Accepted, Param, ParamType, Rejected, Value
 
 FLOAT32_EPSILON = 2.0**-23  # relative spacing of 32-bit floats: 0.98 arrives from OSC as 0.98000001907
-LARGEST_INT = 2**64 - 1  # no OSC type holds more; float() raises beyond 2**1024
+MAX_INT = 2**64 - 1  # no OSC type holds more; float() raises beyond 2**1024
 ON_FROM = 0.5  # half way of a fader that a patch connected to a switch
 SHOWN_CHARACTERS = 40
 
@@ -168,7 +168,7 @@ def _like(param: Param, number: float) -> Value:
 def _finite(param: Param, value: object) -> float:
     """`value` as a finite number; ints stay ints, so that a large one is compared exactly."""
     if isinstance(value, int):
-        if abs(value) > LARGEST_INT:
+        if abs(value) > MAX_INT:
             raise _wrong(param, value, "too large for any parameter")
         return int(value) if param.type is ParamType.INT else float(value)
     if not isinstance(value, float):
@@ -212,7 +212,7 @@ def _wrong(param: Param, value: object, what: str) -> Rejected:
 def _show(value: object) -> str:
     if value is None or isinstance(value, bool):
         return str(value)
-    if isinstance(value, int) and abs(value) > LARGEST_INT:
+    if isinstance(value, int) and abs(value) > MAX_INT:
         return f"a whole number of {value.bit_length()} bits"
     if isinstance(value, int | float):
         return f"{value:.7g}"

@@ -3,7 +3,7 @@
 from osc_schema.types import Area, Command
 
 NAMES = ("sd", "sam3", "rvc")
-MOST_WAITING = 16
+MAX_WAITING = 16
 """Commands of one verb that may wait for the same child."""
 _VERBS = {
     "start": "Starts it, also after it has failed; what was in quarantine is tried again.",
@@ -29,6 +29,6 @@ AREA = Area(
     "is answered when it has happened, a start or restart once the child is ready: while it dies again and again, it "
     "is tried again and again and the answer waits, until it is ready or has failed for good (`/fail` with its last "
     "fault). A later command that wants the opposite is the end of those that wait (`/fail`, `superseded by "
-    f"/child/sd/stop`). Of each command {MOST_WAITING} may wait; more are refused at once.",
+    f"/child/sd/stop`). Of each command {MAX_WAITING} may wait; more are refused at once.",
     commands=tuple(_command(name, verb) for name in NAMES for verb in _VERBS),
 )

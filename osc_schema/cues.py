@@ -3,7 +3,7 @@
 from osc_schema.declare import arguments
 from osc_schema.types import Area, Command
 
-LONGEST_FADE_S = LONGEST_FOLLOW_S = 3600.0
+MAX_FADE_S = MAX_FOLLOW_S = 3600.0
 _CUE = "number:i preset:s fade_s:f? follow_s:f? glide:i?"
 
 
@@ -40,7 +40,7 @@ AREA = Area(
     title="Cues",
     description="A list of presets in the order of the show, numbered 1..999; a number stays what it is when another "
     "cue is deleted. `fade_s` is how long the change takes, `follow_s` how long after its beginning the next cue goes "
-    f"by itself (0: it waits for go), both 0..{LONGEST_FADE_S:g} s and 0 when left out. The picture fades, as with "
+    f"by itself (0: it waits for go), both 0..{MAX_FADE_S:g} s and 0 when left out. The picture fades, as with "
     "/preset/load; with `glide` 1 the values glide, as with /preset/glide. Panic stops a cue that was to "
     "follow. A cue whose preset is missing fails, and the show stays as it is; the list stands on it then, so that the "
     "next go goes on behind it, and what was to follow it follows. A cue may name a preset that is not there yet: that "

@@ -7,7 +7,7 @@ from osc_schema.types import Area, Param
 
 ROUTES = (1, 2, 3, 4, 5, 6, 7, 8)
 LFOS = (1, 2, 3, 4)
-LONGEST_ADDRESS_CHARACTERS = 128
+MAX_ADDRESS_CHARACTERS = 128
 SYNCS = {
     "free": 0.0,
     "sixteenth": 0.25,
@@ -59,7 +59,7 @@ def _route(n: int) -> tuple[Param, ...]:
             start["target"],
             "Address of the parameter that is moved: a float that presets hold, but none of /audio, /mod and /lfo; "
             "empty: none. Its own value stays as it is: the route is added to it.",
-            most=LONGEST_ADDRESS_CHARACTERS,
+            most=MAX_ADDRESS_CHARACTERS,
             words="destination assign route matrix",
         ),
         number(

@@ -20,7 +20,7 @@ from collections.abc import Iterable, Iterator
 
 from osc_schema.types import Rejected
 
-LONGEST_PATTERN_CHARACTERS = 256  # ten times the longest address; bounds what one packet can cost
+MAX_PATTERN_CHARACTERS = 256  # ten times the longest address; bounds what one packet can cost
 
 # No character is read twice: an unclosed bracket takes all the rest.
 _ELEMENT = re.compile(r"//|\[[^]]*\]?|\{[^}]*\}?|.", re.DOTALL)
@@ -115,8 +115,8 @@ class PatternIndex:
 
 
 def _check_levels(pattern: str) -> None:
-    if len(pattern) > LONGEST_PATTERN_CHARACTERS:
-        raise Rejected(f"{_shown(pattern)}: longer than {LONGEST_PATTERN_CHARACTERS} characters")
+    if len(pattern) > MAX_PATTERN_CHARACTERS:
+        raise Rejected(f"{_shown(pattern)}: longer than {MAX_PATTERN_CHARACTERS} characters")
     if not pattern.startswith("/"):
         raise Rejected(f"{_shown(pattern)}: an address begins with /")
     if pattern.endswith("/") or "///" in pattern:

@@ -1,6 +1,6 @@
 """Presets: commands only; what a preset holds is told by each parameter's `stored`."""
 
-from osc_schema.cues import LONGEST_FADE_S
+from osc_schema.cues import MAX_FADE_S
 from osc_schema.declare import arguments
 from osc_schema.types import Area, Command
 
@@ -34,7 +34,7 @@ AREA = Area(
         _command(
             "load",
             "Applies a preset in one frame; entries that do not fit are reported, the rest applied. With a time, "
-            f"0..{LONGEST_FADE_S:g} s, the picture of the old look dissolves into that of the new one. The values are "
+            f"0..{MAX_FADE_S:g} s, the picture of the old look dissolves into that of the new one. The values are "
             "the new look's from the beginning, and who sets one meanwhile moves the new look; only floats that are no "
             "look (/sd, /sam3, /rvc, /audio) glide there. Both looks are drawn, each with its own menus, trail and "
             "modulation; where that would make frames late the old one stands still (/engine/status/fade tells). "
@@ -44,7 +44,7 @@ AREA = Area(
         ),
         _command(
             "glide",
-            f"As load, but within the time, 0..{LONGEST_FADE_S:g} s, the values themselves move: floats glide evenly "
+            f"As load, but within the time, 0..{MAX_FADE_S:g} s, the values themselves move: floats glide evenly "
             "on their own scale, all else changes at the beginning; whoever sets one of them meanwhile has it. For "
             "presets whose menus are the same. Answered when it has arrived, or with `superseded by ...` when nothing "
             "is left of it.",

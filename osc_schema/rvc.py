@@ -6,7 +6,7 @@ from osc_schema.declare import file, menu, number, switch, whole
 from osc_schema.types import Area, Command, Param
 
 CHILD = "rvc"
-MOST_SPEAKERS = 256
+MAX_SPEAKERS = 256
 """Rows of a model's table of speakers; most models have learnt one or some."""
 MULTIVERSE_CHANNELS = 4
 SOURCE_CHANNELS = 64
@@ -51,7 +51,7 @@ AREA = Area(
             words="singer speaker",
             **_RUNNING,
         ),
-        whole("/rvc/speaker", 0, 0, MOST_SPEAKERS - 1, "Which of the model's speakers.", **_ASKED),
+        whole("/rvc/speaker", 0, 0, MAX_SPEAKERS - 1, "Which of the model's speakers.", **_ASKED),
         _number(
             "/rvc/pitch",
             0,

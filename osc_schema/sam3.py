@@ -7,9 +7,9 @@ from osc_schema.types import Area, Command, Param
 
 CHILD = "sam3"
 PROMPTS = (1, 2, 3, 4)
-LONGEST_PROMPT = 4096
+MAX_PROMPT = 4096
 """Characters. The model reads 32 tokens of it and says so; a paste must not be refused for its length."""
-MOST_OBJECTS = 16
+MAX_OBJECTS = 16
 RESOLUTIONS_PX = (336, 672, 1008)
 """Multiples of 14 px a patch that fill the 24-patch window of the model's attention."""
 
@@ -56,7 +56,7 @@ AREA = Area(
                 f"/sam3/prompt/{n}",
                 "person" if n == 1 else "",
                 f"Concept {n} to find, in a few words, such as `person in red`. Empty: not used.",
-                most=LONGEST_PROMPT,
+                most=MAX_PROMPT,
                 words="text find object person",
                 **_ASKED,
             )
@@ -69,7 +69,7 @@ AREA = Area(
             **_ASKED,
         ),
         _number("/sam3/threshold", 0.5, 0.05, 0.95, "Least score of an object, 0 to 1."),
-        whole("/sam3/max_objects", MOST_OBJECTS, 1, MOST_OBJECTS, "Most objects at once; the best are kept.", **_ASKED),
+        whole("/sam3/max_objects", MAX_OBJECTS, 1, MAX_OBJECTS, "Most objects at once; the best are kept.", **_ASKED),
         menu(
             "/sam3/mask_edge",
             "soft hard",

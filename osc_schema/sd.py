@@ -8,7 +8,7 @@ from osc_schema.types import Area, Param
 CHILD = "sd"
 LORAS = (1, 2, 3, 4)
 CONTROLNETS = (1, 2)
-LARGEST_SIDE_PX = 1024
+MAX_SIDE_PX = 1024
 
 # What the picture is asked to be: presets hold it; panic leaves it, as it leaves all models.
 _ASKED: dict[str, Any] = {"is_look": False, "child": CHILD}
@@ -136,7 +136,7 @@ AREA = Area(
             "/sd/width",
             512,
             64,
-            LARGEST_SIDE_PX,
+            MAX_SIDE_PX,
             "Width of the SD picture.",
             "px",
             step=64,
@@ -148,7 +148,7 @@ AREA = Area(
             "/sd/height",
             512,
             64,
-            LARGEST_SIDE_PX,
+            MAX_SIDE_PX,
             "Height of the SD picture.",
             "px",
             step=64,

@@ -74,8 +74,8 @@ _COMMAND_AT = {command.address: command for command in COMMANDS}
 _INDEX = PatternIndex(_PARAM_AT)
 
 _NUMBER = re.compile(r"/([1-9][0-9]{0,2})(?=/|\Z)")
-LONGEST_GUESS_CHARACTERS = 80  # longer texts are not typing errors of an address
-LEAST_LIKENESS = 0.65  # of 0..1: below it /mode is a guess for /nope
+MAX_GUESS_CHARACTERS = 80  # longer texts are not typing errors of an address
+MIN_LIKENESS = 0.65  # of 0..1: below it /mode is a guess for /nope
 
 
 def lookup(address: str) -> Param | None:
@@ -107,7 +107,7 @@ def match(pattern: str) -> tuple[Param, ...]:
 def nearest(address: str, count: int = 3) -> tuple[str, ...]:
     """Up to `count` known addresses, parameters and commands, spelled like `address`, best first; where none is, those
     that end in the same part, as /master/panic for /panic. None, where there are none of these either."""
-    return _nearest(address[:LONGEST_GUESS_CHARACTERS], count)
+    return _nearest(address[:MAX_GUESS_CHARACTERS], count)
 
 
 @lru_cache(maxsize=256)
@@ -115,6 +115,6 @@ def _nearest(address: str, count: int) -> tuple[str, ...]:
     import difflib  # only here: 3 ms that a start without typing errors need not pay
 
     known = (*_PARAM_AT, *_COMMAND_AT)
-    alike = difflib.get_close_matches(address, known, count, cutoff=LEAST_LIKENESS)
+    alike = difflib.get_close_matches(address, known, count, cutoff=MIN_LIKENESS)
     last_part = f"/{address.rpartition('/')[2]}"
     return tuple(alike or [other for other in known if other.endswith(last_part)][:count])

@@ -195,7 +195,7 @@ from collections.abc import Callable
 from typing import Any
 
 STOP_PATIENCE_S = 5.0  # the engine's children get 3 s to end
-LOOK_INTERVAL_S = 2.0
+POLL_INTERVAL_S = 2.0
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 FEATURES_RATE = "/audio/features/rate_hz"
 FEATURES_HZ = 60.0
@@ -296,7 +296,7 @@ class MultiverseExt:
         if tree is not None:
             self._fit(tree)
         if now_s >= self._next_look_s:
-            self._next_look_s = now_s + LOOK_INTERVAL_S
+            self._next_look_s = now_s + POLL_INTERVAL_S
             self._pictures.look()
             self._tell(self._pictures.take_news(self._expected_px()))
             self._tell_of_absence()

@@ -21,7 +21,7 @@ MOVED_S = 0.005  # and beyond this the line begins anew; one mark that is so far
 STAY_S = 1.0
 QUICK_MARKS = 100
 SURE_MARKS = 1000  # a slope that rests on fewer is given up with the place: a server that wakes up tells nonsense
-LARGEST_ERROR_S = 0.02  # one late mark must not look like a move
+MAX_ERROR_S = 0.02  # one late mark must not look like a move
 
 
 class ClockLine:
@@ -50,7 +50,7 @@ class ClockLine:
         self.age_s += span_s
         expected = self._number + self._rate_hz * (at_s - self._at_s)
         error = number - expected
-        limit = LARGEST_ERROR_S * self._nominal_hz
+        limit = MAX_ERROR_S * self._nominal_hz
         self._bias += (min(max(error, -limit), limit) - self._bias) * min(span_s / STAY_S, 1.0)
         if abs(self._bias) > ASTRAY_S * self._nominal_hz:
             self.disturbances += 1

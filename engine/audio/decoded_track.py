@@ -15,7 +15,7 @@ from av.stream import Disposition
 from engine.errors import AudioError
 
 GAP_S = 0.1  # between time stamps: less is the rounding of a container's clock
-LONGEST_GAP_S = 600.0  # a time stamp that jumps further is broken
+MAX_GAP_S = 600.0  # a time stamp that jumps further is broken
 SILENCE_S = 1.0  # of a gap at once: a long one must not fill the memory
 EXACT_FORMATS = ("mov", "matroska", "avi", "asf")  # the others' length is a guess from their bit rate
 BAD_READS = 16  # so many failed reads in a row end the file: the rest is not readable
@@ -100,7 +100,7 @@ class DecodedTrack:
             self.notes.append("it is damaged: what cannot be decoded is silent or left out")
 
     def _gap(self, samples: int) -> Iterator[np.ndarray]:
-        if samples > LONGEST_GAP_S * self.rate_hz:
+        if samples > MAX_GAP_S * self.rate_hz:
             self.notes.append(f"its time stamps jump by {samples / self.rate_hz:.0f} s: taken as broken")
         elif samples > GAP_S * self.rate_hz:
             at_once = round(SILENCE_S * self.rate_hz)

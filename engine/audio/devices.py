@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 
 Kind = Literal["input", "output"]
 
-MOST_CHANNELS = 64
+MAX_CHANNELS = 64
 
 # Parts of names, lower case, under which a device that carries the computer's own sound appears.
 _LOOPBACKS = (
@@ -62,7 +62,7 @@ class AudioDevice:
         ALSA's configuration gives it a name of its own (`pcm.NAME { type pulse ... }`)."""
         if self.hostapi == "ALSA" and self.inputs >= _SERVER_CHANNELS and "(hw:" not in self.name:
             return 2 if self.name in _SERVER_NAMES else 4
-        return min(self.inputs, MOST_CHANNELS)
+        return min(self.inputs, MAX_CHANNELS)
 
 
 def list_devices(kind: Kind = "input") -> tuple[AudioDevice, ...]:

@@ -11,7 +11,7 @@ from engine.audio.feed import bring_into_range
 from engine.errors import AudioError
 from engine.system.file_names import name_for_libsndfile
 
-MOST_CHANNELS = 64
+MAX_CHANNELS = 64
 RATES_HZ = (4000, 384_000)
 
 
@@ -46,8 +46,8 @@ class FileFeed:
     def _check(self) -> None:
         if not RATES_HZ[0] <= self.sample_rate_hz <= RATES_HZ[1]:
             raise AudioError(f"{self._path}: {self.sample_rate_hz} Hz is outside {RATES_HZ[0]}..{RATES_HZ[1]} Hz")
-        if self.channels > MOST_CHANNELS:
-            raise AudioError(f"{self._path}: {self.channels} channels; at most {MOST_CHANNELS} can be played")
+        if self.channels > MAX_CHANNELS:
+            raise AudioError(f"{self._path}: {self.channels} channels; at most {MAX_CHANNELS} can be played")
         try:
             has_sound = self._file.read_into(np.zeros((1, self.channels), np.float32)) == 1
             self._file.rewind()

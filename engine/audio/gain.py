@@ -11,7 +11,7 @@ import numpy as np
 from engine.values import CHANNELS
 
 TARGET_DB = -12.0
-HIGHEST_DB = 24.0
+MAX_DB = 24.0
 GATE_PEAK = 10.0 ** (-55.0 / 20.0)
 METER_FALL_S = 5.0
 RISE_S = 2.0
@@ -35,7 +35,7 @@ class AutoGain:
         """
         is_heard = peak >= GATE_PEAK
         self._meter = np.where(is_heard, np.maximum(peak, self._meter * self._kept), self._meter)
-        wanted_db = np.minimum(TARGET_DB - 20.0 * np.log10(self._meter), HIGHEST_DB)
+        wanted_db = np.minimum(TARGET_DB - 20.0 * np.log10(self._meter), MAX_DB)
         auto = np.asarray(is_auto)
         away_db = np.where(auto, wanted_db, 0.0) - self._gain_db
         step = np.where(auto & (away_db > 0), self._rise, self._fall)

@@ -18,7 +18,7 @@ Left out: harmonics that are stronger than their fundamental, which give the hue
 
 import numpy as np
 
-from engine.audio.spectrum import HIGHEST_HZ, LOWEST_HZ
+from engine.audio.spectrum import MAX_HZ, MIN_HZ
 from engine.values import CHANNELS
 
 MIDDLE_C_HZ = 261.63
@@ -39,7 +39,7 @@ def tone_share(power: np.ndarray, heard_hz: np.ndarray, sample_rate_hz: int) -> 
     """
     bins = power.shape[1]
     bin_hz = sample_rate_hz / 2 / (bins - 1)
-    first, last = max(1, int(LOWEST_HZ / bin_hz)), min(bins - 1, int(HIGHEST_HZ / bin_hz))
+    first, last = max(1, int(MIN_HZ / bin_hz)), min(bins - 1, int(MAX_HZ / bin_hz))
     around = np.rint(heard_hz / bin_hz).astype(int)[:, None] + np.arange(-LOBE_BINS, LOBE_BINS + 1)  # (channels, 5)
     tone = np.where((around >= first) & (around <= last), power[np.arange(len(power))[:, None], around % bins], 0.0)
     return tone.sum(axis=1) / np.maximum(power[:, first : last + 1].sum(axis=1), 1e-20)

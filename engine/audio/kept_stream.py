@@ -18,7 +18,7 @@ from engine.errors import AudioError
 from engine.system.backoff import next_delay_s
 from engine.system.clock import Clock
 
-LONGEST_RETRY_S = 5.0  # on stage: shorter than the engine's usual 30 s
+MAX_RETRY_S = 5.0  # on stage: shorter than the engine's usual 30 s
 CLOSE_S = 3.0  # a driver that never returns must not hold up the engine's end
 
 logger = logging.getLogger(__name__)
@@ -138,7 +138,7 @@ class KeptStream:
                         look = DeviceLook()
                     else:
                         failures += 1
-                        try_at_s = self._clock.now_s() + next_delay_s(failures, longest_s=LONGEST_RETRY_S)
+                        try_at_s = self._clock.now_s() + next_delay_s(failures, longest_s=MAX_RETRY_S)
                 self._pause(BLOCK_S)
         finally:
             if look is not None:

@@ -18,7 +18,7 @@ OVER_MEDIAN = 2.5
 FLOOR = 0.05
 MASKING = 0.2  # how much of a strong onset's flux hides what follows it, at once ...
 MASKING_S = 0.15  # ... and how fast that fades: the noisy beginning of a sound is one onset
-SHORTEST_GAP_S = 0.05
+MIN_GAP_S = 0.05
 
 
 class OnsetDetector:
@@ -30,7 +30,7 @@ class OnsetDetector:
         self._masking = np.zeros(CHANNELS)
         self._masking_kept = np.exp(-hop_s / MASKING_S)
         self._hops = 0
-        self._gap_hops = max(1, round(SHORTEST_GAP_S / hop_s))
+        self._gap_hops = max(1, round(MIN_GAP_S / hop_s))
         self._since = np.full(CHANNELS, self._gap_hops)
         self._is_armed = np.ones(CHANNELS, bool)
 

@@ -11,7 +11,7 @@ from engine.audio.steady_reader import SteadyReader
 from engine.audio.streams import BLOCK_S, SoundStream, open_output
 from engine.system.clock import Clock
 
-MOST_CHANNELS = 2  # of a voice: both sides of a pair; more would be somebody's subwoofer
+MAX_CHANNELS = 2  # of a voice: both sides of a pair; more would be somebody's subwoofer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +68,7 @@ class DeviceOutput:
     def open_stream(self, device: AudioDevice) -> SoundStream:
         """At the rate it had the first time."""
         self.rate_hz = self.rate_hz or device.rate_hz
-        self._channels = min(MOST_CHANNELS, device.outputs)
+        self._channels = min(MAX_CHANNELS, device.outputs)
         return open_output(device, self._channels, self.rate_hz, self._fill, self._clock)
 
     def tell(self) -> None:

@@ -8,7 +8,7 @@ every hue between.
 
 import numpy as np
 
-from engine.audio.spectrum import HIGHEST_HZ, LOWEST_HZ
+from engine.audio.spectrum import MAX_HZ, MIN_HZ
 
 SMOOTHING_S = 0.05
 HOLD_BELOW_RMS = 10.0 ** (-60.0 / 20.0)
@@ -22,14 +22,14 @@ def strongest_hz(power: np.ndarray, sample_rate_hz: int) -> np.ndarray:
     """
     bins = power.shape[1]
     bin_hz = sample_rate_hz / 2 / (bins - 1)
-    first = max(1, int(np.ceil(LOWEST_HZ / bin_hz)))
-    last = min(bins - 2, int(HIGHEST_HZ / bin_hz))
+    first = max(1, int(np.ceil(MIN_HZ / bin_hz)))
+    last = min(bins - 2, int(MAX_HZ / bin_hz))
     peak = first + np.argmax(power[:, first : last + 1], axis=1)
     around = power[np.arange(len(power))[:, None], peak[:, None] + np.array([-1, 0, 1])]
     left, middle, right = np.log(around.astype(np.float64) + 1e-30).T  # log |X|²: the factor 2 cancels below
     curvature = left - 2.0 * middle + right
     shift = np.where(curvature < 0, 0.5 * (left - right) / np.where(curvature < 0, curvature, 1.0), 0.0)
-    return np.clip((peak + np.clip(shift, -0.5, 0.5)) * bin_hz, LOWEST_HZ, HIGHEST_HZ)
+    return np.clip((peak + np.clip(shift, -0.5, 0.5)) * bin_hz, MIN_HZ, MAX_HZ)
 
 
 class PitchTracker:

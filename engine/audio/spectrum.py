@@ -10,9 +10,9 @@ from itertools import pairwise
 import numpy as np
 
 SPECTRUM_S = 4096 / 48_000
-LOWEST_HZ = 20.0
-HIGHEST_HZ = 20_000.0
-BAND_EDGES_HZ = (LOWEST_HZ, 250.0, 4000.0, HIGHEST_HZ)  # low, mid, high
+MIN_HZ = 20.0
+MAX_HZ = 20_000.0
+BAND_EDGES_HZ = (MIN_HZ, 250.0, 4000.0, MAX_HZ)  # low, mid, high
 _BANDS_PER_OCTAVE = 8  # of the fine bands that onsets are found in
 
 
@@ -44,8 +44,8 @@ class BandPlan:
         bins_per_hz = frames / sample_rate_hz
         last = frames // 2  # the bin at half the sample rate, left out
         coarse = [min(last, int(np.ceil(edge * bins_per_hz))) for edge in BAND_EDGES_HZ]
-        octaves = np.log2(HIGHEST_HZ / LOWEST_HZ)
-        fine_hz = np.geomspace(LOWEST_HZ, HIGHEST_HZ, round(octaves * _BANDS_PER_OCTAVE))
+        octaves = np.log2(MAX_HZ / MIN_HZ)
+        fine_hz = np.geomspace(MIN_HZ, MAX_HZ, round(octaves * _BANDS_PER_OCTAVE))
         fine = np.ceil(fine_hz * bins_per_hz).astype(int)
         edges = np.unique(np.concatenate([coarse, fine[fine < coarse[-1]]]))
         self._starts = edges[:-1]

@@ -27,9 +27,9 @@ from engine.errors import MultiverseError
 from engine.system.python_process import utf8_environment
 
 TURNS = 3
-LONGEST_SETTLING_S = 2.0
+MAX_SETTLING_S = 2.0
 ADDRESS = "/layer/1/angle"  # costs the picture the same at any value
-LONGEST_WAIT_S = 60.0
+MAX_WAIT_S = 60.0
 
 
 def run(
@@ -68,7 +68,7 @@ def run(
         with _client(order) as client, contextlib.closing(client.stdin):
             loop = _Loop(engine, client)
             progress("settling", 0.0)
-            loop.draw(min(seconds, LONGEST_SETTLING_S))
+            loop.draw(min(seconds, MAX_SETTLING_S))
             loop.wait_for_line()
             quiet_ms, watched_ms, pictures, size = [], [], [], 0
             for turn in range(TURNS):
@@ -139,7 +139,7 @@ class _Loop:
         self._client.stdin.write(f"{what}\n")
         self._client.stdin.flush()
         work_ms: list[float] = []
-        line = self._draw_until_told(LONGEST_WAIT_S, lambda: work_ms.append(self._engine.times.work_ms(newest=1).max))
+        line = self._draw_until_told(MAX_WAIT_S, lambda: work_ms.append(self._engine.times.work_ms(newest=1).max))
         if not line:
             raise MultiverseError("the program that looks at the preview has ended or hangs; its error is above")
         return json.loads(line), work_ms
@@ -160,7 +160,7 @@ class _Loop:
             self._engine.post(keep_value)  # at the start of the next frame: what that frame is drawn with
 
         self._engine.post(keep_value)
-        told = json.loads(self._draw_until_told(2 * LONGEST_WAIT_S, keep_time) or '{"missing": "it has ended"}')
+        told = json.loads(self._draw_until_told(2 * MAX_WAIT_S, keep_time) or '{"missing": "it has ended"}')
         if "missing" in told:
             return told
         waits_ms = []
@@ -172,10 +172,10 @@ class _Loop:
         return {"moves": len(waits_ms), "ms_p50": round(float(p50), 3), "ms_p95": round(float(p95), 3)}
 
     def wait_for_line(self) -> None:
-        self._draw_until_told(LONGEST_WAIT_S)
+        self._draw_until_told(MAX_WAIT_S)
 
     def draw_until_over(self) -> None:
-        for _ in self._engine.frames(count=round(LONGEST_WAIT_S * self._fps)):
+        for _ in self._engine.frames(count=round(MAX_WAIT_S * self._fps)):
             if self._client.poll() is not None:
                 return
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from engine.ipc import FrameRing, RingFrame, RingReader
 
-LONGEST_WAIT_S = 60.0
+MAX_WAIT_S = 60.0
 TELL_EVERY = 10_000  # pictures
 
 
@@ -41,7 +41,7 @@ def sleep_in_turn(segment: str, queue: Any, pipe: Connection, blocks: int, block
     for _ in range(blocks):
         _take_queue(queue, pipe, block)
         for _ in range(block):
-            reader.wait_newer(LONGEST_WAIT_S)
+            reader.wait_newer(MAX_WAIT_S)
             got_s = time.perf_counter()
             pipe.send((got_s, got_s))
     reader.close()

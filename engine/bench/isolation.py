@@ -24,7 +24,7 @@ from engine.errors import ChildError
 ROUNDS = 3
 SETTLE_S = 0.5  # after a change, before anything is counted
 KILL_EVERY_S = 1.0
-LONGEST_LOAD_S = 300.0
+MAX_LOAD_S = 300.0
 
 
 @dataclass(slots=True)
@@ -121,12 +121,12 @@ def _prepare(engine: Engine, scene: Scene) -> None:
 
 
 def _draw_until(engine: Engine, is_reached: Callable[[], bool]) -> None:
-    end_s = time.perf_counter() + LONGEST_LOAD_S
+    end_s = time.perf_counter() + MAX_LOAD_S
     for _ in engine.frames():
         if is_reached():
             return
         if time.perf_counter() > end_s:
-            raise ChildError(f"the child is not ready after {LONGEST_LOAD_S:.0f} s: {engine.children['sd'].status()}")
+            raise ChildError(f"the child is not ready after {MAX_LOAD_S:.0f} s: {engine.children['sd'].status()}")
 
 
 def _play(engine: Engine, scene: Scene, seconds: float) -> None:

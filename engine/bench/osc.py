@@ -31,7 +31,7 @@ from osc_schema import Param, ParamType
 
 ADDRESSES = 50
 VALUES = 20  # to each address, in turn
-LONGEST_SETTLING_S = 2.0  # caches, pools and clock rates, not measured
+MAX_SETTLING_S = 2.0  # caches, pools and clock rates, not measured
 ARRIVED_WITHIN_S = 2.0
 SWITCHES_ON = {"/feedback/amount", "/layer/5/intensity", *(f"/layer/{n}/curve" for n in range(1, 5))}
 """Floats that make the picture cost more from 0 on are sent at their default, so that the look stays the default."""
@@ -50,7 +50,7 @@ def run(rate: float, seconds: float, width: int, height: int, fps: float, progre
             "osc": {"listen": "127.0.0.1:0"},
         }
     )
-    settling_s = min(seconds, LONGEST_SETTLING_S)
+    settling_s = min(seconds, MAX_SETTLING_S)
     with (
         open_engine(config) as engine,
         _sender(engine, rate, seconds) as sender,

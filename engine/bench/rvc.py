@@ -45,7 +45,7 @@ SECONDS = {"cpu": 20.0}
 SECONDS_ELSEWHERE = 180.0
 BLOCKS_MS = (100.0, 250.0, 500.0)
 LIVE_SHARE = 1 / 6  # of the seconds, for each block size
-FEWEST_BLOCKS = 20
+MIN_BLOCKS = 20
 RATE_HZ = 48_000
 CROSSFADE_MS, EXTRA_MS = 50.0, 2500.0  # as `/rvc/*` starts
 SUNG_FRAMES = 100
@@ -205,7 +205,7 @@ def _streamed(voice: "LiveVoice", seconds: float) -> dict[str, Any]:
     """Times of a block, from its samples on the host to those that are to be heard."""
     frames = voice.block_frames
     block_ms = 1000.0 * frames / RATE_HZ
-    count = max(FEWEST_BLOCKS, round(seconds * RATE_HZ / frames))
+    count = max(MIN_BLOCKS, round(seconds * RATE_HZ / frames))
     sound = spoken(count * frames / RATE_HZ, RATE_HZ).reshape(count, frames)
     voice.warm_up()
     times_ms: list[float] = []

@@ -39,10 +39,10 @@ UNVERIFIED = (
 PROMPTS = ("person", "guitar", "lamp on the left", "dog")
 THRESHOLD = 0.5
 WARM_UP_CALLS = 3
-FEWEST_CALLS = 5
+MIN_CALLS = 5
 KEPT_BATCHES = 6  # decoded before the rounds, and used over and over
 BLOCK_PICTURES = 10
-FEWEST_FOLLOWED = 30
+MIN_FOLLOWED = 30
 LAST_PICTURES = 50
 READ, WRITE, OTHER = "read (wait)", "write", "other"
 
@@ -216,7 +216,7 @@ class _Case:
         film = LoopedClip(self._clip, 1)
         try:
             pictures, end_s = film.batches(), time.perf_counter() + 2.0 * seconds
-            while time.perf_counter() < end_s or len(times_ms["ours"]) < FEWEST_FOLLOWED:
+            while time.perf_counter() < end_s or len(times_ms["ours"]) < MIN_FOLLOWED:
                 block = list(islice(pictures, BLOCK_PICTURES))
                 for name, call in sides.items():
                     before_mb = tensors_mb(model.device)
@@ -248,7 +248,7 @@ class _Case:
                 ours(batch)
             waited_s, wrote_s = film.wait_s, ours.write_s
             began_s = last_s = time.perf_counter()
-            while last_s < began_s + seconds or len(times_ms) < FEWEST_CALLS:
+            while last_s < began_s + seconds or len(times_ms) < MIN_CALLS:
                 found += sum(len(each.objects) for each in ours(next(batches)))
                 for stage, ms in ours.segmenter.clock.read_ms().items():
                     stages_ms[stage] = stages_ms.get(stage, 0.0) + ms
@@ -292,7 +292,7 @@ class _Case:
         for batch in cycle(batches):
             for name, call in calls.items():
                 times_ms[name].append(self._timed_ms(call, batch) / self._batch)
-            if time.perf_counter() >= end_s and len(times_ms["ours"]) >= FEWEST_CALLS:
+            if time.perf_counter() >= end_s and len(times_ms["ours"]) >= MIN_CALLS:
                 break
         return times_ms
 

@@ -27,7 +27,7 @@ UNVERIFIED = (
     "the speed of the true shapes",
 )
 """What a CPU cannot show."""
-FEWEST_CALLS = 5
+MIN_CALLS = 5
 WARM_UP_CALLS = 3
 PROMPT = "a forest of glass at dawn"
 
@@ -154,7 +154,7 @@ class _ShapeBench:
                 call()
         times_ms: dict[str, list[float]] = {name: [] for name in calls}
         end_s = time.perf_counter() + seconds
-        while time.perf_counter() < end_s or len(times_ms["ours"]) < FEWEST_CALLS:
+        while time.perf_counter() < end_s or len(times_ms["ours"]) < MIN_CALLS:
             for name, call in calls.items():
                 self._rival.wait()
                 began_s = time.perf_counter()

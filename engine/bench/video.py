@@ -42,8 +42,8 @@ PROMPT = "a forest of glass at dawn"
 SEED = 7
 CFG = 6.0
 ROUNDS = 3
-FEWEST_BATCHES = 3  # a turn: the pipeline fills once and empties once
-FEWEST_FRAMES = 8  # a turn: two files are opened and closed
+MIN_BATCHES = 3  # a turn: the pipeline fills once and empties once
+MIN_FRAMES = 8  # a turn: two files are opened and closed
 CLIP_PICTURES = {"cpu": 120, "mps": 300, "cuda": 600}
 ORIGINAL_FPS = {(8, 5, 0.2): 35.485, (8, 20, 0.2): 13.4}
 """(batch, steps, strength): what the original reached on an RTX 4090, one and four real steps."""
@@ -223,7 +223,7 @@ class _ShapeBench:
             most = CLIP_PICTURES[self._place.kind] // each.step
             each.take(each.step)  # the first call of all pays for what is made once
             wanted = each.take(each.step).fps * seconds / ROUNDS
-            fewest = max(FEWEST_BATCHES, FEWEST_FRAMES // each.step)
+            fewest = max(MIN_BATCHES, MIN_FRAMES // each.step)
             each.frames = min(max(round(wanted / each.step), fewest), most) * each.step
         for _ in range(ROUNDS):
             for each in contenders.values():

@@ -25,13 +25,13 @@ from typing import Any, Final
 import msgspec
 
 from engine.ipc import Phase
-from engine.system.backoff import FIRST_DELAY_S, LONGEST_DELAY_S, next_delay_s
+from engine.system.backoff import FIRST_DELAY_S, MAX_DELAY_S, next_delay_s
 
 DEATHS_TO_QUARANTINE: Final = 3
 MODEL: Final = "model"  # the key without which there is nothing to run: quarantined means failed
-MOST_OF_EXPECTED: Final = 4  # a machine that other programs share may take so many times as long as at its best
-MOST_EXPECTED_S: Final = 300.0
-LONGEST_LOOK_S: Final = 2.0  # between two looks at a child: longer, and it was we who stood still
+MAX_SHARE_OF_EXPECTED: Final = 4  # a machine that other programs share may take so many times as long as at its best
+MAX_EXPECTED_S: Final = 300.0
+MAX_LOOK_UP_S: Final = 2.0  # between two looks at a child: longer, and it was we who stood still
 KEPT_PROVED: Final = 256  # values remembered as good: prompts come and go for hours
 SHOWN_CHARACTERS: Final = 80
 
@@ -63,7 +63,7 @@ class Deadlines:
     quiet_s: float = 2.0
     """Without a result of either, until a process that is ready takes charge."""
     first_delay_s: float = FIRST_DELAY_S
-    longest_delay_s: float = LONGEST_DELAY_S
+    longest_delay_s: float = MAX_DELAY_S
 
     def hang(self, phase: Phase, in_phase_s: float, silent_s: float, expected_s: float = 0.0) -> str:
         """Why a child in this phase counts as hung; "" when it does not. `expected_s`: what it said of its work."""
@@ -77,7 +77,7 @@ class Deadlines:
             Phase.STOPPING: self.stop_s,
         }[phase]
         if phase in (Phase.RUNNING, Phase.CAPTURING):
-            limit_s = max(limit_s, min(MOST_OF_EXPECTED * expected_s, MOST_EXPECTED_S))
+            limit_s = max(limit_s, min(MAX_SHARE_OF_EXPECTED * expected_s, MAX_EXPECTED_S))
         is_slow = phase in (Phase.STARTING, Phase.LOADING, Phase.COMPILING)
         if silent_s > (self.silent_loading_s if is_slow else self.silent_s):
             return f"no sign of life for {silent_s:.3g} s while {phase.name.lower()}"
@@ -109,7 +109,7 @@ class Watch:
         expected_s: float = 0.0,
     ) -> str:
         """Why it counts as hung; "" when it does not. `since_s`, `alive_s`: its words' times, 0 before the first."""
-        if now_s - self._looked_s > LONGEST_LOOK_S or is_born > self._is_born:
+        if now_s - self._looked_s > MAX_LOOK_UP_S or is_born > self._is_born:
             self._from_s = now_s
         self._looked_s = now_s
         self._is_born = is_born

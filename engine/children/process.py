@@ -55,7 +55,7 @@ PHASE_STATES: Final[Mapping[Phase, State]] = {
     Phase.RUNNING: "busy",
     Phase.STOPPING: "ready",
 }
-MOST_CALLS: Final = 64  # unanswered by one child: a stopped one is no reason to remember all that is asked of it
+MAX_CALLS: Final = 64  # unanswered by one child: a stopped one is no reason to remember all that is asked of it
 
 
 class Child:
@@ -159,8 +159,8 @@ class Child:
         self._inputs |= inputs
 
     def call(self, name: str, arguments: tuple[Any, ...], on_answer: OnAnswer) -> None:
-        if len(self._answers) == MOST_CALLS:
-            on_answer(False, f"{self._spec.name} has {MOST_CALLS} commands to answer already")
+        if len(self._answers) == MAX_CALLS:
+            on_answer(False, f"{self._spec.name} has {MAX_CALLS} commands to answer already")
             return
         if packed_bytes(arguments) > CALL_BYTES:
             on_answer(False, f"{name}: its arguments do not fit into a letter of {CALL_BYTES} bytes")

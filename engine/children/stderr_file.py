@@ -13,7 +13,7 @@ from typing import IO, Final
 
 from engine.errors import ChildError
 
-LONGEST_BYTES: Final = 1 << 20
+MAX_BYTES: Final = 1 << 20
 TAIL_BYTES: Final = 16 << 10
 TAIL_LINES: Final = 20
 CRASH: Final = "Fatal Python error: "  # faulthandler's first line
@@ -41,7 +41,7 @@ def create() -> IO[bytes]:
 def cut_long(descriptor: int = 2) -> None:
     """Empty it when it has grown beyond 1 MiB. Called by the child now and then; a closed stderr is left alone."""
     with suppress(OSError):
-        if os.fstat(descriptor).st_size > LONGEST_BYTES:
+        if os.fstat(descriptor).st_size > MAX_BYTES:
             # Windows has no O_APPEND that a child could inherit: the next line would be written where the last one
             # ended, behind a hole as long as what was cut, and all of it cut again at the next look.
             os.lseek(descriptor, 0, os.SEEK_SET)

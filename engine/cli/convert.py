@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from engine.jobs.convert import ConvertReport, FileReport
 
 FAILED = 1
-MOST_NAMES = 3  # in one line
+MAX_NAMES = 3  # in one line
 
 
 def convert(
@@ -222,5 +222,5 @@ def report_lines(report: "ConvertReport", load_s: float) -> list[str]:
 
 
 def _named(names: list[str]) -> str:
-    shown = ", ".join(names[:MOST_NAMES])
-    return shown if len(names) <= MOST_NAMES else f"{shown} and {len(names) - MOST_NAMES} more"
+    shown = ", ".join(names[:MAX_NAMES])
+    return shown if len(names) <= MAX_NAMES else f"{shown} and {len(names) - MAX_NAMES} more"

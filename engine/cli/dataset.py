@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 FAILED = 1
 STDERR = 2  # file descriptor
-MOST_NAMED = 10
+MAX_NAMED = 10
 
 
 def plain_names(name: str) -> str:
@@ -228,8 +228,8 @@ def note_lines(report: "DatasetReport") -> list[str]:
     """What is to be known of the run, and which pictures are missing."""
     lines = list(report.notes)
     if report.failed:
-        named = ", ".join(f"{failed.index:06d}" for failed in report.failed[:MOST_NAMED])
-        more = f" and {len(report.failed) - MOST_NAMED} more" if len(report.failed) > MOST_NAMED else ""
+        named = ", ".join(f"{failed.index:06d}" for failed in report.failed[:MAX_NAMED])
+        more = f" and {len(report.failed) - MAX_NAMED} more" if len(report.failed) > MAX_NAMED else ""
         lines.append(f"{len(report.failed)} failed: {named}{more}; their logs are {report.folder}/image_NNNNNN.log")
     if report.is_interrupted:
         lines.append(f"interrupted with {report.missing} to go; the same command goes on")

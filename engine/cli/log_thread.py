@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Self
 
 KEPT_LINES = 1000
-LONGEST_END_S = 1.0
+MAX_END_S = 1.0
 
 Write = Callable[[str], None]
 
@@ -64,7 +64,7 @@ class LogThread(logging.Handler):
             self._lines.put_nowait(None)
         except queue.Full:
             return  # the terminal stands still: what waits is lost
-        self._thread.join(LONGEST_END_S)
+        self._thread.join(MAX_END_S)
 
     def _run(self) -> None:
         told = 0

@@ -16,7 +16,7 @@ from engine.render.context import explain
 from engine.render.shader_source import compile_program
 
 FIRST_SIZE = (1280, 720)
-MOST_OF_DISPLAY = 0.9  # a window leaves room for its frame
+MAX_SHARE_OF_DISPLAY = 0.9  # a window leaves room for its frame
 QUIT, FULL_SCREEN = "qQ", "fF"
 
 
@@ -110,7 +110,7 @@ class PictureWindow:
         glfw.window_hint(glfw.AUTO_ICONIFY, False)  # a show stays when somebody clicks on the other display
         glfw.window_hint(glfw.VISIBLE, False)
         left, top, width, height = glfw.get_monitor_workarea(self._monitor)
-        share = min(1.0, MOST_OF_DISPLAY * width / FIRST_SIZE[0], MOST_OF_DISPLAY * height / FIRST_SIZE[1])
+        share = min(1.0, MAX_SHARE_OF_DISPLAY * width / FIRST_SIZE[0], MAX_SHARE_OF_DISPLAY * height / FIRST_SIZE[1])
         size = round(FIRST_SIZE[0] * share), round(FIRST_SIZE[1] * share)
         window = glfw.create_window(*size, title, None, None)
         if is_placed:

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TypeVar
 
-from engine.cli.log_thread import LONGEST_END_S, Write, write_to_stderr
+from engine.cli.log_thread import MAX_END_S, Write, write_to_stderr
 
 LINE_EVERY_S = 10.0
-LOOKS_EVERY_S = 0.5
+POLL_INTERVAL_S = 0.5
 
 
 class PlainPace:
@@ -39,7 +39,7 @@ def plain_lines(pace: PlainPace, write: Write = write_to_stderr) -> Iterator[Cal
     end = threading.Event()
 
     def run() -> None:
-        while not end.wait(LOOKS_EVERY_S):
+        while not end.wait(POLL_INTERVAL_S):
             line = pace.line(time.perf_counter())
             if line is not None:
                 try:
@@ -56,7 +56,7 @@ def plain_lines(pace: PlainPace, write: Write = write_to_stderr) -> Iterator[Cal
         yield tell
     finally:
         end.set()
-        thread.join(LONGEST_END_S)
+        thread.join(MAX_END_S)
 
 
 Progress = TypeVar("Progress")

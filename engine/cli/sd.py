@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from engine.models.sd.batch_schedule import Progress
 
 SIDE_STEP_PX = 64  # three halvings of latents that span 8 px each
-LARGEST_SEED = 2**31 - 1
+MAX_SEED = 2**31 - 1
 
 
 def sd(
@@ -53,7 +53,7 @@ def sd(
         str | None,
         typer.Option(metavar="auto|epsilon|v", help="What its UNet predicts. (default: what its files tell)"),
     ] = None,
-    seed: Annotated[int, typer.Option(min=-1, max=LARGEST_SEED, help="Noise to start from; -1: any.")] = 1,
+    seed: Annotated[int, typer.Option(min=-1, max=MAX_SEED, help="Noise to start from; -1: any.")] = 1,
     size: Annotated[str, typer.Option(metavar="WxH", help="Multiples of 64 px; the picture is cropped.")] = "512x512",
     lora: Annotated[
         list[str] | None,
@@ -113,7 +113,7 @@ def sd(
         "strength": strength,
         "steps": steps,
         "guidance": guidance,
-        "seed": seed if seed >= 0 else int.from_bytes(os.urandom(4), "little") & LARGEST_SEED,
+        "seed": seed if seed >= 0 else int.from_bytes(os.urandom(4), "little") & MAX_SEED,
         "width": width,
         "height": height,
         "controls": [(shown, scale) for scale in scales] if shown is not None else [],

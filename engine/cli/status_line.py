@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from engine.cli.log_thread import LONGEST_END_S, LogThread, write_to_stderr
+from engine.cli.log_thread import MAX_END_S, LogThread, write_to_stderr
 from engine.cli.plain_lines import plain_lines
 from engine.cli.run_end import FilmPace
 from engine.errors import MultiverseError
@@ -116,7 +116,7 @@ class StatusLine:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stop.set()
-        self._thread.join(LONGEST_END_S)  # a terminal that stands still holds it
+        self._thread.join(MAX_END_S)  # a terminal that stands still holds it
         self._log.write = write_to_stderr
 
     def _refresh(self) -> None:

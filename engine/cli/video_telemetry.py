@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from engine.cli.log_thread import LONGEST_END_S, write_to_stderr
+from engine.cli.log_thread import MAX_END_S, write_to_stderr
 from engine.cli.video_progress import busy_share
 
 if TYPE_CHECKING:
@@ -163,7 +163,7 @@ def telemetry(writes: list[Write]) -> Iterator[Telemetry]:
     finally:
         end.set()
         if writes:
-            thread.join(LONGEST_END_S)
+            thread.join(MAX_END_S)
         known.close()
 
 

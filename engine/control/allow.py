@@ -9,7 +9,7 @@ from engine.system.network_interfaces import Network, own_interfaces
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 KEPT_HOSTS = 1024
-LOOK_INTERVAL_S = 1.0  # how old what is known of this machine's own addresses may be when a stranger is refused
+POLL_INTERVAL_S = 1.0  # how old what is known of this machine's own addresses may be when a stranger is refused
 THIS_MACHINE = (ipaddress.ip_address("127.0.0.1"), ipaddress.ip_address("::1"))
 
 
@@ -48,7 +48,7 @@ class AllowList:
         return None if is_inside else plain
 
     def _is_own(self, address: Address, now_s: float) -> bool:
-        if now_s - self._looked_s >= LOOK_INTERVAL_S:
+        if now_s - self._looked_s >= POLL_INTERVAL_S:
             self._looked_s, self._own = now_s, self._own_addresses()
         return address in self._own
 

@@ -6,7 +6,7 @@ the bundle was scheduled, meet one value a parameter all the same.
 
 from osc_schema import Param, ParamType, Value
 
-MOST_PULLS = 16  # of one trigger in one step: whoever acts on it looks once a frame
+MAX_PULLS = 16  # of one trigger in one step: whoever acts on it looks once a frame
 
 
 class Changes:
@@ -25,7 +25,7 @@ class Changes:
         if param.type is ParamType.TRIGGER:
             if not value:  # the button was let go: what was pulled before it stays pulled
                 return
-            self._pulls[address] = min(self._pulls.get(address, 0) + 1, MOST_PULLS)
+            self._pulls[address] = min(self._pulls.get(address, 0) + 1, MAX_PULLS)
         self._values.pop(address, None)  # to the end: panic resets what stands before it, not what comes after
         self._values[address] = (param, value)
         if differs:

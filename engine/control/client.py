@@ -11,7 +11,7 @@ from engine.errors import MultiverseError, OscDecodeError
 from engine.osc import Bundle, Message, decode_packet
 from engine.osc.framing import Framing, StreamReader, frame
 
-LARGEST_DATAGRAM_BYTES = 65_536
+MAX_DATAGRAM_BYTES = 65_536
 
 
 class OscClient:
@@ -53,7 +53,7 @@ class OscClient:
                 return None
             self.socket.settimeout(left_s)
             try:
-                data = self.socket.recv(LARGEST_DATAGRAM_BYTES)
+                data = self.socket.recv(MAX_DATAGRAM_BYTES)
             except TimeoutError:
                 return None
             except OSError as error:

@@ -38,7 +38,7 @@ from engine.control.listing import limit_of_commands, limit_of_patterns
 from engine.control.outbox import Outbox
 from engine.control.patterns import VALUES_A_SECOND, PatternLimit, settable
 from engine.control.plan import Plan, Step
-from engine.control.scheduled import LATE_S, LONGEST_WAIT_S, Schedule
+from engine.control.scheduled import LATE_S, MAX_WAIT_S, Schedule
 from engine.control.sender import Sender
 from engine.errors import MultiverseError, OscDecodeError
 from engine.osc import Bundle, Message, decode_packet, encode_reply
@@ -218,8 +218,8 @@ class Dispatcher:
 
     def _keep(self, wait_s: float, packet_bytes: int, plan: Plan) -> None:
         """Put a plan away until its time, or refuse it."""
-        if wait_s > LONGEST_WAIT_S:
-            reason = f"bundle {wait_s:.1f} s ahead; {LONGEST_WAIT_S:.0f} s are allowed (is a clock wrong?)"
+        if wait_s > MAX_WAIT_S:
+            reason = f"bundle {wait_s:.1f} s ahead; {MAX_WAIT_S:.0f} s are allowed (is a clock wrong?)"
         elif self._schedule.add(self.clock.now_s() + wait_s, plan.cost(packet_bytes), plan):
             self.counters.scheduled += 1
             return

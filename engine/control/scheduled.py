@@ -5,7 +5,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-LONGEST_WAIT_S = 10.0
+MAX_WAIT_S = 10.0
 LATE_S = 1 / 60  # a tag of "now" (osc.js) is a few ms old when it comes: only more than a frame is late
 MAX_BUNDLES = 1024
 MAX_VALUES = 16_384  # in all of them together: should all be due at once, the frame takes 5 ms longer

@@ -14,7 +14,7 @@ from engine.control.outbox import MAX_PACKETS, PACKETS_A_SENDING
 
 LOST_INTERVAL_S = 1.0
 RETRY_S = 1 / 60  # how soon a connection that was full is tried again
-SHORTEST_WAIT_S = 0.001  # a stepped clock stands still while the thread waits for it
+MIN_WAIT_S = 0.001  # a stepped clock stands still while the thread waits for it
 CLOSED_WITHIN_S = 3.0
 
 
@@ -87,7 +87,7 @@ class SendingThread:
                 return
             due_s = feedback.next_due_s()
             if due_s is not None:
-                longest_s = min(max(due_s - clock.now_s(), SHORTEST_WAIT_S), RETRY_S)
+                longest_s = min(max(due_s - clock.now_s(), MIN_WAIT_S), RETRY_S)
             else:
                 longest_s = RETRY_S if something_waits else LOST_INTERVAL_S
             if held_until_s is not None:

@@ -21,7 +21,7 @@ from engine.errors import MultiverseError, PortTakenError
 from engine.system.refused_port import refusal_reason
 
 READ_INTERVAL_S = 0.001  # packets that come one by one are read together: at 40 000 a second half the processor time
-LONGEST_HOLD_S = 0.05  # how long packets lie in the system's buffer while a picture is drawn
+MAX_HOLD_S = 0.05  # how long packets lie in the system's buffer while a picture is drawn
 HOLDING_BUFFER_BYTES = 4 << 20  # of the 8 MiB asked for: 5000 small packets, more than a flood brings in that time
 PORT_ATTEMPTS = 16
 
@@ -134,7 +134,7 @@ class OscServer:
                 self._dispatcher.on_own_error(error)
                 self._is_closing.wait(RETRY_S)
                 continue
-            self._may_read.wait(LONGEST_HOLD_S)
+            self._may_read.wait(MAX_HOLD_S)
             for key, _ in ready:
                 try:
                     key.data()

@@ -11,9 +11,9 @@ from engine.control.sender import Sender, display_address
 
 WANTED_RECEIVE_BUFFER_BYTES = 8 << 20  # 10 000 small packets: a quarter of a second at 40 000 a second
 WANTED_SEND_BUFFER_BYTES = 1 << 20  # feedback to many subscribers leaves in bursts
-SMALLEST_BUFFER_BYTES = 1 << 16
+MIN_BUFFER_BYTES = 1 << 16
 PACKETS_A_TURN = 256  # then TCP has its turn
-LARGEST_DATAGRAM_BYTES = 65_536
+MAX_DATAGRAM_BYTES = 65_536
 KEPT_SENDERS = 1024
 
 _SO_RCVBUFFORCE = 33  # Linux: beyond net.core.rmem_max, for those who may
@@ -27,7 +27,7 @@ class UdpTransport:
         self._dispatcher = dispatcher
         self._counters = dispatcher.counters
         self._allow = allow
-        self._buffer = bytearray(LARGEST_DATAGRAM_BYTES)
+        self._buffer = bytearray(MAX_DATAGRAM_BYTES)
         self._senders: dict[tuple, Sender] = {}
 
     # -- the receiving thread ------------------------------------------------------------------
@@ -112,7 +112,7 @@ def ask_for_buffers(sock: socket.socket) -> None:
 
 
 def _ask(sock: socket.socket, option: int, size: int) -> None:
-    while size >= SMALLEST_BUFFER_BYTES:
+    while size >= MIN_BUFFER_BYTES:
         try:
             sock.setsockopt(socket.SOL_SOCKET, option, size)
             return

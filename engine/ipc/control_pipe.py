@@ -22,8 +22,8 @@ import msgspec
 from engine.errors import ControlPipeError, PipeClosedError
 from engine.ipc import windows_pipe
 
-LONGEST_BYTES = 60 * 1024
-PIPE_BYTES = 3 * LONGEST_BYTES  # Linux gives 208 KiB, macOS 8: there a long letter would wait for its reader
+MAX_BYTES = 60 * 1024
+PIPE_BYTES = 3 * MAX_BYTES  # Linux gives 208 KiB, macOS 8: there a long letter would wait for its reader
 NEW_PIPE_BYTES = 256 * 1024
 ROOM_WAIT_S = 1.0
 SHOWN_BYTES = 40  # of a letter that cannot be read
@@ -63,9 +63,9 @@ class ControlPipe(Generic[Received]):
         other end has read so little that there is no room within a second (on Windows the letter may come late then).
         """
         letter = self._encoder.encode(message)
-        if len(letter) > LONGEST_BYTES:
+        if len(letter) > MAX_BYTES:
             raise ControlPipeError(
-                f"control pipe: a {type(message).__name__} of {len(letter)} bytes is too long (at most {LONGEST_BYTES})"
+                f"control pipe: a {type(message).__name__} of {len(letter)} bytes is too long (at most {MAX_BYTES})"
             )
         try:
             is_sent = self._write(letter)
@@ -83,7 +83,7 @@ class ControlPipe(Generic[Received]):
         try:
             if not self.connection.poll(timeout_s):
                 return None
-            letter = self.connection.recv_bytes(LONGEST_BYTES)
+            letter = self.connection.recv_bytes(MAX_BYTES)
         except EOFError as error:
             raise PipeClosedError("control pipe: the other end is gone") from error
         except OSError as error:

@@ -15,7 +15,7 @@ from engine.ipc.process_identity import own_identity
 from engine.ipc.ring_folder import RingFolder, segment_name
 from engine.ipc.segment import ForeignSegment, create_segment, map_segment
 
-LONGEST_NAME_BYTES = 64
+MAX_NAME_BYTES = 64
 
 _serials = itertools.count(1)
 
@@ -35,9 +35,9 @@ class OwnedSegment:
         folder: RingFolder,
         fields: Mapping[str, int | float] | None = None,
     ) -> None:
-        if not 1 <= len(name.encode()) <= LONGEST_NAME_BYTES:
+        if not 1 <= len(name.encode()) <= MAX_NAME_BYTES:
             raise SharedMemoryError(
-                f"a {kind.title}'s name has 1 to {LONGEST_NAME_BYTES} bytes, not {len(name.encode())}: {name!r}"
+                f"a {kind.title}'s name has 1 to {MAX_NAME_BYTES} bytes, not {len(name.encode())}: {name!r}"
             )
         self._pid = os.getpid()
         self._folder = folder

@@ -24,7 +24,7 @@ from engine.ipc.ring_markers import RingMarkers
 from engine.ipc.segment import SHM_FOLDER, map_segment, unlink_segment
 
 PREFIX = "multiverse-"
-LONGEST_SEGMENT_NAME = 30
+MAX_SEGMENT_NAME = 30
 STALE_HEARTBEAT_S = 5.0  # a writer in another container cannot be looked up: its heartbeat decides
 UNREADY_GRACE_S = 60.0  # a segment without its magic may be in the making
 
@@ -83,7 +83,7 @@ class SegmentInfo:
 
 def segment_name(name: str, pid: int, serial: int) -> str:
     stem = re.sub(r"[^A-Za-z0-9]+", "_", name)
-    return f"{PREFIX}{pid}-{serial:x}-{stem}"[:LONGEST_SEGMENT_NAME]
+    return f"{PREFIX}{pid}-{serial:x}-{stem}"[:MAX_SEGMENT_NAME]
 
 
 def is_writer_alive(writer: ProcessIdentity, heartbeat_ns: int) -> bool:

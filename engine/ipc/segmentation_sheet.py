@@ -19,8 +19,8 @@ import numpy as np
 from engine.errors import SharedMemoryError
 from engine.values import FoundObject, Segmentation
 
-MOST_OBJECTS: Final = 16
-SMALLEST_SIDE: Final = 32
+MAX_OBJECTS: Final = 16
+MIN_SIDE: Final = 32
 HEAD_ROWS: Final = 17  # of 32 bytes and more: 544 bytes
 MAGIC: Final = b"MVSG"
 VERSION: Final = 1
@@ -39,16 +39,16 @@ _OBJECTS_AT: Final = 32
 
 def sheet_shape(side: int) -> tuple[int, int, int]:
     """(rows, columns, 1) of the sheets of masks with this side, 32 px and more."""
-    return HEAD_ROWS + MOST_OBJECTS * side, side, 1
+    return HEAD_ROWS + MAX_OBJECTS * side, side, 1
 
 
 def write_sheet(sheet: np.ndarray, found: Segmentation) -> None:
     """Fill `sheet`, of `sheet_shape`, C-contiguous uint8. What lies below the last mask stays as it was."""
     count, side = len(found.objects), sheet.shape[1]
-    assert sheet.shape == sheet_shape(side) and count <= MOST_OBJECTS and side >= SMALLEST_SIDE
+    assert sheet.shape == sheet_shape(side) and count <= MAX_OBJECTS and side >= MIN_SIDE
     head = sheet[:HEAD_ROWS].reshape(-1)
     head[: _HEAD.itemsize].view(_HEAD)[0] = (MAGIC, VERSION, count, *found.picture_px)
-    objects = head[_OBJECTS_AT : _OBJECTS_AT + MOST_OBJECTS * _OBJECT.itemsize].view(_OBJECT)
+    objects = head[_OBJECTS_AT : _OBJECTS_AT + MAX_OBJECTS * _OBJECT.itemsize].view(_OBJECT)
     for place, each in enumerate(found.objects):
         objects[place] = (each.id, each.prompt, each.score, each.box)
     sheet[HEAD_ROWS : HEAD_ROWS + count * side, :, 0].reshape(count, side, side)[:] = found.masks
@@ -58,12 +58,12 @@ def read_sheet(sheet: np.ndarray, *, index: int, time_s: float) -> Segmentation:
     """What `write_sheet` wrote; its masks are a view of `sheet`. SharedMemoryError when it is no sheet we know."""
     side = sheet.shape[1]
     head = np.ascontiguousarray(sheet[:HEAD_ROWS]).reshape(-1)
-    if side < SMALLEST_SIDE or sheet.shape != sheet_shape(side):
+    if side < MIN_SIDE or sheet.shape != sheet_shape(side):
         raise SharedMemoryError(f"masks in a picture of {sheet.shape}")
     magic, version, count, width, height = head[: _HEAD.itemsize].view(_HEAD)[0].item()
-    if magic != MAGIC or version != VERSION or count > MOST_OBJECTS:
+    if magic != MAGIC or version != VERSION or count > MAX_OBJECTS:
         raise SharedMemoryError(f"masks of version {version}, expected {VERSION}")
-    objects = head[_OBJECTS_AT : _OBJECTS_AT + MOST_OBJECTS * _OBJECT.itemsize].view(_OBJECT)[:count]
+    objects = head[_OBJECTS_AT : _OBJECTS_AT + MAX_OBJECTS * _OBJECT.itemsize].view(_OBJECT)[:count]
     return Segmentation(
         objects=tuple(
             FoundObject(

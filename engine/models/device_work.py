@@ -32,7 +32,7 @@ DTYPES = {
 STREAMS = 32  # of a CUDA device, in torch's pool: it hands them out in turn, also one that is still in use
 MAX_CONVOLVED = {"mps": 65_536}
 """The longest side of a convolution's result, by kind of device; one that takes any is not in it."""
-LARGEST_SHARE = 0.9  # of a device's memory under Windows: the desktop and the renderer have the rest
+MAX_SHARE = 0.9  # of a device's memory under Windows: the desktop and the renderer have the rest
 
 
 def chosen_device(wanted: str) -> str:
@@ -89,7 +89,7 @@ def forbid_spilling(device: str) -> None:
     """Let a full CUDA device fail on Windows, where the driver would move what does not fit into main memory: the
     child would go on, many times slower, and nobody would know why."""
     if sys.platform == "win32" and device.startswith("cuda"):
-        torch.cuda.set_per_process_memory_fraction(LARGEST_SHARE, torch.device(device).index)  # None: the current one
+        torch.cuda.set_per_process_memory_fraction(MAX_SHARE, torch.device(device).index)  # None: the current one
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -14,7 +14,7 @@ _ADDRESS = re.compile(r"https?://")
 _HUB_ADDRESS = re.compile(r"https?://(?:www\.)?(?:huggingface\.co|hf\.co)/([\w-][\w.-]*/[\w.-]+)")
 
 MAX_EXAMPLES = 3
-LONGEST_NAME = 200  # as an error shows it
+MAX_NAME = 200  # as an error shows it
 MODEL_FILES = (
     "*.json",
     "*.txt",
@@ -98,7 +98,7 @@ def _stated(name: str) -> tuple[Path, int | None]:
         return path, None
     except (OSError, ValueError, RuntimeError) as error:  # too long a name, a NUL in it, the home of nobody
         reason = getattr(error, "strerror", None) or error
-        raise ModelError(f"{name[:LONGEST_NAME]}: cannot be looked for ({reason})") from None
+        raise ModelError(f"{name[:MAX_NAME]}: cannot be looked for ({reason})") from None
 
 
 def fetch_command(name: str, *, files: tuple[str, ...] = MODEL_FILES) -> str:

@@ -40,10 +40,10 @@ TRAINING = re.compile(
 )
 """Classes of the training that fairseq pickles beside a HuBERT's tensors."""
 SYSTEMS = {"posix": "os", "nt": "os"}
-LARGEST_PICKLE = 8 << 20
+MAX_PICKLE = 8 << 20
 """Bytes: many times what the largest HuBERT needs. A hostile one asks for far more memory than it has bytes, and is
 packed a thousandfold."""
-LONGEST_NAME = 200
+MAX_NAME = 200
 LEGACY_PARTS = 3  # magic number, protocol, what kind of machine wrote it: pickles before the one that counts
 TROUBLES = (
     pickle.UnpicklingError,
@@ -141,7 +141,7 @@ def read_pickle(file: Path) -> PickledFile:
             if zipfile.is_zipfile(stream):
                 return _read(BytesIO(_zipped(stream)))
             stream.seek(0)
-            return _read_legacy(BytesIO(stream.read(LARGEST_PICKLE)))  # the numbers come last
+            return _read_legacy(BytesIO(stream.read(MAX_PICKLE)))  # the numbers come last
     except zipfile.BadZipFile as error:
         raise ModelError(f"{file}: cut off or damaged ({error})") from None
     except TROUBLES as error:
@@ -209,7 +209,7 @@ def _zipped(stream: IO[bytes]) -> bytes:
         inside = next((name for name in archive.namelist() if name.endswith("data.pkl")), "")
         if not inside:
             raise ValueError("a zip file without data.pkl")
-        if archive.getinfo(inside).file_size > LARGEST_PICKLE:
+        if archive.getinfo(inside).file_size > MAX_PICKLE:
             raise ValueError("its data.pkl is too long")
         return archive.read(inside)
 
@@ -262,4 +262,4 @@ def _as_row(load: Callable[[Any], None]) -> Callable[[Any], None]:
 
 def _printable(name: str) -> str:
     """For one line of a terminal."""
-    return "".join(each if each.isprintable() else "?" for each in name[:LONGEST_NAME])
+    return "".join(each if each.isprintable() else "?" for each in name[:MAX_NAME])

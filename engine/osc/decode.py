@@ -43,7 +43,7 @@ MAX_NESTING: Final = 16
 MAX_ELEMENTS: Final = 4096  # in one bundle: every parameter twenty times over
 MAX_TYPE_TAGS: Final = 1024
 KNOWN_HEADS: Final = 1024  # a few times the number of parameters; 0.2 MB
-LONGEST_KNOWN_HEAD_BYTES: Final = 128
+MAX_KNOWN_HEAD_BYTES: Final = 128
 
 _PRINTABLE: Final = bytes(range(0x21, 0x7F))
 BUNDLE_HEAD: Final = b"#bundle\0"
@@ -165,7 +165,7 @@ def _decode_message(data: bytes) -> Message:
     args, end = _read_arguments(data, at, tags, address)
     if end != len(data):
         raise OscDecodeError(f"{shown(address)}: {len(data) - end} bytes left over after {shown(tags)!r}")
-    if tags in _SINGLE and at <= LONGEST_KNOWN_HEAD_BYTES:
+    if tags in _SINGLE and at <= MAX_KNOWN_HEAD_BYTES:
         if len(_known_heads) >= KNOWN_HEADS:
             _known_heads.clear()
         _known_heads[data[:at]] = (address, tags, _SINGLE[tags])

@@ -15,7 +15,7 @@ FILE_NAME = ".autosave.toml"  # begins with a dot: no preset can have this name
 PREVIOUS_NAME = ".autosave.previous.toml"
 """The last run's file, put aside when this one saves for the first time."""
 INTERVAL_S = 5.0
-LONGEST_S = 5.0  # that the end waits for the disk
+MAX_S = 5.0  # that the end waits for the disk
 
 _log = logging.getLogger(__name__)
 
@@ -76,9 +76,9 @@ class Autosave:
         if self._thread is None:
             return
         self._is_closing.set()
-        self._thread.join(LONGEST_S)
+        self._thread.join(MAX_S)
         if self._thread.is_alive():
-            self._report("autosave", f"{self.path}: the disk has not answered for {LONGEST_S:g} s")
+            self._report("autosave", f"{self.path}: the disk has not answered for {MAX_S:g} s")
         self._thread = None
 
     def save_if_changed(self) -> None:

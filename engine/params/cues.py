@@ -21,9 +21,9 @@ from engine.errors import CueError, PresetError
 from engine.params.presets import clean_name
 from engine.params.toml_file import read_toml
 from engine.system.atomic_file import write_atomic
-from osc_schema.cues import LONGEST_FADE_S, LONGEST_FOLLOW_S
+from osc_schema.cues import MAX_FADE_S, MAX_FOLLOW_S
 
-HIGHEST_NUMBER = 999
+MAX_NUMBER = 999
 _KEYS = ("number", "preset", "fade_s", "follow_s", "glide")
 
 
@@ -47,8 +47,8 @@ class Cue:
         return cls(
             number=_checked_number(number),
             preset=_checked_preset(preset),
-            fade_s=_checked_seconds("fade_s", fade_s, LONGEST_FADE_S),
-            follow_s=_checked_seconds("follow_s", follow_s, LONGEST_FOLLOW_S),
+            fade_s=_checked_seconds("fade_s", fade_s, MAX_FADE_S),
+            follow_s=_checked_seconds("follow_s", follow_s, MAX_FOLLOW_S),
             glide=_checked_switch("glide", glide),
         )
 
@@ -96,8 +96,8 @@ class CueList:
         free = cue.number
         while free in self.cues:
             free += 1
-        if free > HIGHEST_NUMBER:
-            raise CueError(f"no number is free from {cue.number} to {HIGHEST_NUMBER}")
+        if free > MAX_NUMBER:
+            raise CueError(f"no number is free from {cue.number} to {MAX_NUMBER}")
         moved = {at + 1: replace(other, number=at + 1) for at, other in self.cues.items() if cue.number <= at < free}
         return CueList({**self.cues, **moved, cue.number: cue})
 
@@ -154,8 +154,8 @@ def _read(entry: Any) -> Cue:
 
 def _checked_number(number: object) -> int:
     is_number = isinstance(number, int | float) and not isinstance(number, bool)
-    if not is_number or number % 1 != 0 or not 1 <= number <= HIGHEST_NUMBER:
-        raise CueError(f"number {_shown(number)} is not whole and 1..{HIGHEST_NUMBER}")
+    if not is_number or number % 1 != 0 or not 1 <= number <= MAX_NUMBER:
+        raise CueError(f"number {_shown(number)} is not whole and 1..{MAX_NUMBER}")
     return int(number)
 
 

@@ -34,7 +34,7 @@ from osc_schema import Param, Rejected, Value
 from osc_schema.modulation import LFOS, ROUTES
 
 FLOOR_DBFS, CEILING_DBFS = -48.0, -6.0
-LOWEST_HZ, OCTAVES = 55.0, 5.0
+MIN_HZ, OCTAVES = 55.0, 5.0
 
 _LFO_SOURCES: Final = {f"lfo{n}": n for n in LFOS}
 _NOTHING: Final[Mapping[str, float]] = MappingProxyType({})
@@ -198,7 +198,7 @@ def _of_level(linear: float) -> float:
 
 
 def _of_pitch(pitch_hz: float) -> float:
-    return min(1.0, max(0.0, math.log2(max(pitch_hz, LOWEST_HZ) / LOWEST_HZ) / OCTAVES))
+    return min(1.0, max(0.0, math.log2(max(pitch_hz, MIN_HZ) / MIN_HZ) / OCTAVES))
 
 
 _LEVELS: Final[dict[str, Callable[[ChannelFeatures], float]]] = {

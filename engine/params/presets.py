@@ -46,7 +46,7 @@ def clean_name(name: str) -> str:
     try:
         return file_names.clean_name(name)
     except ValueError as reason:
-        shown = name if len(name) <= file_names.LONGEST_CHARACTERS else f"{name[: file_names.LONGEST_CHARACTERS]}..."
+        shown = name if len(name) <= file_names.MAX_CHARACTERS else f"{name[: file_names.MAX_CHARACTERS]}..."
         raise PresetError(f"preset {shown!r}: {reason}") from None
 
 

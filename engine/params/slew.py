@@ -18,7 +18,7 @@ from engine.params.store import Snapshot
 from osc_schema import Param, Rejected, Value
 
 LANDING = 1e-4  # of the range: a tenth of an 8-bit step of brightness, a third of a pixel at the edge of 720p
-LONGEST_SMOOTHING_MS = 60_000.0
+MAX_SMOOTHING_MS = 60_000.0
 
 
 @dataclass(slots=True)
@@ -85,8 +85,8 @@ class Slew:
             if osc_schema.lookup(address) is None:
                 raise osc_schema.unknown_address(address)
             raise Rejected(f"{address}: does not glide")
-        if not 0.0 <= smoothing_ms <= LONGEST_SMOOTHING_MS:
-            raise Rejected(f"{address}: a smoothing of {smoothing_ms:g} ms is outside 0..{LONGEST_SMOOTHING_MS:g}")
+        if not 0.0 <= smoothing_ms <= MAX_SMOOTHING_MS:
+            raise Rejected(f"{address}: a smoothing of {smoothing_ms:g} ms is outside 0..{MAX_SMOOTHING_MS:g}")
         glide.smoothing_ms = smoothing_ms
 
     def jump(self, snapshot: Snapshot) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from engine.audio.hue import MIDDLE_C_HZ
 from engine.values import CHANNELS, ChannelFeatures
 
-LOWEST_HZ, HIGHEST_HZ = 20.0, 20_000.0
+MIN_HZ, MAX_HZ = 20.0, 20_000.0
 
 _SCHEMES = (
     (0.0, 1 / 4, 1 / 2, 3 / 4),
@@ -20,7 +20,7 @@ _SCHEMES = (
 
 def pitch_hue(pitch_hz: float) -> float:
     """Hue of a pitch, 0..1: C is red, an octave is once round the circle."""
-    return math.log2(min(max(pitch_hz, LOWEST_HZ), HIGHEST_HZ) / MIDDLE_C_HZ) % 1.0
+    return math.log2(min(max(pitch_hz, MIN_HZ), MAX_HZ) / MIDDLE_C_HZ) % 1.0
 
 
 def scheme_hue(scheme: float, channel: int) -> float:

@@ -13,7 +13,7 @@ from engine.render.mask_look import object_colours
 from engine.render.object_map import objects_seen
 from engine.values import Segmentation
 
-WIDEST_PX = 512
+MAX_PX = 512
 
 _CLASSES = {
     "wall": (120, 120, 120),
@@ -131,4 +131,4 @@ def segmentation_picture(found: Segmentation, prompts: tuple[str, ...]) -> np.nd
     for place, each in enumerate(found.objects):
         name = class_named(prompts[each.prompt - 1])
         palette[1 + place] = own[place] if name is None else _CLASSES[name]
-    return palette.take(objects_seen(found, WIDEST_PX), axis=0)
+    return palette.take(objects_seen(found, MAX_PX), axis=0)

@@ -10,7 +10,7 @@ from typing import TypeVar
 import moderngl
 import numpy as np
 
-from engine.ipc.segmentation_sheet import MOST_OBJECTS
+from engine.ipc.segmentation_sheet import MAX_OBJECTS
 from engine.render.gl_textures import Target, UploadedImage, odd_size
 from engine.render.mask_look import IdPicture, Overlay, edge, joined_mask, mask_boxes, object_colours
 from engine.render.readback import Readback
@@ -67,7 +67,7 @@ class MaskPainter:
             context.vertex_array(compile_program(context, name, vertex="mask_boxes"), [])
             for name in ("mask_colours", "mask_ids")
         )
-        self._masks = MaskArray(context, MOST_OBJECTS)
+        self._masks = MaskArray(context, MAX_OBJECTS)
         self._boxes = np.zeros((0, 4), np.float32)
         self._source = UploadedImage(context, 3, "f1")
         self._warm_up()
@@ -135,7 +135,7 @@ class MaskPainter:
     ) -> None:
         """colours: (n, 2 or 3) of each object, 0..1."""
         program, side = vertices.program, found.masks.shape[1]
-        table = np.zeros((2, MOST_OBJECTS, 4), np.float32)
+        table = np.zeros((2, MAX_OBJECTS, 4), np.float32)
         if found is not self._masks.found:
             self._boxes = mask_boxes(found.masks) / np.float32(side)
             self._masks.follow(found)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from engine.render.object_map import objects_seen
-from engine.render.region_maps import REGIONS, WIDEST_PX
+from engine.render.region_maps import MAX_PX, REGIONS
 from engine.values import Segmentation
 
 
@@ -21,7 +21,7 @@ class ObjectRegions:
         """(height, width) uint8 0..3, at most 320 wide; `background` where no object with a region is seen."""
         self._assign([each.id for each in found.objects])
         regions = [self._region_of.get(each.id, background) for each in found.objects]
-        return np.array([background, *regions], np.uint8).take(objects_seen(found, WIDEST_PX))
+        return np.array([background, *regions], np.uint8).take(objects_seen(found, MAX_PX))
 
     def _assign(self, ids: list[int]) -> None:
         """Regions for these objects, best first."""

@@ -26,7 +26,7 @@ from engine.render.wave_table import TABLE_POINTS, bake_waves
 from engine.system import openmp
 from engine.values import CHANNELS, Segmentation, ShownPicture, VideoFrame
 
-LARGEST_PX = 16_384
+MAX_PX = 16_384
 _NO_IMAGE = np.zeros((1, 1, 3), np.uint8)
 _NOTHING = np.zeros((1, 1), np.uint8)
 _NO_MASKS = np.zeros((0, 1, 1), np.uint8)
@@ -77,8 +77,8 @@ class NumbaRenderer:
 
     def resize(self, width: int, height: int) -> None:
         """Draw at this size from now on; the last picture is forgotten. RenderError when there is no memory for it."""
-        if not (0 < width <= LARGEST_PX and 0 < height <= LARGEST_PX):
-            raise RenderError(f"size {width}x{height}: allowed are 1x1 to {LARGEST_PX}x{LARGEST_PX}")
+        if not (0 < width <= MAX_PX and 0 < height <= MAX_PX):
+            raise RenderError(f"size {width}x{height}: allowed are 1x1 to {MAX_PX}x{MAX_PX}")
         with self._drawing():
             black = np.zeros((height, width, 4), np.uint8)  # before the old one goes: refused, it stays
         self._current = self._last = self._leaving = self._published = black

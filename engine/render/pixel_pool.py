@@ -4,7 +4,7 @@ import sys
 
 import numpy as np
 
-MOST_BUFFERS = 8  # beyond that (a sink that keeps many pictures) buffers are made and forgotten
+MAX_BUFFERS = 8  # beyond that (a sink that keeps many pictures) buffers are made and forgotten
 
 
 def _holders(buffers: list[np.ndarray]) -> list[int]:
@@ -32,6 +32,6 @@ class PixelPool:
         if _IDLE in holders:
             return self._buffers[holders.index(_IDLE)]
         buffer = np.empty(self._shape, np.uint8)
-        if len(self._buffers) < MOST_BUFFERS:
+        if len(self._buffers) < MAX_BUFFERS:
             self._buffers.append(buffer)
         return buffer

@@ -9,7 +9,7 @@ from itertools import permutations
 import cv2
 import numpy as np
 
-WIDEST_PX = 320
+MAX_PX = 320
 _BT601 = np.array([0.299, 0.587, 0.114], np.float32) / 255
 _QUARTERS = (0.25, 0.5, 0.75)
 REGIONS = 4
@@ -21,10 +21,10 @@ _CORE = 0.3  # of the largest distance from an outline: what lies further in is 
 def reduce_picture(pixels: np.ndarray) -> np.ndarray:
     """The picture at most 320 pixels wide, each pixel the mean of those it stands for."""
     height, width = pixels.shape[:2]
-    if width <= WIDEST_PX:
+    if width <= MAX_PX:
         return pixels
-    reduced_height = max(1, round(height * WIDEST_PX / width))
-    return cv2.resize(pixels, (WIDEST_PX, reduced_height), interpolation=cv2.INTER_AREA)
+    reduced_height = max(1, round(height * MAX_PX / width))
+    return cv2.resize(pixels, (MAX_PX, reduced_height), interpolation=cv2.INTER_AREA)
 
 
 def brightness_regions(pixels: np.ndarray, *, is_equalised: bool) -> np.ndarray:

@@ -25,7 +25,7 @@ from engine.values import PublishedFrame
 if TYPE_CHECKING:
     from cyndilib.sender import Sender
 
-LOOK_S = 0.1  # how often the thread looks for receivers while there are none
+POLL_S = 0.1  # how often the thread looks for receivers while there are none
 CLOSE_CEILING_S = 5.0
 
 
@@ -139,7 +139,7 @@ class NdiSink:
             while True:
                 self._connections = sender.get_num_connections(0.0)
                 with self._change:
-                    self._change.wait_for(lambda: self._waiting is not None or self._is_ending, timeout=LOOK_S)
+                    self._change.wait_for(lambda: self._waiting is not None or self._is_ending, timeout=POLL_S)
                     pixels, self._waiting = self._waiting, None
                     fps = self._stage.fps
                     self._change.notify_all()

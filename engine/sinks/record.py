@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 SUFFIXES = (".mp4", ".mov", ".avi")  # H.264, ProRes, Motion JPEG: `movie_file`
 QUEUE_BYTES = 64 * 2**20  # 17 pictures of 720p, 8 of 1080p
 QUEUE_LIMITS = (2, 30)
-LONGEST_STANDSTILL_S = 60.0  # then the disk is gone, and the sound kept meanwhile would fill the memory
+MAX_STANDSTILL_S = 60.0  # then the disk is gone, and the sound kept meanwhile would fill the memory
 CLOSE_CEILING_S = 60.0
 MAX_OFFLINE_CLOSE_S = 600.0  # a slow stick is still to be given what the system has kept for it
 MAX_MOVE_OFFLINE_S = 45.0  # of an index to the front of a film
@@ -123,7 +123,7 @@ class Recording:
             behind_s = frame.id.time_s - self._moments[0].time_s
         if pixels is None:
             self.dropped += 1
-            if behind_s > LONGEST_STANDSTILL_S:
+            if behind_s > MAX_STANDSTILL_S:
                 self._is_stuck = True
                 raise SinkError(f"record: {self.path}: nothing could be written for {behind_s:.0f} s")
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from engine.errors import MultiverseError, SinkError
 from engine.sinks.registry import KINDS, load_kinds, make_sink
 from engine.sinks.sink import BESIDE, TITLES, Cautious, Picture, Sink, SinkSpec, SinkStatus, Stage, Taker, picture_name
-from engine.system.backoff import LONGEST_DELAY_S, next_delay_s
+from engine.system.backoff import MAX_DELAY_S, next_delay_s
 from engine.system.clock import Clock, SystemClock
 from engine.values import PublishedFrame, ShownPicture
 
@@ -16,8 +16,8 @@ log = logging.getLogger(__name__)
 
 Report = Callable[[str, str], None]
 
-MOST_SINKS = 16  # each may hold a thread and pictures; whoever may send OSC may ask for sinks
-MOST_ENDED = 64  # of those stopped during the run, how many are remembered
+MAX_SINKS = 16  # each may hold a thread and pictures; whoever may send OSC may ask for sinks
+MAX_ENDED = 64  # of those stopped during the run, how many are remembered
 MAX_END_S = 4.0  # live, for all sinks together; the engine's end takes 5 s at most
 MAX_STANDSTILL_S = 2.0  # beyond that, for one that still writes: its file shall be whole
 MAX_WRITING_S = 60.0  # and no longer, however much it has to write
@@ -80,7 +80,7 @@ class SinkSet:
         self._places: tuple[_Place, ...] = ()
         self._finishing: tuple[_Place, ...] = ()
         self._ended: tuple[_Place, ...] = ()
-        """Stopped during the run; the latest `MOST_ENDED`, told of after `close`."""
+        """Stopped during the run; the latest `MAX_ENDED`, told of after `close`."""
         self._is_closed = False
         load_kinds()  # now, so that no start in the middle of a show has to
 
@@ -117,8 +117,8 @@ class SinkSet:
 
     def _asked_for(self, spec: SinkSpec, may_wait: bool) -> _Place:
         asked_for = [place for place in (*self._places, *self._finishing) if place.brought_by is None]
-        if len(asked_for) >= MOST_SINKS:
-            raise SinkError(f"{spec.label}: {MOST_SINKS} sinks run already, and no more are allowed; stop one first")
+        if len(asked_for) >= MAX_SINKS:
+            raise SinkError(f"{spec.label}: {MAX_SINKS} sinks run already, and no more are allowed; stop one first")
         return self._opened(spec, self._made(spec), may_wait)
 
     def _opened(self, spec: SinkSpec, sink: Sink, may_wait: bool) -> _Place:
@@ -365,7 +365,7 @@ class SinkSet:
 
     def _keep_ended(self) -> None:
         ended = tuple(place for place in self._finishing if place.sink is None)
-        self._ended = (*self._ended, *ended)[-MOST_ENDED:]
+        self._ended = (*self._ended, *ended)[-MAX_ENDED:]
         self._finishing = tuple(place for place in self._finishing if place.sink is not None)
 
     def _end(self, place: _Place) -> None:
@@ -397,7 +397,7 @@ class SinkSet:
         self._note(place, error)
         now_s = self._clock.now_s()
         if place.sink is not None:
-            if now_s - place.started_s > LONGEST_DELAY_S:
+            if now_s - place.started_s > MAX_DELAY_S:
                 place.failures = 0
             self._close(place)
         place.failures += 1

@@ -12,7 +12,7 @@ import numpy as np
 
 from engine.values import AudioBlock
 
-LARGEST_OFFSET_S = 0.1  # EBU R37 allows 40 to 60 ms, but a block of a slow device is 50 ms by itself
+MAX_OFFSET_S = 0.1  # EBU R37 allows 40 to 60 ms, but a block of a slow device is 50 ms by itself
 PATIENCE_S = 1.0
 AWAY_S = 0.25  # longer than the block of any device
 
@@ -61,7 +61,7 @@ class SoundTrack:
         if self._is_away:  # silence as it passes, and the rest of it just before the sound that comes back
             self._is_away = not came
             return True
-        if abs(missing) <= LARGEST_OFFSET_S * self._rate_hz:
+        if abs(missing) <= MAX_OFFSET_S * self._rate_hz:
             self._off_since_s = None
         elif self._off_since_s is None:
             self._off_since_s = time_s

@@ -16,7 +16,7 @@ from av.video.frame import VideoFrame as DecodedFrame
 from av.video.stream import VideoStream
 
 PICTURE_A_PACKET = ("h264", "hevc", "av1", "vp9", "ffv1")  # and those without pictures that lean on others
-MOST_EARLY = 4  # pictures that wait for one before them; then it is taken for lost
+MAX_EARLY = 4  # pictures that wait for one before them; then it is taken for lost
 
 
 class AwaitedPictures:
@@ -63,7 +63,7 @@ class AwaitedPictures:
         self._stamps.remove(frame.pts)
         self._came += 1
         heapq.heappush(self._early, (frame.pts, self._came, frame))
-        return self._shown(MOST_EARLY)
+        return self._shown(MAX_EARLY)
 
     def rest(self) -> list[DecodedFrame]:
         """Those that are left, now that no other comes."""

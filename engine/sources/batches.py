@@ -8,7 +8,7 @@ import numpy as np
 from engine.sources.pictures import InputPicture
 
 WAITING_BYTES = 256 * 2**20  # of pictures, on each side of the model
-FEWEST_WAITING, MOST_WAITING = 2, 8
+MIN_WAITING, MAX_WAITING = 2, 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -36,7 +36,7 @@ def batches(pictures: Iterable[InputPicture], size: int) -> Iterator[Batch]:
 
 def batches_waiting(first: InputPicture, size: int) -> int:
     """How many batches may wait: enough to hide a slow picture, and never a large share of the memory."""
-    return min(max(WAITING_BYTES // (first.pixels.nbytes * size), FEWEST_WAITING), MOST_WAITING)
+    return min(max(WAITING_BYTES // (first.pixels.nbytes * size), MIN_WAITING), MAX_WAITING)
 
 
 def _batch(pictures: list[InputPicture]) -> Batch:

@@ -29,7 +29,7 @@ from engine.system.clock import Clock, SystemClock
 TICK_S = Fraction(1, 1000)
 FIRST_S = 20.0  # opening takes 10 s at most and silence is told after 5; a driver may hang without either
 PATIENCE_S = 10.0  # a cable that slipped is in again by then
-LOOK_UP_S = 0.1  # how soon a waiting main thread notices a signal: on Windows a lock alone would sleep through it
+WAKE_S = 0.1  # how soon a waiting main thread notices a signal: on Windows a lock alone would sleep through it
 LIKELY_FPS = range(1, 1001)  # else the device tells nothing, or the tick of its clock
 
 
@@ -71,7 +71,7 @@ class LivePictures:
         end_s = time.perf_counter() + FIRST_S
         with self._changed:
             while self._first is None and not self._is_ended and time.perf_counter() < end_s:
-                self._changed.wait(LOOK_UP_S)
+                self._changed.wait(WAKE_S)
         if self._first is None:
             self.close()
             raise SourceError(self._problem or f"{self.label}: gives no picture")
@@ -120,7 +120,7 @@ class LivePictures:
     def _wait_for_newest(self) -> tuple[int, float, np.ndarray] | None:
         with self._changed:
             while self._newest is None and not self._is_ended:
-                self._changed.wait(LOOK_UP_S)
+                self._changed.wait(WAKE_S)
             newest, self._newest = self._newest, None
             return None if self._closing.is_set() else newest
 

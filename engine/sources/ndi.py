@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from cyndilib.finder import Finder, Source
     from cyndilib.video_frame import VideoFrameSync
 
-LOOK_S = 0.1  # how often a source is looked for
-FRESH_LOOK_S = 2.0  # a finder asks the addresses it knows every 10 s, a new one asks at once
+POLL_S = 0.1  # how often a source is looked for
+FRESH_FINDER_S = 2.0  # a finder asks the addresses it knows every 10 s, a new one asks at once
 GONE_S = 1.0  # a sender that changes its size is back sooner
 POLL_S = 0.004
 INSTALL = "pip install cyndilib"
@@ -74,8 +74,8 @@ class NdiSource(LiveSource):
         while True:
             finder, made_s = self._make_finder(), self._clock.now_s()
             try:
-                while self._clock.now_s() - made_s < FRESH_LOOK_S:
-                    if self._closing.wait(LOOK_S):
+                while self._clock.now_s() - made_s < FRESH_FINDER_S:
+                    if self._closing.wait(POLL_S):
                         return None
                     names = sorted(finder.update_sources())  # its own thread would look every 5 s only
                     full_name = chosen_name(self.name, names)

@@ -4,24 +4,20 @@ import numpy as np
 from av.video.frame import VideoFrame as DecodedFrame
 from av.video.reformatter import Colorspace
 
-LONGEST_SIDE_PX = (
-    4096  # 8K and photographs are reduced: 50 MB a picture would stall its upload, and no output is larger
-)
+MAX_SIDE_PX = 4096  # 8K and photographs are reduced: 50 MB a picture would stall its upload, and no output is larger
 
 UNSPECIFIED = 2  # AVCOL_SPC_UNSPECIFIED
 HD_LINES = 576  # above this players take an untagged file for BT.709 (swscale alone would take BT.601)
 
 
-def fitted_size(
-    width: int, height: int, aspect: float = 1.0, *, longest_px: float = LONGEST_SIDE_PX
-) -> tuple[int, int]:
+def fitted_size(width: int, height: int, aspect: float = 1.0, *, longest_px: float = MAX_SIDE_PX) -> tuple[int, int]:
     """Size in square pixels for pixels `aspect` times as wide as high, shrunk to `longest_px`."""
     square_width = width * aspect
     scale = min(1.0, longest_px / max(square_width, height))
     return max(1, round(square_width * scale)), max(1, round(height * scale))
 
 
-def to_rgb(frame: DecodedFrame, pixel_aspect: float = 1.0, *, longest_px: float = LONGEST_SIDE_PX) -> np.ndarray:
+def to_rgb(frame: DecodedFrame, pixel_aspect: float = 1.0, *, longest_px: float = MAX_SIDE_PX) -> np.ndarray:
     """(height, width, 3) uint8 RGB, row 0 at the top, C-contiguous; over black, rotation tags obeyed.
 
     `pixel_aspect` is the width of a pixel by its height; reduced where above `longest_px`. Colour follows the file's

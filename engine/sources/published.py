@@ -11,7 +11,7 @@ from engine.ipc.ring_folder import read_info, system_folder
 from engine.sources.names import chosen_name, not_found
 from engine.system.clock import Clock
 
-LOOK_S = 0.25  # how often a ring is looked for, and how long one is silent before it is asked whether it lives
+POLL_S = 0.25  # how often a ring is looked for, and how long one is silent before it is asked whether it lives
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,14 +81,14 @@ class SharedWatch:
         """
         now_s = self._clock.now_s()
         if self._reader is None and now_s >= self._look_at_s:
-            self._look_at_s = now_s + LOOK_S
+            self._look_at_s = now_s + POLL_S
             self._reader, self._newest_s = self._find(), now_s
         if self._reader is None:
             return None
         frame = self._reader.latest(spare)
         if frame is not self._frame:
             self._frame, self._newest_s = frame, now_s
-        elif now_s - self._newest_s > LOOK_S and self._reader.state != "live":
+        elif now_s - self._newest_s > POLL_S and self._reader.state != "live":
             self.close()
             self.problem = f"shared {self._wanted}: it is gone"
         return self._frame

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-LOOK_S = 0.5
+POLL_S = 0.5
 SETTLE_S = 0.3  # servers answer within some milliseconds
 TITLES = {"camera": "camera", "syphon": "Syphon", "spout": "Spout", "shared": "shared memory", "ndi": "NDI"}
 PLATFORM = sys.platform
@@ -117,7 +117,7 @@ class SenderLists:
         now_s = self._clock.now_s()
         if self._make is None or now_s < self._look_at_s:
             return
-        self._look_at_s = now_s + LOOK_S
+        self._look_at_s = now_s + POLL_S
         try:
             there = self._textures = self._textures or self._make()
             self._polled = tuple(of_program(there.kind, name) for name in there.names())

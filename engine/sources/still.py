@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from engine.errors import SourceError
-from engine.sources.pixels import LONGEST_SIDE_PX, fitted_size, over_black
+from engine.sources.pixels import MAX_SIDE_PX, fitted_size, over_black
 from engine.sources.source import SourceStatus
 from engine.values import VideoFrame
 
@@ -60,7 +60,7 @@ def is_still(path: Path) -> bool:
         return True  # a picture, though a broken one: reading it tells what is wrong with it
 
 
-def read_still(path: Path, *, longest_px: float = LONGEST_SIDE_PX) -> np.ndarray:
+def read_still(path: Path, *, longest_px: float = MAX_SIDE_PX) -> np.ndarray:
     """(height, width, 3) uint8 RGB, upright by EXIF, transparency over black, reduced where above `longest_px`."""
     try:
         with warnings.catch_warnings():

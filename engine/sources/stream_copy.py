@@ -12,7 +12,7 @@ from av.container.streams import StreamContainer
 from av.packet import Packet
 from av.stream import Stream
 
-MOST_UNTOLD = 64  # packets: a picture leans on one 16 later at most (H.264 and H.265 keep no more)
+MAX_UNTOLD = 64  # packets: a picture leans on one 16 later at most (H.264 and H.265 keep no more)
 
 
 class StreamCopy:
@@ -98,7 +98,7 @@ class StreamCopy:
 def with_decoding_times(packets: Iterator[Packet]) -> Iterator[Packet]:
     """Matroska knows only when a picture is shown: where pictures lean on later ones, FFmpeg cannot tell when the first
     ones are to be decoded, until it has seen more of them. They are given the ticks before the first time it tells. A
-    track of which it has told nothing after MOST_UNTOLD is taken to be decoded in the order in which it is shown."""
+    track of which it has told nothing after MAX_UNTOLD is taken to be decoded in the order in which it is shown."""
     waiting: dict[int, list[Packet]] = {}
     untold: set[int] = set()
     for packet in packets:
@@ -109,7 +109,7 @@ def with_decoding_times(packets: Iterator[Packet]) -> Iterator[Packet]:
             packet.dts = packet.pts
         if packet.dts is None:
             before.append(packet)
-            if len(before) == MOST_UNTOLD:
+            if len(before) == MAX_UNTOLD:
                 untold.add(packet.stream.index)
                 yield from _decoded_as_shown(before)
                 before.clear()

@@ -21,8 +21,8 @@ from engine.values import VideoFrame
 
 log = logging.getLogger(__name__)
 
-LOOK_S = 0.5  # how often a sender is looked for
-LONGEST_WAIT_S = 4.0  # after failures in a row
+POLL_S = 0.5  # how often a sender is looked for
+MAX_WAIT_S = 4.0  # after failures in a row
 
 
 class TextureSource(ABC):
@@ -98,7 +98,7 @@ class TextureSource(ABC):
 
     def _look(self, now_s: float) -> bool:
         """Whether the sender was there to connect to."""
-        self._look_at_s = now_s + LOOK_S
+        self._look_at_s = now_s + POLL_S
         names = self.names()
         name = chosen_name(self.name, names)
         if name is None:
@@ -114,7 +114,7 @@ class TextureSource(ABC):
     def _lose(self, problem: str, now_s: float) -> None:
         self._let_go()
         self._failures += 1
-        self._look_at_s = now_s + next_delay_s(self._failures, longest_s=LONGEST_WAIT_S)
+        self._look_at_s = now_s + next_delay_s(self._failures, longest_s=MAX_WAIT_S)
         self._picture.lose(problem)
         self._report("camera", f"{problem}; it is tried again")
 

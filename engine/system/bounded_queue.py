@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 
 Item = TypeVar("Item")
 
-LOOK_UP_S = 0.1  # how soon a waiting main thread notices a signal: on Windows a lock alone would sleep through it
+WAKE_S = 0.1  # how soon a waiting main thread notices a signal: on Windows a lock alone would sleep through it
 
 
 class BrokenOffError(Exception):
@@ -81,7 +81,7 @@ class Handover(Generic[Item]):
             return 0.0
         began_s = time.perf_counter()
         while not condition():
-            self._changed.wait(LOOK_UP_S)
+            self._changed.wait(WAKE_S)
         return time.perf_counter() - began_s
 
 
@@ -99,7 +99,7 @@ class Worker:
 
     def join(self) -> None:
         while self._thread.is_alive():
-            self._thread.join(LOOK_UP_S)
+            self._thread.join(WAKE_S)
 
     def _run(self) -> None:
         try:

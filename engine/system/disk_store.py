@@ -18,10 +18,10 @@ log = logging.getLogger(__name__)
 Job = Callable[[], None]
 Fail = Callable[[str], None]
 
-LONGEST_S = 5.0
+MAX_S = 5.0
 """For one thing; and how long the end waits for all that was to be done."""
-LOOK_EVERY_S = 2.0
-MOST_WAITING = 1000
+POLL_INTERVAL_S = 2.0
+MAX_WAITING = 1000
 
 
 class DiskThread:
@@ -47,28 +47,28 @@ class DiskThread:
         """Do `job` after all that was posted before. `fail(reason)` when it raises, on the thread; when it is not even
         begun because the disk does not answer, here and now."""
         since_s = self._busy_since_s
-        if since_s is not None and (waited_s := time.perf_counter() - since_s) > LONGEST_S:
+        if since_s is not None and (waited_s := time.perf_counter() - since_s) > MAX_S:
             fail(f"the disk has not answered for {waited_s:.0f} s")
             return
         with self._changed:
-            is_taken = len(self._jobs) < MOST_WAITING
+            is_taken = len(self._jobs) < MAX_WAITING
             if is_taken:
                 self._jobs.append((job, fail))
                 self._changed.notify_all()
         if not is_taken:
-            fail(f"{MOST_WAITING} others wait for the disk already")
+            fail(f"{MAX_WAITING} others wait for the disk already")
 
     def close(self) -> None:
         """Returns when all is done that was posted, or says after 5 s that the rest of it is not."""
         with self._changed:
             self._is_closing = True
             self._changed.notify_all()
-            is_done = self._changed.wait_for(lambda: not self._jobs, LONGEST_S)
+            is_done = self._changed.wait_for(lambda: not self._jobs, MAX_S)
             left = len(self._jobs)
         if is_done:
             self._thread.join(0.5)  # it may be looking, which nobody needs any more
         else:
-            self._report(self._name, f"the disk has not answered for {LONGEST_S:g} s; what waited is left ({left})")
+            self._report(self._name, f"the disk has not answered for {MAX_S:g} s; what waited is left ({left})")
 
     # -- the thread ----------------------------------------------------------------------------
 
@@ -82,7 +82,7 @@ class DiskThread:
             self._busy_since_s = time.perf_counter()
             if self._look is not None and self._look_at_s <= self._busy_since_s and not self._is_closing:
                 self._attempt(self._look, lambda reason: self._report(self._name, reason))
-                self._look_at_s = time.perf_counter() + LOOK_EVERY_S
+                self._look_at_s = time.perf_counter() + POLL_INTERVAL_S
                 self.has_looked.set()
             elif entry is not None:
                 self._attempt(*entry)

@@ -9,8 +9,8 @@ import re
 import unicodedata
 from pathlib import Path
 
-LONGEST_CHARACTERS = 64
-LONGEST_BYTES = 200  # file systems end at 255, with a suffix and a number
+MAX_CHARACTERS = 64
+MAX_BYTES = 200  # file systems end at 255, with a suffix and a number
 
 # What Windows refuses, or reads as a folder, drive or stream; refused everywhere, so that files travel.
 _FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]')
@@ -33,8 +33,8 @@ def clean_name(name: str) -> str:
     clean = unicodedata.normalize("NFC", name)
     if not clean or clean != clean.strip():
         raise ValueError("a name needs characters, and no blanks around it")
-    if len(clean) > LONGEST_CHARACTERS or len(clean.encode("utf-8", "replace")) > LONGEST_BYTES:
-        raise ValueError(f"a name has at most {LONGEST_CHARACTERS} characters")
+    if len(clean) > MAX_CHARACTERS or len(clean.encode("utf-8", "replace")) > MAX_BYTES:
+        raise ValueError(f"a name has at most {MAX_CHARACTERS} characters")
     if found := _FORBIDDEN.search(clean):
         raise ValueError(f"a name cannot contain {found[0]!r}")
     if clean.startswith(".") or clean.endswith("."):

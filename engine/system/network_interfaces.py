@@ -6,7 +6,7 @@ import socket
 Interface = ipaddress.IPv4Interface | ipaddress.IPv6Interface
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-WIDEST_PREFIX = 8  # Art-Net's 2.0.0.0/8; a shorter one, as some tunnels have, is no network but half of all there is
+MAX_PREFIX = 8  # Art-Net's 2.0.0.0/8; a shorter one, as some tunnels have, is no network but half of all there is
 
 
 def own_interfaces() -> tuple[Interface, ...]:
@@ -24,7 +24,7 @@ def own_interfaces() -> tuple[Interface, ...]:
 def own_networks() -> tuple[Network, ...]:
     """The networks of this machine's interfaces, those of loopback left out."""
     found = (interface.network for interface in own_interfaces() if not interface.is_loopback)
-    return tuple(dict.fromkeys(network for network in found if network.prefixlen >= WIDEST_PREFIX))
+    return tuple(dict.fromkeys(network for network in found if network.prefixlen >= MAX_PREFIX))
 
 
 def _suffix(netmask: str | None) -> str:

@@ -4,17 +4,17 @@ import cv2
 import numpy as np
 import simplejpeg
 
-LONGEST_SIDE_PX = 1280  # a preview, not an output: beyond this a phone's connection, not its screen, is the limit
+MAX_SIDE_PX = 1280  # a preview, not an output: beyond this a phone's connection, not its screen, is the limit
 QUALITY = 80
 
 
-def encode_preview(rgba: np.ndarray, width_px: int = LONGEST_SIDE_PX) -> bytes:
+def encode_preview(rgba: np.ndarray, width_px: int = MAX_SIDE_PX) -> bytes:
     """JPEG of (height, width, 4) uint8, alpha left out (which is: over black); never enlarged.
 
-    At most `width_px` wide, and no side longer than `LONGEST_SIDE_PX`. OpenCV and libjpeg-turbo work without the GIL.
+    At most `width_px` wide, and no side longer than `MAX_SIDE_PX`. OpenCV and libjpeg-turbo work without the GIL.
     """
     height, width = rgba.shape[:2]
-    scale = min(width_px / width, LONGEST_SIDE_PX / max(height, width))
+    scale = min(width_px / width, MAX_SIDE_PX / max(height, width))
     if scale < 1:
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
         # Area averaging takes seven times as long and is seen only where pixels would be passed over.

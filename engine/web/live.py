@@ -19,7 +19,7 @@ from aiohttp import web
 
 from engine.system.file_names import escaped
 from engine.values import ChannelFeatures
-from engine.web.monitor import MOST_LINES, Line, OscMonitor
+from engine.web.monitor import MAX_LINES, Line, OscMonitor
 from engine.web.serving.sockets import Data, Send, WebSockets
 
 log = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ class Desk:
     def __init__(self) -> None:
         self.wants_osc = False
         self._texts: dict[str, str] = {}
-        self._lines: deque[Line] = deque(maxlen=MOST_LINES)
+        self._lines: deque[Line] = deque(maxlen=MAX_LINES)
         self._skipped = 0
         self._has_something = asyncio.Event()
 
@@ -51,7 +51,7 @@ class Desk:
         self._has_something.set()
 
     def put_lines(self, lines: tuple[Line, ...], skipped: int) -> None:
-        self._skipped += skipped + max(0, len(self._lines) + len(lines) - MOST_LINES)
+        self._skipped += skipped + max(0, len(self._lines) + len(lines) - MAX_LINES)
         self._lines.extend(lines)
         self._has_something.set()
 

@@ -11,8 +11,8 @@ from engine.control import Dispatcher
 from engine.osc import Message
 from engine.osc.decode import TimeTag, shown
 
-MOST_LINES = 200  # kept from one look to the next, and in one message to the browser
-MOST_ARGUMENTS = 32  # shown of a message
+MAX_LINES = 200  # kept from one look to the next, and in one message to the browser
+MAX_ARGUMENTS = 32  # shown of a message
 
 Shown = bool | int | float | str | None
 
@@ -44,7 +44,7 @@ class OscMonitor:
     def __init__(self, dispatcher: Dispatcher) -> None:
         self._dispatcher = dispatcher
         self._numbers = itertools.count(1)
-        self._noted: deque[tuple[int, float, str, Message | str]] = deque(maxlen=MOST_LINES)
+        self._noted: deque[tuple[int, float, str, Message | str]] = deque(maxlen=MAX_LINES)
         self._taken = 0
 
     def start(self) -> None:
@@ -66,7 +66,7 @@ class OscMonitor:
             if isinstance(message, str):
                 lines.append(Line(at_s=at_s, sender=sender, address="", args=(), refused=message))
                 continue
-            args = tuple(_shown_value(value) for value in message.args[:MOST_ARGUMENTS])
+            args = tuple(_shown_value(value) for value in message.args[:MAX_ARGUMENTS])
             is_unmapped = self._dispatcher.heard.holds(message.address, sender)
             lines.append(
                 Line(at_s=at_s, sender=sender, address=shown(message.address), args=args, is_unmapped=is_unmapped)

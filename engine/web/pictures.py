@@ -14,9 +14,9 @@ from engine.web.preview import PreviewTap, Viewer
 from engine.web.serving.sockets import STUCK_S, Send, WebSockets, hold_little
 
 BOUNDARY = "multiverse-frame"
-MOST_VIEWERS = 16
+MAX_VIEWERS = 16
 PICTURE_TIMEOUT_S = 2.0  # how long /frame.jpg waits for the frame loop
-DEFAULT_FPS, HIGHEST_FPS = 30, 60
+DEFAULT_FPS, MAX_FPS = 30, 60
 WIDTHS_PX = (320, 480, 640, 960, 1280)
 
 
@@ -99,10 +99,10 @@ class Pictures:
         if tap is None:
             names = " and ".join(", ".join(self._taps).rsplit(", ", 1))
             raise NotShown(f"picture: {names} can be seen here, and no {picture[:20]!r}")
-        fps = _whole_number(request, "fps", DEFAULT_FPS, HIGHEST_FPS)
+        fps = _whole_number(request, "fps", DEFAULT_FPS, MAX_FPS)
         width_px = _whole_number(request, "width", WIDTHS_PX[-1], WIDTHS_PX[-1])
-        if sum(tap.viewers for tap in self._taps.values()) >= MOST_VIEWERS:
-            raise NotShown(f"{MOST_VIEWERS} viewers are watching already")
+        if sum(tap.viewers for tap in self._taps.values()) >= MAX_VIEWERS:
+            raise NotShown(f"{MAX_VIEWERS} viewers are watching already")
         screen = Screen(tap, fps, next(width for width in WIDTHS_PX if width >= width_px))
         try:
             yield screen

@@ -14,7 +14,7 @@ from engine.web.serving.admission import Admission, add_headers
 from engine.web.serving.page_files import ONLY_OUR_SCRIPTS, PageFile, load_page
 from engine.web.serving.sockets import WebSockets
 
-MOST_BODY_BYTES = 1024  # nothing that is answered has a body
+MAX_BODY_BYTES = 1024  # nothing that is answered has a body
 
 
 class Routes:
@@ -42,7 +42,7 @@ class Routes:
         self._page = load_page(importlib.resources.files("engine.web") / "page")
 
     def build_app(self) -> web.Application:
-        app = web.Application(middlewares=[self._admission.admit], client_max_size=MOST_BODY_BYTES)
+        app = web.Application(middlewares=[self._admission.admit], client_max_size=MAX_BODY_BYTES)
         app.router.add_get("/page/{path:.*}", self.send_page_file)
         app.router.add_get("/frame.jpg", self._pictures.send_frame)
         app.router.add_get("/stream.mjpg", self._pictures.send_stream, allow_head=False)

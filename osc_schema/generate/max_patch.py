@@ -40,7 +40,7 @@ RECEIVERS = (
 
 HEARTBEAT, TOLD_OBJECTS = "/engine/heartbeat", ("/sam3/objects", "/sam3/object/1")
 
-_MOST_ROWS, _MOST_COLUMNS = 12, 4
+_MAX_ROWS, _MAX_COLUMNS = 12, 4
 _ROW_PX, _COLUMN_PX, _LABEL_PX, _TITLE_PX, _WIRING_PX = 44, 340, 130, 30, 30
 _LINE_LETTERS, _LINE_PX = 100, 14  # of a comment as wide as a page, in Max's own 12 point Arial
 _ROUTE_PX, _ROUTE_LETTERS = 360.0, 48  # a column in `p addresses`, and a line of its `route`
@@ -231,8 +231,8 @@ def _objects(main: _Patcher) -> None:
 
 
 def _page_patcher(page: Page) -> _Patcher:
-    panels = columns(page, _MOST_ROWS)
-    strips = [panels[at : at + _MOST_COLUMNS] for at in range(0, len(panels), _MOST_COLUMNS)]
+    panels = columns(page, _MAX_ROWS)
+    strips = [panels[at : at + _MAX_COLUMNS] for at in range(0, len(panels), _MAX_COLUMNS)]
     heights = [_TITLE_PX + _ROW_PX * max(len(panel.controls) for panel in strip) for strip in strips]
     lines = -(-len(page.description) // _LINE_LETTERS)
     top = 26.0 + _LINE_PX * lines

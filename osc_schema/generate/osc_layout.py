@@ -17,8 +17,8 @@ VERSION = "1.25.0"
 """Whose property names these are: what an older session would have had converted, a newer program leaves alone."""
 NOTIFY = "/engine/notify"
 
-_MOST_ROWS, _MOST_SWITCH_ITEMS = 12, 4
-_MOST_FADER_STEPS = 1000  # whole numbers of a wider range are typed
+_MAX_ROWS, _MAX_SWITCH_ITEMS = 12, 4
+_MAX_FADER_STEPS = 1000  # whole numbers of a wider range are typed
 _WIDTH_PX, _ROW_PX, _LABEL_PX, _VALUE_PX, _GAP_PX = 380, 36, 120, 70, 4
 _TITLE_PX = 30
 _OPENED = """\
@@ -56,7 +56,7 @@ def osc_layout(areas: Iterable[Area], *, host: str = HOST, port: int = PORT, lis
 
 
 def _tab(page: Page, target: str) -> dict[str, Any]:
-    panels = columns(page, _MOST_ROWS)
+    panels = columns(page, _MAX_ROWS)
     return {
         "type": "tab",
         "id": f"tab_{_name(page.title)}",  # widgets of one id are one: /mode is a parameter, an area may be called so
@@ -113,7 +113,7 @@ def _widget(param: Param) -> dict[str, Any]:
             state = {"on": 1, "off": 0, "default": int(param.default is True)}
             return {"type": "button", "mode": "toggle", **state, "label": "", "typeTags": "i"}
         case ParamType.MENU:
-            kind = "switch" if len(param.menu) <= _MOST_SWITCH_ITEMS else "dropdown"
+            kind = "switch" if len(param.menu) <= _MAX_SWITCH_ITEMS else "dropdown"
             layout = {"layout": "horizontal"} if kind == "switch" else {}
             return {"type": kind, **layout, "values": list(param.menu), "default": param.default, "typeTags": "s"}
         case ParamType.TEXT | ParamType.FILE:
@@ -123,7 +123,7 @@ def _widget(param: Param) -> dict[str, Any]:
             unit = {"min": 0, "max": 1}
             colour = {"type": "rgb", "alpha": True, "range": unit, "rangeAlpha": unit, "decimals": 4}
             return colour | {"default": param.default, "typeTags": "f"}
-        case ParamType.INT if param.high - param.low > _MOST_FADER_STEPS:
+        case ParamType.INT if param.high - param.low > _MAX_FADER_STEPS:
             return {"type": "input", "numeric": param.step, "default": param.default, "decimals": 0, "typeTags": "i"}
     fader = {"type": "fader", "design": "compact", "horizontal": True, "doubleTap": True, "snap": False}
     fader |= {"range": _range(param), "default": param.default, "decimals": decimals(param)}

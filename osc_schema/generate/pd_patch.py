@@ -23,7 +23,7 @@ from osc_schema.types import Area, Param, ParamType
 HOST, PORT, LISTEN_PORT = "127.0.0.1", 9000, 9002
 SILENCE_MS = 3000  # three heartbeats
 
-_MOST_ROWS, _MOST_COLUMNS, _MOST_BUTTONS = 14, 4, 8
+_MAX_ROWS, _MAX_COLUMNS, _MAX_BUTTONS = 14, 4, 8
 _ROW_PX, _COLUMN_PX, _LABEL_PX, _TITLE_PX = 24, 430, 160, 24
 _BUTTON_PX, _LETTER_PX, _WIRING_PX = 18, 8, 86
 _COLOURS = "#fcfcfc #000000 #000000"
@@ -144,8 +144,8 @@ def _objects(main: _Canvas) -> None:
 
 def _page_window(page: Page) -> _Canvas:
     """Controls on top, without cords; how they are wired stands beneath, a row a control."""
-    panels = columns(page, _MOST_ROWS)
-    strips = [panels[at : at + _MOST_COLUMNS] for at in range(0, len(panels), _MOST_COLUMNS)]
+    panels = columns(page, _MAX_ROWS)
+    strips = [panels[at : at + _MAX_COLUMNS] for at in range(0, len(panels), _MAX_COLUMNS)]
     heights = [_TITLE_PX + _ROW_PX * max(len(panel.controls) for panel in strip) for strip in strips]
     pitch = max(_COLUMN_PX, *(_width(control.param) for panel in panels for control in panel.controls))
     width, height = 20 + pitch * len(strips[0]), 20 + sum(heights)
@@ -254,7 +254,7 @@ def _name(canvas: _Canvas, param: Param, y: int, said: int, value: int) -> None:
 
 
 def _is_long(param: Param) -> bool:
-    return len(param.menu) > _MOST_BUTTONS
+    return len(param.menu) > _MAX_BUTTONS
 
 
 def _width(param: Param) -> int:

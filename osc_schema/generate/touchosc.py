@@ -22,7 +22,7 @@ from osc_schema.types import Area, Param, ParamType
 
 LISTEN_PORT = 9003
 
-_MOST_ROWS = 11
+_MAX_ROWS = 11
 _WIDTH_PX, _HEIGHT_PX, _TAB_PX = 1600, 1000, 44
 _ROW_PX, _GAP_PX, _TITLE_PX, _LABEL_PX = 80, 6, 36, 20
 _TEXT_PX, _SMALL_TEXT_PX, _LETTER_PX = 14, 12, 8
@@ -118,7 +118,7 @@ def _page(page: Page) -> ElementTree.Element:
         textColorOn=_WHITE,
     )
     children = ElementTree.SubElement(node, "children")
-    panels = columns(page, _MOST_ROWS)
+    panels = columns(page, _MAX_ROWS)
     per_row = min(len(panels), 6)
     rows = -(-len(panels) // per_row)
     width, height = _WIDTH_PX // per_row, (_HEIGHT_PX - _TAB_PX) // rows

@@ -138,7 +138,7 @@ def test_a_letter_under_way_is_given_up_before_its_handle_is_closed(winapi: Fake
 def test_a_child_that_talks_much_keeps_its_newest_lines_where_no_file_is_opened_for_appending(tmp_path: Path) -> None:
     with (tmp_path / "stderr").open("w+b", buffering=0) as file:
         stdout, stderr = os.dup(file.fileno()), os.dup(file.fileno())  # one position, as inherited handles have
-        os.write(stdout, b"x" * (stderr_file.LONGEST_BYTES + 1))
+        os.write(stdout, b"x" * (stderr_file.MAX_BYTES + 1))
         for number in range(3):
             stderr_file.cut_long(stderr)  # four times a second
             os.write((stdout, stderr)[number % 2], b"line %d\n" % number)

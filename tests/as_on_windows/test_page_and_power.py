@@ -21,7 +21,7 @@ from engine.errors import MultiverseError
 from engine.render.context import MAX_MESSAGES_PER_PICTURE, load_message_pump
 from engine.system import power, win32
 from engine.system.power import kept_awake, raise_gpu_priority
-from engine.web.serving.connections import MOST_CONNECTIONS
+from engine.web.serving.connections import MAX_CONNECTIONS
 from engine.web.serving.listening import BACKLOG
 from engine.web.serving.web_thread import WebThread
 from tests.support.fake_win32 import FakeWindows
@@ -47,7 +47,7 @@ def test_the_page_answers_after_a_client_that_reset_while_it_was_accepted(
 
 def test_the_page_takes_fewer_connections_than_select_takes_sockets() -> None:
     """Those that are open, a burst that was accepted and is refused, the listening socket, the loop's own."""
-    assert MOST_CONNECTIONS + BACKLOG + 2 < FD_SETSIZE
+    assert MAX_CONNECTIONS + BACKLOG + 2 < FD_SETSIZE
 
 
 def asked_of_a_server() -> bytes:

@@ -69,7 +69,7 @@ def test_following_tells_what_is_kept_in_memory_beside_what_transformers_keeps(
 ) -> None:
     if not IS_SOAK:  # the memory of an object is full after 16 pictures, and only the third block is looked at
         monkeypatch.setattr(sam3, "BLOCK_PICTURES", 8)
-        monkeypatch.setattr(sam3, "FEWEST_FOLLOWED", 24)
+        monkeypatch.setattr(sam3, "MIN_FOLLOWED", 24)
     asked = ("--mode", "track", "--objects", "1", "--size", "160x96", "--seconds", "0")
     said = bench(*asked, "--json")
     assert said.code == 0, said.err

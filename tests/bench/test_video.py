@@ -14,8 +14,8 @@ import pytest
 
 from engine.bench.clip import moving_discs, write_clip
 from engine.bench.video import (
-    FEWEST_BATCHES,
-    FEWEST_FRAMES,
+    MIN_BATCHES,
+    MIN_FRAMES,
     Case,
     cases_for,
     frame_by_frame,
@@ -31,7 +31,7 @@ def assert_measured(mode: dict[str, Any], *, steps: int, real_steps: int, batch:
     assert mode["real_steps"] == real_steps
     assert mode["its"] == pytest.approx(steps * mode["fps"], rel=0.01)
     assert mode["evals"] == pytest.approx(real_steps * mode["fps"], rel=0.01)
-    assert mode["frames"] % batch == 0 and mode["frames"] >= FEWEST_BATCHES * batch
+    assert mode["frames"] % batch == 0 and mode["frames"] >= MIN_BATCHES * batch
     assert list(mode["stages"]) == STAGES
     assert max(stage["busy"] for stage in mode["stages"].values()) <= mode["slowest_busy"] <= 1.0
     assert mode["tflops"] == pytest.approx(mode["gflop"] * mode["fps"] / 1000, rel=0.05)
@@ -62,7 +62,7 @@ def test_painting_beats_diffusers_frame_by_frame_with_the_same_pictures(
     assert list(result["tiny"]) == ["batch 4, 2 steps at 0.5"]
     case = result["tiny"]["batch 4, 2 steps at 0.5"]
     assert list(case)[: len(modes) + 1] == [*modes, "diffusers"]
-    assert case["diffusers"]["frames"] >= FEWEST_FRAMES and case["diffusers"]["fps"] > 0
+    assert case["diffusers"]["frames"] >= MIN_FRAMES and case["diffusers"]["fps"] > 0
     for mode in modes:
         assert_measured(case[mode], steps=2, real_steps=1, batch=4)
         assert case[mode]["times_diffusers"] > 1.0

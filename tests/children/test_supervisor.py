@@ -13,7 +13,7 @@ import pytest
 
 from engine.children import ChildSpec, ChildStatus, Supervisor
 from engine.children.launcher import Launcher
-from engine.children.process import MOST_CALLS
+from engine.children.process import MAX_CALLS
 from engine.errors import SharedMemoryError
 from engine.ipc import AudioRing, FrameRing, Gate
 from tests.children.toys import SOON_KILLED
@@ -107,11 +107,11 @@ def test_a_stopped_child_fills_no_pipe(toys: Callable[..., Any], reports: Any) -
     pid = toy.until_results().pid
     os.kill(pid, signal.SIGSTOP)
     refused: list[str] = []
-    for number in range(MOST_CALLS + 50):
+    for number in range(MAX_CALLS + 50):
         toy.supervisor.set_values({"/toy/prompt": f"{number}" + "x" * 30_000})
         toy.supervisor.call("double", number, on_answer=lambda is_done, text: refused.append(text))
-        if number >= MOST_CALLS:  # each refusal shows that the supervisor has been round: 1.5 MB, were it all sent
-            toy.wait_for(lambda seen=number - MOST_CALLS: len(refused) > seen, "a refusal")
+        if number >= MAX_CALLS:  # each refusal shows that the supervisor has been round: 1.5 MB, were it all sent
+            toy.wait_for(lambda seen=number - MAX_CALLS: len(refused) > seen, "a refusal")
     assert set(refused) == {"toy has 64 commands to answer already"}
     os.kill(pid, signal.SIGCONT)
     toy.supervisor.set_values({"/toy/prompt": "after all"})

@@ -10,7 +10,7 @@ import pytest
 
 import osc_schema
 from engine.control import CommandTable, Dispatcher, Reply, patterns
-from engine.control.changes import MOST_PULLS
+from engine.control.changes import MAX_PULLS
 from engine.control.dispatcher import MAX_VALUES_A_BUNDLE
 from engine.control.outbox import MAX_PACKETS
 from engine.control.patterns import VALUES_A_SECOND
@@ -479,7 +479,7 @@ def test_a_panic_in_a_bundle_resets_what_stands_before_it_and_not_what_comes_aft
     desk.bundle(after, panic, encode_reply(ANGLE, 5.0), panic, after, encode_reply("/master/panic", 0))
     assert (desk[ANGLE], desk["/layer/2/angle"], desk["/master/panic"]) == (0.0, 6.0, 2)
     desk.bundle(*[panic] * 1000)
-    assert desk["/master/panic"] == 2 + MOST_PULLS
+    assert desk["/master/panic"] == 2 + MAX_PULLS
 
 
 def test_the_values_of_one_bundle_are_bounded_and_the_rest_is_refused_aloud(desk: Desk) -> None:

@@ -239,7 +239,7 @@ def test_a_full_receive_buffer_is_counted_as_lost(rig: Any, wait_for: Callable[.
 def test_packets_wait_while_a_picture_is_drawn_and_are_carried_out_after_it(
     open_rig: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.control.server.LONGEST_HOLD_S", 30.0)
+    monkeypatch.setattr("engine.control.server.MAX_HOLD_S", 30.0)
     rig = open_rig()
     if rig.server.granted_receive_buffer_bytes < server.HOLDING_BUFFER_BYTES:
         rig.server.granted_receive_buffer_bytes = server.HOLDING_BUFFER_BYTES  # few packets here: the buffer does
@@ -261,7 +261,7 @@ def test_a_draw_that_takes_for_ever_does_not_shut_osc_out(open_rig: Callable) ->
 
 
 def test_a_small_receive_buffer_is_never_held_back(open_rig: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.control.server.LONGEST_HOLD_S", 60.0)
+    monkeypatch.setattr("engine.control.server.MAX_HOLD_S", 60.0)
     rig = open_rig()
     rig.server.granted_receive_buffer_bytes = 212_992  # what Linux grants without being asked
     rig.server.draw_begins()

@@ -11,7 +11,7 @@ import pytest
 
 from engine.errors import ControlPipeError, PipeClosedError
 from engine.ipc import ControlPipe
-from engine.ipc.control_pipe import LONGEST_BYTES
+from engine.ipc.control_pipe import MAX_BYTES
 
 
 class Values(msgspec.Struct, tag="values", frozen=True):
@@ -101,11 +101,11 @@ def test_a_letter_that_cannot_be_read_is_named_and_the_next_one_arrives(ends: En
 
 def test_the_longest_letter_fits_into_an_empty_pipe_and_a_longer_one_is_refused(ends: Ends) -> None:
     engine, child = ends
-    room = LONGEST_BYTES - len(msgspec.msgpack.encode(Values({"text": "x" * 50_000}, 0))) + 50_000
+    room = MAX_BYTES - len(msgspec.msgpack.encode(Values({"text": "x" * 50_000}, 0))) + 50_000
     longest = Values({"text": "x" * room}, 0)
     engine.send(longest)  # nobody reads yet
     assert child.receive(30.0) == longest
-    with pytest.raises(ControlPipeError, match=rf"a Values of {LONGEST_BYTES + 1} bytes is too long \(at most 61440\)"):
+    with pytest.raises(ControlPipeError, match=rf"a Values of {MAX_BYTES + 1} bytes is too long \(at most 61440\)"):
         engine.send(Values({"text": "x" * (room + 1)}, 0))
     assert child.receive() is None
 
@@ -116,7 +116,7 @@ def test_a_pipe_the_system_made_narrow_is_widened(require) -> None:
     with socket.socket(fileno=os.dup(engine.fileno())) as end:
         end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8192)
     pipe = ControlPipe[Ready](engine, Ready)
-    longest = Values({"text": "x" * (LONGEST_BYTES - 100)}, 0)
+    longest = Values({"text": "x" * (MAX_BYTES - 100)}, 0)
     pipe.send(longest)
     pipe.send(longest)  # the first would have left no room in what was 8 KiB
     pipe.close()
@@ -127,7 +127,7 @@ def test_a_pipe_the_system_made_narrow_is_widened(require) -> None:
 
 def test_a_longer_letter_from_a_stranger_ends_the_pipe_and_is_not_taken_in(ends: Ends) -> None:
     engine, child = ends
-    engine.connection.send_bytes(b"x" * (LONGEST_BYTES + 1))
+    engine.connection.send_bytes(b"x" * (MAX_BYTES + 1))
     for _ in range(2):
         with pytest.raises(PipeClosedError):
             child.receive(30.0)

@@ -15,7 +15,7 @@ import pytest
 from engine.errors import SharedMemoryError
 from engine.ipc import FrameRing, RingReader, RingWriter, layout
 from engine.ipc.ring_block import BEGIN, END, NEWEST
-from engine.ipc.ring_folder import LONGEST_SEGMENT_NAME, RingFolder, segment_name
+from engine.ipc.ring_folder import MAX_SEGMENT_NAME, RingFolder, segment_name
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -240,7 +240,7 @@ def test_a_name_outside_1_to_64_bytes_is_refused(name: str) -> None:
 def test_segment_names_fit_macos_whatever_the_texture_is_called() -> None:
     for pid in (1, 99_999, 4_194_304):
         name = segment_name("Multiverse: Bühne / links", pid, 0xFFF)
-        assert len(name) <= LONGEST_SEGMENT_NAME == 30
+        assert len(name) <= MAX_SEGMENT_NAME == 30
         assert re.fullmatch(rf"multiverse-{pid}-fff-[A-Za-z0-9_]+", name)
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from engine.errors import SharedMemoryError
 from engine.ipc import FrameRing
-from engine.ipc.segmentation_sheet import MOST_OBJECTS, read_sheet, sheet_shape, write_sheet
+from engine.ipc.segmentation_sheet import MAX_OBJECTS, read_sheet, sheet_shape, write_sheet
 from engine.values import FoundObject, Segmentation
 
 
@@ -38,7 +38,7 @@ def test_objects_and_masks_come_out_as_they_went_in(count: int, side: int) -> No
 
 def test_fewer_objects_than_before_leave_none_of_the_old() -> None:
     sheet = np.zeros(sheet_shape(32), np.uint8)
-    write_sheet(sheet, found(MOST_OBJECTS, 32))
+    write_sheet(sheet, found(MAX_OBJECTS, 32))
     write_sheet(sheet, found(2, 32, seed=1))
     assert len(read_sheet(sheet, index=0, time_s=0.0).masks) == 2
 

@@ -126,7 +126,7 @@ def test_a_key_that_takes_for_ever_to_hash_is_refused(tmp_path: Path) -> None:
 def test_no_more_of_a_pickle_is_read_than_any_voice_has(
     tmp_path: Path, is_zipped: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pickle_file, "LARGEST_PICKLE", 10_000)
+    monkeypatch.setattr(pickle_file, "MAX_PICKLE", 10_000)
     pickled = b"\x80\x02" + b"N0" * 5_000 + b"N."
     if is_zipped:
         with zipfile.ZipFile(tmp_path / "x.pth", "w", zipfile.ZIP_DEFLATED) as archive:

@@ -47,7 +47,7 @@ def test_a_disk_that_does_not_answer_does_not_hold_up_the_end(
 ) -> None:
     if not hasattr(os, "mkfifo"):
         pytest.skip("a file that cannot be opened (needs POSIX)")
-    monkeypatch.setattr(autosave_module, "LONGEST_S", 0.05)
+    monkeypatch.setattr(autosave_module, "MAX_S", 0.05)
     store = ParamStore()
     saving = Autosave(tmp_path, store, report=reports)
     saving.start()

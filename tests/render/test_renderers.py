@@ -16,7 +16,7 @@ import pytest
 from engine.errors import NoGLError, RenderError
 from engine.render import Matte, Renderer, open_renderer
 from engine.render.context import explain, is_software, load_finish, open_context, refusal
-from engine.render.pixel_pool import MOST_BUFFERS, PixelPool
+from engine.render.pixel_pool import MAX_BUFFERS, PixelPool
 from engine.render.readback import Readback
 from engine.render.shader_source import compile_program, name_places, read_shader
 
@@ -332,8 +332,8 @@ def test_buffers_are_used_again_once_nobody_holds_them() -> None:
     assert second.ctypes.data != place
     del first
     assert pool.take().ctypes.data == place
-    held = [pool.take() for _ in range(3 * MOST_BUFFERS)]
-    assert len({buffer.ctypes.data for buffer in held}) == 3 * MOST_BUFFERS
+    held = [pool.take() for _ in range(3 * MAX_BUFFERS)]
+    assert len({buffer.ctypes.data for buffer in held}) == 3 * MAX_BUFFERS
 
 
 def test_both_ways_of_reading_back_give_the_same_bytes(gl: Renderer, draw: Callable) -> None:

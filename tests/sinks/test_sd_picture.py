@@ -15,7 +15,7 @@ from engine.ipc import FrameRing
 from engine.render import Renderer, open_renderer
 from engine.sinks import SinkSet, SinkSpec, Stage
 from engine.sinks.null import NullSink
-from engine.sinks.sink_set import MOST_SINKS
+from engine.sinks.sink_set import MAX_SINKS
 from engine.system.clock import SteppedClock
 from engine.values import ShownPicture, TextureRef, VideoFrame
 
@@ -137,9 +137,9 @@ def test_a_name_that_is_taken_is_told_and_the_main_texture_runs(sinks: SinkSet, 
 
 
 def test_what_came_along_does_not_count_towards_the_most_there_may_be(sinks: SinkSet) -> None:
-    for number in range(MOST_SINKS):
+    for number in range(MAX_SINKS):
         sinks.start(SinkSpec(kind="shared", argument=str(number)))
-    assert len(sinks.status()) == 2 * MOST_SINKS
+    assert len(sinks.status()) == 2 * MAX_SINKS
     with pytest.raises(SinkError, match=r"^sd:null: 16 sinks run already"):
         sinks.start(SinkSpec.parse("sd:null"))
 

@@ -16,7 +16,7 @@ from engine.ipc import FrameRing
 from engine.sinks import SinkSet, SinkSpec
 from engine.sinks.null import NullSink
 from engine.sinks.registry import KINDS, Kind
-from engine.sinks.sink_set import MAX_END_S, MOST_ENDED, MOST_SINKS
+from engine.sinks.sink_set import MAX_END_S, MAX_ENDED, MAX_SINKS
 from engine.system.clock import SteppedClock
 
 REPOSITORY = Path(__file__).parents[2]
@@ -375,12 +375,12 @@ def test_after_the_end_the_status_tells_of_those_that_were_stopped_too(
 
 
 def test_of_the_stopped_ones_the_latest_are_remembered(sinks: SinkSet) -> None:
-    for number in range(MOST_ENDED + 3):
+    for number in range(MAX_ENDED + 3):
         sinks.start(SinkSpec(kind="null", argument=str(number)))
         sinks.stop("null")
         assert sinks.status() == ()
     sinks.close()
-    assert [status.name for status in sinks.status()] == [str(n) for n in range(3, MOST_ENDED + 3)]
+    assert [status.name for status in sinks.status()] == [str(n) for n in range(3, MAX_ENDED + 3)]
 
 
 def test_a_snapshot_is_taken_from_every_snapshot_sink(sinks: SinkSet, make_frame, wait_for, tmp_path) -> None:
@@ -395,7 +395,7 @@ def test_a_snapshot_is_taken_from_every_snapshot_sink(sinks: SinkSet, make_frame
 def test_a_snapshot_under_a_new_name_takes_one_picture_and_leaves_nothing_running(
     sinks: SinkSet, make_frame, wait_for, tmp_path
 ) -> None:
-    paths = [tmp_path / f"{number}.png" for number in range(MOST_SINKS + 4)]
+    paths = [tmp_path / f"{number}.png" for number in range(MAX_SINKS + 4)]
     for index, path in enumerate(paths):
         assert sinks.take_snapshot(str(path)) == 1
         assert sinks.kinds == frozenset()
@@ -410,13 +410,13 @@ def test_a_snapshot_under_a_new_name_takes_one_picture_and_leaves_nothing_runnin
 
 
 def test_there_is_an_end_to_how_many_may_run(sinks: SinkSet) -> None:
-    for number in range(MOST_SINKS):
+    for number in range(MAX_SINKS):
         sinks.start(SinkSpec(kind="null", argument=str(number)))
     with pytest.raises(SinkError, match=r"^null: 16 sinks run already, .*; stop one first$"):
         sinks.start(SinkSpec(kind="null", argument="one more"))
     sinks.stop("null", "0")
     sinks.start(SinkSpec(kind="null", argument="one more"))
-    assert len(sinks.status()) == MOST_SINKS
+    assert len(sinks.status()) == MAX_SINKS
 
 
 @pytest.mark.parametrize("spec", ["record=nowhere/a.mp4", "snapshot=nowhere/a.png"])

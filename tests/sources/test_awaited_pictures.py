@@ -7,7 +7,7 @@ from pathlib import Path
 import av
 import pytest
 
-from engine.sources.awaited_pictures import MOST_EARLY, AwaitedPictures
+from engine.sources.awaited_pictures import MAX_EARLY, AwaitedPictures
 
 TICKS = 512  # of a picture, in the MP4 of `write_video`
 
@@ -65,7 +65,7 @@ def test_a_picture_that_does_not_come_in_time_is_lost_and_left_out_when_it_comes
     awaited: Await, lost: list[float]
 ) -> None:
     pictures = awaited(*range(10))
-    early = list(range(2, 3 + MOST_EARLY))
+    early = list(range(2, 3 + MAX_EARLY))
     assert taken(pictures, 0, *early) == [0, *early]
     assert lost == [pytest.approx(1 / 30)]
     assert taken(pictures, 1, 7) == [7]

@@ -103,7 +103,7 @@ def test_it_comes_back_when_the_other_program_was_killed(
 def test_who_is_there_is_said_while_the_one_wanted_is_not(
     send, watch, f_card, wait_for, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.sources.ndi.FRESH_LOOK_S", 0.7)
+    monkeypatch.setattr("engine.sources.ndi.FRESH_FINDER_S", 0.7)
     sender = send("somebody", f_card(64, 64))
     source = watch("nobody here")
     wait_for(lambda: sender.full_name in source.status().description, "the status")
@@ -119,7 +119,7 @@ def test_a_long_look_and_many_returns_leave_no_sockets_behind(
         # Not isinstance: it asks each object for its class, and other libraries' stand-ins answer with a warning.
         return sum(type(thing) is Finder for thing in gc.get_objects())
 
-    monkeypatch.setattr("engine.sources.ndi.FRESH_LOOK_S", 0.3)
+    monkeypatch.setattr("engine.sources.ndi.FRESH_FINDER_S", 0.3)
     sender = send("bystander", f_card(64, 64))
     gc.collect()
     gc.disable()

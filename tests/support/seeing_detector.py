@@ -41,7 +41,7 @@ AREA = 64  # encoder channels
 OTHER = 40  # query channels: 1 in OTHER + kind for every query that does not look for this kind
 HEADS = 8  # seven are used, one a moment
 MOMENTS = 7  # of the weights 1, 1 + x', 1 + y', 1 - x', 1 - y', 1 + 4 x'^2, 1 + 4 y'^2; x' from the middle, -1/2..1/2
-LEAST_AREA = 0.001  # of the picture; at four times it the score is a half
+MIN_AREA = 0.001  # of the picture; at four times it the score is a half
 AREA_LEAD = 16.0  # the area against the moments it divides
 SELECTED, SELECTED_SCALE = 64, 1e4  # pairs of channels: area, x, y, xx, yy, the least area, own kind
 LONE_PAIR = 8.0  # what LayerNorm makes of 128 channels of which one pair is set: sqrt(128 / 2)
@@ -238,12 +238,12 @@ def choose_moments(decoder: Any) -> None:
             2: {y: 0.5, less_y: -0.5},
             3: {xx: 4 / 3, x: 4.0, less_x: 4.0, area: -9.0},  # the mean of 1 + 4 x'^2 is 4 / 3
             4: {yy: 4 / 3, y: 4.0, less_y: 4.0, area: -9.0},
-            6 + kind: {own: AREA_LEAD * LEAST_AREA / 4},
+            6 + kind: {own: AREA_LEAD * MIN_AREA / 4},
         }
         for pair, terms in pairs.items():
             for unit, weight in terms.items():
                 set_pair(layer.mlp.fc2.weight[:, unit], pair, weight * SELECTED_SCALE)
-    set_pair(layer.mlp.fc2.bias, 5, AREA_LEAD * LEAST_AREA * SELECTED_SCALE)
+    set_pair(layer.mlp.fc2.bias, 5, AREA_LEAD * MIN_AREA * SELECTED_SCALE)
 
 
 def set_pair(column: torch.Tensor, pair: int, value: float) -> None:

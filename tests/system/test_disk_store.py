@@ -14,7 +14,7 @@ from engine.system.disk_store import DiskThread
 @pytest.fixture
 def stuck(monkeypatch: pytest.MonkeyPatch, reports: Any) -> Iterator[DiskThread]:
     """One whose job in hand does not end before the test does; 0.05 s count as long."""
-    monkeypatch.setattr(disk_thread, "LONGEST_S", 0.05)
+    monkeypatch.setattr(disk_thread, "MAX_S", 0.05)
     disk, is_begun, is_over = DiskThread("slow", reports), threading.Event(), threading.Event()
     disk.post(lambda: (is_begun.set(), is_over.wait(30.0)), pytest.fail)
     assert is_begun.wait(30.0)
@@ -43,7 +43,7 @@ def test_jobs_are_done_in_order_and_their_failures_told(reports: Any) -> None:
 def test_it_looks_at_once_and_again_and_an_error_is_not_the_end(
     reports: Any, wait_for: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(disk_thread, "LOOK_EVERY_S", 0.001)
+    monkeypatch.setattr(disk_thread, "POLL_INTERVAL_S", 0.001)
     looks: list[int] = []
 
     def look() -> None:
@@ -69,10 +69,10 @@ def test_a_disk_that_does_not_answer_takes_no_more_and_does_not_hold_up_the_end(
 
 
 def test_what_waits_is_bounded(stuck: DiskThread, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(disk_thread, "LONGEST_S", 30.0)
-    monkeypatch.setattr(disk_thread, "MOST_WAITING", 2)
+    monkeypatch.setattr(disk_thread, "MAX_S", 30.0)
+    monkeypatch.setattr(disk_thread, "MAX_WAITING", 2)
     told: list[str] = []
     for _ in range(3):
         stuck.post(lambda: None, told.append)
     assert told == ["2 others wait for the disk already"] * 2
-    monkeypatch.setattr(disk_thread, "LONGEST_S", 0.05)
+    monkeypatch.setattr(disk_thread, "MAX_S", 0.05)

@@ -20,7 +20,7 @@ from tests.touchdesigner.fake_parameters import Page, Par, ParCollection, ParMod
 from tests.touchdesigner.op_types import PARAMETERS
 
 MEMBERS_TO_SET = {"name", "text", "nodeX", "nodeY", "viewer", "comment", "color"}
-LARGEST_PACKET = 65_536
+MAX_PACKET = 65_536
 
 
 class OP:
@@ -269,7 +269,7 @@ class OscInDAT(DAT):
         callbacks = self.par.callbacks.eval()
         while self.socket is not None and callbacks is not None:
             try:
-                data, (host, port) = self.socket.recvfrom(LARGEST_PACKET)
+                data, (host, port) = self.socket.recvfrom(MAX_PACKET)
             except BlockingIOError:
                 return
             message = OscMessage(data)

@@ -105,7 +105,7 @@ def test_a_connection_that_says_nothing_is_closed(serve, monkeypatch):
 
 
 def test_one_connection_too_many_is_refused_and_the_others_stay(serve, monkeypatch, wait_for, reports):
-    monkeypatch.setattr("engine.web.serving.connections.MOST_CONNECTIONS", 4)
+    monkeypatch.setattr("engine.web.serving.connections.MAX_CONNECTIONS", 4)
     stand = serve()
     live = stand.connect("/live")
     with contextlib.ExitStack() as silent:

@@ -9,7 +9,7 @@ import pytest
 from engine.control import Sender
 from engine.osc import encode_message
 from engine.web.live import as_json
-from engine.web.monitor import MOST_LINES
+from engine.web.monitor import MAX_LINES
 
 ODD = b"/odd\0\0\0\0,tIm\0\0\0\0" + (2**63 + 1).to_bytes(8, "big") + bytes([0, 144, 60, 9])
 SENDER = Sender(name="udp 192.0.2.1:5000", post=lambda packet: None, at_port=lambda port: SENDER)
@@ -91,7 +91,7 @@ def test_a_flood_shows_the_newest_lines_and_counts_the_rest(serve, wait_for):
     counted, last = 0, None
     while counted < sent:
         message = client.read_json("osc")
-        assert 0 < len(message["osc"]) <= MOST_LINES
+        assert 0 < len(message["osc"]) <= MAX_LINES
         counted += len(message["osc"]) + message["skipped"]
         last = message["osc"][-1]
     assert counted == sent
@@ -113,7 +113,7 @@ def test_a_browser_that_reads_nothing_costs_two_hundred_lines(serve, wait_for):
     counted = 0
     while counted < 2 * sent:  # nothing it reads late is unbounded, and all is accounted for
         message = stuck.read_json("osc")
-        assert len(message["osc"]) <= MOST_LINES
+        assert len(message["osc"]) <= MAX_LINES
         counted += len(message["osc"]) + message["skipped"]
     assert counted == 2 * sent, "each message, and why it was refused"
 

@@ -7,7 +7,7 @@ import numpy as np
 
 import osc_schema
 from engine.osc import decode_packet, encode_message
-from engine.web.serving.sockets import HEARD_A_TURN, MOST_BYTES_A_MESSAGE
+from engine.web.serving.sockets import HEARD_A_TURN, MAX_BYTES_PER_MESSAGE
 
 ANGLE = "/layer/1/angle"
 
@@ -131,7 +131,7 @@ def test_the_longest_message_there_may_be_is_carried_out(serve, wait_for):
     stand = serve()
     packet = encode_message(ANGLE, 5.0)
     element = len(packet).to_bytes(4, "big") + packet
-    bundle = b"#bundle\0" + (1).to_bytes(8, "big") + element * ((MOST_BYTES_A_MESSAGE - 16) // len(element))
+    bundle = b"#bundle\0" + (1).to_bytes(8, "big") + element * ((MAX_BYTES_PER_MESSAGE - 16) // len(element))
     stand.connect("/").send(bundle)
     wait_for(lambda: stand.store.get(ANGLE) == 5.0, "the value")
     assert stand.dispatcher.counters.malformed == 0

@@ -29,7 +29,7 @@ from engine.system.clock import Clock
 
 log = logging.getLogger(__name__)
 
-LOOK_EVERY_S: Final = 1.0
+POLL_INTERVAL_S: Final = 1.0
 MAX_BUSY_S: Final = 5.0  # a driver that has not answered by then hangs
 MAX_LEFT: Final = 8  # threads that hanging drivers may keep
 MAX_WORD_CHARACTERS: Final = 255  # a Syphon or NDI name is shorter
@@ -226,7 +226,7 @@ class CameraControl:
     def _run(self, worker: _Worker) -> None:
         while worker is self._worker:
             try:
-                job = self._jobs.get(timeout=LOOK_EVERY_S)
+                job = self._jobs.get(timeout=POLL_INTERVAL_S)
             except queue.Empty:
                 job = self._look
             if job is None:

@@ -15,7 +15,7 @@ from typing import Final
 from engine.children.spec import ChildStatus
 from engine.children.supervisor import Supervisor
 from engine.control import CommandTable, Reply
-from osc_schema.children import MOST_WAITING, NAMES
+from osc_schema.children import MAX_WAITING, NAMES
 
 CALLS: Final = {"/sam3/empty_cache": ("sam3", "empty_cache"), "/rvc/empty_cache": ("rvc", "empty_cache")}
 """Command -> the child that carries it out, and its name there."""
@@ -68,8 +68,8 @@ class ChildControl:
             return
         with self._lock:
             waiting = self._wishes[name]
-            if sum(wish.verb == verb for wish in waiting) == MOST_WAITING:
-                reply.fail(f"{MOST_WAITING} of the same wait already")
+            if sum(wish.verb == verb for wish in waiting) == MAX_WAITING:
+                reply.fail(f"{MAX_WAITING} of the same wait already")
                 return
             superseded = [wish for wish in waiting if wish.verb in OPPOSITES[verb]]
             order = getattr(supervisor, verb)()

@@ -16,7 +16,7 @@ from engine.params.current_preset import ADDRESS as CURRENT
 from engine.params.current_preset import CurrentPreset
 from engine.params.preset_shelf import Change, PresetPicture, PresetShelf
 from engine.system.disk_store import DiskThread
-from osc_schema.cues import LONGEST_FADE_S
+from osc_schema.cues import MAX_FADE_S
 from osc_schema.layers import LAYERS
 
 Report = Callable[[str, str], None]
@@ -25,7 +25,7 @@ Tell = Callable[..., None]
 TakePicture = Callable[[Callable[[bytes], None]], None]
 """`take(deliver)`: `deliver(jpeg)` gets the next picture on screen, on any thread, or is never called."""
 
-LONGEST_START_S = 2.0
+MAX_START_S = 2.0
 """That the start waits for the folder; what is read later can be loaded later."""
 _PARTS = tuple(param.address.removeprefix("/layer/1/") for param in osc_schema.match("/layer/1/*"))
 
@@ -53,7 +53,7 @@ class PresetControl:
         self.on_deleted: Callable[[str], None] = lambda name: None
         """Called with the name of a preset that was deleted, on the disk's thread: must not wait."""
         self._disk = DiskThread("presets", report, self._look)
-        if not self._disk.has_looked.wait(LONGEST_START_S):
+        if not self._disk.has_looked.wait(MAX_START_S):
             report("presets", f"{presets.path}: does not answer; until it does, only what has been read can be loaded")
         self._is_open = True
 
@@ -208,8 +208,8 @@ class PresetControl:
 
         def on_command(args: tuple, reply: Reply) -> None:
             name, seconds = only_name(args[:1]), args[1] if len(args) > 1 else 0.0
-            if len(args) > 2 or not isinstance(seconds, int | float) or not 0.0 <= seconds <= LONGEST_FADE_S:
-                raise PresetError(f"takes the preset's name and, if wanted, a time of 0..{LONGEST_FADE_S:g} s")
+            if len(args) > 2 or not isinstance(seconds, int | float) or not 0.0 <= seconds <= MAX_FADE_S:
+                raise PresetError(f"takes the preset's name and, if wanted, a time of 0..{MAX_FADE_S:g} s")
 
             def go() -> None:
                 go_to(name, float(seconds), answer(reply, name))

@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 OSCQUERY: Final = "_oscjson._tcp.local."
 OSC: Final = "_osc._udp.local."
 CLOSED_WITHIN_S: Final = 3.0
-LOOK_INTERVAL_S: Final = 2.0  # for a network that is not there yet
+POLL_INTERVAL_S: Final = 2.0  # for a network that is not there yet
 
 
 class Announcer:
@@ -77,7 +77,7 @@ class Announcer:
                 if not is_told:
                     self._report("mdns", f"mDNS: {error}; OSC and OSCQuery are announced as soon as one is")
                 is_told = True
-            self._is_closing.wait(LOOK_INTERVAL_S)
+            self._is_closing.wait(POLL_INTERVAL_S)
         return []
 
     def _announce(self, interfaces: list[str]) -> None:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from engine.errors import UsageError
 from engine.jobs.kit.option_range import check_number
 from engine.models.rvc import VoiceSettings, VoiceSpec
-from engine.models.rvc.optimization import LARGEST_BATCH
+from engine.models.rvc.optimization import MAX_BATCH
 from osc_schema import lookup
 
 RATES_HZ = (8000, 192_000)
@@ -66,7 +66,7 @@ class ConvertJob:
             check_number(option, getattr(self.settings, name), param.low, param.high)
         if isinstance(self.rate_hz, int):
             check_number("--rate", self.rate_hz, *RATES_HZ)
-        check_number("--batch", 1 if self.batch_size is None else self.batch_size, 1, LARGEST_BATCH)
+        check_number("--batch", 1 if self.batch_size is None else self.batch_size, 1, MAX_BATCH)
         check_number("--threads", 1 if self.threads is None else self.threads, 1)
 
     @property

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from engine.audio.file import MOST_CHANNELS, RATES_HZ
+from engine.audio.file import MAX_CHANNELS, RATES_HZ
 from engine.errors import AudioError
 from engine.system.file_names import name_for_libsndfile
 
@@ -58,8 +58,8 @@ def open_sound(path: Path) -> Sound:
         sound = DecodedSound(path)
     if not RATES_HZ[0] <= sound.rate_hz <= RATES_HZ[1]:
         raise AudioError(f"{path}: {sound.rate_hz} Hz is outside {RATES_HZ[0]}..{RATES_HZ[1]} Hz")
-    if sound.channels > MOST_CHANNELS:
-        raise AudioError(f"{path}: {sound.channels} channels; at most {MOST_CHANNELS} can be converted")
+    if sound.channels > MAX_CHANNELS:
+        raise AudioError(f"{path}: {sound.channels} channels; at most {MAX_CHANNELS} can be converted")
     if sound.channels > 1:
         sound.notes.append(f"{sound.channels} channels: their mean is converted, and the voice comes out mono")
     return sound

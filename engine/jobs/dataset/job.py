@@ -8,7 +8,7 @@ from engine.jobs.dataset.options import SceneOptions
 from engine.jobs.dataset.task import Drawing, PictureTask, check_seed
 from engine.jobs.kit.option_range import check_no_stream, check_number
 
-MOST_PICTURES = 10_000_000
+MAX_PICTURES = 10_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +34,7 @@ class DatasetJob:
     def check(self) -> None:
         """UsageError for what cannot be asked; whether scenes fit, `check_scenes` tells."""
         check_no_stream(self.output)
-        check_number("--count", self.count, 1, MOST_PICTURES)
+        check_number("--count", self.count, 1, MAX_PICTURES)
         check_number("--retries", self.retries, 0, 100)
         check_seed(self.seed)
         if self.jobs is not None:
@@ -42,7 +42,7 @@ class DatasetJob:
         if self.timeout_s is not None:
             check_number("--timeout", self.timeout_s, 1)
         if self.image_index is not None:
-            check_number("--image-index", self.image_index, 0, MOST_PICTURES)
+            check_number("--image-index", self.image_index, 0, MAX_PICTURES)
             if self.cluster is not None:
                 raise UsageError("--image-index: one picture in this process needs no --cluster")
         self.options.check()

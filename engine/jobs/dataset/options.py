@@ -10,8 +10,8 @@ from engine.errors import UsageError
 from engine.jobs.kit.option_range import check_number
 
 Preset = Literal["loess", "hills"]
-MOST_CLUSTERS = 5
-LARGEST_SIDE_PX = 16384
+MAX_CLUSTERS = 5
+MAX_SIDE_PX = 16384
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +47,7 @@ class SceneOptions:
     def check(self) -> None:
         """UsageError for a number out of its range; whether all fits together, settling tells."""
         ranges: tuple[tuple[str, float, float], ...] = (
-            ("num_clusters", 1, MOST_CLUSTERS),
+            ("num_clusters", 1, MAX_CLUSTERS),
             ("terrain_size", 20, 1000),
             ("num_rows", 1, 1000),
             ("piles_per_row", 1, 1000),
@@ -62,8 +62,8 @@ class SceneOptions:
             ("min_piles_per_cluster", 0, 10_000),
             ("max_piles_per_cluster", 0, 10_000),
             ("cluster_size", 5, 500),
-            ("width", 64, LARGEST_SIDE_PX),
-            ("height", 64, LARGEST_SIDE_PX),
+            ("width", 64, MAX_SIDE_PX),
+            ("height", 64, MAX_SIDE_PX),
         )
         for name, low, high in ranges:
             value = getattr(self, name)

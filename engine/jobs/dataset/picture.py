@@ -23,7 +23,7 @@ from engine.jobs.dataset.task import PictureTask
 
 log = logging.getLogger(__name__)
 
-LARGEST_BAKED_PX = 8192  # side of the ground's picture for Cycles, which every GPU takes as a texture
+MAX_BAKED_PX = 8192  # side of the ground's picture for Cycles, which every GPU takes as a texture
 
 
 def make_picture(task: PictureTask, folder: Path) -> Made:
@@ -76,7 +76,7 @@ def draw(stage: Stage, task: PictureTask, folder: Path) -> Rendered:
         return render(stage)
     from engine.jobs.dataset import cycles
 
-    side_px = min(LARGEST_BAKED_PX, 1 << (stage.scene.camera.width_px - 1).bit_length())
+    side_px = min(MAX_BAKED_PX, 1 << (stage.scene.camera.width_px - 1).bit_length())
     settings = cycles.CyclesSettings(
         max_samples=task.drawing.max_samples,
         noise_threshold=task.drawing.noise_threshold,

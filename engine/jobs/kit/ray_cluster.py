@@ -28,8 +28,8 @@ from engine.jobs.kit.ray_surroundings import as_before
 INSTALL = '--cluster needs ray; get it with: pip install "multiverse-engine[cluster]"'
 ANSWER_S = ENDING_S = 5.0
 ADDRESS_FILE = "ray_current_cluster"  # in Ray's folder: where `ray start` leaves the address
-LEAST_STORE_BYTES, MOST_STORE_BYTES = 80 * 2**20, 2 * 2**30  # Ray takes no less than 75 MiB
-LARGEST_STORE_SHARE = 0.3  # of the main memory, as Ray itself
+MIN_STORE_BYTES, MAX_STORE_BYTES = 80 * 2**20, 2 * 2**30  # Ray takes no less than 75 MiB
+MAX_STORE_SHARE = 0.3  # of the main memory, as Ray itself
 QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_DEDUP_LOGS_SKIP_REGEX": ".",  # or it prints on stdout, among our JSON, that a worker has died
@@ -38,7 +38,7 @@ ALONE = QUIET | {
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # without clusters Ray stays on 127.0.0.1; on Linux too
     "RAY_prestart_worker_first_driver": "0",  # or it starts a process for each core, however few actors there are
 }
-LONGEST_REASON = 240
+MAX_REASON = 240
 COLOURS = re.compile("\x1b\\[[0-9;]*m")
 WANTS_TOKEN = (
     "it asks for a token: what `ray get-auth-token` says on its first machine, in ~/.ray/auth_token here; "
@@ -138,8 +138,8 @@ def _joined(address: str, named: str, *, is_found: bool) -> Connection:
 
 def _own(cpus: int | None, actor_bytes: int) -> Connection:
     wanted = actor_bytes * (cpus or os.cpu_count() or 1)
-    share = int(psutil.virtual_memory().total * LARGEST_STORE_SHARE)
-    store_bytes = max(min(wanted, share, MOST_STORE_BYTES), LEAST_STORE_BYTES)
+    share = int(psutil.virtual_memory().total * MAX_STORE_SHARE)
+    store_bytes = max(min(wanted, share, MAX_STORE_BYTES), MIN_STORE_BYTES)
     this, earlier = psutil.Process(), set(psutil.Process().children())
 
     def started() -> tuple[psutil.Process, ...]:
@@ -213,7 +213,7 @@ def ray_reason(error: BaseException) -> str:
         error = error.__cause__
     text = COLOURS.sub("", str(error)).partition("Traceback")[0]
     text = " ".join(text.split()) or type(error).__name__
-    return text if len(text) <= LONGEST_REASON else f"{text[:LONGEST_REASON].rsplit(' ', 1)[0]} ..."
+    return text if len(text) <= MAX_REASON else f"{text[:MAX_REASON].rsplit(' ', 1)[0]} ..."
 
 
 @functools.cache

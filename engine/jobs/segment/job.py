@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Literal
 
 from engine.errors import UsageError
-from engine.ipc.segmentation_sheet import MOST_OBJECTS
+from engine.ipc.segmentation_sheet import MAX_OBJECTS
 from engine.jobs.kit.option_range import check_number
 
-LARGEST_BATCH = 4
+MAX_BATCH = 4
 RESOLUTIONS_PX = (1008, 672, 336)
 NO_MODEL = (
     "no model: name one with --model (a folder or a Hugging Face id, for example --model facebook/sam3), or set model "
@@ -37,7 +37,7 @@ class SegmentJob:
     or batches are asked for; else image."""
     threshold: float = 0.5
     """Least score of an object."""
-    max_objects: int = MOST_OBJECTS
+    max_objects: int = MAX_OBJECTS
     """In one picture; the best are kept."""
     resolution: int = RESOLUTIONS_PX[0]
     """Side in px of the square that the model sees."""
@@ -71,8 +71,8 @@ class SegmentJob:
             raise UsageError("no output: name a video, a picture, a folder or a .json file after the input")
         check_number("--threshold", self.threshold, 0.0, 1.0)
         check_number("--opacity", self.opacity, 0.0, 1.0)
-        check_number("--max-objects", self.max_objects, 1, MOST_OBJECTS)
-        check_number("--batch", self.batch, 1, LARGEST_BATCH)
+        check_number("--max-objects", self.max_objects, 1, MAX_OBJECTS)
+        check_number("--batch", self.batch, 1, MAX_BATCH)
         check_number("--every", self.every, 1)
         check_number("--limit", 1 if self.limit is None else self.limit, 1)
         check_number("--threads", 1 if self.threads is None else self.threads, 1)

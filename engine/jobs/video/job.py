@@ -5,16 +5,16 @@ from typing import Literal
 
 from engine.errors import UsageError
 from engine.jobs.kit.option_range import check_no_stream, check_number
-from engine.models.sd.painting import LARGEST_SEED, Painting
+from engine.models.sd.painting import MAX_SEED, Painting
 from engine.models.sd.plan.sampler_choice import SAMPLERS
 from engine.models.sd.spec import NO_MODEL
 
-LARGEST_BATCH = 64
-LARGEST_PIPE = 32  # Windows waits for 63 handles at once, and each process has one
+MAX_BATCH = 64
+MAX_PIPE = 32  # Windows waits for 63 handles at once, and each process has one
 SIDE_STEP_PX = 8  # what a latent spans
-LEAST_SIDE_PX = 64
-LARGEST_SCALE = 2.0  # of a ControlNet or an IP-Adapter; 1 is what they were trained for
-LARGEST_LORA_WEIGHT = 4.0
+MIN_SIDE_PX = 64
+MAX_SCALE = 2.0  # of a ControlNet or an IP-Adapter; 1 is what they were trained for
+MAX_LORA_WEIGHT = 4.0
 
 Stages = Literal["auto", "split", "fused"]
 
@@ -50,9 +50,9 @@ class VideoJob:
         """UsageError for what contradicts itself. Touches no file."""
         check_painting(self.painting)
         check_no_stream(self.source, self.output)
-        check_number("--pipe", self.pipe, 1, LARGEST_PIPE)
+        check_number("--pipe", self.pipe, 1, MAX_PIPE)
         check_number("--skip", self.skip, 0)
-        check_number("--batch", self.batch, 1, LARGEST_BATCH)
+        check_number("--batch", self.batch, 1, MAX_BATCH)
         check_number("--scale", self.scale, 0.05, 8.0)
         check_number("--limit", 1 if self.limit is None else self.limit, 1)
         check_number("--threads", 1 if self.threads is None else self.threads, 1)
@@ -70,16 +70,16 @@ class VideoJob:
         """Width and height of what is painted of a picture of this size: to the nearest multiple of 8 px."""
 
         def side(px: int) -> int:
-            return max(LEAST_SIDE_PX, round(px * self.scale / SIDE_STEP_PX) * SIDE_STEP_PX)
+            return max(MIN_SIDE_PX, round(px * self.scale / SIDE_STEP_PX) * SIDE_STEP_PX)
 
         return side(width), side(height)
 
     def notes(self, width: int, height: int) -> list[str]:
         """What of it has no effect on pictures of this size, or another one than meant, a line each."""
         found = []
-        if min(width, height) * self.scale < LEAST_SIDE_PX - SIDE_STEP_PX / 2:
+        if min(width, height) * self.scale < MIN_SIDE_PX - SIDE_STEP_PX / 2:
             shown = "{}x{}".format(*self.size_for(width, height))
-            found.append(f"painted at {shown}: no side is below {LEAST_SIDE_PX} px, so the proportions are not kept")
+            found.append(f"painted at {shown}: no side is below {MIN_SIDE_PX} px, so the proportions are not kept")
         if self.painting.negative and self.painting.cfg <= 1.0:
             found.append("--negative changed nothing: it needs --cfg above 1")
         return found
@@ -94,9 +94,9 @@ def check_painting(painting: Painting) -> None:
     check_number("--steps", painting.steps, 1, 1000)
     check_number("--strength", painting.strength, 0.0, 1.0)
     check_number("--cfg", painting.cfg, 0.0, 30.0)
-    check_number("--seed", painting.seed, 0, LARGEST_SEED)
-    check_number("--ip-scale", painting.ip_scale, 0.0, LARGEST_SCALE)
+    check_number("--seed", painting.seed, 0, MAX_SEED)
+    check_number("--ip-scale", painting.ip_scale, 0.0, MAX_SCALE)
     for use in painting.controls:
-        check_number("--controlnet", use.scale, 0.0, LARGEST_SCALE)
+        check_number("--controlnet", use.scale, 0.0, MAX_SCALE)
     for weight in (*painting.lora_weights, *(weight for _, weight in painting.spec.loras)):
-        check_number("--lora", weight, -LARGEST_LORA_WEIGHT, LARGEST_LORA_WEIGHT)
+        check_number("--lora", weight, -MAX_LORA_WEIGHT, MAX_LORA_WEIGHT)

@@ -21,7 +21,7 @@ Watch = Callable[[Callable[[], Progress]], None]
 """Gets what tells the progress at any time, on any thread."""
 
 WAITING_BYTES = 128 * 2**20  # of pictures, on each side of the stages
-FEWEST_WAITING, MOST_WAITING = 2, 8
+MIN_WAITING, MAX_WAITING = 2, 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,4 +189,4 @@ def _since(before: StageTime, now: StageTime) -> StageTime:
 def batches_waiting(size: tuple[int, int], batch: int) -> int:
     """How many batches may wait: enough to hide a slow picture, and never a large share of the memory."""
     bytes_a_batch = size[0] * size[1] * 3 * batch
-    return min(max(WAITING_BYTES // bytes_a_batch, FEWEST_WAITING), MOST_WAITING)
+    return min(max(WAITING_BYTES // bytes_a_batch, MIN_WAITING), MAX_WAITING)

@@ -11,7 +11,7 @@ from collections import deque
 
 from engine.values import VideoFrame
 
-MOST_MARKED = 6  # two at an answer and two at a wish's end, the first after each; answers may never come
+MAX_MARKED = 6  # two at an answer and two at a wish's end, the first after each; answers may never come
 NEWEST = 2
 
 
@@ -20,7 +20,7 @@ class FedPictures:
 
     def __init__(self) -> None:
         self._pictures: dict[int, VideoFrame] = {}  # in the order of their numbers
-        self._marked: deque[int] = deque(maxlen=MOST_MARKED)
+        self._marked: deque[int] = deque(maxlen=MAX_MARKED)
         """Numbers of those that may have been taken."""
         self._is_first = True
         self._was_asked = False

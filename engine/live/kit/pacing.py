@@ -16,15 +16,15 @@ from dataclasses import dataclass
 
 from engine.ipc import Gate
 
-LOWEST_DUTY = 0.05
+MIN_DUTY = 0.05
 INCREASE_PER_S = 0.05  # from the lowest share to all in 19 s: slower than the ear and eye tie a stutter to its cause
 DECREASE = 0.7  # as CUBIC (RFC 9438): gives way without falling to nothing
 REACTION_S = 0.25  # frames that are late within it were under way when the share was cut: cut once for them all
-LONGEST_STEP_S = 1.0  # a child that slept long has learnt nothing meanwhile
-LOOK_S = 0.0005
-LONGEST_VOICE_WAIT_S = 1.0
-SHORTEST_REST_S = 1e-6  # what is left of one by rounding
-LONGEST_REST_S = 10.0  # however little of the device it may have: nobody would tell a longer pause from a hang
+MAX_STEP_S = 1.0  # a child that slept long has learnt nothing meanwhile
+POLL_S = 0.0005
+MAX_VOICE_WAIT_S = 1.0
+MIN_REST_S = 1e-6  # what is left of one by rounding
+MAX_REST_S = 10.0  # however little of the device it may have: nobody would tell a longer pause from a hang
 KEPT_SLICES = 512
 
 
@@ -44,9 +44,9 @@ class DutyControl:
         passed_s, self._now_s = now_s - self._now_s, now_s
         is_late, self._late_frames = late_frames > self._late_frames, late_frames
         if not is_late:
-            self.duty = min(1.0, self.duty + INCREASE_PER_S * min(passed_s, LONGEST_STEP_S))
+            self.duty = min(1.0, self.duty + INCREASE_PER_S * min(passed_s, MAX_STEP_S))
         elif now_s - self._cut_s >= REACTION_S:
-            self.duty = max(LOWEST_DUTY, self.duty * DECREASE)
+            self.duty = max(MIN_DUTY, self.duty * DECREASE)
             self._cut_s = now_s
         return self.duty
 
@@ -137,7 +137,7 @@ class Pacer:
         gate = self._gate
         if gate is None:
             return
-        self._look_until(lambda now_ns: not gate.is_voice_running(now_ns), LONGEST_VOICE_WAIT_S * 1e9)
+        self._look_until(lambda now_ns: not gate.is_voice_running(now_ns), MAX_VOICE_WAIT_S * 1e9)
         if self.yields_to_drawing:
             self._wait_for_drawing(gate)
 
@@ -147,7 +147,7 @@ class Pacer:
         if self.fixed_duty is None and self._gate is not None:
             self._control.update(self._gate.late_frames, self._now_ns() / 1e9)
         began_ns = now_ns = self._now_ns()
-        while (left_s := self._rest_s(work_ms) - (now_ns - began_ns) / 1e9) > SHORTEST_REST_S:
+        while (left_s := self._rest_s(work_ms) - (now_ns - began_ns) / 1e9) > MIN_REST_S:
             self._rest(left_s)
             now_ns = self._now_ns()
         self.idle_s += (now_ns - began_ns) / 1e9
@@ -162,7 +162,7 @@ class Pacer:
 
     def _rest_s(self, work_ms: float) -> float:
         """After that much work, by the duty as it is now."""
-        return min(work_ms / 1000.0 * (1.0 / self.duty - 1.0), LONGEST_REST_S)
+        return min(work_ms / 1000.0 * (1.0 / self.duty - 1.0), MAX_REST_S)
 
     def _end_slice(self) -> None:
         assert self._slice_began_ns is not None
@@ -177,6 +177,6 @@ class Pacer:
     def _look_until(self, is_free: Callable[[int], bool], longest_ns: float) -> None:
         began_ns = now_ns = self._now_ns()
         while not is_free(now_ns) and now_ns - began_ns < longest_ns:
-            self._rest(LOOK_S)
+            self._rest(POLL_S)
             now_ns = self._now_ns()
         self.idle_s += (now_ns - began_ns) / 1e9

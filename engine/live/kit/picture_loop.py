@@ -24,12 +24,12 @@ from engine.ipc import Phase, RingFrame, RingReader, RingWriter
 from engine.live.kit.figures import Figures
 from engine.live.kit.freshness import ask_from_s
 from engine.live.kit.pace import read_pace
-from engine.live.kit.progress import LONGEST_NAP_S, Progress
+from engine.live.kit.progress import MAX_NAP_S, Progress
 
 if TYPE_CHECKING:
     import torch
 
-LOOK_S = 0.002  # between two looks for a new picture
+POLL_S = 0.002  # between two looks for a new picture
 
 Picture = TypeVar("Picture")
 Result = TypeVar("Result")
@@ -230,8 +230,8 @@ class PictureLoop(ABC, Generic[Picture, Result]):
     def _until_look_s(self) -> float:
         """Until there may be something to do."""
         if self._pace.is_paused:
-            return LONGEST_NAP_S
-        return min(LONGEST_NAP_S, max(LOOK_S, self._due_s - time.perf_counter()))
+            return MAX_NAP_S
+        return min(MAX_NAP_S, max(POLL_S, self._due_s - time.perf_counter()))
 
     def _ask(self) -> None:
         """Tell the engine whether its next picture would be used."""

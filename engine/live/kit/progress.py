@@ -10,7 +10,7 @@ from engine.live.kit.pace import Pace
 from engine.live.kit.pacing import Pacer
 from engine.live.kit.piece_times import PieceTimes
 
-LONGEST_NAP_S = 0.05  # between two looks at the control pipe: a command waits no longer
+MAX_NAP_S = 0.05  # between two looks at the control pipe: a command waits no longer
 
 
 class Stopped(Exception):
@@ -94,7 +94,7 @@ class Progress:
         counts at once, all others from the next picture on."""
         end_s = time.perf_counter() + seconds
         while (left_s := end_s - time.perf_counter()) > 0.0:
-            time.sleep(min(left_s, LONGEST_NAP_S))
+            time.sleep(min(left_s, MAX_NAP_S))
             if self._port.should_stop:
                 raise Stopped
             self._port.poll()

@@ -11,11 +11,11 @@ early draw the line where it belongs.
 from collections import deque
 from typing import Final
 
-LOOK_S: Final = 0.001
+POLL_S: Final = 0.001
 EARLY_S: Final = 0.003
 KEPT_LOOKS: Final = 64  # that saw something new: some seconds, in which two clocks part by a fraction of a chunk
 STALL_S: Final = 0.25  # longer than any chunk: the sound stood still, and where it goes on the line is another
-STALLED_LOOK_S: Final = 0.005
+STALLED_POLL_S: Final = 0.005
 
 
 class Arrivals:
@@ -40,5 +40,5 @@ class Arrivals:
     def wait_s(self, sample: int, now_s: float) -> float:
         """How long to sleep before it is worth a look whether there are `sample` samples. After the first `look`."""
         if now_s - self._grown_s > STALL_S:
-            return STALLED_LOOK_S
-        return max(LOOK_S, min(self._lines_s) + sample / self._rate_hz - EARLY_S - now_s)
+            return STALLED_POLL_S
+        return max(POLL_S, min(self._lines_s) + sample / self._rate_hz - EARLY_S - now_s)

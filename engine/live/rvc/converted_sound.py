@@ -16,7 +16,7 @@ from engine.errors import SharedMemoryError
 from engine.ipc import AudioRing, AudioRingReader
 
 CROSSFADE_S: Final = 0.01
-MOST_RINGS: Final = 4  # processes that followed each other within one delay: more have nothing left to hear
+MAX_RINGS: Final = 4  # processes that followed each other within one delay: more have nothing left to hear
 
 
 class Outputs(Protocol):
@@ -76,7 +76,7 @@ class ConvertedSound:
             return
         self._segment = segment
         self._rings.append(ring)
-        if len(self._rings) > MOST_RINGS:
+        if len(self._rings) > MAX_RINGS:
             self._rings.popleft().close()
 
 

@@ -24,14 +24,14 @@ GENEROUS_S = 0.4
 AT_FIRST = 4.0  # a machine that is busy with more stands still for several times what a block takes
 MEASURED_S = 1.5
 CALM_S = 600.0
-LONGEST_CALM_S = 3600.0
+MAX_CALM_S = 3600.0
 APART_S = 60.0
 MINUTE_S = 60.0
 MARGIN_S = 0.01
 ROOM_S = 0.03  # beyond the worst of so short a while as MEASURED_S is
 HAND_OVER_S = 0.03  # a block's last sample waits for the device's next delivery, the desk's look and the child's
-MOST_SHORT_S = 0.1  # what is missing beyond that was a standstill, and none that a longer delay would cover
-MOST_BLOCKS = 2.0  # of allowance: a child that needs more is no longer in time at all
+MAX_SHORT_S = 0.1  # what is missing beyond that was a standstill, and none that a longer delay would cover
+MAX_BLOCKS = 2.0  # of allowance: a child that needs more is no longer in time at all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +97,7 @@ class VoiceDelay:
             self._devices.measure_anew()
         elif spare_s >= 0.0:
             self._needed(self._devices, self._devices.length_s - spare_s, now_s)
-        elif spare_s > -MOST_SHORT_S:
+        elif spare_s > -MAX_SHORT_S:
             self._devices.was_short(self._devices.length_s - spare_s, now_s)
 
     def _needed(self, part: "_Part", need_s: float, now_s: float) -> None:
@@ -130,7 +130,7 @@ class VoiceDelay:
     @property
     def _longest_compute_s(self) -> float:
         assert self._timing is not None
-        return MOST_BLOCKS * self._timing.block_s + HAND_OVER_S
+        return MAX_BLOCKS * self._timing.block_s + HAND_OVER_S
 
     @property
     def _shortest_compute_s(self) -> float:
@@ -149,7 +149,7 @@ class _Part:
         self._calm_s = CALM_S
         self._has_become_shorter = False
         self._minutes: deque[_Minute] = deque()
-        """What was needed, since it is measured or in the newest LONGEST_CALM_S."""
+        """What was needed, since it is measured or in the newest MAX_CALM_S."""
 
     @property
     def is_measured(self) -> bool:
@@ -162,7 +162,7 @@ class _Part:
     def was_enough(self, need_s: float, now_s: float) -> None:
         if not self._minutes or now_s >= self._minutes[-1].since_s + MINUTE_S:
             self._minutes.append(_Minute(now_s))
-            if now_s - self._minutes[0].since_s > LONGEST_CALM_S + MINUTE_S:
+            if now_s - self._minutes[0].since_s > MAX_CALM_S + MINUTE_S:
                 self._minutes.popleft()
         self._minutes[-1].add(need_s)
 
@@ -170,7 +170,7 @@ class _Part:
         self.length_s = min(max(self.length_s, need_s + MARGIN_S), longest_s)
         self.was_enough(self.length_s - MARGIN_S, now_s)
         if self._has_become_shorter:
-            self._calm_s = min(2.0 * self._calm_s, LONGEST_CALM_S)
+            self._calm_s = min(2.0 * self._calm_s, MAX_CALM_S)
         self._has_become_shorter = False
 
     def becomes_shorter(self, now_s: float) -> bool:

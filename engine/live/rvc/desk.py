@@ -29,10 +29,10 @@ from engine.live.rvc.mix import MixSettings, OneChannel, VoiceMix
 from engine.system.clock import Clock
 
 PERIOD_S = 0.01
-LOOK_S = 0.1  # at what moves the delay
+POLL_S = 0.1  # at what moves the delay
 HEARD_S = 8.0  # of what is heard is kept: more than the longest delay
 WAITED_S = 3.0  # for a late block, to see how late it was
-LONGEST_STEP_S = 1.0  # of sound at once
+MAX_STEP_S = 1.0  # of sound at once
 
 logger = logging.getLogger(__name__)
 
@@ -104,7 +104,7 @@ class VoiceDesk:
         self._told_ms = 0.0
         """Which of them could not be kept, and was told so."""
         self._channel = 1
-        self._longest_step = round(LONGEST_STEP_S * rate_hz)
+        self._longest_step = round(MAX_STEP_S * rate_hz)
         self._look_s = 0.0
         self._readers: tuple[SteadyReader, ...] = ()
         self._gaps = 0
@@ -189,7 +189,7 @@ class VoiceDesk:
     def step(self) -> None:
         """Take what is new, mix what is due, see whether the delay is still the right one. The thread calls it."""
         if self._clock.now_s() >= self._look_s:
-            self._look_s = self._clock.now_s() + LOOK_S
+            self._look_s = self._clock.now_s() + POLL_S
             self._watch_spare()
             self._delay.follow(self._link.timing, self._asked_ms)
             self._parts = self._delay.parts
@@ -234,7 +234,7 @@ class VoiceDesk:
         `needed`."""
         first, self._made_to = self._made_to, self._link.converted_end
         spare_s = (first - needed) / self._rate_hz
-        is_next = 0 < first < self._made_to and spare_s > -LOOK_S  # else it is the first, or that after a pause
+        is_next = 0 < first < self._made_to and spare_s > -POLL_S  # else it is the first, or that after a pause
         if is_next and self._late is None:
             self._delay.was_in_time(spare_s, self._clock.now_s())
 

@@ -8,7 +8,7 @@ from engine.children.messages import Fact
 
 KEPT_BLOCKS: Final = 512
 KEPT_STAGES: Final = 32
-FEWEST_BLOCKS: Final = 8  # to judge a machine by: the first ones of a window warm it up
+MIN_BLOCKS: Final = 8  # to judge a machine by: the first ones of a window warm it up
 TELL_EVERY_S: Final = 1.0
 
 
@@ -34,7 +34,7 @@ class VoiceFigures:
 
     def too_slow_ms(self, block_ms: float) -> float | None:
         """What half of the blocks take at least, where that is longer than they are; None: the voice keeps up."""
-        if len(self._work_ms) < FEWEST_BLOCKS:
+        if len(self._work_ms) < MIN_BLOCKS:
             return None
         p50_ms = sorted(self._work_ms)[len(self._work_ms) // 2]
         return p50_ms if p50_ms > block_ms else None

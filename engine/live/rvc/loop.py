@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from engine.models.rvc.model import VoiceModel
     from engine.models.rvc.stream import LiveVoice
 
-LONGEST_NAP_S: Final = 0.05  # between two looks at the control pipe: a value waits no longer
-MOST_WAITING: Final = 2  # whole blocks: the newest, and one that it is late with
+MAX_NAP_S: Final = 0.05  # between two looks at the control pipe: a value waits no longer
+MAX_WAITING: Final = 2  # whole blocks: the newest, and one that it is late with
 KEPT_S: Final = 8.0  # of the converted sound: more than the longest delay, 5 s, and the longest block
 CHANNELS: Final = 2  # the sound, and 1.0 where there is one
 
@@ -57,7 +57,7 @@ def run(port: ChildPort) -> None:
     while not port.should_stop and port.audio_input("voice") is None:
         port.enter(Phase.IDLE)
         port.poll()
-        time.sleep(LONGEST_NAP_S)
+        time.sleep(MAX_NAP_S)
     if not port.should_stop:
         Loop(port, model).run()
 
@@ -95,7 +95,7 @@ class Loop:
         while not port.should_stop:
             port.poll()
             self._follow_values()
-            time.sleep(min(self._step(), LONGEST_NAP_S))
+            time.sleep(min(self._step(), MAX_NAP_S))
             self._tell()
         # Another process is in charge from the block after this one on, and this one is whole: nothing is left out.
         if self._settings.is_enabled and self._next is not None and self._read(self._next) is not None:
@@ -172,7 +172,7 @@ class Loop:
         """Convert the next block if it is whole; seconds until it is worth another look."""
         if not self._follow_input() or not self._settings.is_enabled:
             self._next = None
-            return LONGEST_NAP_S
+            return MAX_NAP_S
         end = self._reader.end_sample
         now_s = time.perf_counter()
         self._arrivals.look(end, now_s)
@@ -181,7 +181,7 @@ class Loop:
             self._next = self._begun()
             return 0.0
         waiting = end // frames - self._next
-        if waiting > MOST_WAITING:
+        if waiting > MAX_WAITING:
             self._figures.skipped += waiting - 1
             self._leave_out(self._next, self._next + waiting - 1)
             self._next += waiting - 1

@@ -9,7 +9,7 @@ from transformers import HubertModel
 RATE_HZ: Final = 16_000
 HOP: Final = 320
 """Samples from vector to vector."""
-LEAST_SAMPLES: Final = 400
+MIN_SAMPLES: Final = 400
 """What the first vector is made of; less sound has none."""
 LAYERS: Final = {"v1": 9, "v2": 12}
 

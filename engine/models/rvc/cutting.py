@@ -18,7 +18,7 @@ import numpy as np
 RATE_HZ = 16_000
 FRAME = 160
 """Samples of a frame: 100 frames a second."""
-SMALLEST_STEP = 32  # frames: RMVPE halves its picture of the sound five times
+MIN_STEP = 32  # frames: RMVPE halves its picture of the sound five times
 STEPS_AN_OCTAVE = 16
 
 Read = Callable[[int, int], np.ndarray]
@@ -146,5 +146,5 @@ def _reflected(read: Read, samples: int, first: int, count: int) -> np.ndarray:
 
 def _window(frames: int) -> int:
     """The next size of the grid: less than a sixteenth longer, or less than 32 frames where that is more."""
-    step = max(SMALLEST_STEP, 2 ** (frames.bit_length() - 1) // STEPS_AN_OCTAVE)
+    step = max(MIN_STEP, 2 ** (frames.bit_length() - 1) // STEPS_AN_OCTAVE)
     return -(-frames // step) * step

@@ -72,4 +72,4 @@ def _plain(name: str) -> str:
 
 
 def _short(said: Any) -> str:
-    return said if isinstance(said, str) and said.isprintable() and len(said) <= locate.LONGEST_NAME else shown(said)
+    return said if isinstance(said, str) and said.isprintable() and len(said) <= locate.MAX_NAME else shown(said)

@@ -10,8 +10,8 @@ of a second; ours stay where they were taken, so that a piece of a sound is scal
 import torch
 from torch.nn import functional as F
 
-LEAST_RMS = 1e-6  # of the output, for whole sounds (RVC)
-LEAST_RMS_LIVE = 1e-3  # for blocks (RVC's real-time window): what is nearly silence is not made loud within 10 ms
+MIN_RMS = 1e-6  # of the output, for whole sounds (RVC)
+MIN_RMS_LIVE = 1e-3  # for blocks (RVC's real-time window): what is nearly silence is not made loud within 10 ms
 LIVE_CELLS = 4
 
 
@@ -65,7 +65,7 @@ def spread(points: torch.Tensor, hop: int, length: int, first: int = 0) -> torch
     return line[:, within : within + length]
 
 
-def gains(source: torch.Tensor, output: torch.Tensor, share: float, least: float = LEAST_RMS) -> torch.Tensor:
+def gains(source: torch.Tensor, output: torch.Tensor, share: float, least: float = MIN_RMS) -> torch.Tensor:
     """What to multiply the output with, where the two have these rms."""
     return (source / output.clamp(min=least)) ** (1.0 - share)
 
@@ -92,4 +92,4 @@ def mix_loudness_live(source: torch.Tensor, output: torch.Tensor, hop: int, shar
         spread(rms_points(sound, each, LIVE_CELLS), hop, output.shape[-1])
         for sound, each in ((source, 160), (output, hop))
     ]
-    return output * gains(*lines, share, LEAST_RMS_LIVE)
+    return output * gains(*lines, share, MIN_RMS_LIVE)

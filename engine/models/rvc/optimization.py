@@ -12,7 +12,7 @@ from typing import Any, Final, Self
 
 from engine.errors import ConfigError
 
-LARGEST_BATCH: Final = 64
+MAX_BATCH: Final = 64
 SWITCHES: Final = dict.fromkeys("true 1 yes on".split(), True) | dict.fromkeys("false 0 no off".split(), False)
 
 
@@ -91,8 +91,8 @@ def _switch(variable: str, text: str) -> bool:
 
 
 def _size(variable: str, text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= LARGEST_BATCH:
-        raise ConfigError(f"{variable}: {text!r} is not a whole number from 1 to {LARGEST_BATCH}")
+    if not text.isdecimal() or not 1 <= int(text) <= MAX_BATCH:
+        raise ConfigError(f"{variable}: {text!r} is not a whole number from 1 to {MAX_BATCH}")
     return int(text)
 
 

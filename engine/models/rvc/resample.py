@@ -15,7 +15,7 @@ from torch.nn import functional as F
 CROSSINGS = 32  # of the sinc on either side: 2 ms of 16 kHz
 CUTOFF = 0.92  # of half the lower rate: flat within 0.1 dB to 0.84, and by 1.0 it is 80 dB down
 KAISER_BETA = 7.86  # 0.1102 (80 dB - 8.7), Kaiser (1974)
-LARGEST_WEIGHTS = 2**24
+MAX_WEIGHTS = 2**24
 """Of one pair of rates: 64 MiB. Any two with a common factor of 25 stay far below it."""
 KEPT = 32
 """Pairs whose weights are kept: a formant that glides asks for a new one each time."""
@@ -37,7 +37,7 @@ class Resampler:
         """Samples in, on both sides of one out, that it is made of: nearer to an end it hears silence beyond."""
         self._together = ceil(2 * self.reach / self.down)
         self._row = self._together * self.down + 2 * self.reach
-        if self._row * self._together * self.up > LARGEST_WEIGHTS:
+        if self._row * self._together * self.up > MAX_WEIGHTS:
             raise ValueError(f"{from_hz} to {to_hz} Hz: their common factor is only {factor}")
         # Held here as well: a captured graph reads from their address, whatever else is asked for.
         self._weights = _weights(self.up, self.down, self.reach, self._together, device) if self.reach else None

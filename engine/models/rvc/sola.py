@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 LEANING = 0.02
-MOST_LEANING = 1024.0  # times: after ten joins; no more than half a millisecond of 10 is left
+MAX_LEANING = 1024.0  # times: after ten joins; no more than half a millisecond of 10 is left
 SAME_SHARE = 50  # of the search: places within 0.2 ms are one
 FAINT = 1e-16  # product of two energies: what is silent fits everywhere
 QUIETEST = 1e-4
@@ -50,7 +50,7 @@ class Sola:
         likeness = self._likeness(sound[: self._crossfade + self._search])
         before, self.offset = self.offset, (likeness - self._leaning * self._urgency).argmax()
         stays = (self.offset > 0) & ((self.offset - before).abs() <= self._search // SAME_SHARE)
-        self._urgency = torch.where(stays, 2.0 * self._urgency, 1.0).clamp(max=MOST_LEANING)
+        self._urgency = torch.where(stays, 2.0 * self._urgency, 1.0).clamp(max=MAX_LEANING)
         taken = sound[self._places + self.offset]
         start = taken[: self._crossfade] * self._fade_in + self._end * self._fade_out
         self._end = taken[self._block :]

@@ -15,9 +15,9 @@ from engine.models.rvc.text_encoder import TextEncoder
 
 NOISE_SCALE = 0.66666  # RVC
 PIECE_FRAMES = 250
-LEAST_PIECE_FRAMES = 100
+MIN_PIECE_FRAMES = 100
 LENGTH_STEP = 50
-MOST_FRAMES = 6000  # on a device, of all sounds of a batch: about a gigabyte in half precision
+MAX_FRAMES = 6000  # on a device, of all sounds of a batch: about a gigabyte in half precision
 
 
 class Synthesizer(nn.Module):
@@ -71,7 +71,7 @@ class Synthesizer(nn.Module):
         batch, _, whole = z.shape
         wanted = range(whole) if frames is None else frames
         # What a CPU works on should stay in its caches, and below the 32 MB that malloc gives back at once.
-        step = max(PIECE_FRAMES // batch, LEAST_PIECE_FRAMES) if z.device.type == "cpu" else MOST_FRAMES // batch + 1
+        step = max(PIECE_FRAMES // batch, MIN_PIECE_FRAMES) if z.device.type == "cpu" else MAX_FRAMES // batch + 1
         most = max_convolved(z.device) // self.shape.hop - 2 * self.shape.lead_in_frames
         step = min(step, most)
         if len(wanted) <= step:

@@ -35,8 +35,8 @@ _FILE_KINDS: Final = {
     ".index": "the index of a voice; name the voice (.pth) as the model, and this with --index",
     ".onnx": "an export to ONNX, which is not run here; take the voice's .pth or the model's .safetensors",
 }
-MOST_STAGES: Final = 16  # of upsampling, of blocks in one, and of dilations in a block
-HIGHEST_HZ: Final = 400_000
+MAX_STAGES: Final = 16  # of upsampling, of blocks in one, and of dilations in a block
+MAX_HZ: Final = 400_000
 
 
 def demand_file(path: Path) -> None:
@@ -137,7 +137,7 @@ def shape_of(name: str, told: Mapping[str, Any], tensors: Mapping[str, Tensor]) 
     shape = SynthesizerShape(
         version=_version(name, told, tensors),
         has_pitch=_has_pitch(name, told),
-        rate_hz=_whole(name, "sample rate", rate_hz, HIGHEST_HZ),
+        rate_hz=_whole(name, "sample rate", rate_hz, MAX_HZ),
         # Merged and extracted files keep the 109 of the base model in their config, whatever they hold.
         speakers=_whole(name, "speakers", embeddings[0] if embeddings else speakers),
         latent=_whole(name, "latent", latent),
@@ -188,7 +188,7 @@ def _table_sides(tensor: Tensor | None) -> tuple[int, int] | None:
 
 
 def _listed(value: Any) -> list[Any]:
-    return list(value[: MOST_STAGES + 1]) if isinstance(value, list | tuple) else [value]
+    return list(value[: MAX_STAGES + 1]) if isinstance(value, list | tuple) else [value]
 
 
 def _wholes(name: str, what: str, values: Any) -> tuple[int, ...]:
@@ -204,7 +204,7 @@ def _whole(name: str, what: str, value: Any, most: int = LARGEST) -> int:
 def _demand_sense(name: str, shape: SynthesizerShape) -> None:
     stages = len(shape.upsample_rates)
     troubles = {
-        f"it has more than {MOST_STAGES} stages": max(stages, len(shape.resblock_kernels)) > MOST_STAGES,
+        f"it has more than {MAX_STAGES} stages": max(stages, len(shape.resblock_kernels)) > MAX_STAGES,
         "the rates and kernels of its upsampling are not equally many": len(shape.upsample_kernels) != stages,
         "the kernels and dilations of its residual blocks are not equally many": (
             len(shape.resblock_kernels) != len(shape.resblock_dilations)

@@ -14,7 +14,7 @@ from engine.models.rvc.source import RollingNoise
 from engine.models.rvc.synthesizer import NOISE_SCALE
 
 FLOW_LEAD_IN = 24  # hops that a frame of the flow looks back: exactly (flow.py); below it RVC's stream clicks
-LARGEST_FORMANT = 2.0
+MAX_FORMANT = 2.0
 SEED = 0
 
 
@@ -35,7 +35,7 @@ class Voicing:
         self._flow_hops = min(self.hops + FLOW_LEAD_IN, grid.window_hops)
         device = model.device
         generator = torch.Generator(device).manual_seed(SEED)
-        longest = round(self._hop * 2.0 ** (LARGEST_FORMANT / 12.0))
+        longest = round(self._hop * 2.0 ** (MAX_FORMANT / 12.0))
         self.noise = RollingNoise(shape.latent, self._flow_hops, device, generator)
         """Of the latent, (1, latent, hops that go through the flow)."""
         self.source_noise = RollingNoise(longest, self.hops, device, generator)

@@ -21,7 +21,7 @@ SIGMA_DATA = 0.5  # standard deviation of the data in the consistency models' bo
 TIMESTEP_SCALING = 10.0
 TRAINED_STEPS = 50  # the steps consistency models are distilled on
 PREDICTION_TYPES = ("epsilon", "v_prediction", "sample")
-LARGEST_BETA = 0.999
+MAX_BETA = 0.999
 
 
 def noise_table(config: Mapping[str, Any]) -> torch.Tensor:
@@ -43,7 +43,7 @@ def _betas(config: Mapping[str, Any]) -> torch.Tensor:
     count = config["num_train_timesteps"]
     if schedule == "squaredcos_cap_v2":  # Nichol and Dhariwal 2021
         left = torch.cos((torch.arange(count + 1, dtype=torch.float64) / count + 0.008) / 1.008 * math.pi / 2) ** 2
-        return (1.0 - left[1:] / left[:-1]).clamp(max=LARGEST_BETA)
+        return (1.0 - left[1:] / left[:-1]).clamp(max=MAX_BETA)
     first, last = config["beta_start"], config["beta_end"]
     if schedule == "linear":
         return torch.linspace(first, last, count, dtype=torch.float64)

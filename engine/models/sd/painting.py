@@ -9,7 +9,7 @@ from engine.models.sd.spec import ModelSpec
 
 Stage = Literal["encode", "process", "decode", "whole"]
 
-LARGEST_SEED = 2**31 - 1
+MAX_SEED = 2**31 - 1
 GOOD, RERUN, NOT_FINITE, BLACK = range(4)
 """What became of a picture: painted; painted at the second attempt; no numbers, or nothing but black, twice."""
 

@@ -6,7 +6,7 @@ not by a hard limit, so that a slowly changing scene does not stutter.
 
 import numpy as np
 
-LONGEST_RUN = 10  # pictures left out in a row, after which one is painted come what may
+MAX_RUN = 10  # pictures left out in a row, after which one is painted come what may
 
 
 class SimilarityFilter:
@@ -26,7 +26,7 @@ class SimilarityFilter:
     def should_skip(self, thumbnail: np.ndarray) -> bool:
         """Whether to leave this picture out; `thumbnail` (64, 64, 3) float32 in -1..1 of what would be painted."""
         current = np.array(thumbnail, np.float64).ravel()
-        if self._painted is not None and self._run < LONGEST_RUN:
+        if self._painted is not None and self._run < MAX_RUN:
             probability = skip_probability(cosine(self._painted, current), self.threshold)
             if self._random.random() < probability:
                 self._run += 1

@@ -13,7 +13,7 @@ from engine.errors import MappingError
 from engine.osc import Message
 from engine.params.mapping.controls import Control, Movement, pair_of
 from engine.params.mapping.entry import Entry
-from engine.params.mapping.map_file import MOST_ENTRIES
+from engine.params.mapping.map_file import MAX_ENTRIES
 from engine.params.mapping.pattern import MAX_REMEMBERED, PatternIndex, is_pattern
 from engine.params.mapping.policy import Hold, arguments_for, position
 from osc_schema import Value
@@ -64,7 +64,7 @@ class ControlMap:
             if _what_moves_what(known) == _what_moves_what(entry):
                 self._set([*self._entries[: number - 1], (entry, hold), *self._entries[number:]])
                 return number
-        if len(self._entries) >= MOST_ENTRIES:
+        if len(self._entries) >= MAX_ENTRIES:
             raise _no_room()
         self._set([*self._entries, (entry, hold)])
         return len(self._entries)
@@ -81,7 +81,7 @@ class ControlMap:
         for entry in entries:
             place = places.setdefault(_what_moves_what(entry), len(held))
             held[place : place + 1] = [(entry, Hold())]
-        if len(held) > MOST_ENTRIES:
+        if len(held) > MAX_ENTRIES:
             raise _no_room()
         self._set(held)
 
@@ -160,7 +160,7 @@ def _what_moves_what(entry: Entry) -> tuple[Control, str, str]:
 
 
 def _no_room() -> MappingError:
-    return MappingError(f"the map holds {MOST_ENTRIES} entries, more are not allowed")
+    return MappingError(f"the map holds {MAX_ENTRIES} entries, more are not allowed")
 
 
 def _message(target: str, arguments: tuple[float | int | bool | str, ...]) -> Message:

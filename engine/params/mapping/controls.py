@@ -30,8 +30,8 @@ LARGEST: Final = {
 """What a control of each kind tells at its upper end; the lower end is 0."""
 NUMBERS: Final = {"note": 127, "cc": 127, "cc14": 31, "nrpn": 16_383, "program": 127}
 """Kinds that are numbered, and the highest number."""
-MOST_ARGUMENTS = 64
-LONGEST_CHARACTERS = 255
+MAX_ARGUMENTS = 64
+MAX_CHARACTERS = 255
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,9 +94,9 @@ def pair_of(control: Control) -> Control | None:
 
 def control_of(name: str) -> Control:
     """The control of that name. Raises Rejected."""
-    words = name.split() if len(name) <= LONGEST_CHARACTERS else []
+    words = name.split() if len(name) <= MAX_CHARACTERS else []
     if words[:1] == ["osc"] and 2 <= len(words) <= 3 and words[1].startswith("/"):
-        return Control("osc", 0, _number(name, words[2], MOST_ARGUMENTS - 1) if len(words) == 3 else 0, words[1])
+        return Control("osc", 0, _number(name, words[2], MAX_ARGUMENTS - 1) if len(words) == 3 else 0, words[1])
     if words[:1] == ["midi"] and len(words) >= 3:
         channel, kind, rest = _number(name, words[1], 16, 1), words[2], words[3:]
         if kind in LARGEST and kind != "osc":

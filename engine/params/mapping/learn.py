@@ -21,7 +21,7 @@ from engine.params.mapping.encoder import KEPT_VALUES, recognised
 from engine.params.mapping.entry import TURNED, Mode
 from engine.params.mapping.pair import PAUSE_S
 
-MOST_CONTROLS = 4096  # remembered; a flood of addresses empties the memory
+MAX_CONTROLS = 4096  # remembered; a flood of addresses empties the memory
 REST_S = 0.5  # a hand that moves a fader never waits so long between two of its steps
 SLOWEST_REST_S = 2.0  # of what moves by itself a few times a second, as each of Resolume's many playheads does
 RESTS = 3.0  # times as long as usual between two movements is a rest
@@ -90,7 +90,7 @@ class Learner:
         known = self._known.get(control)
         before = None if known is None else known.value
         if known is None:
-            if len(self._known) >= MOST_CONTROLS:
+            if len(self._known) >= MAX_CONTROLS:
                 self._known.clear()
             known = self._known[control] = _Known(value, now_s, float("-inf"))
         _keep(known, movement)

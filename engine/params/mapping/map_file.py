@@ -22,7 +22,7 @@ from engine.params.mapping.entry import Entry, make_entry
 from engine.params.toml_file import read_toml
 from osc_schema import Rejected
 
-MOST_ENTRIES = 1000
+MAX_ENTRIES = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,8 +52,8 @@ def read_map(path: Path) -> LoadedMap:
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
         raise MappingError(f"{path}: `entry` is no list of tables, so it is no map ([[entry]])")
     loaded = read_tables(tables)
-    if len(loaded.entries) > MOST_ENTRIES:  # those that cannot be used stay in the file beside a full map
-        raise MappingError(f"{path}: {len(loaded.entries)} entries; {MOST_ENTRIES} are allowed")
+    if len(loaded.entries) > MAX_ENTRIES:  # those that cannot be used stay in the file beside a full map
+        raise MappingError(f"{path}: {len(loaded.entries)} entries; {MAX_ENTRIES} are allowed")
     return loaded
 
 

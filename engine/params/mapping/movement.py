@@ -3,7 +3,7 @@
 import math
 
 from engine.osc import Impulse, Message
-from engine.params.mapping.controls import FIRST_FINE, LARGEST, MOST_ARGUMENTS, Control, MidiEvent, Movement, pair_of
+from engine.params.mapping.controls import FIRST_FINE, LARGEST, MAX_ARGUMENTS, Control, MidiEvent, Movement, pair_of
 from engine.params.mapping.nrpn import (
     DATA_COARSE,
     DATA_FINE,
@@ -16,8 +16,8 @@ from engine.params.mapping.nrpn import (
 )
 from engine.params.mapping.pair import HALF, Pair
 
-LONGEST_ADDRESS = 240  # with `osc` before it and a number after it a name of a control
-MOST_PAIRS = 1024  # every pair of one device, twice over
+MAX_ADDRESS = 240  # with `osc` before it and a number after it a name of a control
+MAX_PAIRS = 1024  # every pair of one device, twice over
 MAX_SELECTIONS = 1024  # channels of devices
 NO_NUMBER = -1  # of an NRPN that is not to be had: what selects one, what an RPN is set to
 
@@ -52,12 +52,12 @@ class Movements:
     def of_osc(self, message: Message) -> list[Movement]:
         """One a number among the arguments; text, colours and blobs move nothing, nor does what cannot be named."""
         address, args, _ = message
-        if len(address) > LONGEST_ADDRESS or address.split() != [address]:
+        if len(address) > MAX_ADDRESS or address.split() != [address]:
             return []
         if not args:
             return [Movement(Control("osc", 0, 0, address), 1.0, is_bang=True)]
         movements = []
-        for number, value in enumerate(args[:MOST_ARGUMENTS]):
+        for number, value in enumerate(args[:MAX_ARGUMENTS]):
             control = Control("osc", 0, number, address)
             if value is None or isinstance(value, Impulse):
                 movements.append(Movement(control, 1.0, is_bang=True))
@@ -68,7 +68,7 @@ class Movements:
     def _of_pair(self, control: Control, event: MidiEvent, now_s: float) -> list[Movement]:
         pair = self._pairs.get(control)
         if pair is None:
-            if len(self._pairs) >= MOST_PAIRS:
+            if len(self._pairs) >= MAX_PAIRS:
                 self._pairs.clear()
             pair = self._pairs[control] = Pair()
         half = pair.coarse if event.number < FIRST_FINE else pair.fine
@@ -114,7 +114,7 @@ class Movements:
         return _at(control, position)
 
     def _entry(self, control: Control) -> DataEntry:
-        if control not in self._entries and len(self._entries) >= MOST_PAIRS:
+        if control not in self._entries and len(self._entries) >= MAX_PAIRS:
             self._entries.clear()
             self._last.clear()
         return self._entries.setdefault(control, DataEntry())

@@ -9,7 +9,7 @@ import { decodePacket, encodeMessage } from "./osc.js";
 import { fetchTree, Refused } from "./schema.js";
 
 const FIRST_WAIT_MS = 250;
-const LONGEST_WAIT_MS = 4000;
+const MAX_WAIT_MS = 4000;
 const SILENT_MS = 5000; // an engine sends a heartbeat a second; a phone that left the room gets no close
 const FULL_BYTES = 32768; // what may wait in the socket before moves of one fader replace each other
 const RETRY_MS = 30;
@@ -124,7 +124,7 @@ export class Connection {
     this.#held.clear();
     this.#onState(state, line);
     setTimeout(() => this.start(), this.#wait);
-    this.#wait = Math.min(this.#wait * 2, LONGEST_WAIT_MS);
+    this.#wait = Math.min(this.#wait * 2, MAX_WAIT_MS);
   }
 
   #sendHeld() {

@@ -5,8 +5,8 @@ import { make, write } from "./dom.js";
 import { Fader, makeStops } from "./fader.js";
 import { textOf } from "./numbers.js";
 
-const MOST_BUTTONS = 5; // a menu of more items, or longer ones, is a list that opens
-const MOST_CHARACTERS = 24;
+const MAX_BUTTONS = 5; // a menu of more items, or longer ones, is a list that opens
+const MAX_CHARACTERS = 24;
 
 /** The row of a parameter: its name (which opens the description) and its control, kept up with the engine. */
 export function makeControl(param, values) {
@@ -80,7 +80,7 @@ function stops(param, change) {
 }
 
 function menu(param, change) {
-  const isShort = param.menu.length <= MOST_BUTTONS && param.menu.join("").length <= MOST_CHARACTERS;
+  const isShort = param.menu.length <= MAX_BUTTONS && param.menu.join("").length <= MAX_CHARACTERS;
   return isShort ? choices(param, change) : list(param, change);
 }
 

@@ -4,7 +4,7 @@
 import { toast } from "./toast.js";
 
 const AGAIN_MS = 1000;
-const MOST_REFUSALS = 5;
+const MAX_REFUSALS = 5;
 
 export class Listing {
   #connection;
@@ -59,7 +59,7 @@ export class Listing {
   #takeRefusal(reason) {
     this.#refusals += 1;
     clearTimeout(this.#timer);
-    if (this.#refusals < MOST_REFUSALS) {
+    if (this.#refusals < MAX_REFUSALS) {
       this.#timer = setTimeout(() => this.#ask(), AGAIN_MS);
       return;
     }

@@ -15,7 +15,7 @@ const TITLES = {
   takeover: "the fader moves nothing until it reaches the value of now",
   feedback: "the control is sent what it should show, where its bridge asked for it with /map/feedback",
 };
-const MOST_HEARD = 200; // rows; the filter looks through as many
+const MAX_HEARD = 200; // rows; the filter looks through as many
 const MIN_SHOWN_HZ = 0.1; // below it a rate only says that the sender has stopped
 const MOVED_BY_KEYS = "[role=slider], select, input, textarea";
 const MOVING_KEYS = /^(Arrow|Page|Home$|End$|Delete$|Backspace$)/;
@@ -35,7 +35,7 @@ export class Mapping {
     this.#connection = connection;
     this.#list = new Listing(connection, "/map/list", "/map/entry", (entries) => this.#show(entries));
     connection.on("/map/name", ({ args: [name] }) => this.#offer(String(name)));
-    this.#heardList = new Listing(connection, "/map/heard", "/map/unmapped", (...heard) => this.#showHeard(...heard), ["i", [MOST_HEARD]]);
+    this.#heardList = new Listing(connection, "/map/heard", "/map/unmapped", (...heard) => this.#showHeard(...heard), ["i", [MAX_HEARD]]);
     connection.on("/map/changed", () => {
       this.#list.refresh();
       if (byId("heard-part").open) this.#heardList.refresh();

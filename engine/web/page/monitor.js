@@ -3,7 +3,7 @@
 
 import { byId, make, write } from "./dom.js";
 
-const MOST_LINES = 500;
+const MAX_LINES = 500;
 const STEP_S = 2; // a clock that is off by more was set, or slept
 
 export class Monitor {
@@ -49,11 +49,11 @@ export class Monitor {
     if (this.#isPaused) return;
     const words = this.#words();
     this.#lines.push(...lines);
-    this.#lines.splice(0, this.#lines.length - MOST_LINES);
+    this.#lines.splice(0, this.#lines.length - MAX_LINES);
     const root = byId("monitor");
     const wasAtEnd = root.scrollHeight - root.scrollTop - root.clientHeight < 40;
     root.append(...lines.map((line) => elementOf(line, words)));
-    while (root.children.length > MOST_LINES) root.firstElementChild.remove();
+    while (root.children.length > MAX_LINES) root.firstElementChild.remove();
     if (wasAtEnd) root.scrollTop = root.scrollHeight;
     write(byId("no-messages"), "");
   }

@@ -6,7 +6,7 @@ import { socketUrl } from "./connection.js";
 import { recall, remember } from "./remembered.js";
 
 const FPS = 30;
-const WIDEST_PX = 1280;
+const MAX_PX = 1280;
 const RETRY_MS = 1000;
 
 export class Preview {
@@ -93,7 +93,7 @@ export class Preview {
   }
 
   #open() {
-    const width = Math.min(WIDEST_PX, Math.round(this.#canvas.clientWidth * devicePixelRatio) || WIDEST_PX);
+    const width = Math.min(MAX_PX, Math.round(this.#canvas.clientWidth * devicePixelRatio) || MAX_PX);
     const socket = new WebSocket(socketUrl(`/preview?picture=${this.#picture}&fps=${FPS}&width=${width}`));
     socket.binaryType = "blob";
     this.#socket = socket;

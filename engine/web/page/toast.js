@@ -5,7 +5,7 @@
 import { byId, make, write } from "./dom.js";
 
 const MOST = 4;
-const MOST_FAILURES = 20;
+const MAX_FAILURES = 20;
 const SHOWN_MS = { done: 4000, fail: 10000 };
 const FADE_MS = 400; // as in the style
 
@@ -71,6 +71,6 @@ function keep(line) {
   const time = make("time", {}, new Date().toLocaleTimeString("en-GB"));
   [...list.children].find((item) => item.line === line)?.remove();
   list.prepend(Object.assign(make("li", {}, time, line), { line }));
-  while (list.children.length > MOST_FAILURES) list.lastElementChild.remove();
+  while (list.children.length > MAX_FAILURES) list.lastElementChild.remove();
   byId("failures-part").hidden = false;
 }

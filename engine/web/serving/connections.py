@@ -10,7 +10,7 @@ from typing import Any
 
 from aiohttp import web
 
-MOST_CONNECTIONS = 128  # WebSockets and requests: macOS gives a program 256 open files
+MAX_CONNECTIONS = 128  # WebSockets and requests: macOS gives a program 256 open files
 HANDSHAKE_S = 5.0  # over TLS: a phone far away takes one, and who takes longer holds a place for nothing
 
 
@@ -31,8 +31,8 @@ class Door:
     def __call__(self) -> asyncio.Protocol:
         if self._is_shut:
             return _Closed()
-        if len(self._answering.connections) + self._count_coming() >= MOST_CONNECTIONS:
-            self._report("web connections", f"page: {MOST_CONNECTIONS} connections are open; another is refused")
+        if len(self._answering.connections) + self._count_coming() >= MAX_CONNECTIONS:
+            self._report("web connections", f"page: {MAX_CONNECTIONS} connections are open; another is refused")
             return _Closed()
         coming = _Coming(self._arrive)
         self._coming.add(coming)

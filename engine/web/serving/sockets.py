@@ -8,8 +8,8 @@ from functools import partial
 
 from aiohttp import WebSocketError, WSCloseCode, WSMsgType, web
 
-MOST_SOCKETS = 64
-MOST_BYTES_A_MESSAGE = 64 * 1024
+MAX_SOCKETS = 64
+MAX_BYTES_PER_MESSAGE = 64 * 1024
 HEARD_A_TURN = 16  # of one client, then it waits: a page sends some hundred messages a second, a flood ever so many
 REST_S = 0.001  # where the frame loop gets the GIL, as between two readings of UDP
 PING_S = 20.0  # between a client's last word and the question whether it is still there
@@ -28,7 +28,7 @@ class Farewell(Exception):
 class WebSockets:
     """Event loop only."""
 
-    def __init__(self, report: Callable[[str, str], None], *, most_bytes: int = MOST_BYTES_A_MESSAGE) -> None:
+    def __init__(self, report: Callable[[str, str], None], *, most_bytes: int = MAX_BYTES_PER_MESSAGE) -> None:
         """`most_bytes`: of a message; a client that sends more is told so and goes."""
         self._report = report
         self._most_bytes = most_bytes
@@ -58,8 +58,8 @@ class WebSockets:
 
     @contextlib.asynccontextmanager
     async def _accepted(self, request: web.Request) -> AsyncIterator[web.WebSocketResponse]:
-        if len(self._open) >= MOST_SOCKETS:
-            raise web.HTTPServiceUnavailable(text=f"{MOST_SOCKETS} WebSockets are open already\n")
+        if len(self._open) >= MAX_SOCKETS:
+            raise web.HTTPServiceUnavailable(text=f"{MAX_SOCKETS} WebSockets are open already\n")
         offered = request.headers.get("Sec-WebSocket-Protocol", "")
         answer = web.WebSocketResponse(
             heartbeat=PING_S,

@@ -12,7 +12,7 @@ from engine.control.commands.child import ChildControl
 from engine.osc import encode_message
 from engine.params import ParamStore
 from engine.system.clock import SystemClock
-from osc_schema.children import MOST_WAITING
+from osc_schema.children import MAX_WAITING
 from tests.children.toys import SOON
 
 START, STOP, RESTART = (f"/child/sd/{verb}" for verb in ("start", "stop", "restart"))
@@ -131,11 +131,11 @@ def test_a_child_that_fails_for_good_refuses_with_its_reason(address: str, desks
 
 def test_no_sender_can_make_more_than_a_few_wait(desks: Callable[..., Any]) -> None:
     desk, supervisor = desks({"loading": "wait"})
-    desk.say(*[START] * (MOST_WAITING + 5))
+    desk.say(*[START] * (MAX_WAITING + 5))
     for _ in range(5):
-        assert desk.hears() == ("/fail", START, f"{MOST_WAITING} of the same wait already")
+        assert desk.hears() == ("/fail", START, f"{MAX_WAITING} of the same wait already")
     supervisor.set_values({"/toy/go": True})
-    assert [desk.hears() for _ in range(MOST_WAITING)] == [("/done", START)] * MOST_WAITING
+    assert [desk.hears() for _ in range(MAX_WAITING)] == [("/done", START)] * MAX_WAITING
 
 
 def test_a_child_that_cannot_be_had_says_why(reports: Any) -> None:

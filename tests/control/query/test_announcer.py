@@ -80,7 +80,7 @@ def test_a_network_that_is_not_there_is_one_line_and_nothing_else(reports: Any, 
 def test_a_network_that_comes_later_is_told_then(
     found: dict, reports: Any, wait_for: Callable[..., Any], free_port: Callable[[], int], monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr("engine.control.query.announcer.LOOK_INTERVAL_S", 0.01)
+    monkeypatch.setattr("engine.control.query.announcer.POLL_INTERVAL_S", 0.01)
     looks = []
 
     def find_interfaces() -> list[str]:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from engine.live.kit.fed_pictures import MOST_MARKED, NEWEST, FedPictures
+from engine.live.kit.fed_pictures import MAX_MARKED, NEWEST, FedPictures
 from engine.live.kit.freshness import ask_from_s
 from engine.values import VideoFrame
 
@@ -62,7 +62,7 @@ def test_an_answer_finds_its_picture_however_many_were_handed_over_meanwhile(
 ) -> None:
     told = play(calls_s, fps, rest_s=rest_s)
     assert [found for _, found, _ in told] == [number for number, _, _ in told]
-    assert max(kept for *_, kept in told) <= MOST_MARKED + NEWEST
+    assert max(kept for *_, kept in told) <= MAX_MARKED + NEWEST
 
 
 def test_pictures_that_are_never_answered_are_not_kept() -> None:
@@ -70,7 +70,7 @@ def test_pictures_that_are_never_answered_are_not_kept() -> None:
     for number in range(100):
         fed.add(number, picture(number))
         fed.follow_wish(number % 3 > 0)
-    assert len(fed._pictures) <= MOST_MARKED + NEWEST
+    assert len(fed._pictures) <= MAX_MARKED + NEWEST
     assert fed.newest is not None and fed.newest.index == 99
     assert fed.answered(5) is None
 

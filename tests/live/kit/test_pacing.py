@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from engine.ipc import Gate
-from engine.live.kit.pacing import LONGEST_REST_S, LOWEST_DUTY, DutyControl, Pacer
+from engine.live.kit.pacing import MAX_REST_S, MIN_DUTY, DutyControl, Pacer
 
 PERIOD_NS = 33_333_333
 
@@ -70,7 +70,7 @@ def test_steady_lateness_leaves_the_lowest_duty() -> None:
     control = DutyControl()
     for index in range(200):
         control.update(index, float(index))
-    assert control.duty == LOWEST_DUTY
+    assert control.duty == MIN_DUTY
 
 
 def test_a_restarted_engine_counts_from_zero_and_is_not_called_late() -> None:
@@ -119,7 +119,7 @@ def test_no_rest_is_longer_than_anybody_would_wait(time: Time) -> None:
     pacer.begin_call()
     time.work(4600.0)
     pacer.end_call()
-    assert time.rests_s == [LONGEST_REST_S]
+    assert time.rests_s == [MAX_REST_S]
 
 
 def test_no_rest_at_full_duty(time: Time, gate: Gate) -> None:

@@ -6,7 +6,7 @@ from itertools import accumulate
 import numpy as np
 import pytest
 
-from engine.live.rvc.arrivals import LOOK_S, STALL_S, STALLED_LOOK_S, Arrivals
+from engine.live.rvc.arrivals import POLL_S, STALL_S, STALLED_POLL_S, Arrivals
 
 RATE_HZ = 48_000
 NAP_S = 0.05  # the child's longest
@@ -51,7 +51,7 @@ def test_a_block_is_seen_within_a_look_of_its_being_whole(chunk: int, block_ms: 
     reading = read_blocks(chunk_times_s(60.0, chunk, drift=drift, jitter_s=0.004), chunk, block)
     learning = 1 + 250 // block_ms
     assert len(reading.late_s) >= 59_900 // block_ms
-    assert max(reading.late_s[learning:]) <= LOOK_S + 2 * OVERHEAD_S
+    assert max(reading.late_s[learning:]) <= POLL_S + 2 * OVERHEAD_S
 
 
 def test_between_blocks_it_sleeps() -> None:
@@ -65,5 +65,5 @@ def test_after_a_silence_of_the_writer_it_is_as_punctual_as_before() -> None:
     times_s[len(times_s) // 2 :] += 10 * STALL_S
     reading = read_blocks(times_s, 480, RATE_HZ // 4)
     after = len(reading.late_s) // 2
-    assert reading.late_s[after] <= max(STALLED_LOOK_S, LOOK_S) + 2 * OVERHEAD_S
-    assert max(reading.late_s[after + 4 :]) <= LOOK_S + 2 * OVERHEAD_S
+    assert reading.late_s[after] <= max(STALLED_POLL_S, POLL_S) + 2 * OVERHEAD_S
+    assert max(reading.late_s[after + 4 :]) <= POLL_S + 2 * OVERHEAD_S

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from engine.ipc import AudioRing, AudioRingWriter
-from engine.live.rvc.converted_sound import MOST_RINGS, ConvertedSound
+from engine.live.rvc.converted_sound import MAX_RINGS, ConvertedSound
 
 RATE_HZ = 1000
 FADE = 10  # samples
@@ -121,10 +121,10 @@ def test_former_rings_are_let_go_when_the_reading_has_passed_them(
         processes.begin(100 * number, 100 + FADE, float(number))
         converted.read(100 * number + 50, 20)
     assert len(converted._rings) == 1
-    for _ in range(MOST_RINGS + 3):
+    for _ in range(MAX_RINGS + 3):
         processes.begin(900, 100, 1.0)
         converted.read(0, 10)
-    assert len(converted._rings) == MOST_RINGS
+    assert len(converted._rings) == MAX_RINGS
 
 
 def test_after_the_end_of_all_processes_what_they_made_is_heard(

@@ -11,8 +11,8 @@ from engine.live.rvc.delay import (
     CALM_S,
     GENEROUS_S,
     HAND_OVER_S,
-    LONGEST_CALM_S,
     MARGIN_S,
+    MAX_CALM_S,
     MEASURED_S,
     ROOM_S,
     VoiceDelay,
@@ -20,7 +20,7 @@ from engine.live.rvc.delay import (
 from engine.live.rvc.link import VoiceTiming
 
 NOW_S = 100.0
-LOOK_S = 0.1
+POLL_S = 0.1
 
 
 def timing(work_p99_s: float | None = None, block_s: float = 0.25, lag_s: float = 0.06) -> VoiceTiming:
@@ -146,7 +146,7 @@ class Night:
             self.look()
 
     def look(self) -> None:
-        self.now_s += LOOK_S
+        self.now_s += POLL_S
         self.delay.follow(self._timing, self.asked_ms)
         parts = self.delay.parts
         if not self.totals_s or abs(self.totals_s[-1][1] - parts.total_s) > 1e-9:
@@ -183,7 +183,7 @@ def test_blocks_that_differ_leave_room_for_worse_ones() -> None:
     night = Night()
     for number in range(130):
         night.work_s = 0.07 if number == 9 else 0.04
-        night.run(LOOK_S if number == 9 else 5.0)
+        night.run(POLL_S if number == 9 else 5.0)
     assert night.delay.parts.compute_s == pytest.approx(0.07 + HAND_OVER_S + 0.03 / 2, abs=1e-3)
 
 
@@ -222,7 +222,7 @@ def test_it_becomes_shorter_rarely_and_never_by_little() -> None:
         night.run(10.0)
     falls_s = night.falls_s
     assert len(falls_s) >= 3
-    assert min(after - before for before, after in itertools.pairwise(falls_s)) >= APART_S - LOOK_S
+    assert min(after - before for before, after in itertools.pairwise(falls_s)) >= APART_S - POLL_S
     changes = [after - before for (_, before), (_, after) in itertools.pairwise(night.totals_s)]
     assert min(map(abs, changes)) >= MARGIN_S - 1e-9
 
@@ -246,9 +246,9 @@ def test_gaps_that_come_back_make_it_longer_and_leave_it_so() -> None:
         night.work_s = 0.04
         night.run(1200.0)
         night.work_s = 0.09
-        night.run(LOOK_S)
+        night.run(POLL_S)
     assert night.gaps < 5
-    assert night.falls_s[-1] < 2 * LONGEST_CALM_S
+    assert night.falls_s[-1] < 2 * MAX_CALM_S
 
 
 def test_a_delay_that_is_asked_for_stays_whatever_is_given_up() -> None:

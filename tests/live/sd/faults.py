@@ -52,7 +52,7 @@ def run(port: ChildPort) -> None:
 
     if "work_weight" in port.settings:
         after_slice = pacing.Pacer.after_slice
-        pacing.LONGEST_REST_S = float("inf")
+        pacing.MAX_REST_S = float("inf")
         pacing.Pacer.after_slice = lambda self, ms: after_slice(self, ms * port.settings["work_weight"])
 
     if "capture_s" in port.settings:

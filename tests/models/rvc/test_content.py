@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from engine.models.rvc.content import LEAST_SAMPLES, ContentEncoder
+from engine.models.rvc.content import MIN_SAMPLES, ContentEncoder
 from tests.models.rvc.small_hubert import PROJECTED, WIDTH, SmallHubert, small_hubert
 
 
@@ -38,7 +38,7 @@ def test_v1_does_not_run_the_layers_it_does_not_need(sound: torch.Tensor) -> Non
     assert run[9:] == list(range(1, 13))
 
 
-@pytest.mark.parametrize("samples", [LEAST_SAMPLES, 719, 720, 5_039, 5_040, 16_000])
+@pytest.mark.parametrize("samples", [MIN_SAMPLES, 719, 720, 5_039, 5_040, 16_000])
 def test_there_are_as_many_vectors_as_the_docstring_says(hubert: SmallHubert, samples: int) -> None:
     made = ContentEncoder(hubert, None)(torch.zeros(1, samples), version="v2")
     assert made.shape == (1, (samples - 80) // 320, WIDTH)

@@ -166,7 +166,7 @@ def test_some_frames_decoded_alone_are_those_of_the_whole(frames: range, has_pit
 @torch.no_grad()
 def test_a_long_sound_decoded_in_pieces_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "PIECE_FRAMES", 40)
-    monkeypatch.setattr(module, "LEAST_PIECE_FRAMES", 15)
+    monkeypatch.setattr(module, "MIN_PIECE_FRAMES", 15)
     monkeypatch.setattr(module, "LENGTH_STEP", 4)
     synthesizer = drawn(small("v2-32k"))
     z = torch.randn(BATCH, synthesizer.shape.latent, 50)  # three pieces of 20, the last one with 10 of the one before

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from engine.errors import ModelError
-from engine.models.pickle_file import LARGEST_PICKLE
+from engine.models.pickle_file import MAX_PICKLE
 from engine.models.safetensors_header import Tensor
 from engine.models.sd import ModelSpec
 from engine.models.sd.check import check
@@ -132,7 +132,7 @@ def test_the_pickle_of_a_whole_checkpoint_is_read(tmp_path: Path) -> None:
     import zipfile
 
     with zipfile.ZipFile(file) as archive:
-        assert 4 * archive.getinfo("x/data.pkl").file_size < LARGEST_PICKLE
+        assert 4 * archive.getinfo("x/data.pkl").file_size < MAX_PICKLE
 
 
 @pytest.mark.parametrize(

@@ -34,10 +34,10 @@ Arrays = Mapping[str, np.ndarray]
 ORPHANED = 70
 OLDEST = (4, 2)  # the first long-term release with AgX, "Specular IOR Level", and normals without auto smooth
 BOUNCES = 4
-MOST_THREADS = 1024  # that Blender takes
+MAX_THREADS = 1024  # that Blender takes
 # Left to itself Cycles takes 64 before it looks how noisy a pixel is to a threshold of 0.01: 50 samples would never end
 # early. It looks at 16, 32, ...
-LEAST_SAMPLES = 8
+MIN_SAMPLES = 8
 SUN_ANGLE_DEG = 0.53
 VIEW_STOPS = 0.5  # by which its view is darker than the raster engine's tone map, at the soil
 GPU_KINDS = ("OPTIX", "CUDA", "HIP", "METAL", "ONEAPI")  # the fastest first
@@ -129,7 +129,7 @@ def choose_threads(scene: bpy.types.Scene) -> None:
     told = os.environ.get("OMP_NUM_THREADS", "")
     if told.isdecimal() and int(told) > 0:
         scene.render.threads_mode = "FIXED"
-        scene.render.threads = min(int(told), MOST_THREADS)
+        scene.render.threads = min(int(told), MAX_THREADS)
 
 
 def used_settings(scene: bpy.types.Scene) -> Told:
@@ -279,7 +279,7 @@ def draw_colors(scene: bpy.types.Scene, told: Told, path: Path) -> None:
     cycles.samples = told["max_samples"]
     cycles.use_adaptive_sampling = True
     cycles.adaptive_threshold = told["noise_threshold"]
-    cycles.adaptive_min_samples = LEAST_SAMPLES
+    cycles.adaptive_min_samples = MIN_SAMPLES
     cycles.use_denoising = True
     cycles.denoiser = "OPENIMAGEDENOISE"
     for kind in ("max", "diffuse", "glossy", "transmission"):

@@ -25,7 +25,7 @@ from engine.jobs.dataset.rendered import Rendered
 from engine.system.python_process import exit_reason
 
 SCRIPT = Path(__file__).with_name("blender_main.py")
-MOST_INSTANCES = 32767  # Blender's largest object index
+MAX_INSTANCES = 32767  # Blender's largest object index
 LAST_WORDS = 3
 NO_ROOM_BYTES = 2**20
 DISK_ERRNOS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -45,8 +45,8 @@ def render(
     """
     settings.check()
     largest = max((int(batch.instances.max(initial=0)) for batch in stage.batches), default=0)
-    if largest > MOST_INSTANCES:
-        raise UsageError(f"--engine cycles: {largest} piles are too many; Blender numbers {MOST_INSTANCES} at most")
+    if largest > MAX_INSTANCES:
+        raise UsageError(f"--engine cycles: {largest} piles are too many; Blender numbers {MAX_INSTANCES} at most")
     work = Path(tempfile.mkdtemp(prefix="multiverse-cycles-", dir=folder)).absolute()
     said: deque[str] = deque(maxlen=LAST_WORDS)
     try:

@@ -5,7 +5,7 @@ from typing import Final
 
 from engine.jobs.kit.option_range import check_number
 
-MOST_SAMPLES = 1 << 16
+MAX_SAMPLES = 1 << 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,7 +18,7 @@ class CyclesSettings:
 
     def check(self) -> None:
         """UsageError for a number out of its range."""
-        check_number("--max-samples", self.max_samples, 1, MOST_SAMPLES)
+        check_number("--max-samples", self.max_samples, 1, MAX_SAMPLES)
         check_number("--noise-threshold", self.noise_threshold, 0.0001, 1)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from engine.errors import SourceError
 from engine.jobs.dataset.labels.yolo import read_boxes
 
-MOST_PICTURES = 20
+MAX_PICTURES = 20
 SMALL_WIDTH_PX = 720
 SIDE_PX = 540  # of the piece, and the height of the picture beside it
 CAPTION_PX = 32
@@ -34,7 +34,7 @@ def draw_preview(pictures: Iterable[tuple[int, Path, Path]]) -> np.ndarray:
     Each as its index, picture and label file. A line is drawn just outside its box, so that what is in the box stays
     to be seen. One picture is held at a time. SourceError for a file that cannot be read, or no picture at all.
     """
-    chosen = heapq.nsmallest(MOST_PICTURES, pictures, key=lambda picture: picture[0])
+    chosen = heapq.nsmallest(MAX_PICTURES, pictures, key=lambda picture: picture[0])
     if not chosen:
         raise SourceError("preview: there is no picture to draw")
     columns, rows = _grid(len(chosen))

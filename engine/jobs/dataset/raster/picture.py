@@ -6,13 +6,11 @@ from engine.jobs.dataset.geometry.batches import Stage
 from engine.jobs.dataset.raster.device import open_device
 from engine.jobs.dataset.raster.drawing import StageDrawing
 from engine.jobs.dataset.raster.targets import SAMPLES, Targets
-from engine.jobs.dataset.raster.tiles import LARGEST_TILE_PX, cut
+from engine.jobs.dataset.raster.tiles import MAX_TILE_PX, cut
 from engine.jobs.dataset.rendered import Rendered
 
 
-def render(
-    stage: Stage, *, wants_colors: bool = True, tile_px: int = LARGEST_TILE_PX, samples: int = SAMPLES
-) -> Rendered:
+def render(stage: Stage, *, wants_colors: bool = True, tile_px: int = MAX_TILE_PX, samples: int = SAMPLES) -> Rendered:
     """The stage as its camera sees it; without colours they are black. Numbers and depth do not depend on `tile_px` nor
     on `samples` (of colour, a pixel). The same stage gives the same bytes on the same renderer. It opens a GL context
     on this thread and closes it. NoGLError, RenderError, in one line."""

@@ -9,7 +9,7 @@ from engine.jobs.dataset.raster.device import VIEW_BLOCK, open_device
 from engine.jobs.dataset.raster.ground import terrain_texture
 from engine.jobs.dataset.raster.marks import Marks, driven_and_strewn
 from engine.jobs.dataset.raster.targets import confine, read_pixels
-from engine.jobs.dataset.raster.tiles import LARGEST_TILE_PX, cut
+from engine.jobs.dataset.raster.tiles import MAX_TILE_PX, cut
 from engine.jobs.dataset.raster.view import ShadowSpace, View
 from engine.jobs.dataset.scene.description import Camera
 
@@ -24,7 +24,7 @@ def bake_ground(stage: Stage, side_px: int) -> np.ndarray:
     with open_device() as device:
         context = device.context
         context.front_face = "cw"
-        tiles = cut(side_px, side_px, min(LARGEST_TILE_PX, device.largest_px))
+        tiles = cut(side_px, side_px, min(MAX_TILE_PX, device.largest_px))
         size_px = (tiles[0].width_px, tiles[0].height_px)
         marks_texture = device.texture(size_px, 4)
         marks_target = device.framebuffer([marks_texture])

@@ -18,7 +18,7 @@ from engine.jobs.dataset.scene.description import Camera, Sun
 FINEST_M = 0.025  # a third of the thinnest post
 TEXELS_A_PIXEL = 1.6
 GROUND_TEXEL_M = 0.15
-LARGEST_PX = 8192
+MAX_PX = 8192
 MARGIN_M = 0.5
 STEEPEST = math.tan(math.radians(86))  # below 4 degrees of elevation shadows stay as long as at 4
 
@@ -46,7 +46,7 @@ def fit(
     y = np.concatenate([-half_y - heights * shear_y, half_y - heights * shear_y])
     width_m, height_m = float(np.ptp(x)) + 2 * MARGIN_M, float(np.ptp(y)) + 2 * MARGIN_M
     pixel_m = (camera.height_m - ground_m[0]) / camera.focal_px
-    largest_px = min(LARGEST_PX, largest_px)
+    largest_px = min(MAX_PX, largest_px)
     texel_m = max(FINEST_M, pixel_m / TEXELS_A_PIXEL, max(width_m, height_m) / largest_px)
     ground_texel_m = max(GROUND_TEXEL_M, texel_m, max(width_m, height_m) / largest_px)
     space = ShadowSpace(

@@ -6,7 +6,7 @@ import numpy as np
 
 from engine.jobs.dataset.scene.description import Camera
 
-LARGEST_TILE_PX = 1024  # larger ones are no faster and take four times the memory
+MAX_TILE_PX = 1024  # larger ones are no faster and take four times the memory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

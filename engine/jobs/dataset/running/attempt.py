@@ -19,7 +19,7 @@ from engine.jobs.dataset.task import PictureTask
 from engine.system.atomic_file import when_free
 from engine.system.python_process import command, exit_reason, utf8_environment, without_console
 
-LOOKS_EVERY_S = 0.05
+POLL_INTERVAL_S = 0.05
 LOG_TAIL_BYTES = 4096
 ENDING_S = 10.0
 NO_ROOM_BYTES = 2**20
@@ -69,7 +69,7 @@ def _watch(process: subprocess.Popen, timeout_s: float, is_stopped: Callable[[],
     end_s = time.perf_counter() + timeout_s
     while True:
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(LOOKS_EVERY_S)
+            process.wait(POLL_INTERVAL_S)
             return None
         if is_stopped():
             kill_family(process)

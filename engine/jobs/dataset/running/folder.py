@@ -28,8 +28,8 @@ from engine.system.work_folder import LOCK, WorkFolder, sha256_of
 
 WORK = ".work"
 COCO_FILE, YAML_FILE, PREVIEW = "coco_annotations.json", "dataset.yaml", "preview.png"
-MOST_NAMED = 4
-LOOKS_EVERY_S = 0.02
+MAX_NAMED = 4
+POLL_INTERVAL_S = 0.02
 CHECKS_AT_ONCE = 4  # files that are read side by side: hashing takes half as long as reading from a fast disk
 SYSTEM_FILES = frozenset({".DS_Store", "Thumbs.db", "desktop.ini", "lost+found"})
 
@@ -106,8 +106,8 @@ class DatasetFolder:
         except OSError as error:
             raise unwritable(self.path, error) from error
         if damaged:
-            more = f" and {len(damaged) - MOST_NAMED} more" if len(damaged) > MOST_NAMED else ""
-            named = ", ".join(list(damaged.values())[:MOST_NAMED])
+            more = f" and {len(damaged) - MAX_NAMED} more" if len(damaged) > MAX_NAMED else ""
+            named = ", ".join(list(damaged.values())[:MAX_NAMED])
             notes.append(f"{self.path}: damaged, and drawn again: {named}{more}")
         older = sum(self.manifest.entries[index].version != own_version() for index in finished)
         if older:
@@ -198,7 +198,7 @@ class DatasetFolder:
                 names = ["engine"]  # the rest follows from it
             told = "; ".join(
                 f"{option_name(name)} {_value(wanted[name])}, was {_value(entry.options.get(name))}"
-                for name in names[:MOST_NAMED]
+                for name in names[:MAX_NAMED]
             )
             raise UsageError(
                 f"{self.path}: its pictures were made with other options ({told}); give the same, another folder, or "
@@ -295,7 +295,7 @@ def _held(path: Path, patience_s: float) -> WorkFolder:
         except FolderBusyError:
             if time.perf_counter() > end_s:
                 raise
-            time.sleep(LOOKS_EVERY_S)
+            time.sleep(POLL_INTERVAL_S)
 
 
 def _demand_ours(path: Path) -> None:

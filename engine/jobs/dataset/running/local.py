@@ -16,7 +16,7 @@ from engine.jobs.dataset.running.policy import Failure, failure_of, is_tried_aga
 from engine.jobs.dataset.task import PictureTask
 from engine.system.atomic_file import remove_file
 
-LOOKS_EVERY_S = 0.1
+POLL_INTERVAL_S = 0.1
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ class LocalRunner:
             self.at_work = len(running)
             if not running:
                 return
-            done, running = wait(running, LOOKS_EVERY_S, return_when=FIRST_COMPLETED)
+            done, running = wait(running, POLL_INTERVAL_S, return_when=FIRST_COMPLETED)
             self.at_work = len(running)
             for future in done:
                 yield future.result()

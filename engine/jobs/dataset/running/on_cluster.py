@@ -21,7 +21,7 @@ from engine.jobs.dataset.task import PictureTask
 from engine.jobs.kit.ray_cluster import Connection, connect, ray_reason
 from engine.system.atomic_file import remove_file
 
-LOOKS_EVERY_S = 0.1
+POLL_INTERVAL_S = 0.1
 CANCELLED_S = 30.0
 QUEUE_S = 3600.0  # that a busy cluster may let a picture wait before it begins
 PIXEL_BYTES, ARRAYS_PIXEL_BYTES = 3, 9  # of what travels home, at most
@@ -84,7 +84,7 @@ class ClusterRunner:
                     self._send(Sent(task=task, began_s=time.perf_counter()))
             if not self._sent:
                 return
-            done, _ = self._ray.wait(list(self._sent), num_returns=1, timeout=LOOKS_EVERY_S)
+            done, _ = self._ray.wait(list(self._sent), num_returns=1, timeout=POLL_INTERVAL_S)
             for ref in done:
                 outcome = self._taken(ref, self._sent.pop(ref))
                 if outcome is not None:

@@ -12,7 +12,7 @@ GB = 10**9
 JOBS_BY_MEMORY = ((32 * GB, 4), (16 * GB, 2))
 # Whatever the picture, the next one would meet the same.
 FATAL_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EFBIG})
-LEAST_TIMEOUT_S = 600.0
+MIN_TIMEOUT_S = 600.0
 # On two cores a picture of 21 megapixels at 50 samples took 544 s, half a second a million: this is twelve times that.
 CYCLES_TIMEOUT_S = 6e-6
 
@@ -20,7 +20,7 @@ CYCLES_TIMEOUT_S = 6e-6
 def default_timeout_s(drawing: Drawing, options: SceneOptions) -> float:
     """After which a picture is taken for hung; of Cycles by its pixels and samples."""
     samples = options.width * options.height * (drawing.max_samples or 0)
-    return max(LEAST_TIMEOUT_S, CYCLES_TIMEOUT_S * samples)
+    return max(MIN_TIMEOUT_S, CYCLES_TIMEOUT_S * samples)
 
 
 def default_jobs(memory_bytes: int, cores: int) -> int:

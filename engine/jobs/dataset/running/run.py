@@ -22,7 +22,7 @@ from engine.jobs.dataset.running.single import make_one
 from engine.jobs.dataset.scene import describe_scene, settle
 from engine.jobs.dataset.task import PictureTask
 
-MOST_CHECKED = 2000  # a fifth of a second; should a later one not fit, it is told when its turn comes
+MAX_CHECKED = 2000  # a fifth of a second; should a later one not fit, it is told when its turn comes
 Tell = Callable[[Progress], None]
 Say = Callable[[str], None]
 
@@ -62,7 +62,7 @@ def make_dataset(
 def check_job(job: DatasetJob) -> None:
     """UsageError for what is asked in vain, before anything is touched."""
     job.check()
-    for index in islice(job.indices, MOST_CHECKED):
+    for index in islice(job.indices, MAX_CHECKED):
         settle(job.options, job.task(index).seed)
     describe_scene(job.options, job.task(job.indices[0]).seed)
     if job.save_coco:

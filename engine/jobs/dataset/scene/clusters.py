@@ -21,7 +21,7 @@ from engine.jobs.dataset.scene.streams import stream
 
 THROWS = 200
 """After which clusters are put on a lattice instead: a crowded site leaves chance no room."""
-MOST_HEADING = math.radians(5)
+MAX_HEADING = math.radians(5)
 FLAT_SPACING_M = 4.15
 STEEP = 0.35
 """Rise a metre from which on the spacing changes no more."""
@@ -70,7 +70,7 @@ def lay_clusters(settled: Settled, terrain: Terrain, seed: int) -> Layout:
     low, high = settled.min_piles_per_cluster, settled.max_piles_per_cluster
     counts = stream(seed, "layout piles").integers(low, high + 1, settled.num_clusters)
     draw = stream(seed, "layout tables")
-    drawn = MOST_HEADING * draw.uniform(-1, 1)
+    drawn = MAX_HEADING * draw.uniform(-1, 1)
     shapes = [_shape(int(count), size_m, *draw.random(2)) for count in counts]
     own_m = territory_m(size_m)
     headings = (drawn * tenths / 10 for tenths in range(10, 0, -1))

@@ -68,11 +68,11 @@ def settle(options: SceneOptions, seed: int) -> Settled:
     use_clusters = _settle_layout(options, seed)
     terrain_size = _settle_terrain(options, draw, use_clusters)
     site = site_of(terrain_size, options.width, options.height)
-    if site.shorter_m < room.SMALLEST_SITE_M:
+    if site.shorter_m < room.MIN_SITE_M:
         low_m, high_m = sorted((options.width, options.height))
         raise UsageError(
             f"--width {options.width} --height {options.height}: the camera sees a strip of "
-            f"{room.SEEN_ACROSS_M * low_m / high_m:.1f} m; a site needs {room.SMALLEST_SITE_M + 2 * room.MARGIN_M:g}"
+            f"{room.SEEN_ACROSS_M * low_m / high_m:.1f} m; a site needs {room.MIN_SITE_M + 2 * room.MARGIN_M:g}"
         )
     num_rows, row_spacing, piles_per_row = _settle_rows(options, draw, site, use_clusters)
     num_terraces, terrace_height = _settle_terraces(options, draw, site)

@@ -11,7 +11,7 @@ from engine.jobs.dataset.scene.description import CAMERA_HEIGHT_M, FIELD_OF_VIEW
 SEEN_ACROSS_M = 2 * CAMERA_HEIGHT_M * math.tan(math.radians(FIELD_OF_VIEW_DEG) / 2)
 MARGIN_M = 3.0
 """Between the picture's edge and the nearest pile, at mean height."""
-SMALLEST_SITE_M = 4.0
+MIN_SITE_M = 4.0
 
 PILE_SPACING_M = (3.6, 4.7)
 """Along a row, the least and the most."""
@@ -27,7 +27,7 @@ CLUSTER_PITCH = 1.5
 """Between centres of clusters, in cluster sizes."""
 STEEPEST_RISE = 0.35
 """Of all terraces together over the site's shorter side."""
-HIGHEST_RISE_M = 60.0
+MAX_RISE_M = 60.0
 """The camera hangs 100 m above the middle of it."""
 
 _ROUNDING = 1e-9
@@ -70,7 +70,7 @@ class Site:
 
     def rise_m(self) -> float:
         """From the lowest terrace to the highest, at most."""
-        return min(HIGHEST_RISE_M, STEEPEST_RISE * self.shorter_m)
+        return min(MAX_RISE_M, STEEPEST_RISE * self.shorter_m)
 
     def terraces(self, height_m: float) -> int:
         return 1000 if height_m == 0 else int(self.rise_m() / height_m + _ROUNDING) + 1

@@ -11,7 +11,7 @@ import numpy as np
 EXPOSED_M = (0.3, 1.0)
 TOP_M = 0.015
 """By how much a top may miss the table's plane: all of a table then lie within 30 mm, where 40 are allowed."""
-LONGEST_COLUMNS = 10
+MAX_COLUMNS = 10
 UNEVEN_M = EXPOSED_M[1] - EXPOSED_M[0] - 2 * TOP_M
 
 
@@ -22,7 +22,7 @@ def cut_tables(points_m: np.ndarray, ground_m: np.ndarray, columns: np.ndarray) 
     """
     count = int(columns[-1]) + 1
     starts = np.searchsorted(columns, np.arange(count + 1)).tolist()
-    longest = math.ceil(count / math.ceil(count / LONGEST_COLUMNS))
+    longest = math.ceil(count / math.ceil(count / MAX_COLUMNS))
     for fewest in (2, 1):
         hopeless: set[int] = set()
 

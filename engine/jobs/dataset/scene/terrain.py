@@ -9,7 +9,7 @@ from engine.jobs.dataset.scene.settling import Settled
 from engine.jobs.dataset.scene.streams import stream
 
 FINEST_CELL_M = 0.5
-MOST_CELLS = 499
+MAX_CELLS = 499
 RISER_PER_HEIGHT = 1.6
 """Length of the slope between two terraces: steepest at 1:1.07, about what cut loam keeps."""
 RISER_SHARE = 0.5
@@ -27,7 +27,7 @@ def make_terrain(settled: Settled, seed: int) -> Terrain:
     deepest_m = rise_m / 2 + settled.terrace_height + 4 * ROLLING_M[1]
     taller = max(1.0, settled.height / settled.width)
     side_m = 2.04 * (CAMERA_HEIGHT_M + deepest_m) * taller
-    cells = min(MOST_CELLS, math.ceil(side_m / FINEST_CELL_M))
+    cells = min(MAX_CELLS, math.ceil(side_m / FINEST_CELL_M))
     cell_m = side_m / cells
     along_m = np.arange(cells + 1) * cell_m - side_m / 2
     heights = _terraces(settled, seed, along_m) + _rolling(seed, along_m)

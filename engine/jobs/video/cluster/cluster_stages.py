@@ -27,7 +27,7 @@ SEGMENT_PICTURES = 16
 SEGMENT_BYTES = 64 * 2**20
 AHEAD = CALLS_AT_ONCE + 1  # segments an actor: those it has, and one that is done and waits for its turn
 AHEAD_BYTES = 2**30  # of pictures, all segments together, as long as each actor has one
-MOST_DEATHS = 3
+MAX_DEATHS = 3
 WAIT_S = 1.0
 
 
@@ -229,8 +229,8 @@ class ClusterStages:
         if died_of is None:
             return
         died_of.deaths += 1
-        if died_of.deaths == MOST_DEATHS:
-            raise ChildError(f"{died_of.names}: {MOST_DEATHS} actors died of them; the last: {self.notes[-1]}")
+        if died_of.deaths == MAX_DEATHS:
+            raise ChildError(f"{died_of.names}: {MAX_DEATHS} actors died of them; the last: {self.notes[-1]}")
 
     def _count(self, member: Member, answer: PaintedSegment) -> None:
         """Of two answers that came together the later one may be taken first: it has told all that the other tells."""

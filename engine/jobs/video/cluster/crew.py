@@ -19,8 +19,8 @@ from engine.models.sd.spec import VAE_WORDS, ModelSpec
 LATECOMERS_S = 5.0  # who has not even begun so long after the first was warm waits for somebody else's job to end
 NOBODY_S = 60.0
 IDLE_S = 0.2
-LOOK_AROUND_S = 5.0  # how often machines that have joined are looked for
-MOST_FAILED_STARTS = 3
+POLL_INTERVAL_S = 5.0  # how often machines that have joined are looked for
+MAX_FAILED_STARTS = 3
 RESOURCES = {"num_gpus": "GPU", "num_cpus": "CPU"}  # what an actor asks for, and what a machine has
 DEATHS = (  # words in Ray's message, and ours for them
     ("its node has died", "its machine is gone"),
@@ -134,10 +134,10 @@ class Crew:
             self._somebody_s = now_s
         elif now_s - self._somebody_s > NOBODY_S:
             raise ChildError(f"nothing is free for this run since {NOBODY_S:.0f} s on {self._words}; see: ray status")
-        if now_s - self._looked_s < LOOK_AROUND_S:
+        if now_s - self._looked_s < POLL_INTERVAL_S:
             return
         self._looked_s = now_s
-        if self._failed_starts < MOST_FAILED_STARTS and not self.starting:
+        if self._failed_starts < MAX_FAILED_STARTS and not self.starting:
             self._add(self._fitting() - len(self.members))
 
     def answer(self, ref: Any, member: Member) -> Any:
@@ -154,7 +154,7 @@ class Crew:
         self._dismiss(member, reason)
         if member.loaded is None:
             self._failed_starts += 1
-        if self._failed_starts >= MOST_FAILED_STARTS and not self.warm:
+        if self._failed_starts >= MAX_FAILED_STARTS and not self.warm:
             raise ChildError(f"no actor paints, and none comes up; the last, on {member.machine}: {reason}")
 
     def give_up(self, member: Member, fault: Fault) -> None:
@@ -162,7 +162,7 @@ class Crew:
         self._too_small += 1
         reason = f"on {member.machine}: {fault.text}"
         self._dismiss(member, fault.text)
-        if not self.members and (self._fitting() == 0 or self._too_small >= MOST_FAILED_STARTS):
+        if not self.members and (self._fitting() == 0 or self._too_small >= MAX_FAILED_STARTS):
             raise ModelError(reason) from RuntimeError(fault.trace)
 
     def close(self) -> None:
@@ -236,7 +236,7 @@ class Crew:
         """A run that has not begun does not begin; one that has goes on with those it has."""
         if not self._is_under_way:
             raise error
-        self._failed_starts = MOST_FAILED_STARTS
+        self._failed_starts = MAX_FAILED_STARTS
         self.lose(member, str(error))
 
 

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Iterator
 from typing import TypeVar
 
-from engine.system.bounded_queue import LOOK_UP_S
+from engine.system.bounded_queue import WAKE_S
 
 Item = TypeVar("Item")
 
@@ -29,7 +29,7 @@ def patiently(items: Iterator[Item]) -> Iterator[Item | None]:
             asks.put(True)
             while True:
                 try:
-                    answer = answers.get(timeout=LOOK_UP_S)
+                    answer = answers.get(timeout=WAKE_S)
                     break
                 except queue.Empty:
                     yield None

@@ -4,19 +4,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from engine.jobs.video.job import LARGEST_SCALE, LEAST_SIDE_PX, SIDE_STEP_PX
-from engine.models.sd.painting import LARGEST_SEED, ControlUse, Painting
+from engine.jobs.video.job import MAX_SCALE, MIN_SIDE_PX, SIDE_STEP_PX
+from engine.models.sd.painting import MAX_SEED, ControlUse, Painting
 from engine.models.sd.plan.sampler_choice import SAMPLERS
 
 Kind = Literal["text", "whole", "number", "choice"]
 Read = Callable[["LiveSettings"], Any]
 Write = Callable[["LiveSettings", Any], "LiveSettings"]
 
-MOST_CHARACTERS = 1000
+MAX_CHARACTERS = 1000
 SIZE_STEP_PX = 64  # between sizes that are offered: each new one is a painter made, and on CUDA graphs captured
-LARGEST_WEIGHT = 2.0  # of a LoRA that is offered; a server may begin with more
+MAX_WEIGHT = 2.0  # of a LoRA that is offered; a server may begin with more
 NO_PROMPT = "No prompt: the model paints whatever it likes. Say what is to be seen."
-MOST_STEPS = 50  # more look the same, and everybody waits for them
+MAX_STEPS = 50  # more look the same, and everybody waits for them
 NO_PICTURE, GIVEN, MINE = "none", "given", "mine"
 """Pictures that an IP-Adapter can follow: none, the one named when the server began, the client's own."""
 
@@ -74,7 +74,7 @@ def knobs_for(start: LiveSettings, *, longest_side_px: int, lora_names: tuple[st
             kind="whole",
             group="painting",
             low=1,
-            high=max(MOST_STEPS, painting.steps),
+            high=max(MAX_STEPS, painting.steps),
             step=1,
             about="Steps from noise to picture; strength of them are made. More is finer and slower.",
         ),
@@ -102,7 +102,7 @@ def knobs_for(start: LiveSettings, *, longest_side_px: int, lora_names: tuple[st
             kind="whole",
             group="painting",
             low=0,
-            high=LARGEST_SEED,
+            high=MAX_SEED,
             step=1,
             about="Of the noise, which is the same for every picture.",
         ),
@@ -119,7 +119,7 @@ def knobs_for(start: LiveSettings, *, longest_side_px: int, lora_names: tuple[st
                 label="size",
                 kind="whole",
                 group="painting",
-                low=LEAST_SIDE_PX,
+                low=MIN_SIDE_PX,
                 high=longest_side_px,
                 step=SIZE_STEP_PX,
                 unit="px",
@@ -149,7 +149,7 @@ def painted_size(width: int, height: int, side_px: int) -> tuple[int, int]:
     scale = side_px / max(width, height)
 
     def side(px: int) -> int:
-        return min(side_px, max(LEAST_SIDE_PX, int(px * scale / SIDE_STEP_PX + 0.5) * SIDE_STEP_PX))
+        return min(side_px, max(MIN_SIDE_PX, int(px * scale / SIDE_STEP_PX + 0.5) * SIDE_STEP_PX))
 
     return side(width), side(height)
 
@@ -166,12 +166,12 @@ def _of_painting(name: str, *, label: str = "", **about: Any) -> Knob:
 
 
 def _text(name: str, about: str, painting: Painting, *, empty: str = "") -> Knob:
-    most = max(MOST_CHARACTERS, len(getattr(painting, name)))
+    most = max(MAX_CHARACTERS, len(getattr(painting, name)))
     return _of_painting(name, kind="text", group="prompt", about=about, most_characters=most, empty=empty)
 
 
 def _lora(number: int, name: str, start: LiveSettings) -> Knob:
-    largest = max(LARGEST_WEIGHT, abs(start.painting.lora_weights[number]))
+    largest = max(MAX_WEIGHT, abs(start.painting.lora_weights[number]))
 
     def write(settings: LiveSettings, value: float) -> LiveSettings:
         weights = _with(settings.painting.lora_weights, number, value)
@@ -239,7 +239,7 @@ def _ip_adapter(start: LiveSettings) -> tuple[Knob, Knob]:
         choices=(NO_PICTURE, *((GIVEN,) if given else ()), MINE),
         about="The picture that is followed beside the prompt: none, the server's, or one of yours.",
     )
-    scale = {"kind": "number", "low": 0.0, "high": LARGEST_SCALE, "step": 0.01}
+    scale = {"kind": "number", "low": 0.0, "high": MAX_SCALE, "step": 0.01}
     return (
         Knob(control=picture, read=read, write=write),
         _of_painting("ip_scale", label="scale", group="IP-Adapter", about="How much that picture counts.", **scale),

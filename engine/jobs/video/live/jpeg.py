@@ -6,7 +6,7 @@ import simplejpeg
 from engine.jobs.video.live.protocol import Frame, ProtocolError
 
 QUALITY = 88
-MOST_SCANS = 32  # of a progressive JPEG; encoders write some ten. Each is a few bytes and a walk over the whole picture
+MAX_SCANS = 32  # of a progressive JPEG; encoders write some ten. Each is a few bytes and a walk over the whole picture
 SCAN = b"\xff\xda"  # begins one, and is nothing else: in what is coded FF is followed by 00
 
 
@@ -20,8 +20,8 @@ def check_jpeg(frame: Frame) -> None:
     if (width, height) != (frame.width, frame.height):
         said = f"{frame.width} x {frame.height}"
         raise ProtocolError(f"picture {frame.index}: its header says {said}, its JPEG is {width} x {height}")
-    if (scans := frame.jpeg.count(SCAN)) > MOST_SCANS:
-        raise ProtocolError(f"picture {frame.index}: a JPEG of {scans} scans; at most {MOST_SCANS} are taken")
+    if (scans := frame.jpeg.count(SCAN)) > MAX_SCANS:
+        raise ProtocolError(f"picture {frame.index}: a JPEG of {scans} scans; at most {MAX_SCANS} are taken")
 
 
 def decode(frame: Frame) -> np.ndarray:

@@ -45,9 +45,9 @@ PROTOCOL = 1
 MAGIC = b"MV"
 PICTURE, REFERENCE = 1, 2
 HEADER = struct.Struct("<2sBBIdHHffI")
-LONGEST_SIDE_PX = 4096  # of what may be sent; what is painted has a limit of its own
-LONGEST_TEXT = 64 * 1024  # characters of JSON: all settings with long texts are a tenth of it
-MOST_SETTINGS = 256  # in one text; there are some twenty, and each that is none is answered
+MAX_SIDE_PX = 4096  # of what may be sent; what is painted has a limit of its own
+MAX_TEXT = 64 * 1024  # characters of JSON: all settings with long texts are a tenth of it
+MAX_SETTINGS = 256  # in one text; there are some twenty, and each that is none is answered
 
 
 class ProtocolError(MultiverseError):
@@ -123,8 +123,8 @@ def unpack(data: bytes, *, most_bytes: int) -> Frame:
         raise ProtocolError(f"picture {index} of kind {kind}: {PICTURE} is one to paint, {REFERENCE} one to follow")
     if not math.isfinite(captured_ms):
         raise ProtocolError(f"picture {index}: its capture time {captured_ms} is no number of milliseconds")
-    if not (0 < width <= LONGEST_SIDE_PX and 0 < height <= LONGEST_SIDE_PX):
-        raise ProtocolError(f"picture {index} of {width} x {height}: each side is 1 to {LONGEST_SIDE_PX} px")
+    if not (0 < width <= MAX_SIDE_PX and 0 < height <= MAX_SIDE_PX):
+        raise ProtocolError(f"picture {index} of {width} x {height}: each side is 1 to {MAX_SIDE_PX} px")
     return Frame(
         kind=kind,
         index=index,
@@ -140,8 +140,8 @@ def unpack(data: bytes, *, most_bytes: int) -> Frame:
 
 def settings_in(text: str) -> dict[str, Any]:
     """The values in `{"settings": {...}}`; ProtocolError for any other text. At most some milliseconds."""
-    if len(text) > LONGEST_TEXT:
-        raise ProtocolError(f"a text of {len(text)} characters: at most {LONGEST_TEXT} are taken")
+    if len(text) > MAX_TEXT:
+        raise ProtocolError(f"a text of {len(text)} characters: at most {MAX_TEXT} are taken")
     try:
         message = msgspec.json.decode(text)
     except (msgspec.MsgspecError, RecursionError) as error:
@@ -151,8 +151,8 @@ def settings_in(text: str) -> dict[str, Any]:
     values = message["settings"]
     if not isinstance(values, dict):
         raise ProtocolError(f"settings: {shortened(msgspec.json.encode(values).decode())} is no object of names")
-    if len(values) > MOST_SETTINGS:
-        raise ProtocolError(f"settings: {len(values)} at once; at most {MOST_SETTINGS} are taken")
+    if len(values) > MAX_SETTINGS:
+        raise ProtocolError(f"settings: {len(values)} at once; at most {MAX_SETTINGS} are taken")
     return values
 
 

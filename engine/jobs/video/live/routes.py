@@ -12,7 +12,7 @@ from engine.web.serving.admission import Admission, add_headers
 from engine.web.serving.page_files import ONLY_OUR_SCRIPTS, load_page
 from engine.web.serving.sockets import WebSockets
 
-MOST_BODY_BYTES = 1024  # nothing that is answered has a body
+MAX_BODY_BYTES = 1024  # nothing that is answered has a body
 OWN_FILES_PLAY = "media-src 'self' blob:"  # a video that was chosen plays from a blob: of the page's own
 
 
@@ -35,7 +35,7 @@ class Routes:
         self._page = load_page(importlib.resources.files("engine.jobs.video.live") / "page")
 
     def build_app(self) -> web.Application:
-        app = web.Application(middlewares=[self._admission.admit], client_max_size=MOST_BODY_BYTES)
+        app = web.Application(middlewares=[self._admission.admit], client_max_size=MAX_BODY_BYTES)
         app.router.add_get("/", self.send_there)
         app.router.add_get("/live", self.send_page_or_talk)
         app.router.add_get("/live/socket", self._visits.serve, allow_head=False)

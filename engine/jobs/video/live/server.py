@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 from engine.errors import ModelError, MultiverseError, UsageError
 from engine.jobs.kit.option_range import check_number
-from engine.jobs.video.job import LEAST_SIDE_PX, SIDE_STEP_PX, check_painting
+from engine.jobs.video.job import MIN_SIDE_PX, SIDE_STEP_PX, check_painting
 from engine.jobs.video.live.controls import knobs_for, started
 from engine.jobs.video.live.easel import Easel
-from engine.jobs.video.live.protocol import LONGEST_SIDE_PX, PROTOCOL
+from engine.jobs.video.live.protocol import MAX_SIDE_PX, PROTOCOL
 from engine.jobs.video.live.studio import Studio
 from engine.jobs.video.live.turns import Turns
 from engine.models.sd.painting import Painting
@@ -29,10 +29,10 @@ from engine.web.serving.web_thread import WebThread
 if TYPE_CHECKING:
     from aiohttp import web
 
-MOST_CLIENTS = 64
-LEAST_SIZES = 4  # for which a painter is kept, which holds captured graphs on CUDA
-LONGEST_PAINTED_PX = 1024
-MOST_PICTURE_BYTES = 2 << 20
+MAX_CLIENTS = 64
+MIN_SIZES = 4  # for which a painter is kept, which holds captured graphs on CUDA
+MAX_PAINTED_PX = 1024
+MAX_PICTURE_BYTES = 2 << 20
 MARGIN_BYTES = 6 << 20  # what is a little too large gets a line; only what is far too large ends the connection
 
 
@@ -42,16 +42,16 @@ class LiveLimits:
 
     most_clients: int = 4
     """Served at once; others are told that it is busy."""
-    longest_side_px: int = LONGEST_PAINTED_PX
+    longest_side_px: int = MAX_PAINTED_PX
     """Of what is painted."""
-    most_bytes: int = MOST_PICTURE_BYTES
+    most_bytes: int = MAX_PICTURE_BYTES
     """Of a picture that comes."""
     idle_s: float = 30.0
     """Whoever has sent nothing for so long gives its place to a newcomer, when all are taken."""
 
     def check(self) -> None:
-        check_number("clients", self.most_clients, 1, MOST_CLIENTS)
-        check_number("longest side", self.longest_side_px, LEAST_SIDE_PX, LONGEST_SIDE_PX)
+        check_number("clients", self.most_clients, 1, MAX_CLIENTS)
+        check_number("longest side", self.longest_side_px, MIN_SIDE_PX, MAX_SIDE_PX)
 
 
 class LiveServer:
@@ -85,7 +85,7 @@ class LiveServer:
         """
         self.limits = limits or LiveLimits()
         self.limits.check()
-        check_number("size", side_px, LEAST_SIDE_PX, self.limits.longest_side_px)
+        check_number("size", side_px, MIN_SIDE_PX, self.limits.longest_side_px)
         if side_px % SIDE_STEP_PX:
             raise UsageError(f"size: {side_px} is no multiple of {SIDE_STEP_PX}")
         check_painting(painting)
@@ -158,7 +158,7 @@ class LiveServer:
 
     def _open_easel(self) -> Easel:
         device, dtype, threads = self._place
-        sizes = max(LEAST_SIZES, self.limits.most_clients)
+        sizes = max(MIN_SIZES, self.limits.most_clients)
         return Easel(self._start.painting, device=device, dtype=dtype, threads=threads, most_sizes=sizes)
 
     def _status(self) -> dict[str, object]:

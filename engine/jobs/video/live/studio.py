@@ -19,7 +19,7 @@ from engine.jobs.video.live.jpeg import decode, encode
 from engine.jobs.video.live.protocol import pack
 from engine.jobs.video.live.turns import Turn, Turns
 from engine.models.sd.painting import Painting
-from engine.system.bounded_queue import LOOK_UP_S, BrokenOffError, Handover
+from engine.system.bounded_queue import WAKE_S, BrokenOffError, Handover
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ class Studio:
         """Returns when the model is loaded and has painted once: seconds. Raises what kept it from that."""
         self._first = (painting, size)
         self._painter.start()
-        while not self._is_open.wait(LOOK_UP_S):
+        while not self._is_open.wait(WAKE_S):
             pass  # on Windows a bare wait would sleep through Ctrl-C
         if self._error is not None:
             raise self._error
@@ -76,7 +76,7 @@ class Studio:
             return  # loading cannot be broken off; its thread ends after it, or with the process
         for thread in (self._painter, self._encoder):
             while thread.is_alive():
-                thread.join(LOOK_UP_S)
+                thread.join(WAKE_S)
 
     def _fail(self, line: str) -> None:
         """Nothing is painted any more."""

@@ -16,12 +16,12 @@ from engine.jobs.video.live.jpeg import check_jpeg, decode
 from engine.jobs.video.live.protocol import REFERENCE, Frame, ProtocolError, as_text, settings_in, unpack
 from engine.jobs.video.live.settings import changed, told, with_picture
 from engine.jobs.video.live.turns import Seat, Turn, Turns
-from engine.web.serving.sockets import MOST_SOCKETS, Data, Farewell, Send, WebSockets
+from engine.web.serving.sockets import MAX_SOCKETS, Data, Farewell, Send, WebSockets
 
 STATE_S = 0.5
-MOST_LINES = 16  # that wait for a client; of more, which nobody reads, the newest
-MOST_PICTURES = 2  # that wait for a client with a slow connection
-LONGEST_REFERENCE_PX = 1024  # the IP-Adapter looks at some 224 of them
+MAX_LINES = 16  # that wait for a client; of more, which nobody reads, the newest
+MAX_PICTURES = 2  # that wait for a client with a slow connection
+MAX_REFERENCE_PX = 1024  # the IP-Adapter looks at some 224 of them
 FOLLOWED_S = 0.5  # between two pictures to follow: decoding one takes the event loop, and nobody chooses faster
 QUIET_S = 1.1  # a little more than lines of one kind are apart in the log
 IDLE = "nothing came from here for a while, and another client wanted the place; it goes on with the next picture"
@@ -57,8 +57,8 @@ class Visits:
     async def serve(self, request: web.Request) -> web.WebSocketResponse:
         if not web.WebSocketResponse().can_prepare(request):
             raise web.HTTPBadRequest(text="here is a WebSocket; the page is at /live\n")
-        if self._sockets.open >= MOST_SOCKETS:  # before anybody has to leave for it
-            raise web.HTTPServiceUnavailable(text=f"{MOST_SOCKETS} WebSockets are open already\n")
+        if self._sockets.open >= MAX_SOCKETS:  # before anybody has to leave for it
+            raise web.HTTPServiceUnavailable(text=f"{MAX_SOCKETS} WebSockets are open already\n")
         self._count += 1
         visit = Visit(self._turns, self._knobs, self._start, self._most_bytes, self._folder / str(self._count))
         leaver = self._turns.join(visit.seat, time.perf_counter())
@@ -111,8 +111,8 @@ class Visit:
         self._most_bytes = most_bytes
         self._loop = asyncio.get_running_loop()
         self._texts: dict[str, str] = {}  # the newest of each kind
-        self._lines: deque[str] = deque(maxlen=MOST_LINES)
-        self._pictures: deque[bytes] = deque(maxlen=MOST_PICTURES)
+        self._lines: deque[str] = deque(maxlen=MAX_LINES)
+        self._pictures: deque[bytes] = deque(maxlen=MAX_PICTURES)
         self._unsent = 0
         self._ended = ""
         self._has_something = asyncio.Event()
@@ -152,8 +152,8 @@ class Visit:
         """A picture for the IP-Adapter."""
         if not any(knob.control.name == "ip_image" for knob in self._knobs):
             raise ProtocolError("a picture to follow: the model has no IP-Adapter")
-        if max(frame.width, frame.height) > LONGEST_REFERENCE_PX:
-            raise ProtocolError(f"a picture to follow: its sides are at most {LONGEST_REFERENCE_PX} px")
+        if max(frame.width, frame.height) > MAX_REFERENCE_PX:
+            raise ProtocolError(f"a picture to follow: its sides are at most {MAX_REFERENCE_PX} px")
         check_jpeg(frame)
         now_s = self._loop.time()
         if now_s - self._followed_s < FOLLOWED_S:
@@ -234,7 +234,7 @@ class Visit:
             self._loop.call_soon_threadsafe(call, *values)
 
     def _put(self, data: bytes) -> None:
-        self._unsent += len(self._pictures) == MOST_PICTURES
+        self._unsent += len(self._pictures) == MAX_PICTURES
         self._pictures.append(data)
         self._has_something.set()
 

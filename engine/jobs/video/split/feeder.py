@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from engine.errors import PipeClosedError
 from engine.jobs.video.batches import VideoBatch
 from engine.jobs.video.split.link import Producer
-from engine.system.bounded_queue import LOOK_UP_S
+from engine.system.bounded_queue import WAKE_S
 
 ENDING_S = 0.01
 
@@ -63,7 +63,7 @@ class Feeder:
 
     def _give(self, number: int, batch: VideoBatch) -> None:
         link = self._links[number % len(self._links)]
-        while not link.has_room(LOOK_UP_S):
+        while not link.has_room(WAKE_S):
             if self._is_stopped:
                 return
         slot = link.room()

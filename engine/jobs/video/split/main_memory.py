@@ -14,7 +14,7 @@ from typing import Final
 
 import psutil
 
-LOOK_S: Final = 0.5
+POLL_S: Final = 0.5
 ENDING_S: Final = 1.0  # a process that hangs in a driver may hold what a look waits for
 GROWN: Final = 1.01  # else it would go through all pages for each small thing that comes and goes
 
@@ -56,7 +56,7 @@ class MainMemory:
 
     def _run(self) -> None:
         self.look()
-        while not self._is_closed.wait(LOOK_S):
+        while not self._is_closed.wait(POLL_S):
             self.look()
 
 

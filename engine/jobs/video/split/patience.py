@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Final
 
 FIRST_S: Final = 600.0  # kernels are chosen and compiled
-LEAST_S: Final = 120.0
+MIN_S: Final = 120.0
 TIMES_SLOWEST: Final = 20.0
 
 
@@ -31,7 +31,7 @@ class Patience:
 
     @property
     def limit_s(self) -> float:
-        return FIRST_S if self._slowest_s is None else max(LEAST_S, TIMES_SLOWEST * self._slowest_s)
+        return FIRST_S if self._slowest_s is None else max(MIN_S, TIMES_SLOWEST * self._slowest_s)
 
     @property
     def is_over(self) -> bool:

@@ -21,7 +21,7 @@ from engine.jobs.video.split.process import StageProcess
 from engine.jobs.video.split.stage_process import EXIT_NEIGHBOUR_GONE
 from engine.jobs.video.stages import STAGES, StageTime
 from engine.models.sd.painting import pardoned
-from engine.system.bounded_queue import LOOK_UP_S
+from engine.system.bounded_queue import WAKE_S
 
 log = logging.getLogger(__name__)
 
@@ -143,7 +143,7 @@ class StagePool:
         result = self._built.results[number % len(self._built.results)]
         pipes = [process.connection for process in self._built.processes]
         while True:
-            told = wait([result.connection, *pipes], LOOK_UP_S)
+            told = wait([result.connection, *pipes], WAKE_S)
             if result.connection in told:
                 slot = result.take()
                 if slot is not None:
@@ -176,7 +176,7 @@ class StagePool:
         while len(self.ready) < len(processes):
             if clock() > deadline_s:
                 raise ModelError("its processes were not ready in time")
-            wait([process.connection for process in processes if process.ready is None], LOOK_UP_S)
+            wait([process.connection for process in processes if process.ready is None], WAKE_S)
             for process in processes:
                 process.listen()
             if any(process.is_leaving for process in processes):

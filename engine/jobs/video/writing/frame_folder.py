@@ -26,7 +26,7 @@ from engine.system.atomic_file import MAX_HELD_JOB_S, remove_file, replace_file,
 from engine.system.work_folder import sha256_of
 
 SUFFIX = ".png"
-MOST_WRITERS = 4
+MAX_WRITERS = 4
 _FRAME = re.compile(r"frame_\d{6,}\.png")
 
 
@@ -48,7 +48,7 @@ class FrameFolder:
             work.go_on(self._whole())
         self._is_live = pictures.kind == "live"
         self.kept = self.done
-        count = min(MOST_WRITERS, os.cpu_count() or 1)
+        count = min(MAX_WRITERS, os.cpu_count() or 1)
         self._most_waiting = 2 * count
         self._writers = ThreadPoolExecutor(count, thread_name_prefix="frame writer")
         self._waiting: deque[tuple[str, Future[str]]] = deque()

@@ -18,7 +18,7 @@ from engine.models.sd.spec import VAE_WORDS
 from engine.sources.pictures import PICTURE_SUFFIXES, Pictures
 from engine.system.work_folder import file_key
 
-LONGEST_SHOWN = 40  # characters of a value in a message
+MAX_SHOWN = 40  # characters of a value in a message
 LIVE = "a live source"
 # Kept, and free to change: torch does not promise the same last bits when other counts of threads share a sum, so that
 # it is told. --pipe and --stages share the cores out too, and are free without a word: a full memory asks for fewer
@@ -89,7 +89,7 @@ def _difference(before: Any, now: Any) -> str:
         "not given" if value is None else value if isinstance(value, str) and value else json.dumps(value)
         for value in (before, now)
     ]
-    is_told = all(len(value) <= LONGEST_SHOWN for value in values) and not isinstance(now, list | dict)
+    is_told = all(len(value) <= MAX_SHOWN for value in values) and not isinstance(now, list | dict)
     return f"was {values[0]}, is {values[1]}" if is_told else "has changed"
 
 

@@ -23,7 +23,7 @@ OPUS_RATE_HZ = 48_000
 RAW = "pcm_"
 COUNTED = (".mov", ".avi")
 """Raw samples have no times there: each lies behind the one before, whatever the source left out between them."""
-LEAST_GAP_S = 0.03  # between time stamps: less is how a container rounds
+MIN_GAP_S = 0.03  # between time stamps: less is how a container rounds
 CHANNELS = {"aac": 2, "libopus": 2}  # more of them have orders that not every encoder knows: they are mixed to two
 NAMES = {"aac": "AAC", "libopus": "Opus", "pcm_s16le": "PCM"}
 
@@ -174,7 +174,7 @@ def _graph_for(first: AudioFrame, rate: int, layout: str, begins: int) -> Graph:
         time_base=Fraction(1, first.sample_rate),
     )
     # async=1: silence where time stamps leave a gap, and what overlaps is left out.
-    even = graph.add("aresample", f"{rate}:async=1:min_hard_comp={LEAST_GAP_S}:first_pts={begins}")
+    even = graph.add("aresample", f"{rate}:async=1:min_hard_comp={MIN_GAP_S}:first_pts={begins}")
     mixed = graph.add("aformat", f"channel_layouts={layout}")
     sink = graph.add("abuffersink")
     source.link_to(even)

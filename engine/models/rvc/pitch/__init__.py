@@ -20,8 +20,8 @@ FCPE_INSTALL = 'pip install "multiverse-engine[fcpe]"'
 RATE_HZ: Final = 16_000
 HOP: Final = 160
 """Samples from frame to frame: 10 ms."""
-LOWEST_HZ: Final = 50.0
-HIGHEST_HZ: Final = 1100.0
+MIN_HZ: Final = 50.0
+MAX_HZ: Final = 1100.0
 
 
 class PitchTracker(Protocol):

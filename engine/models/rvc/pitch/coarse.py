@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from engine.models.rvc.pitch import HIGHEST_HZ, LOWEST_HZ
+from engine.models.rvc.pitch import MAX_HZ, MIN_HZ
 
 STEPS = 255
 A_HZ = 440.0
@@ -16,7 +16,7 @@ def mel(hz: float) -> float:
 
 def coarse(f0_hz: torch.Tensor) -> torch.Tensor:
     """int64 of the same shape, 1..255: even steps of the mel scale from 50 to 1100 Hz; 1 where there is no pitch."""
-    lowest, highest = mel(LOWEST_HZ), mel(HIGHEST_HZ)
+    lowest, highest = mel(MIN_HZ), mel(MAX_HZ)
     steps = (1127.0 * torch.log1p(f0_hz.float() / 700.0) - lowest) * ((STEPS - 1) / (highest - lowest)) + 1.0
     return steps.clamp(1.0, float(STEPS)).round().long()
 

@@ -18,8 +18,8 @@ from engine.models.rvc.pitch.rmvpe_network import BINS, FRAME_MULTIPLE, Rmvpe
 from engine.models.rvc.pitch.salience import likeliest
 
 THRESHOLD: Final = 0.03
-LOWEST_HZ, HIGHEST_HZ = 30.0, 8000.0  # of the mel bands
-LOWEST_CENTS, STEP_CENTS = 1997.3794084376191, 20.0  # of the first bin above 10 Hz (31.7 Hz), and from bin to bin
+MIN_HZ, MAX_HZ = 30.0, 8000.0  # of the mel bands
+MIN_CENTS, STEP_CENTS = 1997.3794084376191, 20.0  # of the first bin above 10 Hz (31.7 Hz), and from bin to bin
 
 
 class RmvpeTracker:
@@ -32,8 +32,8 @@ class RmvpeTracker:
             self._network.to(memory_format=torch.channels_last)
         self.networks: tuple[nn.Module, ...] = (self._network,)
         self._dtype = dtype
-        self._cents = LOWEST_CENTS + STEP_CENTS * torch.arange(BINS, device=device)
-        self._mel = LogMel(mel_filters(LOWEST_HZ, HIGHEST_HZ).to(device), before=FRAME // 2)
+        self._cents = MIN_CENTS + STEP_CENTS * torch.arange(BINS, device=device)
+        self._mel = LogMel(mel_filters(MIN_HZ, MAX_HZ).to(device), before=FRAME // 2)
 
     @torch.no_grad()
     def track(self, sound: Tensor) -> Tensor:

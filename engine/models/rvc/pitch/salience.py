@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from engine.models.rvc.pitch import HIGHEST_HZ, LOWEST_HZ
+from engine.models.rvc.pitch import MAX_HZ, MIN_HZ
 
 REACH = 4  # bins to each side of the likeliest: 80 cents, as both networks were published
 ZERO_CENTS_HZ = 10.0
@@ -19,5 +19,5 @@ def likeliest(salience: Tensor, cents: Tensor, threshold: float) -> Tensor:
     weights = salience.gather(-1, near)
     mean = (weights * cents[near]).sum(-1) / weights.sum(-1).clamp(min=1e-12)
     hz = ZERO_CENTS_HZ * torch.exp2(mean / 1200.0)
-    is_pitch = (highest[..., 0] > threshold) & (hz >= LOWEST_HZ) & (hz <= HIGHEST_HZ)
+    is_pitch = (highest[..., 0] > threshold) & (hz >= MIN_HZ) & (hz <= MAX_HZ)
     return torch.where(is_pitch, hz, 0.0)

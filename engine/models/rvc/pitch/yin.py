@@ -21,13 +21,13 @@ from torch import Tensor
 from torch.nn.functional import conv1d, pad
 
 from engine.models.device_work import max_convolved
-from engine.models.rvc.pitch import HIGHEST_HZ, HOP, LOWEST_HZ, RATE_HZ
+from engine.models.rvc.pitch import HOP, MAX_HZ, MIN_HZ, RATE_HZ
 
 FRAME = 1024
 SIGMA = 180.0  # samples: of the pairs' middles 8 ms, or one and a half periods of 50 Hz at half height
 TRANSFORM = 1536  # at least FRAME + LONGEST, or lags would wrap around
-SHORTEST = int(RATE_HZ / HIGHEST_HZ)
-LONGEST = int(RATE_HZ / LOWEST_HZ) + 2
+SHORTEST = int(RATE_HZ / MAX_HZ)
+LONGEST = int(RATE_HZ / MIN_HZ) + 2
 FIRST = 2  # the shortest lag that can be a dip: it has a neighbour on either side
 EDGE = -(-FRAME // 2 // HOP)  # frames at either end whose window may reach past it
 TOGETHER = 4096  # frames transformed at once: 25 MB a buffer
@@ -66,7 +66,7 @@ class Yin:
         place, is_pitch = settled(dips(unlikeness, pairs))
         around = (difference.gather(-1, place[..., None] + step)[..., 0] for step in (0, 1, 2))
         hz = RATE_HZ / (place + FIRST + parabola(*around)[0])
-        return torch.where(is_pitch, hz.clamp(LOWEST_HZ, HIGHEST_HZ), 0.0)
+        return torch.where(is_pitch, hz.clamp(MIN_HZ, MAX_HZ), 0.0)
 
     def _low_passed(self, sound: Tensor) -> Tensor:
         """(B, n) -> the same, in pieces where the device takes no longer ones."""

@@ -18,7 +18,7 @@ import pytest
 from engine.errors import ChildError, ModelError, UsageError
 from engine.jobs.kit.ray_cluster import (
     INSTALL,
-    LONGEST_REASON,
+    MAX_REASON,
     connect,
     host_and_port,
     ray_reason,
@@ -310,7 +310,7 @@ def test_what_ray_says_becomes_one_line() -> None:
     wrapped.__cause__ = versions
     assert ray_reason(wrapped) == "Version mismatch: The cluster was started with: Ray: 2.40 Python: 3.12"
     long = ray_reason(RuntimeError("\x1b[36mword\x1b[39m " * 100 + "\nTraceback (most recent call last):\n"))
-    assert long.startswith("word word") and long.endswith("word ...") and len(long) < LONGEST_REASON + 5
+    assert long.startswith("word word") and long.endswith("word ...") and len(long) < MAX_REASON + 5
     lost = RuntimeError(
         "The actor died\nray::ClusterActor.__init__() (pid=9, ip=10.0.0.3, actor_id=7)\n"
         "ModuleNotFoundError: No module named 'cv2'"

@@ -9,7 +9,7 @@ import simplejpeg
 from engine.jobs.video.live.protocol import PICTURE, Frame, pack, unpack
 from tests.web.socket_client import SocketClient
 
-MOST_READ = 100  # messages in which what is waited for must be
+MAX_READ = 100  # messages in which what is waited for must be
 
 
 def card(width: int = 64, height: int = 64, level: int = 128) -> np.ndarray:
@@ -45,7 +45,7 @@ class LiveClient(SocketClient):
 
     def hear(self, kind: str) -> Any:
         """The value of the next JSON message of this kind."""
-        for _ in range(MOST_READ):
+        for _ in range(MAX_READ):
             message = self.read()
             if isinstance(message, bytes):
                 self.painted.append(unpack(message, most_bytes=1 << 24))
@@ -55,7 +55,7 @@ class LiveClient(SocketClient):
 
     def hear_line(self) -> str:
         """What the next message says that is a line for people."""
-        for _ in range(MOST_READ):
+        for _ in range(MAX_READ):
             message = self.read()
             value = {} if isinstance(message, bytes) else json.loads(message)
             if line := value.get("error") or value.get("lost", {}).get("reason"):
@@ -64,7 +64,7 @@ class LiveClient(SocketClient):
 
     def take(self, index: int | None = None) -> Frame:
         """The next painted picture, or the next of this index."""
-        for _ in range(MOST_READ):
+        for _ in range(MAX_READ):
             message = self.read()
             if isinstance(message, bytes):
                 self.painted.append(unpack(message, most_bytes=1 << 24))

@@ -26,7 +26,7 @@ from engine.jobs.video.live.protocol import HEADER, REFERENCE, pack
 from engine.models.sd.painting import Painting
 from engine.models.sd.spec import ModelSpec
 from engine.models.sd.stage_pieces import StagePieces
-from engine.web.serving.connections import MOST_CONNECTIONS
+from engine.web.serving.connections import MAX_CONNECTIONS
 from tests.conftest import TinyModels
 from tests.jobs.video.live.client import LiveClient, card, frame
 from tests.jobs.video.live.conftest import Connect, Serve
@@ -368,7 +368,7 @@ def test_who_never_shakes_hands_counts_as_a_connection_until_it_is_gone(
             return None
 
     with contextlib.ExitStack() as stack:
-        for _ in range(MOST_CONNECTIONS):
+        for _ in range(MAX_CONNECTIONS):
             stack.enter_context(socket.create_connection(server.address))
         assert cookie() is None
         assert {key for key, _ in reports.lines} == {"web connections"}

@@ -22,7 +22,7 @@ from engine.errors import ModelError, SourceError
 from engine.jobs.video.batches import PaintedBatch, VideoBatch
 from engine.jobs.video.split.letters import BeginStage
 from engine.jobs.video.split.link import SLOTS, LinkPlan
-from engine.jobs.video.split.patience import FIRST_S, LEAST_S, TIMES_SLOWEST, Patience
+from engine.jobs.video.split.patience import FIRST_S, MIN_S, TIMES_SLOWEST, Patience
 from engine.jobs.video.split.pool import StagePool
 from engine.models.sd import ModelSpec
 from engine.models.sd.painting import BLACK, GOOD, RERUN, ControlUse, Painting
@@ -183,9 +183,9 @@ def test_the_first_to_die_is_blamed_and_not_the_one_that_ends_because_of_it(
     ("prompt", "title", "before", "out", "waited_s", "options"),
     [
         ("encode 0 hangs", "encode", 0, 0, FIRST_S, {}),
-        ("process 2 hangs", "process 1 of 2", 2, 2, LEAST_S, {}),
-        ("decode 5 hangs", "decode", 2, 3, LEAST_S, {}),
-        ("whole 2 hangs", "process 1 of 2", 2, 2, LEAST_S, {"is_whole": True}),
+        ("process 2 hangs", "process 1 of 2", 2, 2, MIN_S, {}),
+        ("decode 5 hangs", "decode", 2, 3, MIN_S, {}),
+        ("whole 2 hangs", "process 1 of 2", 2, 2, MIN_S, {"is_whole": True}),
     ],
 )
 def test_a_stage_that_hangs_is_killed_after_long_and_named(
@@ -220,7 +220,7 @@ def test_a_batch_may_take_much_longer_than_those_before_it() -> None:
     now_s = 0.0
     patience = Patience(lambda: now_s)
     assert patience.limit_s == FIRST_S
-    for took_s, limit_s in ((1.0, LEAST_S), (30.0, 30.0 * TIMES_SLOWEST), (2.0, 30.0 * TIMES_SLOWEST)):
+    for took_s, limit_s in ((1.0, MIN_S), (30.0, 30.0 * TIMES_SLOWEST), (2.0, 30.0 * TIMES_SLOWEST)):
         now_s += took_s
         patience.came()
         patience.wait()

@@ -1,7 +1,7 @@
 // The one WebSocket, kept up: lost, it is opened again, later each time, and the page is told in words what is the case.
 
 const FIRST_WAIT_MS = 500;
-const LONGEST_WAIT_MS = 8000;
+const MAX_WAIT_MS = 8000;
 const SILENT_MS = 6000; // the server says something twice a second
 const FULL_BYTES = 128 * 1024; // more than that waiting here: the network takes no more for now
 const TRY_AGAIN_LATER = 1013;
@@ -93,7 +93,7 @@ export class Connection {
     }
     const again = `Trying again in ${Math.round(this.#wait / 1000) || 1} s …`;
     setTimeout(() => this.start(), this.#wait);
-    this.#wait = Math.min(this.#wait * 2, LONGEST_WAIT_MS);
+    this.#wait = Math.min(this.#wait * 2, MAX_WAIT_MS);
     if (code === TRY_AGAIN_LATER && reason) this.#onState("busy", `${reason}. ${again}`);
     else if (wasServed) this.#onState("gone", `The server is gone. ${again}`);
     else {

@@ -4,7 +4,7 @@ import { byId, make, write } from "./dom.js";
 
 const SENT_AFTER_MS = 50; // a slider that is dragged is sent twenty times a second
 const SETTLED_AFTER_MS = 400; // of those that cost the server something
-const LARGEST_SLIDER = 100_000; // steps; beyond it nobody can aim
+const MAX_SLIDER = 100_000; // steps; beyond it nobody can aim
 
 export class Controls {
   #root;
@@ -145,7 +145,7 @@ function number(control, id, ask, inForce) {
   const box = make("input", { type: "number", id, min: low, max: high, step, inputmode: "decimal" });
   const unit = make("span", { class: "unit" }, control.unit);
   const isNumber = () => box.value !== "" && box.checkValidity();
-  const hasSlider = (high - low) / step <= LARGEST_SLIDER;
+  const hasSlider = (high - low) / step <= MAX_SLIDER;
   const slider = hasSlider && make("input", { type: "range", min: low, max: high, step, tabindex: -1, "aria-label": `${control.label}, slider` });
   const die = !hasSlider && make("button", { type: "button", "aria-label": `new ${control.label}` }, `new ${control.label}`);
   const take = (value) => {

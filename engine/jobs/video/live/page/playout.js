@@ -43,17 +43,17 @@ const CHANGED = 1.5;
 const STALL = 5; // times as long as the median
 const FIRST = 4; // pictures that are shown as they come, until the pace is known
 const SLACKS = 64;
-const LEAST_SLACKS = 8;
+const MIN_SLACKS = 8;
 const MARGIN = 0.2; // periods of slack that are wanted
 const SPREAD = 0.15; // and of what lies between the least and the largest: who varies much will vary more
 const FORGIVEN = 4; // periods: one picture that was later than all others by so much is an accident
 const SPARE = 1.5; // periods of slack more than that are too many
-const MOST_CORRECTION = 0.04;
+const MAX_CORRECTION = 0.04;
 const CORRECTED_WITHIN = 16; // slots
 const STEP = 0.02;
 const FAR_STEP = 0.05;
 const FAR = 1.15;
-const MOST_WAITING = 24;
+const MAX_WAITING = 24;
 const PAUSE_MS = 1500;
 const PAUSE_PERIODS = 6;
 
@@ -140,7 +140,7 @@ export class Playout {
     while (at > 0 && this.#waiting[at - 1].frame.index > frame.index) at -= 1;
     this.#waiting.splice(at, 0, { frame, arrived: now });
     if (this.#next === null) this.#begin(now);
-    this.#keepNewest(MOST_WAITING);
+    this.#keepNewest(MAX_WAITING);
   }
 
   /** What is to be shown from now on, and the time of its slot: `{frame, slot, period}`; null: nothing new. */
@@ -192,7 +192,7 @@ export class Playout {
 
   /** Nothing has come for so long that it is no pace any more. One that had hardly begun never was. */
   #pause() {
-    if (this.#played < LEAST_SLACKS) this.#period = null;
+    if (this.#played < MIN_SLACKS) this.#period = null;
     this.#next = null;
     this.#pace.forget();
   }
@@ -227,7 +227,7 @@ export class Playout {
 
   /** How much is missing of the slack that is wanted, as the slots lie now; null while that cannot be told. */
   #missing(pace) {
-    if (this.#slacks.length < LEAST_SLACKS) return null;
+    if (this.#slacks.length < MIN_SLACKS) return null;
     const sorted = [...this.#slacks].sort((a, b) => a - b);
     const least = sorted[1] - sorted[0] > FORGIVEN * pace ? sorted[1] : sorted[0];
     return MARGIN * pace + SPREAD * (sorted.at(-1) - least) - least;
@@ -235,7 +235,7 @@ export class Playout {
 
   #wanted(pace, isFar) {
     const missing = isFar ? null : this.#missing(pace);
-    return clip((missing ?? 0) / (CORRECTED_WITHIN * pace), MOST_CORRECTION);
+    return clip((missing ?? 0) / (CORRECTED_WITHIN * pace), MAX_CORRECTION);
   }
 
   #passSpare(pace) {

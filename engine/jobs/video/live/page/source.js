@@ -2,8 +2,8 @@
 
 const QUALITY = 0.85;
 const STEP_PX = 8;
-const LEAST_PX = 64;
-const LARGEST_REFERENCE_PX = 512;
+const MIN_PX = 64;
+const MAX_REFERENCE_PX = 512;
 
 export const NO_CAMERA_HERE =
   "Browsers give the camera only to pages from https:// or from localhost, and this page came by http:// from another " +
@@ -157,7 +157,7 @@ export async function asReference(file) {
   } catch {
     throw new Error(`${file.name}: this browser cannot read it as a picture`);
   }
-  const scale = Math.min(1, LARGEST_REFERENCE_PX / Math.max(picture.width, picture.height));
+  const scale = Math.min(1, MAX_REFERENCE_PX / Math.max(picture.width, picture.height));
   const canvas = document.createElement("canvas");
   canvas.width = Math.max(1, Math.round(picture.width * scale));
   canvas.height = Math.max(1, Math.round(picture.height * scale));
@@ -169,7 +169,7 @@ export async function asReference(file) {
 /** As the server has it: multiples of 8, the longer side as asked. What is sent so is not scaled again. */
 export function paintedSize(width, height, side) {
   const scale = side / Math.max(width, height);
-  return [width, height].map((px) => Math.min(side, Math.max(LEAST_PX, Math.round((px * scale) / STEP_PX) * STEP_PX)));
+  return [width, height].map((px) => Math.min(side, Math.max(MIN_PX, Math.round((px * scale) / STEP_PX) * STEP_PX)));
 }
 
 /** The middle of the picture, scaled evenly until it covers the canvas. */
