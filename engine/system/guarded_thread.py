@@ -1,0 +1,97 @@
+"""Threads whose errors are logged with a traceback and reported, and never end the show.
+
+A worker thread of the engine meets errors of drivers, disks and libraries. Left alone, the first one ends the thread
+without a word. Caught in a loop, the same traceback fills the log 60 times a second. So a `Guard` logs the traceback
+of each distinct fault once, counts every repetition, and reports each in one line (`Warnings.report` throttles those).
+"""
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+
+MAX_TRACEBACKS = 20  # distinct faults per guard; a person reads the log
+
+Result = TypeVar("Result")
+Report = Callable[[str, str], None]
+"""`report(key, message)`: a warning for the performer, counted and throttled by key."""
+
+
+class Guard:
+    """Runs steps that must not end their thread. One guard belongs to one thread; `failures` is read from any."""
+
+    def __init__(self, log: logging.Logger, report: Report, key: str, what: str) -> None:
+        """`key` is the cause in the warning counts; `what` begins the line, as in "audio: analysis failed"."""
+        self.failures = 0
+        self._log = log
+        self._report = report
+        self._key = key
+        self._what = what
+        self._known: set[tuple[object, ...]] = set()
+
+    def attempt(self, step: Callable[[], Result]) -> Result | None:
+        """The step's result; None after an error, which is logged and reported. Lets BaseException through."""
+        try:
+            return step()
+        except Exception as error:  # the top of a thread: the next step may work
+            self.caught(error)
+            return None
+
+    def caught(self, error: Exception) -> None:
+        """Log and report an error that was caught elsewhere. Call it inside the `except` block."""
+        self.failures += 1
+        fault = (type(error), *place_of(error))
+        if fault not in self._known and len(self._known) < MAX_TRACEBACKS:
+            self._known.add(fault)
+            self._log.error("%s; repetitions are only counted", self._what, exc_info=error)
+        self._report(self._key, f"{self._what}: {type(error).__name__}: {error}")
+
+
+class GuardedThread:
+    """A daemon thread: `run` is called once, its error is logged and reported, then `on_failure` is called."""
+
+    def __init__(
+        self,
+        name: str,
+        run: Callable[[], object],
+        guard: Guard,
+        on_failure: Callable[[Exception], object] | None = None,
+    ) -> None:
+        """`on_failure(error)` is called on the thread, after the report."""
+        self._run = run
+        self._guard = guard
+        self._on_failure = on_failure
+        self._thread = threading.Thread(target=self._main, name=name, daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    @property
+    def is_started(self) -> bool:
+        return self._thread.ident is not None
+
+    @property
+    def is_alive(self) -> bool:
+        return self._thread.is_alive()
+
+    def join(self, timeout_s: float | None = None) -> bool:
+        """Wait until it has ended; False if it is still running after `timeout_s`. Safe before `start`."""
+        if self.is_started:
+            self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def _main(self) -> None:
+        try:
+            self._run()
+        except Exception as error:  # the top of a thread
+            self._guard.caught(error)
+            if self._on_failure is not None:
+                self._on_failure(error)
+
+
+def place_of(error: BaseException) -> tuple[str, int]:
+    """File and line where the error was raised."""
+    frame = error.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    return (frame.tb_frame.f_code.co_filename, frame.tb_lineno) if frame is not None else ("", 0)

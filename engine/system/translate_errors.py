@@ -1,0 +1,34 @@
+"""Turns errors of libraries into ours, in one line that says what was being done."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from engine.errors import MultiverseError
+
+Message = str | Callable[[Any], str]
+"""What is said of an error: a text before its reason, or a function from the error to the whole line."""
+
+
+@contextmanager
+def translate_errors(messages: Mapping[type[Exception], Message], *, as_: type[MultiverseError]) -> Iterator[None]:
+    """Raise `as_` for each listed error; the first type that matches says how. Errors of ours pass unchanged.
+
+        with translate_errors({OSError: f"{path}: cannot be read"}, as_=SourceError):
+
+    turns FileNotFoundError into SourceError("clip.mov: cannot be read: No such file or directory").
+    """
+    try:
+        yield
+    except MultiverseError:
+        raise
+    except tuple(messages) as error:
+        message = next(message for kind, message in messages.items() if isinstance(error, kind))
+        text = message(error) if callable(message) else f"{message}: {reason_of(error)}"
+        raise as_(text) from error
+
+
+def reason_of(error: Exception) -> str:
+    """What the system or the library says, in one line; the error's type where it says nothing."""
+    text = getattr(error, "strerror", None) or str(error)
+    return " ".join(str(text).split()) or type(error).__name__

@@ -1,0 +1,49 @@
+"""Errors on worker threads: logged once with a traceback, counted, reported, and the thread goes on."""
+
+import logging
+import threading
+
+import pytest
+
+from engine.system.guarded_thread import Guard, GuardedThread
+
+log = logging.getLogger("tests.guard")
+
+
+def failing(text: str = "no disk") -> None:
+    raise OSError(text)
+
+
+def test_each_distinct_fault_has_one_traceback_and_every_failure_a_report(
+    reports: object, caplog: pytest.LogCaptureFixture
+) -> None:
+    said: list[tuple[str, str]] = []
+    guard = Guard(log, lambda key, line: said.append((key, line)), "disk", "disk: a step failed")
+    for _ in range(3):
+        assert guard.attempt(failing) is None
+    assert guard.attempt(lambda: 7) == 7
+    assert guard.attempt(lambda: 1 // 0) is None
+    assert guard.failures == 4
+    assert said[0] == ("disk", "disk: a step failed: OSError: no disk")
+    assert [record.exc_info[0] for record in caplog.records if record.exc_info] == [OSError, ZeroDivisionError]
+
+
+def test_a_guarded_thread_reports_its_end_and_calls_back() -> None:
+    said: list[str] = []
+    failed: list[Exception] = []
+    guard = Guard(log, lambda key, line: said.append(line), "worker", "worker stopped")
+    thread = GuardedThread("worker", failing, guard, failed.append)
+    assert not thread.is_started and thread.join()
+    thread.start()
+    assert thread.join(5.0)
+    assert said == ["worker stopped: OSError: no disk"]
+    assert [str(error) for error in failed] == ["no disk"]
+
+
+def test_join_says_whether_the_thread_has_ended() -> None:
+    release = threading.Event()
+    thread = GuardedThread("waiting", release.wait, Guard(log, lambda key, line: None, "k", "w"))
+    thread.start()
+    assert thread.join(0.0) is False
+    release.set()
+    assert thread.join(5.0) is True
