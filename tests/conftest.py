@@ -190,7 +190,7 @@ class TinyModels:
         if not answer.exists():
             module, _, function = builder.partition(".")
             # Torch is loaded by the tests that need it.
-            getattr(importlib.import_module(f"tests.{module}"), function)(path, *models, **options)
+            getattr(importlib.import_module(f"tests.support.{module}"), function)(path, *models, **options)
             TINY_FILES.update(stats_in(self._folder))
         return answer
 
