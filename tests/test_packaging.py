@@ -8,13 +8,25 @@ import sysconfig
 import tomllib
 import zipfile
 from contextlib import suppress
-from importlib.metadata import PackageNotFoundError, requires
+from importlib.metadata import PackageNotFoundError, distribution, requires
 from pathlib import Path
 
+import numpy as np
+import PIL.Image
 import pytest
+import soundfile
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parent.parent
+LIGHT_COMMANDS = (
+    ("run", "--sd", "SD", "--web", "off", "--osc", "off", "--frames", "1"),
+    ("run", "--sam3", "SAM3", "--web", "off", "--osc", "off", "--frames", "1"),
+    ("run", "--rvc", "VOICE", "--rvc-content", "CONTENT", "--web", "off", "--osc", "off", "--frames", "1"),
+    ("sd", "PICTURE", "out.png", "--model", "SD", "--prompt", "a"),
+    ("video", "PICTURE", "out.mp4", "--model", "SD", "--prompt", "a"),
+    ("segment", "PICTURE", "out.png", "--model", "SAM3", "--prompt", "a"),
+    ("convert", "SOUND", "out.wav", "--model", "VOICE", "--content", "CONTENT"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +102,8 @@ def test_what_pip_leaves_out_on_a_system_is_what_the_page_of_platforms_says() ->
     table = page.partition("<!-- markers -->\n")[2].partition("\n\n")[0].splitlines()
     rows = [[cell.strip(" `") for cell in line.strip("|").split("|")] for line in table]
     assert rows[0][1:] == list(SYSTEMS)
-    dependencies = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    dependencies = [*project["dependencies"], *project["optional-dependencies"]["models"]]
     requirements = {needed.name: needed for needed in map(Requirement, dependencies)}
     told = {}
     for names, *cells in rows[2:]:
@@ -145,6 +158,60 @@ def test_the_installed_engine_is_the_wheel_and_draws(elsewhere: Path) -> None:
     path, shapes = done.stdout.splitlines()
     assert path.startswith(str(elsewhere))
     assert shapes == "(64, 64, 4) (64, 64, 4)"
+
+
+@pytest.fixture(scope="module")
+def light(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An environment with the wheel and, as links, the libraries it depends on without any extra: no torch."""
+    folder = tmp_path_factory.mktemp("light")
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
+    pip = [sys.executable, "-m", "pip", "--python", str(folder / "bin" / "python"), "install"]
+    subprocess.run([*pip, "--no-deps", "--no-index", str(wheel)], check=True, capture_output=True)
+    site = next(folder.glob("lib/python*/site-packages"))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    waiting, linked = [Requirement(line) for line in project["dependencies"]], set()
+    while waiting:
+        wanted = waiting.pop()
+        needed_here = not wanted.marker or any(wanted.marker.evaluate({"extra": extra}) for extra in ("", "opengl"))
+        if not needed_here or wanted.name in linked:
+            continue
+        linked.add(wanted.name)
+        found = distribution(wanted.name)
+        waiting += [Requirement(line) for line in found.requires or () if "extra ==" not in line]
+        for name in {file.parts[0] for file in found.files or () if file.parts[0] not in ("..", "__pycache__")}:
+            if not (site / name).exists():
+                (site / name).symlink_to(Path(str(found.locate_file(name))))
+    return folder
+
+
+def test_without_the_extra_of_models_it_draws(light: Path) -> None:
+    code = (
+        "from engine import Config, open_engine\n"
+        "config = Config(width=64, height=64, audio='demo', renderer='numba', offline=True)\n"
+        "with open_engine(config) as engine:\n"
+        "    for frame in engine.frames(count=15): pass\n"
+        "    print(frame.read_rgba()[..., :3].max())\n"
+    )
+    done = run(light, "python", "-c", code)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 50, "a picture that is not black"
+    held = run(light, "python", "-c", "from engine.models.libraries import missing_libraries as m; print(*m())")
+    assert held.stdout.split() == ["torch", "diffusers", "transformers", "accelerate", "peft", "safetensors"]
+
+
+@pytest.mark.parametrize("command", LIGHT_COMMANDS, ids=lambda command: " ".join(command[:2]))
+def test_without_the_extra_of_models_what_needs_them_names_the_one_command(
+    light: Path, command: tuple[str, ...], tiny_sd: Path, tiny_sam3: Path, tiny_voice: Path
+) -> None:
+    paths = {"SD": tiny_sd, "SAM3": tiny_sam3, "VOICE": tiny_voice / "voice.pth", "CONTENT": tiny_voice / "content"}
+    picture, sound = light / "picture.png", light / "sound.wav"
+    PIL.Image.new("RGB", (64, 64)).save(picture)
+    soundfile.write(sound, np.zeros(16_000, np.float32), 16_000)
+    words = [str({**paths, "PICTURE": picture, "SOUND": sound}.get(word, word)) for word in command]
+    done = run(light, "multiverse", *words)
+    assert done.returncode != 0 and "Traceback" not in done.stderr
+    (line,) = [line for line in done.stderr.splitlines() if "models need" in line]
+    assert line.endswith('get them with: pip install "multiverse-engine[models]"')
 
 
 def test_doctor_runs_from_the_wheel(elsewhere: Path) -> None:

@@ -148,12 +148,12 @@ def check_encoders(encoders: Answer) -> Check:
 
 def check_torch(torch: Answer | None, nvidia: str, *, has_wheel: bool = True) -> Check:
     """`torch` is None when it is not installed, `nvidia` the card's name or empty."""
-    install = f"{pip_command()} install torch"
+    install, models = f"{pip_command()} install torch", f'{pip_command()} install "multiverse-engine[models]"'
     if torch is None and not has_wheel:
         reason = "PyTorch has no build for Intel Macs: no Stable Diffusion, SAM3, voice; the picture needs none of it"
         return Check(name="torch", state="note", detail=reason)
     if torch is None:
-        return Check(name="torch", state="warning", detail="not installed: no Stable Diffusion, SAM, RVC", mend=install)
+        return Check(name="torch", state="note", detail="not installed: no Stable Diffusion, SAM3, voice", mend=models)
     if torch.error:
         mend = library_advice(torch.error) or f"{install} --force-reinstall"
         return Check(name="torch", state="warning", detail=torch.error, mend=mend)

@@ -14,7 +14,9 @@ from typing import Literal
 
 from engine.cli.check import Check
 
-NEW_ENVIRONMENT = "python3.13 -m venv --clear .venv, then .venv/bin/python -m pip install -c .ci/constraints.txt -e ."
+NEW_ENVIRONMENT = (
+    'python3.13 -m venv --clear .venv, then .venv/bin/python -m pip install -c .ci/constraints.txt -e ".[models]"'
+)
 """Makes the environment again. Without --clear, venv keeps the Python that is in it (CPython's `setup_python`)."""
 
 Permission = Literal["allowed", "refused", "not asked", "unknown"]

@@ -71,12 +71,15 @@ def check_packages(versions: dict[str, str | None]) -> Check:
     missing = [name for name, version in versions.items() if version is None]
     detail = ", ".join(f"{name} {version}" for name, version in versions.items() if version)
     needed = [name for name in missing if name not in INFERENCE_PACKAGES]
+    if needed:
+        mend = f"{pip_command()} install {' '.join(needed)}"
+        return Check(name="packages", state="failed", detail=f"missing: {', '.join(missing)}; {detail}", mend=mend)
     if missing:
         return Check(
             name="packages",
-            state="failed" if needed else "warning",
-            detail=f"missing: {', '.join(missing)}; {detail}",
-            mend=f"{pip_command()} install {' '.join(missing)}",
+            state="note",
+            detail=f"without {', '.join(missing)}: no Stable Diffusion, SAM3, voice; {detail}",
+            mend=f'{pip_command()} install "multiverse-engine[models]"',
         )
     return Check(name="packages", state="ok", detail=detail)
 

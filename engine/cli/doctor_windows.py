@@ -13,7 +13,8 @@ from engine.cli.check import Check
 from engine.system import win32
 
 NEW_ENVIRONMENT = (
-    r"py -3.13 -m venv --clear .venv, then .venv\Scripts\python -m pip install -c .ci\constraints.txt -e ."
+    "py -3.13 -m venv --clear .venv, then "
+    r'.venv\Scripts\python -m pip install -c .ci\constraints.txt -e ".[models]"'
 )
 """Makes the environment again. Without --clear, venv keeps the Python that is in it (CPython's `setup_python`)."""
 # Windows ends paths at 260 characters. The longest below an environment is torch's, 171 in Lib\site-packages.

@@ -14,6 +14,7 @@ import typer
 from engine.cli.sd_options import configured_sd, model_spec, with_numbers
 from engine.errors import ModelError, UsageError
 from engine.jobs.kit.option_range import check_no_stream
+from engine.models.libraries import require_libraries
 from engine.sinks.picture_file import PICTURE_FORMATS
 from engine.system.work_folder import check_place
 
@@ -236,6 +237,7 @@ def _write(out: Path, picture: "np.ndarray") -> None:
 
 @contextmanager
 def _one_line_when_full(width: int, height: int) -> Iterator[None]:
+    require_libraries()
     from engine.models.device_work import is_out_of_memory
 
     try:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import ModelError
+from engine.models.libraries import require_libraries
 from engine.models.weight_files import weights_in
 from engine.system.small_file import read_json
 
@@ -40,6 +41,7 @@ class Snapshot:
 
 def cache_folder() -> Path:
     """Follows HF_HUB_CACHE, HUGGINGFACE_HUB_CACHE, HF_HOME and XDG_CACHE_HOME, in this order."""
+    require_libraries()
     from huggingface_hub import constants
 
     return Path(constants.HF_HUB_CACHE).expanduser()

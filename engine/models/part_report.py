@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from engine.errors import ModelError
+from engine.models.libraries import require_libraries
 from engine.models.safetensors_header import Tensor
 
 BYTES = {"float16": 2, "bfloat16": 2, "float32": 4}
@@ -48,7 +49,8 @@ class Report:
         return sum(part.memory_bytes(dtype) or 0 for part in self.parts)
 
     def require_complete(self) -> None:
-        """ModelError, in one line, for what is missing."""
+        """ModelError, in one line, for what is missing: libraries first, then files."""
+        require_libraries()
         if not self.is_complete:
             raise ModelError(first_missing(self.model, self.missing))
 

@@ -307,10 +307,11 @@ def test_spout_wants_a_python_below_3_14_on_windows_only():
     assert check_python((3, 14), "linux").state == "ok"
 
 
-def test_a_missing_package_fails_and_a_missing_model_library_warns():
-    assert check_packages({"numpy": None, "torch": "2"}).state == "failed"
+def test_a_missing_package_fails_and_missing_model_libraries_are_a_note():
+    check = check_packages({"numpy": None, "torch": None})
+    assert check.state == "failed" and check.mend.endswith("-m pip install numpy")
     check = check_packages({"numpy": "2", "torch": None})
-    assert check.state == "warning" and check.mend.endswith("-m pip install torch")
+    assert check.state == "note" and check.mend.endswith('-m pip install "multiverse-engine[models]"')
 
 
 def test_cpu_torch_beside_an_nvidia_card_names_the_command_that_mends_it():
@@ -319,7 +320,7 @@ def test_cpu_torch_beside_an_nvidia_card_names_the_command_that_mends_it():
     assert check.detail.startswith("NVIDIA GPU (NVIDIA RTX 4090) but CPU torch")
     assert "torch==2.13.0 --force-reinstall --index-url https://download.pytorch.org/whl/cu" in check.mend
     assert check_torch(Answer(values=CPU_TORCH), "").state == "note"
-    assert check_torch(None, "").state == "warning"
+    assert check_torch(None, "").state == "note"
     cuda = {**CPU_TORCH, "version": "2.13.0", "cuda": "13.0"}
     assert "driver" in check_torch(Answer(values=cuda), "NVIDIA RTX 4090").mend
     assert check_torch(Answer(values={**cuda, "devices": ["NVIDIA H200"]}), "NVIDIA H200").state == "ok"

@@ -13,6 +13,7 @@ from engine.jobs.segment.job import Mode, SegmentJob
 from engine.jobs.segment.outputs import check_forms, check_outputs, forms_of
 from engine.jobs.segment.pipeline import Pipeline, Tell
 from engine.jobs.segment.report import SegmentReport
+from engine.models.libraries import require_libraries
 from engine.models.sam3 import SegmentationSpec
 from engine.sources.pictures import Pictures, open_pictures
 
@@ -50,6 +51,7 @@ def load_segmenter(job: SegmentJob) -> "Segmenter":
         from engine.models.sam3.boxes import demand_roi_align
 
         demand_roi_align()
+    require_libraries()
     from engine.models.device_work import chosen_device, chosen_dtype, use_threads
     from engine.models.sam3.load import load
     from engine.models.sam3.segmenter import Segmenter

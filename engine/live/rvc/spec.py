@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import osc_schema
 from engine.config import RvcConfig
+from engine.models.libraries import require_libraries
 from engine.models.rvc import VoiceSpec
 from engine.models.rvc.index_choice import IndexChoice, for_another, index_for
 from engine.system.file_names import clean_name
@@ -52,6 +53,7 @@ def spec_of(config: RvcConfig, build: Mapping[str, Any] = AS_DECLARED) -> VoiceS
 
 def require_complete(spec: VoiceSpec) -> None:
     """ModelError, in one line, for what is missing or broken: now, not after seconds of loading in a child."""
+    require_libraries()
     if not spec.random_shape:
         from engine.models.rvc.check import check
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import osc_schema
 from engine.config import Sam3Config
+from engine.models.libraries import require_libraries
 from engine.models.sam3 import SegmentationSpec
 from engine.models.sam3.check import check
 
@@ -32,5 +33,6 @@ def built(spec: SegmentationSpec, build: Mapping[str, Any]) -> SegmentationSpec:
 
 def require_complete(spec: SegmentationSpec) -> None:
     """ModelError, in one line, for what is missing or broken: now, not after seconds of loading in a child."""
+    require_libraries()
     if not spec.random_shape:
         check(spec).require_complete()

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from engine.config import SdConfig
+from engine.models.libraries import require_libraries
 from engine.models.sd.check import check, run_line
 from engine.models.sd.spec import VAE_WORDS, ModelSpec
 
@@ -26,6 +27,7 @@ def spec_of(config: SdConfig, model: str) -> ModelSpec:
 
 def require_complete(spec: ModelSpec) -> None:
     """ModelError, in one line, for what is missing or broken: now, not after seconds of loading in a child."""
+    require_libraries()
     if not spec.random_shape:
         check(spec).require_complete()
 

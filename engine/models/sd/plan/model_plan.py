@@ -11,6 +11,7 @@ from typing import Any
 
 from engine.errors import ModelError
 from engine.models import locate
+from engine.models.libraries import require_libraries
 from engine.models.part_report import Missing, PartReport, counted_part, first_missing
 from engine.models.pickle_file import pickle_note
 from engine.models.plain_config import ADAPTER, CONFIG, demand_no_adapter, notes_on, read_config
@@ -86,7 +87,8 @@ class ModelPlan:
         return tuple(sorted({self.path, *texts, *weights, *(file for file in beside if file.is_file())}))
 
     def require_complete(self) -> None:
-        """ModelError, in one line, for what is missing."""
+        """ModelError, in one line, for what is missing: libraries first, then files."""
+        require_libraries()
         if self.missing:
             raise ModelError(first_missing(self.spec.model, self.missing))
 

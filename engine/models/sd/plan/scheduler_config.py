@@ -25,7 +25,6 @@ OWN_CHOICE: Final = ("auto", "scheduler")
 """Samplers for which the scheduler's class makes the steps, or may."""
 PACKAGES: Final = {"LMSDiscreteScheduler": "scipy"}
 PLAYGROUND: Final = "playgroundai/playground-v2-1024px-aesthetic"
-NOT_EDM: Final = f"in the place of Playground 2.5 and CosXL, take Playground 2: {locate.fetch_command(PLAYGROUND)}"
 _KINDS: Final = (
     ("CosineDPM", "counts noise as EDM does"),
     ("DPMSolverSDE", "draws noise of its own (torchsde), which no seed repeats"),
@@ -117,7 +116,8 @@ def folder_schedule(name: str, told: dict[str, Any], wanted: str) -> dict[str, A
             f"{what} belongs to a flow-matching model (use_flow_sigmas); known are those of Stable Diffusion"
         )
     if told.get("timestep_type") == "continuous" or (isinstance(kind, str) and kind.startswith("EDM")):
-        raise ModelError(f"{what} counts noise as EDM does, not in timesteps; {NOT_EDM}")
+        instead = f"in the place of Playground 2.5 and CosXL, take Playground 2: {locate.fetch_command(PLAYGROUND)}"
+        raise ModelError(f"{what} counts noise as EDM does, not in timesteps; {instead}")
     if told.get("trained_betas") is None and schedule not in SCHEDULES:
         if schedule is None:
             raise ModelError(f"{what} {_of_kind(kind)} and has no noise table (no beta_schedule)")

@@ -1,0 +1,25 @@
+"""The libraries that models need and a light install leaves out: the extra `models`. Does not import any of them."""
+
+import platform
+import sys
+from importlib.util import find_spec
+
+from engine.errors import ModelError
+
+LIBRARIES = ("torch", "diffusers", "transformers", "accelerate", "peft", "safetensors")
+INSTALL = 'pip install "multiverse-engine[models]"'
+
+
+def missing_libraries() -> list[str]:
+    """Names of the libraries of the extra `models` that are not installed."""
+    return [name for name in LIBRARIES if find_spec(name) is None]
+
+
+def require_libraries() -> None:
+    """ModelError, in one line with the command to type, where models cannot run because libraries are missing."""
+    missing = missing_libraries()
+    if not missing:
+        return
+    if "torch" in missing and sys.platform == "darwin" and platform.machine() == "x86_64":
+        raise ModelError("models need PyTorch, which has no build for Intel Macs any more: see docs/platforms.md")
+    raise ModelError(f"models need {', '.join(missing)}, which this install left out; get them with: {INSTALL}")
