@@ -87,8 +87,7 @@ class ModelPlan:
         return tuple(sorted({self.path, *texts, *weights, *(file for file in beside if file.is_file())}))
 
     def require_complete(self) -> None:
-        """ModelError, in one line, for what is missing: libraries first, then files."""
-        require_libraries()
+        """ModelError, in one line, for what is missing."""
         if self.missing:
             raise ModelError(first_missing(self.spec.model, self.missing))
 
@@ -96,6 +95,7 @@ class ModelPlan:
 def plan_model(spec: ModelSpec) -> ModelPlan:
     """In milliseconds. ModelError where `spec.model` is not found or is no model we know; all else that is wrong is in
     the plan's `missing`."""
+    require_libraries()
     path = locate.find(spec.model)
     return _Planning(spec, path).plan()
 
