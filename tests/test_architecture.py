@@ -1,6 +1,7 @@
 """The shape DESIGN gives the code, held by reading the imports."""
 
 import ast
+import re
 import subprocess
 import sys
 from functools import cache
@@ -71,6 +72,15 @@ def test_imports_point_down() -> None:
             if other is not None and other != own and ORDER.index(other) > ORDER.index(own):
                 wrong.append(f"{path.relative_to(ROOT)}:{line} imports {module}")
     assert wrong == []
+
+
+def test_the_folder_table_of_the_documents_equals_the_tree() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    told = re.findall(
+        r"^\| `([\w/]+)` \|", page.partition("## Where things are")[2].partition("\n## ")[0], re.MULTILINE
+    )
+    there = {part_of(module_of(path)) for path in engine_files()} - {None, *ROOT_FILES}
+    assert set(told) == {"osc_schema", "touchdesigner", "engine", *(f"engine/{part}" for part in there)}
 
 
 def test_the_root_holds_what_is_read_first() -> None:

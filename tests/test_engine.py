@@ -24,7 +24,7 @@ from engine.errors import ConfigError, PortTakenError
 from engine.params.looks import PLAIN
 from engine.web import WebServer
 
-README = Path(__file__).parent.parent / "README.md"
+PAGE = Path(__file__).parent.parent / "docs" / "embedding.md"
 SMALL = {"width": 160, "height": 90, "fps": 30.0, "audio": "demo", "sinks": ("null",)}
 
 
@@ -42,8 +42,8 @@ def chord(tmp_path: Path) -> Path:
     return path
 
 
-def test_the_readme_example_prints_sixty_pitches(tmp_path: Path) -> None:
-    example = re.search(r"```python\n(from engine import Config.*?)```", README.read_text(), re.DOTALL)
+def test_the_example_of_embedding_prints_sixty_pitches(tmp_path: Path) -> None:
+    example = re.search(r"```python\n(from engine import Config.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     assert example is not None
     code = example[1] + "\nassert rgba.shape == (720, 1280, 4) and rgba.dtype.name == 'uint8'\n"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, timeout=120)

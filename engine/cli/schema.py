@@ -138,6 +138,12 @@ def write(
             raise MultiverseError(f"{name}: {error}") from None
         _write(content, path)
         print(path)
+    if folder is None:
+        from engine.cli import doc_tables
+
+        for page in doc_tables.pages():
+            _write(doc_tables.filled(page.read_text(encoding="utf-8")), page)
+            print(page)
 
 
 def _give(content: str | bytes, out: Path | None) -> None:

@@ -1,0 +1,65 @@
+"""Tables of options and parameters in docs/, made from the command line and the schema.
+
+A page holds `<!-- options: video -->` or `<!-- parameters: /sd -->`, then the table, then `<!-- end -->`. `multiverse
+schema write` fills them in, and a test holds them to what is declared.
+"""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import osc_schema
+from osc_schema import Param, ParamType
+
+DOCS = Path(__file__).parents[2] / "docs"
+MARKER = re.compile(r"<!-- (options|parameters): ([^>]+) -->\n.*?<!-- end -->", re.DOTALL)
+
+
+def filled(text: str) -> str:
+    """The page with its tables made anew."""
+    return MARKER.sub(_table, text)
+
+
+def pages() -> list[Path]:
+    """The pages in docs/ that hold a table; none where the package is installed without docs."""
+    return [path for path in sorted(DOCS.glob("*.md")) if MARKER.search(path.read_text(encoding="utf-8"))]
+
+
+def _table(found: re.Match[str]) -> str:
+    kind, what = found[1], found[2].strip()
+    rows = option_rows(what.split()) if kind == "options" else parameter_rows(what)
+    lines = ["| | |", "|---|---|", *(f"| {name} | {told} |" for name, told in rows)]
+    return f"<!-- {kind}: {what} -->\n" + "\n".join(lines) + "\n<!-- end -->"
+
+
+def option_rows(words: list[str]) -> list[tuple[str, str]]:
+    """(name, help) of each option of a command, as `multiverse COMMAND --help` has them."""
+    import typer.main
+
+    from engine.cli.main import app
+
+    command: Any = typer.main.get_command(app)
+    for word in words:
+        command = command.commands[word]
+    context = command.context_class(command)
+    options = [each for each in command.params if each.param_type_name == "option" and each.name != "help"]
+    records = [each.get_help_record(context) for each in options]
+    return [(f"`{names}`", _one_line(told)) for names, told in filter(None, records)]
+
+
+def parameter_rows(area: str) -> list[tuple[str, str]]:
+    """(address with its values, description) of each parameter below `area`."""
+    chosen = [param for param in osc_schema.PARAMS if param.address.startswith(f"{area}/")]
+    return [(f"`{param.address}` {_values(param)}", _one_line(param.description)) for param in chosen]
+
+
+def _values(param: Param) -> str:
+    if param.menu:
+        return ", ".join(param.menu)
+    if param.type not in (ParamType.FLOAT, ParamType.INT, ParamType.STOPS):
+        return ""
+    return f"{param.low:g}..{param.high:g}{' ' if param.unit else ''}{param.unit}"
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
