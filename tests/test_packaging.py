@@ -137,7 +137,7 @@ def run(elsewhere: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 def test_the_wheel_holds_shaders_page_and_address_list(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     assert "engine/render/shaders/multiverse.glsl" in names
-    assert {"engine/web/page/index.html", "engine/web/page/app.js", "engine/web/page/style.css"} <= set(names)
+    assert {"engine/web/page/index.html", "engine/web/page_kit/dom.js", "engine/web/page_kit/base.css"} <= set(names)
     assert "engine/web/page/looks/Neon Grid.jpg" in names
     assert {"osc_schema/generated/ADDRESSES.md", "osc_schema/generated/multiverse.maxpat"} <= set(names)
     assert {"touchdesigner/build_component.py", "touchdesigner/README.md"} <= set(names)

@@ -1,6 +1,5 @@
 """What the page's server answers, and to whom. Runs on the web thread's event loop."""
 
-import importlib.resources
 from collections.abc import Callable, Mapping
 
 from aiohttp import web
@@ -39,7 +38,7 @@ class Routes:
         self._osc_query = osc_query
         self._status = status
         self._preset_pictures = preset_pictures
-        self._page = load_page(importlib.resources.files("engine.web") / "page")
+        self._page = load_page("engine.web")
 
     def build_app(self) -> web.Application:
         app = web.Application(middlewares=[self._admission.admit], client_max_size=MAX_BODY_BYTES)

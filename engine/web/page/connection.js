@@ -7,6 +7,7 @@
 
 import { decodePacket, encodeMessage } from "./osc.js";
 import { fetchTree, Refused } from "./schema.js";
+import { socketUrl } from "./socket.js";
 
 const FIRST_WAIT_MS = 250;
 const MAX_WAIT_MS = 4000;
@@ -17,11 +18,6 @@ const RETRY_MS = 30;
 const GONE = "The engine is gone. What you move here is not sent. Trying again …";
 const OUTDATED = "This page is older than the engine and cannot show its controls: reload. OSC still works.";
 const FULL = "The engine answers but takes no further connection. Close the page elsewhere. Trying again …";
-
-/** Where a WebSocket of this page's server is. */
-export function socketUrl(path) {
-  return `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}${path}`;
-}
 
 export class Connection {
   #socket = null;

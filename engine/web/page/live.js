@@ -1,7 +1,7 @@
 // `/live`: levels, status and, when wanted, the OSC that comes in. A socket of its own, so that a flood of lines
 // never stands in the way of a fader.
 
-import { socketUrl } from "./connection.js";
+import { socketUrl } from "./socket.js";
 
 const RETRY_MS = 1000;
 

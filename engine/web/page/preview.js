@@ -2,7 +2,7 @@
 // nothing is asked for, so that the engine encodes nothing.
 
 import { byId, write } from "./dom.js";
-import { socketUrl } from "./connection.js";
+import { socketUrl } from "./socket.js";
 import { recall, remember } from "./remembered.js";
 
 const FPS = 30;

@@ -1,6 +1,10 @@
-"""The page's own files, read once: what is asked for is looked up by its name and never meets the disk."""
+"""The files of a page, read once. Requests are looked up by name and never touch the disk.
+
+`engine/web/page_kit` holds the JavaScript and CSS that both pages share; it is served beside the page's own files.
+"""
 
 from dataclasses import dataclass
+from importlib.resources import files
 from importlib.resources.abc import Traversable
 
 # Written out: on Windows mimetypes asks the registry, where .js is text/plain on many machines.
@@ -33,12 +37,19 @@ class PageFile:
     content_type: str
 
 
-def load_page(folder: Traversable) -> dict[str, PageFile]:
-    """Every file of the page by its path below the folder, `looks/haze.jpg`."""
-    files = {}
+def load_page(package: str) -> dict[str, PageFile]:
+    """Every file of the page in `package`, with those of the page kit, by its path: `looks/haze.jpg`."""
+    kit, own = files_in(files("engine.web") / "page_kit"), files_in(files(package) / "page")
+    assert kit.keys().isdisjoint(own), "a file of the page would hide one of the kit"
+    return kit | own
+
+
+def files_in(folder: Traversable) -> dict[str, PageFile]:
+    """Every file below the folder by its path."""
+    found = {}
     for entry in folder.iterdir():
         if entry.is_dir():
-            files.update({f"{entry.name}/{path}": file for path, file in load_page(entry).items()})
+            found.update({f"{entry.name}/{path}": file for path, file in files_in(entry).items()})
         elif content_type := TYPES.get(entry.name[entry.name.rfind(".") :]):
-            files[entry.name] = PageFile(body=entry.read_bytes(), content_type=content_type)
-    return files
+            found[entry.name] = PageFile(body=entry.read_bytes(), content_type=content_type)
+    return found

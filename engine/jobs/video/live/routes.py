@@ -1,6 +1,5 @@
 """What the server of `multiverse video --web` answers, and to whom. Runs on the web thread's event loop."""
 
-import importlib.resources
 from collections.abc import Callable
 
 import msgspec
@@ -32,7 +31,7 @@ class Routes:
         self._sockets = sockets
         self._visits = visits
         self._status = status
-        self._page = load_page(importlib.resources.files("engine.jobs.video.live") / "page")
+        self._page = load_page("engine.jobs.video.live")
 
     def build_app(self) -> web.Application:
         app = web.Application(middlewares=[self._admission.admit], client_max_size=MAX_BODY_BYTES)

@@ -1,5 +1,7 @@
 // The one WebSocket, kept up: lost, it is opened again, later each time, and the page is told in words what is the case.
 
+import { socketUrl } from "./socket.js";
+
 const FIRST_WAIT_MS = 500;
 const MAX_WAIT_MS = 8000;
 const SILENT_MS = 6000; // the server says something twice a second
@@ -39,8 +41,7 @@ export class Connection {
   /** Begins, and never gives up. */
   start() {
     this.#isAsleep = false;
-    const scheme = location.protocol === "https:" ? "wss" : "ws";
-    const socket = new WebSocket(`${scheme}://${location.host}/live/socket`);
+    const socket = new WebSocket(socketUrl("/live/socket"));
     socket.binaryType = "arraybuffer";
     this.#socket = socket;
     this.#heard = performance.now();

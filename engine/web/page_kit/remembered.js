@@ -1,7 +1,7 @@
-// What this browser keeps between visits: open sections, the tab, fade seconds. A browser may refuse; then nothing
-// is kept and everything works.
+// Values that this browser keeps between visits: open sections, the tab, fade seconds. A browser may refuse to store
+// them; then nothing is kept and everything works. `data-prefix` of the page's body separates two pages of one origin.
 
-const PREFIX = "multiverse.";
+const PREFIX = document.body?.dataset.prefix ?? "multiverse.";
 
 export function recall(name, otherwise) {
   try {
@@ -16,7 +16,7 @@ export function remember(name, value) {
   try {
     localStorage.setItem(PREFIX + name, JSON.stringify(value));
   } catch {
-    // Private windows have no room for it.
+    // A private window stores nothing.
   }
 }
 
@@ -24,6 +24,6 @@ export function forget(name) {
   try {
     localStorage.removeItem(PREFIX + name);
   } catch {
-    // Nothing was kept.
+    // Nothing was stored.
   }
 }

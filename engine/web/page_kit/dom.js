@@ -1,6 +1,7 @@
-// Elements from data. Text goes in as text nodes only: nothing the engine or a preset's name says becomes markup.
+// Elements from data. Text goes in as text nodes only, so that nothing a server, a preset or a file is called becomes
+// markup.
 
-/** `make("button", {class: "go", onclick: f, "aria-label": "x"}, "Go")`; null, undefined and false leave out. */
+/** `make("button", {class: "go", onclick: f, "aria-label": "x"}, "Go")`; null, undefined and false are skipped. */
 export function make(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
@@ -12,7 +13,7 @@ export function make(tag, attributes = {}, ...children) {
   return element;
 }
 
-/** Changes the text only where it differs: an untouched text node costs no layout and no screen reader's breath. */
+/** Changes the text only if it differs: an untouched text node costs no layout, and screen readers stay silent. */
 export function write(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
@@ -21,7 +22,7 @@ export function byId(id) {
   return document.getElementById(id);
 }
 
-/** A button that does its work at the second press within 3 s; its label asks in between. */
+/** A button that acts on the second press within 3 s. Its label asks in between. */
 export function makeSureButton(attributes, label, question, act) {
   let timer = 0;
   const button = make("button", { type: "button", ...attributes }, label);
@@ -44,8 +45,8 @@ export function makeSureButton(attributes, label, question, act) {
   return button;
 }
 
-/** Shows a list anew. Rows whose entry is the same stay the elements they are, and the focus stays where it was: a
- *  list may be told again while somebody presses a button in it. */
+/** Updates a list. Rows with an unchanged entry keep their elements, and the focus stays: a list may be updated while
+ *  somebody presses a button in it. */
 export function showRows(root, entries, makeRow) {
   const standing = new Map([...root.children].map((row) => [row.dataset.entry, row]));
   const rows = entries.map((entry) => {
@@ -56,7 +57,7 @@ export function showRows(root, entries, makeRow) {
   });
   const focused = root.contains(document.activeElement) ? document.activeElement : null;
   const shown = new Set(rows);
-  // What is taken out and put back loses the focus: rows that stay are not touched.
+  // An element that is removed and inserted again loses the focus, so unchanged rows are not touched.
   for (const row of [...root.children]) if (!shown.has(row)) row.remove();
   rows.forEach((row, index) => row !== root.children[index] && root.insertBefore(row, root.children[index] ?? null));
   if (!focused || focused === document.activeElement) return;
