@@ -19,7 +19,7 @@ MultiverseError                 something the user can act on: what, which value
 ├── ModelError                  a model cannot be loaded or used
 │   └── DeviceFullError         its device has too little memory; another machine's may have enough
 └── ChildError                  a child process cannot be had, or refused what was asked of it
-    ├── ControlPipeError        a letter that cannot be sent or read; the pipe goes on
+    ├── ControlPipeError        a message that cannot be sent or read; the pipe goes on
     └── PipeClosedError         the other end of a control pipe is gone
 
 `osc_schema.Rejected` stands apart: the schema is standard library only and imports nothing of the engine.

@@ -3,7 +3,7 @@
 echo.py           the smallest child: TO ADD A CHILD, COPY THIS
 port.py           what a child's loop sees of the engine
 supervisor.py     START HERE for the engine's side; lifecycle.py has the states, policy.py decides about the dead
-process.py        one process: pipe, words, rings; messages.py the letters; published.py what readers see
+process.py        one process: pipe, words, rings; messages.py the messages; published.py what readers see
 launcher.py       how processes come and go: forked.py with fork_server.py (Linux), spawned.py (elsewhere)
 child_main.py     what a child process runs; mailbox.py its thread
 The models that play along (Stable Diffusion, SAM3, a voice) are in engine/live.

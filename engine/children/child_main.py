@@ -1,4 +1,4 @@
-"""What a child process runs: it takes its first letter, calls the loop, and says why it ends.
+"""What a child process runs: it takes its first message, calls the loop, and says why it ends.
 
 forked:  fork_server.serve -> run(descriptor)
 spawned: main(handle)      -> run(handle)
@@ -25,7 +25,7 @@ from engine.system import win32
 
 log = logging.getLogger(__name__)
 
-BEGIN_WAIT_S: Final = 10.0  # the letter is written before the process is born
+BEGIN_WAIT_S: Final = 10.0  # the message is written before the process is born
 EXIT_FAULT: Final = 1
 
 

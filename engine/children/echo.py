@@ -1,6 +1,6 @@
 """The smallest child: its output is its input, a little later. To add a child, copy this.
 
-A child joins a model to rings. The model itself lives in `engine.models` and knows neither rings nor letters; the
+A child joins a model to rings. The model itself lives in `engine.models` and knows neither rings nor messages; the
 loop here imports it inside `run`, in the child's process, and never runs in the engine's. What the engine does:
 
     supervisor = Supervisor(

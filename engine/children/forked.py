@@ -12,7 +12,7 @@ from typing import Final
 from engine.children import stderr_file
 from engine.children.fork_server import NUMBER, REQUEST
 from engine.errors import ChildError
-from engine.system.python_process import command, exit_reason
+from engine.system.python_process import exit_reason, start_python
 
 ATTEMPTS: Final = 3
 KILL_WAIT_S: Final = 1.0
@@ -29,14 +29,13 @@ class ForkServer:
             )
             self._control.setblocking(False)
             self._stderr = undo.enter_context(stderr_file.create())
-            self._popen = subprocess.Popen(
-                command("engine.children.fork_server", f"serve({theirs.fileno()}, {modules!r})"),
-                stdin=subprocess.DEVNULL,
+            self._popen = start_python(
+                "engine.children.fork_server",
+                f"serve({theirs.fileno()}, {modules!r})",
                 stdout=self._stderr,
                 stderr=self._stderr,
-                pass_fds=(theirs.fileno(),),
-                env={**os.environ, **environment},
-                start_new_session=True,  # Ctrl-C and a terminal that closes are for the engine to hear
+                handles=[theirs.fileno()],
+                environment=environment,
             )
             undo.pop_all()
             theirs.close()

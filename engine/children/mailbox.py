@@ -1,7 +1,7 @@
-"""The thread of a child that beats, hears letters, and ends the process when the engine is gone.
+"""The thread of a child that beats, hears messages, and ends the process when the engine is gone.
 
 The main thread may be inside a library for seconds, so it can do none of the three. One thread does: it waits for a
-letter, at most a quarter of a second, and beats. It holds no lock, needs the GIL alone, and so falls silent exactly
+message, at most a quarter of a second, and beats. It holds no lock, needs the GIL alone, and so falls silent exactly
 when the process is stopped or somebody keeps the GIL.
 """
 
@@ -46,11 +46,11 @@ class Mailbox:
             traceback.print_exc()
             os._exit(EXIT_DEAF)
 
-    def _sort(self, letter: ToChild | None) -> None:
-        match letter:
+    def _sort(self, message: ToChild | None) -> None:
+        match message:
             case Update():
-                self.updates.put(letter)
+                self.updates.put(message)
             case OutputMade():
-                self.outputs.put(letter)
+                self.outputs.put(message)
             case Stop():
                 self.should_stop = True

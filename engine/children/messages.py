@@ -1,4 +1,4 @@
-"""The letters between the engine and a child: msgspec structs, packed by `engine.ipc.ControlPipe`.
+"""The messages between the engine and a child: msgspec structs, packed by `engine.ipc.ControlPipe`.
 
     engine -> child                              child -> engine
     Begin       once, before all others          Hello       its main function runs
@@ -11,7 +11,7 @@
                                                  Fault       why it is about to end
 
 A child that is stopped (SIGSTOP, a driver) reads nothing, and a full pipe would stop the engine's end with it. So of
-all that the engine may say often there is one letter, `Update`, and one of it under way: the next leaves when the
+all that the engine may say often there is one message, `Update`, and one of it under way: the next leaves when the
 child has said `Taken`, with whatever has gathered meanwhile. Begin, Stop and OutputMade are one each at most.
 """
 
@@ -27,11 +27,11 @@ CALL_BYTES: Final = 8_000
 Fact = bool | int | float | str
 
 
-class Letter(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+class Message(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     pass
 
 
-class Begin(Letter):
+class Begin(Message):
     loop: str
     """`package.module:function`"""
     settings: dict[str, Any]
@@ -49,7 +49,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     arguments: list[Any]
 
 
-class Update(Letter):
+class Update(Message):
     number: int
     values: dict[str, Any] = {}
     inputs: dict[str, str] = {}
@@ -57,69 +57,69 @@ class Update(Letter):
     call: Call | None = None
 
 
-class OutputMade(Letter):
+class OutputMade(Message):
     name: str
     segment: str
     """"" when it could not be made."""
     reason: str = ""
 
 
-class Stop(Letter):
+class Stop(Message):
     pass
 
 
-class Hello(Letter):
+class Hello(Message):
     pid: int
 
 
-class Taken(Letter):
+class Taken(Message):
     number: int
 
 
-class Ready(Letter):
+class Ready(Message):
     facts: dict[str, Fact]
 
 
-class Facts(Letter):
+class Facts(Message):
     facts: dict[str, Fact]
 
 
-class WantOutput(Letter):
+class WantOutput(Message):
     name: str
     width: int
     height: int
     channels: int
 
 
-class WantAudioOutput(Letter):
+class WantAudioOutput(Message):
     name: str
     channels: int
     rate_hz: int
     seconds: float
 
 
-class Trying(Letter):
+class Trying(Message):
     key: str
     value: Any
 
 
-class Proved(Letter):
+class Proved(Message):
     key: str
     value: Any
 
 
-class Answer(Letter):
+class Answer(Message):
     number: int
     is_done: bool
     text: str
 
 
-class Note(Letter):
+class Note(Message):
     key: str
     text: str
 
 
-class Fault(Letter):
+class Fault(Message):
     kind: str
     """memory, driver, model: told by the loop; error: an exception it did not expect."""
     text: str
@@ -131,7 +131,7 @@ ToEngine = Hello | Taken | Ready | Facts | WantOutput | WantAudioOutput | Trying
 
 
 def packed_bytes(value: Any) -> float:
-    """Length of a value in a letter; infinite for what no letter can hold."""
+    """Length of a value in a message; infinite for what no message can hold."""
     try:
         return len(msgspec.msgpack.encode(value))
     except (TypeError, ValueError, OverflowError):

@@ -13,7 +13,7 @@ from engine.children.messages import (
     Fact,
     Facts,
     Fault,
-    Letter,
+    Message,
     Note,
     Proved,
     Ready,
@@ -52,7 +52,7 @@ class ChildPort:
         self,
         *,
         settings: dict[str, Any],
-        send: Callable[[Letter], None],
+        send: Callable[[Message], None],
         mailbox: Mailbox,
         words: ChildWords,
         gate: Gate | None,
@@ -109,11 +109,11 @@ class ChildPort:
 
     def ready(self, **facts: Fact) -> None:
         """The model is loaded: IDLE from now on. `facts` show in the status."""
-        self.enter(Phase.IDLE)  # first: the letter makes the engine look at it
+        self.enter(Phase.IDLE)  # first: the message makes the engine look at it
         self._send(Ready(facts=facts))
 
     def facts(self, **facts: Fact) -> None:
-        """Facts for the status, over those of before. A letter each time: a few a second at most."""
+        """Facts for the status, over those of before. A message each time: a few a second at most."""
         self._send(Facts(facts=facts))
 
     def note(self, key: str, text: str) -> None:

@@ -22,7 +22,7 @@ from engine.children.messages import (
     Facts,
     Fault,
     Hello,
-    Letter,
+    Message,
     Note,
     OutputMade,
     Proved,
@@ -98,7 +98,7 @@ class Child:
         self._inputs = dict(inputs)
         self._calls: deque[Call] = deque()
         self._answers: dict[int, OnAnswer] = {}
-        self._letters = 0
+        self._messages = 0
         self._in_flight = 0
         self._is_pipe_open = True
         self._own_pid = 0
@@ -118,7 +118,7 @@ class Child:
                 gate=gate,
             )
             if packed_bytes(begin) > VALUES_BYTES:
-                raise ChildError(f"{spec.name}: its settings do not fit into a letter of {VALUES_BYTES} bytes")
+                raise ChildError(f"{spec.name}: its settings do not fit into a message of {VALUES_BYTES} bytes")
             self._stderr = undo.enter_context(stderr_file.create())
             self._process, connection = launcher.launch(self._stderr, spec.environment, spec.niceness)
             undo.pop_all()
@@ -163,26 +163,26 @@ class Child:
             on_answer(False, f"{self._spec.name} has {MAX_CALLS} commands to answer already")
             return
         if packed_bytes(arguments) > CALL_BYTES:
-            on_answer(False, f"{name}: its arguments do not fit into a letter of {CALL_BYTES} bytes")
+            on_answer(False, f"{name}: its arguments do not fit into a message of {CALL_BYTES} bytes")
             return
-        self._letters += 1
-        self._answers[self._letters] = on_answer
-        self._calls.append(Call(number=self._letters, name=name, arguments=list(arguments)))
+        self._messages += 1
+        self._answers[self._messages] = on_answer
+        self._calls.append(Call(number=self._messages, name=name, arguments=list(arguments)))
 
     def exchange(self) -> None:
-        """Read all its letters, then send what it has not been told, if it has taken what came before."""
+        """Read all its messages, then send what it has not been told, if it has taken what came before."""
         while self._is_pipe_open:
             try:
-                letter = self._pipe.receive()
+                message = self._pipe.receive()
             except ControlPipeError as error:
-                self._report(f"child.{self._spec.name}.letter", f"{self._spec.name}: {error}")
+                self._report(f"child.{self._spec.name}.message", f"{self._spec.name}: {error}")
                 continue
             except PipeClosedError:
                 self._is_pipe_open = False
                 return
-            if letter is None:
+            if message is None:
                 break
-            self._take(letter)
+            self._take(message)
         if not self._in_flight and (self._values or self._inputs or self._calls):
             self._send_update()
 
@@ -256,31 +256,31 @@ class Child:
         for on_answer in self._answers.values():
             on_answer(False, f"{self._spec.name} ended before it answered")
 
-    def _take(self, letter: ToEngine) -> None:
-        match letter:
+    def _take(self, message: ToEngine) -> None:
+        match message:
             case Hello():
-                self._own_pid = letter.pid
+                self._own_pid = message.pid
             case Taken():
                 self._in_flight = 0
             case Ready() | Facts():
-                self.facts |= letter.facts
+                self.facts |= message.facts
             case Trying():
-                self.tried[letter.key] = letter.value
+                self.tried[message.key] = message.value
             case Proved():
-                self.tried.pop(letter.key, None)
-                self._policy.proved(letter.key, letter.value)
+                self.tried.pop(message.key, None)
+                self._policy.proved(message.key, message.value)
             case Fault():
-                self.fault = letter
+                self.fault = message
             case Note():
-                self._report(f"child.{self._spec.name}.{letter.key}", f"{self._spec.name}: {letter.text}")
+                self._report(f"child.{self._spec.name}.{message.key}", f"{self._spec.name}: {message.text}")
             case Answer():
-                self._answers.pop(letter.number)(letter.is_done, letter.text)
+                self._answers.pop(message.number)(message.is_done, message.text)
             case WantOutput():
-                size = letter.width, letter.height
-                self._open(letter.name, lambda name: FrameRing.create(name, *size, channels=letter.channels))
+                size = message.width, message.height
+                self._open(message.name, lambda name: FrameRing.create(name, *size, channels=message.channels))
             case WantAudioOutput():
-                sound = {"channels": letter.channels, "rate_hz": letter.rate_hz, "seconds": letter.seconds}
-                self._open(letter.name, lambda name: AudioRing.create(name, **sound))
+                sound = {"channels": message.channels, "rate_hz": message.rate_hz, "seconds": message.seconds}
+                self._open(message.name, lambda name: AudioRing.create(name, **sound))
 
     def _open(self, name: str, create: Callable[[str], Ring]) -> None:
         try:
@@ -293,15 +293,15 @@ class Child:
         self._send(OutputMade(name=name, segment=ring.segment))
 
     def _send_update(self) -> None:
-        self._letters += 1
-        self._in_flight = self._letters
+        self._messages += 1
+        self._in_flight = self._messages
         values = self._policy.admitted(self._next_values())
         call = self._calls.popleft() if self._calls else None
-        self._send(Update(number=self._letters, values=values, inputs=self._inputs, call=call))
+        self._send(Update(number=self._messages, values=values, inputs=self._inputs, call=call))
         self._inputs = {}
 
     def _next_values(self) -> dict[str, Any]:
-        """As many as fit into one letter, in their order."""
+        """As many as fit into one message, in their order."""
         batch: dict[str, Any] = {}
         room: float = VALUES_BYTES
         while self._values:
@@ -309,7 +309,7 @@ class Child:
             length = packed_bytes((key, self._values[key]))
             if length > VALUES_BYTES:
                 del self._values[key]
-                text = f"{self._spec.name}: {key} does not fit into a letter of {VALUES_BYTES} bytes: not sent"
+                text = f"{self._spec.name}: {key} does not fit into a message of {VALUES_BYTES} bytes: not sent"
                 self._report(f"child.{self._spec.name}.value", text)
                 continue
             room -= length
@@ -318,10 +318,10 @@ class Child:
             batch[key] = self._values.pop(key)
         return batch
 
-    def _send(self, letter: Letter) -> None:
+    def _send(self, message: Message) -> None:
         try:
-            self._pipe.send(letter)
+            self._pipe.send(message)
         except PipeClosedError:  # it is about to be found dead
             pass
         except ControlPipeError as error:
-            self._report(f"child.{self._spec.name}.letter", f"{self._spec.name}: {error}")
+            self._report(f"child.{self._spec.name}.message", f"{self._spec.name}: {error}")

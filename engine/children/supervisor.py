@@ -7,8 +7,8 @@ is done by a thread for each child, which alone knows its processes (`lifecycle`
 loop asks for every frame (`set_values`, `connect_input`, `outputs`, `wants_frame`, `status`) takes one lock for as
 long as an assignment, and the thread holds it no longer.
 
-    frame loop, OSC ──values, inputs, orders──► this thread ──letters──► child's mailbox ──► loop
-                    ◄──status, outputs────────             ◄──letters, words of shared memory──
+    frame loop, OSC ──values, inputs, orders──► this thread ──messages──► child's mailbox ──► loop
+                    ◄──status, outputs────────             ◄──messages, words of shared memory──
 """
 
 import logging

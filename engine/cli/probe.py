@@ -1,6 +1,6 @@
 """Run in a child process: asks one part of the system a question that may crash, hang or load a lot.
 
-`python -m engine.cli.probe NAME [ARGUMENT...]` prints one line of JSON; `{"error": ...}` when the answer is no.
+`main()` takes NAME [ARGUMENT...] from the command line and prints one line of JSON: the answer, or `{"error": ...}`.
 `Probe` is the asking side.
 """
 
@@ -14,10 +14,9 @@ from collections.abc import Callable
 from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from io import StringIO
-from pathlib import Path
 from typing import Any
 
-from engine.system.python_process import utf8_environment
+from engine.system.python_process import command, utf8_environment
 
 TIMEOUT_S = 120.0  # torch from a cold disk
 
@@ -33,12 +32,9 @@ class Probe:
     """A question on its way: several are asked side by side, and each `read` waits for its own answer."""
 
     def __init__(self, name: str, *arguments: str) -> None:
-        # The package by its place, not by the current folder: any ./engine there would shadow it.
-        place = str(Path(__file__).resolve().parents[2])
-        path = os.pathsep.join([place, *filter(None, [os.environ.get("PYTHONPATH")])])
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "engine.cli.probe", name, *arguments],
-            env={**os.environ, "PYTHONPATH": path, **utf8_environment()},
+            [*command("engine.cli.probe", "main()"), name, *arguments],
+            env={**os.environ, **utf8_environment()},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,  # drivers and ALSA talk there
@@ -225,7 +221,3 @@ def main() -> None:
         # A child's main: whatever goes wrong is the answer.
         answer = {"error": " ".join(str(error).split()) or type(error).__name__}
     print(json.dumps(answer))
-
-
-if __name__ == "__main__":
-    main()

@@ -4,7 +4,7 @@ frame_ring.py     pictures, newest wins: START HERE, the other parts of shared m
 audio_ring.py     sound by sample number
 child_words.py    what a child says of itself without a message
 gate.py           who is using the GPU now
-control_pipe.py   typed letters; windows_pipe.py what they go through there
+control_pipe.py   typed messages; windows_pipe.py what they go through there
 ring_folder.py    where segments are found by name, and swept when their engine is dead
 """
 

@@ -1,12 +1,12 @@
-"""Typed letters between the engine and a child: MessagePack over a duplex `multiprocessing` connection.
+"""Typed messages between the engine and a child: MessagePack over a duplex `multiprocessing` connection.
 
-What may come is declared as a union of tagged `msgspec.Struct`s and checked on arrival, so a letter of another
-version, or a broken one, is an error with its reason and the pipe goes on. A letter has at most 60 KiB:
+What may come is declared as a union of tagged `msgspec.Struct`s and checked on arrival, so a message of another
+version, or a broken one, is an error with its reason and the pipe goes on. A message has at most 60 KiB:
 pictures and sound go through rings, never through here.
 
-A process that is stopped reads nothing. Letters to it fill the pipe, and the thread that wrote the next would
+A process that is stopped reads nothing. Messages to it fill the pipe, and the thread that wrote the next would
 be stopped as well, just the one that must notice the hang. So `send` waits for room at most a second. Up to
-16 KiB a letter is written by one call of the system, so none but a longer one can be cut in two by a sender
+16 KiB a message is written by one call of the system, so none but a longer one can be cut in two by a sender
 that is stopped. On Windows none can: see `windows_pipe`.
 """
 
@@ -23,10 +23,10 @@ from engine.errors import ControlPipeError, PipeClosedError
 from engine.ipc import windows_pipe
 
 MAX_BYTES = 60 * 1024
-PIPE_BYTES = 3 * MAX_BYTES  # Linux gives 208 KiB, macOS 8: there a long letter would wait for its reader
+PIPE_BYTES = 3 * MAX_BYTES  # Linux gives 208 KiB, macOS 8: there a long message would wait for its reader
 NEW_PIPE_BYTES = 256 * 1024
 ROOM_WAIT_S = 1.0
-SHOWN_BYTES = 40  # of a letter that cannot be read
+SHOWN_BYTES = 40  # of a message that cannot be read
 
 Received = TypeVar("Received")
 
@@ -50,49 +50,49 @@ class ControlPipe(Generic[Received]):
 
     def __init__(self, connection: Connection, receives: Any) -> None:
         self.connection = connection
-        """For `multiprocessing.connection.wait`: ready when there is a letter, or the other end is gone."""
+        """For `multiprocessing.connection.wait`: ready when there is a message, or the other end is gone."""
         _widen(connection)
         self._timed_writer = windows_pipe.TimedWriter(connection) if sys.platform == "win32" else None
         self._encoder = msgspec.msgpack.Encoder()
         self._decoder: msgspec.msgpack.Decoder[Received] = msgspec.msgpack.Decoder(receives)
 
     def send(self, message: msgspec.Struct) -> None:
-        """Write one letter; returns before it is read.
+        """Write one message; returns before it is read.
 
-        Raises PipeClosedError when the other end is gone, ControlPipeError when the letter is too long or the
-        other end has read so little that there is no room within a second (on Windows the letter may come late then).
+        Raises PipeClosedError when the other end is gone, ControlPipeError when the message is too long or the
+        other end has read so little that there is no room within a second (on Windows the message may come late then).
         """
-        letter = self._encoder.encode(message)
-        if len(letter) > MAX_BYTES:
+        packed = self._encoder.encode(message)
+        if len(packed) > MAX_BYTES:
             raise ControlPipeError(
-                f"control pipe: a {type(message).__name__} of {len(letter)} bytes is too long (at most {MAX_BYTES})"
+                f"control pipe: a {type(message).__name__} of {len(packed)} bytes is too long (at most {MAX_BYTES})"
             )
         try:
-            is_sent = self._write(letter)
+            is_sent = self._write(packed)
         except OSError as error:
             raise PipeClosedError(f"control pipe: the other end is gone ({error.strerror or error})") from error
         if not is_sent:
             raise ControlPipeError(f"control pipe: no room for a {type(message).__name__}: the other end does not read")
 
     def receive(self, timeout_s: float = 0.0) -> Received | None:
-        """The next letter, or None when none comes within `timeout_s`.
+        """The next message, or None when none comes within `timeout_s`.
 
-        Raises PipeClosedError when the other end is gone and all its letters are read, ControlPipeError for a
-        letter that is none of `receives`: the one after it can be read.
+        Raises PipeClosedError when the other end is gone and all its messages are read, ControlPipeError for a
+        message that is none of `receives`: the one after it can be read.
         """
         try:
             if not self.connection.poll(timeout_s):
                 return None
-            letter = self.connection.recv_bytes(MAX_BYTES)
+            packed = self.connection.recv_bytes(MAX_BYTES)
         except EOFError as error:
             raise PipeClosedError("control pipe: the other end is gone") from error
         except OSError as error:
             raise PipeClosedError(f"control pipe: the other end is gone ({error.strerror or error})") from error
         try:
-            return self._decoder.decode(letter)
+            return self._decoder.decode(packed)
         except msgspec.DecodeError as error:  # ValidationError is one
-            start = letter[:SHOWN_BYTES] + (b"..." if len(letter) > SHOWN_BYTES else b"")
-            raise ControlPipeError(f"control pipe: a letter that cannot be read: {error} (it is {start!r})") from error
+            start = packed[:SHOWN_BYTES] + (b"..." if len(packed) > SHOWN_BYTES else b"")
+            raise ControlPipeError(f"control pipe: a message that cannot be read: {error} (it is {start!r})") from error
 
     def close(self) -> None:
         """Close this end; the other end reads what is left, then gets PipeClosedError."""
@@ -100,18 +100,18 @@ class ControlPipe(Generic[Received]):
             self._timed_writer.cancel()
         self.connection.close()
 
-    def _write(self, letter: bytes) -> bool:
+    def _write(self, packed: bytes) -> bool:
         """False: no room within a second."""
         if self._timed_writer is not None:
-            return self._timed_writer.write(letter, ROOM_WAIT_S)
+            return self._timed_writer.write(packed, ROOM_WAIT_S)
         if not _has_room(self.connection):
             return False
-        self.connection.send_bytes(letter)
+        self.connection.send_bytes(packed)
         return True
 
 
 def _widen(connection: Connection) -> None:
-    """Make room for letters nobody reads yet, where the system gives little. On Windows a pipe is no socket."""
+    """Make room for messages nobody reads yet, where the system gives little. On Windows a pipe is no socket."""
     if sys.platform == "win32":
         return
     with socket.socket(fileno=os.dup(connection.fileno())) as end:
@@ -120,7 +120,7 @@ def _widen(connection: Connection) -> None:
 
 
 def _has_room(connection: Connection) -> bool:
-    """Return True when a letter can be written without waiting, now or within a second. Not on Windows."""
+    """Return True when a message can be written without waiting, now or within a second. Not on Windows."""
     poll = select.poll()
     poll.register(connection.fileno(), select.POLLOUT)
     return bool(poll.poll(ROOM_WAIT_S * 1000))  # also when the other end is gone: the write then says so

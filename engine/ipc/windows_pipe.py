@@ -5,10 +5,10 @@ and nobody reads (BUFSIZE, and WaitForMultipleObjects with INFINITE, in CPython'
 child is told more than that before its interpreter runs, so the thread that supervises it would stand still until
 then; and for good where the child is stopped, which is just what that thread must notice.
 
-So the pipe gets the size that the letters need: a write is done at once while the buffer has room (Microsoft's
+So the pipe gets the size that the messages need: a write is done at once while the buffer has room (Microsoft's
 documentation of CreateNamedPipe, nOutBufferSize). A write that finds no room waits as long as the caller says. After
 that it is not cancelled. The pipe has shown the reader its message already, and a reader that has taken the first part
-of it would take the next message for the rest. It stays under way instead: at most one letter comes late, none is cut.
+of it would take the next message for the rest. It stays under way instead: at most one message comes late, none is cut.
 
 Windows only. `_winapi` is what CPython's own `multiprocessing`, `subprocess` and `asyncio` call there.
 """

@@ -1,22 +1,68 @@
-"""The command that starts a Python process of ours, how it outlives no parent, and what its exit status means."""
+"""Starts Python processes of ours, makes them notice their parent's death, and puts exit statuses into words."""
 
 import contextlib
 import os
 import signal
+import subprocess
 import sys
-from typing import Any, Final
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import IO, Any, Final
 
 from engine.errors import ChildError
+from engine.system import priority
 
 PR_SET_PDEATHSIG: Final = 1  # prctl(2)
 
 
-def command(module: str, call: str) -> list[str]:
-    """The command line that runs `call` (`main(3)`) of our module, finding modules where this process finds them.
+def start_python(
+    module: str,
+    call: str,
+    *arguments: str,
+    stdout: int | IO[Any],
+    stderr: int | IO[Any],
+    stdin: int | IO[Any] = subprocess.DEVNULL,
+    handles: Sequence[int] = (),
+    environment: Mapping[str, str] = MappingProxyType({}),
+    niceness: int = 0,
+) -> "subprocess.Popen[bytes]":
+    """Start a Python process that runs `call` of our module, inherits `handles`, and hears nothing of our terminal.
 
-    Its `__main__` is that one line: the user's script is not run again, as multiprocessing would. The current
+    `handles`: file descriptors, on Windows handles; `call` names them by number, the caller's copies stay open.
+    `environment`: added to ours. `niceness`: set at birth on Windows; elsewhere the process sets its own.
+    Ctrl-C and a closing terminal reach this process only, which ends the other. ChildError or OSError: no process.
+    """
+    program = [*command(module, call), *arguments]
+    variables = {**os.environ, **environment}
+    if sys.platform == "win32":
+        for handle in handles:
+            os.set_handle_inheritable(handle, True)
+        return subprocess.Popen(
+            program,
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            env=variables,
+            startupinfo=subprocess.STARTUPINFO(lpAttributeList={"handle_list": list(handles)}),
+            creationflags=subprocess.CREATE_NO_WINDOW | priority.birth_flags(niceness),
+        )
+    return subprocess.Popen(
+        program,
+        stdin=stdin,
+        stdout=stdout,
+        stderr=stderr,
+        env=variables,
+        pass_fds=handles,
+        start_new_session=True,
+    )
+
+
+def command(module: str, call: str) -> list[str]:
+    """The command line that runs `call` (`main(3)`) of our module, with the module search path of this process.
+
+    Its `__main__` is that one line: unlike multiprocessing, it does not run the user's script again. The current
     folder, an empty entry of `sys.path`, comes last instead of first: an `engine` that lies there is not ours.
-    Before all else it calls `wake_with_parent`.
+    It calls `wake_with_parent` first.
     """
     if not sys.executable:
         raise ChildError("no child process can be started: sys.executable names no Python interpreter")
@@ -33,39 +79,38 @@ def command(module: str, call: str) -> list[str]:
 
 
 def utf8_environment() -> dict[str, str]:
-    """Variables for a Python process whose output we read: with them it writes UTF-8 to pipes and files.
+    """Variables that make a Python process write UTF-8 to pipes and files. For processes whose output we read.
 
-    On Windows it would write the ANSI code page, and end at the first name that page lacks: one Japanese device, and
-    all devices after it are missing. PYTHONIOENCODING stands above PYTHONUTF8 for the standard streams, and the user
-    may have set it. PYTHONUTF8 is for the files that libraries open, and for Windows only: elsewhere it may change how
-    the names of files are decoded.
+    Otherwise Windows uses the ANSI code page, and the process dies at the first character that page lacks: after one
+    Japanese device name all other devices are missing. PYTHONIOENCODING overrides PYTHONUTF8 for the standard streams,
+    and the user may have set it. PYTHONUTF8 is for files that libraries open, and set on Windows only: elsewhere it can
+    change how file names are decoded.
     """
     variables = {"PYTHONIOENCODING": "utf-8:backslashreplace"}
     return variables | {"PYTHONUTF8": "1"} if sys.platform == "win32" else variables
 
 
 def without_console() -> dict[str, Any]:
-    """Arguments of Popen for a process that is ours to end: on Windows it hears no Ctrl-C and no closing window.
+    """Popen arguments for a process that we end ourselves: on Windows it gets no Ctrl-C and no closing-window event.
 
-    Nor does a window open for it where we have no console ourselves. Elsewhere: no arguments.
+    No console window opens for it either. Empty on other systems.
     """
     if sys.platform == "win32":
-        import subprocess
-
         return {"creationflags": subprocess.CREATE_NO_WINDOW}
     return {}
 
 
 def wake_with_parent() -> None:
-    """Linux: let this process be continued when its parent dies, so that it can notice, also if it is stopped.
+    """Linux: have the kernel continue this process (SIGCONT) when its parent dies, even if it was stopped.
 
-    Our processes end by themselves when a pipe from their parent does. One that is stopped (SIGSTOP, a debugger that
-    was killed) sees no pipe, and would outlive everybody. The kernel can send a signal then. SIGKILL would be the
-    naive one: it comes with the end of the *thread* that started us, while the parent lives on, and a fork server's
-    children would die with a server that can be replaced. SIGCONT harms nobody who runs.
+    Our processes end by themselves when the pipe to their parent closes. A stopped process (SIGSTOP, a debugger that
+    was killed) does not see that and would live on for ever. The kernel can send a signal when the parent dies.
+    SIGKILL would be the naive choice, but the signal is sent when the *thread* that started us ends, while the parent
+    may live on, and a fork server's children would die with a server that can be replaced. SIGCONT does nothing to a
+    process that runs.
 
-    A parent that died before this is noticed by the pipe: whoever gets here is not stopped. Windows and macOS have no
-    such signal. A fork has to call this again.
+    If the parent died before this call, the closed pipe tells: we are running, so we see it. Windows and macOS have no
+    such signal. Call it again after a fork.
     """
     if sys.platform == "linux":
         import ctypes
@@ -74,9 +119,9 @@ def wake_with_parent() -> None:
 
 
 def exit_reason(code: int | None) -> str:
-    """An exit status in words: `killed by SIGKILL`, `exit code 3`."""
+    """The exit status in words: `killed by SIGKILL`, `exit code 3`."""
     if code is None:
-        return "ended, nobody knows how (its fork server was gone)"
+        return "ended, exit status unknown (its fork server was gone)"
     if code < 0:
         try:
             return f"killed by {signal.Signals(-code).name}"

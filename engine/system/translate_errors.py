@@ -6,12 +6,12 @@ from typing import Any
 
 from engine.errors import MultiverseError
 
-Message = str | Callable[[Any], str]
+Description = str | Callable[[Any], str]
 """What is said of an error: a text before its reason, or a function from the error to the whole line."""
 
 
 @contextmanager
-def translate_errors(messages: Mapping[type[Exception], Message], *, as_: type[MultiverseError]) -> Iterator[None]:
+def translate_errors(messages: Mapping[type[Exception], Description], *, as_: type[MultiverseError]) -> Iterator[None]:
     """Raise `as_` for each listed error; the first type that matches says how. Errors of ours pass unchanged.
 
         with translate_errors({OSError: f"{path}: cannot be read"}, as_=SourceError):

@@ -84,7 +84,7 @@ def test_a_spawned_child_ends_by_itself_when_the_engine_is_gone(on_a_mac: None, 
         pipe.send(
             Begin(loop=loop, settings=settings, environment={}, niceness=0, words=words.segment, gate="")
         )  # before its interpreter runs
-        wait_for(lambda: pipe.receive(), "its first letter")
+        wait_for(lambda: pipe.receive(), "its first message")
         pipe.close()  # what the system does for an engine that was killed
         wait_for(lambda: process.has_ended(time.perf_counter()), "its end")
     words.close()

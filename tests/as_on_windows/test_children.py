@@ -16,18 +16,18 @@ import msgspec
 import psutil
 import pytest
 
-from engine.children import spawned, stderr_file
+from engine.children import stderr_file
 from engine.children.child_main import suit_windows
 from engine.children.launcher import Launcher
 from engine.children.mailbox import Mailbox
-from engine.children.messages import Begin, Letter, Stop, ToChild, Update
+from engine.children.messages import Begin, Message, Stop, ToChild, Update
 from engine.children.port import ChildPort
 from engine.children.spec import child_environment
 from engine.errors import ControlPipeError, PipeClosedError
 from engine.ipc import ChildWords, ControlPipe
 from engine.ipc.control_pipe import NEW_PIPE_BYTES, ROOM_WAIT_S, open_pipe
 from engine.live.kit.model_loading import load_on_device
-from engine.system import priority
+from engine.system import priority, python_process
 from tests.support import fake_winapi
 from tests.support.fake_win32 import FakeWindows
 from tests.support.fake_winapi import FakeWinapi
@@ -38,10 +38,10 @@ def winapi(monkeypatch: pytest.MonkeyPatch) -> FakeWinapi:
     return fake_winapi.installed(monkeypatch)
 
 
-def both_ends() -> tuple[ControlPipe[Letter], ControlPipe[ToChild]]:
+def both_ends() -> tuple[ControlPipe[Message], ControlPipe[ToChild]]:
     """The engine's and the child's."""
     ours, theirs = open_pipe()
-    return ControlPipe(ours, Letter), ControlPipe(theirs, ToChild)
+    return ControlPipe(ours, Message), ControlPipe(theirs, ToChild)
 
 
 def begin(text: str) -> Begin:
@@ -50,46 +50,46 @@ def begin(text: str) -> Begin:
 
 def test_all_that_a_child_is_told_before_it_runs_is_written_while_its_interpreter_starts(winapi: FakeWinapi) -> None:
     engine, child = both_ends()
-    letters = [
+    messages = [
         begin("x" * 40_000),
         Update(number=1, values={"/sd/prompt": "y" * 48_000}),
         Update(number=2),
         Stop(),
     ]
-    for letter in letters:  # nobody reads yet
-        engine.send(letter)
+    for message in messages:  # nobody reads yet
+        engine.send(message)
     assert winapi.timeouts_ms == []
-    assert [child.receive(1.0) for _ in letters] == letters
+    assert [child.receive(1.0) for _ in messages] == messages
     assert child.receive() is None
 
 
-def test_a_stopped_child_holds_the_thread_that_writes_to_it_for_a_second_and_gets_its_letters_when_it_goes_on(
+def test_a_stopped_child_holds_the_thread_that_writes_to_it_for_a_second_and_gets_its_messages_when_it_goes_on(
     winapi: FakeWinapi,
 ) -> None:
     engine, child = both_ends()
-    letters = [Update(number=number, values={"/sd/prompt": "x" * 50_000}) for number in range(8)]
+    messages = [Update(number=number, values={"/sd/prompt": "x" * 50_000}) for number in range(8)]
     fitting = NEW_PIPE_BYTES // 50_000
-    for letter in letters[:fitting]:
-        engine.send(letter)
-    for letter in letters[fitting : fitting + 2]:
+    for message in messages[:fitting]:
+        engine.send(message)
+    for message in messages[fitting : fitting + 2]:
         with pytest.raises(ControlPipeError, match="no room for a Update: the other end does not read"):
-            engine.send(letter)
+            engine.send(message)
     assert winapi.timeouts_ms == [ROOM_WAIT_S * 1000] * 2
     assert winapi.cancelled == [], "a reader may have begun with it"
     got = [child.receive(1.0) for _ in range(fitting + 1)]
-    assert got == letters[: fitting + 1], "the first that found no room is on its way, the second was never written"
-    engine.send(letters[-1])
-    assert child.receive(1.0) == letters[-1]
+    assert got == messages[: fitting + 1], "the first that found no room is on its way, the second was never written"
+    engine.send(messages[-1])
+    assert child.receive(1.0) == messages[-1]
 
 
-def test_a_letter_that_found_no_room_is_whole_though_its_reader_was_stopped_in_the_middle_of_it(
+def test_a_message_that_found_no_room_is_whole_though_its_reader_was_stopped_in_the_middle_of_it(
     winapi: FakeWinapi,
 ) -> None:
     engine, child = both_ends()
     before = [begin("x" * 50_000)] * (NEW_PIPE_BYTES // 50_000)
     late = Update(number=1, values={"/sd/prompt": "y" * 50_000})
-    for letter in before:
-        engine.send(letter)
+    for message in before:
+        engine.send(message)
     with pytest.raises(ControlPipeError):
         engine.send(late)
     assert [child.receive(1.0) for _ in before] == before
@@ -116,7 +116,7 @@ def test_the_end_of_either_process_is_noticed_at_the_other_end(winapi: FakeWinap
         engine.send(Stop())
 
 
-def test_a_child_that_dies_while_a_letter_waits_for_room_is_found_dead(winapi: FakeWinapi) -> None:
+def test_a_child_that_dies_while_a_message_waits_for_room_is_found_dead(winapi: FakeWinapi) -> None:
     engine, child = both_ends()
     with pytest.raises(ControlPipeError):
         for number in range(6):
@@ -126,7 +126,7 @@ def test_a_child_that_dies_while_a_letter_waits_for_room_is_found_dead(winapi: F
         engine.send(Stop())
 
 
-def test_a_letter_under_way_is_given_up_before_its_handle_is_closed(winapi: FakeWinapi) -> None:
+def test_a_message_under_way_is_given_up_before_its_handle_is_closed(winapi: FakeWinapi) -> None:
     engine, _ = both_ends()
     with pytest.raises(ControlPipeError):
         for number in range(6):
@@ -178,7 +178,7 @@ def test_a_child_that_crashes_names_its_line(printed: bytes, gist: str) -> None:
 def test_a_child_inherits_its_pipe_and_its_output_alone_and_begins_below_the_picture(
     niceness: int, is_below: bool, winapi: FakeWinapi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(spawned, "subprocess", fake_winapi.windows_subprocess(monkeypatch))
+    monkeypatch.setattr(python_process, "subprocess", fake_winapi.windows_subprocess(monkeypatch))
     with tempfile.TemporaryFile() as stderr:
         process, pipe = Launcher(is_forking=False).launch(stderr, child_environment(), niceness)
     (started,) = winapi.started
@@ -222,7 +222,7 @@ def test_a_model_is_loaded_while_nobody_else_wants_the_processor(
     words = ChildWords.create("toy words")
     port = ChildPort(
         settings={"threads": 1, "device": "cpu", "dtype": "auto"},
-        send=lambda letter: None,
+        send=lambda message: None,
         mailbox=Mailbox(ControlPipe(theirs, ToChild), words),
         words=words,
         gate=None,

@@ -18,7 +18,7 @@ import pytest
 from engine.cli import console_events
 from engine.cli.console_events import CONTROL_C_EXIT, MAX_HOLD_S, ConsoleEvents
 from engine.cli.run import Signals
-from engine.jobs.dataset.running import attempt
+from engine.system import python_process
 from tests.support.fake_win32 import FakeWindows
 
 CTRL_C, CTRL_BREAK, CLOSE, LOGOFF, SHUTDOWN = 0, 1, 2, 5, 6  # HandlerRoutine's dwCtrlType
@@ -187,11 +187,19 @@ def test_on_other_systems_nothing_is_asked_of_the_console(
     assert windows.calls == []
 
 
-def test_pictures_of_a_dataset_hear_nothing_of_the_console(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_our_other_processes_hear_nothing_of_the_console(monkeypatch: pytest.MonkeyPatch) -> None:
     """In a process group of its own it heard no Ctrl-C, but Ctrl-Break and the closing window: it ended in mid-file."""
-    monkeypatch.setattr(subprocess, "CREATE_NO_WINDOW", CREATE_NO_WINDOW, raising=False)
+    started: list[dict[str, Any]] = []
+    fake = SimpleNamespace(
+        CREATE_NO_WINDOW=CREATE_NO_WINDOW,
+        STARTUPINFO=SimpleNamespace,
+        Popen=lambda program, **options: started.append(options),
+    )
+    monkeypatch.setattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0x4000, raising=False)
+    monkeypatch.setattr(python_process, "subprocess", fake)
     monkeypatch.setattr(sys, "platform", "win32")
-    assert attempt._apart() == {"creationflags": CREATE_NO_WINDOW}
+    python_process.start_python("engine.children.child_main", "main()", stdout=1, stderr=2)
+    assert started[0]["creationflags"] == CREATE_NO_WINDOW and "start_new_session" not in started[0]
 
 
 PREPARED = """

@@ -153,7 +153,7 @@ class codec:
 """,
         encoding="utf-8",
     )
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.syspath_prepend(tmp_path)
     assert Probe("encoders").read().values == {"h264": ["h264_mf"], "has_aac": False}
 
 

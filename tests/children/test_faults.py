@@ -330,7 +330,7 @@ def test_the_fork_servers_death_is_not_the_childs_and_does_not_hinder_the_next(
     assert (toy.status.pid, toy.states.count("restarting")) == (pid, 0)
     os.kill(pid, signal.SIGKILL)
     toy.until("busy", not_pid=pid)
-    assert toy.status.detail == "ended, nobody knows how (its fork server was gone)"
+    assert toy.status.detail == "ended, exit status unknown (its fork server was gone)"
 
 
 def test_a_fork_server_that_hangs_while_it_imports_is_replaced(toys: Callable[..., Any], launcher: Launcher) -> None:

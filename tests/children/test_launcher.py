@@ -179,7 +179,7 @@ def _output_of(arguments: list[str], folder: Path) -> str:
         (-40, "killed by signal 40"),
         (3, "exit code 3"),
         (0xC0000005, "exit code 0xc0000005"),
-        (None, "ended, nobody knows how (its fork server was gone)"),
+        (None, "ended, exit status unknown (its fork server was gone)"),
     ],
 )
 def test_an_exit_status_is_told_by_name(code: int | None, words: str) -> None:

@@ -88,7 +88,7 @@ def test_a_start_by_hand_forgets_blame_and_delay_but_not_what_was_proved() -> No
     assert deaths(policy, 1) == [0.5]
 
 
-def test_tuples_and_the_lists_that_letters_make_of_them_are_one_value() -> None:
+def test_tuples_and_the_lists_that_messages_make_of_them_are_one_value() -> None:
     policy = DeathPolicy(TIMES)
     deaths(policy, 3, **{"/sd/t_index": [10, 20]})
     assert policy.admitted({"/sd/t_index": (10, 20)}) == {}

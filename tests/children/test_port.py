@@ -1,4 +1,4 @@
-"""What a child's loop takes of the engine's letters, over a real pipe and real words."""
+"""What a child's loop takes of the engine's messages, over a real pipe and real words."""
 
 from collections.abc import Iterator
 from multiprocessing import Pipe
@@ -22,7 +22,7 @@ def mailbox_and_port() -> Iterator[tuple[Mailbox, ChildPort]]:
         words.close()
 
 
-def test_a_look_takes_one_letter_so_that_no_flood_of_them_keeps_a_loop_from_its_work(
+def test_a_look_takes_one_message_so_that_no_flood_of_them_keeps_a_loop_from_its_work(
     mailbox_and_port: tuple[Mailbox, ChildPort],
 ) -> None:
     mailbox, port = mailbox_and_port

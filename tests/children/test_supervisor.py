@@ -90,7 +90,7 @@ def test_the_newest_of_many_values_arrives(toys: Callable[..., Any], wait_for: C
     wait_for(lambda: toy.status.facts["prompt"] == "lake 4999", "the newest prompt")
 
 
-def test_more_values_than_fit_into_one_letter_all_arrive(
+def test_more_values_than_fit_into_one_message_all_arrive(
     toys: Callable[..., Any], wait_for: Callable[..., Any], reports: Any
 ) -> None:
     toy = toys()
@@ -98,7 +98,7 @@ def test_more_values_than_fit_into_one_letter_all_arrive(
     toy.supervisor.set_values({"/toy/long": "x" * 70_000, "/toy/prompt": "the last"})
     toy.supervisor.start()
     wait_for(lambda: toy.status.facts.get("prompt") == "the last", "the last value")
-    assert reports.lines == [("child.toy.value", "toy: /toy/long does not fit into a letter of 40000 bytes: not sent")]
+    assert reports.lines == [("child.toy.value", "toy: /toy/long does not fit into a message of 40000 bytes: not sent")]
 
 
 def test_a_stopped_child_fills_no_pipe(toys: Callable[..., Any], reports: Any) -> None:
@@ -139,7 +139,7 @@ def test_a_command_is_answered_later_and_a_refusal_names_what_there_is(
     ask("double", "x" * 9000, on_answer=note)
     wait_for(lambda: len(answers) == 4, "the answers")
     assert sorted(answers[1:]) == [
-        (False, "double: its arguments do not fit into a letter of 8000 bytes"),
+        (False, "double: its arguments do not fit into a message of 8000 bytes"),
         (False, "no command 'treble'; there are: empty_cache, double, grumble"),
         (True, "42"),
     ]

@@ -252,12 +252,12 @@ def test_a_failure_is_not_led_out_of_by_the_same_settings(toys: Callable[..., An
     toy.wait_for(lambda: answers == ["toy is failed"], "the answer")
 
 
-def test_settings_too_long_for_a_letter_leave_the_old_ones_running(toys: Callable[..., Any], reports: Any) -> None:
+def test_settings_too_long_for_a_message_leave_the_old_ones_running(toys: Callable[..., Any], reports: Any) -> None:
     toy = toys({"grey": 1})
     toy.supervisor.start()
     pid = toy.until_results().pid
     toy.swap({"grey": 2, "text": "x" * 50_000})
-    why = "new settings: toy: its settings do not fit into a letter of 40000 bytes; the former go on"
+    why = "new settings: toy: its settings do not fit into a message of 40000 bytes; the former go on"
     toy.wait_for(lambda: toy.swap_ends == [(False, why)], "the reason")
     assert (toy.status.pid, toy.grey()) == (pid, 1)
 

@@ -1,4 +1,4 @@
-"""Letters between two ends of a pipe, in one process and across real ones."""
+"""Messages between two ends of a pipe, in one process and across real ones."""
 
 import multiprocessing
 import os
@@ -40,7 +40,7 @@ def ends() -> Iterator[Ends]:
         pipe.close()
 
 
-def test_letters_arrive_in_order_as_what_they_were(ends: Ends) -> None:
+def test_messages_arrive_in_order_as_what_they_were(ends: Ends) -> None:
     engine, child = ends
     assert child.receive() is None
     engine.send(Values({"/sd/prompt": "a bird", "/sd/strength": 0.5}, 7))
@@ -63,7 +63,7 @@ def test_what_was_sent_before_the_end_is_read_before_it(ends: Ends) -> None:
             child.receive()
 
 
-def test_a_letter_to_nobody_says_so(ends: Ends) -> None:
+def test_a_message_to_nobody_says_so(ends: Ends) -> None:
     engine, child = ends
     child.close()
     with pytest.raises(PipeClosedError, match=r"the other end is gone \(Broken pipe\)"):
@@ -80,7 +80,7 @@ def test_a_pipe_closed_at_this_end_is_closed(ends: Ends) -> None:
 
 
 @pytest.mark.parametrize(
-    ("letter", "reason"),
+    ("message", "reason"),
     [
         (msgspec.msgpack.encode(Ready({})), r"Invalid value 'ready' .*(it is .*ready)"),
         (msgspec.msgpack.encode({"type": "values", "values": {}}), "missing required field `version`"),
@@ -90,16 +90,18 @@ def test_a_pipe_closed_at_this_end_is_closed(ends: Ends) -> None:
         (b"\x00" * 200, r"\.\.\."),
     ],
 )
-def test_a_letter_that_cannot_be_read_is_named_and_the_next_one_arrives(ends: Ends, letter: bytes, reason: str) -> None:
+def test_a_message_that_cannot_be_read_is_named_and_the_next_one_arrives(
+    ends: Ends, message: bytes, reason: str
+) -> None:
     engine, child = ends
-    engine.connection.send_bytes(letter)
+    engine.connection.send_bytes(message)
     engine.send(Stop())
-    with pytest.raises(ControlPipeError, match=f"a letter that cannot be read: .*{reason}"):
+    with pytest.raises(ControlPipeError, match=f"a message that cannot be read: .*{reason}"):
         child.receive(30.0)
     assert child.receive(30.0) == Stop()
 
 
-def test_the_longest_letter_fits_into_an_empty_pipe_and_a_longer_one_is_refused(ends: Ends) -> None:
+def test_the_longest_message_fits_into_an_empty_pipe_and_a_longer_one_is_refused(ends: Ends) -> None:
     engine, child = ends
     room = MAX_BYTES - len(msgspec.msgpack.encode(Values({"text": "x" * 50_000}, 0))) + 50_000
     longest = Values({"text": "x" * room}, 0)
@@ -125,7 +127,7 @@ def test_a_pipe_the_system_made_narrow_is_widened(require) -> None:
     other.close()
 
 
-def test_a_longer_letter_from_a_stranger_ends_the_pipe_and_is_not_taken_in(ends: Ends) -> None:
+def test_a_longer_message_from_a_stranger_ends_the_pipe_and_is_not_taken_in(ends: Ends) -> None:
     engine, child = ends
     engine.connection.send_bytes(b"x" * (MAX_BYTES + 1))
     for _ in range(2):
@@ -136,10 +138,10 @@ def test_a_longer_letter_from_a_stranger_ends_the_pipe_and_is_not_taken_in(ends:
 def test_an_end_that_never_reads_does_not_hold_the_sender(ends: Ends, require) -> None:
     require(os.name == "posix", "poll of a pipe (POSIX)")
     engine, child = ends
-    letter = Values({"text": "x" * 15_000}, 1)
+    message = Values({"text": "x" * 15_000}, 1)
     with pytest.raises(ControlPipeError, match="no room for a Values: the other end does not read"):
         for _ in range(10_000):
-            engine.send(letter)
+            engine.send(message)
     while child.receive():
         pass
     engine.send(Stop())

@@ -5,7 +5,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -17,7 +16,7 @@ from engine.jobs.dataset.running.policy import Failure
 from engine.jobs.dataset.running.worker import DISK_FAILED, TASK, read_result
 from engine.jobs.dataset.task import PictureTask
 from engine.system.atomic_file import when_free
-from engine.system.python_process import command, exit_reason, utf8_environment, without_console
+from engine.system.python_process import exit_reason, start_python, utf8_environment
 
 POLL_INTERVAL_S = 0.05
 LOG_TAIL_BYTES = 4096
@@ -40,13 +39,14 @@ def run_attempt(
     """
     (folder / TASK).write_text(task.as_json(), encoding="utf-8")
     with when_free(lambda: log_path.open("ab"), log_path) as log:
-        process = subprocess.Popen(
-            [*command("engine.jobs.dataset.running.worker", "main()"), str(folder)],
+        process = start_python(
+            "engine.jobs.dataset.running.worker",
+            "main()",
+            str(folder),
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=subprocess.STDOUT,
-            env={**os.environ, **utf8_environment(), **environment},
-            **_apart(),
+            environment=utf8_environment() | environment,
         )
     try:
         ended = _watch(process, timeout_s, is_stopped)
@@ -111,8 +111,3 @@ def last_line(path: Path) -> str:
     except OSError:
         return ""
     return next((line for line in reversed(lines) if line), "")
-
-
-def _apart() -> dict[str, Any]:
-    """Ctrl-C in the terminal is the run's to hear, not the pictures'; nor are Ctrl-Break and its window's closing."""
-    return without_console() if sys.platform == "win32" else {"start_new_session": True}

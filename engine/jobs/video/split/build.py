@@ -11,8 +11,8 @@ from multiprocessing.connection import Connection, Pipe
 import msgspec
 
 from engine.errors import ChildError, ModelError, SharedMemoryError
-from engine.jobs.video.split.letters import BeginStage
 from engine.jobs.video.split.link import Consumer, Fields, LinkMemory, Producer
+from engine.jobs.video.split.messages import BeginStage
 from engine.jobs.video.split.process import StageProcess
 from engine.jobs.video.stages import STAGES
 from engine.models.sd.painting import Stage

@@ -13,9 +13,9 @@ from engine.ipc import sweep_dead_rings
 from engine.jobs.video.batches import PaintedBatch, VideoBatch
 from engine.jobs.video.split.build import BuiltStages, Layout
 from engine.jobs.video.split.feeder import Feeder
-from engine.jobs.video.split.letters import StageReady
 from engine.jobs.video.split.link import LinkMemory, Slot
 from engine.jobs.video.split.main_memory import MainMemory
+from engine.jobs.video.split.messages import StageReady
 from engine.jobs.video.split.patience import Patience
 from engine.jobs.video.split.process import StageProcess
 from engine.jobs.video.split.stage_process import EXIT_NEIGHBOUR_GONE

@@ -1,20 +1,18 @@
 """A stage process, seen from the process that started it."""
 
-import os
 import subprocess
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from multiprocessing.connection import Connection
-from typing import Any, Final
+from typing import Final
 
 from engine.children import stderr_file
 from engine.children.spec import child_environment
 from engine.errors import PipeClosedError
 from engine.ipc import ControlPipe
 from engine.ipc.control_pipe import open_pipe
-from engine.jobs.video.split.letters import BeginStage, FromStage, StageFault, StageReady
-from engine.system.python_process import command, exit_reason
+from engine.jobs.video.split.messages import BeginStage, FromStage, StageFault, StageReady
+from engine.system.python_process import exit_reason, start_python
 
 STAGE: Final = "engine.jobs.video.split.stage_process"
 GONE_S: Final = 10.0  # a killed process is gone in milliseconds, one in a driver never
@@ -40,7 +38,9 @@ class StageProcess:
                 call = f"main{handles!r}"
                 passed = [handles[0], *handles[1], *handles[2]]
                 environment = {**child_environment(), "OMP_NUM_THREADS": str(begin.threads)}
-                self._popen = spawn(STAGE, call, passed, self._stderr.fileno(), environment)
+                self._popen = start_python(
+                    STAGE, call, stdout=self._stderr, stderr=self._stderr, handles=passed, environment=environment
+                )
             undo.pop_all()
         self._pipe: ControlPipe[FromStage] = ControlPipe(ours, FromStage)
         self._is_pipe_open = True
@@ -67,19 +67,19 @@ class StageProcess:
         return self._popen.poll()
 
     def listen(self) -> None:
-        """Take its letters, if there are any."""
+        """Take its messages, if there are any."""
         while self._is_pipe_open:
             try:
-                letter = self._pipe.receive()
+                message = self._pipe.receive()
             except PipeClosedError:
                 self._is_pipe_open = False
                 return
-            if letter is None:
+            if message is None:
                 return
-            if isinstance(letter, StageReady):
-                self.ready = letter
+            if isinstance(message, StageReady):
+                self.ready = message
             else:
-                self.fault = letter
+                self.fault = message
 
     def reason(self) -> str:
         """Why it ended, in one line. Once it has ended, or said so."""
@@ -101,23 +101,3 @@ class StageProcess:
             self._popen.wait(GONE_S)
         self._pipe.close()
         self._stderr.close()
-
-
-def spawn(
-    module: str, call: str, handles: Sequence[int], stderr: int, environment: Mapping[str, str]
-) -> "subprocess.Popen[bytes]":
-    """An interpreter that runs `call` of our module, with copies of these ends of pipes. OSError: none to be had."""
-    arguments: dict[str, Any] = {
-        "args": command(module, call),
-        "stdin": subprocess.DEVNULL,
-        "stdout": stderr,
-        "stderr": stderr,
-        "env": {**os.environ, **environment},
-    }
-    if sys.platform == "win32":
-        for handle in handles:
-            os.set_handle_inheritable(handle, True)
-        startup = subprocess.STARTUPINFO(lpAttributeList={"handle_list": list(handles)})
-        # Without a console of its own or ours, Ctrl-C and a closing window are for the parent to hear.
-        return subprocess.Popen(**arguments, startupinfo=startup, creationflags=subprocess.CREATE_NO_WINDOW)
-    return subprocess.Popen(**arguments, pass_fds=handles, start_new_session=True)

@@ -8,7 +8,7 @@ from typing import Final
 from engine.jobs.video.batches import PaintedBatch, VideoBatch
 from engine.jobs.video.job import VideoJob
 from engine.jobs.video.split.build import Layout
-from engine.jobs.video.split.letters import BeginStage
+from engine.jobs.video.split.messages import BeginStage
 from engine.jobs.video.split.pool import StagePool
 from engine.jobs.video.stages import StageTime
 from engine.models.sd.check import has_tiny_vae

@@ -24,8 +24,8 @@ from engine.children import stderr_file
 from engine.children.child_main import BEGIN_WAIT_S, connection_of, ignore_signals, suit_windows
 from engine.errors import MultiverseError, PipeClosedError, in_one_line
 from engine.ipc import ControlPipe
-from engine.jobs.video.split.letters import BeginStage, StageFault, StageReady
 from engine.jobs.video.split.link import Consumer, Producer
+from engine.jobs.video.split.messages import BeginStage, StageFault, StageReady
 
 EXIT_FAULT: Final = 1
 EXIT_NEIGHBOUR_GONE: Final = 4  # not the one to blame

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from engine.jobs.video.split.letters import BeginStage, StageReady
+from engine.jobs.video.split.messages import BeginStage, StageReady
 from engine.jobs.video.stages import STAGES
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from engine.errors import ModelError
-from engine.jobs.video.split.letters import BeginStage, StageReady
+from engine.jobs.video.split.messages import BeginStage, StageReady
 from engine.models.sd.painting import BLACK, GOOD, RERUN
 
 

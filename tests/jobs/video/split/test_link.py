@@ -13,7 +13,7 @@ import pytest
 from engine.errors import PipeClosedError, SharedMemoryError
 from engine.ipc.ring_folder import system_folder
 from engine.jobs.video.split.link import Consumer, LinkMemory, Producer
-from engine.jobs.video.split.process import spawn
+from engine.system.python_process import start_python
 from tests.children.toys import descriptors, segments
 from tests.jobs.video.split.link_ends import FIELDS
 
@@ -36,7 +36,13 @@ def start(memory: LinkMemory) -> Iterator[Start]:
         ours, theirs = Pipe()
         with theirs:
             call = f"{function}({memory.plan.segment!r}, {theirs.fileno()})"
-            process = spawn("tests.jobs.video.split.link_ends", call, [theirs.fileno()], subprocess.DEVNULL, {})
+            process = start_python(
+                "tests.jobs.video.split.link_ends",
+                call,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                handles=[theirs.fileno()],
+            )
         started.append((process, ours))
         return process, ours
 

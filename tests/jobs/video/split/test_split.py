@@ -20,8 +20,8 @@ import pytest
 
 from engine.errors import ModelError, SourceError
 from engine.jobs.video.batches import PaintedBatch, VideoBatch
-from engine.jobs.video.split.letters import BeginStage
 from engine.jobs.video.split.link import SLOTS, LinkPlan
+from engine.jobs.video.split.messages import BeginStage
 from engine.jobs.video.split.patience import FIRST_S, MIN_S, TIMES_SLOWEST, Patience
 from engine.jobs.video.split.pool import StagePool
 from engine.models.sd import ModelSpec

@@ -14,7 +14,7 @@ import pytest
 from engine.jobs.video.job import VideoJob
 from engine.jobs.video.run import open_job, open_stages, run_job
 from engine.jobs.video.split.build import slot_fields
-from engine.jobs.video.split.letters import BeginStage
+from engine.jobs.video.split.messages import BeginStage
 from engine.jobs.video.split.split_stages import SplitStages, layout_for, shared_out
 from engine.jobs.video.split.work import PainterWork, open_work
 from engine.models.sd import ModelSpec

@@ -6,7 +6,7 @@ import numpy as np
 
 from engine.jobs.video.batches import VideoBatch, video_batches
 from engine.jobs.video.split.build import Layout
-from engine.jobs.video.split.letters import BeginStage
+from engine.jobs.video.split.messages import BeginStage
 from engine.models.sd.painting import Painting
 from engine.models.sd.spec import ModelSpec
 from engine.sources.pictures import InputPicture

@@ -10,7 +10,7 @@ class BeginStage(msgspec.Struct, kw_only=True, frozen=True, tag=True):
     """To a stage process, first and last: the rest comes through its links."""
 
     opener: str
-    """`package.module:function`, which makes its Work of this letter."""
+    """`package.module:function`, which makes its Work of this message."""
     role: Stage
     painting: Painting
     width: int
