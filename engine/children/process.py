@@ -40,10 +40,10 @@ from engine.children.policy import Deadlines, DeathPolicy, Handover, Watch
 from engine.children.spec import ChildSpec, State
 from engine.errors import ChildError, ControlPipeError, PipeClosedError, SharedMemoryError
 from engine.ipc import AudioRing, AudioRingWriter, ChildWords, ControlPipe, FrameRing, Phase, RingOwner
+from engine.system.reporting import Report
 
 Ring = RingOwner | AudioRingWriter
 OnAnswer = Callable[[bool, str], None]
-Report = Callable[[str, str], None]
 
 BUSY_S: Final = 1.0  # after a result it counts as busy for so long, or the state would flicker with each picture
 PHASE_STATES: Final[Mapping[Phase, State]] = {

@@ -25,9 +25,10 @@ from typing import Any, Final
 from engine.children.launcher import LAUNCHER, Launcher
 from engine.children.lifecycle import Lifecycle
 from engine.children.policy import Deadlines
-from engine.children.process import OnAnswer, Report
+from engine.children.process import OnAnswer
 from engine.children.spec import ChildSpec, ChildStatus
 from engine.ipc import ChildWords, Gate
+from engine.system.reporting import Report
 
 log = logging.getLogger(__name__)
 

@@ -46,11 +46,11 @@ from engine.osc.decode import shown
 from engine.osc.time_tag import is_at_once, wall_s_of
 from engine.params import ParamStore
 from engine.system.clock import Clock
+from engine.system.reporting import Report
 from osc_schema import Accepted, Param, Rejected
 
 log = logging.getLogger(__name__)
 
-Report = Callable[[str, str], None]
 Question = Callable[[Message, Sender], None]
 """Called on OSC's threads; answers by itself, a mistake too."""
 Watcher = Callable[[float, str, Message | str], None]

@@ -12,13 +12,14 @@ import time
 from collections.abc import Iterable
 
 from engine.control.allow import AllowList, is_reached
-from engine.control.dispatcher import Dispatcher, Report
+from engine.control.dispatcher import Dispatcher
 from engine.control.sender import Sender, addresses_of, display_address
 from engine.control.sending import CLOSED_WITHIN_S, RETRY_S, SendingThread
 from engine.control.tcp import ACCEPT_PAUSE_S, TcpTransport, listen
 from engine.control.udp import UdpTransport, ask_for_buffers, granted_receive_buffer_bytes
 from engine.errors import MultiverseError, PortTakenError
 from engine.system.refused_port import refusal_reason
+from engine.system.reporting import Report
 
 READ_INTERVAL_S = 0.001  # packets that come one by one are read together: at 40 000 a second half the processor time
 MAX_HOLD_S = 0.05  # how long packets lie in the system's buffer while a picture is drawn

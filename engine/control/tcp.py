@@ -10,10 +10,11 @@ from functools import partial
 from selectors import EVENT_READ, BaseSelector
 
 from engine.control.allow import AllowList
-from engine.control.dispatcher import Dispatcher, Report
+from engine.control.dispatcher import Dispatcher
 from engine.control.sender import Sender, display_address
 from engine.errors import OscDecodeError
 from engine.osc.framing import Framing, StreamReader, frame
+from engine.system.reporting import Report
 
 MAX_CLIENTS = 64
 READ_BYTES = 65_536  # a turn and client

@@ -6,8 +6,9 @@ import sys
 from functools import partial
 
 from engine.control.allow import AllowList
-from engine.control.dispatcher import Dispatcher, Report
+from engine.control.dispatcher import Dispatcher
 from engine.control.sender import Sender, display_address
+from engine.system.reporting import Report
 
 WANTED_RECEIVE_BUFFER_BYTES = 8 << 20  # 10 000 small packets: a quarter of a second at 40 000 a second
 WANTED_SEND_BUFFER_BYTES = 1 << 20  # feedback to many subscribers leaves in bursts

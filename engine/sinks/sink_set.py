@@ -2,7 +2,7 @@
 again; the rest never notice."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from engine.errors import MultiverseError, SinkError
@@ -10,11 +10,11 @@ from engine.sinks.registry import KINDS, load_kinds, make_sink
 from engine.sinks.sink import BESIDE, TITLES, Cautious, Picture, Sink, SinkSpec, SinkStatus, Stage, Taker, picture_name
 from engine.system.backoff import MAX_DELAY_S, next_delay_s
 from engine.system.clock import Clock, SystemClock
+from engine.system.reporting import Report
 from engine.values import PublishedFrame, ShownPicture
 
 log = logging.getLogger(__name__)
 
-Report = Callable[[str, str], None]
 
 MAX_SINKS = 16  # each may hold a thread and pictures; whoever may send OSC may ask for sinks
 MAX_ENDED = 64  # of those stopped during the run, how many are remembered

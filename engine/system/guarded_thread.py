@@ -10,11 +10,11 @@ import threading
 from collections.abc import Callable
 from typing import TypeVar
 
+from engine.system.reporting import Report
+
 MAX_TRACEBACKS = 20  # distinct faults per guard; a person reads the log
 
 Result = TypeVar("Result")
-Report = Callable[[str, str], None]
-"""`report(key, message)`: a warning for the performer, counted and throttled by key."""
 
 
 class Guard:

@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.control import CommandTable, Reply
-from engine.control.commands.preset import PresetControl, Report, Tell, answer
+from engine.control.commands.preset import PresetControl, Tell, answer
 from engine.errors import CueError, PresetError
 from engine.params import Cue, CueList, ParamStore, read_cues, write_cues
 from engine.params.crossfade import Ended
 from engine.params.store import PANIC
 from engine.system.atomic_file import replace_file
 from engine.system.disk_store import DiskThread
+from engine.system.reporting import Report
 from engine.telemetry import report_problems
 
 FILE_NAME = "cues.toml"

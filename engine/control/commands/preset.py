@@ -16,10 +16,10 @@ from engine.params.current_preset import ADDRESS as CURRENT
 from engine.params.current_preset import CurrentPreset
 from engine.params.preset_shelf import Change, PresetPicture, PresetShelf
 from engine.system.disk_store import DiskThread
+from engine.system.reporting import Report
 from osc_schema.cues import MAX_FADE_S
 from osc_schema.layers import LAYERS
 
-Report = Callable[[str, str], None]
 Tell = Callable[..., None]
 """`tell(address, *args)`: a message to every subscriber, from any thread."""
 TakePicture = Callable[[Callable[[bytes], None]], None]

@@ -17,8 +17,7 @@ from engine.errors import ConfigError, MultiverseError, SinkError
 from engine.params import Autosave, ParamStore, Slew, Snapshot
 from engine.sinks import SinkSet, SinkSpec, available_kinds
 from engine.system.file_names import clean_name
-
-Report = Callable[[str, str], None]
+from engine.system.reporting import Report
 
 SYSTEM_SINK = {"darwin": "syphon", "win32": "spout"}  # elsewhere: shared memory
 

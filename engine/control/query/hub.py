@@ -18,6 +18,7 @@ import osc_schema
 from engine.control import Dispatcher, Sender
 from engine.control.query.tree import PathEvent
 from engine.osc.decode import shown
+from engine.system.reporting import Report
 
 MAX_WAITING_PACKETS: Final = 4096
 MAX_WAITING_BYTES: Final = 4 << 20
@@ -27,7 +28,6 @@ _CONTAINERS: Final = frozenset(
 )
 _STREAMING: Final = frozenset({"START_OSC_STREAMING", "STOP_OSC_STREAMING"})
 
-Report = Callable[[str, str], None]
 Data = bytes | str
 
 

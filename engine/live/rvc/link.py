@@ -26,9 +26,8 @@ from engine.models.rvc.grid import Grid
 from engine.models.rvc.optimization import VARIABLES, OptimizationConfig
 from engine.params import Snapshot
 from engine.system.daemon_worker import DaemonWorker
+from engine.system.reporting import Report
 from osc_schema.rvc import CHILD
-
-Report = Callable[[str, str], None]
 
 LOOP: Final = "engine.live.rvc.loop:run"
 KEPT_S: Final = 12.0  # of the voice: more than the longest block, and what a new process listens to before it

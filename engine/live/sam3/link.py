@@ -27,10 +27,9 @@ from engine.live.sam3.spec import AS_DECLARED, BUILT, built, spec_of
 from engine.params import Snapshot
 from engine.sources import Source
 from engine.system.daemon_worker import DaemonWorker
+from engine.system.reporting import Report
 from engine.values import FINISHED, FrameId, Segmentation, VideoFrame
 from osc_schema.sam3 import CHILD, PROMPTS
-
-Report = Callable[[str, str], None]
 
 LOOP = "engine.live.sam3.loop:run"
 REPEAT_S = 0.1  # a still picture is looked at again so often at most: prompts change under it

@@ -29,10 +29,9 @@ from engine.models.sd import ModelSpec
 from engine.params import Snapshot
 from engine.sources import Source
 from engine.system.daemon_worker import DaemonWorker
+from engine.system.reporting import Report
 from engine.values import FrameId, VideoFrame
 from osc_schema.sd import CHILD, CONTROLNETS
-
-Report = Callable[[str, str], None]
 
 LOOP = "engine.live.sd.loop:run"
 MODEL, IMAGE = "/sd/model", "/sd/ip_adapter/image"
