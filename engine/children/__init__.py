@@ -1,12 +1,11 @@
-"""Processes that infer beside the engine, and may hang, die or be replaced without a picture being late.
+"""Child processes: models run in them, so that one that hangs, dies or is replaced never makes a frame late.
 
 echo.py           the smallest child: TO ADD A CHILD, COPY THIS
-port.py           what a child's loop sees of the engine
-supervisor.py     START HERE for the engine's side; lifecycle.py has the states, policy.py decides about the dead
-process.py        one process: pipe, words, rings; messages.py the messages; published.py what readers see
-launcher.py       how processes come and go: forked.py with fork_server.py (Linux), spawned.py (elsewhere)
-child_main.py     what a child process runs; mailbox.py its thread
-The models that play along (Stable Diffusion, SAM3, a voice) are in engine/live.
+port.py           the engine as a child's loop sees it
+supervisor.py     START HERE for the engine's side; lifecycle.py: the states; policy.py: hangs, restarts, quarantine
+process.py        one process: pipe, words, rings; messages.py: its messages; published.py: outputs for readers
+launcher.py       starts processes: forked.py with fork_server.py (Linux), spawned.py (elsewhere)
+child_main.py     main function of a child process; mailbox.py: its second thread
 """
 
 from typing import TYPE_CHECKING, Any

@@ -1,4 +1,4 @@
-"""What a child process runs: it takes its first message, calls the loop, and says why it ends.
+"""Main function of a child process: receives its first message, runs the loop, and reports why it ends.
 
 forked:  fork_server.serve -> run(descriptor)
 spawned: main(handle)      -> run(handle)
@@ -25,30 +25,30 @@ from engine.system import win32
 
 log = logging.getLogger(__name__)
 
-BEGIN_WAIT_S: Final = 10.0  # the message is written before the process is born
+BEGIN_WAIT_S: Final = 10.0  # the message is sent before the process starts
 EXIT_FAULT: Final = 1
 
 
 def main(handle: int) -> None:
-    """The main function of a spawned interpreter; ends the process."""
+    """Main function of a spawned interpreter; ends the process."""
     os._exit(run(handle))
 
 
 def ignore_signals() -> None:
-    """Leave it to the engine when to end.
+    """Ignore Ctrl-C and SIGTERM: the engine decides when this process ends.
 
-    Ctrl-C in a terminal and a service manager's SIGTERM go to all processes at once; the engine then ends its
-    children in order, and its own death ends them in any case.
+    A terminal and a service manager send them to all processes at once. The engine then ends its children in order,
+    and its own death ends them in any case.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
-def suit_windows() -> None:
-    """Windows: let a crash end this process at once, and let it run at full speed.
+def prepare_windows() -> None:
+    """Windows: let a crash end this process at once, and forbid power throttling.
 
-    A crashed process would wait for Windows Error Reporting, and a DLL that is missing for somebody who clicks its
-    message away (Microsoft's documentation of SetErrorMode). And one that has no window may be throttled to save power.
+    A crashed process would wait for Windows Error Reporting, and a missing DLL shows a message box that waits for a
+    click (Microsoft's documentation of SetErrorMode). A process without a window may be throttled to save power.
     """
     if sys.platform == "win32":
         import msvcrt
@@ -61,18 +61,18 @@ def suit_windows() -> None:
 
 
 def run(handle: int) -> int:
-    """Serve the engine at the other end of this pipe; returns the exit code. Flushes what was printed."""
+    """Run the child for the engine at the other end of this pipe; returns the exit code. Flushes the output."""
     ignore_signals()
-    suit_windows()
+    prepare_windows()
     faulthandler.enable()
-    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # goes where stderr goes
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # a TextIOWrapper here; goes to stderr
     pipe: ControlPipe[ToChild] = ControlPipe(connection_of(handle), ToChild)
     try:
         begin = pipe.receive(BEGIN_WAIT_S)
         if not isinstance(begin, Begin):
             return EXIT_ORPHANED
         return _serve(pipe, begin)
-    except PipeClosedError:  # a thread notices too, and may be first
+    except PipeClosedError:  # the mailbox thread may notice it first
         return EXIT_ORPHANED
     finally:
         with suppress(OSError, ValueError):
@@ -81,9 +81,9 @@ def run(handle: int) -> int:
 
 
 def _serve(pipe: ControlPipe[ToChild], begin: Begin) -> int:
-    os.environ.update(begin.environment)  # a fork has its server's, which others may have started
+    os.environ.update(begin.environment)  # a fork has its server's, which another engine may have started
     if hasattr(os, "nice"):
-        os.nice(max(0, begin.niceness - os.nice(0)))  # of which the engine may have some already
+        os.nice(max(0, begin.niceness - os.nice(0)))  # added to the niceness that the engine has already
     words = ChildWords.open(begin.words)
     mailbox = Mailbox(pipe, words)
     gate = Gate.open(begin.gate) if begin.gate else None
@@ -99,7 +99,7 @@ def _serve(pipe: ControlPipe[ToChild], begin: Begin) -> int:
         return EXIT_FAULT
     except SystemExit as error:
         return error.code if isinstance(error.code, int) else int(error.code is not None)
-    except Exception as error:  # a child's main
+    except Exception as error:  # the top of a child process: the traceback goes to its stderr
         traceback.print_exc()
         pipe.send(Fault(kind="error", text=in_one_line(error), is_final=False))
         return EXIT_FAULT
@@ -117,7 +117,7 @@ def _loop(name: str) -> Callable[[ChildPort], None]:
 
 
 def connection_of(handle: int) -> Connection:
-    """The end of a pipe that this process was started with."""
+    """The pipe end that this process inherited."""
     if sys.platform == "win32":
         from multiprocessing.connection import PipeConnection
 

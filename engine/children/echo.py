@@ -1,27 +1,27 @@
-"""The smallest child: its output is its input, a little later. To add a child, copy this.
+"""The smallest child: its output is its input, brightened. To add a child, copy this.
 
-A child joins a model to rings. The model itself lives in `engine.models` and knows neither rings nor messages; the
-loop here imports it inside `run`, in the child's process, and never runs in the engine's. What the engine does:
+A child connects a model to rings. The model itself lives in `engine.models` and knows neither rings nor messages. The
+loop here runs in the child's process only, and imports the model inside `run`. The engine's side:
 
     supervisor = Supervisor(
         ChildSpec(name="echo", loop="engine.children.echo:run", settings={"gain": 1.0}), report=warnings.report
     )
     supervisor.start()
     supervisor.connect_input("source", ring.segment)        # a frame ring it writes pictures into
-    supervisor.set_values({"/echo/delay_ms": 40.0})         # each frame, if it likes: only changes are sent
+    supervisor.set_values({"/echo/delay_ms": 40.0})         # call it every frame if you like: only changes are sent
     if supervisor.wants_frame:
         ring.write(...)
-    segment = supervisor.outputs.get("picture")             # to attach to, once the first result is there
+    segment = supervisor.outputs.get("picture")             # attach to it once there is a result
     supervisor.close()
 
-Four rules keep a loop out of trouble:
+Four rules for a loop:
 
-- Say what comes (`enter`): each phase has a deadline, and silence beyond it counts as a hang. Where one piece of work
-  may honestly take longer than 10 s, say how long it takes (`expect`).
-- Say what is new (`trying`) before the call that uses it, and that it worked (`proved`) after: if the process dies
-  in between three times, that value is kept from it instead of killing it for ever.
-- Publish, then `result`: a child that never had one waits longer after each death.
-- Return when `should_stop`. Everything else, the end of the engine included, ends the process without your help.
+- Call `enter` at the start of each phase: each has a deadline, and a phase that takes longer counts as a hang. If one
+  piece of work may take longer than 10 s, say so with `expect`.
+- Call `trying` before the first use of a value, and `proved` after it worked. A value that kills the process three
+  times is quarantined instead of killing it for ever.
+- Publish, then call `result`: a child without results is restarted with growing delays.
+- Return when `should_stop`. In all other cases, the engine's death included, the process is ended for you.
 """
 
 import time
@@ -38,7 +38,7 @@ IDLE_S: Final = 0.002
 def run(port: ChildPort) -> None:
     """Settings: `gain`, a factor. Values: `/echo/delay_ms`. Input `source`, output `picture`: any shape, uint8."""
     port.enter(Phase.LOADING)
-    brighten = np.clip(np.arange(256) * float(port.settings["gain"]), 0, 255).astype(np.uint8)  # this one's "model"
+    brighten = np.clip(np.arange(256) * float(port.settings["gain"]), 0, 255).astype(np.uint8)  # the "model"
     port.ready(model="echo")
 
     writer: RingWriter | None = None

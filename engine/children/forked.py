@@ -1,4 +1,4 @@
-"""Children on Linux: forked by a server that has the heavy modules imported. See `fork_server` for the other end."""
+"""Children on Linux: forked from a server that has imported the heavy modules. `fork_server` is the server's side."""
 
 import os
 import select
@@ -16,11 +16,11 @@ from engine.system.python_process import exit_reason, start_python
 
 ATTEMPTS: Final = 3
 KILL_WAIT_S: Final = 1.0
-STATUS_WAIT_S: Final = 1.0  # a dead child's exit code comes from its server; a stopped server never tells
+STATUS_WAIT_S: Final = 1.0  # for the exit code from the server; a stopped server never sends it
 
 
 class ForkServer:
-    """The engine's end of a running fork server. Used under its launcher's lock."""
+    """The engine's handle of a running fork server. Used under its launcher's lock."""
 
     def __init__(self, modules: tuple[str, ...], environment: Mapping[str, str]) -> None:
         with ExitStack() as undo:
@@ -45,7 +45,7 @@ class ForkServer:
         return self._popen.pid
 
     def request(self, descriptors: list[int]) -> bool:
-        """Ask for a child, which comes when the modules are imported. False: the server takes none any more."""
+        """Request a child; it is forked once the modules are imported. False if the server is gone."""
         try:
             socket.send_fds(self._control, [REQUEST], descriptors)
         except OSError:
@@ -53,9 +53,9 @@ class ForkServer:
         return True
 
     def kill(self) -> str:
-        """End it, at once: it has nothing to save, and children go on. What it last said on stderr."""
+        """Kill the server; its children go on. Returns the last line of its stderr."""
         self._popen.kill()
-        with suppress(subprocess.TimeoutExpired):  # imports from a network folder that is away
+        with suppress(subprocess.TimeoutExpired):  # stuck importing from a network folder that is gone
             self._popen.wait(KILL_WAIT_S)
         self._control.close()
         said = stderr_file.gist(stderr_file.tail_of(self._stderr))
@@ -64,15 +64,15 @@ class ForkServer:
 
 
 class ForkedProcess:
-    """A child that was asked for, and is born when its server comes to it. Used by one thread."""
+    """A requested child; it starts when its server forks it. Used on one thread."""
 
     def __init__(self, request: Callable[[list[int]], None], pipe_descriptor: int, stderr_descriptor: int) -> None:
-        """`request` hands descriptors to a live fork server, or raises ChildError. Both given are duplicated.
+        """`request` passes descriptors to a running fork server, or raises ChildError. Both descriptors are duplicated.
 
-        ChildError or OSError: it cannot be had.
+        ChildError or OSError when it cannot be requested.
         """
         self.pid = 0
-        self.news: socket.socket | None = None
+        self.events: socket.socket | None = None
         self._request = request
         self._theirs: list[int] = []
         self._pidfd = -1
@@ -83,33 +83,33 @@ class ForkedProcess:
         try:
             for descriptor in (pipe_descriptor, stderr_descriptor):
                 self._theirs.append(os.dup(descriptor))
-            self._ask()
+            self._send_request()
         except BaseException:
             self.close()
             raise
 
     def has_ended(self, now_s: float) -> bool:
-        """Whether nothing of it runs any more, and how it ended is known if it can be. Never waits."""
+        """True when the process is gone and its exit status is known, or cannot be known. Never waits."""
         if self.pid == 0 and not self._problem:
-            self._look_for_birth()
+            self._check_started()
         if self.pid == 0:
             return bool(self._problem)
         if self._gone_s is None:
             if not _is_readable(self._pidfd):
                 return False
             self._gone_s = now_s
-        if self.news is not None:
+        if self.events is not None:
             try:
-                news = self.news.recv(NUMBER.size)
+                received = self.events.recv(NUMBER.size)
             except BlockingIOError:
                 if now_s - self._gone_s < STATUS_WAIT_S:
                     return False
-                news = b""
+                received = b""
             except OSError:
-                news = b""
-            if news:
-                self._code = NUMBER.unpack(news)[0]
-            self._hang_up()
+                received = b""
+            if received:
+                self._code = NUMBER.unpack(received)[0]
+            self._close_events()
         return True
 
     @property
@@ -117,7 +117,7 @@ class ForkedProcess:
         return self._problem or exit_reason(self._code)
 
     def kill(self) -> None:
-        """SIGKILL. One that is not born yet is given up; should it come all the same, its pipe is at its end."""
+        """Kill it (SIGKILL). One that has not started is given up; if it starts later, its closed pipe ends it."""
         if self.pid == 0:
             self._problem = self._problem or "given up before it was forked"
             return
@@ -125,47 +125,48 @@ class ForkedProcess:
             signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
 
     def close(self) -> None:
-        self._hang_up()
-        self._let_go_of_theirs()
+        """Close all descriptors."""
+        self._close_events()
+        self._close_theirs()
         if self._pidfd >= 0:
             os.close(self._pidfd)
             self._pidfd = -1
 
-    def _ask(self) -> None:
+    def _send_request(self) -> None:
         self._attempts += 1
-        self.news, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.news.setblocking(False)
+        self.events, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.events.setblocking(False)
         with theirs:
             self._request([*self._theirs, theirs.fileno()])
 
-    def _look_for_birth(self) -> None:
-        if self.news is None:
+    def _check_started(self) -> None:
+        if self.events is None:
             return
         try:
-            news, descriptors, _, _ = socket.recv_fds(self.news, NUMBER.size, 1)
+            received, descriptors, _, _ = socket.recv_fds(self.events, NUMBER.size, 1)
         except BlockingIOError:
             return
         except OSError:
-            news, descriptors = b"", []
-        if news:
-            self._let_go_of_theirs()  # from now on their other ends are in the child alone
-            self.pid, self._pidfd = NUMBER.unpack(news)[0], descriptors[0]
+            received, descriptors = b"", []
+        if received:
+            self._close_theirs()  # from now on only the child has the other ends
+            self.pid, self._pidfd = NUMBER.unpack(received)[0], descriptors[0]
             return
-        self._hang_up()  # the server died with our request, or the system had no process for it
+        self._close_events()  # the server died with our request, or fork failed
         if self._attempts == ATTEMPTS:
             self._problem = f"could not be forked in {ATTEMPTS} attempts"
             return
         try:
-            self._ask()
+            self._send_request()
         except (ChildError, OSError) as error:
             self._problem = str(error)
 
-    def _hang_up(self) -> None:
-        if self.news is not None:
-            self.news.close()
-            self.news = None
+    def _close_events(self) -> None:
+        if self.events is not None:
+            self.events.close()
+            self.events = None
 
-    def _let_go_of_theirs(self) -> None:
+    def _close_theirs(self) -> None:
         for descriptor in self._theirs:
             os.close(descriptor)
         self._theirs = []

@@ -1,11 +1,11 @@
-"""How a child process comes into the world, and how one knows that it is gone.
+"""Starts child processes and detects when they exit.
 
-Linux forks it from a server that has the heavy modules imported (`forked`); macOS, Windows and kernels without pidfd
-start an interpreter for each (`spawned`). The environment is the child's own from its start; the engine's, which
-other threads read meanwhile, stays as it is.
+Linux forks them from a server that has imported the heavy modules (`forked`). macOS, Windows and kernels without pidfd
+start an interpreter for each (`spawned`). A child gets its own environment at its start; the engine's, which other
+threads read meanwhile, is not changed.
 
-A child is alive as long as its own process is: a pidfd, or the handle of a process that we started. The fork server's
-death is neither taken for the child's nor does it hinder the next start: another server is made.
+A child is watched by its own pidfd, or by the handle of a process that we started. So the fork server's death is not
+mistaken for the child's, and the next start makes a new server.
 """
 
 import os
@@ -26,30 +26,32 @@ CAN_FORK: Final = sys.platform == "linux" and hasattr(os, "pidfd_open")
 
 
 class ChildProcess(Protocol):
-    """A started process. Used by one thread; nothing waits."""
+    """A started process. Used on one thread; nothing waits."""
 
     @property
     def pid(self) -> int:
-        """0 while it is not born yet."""
+        """Process id; 0 before it has started."""
 
     @property
-    def news(self) -> socket.socket | None:
-        """Readable when it is born or gone: for `multiprocessing.connection.wait`."""
+    def events(self) -> socket.socket | None:
+        """A socket that is readable when it has started or ended, for `multiprocessing.connection.wait`; or None."""
 
-    def has_ended(self, now_s: float) -> bool: ...
+    def has_ended(self, now_s: float) -> bool:
+        """True when the process is gone."""
 
     @property
     def exit_reason(self) -> str:
-        """How it ended, by name; once it has."""
+        """The exit status in words. Call it once it has ended."""
 
-    def kill(self) -> None: ...
+    def kill(self) -> None:
+        """Kill it (SIGKILL)."""
 
     def close(self) -> None:
-        """Let go of the handles of one that has ended."""
+        """Close its handles. Call it once it has ended."""
 
 
 class Launcher:
-    """Starts children, all of a process's from one fork server. Any thread."""
+    """Starts children, all from one fork server. Use it on any thread."""
 
     def __init__(self, *, is_forking: bool = CAN_FORK) -> None:
         self._is_forking = is_forking
@@ -60,14 +62,14 @@ class Launcher:
         self._server: ForkServer | None = None
 
     def join(self, modules: tuple[str, ...], environment: Mapping[str, str]) -> None:
-        """Somebody will launch children who want these. What is known when the server starts is what it has."""
+        """Add a user, with the modules and environment of its children. The server gets those known when it starts."""
         with self._lock:
             self._users += 1
             self._modules |= dict.fromkeys(modules)
             self._environment |= environment
 
     def leave(self) -> None:
-        """Somebody who joined launches no more. With the last the server ends."""
+        """Remove a user. The server ends with the last one."""
         with self._lock:
             self._users -= 1
             if self._users == 0:
@@ -78,7 +80,7 @@ class Launcher:
     def launch(
         self, stderr: IO[bytes], environment: Mapping[str, str], niceness: int = 0
     ) -> tuple[ChildProcess, Connection]:
-        """A new process that runs `child_main`, and our end of its pipe. ChildError: none to be had."""
+        """A new process that runs `child_main`, and our end of its pipe. ChildError when none can be started."""
         try:
             with ExitStack() as undo:
                 ours, theirs = open_pipe()
@@ -95,18 +97,18 @@ class Launcher:
             raise ChildError(f"no child process can be started: {error.strerror or error}") from error
 
     def renew(self) -> None:
-        """The server hangs: the next launch makes another. Children go on, and those not born are asked for again."""
+        """End a server that hangs; the next launch makes another. Children go on; pending forks are requested again."""
         with self._lock:
             self._end_server()
 
     @property
     def server_pid(self) -> int:
-        """0 while there is none."""
+        """The fork server's process id; 0 without one."""
         return self._server.pid if self._server else 0
 
     def _request(self, descriptors: list[int]) -> None:
         with self._lock:
-            for _ in range(2):  # one that died since it was last used is replaced
+            for _ in range(2):  # a server that died since its last use is replaced
                 if self._server is None:
                     self._server = ForkServer(tuple(self._modules), self._environment)
                 if self._server.request(descriptors):
@@ -120,4 +122,4 @@ class Launcher:
 
 
 LAUNCHER: Final = Launcher()
-"""The process's own: two engines in it share the server and its modules."""
+"""This process's launcher: two engines in it share the server and its modules."""

@@ -1,34 +1,35 @@
-"""The states of one child: which of its processes live, which takes charge, when the next one starts.
+"""The state machine of one child: which of its processes run, which one is active, when the next one starts.
 
     off ──start──► loading ──► compiling ──► ready ◄──► busy
-     ▲               │             │           │          │    no sign of life, or a deadline missed
+     ▲               │             │           │          │    no heartbeat, or a deadline missed
      │ stop          │             │           │          ├──────────────────────────► hung
    (any)             ▼             ▼           ▼          ▼     killed, and gone         │
                   failed ◄───── restarting ◄── died ────────────────────────────────────┘
 
-- *loading, compiling, ready, busy* are what the child stores in a word of shared memory, not what it answers: that it
-  hangs is seen without its help. Busy: it published within the last second, or is about to.
-- *hung*: killed by us. The next one waits until it is gone, for two on one device would both fail. One that is not gone
-  10 s after SIGKILL sits in a driver: failed.
-- *restarting*: waiting for the old process to go, or for the delay after its death (`policy`).
-- *failed*: it said that trying again is no use, its model killed three times, or it is stuck. Somebody's start,
-  restart or new settings lead out, and nothing is held against it then.
+- *loading, compiling, ready, busy*: the child stores its phase in a word of shared memory. We read it, so a hung child
+  is seen without its help. Busy: it published a result within the last second, or is working on one.
+- *hung*: we killed it. The next process waits until this one is gone, because two on one device would both fail. One
+  that is not gone 10 s after SIGKILL is stuck in a driver: failed.
+- *restarting*: waiting for the old process to end, or for the delay after its death (`policy`).
+- *failed*: it said that a retry is useless, its model killed it three times, or it is stuck in a driver. A start, a
+  restart or new settings lead out of it and reset all failure counts.
 
-Two processes live at once while settings are swapped: the second is started beside the first and takes charge with
-its first result, or when it is ready and the first publishes nothing (`policy.Handover`). If the second dies the first
-goes on; if it died for lack of memory the first is stopped, and the second tried alone. The former settings are kept
-until the second is in charge: if the first is gone by then, and the second dies, they are started again. Settings that
-have never worked are not kept: others take their place at once. Each swap asked for ends once, done or not.
+A swap of settings runs two processes at once: the second starts beside the first and becomes active with its first
+result, or when it is ready and the first publishes nothing (`policy.Promotion`). If the second dies, the first goes on.
+If it died for lack of memory, the first is stopped and the second is tried alone. The former settings are kept until
+the second is active: if the first is gone by then and the second dies too, the former settings are started again.
+Settings that never worked are not kept; new ones replace them at once. Each swap that was asked for ends once, done or
+not.
 
-Rings belong to the engine and outlive the process that wrote them (`published`): whoever reads keeps the last picture
-until somebody publishes a newer one.
+Rings belong to the engine and outlive the process that wrote them (`published`): readers keep the last picture until a
+newer one is published.
 
-Everything here is called by the supervisor's thread, waits for nothing and gets the time as an argument.
+The supervisor's thread calls everything here. Nothing waits; the time comes in as an argument.
 """
 
 import logging
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -44,10 +45,25 @@ from engine.system.reporting import Report
 log = logging.getLogger(__name__)
 
 
+Wanted = Callable[[], tuple[dict[str, Any], dict[str, str]]]
+"""All values and inputs that a new process gets."""
+
+
 class Lifecycle:
-    def __init__(self, spec: ChildSpec, *, gate: str, launcher: Launcher, times: Deadlines, report: Report) -> None:
+    """One child's processes. Used on the supervisor's thread only."""
+
+    def __init__(
+        self,
+        spec: ChildSpec,
+        *,
+        gate: str,
+        launcher: Launcher,
+        times: Deadlines,
+        report: Report,
+        wanted: Wanted,
+    ) -> None:
         self.swap_ends: deque[tuple[bool, str]] = deque()
-        """Whether each swap asked for is done, and why not, in their order. Whoever tells it takes it out."""
+        """`(is_done, reason)` of each swap that has ended, in order. The supervisor takes them out."""
         self._spec = spec
         self._settings = spec.settings
         self._times = times
@@ -56,23 +72,22 @@ class Lifecycle:
         self._launch = partial(
             Child, spec, gate=gate, launcher=launcher, policy=self._policy, times=times, report=report
         )
-        self._values: dict[str, Any] = {}
-        self._inputs: dict[str, str] = {}
+        self._wanted = wanted
         self._is_wanted = False
         self._main: Child | None = None
-        """In charge, or to be."""
+        """The active process, or the one that becomes active with its first result."""
         self._second: Child | None = None
-        """To take charge with the coming settings."""
+        """The process of a swap under way: runs with the new settings, not active yet."""
         self._leaving: list[Child] = []
-        """Asked to end, or killed."""
+        """Asked to stop, or killed."""
         self._ended: list[Child] = []
-        """Gone, to be closed by `bury`."""
+        """Processes that have ended, for `reap` to close."""
         self._coming: Mapping[str, Any] | None = None
-        """Settings of the swap under way; `_settings` are the former until its process takes charge."""
+        """New settings of the swap under way. `_settings` are the former ones until its process becomes active."""
         self._is_swap_open = False
-        """Somebody waits for the end of a swap, of this or of one that took place at once."""
+        """True until the end of the latest swap was put into `swap_ends`."""
         self._has_worked = False
-        """A process with `_settings` was in charge, so they are worth coming back to."""
+        """True once a process with `_settings` was active: then they are worth going back to."""
         self._start_at_s = 0.0
         self._is_restart = False
         self._failure = ""
@@ -81,32 +96,32 @@ class Lifecycle:
         self._past_results = 0
         self._published = Published()
 
-    # what somebody asks for
+    # commands
 
     def start(self, now_s: float) -> None:
-        """Run from now on. Nothing that happened before is held against it."""
-        self._forgive()
+        """Run from now on, with all failure counts reset."""
+        self._reset_failures()
         self._is_wanted = True
 
     def stop(self, now_s: float) -> None:
-        """End all processes, and publish nothing any more."""
-        self._forgive()
+        """Stop all processes and publish nothing any more."""
+        self._reset_failures()
         self._give_up_swap("it was stopped")
-        self._end_swap(True)  # took place at once: in force at the next start
+        self._end_swap(True)  # one that needed no second process: its settings apply at the next start
         self._is_wanted = False
         self._is_restart = False
-        self._dismiss(now_s)
+        self._stop_all(now_s)
         self._published.withdraw()
 
     def restart(self, now_s: float) -> None:
-        """End the process and start another; what was published stays until it publishes."""
-        self._forgive()
+        """Replace the process. The last results stay published until the new one publishes."""
+        self._reset_failures()
         self._give_up_swap("it was restarted")
         self._is_wanted = self._is_restart = True
-        self._dismiss(now_s)
+        self._stop_all(now_s)
 
     def swap(self, settings: Mapping[str, Any], now_s: float) -> None:
-        """Go over to other settings without a gap; while off, they are for the next start."""
+        """Change to other settings without a gap; while off, they apply at the next start."""
         is_same = settings == (self._settings if self._coming is None else self._coming)
         is_under_way = is_same and self._is_swap_open
         if self._is_swap_open:
@@ -115,10 +130,10 @@ class Lifecycle:
         if is_under_way:
             return
         if not is_same:
-            self._forgive()
+            self._reset_failures()
         self._coming = None
         if self._second is not None:
-            self._send_away(self._second, now_s)
+            self._stop(self._second, now_s)
             self._second = None
         if settings == self._settings:
             self._end_swap(True)
@@ -126,7 +141,7 @@ class Lifecycle:
         has_results = self._main is not None and self._main.words.results > 0
         self._has_worked |= has_results
         if not has_results or (self._main is not None and self._main.is_leaving):
-            self._dismiss(now_s)  # it shows nothing: no reason to have two
+            self._stop_all(now_s)  # nothing is published: no need for two processes
         if self._is_wanted and self._has_worked:
             self._coming = settings
             return
@@ -135,24 +150,22 @@ class Lifecycle:
             self._end_swap(True)
 
     def call(self, name: str, arguments: tuple[Any, ...], on_answer: OnAnswer, now_s: float) -> None:
-        """Hand a command to the process in charge; answered at once when there is none."""
+        """Pass a command to the active process; answer at once if there is none."""
         child = self._main or self._second
         if child is None:
             on_answer(False, f"{self._spec.name} is {self._state(now_s)}")
         else:
             child.call(name, arguments, on_answer)
 
-    def tell(self, values: Mapping[str, Any], inputs: Mapping[str, str]) -> None:
-        """What is new since the last time. Kept for every process to come."""
-        self._values |= values
-        self._inputs |= inputs
+    def send(self, values: Mapping[str, Any], inputs: Mapping[str, str]) -> None:
+        """Send changed values and inputs to the running processes. Later ones get all of them at launch (`wanted`)."""
         for child in self._running():
-            child.tell(values, inputs)
+            child.queue(values, inputs)
 
-    # what happens
+    # one round
 
     def step(self, now_s: float) -> None:
-        """Look at everything, and do what follows."""
+        """Check all processes, then stop, promote and launch as needed."""
         for child in self._children():
             child.exchange()
         for child in list(self._leaving):
@@ -161,44 +174,44 @@ class Lifecycle:
                 self._ended.append(child)
             elif child.is_stuck(now_s) and not self._failure:
                 self._failure = f"driver: process {child.pid} is not gone {self._times.gone_s:g} s after SIGKILL"
-                self._tell_fault(self._failure)
-        self._look_after_second(now_s)
-        self._look_after_main(now_s)
+                self._report_fault(self._failure)
+        self._check_second(now_s)
+        self._check_main(now_s)
         if self._failure and self._second is None:
             self._end_swap(False, self._failure)
         if self._is_wanted and not self._failure and not self._leaving:
-            self._launch_what_is_due(now_s)
+            self._launch_if_due(now_s)
         self._publish()
 
-    def bury(self) -> None:
-        """Let go of the processes that have ended. Nobody may use their words any more (`wanting`)."""
+    def reap(self) -> None:
+        """Close the processes that have ended. Their words must not be used any more (`wanting`)."""
         for child in self._ended:
             self._past_results += child.words.results
             child.close()
         self._ended.clear()
 
     def close(self) -> None:
-        """Take away what is published. Once all processes have ended, or are given up."""
+        """Unpublish everything. Call it when all processes have ended or are given up."""
         self.stop(0.0)
-        self._ended += self._leaving  # given up: their rings are ours
+        self._ended += self._leaving  # given up; their rings belong to us
         self._leaving.clear()
         self._publish()
-        self.bury()
+        self.reap()
 
     def is_over(self, now_s: float) -> bool:
-        """Whether no process is left that an engine which ends would wait for."""
+        """True when no process is left that a closing engine waits for."""
         return self._main is None and self._second is None and all(child.is_given_up(now_s) for child in self._leaving)
 
-    # how it is doing
+    # status
 
     @property
     def outputs(self) -> Mapping[str, str]:
-        """Name -> segment of what is published; replaced when it changes."""
+        """Segment by name of the published outputs. A new mapping when something changes."""
         return self._published.segments
 
     @property
     def waitables(self) -> list[Any]:
-        """Ready when there is something for `step`."""
+        """Objects for `multiprocessing.connection.wait`: ready when `step` has something to do."""
         return [waitable for child in self._children() for waitable in child.waitables]
 
     @property
@@ -207,12 +220,12 @@ class Lifecycle:
 
     @property
     def next_start_s(self) -> float | None:
-        """When `step` has something to start; None: nothing is due."""
+        """Time at which `step` starts the next process, or None if none is due."""
         return self._start_at_s if self._is_wanted and not self._failure and self._main is None else None
 
     @property
     def wanting(self) -> tuple[ChildWords, ...]:
-        """Words of the processes that may want a picture."""
+        """The words of the running processes, which say whether they want a frame."""
         return tuple(child.words for child in self._running())
 
     def status(self, now_s: float) -> ChildStatus:
@@ -249,44 +262,44 @@ class Lifecycle:
     def _running(self) -> list[Child]:
         return [child for child in (self._main, self._second) if child is not None]
 
-    # one step's parts
+    # parts of one step
 
-    def _look_after_main(self, now_s: float) -> None:
+    def _check_main(self, now_s: float) -> None:
         child = self._main
         if child is None:
             return
-        if self._killed_as_hung(child, now_s):
-            return  # so that it is seen as hung once
+        if self._kill_if_hung(child, now_s):
+            return  # so that the status says hung at least once
         if child.has_ended(now_s):
             self._main = None
             self._main_died(child, now_s)
         elif child.is_stuck(now_s):
             self._main = None
             self._leaving.append(child)
-        elif child.may_take_charge(0, now_s):
+        elif child.may_be_promoted(0, now_s):
             self._has_worked = True
             if self._coming is None:
                 self._end_swap(True)
 
     def _main_died(self, child: Child, now_s: float) -> None:
-        detail = self._last_words(child)
+        detail = self._exit_reason(child)
         is_final = child.fault is not None and child.fault.is_final
         verdict = self._policy.died(child.tried, had_result=child.words.results > 0, is_final=is_final)
-        self._tell_fault("; ".join([detail, *(f"quarantined {blamed}" for blamed in verdict.blamed)]))
+        self._report_fault("; ".join([detail, *(f"quarantined {blamed}" for blamed in verdict.blamed)]))
         if self._coming is None:
-            self._follow(verdict, now_s)
+            self._plan_restart(verdict, now_s)
 
-    def _look_after_second(self, now_s: float) -> None:
+    def _check_second(self, now_s: float) -> None:
         child = self._second
         if child is None:
             return
-        self._killed_as_hung(child, now_s)
+        self._kill_if_hung(child, now_s)
         if child.has_ended(now_s) or child.is_stuck(now_s):
             self._second = None
             self._second_died(child, now_s)
-        elif child.may_take_charge(self._main.words.results if self._main else 0, now_s):
+        elif child.may_be_promoted(self._main.words.results if self._main else 0, now_s):
             if self._main is not None:
-                self._send_away(self._main, now_s)
+                self._stop(self._main, now_s)
             self._main, self._second = child, None
             self._settings, self._has_worked = child.settings, True
             self._end_swap(True)
@@ -296,18 +309,18 @@ class Lifecycle:
             self._leaving.append(child)
             self._swap_failed(f"process {child.pid} is not gone")
             return
-        why = self._last_words(child)
+        why = self._exit_reason(child)
         if self._main is not None and child.fault is not None and child.fault.kind == "memory":
-            self._tell_fault(f"new settings: {why}; the former are stopped first")
+            self._report_fault(f"new settings: {why}; the former are stopped first")
             self._is_restart = True
-            self._dismiss(now_s)
+            self._stop_all(now_s)
         else:
             self._swap_failed(why)
 
     def _swap_failed(self, why: str) -> None:
-        """Its process died, or cannot be had."""
+        """End a swap whose process died or could not be started."""
         self._is_restart |= self._main is None
-        self._tell_fault(f"new settings: {why}; {'the former go on' if self._main else 'back to the former'}")
+        self._report_fault(f"new settings: {why}; {'the former go on' if self._main else 'back to the former'}")
         self._end_swap(False, self._detail)
 
     def _give_up_swap(self, reason: str) -> None:
@@ -315,14 +328,14 @@ class Lifecycle:
             self._end_swap(False, reason)
 
     def _end_swap(self, is_done: bool, reason: str = "") -> None:
-        """There is none any more, and whoever asked for it hears."""
+        """Forget the swap under way, and put its end into `swap_ends`."""
         self._coming = None
         if self._is_swap_open:
             self._is_swap_open = False
             self.swap_ends.append((is_done, reason))
 
-    def _killed_as_hung(self, child: Child, now_s: float) -> bool:
-        """Whether it was found hung, and killed, just now."""
+    def _kill_if_hung(self, child: Child, now_s: float) -> bool:
+        """Kill the process if it hangs. True if it was killed now."""
         if child.is_leaving:
             return False
         child.hung = child.hang(now_s)
@@ -330,28 +343,32 @@ class Lifecycle:
             child.kill(now_s)
         return bool(child.hung)
 
-    def _launch_what_is_due(self, now_s: float) -> None:
+    def _launch_if_due(self, now_s: float) -> None:
         if self._coming is not None:
             if self._second is None:
                 self._launch_second(self._coming, now_s)
         elif self._main is None and now_s >= self._start_at_s:
             self._restarts += self._is_restart
             try:
-                self._main = self._launch(self._settings, values=self._values, inputs=self._inputs, now_s=now_s)
+                self._main = self._start_process(self._settings, now_s)
             except (ChildError, SharedMemoryError) as error:
-                self._tell_fault(str(error))
-                self._follow(self._policy.died({}, had_result=False, is_final=False), now_s)
+                self._report_fault(str(error))
+                self._plan_restart(self._policy.died({}, had_result=False, is_final=False), now_s)
+
+    def _start_process(self, settings: Mapping[str, Any], now_s: float) -> Child:
+        values, inputs = self._wanted()
+        return self._launch(settings, values=values, inputs=inputs, now_s=now_s)
 
     def _launch_second(self, settings: Mapping[str, Any], now_s: float) -> None:
         if self._main is None:
             self._restarts += self._is_restart
         try:
-            self._second = self._launch(settings, values=self._values, inputs=self._inputs, now_s=now_s)
+            self._second = self._start_process(settings, now_s)
         except (ChildError, SharedMemoryError) as error:
             self._swap_failed(str(error))
 
-    def _follow(self, verdict: Verdict, now_s: float) -> None:
-        """What a death of the main process leads to."""
+    def _plan_restart(self, verdict: Verdict, now_s: float) -> None:
+        """Restart after the verdict's delay, or fail."""
         self._is_restart = True
         if verdict.delay_s is None:
             self._failure = self._detail
@@ -359,35 +376,35 @@ class Lifecycle:
         else:
             self._start_at_s = now_s + verdict.delay_s
 
-    def _last_words(self, child: Child) -> str:
-        """Why it ended, in one line; all of it goes into the log."""
-        child.exchange()  # what it said before it died
+    def _exit_reason(self, child: Child) -> str:
+        """The reason why it ended, in one line; the end of its stderr goes into the log."""
+        child.exchange()  # messages it sent before it died
         self._ended.append(child)
-        cause, tail = child.epitaph()
+        cause, tail = child.exit_summary()
         if tail:
             log.warning("%s: the end of its stderr:\n%s", self._spec.name, "\n".join(tail))
         return cause
 
-    def _dismiss(self, now_s: float) -> None:
+    def _stop_all(self, now_s: float) -> None:
         for child in self._running():
-            self._send_away(child, now_s)
+            self._stop(child, now_s)
         self._main = self._second = None
 
-    def _send_away(self, child: Child, now_s: float) -> None:
+    def _stop(self, child: Child, now_s: float) -> None:
         child.ask_to_stop(now_s)
         self._leaving.append(child)
 
-    def _forgive(self) -> None:
-        self._policy.forgive()
+    def _reset_failures(self) -> None:
+        self._policy.reset()
         self._failure = self._detail = ""
         self._start_at_s = 0.0
 
-    def _tell_fault(self, detail: str) -> None:
+    def _report_fault(self, detail: str) -> None:
         self._detail = detail
         self._report(f"child.{self._spec.name}", f"{self._spec.name}: {detail}")
 
     def _publish(self) -> None:
-        """Show the outputs of the process in charge once it has a result."""
+        """Publish the outputs of the active process once it has a result."""
         if self._main is not None and self._main.words.results:
-            self._published.show(self._main.outputs)
-        self._published.settle(living=self._children(), ended=self._ended)
+            self._published.publish(self._main.outputs)
+        self._published.update(running=self._children(), ended=self._ended)

@@ -1,14 +1,13 @@
-"""The thread of a child that beats, hears messages, and ends the process when the engine is gone.
+"""A child's thread that sends heartbeats, receives messages, and ends the process when the engine is gone.
 
-The main thread may be inside a library for seconds, so it can do none of the three. One thread does: it waits for a
-message, at most a quarter of a second, and beats. It holds no lock, needs the GIL alone, and so falls silent exactly
-when the process is stopped or somebody keeps the GIL.
+The main thread may be inside a library for seconds, so it can do none of these. This thread waits for a message, at
+most a quarter of a second, then stores a heartbeat. It takes no lock and needs only the GIL, so it falls silent exactly
+when the process is stopped or something holds the GIL.
 """
 
+import logging
 import os
-import threading
 import time
-import traceback
 from queue import SimpleQueue
 from typing import Final
 
@@ -16,13 +15,18 @@ from engine.children import stderr_file
 from engine.children.messages import OutputMade, Stop, ToChild, Update
 from engine.errors import PipeClosedError
 from engine.ipc import ChildWords, ControlPipe
+from engine.system.guarded_thread import Guard, GuardedThread
 
 BEAT_S: Final = 0.25
 EXIT_ORPHANED: Final = 71
-EXIT_DEAF: Final = 72  # our own thread failed: without it nobody would notice the engine's death
+EXIT_NO_MAILBOX: Final = 72  # this thread failed: without it the engine's death would go unnoticed
+
+log = logging.getLogger(__name__)
 
 
 class Mailbox:
+    """Received messages, by kind. Any thread reads them."""
+
     def __init__(self, pipe: ControlPipe[ToChild], words: ChildWords) -> None:
         self.updates: SimpleQueue[Update] = SimpleQueue()
         self.outputs: SimpleQueue[OutputMade] = SimpleQueue()
@@ -31,8 +35,9 @@ class Mailbox:
         self._words = words
 
     def open(self) -> None:
-        """Start to beat and to hear."""
-        threading.Thread(target=self._run, name="mailbox", daemon=True).start()
+        """Start the thread."""
+        guard = Guard(log, lambda key, line: None, "mailbox", "the mailbox thread failed")  # stderr has it, as all else
+        GuardedThread("mailbox", self._run, guard, on_failure=lambda error: os._exit(EXIT_NO_MAILBOX)).start()
 
     def _run(self) -> None:
         try:
@@ -40,11 +45,8 @@ class Mailbox:
                 self._words.beat(time.perf_counter_ns())
                 self._sort(self._pipe.receive(BEAT_S))
                 stderr_file.cut_long()
-        except PipeClosedError:  # the engine is gone, or gave us up: there is nothing to save
+        except PipeClosedError:  # the engine is gone, or gave this process up: there is nothing to save
             os._exit(EXIT_ORPHANED)
-        except Exception:  # the top of a thread
-            traceback.print_exc()
-            os._exit(EXIT_DEAF)
 
     def _sort(self, message: ToChild | None) -> None:
         match message:

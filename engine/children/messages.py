@@ -1,18 +1,19 @@
-"""The messages between the engine and a child: msgspec structs, packed by `engine.ipc.ControlPipe`.
+"""Messages between the engine and a child: msgspec structs, packed by `engine.ipc.ControlPipe`.
 
     engine -> child                              child -> engine
-    Begin       once, before all others          Hello       its main function runs
-    Update      values, inputs, commands         Taken       an update has reached its loop
-    OutputMade  the answer to WantOutput         Ready Facts what it has to say about itself
-    Stop        end yourself                     WantOutput  make me a ring
-                                                 Trying Proved   what is blamed if it dies between them
-                                                 Answer      how a command went
-                                                 Note        something for the engine's warnings
+    Begin       once, first                      Hello       its main function runs
+    Update      values, inputs, commands         Taken       its loop has received an update
+    OutputMade  the answer to WantOutput         Ready Facts facts for the status
+    Stop        end yourself                     WantOutput  make a ring (WantAudioOutput: for sound)
+                                                 Trying Proved   a value, blamed for a death between the two
+                                                 Answer      the result of a command
+                                                 Note        a warning to report
                                                  Fault       why it is about to end
 
-A child that is stopped (SIGSTOP, a driver) reads nothing, and a full pipe would stop the engine's end with it. So of
-all that the engine may say often there is one message, `Update`, and one of it under way: the next leaves when the
-child has said `Taken`, with whatever has gathered meanwhile. Begin, Stop and OutputMade are one each at most.
+A child that is stopped (SIGSTOP, a driver) reads nothing, and a full pipe would block the engine's end. Backpressure:
+everything the engine sends often goes into one kind of message, `Update`, and only one is under way at a time. The next
+is sent when the child has acknowledged it with `Taken`, and carries all that has changed meanwhile. Of Begin, Stop and
+OutputMade there is at most one each under way.
 """
 
 import math
@@ -20,7 +21,7 @@ from typing import Any, Final
 
 import msgspec
 
-VALUES_BYTES: Final = 40_000  # in one update; with a command and the inputs still less than a control pipe takes
+VALUES_BYTES: Final = 40_000  # per update; with a command and the inputs still below the limit of a control pipe
 CALL_BYTES: Final = 8_000
 
 
@@ -28,10 +29,10 @@ Fact = bool | int | float | str
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    pass
+    """Base of all messages."""
 
 
-class Begin(Message):
+class Begin(Message, frozen=True):
     loop: str
     """`package.module:function`"""
     settings: dict[str, Any]
@@ -40,7 +41,7 @@ class Begin(Message):
     words: str
     """Segment of this process's words."""
     gate: str
-    """Segment of the engine's gate; "" when it has none."""
+    """Segment of the engine's gate, or "" without one."""
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,79 +50,79 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     arguments: list[Any]
 
 
-class Update(Message):
+class Update(Message, frozen=True):
     number: int
     values: dict[str, Any] = {}
     inputs: dict[str, str] = {}
-    """Name -> segment."""
+    """Segment by name."""
     call: Call | None = None
 
 
-class OutputMade(Message):
+class OutputMade(Message, frozen=True):
     name: str
     segment: str
     """"" when it could not be made."""
     reason: str = ""
 
 
-class Stop(Message):
+class Stop(Message, frozen=True):
     pass
 
 
-class Hello(Message):
+class Hello(Message, frozen=True):
     pid: int
 
 
-class Taken(Message):
+class Taken(Message, frozen=True):
     number: int
 
 
-class Ready(Message):
+class Ready(Message, frozen=True):
     facts: dict[str, Fact]
 
 
-class Facts(Message):
+class Facts(Message, frozen=True):
     facts: dict[str, Fact]
 
 
-class WantOutput(Message):
+class WantOutput(Message, frozen=True):
     name: str
     width: int
     height: int
     channels: int
 
 
-class WantAudioOutput(Message):
+class WantAudioOutput(Message, frozen=True):
     name: str
     channels: int
     rate_hz: int
     seconds: float
 
 
-class Trying(Message):
+class Trying(Message, frozen=True):
     key: str
     value: Any
 
 
-class Proved(Message):
+class Proved(Message, frozen=True):
     key: str
     value: Any
 
 
-class Answer(Message):
+class Answer(Message, frozen=True):
     number: int
     is_done: bool
     text: str
 
 
-class Note(Message):
+class Note(Message, frozen=True):
     key: str
     text: str
 
 
-class Fault(Message):
+class Fault(Message, frozen=True):
     kind: str
-    """memory, driver, model: told by the loop; error: an exception it did not expect."""
+    """memory, driver, model: named by the loop; error: an unexpected exception."""
     text: str
     is_final: bool
 
@@ -131,7 +132,7 @@ ToEngine = Hello | Taken | Ready | Facts | WantOutput | WantAudioOutput | Trying
 
 
 def packed_bytes(value: Any) -> float:
-    """Length of a value in a message; infinite for what no message can hold."""
+    """Size of a value in a message; infinite if it cannot be packed."""
     try:
         return len(msgspec.msgpack.encode(value))
     except (TypeError, ValueError, OverflowError):

@@ -1,20 +1,20 @@
-"""What to do when a child hangs or dies: pure decisions, the time comes in as an argument. `supervisor` acts on them.
+"""Decides what to do when a child hangs or dies. Pure: time comes in as an argument; `lifecycle` acts.
 
-Four questions, each answered from what was seen alone:
+Four questions, each answered from observations alone:
 
-- Does it hang? `Deadlines.hang` looks at two ages: of the alive word, which a thread of the child beats (old: somebody
-  holds the GIL, or the process is stopped), and of the progress word, which the main loop stores with its phase (old:
-  the loop is stuck although the process lives). Loading a model may take minutes, a picture may not.
-- When is it started again? After 0.5 s, 1, 2, ... 30 s. Only deaths before the first result count: a child that
-  published something and is killed later starts again after the first delay, however often that happens.
-- What is to blame? The child says what it tries before the first call that uses a new prompt or model, and that it is
-  proved after it. What is outstanding at a death gets one count; at three it is quarantined: later processes get the
-  last proved value of that key instead, or none. What was proved once is never blamed, or a script that kills the
-  child would have every prompt taken away. Nor does a result that was made with another prompt clear the counts: a
-  poisoned prompt that alternates with a good one would kill for ever.
-- When does the process with other settings take charge? With its first result. But a paused child, or one without a
-  source, makes none, and two models would sit in memory for ever: so also when it has been ready for 2 s in which the
-  first published nothing either.
+- Does it hang? `Deadlines.hang` checks the age of two words. A thread of the child updates the alive word; if that is
+  old, the process is stopped or something holds the GIL. The main loop updates the progress word with its phase; if
+  that is old, the loop is stuck. Loading a model may take minutes, a picture may not.
+- When is it restarted? After 0.5 s, 1, 2, ... 30 s. Only deaths before the first result count: a child that published
+  something before it was killed is restarted after the first delay, however often that happens.
+- What is to blame? Before the first call that uses a new prompt or model, the child says that it is trying it, and
+  afterwards that it is proved. A value that was being tried at a death gets one count. At three it is quarantined:
+  later processes get the last proved value of that key, or none. A value that was proved once is never blamed, or a
+  script that kills the child would take away every prompt. A result with another prompt does not clear the counts, or
+  a poisoned prompt that alternates with a good one would kill for ever.
+- When does a process with new settings become active? With its first result. But a paused child, or one without a
+  source, has no results, and two models would stay in memory for ever. So it also becomes active once it has been ready
+  for 2 s in which the first published nothing.
 """
 
 from collections import Counter
@@ -28,12 +28,12 @@ from engine.ipc import Phase
 from engine.system.backoff import FIRST_DELAY_S, MAX_DELAY_S, next_delay_s
 
 DEATHS_TO_QUARANTINE: Final = 3
-MODEL: Final = "model"  # the key without which there is nothing to run: quarantined means failed
-MAX_SHARE_OF_EXPECTED: Final = 4  # a machine that other programs share may take so many times as long as at its best
+MODEL: Final = "model"  # nothing runs without it: a quarantined model means failed
+MAX_SHARE_OF_EXPECTED: Final = 4  # a busy machine may take this many times as long as an idle one
 MAX_EXPECTED_S: Final = 300.0
-MAX_LOOK_UP_S: Final = 2.0  # between two looks at a child: longer, and it was we who stood still
-KEPT_PROVED: Final = 256  # values remembered as good: prompts come and go for hours
-SHOWN_CHARACTERS: Final = 80
+MAX_POLL_GAP_S: Final = 2.0  # longer between two polls of a child: this process itself was paused
+MAX_PROVED: Final = 256  # proved values remembered: prompts change for hours
+MAX_SHOWN_CHARACTERS: Final = 80
 
 _Blame = tuple[str, str]
 """A key and its value as JSON."""
@@ -41,32 +41,32 @@ _Blame = tuple[str, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deadlines:
-    """Seconds. Tests use short ones."""
+    """Timeouts in seconds. Tests use short ones."""
 
     starting_s: float = 120.0
-    """From the launch to the loop's first phase; the fork server may import torch from a cold disk meanwhile."""
+    """From the launch to the loop's first phase; meanwhile the fork server may import torch from a cold disk."""
     loading_s: float = 300.0
     compiling_s: float = 600.0
     capturing_s: float = 60.0
     running_s: float = 10.0
     idle_s: float = 10.0
     silent_s: float = 10.0
-    """The oldest the alive word may be in a phase that makes pictures."""
+    """Maximum age of the heartbeat in a phase that makes pictures."""
     silent_loading_s: float = 30.0
-    """And while it starts, loads or compiles: imports and compilers hold the GIL for seconds."""
+    """The same while it starts, loads or compiles: imports and compilers hold the GIL for seconds."""
     stop_s: float = 3.0
-    """From being asked to end to being killed."""
+    """From the request to stop to SIGKILL."""
     gone_s: float = 10.0
-    """From SIGKILL to the end: a process that is longer about it is stuck in a driver."""
+    """From SIGKILL to the exit: a process that takes longer is stuck in a driver."""
     gone_at_end_s: float = 1.0
-    """The same where the engine itself ends, which must not wait: it is dead as soon as the driver returns."""
+    """The same while the engine closes, which must not wait: the process dies as soon as the driver returns."""
     quiet_s: float = 2.0
-    """Without a result of either, until a process that is ready takes charge."""
+    """Time without a result of either process, until one that is ready becomes active."""
     first_delay_s: float = FIRST_DELAY_S
     longest_delay_s: float = MAX_DELAY_S
 
     def hang(self, phase: Phase, in_phase_s: float, silent_s: float, expected_s: float = 0.0) -> str:
-        """Why a child in this phase counts as hung; "" when it does not. `expected_s`: what it said of its work."""
+        """The reason why a child in this phase counts as hung, or "". `expected_s`: its own estimate of its work."""
         limit_s = {
             Phase.STARTING: self.starting_s,
             Phase.LOADING: self.loading_s,
@@ -86,17 +86,17 @@ class Deadlines:
         return ""
 
 
-class Watch:
-    """Looks at one process's words again and again. Its times count from a look, not from before it:
+class HangDetector:
+    """Polls one process's words. Its timeouts never start before the latest of these:
 
-    from the launch, from its birth (the fork server may have imported for a minute), and from the first look after a
-    pause of ours, in which the machine slept or a debugger stood.
+    the launch; the process's start (the fork server may have imported for a minute); the first poll after this process
+    itself was paused, because the machine slept or a debugger stopped it.
     """
 
     def __init__(self, times: Deadlines, now_s: float) -> None:
         self._times = times
-        self._from_s = self._looked_s = now_s
-        self._is_born = False
+        self._from_s = self._polled_s = now_s
+        self._is_started = False
 
     def hang(
         self,
@@ -105,24 +105,24 @@ class Watch:
         alive_s: float,
         now_s: float,
         *,
-        is_born: bool,
+        is_started: bool,
         expected_s: float = 0.0,
     ) -> str:
-        """Why it counts as hung; "" when it does not. `since_s`, `alive_s`: its words' times, 0 before the first."""
-        if now_s - self._looked_s > MAX_LOOK_UP_S or is_born > self._is_born:
+        """The reason why it counts as hung, or "". `since_s`, `alive_s`: its words' times, 0 before the first."""
+        if now_s - self._polled_s > MAX_POLL_GAP_S or is_started > self._is_started:
             self._from_s = now_s
-        self._looked_s = now_s
-        self._is_born = is_born
-        silent_s = self.silent_s(alive_s, now_s) if is_born else 0.0
+        self._polled_s = now_s
+        self._is_started = is_started
+        silent_s = self.silent_s(alive_s, now_s) if is_started else 0.0
         return self._times.hang(phase, now_s - max(self._from_s, since_s), silent_s, expected_s)
 
     def silent_s(self, alive_s: float, now_s: float) -> float:
-        """Seconds since its last sign of life."""
+        """Seconds since its last heartbeat."""
         return max(0.0, now_s - max(self._from_s, alive_s))
 
 
-class Handover:
-    """Whether one process may take charge, seen again and again."""
+class Promotion:
+    """Decides when the second process of a swap becomes the active one."""
 
     def __init__(self, times: Deadlines) -> None:
         self._times = times
@@ -130,7 +130,7 @@ class Handover:
         self._former_results = 0
 
     def is_due(self, *, results: int, phase: Phase, former_results: int, now_s: float) -> bool:
-        """`results`, `phase`: its own; `former_results`: of the process that is in charge, 0 for none."""
+        """True when it is to become active. `results`, `phase`: its own; `former_results`: the active process's, or 0."""
         if results:
             return True
         if phase != Phase.IDLE:
@@ -143,12 +143,12 @@ class Handover:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What follows a death."""
+    """The consequence of a death."""
 
     delay_s: float | None
-    """Start again after so long; None: not before somebody asks for it."""
+    """Delay before the restart, or None: no restart until one is ordered."""
     blamed: tuple[str, ...] = ()
-    """What was quarantined by this death, as shown to people."""
+    """Values quarantined by this death, as text for people."""
 
 
 class DeathPolicy:
@@ -163,11 +163,11 @@ class DeathPolicy:
 
     @property
     def quarantined(self) -> tuple[str, ...]:
-        """`key: value` of everything that is kept from the child, in the order it was blamed."""
+        """`key: value` of all quarantined values, in the order they were blamed."""
         return tuple(_shown(blame) for blame, count in self._counts.items() if count >= DEATHS_TO_QUARANTINE)
 
     def died(self, tried: Mapping[str, Any], *, had_result: bool, is_final: bool) -> Verdict:
-        """Judge a death. `tried`: what was tried and not proved; `is_final`: the child said that it is no use."""
+        """Judge a death. `tried`: values being tried, not proved; `is_final`: the child said that a retry is useless."""
         blamed = []
         for key, value in tried.items():
             blame = _blame(key, value)
@@ -187,12 +187,12 @@ class DeathPolicy:
         return Verdict(delay_s=delay_s, blamed=tuple(blamed))
 
     def proved(self, key: str, value: Any) -> None:
-        """A result was published with this value."""
+        """Record that a result was published with this value."""
         blame = _blame(key, value)
         del self._counts[blame]
         self._proved.pop(blame, None)
         self._proved[blame] = None
-        if len(self._proved) > KEPT_PROVED:
+        if len(self._proved) > MAX_PROVED:
             del self._proved[next(iter(self._proved))]
         self._last_proved[key] = value
 
@@ -200,7 +200,7 @@ class DeathPolicy:
         return self._counts.get(_blame(key, value), 0) >= DEATHS_TO_QUARANTINE
 
     def admitted(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """`values` as a child may have them: for a quarantined one the last that was proved, or nothing."""
+        """`values` with each quarantined one replaced by the last proved value of its key, or left out."""
         if not self._counts:
             return dict(values)
         admitted = {}
@@ -211,17 +211,19 @@ class DeathPolicy:
                 admitted[key] = self._last_proved[key]
         return admitted
 
-    def forgive(self) -> None:
-        """Somebody asked for a start: nothing is blamed, no delay. What was proved stays so."""
+    def reset(self) -> None:
+        """Clear all blame and the restart delay, for a start that was ordered. Proved values stay proved."""
         self._deaths_in_a_row = 0
         self._counts.clear()
 
 
 def _blame(key: str, value: Any) -> _Blame:
-    return key, msgspec.json.encode(value).decode()  # a key, whatever the value is; a list is what a tuple became
+    return key, msgspec.json.encode(
+        value
+    ).decode()  # hashable for any value; a tuple equals the list that a message turns it into
 
 
 def _shown(blame: _Blame) -> str:
     key, packed = blame
     text = str(msgspec.json.decode(packed))
-    return f"{key}: {text if len(text) <= SHOWN_CHARACTERS else text[: SHOWN_CHARACTERS - 3] + '...'}"
+    return f"{key}: {text if len(text) <= MAX_SHOWN_CHARACTERS else text[: MAX_SHOWN_CHARACTERS - 3] + '...'}"

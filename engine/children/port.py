@@ -1,4 +1,4 @@
-"""The child's side: what a loop `run(port)` sees of the engine. See `echo` for the shortest one."""
+"""The child's connection to the engine, as a loop `run(port)` sees it. See `echo` for the shortest loop."""
 
 import time
 from collections.abc import Callable
@@ -38,7 +38,7 @@ from engine.ipc import (
 
 
 class ChildFault(Exception):
-    """Raised by `ChildPort.fail`, on its way through the loop to `child_main`. Not for catching."""
+    """Raised by `ChildPort.fail`, caught by `child_main`. A loop must not catch it."""
 
     def __init__(self, fault: Fault) -> None:
         super().__init__(fault.text)
@@ -46,7 +46,7 @@ class ChildFault(Exception):
 
 
 class ChildPort:
-    """For the child's main thread alone. Nothing but opening an output waits for the engine."""
+    """Use it on the child's main thread only. Only opening an output waits for the engine."""
 
     def __init__(
         self,
@@ -58,14 +58,14 @@ class ChildPort:
         gate: Gate | None,
     ) -> None:
         self.settings = settings
-        """What the process was started with: plain values, the same for its whole life."""
+        """Plain values the process was started with; they never change."""
         self.values: dict[str, Any] = {}
-        """The newest parameters by address; there before the loop runs, then brought up to date by `poll`."""
+        """The newest parameters by address; filled before the loop runs, then updated by `poll`."""
         self.values_version = 0
-        """Grows when `values` changes."""
+        """Increases when `values` changes."""
         self.words = words
         self.gate = gate
-        """Whether the engine is drawing; None when there is none to ask."""
+        """Says whether the engine is drawing; None without a gate."""
         self._send = send
         self._mailbox = mailbox
         self._handlers: dict[str, Callable[..., str]] = {}
@@ -76,60 +76,60 @@ class ChildPort:
 
     @property
     def should_stop(self) -> bool:
-        """Whether the engine has asked for the end: return from the loop within 3 s, or be killed."""
+        """True once the engine asks the child to end: return from the loop within 3 s, or be killed."""
         return self._mailbox.should_stop
 
     def enter(self, phase: Phase) -> None:
-        """Say what comes now. LOADING, COMPILING, CAPTURING and RUNNING are done with before their deadlines."""
+        """Say what the loop does now. Each phase has a deadline (`policy.Deadlines`)."""
         self.words.enter(phase, time.perf_counter_ns())
 
     def expect(self, seconds: float) -> None:
-        """Say how long the longest piece of work takes: RUNNING and CAPTURING then get four times that.
+        """Say how long the longest piece of work takes. RUNNING and CAPTURING get four times that as their deadline.
 
-        For what is honestly slow, like a large picture on a CPU. Never less than their deadlines, nor more than 300 s.
+        For work that is slow by nature, such as a large picture on a CPU. At least the usual deadline, at most 300 s.
         """
         self.words.expected_s = seconds
 
     def poll(self) -> None:
-        """Take what the engine has sent: values, inputs, commands. Call it at least every second while idle.
+        """Receive values, inputs and commands from the engine. Call it at least every second while idle.
 
-        A command's handler runs here. Renews IDLE; in any other phase the deadline goes on running.
+        Command handlers run here. It renews the IDLE deadline; in any other phase the deadline keeps running.
         """
         phase, _ = self.words.progress
         if phase == Phase.IDLE:
             self.enter(Phase.IDLE)
-        # One at most, and there is no second: the engine sends the next when it hears of this one. A loop that went on
-        # taking would answer for as long as it is asked.
+        # One update at most: the engine sends the next one only after this one is acknowledged. A loop until empty
+        # could go on for ever.
         with suppress(Empty):
             self._take(self._mailbox.updates.get_nowait())
 
     def wait_first(self) -> None:
-        """Wait for the first values. Called by `child_main` before the loop runs."""
+        """Wait for the first values. `child_main` calls it before the loop runs."""
         self._take(self._mailbox.updates.get())
 
     def ready(self, **facts: Fact) -> None:
-        """The model is loaded: IDLE from now on. `facts` show in the status."""
-        self.enter(Phase.IDLE)  # first: the message makes the engine look at it
+        """Say that the model is loaded and enter IDLE. `facts` are shown in the status."""
+        self.enter(Phase.IDLE)  # before the message, which makes the engine read it
         self._send(Ready(facts=facts))
 
     def facts(self, **facts: Fact) -> None:
-        """Facts for the status, over those of before. A message each time: a few a second at most."""
+        """Update the facts in the status. One message each: call it a few times a second at most."""
         self._send(Facts(facts=facts))
 
     def note(self, key: str, text: str) -> None:
-        """Something for the engine's warnings, which say each key once a second at most."""
+        """Report a warning through the engine, which shows each key once a second at most."""
         self._send(Note(key=key, text=text))
 
     def input(self, name: str) -> RingReader | None:
-        """The pictures that the engine has connected; None while there are none. Ask anew for each picture."""
+        """The connected picture input, or None while there is none. Call it again for each picture."""
         return self._attached(name, FrameRing.attach)
 
     def audio_input(self, name: str) -> AudioRingReader | None:
-        """The sound that the engine has connected; None while there is none. Ask anew for each block."""
+        """The connected sound input, or None while there is none. Call it again for each block."""
         return self._attached(name, AudioRing.open)
 
     def open_output(self, name: str, width: int, height: int, channels: int = 3) -> RingWriter:
-        """A ring for pictures, which the engine makes and owns. Asked again (another shape) it is a new one.
+        """A new picture ring, which the engine makes and owns. Call it again for another shape.
 
         Readers see it with the first result. SharedMemoryError when there is no room.
         """
@@ -137,33 +137,33 @@ class ChildPort:
         return self._opened(name, FrameRing.write_to)
 
     def open_audio_output(self, name: str, channels: int, rate_hz: int, seconds: float) -> AudioRingWriter:
-        """The same for sound: a ring that keeps the newest `seconds`."""
+        """A new sound ring that keeps the newest `seconds`."""
         self._send(WantAudioOutput(name=name, channels=channels, rate_hz=rate_hz, seconds=seconds))
         return self._opened(name, AudioRing.write_to)
 
     def trying(self, key: str, value: Any) -> None:
-        """What the next call uses for the first time: blamed if the process dies before it is `proved`.
+        """Say that the next call uses this value: it is blamed if the process dies before it is `proved`.
 
-        `key` is the parameter's address, or "model". May be said before every call: known good values cost nothing.
+        `key` is the parameter's address, or "model". Call it before every use; proved values cost nothing.
         """
         if self._proved.get(key) != value:
             self._send(Trying(key=key, value=value))
 
     def proved(self, key: str, value: Any) -> None:
-        """A result was made with it."""
+        """Say that a result was made with this value."""
         if self._proved.get(key) != value:
             self._proved[key] = value
             self._send(Proved(key=key, value=value))
 
     def result(self, ms: float) -> None:
-        """A result is published, `ms` after its work began. IDLE from now on."""
+        """Count a published result, which took `ms`, and enter IDLE."""
         now_ns = time.perf_counter_ns()
         self.words.count_result(ms, now_ns)
         self.words.enter(Phase.IDLE, now_ns)
 
     @property
     def wants_frame(self) -> bool:
-        """Whether the engine should go to the trouble of writing the inputs' next pictures."""
+        """True while the engine should write the next pictures of the inputs."""
         return self.words.wants_frame
 
     @wants_frame.setter
@@ -171,14 +171,15 @@ class ChildPort:
         self.words.wants_frame = wants
 
     def on_call(self, name: str, handler: Callable[..., str]) -> None:
-        """`handler(*arguments)` answers the command; a MultiverseError it raises is the answer "no"."""
+        """Answer the command `name` with `handler(*arguments)`. A MultiverseError it raises becomes the answer "no"."""
         self._handlers[name] = handler
 
     def fail(self, kind: Literal["memory", "driver", "model"], text: str, *, is_final: bool) -> NoReturn:
-        """End the process with this reason. `is_final`: it is not started again until somebody asks for it."""
+        """End the process with this reason. `is_final`: no restart until one is ordered."""
         raise ChildFault(Fault(kind=kind, text=text, is_final=is_final))
 
     def close(self) -> None:
+        """Close all inputs and outputs."""
         for _, reader in self._inputs.values():
             reader.close()
         for writer in self._outputs.values():
@@ -213,7 +214,7 @@ class ChildPort:
             del self._inputs[name]
         try:
             reader = attach(segment)
-        except SharedMemoryError:  # it has gone since: the engine connects another, or the same again
+        except SharedMemoryError:  # gone meanwhile: the engine will connect another
             return None
         self._inputs[name] = segment, reader
         return reader

@@ -1,6 +1,6 @@
-"""One process of a child, from its launch to its end: its pipe, its words, its rings. `supervisor` decides about it.
+"""One process of a child, from launch to exit: its pipe, its words, its rings. `lifecycle` decides what happens to it.
 
-Everything here is called by the supervisor's thread and waits for nothing.
+The supervisor's thread calls everything here; nothing waits.
 """
 
 import socket
@@ -36,7 +36,7 @@ from engine.children.messages import (
     WantOutput,
     packed_bytes,
 )
-from engine.children.policy import Deadlines, DeathPolicy, Handover, Watch
+from engine.children.policy import Deadlines, DeathPolicy, HangDetector, Promotion
 from engine.children.spec import ChildSpec, State
 from engine.errors import ChildError, ControlPipeError, PipeClosedError, SharedMemoryError
 from engine.ipc import AudioRing, AudioRingWriter, ChildWords, ControlPipe, FrameRing, Phase, RingOwner
@@ -45,7 +45,7 @@ from engine.system.reporting import Report
 Ring = RingOwner | AudioRingWriter
 OnAnswer = Callable[[bool, str], None]
 
-BUSY_S: Final = 1.0  # after a result it counts as busy for so long, or the state would flicker with each picture
+BUSY_S: Final = 1.0  # counts as busy this long after a result, or the state would flicker with each picture
 PHASE_STATES: Final[Mapping[Phase, State]] = {
     Phase.STARTING: "loading",
     Phase.LOADING: "loading",
@@ -55,10 +55,12 @@ PHASE_STATES: Final[Mapping[Phase, State]] = {
     Phase.RUNNING: "busy",
     Phase.STOPPING: "ready",
 }
-MAX_CALLS: Final = 64  # unanswered by one child: a stopped one is no reason to remember all that is asked of it
+MAX_CALLS: Final = 64  # unanswered commands per child: a stopped child must not make the queue grow without end
 
 
 class Child:
+    """A running process of a child."""
+
     def __init__(
         self,
         spec: ChildSpec,
@@ -73,37 +75,37 @@ class Child:
         report: Report,
         now_s: float,
     ) -> None:
-        """Launch it, to be told these values and inputs before its loop runs.
+        """Launch it. Its loop starts with these values and inputs.
 
-        ChildError or SharedMemoryError: it cannot be had.
+        ChildError or SharedMemoryError: it cannot be started.
         """
         self.settings = settings
         self.outputs: dict[str, Ring] = {}
-        """The rings it writes into, which are ours; they outlive it, for what was published stays to be seen."""
+        """The rings it writes into. We own them: they outlive the process, so that published results stay visible."""
         self.new_rings: set[Ring] = set()
-        """All that were made since somebody emptied this: theirs to close."""
+        """Rings made since `Published` last took them over; it closes them."""
         self.tried: dict[str, Any] = {}
-        """What it tries and has not proved: to blame if it dies now."""
+        """Values it is trying and has not proved: blamed if it dies now."""
         self.facts: dict[str, Fact] = {}
         self.fault: Fault | None = None
-        """Why it is about to end, if it knew."""
+        """The fault it sent before it ended, or None."""
         self.hung = ""
-        """Why we killed it; "" if we did not."""
+        """The reason why we killed it as hung, or ""."""
         self._spec = spec
         self._launcher = launcher
         self._policy = policy
         self._times = times
         self._report = report
-        self._values = dict(values)  # not told yet, like the next two
+        self._values = dict(values)  # not sent yet, like the next two
         self._inputs = dict(inputs)
         self._calls: deque[Call] = deque()
         self._answers: dict[int, OnAnswer] = {}
-        self._messages = 0
+        self._serial = 0
         self._in_flight = 0
         self._is_pipe_open = True
         self._own_pid = 0
-        self._watch = Watch(times, now_s)
-        self._handover = Handover(times)
+        self._hang_detector = HangDetector(times, now_s)
+        self._promotion = Promotion(times)
         self._stop_by_s: float | None = None
         self._killed_s: float | None = None
         with ExitStack() as undo:
@@ -124,26 +126,26 @@ class Child:
             undo.pop_all()
         self._pipe: ControlPipe[ToEngine] = ControlPipe(connection, ToEngine)
         self._send(begin)
-        self._send_update()  # the loop begins with it, even if there is nothing in it
+        self._send_update()  # the loop waits for it, even if it is empty
 
     @property
     def pid(self) -> int:
-        """0 while it is not born yet. What the child says: a virtual environment's python.exe starts another."""
+        """Process id, 0 before it has started. The child sends its own: a venv's python.exe starts another process."""
         return self._own_pid or self._process.pid
 
     @property
     def is_leaving(self) -> bool:
-        """Whether it was asked to end, or killed."""
+        """True once it was asked to stop, or killed."""
         return self._stop_by_s is not None or self._killed_s is not None
 
     @property
     def waitables(self) -> list[Connection | socket.socket]:
-        """Ready when there is something to see."""
+        """Objects for `multiprocessing.connection.wait`: ready when the process sent something or ended."""
         pipe = [self._pipe.connection] if self._is_pipe_open else []
-        return pipe + ([self._process.news] if self._process.news else [])
+        return pipe + ([self._process.events] if self._process.events else [])
 
     def state(self, now_s: float) -> State:
-        """What its words say it does."""
+        """Its state, as its words say."""
         if self.hung:
             return "hung"
         state = PHASE_STATES[self.words.progress[0]]
@@ -151,10 +153,10 @@ class Child:
         return "busy" if state == "ready" and is_fresh else state
 
     def heartbeat_age_s(self, now_s: float) -> float:
-        return self._watch.silent_s(self.words.alive_ns / 1e9, now_s)
+        return self._hang_detector.silent_s(self.words.alive_ns / 1e9, now_s)
 
-    def tell(self, values: Mapping[str, Any], inputs: Mapping[str, str]) -> None:
-        """To be sent as soon as it has taken what is under way."""
+    def queue(self, values: Mapping[str, Any], inputs: Mapping[str, str]) -> None:
+        """Send these as soon as the child has acknowledged the update before."""
         self._values |= values
         self._inputs |= inputs
 
@@ -165,12 +167,12 @@ class Child:
         if packed_bytes(arguments) > CALL_BYTES:
             on_answer(False, f"{name}: its arguments do not fit into a message of {CALL_BYTES} bytes")
             return
-        self._messages += 1
-        self._answers[self._messages] = on_answer
-        self._calls.append(Call(number=self._messages, name=name, arguments=list(arguments)))
+        self._serial += 1
+        self._answers[self._serial] = on_answer
+        self._calls.append(Call(number=self._serial, name=name, arguments=list(arguments)))
 
     def exchange(self) -> None:
-        """Read all its messages, then send what it has not been told, if it has taken what came before."""
+        """Read all its messages, then send what is queued if it has acknowledged the update before."""
         while self._is_pipe_open:
             try:
                 message = self._pipe.receive()
@@ -187,26 +189,29 @@ class Child:
             self._send_update()
 
     def hang(self, now_s: float) -> str:
-        """Why it counts as hung now; "" when it does not."""
+        """The reason why it counts as hung now, or ""."""
         phase, since_ns = self.words.progress
-        return self._watch.hang(
+        return self._hang_detector.hang(
             phase,
             since_ns / 1e9,
             self.words.alive_ns / 1e9,
             now_s,
-            is_born=self.pid > 0,
+            is_started=self.pid > 0,
             expected_s=self.words.expected_s,
         )
 
-    def may_take_charge(self, former_results: int, now_s: float) -> bool:
-        """Whether it publishes, or is ready while nobody does. `former_results`: of the process in charge now."""
+    def may_be_promoted(self, former_results: int, now_s: float) -> bool:
+        """True once it publishes, or is ready while the active process publishes nothing.
+
+        `former_results`: results of the active process.
+        """
         phase, _ = self.words.progress
-        return not self.is_leaving and self._handover.is_due(
+        return not self.is_leaving and self._promotion.is_due(
             results=self.words.results, phase=phase, former_results=former_results, now_s=now_s
         )
 
     def ask_to_stop(self, now_s: float) -> None:
-        """Let it end by itself, or kill it when it does not. One that is not born yet is given up."""
+        """Let it end by itself; `has_ended` kills it after a timeout. One that has not started yet is killed at once."""
         if self.is_leaving:
             return
         if self.pid:
@@ -216,13 +221,13 @@ class Child:
             self.kill(now_s)
 
     def kill(self, now_s: float) -> None:
-        if not self.pid and self.hung:  # the server is what hangs
+        if not self.pid and self.hung:  # it never started: the fork server hangs
             self._launcher.renew()
         self._process.kill()
         self._killed_s = now_s
 
     def has_ended(self, now_s: float) -> bool:
-        """Whether the process is gone; kills one that did not end when asked to."""
+        """True when the process is gone. Kills one that did not stop in time."""
         if self._process.has_ended(now_s):
             return True
         if self._stop_by_s is not None and self._killed_s is None and now_s > self._stop_by_s:
@@ -230,15 +235,15 @@ class Child:
         return False
 
     def is_stuck(self, now_s: float) -> bool:
-        """Whether it should be gone long since: in a driver, where no signal reaches it."""
+        """True when it is still there long after SIGKILL: stuck in a driver."""
         return self._killed_s is not None and now_s - self._killed_s > self._times.gone_s
 
     def is_given_up(self, now_s: float) -> bool:
-        """Whether it was killed so long ago that an engine that ends waits for it no more."""
+        """True when it was killed so long ago that a closing engine no longer waits for it."""
         return self._killed_s is not None and now_s - self._killed_s > self._times.gone_at_end_s
 
-    def epitaph(self) -> tuple[str, list[str]]:
-        """How it ended, in one line, and the last lines of its stderr. Once it has ended."""
+    def exit_summary(self) -> tuple[str, list[str]]:
+        """The reason why it ended, in one line, and the last lines of its stderr. Call it once it has ended."""
         tail = stderr_file.tail_of(self._stderr)
         if self.hung:
             return f"hung: {self.hung}", tail
@@ -248,7 +253,7 @@ class Child:
         return self._process.exit_reason + (f": {said}" if said else ""), tail
 
     def close(self) -> None:
-        """Let go of everything but the outputs. Whoever waits for an answer gets one."""
+        """Close everything but the outputs. Unanswered commands are answered: it ended."""
         self._pipe.close()
         self._process.close()
         self._stderr.close()
@@ -293,15 +298,15 @@ class Child:
         self._send(OutputMade(name=name, segment=ring.segment))
 
     def _send_update(self) -> None:
-        self._messages += 1
-        self._in_flight = self._messages
+        self._serial += 1
+        self._in_flight = self._serial
         values = self._policy.admitted(self._next_values())
         call = self._calls.popleft() if self._calls else None
-        self._send(Update(number=self._messages, values=values, inputs=self._inputs, call=call))
+        self._send(Update(number=self._serial, values=values, inputs=self._inputs, call=call))
         self._inputs = {}
 
     def _next_values(self) -> dict[str, Any]:
-        """As many as fit into one message, in their order."""
+        """As many queued values as fit into one message, in order."""
         batch: dict[str, Any] = {}
         room: float = VALUES_BYTES
         while self._values:
@@ -321,7 +326,7 @@ class Child:
     def _send(self, message: Message) -> None:
         try:
             self._pipe.send(message)
-        except PipeClosedError:  # it is about to be found dead
+        except PipeClosedError:  # the next check finds it dead
             pass
         except ControlPipeError as error:
             self._report(f"child.{self._spec.name}.message", f"{self._spec.name}: {error}")

@@ -1,4 +1,4 @@
-"""What readers see of a child, and when its rings are closed: not before somebody else's are shown in their place."""
+"""Outputs that readers see of a child. A ring is closed only after another one was published in its place."""
 
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
@@ -7,26 +7,26 @@ from engine.children.process import Child, Ring
 
 
 class Published:
-    """For the supervisor's thread, but for `segments`."""
+    """Used on the supervisor's thread; `segments` may be read on any."""
 
     def __init__(self) -> None:
         self.segments: Mapping[str, str] = MappingProxyType({})
-        """Name -> segment; never changed, but replaced by `settle` when something else is shown."""
+        """Segment by name. Never changed; `update` puts a new mapping here when something else is published."""
         self._shown: dict[str, Ring] = {}
         self._rings: set[Ring] = set()
 
-    def show(self, outputs: Mapping[str, Ring]) -> None:
-        """These instead of those before."""
+    def publish(self, outputs: Mapping[str, Ring]) -> None:
+        """Publish these rings in place of those before."""
         self._shown = dict(outputs)
 
     def withdraw(self) -> None:
-        """Show nothing any more."""
+        """Publish nothing any more."""
         self._shown = {}
 
-    def settle(self, *, living: Iterable[Child], ended: Iterable[Child]) -> None:
-        """Take over the rings that were made, and close what is neither shown nor written any more."""
+    def update(self, *, running: Iterable[Child], ended: Iterable[Child]) -> None:
+        """Take over new rings, and close those that are neither published nor written any more."""
         needed = set(self._shown.values())
-        for child in living:
+        for child in running:
             self._take_over(child)
             needed.update(child.outputs.values())
         for child in ended:

@@ -1,4 +1,4 @@
-"""Children on macOS and Windows, and where a kernel has no pidfd: an interpreter of its own for each."""
+"""Children on macOS, Windows and kernels without pidfd: each one is a new interpreter."""
 
 import socket
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from engine.system.python_process import exit_reason, start_python
 
 
 class SpawnedProcess:
-    """A started interpreter. Used by one thread."""
+    """A started interpreter. Used on one thread."""
 
     def __init__(self, pipe: Connection, stderr: IO[bytes], environment: Mapping[str, str], niceness: int) -> None:
         """`pipe` is the child's end. The child gets copies of it and of `stderr`; ours stay open. OSError: no process.
@@ -32,12 +32,12 @@ class SpawnedProcess:
         return self._popen.pid
 
     @property
-    def news(self) -> socket.socket | None:
-        """None: its end is noticed by that of its pipe."""
+    def events(self) -> socket.socket | None:
+        """None: its pipe closes when it ends."""
         return None
 
     def has_ended(self, now_s: float) -> bool:
-        """Whether nothing of it runs any more. Never waits."""
+        """True when the process is gone. Never waits."""
         return self._popen.poll() is not None
 
     @property
@@ -48,4 +48,4 @@ class SpawnedProcess:
         self._popen.kill()
 
     def close(self) -> None:
-        """Nothing: what `has_ended` has seen is reaped."""
+        """Do nothing: `has_ended` has reaped it."""

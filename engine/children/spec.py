@@ -1,4 +1,4 @@
-"""What a child is, and how it is doing: the values that travel between the supervisor and its callers."""
+"""The specification and the status of a child: the values that travel between the supervisor and its callers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from engine.system import metal, openmp
 from engine.system.python_process import utf8_environment
 
 _ENVIRONMENT: Final[Mapping[str, str]] = {
-    "OMP_NUM_THREADS": "1",  # more take the drawing thread's core, and thrash
+    "OMP_NUM_THREADS": "1",  # more would take the drawing thread's core, and thrash
     # glibc returns large blocks to the kernel at every free and faults them in again: 1.2 to 3.4 times slower.
     "MALLOC_MMAP_MAX_": "0",
     "MALLOC_TRIM_THRESHOLD_": str(16 << 30),
@@ -19,7 +19,7 @@ _ENVIRONMENT: Final[Mapping[str, str]] = {
 
 
 def child_environment() -> dict[str, str]:
-    """Of a process that runs a model: over the one that starts it."""
+    """Environment variables of a process that runs a model, added to those of its parent."""
     return {**_ENVIRONMENT, **utf8_environment(), **openmp.brief_spin(), **metal.fallback()}
 
 
@@ -28,47 +28,52 @@ State = Literal["off", "loading", "compiling", "ready", "busy", "hung", "restart
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChildSpec:
+    """How to start a child."""
+
     name: str
-    """`sd`: in addresses, in the status and in warnings."""
+    """Its name in addresses, in the status and in warnings, such as `sd`."""
     loop: str
-    """`package.module:function`, called in the child with a ChildPort; returns when the port says `should_stop`."""
+    """`package.module:function`, called in the child with a ChildPort. It returns when the port says `should_stop`."""
     settings: Mapping[str, Any]
-    """Plain values (what MessagePack knows), the same for a process's whole life."""
+    """Plain values (types that MessagePack knows); they never change while a process runs."""
     preload: tuple[str, ...] = ()
-    """Modules that the process children are forked from has imported (Linux). They must start no thread."""
+    """Modules that the fork server imports in advance (Linux). They must not start threads."""
     environment: Mapping[str, str] = field(default_factory=child_environment)
-    """Over the engine's own. Set before the process starts, for malloc; a forked one has its server's until it runs."""
+    """Added to the engine's own before the process starts, for malloc. A fork has its server's until it runs."""
     niceness: int = 10
-    """0..19: below the engine, so that a busy child leaves the drawing thread its core. 0 for one that is heard when it
-    is late. On Windows any above 0 is the class below normal."""
+    """0..19, below the engine's priority, so that a busy child leaves the drawing thread its core. 0 for sound, where
+    lateness is audible. On Windows any value above 0 means the class below normal."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChildStatus:
+    """How a child is doing."""
+
     name: str
     state: State = "off"
     pid: int = 0
-    """0 while there is no process."""
+    """Process id, 0 without a process."""
     heartbeat_age_s: float = 0.0
-    """Since the child's last sign of life."""
+    """Seconds since its last heartbeat."""
     restarts: int = 0
-    """Processes started after one that died or was replaced because somebody asked for it."""
+    """Number of processes started after one that died or was replaced by order."""
     results: int = 0
-    """Published by all its processes together."""
+    """Results published by all its processes together."""
     ms_a_result: float = 0.0
+    """Milliseconds that the newest result took."""
     detail: str = ""
-    """The last fault in one line: what happened, the signal or exit code by name, what stderr said last."""
+    """The last fault in one line: what happened, the signal or exit code by name, the last line of stderr."""
     quarantined: tuple[str, ...] = ()
-    """`address: value` of what killed three processes and is kept from the next."""
+    """`address: value` of values that killed three processes; later ones do not get them."""
     facts: dict[str, Fact] = field(default_factory=dict)  # a dict, which every JSON writer knows
-    """What the child says about itself."""
+    """Facts that the child sent about itself."""
 
     @property
     def is_at_work(self) -> bool:
-        """Whether it makes results, or would."""
+        """True if it makes results, or would if it had input."""
         return self.state in ("ready", "busy")
 
     @property
     def is_away(self) -> bool:
-        """Whether no result is to be expected. Compiling for a new shape is no absence: it is back in a moment."""
+        """True if no result is to be expected. Not while compiling for a new shape: that takes a moment only."""
         return self.state in ("off", "loading", "hung", "restarting", "failed")

@@ -1,8 +1,7 @@
-"""Where a child's stdout and stderr go: a file without a name, which is gone with the last who has it open.
+"""The file that gets a child's stdout and stderr: unnamed, deleted when its last user closes it.
 
-A pipe would have to be read by somebody, and would stop the child when nobody does. The child keeps the file short
-(`cut_long`), the engine reads its end once the child has died; Python's own account of a crash (faulthandler) stands
-there.
+A pipe would have to be read all the time, and would block the child when it is full. The child keeps the file short
+(`cut_long`), and the engine reads its end after the child has died. A crash is described there by faulthandler.
 """
 
 import os
@@ -17,7 +16,7 @@ MAX_BYTES: Final = 1 << 20
 TAIL_BYTES: Final = 16 << 10
 TAIL_LINES: Final = 20
 CRASH: Final = "Fatal Python error: "  # faulthandler's first line
-# And its first line of what Windows calls an exception, which a library may also handle: then the process goes on.
+# faulthandler's first line for a Windows exception. A library may handle it; then the process goes on.
 WINDOWS_EXCEPTION: Final = "Windows fatal exception: "
 DUMP: Final = ("  ", "Thread ", "Current thread", "Extension modules")  # how the lines after it begin
 CRASHED_THREAD: Final = "Current thread "
@@ -25,7 +24,7 @@ FRAME: Final = "  File "
 
 
 def create() -> IO[bytes]:
-    """A new empty file, to be handed to one child as its stdout and stderr. ChildError: none to be had."""
+    """A new empty file for the stdout and stderr of one child. ChildError when it cannot be made."""
     try:
         file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - its owner closes it
     except OSError as error:
@@ -33,24 +32,24 @@ def create() -> IO[bytes]:
     if sys.platform != "win32":
         import fcntl
 
-        # Each write goes to the end as it is then: two descriptors, and cutting, leave no holes.
+        # Each write goes to the current end: neither the two descriptors nor cutting leave holes.
         fcntl.fcntl(file, fcntl.F_SETFL, fcntl.fcntl(file, fcntl.F_GETFL) | os.O_APPEND)
     return file
 
 
 def cut_long(descriptor: int = 2) -> None:
-    """Empty it when it has grown beyond 1 MiB. Called by the child now and then; a closed stderr is left alone."""
+    """Empty the file when it is longer than 1 MiB. The child calls it regularly; a closed stderr is no error."""
     with suppress(OSError):
         if os.fstat(descriptor).st_size > MAX_BYTES:
-            # Windows has no O_APPEND that a child could inherit: the next line would be written where the last one
-            # ended, behind a hole as long as what was cut, and all of it cut again at the next look.
+            # Windows has no O_APPEND that a child could inherit. Without the seek the next line would be written where
+            # the last one ended, after a hole as long as the text that was cut, and be cut again the next time.
             os.lseek(descriptor, 0, os.SEEK_SET)
             os.ftruncate(descriptor, 0)
             os.write(descriptor, b"(older lines were cut off)\n")
 
 
 def tail_of(file: IO[bytes]) -> list[str]:
-    """The last 20 lines, or all of Python's account of a crash; without blank ones. For a child that has ended."""
+    """The last 20 lines, or all lines of faulthandler about a crash; without blank ones. For a child that has ended."""
     file.seek(max(0, os.fstat(file.fileno()).st_size - TAIL_BYTES))
     text = file.read(TAIL_BYTES).decode(errors="replace").replace("\0", "")
     lines = [line.rstrip() for line in text.splitlines() if line.strip()]
@@ -59,7 +58,7 @@ def tail_of(file: IO[bytes]) -> list[str]:
 
 
 def gist(lines: list[str]) -> str:
-    """The one line of a tail that says most: a crash with the innermost frame of its thread, else the last line."""
+    """The most telling line of a tail: a crash with the innermost frame of its thread, else the last line."""
     if not lines or not _is_crash(lines):
         return lines[-1].strip() if lines else ""
     thread = next((number for number, line in enumerate(lines) if line.startswith(CRASHED_THREAD)), len(lines))
@@ -68,7 +67,7 @@ def gist(lines: list[str]) -> str:
 
 
 def _is_crash(lines: list[str]) -> bool:
-    """True for Python's account of what ended the process, from its first line to the end of the file."""
+    """True if these lines, to the end of the file, are faulthandler's about a crash that ended the process."""
     if lines[0].startswith(WINDOWS_EXCEPTION):
         return all(line.startswith(DUMP) for line in lines[1:])
     return lines[0].startswith(CRASH)

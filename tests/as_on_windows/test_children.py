@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from engine.children import stderr_file
-from engine.children.child_main import suit_windows
+from engine.children.child_main import prepare_windows
 from engine.children.launcher import Launcher
 from engine.children.mailbox import Mailbox
 from engine.children.messages import Begin, Message, Stop, ToChild, Update
@@ -265,7 +265,7 @@ def test_a_child_is_not_throttled_and_a_crash_ends_it_without_a_dialog(
     msvcrt = SimpleNamespace(SetErrorMode=modes.append, SEM_FAILCRITICALERRORS=1, SEM_NOGPFAULTERRORBOX=2)
     monkeypatch.setitem(sys.modules, "msvcrt", msvcrt)  # type: ignore[arg-type]
     monkeypatch.setattr(sys, "platform", "win32")
-    suit_windows()
+    prepare_windows()
     assert modes == [3]
     assert windows.called("SetProcessInformation")
     assert len(caplog.messages) == is_refused

@@ -1,7 +1,8 @@
-"""Toy children, and a look at what is left of them."""
+"""Fixtures for toy children, and checks that they leave nothing behind."""
 
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from multiprocessing import resource_tracker
 from typing import Any
 
@@ -18,13 +19,13 @@ TOY = "tests.children.toy:run"
 
 @pytest.fixture
 def launcher() -> Launcher:
-    """What the test's children come from; its server ends with the last of them."""
+    """A launcher of the test's own; its server ends with the last child."""
     return Launcher()
 
 
 @pytest.fixture(scope="session")
 def toy_launcher() -> Iterator[Launcher]:
-    """Keeps the process that the toys of most tests are forked from: an interpreter's start takes ten times a fork."""
+    """One fork server for the toys of most tests: starting an interpreter takes ten times as long as a fork."""
     launcher = Launcher()
     launcher.join(("tests.children.toy",), child_environment())
     fork_one(launcher)
@@ -39,8 +40,8 @@ def toys(
     reports: Callable[[str, str], None],
     toy_launcher: Launcher,
 ) -> Iterator[Callable[..., Toy]]:
-    """`toys(settings, times=..., ...)`: a supervised toy child, off at first, closed at the end. Nothing is left."""
-    resource_tracker.ensure_running()  # or its pipe would be one more afterwards
+    """`toys(settings, times=..., ...)` makes a supervised toy child, off at first, closed at the end. Checks for leaks."""
+    resource_tracker.ensure_running()  # or its pipe would be counted as a leak
     before, others = processes(), (segments(), descriptors(), threading.active_count())
     made: list[Toy] = []
     default = request.getfixturevalue("launcher") if "launcher" in request.fixturenames else None
@@ -56,16 +57,17 @@ def toys(
         **spec: Any,
     ) -> Toy:
         launcher = launcher or default
-        if launcher is None:  # a server has what is asked for when it starts
+        if launcher is None:  # a server gets its modules and environment when it starts
             launcher = Launcher() if spec.keys() & {"preload", "environment"} else toy_launcher
         launchers.add(launcher)
-        supervisor = Supervisor(
+        open_supervisor = partial(
+            Supervisor,
             ChildSpec(name=name, loop=loop, settings=settings or {}, **spec),
             report=reports,
             times=times,
             launcher=launcher,
         )
-        made.append(Toy(supervisor, wait_for))
+        made.append(Toy(lambda on_swap: open_supervisor(on_swap=on_swap), wait_for))
         return made[-1]
 
     yield make
@@ -75,14 +77,14 @@ def toys(
     left = processes() - before
     assert (left & {pid for toy in made for pid in toy.pids} if toy_launcher in launchers else left) == set()
     assert (segments(), descriptors(), threading.active_count()) == others
-    assert [pid for toy in made for pid in toy.pids if _is_running(pid)] == [], "nor orphans of a killed server"
+    assert [pid for toy in made for pid in toy.pids if _is_running(pid)] == [], "orphans of a killed server"
     if toy_launcher in launchers:
         fork_one(toy_launcher)
-        wait_for(lambda: not processes() - before, "the end of those that were born after they had been given up")
+        wait_for(lambda: not processes() - before, "the end of those that were forked after they had been given up")
 
 
 def _is_running(pid: int) -> bool:
-    """Also of a process that is no descendant any more."""
+    """True if it runs, even if it is no descendant any more."""
     try:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:

@@ -1,8 +1,8 @@
-"""Decisions about the dead, without a process: times and deaths come in as arguments."""
+"""The death policy without processes: times and deaths come in as arguments."""
 
 import pytest
 
-from engine.children.policy import Deadlines, DeathPolicy, Handover, Watch
+from engine.children.policy import Deadlines, DeathPolicy, HangDetector, Promotion
 from engine.ipc import Phase
 
 TIMES = Deadlines()
@@ -82,7 +82,7 @@ def test_a_start_by_hand_forgets_blame_and_delay_but_not_what_was_proved() -> No
     policy = DeathPolicy(TIMES)
     policy.proved("/sd/prompt", "a lake")
     deaths(policy, 5, **{"/sd/prompt": "poison"})
-    policy.forgive()
+    policy.reset()
     assert policy.quarantined == ()
     assert policy.admitted({"/sd/prompt": "poison"}) == {"/sd/prompt": "poison"}
     assert deaths(policy, 1) == [0.5]
@@ -147,36 +147,39 @@ def test_silence_is_a_hang_sooner_while_pictures_are_made(phase: Phase, limit_s:
 
 
 def test_a_fork_servers_imports_do_not_count_as_the_childs_silence() -> None:
-    watch = Watch(TIMES, 100.0)
+    detector = HangDetector(TIMES, 100.0)
     for second in range(101, 160):
-        assert watch.hang(Phase.STARTING, 0.0, 0.0, second, is_born=False) == ""
-    assert watch.hang(Phase.STARTING, 0.0, 0.0, 160.0, is_born=True) == ""
-    assert watch.hang(Phase.STARTING, 160.1, 160.1, 161.0, is_born=True) == ""
+        assert detector.hang(Phase.STARTING, 0.0, 0.0, second, is_started=False) == ""
+    assert detector.hang(Phase.STARTING, 0.0, 0.0, 160.0, is_started=True) == ""
+    assert detector.hang(Phase.STARTING, 160.1, 160.1, 161.0, is_started=True) == ""
     for second in range(162, 191):
-        assert watch.hang(Phase.STARTING, 160.1, 160.1, second, is_born=True) == ""
-    assert watch.hang(Phase.STARTING, 160.1, 160.1, 191.0, is_born=True) == "no sign of life for 30.9 s while starting"
+        assert detector.hang(Phase.STARTING, 160.1, 160.1, second, is_started=True) == ""
+    assert (
+        detector.hang(Phase.STARTING, 160.1, 160.1, 191.0, is_started=True)
+        == "no sign of life for 30.9 s while starting"
+    )
 
 
 def test_a_machine_that_slept_is_no_hang() -> None:
-    watch = Watch(TIMES, 100.0)
-    assert watch.hang(Phase.IDLE, 100.0, 100.0, 101.0, is_born=True) == ""
-    assert watch.hang(Phase.IDLE, 100.0, 100.0, 3700.0, is_born=True) == ""
+    detector = HangDetector(TIMES, 100.0)
+    assert detector.hang(Phase.IDLE, 100.0, 100.0, 101.0, is_started=True) == ""
+    assert detector.hang(Phase.IDLE, 100.0, 100.0, 3700.0, is_started=True) == ""
     for second in range(3701, 3711):
-        assert watch.hang(Phase.IDLE, 100.0, 100.0, second, is_born=True) == ""
-    assert watch.hang(Phase.IDLE, 100.0, 100.0, 3710.5, is_born=True) != ""
+        assert detector.hang(Phase.IDLE, 100.0, 100.0, second, is_started=True) == ""
+    assert detector.hang(Phase.IDLE, 100.0, 100.0, 3710.5, is_started=True) != ""
 
 
 def test_a_process_takes_charge_with_its_first_result() -> None:
-    handover = Handover(TIMES)
-    assert not handover.is_due(results=0, phase=Phase.RUNNING, former_results=5, now_s=100.0)
-    assert handover.is_due(results=1, phase=Phase.IDLE, former_results=6, now_s=100.1)
+    promotion = Promotion(TIMES)
+    assert not promotion.is_due(results=0, phase=Phase.RUNNING, former_results=5, now_s=100.0)
+    assert promotion.is_due(results=1, phase=Phase.IDLE, former_results=6, now_s=100.1)
 
 
 def test_a_process_that_is_ready_takes_charge_when_nothing_was_published_for_two_seconds() -> None:
-    handover = Handover(TIMES)
+    promotion = Promotion(TIMES)
 
     def is_due(now_s: float, phase: Phase = Phase.IDLE, former_results: int = 5) -> bool:
-        return handover.is_due(results=0, phase=phase, former_results=former_results, now_s=now_s)
+        return promotion.is_due(results=0, phase=phase, former_results=former_results, now_s=now_s)
 
     assert not is_due(100.0, Phase.CAPTURING)
     assert [is_due(100.5), is_due(102.4)] == [False, False]

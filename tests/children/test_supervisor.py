@@ -249,7 +249,7 @@ def test_the_old_process_is_gone_before_the_next_starts(toys: Callable[..., Any]
         if status.pid not in (0, old):
             both.append(psutil.pid_exists(old))
 
-    toy.supervisor.on_change = look
+    toy.supervisor.subscribe(look)
     os.kill(old, signal.SIGSTOP)
     toy.supervisor.restart()
     toy.wait_for(lambda: both, "the next process")

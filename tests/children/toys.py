@@ -1,4 +1,4 @@
-"""A supervised toy child and what is left of it, for tests."""
+"""A supervised toy child for tests, and counts of what it leaves behind."""
 
 import os
 import tempfile
@@ -12,15 +12,16 @@ import psutil
 
 from engine.children import ChildStatus, Deadlines, Supervisor
 from engine.children.launcher import CAN_FORK, LAUNCHER, Launcher
+from engine.children.supervisor import OnSwap
 from engine.errors import SharedMemoryError
 from engine.ipc import FrameRing
 
 SOON = Deadlines(first_delay_s=0.02, longest_delay_s=0.1, gone_at_end_s=10.0)
-"""What tests of deaths run with: as patient as ever, but soon back."""
+"""For tests of deaths: the usual timeouts, but short restart delays."""
 SOON_KILLED = replace(SOON, stop_s=0.5)
-"""For processes that do not end when asked to."""
+"""For processes that ignore the request to stop."""
 ATTENTIVE = replace(SOON, silent_s=4.0, silent_loading_s=4.0)
-"""For stopped processes. Longer than a healthy one is silent on a machine that is far too busy."""
+"""For stopped processes. Longer than a healthy process is ever silent on an overloaded machine."""
 
 
 def segments() -> set[str]:
@@ -30,12 +31,12 @@ def segments() -> set[str]:
 
 
 def descriptors() -> int:
-    """How many files this process has open."""
+    """Number of files this process has open."""
     return len(os.listdir("/proc/self/fd")) if Path("/proc/self/fd").is_dir() else 0
 
 
 def is_live(process: psutil.Process) -> bool:
-    """Whether it runs; it may end at any moment, also between two looks."""
+    """True if it runs. It may end at any moment, even between two calls."""
     try:
         return process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
@@ -43,7 +44,7 @@ def is_live(process: psutil.Process) -> bool:
 
 
 def is_tracker(process: psutil.Process) -> bool:
-    """Whether it is multiprocessing's resource tracker, which is nobody's child."""
+    """True for multiprocessing's resource tracker, which is not one of our children."""
     try:
         return "resource_tracker" in " ".join(process.cmdline())
     except psutil.NoSuchProcess:
@@ -59,7 +60,7 @@ def processes() -> set[int]:
 
 
 def fork_one(launcher: Launcher) -> None:
-    """Starts the launcher's server where there is none; what was asked of it before is born when this returns."""
+    """Fork one child that ends at once. Afterwards the server runs, and all earlier requests are done."""
     if not CAN_FORK:
         return
     with tempfile.TemporaryFile() as stderr:
@@ -73,18 +74,17 @@ def fork_one(launcher: Launcher) -> None:
 
 
 class Toy:
-    """A supervisor of the toy child, and what became of it."""
+    """A supervisor of the toy child, with a record of its states and swaps."""
 
-    def __init__(self, supervisor: Supervisor, wait_for: Callable[..., Any]) -> None:
-        self.supervisor = supervisor
+    def __init__(self, open_supervisor: Callable[[OnSwap], Supervisor], wait_for: Callable[..., Any]) -> None:
         self.wait_for = wait_for
         self.states: list[str] = []
         self.pids: set[int] = set()
         self.swaps = 0
         self.swap_ends: list[tuple[bool, str]] = []
         self.heard = 0
-        supervisor.on_change = self._note
-        supervisor.on_swap = self._note_swap
+        self.supervisor = open_supervisor(self._note_swap)
+        self.supervisor.subscribe(self._note)
 
     def _note(self, status: ChildStatus) -> None:
         self.states.append(status.state)
@@ -96,7 +96,7 @@ class Toy:
         self.swap_ends.append((is_done, reason))
 
     def swap(self, settings: Mapping[str, Any]) -> None:
-        """Each is heard of once; the `toys` fixture counts."""
+        """Ask for a swap. The `toys` fixture checks that each one ends exactly once."""
         self.swaps += 1
         self.supervisor.swap(settings)
 
@@ -117,7 +117,7 @@ class Toy:
         return self.wait_for(lambda: self.status if self.status.results >= count else None, f"{count} results")
 
     def other_outputs(self, than: Mapping[str, str]) -> Mapping[str, str]:
-        """Wait until something else is published."""
+        """Wait until other outputs are published."""
 
         def look() -> Mapping[str, str] | None:
             outputs = self.supervisor.outputs
@@ -126,7 +126,7 @@ class Toy:
         return self.wait_for(look, "other outputs")
 
     def grey(self) -> int:
-        """Value of the newest picture that is published, once there is one."""
+        """Wait for a published picture; its grey value."""
         return int(self.wait_for(self._grey, "a picture"))
 
     def _grey(self) -> str:

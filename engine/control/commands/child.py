@@ -52,7 +52,7 @@ class ChildControl:
         self._wishes: dict[str, list[_Wish]] = {name: [] for name in supervisors}
         self._lock = threading.Lock()
         for name, supervisor in supervisors.items():
-            supervisor.on_change = partial(self._on_change, name)
+            supervisor.subscribe(partial(self._on_change, name))
 
     def add_commands(self, table: CommandTable) -> None:
         for name in NAMES:

@@ -21,7 +21,7 @@ from typing import Final, Protocol
 import numpy as np
 
 from engine.children import stderr_file
-from engine.children.child_main import BEGIN_WAIT_S, connection_of, ignore_signals, suit_windows
+from engine.children.child_main import BEGIN_WAIT_S, connection_of, ignore_signals, prepare_windows
 from engine.errors import MultiverseError, PipeClosedError, in_one_line
 from engine.ipc import ControlPipe
 from engine.jobs.video.split.link import Consumer, Producer
@@ -54,7 +54,7 @@ def main(control: int, inputs: tuple[int, ...], outputs: tuple[int, ...]) -> Non
 def run(control: int, inputs: tuple[int, ...], outputs: tuple[int, ...]) -> int:
     """Until the other end of a pipe is gone; returns the exit code."""
     ignore_signals()
-    suit_windows()
+    prepare_windows()
     faulthandler.enable()
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # goes where stderr goes
     connection = connection_of(control)
