@@ -110,7 +110,7 @@ def _serve(pipe: ControlPipe[ToChild], begin: Begin) -> int:
 
 def _loop(name: str) -> Callable[[ChildPort], None]:
     module, _, function = name.partition(":")
-    loop = getattr(importlib.import_module(module), function, None)
+    loop: Callable[[ChildPort], None] | None = getattr(importlib.import_module(module), function, None)
     if loop is None:
         raise ChildError(f"{name}: {module} has no such function")
     return loop

@@ -130,7 +130,7 @@ class Promotion:
         self._former_results = 0
 
     def is_due(self, *, results: int, phase: Phase, former_results: int, now_s: float) -> bool:
-        """True when it is to become active. `results`, `phase`: its own; `former_results`: the active process's, or 0."""
+        """True when it becomes active. `results`, `phase`: its own; `former_results`: the active process's, or 0."""
         if results:
             return True
         if phase != Phase.IDLE:
@@ -167,7 +167,7 @@ class DeathPolicy:
         return tuple(_shown(blame) for blame, count in self._counts.items() if count >= DEATHS_TO_QUARANTINE)
 
     def died(self, tried: Mapping[str, Any], *, had_result: bool, is_final: bool) -> Verdict:
-        """Judge a death. `tried`: values being tried, not proved; `is_final`: the child said that a retry is useless."""
+        """Judge a death. `tried`: values being tried, not proved; `is_final`: a retry is useless."""
         blamed = []
         for key, value in tried.items():
             blame = _blame(key, value)
@@ -218,9 +218,7 @@ class DeathPolicy:
 
 
 def _blame(key: str, value: Any) -> _Blame:
-    return key, msgspec.json.encode(
-        value
-    ).decode()  # hashable for any value; a tuple equals the list that a message turns it into
+    return key, msgspec.json.encode(value).decode()  # hashable for any value; a message turns tuples into lists
 
 
 def _shown(blame: _Blame) -> str:

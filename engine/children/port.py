@@ -1,10 +1,10 @@
 """The child's connection to the engine, as a loop `run(port)` sees it. See `echo` for the shortest loop."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from queue import Empty
-from typing import Any, Literal, NoReturn
+from typing import Any, Generic, Literal, NoReturn, TypeVar
 
 from engine.children.mailbox import Mailbox
 from engine.children.messages import (
@@ -35,6 +35,8 @@ from engine.ipc import (
     RingReader,
     RingWriter,
 )
+
+Reader = TypeVar("Reader", RingReader, AudioRingReader)
 
 
 class ChildFault(Exception):
@@ -70,7 +72,8 @@ class ChildPort:
         self._mailbox = mailbox
         self._handlers: dict[str, Callable[..., str]] = {}
         self._segments: dict[str, str] = {}
-        self._inputs: dict[str, tuple[str, RingReader | AudioRingReader]] = {}
+        self._pictures = _Inputs(FrameRing.attach, self._segments)
+        self._sounds = _Inputs(AudioRing.open, self._segments)
         self._outputs: dict[str, RingWriter | AudioRingWriter] = {}
         self._proved: dict[str, Any] = {}
 
@@ -122,11 +125,11 @@ class ChildPort:
 
     def input(self, name: str) -> RingReader | None:
         """The connected picture input, or None while there is none. Call it again for each picture."""
-        return self._attached(name, FrameRing.attach)
+        return self._pictures.get(name)
 
     def audio_input(self, name: str) -> AudioRingReader | None:
         """The connected sound input, or None while there is none. Call it again for each block."""
-        return self._attached(name, AudioRing.open)
+        return self._sounds.get(name)
 
     def open_output(self, name: str, width: int, height: int, channels: int = 3) -> RingWriter:
         """A new picture ring, which the engine makes and owns. Call it again for another shape.
@@ -134,12 +137,14 @@ class ChildPort:
         Readers see it with the first result. SharedMemoryError when there is no room.
         """
         self._send(WantOutput(name=name, width=width, height=height, channels=channels))
-        return self._opened(name, FrameRing.write_to)
+        writer = self._outputs[name] = FrameRing.write_to(self._new_segment(name))
+        return writer
 
     def open_audio_output(self, name: str, channels: int, rate_hz: int, seconds: float) -> AudioRingWriter:
         """A new sound ring that keeps the newest `seconds`."""
         self._send(WantAudioOutput(name=name, channels=channels, rate_hz=rate_hz, seconds=seconds))
-        return self._opened(name, AudioRing.write_to)
+        writer = self._outputs[name] = AudioRing.write_to(self._new_segment(name))
+        return writer
 
     def trying(self, key: str, value: Any) -> None:
         """Say that the next call uses this value: it is blamed if the process dies before it is `proved`.
@@ -180,8 +185,8 @@ class ChildPort:
 
     def close(self) -> None:
         """Close all inputs and outputs."""
-        for _, reader in self._inputs.values():
-            reader.close()
+        self._pictures.close()
+        self._sounds.close()
         for writer in self._outputs.values():
             writer.close()
 
@@ -204,27 +209,40 @@ class ChildPort:
         except MultiverseError as error:
             return Answer(number=call.number, is_done=False, text=str(error))
 
-    def _attached(self, name: str, attach: Callable[[str], Any]) -> Any:
-        segment = self._segments.get(name, "")
-        attached, reader = self._inputs.get(name, ("", None))
-        if segment == attached:
-            return reader
-        if reader is not None:
-            reader.close()
-            del self._inputs[name]
-        try:
-            reader = attach(segment)
-        except SharedMemoryError:  # gone meanwhile: the engine will connect another
-            return None
-        self._inputs[name] = segment, reader
-        return reader
-
-    def _opened(self, name: str, open_writer: Callable[[str], Any]) -> Any:
+    def _new_segment(self, name: str) -> str:
+        """Wait for the ring the engine makes for this output, and close the one before it."""
         made = self._mailbox.outputs.get()
         if not made.segment:
             raise SharedMemoryError(made.reason)
         former = self._outputs.pop(name, None)
         if former is not None:
             former.close()
-        writer = self._outputs[name] = open_writer(made.segment)
-        return writer
+        return made.segment
+
+
+class _Inputs(Generic[Reader]):
+    """Readers of the connected rings, opened when they are first asked for."""
+
+    def __init__(self, attach: Callable[[str], Reader], segments: Mapping[str, str]) -> None:
+        self._attach: Callable[[str], Reader] = attach
+        self._segments = segments
+        self._readers: dict[str, tuple[str, Reader]] = {}
+
+    def get(self, name: str) -> Reader | None:
+        segment = self._segments.get(name, "")
+        attached, reader = self._readers.get(name, ("", None))
+        if segment == attached:
+            return reader
+        if reader is not None:
+            reader.close()
+            del self._readers[name]
+        try:
+            reader = self._attach(segment)
+        except SharedMemoryError:  # gone meanwhile: the engine will connect another
+            return None
+        self._readers[name] = segment, reader
+        return reader
+
+    def close(self) -> None:
+        for _, reader in self._readers.values():
+            reader.close()

@@ -211,7 +211,7 @@ class Child:
         )
 
     def ask_to_stop(self, now_s: float) -> None:
-        """Let it end by itself; `has_ended` kills it after a timeout. One that has not started yet is killed at once."""
+        """Let it end by itself; `has_ended` kills it after a timeout. Kill one that has not started yet."""
         if self.is_leaving:
             return
         if self.pid:
@@ -284,8 +284,13 @@ class Child:
                 size = message.width, message.height
                 self._open(message.name, lambda name: FrameRing.create(name, *size, channels=message.channels))
             case WantAudioOutput():
-                sound = {"channels": message.channels, "rate_hz": message.rate_hz, "seconds": message.seconds}
-                self._open(message.name, lambda name: AudioRing.create(name, **sound))
+                sound = message
+                self._open(
+                    sound.name,
+                    lambda name: AudioRing.create(
+                        name, channels=sound.channels, rate_hz=sound.rate_hz, seconds=sound.seconds
+                    ),
+                )
 
     def _open(self, name: str, create: Callable[[str], Ring]) -> None:
         try:

@@ -1,11 +1,11 @@
-"""What crosses process borders. All bytes are drawn in `layout`.
+"""Communication between processes: shared memory and pipes. `layout` documents all bytes.
 
-frame_ring.py     pictures, newest wins: START HERE, the other parts of shared memory are made like it
+frame_ring.py     pictures, newest wins: START HERE; the other segments of shared memory work alike
 audio_ring.py     sound by sample number
-child_words.py    what a child says of itself without a message
-gate.py           who is using the GPU now
-control_pipe.py   typed messages; windows_pipe.py what they go through there
-ring_folder.py    where segments are found by name, and swept when their engine is dead
+child_words.py    heartbeat, phase and result count of a child
+gate.py           says which process is using the GPU now
+control_pipe.py   typed messages; windows_pipe.py: its transport on Windows
+ring_folder.py    finds segments by name, and removes those of dead engines
 """
 
 from engine.ipc.audio_ring import AudioRing, AudioRingReader, AudioRingWriter

@@ -1,10 +1,10 @@
-"""Sound from one process to others by sample number: one writer that never waits, the newest seconds kept.
+"""A ring of sound from one process to others, addressed by sample number. The writer never waits.
 
-Samples are numbered from 0 for as long as the ring lives, through every change of writer, so that whoever reads
-says which ones it means and knows where it stands. The writer announces how far it is about to write, copies,
-then says how far it has come. A reader copies, then looks at what is announced: did it overtake the start of
-the copy, the copy is thrown away. That is the frame ring's seqlock with a moving border in place of slots. The
-bytes are drawn in `layout`.
+It keeps the newest seconds. Samples are numbered from 0 for the life of the ring, across changes of the writer, so a
+reader asks for samples by number. The writer stores how far it is about to write (`announced`), copies, then stores how
+far it has written (`end`). A reader copies, then reads `announced`: if the writer has overtaken the start of the copy,
+the copy is discarded. This is the frame ring's seqlock with a moving border instead of slots. `layout` documents the
+bytes.
 """
 
 import math
@@ -27,8 +27,7 @@ SILENCE = np.float32(0.0)
 
 
 class AudioRing:
-    """The doors: `create` for who makes it, `write_to` for another process that writes it instead, `open` for any
-    number of readers."""
+    """Ways to open a ring: `create` a new one, `write_to` one that another process made, `open` it for reading."""
 
     @staticmethod
     def create(
@@ -42,20 +41,20 @@ class AudioRing:
 
     @staticmethod
     def write_to(segment: str) -> "AudioRingWriter":
-        """Go on where the last writer of this ring stopped; nobody else must write meanwhile.
+        """Continue where the last writer of this ring stopped. Only one process may write at a time.
 
-        Closing the writer leaves the ring alone. SharedMemoryError when it is gone.
+        Closing the writer does not remove the ring. SharedMemoryError when it is gone.
         """
         return AudioRingWriter(open_segment(layout.AUDIO_RING, segment, is_writable=True))
 
     @staticmethod
     def open(segment: str) -> "AudioRingReader":
-        """Read this very segment, as told by its owner. SharedMemoryError when it is gone."""
+        """Read the ring in this segment, named by its owner. SharedMemoryError when it is gone."""
         return AudioRingReader(open_segment(layout.AUDIO_RING, segment))
 
 
 class _AudioRingEnd:
-    """What both sides see. Used by one thread at a time."""
+    """Base of reader and writer. Use it on one thread at a time."""
 
     def __init__(self, memory: Segment) -> None:
         header = np.frombuffer(bytes(memory.buf[: layout.HEADER_BYTES]), layout.AUDIO_RING.header)[0]
@@ -71,31 +70,31 @@ class _AudioRingEnd:
 
     @property
     def segment(self) -> str:
-        """What another process is told to open, or to write to."""
+        """Name of the segment, for other processes to open or write to."""
         return self._memory.name
 
     @property
     def end_sample(self) -> int:
-        """One past the newest whole sample: samples written so far."""
+        """One past the newest complete sample: the number of samples written so far."""
         return int(self._words[END])
 
     def close(self) -> None:
-        """Let go of the memory; the process that made the ring takes its name away as well."""
+        """Unmap the memory; the process that made the ring also removes its name."""
         if self._words is not None:
-            self._words = self._samples = None  # type: ignore[assignment]
+            self._words = self._samples = None  # type: ignore[assignment]  # closed: nothing uses them any more
             self._memory.close()
 
     def __del__(self) -> None:
-        with suppress(AttributeError):  # of a ring that could not be made
+        with suppress(AttributeError):  # __init__ failed
             self.close()
 
 
 class AudioRingWriter(_AudioRingEnd):
-    """The one writer. Nothing here waits for a reader."""
+    """The only writer of a ring. It never waits for readers."""
 
     def write(self, samples: np.ndarray) -> None:
-        """Add (frames, channels) float32. Of a block longer than the ring only its end can be read."""
-        # hot path: two copies at most, no allocation, no lock that anybody else takes
+        """Append (frames, channels) float32. If a block is longer than the ring, only its end can be read."""
+        # hot path: at most two copies, no allocation, no lock that another thread takes
         if samples.ndim != 2 or samples.shape[1] != self.channels or samples.dtype != np.float32:
             raise SharedMemoryError(
                 f"audio ring {self.segment}: {samples.dtype} {samples.shape} is not float32 (frames, {self.channels})"
@@ -103,16 +102,16 @@ class AudioRingWriter(_AudioRingEnd):
         self._put(samples[-self.capacity :], self.end_sample + len(samples))
 
     def skip_to(self, sample: int) -> None:
-        """Silence up to `sample`, which is the next to be written; nothing where it has been written already."""
+        """Write silence up to `sample`, the next sample to be written. Does nothing if it is written already."""
         missing = sample - self.end_sample
         if missing > 0:
             self._put(np.broadcast_to(SILENCE, (min(missing, self.capacity), self.channels)), sample)
 
     def _put(self, kept: np.ndarray, end: int) -> None:
-        """The newest samples, as many as the ring has room for, up to `end`."""
+        """Write the newest samples, at most the ring's capacity, up to `end`."""
         start = (end - len(kept)) % self.capacity
         head = min(len(kept), self.capacity - start)
-        # A writer that was killed may have announced, and overwritten, more than this.
+        # A writer that was killed may have announced, and overwritten, samples beyond this.
         self._words[ANNOUNCED] = max(end, int(self._words[ANNOUNCED]))
         self._fence()
         self._samples[start : start + head] = kept[:head]
@@ -122,13 +121,13 @@ class AudioRingWriter(_AudioRingEnd):
 
 
 class AudioRingReader(_AudioRingEnd):
-    """One of any number of readers. It only looks: nobody is disturbed or waited for."""
+    """A reader of a ring; there may be any number. It never waits and disturbs nobody."""
 
     def read(self, first_sample: int, frames: int) -> np.ndarray | None:
-        """The samples from `first_sample` on, a copy of shape (frames, channels) float32.
+        """A copy of the samples from `first_sample` on, shape (frames, channels) float32.
 
-        None when not all of them are there: not written yet, overwritten already, or overwritten during the
-        copy. SharedMemoryError for more than the ring can hold.
+        None if any of them is missing: not written yet, overwritten already, or overwritten during the copy.
+        SharedMemoryError for more than the ring can hold.
         """
         if not 0 < frames <= self.capacity:
             raise SharedMemoryError(f"audio ring {self.segment}: holds {self.capacity} frames, {frames} are asked for")
@@ -145,7 +144,7 @@ class AudioRingReader(_AudioRingEnd):
         return copy if is_whole else None
 
     def read_newest(self, frames: int) -> np.ndarray | None:
-        """The last `frames` samples written, like `read`; None while there are fewer, or after three torn copies."""
+        """The newest `frames` samples, like `read`; None while there are fewer, or after three torn copies."""
         for _ in range(READ_ATTEMPTS):
             copy = self.read(self.end_sample - frames, frames)
             if copy is not None:

@@ -1,9 +1,9 @@
-"""What a child process says of itself without a message: that it lives, what it does since when, its results.
+"""Status of a child process in shared memory: heartbeat, phase with its time, results.
 
-A stopped or hung process answers no message; these words the engine reads whenever it likes. They are two
-signs of life, because a main loop may hang while threads go on: `alive` is stored by a thread that does
-nothing else, `progress` by the main loop. Phase and time share one word, so that no reader ever joins a new
-phase to an old time, which would look like a missed deadline.
+A stopped or hung process answers no messages, but the engine can read these words at any time. There are two
+heartbeats, because the main loop may hang while threads go on: a thread of its own stores `alive`, the main loop stores
+`progress`. Phase and time share one word, so that a reader never combines a new phase with an old time, which would
+look like a missed deadline.
 """
 
 from enum import IntEnum
@@ -17,7 +17,7 @@ TIME_BITS = 60  # of the progress word: 36 years in ns, counted from the machine
 
 
 class Phase(IntEnum):
-    """What a child's main loop is doing. Each has a deadline of its own."""
+    """Phases of a child's main loop. Each has its own deadline."""
 
     STARTING = 1
     LOADING = 2
@@ -29,7 +29,7 @@ class Phase(IntEnum):
 
 
 class ChildWords(WordSegment):
-    """One child process's words. The engine makes and reads them; the child writes. `now_ns` is perf_counter_ns."""
+    """The words of one child process. The engine makes and reads them, the child writes. `now_ns`: perf_counter_ns."""
 
     _kind = layout.CHILD_WORDS
     _ALIVE = _kind.word("alive_ns")
@@ -42,27 +42,27 @@ class ChildWords(WordSegment):
 
     @classmethod
     def create(cls, name: str, *, folder: RingFolder | None = None) -> Self:
-        """New words of the child `name`, all 0. SharedMemoryError when there is no room."""
+        """New words for the child `name`, all 0. SharedMemoryError when there is no room."""
         return cls._make(name, folder)
 
     def beat(self, now_ns: int) -> None:
-        """Child, in a thread of its own: the process runs."""
+        """Store a heartbeat. Called by a thread of the child that does nothing else slow."""
         self._words[self._ALIVE] = now_ns
 
     def enter(self, phase: Phase, now_ns: int) -> None:
-        """Child's main loop: in this phase from now on, or still in it and well."""
+        """Store the phase, new or renewed. Called by the child's main loop."""
         self._words[self._PROGRESS] = phase << TIME_BITS | now_ns
 
     def count_result(self, ms: float, now_ns: int) -> None:
-        """Child's main loop: one more result is published, `ms` after its work began."""
+        """Count a published result, which took `ms`. Called by the child's main loop."""
         self._floats[self._LAST_MS] = ms
         self._words[self._LAST_NS] = now_ns
-        self._fence()  # whoever sees the count sees what it counts
+        self._fence()  # a reader that sees the new count also sees the rest
         self._words[self._RESULTS] += 1
 
     @property
     def wants_frame(self) -> bool:
-        """Whether the child will read the next picture; set by the child, False at first."""
+        """True if the child will read the next picture. Set by the child, False at first."""
         return bool(self._words[self._WANTS_FRAME])
 
     @wants_frame.setter
@@ -71,7 +71,7 @@ class ChildWords(WordSegment):
 
     @property
     def expected_s(self) -> float:
-        """Seconds that the longest piece of work may honestly take; set by the child, 0: it has not said."""
+        """Seconds that the child's longest piece of work takes by its own estimate; 0 if it gave none."""
         return float(self._floats[self._EXPECTED_S])
 
     @expected_s.setter
@@ -80,12 +80,12 @@ class ChildWords(WordSegment):
 
     @property
     def alive_ns(self) -> int:
-        """When `beat` was last called; 0: never."""
+        """Time of the last `beat`; 0 before the first."""
         return int(self._words[self._ALIVE])
 
     @property
     def progress(self) -> tuple[Phase, int]:
-        """The phase, and when it was entered or last renewed; (STARTING, 0) before the first."""
+        """The phase and the time it was entered or renewed; (STARTING, 0) before the first."""
         word = int(self._words[self._PROGRESS])
         if word == 0:
             return Phase.STARTING, 0
@@ -98,10 +98,10 @@ class ChildWords(WordSegment):
 
     @property
     def last_result_ms(self) -> float:
-        """What the newest result took; 0 before the first."""
+        """Milliseconds the newest result took; 0 before the first."""
         return float(self._floats[self._LAST_MS])
 
     @property
     def last_result_ns(self) -> int:
-        """When the newest result was published; 0 before the first."""
+        """Time the newest result was published; 0 before the first."""
         return int(self._words[self._LAST_NS])

@@ -1,13 +1,12 @@
 """Typed messages between the engine and a child: MessagePack over a duplex `multiprocessing` connection.
 
-What may come is declared as a union of tagged `msgspec.Struct`s and checked on arrival, so a message of another
-version, or a broken one, is an error with its reason and the pipe goes on. A message has at most 60 KiB:
-pictures and sound go through rings, never through here.
+The expected messages are declared as a union of tagged `msgspec.Struct`s and checked on arrival. A message of another
+version, or a damaged one, is an error with its reason, and the pipe goes on. A message has at most 60 KiB: pictures and
+sound go through rings.
 
-A process that is stopped reads nothing. Messages to it fill the pipe, and the thread that wrote the next would
-be stopped as well, just the one that must notice the hang. So `send` waits for room at most a second. Up to
-16 KiB a message is written by one call of the system, so none but a longer one can be cut in two by a sender
-that is stopped. On Windows none can: see `windows_pipe`.
+A stopped process reads nothing. Messages to it fill the pipe, and the next write would block the very thread that must
+notice the hang. So `send` waits for room for at most a second. A message of up to 16 KiB is written by one system call,
+so only a longer one can be cut when its sender is stopped. On Windows none can: see `windows_pipe`.
 """
 
 import os
@@ -23,16 +22,16 @@ from engine.errors import ControlPipeError, PipeClosedError
 from engine.ipc import windows_pipe
 
 MAX_BYTES = 60 * 1024
-PIPE_BYTES = 3 * MAX_BYTES  # Linux gives 208 KiB, macOS 8: there a long message would wait for its reader
+PIPE_BYTES = 3 * MAX_BYTES  # Linux gives 208 KiB, macOS 8, where a long message would wait for its reader
 NEW_PIPE_BYTES = 256 * 1024
 ROOM_WAIT_S = 1.0
-SHOWN_BYTES = 40  # of a message that cannot be read
+SHOWN_BYTES = 40  # of an invalid message, in its error
 
 Received = TypeVar("Received")
 
 
 def open_pipe() -> tuple[Connection, Connection]:
-    """Both ends of a pipe for two ControlPipes. What a process is told before it runs fits into it. OSError: none."""
+    """Both ends of a new pipe for two ControlPipes, with room for all messages to a process that starts. OSError."""
     if sys.platform == "win32":
         return windows_pipe.open_pipe(NEW_PIPE_BYTES)
     ends = socket.socketpair()
@@ -43,14 +42,14 @@ def open_pipe() -> tuple[Connection, Connection]:
 
 
 class ControlPipe(Generic[Received]):
-    """One end. `receives` is the union of Structs the other end may send.
+    """One end of a pipe. `receives` is the union of Structs that the other end may send.
 
-    One thread sends at a time and one receives; they may be two.
+    One thread at a time may send and one may receive; these may be different threads.
     """
 
     def __init__(self, connection: Connection, receives: Any) -> None:
         self.connection = connection
-        """For `multiprocessing.connection.wait`: ready when there is a message, or the other end is gone."""
+        """For `multiprocessing.connection.wait`: ready when there is a message, or the other end is closed."""
         _widen(connection)
         self._timed_writer = windows_pipe.TimedWriter(connection) if sys.platform == "win32" else None
         self._encoder = msgspec.msgpack.Encoder()
@@ -59,8 +58,8 @@ class ControlPipe(Generic[Received]):
     def send(self, message: msgspec.Struct) -> None:
         """Write one message; returns before it is read.
 
-        Raises PipeClosedError when the other end is gone, ControlPipeError when the message is too long or the
-        other end has read so little that there is no room within a second (on Windows the message may come late then).
+        Raises PipeClosedError when the other end is closed, ControlPipeError when the message is too long or there is
+        no room within a second, because the other end does not read. (On Windows it may still arrive later.)
         """
         packed = self._encoder.encode(message)
         if len(packed) > MAX_BYTES:
@@ -75,10 +74,10 @@ class ControlPipe(Generic[Received]):
             raise ControlPipeError(f"control pipe: no room for a {type(message).__name__}: the other end does not read")
 
     def receive(self, timeout_s: float = 0.0) -> Received | None:
-        """The next message, or None when none comes within `timeout_s`.
+        """The next message, or None if none arrives within `timeout_s`.
 
-        Raises PipeClosedError when the other end is gone and all its messages are read, ControlPipeError for a
-        message that is none of `receives`: the one after it can be read.
+        Raises PipeClosedError when the other end is closed and all its messages are read, ControlPipeError for a
+        message that is not one of `receives`; the next one can still be read.
         """
         try:
             if not self.connection.poll(timeout_s):
@@ -95,13 +94,13 @@ class ControlPipe(Generic[Received]):
             raise ControlPipeError(f"control pipe: a message that cannot be read: {error} (it is {start!r})") from error
 
     def close(self) -> None:
-        """Close this end; the other end reads what is left, then gets PipeClosedError."""
+        """Close this end. The other end can read the messages left, then gets PipeClosedError."""
         if self._timed_writer is not None:
             self._timed_writer.cancel()
         self.connection.close()
 
     def _write(self, packed: bytes) -> bool:
-        """False: no room within a second."""
+        """Write; False if there is no room within a second."""
         if self._timed_writer is not None:
             return self._timed_writer.write(packed, ROOM_WAIT_S)
         if not _has_room(self.connection):
@@ -111,7 +110,7 @@ class ControlPipe(Generic[Received]):
 
 
 def _widen(connection: Connection) -> None:
-    """Make room for messages nobody reads yet, where the system gives little. On Windows a pipe is no socket."""
+    """Enlarge the send buffer if the system's is small. Not on Windows, where the pipe is no socket."""
     if sys.platform == "win32":
         return
     with socket.socket(fileno=os.dup(connection.fileno())) as end:
@@ -120,7 +119,7 @@ def _widen(connection: Connection) -> None:
 
 
 def _has_room(connection: Connection) -> bool:
-    """Return True when a message can be written without waiting, now or within a second. Not on Windows."""
+    """True once a message can be written without waiting; False after a second. Not on Windows."""
     poll = select.poll()
     poll.register(connection.fileno(), select.POLLOUT)
     return bool(poll.poll(ROOM_WAIT_S * 1000))  # also when the other end is gone: the write then says so

@@ -1,18 +1,17 @@
-"""Pictures from one process to others: three slots of shared memory, newest wins, nobody waits.
+"""A ring of pictures from one process to others: three slots of shared memory, newest wins, nobody waits.
 
-The naive way, a queue, copies twice through a pipe (18.8 ms for 1080p RGBA against 0.4 ms here) and makes
-somebody wait. A lock would let a reader that dies with it stop the engine. So the writer goes round three
-slots and stores a counter before and after each picture; a reader copies and looks at the counters again:
-were they the same, the copy is whole. That is a seqlock (Lamport 1977; Linux `seqlock.h`), with three slots
-so that a reader has two frame times for its copy. The counters are single 8-byte loads and stores with a
-fence beside each (`fence`). The bytes are drawn in `layout`.
+The naive way, a queue, copies twice through a pipe (18.8 ms for 1080p RGBA, 0.4 ms here) and makes one side wait. With
+a lock, a reader that dies while holding it would stop the engine. So the writer cycles through three slots and stores a
+counter before and after each picture. A reader copies, then reads the counters again: if they are unchanged, the copy
+is whole. That is a seqlock (Lamport 1977; Linux `seqlock.h`), with three slots so that a reader has two frame times for
+its copy. The counters are single 8-byte loads and stores with a `fence` beside each. `layout` documents the bytes.
 
-A new size is a new segment: the old one is marked as moved and names its successor, so a reader notices at
-its next look and never sees pixels of one size under a header of another. A `generation` travels with each
-frame: whoever changes a prompt or a take raises it, and a reader that cares discards frames of older ones.
+A new size needs a new segment. The old one is marked as moved and names its successor, so a reader notices at its next
+poll and never sees pixels of one size under a header of another. Each frame has a `generation`: the writer raises it
+when a prompt or a take changes, and readers may discard frames of older generations.
 
-Who makes a ring need not be who writes it. The engine makes the rings its children write: they outlive a
-child that is killed, with their last picture, and the next child goes on in them.
+The process that makes a ring need not be the one that writes it. The engine makes the rings that its children write:
+they survive a child that is killed, with their last picture, and the next child continues in them.
 """
 
 from engine.errors import SharedMemoryError
@@ -24,8 +23,7 @@ from engine.ipc.ring_writer import RingOwner, RingWriter
 
 
 class FrameRing:
-    """The doors: `create` for who makes it, `write_to` for another process that writes it instead; `open` or
-    `attach` for any number of readers."""
+    """Ways to open a ring: `create` a new one, `write_to` one that another process made; `open` or `attach` to read."""
 
     @staticmethod
     def create(
@@ -37,24 +35,24 @@ class FrameRing:
         fps: float = 0.0,
         folder: RingFolder | None = None,
     ) -> RingOwner:
-        """A new ring of this process, called by its texture's name (1 to 64 bytes of UTF-8).
+        """A new ring owned by this process, named like its texture (1 to 64 bytes of UTF-8).
 
-        Raises SharedMemoryError when there is no room.
+        SharedMemoryError when there is no room.
         """
         return RingOwner(name, width, height, channels, fps, folder or system_folder())
 
     @staticmethod
     def write_to(segment: str) -> RingWriter:
-        """Write into a ring that another process made, as told by it; numbers go on after the newest frame.
+        """Write into a ring that another process made. Frame numbers continue after the newest frame.
 
-        Its owner and other processes must not write meanwhile. Closing the writer leaves the ring alone.
+        Its owner and other processes must not write at the same time. Closing the writer does not remove the ring.
         SharedMemoryError when it is gone.
         """
         return RingWriter(open_segment(layout.FRAME_RING, segment, is_writable=True))
 
     @staticmethod
     def open(name: str, *, folder: RingFolder | None = None) -> RingReader:
-        """Read the newest live ring of this name, whoever writes it. SharedMemoryError when there is none."""
+        """Read the newest live ring with this name. SharedMemoryError when there is none."""
         folder = folder or system_folder()
         info = find_ring(name, folder)
         if info is None:
@@ -63,5 +61,5 @@ class FrameRing:
 
     @staticmethod
     def attach(segment: str, *, folder: RingFolder | None = None) -> RingReader:
-        """Read this very segment, as told by its writer. SharedMemoryError when it is gone."""
+        """Read the ring in this segment, named by its writer. SharedMemoryError when it is gone."""
         return RingReader(segment, folder or system_folder())

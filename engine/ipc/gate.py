@@ -1,9 +1,8 @@
-"""Who is using the GPU now: words that keep children out of the engine's way, and all of them out of the voice's.
+"""Words that say which process is using the GPU. The engine's draws go before the children, the voice before all.
 
-A process cannot tell the driver to let another's draw go first, so children ask here before each slice of
-work. The gate only advises: it never locks. A word left up by a process that died, or was stopped in the
-middle of its draw, counts no longer than the times below, and a gate whose engine has not told its period
-stops nobody.
+A process cannot ask the driver to let another process's draw go first, so children check the gate before each slice of
+work. The gate is advisory: it never locks. A word left set by a process that died, or was stopped while drawing,
+expires after the times below, and a gate without a period stops nobody.
 """
 
 from typing import Final, Self
@@ -12,11 +11,11 @@ from engine.ipc import layout
 from engine.ipc.ring_folder import RingFolder
 from engine.ipc.word_segment import WordSegment
 
-VOICE_LIMIT_NS: Final = 1_000_000_000  # a block of voice is a tenth of that: longer, and its child has stopped
+VOICE_LIMIT_NS: Final = 1_000_000_000  # a block of voice takes a tenth of that; after it the child counts as stopped
 
 
 class Gate(WordSegment):
-    """One for the engine and all its children. `now_ns` is perf_counter_ns, alike in all processes of a machine."""
+    """One gate for an engine and its children. `now_ns`: perf_counter_ns, the same in all processes of a machine."""
 
     _kind = layout.GATE
     _DRAWING = _kind.word("drawing_ns")
@@ -26,25 +25,25 @@ class Gate(WordSegment):
 
     @classmethod
     def create(cls, *, folder: RingFolder | None = None) -> Self:
-        """A new gate, open. SharedMemoryError when there is no room."""
+        """A new, open gate. SharedMemoryError when there is no room."""
         return cls._make("gate", folder)
 
     def draw_begins(self, now_ns: int) -> None:
-        """Engine: a draw is about to be submitted."""
+        """Called by the engine before it submits a draw."""
         self._words[self._DRAWING] = now_ns
 
     def draw_ends(self) -> None:
-        """Engine: the GPU has finished it."""
+        """Called by the engine when the GPU has finished the draw."""
         self._words[self._DRAWING] = 0
 
     def is_drawing(self, now_ns: int) -> bool:
-        """Whether a draw is under way that began less than one period ago."""
+        """True while a draw is under way that began less than one period ago."""
         began_ns = int(self._words[self._DRAWING])
         return began_ns != 0 and now_ns - began_ns < self.period_ns
 
     @property
     def period_ns(self) -> int:
-        """One frame of the engine, set by it; 0 until then."""
+        """Frame period of the engine, set by it; 0 until then."""
         return int(self._words[self._PERIOD])
 
     @period_ns.setter
@@ -53,7 +52,7 @@ class Gate(WordSegment):
 
     @property
     def late_frames(self) -> int:
-        """Frames the engine has published late since its start, set by it: what `duty auto` looks at."""
+        """Frames the engine has published late since its start, set by it; used by `duty auto`."""
         return int(self._words[self._LATE])
 
     @late_frames.setter
@@ -61,14 +60,14 @@ class Gate(WordSegment):
         self._words[self._LATE] = count
 
     def voice_begins(self, now_ns: int) -> None:
-        """Voice child: a block of sound is about to be worked on."""
+        """Called by the voice child before it processes a block."""
         self._words[self._VOICE] = now_ns
 
     def voice_ends(self) -> None:
-        """Voice child: it is done."""
+        """Called by the voice child after a block."""
         self._words[self._VOICE] = 0
 
     def is_voice_running(self, now_ns: int) -> bool:
-        """Whether the voice child works on a block it began less than a second ago."""
+        """True while the voice child processes a block that it began less than a second ago."""
         began_ns = int(self._words[self._VOICE])
         return began_ns != 0 and now_ns - began_ns < VOICE_LIMIT_NS

@@ -1,18 +1,18 @@
-"""The bytes of every segment: the one place that says where everything is. A changed field raises its `version`.
+"""Byte layout of every shared memory segment. Raise a kind's `version` when you change a field.
 
-A segment is one piece of shared memory. Every number is little-endian and lies on a multiple of its size, so
-that one load or store moves it whole. Bytes without a field are zero. There are five kinds; each begins with
-the same head, at the same offsets in every version, so that any engine can sweep any segment.
+A segment is one piece of shared memory. Every number is little-endian and aligned to its size, so that one load or
+store moves it whole. Unused bytes are zero. There are five kinds; each begins with the same head, at the same offsets
+in every version, so that any engine can sweep any segment.
 
     head
     offset  type  field             meaning
-    0       S8    magic             the kind, stored last at creation: before that it is none. All begin with "MV"
+    0       S8    magic             the kind, stored last at creation; not ready without it. All begin with "MV"
     8       u4    version           of the kind
-    72      u8    heartbeat_ns      a writer's last sign of life, ns since 1970
+    72      u8    heartbeat_ns      last heartbeat of a writer, ns since 1970
     80      u8    writer_pid        the process that made it and removes it
     88      f8    writer_start      when that process started (see process_identity), against reused ids
     96      u8    writer_namespace  Linux: number of the pid namespace the id counts in; 0 elsewhere
-    104     u8    created_ns        ns since 1970; of several of one name the newest is meant
+    104     u8    created_ns        ns since 1970; among segments with one name the newest counts
     128     S64   name              UTF-8, padded with zeros
 
 FRAME RING, magic b"MVRING\\0\\0": a header of 4096 bytes, then three slots. Rows run from the top of the
@@ -29,25 +29,25 @@ picture.
     36      u4    slot_count        3
     40      u8    slot_stride       bytes from a slot to the next
     48      u8    first_slot        offset of slot 0
-    56      f8    fps               nominal frames a second, 0 when there is none
+    56      f8    fps               nominal frames a second, 0 if there is none
     64      u8    newest            number of the newest whole frame, which is in slot newest % 3; 0: none
-    112     u8    number_before     newest frame of the segment before a new size: numbers go on after it
-    120     u8    generation_before generation of the first frame here, until its writer says otherwise
+    112     u8    number_before     newest frame of the segment before a new size: numbers continue after it
+    120     u8    generation_before generation of the first frame here, until its writer changes it
     192     S32   successor         segment name, ASCII, set before `state` becomes 3
 
     slot
     offset  type  field             meaning
     0       u8    begin             number of the frame being written, stored before its first pixel
-    8       u8    end               number of the frame that is whole, stored after its last pixel
+    8       u8    end               number of the whole frame, stored after its last pixel
     16      u8    index             FrameId.index
     24      f8    time_s            FrameId.time_s
     32      u8    generation        which prompt, size or take it belongs to: readers may discard older ones
     64      u1    pixels            row_stride * height bytes
 
 Reading frame n: read `newest` = n, then `end` of slot n % 3, copy, then read `begin`. The copy is whole if
-both are n. The writer goes round the slots, so a reader has two frame times before the slot under it is
-written again. A writer that is killed leaves a slot whose `begin` is newest + 1: no reader looks there, and
-the next writer starts with that very number.
+both are n. The writer cycles through the slots, so a reader has two frame times before its slot is written
+again. A writer that is killed leaves a slot whose `begin` is newest + 1: no reader reads that slot, and the next writer
+starts with that number.
 
 AUDIO RING, magic b"MVAUDIO\\0": a header of 4096 bytes, then `capacity` frames of `channels` float32 each,
 interleaved; sample s lies in frame s % capacity.
@@ -63,36 +63,36 @@ interleaved; sample s lies in frame s % capacity.
 Reading samples a to b: b must not be over `end`; copy; the copy is whole if `announced` is then not over
 a + capacity. A writer never lowers `announced`, not even after one that was killed between the two stores.
 
-CHILD WORDS, magic b"MVWORDS\\0", 4096 bytes: what one child process says of itself without a message. Each
-word is written by one thread of the child. Times are `time.perf_counter_ns` of the machine, not since 1970.
+CHILD WORDS, magic b"MVWORDS\\0", 4096 bytes: status of one child process. Each word is written by one thread
+of the child. Times are `time.perf_counter_ns` of the machine, not since 1970.
 
     words
     offset  type  field             meaning
-    192     u8    alive_ns          when a thread that does nothing else last ran
+    192     u8    alive_ns          last heartbeat of a thread that does nothing else
     200     u8    progress          phase * 2^60 + when the main loop entered it or renewed it, ns
     208     u8    results           results published so far
-    216     f8    last_result_ms    what the newest took
-    224     u8    last_result_ns    when it was published
-    232     u8    wants_frame       1: the next picture will be read; 0: do not make one for it
-    240     f8    expected_s        the longest piece of work it expects, s; 0: it has not said
+    216     f8    last_result_ms    duration of the newest
+    224     u8    last_result_ns    time it was published
+    232     u8    wants_frame       1: the next picture will be read; 0: make none for it
+    240     f8    expected_s        longest piece of work it expects, s; 0: unknown
 
-GATE, magic b"MVGATE\\0\\0", 4096 bytes: who is using the GPU now, one for the engine and all its children.
+GATE, magic b"MVGATE\\0\\0", 4096 bytes: which process is using the GPU; one for an engine and its children.
 
     gate
     offset  type  field             meaning
-    192     u8    drawing_ns        when the engine submitted the draw under way, perf_counter_ns; 0: none is
-    200     u8    period_ns         one frame of the engine; a draw older than that stops nobody
-    208     u8    late_frames       frames the engine has published late, a growing count
-    216     u8    voice_ns          when the voice child began the block under way; 0: none is
+    192     u8    drawing_ns        time the engine submitted the draw under way, perf_counter_ns; 0: none
+    200     u8    period_ns         frame period of the engine; an older draw stops nobody
+    208     u8    late_frames       number of frames the engine has published late
+    216     u8    voice_ns          time the voice child began the block under way; 0: none
 
-BATCH LINK, magic b"MVBATCH\\0": a header of 4096 bytes, then slots, each from the beginning of a page. What lies
-in a slot its maker tells the two processes that use it. All words but `taken` are the producer's.
+BATCH LINK, magic b"MVBATCH\\0": a header of 4096 bytes, then slots, each aligned to a page. The
+maker tells both processes what a slot contains. The producer writes all words but `taken`.
 
     link
     offset  type  field             meaning
     192     u8    given             batches that the producer has put in so far
     200     u8    taken             batches that the consumer has begun to read
-    208     u8    frames            pictures in those that were given
+    208     u8    frames            pictures in these batches
     216     f8    encode_s          the producer's work on them: encoding, s
     224     f8    process_s         painting, s
     232     f8    decode_s          decoding, s
@@ -133,17 +133,19 @@ def _dtype(fields: list[Field], size: int = HEADER_BYTES) -> np.dtype:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
+    """A kind of segment."""
+
     title: str
-    """What messages call it."""
+    """Name in messages."""
     magic: bytes
-    """Eight bytes, beginning with MAGIC_START; without the zeros at the end, as NumPy gives them."""
+    """Eight bytes that begin with MAGIC_START; without trailing zeros, as NumPy returns them."""
     version: int
     header: np.dtype
     """The head and the fields of the kind."""
 
     def word(self, field: str) -> int:
-        """Where an 8-byte field lies in the header seen as 8-byte words."""
-        return int(self.header.fields[field][1]) // 8  # type: ignore[index]
+        """Index of an 8-byte field in the header as an array of 8-byte words."""
+        return int(self.header.fields[field][1]) // 8  # type: ignore[index]  # `fields` is None only for dtypes without fields
 
 
 MAGIC_START: Final = b"MV"
@@ -254,7 +256,7 @@ BATCH_LINK: Final = Kind(
 
 
 def slot_stride(width: int, height: int, channels: int) -> int:
-    """Bytes of one slot: its own header and the pixels, rounded up to whole pages."""
+    """Bytes of one slot: its header and pixels, rounded up to whole pages."""
     return -(-(SLOT_PIXELS + width * height * channels) // PAGE_BYTES) * PAGE_BYTES
 
 

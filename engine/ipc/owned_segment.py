@@ -1,4 +1,4 @@
-"""A segment with a head: made and removed by one process, opened by others."""
+"""A segment with a head, which one process makes and removes and others open."""
 
 import itertools
 import os
@@ -21,10 +21,10 @@ _serials = itertools.count(1)
 
 
 class OwnedSegment:
-    """A segment of this process, called so that a sweep knows whose it was.
+    """A new segment owned by this process; its name holds our process id, for the sweep.
 
-    `name` (1 to 64 bytes of UTF-8) and `fields` go into the header, the rest is zero. Raises SharedMemoryError
-    for another name, and when there is no room.
+    `name` (1 to 64 bytes of UTF-8) and `fields` go into the header, the rest is zero. SharedMemoryError for an invalid
+    name, and when there is no room.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class OwnedSegment:
         self._folder = folder
         memory = None
         while memory is None:
-            with suppress(FileExistsError):  # a dead process had our id: the next serial is free
+            with suppress(FileExistsError):  # left by a dead process that had our id: try the next serial
                 memory = create_segment(segment_name(name, self._pid, next(_serials)), size)
         assert memory.buf is not None  # until close()
         self._memory = memory
@@ -68,20 +68,20 @@ class OwnedSegment:
 
     @property
     def is_ours(self) -> bool:
-        """False in a forked child, whose copy of this object must not take its parent's memory away."""
+        """False in a forked child, whose copy of this object must not remove its parent's memory."""
         return os.getpid() == self._pid
 
     def close(self) -> None:
-        """Take the name away and unmap; whoever else has the memory mapped keeps it."""
+        """Remove the name and unmap. Processes that have the memory mapped keep it."""
         if not self.is_ours:
             return
         self._folder.remove(self.name)
-        self._memory.unlink()  # first: the name goes even if an array still looks into the memory
+        self._memory.unlink()  # first: this works even if an array still uses the memory
         self._memory.close()
 
 
 def open_segment(kind: layout.Kind, segment: str, *, is_writable: bool = False) -> ForeignSegment:
-    """Map a segment of this kind that another process (or this one) made. SharedMemoryError when it is none."""
+    """Map an existing segment of this kind. SharedMemoryError if it is missing or of another kind or version."""
     try:
         memory = map_segment(segment, is_writable=is_writable)
     except OSError as error:
@@ -90,10 +90,10 @@ def open_segment(kind: layout.Kind, segment: str, *, is_writable: bool = False) 
     head = np.frombuffer(start, layout.HEAD)[0]
     if bytes(head["magic"]) != kind.magic:
         memory.close()
-        raise SharedMemoryError(f"{kind.title} {segment}: no {kind.title}, or one that is still being made")
+        raise SharedMemoryError(f"{kind.title} {segment}: not a {kind.title}, or one that is still being made")
     if head["version"] != kind.version:
         memory.close()
         raise SharedMemoryError(
-            f"{kind.title} {segment}: of version {head['version']}; this engine reads {kind.version}"
+            f"{kind.title} {segment}: version {head['version']}; this engine reads version {kind.version}"
         )
     return memory

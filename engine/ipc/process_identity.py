@@ -1,10 +1,10 @@
-"""Tell whether the process that wrote its identity down still runs, however often its id was used again since.
+"""Process identities that stay unique when process ids are reused: the id with the start time.
 
-The start time must not move when the wall clock is set. Linux counts it from boot. XNU stores the wall clock at fork
-(microtime in bsd/kern/kern_fork.c, apple/darwin-xnu) and never changes it, nor does Windows (GetProcessTimes). But
-psutil's `create_time()` on macOS (adjust_proc_create_time in psutil/_psosx.py, 7.1 and later) adds each step of the
-clock since psutil was imported: two processes would disagree about the same one. Its own comparisons use the value
-without the step (Process._get_ident in psutil/__init__.py), and so do we.
+The start time must not change when the wall clock is set. Linux counts it from boot. XNU stores the wall clock at fork
+(microtime in bsd/kern/kern_fork.c, apple/darwin-xnu) and never changes it, nor does Windows (GetProcessTimes). But on
+macOS psutil's `create_time()` (adjust_proc_create_time in psutil/_psosx.py, 7.1 and later) adds each step of the clock
+since psutil was imported, so two processes would disagree about a third. psutil's own comparisons use the value without
+the step (Process._get_ident in psutil/__init__.py), and so do we.
 """
 
 import functools
@@ -16,11 +16,13 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProcessIdentity:
+    """A process, told from later ones with the same id."""
+
     pid: int
     start: float
-    """Linux: clock ticks since boot; elsewhere seconds since 1970, by the wall clock of that moment."""
+    """Start time. Linux: clock ticks since boot; elsewhere seconds since 1970 by the wall clock at that moment."""
     namespace: int
-    """Linux: number of the pid namespace the id counts in (containers have their own); 0 elsewhere."""
+    """Linux: number of the id's pid namespace (containers have their own); 0 elsewhere."""
 
 
 def own_identity() -> ProcessIdentity:
@@ -30,40 +32,41 @@ def own_identity() -> ProcessIdentity:
 
 @functools.cache
 def _computed_once(own_pid: int, namespace: int) -> ProcessIdentity:
-    """A forked child has another id, and so an identity of its own."""
+    """Cached by id: a forked child has another id, so it gets an identity of its own."""
     start = _start_of(own_pid)
     assert start is not None  # we are running
     return ProcessIdentity(pid=own_pid, start=start, namespace=namespace)
 
 
 def own_namespace() -> int:
+    """Number of this process's pid namespace on Linux; 0 elsewhere."""
     if sys.platform != "linux":
         return 0
     return os.stat("/proc/self/ns/pid").st_ino
 
 
 def is_alive(identity: ProcessIdentity) -> bool:
-    """True while that very process runs; a zombie is dead. Only for identities of our own namespace."""
+    """True while this process runs; a zombie counts as dead. Only for identities of our own namespace."""
     start = own_identity().start if identity.pid == os.getpid() else _start_of(identity.pid)
     return start is not None and abs(start - identity.start) < 0.5  # a tick, or the rounding of a float
 
 
 def is_pid_alive(pid: int) -> bool:
-    """True while any process of this id runs."""
+    """True while any process with this id runs."""
     return _start_of(pid) is not None
 
 
 def _start_of(pid: int) -> float | None:
-    """When the process started, None when there is none (or only its zombie)."""
+    """Start time of the process, or None if there is none or only a zombie."""
     if sys.platform == "linux":
         try:
             stat = Path(f"/proc/{pid}/stat").read_bytes()
         except (FileNotFoundError, ProcessLookupError):
             return None
-        fields = stat[stat.rindex(b")") + 2 :].split()  # the command before it may hold spaces and brackets
+        fields = stat[stat.rindex(b")") + 2 :].split()  # the command before it may contain spaces and brackets
         state, start = fields[0], fields[19]  # proc(5): fields 3 and 22
         return None if state in b"ZXx" else float(start)
-    import psutil  # type: ignore[import-untyped]
+    import psutil
 
     try:
         process = psutil.Process(pid)

@@ -1,10 +1,10 @@
-"""Where rings are found by their texture's name, and where the leftovers of dead engines are swept.
+"""Finds rings by their texture's name, and sweeps the segments of dead engines.
 
-A segment of any kind is called `multiverse-<pid>-<serial>-<start of the name>`, at most 30 characters (macOS
-allows 31 with the slash). Its full name stands in its header; a reader that knows only "Multiverse" takes, of
-all frame rings with the prefix, the newest live one whose header says so. Linux lists segments in /dev/shm.
-macOS and Windows list none, so there each has an empty marker file of the same name in the folder
-`multiverse-rings` of the temporary folder (`tempfile.gettempdir()`).
+Every segment is called `multiverse-<pid>-<serial>-<start of the name>`, at most 30 characters (macOS allows 31 with the
+slash). Its header has the full name: a reader that knows only "Multiverse" takes the newest live frame ring with the
+prefix whose header has this name. Linux lists segments in /dev/shm. macOS and Windows cannot list them, so there each
+has an empty marker file of the same name in the folder `multiverse-rings` of the temporary folder
+(`tempfile.gettempdir()`).
 """
 
 import os
@@ -25,37 +25,43 @@ from engine.ipc.segment import SHM_FOLDER, map_segment, unlink_segment
 
 PREFIX = "multiverse-"
 MAX_SEGMENT_NAME = 30
-STALE_HEARTBEAT_S = 5.0  # a writer in another container cannot be looked up: its heartbeat decides
-UNREADY_GRACE_S = 60.0  # a segment without its magic may be in the making
+STALE_HEARTBEAT_S = 5.0  # a writer in another container has no id here: its heartbeat decides
+UNREADY_GRACE_S = 60.0  # a segment without its magic may still be being made
 
 _markers = RingMarkers()
 
 
 @dataclass(frozen=True, slots=True)
 class RingFolder:
+    """The folder that lists segments: they themselves, or their markers."""
+
     path: Path
     holds_segments: bool
-    """True: the segments themselves are the files here. False: empty markers, made and removed by us."""
+    """True: the files are the segments. False: they are empty markers, which we make and remove."""
 
     def segments(self) -> list[str]:
+        """Names of all segments of any engine."""
         if not self.path.is_dir():
             return []
         return [entry for entry in os.listdir(self.path) if entry.startswith(PREFIX)]
 
     def add(self, segment: str) -> None:
+        """Add a marker for a new segment, if there are markers here."""
         if not self.holds_segments:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             (self.path / segment).touch(mode=0o600)
             _markers.keep(self.path / segment)
 
     def remove(self, segment: str) -> None:
+        """Remove the marker of a segment, if there are markers here."""
         if not self.holds_segments:
             _markers.forget(self.path / segment)
-            with suppress(PermissionError):  # a virus scanner reads it (Windows); the next start sweeps it
+            with suppress(PermissionError):  # a virus scanner has it open (Windows); the next start sweeps it
                 (self.path / segment).unlink(missing_ok=True)
 
 
 def system_folder() -> RingFolder:
+    """The folder for this operating system."""
     if sys.platform == "linux":
         return RingFolder(Path(SHM_FOLDER), holds_segments=True)
     return RingFolder(Path(tempfile.gettempdir()) / "multiverse-rings", holds_segments=False)
@@ -63,7 +69,7 @@ def system_folder() -> RingFolder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentInfo:
-    """What a segment's head says, read once."""
+    """Content of a segment's head, read once."""
 
     segment: str
     magic: bytes
@@ -72,25 +78,26 @@ class SegmentInfo:
     created_ns: int
     heartbeat_ns: int
     ring_state: int
-    """Of a frame ring; of other kinds without meaning."""
+    """State of a frame ring; meaningless for other kinds."""
 
     @property
     def is_live(self) -> bool:
-        """Whether it is a frame ring that may still get pictures."""
+        """True for a frame ring that may still get pictures."""
         is_open_ring = self.magic == layout.FRAME_RING.magic and self.ring_state == layout.OPEN
         return is_open_ring and is_writer_alive(self.writer, self.heartbeat_ns)
 
 
 def segment_name(name: str, pid: int, serial: int) -> str:
+    """System-wide name of a segment."""
     stem = re.sub(r"[^A-Za-z0-9]+", "_", name)
     return f"{PREFIX}{pid}-{serial:x}-{stem}"[:MAX_SEGMENT_NAME]
 
 
 def is_writer_alive(writer: ProcessIdentity, heartbeat_ns: int) -> bool:
-    """True while the process that made a segment runs. One in another container lives by its heartbeat.
+    """True while the process that made a segment runs. For one in another container the heartbeat decides.
 
-    Except on Linux start times are of the wall clock. There a fresh heartbeat outvotes one that differs, as long as
-    any process has the id: a live ring must never be unlinked, and a dead one is swept some seconds later.
+    Except on Linux, start times are wall clock times and may differ. There a fresh heartbeat counts more, as long as
+    any process has the id: a live ring must never be unlinked, while a dead one is still swept some seconds later.
     """
     age_s = (time.time_ns() - heartbeat_ns) / 1e9
     if writer.namespace != own_namespace():
@@ -101,7 +108,7 @@ def is_writer_alive(writer: ProcessIdentity, heartbeat_ns: int) -> bool:
 
 
 def read_info(segment: str) -> SegmentInfo | None:
-    """The head of a segment; None when it is gone, not ours, or still being made."""
+    """The head of a segment, or None if it is gone, not ours, or still being made."""
     try:
         mapping = map_segment(segment)
     except OSError:
@@ -127,6 +134,7 @@ def read_info(segment: str) -> SegmentInfo | None:
 
 
 def writer_of(header: np.void) -> ProcessIdentity:
+    """Identity of the process that made the segment."""
     return ProcessIdentity(
         pid=int(header["writer_pid"]),
         start=float(header["writer_start"]),
@@ -135,20 +143,18 @@ def writer_of(header: np.void) -> ProcessIdentity:
 
 
 def find_ring(name: str, folder: RingFolder, *, pid: int | None = None) -> SegmentInfo | None:
-    """The newest live ring of this name (of this process, if one is given)."""
+    """The newest live ring with this name (made by process `pid`, if given), or None."""
     infos = (read_info(segment) for segment in folder.segments())
     live = [i for i in infos if i and i.name == name and pid in (None, i.writer.pid) and i.is_live]
     return max(live, key=lambda info: info.created_ns, default=None)
 
 
 def sweep_dead_rings(folder: RingFolder | None = None) -> list[str]:
-    """Remove the segments of engines that are gone (kill -9, power); names of those removed. Called at start.
+    """Remove the segments of engines that died (kill -9, power cut). Returns their names. Called at start.
 
-    Segments of every kind, of this version and of others: their heads are alike.
-
-    An id in use again is told from the dead engine by its start time. Segments of other containers stay:
-    their ids say nothing here. One without its magic is removed once no process of the id in its name is left
-    and a minute has passed.
+    It handles all kinds and versions, because all have the same head. A reused process id is told apart by its start
+    time. Segments of other containers stay, because their ids mean nothing here. A segment without its magic is
+    removed after a minute, if no process has the id in its name.
     """
     folder = folder or system_folder()
     removed = []

@@ -1,4 +1,4 @@
-"""The reading side of a frame ring; see `frame_ring` for how it works."""
+"""The reading side of a frame ring. `frame_ring` explains how it works."""
 
 import time
 from dataclasses import dataclass
@@ -20,23 +20,25 @@ POLL_S = 0.001
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RingFrame:
+    """A frame read from a ring."""
+
     pixels: np.ndarray
-    """(height, width, channels) uint8, row 0 at the top: a copy, yours to keep."""
+    """(height, width, channels) uint8, row 0 at the top. A copy that the caller owns."""
     index: int
     """The writer's FrameId.index."""
     time_s: float
     """The writer's FrameId.time_s."""
     generation: int
     sequence: int
-    """Counts the ring's frames from 1, across changes of size. A gap: frames this reader did not see."""
+    """Number of the frame in the ring, from 1, across changes of size. A gap means frames this reader missed."""
 
 
 class RingReader:
-    """One of any number of readers, used by one thread. It only looks: nobody is disturbed or waited for."""
+    """A reader of a ring; there may be any number. Use it on one thread. It never waits and disturbs nobody."""
 
     def __init__(self, segment: str, folder: RingFolder) -> None:
         self.torn = 0
-        """Copies thrown away because the writer came round meanwhile."""
+        """Number of copies discarded because the writer overwrote the slot meanwhile."""
         self._folder = folder
         self._fence = Fence()
         self._sequence = 0
@@ -46,25 +48,25 @@ class RingReader:
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """(height, width, channels) of the frames to come."""
+        """(height, width, channels) of the next frames."""
         return self._block.shape
 
     @property
     def sequence(self) -> int:
-        """Number of the newest frame `latest` has given; 0 before the first."""
+        """Number of the newest frame that `latest` returned; 0 before the first."""
         return self._sequence
 
     @property
     def fps(self) -> float:
-        """The writer's nominal rate; 0 when it has none."""
+        """The writer's nominal rate; 0 if it has none."""
         return float(self._block.header["fps"])
 
     def latest(self, spare: np.ndarray | None = None) -> RingFrame | None:
-        """The newest whole frame; the same object again when nothing is new; None before the first.
+        """The newest whole frame; the same object if there is no newer one; None before the first. Never waits.
 
-        `spare` is an array that may be overwritten, with a torn copy too, if it has the ring's shape; so the
-        pixels of the frame given last only if you are done with them for good. Without one that fits, a new
-        one is made. After three torn copies the previous frame stays. Never waits.
+        `spare`: an array that may be overwritten, even with a torn copy, if it has the ring's shape. It may be the
+        pixels of the last frame if you no longer need them. If it does not fit, a new array is made. After three torn
+        copies the previous frame is returned.
         """
         if self._block.states[0] == layout.MOVED:
             self._follow()
@@ -90,7 +92,7 @@ class RingReader:
         return self._frame
 
     def wait_newer(self, timeout_s: float) -> RingFrame | None:
-        """The next frame that `latest` has not given yet; None after the timeout. Looks every millisecond."""
+        """The next frame that `latest` has not returned yet; None after the timeout. Polls every millisecond."""
         before = self._sequence
         end_s = time.perf_counter() + timeout_s
         while True:
@@ -103,7 +105,7 @@ class RingReader:
 
     @property
     def state(self) -> Literal["live", "closed", "dead"]:
-        """closed: the ring's owner ended as it should. dead: its process is gone without a word."""
+        """closed: the ring's owner closed it. dead: its process is gone without closing it."""
         if self._block.states[0] == layout.CLOSED:
             return "closed"
         is_alive = is_writer_alive(writer_of(self._block.header), int(self._block.words[HEARTBEAT]))
@@ -111,17 +113,17 @@ class RingReader:
 
     @property
     def heartbeat_age_s(self) -> float:
-        """Seconds since a sign of life of whoever writes, the owner or another: grows while it hangs."""
+        """Seconds since the last heartbeat of the writer, the owner or another; grows while it hangs."""
         return (time.time_ns() - int(self._block.words[HEARTBEAT])) / 1e9
 
     def close(self) -> None:
-        """Let go of the memory. Frames given so far stay good, and so does the writer's ring."""
+        """Unmap the memory. Frames returned so far stay valid, and the ring itself is not affected."""
         if self._block is not None:
-            self._block = None  # type: ignore[assignment]
+            self._block = None  # type: ignore[assignment]  # closed: nothing uses it any more
             self._mapping.close()
 
     def _follow(self) -> None:
-        """Go where the ring has moved; if it has moved on from there too, ask the folder."""
+        """Follow the ring to its new segment; if that is gone too, find the ring by name."""
         self._fence()
         segment = bytes(self._block.header["successor"]).decode()
         try:

@@ -1,4 +1,4 @@
-"""The writing side of a frame ring; see `frame_ring` for how it works."""
+"""The writing side of a frame ring. `frame_ring` explains how it works."""
 
 import time
 from contextlib import suppress
@@ -15,11 +15,11 @@ from engine.ipc.segment import Segment
 
 
 class RingWriter:
-    """The one writer, used by one thread at a time. Nothing here waits for a reader.
+    """The only writer of a ring. Use it on one thread at a time. It never waits for readers.
 
-    `FrameRing.write_to` gives this, for a ring that another process made; its maker has a RingOwner, and may
-    write as well while nobody else does. Numbering goes on after the newest frame in the ring, so a process
-    takes over from one that was killed anywhere in `write`.
+    `FrameRing.write_to` returns one for a ring that another process made. The maker has a RingOwner, and may write
+    while no other process does. Numbers continue after the newest frame in the ring, so a process can take over from
+    one that was killed anywhere in `write`.
     """
 
     def __init__(self, memory: Segment) -> None:
@@ -31,11 +31,11 @@ class RingWriter:
             raise SharedMemoryError(f"frame ring {memory.name}: closed, or moved to another segment")
         self.name = bytes(self._block.header["name"]).decode()
         self.generation = self._block.generation
-        """Goes out with each frame; raised by `resize`, and by you when older frames must not be used."""
+        """Stored with each frame. `resize` raises it; raise it yourself when older frames must not be used."""
 
     @property
     def segment(self) -> str:
-        """What another process is told to attach to, or to write to."""
+        """Name of the segment, for other processes to attach or write to."""
         return self._memory.name
 
     @property
@@ -45,19 +45,19 @@ class RingWriter:
 
     @property
     def fps(self) -> float:
-        """Nominal rate, for readers; 0 when there is none."""
+        """Nominal rate, for readers; 0 if there is none."""
         return float(self._block.header["fps"])
 
     @property
     def sequence(self) -> int:
-        """Number of the newest whole frame, whoever wrote it; 0 before the first."""
+        """Number of the newest whole frame in the ring; 0 before the first."""
         return self._block.sequence
 
     def write(self, pixels: np.ndarray, *, index: int, time_s: float) -> None:
         """Publish one picture of the ring's shape, uint8, row 0 at the top."""
-        # hot path: one copy, no allocation, no lock that anybody else takes
+        # hot path: one copy, no allocation, no lock that another thread takes
         sequence = self._block.sequence + 1
-        if pixels.shape != self._block.shape:  # copyto would stretch a single row over the picture
+        if pixels.shape != self._block.shape:  # copyto would broadcast a single row over the picture
             raise SharedMemoryError(f"{self.name}: picture {pixels.shape} does not fit ring {self._block.shape}")
         words, floats, slot_pixels = self._block.slots[sequence % layout.SLOTS]
         try:
@@ -70,27 +70,27 @@ class RingWriter:
             self._fence()
             words[END] = sequence
             self._fence()
-        finally:  # an error's traceback would keep the arrays, and they the memory, beyond `close`
+        finally:  # an error's traceback would keep the arrays, and so the mapped memory, beyond `close`
             del words, floats, slot_pixels
         self._block.words[NEWEST] = sequence
         self.beat()
 
     def beat(self) -> None:
-        """Say that we live although there is no picture to write."""
+        """Store a heartbeat although there is no picture to write."""
         self._block.words[HEARTBEAT] = time.time_ns()
 
     def close(self) -> None:
-        """Let go of the memory; the ring stays, for readers and for the next writer."""
+        """Unmap the memory. The ring stays, for readers and for the next writer."""
         if self._block is not None:
-            self._block = None  # type: ignore[assignment]
+            self._block = None  # type: ignore[assignment]  # closed: nothing uses it any more
             self._memory.close()
 
 
 class RingOwner(RingWriter):
-    """The process that made the ring: gives it another size, and takes it away.
+    """The ring in the process that made it, which can resize and remove it.
 
-    Where another process does the writing, the owner is still whose life readers look at: `beat` now and then,
-    for those in other containers.
+    Even if another process writes, readers check whether the owner lives. Call `beat` regularly, for readers in other
+    containers.
     """
 
     def __init__(self, name: str, width: int, height: int, channels: int, fps: float, folder: RingFolder) -> None:
@@ -107,10 +107,10 @@ class RingOwner(RingWriter):
         self._block.header["fps"] = fps
 
     def resize(self, width: int, height: int, channels: int | None = None) -> None:
-        """Go on in another shape, in a new segment and a new generation. Readers follow by themselves; another
-        process that writes must be told, and calls `FrameRing.write_to` again.
+        """Change the shape: continue in a new segment with a new generation.
 
-        Raises SharedMemoryError when there is no room; the ring then stays as it was.
+        Readers follow by themselves. Another process that writes must be told, and call `FrameRing.write_to` again.
+        SharedMemoryError when there is no room; the ring then stays as it was.
         """
         generation = max(self.generation, self._block.generation) + 1
         fields = {"fps": self.fps, "number_before": self.sequence, "generation_before": generation}
@@ -124,14 +124,14 @@ class RingOwner(RingWriter):
         old.close()
 
     def close(self) -> None:
-        """Tell the readers and take the name away; whoever has the memory mapped keeps the last frame."""
+        """Mark the ring as closed and remove its name. Processes that have it mapped keep the last frame."""
         if self._block is None or not self._memory.is_ours:
             return
         self._block.states[0] = layout.CLOSED
         super().close()
 
     def __del__(self) -> None:
-        with suppress(AttributeError):  # of a ring that could not be made
+        with suppress(AttributeError):  # __init__ failed
             self.close()
 
 

@@ -1,10 +1,10 @@
-"""One shared memory segment: made, mapped, removed. POSIX shared memory, or a named mapping on Windows.
+"""Makes, maps and removes shared memory segments: POSIX shared memory, or a named mapping on Windows.
 
-Python's resource tracker unlinks what a process registered when that process and its relatives are gone. The
-engine's own segments stay registered: they vanish even after kill -9, as long as the tracker lives. Up to
-Python 3.12 merely opening a `SharedMemory` registers too, and the exit of a foreign reader would then unlink
-the engine's ring; so `map_segment` goes below that class and never registers. Its mapping is read-only unless
-a writer asks for more: no reader can damage a ring.
+Python's resource tracker unlinks the segments that a process registered when that process and its relatives are gone.
+The engine's own segments stay registered, so they are removed even after kill -9, as long as the tracker lives. Up to
+Python 3.12, just opening a `SharedMemory` registers it too, and the exit of a foreign reader would then unlink the
+engine's ring. So `map_segment` bypasses that class and never registers. Its mapping is read-only unless a writer asks
+for more, so that no reader can damage a ring.
 """
 
 import mmap
@@ -17,24 +17,24 @@ from typing import Protocol
 from engine.errors import SharedMemoryError
 
 if sys.platform != "win32":
-    import _posixshmem  # type: ignore[import-not-found]
+    import _posixshmem
 
 SHM_FOLDER = "/dev/shm"  # where Linux shows POSIX shared memory as files
 
 
 class Segment(Protocol):
-    """Mapped memory, of our own or another process's making."""
+    """Mapped memory that this or another process made."""
 
     @property
     def name(self) -> str: ...
     @property
     def buf(self) -> memoryview: ...
     def close(self) -> None:
-        """Unmap. BufferError while an array still looks into `buf`."""
+        """Unmap it. BufferError while an array still uses `buf`."""
 
 
 class ForeignSegment:
-    """Another process's segment, mapped here: closing it takes it away from nobody."""
+    """A mapping of another process's segment. Closing it does not remove the segment."""
 
     def __init__(self, name: str, memory: mmap.mmap | SharedMemory, buf: memoryview) -> None:
         self.name = name
@@ -47,10 +47,10 @@ class ForeignSegment:
 
 
 def create_segment(name: str, size: int) -> SharedMemory:
-    """A new zeroed segment, mode 0600, its memory taken at once. FileExistsError when the name is in use.
+    """A new zeroed segment, mode 0600, with its memory allocated. FileExistsError when the name is in use.
 
-    SharedMemoryError when the system gives no shared memory or has not enough: Linux would otherwise say so by
-    SIGBUS at the first write.
+    SharedMemoryError when the system allows no shared memory or has too little. Without the allocation Linux would
+    send SIGBUS at the first write.
     """
     try:
         segment = SharedMemory(name=name, create=True, size=size)
@@ -82,14 +82,14 @@ def create_segment(name: str, size: int) -> SharedMemory:
 
 
 def map_segment(name: str, *, is_writable: bool = False) -> ForeignSegment:
-    """Map another process's segment. OSError when there is none or it is another user's."""
+    """Map another process's segment. OSError if it is missing or belongs to another user."""
     if sys.platform == "win32":
         memory = SharedMemory(name=name)
         return ForeignSegment(name, memory, memory.buf if is_writable else memory.buf.toreadonly())
     descriptor = _posixshmem.shm_open(f"/{name}", os.O_RDWR if is_writable else os.O_RDONLY, mode=0o600)
     try:
         size = os.fstat(descriptor).st_size
-        if size == 0:  # its maker has not come to the second step
+        if size == 0:  # its maker has not set the size yet
             raise FileNotFoundError(f"{name} is still being made")
         mapping = mmap.mmap(descriptor, size, access=mmap.ACCESS_WRITE if is_writable else mmap.ACCESS_READ)
         return ForeignSegment(name, mapping, memoryview(mapping))
@@ -98,7 +98,7 @@ def map_segment(name: str, *, is_writable: bool = False) -> ForeignSegment:
 
 
 def unlink_segment(name: str) -> None:
-    """Remove a dead process's segment. On Windows it went with its last user."""
+    """Remove a dead process's segment. On Windows the system has done that already."""
     if sys.platform != "win32":
         with suppress(FileNotFoundError):
             _posixshmem.shm_unlink(f"/{name}")

@@ -1,7 +1,7 @@
-"""Objects and masks of one result in one grey picture, so that a frame ring carries them together or not at all.
+"""Packs objects and masks of one result into one grey picture, so that a frame ring transports them together.
 
-A sheet is (HEAD_ROWS + 16 * side, side, 1) uint8. The masks lie one below the other under the head, best object first.
-The head, little-endian, whatever the side:
+A sheet is (HEAD_ROWS + 16 * side, side, 1) uint8. The masks lie below the head, one under the other, best object
+first. The head, little-endian, for any side:
 
     offset  type    field
     0       S4      magic       b"MVSG"
@@ -9,7 +9,7 @@ The head, little-endian, whatever the side:
     8       u4      count       objects, 0..16
     12      u4      width       of the picture, px
     16      u4      height
-    32      32 B    an object each: u4 id, u4 prompt, f4 score, 4 x f4 box (cx, cy, w, h in 0..1), 4 bytes unused
+    32      32 B    for each object: u4 id, u4 prompt, f4 score, 4 x f4 box (cx, cy, w, h in 0..1), 4 bytes unused
 """
 
 from typing import Final
@@ -21,7 +21,7 @@ from engine.values import FoundObject, Segmentation
 
 MAX_OBJECTS: Final = 16
 MIN_SIDE: Final = 32
-HEAD_ROWS: Final = 17  # of 32 bytes and more: 544 bytes
+HEAD_ROWS: Final = 17  # rows of at least 32 bytes: 544 bytes
 MAGIC: Final = b"MVSG"
 VERSION: Final = 1
 
@@ -38,12 +38,12 @@ _OBJECTS_AT: Final = 32
 
 
 def sheet_shape(side: int) -> tuple[int, int, int]:
-    """(rows, columns, 1) of the sheets of masks with this side, 32 px and more."""
+    """Shape (rows, columns, 1) of a sheet for masks with this side, at least 32 px."""
     return HEAD_ROWS + MAX_OBJECTS * side, side, 1
 
 
 def write_sheet(sheet: np.ndarray, found: Segmentation) -> None:
-    """Fill `sheet`, of `sheet_shape`, C-contiguous uint8. What lies below the last mask stays as it was."""
+    """Fill `sheet`, C-contiguous uint8 of `sheet_shape`. Rows below the last mask are not changed."""
     count, side = len(found.objects), sheet.shape[1]
     assert sheet.shape == sheet_shape(side) and count <= MAX_OBJECTS and side >= MIN_SIDE
     head = sheet[:HEAD_ROWS].reshape(-1)
@@ -55,7 +55,7 @@ def write_sheet(sheet: np.ndarray, found: Segmentation) -> None:
 
 
 def read_sheet(sheet: np.ndarray, *, index: int, time_s: float) -> Segmentation:
-    """What `write_sheet` wrote; its masks are a view of `sheet`. SharedMemoryError when it is no sheet we know."""
+    """The result that `write_sheet` wrote. Its masks are views of `sheet`. SharedMemoryError for other content."""
     side = sheet.shape[1]
     head = np.ascontiguousarray(sheet[:HEAD_ROWS]).reshape(-1)
     if side < MIN_SIDE or sheet.shape != sheet_shape(side):

@@ -1,14 +1,14 @@
-"""Message pipes of Windows that have room, and are written with a time limit.
+"""Windows message pipes with large buffers and a timeout for writes.
 
-Problem: `multiprocessing.Pipe` makes pipes of 8 KiB, and its `send_bytes` waits for ever where a message does not fit
-and nobody reads (BUFSIZE, and WaitForMultipleObjects with INFINITE, in CPython's Lib/multiprocessing/connection.py). A
-child is told more than that before its interpreter runs, so the thread that supervises it would stand still until
-then; and for good where the child is stopped, which is just what that thread must notice.
+Problem: `multiprocessing.Pipe` makes pipes of 8 KiB, and its `send_bytes` waits for ever if a message does not fit and
+the other end does not read (BUFSIZE, and WaitForMultipleObjects with INFINITE, in CPython's
+Lib/multiprocessing/connection.py). A child is sent more than that before its interpreter runs, so its supervisor thread
+would block until then; and for ever if the child is stopped, which is what that thread must notice.
 
-So the pipe gets the size that the messages need: a write is done at once while the buffer has room (Microsoft's
-documentation of CreateNamedPipe, nOutBufferSize). A write that finds no room waits as long as the caller says. After
-that it is not cancelled. The pipe has shown the reader its message already, and a reader that has taken the first part
-of it would take the next message for the rest. It stays under way instead: at most one message comes late, none is cut.
+So the pipe gets the size that the messages need: a write completes at once while the buffer has room (Microsoft's
+documentation of CreateNamedPipe, nOutBufferSize). A write without room waits until the caller's timeout. It is not
+cancelled then: the reader may have read the first part of the message already, and would take the next message for the
+rest. It stays under way instead: at most one message arrives late, and none is cut.
 
 Windows only. `_winapi` is what CPython's own `multiprocessing`, `subprocess` and `asyncio` call there.
 """
@@ -21,12 +21,13 @@ from typing import Any
 
 
 def open_pipe(buffer_bytes: int) -> tuple[Connection, Connection]:
-    """Both ends of a pipe, each with room for so many bytes that nobody has read yet. No handle is inherited.
+    """Both ends of a new pipe, each with a buffer for `buffer_bytes` unread bytes. Handles are not inheritable.
 
-    OSError: Windows gives none.
+    OSError when Windows refuses.
     """
     winapi = _winapi()
-    address = connection.arbitrary_address("AF_PIPE")
+    ends_of: Any = connection  # typeshed lacks arbitrary_address
+    address = ends_of.arbitrary_address("AF_PIPE")
     first = winapi.CreateNamedPipe(
         address,
         winapi.PIPE_ACCESS_DUPLEX | winapi.FILE_FLAG_OVERLAPPED | winapi.FILE_FLAG_FIRST_PIPE_INSTANCE,
@@ -47,7 +48,7 @@ def open_pipe(buffer_bytes: int) -> tuple[Connection, Connection]:
     ends = _end(first), _end(second)
     try:
         winapi.SetNamedPipeHandleState(second, winapi.PIPE_READMODE_MESSAGE, None, None)
-        winapi.ConnectNamedPipe(first, overlapped=True).GetOverlappedResult(True)  # the other end is there already
+        winapi.ConnectNamedPipe(first, overlapped=True).GetOverlappedResult(True)  # the other end is connected already
     except BaseException:
         for end in ends:
             end.close()
@@ -56,18 +57,17 @@ def open_pipe(buffer_bytes: int) -> tuple[Connection, Connection]:
 
 
 class TimedWriter:
-    """Writes messages into one end of a pipe. One thread."""
+    """Writes messages into one end of a pipe. Use it on one thread."""
 
     def __init__(self, end: Connection) -> None:
         self._end = end
         self._write: Any = None
-        """The overlapped write that has found no room; None when there is none."""
+        """The overlapped write that waits for room, or None."""
 
     def write(self, message: bytes, timeout_s: float) -> bool:
-        """Write this message; False when there is no room within this time.
+        """Write this message; False if there is no room within this time.
 
-        The message then is on its way all the same if the one before it was read: it comes late. OSError: the other
-        end is gone, or ours is closed.
+        It may still arrive later, if the message before it was read. OSError: the other end is gone, or ours is closed.
         """
         if not self._is_done(timeout_s):
             return False
@@ -75,12 +75,12 @@ class TimedWriter:
         return self._is_done(timeout_s)
 
     def cancel(self) -> None:
-        """Give up what is under way. Before the end is closed: Windows may give its handle's number to another."""
+        """Cancel the write under way. Call it before closing the end, because Windows may reuse its handle's number."""
         write, self._write = self._write, None
         if write is not None:
             with suppress(OSError):  # the other end is gone
                 write.cancel()
-                write.GetOverlappedResult(True)  # Windows writes into it until then
+                write.GetOverlappedResult(True)  # Windows uses its buffer until then
 
     def _is_done(self, timeout_s: float) -> bool:
         if self._write is None:
@@ -90,12 +90,12 @@ class TimedWriter:
         if winapi.WaitForMultipleObjects([self._write.event], False, timeout_ms) == winapi.WAIT_TIMEOUT:
             return False
         write, self._write = self._write, None
-        write.GetOverlappedResult(True)  # raises what became of it
+        write.GetOverlappedResult(True)  # raises its error
         return True
 
 
 def _end(handle: int) -> Connection:
-    ends: Any = connection  # PipeConnection is defined on Windows alone
+    ends: Any = connection  # PipeConnection is defined on Windows only
     end: Connection = ends.PipeConnection(handle)
     return end
 

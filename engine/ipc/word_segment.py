@@ -1,4 +1,4 @@
-"""A page of 8-byte words between processes. Each word has one writer, so a store and a load are all it takes."""
+"""A page of 8-byte words shared by processes. Each word has one writer, so plain loads and stores are enough."""
 
 from contextlib import suppress
 from typing import Self
@@ -13,7 +13,7 @@ from engine.ipc.segment import Segment
 
 
 class WordSegment:
-    """What `ChildWords` and `Gate` are made of. Any thread may use the words, at any time."""
+    """Base of `ChildWords` and `Gate`. Use it on any thread, at any time."""
 
     _kind: layout.Kind
 
@@ -30,25 +30,27 @@ class WordSegment:
 
     @classmethod
     def open(cls, segment: str) -> Self:
-        """The words another process made, as told by it. SharedMemoryError when they are gone."""
+        """Open words that another process made. SharedMemoryError when they are gone."""
         return cls(open_segment(cls._kind, segment, is_writable=True))
 
     @property
     def segment(self) -> str:
-        """What another process is told to open."""
+        """Name of the segment, for other processes to open."""
         return self._memory.name
 
     def close(self) -> None:
-        """Let go of the memory; its maker takes the name away as well. The last values stay here, for threads
-        that have not heard of the end."""
+        """Unmap the memory; its maker also removes the name.
+
+        The last values stay readable, for threads that do not know of the end yet.
+        """
         if not self._is_open:
             return
         self._is_open = False
         words = self._words.copy()
         self._words, self._floats = words, words.view(np.float64)
-        with suppress(BufferError):  # a thread is at a word this very moment: the mapping goes with its array
+        with suppress(BufferError):  # another thread is using a word: the mapping goes with its array
             self._memory.close()
 
     def __del__(self) -> None:
-        with suppress(AttributeError):  # of words that could not be made
+        with suppress(AttributeError):  # __init__ failed
             self.close()

@@ -1,1 +1,1 @@
-"""The operating system's part: power, priorities, the console. Differences between systems stay in here."""
+"""Files, threads, processes, clocks and power. Differences between operating systems are handled here."""

@@ -31,33 +31,33 @@ T = TypeVar("T")
 MAX_HELD_S: Final = 5.0
 """Longest wait for a program that holds a file, on Windows."""
 MAX_HELD_LIVE_S: Final = 2.0
-"""The same where the end of a show waits for it: autosave and presets get 5 s at the end for all they do."""
+"""The same when closing the engine waits for it: autosave and presets have 5 s in all."""
 MAX_HELD_JOB_S: Final = 60.0
 """The same for the output of a job that may have taken hours. A scanner reads a large film for many seconds."""
-MAX_SILENT_S: Final = 1.0  # then the log says what a job waits for
+MAX_SILENT_S: Final = 1.0  # afterwards the log names the file that a job waits for
 FIRST_DELAY_S: Final = 0.01
 MAX_DELAY_S: Final = 0.25
 
-# What filesystems say that cannot flush (network shares, FUSE), or that let nobody open a folder.
+# Errors of file systems that cannot flush (network shares, FUSE), or that do not let a folder be opened.
 CANNOT_FLUSH: Final = frozenset({errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EACCES, errno.EPERM, errno.EBADF})
 
 log = logging.getLogger(__name__)
 
 
 class HeldFileError(PermissionError):
-    """Another program kept a file open for all the time we waited, or it is write-protected. Raised on Windows only."""
+    """The file is held open by another program, or write-protected. Raised on Windows only, after the last retry."""
 
 
 def write_atomic(path: Path, content: str | bytes) -> None:
-    """Replace what is at `path` by `content`, text in UTF-8; creates the folder. Raises OSError.
+    """Replace the file at `path` by `content`, text in UTF-8; creates the folder. Raises OSError.
 
-    Written beside it, flushed to the disk, then renamed: a crash or a full disk leaves the old file. HeldFileError
-    where another program holds the old file for 2 s, or it is write-protected; the new content is then kept beside it,
-    and the error names it.
+    It writes a new file beside it, flushes it, then renames it: a crash or a full disk leaves the old file. Raises
+    HeldFileError if another program holds the old file for 2 s, or it is write-protected. The new content is then kept
+    beside it, and the error names that file.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = unfinished_path(path, threading.get_ident())
-    # Only one that an earlier error has kept can be held; a folder that takes no new files is told at once.
+    # Only a file kept by an earlier error can be held. A folder that takes no new files is an error at once.
     patience_s = MAX_HELD_LIVE_S if unfinished.exists() else 0.0
     file = when_free(lambda: unfinished.open("wb"), unfinished, patience_s=patience_s)
     try:
@@ -70,14 +70,14 @@ def write_atomic(path: Path, content: str | bytes) -> None:
         kept = f"{error.strerror}; the new content is kept in {unfinished.name}"
         raise HeldFileError(errno.EACCES, kept, str(path)) from error
     except BaseException:
-        with suppress(OSError):  # the error before it is the one to tell
+        with suppress(OSError):  # the first error says more
             remove_file(unfinished, missing_ok=True)
         raise
     sync_folder(path.parent)
 
 
 def unfinished_path(path: Path, thread: int) -> Path:
-    """Path that `write_atomic` writes to on this thread: beside it, and for no other file, for it may be kept there."""
+    """Path of the new file while `write_atomic` runs on this thread. Unique per `path`, because it may be kept."""
     own = zlib.crc32(os.fsencode(path.name))
     return path.with_name(f".{path.stem[:32]}-{own:08x}-{os.getpid()}-{thread}.tmp")
 
@@ -85,8 +85,8 @@ def unfinished_path(path: Path, thread: int) -> Path:
 def move_into_place(finished: Path, path: Path, *, patience_s: float = MAX_HELD_S) -> None:
     """Rename a closed file to `path`, in the same folder or filesystem, replacing what is there. Raises OSError.
 
-    The content and then the name are on the disk when this returns, so that a power cut takes neither: what is told
-    as finished is there afterwards. It takes some milliseconds. HeldFileError leaves `finished` as it is.
+    Content and name are on the disk when it returns, so a power cut loses neither: a file that was reported as
+    finished is still there afterwards. It takes some milliseconds. HeldFileError leaves `finished` as it is.
     """
     sync_file(finished)
     replace_file(finished, path, patience_s=patience_s)
@@ -94,7 +94,7 @@ def move_into_place(finished: Path, path: Path, *, patience_s: float = MAX_HELD_
 
 
 def replace_file(source: Path, path: Path, *, patience_s: float = MAX_HELD_LIVE_S) -> None:
-    """Rename a file, replacing what is at `path`, without flushing. Raises OSError."""
+    """Rename a file, replacing the one at `path`, without flushing. Raises OSError."""
     replace = partial(os.replace, source, path)
     when_free(partial(_unless_protected, replace, path), path, patience_s=patience_s)
 
@@ -106,15 +106,15 @@ def remove_file(path: Path, *, missing_ok: bool = False, patience_s: float = MAX
 
 
 def remove_folder(path: Path, *, patience_s: float = MAX_HELD_LIVE_S) -> None:
-    """Delete a folder and all that is in it. Raises OSError."""
+    """Delete a folder with its content. Raises OSError."""
     when_free(lambda: shutil.rmtree(path), path, patience_s=patience_s)
 
 
 def when_free(action: Callable[[], T], path: Path, *, patience_s: float = MAX_HELD_S) -> T:
     """Return `action()`, which uses the file or folder `path`.
 
-    On Windows it is retried for up to `patience_s` seconds while the system refuses it as another program's file does;
-    then HeldFileError, in words for one line. Elsewhere it is simply called.
+    On Windows it is retried for up to `patience_s` seconds while another program holds the file; then HeldFileError.
+    Elsewhere it is called once.
     """
     if sys.platform != "win32" or patience_s <= 0:
         return action()
@@ -149,14 +149,14 @@ def retry_delays_s(patience_s: float) -> Iterator[float]:
 
 
 def sync_file(path: Path) -> None:
-    """Return when a closed file's content is on the disk. Raises OSError, also for what could not be written before."""
-    _sync(path, os.O_RDWR)  # Windows flushes only what may be written
+    """Flush a closed file's content to the disk. Raises OSError, also for earlier writes that failed."""
+    _sync(path, os.O_RDWR)  # Windows flushes only files opened for writing
 
 
 def sync_folder(folder: Path) -> None:
-    """Return when the names in a folder are on the disk; Windows has no such call and needs none. Never raises.
+    """Flush a folder's file names to the disk. Windows has no such call and needs none. Never raises.
 
-    It comes after the rename: the file is there under its name, so an error here is only logged.
+    It is called after the rename, when the file is in place, so an error is only logged.
     """
     if os.name == "nt":
         return
@@ -192,8 +192,11 @@ def _flush(handle: int) -> None:
 
 
 def _unless_protected(action: Callable[[], None], path: Path) -> None:
-    """Do it. HeldFileError, at once, for a file with the attribute Read-only: Windows refuses it with the same error as
-    one that is open, and other systems let it be replaced."""
+    """Run `action`. Raises HeldFileError at once for a read-only file.
+
+    Windows gives the same error for it as for one that is open, but retrying is no use. Other systems let it be
+    replaced.
+    """
     try:
         action()
     except PermissionError as error:
@@ -208,9 +211,9 @@ def _is_protected(path: Path) -> bool:
         mode = path.stat().st_mode
     except OSError:
         return False
-    return stat.S_ISREG(mode) and not mode & stat.S_IWRITE  # of a folder the attribute means something else
+    return stat.S_ISREG(mode) and not mode & stat.S_IWRITE  # on a folder the attribute means something else
 
 
 def _is_held(error: OSError) -> bool:
-    """True for what Windows says of a file that is open elsewhere, and of a folder whose files are being deleted."""
+    """True for Windows' errors about a file open elsewhere, or a folder whose files are still being deleted."""
     return isinstance(error, PermissionError) or error.errno == errno.ENOTEMPTY

@@ -1,4 +1,4 @@
-"""When to try a failed thing again. Pure: the caller keeps the count and the time."""
+"""Exponential backoff: the delay before a retry. Pure: the caller keeps the count and the time."""
 
 FIRST_DELAY_S = 0.5
 MAX_DELAY_S = 30.0

@@ -4,11 +4,15 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, wait
+from contextlib import suppress
 from typing import Any, Generic, TypeVar
+
+from engine.system.daemon_worker import call_on_thread
 
 Item = TypeVar("Item")
 
-WAKE_S = 0.1  # how soon a waiting main thread notices a signal: on Windows a lock alone would sleep through it
+WAKE_S = 0.1  # a waiting main thread wakes this often: on Windows a wait on a lock is not interrupted by signals
 
 
 class QueueAborted(Exception):
@@ -89,24 +93,29 @@ class Worker:
     """A thread that keeps its error for the thread that joins it, and then aborts its queues."""
 
     def __init__(self, name: str, work: Callable[[], None], *queues: BoundedQueue[Any]) -> None:
-        self.error: BaseException | None = None
+        self._name = name
         self._work = work
         self._queues = queues
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._done: Future[None] | None = None
+
+    @property
+    def error(self) -> BaseException | None:
+        """The error that ended the work, or None. Never waits."""
+        return self._done.exception() if self._done is not None and self._done.done() else None
 
     def start(self) -> None:
-        self._thread.start()
+        self._done = call_on_thread(self._name, self._run)
 
     def join(self) -> None:
-        while self._thread.is_alive():
-            self._thread.join(WAKE_S)
+        """Wait for the end of the work, which raises nothing here: see `error`. Returns at once before `start`."""
+        while self._done is not None and not self._done.done():
+            wait([self._done], WAKE_S)
 
     def _run(self) -> None:
         try:
-            self._work()
-        except QueueAborted:
-            pass
-        except Exception as error:  # the top of a thread: the joining thread raises it
-            self.error = error
+            with suppress(QueueAborted):
+                self._work()
+        except BaseException:
             for queue in self._queues:
                 queue.abort()
+            raise

@@ -1,6 +1,6 @@
-"""Time comes in as an argument; these are the three places it comes from.
+"""Clocks: the system's, and one that tests and offline rendering step. Other code gets the time as an argument.
 
-`time.perf_counter` only: `time.monotonic` steps by 15.6 ms on Windows before Python 3.13.
+It uses `time.perf_counter` only: `time.monotonic` steps by 15.6 ms on Windows before Python 3.13.
 """
 
 import time
@@ -8,8 +8,10 @@ from typing import Protocol
 
 
 class Clock(Protocol):
+    """A source of time."""
+
     def now_s(self) -> float:
-        """Seconds since an arbitrary start; never goes back."""
+        """Seconds since an arbitrary start; monotonic."""
 
     def wall_s(self) -> float:
         """Seconds since 1970 (for OSC time tags)."""
@@ -19,6 +21,8 @@ class Clock(Protocol):
 
 
 class SystemClock:
+    """Real time."""
+
     def now_s(self) -> float:
         return time.perf_counter()
 
@@ -32,7 +36,7 @@ class SystemClock:
 
 
 class SteppedClock:
-    """Stands still until told otherwise: offline rendering sleeps on it and lands exactly on the due time."""
+    """A clock that moves only when stepped. Sleeping on it steps it: offline rendering lands exactly on due times."""
 
     def __init__(self, start_s: float = 0.0, wall_start_s: float = 1_700_000_000.0) -> None:
         self._now_s = start_s

@@ -1,29 +1,29 @@
-"""Closes the parts of an engine: all are asked to end first, then each is closed, in reverse order of opening.
+"""Closes the parts of an engine in reverse order of opening, after asking all of them to end.
 
-The naive way closes one part after another, and each may wait: three children that hang take three times as long as
-one. A service manager kills after 10 s, in the middle of a recording. So whatever takes its time to end (children,
-recordings) is asked first, all at once, and ends beside the others. Then every part is closed on a thread of its own,
-which is waited for until a deadline that all share: a disk, a driver or a client that never answers costs the deadline
-once, and the parts behind it are closed all the same. A part that is not closed by then is named in the log and left
-to end with the process.
+The naive way closes one part after another, and each may wait: three hung children take three times as long as one. A
+service manager kills the process after 10 s, in the middle of a recording. So all slow parts (children, recordings) are
+asked to end first, and end at the same time. Then each part is closed on a thread of its own, and all share one
+deadline: a disk, driver or client that never answers costs the deadline once, and the other parts are still closed. A
+part that misses the deadline is named in the log and ends with the process.
 
-Parts that hold objects of the GL context are closed on the engine's own thread (`here`). They bound their waits
-themselves; a driver that never returns from there cannot be left.
+Parts that own objects of the GL context are closed on the engine's own thread (`here`). They limit their waits
+themselves; a driver that never returns cannot be abandoned there.
 """
 
 import contextlib
 import logging
-import threading
 import time
-from concurrent.futures import Future, wait
+from concurrent.futures import wait
 from functools import partial
 from types import TracebackType
 from typing import Final, Protocol, Self, TypeVar, runtime_checkable
 
+from engine.system.daemon_worker import call_on_thread
+
 log = logging.getLogger(__name__)
 
-MAX_CLOSE_S: Final = 4.5  # all parts together; a child has 3 s of them before it is killed, and 1 s to be gone
-MIN_WAIT_S: Final = 0.05  # for each part behind the deadline, too: most need less
+MAX_CLOSE_S: Final = 4.5  # all parts together; a child gets 3 s before it is killed, and 1 s to be gone
+MIN_WAIT_S: Final = 0.05  # for each part even after the deadline: most need less
 
 
 class Closable(Protocol):
@@ -32,30 +32,30 @@ class Closable(Protocol):
 
 @runtime_checkable
 class Asked(Protocol):
-    """A part that takes its time to end, and may begin before it is closed."""
+    """A part that ends slowly, and can begin to before it is closed."""
 
     def ask_to_end(self) -> None:
-        """Begin to end, without waiting. `close` follows, and waits for it."""
+        """Begin to end without waiting. `close` is called later and waits."""
 
 
 Part = TypeVar("Part", bound=Closable)
 
 
 class Closing:
-    """A context that ends its parts when it is left; used on one thread."""
+    """A context manager that closes its parts at exit. Use it on one thread."""
 
     def __init__(self, *, max_s: float = MAX_CLOSE_S) -> None:
-        """`max_s`: for all parts together, from the moment the context is left."""
+        """`max_s`: deadline for all parts together, from the exit of the context."""
         self._max_s = max_s
         self._parts: list[tuple[Closable, bool]] = []
 
     def __call__(self, part: Part) -> Part:
-        """Returns the part, to be closed at the end on a thread of its own."""
+        """Add a part that is closed on a thread of its own. Returns the part."""
         self._parts.append((part, False))
         return part
 
     def here(self, part: Part) -> Part:
-        """The same for a part that must be closed on the thread that leaves the context."""
+        """Add a part that must be closed on the thread that exits the context. Returns the part."""
         self._parts.append((part, True))
         return part
 
@@ -63,29 +63,19 @@ class Closing:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        """Raises the last error of a part, after all are closed."""
+        """Close all parts, then raise the last error of any."""
         self._end_s = time.perf_counter() + self._max_s
         with contextlib.ExitStack() as stack:
             for part, is_here in self._parts:
-                stack.callback(part.close if is_here else partial(self._close_beside, part))
+                stack.callback(part.close if is_here else partial(self._close_on_thread, part))
             for part, _ in reversed(self._parts):
                 if isinstance(part, Asked):
                     part.ask_to_end()
 
-    def _close_beside(self, part: Closable) -> None:
-        """On a thread of its own, which is waited for until the deadline; raises what that raised."""
-        closed: Future[None] = Future()
-
-        def close() -> None:
-            try:
-                part.close()
-            except BaseException as error:  # the top of a thread: raised again by the one that waits
-                closed.set_exception(error)
-            else:
-                closed.set_result(None)
-
+    def _close_on_thread(self, part: Closable) -> None:
+        """Close it on another thread and wait until the deadline; raises the error of `close`."""
         name = type(part).__name__
-        threading.Thread(target=close, name=f"close {name}", daemon=True).start()
+        closed = call_on_thread(f"close {name}", part.close)
         done, _ = wait([closed], max(MIN_WAIT_S, self._end_s - time.perf_counter()))
         if done:
             closed.result()

@@ -1,7 +1,7 @@
-"""A thread that does one thing after another, and keeps no program from ending.
+"""Work on daemon threads, whose results and errors come as Futures.
 
-Python waits at its end for the threads of a `ThreadPoolExecutor`, so that a look at a disk that never answers would
-keep the engine's process for ever.
+Python waits at exit for the threads of a `ThreadPoolExecutor`. A task that hangs on a disk would keep the engine's
+process alive for ever; a daemon thread does not.
 """
 
 import threading
@@ -12,7 +12,7 @@ from typing import Any
 
 
 class DaemonWorker:
-    """`submit` on any thread, as of an Executor."""
+    """One thread that does tasks in order. Call its methods on any thread."""
 
     def __init__(self, name: str) -> None:
         self._tasks: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
@@ -20,25 +20,32 @@ class DaemonWorker:
         self._thread.start()
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> "Future[Any]":
-        """Call it with these arguments after all that was submitted before; what it returns or raises, later."""
+        """Call the function after all tasks submitted before, as an Executor does."""
         future: Future[Any] = Future()
-
-        def task() -> None:
-            try:
-                result = function(*arguments)
-            except BaseException as error:  # the top of a thread: the future holds it
-                future.set_exception(error)
-            else:
-                future.set_result(result)
-
-        self._tasks.put(task)
+        self._tasks.put(lambda: _settle(future, function, *arguments))
         return future
 
     def shutdown(self) -> None:
-        """Return when all is done that was submitted; nothing may be submitted any more. Idempotent."""
+        """Wait until all tasks are done. Nothing may be submitted afterwards. Idempotent."""
         self._tasks.put(None)
         self._thread.join()
 
     def _run(self) -> None:
         while (task := self._tasks.get()) is not None:
             task()
+
+
+def call_on_thread(name: str, function: Callable[..., Any], *arguments: Any) -> "Future[Any]":
+    """Call the function once, on a daemon thread of its own."""
+    future: Future[Any] = Future()
+    threading.Thread(target=_settle, args=(future, function, *arguments), name=name, daemon=True).start()
+    return future
+
+
+def _settle(future: "Future[Any]", function: Callable[..., Any], *arguments: Any) -> None:
+    try:
+        result = function(*arguments)
+    except BaseException as error:  # the top of a thread: `future.result` raises it
+        future.set_exception(error)
+    else:
+        future.set_result(result)

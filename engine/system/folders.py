@@ -1,11 +1,11 @@
-"""Where the user's files live when nobody says otherwise."""
+"""Default folders of the user's files."""
 
 import os
 from pathlib import Path
 
 
 def data_folder() -> Path:
-    """The folder of presets and the autosave; `MULTIVERSE_HOME` overrides the system's place for such files."""
+    """Folder of the presets and the autosave: the system's usual place, or `MULTIVERSE_HOME` if that is set."""
     if home := os.environ.get("MULTIVERSE_HOME"):
         return Path(home)
     import platformdirs
@@ -14,9 +14,10 @@ def data_folder() -> Path:
 
 
 def presets_folder() -> Path:
+    """Folder of the presets."""
     return data_folder() / "presets"
 
 
 def recordings_folder() -> Path:
-    """Recordings and snapshots land beside where the artist works: `recordings` in the current folder."""
+    """Folder of recordings and snapshots: `recordings` in the current folder, where the artist works."""
     return Path("recordings")

@@ -1,8 +1,8 @@
 """Threads whose errors are logged with a traceback and reported, and never end the show.
 
-A worker thread of the engine meets errors of drivers, disks and libraries. Left alone, the first one ends the thread
-without a word. Caught in a loop, the same traceback fills the log 60 times a second. So a `Guard` logs the traceback
-of each distinct fault once, counts every repetition, and reports each in one line (`Warnings.report` throttles those).
+Worker threads meet errors of drivers, disks and libraries. Without a handler the first one ends the thread silently.
+Caught in a loop, the same traceback fills the log 60 times a second. So a `Guard` logs the traceback of each distinct
+fault once, counts repetitions, and reports each error in one line (`Warnings.report` throttles those).
 """
 
 import logging

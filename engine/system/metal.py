@@ -1,8 +1,8 @@
-"""Torch on Apple's GPUs: what it does with an operation that they lack.
+"""CPU fallback for operations that Torch lacks on Apple's GPUs.
 
-Unasked it raises NotImplementedError in the middle of a picture. With PYTORCH_ENABLE_MPS_FALLBACK=1 it calculates that
-one operation on the processor, slower, and says so once. Torch reads it when it is loaded (aten/src/ATen/mps/
-MPSFallback.mm), so it has to stand in the environment before.
+By default Torch raises NotImplementedError in the middle of a picture. With PYTORCH_ENABLE_MPS_FALLBACK=1 it runs that
+operation on the CPU, slower, and warns once. Torch reads the variable when it is loaded
+(aten/src/ATen/mps/MPSFallback.mm), so it must be set before.
 """
 
 import os
@@ -12,10 +12,10 @@ VARIABLE = "PYTORCH_ENABLE_MPS_FALLBACK"
 
 
 def fallback() -> dict[str, str]:
-    """Environment of a process that runs models; empty where the user has chosen, and on other systems."""
+    """Environment variables for a process that runs models; empty if the user has set them, and on other systems."""
     return {VARIABLE: "1"} if sys.platform == "darwin" and VARIABLE not in os.environ else {}
 
 
 def allow_fallback() -> None:
-    """Set this for this process and those that it starts. To be called before torch is imported; idempotent."""
+    """Set the variable for this process and those it starts. Call it before torch is imported. Idempotent."""
     os.environ.update(fallback())

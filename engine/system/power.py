@@ -1,12 +1,12 @@
-"""Keeps the operating system from slowing a program down, and from going to sleep, while there is work.
+"""Keeps the operating system from throttling this program or going to sleep while there is work.
 
-Windows wakes sleeping programs on a 15.6 ms grid unless one asks for 1 ms, and Windows 11 takes that back from a
-program whose windows are hidden, as the one that OpenGL draws into is. It shares the GPU evenly between the picture and
-a child that infers unless one process stands above the other. macOS puts programs without a window to nap: timers
-stretch, threads are throttled. Both go to sleep when nobody touches the machine, whatever it is working on. Linux does
-none of this by itself; a desktop that sleeps when idle is kept awake by `systemd-inhibit multiverse run`.
+Windows wakes sleeping programs on a 15.6 ms grid unless one asks for 1 ms, and Windows 11 ignores that for programs
+whose windows are hidden, as the one OpenGL draws into is. It shares the GPU evenly between the picture and a child that
+infers, unless one process has a higher priority. macOS lets programs without a window nap: timers are delayed and
+threads throttled. Both go to sleep when the machine gets no input, even while it works. Linux does none of this by
+itself; on a desktop that sleeps when idle, use `systemd-inhibit multiverse run`.
 
-Nothing here stops a lid that is closed, a power button, or an empty battery.
+Nothing here prevents sleep by a closed lid, the power button or an empty battery.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 WINDOWS_TIMER_MS = 1
 GPU_PRIORITIES = {win32.GPU_PRIORITY_HIGH: "high", win32.GPU_PRIORITY_ABOVE_NORMAL: "above normal"}
-"""From the one that is wanted most. Realtime, above these, would starve the desktop."""
+"""In order of preference. Realtime, above these, would starve the desktop."""
 
 # NSActivityOptions (Foundation, NSProcessInfo.h)
 NS_ACTIVITY_IDLE_SYSTEM_SLEEP_DISABLED = 1 << 20
@@ -31,16 +31,16 @@ NS_ACTIVITY_IDLE_DISPLAY_SLEEP_DISABLED = 1 << 40
 
 @contextlib.contextmanager
 def kept_awake(*, display: bool = False) -> Iterator[None]:
-    """Exact timers, full speed and no sleep while inside; with `display` that stays on, too. For what is live.
+    """Context with exact timers, full speed and no sleep, for live pictures. `display`: keep that on, too.
 
-    Leave it on the thread that entered it. What the system refuses is a warning in the log.
+    Exit it on the thread that entered it. If the system refuses something, the log has a warning.
     """
     if sys.platform == "win32":
         win32.begin_timer_period(WINDOWS_TIMER_MS)
         try:
             win32.forbid_power_throttling()
         except OSError as error:
-            log.warning("Windows may slow the picture down while no window of it is seen (%s)", error)
+            log.warning("Windows may slow the picture down while its window is hidden (%s)", error)
         try:
             with _windows_awake(display=display):
                 yield
@@ -55,9 +55,9 @@ def kept_awake(*, display: bool = False) -> Iterator[None]:
 
 @contextlib.contextmanager
 def kept_from_sleep(doing: str) -> Iterator[None]:
-    """No sleep while inside: for a long job. `doing` is what macOS names as the reason (`pmset -g assertions`).
+    """Context without sleep, for a long job. macOS shows `doing` as the reason (`pmset -g assertions`).
 
-    Leave it on the thread that entered it. What the system refuses is a warning in the log.
+    Exit it on the thread that entered it. If the system refuses something, the log has a warning.
     """
     if sys.platform == "win32":
         with _windows_awake(display=False):
@@ -70,8 +70,10 @@ def kept_from_sleep(doing: str) -> Iterator[None]:
 
 
 def raise_gpu_priority() -> str | None:
-    """Draw before other programs where Windows shares the GPU out. Returns the priority in words: "high", "above
-    normal", or "normal" and why there is no more; None on other systems, which have none."""
+    """Raise this process's GPU priority on Windows.
+
+    Returns the priority in words: "high", "above normal", or "normal" and why it is no higher. None on other systems.
+    """
     if sys.platform != "win32":
         return None
     status = 0
@@ -84,7 +86,7 @@ def raise_gpu_priority() -> str | None:
 
 @contextlib.contextmanager
 def _windows_awake(*, display: bool) -> Iterator[None]:
-    # The state is the thread's: what it was before is put back, so one of these may lie within another.
+    # The state belongs to the thread. The former one is restored, so that these contexts can be nested.
     state = win32.ES_CONTINUOUS | win32.ES_SYSTEM_REQUIRED | (win32.ES_DISPLAY_REQUIRED if display else 0)
     before = None
     try:

@@ -1,8 +1,9 @@
-"""Priority of a process beside the live picture.
+"""CPU priority of processes that run beside the live picture.
 
-Linux and macOS count niceness, which only root may take back. Windows has classes: a process below normal works while
-no normal one wants the core, an idle one while none of these does, and each may return to its own. So a child starts
-below normal there, loads its model idle, and comes back: loading is seconds of work on all cores at the worst moment.
+Linux and macOS have niceness, which only root may lower again. Windows has priority classes: a below-normal process
+runs while no normal one wants the core, an idle one while neither does, and a process may change its class freely. So a
+child on Windows starts below normal, loads its model in the idle class, and returns: loading takes all cores for
+seconds.
 """
 
 import logging
@@ -14,36 +15,36 @@ log = logging.getLogger(__name__)
 MAX_NICENESS = 19
 
 
-def birth_flags(niceness: int) -> int:
-    """Creation flags of a process of this niceness on Windows: below normal for any above 0.
+def creation_flags(niceness: int) -> int:
+    """Windows creation flags for this niceness: below normal if it is above 0.
 
-    The python.exe of a virtual environment starts another, which inherits the class (Microsoft's documentation of
-    CreateProcess, dwCreationFlags).
+    The python.exe of a virtual environment starts another process, which inherits the class (Microsoft's documentation
+    of CreateProcess, dwCreationFlags).
     """
     import subprocess
 
-    below_normal: int = subprocess.BELOW_NORMAL_PRIORITY_CLASS  # type: ignore[attr-defined]
+    below_normal: int = subprocess.BELOW_NORMAL_PRIORITY_CLASS  # type: ignore[attr-defined]  # exists on Windows only
     return below_normal if niceness > 0 else 0
 
 
-def step_back() -> int | None:
-    """Windows: become idle, until `come_back` with what this returns. Elsewhere, and where Windows refuses: nothing."""
+def enter_idle_class() -> int | None:
+    """Windows: enter the idle class; returns the former one, for `leave_idle_class`. None elsewhere, or if refused."""
     if sys.platform != "win32":
         return None
-    import psutil  # type: ignore[import-untyped]
+    import psutil
 
     try:
         process = psutil.Process()
         former = int(process.nice())
         process.nice(psutil.IDLE_PRIORITY_CLASS)
     except (OSError, psutil.Error) as error:
-        log.warning("Windows lets this process not give way to others: %s", error)
+        log.warning("Windows does not let this process lower its priority: %s", error)
         return None
     return former
 
 
-def come_back(former: int | None) -> None:
-    """Return to the class before `step_back`."""
+def leave_idle_class(former: int | None) -> None:
+    """Return to the class before `enter_idle_class`; nothing for None."""
     if former is None:
         return
     import psutil
@@ -51,14 +52,14 @@ def come_back(former: int | None) -> None:
     try:
         psutil.Process().nice(former)
     except (OSError, psutil.Error) as error:
-        log.warning("Windows keeps this process idle, and it may be slow: %s", error)
+        log.warning("Windows keeps this process in the idle class, so it may be slow: %s", error)
 
 
-def stay_behind() -> None:
-    """Work only while nobody else wants the core, for good."""
+def run_when_idle() -> None:
+    """From now on, run only while no other process wants the core."""
     if sys.platform == "linux":
-        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))  # gives way at once; by niceness a slice later
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))  # yields at once; niceness only after a slice
     elif sys.platform == "win32":
-        step_back()
+        enter_idle_class()
     elif hasattr(os, "nice"):
         os.nice(MAX_NICENESS)

@@ -1,4 +1,4 @@
-"""How much main memory this process has held, and how it is kept."""
+"""Main memory of this process: its peak, and how malloc keeps it."""
 
 import sys
 
@@ -6,7 +6,7 @@ M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4  # malloc.h of glibc
 
 
 def peak_process_mb() -> float:
-    """MiB of main memory that this process has held at most."""
+    """Peak main memory of this process in MiB."""
     if sys.platform == "win32":
         import psutil
 
@@ -18,11 +18,10 @@ def peak_process_mb() -> float:
 
 
 def keep_freed_memory() -> None:
-    """Let glibc keep what is freed for what is asked for next, from now on, in this whole process.
+    """Let glibc reuse freed memory instead of returning it to the kernel, from now on in this process.
 
-    It hands large blocks back to the kernel at every free and faults them in again: inference on a CPU takes 1.2 to 3.4
-    times as long with that. The environment of our children says the same; it is read before Python starts. Elsewhere
-    there is no such setting.
+    By default it returns large blocks at every free and faults them in again: inference on a CPU then takes 1.2 to 3.4
+    times as long. Our children get the same by their environment, which is read before Python starts. Linux only.
     """
     if sys.platform != "linux":
         return

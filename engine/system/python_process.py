@@ -44,7 +44,7 @@ def start_python(
             stderr=stderr,
             env=variables,
             startupinfo=subprocess.STARTUPINFO(lpAttributeList={"handle_list": list(handles)}),
-            creationflags=subprocess.CREATE_NO_WINDOW | priority.birth_flags(niceness),
+            creationflags=subprocess.CREATE_NO_WINDOW | priority.creation_flags(niceness),
         )
     return subprocess.Popen(
         program,

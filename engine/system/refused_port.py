@@ -1,4 +1,4 @@
-"""Explain why a system refuses a port that no program listens on, and what to type then."""
+"""Explains why a system refuses a port that no program listens on, and which command shows it."""
 
 import errno
 import sys
@@ -7,9 +7,9 @@ SHOW_RESERVED = "netsh int ipv4 show excludedportrange protocol=tcp"  # and prot
 
 
 def refusal_reason(error: OSError) -> str:
-    """One line for what `bind` raised: the system's own words, and on Windows more for WSAEACCES (10013).
+    """The reason for an error of `bind`, in one line: the system's text, and on Windows more for WSAEACCES (10013).
 
-    Windows answers it for ports that Hyper-V, WSL or Docker reserved when the machine started, and for ports that
+    Windows returns it for ports that Hyper-V, WSL or Docker reserved when the machine started, and for ports that
     another program holds for itself alone (Winsock's "Using SO_REUSEADDR and SO_EXCLUSIVEADDRUSE"). Python turns
     10013 into EACCES (CPython, Objects/exceptions.c, `winerror_to_errno`).
     """

@@ -1,24 +1,24 @@
-"""The frame rate, and when the next frame is due. Pure: time comes in as an argument.
+"""The frame rate and the due time of the next frame. Pure: time comes in as an argument.
 
-Frames are due on a grid of one period. A loop that falls behind starts its next frame at once; when it is behind
-by more than a period it gives the missed due times up (they are counted as dropped) and lays a new grid from now.
-So a hiccup costs the frames it covered and is never followed by a burst, which on a stage looks like a jump.
+Frames are due on a grid of one period. A loop that is late starts its next frame at once. If it is late by more than a
+period, it drops the missed due times (they are counted) and starts a new grid now. So a hiccup costs only the frames it
+covered, and is never followed by a burst, which on a stage looks like a jump.
 """
 
 from fractions import Fraction
 from functools import lru_cache
 
 NTSC_RATES = (24, 30, 48, 60, 96, 120, 240)
-"""Whole rates that are also in use slowed down by 1000/1001: 23.976, 29.97, 47.952, 59.94, 95.904, 119.88, 239.76."""
+"""Whole rates that are also used multiplied by 1000/1001: 23.976, 29.97, 47.952, 59.94, 95.904, 119.88, 239.76."""
 MAX_NTSC_DIFFERENCE = 0.005  # 29.97 and 23.98 are rounded to two digits, OSC's are 32-bit floats
 
 
 @lru_cache(maxsize=64)
 def exact_rate(fps: float) -> Fraction:
-    """Frames a second as the fraction that is meant: 29.97 is 30000/1001 (SMPTE 170M), 25.0 is 25.
+    """The exact fraction of a rate: 29.97 is 30000/1001 (SMPTE 170M), 25.0 is 25.
 
-    Idempotent: `exact_rate(float(exact_rate(fps)))` is the same fraction. Other rates keep their value to within
-    a fraction of at most 1001 parts.
+    Idempotent: `exact_rate(float(exact_rate(fps)))` is the same fraction. Other rates become the nearest
+    fraction with a denominator of at most 1001.
     """
     for whole in NTSC_RATES:
         rate = Fraction(whole * 1000, 1001)
@@ -28,6 +28,8 @@ def exact_rate(fps: float) -> Fraction:
 
 
 class Schedule:
+    """Due times of frames at a rate."""
+
     def __init__(self, fps: float) -> None:
         self.fps = fps
         self.period_s = 1.0 / fps
@@ -35,12 +37,12 @@ class Schedule:
         self._due_s: float | None = None
 
     def set_fps(self, fps: float) -> None:
-        """The next frame is due one new period after the last."""
+        """Change the rate. The next frame is due one new period after the last."""
         self.fps = fps
         self.period_s = 1.0 / fps
 
     def next_due_s(self, now_s: float) -> float:
-        """Due time of the next frame; the first is due now."""
+        """The due time of the next frame; the first is due now."""
         if self._due_s is None:
             self._due_s = now_s
             return now_s
@@ -53,5 +55,5 @@ class Schedule:
         return due_s
 
     def is_late(self, published_s: float) -> bool:
-        """Whether the frame due last was published more than one period after its due time."""
+        """True if the last frame was published more than one period after its due time."""
         return self._due_s is not None and published_s - self._due_s > self.period_s

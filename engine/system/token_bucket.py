@@ -17,7 +17,7 @@ class TokenBucket:
         self._at_s = float("-inf")
 
     def tokens(self, now_s: float) -> float:
-        """Tokens there are now; negative after `spend` took more than there were."""
+        """The number of tokens now; negative after `spend` took more than there were."""
         if now_s > self._at_s:
             gained = (now_s - self._at_s) * self._per_second if self._at_s > float("-inf") else 0.0
             self._tokens = min(self._capacity, self._tokens + gained)
@@ -32,7 +32,7 @@ class TokenBucket:
         return is_allowed
 
     def spend(self, now_s: float, count: float) -> None:
-        """Take `count` tokens whether or not they are there: later takes wait until the debt is paid."""
+        """Take `count` tokens even if there are fewer: later takes fail until the debt is paid."""
         self.tokens(now_s)
         self._tokens -= count
 

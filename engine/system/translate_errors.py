@@ -7,12 +7,12 @@ from typing import Any
 from engine.errors import MultiverseError
 
 Description = str | Callable[[Any], str]
-"""What is said of an error: a text before its reason, or a function from the error to the whole line."""
+"""Text put before the error's reason, or a function from the error to the whole line."""
 
 
 @contextmanager
 def translate_errors(messages: Mapping[type[Exception], Description], *, as_: type[MultiverseError]) -> Iterator[None]:
-    """Raise `as_` for each listed error; the first type that matches says how. Errors of ours pass unchanged.
+    """Context that raises `as_` for each listed error; the first matching type decides. Our own errors pass unchanged.
 
         with translate_errors({OSError: f"{path}: cannot be read"}, as_=SourceError):
 
@@ -29,6 +29,6 @@ def translate_errors(messages: Mapping[type[Exception], Description], *, as_: ty
 
 
 def reason_of(error: Exception) -> str:
-    """What the system or the library says, in one line; the error's type where it says nothing."""
+    """The text of the system or the library in one line; the error's type if there is no text."""
     text = getattr(error, "strerror", None) or str(error)
     return " ".join(str(text).split()) or type(error).__name__

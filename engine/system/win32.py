@@ -1,7 +1,7 @@
-"""Windows functions that Python's library does not offer, called by ctypes. Each is one Python function here.
+"""Windows functions that Python's library lacks, called by ctypes. Each is one Python function here.
 
-Each call declares its types. Without them ctypes passes C ints, which cuts handles of 64 bits in two. A DLL is loaded
-when a function is called, so this module can be imported on any system.
+Each call declares its types: without them ctypes passes C ints, which truncates 64-bit handles. A DLL is loaded when a
+function is called, so this module can be imported on any system.
 """
 
 import ctypes
@@ -28,7 +28,7 @@ _THIS_PROCESS: Final = ctypes.c_void_p(-1)  # what GetCurrentProcess returns
 
 
 def begin_timer_period(period_ms: int) -> None:
-    """Ask for timers this exact, until `end_timer_period`."""
+    """Request timers of this resolution, until `end_timer_period`."""
     _function("winmm", "timeBeginPeriod", ctypes.c_uint32, ctypes.c_uint32)(period_ms)
 
 
@@ -44,21 +44,21 @@ def set_gpu_priority(priority_class: int) -> int:
 
 
 def set_thread_execution_state(state: int) -> int:
-    """Set what this thread needs of the system (`ES_*`) until it ends or sets another; returns what it needed before.
+    """Set the thread's execution state (`ES_*`) until it ends or sets another; returns the former state.
 
-    OSError when Windows refuses. `ES_CONTINUOUS` alone asks for nothing.
+    OSError when Windows refuses. `ES_CONTINUOUS` alone requests nothing.
     """
     before = int(_function("kernel32", "SetThreadExecutionState", ctypes.c_uint32, ctypes.c_uint32)(state))
-    if before == 0:  # Windows documents no error code for it
+    if before == 0:  # Windows documents no error code for this call
         raise OSError(f"SetThreadExecutionState refuses {state:#x}")
     return before
 
 
 def forbid_power_throttling() -> None:
-    """Run this process at full speed, and with the timers it asked for, though none of its windows is seen.
+    """Run this process at full speed with its requested timers, even if all its windows are hidden.
 
     Windows 11 ignores timeBeginPeriod in a process whose windows are all hidden or covered (Microsoft's documentation
-    of timeBeginPeriod). OSError when Windows refuses; versions before 11 know no throttled timers, and refuse the flag.
+    of timeBeginPeriod). OSError when Windows refuses. Versions before 11 do not throttle timers, and refuse that flag.
     """
     try:
         _set_power_throttling(_ThrottlingState(_THROTTLING_VERSION, _EXECUTION_SPEED | _IGNORE_TIMER_RESOLUTION, 0))
@@ -67,7 +67,7 @@ def forbid_power_throttling() -> None:
 
 
 class _ThrottlingState(ctypes.Structure):
-    """PROCESS_POWER_THROTTLING_STATE (processthreadsapi.h): of the features in the mask, those in the state are on."""
+    """PROCESS_POWER_THROTTLING_STATE (processthreadsapi.h): state bits of the features that the mask selects."""
 
     _fields_ = [("version", ctypes.c_uint32), ("control_mask", ctypes.c_uint32), ("state_mask", ctypes.c_uint32)]
 
@@ -103,7 +103,7 @@ _PM_REMOVE: Final = 1
 
 
 def load_message_pump(max_messages: int) -> Callable[[], None]:
-    """A function that gives the windows of the calling thread their messages, at most so many a call; never waits."""
+    """A function that dispatches window messages of the calling thread, at most `max_messages` a call; never waits."""
     peek_types = (ctypes.c_void_p, _HANDLE, ctypes.c_uint32, ctypes.c_uint32, ctypes.c_uint32)
     peek = _function("user32", "PeekMessageW", ctypes.c_int32, *peek_types)
     translate = _function("user32", "TranslateMessage", ctypes.c_int32, ctypes.c_void_p)
@@ -122,10 +122,10 @@ def load_message_pump(max_messages: int) -> Callable[[], None]:
 
 
 def is_remote_session() -> bool:
-    """True in a Remote Desktop session, also in one with RemoteFX, which `GetSystemMetrics` takes for a local one.
+    """True in a Remote Desktop session, including RemoteFX, which `GetSystemMetrics` takes for a local one.
 
-    As in Microsoft's "Detecting the Remote Desktop Services environment": a local session is the one whose number
-    the registry gives as GlassSessionId.
+    As in Microsoft's "Detecting the Remote Desktop Services environment": the local session is the one whose number
+    is GlassSessionId in the registry.
     """
     if _function("user32", "GetSystemMetrics", ctypes.c_int, ctypes.c_int)(_SM_REMOTESESSION):
         return True
@@ -137,41 +137,43 @@ def is_remote_session() -> bool:
 
 
 def registry_value(hive: str, key: str, name: str) -> str | int | None:
-    """The value, or None where there is none or it may not be read. `hive` such as "HKEY_CURRENT_USER"."""
+    """The registry value, or None if it is missing or not readable. `hive`: for example "HKEY_CURRENT_USER"."""
     import winreg  # Windows only
 
     try:
-        with winreg.OpenKey(getattr(winreg, hive), key) as opened:  # type: ignore[attr-defined]
-            value = winreg.QueryValueEx(opened, name)[0]  # type: ignore[attr-defined]
+        with winreg.OpenKey(getattr(winreg, hive), key) as opened:  # type: ignore[attr-defined]  # exists on Windows only
+            value = winreg.QueryValueEx(opened, name)[0]  # type: ignore[attr-defined]  # exists on Windows only
     except OSError:
         return None
     return value if isinstance(value, str | int) else None
 
 
 def add_console_handler(handler: Callable[[int], bool]) -> Callable[[], None]:
-    """Call `handler(event)` on a new thread for each event of the console, before handlers that were added earlier.
+    """Call `handler(event)` on a new thread for each console event, before handlers that were added earlier.
 
-    True from it: handled, no other handler is called. After an event that is neither `CTRL_C` nor `CTRL_BREAK` Windows
-    ends the process when the handler returns. Returns what removes it, which is due before Python ends: later there
-    would be no interpreter to call. Adding and removing wait until no handler runs: Windows holds one lock for all of
-    it (CtrlRoutine in Wine's dlls/kernelbase/console.c; libuv/libuv #1168, dotnet/runtime #117753).
-    OSError when Windows refuses.
+    It returns True if it has handled the event; then no other handler is called. For events other than `CTRL_C` and
+    `CTRL_BREAK` Windows ends the process when the handler returns. Returns a function that removes the handler. Call it
+    before Python ends: later there is no interpreter to run the handler. Adding and removing wait until no handler
+    runs, because Windows holds one lock for all of it (CtrlRoutine in Wine's dlls/kernelbase/console.c; libuv/libuv
+    #1168, dotnet/runtime #117753). OSError when Windows refuses.
     """
-    kind = ctypes.WINFUNCTYPE(ctypes.c_int, ctypes.c_uint32)  # type: ignore[attr-defined]
+    kind = ctypes.WINFUNCTYPE(ctypes.c_int, ctypes.c_uint32)  # type: ignore[attr-defined]  # exists on Windows only
     callback = kind(handler)
     call = _function("kernel32", "SetConsoleCtrlHandler", ctypes.c_int, kind, ctypes.c_int)
     if not call(callback, 1):
         raise _refusal("SetConsoleCtrlHandler")
 
-    def remove() -> None:  # holds the callback, which would be collected before
+    def remove() -> None:  # keeps the callback from being collected
         call(callback, 0)
 
     return remove
 
 
 def enter_com_apartment() -> int:
-    """Initialise COM for this thread, as a single-threaded apartment; returns the HRESULT. Where it is not negative,
-    `leave_com_apartment` is due on the same thread."""
+    """Initialise COM for this thread as a single-threaded apartment; returns the HRESULT.
+
+    If it is not negative, call `leave_com_apartment` on the same thread.
+    """
     call = _function("ole32", "CoInitializeEx", ctypes.c_int32, ctypes.c_void_p, ctypes.c_uint32)
     return int(call(None, _COINIT_APARTMENTTHREADED))
 
@@ -182,19 +184,19 @@ def leave_com_apartment() -> None:
 
 
 def keep_com_alive() -> int:
-    """Keep COM, and the DLLs of its objects, in this process whichever threads end; returns the HRESULT."""
+    """Keep COM and the DLLs of its objects loaded when threads end; returns the HRESULT."""
     cookie = ctypes.c_void_p()
     call = _function("ole32", "CoIncrementMTAUsage", ctypes.c_int32, ctypes.POINTER(ctypes.c_void_p))
     return int(call(ctypes.byref(cookie)))
 
 
 def _function(dll: str, name: str, result: Any, *arguments: Any) -> Callable[..., Any]:
-    call = getattr(ctypes.WinDLL(dll, use_last_error=True), name)  # type: ignore[attr-defined]
+    call = getattr(ctypes.WinDLL(dll, use_last_error=True), name)  # type: ignore[attr-defined]  # exists on Windows only
     call.restype, call.argtypes = result, list(arguments)
-    return call  # type: ignore[no-any-return]
+    return call  # type: ignore[no-any-return]  # ctypes has no types for it
 
 
 def _refusal(name: str) -> OSError:
-    """Error of the last call of this thread, in Windows' words. Its code is no errno, and is not told as one."""
-    code = ctypes.get_last_error()  # type: ignore[attr-defined]
-    return OSError(f"{name}: {ctypes.FormatError(code)}")  # type: ignore[attr-defined]
+    """The error of this thread's last call, in Windows' words. Its code is no errno, so it is left out."""
+    code = ctypes.get_last_error()  # type: ignore[attr-defined]  # exists on Windows only
+    return OSError(f"{name}: {ctypes.FormatError(code)}")  # type: ignore[attr-defined]  # exists on Windows only

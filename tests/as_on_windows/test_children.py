@@ -251,8 +251,8 @@ def test_windows_that_grants_no_priority_hinders_no_model(
 
     monkeypatch.setattr(psutil.Process, "nice", refused)
     monkeypatch.setattr(sys, "platform", "win32")
-    priority.come_back(priority.step_back())
-    assert len(caplog.messages) == 1 and "not give way" in caplog.messages[0]
+    priority.leave_idle_class(priority.enter_idle_class())
+    assert len(caplog.messages) == 1 and "lower its priority" in caplog.messages[0]
 
 
 @pytest.mark.parametrize("is_refused", [False, True], ids=["granted", "refused"])

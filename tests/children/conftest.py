@@ -40,7 +40,7 @@ def toys(
     reports: Callable[[str, str], None],
     toy_launcher: Launcher,
 ) -> Iterator[Callable[..., Toy]]:
-    """`toys(settings, times=..., ...)` makes a supervised toy child, off at first, closed at the end. Checks for leaks."""
+    """`toys(settings, times=..., ...)` makes a supervised toy child, off at first. Closes all; checks for leaks."""
     resource_tracker.ensure_running()  # or its pipe would be counted as a leak
     before, others = processes(), (segments(), descriptors(), threading.active_count())
     made: list[Toy] = []

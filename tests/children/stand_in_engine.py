@@ -1,6 +1,6 @@
-"""An engine with two children that are at work, to be killed. Prints what must be gone afterwards.
+"""Acts as an engine with two working children, to be killed. Prints the processes that must be gone afterwards.
 
-`importing`: its fork server imports without end, and children wait to be born.
+`importing`: its fork server imports without end, and children wait for their fork.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""The engine is killed with SIGKILL: its children and their server end by themselves, and nothing stays in memory."""
+"""After kill -9 of the engine its children and their server end, and no shared memory is left."""
 
 import os
 import subprocess
@@ -16,12 +16,12 @@ from engine.children.launcher import CAN_FORK
 from tests.children.toys import is_live
 
 ROOT = Path(__file__).parents[2]
-MAX_END_S = 3.0 if os.environ.get("MULTIVERSE_SOAK") == "1" else 10.0  # on a machine that may be far too busy
+MAX_END_S = 3.0 if os.environ.get("MULTIVERSE_SOAK") == "1" else 10.0  # on an overloaded machine
 
 
 @contextmanager
 def stand_in_engine(kind: str) -> Iterator[tuple[subprocess.Popen[str], list[psutil.Process]]]:
-    """A process like an engine's, and those that it started: its fork server, if there is one, and its children."""
+    """A process that acts as the engine, with the processes it started: its fork server, if any, and its children."""
     engine = subprocess.Popen(
         [sys.executable, "-m", "tests.children.stand_in_engine", kind], cwd=ROOT, stdout=subprocess.PIPE, text=True
     )
@@ -62,7 +62,7 @@ def test_children_end_and_shared_memory_is_gone_when_the_engine_is_killed(
     )
 
 
-def test_a_fork_server_ends_with_its_engine_also_while_it_imports(
+def test_a_fork_server_ends_with_its_engine_even_while_it_imports(
     wait_for: Callable[..., Any], require: Callable[..., None]
 ) -> None:
     require(CAN_FORK, "Linux with pidfd")

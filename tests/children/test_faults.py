@@ -1,4 +1,4 @@
-"""Everything a child can do wrong, on real processes. The `toys` fixture counts what is left afterwards."""
+"""All faults of a child, on real processes. The `toys` fixture checks that nothing is left afterwards."""
 
 import os
 import resource
@@ -46,9 +46,9 @@ def test_a_child_killed_in_any_state_comes_back(state: str, toys: Callable[..., 
     assert reports.lines == [("child.toy", "toy: killed by SIGKILL")]
 
 
-def test_a_child_stopped_in_any_state_is_found_killed_and_comes_back(toys: Callable[..., Any]) -> None:
+def test_a_child_stopped_in_any_state_is_detected_killed_and_restarted(toys: Callable[..., Any]) -> None:
     stopped = {}
-    for state in STATES:  # all at once: it takes a while until their silence is a hang
+    for state in STATES:  # all at once, because it takes a while until silence counts as a hang
         toy = toys({state: "wait"}, times=ATTENTIVE, name=state)
         stopped[toy] = bring_to(toy, state)
         os.kill(stopped[toy], signal.SIGSTOP)
@@ -86,14 +86,14 @@ def test_three_stopped_children_are_ended_in_the_time_that_one_takes(toys: Calla
         return time.perf_counter() - began_s
 
     one_s = seconds_to_end("one")
-    assert one_s >= 1.0, "it was given its time"
+    assert one_s >= 1.0, "it had its time to stop"
     assert seconds_to_end("a", "b", "c") < 2 * one_s
 
 
-def test_an_engine_that_ends_waits_no_longer_for_a_process_that_no_signal_ends(
+def test_a_closing_engine_does_not_wait_for_a_process_that_survives_sigkill(
     toys: Callable[..., Any], launcher: Launcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A stopped server tells no exit code, so the child counts as there for longer: a driver's grip."""
+    """A stopped server sends no exit code, so the child seems to run for longer, as if stuck in a driver."""
     monkeypatch.setattr("engine.children.forked.STATUS_WAIT_S", 12.0)
     toy = toys({"busy": "wait"}, times=replace(SOON, stop_s=0.0, gone_at_end_s=0.1))
     bring_to(toy, "busy")
@@ -240,7 +240,7 @@ def test_a_prompt_that_is_poisoned_from_the_start_is_left_out(toys: Callable[...
     toy.wait_for(lambda: toy.status.facts.get("prompt") == "a meadow", "the loop's own prompt")
     assert toy.status.quarantined == ("/toy/prompt: poison",)
     toy.supervisor.restart()
-    toy.wait_for(lambda: toy.status.quarantined == (), "forgiveness")
+    toy.wait_for(lambda: toy.status.quarantined == (), "the reset")
     toy.wait_for(lambda: toy.status.quarantined, "the same again")
 
 
@@ -266,8 +266,10 @@ def test_a_model_that_kills_while_it_loads_fails_by_name(toys: Callable[..., Any
 
 
 @pytest.mark.parametrize("is_forking", [True, False], ids=["forked", "spawned"])
-def test_a_system_without_descriptors_is_named_and_waited_for(is_forking: bool, toys: Callable[..., Any]) -> None:
-    """With one descriptor more each time, until all that a start needs are there; what was opened is closed again."""
+def test_a_system_without_free_descriptors_is_named_and_the_start_is_retried(
+    is_forking: bool, toys: Callable[..., Any]
+) -> None:
+    """One more descriptor each time, until there are enough for a start; descriptors that were opened are closed again."""
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     toy = toys(launcher=Launcher(is_forking=is_forking))
     taken = {int(name) for name in os.listdir("/proc/self/fd")}
@@ -290,7 +292,7 @@ def test_a_system_without_descriptors_is_named_and_waited_for(is_forking: bool, 
     assert len(details) >= 2, "at the shared memory, and later"
 
 
-def test_a_loop_that_is_not_there_is_named(toys: Callable[..., Any]) -> None:
+def test_a_missing_loop_is_named(toys: Callable[..., Any]) -> None:
     toy = toys(loop="tests.children.toy:walk")
     toy.supervisor.start()
     toy.wait_for(
@@ -352,7 +354,7 @@ def test_closing_while_the_fork_server_imports_leaves_nothing(toys: Callable[...
     assert launcher.server_pid == 0
 
 
-def test_a_child_that_is_born_after_it_was_given_up_ends(
+def test_a_child_that_is_forked_after_it_was_given_up_ends(
     toys: Callable[..., Any], launcher: Launcher, wait_for: Callable[..., Any]
 ) -> None:
     neighbour, late = toys(name="neighbour"), toys(name="late")
@@ -365,13 +367,13 @@ def test_a_child_that_is_born_after_it_was_given_up_ends(
     late.supervisor.close()
     os.kill(launcher.server_pid, signal.SIGCONT)
     third = toys(name="third")
-    third.supervisor.start()  # asked for after it, so forked after it
+    third.supervisor.start()  # requested after it, so forked after it
     third.until_results()
     wait_for(lambda: processes() - family == {third.status.pid}, "the end of the late one")
 
 
-def test_a_process_that_no_signal_ends_is_a_drivers_failure(toys: Callable[..., Any], launcher: Launcher) -> None:
-    """A stopped server tells no exit code, so the child counts as there for a second more: a driver's grip."""
+def test_a_process_that_survives_sigkill_is_a_drivers_failure(toys: Callable[..., Any], launcher: Launcher) -> None:
+    """A stopped server sends no exit code, so the child seems to run a second longer, as if stuck in a driver."""
     toy = toys({"busy": "wait"}, times=replace(SOON, running_s=3.0, gone_s=0.2))
     pid = bring_to(toy, "busy")
     server = launcher.server_pid

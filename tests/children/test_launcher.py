@@ -1,4 +1,4 @@
-"""How processes come to be: forked or spawned, whose environment and script, and what they leave alone."""
+"""Starting processes: forked or spawned, with which environment and script, and without side effects."""
 
 import os
 import subprocess
@@ -24,7 +24,7 @@ HEAVY = ("decimal", "asyncio", "unittest.mock", "xml.dom.minidom")
 
 @pytest.fixture
 def spawning() -> Iterator[Launcher]:
-    """What macOS and Windows have."""
+    """A launcher without forking, as on macOS and Windows."""
     yield Launcher(is_forking=False)
 
 

@@ -154,10 +154,8 @@ def test_a_fork_servers_imports_do_not_count_as_the_childs_silence() -> None:
     assert detector.hang(Phase.STARTING, 160.1, 160.1, 161.0, is_started=True) == ""
     for second in range(162, 191):
         assert detector.hang(Phase.STARTING, 160.1, 160.1, second, is_started=True) == ""
-    assert (
-        detector.hang(Phase.STARTING, 160.1, 160.1, 191.0, is_started=True)
-        == "no sign of life for 30.9 s while starting"
-    )
+    reason = detector.hang(Phase.STARTING, 160.1, 160.1, 191.0, is_started=True)
+    assert reason == "no sign of life for 30.9 s while starting"
 
 
 def test_a_machine_that_slept_is_no_hang() -> None:

@@ -1,4 +1,4 @@
-"""What a child's loop takes of the engine's messages, over a real pipe and real words."""
+"""A child's loop receives the engine's messages, over a real pipe and real words."""
 
 from collections.abc import Iterator
 from multiprocessing import Pipe
@@ -22,7 +22,7 @@ def mailbox_and_port() -> Iterator[tuple[Mailbox, ChildPort]]:
         words.close()
 
 
-def test_a_look_takes_one_message_so_that_no_flood_of_them_keeps_a_loop_from_its_work(
+def test_a_poll_takes_one_message_so_that_a_flood_of_them_does_not_block_the_loop(
     mailbox_and_port: tuple[Mailbox, ChildPort],
 ) -> None:
     mailbox, port = mailbox_and_port
@@ -36,7 +36,7 @@ def test_a_look_takes_one_message_so_that_no_flood_of_them_keeps_a_loop_from_its
     assert port.values_version == 2
 
 
-def test_a_look_renews_idle_and_no_other_phase(mailbox_and_port: tuple[Mailbox, ChildPort]) -> None:
+def test_a_poll_renews_idle_and_no_other_phase(mailbox_and_port: tuple[Mailbox, ChildPort]) -> None:
     _, port = mailbox_and_port
     for phase in (Phase.IDLE, Phase.RUNNING):
         port.enter(phase)

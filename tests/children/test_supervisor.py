@@ -1,4 +1,4 @@
-"""A child's ordinary life: values, inputs, outputs, commands, restarts, ends."""
+"""A child's normal operation: values, inputs, outputs, commands, restarts, stops."""
 
 import os
 import signal
@@ -33,7 +33,7 @@ def test_a_child_loads_then_publishes_pictures(toys: Callable[..., Any]) -> None
     toy.until("busy")
 
 
-def test_what_a_child_last_said_of_itself_outlives_it(toys: Callable[..., Any]) -> None:
+def test_the_last_facts_of_a_child_stay_in_the_status_after_closing(toys: Callable[..., Any]) -> None:
     toy = toys({"model": "tiny"})
     toy.supervisor.start()
     toy.until_results(3)
@@ -42,7 +42,7 @@ def test_what_a_child_last_said_of_itself_outlives_it(toys: Callable[..., Any]) 
     assert toy.status.ms_a_result > 0.0
 
 
-def test_a_child_that_must_not_be_late_is_no_nicer_than_the_engine(toys: Callable[..., Any]) -> None:
+def test_a_child_with_niceness_0_has_the_priority_of_the_engine(toys: Callable[..., Any]) -> None:
     toy = toys(niceness=0)
     toy.supervisor.start()
     assert toy.until_results(1).facts["nice"] == os.nice(0)
@@ -57,7 +57,7 @@ def test_a_child_that_publishes_nothing_for_a_second_is_ready_not_busy(toys: Cal
     toy.until("ready")
 
 
-def test_an_idle_child_beats(toys: Callable[..., Any], wait_for: Callable[..., Any]) -> None:
+def test_an_idle_child_sends_heartbeats(toys: Callable[..., Any], wait_for: Callable[..., Any]) -> None:
     toy = toys()
     toy.supervisor.set_values({"/toy/paint": False})
     toy.supervisor.start()
@@ -68,7 +68,7 @@ def test_an_idle_child_beats(toys: Callable[..., Any], wait_for: Callable[..., A
         status = toy.status
         assert status.state == "ready"
         ages_s.append(status.heartbeat_age_s)
-        return ages_s[-1] < max(ages_s)  # without beats it only grows
+        return ages_s[-1] < max(ages_s)  # without heartbeats it only grows
 
     wait_for(has_beaten, "a beat")
 
@@ -110,7 +110,7 @@ def test_a_stopped_child_fills_no_pipe(toys: Callable[..., Any], reports: Any) -
     for number in range(MAX_CALLS + 50):
         toy.supervisor.set_values({"/toy/prompt": f"{number}" + "x" * 30_000})
         toy.supervisor.call("double", number, on_answer=lambda is_done, text: refused.append(text))
-        if number >= MAX_CALLS:  # each refusal shows that the supervisor has been round: 1.5 MB, were it all sent
+        if number >= MAX_CALLS:  # each refusal shows one more round of the supervisor; all of it would be 1.5 MB
             toy.wait_for(lambda seen=number - MAX_CALLS: len(refused) > seen, "a refusal")
     assert set(refused) == {"toy has 64 commands to answer already"}
     os.kill(pid, signal.SIGCONT)
@@ -119,7 +119,7 @@ def test_a_stopped_child_fills_no_pipe(toys: Callable[..., Any], reports: Any) -
     assert (toy.status.pid, reports.lines) == (pid, [])
 
 
-def test_a_command_is_answered_later_and_a_refusal_names_what_there_is(
+def test_a_command_is_answered_later_and_a_refusal_lists_the_commands(
     toys: Callable[..., Any], wait_for: Callable[..., Any]
 ) -> None:
     toy = toys()
@@ -185,7 +185,7 @@ def test_an_output_of_another_size_is_a_new_segment(toys: Callable[..., Any], wa
         FrameRing.attach(before)
 
 
-def test_what_is_published_is_an_unchanging_mapping(toys: Callable[..., Any]) -> None:
+def test_the_published_outputs_are_an_immutable_mapping(toys: Callable[..., Any]) -> None:
     toy = toys()
     toy.supervisor.start()
     toy.until_results()
@@ -197,7 +197,7 @@ def test_what_is_published_is_an_unchanging_mapping(toys: Callable[..., Any]) ->
         outputs["picture"] = "mine"
 
 
-def test_whether_a_child_wants_pictures_is_seen_at_once(toys: Callable[..., Any], wait_for: Callable[..., Any]) -> None:
+def test_a_childs_wish_for_pictures_is_seen_at_once(toys: Callable[..., Any], wait_for: Callable[..., Any]) -> None:
     toy = toys()
     toy.supervisor.start()
     toy.until_results()
@@ -256,7 +256,7 @@ def test_the_old_process_is_gone_before_the_next_starts(toys: Callable[..., Any]
     assert not any(both)
 
 
-def test_a_child_that_ends_slowly_is_given_its_time(toys: Callable[..., Any]) -> None:
+def test_a_child_that_stops_slowly_is_not_killed_before_the_timeout(toys: Callable[..., Any]) -> None:
     toy = toys({"stopping": "exit 3"})
     toy.supervisor.start()
     toy.until_results()
@@ -277,7 +277,7 @@ def test_closing_twice_and_calling_afterwards_does_no_harm(toys: Callable[..., A
 def test_the_frame_loop_never_waits_while_a_child_is_being_started(
     toys: Callable[..., Any], launcher: Launcher
 ) -> None:
-    """Counted, not timed: thousands of calls fit into the time one process takes to start, here with its server."""
+    """Counted, not timed: thousands of calls fit into the start of one process and its server."""
     toy = toys()
     toy.supervisor.start()
     calls = 0
@@ -302,7 +302,7 @@ def test_a_child_sees_the_engines_gate(wait_for: Callable[..., Any], reports: An
         gate.close()
 
 
-def test_what_a_child_notes_is_reported_under_its_name(toys: Callable[..., Any], wait_for: Any, reports: Any) -> None:
+def test_a_childs_note_is_reported_under_its_name(toys: Callable[..., Any], wait_for: Any, reports: Any) -> None:
     toy = toys({"compiling": "note"})
     toy.supervisor.start()
     wait_for(lambda: reports.lines == [("child.toy.odd", "toy: the lake is frozen")], "the note")

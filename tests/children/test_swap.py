@@ -1,4 +1,4 @@
-"""Other settings without a gap: the old pictures are there until the first new one."""
+"""Swaps of settings without a gap: the old pictures stay until the first new one."""
 
 import os
 import signal
@@ -84,7 +84,7 @@ def test_without_memory_for_two_the_first_is_stopped_and_the_second_tried_alone(
     assert (toy.status.pid != old, toy.status.restarts, toy.grey()) == (True, 1, 2)
 
 
-def test_settings_that_fail_alone_too_give_way_to_the_former(toys: Callable[..., Any], reports: Any) -> None:
+def test_settings_that_fail_alone_too_are_replaced_by_the_former(toys: Callable[..., Any], reports: Any) -> None:
     toy = toys({"grey": 1})
     toy.supervisor.start()
     old = toy.until_results().pid
@@ -97,7 +97,7 @@ def test_settings_that_fail_alone_too_give_way_to_the_former(toys: Callable[...,
     assert (status.pid != old, status.facts["grey"], status.restarts) == (True, 1, 2)
 
 
-def test_the_first_one_dying_during_a_swap_leaves_it_to_the_second(toys: Callable[..., Any]) -> None:
+def test_if_the_first_process_dies_during_a_swap_the_second_takes_over(toys: Callable[..., Any]) -> None:
     toy = toys({"grey": 1})
     toy.supervisor.start()
     old = toy.until_results().pid
@@ -127,7 +127,7 @@ def test_a_working_model_comes_back_when_it_is_killed_during_a_swap_that_fails(t
     assert (status.facts["grey"], status.detail, "failed" in toy.states) == (1, why, False)
 
 
-def test_settings_for_a_child_that_has_just_died_are_tried_and_given_up_for_the_former(
+def test_failing_settings_for_a_child_that_has_just_died_are_replaced_by_the_former(
     toys: Callable[..., Any],
 ) -> None:
     toy = toys({"grey": 1}, times=Deadlines(first_delay_s=1000.0, longest_delay_s=1000.0))
@@ -154,7 +154,7 @@ def test_a_paused_childs_swap_ends_and_its_last_picture_stays(toys: Callable[...
     toy.wait_for(lambda: toy.grey() == 2, "its picture")
 
 
-def test_settings_for_a_child_that_shows_nothing_are_in_force_once_it_is_ready(toys: Callable[..., Any]) -> None:
+def test_settings_for_a_child_without_results_apply_once_it_is_ready(toys: Callable[..., Any]) -> None:
     toy = toys({"grey": 1, "loading": "hang"}, times=replace(SOON, quiet_s=0.2))
     toy.supervisor.set_values({"/toy/paint": False})
     toy.supervisor.start()
@@ -167,7 +167,7 @@ def test_settings_for_a_child_that_shows_nothing_are_in_force_once_it_is_ready(t
     assert toy.until("ready").facts["grey"] == 2
 
 
-def test_settings_for_a_child_that_shows_nothing_may_fail(toys: Callable[..., Any]) -> None:
+def test_settings_for_a_child_without_results_may_fail(toys: Callable[..., Any]) -> None:
     toy = toys({"loading": "wait"})
     toy.supervisor.start()
     toy.until("loading")
@@ -176,7 +176,7 @@ def test_settings_for_a_child_that_shows_nothing_may_fail(toys: Callable[..., An
     assert toy.status.state == "failed"
 
 
-def test_a_stop_or_restart_gives_up_a_swap(toys: Callable[..., Any]) -> None:
+def test_a_stop_or_restart_aborts_a_swap(toys: Callable[..., Any]) -> None:
     toy = toys({"grey": 1})
     toy.supervisor.start()
     for order, why in ((toy.supervisor.stop, "it was stopped"), (toy.supervisor.restart, "it was restarted")):
@@ -228,7 +228,7 @@ def test_the_last_of_several_swaps_in_a_row_wins(toys: Callable[..., Any], wait_
     assert toy.swap_ends == [ANOTHER, ANOTHER, (True, "")]
 
 
-def test_a_swap_to_what_there_is_changes_nothing(toys: Callable[..., Any]) -> None:
+def test_a_swap_to_the_same_settings_changes_nothing(toys: Callable[..., Any]) -> None:
     toy = toys({"grey": 1})
     toy.supervisor.start()
     pid = toy.until_results().pid
@@ -242,7 +242,7 @@ def test_a_swap_to_what_there_is_changes_nothing(toys: Callable[..., Any]) -> No
     assert toy.swap_ends == [(True, ""), ANOTHER, (True, "")]
 
 
-def test_a_failure_is_not_led_out_of_by_the_same_settings(toys: Callable[..., Any]) -> None:
+def test_the_same_settings_do_not_end_a_failure(toys: Callable[..., Any]) -> None:
     toy = toys({"loading": "memory, finally"})
     toy.supervisor.start()
     toy.until("failed")
@@ -262,7 +262,7 @@ def test_settings_too_long_for_a_message_leave_the_old_ones_running(toys: Callab
     assert (toy.status.pid, toy.grey()) == (pid, 1)
 
 
-def test_a_swap_while_off_is_for_the_next_start(toys: Callable[..., Any], wait_for: Callable[..., Any]) -> None:
+def test_a_swap_while_off_applies_at_the_next_start(toys: Callable[..., Any], wait_for: Callable[..., Any]) -> None:
     toy = toys({"grey": 1})
     toy.swap({"grey": 2})
     wait_for(lambda: toy.swap_ends == [(True, "")], "the end of the swap")
@@ -270,7 +270,7 @@ def test_a_swap_while_off_is_for_the_next_start(toys: Callable[..., Any], wait_f
     wait_for(lambda: toy.grey() == 2, "the picture")
 
 
-def test_other_settings_lead_out_of_a_failure(toys: Callable[..., Any]) -> None:
+def test_other_settings_end_a_failure(toys: Callable[..., Any]) -> None:
     toy = toys({"loading": "memory, finally"})
     toy.supervisor.start()
     toy.until("failed")

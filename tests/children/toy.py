@@ -1,4 +1,4 @@
-"""A child that does what it is told: hang, raise, end, be poisoned. Paints 8 x 4 pictures of one value."""
+"""A child that misbehaves on request: hangs, raises, exits, dies on a prompt. Paints 8 x 4 pictures of one value."""
 
 import ctypes
 import os
@@ -17,8 +17,8 @@ CLEAN_PROMPT = "a meadow"
 
 
 def run(port: ChildPort) -> None:
-    """Settings `loading`, `compiling` and value `/toy/idle`, `/toy/busy`: what to `act` there. `grey`: the picture.
-    `expected_s`: how long its longest piece of work takes.
+    """Settings `loading`, `compiling` and values `/toy/idle`, `/toy/busy`: the `act` to do there. `grey`: the picture.
+    `expected_s`: duration of the longest piece of work.
 
     `/toy/prompt` kills the process if "poison" is in it. `/toy/paint` False: publish nothing.
     """
@@ -67,7 +67,7 @@ def run(port: ChildPort) -> None:
 
 def act(port: ChildPort, what: str) -> None:
     match what:
-        case "wait":  # until it is told to go on
+        case "wait":  # until /toy/go
             while not port.values.get("/toy/go") and not port.should_stop:
                 port.poll()
                 time.sleep(0.005)
@@ -78,7 +78,7 @@ def act(port: ChildPort, what: str) -> None:
         case "nap":
             time.sleep(0.4)
         case "hold the GIL":
-            ctypes.PyDLL(None).sleep(1000)  # unlike CDLL it lets no other thread run
+            ctypes.PyDLL(None).sleep(1000)  # unlike CDLL it keeps the GIL
         case "raise":
             raise ZeroDivisionError("one by nought")
         case "exit 3":
@@ -119,7 +119,7 @@ def hum(port: ChildPort) -> None:
 
 
 def tell_modules(port: ChildPort) -> None:
-    """What a process finds at its start, as facts."""
+    """Sends facts about the process at its start."""
     facts = {"argument": sys.argv[0], "threads": threading.active_count(), "from stdin": len(sys.stdin.read())}
     port.ready(decimal="decimal" in sys.modules, **facts)
     while not port.should_stop:

@@ -1,4 +1,4 @@
-"""Child processes for tests of shared memory: real, each in a session of its own, gone when the test ends."""
+"""Real child processes for tests of shared memory, each in its own session, killed when the test ends."""
 
 import os
 import signal
@@ -20,7 +20,7 @@ class Children:
         self._children: list[subprocess.Popen[str]] = []
 
     def start(self, code: str, *arguments: object) -> subprocess.Popen[str]:
-        """Python runs `code`; its stdin and stdout are text pipes."""
+        """Start Python with `code`; its stdin and stdout are text pipes."""
         child = subprocess.Popen(
             [sys.executable, "-c", code, *map(str, arguments)],
             cwd=REPOSITORY,
@@ -33,7 +33,7 @@ class Children:
         return child
 
     def kill(self, child: subprocess.Popen[str]) -> None:
-        """kill -9 of the child together with its resource tracker, which would clean up after it."""
+        """Kill -9 the child and its resource tracker, which would clean up after it."""
         with suppress(ProcessLookupError):
             os.killpg(child.pid, signal.SIGKILL)
         child.wait()

@@ -1,4 +1,4 @@
-"""Sound by sample number: each sample's value is its number, so that every copy proves itself."""
+"""The audio ring. Each sample's value is its number, so that every copy can be checked."""
 
 import os
 import signal
@@ -46,7 +46,7 @@ def test_samples_are_read_by_their_number(ring: tuple[AudioRingWriter, AudioRing
     assert np.array_equal(reader.read_newest(7), numbered(53, 7))
 
 
-def test_every_block_and_every_place_of_the_seam_arrives_as_written(
+def test_blocks_of_every_length_arrive_as_written_also_across_the_end_of_the_ring(
     ring: tuple[AudioRingWriter, AudioRingReader],
 ) -> None:
     writer, reader = ring
@@ -60,7 +60,7 @@ def test_every_block_and_every_place_of_the_seam_arrives_as_written(
         assert np.array_equal(reader.read_newest(end - oldest), numbered(oldest, end - oldest))
 
 
-def test_what_is_not_there_yet_and_what_is_there_no_more_is_nothing(
+def test_samples_not_written_yet_or_overwritten_are_none(
     ring: tuple[AudioRingWriter, AudioRingReader],
 ) -> None:
     writer, reader = ring
@@ -72,7 +72,7 @@ def test_what_is_not_there_yet_and_what_is_there_no_more_is_nothing(
     assert np.array_equal(reader.read(20, 100), numbered(20, 100))
 
 
-def test_of_a_block_longer_than_the_ring_the_end_is_kept(ring: tuple[AudioRingWriter, AudioRingReader]) -> None:
+def test_the_end_of_a_block_longer_than_the_ring_is_kept(ring: tuple[AudioRingWriter, AudioRingReader]) -> None:
     writer, reader = ring
     writer.write(numbered(0, 30))
     writer.write(numbered(30, 250))
@@ -82,7 +82,7 @@ def test_of_a_block_longer_than_the_ring_the_end_is_kept(ring: tuple[AudioRingWr
 
 
 @pytest.mark.parametrize("gap", [1, 50, CAPACITY, 7 * CAPACITY + 3])
-def test_what_is_left_out_is_silence_and_the_samples_after_it_keep_their_numbers(
+def test_skipped_samples_are_silence_and_later_ones_keep_their_numbers(
     ring: tuple[AudioRingWriter, AudioRingReader], gap: int
 ) -> None:
     writer, reader = ring
@@ -108,9 +108,7 @@ def test_skipping_to_what_is_written_already_changes_nothing(ring: tuple[AudioRi
 
 
 @pytest.mark.parametrize("frames", [0, CAPACITY + 1])
-def test_a_copy_the_ring_can_never_hold_is_a_mistake(
-    ring: tuple[AudioRingWriter, AudioRingReader], frames: int
-) -> None:
+def test_a_read_longer_than_the_ring_is_an_error(ring: tuple[AudioRingWriter, AudioRingReader], frames: int) -> None:
     for read in (lambda: ring[1].read(0, frames), lambda: ring[1].read_newest(frames)):
         with pytest.raises(SharedMemoryError, match=f"holds 100 frames, {frames} are asked for"):
             read()
@@ -134,7 +132,7 @@ def test_samples_of_another_shape_or_type_are_refused_and_spoil_nothing(
     assert np.array_equal(reader.read(0, 100), numbered(0, 100))
 
 
-def test_what_is_being_overwritten_is_not_given(ring: tuple[AudioRingWriter, AudioRingReader]) -> None:
+def test_samples_being_overwritten_are_not_returned(ring: tuple[AudioRingWriter, AudioRingReader]) -> None:
     writer, reader = ring
     writer.write(numbered(0, 100))
     writer._words[ANNOUNCED] = 130  # as the writer leaves it while samples 100 to 130 replace 0 to 30
@@ -142,7 +140,7 @@ def test_what_is_being_overwritten_is_not_given(ring: tuple[AudioRingWriter, Aud
     assert np.array_equal(reader.read(30, 70), numbered(30, 70))
 
 
-def test_what_a_killed_writer_has_spoilt_stays_lost_when_the_next_one_writes_less(
+def test_samples_overwritten_by_a_killed_writer_stay_lost_when_the_next_one_writes_less(
     ring: tuple[AudioRingWriter, AudioRingReader],
 ) -> None:
     writer, reader = ring
@@ -179,7 +177,7 @@ def test_a_ring_closed_by_its_maker_is_gone_and_a_reader_keeps_what_it_has() -> 
 
 
 CYCLE = 2**16
-"""Samples after which the values of the tests with real processes begin again: more than their rings hold."""
+"""Period of the values in tests with real processes: longer than their rings."""
 
 WRITE_NUMBERS = f"""
 import sys, numpy as np
@@ -202,7 +200,7 @@ def assert_whole(copy: np.ndarray, first: int) -> None:
 
 @pytest.mark.soak
 def test_no_copy_is_torn_while_a_child_writes_without_pause_and_is_killed(children, wait_for) -> None:
-    """Readers ask for the very oldest samples, over which the writer comes during many a copy."""
+    """Readers ask for the oldest samples, which the writer overwrites during many copies."""
     is_soak = os.environ.get("MULTIVERSE_SOAK") == "1"
     kills, copies_wanted = (100, 500) if is_soak else (6, 50)
     owner = AudioRing.create("killed", channels=2, rate_hz=48_000, seconds=0.5)

@@ -1,4 +1,4 @@
-"""Words of a child and the gate: what one process stores, another reads."""
+"""A child's words and the gate: one process stores, another reads."""
 
 import os
 import time
@@ -33,13 +33,13 @@ def gate() -> Iterator[tuple[Gate, Gate]]:
     engine.close()
 
 
-def test_a_new_child_has_said_nothing(words: tuple[ChildWords, ChildWords]) -> None:
+def test_the_words_of_a_new_child_are_empty(words: tuple[ChildWords, ChildWords]) -> None:
     engine, _ = words
     assert (engine.alive_ns, engine.progress, engine.results) == (0, (Phase.STARTING, 0), 0)
     assert (engine.last_result_ms, engine.last_result_ns, engine.wants_frame) == (0.0, 0, False)
 
 
-def test_what_the_child_says_the_engine_reads(words: tuple[ChildWords, ChildWords]) -> None:
+def test_the_engine_reads_the_values_that_the_child_stores(words: tuple[ChildWords, ChildWords]) -> None:
     engine, child = words
     assert engine.expected_s == 0.0
     child.expected_s = 12.5
@@ -103,13 +103,13 @@ def test_a_child_that_closes_its_words_leaves_them_to_the_engine(words: tuple[Ch
 
 
 @pytest.mark.parametrize("open_words", [lambda words: words, lambda words: ChildWords.open(words.segment)])
-def test_a_thread_that_does_not_know_of_the_end_reads_the_last_values(
+def test_a_thread_that_reads_after_closing_gets_the_last_values(
     words: tuple[ChildWords, ChildWords], open_words: Callable[[ChildWords], ChildWords]
 ) -> None:
     closed = open_words(words[0])
     closed.beat(7)
     closed.wants_frame = True
-    at_a_word = closed._words  # as a thread that is reading just now
+    at_a_word = closed._words  # as a thread does that is reading at this moment
     closed.close()
     del at_a_word
     closed.close()
@@ -119,7 +119,7 @@ def test_a_thread_that_does_not_know_of_the_end_reads_the_last_values(
 
 
 def test_one_kind_of_segment_is_not_taken_for_another(words: tuple[ChildWords, ChildWords]) -> None:
-    with pytest.raises(SharedMemoryError, match=f"gate {words[0].segment}: no gate"):
+    with pytest.raises(SharedMemoryError, match=f"gate {words[0].segment}: not a gate"):
         Gate.open(words[0].segment)
 
 
@@ -141,7 +141,7 @@ def test_a_draw_older_than_one_frame_stops_no_child(gate: tuple[Gate, Gate]) -> 
     assert not child.is_drawing(1033 * MS)
 
 
-def test_the_voice_goes_first_for_a_second_at_most(gate: tuple[Gate, Gate]) -> None:
+def test_the_voice_has_priority_for_at_most_a_second(gate: tuple[Gate, Gate]) -> None:
     engine, child = gate
     assert not engine.is_voice_running(0)
     child.voice_begins(5000 * MS)

@@ -40,7 +40,7 @@ def ends() -> Iterator[Ends]:
         pipe.close()
 
 
-def test_messages_arrive_in_order_as_what_they_were(ends: Ends) -> None:
+def test_messages_arrive_in_order_and_unchanged(ends: Ends) -> None:
     engine, child = ends
     assert child.receive() is None
     engine.send(Values({"/sd/prompt": "a bird", "/sd/strength": 0.5}, 7))
@@ -53,7 +53,7 @@ def test_messages_arrive_in_order_as_what_they_were(ends: Ends) -> None:
     assert engine.receive() == Ready({"loaded_s": 3.5})
 
 
-def test_what_was_sent_before_the_end_is_read_before_it(ends: Ends) -> None:
+def test_messages_sent_before_closing_are_read_first(ends: Ends) -> None:
     engine, child = ends
     engine.send(Stop())
     engine.close()
@@ -63,7 +63,7 @@ def test_what_was_sent_before_the_end_is_read_before_it(ends: Ends) -> None:
             child.receive()
 
 
-def test_a_message_to_nobody_says_so(ends: Ends) -> None:
+def test_a_message_to_a_closed_end_is_an_error(ends: Ends) -> None:
     engine, child = ends
     child.close()
     with pytest.raises(PipeClosedError, match=r"the other end is gone \(Broken pipe\)"):
@@ -127,7 +127,7 @@ def test_a_pipe_the_system_made_narrow_is_widened(require) -> None:
     other.close()
 
 
-def test_a_longer_message_from_a_stranger_ends_the_pipe_and_is_not_taken_in(ends: Ends) -> None:
+def test_a_too_long_message_closes_the_pipe_and_is_not_read(ends: Ends) -> None:
     engine, child = ends
     engine.connection.send_bytes(b"x" * (MAX_BYTES + 1))
     for _ in range(2):

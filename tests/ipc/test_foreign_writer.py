@@ -1,4 +1,4 @@
-"""A ring one process makes and another writes: who takes over, what a death leaves, whose the life is."""
+"""Rings that one process makes and another writes: takeover, deaths, and heartbeats."""
 
 import os
 import signal
@@ -25,7 +25,7 @@ def ring() -> Iterator[tuple[RingOwner, RingReader]]:
     owner.close()
 
 
-def test_a_foreign_writer_writes_what_everybody_reads(ring: tuple[RingOwner, RingReader]) -> None:
+def test_all_readers_read_the_frames_of_a_foreign_writer(ring: tuple[RingOwner, RingReader]) -> None:
     owner, reader = ring
     writer = FrameRing.write_to(owner.segment)
     assert (writer.name, writer.shape, writer.segment, writer.sequence) == ("sd", (4, 6, 3), owner.segment, 0)
@@ -68,7 +68,7 @@ def test_a_foreign_writer_that_ends_neither_closes_nor_removes_the_ring(ring: tu
 def test_frames_keep_their_order_over_a_new_size_that_another_process_fills(
     ring: tuple[RingOwner, RingReader],
 ) -> None:
-    """Were numbers to start anew, the first picture of the new size would look like the one already seen."""
+    """If numbers started again, the first picture of the new size would look like one already seen."""
     owner, reader = ring
     writer = FrameRing.write_to(owner.segment)
     writer.generation = 4
@@ -96,7 +96,7 @@ def test_writing_is_a_sign_of_life_for_the_ring(ring: tuple[RingOwner, RingReade
     writer.close()
 
 
-def test_there_is_no_writing_to_a_ring_that_is_gone_moved_or_none() -> None:
+def test_a_ring_that_is_gone_moved_or_invalid_cannot_be_written() -> None:
     owner = FrameRing.create("short", 6, 4)
     segment = owner.segment
     old = FrameRing.write_to(segment)
@@ -104,16 +104,16 @@ def test_there_is_no_writing_to_a_ring_that_is_gone_moved_or_none() -> None:
     with pytest.raises(SharedMemoryError, match=segment):
         FrameRing.write_to(segment)
     owner.close()
-    old.write(np.zeros((4, 6, 4), np.uint8), index=0, time_s=0)  # into memory nobody looks at any more
+    old.write(np.zeros((4, 6, 4), np.uint8), index=0, time_s=0)  # into memory that no reader uses any more
     old.close()
     with pytest.raises(SharedMemoryError, match="frame ring nonsense: No such file"):
         FrameRing.write_to("nonsense")
 
 
 @pytest.mark.parametrize("state", [layout.CLOSED, layout.MOVED])
-def test_a_ring_on_its_way_out_takes_no_new_writer(ring: tuple[RingOwner, RingReader], state: int) -> None:
+def test_a_closing_ring_takes_no_new_writer(ring: tuple[RingOwner, RingReader], state: int) -> None:
     owner, _ = ring
-    owner._block.states[0] = state  # as its owner leaves it just before the name goes
+    owner._block.states[0] = state  # as its owner leaves it just before removing the name
     with pytest.raises(SharedMemoryError, match=f"{owner.segment}: closed, or moved"):
         FrameRing.write_to(owner.segment)
 
@@ -162,7 +162,7 @@ while True:
 
 
 def assert_whole(frame, since: int) -> None:
-    """Every row carries the frame's number, and every other byte its remainder by 8."""
+    """Every row holds the frame's number, and every other byte its remainder modulo 8."""
     assert frame.sequence >= since and frame.index == frame.sequence
     rows = frame.pixels.reshape(len(frame.pixels), -1)
     assert (rows[:, :8].copy().view(np.uint64) == frame.sequence).all(), f"frame {frame.sequence} is torn"
@@ -170,7 +170,7 @@ def assert_whole(frame, since: int) -> None:
 
 
 def test_a_writer_killed_in_the_middle_of_a_picture_is_followed_by_the_next(children, wait_for) -> None:
-    """The pictures are so large that a writer spends nearly all its time in the copy: most kills cut one."""
+    """The pictures are so large that a writer spends nearly all its time copying: most kills interrupt a copy."""
     owner = FrameRing.create("killed", 1024, 768, channels=3)
     reader = FrameRing.attach(owner.segment)
     cut = 0
@@ -186,7 +186,7 @@ def test_a_writer_killed_in_the_middle_of_a_picture_is_followed_by_the_next(chil
         begun = max(int(words[0]) for words, _, _ in owner._block.slots)
         assert begun in (newest, newest + 1)
         cut += begun == newest + 1
-        late = FrameRing.attach(owner.segment)  # one that has no earlier picture to fall back on
+        late = FrameRing.attach(owner.segment)  # has no earlier picture to fall back on
         frame = late.latest()
         assert frame is not None and frame.sequence == newest and late.torn == 0
         assert_whole(frame, newest)

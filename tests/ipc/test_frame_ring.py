@@ -1,4 +1,4 @@
-"""One ring within one process: what a reader gets, and when."""
+"""A frame ring within one process."""
 
 import os
 import re
@@ -132,7 +132,7 @@ def test_a_reader_follows_a_new_size_and_knows_it_by_the_generation(
     assert (small.sequence, frame.sequence) == (1, 2)
 
 
-def test_a_reader_that_looked_away_during_two_changes_of_size_finds_the_ring_again(
+def test_a_reader_that_missed_two_changes_of_size_finds_the_ring_again(
     ring: tuple[RingWriter, RingReader],
 ) -> None:
     writer, reader = ring
@@ -177,7 +177,7 @@ def test_a_closed_ring_says_so_and_cannot_be_found_again() -> None:
         FrameRing.attach(segment)
 
 
-def test_of_two_rings_of_one_name_the_newer_is_found() -> None:
+def test_the_newer_of_two_rings_with_one_name_is_found() -> None:
     older, newer = FrameRing.create("twin", 6, 4), FrameRing.create("twin", 8, 5)
     reader = FrameRing.open("twin")
     assert reader.shape == (5, 8, 4)
@@ -202,7 +202,7 @@ def test_a_reader_cannot_damage_a_ring(ring: tuple[RingWriter, RingReader]) -> N
         ring[1]._block.words[NEWEST] = 3
 
 
-def test_memory_that_does_not_fit_is_refused_at_once_with_the_way_out(require) -> None:
+def test_memory_that_does_not_fit_is_refused_at_once_with_a_remedy(require) -> None:
     require(os.path.isdir("/dev/shm"), "/dev/shm (Linux)")
     room = os.statvfs("/dev/shm")
     height = room.f_blocks * room.f_frsize // (3 * 4 * 60_000) + 1000
@@ -268,7 +268,7 @@ except SharedMemoryError as error: print(error)
 """
 
 
-def test_a_system_that_gives_no_shared_memory_is_one_clear_line(require) -> None:
+def test_a_system_without_shared_memory_is_one_clear_line(require) -> None:
     require(sys.platform == "linux", "a limit of open files (Linux)")
     done = subprocess.run(
         [sys.executable, "-c", NO_SHARED_MEMORY], cwd=REPOSITORY, capture_output=True, text=True, check=False

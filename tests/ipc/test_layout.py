@@ -1,4 +1,4 @@
-"""The documented bytes are the bytes."""
+"""The documented layout equals the real one."""
 
 import re
 
@@ -20,7 +20,7 @@ KINDS = [layout.FRAME_RING, layout.AUDIO_RING, layout.CHILD_WORDS, layout.GATE, 
 
 
 def documented(table: str) -> list[tuple[int, str, str]]:
-    """(offset, type, field) as the module's docstring has them."""
+    """(offset, type, field) of each line of the module's docstring."""
     text = re.search(rf"^    {table}\n    offset.*\n((?:    \d.*\n)+)", layout.__doc__ or "", re.MULTILINE)
     assert text, table
     return [(int(offset), type_, field) for offset, type_, field, *_ in map(str.split, text[1].splitlines())]

@@ -1,4 +1,4 @@
-"""Rings across real processes: tearing, death, leftovers, strangers."""
+"""Rings across real processes: torn frames, deaths, leftovers, foreign processes."""
 
 import os
 import signal
@@ -44,7 +44,7 @@ def line_of(child) -> str:
 
 @pytest.mark.soak
 def test_no_reader_ever_sees_a_torn_frame(children, wait_for) -> None:
-    """The writer never pauses, so that it often comes round under the reader's copy."""
+    """The writer never pauses, so that it often overwrites the slot during a reader's copy."""
     is_soak = os.environ.get("MULTIVERSE_SOAK") == "1"
     frames_wanted, torn_wanted = (1_000_000, 500) if is_soak else (5000, 3)
     reader = FrameRing.attach(line_of(children.start(WRITE_WITHOUT_PAUSE, "torn")))
@@ -74,7 +74,7 @@ def test_a_reader_tells_a_dead_writer_from_a_live_one(children, wait_for) -> Non
     frame = reader.latest()
     assert reader.state == "live" and reader.heartbeat_age_s < 30
     os.kill(child.pid, signal.SIGKILL)
-    wait_for(lambda: reader.state == "dead", "the writer's death")  # nobody has reaped it yet: a zombie is dead
+    wait_for(lambda: reader.state == "dead", "the writer's death")  # not reaped yet: a zombie counts as dead
     assert reader.latest() is frame
     reader.close()
 
@@ -137,7 +137,7 @@ def test_a_segment_in_the_making_is_left_alone_until_it_is_old(children, require
     assert segment in sweep_dead_rings()
 
 
-def test_a_stranger_that_reads_and_exits_leaves_the_ring(children) -> None:
+def test_a_foreign_reader_that_exits_leaves_the_ring(children) -> None:
     ring = FrameRing.create("visited", 6, 4)
     ring.write(np.full((4, 6, 4), 5, np.uint8), index=3, time_s=0)
     stranger = children.start(

@@ -1,4 +1,4 @@
-"""A sheet carries a result whole, through a real ring."""
+"""Segmentation sheets, through a real ring."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ def test_objects_and_masks_come_out_as_they_went_in(count: int, side: int) -> No
     rows, columns, channels = sheet_shape(side)
     owner = FrameRing.create("sheet", columns, rows, channels=channels)
     reader = FrameRing.attach(owner.segment)
-    sheet = np.full(sheet_shape(side), 255, np.uint8)  # what was there before shows nowhere
+    sheet = np.full(sheet_shape(side), 255, np.uint8)  # old content must not show
     write_sheet(sheet, before)
     owner.write(sheet, index=before.index, time_s=before.time_s)
     frame = reader.latest()
@@ -36,14 +36,14 @@ def test_objects_and_masks_come_out_as_they_went_in(count: int, side: int) -> No
     owner.close()
 
 
-def test_fewer_objects_than_before_leave_none_of_the_old() -> None:
+def test_fewer_objects_than_before_leave_no_old_ones() -> None:
     sheet = np.zeros(sheet_shape(32), np.uint8)
     write_sheet(sheet, found(MAX_OBJECTS, 32))
     write_sheet(sheet, found(2, 32, seed=1))
     assert len(read_sheet(sheet, index=0, time_s=0.0).masks) == 2
 
 
-def test_what_is_no_sheet_is_refused() -> None:
+def test_anything_but_a_sheet_is_refused() -> None:
     with pytest.raises(SharedMemoryError, match="masks"):
         read_sheet(np.zeros(sheet_shape(96), np.uint8), index=0, time_s=0.0)
     with pytest.raises(SharedMemoryError, match="masks in a picture"):

@@ -1,4 +1,4 @@
-"""Files under their own name: whole, and on the disk before their name is."""
+"""Atomic files: complete, and flushed to the disk before they get their name."""
 
 import errno
 import os
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="folders that ca
 
 @pytest.fixture
 def flushed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The kinds of what the system was asked to flush, and when it was asked to rename."""
+    """Records the flushes and renames, in order."""
     told: list[str] = []
     fsync, replace = os.fsync, os.replace
 

@@ -1,4 +1,4 @@
-"""How an engine's parts end: all asked first, closed in reverse order, none waited for beyond the deadline."""
+"""Closing an engine: all parts asked first, closed in reverse order, with one deadline."""
 
 import logging
 import threading
@@ -22,7 +22,7 @@ class Part:
 
 
 class Slow(Part):
-    """Ends on a thread of its own once it is asked to, and only after the other one was asked too."""
+    """Ends on a thread of its own once it was asked to, but only after the others were asked too."""
 
     def __init__(self, name: str, told: list[str], all_asked: threading.Barrier) -> None:
         super().__init__(name, told)
@@ -56,7 +56,7 @@ def test_all_are_asked_to_end_before_one_is_waited_for_and_the_last_opened_is_cl
     assert told == ["ask d", "ask c", "ask b", "close e", "close d", "close c", "close b", "close a"]
 
 
-def test_parts_that_hang_cost_the_deadline_once_are_named_and_keep_no_other_from_its_end(
+def test_hung_parts_cost_the_deadline_once_are_named_and_do_not_stop_the_others_from_closing(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     told: list[str] = []
@@ -72,7 +72,7 @@ def test_parts_that_hang_cost_the_deadline_once_are_named_and_keep_no_other_from
         disk.answer.set()
 
 
-def test_what_belongs_to_a_thread_is_closed_on_it_and_an_error_stops_no_other() -> None:
+def test_a_part_that_belongs_to_a_thread_is_closed_on_it_and_an_error_does_not_stop_the_others() -> None:
     told: list[str] = []
 
     class Here(Part):
@@ -100,5 +100,5 @@ def test_parts_of_an_engine_that_could_not_be_opened_are_closed_and_its_error_st
 
 
 @pytest.mark.parametrize("kind", [DiffusionLink, SegmentationLink, VoiceLink, SinkSet, Supervisor])
-def test_what_takes_its_time_to_end_can_be_asked_before_it_is_closed(kind: type) -> None:
+def test_slow_parts_can_be_asked_to_end_before_they_are_closed(kind: type) -> None:
     assert issubclass(kind, Asked)

@@ -1,4 +1,4 @@
-"""A worker whose task hangs, as in a disk that is away, and the program's end."""
+"""A daemon worker: tasks in order, and a program that can end while a task hangs."""
 
 import subprocess
 import sys
@@ -26,7 +26,7 @@ def test_a_program_ends_although_a_task_hangs() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "hangs\n", "")
 
 
-def test_tasks_are_done_in_order_their_results_and_errors_come_later_and_none_is_left_out() -> None:
+def test_all_tasks_are_done_in_order_and_their_results_and_errors_are_in_the_futures() -> None:
     done: list[int] = []
     worker = DaemonWorker("files")
     futures = [worker.submit(done.append, number) for number in range(10)]

@@ -40,7 +40,7 @@ def test_a_guarded_thread_reports_its_end_and_calls_back() -> None:
     assert [str(error) for error in failed] == ["no disk"]
 
 
-def test_join_says_whether_the_thread_has_ended() -> None:
+def test_join_returns_true_once_the_thread_has_ended() -> None:
     release = threading.Event()
     thread = GuardedThread("waiting", release.wait, Guard(log, lambda key, line: None, "k", "w"))
     thread.start()

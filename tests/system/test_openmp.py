@@ -1,4 +1,4 @@
-"""How OpenMP's threads wait: what the libraries themselves say they were told, and that the user's word counts."""
+"""How OpenMP's threads wait: the settings that the libraries report, and the priority of the user's environment."""
 
 import importlib.util
 import os
@@ -13,7 +13,7 @@ from engine.children.spec import child_environment
 from engine.system import openmp
 
 LINUX_ONLY = pytest.mark.skipif(sys.platform != "linux", reason="GCC's OpenMP, which tells its settings, is Linux's")
-# What torch loads, without torch: that would take seconds.
+# Loads the libraries that torch loads; torch itself would take seconds.
 LIKE_TORCH = """
 import ctypes, glob, sys
 import engine.models
@@ -28,7 +28,7 @@ print("left in the environment:", os.environ.get("OMP_WAIT_POLICY"))
 
 
 def told_by_the_library(code: str, *arguments: str, **environment: str) -> str:
-    """What libgomp prints of its settings when it is loaded, and what the code prints."""
+    """Runs code with libgomp; returns the settings that libgomp prints when loaded, and the output of the code."""
     clean = {name: value for name, value in os.environ.items() if name not in openmp.VARIABLES}
     done = subprocess.run(
         [sys.executable, "-c", code, *arguments],
@@ -52,7 +52,7 @@ def test_models_get_threads_that_spin_briefly_unless_the_user_has_chosen() -> No
 
 
 @LINUX_ONLY
-def test_the_drawing_threads_sleep_and_that_is_no_childs_business() -> None:
+def test_the_drawing_threads_sleep_and_children_do_not_inherit_that() -> None:
     told = told_by_the_library(LIKE_NUMBA)
     assert "OMP_WAIT_POLICY = 'PASSIVE'" in told and "GOMP_SPINCOUNT = '0'" in told
     assert "left in the environment: None" in told
@@ -64,7 +64,7 @@ def test_the_drawing_threads_sleep_and_that_is_no_childs_business() -> None:
 
 @pytest.fixture
 def unset(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """`unset(NAME=value)`: the environment a user would have, with just these of OpenMP's variables."""
+    """`unset(NAME=value)` sets the environment of a user with only these OpenMP variables."""
 
     def start_with(**chosen: str) -> None:
         monkeypatch.setattr(openmp, "_ours", {})
@@ -76,7 +76,7 @@ def unset(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     return start_with
 
 
-def test_children_wait_as_the_user_says_or_else_spin_briefly(unset: Callable[..., None]) -> None:
+def test_children_spin_briefly_unless_the_user_has_set_otherwise(unset: Callable[..., None]) -> None:
     unset()
     assert openmp.BRIEF_SPIN.items() <= child_environment().items()
     unset(OMP_WAIT_POLICY="passive")

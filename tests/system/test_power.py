@@ -1,4 +1,4 @@
-"""Power: what each system is asked for while the picture runs, and that all of it is undone."""
+"""Power requests to each system while the picture runs, all undone afterwards."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""When frames are due, on times that the test makes up."""
+"""Due times of frames, with made-up times."""
 
 from fractions import Fraction
 
@@ -25,7 +25,7 @@ from engine.system.schedule import Schedule, exact_rate
         (1.0, Fraction(1)),
     ],
 )
-def test_a_rate_is_the_fraction_that_is_meant(written: float, meant: Fraction) -> None:
+def test_a_rate_becomes_the_exact_fraction(written: float, meant: Fraction) -> None:
     assert exact_rate(written) == meant
     assert exact_rate(float(meant)) == meant
 

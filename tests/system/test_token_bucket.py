@@ -1,4 +1,4 @@
-"""Token buckets on times that the test makes up."""
+"""Token buckets, with made-up times."""
 
 from engine.system.token_bucket import TokenBucket, TokenBuckets
 

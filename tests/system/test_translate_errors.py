@@ -1,4 +1,4 @@
-"""Foreign errors become one line of ours."""
+"""Translation of foreign errors into ours."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from engine.errors import ConfigError, SinkError
 from engine.system.translate_errors import translate_errors
 
 
-def test_the_system_s_reason_follows_what_was_being_done() -> None:
+def test_the_systems_reason_follows_our_text() -> None:
     with (
         pytest.raises(SinkError, match=r"^/x: cannot be read: No such file or directory$") as caught,
         translate_errors({OSError: "/x: cannot be read"}, as_=SinkError),

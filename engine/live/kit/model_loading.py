@@ -26,7 +26,7 @@ def load_on_device(
     """
     port.enter(Phase.LOADING)
     port.trying("model", name)
-    own_class = priority.step_back()  # torch is imported next
+    own_class = priority.enter_idle_class()  # torch is imported next
     from engine.models import device_work
 
     device_work.use_threads(port.settings["threads"])
@@ -35,7 +35,7 @@ def load_on_device(
         device_work.forbid_spilling(device)
         is_behind = device == "cpu" and gives_way  # it would take the very cores that draw
         if is_behind:
-            priority.stay_behind()
+            priority.run_when_idle()
         model = load(device, device_work.chosen_dtype(port.settings["dtype"], device, half=half))
     except ModelError as error:
         port.fail("model", str(error), is_final=True)
@@ -44,7 +44,7 @@ def load_on_device(
             raise
         port.fail("memory", f"{name}: there is no room for its weights on {device}", is_final=True)
     if not is_behind:
-        priority.come_back(own_class)
+        priority.leave_idle_class(own_class)
     for number, note in enumerate(model.notes):
         port.note(f"model.{number}", f"{name}: {note}")
     return model
