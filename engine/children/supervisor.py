@@ -1,4 +1,4 @@
-"""Keeps one child running, whatever happens to it, while the engine never waits for it.
+"""Keeps one child running and restarts it after any fault. The engine never waits for it.
 
 The naive way is to start a process, write to its pipe and check its exit code. A child that infers can do worse than
 exit. It hangs in a driver and answers nothing. It is stopped, and the full pipe blocks the writer. It dies on one
@@ -10,8 +10,8 @@ states, and why). The methods that the frame loop calls every frame (`set_values
     frame loop, OSC ──values, inputs, orders──► this thread ──messages──► child's mailbox ──► loop
                     ◄──status, outputs────────             ◄──messages, words of shared memory──
 
-Values are compared here and nowhere else below the store: `set_values` keeps what is wanted and sends the difference;
-a new process gets all of it.
+This is the one place that keeps the wanted values: `set_values` stores them and sends the differences; a new process
+gets all of them.
 """
 
 import logging
@@ -88,7 +88,6 @@ class Supervisor:
         self._wanting: tuple[ChildWords, ...] = ()
         self._is_awake = False
         self._is_closed = False
-        self._failures_before = 0
         self._outputs: Mapping[str, str] = MappingProxyType({})
         self._status = self._last = ChildStatus(name=spec.name)
         self._wake_receiver, self._wake_sender = Pipe(duplex=False)
@@ -201,10 +200,8 @@ class Supervisor:
             self._wake_sender.send_bytes(b"!")
 
     def _run(self) -> None:
-        while not self._guard.attempt(self._round):
-            if self._guard.failures > self._failures_before:
-                self._failures_before = self._guard.failures
-                time.sleep(TICK_S)
+        while not self._guard.attempt(self._round, on_failure=lambda error: time.sleep(TICK_S)):
+            pass
         self._lifecycle.close()
         self._show(self._now_s())
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProcessIdentity:
-    """A process, told from later ones with the same id."""
+    """Identifies a process, also when its id is reused later."""
 
     pid: int
     start: float

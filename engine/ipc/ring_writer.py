@@ -109,7 +109,7 @@ class RingOwner(RingWriter):
     def resize(self, width: int, height: int, channels: int | None = None) -> None:
         """Change the shape: continue in a new segment with a new generation.
 
-        Readers follow by themselves. Another process that writes must be told, and call `FrameRing.write_to` again.
+        Readers follow by themselves. Another process that writes must call `FrameRing.write_to` again.
         SharedMemoryError when there is no room; the ring then stays as it was.
         """
         generation = max(self.generation, self._block.generation) + 1

@@ -29,12 +29,19 @@ class Guard:
         self._what = what
         self._known: set[tuple[object, ...]] = set()
 
-    def attempt(self, step: Callable[[], Result]) -> Result | None:
-        """The step's result; None after an error, which is logged and reported. Lets BaseException through."""
+    def attempt(
+        self, step: Callable[[], Result], on_failure: Callable[[Exception], object] | None = None
+    ) -> Result | None:
+        """The step's result; None after an error, which is logged and reported. Lets BaseException through.
+
+        `on_failure(error)` is called after the report.
+        """
         try:
             return step()
         except Exception as error:  # the top of a thread: the next step may work
             self.caught(error)
+            if on_failure is not None:
+                on_failure(error)
             return None
 
     def caught(self, error: Exception) -> None:
@@ -81,12 +88,7 @@ class GuardedThread:
         return not self._thread.is_alive()
 
     def _main(self) -> None:
-        try:
-            self._run()
-        except Exception as error:  # the top of a thread
-            self._guard.caught(error)
-            if self._on_failure is not None:
-                self._on_failure(error)
+        self._guard.attempt(self._run, self._on_failure)
 
 
 def place_of(error: BaseException) -> tuple[str, int]:

@@ -26,7 +26,7 @@ def start_python(
     environment: Mapping[str, str] = MappingProxyType({}),
     niceness: int = 0,
 ) -> "subprocess.Popen[bytes]":
-    """Start a Python process that runs `call` of our module, inherits `handles`, and hears nothing of our terminal.
+    """Start a Python process that runs `call` of our module, inherits `handles`, and gets no signals from our terminal.
 
     `handles`: file descriptors, on Windows handles; `call` names them by number, the caller's copies stay open.
     `environment`: added to ours. `niceness`: set at birth on Windows; elsewhere the process sets its own.
@@ -109,8 +109,8 @@ def wake_with_parent() -> None:
     may live on, and a fork server's children would die with a server that can be replaced. SIGCONT does nothing to a
     process that runs.
 
-    If the parent died before this call, the closed pipe tells: we are running, so we see it. Windows and macOS have no
-    such signal. Call it again after a fork.
+    If the parent died before this call, we are running and see the closed pipe. Windows and macOS have no such signal.
+    Call it again after a fork.
     """
     if sys.platform == "linux":
         import ctypes

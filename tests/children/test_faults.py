@@ -269,7 +269,7 @@ def test_a_model_that_kills_while_it_loads_fails_by_name(toys: Callable[..., Any
 def test_a_system_without_free_descriptors_is_named_and_the_start_is_retried(
     is_forking: bool, toys: Callable[..., Any]
 ) -> None:
-    """One more descriptor each time, until there are enough for a start; descriptors that were opened are closed again."""
+    """Allow one more descriptor each time, until a start succeeds. Those opened before a failure are closed again."""
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     toy = toys(launcher=Launcher(is_forking=is_forking))
     taken = {int(name) for name in os.listdir("/proc/self/fd")}

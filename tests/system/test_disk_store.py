@@ -1,4 +1,4 @@
-"""What meets the disk has a thread of its own, which nobody waits for longer than they must."""
+"""The thread for disk work: ordered jobs, failures, timeouts and a bounded queue."""
 
 import threading
 from collections.abc import Callable, Iterator
