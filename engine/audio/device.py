@@ -100,7 +100,7 @@ class DeviceCapture:
             self._has_told_zeros = True
         elif now_s >= self._reopen_at_s:
             self._reopenings += 1
-            self._reopen_at_s = now_s + next_delay_s(self._reopenings + 1, first_s=REOPEN_S, longest_s=MAX_REOPEN_S)
+            self._reopen_at_s = now_s + next_delay_s(self._reopenings + 1, first_s=REOPEN_S, max_s=MAX_REOPEN_S)
             return True
         return False
 

@@ -138,7 +138,7 @@ class KeptStream:
                         look = DeviceLook()
                     else:
                         failures += 1
-                        try_at_s = self._clock.now_s() + next_delay_s(failures, longest_s=MAX_RETRY_S)
+                        try_at_s = self._clock.now_s() + next_delay_s(failures, max_s=MAX_RETRY_S)
                 self._pause(BLOCK_S)
         finally:
             if look is not None:

@@ -63,7 +63,7 @@ class Deadlines:
     quiet_s: float = 2.0
     """Time without a result of either process, until one that is ready becomes active."""
     first_delay_s: float = FIRST_DELAY_S
-    longest_delay_s: float = MAX_DELAY_S
+    max_delay_s: float = MAX_DELAY_S
 
     def hang(self, phase: Phase, in_phase_s: float, silent_s: float, expected_s: float = 0.0) -> str:
         """The reason why a child in this phase counts as hung, or "". `expected_s`: its own estimate of its work."""
@@ -181,9 +181,7 @@ class DeathPolicy:
         if is_final or is_model:
             return Verdict(delay_s=None, blamed=tuple(blamed))
         times = self._times
-        delay_s = next_delay_s(
-            max(1, self._deaths_in_a_row), first_s=times.first_delay_s, longest_s=times.longest_delay_s
-        )
+        delay_s = next_delay_s(max(1, self._deaths_in_a_row), first_s=times.first_delay_s, max_s=times.max_delay_s)
         return Verdict(delay_s=delay_s, blamed=tuple(blamed))
 
     def proved(self, key: str, value: Any) -> None:

@@ -43,7 +43,7 @@ def read_tokenizer(name: str, folder: Path) -> Any:
 
 def _copy(name: str, source: Path, target: Path) -> None:
     try:
-        raw = read_small(source, most_bytes=MAX_JSON_BYTES)
+        raw = read_small(source, max_bytes=MAX_JSON_BYTES)
         if source.suffix == ".json":
             told = parse_json(raw)
             if not isinstance(told, dict):

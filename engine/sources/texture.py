@@ -114,7 +114,7 @@ class TextureSource(ABC):
     def _lose(self, problem: str, now_s: float) -> None:
         self._let_go()
         self._failures += 1
-        self._look_at_s = now_s + next_delay_s(self._failures, longest_s=MAX_WAIT_S)
+        self._look_at_s = now_s + next_delay_s(self._failures, max_s=MAX_WAIT_S)
         self._picture.lose(problem)
         self._report("camera", f"{problem}; it is tried again")
 

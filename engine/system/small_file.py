@@ -32,17 +32,17 @@ _KINDS = (
 )
 
 
-def read_small(path: Path, *, most_bytes: int = MAX_TEXT_BYTES) -> bytes:
-    """The content of a regular file, at most `most_bytes`. OSError with the reason for anything else. Never blocks."""
+def read_small(path: Path, *, max_bytes: int = MAX_TEXT_BYTES) -> bytes:
+    """The content of a regular file, at most `max_bytes`. OSError with the reason for anything else. Never blocks."""
     mode = os.stat(path).st_mode
     if stat.S_ISDIR(mode):  # Windows would raise PermissionError, as for a file that another program holds
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     if kind := special_kind(mode):  # before opening it: opening a FIFO waits for its writer
         raise OSError(0, f"{kind}, where a file is needed", str(path))
     with when_free(lambda: open(path, "rb"), path, patience_s=MAX_HELD_LIVE_S) as file:
-        raw = file.read(most_bytes + 1)
-    if len(raw) > most_bytes:
-        size = f"{most_bytes >> 20} MiB" if most_bytes >> 20 else f"{most_bytes} bytes"
+        raw = file.read(max_bytes + 1)
+    if len(raw) > max_bytes:
+        size = f"{max_bytes >> 20} MiB" if max_bytes >> 20 else f"{max_bytes} bytes"
         raise OSError(0, f"larger than {size}", str(path))
     return raw
 
@@ -52,9 +52,9 @@ def special_kind(mode: int) -> str:
     return next((kind for is_so, kind in _KINDS if is_so(mode)), "")
 
 
-def read_json(path: Path, *, most_bytes: int = MAX_JSON_BYTES) -> Any:
+def read_json(path: Path, *, max_bytes: int = MAX_JSON_BYTES) -> Any:
     """The value in a JSON file in UTF-8. OSError as `read_small`, ValueError as `parse_json`."""
-    return parse_json(read_small(path, most_bytes=most_bytes))
+    return parse_json(read_small(path, max_bytes=max_bytes))
 
 
 def read_toml(path: Path) -> dict[str, Any]:

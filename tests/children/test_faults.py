@@ -111,7 +111,7 @@ def test_closing_right_after_the_start_leaves_nothing(toys: Callable[..., Any]) 
 
 
 def test_closing_during_the_delay_after_a_death_leaves_nothing(toys: Callable[..., Any]) -> None:
-    toy = toys({"loading": "kill"}, times=Deadlines(first_delay_s=1000.0, longest_delay_s=1000.0))
+    toy = toys({"loading": "kill"}, times=Deadlines(first_delay_s=1000.0, max_delay_s=1000.0))
     toy.supervisor.start()
     toy.until("restarting")
     toy.supervisor.close()
@@ -336,7 +336,7 @@ def test_the_fork_servers_death_is_not_the_childs_and_does_not_hinder_the_next(
 
 
 def test_a_fork_server_that_hangs_while_it_imports_is_replaced(toys: Callable[..., Any], launcher: Launcher) -> None:
-    times = Deadlines(starting_s=0.3, first_delay_s=0.02, longest_delay_s=0.02)
+    times = Deadlines(starting_s=0.3, first_delay_s=0.02, max_delay_s=0.02)
     toy = toys(preload=("tests.children.endless_import",), times=times)
     toy.supervisor.start()
     server = toy.wait_for(lambda: launcher.server_pid, "the server")

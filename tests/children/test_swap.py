@@ -130,7 +130,7 @@ def test_a_working_model_comes_back_when_it_is_killed_during_a_swap_that_fails(t
 def test_failing_settings_for_a_child_that_has_just_died_are_replaced_by_the_former(
     toys: Callable[..., Any],
 ) -> None:
-    toy = toys({"grey": 1}, times=Deadlines(first_delay_s=1000.0, longest_delay_s=1000.0))
+    toy = toys({"grey": 1}, times=Deadlines(first_delay_s=1000.0, max_delay_s=1000.0))
     toy.supervisor.start()
     os.kill(toy.until_results().pid, signal.SIGKILL)
     toy.until("restarting")

@@ -16,7 +16,7 @@ from engine.children.supervisor import OnSwap
 from engine.errors import SharedMemoryError
 from engine.ipc import FrameRing
 
-SOON = Deadlines(first_delay_s=0.02, longest_delay_s=0.1, gone_at_end_s=10.0)
+SOON = Deadlines(first_delay_s=0.02, max_delay_s=0.1, gone_at_end_s=10.0)
 """For tests of deaths: the usual timeouts, but short restart delays."""
 SOON_KILLED = replace(SOON, stop_s=0.5)
 """For processes that ignore the request to stop."""

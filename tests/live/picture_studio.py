@@ -11,7 +11,7 @@ from engine.children.supervisor import Supervisor
 from engine.errors import SharedMemoryError
 from engine.ipc import FrameRing, Gate, RingFrame, RingReader
 
-QUICK = Deadlines(first_delay_s=0.02, longest_delay_s=0.1)
+QUICK = Deadlines(first_delay_s=0.02, max_delay_s=0.1)
 
 
 class PictureStudio:

@@ -12,9 +12,9 @@ from engine.system.small_file import MAX_NESTING, parse_json, read_json, read_sm
 def test_a_file_is_read_to_its_last_allowed_byte(tmp_path: Path) -> None:
     file = tmp_path / "notes"
     file.write_bytes(b"x" * 100)
-    assert read_small(file, most_bytes=100) == b"x" * 100
+    assert read_small(file, max_bytes=100) == b"x" * 100
     with pytest.raises(OSError, match="larger than 99 bytes"):
-        read_small(file, most_bytes=99)
+        read_small(file, max_bytes=99)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such files")

@@ -92,7 +92,7 @@ def read_manifest(folder: Path) -> Manifest:
     """Empty where there is none."""
     manifest = Manifest(path=folder / MANIFEST, entries={})
     try:
-        content = read_small(manifest.path, most_bytes=MAX_MANIFEST_BYTES)
+        content = read_small(manifest.path, max_bytes=MAX_MANIFEST_BYTES)
     except FileNotFoundError:
         return manifest
     for line in content.split(b"\n"):
