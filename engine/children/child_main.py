@@ -17,7 +17,7 @@ from multiprocessing.connection import Connection
 from typing import Final
 
 from engine.children.mailbox import EXIT_ORPHANED, Mailbox
-from engine.children.messages import Begin, Fault, Hello, ToChild
+from engine.children.messages import Begin, FaultReport, Hello, ToChild
 from engine.children.port import ChildFault, ChildPort
 from engine.errors import ChildError, PipeClosedError, in_one_line
 from engine.ipc import ChildWords, ControlPipe, Gate, Phase
@@ -101,7 +101,7 @@ def _serve(pipe: ControlPipe[ToChild], begin: Begin) -> int:
         return error.code if isinstance(error.code, int) else int(error.code is not None)
     except Exception as error:  # the top of a child process: the traceback goes to its stderr
         traceback.print_exc()
-        pipe.send(Fault(kind="error", text=in_one_line(error), is_final=False))
+        pipe.send(FaultReport(kind="error", text=in_one_line(error), is_final=False))
         return EXIT_FAULT
     port.enter(Phase.STOPPING)
     port.close()

@@ -6,9 +6,9 @@
     OutputMade  the answer to WantOutput         Ready Facts facts for the status
     Stop        end yourself                     WantOutput  make a ring (WantAudioOutput: for sound)
                                                  Trying Proved   a value, blamed for a death between the two
-                                                 Answer      the result of a command
+                                                 CallAnswer  the result of a command
                                                  Note        a warning to report
-                                                 Fault       why it is about to end
+                                                 FaultReport why it is about to end
 
 A child that is stopped (SIGSTOP, a driver) reads nothing, and a full pipe would block the engine's end. Backpressure:
 everything the engine sends often goes into one kind of message, `Update`, and only one is under way at a time. The next
@@ -28,11 +28,11 @@ CALL_BYTES: Final = 8_000
 Fact = bool | int | float | str
 
 
-class Message(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+class ChildMessage(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """Base of all messages."""
 
 
-class Begin(Message, frozen=True):
+class Begin(ChildMessage, frozen=True):
     loop: str
     """`package.module:function`"""
     settings: dict[str, Any]
@@ -50,7 +50,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     arguments: list[Any]
 
 
-class Update(Message, frozen=True):
+class Update(ChildMessage, frozen=True):
     number: int
     values: dict[str, Any] = {}
     inputs: dict[str, str] = {}
@@ -58,69 +58,69 @@ class Update(Message, frozen=True):
     call: Call | None = None
 
 
-class OutputMade(Message, frozen=True):
+class OutputMade(ChildMessage, frozen=True):
     name: str
     segment: str
     """"" when it could not be made."""
     reason: str = ""
 
 
-class Stop(Message, frozen=True):
+class Stop(ChildMessage, frozen=True):
     pass
 
 
-class Hello(Message, frozen=True):
+class Hello(ChildMessage, frozen=True):
     pid: int
 
 
-class Taken(Message, frozen=True):
+class Taken(ChildMessage, frozen=True):
     number: int
 
 
-class Ready(Message, frozen=True):
+class Ready(ChildMessage, frozen=True):
     facts: dict[str, Fact]
 
 
-class Facts(Message, frozen=True):
+class Facts(ChildMessage, frozen=True):
     facts: dict[str, Fact]
 
 
-class WantOutput(Message, frozen=True):
+class WantOutput(ChildMessage, frozen=True):
     name: str
     width: int
     height: int
     channels: int
 
 
-class WantAudioOutput(Message, frozen=True):
+class WantAudioOutput(ChildMessage, frozen=True):
     name: str
     channels: int
     rate_hz: int
     seconds: float
 
 
-class Trying(Message, frozen=True):
+class Trying(ChildMessage, frozen=True):
     key: str
     value: Any
 
 
-class Proved(Message, frozen=True):
+class Proved(ChildMessage, frozen=True):
     key: str
     value: Any
 
 
-class Answer(Message, frozen=True):
+class CallAnswer(ChildMessage, frozen=True):
     number: int
     is_done: bool
     text: str
 
 
-class Note(Message, frozen=True):
+class Note(ChildMessage, frozen=True):
     key: str
     text: str
 
 
-class Fault(Message, frozen=True):
+class FaultReport(ChildMessage, frozen=True):
     kind: str
     """memory, driver, model: named by the loop; error: an unexpected exception."""
     text: str
@@ -128,7 +128,9 @@ class Fault(Message, frozen=True):
 
 
 ToChild = Begin | Update | OutputMade | Stop
-ToEngine = Hello | Taken | Ready | Facts | WantOutput | WantAudioOutput | Trying | Proved | Answer | Note | Fault
+ToEngine = (
+    Hello | Taken | Ready | Facts | WantOutput | WantAudioOutput | Trying | Proved | CallAnswer | Note | FaultReport
+)
 
 
 def packed_bytes(value: Any) -> float:

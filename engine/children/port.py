@@ -8,12 +8,12 @@ from typing import Any, Generic, Literal, NoReturn, TypeVar
 
 from engine.children.mailbox import Mailbox
 from engine.children.messages import (
-    Answer,
     Call,
+    CallAnswer,
+    ChildMessage,
     Fact,
     Facts,
-    Fault,
-    Message,
+    FaultReport,
     Note,
     Proved,
     Ready,
@@ -42,7 +42,7 @@ Reader = TypeVar("Reader", RingReader, AudioRingReader)
 class ChildFault(Exception):
     """Raised by `ChildPort.fail`, caught by `child_main`. A loop must not catch it."""
 
-    def __init__(self, fault: Fault) -> None:
+    def __init__(self, fault: FaultReport) -> None:
         super().__init__(fault.text)
         self.fault = fault
 
@@ -54,7 +54,7 @@ class ChildPort:
         self,
         *,
         settings: dict[str, Any],
-        send: Callable[[Message], None],
+        send: Callable[[ChildMessage], None],
         mailbox: Mailbox,
         words: ChildWords,
         gate: Gate | None,
@@ -181,7 +181,7 @@ class ChildPort:
 
     def fail(self, kind: Literal["memory", "driver", "model"], text: str, *, is_final: bool) -> NoReturn:
         """End the process with this reason. `is_final`: no restart until one is ordered."""
-        raise ChildFault(Fault(kind=kind, text=text, is_final=is_final))
+        raise ChildFault(FaultReport(kind=kind, text=text, is_final=is_final))
 
     def close(self) -> None:
         """Close all inputs and outputs."""
@@ -199,15 +199,15 @@ class ChildPort:
             self._send(self._answer(update.call))
         self._send(Taken(number=update.number))
 
-    def _answer(self, call: Call) -> Answer:
+    def _answer(self, call: Call) -> CallAnswer:
         handler = self._handlers.get(call.name)
         if handler is None:
             known = ", ".join(self._handlers) or "none"
-            return Answer(number=call.number, is_done=False, text=f"no command {call.name!r}; there are: {known}")
+            return CallAnswer(number=call.number, is_done=False, text=f"no command {call.name!r}; there are: {known}")
         try:
-            return Answer(number=call.number, is_done=True, text=handler(*call.arguments))
+            return CallAnswer(number=call.number, is_done=True, text=handler(*call.arguments))
         except MultiverseError as error:
-            return Answer(number=call.number, is_done=False, text=str(error))
+            return CallAnswer(number=call.number, is_done=False, text=str(error))
 
     def _new_segment(self, name: str) -> str:
         """Wait for the ring the engine makes for this output, and close the one before it."""

@@ -15,14 +15,14 @@ from engine.children.launcher import Launcher
 from engine.children.messages import (
     CALL_BYTES,
     VALUES_BYTES,
-    Answer,
     Begin,
     Call,
+    CallAnswer,
+    ChildMessage,
     Fact,
     Facts,
-    Fault,
+    FaultReport,
     Hello,
-    Message,
     Note,
     OutputMade,
     Proved,
@@ -87,7 +87,7 @@ class Child:
         self.tried: dict[str, Any] = {}
         """Values it is trying and has not proved: blamed if it dies now."""
         self.facts: dict[str, Fact] = {}
-        self.fault: Fault | None = None
+        self.fault: FaultReport | None = None
         """The fault it sent before it ended, or None."""
         self.hung = ""
         """The reason why we killed it as hung, or ""."""
@@ -274,11 +274,11 @@ class Child:
             case Proved():
                 self.tried.pop(message.key, None)
                 self._policy.proved(message.key, message.value)
-            case Fault():
+            case FaultReport():
                 self.fault = message
             case Note():
                 self._report(f"child.{self._spec.name}.{message.key}", f"{self._spec.name}: {message.text}")
-            case Answer():
+            case CallAnswer():
                 self._answers.pop(message.number)(message.is_done, message.text)
             case WantOutput():
                 size = message.width, message.height
@@ -328,7 +328,7 @@ class Child:
             batch[key] = self._values.pop(key)
         return batch
 
-    def _send(self, message: Message) -> None:
+    def _send(self, message: ChildMessage) -> None:
         try:
             self._pipe.send(message)
         except PipeClosedError:  # the next check finds it dead

@@ -17,7 +17,7 @@ from engine.ipc import layout
 from engine.ipc.fence import Fence
 from engine.ipc.owned_segment import OwnedSegment, open_segment
 from engine.ipc.ring_folder import RingFolder, system_folder
-from engine.ipc.segment import Segment
+from engine.ipc.segment import MappedSegment
 
 ANNOUNCED = layout.AUDIO_RING.word("announced")
 END = layout.AUDIO_RING.word("end")
@@ -56,7 +56,7 @@ class AudioRing:
 class _AudioRingEnd:
     """Base of reader and writer. Use it on one thread at a time."""
 
-    def __init__(self, memory: Segment) -> None:
+    def __init__(self, memory: MappedSegment) -> None:
         header = np.frombuffer(bytes(memory.buf[: layout.HEADER_BYTES]), layout.AUDIO_RING.header)[0]
         self.channels = int(header["channels"])
         self.rate_hz = int(header["rate_hz"])

@@ -132,7 +132,7 @@ def _dtype(fields: list[Field], size: int = HEADER_BYTES) -> np.dtype:
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class SegmentKind:
     """A kind of segment."""
 
     title: str
@@ -151,7 +151,7 @@ class Kind:
 MAGIC_START: Final = b"MV"
 HEAD: Final = _dtype(_HEAD)
 
-FRAME_RING: Final = Kind(
+FRAME_RING: Final = SegmentKind(
     "frame ring",
     b"MVRING",
     1,
@@ -187,7 +187,7 @@ SLOT: Final = _dtype(
     SLOT_PIXELS,
 )
 
-AUDIO_RING: Final = Kind(
+AUDIO_RING: Final = SegmentKind(
     "audio ring",
     b"MVAUDIO",
     1,
@@ -203,7 +203,7 @@ AUDIO_RING: Final = Kind(
     ),
 )
 
-CHILD_WORDS: Final = Kind(
+CHILD_WORDS: Final = SegmentKind(
     "child words",
     b"MVWORDS",
     1,
@@ -221,7 +221,7 @@ CHILD_WORDS: Final = Kind(
     ),
 )
 
-GATE: Final = Kind(
+GATE: Final = SegmentKind(
     "gate",
     b"MVGATE",
     1,
@@ -236,7 +236,7 @@ GATE: Final = Kind(
     ),
 )
 
-BATCH_LINK: Final = Kind(
+BATCH_LINK: Final = SegmentKind(
     "batch link",
     b"MVBATCH",
     1,

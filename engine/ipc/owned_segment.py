@@ -29,7 +29,7 @@ class OwnedSegment:
 
     def __init__(
         self,
-        kind: layout.Kind,
+        kind: layout.SegmentKind,
         name: str,
         size: int,
         folder: RingFolder,
@@ -80,7 +80,7 @@ class OwnedSegment:
         self._memory.close()
 
 
-def open_segment(kind: layout.Kind, segment: str, *, is_writable: bool = False) -> ForeignSegment:
+def open_segment(kind: layout.SegmentKind, segment: str, *, is_writable: bool = False) -> ForeignSegment:
     """Map an existing segment of this kind. SharedMemoryError if it is missing or of another kind or version."""
     try:
         memory = map_segment(segment, is_writable=is_writable)

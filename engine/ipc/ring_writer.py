@@ -11,7 +11,7 @@ from engine.ipc.fence import Fence
 from engine.ipc.owned_segment import OwnedSegment
 from engine.ipc.ring_block import BEGIN, END, GENERATION, HEARTBEAT, INDEX, NEWEST, TIME, RingBlock
 from engine.ipc.ring_folder import RingFolder
-from engine.ipc.segment import Segment
+from engine.ipc.segment import MappedSegment
 
 
 class RingWriter:
@@ -22,7 +22,7 @@ class RingWriter:
     one that was killed anywhere in `write`.
     """
 
-    def __init__(self, memory: Segment) -> None:
+    def __init__(self, memory: MappedSegment) -> None:
         self._fence = Fence()
         self._memory = memory
         self._block = RingBlock(memory.buf)

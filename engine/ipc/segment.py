@@ -22,7 +22,7 @@ if sys.platform != "win32":
 SHM_FOLDER = "/dev/shm"  # where Linux shows POSIX shared memory as files
 
 
-class Segment(Protocol):
+class MappedSegment(Protocol):
     """Mapped memory that this or another process made."""
 
     @property

@@ -9,15 +9,15 @@ from engine.ipc import layout
 from engine.ipc.fence import Fence
 from engine.ipc.owned_segment import OwnedSegment, open_segment
 from engine.ipc.ring_folder import RingFolder, system_folder
-from engine.ipc.segment import Segment
+from engine.ipc.segment import MappedSegment
 
 
 class WordSegment:
     """Base of `ChildWords` and `Gate`. Use it on any thread, at any time."""
 
-    _kind: layout.Kind
+    _kind: layout.SegmentKind
 
-    def __init__(self, memory: Segment) -> None:
+    def __init__(self, memory: MappedSegment) -> None:
         self._memory = memory
         self._is_open = True
         self._fence = Fence()

@@ -20,7 +20,7 @@ from engine.children import stderr_file
 from engine.children.child_main import prepare_windows
 from engine.children.launcher import Launcher
 from engine.children.mailbox import Mailbox
-from engine.children.messages import Begin, Message, Stop, ToChild, Update
+from engine.children.messages import Begin, ChildMessage, Stop, ToChild, Update
 from engine.children.port import ChildPort
 from engine.children.spec import child_environment
 from engine.errors import ControlPipeError, PipeClosedError
@@ -38,10 +38,10 @@ def winapi(monkeypatch: pytest.MonkeyPatch) -> FakeWinapi:
     return fake_winapi.installed(monkeypatch)
 
 
-def both_ends() -> tuple[ControlPipe[Message], ControlPipe[ToChild]]:
+def both_ends() -> tuple[ControlPipe[ChildMessage], ControlPipe[ToChild]]:
     """The engine's and the child's."""
     ours, theirs = open_pipe()
-    return ControlPipe(ours, Message), ControlPipe(theirs, ToChild)
+    return ControlPipe(ours, ChildMessage), ControlPipe(theirs, ToChild)
 
 
 def begin(text: str) -> Begin:

@@ -25,7 +25,7 @@ from engine.errors import PipeClosedError
 from engine.ipc import layout
 from engine.ipc.owned_segment import OwnedSegment, open_segment
 from engine.ipc.ring_folder import RingFolder, system_folder
-from engine.ipc.segment import Segment
+from engine.ipc.segment import MappedSegment
 from engine.jobs.video.stages import STAGES
 
 SLOTS: Final = 2  # one is worked on while the next is filled
@@ -119,7 +119,7 @@ class Slot:
 class _End:
     """What both ends are made of. One thread."""
 
-    def __init__(self, plan: LinkPlan, connection: Connection, memory: Segment | None = None) -> None:
+    def __init__(self, plan: LinkPlan, connection: Connection, memory: MappedSegment | None = None) -> None:
         """`memory`: where this process has it mapped already. SharedMemoryError when its maker is gone."""
         self.connection = connection
         """For `multiprocessing.connection.wait`: ready when the other end has told something, or is gone."""
@@ -161,7 +161,7 @@ class _End:
 class Producer(_End):
     """The end that gives. PipeClosedError from each call when the consumer is gone."""
 
-    def __init__(self, plan: LinkPlan, connection: Connection, memory: Segment | None = None) -> None:
+    def __init__(self, plan: LinkPlan, connection: Connection, memory: MappedSegment | None = None) -> None:
         super().__init__(plan, connection, memory)
         self._free = deque(range(plan.slots))
 
