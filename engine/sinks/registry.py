@@ -4,15 +4,10 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from importlib import import_module
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
 
 from engine.errors import SinkUnavailableError
 from osc_schema import Rejected, Value
-
-if TYPE_CHECKING:
-    from engine.sinks.sink import Sink, SinkSpec
 
 PLATFORM = sys.platform
 
@@ -138,21 +133,6 @@ def conditions() -> Iterator[tuple[str, Callable[[Value], None]]]:
             yield f"/sink/{kind}/enable", partial(check, f"/sink/{kind}/enable", error)
 
 
-def load_kinds() -> None:
-    """Import the modules of all kinds that can run here (not their libraries), so that `make_sink` reads no disk."""
-    for kind, entry in KINDS.items():
-        if not unavailable_reason(kind):
-            import_module(entry.module)
-
-
 def broken(kind: str, error: Exception) -> SinkUnavailableError:
     """For a library that is there but cannot be loaded."""
     return SinkUnavailableError(f"{kind}: unavailable ({type(error).__name__}: {error})")
-
-
-def make_sink(spec: "SinkSpec") -> "Sink":
-    """A sink, not yet started. SinkUnavailableError when this system cannot run it."""
-    require_available(spec.kind)
-    entry = KINDS[spec.kind]
-    sink: Sink = getattr(import_module(entry.module), entry.sink)(spec.argument, spec.picture)
-    return sink

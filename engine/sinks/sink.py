@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal, Protocol, get_args, runtime_checkable
 
 from engine.errors import SinkError
+from engine.sinks.registry import KINDS
 from engine.values import PublishedFrame
 
 Picture = Literal["main", "sd", "sam3", "sam3_mask"]
@@ -67,8 +68,6 @@ class SinkSpec:
     @classmethod
     def labelled(cls, label: str, argument: str = "") -> "SinkSpec":
         """From `label` and what follows its `=`. SinkError names the kinds there are."""
-        from engine.sinks.registry import KINDS
-
         mark, colon, kind = label.rpartition(":")
         picture: Picture = next((one for one in BESIDE if one == mark), "main")
         if kind not in KINDS or (colon and picture == "main"):

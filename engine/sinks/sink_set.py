@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from engine.errors import MultiverseError, SinkError
-from engine.sinks.registry import KINDS, load_kinds, make_sink
+from engine.sinks.opening import load_kinds, make_sink
+from engine.sinks.registry import KINDS
 from engine.sinks.sink import BESIDE, TITLES, Cautious, Picture, Sink, SinkSpec, SinkStatus, Stage, Taker, picture_name
 from engine.system.backoff import MAX_DELAY_S, next_delay_s
 from engine.system.clock import Clock, SystemClock

@@ -14,7 +14,8 @@ import pytest
 from engine.errors import SinkError, SinkUnavailableError
 from engine.sinks import SinkSpec, available_kinds
 from engine.sinks.null import NullSink
-from engine.sinks.registry import KINDS, make_sink
+from engine.sinks.opening import make_sink
+from engine.sinks.registry import KINDS
 from engine.sinks.sink import PICTURES, TITLES, Picture, Sink
 
 REPOSITORY = Path(__file__).parents[2]

@@ -11,7 +11,7 @@ import pytest
 from engine.errors import SinkUnavailableError
 from engine.sinks import SinkSet, SinkSpec, Stage
 from engine.sinks.ndi import NdiSink, straight
-from engine.sinks.registry import make_sink
+from engine.sinks.opening import make_sink
 from engine.system.clock import SteppedClock
 
 TOLERANCE = 24  # of 255: the codec of NDI takes a pure blue for 240, and another card differs by 95
