@@ -15,6 +15,7 @@ from engine.audio.ring import SampleRing
 from engine.audio.settings import AudioSettings
 from engine.audio.steady_reader import SteadyReader
 from engine.errors import UsageError
+from engine.system.guarded_thread import Guard, GuardedThread
 from engine.values import AudioBlock, AudioFeatures
 
 logger = logging.getLogger(__name__)
@@ -133,9 +134,9 @@ class LiveAudio(AudioInput):
         super().__init__(capture.ring, choice)
         self.capture = capture
         """Whose ring is analysed; a voice may be taken from it too."""
-        self._report = report
         self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="audio analysis", daemon=True)
+        self._guard = Guard(logger, report, "audio.analysis", "audio: analysis failed")
+        self._thread = GuardedThread("audio analysis", self._run, self._guard)
 
     def start(self) -> None:
         """Begin to play and to analyse."""
@@ -151,22 +152,13 @@ class LiveAudio(AudioInput):
     def close(self) -> None:
         """End the threads, give back device or file."""
         self._closing.set()
-        if self._thread.ident is not None:
-            self._thread.join()
+        self._thread.join()
         self.capture.close()
 
     def _run(self) -> None:
-        has_failed = False
         while not self._closing.is_set():
-            if not self._ring.wait_beyond(self._analyser.next_hop_end - 1, timeout_s=0.1):
-                continue
-            try:
-                self._analyse_hops()
-            except Exception as error:  # top of the thread: the picture keeps its last features
-                if not has_failed:
-                    logger.exception("audio analysis failed")
-                has_failed = True
-                self._report("audio.analysis", f"audio: analysis failed: {error}")
+            if self._ring.wait_beyond(self._analyser.next_hop_end - 1, timeout_s=0.1):
+                self._guard.attempt(self._analyse_hops)  # after an error the picture keeps its last features
 
 
 class OfflineAudio(AudioInput):

@@ -17,6 +17,7 @@ from engine.audio.streams import BLOCK_S, SoundStream, StreamLost
 from engine.errors import AudioError
 from engine.system.backoff import next_delay_s
 from engine.system.clock import Clock
+from engine.system.guarded_thread import Guard, GuardedThread
 
 MAX_RETRY_S = 5.0  # on stage: shorter than the engine's usual 30 s
 CLOSE_S = 3.0  # a driver that never returns must not hold up the engine's end
@@ -59,13 +60,26 @@ class KeptStream:
         self._report = report
         self._closing = threading.Event()
         opened: Future[None] = Future()
-        self._thread = threading.Thread(target=self._run, args=(wanted, opened), name=f"audio {kind}", daemon=True)
+
+        def stopped(error: Exception) -> None:
+            self.is_lost = True
+            if not opened.done():
+                opened.set_exception(error)
+
+        self._thread = GuardedThread(
+            f"audio {kind}",
+            lambda: self._run(wanted, opened),
+            Guard(
+                logger, report, "audio.lost", f"audio {kind} {'(default)' if wanted is None else repr(wanted)} stopped"
+            ),
+            on_failure=stopped,
+        )
         self._thread.start()
         opened.result()
 
     def close(self) -> None:
         self._closing.set()
-        self._thread.join(timeout=CLOSE_S)
+        self._thread.join(timeout_s=CLOSE_S)
 
     def _run(self, wanted: str | None, opened: "Future[None]") -> None:
         with ExitStack() as until_end:
@@ -73,7 +87,7 @@ class KeptStream:
                 until_end.enter_context(com_apartment())
                 self.device = find_device(list_devices(self._kind), wanted, self._kind)
                 stream = self._opened(self.device)
-            except Exception as error:  # raised again in the constructor
+            except AudioError as error:  # raised again in the constructor
                 opened.set_exception(error)
                 return
             opened.set_result(None)
@@ -89,10 +103,6 @@ class KeptStream:
                 self.is_lost = False
         except _Closing:
             pass
-        except Exception as error:  # top of the thread: the picture goes on without this sound
-            self.is_lost = True
-            logger.exception("audio %s stopped", self._kind)
-            self._report("audio.lost", f"audio: {self.device.name!r} stopped for good: {error}")
 
     def _opened(self, device: AudioDevice) -> SoundStream:
         session.take()

@@ -5,6 +5,7 @@ in `NUMBA_CACHE_DIR`, else beside our own files, else in the user's cache folder
 refuses to define the function at all; here it is then compiled at each start.
 """
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +16,10 @@ from typing import Any
 from numba import njit, threading_layer, typeof
 from numba.core import event
 from numba.core.caching import NullCache
+
+from engine.system.guarded_thread import Guard, GuardedThread
+
+log = logging.getLogger(__name__)
 
 Tell = Callable[[str], None]
 
@@ -145,13 +150,14 @@ def told(tell: Tell, folder: Path | None, every_s: float = TELL_EVERY_S) -> Iter
         while not is_over.wait(every_s):
             tell(f"still compiling after {time.perf_counter() - began_s:.0f} s: {progress.done} functions are done")
 
-    thread = threading.Thread(target=go_on, name="compiling", daemon=True)
+    guard = Guard(log, lambda key, line: None, "compiling", "telling how far the compiling is failed")
+    thread = GuardedThread("compiling", go_on, guard)
     progress = _Progress(begin)
     try:
         with event.install_listener("numba:compile", progress):
             yield
     finally:
         is_over.set()
-        if thread.ident is not None:
+        if thread.is_started:
             thread.join()
             tell(f"compiled in {time.perf_counter() - began_s:.1f} s{f'; kept in {folder}' if folder else ''}")

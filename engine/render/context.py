@@ -13,6 +13,7 @@ import moderngl
 
 from engine.errors import NoGLError
 from engine.system import win32
+from engine.system.translate_errors import translate_errors
 
 REQUIRED_VERSION = 330
 MAX_MESSAGES_PER_PICTURE = 32  # the rest wait for the next: no flood of them may cost a picture
@@ -46,10 +47,9 @@ def open_context() -> moderngl.Context:
     if sys.platform.startswith("linux"):
         # Named outright: glcontext would otherwise run a compiler or ldconfig to find them.
         options |= {"backend": "egl", "libgl": "libGL.so.1", "libegl": "libEGL.so.1"}
-    try:
+    # glcontext raises nothing more precise than Exception.
+    with translate_errors({Exception: lambda error: explain(str(error))}, as_=NoGLError):
         context = moderngl.create_context(**options)
-    except Exception as error:  # glcontext raises nothing more precise
-        raise NoGLError(explain(str(error))) from error
     reason = refusal(context.info["GL_RENDERER"], context.version_code, context.info.get("GL_CONTEXT_PROFILE_MASK", 0))
     if reason is not None:
         context.release()

@@ -9,7 +9,7 @@ other's place are drawn one after the other and mixed (mix.glsl), and the mixtur
 
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from itertools import combinations
 from typing import TypeVar
 
@@ -34,6 +34,7 @@ from engine.render.master import Finish, FlashGuardState, Master
 from engine.render.picture import PictureInput
 from engine.render.shader_source import compile_program
 from engine.render.wave_table import bake_waves
+from engine.system.translate_errors import translate_errors
 from engine.values import Segmentation, ShownPicture, TextureRef, VideoFrame
 
 log = logging.getLogger(__name__)
@@ -417,15 +418,10 @@ class GLRenderer:
             raise RenderError(f"the GL driver reports {error}")
 
 
-@contextmanager
-def _driver_errors() -> Iterator[None]:
-    """Whatever moderngl, its context or the driver raise comes out as RenderError."""
-    try:
-        yield
-    except RenderError:
-        raise
-    except Exception as error:  # moderngl.Error, glcontext's bare Exception, a lost context's AttributeError, OSError
-        raise RenderError(f"OpenGL: {str(error) or type(error).__name__}") from error
+def _driver_errors() -> AbstractContextManager[None]:
+    """Turn every error of moderngl, its context and the driver into RenderError."""
+    # moderngl.Error, glcontext's bare Exception, a lost context's AttributeError, OSError
+    return translate_errors({Exception: "OpenGL"}, as_=RenderError)
 
 
 def _features(look: Look, is_seen: bool, has_matte: bool) -> tuple[str, ...]:

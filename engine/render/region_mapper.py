@@ -4,11 +4,13 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from engine.render.picture import RegionMap
+from engine.system.guarded_thread import Guard, GuardedThread
 from engine.values import Segmentation, VideoFrame
 
 if TYPE_CHECKING:
@@ -49,7 +51,7 @@ class RegionMapper:
     """A thread that maps the newest picture; one too many is dropped, never waited for."""
 
     def __init__(self, report: Callable[[str, str], None]) -> None:
-        self._report = report
+        self._guard = Guard(log, report, "region", "region map: keeping the last one")
         self._wanted: tuple[VideoFrame | Segmentation | None, RegionSettings] | None = None
         self._seen: tuple[VideoFrame | Segmentation | None, RegionSettings] | None = None
         self._latest: RegionMap | None = None
@@ -59,8 +61,7 @@ class RegionMapper:
         """Which region each object has, for the next result."""
         self._wake = threading.Condition()
         self._is_closed = False
-        self._failures = 0
-        self._thread: threading.Thread | None = None
+        self._thread = GuardedThread("regions", self._run, self._guard)
 
     def submit(self, frame: VideoFrame | None, settings: RegionSettings, found: Segmentation | None = None) -> None:
         """Ask for a map of this picture, in mode sam3 of what was found; returns at once.
@@ -74,8 +75,7 @@ class RegionMapper:
         with self._wake:
             self._wanted = self._seen
             self._wake.notify()
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="regions", daemon=True)
+        if not self._thread.is_started:
             self._thread.start()
 
     def latest(self) -> RegionMap | None:
@@ -130,8 +130,7 @@ class RegionMapper:
         with self._wake:
             self._is_closed = True
             self._wake.notify()
-        if self._thread is not None:
-            self._thread.join()
+        self._thread.join()
 
     def _run(self) -> None:
         while True:
@@ -139,14 +138,11 @@ class RegionMapper:
                 self._wake.wait_for(lambda: self._is_closed or self._wanted is not None)
                 if self._is_closed or self._wanted is None:
                     return
-                (source, settings), self._wanted = self._wanted, None
-            try:
-                self._latest = self._map(source, settings)
-            except Exception as error:  # the top of the thread: a picture that cannot be mapped must not end it
-                self._failures += 1
-                if self._failures == 1:
-                    log.exception("mapping a picture failed")
-                self._report("region", f"region map: {error}; keeping the last one")
+                wanted, self._wanted = self._wanted, None
+            self._guard.attempt(partial(self._map_newest, *wanted))
+
+    def _map_newest(self, source: VideoFrame | Segmentation | None, settings: RegionSettings) -> None:
+        self._latest = self._map(source, settings)
 
 
 def _shown(indices: np.ndarray, settings: RegionSettings) -> RegionMap:

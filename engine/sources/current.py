@@ -7,6 +7,7 @@ changed: a wrong name or a sender that is off costs no picture. What takes its t
 its own; the textures of other programs belong to the render thread, which closes them.
 """
 
+import logging
 import threading
 import time
 from collections import deque
@@ -16,7 +17,10 @@ from typing import Final
 
 from engine.sources.source import Polled, Source, SourceStatus
 from engine.system.clock import Clock
+from engine.system.guarded_thread import Guard, GuardedThread
 from engine.values import VideoFrame
+
+log = logging.getLogger(__name__)
 
 MAX_WAIT_S: Final = 10.0  # a camera opens within five
 MAX_CLOSE_S: Final = 2.0  # all that are being closed together
@@ -56,7 +60,7 @@ class CurrentSource:
         self._changing = threading.Lock()  # held for what is short: the render thread takes it once a frame
         self._asked: deque[tuple[Chosen | None, Ended]] = deque()
         self._is_closed = False
-        self._closing: list[threading.Thread] = []
+        self._closing: list[GuardedThread] = []
 
     @property
     def word(self) -> str:
@@ -130,7 +134,7 @@ class CurrentSource:
         self._replace(NOTHING)
         end_s = time.perf_counter() + MAX_CLOSE_S
         for thread in self._closing:
-            thread.join(max(0.0, end_s - time.perf_counter()))
+            thread.join(timeout_s=max(0.0, end_s - time.perf_counter()))
         self._closing.clear()
 
     def _refuse(self, chosen: Chosen | None, ended: Ended) -> None:
@@ -177,7 +181,8 @@ class CurrentSource:
         if isinstance(source, Polled):
             source.close()
             return
-        self._closing = [thread for thread in self._closing if thread.is_alive()]
-        thread = threading.Thread(target=source.close, name="close a source", daemon=True)
+        self._closing = [thread for thread in self._closing if thread.is_alive]
+        guard = Guard(log, lambda key, line: None, "camera", "closing a source failed")  # it shows no more: log only
+        thread = GuardedThread("close a source", source.close, guard)
         thread.start()
         self._closing.append(thread)

@@ -21,6 +21,8 @@ from engine.errors import SourceError
 from engine.sources.source import HOLD_S, SourceStatus
 from engine.system.backoff import next_delay_s
 from engine.system.clock import Clock
+from engine.system.guarded_thread import Guard, GuardedThread
+from engine.system.translate_errors import translate_errors
 from engine.values import VideoFrame
 
 log = logging.getLogger(__name__)
@@ -98,7 +100,8 @@ class LiveSource(ABC):
         self._report = report
         self._closing = threading.Event()
         self._picture = LatestPicture(self.label, name, clock)
-        self._thread = threading.Thread(target=self._run, name=self.label, daemon=True)
+        self._guard = Guard(log, lambda key, problem: self._lose(problem), "camera", self.label)
+        self._thread = GuardedThread(self.label, self._run, self._guard)
 
     @abstractmethod
     def pictures(self) -> Generator[np.ndarray | None, None, None]:
@@ -128,34 +131,34 @@ class LiveSource(ABC):
 
     def close(self) -> None:
         self._closing.set()
-        if self._thread.is_alive():
-            # A driver may be asleep inside its read; the thread is a daemon and ends with the process then.
-            self._thread.join(timeout=2.0)
+        # A driver may be asleep inside its read; the thread is a daemon and ends with the process then.
+        self._thread.join(timeout_s=2.0)
 
     def _run(self) -> None:
         failures = 0
         while not self._closing.is_set():
             seen_before = self._picture.index
-            try:
-                with closing(self.pictures()) as pictures:
-                    for pixels in pictures:
-                        if pixels is None:
-                            self._picture.lost += 1
-                        else:
-                            self._picture.take(pixels)
-                problem = f"{self.label}: it is gone"
-            except SourceError as error:
-                problem = str(error)
-            except (av.FFmpegError, OSError) as error:
-                problem = f"{self.label}: {error.strerror or error}"
-            except Exception as error:
-                # Top of the thread: a driver's surprise must not end the show.
-                problem = f"{self.label}: {error!r}"
-                if failures == 0:
-                    log.exception("%s failed", self.label)
-            if self._closing.is_set():
-                return
+            self._guard.attempt(self._read_until_lost)
             failures = failures + 1 if self._picture.index == seen_before else 1
+            self._closing.wait(next_delay_s(failures))
+
+    def _read_until_lost(self) -> None:
+        """Take pictures until the device ends or fails."""
+        try:
+            with (
+                translate_errors({av.FFmpegError: self.label, OSError: self.label}, as_=SourceError),
+                closing(self.pictures()) as pictures,
+            ):
+                for pixels in pictures:
+                    if pixels is None:
+                        self._picture.lost += 1
+                    else:
+                        self._picture.take(pixels)
+            self._lose(f"{self.label}: it is gone")
+        except SourceError as error:
+            self._lose(str(error))
+
+    def _lose(self, problem: str) -> None:
+        if not self._closing.is_set():
             self._picture.lose(problem)
             self._report("camera", f"{problem}; it is tried again")
-            self._closing.wait(next_delay_s(failures))

@@ -7,6 +7,7 @@ with the device and never waits for the job; what came before `read` does not co
 painted pictures play as fast as the world went.
 """
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -25,6 +26,10 @@ from engine.sources.look import UNTAGGED, Look
 from engine.sources.pictures import InputPicture, Kind, ReadCounts
 from engine.system.backoff import next_delay_s
 from engine.system.clock import Clock, SystemClock
+from engine.system.guarded_thread import Guard, GuardedThread
+from engine.system.translate_errors import translate_errors
+
+log = logging.getLogger(__name__)
 
 TICK_S = Fraction(1, 1000)
 FIRST_S = 20.0  # opening takes 10 s at most and silence is told after 5; a driver may hang without either
@@ -66,7 +71,8 @@ class LivePictures:
         self._is_ended = False
         self._changed = threading.Condition()
         self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=self.label, daemon=True)
+        self._guard = Guard(log, self._note_fault, "camera", self.label)
+        self._thread = GuardedThread(self.label, self._run, self._guard, on_failure=lambda error: self._end())
         self._thread.start()
         end_s = time.perf_counter() + FIRST_S
         with self._changed:
@@ -92,7 +98,8 @@ class LivePictures:
         self._closing.set()
         self._camera.close()
         self._end()
-        self._thread.join(timeout=2.0)  # a driver may be asleep inside its read; the thread ends with the process then
+        # A driver may be asleep inside its read; the thread is a daemon and ends with the process then.
+        self._thread.join(timeout_s=2.0)
 
     def _read(self, every: int, limit: int | None) -> Iterator[InputPicture]:
         previous, wanted = -1, 0
@@ -137,33 +144,36 @@ class LivePictures:
         failures = 0
         while not self._closing.is_set():
             newest_before_s = self._newest_s
-            problem = self._read_until_lost()
-            self._problem = problem or f"{self.label}: has ended"
+            has_ended = self._guard.attempt(self._read_until_lost)
             failures = failures + 1 if self._newest_s == newest_before_s else 1
             is_patient = self._clock.now_s() - self._newest_s <= PATIENCE_S
-            if problem is None or self._first is None or not is_patient:
+            if has_ended or self._first is None or not is_patient:
                 break
             self._closing.wait(next_delay_s(failures))
         if not self._closing.is_set():
             self.counts.notes.append(f"{self._problem}; the run ends here")
         self._end()
 
-    def _read_until_lost(self) -> str | None:
-        """Why it was lost; None when what is sent has an end, and that was it."""
+    def _read_until_lost(self) -> bool:
+        """Take pictures until the source ends or fails. True if it reached its end; `_problem` says why it stopped."""
         try:
-            with closing(self._camera.pictures()) as pictures:
+            with (
+                translate_errors({av.FFmpegError: self.label, OSError: self.label}, as_=SourceError),
+                closing(self._camera.pictures()) as pictures,
+            ):
                 for pixels in pictures:
                     if pixels is not None:
                         self._take(pixels)
                     elif self._every:
                         self.counts.unreadable += 1
-            return f"{self.label}: it is gone" if self._comes_back else None
+            self._problem = f"{self.label}: {'it is gone' if self._comes_back else 'has ended'}"
+            return not self._comes_back
         except SourceError as error:
-            return str(error)
-        except (av.FFmpegError, OSError) as error:
-            return f"{self.label}: {error.strerror or error}"
-        except Exception as error:  # the top of the thread: a driver's surprise is a loss like any other
-            return f"{self.label}: {error!r}"
+            self._problem = str(error)
+            return False
+
+    def _note_fault(self, key: str, problem: str) -> None:
+        self._problem = problem
 
     def _take(self, pixels: np.ndarray) -> None:
         now_s = self._clock.now_s()

@@ -17,6 +17,7 @@ from engine.errors import SourceError
 from engine.sources.source import HOLD_S, SourceState
 from engine.system.backoff import next_delay_s
 from engine.system.clock import Clock
+from engine.system.guarded_thread import Guard, GuardedThread
 from engine.values import VideoFrame
 
 log = logging.getLogger(__name__)
@@ -65,7 +66,8 @@ class Playout:
         """Why it is lost; empty while it plays."""
         self.skipped = 0
         """Pictures whose time had passed before anybody saw them."""
-        self._thread = threading.Thread(target=self._run, name=f"source {name}", daemon=True)
+        self._guard = Guard(log, lambda key, problem: self._lose(problem), "source", name)
+        self._thread = GuardedThread(f"source {name}", self._run, self._guard)
 
     def start(self) -> None:
         self._thread.start()
@@ -74,8 +76,7 @@ class Playout:
         with self._change:
             self._is_closing = True
             self._change.notify_all()
-        if self._thread.is_alive():
-            self._thread.join(timeout=5.0)
+        self._thread.join(timeout_s=5.0)
 
     def latest_frame(self) -> VideoFrame | None:
         now_s = self._clock.now_s()
@@ -109,20 +110,20 @@ class Playout:
         failures = 0
         while not self._is_closing:
             played_before = self._index
-            try:
-                self._play(self._open_shots())
+            if self._guard.attempt(self._play_to_end):
                 return
-            except SourceError as error:
-                problem = str(error)
-            except Exception as error:
-                # Top of the thread: a picture that breaks a decoder must not end the show.
-                problem = f"{self._name}: {error!r}"
-                if failures == 0:
-                    log.exception("source %s failed", self._name)
             failures = failures + 1 if self._index == played_before else 1
-            self._lose(problem)
             with self._change:
                 self._change.wait_for(lambda: self._is_closing, timeout=next_delay_s(failures))
+
+    def _play_to_end(self) -> bool:
+        """False after an error of the source, which is reported."""
+        try:
+            self._play(self._open_shots())
+            return True
+        except SourceError as error:
+            self._lose(str(error))
+            return False
 
     def _play(self, shots: Iterator[Shot]) -> None:
         with self._change:

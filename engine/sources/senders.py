@@ -19,6 +19,7 @@ from engine.errors import SourceError
 from engine.sources.devices import CameraDevice, list_cameras
 from engine.sources.published import list_shared
 from engine.system.clock import Clock
+from engine.system.guarded_thread import Guard
 
 if TYPE_CHECKING:
     from cyndilib.finder import Finder
@@ -98,6 +99,10 @@ class SenderLists:
         """`own`: kind and name of what this engine publishes itself, which would be a loop."""
         self._clock = clock
         self._own = own
+        # Only logged: the list is for a menu, and nothing that plays depends on it.
+        self._guard = Guard(
+            log, lambda key, line: None, "camera", "the list of senders failed and is not asked for again"
+        )
         self._looking = threading.Lock()
         self._has_loaded = False
         self._make: Callable[[], Textures] | None = None
@@ -118,12 +123,14 @@ class SenderLists:
         if self._make is None or now_s < self._look_at_s:
             return
         self._look_at_s = now_s + POLL_S
-        try:
-            there = self._textures = self._textures or self._make()
-            self._polled = tuple(of_program(there.kind, name) for name in there.names())
-        except Exception:  # as around a sink: another program's list must not cost our frame
-            log.exception("the list of senders failed; it is not asked again")
+        self._polled = self._guard.attempt(self._ask_textures)
+        if self._guard.failures:  # another program's list must not cost our frame
             self._make = None
+
+    def _ask_textures(self) -> tuple[Sender, ...]:
+        assert self._make is not None
+        there = self._textures = self._textures or self._make()
+        return tuple(of_program(there.kind, name) for name in there.names())
 
     def look(self, *, with_cameras: bool = False) -> tuple[Sender, ...]:
         """Ask the rest, and put all together in `now`. Returns the Syphon servers or Spout senders that have come since

@@ -17,6 +17,7 @@ from engine.sources.names import chosen_name, not_found
 from engine.sources.source import SourceStatus
 from engine.system.backoff import next_delay_s
 from engine.system.clock import Clock
+from engine.system.guarded_thread import Guard
 from engine.values import VideoFrame
 
 log = logging.getLogger(__name__)
@@ -37,6 +38,9 @@ class TextureSource(ABC):
         self._clock = clock
         self._report = report
         self._picture = LatestPicture(self.label, name, clock)
+        # Another program's texture must not cost our frame.
+        self._receiving = Guard(log, lambda key, problem: self._lose(problem), "camera", self.label)
+        self._releasing = Guard(log, report, "camera", self.label)
         self._is_connected = False
         self._failures = 0
         self._look_at_s = 0.0
@@ -63,22 +67,8 @@ class TextureSource(ABC):
 
     def poll(self) -> None:
         """Take the newest picture, or look for the sender. Once a frame; never waits, never raises."""
-        now_s = self._clock.now_s()
-        if not self._is_connected and now_s < self._look_at_s:
-            return
-        try:
-            if not self._is_connected and not self._look(now_s):
-                return
-            pixels = self.receive()
-            if pixels is not None:
-                self._failures = 0
-                self._picture.take(pixels)
-        except SourceError as error:
-            self._lose(str(error), now_s)
-        except Exception as error:  # as around a sink: another program's texture must not cost our frame
-            if not self._failures:
-                log.exception("%s failed", self.label)
-            self._lose(f"{self.label}: {type(error).__name__}: {error}", now_s)
+        if self._is_connected or self._clock.now_s() >= self._look_at_s:
+            self._receiving.attempt(self._take_newest)
 
     def renew_context(self) -> None:
         """The renderer has a new GL context: what was kept of the old one is let go."""
@@ -96,9 +86,20 @@ class TextureSource(ABC):
     def close(self) -> None:
         self._let_go()
 
-    def _look(self, now_s: float) -> bool:
-        """Whether the sender was there to connect to."""
-        self._look_at_s = now_s + POLL_S
+    def _take_newest(self) -> None:
+        try:
+            if not self._is_connected and not self._look():
+                return
+            pixels = self.receive()
+            if pixels is not None:
+                self._failures = 0
+                self._picture.take(pixels)
+        except SourceError as error:
+            self._lose(str(error))
+
+    def _look(self) -> bool:
+        """Connect to the sender; False if it is not there."""
+        self._look_at_s = self._clock.now_s() + POLL_S
         names = self.names()
         name = chosen_name(self.name, names)
         if name is None:
@@ -111,16 +112,13 @@ class TextureSource(ABC):
         self._is_connected = True
         return True
 
-    def _lose(self, problem: str, now_s: float) -> None:
+    def _lose(self, problem: str) -> None:
         self._let_go()
         self._failures += 1
-        self._look_at_s = now_s + next_delay_s(self._failures, longest_s=MAX_WAIT_S)
+        self._look_at_s = self._clock.now_s() + next_delay_s(self._failures, longest_s=MAX_WAIT_S)
         self._picture.lose(problem)
         self._report("camera", f"{problem}; it is tried again")
 
     def _let_go(self) -> None:
         self._is_connected = False
-        try:
-            self.disconnect()
-        except Exception as error:  # a dead context may not let go of everything
-            self._report("camera", f"{self.label}: {type(error).__name__}: {error}")
+        self._releasing.attempt(self.disconnect)  # a dead context may not let go of everything
