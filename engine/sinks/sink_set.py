@@ -4,6 +4,7 @@ again; the rest never notice."""
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 from engine.errors import MultiverseError, SinkError
 from engine.sinks.opening import load_kinds, make_sink
@@ -44,6 +45,8 @@ class _Place:
     """For one picture: stopped when that is taken."""
     end_error: Exception | None = None
     """What it could not write when it was asked to end."""
+    is_drained: bool = False
+    """Nothing is left to write: closing will not wait."""
     brought_by: "_Place | None" = None
     """The main picture's sink that this one came along with, and will go with."""
 
@@ -51,6 +54,10 @@ class _Place:
         """Whether this is what is asked for, of those that go by the picture's title without an argument."""
         own, asked_for = ((one.kind, one.picture, one.argument or TITLES[one.picture]) for one in (self.spec, spec))
         return own == asked_for
+
+    def drain(self) -> None:
+        """Let the sink write what is left, without waiting; sets `is_drained`."""
+        self.is_drained = self.sink is None or self.sink.drain()
 
     def status(self) -> SinkStatus:
         sink = self.sink  # the render thread may take it away meanwhile
@@ -212,13 +219,9 @@ class SinkSet:
             self._places = tuple(place for place in self._places if not place.is_once)
 
     def _publish(self, picture: Picture, frame: PublishedFrame) -> None:
-        """The blind except is the point: a sink may fail in any way."""
         for place in self._places:
             if place.sink is not None and place.spec.picture == picture:
-                try:
-                    place.sink.publish(frame)
-                except Exception as error:
-                    self._fail(place, error)
+                self._attempt(place, partial(place.sink.publish, frame))
 
     def _follow_size(self, picture: Picture, shown: ShownPicture) -> None:
         stage = self._stages_beside[picture]
@@ -229,13 +232,10 @@ class SinkSet:
     def pump(self) -> None:
         """Once a frame: run loops, heartbeats, second tries, and the ends of sinks that were stopped."""
         for place in self._places:
-            try:
-                if place.sink is not None:
-                    place.sink.pump()
-                elif place.last.state == "retrying" and self._clock.now_s() >= place.retry_at_s:
-                    self._retry(place)
-            except Exception as error:
-                self._fail(place, error)
+            if place.sink is not None:
+                self._attempt(place, place.sink.pump)
+            elif place.last.state == "retrying" and self._clock.now_s() >= place.retry_at_s:
+                self._attempt(place, partial(self._retry, place))
         if self._finishing:
             self._finish()
 
@@ -271,10 +271,7 @@ class SinkSet:
     def _restage(self, picture: Picture, stage: Stage) -> None:
         for place in self._places:
             if place.sink is not None and place.spec.picture == picture:
-                try:
-                    place.sink.restage(stage)
-                except Exception as error:
-                    self._fail(place, error)
+                self._attempt(place, partial(place.sink.restage, stage))
 
     def renew_context(self) -> None:
         """Open the sinks that hold objects of the GL context again: the renderer is a new one.
@@ -283,13 +280,10 @@ class SinkSet:
         """
         for place in self._places:
             if place.sink is not None and KINDS[place.spec.kind].is_on_gpu:
-                try:
-                    error = self._close(place)
-                    if error is not None:  # a dead context may not let go of everything
-                        self._note(place, error)
-                    self._retry(place)
-                except Exception as error:
-                    self._fail(place, error)
+                error = self._close(place)
+                if error is not None:  # a dead context may not let go of everything
+                    self._note(place, error)
+                self._attempt(place, partial(self._retry, place))
 
     def status(self) -> tuple[SinkStatus, ...]:
         """All that run, wait or finish; after `close` how each ended, the stopped ones first. Any thread."""
@@ -344,11 +338,9 @@ class SinkSet:
 
     def _has_drained(self, place: _Place) -> bool:
         """Let it write what is left; True once `close` will not wait."""
-        try:
-            return place.sink is None or place.sink.drain()
-        except Exception as error:
-            place.end_error = error
-            return True
+        error = self._error_of(place, place.drain)
+        place.end_error = error or place.end_error
+        return place.is_drained or error is not None
 
     def _give_up(self, place: _Place, after_s: float) -> None:
         """Without closing it, which would wait: its thread ends with the process."""
@@ -384,14 +376,29 @@ class SinkSet:
     def _close(self, place: _Place) -> Exception | None:
         """Close the place's sink, keeping its last word; the error, if it had one to the end."""
         assert place.sink is not None
-        failure = None
-        try:
-            place.sink.close()
-        except Exception as error:
-            failure = error
+        failure = self._error_of(place, place.sink.close)
         place.last = place.status()
         place.sink = None
         return failure
+
+    def _attempt(self, place: _Place, step: Callable[[], object]) -> None:
+        """Run a step of a sink. If it fails the sink is closed and tried again later."""
+        error = self._error_of(place, step)
+        if error is not None:
+            self._fail(place, error)
+
+    def _error_of(self, place: _Place, step: Callable[[], object]) -> Exception | None:
+        """Run a step of a sink and return its error, or None. The first unexpected one is logged with its traceback."""
+        try:
+            step()
+        except MultiverseError as error:
+            return error
+        except Exception as error:  # a sink may fail in any way, and must end neither the others nor the show
+            if not place.was_logged:
+                log.error("sink %s failed", place.spec.label, exc_info=error)
+                place.was_logged = True
+            return error
+        return None
 
     def _fail(self, place: _Place, error: Exception) -> None:
         """Close what failed; live it is tried again, offline never: a file with a hole is of no use."""
@@ -410,9 +417,6 @@ class SinkSet:
             place.last = replace(place.last, state="retrying", detail=f"{place.reason}; next try in {delay_s:g} s")
 
     def _note(self, place: _Place, error: Exception) -> None:
-        if not place.was_logged and not isinstance(error, MultiverseError):
-            log.error("sink %s failed", place.spec.label, exc_info=error)
-            place.was_logged = True
         spec = place.spec
         reason = str(error) if isinstance(error, MultiverseError) else f"{type(error).__name__}: {error}"
         # What a sink says itself begins with its kind, but not with whose picture it is.
