@@ -13,8 +13,7 @@ picture that is missing is shown longer, by an empty chunk; killed, it lacks its
 """
 
 import struct
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from fractions import Fraction
 from io import FileIO
@@ -30,6 +29,7 @@ from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTr
 from engine.errors import SinkError
 from engine.system.atomic_file import when_free
 from engine.system.schedule import exact_rate
+from engine.system.translate_errors import reason_of, translate_errors
 
 FRAGMENT_S = 0.5
 LIVE_TICKS_HZ = 90_000  # MPEG's clock: fine enough for any frame time
@@ -216,13 +216,12 @@ class MovieFile:
                     if self._file.error is not None and not self._format.has_fixed_rate:
                         cut_torn_end(self._path)
 
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
-        try:
-            yield
-        except (av.FFmpegError, OSError) as error:
-            reason = self._file.error or error  # PyAV says only "Error in PyAV callback"
-            raise SinkError(f"record: {self._path}: {reason.strerror or reason}") from error
+    def _errors(self) -> AbstractContextManager[None]:
+        def line(error: Exception) -> str:
+            # PyAV says only "Error in PyAV callback".
+            return f"record: {self._path}: {reason_of(self._file.error or error)}"
+
+        return translate_errors({av.FFmpegError: line, OSError: line}, as_=SinkError)
 
 
 def cut_torn_end(path: Path) -> None:
@@ -241,10 +240,8 @@ def cut_torn_end(path: Path) -> None:
 
 def _open_file(path: Path) -> "_File":
     """SinkError when it cannot be written. A pipe takes no header afterwards: what goes into it stays fragmented."""
-    try:
+    with translate_errors({OSError: f"record: {path}"}, as_=SinkError):
         file = when_free(lambda: path.open("wb", buffering=0), path)  # what is written survives a kill
-    except OSError as error:
-        raise SinkError(f"record: {path}: {error.strerror}") from error
     return _SeekableFile(file) if file.seekable() else _File(file)
 
 

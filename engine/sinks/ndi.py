@@ -19,6 +19,7 @@ import numpy as np
 from engine.errors import SinkError
 from engine.sinks.registry import broken, require_available
 from engine.sinks.sink import TITLES, Picture, SinkStatus, Stage
+from engine.sinks.sink_thread import sink_thread
 from engine.system.schedule import exact_rate
 from engine.values import PublishedFrame
 
@@ -55,7 +56,7 @@ class NdiSink:
         self._full_name = ""
         self._frames = 0
         self._dropped = 0
-        self._thread = threading.Thread(target=self._run, name=f"ndi {self.name}", daemon=True)
+        self._thread = sink_thread(f"ndi {self.name}", self._send_pictures, self._keep_error)
 
     def start(self, stage: Stage, *, may_wait: bool = False) -> None:
         require_available(self.kind)
@@ -91,12 +92,11 @@ class NdiSink:
 
     def drain(self) -> bool:
         self._end()
-        return not self._thread.is_alive()
+        return not self._thread.is_alive
 
     def close(self) -> None:
         self._end()
-        if self._thread.is_alive():
-            self._thread.join(timeout=CLOSE_CEILING_S)
+        self._thread.join(timeout_s=CLOSE_CEILING_S)
 
     def status(self) -> SinkStatus:
         receivers = f"{self._connections} receiver{'' if self._connections == 1 else 's'}"
@@ -120,14 +120,11 @@ class NdiSink:
             error, self._error = self._error, None
             raise error
 
-    def _run(self) -> None:
-        try:
-            self._send_pictures()
-        except Exception as error:  # the top of the thread: the next call raises it where sinks are counted and logged
-            with self._change:
-                self._error = error
-                self._connections = 0
-                self._change.notify_all()
+    def _keep_error(self, error: Exception) -> None:
+        with self._change:
+            self._error = error
+            self._connections = 0
+            self._change.notify_all()
 
     def _send_pictures(self) -> None:
         """Until `_end`: the newest picture to whoever is connected, and now and then a look who that is."""

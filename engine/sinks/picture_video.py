@@ -5,8 +5,7 @@ a turned source needs no tag any more. They have 8 bits; a 10-bit source keeps i
 two by two pixels: an odd side is one pixel longer. No picture leans on a later one: decoding order is showing order.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from fractions import Fraction
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from engine.sinks.whole_file import partial_path
 from engine.sources.look import Look
 from engine.sources.stream_copy import StreamCopy
 from engine.system.atomic_file import MAX_HELD_JOB_S, move_into_place, remove_file
+from engine.system.translate_errors import reason_of, translate_errors
 
 H264 = FORMATS[".mp4"]
 # deadline and cpu-used: ten times as fast as good and 5, for 5 to 24 % more bytes and at most 0.8 dB less (PSNR); no
@@ -183,12 +183,11 @@ class PictureVideo:
         is_full = form.is_full_range or (form.has_keys and self._look.tags.is_full_range)
         return ColorRange.JPEG if is_full else ColorRange.MPEG
 
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
-        try:
-            yield
-        except (av.FFmpegError, OSError) as error:
-            raise SinkError(f"{self._shown}: cannot be written ({error.strerror or error})") from error
+    def _errors(self) -> AbstractContextManager[None]:
+        def line(error: Exception) -> str:
+            return f"{self._shown}: cannot be written ({reason_of(error)})"
+
+        return translate_errors({av.FFmpegError: line, OSError: line}, as_=SinkError)
 
 
 def tick_of(path: Path, look: Look, every: int) -> Fraction:

@@ -5,7 +5,6 @@ while its sound is kept; pictures carry the time of their frame, so both stay to
 loses nothing.
 """
 
-import logging
 import threading
 import time
 from collections import deque
@@ -16,16 +15,15 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.errors import MultiverseError, SinkError
+from engine.errors import SinkError
 from engine.sinks.index_in_front import SUFFIXES as SUFFIXES_WITH_INDEX
 from engine.sinks.index_in_front import put_index_in_front
 from engine.sinks.new_file import check_suffix, dated_file, make_folder, reserve
 from engine.sinks.sink import Picture, SinkStatus, Stage
+from engine.sinks.sink_thread import sink_thread
 from engine.sinks.sound_track import SoundTrack
 from engine.system.atomic_file import remove_file, sync_file, sync_folder
 from engine.values import AudioBlock, PublishedFrame
-
-log = logging.getLogger(__name__)
 
 SUFFIXES = (".mp4", ".mov", ".avi")  # H.264, ProRes, Motion JPEG: `movie_file`
 QUEUE_BYTES = 64 * 2**20  # 17 pictures of 720p, 8 of 1080p
@@ -88,12 +86,12 @@ class Recording:
         self._is_ending = False
         self._was_raised = False
         self._is_stuck = False
-        self._thread = threading.Thread(target=self._run, name=f"record {wanted.name}", daemon=True)
+        self._thread = sink_thread(f"record {wanted.name}", self._run, self._keep_error)
         self._thread.start()
 
     @property
     def is_done(self) -> bool:
-        return not self._thread.is_alive()
+        return not self._thread.is_alive
 
     @property
     def has_moments(self) -> bool:
@@ -138,7 +136,7 @@ class Recording:
         self.end()
         ceiling_s = MAX_OFFLINE_CLOSE_S if self._stage.is_offline else CLOSE_CEILING_S
         self._thread.join(0 if self._is_stuck else ceiling_s)
-        if not self._is_stuck and self._thread.is_alive():
+        if not self._is_stuck and self._thread.is_alive:
             self._is_stuck = True
             raise SinkError(f"record: {self.path} is not ended after {ceiling_s:.0f} s; is the disk there?")
         if not self._was_raised:
@@ -152,17 +150,17 @@ class Recording:
     def _run(self) -> None:
         try:
             self._write()
-        except Exception as error:  # the top of a thread: whatever it is, the show goes on and is told
-            if not isinstance(error, MultiverseError):
-                log.exception("record: %s", self.path)
-            with self._state:
-                self.error = error
-                self._moments.clear()
-                self._state.notify_all()
-        self._has_claimed.set()  # or never will
-        with suppress(OSError):  # the disk may be gone, or the file never was
-            if self._is_claimed and self.path.stat().st_size == 0:
-                remove_file(self.path)
+        finally:
+            self._has_claimed.set()  # or never will
+            with suppress(OSError):  # the disk may be gone, or the file never was
+                if self._is_claimed and self.path.stat().st_size == 0:
+                    remove_file(self.path)
+
+    def _keep_error(self, error: Exception) -> None:
+        with self._state:
+            self.error = error
+            self._moments.clear()
+            self._state.notify_all()
 
     def _write(self) -> None:
         from engine.sinks.movie_file import MovieFile  # takes a while: not on the render thread

@@ -9,7 +9,6 @@ works until the next draw, so the set of sinks must be closed before the rendere
 premultiplied: where alpha is below 255 they are divided by it.
 """
 
-import logging
 import threading
 import time
 from collections import deque
@@ -18,13 +17,12 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.errors import MultiverseError, SinkError
+from engine.errors import SinkError
 from engine.sinks.new_file import check_suffix, dated_file, make_folder, reserve
 from engine.sinks.sink import Picture, SinkStatus, Stage, sink_label
+from engine.sinks.sink_thread import sink_thread
 from engine.system.atomic_file import MAX_HELD_LIVE_S, HeldFileError, move_into_place, remove_file
 from engine.values import PublishedFrame
-
-log = logging.getLogger(__name__)
 
 QUEUE_PICTURES = 4
 PNG_COMPRESSION = 3  # of 0..9: 50 ms for 1080p, a fifth of the size of level 1
@@ -50,7 +48,7 @@ class SnapshotSink:
         self._state = threading.Condition()
         self._is_open = False
         self._is_ending = False
-        self._thread = threading.Thread(target=self._run, name="snapshot", daemon=True)
+        self._thread = sink_thread("snapshot", self._write_all, self._keep_error)
 
     def take(self) -> None:
         self._takes += 1
@@ -92,16 +90,16 @@ class SnapshotSink:
     def drain(self) -> bool:
         last, self._last = self._last, None
         try:
-            if last is not None and self._thread.is_alive():
+            if last is not None and self._thread.is_alive:
                 self._put(last)
         finally:
             with self._state:
                 self._is_ending = True
                 self._state.notify_all()
-        return not self._thread.is_alive()
+        return not self._thread.is_alive
 
     def close(self) -> None:
-        if self._thread.ident is None:  # never started
+        if not self._thread.is_started:
             return
         try:
             self.drain()
@@ -149,18 +147,16 @@ class SnapshotSink:
             self._at_s = None  # there is no use in waiting for it, nor in complaining that it did not come
             raise error
 
-    def _run(self) -> None:
-        try:
-            self._open()
-            while (pixels := self._next()) is not None:
-                self._path = self._write(pixels)
-                self._frames += 1
-        except Exception as error:  # the top of a thread: whatever it is, the show goes on and is told
-            if not isinstance(error, MultiverseError):
-                log.exception("snapshot")
-            with self._state:
-                self._error = error
-                self._state.notify_all()
+    def _write_all(self) -> None:
+        self._open()
+        while (pixels := self._next()) is not None:
+            self._path = self._write(pixels)
+            self._frames += 1
+
+    def _keep_error(self, error: Exception) -> None:
+        with self._state:
+            self._error = error
+            self._state.notify_all()
 
     def _open(self) -> None:
         import cv2  # noqa: F401  takes a while: not when the first picture is wanted

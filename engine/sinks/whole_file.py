@@ -1,11 +1,11 @@
 """Files that nobody sees under their own name before they are whole: written beside it and moved there at the end."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from engine.errors import SinkError
 from engine.system.atomic_file import MAX_HELD_JOB_S, HeldFileError, move_into_place
+from engine.system.translate_errors import reason_of, translate_errors
 from engine.system.work_folder import WorkFolder
 
 
@@ -44,10 +44,6 @@ def partial_path(path: Path) -> Path:
     return path.with_name(f".{path.name}.partial")
 
 
-@contextmanager
-def one_line(path: Path) -> Iterator[None]:
-    """The system's error as SinkError."""
-    try:
-        yield
-    except OSError as error:
-        raise SinkError(f"{path}: cannot be written ({error.strerror or error})") from error
+def one_line(path: Path) -> AbstractContextManager[None]:
+    """Turn an error of the system while writing `path` into SinkError."""
+    return translate_errors({OSError: lambda error: f"{path}: cannot be written ({reason_of(error)})"}, as_=SinkError)
