@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from cyndilib.finder import Finder, Source
     from cyndilib.video_frame import VideoFrameSync
 
-POLL_S = 0.1  # how often a source is looked for
+FIND_POLL_S = 0.1  # of the list of sources, until ours is in it
 FRESH_FINDER_S = 2.0  # a finder asks the addresses it knows every 10 s, a new one asks at once
 GONE_S = 1.0  # a sender that changes its size is back sooner
-POLL_S = 0.004
+FRAME_POLL_S = 0.004
 INSTALL = "pip install cyndilib"
 OPAQUE = 255
 
@@ -58,7 +58,7 @@ class NdiSource(LiveSource):
         self._receiver.set_source(source)
         try:
             stamp, newest_s = self._frame.get_timestamp_posix(), self._clock.now_s()
-            while not self._closing.wait(POLL_S):
+            while not self._closing.wait(FRAME_POLL_S):
                 self._receiver.frame_sync.capture_video()
                 newest_stamp = self._frame.get_timestamp_posix()
                 if self._frame.xres and newest_stamp != stamp:
@@ -75,7 +75,7 @@ class NdiSource(LiveSource):
             finder, made_s = self._make_finder(), self._clock.now_s()
             try:
                 while self._clock.now_s() - made_s < FRESH_FINDER_S:
-                    if self._closing.wait(POLL_S):
+                    if self._closing.wait(FIND_POLL_S):
                         return None
                     names = sorted(finder.update_sources())  # its own thread would look every 5 s only
                     full_name = chosen_name(self.name, names)
