@@ -1,6 +1,6 @@
-"""A stream that is opened, lost, waited for and opened again, on one thread from beginning to end.
+"""A stream that reconnects after a loss. One thread opens, watches and closes it.
 
-Everything of PortAudio but its callbacks happens there, opening included (Windows: COM objects stay in their
+All PortAudio calls except its callbacks run on that thread, including opening (Windows: COM objects must stay in their
 apartment).
 """
 
@@ -19,8 +19,8 @@ from engine.system.backoff import next_delay_s
 from engine.system.clock import Clock
 from engine.system.guarded_thread import Guard, GuardedThread
 
-MAX_RETRY_S = 5.0  # on stage: shorter than the engine's usual 30 s
-CLOSE_S = 3.0  # a driver that never returns must not hold up the engine's end
+MAX_RETRY_S = 5.0  # shorter than the engine's usual 30 s: this is a stage
+CLOSE_S = 3.0  # a driver that never returns must not block the engine's shutdown
 
 logger = logging.getLogger(__name__)
 
@@ -30,23 +30,24 @@ class _Closing(Exception):
 
 
 class Owner(Protocol):
-    """Who the stream works for. Called on the stream's thread."""
+    """The user of the stream. Called on the stream's thread."""
 
     def open_stream(self, device: AudioDevice) -> SoundStream:
-        """The device may be another than the first time in everything but its name. AudioError when it cannot be."""
+        """Open the device, of which everything but the name may have changed since the last time. AudioError if it
+        cannot be opened."""
 
     def tell(self) -> None:
-        """Report what the stream's callbacks have noticed, which must not wait for a log. Called 20 times a second."""
+        """Report what the stream's callbacks noted, as those must not wait for a log. Called 20 times a second."""
 
     def wants_reopening(self) -> bool:
-        """True closes the stream and opens it anew. Called 20 times a second."""
+        """True to close the stream and open it again. Called 20 times a second."""
 
     def pass_time(self) -> None:
-        """The device is lost; called every 10 ms until it is back, now and then later by what opening takes."""
+        """Called every 10 ms while the device is lost; less regularly while opening it takes time."""
 
 
 class KeptStream:
-    """Opens the device when constructed, with AudioError when it is not there or cannot be opened."""
+    """Opens the device in the constructor; AudioError if it is missing or cannot be opened."""
 
     def __init__(
         self, wanted: str | None, kind: Kind, owner: Owner, *, clock: Clock, report: Callable[[str, str], None]
@@ -113,7 +114,7 @@ class KeptStream:
             raise
 
     def _keep(self, stream: SoundStream) -> None:
-        """Returns when it is lost, when its owner wants another, or when everybody has to let go of PortAudio."""
+        """Watch the stream until it is lost, its owner wants it reopened, or PortAudio has to restart."""
         try:
             while not session.is_renewing and not self._owner.wants_reopening():
                 stream.watch()
@@ -126,7 +127,7 @@ class KeptStream:
             session.release()
 
     def _wait_until_back(self) -> SoundStream:
-        """At its old place, else, once a fresh process has seen it, at its new one."""
+        """Try the old device index first; then, once a fresh process lists the device, restart PortAudio."""
         failures = 0
         try_at_s = self._clock.now_s() + (next_delay_s(1) if self.is_lost else 0.0)
         look: DeviceLook | None = None
@@ -158,7 +159,7 @@ class KeptStream:
         if (self.device.name, self.device.hostapi) not in names:
             raise AudioError(f"audio device {self.device.name!r} is not there")
         try:
-            return self._opened(self._same_device())  # it may have come while we looked
+            return self._opened(self._same_device())  # it may have come back meanwhile
         except AudioError:
             session.renew()
         return self._opened(self._same_device())

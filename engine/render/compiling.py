@@ -11,11 +11,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from numba import njit, threading_layer, typeof
+import numpy as np
+from numba import njit, typeof
 from numba.core import event
 from numba.core.caching import NullCache
+from numba.np.ufunc import threading_layer
 
 from engine.system.guarded_thread import Guard, GuardedThread
 
@@ -25,7 +27,23 @@ Tell = Callable[[str], None]
 
 TELL_EVERY_S = 5.0
 # Stages are called by kernels only: without the wrappers that Python would call them by they compile faster.
-stage = njit(fastmath=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+STAGE_OPTIONS: dict[str, Any] = {
+    "fastmath": True,
+    "error_model": "numpy",
+    "no_cpython_wrapper": True,
+    "no_cfunc_wrapper": True,
+}
+Function = TypeVar("Function", bound=Callable[..., object])
+
+# Compiled, these give plain numbers. NumPy's stubs know scalars of their own only, which are no float or int.
+float32: Callable[[float], float] = np.float32  # type: ignore[assignment]
+int32: Callable[[float], int] = np.int32  # type: ignore[assignment]
+
+
+def stage(function: Function) -> Function:
+    """A part of kernels, compiled into them."""
+    compiled: Function = njit(**STAGE_OPTIONS)(function)
+    return compiled
 
 
 class Kernel:
@@ -72,7 +90,7 @@ def small_kernel(function: Callable[..., None]) -> Any:
 
 
 def _kept(function: Callable[..., None], *, parallel: bool) -> Any:
-    options = {"fastmath": True, "error_model": "numpy", "nogil": True, "parallel": parallel}
+    options: dict[str, Any] = {"fastmath": True, "error_model": "numpy", "nogil": True, "parallel": parallel}
     try:
         return njit(cache=True, **options)(function)
     except RuntimeError:  # nowhere to keep it
@@ -95,7 +113,7 @@ def prepare(compiled: Any, tell: Tell, *args: object) -> None:
 
 def prepare_beside(compiled: Any, tell: Tell, *args: object) -> None:
     """The same without the call, on a thread beside the one that draws."""
-    _prepare(compiled, tell, lambda: compiled.compile(tuple(typeof(arg) for arg in args)))
+    _prepare(compiled, tell, lambda: compiled.compile(tuple(typeof(arg) for arg in args)))  # type: ignore[no-untyped-call]  # Numba's `typeof` has no annotations
 
 
 def _prepare(compiled: Any, tell: Tell, act: Callable[[], object]) -> None:

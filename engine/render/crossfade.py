@@ -36,10 +36,10 @@ class Crossfade:
         height, width = self.picture.pixels.shape[:2]
         return width, height
 
-    def is_same(self, other: "Crossfade | None") -> bool:
+    def is_same(self, other: object) -> bool:
         """Whether it shows the same pictures (not equal ones: pixels are never compared) in the same mixture."""
         return (
-            other is not None
+            isinstance(other, Crossfade)
             and self.picture is other.picture
             and self.before is other.before
             and self.mix == other.mix

@@ -79,6 +79,7 @@ class FlashGuard:
 
     def __init__(self) -> None:
         self._time_s: float | None = None
+        self._red_kept: np.ndarray
 
     def limit(self, cells: np.ndarray, time_s: float) -> Limits | None:
         """How the picture goes out whose cells these are, (4, 18, 18); None: as it is. It is counted as it goes out.
@@ -202,7 +203,8 @@ def _smooth(values: np.ndarray) -> np.ndarray:
     """
     values = np.pad(values, 2 * SMOOTH_CELLS - 1, mode="edge")
     values = box_minima(values, 2 * SMOOTH_CELLS + 1)  # the means reach 3 cells to each side, interpolation one more
-    return _SMOOTH @ values @ _SMOOTH.T
+    smooth: np.ndarray = _SMOOTH @ values @ _SMOOTH.T
+    return smooth
 
 
 def _powers(gains: np.ndarray) -> np.ndarray:
@@ -216,4 +218,5 @@ def _shown(cells: np.ndarray, maps: np.ndarray) -> np.ndarray:
     down = (padded[:, :-2] + 6 * padded[:, 1:-1] + padded[:, 2:]) / 8  # means over a cell of the interpolated values
     gain, kept = (down[..., :-2] + 6 * down[..., 1:-1] + down[..., 2:]) / 8
     red = np.where(kept > 0.0, cells[3] * gain**2, 0.0)
-    return np.stack([luminance(cells[:3], gain), red]).reshape(2, -1) @ _MEANS
+    levels: np.ndarray = np.stack([luminance(cells[:3], gain), red]).reshape(2, -1) @ _MEANS
+    return levels

@@ -45,7 +45,8 @@ def sample_places(width: int, height: int) -> np.ndarray:
 def luminance(sums: np.ndarray, gain: np.ndarray | float = 1.0) -> np.ndarray:
     """Relative luminance 0..1 of pictures whose first three sums are these, (3, ...), once multiplied by `gain`."""
     first, second, third = LINEAR
-    return gain * (first * sums[0] + gain * (second * sums[1] + gain * third * sums[2]))
+    light: np.ndarray = gain * (first * sums[0] + gain * (second * sums[1] + gain * third * sums[2]))
+    return light
 
 
 def gain_for(sums: np.ndarray, wanted: np.ndarray) -> np.ndarray:
@@ -59,7 +60,8 @@ def gain_for(sums: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     for _ in range(4):
         light = gain * (first + gain * (second + gain * third))
         gain -= (light - wanted) / np.maximum(first + gain * (2 * second + 3 * gain * third), 1e-9)
-    return np.clip(gain * 0.999, 0.0, 1.0)
+    gains: np.ndarray = np.clip(gain * 0.999, 0.0, 1.0)
+    return gains
 
 
 def box_means(cells: np.ndarray, side: int) -> np.ndarray:
@@ -68,7 +70,8 @@ def box_means(cells: np.ndarray, side: int) -> np.ndarray:
     sums[..., 1:, 1:] = cells.cumsum(axis=-2).cumsum(axis=-1)
     upper = sums[..., :-side, :]
     rows = sums[..., side:, :] - upper
-    return (rows[..., side:] - rows[..., :-side]) / side**2
+    means: np.ndarray = (rows[..., side:] - rows[..., :-side]) / side**2
+    return means
 
 
 def box_minima(values: np.ndarray, side: int) -> np.ndarray:

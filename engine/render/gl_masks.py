@@ -5,7 +5,7 @@ cost a software rasteriser about what one large one does, and lies over those be
 """
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 import moderngl
 import numpy as np
@@ -14,7 +14,7 @@ from engine.ipc.segmentation_sheet import MAX_OBJECTS
 from engine.render.gl_textures import Target, UploadedImage, odd_size
 from engine.render.mask_look import IdPicture, Overlay, edge, joined_mask, mask_boxes, object_colours
 from engine.render.readback import Readback
-from engine.render.shader_source import compile_program
+from engine.render.shader_source import compile_program, uniform
 from engine.values import FoundObject, Segmentation, TextureRef, VideoFrame
 
 _Asked = TypeVar("_Asked", Overlay, IdPicture)
@@ -141,8 +141,8 @@ class MaskPainter:
             self._masks.follow(found)
         table[0, : len(colours)] = self._boxes
         table[1, : len(colours), : colours.shape[1]] = colours
-        program["u_box"].write(table[0])
-        program["u_colour"].write(table[1])
+        uniform(program, "u_box").write(table[0])
+        uniform(program, "u_colour").write(table[1])
         program["u_count"] = len(colours)
         program["u_side"] = side
         program["u_texels_per_px"] = side / size_px[0], side / size_px[1]
@@ -158,7 +158,7 @@ def _draw_channels(target: Target, channels: tuple[bool, bool, bool, bool]) -> N
     target.framebuffer.use()
 
 
-class PaintedImage:
+class PaintedImage(Generic[_Asked]):
     """A picture beside the main one, painted when another is asked for. Render thread, context current."""
 
     def __init__(
@@ -177,7 +177,7 @@ class PaintedImage:
         self._size_px = (0, 0)
         self._pixels: np.ndarray | None = None
 
-    def showing(self, asked: _Asked) -> "PaintedImage":
+    def showing(self, asked: _Asked) -> "PaintedImage[_Asked]":
         """This image, with what is asked for in it; what is there already is not painted again."""
         if not asked.is_same(self._asked):
             self._paint(self._sized_target(asked.size_px), asked)

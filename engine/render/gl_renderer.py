@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from itertools import combinations
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import moderngl
 import numpy as np
@@ -32,7 +32,7 @@ from engine.render.look import Look
 from engine.render.mask_look import IdPicture, Overlay
 from engine.render.master import Finish, FlashGuardState, Master
 from engine.render.picture import PictureInput
-from engine.render.shader_source import compile_program
+from engine.render.shader_source import compile_program, uniform
 from engine.render.wave_table import bake_waves
 from engine.system.translate_errors import translate_errors
 from engine.values import Segmentation, ShownPicture, TextureRef, VideoFrame
@@ -66,6 +66,15 @@ NO_ERROR = "GL_NO_ERROR"
 
 _Answer = TypeVar("_Answer")
 _Asked = TypeVar("_Asked", Crossfade, Overlay, IdPicture)
+_Painted = TypeVar("_Painted", Overlay, IdPicture)
+
+
+class _Image(Protocol):
+    """A picture beside the main one."""
+
+    def draw_texture(self) -> TextureRef: ...
+
+    def read_rgba(self) -> np.ndarray: ...
 
 
 class GLRenderer:
@@ -90,7 +99,7 @@ class GLRenderer:
             self._limit = self._small_pass("publish", ("LIMITS",), u_current=0, u_limits=1)
             self._mix = self._small_pass("mix", u_current=0, u_previous=1)
             self._sum_cells = self._small_pass("flash_cells", u_picture=0)
-            self._sum_cells.program["u_jitter"].write(sample_jitter())
+            uniform(self._sum_cells.program, "u_jitter").write(sample_jitter())
             self._block = self._context.buffer(reserve=ROWS * 16)
             self._waves = wave_texture(self._context)
             self._limits = limits_texture(self._context)
@@ -194,7 +203,7 @@ class GLRenderer:
         self._is_closed = True
         try:
             with _driver_errors():
-                self._context.__enter__()
+                self._make_current()
                 self._targets.release()
                 painted = (self._painter, self._overlay, self._ids)
                 for part in (
@@ -221,13 +230,13 @@ class GLRenderer:
     def _crossfaded(self) -> CrossfadedImage:
         return CrossfadedImage(self._context, self._mix, self._finish, is_software=self.is_software)
 
-    def _painted(self, paint: Callable[[Target, _Asked], None]) -> PaintedImage:
+    def _painted(self, paint: Callable[[Target, _Painted], None]) -> PaintedImage[_Painted]:
         return PaintedImage(self._context, self._finish, paint, is_software=self.is_software)
 
-    def _shown(self, asked: _Asked, image_of: Callable[[_Asked], CrossfadedImage | PaintedImage]) -> ShownPicture:
+    def _shown(self, asked: _Asked, image_of: Callable[[_Asked], _Image]) -> ShownPicture:
         """What `image_of` gives an image of, when it is asked for."""
 
-        def answer(ask: Callable[[CrossfadedImage | PaintedImage], _Answer]) -> _Answer:
+        def answer(ask: Callable[[_Image], _Answer]) -> _Answer:
             with self._drawing():
                 self._take_context_back()
                 answer = ask(image_of(asked))
@@ -359,7 +368,9 @@ class GLRenderer:
 
     def _make_pass(self, features: tuple[str, ...]) -> moderngl.VertexArray:
         program = compile_program(self._context, "multiverse", features)
-        program["Frame"].binding = 0
+        block = program["Frame"]
+        assert isinstance(block, moderngl.UniformBlock)
+        block.binding = 0
         for name, unit in _UNITS.items():
             if name in program:
                 program[name] = unit
@@ -377,7 +388,7 @@ class GLRenderer:
             self._finish()
         self._run_dissolve(trail.front, trail.back, 0.5, changed)
         for target in (trail.front, changed):
-            target.framebuffer.scissor = None
+            target.framebuffer.scissor = None  # type: ignore[assignment]  # None: all of it again
         self._read_cells()
         for limits in (None, NO_LIMITS):
             self._draw_published(Finish(1.0, limits), is_luma=False)
@@ -388,8 +399,8 @@ class GLRenderer:
 
     def _small_pass(self, name: str, features: tuple[str, ...] = (), **units: int) -> moderngl.VertexArray:
         program = compile_program(self._context, name, features)
-        for uniform, unit in units.items():
-            program[uniform] = unit
+        for sampler, unit in units.items():
+            program[sampler] = unit
         return self._context.vertex_array(program, [])
 
     @contextmanager
@@ -400,8 +411,11 @@ class GLRenderer:
         """
         self._require_open()
         with _driver_errors():
-            self._context.__enter__()
+            self._make_current()
             yield
+
+    def _make_current(self) -> None:
+        self._context.__enter__()  # type: ignore[no-untyped-call]  # moderngl gives it no annotations
 
     def _take_context_back(self) -> None:
         """Whatever a sink that shares the context left behind, errors or blending, is not this picture's."""

@@ -31,7 +31,8 @@ def coverage(values: np.ndarray, *, is_hard: bool) -> np.ndarray:
     """How much of each place is covered, 0..1 float32, where the mask's value is 0..1."""
     low, slope = (np.float32(number) for number in edge(is_hard))
     t = np.clip((np.asarray(values, np.float32) - low) * slope, 0, 1)
-    return t * t * (3 - 2 * t)
+    covered: np.ndarray = t * t * (3 - 2 * t)
+    return covered
 
 
 def object_colours(ids: Sequence[int]) -> np.ndarray:
@@ -65,7 +66,8 @@ def mask_boxes(masks: np.ndarray) -> np.ndarray:
 
 def joined_mask(masks: np.ndarray) -> np.ndarray:
     """(side, side) uint8: of each texel the greatest of all masks (n, side, side); 0 where there is none."""
-    return np.maximum.reduce(masks, axis=0, initial=0)
+    joined: np.ndarray = np.maximum.reduce(masks, axis=0, initial=0)
+    return joined
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -84,10 +86,10 @@ class Overlay:
         height, width = self.source.pixels.shape[:2]
         return width, height
 
-    def is_same(self, other: "Overlay | None") -> bool:
+    def is_same(self, other: object) -> bool:
         """Whether it shows the same objects (not equal ones: pixels are never compared) in the same way."""
         return (
-            other is not None
+            isinstance(other, Overlay)
             and self.source is other.source
             and self.found is other.found
             and self.is_hard == other.is_hard
@@ -112,6 +114,6 @@ class IdPicture:
         pairs = [(shown_id(each.id), round(255 * each.score)) for each in self.found.objects]
         return np.array(pairs, np.uint8).reshape(-1, 2)
 
-    def is_same(self, other: "IdPicture | None") -> bool:
+    def is_same(self, other: object) -> bool:
         """Whether it shows the same result in the same size."""
-        return other is not None and self.found is other.found and self.size_px == other.size_px
+        return isinstance(other, IdPicture) and self.found is other.found and self.size_px == other.size_px

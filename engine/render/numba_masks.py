@@ -12,14 +12,15 @@ Their arrays are C-contiguous and writable: to Numba others are other types, eac
 import numpy as np
 from numba import prange
 
+from engine.render.compiling import float32, int32
 from engine.render.compiling import kernel as _kernel
 from engine.render.compiling import stage as _stage
 from engine.render.mask_look import HARD_EDGE, SOFT_EDGE
 
-ZERO, HALF, ONE, TWO, THREE = (np.float32(value) for value in (0, 0.5, 1, 2, 3))
-WHITE = np.float32(255)
-SOFT_LOW, SOFT_SLOPE = (np.float32(value) for value in SOFT_EDGE)
-HARD_LOW, HARD_SLOPE = (np.float32(value) for value in HARD_EDGE)
+ZERO, HALF, ONE, TWO, THREE = (float32(value) for value in (0, 0.5, 1, 2, 3))
+WHITE = float32(255)
+SOFT_LOW, SOFT_SLOPE = (float32(value) for value in SOFT_EDGE)
+HARD_LOW, HARD_SLOPE = (float32(value) for value in HARD_EDGE)
 
 
 @_stage
@@ -27,10 +28,10 @@ def texel_places(size: int, side: int) -> tuple[np.ndarray, np.ndarray, np.ndarr
     """For each of `size` pixels along an axis the two of `side` texels around it, and the share of the second."""
     first, second, share = np.empty(size, np.int32), np.empty(size, np.int32), np.empty(size, np.float32)
     for i in range(size):
-        place = (np.float32(i) + HALF) * (np.float32(side) / np.float32(size)) - HALF
+        place = (float32(i) + HALF) * (float32(side) / float32(size)) - HALF
         base = np.floor(place)
-        first[i] = min(max(np.int32(base), 0), side - 1)
-        second[i] = min(max(np.int32(base) + 1, 0), side - 1)
+        first[i] = min(max(int32(base), 0), side - 1)
+        second[i] = min(max(int32(base) + 1, 0), side - 1)
         share[i] = place - base
     return first, second, share
 
@@ -75,7 +76,7 @@ def paint_masks(
     lefts, rights, shares = texel_places(width, side)
     uppers, lowers, row_shares = texel_places(height, side)
     low, slope = (HARD_LOW, HARD_SLOPE) if is_hard else (SOFT_LOW, SOFT_SLOPE)
-    strength = np.float32(opacity)
+    strength = float32(opacity)
     for row in prange(height):
         picture = np.empty((3, width), np.float32)
         texels = np.empty(side, np.float32)

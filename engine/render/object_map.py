@@ -27,6 +27,6 @@ def objects_seen(found: Segmentation, widest_px: int) -> np.ndarray:
     for place in range(len(found.objects) - 1, -1, -1):
         scaled = cv2.resize(found.masks[place], size_px, interpolation=cv2.INTER_LINEAR)
         # 255 inside, 0 outside; rounded to whole levels, above 127.5 is 128 and more.
-        inside = cv2.compare(scaled, 127, cv2.CMP_GT)
+        inside = cv2.compare(scaled, 127, cv2.CMP_GT)  # type: ignore[call-overload]  # it takes a number, too
         seen = (seen & ~inside) | (inside & (1 + place))
     return seen

@@ -96,7 +96,8 @@ def _as_before(regions: np.ndarray, count: int, before: np.ndarray | None) -> np
         permutations(range(REGIONS), count),
         key=lambda names: sum(shared[number, name] for number, name in enumerate(names)),
     )
-    return np.array(best, np.uint8)[regions]
+    renumbered: np.ndarray = np.array(best, np.uint8)[regions]
+    return renumbered
 
 
 def _split(luma: np.ndarray, sample: np.ndarray, is_equalised: bool) -> np.ndarray:
@@ -107,7 +108,8 @@ def _split(luma: np.ndarray, sample: np.ndarray, is_equalised: bool) -> np.ndarr
     """
     levels, counts = np.unique(sample, return_counts=True)
     if not is_equalised or len(levels) < 2:
-        return np.digitize(luma, _QUARTERS).astype(np.uint8)
+        quarters: np.ndarray = np.digitize(luma, _QUARTERS).astype(np.uint8)
+        return quarters
     last = len(levels) - 1
     up_to = np.cumsum(counts) / sample.size  # share of pixels at or below each level
     thresholds = []
@@ -119,4 +121,5 @@ def _split(luma: np.ndarray, sample: np.ndarray, is_equalised: bool) -> np.ndarr
         start = min(max(start, lowest), highest)
         thresholds.append(levels[start])
         lowest = start + 1
-    return np.digitize(luma, thresholds).astype(np.uint8)
+    regions: np.ndarray = np.digitize(luma, thresholds).astype(np.uint8)
+    return regions

@@ -57,10 +57,17 @@ def compile_program(
         raise RenderError(f"the GL driver refuses shader {name}: {name_places(str(error), files)}") from error
 
 
+def uniform(program: moderngl.Program, name: str) -> moderngl.Uniform:
+    """A uniform of the program. Numbers are set with `program[name] = ...`; this is for arrays, which are written."""
+    member = program[name]
+    assert isinstance(member, moderngl.Uniform)
+    return member
+
+
 def name_places(message: str, files: list[str]) -> str:
     """A compiler's message in one line, with file names for the numbers that `#line` gave them."""
 
-    def named(place: re.Match) -> str:
+    def named(place: re.Match[str]) -> str:
         number = int(place["file"])
         file = files[number] if number < len(files) else place["file"]
         return f"{place['lead']}{file}{place['mark']}"

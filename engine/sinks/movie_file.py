@@ -21,10 +21,13 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.audio.stream import AudioStream
 from av.codec.context import ThreadType
+from av.container import OutputContainer
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, VideoReformatter
+from av.video.stream import VideoStream
 
 from engine.errors import SinkError
 from engine.system.atomic_file import when_free
@@ -103,6 +106,13 @@ def make_repeatable(codec: VideoCodecContext) -> None:
         codec.options = codec.options | {"x264-params": "asm=avx2"}
 
 
+def add_video(container: OutputContainer, codec: str, rate: Fraction, options: dict[str, str]) -> VideoStream:
+    """A new stream of pictures in the container."""
+    stream = container.add_stream(codec, rate=rate, options=options)
+    assert isinstance(stream, VideoStream)
+    return stream
+
+
 class MovieFile:
     """`sound_channels` 0 makes a silent movie. Errors of FFmpeg come out as SinkError."""
 
@@ -126,7 +136,7 @@ class MovieFile:
         self._newest_pts = -1
         self._reformatter = VideoReformatter()
         self._samples = 0
-        self._sound = None
+        self._sound: AudioStream | None = None
         self._file = _open_file(path)
         with self._errors():
             self._container = av.open(
@@ -137,7 +147,7 @@ class MovieFile:
                 options=form.container,
             )
             options = form.offline if is_offline else form.live
-            self._picture = self._container.add_stream(form.codec, rate=rate, options=options)
+            self._picture = add_video(self._container, form.codec, rate, options)
             self._picture.height, self._picture.width = self._padded
             self._picture.pix_fmt = form.pixels
             codec = self._picture.codec_context
@@ -153,11 +163,13 @@ class MovieFile:
             if sample_rate_hz and sound_channels:
                 layout = "mono" if sound_channels == 1 else "stereo"
                 is_taken = form.sound != "aac" or sample_rate_hz in AAC_RATES_HZ
-                self._sound = self._container.add_stream(
+                sound = self._container.add_stream(
                     form.sound, rate=sample_rate_hz if is_taken else 48_000, layout=layout
                 )
+                assert isinstance(sound, AudioStream)
+                self._sound = sound
                 if form.sound == "aac":
-                    self._sound.bit_rate = BIT_RATE_PER_CHANNEL * min(sound_channels, 2)
+                    sound.bit_rate = BIT_RATE_PER_CHANNEL * min(sound_channels, 2)
                 self._layout, self._sample_rate_hz = layout, sample_rate_hz
 
     def add_picture(self, pixels: np.ndarray, time_s: float) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, ColorTrc, VideoReformatter
 
 from engine.errors import SinkError
-from engine.sinks.movie_file import BT470BG_MATRIX, FORMATS, Format, make_repeatable
+from engine.sinks.movie_file import BT470BG_MATRIX, FORMATS, Format, add_video, make_repeatable
 from engine.sinks.whole_file import partial_path
 from engine.sources.look import Look
 from engine.sources.stream_copy import StreamCopy
@@ -94,7 +94,7 @@ class PictureVideo:
             )
         try:
             with self._errors():
-                self._stream = self._container.add_stream(form.codec, rate=rate, options=form.offline)
+                self._stream = add_video(self._container, form.codec, rate, form.offline)
                 self._set_up(width + width % 2, height + height % 2, rate)
             if sound_from is not None and look.sound:
                 self._sound = StreamCopy(sound_from, self._container, has_early=not form.has_fixed_rate)

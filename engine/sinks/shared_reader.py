@@ -22,24 +22,33 @@ UNTRACKED = {"track": False} if sys.version_info >= (3, 13) else {}
 class SharedReader:
     def __init__(self, name: str = "Multiverse") -> None:
         self.name, self.number, self.lock = name, 0, threading.Lock()
-        self.words = self.memory = self.picture = None
+        self.words: memoryview[int] | None = None
+        self.memory: shared_memory.SharedMemory | None = None
+        self.picture: np.ndarray | None = None
 
     def latest(self) -> "np.ndarray | None":
         """The newest whole picture; the same array again while nothing is new."""
         if not self.words or self.words[1] >> 32 != 1 or time.time_ns() - self.words[9] > 2e9:
             self.connect()  # there was none, or it closed, or moved, or has shown no sign of life for 2 s
-        number = self.words[8] if self.words else 0
-        if number not in (0, self.number):
-            shape = self.words[2] >> 32, self.words[2] & 0xFFFFFFFF, self.words[3] & 0xFFFFFFFF
-            at = self.words[6] + number % 3 * self.words[5]
-            counters = self.memory.buf[at : at + 16].cast("Q")  # begin, end
+        words, memory = self.words, self.memory
+        number = words[8] if words else 0
+        if words and memory and number not in (0, self.number):
+            shape = words[2] >> 32, words[2] & 0xFFFFFFFF, words[3] & 0xFFFFFFFF
+            at = words[6] + number % 3 * words[5]
+            counters = memory.buf[at : at + 16].cast("Q")  # begin, end
             was_whole = counters[1] == number
-            self.lock.acquire(), self.lock.release(), self.lock.acquire(), self.lock.release()  # a fence for ARM
-            copy = np.frombuffer(self.memory.buf, np.uint8, np.prod(shape), at + 64).reshape(shape).copy()
-            self.lock.acquire(), self.lock.release(), self.lock.acquire(), self.lock.release()
+            self.fence()
+            copy = np.frombuffer(memory.buf, np.uint8, np.prod(shape), at + 64).reshape(shape).copy()
+            self.fence()
             if was_whole and counters[0] == number:  # else it was overwritten: the picture before stays
                 self.number, self.picture = number, copy
         return self.picture
+
+    def fence(self) -> None:
+        """A memory barrier, which ARM needs."""
+        for _ in range(2):
+            with self.lock:
+                pass
 
     def connect(self) -> None:
         newest = 0
@@ -49,7 +58,7 @@ class SharedReader:
             except (OSError, ValueError):  # gone meanwhile, or still being made
                 continue
             if not UNTRACKED and sys.platform != "win32":  # else our end would take the memory from everybody
-                resource_tracker.unregister(memory._name, "shared_memory")
+                resource_tracker.unregister(memory._name, "shared_memory")  # type: ignore[attr-defined]  # private
             words = memoryview(bytes(memory.buf[:4096])).cast("Q")
             is_open_ring = words[0] == 0x474E4952564D and words[1] == 1 << 32 | 1  # "MVRING", version 1, open
             is_ours = bytes(words[16:24]).rstrip(b"\0") == self.name.encode()

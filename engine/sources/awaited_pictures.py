@@ -42,11 +42,11 @@ class AwaitedPictures:
         """Of those that have not come yet."""
         return frozenset(self._stamps)
 
-    def send(self, packet: Packet) -> None:
+    def send(self, packet: "Packet[VideoStream]") -> None:
         """It goes to the decoder."""
         if not self.is_exact or not packet.size or packet.is_discard:
             return
-        is_back = None not in (packet.dts, self._newest_dts) and packet.dts < self._newest_dts
+        is_back = packet.dts is not None and self._newest_dts is not None and packet.dts < self._newest_dts
         if packet.pts is None or is_back:
             self._stamps, self.is_exact = [], False
             return

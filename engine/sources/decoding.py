@@ -16,7 +16,8 @@ from av.video.stream import VideoStream
 
 from engine.errors import SourceError
 from engine.sources.awaited_pictures import AwaitedPictures
-from engine.sources.stream import OPEN_TIMEOUT_S, SILENT_S, shown_address
+from engine.sources.live import SILENT_S
+from engine.sources.stream import OPEN_TIMEOUT_S, shown_address
 
 DECODE_THREADS = 2  # live; more would take the cores that draw
 BAD_READS = 16  # so many failed reads in a row end the pass: the rest of the file is not readable
@@ -62,7 +63,7 @@ def open_video(path: Path | str) -> tuple[InputContainer, VideoStream]:
     """The file, or the one at an address, opened for reading, and the picture stream in it; SourceError in one line
     otherwise."""
     is_near = isinstance(path, Path)
-    shown = path if is_near else shown_address(path)
+    shown = str(path) if isinstance(path, Path) else shown_address(path)
     try:
         container = av.open(
             str(path),
@@ -73,7 +74,7 @@ def open_video(path: Path | str) -> tuple[InputContainer, VideoStream]:
     except av.ExitError:
         raise SourceError(f"{shown}: no answer within {OPEN_TIMEOUT_S:.0f} s") from None
     except (av.FFmpegError, OSError) as error:
-        is_empty = is_near and path.is_file() and not path.stat().st_size
+        is_empty = isinstance(path, Path) and path.is_file() and not path.stat().st_size
         reason = "it is empty" if is_empty else error.strerror
         raise SourceError(f"{shown}: not a video or picture that can be read ({reason})") from None
     # FFmpeg plays any text file as an animation of a terminal.
@@ -148,7 +149,9 @@ def _decode(
     yield from told(awaited.rest())
 
 
-def _packets(container: InputContainer, stream: VideoStream, on_corrupt: Callable[[str], None]) -> Iterator[Packet]:
+def _packets(
+    container: InputContainer, stream: VideoStream, on_corrupt: Callable[[str], None]
+) -> "Iterator[Packet[VideoStream]]":
     packets = container.demux(stream)
     bad_reads = 0
     while True:
@@ -189,10 +192,12 @@ def _decoder_of(stream: VideoStream, path: Path | str) -> VideoCodecContext:
     if name is None or stream.metadata.get("alpha_mode") != "1":
         return stream.codec_context
     try:
-        return CodecContext.create(name, "r")
+        decoder = CodecContext.create(name, "r")
     except av.codec.codec.UnknownCodecError:
         shown = path if isinstance(path, Path) else shown_address(path)
         raise SourceError(f"{shown}: transparent, which takes {name}; the FFmpeg of PyAV here is without it") from None
+    assert isinstance(decoder, VideoCodecContext)
+    return decoder
 
 
 def _time_of(frame: DecodedFrame) -> Fraction | None:

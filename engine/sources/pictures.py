@@ -186,7 +186,7 @@ class FolderPictures:
     """All pictures of a folder by name, 2 before 10; or one picture. Each has a size of its own."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.path: Path | str = path
         self.label = str(path)
         self.kind: Kind = "folder" if path.is_dir() else "picture"
         self.counts = ReadCounts()

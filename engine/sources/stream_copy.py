@@ -5,12 +5,17 @@ import io
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import av
 from av.container import InputContainer, OutputContainer
 from av.container.streams import StreamContainer
-from av.packet import Packet
 from av.stream import Stream
+
+if TYPE_CHECKING:
+    from av.packet import Packet
+
+    _Packet = Packet[Stream]
 
 MAX_UNTOLD = 64  # packets: a picture leans on one 16 later at most (H.264 and H.265 keep no more)
 
@@ -28,8 +33,8 @@ class StreamCopy:
         """Of its clock: time 0 of the copies."""
         self._tracks: dict[int, Stream] = {}
         self._has_early = has_early
-        self._packets: Iterator[Packet] | None = None
-        self._next: Packet | None = None
+        self._packets: Iterator[_Packet] | None = None
+        self._next: _Packet | None = None
 
     @property
     def streams(self) -> StreamContainer:
@@ -67,7 +72,7 @@ class StreamCopy:
     def close(self) -> None:
         self._source.close()
 
-    def _read(self) -> Iterator[Packet]:
+    def _read(self) -> "Iterator[_Packet]":
         """From time 0 on, in decoding order. Sound whose times go back goes on behind what came before, as pictures do
         (decoding.py): a broadcast that was cut together stays in step, and no container takes such times."""
         tracks = [self._source.streams[index] for index in self._tracks]
@@ -76,6 +81,7 @@ class StreamCopy:
         newest: dict[int, tuple[int, int]] = {}  # when the last packet of a track begins and ends
         try:
             for packet in with_decoding_times(self._source.demux(tracks)):
+                assert packet.dts is not None  # `with_decoding_times` saw to it
                 shift = round(self.origin_s / packet.time_base)
                 packet.dts -= shift
                 if packet.pts is not None:
@@ -91,15 +97,16 @@ class StreamCopy:
             self.damage = str(error.strerror)
 
     @staticmethod
-    def _time_of(packet: Packet) -> Fraction:
+    def _time_of(packet: "_Packet") -> Fraction:
+        assert packet.dts is not None
         return packet.dts * packet.time_base
 
 
-def with_decoding_times(packets: Iterator[Packet]) -> Iterator[Packet]:
+def with_decoding_times(packets: "Iterator[_Packet]") -> "Iterator[_Packet]":
     """Matroska knows only when a picture is shown: where pictures lean on later ones, FFmpeg cannot tell when the first
     ones are to be decoded, until it has seen more of them. They are given the ticks before the first time it tells. A
     track of which it has told nothing after MAX_UNTOLD is taken to be decoded in the order in which it is shown."""
-    waiting: dict[int, list[Packet]] = {}
+    waiting: dict[int, list[_Packet]] = {}
     untold: set[int] = set()
     for packet in packets:
         if packet.time_base is None or (packet.dts is None and packet.pts is None):  # the end of a track
@@ -123,7 +130,7 @@ def with_decoding_times(packets: Iterator[Packet]) -> Iterator[Packet]:
         yield from _decoded_as_shown(left)
 
 
-def _decoded_as_shown(packets: list[Packet]) -> Iterator[Packet]:
+def _decoded_as_shown(packets: "list[_Packet]") -> "Iterator[_Packet]":
     for packet in packets:
         packet.dts = packet.pts
         yield packet
