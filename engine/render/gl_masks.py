@@ -68,7 +68,7 @@ class MaskPainter:
             for name in ("mask_colours", "mask_ids")
         )
         self._masks = MaskArray(context, MAX_OBJECTS)
-        self._boxes = np.zeros((0, 4), np.float32)
+        self._boxes: np.ndarray = np.zeros((0, 4), np.float32)
         self._source = UploadedImage(context, 3, "f1")
         self._warm_up()
 
@@ -99,7 +99,7 @@ class MaskPainter:
         self._ids.program["u_edge"] = edge(is_hard=False)
         self._bind(self._ids, ids.found, ids.size_px, ids.levels / np.float32(255))
         self._context.enable_only(moderngl.BLEND)
-        self._context.blend_equation = moderngl.MAX
+        self._context.blend_equation = moderngl.MAX, moderngl.MAX
         _draw_channels(target, (False, False, True, False))
         self._render(self._ids, ids.found)
         _draw_channels(target, (True, True, True, True))
@@ -127,8 +127,9 @@ class MaskPainter:
 
     def _blend_over(self) -> None:
         """By alpha; the target stays opaque."""
-        self._context.blend_equation = moderngl.FUNC_ADD
-        self._context.blend_func = moderngl.SRC_ALPHA, moderngl.ONE_MINUS_SRC_ALPHA, moderngl.ZERO, moderngl.ONE
+        self._context.blend_equation = moderngl.FUNC_ADD, moderngl.FUNC_ADD
+        blend_func = moderngl.SRC_ALPHA, moderngl.ONE_MINUS_SRC_ALPHA, moderngl.ZERO, moderngl.ONE
+        self._context.blend_func = blend_func  # type: ignore[assignment]  # its annotation lacks alpha's pair
 
     def _bind(
         self, vertices: moderngl.VertexArray, found: Segmentation, size_px: tuple[int, int], colours: np.ndarray
@@ -169,7 +170,8 @@ class PaintedImage(Generic[_Asked]):
         *,
         is_software: bool,
     ) -> None:
-        self._context, self._finish, self._paint = context, finish, paint
+        self._context, self._finish = context, finish
+        self._paint: Callable[[Target, _Asked], None] = paint
         self._is_software = is_software
         self._asked: _Asked | None = None
         self._target: Target | None = None

@@ -1,9 +1,9 @@
-"""A live source: its newest picture, for as long as it is there.
+"""Base of live sources: reads the newest picture on a thread and reconnects after a loss.
 
     open ─► read pictures ─► it ends, fails, or is silent for 5 s ─► wait (0.5 s, 1, ... 30) ─► open
 
-One that comes back is found again by the name it was chosen by. While it is away its last picture stays for 2 s,
-then there is none, and the show goes on without.
+A source that comes back is found by the name it was chosen by. While it is away its last picture stays for 2 s; then
+there is none, and the show goes on without it.
 """
 
 import logging
@@ -27,13 +27,13 @@ from engine.values import VideoFrame
 
 log = logging.getLogger(__name__)
 
-SILENT_S = 5.0  # what gives nothing for so long is closed and opened again
-RATE_PICTURES = 60  # the measured rate is taken over so many
-NOT_OFFLINE = "what it sees cannot be repeated offline; use a video file"
+SILENT_S = 5.0  # a source without a picture for so long is closed and opened again
+RATE_PICTURES = 60  # pictures over which the rate is measured
+NOT_OFFLINE = "a live source cannot be used offline; use a video file"
 
 
 class LatestPicture:
-    """The newest picture of something live, and how it does. One thread takes pictures, any asks."""
+    """The newest picture of a live source, and its status. One thread adds pictures; any thread reads."""
 
     def __init__(self, label: str, name: str, clock: Clock) -> None:
         self._label = label
@@ -88,10 +88,10 @@ class LatestPicture:
 
 
 class LiveSource(ABC):
-    """Read in a thread of its own. A kind of source says how, in `pictures`."""
+    """A source read on a thread of its own. Subclasses implement `pictures`."""
 
     kind: ClassVar[str]
-    """What it is called in messages: camera, ndi, shared."""
+    """Its name in messages: camera, ndi, shared."""
 
     def __init__(self, name: str, *, clock: Clock, report: Callable[[str, str], None]) -> None:
         self.name = name
@@ -105,14 +105,14 @@ class LiveSource(ABC):
 
     @abstractmethod
     def pictures(self) -> Generator[np.ndarray | None, None, None]:
-        """Open it, then its pictures as they come, (height, width, 3) uint8 RGB, row 0 at the top; None for one that
-        was damaged. Ends when it is gone, or soon after `self._closing`; closes what it opened when it is closed.
+        """Open the source and yield its pictures as they arrive, (height, width, 3) uint8 RGB, row 0 at the top; None
+        for a damaged one. Ends when the source is gone, or soon after `self._closing` is set; then releases everything.
 
-        SourceError, FFmpegError or OSError when it cannot be opened, or fails.
+        SourceError, FFmpegError or OSError if the source cannot be opened or fails.
         """
 
     def miss(self, problem: str) -> None:
-        """Say, once for each `problem`, why there is nothing to open yet."""
+        """Report why the source cannot be opened yet, once for each `problem`."""
         if problem != self._picture.problem:
             self._picture.problem = problem
             self._report("camera", f"{problem}; still looking for it")
@@ -131,7 +131,7 @@ class LiveSource(ABC):
 
     def close(self) -> None:
         self._closing.set()
-        # A driver may be asleep inside its read; the thread is a daemon and ends with the process then.
+        # A driver may hang inside its read; the thread is a daemon and then ends with the process.
         self._thread.join(timeout_s=2.0)
 
     def _run(self) -> None:

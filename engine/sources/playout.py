@@ -1,8 +1,8 @@
 """Plays timed pictures by the clock.
 
-A thread converts the next few pictures ahead of time; `latest_frame` takes the one that is due when it is
-asked. So a picture changes exactly with the frame that should show it: a thread that slept until the due time
-would be late by its wake-up, which shows as judder where the file's rate meets the engine's.
+A thread converts the next few pictures ahead of time; `latest_frame` returns the one that is due when it is called. So
+a picture changes exactly with the frame that should show it. A thread that slept until the due time would be late by
+its wake-up time, which shows as judder if the file's rate is the engine's.
 """
 
 import logging
@@ -22,25 +22,25 @@ from engine.values import VideoFrame
 
 log = logging.getLogger(__name__)
 
-AHEAD = 3  # pictures ready: covers opening the file again at the end of a loop; at 4K they hold 75 MB
-LATE_S = 0.25  # further behind than this the rest is moved later, not rushed through
-# A picture is due this much before the frame that first shows it. Frames come late more than early, so where both
-# rates match every change keeps clear of the moment of asking, and none is shown twice because a frame came early.
+AHEAD = 3  # pictures ready: covers reopening the file at the end of a loop; at 4K they take 75 MB
+LATE_S = 0.25  # if further behind, the rest is delayed instead of played faster
+# A picture is due this much before the frame that first shows it. Frames are late more often than early. So if both
+# rates match, changes keep clear of the moment of the call, and no picture is shown twice because a frame was early.
 LEAD_S = 0.004
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shot:
-    """One picture to show from `start_s` on, seconds from the first shot; never goes back."""
+    """One picture to show from `start_s` on, in seconds from the first shot; never decreases."""
 
     start_s: float
     read_pixels: Callable[[], np.ndarray]
 
 
 class Playout:
-    """`open_shots` begins anew each time it is called; after an error it is called again with growing delays.
+    """`open_shots` restarts the shots at each call; after an error it is called again, with growing delays.
 
-    When the shots end the last stays. While nobody asks for pictures playing pauses.
+    When the shots end the last picture stays. Playing pauses while `latest_frame` is not called.
     """
 
     def __init__(
@@ -63,9 +63,9 @@ class Playout:
         self._index = 0
         self._origin_s: float | None = None
         self.problem = ""
-        """Why it is lost; empty while it plays."""
+        """Reason for the loss; empty while it plays."""
         self.skipped = 0
-        """Pictures whose time had passed before anybody saw them."""
+        """Pictures whose time had passed before they were shown."""
         self._guard = Guard(log, lambda key, problem: self._lose(problem), "source", name)
         self._thread = GuardedThread(f"source {name}", self._run, self._guard)
 
@@ -80,7 +80,7 @@ class Playout:
 
     def latest_frame(self) -> VideoFrame | None:
         now_s = self._clock.now_s()
-        with self._change:  # held for a few pointer moves on either side
+        with self._change:  # held only briefly by both threads
             self._is_starved = not self._ahead
             if self._origin_s is None and self._ahead:
                 self._origin_s = now_s - self._ahead[0].time_s - LEAD_S
@@ -145,7 +145,7 @@ class Playout:
                 self._lost_since_s = None
 
     def _move_when_late(self, start_s: float) -> bool:
-        """Let what starts at `start_s` be due when it is next asked for, if its time is long past."""
+        """If `start_s` is long past, shift the schedule so that its picture is due at the next call."""
         if self._origin_s is None or self._clock.now_s() - (self._origin_s + start_s) <= LATE_S:
             return False
         self._origin_s = None

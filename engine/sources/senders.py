@@ -1,8 +1,8 @@
-"""The pictures that can be had here now: cameras, and what other programs offer, each with the word that chooses it.
+"""Lists the pictures available now, cameras and senders of other programs, each with the word that chooses it.
 
-Each library is asked where it may be asked. Syphon's and Spout's belong to the render thread, which asks twice a second
-for a list in this machine's memory. Shared memory, cameras and NDI may take their time: another thread asks them. NDI
-is asked only when somebody wants it: systems warn of programs that look round the network.
+Each library is polled on the thread it belongs to. Syphon and Spout belong to the render thread, which polls them twice
+a second; their list is in memory. Shared memory, cameras and NDI may take long, so another thread polls them. NDI is
+polled only on request: systems warn about programs that scan the network.
 """
 
 import importlib
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 POLL_S = 0.5
-SETTLE_S = 0.3  # servers answer within some milliseconds
+SETTLE_S = 0.3  # servers answer within milliseconds
 TITLES = {"camera": "camera", "syphon": "Syphon", "spout": "Spout", "shared": "shared memory", "ndi": "NDI"}
 PLATFORM = sys.platform
 TEXTURES = {"darwin": ("engine.sources.syphon", "SyphonServers"), "win32": ("engine.sources.spout", "SpoutSenders")}
@@ -35,13 +35,13 @@ TEXTURES = {"darwin": ("engine.sources.syphon", "SyphonServers"), "win32": ("eng
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sender:
-    """One picture that can be chosen."""
+    """One picture that can be chosen, from a camera or another program."""
 
     kind: str
     """One of `TITLES`."""
     name: str
     word: str
-    """What `--camera` and `/camera/open` take."""
+    """Word for `--camera` and `/camera/open`."""
 
     @property
     def title(self) -> str:
@@ -58,7 +58,7 @@ def of_camera(camera: CameraDevice) -> Sender:
 
 
 class Textures(Protocol):
-    """Syphon's or Spout's list; made and asked on the render thread."""
+    """The list of Syphon or Spout; made and used on the render thread."""
 
     kind: str
 
@@ -66,8 +66,8 @@ class Textures(Protocol):
 
 
 def texture_list() -> Callable[[], Textures] | None:
-    """What makes the list of this system's texture sharing, its library loaded; None where there is none. Any thread,
-    may take a moment."""
+    """Load the library of this system's texture sharing. Returns a function that makes its list, or None if there is
+    none. Any thread; may take a moment."""
     if PLATFORM not in TEXTURES:
         return None
     module_name, list_name = TEXTURES[PLATFORM]
@@ -75,28 +75,28 @@ def texture_list() -> Callable[[], Textures] | None:
     try:
         module.load_library(module_name)
     except SourceError:
-        return None  # it is not installed: `doctor` says so
+        return None  # it is not installed; `doctor` reports that
     made: Callable[[], Textures] = getattr(module, list_name)
     return made
 
 
 def list_textures() -> tuple[Sender, ...]:
-    """The Syphon servers or Spout senders of this machine, for a program that has no render thread: the main thread."""
+    """The Syphon servers or Spout senders of this machine, for a program without a render thread. Main thread."""
     make = texture_list()
     if make is None:
         return ()
     there, started_s = make(), time.perf_counter()
     names = there.names()
-    while time.perf_counter() - started_s < SETTLE_S:  # macOS tells of its servers one by one
+    while time.perf_counter() - started_s < SETTLE_S:  # macOS announces its servers one by one
         names = there.names()
     return tuple(of_program(there.kind, name) for name in names)
 
 
 class SenderLists:
-    """What there is of all kinds. `poll` on the render thread, `look` and `close` on others, the rest on any."""
+    """Lists of all kinds. `poll` on the render thread, `look` and `close` on others, the rest on any."""
 
     def __init__(self, clock: Clock, own: Callable[[], Collection[tuple[str, str]]] = tuple) -> None:
-        """`own`: kind and name of what this engine publishes itself, which would be a loop."""
+        """`own`: kind and name of this engine's own outputs, which are left out, as they would be a loop."""
         self._clock = clock
         self._own = own
         # Only logged: the list is for a menu, and nothing that plays depends on it.
@@ -113,12 +113,12 @@ class SenderLists:
         self._cameras: tuple[Sender, ...] = ()
         self._finder: Finder | None = None
         self.wants_ndi = False
-        """Look round the network for NDI at the next looks."""
+        """True to search the network for NDI at the next `look`."""
         self.now: tuple[Sender, ...] = ()
         """Cameras first; replaced as a whole by `look`."""
 
     def poll(self) -> None:
-        """Ask Syphon or Spout twice a second. Once a frame; never waits, never raises."""
+        """Poll Syphon or Spout, twice a second. Call it once a frame; never waits, never raises."""
         now_s = self._clock.now_s()
         if self._make is None or now_s < self._look_at_s:
             return
@@ -133,9 +133,8 @@ class SenderLists:
         return tuple(of_program(there.kind, name) for name in there.names())
 
     def look(self, *, with_cameras: bool = False) -> tuple[Sender, ...]:
-        """Ask the rest, and put all together in `now`. Returns the Syphon servers or Spout senders that have come since
-        the last look; none where another thread is at it, whom a library keeps waiting. SourceError where NDI cannot be
-        had."""
+        """Poll the rest and update `now`. Returns the Syphon servers or Spout senders that have appeared since the last
+        call; none if another thread is still polling. SourceError if NDI is not available."""
         if with_cameras:
             self._cameras = _cameras()
         if not self._looking.acquire(blocking=False):
@@ -186,11 +185,11 @@ def _cameras() -> tuple[Sender, ...]:
     try:
         return tuple(of_camera(camera) for camera in list_cameras())
     except SourceError as error:
-        log.info("%s", error)  # `multiverse devices` says so where it is asked
+        log.info("%s", error)  # `multiverse devices` shows it
         return ()
 
 
 def _is_own(sender: Sender, own: Collection[tuple[str, str]]) -> bool:
-    """Syphon puts the application's name before the server's."""
+    """True for an output of this engine. Syphon puts the application's name before the server's."""
     names = (sender.name, sender.name.partition(":")[2])
     return any(sender.kind == kind and name in names for kind, name in own)
