@@ -140,7 +140,7 @@ class CurrentSource:
     def _refuse(self, chosen: Chosen | None, ended: Ended) -> None:
         """Close a source that comes after the end. It was never polled, so no GL context holds anything of it."""
         if chosen is not None and chosen.source is not None:
-            self._let_go(chosen.source)
+            self._release(chosen.source)
         ended(THE_END)
 
     def _begin(self, chosen: Chosen | None, ended: Ended) -> None:
@@ -169,15 +169,15 @@ class CurrentSource:
     def _give_up(self, reason: str) -> None:
         coming, self._next = self._next, None
         if coming is not None:
-            self._let_go(coming.source)
+            self._release(coming.source)
             coming.ended(reason)
 
     def _replace(self, chosen: Chosen) -> None:
         before, self._now = self._now, chosen
         if before.source is not None:
-            self._let_go(before.source)
+            self._release(before.source)
 
-    def _let_go(self, source: Source) -> None:
+    def _release(self, source: Source) -> None:
         if isinstance(source, Polled):
             source.close()
             return
