@@ -1,4 +1,4 @@
-"""From a `SinkSpec` to a sink. Imports the module of a kind only when it is needed."""
+"""Makes the sink that a `SinkSpec` describes. Imports the module of a kind only when it is needed."""
 
 from importlib import import_module
 

@@ -1,4 +1,4 @@
-"""Which kinds of sink there are, and which can run here. Imports no library of theirs."""
+"""The table of sink kinds, and the check if they can run here. Imports none of their libraries."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -17,17 +17,17 @@ class Kind:
     module: str
     sink: str
     argument: str
-    """What follows `=`."""
+    """Description of the argument after `=`."""
     platform: str = ""
     """`sys.platform` it needs; "" for any."""
     system: str = ""
-    """That platform in words."""
+    """The platform's name for people."""
     packages: tuple[tuple[str, str], ...] = ()
-    """(module, how to install it): what must be importable."""
+    """(module, how to install it) of each module that must be importable."""
     is_on_gpu: bool = False
-    """Takes textures, and keeps objects of the GL context that is current when it starts: it ends with that context."""
+    """Uses textures, and keeps objects of the GL context current at its start; it is reopened for a new context."""
     brings_beside: bool = False
-    """For other programs to look at: where the Multiverse is published, the pictures beside it are too."""
+    """Shown by other programs: if the main picture is published so, the run's other pictures are too."""
 
 
 KINDS = {
@@ -84,11 +84,11 @@ class KindInfo:
     argument: str
     is_available: bool
     reason: str
-    """Why not, with the next step; "" when it is."""
+    """Reason why it is not available, with the next step; else ""."""
 
 
 def available_kinds() -> tuple[KindInfo, ...]:
-    """Every kind, and whether it can run here. Imports none of their libraries."""
+    """Every kind, with its availability here. Imports none of their libraries."""
     infos = []
     for kind, entry in KINDS.items():
         reason = unavailable_reason(kind)
@@ -97,7 +97,7 @@ def available_kinds() -> tuple[KindInfo, ...]:
 
 
 def unavailable_reason(kind: str) -> str:
-    """Like "needs macOS"; "" when the sink can run."""
+    """A reason such as "needs macOS", or "" if the sink can run."""
     entry = KINDS[kind]
     if entry.platform not in ("", PLATFORM):
         return f"needs {entry.system}"
@@ -110,7 +110,7 @@ def _is_installed(module: str) -> bool:
         return True
     try:
         return find_spec(module) is not None
-    except ValueError:  # another thread is importing it at this moment (cv2 takes itself out and in again)
+    except ValueError:  # another thread is importing it right now (cv2 removes itself and comes back)
         return True
 
 
@@ -120,7 +120,7 @@ def require_available(kind: str) -> None:
 
 
 def conditions() -> Iterator[tuple[str, Callable[[Value], None]]]:
-    """(address, check) for `ParamStore.add_condition`: a kind that cannot run here is not switched on."""
+    """(address, check) for `ParamStore.add_condition`: refuses to enable a kind that cannot run here."""
 
     def check(address: str, unavailable: SinkUnavailableError, value: Value) -> None:
         if value:
@@ -134,5 +134,5 @@ def conditions() -> Iterator[tuple[str, Callable[[Value], None]]]:
 
 
 def broken(kind: str, error: Exception) -> SinkUnavailableError:
-    """For a library that is there but cannot be loaded."""
+    """The error for a library that is installed but cannot be loaded."""
     return SinkUnavailableError(f"{kind}: unavailable ({type(error).__name__}: {error})")

@@ -1,4 +1,4 @@
-"""Multiverse's picture in another program. Copy this file: it needs NumPy, and nothing of Multiverse.
+"""Reads Multiverse's picture in another program. Copy this file: it needs only NumPy, nothing of Multiverse.
 
 reader = SharedReader("Multiverse")
 picture = reader.latest()  # (height, width, 4) uint8 RGBA, row 0 at the top; None until there is one
@@ -21,7 +21,7 @@ UNTRACKED = {"track": False} if sys.version_info >= (3, 13) else {}
 
 class SharedReader:
     def __init__(self, name: str = "Multiverse") -> None:
-        self.name, self.number, self.lock = name, 0, threading.Lock()
+        self.name, self.number, self.fence = name, 0, threading.Barrier(1)
         self.ring: tuple[shared_memory.SharedMemory, memoryview, memoryview[int]] | None = None  # its bytes, its header
         self.picture: np.ndarray | None = None
 
@@ -35,17 +35,12 @@ class SharedReader:
             at = words[6] + number % 3 * words[5]
             counters = data[at : at + 16].cast("Q")  # begin, end
             was_whole = counters[1] == number
-            self.fence()
+            self.fence.wait(), self.fence.wait()  # locks and unlocks twice: a memory barrier, for ARM
             copy = np.frombuffer(data, np.uint8, np.prod(shape), at + 64).reshape(shape).copy()
-            self.fence()
+            self.fence.wait(), self.fence.wait()
             if was_whole and counters[0] == number:  # else it was overwritten: keep the picture before
                 self.number, self.picture = number, copy
         return self.picture
-
-    def fence(self) -> None:  # a memory barrier for ARM
-        for _ in range(2):
-            self.lock.acquire()
-            self.lock.release()
 
     def connect(self) -> None:
         newest = 0
