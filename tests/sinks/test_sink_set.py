@@ -290,7 +290,7 @@ def test_at_the_end_of_a_show_what_hangs_is_given_up_and_a_recording_beside_it_i
     sinks.close()
     assert MAX_END_S < stopwatch.now_s() < MAX_END_S + 0.1
     assert [(each.kind, each.state) for each in sinks.status()] == [("fragile", "failed")] * 3 + [("record", "ended")]
-    assert sinks.status()[0].detail == "fragile: b is not ended after 4 s; is the disk there?"
+    assert sinks.status()[0].detail == "fragile: b is not finished after 4 s; is the disk there?"
     with av.open(str(path)) as movie:
         assert sum(1 for _ in movie.decode(video=0)) == 10
 
