@@ -170,5 +170,5 @@ def test_a_device_that_asks_for_patience_gets_it_for_five_seconds(clock, reports
 
 
 def test_a_camera_cannot_be_used_offline(clock, reports):
-    with pytest.raises(SourceError, match="cannot be repeated offline"):
+    with pytest.raises(SourceError, match="a live source cannot be used offline"):
         open_source("0", offline=True, clock=clock, report=reports)

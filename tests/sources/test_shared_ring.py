@@ -156,11 +156,11 @@ def test_neither_our_own_picture_nor_one_for_a_child_is_taken(publish, watch, wa
 
 def test_what_other_programs_publish_cannot_be_repeated_offline(reports) -> None:
     for spec in ("shared:a", "ndi:a", "spout:a", "syphon:a", "rtsp://user:secret@a/b"):
-        with pytest.raises(SourceError, match="cannot be repeated offline") as caught:
+        with pytest.raises(SourceError, match="a live source cannot be used offline") as caught:
             open_source(spec, offline=True, clock=SystemClock(), report=reports)
         assert "secret" not in str(caught.value)
 
 
 def test_a_program_needs_a_name(reports) -> None:
-    with pytest.raises(SourceError, match=r"^'ndi:' names nobody"):
+    with pytest.raises(SourceError, match=r"^'ndi:' has no name"):
         open_source("ndi:", offline=False, clock=SystemClock(), report=reports)
