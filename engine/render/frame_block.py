@@ -1,4 +1,4 @@
-"""A frame's numbers in one block of 28 rows of four float32: the GL uniform block, and the Numba renderer's table.
+"""Packs a frame's numbers into 28 rows of four float32: the GL uniform block and the Numba renderer's table.
 
 All positions are in pixels from the centre of the picture, (dx, dy), y downward. An affine row (a, b, c, ...)
 means a dx + b dy + c. Row names and the block in `shaders/block.glsl` are the same and in the same order.
@@ -42,7 +42,7 @@ def pack_block(
     region_px: tuple[int, int] | None,
     matte: Matte | None = None,
 ) -> np.ndarray:
-    """(28, 4) float32 for one picture of `size_px` (width, height). The other sizes: None where there is no picture."""
+    """(28, 4) float32 for one picture of `size_px` (width, height). The other sizes are None without a picture."""
     width, height = size_px
     rows: list[tuple[float, ...]] = [(width, height, width / 2, height / 2)]
     turned = [_turned(layer, width, height) for layer in look.layers]
@@ -68,7 +68,7 @@ def pack_block(
 
 
 def _turned(layer: LayerLook, width: int, height: int) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Slopes of x' and y' by dx and dy: turned in pixel space, zoomed so that corners stay filled."""
+    """Slopes of x' and y' by dx and dy: rotated in pixel space, zoomed so that corners stay filled."""
     cos, sin = math.cos(layer.angle_rad), math.sin(layer.angle_rad)
     scale = max(
         (width * abs(cos) + height * abs(sin)) / width,
@@ -78,7 +78,7 @@ def _turned(layer: LayerLook, width: int, height: int) -> tuple[tuple[float, flo
 
 
 def cover_scale(size_px: tuple[int, int], source_px: tuple[int, int]) -> float:
-    """Source pixels per picture pixel when the source fills the picture and what overhangs is cropped."""
+    """Source pixels per picture pixel when the source fills the picture and the overhang is cropped."""
     return 1 / max(size_px[0] / source_px[0], size_px[1] / source_px[1])
 
 

@@ -1,10 +1,10 @@
-"""The Multiverse drawn by OpenGL in one pass.
+"""Draws the Multiverse with OpenGL in one pass.
 
-A picture: upload, the pass (multiverse.glsl) into one of two targets, the other holding the last picture for
-feedback; the light of its parts for the flash guard (flash_cells.glsl); and only when it must be faded or dimmed a
-second pass (publish.glsl) into a target of its own. Otherwise the pass's own texture is published. Two pictures
-of layer 5 that crossfade are mixed beforehand, at their own size (gl_crossfade.py); two looks of which one takes the
-other's place are drawn one after the other and mixed (mix.glsl), and the mixture is the picture then.
+Steps of a picture: upload; the pass (multiverse.glsl) into one of two targets, while the other holds the last picture
+for feedback; the light of its cells for the flash guard (flash_cells.glsl). If it must be faded or dimmed, a second
+pass (publish.glsl) draws into another target; otherwise the first pass's texture is published. A crossfade of layer 5
+is mixed beforehand, at its own size (gl_crossfade.py). While one look dissolves into another, both are drawn and then
+mixed (mix.glsl).
 """
 
 import logging
@@ -39,8 +39,7 @@ from engine.values import Segmentation, ShownPicture, TextureRef, VideoFrame
 
 log = logging.getLogger(__name__)
 
-# Texture units. moderngl binds a new texture to a unit of its own choosing: every one is bound again before
-# each draw.
+# Texture units. moderngl binds new textures to units of its own choice, so we bind all of them before each draw.
 _WAVES, _LAYER5, _REGION, _LAST, _MATTE = range(5)
 _UNITS = {
     "u_waves": _WAVES,
@@ -50,11 +49,10 @@ _UNITS = {
     "u_matte_mask": _MATTE,
 }
 
-# What the pass can leave out. A GPU skips what is off by itself, and gets one program with everything. A
-# software rasteriser runs both sides of every branch (10 ms bare, 26 ms with all at 720p), so there each set of
-# features has a program of its own. All are made at the start, so that no frame ever waits for a disk or a
-# compiler: 0.1 s for the twenty-four when Mesa's disk cache knows them, 4 s the first time on a machine. A matte is
-# a set of its own because it takes 5 ms at 720p.
+# Optional features of the pass. A GPU skips disabled branches, so it gets one program with all features. A software
+# rasteriser runs both sides of every branch (10 ms without features, 26 ms with all at 720p), so each set of features
+# gets its own program there. All are made at the start, so that no frame waits for a disk or a compiler: 0.1 s for the
+# twenty-four from Mesa's disk cache, 4 s the first time on a machine. A matte takes 5 ms at 720p, so it is a feature.
 _FEATURES = ("FEEDBACK", "SEEN", "MATTE", "BLENDS", "WARP")
 _SETS = [
     features
@@ -78,13 +76,13 @@ class _Image(Protocol):
 
 
 class GLRenderer:
-    """Owns a context that is current on the thread that made it; all calls from there."""
+    """Owns a context that is current on the thread that made it. Use it only on that thread."""
 
     kind = "gl"
     reason = ""
 
     def __init__(self, width: int, height: int) -> None:
-        """Opens a context and compiles. NoGLError where there is none, RenderError when it refuses a shader or size."""
+        """Open a context and compile. NoGLError without OpenGL, RenderError if it refuses a shader or size."""
         self._context = open_context()
         self._is_closed = False
         with _driver_errors(), ExitStack() as undo:
@@ -113,23 +111,23 @@ class GLRenderer:
             self._ids = self._painted(self._painter.paint_ids)
             self._master = Master()
             self._has_picture = False
-            self._unfinished: PictureInput | None = None  # drawn, but not yet waited for
+            self._unfinished: PictureInput | None = None  # drawn, but not waited for yet
             self._pixels: np.ndarray | None = None
             self._start(self._make_targets(width, height))
             undo.pop_all()
 
     def resize(self, width: int, height: int) -> None:
-        """Draw at this size from now on; the last picture is forgotten. RenderError when the GPU cannot."""
+        """Draw at this size from now on; the last picture is dropped. RenderError if the GPU cannot."""
         with self._drawing():
-            targets = self._make_targets(width, height)  # before the old ones go: refused, they stay
+            targets = self._make_targets(width, height)  # first, so that the old ones stay if it is refused
             self._targets.release()
             self._start(targets)
 
     def announce_layer5(self) -> None:
-        """Nothing: its shader draws it anyway."""
+        """Do nothing: the shader always includes it."""
 
     def draw(self, picture: PictureInput) -> None:
-        """Begin this picture. While the look is frozen the one before stays, and only fades."""
+        """Begin this picture. While the look is frozen the last one stays and is only faded."""
         with self._drawing():
             self._pump_messages()
             self._take_context_back()
@@ -139,7 +137,7 @@ class GLRenderer:
             self._pixels = None
 
     def wait(self) -> None:
-        """Return when the picture is drawn, faded and guarded. Other Python threads run meanwhile."""
+        """Wait until the picture is drawn, faded and guarded. Other Python threads run meanwhile."""
         self._require_open()
         if self._unfinished is None:
             return
@@ -158,7 +156,7 @@ class GLRenderer:
 
     @property
     def flash_guard(self) -> FlashGuardState:
-        """What the guard did with the finished picture. Any thread."""
+        """State of the flash guard after the finished picture. Any thread."""
         return self._master.state
 
     @property
@@ -180,7 +178,7 @@ class GLRenderer:
         return self._pixels
 
     def show(self, picture: VideoFrame, before: VideoFrame | None = None, mix: float = 1.0) -> ShownPicture:
-        """`picture` by itself, crossfaded from `before`; drawn when it is asked for."""
+        """`picture` alone, crossfaded from `before`; drawn on demand."""
         fade = Crossfade.of(picture, before, mix)
         assert fade is not None
         return self._shown(fade, self._image_beside)
@@ -188,16 +186,16 @@ class GLRenderer:
     def show_masks(
         self, source: VideoFrame, found: Segmentation | None, *, is_hard: bool, opacity: float
     ) -> ShownPicture:
-        """`source` with the objects' colours over it; drawn when it is asked for."""
+        """`source` with the objects' colours over it; drawn on demand."""
         overlay = Overlay(source=source, found=found, is_hard=is_hard, opacity=opacity)
         return self._shown(overlay, self._overlay.showing)
 
     def show_ids(self, found: Segmentation, size_px: tuple[int, int]) -> ShownPicture:
-        """Which object is where; drawn when it is asked for."""
+        """The picture of object ids; drawn on demand."""
         return self._shown(IdPicture(found=found, size_px=size_px), self._ids.showing)
 
     def close(self) -> None:
-        """Give the context and everything in it back. Harmless twice, and when the context is lost already."""
+        """Release the context and everything in it. Idempotent; works on a lost context too."""
         if self._is_closed:
             return
         self._is_closed = True
@@ -225,7 +223,7 @@ class GLRenderer:
                     vertices.release()
                 self._context.release()
         except RenderError as error:
-            log.warning("a lost context was left as it is: %s", error)
+            log.warning("a lost context could not be released: %s", error)
 
     def _crossfaded(self) -> CrossfadedImage:
         return CrossfadedImage(self._context, self._mix, self._finish, is_software=self.is_software)
@@ -234,7 +232,7 @@ class GLRenderer:
         return PaintedImage(self._context, self._finish, paint, is_software=self.is_software)
 
     def _shown(self, asked: _Asked, image_of: Callable[[_Asked], _Image]) -> ShownPicture:
-        """What `image_of` gives an image of, when it is asked for."""
+        """A picture that is drawn with `image_of` on demand."""
 
         def answer(ask: Callable[[_Image], _Answer]) -> _Answer:
             with self._drawing():
@@ -252,7 +250,7 @@ class GLRenderer:
         )
 
     def _image_beside(self, fade: Crossfade) -> CrossfadedImage:
-        """Layer 5's own when it shows this, else one beside the picture."""
+        """Layer 5's own image if it shows this crossfade, else a separate one."""
         if self._layer5.holds(fade):
             return self._layer5
         self._beside = self._beside or self._crossfaded()
@@ -267,14 +265,14 @@ class GLRenderer:
         try:
             targets = Targets(self._context, self._finish, (width, height), is_direct=self.is_software)
         finally:
-            error = self._context.error  # taken either way: it is not the next picture's
+            error = self._context.error  # cleared in any case: it must not count for the next picture
         if error != NO_ERROR:
             targets.release()
             raise RenderError(f"size {width}x{height}: the GL driver reports {error}")
         return targets
 
     def _start(self, targets: Targets) -> None:
-        """Draw into these from now on, beginning with nothing on screen."""
+        """Draw into these targets from now on, with nothing on screen at first."""
         self._targets = targets
         self._current = targets.dissolve.coming.front
         self._published = self._current
@@ -284,12 +282,12 @@ class GLRenderer:
         self._warm_up()
 
     def _draw_looks(self, picture: PictureInput) -> None:
-        """The look there is; while it takes another's place, both of them and their mixture."""
+        """Draw the look; during a dissolve both looks and their mixture."""
         dissolve, leaving = self._targets.dissolve, picture.leaving
         dissolve.follow(leaving, has_picture=self._has_picture)
         if leaving is not None and leaving.picture is not None:
             self._draw_pass(leaving.picture, dissolve.leaving)
-            self._finish()  # the next pass's numbers go where this one's are: moderngl would wait, holding the GIL
+            self._finish()  # the next pass reuses this one's buffers: moderngl would wait with the GIL
             dissolve.side = dissolve.leaving.front
             if dissolve.beneath is not None:
                 dissolve.side = dissolve.sides.turn()
@@ -310,9 +308,9 @@ class GLRenderer:
         self._mix.render(moderngl.TRIANGLES, vertices=3)
 
     def _draw_pass(self, picture: PictureInput, trail: Pair) -> None:
-        """One look into the next target of its trail."""
+        """Draw one look into the next target of its trail."""
         look = picture.look
-        # What does not show is not uploaded: a 1080p camera picture takes 2 ms.
+        # Upload only what is visible: a 1080p camera picture takes 2 ms.
         layer5 = None
         if look.is_simple or look.layer5_weight > 0:
             layer5 = Crossfade.of(picture.layer5, picture.layer5_before, picture.layer5_mix)
@@ -342,7 +340,7 @@ class GLRenderer:
         self._passes[features].render(moderngl.TRIANGLES, vertices=3)
 
     def _read_cells(self) -> np.ndarray:
-        """Only once the picture is drawn: a pass that reads it before would make moderngl wait, holding the GIL."""
+        """Read the light of the cells. Call it after the picture is drawn: otherwise moderngl waits with the GIL."""
         self._sum_cells.program["u_size_px"] = self._targets.size_px
         self._current.texture.use(0)
         self._cells.framebuffer.use()
@@ -350,7 +348,7 @@ class GLRenderer:
         return self._cells.read_cells()
 
     def _draw_published(self, finish: Finish, *, is_luma: bool) -> None:
-        """By turns into two targets: who holds the last published picture keeps it for a frame."""
+        """Draw the faded or limited picture, alternately into two targets, so that the last one stays for a frame."""
         first, second = self._targets.finished
         target = second if self._published is first else first
         publish = self._fade if finish.limits is None else self._limit
@@ -377,7 +375,7 @@ class GLRenderer:
         return self._context.vertex_array(program, [])
 
     def _warm_up(self) -> None:
-        """Draw one pixel with each program: drivers finish compiling at the first draw, for the very formats bound."""
+        """Draw one pixel with each program: drivers finish compiling at the first draw, for the bound formats."""
         self._context.enable_only(moderngl.NOTHING)
         self._block.write(np.zeros((ROWS, 4), np.float32))
         trail, changed = self._targets.dissolve.coming, self._targets.finished[0]
@@ -405,9 +403,9 @@ class GLRenderer:
 
     @contextmanager
     def _drawing(self) -> Iterator[None]:
-        """This context current, inside and after it: sinks publish from it.
+        """Make this context current, inside and after the block: sinks publish from it.
 
-        Never `with context`: leaving it makes none current, not the one before.
+        Not `with context`: that leaves no context current, instead of the one before.
         """
         self._require_open()
         with _driver_errors():
@@ -418,7 +416,7 @@ class GLRenderer:
         self._context.__enter__()  # type: ignore[no-untyped-call]  # moderngl gives it no annotations
 
     def _take_context_back(self) -> None:
-        """Whatever a sink that shares the context left behind, errors or blending, is not this picture's."""
+        """Clear errors and GL features that a sink sharing the context has left behind."""
         self._context.error  # noqa: B018  reading clears
         self._context.enable_only(moderngl.NOTHING)
 
@@ -439,7 +437,7 @@ def _driver_errors() -> AbstractContextManager[None]:
 
 
 def _features(look: Look, is_seen: bool, has_matte: bool) -> tuple[str, ...]:
-    """What of _FEATURES a picture needs."""
+    """The subset of _FEATURES that a picture needs."""
     is_needed = {
         "FEEDBACK": look.feedback_amount > 0,
         "SEEN": is_seen,

@@ -1,15 +1,14 @@
 """The Multiverse picture in Numba: its stages, one row of the picture at a time, and the kernels that run them.
 
-A row's values live in small float32 buffers that stay in the processor's nearest cache, and each stage is a
-plain loop over them that the compiler turns into vector instructions; whatever is the same for all pixels is
-decided outside the loop. The numbers are those of `frame_block.py`, so the stages match
-shaders/multiverse.glsl one by one. All constants are float32: a Python float would turn the arithmetic around
-it into float64, at half the speed.
+A row's values are in small float32 buffers that stay in the processor's L1 cache. Each stage is a plain loop over them
+that the compiler vectorises; everything that is the same for all pixels is decided outside the loop. The numbers are
+those of `frame_block.py`, so the stages match shaders/multiverse.glsl one by one. All constants are float32: a Python
+float would turn the arithmetic around it into float64, at half the speed.
 
-The kernels share rows out over the processor's cores and let go of the GIL. They are called from one thread
-only: Numba's fallback thread pool ends the process otherwise. All in one file, because Numba's cache of
-compiled code notices changes of the kernel's own file alone; after a change of the row numbers in
-`frame_block.py`, or of `compiling.py`, touch this one.
+The kernels distribute rows over the processor's cores and release the GIL. They are called from one thread only:
+otherwise Numba's fallback thread pool ends the process. All is in one file, because Numba's code cache only notices
+changes of the kernel's own file; after a change of the row numbers in `frame_block.py`, or of `compiling.py`, touch
+this one.
 """
 
 import math
@@ -68,7 +67,7 @@ Image = np.ndarray  # (height, width, 4) uint8
 
 @_stage
 def fold_row(xs: Row, ys: Row, row: int, block: Block) -> None:
-    """xs, ys: where each pixel of the row looks, pixels from the centre."""
+    """xs, ys: source position of each pixel of the row, in pixels from the centre."""
     half_w, half_h = block[SIZE, 2], block[SIZE, 3]
     mirror_x, mirror_y, sector_rad = block[FOLD, 0] > ZERO, block[FOLD, 1] > ZERO, block[FOLD, 2]
     y = float32(row) + HALF - half_h
@@ -90,7 +89,7 @@ def fold_row(xs: Row, ys: Row, row: int, block: Block) -> None:
 
 @_stage
 def reflect(place: float, half: float) -> float:
-    """The place folded back at -half and half."""
+    """The position, mirrored at -half and half."""
     whole = TWO * half
     turned = place + half
     turned -= TWO * whole * np.floor(turned / (TWO * whole))
@@ -130,7 +129,7 @@ def fill_row(values: Row, value: float) -> None:
 
 @_stage
 def colour_row(layer: Rgb, values: Row, colour: np.ndarray) -> None:
-    """layer (3, width): a layer's brightness in its colour."""
+    """layer (3, width): a layer's brightness times its colour."""
     for c in range(3):
         for i in range(values.size):
             layer[c, i] = colour[c] * values[i]
@@ -155,7 +154,7 @@ def add_row(picture: Rgb, values: Row, colour: np.ndarray, weight: float) -> Non
 
 @_stage
 def blend_row(picture: Rgb, layer: Rgb, weights: Row, has_base: Row, block: Block) -> None:
-    """layer (3, width) over picture, weighed per pixel; where nothing was drawn before, it is the base."""
+    """Blend layer (3, width) over picture, weighted per pixel; it is the base where nothing was drawn before."""
     add, screen, difference, dodge = block[BLEND]
     ceiling = block[TONE, 2]
     for c in range(3):
@@ -185,7 +184,7 @@ def blend_row(picture: Rgb, layer: Rgb, weights: Row, has_base: Row, block: Bloc
 
 @_stage
 def region_row(weights: Row, xs: Row, ys: Row, channel: int, indices: np.ndarray, block: Block) -> None:
-    """Weight of a layer at each pixel: its own where it leads, times the spread elsewhere."""
+    """Weight of a layer at each pixel: its own in its region, times the spread elsewhere."""
     scale_x, from_x, scale_y, from_y = block[REGION_MAP]
     full = block[LAYER_RGB + channel, 3]
     spread = full * block[REGION, 0]
@@ -198,7 +197,7 @@ def region_row(weights: Row, xs: Row, ys: Row, channel: int, indices: np.ndarray
 
 @_stage
 def corners(at: float, size: int) -> tuple[int, int, float]:
-    """The two texels around a place on one axis, clamped to 0..size - 1, and the share of the second."""
+    """The two texels around a position on one axis, clamped to 0..size - 1, and the share of the second."""
     first = np.floor(at)
     low = int32(first)
     return min(max(low, 0), size - 1), min(max(low + 1, 0), size - 1), at - first
@@ -206,7 +205,7 @@ def corners(at: float, size: int) -> tuple[int, int, float]:
 
 @_stage
 def image_row(layer: Rgb, xs: Row, ys: Row, pixels: np.ndarray, block: Block) -> None:
-    """layer (3, width): the image at each place, 0..1, between its pixels."""
+    """layer (3, width): the image at each position, 0..1, interpolated."""
     scale_x, from_x, scale_y, from_y = block[LAYER5_MAP]
     height, width = pixels.shape[0], pixels.shape[1]
     for i in range(xs.size):
@@ -221,7 +220,7 @@ def image_row(layer: Rgb, xs: Row, ys: Row, pixels: np.ndarray, block: Block) ->
 
 @_stage
 def matte_row(weights: Row, xs: Row, ys: Row, mask: np.ndarray, block: Block) -> None:
-    """weights: each times how much the matte keeps there; see mask_look.py."""
+    """weights: multiplied by the share that the matte keeps; see mask_look.py."""
     scale_x, from_x, scale_y, from_y = block[MATTE_MAP]
     _, low, slope, keeps = block[MATTE]
     height, width = mask.shape
@@ -252,7 +251,7 @@ def tone_row(picture: Rgb, block: Block) -> None:
 
 @_stage
 def feedback_row(picture: Rgb, layer: Rgb, xs: Row, ys: Row, last: Image, block: Block) -> None:
-    """picture: the brighter of itself and the last picture, moved, mirrored at its edges, hue-shifted and dimmed.
+    """picture: the maximum of itself and the last picture, moved, mirrored at its edges, hue-shifted and dimmed.
 
     Levels; layer is scratch.
     """
@@ -279,7 +278,7 @@ def feedback_row(picture: Rgb, layer: Rgb, xs: Row, ys: Row, last: Image, block:
 
 @_stage
 def turn_hue_row(layer: Rgb, hue: float) -> None:
-    """layer: HSV hue turned by `hue` turns."""
+    """layer: HSV hue shifted by `hue` turns."""
     for i in range(layer.shape[1]):
         red, green, blue = layer[0, i], layer[1, i], layer[2, i]
         high = max(red, green, blue)
@@ -300,7 +299,7 @@ def turn_hue_row(layer: Rgb, hue: float) -> None:
 
 @_stage
 def pack_row(out: np.ndarray, picture: Rgb, block: Block) -> None:
-    """out (width, 4) uint8 from levels, rounded to the nearest; alpha 255, or the largest of the three."""
+    """out (width, 4) uint8 from levels, rounded to the nearest; alpha is 255, or the maximum of the three."""
     is_luma = block[TONE, 3] > ZERO
     for i in range(out.shape[0]):
         red = np.uint8(picture[0, i] + HALF)
@@ -320,24 +319,24 @@ def draw_picture(
     mask: np.ndarray,
     indices: np.ndarray,
 ) -> None:
-    """One picture into `out`; `last` is the one before.
+    """Draw one picture into `out`; `last` is the one before.
 
-    tables (4, 1025, 2) float32 and block as `bake_waves` and `pack_block` make them; image (h, w, 3) uint8 for
-    layer 5, mask (side, side) uint8 for its matte and indices (h, w) uint8 for the regions, any 1 x 1 array where the
-    block says there is none. With None for image and mask what draws them is not even compiled.
+    tables (4, 1025, 2) float32 and block from `bake_waves` and `pack_block`; image (h, w, 3) uint8 for layer 5, mask
+    (side, side) uint8 for its matte and indices (h, w) uint8 for the regions, or any 1 x 1 array for those that the
+    block does not use. With None for image and mask their code is not compiled.
     """
     height, width = out.shape[0], out.shape[1]
     is_simple = block[LAYER5, 3] > ZERO
     layer5_weight = block[LAYER5, 0]
     has_matte = block[MATTE, 3] != ZERO
     has_regions = block[REGION, 3] > ZERO
-    # Add with nothing to clamp and nothing to weigh by place.
+    # Add without clamping and without weights per pixel.
     is_plain = block[BLEND, 0] == ONE and block[TONE, 1] > ZERO and not has_regions
     for row in prange(height):
         buffers = np.zeros((11, width), np.float32)
         xs, ys, values, weights, has_base = buffers[0], buffers[1], buffers[2], buffers[3], buffers[4]
         picture, layer = buffers[5:8], buffers[8:11]
-        fold_row(xs, ys, int32(row), block)  # else it is compiled twice: prange counts in uint64
+        fold_row(xs, ys, int32(row), block)  # otherwise it is compiled twice: prange counts in uint64
         for channel in range(4):
             weight = block[LAYER_RGB + channel, 3]
             if is_simple or weight == ZERO:
@@ -354,7 +353,7 @@ def draw_picture(
             else:
                 fill_row(weights, weight)
             blend_row(picture, layer, weights, has_base, block)
-        if image is not None:  # decided by the type, before anything is compiled
+        if image is not None:  # decided by the type, at compile time
             if is_simple or layer5_weight > ZERO:
                 image_row(layer, xs, ys, image, block)
                 fill_row(weights, ONE if is_simple else layer5_weight)
@@ -373,9 +372,9 @@ def draw_picture(
 
 @_small_kernel
 def sum_cells(cells: np.ndarray, picture: Image, places: np.ndarray) -> None:
-    """cells (4, 18, 18) float32: the light of each part of the picture, see shaders/flash_cells.glsl.
+    """cells (4, 18, 18) float32: the light of each cell of the picture, see shaders/flash_cells.glsl.
 
-    places (18, 18, 64, 2) int32 as `sample_places` gives them.
+    places (18, 18, 64, 2) int32 from `sample_places`.
     """
     samples = float32(places.shape[2])
     for row in range(CELLS):
@@ -401,7 +400,7 @@ def sum_cells(cells: np.ndarray, picture: Image, places: np.ndarray) -> None:
 
 @_kernel
 def publish_picture(out: Image, picture: Image, limits: np.ndarray, fade: float, is_luma: bool) -> None:
-    """The picture that goes out: see shaders/publish.glsl. limits (18, 18, 2) float32."""
+    """Apply fade and limits, as shaders/publish.glsl does. limits (18, 18, 2) float32."""
     height, width = out.shape[0], out.shape[1]
     last = float32(CELLS - 1)
     for row in prange(height):
@@ -432,7 +431,7 @@ def publish_picture(out: Image, picture: Image, limits: np.ndarray, fade: float,
 
 @_kernel
 def mix_pictures(out: Image, current: Image, previous: Image, share: float) -> None:
-    """One picture taking another's place: see shaders/mix.glsl."""
+    """Mix two pictures, as shaders/mix.glsl does."""
     for row in prange(out.shape[0]):
         for i in range(out.shape[1]):
             for c in range(3):
