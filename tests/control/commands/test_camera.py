@@ -69,7 +69,7 @@ def refused_words(desk: Desk) -> None:
         reason = desk.failed("/camera/open", word)
         assert "is chosen as the engine starts (--camera)" in reason and "secret" not in reason
     assert "not found (cameras here: " in desk.failed("/camera/open", 77)
-    assert "names nobody" in desk.failed("/camera/open", "spout:")
+    assert "has no name" in desk.failed("/camera/open", "spout:")
     assert "takes a word" in desk.failed("/camera/open")
     assert "takes 1" in desk.failed("/camera/ndi", "on")
 
