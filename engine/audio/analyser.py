@@ -17,9 +17,9 @@ from engine.audio.envelope import EnvelopeFollower
 from engine.audio.gain import AutoGain
 from engine.audio.history import History
 from engine.audio.hue import HueGlide, pitch_hues, tone_share
-from engine.audio.layout import Layout
+from engine.audio.layout import ChannelLayout
 from engine.audio.onset import OnsetDetector
-from engine.audio.pitch import FIRST_PITCHES_HZ, HOLD_BELOW_RMS, PitchTracker, strongest_hz
+from engine.audio.pitch import FIRST_PITCHES_HZ, HOLD_BELOW_RMS, PitchFollower, strongest_hz
 from engine.audio.settings import AudioSettings
 from engine.audio.spectrum import BandPlan, hann, power_spectrum, spectrum_frames
 from engine.audio.window import WaveWindow
@@ -40,14 +40,14 @@ class Analyser:
         hop_s = self.hop_frames / sample_rate_hz
         frames = spectrum_frames(sample_rate_hz)
         self._rate_hz = sample_rate_hz
-        self._layout = Layout(sample_rate_hz, source_channels, self.hop_frames)
+        self._layout = ChannelLayout(sample_rate_hz, source_channels, self.hop_frames)
         self._history = History(sample_rate_hz)
         self._window = hann(frames)
         self._plan = BandPlan(sample_rate_hz, frames)
         self._onset_window = hann(frames // 2)
         self._onset_plan = BandPlan(sample_rate_hz, frames // 2)
         self._gain = AutoGain(hop_s)
-        self._pitch = PitchTracker(hop_s)
+        self._pitch = PitchFollower(hop_s)
         self._hue = HueGlide(hop_s, FIRST_PITCHES_HZ)
         self._leaving_hue: HueGlide | None = None
         """The glide of the look that fades out: goes on from where it was, at its own pace."""

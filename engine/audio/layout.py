@@ -13,7 +13,7 @@ def resolve_layout(layout: str, source_channels: int) -> str:
     return "direct" if source_channels >= CHANNELS else "stereo" if source_channels > 1 else "mono"
 
 
-class Layout:
+class ChannelLayout:
     """Analyser thread; blocks of `frames` samples.
 
     direct: layer n hears source channel `channel_map[n]`, counted from 1; silence if the source has no such channel

@@ -33,7 +33,7 @@ def strongest_hz(power: np.ndarray, sample_rate_hz: int) -> np.ndarray:
     return hz
 
 
-class PitchTracker:
+class PitchFollower:
     """Smoothed pitch of the four channels; held while a channel is silent. Analyser thread."""
 
     def __init__(self, hop_s: float) -> None:

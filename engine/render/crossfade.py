@@ -6,7 +6,7 @@ from engine.values import VideoFrame
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Crossfade:
+class PictureCrossfade:
     """(1 - mix) x before + mix x picture, each channel rounded to the nearest of 0..255; only `picture` without a
     `before`."""
 
@@ -17,7 +17,7 @@ class Crossfade:
     """Between 0 and 1 with a `before`; else 1."""
 
     @classmethod
-    def of(cls, picture: VideoFrame | None, before: VideoFrame | None, mix: float) -> "Crossfade | None":
+    def of(cls, picture: VideoFrame | None, before: VideoFrame | None, mix: float) -> "PictureCrossfade | None":
         """The crossfade at this `mix`, reduced to one picture if only one is visible; None without `picture`.
 
         Pictures of different sizes cannot be mixed: only the new one is shown.
@@ -39,7 +39,7 @@ class Crossfade:
     def is_same(self, other: object) -> bool:
         """True if it shows the same picture objects (pixels are not compared) at the same mix."""
         return (
-            isinstance(other, Crossfade)
+            isinstance(other, PictureCrossfade)
             and self.picture is other.picture
             and self.before is other.before
             and self.mix == other.mix

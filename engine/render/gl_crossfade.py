@@ -9,7 +9,7 @@ from collections.abc import Callable
 import moderngl
 import numpy as np
 
-from engine.render.crossfade import Crossfade
+from engine.render.crossfade import PictureCrossfade
 from engine.render.gl_textures import Target, UploadedImage, odd_size
 from engine.render.readback import Readback
 from engine.values import TextureRef, VideoFrame
@@ -31,7 +31,7 @@ class CrossfadedImage:
         self._is_software = is_software
         self._picture = UploadedImage(context, 3, "f1")
         self._before = UploadedImage(context, 3, "f1")
-        self._fade: Crossfade | None = None
+        self._fade: PictureCrossfade | None = None
         self._outputs: _Outputs | None = None
         self._warm_up()
 
@@ -40,10 +40,10 @@ class CrossfadedImage:
         """Width and height of the held picture, or None."""
         return None if self._fade is None else self._fade.size_px
 
-    def holds(self, fade: Crossfade) -> bool:
+    def holds(self, fade: PictureCrossfade) -> bool:
         return fade.is_same(self._fade)
 
-    def follow(self, fade: Crossfade | None) -> None:
+    def follow(self, fade: PictureCrossfade | None) -> None:
         """Hold this crossfade; None is black. A picture that is held already, on either side, is not uploaded again."""
         if fade is None:
             self._picture.follow(None, None)
@@ -134,7 +134,7 @@ class CrossfadedImage:
             VideoFrame(pixels=np.zeros((1, 1, 3), np.uint8), index=index, time_s=0.0, source="warm-up")
             for index in (0, 1)
         )
-        self.follow(Crossfade(first, second, 0.5))
+        self.follow(PictureCrossfade(first, second, 0.5))
         self.make_ready()
         self.draw_texture()
         self.follow(None)

@@ -15,7 +15,7 @@ from engine.render.picture import Leaving
 
 
 @dataclass(slots=True, eq=False)
-class Pair:
+class TargetPair:
     """Two alternating targets: `front` has the newest picture, `back` the one before."""
 
     front: Target
@@ -34,7 +34,7 @@ class Dissolve:
         self._context, self._size_px = context, size_px
         self._targets: list[Target] = []
         self._number: int | None = None
-        self._pairs: dict[str, Pair] = {}
+        self._pairs: dict[str, TargetPair] = {}
         self.side: Target | None = None
         """Picture that the incoming look is mixed with, or None."""
         self.beneath: Target | None = None
@@ -42,22 +42,22 @@ class Dissolve:
         self._pairs["coming"] = self._free_pair()
 
     @property
-    def coming(self) -> Pair:
+    def coming(self) -> TargetPair:
         """Pair of the incoming look; without a fade, of the only look."""
         return self._pairs["coming"]
 
     @property
-    def leaving(self) -> Pair:
+    def leaving(self) -> TargetPair:
         """Pair of the outgoing look."""
         return self._pairs["leaving"]
 
     @property
-    def sides(self) -> Pair:
+    def sides(self) -> TargetPair:
         """Pair for the outgoing look mixed with the still picture beneath it."""
         return self._pairs["sides"]
 
     @property
-    def mixed(self) -> Pair:
+    def mixed(self) -> TargetPair:
         """Pair of the mixture on screen during a fade."""
         return self._pairs["mixed"]
 
@@ -85,7 +85,7 @@ class Dissolve:
         for target in self._targets:
             target.release()
 
-    def _free_pair(self) -> Pair:
+    def _free_pair(self) -> TargetPair:
         """A pair of unused targets, cleared to black."""
         kept = {self.side, self.beneath, *(each for pair in self._pairs.values() for each in (pair.front, pair.back))}
         free = [target for target in self._targets if target not in kept][:2]
@@ -94,4 +94,4 @@ class Dissolve:
             self._targets.append(free[-1])
         for target in free:
             target.framebuffer.clear()
-        return Pair(*free)
+        return TargetPair(*free)

@@ -19,14 +19,14 @@ import numpy as np
 from engine.errors import RenderError
 from engine.render.colour import layer_colours
 from engine.render.context import is_software, load_finish, load_message_pump, open_context
-from engine.render.crossfade import Crossfade
+from engine.render.crossfade import PictureCrossfade
 from engine.render.flash_guard import NO_LIMITS
 from engine.render.flash_levels import sample_jitter
 from engine.render.frame_block import ROWS, pack_block
 from engine.render.gl_crossfade import CrossfadedImage
-from engine.render.gl_dissolve import Pair
+from engine.render.gl_dissolve import TargetPair
 from engine.render.gl_masks import MaskArray, MaskPainter, PaintedImage
-from engine.render.gl_targets import Targets
+from engine.render.gl_targets import SizedTargets
 from engine.render.gl_textures import CellTarget, Target, UploadedImage, limits_texture, wave_texture
 from engine.render.look import Look
 from engine.render.mask_look import IdPicture, Overlay
@@ -63,7 +63,7 @@ _SETS = [
 NO_ERROR = "GL_NO_ERROR"
 
 _Answer = TypeVar("_Answer")
-_Asked = TypeVar("_Asked", Crossfade, Overlay, IdPicture)
+_Asked = TypeVar("_Asked", PictureCrossfade, Overlay, IdPicture)
 _Painted = TypeVar("_Painted", Overlay, IdPicture)
 
 
@@ -179,7 +179,7 @@ class GLRenderer:
 
     def show(self, picture: VideoFrame, before: VideoFrame | None = None, mix: float = 1.0) -> ShownPicture:
         """`picture` alone, crossfaded from `before`; drawn on demand."""
-        fade = Crossfade.of(picture, before, mix)
+        fade = PictureCrossfade.of(picture, before, mix)
         assert fade is not None
         return self._shown(fade, self._image_beside)
 
@@ -249,7 +249,7 @@ class GLRenderer:
             read_rgba=lambda: answer(lambda image: image.read_rgba()),
         )
 
-    def _image_beside(self, fade: Crossfade) -> CrossfadedImage:
+    def _image_beside(self, fade: PictureCrossfade) -> CrossfadedImage:
         """Layer 5's own image if it shows this crossfade, else a separate one."""
         if self._layer5.holds(fade):
             return self._layer5
@@ -257,13 +257,13 @@ class GLRenderer:
         self._beside.follow(fade)
         return self._beside
 
-    def _make_targets(self, width: int, height: int) -> Targets:
+    def _make_targets(self, width: int, height: int) -> SizedTargets:
         largest = self._context.info["GL_MAX_TEXTURE_SIZE"]
         if not (0 < width <= largest and 0 < height <= largest):
             raise RenderError(f"size {width}x{height}: this GPU draws 1x1 to {largest}x{largest}")
         self._context.error  # noqa: B018  reading clears
         try:
-            targets = Targets(self._context, self._finish, (width, height), is_direct=self.is_software)
+            targets = SizedTargets(self._context, self._finish, (width, height), is_direct=self.is_software)
         finally:
             error = self._context.error  # cleared in any case: it must not count for the next picture
         if error != NO_ERROR:
@@ -271,7 +271,7 @@ class GLRenderer:
             raise RenderError(f"size {width}x{height}: the GL driver reports {error}")
         return targets
 
-    def _start(self, targets: Targets) -> None:
+    def _start(self, targets: SizedTargets) -> None:
         """Draw into these targets from now on, with nothing on screen at first."""
         self._targets = targets
         self._current = targets.dissolve.coming.front
@@ -307,13 +307,13 @@ class GLRenderer:
         into.framebuffer.use()
         self._mix.render(moderngl.TRIANGLES, vertices=3)
 
-    def _draw_pass(self, picture: PictureInput, trail: Pair) -> None:
+    def _draw_pass(self, picture: PictureInput, trail: TargetPair) -> None:
         """Draw one look into the next target of its trail."""
         look = picture.look
         # Upload only what is visible: a 1080p camera picture takes 2 ms.
         layer5 = None
         if look.is_simple or look.layer5_weight > 0:
-            layer5 = Crossfade.of(picture.layer5, picture.layer5_before, picture.layer5_mix)
+            layer5 = PictureCrossfade.of(picture.layer5, picture.layer5_before, picture.layer5_mix)
         matte = picture.matte if layer5 is not None else None
         region = picture.region if look.has_regions else None
         trail.turn()
@@ -329,7 +329,7 @@ class GLRenderer:
         is_seen = look.is_simple or layer5 is not None or region is not None
         self._run_pass(_features(look, is_seen, matte is not None) if self.is_software else _FEATURES, trail)
 
-    def _run_pass(self, features: tuple[str, ...], trail: Pair) -> None:
+    def _run_pass(self, features: tuple[str, ...], trail: TargetPair) -> None:
         self._block.bind_to_uniform_block(0)
         self._waves.use(_WAVES)
         self._layer5.use(_LAYER5)

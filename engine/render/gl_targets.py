@@ -13,7 +13,7 @@ from engine.render.readback import Readback
 _Part = TypeVar("_Part", Target, Dissolve, Readback)
 
 
-class Targets:
+class SizedTargets:
     """Targets for looks and their mixture, two for faded or limited pictures, and the readback."""
 
     def __init__(

@@ -12,7 +12,7 @@ import numpy as np
 from engine.errors import RenderError
 from engine.render.colour import layer_colours
 from engine.render.compiling import Tell, cache_folder, prepare, prepare_beside, told
-from engine.render.crossfade import Crossfade
+from engine.render.crossfade import PictureCrossfade
 from engine.render.flash_guard import NO_LIMITS
 from engine.render.flash_levels import CELLS, sample_places
 from engine.render.frame_block import ROWS, pack_block
@@ -121,7 +121,7 @@ class NumbaRenderer:
 
     def show(self, picture: VideoFrame, before: VideoFrame | None = None, mix: float = 1.0) -> ShownPicture:
         """`picture` alone, crossfaded from `before`; mixed on demand."""
-        fade = Crossfade.of(picture, before, mix)
+        fade = PictureCrossfade.of(picture, before, mix)
         assert fade is not None
         return self._shown(fade.size_px, partial(self._read_beside, fade))
 
@@ -164,11 +164,11 @@ class NumbaRenderer:
         width, height = size_px
         return ShownPicture(width=width, height=height, draw_texture=self._draw_no_texture, read_rgba=read_rgba)
 
-    def _read_beside(self, fade: Crossfade) -> np.ndarray:
+    def _read_beside(self, fade: PictureCrossfade) -> np.ndarray:
         with self._drawing():
             return self._mix(fade)
 
-    def _mix(self, fade: Crossfade) -> np.ndarray:
+    def _mix(self, fade: PictureCrossfade) -> np.ndarray:
         """(height, width, 4) uint8, opaque; the same array while nothing is new."""
 
         def paint(out: np.ndarray) -> None:
@@ -217,7 +217,7 @@ class NumbaRenderer:
         look = picture.look
         if not (look.is_simple or look.layer5_weight > 0):
             return None
-        fade = Crossfade.of(picture.layer5, picture.layer5_before, picture.layer5_mix)
+        fade = PictureCrossfade.of(picture.layer5, picture.layer5_before, picture.layer5_mix)
         if fade is None or fade.before is None:
             return None if fade is None else fade.picture.pixels
         return self._mix(fade)
@@ -318,14 +318,14 @@ def _empty_look() -> tuple[np.ndarray, np.ndarray]:
     return np.zeros((CHANNELS, TABLE_POINTS, 2), np.float32), np.zeros((ROWS, 4), np.float32)
 
 
-_Asked = TypeVar("_Asked", Crossfade, Overlay, IdPicture)
+_Asked = TypeVar("_Asked", PictureCrossfade, Overlay, IdPicture)
 
 
 class _Kept:
     """A picture beside the main one, painted only when the request changes."""
 
     def __init__(self) -> None:
-        self._asked: Crossfade | Overlay | IdPicture | None = None
+        self._asked: PictureCrossfade | Overlay | IdPicture | None = None
         self._pixels: np.ndarray | None = None
         self._pool = PixelPool(1, 1)
 

@@ -17,7 +17,7 @@ from av.video.reformatter import ColorRange, Colorspace, ColorTrc, VideoReformat
 from engine.errors import SinkError
 from engine.sinks.movie_file import BT470BG_MATRIX, FORMATS, Format, add_video, make_repeatable
 from engine.sinks.whole_file import partial_path
-from engine.sources.look import Look
+from engine.sources.look import VideoLook
 from engine.sources.stream_copy import StreamCopy
 from engine.system.atomic_file import MAX_HELD_JOB_S, move_into_place, remove_file
 from engine.system.translate_errors import reason_of, translate_errors
@@ -58,7 +58,7 @@ class PictureVideo:
         path: Path,
         *,
         size: tuple[int, int],
-        look: Look,
+        look: VideoLook,
         every: int = 1,
         sound_from: Path | None = None,
         shown_as: Path | None = None,
@@ -191,7 +191,7 @@ class PictureVideo:
         return translate_errors({av.FFmpegError: line, OSError: line}, as_=SinkError)
 
 
-def tick_of(path: Path, look: Look, every: int) -> Fraction:
+def tick_of(path: Path, look: VideoLook, every: int) -> Fraction:
     """Time base of such a file in seconds. `every`: one of so many of the source's pictures is written."""
     if VIDEO_FORMATS[path.suffix.lower()].has_fixed_rate:
         return every / look.rate

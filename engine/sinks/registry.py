@@ -13,7 +13,7 @@ PLATFORM = sys.platform
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kind:
+class SinkKind:
     module: str
     sink: str
     argument: str
@@ -31,7 +31,7 @@ class Kind:
 
 
 KINDS = {
-    "syphon": Kind(
+    "syphon": SinkKind(
         module="engine.sinks.syphon",
         sink="SyphonSink",
         argument="name of the texture",
@@ -44,7 +44,7 @@ KINDS = {
         is_on_gpu=True,
         brings_beside=True,
     ),
-    "spout": Kind(
+    "spout": SinkKind(
         module="engine.sinks.spout",
         sink="SpoutSink",
         argument="name of the texture",
@@ -54,27 +54,29 @@ KINDS = {
         is_on_gpu=True,
         brings_beside=True,
     ),
-    "shared": Kind(module="engine.sinks.shared", sink="SharedSink", argument="name of the texture", brings_beside=True),
-    "ndi": Kind(
+    "shared": SinkKind(
+        module="engine.sinks.shared", sink="SharedSink", argument="name of the texture", brings_beside=True
+    ),
+    "ndi": SinkKind(
         module="engine.sinks.ndi",
         sink="NdiSink",
         argument="name of the source",
         packages=(("cyndilib", "pip install cyndilib"),),
         brings_beside=True,
     ),
-    "record": Kind(
+    "record": SinkKind(
         module="engine.sinks.record",
         sink="RecordSink",
         argument="file.mp4 (H.264), file.mov (ProRes) or file.avi (Motion JPEG); without it a name from date and time",
         packages=(("av", "pip install av"),),
     ),
-    "snapshot": Kind(
+    "snapshot": SinkKind(
         module="engine.sinks.snapshot",
         sink="SnapshotSink",
         argument="file.png, or file.png@SECONDS for the frame at that time",
         packages=(("cv2", "pip install opencv-python-headless"),),
     ),
-    "null": Kind(module="engine.sinks.null", sink="NullSink", argument="name"),
+    "null": SinkKind(module="engine.sinks.null", sink="NullSink", argument="name"),
 }
 
 

@@ -24,7 +24,7 @@ HINTS = {
 }
 
 
-class Camera(LiveSource):
+class CameraSource(LiveSource):
     """`open_container` opens the device again at each call; it raises SourceError or FFmpegError."""
 
     kind = "camera"

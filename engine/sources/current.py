@@ -31,7 +31,7 @@ Ended = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Chosen:
+class ChosenSource:
     """A source and the word that chose it."""
 
     word: str
@@ -39,7 +39,7 @@ class Chosen:
     """None if no picture is wanted."""
 
 
-NOTHING = Chosen(word="none", source=None)
+NOTHING = ChosenSource(word="none", source=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,12 +53,12 @@ class _Next:
 class CurrentSource:
     """`poll`, `renew_context` and `close` on the render thread; the rest on any."""
 
-    def __init__(self, first: Chosen, clock: Clock) -> None:
+    def __init__(self, first: ChosenSource, clock: Clock) -> None:
         self._clock = clock
         self._now = first
         self._next: _Next | None = None
         self._changing = threading.Lock()  # only held briefly: the render thread takes it once a frame
-        self._asked: deque[tuple[Chosen | None, Ended]] = deque()
+        self._asked: deque[tuple[ChosenSource | None, Ended]] = deque()
         self._is_closed = False
         self._closing: list[GuardedThread] = []
 
@@ -76,7 +76,7 @@ class CurrentSource:
         if self._now.source is not None:
             self._now.source.start()
 
-    def take(self, chosen: Chosen, ended: Ended) -> None:
+    def take(self, chosen: ChosenSource, ended: Ended) -> None:
         """Show a started source as soon as it has a picture. Replaces one that is still waiting for its picture."""
         with self._changing:
             if not self._is_closed:
@@ -137,13 +137,13 @@ class CurrentSource:
             thread.join(timeout_s=max(0.0, end_s - time.perf_counter()))
         self._closing.clear()
 
-    def _refuse(self, chosen: Chosen | None, ended: Ended) -> None:
+    def _refuse(self, chosen: ChosenSource | None, ended: Ended) -> None:
         """Close a source that comes after the end. It was never polled, so no GL context holds anything of it."""
         if chosen is not None and chosen.source is not None:
             self._release(chosen.source)
         ended(THE_END)
 
-    def _begin(self, chosen: Chosen | None, ended: Ended) -> None:
+    def _begin(self, chosen: ChosenSource | None, ended: Ended) -> None:
         self._give_up("superseded by another choice")
         if chosen is None:
             ended("")
@@ -159,7 +159,7 @@ class CurrentSource:
             coming.source.poll()
         if coming.source.latest_frame() is not None:
             self._next = None
-            self._replace(Chosen(word=coming.word, source=coming.source))
+            self._replace(ChosenSource(word=coming.word, source=coming.source))
             coming.ended("")
         elif self._clock.now_s() >= coming.until_s:
             status = coming.source.status()
@@ -172,7 +172,7 @@ class CurrentSource:
             self._release(coming.source)
             coming.ended(reason)
 
-    def _replace(self, chosen: Chosen) -> None:
+    def _replace(self, chosen: ChosenSource) -> None:
         before, self._now = self._now, chosen
         if before.source is not None:
             self._release(before.source)

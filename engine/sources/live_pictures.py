@@ -20,9 +20,9 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from engine.errors import SourceError
-from engine.sources.camera import Camera
+from engine.sources.camera import CameraSource
 from engine.sources.decoding import USUAL_FPS
-from engine.sources.look import UNTAGGED, Look
+from engine.sources.look import UNTAGGED, VideoLook
 from engine.sources.pictures import InputPicture, Kind, ReadCounts
 from engine.system.backoff import next_delay_s
 from engine.system.clock import Clock, SystemClock
@@ -56,7 +56,7 @@ class LivePictures:
         """`open_container` opens the device, and again after a loss; `opened` is used instead the first time.
         `comes_back`: treat its end as a loss, as for a camera that was unplugged."""
         self._clock = clock or SystemClock()
-        self._camera = Camera(name, self._open, clock=self._clock, report=lambda key, message: None)
+        self._camera = CameraSource(name, self._open, clock=self._clock, report=lambda key, message: None)
         self.path = self.label = self._camera.label
         self.counts = ReadCounts()
         self._open_container, self._opened, self._comes_back = open_container, opened, comes_back
@@ -82,7 +82,7 @@ class LivePictures:
             self.close()
             raise SourceError(self._problem or f"{self.label}: gives no picture")
         self.first = _picture(0, self._first, Fraction(0), 1 / self._rate)
-        self.look = Look(rate=self._rate, time_base=TICK_S, pixel_aspect=Fraction(1), tags=UNTAGGED, sound=())
+        self.look = VideoLook(rate=self._rate, time_base=TICK_S, pixel_aspect=Fraction(1), tags=UNTAGGED, sound=())
 
     def read(self, every: int, limit: int | None, start: int = 0) -> Iterator[InputPicture]:
         """Yield the newest picture at each request, none twice, until `close`, `limit`, or the end of the stream. The

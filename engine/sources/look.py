@@ -45,7 +45,7 @@ UNTAGGED = ColourTags(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
+class VideoLook:
     rate: Fraction
     """Pictures a second, on average."""
     time_base: Fraction
@@ -73,11 +73,13 @@ def lost_depth(first: DecodedFrame) -> str:
     return f"{bits} bits a colour are taken, and written, as 8" if bits > 8 else ""
 
 
-def look_of(first: DecodedFrame, rate: Fraction, tick_s: Fraction, aspect: Fraction, sound: tuple[str, ...]) -> Look:
+def look_of(
+    first: DecodedFrame, rate: Fraction, tick_s: Fraction, aspect: Fraction, sound: tuple[str, ...]
+) -> VideoLook:
     """The look of a video, from its first picture. `aspect`: of a coded pixel, before the rotation."""
     is_turned = round(first.rotation / 90) % 2 == 1
     is_rgb = first.format.is_rgb  # RGB has no matrix; the output will have one
-    return Look(
+    return VideoLook(
         rate=rate,
         time_base=tick_s or 1 / rate,
         pixel_aspect=1 / aspect if is_turned else aspect,

@@ -76,18 +76,18 @@ def _open_program(kind: str, name: str, *, clock: Clock, report: Callable[[str, 
 
 
 def _open_address(url: str, *, clock: Clock, report: Callable[[str, str], None]) -> Source:
-    from engine.sources.camera import Camera
+    from engine.sources.camera import CameraSource
     from engine.sources.stream import open_stream, shown_address
 
-    return Camera(shown_address(url), partial(open_stream, url), clock=clock, report=report)
+    return CameraSource(shown_address(url), partial(open_stream, url), clock=clock, report=report)
 
 
 def _open_camera(camera: int | str, *, clock: Clock, report: Callable[[str, str], None]) -> Source:
     device = find_camera(camera, list_cameras())
-    from engine.sources.camera import Camera, open_device
+    from engine.sources.camera import CameraSource, open_device
 
     # If it was chosen by name, keep the name: a camera that is plugged in again may get another index.
-    return Camera(device.name, partial(open_device, camera), clock=clock, report=report)
+    return CameraSource(device.name, partial(open_device, camera), clock=clock, report=report)
 
 
 def camera_of(spec: str) -> int | str | None:

@@ -15,7 +15,7 @@ from av.video.stream import VideoStream
 
 from engine.errors import SourceError
 from engine.sources.decoding import TimedPicture, open_video, read_pass
-from engine.sources.look import UNTAGGED, Look, look_of, lost_depth
+from engine.sources.look import UNTAGGED, VideoLook, look_of, lost_depth
 from engine.sources.pixels import to_rgb
 from engine.sources.still import is_still, read_still
 from engine.sources.stream import shown_address
@@ -74,7 +74,7 @@ class Pictures(Protocol):
     label: str
     """Name for people: the path, the address without its password, or the camera."""
     kind: Kind
-    look: Look
+    look: VideoLook
     first: InputPicture
     expected: int | None
     """Number of pictures that the file declares, or None."""
@@ -190,7 +190,9 @@ class FolderPictures:
         self.label = str(path)
         self.kind: Kind = "folder" if path.is_dir() else "picture"
         self.counts = ReadCounts()
-        self.look = Look(rate=FOLDER_FPS, time_base=1 / FOLDER_FPS, pixel_aspect=Fraction(1), tags=UNTAGGED, sound=())
+        self.look = VideoLook(
+            rate=FOLDER_FPS, time_base=1 / FOLDER_FPS, pixel_aspect=Fraction(1), tags=UNTAGGED, sound=()
+        )
         self._files = _files_in(path) if path.is_dir() else [path]
         self.expected: int | None = len(self._files)
         stems = [file.stem for file in self._files]

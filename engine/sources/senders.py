@@ -34,7 +34,7 @@ TEXTURES = {"darwin": ("engine.sources.syphon", "SyphonServers"), "win32": ("eng
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sender:
+class PictureSender:
     """One picture that can be chosen, from a camera or another program."""
 
     kind: str
@@ -49,12 +49,12 @@ class Sender:
         return f"{self.name} ({TITLES[self.kind]})"
 
 
-def of_program(kind: str, name: str) -> Sender:
-    return Sender(kind=kind, name=name, word=f"{kind}:{name}")
+def of_program(kind: str, name: str) -> PictureSender:
+    return PictureSender(kind=kind, name=name, word=f"{kind}:{name}")
 
 
-def of_camera(camera: CameraDevice) -> Sender:
-    return Sender(kind="camera", name=camera.name, word=camera.word)
+def of_camera(camera: CameraDevice) -> PictureSender:
+    return PictureSender(kind="camera", name=camera.name, word=camera.word)
 
 
 class Textures(Protocol):
@@ -80,7 +80,7 @@ def texture_list() -> Callable[[], Textures] | None:
     return made
 
 
-def list_textures() -> tuple[Sender, ...]:
+def list_textures() -> tuple[PictureSender, ...]:
     """The Syphon servers or Spout senders of this machine, for a program without a render thread. Main thread."""
     make = texture_list()
     if make is None:
@@ -108,13 +108,13 @@ class SenderLists:
         self._make: Callable[[], Textures] | None = None
         self._textures: Textures | None = None
         self._look_at_s = clock.now_s()
-        self._polled: tuple[Sender, ...] | None = None
-        self._before: frozenset[Sender] | None = None
-        self._cameras: tuple[Sender, ...] = ()
+        self._polled: tuple[PictureSender, ...] | None = None
+        self._before: frozenset[PictureSender] | None = None
+        self._cameras: tuple[PictureSender, ...] = ()
         self._finder: Finder | None = None
         self.wants_ndi = False
         """True to search the network for NDI at the next `look`."""
-        self.now: tuple[Sender, ...] = ()
+        self.now: tuple[PictureSender, ...] = ()
         """Cameras first; replaced as a whole by `look`."""
 
     def poll(self) -> None:
@@ -127,12 +127,12 @@ class SenderLists:
         if self._guard.failures:  # another program's list must not cost our frame
             self._make = None
 
-    def _ask_textures(self) -> tuple[Sender, ...]:
+    def _ask_textures(self) -> tuple[PictureSender, ...]:
         assert self._make is not None
         there = self._textures = self._textures or self._make()
         return tuple(of_program(there.kind, name) for name in there.names())
 
-    def look(self, *, with_cameras: bool = False) -> tuple[Sender, ...]:
+    def look(self, *, with_cameras: bool = False) -> tuple[PictureSender, ...]:
         """Poll the rest and update `now`. Returns the Syphon servers or Spout senders that have appeared since the last
         call; none if another thread is still polling. SourceError if NDI is not available."""
         if with_cameras:
@@ -144,7 +144,7 @@ class SenderLists:
         finally:
             self._looking.release()
 
-    def _put_together(self) -> tuple[Sender, ...]:
+    def _put_together(self) -> tuple[PictureSender, ...]:
         if not self._has_loaded:
             self._has_loaded, self._make = True, texture_list()
         own, polled = self._own(), self._polled
@@ -162,7 +162,7 @@ class SenderLists:
             finally:
                 self._looking.release()
 
-    def _ndi(self) -> tuple[Sender, ...]:
+    def _ndi(self) -> tuple[PictureSender, ...]:
         if self.wants_ndi and self._finder is None:
             from engine.sources.ndi import open_finder
 
@@ -181,7 +181,7 @@ class SenderLists:
         return tuple(of_program("ndi", name) for name in sorted(self._finder.update_sources()))
 
 
-def _cameras() -> tuple[Sender, ...]:
+def _cameras() -> tuple[PictureSender, ...]:
     try:
         return tuple(of_camera(camera) for camera in list_cameras())
     except SourceError as error:
@@ -189,7 +189,7 @@ def _cameras() -> tuple[Sender, ...]:
         return ()
 
 
-def _is_own(sender: Sender, own: Collection[tuple[str, str]]) -> bool:
+def _is_own(sender: PictureSender, own: Collection[tuple[str, str]]) -> bool:
     """True for an output of this engine. Syphon puts the application's name before the server's."""
     names = (sender.name, sender.name.partition(":")[2])
     return any(sender.kind == kind and name in names for kind, name in own)

@@ -12,7 +12,7 @@ import pytest
 from engine.bench.render_reference import draw_reference
 from engine.errors import RenderError
 from engine.render import Renderer
-from engine.render.crossfade import Crossfade
+from engine.render.crossfade import PictureCrossfade
 from engine.values import VideoFrame
 
 SIMPLE = {"/mode": "simple"}
@@ -272,11 +272,13 @@ def test_a_closed_renderer_shows_nothing(renderer: Renderer) -> None:
 
 def test_which_of_two_pictures_is_seen_is_decided_without_a_renderer() -> None:
     one, other, small = frame(RED), frame(BLUE), frame(BLUE, (4, 4))
-    assert Crossfade.of(None, other, 0.5) is None
+    assert PictureCrossfade.of(None, other, 0.5) is None
     for before, mix, seen in ((None, 0.3, one), (other, 1.0, one), (other, 0.0, other), (small, 0.3, one)):
-        alone = Crossfade.of(one, before, mix)
+        alone = PictureCrossfade.of(one, before, mix)
         assert alone is not None and (alone.picture, alone.before, alone.mix) == (seen, None, 1.0)
-    both = Crossfade.of(one, other, 0.3)
+    both = PictureCrossfade.of(one, other, 0.3)
     assert both is not None and (both.picture, both.before, both.mix, both.size_px) == (one, other, 0.3, (9, 7))
-    assert both.is_same(Crossfade.of(one, other, 0.3)) and not both.is_same(None)
-    assert not both.is_same(Crossfade.of(one, other, 0.4)) and not both.is_same(Crossfade.of(other, one, 0.3))
+    assert both.is_same(PictureCrossfade.of(one, other, 0.3)) and not both.is_same(None)
+    assert not both.is_same(PictureCrossfade.of(one, other, 0.4)) and not both.is_same(
+        PictureCrossfade.of(other, one, 0.3)
+    )

@@ -15,7 +15,7 @@ from engine.errors import SinkError
 from engine.ipc import FrameRing
 from engine.sinks import SinkSet, SinkSpec
 from engine.sinks.null import NullSink
-from engine.sinks.registry import KINDS, Kind
+from engine.sinks.registry import KINDS, SinkKind
 from engine.sinks.sink_set import MAX_END_S, MAX_ENDED, MAX_SINKS
 from engine.system.clock import SteppedClock
 
@@ -57,7 +57,7 @@ def fragile(monkeypatch: pytest.MonkeyPatch) -> type[Fragile]:
     module = types.ModuleType("fragile_sink")
     module.FragileSink = Fragile
     monkeypatch.setitem(sys.modules, "fragile_sink", module)
-    monkeypatch.setitem(KINDS, "fragile", Kind(module="fragile_sink", sink="FragileSink", argument="name"))
+    monkeypatch.setitem(KINDS, "fragile", SinkKind(module="fragile_sink", sink="FragileSink", argument="name"))
     monkeypatch.setattr(Fragile, "fails_in", set())
     monkeypatch.setattr(Fragile, "error", SinkError("fragile: broken"))
     monkeypatch.setattr(Fragile, "closed", 0)

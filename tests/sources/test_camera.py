@@ -10,7 +10,7 @@ import simplejpeg
 
 from engine.errors import SourceError
 from engine.sources import open_source
-from engine.sources.camera import SILENT_S, Camera
+from engine.sources.camera import SILENT_S, CameraSource
 from engine.sources.source import HOLD_S
 from engine.system.clock import SteppedClock
 
@@ -62,7 +62,7 @@ def device():
 
 @pytest.fixture
 def camera(device, clock, reports):
-    camera = Camera("piped", device.open, clock=clock, report=reports)
+    camera = CameraSource("piped", device.open, clock=clock, report=reports)
     camera.start()
     yield camera
     device._writer.close()
@@ -154,7 +154,7 @@ def test_a_device_that_asks_for_patience_gets_it_for_five_seconds(clock, reports
         opened.append(Stuttering(av.open(str(write_video(10))), pictures=2))
         return opened[0]
 
-    camera = Camera("stuttering", open_container, clock=clock, report=reports)
+    camera = CameraSource("stuttering", open_container, clock=clock, report=reports)
     camera.start()
     try:
         container = wait_for(lambda: opened and opened[0], "the device")

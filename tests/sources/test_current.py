@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from engine.sources import current
-from engine.sources.current import MAX_WAIT_S, NOTHING, Chosen, CurrentSource
+from engine.sources.current import MAX_WAIT_S, NOTHING, ChosenSource, CurrentSource
 from engine.sources.source import Polled, SourceStatus
 from engine.sources.test_card import MovingCard
 from engine.sources.texture import TextureSource
@@ -44,7 +44,7 @@ class Rig:
         self.clock, self._report = clock, report
         self.ended: list[tuple[str, str]] = []
         self.before = self.texture("before", level=10)
-        self.current = CurrentSource(Chosen(word="before", source=self.before), clock)
+        self.current = CurrentSource(ChosenSource(word="before", source=self.before), clock)
         self.current.start()
         self.shown()
 
@@ -56,7 +56,7 @@ class Rig:
     def choose(self, name: str, *, level: int, at_s: float = 0.0) -> Texture:
         texture = self.texture(name, level=level, at_s=at_s)
         texture.start()
-        self.current.take(Chosen(word=name, source=texture), lambda reason: self.ended.append((name, reason)))
+        self.current.take(ChosenSource(word=name, source=texture), lambda reason: self.ended.append((name, reason)))
         return texture
 
     def shown(self) -> int | None:
@@ -139,7 +139,9 @@ def test_what_is_chosen_as_the_engine_ends_is_closed_and_answered(rig: Rig, repo
     for word in ("early", "late"):
         card = MovingCard(offline=False, clock=rig.clock, report=reports)
         card.close = partial(closed.append, word)
-        rig.current.take(Chosen(word=word, source=card), lambda reason, word=word: rig.ended.append((word, reason)))
+        rig.current.take(
+            ChosenSource(word=word, source=card), lambda reason, word=word: rig.ended.append((word, reason))
+        )
         rig.current.close()
     assert rig.ended == [("early", "the engine ends"), ("late", "the engine ends")]
     assert closed == ["early", "late"]
@@ -151,7 +153,7 @@ def test_several_sources_that_hang_delay_the_end_by_no_more_than_one(rig: Rig, m
     for word in ("first", "second", "third", "fourth"):
         card = MovingCard(offline=False, clock=rig.clock, report=reports)
         card.close = answering.wait
-        rig.current.take(Chosen(word=word, source=card), lambda reason: None)
+        rig.current.take(ChosenSource(word=word, source=card), lambda reason: None)
     rig.current.poll()
     started_s = time.perf_counter()
     rig.current.close()
@@ -177,7 +179,7 @@ def test_a_source_with_a_thread_is_closed_beside_the_frame_loop(reports) -> None
     clock = SteppedClock()
     card = MovingCard(offline=False, clock=clock, report=reports)
     assert not isinstance(card, Polled)
-    current = CurrentSource(Chosen(word="test", source=card), clock)
+    current = CurrentSource(ChosenSource(word="test", source=card), clock)
     current.start()
     assert isinstance(current.status(), SourceStatus)
     current.take(NOTHING, lambda reason: None)

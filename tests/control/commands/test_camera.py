@@ -14,7 +14,7 @@ from engine.control.commands.camera import CameraControl, first_word
 from engine.errors import SourceError
 from engine.osc import decode_packet, encode_message
 from engine.sources import Source, open_source
-from engine.sources.current import NOTHING, Chosen, CurrentSource
+from engine.sources.current import NOTHING, ChosenSource, CurrentSource
 from engine.sources.senders import SenderLists
 from engine.sources.source import SourceStatus
 from engine.sources.test_card import MovingCard
@@ -179,7 +179,7 @@ def test_a_camera_that_plays_is_not_called_away_before_the_cameras_were_asked_fo
     drivers.answering.set()
     playing = drivers.open("0")
     playing.latest_frame, playing.status = playing_frame, playing_status
-    rig.current.take(Chosen(word="0", source=playing), lambda reason: None)
+    rig.current.take(ChosenSource(word="0", source=playing), lambda reason: None)
     rig.current.poll()
     assert rig.control.offered()[-1] == ("0", "0", True)
     playing.status = lambda: SourceStatus(state="lost", description="unplugged")
