@@ -20,7 +20,7 @@ class NullSink:
     def start(self, stage: Stage, *, may_wait: bool = False) -> None:
         """Open the device, file or memory. Unless the caller may wait, do slow things on a thread."""
 
-    def restage(self, stage: Stage) -> None:
+    def set_format(self, stage: Stage) -> None:
         """Prepare for another size or rate. Not needed by a sink that checks each frame's size."""
 
     def publish(self, frame: PublishedFrame) -> None:

@@ -140,7 +140,7 @@ class Sink(Protocol):
         files on a thread, and raise its error from a later call.
         """
 
-    def restage(self, stage: Stage) -> None:
+    def set_format(self, stage: Stage) -> None:
         """Prepare for another size or rate of the picture from the next frame on."""
 
     def publish(self, frame: PublishedFrame) -> None:

@@ -227,7 +227,7 @@ class SinkSet:
         stage = self._stages_beside[picture]
         if (shown.width, shown.height) != (stage.width, stage.height):
             stage = self._stages_beside[picture] = stage.with_format(shown.width, shown.height, stage.fps)
-            self._restage(picture, stage)
+            self._set_format(picture, stage)
 
     def pump(self) -> None:
         """Call it once a frame: runs run loops, heartbeats and retries, and finishes stopped sinks."""
@@ -262,16 +262,16 @@ class SinkSet:
         """Continue with another size or rate of the main picture: recordings in a new file, rings in new memory, others
         unchanged. Other pictures only take over the rate, as their sizes come with each frame."""
         self.stage = stage
-        self._restage("main", stage)
+        self._set_format("main", stage)
         for picture, beside in tuple(self._stages_beside.items()):
             if beside.fps != stage.fps:
                 self._stages_beside[picture] = beside.with_format(beside.width, beside.height, stage.fps)
-                self._restage(picture, self._stages_beside[picture])
+                self._set_format(picture, self._stages_beside[picture])
 
-    def _restage(self, picture: Picture, stage: Stage) -> None:
+    def _set_format(self, picture: Picture, stage: Stage) -> None:
         for place in self._places:
             if place.sink is not None and place.spec.picture == picture:
-                self._attempt(place, partial(place.sink.restage, stage))
+                self._attempt(place, partial(place.sink.set_format, stage))
 
     def renew_context(self) -> None:
         """Reopen the sinks that hold objects of the GL context, because the renderer is a new one.
