@@ -1,4 +1,4 @@
-"""Which sound feeds which layer."""
+"""The layout of source channels on layers."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The ring between capture and everybody who listens."""
+"""The ring between the capture and its readers."""
 
 import threading
 

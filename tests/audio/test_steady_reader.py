@@ -1,4 +1,4 @@
-"""A ring read by another clock: always the same time behind, and never with a click."""
+"""A ring read by another clock: with a constant lag and without clicks."""
 
 import os
 
@@ -17,7 +17,7 @@ SOAK = os.environ.get("MULTIVERSE_SOAK") == "1"
 
 
 class TwoClocks:
-    """A ring written by one crystal and read by another; the world's time is neither's."""
+    """A ring written by one crystal and read by another; real time is neither's."""
 
     def __init__(
         self,
@@ -41,7 +41,7 @@ class TwoClocks:
         self._read = 0
 
     def run(self, seconds: float, voice=None) -> np.ndarray:
-        """What is heard in that time, (frames, channels). `voice(numbers)` makes the samples of these numbers."""
+        """The sound heard in that time, (frames, channels). `voice(numbers)` makes the samples with these numbers."""
         heard = []
         end = self._read + round(seconds * self.reader.to_hz)
         while self._read + self._frames <= end:
@@ -52,16 +52,16 @@ class TwoClocks:
         return np.concatenate(heard)
 
     def skip(self, seconds: float) -> None:
-        """Nobody reads for so long."""
+        """Let time pass without a read."""
         self._read += round(seconds * self.reader.to_hz)
 
     @property
     def heard_s(self) -> float:
-        """When the next frame is heard, in the reader's crystal, which is the world's."""
+        """Time at which the next frame is heard, by the reader's crystal, which is exact."""
         return self._read / self.reader.to_hz
 
     def sample_at(self, heard_s: np.ndarray) -> np.ndarray:
-        """The sample, and fraction, that sounded then."""
+        """Number of the sample that sounded then, with its fraction."""
         return heard_s * self._hz
 
     def _write_until(self, now_s: float, voice) -> None:
@@ -82,7 +82,7 @@ def turning(numbers: np.ndarray) -> np.ndarray:
 
 
 def lag_error(clocks: TwoClocks, heard: np.ndarray, first_s: float) -> np.ndarray:
-    """By how many samples each frame of `heard`, the first at `first_s`, is not LAG_S old: modulo PERIOD."""
+    """Deviation of each frame's age from LAG_S in samples, modulo PERIOD; `heard` starts at `first_s`."""
     sample = np.arctan2(heard[:, 1], heard[:, 0]) * PERIOD / (2.0 * np.pi)
     wanted = clocks.sample_at(first_s + np.arange(len(heard)) / clocks.reader.to_hz - clocks.reader.lag_s)
     return (sample - wanted + PERIOD / 2) % PERIOD - PERIOD / 2

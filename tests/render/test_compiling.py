@@ -1,4 +1,4 @@
-"""What Numba compiles, and what is said while it does."""
+"""The compiling of Numba's kernels and the reported progress."""
 
 import threading
 from collections.abc import Callable
@@ -18,7 +18,7 @@ FILL = "def fill(out):\n    for i in prange(out.size):\n        out[i] = 1\n"
 
 
 def new_kernel(file: Path | None) -> Any:
-    """A kernel whose source is that file; None: nowhere, so that it cannot be kept either."""
+    """A kernel with that source file; None for no file, so that it cannot be cached."""
     names: dict[str, Any] = {"prange": prange, "__name__": "fill"}
     if file is not None:
         file.write_text(FILL)
@@ -73,15 +73,15 @@ def test_a_full_disk_keeps_nothing_and_stops_nothing(tmp_path: Path, monkeypatch
     folder = cache_folder(fill)
     assert folder is not None
     folder.rmdir()
-    folder.touch()  # in the way of whatever is written there
+    folder.touch()  # blocks every write there
     prepare(fill, lines.append, out)
     assert out.tolist() == [1, 1, 1, 1]
     assert lines == [f"compiled code cannot be kept in {folder} (Not a directory): each start compiles it"]
 
 
 def test_only_what_a_run_can_draw_is_compiled() -> None:
-    """The default one has no camera and no model: one picture kernel without layer 5, no masks. The other comes beside
-    the frames as soon as a camera is opened."""
+    """The default one has no camera and no model: one picture kernel without layer 5, no masks. The other is
+    compiled on a thread when a camera is opened."""
     told = run_python(
         "from engine import Config, open_engine\n"
         "config = Config(width=64, height=64, fps=30, audio='demo', renderer='numba', sinks=('null',))\n"

@@ -1,4 +1,4 @@
-"""One picture of layer 5 taking another's place, and the same two shown by themselves beside the main picture."""
+"""The crossfade of layer 5, and the same two pictures shown beside the main picture."""
 
 import dataclasses
 import math
@@ -22,7 +22,7 @@ RED, BLUE = (255, 0, 0), (0, 0, 255)
 
 
 def frame(pixels: np.ndarray | tuple[int, int, int], size: tuple[int, int] = (9, 7)) -> VideoFrame:
-    """Of these pixels, or of one colour in this size."""
+    """A frame with these pixels, or of one colour in this size."""
     if isinstance(pixels, tuple):
         pixels = np.full((size[1], size[0], 3), pixels, np.uint8)
     return VideoFrame(pixels=pixels, index=0, time_s=0.0, source="sd")
@@ -144,7 +144,7 @@ def test_opengl_numba_and_the_formula_crossfade_alike(
 
 
 def test_a_picture_that_becomes_the_old_one_is_not_uploaded_again(gl: Renderer, fade: Callable) -> None:
-    """Its pixels are changed behind the renderer's back: what shows is what went up the first time."""
+    """Its pixels are changed without telling the renderer: it shows those uploaded the first time."""
     first, second, third = (frame((level, level, level)) for level in (10, 110, 210))
     fade(gl, SIMPLE, first, None, 1.0, (16, 16))
     first.pixels[:] = 99

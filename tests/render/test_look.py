@@ -1,4 +1,4 @@
-"""From parameters to what a frame is drawn by."""
+"""The look and the block of a frame, from the parameters."""
 
 import colorsys
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What holds for every kind of sink."""
+"""The contract of every kind of sink."""
 
 import dataclasses
 import inspect

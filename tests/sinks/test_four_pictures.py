@@ -1,4 +1,4 @@
-"""Every picture beside the main one: sinks of its own, by its own label, under its own name, at its own size."""
+"""The pictures beside the main one: each has its own sinks, label, name and size."""
 
 import itertools
 import os
@@ -29,7 +29,7 @@ def unasked() -> None:
 
 
 def shown(picture: Picture, size: tuple[int, int] | None = None) -> ShownPicture:
-    """Of one grey; no texture is to be had of it."""
+    """A picture of one grey, without a texture."""
     width, height = size or SIZES[picture]
     pixels = np.full((height, width, 4), 255, np.uint8)
     pixels[..., :3] = LEVELS[picture]

@@ -1,4 +1,4 @@
-"""The NDI sink, as a program in another process receives it through NDI's own library."""
+"""The NDI sink, received by another process through NDI's own library."""
 
 import os
 import subprocess

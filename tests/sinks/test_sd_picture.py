@@ -1,4 +1,4 @@
-"""The picture of Stable Diffusion beside the main one: sinks of its own, at its own size."""
+"""The picture of Stable Diffusion beside the main one, with its own sinks and size."""
 
 import ctypes
 from collections.abc import Callable
@@ -29,7 +29,7 @@ def clock() -> SteppedClock:
 
 @pytest.fixture
 def sinks(make_stage: Callable[..., Stage], clock: SteppedClock, reports: Callable):
-    """Of a run with Stable Diffusion, 32 x 24."""
+    """The sinks of a run with Stable Diffusion, 32 x 24."""
     made = SinkSet(make_stage(), clock, reports)
     made.add_picture("sd", *SD_PX)
     yield made
@@ -360,7 +360,7 @@ def test_every_kind_that_takes_pixels_has_it_upright(
 def test_every_kind_that_takes_textures_has_it_upright(
     request: pytest.FixtureRequest, require, card: np.ndarray, kind: str, make_stage, clock, reports, make_frame
 ) -> None:
-    """Stand-ins, but the texture is read by GL, and turned by the rules that their sources follow."""
+    """On fakes, but the texture is read by GL and flipped by the rules of their sources."""
     library = request.getfixturevalue(f"stand_in_{kind}")
     try:
         renderer = open_renderer("gl", 64, 48)

@@ -1,4 +1,4 @@
-"""Several sinks at once: starting, stopping, and one failing without the rest noticing."""
+"""Several sinks at once: starting, stopping, and a failure that does not affect the others."""
 
 import subprocess
 import sys
@@ -23,7 +23,7 @@ REPOSITORY = Path(__file__).parents[2]
 
 
 class Fragile(NullSink):
-    """Does nothing, until its instructions say so."""
+    """A sink that fails where its instructions say so."""
 
     kind = "fragile"
     fails_in: ClassVar[set[str]] = set()
@@ -248,7 +248,7 @@ def test_after_the_end_the_status_tells_how_each_ended(make_stage, clock, report
 
 
 class Lasting(Fragile):
-    """Has something to write until its instructions say otherwise, and is never closed before."""
+    """A sink with data to write until its instructions say otherwise; never closed before that."""
 
     def drain(self) -> bool:
         return type(self).drains(self)
@@ -258,7 +258,7 @@ class Lasting(Fragile):
 
 
 class Watch(SteppedClock):
-    """Time passes only while nothing but what hangs is waited for."""
+    """A clock that only advances while we wait for hanging sinks."""
 
     def __init__(self, is_waited_for: Callable[[], bool]) -> None:
         super().__init__()
@@ -327,7 +327,7 @@ def test_at_the_end_of_a_show_a_file_that_is_still_written_is_waited_for(
     stopwatch = SteppedClock()
 
     def drains(sink: Lasting) -> bool:
-        """Writes a picture with each look until it is done, or hangs where another is to come in the end."""
+        """Writes one picture per poll until it is done, or hangs at the end."""
         now_s = stopwatch.now_s()
         sink._frames += now_s < writes_s
         return state == "ended" and now_s >= writes_s

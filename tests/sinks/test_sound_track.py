@@ -1,4 +1,4 @@
-"""Sound stays with the pictures, whatever happens to either."""
+"""Sound stays in sync with the pictures."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ def live_track(channels: int = 2) -> SoundTrack:
 
 
 def run(track: SoundTrack, blocks, start: int = 0) -> np.ndarray:
-    """Place one block a frame, frame `start` first; the track's samples."""
+    """Place one block per frame, from frame `start` on; returns the track's samples."""
     return np.concatenate([track.place(given, (start + n) / FPS) for n, given in enumerate(blocks)])
 
 

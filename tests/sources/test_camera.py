@@ -30,7 +30,7 @@ class PipedCamera:
         self.send(1)
         self.send(1)
         try:
-            # FFmpeg reads ahead to learn what is in a stream: here as little as it allows.
+            # FFmpeg reads ahead to probe a stream: here as little as possible.
             return av.open(f"pipe:{reading}", format="mjpeg", options={"probesize": "32", "fpsprobesize": "0"})
         finally:
             os.close(reading)  # FFmpeg has a copy
@@ -120,7 +120,7 @@ def test_a_damaged_picture_is_passed_over(camera, device, wait_for):
 
 
 class Stuttering:
-    """A container that answers "try again" when it has no picture yet, as AVFoundation's does."""
+    """A container that answers "try again" while it has no picture, as AVFoundation does."""
 
     def __init__(self, container, pictures):
         self.streams = container.streams

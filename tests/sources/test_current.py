@@ -1,4 +1,4 @@
-"""The change from one source to another, on a clock that stands still; the sources are textures of other programs."""
+"""The change from one source to another, on a stopped clock; the sources are textures of other programs."""
 
 import threading
 import time
@@ -17,7 +17,7 @@ from engine.system.clock import SteppedClock
 
 
 class Texture(TextureSource):
-    """One sender of this name, which is there from `at_s` on and sends one level of grey."""
+    """A sender of this name that appears at `at_s` and sends one level of grey."""
 
     kind = "texture"
     at_s = 0.0
@@ -38,7 +38,7 @@ class Texture(TextureSource):
 
 
 class Rig:
-    """A current source that shows `before`, and what is told of every choice."""
+    """A current source that shows `before`, and the outcome of every choice."""
 
     def __init__(self, clock: SteppedClock, report: Callable[[str, str], None]) -> None:
         self.clock, self._report = clock, report

@@ -1,4 +1,4 @@
-"""Live pictures for a slow job, from Motion JPEG through a pipe: always the newest, every other one counted."""
+"""Live pictures for a slow job, from Motion JPEG through a pipe: always the newest; the others are counted."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -12,7 +12,7 @@ from engine.sources.pictures import InputPicture
 from engine.system.clock import SteppedClock
 from tests.sources.test_camera import PipedCamera
 
-# The parser hands a picture on when the next one starts; two are sent on opening.
+# The parser emits a picture when the next one starts, so two are sent on opening.
 Open = Callable[..., LivePictures]
 
 

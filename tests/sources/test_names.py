@@ -1,4 +1,4 @@
-"""Which sender is meant by a name, with the names that Resolume's programs really give.
+"""Finding a sender by name, with the real names of Resolume's programs.
 
 Arena's with Spout and Syphon: github.com/from-vacuum/push2resolume, `Display.EnsureTextureSources` ("confirmed live on
 Windows"); Avenue's: github.com/MikanseiLaboratory/sp2-rs, README, with a picture; over NDI: `(Arena - Composition)`

@@ -1,4 +1,4 @@
-"""Another engine's picture as a source: a process of its own makes the ring, is killed and comes back."""
+"""Another engine's picture as a source: a separate process makes the ring, is killed and comes back."""
 
 import subprocess
 import sys
@@ -95,7 +95,7 @@ def watch(reports) -> Iterator[Callable[[str], Source]]:
 
 
 def shown(source: Source, publisher: Publisher) -> tuple[int, ...] | None:
-    """Publish once more; (height, width, red at the top, red at the bottom) of what the source shows."""
+    """Publish again; returns (height, width, red at the top, red at the bottom) of the source's picture."""
     publisher.tell()
     frame = source.latest_frame()
     return None if frame is None else (*frame.pixels.shape[:2], *frame.pixels[[0, -1], 0, 0].tolist())

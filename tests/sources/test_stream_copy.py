@@ -1,4 +1,4 @@
-"""Packets on their way into another file: when each is to be decoded."""
+"""Decoding times of packets that are copied into another file."""
 
 import io
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Syphon and Spout as sources cannot run here: they live on stand-ins that take what the libraries publish, no more."""
+"""Syphon and Spout as sources, on fakes that accept only the libraries' published interfaces: both cannot run here."""
 
 import ast
 import ctypes
@@ -39,7 +39,7 @@ def opened(clock: SteppedClock, reports) -> Callable[[str], Any]:
 
 
 class Mac:
-    """Syphon's servers, one of them with a texture, as the stand-in's answers."""
+    """Answers of the fake for Syphon's servers, one of them with a texture."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.library = StandIn()
@@ -103,7 +103,7 @@ class Mac:
 
 
 class Windows:
-    """Spout's senders, one of them with a picture, as the stand-in's answers."""
+    """Answers of the fake for Spout's senders, one of them with a picture."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.library = StandIn()
@@ -152,7 +152,7 @@ class Windows:
         return call
 
     def _receive(self, buffer: np.ndarray | None, gl_format: int, is_inverted: bool, host_fbo: int) -> bool:
-        """As Spout does: a sender that is new, or has another size, is told of first and gives no picture."""
+        """Behave like Spout: a sender that is new or has another size is announced first, without a picture."""
         assert (gl_format, is_inverted) == (0x1908, False)
         if self.received_size != self.picture.shape:
             self.received_size, self._is_updated = self.picture.shape, True
@@ -176,7 +176,7 @@ def windows(monkeypatch: pytest.MonkeyPatch) -> Windows:
     return Windows(monkeypatch)
 
 
-# -- what is called, read from the source ----------------------------------------------------------
+# -- calls, read from the source ----------------------------------------------------------
 
 
 def members_of(module: str, owner: str) -> list[tuple[str, ast.Call | None]]:
@@ -228,7 +228,7 @@ def test_syphon_has_every_member_that_is_used(owner: str, module: str, classes: 
         assert call is None and name in values, name
 
 
-# -- their life, on the stand-ins --------------------------------------------------------------------
+# -- behaviour, on the fakes --------------------------------------------------------------------
 
 
 def test_a_syphon_server_is_found_by_a_part_and_its_picture_is_upright(mac: Mac, opened, f_card) -> None:
@@ -381,7 +381,7 @@ def test_on_another_system_the_line_says_which_one_it_needs(clock, reports) -> N
             open_source(f"{kind}:stage", offline=False, clock=clock, report=reports)
 
 
-# -- who is there ------------------------------------------------------------------------------------
+# -- lists of senders ------------------------------------------------------------------------------------
 
 
 def test_senders_are_listed_with_the_words_that_choose_them(mac: Mac) -> None:
