@@ -204,7 +204,7 @@ def test_of_many_choices_the_last_is_opened(rig: Rig, drivers: Drivers, wait_for
     wait_for(lambda: drivers.asked == ["0", "test"], "the last to be opened")
     wait_for(lambda: (rig.current.poll(), rig.told[-1] == SUPERSEDED)[1], "the first to be given up")
     rig.clock.advance(11.0)
-    wait_for(lambda: (rig.current.poll(), "it is let go" in rig.told[-1][-1])[1], "the last to be let go")
+    wait_for(lambda: (rig.current.poll(), "given up after" in rig.told[-1][-1])[1], "the last to be let go")
 
 
 def test_who_goes_back_to_what_is_being_opened_gets_that_and_not_the_choice_between(
