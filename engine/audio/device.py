@@ -7,7 +7,7 @@ import numpy as np
 
 from engine.audio.devices import AudioDevice
 from engine.audio.feed import bring_into_range
-from engine.audio.kept_stream import KeptStream
+from engine.audio.reconnecting_stream import ReconnectingStream
 from engine.audio.ring import SampleRing
 from engine.audio.streams import BLOCK_S, SoundStream, open_input
 from engine.system.backoff import next_delay_s
@@ -56,7 +56,7 @@ class DeviceCapture:
         self._reopenings = 0
         self._reopen_at_s: float | None = None
         self._filled_s = clock.now_s()  # the ring is filled up to here, with sound or silence
-        self._stream = KeptStream(wanted, "input", self, clock=clock, report=report)
+        self._stream = ReconnectingStream(wanted, "input", self, clock=clock, report=report)
         device = self._stream.device
         self.description = f"device {device.name!r} ({self.ring.channels} channels, {device.rate_hz} Hz)"
 

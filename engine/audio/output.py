@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.audio.devices import AudioDevice
-from engine.audio.kept_stream import KeptStream
+from engine.audio.reconnecting_stream import ReconnectingStream
 from engine.audio.steady_reader import SteadyReader
 from engine.audio.streams import BLOCK_S, SoundStream, open_output
 from engine.system.clock import Clock
@@ -42,7 +42,7 @@ class DeviceOutput:
         self._report = report
         self._told_lost = 0
         self._reader: SteadyReader | None = None
-        self._stream = KeptStream(wanted, "output", self, clock=clock, report=report)
+        self._stream = ReconnectingStream(wanted, "output", self, clock=clock, report=report)
         self.description = f"device {self._stream.device.name!r} ({self._channels} channels, {self.rate_hz} Hz)"
 
     def play(self, reader: SteadyReader) -> None:

@@ -122,7 +122,7 @@ class PortAudioSession:
 session = PortAudioSession()
 
 
-class DeviceLook:
+class DeviceListing:
     """Lists the devices present now, in a fresh process. Never waits."""
 
     def __init__(self) -> None:

@@ -23,8 +23,6 @@ from engine.system.guarded_thread import Guard, GuardedThread
 
 log = logging.getLogger(__name__)
 
-Tell = Callable[[str], None]
-
 PROGRESS_INTERVAL_S = 5.0
 # Stages are called by kernels only: without wrappers for calls from Python they compile faster.
 STAGE_OPTIONS: dict[str, Any] = {
@@ -103,7 +101,7 @@ def cache_folder(compiled: Any) -> Path | None:
     return Path(path) if path else None
 
 
-def prepare(compiled: Any, tell: Tell, *args: object) -> None:
+def prepare(compiled: Any, tell: Callable[[str], None], *args: object) -> None:
     """Compile the kernel for arguments of these types, or load it from the cache, and call it once. Idempotent.
 
     After that a call with other types is a TypeError, because compiling would stall a show for seconds.
@@ -111,12 +109,12 @@ def prepare(compiled: Any, tell: Tell, *args: object) -> None:
     _prepare(compiled, tell, lambda: compiled(*args))
 
 
-def prepare_beside(compiled: Any, tell: Tell, *args: object) -> None:
+def prepare_beside(compiled: Any, tell: Callable[[str], None], *args: object) -> None:
     """The same without the call, for a thread other than the one that draws."""
     _prepare(compiled, tell, lambda: compiled.compile(tuple(typeof(arg) for arg in args)))  # type: ignore[no-untyped-call]  # Numba's `typeof` has no annotations
 
 
-def _prepare(compiled: Any, tell: Tell, act: Callable[[], object]) -> None:
+def _prepare(compiled: Any, tell: Callable[[str], None], act: Callable[[], object]) -> None:
     compiled.disable_compile(False)
     try:
         act()
@@ -147,7 +145,9 @@ class _Progress(event.Listener):
 
 
 @contextmanager
-def told(tell: Tell, folder: Path | None, every_s: float = PROGRESS_INTERVAL_S) -> Iterator[None]:
+def reporting_progress(
+    tell: Callable[[str], None], folder: Path | None, every_s: float = PROGRESS_INTERVAL_S
+) -> Iterator[None]:
     """Report when Numba compiles inside the block, its progress, and the cache folder.
 
     Reports nothing if everything comes from the cache.

@@ -11,7 +11,7 @@ import numpy as np
 
 from engine.errors import RenderError
 from engine.render.colour import layer_colours
-from engine.render.compiling import Tell, cache_folder, prepare, prepare_beside, told
+from engine.render.compiling import cache_folder, prepare, prepare_beside, reporting_progress
 from engine.render.crossfade import PictureCrossfade
 from engine.render.flash_guard import NO_LIMITS
 from engine.render.flash_levels import CELLS, sample_places
@@ -53,7 +53,7 @@ class NumbaRenderer:
         reason: str = "",
         has_layer5: bool = True,
         has_masks: bool = True,
-        tell: Tell = lambda line: None,
+        tell: Callable[[str], None] = lambda line: None,
     ) -> None:
         """Compile the kernels, so that no picture has to wait: 7 to 13 s of CPU time the first time on a machine, 0.4 s
         from Numba's cache.
@@ -296,13 +296,13 @@ class NumbaRenderer:
         """Compile the code for layer 5 while pictures are drawn."""
         if not self._has_layer5:
             out, (tables, block) = np.zeros((2, 2, 4), np.uint8), _empty_look()
-            with told(self._tell, cache_folder(draw_picture)):
+            with reporting_progress(self._tell, cache_folder(draw_picture)):
                 prepare_beside(draw_picture, self._tell, out, out, tables, block, _NO_IMAGE, _NOTHING, _NOTHING)
 
     def _compile(self) -> None:
         """Run the needed kernels once on empty input, then forbid further compiling."""
         out, (tables, block) = self._pool.take(), _empty_look()
-        with told(self._tell, cache_folder(draw_picture)):
+        with reporting_progress(self._tell, cache_folder(draw_picture)):
             prepare(draw_picture, self._tell, out, self._current, tables, block, *self._nothing(), _NOTHING)
             prepare(mix_pictures, self._tell, out, self._current, self._current, np.float32(1))
             prepare(publish_picture, self._tell, out, self._current, NO_LIMITS.maps, np.float32(1), False)

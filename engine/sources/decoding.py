@@ -122,16 +122,16 @@ def _decode(
 ) -> Iterator[DecodedFrame]:
     reason = "cannot be decoded"
 
-    def tell_lost(time_s: float) -> None:
+    def report_lost(time_s: float) -> None:
         on_corrupt(f"at {time_s:.2f} s: {reason}")
 
-    def told(frames: list[DecodedFrame]) -> list[DecodedFrame]:
+    def checked(frames: list[DecodedFrame]) -> list[DecodedFrame]:
         for frame in frames:
             if frame.is_corrupt:
                 on_corrupt(f"at {awaited.seconds_of(frame):.2f} s: shown as far as it could be decoded")
         return frames
 
-    awaited = AwaitedPictures(stream, Fraction(container.start_time or 0, av.time_base), tell_lost)
+    awaited = AwaitedPictures(stream, Fraction(container.start_time or 0, av.time_base), report_lost)
     for packet in _packets(container, stream, on_corrupt):
         awaited.send(packet)
         try:
@@ -142,11 +142,11 @@ def _decode(
                 on_corrupt(reason)
             continue
         for frame in frames:
-            yield from told(awaited.take(frame))
+            yield from checked(awaited.take(frame))
     if awaited.stamps:
         for frame in _decoded_again(path, awaited.stamps):
-            yield from told(awaited.take(frame))
-    yield from told(awaited.rest())
+            yield from checked(awaited.take(frame))
+    yield from checked(awaited.rest())
 
 
 def _packets(

@@ -10,7 +10,7 @@ import pytest
 from numba import prange
 
 from engine.render import numba_kernels
-from engine.render.compiling import cache_folder, kernel, prepare, told
+from engine.render.compiling import cache_folder, kernel, prepare, reporting_progress
 from engine.render.numba_renderer import NumbaRenderer
 from tests.render.test_renderers import run_python
 
@@ -39,7 +39,7 @@ def test_compiling_is_told_as_long_as_it_takes_and_the_disk_spares_it_the_next_t
             goes_on.set()
 
     fill = new_kernel(tmp_path / "fill.py")
-    with told(tell, cache_folder(fill), every_s=0.01):
+    with reporting_progress(tell, cache_folder(fill), every_s=0.01):
         prepare(fill, tell, np.zeros(4))
         assert goes_on.wait(30)
     assert lines[0] == "compiling the renderer for this processor, once on a machine"
@@ -48,7 +48,7 @@ def test_compiling_is_told_as_long_as_it_takes_and_the_disk_spares_it_the_next_t
     assert str(tmp_path / "cache") in lines[-1]
     lines.clear()
     again = new_kernel(tmp_path / "fill.py")
-    with told(tell, cache_folder(again)):
+    with reporting_progress(tell, cache_folder(again)):
         prepare(again, tell, np.zeros(4))
     assert lines == []
     with pytest.raises(TypeError):
@@ -59,7 +59,7 @@ def test_without_a_folder_to_keep_it_in_it_is_compiled_at_each_start_and_says_so
     lines: list[str] = []
     fill, out = new_kernel(None), np.zeros(4)
     assert cache_folder(fill) is None
-    with told(lines.append, None):
+    with reporting_progress(lines.append, None):
         prepare(fill, lines.append, out)
     assert out.tolist() == [1, 1, 1, 1]
     assert "at each start" in lines[0] and "NUMBA_CACHE_DIR" in lines[0]

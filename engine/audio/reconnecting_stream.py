@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from typing import Protocol
 
 from engine.audio.devices import AudioDevice, Kind, find_device, list_devices
-from engine.audio.portaudio import DeviceLook, com_apartment, session
+from engine.audio.portaudio import DeviceListing, com_apartment, session
 from engine.audio.streams import BLOCK_S, SoundStream, StreamLost
 from engine.errors import AudioError
 from engine.system.backoff import next_delay_s
@@ -46,7 +46,7 @@ class Owner(Protocol):
         """Called every 10 ms while the device is lost; less regularly while opening it takes time."""
 
 
-class KeptStream:
+class ReconnectingStream:
     """Opens the device in the constructor; AudioError if it is missing or cannot be opened."""
 
     def __init__(
@@ -130,7 +130,7 @@ class KeptStream:
         """Try the old device index first; then, once a fresh process lists the device, restart PortAudio."""
         failures = 0
         try_at_s = self._clock.now_s() + (next_delay_s(1) if self.is_lost else 0.0)
-        look: DeviceLook | None = None
+        look: DeviceListing | None = None
         try:
             while True:
                 self._owner.pass_time()
@@ -146,7 +146,7 @@ class KeptStream:
                     logger.debug("audio: %s", error)
                     self._mark_lost(str(error))
                     if is_due:
-                        look = DeviceLook()
+                        look = DeviceListing()
                     else:
                         failures += 1
                         try_at_s = self._clock.now_s() + next_delay_s(failures, longest_s=MAX_RETRY_S)
