@@ -125,7 +125,7 @@ def test_a_tone_stays_a_tone_at_another_rate(from_hz, to_hz) -> None:
     assert 20.0 * np.log10(np.sqrt(np.mean(noise**2)) / np.sqrt(0.125)) < -70.0
 
 
-def test_what_the_lower_rate_cannot_carry_is_gone() -> None:
+def test_frequencies_above_the_lower_rate_are_filtered_out() -> None:
     clocks = TwoClocks(rate_hz=48_000, to_hz=16_000)
     clocks.run(1.0)
     heard = clocks.run(1.0, lambda numbers: 0.5 * np.sin(2 * np.pi * 12_000 * numbers / 48_000)[:, None])
@@ -169,7 +169,7 @@ def test_where_the_ring_runs_dry_the_sound_fades_and_comes_back_at_the_same_lag(
 
 
 @pytest.mark.parametrize("lag_s", [0.25, 0.15])
-def test_another_lag_is_gone_over_to_without_a_click_and_kept(lag_s) -> None:
+def test_a_change_of_lag_makes_no_click(lag_s) -> None:
     clocks = TwoClocks()
     clocks.run(2.0, slow)
     clocks.reader.lag_s = lag_s
@@ -190,7 +190,7 @@ def test_a_device_that_was_away_for_a_while_goes_on_at_the_same_lag() -> None:
     assert np.abs(clocks.run(0.1, slow)[:, 0] - expected).max() < 1e-3
 
 
-def test_the_least_that_was_left_over_is_told() -> None:
+def test_the_smallest_reserve_is_reported() -> None:
     clocks = TwoClocks()
     clocks.run(2.0, slow)
     # 200 ms behind, of which 60 are the lead, 10 the block that is read, up to 10 the one that is not whole yet, and a

@@ -177,9 +177,7 @@ def test_feedback_keeps_the_trail_of_a_crossfade(renderer: Renderer, fade: Calla
     assert levels == [200, 150, 75, 37]  # the mixture, the mixture, half of the last, half of that
 
 
-def test_what_sinks_and_the_show_beside_it_do_leaves_the_main_picture_alone(
-    gl: Renderer, fade: Callable, draw: Callable
-) -> None:
+def test_sinks_and_other_pictures_do_not_change_the_main_picture(gl: Renderer, fade: Callable, draw: Callable) -> None:
     expected = fade(gl, {"/layer/5/intensity": 0.5}, noise(1), noise(2), 0.4, (64, 48)).copy()
     for _ in range(2):
         gl._context.enable(moderngl.BLEND)

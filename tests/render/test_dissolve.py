@@ -124,7 +124,7 @@ def test_a_look_that_stops_in_mid_fade_stands_as_it_was_drawn_last(pair: Pair) -
         assert np.abs(shown - mean_of(going, coming, mix)).max() <= WITHIN
 
 
-def test_a_second_fade_in_the_middle_of_one_leaves_what_was_coming_over_a_still_of_what_left(pair: Pair) -> None:
+def test_a_fade_during_another_shows_three_looks_with_the_first_as_a_still(pair: Pair) -> None:
     for _ in range(4):
         pair.draw(pair.picture(ROSE), pair.picture(ROSE))
     for revealed in (0.0, 0.4):

@@ -214,7 +214,7 @@ def test_masks_and_sources_go_up_only_when_they_are_new(gl: Renderer, found: Cal
     assert (gl.show_ids(new, (32, 32)).read_rgba()[0, -1] == (1, 255, 255, 255)).all()
 
 
-def test_what_is_kept_is_not_drawn_over(renderer: Renderer, found: Callable, smooth_masks: Callable) -> None:
+def test_a_kept_picture_is_not_overwritten(renderer: Renderer, found: Callable, smooth_masks: Callable) -> None:
     kept = []
     for step in range(12):
         seen = found(levels(smooth_masks(2, 32, seed=step)))

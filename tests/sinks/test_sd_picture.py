@@ -136,7 +136,7 @@ def test_a_name_that_is_taken_is_told_and_the_main_texture_runs(sinks: SinkSet, 
     assert "Multiverse SD runs already" in reports.lines[0][1]
 
 
-def test_what_came_along_does_not_count_towards_the_most_there_may_be(sinks: SinkSet) -> None:
+def test_sinks_that_came_along_do_not_count_towards_the_limit(sinks: SinkSet) -> None:
     for number in range(MAX_SINKS):
         sinks.start(SinkSpec(kind="shared", argument=str(number)))
     assert len(sinks.status()) == 2 * MAX_SINKS
@@ -289,7 +289,9 @@ def test_both_pictures_recorded_without_a_name_give_two_files(
     assert sorted("SD" in name for name in found) == [False, False, True, True]
 
 
-def test_only_who_takes_textures_has_one_drawn(stand_in_syphon, make_stage, clock, reports, make_frame) -> None:
+def test_textures_are_drawn_only_for_sinks_that_use_them(
+    stand_in_syphon, make_stage, clock, reports, make_frame
+) -> None:
     sinks = SinkSet(make_stage(), clock, reports)
     sinks.add_picture("sd", *SD_PX)
     drawn: list[int] = []

@@ -409,7 +409,7 @@ def test_a_snapshot_under_a_new_name_takes_one_picture_and_leaves_nothing_runnin
     assert sorted(tmp_path.iterdir()) == sorted(paths)
 
 
-def test_there_is_an_end_to_how_many_may_run(sinks: SinkSet) -> None:
+def test_the_number_of_sinks_is_limited(sinks: SinkSet) -> None:
     for number in range(MAX_SINKS):
         sinks.start(SinkSpec(kind="null", argument=str(number)))
     with pytest.raises(SinkError, match=r"^null: 16 sinks run already, .*; stop one first$"):

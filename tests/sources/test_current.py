@@ -71,7 +71,7 @@ def rig(reports) -> Rig:
     return Rig(SteppedClock(), reports)
 
 
-def test_the_source_of_before_plays_on_until_the_next_has_a_picture(rig: Rig) -> None:
+def test_the_old_source_plays_until_the_new_one_has_a_picture(rig: Rig) -> None:
     chosen = rig.choose("Arena", level=200, at_s=3.0)
     for _ in range(5):
         assert rig.shown() == 10
@@ -83,7 +83,7 @@ def test_the_source_of_before_plays_on_until_the_next_has_a_picture(rig: Rig) ->
     assert rig.current.word == "Arena" and chosen.is_open and not rig.before.is_open
 
 
-def test_a_sender_that_is_not_there_costs_no_picture_and_is_let_go_after_ten_seconds(rig: Rig) -> None:
+def test_a_missing_sender_costs_no_picture_and_is_given_up_after_ten_seconds(rig: Rig) -> None:
     chosen = rig.choose("nobody", level=200, at_s=1000.0)
     for _ in range(int(MAX_WAIT_S * 2)):
         assert rig.shown() == 10
@@ -108,7 +108,7 @@ def test_the_last_of_several_choices_is_the_one_that_shows(rig: Rig) -> None:
     assert rig.ended == [("first", "superseded by another choice"), ("second", "")]
 
 
-def test_who_thinks_better_of_it_keeps_what_shows(rig: Rig) -> None:
+def test_choosing_the_current_source_cancels_the_waiting_one(rig: Rig) -> None:
     rig.choose("late", level=200, at_s=2.0)
     rig.shown()
     assert rig.current.keep("before", lambda reason: rig.ended.append(("before", reason)))
@@ -126,7 +126,7 @@ def test_no_picture_is_a_choice_too_and_the_next_one_comes_after_it(rig: Rig) ->
     assert rig.shown() == 200 and rig.current.is_there
 
 
-def test_what_shows_only_until_the_next_frame_is_not_kept_but_opened_anew(rig: Rig) -> None:
+def test_a_source_replaced_in_the_next_frame_is_opened_again(rig: Rig) -> None:
     rig.current.take(NOTHING, lambda reason: None)
     assert not rig.current.keep("before", lambda reason: None)
     assert rig.current.keep("none", lambda reason: None)

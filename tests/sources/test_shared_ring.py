@@ -132,7 +132,7 @@ def test_a_part_of_the_name_is_enough_and_the_whole_name_wins(publish, watch, wa
     newer.tell()
 
 
-def test_who_is_there_is_said_once_while_the_one_wanted_is_not(publish, watch, wait_for, reports) -> None:
+def test_a_missing_ring_is_reported_once_with_those_present(publish, watch, wait_for, reports) -> None:
     publish("somebody else")
     source = watch("shared:nobody here")
     wait_for(lambda: reports.lines, "the report")
