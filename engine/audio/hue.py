@@ -69,7 +69,7 @@ class HueGlide:
         """Advance one hop. Returns hues (4,) in turns, -1/2..1/2, and confidences (4,), 0..1.
 
         `heard_hz` (4,) from `strongest_hz`, `shares` (4,) from `tone_share`, `is_sounding` (4,) bool; `pitch_hz` (4,)
-        from `PitchTracker`, whose hues are returned if the glide is 0 ms; `is_circle`: 1/2 is the same hue as -1/2.
+        from `PitchFollower`, whose hues are returned if the glide is 0 ms; `is_circle`: 1/2 is the same hue as -1/2.
         """
         targets = pitch_hues(heard_hz)
         newest = np.exp(2j * np.pi * targets) * is_sounding

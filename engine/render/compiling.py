@@ -34,8 +34,8 @@ STAGE_OPTIONS: dict[str, Any] = {
 Function = TypeVar("Function", bound=Callable[..., object])
 
 # Compiled, these give plain numbers. NumPy's stubs know scalars of their own only, which are no float or int.
-float32: Callable[[float], float] = np.float32  # type: ignore[assignment]
-int32: Callable[[float], int] = np.int32  # type: ignore[assignment]
+float32: Callable[[float], float] = np.float32  # type: ignore[assignment]  # see above
+int32: Callable[[float], int] = np.int32  # type: ignore[assignment]  # see above
 
 
 def stage(function: Function) -> Function:

@@ -82,11 +82,11 @@ class NdiSource(LiveSource):
                     if full_name is not None:
                         return finder.get_source(full_name)  # keeps the finder alive
             finally:
-                let_go(finder)
+                release_finder(finder)
             self.miss(not_found(self.kind, self.name, names))
 
 
-def let_go(finder: "Finder") -> None:
+def release_finder(finder: "Finder") -> None:
     """Break the reference cycle between a finder that is done and its sources, so that its sockets are closed.
 
     Python's garbage collector would break it too, but a frame loop that leaves no garbage never triggers it: a minute
@@ -98,7 +98,7 @@ def let_go(finder: "Finder") -> None:
 
 
 def open_finder() -> "Finder":
-    """Start listening for NDI sources: `update_sources` lists them without waiting. Release it with `let_go`.
+    """Start listening for NDI sources: `update_sources` lists them without waiting. Release it with `release_finder`.
     SourceError if the library is missing."""
     try:
         from cyndilib.finder import Finder

@@ -172,10 +172,10 @@ class SenderLists:
                 self.wants_ndi = False
                 raise
         elif not self.wants_ndi and self._finder is not None:
-            from engine.sources.ndi import let_go
+            from engine.sources.ndi import release_finder
 
             finder, self._finder = self._finder, None
-            let_go(finder)
+            release_finder(finder)
         if self._finder is None:
             return ()
         return tuple(of_program("ndi", name) for name in sorted(self._finder.update_sources()))

@@ -73,9 +73,11 @@ class StreamCopy:
         self._source.close()
 
     def _read(self) -> "Iterator[_Packet]":
-        """Yield packets from time 0 on, in decoding order. If the times of sound go back, as in an edited broadcast, it
-        continues after the packet before, as pictures do (decoding.py): so it stays in sync, and containers refuse
-        such times."""
+        """Yield packets from time 0 on, in decoding order.
+
+        If the times of sound go back, as in an edited broadcast, it continues after the packet before, as pictures do
+        (decoding.py). That keeps them in sync; containers refuse decreasing times anyway.
+        """
         tracks = [self._source.streams[index] for index in self._tracks]
         if not tracks:
             return
