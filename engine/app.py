@@ -42,7 +42,7 @@ from engine.render.guarded_renderer import Drawing
 from engine.sinks import SinkSet, Stage
 from engine.sinks.registry import conditions as sink_conditions
 from engine.sources import Polled, open_source
-from engine.sources.current import Chosen, CurrentSource
+from engine.sources.current import ChosenSource, CurrentSource
 from engine.sources.senders import SenderLists
 from engine.system import folders
 from engine.system.clock import Clock, SteppedClock, SystemClock
@@ -94,7 +94,7 @@ def open_engine(config: Config) -> Iterator[Engine]:
         slew = Slew(config.smoothing)
         audio = closing(open_audio(config.audio, offline=config.offline, clock=clock, report=warnings.report))
         open_camera = partial(open_source, offline=config.offline, clock=clock, report=warnings.report)
-        first = Chosen(word=first_word(config.camera), source=open_camera(config.camera))
+        first = ChosenSource(word=first_word(config.camera), source=open_camera(config.camera))
         source = closing.here(CurrentSource(first, clock))
         drawing = closing.here(
             Drawing(

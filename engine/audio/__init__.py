@@ -1,6 +1,6 @@
-"""Sound in, features out: device capture, files and the demo loop; one analysis for all of them.
+"""Sound in, features out: device capture, files and the demo loop, with one analysis for all of them.
 
-Start with `open_audio` (open.py), which gives an `AudioInput` (input.py). The path of a sample:
+Start with `open_audio` (open.py), which returns an `AudioInput` (input.py). The path of a sample:
 
     device.py, or file.py and demo.py through playback.py, fill
     ring.py, from which a hop at a time goes to

@@ -1,11 +1,11 @@
-"""Everything that is known about the sound, a hop of 10 ms at a time: source samples in, `AudioFeatures` out.
+"""The analysis of the sound in hops of 10 ms: source samples in, `AudioFeatures` out.
 
 Hops have a fixed length at fixed places (sample 0, 441, 882, ... at 44.1 kHz) however the samples arrive, so
-live capture in blocks of any size, a file and an offline run all give the same features. Each step works on
-the four channels in one NumPy call: this thread shares the interpreter with the frame loop.
+live capture in blocks of any size, a file and an offline run all give the same features. Each step handles all
+four channels in one NumPy call, because this thread shares the interpreter with the frame loop.
 
-Levels: `gain` = set gain + automatic gain scales waves and levels; whether anything sounds at all (pitch,
-onsets) is judged before gain, at -60 dBFS RMS.
+Levels: `gain` = set gain + automatic gain scales waves and levels. Silence detection (for pitch and onsets) works
+before gain, at -60 dBFS RMS.
 """
 
 from copy import copy
@@ -17,9 +17,9 @@ from engine.audio.envelope import EnvelopeFollower
 from engine.audio.gain import AutoGain
 from engine.audio.history import History
 from engine.audio.hue import HueGlide, pitch_hues, tone_share
-from engine.audio.layout import Layout
+from engine.audio.layout import ChannelLayout
 from engine.audio.onset import OnsetDetector
-from engine.audio.pitch import FIRST_PITCHES_HZ, HOLD_BELOW_RMS, PitchTracker, strongest_hz
+from engine.audio.pitch import FIRST_PITCHES_HZ, HOLD_BELOW_RMS, PitchFollower, strongest_hz
 from engine.audio.settings import AudioSettings
 from engine.audio.spectrum import BandPlan, hann, power_spectrum, spectrum_frames
 from engine.audio.window import WaveWindow
@@ -36,21 +36,21 @@ class Analyser:
     def __init__(self, sample_rate_hz: int, source_channels: int) -> None:
         self.hop_frames = round(sample_rate_hz * HOP_S)
         self.samples_analysed = 0
-        """Source samples taken in, with those that the caller skipped: the next hop starts here."""
+        """Source samples consumed, including those that the caller skipped: the next hop starts here."""
         hop_s = self.hop_frames / sample_rate_hz
         frames = spectrum_frames(sample_rate_hz)
         self._rate_hz = sample_rate_hz
-        self._layout = Layout(sample_rate_hz, source_channels, self.hop_frames)
+        self._layout = ChannelLayout(sample_rate_hz, source_channels, self.hop_frames)
         self._history = History(sample_rate_hz)
         self._window = hann(frames)
         self._plan = BandPlan(sample_rate_hz, frames)
         self._onset_window = hann(frames // 2)
         self._onset_plan = BandPlan(sample_rate_hz, frames // 2)
         self._gain = AutoGain(hop_s)
-        self._pitch = PitchTracker(hop_s)
+        self._pitch = PitchFollower(hop_s)
         self._hue = HueGlide(hop_s, FIRST_PITCHES_HZ)
         self._leaving_hue: HueGlide | None = None
-        """Of the look that another one takes the place of: goes on from where it was, at its own pace."""
+        """The glide of the look that fades out: goes on from where it was, at its own pace."""
         self._leaving_hues = np.zeros(CHANNELS)
         self._onset = OnsetDetector(self._onset_plan.count, hop_s)
         self._envelope = EnvelopeFollower(sample_rate_hz, self.hop_frames)
@@ -64,13 +64,13 @@ class Analyser:
 
     @property
     def next_hop_end(self) -> int:
-        """Number of source samples that must be there for the next hop."""
+        """Number of source samples needed before the next hop can be analysed."""
         return self.samples_analysed + self.hop_frames
 
     def hop(self, block: np.ndarray, settings: AudioSettings, voice: np.ndarray | None = None) -> None:
         """Take in the next `hop_frames` samples: (hop_frames, source channels) float32 in [-1, 1].
 
-        `voice`, (hop_frames,), is what is heard of a voice at that time: channel `voice_channel` is that.
+        `voice`, (hop_frames,), is the voice heard at that time; it replaces channel `voice_channel`.
         """
         spread = self._layout.spread(block, settings.layout, settings.channel_map)  # (4, hop)
         if voice is not None and settings.voice_channel:
@@ -87,7 +87,7 @@ class Analyser:
         newest_mean_squares = self._onset_plan.mean_squares(newest_power)  # (4, fine bands)
         rms = _rms(recent)
         peak = np.abs(recent).max(axis=1)
-        # Held by the newest hop: what is left of a note that has ended is too short to have a pitch.
+        # Judged by the newest hop alone: the rest of a note that has ended is too short to have a pitch.
         has_pitch = _rms(spread) >= HOLD_BELOW_RMS
         heard_hz = strongest_hz(power, self._rate_hz)
         pitch_hz = self._pitch.follow(heard_hz, has_pitch)
@@ -109,8 +109,8 @@ class Analyser:
         self._measured[:] = levels
 
     def features(self, settings: AudioSettings) -> AudioFeatures:
-        """The newest hop's features, with the waves that end with it; before the first hop silence, and a
-        pitch of its own for each channel."""
+        """The newest hop's features and the waves that end with it. Before the first hop: silence, and a different
+        pitch for each channel."""
         waves = self._cut(self._wave, settings)
         leaving_waves = None if settings.leaving is None else self._cut(self._leaving_wave, settings.leaving)
         channels = tuple(
@@ -136,4 +136,5 @@ class Analyser:
 
 
 def _rms(sound: np.ndarray) -> np.ndarray:
-    return np.sqrt(np.einsum("cn,cn->c", sound, sound) / sound.shape[1])
+    rms: np.ndarray = np.sqrt(np.einsum("cn,cn->c", sound, sound) / sound.shape[1])
+    return rms

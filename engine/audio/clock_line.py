@@ -1,49 +1,51 @@
-"""Which sample a sound clock is at, as a smooth function of time, from marks that jitter.
+"""Estimates the sample number of a sound clock as a smooth function of time, from timestamps that jitter.
 
-The problem: a device says now and then "sample n sounded at t", some milliseconds wrong each time, and its crystal
-is up to a few hundred ppm off. Two such clocks meet wherever a voice goes from one device to another; led by the
-raw marks the pitch would tremble. The marks are therefore followed by a delay-locked loop (F. Adriaensen, Using a
-DLL to filter time, 2005): a line that each mark moves by a little of its error, in place and in slope. The two
-shares are those of the straight line fitted to all marks so far (expanding-memory filter: Morrison, Introduction to
-Sequential Smoothing and Prediction, 1969), so that it settles as fast as can be, until MEMORY_S; from then on they
-stay, and the line follows a crystal that warms up.
+Problem: a device reports "sample n sounded at t" now and then, wrong by some milliseconds each time, and its crystal
+is up to a few hundred ppm off. A voice that goes from one device to another meets two such clocks. Resampling by the
+raw marks would make the pitch tremble.
 
-A device that was reopened, or a server that changed its buffers, is at another place for good: the line begins anew
-there, and keeps its slope.
+Solution: a delay-locked loop (F. Adriaensen, Using a DLL to filter time, 2005) follows the marks. It is a line; each
+mark moves it by a fraction of its error, in position and in slope. Up to MEMORY_S the two fractions are those of a
+straight line fitted to all marks so far (expanding-memory filter: Morrison, Introduction to Sequential Smoothing and
+Prediction, 1969), which settles as fast as possible. After that they stay constant, so that the line follows a crystal
+that warms up.
+
+If a device is reopened, or a sound server changes its buffers, the clock jumps for good: the line restarts there and
+keeps its slope.
 """
 
 MEMORY_S = 100.0  # marks that jitter by +-1 ms then move the line by less than a sample
-OFF_RATE = 5e-4  # no crystal is further off
-# Errors that stay beyond this are no jitter: the newest marks lead more then, but tell nothing of the slope. What
-# PulseAudio says of its own delay wanders by milliseconds in its first half minute; the sound must not.
+OFF_RATE = 5e-4  # no crystal is off by more
+# Errors that stay above this are no jitter. The newest marks then weigh more, but do not change the slope: the delay
+# that PulseAudio reports wanders by milliseconds in its first half minute, and the sound must not follow it.
 ASTRAY_S = 0.003
-MOVED_S = 0.005  # and beyond this the line begins anew; one mark that is so far off moves nothing
+MOVED_S = 0.005  # above this the line restarts; a single mark this far off is ignored
 STAY_S = 1.0
 QUICK_MARKS = 100
-SURE_MARKS = 1000  # a slope that rests on fewer is given up with the place: a server that wakes up tells nonsense
+SURE_MARKS = 1000  # a slope from fewer is dropped on a restart: a server that wakes up reports nonsense
 MAX_ERROR_S = 0.02  # one late mark must not look like a move
 
 
 class ClockLine:
-    """Pure; `add` in the order of time."""
+    """Pure. Call `add` in order of time."""
 
     def __init__(self, rate_hz: int) -> None:
         self._nominal_hz = rate_hz
         self.disturbances = 0
-        """Grows as long as the marks are not where they are expected."""
+        """Counts marks while they are far from where they were expected."""
         self.age_s = 0.0
-        """From the first mark to the newest."""
+        """Seconds from the first mark to the newest."""
         self._rate_hz = float(rate_hz)
-        self._all = 0  # marks that the slope rests on
-        self._count = 0  # marks since it began anew
+        self._all = 0  # marks that the slope is based on
+        self._count = 0  # marks since the restart
         self._number = self._marked = self._at_s = self._bias = 0.0
 
     def add(self, number: float, at_s: float) -> None:
-        """A mark: sample `number` at `at_s`. One that is no further than the last is passed over."""
+        """Add a mark: sample `number` sounded at `at_s`. Ignored unless its number is above the last one's."""
         if self._count == 0:
             self._begin(number, at_s)
             return
-        span_s = (number - self._marked) / self._nominal_hz  # not of the marks' own times: those jitter with the errors
+        span_s = (number - self._marked) / self._nominal_hz  # not from the marks' times, which jitter
         if span_s <= 0.0:
             return
         self._marked = number
@@ -75,11 +77,11 @@ class ClockLine:
         self._rate_hz = min(max(self._rate_hz, self._nominal_hz - allowed), self._nominal_hz + allowed)
 
     def number_at(self, at_s: float) -> float:
-        """Of the sample, and fraction, that sounds at that time."""
+        """Number of the sample that sounds at that time, with its fraction."""
         return self._number + (at_s - self._at_s) * self._rate_hz
 
     def time_of(self, number: float) -> float:
-        """When that sample sounds."""
+        """Time at which that sample sounds."""
         return self._at_s + (number - self._number) / self._rate_hz
 
     def _begin(self, number: float, at_s: float) -> None:

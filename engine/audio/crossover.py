@@ -1,10 +1,10 @@
-"""One signal into four frequency bands, as a stream, with the least delay.
+"""Splits a stream into four frequency bands with minimal delay.
 
 The bands are Linkwitz-Riley (two Butterworth sections of second order in a row: 24 dB an octave, -6 dB where
-bands meet; Linkwitz 1976), through the bilinear transform. A recursive filter would need a loop over samples,
-which Python cannot afford; but its impulse response is gone (under 1e-11) 25 ms later. So the response itself
-is convolved, by overlap-save with the FFT: exact to float32, no block boundary to hear, and none of a
-linear-phase filter's delay.
+bands meet; Linkwitz 1976), through the bilinear transform. A recursive filter would need a loop over samples, which
+is too slow in Python. But its impulse response has died out (below 1e-11) after 25 ms, so we convolve with the
+response itself, by overlap-save with the FFT: exact to float32, no audible block boundaries, and none of the delay
+of a linear-phase filter.
 """
 
 import numpy as np

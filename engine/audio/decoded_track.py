@@ -14,39 +14,40 @@ from av.stream import Disposition
 
 from engine.errors import AudioError
 
-GAP_S = 0.1  # between time stamps: less is the rounding of a container's clock
+GAP_S = 0.1  # between time stamps; smaller ones come from the rounding of a container's clock
 MAX_GAP_S = 600.0  # a time stamp that jumps further is broken
-SILENCE_S = 1.0  # of a gap at once: a long one must not fill the memory
-EXACT_FORMATS = ("mov", "matroska", "avi", "asf")  # the others' length is a guess from their bit rate
-BAD_READS = 16  # so many failed reads in a row end the file: the rest is not readable
+SILENCE_S = 1.0  # written at once: a long gap must not fill the memory
+EXACT_FORMATS = ("mov", "matroska", "avi", "asf")  # other formats only estimate their length from the bit rate
+BAD_READS = 16  # this many failed reads in a row end the file: the rest is unreadable
 
 
 class DecodedTrack:
-    """The best sound track. Where its time stamps leave a gap there is silence, so that it keeps to the pictures.
+    """The best sound track of a file. Gaps in its time stamps become silence, so that it stays in sync with the
+    pictures.
 
-    AudioError, in one line, from the constructor and from `pieces`, when there is no sound that can be decoded.
+    AudioError, in one line, from the constructor and from `pieces`, if no sound can be decoded.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.notes: list[str] = []
-        """For the user, without the file's name; complete when all pieces were read."""
+        """Messages for the user, without the file's name; complete once all pieces were read."""
         self.begins_s = Fraction(0)
-        """When its first sample is heard, from the start of the file. Known after the first piece."""
+        """Time of its first sample, from the start of the file. Known after the first piece."""
         container, stream = self._open()
         with container:
             self.rate_hz: int = stream.rate
             self.channels: int = stream.channels
             self.has_video = any(Disposition.attached_pic not in track.disposition for track in container.streams.video)
             self.index = stream.index
-            """Of its track, among all streams of the file."""
+            """Index of its track among all streams of the file."""
             self.promised_s = _length_of(container, stream)
-            """How long it says it is."""
+            """Duration in seconds that the file declares; None if it declares none."""
             self.knows_its_length = container.format.name.partition(",")[0] in EXACT_FORMATS
             self._origin_s = Fraction(container.start_time or 0, 1_000_000)
 
     def pieces(self) -> Generator[np.ndarray, None, None]:
-        """(channels, n) float32 from the beginning, a frame each, and silence between them where it belongs."""
+        """Yield (channels, n) float32 from the beginning, one frame at a time, with silence in the gaps."""
         container, stream = self._open()
         read: int | None = None
         with container:
@@ -74,7 +75,7 @@ class DecodedTrack:
         if not isinstance(stream, AudioStream) or stream.codec_context is None or not stream.rate:
             container.close()
             raise AudioError(f"{self.path}: there is no sound in it that can be decoded")
-        stream.thread_type = "AUTO"
+        stream.codec_context.thread_type = "AUTO"
         return container, stream
 
     def _decoded(self, container: InputContainer, stream: AudioStream) -> Iterator[AudioFrame]:
@@ -90,7 +91,7 @@ class DecodedTrack:
                 bad_reads += 1
                 packets = container.demux(
                     stream
-                )  # a generator that raised is spent; the next goes on behind the damage
+                )  # a generator that raised is spent; a new one resumes after the damage
                 continue
             try:
                 yield from stream.decode(packet)
@@ -109,7 +110,7 @@ class DecodedTrack:
 
 
 class _Planar:
-    """Frames of one track as (channels, n) float32, with its rate and channels whatever it changes to on its way."""
+    """Converts frames of one track to (channels, n) float32 at its first rate and layout, even if they change."""
 
     def __init__(self, stream: AudioStream) -> None:
         self._wanted = "fltp", stream.layout.name, stream.rate

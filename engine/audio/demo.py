@@ -1,7 +1,7 @@
 """The built-in loop: kick, bass line, pad and arpeggio, four bars at 125 bpm, one instrument a channel.
 
-Synthesised at start so that `multiverse run` shows something on a machine without a sound card. Every note is
-added round the end of the loop, so its tail sounds into the beginning: there is no seam. Am F C G, a bar
+Synthesised at start, so that `multiverse run` shows something on a machine without a sound card. Notes wrap around the
+end of the loop, so their tails sound into the beginning: there is no seam. Am F C G, a bar
 each; in every instrument the fundamental is the strongest partial, so that each layer's colour is the note.
 """
 
@@ -34,7 +34,8 @@ LAST_BAR_KICKS = (0, 4, 8, 12, 14)
 
 
 def midi_hz(note: float) -> float:
-    return 440.0 * 2.0 ** ((note - 69.0) / 12.0)
+    hz: float = 440.0 * 2.0 ** ((note - 69.0) / 12.0)
+    return hz
 
 
 def demo_feed() -> LoopFeed:
@@ -71,7 +72,7 @@ def _time_s(seconds: float) -> np.ndarray:
 
 
 def _faded(note: np.ndarray, seconds: float = 0.01) -> np.ndarray:
-    """Ends the note at zero instead of in a step."""
+    """Fade the end of the note to zero, instead of cutting it."""
     frames = round(seconds * SAMPLE_RATE_HZ)
     note[-frames:] *= np.linspace(1.0, 0.0, frames, dtype=np.float32)
     return note
@@ -97,7 +98,8 @@ def _pad(hz: float) -> np.ndarray:
     phase = np.float32(2 * np.pi * hz) * t
     detuned = np.sin(phase) + 0.6 * np.sin(phase * np.float32(1.003))
     swell = np.minimum(1.0, t / 0.5) * np.minimum(1.0, (t[-1] - t) / 0.5)
-    return detuned * swell * swell * (1.0 - 0.25 * np.cos(np.float32(2 * np.pi * BPM / 60 / 2) * t))
+    pad: np.ndarray = detuned * swell * swell * (1.0 - 0.25 * np.cos(np.float32(2 * np.pi * BPM / 60 / 2) * t))
+    return pad
 
 
 def _pluck(hz: float) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Capture from a sound device into the ring, through losing it and getting it back."""
+"""Captures a sound device into the ring; reconnects when the device comes back after a loss."""
 
 import sys
 from collections.abc import Callable
@@ -7,7 +7,7 @@ import numpy as np
 
 from engine.audio.devices import AudioDevice
 from engine.audio.feed import bring_into_range
-from engine.audio.kept_stream import KeptStream
+from engine.audio.reconnecting_stream import ReconnectingStream
 from engine.audio.ring import SampleRing
 from engine.audio.streams import BLOCK_S, SoundStream, open_input
 from engine.system.backoff import next_delay_s
@@ -23,11 +23,11 @@ NO_PERMISSION = (
 
 
 def heard_state(zeros_s: float, is_loopback: bool, platform: str = sys.platform, *, has_sounded: bool = False) -> str:
-    """State of a device that has given exact zeros for so long. Pure.
+    """State of a device that has delivered exact zeros for `zeros_s`. Pure.
 
-    macOS gives exact zeros, and no error, to a program without permission for the microphone. An analogue input is
-    never exactly zero for 2 s, but a loopback with nothing playing is, and so is a digital mixer whose channel is
-    muted: a device that has sounded before is allowed, and silent.
+    macOS delivers exact zeros, and no error, to a program without microphone permission. An analogue input is never
+    exactly zero for 2 s, but an idle loopback is, and so is a muted channel of a digital mixer. A device that has
+    sounded before has the permission and is merely silent.
     """
     if zeros_s < ZEROS_S:
         return "playing"
@@ -35,11 +35,11 @@ def heard_state(zeros_s: float, is_loopback: bool, platform: str = sys.platform,
 
 
 class DeviceCapture:
-    """Opens the device when constructed, with AudioError when it is not there or cannot be opened; sample 0
-    is heard after `start`.
+    """Opens the device in the constructor; AudioError if it is missing or cannot be opened. Sample 0 is captured after
+    `start`.
 
-    `wanted` is an index, a name or part of one; None is the default input. While the device is lost the ring
-    goes on filling with silence, at the same rate. The ring's marks say when samples sounded at the microphone.
+    `wanted` is an index, a name or part of one; None is the default input. While the device is lost the ring keeps
+    filling with silence at the same rate. The ring's marks say when samples sounded at the microphone.
     """
 
     ring: SampleRing
@@ -55,8 +55,8 @@ class DeviceCapture:
         self._has_told_zeros = False
         self._reopenings = 0
         self._reopen_at_s: float | None = None
-        self._filled_s = clock.now_s()  # until then the ring has sound, or silence in its place
-        self._stream = KeptStream(wanted, "input", self, clock=clock, report=report)
+        self._filled_s = clock.now_s()  # the ring is filled up to here, with sound or silence
+        self._stream = ReconnectingStream(wanted, "input", self, clock=clock, report=report)
         device = self._stream.device
         self.description = f"device {device.name!r} ({self.ring.channels} channels, {device.rate_hz} Hz)"
 
@@ -74,7 +74,7 @@ class DeviceCapture:
         self._stream.close()
 
     def open_stream(self, device: AudioDevice) -> SoundStream:
-        """At the ring's rate, with no more channels than the device has now."""
+        """Open it at the ring's rate, with at most the channels that the device has now."""
         if not hasattr(self, "ring"):
             self.ring = SampleRing(device.rate_hz, device.channels)
         channels = min(self.ring.channels, device.channels)
@@ -86,10 +86,12 @@ class DeviceCapture:
         self._told_lost = self.lost_blocks
 
     def wants_reopening(self) -> bool:
-        """A microphone of macOS that may be silent for want of the permission: a stream that was opened before it was
-        given goes on with zeros, one that is opened afterwards has sound (reported of CoreAudio in pull requests 11477
-        of BasedHardware/omi and 3664 of screenpipe). Only until it has sounded: later it is allowed, and opening it
-        again would cost the first note after a pause."""
+        """True at intervals while a macOS microphone may be silent because the permission is missing.
+
+        A stream opened before the permission was given keeps delivering zeros; one opened afterwards has sound
+        (reported for CoreAudio in pull requests 11477 of BasedHardware/omi and 3664 of screenpipe). Once it has
+        sounded it is left open: reopening would cost the first note after a pause.
+        """
         now_s = self._clock.now_s()
         if not self._is_started or self.state != "permission?":
             self._reopenings, self._reopen_at_s = 0, None
@@ -105,7 +107,7 @@ class DeviceCapture:
         return False
 
     def pass_time(self) -> None:
-        """Silence for as long as nothing was heard."""
+        """Write silence for the time in which nothing was captured."""
         block = np.zeros((round(self.ring.sample_rate_hz * BLOCK_S), self.ring.channels), np.float32)
         while self._filled_s + BLOCK_S <= self._clock.now_s():
             self._write(block, self._filled_s)

@@ -1,6 +1,6 @@
-"""Run as a program: a line `name<TAB>host API` for each sound device there is now. Imports nothing of the engine.
+"""Program that prints a line `name<TAB>host API` for each sound device present. Imports nothing of the engine.
 
-In a process of its own because PortAudio sees new devices only when it starts, and starting it ends all streams.
+It is a separate process because PortAudio sees new devices only when it starts, and restarting it ends all streams.
 """
 
 import sys
@@ -14,7 +14,7 @@ def main() -> None:
             try:
                 name = sounddevice.query_devices(index)["name"]
             except UnicodeDecodeError:
-                continue  # `list_devices` leaves it out, too
+                continue  # `list_devices` skips it too
             sys.stdout.write(f"{name}\t{api['name']}\n")
 
 

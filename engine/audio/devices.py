@@ -1,4 +1,4 @@
-"""Which audio inputs and outputs there are, which one is meant, and which carries the computer's own sound."""
+"""Lists audio inputs and outputs, finds one by name or index, and recognises loopback devices."""
 
 import logging
 import sys
@@ -16,7 +16,7 @@ Kind = Literal["input", "output"]
 
 MAX_CHANNELS = 64
 
-# Parts of names, lower case, under which a device that carries the computer's own sound appears.
+# Parts of names, lower case, of devices that carry the computer's own sound.
 _LOOPBACKS = (
     "blackhole",
     "soundflower",
@@ -28,13 +28,13 @@ _LOOPBACKS = (
     "monitor of",
     ".monitor",
 )
-# One card shows up under each of Windows' interfaces; the first of these that has it is taken. WDM-KS is
-# never taken: PortAudio cannot read from it, or write to it, without a callback.
+# On Windows one card is listed once per interface; we take the first of these that has it. Never WDM-KS: PortAudio
+# cannot read from it or write to it without a callback.
 WASAPI = "Windows WASAPI"
 _HOSTAPI_ORDER = (WASAPI, "ASIO", "Windows DirectSound", "MME")
 _UNREADABLE_HOSTAPI = "Windows WDM-KS"
 _LISTED_ON_WINDOWS = (WASAPI, "ASIO")
-# ALSA devices that are a sound server: they offer any number of channels and mix the source up or down to it.
+# ALSA devices that are a sound server: they accept any number of channels and mix up or down to it.
 _SERVER_NAMES = ("default", "sysdefault", "pulse", "pipewire")
 _SERVER_CHANNELS = 32
 
@@ -46,32 +46,32 @@ class AudioDevice:
     index: int
     name: str
     inputs: int
-    """Channels that the device says it hears."""
+    """Input channels that the device reports."""
     outputs: int = 0
-    """Channels that it says it plays."""
+    """Output channels that the device reports."""
     rate_hz: int
-    """Its own sample rate."""
+    """Its native sample rate."""
     is_default: bool
-    """As an input, or as an output: as it was asked for."""
+    """True if it is the default of the kind that was listed, input or output."""
     is_loopback: bool
     hostapi: str
 
     @property
     def channels(self) -> int:
-        """Channels to open: all, 64 at most. A sound server's device has no number of its own: 2, or 4 where
-        ALSA's configuration gives it a name of its own (`pcm.NAME { type pulse ... }`)."""
+        """Channels to open: all, at most 64. A sound server's device has no channel count of its own: 2, or 4 if
+        ALSA's configuration names it (`pcm.NAME { type pulse ... }`)."""
         if self.hostapi == "ALSA" and self.inputs >= _SERVER_CHANNELS and "(hw:" not in self.name:
             return 2 if self.name in _SERVER_NAMES else 4
         return min(self.inputs, MAX_CHANNELS)
 
 
 def list_devices(kind: Kind = "input") -> tuple[AudioDevice, ...]:
-    """Every audio input (or output), in PortAudio's order; empty when there is none. AudioError without PortAudio.
+    """Every audio input (or output), in PortAudio's order; empty if there is none. AudioError without PortAudio.
 
-    Windows: each device once, as WASAPI's, and the default is WASAPI's. PortAudio's own default there is MME's
+    Windows: each device is listed once, under WASAPI, with WASAPI's default. PortAudio's own default there is MME's
     (`paHostApiInitializers` in its pa_win_hostapis.c begins with MME), which cuts names at 31 characters and is the
-    slowest of the four interfaces. What MME, DirectSound and WDM-KS list are the same devices again. ASIO's drivers,
-    which none of them lists, come with the environment variable SD_ENABLE_ASIO.
+    slowest of the four interfaces. MME, DirectSound and WDM-KS list the same devices again. ASIO drivers, which none
+    of them lists, appear with the environment variable SD_ENABLE_ASIO.
     """
     sounddevice = load_portaudio()
     with session.holding():
@@ -110,7 +110,7 @@ def _listed_hostapis(hostapis: Sequence[dict[str, Any]]) -> set[str]:
 
 
 def _readable_device(sounddevice: ModuleType, index: int) -> dict[str, Any] | None:
-    """None for a device whose name is in no encoding that sounddevice tries; it must not cost the others."""
+    """The device, or None if sounddevice cannot decode its name: one bad name must not hide the others."""
     try:
         found: dict[str, Any] = sounddevice.query_devices(index)
     except UnicodeDecodeError as error:
@@ -120,7 +120,7 @@ def _readable_device(sounddevice: ModuleType, index: int) -> dict[str, Any] | No
 
 
 def _default_index(sounddevice: ModuleType, hostapis: Sequence[dict[str, Any]], kind: Kind) -> int:
-    """Index of the default device; -1 where Windows has none. PortAudioError where another system has none."""
+    """Index of the default device. If there is none: -1 on Windows, PortAudioError elsewhere."""
     for api in hostapis:
         if api["name"] == WASAPI:
             return int(api[f"default_{kind}_device"])
@@ -132,10 +132,9 @@ def is_loopback_name(name: str) -> bool:
 
 
 def find_device(devices: Sequence[AudioDevice], wanted: str | None, kind: Kind = "input") -> AudioDevice:
-    """What `wanted` means of the inputs (or outputs): an index, a name, or part of a name in any case; None is the
-    default one. Pure.
+    """Find an input (or output) by index, name, or part of a name in any case; None is the default. Pure.
 
-    A whole name wins over a part. Raises AudioError, listing what there is, when none or more than one is meant.
+    A whole name wins over a part. AudioError, listing the candidates, if none or several match.
     """
     if not devices:
         none = f"there is no audio {kind} device here"
@@ -171,9 +170,7 @@ def _best_hostapi(found: list[AudioDevice]) -> list[AudioDevice]:
 
 
 def loopback_advice(devices: Sequence[AudioDevice], platform: str = sys.platform) -> str:
-    """One line: how to feed the computer's own sound in here; the device to pick if it is there already.
-    Pure.
-    """
+    """One line on how to capture the computer's own sound: the loopback device, or how to install one. Pure."""
     loopbacks = [device for device in devices if device.is_loopback]
     if loopbacks:
         return f'for the computer\'s own sound: --audio "device:{loopbacks[0].name}"'

@@ -1,4 +1,4 @@
-"""Sound that waits to be fetched (a file, the demo loop); a device comes at its own pace."""
+"""Sound that is pulled on demand (a file, the demo loop), unlike a device, which pushes at its own pace."""
 
 from typing import Protocol
 
@@ -10,20 +10,18 @@ class Feed(Protocol):
     channels: int
     description: str
     length_s: float | None
-    """From its beginning to its end, in seconds; None: a loop without an end, or not known before it is reached."""
+    """Duration in seconds; None for an endless loop, or if it is unknown until the end is reached."""
     is_finished: bool
-    """True once the end has been reached and only silence follows; never for a loop."""
+    """True once the end was reached and only silence follows; never for a loop."""
 
     def read(self, frames: int) -> np.ndarray:
-        """The next `frames` samples, (frames, channels) float32 in [-1, 1]; silence after the end. May touch
-        the disk.
-        """
+        """The next (frames, channels) float32 in [-1, 1]; silence after the end. May wait for the disk."""
 
     def close(self) -> None: ...
 
 
 class LoopFeed:
-    """Samples in memory, round and round."""
+    """Samples in memory, played in a loop."""
 
     def __init__(self, samples: np.ndarray, sample_rate_hz: int, description: str) -> None:
         self.sample_rate_hz = sample_rate_hz
@@ -44,10 +42,9 @@ class LoopFeed:
 
 
 def bring_into_range(block: np.ndarray) -> np.ndarray:
-    """`block` itself, float32, made finite and clipped to [-1, 1] in place: NaN becomes 0, infinity full
-    scale.
+    """Make float32 `block` finite and clip it to [-1, 1], in place: NaN becomes 0, infinity full scale. Returns it.
 
-    Float files and some drivers hold such values; one NaN would stay in every recursive part of the analysis.
+    Float files and some drivers deliver such values; one NaN would stay in every recursive part of the analysis.
     """
     if not np.isfinite(block).all():
         np.nan_to_num(block, copy=False, nan=0.0, posinf=1.0, neginf=-1.0)

@@ -1,5 +1,5 @@
-"""Sound files, streamed, at their own rate: through libsndfile (WAV, FLAC, OGG, MP3, AIFF and more), and what it does
-not read through FFmpeg (M4A, AAC, Opus, the sound of a video)."""
+"""Streams sound files at their own rate: with libsndfile (WAV, FLAC, OGG, MP3, AIFF and more), else with FFmpeg (M4A,
+AAC, Opus, the sound of a video)."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -16,9 +16,9 @@ RATES_HZ = (4000, 384_000)
 
 
 class FileFeed:
-    """Plays a file once, or in a loop without a gap. A damaged file plays up to the damage, with a report.
+    """Plays a file once, or loops it without a gap. A damaged file plays up to the damage, which is reported.
 
-    AudioError, one line, when it is missing, holds no sound or cannot be decoded from the beginning.
+    AudioError, in one line, if it is missing, holds no sound or cannot be decoded from the beginning.
     """
 
     def __init__(self, path: str, *, is_looped: bool, report: Callable[[str, str], None]) -> None:
@@ -57,7 +57,7 @@ class FileFeed:
             raise AudioError(f"{self._path}: the file holds no sound")
 
     def read(self, frames: int) -> np.ndarray:
-        """(frames, channels) float32 in [-1, 1]; blocks on the disk."""
+        """(frames, channels) float32 in [-1, 1]. May wait for the disk."""
         block = np.zeros((frames, self.channels), np.float32)
         filled = 0
         while filled < frames and not self.is_finished:
@@ -66,7 +66,7 @@ class FileFeed:
             if got == 0:
                 self._rewind()
         if not self._is_looped and self._file.is_at_end():
-            self.is_finished = True  # with the last sample, not with the first one after it
+            self.is_finished = True  # with the last sample, not one read later
         return bring_into_range(block)
 
     def close(self) -> None:
@@ -83,38 +83,40 @@ class FileFeed:
     def _rewind(self) -> None:
         for note in self._file.take_notes():
             self._report("audio.file", f"{self._path}: {note}")
-        # A file emptied while it plays would be rewound for ever: two ends without sound between are the end.
+        # A file emptied while it plays would be rewound for ever: a second end without sound in between is final.
         self.is_finished = not self._is_looped or self._file.position == 0
         if not self.is_finished:
             self._file.rewind()
 
 
 class _DamageError(Exception):
-    """The file cannot be decoded any further; its text says why."""
+    """The file cannot be decoded any further; the text says why."""
 
 
 class _OpenFile(Protocol):
     rate_hz: int
     channels: int
     length_s: float | None
-    position: int
-    """Samples read since the beginning."""
+
+    @property
+    def position(self) -> int:
+        """Samples read since the beginning."""
 
     def read_into(self, out: np.ndarray) -> int:
-        """Fill (frames, channels) float32 from its start; how many frames came, 0 at the end. _DamageError."""
+        """Fill (frames, channels) float32 from its start. Returns the number of frames, 0 at the end. _DamageError."""
 
     def is_at_end(self) -> bool: ...
 
     def rewind(self) -> None: ...
 
     def take_notes(self) -> list[str]:
-        """Notes for the user on what was read, once each."""
+        """Notes for the user about what was read, each returned once."""
 
     def close(self) -> None: ...
 
 
 def _open(path: Path) -> _OpenFile:
-    """AudioError, in one line, when neither library can read it."""
+    """Open it with the first library that can. AudioError, in one line, if neither can."""
     import soundfile
 
     try:
@@ -144,7 +146,8 @@ class _SndFile:
             raise _DamageError(getattr(error, "error_string", str(error)).rstrip(".")) from None
 
     def is_at_end(self) -> bool:
-        return self._file.tell() >= self._file.frames
+        is_at_end: bool = self._file.tell() >= self._file.frames
+        return is_at_end
 
     def rewind(self) -> None:
         self._file.seek(0)
@@ -157,7 +160,7 @@ class _SndFile:
 
 
 class _FFmpegFile:
-    """Holds one decoded piece: at most a second."""
+    """Keeps one decoded piece, at most a second."""
 
     def __init__(self, path: Path) -> None:
         from engine.audio.decoded_track import DecodedTrack
@@ -181,7 +184,7 @@ class _FFmpegFile:
     def is_at_end(self) -> bool:
         try:
             return not self._fetch()
-        except _DamageError:  # `read_into` will say so
+        except _DamageError:  # `read_into` will raise it
             return False
 
     def rewind(self) -> None:
@@ -199,13 +202,13 @@ class _FFmpegFile:
         self._pieces.close()  # the file with it
 
     def _fetch(self) -> bool:
-        """Decode the next piece if none is left; False at the end. _DamageError."""
+        """Decode the next piece if none is left. False at the end. _DamageError."""
         try:
             while not len(self._piece):
                 piece = next(self._pieces, None)
                 if piece is None:
                     return False
                 self._piece = piece.T
-        except AudioError as error:  # it went, or became another file, before it was rewound
+        except AudioError as error:  # the file was removed or replaced before the rewind
             raise _DamageError(str(error).removeprefix(f"{self._track.path}: ")) from None
         return True

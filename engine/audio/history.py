@@ -1,9 +1,9 @@
-"""The last second and a bit of the four analysed channels, where every feature is a slice or a difference.
+"""The last 1.3 s of the four analysed channels, with running sums.
 
-Beside the samples stand their running sums: the mean over any stretch, of any fractional length, is then two
-look-ups, so a 1 s window costs what a 5 ms window does. Both lie in flat buffers a few times longer than
-needed; when the end is reached the part still needed slides to the front, and the sums start again from
-zero there, so that they stay exact however long the engine runs.
+With running sums the mean over any stretch, of any fractional length, takes two look-ups, so a 1 s window costs no
+more than a 5 ms window. Samples and sums lie in flat buffers a few times longer than needed. At the end of the buffer
+the part still needed is copied to the front and its sums restart from zero, so that they stay exact however long the
+engine runs.
 """
 
 import numpy as np
@@ -15,15 +15,15 @@ _SLIDES_EVERY = 4  # buffer length in histories: sliding copies a history each 3
 
 
 class History:
-    """Analyser thread only. Positions are buffer positions: valid until the next `append`."""
+    """Analyser thread only. Positions are indices into the buffer, valid until the next `append`."""
 
     def __init__(self, sample_rate_hz: int) -> None:
         self._kept = round(sample_rate_hz * HISTORY_S)
         size = self._kept * _SLIDES_EVERY
         self.samples = np.zeros((CHANNELS, size), np.float32)
-        """(4, size); the newest sample stands at `end - 1`."""
+        """(4, size); the newest sample is at `end - 1`."""
         self.sums = np.zeros((CHANNELS, size + 1), np.float64)
-        """(4, size + 1); `sums[c, p]` is the sum of channel c's samples before position p and a constant."""
+        """(4, size + 1); `sums[c, p]` is the sum of channel c's samples before position p, plus a constant."""
         self.end = self._kept
 
     def append(self, block: np.ndarray) -> None:

@@ -1,19 +1,20 @@
-"""The hue that each channel's pitch gives its layer: gliding, and only as far as the pitch is sure.
+"""The hue of each layer from its channel's pitch: it glides, and moves only as far as the pitch is certain.
 
-Taken straight from the strongest frequency the hue jumps several times a second: a bass line is another colour at each
-note, a hi-hat any colour at each hop, and a glide of the pitch itself sweeps through every hue on its way through an
-octave. So the hue glides by itself toward that of the newest spectrum: with c the confidence, dt a hop and tau
-`/colour/glide_ms`, it does `1 - exp(-c dt / tau)` of the way. Hops are 10 ms whatever the frame rate, so 30 and 60
-frames a second show the same hues. Where the octave is once round the hue circle, it goes the short way round. Where
-`/colour/spread` makes it a part of the circle, that part has two ends, and what glides goes between them.
+Problem: taken straight from the strongest frequency the hue jumps several times a second. A bass line changes colour
+with each note, a hi-hat with each hop, and smoothing the pitch itself would sweep through every hue of an octave.
+
+Solution: the hue glides by itself toward that of the newest spectrum. With confidence c, hop dt and `/colour/glide_ms`
+tau, each hop covers `1 - exp(-c dt / tau)` of the distance. Hops are 10 ms at any frame rate, so 30 and 60 frames a
+second show the same hues. If an octave is the whole hue circle, the hue takes the shorter way round. If
+`/colour/spread` makes it only a part of the circle, that part has two ends, and the hue moves between them.
 
 Confidence, 0..1, is the product of two:
-- how much of the sound is that tone: the part of the power (20..20 000 Hz) within the main lobe of the strongest peak,
-  a Hann window's two bins to each side (Harris 1978). A sine has all of it, a chord of a band an eighth to a third,
-  white noise and hi-hats some hundredth. 4 % counts nothing, 25 % all.
+- the tone's share of the sound: the part of the power (20..20 000 Hz) within the main lobe of the strongest peak, two
+  bins to each side with a Hann window (Harris 1978). A sine has all of it, a chord of a band an eighth to a third,
+  white noise and hi-hats about a hundredth. 4 % counts as 0, 25 % as 1.
 - how steady it is: the mean resultant length (Mardia and Jupp, "Directional Statistics", 2000) of the hues of the last
-  100 ms. 1 for a tone that stays, little for peaks that jump about, as those of a snare drum do.
-Left out: harmonics that are stronger than their fundamental, which give the hue of a fifth at times.
+  100 ms. 1 for a sustained tone, near 0 for peaks that jump about, as those of a snare drum.
+Not handled: harmonics stronger than their fundamental, which sometimes give the hue of a fifth.
 """
 
 import numpy as np
@@ -33,7 +34,7 @@ def pitch_hues(pitch_hz: np.ndarray) -> np.ndarray:
 
 
 def tone_share(power: np.ndarray, heard_hz: np.ndarray, sample_rate_hz: int) -> np.ndarray:
-    """Part of the power in 20..20 000 Hz that is the tone at `heard_hz`, (channels,), 0..1; 0 in silence. Pure.
+    """Share of the power in 20..20 000 Hz that is the tone at `heard_hz`, (channels,), 0..1; 0 in silence. Pure.
 
     `power` (channels, n/2 + 1) as `power_spectrum` gives it, `heard_hz` (channels,) as `strongest_hz` does.
     """
@@ -42,7 +43,8 @@ def tone_share(power: np.ndarray, heard_hz: np.ndarray, sample_rate_hz: int) -> 
     first, last = max(1, int(MIN_HZ / bin_hz)), min(bins - 1, int(MAX_HZ / bin_hz))
     around = np.rint(heard_hz / bin_hz).astype(int)[:, None] + np.arange(-LOBE_BINS, LOBE_BINS + 1)  # (channels, 5)
     tone = np.where((around >= first) & (around <= last), power[np.arange(len(power))[:, None], around % bins], 0.0)
-    return tone.sum(axis=1) / np.maximum(power[:, first : last + 1].sum(axis=1), 1e-20)
+    share: np.ndarray = tone.sum(axis=1) / np.maximum(power[:, first : last + 1].sum(axis=1), 1e-20)
+    return share
 
 
 class HueGlide:
@@ -52,7 +54,7 @@ class HueGlide:
         self._hop_s = hop_s
         self._hues = pitch_hues(np.array(first_pitches_hz))
         self._mean = np.zeros(CHANNELS, complex)
-        """Of the last hues as places on the unit circle: its length is how well they agree."""
+        """Mean of the last hues as points on the unit circle; its length says how well they agree."""
         self._kept = np.exp(-hop_s / STEADY_S)
 
     def follow(
@@ -64,10 +66,10 @@ class HueGlide:
         glide_ms: float,
         is_circle: bool,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """One hop on: hues (4,) in turns, -1/2..1/2, and confidences (4,), 0..1.
+        """Advance one hop. Returns hues (4,) in turns, -1/2..1/2, and confidences (4,), 0..1.
 
         `heard_hz` (4,) from `strongest_hz`, `shares` (4,) from `tone_share`, `is_sounding` (4,) bool; `pitch_hz` (4,)
-        from `PitchTracker`, whose hues these are while the glide is 0 ms; `is_circle`: 1/2 is the same hue as -1/2.
+        from `PitchFollower`, whose hues are returned if the glide is 0 ms; `is_circle`: 1/2 is the same hue as -1/2.
         """
         targets = pitch_hues(heard_hz)
         newest = np.exp(2j * np.pi * targets) * is_sounding

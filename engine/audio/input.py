@@ -1,4 +1,4 @@
-"""`AudioInput`: what the rest of the engine sees of the sound."""
+"""`AudioInput`: the interface to the sound for the rest of the engine."""
 
 import logging
 import threading
@@ -15,6 +15,7 @@ from engine.audio.ring import SampleRing
 from engine.audio.settings import AudioSettings
 from engine.audio.steady_reader import SteadyReader
 from engine.errors import UsageError
+from engine.system.guarded_thread import Guard, GuardedThread
 from engine.values import AudioBlock, AudioFeatures
 
 logger = logging.getLogger(__name__)
@@ -25,8 +26,10 @@ class Capture(Protocol):
 
     ring: SampleRing
     description: str
-    state: str
     lost_blocks: int
+
+    @property
+    def state(self) -> str: ...
 
     def start(self) -> None: ...
 
@@ -36,29 +39,29 @@ class Capture(Protocol):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AudioStatus:
     state: str
-    """playing, silence (exact zeros for 2 s), permission? (the same from a microphone of macOS that has not sounded
-    yet), lost, finished.
+    """playing, silence (exact zeros for 2 s), permission? (the same from a macOS microphone that has not sounded yet),
+    lost, finished.
     """
     description: str
     level: tuple[float, ...]
     """Peak of each of the four channels over the last 85 ms, linear, after gain."""
     lost_blocks: int
-    """How often the device was read too late."""
+    """Number of times the device was read too late."""
 
 
 class AudioInput(ABC):
-    """Made by `open_audio`. All may be used from any thread, `advance_to` from one."""
+    """Made by `open_audio`. Thread-safe, except `advance_to`, which belongs to one thread."""
 
     length_s: float | None = None
-    """Seconds until `is_finished`; None: it has no end, or the end is not known before it is reached."""
+    """Seconds until `is_finished`; None if it never ends, or the end is unknown until it is reached."""
 
     def __init__(self, ring: SampleRing, choice: str) -> None:
         self.choice = choice
-        """Which sound this is, and why where nobody chose it."""
+        """The sound that is used, and the reason if it was not chosen by the user."""
         self.settings = AudioSettings()
-        """Replaced as a whole; the next hop goes by it."""
+        """Replaced as a whole; takes effect with the next hop."""
         self.voice: SteadyReader | None = None
-        """What is heard of a voice, at this sound's rate; set before `start`, read by the analysis."""
+        """The voice that is heard, at this sound's rate; set before `start`, read by the analysis."""
         self._ring = ring
         self._analyser = Analyser(ring.sample_rate_hz, ring.channels)
         self._features = self._analyser.features(self.settings)
@@ -76,8 +79,8 @@ class AudioInput(ABC):
         return self._features
 
     def read_block(self, first_sample: int) -> AudioBlock:
-        """A copy of the source's samples from `first_sample` to the newest; it begins later when those are
-        overwritten (after about 10 s), and has no rows when there is nothing new."""
+        """A copy of the source's samples from `first_sample` to the newest. It begins later if those were overwritten
+        (after about 10 s), and has no rows if there is nothing new."""
         first, samples = self._ring.read(first_sample)
         return AudioBlock(samples=samples, sample_rate_hz=self.sample_rate_hz, first_sample=first)
 
@@ -99,7 +102,7 @@ class AudioInput(ABC):
     def close(self) -> None: ...
 
     def _analyse_hops(self) -> None:
-        """All whole hops that are there. Sound that was overwritten unheard (10 s behind) is left out."""
+        """Analyse all complete hops. Sound that was overwritten before its turn (10 s behind) is skipped."""
         analyser = self._analyser
         while analyser.next_hop_end <= self._ring.newest:
             _, block = self._ring.read(analyser.samples_analysed, analyser.next_hop_end)
@@ -111,7 +114,7 @@ class AudioInput(ABC):
         self._features = analyser.features(self.settings)
 
     def _voice_of_hop(self) -> np.ndarray | None:
-        """(hop_frames,) of the voice as it is heard while the next hop sounds."""
+        """(hop_frames,) of the voice heard during the next hop, or None."""
         mark = self._ring.mark
         if self.voice is None or mark is None or not self.settings.voice_channel:
             return None
@@ -125,52 +128,43 @@ class AudioInput(ABC):
 
 
 class LiveAudio(AudioInput):
-    """A capture, analysed on a thread of its own."""
+    """A capture with its analysis thread."""
 
     is_finished = False
 
     def __init__(self, capture: Capture, choice: str, report: Callable[[str, str], None]) -> None:
         super().__init__(capture.ring, choice)
         self.capture = capture
-        """Whose ring is analysed; a voice may be taken from it too."""
-        self._report = report
+        """The capture whose ring is analysed; a voice may be taken from it too."""
         self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="audio analysis", daemon=True)
+        self._guard = Guard(logger, report, "audio.analysis", "audio: analysis failed")
+        self._thread = GuardedThread("audio analysis", self._run, self._guard)
 
     def start(self) -> None:
-        """Begin to play and to analyse."""
+        """Start playing and analysing."""
         self.capture.start()
         self._thread.start()
 
     def advance_to(self, time_s: float) -> AudioFeatures:
-        raise UsageError("live sound goes at its own pace: only sound opened offline can be advanced")
+        raise UsageError("live sound runs in real time: only sound opened offline can be advanced")
 
     def status(self) -> AudioStatus:
         return self._status(self.capture.state, self.capture.description, self.capture.lost_blocks)
 
     def close(self) -> None:
-        """End the threads, give back device or file."""
+        """Stop the threads and close the device or file."""
         self._closing.set()
-        if self._thread.ident is not None:
-            self._thread.join()
+        self._thread.join()
         self.capture.close()
 
     def _run(self) -> None:
-        has_failed = False
         while not self._closing.is_set():
-            if not self._ring.wait_beyond(self._analyser.next_hop_end - 1, timeout_s=0.1):
-                continue
-            try:
-                self._analyse_hops()
-            except Exception as error:  # top of the thread: the picture keeps its last features
-                if not has_failed:
-                    logger.exception("audio analysis failed")
-                has_failed = True
-                self._report("audio.analysis", f"audio: analysis failed: {error}")
+            if self._ring.wait_beyond(self._analyser.next_hop_end - 1, timeout_s=0.1):
+                self._guard.attempt(self._analyse_hops)  # after an error the picture keeps its last features
 
 
 class OfflineAudio(AudioInput):
-    """A feed, read and analysed when the caller says how far. Nothing depends on the time of day."""
+    """A feed that is read and analysed as far as the caller asks. Nothing depends on the clock."""
 
     def __init__(self, feed: Feed, choice: str) -> None:
         super().__init__(SampleRing(feed.sample_rate_hz, feed.channels), choice)
@@ -185,8 +179,8 @@ class OfflineAudio(AudioInput):
         """Nothing to start: `advance_to` does the work."""
 
     def advance_to(self, time_s: float) -> AudioFeatures:
-        """Take in all sound up to `time_s` from the start and analyse it, here and now. The same calls on the
-        same sound give the same features, bit for bit. A time that has passed already takes in nothing."""
+        """Read and analyse all sound up to `time_s` from the start, in this call. The same calls on the same sound give
+        the same features, bit for bit. Does nothing for a time that was reached already."""
         end = round(time_s * self.sample_rate_hz)
         while self._ring.newest < end:
             # No more than a second at once, so that the ring never runs over.
@@ -198,5 +192,5 @@ class OfflineAudio(AudioInput):
         return self._status("finished" if self.is_finished else "playing", self._feed.description, 0)
 
     def close(self) -> None:
-        """Give back the file."""
+        """Close the file."""
         self._feed.close()

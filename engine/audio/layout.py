@@ -1,4 +1,4 @@
-"""Which sound feeds which layer: the source's channels become the four that are analysed and drawn."""
+"""Channel layout: maps the source's channels to the four that are analysed and drawn."""
 
 import numpy as np
 
@@ -7,16 +7,16 @@ from engine.values import CHANNELS
 
 
 def resolve_layout(layout: str, source_channels: int) -> str:
-    """What "auto" means: direct from four source channels up, stereo for two or three, mono for one. Pure."""
+    """Resolve "auto": direct for four source channels or more, stereo for two or three, mono for one. Pure."""
     if layout != "auto":
         return layout
     return "direct" if source_channels >= CHANNELS else "stereo" if source_channels > 1 else "mono"
 
 
-class Layout:
+class ChannelLayout:
     """Analyser thread; blocks of `frames` samples.
 
-    direct: layer n hears source channel `channel_map[n]`, counted from 1; silence if the source has none such
+    direct: layer n hears source channel `channel_map[n]`, counted from 1; silence if the source has no such channel
     stereo: left, right, and of their mean the band below 250 Hz and the band above 4 kHz; mono counts as both
     mono:   four bands of the mean of all channels, meeting at 250, 1000 and 4000 Hz
     """

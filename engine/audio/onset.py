@@ -1,11 +1,10 @@
-"""When something starts to sound: spectral flux over an adaptive median.
+"""Onset detection: spectral flux over an adaptive median.
 
 Flux is how much the log-compressed spectrum grew since the last hop, averaged over bands an eighth of an
-octave wide; each band is compared with the loudest of its neighbourhood a hop before, so that a glide or
-vibrato is not taken for new notes (SuperFlux, Böck and Widmer 2013). An onset is flux that rises above a
-multiple of the median of the last half second, plus a floor, plus what a strong onset just before hides. The
-next one counts when the flux has been below the threshold in between and 50 ms have passed. No look-ahead: an
-onset is told in the hop that shows it.
+octave wide. Each band is compared with the loudest of its neighbours a hop before, so that a glide or vibrato is
+not taken for new notes (SuperFlux, Böck and Widmer 2013). An onset is flux that rises above a multiple of the median
+of the last half second, plus a floor, plus the masking by a strong onset just before. The next one counts after the
+flux was below the threshold and 50 ms have passed. No look-ahead: an onset is reported in the hop that shows it.
 """
 
 import numpy as np
@@ -16,13 +15,13 @@ COMPRESSION = 1000.0  # log(1 + 1000 level): -60 dBFS is where loudness starts t
 MEDIAN_S = 0.5
 OVER_MEDIAN = 2.5
 FLOOR = 0.05
-MASKING = 0.2  # how much of a strong onset's flux hides what follows it, at once ...
-MASKING_S = 0.15  # ... and how fast that fades: the noisy beginning of a sound is one onset
+MASKING = 0.2  # share of an onset's flux that masks the flux after it ...
+MASKING_S = 0.15  # ... and its decay time: the noisy attack of a sound is one onset
 MIN_GAP_S = 0.05
 
 
 class OnsetDetector:
-    """Analyser thread; one step a hop."""
+    """Analyser thread; one step per hop."""
 
     def __init__(self, bands: int, hop_s: float) -> None:
         self._before = np.zeros((CHANNELS, bands), np.float32)
@@ -57,11 +56,12 @@ class OnsetDetector:
 def spectral_flux(level: np.ndarray, before: np.ndarray, gain: np.ndarray) -> np.ndarray:
     """Mean growth of log(1 + 1000 level) over the bands, (4,); `level` and `before` are (4, bands). Pure.
 
-    Both are taken with the gain of now: a moved fader is no onset.
+    Both use the current gain, so that moving a fader is no onset.
     """
     loudest = before.copy()
     np.maximum(loudest[:, 1:], before[:, :-1], out=loudest[:, 1:])
     np.maximum(loudest[:, :-1], before[:, 1:], out=loudest[:, :-1])
     scale = (COMPRESSION * gain)[:, None]
     growth = np.log1p(scale * level) - np.log1p(scale * loudest)
-    return np.maximum(growth, 0.0).mean(axis=1)
+    flux: np.ndarray = np.maximum(growth, 0.0).mean(axis=1)
+    return flux

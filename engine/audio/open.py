@@ -1,4 +1,4 @@
-"""From what the user wrote after `--audio` to a source of sound."""
+"""Opens the sound that `--audio` names."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -18,9 +18,8 @@ def open_audio(spec: str | None, *, offline: bool, clock: Clock, report: Callabl
     """The sound that `spec` names, not yet started.
 
     "demo" is the built-in loop, "device:NAME_OR_INDEX" a capture device, anything else a sound file (looped
-    live, played once offline). None is the default device, or else the demo loop, and `choice` says why. A
-    device that is not there or a file that cannot be played raises AudioError; a device offline raises
-    UsageError.
+    live, played once offline). None is the default device, with the demo loop as the fallback; `choice` says why.
+    AudioError if the device is missing or the file cannot be played; UsageError for a device offline.
     """
     if spec is None:
         return _open_default(offline, clock, report)
@@ -38,9 +37,9 @@ def open_audio(spec: str | None, *, offline: bool, clock: Clock, report: Callabl
 
 
 def open_capture(spec: str, *, clock: Clock, report: Callable[[str, str], None]) -> Capture:
-    """Live sound that is not analysed, such as a voice: "device:NAME_OR_INDEX" or a sound file, looped. Not started.
+    """Open live sound without analysis, such as a voice: "device:NAME_OR_INDEX" or a looped sound file. Not started.
 
-    AudioError as `open_audio`.
+    AudioError as in `open_audio`.
     """
     if spec.startswith(DEVICE_PREFIX):
         from engine.audio.device import DeviceCapture
@@ -53,9 +52,9 @@ def open_capture(spec: str, *, clock: Clock, report: Callable[[str, str], None])
 
 
 def open_output(spec: str, *, clock: Clock, report: Callable[[str, str], None]) -> "DeviceOutput | None":
-    """Where sound is played: "none", "default" or "device:NAME_OR_INDEX". It is silent until it is given something.
+    """Open a sound output: "none", "default" or "device:NAME_OR_INDEX". It is silent until `play` is called.
 
-    AudioError when it is not there or cannot be opened; UsageError for another word.
+    AudioError if it is missing or cannot be opened; UsageError for anything else.
     """
     if spec == "none":
         return None

@@ -1,4 +1,4 @@
-"""A sound device that plays what a reader gives it, through losing it and getting it back."""
+"""Plays a reader on a sound device; reconnects when the device comes back after a loss."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.audio.devices import AudioDevice
-from engine.audio.kept_stream import KeptStream
+from engine.audio.reconnecting_stream import ReconnectingStream
 from engine.audio.steady_reader import SteadyReader
 from engine.audio.streams import BLOCK_S, SoundStream, open_output
 from engine.system.clock import Clock
 
-MAX_CHANNELS = 2  # of a voice: both sides of a pair; more would be somebody's subwoofer
+MAX_CHANNELS = 2  # a voice goes to one stereo pair; a third channel may be a subwoofer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,14 +20,13 @@ class OutputStatus:
     """playing or lost."""
     description: str
     delay_ms: float
-    """From handing a sample over to hearing it, as the device says; see `streams`."""
+    """Latency from writing a sample to hearing it, as reported by the device; see `streams`."""
     lost_blocks: int
-    """How often the device had run out of sound."""
+    """Number of underruns."""
 
 
 class DeviceOutput:
-    """Opens the device when constructed, with AudioError when it is not there or cannot be opened; silent until it has
-    something to `play`.
+    """Opens the device in the constructor; AudioError if it is missing or cannot be opened. Silent until `play`.
 
     `wanted` is an index, a name or part of one; None is the default output. A mono voice comes out of the first two
     channels alike. While the device is lost nothing is read.
@@ -36,18 +35,18 @@ class DeviceOutput:
     def __init__(self, wanted: str | None, clock: Clock, report: Callable[[str, str], None]) -> None:
         self.lost_blocks = 0
         self.delay_s = 0.0
-        """From handing a block's last sample over to hearing it, as the device says; the newest."""
+        """Latency from writing a block's last sample to hearing it, as the device reported it last."""
         self.rate_hz = 0
         self._channels = 0
         self._clock = clock
         self._report = report
         self._told_lost = 0
         self._reader: SteadyReader | None = None
-        self._stream = KeptStream(wanted, "output", self, clock=clock, report=report)
+        self._stream = ReconnectingStream(wanted, "output", self, clock=clock, report=report)
         self.description = f"device {self._stream.device.name!r} ({self._channels} channels, {self.rate_hz} Hz)"
 
     def play(self, reader: SteadyReader) -> None:
-        """From now on; it reads at `rate_hz`, on a thread of the device."""
+        """Play this reader from now on. It is read at `rate_hz`, on a thread of the device."""
         self._reader = reader
 
     @property
@@ -66,7 +65,7 @@ class DeviceOutput:
         self._stream.close()
 
     def open_stream(self, device: AudioDevice) -> SoundStream:
-        """At the rate it had the first time."""
+        """Open it at the rate it had the first time."""
         self.rate_hz = self.rate_hz or device.rate_hz
         self._channels = min(MAX_CHANNELS, device.outputs)
         return open_output(device, self._channels, self.rate_hz, self._fill, self._clock)
@@ -80,7 +79,7 @@ class DeviceOutput:
         return False
 
     def pass_time(self) -> None:
-        """Nothing is read: the reader sees that time has passed by when its next block is heard."""
+        """Do nothing: the reader notices the gap by the time at which its next block is heard."""
 
     def _fill(self, frames: int, heard_s: float, has_run_out: bool) -> np.ndarray:
         # audio thread: no lock, no logging

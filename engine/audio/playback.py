@@ -1,4 +1,4 @@
-"""A feed played into the ring in time: a block is written when its last sample would have been heard."""
+"""Plays a feed into the ring in real time: a block is written when its last sample would have been heard."""
 
 import logging
 import threading
@@ -7,9 +7,10 @@ from collections.abc import Callable
 from engine.audio.feed import Feed
 from engine.audio.ring import SampleRing
 from engine.system.clock import Clock
+from engine.system.guarded_thread import Guard, GuardedThread
 
 BLOCK_S = 0.01
-LATE_S = 0.5  # further behind than this (a suspended machine) the lost time is dropped instead of caught up
+LATE_S = 0.5  # if further behind (a suspended machine), the lost time is dropped instead of caught up
 
 logger = logging.getLogger(__name__)
 
@@ -24,26 +25,20 @@ class Playback:
         self.lost_blocks = 0
         self._feed = feed
         self._clock = clock
-        self._report = report
         self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="audio playback", daemon=True)
+        guard = Guard(logger, report, "audio.lost", f"audio: {feed.description} stopped")
+        self._thread = GuardedThread("audio playback", self._play, guard, on_failure=self._mark_lost)
 
     def start(self) -> None:
         self._thread.start()
 
     def close(self) -> None:
         self._closing.set()
-        if self._thread.ident is not None:
-            self._thread.join()
+        self._thread.join()
         self._feed.close()
 
-    def _run(self) -> None:
-        try:
-            self._play()
-        except Exception as error:  # top of the thread: the picture goes on without sound
-            self.state = "lost"
-            logger.exception("audio playback stopped")
-            self._report("audio.lost", f"audio: {self.description} stopped: {error}")
+    def _mark_lost(self, error: Exception) -> None:
+        self.state = "lost"
 
     def _play(self) -> None:
         frames = round(self.ring.sample_rate_hz * BLOCK_S)

@@ -1,14 +1,14 @@
-"""The last seconds of sound as captured: one writer, any number of readers, and the writer never waits.
+"""Ring buffer of the last seconds of captured sound: one writer that never waits, any number of readers.
 
-Why no lock is needed. Samples carry a running number; sample s lives in row s mod capacity. The writer
-announces the rows it is about to overwrite (`_claimed`), copies, then publishes (`_newest`). A reader copies
-what was published and then looks at the claim: a row whose sample is older than `claimed - capacity` may have
-been overwritten while it was being copied, so exactly those rows are dropped. Both counters are Python
-integers, replaced in one step under the interpreter's lock; taking and giving back that lock is a full memory
-barrier, so a reader that sees a new counter sees the samples too, also where NumPy copies without holding it.
+Why no lock is needed: samples are numbered; sample s is in row s mod capacity. The writer announces the rows it is
+about to overwrite (`_claimed`), copies, then publishes (`_newest`). A reader copies what was published and then checks
+the claim: a row whose sample is older than `claimed - capacity` may have been overwritten during the copy, so exactly
+those rows are dropped. Both counters are Python integers, replaced in one step under the GIL. Taking and releasing the
+GIL is a full memory barrier, so a reader that sees a new counter also sees its samples, even if NumPy copies without
+the GIL.
 
-`wait_beyond` (one waiter, the analyser) sleeps on a bare lock used as a bell. Ringing it is a release, which
-never waits; only the writer releases and only the waiter acquires, so to the writer `locked()` is exact.
+`wait_beyond` (one waiter, the analyser) sleeps on a bare lock used as a bell. Ringing is a release, which never waits.
+Only the writer releases and only the waiter acquires, so `locked()` is exact for the writer.
 """
 
 import threading
@@ -39,15 +39,15 @@ class SampleRing:
 
     @property
     def mark(self) -> tuple[int, float] | None:
-        """(sample number, when it sounded): the newest that is known; None where the writer keeps no time."""
+        """The newest (sample number, time it sounded); None if the writer sets no marks."""
         return self._mark
 
     def set_mark(self, sample: int, sounded_s: float) -> None:
-        """Say when a sample, written or to come, sounded: at the microphone, not when it got here. Writer thread."""
+        """Set when a sample, written or to come, sounds at the microphone (not when it arrives). Writer thread."""
         self._mark = sample, sounded_s
 
     def write(self, block: np.ndarray) -> None:
-        """Append `block`, (frames, channels) float32, at most `capacity` frames. Writer thread, no wait."""
+        """Append `block`, (frames, channels) float32, at most `capacity` frames. Writer thread; never waits."""
         frames = len(block)
         row = self._newest % self.capacity
         before_wrap = min(frames, self.capacity - row)
@@ -59,10 +59,9 @@ class SampleRing:
             self._bell.release()
 
     def read(self, first: int, end: int | None = None) -> tuple[int, np.ndarray]:
-        """Samples `first` (or the oldest still there) up to `end` (or the newest): (number of the first, a
-        copy).
+        """Copy samples `first` (or the oldest still there) up to `end` (or the newest): (number of the first, copy).
 
-        The copy is (frames, channels) float32, with no rows when there is nothing.
+        The copy is (frames, channels) float32, without rows if there is nothing.
         """
         newest = self._newest
         end = newest if end is None else min(end, newest)
@@ -77,9 +76,7 @@ class SampleRing:
         return first + overwritten, samples[overwritten:]
 
     def wait_beyond(self, sample: int, timeout_s: float) -> bool:
-        """True as soon as more than `sample` samples are written; False after about `timeout_s`. One waiter
-        only.
-        """
+        """True as soon as more than `sample` samples are written; False after about `timeout_s`. One waiter only."""
         while self._newest <= sample:
             if not self._bell.acquire(timeout=timeout_s):
                 return self._newest > sample

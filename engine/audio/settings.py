@@ -1,4 +1,4 @@
-"""What the analysis takes from the parameters, as one value that the frame loop swaps in."""
+"""The parameters of the analysis as one value that the frame loop swaps in."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class AudioSettings:
     width_px: int = 1280
     hue_glide_ms: float = 1500.0
     is_hue_circle: bool = False
-    """An octave is once round the hue circle, not a part of it."""
+    """True if an octave spans the whole hue circle, not a part of it."""
     layout: str = "auto"
     gain_db: tuple[float, ...] = (0.0, 0.0, 0.0, 0.0)
     auto: tuple[bool, ...] = (True, True, True, True)
@@ -33,13 +33,13 @@ class AudioSettings:
     channel_map: tuple[int, ...] = (1, 2, 3, 4)
     """Source channel of each layer in layout direct, counted from 1."""
     voice_channel: int = 0
-    """Which of the four hears the voice in place of its own sound, counted from 1; 0: none."""
+    """Channel that hears the voice instead of its own sound, counted from 1; 0 for none."""
     leaving: Self | None = None
-    """By which the waves of a look are cut that another one takes the place of."""
+    """Settings of the look that fades out, while its waves are still drawn."""
 
     @classmethod
     def from_values(cls, values: Mapping[str, Any], width_px: int) -> Self:
-        """From a snapshot of all parameters (address -> value) and the picture's width."""
+        """The settings in a snapshot of all parameters (address -> value), for a picture of this width."""
         return cls(
             window_ms=values["/multiverse/window_ms"],
             ratios=tuple([values[address] for address in _RATIO]),

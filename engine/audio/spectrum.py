@@ -1,8 +1,8 @@
-"""One spectrum a hop and channel, and what is read off it: band levels for modulation and bands for onsets.
+"""One spectrum per hop and channel, and its bands: levels for modulation, finer bands for onsets.
 
 Normalisation: Hann window (Harris 1978), real FFT of n samples, power |X|². By Parseval the mean square of
 the windowed stretch is 2 sum |X|² / (n sum w²) = 16 / (3 n²) sum |X|² (bins above 0, below n/2), so the level
-of a band is the RMS of what sounds in it: a full-scale sine gives 0.7071 in its own band.
+of a band is the RMS of the sound in it: a full-scale sine gives 0.7071 in its own band.
 """
 
 from itertools import pairwise
@@ -34,10 +34,9 @@ def power_spectrum(samples: np.ndarray, window: np.ndarray) -> np.ndarray:
 
 
 class BandPlan:
-    """Which bins belong to which band, for one rate and length. A bin at f belongs to [low, high).
+    """Assignment of bins to bands, for one rate and length. A bin at f belongs to [low, high).
 
-    The fine bands are an eighth of an octave (a bin where that is narrower); low, mid and high are made of
-    whole fine bands.
+    The fine bands are an eighth of an octave, but at least a bin; low, mid and high consist of whole fine bands.
     """
 
     def __init__(self, sample_rate_hz: int, frames: int) -> None:
@@ -61,4 +60,5 @@ class BandPlan:
 
     def low_mid_high(self, mean_squares: np.ndarray) -> np.ndarray:
         """RMS in 20-250, 250-4000 and 4000-20 000 Hz, (3, channels); 0 above half the sample rate."""
-        return np.sqrt(np.stack([mean_squares[:, fine].sum(axis=1) for fine in self._coarse]))
+        bands: np.ndarray = np.sqrt(np.stack([mean_squares[:, fine].sum(axis=1) for fine in self._coarse]))
+        return bands

@@ -1,9 +1,9 @@
-"""A ring read by another clock, always the same time behind: the voice from the microphone's clock to the speaker's.
+"""Reads a ring by another clock with a constant lag: the voice from the microphone's clock to the speaker's.
 
-Two clock lines say which sample of the ring sounded when, and when each sample that is read will sound. What is read
-for a moment t is what stood in the ring's time at t - lag, so that the lag holds to the sample however the two
-crystals drift, and whatever lies between is part of it: blocks, buffers, threads. Between samples stands a windowed
-sinc (J. O. Smith, Digital Audio Resampling: Kaiser window, 32 samples), -80 dB beside its band.
+One clock line says when each sample of the ring sounded, the other when each sample that is read will sound. For a
+moment t we read what the ring held at t - lag, so that the lag is exact to the sample however the two crystals drift.
+It includes everything in between: blocks, buffers, threads. Values between samples come from a windowed sinc (J. O.
+Smith, Digital Audio Resampling: Kaiser window, 32 samples), -80 dB beside its band.
 """
 
 import numpy as np
@@ -16,52 +16,53 @@ PHASES = 2048  # of a sample: the nearest is at most -80 dB wrong at 10 kHz
 KAISER_BETA = 8.0
 SETTLED_S = 0.5
 FADE_S = 0.004
-JUMP_S = 0.001  # a place further off than this is faded to, nearer ones are glided to
+JUMP_S = 0.001  # larger offsets are crossfaded to, smaller ones glided to
 STEEPEST = 2e-3  # of the rate, while gliding: 3 cents
 
 
 def sinc_table(share: float) -> np.ndarray:
-    """(PHASES + 1, 32) float32: the weights of 32 samples for a place between the 16th and the 17th, by phase.
+    """(PHASES + 1, 32) float32: the weights of 32 samples for a position between the 16th and the 17th, by phase.
 
-    `share` of the band up to half the sample rate is kept. Each row's sum is 1: a constant stays what it is.
+    `share` of the band up to half the sample rate is kept. Each row sums to 1, so that a constant is unchanged.
     """
     offsets = np.arange(2 * HALF_TAPS) - (HALF_TAPS - 1) - np.linspace(0.0, 1.0, PHASES + 1)[:, None]
     inside = np.clip(1.0 - (offsets / HALF_TAPS) ** 2, 0.0, None)
     weights = np.sinc(offsets * share) * np.i0(KAISER_BETA * np.sqrt(inside))
-    return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+    rows: np.ndarray = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+    return rows
 
 
 class SteadyReader:
-    """One thread reads. Threads and clocks are the caller's: all time comes in as an argument."""
+    """Read from one thread. It has no clock: all times are arguments."""
 
     def __init__(self, ring: SampleRing, to_hz: int, lag_s: float) -> None:
         self.to_hz = to_hz
         self.lag_s = lag_s
-        """From a sample's mark in the ring to where it sounds. A change is heard at the next read, faded."""
+        """Time from a sample's mark in the ring to its sound. A change takes effect at the next read, with a fade."""
         self.gaps = 0
-        """How often the ring had not what was due."""
+        """Number of times the ring ran dry."""
         self.least_spare_s = float("inf")
-        """The least that the ring had beyond what was due, in time; for whoever chooses the lag to read and reset."""
+        """Smallest reserve in the ring so far, in seconds; the code that chooses the lag reads and resets it."""
         self._ring = ring
         self._table = sinc_table(min(1.0, to_hz / ring.sample_rate_hz))
         self._written = ClockLine(ring.sample_rate_hz)
         self._heard = ClockLine(to_hz)
         self._frames_read = 0
-        self._place = 0.0  # in the ring, of the next frame
+        self._place = 0.0  # position of the next frame in the ring
         self._is_audible = False
 
     @property
     def is_settled(self) -> bool:
-        """Whether both clocks are known; nothing is heard before."""
+        """True once both clocks are known; before that it is silent."""
         return min(self._written.age_s, self._heard.age_s) >= SETTLED_S
 
     @property
     def disturbances(self) -> int:
-        """Grows as long as one of the clocks is not where it was expected, as after a gap of its device."""
+        """Grows while one of the clocks is off its prediction, as after a dropout of its device."""
         return self._written.disturbances + self._heard.disturbances
 
     def read(self, frames: int, heard_s: float) -> np.ndarray:
-        """The next (frames, channels) float32, the first of them heard at `heard_s`; silence where there is nothing."""
+        """The next (frames, channels) float32, the first of them heard at `heard_s`; silence if the ring is empty."""
         # audio thread: no lock, no logging
         if (mark := self._ring.mark) is not None:
             self._written.add(*mark)
@@ -86,7 +87,7 @@ class SteadyReader:
         return self._faded(frames, begins, ends, former)
 
     def _faded(self, frames: int, begins: float, ends: float, former: np.ndarray | None) -> np.ndarray:
-        """What stands between two places of the ring; faded out in time where it is about to run dry."""
+        """The sound between two positions of the ring; faded out in time if the ring is about to run dry."""
         rate_hz = self._ring.sample_rate_hz
         spare = self._ring.newest - (ends + HALF_TAPS + FADE_S * rate_hz)
         self.least_spare_s = min(self.least_spare_s, spare / rate_hz)
@@ -107,7 +108,7 @@ class SteadyReader:
         return sound
 
     def _between(self, frames: int, begins: float, ends: float) -> np.ndarray:
-        """(frames, channels) at `frames` places from `begins` on, without `ends`; zeros where there is no sample."""
+        """(frames, channels) at `frames` positions from `begins` to before `ends`; zeros for missing samples."""
         places = begins + (ends - begins) / frames * np.arange(frames)
         before = np.floor(places).astype(np.int64)
         first = int(before[0]) - (HALF_TAPS - 1)
@@ -118,7 +119,8 @@ class SteadyReader:
             samples[found_at - first : found_at - first + len(found)] = found
         weights = self._table.take(np.rint((places - before) * PHASES).astype(np.int64), axis=0)  # (frames, 32)
         windows = np.lib.stride_tricks.sliding_window_view(samples, 2 * HALF_TAPS, axis=0)
-        return np.einsum("ft,fct->fc", weights, windows[before - before[0]])
+        read: np.ndarray = np.einsum("ft,fct->fc", weights, windows[before - before[0]])
+        return read
 
 
 def _rise(frames: int) -> np.ndarray:

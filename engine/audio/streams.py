@@ -1,26 +1,26 @@
-"""A stream of a sound device, in or out, with the time at which each block sounds.
+"""Input and output streams of sound devices, with the time at which each block sounds.
 
-What the delay of a stream is, found by trying on Linux (PortAudio 19.6, ALSA, PulseAudio 16):
+Problem: to know the latency of a stream. Measured on Linux (PortAudio 19.6, ALSA, PulseAudio 16):
 
-- `stream.latency` is what the buffer was made for, 40 ms of 60. It knows nothing of what the server holds besides.
-- `read_available` and `write_available` tell the fill of ALSA's buffer, in whole deliveries (20 ms), and nothing of the
-  server either: it keeps 20 ms to 2 s of its own, which change when other programs come and go.
-- The times handed to a callback are ALSA's `snd_pcm_delay`, which asks the server: the block that is written now is
-  heard in 60 ms, of which 20 ms are the server's; what is read now was spoken 0.1 ms ago, or for a sink's monitor is
-  yet to be heard there. For an idle sink they are nonsense until it has woken up (2 s), and a monitor's wander by some
-  4 ms in its first half minute, which `clock_line` evens out: a click then comes when it should within 1.5 ms.
+- `stream.latency` is the requested buffer size, 40 of 60 ms. It does not include what the sound server buffers.
+- `read_available` and `write_available` give the fill of ALSA's buffer, in whole periods (20 ms), without the server's
+  buffer either: that is 20 ms to 2 s and changes when other programs come and go.
+- The times given to a callback come from ALSA's `snd_pcm_delay`, which asks the server: a block written now is heard in
+  60 ms, of which 20 ms are the server's; a block read now was spoken 0.1 ms ago, or, for a sink's monitor, will be
+  heard there later. For an idle sink they are nonsense until it has woken up (2 s). A monitor's wander by some 4 ms in
+  the first half minute, which `clock_line` smooths: a click is then on time within 1.5 ms.
 
-So on ALSA a callback carries the sound: nothing else tells the truth, and it costs no safety, because whoever comes
-late has ALSA's buffer as its slack either way. It runs in PortAudio's thread, needs the interpreter once a block, and
-does nothing but move sound from and to rings.
+So on ALSA we use a callback: nothing else is correct, and it is as safe, because ALSA's buffer is the slack in both
+cases. The callback runs in PortAudio's thread, needs the GIL once per block, and only copies sound to and from rings.
 
-Elsewhere PortAudio's blocking calls do: there a callback is the hardware's own, which must not wait for an interpreter,
-while blocking calls have PortAudio's buffer in C between. The delay is that buffer's fill and `stream.latency`, into
-which CoreAudio's own figures go, and for an output WASAPI's (an input there: `_input_delay_s`). The owner's thread
-polls: on macOS a blocking read of a device that was pulled out never returns.
+Elsewhere we use PortAudio's blocking calls. There a callback is the hardware's own and must not wait for the GIL, while
+blocking calls have PortAudio's buffer in C in between. The latency is the fill of that buffer plus `stream.latency`,
+which includes CoreAudio's figures, and WASAPI's for an output (for an input see `_input_delay_s`). The owner's thread
+polls, because on macOS a blocking read of an unplugged device never returns.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -32,10 +32,10 @@ from engine.system.clock import Clock
 
 BLOCK_S = 0.01
 POLL_S = 0.004  # of a stream without callback
-WATCH_S = 0.05  # of one with
-INPUT_BUFFER_S = 0.06  # PortAudio's; drivers deliver a third or a quarter of it at a time, and the picture shows that
+WATCH_S = 0.05  # of a stream with callback
+INPUT_BUFFER_S = 0.06  # PortAudio's; drivers deliver a third or a quarter of it at once, which shows in the picture
 OUTPUT_BUFFER_S = 0.04
-FIRST_SAMPLES_S = 5.0  # PulseAudio's idle sink wakes up in 2 s: until then its monitor has no sound, and nothing plays
+FIRST_SAMPLES_S = 5.0  # an idle sink of PulseAudio wakes up in 2 s: until then it plays nothing, nor does its monitor
 STALL_S = 1.0
 # Windows' switch for desktop apps: IAudioClient::Initialize answers E_ACCESSDENIED, PortAudio "Invalid device" (its
 # issue 360, FlexASIO's issue 61).
@@ -45,43 +45,43 @@ FORBIDDEN_HINT = (
 )
 
 Hear = Callable[[np.ndarray, float, bool], None]
-"""(block (frames, channels) float32, when its first sample sounded in seconds, whether sound before it was lost)."""
+"""(block (frames, channels) float32, time in seconds its first sample sounded, True if sound before it was lost)."""
 Fill = Callable[[int, float, bool], np.ndarray]
-"""(frames, when the first of them will be heard, whether there was nothing to play before) -> (frames, channels)."""
+"""(frames, time the first of them will be heard, True after an underrun) -> (frames, channels)."""
 
 
 class StreamLost(Exception):
-    """The device is gone, or stays open but delivers nothing."""
+    """The device is gone, or is open but delivers nothing."""
 
 
 class SoundStream(Protocol):
     """One thread opens, watches and closes."""
 
     poll_s: float
-    """How often `watch` is to be called."""
+    """Interval at which to call `watch`."""
 
     def watch(self) -> None:
-        """Do what is due. StreamLost when it is over."""
+        """Read or write what is due. StreamLost if the device is lost."""
 
     def close(self) -> None: ...
 
 
 def open_input(device: AudioDevice, channels: int, rate_hz: int, hear: Hear, clock: Clock) -> SoundStream:
-    """`hear` is called with each block, on a thread of the stream's choice. AudioError when it cannot be opened."""
+    """Open an input. `hear` is called with each block, on a thread chosen by the stream. AudioError if that fails."""
     if device.hostapi == "ALSA":
         return _CalledInput(device, channels, rate_hz, hear, clock)
     return _PolledInput(device, channels, rate_hz, hear, clock)
 
 
 def open_output(device: AudioDevice, channels: int, rate_hz: int, fill: Fill, clock: Clock) -> SoundStream:
-    """`fill` is asked for each block, on a thread of the stream's choice. AudioError when it cannot be opened."""
+    """Open an output. `fill` provides each block, on a thread chosen by the stream. AudioError if that fails."""
     if device.hostapi == "ALSA":
         return _CalledOutput(device, channels, rate_hz, fill, clock)
     return _PolledOutput(device, channels, rate_hz, fill, clock)
 
 
 class _Called:
-    """What both callback streams share."""
+    """Base of the two callback streams."""
 
     poll_s = WATCH_S
 
@@ -109,7 +109,7 @@ class _Called:
         self._called_s = self._clock.now_s()
         try:
             work(self._called_s)
-        except Exception as error:  # top of PortAudio's thread: raised again in `watch`
+        except Exception as error:  # the top of PortAudio's thread: `watch` raises it on the owner's, which logs it
             self._error = error
             raise load_portaudio().CallbackAbort from None
 
@@ -165,8 +165,8 @@ class _PolledInput:
             if self._clock.now_s() - self._heard_s > self._stalled_after_s:
                 raise StreamLost(f"no sound for {self._stalled_after_s:.0f} s")
             return
-        # All that is there: PulseAudio's library, when its server dies, waits for the reader to finish the block in
-        # hand, while the reader waits for the library.
+        # Never wait for more: when the PulseAudio server dies, its library waits for the reader to finish its block,
+        # while the reader waits for the library: a deadlock.
         data, is_overflown = _asked(lambda: self._stream.read(frames))
         self._heard_s = self._clock.now_s()
         self._stalled_after_s = STALL_S
@@ -186,7 +186,7 @@ class _PolledOutput:
         self._fill = fill
         self._clock = clock
         self._stream = _started(device, "RawOutputStream", channels, rate_hz, OUTPUT_BUFFER_S)
-        self._buffer_frames = self._stream.write_available  # nothing was written yet
+        self._buffer_frames = self._stream.write_available  # all of it: nothing was written yet
         self._beyond_s = max(self._stream.latency - self._buffer_frames / rate_hz, 0.0)
         self._written_s = clock.now_s()
         self._is_underflown = False
@@ -198,7 +198,7 @@ class _PolledOutput:
             queued_s = (self._buffer_frames - free) / self._rate_hz
             block = self._fill(self._block_frames, self._written_s + queued_s + self._beyond_s, self._is_underflown)
             data = np.ascontiguousarray(block, np.float32)
-            self._is_underflown = _asked(lambda data=data: self._stream.write(data))
+            self._is_underflown = _asked(partial(self._stream.write, data))
         if self._clock.now_s() - self._written_s > FIRST_SAMPLES_S:
             raise StreamLost(f"it has taken no sound for {FIRST_SAMPLES_S:.0f} s")
 
@@ -207,8 +207,8 @@ class _PolledOutput:
 
 
 def _input_delay_s(stream: Any, device: AudioDevice) -> float:
-    """How old a sample is when it can be read. WASAPI's `latency` is the size of its buffer, which is never full here
-    (`ActivateAudioClientInput` in pa_win_wasapi.c); its mixer's period is what passes, 10 ms on most machines."""
+    """Age of a sample when it can be read. WASAPI's `latency` is the size of its buffer, which is never full here
+    (`ActivateAudioClientInput` in pa_win_wasapi.c); the actual delay is its mixer's period, 10 ms on most machines."""
     if device.hostapi == WASAPI:
         return float(load_portaudio().query_devices(device.index)["default_high_input_latency"])
     return float(stream.latency)
@@ -228,7 +228,7 @@ def _started(
             blocksize=round(rate_hz * BLOCK_S),
             callback=callback,
             # WASAPI refuses any rate and number of channels but those of its mixer (AUDCLNT_E_UNSUPPORTED_FORMAT),
-            # which are set in Windows' sound settings and may change in mid-show: it is to convert.
+            # which are set in Windows' sound settings and may change during a show: so it must convert.
             extra_settings=sounddevice.WasapiSettings(auto_convert=True) if device.hostapi == WASAPI else None,
         )
     except sounddevice.PortAudioError as error:
@@ -243,7 +243,7 @@ def _started(
 
 
 def _asked(call: Callable[[], Any]) -> Any:
-    """What PortAudio answers; StreamLost instead of its own error."""
+    """Call PortAudio; its errors become StreamLost."""
     try:
         return call()
     except load_portaudio().PortAudioError as error:

@@ -1,13 +1,12 @@
 """The wave that is drawn: the latest stretch of sound as 1024 points, averaged so that nothing aliases.
 
-The problem: a 1 s window holds 48 000 samples; taking every 47th turns 997 Hz into 27 slow cycles that were
-never played. Point k therefore is the mean over a box around the k-th 1024th part of the window. The box is
-as wide as the widest of
- - the source samples a point: the boxes then tile the window;
- - 1024 ratio / W points: what a pixel shows, in a picture W wide, of a wave repeated `ratio` times;
+Problem: a 1 s window holds 48 000 samples; taking every 47th turns 997 Hz into 27 slow cycles that were never played.
+So point k is the mean over a box around the k-th 1024th part of the window. The box is as wide as the widest of
+ - the source samples per point: the boxes then tile the window;
+ - 1024 ratio / W points: the part that one pixel shows, in a picture W wide, of a wave repeated `ratio` times;
  - one sample: the mean over a sample's width is the straight line between neighbouring samples.
-A box ends at the window's newest edge at the latest; at the oldest edge it reaches further back. All means
-are differences of running sums (history.py), read between samples by straight lines.
+A box never reaches past the window's newest edge; at the oldest edge it reaches further back. All means are
+differences of running sums (history.py), interpolated linearly between samples.
 """
 
 import numpy as np
@@ -15,7 +14,7 @@ import numpy as np
 from engine.audio.history import History
 from engine.values import CHANNELS, WAVE_POINTS
 
-TRIGGER_SEARCH_S = 0.1  # how far back a rising crossing is looked for: a period of 10 Hz
+TRIGGER_SEARCH_S = 0.1  # range of the search for a rising crossing: a period of 10 Hz
 
 
 def box_edges(window_frames: float, ratios: tuple[float, ...], width_px: int) -> np.ndarray:
@@ -31,9 +30,9 @@ def box_edges(window_frames: float, ratios: tuple[float, ...], width_px: int) ->
 
 
 def newest_rising_crossing(samples: np.ndarray) -> float | None:
-    """Where `samples` (1-D) last rises through zero, to a fraction of a sample; None if it never does. Pure.
+    """Position of the last rising zero crossing of `samples` (1-D), to a fraction of a sample, or None. Pure.
 
-    In the unit of `box_edges`: sample i spans i to i + 1, so its value stands at i + 0.5.
+    In the unit of `box_edges`: sample i spans i to i + 1, so its value is at i + 0.5.
     """
     is_below = samples < 0
     rises = np.flatnonzero(is_below[:-1] & ~is_below[1:])
@@ -44,7 +43,7 @@ def newest_rising_crossing(samples: np.ndarray) -> float | None:
 
 
 class WaveWindow:
-    """Cuts the four waves out of a history; keeps the boxes while their settings stay. Analyser thread."""
+    """Cuts the four waves out of a history; caches the boxes while their settings are the same. Analyser thread."""
 
     def __init__(self, sample_rate_hz: int) -> None:
         self._rate_hz = sample_rate_hz
@@ -61,8 +60,8 @@ class WaveWindow:
         width_px: int,
         trigger: tuple[str, ...],
     ) -> np.ndarray:
-        """(4, 1024) float32 before gain, oldest at index 0. A triggered channel's window starts at the newest
-        rising zero crossing that leaves a full window; without one in the last 0.1 s it is the latest."""
+        """(4, 1024) float32 before gain, oldest at index 0. A triggered channel's window starts at the newest rising
+        zero crossing that leaves a full window; without one in the last 0.1 s it is the latest window."""
         if self._shape != (window_ms, ratios, width_px):
             self._shape = (window_ms, ratios, width_px)
             self._frames = window_ms * self._rate_hz / 1000.0
@@ -74,23 +73,25 @@ class WaveWindow:
             if mode == "rising":
                 starts[channel] = self._triggered_start(history.samples[channel], latest_start)
         sums = _read_between(history.sums, self._edges + starts[:, None, None])  # (4, 2, 1024)
-        return ((sums[:, 1] - sums[:, 0]) * self._per_frame).astype(np.float32)
+        means: np.ndarray = ((sums[:, 1] - sums[:, 0]) * self._per_frame).astype(np.float32)
+        return means
 
     def _triggered_start(self, samples: np.ndarray, latest_start: float) -> float:
-        end = int(latest_start + 0.5)  # the last sample of the search stands at end - 0.5, in time for a start
+        end = int(latest_start + 0.5)  # the last sample of the search is at end - 0.5
         first = end - round(TRIGGER_SEARCH_S * self._rate_hz)
         crossing = newest_rising_crossing(samples[first:end])
         return latest_start if crossing is None else first + crossing
 
 
 def _read_between(sums: np.ndarray, positions: np.ndarray) -> np.ndarray:
-    """`sums` (4, size) at fractional `positions` (4, 2, points), by straight lines. Pure."""
+    """`sums` (4, size) at fractional `positions` (4, 2, points), linearly interpolated. Pure."""
     whole = positions.astype(np.int64)  # positions are positive: this is floor
     fraction = positions - whole
     whole += np.arange(len(sums))[:, None, None] * sums.shape[1]
     flat = sums.reshape(-1)
     below = flat.take(whole, mode="clip")
     whole += 1
-    # Past the newest edge the fraction is 0, so what stands there does not count.
+    # Past the newest edge the fraction is 0, so the value there does not count.
     above = flat.take(whole, mode="clip")
-    return below + fraction * (above - below)
+    between: np.ndarray = below + fraction * (above - below)
+    return between

@@ -1,4 +1,4 @@
-"""The colour of each layer: fully saturated, from its channel's pitch or from a scheme of hues. Pure.
+"""Colours of the layers: fully saturated, from the channel's pitch or from a scheme of hues. Pure.
 
 Hues are in turns: 0 red, 1/3 green, 2/3 blue. Formulas: spec, "Colour of a channel".
 """
@@ -19,7 +19,7 @@ _SCHEMES = (
 
 
 def pitch_hue(pitch_hz: float) -> float:
-    """Hue of a pitch, 0..1: C is red, an octave is once round the circle."""
+    """Hue of a pitch, 0..1: C is red, an octave spans the hue circle."""
     return math.log2(min(max(pitch_hz, MIN_HZ), MAX_HZ) / MIDDLE_C_HZ) % 1.0
 
 
@@ -40,7 +40,7 @@ def hue_rgb(hue: float) -> tuple[float, float, float]:
 def layer_colours(
     mode: str, base_hue: float, scheme: float, channels: Sequence[ChannelFeatures], spread: float = 1.0
 ) -> list[tuple[float, float, float]]:
-    """RGB of the four layers in `mode` "pitch" or "scheme"; `spread` 0..1 draws the hues together around the base."""
+    """RGB of the four layers in `mode` "pitch" or "scheme"; `spread` 0..1 scales the hues' distances from the base."""
     if mode == "scheme":
         return [hue_rgb(spread * scheme_hue(scheme, channel) + base_hue) for channel in range(CHANNELS)]
     hues = [pitch_hue(features.pitch_hz) if features.hue is None else features.hue for features in channels]

@@ -1,35 +1,56 @@
-"""Compiles Numba's kernels, keeps the code where that is possible, and tells the user meanwhile.
+"""Compiles Numba's kernels, caches the code if possible, and reports progress to the user.
 
-Numba compiles a function when it is first called, for seconds of a processor's time, and keeps the result on the disk:
-in `NUMBA_CACHE_DIR`, else beside our own files, else in the user's cache folder. Where none of these can be written it
-refuses to define the function at all; here it is then compiled at each start.
+Numba compiles a function at its first call, which takes seconds, and caches the code on the disk: in `NUMBA_CACHE_DIR`,
+else beside our own files, else in the user's cache folder. If none of these can be written, Numba refuses to define the
+function; we then compile it at each start.
 """
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from numba import njit, threading_layer, typeof
+import numpy as np
+from numba import njit, typeof
 from numba.core import event
 from numba.core.caching import NullCache
+from numba.np.ufunc import threading_layer
 
-Tell = Callable[[str], None]
+from engine.system.guarded_thread import Guard, GuardedThread
 
-TELL_EVERY_S = 5.0
-# Stages are called by kernels only: without the wrappers that Python would call them by they compile faster.
-stage = njit(fastmath=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+log = logging.getLogger(__name__)
+
+PROGRESS_INTERVAL_S = 5.0
+# Stages are called by kernels only: without wrappers for calls from Python they compile faster.
+STAGE_OPTIONS: dict[str, Any] = {
+    "fastmath": True,
+    "error_model": "numpy",
+    "no_cpython_wrapper": True,
+    "no_cfunc_wrapper": True,
+}
+Function = TypeVar("Function", bound=Callable[..., object])
+
+# Compiled, these give plain numbers. NumPy's stubs know scalars of their own only, which are no float or int.
+float32: Callable[[float], float] = np.float32  # type: ignore[assignment]  # see above
+int32: Callable[[float], int] = np.int32  # type: ignore[assignment]  # see above
+
+
+def stage(function: Function) -> Function:
+    """Compile a function that kernels call."""
+    compiled: Function = njit(**STAGE_OPTIONS)(function)
+    return compiled
 
 
 class Kernel:
-    """A function that Numba compiles in parallel. It may be called from any thread.
+    """A function that Numba compiles in parallel. Thread-safe.
 
-    Numba's own threads, its layer "workqueue", end the process where two threads are in parallel functions at once
-    (numba/np/ufunc/workqueue.c). On macOS there is no other: its wheel has no libomp.dylib, which its layer for OpenMP
-    links to. Elsewhere that layer is taken, which allows it. With "workqueue", and until the first call has loaded a
-    layer, kernels take turns.
+    Numba's own threading layer "workqueue" ends the process if two threads run parallel functions at once
+    (numba/np/ufunc/workqueue.c). macOS has no other layer: the wheel lacks libomp.dylib, which the OpenMP layer links
+    to. Elsewhere the OpenMP layer is used, which allows it. With "workqueue", and until the first call has loaded a
+    layer, a lock lets one kernel run at a time.
     """
 
     def __init__(self, dispatcher: Any) -> None:
@@ -57,47 +78,47 @@ def _is_thread_safe() -> bool:
 
 
 def kernel(function: Callable[..., None]) -> Kernel:
-    """The function compiled in parallel and without the GIL, kept on the disk where that is possible."""
+    """The function compiled in parallel and without the GIL, cached on the disk if possible."""
     return Kernel(_kept(function, parallel=True))
 
 
 def small_kernel(function: Callable[..., None]) -> Any:
-    """The same on one core: to share out a tenth of a millisecond costs more than it saves."""
+    """The same on one core: parallel work on a tenth of a millisecond costs more than it saves."""
     return _kept(function, parallel=False)
 
 
 def _kept(function: Callable[..., None], *, parallel: bool) -> Any:
-    options = {"fastmath": True, "error_model": "numpy", "nogil": True, "parallel": parallel}
+    options: dict[str, Any] = {"fastmath": True, "error_model": "numpy", "nogil": True, "parallel": parallel}
     try:
         return njit(cache=True, **options)(function)
-    except RuntimeError:  # nowhere to keep it
+    except RuntimeError:  # no folder for the cache
         return njit(**options)(function)
 
 
 def cache_folder(compiled: Any) -> Path | None:
-    """Where the code of this kernel is kept; None where it cannot be."""
+    """Folder of this kernel's cached code, or None if it cannot be cached."""
     path = compiled.stats.cache_path
     return Path(path) if path else None
 
 
-def prepare(compiled: Any, tell: Tell, *args: object) -> None:
-    """Compile the kernel for arguments of these types, or take it from the disk, and call it once; idempotent.
+def prepare(compiled: Any, tell: Callable[[str], None], *args: object) -> None:
+    """Compile the kernel for arguments of these types, or load it from the cache, and call it once. Idempotent.
 
-    After that a call with arguments of other types is a TypeError: compiling would stall a show for seconds.
+    After that a call with other types is a TypeError, because compiling would stall a show for seconds.
     """
     _prepare(compiled, tell, lambda: compiled(*args))
 
 
-def prepare_beside(compiled: Any, tell: Tell, *args: object) -> None:
-    """The same without the call, on a thread beside the one that draws."""
-    _prepare(compiled, tell, lambda: compiled.compile(tuple(typeof(arg) for arg in args)))
+def prepare_beside(compiled: Any, tell: Callable[[str], None], *args: object) -> None:
+    """The same without the call, for a thread other than the one that draws."""
+    _prepare(compiled, tell, lambda: compiled.compile(tuple(typeof(arg) for arg in args)))  # type: ignore[no-untyped-call]  # Numba's `typeof` has no annotations
 
 
-def _prepare(compiled: Any, tell: Tell, act: Callable[[], object]) -> None:
+def _prepare(compiled: Any, tell: Callable[[str], None], act: Callable[[], object]) -> None:
     compiled.disable_compile(False)
     try:
         act()
-    except OSError as error:  # a full disk, files of another user: for this run it can do without
+    except OSError as error:  # a full disk, files of another user: this run works without the cache
         tell(f"compiled code cannot be kept in {cache_folder(compiled)} ({error.strerror}): each start compiles it")
         dispatcher = compiled.dispatcher if isinstance(compiled, Kernel) else compiled
         dispatcher._cache = NullCache()
@@ -106,7 +127,7 @@ def _prepare(compiled: Any, tell: Tell, act: Callable[[], object]) -> None:
 
 
 class _Progress(event.Listener):
-    """Counts the functions that are compiled. Called on the thread that compiles."""
+    """Counts compiled functions. Called on the thread that compiles."""
 
     def __init__(self, began: Callable[[], None]) -> None:
         self.done = 0
@@ -124,10 +145,12 @@ class _Progress(event.Listener):
 
 
 @contextmanager
-def told(tell: Tell, folder: Path | None, every_s: float = TELL_EVERY_S) -> Iterator[None]:
-    """Tell when Numba compiles inside, now and then how far it is, and where the result is kept: `folder`.
+def reporting_progress(
+    tell: Callable[[str], None], folder: Path | None, every_s: float = PROGRESS_INTERVAL_S
+) -> Iterator[None]:
+    """Report when Numba compiles inside the block, its progress, and the cache folder.
 
-    Nothing is told where all of it comes from the disk.
+    Reports nothing if everything comes from the cache.
     """
     began_s = 0.0
     is_over = threading.Event()
@@ -145,13 +168,14 @@ def told(tell: Tell, folder: Path | None, every_s: float = TELL_EVERY_S) -> Iter
         while not is_over.wait(every_s):
             tell(f"still compiling after {time.perf_counter() - began_s:.0f} s: {progress.done} functions are done")
 
-    thread = threading.Thread(target=go_on, name="compiling", daemon=True)
+    guard = Guard(log, lambda key, line: None, "compiling", "reporting the progress of compiling failed")
+    thread = GuardedThread("compiling", go_on, guard)
     progress = _Progress(begin)
     try:
         with event.install_listener("numba:compile", progress):
             yield
     finally:
         is_over.set()
-        if thread.ident is not None:
+        if thread.is_started:
             thread.join()
             tell(f"compiled in {time.perf_counter() - began_s:.1f} s{f'; kept in {folder}' if folder else ''}")

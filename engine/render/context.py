@@ -1,7 +1,7 @@
-"""A headless OpenGL 3.3 core context on the three systems, or one line that says what to install.
+"""Opens a headless OpenGL 3.3 core context on all three systems, or says in one line what to install.
 
-Linux: EGL (a GPU's driver, or Mesa's llvmpipe). macOS: CGL. Windows: WGL. The context is current on the
-thread that opened it, and must stay there.
+Linux: EGL (a GPU's driver, or Mesa's llvmpipe). macOS: CGL. Windows: WGL. The context is current on the thread that
+opened it, and must be used only there.
 """
 
 import ctypes
@@ -13,9 +13,10 @@ import moderngl
 
 from engine.errors import NoGLError
 from engine.system import win32
+from engine.system.translate_errors import translate_errors
 
 REQUIRED_VERSION = 330
-MAX_MESSAGES_PER_PICTURE = 32  # the rest wait for the next: no flood of them may cost a picture
+MAX_MESSAGES_PER_PICTURE = 32  # the rest wait for the next picture, so that a flood of them delays none
 _CORE_PROFILE_BIT = 1
 _SOFTWARE = ("llvmpipe", "softpipe", "swrast", "SwiftShader", "Microsoft Basic Render")
 _REFUSED = {
@@ -26,7 +27,7 @@ _REFUSED = {
 }
 _DEBIAN_PACKAGES = "apt-get install libegl1 libgl1 libgl1-mesa-dri"
 
-# What glcontext and moderngl raise is a bare Exception; these pieces of its text tell the cases apart.
+# glcontext and moderngl raise a bare Exception; these parts of its text identify the cause.
 _CAUSES = (
     (("not loaded",), f"the OpenGL libraries are missing; on Debian or Ubuntu: {_DEBIAN_PACKAGES}"),
     (
@@ -41,15 +42,14 @@ _CAUSES = (
 
 
 def open_context() -> moderngl.Context:
-    """A standalone core context, current on this thread. NoGLError says why there is none and what to do."""
+    """Open a standalone core context, current on this thread. NoGLError gives the cause and what to do."""
     options: dict[str, Any] = {"standalone": True, "require": REQUIRED_VERSION}
     if sys.platform.startswith("linux"):
-        # Named outright: glcontext would otherwise run a compiler or ldconfig to find them.
+        # Named explicitly: otherwise glcontext runs a compiler or ldconfig to find them.
         options |= {"backend": "egl", "libgl": "libGL.so.1", "libegl": "libEGL.so.1"}
-    try:
+    # glcontext raises nothing more precise than Exception.
+    with translate_errors({Exception: lambda error: explain(str(error))}, as_=NoGLError):
         context = moderngl.create_context(**options)
-    except Exception as error:  # glcontext raises nothing more precise
-        raise NoGLError(explain(str(error))) from error
     reason = refusal(context.info["GL_RENDERER"], context.version_code, context.info.get("GL_CONTEXT_PROFILE_MASK", 0))
     if reason is not None:
         context.release()
@@ -58,7 +58,7 @@ def open_context() -> moderngl.Context:
 
 
 def explain(message: str) -> str:
-    """One line for an exception's text from the making of a context."""
+    """Explain the text of an exception from opening a context, in one line."""
     for pieces, advice in _CAUSES:
         if any(piece in message for piece in pieces):
             return f"no OpenGL: {advice} ({message})"
@@ -66,11 +66,11 @@ def explain(message: str) -> str:
 
 
 def refusal(renderer: str, version_code: int, profile_mask: int) -> str | None:
-    """Why a context that could be opened is not good enough, or None."""
+    """Reason why an opened context is not good enough, or None."""
     for name, advice in _REFUSED.items():
         if name in renderer:
             return f"no OpenGL: {advice}"
-    # From 3.2 on macOS has no other profile (Apple, "OpenGL Profiles": legacy, 3.2 core, 4.1 core), whatever it says.
+    # macOS only has core profiles from 3.2 on (Apple, "OpenGL Profiles": legacy, 3.2 core, 4.1 core).
     is_core = bool(profile_mask & _CORE_PROFILE_BIT) or sys.platform == "darwin"
     if version_code < REQUIRED_VERSION or not is_core:
         return f"no OpenGL: {renderer} offers a legacy profile ({version_code}), 3.3 core is needed; update its driver"
@@ -78,16 +78,16 @@ def refusal(renderer: str, version_code: int, profile_mask: int) -> str | None:
 
 
 def is_software(renderer: str) -> bool:
-    """Whether GL_RENDERER names a rasteriser that runs on the CPU."""
+    """True if GL_RENDERER names a rasteriser that runs on the CPU."""
     return any(name in renderer for name in _SOFTWARE)
 
 
 def load_message_pump() -> Callable[[], None]:
-    """Gives the window behind the context its messages, on the thread that opened it; nothing where there is none.
+    """A function that pumps the messages of the context's window, on the thread that opened it; a no-op elsewhere.
 
-    On Windows glcontext opens one of no size that is never shown (meth_create_context in its wgl.cpp). A window whose
-    thread takes no messages for five seconds counts as hung: every program that tells all windows something waits for
-    it (SendMessage to HWND_BROADCAST reaches invisible ones too), and logging off does.
+    On Windows glcontext opens a hidden window of no size (meth_create_context in its wgl.cpp). A window whose thread
+    takes no messages for five seconds counts as hung. Logging off waits for it, and so does every program that
+    broadcasts to all windows (SendMessage to HWND_BROADCAST reaches hidden ones too).
     """
     return win32.load_message_pump(MAX_MESSAGES_PER_PICTURE) if sys.platform == "win32" else _nothing
 
@@ -97,7 +97,7 @@ def _nothing() -> None:
 
 
 def load_finish() -> Callable[[], None]:
-    """`glFinish`, called through ctypes: it waits for the GPU without the GIL, which moderngl would hold."""
+    """`glFinish` through ctypes, which waits for the GPU without the GIL; moderngl would hold it."""
     if sys.platform == "darwin":
         library = ctypes.CDLL("/System/Library/Frameworks/OpenGL.framework/OpenGL")
     elif sys.platform == "win32":

@@ -1,8 +1,8 @@
-"""What was found, as the segmentation picture that ControlNets of the kind control_v11p_sd15_seg were trained on.
+"""Draws found objects as a segmentation picture for ControlNets such as control_v11p_sd15_seg.
 
-They read classes by colour: the palette of the 150 classes of ADE20K (Zhou et al. 2017), as mmsegmentation's
-mmseg/datasets/ade.py and the ControlNet models' own cards list it. Only an object of a listed class means something
-to them; any other colour is at least a shape.
+These were trained on the colours of the 150 classes of ADE20K (Zhou et al. 2017), as listed in mmsegmentation's
+mmseg/datasets/ade.py and in the model cards. Only objects of a listed class have a meaning to them; any other colour is
+at least a shape.
 """
 
 import re
@@ -73,7 +73,7 @@ _CLASSES = {
     "traffic light": (41, 0, 255),
     "flag": (92, 0, 255),
 }
-"""Those of a stage or a street, by their common name (ADE20K: windowpane, apparel, minibike, television receiver)."""
+"""Classes of a stage or a street, by common name (ADE20K: windowpane, apparel, minibike, television receiver)."""
 
 _WORDS = {
     "person": "people man men woman women child children boy girl kid baby human body face head hand crowd audience "
@@ -97,21 +97,21 @@ _WORDS = {
     "column": "pillar",
     "bag": "backpack handbag suitcase",
 }
-"""What else a class is called."""
+"""Synonyms of a class."""
 _CLASS_OF = {name: name for name in _CLASSES} | {word: name for name, words in _WORDS.items() for word in words.split()}
 _CLASS_OF |= {"street light": "streetlight", "street lamp": "streetlight"}
 _DETAILS = frozenset(
     "in on with without at of by near beside under over behind before between down up from to wearing holding carrying "
     "playing riding sitting standing and or that who which".split()
 )
-"""What follows one of these tells more about the thing, which was named before."""
+"""Words after which a prompt only adds details to the noun before."""
 
 
 def class_named(prompt: str) -> str | None:
     """The class of ADE20K that a prompt names: "a man in a red coat" is a person, "the car door" a door; else None."""
     words = re.findall("[a-z]+", prompt.lower())
     end = next((place for place, word in enumerate(words) if word in _DETAILS), len(words))
-    for last in range(end, 0, -1):  # the last noun says what the thing is
+    for last in range(end, 0, -1):  # the last noun is the thing itself
         for first in (max(last - 2, 0), last - 1):
             name = " ".join(words[first:last])
             for ending in ("", "s", "es"):
@@ -123,8 +123,9 @@ def class_named(prompt: str) -> str | None:
 def segmentation_picture(found: Segmentation, prompts: tuple[str, ...]) -> np.ndarray:
     """(height, width, 3) uint8 RGB, at most 512 wide in the proportions of the picture; black where nothing was found.
 
-    Each object in the colour of the class that its prompt names (`prompts[n - 1]` is prompt n), or in its own where it
-    names none. Where two overlap the first is in front; edges are hard, for a mixed colour would be another class.
+    Each object has the colour of the class in its prompt (`prompts[n - 1]` is prompt n), or its own colour if the
+    prompt names no class. The first of overlapping objects is in front. Edges are hard, as a mixed colour would be
+    another class.
     """
     palette = np.zeros((1 + len(found.objects), 3), np.uint8)
     own = np.rint(255 * object_colours([each.id for each in found.objects]))

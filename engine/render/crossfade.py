@@ -1,4 +1,4 @@
-"""Which picture layer 5 shows while a new one takes an old one's place. Pure."""
+"""The crossfade of layer 5 from an old picture to a new one. Pure."""
 
 from dataclasses import dataclass
 
@@ -6,21 +6,21 @@ from engine.values import VideoFrame
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Crossfade:
-    """(1 - mix) x before + mix x picture, each channel rounded to the nearest of 0..255; `picture` alone without
+class PictureCrossfade:
+    """(1 - mix) x before + mix x picture, each channel rounded to the nearest of 0..255; only `picture` without a
     `before`."""
 
     picture: VideoFrame
     before: VideoFrame | None
-    """Of the same size."""
+    """The picture that fades out, of the same size, or None."""
     mix: float
-    """Above 0 and below 1 where there is a `before`; else 1."""
+    """Between 0 and 1 with a `before`; else 1."""
 
     @classmethod
-    def of(cls, picture: VideoFrame | None, before: VideoFrame | None, mix: float) -> "Crossfade | None":
-        """What is to be seen at this `mix`: one picture wherever one alone shows; None without `picture`.
+    def of(cls, picture: VideoFrame | None, before: VideoFrame | None, mix: float) -> "PictureCrossfade | None":
+        """The crossfade at this `mix`, reduced to one picture if only one is visible; None without `picture`.
 
-        Pictures of two sizes cannot be laid over each other: of those the new one alone shows.
+        Pictures of different sizes cannot be mixed: only the new one is shown.
         """
         if picture is None:
             return None
@@ -36,10 +36,10 @@ class Crossfade:
         height, width = self.picture.pixels.shape[:2]
         return width, height
 
-    def is_same(self, other: "Crossfade | None") -> bool:
-        """Whether it shows the same pictures (not equal ones: pixels are never compared) in the same mixture."""
+    def is_same(self, other: object) -> bool:
+        """True if it shows the same picture objects (pixels are not compared) at the same mix."""
         return (
-            other is not None
+            isinstance(other, PictureCrossfade)
             and self.picture is other.picture
             and self.before is other.before
             and self.mix == other.mix

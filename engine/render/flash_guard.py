@@ -1,38 +1,38 @@
-"""Holds flashes to the limit of WCAG 2.3.1 by dimming the new picture. Pure: the picture's light and times come in.
+"""Limits flashes as WCAG 2.3.1 requires, by dimming the new picture. Pure: light values and times are arguments.
 
 Problem: strobing light can cause seizures. WCAG 2.2 ("general flash and red flash thresholds") allows at most three
 flashes in any second. A flash is a *pair* of opposing changes of relative luminance, each 10 % or more of white, the
 darker of the two below 80 %; a red flash is such a pair to or from saturated red. Flashes that together cover no more
 than a quarter of any 10 degree field are exempt.
 
-Naive way: hold the picture, or mix it with the last one, while there is too much change. That freezes the show, though
-only its light was at fault.
+Naive way: hold the picture, or mix it with the last one, while too much changes. That freezes the show, although only
+its light is the problem.
 
-Here: the new picture always goes out. Where a further flash would begin, it is dimmed.
+Solution: the new picture is always shown. Where a further flash would begin, it is dimmed.
 
 1. Count rises only. Each flash contains one, so at most three rises in any second are at most three flashes, whatever
-   falls between them. Nothing ever has to be kept from getting darker: a blackout is immediate.
-2. A rise begins when the light stands `STEP` above its lowest since the last rise, and ends where it falls by as much
-   below its highest: changes count however many frames they take. It counts until a second after its highest point.
-3. After three rises a place may not begin a fourth: its light is kept within `STEP` of its lowest by a gain below 1.
-   Since the gain is worked out for each picture anew, flicker is flattened and what moves goes on moving.
-4. Once there is room again the ceiling grows e-fold every `RECOVERY_S`, so that a picture that has become steady
-   comes back smoothly, in one rise.
+   the falls between them. Getting darker is never limited: a blackout is immediate.
+2. A rise begins when the light is `STEP` above its lowest value since the last rise, and ends when it falls by as much
+   below its highest. So changes count however many frames they take. It counts until a second after its highest point.
+3. After three rises a fourth may not begin: a gain below 1 keeps the light of that area within `STEP` of its lowest
+   value. The gain is computed for each picture, so flicker is flattened while motion goes on.
+4. When a rise is allowed again the ceiling grows e-fold every `RECOVERY_S`, so that a picture that has become steady
+   returns smoothly, in one rise.
 
-Area: the light of a place is the mean over it, as the open checkers take it (Electronic Arts' IRIS: over the whole
-picture). A place here is as small as the standard asks: its field is 341 x 256 pixels of 1024 x 768, a third of the
-picture each way, and of that a quarter is a sixth each way, 3 x 3 cells. All such squares on the grid are watched, all
-whole fields, and the picture, which from far away is one field. Gains are found for each, the smallest first, and
-carried over smoothly to its neighbours: a corner that strobes dims, and the rest hardly. `STEP` is well below 10 %: it
-covers what samples miss, and squares that lie between cells.
+Area: the light of an area is its mean, as open checkers compute it (Electronic Arts' IRIS: over the whole picture). Our
+areas are as small as the standard asks. Its field is 341 x 256 of 1024 x 768 pixels, a third of the picture each way; a
+quarter of that is a sixth each way, 3 x 3 cells. We watch all such squares on the grid, all whole fields, and the whole
+picture, which is one field from far away. Gains are computed for each, smallest areas first, and spread smoothly to
+their neighbours: a strobing corner is dimmed, the rest hardly. `STEP` is well below 10 %, to cover sampling errors and
+squares between cells.
 
-Red: of pixels with R / (R + G + B) >= 0.8 the mean of R - G - B, linear, as in the Trace Center's PEAT, where a change
-of 20/320 counts. Whoever alternates saturated red with another colour moves it by all of the red, so that WCAG 2.2's
-criterion (a distance of 0.2 in CIE 1976 u'v') is met as well, but for reds darker than that. Where red may not come
-back it is desaturated, not dimmed.
+Red: the mean of R - G - B, linear, over pixels with R / (R + G + B) >= 0.8, as in the Trace Center's PEAT, where a
+change of 20/320 counts. Alternating saturated red with another colour changes it by all of the red, so WCAG 2.2's
+criterion (a distance of 0.2 in CIE 1976 u'v') is met too, except for darker reds. Where red may not return it is
+desaturated, not dimmed.
 
-Left out: motion. Stripes that move through a place leave its light as it is and are no flash here; WCAG has no rule
-for patterns (ITU-R BT.1702 has one). The exemption of fine balanced patterns follows from taking means.
+Not handled: motion. Stripes that move through an area do not change its light and are no flash here; WCAG has no rule
+for patterns (ITU-R BT.1702 has one). Fine balanced patterns are exempt because we use means.
 """
 
 from dataclasses import dataclass
@@ -43,48 +43,49 @@ import numpy as np
 from engine.render.flash_levels import CELLS, box_means, box_minima, gain_for, luminance
 
 MAX_RISES = 3
-WINDOW_S = 1.02  # any second, both ends included, and some jitter of the clock
+WINDOW_S = 1.02  # a second, both ends included, plus some clock jitter
 STEP = 0.06
 RED_STEP = 0.03  # half of 20/320
-MAX_LEVEL = 0.82 + STEP  # brighter is as bright: where the darker picture is above 0.8 nothing is a flash
+MAX_LEVEL = 0.82 + STEP  # clipped here: if the darker picture is above 0.8 there is no flash
 RECOVERY_S = 0.5
 RED_RECOVERY_S = 1.0
 SMOOTH_CELLS = 4
-MAX_STEP_S = 1.0  # after a gap in the show the ceiling is not higher than it is after this
+MAX_STEP_S = 1.0  # a longer gap in the show raises the ceiling no further
 
 _SIDES = (CELLS // 6, CELLS // 3, CELLS)
 """Cells across a quarter of a field, a field, the picture."""
 _ENDS = [0, *np.cumsum([(CELLS + 1 - side) ** 2 for side in _SIDES])]
 _PARTS = tuple(slice(start, end) for start, end in pairwise(_ENDS))
-"""Which places of all have each of these sizes."""
+"""The slice of all areas that has each of these sizes."""
 _THRESHOLDS = np.array([[STEP], [RED_STEP]])
 _NEVER_S = -np.inf
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Limits:
-    """How a picture goes out, cell by cell; between the centres of cells it is interpolated."""
+    """The limits for a picture, per cell; interpolated between the centres of cells."""
 
     maps: np.ndarray
-    """(18, 18, 2) float32, 0..1, row 0 at the top: gain of display values, and how much of saturated red is kept."""
+    """(18, 18, 2) float32, 0..1, row 0 at the top: gain of display values, and the share of saturated red to keep."""
     held_share: float
-    """Share of the picture's light that they take away, 0..1."""
+    """Share of the picture's light that they remove, 0..1."""
 
 
 NO_LIMITS = Limits(maps=np.ones((CELLS, CELLS, 2), np.float32), held_share=0.0)
 
 
 class FlashGuard:
-    """Remembers the rises of the last second, for each place."""
+    """Keeps the rises of the last second, for each area."""
 
     def __init__(self) -> None:
         self._time_s: float | None = None
+        self._red_kept: np.ndarray
 
     def limit(self, cells: np.ndarray, time_s: float) -> Limits | None:
-        """How the picture goes out whose cells these are, (4, 18, 18); None: as it is. It is counted as it goes out.
+        """The limits for a picture with these cells, (4, 18, 18), or None to show it unchanged. Counts it as shown.
 
-        `cells`: means of luminance-weighted display values, of their squares and of their cubes, and of red.
-        A clock that was set back begins a new show, and the first picture of a show is no change.
+        `cells`: means of luminance-weighted display values, of their squares and of their cubes, and of red. If the
+        clock was set back a new show begins; the first picture of a show is no change.
         """
         levels = np.stack([luminance(cells[:3]), cells[3]]).reshape(2, -1) @ _MEANS
         light = levels[0].copy()
@@ -113,21 +114,21 @@ class FlashGuard:
 
     def _begin(self, levels: np.ndarray, time_s: float) -> None:
         self._time_s = time_s
-        self._low, self._high = levels.copy(), levels.copy()  # (2, places), since the last change of direction
+        self._low, self._high = levels.copy(), levels.copy()  # (2, areas), since the last change of direction
         self._is_high = np.zeros(levels.shape, bool)  # after a rise, before a fall
         self._peaks_s = np.full((MAX_RISES, *levels.shape), _NEVER_S)  # of the latest rises, newest first
-        self._is_held = np.zeros(levels.shape, bool)  # may not begin a rise
+        self._is_held = np.zeros(levels.shape, bool)  # must not begin a rise
         self._ceiling = np.full(levels.shape[1], np.inf)
         self._red_kept = np.ones(levels.shape[1])
 
     def _may_hold(self) -> bool:
-        """Some place has had its rises of this second, or is still on its way back."""
+        """True if some area has used up its rises of this second, or is still recovering."""
         assert self._time_s is not None
         is_full = self._peaks_s[-1].max() > self._time_s - WINDOW_S
         return bool(is_full) or bool(np.isfinite(self._ceiling).any()) or bool(self._red_kept.min() < 1.0)
 
     def _gains(self, cells: np.ndarray) -> np.ndarray:
-        """For each cell, (18, 18). The smallest places first: often nothing is left to do for those around them."""
+        """Gain of each cell, (18, 18). Small areas first: often nothing is left to do for the larger ones."""
         gains = np.ones((CELLS, CELLS))
         for part, side in zip(_PARTS, _SIDES, strict=True):
             sums = box_means(cells[:3] * _powers(gains), side).reshape(3, -1)
@@ -140,14 +141,14 @@ class FlashGuard:
         return gains
 
     def _kept_red(self) -> np.ndarray:
-        """For each cell, (18, 18)."""
+        """Share of saturated red to keep in each cell, (18, 18)."""
         if self._red_kept.min() == 1.0:
             return np.ones((CELLS, CELLS))
         kept = [_over_cells(self._red_kept[part], side) for part, side in zip(_PARTS, _SIDES, strict=True)]
         return _smooth(np.min(kept, axis=0))
 
     def _move_ceilings(self, step_s: float) -> None:
-        """For the picture of now: down where no rise may begin, else up again."""
+        """Update the ceilings for this picture: lower where no rise may begin, else higher again."""
         assert self._time_s is not None
         has_room = self._peaks_s[-1] <= self._time_s - WINDOW_S
         self._is_held = ~(has_room | self._is_high)
@@ -159,7 +160,7 @@ class FlashGuard:
         self._red_kept = np.where(self._is_held[1], self._red_kept, back)
 
     def _count(self, levels: np.ndarray) -> None:
-        """The light that goes out now, (2, places), into the sequence of highs and lows."""
+        """Add the light that is shown now, (2, areas), to the sequence of highs and lows."""
         assert self._time_s is not None
         was_high = self._is_high
         np.minimum(self._low, levels, out=self._low, where=~was_high)
@@ -176,7 +177,7 @@ class FlashGuard:
 
 
 def _means() -> np.ndarray:
-    """(324, places): each cell's part in the mean over each place."""
+    """(324, areas): weight of each cell in the mean over each area."""
     cells = np.eye(CELLS**2).reshape(-1, CELLS, CELLS)
     return np.concatenate([box_means(cells, side).reshape(CELLS**2, -1) for side in _SIDES], axis=1).clip(0)
 
@@ -186,34 +187,36 @@ _MEANS = _means()
 
 _TWO_MEANS = np.convolve(np.ones(SMOOTH_CELLS), np.ones(SMOOTH_CELLS)) / SMOOTH_CELLS**2
 _SMOOTH = np.array([np.roll(np.pad(_TWO_MEANS, (0, CELLS - 1)), row) for row in range(CELLS)])
-"""(18, 24): two moving means, one after the other, along one axis."""
+"""(18, 24): two successive moving means along one axis."""
 
 
 def _over_cells(values: np.ndarray, side: int) -> np.ndarray:
-    """For each cell, (18, 18), the smallest of the values, all <= 1, of the places of this size that it is in."""
+    """For each cell, (18, 18), the smallest of the values (<= 1) of the areas of this size that contain it."""
     shape = (CELLS + 1 - side, CELLS + 1 - side)
     return box_minima(np.pad(values.reshape(shape), side - 1, constant_values=1.0), side)
 
 
 def _smooth(values: np.ndarray) -> np.ndarray:
-    """(18, 18) that changes slowly from cell to cell and is nowhere above `values`, nor is what is interpolated.
+    """(18, 18) that changes slowly from cell to cell and is never above `values`, even when interpolated.
 
-    The smallest of the neighbourhood is taken first, as far as the means reach after it: they are below it then.
+    Takes the minimum over the neighbourhood that the means cover afterwards, so that they stay below it.
     """
     values = np.pad(values, 2 * SMOOTH_CELLS - 1, mode="edge")
     values = box_minima(values, 2 * SMOOTH_CELLS + 1)  # the means reach 3 cells to each side, interpolation one more
-    return _SMOOTH @ values @ _SMOOTH.T
+    smooth: np.ndarray = _SMOOTH @ values @ _SMOOTH.T
+    return smooth
 
 
 def _powers(gains: np.ndarray) -> np.ndarray:
-    """What a gain makes of the three sums of a cell."""
+    """Factors by which a gain scales the three sums of a cell."""
     return np.stack([gains, gains**2, gains**3])
 
 
 def _shown(cells: np.ndarray, maps: np.ndarray) -> np.ndarray:
-    """Luminance and red, (2, places), of a picture of these cells that goes out by these maps."""
+    """Luminance and red, (2, areas), of a picture with these cells under these limits."""
     padded = np.pad(maps, ((0, 0), (1, 1), (1, 1)), mode="edge")
     down = (padded[:, :-2] + 6 * padded[:, 1:-1] + padded[:, 2:]) / 8  # means over a cell of the interpolated values
     gain, kept = (down[..., :-2] + 6 * down[..., 1:-1] + down[..., 2:]) / 8
     red = np.where(kept > 0.0, cells[3] * gain**2, 0.0)
-    return np.stack([luminance(cells[:3], gain), red]).reshape(2, -1) @ _MEANS
+    levels: np.ndarray = np.stack([luminance(cells[:3], gain), red]).reshape(2, -1) @ _MEANS
+    return levels

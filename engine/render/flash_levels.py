@@ -1,9 +1,9 @@
-"""The light of a picture as the flash guard sees it: a grid of cells, and of each how bright and how red it is.
+"""The light of a picture for the flash guard: a grid of cells with their brightness and redness.
 
-A cell is a sixth of a 10 degree field wide and high (flash_guard.py says why). Of each, 64 pixels are taken, one from
-each part of a finer grid at a random place in it, other places in each cell: at regular places the stripes of a wave
-could fall in step with the grid and be missed. A renderer sums them up to four numbers (shaders/flash_cells.glsl,
-numba_kernels.py), from which follows how bright the cell is under any gain: nothing has to be drawn or read twice.
+A cell is a sixth of a 10 degree field wide and high (see flash_guard.py). We sample 64 pixels of each, one from each
+part of a finer grid at a random position that differs from cell to cell: with a regular grid the stripes of a wave
+could be in phase with it and be missed. A renderer sums them to four numbers (shaders/flash_cells.glsl,
+numba_kernels.py), which give the cell's brightness under any gain. So nothing is drawn or read twice.
 """
 
 import numpy as np
@@ -20,11 +20,11 @@ _SEED = 2301  # any; fixed, so that two offline runs agree
 LINEAR = (0.012522878, 0.682171111, 0.305306011)
 
 SATURATED_RED = 0.79
-"""Red is saturated from this share of R + G + B on, linear: WCAG's 0.8, less what LINEAR may be off."""
+"""Red is saturated from this share of R + G + B on, linear: WCAG's 0.8 minus the error of LINEAR."""
 
 
 def sample_jitter() -> np.ndarray:
-    """(64, 2) float32: where in a cell its samples are, 0..1 across and down, one in each of 8 x 8 parts."""
+    """(64, 2) float32: positions of the samples in a cell, 0..1 across and down, one in each of 8 x 8 parts."""
     jitter = np.random.default_rng(_SEED).random((SAMPLES_DOWN, SAMPLES_ACROSS, 2))
     parts = np.stack(np.meshgrid(np.arange(SAMPLES_ACROSS), np.arange(SAMPLES_DOWN)), axis=-1)
     return ((parts + jitter) / (SAMPLES_ACROSS, SAMPLES_DOWN)).reshape(-1, 2).astype(np.float32)
@@ -33,7 +33,7 @@ def sample_jitter() -> np.ndarray:
 def sample_places(width: int, height: int) -> np.ndarray:
     """(18, 18, 64, 2) int32: column and row of each sampled pixel of a picture of this size, by cell.
 
-    In each cell the jitter is moved on, around the cell's edges, by another amount (Roberts' R2 sequence).
+    In each cell the jitter is shifted by another amount, modulo the cell (Roberts' R2 sequence).
     """
     columns, rows = np.meshgrid(np.arange(CELLS), np.arange(CELLS))
     moved = (rows * CELLS + columns)[..., None].astype(np.float32) * np.array(CELL_SHIFT, np.float32)
@@ -43,23 +43,25 @@ def sample_places(width: int, height: int) -> np.ndarray:
 
 
 def luminance(sums: np.ndarray, gain: np.ndarray | float = 1.0) -> np.ndarray:
-    """Relative luminance 0..1 of pictures whose first three sums are these, (3, ...), once multiplied by `gain`."""
+    """Relative luminance 0..1 of pictures with these first three sums, (3, ...), multiplied by `gain`."""
     first, second, third = LINEAR
-    return gain * (first * sums[0] + gain * (second * sums[1] + gain * third * sums[2]))
+    light: np.ndarray = gain * (first * sums[0] + gain * (second * sums[1] + gain * third * sums[2]))
+    return light
 
 
 def gain_for(sums: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """The gains 0..1, (n,), at which pictures of these sums, (3, n), have these luminances or a little less.
+    """The gains 0..1, (n,), at which pictures with these sums, (3, n), have these luminances or slightly less.
 
-    Newton's method from above: luminance is a rising convex function of the gain, so that no step goes too far. It is
-    at least the gain's cube times what it is without, and so the cube root is above.
+    Newton's method from above: luminance is an increasing convex function of the gain, so no step overshoots. It is at
+    least the cube of the gain times the full luminance, so the cube root is an upper start value.
     """
     first, second, third = (factor * part for factor, part in zip(LINEAR, sums, strict=True))
     gain = np.cbrt(np.minimum(wanted / np.maximum(first + second + third, 1e-9), 1.0))
     for _ in range(4):
         light = gain * (first + gain * (second + gain * third))
         gain -= (light - wanted) / np.maximum(first + gain * (2 * second + 3 * gain * third), 1e-9)
-    return np.clip(gain * 0.999, 0.0, 1.0)
+    gains: np.ndarray = np.clip(gain * 0.999, 0.0, 1.0)
+    return gains
 
 
 def box_means(cells: np.ndarray, side: int) -> np.ndarray:
@@ -68,14 +70,15 @@ def box_means(cells: np.ndarray, side: int) -> np.ndarray:
     sums[..., 1:, 1:] = cells.cumsum(axis=-2).cumsum(axis=-1)
     upper = sums[..., :-side, :]
     rows = sums[..., side:, :] - upper
-    return (rows[..., side:] - rows[..., :-side]) / side**2
+    means: np.ndarray = (rows[..., side:] - rows[..., :-side]) / side**2
+    return means
 
 
 def box_minima(values: np.ndarray, side: int) -> np.ndarray:
     """Smallest value in each square of `side` x `side` of (h, w): (h + 1 - side, w + 1 - side)."""
     for _ in range(2):
         width = 1
-        while width < side:  # what is known of `width` in a row, of twice as many; at last they overlap
+        while width < side:  # doubles the width of the known minima; the last step overlaps
             step = min(width, side - width)
             values = np.minimum(values[:-step], values[step:])
             width += step

@@ -1,4 +1,4 @@
-"""A frame's numbers in one block of 28 rows of four float32: the GL uniform block, and the Numba renderer's table.
+"""Packs a frame's numbers into 28 rows of four float32: the GL uniform block and the Numba renderer's table.
 
 All positions are in pixels from the centre of the picture, (dx, dy), y downward. An affine row (a, b, c, ...)
 means a dx + b dy + c. Row names and the block in `shaders/block.glsl` are the same and in the same order.
@@ -42,9 +42,9 @@ def pack_block(
     region_px: tuple[int, int] | None,
     matte: Matte | None = None,
 ) -> np.ndarray:
-    """(28, 4) float32 for one picture of `size_px` (width, height). The other sizes: None where there is no picture."""
+    """(28, 4) float32 for one picture of `size_px` (width, height). The other sizes are None without a picture."""
     width, height = size_px
-    rows: list[tuple[float, float, float, float]] = [(width, height, width / 2, height / 2)]
+    rows: list[tuple[float, ...]] = [(width, height, width / 2, height / 2)]
     turned = [_turned(layer, width, height) for layer in look.layers]
     periods = [layer.ratio * (0.5 if layer.is_mirrored else 1.0) for layer in look.layers]  # per width
     for layer, (x_axis, _), per_width in zip(look.layers, turned, periods, strict=True):
@@ -68,7 +68,7 @@ def pack_block(
 
 
 def _turned(layer: LayerLook, width: int, height: int) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Slopes of x' and y' by dx and dy: turned in pixel space, zoomed so that corners stay filled."""
+    """Slopes of x' and y' by dx and dy: rotated in pixel space, zoomed so that corners stay filled."""
     cos, sin = math.cos(layer.angle_rad), math.sin(layer.angle_rad)
     scale = max(
         (width * abs(cos) + height * abs(sin)) / width,
@@ -78,11 +78,11 @@ def _turned(layer: LayerLook, width: int, height: int) -> tuple[tuple[float, flo
 
 
 def cover_scale(size_px: tuple[int, int], source_px: tuple[int, int]) -> float:
-    """Source pixels per picture pixel when the source fills the picture and what overhangs is cropped."""
+    """Source pixels per picture pixel when the source fills the picture and the overhang is cropped."""
     return 1 / max(size_px[0] / source_px[0], size_px[1] / source_px[1])
 
 
-def _layer5(look: Look, size_px: tuple[int, int], source_px: tuple[int, int] | None) -> list[tuple]:
+def _layer5(look: Look, size_px: tuple[int, int], source_px: tuple[int, int] | None) -> list[tuple[float, ...]]:
     if source_px is None:
         return [(0.0, 0.0, 0.0, 0.0), (0.0, 1.0, 1.0, float(look.is_simple))]
     scale = cover_scale(size_px, source_px)
@@ -94,7 +94,9 @@ def _layer5(look: Look, size_px: tuple[int, int], source_px: tuple[int, int] | N
     ]
 
 
-def _matte(look: Look, size_px: tuple[int, int], layer5_px: tuple[int, int] | None, matte: Matte | None) -> list[tuple]:
+def _matte(
+    look: Look, size_px: tuple[int, int], layer5_px: tuple[int, int] | None, matte: Matte | None
+) -> list[tuple[float, ...]]:
     if layer5_px is None or matte is None:
         return [(0.0, 0.0, 0.0, 0.0), (1.0, 0.0, 0.0, 0.0)]
     found_px = matte.found.picture_px
@@ -111,7 +113,7 @@ def _matte(look: Look, size_px: tuple[int, int], layer5_px: tuple[int, int] | No
     ]
 
 
-def _region(look: Look, size_px: tuple[int, int], region_px: tuple[int, int] | None) -> list[tuple]:
+def _region(look: Look, size_px: tuple[int, int], region_px: tuple[int, int] | None) -> list[tuple[float, ...]]:
     if region_px is None or not look.has_regions:
         return [(0.0, 0.0, 0.0, 0.0), (1.0, 1.0, 1.0, 0.0)]
     scale = cover_scale(size_px, region_px)
@@ -119,7 +121,7 @@ def _region(look: Look, size_px: tuple[int, int], region_px: tuple[int, int] | N
     return [(scale, region_w / 2, scale, region_h / 2), (look.region_spread, region_w, region_h, 1.0)]
 
 
-def _feedback(look: Look, width: int, height: int) -> list[tuple]:
+def _feedback(look: Look, width: int, height: int) -> list[tuple[float, ...]]:
     cos = math.cos(look.feedback_angle_rad) / look.feedback_zoom
     sin = math.sin(look.feedback_angle_rad) / look.feedback_zoom
     return [

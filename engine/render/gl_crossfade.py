@@ -1,8 +1,7 @@
-"""One picture, or two while one takes the other's place, as a texture for the pass and for sinks.
+"""One picture, or a crossfade of two, as a texture for the pass and for sinks.
 
-Two crossfading pictures are mixed once, at their own size, by mix.glsl. Reading both in the pass would cost a
-software rasteriser four texels more at each pixel of the frame, and a second version of every program that shows
-layer 5.
+Two crossfading pictures are mixed once, at their own size, by mix.glsl. Reading both in the pass would cost a software
+rasteriser four more texels per pixel of the frame, and a second version of every program that shows layer 5.
 """
 
 from collections.abc import Callable
@@ -10,14 +9,14 @@ from collections.abc import Callable
 import moderngl
 import numpy as np
 
-from engine.render.crossfade import Crossfade
+from engine.render.crossfade import PictureCrossfade
 from engine.render.gl_textures import Target, UploadedImage, odd_size
 from engine.render.readback import Readback
 from engine.values import TextureRef, VideoFrame
 
 
 class CrossfadedImage:
-    """Follows what is asked for; nothing is uploaded, mixed or read back twice. Render thread, context current."""
+    """Holds the requested crossfade; uploads, mixes and reads back only what is new. Render thread, context current."""
 
     def __init__(
         self,
@@ -32,20 +31,20 @@ class CrossfadedImage:
         self._is_software = is_software
         self._picture = UploadedImage(context, 3, "f1")
         self._before = UploadedImage(context, 3, "f1")
-        self._fade: Crossfade | None = None
+        self._fade: PictureCrossfade | None = None
         self._outputs: _Outputs | None = None
         self._warm_up()
 
     @property
     def size_px(self) -> tuple[int, int] | None:
-        """Width and height of what is held."""
+        """Width and height of the held picture, or None."""
         return None if self._fade is None else self._fade.size_px
 
-    def holds(self, fade: Crossfade) -> bool:
+    def holds(self, fade: PictureCrossfade) -> bool:
         return fade.is_same(self._fade)
 
-    def follow(self, fade: Crossfade | None) -> None:
-        """Hold this; None is black. A picture that is held already, on either side, is not uploaded again."""
+    def follow(self, fade: PictureCrossfade | None) -> None:
+        """Hold this crossfade; None is black. A picture that is held already, on either side, is not uploaded again."""
         if fade is None:
             self._picture.follow(None, None)
             self._fade = None
@@ -63,12 +62,12 @@ class CrossfadedImage:
             self._outputs.are_old()
 
     def make_ready(self) -> None:
-        """Mix what must be mixed before `use`."""
+        """Mix the pictures, if needed, before `use`."""
         if self._is_crossing:
             self._draw_into(self._sized_outputs().for_pass)
 
     def use(self, unit: int) -> None:
-        """Bind it as RGB for the pass; texels outside `size_px` hold anything."""
+        """Bind it as RGB for the pass; texels outside `size_px` are undefined."""
         if self._is_crossing:
             assert self._outputs is not None
             self._outputs.for_pass.texture.use(unit)
@@ -86,7 +85,7 @@ class CrossfadedImage:
         return outputs.pixels
 
     def draw_texture(self) -> TextureRef:
-        """Opaque RGBA of exactly `size_px`, as other programs take it."""
+        """Opaque RGBA of exactly `size_px`, as other programs need it."""
         outputs = self._sized_outputs()
         self._draw_into(outputs.for_others)
         self._finish()
@@ -104,7 +103,7 @@ class CrossfadedImage:
         return self._fade is not None and self._fade.before is not None
 
     def _draw_into(self, target: Target) -> None:
-        """Unless it is there already."""
+        """Mix into the target, unless it was done already."""
         assert self._fade is not None and self._outputs is not None
         if target in self._outputs.drawn:
             return
@@ -124,32 +123,32 @@ class CrossfadedImage:
             return old
         self._outputs = new = _Outputs(self._context, self._finish, size_px, is_software=self._is_software)
         if old is not None:
-            # moderngl binds the framebuffer used last again whenever it makes another: never one that is gone.
+            # moderngl rebinds the framebuffer used last whenever it makes another: that must not be a released one.
             new.for_pass.framebuffer.use()
             old.release()
         return new
 
     def _warm_up(self) -> None:
-        """Mix one pixel: drivers finish compiling at the first draw, for the very formats bound."""
+        """Mix one pixel: drivers finish compiling at the first draw, for the bound formats."""
         first, second = (
             VideoFrame(pixels=np.zeros((1, 1, 3), np.uint8), index=index, time_s=0.0, source="warm-up")
             for index in (0, 1)
         )
-        self.follow(Crossfade(first, second, 0.5))
+        self.follow(PictureCrossfade(first, second, 0.5))
         self.make_ready()
         self.draw_texture()
         self.follow(None)
 
 
 class _Outputs:
-    """What has the size of the picture, and which of it shows the newest."""
+    """The targets in the size of the picture, and which of them are up to date."""
 
     def __init__(
         self, context: moderngl.Context, finish: Callable[[], None], size_px: tuple[int, int], *, is_software: bool
     ) -> None:
         self.size_px = size_px
-        # In the format and kind of size of an uploaded picture: to a software rasteriser another one is another version
-        # of each program, 0.2 s to compile. RGB cannot be drawn into everywhere: a GPU, which does not mind, gets RGBA.
+        # Same format and kind of size as an uploaded picture: a software rasteriser compiles another version of each
+        # program for any other, 0.2 s each. RGB targets do not work everywhere: a GPU, which does not care, gets RGBA.
         self.for_pass = Target(context, odd_size(*size_px), 3 if is_software else 4)
         self.for_others = Target(context, size_px)
         self.readback = Readback(context, finish, size_px, is_direct=is_software)

@@ -1,9 +1,9 @@
-"""Two looks on the GPU while one dissolves into the other.
+"""Targets on the GPU for two looks while one dissolves into the other.
 
-Each look has a pair of targets, drawn by turns, so that each has its own trail of feedback; their mixture has a third
-pair. Targets change hands instead of pictures being copied: when a fade begins, the pair of the look that leaves is the
-one that was drawn until now, with its picture and its trail. When a fade begins in the middle of another, what left
-until then stays as a still, beneath the look that leaves now.
+Each look has a pair of targets, drawn alternately, so that each keeps its own feedback trail; their mixture has a third
+pair. Instead of copying pictures, pairs change their role: when a fade begins, the pair drawn until now becomes that of
+the outgoing look, with its picture and its trail. If a fade begins during another one, the look that was going out
+stays as a still picture beneath the look that goes out now.
 """
 
 from dataclasses import dataclass
@@ -15,59 +15,60 @@ from engine.render.picture import Leaving
 
 
 @dataclass(slots=True, eq=False)
-class Pair:
-    """Two targets by turns: `front` is the newest picture, `back` the one before it."""
+class TargetPair:
+    """Two alternating targets: `front` has the newest picture, `back` the one before."""
 
     front: Target
     back: Target
 
     def turn(self) -> Target:
-        """The one to draw the next picture into."""
+        """Swap them. Returns the target for the next picture."""
         self.front, self.back = self.back, self.front
         return self.front
 
 
 class Dissolve:
-    """The targets of one size; made when they are needed first. Render thread, context current."""
+    """The targets of one size, made on demand. Render thread, context current."""
 
     def __init__(self, context: moderngl.Context, size_px: tuple[int, int]) -> None:
         self._context, self._size_px = context, size_px
         self._targets: list[Target] = []
         self._number: int | None = None
-        self._pairs: dict[str, Pair] = {}
+        self._pairs: dict[str, TargetPair] = {}
         self.side: Target | None = None
-        """What the look that comes is mixed with; None where there is nothing."""
+        """Picture that the incoming look is mixed with, or None."""
         self.beneath: Target | None = None
-        """What stands still beneath the look that leaves."""
+        """Still picture beneath the outgoing look, or None."""
         self._pairs["coming"] = self._free_pair()
 
     @property
-    def coming(self) -> Pair:
-        """Of the look that comes, and of the one there is while there is no fade."""
+    def coming(self) -> TargetPair:
+        """Pair of the incoming look; without a fade, of the only look."""
         return self._pairs["coming"]
 
     @property
-    def leaving(self) -> Pair:
+    def leaving(self) -> TargetPair:
+        """Pair of the outgoing look."""
         return self._pairs["leaving"]
 
     @property
-    def sides(self) -> Pair:
-        """Of the look that leaves over what stands beneath it."""
+    def sides(self) -> TargetPair:
+        """Pair for the outgoing look mixed with the still picture beneath it."""
         return self._pairs["sides"]
 
     @property
-    def mixed(self) -> Pair:
-        """Of what is on screen in a fade."""
+    def mixed(self) -> TargetPair:
+        """Pair of the mixture on screen during a fade."""
         return self._pairs["mixed"]
 
     def follow(self, leaving: Leaving | None, *, has_picture: bool) -> None:
-        """Before a picture is drawn. `has_picture`: there is one on screen."""
+        """Assign the pairs before a picture is drawn. `has_picture`: one is on screen."""
         if leaving is None:
             self._number = self.side = self.beneath = None
             return
         if leaving.number == self._number:
             return
-        if self.side is not None and leaving.picture is None:  # all that is on screen stands still
+        if self.side is not None and leaving.picture is None:  # freeze everything on screen
             self.side, self.beneath = self.mixed.front, None
             self._pairs["mixed"] = self._free_pair()
         else:
@@ -84,8 +85,8 @@ class Dissolve:
         for target in self._targets:
             target.release()
 
-    def _free_pair(self) -> Pair:
-        """Two black ones that nothing is kept in."""
+    def _free_pair(self) -> TargetPair:
+        """A pair of unused targets, cleared to black."""
         kept = {self.side, self.beneath, *(each for pair in self._pairs.values() for each in (pair.front, pair.back))}
         free = [target for target in self._targets if target not in kept][:2]
         while len(free) < 2:
@@ -93,4 +94,4 @@ class Dissolve:
             self._targets.append(free[-1])
         for target in free:
             target.framebuffer.clear()
-        return Pair(*free)
+        return TargetPair(*free)

@@ -1,11 +1,11 @@
-"""Found objects over the picture they were found in, and the picture of their ids, by OpenGL.
+"""Paints found objects over their source picture, and the picture of their ids, with OpenGL.
 
-The masks go up as they are, small, once a result. Each object is a rectangle no larger than its mask, so that sixteen
-cost a software rasteriser about what one large one does, and lies over those behind it by blending.
+The masks are uploaded in their own small size, once per result. Each object is drawn as a rectangle no larger than its
+mask, so that sixteen cost a software rasteriser about as much as one large one. Blending puts them over each other.
 """
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 import moderngl
 import numpy as np
@@ -14,26 +14,26 @@ from engine.ipc.segmentation_sheet import MAX_OBJECTS
 from engine.render.gl_textures import Target, UploadedImage, odd_size
 from engine.render.mask_look import IdPicture, Overlay, edge, joined_mask, mask_boxes, object_colours
 from engine.render.readback import Readback
-from engine.render.shader_source import compile_program
+from engine.render.shader_source import compile_program, uniform
 from engine.values import FoundObject, Segmentation, TextureRef, VideoFrame
 
 _Asked = TypeVar("_Asked", Overlay, IdPicture)
 
 
 class MaskArray:
-    """Masks of one result as layers of an R8 texture, uploaded only when the result is a new one.
+    """Masks of one result as layers of an R8 texture, uploaded only for a new result.
 
-    Its sides are odd for the reason that UploadedImage's are.
+    Its sides are odd for the same reason as in UploadedImage.
     """
 
     def __init__(self, context: moderngl.Context, layers: int) -> None:
         self._context, self._layers = context, layers
         self.found: Segmentation | None = None
-        """Whose masks it holds."""
+        """The result whose masks it holds."""
         self._texture = self._allocate(1)
 
     def follow(self, found: Segmentation) -> None:
-        """Hold the masks of this result: each in a layer of its own, or, where there is one layer, joined to one."""
+        """Hold the masks of this result: each in its own layer, or merged if there is only one layer."""
         if found is self.found:
             return
         masks = joined_mask(found.masks)[None] if self._layers == 1 else found.masks
@@ -58,7 +58,7 @@ class MaskArray:
 
 
 class MaskPainter:
-    """Draws objects into a target. Render thread, context current, nothing enabled; leaves it so."""
+    """Draws objects into a target. Render thread, context current. Expects and leaves all GL features disabled."""
 
     def __init__(self, context: moderngl.Context, copy_pass: moderngl.VertexArray) -> None:
         """`copy_pass`: mix.glsl with u_current on unit 0 and u_previous on unit 1."""
@@ -68,7 +68,7 @@ class MaskPainter:
             for name in ("mask_colours", "mask_ids")
         )
         self._masks = MaskArray(context, MAX_OBJECTS)
-        self._boxes = np.zeros((0, 4), np.float32)
+        self._boxes: np.ndarray = np.zeros((0, 4), np.float32)
         self._source = UploadedImage(context, 3, "f1")
         self._warm_up()
 
@@ -99,7 +99,7 @@ class MaskPainter:
         self._ids.program["u_edge"] = edge(is_hard=False)
         self._bind(self._ids, ids.found, ids.size_px, ids.levels / np.float32(255))
         self._context.enable_only(moderngl.BLEND)
-        self._context.blend_equation = moderngl.MAX
+        self._context.blend_equation = moderngl.MAX, moderngl.MAX
         _draw_channels(target, (False, False, True, False))
         self._render(self._ids, ids.found)
         _draw_channels(target, (True, True, True, True))
@@ -115,25 +115,26 @@ class MaskPainter:
             part.release()
 
     def _warm_up(self) -> None:
-        """Paint a few pixels of each kind: drivers finish compiling at the first draw, for the very state it has."""
+        """Paint a few pixels of each kind: drivers finish compiling at the first draw, for its state."""
         something = FoundObject(id=1, prompt=1, score=1.0, box=(0.5, 0.5, 1.0, 1.0))
         masks = np.full((1, 1, 1), 255, np.uint8)
         found = Segmentation(objects=(something,), masks=masks, picture_px=(1, 1), index=0, time_s=0.0)
         source = VideoFrame(pixels=np.zeros((1, 1, 3), np.uint8), index=0, time_s=0.0, source="warm-up")
-        # Kept: moderngl binds the framebuffer used last again whenever it makes another: never one that is gone.
+        # Kept: moderngl rebinds the framebuffer used last whenever it makes another: that must not be a released one.
         self._first_target = target = Target(self._context, (1, 1))
         self.paint_overlay(target, Overlay(source=source, found=found, is_hard=False, opacity=1.0))
         self.paint_ids(target, IdPicture(found=found, size_px=(1, 1)))
 
     def _blend_over(self) -> None:
-        """By alpha; the target stays opaque."""
-        self._context.blend_equation = moderngl.FUNC_ADD
-        self._context.blend_func = moderngl.SRC_ALPHA, moderngl.ONE_MINUS_SRC_ALPHA, moderngl.ZERO, moderngl.ONE
+        """Blend by alpha; the target stays opaque."""
+        self._context.blend_equation = moderngl.FUNC_ADD, moderngl.FUNC_ADD
+        blend_func = moderngl.SRC_ALPHA, moderngl.ONE_MINUS_SRC_ALPHA, moderngl.ZERO, moderngl.ONE
+        self._context.blend_func = blend_func  # type: ignore[assignment]  # its annotation lacks alpha's pair
 
     def _bind(
         self, vertices: moderngl.VertexArray, found: Segmentation, size_px: tuple[int, int], colours: np.ndarray
     ) -> None:
-        """colours: (n, 2 or 3) of each object, 0..1."""
+        """Set the uniforms. `colours`: (n, 2 or 3), 0..1, one row per object."""
         program, side = vertices.program, found.masks.shape[1]
         table = np.zeros((2, MAX_OBJECTS, 4), np.float32)
         if found is not self._masks.found:
@@ -141,8 +142,8 @@ class MaskPainter:
             self._masks.follow(found)
         table[0, : len(colours)] = self._boxes
         table[1, : len(colours), : colours.shape[1]] = colours
-        program["u_box"].write(table[0])
-        program["u_colour"].write(table[1])
+        uniform(program, "u_box").write(table[0])
+        uniform(program, "u_colour").write(table[1])
         program["u_count"] = len(colours)
         program["u_side"] = side
         program["u_texels_per_px"] = side / size_px[0], side / size_px[1]
@@ -153,13 +154,13 @@ class MaskPainter:
 
 
 def _draw_channels(target: Target, channels: tuple[bool, bool, bool, bool]) -> None:
-    """Draw into these of the target from now on: moderngl sets them when it binds the framebuffer."""
+    """Draw only into these channels from now on; moderngl applies the mask when it binds the framebuffer."""
     target.framebuffer.color_mask = channels
     target.framebuffer.use()
 
 
-class PaintedImage:
-    """A picture beside the main one, painted when another is asked for. Render thread, context current."""
+class PaintedImage(Generic[_Asked]):
+    """A picture beside the main one, painted only when the request changes. Render thread, context current."""
 
     def __init__(
         self,
@@ -169,7 +170,8 @@ class PaintedImage:
         *,
         is_software: bool,
     ) -> None:
-        self._context, self._finish, self._paint = context, finish, paint
+        self._context, self._finish = context, finish
+        self._paint: Callable[[Target, _Asked], None] = paint
         self._is_software = is_software
         self._asked: _Asked | None = None
         self._target: Target | None = None
@@ -177,8 +179,8 @@ class PaintedImage:
         self._size_px = (0, 0)
         self._pixels: np.ndarray | None = None
 
-    def showing(self, asked: _Asked) -> "PaintedImage":
-        """This image, with what is asked for in it; what is there already is not painted again."""
+    def showing(self, asked: _Asked) -> "PaintedImage[_Asked]":
+        """Paint the request into this image, unless it is there already. Returns the image."""
         if not asked.is_same(self._asked):
             self._paint(self._sized_target(asked.size_px), asked)
             self._asked, self._pixels = asked, None
@@ -193,7 +195,7 @@ class PaintedImage:
         return self._pixels
 
     def draw_texture(self) -> TextureRef:
-        """Opaque RGBA of exactly its size, as other programs take it."""
+        """Opaque RGBA of exactly its size, as other programs need it."""
         assert self._target is not None
         self._finish()
         width, height = self._size_px
@@ -209,7 +211,7 @@ class PaintedImage:
             return self._target
         target = Target(self._context, size_px)
         readback = Readback(self._context, self._finish, size_px, is_direct=self._is_software)
-        target.framebuffer.use()  # before the one used last goes, as above
+        target.framebuffer.use()  # before the one used last is released, as above
         self.release()
         self._target, self._readback, self._size_px = target, readback, size_px
         return target

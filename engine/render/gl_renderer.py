@@ -1,17 +1,17 @@
-"""The Multiverse drawn by OpenGL in one pass.
+"""Draws the Multiverse with OpenGL in one pass.
 
-A picture: upload, the pass (multiverse.glsl) into one of two targets, the other holding the last picture for
-feedback; the light of its parts for the flash guard (flash_cells.glsl); and only when it must be faded or dimmed a
-second pass (publish.glsl) into a target of its own. Otherwise the pass's own texture is published. Two pictures
-of layer 5 that crossfade are mixed beforehand, at their own size (gl_crossfade.py); two looks of which one takes the
-other's place are drawn one after the other and mixed (mix.glsl), and the mixture is the picture then.
+Steps of a picture: upload; the pass (multiverse.glsl) into one of two targets, while the other holds the last picture
+for feedback; the light of its cells for the flash guard (flash_cells.glsl). If it must be faded or dimmed, a second
+pass (publish.glsl) draws into another target; otherwise the first pass's texture is published. A crossfade of layer 5
+is mixed beforehand, at its own size (gl_crossfade.py). While one look dissolves into another, both are drawn and then
+mixed (mix.glsl).
 """
 
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from itertools import combinations
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import moderngl
 import numpy as np
@@ -19,27 +19,27 @@ import numpy as np
 from engine.errors import RenderError
 from engine.render.colour import layer_colours
 from engine.render.context import is_software, load_finish, load_message_pump, open_context
-from engine.render.crossfade import Crossfade
+from engine.render.crossfade import PictureCrossfade
 from engine.render.flash_guard import NO_LIMITS
 from engine.render.flash_levels import sample_jitter
 from engine.render.frame_block import ROWS, pack_block
 from engine.render.gl_crossfade import CrossfadedImage
-from engine.render.gl_dissolve import Pair
+from engine.render.gl_dissolve import TargetPair
 from engine.render.gl_masks import MaskArray, MaskPainter, PaintedImage
-from engine.render.gl_targets import Targets
+from engine.render.gl_targets import SizedTargets
 from engine.render.gl_textures import CellTarget, Target, UploadedImage, limits_texture, wave_texture
 from engine.render.look import Look
 from engine.render.mask_look import IdPicture, Overlay
 from engine.render.master import Finish, FlashGuardState, Master
 from engine.render.picture import PictureInput
-from engine.render.shader_source import compile_program
+from engine.render.shader_source import compile_program, uniform
 from engine.render.wave_table import bake_waves
+from engine.system.translate_errors import translate_errors
 from engine.values import Segmentation, ShownPicture, TextureRef, VideoFrame
 
 log = logging.getLogger(__name__)
 
-# Texture units. moderngl binds a new texture to a unit of its own choosing: every one is bound again before
-# each draw.
+# Texture units. moderngl binds new textures to units of its own choice, so we bind all of them before each draw.
 _WAVES, _LAYER5, _REGION, _LAST, _MATTE = range(5)
 _UNITS = {
     "u_waves": _WAVES,
@@ -49,11 +49,10 @@ _UNITS = {
     "u_matte_mask": _MATTE,
 }
 
-# What the pass can leave out. A GPU skips what is off by itself, and gets one program with everything. A
-# software rasteriser runs both sides of every branch (10 ms bare, 26 ms with all at 720p), so there each set of
-# features has a program of its own. All are made at the start, so that no frame ever waits for a disk or a
-# compiler: 0.1 s for the twenty-four when Mesa's disk cache knows them, 4 s the first time on a machine. A matte is
-# a set of its own because it takes 5 ms at 720p.
+# Optional features of the pass. A GPU skips disabled branches, so it gets one program with all features. A software
+# rasteriser runs both sides of every branch (10 ms without features, 26 ms with all at 720p), so each set of features
+# gets its own program there. All are made at the start, so that no frame waits for a disk or a compiler: 0.1 s for the
+# twenty-four from Mesa's disk cache, 4 s the first time on a machine. A matte takes 5 ms at 720p, so it is a feature.
 _FEATURES = ("FEEDBACK", "SEEN", "MATTE", "BLENDS", "WARP")
 _SETS = [
     features
@@ -64,17 +63,26 @@ _SETS = [
 NO_ERROR = "GL_NO_ERROR"
 
 _Answer = TypeVar("_Answer")
-_Asked = TypeVar("_Asked", Crossfade, Overlay, IdPicture)
+_Asked = TypeVar("_Asked", PictureCrossfade, Overlay, IdPicture)
+_Painted = TypeVar("_Painted", Overlay, IdPicture)
+
+
+class _Image(Protocol):
+    """A picture beside the main one."""
+
+    def draw_texture(self) -> TextureRef: ...
+
+    def read_rgba(self) -> np.ndarray: ...
 
 
 class GLRenderer:
-    """Owns a context that is current on the thread that made it; all calls from there."""
+    """Owns a context that is current on the thread that made it. Use it only on that thread."""
 
     kind = "gl"
     reason = ""
 
     def __init__(self, width: int, height: int) -> None:
-        """Opens a context and compiles. NoGLError where there is none, RenderError when it refuses a shader or size."""
+        """Open a context and compile. NoGLError without OpenGL, RenderError if it refuses a shader or size."""
         self._context = open_context()
         self._is_closed = False
         with _driver_errors(), ExitStack() as undo:
@@ -89,7 +97,7 @@ class GLRenderer:
             self._limit = self._small_pass("publish", ("LIMITS",), u_current=0, u_limits=1)
             self._mix = self._small_pass("mix", u_current=0, u_previous=1)
             self._sum_cells = self._small_pass("flash_cells", u_picture=0)
-            self._sum_cells.program["u_jitter"].write(sample_jitter())
+            uniform(self._sum_cells.program, "u_jitter").write(sample_jitter())
             self._block = self._context.buffer(reserve=ROWS * 16)
             self._waves = wave_texture(self._context)
             self._limits = limits_texture(self._context)
@@ -103,23 +111,23 @@ class GLRenderer:
             self._ids = self._painted(self._painter.paint_ids)
             self._master = Master()
             self._has_picture = False
-            self._unfinished: PictureInput | None = None  # drawn, but not yet waited for
+            self._unfinished: PictureInput | None = None  # drawn, but not waited for yet
             self._pixels: np.ndarray | None = None
             self._start(self._make_targets(width, height))
             undo.pop_all()
 
     def resize(self, width: int, height: int) -> None:
-        """Draw at this size from now on; the last picture is forgotten. RenderError when the GPU cannot."""
+        """Draw at this size from now on; the last picture is dropped. RenderError if the GPU cannot."""
         with self._drawing():
-            targets = self._make_targets(width, height)  # before the old ones go: refused, they stay
+            targets = self._make_targets(width, height)  # first, so that the old ones stay if it is refused
             self._targets.release()
             self._start(targets)
 
     def announce_layer5(self) -> None:
-        """Nothing: its shader draws it anyway."""
+        """Do nothing: the shader always includes it."""
 
     def draw(self, picture: PictureInput) -> None:
-        """Begin this picture. While the look is frozen the one before stays, and only fades."""
+        """Begin this picture. While the look is frozen the last one stays and is only faded."""
         with self._drawing():
             self._pump_messages()
             self._take_context_back()
@@ -129,7 +137,7 @@ class GLRenderer:
             self._pixels = None
 
     def wait(self) -> None:
-        """Return when the picture is drawn, faded and guarded. Other Python threads run meanwhile."""
+        """Wait until the picture is drawn, faded and guarded. Other Python threads run meanwhile."""
         self._require_open()
         if self._unfinished is None:
             return
@@ -148,7 +156,7 @@ class GLRenderer:
 
     @property
     def flash_guard(self) -> FlashGuardState:
-        """What the guard did with the finished picture. Any thread."""
+        """State of the flash guard after the finished picture. Any thread."""
         return self._master.state
 
     @property
@@ -170,30 +178,30 @@ class GLRenderer:
         return self._pixels
 
     def show(self, picture: VideoFrame, before: VideoFrame | None = None, mix: float = 1.0) -> ShownPicture:
-        """`picture` by itself, crossfaded from `before`; drawn when it is asked for."""
-        fade = Crossfade.of(picture, before, mix)
+        """`picture` alone, crossfaded from `before`; drawn on demand."""
+        fade = PictureCrossfade.of(picture, before, mix)
         assert fade is not None
         return self._shown(fade, self._image_beside)
 
     def show_masks(
         self, source: VideoFrame, found: Segmentation | None, *, is_hard: bool, opacity: float
     ) -> ShownPicture:
-        """`source` with the objects' colours over it; drawn when it is asked for."""
+        """`source` with the objects' colours over it; drawn on demand."""
         overlay = Overlay(source=source, found=found, is_hard=is_hard, opacity=opacity)
         return self._shown(overlay, self._overlay.showing)
 
     def show_ids(self, found: Segmentation, size_px: tuple[int, int]) -> ShownPicture:
-        """Which object is where; drawn when it is asked for."""
+        """The picture of object ids; drawn on demand."""
         return self._shown(IdPicture(found=found, size_px=size_px), self._ids.showing)
 
     def close(self) -> None:
-        """Give the context and everything in it back. Harmless twice, and when the context is lost already."""
+        """Release the context and everything in it. Idempotent; works on a lost context too."""
         if self._is_closed:
             return
         self._is_closed = True
         try:
             with _driver_errors():
-                self._context.__enter__()
+                self._make_current()
                 self._targets.release()
                 painted = (self._painter, self._overlay, self._ids)
                 for part in (
@@ -215,18 +223,18 @@ class GLRenderer:
                     vertices.release()
                 self._context.release()
         except RenderError as error:
-            log.warning("a lost context was left as it is: %s", error)
+            log.warning("a lost context could not be released: %s", error)
 
     def _crossfaded(self) -> CrossfadedImage:
         return CrossfadedImage(self._context, self._mix, self._finish, is_software=self.is_software)
 
-    def _painted(self, paint: Callable[[Target, _Asked], None]) -> PaintedImage:
+    def _painted(self, paint: Callable[[Target, _Painted], None]) -> PaintedImage[_Painted]:
         return PaintedImage(self._context, self._finish, paint, is_software=self.is_software)
 
-    def _shown(self, asked: _Asked, image_of: Callable[[_Asked], CrossfadedImage | PaintedImage]) -> ShownPicture:
-        """What `image_of` gives an image of, when it is asked for."""
+    def _shown(self, asked: _Asked, image_of: Callable[[_Asked], _Image]) -> ShownPicture:
+        """A picture that is drawn with `image_of` on demand."""
 
-        def answer(ask: Callable[[CrossfadedImage | PaintedImage], _Answer]) -> _Answer:
+        def answer(ask: Callable[[_Image], _Answer]) -> _Answer:
             with self._drawing():
                 self._take_context_back()
                 answer = ask(image_of(asked))
@@ -241,30 +249,30 @@ class GLRenderer:
             read_rgba=lambda: answer(lambda image: image.read_rgba()),
         )
 
-    def _image_beside(self, fade: Crossfade) -> CrossfadedImage:
-        """Layer 5's own when it shows this, else one beside the picture."""
+    def _image_beside(self, fade: PictureCrossfade) -> CrossfadedImage:
+        """Layer 5's own image if it shows this crossfade, else a separate one."""
         if self._layer5.holds(fade):
             return self._layer5
         self._beside = self._beside or self._crossfaded()
         self._beside.follow(fade)
         return self._beside
 
-    def _make_targets(self, width: int, height: int) -> Targets:
+    def _make_targets(self, width: int, height: int) -> SizedTargets:
         largest = self._context.info["GL_MAX_TEXTURE_SIZE"]
         if not (0 < width <= largest and 0 < height <= largest):
             raise RenderError(f"size {width}x{height}: this GPU draws 1x1 to {largest}x{largest}")
         self._context.error  # noqa: B018  reading clears
         try:
-            targets = Targets(self._context, self._finish, (width, height), is_direct=self.is_software)
+            targets = SizedTargets(self._context, self._finish, (width, height), is_direct=self.is_software)
         finally:
-            error = self._context.error  # taken either way: it is not the next picture's
+            error = self._context.error  # cleared in any case: it must not count for the next picture
         if error != NO_ERROR:
             targets.release()
             raise RenderError(f"size {width}x{height}: the GL driver reports {error}")
         return targets
 
-    def _start(self, targets: Targets) -> None:
-        """Draw into these from now on, beginning with nothing on screen."""
+    def _start(self, targets: SizedTargets) -> None:
+        """Draw into these targets from now on, with nothing on screen at first."""
         self._targets = targets
         self._current = targets.dissolve.coming.front
         self._published = self._current
@@ -274,12 +282,12 @@ class GLRenderer:
         self._warm_up()
 
     def _draw_looks(self, picture: PictureInput) -> None:
-        """The look there is; while it takes another's place, both of them and their mixture."""
+        """Draw the look; during a dissolve both looks and their mixture."""
         dissolve, leaving = self._targets.dissolve, picture.leaving
         dissolve.follow(leaving, has_picture=self._has_picture)
         if leaving is not None and leaving.picture is not None:
             self._draw_pass(leaving.picture, dissolve.leaving)
-            self._finish()  # the next pass's numbers go where this one's are: moderngl would wait, holding the GIL
+            self._finish()  # the next pass reuses this one's buffers: moderngl would wait with the GIL
             dissolve.side = dissolve.leaving.front
             if dissolve.beneath is not None:
                 dissolve.side = dissolve.sides.turn()
@@ -299,13 +307,13 @@ class GLRenderer:
         into.framebuffer.use()
         self._mix.render(moderngl.TRIANGLES, vertices=3)
 
-    def _draw_pass(self, picture: PictureInput, trail: Pair) -> None:
-        """One look into the next target of its trail."""
+    def _draw_pass(self, picture: PictureInput, trail: TargetPair) -> None:
+        """Draw one look into the next target of its trail."""
         look = picture.look
-        # What does not show is not uploaded: a 1080p camera picture takes 2 ms.
+        # Upload only what is visible: a 1080p camera picture takes 2 ms.
         layer5 = None
         if look.is_simple or look.layer5_weight > 0:
-            layer5 = Crossfade.of(picture.layer5, picture.layer5_before, picture.layer5_mix)
+            layer5 = PictureCrossfade.of(picture.layer5, picture.layer5_before, picture.layer5_mix)
         matte = picture.matte if layer5 is not None else None
         region = picture.region if look.has_regions else None
         trail.turn()
@@ -321,7 +329,7 @@ class GLRenderer:
         is_seen = look.is_simple or layer5 is not None or region is not None
         self._run_pass(_features(look, is_seen, matte is not None) if self.is_software else _FEATURES, trail)
 
-    def _run_pass(self, features: tuple[str, ...], trail: Pair) -> None:
+    def _run_pass(self, features: tuple[str, ...], trail: TargetPair) -> None:
         self._block.bind_to_uniform_block(0)
         self._waves.use(_WAVES)
         self._layer5.use(_LAYER5)
@@ -332,7 +340,7 @@ class GLRenderer:
         self._passes[features].render(moderngl.TRIANGLES, vertices=3)
 
     def _read_cells(self) -> np.ndarray:
-        """Only once the picture is drawn: a pass that reads it before would make moderngl wait, holding the GIL."""
+        """Read the light of the cells. Call it after the picture is drawn: otherwise moderngl waits with the GIL."""
         self._sum_cells.program["u_size_px"] = self._targets.size_px
         self._current.texture.use(0)
         self._cells.framebuffer.use()
@@ -340,7 +348,7 @@ class GLRenderer:
         return self._cells.read_cells()
 
     def _draw_published(self, finish: Finish, *, is_luma: bool) -> None:
-        """By turns into two targets: who holds the last published picture keeps it for a frame."""
+        """Draw the faded or limited picture, alternately into two targets, so that the last one stays for a frame."""
         first, second = self._targets.finished
         target = second if self._published is first else first
         publish = self._fade if finish.limits is None else self._limit
@@ -358,14 +366,16 @@ class GLRenderer:
 
     def _make_pass(self, features: tuple[str, ...]) -> moderngl.VertexArray:
         program = compile_program(self._context, "multiverse", features)
-        program["Frame"].binding = 0
+        block = program["Frame"]
+        assert isinstance(block, moderngl.UniformBlock)
+        block.binding = 0
         for name, unit in _UNITS.items():
             if name in program:
                 program[name] = unit
         return self._context.vertex_array(program, [])
 
     def _warm_up(self) -> None:
-        """Draw one pixel with each program: drivers finish compiling at the first draw, for the very formats bound."""
+        """Draw one pixel with each program: drivers finish compiling at the first draw, for the bound formats."""
         self._context.enable_only(moderngl.NOTHING)
         self._block.write(np.zeros((ROWS, 4), np.float32))
         trail, changed = self._targets.dissolve.coming, self._targets.finished[0]
@@ -376,7 +386,7 @@ class GLRenderer:
             self._finish()
         self._run_dissolve(trail.front, trail.back, 0.5, changed)
         for target in (trail.front, changed):
-            target.framebuffer.scissor = None
+            target.framebuffer.scissor = None  # type: ignore[assignment]  # None: all of it again
         self._read_cells()
         for limits in (None, NO_LIMITS):
             self._draw_published(Finish(1.0, limits), is_luma=False)
@@ -387,23 +397,26 @@ class GLRenderer:
 
     def _small_pass(self, name: str, features: tuple[str, ...] = (), **units: int) -> moderngl.VertexArray:
         program = compile_program(self._context, name, features)
-        for uniform, unit in units.items():
-            program[uniform] = unit
+        for sampler, unit in units.items():
+            program[sampler] = unit
         return self._context.vertex_array(program, [])
 
     @contextmanager
     def _drawing(self) -> Iterator[None]:
-        """This context current, inside and after it: sinks publish from it.
+        """Make this context current, inside and after the block: sinks publish from it.
 
-        Never `with context`: leaving it makes none current, not the one before.
+        Not `with context`: that leaves no context current, instead of the one before.
         """
         self._require_open()
         with _driver_errors():
-            self._context.__enter__()
+            self._make_current()
             yield
 
+    def _make_current(self) -> None:
+        self._context.__enter__()  # type: ignore[no-untyped-call]  # moderngl gives it no annotations
+
     def _take_context_back(self) -> None:
-        """Whatever a sink that shares the context left behind, errors or blending, is not this picture's."""
+        """Clear errors and GL features that a sink sharing the context has left behind."""
         self._context.error  # noqa: B018  reading clears
         self._context.enable_only(moderngl.NOTHING)
 
@@ -417,19 +430,14 @@ class GLRenderer:
             raise RenderError(f"the GL driver reports {error}")
 
 
-@contextmanager
-def _driver_errors() -> Iterator[None]:
-    """Whatever moderngl, its context or the driver raise comes out as RenderError."""
-    try:
-        yield
-    except RenderError:
-        raise
-    except Exception as error:  # moderngl.Error, glcontext's bare Exception, a lost context's AttributeError, OSError
-        raise RenderError(f"OpenGL: {str(error) or type(error).__name__}") from error
+def _driver_errors() -> AbstractContextManager[None]:
+    """Turn every error of moderngl, its context and the driver into RenderError."""
+    # moderngl.Error, glcontext's bare Exception, a lost context's AttributeError, OSError
+    return translate_errors({Exception: "OpenGL"}, as_=RenderError)
 
 
 def _features(look: Look, is_seen: bool, has_matte: bool) -> tuple[str, ...]:
-    """What of _FEATURES a picture needs."""
+    """The subset of _FEATURES that a picture needs."""
     is_needed = {
         "FEEDBACK": look.feedback_amount > 0,
         "SEEN": is_seen,

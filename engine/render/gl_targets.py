@@ -1,4 +1,4 @@
-"""Everything of the GL renderer that has the picture's size."""
+"""All targets of the GL renderer in the picture's size."""
 
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -13,8 +13,8 @@ from engine.render.readback import Readback
 _Part = TypeVar("_Part", Target, Dissolve, Readback)
 
 
-class Targets:
-    """Those that looks are drawn in and mixed, two for what goes out changed, and the way to read them."""
+class SizedTargets:
+    """Targets for looks and their mixture, two for faded or limited pictures, and the readback."""
 
     def __init__(
         self,
@@ -25,7 +25,7 @@ class Targets:
         is_direct: bool,
     ) -> None:
         self.size_px = size_px
-        with ExitStack() as undo:  # refused half way, the GPU's memory goes back
+        with ExitStack() as undo:  # if one is refused, the GPU's memory is freed
 
             def kept(part: _Part) -> _Part:
                 undo.callback(part.release)

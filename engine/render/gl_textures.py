@@ -1,6 +1,6 @@
-"""The GL renderer's textures: what is uploaded for a picture, and what is drawn into.
+"""The GL renderer's textures: uploads and render targets.
 
-Memory row 0 is the top row of the picture throughout; GL calls it the bottom and is not told otherwise.
+Memory row 0 is always the top row of the picture; GL calls it the bottom, which does not matter.
 """
 
 import moderngl
@@ -13,17 +13,16 @@ from engine.values import CHANNELS, VideoFrame
 
 
 class UploadedImage:
-    """An image texture that follows its source's size, uploaded only when the source is a new one.
+    """An image texture that follows its source's size, uploaded only for a new source.
 
-    Allocated one texel larger where a side is a power of two: Mesa's software rasteriser compiles a second
-    shader for those, and the first 512 x 512 picture of a show would stall it for 100 ms. Shaders are told
-    the true size.
+    Allocated one texel larger if a side is a power of two: Mesa's software rasteriser compiles a second shader for
+    those, and the first 512 x 512 picture of a show would stall for 100 ms. Shaders get the true size.
     """
 
     def __init__(self, context: moderngl.Context, components: int, dtype: str) -> None:
         self._context, self._components, self._dtype = context, components, dtype
         self.source: VideoFrame | RegionMap | None = None
-        """Whose pixels it holds."""
+        """The source whose pixels it holds."""
         self._texture = self._allocate(1, 1)
         self._blacken()
         self.size_px: tuple[int, int] | None = None
@@ -51,7 +50,7 @@ class UploadedImage:
         self._texture.release()
 
     def _blacken(self) -> None:
-        """Texel (0, 0), which is what shaders read when there is no source, becomes 0."""
+        """Set texel (0, 0) to 0: shaders read it if there is no source."""
         self._texture.write(bytes(self._components), viewport=(0, 0, 1, 1), alignment=1)
 
     def _allocate(self, width: int, height: int) -> moderngl.Texture:
@@ -61,7 +60,7 @@ class UploadedImage:
 
 
 def odd_size(width: int, height: int) -> tuple[int, int]:
-    """The smallest size that holds this one and has no side that is a power of two."""
+    """The smallest size that contains this one and has no side that is a power of two."""
     return _odd_side(width), _odd_side(height)
 
 
@@ -77,7 +76,7 @@ def wave_texture(context: moderngl.Context) -> moderngl.Texture:
 
 
 class Target:
-    """A texture that can be drawn into; black at first."""
+    """A texture to draw into; black at first."""
 
     def __init__(
         self, context: moderngl.Context, size_px: tuple[int, int], components: int = 4, dtype: str = "f1"
@@ -93,7 +92,7 @@ class Target:
 
 
 class CellTarget(Target):
-    """Where the flash guard's cells are drawn and read from."""
+    """The target of the flash guard's cells."""
 
     def __init__(self, context: moderngl.Context) -> None:
         super().__init__(context, (CELLS, CELLS), dtype="f4")

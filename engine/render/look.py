@@ -1,4 +1,4 @@
-"""What the knobs ask of the picture, gathered once a frame from the smoothed parameter values. Pure."""
+"""The parameters of the picture, gathered once a frame from the smoothed values. Pure."""
 
 import math
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from typing import Any
 
 from engine.values import CHANNELS
 
-FADE_IN = 0.05  # a layer's weight rises from 0 to 1 over this much intensity, so that nothing jumps
+FADE_IN = 0.05  # a layer's weight rises from 0 to 1 over this range of intensity, so that nothing jumps
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,12 +22,12 @@ class LayerLook:
     phase: float
     ratio: float
     is_mirrored: bool
-    """The wave runs back where it ends; otherwise it starts again, with a seam."""
+    """The wave runs back at its end; otherwise it repeats, with a seam."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """All that a frame needs to know besides what is heard and seen. Values are in range (accepted by the schema)."""
+    """All inputs of a frame except sound and pictures. Values are in range (accepted by the schema)."""
 
     is_simple: bool
     layers: tuple[LayerLook, ...]
@@ -40,7 +40,7 @@ class Look:
     brightness: float
     bias: float
     is_soft: bool
-    """Tone: soft roll-off; otherwise cut at white."""
+    """Tone: soft roll-off; otherwise clipped at white."""
     is_alpha_luma: bool
     layer5_weight: float
     is_layer5_mirrored: bool
@@ -111,7 +111,7 @@ def _layers(values: Mapping[str, Any]) -> tuple[LayerLook, ...]:
 
 
 def smoothstep(x: float) -> float:
-    """0 below 0, 1 above 1, between them without a kink."""
+    """0 below 0, 1 above 1, smooth in between."""
     x = min(max(x, 0.0), 1.0)
     return x * x * (3 - 2 * x)
 

@@ -1,9 +1,9 @@
-"""How the masks of found objects look: what they cover, in which colours, and what is drawn of them. Pure.
+"""Coverage, colours and bounding boxes of the masks of found objects. Pure.
 
-A mask's value at a place is v = (bilinear between its texels) / 255, 0..1: texel centres at (i + 1/2) / side of the
-picture, the edge texels going on outside. Its coverage there, with t = clamp((v - low) x slope, 0, 1), is
-t x t x (3 - 2 t). Soft (low 1/4, slope 2): smoothstep from v = 1/4 to 3/4. Hard: 1 where v > 1/2, else 0. This is the
-one definition; mask.glsl and the Numba kernels follow it. Loads neither OpenCV nor Numba.
+A mask's value at a position is v = (bilinear between its texels) / 255, 0..1: texel centres at (i + 1/2) / side of the
+picture, clamped at the edges. Its coverage there, with t = clamp((v - low) x slope, 0, 1), is
+t x t x (3 - 2 t). Soft (low 1/4, slope 2): smoothstep from v = 1/4 to 3/4. Hard: 1 where v > 1/2, else 0. mask.glsl and
+the Numba kernels follow this definition. Loads neither OpenCV nor Numba.
 """
 
 from collections.abc import Sequence
@@ -15,9 +15,9 @@ from engine.render.colour import hue_rgb
 from engine.values import Segmentation, VideoFrame
 
 SOFT_EDGE = (0.25, 2.0)
-HARD_EDGE = (0.5, 1e9)  # the least float32 above 1/2 is 6e-8 more: 60 with this slope
+HARD_EDGE = (0.5, 1e9)  # the smallest float32 above 1/2 is 6e-8 more: 60 with this slope
 SEEN = 64
-"""A texel below it, with such neighbours, covers nothing: v > 1/4 begins above 63.75."""
+"""Texels below it, with such neighbours, cover nothing: v > 1/4 begins above 63.75."""
 GOLDEN_RATIO = 0.61803398875
 SATURATION = 0.75
 
@@ -28,10 +28,11 @@ def edge(is_hard: bool) -> tuple[float, float]:
 
 
 def coverage(values: np.ndarray, *, is_hard: bool) -> np.ndarray:
-    """How much of each place is covered, 0..1 float32, where the mask's value is 0..1."""
+    """Coverage, 0..1 float32, for mask values 0..1."""
     low, slope = (np.float32(number) for number in edge(is_hard))
     t = np.clip((np.asarray(values, np.float32) - low) * slope, 0, 1)
-    return t * t * (3 - 2 * t)
+    covered: np.ndarray = t * t * (3 - 2 * t)
+    return covered
 
 
 def object_colours(ids: Sequence[int]) -> np.ndarray:
@@ -42,15 +43,15 @@ def object_colours(ids: Sequence[int]) -> np.ndarray:
 
 
 def shown_id(number: int) -> int:
-    """1..255, as textures show an id; 0 is nobody."""
+    """An id as shown in textures, 1..255; 0 is no object."""
     return 1 + (number - 1) % 255
 
 
 def mask_boxes(masks: np.ndarray) -> np.ndarray:
-    """(n, 4) int32 for masks (n, side, side): left, top, right, bottom, outside which a mask covers nothing.
+    """(n, 4) int32 for masks (n, side, side): left, top, right, bottom of the bounding box of the coverage.
 
-    In texels, their edges at whole numbers, right and bottom outside: what is SEEN, and a texel around it. All 0 where
-    nothing is seen.
+    In texels with edges at whole numbers, right and bottom exclusive: the texels from SEEN on, plus a margin of one.
+    All 0 if there are none.
     """
     boxes = np.zeros((len(masks), 4), np.int32)
     side = masks.shape[1]
@@ -64,16 +65,17 @@ def mask_boxes(masks: np.ndarray) -> np.ndarray:
 
 
 def joined_mask(masks: np.ndarray) -> np.ndarray:
-    """(side, side) uint8: of each texel the greatest of all masks (n, side, side); 0 where there is none."""
-    return np.maximum.reduce(masks, axis=0, initial=0)
+    """(side, side) uint8: maximum of all masks (n, side, side) per texel; 0 without masks."""
+    joined: np.ndarray = np.maximum.reduce(masks, axis=0, initial=0)
+    return joined
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Overlay:
-    """A picture with each object's colour mixed in by `opacity` x coverage; the first object in front."""
+    """A picture with each object's colour mixed in by `opacity` x coverage; the first object is in front."""
 
     source: VideoFrame
-    """The masks are those of the whole of it."""
+    """The masks cover all of it."""
     found: Segmentation | None
     is_hard: bool
     opacity: float
@@ -84,10 +86,10 @@ class Overlay:
         height, width = self.source.pixels.shape[:2]
         return width, height
 
-    def is_same(self, other: "Overlay | None") -> bool:
-        """Whether it shows the same objects (not equal ones: pixels are never compared) in the same way."""
+    def is_same(self, other: object) -> bool:
+        """True if it shows the same source and result objects (pixels are not compared) in the same way."""
         return (
-            other is not None
+            isinstance(other, Overlay)
             and self.source is other.source
             and self.found is other.found
             and self.is_hard == other.is_hard
@@ -97,9 +99,9 @@ class Overlay:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class IdPicture:
-    """Which object is where: red its shown id, green its score, blue its soft coverage; the first in front.
+    """A map of objects: red is the shown id, green the score, blue the soft coverage; the first object is in front.
 
-    An object is where v > 1/2. Elsewhere red and green are 0, and blue is the greatest soft coverage of any, so that it
+    An object is where v > 1/2. Elsewhere red and green are 0, and blue is the maximum soft coverage of all, so that it
     is a matte with soft edges.
     """
 
@@ -112,6 +114,6 @@ class IdPicture:
         pairs = [(shown_id(each.id), round(255 * each.score)) for each in self.found.objects]
         return np.array(pairs, np.uint8).reshape(-1, 2)
 
-    def is_same(self, other: "IdPicture | None") -> bool:
-        """Whether it shows the same result in the same size."""
-        return other is not None and self.found is other.found and self.size_px == other.size_px
+    def is_same(self, other: object) -> bool:
+        """True if it shows the same result in the same size."""
+        return isinstance(other, IdPicture) and self.found is other.found and self.size_px == other.size_px

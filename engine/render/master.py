@@ -1,4 +1,4 @@
-"""The last steps before a picture goes out: fade, blackout and flash guard. The decision only; renderers paint it."""
+"""The last steps before a picture is shown: fade, blackout and flash guard. Only decides; the renderers draw."""
 
 from collections import deque
 from dataclasses import dataclass
@@ -13,44 +13,44 @@ LATELY_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Finish:
-    """How a drawn picture goes out: times `fade`, and within `limits`."""
+    """The last step for a drawn picture: multiply by `fade` and apply `limits`."""
 
     fade: float
     limits: Limits | None
 
     @property
     def is_untouched(self) -> bool:
-        """It goes out as it was drawn."""
+        """True if the picture is shown as it was drawn."""
         return self.fade == 1.0 and self.limits is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlashGuardState:
-    """What the flash guard does, for people."""
+    """State of the flash guard, for people."""
 
     is_on: bool = False
     is_limiting: bool = False
-    """It dims or desaturates some part of the picture of now."""
+    """True if it dims or desaturates some part of the current picture."""
     held_share: float = 0.0
-    """Share of this picture's light that it holds back, 0..1."""
+    """Share of this picture's light that it removes, 0..1."""
     lately_share: float = 0.0
     """Share of the frames of the last ten seconds in which it was limiting, 0..1."""
 
 
 class Master:
-    """Decides how each frame goes out. Render thread; `state` may be read from any."""
+    """Decides on fade and limits of each frame. Render thread; `state` may be read from any."""
 
     def __init__(self) -> None:
         self._guard = FlashGuard()
         self._lately: deque[tuple[float, bool]] = deque()
-        self._limited = 0  # of them
+        self._limited = 0  # frames in `_lately` that were limited
         self.state = FlashGuardState()
 
     def finish(self, look: Look, cells: np.ndarray | None, time_s: float) -> Finish:
-        """How the picture drawn now goes out. `cells` (4, 18, 18) of it; None when the look is not guarded.
+        """The last step for the picture drawn now. `cells`: its (4, 18, 18); None if the look is not guarded.
 
-        A blackout is black in the same frame, whatever flashed before: it is the performer's emergency stop.
-        The guard counts it, so that coming back from black is a rise like any other.
+        A blackout is black in the same frame, whatever flashed before: it is the performer's emergency stop. The guard
+        counts it, so that coming back from black is a rise like any other.
         """
         fade = 0.0 if look.is_black else look.fade
         if cells is None:
@@ -60,10 +60,10 @@ class Master:
             return Finish(fade, None)
         faded = cells * np.array([fade, fade**2, fade**3, fade**2])[:, None, None]
         limits = self._guard.limit(faded, time_s)
-        self._tell(limits, time_s)
+        self._update_state(limits, time_s)
         return Finish(fade, limits)
 
-    def _tell(self, limits: Limits | None, time_s: float) -> None:
+    def _update_state(self, limits: Limits | None, time_s: float) -> None:
         is_limiting = limits is not None
         if self._lately and time_s < self._lately[-1][0]:
             self._lately.clear()

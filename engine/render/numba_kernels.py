@@ -1,15 +1,14 @@
 """The Multiverse picture in Numba: its stages, one row of the picture at a time, and the kernels that run them.
 
-A row's values live in small float32 buffers that stay in the processor's nearest cache, and each stage is a
-plain loop over them that the compiler turns into vector instructions; whatever is the same for all pixels is
-decided outside the loop. The numbers are those of `frame_block.py`, so the stages match
-shaders/multiverse.glsl one by one. All constants are float32: a Python float would turn the arithmetic around
-it into float64, at half the speed.
+A row's values are in small float32 buffers that stay in the processor's L1 cache. Each stage is a plain loop over them
+that the compiler vectorises; everything that is the same for all pixels is decided outside the loop. The numbers are
+those of `frame_block.py`, so the stages match shaders/multiverse.glsl one by one. All constants are float32: a Python
+float would turn the arithmetic around it into float64, at half the speed.
 
-The kernels share rows out over the processor's cores and let go of the GIL. They are called from one thread
-only: Numba's fallback thread pool ends the process otherwise. All in one file, because Numba's cache of
-compiled code notices changes of the kernel's own file alone; after a change of the row numbers in
-`frame_block.py`, or of `compiling.py`, touch this one.
+The kernels distribute rows over the processor's cores and release the GIL. They are called from one thread only:
+otherwise Numba's fallback thread pool ends the process. All is in one file, because Numba's code cache only notices
+changes of the kernel's own file; after a change of the row numbers in `frame_block.py`, or of `compiling.py`, touch
+this one.
 """
 
 import math
@@ -17,6 +16,7 @@ import math
 import numpy as np
 from numba import prange
 
+from engine.render.compiling import float32, int32
 from engine.render.compiling import kernel as _kernel
 from engine.render.compiling import small_kernel as _small_kernel
 from engine.render.compiling import stage as _stage
@@ -40,23 +40,23 @@ from engine.render.frame_block import (
     TONE,
 )
 
-ZERO, HALF, ONE, TWO, THREE, SIX = (np.float32(value) for value in (0, 0.5, 1, 2, 3, 6))
-WAVE_POINTS = np.float32(1024)
-WHITE = np.float32(255)
+ZERO, HALF, ONE, TWO, THREE, SIX = (float32(value) for value in (0, 0.5, 1, 2, 3, 6))
+WAVE_POINTS = float32(1024)
+WHITE = float32(255)
 TONE_STEPS = 4096
-LAST_TONE_STEP = np.float32(TONE_STEPS - 1)
-FEEDBACK_LOSS = np.float32(0.498)  # levels; see shaders/feedback.glsl
+LAST_TONE_STEP = float32(TONE_STEPS - 1)
+FEEDBACK_LOSS = float32(0.498)  # levels; see shaders/feedback.glsl
 
 # Level 0..255 after the soft tone curve, by x / (1 + x) in 4095 steps: here the power is taken once for each.
 SOFT_LEVELS = (WHITE * np.linspace(0, 1, TONE_STEPS) ** 0.8).astype(np.float32)
 
 # sin(pi x) as a series in (x - 1/2)^2, for x in 0..1.
-C1, C2, C3, C4, C5 = (np.float32((-1) ** k * math.pi ** (2 * k) / math.factorial(2 * k)) for k in range(1, 6))
+C1, C2, C3, C4, C5 = (float32((-1) ** k * math.pi ** (2 * k) / math.factorial(2 * k)) for k in range(1, 6))
 
-RED_SURPLUS, TAKEN_RED, ADDED_OTHERS = (np.float32(value) for value in (1.5, 0.2, 0.34))  # see shaders/publish.glsl
-LIGHT_1, LIGHT_2, LIGHT_3 = (np.float32(value) for value in LINEAR)
-RED_SHARE = np.float32(SATURATED_RED)
-RED_LIGHT, GREEN_LIGHT, BLUE_LIGHT = (np.float32(value) for value in (0.2126, 0.7152, 0.0722))
+RED_SURPLUS, TAKEN_RED, ADDED_OTHERS = (float32(value) for value in (1.5, 0.2, 0.34))  # see shaders/publish.glsl
+LIGHT_1, LIGHT_2, LIGHT_3 = (float32(value) for value in LINEAR)
+RED_SHARE = float32(SATURATED_RED)
+RED_LIGHT, GREEN_LIGHT, BLUE_LIGHT = (float32(value) for value in (0.2126, 0.7152, 0.0722))
 VALUES = (np.arange(256) / 255).astype(np.float32)
 
 Row = np.ndarray  # (width,) float32
@@ -67,14 +67,14 @@ Image = np.ndarray  # (height, width, 4) uint8
 
 @_stage
 def fold_row(xs: Row, ys: Row, row: int, block: Block) -> None:
-    """xs, ys: where each pixel of the row looks, pixels from the centre."""
+    """xs, ys: source position of each pixel of the row, in pixels from the centre."""
     half_w, half_h = block[SIZE, 2], block[SIZE, 3]
     mirror_x, mirror_y, sector_rad = block[FOLD, 0] > ZERO, block[FOLD, 1] > ZERO, block[FOLD, 2]
-    y = np.float32(row) + HALF - half_h
+    y = float32(row) + HALF - half_h
     if mirror_y:
         y = -abs(y)
     for i in range(xs.size):
-        x = np.float32(i) + HALF - half_w
+        x = float32(i) + HALF - half_w
         xs[i] = -abs(x) if mirror_x else x
         ys[i] = y
     if sector_rad > ZERO:
@@ -89,11 +89,12 @@ def fold_row(xs: Row, ys: Row, row: int, block: Block) -> None:
 
 @_stage
 def reflect(place: float, half: float) -> float:
-    """The place folded back at -half and half."""
+    """The position, mirrored at -half and half."""
     whole = TWO * half
     turned = place + half
     turned -= TWO * whole * np.floor(turned / (TWO * whole))
-    return half - abs(whole - turned)
+    folded: float = half - abs(whole - turned)
+    return folded
 
 
 @_stage
@@ -115,8 +116,8 @@ def wave_row(values: Row, xs: Row, ys: Row, channel: int, table: np.ndarray, blo
     for i in range(values.size):
         turn = values[i] - np.floor(values[i])
         point = WAVE_POINTS - abs(turn * period_points - WAVE_POINTS)
-        index = np.int32(point)
-        value = table[index, 0] + table[index, 1] * (point - np.float32(index))
+        index = int32(point)
+        value = table[index, 0] + table[index, 1] * (point - float32(index))
         values[i] = min(max(value, ZERO), ONE)
 
 
@@ -128,7 +129,7 @@ def fill_row(values: Row, value: float) -> None:
 
 @_stage
 def colour_row(layer: Rgb, values: Row, colour: np.ndarray) -> None:
-    """layer (3, width): a layer's brightness in its colour."""
+    """layer (3, width): a layer's brightness times its colour."""
     for c in range(3):
         for i in range(values.size):
             layer[c, i] = colour[c] * values[i]
@@ -153,7 +154,7 @@ def add_row(picture: Rgb, values: Row, colour: np.ndarray, weight: float) -> Non
 
 @_stage
 def blend_row(picture: Rgb, layer: Rgb, weights: Row, has_base: Row, block: Block) -> None:
-    """layer (3, width) over picture, weighed per pixel; where nothing was drawn before, it is the base."""
+    """Blend layer (3, width) over picture, weighted per pixel; it is the base where nothing was drawn before."""
     add, screen, difference, dodge = block[BLEND]
     ceiling = block[TONE, 2]
     for c in range(3):
@@ -166,8 +167,8 @@ def blend_row(picture: Rgb, layer: Rgb, weights: Row, has_base: Row, block: Bloc
             for i in range(weights.size):
                 below, above = picture[c, i], layer[c, i]
                 both = below + above
-                dodged = min(ONE, max(below, np.float32(0.06)) / max(np.float32(0.001), ONE - above))
-                if above >= np.float32(0.999):
+                dodged = min(ONE, max(below, float32(0.06)) / max(float32(0.001), ONE - above))
+                if above >= float32(0.999):
                     dodged = ONE
                 blended = (
                     add * min(both, ceiling)
@@ -183,28 +184,28 @@ def blend_row(picture: Rgb, layer: Rgb, weights: Row, has_base: Row, block: Bloc
 
 @_stage
 def region_row(weights: Row, xs: Row, ys: Row, channel: int, indices: np.ndarray, block: Block) -> None:
-    """Weight of a layer at each pixel: its own where it leads, times the spread elsewhere."""
+    """Weight of a layer at each pixel: its own in its region, times the spread elsewhere."""
     scale_x, from_x, scale_y, from_y = block[REGION_MAP]
     full = block[LAYER_RGB + channel, 3]
     spread = full * block[REGION, 0]
     height, width = indices.shape
     for i in range(weights.size):
-        column = min(max(np.int32(np.floor(xs[i] * scale_x + from_x)), 0), width - 1)
-        row = min(max(np.int32(np.floor(ys[i] * scale_y + from_y)), 0), height - 1)
+        column = min(max(int32(np.floor(xs[i] * scale_x + from_x)), 0), width - 1)
+        row = min(max(int32(np.floor(ys[i] * scale_y + from_y)), 0), height - 1)
         weights[i] = full if indices[row, column] == channel else spread
 
 
 @_stage
-def corners(at: np.float32, size: int) -> tuple[int, int, np.float32]:
-    """The two texels around a place on one axis, clamped to 0..size - 1, and the share of the second."""
+def corners(at: float, size: int) -> tuple[int, int, float]:
+    """The two texels around a position on one axis, clamped to 0..size - 1, and the share of the second."""
     first = np.floor(at)
-    low = np.int32(first)
+    low = int32(first)
     return min(max(low, 0), size - 1), min(max(low + 1, 0), size - 1), at - first
 
 
 @_stage
 def image_row(layer: Rgb, xs: Row, ys: Row, pixels: np.ndarray, block: Block) -> None:
-    """layer (3, width): the image at each place, 0..1, between its pixels."""
+    """layer (3, width): the image at each position, 0..1, interpolated."""
     scale_x, from_x, scale_y, from_y = block[LAYER5_MAP]
     height, width = pixels.shape[0], pixels.shape[1]
     for i in range(xs.size):
@@ -219,7 +220,7 @@ def image_row(layer: Rgb, xs: Row, ys: Row, pixels: np.ndarray, block: Block) ->
 
 @_stage
 def matte_row(weights: Row, xs: Row, ys: Row, mask: np.ndarray, block: Block) -> None:
-    """weights: each times how much the matte keeps there; see mask_look.py."""
+    """weights: multiplied by the share that the matte keeps; see mask_look.py."""
     scale_x, from_x, scale_y, from_y = block[MATTE_MAP]
     _, low, slope, keeps = block[MATTE]
     height, width = mask.shape
@@ -242,7 +243,7 @@ def tone_row(picture: Rgb, block: Block) -> None:
         if soft > ZERO:
             for i in range(picture.shape[1]):
                 light = picture[c, i] * brightness
-                picture[c, i] = SOFT_LEVELS[np.int32(light / (ONE + light) * LAST_TONE_STEP + HALF)]
+                picture[c, i] = SOFT_LEVELS[int32(light / (ONE + light) * LAST_TONE_STEP + HALF)]
         else:
             for i in range(picture.shape[1]):
                 picture[c, i] = min(picture[c, i] * brightness, ONE) * WHITE
@@ -250,7 +251,7 @@ def tone_row(picture: Rgb, block: Block) -> None:
 
 @_stage
 def feedback_row(picture: Rgb, layer: Rgb, xs: Row, ys: Row, last: Image, block: Block) -> None:
-    """picture: the brighter of itself and the last picture, moved, mirrored at its edges, hue-shifted and dimmed.
+    """picture: the maximum of itself and the last picture, moved, mirrored at its edges, hue-shifted and dimmed.
 
     Levels; layer is scratch.
     """
@@ -277,12 +278,12 @@ def feedback_row(picture: Rgb, layer: Rgb, xs: Row, ys: Row, last: Image, block:
 
 @_stage
 def turn_hue_row(layer: Rgb, hue: float) -> None:
-    """layer: HSV hue turned by `hue` turns."""
+    """layer: HSV hue shifted by `hue` turns."""
     for i in range(layer.shape[1]):
         red, green, blue = layer[0, i], layer[1, i], layer[2, i]
         high = max(red, green, blue)
         chroma = high - min(red, green, blue)
-        safe = max(chroma, np.float32(1e-4))
+        safe = max(chroma, float32(1e-4))
         if high == red:
             sixths = (green - blue) / safe
         elif high == green:
@@ -290,15 +291,15 @@ def turn_hue_row(layer: Rgb, hue: float) -> None:
         else:
             sixths = TWO + TWO + (red - green) / safe
         for c in range(3):
-            place = sixths + SIX * hue + np.float32((0, 4, 2)[c])
+            place = sixths + SIX * hue + float32((0, 4, 2)[c])
             place -= SIX * np.floor(place / SIX)
-            share = min(max(abs(place - np.float32(3)) - ONE, ZERO), ONE)
+            share = min(max(abs(place - float32(3)) - ONE, ZERO), ONE)
             layer[c, i] = high - chroma + chroma * share
 
 
 @_stage
 def pack_row(out: np.ndarray, picture: Rgb, block: Block) -> None:
-    """out (width, 4) uint8 from levels, rounded to the nearest; alpha 255, or the largest of the three."""
+    """out (width, 4) uint8 from levels, rounded to the nearest; alpha is 255, or the maximum of the three."""
     is_luma = block[TONE, 3] > ZERO
     for i in range(out.shape[0]):
         red = np.uint8(picture[0, i] + HALF)
@@ -318,24 +319,24 @@ def draw_picture(
     mask: np.ndarray,
     indices: np.ndarray,
 ) -> None:
-    """One picture into `out`; `last` is the one before.
+    """Draw one picture into `out`; `last` is the one before.
 
-    tables (4, 1025, 2) float32 and block as `bake_waves` and `pack_block` make them; image (h, w, 3) uint8 for
-    layer 5, mask (side, side) uint8 for its matte and indices (h, w) uint8 for the regions, any 1 x 1 array where the
-    block says there is none. With None for image and mask what draws them is not even compiled.
+    tables (4, 1025, 2) float32 and block from `bake_waves` and `pack_block`; image (h, w, 3) uint8 for layer 5, mask
+    (side, side) uint8 for its matte and indices (h, w) uint8 for the regions, or any 1 x 1 array for those that the
+    block does not use. With None for image and mask their code is not compiled.
     """
     height, width = out.shape[0], out.shape[1]
     is_simple = block[LAYER5, 3] > ZERO
     layer5_weight = block[LAYER5, 0]
     has_matte = block[MATTE, 3] != ZERO
     has_regions = block[REGION, 3] > ZERO
-    # Add with nothing to clamp and nothing to weigh by place.
+    # Add without clamping and without weights per pixel.
     is_plain = block[BLEND, 0] == ONE and block[TONE, 1] > ZERO and not has_regions
     for row in prange(height):
         buffers = np.zeros((11, width), np.float32)
         xs, ys, values, weights, has_base = buffers[0], buffers[1], buffers[2], buffers[3], buffers[4]
         picture, layer = buffers[5:8], buffers[8:11]
-        fold_row(xs, ys, np.int32(row), block)  # else it is compiled twice: prange counts in uint64
+        fold_row(xs, ys, int32(row), block)  # otherwise it is compiled twice: prange counts in uint64
         for channel in range(4):
             weight = block[LAYER_RGB + channel, 3]
             if is_simple or weight == ZERO:
@@ -352,7 +353,7 @@ def draw_picture(
             else:
                 fill_row(weights, weight)
             blend_row(picture, layer, weights, has_base, block)
-        if image is not None:  # decided by the type, before anything is compiled
+        if image is not None:  # decided by the type, at compile time
             if is_simple or layer5_weight > ZERO:
                 image_row(layer, xs, ys, image, block)
                 fill_row(weights, ONE if is_simple else layer5_weight)
@@ -371,11 +372,11 @@ def draw_picture(
 
 @_small_kernel
 def sum_cells(cells: np.ndarray, picture: Image, places: np.ndarray) -> None:
-    """cells (4, 18, 18) float32: the light of each part of the picture, see shaders/flash_cells.glsl.
+    """cells (4, 18, 18) float32: the light of each cell of the picture, see shaders/flash_cells.glsl.
 
-    places (18, 18, 64, 2) int32 as `sample_places` gives them.
+    places (18, 18, 64, 2) int32 from `sample_places`.
     """
-    samples = np.float32(places.shape[2])
+    samples = float32(places.shape[2])
     for row in range(CELLS):
         for column in range(CELLS):
             first, second, third, reds = ZERO, ZERO, ZERO, ZERO
@@ -398,28 +399,28 @@ def sum_cells(cells: np.ndarray, picture: Image, places: np.ndarray) -> None:
 
 
 @_kernel
-def publish_picture(out: Image, picture: Image, limits: np.ndarray, fade: np.float32, is_luma: bool) -> None:
-    """The picture that goes out: see shaders/publish.glsl. limits (18, 18, 2) float32."""
+def publish_picture(out: Image, picture: Image, limits: np.ndarray, fade: float, is_luma: bool) -> None:
+    """Apply fade and limits, as shaders/publish.glsl does. limits (18, 18, 2) float32."""
     height, width = out.shape[0], out.shape[1]
-    last = np.float32(CELLS - 1)
+    last = float32(CELLS - 1)
     for row in prange(height):
-        y = min(max((np.float32(row) + HALF) * np.float32(CELLS) / np.float32(height) - HALF, ZERO), last)
-        y0 = min(np.int32(y), CELLS - 2)
-        share_y = y - np.float32(y0)
+        y = min(max((float32(row) + HALF) * float32(CELLS) / float32(height) - HALF, ZERO), last)
+        y0 = min(int32(y), CELLS - 2)
+        share_y = y - float32(y0)
         line = np.empty((CELLS, 2), np.float32)
         for column in range(CELLS):
             for k in range(2):
                 line[column, k] = limits[y0, column, k] * (ONE - share_y) + limits[y0 + 1, column, k] * share_y
         for i in range(width):
-            x = min(max((np.float32(i) + HALF) * np.float32(CELLS) / np.float32(width) - HALF, ZERO), last)
-            x0 = min(np.int32(x), CELLS - 2)
-            share_x = x - np.float32(x0)
+            x = min(max((float32(i) + HALF) * float32(CELLS) / float32(width) - HALF, ZERO), last)
+            x0 = min(int32(x), CELLS - 2)
+            share_x = x - float32(x0)
             gain = (line[x0, 0] * (ONE - share_x) + line[x0 + 1, 0] * share_x) * fade
             kept = line[x0, 1] * (ONE - share_x) + line[x0 + 1, 1] * share_x
             red, green, blue = (
-                np.float32(picture[row, i, 0]),
-                np.float32(picture[row, i, 1]),
-                np.float32(picture[row, i, 2]),
+                float32(picture[row, i, 0]),
+                float32(picture[row, i, 1]),
+                float32(picture[row, i, 2]),
             )
             surplus = max(red - RED_SURPLUS * max(green, blue), ZERO) * (ONE - kept)
             out[row, i, 0] = np.uint8((red - TAKEN_RED * surplus) * gain + HALF)
@@ -429,8 +430,8 @@ def publish_picture(out: Image, picture: Image, limits: np.ndarray, fade: np.flo
 
 
 @_kernel
-def mix_pictures(out: Image, current: Image, previous: Image, share: np.float32) -> None:
-    """One picture taking another's place: see shaders/mix.glsl."""
+def mix_pictures(out: Image, current: Image, previous: Image, share: float) -> None:
+    """Mix two pictures, as shaders/mix.glsl does."""
     for row in prange(out.shape[0]):
         for i in range(out.shape[1]):
             for c in range(3):

@@ -1,49 +1,50 @@
-"""Masks of found objects laid over a picture, in Numba: what mask_colours.glsl and mask_ids.glsl draw.
+"""Paints masks of found objects over a picture, in Numba, as mask_colours.glsl and mask_ids.glsl do.
 
-A row of the picture is drawn in one go: for each object whose box it crosses, the two rows of texels around it become
-one in float, and the pixels in the box are taken from between its texels. Nothing is scaled to full size. The kernels
-share rows out over the processor's cores and let go of the GIL; they are called from one thread only. All in one file,
-and float32 throughout, for the reasons in numba_kernels.py; after a change of the edges in mask_look.py, touch
-this one.
+A row of the picture is drawn at once: for each object whose box it crosses, the two rows of texels around it are mixed
+to one in float, and the pixels in the box are interpolated between its texels. Nothing is scaled to full size. The
+kernels distribute rows over the processor's cores and release the GIL; they are called from one thread only. All is in
+one file, and float32 throughout, for the reasons in numba_kernels.py; after a change of the edges in mask_look.py,
+touch this one.
 
-Their arrays are C-contiguous and writable: to Numba others are other types, each compiled for seconds.
+Arrays must be C-contiguous and writable: to Numba others are other types, and each takes seconds to compile.
 """
 
 import numpy as np
 from numba import prange
 
+from engine.render.compiling import float32, int32
 from engine.render.compiling import kernel as _kernel
 from engine.render.compiling import stage as _stage
 from engine.render.mask_look import HARD_EDGE, SOFT_EDGE
 
-ZERO, HALF, ONE, TWO, THREE = (np.float32(value) for value in (0, 0.5, 1, 2, 3))
-WHITE = np.float32(255)
-SOFT_LOW, SOFT_SLOPE = (np.float32(value) for value in SOFT_EDGE)
-HARD_LOW, HARD_SLOPE = (np.float32(value) for value in HARD_EDGE)
+ZERO, HALF, ONE, TWO, THREE = (float32(value) for value in (0, 0.5, 1, 2, 3))
+WHITE = float32(255)
+SOFT_LOW, SOFT_SLOPE = (float32(value) for value in SOFT_EDGE)
+HARD_LOW, HARD_SLOPE = (float32(value) for value in HARD_EDGE)
 
 
 @_stage
 def texel_places(size: int, side: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """For each of `size` pixels along an axis the two of `side` texels around it, and the share of the second."""
+    """For each of `size` pixels along an axis, the two of `side` texels around it and the share of the second."""
     first, second, share = np.empty(size, np.int32), np.empty(size, np.int32), np.empty(size, np.float32)
     for i in range(size):
-        place = (np.float32(i) + HALF) * (np.float32(side) / np.float32(size)) - HALF
+        place = (float32(i) + HALF) * (float32(side) / float32(size)) - HALF
         base = np.floor(place)
-        first[i] = min(max(np.int32(base), 0), side - 1)
-        second[i] = min(max(np.int32(base) + 1, 0), side - 1)
+        first[i] = min(max(int32(base), 0), side - 1)
+        second[i] = min(max(int32(base) + 1, 0), side - 1)
         share[i] = place - base
     return first, second, share
 
 
 @_stage
 def pixel_range(low: int, high: int, size: int, side: int) -> tuple[int, int]:
-    """The pixels, of `size` along an axis, that reach into the texels from `low` up to `high` of `side`."""
+    """Range of pixels, of `size` along an axis, that touch the texels from `low` to `high` of `side`."""
     return low * size // side, min((high * size + side - 1) // side, size)
 
 
 @_stage
 def texel_row(texels: np.ndarray, mask: np.ndarray, upper: int, lower: int, share: float) -> None:
-    """texels (side,) float32: a row of 0..1 between two of the mask's."""
+    """texels (side,) float32: a row of 0..1, interpolated between two rows of the mask."""
     for i in range(texels.size):
         texels[i] = (mask[upper, i] * (ONE - share) + mask[lower, i] * share) / WHITE
 
@@ -65,17 +66,17 @@ def paint_masks(
     opacity: float,
     is_hard: bool,
 ) -> None:
-    """`mask_look.Overlay` into `out`, (height, width, 3 or 4) uint8; a fourth channel becomes 255.
+    """Paint `mask_look.Overlay` into `out`, (height, width, 3 or 4) uint8; a fourth channel becomes 255.
 
-    source (height, width, 3 or 4) uint8; masks (n, side, side) uint8; boxes as `mask_boxes` and colours as
-    `object_colours` make them; opacity 0..1.
+    source (height, width, 3 or 4) uint8; masks (n, side, side) uint8; boxes from `mask_boxes` and colours
+    from `object_colours`; opacity 0..1.
     """
     height, width = out.shape[0], out.shape[1]
     side = masks.shape[1]
     lefts, rights, shares = texel_places(width, side)
     uppers, lowers, row_shares = texel_places(height, side)
     low, slope = (HARD_LOW, HARD_SLOPE) if is_hard else (SOFT_LOW, SOFT_SLOPE)
-    strength = np.float32(opacity)
+    strength = float32(opacity)
     for row in prange(height):
         picture = np.empty((3, width), np.float32)
         texels = np.empty(side, np.float32)
@@ -104,9 +105,9 @@ def paint_masks(
 
 @_kernel
 def paint_ids(out: np.ndarray, masks: np.ndarray, boxes: np.ndarray, levels: np.ndarray) -> None:
-    """`mask_look.IdPicture` into `out`, (height, width, 3 or 4) uint8; a fourth channel becomes 255.
+    """Paint `mask_look.IdPicture` into `out`, (height, width, 3 or 4) uint8; a fourth channel becomes 255.
 
-    masks (n, side, side) uint8; boxes as `mask_boxes` makes them; levels (n, 2) uint8, red and green of each.
+    masks (n, side, side) uint8; boxes from `mask_boxes`; levels (n, 2) uint8, red and green of each.
     """
     height, width = out.shape[0], out.shape[1]
     side = masks.shape[1]

@@ -1,4 +1,4 @@
-"""The Multiverse drawn by the processor, where no OpenGL is to be had; the same picture within 2/255."""
+"""Draws the Multiverse on the CPU, for machines without OpenGL; the same picture within 2/255."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,8 +11,8 @@ import numpy as np
 
 from engine.errors import RenderError
 from engine.render.colour import layer_colours
-from engine.render.compiling import Tell, cache_folder, prepare, prepare_beside, told
-from engine.render.crossfade import Crossfade
+from engine.render.compiling import cache_folder, prepare, prepare_beside, reporting_progress
+from engine.render.crossfade import PictureCrossfade
 from engine.render.flash_guard import NO_LIMITS
 from engine.render.flash_levels import CELLS, sample_places
 from engine.render.frame_block import ROWS, pack_block
@@ -33,14 +33,14 @@ _NO_MASKS = np.zeros((0, 1, 1), np.uint8)
 
 
 def _open_threads() -> int:
-    """How many draw. After a picture they sleep at once: OpenMP's way is to spin for milliseconds, on cores that the
-    children need (beside a voice on two cores a picture took 4.4 ms so, and 8.2 spinning)."""
+    """Start the threads that draw and return their number. They sleep at once after a picture: by default OpenMP spins
+    for milliseconds on cores that the children need (with a voice on two cores a picture took 4.4 ms, spinning 8.2)."""
     with openmp.sleeping():  # the library is loaded here
         return numba.get_num_threads()
 
 
 class NumbaRenderer:
-    """All calls from one thread. `draw` returns when the picture is drawn; other Python threads run meanwhile."""
+    """Use it on one thread. `draw` returns when the picture is drawn; other Python threads run meanwhile."""
 
     kind = "numba"
     is_software = True
@@ -53,13 +53,13 @@ class NumbaRenderer:
         reason: str = "",
         has_layer5: bool = True,
         has_masks: bool = True,
-        tell: Tell = lambda line: None,
+        tell: Callable[[str], None] = lambda line: None,
     ) -> None:
-        """Compiles what will be drawn, so that no picture has to wait: 7 to 13 s of a processor's time the first time
-        on a machine, 0.4 s from Numba's cache.
+        """Compile the kernels, so that no picture has to wait: 7 to 13 s of CPU time the first time on a machine, 0.4 s
+        from Numba's cache.
 
-        `has_layer5`, `has_masks`: whether there will be pictures for layer 5, and masks to show; what is drawn without
-        having been announced is compiled when it comes. `tell` hears how far that is, a line at a time.
+        `has_layer5`, `has_masks`: True if there will be pictures for layer 5, or masks to show. Otherwise their kernels
+        are compiled when they are first needed. `tell` gets the progress in single lines.
         """
         self.reason = reason
         self._tell = tell
@@ -76,11 +76,11 @@ class NumbaRenderer:
         self.resize(width, height)
 
     def resize(self, width: int, height: int) -> None:
-        """Draw at this size from now on; the last picture is forgotten. RenderError when there is no memory for it."""
+        """Draw at this size from now on; the last picture is dropped. RenderError if there is no memory for it."""
         if not (0 < width <= MAX_PX and 0 < height <= MAX_PX):
             raise RenderError(f"size {width}x{height}: allowed are 1x1 to {MAX_PX}x{MAX_PX}")
         with self._drawing():
-            black = np.zeros((height, width, 4), np.uint8)  # before the old one goes: refused, it stays
+            black = np.zeros((height, width, 4), np.uint8)  # first, so that the old one stays if it fails
         self._current = self._last = self._leaving = self._published = black
         self._fade: int | None = None
         self._side: np.ndarray | None = None
@@ -91,7 +91,7 @@ class NumbaRenderer:
         self._has_picture = False
 
     def draw(self, picture: PictureInput) -> None:
-        """Draw this picture. While the look is frozen the one before stays, and only fades."""
+        """Draw this picture. While the look is frozen the last one stays and is only faded."""
         look = picture.look
         with self._drawing():
             if not (look.is_frozen and self._has_picture):
@@ -101,17 +101,17 @@ class NumbaRenderer:
             self._published = self._current if finish.is_untouched else self._finished(finish, look.is_alpha_luma)
 
     def wait(self) -> None:
-        """Nothing to wait for."""
+        """Return at once: `draw` has waited."""
         self._require_open()
 
     @property
     def flash_guard(self) -> FlashGuardState:
-        """What the guard did with the finished picture. Any thread."""
+        """State of the flash guard after the finished picture. Any thread."""
         return self._master.state
 
     @property
     def texture(self) -> None:
-        """There is none without a GPU."""
+        """None: there is no GPU."""
         self._require_open()
 
     def read_rgba(self) -> np.ndarray:
@@ -120,24 +120,24 @@ class NumbaRenderer:
         return self._published
 
     def show(self, picture: VideoFrame, before: VideoFrame | None = None, mix: float = 1.0) -> ShownPicture:
-        """`picture` by itself, crossfaded from `before`; mixed when it is asked for."""
-        fade = Crossfade.of(picture, before, mix)
+        """`picture` alone, crossfaded from `before`; mixed on demand."""
+        fade = PictureCrossfade.of(picture, before, mix)
         assert fade is not None
         return self._shown(fade.size_px, partial(self._read_beside, fade))
 
     def show_masks(
         self, source: VideoFrame, found: Segmentation | None, *, is_hard: bool, opacity: float
     ) -> ShownPicture:
-        """`source` with the objects' colours over it; painted when it is asked for."""
+        """`source` with the objects' colours over it; painted on demand."""
         overlay = Overlay(source=source, found=found, is_hard=is_hard, opacity=opacity)
         return self._shown(overlay.size_px, partial(self._read_overlay, overlay))
 
     def show_ids(self, found: Segmentation, size_px: tuple[int, int]) -> ShownPicture:
-        """Which object is where; painted when it is asked for."""
+        """The picture of object ids; painted on demand."""
         return self._shown(size_px, partial(self._read_ids, IdPicture(found=found, size_px=size_px)))
 
     def close(self) -> None:
-        """Give the memory back. Harmless twice."""
+        """Release the memory. Idempotent."""
         self._is_closed = True
         self._mixed, self._overlaid, self._marked = _Kept(), _Kept(), _Kept()
         self._matte = (None, _NOTHING)
@@ -146,7 +146,7 @@ class NumbaRenderer:
 
     @contextmanager
     def _drawing(self) -> Iterator[None]:
-        """Open, and out of memory is a RenderError."""
+        """Check that it is open, and turn MemoryError into RenderError."""
         self._require_open()
         try:
             yield
@@ -164,11 +164,11 @@ class NumbaRenderer:
         width, height = size_px
         return ShownPicture(width=width, height=height, draw_texture=self._draw_no_texture, read_rgba=read_rgba)
 
-    def _read_beside(self, fade: Crossfade) -> np.ndarray:
+    def _read_beside(self, fade: PictureCrossfade) -> np.ndarray:
         with self._drawing():
             return self._mix(fade)
 
-    def _mix(self, fade: Crossfade) -> np.ndarray:
+    def _mix(self, fade: PictureCrossfade) -> np.ndarray:
         """(height, width, 4) uint8, opaque; the same array while nothing is new."""
 
         def paint(out: np.ndarray) -> None:
@@ -205,7 +205,7 @@ class NumbaRenderer:
             return self._marked.read(ids, paint)
 
     def _matte_mask(self, matte: Matte | None) -> np.ndarray:
-        """(side, side) uint8; worked out once a result."""
+        """(side, side) uint8; computed once per result."""
         if matte is None:
             return _NOTHING
         if self._matte[0] is not matte.found:
@@ -213,23 +213,23 @@ class NumbaRenderer:
         return self._matte[1]
 
     def _layer5_pixels(self, picture: PictureInput) -> np.ndarray | None:
-        """(height, width, 3 or 4) uint8 of what layer 5 shows; None while it does not."""
+        """(height, width, 3 or 4) uint8 of layer 5, or None if it is not visible."""
         look = picture.look
         if not (look.is_simple or look.layer5_weight > 0):
             return None
-        fade = Crossfade.of(picture.layer5, picture.layer5_before, picture.layer5_mix)
+        fade = PictureCrossfade.of(picture.layer5, picture.layer5_before, picture.layer5_mix)
         if fade is None or fade.before is None:
             return None if fade is None else fade.picture.pixels
         return self._mix(fade)
 
     def _draw_looks(self, picture: PictureInput) -> None:
-        """The look there is; while it takes another's place, both of them and their mixture. As gl_dissolve.py: `_last`
-        and `_leaving` are the trails of the two, `_side` is what the one that comes is mixed with."""
+        """Draw the look; during a dissolve both looks and their mixture. As in gl_dissolve.py, `_last` and `_leaving`
+        are the trails of the two, and `_side` is the picture that the incoming one is mixed with."""
         leaving = picture.leaving
         if leaving is None:
             self._side = self._beneath = None
         elif leaving.number != self._fade:
-            if self._side is not None and leaving.picture is None:  # all that is on screen stands still
+            if self._side is not None and leaving.picture is None:  # freeze everything on screen
                 self._side, self._beneath = self._current, None
             else:
                 self._side, self._beneath = self._last if self._has_picture else None, self._side
@@ -252,7 +252,7 @@ class NumbaRenderer:
         return out
 
     def _draw_look(self, picture: PictureInput, last: np.ndarray) -> np.ndarray:
-        """(height, width, 4) uint8; `last` is the look's own picture before it."""
+        """(height, width, 4) uint8; `last` is the look's own last picture."""
         look = picture.look
         layer5 = self._layer5_pixels(picture)
         if layer5 is not None and not self._has_layer5:
@@ -277,11 +277,11 @@ class NumbaRenderer:
         return out
 
     def _nothing(self) -> tuple[np.ndarray | None, np.ndarray | None]:
-        """Stand-ins for layer 5 and its matte while there is neither; None where what draws them is not compiled."""
+        """Placeholders for layer 5 and its matte; None while their code is not compiled."""
         return (_NO_IMAGE, _NOTHING) if self._has_layer5 else (None, None)
 
     def _sum_cells(self) -> np.ndarray:
-        """(4, 18, 18) float32: the light of the parts of the picture drawn last."""
+        """(4, 18, 18) float32: the light of the cells of the last picture."""
         cells = np.empty((4, CELLS, CELLS), np.float32)
         sum_cells(cells, self._current, self._places)
         return cells
@@ -293,16 +293,16 @@ class NumbaRenderer:
         return out
 
     def announce_layer5(self) -> None:
-        """Compile what layer 5 needs, beside what is drawn meanwhile."""
+        """Compile the code for layer 5 while pictures are drawn."""
         if not self._has_layer5:
             out, (tables, block) = np.zeros((2, 2, 4), np.uint8), _empty_look()
-            with told(self._tell, cache_folder(draw_picture)):
+            with reporting_progress(self._tell, cache_folder(draw_picture)):
                 prepare_beside(draw_picture, self._tell, out, out, tables, block, _NO_IMAGE, _NOTHING, _NOTHING)
 
     def _compile(self) -> None:
-        """Run the kernels that are needed once on nothing, then forbid others."""
+        """Run the needed kernels once on empty input, then forbid further compiling."""
         out, (tables, block) = self._pool.take(), _empty_look()
-        with told(self._tell, cache_folder(draw_picture)):
+        with reporting_progress(self._tell, cache_folder(draw_picture)):
             prepare(draw_picture, self._tell, out, self._current, tables, block, *self._nothing(), _NOTHING)
             prepare(mix_pictures, self._tell, out, self._current, self._current, np.float32(1))
             prepare(publish_picture, self._tell, out, self._current, NO_LIMITS.maps, np.float32(1), False)
@@ -314,18 +314,18 @@ class NumbaRenderer:
 
 
 def _empty_look() -> tuple[np.ndarray, np.ndarray]:
-    """Tables of waves and the block of values, as `draw_picture` takes them."""
+    """Empty wave tables and block, as arguments for `draw_picture`."""
     return np.zeros((CHANNELS, TABLE_POINTS, 2), np.float32), np.zeros((ROWS, 4), np.float32)
 
 
-_Asked = TypeVar("_Asked", Crossfade, Overlay, IdPicture)
+_Asked = TypeVar("_Asked", PictureCrossfade, Overlay, IdPicture)
 
 
 class _Kept:
-    """A picture beside the main one, painted when another is asked for."""
+    """A picture beside the main one, painted only when the request changes."""
 
     def __init__(self) -> None:
-        self._asked: Crossfade | Overlay | IdPicture | None = None
+        self._asked: PictureCrossfade | Overlay | IdPicture | None = None
         self._pixels: np.ndarray | None = None
         self._pool = PixelPool(1, 1)
 
@@ -342,5 +342,5 @@ class _Kept:
 
 
 def _plain(pixels: np.ndarray) -> np.ndarray:
-    """C-contiguous and writable, as the kernels were compiled for: to Numba read-only is another type."""
+    """Make it C-contiguous and writable, as the kernels expect: to Numba a read-only array is another type."""
     return np.require(pixels, requirements=["C", "W"])

@@ -1,6 +1,6 @@
-"""Which found object is seen at each pixel of a small picture. OpenCV; not for the render thread.
+"""Map of the visible object at each pixel of a small picture. OpenCV; not for the render thread.
 
-`found.masks` are scaled bilinearly and then cut at one half, never the other way round: a mask cut first has stairs.
+`found.masks` are scaled bilinearly and then thresholded at one half. The other order would give jagged edges.
 """
 
 import cv2
@@ -18,15 +18,15 @@ def small_size(picture_px: tuple[int, int], widest_px: int) -> tuple[int, int]:
 
 
 def objects_seen(found: Segmentation, widest_px: int) -> np.ndarray:
-    """(height, width) uint8 in the proportions of the picture: 0 for none, else 1 + place in `found.objects`.
+    """(height, width) uint8 in the proportions of the picture: 0 for none, else 1 + index in `found.objects`.
 
-    Where two overlap it is the first.
+    The first of overlapping objects wins.
     """
     size_px = small_size(found.picture_px, widest_px)
     seen = np.zeros(size_px[::-1], np.uint8)
     for place in range(len(found.objects) - 1, -1, -1):
         scaled = cv2.resize(found.masks[place], size_px, interpolation=cv2.INTER_LINEAR)
-        # 255 inside, 0 outside; rounded to whole levels, above 127.5 is 128 and more.
-        inside = cv2.compare(scaled, 127, cv2.CMP_GT)
+        # 255 inside, 0 outside. In whole levels, above 127.5 means from 128 on.
+        inside = cv2.compare(scaled, 127, cv2.CMP_GT)  # type: ignore[call-overload]  # it takes a number, too
         seen = (seen & ~inside) | (inside & (1 + place))
     return seen

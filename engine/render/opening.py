@@ -1,6 +1,6 @@
-"""Which renderer draws: OpenGL where there is one, else Numba.
+"""Opens a renderer: OpenGL if available, else Numba.
 
-Either is imported when it is wanted: the engine with OpenGL needs no numba, the one with Numba no moderngl.
+Each is imported on demand: with OpenGL the engine does not need numba, with Numba it does not need moderngl.
 """
 
 from collections.abc import Callable
@@ -20,12 +20,11 @@ def open_renderer(
     has_masks: bool = True,
     tell: Callable[[str], None] = lambda line: None,
 ) -> Renderer:
-    """A renderer of this size, "auto", "gl" or "numba"; its calls belong to the calling thread.
+    """Open a renderer of this size, "auto", "gl" or "numba". Use it on the calling thread only.
 
-    `has_layer5`, `has_masks`: whether pictures for layer 5 and masks will be drawn; Numba compiles no more than that,
-    and lets `tell` hear of it.
-    "auto" takes Numba where OpenGL is not to be had, and says why in `.reason`. NoGLError when "gl" is not to be
-    had; RenderError when a shader or size is refused.
+    `has_layer5`, `has_masks`: True if pictures for layer 5 and masks will be drawn. Numba compiles only what is needed
+    and reports its progress to `tell`. "auto" falls back to Numba without OpenGL, with the cause in `.reason`.
+    NoGLError if "gl" is not available; RenderError if a shader or size is refused.
     """
     if choice not in CHOICES:
         raise RenderError(f"renderer {choice!r}: choose auto, gl or numba")

@@ -1,4 +1,4 @@
-"""What goes into one picture, and what every renderer can do."""
+"""The input of one picture, and the interface of a renderer."""
 
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -12,7 +12,7 @@ from engine.values import ChannelFeatures, Segmentation, ShownPicture, TextureRe
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegionMap:
-    """Which of the four layers leads where, in the frame that the map was made of."""
+    """Index of the leading layer at each pixel of the frame that the map was made from."""
 
     indices: np.ndarray
     """(height, width) uint8, 0..3, row 0 at the top, C-contiguous; at most 320 wide, cover-fitted like layer 5."""
@@ -20,18 +20,18 @@ class RegionMap:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Matte:
-    """Which part of layer 5 is used: its weight, in simple mode its picture, is multiplied by how much is kept.
+    """Cuts out a part of layer 5: its weight, or in simple mode its picture, is multiplied by the kept share.
 
-    Kept is the coverage (mask_look.py) of the texel by texel maximum of all masks, or what that leaves. The segmented
-    picture covers layer 5's, as layer 5 covers the Multiverse, and is mirrored with it; but for the finished picture.
+    The kept share is the coverage (mask_look.py) of the maximum of all masks per texel, or 1 minus that. The segmented
+    picture is fitted to layer 5 as layer 5 is to the Multiverse, and mirrored with it; a finished picture is not.
     """
 
     found: Segmentation
-    """Without objects the subject is nothing and the background all."""
+    """Without objects the subject is empty and the background is everything."""
     keeps: Literal["subject", "background"]
     is_hard: bool
     is_of_finished: bool = False
-    """The masks are those of the finished picture, and lie in the next one where they were found."""
+    """The masks are those of the finished picture, and have the same position in the next one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,86 +40,85 @@ class PictureInput:
     waves: np.ndarray
     """(4, 1024) float32 in [-1, 1], oldest at index 0."""
     features: tuple[ChannelFeatures, ...]
-    """Four, in layer order: their pitches colour the layers."""
+    """Four, in layer order; their pitches colour the layers."""
     layer5: VideoFrame | None
     """The camera or SD picture of layer 5 and of simple mode; black when None."""
     region: RegionMap | None
-    """None: all layers everywhere, even where the look asks for regions."""
+    """None shows all layers everywhere, even if the look has regions."""
     time_s: float
     """Due time of the picture; the flash guard counts by it."""
     layer5_before: VideoFrame | None = None
-    """The picture that fades out while `layer5` fades in. Of another size it does not show."""
+    """The picture that fades out while `layer5` fades in; not shown if its size differs."""
     layer5_mix: float = 1.0
     """Share of `layer5`, 0..1: 0 shows `layer5_before` alone, 1 `layer5` alone."""
     matte: Matte | None = None
-    """None: all of layer 5."""
+    """None shows all of layer 5."""
     leaving: "Leaving | None" = None
-    """The look that this one takes the place of."""
+    """The look that this one replaces, during a dissolve."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leaving:
     """A look that dissolves into another: (1 - mix) x its picture + mix x the other's, before the master.
 
-    What leaves goes on with its own trail of feedback; the look that comes begins with a black one. Where a fade begins
-    in the middle of another, three looks are on screen: what left then stands still from now on, beneath the one that
-    came then and leaves now.
+    The outgoing look keeps its own feedback trail; the incoming look begins with a black one. If a fade begins during
+    another one, three looks are on screen: the first stands still from then on, beneath the second, which now goes out.
     """
 
     number: int
-    """A new one with each fade; what leaves is what was on screen before it."""
+    """Number of the fade; the outgoing look is the one on screen before it."""
     mix: float
-    """Share of the look that comes, 0..1."""
+    """Share of the incoming look, 0..1."""
     picture: PictureInput | None
-    """What leaves, without a `leaving` of its own. None: it is not drawn, the last picture on screen stands still."""
+    """Input of the outgoing look, without a `leaving`. None: it is not drawn, the last picture on screen stays."""
     revealed: float = 1.0
-    """Share of `picture` over what stands beneath it, 0..1: the mix of the fade that this one interrupted."""
+    """Share of `picture` over the still beneath it, 0..1: the mix of the fade that this one interrupted."""
 
 
 class Renderer(Protocol):
     """Draws pictures, one at a time: `draw`, `wait`, then `texture` and `read_rgba` give that picture.
 
-    All calls from one thread, where nothing else is said. RenderError from any of them but `resize` means that the
-    renderer is lost: close it, open another.
+    Use it on one thread, except where noted. RenderError from any method but `resize` means that the renderer is lost:
+    close it and open another.
     """
 
     kind: str
     """"gl" or "numba"."""
     description: str
-    """What draws: GL_RENDERER, or the number of threads."""
+    """GL_RENDERER, or Numba's version and number of threads."""
     is_software: bool
-    """Drawn by the CPU."""
+    """True if the CPU draws."""
     reason: str
-    """Why this renderer rather than GL; "" when nothing better was wanted."""
+    """Reason why GL is not used; "" if this renderer is the requested one."""
 
     def resize(self, width: int, height: int) -> None:
-        """Draw at this size from now on; the last picture (feedback, freeze) is forgotten.
+        """Draw at this size from now on; the last picture (feedback, freeze) is dropped.
 
-        RenderError when there is no memory for it or the size is not allowed: then the old one stays.
+        RenderError if there is no memory for it or the size is not allowed; the old size then stays.
         """
 
     def announce_layer5(self) -> None:
-        """There will be pictures on layer 5: prepare for them, so that the first is not late. Any thread; may take
-        seconds, in which others are drawn."""
+        """Prepare for pictures on layer 5, so that the first one is not late. Any thread; may take seconds, while
+        drawing goes on."""
 
     def draw(self, picture: PictureInput) -> None:
         """Begin a picture; may return before it is drawn."""
 
     def wait(self) -> None:
-        """Return when the picture is drawn, faded and guarded; other Python threads run meanwhile."""
+        """Wait until the picture is drawn, faded and guarded; other Python threads run meanwhile."""
 
     @property
     def flash_guard(self) -> FlashGuardState:
-        """What the guard did with the finished picture. Any thread."""
+        """State of the flash guard after the finished picture. Any thread."""
 
     @property
     def texture(self) -> TextureRef | None:
         """The finished picture on the GPU, untouched until the next `draw`; None from Numba."""
 
     def show(self, picture: VideoFrame, before: VideoFrame | None = None, mix: float = 1.0) -> ShownPicture:
-        """`picture` by itself, crossfaded from `before` as layer 5 is; nothing of the look is applied to it.
+        """`picture` alone, crossfaded from `before` like layer 5, without the look's effects.
 
-        Returns at once. What it gives is drawn when it is asked for, and belongs to the time until the next `draw`.
+        Returns at once. The result is drawn on demand and is valid until the next `draw`.
         """
 
     def show_masks(
@@ -127,18 +126,17 @@ class Renderer(Protocol):
     ) -> ShownPicture:
         """`source` with each object's colour mixed in by `opacity` x coverage, as `mask_look.Overlay` says.
 
-        The masks lie over the whole of it, whatever its proportions. As `show`: drawn when it is asked for.
+        The masks are stretched over all of it. Drawn on demand, as in `show`.
         """
 
     def show_ids(self, found: Segmentation, size_px: tuple[int, int]) -> ShownPicture:
-        """Which object is where, (width, height) in size, as `mask_look.IdPicture` says; drawn when it is asked for."""
+        """The picture of object ids, `size_px` (width, height), as `mask_look.IdPicture` says; drawn on demand."""
 
     def read_rgba(self) -> np.ndarray:
-        """The finished picture, (height, width, 4) uint8, row 0 at the top: this frame's, never the one before.
+        """The finished picture of this frame, (height, width, 4) uint8, row 0 at the top.
 
-        Not to be written to; may be kept: it is not drawn over while anybody holds it. Reads back once a
-        picture.
+        Do not write to it. It may be kept: it is not overwritten while it is referenced. Read back once per picture.
         """
 
     def close(self) -> None:
-        """Give everything back. Harmless twice; everything else raises RenderError after it."""
+        """Release everything. Idempotent; all other methods raise RenderError afterwards."""

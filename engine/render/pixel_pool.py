@@ -1,14 +1,14 @@
-"""Picture buffers that are used again once nobody holds them: fresh ones cost a page fault every 4 KB."""
+"""Reuses picture buffers that are no longer referenced: a new one costs a page fault every 4 KB."""
 
 import sys
 
 import numpy as np
 
-MAX_BUFFERS = 8  # beyond that (a sink that keeps many pictures) buffers are made and forgotten
+MAX_BUFFERS = 8  # further buffers (for a sink that keeps many pictures) are not reused
 
 
 def _holders(buffers: list[np.ndarray]) -> list[int]:
-    """Reference count of each, as seen from here; a view, slice or memoryview of an array holds the array itself."""
+    """Reference count of each; a view, slice or memoryview of an array references the array itself."""
     return [sys.getrefcount(buffer) for buffer in buffers]
 
 
@@ -16,18 +16,18 @@ _IDLE = _holders([np.empty(0, np.uint8)])[0]  # measured, since Python versions 
 
 
 class PixelPool:
-    """Gives out (height, width, 4) uint8 arrays. One thread takes; any may hold."""
+    """Provides (height, width, 4) uint8 arrays. `take` on one thread; any thread may keep them."""
 
     def __init__(self, width: int, height: int) -> None:
         self._shape = (height, width, 4)
         self._buffers: list[np.ndarray] = []
 
     def makes(self, width: int, height: int) -> bool:
-        """Whether its arrays have this size."""
+        """True if its arrays have this size."""
         return self._shape == (height, width, 4)
 
     def take(self) -> np.ndarray:
-        """An array that nobody else holds; its content is left over from before."""
+        """An array that is not referenced elsewhere; its content is undefined."""
         holders = _holders(self._buffers)
         if _IDLE in holders:
             return self._buffers[holders.index(_IDLE)]

@@ -1,14 +1,16 @@
-"""Region maps made beside the frame loop: pictures go in when they come, the newest finished map comes out."""
+"""Makes region maps on a thread: pictures go in as they arrive, the newest finished map comes out."""
 
 import logging
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from engine.render.picture import RegionMap
+from engine.system.guarded_thread import Guard, GuardedThread
 from engine.values import Segmentation, VideoFrame
 
 if TYPE_CHECKING:
@@ -19,7 +21,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegionSettings:
-    """How a map is made."""
+    """Parameters of a region map."""
 
     is_enabled: bool
     mode: str
@@ -27,9 +29,9 @@ class RegionSettings:
     hue_offset: float
     sat_min: float
     is_mirrored: bool
-    """The picture is shown flipped left to right, so its map is too."""
+    """The picture is shown mirrored left to right, and so is its map."""
     background: int
-    """Region of what is in no object, 0..3."""
+    """Region of the background, 0..3."""
 
     @classmethod
     def from_values(cls, values: Mapping[str, Any]) -> "RegionSettings":
@@ -46,26 +48,25 @@ class RegionSettings:
 
 
 class RegionMapper:
-    """A thread that maps the newest picture; one too many is dropped, never waited for."""
+    """A thread that maps the newest picture; older ones are dropped."""
 
     def __init__(self, report: Callable[[str, str], None]) -> None:
-        self._report = report
+        self._guard = Guard(log, report, "region", "region map: keeping the last one")
         self._wanted: tuple[VideoFrame | Segmentation | None, RegionSettings] | None = None
         self._seen: tuple[VideoFrame | Segmentation | None, RegionSettings] | None = None
         self._latest: RegionMap | None = None
         self._edges: np.ndarray | None = None
-        """The newest map of outlines, for the numbers of the next."""
+        """The newest map of outlines, so that the next one keeps its numbers."""
         self._objects: ObjectRegions | None = None
-        """Which region each object has, for the next result."""
+        """The region of each object, kept for the next result."""
         self._wake = threading.Condition()
         self._is_closed = False
-        self._failures = 0
-        self._thread: threading.Thread | None = None
+        self._thread = GuardedThread("regions", self._run, self._guard)
 
     def submit(self, frame: VideoFrame | None, settings: RegionSettings, found: Segmentation | None = None) -> None:
-        """Ask for a map of this picture, in mode sam3 of what was found; returns at once.
+        """Request a map of this picture, or in mode sam3 of the result `found`. Returns at once.
 
-        The same picture, or the same result, with the same settings is mapped once.
+        The same picture or result with the same settings is mapped once.
         """
         source = found if settings.mode == "sam3" else frame
         if self._seen is not None and self._seen[0] is source and self._seen[1] == settings:
@@ -74,21 +75,20 @@ class RegionMapper:
         with self._wake:
             self._wanted = self._seen
             self._wake.notify()
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="regions", daemon=True)
+        if not self._thread.is_started:
             self._thread.start()
 
     def latest(self) -> RegionMap | None:
-        """The newest finished map; None before the first, and while there is no picture to map."""
+        """The newest finished map; None before the first one, and while there is no picture."""
         return self._latest
 
     def compute(
         self, frame: VideoFrame | None, settings: RegionSettings, found: Segmentation | None = None
     ) -> RegionMap | None:
-        """The map of this picture, now, on the calling thread (offline). None without a picture, unless by quadrant.
+        """The map of this picture, made on the calling thread (offline). None without a picture, unless by quadrant.
 
-        In mode sam3 the map of what was found, by quadrant where `found` is None. Always on the same thread: outlines
-        are numbered as in the picture before, objects as in the result before.
+        In mode sam3 the map of `found`, or by quadrant if that is None. Use one thread: outlines keep their numbers
+        from the picture before, objects from the result before.
         """
         return self._map(found if settings.mode == "sam3" else frame, settings)
 
@@ -106,7 +106,7 @@ class RegionMapper:
             indices = region_maps.brightness_regions(pixels, is_equalised=settings.is_equalised)
         elif settings.mode == "edges":
             self._edges = region_maps.edge_regions(pixels, self._edges)
-            if self._edges is None:  # a picture without any outline: an even wall, darkness
+            if self._edges is None:  # a picture without outlines: an even wall, darkness
                 return RegionMap(indices=region_maps.quadrant_regions())
             indices = self._edges
         else:
@@ -126,12 +126,11 @@ class RegionMapper:
         return self._objects
 
     def close(self) -> None:
-        """Stop the thread; returns when it has ended."""
+        """Stop the thread and wait for it."""
         with self._wake:
             self._is_closed = True
             self._wake.notify()
-        if self._thread is not None:
-            self._thread.join()
+        self._thread.join()
 
     def _run(self) -> None:
         while True:
@@ -139,16 +138,13 @@ class RegionMapper:
                 self._wake.wait_for(lambda: self._is_closed or self._wanted is not None)
                 if self._is_closed or self._wanted is None:
                     return
-                (source, settings), self._wanted = self._wanted, None
-            try:
-                self._latest = self._map(source, settings)
-            except Exception as error:  # the top of the thread: a picture that cannot be mapped must not end it
-                self._failures += 1
-                if self._failures == 1:
-                    log.exception("mapping a picture failed")
-                self._report("region", f"region map: {error}; keeping the last one")
+                wanted, self._wanted = self._wanted, None
+            self._guard.attempt(partial(self._map_newest, *wanted))
+
+    def _map_newest(self, source: VideoFrame | Segmentation | None, settings: RegionSettings) -> None:
+        self._latest = self._map(source, settings)
 
 
 def _shown(indices: np.ndarray, settings: RegionSettings) -> RegionMap:
-    """The map as the picture is shown."""
+    """The map, mirrored like the picture."""
     return RegionMap(indices=np.ascontiguousarray(indices[:, ::-1]) if settings.is_mirrored else indices)

@@ -1,7 +1,6 @@
-"""Region maps from a picture: which of four layers leads at each place. Pure functions on a reduced picture.
+"""Region maps from a picture: index of the leading layer at each pixel. Pure functions on a reduced picture.
 
-Formulas: spec, "Region maps". Sizes: pictures are (height, width, 3) uint8 RGB, maps (height, width) uint8
-0..3.
+Formulas: spec, "Region maps". Pictures are (height, width, 3) uint8 RGB, maps (height, width) uint8 0..3.
 """
 
 from itertools import permutations
@@ -15,11 +14,11 @@ _QUARTERS = (0.25, 0.5, 0.75)
 REGIONS = 4
 _CANNY = (50, 150)
 _WIDE = np.ones((5, 5), np.uint8)
-_CORE = 0.3  # of the largest distance from an outline: what lies further in is inside of something
+_CORE = 0.3  # share of the largest distance from an outline; pixels further in are a core
 
 
 def reduce_picture(pixels: np.ndarray) -> np.ndarray:
-    """The picture at most 320 pixels wide, each pixel the mean of those it stands for."""
+    """The picture, reduced to at most 320 pixels wide by averaging."""
     height, width = pixels.shape[:2]
     if width <= MAX_PX:
         return pixels
@@ -35,7 +34,7 @@ def brightness_regions(pixels: np.ndarray, *, is_equalised: bool) -> np.ndarray:
 
 def colour_regions(pixels: np.ndarray, *, hue_offset: float, sat_min: float, is_equalised: bool) -> np.ndarray:
     """Hue quarters, the first beginning at `hue_offset` (turns); pixels less saturated than `sat_min` by brightness."""
-    # A pixel: high = its largest channel, chroma = largest less smallest (HSV; Smith 1978).
+    # Per pixel: high = largest channel, chroma = largest minus smallest (HSV; Smith 1978).
     rgb = pixels.astype(np.float32)
     high = rgb.max(axis=-1)
     chroma = high - rgb.min(axis=-1)
@@ -54,41 +53,43 @@ def colour_regions(pixels: np.ndarray, *, hue_offset: float, sat_min: float, is_
 
 
 def quadrant_regions() -> np.ndarray:
-    """Top left 0, top right 1, bottom left 2, bottom right 3: (2, 2), which any renderer stretches to cover."""
+    """Top left 0, top right 1, bottom left 2, bottom right 3: (2, 2), stretched by the renderer."""
     return np.array([[0, 1], [2, 3]], np.uint8)
 
 
 def edge_regions(pixels: np.ndarray, before: np.ndarray | None = None) -> np.ndarray | None:
-    """What the picture's outlines enclose: the four largest insides, grown until they meet; None without any.
+    """The four largest areas enclosed by outlines, grown until they meet; None without any.
 
-    `before` is the map of the picture before: regions keep the number of what they cover most of, so that layers do
-    not swap places while something moves. (Marker-controlled watershed; Meyer 1992.)
+    `before` is the map of the picture before: each region takes the number of the old region that it overlaps most, so
+    that layers do not swap while something moves. (Marker-controlled watershed; Meyer 1992.)
     """
     pixels = np.ascontiguousarray(pixels)
     outlines = cv2.dilate(cv2.Canny(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), *_CANNY), _WIDE, iterations=2)
     if not outlines.any():
         return None
-    inside = cv2.distanceTransform(255 - outlines, cv2.DIST_L2, 5)  # (height, width), pixels to the next outline
+    inside = cv2.distanceTransform(
+        255 - outlines, cv2.DIST_L2, 5
+    )  # (height, width), distance to the next outline in pixels
     if not inside.any():
         return None
     count, cores, figures, _ = cv2.connectedComponentsWithStats((inside > _CORE * inside.max()).astype(np.uint8))
     largest = 1 + np.argsort(-figures[1:, cv2.CC_STAT_AREA], kind="stable")[:REGIONS]
     number_of = np.zeros(count, np.int32)  # 0: not known yet
     number_of[largest] = np.arange(1, len(largest) + 1)
-    # Watershed takes the rim for a seam, and a core that lies nowhere else would be lost: give it a rim of its own.
+    # Watershed treats the rim as a seam, so a core only there would be lost: add a rim.
     framed = cv2.copyMakeBorder(pixels, 1, 1, 1, 1, cv2.BORDER_REPLICATE)
-    # Through even colour first, so that they meet on the outline.
+    # It grows through even colour first, so that regions meet on the outline.
     grown = cv2.watershed(framed, np.pad(number_of[cores], 1))[1:-1, 1:-1]
     seams = grown < 1
     numbers = np.where(seams, 0, grown).astype(np.uint8)
-    while seams.any():  # one pixel wide: they belong to a neighbour
+    while seams.any():  # one pixel wide: assign them to a neighbour
         numbers = np.where(seams, cv2.dilate(numbers, _WIDE), numbers)
         seams = numbers == 0
     return _as_before(numbers - 1, len(largest), before)
 
 
 def _as_before(regions: np.ndarray, count: int, before: np.ndarray | None) -> np.ndarray:
-    """The same regions, numbered so that together they cover as much as possible of those with their number."""
+    """The same regions, renumbered for the largest total overlap with the regions of the same number in `before`."""
     if before is None or before.shape != regions.shape:
         return regions
     shared = np.bincount(regions.ravel() * REGIONS + before.ravel(), minlength=REGIONS**2).reshape(REGIONS, REGIONS)
@@ -96,27 +97,29 @@ def _as_before(regions: np.ndarray, count: int, before: np.ndarray | None) -> np
         permutations(range(REGIONS), count),
         key=lambda names: sum(shared[number, name] for number, name in enumerate(names)),
     )
-    return np.array(best, np.uint8)[regions]
+    renumbered: np.ndarray = np.array(best, np.uint8)[regions]
+    return renumbered
 
 
 def _split(luma: np.ndarray, sample: np.ndarray, is_equalised: bool) -> np.ndarray:
     """0..3 by thresholds: the quarters, or the quartiles of `sample` moved apart until four regions exist.
 
-    Where many pixels share one level (a night scene, a test card) plain quartiles coincide and regions
-    vanish.
+    If many pixels have the same level (a night scene, a test card), plain quartiles coincide and regions vanish.
     """
     levels, counts = np.unique(sample, return_counts=True)
     if not is_equalised or len(levels) < 2:
-        return np.digitize(luma, _QUARTERS).astype(np.uint8)
+        quarters: np.ndarray = np.digitize(luma, _QUARTERS).astype(np.uint8)
+        return quarters
     last = len(levels) - 1
     up_to = np.cumsum(counts) / sample.size  # share of pixels at or below each level
     thresholds = []
     lowest = 1
     for number, share in enumerate(_QUARTERS):
-        # A region begins at the first level above its quartile, and leaves a level for each region after it.
+        # A region begins at the first level above its quartile, but leaves a level for each region after it.
         start = int(np.searchsorted(up_to, share)) + 1
         highest = last - (2 - number) if last >= 3 else last
         start = min(max(start, lowest), highest)
         thresholds.append(levels[start])
         lowest = start + 1
-    return np.digitize(luma, thresholds).astype(np.uint8)
+    regions: np.ndarray = np.digitize(luma, thresholds).astype(np.uint8)
+    return regions

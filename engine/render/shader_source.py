@@ -1,4 +1,4 @@
-"""Shader text from `shaders/`, with includes put in, so that a compiler's message still names file and line."""
+"""Reads shaders from `shaders/` and resolves includes, so that compiler messages still name file and line."""
 
 import re
 from pathlib import Path
@@ -17,7 +17,7 @@ _PLACE = re.compile(r"^(?P<lead>(?:ERROR: )?)(?P<file>\d+)(?P<mark>[:(])", re.MU
 
 
 def read_shader(name: str, defines: tuple[str, ...] = (), *, folder: Path | None = None) -> tuple[str, list[str]]:
-    """The whole text of `<name>.glsl` in the folder, and the file names that its `#line` numbers stand for."""
+    """The text of `<name>.glsl` with includes, and the file names for its `#line` numbers."""
     files: list[str] = []
     lines = _lines_of(folder or FOLDER, f"{name}.glsl", files)
     start = lines.index(_VERSION) + 1
@@ -47,8 +47,8 @@ def compile_program(
     vertex: str = WHOLE_TARGET,
     folder: Path | None = None,
 ) -> moderngl.Program:
-    """`<name>.glsl` ready to draw, as it is over the whole target (3 vertices). RenderError: file and line. `folder`:
-    of this shader and, but for the one over the whole target, of the vertices'."""
+    """Compile `<name>.glsl`, by default over the whole target (3 vertices). RenderError with file and line. `folder`
+    contains this shader and the vertex shader, unless that is the default."""
     text, files = read_shader(name, defines, folder=folder)
     vertex_folder = None if vertex == WHOLE_TARGET else folder
     try:
@@ -57,10 +57,17 @@ def compile_program(
         raise RenderError(f"the GL driver refuses shader {name}: {name_places(str(error), files)}") from error
 
 
-def name_places(message: str, files: list[str]) -> str:
-    """A compiler's message in one line, with file names for the numbers that `#line` gave them."""
+def uniform(program: moderngl.Program, name: str) -> moderngl.Uniform:
+    """A uniform of the program. Numbers are set with `program[name] = ...`; this is for arrays, which are written."""
+    member = program[name]
+    assert isinstance(member, moderngl.Uniform)
+    return member
 
-    def named(place: re.Match) -> str:
+
+def name_places(message: str, files: list[str]) -> str:
+    """A compiler's message in one line, with file names in place of the numbers from `#line`."""
+
+    def named(place: re.Match[str]) -> str:
         number = int(place["file"])
         file = files[number] if number < len(files) else place["file"]
         return f"{place['lead']}{file}{place['mark']}"

@@ -1,4 +1,4 @@
-"""The waves of a frame, made ready for interpolation: both renderers look up, multiply and add."""
+"""Prepares the waves of a frame for interpolation: both renderers look up, multiply and add."""
 
 import numpy as np
 
@@ -11,9 +11,9 @@ TABLE_POINTS = WAVE_POINTS + 1  # index 1024 can be reached exactly at the turni
 def bake_waves(look: Look, waves: np.ndarray) -> np.ndarray:
     """(4, 1025, 2) float32: brightness before clamping at each point, and the step from it to the next.
 
-    Brightness is (bias + (1 - bias) a) intensity; being linear in the wave a, it may be taken before
-    interpolation (the clamp to 0..1 may not, so it is left to the renderer). After the last point comes the
-    first when the wave repeats, the last again when it is mirrored. Source: spec, "One layer", steps 4 and 5.
+    Brightness is (bias + (1 - bias) a) intensity. It is linear in the wave a, so it can be computed before
+    interpolation; the clamp to 0..1 is not, so the renderer does it. After the last point comes the first if the wave
+    repeats, or the last again if it is mirrored. Source: spec, "One layer", steps 4 and 5.
     """
     intensities = np.array([[layer.intensity] for layer in look.layers], np.float32)
     table = np.empty((CHANNELS, TABLE_POINTS, 2), np.float32)

@@ -1,8 +1,8 @@
-"""Pictures out. Read `null.py` first: it is the whole contract of a sink, doing nothing.
+"""Pictures out. Read `null.py` first: a sink that does nothing, with the whole contract in it.
 
-One module a sink; `registry.py` lists them, `sink_set.py` runs several at once and keeps one's failure from
-the rest. For offline jobs: picture_video.py, new pictures in the place of a source's; whole_file.py, where
-files lie until they are whole.
+One module per sink. `registry.py` lists them, `opening.py` makes them, and `sink_set.py` runs several at once and
+isolates their failures. For offline jobs: picture_video.py writes new pictures in place of a source's; whole_file.py
+keeps unfinished files out of sight.
 """
 
 from engine.sinks.registry import KindInfo, available_kinds

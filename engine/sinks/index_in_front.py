@@ -1,13 +1,14 @@
-"""Move the index of a finished MP4 or MOV to its front, so that a browser plays it before all of it is there.
+"""Moves the index of a finished MP4 or MOV to the front, so that a browser can play it while it downloads.
 
-Problem: a recording must play after a kill, so its index (`moov`) is written in fragments and at last as a whole, at
-the end of the file. A player on the network has to read to the end first. In front it must name places behind itself:
-each chunk offset grows by the length of the index. Doing that inside the file means shifting all of it, and a kill in
-the middle of that leaves nothing. So a second file is written, whole and on the disk, and takes the place of the first:
-whatever fails, the first one stays as it was, and plays.
+Problem: a recording must play after a kill, so its index (`moov`) is written in fragments, and as a whole only at the
+end of the file. A player on the network has to read up to there first. Moving it to the front shifts all data, so
+each chunk offset grows by the length of the index. Doing that in place would leave nothing playable after a kill.
 
-Boxes are those of ISO 14496-12: length, kind, and a long length where length is 1. `stco` holds chunk offsets of 32
-bits, `co64` of 64.
+Solution: write a second file completely to the disk, then replace the first by it. If anything fails, the first file is
+unchanged and plays.
+
+Boxes follow ISO 14496-12: length, kind, and a long length if length is 1. `stco` holds 32-bit chunk offsets, `co64`
+64-bit ones.
 """
 
 import os
@@ -25,16 +26,16 @@ COPIED_BYTES = 8 * 2**20
 MAX_32_BITS = 2**32 - 1
 HEAD, LONG_HEAD = struct.Struct(">I4s"), struct.Struct(">I4sQ")
 HOLDERS = frozenset({b"moov", b"trak", b"mdia", b"minf", b"stbl"})
-"""Boxes of boxes on the way to the chunk offsets."""
+"""Boxes that contain the boxes with the chunk offsets."""
 OFFSETS = {b"stco": "I", b"co64": "Q"}
 
 
 def put_index_in_front(path: Path, is_wanted: Callable[[], bool] = lambda: True) -> str:
-    """Rewrite the finished movie `path` with its index in front; idempotent.
+    """Rewrite the finished movie `path` with its index in front. Idempotent.
 
-    Returns "" when it is there, else why it stays at the end; the file then is as it was. `is_wanted` is asked for
-    every 8 MiB that are on the disk: once it is False the copy is given up. Needs room for a second file. Any thread;
-    reads and writes the whole file.
+    Returns "" on success, else the reason; the file is then unchanged. `is_wanted` is called for every 8 MiB written:
+    once it returns False the copy is abandoned. Needs disk space for a second file. Any thread; reads and writes the
+    whole file.
     """
     copy = partial_path(path)
     try:
@@ -56,7 +57,7 @@ def put_index_in_front(path: Path, is_wanted: Callable[[], bool] = lambda: True)
                         if not is_wanted():
                             return "there was no time to move it"
                         _write(out, _read(file, at, min(at + COPIED_BYTES, last)))
-                        os.fsync(out.fileno())  # else a power cut may leave neither of the two files
+                        os.fsync(out.fileno())  # otherwise a power cut could destroy both files
         replace_file(copy, path)
         return ""
     except OSError as error:
@@ -67,7 +68,7 @@ def put_index_in_front(path: Path, is_wanted: Callable[[], bool] = lambda: True)
 
 
 def _places_of(file: BinaryIO) -> dict[bytes, tuple[int, int]]:
-    """Begin and end in bytes of each kind of box that the file consists of, the last of its kind."""
+    """Begin and end in bytes of the file's top-level boxes by kind; of several of a kind the last."""
     size, at = os.fstat(file.fileno()).st_size, 0
     places = {}
     while at + LONG_HEAD.size <= size:
@@ -79,13 +80,13 @@ def _places_of(file: BinaryIO) -> dict[bytes, tuple[int, int]]:
 
 
 def _moved_back(index: bytes, size: int) -> bytes:
-    """The index for a file of `size` bytes in which the data stands behind it."""
+    """The index for a file of `size` bytes in which the data follows it."""
     is_long = size + 2 * len(index) > MAX_32_BITS
     return _rebuilt(index, len(_rebuilt(index, 0, is_long)), is_long)
 
 
 def _rebuilt(boxes: bytes, shift: int, is_long: bool) -> bytes:
-    """The same boxes with chunk offsets that are larger by `shift`, of 64 bits if `is_long`."""
+    """The same boxes with `shift` added to the chunk offsets, which have 64 bits if `is_long`."""
     built, at = [], 0
     while at < len(boxes):
         length, kind = HEAD.unpack_from(boxes, at)
@@ -108,7 +109,7 @@ def _read(file: BinaryIO, begin: int, end: int) -> bytes:
 
 
 def _write(out: BinaryIO, data: bytes) -> None:
-    """All of it: a raw file may take less at once."""
+    """Write all of `data`; a raw file may accept less per call."""
     rest = memoryview(data)
     while rest:
         rest = rest[out.write(rest) :]

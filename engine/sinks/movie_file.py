@@ -1,20 +1,19 @@
-"""One movie being written with PyAV. Used by one thread; imported by that thread, not by the engine.
+"""Writes a movie with PyAV. Used by one thread, which also imports it, so that the engine does not have to.
 
     .mp4  H.264 and AAC      small, plays everywhere
-    .mov  ProRes 422 and PCM for an editing program; twenty times as large
-    .avi  Motion JPEG and PCM  each picture by itself: media servers scratch in it, any old program reads it
+    .mov  ProRes 422 and PCM for editing programs; twenty times as large
+    .avi  Motion JPEG and PCM  intra-only: media servers can scratch in it, and every old program reads it
 
-MP4 and MOV are fragmented while they are written: twice a second everything so far is whole on the disk, so a killed
-run plays up to there. At the end they become plain files, which editing programs want, by one more header over all of
-it (`hybrid_fragmented`, FFmpeg 7.1): nothing is copied. `index_in_front.py` moves that header. The first fragment
-carries its header (`delay_moov`): with an empty header in front, FFmpeg cannot say that AAC begins with 1024 samples of
-nothing, and shifts the pictures by 21 ms instead. No B-frames: decoding order is showing order. An AVI has one rate: a
-picture that is missing is shown longer, by an empty chunk; killed, it lacks its index, which players make anew.
+MP4 and MOV are fragmented while they are written: twice a second everything so far is complete on the disk, so the file
+of a killed run plays up to there. At the end they become plain files, which editing programs need, by one more header
+for all of it (`hybrid_fragmented`, FFmpeg 7.1), without a copy. `index_in_front.py` moves that header. The first
+fragment carries its header (`delay_moov`): with an empty header in front FFmpeg cannot declare AAC's 1024 priming
+samples and shifts the pictures by 21 ms instead. No B-frames: decoding order is presentation order. An AVI has a
+constant rate: a missing picture is bridged by an empty chunk. After a kill it lacks its index, which players rebuild.
 """
 
 import struct
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from fractions import Fraction
 from io import FileIO
@@ -22,44 +21,48 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.audio.stream import AudioStream
 from av.codec.context import ThreadType
+from av.container import OutputContainer
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, VideoReformatter
+from av.video.stream import VideoStream
 
 from engine.errors import SinkError
 from engine.system.atomic_file import when_free
 from engine.system.schedule import exact_rate
+from engine.system.translate_errors import reason_of, translate_errors
 
 FRAGMENT_S = 0.5
 LIVE_TICKS_HZ = 90_000  # MPEG's clock: fine enough for any frame time
-QUALITY = "18"  # x264's constant rate factor; 18 is hard to tell from the original
+QUALITY = "18"  # x264's constant rate factor; 18 is nearly indistinguishable from the original
 AAC_RATES_HZ = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000)
 BIT_RATE_PER_CHANNEL = 96_000
-WRITE_BYTES = 8 * 2**20  # a fragment goes out in one write: a kill seldom finds half of one on the disk
+WRITE_BYTES = 8 * 2**20  # a fragment is one write, so a kill rarely leaves half of one
 BOX_HEAD = struct.Struct(">I4sQ")
 BT709_MATRIX, BT470BG_MATRIX = 1, 5  # AVCOL_SPC_...: how a stream names what swscale calls ITU709 and ITU601
-ENCODER_THREADS = 4  # what x264 makes depends on their number: the same on every machine
-AVX2 = 11  # as OpenCV numbers it
+ENCODER_THREADS = 4  # x264's output depends on their number, so it is the same on every machine
+AVX2 = 11  # OpenCV's number for it
 FRAGMENTED = {"frag_duration": f"{FRAGMENT_S * 1e6:.0f}", "flush_packets": "1"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Format:
-    """What an ending stands for."""
+    """Codecs and options of a file suffix."""
 
     codec: str
     pixels: str
     live: dict[str, str]
-    """Options of the encoder while nobody waits for it."""
+    """Options of the encoder in a show: fast."""
     offline: dict[str, str]
     container: dict[str, str] = field(default_factory=dict)
     sound: str
     has_keys: bool = False
-    """Pictures lean on others; those that must not are asked for by time."""
+    """The codec is not intra-only; keyframes are requested by time."""
     has_fixed_rate: bool = False
     is_full_range: bool = False
-    """Values 0..255 in BT.601, as JPEG has them; else 16..235 in BT.709."""
+    """Values 0..255 in BT.601, as in JPEG; else 16..235 in BT.709."""
 
 
 FORMATS = {
@@ -73,7 +76,7 @@ FORMATS = {
         has_keys=True,
     ),
     ".mov": Format(
-        codec="prores",  # of FFmpeg's encoders the one that is fast enough to play live
+        codec="prores",  # the only one of FFmpeg's ProRes encoders that is fast enough live
         pixels="yuv422p10le",
         live={"profile": "2"},
         offline={"profile": "3"},
@@ -93,18 +96,25 @@ FORMATS = {
 
 
 def make_repeatable(codec: VideoCodecContext) -> None:
-    """Let the same pictures become the same bytes, on every machine and from run to run. Before the first picture."""
+    """Make the output deterministic: the same bytes on every machine and in every run. Call it first."""
     import cv2  # offline only: a live recording does not wait for it
 
     codec.thread_type, codec.thread_count = ThreadType.FRAME, ENCODER_THREADS
-    # x264's AVX-512 (core 165) looks ahead with numbers that nobody has set: of fifty first pictures one came out
-    # another from run to run. Every processor that has AVX-512 has AVX2.
+    # x264's AVX-512 code (core 165) uses uninitialised values in its lookahead: one of fifty first pictures differed
+    # between runs. Every processor with AVX-512 has AVX2.
     if codec.name == "libx264" and cv2.checkHardwareSupport(AVX2):
         codec.options = codec.options | {"x264-params": "asm=avx2"}
 
 
+def add_video(container: OutputContainer, codec: str, rate: Fraction, options: dict[str, str]) -> VideoStream:
+    """A new stream of pictures in the container."""
+    stream = container.add_stream(codec, rate=rate, options=options)
+    assert isinstance(stream, VideoStream)
+    return stream
+
+
 class MovieFile:
-    """`sound_channels` 0 makes a silent movie. Errors of FFmpeg come out as SinkError."""
+    """A movie; without sound if `sound_channels` is 0. Errors of FFmpeg become SinkError."""
 
     def __init__(
         self,
@@ -119,14 +129,14 @@ class MovieFile:
     ) -> None:
         self._path = path
         self._format = form = FORMATS[path.suffix.lower()]
-        self._padded = (height + height % 2, width + width % 2)  # 4:2:0 has one colour for two by two pixels
+        self._padded = (height + height % 2, width + width % 2)  # 4:2:0 needs even sides
         rate = exact_rate(fps)
         self._time_base = 1 / rate if is_offline or form.has_fixed_rate else Fraction(1, LIVE_TICKS_HZ)
         self._next_key_s = 0.0
         self._newest_pts = -1
         self._reformatter = VideoReformatter()
         self._samples = 0
-        self._sound = None
+        self._sound: AudioStream | None = None
         self._file = _open_file(path)
         with self._errors():
             self._container = av.open(
@@ -137,7 +147,7 @@ class MovieFile:
                 options=form.container,
             )
             options = form.offline if is_offline else form.live
-            self._picture = self._container.add_stream(form.codec, rate=rate, options=options)
+            self._picture = add_video(self._container, form.codec, rate, options)
             self._picture.height, self._picture.width = self._padded
             self._picture.pix_fmt = form.pixels
             codec = self._picture.codec_context
@@ -145,7 +155,7 @@ class MovieFile:
                 make_repeatable(codec)
             codec.time_base = self._time_base
             if form.has_keys:
-                codec.gop_size = max(1, round(fps * 10 * FRAGMENT_S))  # keys are asked for by time
+                codec.gop_size = max(1, round(fps * 10 * FRAGMENT_S))  # keyframes are requested by time
             codec.color_range = ColorRange.JPEG if form.is_full_range else ColorRange.MPEG
             codec.color_primaries = ColorPrimaries.BT709
             codec.color_trc = ColorTrc.BT709
@@ -153,15 +163,17 @@ class MovieFile:
             if sample_rate_hz and sound_channels:
                 layout = "mono" if sound_channels == 1 else "stereo"
                 is_taken = form.sound != "aac" or sample_rate_hz in AAC_RATES_HZ
-                self._sound = self._container.add_stream(
+                sound = self._container.add_stream(
                     form.sound, rate=sample_rate_hz if is_taken else 48_000, layout=layout
                 )
+                assert isinstance(sound, AudioStream)
+                self._sound = sound
                 if form.sound == "aac":
-                    self._sound.bit_rate = BIT_RATE_PER_CHANNEL * min(sound_channels, 2)
+                    sound.bit_rate = BIT_RATE_PER_CHANNEL * min(sound_channels, 2)
                 self._layout, self._sample_rate_hz = layout, sample_rate_hz
 
     def add_picture(self, pixels: np.ndarray, time_s: float) -> None:
-        """(height, width, 4) uint8 at `time_s` after the start; alpha is dropped. Times must grow."""
+        """Add (height, width, 4) uint8 at `time_s` after the start; alpha is dropped. Times must increase."""
         height, width = pixels.shape[:2]
         if (height, width) != self._padded:
             right, bottom = self._padded[1] - width, self._padded[0] - height
@@ -183,7 +195,7 @@ class MovieFile:
             self._container.mux(self._picture.encode(picture))
 
     def add_sound(self, samples: np.ndarray) -> None:
-        """(frames, 1 or 2) float32 within [-1, 1], following what came before without a gap."""
+        """Add (frames, 1 or 2) float32 in [-1, 1] after the sound before, without a gap."""
         if self._sound is None or not len(samples):
             return
         with self._errors():
@@ -193,15 +205,15 @@ class MovieFile:
             block.time_base = Fraction(1, self._sample_rate_hz)
             block.pts = self._samples
             self._samples += len(samples)
-            self._container.mux(self._sound.encode(block))  # cut into AAC's 1024 and resampled inside
+            self._container.mux(self._sound.encode(block))  # split into AAC's 1024 and resampled by PyAV
 
     @property
     def is_seekable(self) -> bool:
-        """False for a pipe, which takes nothing afterwards."""
+        """False for a pipe, in which nothing can be changed afterwards."""
         return isinstance(self._file, _SeekableFile)
 
     def close(self) -> None:
-        """Write what the encoders still hold and end the file; after an error, with its last whole fragment."""
+        """Flush the encoders and finish the file; after an error, cut it to its last complete fragment."""
         try:
             with self._errors():
                 self._container.mux(self._picture.encode(None))
@@ -216,17 +228,16 @@ class MovieFile:
                     if self._file.error is not None and not self._format.has_fixed_rate:
                         cut_torn_end(self._path)
 
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
-        try:
-            yield
-        except (av.FFmpegError, OSError) as error:
-            reason = self._file.error or error  # PyAV says only "Error in PyAV callback"
-            raise SinkError(f"record: {self._path}: {reason.strerror or reason}") from error
+    def _errors(self) -> AbstractContextManager[None]:
+        def line(error: Exception) -> str:
+            # PyAV says only "Error in PyAV callback".
+            return f"record: {self._path}: {reason_of(self._file.error or error)}"
+
+        return translate_errors({av.FFmpegError: line, OSError: line}, as_=SinkError)
 
 
 def cut_torn_end(path: Path) -> None:
-    """Shorten a fragmented movie to its last whole fragment. (Boxes: length, kind, long length; ISO 14496-12, 4.2)"""
+    """Truncate a fragmented movie to its last whole fragment. (Boxes: length, kind, long length; ISO 14496-12, 4.2)"""
     size = path.stat().st_size
     at = whole = 0
     with when_free(lambda: path.open("r+b"), path) as file:
@@ -240,20 +251,18 @@ def cut_torn_end(path: Path) -> None:
 
 
 def _open_file(path: Path) -> "_File":
-    """SinkError when it cannot be written. A pipe takes no header afterwards: what goes into it stays fragmented."""
-    try:
-        file = when_free(lambda: path.open("wb", buffering=0), path)  # what is written survives a kill
-    except OSError as error:
-        raise SinkError(f"record: {path}: {error.strerror}") from error
+    """Open the output. SinkError if it cannot be written. A movie in a pipe stays fragmented: no header can follow."""
+    with translate_errors({OSError: f"record: {path}"}, as_=SinkError):
+        file = when_free(lambda: path.open("wb", buffering=0), path)  # unbuffered, so that data survives a kill
     return _SeekableFile(file) if file.seekable() else _File(file)
 
 
 class _File:
-    """Where the muxer writes. PyAV would open the file itself with the GIL held, however long the disk sleeps."""
+    """Output for the muxer. PyAV would open the file itself while holding the GIL, however slow the disk is."""
 
     def __init__(self, file: FileIO) -> None:
         self.error: OSError | None = None
-        """Why it could not be written."""
+        """The error that made a write fail."""
         self._file = file
 
     def write(self, data: bytes) -> int:
@@ -271,7 +280,7 @@ class _File:
 
 
 class _SeekableFile(_File):
-    """For a format whose header is filled in at the end."""
+    """Output for a format whose header is written at the end."""
 
     def seek(self, offset: int, whence: int = 0) -> int:
         return self._file.seek(offset, whence)

@@ -1,13 +1,13 @@
-"""The picture as an NDI source, for programs on other machines of the network.
+"""Publishes the picture as an NDI source, for programs on other machines of the network.
 
-Converting and compressing a picture takes milliseconds, so a thread of its own does it: the frame loop only hands the
-newest one over, and reads none back while nobody is connected. cyndilib lets the GIL go while a picture is written
-(not while a sender opens or closes, 1 and 10 ms). NDI tells every program of the network the name, hence it is never
-on unasked.
+Converting and compressing a picture takes milliseconds, so it is done on a thread. The frame loop only hands over the
+newest picture, and reads none back while no receiver is connected. cyndilib releases the GIL while it sends a picture
+(but not while a sender opens or closes, 1 and 10 ms). NDI announces the name on the network, so it is never on by
+default.
 
-An opaque picture goes out as RGBX. One with transparency (`/engine/alpha`) is RGBA from then on, and its colours are
-divided by alpha: receivers take NDI's alpha for straight, unless they are told otherwise. NDI's codec knows even
-sizes only, and cuts the last column or row of others.
+An opaque picture is sent as RGBX. After the first one with transparency (`/engine/alpha`) it is RGBA with colours
+divided by alpha, because receivers treat NDI's alpha as straight by default. NDI's codec only supports even sizes and
+cuts off the last column or row of others.
 """
 
 import threading
@@ -19,19 +19,20 @@ import numpy as np
 from engine.errors import SinkError
 from engine.sinks.registry import broken, require_available
 from engine.sinks.sink import TITLES, Picture, SinkStatus, Stage
+from engine.sinks.sink_thread import sink_thread
 from engine.system.schedule import exact_rate
 from engine.values import PublishedFrame
 
 if TYPE_CHECKING:
     from cyndilib.sender import Sender
 
-POLL_S = 0.1  # how often the thread looks for receivers while there are none
-CLOSE_CEILING_S = 5.0
+POLL_S = 0.1  # interval of the check for receivers while there are none
+MAX_CLOSE_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class _Format:
-    """What cannot change while a sender is open; receivers find it again within two seconds when it does."""
+    """Format of an open sender. A change reopens it, and receivers find it again within two seconds."""
 
     width: int
     height: int
@@ -55,7 +56,7 @@ class NdiSink:
         self._full_name = ""
         self._frames = 0
         self._dropped = 0
-        self._thread = threading.Thread(target=self._run, name=f"ndi {self.name}", daemon=True)
+        self._thread = sink_thread(f"ndi {self.name}", self._send_pictures, self._keep_error)
 
     def start(self, stage: Stage, *, may_wait: bool = False) -> None:
         require_available(self.kind)
@@ -66,7 +67,7 @@ class NdiSink:
                 self._change.wait_for(lambda: self._is_open or self._error)
             self._raise_error()
 
-    def restage(self, stage: Stage) -> None:
+    def set_format(self, stage: Stage) -> None:
         with self._change:
             self._stage = stage
 
@@ -75,7 +76,7 @@ class NdiSink:
         assert self._stage is not None
         self._frames += 1
         if not self._connections:
-            return  # nobody looks: nothing is read back
+            return  # no receiver: nothing is read back
         pixels = frame.read_rgba()
         with self._change:
             if self._stage.is_offline:
@@ -87,16 +88,15 @@ class NdiSink:
             self._change.notify_all()
 
     def pump(self) -> None:
-        """Nothing: the thread looks for receivers."""
+        """Do nothing: the thread does the work."""
 
     def drain(self) -> bool:
         self._end()
-        return not self._thread.is_alive()
+        return not self._thread.is_alive
 
     def close(self) -> None:
         self._end()
-        if self._thread.is_alive():
-            self._thread.join(timeout=CLOSE_CEILING_S)
+        self._thread.join(timeout_s=MAX_CLOSE_S)
 
     def status(self) -> SinkStatus:
         receivers = f"{self._connections} receiver{'' if self._connections == 1 else 's'}"
@@ -115,22 +115,19 @@ class NdiSink:
             self._change.notify_all()
 
     def _raise_error(self) -> None:
-        """What ended the thread; once, for the sink is then closed."""
+        """Raise the error that ended the thread, once: the sink is closed after it."""
         if self._error is not None:
             error, self._error = self._error, None
             raise error
 
-    def _run(self) -> None:
-        try:
-            self._send_pictures()
-        except Exception as error:  # the top of the thread: the next call raises it where sinks are counted and logged
-            with self._change:
-                self._error = error
-                self._connections = 0
-                self._change.notify_all()
+    def _keep_error(self, error: Exception) -> None:
+        with self._change:
+            self._error = error
+            self._connections = 0
+            self._change.notify_all()
 
     def _send_pictures(self) -> None:
-        """Until `_end`: the newest picture to whoever is connected, and now and then a look who that is."""
+        """Send the newest picture to connected receivers until `_end`; poll for receivers."""
         assert self._stage is not None
         stage = self._stage
         form = _Format(stage.width, stage.height, stage.fps, False)
@@ -171,10 +168,10 @@ class NdiSink:
         picture.set_fourcc(FourCC.RGBA if form.has_alpha else FourCC.RGBX)
         sender = Sender(self.name, clock_video=False)  # the frame loop keeps the time
         sender.set_video_frame(picture)
-        sender.set_audio_frame(AudioSendFrame())  # nothing is sent in it; without one a refusal ends in a segfault
+        sender.set_audio_frame(AudioSendFrame())  # stays empty; without it a refused name ends in a segfault
         try:
             sender.open()
-        except MemoryError:  # all that NDI says
+        except MemoryError:  # NDI's only error
             raise SinkError(
                 f"ndi: this machine has a source called {self.name} already; give this one a name of its own"
             ) from None
@@ -186,13 +183,13 @@ class NdiSink:
 
 
 def is_opaque(rgba: np.ndarray) -> bool:
-    """Whether alpha is 255 everywhere in (height, width, 4) uint8."""
+    """True if alpha is 255 everywhere in (height, width, 4) uint8."""
     return bool(rgba[..., 3].min() == 255)
 
 
 def straight(rgba: np.ndarray) -> np.ndarray:
     """(height, width, 4) uint8 with straight alpha, from the premultiplied `rgba`: colours divided by alpha, rounded to
-    nearest (halves to even); where alpha is 0 the colour is black."""
+    nearest (halves to even); black where alpha is 0."""
     import cv2  # 0.1 s, and most pictures are opaque
 
     alpha = rgba[..., 3]

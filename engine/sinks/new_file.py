@@ -1,4 +1,4 @@
-"""Names for files that must not overwrite anything: what exists keeps its name, the new one gets a number."""
+"""Names for new files that never overwrite anything: if a name exists, the new file gets a number."""
 
 import itertools
 import time
@@ -9,19 +9,19 @@ from engine.sinks.sink import Picture, picture_name
 
 
 def dated_file(folder: Path, picture: Picture, wall_s: float, suffix: str) -> Path:
-    """Like `folder/multiverse 2025-11-20 19.30.05.mp4`, or `multiverse SD ...`, in local time and without a colon,
+    """A path such as `folder/multiverse 2025-11-20 19.30.05.mp4`, or `multiverse SD ...`, in local time. No colons,
     which Windows refuses. Pure."""
     stem = picture_name(picture, "multiverse")
     return folder / (stem + time.strftime(" %Y-%m-%d %H.%M.%S", time.localtime(wall_s)) + suffix)
 
 
 def make_folder(kind: str, path: Path) -> None:
-    """Make the folder of `path`, and those above it, where they are missing. SinkError when that fails."""
+    """Create the folder of `path` and its parents. SinkError if that fails."""
     try:
         folder = path.absolute().parent
-    except FileNotFoundError:  # somebody has removed the working folder
+    except FileNotFoundError:  # the working folder was removed
         raise SinkError(
-            f"{kind}: {path} is in the working folder, which is gone; give a path that begins at the root"
+            f"{kind}: {path} is relative to the working folder, which is gone; give an absolute path"
         ) from None
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -35,10 +35,9 @@ def check_suffix(kind: str, path: Path, allowed: tuple[str, ...]) -> None:
 
 
 def reserve(kind: str, wanted: Path) -> Path:
-    """Create an empty file and return its path: `wanted`, or with " 2", " 3", ... before the suffix where
-    that exists.
+    """Create an empty file and return its path: `wanted`, or with " 2", " 3", ... before the suffix if that exists.
 
-    Two engines that ask at once get two files. Raises SinkError when the folder cannot be written.
+    Two engines that call at once get two files. SinkError if the folder cannot be written.
     """
     for path in itertools.chain([wanted], (wanted.with_stem(f"{wanted.stem} {n}") for n in itertools.count(2))):
         try:
@@ -48,4 +47,4 @@ def reserve(kind: str, wanted: Path) -> Path:
         except OSError as error:
             raise SinkError(f"{kind}: cannot write {path}: {error.strerror}") from error
         return path
-    raise AssertionError  # the numbers do not end
+    raise AssertionError  # `count` never ends

@@ -1,7 +1,7 @@
-"""The sink that puts pictures nowhere: the example to copy for a new one, and the cost of publishing alone.
+"""A sink that discards pictures: the example to copy for a new sink, and a baseline for the cost of publishing.
 
-To add a sink: copy this file, fill the methods in, add a line to `registry.KINDS`, and run it through
-`tests/sinks/test_contract.py`, which takes every kind of the registry.
+To add a sink: copy this file, implement the methods, add an entry to `registry.KINDS`, and run
+`tests/sinks/test_contract.py`, which tests every kind in the registry.
 """
 
 from engine.sinks.sink import TITLES, Picture, SinkStatus, Stage
@@ -13,33 +13,32 @@ class NullSink:
 
     def __init__(self, argument: str, picture: Picture = "main") -> None:
         """`argument` follows the `=` of `--sink null=...` or `--sink sd:null=...`, whose `picture` is `sd`.
-        Libraries are imported in `start`, not here."""
+        Import libraries in `start`, not here."""
         self.name = argument or TITLES[picture]
         self._frames = 0
 
     def start(self, stage: Stage, *, may_wait: bool = False) -> None:
-        """Open the device, the file, the memory; what may take long on a thread, unless the caller may wait."""
+        """Open the device, file or memory. Unless the caller may wait, do slow things on a thread."""
 
-    def restage(self, stage: Stage) -> None:
-        """Make ready for another size or rate. Not needed by a sink that looks at each frame's own size."""
+    def set_format(self, stage: Stage) -> None:
+        """Prepare for another size or rate. Not needed by a sink that checks each frame's size."""
 
     def publish(self, frame: PublishedFrame) -> None:
-        """`frame.texture` is the picture on the GPU (None from the CPU renderer), `frame.read_rgba()` its
-        pixels.
+        """`frame.texture` is the picture on the GPU (None from the CPU renderer), `frame.read_rgba()` its pixels.
 
-        Both have row 0 at the top. The array may be kept and handed to a thread; the texture is drawn over
-        next frame.
+        Both have row 0 at the top. The array may be kept and given to a thread; the texture is overwritten in the next
+        frame.
         """
         self._frames += 1
 
     def pump(self) -> None:
-        """Whatever must be done every frame, picture or not."""
+        """Do what is needed every frame, with or without a picture."""
 
     def drain(self) -> bool:
-        return True  # nothing is under way; a sink with a thread tells it to finish and says whether it has
+        return True  # nothing is pending; a sink with a thread tells it to finish, and returns True once it has
 
     def close(self) -> None:
-        """Nothing to let go of. Join threads, close files, free memory here; twice must be harmless."""
+        """Nothing to release. Join threads, close files, free memory here. Must be idempotent."""
 
     def status(self) -> SinkStatus:
         return SinkStatus(kind=self.kind, name=self.name, state="running", frames=self._frames, dropped=0)

@@ -1,4 +1,4 @@
-"""One picture written as a file: the forms that every job knows."""
+"""Writes one picture as a file, in the formats that every job supports."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +19,7 @@ PICTURE_FORMATS = {
 
 
 def save_picture(path: Path, pixels: "np.ndarray") -> None:
-    """(height, width, 3) uint8 RGB in the form that the suffix of `path` stands for. OSError."""
+    """Write (height, width, 3) uint8 RGB in the format of the suffix of `path`. Raises OSError."""
     from PIL import Image
 
     Image.fromarray(pixels).save(path, format=PICTURE_FORMATS[path.suffix.lower()], quality=QUALITY)

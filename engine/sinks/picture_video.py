@@ -1,12 +1,12 @@
-"""New pictures in the place of a source's, as a video: rate, time stamps, shape of pixels, colour tags and sound stay.
+"""Writes a video with new pictures in place of a source's. Rate, time stamps, pixel aspect, colour tags and sound are
+kept.
 
-Formats and encoders are those of recordings (movie_file.py), and .mkv and .webm besides. Pictures are written upright:
-a turned source needs no tag any more. They have 8 bits; a 10-bit source keeps its colour tags. 4:2:0 has one colour for
-two by two pixels: an odd side is one pixel longer. No picture leans on a later one: decoding order is showing order.
+Formats and encoders are those of recordings (movie_file.py), plus .mkv and .webm. Pictures are written upright, without
+a rotation tag. They have 8 bits; a 10-bit source keeps its colour tags. 4:2:0 needs even sides, so an odd side gets one
+more pixel. No B-frames: decoding order is presentation order.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from fractions import Fraction
 from pathlib import Path
 
@@ -15,15 +15,16 @@ import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, ColorTrc, VideoReformatter
 
 from engine.errors import SinkError
-from engine.sinks.movie_file import BT470BG_MATRIX, FORMATS, Format, make_repeatable
+from engine.sinks.movie_file import BT470BG_MATRIX, FORMATS, Format, add_video, make_repeatable
 from engine.sinks.whole_file import partial_path
-from engine.sources.look import Look
+from engine.sources.look import VideoLook
 from engine.sources.stream_copy import StreamCopy
 from engine.system.atomic_file import MAX_HELD_JOB_S, move_into_place, remove_file
+from engine.system.translate_errors import reason_of, translate_errors
 
 H264 = FORMATS[".mp4"]
-# deadline and cpu-used: ten times as fast as good and 5, for 5 to 24 % more bytes and at most 0.8 dB less (PSNR); no
-# picture that is never shown, and none from later.
+# These deadline and cpu-used are ten times as fast as "good" and 5, for 5 to 24 % more bytes and at most 0.8 dB less
+# PSNR. No hidden alternate reference frames, and no lookahead.
 VP9_OPTIONS = {
     "deadline": "realtime",
     "cpu-used": "7",
@@ -37,35 +38,35 @@ VIDEO_FORMATS: dict[str, Format] = FORMATS | {
     ".mkv": Format(codec=H264.codec, pixels=H264.pixels, live={}, offline=H264.offline, sound="aac", has_keys=True),
     ".webm": Format(codec="libvpx-vp9", pixels="yuv420p", live={}, offline=VP9_OPTIONS, sound="libopus", has_keys=True),
 }
-# Where the index of an MP4 is in front a browser begins to play before all of it is there.
+# With its index in front, an MP4 plays in a browser while it downloads.
 INDEX_IN_FRONT = {"movflags": "faststart"}
 VIDEO_FORMATS[".m4v"] = H264  # MP4 by another name
 CONTAINERS = {".mkv": "matroska", ".m4v": "mp4"}
 MATROSKA = (".mkv", ".webm")
-MATROSKA_TICK_S = Fraction(1, 1000)  # an encoder that is told so rounds once, and its packets stay as they are
-# ProRes knows three transfers, by FFmpeg's numbers; three of the others are the first one (ITU-T H.273, table 3).
+MATROSKA_TICK_S = Fraction(1, 1000)  # known to the encoder, so that times are rounded once and packets are not changed
+# ProRes has three transfer functions, by FFmpeg's numbers; three others equal the first (ITU-T H.273, table 3).
 PRORES_TRANSFERS = {1: 1, 6: 1, 14: 1, 15: 1, 16: 16, 18: 18}
-KEY_EVERY_S = 1  # a player that looks for a place starts at most so far before it
-CONVERSION_THREADS = 1  # the encoder takes the cores
+KEY_EVERY_S = 1  # a player that seeks starts at most this long before the target
+CONVERSION_THREADS = 1  # the encoder needs the cores
 
 
 class PictureVideo:
-    """One thread. SinkError, in one line, when it cannot be written."""
+    """A video in work, used by one thread. SinkError, in one line, if it cannot be written."""
 
     def __init__(
         self,
         path: Path,
         *,
         size: tuple[int, int],
-        look: Look,
+        look: VideoLook,
         every: int = 1,
         sound_from: Path | None = None,
         shown_as: Path | None = None,
         is_piece: bool = False,
     ) -> None:
-        """`path` says by its suffix what is written. `size`: width and height of the pictures. `every`: of so many of
-        the source's one is written. `sound_from`: whose sound is copied. `shown_as`: what messages call it, and what a
-        user's file is to be. `is_piece`: of several that are joined, so that the place of its index does not matter."""
+        """The suffix of `path` decides the format. `size`: width and height of the pictures. `every`: one of so many of
+        the source's pictures is written. `sound_from`: file whose sound is copied. `shown_as`: the user's file, for
+        messages. `is_piece`: one of several that are joined later, so that the place of its index does not matter."""
         self.path = path
         self.notes: list[str] = []
         self._shown = shown_as or path
@@ -94,7 +95,7 @@ class PictureVideo:
             )
         try:
             with self._errors():
-                self._stream = self._container.add_stream(form.codec, rate=rate, options=form.offline)
+                self._stream = add_video(self._container, form.codec, rate, form.offline)
                 self._set_up(width + width % 2, height + height % 2, rate)
             if sound_from is not None and look.sound:
                 self._sound = StreamCopy(sound_from, self._container, has_early=not form.has_fixed_rate)
@@ -108,7 +109,7 @@ class PictureVideo:
             )
 
     def add(self, pixels: np.ndarray, start_s: Fraction, end_s: Fraction) -> None:
-        """The next picture, (height, width, 3) uint8 RGB, C-contiguous, shown between these times of the source."""
+        """Add the next picture, (height, width, 3) uint8 RGB, C-contiguous, shown between these times of the source."""
         if any(after for _, after in self._padding):
             pixels = np.pad(pixels, self._padding, mode="edge")
         with self._errors():
@@ -120,7 +121,7 @@ class PictureVideo:
                 dst_color_range=self._range,
                 threads=CONVERSION_THREADS,
             )
-            frame.color_primaries, frame.color_trc = self._look.tags.primaries, self._transfer  # ProRes looks here
+            frame.color_primaries, frame.color_trc = self._look.tags.primaries, self._transfer  # ProRes reads them here
             pts = round(start_s / self._time_base)
             if self._newest_pts is not None:
                 pts = max(pts, self._newest_pts + 1)
@@ -133,7 +134,7 @@ class PictureVideo:
         self._end_s = end_s
 
     def finish(self) -> None:
-        """Whole, under its own name."""
+        """Finish the file and give it its own name."""
         with self._errors():
             self._container.mux(self._stream.encode(None))
             if self._sound is not None:
@@ -147,12 +148,12 @@ class PictureVideo:
             move_into_place(self._partial, self.path, patience_s=MAX_HELD_JOB_S)
 
     def discard(self) -> None:
-        """As if it had never been begun."""
+        """Remove everything that was written."""
         if self._sound is not None:
             self._sound.close()
         with suppress(av.FFmpegError, OSError):  # it may be what failed
             self._container.close()
-        with suppress(OSError):  # what failed is told already, and the folder goes too
+        with suppress(OSError):  # the first error was reported, and the folder is removed too
             remove_file(self._partial, missing_ok=True)
 
     def _set_up(self, width: int, height: int, rate: Fraction) -> None:
@@ -179,26 +180,24 @@ class PictureVideo:
                 )
 
     def _range_of(self, form: Format) -> ColorRange:
-        """Motion JPEG has all 256 values, ProRes never; the others have what the source has."""
+        """Full range for Motion JPEG, limited for ProRes; other codecs keep the source's range."""
         is_full = form.is_full_range or (form.has_keys and self._look.tags.is_full_range)
         return ColorRange.JPEG if is_full else ColorRange.MPEG
 
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
-        try:
-            yield
-        except (av.FFmpegError, OSError) as error:
-            raise SinkError(f"{self._shown}: cannot be written ({error.strerror or error})") from error
+    def _errors(self) -> AbstractContextManager[None]:
+        def line(error: Exception) -> str:
+            return f"{self._shown}: cannot be written ({reason_of(error)})"
+
+        return translate_errors({av.FFmpegError: line, OSError: line}, as_=SinkError)
 
 
-def tick_of(path: Path, look: Look, every: int) -> Fraction:
-    """Seconds: times in such a file are whole numbers of it. `every`: of so many of the source's pictures one is
-    written."""
+def tick_of(path: Path, look: VideoLook, every: int) -> Fraction:
+    """Time base of such a file in seconds. `every`: one of so many of the source's pictures is written."""
     if VIDEO_FORMATS[path.suffix.lower()].has_fixed_rate:
         return every / look.rate
     return MATROSKA_TICK_S if path.suffix.lower() in MATROSKA else look.time_base
 
 
 def container_of(path: Path) -> str:
-    """FFmpeg's name of the container that this suffix stands for."""
+    """FFmpeg's name of the container for this suffix."""
     return CONTAINERS.get(path.suffix.lower(), path.suffix[1:].lower())

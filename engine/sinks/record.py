@@ -1,11 +1,9 @@
-"""The picture and the sound in a movie file, opened and encoded on a thread of its own (`movie_file`).
+"""Records picture and sound in a movie file, opened and encoded on a thread (`movie_file`).
 
-Live, `publish` never waits: when the encoder is behind by the whole queue, a picture is dropped and counted,
-while its sound is kept; pictures carry the time of their frame, so both stay together. Offline it waits and
-loses nothing.
+Live, `publish` never waits. If the queue is full, a picture is dropped and counted, while its sound is kept; pictures
+carry the time of their frame, so both stay in sync. Offline it waits and loses nothing.
 """
 
-import logging
 import threading
 import time
 from collections import deque
@@ -16,30 +14,29 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.errors import MultiverseError, SinkError
+from engine.errors import SinkError
 from engine.sinks.index_in_front import SUFFIXES as SUFFIXES_WITH_INDEX
 from engine.sinks.index_in_front import put_index_in_front
 from engine.sinks.new_file import check_suffix, dated_file, make_folder, reserve
 from engine.sinks.sink import Picture, SinkStatus, Stage
+from engine.sinks.sink_thread import sink_thread
 from engine.sinks.sound_track import SoundTrack
 from engine.system.atomic_file import remove_file, sync_file, sync_folder
 from engine.values import AudioBlock, PublishedFrame
 
-log = logging.getLogger(__name__)
-
 SUFFIXES = (".mp4", ".mov", ".avi")  # H.264, ProRes, Motion JPEG: `movie_file`
 QUEUE_BYTES = 64 * 2**20  # 17 pictures of 720p, 8 of 1080p
 QUEUE_LIMITS = (2, 30)
-MAX_STANDSTILL_S = 60.0  # then the disk is gone, and the sound kept meanwhile would fill the memory
-CLOSE_CEILING_S = 60.0
-MAX_OFFLINE_CLOSE_S = 600.0  # a slow stick is still to be given what the system has kept for it
-MAX_MOVE_OFFLINE_S = 45.0  # of an index to the front of a film
-MAX_MOVE_LIVE_S = 2.0  # the end of a show does not wait for it
+MAX_STANDSTILL_S = 60.0  # without any write; then the disk is gone, and the queued sound would fill the memory
+MAX_CLOSE_S = 60.0
+MAX_OFFLINE_CLOSE_S = 600.0  # a slow USB stick first has to take what the system has cached for it
+MAX_MOVE_OFFLINE_S = 45.0  # for moving the index to the front
+MAX_MOVE_LIVE_S = 2.0  # the end of a show does not wait longer for it
 
 
 @dataclass(frozen=True, slots=True)
 class _Moment:
-    """What belongs to one frame; `pixels` is None when the picture was dropped."""
+    """Picture and sound of one frame; `pixels` is None if the picture was dropped."""
 
     time_s: float
     pixels: np.ndarray | None
@@ -59,21 +56,21 @@ class Recording:
         after: "Recording | None" = None,
         queue_pictures: int | None = None,
     ) -> None:
-        """`size` is (width, height). `claim` gets the wanted path on the recording's thread, and gives the empty file
-        to write; it is removed if it stays empty. Not before `after` has its own, or has given it back unused: files
-        are numbered in the order of what they show."""
+        """`size` is (width, height). `claim` is called with the wanted path on the recording's thread and returns the
+        empty file to write, which is removed if it stays empty. It is called only after `after` has claimed its own
+        file or released it unused, so that files are numbered in the order of their content."""
         self.path = wanted
-        """As claimed, once it is."""
+        """The wanted path; the claimed one once it is claimed."""
         self.size = size
         self.written = 0
         self.dropped = 0
         self.seconds = 0.0
         self.size_bytes = 0
-        """Of the finished file."""
+        """Size of the finished file."""
         self.note = ""
-        """What is to be known of the finished file."""
+        """A remark on the finished file, for the user."""
         self.error: Exception | None = None
-        """Why the thread ended before it was told to; what was written by then plays."""
+        """The error that ended the thread early; what was written until then plays."""
         self._stage = stage
         self._claim, self._after = claim, after
         self._has_claimed = threading.Event()
@@ -88,33 +85,33 @@ class Recording:
         self._is_ending = False
         self._was_raised = False
         self._is_stuck = False
-        self._thread = threading.Thread(target=self._run, name=f"record {wanted.name}", daemon=True)
+        self._thread = sink_thread(f"record {wanted.name}", self._run, self._keep_error)
         self._thread.start()
 
     @property
     def is_done(self) -> bool:
-        return not self._thread.is_alive()
+        return not self._thread.is_alive
 
     @property
     def has_moments(self) -> bool:
-        """Whether any frame came. Without one there is no file in the end."""
+        """True once a frame was added. Without one no file is left in the end."""
         return self._has_moments
 
     def wait_until_open(self) -> None:
-        """Return when the file is there to be written. SinkError when it cannot be."""
+        """Wait until the file is open. SinkError if it cannot be opened."""
         with self._state:
             self._state.wait_for(lambda: self._is_open or self.error)
         self._raise_error()
 
     def add(self, frame: PublishedFrame) -> None:
-        """Queue one frame. Live a full queue costs the picture; offline the caller waits."""
+        """Queue one frame. If the queue is full: live the picture is dropped, offline the caller waits."""
         self._raise_error()
         with self._state:
             if self._stage.is_offline:
                 self._state.wait_for(lambda: self._pictures < self._room or self.error)
             has_room = self._pictures < self._room
         self._raise_error()
-        pixels = frame.read_rgba() if has_room else None  # this thread alone adds: the room stays
+        pixels = frame.read_rgba() if has_room else None  # only this thread adds, so there is still room
         with self._state:
             self._moments.append(_Moment(frame.id.time_s, pixels, frame.audio))
             self._has_moments = True
@@ -128,19 +125,19 @@ class Recording:
                 raise SinkError(f"record: {self.path}: nothing could be written for {behind_s:.0f} s")
 
     def end(self) -> None:
-        """No more frames come; the thread writes what is queued and ends the file. Returns at once."""
+        """Tell the thread to write what is queued and to finish the file. Returns at once."""
         with self._state:
             self._is_ending = True
             self._state.notify_all()
 
     def close(self) -> None:
-        """`end`, and wait for it. SinkError when the file could not be ended as it should."""
+        """`end`, then wait for the thread. SinkError if the file could not be finished."""
         self.end()
-        ceiling_s = MAX_OFFLINE_CLOSE_S if self._stage.is_offline else CLOSE_CEILING_S
-        self._thread.join(0 if self._is_stuck else ceiling_s)
-        if not self._is_stuck and self._thread.is_alive():
+        timeout_s = MAX_OFFLINE_CLOSE_S if self._stage.is_offline else MAX_CLOSE_S
+        self._thread.join(0 if self._is_stuck else timeout_s)
+        if not self._is_stuck and self._thread.is_alive:
             self._is_stuck = True
-            raise SinkError(f"record: {self.path} is not ended after {ceiling_s:.0f} s; is the disk there?")
+            raise SinkError(f"record: {self.path} is not finished after {timeout_s:.0f} s; is the disk there?")
         if not self._was_raised:
             self._raise_error()
 
@@ -152,25 +149,25 @@ class Recording:
     def _run(self) -> None:
         try:
             self._write()
-        except Exception as error:  # the top of a thread: whatever it is, the show goes on and is told
-            if not isinstance(error, MultiverseError):
-                log.exception("record: %s", self.path)
-            with self._state:
-                self.error = error
-                self._moments.clear()
-                self._state.notify_all()
-        self._has_claimed.set()  # or never will
-        with suppress(OSError):  # the disk may be gone, or the file never was
-            if self._is_claimed and self.path.stat().st_size == 0:
-                remove_file(self.path)
+        finally:
+            self._has_claimed.set()  # or failed to
+            with suppress(OSError):  # the disk may be gone, or the file may not exist
+                if self._is_claimed and self.path.stat().st_size == 0:
+                    remove_file(self.path)
+
+    def _keep_error(self, error: Exception) -> None:
+        with self._state:
+            self.error = error
+            self._moments.clear()
+            self._state.notify_all()
 
     def _write(self) -> None:
-        from engine.sinks.movie_file import MovieFile  # takes a while: not on the render thread
+        from engine.sinks.movie_file import MovieFile  # slow: not on the render thread
 
         stage = self._stage
         if self._after is not None:
             self._after._has_claimed.wait()
-            if not self._after.has_moments:  # nor will have: it was told to end before this one was made
+            if not self._after.has_moments:  # it was ended before this recording was made: it stays empty
                 self._after._thread.join()
             self._after = None
         self.path = self._claim(self.path)
@@ -208,9 +205,9 @@ class Recording:
             end_s = time.perf_counter() + (MAX_MOVE_OFFLINE_S if stage.is_offline else MAX_MOVE_LIVE_S)
             reason = put_index_in_front(self.path, lambda: time.perf_counter() < end_s)
             self.note = f"its index stays at the end: {reason}" if reason else ""
-        with suppress(FileNotFoundError):  # somebody may have moved it away
+        with suppress(FileNotFoundError):  # it may have been moved away
             self.size_bytes = self.path.stat().st_size
-            if stage.is_offline:  # a film told as finished outlives a power cut; the end of a show does not wait
+            if stage.is_offline:  # a finished film must survive a power cut; a show does not wait for that
                 sync_file(self.path)
                 sync_folder(self.path.parent)
 
@@ -229,13 +226,13 @@ class RecordSink:
     kind = "record"
 
     def __init__(self, argument: str, picture: Picture = "main") -> None:
-        """A file ending in .mp4 (H.264), .mov (ProRes) or .avi (Motion JPEG), or "" for a name from date and time in
-        the stage's record folder."""
+        """`argument`: a file ending in .mp4 (H.264), .mov (ProRes) or .avi (Motion JPEG), or "" for a name from date
+        and time in the stage's record folder."""
         self._argument, self._picture = argument, picture
         self._wanted = Path(argument)
         self._stage: Stage | None = None
         self._recordings: list[Recording] = []
-        """The last is the one being recorded; those before it ended with a change of size. One file each."""
+        """The last one is being recorded; the others ended with a change of size. One file each."""
 
     @property
     def name(self) -> str:
@@ -250,8 +247,8 @@ class RecordSink:
         if may_wait:
             self._recordings[0].wait_until_open()
 
-    def restage(self, stage: Stage) -> None:
-        self._stage = stage  # the next frame's size decides whether a new file is needed
+    def set_format(self, stage: Stage) -> None:
+        self._stage = stage  # the next frame's size decides if a new file is needed
 
     def publish(self, frame: PublishedFrame) -> None:
         size = (frame.width, frame.height)
@@ -261,7 +258,7 @@ class RecordSink:
         self._recordings[-1].add(frame)
 
     def pump(self) -> None:
-        """Nothing: the thread works by itself."""
+        """Do nothing: the thread does the work."""
 
     def drain(self) -> bool:
         for recording in self._recordings:
@@ -303,6 +300,6 @@ class RecordSink:
 
 
 def claim_file(wanted: Path) -> Path:
-    """A new empty file, `wanted` or numbered. Waits for the disk."""
+    """Create a new empty file, `wanted` or numbered. Waits for the disk."""
     make_folder(RecordSink.kind, wanted)
     return reserve(RecordSink.kind, wanted)

@@ -1,42 +1,37 @@
-"""Which kinds of sink there are, and which can run here. Imports no library of theirs."""
+"""The table of sink kinds, and the check if they can run here. Imports none of their libraries."""
 
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from importlib import import_module
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
 
 from engine.errors import SinkUnavailableError
 from osc_schema import Rejected, Value
-
-if TYPE_CHECKING:
-    from engine.sinks.sink import Sink, SinkSpec
 
 PLATFORM = sys.platform
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kind:
+class SinkKind:
     module: str
     sink: str
     argument: str
-    """What follows `=`."""
+    """Description of the argument after `=`."""
     platform: str = ""
     """`sys.platform` it needs; "" for any."""
     system: str = ""
-    """That platform in words."""
+    """The platform's name for people."""
     packages: tuple[tuple[str, str], ...] = ()
-    """(module, how to install it): what must be importable."""
+    """(module, how to install it) of each module that must be importable."""
     is_on_gpu: bool = False
-    """Takes textures, and keeps objects of the GL context that is current when it starts: it ends with that context."""
+    """Uses textures, and keeps objects of the GL context current at its start; it is reopened for a new context."""
     brings_beside: bool = False
-    """For other programs to look at: where the Multiverse is published, the pictures beside it are too."""
+    """Shown by other programs: if the main picture is published so, the run's other pictures are too."""
 
 
 KINDS = {
-    "syphon": Kind(
+    "syphon": SinkKind(
         module="engine.sinks.syphon",
         sink="SyphonSink",
         argument="name of the texture",
@@ -49,7 +44,7 @@ KINDS = {
         is_on_gpu=True,
         brings_beside=True,
     ),
-    "spout": Kind(
+    "spout": SinkKind(
         module="engine.sinks.spout",
         sink="SpoutSink",
         argument="name of the texture",
@@ -59,27 +54,29 @@ KINDS = {
         is_on_gpu=True,
         brings_beside=True,
     ),
-    "shared": Kind(module="engine.sinks.shared", sink="SharedSink", argument="name of the texture", brings_beside=True),
-    "ndi": Kind(
+    "shared": SinkKind(
+        module="engine.sinks.shared", sink="SharedSink", argument="name of the texture", brings_beside=True
+    ),
+    "ndi": SinkKind(
         module="engine.sinks.ndi",
         sink="NdiSink",
         argument="name of the source",
         packages=(("cyndilib", "pip install cyndilib"),),
         brings_beside=True,
     ),
-    "record": Kind(
+    "record": SinkKind(
         module="engine.sinks.record",
         sink="RecordSink",
         argument="file.mp4 (H.264), file.mov (ProRes) or file.avi (Motion JPEG); without it a name from date and time",
         packages=(("av", "pip install av"),),
     ),
-    "snapshot": Kind(
+    "snapshot": SinkKind(
         module="engine.sinks.snapshot",
         sink="SnapshotSink",
         argument="file.png, or file.png@SECONDS for the frame at that time",
         packages=(("cv2", "pip install opencv-python-headless"),),
     ),
-    "null": Kind(module="engine.sinks.null", sink="NullSink", argument="name"),
+    "null": SinkKind(module="engine.sinks.null", sink="NullSink", argument="name"),
 }
 
 
@@ -89,11 +86,11 @@ class KindInfo:
     argument: str
     is_available: bool
     reason: str
-    """Why not, with the next step; "" when it is."""
+    """Reason why it is not available, with the next step; else ""."""
 
 
 def available_kinds() -> tuple[KindInfo, ...]:
-    """Every kind, and whether it can run here. Imports none of their libraries."""
+    """Every kind, with its availability here. Imports none of their libraries."""
     infos = []
     for kind, entry in KINDS.items():
         reason = unavailable_reason(kind)
@@ -102,7 +99,7 @@ def available_kinds() -> tuple[KindInfo, ...]:
 
 
 def unavailable_reason(kind: str) -> str:
-    """Like "needs macOS"; "" when the sink can run."""
+    """A reason such as "needs macOS", or "" if the sink can run."""
     entry = KINDS[kind]
     if entry.platform not in ("", PLATFORM):
         return f"needs {entry.system}"
@@ -115,7 +112,7 @@ def _is_installed(module: str) -> bool:
         return True
     try:
         return find_spec(module) is not None
-    except ValueError:  # another thread is importing it at this moment (cv2 takes itself out and in again)
+    except ValueError:  # another thread is importing it right now (cv2 removes itself and comes back)
         return True
 
 
@@ -125,7 +122,7 @@ def require_available(kind: str) -> None:
 
 
 def conditions() -> Iterator[tuple[str, Callable[[Value], None]]]:
-    """(address, check) for `ParamStore.add_condition`: a kind that cannot run here is not switched on."""
+    """(address, check) for `ParamStore.add_condition`: refuses to enable a kind that cannot run here."""
 
     def check(address: str, unavailable: SinkUnavailableError, value: Value) -> None:
         if value:
@@ -138,21 +135,6 @@ def conditions() -> Iterator[tuple[str, Callable[[Value], None]]]:
             yield f"/sink/{kind}/enable", partial(check, f"/sink/{kind}/enable", error)
 
 
-def load_kinds() -> None:
-    """Import the modules of all kinds that can run here (not their libraries), so that `make_sink` reads no disk."""
-    for kind, entry in KINDS.items():
-        if not unavailable_reason(kind):
-            import_module(entry.module)
-
-
 def broken(kind: str, error: Exception) -> SinkUnavailableError:
-    """For a library that is there but cannot be loaded."""
+    """The error for a library that is installed but cannot be loaded."""
     return SinkUnavailableError(f"{kind}: unavailable ({type(error).__name__}: {error})")
-
-
-def make_sink(spec: "SinkSpec") -> "Sink":
-    """A sink, not yet started. SinkUnavailableError when this system cannot run it."""
-    require_available(spec.kind)
-    entry = KINDS[spec.kind]
-    sink: Sink = getattr(import_module(entry.module), entry.sink)(spec.argument, spec.picture)
-    return sink

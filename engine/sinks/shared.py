@@ -1,7 +1,7 @@
-"""The picture in shared memory, for programs on the same machine: a frame ring (`engine.ipc.layout`).
+"""Publishes the picture in shared memory, for programs on the same machine: a frame ring (`engine.ipc.layout`).
 
-A foreign program reads it with `shared_reader.py`, one file to copy. Newest wins, offline too: a reader sees
-what it is fast enough for, and the engine never waits for it.
+Other programs read it with `shared_reader.py`, a single file to copy. The newest picture wins, offline too: a slow
+reader misses pictures, and the engine never waits for it.
 """
 
 import os
@@ -34,7 +34,7 @@ class SharedSink:
         except SharedMemoryError as error:
             raise SinkError(f"shared: {error}") from error
 
-    def restage(self, stage: Stage) -> None:
+    def set_format(self, stage: Stage) -> None:
         assert self._ring is not None
         self._ring.fps = stage.fps
         if self._ring.shape != (stage.height, stage.width, 4):
@@ -46,7 +46,7 @@ class SharedSink:
         self._frames += 1
 
     def pump(self) -> None:
-        """Nothing: each picture carries a heartbeat."""
+        """Do nothing: each picture carries a heartbeat."""
 
     def drain(self) -> bool:
         return True

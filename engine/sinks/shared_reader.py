@@ -1,9 +1,9 @@
-"""Multiverse's picture in another program. Copy this file: it needs NumPy, and nothing of Multiverse.
+"""Reads Multiverse's picture in another program. Copy this file: it needs only NumPy, nothing of Multiverse.
 
 reader = SharedReader("Multiverse")
 picture = reader.latest()  # (height, width, 4) uint8 RGBA, row 0 at the top; None until there is one
 
-Never blocks; follows changes of size and finds a restarted engine. For the numbers see engine/ipc/layout.py.
+Never blocks; follows changes of size and finds a restarted engine. The numbers are explained in engine/ipc/layout.py.
 """
 
 import sys
@@ -21,23 +21,24 @@ UNTRACKED = {"track": False} if sys.version_info >= (3, 13) else {}
 
 class SharedReader:
     def __init__(self, name: str = "Multiverse") -> None:
-        self.name, self.number, self.lock = name, 0, threading.Lock()
-        self.words = self.memory = self.picture = None
+        self.name, self.number, self.fence = name, 0, threading.Barrier(1)
+        self.ring: tuple[shared_memory.SharedMemory, memoryview, memoryview[int]] | None = None  # its bytes, its header
+        self.picture: np.ndarray | None = None
 
     def latest(self) -> "np.ndarray | None":
-        """The newest whole picture; the same array again while nothing is new."""
-        if not self.words or self.words[1] >> 32 != 1 or time.time_ns() - self.words[9] > 2e9:
-            self.connect()  # there was none, or it closed, or moved, or has shown no sign of life for 2 s
-        number = self.words[8] if self.words else 0
-        if number not in (0, self.number):
-            shape = self.words[2] >> 32, self.words[2] & 0xFFFFFFFF, self.words[3] & 0xFFFFFFFF
-            at = self.words[6] + number % 3 * self.words[5]
-            counters = self.memory.buf[at : at + 16].cast("Q")  # begin, end
+        """The newest complete picture; the same array again while nothing is new."""
+        if not self.ring or self.ring[2][1] >> 32 != 1 or time.time_ns() - self.ring[2][9] > 2e9:
+            self.connect()  # there was none, or it closed, or moved, or has had no heartbeat for 2 s
+        if self.ring and (number := self.ring[2][8]) not in (0, self.number):
+            _, data, words = self.ring
+            shape = words[2] >> 32, words[2] & 0xFFFFFFFF, words[3] & 0xFFFFFFFF
+            at = words[6] + number % 3 * words[5]
+            counters = data[at : at + 16].cast("Q")  # begin, end
             was_whole = counters[1] == number
-            self.lock.acquire(), self.lock.release(), self.lock.acquire(), self.lock.release()  # a fence for ARM
-            copy = np.frombuffer(self.memory.buf, np.uint8, np.prod(shape), at + 64).reshape(shape).copy()
-            self.lock.acquire(), self.lock.release(), self.lock.acquire(), self.lock.release()
-            if was_whole and counters[0] == number:  # else it was overwritten: the picture before stays
+            self.fence.wait(), self.fence.wait()  # locks and unlocks twice: a memory barrier, for ARM
+            copy = np.frombuffer(data, np.uint8, np.prod(shape), at + 64).reshape(shape).copy()
+            self.fence.wait(), self.fence.wait()
+            if was_whole and counters[0] == number:  # else it was overwritten: keep the picture before
                 self.number, self.picture = number, copy
         return self.picture
 
@@ -48,11 +49,12 @@ class SharedReader:
                 memory = shared_memory.SharedMemory(path.name, **UNTRACKED)
             except (OSError, ValueError):  # gone meanwhile, or still being made
                 continue
-            if not UNTRACKED and sys.platform != "win32":  # else our end would take the memory from everybody
-                resource_tracker.unregister(memory._name, "shared_memory")
+            if not UNTRACKED and sys.platform != "win32":  # else our exit would unlink the memory for everybody
+                resource_tracker.unregister(memory._name, "shared_memory")  # type: ignore[attr-defined]  # private
+            assert memory.buf is not None  # it is open
             words = memoryview(bytes(memory.buf[:4096])).cast("Q")
             is_open_ring = words[0] == 0x474E4952564D and words[1] == 1 << 32 | 1  # "MVRING", version 1, open
             is_ours = bytes(words[16:24]).rstrip(b"\0") == self.name.encode()
             if is_open_ring and is_ours and words[13] > newest and time.time_ns() - words[9] < 2e9:
-                newest, self.words = words[13], memory.buf[:4096].cast("Q")
-                self.memory, self.number = memory, 0
+                newest, self.number = words[13], 0
+                self.ring = memory, memory.buf, memory.buf[:4096].cast("Q")

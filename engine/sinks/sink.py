@@ -1,4 +1,4 @@
-"""What a sink is, and the values it is made of. `null.py` shows it at work."""
+"""The interface of a sink and its values. See `null.py` for a minimal implementation."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal, Protocol, get_args, runtime_checkable
 
 from engine.errors import SinkError
+from engine.sinks.registry import KINDS
 from engine.values import PublishedFrame
 
 Picture = Literal["main", "sd", "sam3", "sam3_mask"]
@@ -16,14 +17,14 @@ PICTURES: tuple[Picture, ...] = get_args(Picture)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PictureBeside:
-    """What people read of a picture beside the main one."""
+    """Texts for people about a picture beside the main one."""
 
     addition: str
-    """To the main one's name."""
+    """Suffix to the main picture's name."""
     model: str
-    """Whose it is."""
+    """The model that makes it."""
     option: str
-    """What gives a run that model."""
+    """The option that gives a run that model."""
 
 
 BESIDE: dict[Picture, PictureBeside] = {
@@ -35,22 +36,22 @@ MARKS = ", ".join(f"{picture}:" for picture in BESIDE)
 
 
 def picture_name(picture: Picture, main_name: str) -> str:
-    """What a picture is called where the main one is called `main_name`: `left`, `left SD`, `left SAM3 mask`."""
+    """Name of a picture if the main one is called `main_name`: `left`, `left SD`, `left SAM3 mask`."""
     return main_name if picture == "main" else f"{main_name} {BESIDE[picture].addition}"
 
 
 TITLES: dict[Picture, str] = {picture: picture_name(picture, "Multiverse") for picture in PICTURES}
-"""Under what name receivers find a picture, where none is given."""
+"""Default name of each picture for receivers."""
 
 
 def sink_label(kind: str, picture: Picture) -> str:
-    """How a kind is asked for: `record` for the main picture, `sd:record`, `sam3_mask:record`."""
+    """The label of a kind for a picture: `record` for the main one, `sd:record`, `sam3_mask:record`."""
     return kind if picture == "main" else f"{picture}:{kind}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SinkSpec:
-    """What `--sink` and `/sink/start` ask for."""
+    """The sink that `--sink` or `/sink/start` asks for."""
 
     kind: str
     argument: str = ""
@@ -66,9 +67,7 @@ class SinkSpec:
 
     @classmethod
     def labelled(cls, label: str, argument: str = "") -> "SinkSpec":
-        """From `label` and what follows its `=`. SinkError names the kinds there are."""
-        from engine.sinks.registry import KINDS
-
+        """The spec for a label and the argument after its `=`. SinkError lists the valid kinds."""
         mark, colon, kind = label.rpartition(":")
         picture: Picture = next((one for one in BESIDE if one == mark), "main")
         if kind not in KINDS or (colon and picture == "main"):
@@ -84,20 +83,20 @@ class SinkSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """What all sinks of one picture share."""
+    """The format that all sinks of one picture share."""
 
     width: int
     height: int
     fps: float
     """Nominal; offline it is exact."""
     sample_rate_hz: int
-    """Of the source's sound; 0 when there is none."""
+    """Rate of the source's sound; 0 without sound."""
     audio_channels: int
-    """Of the source's sound; 0 when there is none."""
+    """Channels of the source's sound; 0 without sound."""
     is_offline: bool
-    """Offline a sink may wait and must lose nothing; live it never waits and may."""
+    """Offline a sink may wait and must lose nothing; live it never waits and may drop pictures."""
     record_folder: Path
-    """Where files without a name of their own go; made when needed."""
+    """Folder for files without a given name; created when needed."""
 
     def with_format(self, width: int, height: int, fps: float) -> "Stage":
         return dataclasses.replace(self, width=width, height=height, fps=fps)
@@ -112,9 +111,9 @@ class SinkStatus:
     """running | finishing (writes what it still has) | retrying | failed (offline: not tried again) |
     ended"""
     frames: int
-    """Pictures put out."""
+    """Pictures published."""
     dropped: int
-    """Pictures that came while the sink was behind."""
+    """Pictures dropped because the sink was too slow."""
     detail: str = ""
     """One line for people."""
     picture: Picture = "main"
@@ -127,7 +126,7 @@ class SinkStatus:
 class Sink(Protocol):
     """Everything but `status` is called on the render thread, with its GL context current.
 
-    Raising from any of them is the way to fail: `SinkSet` then closes the sink, reports and tries a fresh one
+    To fail, raise an exception from any of them: `SinkSet` then closes the sink, reports, and retries with a new one
     later.
     """
 
@@ -135,26 +134,26 @@ class Sink(Protocol):
     name: str
 
     def start(self, stage: Stage, *, may_wait: bool = False) -> None:
-        """Open. SinkUnavailableError when this system can never run it, SinkError for what can be mended.
+        """Open. SinkUnavailableError if this system can never run it, SinkError for everything that can be fixed.
 
-        `may_wait` before a show and offline: return when everything is open. Else never wait for a disk: what
-        needs one goes to a thread, and its error is raised by a later call.
+        `may_wait`, before a show and offline: return when everything is open. Otherwise never wait for a disk: open
+        files on a thread, and raise its error from a later call.
         """
 
-    def restage(self, stage: Stage) -> None:
-        """The picture has another size or rate from the next frame on."""
+    def set_format(self, stage: Stage) -> None:
+        """Prepare for another size or rate of the picture from the next frame on."""
 
     def publish(self, frame: PublishedFrame) -> None:
-        """Put one picture out. Live: never waits. Offline: may wait, loses nothing."""
+        """Publish one picture. Live: never waits. Offline: may wait, loses nothing."""
 
     def pump(self) -> None:
-        """Once a frame, after `publish`: heartbeats and run loops."""
+        """Called once a frame, after `publish`: for heartbeats and run loops."""
 
     def drain(self) -> bool:
-        """Begin to end without waiting: no more frames come. True once `close` will not wait either."""
+        """Start finishing, without waiting: no more frames follow. True once `close` will not wait either."""
 
     def close(self) -> None:
-        """End: write what is left, waiting for it, and let go of everything. Harmless twice and after a failure."""
+        """Write what is left, waiting for it, and release everything. Idempotent; also called after a failure."""
 
     def status(self) -> SinkStatus:
         """Any thread."""
@@ -162,15 +161,15 @@ class Sink(Protocol):
 
 @runtime_checkable
 class Cautious(Protocol):
-    """A sink that runs, and may have something to say about it."""
+    """A sink that works but may have a warning."""
 
     caution: str
-    """One line for people, from `start` on; "" for nothing."""
+    """A warning in one line, from `start` on; "" for none."""
 
 
 @runtime_checkable
 class Taker(Protocol):
-    """A sink that puts a picture out when asked."""
+    """A sink that writes a picture on demand."""
 
     def take(self) -> None:
         """Take the next frame. Render thread."""

@@ -1,12 +1,14 @@
-"""The sinks of a run, several at once, each for one of its pictures. One that fails is closed, reported and tried
-again; the rest never notice."""
+"""Runs several sinks at once, each for one of the run's pictures. A failing sink is closed, reported and retried; the
+others are not affected."""
 
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 from engine.errors import MultiverseError, SinkError
-from engine.sinks.registry import KINDS, load_kinds, make_sink
+from engine.sinks.opening import load_kinds, make_sink
+from engine.sinks.registry import KINDS
 from engine.sinks.sink import BESIDE, TITLES, Cautious, Picture, Sink, SinkSpec, SinkStatus, Stage, Taker, picture_name
 from engine.system.backoff import MAX_DELAY_S, next_delay_s
 from engine.system.clock import Clock, SystemClock
@@ -16,43 +18,49 @@ from engine.values import PublishedFrame, ShownPicture
 log = logging.getLogger(__name__)
 
 
-MAX_SINKS = 16  # each may hold a thread and pictures; whoever may send OSC may ask for sinks
-MAX_ENDED = 64  # of those stopped during the run, how many are remembered
-MAX_END_S = 4.0  # live, for all sinks together; the engine's end takes 5 s at most
-MAX_STANDSTILL_S = 2.0  # beyond that, for one that still writes: its file shall be whole
-MAX_WRITING_S = 60.0  # and no longer, however much it has to write
+MAX_SINKS = 16  # each may hold a thread and pictures, and OSC is unauthenticated
+MAX_ENDED = 64  # sinks remembered after they were stopped
+MAX_END_S = 4.0  # live, for all sinks together; the engine's shutdown takes 5 s at most
+MAX_STANDSTILL_S = 2.0  # after that, without progress; a sink that still writes may go on, to complete its file
+MAX_WRITING_S = 60.0  # limit for that, however much is left to write
 POLL_S = 0.005
 
 
 @dataclass(slots=True, eq=False)
 class _Place:
-    """One sink asked for, whatever became of it: running, waiting to be tried again, finishing, ended."""
+    """One requested sink in any state: running, waiting for a retry, finishing, ended."""
 
     spec: SinkSpec
     sink: Sink | None
     last: SinkStatus
-    """Of the sink that is gone, with the sums of all before it."""
+    """Status of the last closed sink, with the sums of all before it."""
     started_s: float
     failures: int = 0
     retry_at_s: float = 0.0
     reason: str = ""
-    """Of the last failure."""
+    """Reason of the last failure."""
     was_logged: bool = False
     """The first failure's traceback is in the log; later ones are counted only."""
     is_once: bool = False
-    """For one picture: stopped when that is taken."""
+    """Stop it after one picture."""
     end_error: Exception | None = None
-    """What it could not write when it was asked to end."""
+    """Error from draining it."""
+    is_drained: bool = False
+    """Nothing is left to write: closing will not wait."""
     brought_by: "_Place | None" = None
-    """The main picture's sink that this one came along with, and will go with."""
+    """The main picture's sink that this one was started with, and is stopped with."""
 
     def is_for(self, spec: SinkSpec) -> bool:
-        """Whether this is what is asked for, of those that go by the picture's title without an argument."""
+        """True if both specs mean the same sink; without an argument its name is the picture's title."""
         own, asked_for = ((one.kind, one.picture, one.argument or TITLES[one.picture]) for one in (self.spec, spec))
         return own == asked_for
 
+    def drain(self) -> None:
+        """Let the sink write what is left, without waiting; sets `is_drained`."""
+        self.is_drained = self.sink is None or self.sink.drain()
+
     def status(self) -> SinkStatus:
-        sink = self.sink  # the render thread may take it away meanwhile
+        sink = self.sink  # the render thread may remove it meanwhile
         if sink is None:
             return self.last
         now, last = sink.status(), self.last
@@ -65,35 +73,35 @@ class SinkSet:
     """Everything but `status` on the render thread with its GL context current. Close it before the renderer."""
 
     def __init__(self, stage: Stage, clock: Clock, report: Report, *, stopwatch: Clock | None = None) -> None:
-        """`clock` is the show's; `stopwatch` takes the time of the end, which passes offline too."""
+        """`clock` is the show's clock; `stopwatch` is real time, to limit the shutdown also offline."""
         self.stage = stage
-        """Of the main picture."""
+        """Format of the main picture."""
         self._stages_beside: dict[Picture, Stage] = {}
-        """Of the pictures that the run has beside the main one."""
+        """Formats of the run's other pictures."""
         self._clock = clock
         self._stopwatch = stopwatch or SystemClock()
         self._report = report
         self._asked_s: float | None = None
-        """When the sinks were asked to end."""
+        """Time at which the sinks were asked to end."""
         self._moved: dict[int, tuple[int, float]] = {}
-        """From then on, by place: how many pictures it had put out, and since when."""
+        """From then on, by place: number of pictures published, and since when."""
         self._places: tuple[_Place, ...] = ()
         self._finishing: tuple[_Place, ...] = ()
         self._ended: tuple[_Place, ...] = ()
-        """Stopped during the run; the latest `MAX_ENDED`, told of after `close`."""
+        """The latest `MAX_ENDED` that were stopped during the run, for the status after `close`."""
         self._is_closed = False
-        load_kinds()  # now, so that no start in the middle of a show has to
+        load_kinds()  # now, so that a start during a show does not have to
 
     @property
     def kinds(self) -> frozenset[str]:
-        """What runs, or is about to be tried again: `record`, `sd:record`, ..."""
+        """Labels of the sinks that run or will be retried: `record`, `sd:record`, ..."""
         return frozenset(place.spec.label for place in self._places if not place.is_once)
 
     def add_picture(self, picture: Picture, width: int, height: int, *, may_wait: bool = False) -> None:
-        """From now on the run has this picture beside the main one, and sinks can be started for it.
+        """Add a picture to the run, so that sinks can be started for it.
 
-        Where the main picture is published for other programs to look at, this one is too, now and later; a file gets
-        it only when asked to. The size may be another in each frame published: its sinks follow.
+        Wherever the main picture is published for other programs, this one is too, now and later; files only contain it
+        on request. Its size may change with each published frame, and its sinks follow.
         """
         if picture not in self._stages_beside:
             self._stages_beside[picture] = self.stage.with_format(width, height, self.stage.fps)
@@ -101,14 +109,14 @@ class SinkSet:
                 self._bring(picture, place, may_wait)
 
     def start(self, spec: SinkSpec, *, may_wait: bool = False) -> None:
-        """Open one more sink. SinkError or SinkUnavailableError when that fails or its name runs already.
+        """Open one more sink. SinkError or SinkUnavailableError if that fails or its name is in use.
 
-        Before a show (`may_wait`) and offline everything is open on return. In a show nothing waits for a disk:
-        a file that cannot be written is reported later and tried again, like any failure.
+        Before a show (`may_wait`) and offline everything is open on return. During a show nothing waits for a disk: a
+        file that cannot be written is reported and retried later, like any failure.
         """
         for place in self._places:
             if place.brought_by is not None and place.is_for(spec):
-                place.brought_by = None  # asked for by name, it runs by itself from now on
+                place.brought_by = None  # requested by name: independent from now on
                 return
         place = self._asked_for(spec, may_wait)
         self._places += (place,)
@@ -127,7 +135,7 @@ class SinkSet:
         except MultiverseError:
             sink.close()
             raise
-        except Exception as error:  # any sink may fail in any way, and whoever asked for it must hear
+        except Exception as error:  # a sink may fail in any way, and the caller must get one line
             log.exception("sink %s failed to start", spec.label)
             sink.close()
             raise SinkError(f"{spec.label}: {type(error).__name__}: {error}") from error
@@ -136,9 +144,9 @@ class SinkSet:
         return _Place(spec, sink, _nothing_yet(spec, sink.name), self._clock.now_s())
 
     def _made(self, spec: SinkSpec) -> Sink:
-        """Not yet started. SinkError where it must not be."""
+        """Make a sink without starting it. SinkError if it must not run."""
         if spec.kind not in KINDS:
-            raise SinkError(f"sink {spec.kind!r}: there is no such kind; one of {', '.join(KINDS)}")
+            raise SinkError(f"sink {spec.kind!r}: there is no such kind; choose one of {', '.join(KINDS)}")
         self._stage_of(spec)
         sink = make_sink(spec)
         if any(place.spec.kind == spec.kind and place.status().name == sink.name for place in self._places):
@@ -146,7 +154,7 @@ class SinkSet:
         return sink
 
     def _bring(self, picture: Picture, main: _Place, may_wait: bool) -> None:
-        """Publish this picture beside the main one, which runs on whatever goes wrong with it."""
+        """Publish this picture where the main one is. A failure does not affect the main one."""
         if main.spec.picture != "main" or not KINDS[main.spec.kind].brings_beside:
             return
         argument = picture_name(picture, main.spec.argument) if main.spec.argument else ""
@@ -167,7 +175,7 @@ class SinkSet:
         self._places += (place,)
 
     def _stage_of(self, spec: SinkSpec) -> Stage:
-        """SinkError when the run has no such picture."""
+        """The picture's format. SinkError if the run has no such picture."""
         if spec.picture == "main":
             return self.stage
         if spec.picture not in self._stages_beside:
@@ -176,10 +184,10 @@ class SinkSet:
         return self._stages_beside[spec.picture]
 
     def stop(self, label: str, name: str | None = None) -> int:
-        """Close the sinks of a kind (`record`, `sd:record`), or the one of that name or argument, for good; how many
-        there were. What came along with them goes too.
+        """Close the sinks of a label (`record`, `sd:record`), or the one of that name or argument, for good. Returns
+        their number. Sinks that were started along with them are closed too.
 
-        Live, what a sink still has to write is written while the show goes on: it is then `finishing`.
+        Live, a sink writes what is left while the show goes on; its state is then `finishing`.
         """
         chosen = tuple(
             place
@@ -193,9 +201,9 @@ class SinkSet:
         return len(chosen)
 
     def publish(self, frame: PublishedFrame, beside: Mapping[Picture, ShownPicture] | None = None) -> None:
-        """Hand a frame to every sink of the main picture, then each picture `beside` it to those for that one.
+        """Give a frame to every sink of the main picture, then each picture in `beside` to its own sinks.
 
-        They go out under the frame's number and time, with its sound. What nobody takes is not drawn.
+        Those have the frame's number, time and sound. Pictures without a sink are not drawn.
         """
         self._publish("main", frame)
         for picture, shown in (beside or {}).items():
@@ -211,37 +219,30 @@ class SinkSet:
             self._places = tuple(place for place in self._places if not place.is_once)
 
     def _publish(self, picture: Picture, frame: PublishedFrame) -> None:
-        """The blind except is the point: a sink may fail in any way."""
         for place in self._places:
             if place.sink is not None and place.spec.picture == picture:
-                try:
-                    place.sink.publish(frame)
-                except Exception as error:
-                    self._fail(place, error)
+                self._attempt(place, partial(place.sink.publish, frame))
 
     def _follow_size(self, picture: Picture, shown: ShownPicture) -> None:
         stage = self._stages_beside[picture]
         if (shown.width, shown.height) != (stage.width, stage.height):
             stage = self._stages_beside[picture] = stage.with_format(shown.width, shown.height, stage.fps)
-            self._restage(picture, stage)
+            self._set_format(picture, stage)
 
     def pump(self) -> None:
-        """Once a frame: run loops, heartbeats, second tries, and the ends of sinks that were stopped."""
+        """Call it once a frame: runs run loops, heartbeats and retries, and finishes stopped sinks."""
         for place in self._places:
-            try:
-                if place.sink is not None:
-                    place.sink.pump()
-                elif place.last.state == "retrying" and self._clock.now_s() >= place.retry_at_s:
-                    self._retry(place)
-            except Exception as error:
-                self._fail(place, error)
+            if place.sink is not None:
+                self._attempt(place, place.sink.pump)
+            elif place.last.state == "retrying" and self._clock.now_s() >= place.retry_at_s:
+                self._attempt(place, partial(self._retry, place))
         if self._finishing:
             self._finish()
 
     def take_snapshot(self, argument: str = "") -> int:
-        """Ask the snapshot sink of this argument, or every one, for a picture of the next frame; how many.
+        """Tell the snapshot sink of this argument, or every one, to write the next frame. Returns their number.
 
-        Where none has a named file for its argument, one is opened for this picture alone.
+        If none has this argument, one is opened for this picture only.
         """
         takers = 0
         for place in self._places:
@@ -258,40 +259,34 @@ class SinkSet:
         return takers
 
     def restart_all(self, stage: Stage) -> None:
-        """Go on with another size or rate of the main picture: recordings in a new file, rings in new memory, the rest
-        as is. Of the pictures beside it only the rate may be new: their sizes come with them."""
+        """Continue with another size or rate of the main picture: recordings in a new file, rings in new memory, others
+        unchanged. Other pictures only take over the rate, as their sizes come with each frame."""
         self.stage = stage
-        self._restage("main", stage)
+        self._set_format("main", stage)
         for picture, beside in tuple(self._stages_beside.items()):
             if beside.fps != stage.fps:
                 self._stages_beside[picture] = beside.with_format(beside.width, beside.height, stage.fps)
-                self._restage(picture, self._stages_beside[picture])
+                self._set_format(picture, self._stages_beside[picture])
 
-    def _restage(self, picture: Picture, stage: Stage) -> None:
+    def _set_format(self, picture: Picture, stage: Stage) -> None:
         for place in self._places:
             if place.sink is not None and place.spec.picture == picture:
-                try:
-                    place.sink.restage(stage)
-                except Exception as error:
-                    self._fail(place, error)
+                self._attempt(place, partial(place.sink.set_format, stage))
 
     def renew_context(self) -> None:
-        """Open the sinks that hold objects of the GL context again: the renderer is a new one.
+        """Reopen the sinks that hold objects of the GL context, because the renderer is a new one.
 
-        To be called as soon as its context is current, before anything is published.
+        Call it as soon as its context is current, before anything is published.
         """
         for place in self._places:
             if place.sink is not None and KINDS[place.spec.kind].is_on_gpu:
-                try:
-                    error = self._close(place)
-                    if error is not None:  # a dead context may not let go of everything
-                        self._note(place, error)
-                    self._retry(place)
-                except Exception as error:
-                    self._fail(place, error)
+                error = self._close(place)
+                if error is not None:  # the old context may be dead
+                    self._note(place, error)
+                self._attempt(place, partial(self._retry, place))
 
     def status(self) -> tuple[SinkStatus, ...]:
-        """All that run, wait or finish; after `close` how each ended, the stopped ones first. Any thread."""
+        """Status of all that run, wait or finish; after `close` how each ended, stopped ones first. Any thread."""
         if self._is_closed:
             return tuple(place.status() for place in (*self._ended, *self._places))
         finishing = (place.status() for place in self._finishing)
@@ -300,7 +295,7 @@ class SinkSet:
         )
 
     def ask_to_end(self) -> None:
-        """Let every sink begin to write what is left, without waiting. No more frames come; `close` follows."""
+        """Tell every sink to write what is left, without waiting. No more frames follow; call `close` next."""
         if self._asked_s is None:
             self._asked_s = self._stopwatch.now_s()
             for place in (*self._places, *self._finishing):
@@ -308,11 +303,11 @@ class SinkSet:
                 self._has_drained(place)
 
     def close(self) -> None:
-        """End every sink, waiting until its files are whole. Offline for as long as that takes.
+        """Close every sink, waiting until its files are complete. Offline without a timeout.
 
-        Live, 4 s after `ask_to_end` nothing is waited for that stands still: a disk that is gone must not keep the
-        engine. A recording that still writes goes first: it is waited for until it is whole, or has written nothing
-        for 2 s, for 60 s at most. What is left then plays up to there (`movie_file`), and is told as failed.
+        Live, 4 s after `ask_to_end` we give up on sinks without progress: a disk that is gone must not block the
+        shutdown. A recording that still writes may finish, until it has written nothing for 2 s, for 60 s at most.
+        After that its file plays as far as it goes (`movie_file`), and its state is failed.
         """
         self.ask_to_end()
         if not self.stage.is_offline:
@@ -323,7 +318,7 @@ class SinkSet:
         self._is_closed = True
 
     def _wait_until_drained(self) -> None:
-        """Gives up those that stand still."""
+        """Wait for the sinks to drain; give up those without progress."""
         assert self._asked_s is not None, "close asks first"
         late_s = 0.0
         waiting = [place for place in (*self._places, *self._finishing) if place.sink is not None]
@@ -342,22 +337,20 @@ class SinkSet:
             self._give_up(place, late_s)
 
     def _has_drained(self, place: _Place) -> bool:
-        """Let it write what is left; True once `close` will not wait."""
-        try:
-            return place.sink is None or place.sink.drain()
-        except Exception as error:
-            place.end_error = error
-            return True
+        """Tell the sink to write what is left. True once `close` will not wait."""
+        error = self._error_of(place, place.drain)
+        place.end_error = error or place.end_error
+        return place.is_drained or error is not None
 
     def _give_up(self, place: _Place, after_s: float) -> None:
-        """Without closing it, which would wait: its thread ends with the process."""
+        """Abandon a sink without closing it, which would block; its thread ends with the process."""
         place.last = place.status()
         place.sink = None
-        self._note(place, SinkError(f"{place.last.name} is not ended after {after_s:.0f} s; is the disk there?"))
+        self._note(place, SinkError(f"{place.last.name} is not finished after {after_s:.0f} s; is the disk there?"))
         place.last = replace(place.last, state="failed", detail=place.reason)
 
     def _finish(self) -> None:
-        """End the stopped sinks that have nothing left to write (offline: all of them)."""
+        """Close the stopped sinks that have nothing left to write (offline: all of them)."""
         for place in self._finishing:
             if self.stage.is_offline or self._has_drained(place):
                 self._end(place)
@@ -381,19 +374,34 @@ class SinkSet:
             place.last = replace(place.last, state="failed", detail=place.reason)
 
     def _close(self, place: _Place) -> Exception | None:
-        """Close the place's sink, keeping its last word; the error, if it had one to the end."""
+        """Close the place's sink and keep its last status. Returns the error, or None."""
         assert place.sink is not None
-        failure = None
-        try:
-            place.sink.close()
-        except Exception as error:
-            failure = error
+        failure = self._error_of(place, place.sink.close)
         place.last = place.status()
         place.sink = None
         return failure
 
+    def _attempt(self, place: _Place, step: Callable[[], object]) -> None:
+        """Run a step of a sink. If it fails the sink is closed and tried again later."""
+        error = self._error_of(place, step)
+        if error is not None:
+            self._fail(place, error)
+
+    def _error_of(self, place: _Place, step: Callable[[], object]) -> Exception | None:
+        """Run a step of a sink and return its error, or None. The first unexpected one is logged with its traceback."""
+        try:
+            step()
+        except MultiverseError as error:
+            return error
+        except Exception as error:  # a sink may fail in any way, and must end neither the others nor the show
+            if not place.was_logged:
+                log.error("sink %s failed", place.spec.label, exc_info=error)
+                place.was_logged = True
+            return error
+        return None
+
     def _fail(self, place: _Place, error: Exception) -> None:
-        """Close what failed; live it is tried again, offline never: a file with a hole is of no use."""
+        """Close a failed sink. Live it is retried; offline never, because a file with a gap is useless."""
         self._note(place, error)
         now_s = self._clock.now_s()
         if place.sink is not None:
@@ -409,12 +417,9 @@ class SinkSet:
             place.last = replace(place.last, state="retrying", detail=f"{place.reason}; next try in {delay_s:g} s")
 
     def _note(self, place: _Place, error: Exception) -> None:
-        if not place.was_logged and not isinstance(error, MultiverseError):
-            log.error("sink %s failed", place.spec.label, exc_info=error)
-            place.was_logged = True
         spec = place.spec
         reason = str(error) if isinstance(error, MultiverseError) else f"{type(error).__name__}: {error}"
-        # What a sink says itself begins with its kind, but not with whose picture it is.
+        # A sink's own messages begin with its kind, but not with its picture.
         reason = reason.removeprefix(f"{spec.label}: ").removeprefix(f"{spec.kind}: ")
         place.reason = f"{spec.label}: {reason}"
         self._report(f"sink.{spec.label}", place.reason)
@@ -431,7 +436,7 @@ class SinkSet:
 
 
 def _beside(frame: PublishedFrame, shown: ShownPicture, *, is_drawn: bool) -> PublishedFrame:
-    """A picture beside the main one as a frame of its own, `is_drawn` where somebody takes a texture."""
+    """Another picture of the run as a frame; `is_drawn` if a sink needs its texture."""
     texture = shown.draw_texture() if is_drawn else None
     return replace(frame, width=shown.width, height=shown.height, texture=texture, read_rgba=shown.read_rgba)
 

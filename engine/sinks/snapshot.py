@@ -1,15 +1,14 @@
-"""Single pictures as PNG files, encoded and written on a thread of their own.
+"""Writes single pictures as PNG files, encoded on a thread.
 
-    snapshot              each `take()` gives a file named from date and time in the record folder
-    snapshot=FILE.png     each `take()` gives FILE.png, then FILE 2.png, ...; without any, the last frame does
-    snapshot=FILE.png@S   the first frame at or after S seconds; `take()` besides
+    snapshot              each `take()` writes a file named from date and time in the record folder
+    snapshot=FILE.png     each `take()` writes FILE.png, then FILE 2.png, ...; without any, the last frame is written
+    snapshot=FILE.png@S   the first frame at or after S seconds, plus one for each `take()`
 
-Nothing is read back for frames that are not wanted: of the last frame only its `read_rgba` is kept, which
-works until the next draw, so the set of sinks must be closed before the renderer. A PNG's colours are not
-premultiplied: where alpha is below 255 they are divided by it.
+Only frames that are written are read back. Of the last frame we keep only its `read_rgba`, which works until the next
+draw, so the sinks must be closed before the renderer. A PNG's colours are not premultiplied: where alpha is below 255
+they are divided by it.
 """
 
-import logging
 import threading
 import time
 from collections import deque
@@ -18,13 +17,12 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.errors import MultiverseError, SinkError
+from engine.errors import SinkError
 from engine.sinks.new_file import check_suffix, dated_file, make_folder, reserve
 from engine.sinks.sink import Picture, SinkStatus, Stage, sink_label
+from engine.sinks.sink_thread import sink_thread
 from engine.system.atomic_file import MAX_HELD_LIVE_S, HeldFileError, move_into_place, remove_file
 from engine.values import PublishedFrame
-
-log = logging.getLogger(__name__)
 
 QUEUE_PICTURES = 4
 PNG_COMPRESSION = 3  # of 0..9: 50 ms for 1080p, a fifth of the size of level 1
@@ -50,7 +48,7 @@ class SnapshotSink:
         self._state = threading.Condition()
         self._is_open = False
         self._is_ending = False
-        self._thread = threading.Thread(target=self._run, name="snapshot", daemon=True)
+        self._thread = sink_thread("snapshot", self._write_all, self._keep_error)
 
     def take(self) -> None:
         self._takes += 1
@@ -65,12 +63,12 @@ class SnapshotSink:
                 self._state.wait_for(lambda: self._is_open or self._error)
             self._raise_error()
 
-    def restage(self, stage: Stage) -> None:
+    def set_format(self, stage: Stage) -> None:
         self._stage = stage
-        self._last = None  # its texture is gone; the next frame takes its place
+        self._last = None  # its texture is gone
 
     def publish(self, frame: PublishedFrame) -> None:
-        self._last = None  # the one before cannot be read any more
+        self._last = None  # it cannot be read any more
         self._raise_error()
         self._newest_s = frame.id.time_s
         is_due = self._at_s is not None and frame.id.time_s >= self._at_s - 1e-6
@@ -87,21 +85,21 @@ class SnapshotSink:
             self._last = frame
 
     def pump(self) -> None:
-        """Nothing: the thread works by itself."""
+        """Do nothing: the thread does the work."""
 
     def drain(self) -> bool:
         last, self._last = self._last, None
         try:
-            if last is not None and self._thread.is_alive():
+            if last is not None and self._thread.is_alive:
                 self._put(last)
         finally:
             with self._state:
                 self._is_ending = True
                 self._state.notify_all()
-        return not self._thread.is_alive()
+        return not self._thread.is_alive
 
     def close(self) -> None:
-        if self._thread.ident is None:  # never started
+        if not self._thread.is_started:
             return
         try:
             self.drain()
@@ -119,18 +117,18 @@ class SnapshotSink:
             state="running",
             frames=self._frames,
             dropped=self._dropped,
-            detail=self._told(),
+            detail=self._files_written(),
         )
 
-    def _told(self) -> str:
-        """The one file, or how many there are and where."""
+    def _files_written(self) -> str:
+        """The file, or the number of files and their folder, for the status."""
         path, count = self._path, self._frames
         if path is None:
             return "" if self._at_s is None else f"waits for {self._at_s:g} s"
         return str(path) if count <= 1 else f"{count} pictures in {path.parent}, the latest {path.name}"
 
     def _has_room(self) -> bool:
-        """Whether the thread has time for one more; offline waits until it has."""
+        """True if the queue has room for one more picture; offline it waits for room."""
         assert self._stage is not None
         with self._state:
             if self._stage.is_offline:
@@ -146,24 +144,22 @@ class SnapshotSink:
     def _raise_error(self) -> None:
         if self._error is not None:
             error, self._error = self._error, None
-            self._at_s = None  # there is no use in waiting for it, nor in complaining that it did not come
+            self._at_s = None  # do not complain about that picture as well
             raise error
 
-    def _run(self) -> None:
-        try:
-            self._open()
-            while (pixels := self._next()) is not None:
-                self._path = self._write(pixels)
-                self._frames += 1
-        except Exception as error:  # the top of a thread: whatever it is, the show goes on and is told
-            if not isinstance(error, MultiverseError):
-                log.exception("snapshot")
-            with self._state:
-                self._error = error
-                self._state.notify_all()
+    def _write_all(self) -> None:
+        self._open()
+        while (pixels := self._next()) is not None:
+            self._path = self._write(pixels)
+            self._frames += 1
+
+    def _keep_error(self, error: Exception) -> None:
+        with self._state:
+            self._error = error
+            self._state.notify_all()
 
     def _open(self) -> None:
-        import cv2  # noqa: F401  takes a while: not when the first picture is wanted
+        import cv2  # noqa: F401  slow, so import it before the first picture
 
         assert self._stage is not None
         if self._wanted is not None:
@@ -180,7 +176,7 @@ class SnapshotSink:
             return pixels
 
     def _write(self, pixels: np.ndarray) -> Path:
-        """Encode beside the target, then move it there: nobody sees half a picture."""
+        """Write a temporary file beside the target, then rename it, so that no partial picture is ever visible."""
         assert self._stage is not None
         data = encode_png(pixels)
         wanted = self._wanted
@@ -194,7 +190,7 @@ class SnapshotSink:
             move_into_place(partial, path, patience_s=MAX_HELD_LIVE_S)
         except OSError as error:
             kept = f"; the picture is kept in {partial.name}" if isinstance(error, HeldFileError) else ""
-            with suppress(OSError):  # it may be what failed
+            with suppress(OSError):  # the same error may occur again
                 path.unlink(missing_ok=True)
                 if not kept:
                     remove_file(partial, missing_ok=True)
@@ -203,7 +199,7 @@ class SnapshotSink:
 
 
 def split_argument(argument: str) -> tuple[Path | None, float | None]:
-    """`FILE.png@2.5` as (FILE.png, 2.5); a name may hold an @ of its own. SinkError for a time below 0."""
+    """Split `FILE.png@2.5` into (FILE.png, 2.5); the name may contain an @. SinkError for a time below 0."""
     file, at, seconds = argument.rpartition("@")
     try:
         at_s = float(seconds) if at and file else None
@@ -212,12 +208,12 @@ def split_argument(argument: str) -> tuple[Path | None, float | None]:
     if at_s is None:
         return (Path(argument) if argument else None), None
     if not 0 <= at_s < float("inf"):
-        raise SinkError(f"snapshot: {seconds!r} in {argument!r} is no time; write FILE.png@SECONDS")
+        raise SinkError(f"snapshot: {seconds!r} in {argument!r} is not a time; write FILE.png@SECONDS")
     return Path(file), at_s
 
 
 def encode_png(pixels: np.ndarray) -> bytes:
-    """(height, width, 4) uint8 RGBA, premultiplied, as a PNG: RGB where all is opaque, else RGBA."""
+    """Encode (height, width, 4) uint8 RGBA, premultiplied, as a PNG: RGB if all is opaque, else RGBA."""
     import cv2
 
     alpha = pixels[..., 3:]

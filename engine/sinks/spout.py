@@ -1,9 +1,9 @@
-"""The picture as a Spout texture (Windows), shared on the GPU.
+"""Publishes the picture as a Spout texture (Windows), shared on the GPU.
 
-Spout's shared texture belongs to DirectX, whose row 0 is the top, as ours is: `invert` is False for textures
-and pixels. SpoutGL takes arguments by position only. Spout gives a taken name a number (`Multiverse_1`): the
-real one is reported. Without a GL context (CPU renderer) Spout makes one of its own, for all its senders together, and
-takes pixels. Size changes it notices by itself.
+Spout's shared texture belongs to DirectX, whose row 0 is the top, as ours is: `invert` is False for textures and
+pixels. SpoutGL takes positional arguments only. If a name is taken Spout adds a number (`Multiverse_1`); the status
+shows the actual name. Without a GL context (CPU renderer) Spout makes its own, shared by all its senders, and is given
+pixels. It notices changes of size by itself.
 """
 
 import ctypes
@@ -25,8 +25,11 @@ REFUSALS_BEFORE_FAILURE = 3
 
 
 class _OwnContext:
-    """The context that Spout makes where the renderer has none. It is current for the senders after the first, too, who
-    could not tell it from a renderer's; and it must outlive the one that made it."""
+    """The context that Spout makes if the renderer has none.
+
+    It is also current for later senders, which cannot tell it from a renderer's, and it must outlive the sender that
+    made it.
+    """
 
     def __init__(self) -> None:
         self.senders = 0
@@ -67,7 +70,7 @@ class SpoutSink:
         require_available(self.kind)
         try:
             import SpoutGL
-            from SpoutGL import enums  # noqa: F401  here, so that no frame waits for an import
+            from SpoutGL import enums  # noqa: F401  now, so that no frame waits for an import
 
             opengl = ctypes.CDLL("opengl32")
         except (ImportError, OSError) as error:
@@ -80,8 +83,8 @@ class SpoutSink:
             self._has_own_context = True
         self._sender.setSenderName(self.name)
 
-    def restage(self, stage: Stage) -> None:
-        """Nothing: each frame is sent with its own size."""
+    def set_format(self, stage: Stage) -> None:
+        """Do nothing: each frame is sent with its own size."""
 
     def publish(self, frame: PublishedFrame) -> None:
         from SpoutGL import enums
@@ -96,17 +99,17 @@ class SpoutSink:
                 texture.glo, texture.target, texture.width, texture.height, IS_INVERTED, HOST_FBO
             )
         else:
-            return  # the renderer could not draw: receivers keep the last picture
+            return  # the renderer failed: receivers keep the last picture
         if not is_sent:
             self._refuse()
             return
         self._refusals = 0
         self._frames += 1
         if self._frames == 1:
-            self._learn()
+            self._read_back_state()
 
     def pump(self) -> None:
-        """Nothing: Spout needs no loop."""
+        """Do nothing: Spout needs no run loop."""
 
     def drain(self) -> bool:
         return True
@@ -133,8 +136,8 @@ class SpoutSink:
                 f"python.exe and the receiver must run on the same graphics card"
             )
 
-    def _learn(self) -> None:
-        """After the first picture: the name that Spout gave us, and how the texture is shared."""
+    def _read_back_state(self) -> None:
+        """After the first picture, ask Spout for our actual name and for the way the texture is shared."""
         new = _sender_names() - self._names_before
         if self.name not in new:
             numbered = sorted(name for name in new if name.startswith(f"{self.name}_"))

@@ -1,9 +1,8 @@
-"""The picture as a Syphon texture (macOS), published on the GPU.
+"""Publishes the picture as a Syphon texture (macOS), on the GPU.
 
-Syphon reads memory row 0 as the bottom of the picture, in GL and in Metal alike; ours is the top:
-`is_flipped=True`. A context made by moderngl belongs to no NSOpenGLContext, where syphon-python would look
-for it, so its CGL pointer is handed over. Without GL, or when GL fails three times in a row, pixels go
-through Syphon's Metal server instead.
+Syphon treats memory row 0 as the bottom of the picture, in GL and in Metal; ours is the top, so `is_flipped=True`. A
+context made by moderngl has no NSOpenGLContext, which syphon-python would look for, so we pass its CGL pointer. Without
+GL, or after three GL errors in a row, pixels go through Syphon's Metal server instead.
 """
 
 import ctypes
@@ -26,14 +25,14 @@ OPENGL = "/System/Library/Frameworks/OpenGL.framework/OpenGL"
 CGL_CONTEXT_ENCODING = b"^{_CGLContextObject=}"  # as syphon-python declares it
 PROCESS_NAME = "Multiverse"
 GL_ERRORS_BEFORE_METAL = 3
-GL_ERROR_FLAGS = 8  # a driver may keep several; without a context it would report one for ever
-METAL_TEXTURES = 3  # a texture is overwritten when the GPU has had two frames to copy it
+GL_ERROR_FLAGS = 8  # a driver may have several; without a context it reports one endlessly
+METAL_TEXTURES = 3  # so that the GPU has two frames to copy a texture before it is overwritten
 
 
 def application_name() -> str:
-    """The application under which receivers list our servers, from a server's own description; "" if it has none.
+    """The application name under which receivers list our servers, from a server's description; "" if it has none.
 
-    Makes a server that no receiver sees, and stops it. SinkUnavailableError or SinkError where Syphon cannot run.
+    Makes a private server and stops it. SinkUnavailableError or SinkError if Syphon cannot run.
     """
     require_available("syphon")
     try:
@@ -52,12 +51,11 @@ def application_name() -> str:
 
 
 def _name_process(foundation: "ModuleType") -> None:
-    """Name this process, the last that Syphon asks for its application's name.
+    """Set the name of this process, Syphon's fallback for the application's name.
 
-    Syphon asks `NSRunningApplication.currentApplication.localizedName` first, and that cannot be set: it is the name
-    of the bundle that runs ("Python" where `python3` is that of python.org or Homebrew) or of the executable
-    ("python3.12"). Only where macOS knows no such application does the process's name count. (SyphonServerBase.m,
-    `serverDescription`.)
+    Syphon first uses `NSRunningApplication.currentApplication.localizedName`, which cannot be set: it is the name of
+    the running bundle ("Python" if `python3` is from python.org or Homebrew) or of the executable ("python3.12"). The
+    process's name is used only if macOS knows no such application. (SyphonServerBase.m, `serverDescription`.)
     """
     foundation.NSProcessInfo.processInfo().setProcessName_(PROCESS_NAME)
 
@@ -80,7 +78,7 @@ class SyphonSink:
     def start(self, stage: Stage, *, may_wait: bool = False) -> None:
         require_available(self.kind)
         try:
-            import CoreFoundation  # noqa: F401  all that is used later: no frame waits for an import
+            import CoreFoundation  # noqa: F401  everything used later, so that no frame waits for it
             import Foundation
             import objc
             import syphon
@@ -107,23 +105,23 @@ class SyphonSink:
         assert server is not None
         self._application = server.server_description.app_name
 
-    def restage(self, stage: Stage) -> None:
-        """Nothing: each frame is published with its own size."""
+    def set_format(self, stage: Stage) -> None:
+        """Do nothing: each frame is published with its own size."""
 
     def publish(self, frame: PublishedFrame) -> None:
         import objc
 
-        with objc.autorelease_pool():  # nobody else drains what Objective-C leaves behind each frame
+        with objc.autorelease_pool():  # otherwise Objective-C's objects would pile up each frame
             if self._gl_server is None:
                 self._publish_pixels(frame.read_rgba())
             elif frame.texture is not None:
                 self._publish_texture(frame.texture)
             else:
-                return  # the renderer could not draw: receivers keep the last picture
+                return  # the renderer failed: receivers keep the last picture
         self._frames += 1
 
     def pump(self) -> None:
-        """Let macOS answer receivers: without it those that start later never see the server."""
+        """Run macOS's run loop: without it receivers that start later never see the server."""
         import CoreFoundation
         import objc
 
@@ -147,7 +145,7 @@ class SyphonSink:
 
     def _publish_texture(self, texture: TextureRef) -> None:
         assert self._gl_server is not None
-        self._take_gl_error()  # an old one of the renderer is not Syphon's
+        self._take_gl_error()  # clear errors of the renderer: they are not Syphon's
         self._gl_server.publish_frame_texture(
             texture.glo, size=(texture.width, texture.height), is_flipped=True, target=texture.target
         )
@@ -173,7 +171,8 @@ class SyphonSink:
         self._metal_server.publish_frame_texture(texture, size=(width, height), is_flipped=True)
 
     def _stop_gl_server(self) -> None:
-        """Stopping makes the server's own context current, which may be one of a renderer that is gone."""
+        """Stop the server and restore the context: stopping makes the server's own current, which may be of an old
+        renderer."""
         if self._gl_server is not None:
             current = self._gl.CGLGetCurrentContext()
             self._gl_server.stop()
@@ -191,6 +190,6 @@ class SyphonSink:
         self._way = way
 
     def _take_gl_error(self) -> int:
-        """One of the GL errors since the last call, 0 for none; all are cleared."""
+        """One of the GL errors since the last call, or 0; clears all."""
         errors = [int(self._gl.glGetError()) for _ in range(GL_ERROR_FLAGS)]
         return max(errors)

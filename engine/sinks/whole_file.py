@@ -1,53 +1,52 @@
-"""Files that nobody sees under their own name before they are whole: written beside it and moved there at the end."""
+"""Files that get their own name only when they are complete: written in a hidden folder, renamed at the end."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from engine.errors import SinkError
 from engine.system.atomic_file import MAX_HELD_JOB_S, HeldFileError, move_into_place
+from engine.system.translate_errors import reason_of, translate_errors
 from engine.system.work_folder import WorkFolder
 
 
 class WholeFile:
-    """`path` in work, in a hidden folder beside it that one run holds: what a killed run has left there is removed by
-    the next one. SinkError in one line; FolderBusyError where another run is at work on the same file."""
+    """`path` while it is being written, in a hidden folder beside it that belongs to one run.
+
+    Leftovers of a killed run are removed by the next one. SinkError in one line; FolderBusyError if another run is
+    writing the same file.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        # A name of its own: `.NAME.partial` may hold what an interrupted `video` or `convert` is to go on from.
+        # Not `.NAME.partial`, which may hold the checkpoint of an interrupted `video` or `convert`.
         self._place = WorkFolder(path, at=path.with_name(f".{path.name}.unfinished"))
         self._place.empty()
         self.unfinished = self._place.path / f"whole{path.suffix}"
-        """Where it is written; not there yet."""
+        """Path to write to; it does not exist yet."""
 
     def publish(self) -> None:
-        """Give the file its name, whole even after a power cut. On Windows, SinkError where another program holds what
-        it is to replace; the file then stays in the hidden folder, and the error says where."""
+        """Give the file its name, complete even after a power cut. On Windows, SinkError if another program holds the
+        old file; the new one then stays in the hidden folder, and the error says where."""
         try:
             with one_line(self.path):
                 move_into_place(self.unfinished, self.path, patience_s=MAX_HELD_JOB_S)
         except SinkError as error:
             if isinstance(error.__cause__, HeldFileError):
-                self._place.close()  # `discard` removes nothing from here on
+                self._place.close()  # so that `discard` removes nothing any more
                 raise SinkError(f"{error}; it is kept as {self.unfinished}") from error
             raise
         self._place.remove()
 
     def discard(self) -> None:
-        """As if it had never been begun. After `publish`: nothing."""
+        """Remove everything that was written. Does nothing after `publish`."""
         self._place.remove()
 
 
 def partial_path(path: Path) -> Path:
-    """Where a file is written until it is whole, in a folder that no other run writes into."""
+    """Path of a file until it is complete, in a folder that no other run writes into."""
     return path.with_name(f".{path.name}.partial")
 
 
-@contextmanager
-def one_line(path: Path) -> Iterator[None]:
-    """The system's error as SinkError."""
-    try:
-        yield
-    except OSError as error:
-        raise SinkError(f"{path}: cannot be written ({error.strerror or error})") from error
+def one_line(path: Path) -> AbstractContextManager[None]:
+    """Turn an error of the system while writing `path` into SinkError."""
+    return translate_errors({OSError: lambda error: f"{path}: cannot be written ({reason_of(error)})"}, as_=SinkError)

@@ -1,9 +1,10 @@
-"""Which packets of a video never became a picture, and the pictures in order in spite of it.
+"""Detects the packets of a video that never became a picture, and puts the decoded pictures in order.
 
-A decoder is silent about most of what it loses: H.265 leaves broken pictures out; where several threads decode, an
-error at the end of a file takes the good pictures along that were still on their way; and where H.264 is damaged, some
-come before their time. But with most codecs each packet is one picture with the same time stamp. So the stamps of the
-packets that were sent say which pictures are to come, and in which order: a clean video passes through as it is.
+Problem: a decoder does not report most of its losses. H.265 skips broken pictures. With several decoding threads an
+error at the end of a file discards the good pictures still in flight. Damaged H.264 delivers some pictures too early.
+
+Solution: with most codecs each packet is one picture with the same time stamp. So the stamps of the packets sent say
+which pictures to expect, and in which order. A clean video passes through unchanged.
 """
 
 import bisect
@@ -15,38 +16,38 @@ from av.packet import Packet
 from av.video.frame import VideoFrame as DecodedFrame
 from av.video.stream import VideoStream
 
-PICTURE_A_PACKET = ("h264", "hevc", "av1", "vp9", "ffv1")  # and those without pictures that lean on others
-MAX_EARLY = 4  # pictures that wait for one before them; then it is taken for lost
+ONE_PICTURE_PER_PACKET = ("h264", "hevc", "av1", "vp9", "ffv1")  # and all intra-only codecs
+MAX_EARLY = 4  # pictures held back for a missing one; after that it counts as lost
 
 
 class AwaitedPictures:
-    """One pass from the start of a file on."""
+    """The expected pictures of one pass through a file."""
 
     def __init__(self, stream: VideoStream, start_s: Fraction, on_lost: Callable[[float], None]) -> None:
-        """`start_s`: of the file; `on_lost` hears how long after it each picture was to be shown that never comes."""
+        """`start_s`: start time of the file. `on_lost` gets the time of each lost picture, in seconds from it."""
         codec = stream.codec_context.codec
-        self.is_exact = codec.intra_only or codec.canonical_name in PICTURE_A_PACKET
-        """Whether losses are known. Not where packets have no time stamps, go back in time, or are fields."""
+        self.is_exact = codec.intra_only or codec.canonical_name in ONE_PICTURE_PER_PACKET
+        """True while losses can be detected: not if packets have no time stamps, go back in time, or are fields."""
         self._tick_s = Fraction(stream.time_base or 0)
         self._start_s = start_s
         self._on_lost = on_lost
-        self._stamps: list[int] = []  # of what is to come, sorted
+        self._stamps: list[int] = []  # of the pictures to come, sorted
         self._lost: set[int] = set()
-        self._early: list[tuple[int, int, DecodedFrame]] = []  # a heap: stamp, the count of pictures, picture
+        self._early: list[tuple[int, int, DecodedFrame]] = []  # a heap: stamp, order of arrival, picture
         self._came = 0
         self._newest_dts: int | None = None
         self._newest_pts = 0
 
     @property
     def stamps(self) -> frozenset[int]:
-        """Of those that have not come yet."""
+        """Time stamps of the pictures that have not arrived yet."""
         return frozenset(self._stamps)
 
-    def send(self, packet: Packet) -> None:
-        """It goes to the decoder."""
+    def send(self, packet: "Packet[VideoStream]") -> None:
+        """Note a packet that goes to the decoder."""
         if not self.is_exact or not packet.size or packet.is_discard:
             return
-        is_back = None not in (packet.dts, self._newest_dts) and packet.dts < self._newest_dts
+        is_back = packet.dts is not None and self._newest_dts is not None and packet.dts < self._newest_dts
         if packet.pts is None or is_back:
             self._stamps, self.is_exact = [], False
             return
@@ -54,7 +55,7 @@ class AwaitedPictures:
         bisect.insort(self._stamps, packet.pts)
 
     def take(self, frame: DecodedFrame) -> list[DecodedFrame]:
-        """It came from the decoder: those that can be shown now, in order."""
+        """Add a picture from the decoder. Returns those that can be shown now, in order."""
         if self.is_exact and frame.pts in self._lost:
             return []
         if not self.is_exact or frame.pts not in self._stamps or frame.interlaced_frame:
@@ -66,13 +67,13 @@ class AwaitedPictures:
         return self._shown(MAX_EARLY)
 
     def rest(self) -> list[DecodedFrame]:
-        """Those that are left, now that no other comes."""
+        """Return the pictures still held back, after the last one was added."""
         shown = self._shown(0)
         self._lose_before(None)
         return shown
 
     def seconds_of(self, frame: DecodedFrame) -> float:
-        """When it is shown, as far as it tells."""
+        """Time at which the picture is shown; without a time stamp, that of the one before."""
         self._newest_pts = self._newest_pts if frame.pts is None else frame.pts
         return self._seconds(self._newest_pts)
 

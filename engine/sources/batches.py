@@ -1,4 +1,4 @@
-"""The reader's side: pictures in the groups that the model takes at once."""
+"""Groups the pictures that are read into batches for the model."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -7,7 +7,7 @@ import numpy as np
 
 from engine.sources.pictures import InputPicture
 
-WAITING_BYTES = 256 * 2**20  # of pictures, on each side of the model
+WAITING_BYTES = 256 * 2**20  # of queued pictures, on each side of the model
 MIN_WAITING, MAX_WAITING = 2, 8
 
 
@@ -16,11 +16,11 @@ class Batch:
     pictures: tuple[InputPicture, ...]
     """All of one size."""
     pixels: np.ndarray
-    """(pictures, height, width, 3) uint8; the pictures' own pixels are parts of it."""
+    """(pictures, height, width, 3) uint8; the pictures' own pixels are views of it."""
 
 
 def batches(pictures: Iterable[InputPicture], size: int) -> Iterator[Batch]:
-    """`size` pictures each; fewer at the end and where the size of the pictures changes."""
+    """Yield batches of `size` pictures; fewer at the end and where the size of the pictures changes."""
     waiting: list[InputPicture] = []
     for picture in pictures:
         if waiting and picture.pixels.shape != waiting[0].pixels.shape:
@@ -35,7 +35,7 @@ def batches(pictures: Iterable[InputPicture], size: int) -> Iterator[Batch]:
 
 
 def batches_waiting(first: InputPicture, size: int) -> int:
-    """How many batches may wait: enough to hide a slow picture, and never a large share of the memory."""
+    """Length of the queue in batches: enough to hide a slow picture, without taking much memory."""
     return min(max(WAITING_BYTES // (first.pixels.nbytes * size), MIN_WAITING), MAX_WAITING)
 
 

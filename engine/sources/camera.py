@@ -1,4 +1,4 @@
-"""A camera of this machine, or a stream from the network: whatever FFmpeg opens and reads as it comes."""
+"""A camera of this machine or a network stream, read live with FFmpeg."""
 
 import sys
 import threading
@@ -16,7 +16,7 @@ from engine.sources.pixels import to_rgb
 from engine.system.clock import Clock
 
 OPEN_TIMEOUT_S = 10.0
-BUSY_WAIT_S = 0.005  # AVFoundation answers "try again" between two pictures instead of waiting
+BUSY_WAIT_S = 0.005  # between two pictures AVFoundation answers "try again" instead of waiting
 BUSY_OPENS = 20
 HINTS = {
     "darwin": "; is it in use, or the permission missing (System Settings, Privacy & Security, {kind})?",
@@ -24,8 +24,8 @@ HINTS = {
 }
 
 
-class Camera(LiveSource):
-    """`open_container` opens the device anew each time it is called; it raises SourceError or FFmpegError."""
+class CameraSource(LiveSource):
+    """`open_container` opens the device again at each call; it raises SourceError or FFmpegError."""
 
     kind = "camera"
 
@@ -41,12 +41,12 @@ class Camera(LiveSource):
         self._open_container = open_container
 
     def pictures(self) -> Generator[np.ndarray | None, None, None]:
-        """Until the device ends; SourceError after `SILENT_S` without one."""
+        """Yield pictures until the device ends; SourceError after `SILENT_S` without one."""
         with self._open_container() as container:
             stream = container.streams.best("video")
             if not isinstance(stream, VideoStream):
                 raise SourceError(f"{self.label}: gives no picture")
-            stream.thread_type = "SLICE"  # threads by picture would delay each by one or two
+            stream.thread_type = "SLICE"  # threads per picture would delay each by one or two pictures
             packets = container.demux(stream)
             newest_s = self._clock.now_s()
             while not self._closing.is_set():
@@ -71,7 +71,7 @@ class Camera(LiveSource):
 
 
 def open_device(wanted: int | str) -> InputContainer:
-    """The camera of that index or name, opened the first way it allows. SourceError says why none did."""
+    """Open the camera of that index or name with the first settings it accepts. SourceError if it accepts none."""
     device = find_camera(wanted, list_cameras())
     reason = ""
     for attempt in attempts(device, sys.platform):

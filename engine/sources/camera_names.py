@@ -1,7 +1,7 @@
-"""In a process of its own: the cameras that FFmpeg finds, as one line of JSON.
+"""Program that prints the cameras FFmpeg finds, as one line of JSON.
 
-PyAV holds the GIL while FFmpeg asks the system (av/device.py), which takes DirectShow some tenths of a second and a
-driver that hangs for ever: in the engine's process no frame would be drawn meanwhile.
+It is a separate process because PyAV holds the GIL while FFmpeg asks the system (av/device.py). That takes DirectShow
+some tenths of a second, and a hanging driver for ever; the engine could not draw a frame meanwhile.
 """
 
 import errno
@@ -15,7 +15,7 @@ _DSHOW_DEVICE = re.compile(r'^"(.*)" \(([^()]*)\)\n +Alternative name "(.*)"$', 
 
 
 def main(format_name: str) -> None:
-    """Print a list of `[name, description]`, or a string that says why there is none."""
+    """Print a list of `[name, description]`, or a string with the error."""
     import av
 
     try:
@@ -30,7 +30,7 @@ def main(format_name: str) -> None:
 
 
 def dshow_cameras(log: str) -> list[list[str]] | None:
-    """`[name, description]` of each camera in what FFmpeg's `-list_devices` writes; None where it cannot ask. Pure."""
+    """`[name, description]` of each camera in the log of FFmpeg's `-list_devices`; None if FFmpeg failed. Pure."""
     if "Could not enumerate system devices." in log:
         return None
     return [
@@ -39,10 +39,10 @@ def dshow_cameras(log: str) -> list[list[str]] | None:
 
 
 def _dshow_log() -> str:
-    """FFmpeg's list of DirectShow's devices, from its log.
+    """FFmpeg's list of DirectShow devices, from its log.
 
-    `dshow_get_device_list` (libavdevice/dshow.c) answers EIO, and nothing else, on a machine that has no camera or no
-    sound input: Windows gives no enumerator for an empty category. Its log has what there is.
+    On a machine without a camera or without a sound input `dshow_get_device_list` (libavdevice/dshow.c) only returns
+    EIO: Windows has no enumerator for an empty category. The log still lists the devices.
     """
     import av
     import av.logging
@@ -55,7 +55,7 @@ def _dshow_log() -> str:
         with av.logging.Capture() as told:
             av.open("dummy", format="dshow", options={"list_devices": "true"}).close()
     except (av.FFmpegError, OSError):
-        pass  # it always ends so: AVERROR_EXIT
+        pass  # always: AVERROR_EXIT
     finally:
         av.logging.set_level(before[0])
         av.logging.set_skip_repeated(before[1])

@@ -1,7 +1,7 @@
-"""The test card's picture: shows at a glance which way is up, what the colours are, how smoothly it moves.
+"""Draws the test card, which shows orientation, colours and smoothness of motion at a glance.
 
-An F and four coloured corners (red, green, blue, white, row-wise from the top left) show flips and turns,
-bars the colours, a ramp clipping, a circle the aspect; a marker crosses once in four seconds.
+An F and four coloured corners (red, green, blue, white, row by row from the top left) show flips and rotations, bars
+the colours, a ramp the clipping, a circle the aspect ratio. A marker crosses the picture every four seconds.
 """
 
 import cv2
@@ -10,7 +10,7 @@ import numpy as np
 WIDTH, HEIGHT, FPS = 1280, 720, 30
 CROSSING_FRAMES = 120  # the marker takes four seconds from the left edge to the right
 MARKER_WIDTH_PX = 16
-TRACK = slice(600, 640)  # rows the marker runs in
+TRACK = slice(600, 640)  # rows of the marker
 CORNER_PX = 80
 CORNERS = ((255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255))
 BARS = (  # 75 % bars in their usual order
@@ -28,7 +28,7 @@ GROUND, LINE, BRIGHT = 20, 70, 230
 
 
 def draw_ground() -> np.ndarray:
-    """(720, 1280, 3) uint8 RGB: all that stands still."""
+    """(720, 1280, 3) uint8 RGB: the static part."""
     card = np.full((HEIGHT, WIDTH, 3), GROUND, np.uint8)
     card[::40] = LINE
     card[:, ::40] = LINE
@@ -62,7 +62,7 @@ def draw_ground() -> np.ndarray:
 
 
 def draw_card(ground: np.ndarray, index: int) -> np.ndarray:
-    """(720, 1280, 3) uint8 RGB: picture `index` of the card, a new array. Costs a copy and a line of text."""
+    """(720, 1280, 3) uint8 RGB: picture `index` of the card, as a new array."""
     card = ground.copy()
     left = marker_left_px(index)
     card[TRACK, left : left + MARKER_WIDTH_PX] = 255
@@ -72,7 +72,7 @@ def draw_card(ground: np.ndarray, index: int) -> np.ndarray:
 
 
 def marker_left_px(index: int) -> int:
-    """Left edge of the moving marker in picture `index`: uniform, one crossing in `CROSSING_FRAMES`."""
+    """Left edge of the marker in picture `index`; it moves at constant speed, one crossing in `CROSSING_FRAMES`."""
     return (index % CROSSING_FRAMES) * (WIDTH - MARKER_WIDTH_PX) // (CROSSING_FRAMES - 1)
 
 

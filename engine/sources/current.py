@@ -1,12 +1,13 @@
-"""The source that layer 5 shows now, and the change to another in mid-show.
+"""The current source of layer 5, and the change to another one during a show.
 
-    now ─► the picture          next ─► waits, opened and started, for its first picture; then it is `now`
+    now ─► the picture          next ─► opened and started, waits for its first picture; then becomes `now`
 
-Who shows now plays on until the next one has a picture. One that has none within 10 s is let go, and nothing has
-changed: a wrong name or a sender that is off costs no picture. What takes its time to end is closed on a thread of
-its own; the textures of other programs belong to the render thread, which closes them.
+The current source plays until the next one has a picture. If that has none within 10 s it is closed and nothing
+changes, so a wrong name or a sender that is off never interrupts the picture. Closing can block, so it is done on a
+thread of its own; only textures of other programs are closed by the render thread, which owns them.
 """
 
+import logging
 import threading
 import time
 from collections import deque
@@ -16,26 +17,29 @@ from typing import Final
 
 from engine.sources.source import Polled, Source, SourceStatus
 from engine.system.clock import Clock
+from engine.system.guarded_thread import Guard, GuardedThread
 from engine.values import VideoFrame
 
+log = logging.getLogger(__name__)
+
 MAX_WAIT_S: Final = 10.0  # a camera opens within five
-MAX_CLOSE_S: Final = 2.0  # all that are being closed together
+MAX_CLOSE_S: Final = 2.0  # for all sources that are being closed, together
 THE_END = "the engine ends"
 
 Ended = Callable[[str], None]
-"""Told once, on the render thread: "" when it shows, else why it does not. Must not wait."""
+"""Called once, on the render thread, with "" when the source is shown, else with the reason. Must not wait."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Chosen:
-    """One source by the word it was chosen by."""
+class ChosenSource:
+    """A source and the word that chose it."""
 
     word: str
     source: Source | None
-    """None: no picture is wanted."""
+    """None if no picture is wanted."""
 
 
-NOTHING = Chosen(word="none", source=None)
+NOTHING = ChosenSource(word="none", source=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,31 +53,31 @@ class _Next:
 class CurrentSource:
     """`poll`, `renew_context` and `close` on the render thread; the rest on any."""
 
-    def __init__(self, first: Chosen, clock: Clock) -> None:
+    def __init__(self, first: ChosenSource, clock: Clock) -> None:
         self._clock = clock
         self._now = first
         self._next: _Next | None = None
-        self._changing = threading.Lock()  # held for what is short: the render thread takes it once a frame
-        self._asked: deque[tuple[Chosen | None, Ended]] = deque()
+        self._changing = threading.Lock()  # only held briefly: the render thread takes it once a frame
+        self._asked: deque[tuple[ChosenSource | None, Ended]] = deque()
         self._is_closed = False
-        self._closing: list[threading.Thread] = []
+        self._closing: list[GuardedThread] = []
 
     @property
     def word(self) -> str:
-        """What shows now was chosen by this."""
+        """The word that chose the current source."""
         return self._now.word
 
     @property
     def is_there(self) -> bool:
-        """Whether a picture is wanted at all."""
+        """True unless the current choice is none."""
         return self._now.source is not None
 
     def start(self) -> None:
         if self._now.source is not None:
             self._now.source.start()
 
-    def take(self, chosen: Chosen, ended: Ended) -> None:
-        """Show it, already started, as soon as it has a picture; one that is waited for meanwhile is given up."""
+    def take(self, chosen: ChosenSource, ended: Ended) -> None:
+        """Show a started source as soon as it has a picture. Replaces one that is still waiting for its picture."""
         with self._changing:
             if not self._is_closed:
                 self._asked.append((chosen, ended))
@@ -81,8 +85,8 @@ class CurrentSource:
         self._refuse(chosen, ended)
 
     def keep(self, word: str, ended: Ended) -> bool:
-        """Go on showing what was chosen by this: one that is waited for is given up. False, and nothing is done, where
-        something else shows, or will in the next frame."""
+        """Keep showing the source chosen by this word, and cancel one that is waiting. False, without any effect, if
+        another source is shown, or will be in the next frame."""
         with self._changing:
             will_be_none = any(chosen is not None and chosen.source is None for chosen, _ in self._asked)
             if self._is_closed or word != (NOTHING.word if will_be_none else self._now.word):
@@ -91,7 +95,7 @@ class CurrentSource:
             return True
 
     def poll(self) -> None:
-        """Poll those that want it, and change to the next one when it has a picture. Never waits, never raises."""
+        """Poll the `Polled` sources, and change to the next one when it has a picture. Never waits, never raises."""
         if isinstance(self._now.source, Polled):
             self._now.source.poll()
         with self._changing:
@@ -110,7 +114,7 @@ class CurrentSource:
         return source.latest_frame() if source is not None else None
 
     def frame_at(self, time_s: float) -> VideoFrame | None:
-        """Offline, where it never changes. SourceError when nothing can be decoded."""
+        """The picture at this time; offline only, where the source never changes. SourceError if decoding fails."""
         source = self._now.source
         return source.frame_at(time_s) if source is not None else None
 
@@ -119,7 +123,7 @@ class CurrentSource:
         return source.status() if source is not None else None
 
     def close(self) -> None:
-        """Harmless the second time."""
+        """Close all sources. Idempotent."""
         with self._changing:
             self._is_closed = True
             asked = list(self._asked)
@@ -130,16 +134,16 @@ class CurrentSource:
         self._replace(NOTHING)
         end_s = time.perf_counter() + MAX_CLOSE_S
         for thread in self._closing:
-            thread.join(max(0.0, end_s - time.perf_counter()))
+            thread.join(timeout_s=max(0.0, end_s - time.perf_counter()))
         self._closing.clear()
 
-    def _refuse(self, chosen: Chosen | None, ended: Ended) -> None:
-        """Too late: it is closed without having been polled, so no context has anything of it."""
+    def _refuse(self, chosen: ChosenSource | None, ended: Ended) -> None:
+        """Close a source that comes after the end. It was never polled, so no GL context holds anything of it."""
         if chosen is not None and chosen.source is not None:
-            self._let_go(chosen.source)
+            self._release(chosen.source)
         ended(THE_END)
 
-    def _begin(self, chosen: Chosen | None, ended: Ended) -> None:
+    def _begin(self, chosen: ChosenSource | None, ended: Ended) -> None:
         self._give_up("superseded by another choice")
         if chosen is None:
             ended("")
@@ -155,29 +159,30 @@ class CurrentSource:
             coming.source.poll()
         if coming.source.latest_frame() is not None:
             self._next = None
-            self._replace(Chosen(word=coming.word, source=coming.source))
+            self._replace(ChosenSource(word=coming.word, source=coming.source))
             coming.ended("")
         elif self._clock.now_s() >= coming.until_s:
             status = coming.source.status()
             why = status.description if status.state == "lost" else f"{status.description}: no picture"
-            self._give_up(f"{why}; after {MAX_WAIT_S:.0f} s it is let go, and the picture stays as it was")
+            self._give_up(f"{why}; given up after {MAX_WAIT_S:.0f} s, the picture stays as it was")
 
     def _give_up(self, reason: str) -> None:
         coming, self._next = self._next, None
         if coming is not None:
-            self._let_go(coming.source)
+            self._release(coming.source)
             coming.ended(reason)
 
-    def _replace(self, chosen: Chosen) -> None:
+    def _replace(self, chosen: ChosenSource) -> None:
         before, self._now = self._now, chosen
         if before.source is not None:
-            self._let_go(before.source)
+            self._release(before.source)
 
-    def _let_go(self, source: Source) -> None:
+    def _release(self, source: Source) -> None:
         if isinstance(source, Polled):
             source.close()
             return
-        self._closing = [thread for thread in self._closing if thread.is_alive()]
-        thread = threading.Thread(target=source.close, name="close a source", daemon=True)
+        self._closing = [thread for thread in self._closing if thread.is_alive]
+        guard = Guard(log, lambda key, line: None, "camera", "closing a source failed")  # it shows no more: log only
+        thread = GuardedThread("close a source", source.close, guard)
         thread.start()
         self._closing.append(thread)

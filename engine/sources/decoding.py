@@ -1,4 +1,4 @@
-"""Reads a video file once through: every picture with the exact interval in which it shows."""
+"""Reads a video file once: every picture with the exact interval in which it is shown."""
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -16,13 +16,14 @@ from av.video.stream import VideoStream
 
 from engine.errors import SourceError
 from engine.sources.awaited_pictures import AwaitedPictures
-from engine.sources.stream import OPEN_TIMEOUT_S, SILENT_S, shown_address
+from engine.sources.live import SILENT_S
+from engine.sources.stream import OPEN_TIMEOUT_S, shown_address
 
 DECODE_THREADS = 2  # live; more would take the cores that draw
-BAD_READS = 16  # so many failed reads in a row end the pass: the rest of the file is not readable
-GOES_ON = {"reconnect": "1"}  # where a server has closed the connection while nobody took what it sent
-ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}  # FFmpeg's own leave WebM's transparency out
-USUAL_FPS = Fraction(25)  # for a file that tells neither times nor a rate
+BAD_READS = 16  # this many failed reads in a row end the pass: the rest of the file is unreadable
+RECONNECTS = {"reconnect": "1"}  # if a server has closed the connection because we read too slowly
+ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}  # FFmpeg's own decoders drop WebM's transparency
+USUAL_FPS = Fraction(25)  # for a file with neither time stamps nor a rate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,11 +40,11 @@ class TimedPicture:
 def read_pass(
     path: Path | str, on_corrupt: Callable[[str], None], *, threads: int = DECODE_THREADS
 ) -> Iterator[TimedPicture]:
-    """Every picture of the file, or of the one at that address, in order. `on_corrupt` hears of each that cannot be
-    decoded; reading goes on.
+    """Yield every picture of the file, or of the one at that address, in order. `on_corrupt` is called for each that
+    cannot be decoded; reading goes on.
 
-    `threads` decode; 0: as many as there are cores. A picture shows until the next one starts, the last for its own
-    duration. SourceError when the file cannot be opened or has no picture.
+    `threads`: number of decoding threads; 0 for one per core. A picture is shown until the next one starts, the last
+    for its own duration. SourceError if the file cannot be opened or has no picture.
     """
     container, stream = open_video(path)
     with container:
@@ -59,24 +60,24 @@ def read_pass(
 
 
 def open_video(path: Path | str) -> tuple[InputContainer, VideoStream]:
-    """The file, or the one at an address, opened for reading, and the picture stream in it; SourceError in one line
-    otherwise."""
-    is_near = isinstance(path, Path)
-    shown = path if is_near else shown_address(path)
+    """Open the file, or the one at an address. Returns it and its picture stream; SourceError, in one line, if that
+    fails."""
+    is_local = isinstance(path, Path)
+    shown = str(path) if isinstance(path, Path) else shown_address(path)
     try:
         container = av.open(
             str(path),
             metadata_errors="replace",
-            options={} if is_near else GOES_ON,
-            timeout=None if is_near else (OPEN_TIMEOUT_S, SILENT_S),
+            options={} if is_local else RECONNECTS,
+            timeout=None if is_local else (OPEN_TIMEOUT_S, SILENT_S),
         )
     except av.ExitError:
         raise SourceError(f"{shown}: no answer within {OPEN_TIMEOUT_S:.0f} s") from None
     except (av.FFmpegError, OSError) as error:
-        is_empty = is_near and path.is_file() and not path.stat().st_size
+        is_empty = isinstance(path, Path) and path.is_file() and not path.stat().st_size
         reason = "it is empty" if is_empty else error.strerror
         raise SourceError(f"{shown}: not a video or picture that can be read ({reason})") from None
-    # FFmpeg plays any text file as an animation of a terminal.
+    # FFmpeg plays any text file as a terminal animation.
     if container.format.name == "tty":
         container.close()
         raise SourceError(f"{shown}: a text file, not a video or picture")
@@ -90,10 +91,10 @@ def open_video(path: Path | str) -> tuple[InputContainer, VideoStream]:
 def _intervals(
     frames: Iterator[DecodedFrame], rate: Fraction, half_tick_s: Fraction
 ) -> Iterator[tuple[Fraction, Fraction, DecodedFrame]]:
-    """(start, end, frame), without gaps, from 0 to the exact length of the pass.
+    """Yield (start, end, frame), without gaps, from 0 to the exact length of the pass.
 
-    A time stamp is exact to half a tick of the file's clock only; Matroska's tick is a millisecond: 2/30 s is
-    written as 67 ms. So each picture starts half a tick early, or it would miss the moment that is its own.
+    A time stamp is only exact to half a tick of the file's clock. Matroska's tick is a millisecond, so 2/30 s is
+    written as 67 ms. Each picture therefore starts half a tick early; otherwise it would miss its own frame.
     """
     first_s = previous_s = start_s = Fraction(0)
     waiting: DecodedFrame | None = None
@@ -102,7 +103,7 @@ def _intervals(
         if waiting is None:
             previous_s = first_s = stamp_s or Fraction(0)
         else:
-            if stamp_s is None or stamp_s <= previous_s:  # no time stamp, or one that goes back
+            if stamp_s is None or stamp_s <= previous_s:  # no time stamp, or not after the one before
                 stamp_s = previous_s + _length_of(waiting, rate)
             end_s = stamp_s - first_s - half_tick_s
             yield start_s, end_s, waiting
@@ -121,16 +122,16 @@ def _decode(
 ) -> Iterator[DecodedFrame]:
     reason = "cannot be decoded"
 
-    def tell_lost(time_s: float) -> None:
+    def report_lost(time_s: float) -> None:
         on_corrupt(f"at {time_s:.2f} s: {reason}")
 
-    def told(frames: list[DecodedFrame]) -> list[DecodedFrame]:
+    def checked(frames: list[DecodedFrame]) -> list[DecodedFrame]:
         for frame in frames:
             if frame.is_corrupt:
                 on_corrupt(f"at {awaited.seconds_of(frame):.2f} s: shown as far as it could be decoded")
         return frames
 
-    awaited = AwaitedPictures(stream, Fraction(container.start_time or 0, av.time_base), tell_lost)
+    awaited = AwaitedPictures(stream, Fraction(container.start_time or 0, av.time_base), report_lost)
     for packet in _packets(container, stream, on_corrupt):
         awaited.send(packet)
         try:
@@ -141,14 +142,16 @@ def _decode(
                 on_corrupt(reason)
             continue
         for frame in frames:
-            yield from told(awaited.take(frame))
+            yield from checked(awaited.take(frame))
     if awaited.stamps:
         for frame in _decoded_again(path, awaited.stamps):
-            yield from told(awaited.take(frame))
-    yield from told(awaited.rest())
+            yield from checked(awaited.take(frame))
+    yield from checked(awaited.rest())
 
 
-def _packets(container: InputContainer, stream: VideoStream, on_corrupt: Callable[[str], None]) -> Iterator[Packet]:
+def _packets(
+    container: InputContainer, stream: VideoStream, on_corrupt: Callable[[str], None]
+) -> "Iterator[Packet[VideoStream]]":
     packets = container.demux(stream)
     bad_reads = 0
     while True:
@@ -161,15 +164,15 @@ def _packets(container: InputContainer, stream: VideoStream, on_corrupt: Callabl
             on_corrupt(str(error.strerror))
             if bad_reads == BAD_READS or isinstance(error, av.ExitError):  # a server that has gone silent
                 return
-            packets = container.demux(stream)  # a generator that raised is spent; the next goes on behind the damage
+            packets = container.demux(stream)  # a generator that raised is spent; a new one resumes after the damage
             continue
         bad_reads = 0
         yield packet
 
 
 def _decoded_again(path: Path | str, stamps: frozenset[int]) -> Iterator[DecodedFrame]:
-    """Those of the last pictures with these time stamps that a single thread can decode: of several, an error at the
-    end of a file takes along what the others still had."""
+    """Decode the last pictures with these time stamps again, on one thread: with several, an error at the end of a file
+    discards the pictures that the others still had."""
     try:
         container, stream = open_video(path)
         with container:
@@ -184,15 +187,17 @@ def _decoded_again(path: Path | str, stamps: frozenset[int]) -> Iterator[Decoded
 
 
 def _decoder_of(stream: VideoStream, path: Path | str) -> VideoCodecContext:
-    """The stream's own, but for transparent WebM."""
+    """The stream's own decoder, except for transparent WebM."""
     name = ALPHA_DECODERS.get(stream.codec_context.codec.canonical_name)
     if name is None or stream.metadata.get("alpha_mode") != "1":
         return stream.codec_context
     try:
-        return CodecContext.create(name, "r")
+        decoder = CodecContext.create(name, "r")
     except av.codec.codec.UnknownCodecError:
         shown = path if isinstance(path, Path) else shown_address(path)
         raise SourceError(f"{shown}: transparent, which takes {name}; the FFmpeg of PyAV here is without it") from None
+    assert isinstance(decoder, VideoCodecContext)
+    return decoder
 
 
 def _time_of(frame: DecodedFrame) -> Fraction | None:

@@ -1,6 +1,6 @@
-"""Which cameras there are, what they are called, and how FFmpeg opens one on each system.
+"""Lists cameras, finds one by name or index, and knows the FFmpeg options to open it on each system.
 
-Linux: Video4Linux nodes, read from sysfs. macOS: AVFoundation, Windows: DirectShow, both listed by FFmpeg.
+Linux: Video4Linux nodes, read from sysfs. macOS: AVFoundation; Windows: DirectShow, both listed by FFmpeg.
 """
 
 import json
@@ -17,24 +17,24 @@ from engine.system.python_process import command, exit_reason, utf8_environment,
 
 SYSFS = Path("/sys/class/video4linux")
 LIST_TIMEOUT_S = 10.0  # a new process and PyAV: 0.3 s, ten times that from a cold disk
-SIZE = "1280x720"  # what every camera of the last fifteen years offers, at 30 pictures a second in MJPEG
-# AVFoundation refuses a rate that the device does not name, and hardly one names FFmpeg's default of 29.97.
+SIZE = "1280x720"  # every camera of the last fifteen years offers it, at 30 pictures a second in MJPEG
+# AVFoundation refuses a rate that the device does not list, and hardly any lists FFmpeg's default of 29.97.
 MACOS_RATES = (30, 15, 60, 25)
 MACOS_PIXELS = ("uyvy422", "nv12")
-# AVFoundation's screens follow its cameras in FFmpeg's list (`avf_read_header`, libavdevice/avfoundation.m), so that on
-# a Mac without a camera the first is number 0.
+# In FFmpeg's list AVFoundation's screens come after the cameras (`avf_read_header`, libavdevice/avfoundation.m), so
+# that on a Mac without a camera the first screen is number 0.
 _MACOS_SCREEN = re.compile(r"Capture screen \d+")
-DSHOW_BUFFER_BYTES = 64 << 20  # DirectShow's usual 3 MB hold one raw 720p picture and drop the next
+DSHOW_BUFFER_BYTES = 64 << 20  # DirectShow's default of 3 MB holds one raw 720p picture and drops the next
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CameraDevice:
     index: int | None
-    """What `--camera` takes: N of /dev/videoN on Linux, the place in the system's list elsewhere. None for a screen,
-    which is recorded only where somebody names it."""
+    """Index for `--camera`: N of /dev/videoN on Linux, the place in the system's list elsewhere. None for a screen,
+    which is captured only if it is named."""
     name: str
     id: str
-    """What FFmpeg opens: a device node, an index or a DirectShow moniker."""
+    """Name for FFmpeg: a device node, an index or a DirectShow moniker."""
 
     @property
     def is_screen(self) -> bool:
@@ -47,13 +47,13 @@ class CameraDevice:
 
     @property
     def word(self) -> str:
-        """Word that chooses it after `--camera`. A camera's name may be another's too, or look like a file's."""
+        """Word for `--camera`: a camera's index, as its name may be ambiguous or look like a file; a screen's name."""
         return self.name if self.index is None else str(self.index)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """One way of opening a camera."""
+    """One set of options to open a camera with."""
 
     format: str
     file: str
@@ -61,8 +61,8 @@ class Attempt:
 
 
 def list_cameras() -> tuple[CameraDevice, ...]:
-    """The cameras of this machine, in the system's order, and macOS's screens after them. SourceError when the system
-    cannot list them."""
+    """The cameras of this machine, in the system's order, then macOS's screens. SourceError if they cannot be
+    listed."""
     if sys.platform == "darwin":
         return list_through_ffmpeg("avfoundation")
     if sys.platform == "win32":
@@ -71,7 +71,7 @@ def list_cameras() -> tuple[CameraDevice, ...]:
 
 
 def list_video4linux(sysfs: Path) -> tuple[CameraDevice, ...]:
-    """Capture nodes below `sysfs`. Of a camera's nodes the first is the picture, others are metadata."""
+    """The capture nodes below `sysfs`. A camera's first node is the picture, others are metadata."""
     cameras = []
     for node in sysfs.glob("video[0-9]*"):
         try:
@@ -85,10 +85,10 @@ def list_video4linux(sysfs: Path) -> tuple[CameraDevice, ...]:
 
 
 def find_camera(wanted: int | str, cameras: Sequence[CameraDevice]) -> CameraDevice:
-    """The camera of that index, or of that name: whole, else a part only one has; case does not matter. A screen has
-    no index, and a part of its name finds it only where no camera has it.
+    """Find a camera by index or name: the whole name, else a part that is unique; case does not matter. A screen has no
+    index, and a part of its name finds it only if no camera matches.
 
-    SourceError names those that are there.
+    SourceError, listing the cameras, if none or several match.
     """
     if isinstance(wanted, int):
         found = [camera for camera in cameras if camera.index == wanted]
@@ -108,7 +108,7 @@ def find_camera(wanted: int | str, cameras: Sequence[CameraDevice]) -> CameraDev
 
 
 def attempts(device: CameraDevice, platform: str) -> tuple[Attempt, ...]:
-    """Ways of opening `device`, best first; the last asks for the least. `platform` as in `sys.platform`."""
+    """Options to open `device` with, best first, least demanding last. `platform` as in `sys.platform`."""
     if platform == "darwin":
         return tuple(
             Attempt(
@@ -129,7 +129,7 @@ def attempts(device: CameraDevice, platform: str) -> tuple[Attempt, ...]:
     return tuple(
         Attempt(format="v4l2", file=device.id, options=options)
         for options in (
-            # Raw 720p does not fit through USB 2 at 30 pictures a second: most cameras send it at 10.
+            # Raw 720p at 30 pictures a second is too much for USB 2: most cameras send it at 10.
             {"video_size": SIZE, "framerate": "30", "input_format": "mjpeg"},
             {"video_size": SIZE, "framerate": "30"},
             {},
@@ -138,7 +138,7 @@ def attempts(device: CameraDevice, platform: str) -> tuple[Attempt, ...]:
 
 
 def list_through_ffmpeg(format_name: str) -> tuple[CameraDevice, ...]:
-    """The cameras of one of FFmpeg's formats, asked by another process. SourceError when they cannot be listed."""
+    """The cameras of one of FFmpeg's input formats, listed by a separate process. SourceError if that fails."""
     failed = f"cameras cannot be listed ({format_name}: "
     program = command("engine.sources.camera_names", f"main({format_name!r})")
     try:
@@ -157,7 +157,7 @@ def list_through_ffmpeg(format_name: str) -> tuple[CameraDevice, ...]:
         raise SourceError(f"{failed}{error.strerror or error})") from None
     try:
         found = json.loads(asked.stdout)
-    except ValueError:  # a driver may crash whoever asks it
+    except ValueError:  # a driver may crash the process
         raise SourceError(f"{failed}{exit_reason(asked.returncode)})") from None
     if isinstance(found, str):
         raise SourceError(f"{failed}{found})")

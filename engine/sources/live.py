@@ -1,9 +1,9 @@
-"""A live source: its newest picture, for as long as it is there.
+"""Base of live sources: reads the newest picture on a thread and reconnects after a loss.
 
     open ─► read pictures ─► it ends, fails, or is silent for 5 s ─► wait (0.5 s, 1, ... 30) ─► open
 
-One that comes back is found again by the name it was chosen by. While it is away its last picture stays for 2 s,
-then there is none, and the show goes on without.
+A source that comes back is found by the name it was chosen by. While it is away its last picture stays for 2 s; then
+there is none, and the show goes on without it.
 """
 
 import logging
@@ -21,17 +21,19 @@ from engine.errors import SourceError
 from engine.sources.source import HOLD_S, SourceStatus
 from engine.system.backoff import next_delay_s
 from engine.system.clock import Clock
+from engine.system.guarded_thread import Guard, GuardedThread
+from engine.system.translate_errors import translate_errors
 from engine.values import VideoFrame
 
 log = logging.getLogger(__name__)
 
-SILENT_S = 5.0  # what gives nothing for so long is closed and opened again
-RATE_PICTURES = 60  # the measured rate is taken over so many
-NOT_OFFLINE = "what it sees cannot be repeated offline; use a video file"
+SILENT_S = 5.0  # a source without a picture for so long is closed and opened again
+RATE_PICTURES = 60  # pictures over which the rate is measured
+NOT_OFFLINE = "a live source cannot be used offline; use a video file"
 
 
 class LatestPicture:
-    """The newest picture of something live, and how it does. One thread takes pictures, any asks."""
+    """The newest picture of a live source, and its status. One thread adds pictures; any thread reads."""
 
     def __init__(self, label: str, name: str, clock: Clock) -> None:
         self._label = label
@@ -86,10 +88,10 @@ class LatestPicture:
 
 
 class LiveSource(ABC):
-    """Read in a thread of its own. A kind of source says how, in `pictures`."""
+    """A source read on a thread of its own. Subclasses implement `pictures`."""
 
     kind: ClassVar[str]
-    """What it is called in messages: camera, ndi, shared."""
+    """Its name in messages: camera, ndi, shared."""
 
     def __init__(self, name: str, *, clock: Clock, report: Callable[[str, str], None]) -> None:
         self.name = name
@@ -98,18 +100,19 @@ class LiveSource(ABC):
         self._report = report
         self._closing = threading.Event()
         self._picture = LatestPicture(self.label, name, clock)
-        self._thread = threading.Thread(target=self._run, name=self.label, daemon=True)
+        self._guard = Guard(log, lambda key, problem: self._lose(problem), "camera", self.label)
+        self._thread = GuardedThread(self.label, self._run, self._guard)
 
     @abstractmethod
     def pictures(self) -> Generator[np.ndarray | None, None, None]:
-        """Open it, then its pictures as they come, (height, width, 3) uint8 RGB, row 0 at the top; None for one that
-        was damaged. Ends when it is gone, or soon after `self._closing`; closes what it opened when it is closed.
+        """Open the source and yield its pictures as they arrive, (height, width, 3) uint8 RGB, row 0 at the top; None
+        for a damaged one. Ends when the source is gone, or soon after `self._closing` is set; then releases everything.
 
-        SourceError, FFmpegError or OSError when it cannot be opened, or fails.
+        SourceError, FFmpegError or OSError if the source cannot be opened or fails.
         """
 
     def miss(self, problem: str) -> None:
-        """Say, once for each `problem`, why there is nothing to open yet."""
+        """Report why the source cannot be opened yet, once for each `problem`."""
         if problem != self._picture.problem:
             self._picture.problem = problem
             self._report("camera", f"{problem}; still looking for it")
@@ -128,34 +131,34 @@ class LiveSource(ABC):
 
     def close(self) -> None:
         self._closing.set()
-        if self._thread.is_alive():
-            # A driver may be asleep inside its read; the thread is a daemon and ends with the process then.
-            self._thread.join(timeout=2.0)
+        # A driver may hang inside its read; the thread is a daemon and then ends with the process.
+        self._thread.join(timeout_s=2.0)
 
     def _run(self) -> None:
         failures = 0
         while not self._closing.is_set():
             seen_before = self._picture.index
-            try:
-                with closing(self.pictures()) as pictures:
-                    for pixels in pictures:
-                        if pixels is None:
-                            self._picture.lost += 1
-                        else:
-                            self._picture.take(pixels)
-                problem = f"{self.label}: it is gone"
-            except SourceError as error:
-                problem = str(error)
-            except (av.FFmpegError, OSError) as error:
-                problem = f"{self.label}: {error.strerror or error}"
-            except Exception as error:
-                # Top of the thread: a driver's surprise must not end the show.
-                problem = f"{self.label}: {error!r}"
-                if failures == 0:
-                    log.exception("%s failed", self.label)
-            if self._closing.is_set():
-                return
+            self._guard.attempt(self._read_until_lost)
             failures = failures + 1 if self._picture.index == seen_before else 1
+            self._closing.wait(next_delay_s(failures))
+
+    def _read_until_lost(self) -> None:
+        """Take pictures until the device ends or fails."""
+        try:
+            with (
+                translate_errors({av.FFmpegError: self.label, OSError: self.label}, as_=SourceError),
+                closing(self.pictures()) as pictures,
+            ):
+                for pixels in pictures:
+                    if pixels is None:
+                        self._picture.lost += 1
+                    else:
+                        self._picture.take(pixels)
+            self._lose(f"{self.label}: it is gone")
+        except SourceError as error:
+            self._lose(str(error))
+
+    def _lose(self, problem: str) -> None:
+        if not self._closing.is_set():
             self._picture.lose(problem)
             self._report("camera", f"{problem}; it is tried again")
-            self._closing.wait(next_delay_s(failures))

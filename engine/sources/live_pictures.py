@@ -1,12 +1,13 @@
-"""Pictures of a camera or a stream for a job that is slower than they come: always the newest, none waits.
+"""Pictures of a camera or a stream for a job that is slower than the source: always the newest, never a queue.
 
-    the device ─► a thread reads it as fast as it comes ─► the newest picture ─► read(), when it asks
+    the device ─► a thread reads it as fast as it delivers ─► the newest picture ─► read(), when it asks
 
-A camera that is not read keeps old pictures back, and a server closes a stream that nobody takes. So the thread starts
-with the device and never waits for the job; what came before `read` does not count. Times are those of the arrival:
-painted pictures play as fast as the world went.
+A camera that is not read queues old pictures, and a server closes a stream that is not read. So the thread starts
+with the device and never waits for the job; pictures that arrived before `read` do not count. Time stamps are times of
+arrival, so that painted pictures play in real time.
 """
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,22 +20,26 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from engine.errors import SourceError
-from engine.sources.camera import Camera
+from engine.sources.camera import CameraSource
 from engine.sources.decoding import USUAL_FPS
-from engine.sources.look import UNTAGGED, Look
+from engine.sources.look import UNTAGGED, VideoLook
 from engine.sources.pictures import InputPicture, Kind, ReadCounts
 from engine.system.backoff import next_delay_s
 from engine.system.clock import Clock, SystemClock
+from engine.system.guarded_thread import Guard, GuardedThread
+from engine.system.translate_errors import translate_errors
+
+log = logging.getLogger(__name__)
 
 TICK_S = Fraction(1, 1000)
-FIRST_S = 20.0  # opening takes 10 s at most and silence is told after 5; a driver may hang without either
-PATIENCE_S = 10.0  # a cable that slipped is in again by then
-WAKE_S = 0.1  # how soon a waiting main thread notices a signal: on Windows a lock alone would sleep through it
-LIKELY_FPS = range(1, 1001)  # else the device tells nothing, or the tick of its clock
+FIRST_TIMEOUT_S = 20.0  # opening takes 10 s at most and silence is noticed after 5, but a driver may simply hang
+MAX_AWAY_S = 10.0  # time to plug a cable in again; after that the job ends
+WAKE_S = 0.1  # a waiting main thread notices a signal within this time: on Windows it cannot interrupt a lock
+LIKELY_FPS = range(1, 1001)  # other values are missing, or the tick of the device's clock
 
 
 class LivePictures:
-    """SourceError when it cannot be opened or gives no picture; a later loss ends `read`, and `counts.notes` say so."""
+    """SourceError if it cannot be opened or delivers no picture. A later loss ends `read`; `counts.notes` say why."""
 
     kind: Kind = "live"
     expected: int | None = None
@@ -48,27 +53,28 @@ class LivePictures:
         comes_back: bool = False,
         clock: Clock | None = None,
     ) -> None:
-        """`open_container` opens it, anew where it was lost; `opened`: once, that has been done already. `comes_back`:
-        its end is a loss like others; a camera has been pulled out then."""
+        """`open_container` opens the device, and again after a loss; `opened` is used instead the first time.
+        `comes_back`: treat its end as a loss, as for a camera that was unplugged."""
         self._clock = clock or SystemClock()
-        self._camera = Camera(name, self._open, clock=self._clock, report=lambda key, message: None)
+        self._camera = CameraSource(name, self._open, clock=self._clock, report=lambda key, message: None)
         self.path = self.label = self._camera.label
         self.counts = ReadCounts()
         self._open_container, self._opened, self._comes_back = open_container, opened, comes_back
         self._rate = USUAL_FPS
         self._first: np.ndarray | None = None
-        self._every = 0  # 0: nobody reads yet
-        self._came = 0  # pictures since somebody does
-        self._newest: tuple[int, float, np.ndarray] | None = None  # number, time and pixels of what is handed out next
+        self._every = 0  # 0 before `read`
+        self._came = 0  # pictures since `read`
+        self._newest: tuple[int, float, np.ndarray] | None = None  # number, time and pixels of the next one to yield
         self._newest_s = self._clock.now_s()
         self._problem = ""
-        self._losses = 0  # after which it came back
+        self._losses = 0  # that it came back from
         self._is_ended = False
         self._changed = threading.Condition()
         self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=self.label, daemon=True)
+        self._guard = Guard(log, self._note_fault, "camera", self.label)
+        self._thread = GuardedThread(self.label, self._run, self._guard, on_failure=lambda error: self._end())
         self._thread.start()
-        end_s = time.perf_counter() + FIRST_S
+        end_s = time.perf_counter() + FIRST_TIMEOUT_S
         with self._changed:
             while self._first is None and not self._is_ended and time.perf_counter() < end_s:
                 self._changed.wait(WAKE_S)
@@ -76,14 +82,13 @@ class LivePictures:
             self.close()
             raise SourceError(self._problem or f"{self.label}: gives no picture")
         self.first = _picture(0, self._first, Fraction(0), 1 / self._rate)
-        self.look = Look(rate=self._rate, time_base=TICK_S, pixel_aspect=Fraction(1), tags=UNTAGGED, sound=())
+        self.look = VideoLook(rate=self._rate, time_base=TICK_S, pixel_aspect=Fraction(1), tags=UNTAGGED, sound=())
 
     def read(self, every: int, limit: int | None, start: int = 0) -> Iterator[InputPicture]:
-        """The newest picture whenever one is asked for, each but once, until `close`, `limit`, or the end of what is
-        sent. The first is the first to come from now on, at 0 s. When a picture's time ends is a guess: it takes as
-        long as the one before."""
+        """Yield the newest picture at each request, none twice, until `close`, `limit`, or the end of the stream. The
+        first is the next one to arrive, at 0 s. A picture's end is an estimate: it lasts as long as the one before."""
         if start:
-            raise SourceError(f"{self.label}: what it saw then is gone: a live source cannot be resumed")
+            raise SourceError(f"{self.label}: a live source cannot be resumed")
         with self._changed:
             self._came, self._newest, self._every = 0, None, every
         return self._read(every, limit)
@@ -92,7 +97,8 @@ class LivePictures:
         self._closing.set()
         self._camera.close()
         self._end()
-        self._thread.join(timeout=2.0)  # a driver may be asleep inside its read; the thread ends with the process then
+        # A driver may hang inside its read; the thread is a daemon and then ends with the process.
+        self._thread.join(timeout_s=2.0)
 
     def _read(self, every: int, limit: int | None) -> Iterator[InputPicture]:
         previous, wanted = -1, 0
@@ -125,7 +131,7 @@ class LivePictures:
             return None if self._closing.is_set() else newest
 
     def _count(self, previous: int, number: int, every: int) -> None:
-        """`number` is handed out; what came since `previous` is not."""
+        """Count picture `number` as handed out, and those since `previous` as not."""
         between = number - previous - 1
         dropped = (number - 1) // every - previous // every
         self.counts.decoded += between + 1
@@ -133,37 +139,40 @@ class LivePictures:
         self.counts.passed_over += between - dropped
 
     def _run(self) -> None:
-        """The reading thread."""
+        """Read, and reconnect after a loss. Runs on the reading thread."""
         failures = 0
         while not self._closing.is_set():
             newest_before_s = self._newest_s
-            problem = self._read_until_lost()
-            self._problem = problem or f"{self.label}: has ended"
+            has_ended = self._guard.attempt(self._read_until_lost)
             failures = failures + 1 if self._newest_s == newest_before_s else 1
-            is_patient = self._clock.now_s() - self._newest_s <= PATIENCE_S
-            if problem is None or self._first is None or not is_patient:
+            is_away_too_long = self._clock.now_s() - self._newest_s > MAX_AWAY_S
+            if has_ended or self._first is None or is_away_too_long:
                 break
             self._closing.wait(next_delay_s(failures))
         if not self._closing.is_set():
             self.counts.notes.append(f"{self._problem}; the run ends here")
         self._end()
 
-    def _read_until_lost(self) -> str | None:
-        """Why it was lost; None when what is sent has an end, and that was it."""
+    def _read_until_lost(self) -> bool:
+        """Take pictures until the source ends or fails. True if it reached its end; `_problem` says why it stopped."""
         try:
-            with closing(self._camera.pictures()) as pictures:
+            with (
+                translate_errors({av.FFmpegError: self.label, OSError: self.label}, as_=SourceError),
+                closing(self._camera.pictures()) as pictures,
+            ):
                 for pixels in pictures:
                     if pixels is not None:
                         self._take(pixels)
                     elif self._every:
                         self.counts.unreadable += 1
-            return f"{self.label}: it is gone" if self._comes_back else None
+            self._problem = f"{self.label}: {'it is gone' if self._comes_back else 'has ended'}"
+            return not self._comes_back
         except SourceError as error:
-            return str(error)
-        except (av.FFmpegError, OSError) as error:
-            return f"{self.label}: {error.strerror or error}"
-        except Exception as error:  # the top of the thread: a driver's surprise is a loss like any other
-            return f"{self.label}: {error!r}"
+            self._problem = str(error)
+            return False
+
+    def _note_fault(self, key: str, problem: str) -> None:
+        self._problem = problem
 
     def _take(self, pixels: np.ndarray) -> None:
         now_s = self._clock.now_s()

@@ -1,4 +1,4 @@
-"""What a video's pictures look like to a player: rate, clock, shape of a pixel, colour tags."""
+"""Properties of a video that a player needs: rate, time base, pixel aspect ratio, colour tags."""
 
 from dataclasses import dataclass
 from fractions import Fraction
@@ -8,7 +8,7 @@ from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTr
 
 from engine.sources.pixels import HD_LINES, UNSPECIFIED
 
-# How a stream names a matrix (AVCOL_SPC_...; ISO 23091-2, table 4) -> what swscale calls it.
+# Number of a matrix in a stream (AVCOL_SPC_...; ISO 23091-2, table 4) -> swscale's name for it.
 MATRICES = {
     1: Colorspace.ITU709,
     4: Colorspace.FCC,
@@ -22,7 +22,7 @@ MATRICES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColourTags:
-    """As FFmpeg numbers them."""
+    """Colour tags by FFmpeg's numbers."""
 
     matrix: int
     primaries: int
@@ -30,7 +30,7 @@ class ColourTags:
     is_full_range: bool
 
     def matrix_for(self, height: int) -> Colorspace:
-        """What to convert by: the tag, or what players assume where there is none."""
+        """The matrix for the conversion: the tag, or the one that players assume without a tag."""
         if self.matrix in MATRICES:
             return MATRICES[self.matrix]
         return Colorspace.ITU709 if height > HD_LINES else Colorspace.ITU601
@@ -45,24 +45,24 @@ UNTAGGED = ColourTags(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
+class VideoLook:
     rate: Fraction
     """Pictures a second, on average."""
     time_base: Fraction
-    """Seconds of a tick of its clock."""
+    """Seconds per tick of its clock."""
     pixel_aspect: Fraction
-    """Width of a pixel by its height, of the upright picture."""
+    """Width of a pixel divided by its height, in the upright picture."""
     tags: ColourTags
     sound: tuple[str, ...]
     """The codec of each sound track."""
 
 
 TRANSFERS = {16: "PQ", 18: "HLG"}
-"""Of HDR (ISO 23091-2, table 3)."""
+"""Transfer functions of HDR (ISO 23091-2, table 3)."""
 
 
 def lost_depth(first: DecodedFrame) -> str:
-    """One line for what 8 bits a colour do not hold of this picture, "" where they hold all."""
+    """One line on what is lost with 8 bits per colour, or "" if nothing is."""
     bits = max(component.bits for component in first.format.components)
     transfer = TRANSFERS.get(first.color_trc)
     if transfer is not None:
@@ -73,11 +73,13 @@ def lost_depth(first: DecodedFrame) -> str:
     return f"{bits} bits a colour are taken, and written, as 8" if bits > 8 else ""
 
 
-def look_of(first: DecodedFrame, rate: Fraction, tick_s: Fraction, aspect: Fraction, sound: tuple[str, ...]) -> Look:
-    """`aspect`: of a pixel as it is coded, before the picture is turned upright."""
+def look_of(
+    first: DecodedFrame, rate: Fraction, tick_s: Fraction, aspect: Fraction, sound: tuple[str, ...]
+) -> VideoLook:
+    """The look of a video, from its first picture. `aspect`: of a coded pixel, before the rotation."""
     is_turned = round(first.rotation / 90) % 2 == 1
-    is_rgb = first.format.is_rgb  # its matrix, none, is not that of the video it becomes
-    return Look(
+    is_rgb = first.format.is_rgb  # RGB has no matrix; the output will have one
+    return VideoLook(
         rate=rate,
         time_base=tick_s or 1 / rate,
         pixel_aspect=1 / aspect if is_turned else aspect,

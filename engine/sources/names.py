@@ -1,11 +1,11 @@
-"""Which of the pictures that other programs offer is meant by a name.
+"""Finds a sender of another program by name.
 
-The programs name one picture differently on each system, and few of them after themselves. Resolume (its programs are
-Arena and Avenue) offers `Arena - Composition` and `Arena - Preview` with Spout, application `Arena` and server
-`Composition` with Syphon, shown as `Arena:Composition`, and `MACHINE (Arena - Composition)` with NDI. So the words
-count, and not what stands between them. Of several names that fit, first the whole name, then the same words, then
-one that has those words, then one that has them within other words. Among equals the finished picture (`Composition`)
-is before all others and a `Preview` behind them; else the order is the one in which they were listed.
+Programs name the same picture differently on each system, and few use their own name. Resolume (its programs are Arena
+and Avenue) offers `Arena - Composition` and `Arena - Preview` with Spout, application `Arena` and server `Composition`
+with Syphon, shown as `Arena:Composition`, and `MACHINE (Arena - Composition)` with NDI. So we compare words and ignore
+the characters between them. Best match first: the whole name, the same words, a name with those words, a name with
+them inside other words. Among equal matches the finished picture (`Composition`) comes first and a `Preview` last;
+otherwise the listed order decides.
 """
 
 import re
@@ -16,19 +16,19 @@ RESOLUME = "Resolume's senders are called Arena or Avenue"
 
 
 def chosen_name(wanted: str, names: Sequence[str]) -> str | None:
-    """The one of `names` that is meant by `wanted`, all of it or a part; case does not matter. None: not there."""
+    """The best match for `wanted`, a whole name or a part, in any case; None if there is none."""
     fitting = [(fit, _place(name), name) for name in names if (fit := _fit(wanted, name)) is not None]
     return min(fitting, key=lambda one: one[:2])[2] if fitting else None
 
 
 def not_found(kind: str, wanted: str, names: Sequence[str]) -> str:
-    """One line for people: who is not there, who is, and the name that was likely meant."""
+    """One line for people: the missing name, those present, and the name that was probably meant."""
     advice = f"; {RESOLUME}: give {kind}:Arena or {kind}:Avenue" if "resolume" in wanted.casefold() else ""
     return f"{kind} {wanted}: not found (there: {'; '.join(names) or 'none'}){advice}"
 
 
 def _fit(wanted: str, name: str) -> int | None:
-    """0 is the best; None: it does not fit."""
+    """Quality of the match, 0 is best; None if it does not match."""
     if wanted.casefold() == name.casefold():
         return 0
     words, within = _words(wanted), _words(name)

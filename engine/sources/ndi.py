@@ -1,8 +1,8 @@
-"""A picture from another machine, or from another program here, over NDI.
+"""Receives a picture over NDI, from another machine or another program here.
 
-cyndilib holds the GIL while it waits, so nothing here lets it wait: the frame sync is asked every few milliseconds
-and answers at once with its newest picture (3 us). `Receiver.receive` cannot be used beside it: every receiver of
-cyndilib has a frame sync, which takes most pictures away from it.
+cyndilib holds the GIL while it waits, so we never let it wait: we poll its frame sync every few milliseconds, which
+returns its newest picture at once (3 us). `Receiver.receive` cannot be used besides: every receiver of cyndilib has a
+frame sync, which takes most pictures away from it.
 """
 
 import gc
@@ -23,21 +23,21 @@ if TYPE_CHECKING:
     from cyndilib.finder import Finder, Source
     from cyndilib.video_frame import VideoFrameSync
 
-POLL_S = 0.1  # how often a source is looked for
-FRESH_FINDER_S = 2.0  # a finder asks the addresses it knows every 10 s, a new one asks at once
-GONE_S = 1.0  # a sender that changes its size is back sooner
-POLL_S = 0.004
+FIND_POLL_S = 0.1  # of the list of sources, until ours is in it
+FRESH_FINDER_S = 2.0  # a finder queries the addresses it knows every 10 s, a new one at once
+GONE_S = 1.0  # a sender that only changes its size is back sooner
+FRAME_POLL_S = 0.004
 INSTALL = "pip install cyndilib"
 OPAQUE = 255
 
 
 class NdiSource(LiveSource):
-    """Whichever NDI source has the name, or a part of it, which may be the machine's: `STAGE (Arena - Composition)`."""
+    """The NDI source of that name, or a part of it, which may be the machine's: `STAGE (Arena - Composition)`."""
 
     kind = "ndi"
 
     def __init__(self, name: str, *, clock: Clock, report: Callable[[str, str], None]) -> None:
-        """SourceError when the library is missing."""
+        """SourceError if the library is missing."""
         super().__init__(name, clock=clock, report=report)
         try:
             import cyndilib.finder
@@ -58,7 +58,7 @@ class NdiSource(LiveSource):
         self._receiver.set_source(source)
         try:
             stamp, newest_s = self._frame.get_timestamp_posix(), self._clock.now_s()
-            while not self._closing.wait(POLL_S):
+            while not self._closing.wait(FRAME_POLL_S):
                 self._receiver.frame_sync.capture_video()
                 newest_stamp = self._frame.get_timestamp_posix()
                 if self._frame.xres and newest_stamp != stamp:
@@ -70,26 +70,27 @@ class NdiSource(LiveSource):
             self._receiver.disconnect()
 
     def _find(self) -> "Source | None":
-        """The source that is meant, as soon as it is there; None at the end."""
+        """Wait for the source and return it, or None when this source is closed."""
         while True:
             finder, made_s = self._make_finder(), self._clock.now_s()
             try:
                 while self._clock.now_s() - made_s < FRESH_FINDER_S:
-                    if self._closing.wait(POLL_S):
+                    if self._closing.wait(FIND_POLL_S):
                         return None
-                    names = sorted(finder.update_sources())  # its own thread would look every 5 s only
+                    names = sorted(finder.update_sources())  # its own thread updates only every 5 s
                     full_name = chosen_name(self.name, names)
                     if full_name is not None:
                         return finder.get_source(full_name)  # keeps the finder alive
             finally:
-                let_go(finder)
+                release_finder(finder)
             self.miss(not_found(self.kind, self.name, names))
 
 
-def let_go(finder: "Finder") -> None:
-    """Part a finder that is not asked again from the sources it has found: else they hold each other, and its sockets
-    stay open until Python looks for such circles. A frame loop that leaves no garbage gives it no reason to: a minute
-    of looking costs 90 open files.
+def release_finder(finder: "Finder") -> None:
+    """Break the reference cycle between a finder that is done and its sources, so that its sockets are closed.
+
+    Python's garbage collector would break it too, but a frame loop that leaves no garbage never triggers it: a minute
+    of searching would leave 90 open files.
     """
     for held in gc.get_referents(finder):
         if isinstance(held, dict):
@@ -97,8 +98,8 @@ def let_go(finder: "Finder") -> None:
 
 
 def open_finder() -> "Finder":
-    """Hears of NDI sources from now on: `update_sources` names them and does not wait. Let go of it with `let_go`.
-    SourceError when the library is missing."""
+    """Start listening for NDI sources: `update_sources` lists them without waiting. Release it with `release_finder`.
+    SourceError if the library is missing."""
     try:
         from cyndilib.finder import Finder
     except (ImportError, OSError) as error:
@@ -107,9 +108,9 @@ def open_finder() -> "Finder":
 
 
 def list_ndi(wait_s: float) -> tuple[str, ...]:
-    """Full names of the NDI sources that answer within `wait_s`. SourceError when the library is missing."""
+    """Full names of the NDI sources that answer within `wait_s`. SourceError if the library is missing."""
     finder = open_finder()
-    time.sleep(wait_s)  # the library tells of a source when it has heard of it
+    time.sleep(wait_s)  # sources are listed as they answer
     return tuple(sorted(finder.update_sources()))
 
 
@@ -119,7 +120,7 @@ def to_rgb(frame: "VideoFrameSync") -> np.ndarray:
 
     width, height = frame.get_resolution()
     stride = frame.get_line_stride() or 4 * width
-    memory = np.frombuffer(frame, np.uint8)  # let go before the next capture, which is refused else
+    memory = np.frombuffer(frame, np.uint8)  # released before the next capture, which would fail otherwise
     pixels = memory[: stride * height].reshape(height, stride)[:, : 4 * width].reshape(height, width, 4)
     if frame.get_fourcc() == FourCC.RGBA and pixels[..., 3].min() < OPAQUE:
         return over_black(pixels)

@@ -1,4 +1,4 @@
-"""From the word a user gives after `--camera` to a source."""
+"""Opens the source that `--camera` names."""
 
 import importlib
 import re
@@ -21,19 +21,19 @@ FROM_PROGRAMS = {
     "syphon": ("engine.sources.syphon", "SyphonSource"),
     "spout": ("engine.sources.spout", "SpoutSource"),
 }
-"""`KIND:NAME`: what another program publishes."""
+"""Kinds of `KIND:NAME`, for pictures that other programs publish: module and class."""
 EXAMPLES = {"ndi": "Arena", "shared": "Multiverse", "syphon": "Arena", "spout": "Arena"}
-"""A name to give after each kind; Resolume's programs are called Arena and Avenue."""
+"""An example of a name for each kind; Resolume's programs are called Arena and Avenue."""
 
 ADDRESS = r"(rtsps?|https?|rtmps?|srt|udp)://"
 
 
 def open_source(spec: str, *, offline: bool, clock: Clock, report: Callable[[str, str], None]) -> Source | None:
-    """`none`, `test`, a camera's index or name, `ndi:NAME` and its like, an address, a video file or a picture. A file
-    of such a name: `./none`.
+    """Open `none`, `test`, a camera by index or name, `ndi:NAME` and the like, an address, a video file or a picture. A
+    file of such a name is written `./none`.
 
-    SourceError, in one line, for what is missing or cannot be read, at once; a program or an address may come later.
-    `start()` is the caller's. A `Polled` one is to be polled each frame on the render thread.
+    SourceError, in one line, if it is missing or cannot be read; a program or an address may appear later. The caller
+    starts it, and polls a `Polled` one each frame on the render thread.
     """
     if spec == "none":
         return None
@@ -45,26 +45,23 @@ def open_source(spec: str, *, offline: bool, clock: Clock, report: Callable[[str
     if open_live is None:
         return _open_file(Path(spec), offline=offline, clock=clock, report=report)
     if offline:
-        raise SourceError(
-            f"camera {spec.rpartition('@')[2]}: what it sees cannot be repeated offline; use a video file"
-        )
+        raise SourceError(f"camera {spec.rpartition('@')[2]}: a live source cannot be used offline; use a video file")
     return open_live(clock=clock, report=report)
 
 
 def is_offered(spec: str) -> bool:
-    """Whether it may be chosen while the engine runs, by whoever may send it a message: nothing that reads a file or
-    calls an address."""
+    """True if it may be chosen by message while the engine runs. Not files or addresses: OSC is unauthenticated."""
     if spec in ("none", "test"):
         return True
     return re.match(ADDRESS, spec, re.IGNORECASE) is None and _opener_of(spec) is not None
 
 
 def _opener_of(spec: str) -> Callable[..., Source] | None:
-    """What opens the live source that is meant, or None when a file is."""
+    """A function that opens the live source, or None if `spec` names a file."""
     kind, is_named, name = spec.partition(":")
     if is_named and kind in FROM_PROGRAMS:
         if not name:
-            raise SourceError(f"{spec!r} names nobody; give a part of a name ({kind}:{EXAMPLES[kind]})")
+            raise SourceError(f"{spec!r} has no name; give a part of one ({kind}:{EXAMPLES[kind]})")
         return partial(_open_program, kind, name)
     if re.match(ADDRESS, spec, re.IGNORECASE):
         return partial(_open_address, spec)
@@ -79,28 +76,28 @@ def _open_program(kind: str, name: str, *, clock: Clock, report: Callable[[str, 
 
 
 def _open_address(url: str, *, clock: Clock, report: Callable[[str, str], None]) -> Source:
-    from engine.sources.camera import Camera
+    from engine.sources.camera import CameraSource
     from engine.sources.stream import open_stream, shown_address
 
-    return Camera(shown_address(url), partial(open_stream, url), clock=clock, report=report)
+    return CameraSource(shown_address(url), partial(open_stream, url), clock=clock, report=report)
 
 
 def _open_camera(camera: int | str, *, clock: Clock, report: Callable[[str, str], None]) -> Source:
     device = find_camera(camera, list_cameras())
-    from engine.sources.camera import Camera, open_device
+    from engine.sources.camera import CameraSource, open_device
 
-    # By name where it was chosen by name: a camera that is plugged in again may get another index.
-    return Camera(device.name, partial(open_device, camera), clock=clock, report=report)
+    # If it was chosen by name, keep the name: a camera that is plugged in again may get another index.
+    return CameraSource(device.name, partial(open_device, camera), clock=clock, report=report)
 
 
 def camera_of(spec: str) -> int | str | None:
-    """Index or name of the camera meant, or None when a file is."""
+    """Index or name of the camera, or None if `spec` names a file."""
     if re.fullmatch(r"\d{1,4}", spec):
         return int(spec)
     if sys.platform == "linux" and (node := re.fullmatch(r"/dev/video(\d+)", spec)):
         return int(node[1])
     path = Path(spec)
-    # Only what lies in this folder is looked for: Windows asks another machine for `\\HOST\SHARE`, with our password.
+    # Only files in this folder are checked: for `\\HOST\SHARE` Windows would contact that machine, with our password.
     is_path = path.anchor or len(path.parts) > 1 or re.fullmatch(r"\.\w{2,5}", path.suffix)
     return None if is_path or _is_there(path) else spec
 
@@ -108,7 +105,7 @@ def camera_of(spec: str) -> int | str | None:
 def _is_there(path: Path) -> bool:
     try:
         return path.exists()
-    except OSError:  # no name of a file, such as one that is too long
+    except OSError:  # not a valid file name, such as one that is too long
         return False
 
 

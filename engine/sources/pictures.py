@@ -1,4 +1,4 @@
-"""What an offline job can read: a video, one picture, or a folder of pictures, each read whole and in order."""
+"""Inputs of offline jobs: a video, one picture, or a folder of pictures, each read completely and in order."""
 
 import math
 import re
@@ -15,7 +15,7 @@ from av.video.stream import VideoStream
 
 from engine.errors import SourceError
 from engine.sources.decoding import TimedPicture, open_video, read_pass
-from engine.sources.look import UNTAGGED, Look, look_of, lost_depth
+from engine.sources.look import UNTAGGED, VideoLook, look_of, lost_depth
 from engine.sources.pixels import to_rgb
 from engine.sources.still import is_still, read_still
 from engine.sources.stream import shown_address
@@ -24,7 +24,7 @@ FOLDER_FPS = Fraction(25)  # of a video made from a folder
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".avif", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".jp2")
 ALL_CORES = 0
 WHOLE = math.inf
-MISSING_END = 3  # pictures by which a file that was cut off is shorter than it promises; lengths are rounded by less
+MISSING_END = 3  # a file shorter than declared by so many pictures was cut off; rounding accounts for fewer
 
 Kind = Literal["video", "picture", "folder", "live"]
 
@@ -32,64 +32,64 @@ Kind = Literal["video", "picture", "folder", "live"]
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class InputPicture:
     number: int
-    """Place in the source, from 0, those that were passed over counted."""
+    """Index in the source, from 0, counting skipped pictures."""
     name: str
-    """Of what is written for this picture alone: `frame_000012`, or its own name without the suffix."""
+    """Stem for files written for this picture: `frame_000012`, or its own file name without the suffix."""
     file_name: str
-    """Its own, or of a video's picture as a file."""
+    """Its own file name, or one for a picture of a video."""
     pixels: np.ndarray
     """(height, width, 3) uint8 RGB, row 0 at the top, C-contiguous."""
     start_s: Fraction
-    """When it is shown, and until when; from the start of the file, sound included."""
+    """Time at which it is shown; `end_s` when it ends. From the start of the file, including sound."""
     end_s: Fraction
 
 
 @dataclass(slots=True, kw_only=True)
 class ReadCounts:
-    """Where pictures have gone. Written by the reading thread, read after it has ended.
+    """Counts of the pictures read. Written by the reading thread, read after it has ended.
 
     decoded = passed_over + resumed + dropped + those that were handed out
     """
 
     decoded: int = 0
-    """All that became pictures."""
+    """Pictures that were decoded."""
     passed_over: int = 0
-    """By `every`."""
+    """Skipped by `every`."""
     resumed: int = 0
-    """By `start`."""
+    """Skipped by `start`."""
     dropped: int = 0
-    """Of a live source: a newer one came before they were asked for."""
+    """Replaced by a newer one of a live source before they were read."""
     damaged: int = 0
-    """Decoded, and shown as far as they go."""
+    """Decoded in part."""
     unreadable: int = 0
-    """Never became a picture."""
+    """Could not be decoded."""
     refitted: int = 0
-    """Of another size than the first."""
+    """Scaled, because their size differs from the first."""
     notes: list[str] = field(default_factory=list)
 
 
 class Pictures(Protocol):
     path: Path | str
-    """What FFmpeg opens, for its sound; of an address it may hold a password."""
+    """Path or address for FFmpeg, to read its sound; an address may contain a password."""
     label: str
-    """For people: the path, the address without its password, or the camera."""
+    """Name for people: the path, the address without its password, or the camera."""
     kind: Kind
-    look: Look
+    look: VideoLook
     first: InputPicture
     expected: int | None
-    """How many will come, as far as the file knows."""
+    """Number of pictures that the file declares, or None."""
     counts: ReadCounts
 
     def read(self, every: int, limit: int | None, start: int = 0) -> Iterator[InputPicture]:
-        """Each `every`-th picture, at most `limit`, the first `start` of them left out: they are done already. What
-        cannot be read is counted and left out."""
+        """Yield each `every`-th picture, at most `limit`, without the first `start` of them, which are done already.
+        Unreadable pictures are counted and skipped."""
 
     def close(self) -> None:
-        """From any thread, twice is once: a device is let go, and who waits for its next picture waits no longer."""
+        """Release the device and wake a `read` that waits for it. Idempotent; any thread."""
 
 
 def open_pictures(path: Path) -> Pictures:
-    """SourceError, in one line, for what is missing or has not one picture; the first is decoded here."""
+    """Open a file or folder and decode its first picture. SourceError, in one line, if it is missing or has none."""
     try:
         mode = path.stat().st_mode
         if stat.S_ISREG(mode):
@@ -100,13 +100,13 @@ def open_pictures(path: Path) -> Pictures:
         raise SourceError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from None
     if stat.S_ISDIR(mode):
         return FolderPictures(path)
-    if not stat.S_ISREG(mode):  # it would wait without end for who writes into it
+    if not stat.S_ISREG(mode):  # it would wait for ever for a writer
         raise SourceError(f"{path}: a pipe or a device, not a file or folder; a video is read more than once")
     return FolderPictures(path) if is_still(path) else VideoPictures(path)
 
 
 class VideoPictures:
-    """A file, or one that lies at an address."""
+    """The pictures of a video file, local or at an address."""
 
     kind: Kind = "video"
 
@@ -142,7 +142,7 @@ class VideoPictures:
         counts, wanted, end_s = self.counts, 0, Fraction(0)
         for number, timed in enumerate(read_pass(self.path, self._on_corrupt, threads=ALL_CORES)):
             counts.decoded += 1
-            if timed.frame.is_corrupt:  # it was told as well
+            if timed.frame.is_corrupt:  # `_on_corrupt` was called as well
                 counts.damaged += 1
                 counts.unreadable -= 1
             end_s = timed.end_s
@@ -158,12 +158,12 @@ class VideoPictures:
                 return
         if self._length_s and end_s < self._length_s - self._first_s - MISSING_END / self.look.rate:
             counts.notes.append(
-                f"{self._name}: ends after {float(end_s):.2f} s, though it promises {float(self._length_s):.2f} s; "
+                f"{self._name}: ends after {float(end_s):.2f} s, but declares {float(self._length_s):.2f} s; "
                 "it seems to be cut off"
             )
 
     def close(self) -> None:
-        """Nothing is held: `read` lets go of the file when it ends."""
+        """Do nothing: `read` closes the file when it ends."""
 
     def _picture(self, number: int, timed: TimedPicture) -> InputPicture:
         start_s = timed.start_s + (self._tick_s / 2 if timed.start_s else 0)  # read_pass starts half a tick early
@@ -171,7 +171,7 @@ class VideoPictures:
             number=number,
             name=f"frame_{number:06d}",
             file_name=f"frame_{number:06d}.png",
-            pixels=to_rgb(timed.frame, longest_px=WHOLE),  # not to square pixels: what is written has the same
+            pixels=to_rgb(timed.frame, longest_px=WHOLE),  # pixels stay as wide as they are: so are those of the output
             start_s=self._first_s + start_s,
             end_s=self._first_s + timed.end_s,
         )
@@ -183,19 +183,21 @@ class VideoPictures:
 
 
 class FolderPictures:
-    """All pictures of a folder by name, 2 before 10; or one picture. Each has a size of its own."""
+    """All pictures of a folder in natural order (2 before 10), or one picture. Sizes may differ."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.path: Path | str = path
         self.label = str(path)
         self.kind: Kind = "folder" if path.is_dir() else "picture"
         self.counts = ReadCounts()
-        self.look = Look(rate=FOLDER_FPS, time_base=1 / FOLDER_FPS, pixel_aspect=Fraction(1), tags=UNTAGGED, sound=())
+        self.look = VideoLook(
+            rate=FOLDER_FPS, time_base=1 / FOLDER_FPS, pixel_aspect=Fraction(1), tags=UNTAGGED, sound=()
+        )
         self._files = _files_in(path) if path.is_dir() else [path]
         self.expected: int | None = len(self._files)
         stems = [file.stem for file in self._files]
-        apart = {stem.casefold() for stem in stems}  # as macOS and Windows tell names apart
-        self._names = stems if len(apart) == len(stems) else [file.name for file in self._files]
+        distinct = {stem.casefold() for stem in stems}  # macOS and Windows ignore case
+        self._names = stems if len(distinct) == len(stems) else [file.name for file in self._files]
         reasons: list[str] = []
         first = next((found for number in range(len(self._files)) if (found := self._picture(number, reasons))), None)
         if first is None:
@@ -209,7 +211,7 @@ class FolderPictures:
                 self.counts.decoded += 1
                 self.counts.passed_over += 1
                 continue
-            picture = self._picture(number, self.counts.notes)  # those that are done too: a broken one is none of them
+            picture = self._picture(number, self.counts.notes)  # decode those to skip too: a broken one does not count
             if picture is None:
                 self.counts.unreadable += 1
                 continue
@@ -223,7 +225,7 @@ class FolderPictures:
                 return
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: no file is open."""
 
     def _picture(self, number: int, notes: list[str]) -> InputPicture | None:
         try:
@@ -232,7 +234,7 @@ class FolderPictures:
             notes.append(str(error))
             return None
         if not pixels.flags.writeable:
-            pixels = pixels.copy()  # Pillow's own memory: torch warns of it
+            pixels = pixels.copy()  # Pillow's own memory is read-only, and torch warns about that
         start_s = number / FOLDER_FPS
         return InputPicture(
             number=number,
@@ -245,7 +247,7 @@ class FolderPictures:
 
 
 def fitted(pictures: Iterator[InputPicture], size: tuple[int, int], counts: ReadCounts) -> Iterator[InputPicture]:
-    """All in the `size` (width, height) of the first: scaled whole into it, black beside. Others are told once."""
+    """Yield all pictures in the `size` (width, height) of the first, scaled and padded with black. Notes it once."""
     for picture in pictures:
         height, width = picture.pixels.shape[:2]
         if (width, height) != size:
@@ -270,10 +272,10 @@ def _fit(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def _length_of(stream: VideoStream) -> Fraction | None:
-    """Seconds of pictures that the file promises; None where it promises only how long all its streams are."""
+    """Duration of the pictures that the file declares; None if it only declares that of all its streams."""
     if stream.duration and stream.time_base:
         return stream.duration * Fraction(stream.time_base)
-    try:  # Matroska has it as a tag: 00:01:02.345000000
+    try:  # Matroska stores it as a tag: 00:01:02.345000000
         hours, minutes, seconds = stream.metadata["DURATION"].split(":")
         return 3600 * int(hours) + 60 * int(minutes) + Fraction(seconds)
     except (KeyError, ValueError):

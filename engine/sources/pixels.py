@@ -1,4 +1,4 @@
-"""Any decoded picture -> RGB as the engine wants it: 8 bit, upright, square pixels, of a size to upload."""
+"""Converts any decoded picture to the engine's RGB: 8 bit, upright, square pixels, a size that can be uploaded."""
 
 import numpy as np
 from av.video.frame import VideoFrame as DecodedFrame
@@ -7,21 +7,21 @@ from av.video.reformatter import Colorspace
 MAX_SIDE_PX = 4096  # 8K and photographs are reduced: 50 MB a picture would stall its upload, and no output is larger
 
 UNSPECIFIED = 2  # AVCOL_SPC_UNSPECIFIED
-HD_LINES = 576  # above this players take an untagged file for BT.709 (swscale alone would take BT.601)
+HD_LINES = 576  # above this players treat an untagged file as BT.709 (swscale alone would assume BT.601)
 
 
 def fitted_size(width: int, height: int, aspect: float = 1.0, *, longest_px: float = MAX_SIDE_PX) -> tuple[int, int]:
-    """Size in square pixels for pixels `aspect` times as wide as high, shrunk to `longest_px`."""
+    """Size in square pixels for pixels `aspect` times as wide as high, reduced to `longest_px`."""
     square_width = width * aspect
     scale = min(1.0, longest_px / max(square_width, height))
     return max(1, round(square_width * scale)), max(1, round(height * scale))
 
 
 def to_rgb(frame: DecodedFrame, pixel_aspect: float = 1.0, *, longest_px: float = MAX_SIDE_PX) -> np.ndarray:
-    """(height, width, 3) uint8 RGB, row 0 at the top, C-contiguous; over black, rotation tags obeyed.
+    """(height, width, 3) uint8 RGB, row 0 at the top, C-contiguous; over black, rotated as tagged.
 
-    `pixel_aspect` is the width of a pixel by its height; reduced where above `longest_px`. Colour follows the file's
-    tags; HDR is not tone-mapped. The conversion runs in FFmpeg without the GIL.
+    `pixel_aspect` is the width of a pixel divided by its height. Pictures above `longest_px` are reduced. Colours
+    follow the file's tags; HDR is not tone-mapped. The conversion runs in FFmpeg without the GIL.
     """
     width, height = fitted_size(frame.width, frame.height, pixel_aspect, longest_px=longest_px)
     has_alpha = any(component.is_alpha for component in frame.format.components)
@@ -46,7 +46,7 @@ def over_black(rgba: np.ndarray) -> np.ndarray:
 
 
 def _turned(pixels: np.ndarray, quarters: int) -> np.ndarray:
-    """Counterclockwise."""
+    """Rotate counterclockwise by quarter turns."""
     if quarters == 0:
         return pixels
     import cv2  # 0.1 s, and most pictures are upright; NumPy takes 10 times as long

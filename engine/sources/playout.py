@@ -1,8 +1,8 @@
 """Plays timed pictures by the clock.
 
-A thread converts the next few pictures ahead of time; `latest_frame` takes the one that is due when it is
-asked. So a picture changes exactly with the frame that should show it: a thread that slept until the due time
-would be late by its wake-up, which shows as judder where the file's rate meets the engine's.
+A thread converts the next few pictures ahead of time; `latest_frame` returns the one that is due when it is called. So
+a picture changes exactly with the frame that should show it. A thread that slept until the due time would be late by
+its wake-up time, which shows as judder if the file's rate is the engine's.
 """
 
 import logging
@@ -17,29 +17,30 @@ from engine.errors import SourceError
 from engine.sources.source import HOLD_S, SourceState
 from engine.system.backoff import next_delay_s
 from engine.system.clock import Clock
+from engine.system.guarded_thread import Guard, GuardedThread
 from engine.values import VideoFrame
 
 log = logging.getLogger(__name__)
 
-AHEAD = 3  # pictures ready: covers opening the file again at the end of a loop; at 4K they hold 75 MB
-LATE_S = 0.25  # further behind than this the rest is moved later, not rushed through
-# A picture is due this much before the frame that first shows it. Frames come late more than early, so where both
-# rates match every change keeps clear of the moment of asking, and none is shown twice because a frame came early.
+AHEAD = 3  # pictures ready: covers reopening the file at the end of a loop; at 4K they take 75 MB
+LATE_S = 0.25  # if further behind, the rest is delayed instead of played faster
+# A picture is due this much before the frame that first shows it. Frames are late more often than early. So if both
+# rates match, changes keep clear of the moment of the call, and no picture is shown twice because a frame was early.
 LEAD_S = 0.004
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shot:
-    """One picture to show from `start_s` on, seconds from the first shot; never goes back."""
+    """One picture to show from `start_s` on, in seconds from the first shot; never decreases."""
 
     start_s: float
     read_pixels: Callable[[], np.ndarray]
 
 
 class Playout:
-    """`open_shots` begins anew each time it is called; after an error it is called again with growing delays.
+    """`open_shots` restarts the shots at each call; after an error it is called again, with growing delays.
 
-    When the shots end the last stays. While nobody asks for pictures playing pauses.
+    When the shots end the last picture stays. Playing pauses while `latest_frame` is not called.
     """
 
     def __init__(
@@ -62,10 +63,11 @@ class Playout:
         self._index = 0
         self._origin_s: float | None = None
         self.problem = ""
-        """Why it is lost; empty while it plays."""
+        """Reason for the loss; empty while it plays."""
         self.skipped = 0
-        """Pictures whose time had passed before anybody saw them."""
-        self._thread = threading.Thread(target=self._run, name=f"source {name}", daemon=True)
+        """Pictures whose time had passed before they were shown."""
+        self._guard = Guard(log, lambda key, problem: self._lose(problem), "source", name)
+        self._thread = GuardedThread(f"source {name}", self._run, self._guard)
 
     def start(self) -> None:
         self._thread.start()
@@ -74,12 +76,11 @@ class Playout:
         with self._change:
             self._is_closing = True
             self._change.notify_all()
-        if self._thread.is_alive():
-            self._thread.join(timeout=5.0)
+        self._thread.join(timeout_s=5.0)
 
     def latest_frame(self) -> VideoFrame | None:
         now_s = self._clock.now_s()
-        with self._change:  # held for a few pointer moves on either side
+        with self._change:  # held only briefly by both threads
             self._is_starved = not self._ahead
             if self._origin_s is None and self._ahead:
                 self._origin_s = now_s - self._ahead[0].time_s - LEAD_S
@@ -109,20 +110,20 @@ class Playout:
         failures = 0
         while not self._is_closing:
             played_before = self._index
-            try:
-                self._play(self._open_shots())
+            if self._guard.attempt(self._play_to_end):
                 return
-            except SourceError as error:
-                problem = str(error)
-            except Exception as error:
-                # Top of the thread: a picture that breaks a decoder must not end the show.
-                problem = f"{self._name}: {error!r}"
-                if failures == 0:
-                    log.exception("source %s failed", self._name)
             failures = failures + 1 if self._index == played_before else 1
-            self._lose(problem)
             with self._change:
                 self._change.wait_for(lambda: self._is_closing, timeout=next_delay_s(failures))
+
+    def _play_to_end(self) -> bool:
+        """False after an error of the source, which is reported."""
+        try:
+            self._play(self._open_shots())
+            return True
+        except SourceError as error:
+            self._lose(str(error))
+            return False
 
     def _play(self, shots: Iterator[Shot]) -> None:
         with self._change:
@@ -144,7 +145,7 @@ class Playout:
                 self._lost_since_s = None
 
     def _move_when_late(self, start_s: float) -> bool:
-        """Let what starts at `start_s` be due when it is next asked for, if its time is long past."""
+        """If `start_s` is long past, shift the schedule so that its picture is due at the next call."""
         if self._origin_s is None or self._clock.now_s() - (self._origin_s + start_s) <= LATE_S:
             return False
         self._origin_s = None

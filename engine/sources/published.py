@@ -1,4 +1,4 @@
-"""The pictures that engines on this machine publish into shared memory (the sink `shared`)."""
+"""Lists and reads the pictures that engines on this machine publish in shared memory (the sink `shared`)."""
 
 import os
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ from engine.ipc.ring_folder import read_info, system_folder
 from engine.sources.names import chosen_name, not_found
 from engine.system.clock import Clock
 
-POLL_S = 0.25  # how often a ring is looked for, and how long one is silent before it is asked whether it lives
+POLL_S = 0.25  # for a ring; also the silence after which a ring is checked for its writer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SharedPicture:
-    """One picture that some engine publishes into shared memory."""
+    """One picture that an engine publishes in shared memory."""
 
     name: str
     segment: str
@@ -28,9 +28,9 @@ class SharedPicture:
 
 
 def list_shared() -> tuple[SharedPicture, ...]:
-    """The pictures published on this machine, the newest ring first.
+    """The pictures published on this machine, newest ring first.
 
-    What the engine shares with its own children has no rate, and is not listed.
+    Rings that an engine shares with its own children have no rate and are not listed.
     """
     found = []
     folder = system_folder()
@@ -60,10 +60,10 @@ def list_shared() -> tuple[SharedPicture, ...]:
 
 
 class SharedWatch:
-    """The picture of whichever engine's ring is meant, as long as there is one; then of the next. One thread."""
+    """Reads the picture of an engine's ring by name; when that ring ends, finds the next one. One thread."""
 
     def __init__(self, wanted: str, clock: Clock, *, others_only: bool) -> None:
-        """`wanted` is a name or a part of it. `others_only`: never this process' own, which would be a loop."""
+        """`wanted` is a name or a part of it. `others_only`: never this process's own ring, which would be a loop."""
         self._wanted = wanted
         self._clock = clock
         self._others_only = others_only
@@ -72,10 +72,10 @@ class SharedWatch:
         self._newest_s = 0.0
         self._look_at_s = clock.now_s()
         self.problem = ""
-        """Why there is no ring now; empty while there is one."""
+        """Reason why there is no ring now; empty while there is one."""
 
     def latest(self, spare: np.ndarray | None = None) -> RingFrame | None:
-        """The newest whole frame; the same object while nothing is new; None before the first and without a ring.
+        """The newest complete frame, the same object while nothing is new; None before the first and without a ring.
 
         Never waits. `spare` as in `RingReader.latest`.
         """
@@ -107,6 +107,6 @@ class SharedWatch:
         try:
             reader = FrameRing.attach(next(picture.segment for picture in there if picture.name == name))
         except SharedMemoryError:
-            return None  # gone between two looks
+            return None  # gone meanwhile
         self.problem = ""
         return reader

@@ -1,8 +1,8 @@
-"""The pictures that can be had here now: cameras, and what other programs offer, each with the word that chooses it.
+"""Lists the pictures available now, cameras and senders of other programs, each with the word that chooses it.
 
-Each library is asked where it may be asked. Syphon's and Spout's belong to the render thread, which asks twice a second
-for a list in this machine's memory. Shared memory, cameras and NDI may take their time: another thread asks them. NDI
-is asked only when somebody wants it: systems warn of programs that look round the network.
+Each library is polled on the thread it belongs to. Syphon and Spout belong to the render thread, which polls them twice
+a second; their list is in memory. Shared memory, cameras and NDI may take long, so another thread polls them. NDI is
+polled only on request: systems warn about programs that scan the network.
 """
 
 import importlib
@@ -19,6 +19,7 @@ from engine.errors import SourceError
 from engine.sources.devices import CameraDevice, list_cameras
 from engine.sources.published import list_shared
 from engine.system.clock import Clock
+from engine.system.guarded_thread import Guard
 
 if TYPE_CHECKING:
     from cyndilib.finder import Finder
@@ -26,21 +27,21 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 POLL_S = 0.5
-SETTLE_S = 0.3  # servers answer within some milliseconds
+SETTLE_S = 0.3  # servers answer within milliseconds
 TITLES = {"camera": "camera", "syphon": "Syphon", "spout": "Spout", "shared": "shared memory", "ndi": "NDI"}
 PLATFORM = sys.platform
 TEXTURES = {"darwin": ("engine.sources.syphon", "SyphonServers"), "win32": ("engine.sources.spout", "SpoutSenders")}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sender:
-    """One picture that can be chosen."""
+class PictureSender:
+    """One picture that can be chosen, from a camera or another program."""
 
     kind: str
     """One of `TITLES`."""
     name: str
     word: str
-    """What `--camera` and `/camera/open` take."""
+    """Word for `--camera` and `/camera/open`."""
 
     @property
     def title(self) -> str:
@@ -48,16 +49,16 @@ class Sender:
         return f"{self.name} ({TITLES[self.kind]})"
 
 
-def of_program(kind: str, name: str) -> Sender:
-    return Sender(kind=kind, name=name, word=f"{kind}:{name}")
+def of_program(kind: str, name: str) -> PictureSender:
+    return PictureSender(kind=kind, name=name, word=f"{kind}:{name}")
 
 
-def of_camera(camera: CameraDevice) -> Sender:
-    return Sender(kind="camera", name=camera.name, word=camera.word)
+def of_camera(camera: CameraDevice) -> PictureSender:
+    return PictureSender(kind="camera", name=camera.name, word=camera.word)
 
 
 class Textures(Protocol):
-    """Syphon's or Spout's list; made and asked on the render thread."""
+    """The list of Syphon or Spout; made and used on the render thread."""
 
     kind: str
 
@@ -65,8 +66,8 @@ class Textures(Protocol):
 
 
 def texture_list() -> Callable[[], Textures] | None:
-    """What makes the list of this system's texture sharing, its library loaded; None where there is none. Any thread,
-    may take a moment."""
+    """Load the library of this system's texture sharing. Returns a function that makes its list, or None if there is
+    none. Any thread; may take a moment."""
     if PLATFORM not in TEXTURES:
         return None
     module_name, list_name = TEXTURES[PLATFORM]
@@ -74,61 +75,66 @@ def texture_list() -> Callable[[], Textures] | None:
     try:
         module.load_library(module_name)
     except SourceError:
-        return None  # it is not installed: `doctor` says so
+        return None  # it is not installed; `doctor` reports that
     made: Callable[[], Textures] = getattr(module, list_name)
     return made
 
 
-def list_textures() -> tuple[Sender, ...]:
-    """The Syphon servers or Spout senders of this machine, for a program that has no render thread: the main thread."""
+def list_textures() -> tuple[PictureSender, ...]:
+    """The Syphon servers or Spout senders of this machine, for a program without a render thread. Main thread."""
     make = texture_list()
     if make is None:
         return ()
     there, started_s = make(), time.perf_counter()
     names = there.names()
-    while time.perf_counter() - started_s < SETTLE_S:  # macOS tells of its servers one by one
+    while time.perf_counter() - started_s < SETTLE_S:  # macOS announces its servers one by one
         names = there.names()
     return tuple(of_program(there.kind, name) for name in names)
 
 
 class SenderLists:
-    """What there is of all kinds. `poll` on the render thread, `look` and `close` on others, the rest on any."""
+    """Lists of all kinds. `poll` on the render thread, `look` and `close` on others, the rest on any."""
 
     def __init__(self, clock: Clock, own: Callable[[], Collection[tuple[str, str]]] = tuple) -> None:
-        """`own`: kind and name of what this engine publishes itself, which would be a loop."""
+        """`own`: kind and name of this engine's own outputs, which are left out, as they would be a loop."""
         self._clock = clock
         self._own = own
+        # Only logged: the list is for a menu, and nothing that plays depends on it.
+        self._guard = Guard(
+            log, lambda key, line: None, "camera", "the list of senders failed and is not asked for again"
+        )
         self._looking = threading.Lock()
         self._has_loaded = False
         self._make: Callable[[], Textures] | None = None
         self._textures: Textures | None = None
         self._look_at_s = clock.now_s()
-        self._polled: tuple[Sender, ...] | None = None
-        self._before: frozenset[Sender] | None = None
-        self._cameras: tuple[Sender, ...] = ()
+        self._polled: tuple[PictureSender, ...] | None = None
+        self._before: frozenset[PictureSender] | None = None
+        self._cameras: tuple[PictureSender, ...] = ()
         self._finder: Finder | None = None
         self.wants_ndi = False
-        """Look round the network for NDI at the next looks."""
-        self.now: tuple[Sender, ...] = ()
+        """True to search the network for NDI at the next `look`."""
+        self.now: tuple[PictureSender, ...] = ()
         """Cameras first; replaced as a whole by `look`."""
 
     def poll(self) -> None:
-        """Ask Syphon or Spout twice a second. Once a frame; never waits, never raises."""
+        """Poll Syphon or Spout, twice a second. Call it once a frame; never waits, never raises."""
         now_s = self._clock.now_s()
         if self._make is None or now_s < self._look_at_s:
             return
         self._look_at_s = now_s + POLL_S
-        try:
-            there = self._textures = self._textures or self._make()
-            self._polled = tuple(of_program(there.kind, name) for name in there.names())
-        except Exception:  # as around a sink: another program's list must not cost our frame
-            log.exception("the list of senders failed; it is not asked again")
+        self._polled = self._guard.attempt(self._ask_textures)
+        if self._guard.failures:  # another program's list must not cost our frame
             self._make = None
 
-    def look(self, *, with_cameras: bool = False) -> tuple[Sender, ...]:
-        """Ask the rest, and put all together in `now`. Returns the Syphon servers or Spout senders that have come since
-        the last look; none where another thread is at it, whom a library keeps waiting. SourceError where NDI cannot be
-        had."""
+    def _ask_textures(self) -> tuple[PictureSender, ...]:
+        assert self._make is not None
+        there = self._textures = self._textures or self._make()
+        return tuple(of_program(there.kind, name) for name in there.names())
+
+    def look(self, *, with_cameras: bool = False) -> tuple[PictureSender, ...]:
+        """Poll the rest and update `now`. Returns the Syphon servers or Spout senders that have appeared since the last
+        call; none if another thread is still polling. SourceError if NDI is not available."""
         if with_cameras:
             self._cameras = _cameras()
         if not self._looking.acquire(blocking=False):
@@ -138,7 +144,7 @@ class SenderLists:
         finally:
             self._looking.release()
 
-    def _put_together(self) -> tuple[Sender, ...]:
+    def _put_together(self) -> tuple[PictureSender, ...]:
         if not self._has_loaded:
             self._has_loaded, self._make = True, texture_list()
         own, polled = self._own(), self._polled
@@ -156,7 +162,7 @@ class SenderLists:
             finally:
                 self._looking.release()
 
-    def _ndi(self) -> tuple[Sender, ...]:
+    def _ndi(self) -> tuple[PictureSender, ...]:
         if self.wants_ndi and self._finder is None:
             from engine.sources.ndi import open_finder
 
@@ -166,24 +172,24 @@ class SenderLists:
                 self.wants_ndi = False
                 raise
         elif not self.wants_ndi and self._finder is not None:
-            from engine.sources.ndi import let_go
+            from engine.sources.ndi import release_finder
 
             finder, self._finder = self._finder, None
-            let_go(finder)
+            release_finder(finder)
         if self._finder is None:
             return ()
         return tuple(of_program("ndi", name) for name in sorted(self._finder.update_sources()))
 
 
-def _cameras() -> tuple[Sender, ...]:
+def _cameras() -> tuple[PictureSender, ...]:
     try:
         return tuple(of_camera(camera) for camera in list_cameras())
     except SourceError as error:
-        log.info("%s", error)  # `multiverse devices` says so where it is asked
+        log.info("%s", error)  # `multiverse devices` shows it
         return ()
 
 
-def _is_own(sender: Sender, own: Collection[tuple[str, str]]) -> bool:
-    """Syphon puts the application's name before the server's."""
+def _is_own(sender: PictureSender, own: Collection[tuple[str, str]]) -> bool:
+    """True for an output of this engine. Syphon puts the application's name before the server's."""
     names = (sender.name, sender.name.partition(":")[2])
     return any(sender.kind == kind and name in names for kind, name in own)

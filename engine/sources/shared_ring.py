@@ -1,4 +1,4 @@
-"""The picture of another engine on this machine, from its shared memory (the sink `shared`)."""
+"""Receives the picture of another engine on this machine from shared memory (the sink `shared`)."""
 
 from collections.abc import Generator
 from contextlib import closing
@@ -10,11 +10,11 @@ from engine.sources.live import LiveSource
 from engine.sources.published import SharedWatch
 
 POLL_S = 0.002
-TO_RGB = {1: cv2.COLOR_GRAY2RGB, 4: cv2.COLOR_RGBA2RGB}  # alpha is premultiplied: dropped, it lies over black
+TO_RGB = {1: cv2.COLOR_GRAY2RGB, 4: cv2.COLOR_RGBA2RGB}  # alpha is premultiplied: without it the picture is over black
 
 
 class SharedRing(LiveSource):
-    """Whichever other engine's ring has the name, or a part of it; a new one when that has ended."""
+    """Another engine's ring by name, or a part of it; the next one when that ends."""
 
     kind = "shared"
 
@@ -33,6 +33,6 @@ class SharedRing(LiveSource):
 
 
 def to_rgb(pixels: np.ndarray) -> np.ndarray:
-    """(height, width, 3) uint8 RGB of (height, width, 1, 3 or 4) from a ring."""
+    """(height, width, 3) uint8 RGB from (height, width, 1, 3 or 4) of a ring."""
     channels = pixels.shape[2]
     return pixels if channels == 3 else np.asarray(cv2.cvtColor(pixels, TO_RGB[channels]))

@@ -1,4 +1,4 @@
-"""What every source offers, whatever its pictures come from."""
+"""The interface of every source."""
 
 from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
@@ -7,56 +7,56 @@ from engine.values import VideoFrame
 
 SourceState = Literal["starting", "playing", "lost"]
 
-HOLD_S = 2.0  # how long a lost source's last picture stays: hides a hiccup, never passes a dead camera as live
+HOLD_S = 2.0  # a lost source keeps its last picture for so long: hides a hiccup, but not a dead camera
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceStatus:
     state: SourceState
     description: str
-    """What it is, and while it is lost also why."""
+    """Its name, or the reason while it is lost."""
     width: int = 0
     height: int = 0
     fps: float = 0.0
-    """A file's own rate, a live source's measured one; 0 for a still picture."""
+    """The rate of a file, or the measured rate of a live source; 0 for a still picture."""
     frames: int = 0
-    """Pictures handed on since the start."""
+    """Pictures delivered since the start."""
     lost: int = 0
-    """Pictures that could not be decoded or came too late to be shown, and times the source went away."""
+    """Pictures that could not be decoded or were too late to be shown, plus the number of disconnects."""
 
 
 class Source(Protocol):
     def start(self) -> None:
-        """Begin to play. Offline there is nothing to begin."""
+        """Start playing. Does nothing offline."""
 
     def latest_frame(self) -> VideoFrame | None:
-        """The picture to show now; None before the first and when the source is lost for 2 s. Never blocks.
+        """The picture to show now; None before the first, and once the source was lost for 2 s. Never blocks.
 
-        Any thread. The same picture is the same object, so that it is uploaded once.
+        Any thread. The same picture is the same object, so that it is uploaded only once.
         """
 
     def frame_at(self, time_s: float) -> VideoFrame | None:
         """The picture `time_s` seconds from the start, exact and repeatable; the caller waits for decoding.
 
-        For offline rendering, one thread. SourceError when nothing can be decoded.
+        For offline rendering, on one thread. SourceError if nothing can be decoded.
         """
 
     def status(self) -> SourceStatus:
         """Any thread."""
 
     def close(self) -> None:
-        """End the thread and let the device or file go."""
+        """Stop the thread and release the device or file."""
 
 
 @runtime_checkable
 class Polled(Protocol):
-    """A source that has no thread, because its library belongs to the render thread and its GL context."""
+    """A source without a thread, because its library belongs to the render thread and its GL context."""
 
     def poll(self) -> None:
         """Once a frame, before `latest_frame`, on the render thread with its context current. Never waits or raises."""
 
     def renew_context(self) -> None:
-        """The renderer has a new context, which is current: let go of what was kept of the old one."""
+        """Release everything of the old GL context; the renderer's new one is current."""
 
     def close(self) -> None:
-        """On the render thread, before its context goes."""
+        """Release everything, on the render thread, before its context is destroyed."""

@@ -1,7 +1,7 @@
-"""A Spout sender's picture (Windows), read back by Spout through the renderer's GL context.
+"""Receives a Spout sender's picture (Windows), read back by Spout through the renderer's GL context.
 
-Direct3D's row 0 is the top of the picture, as ours is: nothing is inverted. SpoutGL takes arguments by position only,
-and its `getSenderName` returns a width: the name is the one that was asked for.
+Row 0 is the top of the picture in Direct3D, as in ours, so nothing is inverted. SpoutGL takes positional arguments
+only, and its `getSenderName` returns a width, so we keep the requested name.
 """
 
 import ctypes
@@ -28,7 +28,7 @@ class SpoutSource(TextureSource):
     kind = "spout"
 
     def __init__(self, name: str, *, clock: Clock, report: Callable[[str, str], None]) -> None:
-        """SourceError on another system, or when the library is missing."""
+        """SourceError on another system, or if the library is missing."""
         super().__init__(name, clock=clock, report=report)
         load_library(self.label)
         try:
@@ -43,7 +43,7 @@ class SpoutSource(TextureSource):
     def names(self) -> list[str]:
         import SpoutGL
 
-        if self._receiver is None:  # not before: this is the render thread
+        if self._receiver is None:  # made here, on the render thread
             self._receiver = SpoutGL.SpoutReceiver()
         return list(self._receiver.getSenderList())
 
@@ -76,7 +76,7 @@ class SpoutSource(TextureSource):
 
 
 class SpoutSenders:
-    """The senders that are there. Made and asked on the render thread; needs no GL context."""
+    """The list of senders. Made and used on the render thread; needs no GL context."""
 
     kind = "spout"
 
@@ -90,8 +90,8 @@ class SpoutSenders:
 
 
 def load_library(label: str) -> None:
-    """Import all that is used later, so that no frame waits for it; any thread. SourceError on another system, or when
-    it is missing."""
+    """Import everything used later, so that no frame waits for an import. Any thread. SourceError on another system, or
+    if the library is missing."""
     if PLATFORM != "win32":
         raise SourceError(f"{label}: needs Windows")
     try:

@@ -12,9 +12,9 @@ from engine.sources.source import SourceStatus
 from engine.values import VideoFrame
 
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "AVIF", "TIFF", "BMP", "PPM", "JPEG2000")
-# Named, because Pillow also takes MPEG video and other things for pictures; what is left goes to FFmpeg.
-MOVING_FORMATS = ("GIF", "PNG")  # whose animations FFmpeg plays
-STUCK_FORMATS = ("WEBP", "AVIF")  # whose animations it does not
+# An explicit list, because Pillow also opens MPEG video and other things as pictures; FFmpeg gets the rest.
+MOVING_FORMATS = ("GIF", "PNG")  # FFmpeg plays their animations
+STUCK_FORMATS = ("WEBP", "AVIF")  # FFmpeg does not play their animations
 
 
 class StillPicture:
@@ -24,7 +24,7 @@ class StillPicture:
         self._frame = VideoFrame(pixels=pixels, index=0, time_s=0.0, source=path.name)
 
     def start(self) -> None:
-        """Everything was done on opening."""
+        """Do nothing: the picture was read in the constructor."""
 
     def latest_frame(self) -> VideoFrame | None:
         return self._frame
@@ -43,11 +43,11 @@ class StillPicture:
         )
 
     def close(self) -> None:
-        """There is nothing to let go."""
+        """Do nothing: no file is open."""
 
 
 def is_still(path: Path) -> bool:
-    """Whether the file is a picture that stands still. SourceError for an animation that cannot be played."""
+    """True if the file is a still picture. SourceError for an animation that cannot be played."""
     try:
         with _open(path) as image:
             is_animated = getattr(image, "is_animated", False)
@@ -57,14 +57,14 @@ def is_still(path: Path) -> bool:
     except UnidentifiedImageError:
         return False
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        return True  # a picture, though a broken one: reading it tells what is wrong with it
+        return True  # a broken picture: `read_still` raises the reason
 
 
 def read_still(path: Path, *, longest_px: float = MAX_SIDE_PX) -> np.ndarray:
-    """(height, width, 3) uint8 RGB, upright by EXIF, transparency over black, reduced where above `longest_px`."""
+    """(height, width, 3) uint8 RGB, rotated as EXIF says, over black, reduced if above `longest_px`."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # large photographs are welcome
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # large photographs are fine
             with _open(path) as image:
                 size = fitted_size(*image.size, longest_px=longest_px)
                 image.draft("RGB", size)  # lets a JPEG decode at a fraction of its size
@@ -87,7 +87,7 @@ def _open(path: Path) -> Image.Image:
 
 
 def _to_8_bit(image: Image.Image) -> Image.Image:
-    """Deep grey pictures scaled to 8 bit: Pillow's own conversion clips them to white."""
+    """Scale deep grey pictures to 8 bit: Pillow's own conversion clips them to white."""
     if image.mode.startswith("I"):
         grey = np.asarray(image).astype(np.int64).clip(0, 65535)
         return Image.fromarray(((grey * 255 + 32767) // 65535).astype(np.uint8))

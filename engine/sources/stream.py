@@ -1,4 +1,4 @@
-"""A camera or a program that is reached by an address: RTSP, HTTP (Motion JPEG, MPEG-TS), RTMP, SRT, UDP."""
+"""Opens a camera or a program by address: RTSP, HTTP (Motion JPEG, MPEG-TS), RTMP, SRT, UDP."""
 
 from urllib.parse import urlsplit
 
@@ -9,29 +9,28 @@ from engine.errors import SourceError
 from engine.sources.live import SILENT_S
 
 OPEN_TIMEOUT_S = 10.0
-# What FFmpeg reads ahead to learn what is in a stream is what its picture is late by.
+# FFmpeg reads ahead to probe a stream, and its picture is late by that much.
 OPTIONS = {"fflags": "nobuffer", "probesize": "500000", "analyzeduration": "500000", "fpsprobesize": "0"}
 SCHEME_OPTIONS = {
-    "rtsp": {"rtsp_flags": "prefer_tcp"},  # over UDP a lost packet is a torn picture; a server without TCP still works
+    "rtsp": {"rtsp_flags": "prefer_tcp"},  # over UDP lost packets tear pictures; servers without TCP still work
     "rtsps": {"rtsp_flags": "prefer_tcp"},
-    "udp": {"overrun_nonfatal": "1"},  # a full buffer costs pictures, not the stream
+    "udp": {"overrun_nonfatal": "1"},  # a full buffer drops pictures, not the stream
 }
 
 
 def shown_address(url: str) -> str:
-    """The address without user, password and what follows the `?`: for messages and the page. SourceError when it is
-    none."""
+    """The address without user, password and query, for messages and the page. SourceError if it is no address."""
     try:
         parts = urlsplit(url)
-    except ValueError:  # which may say the password
+    except ValueError:  # its text may contain the password
         raise SourceError(f"camera {url.rpartition('@')[2].partition('?')[0]}: not an address") from None
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 def open_stream(url: str) -> InputContainer:
-    """The stream opened for reading; a read that waits `SILENT_S` raises av.ExitError. SourceError, in one line."""
+    """Open a stream. A read that waits `SILENT_S` raises av.ExitError. SourceError if it cannot be opened."""
     container = open_address(url)
-    # Neither is sent at the rate at which it shows: it would rush through, and stand.
+    # Neither is sent in real time: it would play too fast and then stall.
     is_list = is_playlist(container)
     if is_list or is_file(container, url):
         container.close()
@@ -47,12 +46,12 @@ def is_playlist(container: InputContainer) -> bool:
 
 
 def is_file(container: InputContainer, url: str) -> bool:
-    """Whether it has an end that is known."""
+    """True if it has a known end."""
     return url.lower().startswith("http") and container.duration is not None
 
 
 def open_address(url: str) -> InputContainer:
-    """As `open_stream`, and whatever is there: a stream or a file."""
+    """Open a stream, as `open_stream` does, or a file at an address."""
     name = f"camera {shown_address(url)}"
     scheme = urlsplit(url).scheme.lower()
     options = {**OPTIONS, **SCHEME_OPTIONS.get(scheme, {})}

@@ -1,39 +1,44 @@
-"""Streams of a file copied as they are into another one: the sound beside new pictures, the pictures beside a new
+"""Copies streams of a file unchanged into another one: the sound beside new pictures, or the pictures beside new
 sound."""
 
 import io
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import av
 from av.container import InputContainer, OutputContainer
 from av.container.streams import StreamContainer
-from av.packet import Packet
 from av.stream import Stream
 
-MAX_UNTOLD = 64  # packets: a picture leans on one 16 later at most (H.264 and H.265 keep no more)
+if TYPE_CHECKING:
+    from av.packet import Packet
+
+    _Packet = Packet[Stream]
+
+MAX_UNTIMED = 64  # packets: a picture depends on one at most 16 later (H.264 and H.265 keep no more)
 
 
 class StreamCopy:
-    """Reads the source a second time, the added streams alone, and never further than `copy_until` says."""
+    """Reads the added streams of the source in a second pass, never further than `copy_until` says."""
 
     def __init__(self, path: Path | str, into: OutputContainer, *, has_early: bool) -> None:
-        """`has_early`: `into` takes what comes before time 0, such as the lead-in of AAC; else it is left out."""
+        """`has_early`: `into` accepts packets before time 0, such as AAC's priming; else they are dropped."""
         self.damage = ""
-        """Why the source could not be read to its end."""
+        """Reason why the source could not be read to its end, or ""."""
         self._into = into
         self._source: InputContainer = av.open(str(path), metadata_errors="replace")
         self.origin_s = Fraction(self._source.start_time or 0, 1_000_000)
-        """Of its clock: time 0 of the copies."""
+        """Time of the source's clock that becomes time 0 of the copies."""
         self._tracks: dict[int, Stream] = {}
         self._has_early = has_early
-        self._packets: Iterator[Packet] | None = None
-        self._next: Packet | None = None
+        self._packets: Iterator[_Packet] | None = None
+        self._next: _Packet | None = None
 
     @property
     def streams(self) -> StreamContainer:
-        """Of the source."""
+        """The source's streams."""
         return self._source.streams
 
     @property
@@ -45,7 +50,7 @@ class StreamCopy:
         return bool(self._source.chapters())
 
     def add(self, stream: Stream) -> bool:
-        """Whether `into` can hold it. All are added before anything is copied."""
+        """Add a stream to `into`; False if `into` cannot hold it. Add all before copying."""
         if not can_hold(self._into.format.name, stream):
             return False
         copy = self._tracks[stream.index] = self._into.add_stream_from_template(stream)
@@ -54,7 +59,7 @@ class StreamCopy:
         return True
 
     def copy_until(self, end_s: Fraction | None) -> None:
-        """Everything before `end_s`, from the start of the file; None: all that is left."""
+        """Copy everything before `end_s`, from the start of the file; None for the rest."""
         if self._packets is None:
             self._packets = self._read()
             self._next = next(self._packets, None)
@@ -67,15 +72,19 @@ class StreamCopy:
     def close(self) -> None:
         self._source.close()
 
-    def _read(self) -> Iterator[Packet]:
-        """From time 0 on, in decoding order. Sound whose times go back goes on behind what came before, as pictures do
-        (decoding.py): a broadcast that was cut together stays in step, and no container takes such times."""
+    def _read(self) -> "Iterator[_Packet]":
+        """Yield packets from time 0 on, in decoding order.
+
+        If the times of sound go back, as in an edited broadcast, it continues after the packet before, as pictures do
+        (decoding.py). That keeps them in sync; containers refuse decreasing times anyway.
+        """
         tracks = [self._source.streams[index] for index in self._tracks]
         if not tracks:
             return
         newest: dict[int, tuple[int, int]] = {}  # when the last packet of a track begins and ends
         try:
             for packet in with_decoding_times(self._source.demux(tracks)):
+                assert packet.dts is not None  # set by `with_decoding_times`
                 shift = round(self.origin_s / packet.time_base)
                 packet.dts -= shift
                 if packet.pts is not None:
@@ -91,26 +100,30 @@ class StreamCopy:
             self.damage = str(error.strerror)
 
     @staticmethod
-    def _time_of(packet: Packet) -> Fraction:
+    def _time_of(packet: "_Packet") -> Fraction:
+        assert packet.dts is not None
         return packet.dts * packet.time_base
 
 
-def with_decoding_times(packets: Iterator[Packet]) -> Iterator[Packet]:
-    """Matroska knows only when a picture is shown: where pictures lean on later ones, FFmpeg cannot tell when the first
-    ones are to be decoded, until it has seen more of them. They are given the ticks before the first time it tells. A
-    track of which it has told nothing after MAX_UNTOLD is taken to be decoded in the order in which it is shown."""
-    waiting: dict[int, list[Packet]] = {}
-    untold: set[int] = set()
+def with_decoding_times(packets: "Iterator[_Packet]") -> "Iterator[_Packet]":
+    """Add missing decoding times.
+
+    Matroska stores only presentation times. If pictures depend on later ones, FFmpeg does not know the decoding times
+    of the first packets until it has seen more. They get the ticks before the first known time. A track without any
+    after MAX_UNTIMED packets is assumed to be decoded in presentation order.
+    """
+    waiting: dict[int, list[_Packet]] = {}
+    untimed: set[int] = set()
     for packet in packets:
         if packet.time_base is None or (packet.dts is None and packet.pts is None):  # the end of a track
             continue
         before = waiting.setdefault(packet.stream.index, [])
-        if packet.dts is None and packet.stream.index in untold:
+        if packet.dts is None and packet.stream.index in untimed:
             packet.dts = packet.pts
         if packet.dts is None:
             before.append(packet)
-            if len(before) == MAX_UNTOLD:
-                untold.add(packet.stream.index)
+            if len(before) == MAX_UNTIMED:
+                untimed.add(packet.stream.index)
                 yield from _decoded_as_shown(before)
                 before.clear()
             continue
@@ -123,14 +136,14 @@ def with_decoding_times(packets: Iterator[Packet]) -> Iterator[Packet]:
         yield from _decoded_as_shown(left)
 
 
-def _decoded_as_shown(packets: list[Packet]) -> Iterator[Packet]:
+def _decoded_as_shown(packets: "list[_Packet]") -> "Iterator[_Packet]":
     for packet in packets:
         packet.dts = packet.pts
         yield packet
 
 
 def can_hold(container: str, stream: Stream) -> bool:
-    """Whether FFmpeg writes such a stream into such a container: it knows only when it writes the header."""
+    """True if FFmpeg can write such a stream into such a container. It only fails when it writes the header."""
     with av.open(io.BytesIO(), "w", format=container) as trial:
         try:
             trial.add_stream_from_template(stream)

@@ -1,6 +1,6 @@
-"""A Syphon server's picture (macOS), through Metal: it needs no GL context, whatever draws here.
+"""Receives a Syphon server's picture (macOS) through Metal, which needs no GL context.
 
-Syphon's surfaces follow OpenGL: memory row 0 is the bottom of the picture, so the rows are turned over.
+Syphon's surfaces follow OpenGL: memory row 0 is the bottom of the picture, so the rows are flipped.
 """
 
 import sys
@@ -18,33 +18,33 @@ if TYPE_CHECKING:
     from syphon import SyphonMetalClient, SyphonServerDescription, SyphonServerDirectory
 
 PLATFORM = sys.platform
-RUN_LOOP_S = 0.001  # the directory would else wait a second for news
+RUN_LOOP_S = 0.001  # the directory would otherwise wait a second for news
 
 
 class SyphonSource(TextureSource):
-    """A server is named by its application and its own name, as clients show it: `Arena:Composition`."""
+    """A server by application and name, as clients show it: `Arena:Composition`."""
 
     kind = "syphon"
 
     def __init__(self, name: str, *, clock: Clock, report: Callable[[str, str], None]) -> None:
-        """SourceError on another system, or when the library is missing."""
+        """SourceError on another system, or if the library is missing."""
         super().__init__(name, clock=clock, report=report)
         load_library(self.label)
         self._servers: SyphonServers | None = None
         self._client: SyphonMetalClient | None = None
 
     def poll(self) -> None:
-        """Let macOS tell of servers that come and go, then as every source."""
+        """Run macOS's run loop, which updates the list of servers, then poll as every source."""
         import CoreFoundation
         import objc
 
-        with objc.autorelease_pool():  # nobody else drains what Objective-C leaves behind each frame
+        with objc.autorelease_pool():  # otherwise Objective-C's objects would pile up each frame
             CoreFoundation.CFRunLoopRunInMode(CoreFoundation.kCFRunLoopDefaultMode, 0, True)
             super().poll()
 
     def names(self) -> list[str]:
         if self._servers is None:
-            self._servers = SyphonServers()  # not before: this is the render thread
+            self._servers = SyphonServers()  # made here, on the render thread
         return self._servers.names()
 
     def connect(self, name: str) -> None:
@@ -71,7 +71,7 @@ class SyphonSource(TextureSource):
 
 
 class SyphonServers:
-    """The servers that are there. Made and asked on the render thread, which serves macOS' run loop."""
+    """The list of servers. Made and used on the render thread, which runs macOS's run loop."""
 
     kind = "syphon"
 
@@ -81,7 +81,7 @@ class SyphonServers:
         self._directory: SyphonServerDirectory = syphon.SyphonServerDirectory()
         self._directory.run_loop_interval = RUN_LOOP_S
         self.described: dict[str, SyphonServerDescription] = {}
-        """Those of the newest `names`."""
+        """Servers by name, from the last call of `names`."""
 
     def names(self) -> list[str]:
         import objc
@@ -92,8 +92,8 @@ class SyphonServers:
 
 
 def load_library(label: str) -> None:
-    """Import all that is used later, so that no frame waits for it; any thread. SourceError on another system, or when
-    it is missing."""
+    """Import everything used later, so that no frame waits for an import. Any thread. SourceError on another system, or
+    if the library is missing."""
     if PLATFORM != "darwin":
         raise SourceError(f"{label}: needs macOS")
     try:
@@ -107,12 +107,12 @@ def load_library(label: str) -> None:
 
 
 def shown_name(server: "SyphonServerDescription") -> str:
-    """`Arena:Composition`; one of the two alone where the other is empty."""
+    """`Arena:Composition`, or just one of the two if the other is empty."""
     return ":".join(part for part in (server.app_name, server.name) if part)
 
 
 def upright_rgb(pixels: np.ndarray, texture: Any) -> np.ndarray:
-    """(height, width, 3) uint8 RGB, row 0 at the top, of what was copied from a Metal texture, BGRA or RGBA."""
+    """(height, width, 3) uint8 RGB, row 0 at the top, from the copy of a Metal texture in BGRA or RGBA."""
     import Metal
 
     is_bgra = texture.pixelFormat() == Metal.MTLPixelFormatBGRA8Unorm

@@ -1,7 +1,7 @@
-"""A texture that another program publishes with Syphon or Spout. Never run on a Mac or a PC by those who wrote it.
+"""Base of sources that receive a texture of another program, with Syphon or Spout. Untested on a real Mac or PC.
 
-Both libraries belong to the render thread (all GL in one thread; macOS serves its run loop there), so these sources
-have no thread: the frame loop polls them. Both are held against the libraries' published interfaces in the tests.
+Both libraries belong to the render thread (all GL is on one thread, which also runs macOS's run loop). So these sources
+have no thread: the frame loop polls them. The tests check both against the libraries' published interfaces.
 """
 
 import logging
@@ -17,11 +17,12 @@ from engine.sources.names import chosen_name, not_found
 from engine.sources.source import SourceStatus
 from engine.system.backoff import next_delay_s
 from engine.system.clock import Clock
+from engine.system.guarded_thread import Guard
 from engine.values import VideoFrame
 
 log = logging.getLogger(__name__)
 
-POLL_S = 0.5  # how often a sender is looked for
+POLL_S = 0.5  # interval of the search for a sender
 MAX_WAIT_S = 4.0  # after failures in a row
 
 
@@ -37,52 +38,41 @@ class TextureSource(ABC):
         self._clock = clock
         self._report = report
         self._picture = LatestPicture(self.label, name, clock)
+        # Errors of another program's texture must not end our frame.
+        self._receiving = Guard(log, lambda key, problem: self._lose(problem), "camera", self.label)
+        self._releasing = Guard(log, report, "camera", self.label)
         self._is_connected = False
         self._failures = 0
         self._look_at_s = 0.0
 
     @abstractmethod
     def names(self) -> list[str]:
-        """What other programs publish now."""
+        """Names of the senders that other programs publish now."""
 
     @abstractmethod
     def connect(self, name: str) -> None:
-        """Receive from the sender of that name, one of `names`."""
+        """Connect to the sender of that name, one of `names`."""
 
     @abstractmethod
     def receive(self) -> np.ndarray | None:
-        """(height, width, 3) uint8 RGB, row 0 at the top, if there is a new picture. SourceError when it is gone."""
+        """A new picture, (height, width, 3) uint8 RGB, row 0 at the top, or None. SourceError if the sender is gone."""
 
     @abstractmethod
     def disconnect(self) -> None:
-        """Let go of the sender and of everything of the GL context. Harmless when there is none."""
+        """Release the sender and everything of the GL context. Idempotent."""
 
     def start(self) -> None:
-        """Look for the sender at the next poll."""
+        """Search for the sender at the next poll."""
         self._look_at_s = self._clock.now_s()
 
     def poll(self) -> None:
-        """Take the newest picture, or look for the sender. Once a frame; never waits, never raises."""
-        now_s = self._clock.now_s()
-        if not self._is_connected and now_s < self._look_at_s:
-            return
-        try:
-            if not self._is_connected and not self._look(now_s):
-                return
-            pixels = self.receive()
-            if pixels is not None:
-                self._failures = 0
-                self._picture.take(pixels)
-        except SourceError as error:
-            self._lose(str(error), now_s)
-        except Exception as error:  # as around a sink: another program's texture must not cost our frame
-            if not self._failures:
-                log.exception("%s failed", self.label)
-            self._lose(f"{self.label}: {type(error).__name__}: {error}", now_s)
+        """Take the newest picture, or search for the sender. Call it once a frame; never waits, never raises."""
+        if self._is_connected or self._clock.now_s() >= self._look_at_s:
+            self._receiving.attempt(self._take_newest)
 
     def renew_context(self) -> None:
-        """The renderer has a new GL context: what was kept of the old one is let go."""
-        self._let_go()
+        """Release everything of the old GL context; the renderer's new one is current."""
+        self._release()
 
     def latest_frame(self) -> VideoFrame | None:
         return self._picture.latest()
@@ -94,11 +84,22 @@ class TextureSource(ABC):
         return self._picture.status()
 
     def close(self) -> None:
-        self._let_go()
+        self._release()
 
-    def _look(self, now_s: float) -> bool:
-        """Whether the sender was there to connect to."""
-        self._look_at_s = now_s + POLL_S
+    def _take_newest(self) -> None:
+        try:
+            if not self._is_connected and not self._look():
+                return
+            pixels = self.receive()
+            if pixels is not None:
+                self._failures = 0
+                self._picture.take(pixels)
+        except SourceError as error:
+            self._lose(str(error))
+
+    def _look(self) -> bool:
+        """Connect to the sender; False if it is not there."""
+        self._look_at_s = self._clock.now_s() + POLL_S
         names = self.names()
         name = chosen_name(self.name, names)
         if name is None:
@@ -111,16 +112,13 @@ class TextureSource(ABC):
         self._is_connected = True
         return True
 
-    def _lose(self, problem: str, now_s: float) -> None:
-        self._let_go()
+    def _lose(self, problem: str) -> None:
+        self._release()
         self._failures += 1
-        self._look_at_s = now_s + next_delay_s(self._failures, max_s=MAX_WAIT_S)
+        self._look_at_s = self._clock.now_s() + next_delay_s(self._failures, max_s=MAX_WAIT_S)
         self._picture.lose(problem)
         self._report("camera", f"{problem}; it is tried again")
 
-    def _let_go(self) -> None:
+    def _release(self) -> None:
         self._is_connected = False
-        try:
-            self.disconnect()
-        except Exception as error:  # a dead context may not let go of everything
-            self._report("camera", f"{self.label}: {type(error).__name__}: {error}")
+        self._releasing.attempt(self.disconnect)  # fails if the context is dead

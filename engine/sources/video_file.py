@@ -1,4 +1,4 @@
-"""A video file, looped without end at its own rate."""
+"""A video file, looped endlessly at its own rate."""
 
 from collections.abc import Callable, Iterator
 from fractions import Fraction
@@ -13,12 +13,12 @@ from engine.sources.source import SourceStatus
 from engine.system.clock import Clock
 from engine.values import VideoFrame
 
-# 12/25 s arrives as the nearest float, which lies just below the end of twelve pictures.
+# 12/25 s arrives as the nearest float, which is just below the end of twelve pictures.
 TIME_SLACK_S = Fraction(1, 1_000_000)
 
 
 class VideoFile:
-    """Opens the file and decodes its first picture at once; SourceError when that fails."""
+    """Opens the file and decodes its first picture in the constructor; SourceError if that fails."""
 
     def __init__(self, path: Path, *, offline: bool, clock: Clock, report: Callable[[str, str], None]) -> None:
         self._path = path
@@ -89,7 +89,7 @@ class VideoFile:
         self._pass = None
 
     def _shots(self) -> Iterator[Shot]:
-        """Passes over the file end to end; a file of one picture is a still and stays."""
+        """Yield the pictures of the file in a loop; a file with one picture is a still."""
         start_s = Fraction(0)
         while True:
             count, length_s = 0, Fraction(0)
@@ -107,7 +107,7 @@ class VideoFile:
             start_s += length_s
 
     def _read_first(self) -> TimedPicture:
-        """What cannot be decoded before it is counted when it is played; here it only explains a failure."""
+        """The first picture. Undecodable ones before it are counted when played; here they only explain a failure."""
         reasons: list[str] = []
         for picture in read_pass(self._path, reasons.append):
             return picture

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.audio.portaudio import DeviceLook
+from engine.audio.portaudio import DeviceListing
 from engine.cli.main import main
 from engine.cli.probe import Probe
 from engine.cli.standard_streams import print_any_name
@@ -122,7 +122,7 @@ def test_no_name_of_a_sound_device_hides_the_devices_after_it(
     )
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.setenv("PYTHONIOENCODING", "cp1252")
-    look = DeviceLook()
+    look = DeviceListing()
     wait_for(lambda: look._process.poll() is not None, "the look at the devices")
     assert look.names() == {(name, "Windows WASAPI") for name in DEVICES}
 

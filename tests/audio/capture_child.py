@@ -1,6 +1,6 @@
 """Listens to `device:NAME` and prints what it hears as a line of JSON, twenty times a second, until stdin ends.
 
-A process of its own: PortAudio and ALSA read the environment that names the sound server once in a process.
+A separate process, because PortAudio and ALSA read the environment that names the sound server once per process.
 """
 
 import json

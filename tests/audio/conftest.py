@@ -29,7 +29,7 @@ def sine() -> Callable[..., np.ndarray]:
 
 @dataclass
 class Analysis:
-    """The features after the last hop, and what each hop said."""
+    """The features after the last hop, and those of each hop."""
 
     features: AudioFeatures
     onset_hops: list[list[int]] = field(default_factory=lambda: [[], [], [], []])
@@ -65,7 +65,7 @@ def analyse() -> Callable[..., Analysis]:
 
 @pytest.fixture
 def sound_server(tmp_path_factory, require, wait_for) -> Iterator[SoundServer]:
-    """A PulseAudio of the test's own. For tests of Linux alone."""
+    """A PulseAudio server for this test. Linux only."""
     for program in ("pulseaudio", "paplay", "parec", "pactl"):
         require(shutil.which(program), f"{program} (apt install pulseaudio pulseaudio-utils)")
     plugin = list(Path("/usr/lib").glob("*/alsa-lib/libasound_module_pcm_pulse.so"))

@@ -1,6 +1,6 @@
 """A program that prints a line of JSON now and then, and takes lines of JSON, in a process of its own.
 
-PortAudio and ALSA read the environment that names the sound server once in a process.
+PortAudio and ALSA read the environment that names the sound server once per process.
 """
 
 import json
@@ -30,7 +30,7 @@ class Program:
         self._process.stdin.flush()
 
     def close(self) -> int:
-        """Its exit code."""
+        """Wait for its end and return its exit code."""
         self._process.stdin.close()
         try:
             return self._process.wait(timeout=30)

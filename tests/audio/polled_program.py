@@ -1,4 +1,4 @@
-"""A tone played to `stageright` and heard from `stagemon` by polling, as where a callback is the hardware's own.
+"""A tone played to `stageright` and heard from `stagemon` by polling, as on systems without ALSA.
 
 In a process of its own; prints a line of JSON 20 times a second until stdin ends.
 """

@@ -1,4 +1,4 @@
-"""A PulseAudio of our own, in its own folder, with sinks that nobody hears; and players and recorders on it."""
+"""A PulseAudio of our own, in its own folder, with silent sinks; and players and recorders on it."""
 
 import os
 import subprocess
@@ -56,7 +56,7 @@ class SoundServer:
         wait_for(lambda: self._answers(self.environment["PULSE_SERVER"]), "PulseAudio")
 
     def start_away(self, wait_for: Callable[..., object]) -> None:
-        """Put the other server's device in."""
+        """Plug the other server's device in."""
         folder = self.folder / "away"
         folder.mkdir(exist_ok=True)
         self._away_server = self._serve(
@@ -65,19 +65,19 @@ class SoundServer:
         wait_for(lambda: self._answers(self._away), "the other PulseAudio")
 
     def kill_away(self) -> None:
-        """Pull it out."""
+        """Unplug it."""
         self._away_server.kill()
         self._away_server.wait()
 
     def play(self, sound: np.ndarray, sink: str, channel_map: str) -> None:
-        """(frames, channels) float32, once, on these channels and no others."""
+        """Play (frames, channels) float32 once, on these channels only."""
         path = self.folder / f"played {len(self._processes)}.wav"
         soundfile.write(path, sound, RATE_HZ, subtype="FLOAT")
         to_the_sink = (f"--channel-map={channel_map}", f"--device={sink}", "--no-remix")
         self._spawn("paplay", "--latency-msec=20", *to_the_sink, str(path))
 
     def record_stage(self) -> "Recorder":
-        """What both sides of `stage` play, on one clock."""
+        """Records both sides of `stage` on one clock."""
         return self._record("stage.monitor", self.environment["PULSE_SERVER"])
 
     def record_away(self) -> "Recorder":
@@ -128,12 +128,12 @@ class Recorder:
         self._process = process
 
     def sound(self) -> np.ndarray:
-        """(frames, 2) float32, so far."""
+        """(frames, 2) float32 recorded so far."""
         samples = np.fromfile(self._path, np.float32)
         return samples[: len(samples) // 2 * 2].reshape(-1, 2)
 
     def end(self) -> np.ndarray:
-        """All of it."""
+        """Stop and return the whole recording."""
         self._process.terminate()
         self._process.wait()
         return self.sound()

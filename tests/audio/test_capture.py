@@ -21,7 +21,7 @@ def four_tones() -> np.ndarray:
 
 
 def hears_the_tones(heard: dict) -> bool:
-    """Every channel its own tone, and nothing of the others' (they would show in the level)."""
+    """True if every channel has its own tone and nothing of the others (they would show in the level)."""
     return (
         heard.get("state") == "playing"
         and np.allclose(heard["pitch_hz"], TONES_HZ, rtol=0.003)

@@ -1,4 +1,4 @@
-"""A sound clock followed through marks that jitter."""
+"""A sound clock estimated from marks that jitter."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ BLOCK = 480
 
 
 def follow(line: ClockLine, seconds: float, *, ppm: float, jitter_s: float, seed: int = 0, first: int = 1) -> int:
-    """A mark each 10 ms of a crystal that is `ppm` fast, from block `first` on; the number of the next."""
+    """Add a mark every 10 ms from a crystal `ppm` fast, from block `first` on. Returns the next block."""
     late_s = np.random.default_rng(seed).uniform(-jitter_s, jitter_s, round(seconds * 100))
     for block, error_s in enumerate(late_s, start=first):
         line.add(block * BLOCK, sounded_s(block, ppm) + error_s)

@@ -20,7 +20,7 @@ def test_four_channels_peak_between_12_and_6_db_below_full_scale(loop) -> None:
 
 
 def test_it_has_no_seam(loop) -> None:
-    """Where the loop closes, the second difference (a click would be one) is that of the rest."""
+    """At the loop point the second difference (large for a click) is like everywhere else."""
     around = np.diff(np.concatenate([loop[-2000:], loop[:2000]]), n=2, axis=0)
     elsewhere = np.abs(np.diff(loop[1000:-1000], n=2, axis=0)).max(axis=0)
     assert np.all(np.abs(around).max(axis=0) <= elsewhere)

@@ -1,4 +1,4 @@
-"""Which device is meant, and what is said about those that are there."""
+"""Finding a sound device by name, and the list of devices."""
 
 import json
 import os

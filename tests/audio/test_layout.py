@@ -1,10 +1,10 @@
-"""Which sound feeds which layer."""
+"""The layout of source channels on layers."""
 
 import numpy as np
 import pytest
 
 from engine.audio.crossover import CROSSOVERS_HZ, BandSplitter, band_responses
-from engine.audio.layout import Layout, resolve_layout
+from engine.audio.layout import ChannelLayout, resolve_layout
 from engine.audio.settings import AudioSettings
 
 RATE_HZ = 48_000
@@ -12,7 +12,7 @@ MAP = (1, 2, 3, 4)
 
 
 def spread(block: np.ndarray, layout: str, channel_map: tuple[int, ...] = MAP, rate_hz: int = RATE_HZ) -> np.ndarray:
-    return Layout(rate_hz, block.shape[1], len(block)).spread(block, layout, channel_map)
+    return ChannelLayout(rate_hz, block.shape[1], len(block)).spread(block, layout, channel_map)
 
 
 def settled(sound: np.ndarray) -> np.ndarray:
@@ -96,7 +96,7 @@ def test_a_band_above_half_the_sample_rate_is_silent(sine) -> None:
 
 
 def test_a_layout_chosen_while_running_starts_from_silence(sine) -> None:
-    layout = Layout(RATE_HZ, 2, 480)
+    layout = ChannelLayout(RATE_HZ, 2, 480)
     loud, quiet = np.ones((480, 2), np.float32), np.zeros((480, 2), np.float32)
     layout.spread(loud, "mono", MAP)
     layout.spread(quiet, "direct", MAP)

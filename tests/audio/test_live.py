@@ -1,4 +1,4 @@
-"""Sound that plays by itself."""
+"""Live sound."""
 
 import numpy as np
 import pytest
@@ -127,7 +127,7 @@ def test_sound_that_was_never_started_can_be_closed(reports) -> None:
 
 
 def test_one_channel_may_be_the_voice_as_it_is_heard_at_that_moment(reports, wait_for) -> None:
-    """Source and voice have clocks of their own here; the voice is heard 100 ms late."""
+    """Source and voice have different clocks here; the voice is 100 ms late."""
     hand, heard = Hand(), SampleRing(16_000, 1)
     audio = LiveAudio(hand, "by hand", reports)
     audio.voice = SteadyReader(heard, hand.ring.sample_rate_hz, lag_s=0.1)

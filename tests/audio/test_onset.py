@@ -1,4 +1,4 @@
-"""Onsets: something begins to sound."""
+"""Onset detection."""
 
 import numpy as np
 import pytest

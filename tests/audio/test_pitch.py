@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from engine.audio.pitch import PitchTracker, strongest_hz
+from engine.audio.pitch import PitchFollower, strongest_hz
 from engine.audio.spectrum import hann, power_spectrum, spectrum_frames
 
 FIRST = (261.63, 311.13, 369.99, 440.0)
@@ -67,7 +67,7 @@ def test_the_last_pitch_is_held_in_a_pause_and_does_not_slip_as_the_note_ends(si
 
 @pytest.mark.parametrize("hop_s", [0.001, 0.005, 0.01])
 def test_pitch_goes_63_percent_of_the_way_in_50_ms_whatever_the_hop(hop_s) -> None:
-    tracker = PitchTracker(hop_s)
+    tracker = PitchFollower(hop_s)
     for _ in range(round(0.05 / hop_s)):
         pitch_hz = tracker.follow(np.full(4, 880.0), np.ones(4, bool))
     octaves = np.log2(pitch_hz / FIRST) / np.log2(880.0 / np.array(FIRST))
@@ -75,7 +75,7 @@ def test_pitch_goes_63_percent_of_the_way_in_50_ms_whatever_the_hop(hop_s) -> No
 
 
 def test_an_octave_jump_passes_through_the_middle_in_octaves_not_in_hz() -> None:
-    tracker = PitchTracker(0.05 * np.log(2))  # one step goes half the way
+    tracker = PitchFollower(0.05 * np.log(2))  # one step goes half the way
     tracker.follow(np.full(4, 440.0), np.ones(4, bool))
     for _ in range(60):
         tracker.follow(np.full(4, 200.0), np.ones(4, bool))

@@ -1,4 +1,4 @@
-"""The ring between capture and everybody who listens."""
+"""The ring between the capture and its readers."""
 
 import threading
 
@@ -20,7 +20,7 @@ def test_samples_come_out_in_order_across_the_wrap() -> None:
     assert np.array_equal(samples, numbered(200, 40, channels=2))
 
 
-def test_what_was_overwritten_is_left_out_at_the_beginning() -> None:
+def test_overwritten_samples_are_skipped_at_the_beginning() -> None:
     ring = SampleRing(100, 1, seconds=1.0)
     for first in range(0, 250, 50):
         ring.write(numbered(first, 50))

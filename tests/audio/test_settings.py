@@ -1,4 +1,4 @@
-"""What the analysis takes from the parameters."""
+"""The parameters of the analysis."""
 
 import osc_schema
 from engine.audio import AudioSettings

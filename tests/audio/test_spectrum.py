@@ -1,4 +1,4 @@
-"""Levels and bands: what modulation is driven by."""
+"""Levels and bands, which drive the modulation."""
 
 import numpy as np
 import pytest

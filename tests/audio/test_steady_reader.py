@@ -1,4 +1,4 @@
-"""A ring read by another clock: always the same time behind, and never with a click."""
+"""A ring read by another clock: with a constant lag and without clicks."""
 
 import os
 
@@ -17,7 +17,7 @@ SOAK = os.environ.get("MULTIVERSE_SOAK") == "1"
 
 
 class TwoClocks:
-    """A ring written by one crystal and read by another; the world's time is neither's."""
+    """A ring written by one crystal and read by another; real time is neither's."""
 
     def __init__(
         self,
@@ -41,7 +41,7 @@ class TwoClocks:
         self._read = 0
 
     def run(self, seconds: float, voice=None) -> np.ndarray:
-        """What is heard in that time, (frames, channels). `voice(numbers)` makes the samples of these numbers."""
+        """The sound heard in that time, (frames, channels). `voice(numbers)` makes the samples with these numbers."""
         heard = []
         end = self._read + round(seconds * self.reader.to_hz)
         while self._read + self._frames <= end:
@@ -52,16 +52,16 @@ class TwoClocks:
         return np.concatenate(heard)
 
     def skip(self, seconds: float) -> None:
-        """Nobody reads for so long."""
+        """Let time pass without a read."""
         self._read += round(seconds * self.reader.to_hz)
 
     @property
     def heard_s(self) -> float:
-        """When the next frame is heard, in the reader's crystal, which is the world's."""
+        """Time at which the next frame is heard, by the reader's crystal, which is exact."""
         return self._read / self.reader.to_hz
 
     def sample_at(self, heard_s: np.ndarray) -> np.ndarray:
-        """The sample, and fraction, that sounded then."""
+        """Number of the sample that sounded then, with its fraction."""
         return heard_s * self._hz
 
     def _write_until(self, now_s: float, voice) -> None:
@@ -82,7 +82,7 @@ def turning(numbers: np.ndarray) -> np.ndarray:
 
 
 def lag_error(clocks: TwoClocks, heard: np.ndarray, first_s: float) -> np.ndarray:
-    """By how many samples each frame of `heard`, the first at `first_s`, is not LAG_S old: modulo PERIOD."""
+    """Deviation of each frame's age from LAG_S in samples, modulo PERIOD; `heard` starts at `first_s`."""
     sample = np.arctan2(heard[:, 1], heard[:, 0]) * PERIOD / (2.0 * np.pi)
     wanted = clocks.sample_at(first_s + np.arange(len(heard)) / clocks.reader.to_hz - clocks.reader.lag_s)
     return (sample - wanted + PERIOD / 2) % PERIOD - PERIOD / 2
@@ -125,7 +125,7 @@ def test_a_tone_stays_a_tone_at_another_rate(from_hz, to_hz) -> None:
     assert 20.0 * np.log10(np.sqrt(np.mean(noise**2)) / np.sqrt(0.125)) < -70.0
 
 
-def test_what_the_lower_rate_cannot_carry_is_gone() -> None:
+def test_frequencies_above_the_lower_rate_are_filtered_out() -> None:
     clocks = TwoClocks(rate_hz=48_000, to_hz=16_000)
     clocks.run(1.0)
     heard = clocks.run(1.0, lambda numbers: 0.5 * np.sin(2 * np.pi * 12_000 * numbers / 48_000)[:, None])
@@ -169,7 +169,7 @@ def test_where_the_ring_runs_dry_the_sound_fades_and_comes_back_at_the_same_lag(
 
 
 @pytest.mark.parametrize("lag_s", [0.25, 0.15])
-def test_another_lag_is_gone_over_to_without_a_click_and_kept(lag_s) -> None:
+def test_a_change_of_lag_makes_no_click(lag_s) -> None:
     clocks = TwoClocks()
     clocks.run(2.0, slow)
     clocks.reader.lag_s = lag_s
@@ -190,7 +190,7 @@ def test_a_device_that_was_away_for_a_while_goes_on_at_the_same_lag() -> None:
     assert np.abs(clocks.run(0.1, slow)[:, 0] - expected).max() < 1e-3
 
 
-def test_the_least_that_was_left_over_is_told() -> None:
+def test_the_smallest_reserve_is_reported() -> None:
     clocks = TwoClocks()
     clocks.run(2.0, slow)
     # 200 ms behind, of which 60 are the lead, 10 the block that is read, up to 10 the one that is not whole yet, and a

@@ -1,4 +1,4 @@
-"""The voice from one device to another on a real sound server: the delay measured, a device pulled out and put in."""
+"""The voice from one device to another on a real sound server: its delay, and a device unplugged and plugged in."""
 
 import os
 import sys
@@ -16,7 +16,7 @@ WITHIN_MS = 5.0
 
 
 def clicks(seconds: float) -> np.ndarray:
-    """(frames, 1): a click every 0.7 to 1 s, so that none is taken for another."""
+    """(frames, 1): a click every 0.7 to 1 s, at irregular times, so that none is confused with another."""
     sound = np.zeros((round(seconds * RATE_HZ), 1), np.float32)
     places = np.cumsum(np.random.default_rng(1).uniform(0.7, 1.0, round(seconds)))
     for place in places[places < seconds - 0.1]:
@@ -26,7 +26,7 @@ def clicks(seconds: float) -> np.ndarray:
 
 
 def places_of_clicks(sound: np.ndarray) -> np.ndarray:
-    """Where the clicks of `sound` (frames,) are, to a fraction of a sample."""
+    """Positions of the clicks in `sound` (frames,), to a fraction of a sample."""
     loud = np.flatnonzero(np.abs(sound) > 0.2)
     firsts = loud[np.diff(loud, prepend=-RATE_HZ) > RATE_HZ // 100]
     firsts = firsts[(firsts >= 8) & (firsts < len(sound) - 16)]
@@ -36,7 +36,7 @@ def places_of_clicks(sound: np.ndarray) -> np.ndarray:
 
 
 def delays_ms(recorded: np.ndarray) -> np.ndarray:
-    """Of every click on the left that is heard on the right within 0.6 s."""
+    """Delay of every click on the left that is heard on the right within 0.6 s."""
     spoken, heard = places_of_clicks(recorded[:, 0]), places_of_clicks(recorded[:, 1])
     nexts = np.searchsorted(heard, spoken)
     spoken, nexts = spoken[nexts < len(heard)], nexts[nexts < len(heard)]
@@ -45,14 +45,14 @@ def delays_ms(recorded: np.ndarray) -> np.ndarray:
 
 
 class Listener:
-    """Plays clicks on the left and measures when they come on the right."""
+    """Plays clicks on the left and measures their delay on the right."""
 
     def __init__(self, sound_server, wait_for) -> None:
         self._server = sound_server
         self._wait_for = wait_for
 
     def agrees_with(self, program: Program, wanted: int = 4) -> np.ndarray:
-        """The clicks that were heard, (n,) of their peaks, once `wanted` in a row came as late as the status says."""
+        """Peaks of the clicks heard, (n,), once `wanted` in a row had the delay in the status."""
         recorder = self._server.record_stage()
 
         def agree() -> bool:

@@ -1,4 +1,4 @@
-"""The wave that a layer draws."""
+"""The wave of a layer."""
 
 import numpy as np
 import pytest

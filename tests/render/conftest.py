@@ -1,4 +1,4 @@
-"""Real renderers, and pictures put together from four plain waves and a few changes."""
+"""Real renderers, and pictures of four plain waves with a few changes."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -53,7 +53,7 @@ def vav(tmp_path: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def values() -> Callable[..., dict[str, Any]]:
-    """`values({address: value})`: four plain waves but for these; the flash guard off unless asked for."""
+    """`values({address: value})`: four plain waves with these changes; the flash guard is off by default."""
 
     def put_together(changes: Mapping[str, Any]) -> dict[str, Any]:
         return PLAIN_VALUES | {"/safety/flash_guard": False} | dict(changes)
@@ -63,7 +63,7 @@ def values() -> Callable[..., dict[str, Any]]:
 
 @pytest.fixture
 def tones() -> Callable[..., np.ndarray]:
-    """`tones(pitches_hz)`: what 50 ms of four sines look like, (4, 1024) float32."""
+    """`tones(pitches_hz)`: 50 ms of four sines, (4, 1024) float32."""
 
     def four(pitches_hz: tuple[float, ...] = PITCHES_HZ, amplitude: float = 0.6) -> np.ndarray:
         time_s = np.arange(1024) / 1024 * 0.05

@@ -1,4 +1,4 @@
-"""The renderers' benchmark gives its ratios, and what it measures is what it says."""
+"""The renderers' benchmark: its ratios, and that it measures what it claims."""
 
 import json
 

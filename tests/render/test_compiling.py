@@ -1,4 +1,4 @@
-"""What Numba compiles, and what is said while it does."""
+"""The compiling of Numba's kernels and the reported progress."""
 
 import threading
 from collections.abc import Callable
@@ -10,7 +10,7 @@ import pytest
 from numba import prange
 
 from engine.render import numba_kernels
-from engine.render.compiling import cache_folder, kernel, prepare, told
+from engine.render.compiling import cache_folder, kernel, prepare, reporting_progress
 from engine.render.numba_renderer import NumbaRenderer
 from tests.render.test_renderers import run_python
 
@@ -18,7 +18,7 @@ FILL = "def fill(out):\n    for i in prange(out.size):\n        out[i] = 1\n"
 
 
 def new_kernel(file: Path | None) -> Any:
-    """A kernel whose source is that file; None: nowhere, so that it cannot be kept either."""
+    """A kernel with that source file; None for no file, so that it cannot be cached."""
     names: dict[str, Any] = {"prange": prange, "__name__": "fill"}
     if file is not None:
         file.write_text(FILL)
@@ -39,7 +39,7 @@ def test_compiling_is_told_as_long_as_it_takes_and_the_disk_spares_it_the_next_t
             goes_on.set()
 
     fill = new_kernel(tmp_path / "fill.py")
-    with told(tell, cache_folder(fill), every_s=0.01):
+    with reporting_progress(tell, cache_folder(fill), every_s=0.01):
         prepare(fill, tell, np.zeros(4))
         assert goes_on.wait(30)
     assert lines[0] == "compiling the renderer for this processor, once on a machine"
@@ -48,7 +48,7 @@ def test_compiling_is_told_as_long_as_it_takes_and_the_disk_spares_it_the_next_t
     assert str(tmp_path / "cache") in lines[-1]
     lines.clear()
     again = new_kernel(tmp_path / "fill.py")
-    with told(tell, cache_folder(again)):
+    with reporting_progress(tell, cache_folder(again)):
         prepare(again, tell, np.zeros(4))
     assert lines == []
     with pytest.raises(TypeError):
@@ -59,7 +59,7 @@ def test_without_a_folder_to_keep_it_in_it_is_compiled_at_each_start_and_says_so
     lines: list[str] = []
     fill, out = new_kernel(None), np.zeros(4)
     assert cache_folder(fill) is None
-    with told(lines.append, None):
+    with reporting_progress(lines.append, None):
         prepare(fill, lines.append, out)
     assert out.tolist() == [1, 1, 1, 1]
     assert "at each start" in lines[0] and "NUMBA_CACHE_DIR" in lines[0]
@@ -73,15 +73,15 @@ def test_a_full_disk_keeps_nothing_and_stops_nothing(tmp_path: Path, monkeypatch
     folder = cache_folder(fill)
     assert folder is not None
     folder.rmdir()
-    folder.touch()  # in the way of whatever is written there
+    folder.touch()  # blocks every write there
     prepare(fill, lines.append, out)
     assert out.tolist() == [1, 1, 1, 1]
     assert lines == [f"compiled code cannot be kept in {folder} (Not a directory): each start compiles it"]
 
 
 def test_only_what_a_run_can_draw_is_compiled() -> None:
-    """The default one has no camera and no model: one picture kernel without layer 5, no masks. The other comes beside
-    the frames as soon as a camera is opened."""
+    """The default one has no camera and no model: one picture kernel without layer 5, no masks. The other is
+    compiled on a thread when a camera is opened."""
     told = run_python(
         "from engine import Config, open_engine\n"
         "config = Config(width=64, height=64, fps=30, audio='demo', renderer='numba', sinks=('null',))\n"

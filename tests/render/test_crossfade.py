@@ -1,4 +1,4 @@
-"""One picture of layer 5 taking another's place, and the same two shown by themselves beside the main picture."""
+"""The crossfade of layer 5, and the same two pictures shown beside the main picture."""
 
 import dataclasses
 import math
@@ -12,7 +12,7 @@ import pytest
 from engine.bench.render_reference import draw_reference
 from engine.errors import RenderError
 from engine.render import Renderer
-from engine.render.crossfade import Crossfade
+from engine.render.crossfade import PictureCrossfade
 from engine.values import VideoFrame
 
 SIMPLE = {"/mode": "simple"}
@@ -22,7 +22,7 @@ RED, BLUE = (255, 0, 0), (0, 0, 255)
 
 
 def frame(pixels: np.ndarray | tuple[int, int, int], size: tuple[int, int] = (9, 7)) -> VideoFrame:
-    """Of these pixels, or of one colour in this size."""
+    """A frame with these pixels, or of one colour in this size."""
     if isinstance(pixels, tuple):
         pixels = np.full((size[1], size[0], 3), pixels, np.uint8)
     return VideoFrame(pixels=pixels, index=0, time_s=0.0, source="sd")
@@ -144,7 +144,7 @@ def test_opengl_numba_and_the_formula_crossfade_alike(
 
 
 def test_a_picture_that_becomes_the_old_one_is_not_uploaded_again(gl: Renderer, fade: Callable) -> None:
-    """Its pixels are changed behind the renderer's back: what shows is what went up the first time."""
+    """Its pixels are changed without telling the renderer: it shows those uploaded the first time."""
     first, second, third = (frame((level, level, level)) for level in (10, 110, 210))
     fade(gl, SIMPLE, first, None, 1.0, (16, 16))
     first.pixels[:] = 99
@@ -177,9 +177,7 @@ def test_feedback_keeps_the_trail_of_a_crossfade(renderer: Renderer, fade: Calla
     assert levels == [200, 150, 75, 37]  # the mixture, the mixture, half of the last, half of that
 
 
-def test_what_sinks_and_the_show_beside_it_do_leaves_the_main_picture_alone(
-    gl: Renderer, fade: Callable, draw: Callable
-) -> None:
+def test_sinks_and_other_pictures_do_not_change_the_main_picture(gl: Renderer, fade: Callable, draw: Callable) -> None:
     expected = fade(gl, {"/layer/5/intensity": 0.5}, noise(1), noise(2), 0.4, (64, 48)).copy()
     for _ in range(2):
         gl._context.enable(moderngl.BLEND)
@@ -272,11 +270,13 @@ def test_a_closed_renderer_shows_nothing(renderer: Renderer) -> None:
 
 def test_which_of_two_pictures_is_seen_is_decided_without_a_renderer() -> None:
     one, other, small = frame(RED), frame(BLUE), frame(BLUE, (4, 4))
-    assert Crossfade.of(None, other, 0.5) is None
+    assert PictureCrossfade.of(None, other, 0.5) is None
     for before, mix, seen in ((None, 0.3, one), (other, 1.0, one), (other, 0.0, other), (small, 0.3, one)):
-        alone = Crossfade.of(one, before, mix)
+        alone = PictureCrossfade.of(one, before, mix)
         assert alone is not None and (alone.picture, alone.before, alone.mix) == (seen, None, 1.0)
-    both = Crossfade.of(one, other, 0.3)
+    both = PictureCrossfade.of(one, other, 0.3)
     assert both is not None and (both.picture, both.before, both.mix, both.size_px) == (one, other, 0.3, (9, 7))
-    assert both.is_same(Crossfade.of(one, other, 0.3)) and not both.is_same(None)
-    assert not both.is_same(Crossfade.of(one, other, 0.4)) and not both.is_same(Crossfade.of(other, one, 0.3))
+    assert both.is_same(PictureCrossfade.of(one, other, 0.3)) and not both.is_same(None)
+    assert not both.is_same(PictureCrossfade.of(one, other, 0.4)) and not both.is_same(
+        PictureCrossfade.of(other, one, 0.3)
+    )

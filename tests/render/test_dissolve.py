@@ -1,4 +1,4 @@
-"""One look takes another's place: at each moment the picture is the mixture of the two, drawn alone. GL and Numba."""
+"""The dissolve of two looks: each picture is the mixture of the two looks drawn alone. GL and Numba."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -33,12 +33,12 @@ class Pair:
         self._frame = 0
 
     def picture(self, changes: dict[str, Any]) -> PictureInput:
-        """Of the frame of now, whose sound is another one each time."""
+        """The input of the current frame; the sound differs in each frame."""
         pitches_hz = (110.0 * 1.03**self._frame, 164.8, 220.0, 277.2 / 1.02**self._frame)
         return self._picture(changes, pitches_hz=pitches_hz, time_s=self._frame / 30)
 
     def draw(self, picture: PictureInput, *alone: PictureInput | None) -> list[np.ndarray]:
-        """What the fading one shows, and each of those that draw one look."""
+        """The pictures of the fading renderer and of the two that draw one look."""
         shown = []
         for renderer, asked in zip((self.fading, *self.alone), (picture, *alone), strict=False):
             if asked is not None:
@@ -124,7 +124,7 @@ def test_a_look_that_stops_in_mid_fade_stands_as_it_was_drawn_last(pair: Pair) -
         assert np.abs(shown - mean_of(going, coming, mix)).max() <= WITHIN
 
 
-def test_a_second_fade_in_the_middle_of_one_leaves_what_was_coming_over_a_still_of_what_left(pair: Pair) -> None:
+def test_a_fade_during_another_shows_three_looks_with_the_first_as_a_still(pair: Pair) -> None:
     for _ in range(4):
         pair.draw(pair.picture(ROSE), pair.picture(ROSE))
     for revealed in (0.0, 0.4):

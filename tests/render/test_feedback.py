@@ -1,4 +1,4 @@
-"""The last picture under this one."""
+"""Feedback of the last picture."""
 
 from collections.abc import Callable
 
@@ -19,7 +19,7 @@ def spot(column: int, row: int, colour: tuple[int, int, int] = (255, 255, 255)) 
 
 
 def centre_of(rgba: np.ndarray) -> tuple[float, float]:
-    """Column and row of the light's centroid, from the centre of the picture."""
+    """Column and row of the centroid of the light, from the centre of the picture."""
     light = rgba[..., :3].astype(float).sum(axis=-1)
     rows, columns = np.mgrid[: light.shape[0], : light.shape[1]]
     height, width = light.shape

@@ -1,4 +1,4 @@
-"""No more than three flashes in any second, by dimming; whatever moves goes on moving, and nothing else is touched."""
+"""At most three flashes in any second, by dimming; motion goes on, and nothing else is changed."""
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
@@ -66,7 +66,7 @@ def times(fps: float, seconds: float = 2.0) -> np.ndarray:
 
 
 def jittered(seconds: float = 2.0) -> np.ndarray:
-    """Frames that come 16 to 50 ms after each other."""
+    """Times of frames, 16 to 50 ms apart."""
     return np.random.default_rng(5).uniform(0.016, 0.05, round(seconds / 0.033)).cumsum()
 
 
@@ -76,7 +76,7 @@ def strobe(hz: float, off: Card, on: Card, times_s: np.ndarray) -> list[Card]:
 
 @pytest.fixture
 def show(cpu: Renderer, draw: Callable) -> Callable[[Sequence[Card], np.ndarray], np.ndarray]:
-    """`show(cards, times_s)`: what goes out, (frames, height, width, 3) uint8."""
+    """`show(cards, times_s)`: the pictures shown, (frames, height, width, 3) uint8."""
 
     def show_all(cards: Sequence[Card], times_s: np.ndarray) -> np.ndarray:
         cpu.resize(*SIZE)
@@ -156,7 +156,7 @@ def test_only_the_part_that_strobes_is_dimmed(show: Callable) -> None:
 
 
 def test_what_moves_in_a_strobe_goes_on_moving(show: Callable) -> None:
-    """A bar that runs, over ground that strobes: it is seen in each picture where it is."""
+    """A moving bar over a strobing background is visible at its position in each picture."""
     times_s = times(30)
     cards = [each.copy() for each in strobe(15, GREY, WHITE, times_s)]
     for frame, each in enumerate(cards):

@@ -1,4 +1,4 @@
-"""Real looks on music: what moves is never held, each picture shown is the one drawn, and none flash too often."""
+"""Real looks on music: motion is never held, each picture shown is the one drawn, and none flash too often."""
 
 import wave
 from collections.abc import Callable
@@ -73,7 +73,7 @@ def music(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def rendered(look: str, sound: Path, presets: Path) -> tuple[np.ndarray, np.ndarray]:
-    """The pictures as they were drawn and as they went out, (frames, height, width, 3) uint8 each."""
+    """The pictures as drawn and as shown, (frames, height, width, 3) uint8 each."""
     preset, params = LOOKS[look]
     config = Config(
         width=SIZE[0],
@@ -115,7 +115,7 @@ def test_what_moves_is_never_held_and_never_flashes_too_often(
 
 
 def likeness(drawn: np.ndarray, published: np.ndarray) -> np.ndarray:
-    """How alike the shapes in each frame are, 1 for the same: a dimmer picture has them all, a mixture others as well.
+    """Similarity of the shapes in each frame, 1 for equal: dimming keeps them, mixing adds others.
 
     The correlation of what changes from pixel to pixel, (frames,).
     """

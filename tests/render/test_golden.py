@@ -1,6 +1,6 @@
-"""Pictures as they were once looked at and found good; each beside a claim about what is to be seen in it.
+"""Golden images that were checked by eye, each with a semantic assertion.
 
-Not compared on a GPU, which rounds differently. `MULTIVERSE_UPDATE_GOLDEN=1` has OpenGL draw them anew.
+Not compared on a GPU, which rounds differently. `MULTIVERSE_UPDATE_GOLDEN=1` redraws them with OpenGL.
 """
 
 import os
@@ -23,7 +23,7 @@ AMPLIFIED = 16
 
 
 def columns_apart(rgba: np.ndarray) -> float:
-    """How far neighbouring columns differ, mean over the picture, against neighbouring rows."""
+    """Mean difference of neighbouring columns divided by that of neighbouring rows."""
     light = rgba[..., :3].astype(float)
     return float(np.abs(np.diff(light, axis=1)).mean() - np.abs(np.diff(light, axis=0)).mean())
 
@@ -82,7 +82,7 @@ def looks_grey(rgba: np.ndarray) -> bool:
 
 
 def looks_trailing(rgba: np.ndarray) -> bool:
-    """What was dark between the stripes has filled with older pictures."""
+    """The dark gaps between the stripes are filled with older pictures."""
     light = rgba[..., :3].max(axis=-1)
     return (light < 40).mean() < 0.01 and rgba[..., :3].std() > 20
 
@@ -123,7 +123,7 @@ SCENES: dict[str, tuple[dict[str, Any], Callable[[np.ndarray], bool], int]] = {
 
 @pytest.fixture
 def compare(renderer: Renderer, tmp_path: Path) -> Callable[[np.ndarray, str], None]:
-    """Holds a picture against the one in tests/golden; on failure writes the difference, 16 times stronger."""
+    """Compares a picture with the one in tests/golden; on failure writes the difference, amplified 16 times."""
 
     def check(rgba: np.ndarray, name: str) -> None:
         path = FOLDER / f"{name}.png"

@@ -1,4 +1,4 @@
-"""The renderer is lost in mid-show, really: closed under the hands of the one who draws."""
+"""A renderer lost during a show: a real one, closed while it is in use."""
 
 from collections.abc import Callable
 
@@ -14,7 +14,7 @@ from engine.values import ChannelFeatures, FoundObject, Segmentation, ShownPictu
 
 
 class Driver:
-    """Opens real renderers, unless it is told to refuse, and can pull the newest away."""
+    """Opens real renderers, or refuses on request, and can close the newest one."""
 
     def __init__(self, kind: str) -> None:
         self.kind = kind

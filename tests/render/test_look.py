@@ -1,4 +1,4 @@
-"""From parameters to what a frame is drawn by."""
+"""The look and the block of a frame, from the parameters."""
 
 import colorsys
 from collections.abc import Callable
@@ -69,7 +69,7 @@ def test_a_hue_that_glides_is_shown_in_place_of_the_pitchs_own() -> None:
     assert layer_colours("pitch", 0.25, 0.0, gliding) == [pytest.approx(hue_rgb(hue)) for hue in (0.0, 0.25, 0.5, 0.75)]
 
 
-def test_mute_and_solo_decide_who_plays(look: Callable) -> None:
+def test_mute_and_solo_decide_which_layers_play(look: Callable) -> None:
     assert weights(look()) == [1, 1, 1, 1]
     assert weights(look({"/layer/2/mute": True})) == [1, 0, 1, 1]
     assert weights(look({"/layer/2/solo": True, "/layer/4/solo": True})) == [0, 1, 0, 1]

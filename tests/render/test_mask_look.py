@@ -1,4 +1,4 @@
-"""What masks cover, in which colours, and where they cannot be seen at all."""
+"""Coverage, colours and boxes of masks."""
 
 import colorsys
 from collections.abc import Callable
@@ -66,7 +66,7 @@ def test_masks_join_to_the_greatest_of_each_texel() -> None:
 
 
 def test_what_is_shown_is_the_same_only_while_the_same_objects_are(found: Callable) -> None:
-    """Not equal ones: pixels are never compared."""
+    """Compares objects by identity, never pixels."""
     one, other = (VideoFrame(pixels=np.zeros((3, 4, 3), np.uint8), index=0, time_s=0.0, source="") for _ in range(2))
     first, second = found([np.zeros((4, 4))]), found([np.zeros((4, 4))])
     overlay = Overlay(source=one, found=first, is_hard=True, opacity=0.5)

@@ -1,4 +1,4 @@
-"""Found objects as regions, and as the picture that a segmentation ControlNet is shown."""
+"""Found objects as regions, and as the input of a segmentation ControlNet."""
 
 from collections.abc import Callable, Iterator
 

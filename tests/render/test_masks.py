@@ -1,4 +1,4 @@
-"""Found objects over the picture they were found in, and the picture of their ids."""
+"""Found objects over their source picture, and the picture of their ids."""
 
 from collections.abc import Callable
 
@@ -30,7 +30,7 @@ def levels(probabilities: np.ndarray) -> np.ndarray:
 
 
 def values_of(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """(height, width) 0..1: the mask between its texels, at each pixel of a picture of this size."""
+    """(height, width) 0..1: the mask, interpolated for each pixel of a picture of this size."""
     side = len(mask)
     column, row = ((np.arange(pixels, dtype=np.float32) + np.float32(0.5)) * side / pixels for pixels in size)
     column, row = np.broadcast_arrays(column[None, :], row[:, None])
@@ -202,7 +202,7 @@ def test_it_costs_nothing_until_it_is_asked_for_and_then_once(renderer: Renderer
 
 
 def test_masks_and_sources_go_up_only_when_they_are_new(gl: Renderer, found: Callable) -> None:
-    """Their pixels are changed behind the renderer's back: what shows is what went up the first time."""
+    """Their pixels are changed without telling the renderer: it shows those uploaded the first time."""
     source, seen = frame(np.full((32, 32, 3), 80, np.uint8)), found([np.tri(32) * 255])
     expected = gl.show_masks(source, seen, is_hard=False, opacity=1.0).read_rgba()
     seen.masks[:] = 255
@@ -214,7 +214,7 @@ def test_masks_and_sources_go_up_only_when_they_are_new(gl: Renderer, found: Cal
     assert (gl.show_ids(new, (32, 32)).read_rgba()[0, -1] == (1, 255, 255, 255)).all()
 
 
-def test_what_is_kept_is_not_drawn_over(renderer: Renderer, found: Callable, smooth_masks: Callable) -> None:
+def test_a_kept_picture_is_not_overwritten(renderer: Renderer, found: Callable, smooth_masks: Callable) -> None:
     kept = []
     for step in range(12):
         seen = found(levels(smooth_masks(2, 32, seed=step)))

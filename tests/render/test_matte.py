@@ -1,4 +1,4 @@
-"""Layer 5 in part: what SAM3 found, or all but that."""
+"""Mattes: layer 5 reduced to the objects that SAM3 found, or to the background."""
 
 import dataclasses
 from collections.abc import Callable
@@ -161,7 +161,7 @@ def test_a_matte_comes_changes_and_goes(renderer: Renderer, draw: Callable, foun
 
 
 def test_a_result_is_joined_and_goes_up_once(renderer: Renderer, draw: Callable, found: Callable) -> None:
-    """Its masks are changed behind the renderer's back: what shows is what went up the first time."""
+    """Its masks are changed without telling the renderer: it shows those uploaded the first time."""
     seen = found(np.full((2, 32, 32), 255))
     renderer.resize(16, 16)
     for keeps, level in (("subject", 255), ("background", 0)):

@@ -1,4 +1,4 @@
-"""OpenGL, Numba and the formula spelled out in NumPy draw the same picture, pixel by pixel."""
+"""OpenGL, Numba and the formula in NumPy draw the same picture, pixel by pixel."""
 
 from collections.abc import Callable, Iterator
 from typing import Any

@@ -1,4 +1,4 @@
-"""Which layer leads where, from pictures with known answers."""
+"""Region maps of pictures with known answers."""
 
 import colorsys
 import threading

@@ -1,4 +1,4 @@
-"""Opening, losing and closing renderers; reading back; what waiting lets others do."""
+"""Opening, losing and closing renderers, reading back, and other threads during a wait."""
 
 import ctypes
 import os
@@ -346,7 +346,7 @@ def test_both_ways_of_reading_back_give_the_same_bytes(gl: Renderer, draw: Calla
 
 
 class Heartbeat:
-    """A thread that does nothing but note how long it was kept from running."""
+    """A thread that measures how long it was kept from running."""
 
     def __init__(self) -> None:
         self.longest_gap_s = 0.0

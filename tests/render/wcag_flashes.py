@@ -25,7 +25,7 @@ def linear(pictures: np.ndarray) -> np.ndarray:
 
 
 def most_flashes_in_a_second(levels: np.ndarray, times_s: np.ndarray, change: float = CHANGE) -> np.ndarray:
-    """Most pairs of opposing changes of `levels`, (frames, n), within any second, both ends included, for each n."""
+    """Maximum pairs of opposing changes of `levels`, (frames, n), within any second, both ends included, for each n."""
     starts, ends = np.array(list(_seconds(times_s))).T
     low, high = levels[starts], levels[starts]  # of each period of one second, all of which are gone through at once
     direction, changes = np.zeros(low.shape, int), np.zeros(low.shape, int)
@@ -112,7 +112,7 @@ def _area_means(values: np.ndarray) -> np.ndarray:
 
 
 def _sums(values: np.ndarray) -> np.ndarray:
-    """Of all that is above and to the left of each corner: (frames, height + 1, width + 1, c)."""
+    """Sums over everything above and to the left of each corner: (frames, height + 1, width + 1, c)."""
     frames, height, width, count = values.shape
     sums = np.zeros((frames, height + 1, width + 1, count))
     np.cumsum(values, axis=1, out=sums[:, 1:, 1:])

@@ -1,4 +1,4 @@
-"""Stages, frames, and stand-ins for the libraries of other systems, strict to their recorded interfaces."""
+"""Stages, frames, and fakes of other systems' libraries, strict to their recorded interfaces."""
 
 import ctypes
 import inspect
@@ -88,7 +88,7 @@ def tone() -> Callable[..., np.ndarray]:
 
 @pytest.fixture
 def receive(require, tmp_path: Path) -> Iterator[Callable[[str], NdiReceiver]]:
-    """`receive(name)`: a program that looks at this NDI source."""
+    """`receive(name)`: a program that receives this NDI source."""
     missing = next(info.reason for info in available_kinds() if info.kind == "ndi")
     require(not missing, missing)
     receivers: list[NdiReceiver] = []
@@ -109,7 +109,7 @@ def published_api() -> Callable[[str], dict[str, Any]]:
 
 @pytest.fixture
 def stand_in_syphon(monkeypatch: pytest.MonkeyPatch) -> StandIn:
-    """macOS, as far as the Syphon sink sees it. `answers` may be set for `glGetError` and the rest."""
+    """A fake of macOS for the Syphon sink. `answers` may be set for `glGetError` and the rest."""
     api = load_api("syphon")
     library = StandIn()
     modules = {name: types.ModuleType(name) for name in api["modules"]}
@@ -126,7 +126,7 @@ def stand_in_syphon(monkeypatch: pytest.MonkeyPatch) -> StandIn:
         setattr(modules["syphon"], name, library.klass(name, signatures, members))
 
     def describe() -> types.SimpleNamespace:
-        """Its application's name as SyphonServerBase.m takes it: the running application's, else the process's."""
+        """The application's name as in SyphonServerBase.m: the running application's, else the process's."""
         named = library.named("NSProcessInfo.setProcessName_")
         running = library.answers.get("NSRunningApplication.localizedName", lambda: "Python")()
         return types.SimpleNamespace(app_name=running or (named[-1]["name"] if named else "python3.12"))
@@ -180,7 +180,7 @@ def stand_in_syphon(monkeypatch: pytest.MonkeyPatch) -> StandIn:
 
 @pytest.fixture
 def stand_in_spout(monkeypatch: pytest.MonkeyPatch) -> StandIn:
-    """Windows, as far as the Spout sink sees it. Arguments by position only, of the recorded types."""
+    """A fake of Windows for the Spout sink. Positional arguments only, of the recorded types."""
     api = load_api("spout")
     library = StandIn()
     accepts = {"int": int, "bool": bool, "str": str, "Buffer": np.ndarray}

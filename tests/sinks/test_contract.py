@@ -1,4 +1,4 @@
-"""What holds for every kind of sink."""
+"""The contract of every kind of sink."""
 
 import dataclasses
 import inspect
@@ -14,7 +14,8 @@ import pytest
 from engine.errors import SinkError, SinkUnavailableError
 from engine.sinks import SinkSpec, available_kinds
 from engine.sinks.null import NullSink
-from engine.sinks.registry import KINDS, make_sink
+from engine.sinks.opening import make_sink
+from engine.sinks.registry import KINDS
 from engine.sinks.sink import PICTURES, TITLES, Picture, Sink
 
 REPOSITORY = Path(__file__).parents[2]
@@ -47,7 +48,7 @@ def test_a_sink_lives_through_sizes_and_two_closings(
     for index in range(3):
         sink.publish(make_frame(index))
         sink.pump()
-    sink.restage(make_stage(width=32, height=16))
+    sink.set_format(make_stage(width=32, height=16))
     sink.publish(make_frame(3, np.zeros((16, 32, 4), np.uint8)))
     sink.pump()
     status = sink.status()

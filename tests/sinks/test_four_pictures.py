@@ -1,4 +1,4 @@
-"""Every picture beside the main one: sinks of its own, by its own label, under its own name, at its own size."""
+"""The pictures beside the main one: each has its own sinks, label, name and size."""
 
 import itertools
 import os
@@ -29,7 +29,7 @@ def unasked() -> None:
 
 
 def shown(picture: Picture, size: tuple[int, int] | None = None) -> ShownPicture:
-    """Of one grey; no texture is to be had of it."""
+    """A picture of one grey, without a texture."""
     width, height = size or SIZES[picture]
     pixels = np.full((height, width, 4), 255, np.uint8)
     pixels[..., :3] = LEVELS[picture]
@@ -100,7 +100,7 @@ def test_a_picture_that_the_run_does_not_have_is_refused_with_the_option_that_gi
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(("sinks", *BESIDE_MAIN))))
-def test_whatever_comes_first_a_texture_brings_all_pictures_of_the_run_along(open_set, make_frame, order) -> None:
+def test_in_any_order_a_texture_publishes_all_pictures_of_the_run(open_set, make_frame, order) -> None:
     sinks = open_set()
     for step in order:
         if step == "sinks":
@@ -133,7 +133,7 @@ def test_one_that_came_along_is_stopped_by_its_label_and_the_others_stay(open_se
     assert names(sinks) == ["mine"]
 
 
-def test_what_nobody_takes_is_neither_drawn_nor_read(open_set, make_frame) -> None:
+def test_a_picture_without_sinks_is_neither_drawn_nor_read(open_set, make_frame) -> None:
     sinks = open_set(*BESIDE_MAIN)
     for spec in ("null", "record", "snapshot"):
         sinks.start(SinkSpec.parse(spec))

@@ -1,6 +1,6 @@
-"""The F card as a real GL texture, handed to the sinks that take textures, and seen as a receiver sees it.
+"""The F card as a real GL texture, published by the sinks that use textures, and viewed as by a receiver.
 
-Syphon and Spout are stand-ins, but the texture is read by GL, and turned by the rules that their sources follow:
+Syphon and Spout are fakes, but the texture is read by GL and flipped by the rules of their sources:
 Syphon takes memory row 0 for the bottom unless told that it is flipped; Spout's row 0 is the top unless inverted.
 """
 
@@ -34,7 +34,7 @@ def gl(require) -> Iterator[object]:
 
 @pytest.fixture
 def textured(gl, make_frame, f_card) -> tuple[PublishedFrame, np.ndarray, Callable[..., np.ndarray]]:
-    """A frame as the GL renderer publishes it, its picture, and how anybody reads a texture's memory."""
+    """A frame as the GL renderer publishes it, its picture, and a function that reads a texture's memory."""
     card = f_card(64, 48)
     texture = gl.texture((64, 48), 4, card.tobytes())
 
@@ -129,7 +129,7 @@ LIFE = {
 
 @pytest.fixture(params=LIFE)
 def texture_kind(request: pytest.FixtureRequest) -> tuple[str, Any]:
-    """Syphon and Spout in turn, on stand-ins that take the real current context for their own system's."""
+    """Syphon and Spout in turn, on fakes that treat the real current context as their own system's."""
     library = request.getfixturevalue(f"stand_in_{request.param}")
     library.answers["CGLGetCurrentContext"] = library.answers["wglGetCurrentContext"] = current_context
     library.answers["SpoutReceiver.getSenderList"] = lambda: []
@@ -140,7 +140,7 @@ def texture_kind(request: pytest.FixtureRequest) -> tuple[str, Any]:
 def test_a_new_renderer_gets_new_servers_of_its_own_context(
     texture_kind, open_gl, make_stage, make_frame, reports
 ) -> None:
-    """The context that a server was made with died with its renderer: to make it current again would be a crash."""
+    """A server's context is destroyed with its renderer: making it current again would crash."""
     kind, library = texture_kind
     renderer = open_gl()
     sinks = SinkSet(make_stage(), SteppedClock(), reports)

@@ -1,4 +1,4 @@
-"""Syphon and Spout cannot run here: every call our modules make is held against the libraries' published interfaces."""
+"""Syphon and Spout cannot run here: every call of our modules is checked against their published interfaces."""
 
 import ast
 import inspect
@@ -20,13 +20,13 @@ SINKS = Path(__file__).parents[2] / "engine/sinks"
 TEXTURE = TextureRef(glo=7, width=64, height=48)
 
 
-# -- what is called, read from the source ---------------------------------------------------------
+# -- calls, read from the source ---------------------------------------------------------
 
 
 def calls_of(module: str, owners: set[str], functions: set[str]) -> list[tuple[str, ast.Call]]:
     """(what, call) for every call of a library's function or class, or of a method of one of its objects.
 
-    Objects are known by their annotation (`self._sender: SpoutSender | None`) or by being made on the spot.
+    Objects are recognised by their annotation (`self._sender: SpoutSender | None`) or by their constructor call.
     """
     tree = ast.parse((SINKS / module).read_text())
     kinds: dict[str, str] = {}
@@ -143,7 +143,7 @@ def test_every_call_of_spoutgl_fits_its_published_signature_and_names_no_argumen
     assert "GL_RGBA" in api["constants"]["SpoutGL.enums"]
 
 
-# -- the life of a sink, on stand-ins that take only what those interfaces allow -------------------
+# -- behaviour of a sink, on fakes that accept only those interfaces -------------------
 
 
 def test_syphon_publishes_the_texture_flipped_with_its_size(stand_in_syphon, make_stage, make_frame) -> None:

@@ -30,7 +30,7 @@ def pictures(path: Path) -> list[av.VideoFrame]:
 
 
 def playable(path: Path, **streams: int) -> list:
-    """What a player makes of a file that may end in the middle of a fragment: the frames of `video=0` or `audio=0`."""
+    """Decode a file that may end inside a fragment, as a player would: the frames of `video=0` or `audio=0`."""
     played = []
     with av.open(str(path)) as movie, suppress(av.error.InvalidDataError):
         for frame in movie.decode(**streams):
@@ -166,7 +166,7 @@ def test_without_sound_the_movie_is_silent(make_stage, make_frame, tmp_path: Pat
 
 
 def as_wanted(wanted: Path) -> Path:
-    """For a pipe, which is there already."""
+    """A claim for a pipe, which exists already."""
     return wanted
 
 
@@ -271,7 +271,7 @@ def test_in_a_working_folder_that_is_gone_only_a_whole_path_is_recorded_to(
     record_offline(tmp_path / "a.mp4", stage, [make_frame()])
     assert len(pictures(tmp_path / "a.mp4")) == 1
     for name in ("a.mp4", ""):
-        with pytest.raises(SinkError, match="is in the working folder, which is gone; give a path that begins"):
+        with pytest.raises(SinkError, match="is relative to the working folder, which is gone; give an absolute"):
             RecordSink(name).start(stage, may_wait=True)
 
 
@@ -304,7 +304,7 @@ def test_new_sizes_before_the_first_frame_keep_the_name(
     sink.start(make_stage(is_offline=is_offline), may_wait=True)
     assert path.exists()
     for width in (80, 100):
-        sink.restage(make_stage(is_offline=is_offline, width=width, height=40))
+        sink.set_format(make_stage(is_offline=is_offline, width=width, height=40))
     for index in range(3):
         sink.publish(make_frame(index, f_card(100, 40)))
     sink.close()
@@ -359,7 +359,7 @@ def test_a_killed_recording_plays_up_to_its_last_second(tmp_path: Path, name: st
 
 
 def boxes_of(path: Path) -> list[bytes]:
-    """Kinds of the boxes that a movie consists of, in their order."""
+    """Kinds of a movie's top-level boxes, in order."""
     data, boxes, at = path.read_bytes(), [], 0
     while at < len(data):
         length, kind = struct.unpack_from(">I4s", data, at)
@@ -372,7 +372,7 @@ def boxes_of(path: Path) -> list[bytes]:
 def test_a_finished_movie_is_a_plain_one_with_its_index_in_front(
     make_stage, make_frame, tmp_path: Path, name: str
 ) -> None:
-    """For editing programs, and for browsers, which begin to play before all of it is there."""
+    """For editing programs, and for browsers, which play while they download."""
     path = tmp_path / name
     record_offline(path, make_stage(fps=30.0, is_offline=True), (make_frame(n, time_s=n / 30) for n in range(60)))
     boxes = boxes_of(path)
@@ -424,7 +424,7 @@ def test_a_recording_whose_index_cannot_be_moved_is_kept_as_it_was(make_stage, m
 
 
 def test_an_index_beyond_32_bits_has_offsets_of_64(make_stage, make_frame, tmp_path: Path) -> None:
-    """Of a file that only the move itself makes larger than 4 GiB."""
+    """The index of a file that only the move makes larger than 4 GiB."""
     path = tmp_path / "a.mp4"
     record_offline(path, make_stage(is_offline=True), (make_frame(n) for n in range(3)))
     index = path.read_bytes()
@@ -443,7 +443,7 @@ def test_an_index_beyond_32_bits_has_offsets_of_64(make_stage, make_frame, tmp_p
 def test_a_film_is_the_same_bytes_on_any_number_of_cores(
     make_stage, make_frame, tmp_path: Path, require, name: str
 ) -> None:
-    """Encoders take their threads from the machine, and x264 makes other bytes with each number of them."""
+    """Encoders choose their number of threads by the machine, and x264's output depends on it."""
     require(hasattr(os, "sched_setaffinity") and len(os.sched_getaffinity(0)) > 1, "two cores to choose from (Linux)")
     grain = np.random.default_rng(5).integers(0, 255, (45, 80, 4), np.uint8).repeat(4, 0).repeat(4, 1)
     cores = sorted(os.sched_getaffinity(0))
@@ -461,7 +461,7 @@ def test_a_film_is_the_same_bytes_on_any_number_of_cores(
 
 
 def test_a_picture_that_is_missing_in_an_avi_is_shown_longer(make_stage, make_frame, f_card, tmp_path: Path) -> None:
-    """Its rate is fixed: what came live at 0, 1 and 4 thirtieths stays there."""
+    """Its rate is constant: live pictures at 0, 1 and 4 thirtieths stay there."""
     path = tmp_path / "a.avi"
     sink = RecordSink(str(path))
     sink.start(make_stage(width=64, height=48, sample_rate_hz=0, audio_channels=0), may_wait=True)

@@ -1,4 +1,4 @@
-"""The picture of Stable Diffusion beside the main one: sinks of its own, at its own size."""
+"""The picture of Stable Diffusion beside the main one, with its own sinks and size."""
 
 import ctypes
 from collections.abc import Callable
@@ -29,7 +29,7 @@ def clock() -> SteppedClock:
 
 @pytest.fixture
 def sinks(make_stage: Callable[..., Stage], clock: SteppedClock, reports: Callable):
-    """Of a run with Stable Diffusion, 32 x 24."""
+    """The sinks of a run with Stable Diffusion, 32 x 24."""
     made = SinkSet(make_stage(), clock, reports)
     made.add_picture("sd", *SD_PX)
     yield made
@@ -136,7 +136,7 @@ def test_a_name_that_is_taken_is_told_and_the_main_texture_runs(sinks: SinkSet, 
     assert "Multiverse SD runs already" in reports.lines[0][1]
 
 
-def test_what_came_along_does_not_count_towards_the_most_there_may_be(sinks: SinkSet) -> None:
+def test_sinks_that_came_along_do_not_count_towards_the_limit(sinks: SinkSet) -> None:
     for number in range(MAX_SINKS):
         sinks.start(SinkSpec(kind="shared", argument=str(number)))
     assert len(sinks.status()) == 2 * MAX_SINKS
@@ -289,7 +289,9 @@ def test_both_pictures_recorded_without_a_name_give_two_files(
     assert sorted("SD" in name for name in found) == [False, False, True, True]
 
 
-def test_only_who_takes_textures_has_one_drawn(stand_in_syphon, make_stage, clock, reports, make_frame) -> None:
+def test_textures_are_drawn_only_for_sinks_that_use_them(
+    stand_in_syphon, make_stage, clock, reports, make_frame
+) -> None:
     sinks = SinkSet(make_stage(), clock, reports)
     sinks.add_picture("sd", *SD_PX)
     drawn: list[int] = []
@@ -360,7 +362,7 @@ def test_every_kind_that_takes_pixels_has_it_upright(
 def test_every_kind_that_takes_textures_has_it_upright(
     request: pytest.FixtureRequest, require, card: np.ndarray, kind: str, make_stage, clock, reports, make_frame
 ) -> None:
-    """Stand-ins, but the texture is read by GL, and turned by the rules that their sources follow."""
+    """On fakes, but the texture is read by GL and flipped by the rules of their sources."""
     library = request.getfixturevalue(f"stand_in_{kind}")
     try:
         renderer = open_renderer("gl", 64, 48)

@@ -1,4 +1,4 @@
-"""The shared sink, as a foreign program sees it: through a copy of shared_reader.py alone."""
+"""The shared sink, read by another program with only a copy of shared_reader.py."""
 
 import ast
 import subprocess
@@ -54,7 +54,7 @@ class Foreign:
         return np.load(self.folder / "seen.npy")
 
     def end(self) -> str:
-        """What it wrote to stderr until its end."""
+        """End it and return its stderr."""
         return self.process.communicate()[1]
 
 
@@ -70,7 +70,7 @@ def test_a_foreign_program_sees_the_picture_upright_follows_sizes_and_leaves_the
     foreign: Foreign, make_stage, make_frame, f_card, reports, wait_for
 ) -> None:
     def shows(sinks: SinkSet, index: int, picture: np.ndarray) -> None:
-        """Publish until it is seen: a reader believes in an engine only while it shows signs of life."""
+        """Publish until it is seen: a reader ignores an engine without a heartbeat."""
 
         def is_seen() -> bool:
             sinks.publish(make_frame(index, picture))

@@ -1,4 +1,4 @@
-"""Several sinks at once: starting, stopping, and one failing without the rest noticing."""
+"""Several sinks at once: starting, stopping, and a failure that does not affect the others."""
 
 import subprocess
 import sys
@@ -15,7 +15,7 @@ from engine.errors import SinkError
 from engine.ipc import FrameRing
 from engine.sinks import SinkSet, SinkSpec
 from engine.sinks.null import NullSink
-from engine.sinks.registry import KINDS, Kind
+from engine.sinks.registry import KINDS, SinkKind
 from engine.sinks.sink_set import MAX_END_S, MAX_ENDED, MAX_SINKS
 from engine.system.clock import SteppedClock
 
@@ -23,7 +23,7 @@ REPOSITORY = Path(__file__).parents[2]
 
 
 class Fragile(NullSink):
-    """Does nothing, until its instructions say so."""
+    """A sink that fails where its instructions say so."""
 
     kind = "fragile"
     fails_in: ClassVar[set[str]] = set()
@@ -44,8 +44,8 @@ class Fragile(NullSink):
     def pump(self) -> None:
         self._perhaps_fail("pump")
 
-    def restage(self, stage) -> None:
-        self._perhaps_fail("restage")
+    def set_format(self, stage) -> None:
+        self._perhaps_fail("set_format")
 
     def close(self) -> None:
         type(self).closed += 1
@@ -57,7 +57,7 @@ def fragile(monkeypatch: pytest.MonkeyPatch) -> type[Fragile]:
     module = types.ModuleType("fragile_sink")
     module.FragileSink = Fragile
     monkeypatch.setitem(sys.modules, "fragile_sink", module)
-    monkeypatch.setitem(KINDS, "fragile", Kind(module="fragile_sink", sink="FragileSink", argument="name"))
+    monkeypatch.setitem(KINDS, "fragile", SinkKind(module="fragile_sink", sink="FragileSink", argument="name"))
     monkeypatch.setattr(Fragile, "fails_in", set())
     monkeypatch.setattr(Fragile, "error", SinkError("fragile: broken"))
     monkeypatch.setattr(Fragile, "closed", 0)
@@ -116,7 +116,7 @@ def test_a_sink_that_cannot_start_is_closed_and_not_kept(sinks: SinkSet, fragile
     assert sinks.status() == () and fragile.closed == 1
 
 
-@pytest.mark.parametrize("place", ["publish", "pump", "restage"])
+@pytest.mark.parametrize("place", ["publish", "pump", "set_format"])
 def test_one_that_fails_is_closed_and_reported_while_the_rest_go_on(
     sinks: SinkSet, fragile: type[Fragile], make_frame, make_stage, reports, place: str
 ) -> None:
@@ -248,7 +248,7 @@ def test_after_the_end_the_status_tells_how_each_ended(make_stage, clock, report
 
 
 class Lasting(Fragile):
-    """Has something to write until its instructions say otherwise, and is never closed before."""
+    """A sink with data to write until its instructions say otherwise; never closed before that."""
 
     def drain(self) -> bool:
         return type(self).drains(self)
@@ -258,7 +258,7 @@ class Lasting(Fragile):
 
 
 class Watch(SteppedClock):
-    """Time passes only while nothing but what hangs is waited for."""
+    """A clock that only advances while we wait for hanging sinks."""
 
     def __init__(self, is_waited_for: Callable[[], bool]) -> None:
         super().__init__()
@@ -290,7 +290,7 @@ def test_at_the_end_of_a_show_what_hangs_is_given_up_and_a_recording_beside_it_i
     sinks.close()
     assert MAX_END_S < stopwatch.now_s() < MAX_END_S + 0.1
     assert [(each.kind, each.state) for each in sinks.status()] == [("fragile", "failed")] * 3 + [("record", "ended")]
-    assert sinks.status()[0].detail == "fragile: b is not ended after 4 s; is the disk there?"
+    assert sinks.status()[0].detail == "fragile: b is not finished after 4 s; is the disk there?"
     with av.open(str(path)) as movie:
         assert sum(1 for _ in movie.decode(video=0)) == 10
 
@@ -327,7 +327,7 @@ def test_at_the_end_of_a_show_a_file_that_is_still_written_is_waited_for(
     stopwatch = SteppedClock()
 
     def drains(sink: Lasting) -> bool:
-        """Writes a picture with each look until it is done, or hangs where another is to come in the end."""
+        """Writes one picture per poll until it is done, or hangs at the end."""
         now_s = stopwatch.now_s()
         sink._frames += now_s < writes_s
         return state == "ended" and now_s >= writes_s
@@ -409,7 +409,7 @@ def test_a_snapshot_under_a_new_name_takes_one_picture_and_leaves_nothing_runnin
     assert sorted(tmp_path.iterdir()) == sorted(paths)
 
 
-def test_there_is_an_end_to_how_many_may_run(sinks: SinkSet) -> None:
+def test_the_number_of_sinks_is_limited(sinks: SinkSet) -> None:
     for number in range(MAX_SINKS):
         sinks.start(SinkSpec(kind="null", argument=str(number)))
     with pytest.raises(SinkError, match=r"^null: 16 sinks run already, .*; stop one first$"):

@@ -158,5 +158,5 @@ def test_the_time_is_what_follows_the_last_at(argument: str, expected: tuple[Pat
 
 @pytest.mark.parametrize("argument", ["out.png@-1", "out.png@nan", "out.png@inf"])
 def test_a_time_that_is_none_is_refused(argument: str) -> None:
-    with pytest.raises(SinkError, match="is no time"):
+    with pytest.raises(SinkError, match="is not a time"):
         split_argument(argument)

@@ -1,4 +1,4 @@
-"""Sound stays with the pictures, whatever happens to either."""
+"""Sound stays in sync with the pictures."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ def live_track(channels: int = 2) -> SoundTrack:
 
 
 def run(track: SoundTrack, blocks, start: int = 0) -> np.ndarray:
-    """Place one block a frame, frame `start` first; the track's samples."""
+    """Place one block per frame, from frame `start` on; returns the track's samples."""
     return np.concatenate([track.place(given, (start + n) / FPS) for n, given in enumerate(blocks)])
 
 
@@ -39,14 +39,14 @@ def test_one_late_frame_is_no_reason_to_touch_the_sound() -> None:
     track = live_track()
     blocks = [block(1600)] * 10 + [block(1600 + 9600)] + [block(0)] * 6 + [block(1600)] * 60
     assert len(run(track, blocks)) == 76 * 1600
-    assert track.mended == 0
+    assert track.corrections == 0
 
 
 def test_a_device_that_was_away_leaves_silence_of_the_same_length() -> None:
     track = live_track()
     blocks = [block(1600)] * 31 + [None] * 60 + [block(1600)] * 90
     sound = run(track, blocks)
-    assert track.mended == 1
+    assert track.corrections == 1
     assert len(sound) == 180 * 1600
     assert (sound[: 30 * 1600] == 0.25).all()
     assert (sound[30 * 1600 : 90 * 1600] == 0).all()
@@ -62,7 +62,7 @@ def test_a_sound_card_whose_clock_is_off_stays_within_a_tenth_of_a_second(drift:
         expected = number / FPS * RATE_HZ
         # a tenth of a second, and what drifts by in the second of patience
         assert abs(placed - expected) <= (0.1 + 0.025) * RATE_HZ
-    assert track.mended > 3
+    assert track.corrections > 3
 
 
 def test_mono_stays_mono_and_more_than_two_channels_lean_left_and_right_in_turn() -> None:

@@ -1,4 +1,4 @@
-"""Writes small videos in which every picture carries its number in eight black or white blocks."""
+"""Writes small videos in which every picture shows its number in eight black or white blocks."""
 
 from collections.abc import Callable
 from fractions import Fraction

@@ -1,4 +1,4 @@
-"""Real frames in the order in which damaged files gave them."""
+"""Real frames in the order that damaged files delivered them in."""
 
 from collections.abc import Callable
 from fractions import Fraction
@@ -38,7 +38,7 @@ def awaited(write_video: Callable[..., Path], lost: list[float]) -> Await:
 
 
 def taken(pictures: AwaitedPictures, *stamps: int) -> list[int]:
-    """Stamps of what is shown once these have come."""
+    """Time stamps of the pictures shown after these arrived."""
     shown = []
     for stamp in stamps:
         frame = av.VideoFrame(16, 16)

@@ -10,7 +10,7 @@ import simplejpeg
 
 from engine.errors import SourceError
 from engine.sources import open_source
-from engine.sources.camera import SILENT_S, Camera
+from engine.sources.camera import SILENT_S, CameraSource
 from engine.sources.source import HOLD_S
 from engine.system.clock import SteppedClock
 
@@ -30,7 +30,7 @@ class PipedCamera:
         self.send(1)
         self.send(1)
         try:
-            # FFmpeg reads ahead to learn what is in a stream: here as little as it allows.
+            # FFmpeg reads ahead to probe a stream: here as little as possible.
             return av.open(f"pipe:{reading}", format="mjpeg", options={"probesize": "32", "fpsprobesize": "0"})
         finally:
             os.close(reading)  # FFmpeg has a copy
@@ -62,7 +62,7 @@ def device():
 
 @pytest.fixture
 def camera(device, clock, reports):
-    camera = Camera("piped", device.open, clock=clock, report=reports)
+    camera = CameraSource("piped", device.open, clock=clock, report=reports)
     camera.start()
     yield camera
     device._writer.close()
@@ -120,7 +120,7 @@ def test_a_damaged_picture_is_passed_over(camera, device, wait_for):
 
 
 class Stuttering:
-    """A container that answers "try again" when it has no picture yet, as AVFoundation's does."""
+    """A container that answers "try again" while it has no picture, as AVFoundation does."""
 
     def __init__(self, container, pictures):
         self.streams = container.streams
@@ -154,7 +154,7 @@ def test_a_device_that_asks_for_patience_gets_it_for_five_seconds(clock, reports
         opened.append(Stuttering(av.open(str(write_video(10))), pictures=2))
         return opened[0]
 
-    camera = Camera("stuttering", open_container, clock=clock, report=reports)
+    camera = CameraSource("stuttering", open_container, clock=clock, report=reports)
     camera.start()
     try:
         container = wait_for(lambda: opened and opened[0], "the device")
@@ -170,5 +170,5 @@ def test_a_device_that_asks_for_patience_gets_it_for_five_seconds(clock, reports
 
 
 def test_a_camera_cannot_be_used_offline(clock, reports):
-    with pytest.raises(SourceError, match="cannot be repeated offline"):
+    with pytest.raises(SourceError, match="a live source cannot be used offline"):
         open_source("0", offline=True, clock=clock, report=reports)

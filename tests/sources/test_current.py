@@ -1,4 +1,4 @@
-"""The change from one source to another, on a clock that stands still; the sources are textures of other programs."""
+"""The change from one source to another, on a stopped clock; the sources are textures of other programs."""
 
 import threading
 import time
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from engine.sources import current
-from engine.sources.current import MAX_WAIT_S, NOTHING, Chosen, CurrentSource
+from engine.sources.current import MAX_WAIT_S, NOTHING, ChosenSource, CurrentSource
 from engine.sources.source import Polled, SourceStatus
 from engine.sources.test_card import MovingCard
 from engine.sources.texture import TextureSource
@@ -17,7 +17,7 @@ from engine.system.clock import SteppedClock
 
 
 class Texture(TextureSource):
-    """One sender of this name, which is there from `at_s` on and sends one level of grey."""
+    """A sender of this name that appears at `at_s` and sends one level of grey."""
 
     kind = "texture"
     at_s = 0.0
@@ -38,13 +38,13 @@ class Texture(TextureSource):
 
 
 class Rig:
-    """A current source that shows `before`, and what is told of every choice."""
+    """A current source that shows `before`, and the outcome of every choice."""
 
     def __init__(self, clock: SteppedClock, report: Callable[[str, str], None]) -> None:
         self.clock, self._report = clock, report
         self.ended: list[tuple[str, str]] = []
         self.before = self.texture("before", level=10)
-        self.current = CurrentSource(Chosen(word="before", source=self.before), clock)
+        self.current = CurrentSource(ChosenSource(word="before", source=self.before), clock)
         self.current.start()
         self.shown()
 
@@ -56,7 +56,7 @@ class Rig:
     def choose(self, name: str, *, level: int, at_s: float = 0.0) -> Texture:
         texture = self.texture(name, level=level, at_s=at_s)
         texture.start()
-        self.current.take(Chosen(word=name, source=texture), lambda reason: self.ended.append((name, reason)))
+        self.current.take(ChosenSource(word=name, source=texture), lambda reason: self.ended.append((name, reason)))
         return texture
 
     def shown(self) -> int | None:
@@ -71,7 +71,7 @@ def rig(reports) -> Rig:
     return Rig(SteppedClock(), reports)
 
 
-def test_the_source_of_before_plays_on_until_the_next_has_a_picture(rig: Rig) -> None:
+def test_the_old_source_plays_until_the_new_one_has_a_picture(rig: Rig) -> None:
     chosen = rig.choose("Arena", level=200, at_s=3.0)
     for _ in range(5):
         assert rig.shown() == 10
@@ -83,7 +83,7 @@ def test_the_source_of_before_plays_on_until_the_next_has_a_picture(rig: Rig) ->
     assert rig.current.word == "Arena" and chosen.is_open and not rig.before.is_open
 
 
-def test_a_sender_that_is_not_there_costs_no_picture_and_is_let_go_after_ten_seconds(rig: Rig) -> None:
+def test_a_missing_sender_costs_no_picture_and_is_given_up_after_ten_seconds(rig: Rig) -> None:
     chosen = rig.choose("nobody", level=200, at_s=1000.0)
     for _ in range(int(MAX_WAIT_S * 2)):
         assert rig.shown() == 10
@@ -108,7 +108,7 @@ def test_the_last_of_several_choices_is_the_one_that_shows(rig: Rig) -> None:
     assert rig.ended == [("first", "superseded by another choice"), ("second", "")]
 
 
-def test_who_thinks_better_of_it_keeps_what_shows(rig: Rig) -> None:
+def test_choosing_the_current_source_cancels_the_waiting_one(rig: Rig) -> None:
     rig.choose("late", level=200, at_s=2.0)
     rig.shown()
     assert rig.current.keep("before", lambda reason: rig.ended.append(("before", reason)))
@@ -126,7 +126,7 @@ def test_no_picture_is_a_choice_too_and_the_next_one_comes_after_it(rig: Rig) ->
     assert rig.shown() == 200 and rig.current.is_there
 
 
-def test_what_shows_only_until_the_next_frame_is_not_kept_but_opened_anew(rig: Rig) -> None:
+def test_a_source_replaced_in_the_next_frame_is_opened_again(rig: Rig) -> None:
     rig.current.take(NOTHING, lambda reason: None)
     assert not rig.current.keep("before", lambda reason: None)
     assert rig.current.keep("none", lambda reason: None)
@@ -139,7 +139,9 @@ def test_what_is_chosen_as_the_engine_ends_is_closed_and_answered(rig: Rig, repo
     for word in ("early", "late"):
         card = MovingCard(offline=False, clock=rig.clock, report=reports)
         card.close = partial(closed.append, word)
-        rig.current.take(Chosen(word=word, source=card), lambda reason, word=word: rig.ended.append((word, reason)))
+        rig.current.take(
+            ChosenSource(word=word, source=card), lambda reason, word=word: rig.ended.append((word, reason))
+        )
         rig.current.close()
     assert rig.ended == [("early", "the engine ends"), ("late", "the engine ends")]
     assert closed == ["early", "late"]
@@ -151,7 +153,7 @@ def test_several_sources_that_hang_delay_the_end_by_no_more_than_one(rig: Rig, m
     for word in ("first", "second", "third", "fourth"):
         card = MovingCard(offline=False, clock=rig.clock, report=reports)
         card.close = answering.wait
-        rig.current.take(Chosen(word=word, source=card), lambda reason: None)
+        rig.current.take(ChosenSource(word=word, source=card), lambda reason: None)
     rig.current.poll()
     started_s = time.perf_counter()
     rig.current.close()
@@ -177,7 +179,7 @@ def test_a_source_with_a_thread_is_closed_beside_the_frame_loop(reports) -> None
     clock = SteppedClock()
     card = MovingCard(offline=False, clock=clock, report=reports)
     assert not isinstance(card, Polled)
-    current = CurrentSource(Chosen(word="test", source=card), clock)
+    current = CurrentSource(ChosenSource(word="test", source=card), clock)
     current.start()
     assert isinstance(current.status(), SourceStatus)
     current.take(NOTHING, lambda reason: None)

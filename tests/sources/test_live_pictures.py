@@ -1,4 +1,4 @@
-"""Live pictures for a slow job, from Motion JPEG through a pipe: always the newest, every other one counted."""
+"""Live pictures for a slow job, from Motion JPEG through a pipe: always the newest; the others are counted."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from engine.errors import SourceError
-from engine.sources.live_pictures import PATIENCE_S, LivePictures
+from engine.sources.live_pictures import MAX_AWAY_S, LivePictures
 from engine.sources.pictures import InputPicture
 from engine.system.clock import SteppedClock
 from tests.sources.test_camera import PipedCamera
 
-# The parser hands a picture on when the next one starts; two are sent on opening.
+# The parser emits a picture when the next one starts, so two are sent on opening.
 Open = Callable[..., LivePictures]
 
 
@@ -122,10 +122,10 @@ def test_a_camera_that_comes_back_goes_on_at_its_time_and_the_gap_is_told(
     read = live.read(1, None)
     device.send(10)
     next(read)
-    clock.advance(PATIENCE_S / 2)
+    clock.advance(MAX_AWAY_S / 2)
     device._writer.close()
     before, back = next(read), next(read)
-    assert (level_of(before), before.start_s) == (10, PATIENCE_S / 2)
+    assert (level_of(before), before.start_s) == (10, MAX_AWAY_S / 2)
     assert (level_of(back), back.number) == (1, 2)
     assert live.counts.notes == ["camera piped: it is gone; it came back, 0.0 s after its last picture"]
 
@@ -139,7 +139,7 @@ def test_a_camera_that_stays_away_ends_the_job_and_what_it_saw_is_kept(
     next(read)
     device.unplug()
     last = next(read)
-    clock.advance(PATIENCE_S + 0.1)
+    clock.advance(MAX_AWAY_S + 0.1)
     assert (level_of(last), list(read)) == (10, [])
     (note,) = live.counts.notes
     assert note.startswith("camera piped: ") and note.endswith("; the run ends here")

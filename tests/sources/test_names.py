@@ -1,4 +1,4 @@
-"""Which sender is meant by a name, with the names that Resolume's programs really give.
+"""Finding a sender by name, with the real names of Resolume's programs.
 
 Arena's with Spout and Syphon: github.com/from-vacuum/push2resolume, `Display.EnsureTextureSources` ("confirmed live on
 Windows"); Avenue's: github.com/MikanseiLaboratory/sp2-rs, README, with a picture; over NDI: `(Arena - Composition)`
@@ -44,7 +44,7 @@ def test_the_whole_name_comes_before_its_words_a_word_before_a_part_and_the_firs
     assert chosen_name("бар", ["Сцена:Бар"]) == "Сцена:Бар"
 
 
-def test_who_asks_for_resolume_is_told_what_its_senders_are_called() -> None:
+def test_a_search_for_resolume_names_its_senders() -> None:
     assert chosen_name("Resolume", SPOUT) is None
     line = not_found("spout", "Resolume", SPOUT)
     assert "there: Arena - Preview; Arena - Composition; TDSyphonSpoutOut" in line

@@ -100,7 +100,7 @@ def test_it_comes_back_when_the_other_program_was_killed(
     assert source.status().state == "playing"
 
 
-def test_who_is_there_is_said_while_the_one_wanted_is_not(
+def test_a_missing_sender_is_reported_with_those_present(
     send, watch, f_card, wait_for, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("engine.sources.ndi.FRESH_FINDER_S", 0.7)
@@ -110,7 +110,7 @@ def test_who_is_there_is_said_while_the_one_wanted_is_not(
     assert source.status().description.startswith("ndi nobody here: not found (there: ")
 
 
-def test_a_long_look_and_many_returns_leave_no_sockets_behind(
+def test_a_long_search_and_many_reconnects_leave_no_sockets(
     send, watch, f_card, wait_for, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from cyndilib.finder import Finder
@@ -141,9 +141,7 @@ def test_a_long_look_and_many_returns_leave_no_sockets_behind(
         gc.enable()
 
 
-def test_senders_of_the_network_are_offered_from_when_they_are_asked_for_until_they_are_not(
-    send, f_card, wait_for
-) -> None:
+def test_ndi_senders_are_listed_only_while_requested(send, f_card, wait_for) -> None:
     sender = send("offered", f_card(64, 64))
     lists = SenderLists(SystemClock())
     lists.look()

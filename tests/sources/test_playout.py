@@ -89,7 +89,7 @@ def test_decoding_that_cannot_keep_up_shows_every_picture_slower_and_says_so(pla
     gate.release(100)
 
 
-def test_a_failure_is_reported_once_a_try_and_playing_resumes(play, clock, wait_for, reports):
+def test_each_failure_is_reported_once_and_playing_resumes(play, clock, wait_for, reports):
     tries = []
 
     def shots():
@@ -106,6 +106,6 @@ def test_a_failure_is_reported_once_a_try_and_playing_resumes(play, clock, wait_
     assert frame.pixels[0, 0, 0] == 3
     assert playout.state == "playing"
     assert [line for _, line in reports.lines] == [
-        'numbers: ValueError("a decoder\'s surprise")',
+        "numbers: ValueError: a decoder's surprise",
         "the disk is gone",
     ]

@@ -1,4 +1,4 @@
-"""A source that belongs to the render thread, in a whole engine."""
+"""A source that belongs to the render thread, in a complete engine."""
 
 import sys
 import threading

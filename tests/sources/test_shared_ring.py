@@ -1,4 +1,4 @@
-"""Another engine's picture as a source: a process of its own makes the ring, is killed and comes back."""
+"""Another engine's picture as a source: a separate process makes the ring, is killed and comes back."""
 
 import subprocess
 import sys
@@ -95,7 +95,7 @@ def watch(reports) -> Iterator[Callable[[str], Source]]:
 
 
 def shown(source: Source, publisher: Publisher) -> tuple[int, ...] | None:
-    """Publish once more; (height, width, red at the top, red at the bottom) of what the source shows."""
+    """Publish again; returns (height, width, red at the top, red at the bottom) of the source's picture."""
     publisher.tell()
     frame = source.latest_frame()
     return None if frame is None else (*frame.pixels.shape[:2], *frame.pixels[[0, -1], 0, 0].tolist())
@@ -132,7 +132,7 @@ def test_a_part_of_the_name_is_enough_and_the_whole_name_wins(publish, watch, wa
     newer.tell()
 
 
-def test_who_is_there_is_said_once_while_the_one_wanted_is_not(publish, watch, wait_for, reports) -> None:
+def test_a_missing_ring_is_reported_once_with_those_present(publish, watch, wait_for, reports) -> None:
     publish("somebody else")
     source = watch("shared:nobody here")
     wait_for(lambda: reports.lines, "the report")
@@ -156,11 +156,11 @@ def test_neither_our_own_picture_nor_one_for_a_child_is_taken(publish, watch, wa
 
 def test_what_other_programs_publish_cannot_be_repeated_offline(reports) -> None:
     for spec in ("shared:a", "ndi:a", "spout:a", "syphon:a", "rtsp://user:secret@a/b"):
-        with pytest.raises(SourceError, match="cannot be repeated offline") as caught:
+        with pytest.raises(SourceError, match="a live source cannot be used offline") as caught:
             open_source(spec, offline=True, clock=SystemClock(), report=reports)
         assert "secret" not in str(caught.value)
 
 
 def test_a_program_needs_a_name(reports) -> None:
-    with pytest.raises(SourceError, match=r"^'ndi:' names nobody"):
+    with pytest.raises(SourceError, match=r"^'ndi:' has no name"):
         open_source("ndi:", offline=False, clock=SystemClock(), report=reports)

@@ -15,7 +15,7 @@ def open_still(reports):
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_a_photograph_stands_upright_whatever_its_orientation_tag(tmp_path, open_still, f_card, orientation):
     card = f_card(96, 64)[..., :3]
-    # How the camera stored it: the inverse of what the tag tells to do (Exif 2.3, tag 0x0112).
+    # The picture as the camera stored it: the inverse of the tag's rotation (Exif 2.3, tag 0x0112).
     stored = {
         1: card,
         2: card[:, ::-1],

@@ -1,4 +1,4 @@
-"""Packets on their way into another file: when each is to be decoded."""
+"""Decoding times of packets that are copied into another file."""
 
 import io
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ import pytest
 from av.packet import Packet
 from av.stream import Stream
 
-from engine.sources.stream_copy import MAX_UNTOLD, with_decoding_times
+from engine.sources.stream_copy import MAX_UNTIMED, with_decoding_times
 
 
 @pytest.fixture
@@ -34,11 +34,11 @@ def test_a_track_that_never_tells_is_not_kept_in_memory(stream: Stream) -> None:
     read = []
 
     def packets() -> Iterator[Packet]:
-        for number in range(10 * MAX_UNTOLD):
+        for number in range(10 * MAX_UNTIMED):
             read.append(number)
             yield packet(stream, number, None)
 
     for number, each in enumerate(with_decoding_times(packets())):
         assert (each.pts, each.dts) == (number, number)
-        assert len(read) <= number + MAX_UNTOLD
-    assert number + 1 == len(read) == 10 * MAX_UNTOLD
+        assert len(read) <= number + MAX_UNTIMED
+    assert number + 1 == len(read) == 10 * MAX_UNTIMED

@@ -1,4 +1,4 @@
-"""Syphon and Spout as sources cannot run here: they live on stand-ins that take what the libraries publish, no more."""
+"""Syphon and Spout as sources, on fakes that accept only the libraries' published interfaces: both cannot run here."""
 
 import ast
 import ctypes
@@ -39,7 +39,7 @@ def opened(clock: SteppedClock, reports) -> Callable[[str], Any]:
 
 
 class Mac:
-    """Syphon's servers, one of them with a texture, as the stand-in's answers."""
+    """Answers of the fake for Syphon's servers, one of them with a texture."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.library = StandIn()
@@ -103,7 +103,7 @@ class Mac:
 
 
 class Windows:
-    """Spout's senders, one of them with a picture, as the stand-in's answers."""
+    """Answers of the fake for Spout's senders, one of them with a picture."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.library = StandIn()
@@ -152,7 +152,7 @@ class Windows:
         return call
 
     def _receive(self, buffer: np.ndarray | None, gl_format: int, is_inverted: bool, host_fbo: int) -> bool:
-        """As Spout does: a sender that is new, or has another size, is told of first and gives no picture."""
+        """Behave like Spout: a sender that is new or has another size is announced first, without a picture."""
         assert (gl_format, is_inverted) == (0x1908, False)
         if self.received_size != self.picture.shape:
             self.received_size, self._is_updated = self.picture.shape, True
@@ -176,7 +176,7 @@ def windows(monkeypatch: pytest.MonkeyPatch) -> Windows:
     return Windows(monkeypatch)
 
 
-# -- what is called, read from the source ----------------------------------------------------------
+# -- calls, read from the source ----------------------------------------------------------
 
 
 def members_of(module: str, owner: str) -> list[tuple[str, ast.Call | None]]:
@@ -228,7 +228,7 @@ def test_syphon_has_every_member_that_is_used(owner: str, module: str, classes: 
         assert call is None and name in values, name
 
 
-# -- their life, on the stand-ins --------------------------------------------------------------------
+# -- behaviour, on the fakes --------------------------------------------------------------------
 
 
 def test_a_syphon_server_is_found_by_a_part_and_its_picture_is_upright(mac: Mac, opened, f_card) -> None:
@@ -256,7 +256,7 @@ def test_arena_is_its_composition_though_its_preview_is_listed_first(mac: Mac, w
     assert windows.library.named("setReceiverName") == [{"arguments": ("Arena - Composition",)}]
 
 
-def test_who_wants_resolume_is_told_its_senders_names_and_again_of_one_that_comes_later(
+def test_a_search_for_resolume_names_its_senders_and_reports_later_ones(
     windows: Windows, opened, clock, reports
 ) -> None:
     source, there = opened("spout:Resolume"), windows.senders
@@ -290,7 +290,7 @@ def test_a_syphon_server_that_ends_is_found_again_by_itself(mac: Mac, opened, cl
     assert len(mac.library.named("SyphonMetalClient.__init__")) == 2
 
 
-def test_who_is_missing_is_looked_for_twice_a_second_and_said_once(mac: Mac, opened, clock, reports) -> None:
+def test_a_missing_sender_is_searched_twice_a_second_and_reported_once(mac: Mac, opened, clock, reports) -> None:
     source = opened("syphon:nobody")
     for _ in range(30):
         source.poll()
@@ -360,7 +360,7 @@ def test_spout_without_gl_says_what_it_needs(windows: Windows, opened, clock, re
     assert source.status().state == "playing"
 
 
-def test_whatever_the_library_does_costs_no_frame(windows: Windows, opened, clock, reports) -> None:
+def test_errors_of_the_library_cost_no_frame(windows: Windows, opened, clock, reports) -> None:
     def crash(*_: object) -> bool:
         raise OSError("driver reset")
 
@@ -381,7 +381,7 @@ def test_on_another_system_the_line_says_which_one_it_needs(clock, reports) -> N
             open_source(f"{kind}:stage", offline=False, clock=clock, report=reports)
 
 
-# -- who is there ------------------------------------------------------------------------------------
+# -- lists of senders ------------------------------------------------------------------------------------
 
 
 def test_senders_are_listed_with_the_words_that_choose_them(mac: Mac) -> None:
@@ -392,7 +392,7 @@ def test_senders_are_listed_with_the_words_that_choose_them(mac: Mac) -> None:
     ]
 
 
-def test_a_menu_has_who_is_there_now_and_who_comes_later_but_not_ourselves(windows: Windows, clock) -> None:
+def test_a_menu_has_present_and_later_senders_but_not_our_own(windows: Windows, clock) -> None:
     lists = SenderLists(clock, lambda: [("spout", "Multiverse")])
     windows.senders = ["Multiverse", "Arena - Preview"]
     lists.poll()
@@ -426,7 +426,7 @@ def test_a_list_that_fails_costs_no_frame(windows: Windows, clock) -> None:
     assert len(windows.library.named("getSenderList")) == 1
 
 
-def test_the_network_is_looked_round_for_ndi_only_when_somebody_wants_it(clock, monkeypatch) -> None:
+def test_the_network_is_searched_for_ndi_only_on_request(clock, monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "cyndilib.finder", None)
     lists = SenderLists(clock)
     lists.look()

@@ -21,10 +21,10 @@ from engine.control import CommandTable, Reply
 from engine.errors import SourceError
 from engine.osc.decode import shown
 from engine.sources import Source
-from engine.sources.current import Chosen, CurrentSource
+from engine.sources.current import ChosenSource, CurrentSource
 from engine.sources.names import chosen_name
 from engine.sources.opening import FROM_PROGRAMS, is_offered
-from engine.sources.senders import Sender, SenderLists
+from engine.sources.senders import PictureSender, SenderLists
 from engine.system.clock import Clock
 
 log = logging.getLogger(__name__)
@@ -212,7 +212,7 @@ class CameraControl:
             entries.append((word, f"{word} (not there now)" if is_away else word))
         return [(entry, title, entry == on) for entry, title in entries]
 
-    def _sender_of(self, word: str, senders: tuple[Sender, ...]) -> str | None:
+    def _sender_of(self, word: str, senders: tuple[PictureSender, ...]) -> str | None:
         """The word of the one that is meant by a part of its name."""
         kind, _, name = word.partition(":") if word.partition(":")[0] in FROM_PROGRAMS else ("camera", "", word)
         of_kind = {sender.name: sender.word for sender in senders if sender.kind == kind}
@@ -271,7 +271,7 @@ class CameraControl:
         with self._wishing:
             is_left, wish.is_open = wish.is_answered, True
         if not is_left:
-            self._current.take(Chosen(word=wish.word, source=source), ended)
+            self._current.take(ChosenSource(word=wish.word, source=source), ended)
         elif source is not None:
             source.close()
 

@@ -1,5 +1,5 @@
-// Provides bilinear(): a texture between its texels, edges clamped. `place` has texel centres at whole numbers.
-// By texelFetch and float arithmetic: a sampler's 8-bit weights would add up over frames of feedback.
+// Provides bilinear(): a texture interpolated between its texels, edges clamped. `place` has texel centres at whole numbers.
+// Uses texelFetch and float arithmetic: errors of a sampler's 8-bit weights would add up over frames of feedback.
 vec3 bilinear(sampler2D source, vec2 place, ivec2 size) {
     vec2 base = floor(place);
     vec2 share = place - base;

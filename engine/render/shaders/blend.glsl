@@ -1,5 +1,5 @@
-// Provides blend(): layer `b` over picture `a`, display values, all four stops weighed by u_blend.
-// Without BLENDS it is add alone.
+// Provides blend(): layer `b` over picture `a`, display values, all four stops weighted by u_blend.
+// Without BLENDS it is only add.
 vec3 blend(vec3 a, vec3 b) {
     vec3 sum = a + b;
 #ifdef BLENDS

@@ -1,4 +1,4 @@
-// Provides the uniform block `Frame`: rows as in frame_block.py, which packs it and says what each number is.
+// Provides the uniform block `Frame`: rows as in frame_block.py, which packs it and explains each number.
 layout(std140) uniform Frame {
     vec4 u_size_px;
     vec4 u_layer_u[4];

@@ -1,9 +1,9 @@
-// Provides feedback(): the last picture, moved, hue-shifted and dimmed, at a place of this one; outside it mirrored at its edges.
+// Provides feedback(): the last picture, moved, hue-shifted and dimmed, at a position of this one; mirrored at its edges.
 
-// 8 bits round 0.98 x 20 back to 20: without losing just under half a level more, trails would never reach black.
+// 8 bits round 0.98 x 20 back to 20: without subtracting just under half a level, trails would never reach black.
 const float LOSS = 0.498 / 255.0;
 
-// HSV hue turned by u_feedback_y.w; saturation and value stay.
+// HSV hue shifted by u_feedback_y.w; saturation and value unchanged.
 vec3 turn_hue(vec3 rgb) {
     float high = max(rgb.r, max(rgb.g, rgb.b));
     float chroma = high - min(rgb.r, min(rgb.g, rgb.b));
@@ -15,7 +15,7 @@ vec3 turn_hue(vec3 rgb) {
 
 vec3 feedback(sampler2D last, vec2 d_px) {
     vec2 place = vec2(dot(u_feedback_x.xyz, vec3(d_px, 1.0)), dot(u_feedback_y.xyz, vec3(d_px, 1.0)));
-    // Black from outside would stand as a frame of steps round every picture that turns or shrinks.
+    // Black from outside would show as a stepped frame around every picture that rotates or shrinks.
     place = u_size_px.xy - 0.5 - abs(u_size_px.xy - mod(place + 0.5, 2.0 * u_size_px.xy));
     vec3 moved = bilinear(last, place, ivec2(u_size_px.xy));
     if (u_feedback_y.w != 0.0) moved = turn_hue(moved);

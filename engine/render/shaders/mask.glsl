@@ -1,7 +1,7 @@
-// Provides mask_value() and coverage(): mask_look.py says what they are.
+// Provides mask_value() and coverage(): see mask_look.py.
 
-// A mask of the array between its texels, 0..1. `place` has texel centres at whole numbers; texels beyond `side` in
-// both directions hold anything. By texelFetch, as bilinear.glsl.
+// A mask of the array, interpolated, 0..1. `place` has texel centres at whole numbers; texels beyond `side` in
+// both directions are undefined. Uses texelFetch, as bilinear.glsl does.
 float mask_value(sampler2DArray masks, int layer, vec2 place, int side) {
     vec2 base = floor(place);
     vec2 share = place - base;

@@ -1,5 +1,5 @@
-// Vertex shader: for each of u_count objects the rectangle outside which its mask covers nothing, the last one first, so
-// that the first is in front. Draw a strip of 4 vertices u_count times, no buffers. Row 0 of the target is the top row.
+// Vertex shader: for each of u_count objects the bounding box of its mask's coverage, the last one first, so that the
+// first is in front. Draw a strip of 4 vertices u_count times, no buffers. Row 0 of the target is the top row.
 #version 330 core
 
 uniform vec4 u_box[16]; // left, top, right, bottom: 0..1 of the picture

@@ -1,5 +1,5 @@
-// The colours of found objects, to be blended by alpha over the picture they were found in (gl_masks.py).
-// Inputs: masks of one side, a layer each; a colour each, display values; alpha is opacity x coverage.
+// The colours of found objects, blended by alpha over their source picture (gl_masks.py).
+// Inputs: masks of equal size, one per layer; one colour each, display values; alpha is opacity x coverage.
 #version 330 core
 #include "mask.glsl"
 

@@ -2,10 +2,9 @@
 // Inputs: the block Frame; waves (4 rows of 1025 texels: value, step to the next); layer 5 (RGB); the mask of its matte;
 // region indices; the last picture as drawn by this pass (mirrored already, before fade and flash guard).
 // Display values without a gamma step. Row 0 of the target's memory is the top row.
-// Source: the project's formula of the Multiverse; render_reference.py spells it out.
-// Each of these adds what it names, so that a software rasteriser need not run it for nothing: WARP curve and mirror,
-// BLENDS all but add, SEEN layer 5, simple mode and regions, MATTE (with SEEN only) layer 5 in part, FEEDBACK the last
-// picture.
+// Source: the project's formula of the Multiverse; see render_reference.py.
+// Each define adds a feature, so that a software rasteriser does not run unused ones: WARP curve and mirror, BLENDS all
+// blends but add, SEEN layer 5, simple mode and regions, MATTE (with SEEN only) the matte, FEEDBACK the last picture.
 #version 330 core
 #include "block.glsl"
 #include "blend.glsl"
@@ -38,7 +37,7 @@ int region_at(vec2 d_px) {
 #include "mask.glsl"
 uniform sampler2DArray u_matte_mask;
 
-// How much of layer 5 is used, 0..1.
+// Share of layer 5 that the matte keeps, 0..1.
 float matte(vec2 d_px) {
     if (u_matte.w == 0.0) return 1.0;
     float value = mask_value(u_matte_mask, 0, d_px * u_matte_map.xz + u_matte_map.yw, int(u_matte.x));
@@ -53,10 +52,10 @@ float layer_value(int layer, vec2 d_px) {
 #ifdef WARP
     u += u_layer_x[layer].w * dot(u_layer_y[layer].xyz, place) * half_wave(dot(u_layer_x[layer].xyz, place));
 #endif
-    // Of a period of 1024 points all count upwards; of one of 2048 the second half runs back.
+    // A period of 1024 points runs upwards; the second half of one of 2048 runs back.
     float point = 1024.0 - abs(fract(u) * u_layer_u[layer].w - 1024.0);
     float index = floor(point);
-    // By texelFetch: a sampler's 8-bit weights are 2/255 off at brightness 4.
+    // Uses texelFetch: a sampler's 8-bit weights are off by 2/255 at brightness 4.
     vec2 value_step = texelFetch(u_waves, ivec2(int(index), layer), 0).rg;
     return clamp(value_step.x + value_step.y * (point - index), 0.0, 1.0);
 }

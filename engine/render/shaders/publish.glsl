@@ -1,7 +1,7 @@
-// The picture that goes out: this frame's, faded, and where the flash guard limits it dimmed or its red desaturated.
-// u_limits: 18 x 18 texels over the picture, interpolated: gain, and how much of saturated red is kept (flash_guard.py).
+// The published picture: this frame's, faded, and dimmed or desaturated where the flash guard limits it.
+// u_limits: 18 x 18 texels over the picture, interpolated: gain, and the share of saturated red to keep (flash_guard.py).
 // Alpha as in multiverse.glsl: 1, or premultiplied luma.
-// LIMITS adds what the guard asks for, so that a software rasteriser need not run it for a fade.
+// LIMITS adds the guard's limits, so that a software rasteriser does not run them for a fade.
 #version 330 core
 
 uniform sampler2D u_current;
@@ -13,9 +13,9 @@ out vec4 f_rgba;
 uniform sampler2D u_limits;
 uniform vec2 u_pictures_per_px;
 
-// Fully desaturated, each colour with R >= 0.8 (R + G + B) in linear light comes below it, by 0.06 brighter at most.
+// Fully desaturated, each colour with R >= 0.8 (R + G + B) in linear light falls below it, and gets at most 0.06 brighter.
 const float RED_SURPLUS = 1.5; // more red than this times the larger of green and blue
-const vec3 LESS_RED = vec3(-0.2, 0.34, 0.34); // of display values, for each red of surplus
+const vec3 LESS_RED = vec3(-0.2, 0.34, 0.34); // change of display values per unit of surplus
 #endif
 
 void main() {

@@ -1,4 +1,4 @@
-// A published picture in a window (cli/picture_window.py), over black, as large as the viewport.
+// Shows a published picture in a window (cli/picture_window.py), over black, scaled to the viewport.
 // u_picture: RGBA, display values, alpha premultiplied, memory row 0 at the top.
 #version 330 core
 

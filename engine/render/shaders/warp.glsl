@@ -1,8 +1,8 @@
 // Provides fold() for /mirror and half_wave() for /layer/<n>/curve. Pixels from the centre, y downward.
 
-// Where in the unmirrored picture a pixel looks. x: the left half is also the right; y: the top half is also the
-// bottom. Kaleidoscope: the angle is folded into half a sector beside the positive x axis; what then lies outside the
-// picture is folded back at its edges.
+// Source position of a pixel in the unmirrored picture. x: the right half mirrors the left; y: the bottom mirrors the
+// top. Kaleidoscope: the angle is folded into half a sector beside the positive x axis; positions outside the picture
+// are mirrored at its edges.
 vec2 fold(vec2 d_px) {
     d_px = mix(d_px, -abs(d_px), u_fold.xy);
     if (u_fold.z <= 0.0) return d_px;

@@ -14,7 +14,7 @@ from engine.control.commands.camera import CameraControl, first_word
 from engine.errors import SourceError
 from engine.osc import decode_packet, encode_message
 from engine.sources import Source, open_source
-from engine.sources.current import NOTHING, Chosen, CurrentSource
+from engine.sources.current import NOTHING, ChosenSource, CurrentSource
 from engine.sources.senders import SenderLists
 from engine.sources.source import SourceStatus
 from engine.sources.test_card import MovingCard
@@ -69,7 +69,7 @@ def refused_words(desk: Desk) -> None:
         reason = desk.failed("/camera/open", word)
         assert "is chosen as the engine starts (--camera)" in reason and "secret" not in reason
     assert "not found (cameras here: " in desk.failed("/camera/open", 77)
-    assert "names nobody" in desk.failed("/camera/open", "spout:")
+    assert "has no name" in desk.failed("/camera/open", "spout:")
     assert "takes a word" in desk.failed("/camera/open")
     assert "takes 1" in desk.failed("/camera/ndi", "on")
 
@@ -179,7 +179,7 @@ def test_a_camera_that_plays_is_not_called_away_before_the_cameras_were_asked_fo
     drivers.answering.set()
     playing = drivers.open("0")
     playing.latest_frame, playing.status = playing_frame, playing_status
-    rig.current.take(Chosen(word="0", source=playing), lambda reason: None)
+    rig.current.take(ChosenSource(word="0", source=playing), lambda reason: None)
     rig.current.poll()
     assert rig.control.offered()[-1] == ("0", "0", True)
     playing.status = lambda: SourceStatus(state="lost", description="unplugged")
@@ -204,7 +204,7 @@ def test_of_many_choices_the_last_is_opened(rig: Rig, drivers: Drivers, wait_for
     wait_for(lambda: drivers.asked == ["0", "test"], "the last to be opened")
     wait_for(lambda: (rig.current.poll(), rig.told[-1] == SUPERSEDED)[1], "the first to be given up")
     rig.clock.advance(11.0)
-    wait_for(lambda: (rig.current.poll(), "it is let go" in rig.told[-1][-1])[1], "the last to be let go")
+    wait_for(lambda: (rig.current.poll(), "given up after" in rig.told[-1][-1])[1], "the last to be let go")
 
 
 def test_who_goes_back_to_what_is_being_opened_gets_that_and_not_the_choice_between(

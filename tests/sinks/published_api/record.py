@@ -93,7 +93,7 @@ def python_api(source: str) -> dict:
 
 
 def public_attributes(node: ast.ClassDef) -> list[str]:
-    """What is declared in the class itself, or given to `self`, without an underscore."""
+    """Public attributes declared in the class or assigned to `self`."""
     targets: list[ast.expr] = []
     for part in ast.walk(node):
         if isinstance(part, ast.Assign | ast.AnnAssign):
@@ -104,7 +104,7 @@ def public_attributes(node: ast.ClassDef) -> list[str]:
 
 
 def argument_count(encoding: str) -> int:
-    """Of an Objective-C type encoding like `i^{__CFString=}dZ`: everything after the result."""
+    """Arguments of an Objective-C type encoding such as `i^{__CFString=}dZ`: everything after the result."""
     return len(re.findall(r"\^*(?:\{[^}]*\}|[a-zA-Z@#:*])", encoding)) - 1
 
 
@@ -159,7 +159,7 @@ CPP_RESULTS = {"X": "None", "N": "bool", "H": "int", "I": "int", "J": "int", "K"
 
 
 def cpp_parameters(mangled: str) -> list[str | None]:
-    """Of `IIII_NI@Z`: the parameters one by one; a digit stands for an earlier one of several letters."""
+    """Split the parameters of `IIII_NI@Z`; a digit refers to an earlier one of several letters."""
     if mangled.startswith("XZ"):
         return []
     found: list[str | None] = []

@@ -1,6 +1,6 @@
-"""A stream that is opened, lost, waited for and opened again, on one thread from beginning to end.
+"""A stream that reconnects after a loss. One thread opens, watches and closes it.
 
-Everything of PortAudio but its callbacks happens there, opening included (Windows: COM objects stay in their
+All PortAudio calls except its callbacks run on that thread, including opening (Windows: COM objects must stay in their
 apartment).
 """
 
@@ -12,14 +12,15 @@ from contextlib import ExitStack
 from typing import Protocol
 
 from engine.audio.devices import AudioDevice, Kind, find_device, list_devices
-from engine.audio.portaudio import DeviceLook, com_apartment, session
+from engine.audio.portaudio import DeviceListing, com_apartment, session
 from engine.audio.streams import BLOCK_S, SoundStream, StreamLost
 from engine.errors import AudioError
 from engine.system.backoff import next_delay_s
 from engine.system.clock import Clock
+from engine.system.guarded_thread import Guard, GuardedThread
 
-MAX_RETRY_S = 5.0  # on stage: shorter than the engine's usual 30 s
-CLOSE_S = 3.0  # a driver that never returns must not hold up the engine's end
+MAX_RETRY_S = 5.0  # shorter than the engine's usual 30 s: this is a stage
+CLOSE_S = 3.0  # a driver that never returns must not block the engine's shutdown
 
 logger = logging.getLogger(__name__)
 
@@ -29,23 +30,24 @@ class _Closing(Exception):
 
 
 class Owner(Protocol):
-    """Who the stream works for. Called on the stream's thread."""
+    """The user of the stream. Called on the stream's thread."""
 
     def open_stream(self, device: AudioDevice) -> SoundStream:
-        """The device may be another than the first time in everything but its name. AudioError when it cannot be."""
+        """Open the device, of which everything but the name may have changed since the last time. AudioError if it
+        cannot be opened."""
 
     def tell(self) -> None:
-        """Report what the stream's callbacks have noticed, which must not wait for a log. Called 20 times a second."""
+        """Report what the stream's callbacks noted, as those must not wait for a log. Called 20 times a second."""
 
     def wants_reopening(self) -> bool:
-        """True closes the stream and opens it anew. Called 20 times a second."""
+        """True to close the stream and open it again. Called 20 times a second."""
 
     def pass_time(self) -> None:
-        """The device is lost; called every 10 ms until it is back, now and then later by what opening takes."""
+        """Called every 10 ms while the device is lost; less regularly while opening it takes time."""
 
 
-class KeptStream:
-    """Opens the device when constructed, with AudioError when it is not there or cannot be opened."""
+class ReconnectingStream:
+    """Opens the device in the constructor; AudioError if it is missing or cannot be opened."""
 
     def __init__(
         self, wanted: str | None, kind: Kind, owner: Owner, *, clock: Clock, report: Callable[[str, str], None]
@@ -59,13 +61,26 @@ class KeptStream:
         self._report = report
         self._closing = threading.Event()
         opened: Future[None] = Future()
-        self._thread = threading.Thread(target=self._run, args=(wanted, opened), name=f"audio {kind}", daemon=True)
+
+        def stopped(error: Exception) -> None:
+            self.is_lost = True
+            if not opened.done():
+                opened.set_exception(error)
+
+        self._thread = GuardedThread(
+            f"audio {kind}",
+            lambda: self._run(wanted, opened),
+            Guard(
+                logger, report, "audio.lost", f"audio {kind} {'(default)' if wanted is None else repr(wanted)} stopped"
+            ),
+            on_failure=stopped,
+        )
         self._thread.start()
         opened.result()
 
     def close(self) -> None:
         self._closing.set()
-        self._thread.join(timeout=CLOSE_S)
+        self._thread.join(timeout_s=CLOSE_S)
 
     def _run(self, wanted: str | None, opened: "Future[None]") -> None:
         with ExitStack() as until_end:
@@ -73,7 +88,7 @@ class KeptStream:
                 until_end.enter_context(com_apartment())
                 self.device = find_device(list_devices(self._kind), wanted, self._kind)
                 stream = self._opened(self.device)
-            except Exception as error:  # raised again in the constructor
+            except AudioError as error:  # raised again in the constructor
                 opened.set_exception(error)
                 return
             opened.set_result(None)
@@ -89,10 +104,6 @@ class KeptStream:
                 self.is_lost = False
         except _Closing:
             pass
-        except Exception as error:  # top of the thread: the picture goes on without this sound
-            self.is_lost = True
-            logger.exception("audio %s stopped", self._kind)
-            self._report("audio.lost", f"audio: {self.device.name!r} stopped for good: {error}")
 
     def _opened(self, device: AudioDevice) -> SoundStream:
         session.take()
@@ -103,7 +114,7 @@ class KeptStream:
             raise
 
     def _keep(self, stream: SoundStream) -> None:
-        """Returns when it is lost, when its owner wants another, or when everybody has to let go of PortAudio."""
+        """Watch the stream until it is lost, its owner wants it reopened, or PortAudio has to restart."""
         try:
             while not session.is_renewing and not self._owner.wants_reopening():
                 stream.watch()
@@ -116,10 +127,10 @@ class KeptStream:
             session.release()
 
     def _wait_until_back(self) -> SoundStream:
-        """At its old place, else, once a fresh process has seen it, at its new one."""
+        """Try the old device index first; then, once a fresh process lists the device, restart PortAudio."""
         failures = 0
         try_at_s = self._clock.now_s() + (next_delay_s(1) if self.is_lost else 0.0)
-        look: DeviceLook | None = None
+        look: DeviceListing | None = None
         try:
             while True:
                 self._owner.pass_time()
@@ -135,7 +146,7 @@ class KeptStream:
                     logger.debug("audio: %s", error)
                     self._mark_lost(str(error))
                     if is_due:
-                        look = DeviceLook()
+                        look = DeviceListing()
                     else:
                         failures += 1
                         try_at_s = self._clock.now_s() + next_delay_s(failures, max_s=MAX_RETRY_S)
@@ -148,7 +159,7 @@ class KeptStream:
         if (self.device.name, self.device.hostapi) not in names:
             raise AudioError(f"audio device {self.device.name!r} is not there")
         try:
-            return self._opened(self._same_device())  # it may have come while we looked
+            return self._opened(self._same_device())  # it may have come back meanwhile
         except AudioError:
             session.renew()
         return self._opened(self._same_device())
