@@ -21,6 +21,7 @@ import math
 import re
 from collections.abc import Callable, Sequence
 
+from osc_schema.scale import nearest_step, scale_of
 from osc_schema.table import lookup, lookup_command, nearest
 from osc_schema.types import Accepted, Param, ParamType, Rejected, Value
 
@@ -73,9 +74,8 @@ def _accept_stops(param: Param, value: object) -> Accepted:
 
 def _accept_int(param: Param, value: object) -> Accepted:
     number = _finite(param, value)
-    nearest_whole = number if type(number) is int else math.floor(number + 0.5)
-    if param.step > 1:
-        nearest_whole = math.floor(number / param.step + 0.5) * param.step
+    # A whole number is not divided: above 2**53 that would change it.
+    nearest_whole = number if type(number) is int and param.step == 1 else nearest_step(number, param.step)
     if not param.low <= nearest_whole <= param.high:
         return _limit(param, number)
     is_whole = nearest_whole == number
@@ -101,7 +101,7 @@ def _accept_menu(param: Param, value: object) -> Accepted:
             return Accepted(value)
         return Accepted(param.menu[_index_of_name(param, param.menu, value)])
     number = _finite(param, value)
-    index = math.floor(number + 0.5)
+    index = nearest_step(number)
     if not 0 <= index < len(param.menu):
         raise _wrong(param, number, f"none of {_choices(param.menu)}")
     item = param.menu[index]
@@ -155,7 +155,7 @@ def _limit(param: Param, number: float) -> Accepted:
     if abs(number - limit) <= FLOAT32_EPSILON * abs(limit):
         return Accepted(_like(param, limit))
     if param.out_of_range == "wrap":
-        return Accepted(_like(param, low + (number - low) % (high - low)))
+        return Accepted(_like(param, scale_of(param).wrapped(number)))
     if param.out_of_range == "clip":
         return Accepted(_like(param, limit), f"{_show(number)} is outside {_range(param)} (clipped to {_show(limit)})")
     raise _wrong(param, number, f"outside {_range(param)}")

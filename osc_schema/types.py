@@ -29,7 +29,7 @@ class ParamType(StrEnum):
 
 
 OutOfRange = Literal["clip", "wrap", "reject"]
-Scale = Literal["linear", "exponential"]
+ScaleName = Literal["linear", "exponential"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +50,7 @@ class Param:
     out_of_range: OutOfRange = "reject"
     smoothing_ms: float = 0.0
     """Time constant of the one-pole glide to a new value: 63 % of the way after this long. 0: at once."""
-    scale: Scale = "linear"
+    scale: ScaleName = "linear"
     """exponential: equal steps of a control multiply by equal factors; glides run in the logarithm."""
     menu: tuple[str, ...] = ()
     stops: tuple[str, ...] = ()

@@ -17,7 +17,6 @@ takes its parameters out of those that run, and of two picture fades the later o
 all.
 """
 
-import math
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -25,6 +24,7 @@ from dataclasses import dataclass, replace
 import osc_schema
 from engine.params.store import PANIC, ParamStore, Snapshot
 from osc_schema import Param, Rejected, Value
+from osc_schema.scale import Scale, scale_of
 
 BY = "fade"
 """Who sets the values on the way, in the store."""
@@ -36,32 +36,25 @@ Ended = Callable[[str], None]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Way:
     param: Param
+    scale: Scale
     begin: float
-    """A value, or its logarithm."""
+    """Coordinate of the value at the beginning."""
     length: float
+    """Signed distance to the target, in coordinates."""
     target: float
 
     def at(self, share: float) -> float:
         """The value after that share (0..1) of the way."""
-        param = self.param
         if share >= 1.0:
             return self.target
-        place = self.begin + self.length * share
-        if param.scale == "exponential":
-            place = math.exp(place)
-        elif param.out_of_range == "wrap":
-            place = param.low + (place - param.low) % (param.high - param.low)
-        return min(param.high, max(param.low, place))  # exp(log(x)) may step out of the range by a rounding
+        return self.scale.value_of(self.scale.wrapped(self.begin + self.length * share))
 
 
-def _way(param: Param, begin: float, target: float) -> _Way:
-    if param.scale == "exponential":
-        return _Way(param=param, begin=math.log(begin), length=math.log(target / begin), target=target)
-    length = target - begin
-    if param.out_of_range == "wrap":
-        span = param.high - param.low
-        length -= span * round(length / span)
-    return _Way(param=param, begin=begin, length=length, target=target)
+def _way(param: Param, value: float, target: float) -> _Way:
+    scale = scale_of(param)
+    begin = scale.coordinate_of(value)
+    length = scale.shortest(scale.coordinate_of(target) - begin)
+    return _Way(param=param, scale=scale, begin=begin, length=length, target=target)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,7 +21,6 @@ analysis reads (/audio) are no targets, while the picture's own (/multiverse/win
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
 from typing import Any, Final
@@ -32,6 +31,7 @@ from engine.params.store import Snapshot
 from engine.values import AudioFeatures, ChannelFeatures, dbfs
 from osc_schema import Param, Rejected, Value
 from osc_schema.modulation import LFOS, ROUTES
+from osc_schema.scale import scale_of
 
 FLOOR_DBFS, CEILING_DBFS = -48.0, -6.0
 MIN_HZ, OCTAVES = 55.0, 5.0
@@ -51,7 +51,7 @@ def conditions() -> Iterator[tuple[str, Callable[[Value], None]]]:
 
     def check(own: str, value: Value) -> None:
         target = str(value)
-        if not target or target in _REACHES:
+        if not target or target in _SCALES:
             return
         param = osc_schema.lookup(target)
         if param is None:
@@ -63,34 +63,7 @@ def conditions() -> Iterator[tuple[str, Callable[[Value], None]]]:
         yield f"/mod/{n}/target", partial(check, f"/mod/{n}/target")
 
 
-@dataclass(frozen=True, slots=True)
-class _Reach:
-    """How far a target goes; places are values, or their logarithms on an exponential scale."""
-
-    low: float
-    high: float
-    span: float
-    wraps: bool
-    in_log: bool
-
-    def moved(self, value: float, part: float) -> float:
-        """`value` moved by `part` of the range, clipped or wrapped."""
-        if self.in_log:
-            value *= math.exp(part * self.span)
-        else:
-            value += part * self.span
-            if self.wraps and not self.low <= value <= self.high:
-                return self.low + (value - self.low) % self.span
-        return min(self.high, max(self.low, value))
-
-
-def _reach(param: Param) -> _Reach:
-    in_log = param.scale == "exponential"
-    span = math.log(param.high / param.low) if in_log else param.high - param.low
-    return _Reach(param.low, param.high, span, param.out_of_range == "wrap", in_log)
-
-
-_REACHES: Final = {param.address: _reach(param) for param in osc_schema.PARAMS if is_target(param)}
+_SCALES: Final = {param.address: scale_of(param) for param in osc_schema.PARAMS if is_target(param)}
 
 
 class _Route:
@@ -182,7 +155,7 @@ class Modulation:
 
 
 def _moved(values: Mapping[str, Any], parts: Mapping[str, float]) -> dict[str, float]:
-    return {address: _REACHES[address].moved(values[address], part) for address, part in parts.items()}
+    return {address: _SCALES[address].moved(values[address], part) for address, part in parts.items()}
 
 
 def _with(values: Mapping[str, Any], moved: Mapping[str, float]) -> Mapping[str, Any]:

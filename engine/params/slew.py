@@ -16,6 +16,7 @@ from types import MappingProxyType
 import osc_schema
 from engine.params.store import Snapshot
 from osc_schema import Param, Rejected, Value
+from osc_schema.scale import Scale, scale_of
 
 LANDING = 1e-4  # of the range: a tenth of an 8-bit step of brightness, a third of a pixel at the edge of 720p
 MAX_SMOOTHING_MS = 60_000.0
@@ -23,45 +24,27 @@ MAX_SMOOTHING_MS = 60_000.0
 
 @dataclass(slots=True)
 class _Glide:
-    """How one parameter moves; positions are values, or their logarithms on an exponential scale."""
+    """The movement of one parameter; `at` and `target` are coordinates of its scale."""
 
-    low: float
-    high: float
-    span: float
+    scale: Scale
     landing: float
-    wraps: bool
-    in_log: bool
     smoothing_ms: float
     at: float = 0.0
     target: float = 0.0
     target_value: float = 0.0
 
-    def position(self, value: float) -> float:
-        return math.log(value) if self.in_log else value
-
     def aim(self, value: float) -> None:
         self.target_value = value
-        self.target = self.position(value)
-
-    def way(self) -> float:
-        """Signed way to the target, the short one where the parameter wraps."""
-        way = self.target - self.at
-        if self.wraps:
-            way -= self.span * round(way / self.span)
-        return way
+        self.target = self.scale.coordinate_of(value)
 
     def move(self, part: float) -> float:
-        """Do `part` (0..1) of the remaining way; the value then, exactly the target once it is close."""
-        way = self.way()
-        left = way * (1.0 - part)
-        if abs(left) <= self.landing:
+        """Move `part` (0..1) of the remaining distance. The new value, exactly the target once it is close."""
+        distance = self.scale.shortest(self.target - self.at)
+        if abs(distance * (1.0 - part)) <= self.landing:
             self.at = self.target
             return self.target_value
-        self.at += way * part
-        if self.wraps:
-            self.at = self.low + (self.at - self.low) % self.span
-        value = math.exp(self.at) if self.in_log else self.at
-        return min(self.high, max(self.low, value))  # exp(log(x)) may step out of the range by a rounding
+        self.at = self.scale.wrapped(self.at + distance * part)
+        return self.scale.value_of(self.at)
 
 
 class Slew:
@@ -154,14 +137,5 @@ def _part_of_way(dt_s: float, smoothing_ms: float) -> float:
 
 
 def _glide(param: Param) -> _Glide:
-    in_log = param.scale == "exponential"
-    span = math.log(param.high / param.low) if in_log else param.high - param.low
-    return _Glide(
-        low=param.low,
-        high=param.high,
-        span=span,
-        landing=LANDING * span,
-        wraps=param.out_of_range == "wrap",
-        in_log=in_log,
-        smoothing_ms=param.smoothing_ms,
-    )
+    scale = scale_of(param)
+    return _Glide(scale=scale, landing=LANDING * scale.span, smoothing_ms=param.smoothing_ms)

@@ -20,11 +20,12 @@ answers, the patch says what to install.
 import json
 from collections.abc import Iterable
 from itertools import pairwise
-from math import log, sqrt
+from math import log
 from typing import Any
 
 from osc_schema.generate.pages import Control, Page, Panel, columns, default_text, hint, pages
 from osc_schema.sam3 import OBJECT_ARGUMENTS
+from osc_schema.scale import Scale, scale_of
 from osc_schema.types import Area, Param, ParamType
 
 HOST, PORT, LISTEN_PORT = "127.0.0.1", 9000, 9001
@@ -344,7 +345,8 @@ def _control(patcher: _Patcher, param: Param, x: float, y: float) -> str:
 
 def _exponent(param: Param) -> float:
     """Max bends a dial by a power only: with this one its middle is the geometric middle of the range."""
-    return round(log((sqrt(param.low * param.high) - param.low) / (param.high - param.low)) / log(0.5), 6)
+    middle = Scale(param.low, param.high).position_of(scale_of(param).value_at(0.5))
+    return round(log(middle) / log(0.5), 6)
 
 
 def _atom(text: str) -> str:

@@ -12,12 +12,12 @@ shown, and so are colours.
 import json
 import zlib
 from collections.abc import Iterable, Iterator
-from math import log
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 from xml.etree import ElementTree
 
 from osc_schema.generate.pages import Control, Page, Panel, columns, decimals, default_text, hint, pages
+from osc_schema.scale import scale_of
 from osc_schema.types import Area, Param, ParamType
 
 LISTEN_PORT = 9003
@@ -187,19 +187,21 @@ def _fader(param: Param, frame: tuple[int, int, int, int], shown: ElementTree.El
             answer=_LAST_ANSWER,
         )  # fmt: skip
         node = _node("FADER", name, frame, _FADER, **look, script=script)
-        _values(node, x=_exponential_place(param))
+        _values(node, x=_position(param))
         _message(node, name, ("VALUE", "FLOAT", "x"), send=False)
         return node
     node = _node("FADER", name, frame, _FADER, **look)
-    _values(node, x=f"{(float(param.default) - param.low) / (param.high - param.low):.6g}")  # type: ignore[arg-type]
+    _values(node, x=_position(param))
     kind = "INTEGER" if param.type is ParamType.INT else "FLOAT"
     messages = _message(node, name, ("VALUE", kind, "x"), scale=(param.low, param.high))
     _show_locally(messages, shown, kind, (param.low, param.high))
     return node
 
 
-def _exponential_place(param: Param) -> str:
-    return f"{log(float(param.default) / param.low) / log(param.high / param.low):.6g}"  # type: ignore[arg-type]
+def _position(param: Param) -> str:
+    """The default as the fader's own 0..1."""
+    assert isinstance(param.default, int | float)
+    return f"{scale_of(param).position_of(param.default):.6g}"
 
 
 def _menu_row(param: Param, frame: tuple[int, int, int, int]) -> ElementTree.Element:

@@ -11,13 +11,13 @@ holds the parameter, until somebody else sets it: then all begins anew. Where th
 is heard near there has a motor: it comes from where it was sent, not from where it was heard last.
 """
 
-import math
 from dataclasses import dataclass
 
 import osc_schema
 from engine.params.mapping.controls import LARGEST, Movement
 from engine.params.mapping.entry import RELATIVE, SWITCHED, TRIGGERS, Entry, command_arguments
 from osc_schema import Param, ParamType, Value
+from osc_schema.scale import Scale
 
 STEP = 1 / 127  # of the way: one step of a 7-bit control, far below a jump that an eye sees at 30 ms of smoothing
 PRESSED_FROM = 0.5
@@ -87,32 +87,18 @@ def _follow_motor(entry: Entry, movement: Movement, hold: Hold, sent_to: float) 
 
 def position(entry: Entry, heard: float) -> float:
     """Where the control stands, 0..1."""
-    at = (heard - entry.in_low) / (entry.in_high - entry.in_low)
-    at = min(1.0, max(0.0, at))
+    at = Scale(entry.in_low, entry.in_high).position_of(heard)
     return 1.0 - at if entry.invert else at
 
 
 def value_at(entry: Entry, at: float) -> float:
     """The target's value where the control stands at `at`, in its own unit; of a menu a number between two items."""
-    way = at**entry.curve
-    if way in (0.0, 1.0):  # the ends exactly, whatever a power of them would round to
-        return entry.high if way else entry.low
-    if _is_exponential(entry):
-        return entry.low * (entry.high / entry.low) ** way
-    return entry.low + (entry.high - entry.low) * way
+    return _scale(entry).value_at(at**entry.curve)
 
 
 def position_of(entry: Entry, value: Value | None) -> float:
     """Where the control would stand for the target to have `value`: the inverse of `value_at`, 0..1."""
-    number = _number(entry.param, value)
-    number = min(max(entry.low, entry.high), max(min(entry.low, entry.high), number))
-    if entry.low == entry.high:
-        return 0.0
-    if _is_exponential(entry):
-        way = math.log(number / entry.low) / math.log(entry.high / entry.low)
-    else:
-        way = (number - entry.low) / (entry.high - entry.low)
-    return min(1.0, max(0.0, way)) ** (1.0 / entry.curve)
+    return _scale(entry).position_of(_number(entry.param, value)) ** (1.0 / entry.curve)
 
 
 def shown(entry: Entry, value: Value) -> float:
@@ -130,7 +116,7 @@ def shown(entry: Entry, value: Value) -> float:
     else:
         number = _number(entry.param, value)
         at = float(abs(number - entry.high) < abs(number - entry.low))
-    return entry.in_low + (1.0 - at if entry.invert else at) * (entry.in_high - entry.in_low)
+    return Scale(entry.in_low, entry.in_high).value_at(1.0 - at if entry.invert else at)
 
 
 def picks_up(was: float | None, at: float, target: float) -> bool:
@@ -202,5 +188,5 @@ def _number(param: Param | None, value: Value | None) -> float:
     return float(param.menu.index(value) if param.menu else value)  # type: ignore[arg-type]
 
 
-def _is_exponential(entry: Entry) -> bool:
-    return entry.param is not None and entry.param.scale == "exponential"
+def _scale(entry: Entry) -> Scale:
+    return Scale(entry.low, entry.high, entry.param is not None and entry.param.scale == "exponential")
