@@ -10,7 +10,7 @@ import pytest
 
 from engine.control import OscClient
 from engine.osc import encode_message
-from engine.params.mapping.builtin import built_in
+from engine.params.mapping.built_in_maps import built_in
 from engine.system.clock import SystemClock
 from engine.telemetry import Warnings
 from tests.control.commands.test_mapping import Desk

@@ -12,10 +12,10 @@ from types import MappingProxyType
 from engine.errors import MappingError
 from engine.osc import Message
 from engine.params.mapping.controls import Control, Movement, pair_of
-from engine.params.mapping.entry import Entry
+from engine.params.mapping.entry import MapEntry
 from engine.params.mapping.map_file import MAX_ENTRIES
-from engine.params.mapping.pattern import MAX_REMEMBERED, PatternIndex, is_pattern
 from engine.params.mapping.policy import Hold, arguments_for, position
+from engine.params.mapping.wildcards import MAX_REMEMBERED, WildcardIndex, is_pattern
 from osc_schema import Value
 
 _TAGS = {float: "f", int: "i", str: "s"}
@@ -25,21 +25,21 @@ class ControlMap:
     """Entries, numbered from 1. One thread at a time."""
 
     def __init__(self) -> None:
-        self._entries: list[tuple[Entry, Hold]] = []
-        self._at: dict[Control, list[tuple[Entry, Hold]]] = {}
-        self._patterns: PatternIndex[tuple[Entry, Hold]] = PatternIndex()
-        self._holds: dict[tuple[Entry, Control], Hold] = {}  # of patterns, from before the map was changed
+        self._entries: list[tuple[MapEntry, Hold]] = []
+        self._at: dict[Control, list[tuple[MapEntry, Hold]]] = {}
+        self._patterns: WildcardIndex[tuple[MapEntry, Hold]] = WildcardIndex()
+        self._holds: dict[tuple[MapEntry, Control], Hold] = {}  # of patterns, from before the map was changed
         self._addresses: frozenset[str] = frozenset()  # of OSC controls, patterns as they are written
         self._roots: frozenset[str] = frozenset()
 
     @property
-    def entries(self) -> tuple[Entry, ...]:
+    def entries(self) -> tuple[MapEntry, ...]:
         return tuple(entry for entry, _ in self._entries)
 
     def __len__(self) -> int:
         return len(self._entries)
 
-    def entry(self, number: int) -> Entry:
+    def entry(self, number: int) -> MapEntry:
         """Raises MappingError where there is none of that number."""
         if not 1 <= number <= len(self._entries):
             known = f"1..{len(self._entries)}" if self._entries else "the map is empty"
@@ -54,7 +54,7 @@ class ControlMap:
         """Whether an OSC address that is mapped begins with that part."""
         return root in self._roots
 
-    def add(self, entry: Entry, stands_at: float | None = None) -> int:
+    def add(self, entry: MapEntry, stands_at: float | None = None) -> int:
         """Its number. It takes the place of the entry, if there is one, for the same control, target and argument.
 
         `stands_at`: what its control told last, where that is known.
@@ -69,7 +69,9 @@ class ControlMap:
         self._set([*self._entries, (entry, hold)])
         return len(self._entries)
 
-    def add_all(self, entries: Iterable[Entry], instead_of: Callable[[Entry], bool] = lambda entry: False) -> None:
+    def add_all(
+        self, entries: Iterable[MapEntry], instead_of: Callable[[MapEntry], bool] = lambda entry: False
+    ) -> None:
         """`add` them in one go: all, or none and a MappingError where there is no room for all.
 
         What stands there and is `instead_of` goes, unless it is one of them.
@@ -85,7 +87,7 @@ class ControlMap:
             raise _no_room()
         self._set(held)
 
-    def replace(self, number: int, entry: Entry) -> None:
+    def replace(self, number: int, entry: MapEntry) -> None:
         self.entry(number)
         self._set([*self._entries[: number - 1], (entry, Hold()), *self._entries[number:]])
 
@@ -124,7 +126,7 @@ class ControlMap:
                 is_mapped = True
         return tuple(messages) if is_mapped else None
 
-    def _entries_for(self, control: Control) -> Iterable[tuple[Entry, Hold]]:
+    def _entries_for(self, control: Control) -> Iterable[tuple[MapEntry, Hold]]:
         """Those for this device, and those for any."""
         exact = self._at.get(control, ())
         if control.kind == "osc":
@@ -133,7 +135,7 @@ class ControlMap:
             return exact
         return (*exact, *self._at.get(control._replace(place=""), ()))
 
-    def _set(self, entries: list[tuple[Entry, Hold]]) -> None:
+    def _set(self, entries: list[tuple[MapEntry, Hold]]) -> None:
         self._entries = entries
         self._at = {}
         kept = frozenset(entry for entry, _ in entries)
@@ -146,16 +148,16 @@ class ControlMap:
                 patterns.append((entry.control, partial(self._held, entry)))
             else:
                 self._at.setdefault(entry.control, []).append((entry, hold))
-        self._patterns = PatternIndex(patterns)
+        self._patterns = WildcardIndex(patterns)
         self._addresses = frozenset(entry.control.place for entry, _ in entries if entry.control.kind == "osc")
         self._roots = frozenset(address.split("/", 2)[1] for address in self._addresses)
 
-    def _held(self, entry: Entry, control: Control) -> tuple[Entry, Hold]:
+    def _held(self, entry: MapEntry, control: Control) -> tuple[MapEntry, Hold]:
         """A state that was told before the map was changed is no news after it."""
         return entry, self._holds.pop((entry, control), None) or Hold()
 
 
-def _what_moves_what(entry: Entry) -> tuple[Control, str, str]:
+def _what_moves_what(entry: MapEntry) -> tuple[Control, str, str]:
     return entry.control, entry.target, entry.argument
 
 

@@ -17,7 +17,7 @@ from osc_schema import Rejected
 MidiKind = Literal["note", "cc", "nrpn", "program", "bend", "pressure", "clock", "start", "continue", "stop", "other"]
 ControlKind = Literal["note", "cc", "cc14", "nrpn", "program", "bend", "pressure", "osc"]
 
-LARGEST: Final = {
+MAX_VALUES: Final = {
     "note": 127,
     "cc": 127,
     "cc14": 16_383,
@@ -99,13 +99,13 @@ def control_of(name: str) -> Control:
         return Control("osc", 0, _number(name, words[2], MAX_ARGUMENTS - 1) if len(words) == 3 else 0, words[1])
     if words[:1] == ["midi"] and len(words) >= 3:
         channel, kind, rest = _number(name, words[1], 16, 1), words[2], words[3:]
-        if kind in LARGEST and kind != "osc":
+        if kind in MAX_VALUES and kind != "osc":
             number = _number(name, rest.pop(0), NUMBERS[kind]) if kind in NUMBERS and rest else None
             if len(rest) <= 1 and (number is None) == (kind not in NUMBERS):
                 return Control(kind, channel, number or 0, *rest)  # type: ignore[arg-type]
     raise Rejected(
         f"control {_short(name)!r}: is neither `osc /ADDRESS [ARGUMENT]` nor `midi CHANNEL KIND NUMBER [DEVICE]` "
-        f"with a kind of {', '.join(kind for kind in LARGEST if kind != 'osc')} (bend and pressure have no number)"
+        f"with a kind of {', '.join(kind for kind in MAX_VALUES if kind != 'osc')} (bend and pressure have no number)"
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 import osc_schema
-from engine.params.mapping.controls import LARGEST, Control, control_of
+from engine.params.mapping.controls import MAX_VALUES, Control, control_of
 from osc_schema import Param, ParamType, Rejected
 from osc_schema.mapping import KEYS, MODES
 
@@ -28,7 +28,7 @@ NOT_TARGETS: Final = ("/get", "/sync", "/engine/notify")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class MapEntry:
     """Made by `make_entry`, which fills in what is not said."""
 
     control: Control
@@ -74,7 +74,7 @@ class Entry:
         return {key: value for key, value in self.values().items() if value != usual[key]}
 
 
-def make_entry(values: Mapping[str, object]) -> Entry:
+def make_entry(values: Mapping[str, object]) -> MapEntry:
     """The entry of the given keys, of which `control` and `target` must be there. Raises Rejected with one line."""
     for key in values:
         if key not in KEYS:
@@ -93,7 +93,7 @@ def make_entry(values: Mapping[str, object]) -> Entry:
     return entry
 
 
-def changed(entry: Entry, key: str, value: object) -> Entry:
+def changed(entry: MapEntry, key: str, value: object) -> MapEntry:
     """The entry with one key changed; what followed from the old value follows from the new one. Raises Rejected."""
     kept = entry.chosen()
     if key == "target":
@@ -110,12 +110,12 @@ def changed(entry: Entry, key: str, value: object) -> Entry:
     return make_entry({**kept, "control": kept.get("control", ""), "target": kept.get("target", ""), key: value})
 
 
-def _filled(control: Control, target: str, mode: Mode | Literal[""]) -> Entry:
+def _filled(control: Control, target: str, mode: Mode | Literal[""]) -> MapEntry:
     """The entry as it is where nothing else is said."""
     param = osc_schema.lookup(target)
     mode = mode or _usual_mode(control, param)
     numeric = param is not None and param.type in NUMERIC
-    return Entry(
+    return MapEntry(
         control=control,
         target=target,
         argument="",
@@ -126,7 +126,7 @@ def _filled(control: Control, target: str, mode: Mode | Literal[""]) -> Entry:
         takeover=mode == "fader" and numeric and control.kind != "note",
         mode=mode,
         in_low=0.0,
-        in_high=float(LARGEST[control.kind]),
+        in_high=float(MAX_VALUES[control.kind]),
         # What is sent to a trigger of another program may fire it: Resolume's layer would be cleared.
         feedback=_shows(control, param) and not (control.kind == "osc" and mode in TRIGGERS),
         ticks=USUAL_TICKS,
@@ -155,7 +155,7 @@ def _check_target(target: str) -> None:
         raise Rejected(f"target {target}: answers whoever asks; no control moves it")
 
 
-def _check_whole(entry: Entry, given: Mapping[str, object]) -> None:
+def _check_whole(entry: MapEntry, given: Mapping[str, object]) -> None:
     """What has no effect is a mistake."""
     param, mode, kind = entry.param, entry.mode, entry.control.kind
     numeric = param is not None and param.type in NUMERIC
@@ -192,7 +192,7 @@ def _check_whole(entry: Entry, given: Mapping[str, object]) -> None:
         command_arguments(entry)
 
 
-def command_arguments(entry: Entry) -> tuple[str | int | float, ...]:
+def command_arguments(entry: MapEntry) -> tuple[str | int | float, ...]:
     """What the entry's command is sent with. Raises Rejected where that does not do."""
     command = osc_schema.lookup_command(entry.target)
     assert command is not None  # `_check_target`
@@ -221,11 +221,11 @@ def _text(values: Mapping[str, object], key: str) -> str:
     return value
 
 
-def _read_argument(entry: Entry, key: str, value: object) -> str:
+def _read_argument(entry: MapEntry, key: str, value: object) -> str:
     return value if isinstance(value, str) else f"{_finite(entry, key, value):g}"
 
 
-def _read_end(entry: Entry, key: str, value: object) -> float:
+def _read_end(entry: MapEntry, key: str, value: object) -> float:
     """An end of the target's range, in its own unit; of a menu or stops the name will do."""
     param = entry.param
     if param is None or param.type not in SWITCHED:
@@ -239,21 +239,21 @@ def _read_end(entry: Entry, key: str, value: object) -> float:
     return float(param.menu.index(accepted.value) if param.menu else accepted.value)  # type: ignore[arg-type]
 
 
-def _read_curve(entry: Entry, key: str, value: object) -> float:
+def _read_curve(entry: MapEntry, key: str, value: object) -> float:
     curve = _finite(entry, key, value)
     if not 1 / STEEPEST_CURVE <= curve <= STEEPEST_CURVE:
         raise Rejected(f"curve: {curve:g} is outside {1 / STEEPEST_CURVE:g}..{STEEPEST_CURVE:g}")
     return curve
 
 
-def _read_ticks(entry: Entry, key: str, value: object) -> float:
+def _read_ticks(entry: MapEntry, key: str, value: object) -> float:
     ticks = _finite(entry, key, value)
     if not 1.0 <= ticks <= MAX_TICKS:
         raise Rejected(f"ticks: {ticks:g} is outside 1..{MAX_TICKS:g}")
     return ticks
 
 
-def _read_switch(entry: Entry, key: str, value: object) -> bool:
+def _read_switch(entry: MapEntry, key: str, value: object) -> bool:
     word = value.strip().lower() if isinstance(value, str) else value
     if word in (True, 1, "1", "on", "true"):
         return True
@@ -262,7 +262,7 @@ def _read_switch(entry: Entry, key: str, value: object) -> bool:
     raise Rejected(f"{key}: is neither on nor off")
 
 
-def _finite(entry: Entry, key: str, value: object) -> float:
+def _finite(entry: MapEntry, key: str, value: object) -> float:
     try:
         number = float(value) if isinstance(value, str | int | float) else math.nan
     except (ValueError, OverflowError):

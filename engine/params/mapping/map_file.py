@@ -18,7 +18,7 @@ import tomli_w
 
 import osc_schema
 from engine.errors import MappingError
-from engine.params.mapping.entry import Entry, make_entry
+from engine.params.mapping.entry import MapEntry, make_entry
 from engine.params.toml_file import read_toml
 from osc_schema import Rejected
 
@@ -27,14 +27,14 @@ MAX_ENTRIES = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedMap:
-    entries: tuple[Entry, ...]
+    entries: tuple[MapEntry, ...]
     unread: tuple[dict[str, Any], ...] = ()
     """Entries that cannot be used, as they stand in the file: they stay in it."""
     problems: tuple[str, ...] = ()
     """One line for each of these."""
 
 
-def map_text(entries: Iterable[Entry], unread: Iterable[dict[str, Any]] = ()) -> str:
+def map_text(entries: Iterable[MapEntry], unread: Iterable[dict[str, Any]] = ()) -> str:
     tables = [*(entry.chosen() for entry in entries), *unread]
     return tomli_w.dumps({"map": {"schema": osc_schema.SCHEMA_VERSION}, "entry": tables})
 

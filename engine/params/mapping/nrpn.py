@@ -23,7 +23,7 @@ There are devices that send 98 first, or 38 before 6, or no 38, or select once a
 
 from typing import Final, NamedTuple
 
-from engine.params.mapping.pair import HALF, Pair
+from engine.params.mapping.controller_pair import HALF, ControllerPair
 
 DATA_COARSE, DATA_FINE, DATA_UP, DATA_DOWN = 6, 38, 96, 97
 NRPN_FINE, NRPN_COARSE, RPN_FINE, RPN_COARSE = 98, 99, 100, 101
@@ -100,7 +100,7 @@ class DataEntry:
     __slots__ = ("_fines", "_has_coarse", "_pair")
 
     def __init__(self) -> None:
-        self._pair = Pair()
+        self._pair = ControllerPair()
         self._fines = 0
         self._has_coarse = False
 

@@ -14,8 +14,8 @@ is heard near there has a motor: it comes from where it was sent, not from where
 from dataclasses import dataclass
 
 import osc_schema
-from engine.params.mapping.controls import LARGEST, Movement
-from engine.params.mapping.entry import RELATIVE, SWITCHED, TRIGGERS, Entry, command_arguments
+from engine.params.mapping.controls import MAX_VALUES, Movement
+from engine.params.mapping.entry import RELATIVE, SWITCHED, TRIGGERS, MapEntry, command_arguments
 from osc_schema import Param, ParamType, Value
 from osc_schema.scale import Scale
 
@@ -40,7 +40,7 @@ class Hold:
 
 
 def arguments_for(
-    entry: Entry, movement: Movement, now: Value | None, hold: Hold, now_s: float, sent_to: float | None = None
+    entry: MapEntry, movement: Movement, now: Value | None, hold: Hold, now_s: float, sent_to: float | None = None
 ) -> Arguments | None:
     """What the entry's target is sent; None: nothing. `now` is the parameter's value, None of a command.
 
@@ -55,7 +55,7 @@ def arguments_for(
     return None if wanted[0] == now else wanted
 
 
-def _wanted(entry: Entry, movement: Movement, now: Value | None, hold: Hold, now_s: float) -> Arguments | None:
+def _wanted(entry: MapEntry, movement: Movement, now: Value | None, hold: Hold, now_s: float) -> Arguments | None:
     """The target's value as `osc_schema.accept` gives it, or a command's arguments."""
     if entry.mode in RELATIVE or (movement.steps and entry.is_fader):
         return _turned(entry, movement, now)
@@ -79,36 +79,36 @@ def _wanted(entry: Entry, movement: Movement, now: Value | None, hold: Hold, now
     return _triggered(entry)
 
 
-def _follow_motor(entry: Entry, movement: Movement, hold: Hold, sent_to: float) -> None:
+def _follow_motor(entry: MapEntry, movement: Movement, hold: Hold, sent_to: float) -> None:
     at = position(entry, movement.value)
     if abs(at - sent_to) <= (MOTOR_STEP if hold.at is None else min(MOTOR_STEP, abs(at - hold.at))):
         hold.at = sent_to
 
 
-def position(entry: Entry, heard: float) -> float:
+def position(entry: MapEntry, heard: float) -> float:
     """Where the control stands, 0..1."""
     at = Scale(entry.in_low, entry.in_high).position_of(heard)
     return 1.0 - at if entry.invert else at
 
 
-def value_at(entry: Entry, at: float) -> float:
+def value_at(entry: MapEntry, at: float) -> float:
     """The target's value where the control stands at `at`, in its own unit; of a menu a number between two items."""
     return _scale(entry).value_at(at**entry.curve)
 
 
-def position_of(entry: Entry, value: Value | None) -> float:
+def position_of(entry: MapEntry, value: Value | None) -> float:
     """Where the control would stand for the target to have `value`: the inverse of `value_at`, 0..1."""
     return _scale(entry).position_of(_number(entry.param, value)) ** (1.0 / entry.curve)
 
 
-def shown(entry: Entry, value: Value) -> float:
+def shown(entry: MapEntry, value: Value) -> float:
     """What the control would tell for the target to have `value`, to be sent back to it: the inverse of all above.
 
     A button shows its upper end where the value is its `high`; the ring of an encoder the position on the way. Only for
     an entry with `feedback`, whose target has a number or is a switch.
     """
     if entry.mode in RELATIVE:
-        return position_of(entry, value) * LARGEST[entry.control.kind]
+        return position_of(entry, value) * MAX_VALUES[entry.control.kind]
     if entry.is_fader:
         at = position_of(entry, value)
     elif entry.mode in TRIGGERS:
@@ -140,7 +140,7 @@ def ticks(mode: str, heard: int, bits: int = 7) -> int:
     return half - heard if heard >= half else heard
 
 
-def _turned(entry: Entry, movement: Movement, now: Value | None) -> Arguments | None:
+def _turned(entry: MapEntry, movement: Movement, now: Value | None) -> Arguments | None:
     """A tick is a 127th of the way, or as `ticks` says; of whole numbers and menus at least one."""
     if not movement.steps and not movement.bits:  # half of a value says nothing of the way
         return None
@@ -158,10 +158,10 @@ def _turned(entry: Entry, movement: Movement, now: Value | None) -> Arguments | 
 
 def _heard(movement: Movement) -> int:
     """The value in the bits that its device sends."""
-    return round(movement.value * ((1 << movement.bits) - 1) / LARGEST[movement.control.kind])
+    return round(movement.value * ((1 << movement.bits) - 1) / MAX_VALUES[movement.control.kind])
 
 
-def _triggered(entry: Entry) -> Arguments:
+def _triggered(entry: MapEntry) -> Arguments:
     param = entry.param
     if param is None:
         return command_arguments(entry)
@@ -172,7 +172,7 @@ def _triggered(entry: Entry) -> Arguments:
     return _accepted(entry, entry.high)
 
 
-def _accepted(entry: Entry, value: float) -> Arguments:
+def _accepted(entry: MapEntry, value: float) -> Arguments:
     assert entry.param is not None  # what has no value can only be triggered
     return (osc_schema.accept(entry.param, value).value,)  # type: ignore[return-value]  # no colours: `make_entry`
 
@@ -188,5 +188,5 @@ def _number(param: Param | None, value: Value | None) -> float:
     return float(param.menu.index(value) if param.menu else value)  # type: ignore[arg-type]
 
 
-def _scale(entry: Entry) -> Scale:
+def _scale(entry: MapEntry) -> Scale:
     return Scale(entry.low, entry.high, entry.param is not None and entry.param.scale == "exponential")

@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 import osc_schema
 from engine.osc import Message
 from engine.params import ParamStore
-from engine.params.mapping.builtin import BUILT_IN, built_in, is_from
+from engine.params.mapping.built_in_maps import BUILT_IN, built_in, is_from
 from engine.params.mapping.control_map import ControlMap
 from engine.params.mapping.controls import MidiEvent, Movement, control_of
-from engine.params.mapping.entry import Entry, changed, make_entry
+from engine.params.mapping.entry import MapEntry, changed, make_entry
 from engine.params.mapping.map_file import read_tables
-from engine.params.mapping.movement import Movements
-from engine.params.mapping.pattern import PatternIndex
+from engine.params.mapping.movement_reader import MovementReader
 from engine.params.mapping.policy import STEP, picks_up, position_of, ticks, value_at
+from engine.params.mapping.wildcards import WildcardIndex
 
 
 class Surface:
@@ -26,7 +26,7 @@ class Surface:
         self.store = ParamStore()
         self.store.set("/layer/1/curve", 0.0)
         self.map = ControlMap()
-        self.movements = Movements()
+        self.movements = MovementReader()
         self.now_s = 0.0
         for entry in entries:
             self.map.add(make_entry(entry))
@@ -562,7 +562,7 @@ def test_an_address_whose_second_argument_a_pattern_hears_is_mapped() -> None:
 def test_a_thousand_patterns_are_not_compared_one_by_one() -> None:
     """A message of another program is looked up once for each way in which stars stand in patterns of its length."""
     patterns = [control_of(f"osc /{area}/*/{number}") for area in "abcdefghij" for number in range(100)]
-    index = PatternIndex((pattern, lambda control: "made") for pattern in patterns)
+    index = WildcardIndex((pattern, lambda control: "made") for pattern in patterns)
     for address, met in (("/c/7/50", 1), ("/c/7/100", 0), ("/c/7/8/9", 0), ("/k", 0)):
         control = control_of(f"osc {address}")
         assert len(index._patterns_of(control)) == (1 if address.count("/") == 3 else 0)
@@ -570,21 +570,21 @@ def test_a_thousand_patterns_are_not_compared_one_by_one() -> None:
 
 
 def test_a_thousand_entries_are_loaded_over_a_thousand_without_comparing_each_with_each(monkeypatch) -> None:
-    def many() -> list[Entry]:
+    def many() -> list[MapEntry]:
         tables = [{"control": f"midi {1 + n // 128} cc {n % 128}", "target": "/layer/1/curve"} for n in range(1000)]
         return [make_entry(table) for table in tables]
 
-    mapped, compared, equal = ControlMap(), [], Entry.__eq__
+    mapped, compared, equal = ControlMap(), [], MapEntry.__eq__
     mapped.add_all(many())
     again = many()
-    monkeypatch.setattr(Entry, "__eq__", lambda one, other: compared.append(1) or equal(one, other))
+    monkeypatch.setattr(MapEntry, "__eq__", lambda one, other: compared.append(1) or equal(one, other))
     mapped.add_all(again)
     assert len(mapped) == 1000
     assert len(compared) < 5000
 
 
 def test_a_flood_of_addresses_does_not_fill_a_patterns_memory() -> None:
-    index = PatternIndex([(control_of("osc /a/*"), lambda control: object())])
+    index = WildcardIndex([(control_of("osc /a/*"), lambda control: object())])
     first = index.of(control_of("osc /a/0"))
     for number in range(5000):
         index.of(control_of(f"osc /b/{number}"))

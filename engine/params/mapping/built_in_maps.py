@@ -24,7 +24,7 @@ from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from engine.errors import MappingError
-from engine.params.mapping.entry import Entry, make_entry
+from engine.params.mapping.entry import MapEntry, make_entry
 
 Tables = tuple[dict[str, Any], ...]
 
@@ -45,7 +45,7 @@ RESOLUME_ROOTS: Final = frozenset(
 _PLACE = re.compile(r"(|group)([1-9][0-9]{0,2})")
 
 
-class Place(NamedTuple):
+class ResolumePlace(NamedTuple):
     """Which of Resolume's layers are ours."""
 
     kind: str
@@ -62,22 +62,22 @@ class Place(NamedTuple):
         return LAYERS[:1] if self.kind == "selectedlayer" else LAYERS
 
 
-FIRST_FOUR: Final = Place("layers", 1)
-SELECTED: Final = Place("selectedlayer", 1)
+FIRST_FOUR: Final = ResolumePlace("layers", 1)
+SELECTED: Final = ResolumePlace("selectedlayer", 1)
 
 
-def read_place(text: str) -> Place:
+def read_place(text: str) -> ResolumePlace:
     """`5`, `group2` or `selected`. MappingError says what may stand there."""
     if text == "selected":
         return SELECTED
     found = _PLACE.fullmatch(text)
     if found is None:
         raise MappingError(f"map resolume: {text!r} is none of 1..999, group1..group999 and selected")
-    return Place("groups" if found[1] else "layers", int(found[2]))
+    return ResolumePlace("groups" if found[1] else "layers", int(found[2]))
 
 
 @lru_cache(maxsize=64)
-def resolume(place: Place) -> Tables:
+def resolume(place: ResolumePlace) -> Tables:
     """The map for these layers."""
     return (
         *(entry for n in place.our_layers for entry in _resolume_layer(place, n)),
@@ -100,7 +100,7 @@ def resolume(place: Place) -> Tables:
     )
 
 
-def _resolume_layer(place: Place, n: int) -> Tables:
+def _resolume_layer(place: ResolumePlace, n: int) -> Tables:
     theirs, ours = f"osc {place.at(n)}", f"/layer/{n}"
     opacity = {"target": f"{ours}/intensity", "high": 1.0, "takeover": False}
     shown = {"target": f"{ours}/mute", "high": False}
@@ -143,7 +143,7 @@ def map_of_root(root: str) -> str | None:
     return "resolume" if root == "composition" else None
 
 
-def comes_along(root: str, is_mapped: Callable[[str], bool]) -> bool:
+def belongs_to_mapped_program(root: str, is_mapped: Callable[[str], bool]) -> bool:
     """Whether a program sends this first part of an address beside another that is mapped."""
     return root in RESOLUME_ROOTS and is_mapped("composition")
 
@@ -152,18 +152,18 @@ _LAYER = re.compile(r"/composition/(?:(layers|groups)/([1-9]\d{0,5})|selectedlay
 _OURS = re.compile(r"/layer/(\d)/")
 
 
-def is_from(name: str, entry: Entry) -> bool:
+def is_from(name: str, entry: MapEntry) -> bool:
     """Whether an entry is as some placement of that built-in map made it: loading another takes its place."""
     theirs, ours = _LAYER.match(entry.control.place), _OURS.match(entry.target)
     if name.partition(":")[0].casefold() != "resolume" or theirs is None or ours is None:
         return False
     if theirs[1]:
-        place = Place(theirs[1], int(theirs[2]) - int(ours[1]) + 1)
+        place = ResolumePlace(theirs[1], int(theirs[2]) - int(ours[1]) + 1)
     else:
         place = SELECTED if "selected" in theirs[0] else FIRST_FOUR
     return place.first >= 1 and entry in _entries(place)
 
 
 @lru_cache(maxsize=64)
-def _entries(place: Place) -> frozenset[Entry]:
+def _entries(place: ResolumePlace) -> frozenset[MapEntry]:
     return frozenset(make_entry(table) for table in resolume(place))

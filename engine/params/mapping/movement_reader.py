@@ -1,9 +1,10 @@
-"""Movements of controls as a message tells them: one, two where a pair of 14 bits is heard, or one an argument."""
+"""MovementReader of controls as a message tells them: one, two where a pair of 14 bits is heard, or one an argument."""
 
 import math
 
 from engine.osc import Impulse, Message
-from engine.params.mapping.controls import FIRST_FINE, LARGEST, MAX_ARGUMENTS, Control, MidiEvent, Movement, pair_of
+from engine.params.mapping.controller_pair import HALF, ControllerPair
+from engine.params.mapping.controls import FIRST_FINE, MAX_ARGUMENTS, MAX_VALUES, Control, MidiEvent, Movement, pair_of
 from engine.params.mapping.nrpn import (
     DATA_COARSE,
     DATA_FINE,
@@ -14,7 +15,6 @@ from engine.params.mapping.nrpn import (
     Position,
     Selection,
 )
-from engine.params.mapping.pair import HALF, Pair
 
 MAX_ADDRESS = 240  # with `osc` before it and a number after it a name of a control
 MAX_PAIRS = 1024  # every pair of one device, twice over
@@ -22,11 +22,11 @@ MAX_SELECTIONS = 1024  # channels of devices
 NO_NUMBER = -1  # of an NRPN that is not to be had: what selects one, what an RPN is set to
 
 
-class Movements:
+class MovementReader:
     """Remembers the halves of pairs and what NRPN is selected. One thread at a time."""
 
     def __init__(self) -> None:
-        self._pairs: dict[Control, Pair] = {}
+        self._pairs: dict[Control, ControllerPair] = {}
         self._selections: dict[tuple[int, str], Selection] = {}
         self._entries: dict[Control, DataEntry] = {}
         self._last: dict[Control, int] = {}
@@ -70,7 +70,7 @@ class Movements:
         if pair is None:
             if len(self._pairs) >= MAX_PAIRS:
                 self._pairs.clear()
-            pair = self._pairs[control] = Pair()
+            pair = self._pairs[control] = ControllerPair()
         half = pair.coarse if event.number < FIRST_FINE else pair.fine
         at = half(event.value, now_s)
         return [] if at is None else [Movement(control, float(at), bits=14 if pair.is_whole else 0)]
@@ -99,7 +99,7 @@ class Movements:
             return [*_at(control, half(event.value, now_s)), *parts]
         # The value of 96 and 97 has no meaning (MIDI 1.0, RP-018), and devices send 0, 1 and 127.
         is_up = event.number == DATA_UP
-        value = float(LARGEST["nrpn"]) if is_up else 0.0
+        value = float(MAX_VALUES["nrpn"]) if is_up else 0.0
         return [Movement(control, value, is_bang=is_up, steps=1 if is_up else -1), *parts]
 
     def _of_whole(self, control: Control, value: int, now_s: float) -> list[Movement]:

@@ -16,10 +16,10 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from engine.params.mapping.controls import AFTER_FINE, FIRST_FINE, LARGEST, Control, Movement, pair_of
-from engine.params.mapping.encoder import KEPT_VALUES, recognised
+from engine.params.mapping.controller_pair import PAUSE_S
+from engine.params.mapping.controls import AFTER_FINE, FIRST_FINE, MAX_VALUES, Control, Movement, pair_of
+from engine.params.mapping.encoder_modes import KEPT_VALUES, detect_mode
 from engine.params.mapping.entry import TURNED, Mode
-from engine.params.mapping.pair import PAUSE_S
 
 MAX_CONTROLS = 4096  # remembered; a flood of addresses empties the memory
 REST_S = 0.5  # a hand that moves a fader never waits so long between two of its steps
@@ -108,7 +108,7 @@ class Learner:
             is_meant = is_bang or self._has_moved(control, known, before)
         turned = self._known.get(whole)
         if self._may_turn and turned is not None and turned.values:
-            mode = recognised(turned.values, turned.bits)
+            mode = detect_mode(turned.values, turned.bits)
             if mode is not False:
                 return Learned(control, mode) if mode and control == whole else None
         return Learned(whole) if is_meant and control.kind != "cc14" else None
@@ -122,7 +122,7 @@ class Learner:
         return known.value == 0 and known.first is not None
 
     def _has_moved(self, control: Control, known: _Known, before: float | None) -> bool:
-        largest = float(LARGEST[control.kind])
+        largest = float(MAX_VALUES[control.kind])
         if control.kind == "osc":  # its range is not known; what was heard of it is a part of it
             largest = max(largest, abs(known.value))
         if known.first is None:
@@ -152,7 +152,7 @@ def _keep(known: _Known, movement: Movement) -> None:
     if bits != known.bits:  # its first coarse half was not the whole of it
         known.bits = bits
         known.values.clear()
-    known.values.append(round(movement.value * ((1 << bits) - 1) / LARGEST[kind]))
+    known.values.append(round(movement.value * ((1 << bits) - 1) / MAX_VALUES[kind]))
 
 
 def _partner(control: Control) -> Control:

@@ -3,7 +3,7 @@
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from engine.params.mapping.pair import HALF, PAUSE_S, Pair
+from engine.params.mapping.controller_pair import HALF, PAUSE_S, ControllerPair
 
 WITHIN_S, BETWEEN_S = 0.001, 0.01  # halves of one position, positions of one stroke
 
@@ -16,7 +16,7 @@ def play(strokes: Strokes, *, fine_first: bool, leaves_out: bool) -> list[tuple[
 
     `leaves_out`: the coarse half is sent only when it changes.
     """
-    pair, now_s, coarse, was = Pair(), 100.0, None, None
+    pair, now_s, coarse, was = ControllerPair(), 100.0, None, None
     heard = []
     for stroke in strokes:
         now_s += 10 * PAUSE_S
@@ -60,12 +60,12 @@ def test_a_coarse_half_that_is_left_out_is_the_old_one(positions: list[int]) -> 
 
 
 def test_a_fine_half_alone_says_nothing_before_a_coarse_one_came() -> None:
-    pair = Pair()
+    pair = ControllerPair()
     assert pair.fine(5, 0.0) is None
     assert pair.fine(6, 0.01) is None
     assert pair.coarse(1, 0.02) is not None
 
 
 def test_a_fader_of_seven_bits_reaches_every_step_of_its_own() -> None:
-    pair = Pair()
+    pair = ControllerPair()
     assert [pair.coarse(value, value * 0.01) for value in (1, 2, 3)] == [HALF, 2 * HALF, 3 * HALF]

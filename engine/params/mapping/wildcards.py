@@ -23,7 +23,7 @@ def is_pattern(control: Control) -> bool:
     return control.kind == "osc" and STAR in control.place.split("/")
 
 
-class PatternIndex(Generic[T]):
+class WildcardIndex(Generic[T]):
     """Patterns and what each makes for an address that it meets. One thread at a time."""
 
     def __init__(self, patterns: Iterable[tuple[Control, Callable[[Control], T]]] = ()) -> None:

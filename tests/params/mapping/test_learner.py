@@ -3,8 +3,8 @@
 import pytest
 
 from engine.params.mapping.controls import Control, MidiEvent, Movement, control_of
-from engine.params.mapping.learn import ALL_ALONG, REST_S, Learned, Learner
-from engine.params.mapping.movement import Movements
+from engine.params.mapping.learner import ALL_ALONG, REST_S, Learned, Learner
+from engine.params.mapping.movement_reader import MovementReader
 from osc_schema import Rejected
 
 
@@ -13,7 +13,7 @@ class Desk:
 
     def __init__(self) -> None:
         self.learner = Learner()
-        self.movements = Movements()
+        self.movements = MovementReader()
         self.now_s = 100.0
 
     def hear(self, name: str, *values: float) -> str:

@@ -19,7 +19,7 @@ PAUSE_S = 0.05  # halves of one position follow each other within a few ms, stro
 HALF = 128
 
 
-class Pair:
+class ControllerPair:
     """One fader: the position 0..16383 after each half, or None while there is none to tell."""
 
     __slots__ = ("_coarse", "_fine", "_heard_s", "_is_settled", "_order", "_waiting", "is_whole")

@@ -22,7 +22,7 @@ MIN_ONE_WAY = 12  # values after which no turn back is waited for
 KEPT_VALUES = 16
 
 
-def recognised(values: Iterable[int], bits: int) -> Mode | Literal[False] | None:
+def detect_mode(values: Iterable[int], bits: int) -> Mode | Literal[False] | None:
     """The mode; False: no encoder sends these; None: more of them will tell. Oldest first, 0..127 or 0..16383."""
     half, values = 1 << (bits - 1), tuple(values)
     sides = [_side(value, half) for value in values]
