@@ -23,15 +23,22 @@ SYNCS = {
 """Length of one LFO cycle in beats; free: /lfo/<n>/rate_hz is used instead."""
 
 # Routes of the first look; the other routes and LFOs start with _FREE_ROUTE and _FREE_LFO.
-_STARTS = {
+_STARTS: dict[int, dict[str, Any]] = {
     1: {"source": "onset", "channel": 1, "target": "/feedback/zoom", "amount": 0.2, "release_ms": 250},
     2: {"source": "high", "target": "/layer/4/intensity", "amount": 0.4},
     3: {"source": "lfo1", "target": "/colour/base_hue", "amount": 0.12, "offset": -0.5},
     4: {"source": "lfo2", "target": "/feedback/rotate", "amount": 0.1, "offset": -0.5},
 }
-_FREE_ROUTE = {"source": "off", "channel": 0, "target": "", "amount": 0.5, "offset": 0, "release_ms": 150}
-_LFO_STARTS = {1: {"rate_hz": 0.02}, 2: {"tempo_sync": "eight_bars"}}
-_FREE_LFO = {"rate_hz": 0.5, "tempo_sync": "free"}
+_FREE_ROUTE: dict[str, Any] = {
+    "source": "off",
+    "channel": 0,
+    "target": "",
+    "amount": 0.5,
+    "offset": 0,
+    "release_ms": 150,
+}
+_LFO_STARTS: dict[int, dict[str, Any]] = {1: {"rate_hz": 0.02}, 2: {"tempo_sync": "eight_bars"}}
+_FREE_LFO: dict[str, Any] = {"rate_hz": 0.5, "tempo_sync": "free"}
 
 
 def _route(n: int) -> tuple[Param, ...]:

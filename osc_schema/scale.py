@@ -36,7 +36,7 @@ class Scale(NamedTuple):  # a tuple: made for each MIDI message
         if position in (0.0, 1.0):
             return self.high if position else self.low
         if self.is_exponential:
-            return self.low * (self.high / self.low) ** position
+            return self.low * math.pow(self.high / self.low, position)
         return self.low + (self.high - self.low) * position
 
     def position_of(self, value: float) -> float:

@@ -1,10 +1,9 @@
-"""Values glide to where they were set instead of jumping there.
+"""Smoothing: values glide to a new setting instead of jumping.
 
-One pole: after a time constant 63 % of the way is done, after five 99.3 %. With y the gliding value and t the
-target, a frame of dt seconds does `y += (t - y) (1 - exp(-dt / tau))`, the exact solution of
-y' = (t - y) / tau: 30 and 60 frames a second are at the same values at the same times. Parameters that wrap
-go the short way round. Those with an exponential scale glide in the logarithm: an octave up takes as long as
-one down.
+A one-pole filter: 63 % of the way after one time constant, 99.3 % after five. With y the gliding value and t the
+target, a frame of dt seconds does `y += (t - y) (1 - exp(-dt / tau))`, the exact solution of y' = (t - y) / tau, so the
+values at a given time are the same at 30 and 60 frames a second. Parameters that wrap take the short way round. Those
+with an exponential scale glide in the logarithm: an octave up takes as long as an octave down.
 """
 
 import math
@@ -48,9 +47,9 @@ class _Glide:
 
 
 class Slew:
-    """Smoothed values of all parameters, a frame at a time. One thread: the frame loop's.
+    """Smoothed values of all parameters, one step per frame. For the frame loop's thread.
 
-    Only parameters on their way cost anything; while nothing moves, `step` returns the same mapping.
+    Only moving parameters cost time; while none moves, `step` returns the same mapping.
     """
 
     def __init__(self, smoothing_overrides: Mapping[str, float] = MappingProxyType({})) -> None:
@@ -62,35 +61,35 @@ class Slew:
             self.set_smoothing(address, smoothing_ms)
 
     def set_smoothing(self, address: str, smoothing_ms: float) -> None:
-        """Override one parameter's time constant from now on; 0: no glide. Rejected says why not."""
+        """Override the time constant of a parameter; 0: no glide. Raises Rejected."""
         glide = self._glides.get(address)
         if glide is None:
             if osc_schema.lookup(address) is None:
                 raise osc_schema.unknown_address(address)
-            raise Rejected(f"{address}: does not glide")
+            raise Rejected(f"{address}: does not glide, so it has no smoothing time")
         if not 0.0 <= smoothing_ms <= MAX_SMOOTHING_MS:
             raise Rejected(f"{address}: a smoothing of {smoothing_ms:g} ms is outside 0..{MAX_SMOOTHING_MS:g}")
         glide.smoothing_ms = smoothing_ms
 
     def jump(self, snapshot: Snapshot) -> None:
-        """Be at the snapshot's values at once."""
+        """Jump to the snapshot's values."""
         self._moving.clear()
         self._snapshot = snapshot
         self._values = snapshot
         for address, glide in self._glides.items():
-            glide.aim(snapshot[address])  # type: ignore[arg-type]
+            glide.aim(snapshot.number(address))
             glide.at = glide.target
 
     def jump_to(self, snapshot: Snapshot, addresses: Iterable[str]) -> None:
-        """Be at the snapshot's values of these addresses with the next step."""
+        """Jump to the snapshot's values of these addresses with the next step."""
         for address in addresses:
             glide = self._glides.get(address)
             if glide is not None:
-                glide.aim(snapshot[address])  # type: ignore[arg-type]
+                glide.aim(snapshot.number(address))
                 glide.at = glide.target
 
     def copy(self) -> "Slew":
-        """One that goes on from where this stands, with its smoothing."""
+        """A copy that continues from the current state, with the same smoothing."""
         slew = Slew()
         slew._glides = {address: copy(glide) for address, glide in self._glides.items()}
         slew._moving = {address: slew._glides[address] for address in self._moving}
@@ -98,9 +97,9 @@ class Slew:
         return slew
 
     def step(self, snapshot: Snapshot, dt_s: float) -> Mapping[str, Value]:
-        """The values `dt_s` seconds after the last step, on the way to the snapshot's; the first step jumps.
+        """The values `dt_s` seconds after the last step, gliding to those of the snapshot; the first step jumps.
 
-        The mapping never changes afterwards.
+        The returned mapping does not change afterwards.
         """
         if self._snapshot is None:
             self.jump(snapshot)
@@ -110,14 +109,14 @@ class Slew:
         for address in changed:
             glide = self._glides.get(address)
             if glide is not None:
-                glide.aim(snapshot[address])  # type: ignore[arg-type]
+                glide.aim(snapshot.number(address))
                 self._moving[address] = glide
         if not self._moving:
             if changed:
                 self._values = snapshot
             return self._values
         values = snapshot.to_dict()
-        parts: dict[float, float] = {}  # time constant -> part of the way; most parameters share one
+        parts: dict[float, float] = {}  # time constant -> part of the way; most parameters have the same
         for address, glide in tuple(self._moving.items()):
             part = parts.get(glide.smoothing_ms)
             if part is None:

@@ -141,7 +141,7 @@ def parameter_name(address: str) -> str:
 
     It can be longer than MAX_NAME_CHARACTERS for an engine newer than this table.
     """
-    words = []
+    words: list[str] = []
     for part in address.lower().strip("/").split("/"):
         words += [part] if part in SHORT_WORDS else re.split(r"[^a-z0-9]+", part)
     name = "".join(SHORT_WORDS.get(word, word) for word in words).capitalize()

@@ -32,7 +32,7 @@ class Show:
         snapshot, fade = self.crossfade.snapshot()
         self.leaving.follow(fade, snapshot, step_s=PERIOD_S, period_s=period_s, late=self.late)
         values = self.slew.step(snapshot, PERIOD_S)
-        self.leaving.again(values)
+        self.leaving.analysis_values(values)
         values = self.modulation.step(values, HEARD, time_s=self.now_s, beat=0.0)
         self.leaving.step(HEARD, time_s=self.now_s, beat=0.0)
         self.now_s += PERIOD_S
@@ -119,7 +119,7 @@ def test_without_the_time_for_two_a_still_dissolves_and_offline_there_is_always_
     show.load((BRIGHTNESS, 4.0))
     show.frame()
     assert show.leaving.fade is not None and show.leaving.values is None
-    assert show.leaving.drawn_as == "a still dissolves (to draw both looks would take 58 of 33 ms a frame)"
+    assert show.leaving.drawn_as == "a still dissolves (drawing both looks would take 58 of 33 ms per frame)"
     offline = Show()
     offline.leaving.cost.add(work_s=9.0, draw_s=9.0, looks=1)
     offline.load((BRIGHTNESS, 4.0))
@@ -136,7 +136,7 @@ def test_frames_that_come_late_in_the_fade_make_it_a_still_from_then_on(show: Sh
     assert show.leaving.values is not None and show.leaving.drawn_as == BOTH
     show.late += 1
     show.frame()
-    assert show.leaving.values is None and show.leaving.drawn_as == "a still dissolves (3 frames came late)"
+    assert show.leaving.values is None and show.leaving.drawn_as == "a still dissolves (3 frames were late)"
     show.frame()
     assert show.leaving.values is None
 

@@ -6,7 +6,7 @@ import statistics
 import pytest
 
 from engine.params import ParamStore
-from engine.params.lfo import Lfos, held
+from engine.params.lfo import Lfos, random_level
 
 
 @pytest.fixture
@@ -45,12 +45,12 @@ def test_a_random_lfo_holds_one_value_a_cycle_and_the_same_in_every_run(store: P
 
 
 def test_random_values_are_spread_evenly_and_differ_from_lfo_to_lfo() -> None:
-    values = [held(1, cycle) for cycle in range(4000)]
+    values = [random_level(1, cycle) for cycle in range(4000)]
     assert statistics.fmean(values) == pytest.approx(0.5, abs=0.02)
     assert statistics.pstdev(values) == pytest.approx(12**-0.5, abs=0.01)
     assert 0.0 <= min(values) < 0.001 and 0.999 < max(values) <= 1.0
     neighbours = [(a - 0.5) * (b - 0.5) for a, b in itertools.pairwise(values)]
-    lfos = [(held(1, cycle) - 0.5) * (held(2, cycle) - 0.5) for cycle in range(4000)]
+    lfos = [(random_level(1, cycle) - 0.5) * (random_level(2, cycle) - 0.5) for cycle in range(4000)]
     assert abs(statistics.fmean(neighbours)) < 0.005 and abs(statistics.fmean(lfos)) < 0.005
 
 

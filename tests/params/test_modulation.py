@@ -57,10 +57,10 @@ def test_a_wrong_target_is_refused_with_the_nearest_address(rig: Rig) -> None:
 @pytest.mark.parametrize(
     ("target", "reason"),
     [
-        ("/layer/1/mute", "is no float"),
-        ("/mirror/segments", "is no float"),
-        ("/sd/prompt", "is no float"),
-        ("/engine/fps", "is no float|cannot be modulated"),
+        ("/layer/1/mute", "is not a float"),
+        ("/mirror/segments", "is not a float"),
+        ("/sd/prompt", "is not a float"),
+        ("/engine/fps", "is not a float|cannot be modulated"),
         ("/audio/1/decay_ms", "cannot be modulated"),
         ("/audio/1/gain_db", "cannot be modulated"),
         ("/mod/2/amount", "cannot be modulated"),
@@ -91,14 +91,14 @@ def test_every_other_float_can_be_a_target_and_stays_within_its_range(rig: Rig) 
 def test_without_a_route_the_very_same_mapping_comes_back(rig: Rig) -> None:
     values = rig.store.snapshot()
     rig.route(target=ANGLE)
-    assert rig.modulation.again(values) is values
+    assert rig.modulation.analysis_values(values) is values
     assert rig.modulation.step(values, sound(peak=1.0), time_s=0.0, beat=0.0) is values
     rig.route(source="peak", channel=1)
     assert rig.step(sound(peak=1.0))[ANGLE] == 180.0
     rig.route(source="off")
     quiet = rig.store.snapshot()
     assert rig.modulation.step(quiet, sound(peak=1.0), time_s=0.0, beat=0.0) is quiet
-    assert rig.modulation.again(quiet) is quiet and rig.modulation.moved == {}
+    assert rig.modulation.analysis_values(quiet) is quiet and rig.modulation.moved == {}
 
 
 def test_a_route_adds_its_part_of_the_range_to_where_the_fader_stands(rig: Rig) -> None:
@@ -215,10 +215,10 @@ def test_an_lfo_moves_its_target_and_falls_as_fast_as_its_shape_does(rig: Rig) -
 def test_the_analysis_reads_what_the_frame_before_added_to_the_values_of_now(rig: Rig) -> None:
     rig.route(source="peak", channel=1, target=WINDOW, amount=-0.5)
     first = rig.store.snapshot()
-    assert rig.modulation.again(first) is first
+    assert rig.modulation.analysis_values(first) is first
     rig.step(sound(peak=1.0))
     rig.store.set(WINDOW, 200.0)
-    assert rig.modulation.again(rig.store.snapshot())[WINDOW] == pytest.approx(200 / math.sqrt(200))
+    assert rig.modulation.analysis_values(rig.store.snapshot())[WINDOW] == pytest.approx(200 / math.sqrt(200))
     assert rig.store.snapshot()[WINDOW] == 200.0
 
 

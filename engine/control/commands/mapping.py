@@ -185,7 +185,7 @@ class MapControl:
             values = {"control": control.name, "target": lesson.target, "argument": lesson.argument}
             try:
                 entry = make_entry(values | ({"mode": mode} if mode else {}))
-                self._map.add(entry, stands_at=movement.value if movement.control == control else None)
+                self._map.add(entry, heard=movement.value if movement.control == control else None)
             except (MappingError, osc_schema.Rejected) as error:
                 return lesson, None, str(error)
             return lesson, entry, ""

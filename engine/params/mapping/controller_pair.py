@@ -1,26 +1,26 @@
-"""Two controllers as one fader of 14 bits: n tells the coarse half (MSB), n + 32 the fine one (LSB). Pure.
+"""Two controllers as one 14-bit fader: n is the coarse half (MSB), n + 32 the fine half (LSB). Pure.
 
-The problem: the halves come one after the other, and what stands between them is no position of the fader. From
-63 * 128 + 127 to 64 * 128 + 0 the fader moves by 1, but with the new coarse half and the old fine one it would jump up
-by 128, or down by 127 with the fine one first. MIDI 1.0 wants the coarse half first and lets a sender leave it out
-while it stays the same; devices that send the fine half first exist.
+The problem: the halves arrive one after the other, and the value in between is not a position of the fader. From
+63 * 128 + 127 to 64 * 128 + 0 the fader moves by 1, but the new coarse half with the old fine half would jump up by
+128, or with the fine half first, down by 127. MIDI 1.0 requires the coarse half first and allows leaving it out while
+it does not change; some devices send the fine half first.
 
-- Coarse first: a new coarse half alone is taken for the nearest position that it allows, so a move upwards begins at
-  its lowest one. That lies between the old position and the new one whatever the fine half turns out to be.
-- Fine first: the fine half waits for the coarse one. (A device that does so and leaves the coarse half out cannot be
-  told from the rule above, and jitters by less than a hundredth.)
-- Which of them it is, the first half after a pause tells: a hand moves in strokes. The coarse half first settles it,
-  and so do two fine ones in a row: the coarse one was left out. A fine one first counts until then only.
+- Coarse first: a new coarse half alone gives the nearest position that it allows, so an upward move starts at the
+  lowest one. That is always between the old and the new position.
+- Fine first: the fine half waits for the coarse half. (A device that does this and also leaves out the coarse half
+  looks like the first kind, and jitters by less than a hundredth.)
+- The order is detected by the first half after a pause, because hands move in strokes. A coarse half first is final,
+  and so are two fine halves in a row, where the coarse half was left out. A fine half first counts only until then.
 """
 
 from typing import Literal
 
-PAUSE_S = 0.05  # halves of one position follow each other within a few ms, strokes of a hand after far longer
+PAUSE_S = 0.05  # the halves of one position are a few ms apart, two strokes of a hand much longer
 HALF = 128
 
 
 class ControllerPair:
-    """One fader: the position 0..16383 after each half, or None while there is none to tell."""
+    """One 14-bit fader. `coarse` and `fine` take a half and return the position 0..16383, or None if not known yet."""
 
     __slots__ = ("_coarse", "_fine", "_heard_s", "_is_settled", "_order", "_waiting", "is_whole")
 
@@ -28,15 +28,15 @@ class ControllerPair:
         self._coarse: int | None = None
         self._fine = 0
         self._waiting: int | None = None
-        """A fine half that has no coarse one yet."""
+        """A fine half that waits for its coarse half."""
         self._order: Literal["", "coarse", "fine"] = ""
         self._is_settled = False
         self._heard_s = float("-inf")
         self.is_whole = False
-        """Both halves of the position last told were heard, or the other one is left out: no correction follows."""
+        """True if the last position is final, because both halves arrived or the other is left out."""
 
-    def coarse(self, value: int, now_s: float) -> int | None:
-        """The coarse half, 0..127, was heard."""
+    def coarse(self, value: int, now_s: float) -> int:
+        """Take a coarse half, 0..127."""
         if self._paused(now_s):
             self._is_settled = self._coarse is not None
             self._order = "coarse"
@@ -53,7 +53,7 @@ class ControllerPair:
         return value * HALF + self._fine
 
     def fine(self, value: int, now_s: float) -> int | None:
-        """The fine half, 0..127, was heard."""
+        """Take a fine half, 0..127."""
         if self._paused(now_s):
             if not self._is_settled:
                 self._order = "fine"
@@ -68,6 +68,6 @@ class ControllerPair:
         return None
 
     def _paused(self, now_s: float) -> bool:
-        """Whether this half begins a stroke; also notes when it came."""
+        """Note the time of a half. True if it starts a new stroke."""
         pause_s, self._heard_s = now_s - self._heard_s, now_s
         return pause_s > PAUSE_S

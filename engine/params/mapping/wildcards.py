@@ -1,10 +1,10 @@
-"""Entries for many addresses: `*` stands for one whole part, as in `osc /composition/layers/1/clips/*/connected`.
+"""Lookup of entries with wildcards: `*` is one whole part, as in `osc /composition/layers/1/clips/*/connected`.
 
-A hundred patterns must not cost a hundred comparisons a message. So patterns are found by a look-up: of those with
-eight parts and a star in the sixth there is one group, and a message of eight parts puts a star in its own sixth part
-and looks that up. Most maps have one or two groups for a number of parts. What was found for an address is remembered.
+A hundred patterns must not cost a hundred comparisons per message. So patterns are grouped by their number of parts and
+the positions of the stars. For each group with the right number of parts, the message's address gets stars at the same
+positions and is looked up in a dictionary. Most maps have one or two groups per number of parts. Results are cached.
 
-Each address that a pattern meets moves by itself: that one clip stopped says nothing of the one that has started.
+Each address that matches a pattern has its own state: a clip that stops must not affect the one that has started.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -13,21 +13,21 @@ from typing import Generic, TypeVar
 from engine.params.mapping.controls import Control
 
 STAR = "*"
-MAX_REMEMBERED = 4096  # addresses that a pattern meets, and as many that none does
+MAX_REMEMBERED = 4096  # cached addresses with a match, and as many without one
 
 T = TypeVar("T")
 
 
 def is_pattern(control: Control) -> bool:
-    """Whether it stands for more than one address."""
+    """True if the control has a wildcard."""
     return control.kind == "osc" and STAR in control.place.split("/")
 
 
 class WildcardIndex(Generic[T]):
-    """Patterns and what each makes for an address that it meets. One thread at a time."""
+    """Patterns, each with a factory for the addresses that match it. One thread at a time."""
 
     def __init__(self, patterns: Iterable[tuple[Control, Callable[[Control], T]]] = ()) -> None:
-        """`make(control)` is called once for each control that its pattern meets."""
+        """`patterns`: pairs of a pattern and `make(control)`, which is called once for each matching control."""
         self._makers: dict[Control, list[Callable[[Control], T]]] = {}
         self._places: set[str] = set()
         self._stars: dict[int, set[tuple[int, ...]]] = {}  # number of parts -> where stars are
@@ -37,40 +37,40 @@ class WildcardIndex(Generic[T]):
             parts = control.place.split("/")
             stars = tuple(number for number, part in enumerate(parts) if part == STAR)
             self._stars.setdefault(len(parts), set()).add(stars)
-        self._met: dict[Control, tuple[T, ...]] = {}
-        self._unmet: set[Control] = set()
+        self._matched: dict[Control, tuple[T, ...]] = {}
+        self._unmatched: set[Control] = set()
 
     def __bool__(self) -> bool:
         return bool(self._makers)
 
-    def meets(self, address: str) -> bool:
-        """Whether a pattern stands for an argument of that address."""
+    def has_match(self, address: str) -> bool:
+        """True if a pattern matches an argument of that address."""
         return any(pattern.place in self._places for pattern in self._patterns_of(Control("osc", place=address)))
 
     def made(self) -> Iterator[tuple[Control, T]]:
-        """What has been made and is remembered, with the control that it was made for."""
-        return ((control, one) for control, met in self._met.items() for one in met)
+        """Everything made so far and still cached, with the control it was made for."""
+        return ((control, one) for control, found in self._matched.items() for one in found)
 
-    def of(self, control: Control) -> tuple[T, ...]:
-        """What the patterns that stand for it have made for it; none where no pattern does."""
-        met = self._met.get(control)
-        if met is not None:
-            return met
-        if control in self._unmet:
+    def matches(self, control: Control) -> tuple[T, ...]:
+        """The objects made for this control, one per matching pattern."""
+        found = self._matched.get(control)
+        if found is not None:
+            return found
+        if control in self._unmatched:
             return ()
-        met = tuple(make(control) for pattern in self._patterns_of(control) for make in self._makers.get(pattern, ()))
-        if met:
-            if len(self._met) >= MAX_REMEMBERED:
-                self._met.clear()
-            self._met[control] = met
+        found = tuple(make(control) for pattern in self._patterns_of(control) for make in self._makers.get(pattern, ()))
+        if found:
+            if len(self._matched) >= MAX_REMEMBERED:
+                self._matched.clear()
+            self._matched[control] = found
         else:
-            if len(self._unmet) >= MAX_REMEMBERED:
-                self._unmet.clear()
-            self._unmet.add(control)
-        return met
+            if len(self._unmatched) >= MAX_REMEMBERED:
+                self._unmatched.clear()
+            self._unmatched.add(control)
+        return found
 
     def _patterns_of(self, control: Control) -> list[Control]:
-        """Every pattern that would stand for it, were it there."""
+        """All patterns of the known shapes that would match the control."""
         parts = control.place.split("/")
         patterns = []
         for stars in self._stars.get(len(parts), ()):
