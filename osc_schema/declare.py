@@ -5,13 +5,15 @@ numbers change at once.
 """
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal
 
 from osc_schema.types import Argument, OutOfRange, Param, ParamType
 
 SMOOTHING_MS = 30.0  # two frames at 60 fps: hides the 127 steps of a MIDI fader, too short to feel as lag
 TEXT_CHARACTERS = 1024
 NAME_CHARACTERS = 64
+
+_TAGS: dict[str, Literal["s", "i", "f"]] = {"s": "s", "i": "i", "f": "f"}
 
 
 def number(
@@ -150,4 +152,4 @@ def arguments(spec: str) -> tuple[Argument, ...]:
 def _arguments(words: Iterable[str]) -> Iterable[Argument]:
     for word in words:
         name, tag = word.split(":")
-        yield Argument(name=name, type=tag.rstrip("?"), is_optional=tag.endswith("?"))  # type: ignore[arg-type]
+        yield Argument(name=name, type=_TAGS[tag.rstrip("?")], is_optional=tag.endswith("?"))

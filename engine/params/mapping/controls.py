@@ -10,7 +10,7 @@ osc /3/xy 1                  its second
 """
 
 from dataclasses import dataclass
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple, cast
 
 from osc_schema import Rejected
 
@@ -102,7 +102,7 @@ def control_of(name: str) -> Control:
         if kind in MAX_VALUES and kind != "osc":
             number = _number(name, rest.pop(0), NUMBERS[kind]) if kind in NUMBERS and rest else None
             if len(rest) <= 1 and (number is None) == (kind not in NUMBERS):
-                return Control(kind, channel, number or 0, *rest)  # type: ignore[arg-type]
+                return Control(cast(ControlKind, kind), channel, number or 0, *rest)
     raise Rejected(
         f"control {_short(name)!r}: is neither `osc /ADDRESS [ARGUMENT]` nor `midi CHANNEL KIND NUMBER [DEVICE]` "
         f"with a kind of {', '.join(kind for kind in MAX_VALUES if kind != 'osc')} (bend and pressure have no number)"

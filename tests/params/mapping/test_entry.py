@@ -1,4 +1,4 @@
-"""What an entry of the map may hold, and the file that keeps it."""
+"""Validation of an entry of the map, and the map file."""
 
 import pytest
 
@@ -48,14 +48,14 @@ FADER = {"control": "midi 1 cc 7", "target": "/layer/1/intensity", "takeover": F
         ({"control": "midi 1 note 7", "target": "/layer/1/mute", "takeover": True}, "takeover: is for a fader"),
     ],
 )
-def test_an_entry_that_cannot_be_used_is_refused_in_one_line(entry: dict, said: str) -> None:
+def test_an_invalid_entry_is_rejected_in_one_line(entry: dict, said: str) -> None:
     with pytest.raises(Rejected) as refused:
         make_entry(entry)
     assert said in str(refused.value)
     assert "\n" not in str(refused.value)
 
 
-def test_a_key_that_is_changed_takes_along_what_followed_from_it() -> None:
+def test_changing_a_key_updates_the_defaults_that_depend_on_it() -> None:
     entry = make_entry({**FADER, "high": 1.0, "curve": 2})
     turned = changed(entry, "mode", "twos")
     assert (turned.mode, turned.high, turned.curve, turned.takeover) == ("twos", 1.0, 1.0, False)
@@ -71,7 +71,7 @@ def test_a_key_that_is_changed_takes_along_what_followed_from_it() -> None:
         changed(entry, "colour", 1)
 
 
-def test_a_file_gives_back_what_was_written(tmp_path) -> None:
+def test_a_file_round_trips(tmp_path) -> None:
     tables = (
         FADER,
         {"control": "midi 1 cc 2", "target": "/layer/1/angle", "mode": "twos", "invert": True},
@@ -87,7 +87,7 @@ def test_a_file_gives_back_what_was_written(tmp_path) -> None:
     assert read_map(file) == LoadedMap(entries=entries)
 
 
-def test_a_wrong_entry_is_one_line_and_stays_in_the_file(tmp_path) -> None:
+def test_an_invalid_entry_is_reported_in_one_line_and_stays_in_the_file(tmp_path) -> None:
     file = tmp_path / "map.toml"
     file.write_text('[[entry]]\ncontrol = "midi 1 cc 1"\ntarget = "/mode"\n[[entry]]\ncontrol = "knob"\nx = 3\n')
     loaded = read_map(file)
@@ -98,7 +98,7 @@ def test_a_wrong_entry_is_one_line_and_stays_in_the_file(tmp_path) -> None:
 
 
 @pytest.mark.parametrize("text", ["entry = 3", "[[entry", 'entry = ["x"]', "[entry]\na = 1", "\x00"])
-def test_a_file_that_is_no_map_is_an_error_and_not_an_empty_map(tmp_path, text: str) -> None:
+def test_an_invalid_file_is_an_error_and_not_an_empty_map(tmp_path, text: str) -> None:
     file = tmp_path / "map.toml"
     file.write_text(text)
     with pytest.raises(MappingError, match=r"map\.toml"):
@@ -106,7 +106,7 @@ def test_a_file_that_is_no_map_is_an_error_and_not_an_empty_map(tmp_path, text: 
     assert read_map(tmp_path / "none.toml") == LoadedMap(entries=())
 
 
-def test_a_map_of_before_an_address_was_renamed_still_moves_it(tmp_path) -> None:
+def test_an_old_map_with_a_renamed_address_still_works(tmp_path) -> None:
     file = tmp_path / "map.toml"
     file.write_text('[map]\nschema = 2\n[[entry]]\ncontrol = "midi 1 cc 7"\ntarget = "/lfo/1/sync"\n')
     loaded = read_map(file)
