@@ -1,8 +1,8 @@
-"""Every parameter and command of the engine, declared once: validation, documentation and presets follow.
+"""Declaration of every parameter and command of the engine: the single source for checks, documents and presets.
 
 Standard library only, so that TouchDesigner's Python and a small script can import it.
 Start with `types` (what a declaration holds), then an area's file such as `layers`; `table` collects them.
-A new knob is one line in its area's file, then `multiverse schema write`.
+To add a parameter: one line in its area's file, then `multiverse schema write`.
 
     osc_schema.accept("/layer/1/angle", 190)      -> Accepted(value=-170.0, note="")
     osc_schema.match("/layer/*/angle")            -> four Params

@@ -1,42 +1,43 @@
-"""What OSC, a preset, the page or the command line gives, made a canonical value in range, or Rejected.
+"""Validation: turns a value from OSC, a preset, the page or the command line into a canonical one, or rejects it.
 
-| type | taken | out of range |
+| type | accepted | out of range |
 |---|---|---|
 | float | float, int, bool | clipped or wrapped as declared |
 | stops | the same, and a stop's name | clipped |
-| int | int, bool, a float (rounded, to a whole step where it has steps, with a note) | clipped |
+| int | int, bool, a float (rounded to the nearest step, with a note) | clipped |
 | bool | bool, a number (on from 0.5 up), "on" "off" "true" "false" "1" "0" | - |
 | menu | an item's name, an index as int, float (rounded, with a note) or text | rejected |
-| trigger | a number or bool (0: the button was let go, nothing happens), nil, "bang" | - |
+| trigger | a number or bool (0: the button was released, nothing happens), nil, "bang" | - |
 | text, file | text on one line | rejected |
 | colour | 3 or 4 floats 0..1, "#rrggbb", "#rrggbbaa", an OSC `r` as int 0xRRGGBBAA | clipped |
 
-A list with one element counts as that element. NaN and infinity are rejected always, and so is nil but for a
-trigger. A value that differs from a limit only by the rounding of a 32-bit float is that limit.
+A list with one element counts as that element. NaN and infinity are always rejected; nil is accepted by triggers only.
+A value that differs from a limit only by 32-bit float rounding counts as that limit.
 
-Hot path: one call an OSC message.
+Hot path: called once per OSC message.
 """
 
 import math
 import re
 from collections.abc import Callable, Sequence
 
+from osc_schema.scale import nearest_step, scale_of
 from osc_schema.table import lookup, lookup_command, nearest
 from osc_schema.types import Accepted, Param, ParamType, Rejected, Value
 
 FLOAT32_EPSILON = 2.0**-23  # relative spacing of 32-bit floats: 0.98 arrives from OSC as 0.98000001907
 MAX_INT = 2**64 - 1  # no OSC type holds more; float() raises beyond 2**1024
-ON_FROM = 0.5  # half way of a fader that a patch connected to a switch
+ON_FROM = 0.5  # the middle of a fader that a patch has connected to a switch
 SHOWN_CHARACTERS = 40
 
-# Control characters, line ends, lone surrogates (which no file could hold).
+# Control characters, line ends, lone surrogates (which cannot be written to a file).
 _NOT_ON_ONE_LINE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _LISTS = (list, tuple)
 _SWITCH_WORDS = {"on": True, "true": True, "1": True, "off": False, "false": False, "0": False}
 
 
 def accept(address_or_param: str | Param, value: object) -> Accepted:
-    """The canonical value, with a note when it had to be changed. Raises Rejected only, whatever is given."""
+    """The canonical value, with a note if it was changed. Raises nothing but Rejected, for any input."""
     if isinstance(address_or_param, str):
         param = lookup(address_or_param)
         if param is None:
@@ -49,10 +50,10 @@ def accept(address_or_param: str | Param, value: object) -> Accepted:
 
 
 def unknown_address(address: str) -> Rejected:
-    """The rejection of an address that is no parameter: it is a command, or the nearest known ones are named."""
+    """The error for an address that is no parameter; suggests the nearest known addresses or names the command."""
     if lookup_command(address) is not None:
-        way = f"send it to the running engine: multiverse osc send {_short(address)}"
-        return Rejected(f"{_short(address)}: is a command, not a parameter; {way}")
+        next_step = f"send it to the running engine: multiverse osc send {_short(address)}"
+        return Rejected(f"{_short(address)}: is a command, not a parameter; {next_step}")
     guesses = nearest(address)
     hint = f" (nearest: {', '.join(guesses)})" if guesses else ""
     return Rejected(f"{_short(address)}: no such parameter{hint}")
@@ -73,9 +74,8 @@ def _accept_stops(param: Param, value: object) -> Accepted:
 
 def _accept_int(param: Param, value: object) -> Accepted:
     number = _finite(param, value)
-    nearest_whole = number if type(number) is int else math.floor(number + 0.5)
-    if param.step > 1:
-        nearest_whole = math.floor(number / param.step + 0.5) * param.step
+    # A whole number is not divided: above 2**53 that would change it.
+    nearest_whole = number if type(number) is int and param.step == 1 else nearest_step(number, param.step)
     if not param.low <= nearest_whole <= param.high:
         return _limit(param, number)
     is_whole = nearest_whole == number
@@ -101,7 +101,7 @@ def _accept_menu(param: Param, value: object) -> Accepted:
             return Accepted(value)
         return Accepted(param.menu[_index_of_name(param, param.menu, value)])
     number = _finite(param, value)
-    index = math.floor(number + 0.5)
+    index = nearest_step(number)
     if not 0 <= index < len(param.menu):
         raise _wrong(param, number, f"none of {_choices(param.menu)}")
     item = param.menu[index]
@@ -149,13 +149,13 @@ _ACCEPT: dict[ParamType, Callable[[Param, object], Accepted]] = {
 
 
 def _limit(param: Param, number: float) -> Accepted:
-    """`number`, finite and outside the range, brought in as the parameter declares."""
+    """Clip, wrap or reject `number`, finite and outside the range, as the parameter declares."""
     low, high = param.low, param.high
     limit = low if number < low else high
     if abs(number - limit) <= FLOAT32_EPSILON * abs(limit):
         return Accepted(_like(param, limit))
     if param.out_of_range == "wrap":
-        return Accepted(_like(param, low + (number - low) % (high - low)))
+        return Accepted(_like(param, scale_of(param).wrapped(number)))
     if param.out_of_range == "clip":
         return Accepted(_like(param, limit), f"{_show(number)} is outside {_range(param)} (clipped to {_show(limit)})")
     raise _wrong(param, number, f"outside {_range(param)}")
@@ -166,7 +166,7 @@ def _like(param: Param, number: float) -> Value:
 
 
 def _finite(param: Param, value: object) -> float:
-    """`value` as a finite number; ints stay ints, so that a large one is compared exactly."""
+    """`value` as a finite number; ints stay ints, so that large ones are compared exactly."""
     if isinstance(value, int):
         if abs(value) > MAX_INT:
             raise _wrong(param, value, "too large for any parameter")
@@ -218,10 +218,10 @@ def _show(value: object) -> str:
         return f"{value:.7g}"
     if isinstance(value, str):
         return f'"{_short(value)}"'
-    return f"a value of type {type(value).__name__}"  # never its repr: it may be long, or nested without end
+    return f"a value of type {type(value).__name__}"  # not its repr, which may be huge or endlessly nested
 
 
 def _short(text: str) -> str:
-    """`text` on one line that any terminal can print, shortened."""
+    """`text` shortened, on one line that any terminal can print."""
     line = _NOT_ON_ONE_LINE.sub("?", text[: SHOWN_CHARACTERS + 1])
     return line if len(line) <= SHOWN_CHARACTERS else f"{line[:SHOWN_CHARACTERS]}..."

@@ -1,4 +1,4 @@
-"""Sound in: how source channels become the four, and what is told about them."""
+"""Audio input: how source channels map to the four audio channels, and the features sent to subscribers."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from osc_schema.declare import menu, number, switch, whole
 from osc_schema.types import Area, Param
 
 CHANNELS = (1, 2, 3, 4)
-# Settings of a room and its cables: a preset from elsewhere must not move them.
+# Settings of a venue and its cables: a preset made elsewhere must not change them.
 _VENUE: dict[str, Any] = {"stored": False, "is_look": False}
 
 
@@ -26,14 +26,14 @@ def _channel(n: int) -> tuple[Param, ...]:
         switch(
             f"{at}/auto",
             True,
-            f"Slow gain of channel {n} towards a peak of -12 dBFS: at most +24 dB, held below -55 dBFS.",
+            f"Automatic gain of channel {n}: slowly brings peaks to -12 dBFS, by up to +24 dB; holds below -55 dBFS.",
             words="agc automatic mic microphone input volume level normalise normalize",
             **_VENUE,
         ),
         menu(
             f"{at}/trigger",
             "off rising",
-            f"rising: wave {n} begins at a rising zero crossing, so that a steady tone stands still.",
+            f"rising: starts wave {n} at a rising zero crossing, so that a steady tone stands still.",
             is_look=False,
             words="sync stable scope hold still",
         ),
@@ -42,7 +42,7 @@ def _channel(n: int) -> tuple[Param, ...]:
             1000,
             10,
             10_000,
-            f"Release of the envelope follower of channel {n}.",
+            f"Release time of the envelope follower of channel {n}.",
             "ms",
             scale="exponential",
             smoothing_ms=0,
@@ -54,7 +54,7 @@ def _channel(n: int) -> tuple[Param, ...]:
             n,
             1,
             64,
-            f"Source channel that channel {n} hears in the layout direct.",
+            f"Source channel for channel {n} when the layout is direct.",
             words="input mic microphone route patch",
             **_VENUE,
         ),
@@ -63,14 +63,14 @@ def _channel(n: int) -> tuple[Param, ...]:
 
 AREA = Area(
     title="Audio",
-    description="How the channels of the sound source become audio channels 1 to 4. When "
-    "`/audio/features/rate_hz` asks for it, subscribers get `/audio/<1-4>/rms`, `peak`, `low`, `mid`, `high` "
+    description="How source channels map to audio channels 1 to 4. While `/audio/features/rate_hz` is above 0, "
+    "subscribers get `/audio/<1-4>/rms`, `peak`, `low`, `mid`, `high` "
     "(linear, 1 is full scale), `pitch` (Hz) and `onset` (1 in the first message after an onset, else 0).",
     params=(
         menu(
             "/audio/layout",
             "auto direct stereo mono",
-            "direct: source channels as /audio/<1-4>/channel says; stereo: left, right, low band, high band; "
+            "direct: source channels as set by /audio/<1-4>/channel; stereo: left, right, low band, high band; "
             "mono: four bands; auto: by the number of source channels.",
             words="input mic microphone stereo channels route",
             **_VENUE,
@@ -81,7 +81,7 @@ AREA = Area(
             0,
             0,
             120,
-            "How often the features of the four channels go out to subscribers; 0: never.",
+            "Rate at which the features of the four channels are sent to subscribers; 0: never.",
             "Hz",
             smoothing_ms=0,
             resumed=False,

@@ -1,4 +1,4 @@
-"""Which source layer 5 shows, chosen while the engine runs. Commands only; `--camera` names the first."""
+"""Commands that switch the camera source of layer 5 while the engine runs; `--camera` sets the first one."""
 
 from osc_schema.declare import arguments
 from osc_schema.types import Command
@@ -7,11 +7,11 @@ COMMANDS = (
     Command(
         address="/camera/open",
         arguments=arguments("word:s"),
-        description="Shows another source on layer 5 while the engine runs: `none`, `test`, a camera's index or name, "
-        "`spout:NAME`, `syphon:NAME`, `shared:NAME`, `ndi:NAME` (a word of the name is enough: `spout:Arena`), or "
-        "`start`, what the engine was started with. Files and addresses are given at the start only. The "
-        "current source plays on until the new one has its first picture; one that has none within 10 s is given up. "
-        "Presets do not hold it.",
+        description="Switches layer 5 to another source: `none`, `test`, a camera's index or name, "
+        "`spout:NAME`, `syphon:NAME`, `shared:NAME`, `ndi:NAME` (part of the name is enough: `spout:Arena`), or "
+        "`start`, the source the engine was started with. Files and URLs can only be given at the start. The "
+        "current source stays until the new one delivers its first picture; after 10 s without one the switch fails. "
+        "Not stored in presets.",
         replies=(
             "/camera/current <word>, to every subscriber",
             "/done /camera/open <word>",
@@ -20,11 +20,11 @@ COMMANDS = (
     ),
     Command(
         address="/camera/list",
-        description="Asks for everything that `/camera/open` can be given now, and whether NDI is looked for.",
+        description="Lists all sources that `/camera/open` accepts now, and tells if NDI senders are searched for.",
         replies=(
             "/camera/entry <word> <title> <on>, one message a source",
             "/camera/ndi <on>",
-            "/camera/changed <count>, to every subscriber, whenever the list is another",
+            "/camera/changed <count>, to every subscriber, whenever the list changes",
             "/done /camera/list",
             "/fail /camera/list <reason>",
         ),
@@ -32,8 +32,8 @@ COMMANDS = (
     Command(
         address="/camera/ndi",
         arguments=arguments("on:i"),
-        description="1 looks round the network for NDI senders from now on, 0 ends it. Off until it is asked for: "
-        "systems warn of programs that look round the network.",
+        description="1: searches the network for NDI senders from now on; 0: stops. Off by default, because operating "
+        "systems warn about programs that search the network.",
         replies=(
             "/camera/changed <count>, to every subscriber",
             "/done /camera/ndi <on>",

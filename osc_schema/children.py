@@ -1,15 +1,15 @@
-"""Child processes: commands to start, stop and restart them. How they are is told by /engine/status."""
+"""Commands that start, stop and restart the child processes. Their state is in /engine/status."""
 
 from osc_schema.types import Area, Command
 
 NAMES = ("sd", "sam3", "rvc")
 MAX_WAITING = 16
-"""Commands of one verb that may wait for the same child."""
+"""Limit of waiting commands of one verb per child."""
 _VERBS = {
-    "start": "Starts it, also after it has failed; what was in quarantine is tried again.",
-    "stop": "Ends it; its last picture or masks stay, or what its fallback says (/sd/fallback, /sam3/fallback, "
-    "/rvc/fallback).",
-    "restart": "Ends it and starts it anew.",
+    "start": "Starts the process, also after it has failed; values in quarantine are tried again.",
+    "stop": "Stops the process; its last picture or masks stay, or its fallback takes over (/sd/fallback, "
+    "/sam3/fallback, /rvc/fallback).",
+    "restart": "Stops the process and starts it again.",
 }
 
 
@@ -24,11 +24,11 @@ def _command(name: str, verb: str) -> Command:
 
 AREA = Area(
     title="Child processes",
-    description="Inference runs in processes of its own, which may hang, run out of memory or die: the picture goes "
-    "on, and they are started again. `/engine/status` tells state, process id, restarts and the last fault. A command "
-    "is answered when it has happened, a start or restart once the child is ready: while it dies again and again, it "
-    "is tried again and again and the answer waits, until it is ready or has failed for good (`/fail` with its last "
-    "fault). A later command that wants the opposite is the end of those that wait (`/fail`, `superseded by "
-    f"/child/sd/stop`). Of each command {MAX_WAITING} may wait; more are refused at once.",
+    description="Inference runs in child processes. They may hang, run out of memory or crash: the picture goes on "
+    "and they are restarted. `/engine/status` shows state, process id, restarts and the last fault. A command is "
+    "answered when it is done; a start or restart when the child is ready. If the child keeps crashing, it is retried "
+    "and the answer waits until the child is ready or has failed for good (`/fail` with its last fault). A later "
+    "command for the opposite ends those that wait (`/fail`, `superseded by /child/sd/stop`). Up to "
+    f"{MAX_WAITING} of each command may wait; more are refused at once.",
     commands=tuple(_command(name, verb) for name in NAMES for verb in _VERBS),
 )

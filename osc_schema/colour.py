@@ -1,16 +1,16 @@
-"""Where each layer's colour comes from."""
+"""Colour of each layer."""
 
 from osc_schema.declare import circle, menu, number
 from osc_schema.types import Area
 
 AREA = Area(
     title="Colour",
-    description="The colour of each layer, from the pitch of its channel or from a fixed scheme.",
+    description="Colour of each layer, from the pitch of its channel or from a fixed scheme.",
     params=(
         menu(
             "/colour/mode",
             "pitch scheme",
-            "pitch: C is red, an octave is once round the hue circle; scheme: the hues of /colour/scheme.",
+            "pitch: the hue follows the note, C is red, an octave is one turn; scheme: fixed hues, see /colour/scheme.",
             words="color palette pitch",
         ),
         circle(
@@ -18,7 +18,7 @@ AREA = Area(
             0.57,
             0,
             1,
-            "Turns the hues of all layers together; 1 is once round.",
+            "Shifts the hues of all layers together; 1 is a full turn.",
             "turns",
             words="color tint shift palette rainbow",
         ),
@@ -27,8 +27,8 @@ AREA = Area(
             1500,
             0,
             10_000,
-            "In pitch mode a layer's hue goes to that of a new note with this time constant, the short way round, and "
-            "slower the less sure the pitch is: noise does not move it. 0: at once, whatever is heard.",
+            "Time constant with which a layer's hue follows a new note in pitch mode, slower for an unclear pitch, so "
+            "that noise does not move it. 0: at once, for any sound.",
             "ms",
             words="color colour smooth slew lag calm speed",
         ),
@@ -45,8 +45,8 @@ AREA = Area(
             0.14,
             0,
             1,
-            "How far apart the layers' hues may lie. 1: anywhere on the hue circle; 0: all at the base hue; between, "
-            "the hues of the pitches or of the scheme are drawn together around it.",
+            "How far apart the layers' hues are. 1: as the pitches or the scheme give them; 0: all at the base hue; "
+            "between: drawn together around it.",
             words="color palette harmony range",
         ),
     ),

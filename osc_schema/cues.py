@@ -1,4 +1,4 @@
-"""Cues: commands only. The list is kept in `cues.toml`, which a person can read and edit."""
+"""Commands of the cue list. The list is kept in `cues.toml`, which people can read and edit."""
 
 from osc_schema.declare import arguments
 from osc_schema.types import Area, Command
@@ -11,11 +11,11 @@ def _go(address: str, description: str) -> Command:
     return Command(
         address=address,
         arguments=arguments("pressed:i?"),
-        description=f"{description} Answered when the fade has arrived, or with `superseded by ...`; 0, a button let "
-        "go, does nothing.",
+        description=f"{description} Answered when the fade is complete, or with `superseded by ...`. 0 (a button "
+        "released) does nothing.",
         replies=(
-            "/cue/current <number> <preset>, to every subscriber, when it begins",
-            "/cue/failed <number> <preset> <reason>, to every subscriber, when it cannot",
+            "/cue/current <number> <preset>, to every subscriber, when it starts",
+            "/cue/failed <number> <preset> <reason>, to every subscriber, when it fails",
             f"/done {address} <number> <preset>",
             f"/fail {address} <reason>",
         ),
@@ -38,28 +38,27 @@ def _edit(verb: str, spec: str, description: str) -> Command:
 
 AREA = Area(
     title="Cues",
-    description="A list of presets in the order of the show, numbered 1..999; a number stays what it is when another "
-    "cue is deleted. `fade_s` is how long the change takes, `follow_s` how long after its beginning the next cue goes "
-    f"by itself (0: it waits for go), both 0..{MAX_FADE_S:g} s and 0 when left out. The picture fades, as with "
-    "/preset/load; with `glide` 1 the values glide, as with /preset/glide. Panic stops a cue that was to "
-    "follow. A cue whose preset is missing fails, and the show stays as it is; the list stands on it then, so that the "
-    "next go goes on behind it, and what was to follow it follows. A cue may name a preset that is not there yet: that "
-    "is a warning.",
+    description="A list of presets in the order of the show, numbered 1..999; deleting a cue does not renumber the "
+    "others. `fade_s` is the fade time; `follow_s` is the time from the start of a cue to the next one, which then "
+    f"starts by itself (0: waits for go). Both are 0..{MAX_FADE_S:g} s, 0 if left out. The picture fades, as with "
+    "/preset/load; with `glide` 1 the values glide, as with /preset/glide. Panic cancels a cue that would "
+    "follow. A cue fails if its preset is missing: the look stays as it is, the failed cue counts as the current one, "
+    "so the next go continues after it, and its follow time still runs. Naming a preset that does not exist yet gives "
+    "a warning only.",
     commands=(
-        _go("/cue/go", "The next cue: the one after the cue that went last, at first the first."),
-        _go("/cue/back", "The cue before the one that went last."),
-        _go("/cue/<n>", "Cue n."),
-        _edit("set", _CUE, "Makes a cue, or makes another of it."),
-        _edit("insert", _CUE, "Makes a cue; where the number is taken, that cue and those right behind it move up."),
+        _go("/cue/go", "Starts the cue after the last one started; at first, the first cue."),
+        _go("/cue/back", "Starts the cue before the last one started."),
+        _go("/cue/<n>", "Starts cue n."),
+        _edit("set", _CUE, "Adds a cue, or changes the one with that number."),
+        _edit("insert", _CUE, "Inserts a cue; if the number is taken, that cue and those right after it move up."),
         _edit("delete", "number:i", "Deletes a cue."),
         Command(
             address="/cue/list",
-            description="Asks for all cues, in order, and for the one whose look is on; where the one that went last "
-            "has failed, for that one too.",
+            description="Lists all cues in order, the cue whose look is on, and the last one started if it failed.",
             replies=(
                 "/cue/entry <number> <preset> <fade_s> <follow_s> <glide>, one message a cue",
-                "/cue/current <number> <preset>, where one has gone",
-                "/cue/failed <number> <preset> <reason>, where the list stands on one that failed",
+                "/cue/current <number> <preset>, if one was started",
+                "/cue/failed <number> <preset> <reason>, if the last one failed",
                 "/done /cue/list",
                 "/fail /cue/list <reason>",
             ),

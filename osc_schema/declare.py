@@ -1,17 +1,19 @@
-"""One call a parameter: each helper fills in what follows from the kind of control.
+"""Helpers that declare one parameter per call; each fills in what follows from the kind of control.
 
-A glide of 30 ms hides the steps of a 7-bit fader and is too short to feel. Menus, switches and whole numbers
-change at once.
+Floats glide for 30 ms, which hides the steps of a 7-bit fader and is too short to feel. Menus, switches and whole
+numbers change at once.
 """
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal
 
 from osc_schema.types import Argument, OutOfRange, Param, ParamType
 
-SMOOTHING_MS = 30.0  # two frames at 60 fps: hides a MIDI fader's 127 steps, below what a hand notices as lag
+SMOOTHING_MS = 30.0  # two frames at 60 fps: hides the 127 steps of a MIDI fader, too short to feel as lag
 TEXT_CHARACTERS = 1024
 NAME_CHARACTERS = 64
+
+_TAGS: dict[str, Literal["s", "i", "f"]] = {"s": "s", "i": "i", "f": "f"}
 
 
 def number(
@@ -26,7 +28,7 @@ def number(
     out_of_range: OutOfRange = "clip",
     **more: Any,
 ) -> Param:
-    """A float that glides and is clipped."""
+    """A float that glides and is clipped to its range."""
     return Param(
         address=address,
         type=ParamType.FLOAT,
@@ -44,12 +46,12 @@ def number(
 def circle(
     address: str, default: float, low: float, high: float, description: str, unit: str = "", **more: Any
 ) -> Param:
-    """A float whose two ends are the same place: wraps, and glides the short way round."""
+    """A float that wraps, such as an angle; glides the short way round."""
     return number(address, default, low, high, description, unit, out_of_range="wrap", **more)
 
 
 def whole(address: str, default: int, low: int, high: int, description: str, unit: str = "", **more: Any) -> Param:
-    """An int, clipped."""
+    """An int that is clipped to its range."""
     return Param(
         address=address,
         type=ParamType.INT,
@@ -68,7 +70,7 @@ def switch(address: str, default: bool, description: str, **more: Any) -> Param:
 
 
 def menu(address: str, items: str, description: str, default: str = "", **more: Any) -> Param:
-    """One of the words in `items`; the first is the default unless another is named."""
+    """A choice of one of the words in `items`; the first is the default unless `default` names another."""
     names = tuple(items.split())
     return Param(
         address=address,
@@ -83,7 +85,7 @@ def menu(address: str, items: str, description: str, default: str = "", **more: 
 
 
 def stops(address: str, names: str, description: str, default: float = 0.0, **more: Any) -> Param:
-    """A float through named stops 0, 1, 2, ...; it starts at the first unless another is given."""
+    """A float through named stops 0, 1, 2, ...; the first is the default unless `default` is given."""
     words = tuple(names.split())
     return Param(
         address=address,
@@ -100,7 +102,7 @@ def stops(address: str, names: str, description: str, default: float = 0.0, **mo
 
 
 def trigger(address: str, description: str, **more: Any) -> Param:
-    """Something that happens when it is sent; it has no value to store or to resume."""
+    """An event: it has no value to store or to resume."""
     return Param(
         address=address,
         type=ParamType.TRIGGER,
@@ -129,7 +131,7 @@ def text(address: str, default: str, description: str, *, fewest: int = 0, most:
 
 
 def file(address: str, description: str, **more: Any) -> Param:
-    """A path on the engine's machine; empty: none chosen."""
+    """A path on the engine's machine; empty: none."""
     return Param(
         address=address,
         type=ParamType.FILE,
@@ -143,11 +145,11 @@ def file(address: str, description: str, **more: Any) -> Param:
 
 
 def arguments(spec: str) -> tuple[Argument, ...]:
-    """Arguments from `"kind:s name:s?"`: name, OSC type tag, `?` when it may be left out."""
+    """Arguments from `"kind:s name:s?"`: name, OSC type tag, `?` if it is optional."""
     return tuple(_arguments(spec.split()))
 
 
 def _arguments(words: Iterable[str]) -> Iterable[Argument]:
     for word in words:
         name, tag = word.split(":")
-        yield Argument(name=name, type=tag.rstrip("?"), is_optional=tag.endswith("?"))  # type: ignore[arg-type]
+        yield Argument(name=name, type=_TAGS[tag.rstrip("?")], is_optional=tag.endswith("?"))

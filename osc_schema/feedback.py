@@ -1,19 +1,19 @@
-"""The last picture, moved, under this one."""
+"""Video feedback: the last picture, moved, under the new one."""
 
 from osc_schema.declare import number
 from osc_schema.types import Area
 
 AREA = Area(
     title="Feedback",
-    description="The last picture, moved, under this one: at each place the brighter of the two wins. "
-    "What comes in from outside it is mirrored at its edges.",
+    description="Video feedback: the last picture, moved, under the new one; at each pixel the brighter of the two "
+    "wins. Beyond its edges the last picture is mirrored.",
     params=(
         number(
             "/feedback/amount",
             0.72,
             0,
             0.98,
-            "How bright the last picture comes back; 0: no feedback.",
+            "Brightness of the last picture; 0: no feedback.",
             words="trail trails echo persistence delay tail glow smear blur motion",
         ),
         number(
@@ -21,7 +21,7 @@ AREA = Area(
             1.03,
             0.9,
             1.1,
-            "Size of the last picture in this one.",
+            "Zoom of the last picture from frame to frame; above 1 it grows.",
             scale="exponential",
             words="trail echo scale size tunnel speed",
         ),
@@ -30,7 +30,7 @@ AREA = Area(
             0.4,
             -10,
             10,
-            "Turn of the last picture from frame to frame.",
+            "Rotation of the last picture from frame to frame.",
             "deg",
             words="trail echo spin rotation turn swirl",
         ),

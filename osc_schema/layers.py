@@ -1,4 +1,4 @@
-"""Layers 1 to 4, one an audio channel, and layer 5, the camera or the SD picture."""
+"""Layers 1 to 4, one per audio channel, and layer 5, the camera or the SD picture."""
 
 from osc_schema.camera import COMMANDS as CAMERA_COMMANDS
 from osc_schema.declare import arguments, circle, menu, number, switch
@@ -18,7 +18,7 @@ def _layer(n: int) -> tuple[Param, ...]:
             INTENSITIES[n - 1],
             0,
             1.5,
-            f"Strength of layer {n}; at 0 it is gone, without a jump on the way.",
+            f"Strength of layer {n}; fades smoothly to nothing at 0.",
             words="opacity level volume fade amount brightness",
         ),
         circle(
@@ -26,7 +26,7 @@ def _layer(n: int) -> tuple[Param, ...]:
             ANGLES_DEG[n - 1],
             -180,
             180,
-            f"Turns layer {n} clockwise about the centre.",
+            f"Turns layer {n} clockwise around the centre.",
             "deg",
             words="rotate rotation spin turn tilt direction",
         ),
@@ -47,7 +47,7 @@ def _layer(n: int) -> tuple[Param, ...]:
             RATIOS[n - 1],
             0.0625,
             16,
-            f"Widths of wave that layer {n} shows: below 1 stretches the wave, above 1 repeats it.",
+            f"Widths of the wave that layer {n} shows: below 1 stretches it, above 1 repeats it.",
             "widths",
             scale="exponential",
             words="zoom scale stretch repeat size",
@@ -55,15 +55,15 @@ def _layer(n: int) -> tuple[Param, ...]:
         menu(
             f"{at}/wrap",
             "mirror repeat",
-            f"What follows where the wave of layer {n} ends. mirror: it runs back, without a seam; "
-            "repeat: it starts again with a seam, as the original did.",
+            f"What comes after the end of the wave of layer {n}. mirror: runs backwards, seamless; "
+            "repeat: starts again, with a seam, as the original did.",
             words="tile edge repeat",
         ),
-        switch(f"{at}/mute", False, f"Takes layer {n} out.", words="off hide"),
+        switch(f"{at}/mute", False, f"Hides layer {n}.", words="off hide"),
         switch(
             f"{at}/solo",
             False,
-            f"Shows layer {n} and the other soloed layers, no others of 1 to 4.",
+            f"Shows layer {n} and other soloed layers only; layer 5 is not affected.",
             words="only isolate",
         ),
     )
@@ -73,7 +73,7 @@ LAYER_5 = (
     menu(
         "/layer/5/source",
         "auto camera sd off",
-        "Picture on layer 5. auto: the SD picture while SD is on, else the camera.",
+        "Source of layer 5. auto: the SD picture while SD is on, else the camera.",
         words="camera webcam video input ai sender syphon spout ndi resolume arena",
     ),
     number(
@@ -81,24 +81,22 @@ LAYER_5 = (
         0,
         0,
         1,
-        "How much of layer 5 is mixed in (Camera Intensity of the original).",
+        "Amount of layer 5 in the mix (Camera Intensity of the original).",
         words="camera webcam video opacity mix fade amount",
     ),
-    switch(
-        "/layer/5/mirror", False, "Flips layer 5 left to right, as a mirror would.", words="camera webcam flip selfie"
-    ),
+    switch("/layer/5/mirror", False, "Flips layer 5 left to right, like a mirror.", words="camera webcam flip selfie"),
     menu(
         "/layer/5/matte",
         "all subject background",
-        "Part of layer 5 that is used, cut out by SAM3. subject: what it finds; background: all but that; all: the "
-        "whole picture, as it is for the others while there are no masks yet.",
+        "Part of layer 5 that is shown, cut out by SAM3. subject: the objects it finds; background: everything else; "
+        "all: the whole picture, also for the other two until the first masks arrive.",
         words="mask cutout cut key background remove segmentation person",
     ),
     switch(
         "/layer/5/matte_sync",
         True,
-        "While layer 5 is cut out it is shown as it was when its masks were found: nothing trails, but it moves only "
-        "as often as SAM3 answers. Off: always the newest picture.",
+        "Shows a cut-out layer 5 together with the masks made from that very picture: edges fit exactly, but it "
+        "updates only as often as SAM3 delivers. Off: always the newest picture.",
         words="mask cutout lag delay latency",
     ),
 )
@@ -111,7 +109,7 @@ AREA = Area(
         Command(
             address="/layer/copy",
             arguments=arguments("from:i to:i"),
-            description="Gives a layer of 1 to 4 every value of another, in one frame.",
+            description="Copies all values of one of the layers 1 to 4 to another, in one frame.",
             replies=("/done /layer/copy <from> <to>", "/fail /layer/copy <reason>"),
         ),
         *CAMERA_COMMANDS,

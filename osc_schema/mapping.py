@@ -1,4 +1,4 @@
-"""Mapping: other programs' addresses and MIDI controls made to move our parameters. Commands only."""
+"""Commands of the mapping: addresses of other programs and MIDI controls that move parameters."""
 
 from osc_schema.declare import arguments
 from osc_schema.types import Area, Command
@@ -8,9 +8,9 @@ KEYS = (
     "control", "target", "argument", "low", "high", "curve", "invert", "takeover", "mode", "in_low", "in_high",
     "feedback", "ticks",
 )  # fmt: skip
-"""Keys of an entry, in the order in which `/map/entry` tells them."""
+"""Keys of an entry, in the order of `/map/entry`."""
 FORMS = ("stage", "o2m", "midi", "osc")
-"""Forms in which `/map/feedback` sends, the usual one first."""
+"""Forms in which `/map/feedback` can send; the first is the default."""
 _CHANGED = "/map/changed <count>, to every subscriber"
 
 
@@ -26,39 +26,39 @@ def _command(verb: str, spec: str, description: str, *replies: str) -> Command:
 
 AREA = Area(
     title="Mapping",
-    description="Addresses of other programs, and MIDI through a bridge (Open Stage Control, Sonic Pi, osmid, `m` "
-    "arguments), made to move parameters and to give commands. A control is called `osc /any/address` (a number after "
-    "it names another argument than the first, from 0), or `midi CHANNEL` and `cc N`, `cc14 N` (the pair N and N+32), "
-    "`nrpn N` (0..16383), `note N`, `program N`, `bend` or `pressure`; the device follows where the bridge names one, "
-    "and without it any device is meant. Modes: fader; offset, twos, sign (relative encoders: 64 is still, two's "
-    "complement, sign and magnitude); trigger; rise (trigger for a state: told again, it does nothing); toggle; "
-    "momentary. With takeover a fader that stands elsewhere moves "
-    "nothing until it reaches the value of now. `low` and `high` are in the parameter's own unit, `low` may be the "
-    "larger one; `curve` is the exponent of the way between them (1: straight); `ticks` is how many of an encoder's it "
-    "takes from one end to the other; `feedback` 0 sends nothing back to the control. Entries are numbered from 1 and "
-    "kept in a file. A part `*` of an OSC address stands for any one part.",
+    description="Maps addresses of other programs, and MIDI through a bridge (Open Stage Control, Sonic Pi, osmid, `m` "
+    "arguments), to parameters and commands. A control is named `osc /any/address` (followed by the index of the "
+    "argument, if it is not the first, 0), or `midi CHANNEL` and `cc N`, `cc14 N` (the pair N and N+32), "
+    "`nrpn N` (0..16383), `note N`, `program N`, `bend` or `pressure`, followed by the device if the bridge names it; "
+    "without one any device will do. Modes: fader; offset, twos, sign (relative encoders: 64 means no movement, two's "
+    "complement, sign and magnitude); trigger; rise (triggers when a state begins; repeating the state does nothing); "
+    "toggle; momentary. With takeover a fader moves nothing until it passes the current value. `low` and `high` are "
+    "in the parameter's own unit, and `low` may be the larger one; `curve` is the exponent of the curve between them "
+    "(1: linear); `ticks` is the number of encoder ticks from one end to the other; `feedback` 0 sends nothing back "
+    "to the control. Entries are numbered from 1 and saved in a file. `*` as one part of an OSC address matches any "
+    "one part.",
     commands=(
         _command(
             "learn",
             "address:s argument:s?",
-            "Maps what moves next to a parameter, or to a command with its argument; answered when something moved, or "
-            "when nothing has for 60 s. Turn an encoder slowly to the right, then back: the mode is how it was read.",
+            "Maps the next control that moves to a parameter, or to a command with its argument; answered when one has "
+            "moved, or after 60 s without any. Turn an encoder slowly to the right, then back, to detect its mode.",
             "/done /map/learn <address> <control> <mode>",
             _CHANGED,
         ),
-        _command("cancel", "", "Ends /map/learn.", "/done /map/cancel", "/fail /map/learn cancelled"),
+        _command("cancel", "", "Cancels /map/learn.", "/done /map/cancel", "/fail /map/learn cancelled"),
         _command(
             "list",
             "",
-            "Asks for all entries and for the names of the maps that can be loaded.",
-            f"/map/entry <n> {' '.join(f'<{key}>' for key in KEYS)}, one message an entry",
-            "/map/name <name>, one message a map",
+            "Lists all entries, and the names of the maps that can be loaded.",
+            f"/map/entry <n> {' '.join(f'<{key}>' for key in KEYS)}, one message per entry",
+            "/map/name <name>, one message per map",
             "/done /map/list",
         ),
         _command(
             "add",
             "control:s address:s argument:s?",
-            "Maps a control by its name, without moving it.",
+            "Maps a control by name, without moving it.",
             "/done /map/add <n>",
             _CHANGED,
         ),
@@ -69,30 +69,30 @@ AREA = Area(
             "/done /map/set <n> <key>",
             _CHANGED,
         ),
-        _command("delete", "n:i", "Deletes an entry; those behind it move up.", "/done /map/delete <n>", _CHANGED),
+        _command("delete", "n:i", "Deletes an entry; those after it move up.", "/done /map/delete <n>", _CHANGED),
         _command("clear", "", "Deletes all entries.", "/done /map/clear", _CHANGED),
         _command(
             "heard",
             "most:i?",
-            "Asks what other programs send that nothing is mapped to: the addresses heard last, 1000 unless said.",
-            "/map/unmapped <address> <sender> <count> <a second> <arguments>, one message an address",
-            "/done /map/heard <listed> <addresses in all>",
+            "Lists unmapped addresses that other programs send, the most recent first, 1000 unless given.",
+            "/map/unmapped <address> <sender> <count> <per second> <arguments>, one message per address",
+            "/done /map/heard <listed> <addresses in total>",
         ),
         _command(
             "load",
             "name:s first:s?",
-            "Adds the entries of a map that is built in (`resolume`) or was saved. `first`: which layer of Resolume "
-            "is layer 1 here: 5, or group2 for a group, or selected; what an earlier loading mapped goes.",
+            "Adds the entries of a built-in (`resolume`) or saved map. `first`: the Resolume layer that is layer 1 "
+            "here, such as 5, group2 for a group, or selected; replaces the entries of an earlier load of that map.",
             "/done /map/load <name> <entries added>",
             _CHANGED,
         ),
         _command(
             "feedback",
             "on:i port:i? form:s?",
-            "Sends what every mapped control should show, now and when it changes: lights, rings, motor faders. To "
-            "where this came from, or another port there, until 0 ends it. Forms: `stage` (`/control`, `/note`, "
+            "1: sends every mapped control its value, now and on each change, for lights, rings and motor faders, to "
+            "the sender of this command or another port there; 0: stops. Forms: `stage` (`/control`, `/note`, "
             "`/pitch`, as Open Stage Control takes MIDI, and OSC controls at their own address), `o2m` (osmid), "
-            "`midi` (`m` arguments at `/midi`), `osc` (OSC controls alone).",
+            "`midi` (`m` arguments at `/midi`), `osc` (OSC controls only).",
             "/done /map/feedback <on> <form>",
         ),
         _command("save", "name:s", "Saves all entries as a map that can be loaded.", "/done /map/save <name>"),

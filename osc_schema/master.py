@@ -1,4 +1,4 @@
-"""The last controls before the outputs. No preset, cue or panic touches them."""
+"""Last controls before the outputs. Presets, cues and panic do not change them."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ _MASTER: dict[str, Any] = {"stored": False, "is_look": False, "resumed": False}
 
 AREA = Area(
     title="Master and safety",
-    description="The last controls before the outputs; never stored in presets or cues.",
+    description="Last controls before the outputs; not stored in presets or cues.",
     params=(
         number(
             "/master/fade",
@@ -23,21 +23,21 @@ AREA = Area(
         switch(
             "/master/blackout",
             False,
-            "Black at once, while everything runs on behind it.",
+            "Cuts to black at once; everything keeps running behind it.",
             words="dark off kill mute black dbo",
             **_MASTER,
         ),
-        switch("/master/freeze", False, "Holds the picture on screen.", words="pause hold still stop", **_MASTER),
+        switch("/master/freeze", False, "Freezes the picture on screen.", words="pause hold still stop", **_MASTER),
         trigger(
             "/master/panic",
-            "Returns every look to its default; audio, sinks, models and the master stay as they are.",
+            "Resets the look to its defaults; audio, sinks, models and master stay as they are.",
             words="reset default clear emergency",
         ),
         switch(
             "/safety/flash_guard",
             True,
-            "Flash guard: dims the picture, or a part of it, where it would flash more than three times in a second, "
-            "and desaturates red that flashes (WCAG 2.3.1); what moves goes on moving. On again at every start.",
+            "Flash guard: dims areas of the picture that would flash more than three times a second, and desaturates "
+            "flashing red (WCAG 2.3.1); motion goes on. On again at every start.",
             words="strobe flicker epilepsy photosensitive limiter",
             **_MASTER,
         ),

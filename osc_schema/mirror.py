@@ -10,11 +10,13 @@ AREA = Area(
         menu(
             "/mirror/mode",
             "off x y xy kaleidoscope",
-            "x: the left half is also the right; y: the top half is also the bottom; xy: both; "
-            "kaleidoscope: /mirror/segments sectors about the centre.",
+            "x: mirrors the left half onto the right; y: the top half onto the bottom; xy: both; "
+            "kaleidoscope: /mirror/segments sectors around the centre.",
             default="kaleidoscope",
             words="kaleidoscope symmetry reflect flip",
         ),
-        whole("/mirror/segments", 8, 2, 24, "Sectors of the kaleidoscope.", words="kaleidoscope symmetry slices sides"),
+        whole(
+            "/mirror/segments", 8, 2, 24, "Number of kaleidoscope sectors.", words="kaleidoscope symmetry slices sides"
+        ),
     ),
 )

@@ -1,4 +1,4 @@
-"""Modulation: what moves a parameter by itself, and the oscillators that are one such source."""
+"""Modulation routes from the sound or an LFO to a parameter, and the LFOs."""
 
 from typing import Any
 
@@ -20,18 +20,25 @@ SYNCS = {
     "four_bars": 16.0,
     "eight_bars": 32.0,
 }
-"""Beats that one cycle of an LFO lasts; free: /lfo/<n>/rate_hz counts instead."""
+"""Length of one LFO cycle in beats; free: /lfo/<n>/rate_hz is used instead."""
 
-# What moves the look that the engine starts with; the other routes and LFOs start at _FREE_ROUTE and _FREE_LFO.
-_STARTS = {
+# Routes of the first look; the other routes and LFOs start with _FREE_ROUTE and _FREE_LFO.
+_STARTS: dict[int, dict[str, Any]] = {
     1: {"source": "onset", "channel": 1, "target": "/feedback/zoom", "amount": 0.2, "release_ms": 250},
     2: {"source": "high", "target": "/layer/4/intensity", "amount": 0.4},
     3: {"source": "lfo1", "target": "/colour/base_hue", "amount": 0.12, "offset": -0.5},
     4: {"source": "lfo2", "target": "/feedback/rotate", "amount": 0.1, "offset": -0.5},
 }
-_FREE_ROUTE = {"source": "off", "channel": 0, "target": "", "amount": 0.5, "offset": 0, "release_ms": 150}
-_LFO_STARTS = {1: {"rate_hz": 0.02}, 2: {"tempo_sync": "eight_bars"}}
-_FREE_LFO = {"rate_hz": 0.5, "tempo_sync": "free"}
+_FREE_ROUTE: dict[str, Any] = {
+    "source": "off",
+    "channel": 0,
+    "target": "",
+    "amount": 0.5,
+    "offset": 0,
+    "release_ms": 150,
+}
+_LFO_STARTS: dict[int, dict[str, Any]] = {1: {"rate_hz": 0.02}, 2: {"tempo_sync": "eight_bars"}}
+_FREE_LFO: dict[str, Any] = {"rate_hz": 0.5, "tempo_sync": "free"}
 
 
 def _route(n: int) -> tuple[Param, ...]:
@@ -41,9 +48,8 @@ def _route(n: int) -> tuple[Param, ...]:
         menu(
             f"{at}/source",
             "off rms peak envelope low mid high onset pitch " + " ".join(f"lfo{n}" for n in LFOS),
-            "What moves the target, as a level 0..1. Levels of the sound: 0 at -48 dBFS, 1 at -6 dBFS, straight in "
-            "decibels between; pitch: 0 at 55 Hz, 1 at 1760 Hz, straight in octaves between; onset: 1 at each onset, "
-            "then it falls.",
+            "Source that moves the target, as a level 0..1. Sound levels: 0 at -48 dBFS, 1 at -6 dBFS, linear in "
+            "decibels; pitch: 0 at 55 Hz, 1 at 1760 Hz, linear in octaves; onset: 1 at each onset, then falls.",
             default=start["source"],
             words="audio reactive sound bass kick beat drum strobe matrix route",
         ),
@@ -52,13 +58,13 @@ def _route(n: int) -> tuple[Param, ...]:
             start["channel"],
             0,
             4,
-            "Audio channel whose sound counts; 0: whichever of the four is loudest. LFOs have none.",
+            "Audio channel of the source; 0: the loudest of the four. Not used by LFOs.",
         ),
         text(
             f"{at}/target",
             start["target"],
-            "Address of the parameter that is moved: a float that presets hold, but none of /audio, /mod and /lfo; "
-            "empty: none. Its own value stays as it is: the route is added to it.",
+            "Address of the parameter to move: a float that presets hold, except /audio, /mod and /lfo; empty: none. "
+            "The route is added on top of the parameter's own value, which does not change.",
             most=MAX_ADDRESS_CHARACTERS,
             words="destination assign route matrix",
         ),
@@ -67,8 +73,8 @@ def _route(n: int) -> tuple[Param, ...]:
             start["amount"],
             -1,
             1,
-            "How far the target is moved at level 1, as a part of its range, on its own scale; routes to one target "
-            "add up.",
+            "How far the target moves at level 1, as a fraction of its range, on its own scale; routes to the same "
+            "target add up.",
             words="depth intensity strength",
         ),
         number(
@@ -76,21 +82,21 @@ def _route(n: int) -> tuple[Param, ...]:
             start["offset"],
             -1,
             1,
-            "Added to the level; -0.5 lets it swing to both sides of the target's value.",
+            "Added to the level; -0.5 swings to both sides of the target's value.",
         ),
         number(
             f"{at}/curve",
             0,
             -1,
             1,
-            "Bends the level: at 1 only high levels move much (its fourth power), at -1 low ones do (its fourth root).",
+            "Bends the level. 1: high levels move most (fourth power); -1: low levels already do (fourth root).",
         ),
         number(
             f"{at}/release_ms",
             start["release_ms"],
             1,
             10_000,
-            "A level of the sound rises at once and falls with this time constant. An LFO keeps its shape.",
+            "Fall time of a sound level; it rises at once. LFOs keep their shape.",
             "ms",
             scale="exponential",
             smoothing_ms=0,
@@ -106,8 +112,8 @@ def _lfo(n: int) -> tuple[Param, ...]:
         menu(
             f"{at}/shape",
             "sine triangle saw square random",
-            "Course of one cycle, 0..1. sine and triangle: from 0 up and down again; saw: from 0 up to 1; square: 1 "
-            "for half the cycle, then 0; random: another value each cycle.",
+            "Waveform of one cycle, 0..1. sine, triangle: up from 0 and down again; saw: up from 0 to 1; square: 1 for "
+            "half the cycle, then 0; random: a new value each cycle.",
             words="oscillator waveform strobe square flash",
         ),
         number(
@@ -115,7 +121,7 @@ def _lfo(n: int) -> tuple[Param, ...]:
             start["rate_hz"],
             0.01,
             20,
-            "Cycles a second, where `tempo_sync` is free.",
+            "Cycles per second while `tempo_sync` is free.",
             "Hz",
             scale="exponential",
             words="speed frequency tempo oscillator strobe flash",
@@ -123,11 +129,11 @@ def _lfo(n: int) -> tuple[Param, ...]:
         menu(
             f"{at}/tempo_sync",
             " ".join(SYNCS),
-            "Length of one cycle in the tempo of /tempo/bpm, four beats a bar.",
+            "Length of one cycle at the tempo of /tempo/bpm, four beats per bar; free: uses `rate_hz`.",
             default=start["tempo_sync"],
             words="speed tempo beat bpm division clock oscillator",
         ),
-        circle(f"{at}/phase", 0, 0, 1, "Place in the cycle at its beginning.", "cycles"),
+        circle(f"{at}/phase", 0, 0, 1, "Phase offset of the cycle.", "cycles"),
     )
 
 

@@ -1,7 +1,7 @@
-"""The picture as a whole: how the four layers are mixed and toned.
+"""Mix and tone of the four layers.
 
-The defaults of this area, of the colours, layers, feedback, mirror and modulation are one look, the first that a new
-user sees: a rose window on dark ground, black in silence.
+The defaults of this area, of colours, layers, feedback, mirror and modulation make one look, the first that a new user
+sees: a rose window on a dark ground, black in silence.
 """
 
 from osc_schema.declare import menu, number, stops
@@ -9,7 +9,7 @@ from osc_schema.types import Area
 
 AREA = Area(
     title="Multiverse",
-    description="How the four layers become one picture.",
+    description="Mixes the four layers into one picture.",
     params=(
         menu(
             "/mode",
@@ -20,7 +20,7 @@ AREA = Area(
         stops(
             "/multiverse/blend",
             "add screen difference dodge",
-            "How each layer meets those before it. Between two stops their results are crossfaded.",
+            "How each layer is mixed with those before it; crossfades between two neighbouring modes.",
             default=2.0,
             words="mix glow bloom screen composite",
         ),
@@ -37,21 +37,21 @@ AREA = Area(
             0,
             0,
             0.5,
-            "Grey level of silence. 0: silence is dark; 0.5 is the original VAV look (silence is half bright).",
+            "Grey level of silence. 0: black; 0.5: the original VAV look (half bright).",
             words="black background dark offset",
         ),
         menu(
             "/multiverse/tone",
             "soft clip",
-            "soft: rolls bright parts off, (x/(1+x))^0.8; clip: cuts them at white, as the original did.",
+            "soft: rolls off highlights, (x/(1+x))^0.8; clip: clips them to white, as the original did.",
             default="clip",
             words="contrast curve clip rolloff gamma",
         ),
         menu(
             "/multiverse/alpha",
             "opaque luma",
-            "Alpha of the published picture. luma: premultiplied, the largest of red, green and blue, for "
-            "compositing. Belongs to the wiring behind the engine, so presets and panic leave it.",
+            "Alpha channel of the published picture. luma: premultiplied, the maximum of red, green and blue, for "
+            "compositing. Belongs to the video setup, so presets and panic leave it alone.",
             stored=False,
             is_look=False,
             words="transparency transparent key",
@@ -61,7 +61,7 @@ AREA = Area(
             11,
             5,
             1000,
-            "Length of sound that one width of the picture shows.",
+            "Length of sound shown across the width of the picture.",
             "ms",
             scale="exponential",
             words="zoom scale speed time size scope",

@@ -1,18 +1,18 @@
 """OSC address patterns: `*` `?` `[a-c]` `[!x]` `{one,two}` of OSC 1.0, and `//` of OSC 1.1 across levels.
 
-A pattern comes from the network, so its cost must not be in the sender's hands. Backtracking matchers, and
-regular expressions built from the pattern, take exponential time on `/*a*a*a*a*b`. Here all known addresses
-stand in one text, a line each, and one big integer has a bit for each of its characters: the places that the
-pattern read so far can have led to, in every address at once. Each element of the pattern moves these markers
-by a few operations on integers, so a pattern costs its own length times that of the text, whatever it says.
+A pattern comes from the network, so a sender must not be able to make it expensive. Backtracking matchers, and regular
+expressions built from the pattern, take exponential time on `/*a*a*a*a*b`. Here all known addresses are joined into one
+text, one per line. One big integer, the markers, has a bit for each character of that text: the positions that the
+pattern read so far can have reached, in all addresses at once. Each element of the pattern moves the markers with a few
+integer operations, so the cost is always the length of the pattern times the length of the text.
 
 - a character c: `(M & places of c) << 1`
 - `*`, any run of characters of a class C: `(((M & C) + C) ^ C) | M`; the carry of the addition runs to the
   end of each run of C (MatchStar in Cameron et al., "Bitwise Data Parallelism in Regular Expression
   Matching", PACT 2014)
 
-Left out: wildcards inside braces (OSC 1.0 has plain words there), and `/` inside brackets and braces (a
-pattern is matched level by level).
+Not supported: wildcards inside braces (OSC 1.0 has plain words there), and `/` inside brackets and braces (patterns are
+matched level by level).
 """
 
 import re
@@ -20,9 +20,9 @@ from collections.abc import Iterable, Iterator
 
 from osc_schema.types import Rejected
 
-MAX_PATTERN_CHARACTERS = 256  # ten times the longest address; bounds what one packet can cost
+MAX_PATTERN_CHARACTERS = 256  # ten times the longest address; bounds the cost of one packet
 
-# No character is read twice: an unclosed bracket takes all the rest.
+# Linear time: an unclosed bracket takes the whole rest, so no character is read twice.
 _ELEMENT = re.compile(r"//|\[[^]]*\]?|\{[^}]*\}?|.", re.DOTALL)
 _SPECIAL = re.compile(r"[*?\[\]{}]|//")
 
@@ -32,10 +32,10 @@ def is_pattern(address: str) -> bool:
 
 
 class PatternIndex:
-    """Finds the addresses that a pattern matches, all of them in one pass over the pattern."""
+    """Finds all addresses that a pattern matches in one pass over the pattern."""
 
     def __init__(self, addresses: Iterable[str]) -> None:
-        self._places: dict[str, int] = {}  # character -> bit set of the places where it stands
+        self._places: dict[str, int] = {}  # character -> bit set of the positions where it occurs
         self._address_ending_at: dict[int, str] = {}
         self._starts = 0
         place = 0
@@ -52,7 +52,7 @@ class PatternIndex:
         self._in_level = self._in_address & ~self._slashes
 
     def match(self, pattern: str) -> tuple[str, ...]:
-        """The matching addresses in the order given. Rejected when the pattern is malformed."""
+        """The matching addresses in the order given. Raises Rejected for a malformed pattern."""
         _check_levels(pattern)
         markers = self._starts
         for element in _ELEMENT.findall(pattern):
@@ -60,7 +60,7 @@ class PatternIndex:
         return tuple(self._address_ending_at[place] for place in _bits(markers & self._ends))
 
     def _after(self, element: str, markers: int, pattern: str) -> int:
-        """Where the markers stand after one element of the pattern."""
+        """The markers after one element of the pattern."""
         first = element[0]
         if element == "//":
             below = (markers & self._slashes) << 1
@@ -78,7 +78,7 @@ class PatternIndex:
         return (markers & self._places.get(element, 0)) << 1
 
     def _class(self, element: str, pattern: str) -> int:
-        """Places of the characters that `[...]` names."""
+        """Positions of the characters that `[...]` names."""
         content = element[1:-1]
         is_negated = content.startswith("!")
         members = content[1:] if is_negated else content
@@ -101,7 +101,7 @@ class PatternIndex:
         return self._in_level & (~found if is_negated else found)
 
     def _after_any(self, element: str, markers: int, pattern: str) -> int:
-        """Where the markers stand after any one of the words of `{...}`."""
+        """The markers after any one of the words of `{...}`."""
         content = element[1:-1]
         if not element.endswith("}") or any(character in "/*?[]{" for character in content):
             raise Rejected(f"{_shown(pattern)}: a {{ needs plain words between commas and a closing }}")
@@ -131,12 +131,12 @@ def _shown(pattern: str) -> str:
 
 
 def _run(markers: int, members: int) -> int:
-    """The markers, and every place reached from them through `members` only."""
+    """The markers, and every position reached from them through `members` only."""
     return (((markers & members) + members) ^ members) | markers
 
 
 def _bits(number: int) -> Iterator[int]:
-    """Places of the set bits, lowest first."""
+    """Positions of the set bits, lowest first."""
     while number:
         lowest = number & -number
         yield lowest.bit_length() - 1

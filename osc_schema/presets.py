@@ -1,4 +1,4 @@
-"""Presets: commands only; what a preset holds is told by each parameter's `stored`."""
+"""Commands of the presets. A preset holds the parameters that are declared `stored`."""
 
 from osc_schema.cues import MAX_FADE_S
 from osc_schema.declare import arguments
@@ -25,50 +25,50 @@ AREA = Area(
     commands=(
         _command(
             "save",
-            "Writes the values of now under a name, over an older preset of that name, which is kept: "
-            "`/preset/restore` brings it back. What is on screen becomes its picture on the page.",
+            "Saves the current values under a name. An older preset of that name is replaced but kept: "
+            "`/preset/restore` brings it back. The picture on screen becomes its thumbnail on the page.",
             _CHANGED,
             _CURRENT,
-            "/preset/replaced <name>, to every subscriber, where it was saved over another",
+            "/preset/replaced <name>, to every subscriber, if it replaced another",
         ),
         _command(
             "load",
-            "Applies a preset in one frame; entries that do not fit are reported, the rest applied. With a time, "
-            f"0..{MAX_FADE_S:g} s, the picture of the old look dissolves into that of the new one. The values are "
-            "the new look's from the beginning, and who sets one meanwhile moves the new look; only floats that are no "
-            "look (/sd, /sam3, /rvc, /audio) glide there. Both looks are drawn, each with its own menus, trail and "
-            "modulation; where that would make frames late the old one stands still (/engine/status/fade tells). "
-            "Another load in mid-fade fades on from what is on screen. Answered when it has arrived, or with "
-            "`superseded by ...`: by another load, or panic, which ends it at once.",
+            "Applies a preset in one frame; entries that do not fit are reported, the rest is applied. With a time, "
+            f"0..{MAX_FADE_S:g} s, the picture of the old look dissolves into the new one. The parameters have the "
+            "new look's values at once, and changing one during the fade changes the new look; only floats that are "
+            "not part of the look (/sd, /sam3, /rvc, /audio) glide. Both looks are drawn, each with its own menus, "
+            "trail and modulation; if that would make frames late, the old one freezes (see /engine/status/fade). "
+            "Another load during the fade continues from what is on screen. Answered when the fade is complete, or "
+            "with `superseded by ...`: another load, or panic, which ends it at once.",
             spec="name:s fade_s:f?",
         ),
         _command(
             "glide",
-            f"As load, but within the time, 0..{MAX_FADE_S:g} s, the values themselves move: floats glide evenly "
-            "on their own scale, all else changes at the beginning; whoever sets one of them meanwhile has it. For "
-            "presets whose menus are the same. Answered when it has arrived, or with `superseded by ...` when nothing "
-            "is left of it.",
+            f"As load, but over the time, 0..{MAX_FADE_S:g} s, the values themselves move: floats glide evenly on "
+            "their own scale, everything else changes at the start; a value that is set meanwhile stops gliding. For "
+            "presets whose menus are the same. Answered when all values have arrived, or with `superseded by ...` if "
+            "all were taken over.",
             spec="name:s glide_s:f?",
         ),
-        _command("delete", "Deletes a preset. It is kept: `/preset/restore` brings it back.", _CHANGED),
+        _command("delete", "Deletes a preset; `/preset/restore` brings it back.", _CHANGED),
         _command(
             "restore",
-            "Brings back what was last saved over or deleted under a name; again: what stood there before. The newest "
-            "10 of a name are kept. Nothing on screen changes.",
+            "Restores the preset that was last replaced or deleted under a name; again: the one before it. The newest "
+            "10 of each name are kept. Nothing on screen changes.",
             _CHANGED,
         ),
         Command(
             address="/preset/current",
-            description="Asks which preset is on: the one that was loaded last, by whomever, or saved. 1: a value that "
-            'it holds is another now. Without one the name is "". Subscribers are told of each change.',
+            description="Returns the current preset, the one last loaded or saved, by anyone, and 1 if a value has "
+            'been changed since; the name is "" if there is none. Subscribers get each change.',
             replies=("/preset/current <name> <edited>", "/done /preset/current"),
         ),
         Command(
             address="/preset/list",
-            description="Asks for the names of all presets, and which is on.",
+            description="Lists the names of all presets, and the current one.",
             replies=(
                 "/preset/current <name> <edited>",
-                "/preset/name <name>, one message a preset",
+                "/preset/name <name>, one message per preset",
                 "/done /preset/list",
             ),
         ),

@@ -1,24 +1,24 @@
-"""Region maps: which layer leads at which place of the picture."""
+"""Region maps: assign each pixel of the picture to a leading layer."""
 
 from osc_schema.declare import menu, number, switch, whole
 from osc_schema.types import Area
 
 AREA = Area(
     title="Regions",
-    description="A map, made from the camera or the SD picture, that gives each place to one layer.",
+    description="A map made from the camera or the SD picture that gives each pixel to one layer.",
     params=(
         switch(
             "/region/enable",
             False,
-            "Lets the region map choose the leading layer at each place.",
+            "Lets the region map choose the leading layer of each pixel.",
             words="mask zones segmentation areas",
         ),
         menu(
             "/region/mode",
             "brightness colour quadrant edges sam3",
-            "How the map is made: from luma, hue, the four quarters of the picture, its outlines, or "
-            "from the objects that SAM3 finds: the best is region 0, the next 1, 2 and 3, and while they are followed "
-            "each keeps its region. edges draws quadrant where there is no outline, sam3 while there are no masks yet.",
+            "Source of the map: luma, hue, the four quarters of the picture, its outlines, or the objects that SAM3 "
+            "finds. sam3: the best object is region 0, the next 1, 2 and 3; tracked objects keep their region. "
+            "Quadrant is used by edges where there is no outline, and by sam3 until the first masks arrive.",
             words="mask zones segmentation color edges",
         ),
         number(
@@ -26,13 +26,13 @@ AREA = Area(
             0,
             0,
             1,
-            "Weight of the three layers that do not lead; 1: as if there were no map.",
+            "Weight of the three other layers; 1: as without a map.",
             words="blend soft smooth",
         ),
         switch(
             "/region/equalise",
             True,
-            "Brightness thresholds at the quartiles, so that all four regions exist in any picture; "
+            "Puts the brightness thresholds at the quartiles, so that every picture has all four regions; "
             "off: at 1/4, 1/2, 3/4.",
         ),
         number(
@@ -40,7 +40,7 @@ AREA = Area(
             0,
             0,
             1,
-            "Where the first of the four hue quarters begins.",
+            "Hue at which the first of the four hue ranges starts.",
             "turns",
             words="color colour tint",
         ),
@@ -49,7 +49,7 @@ AREA = Area(
             0.2,
             0,
             1,
-            "In colour mode greyer places than this go by brightness.",
+            "Minimum saturation in colour mode; greyer pixels are assigned by brightness.",
             words="color colour saturation grey gray",
         ),
         whole(
@@ -57,7 +57,7 @@ AREA = Area(
             3,
             0,
             3,
-            "In sam3 mode the region of what is in none of the four objects (0 is layer 1).",
+            "Region of everything outside the four objects in sam3 mode (0 is layer 1).",
         ),
     ),
 )

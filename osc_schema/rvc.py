@@ -1,4 +1,4 @@
-"""Live voice conversion (RVC), in a child process: how the voice is changed, how soon it is heard, and where."""
+"""Live voice conversion (RVC) in a child process: the voice, its delay, and its inputs and outputs."""
 
 from typing import Any
 
@@ -7,26 +7,26 @@ from osc_schema.types import Area, Command, Param
 
 CHILD = "rvc"
 MAX_SPEAKERS = 256
-"""Rows of a model's table of speakers; most models have learnt one or some."""
+"""Rows of a model's speaker table; most models have learnt one or a few."""
 MULTIVERSE_CHANNELS = 4
 SOURCE_CHANNELS = 64
 
-# How the voice sounds: presets hold it; panic leaves it.
+# Sound of the voice: stored in presets, not reset by panic.
 _ASKED: dict[str, Any] = {"is_look": False, "child": CHILD}
-# How it is run on this machine: kept for --resume only.
+# Settings for this machine: saved for --resume only.
 _RUN: dict[str, Any] = {"stored": False, "is_look": False, "child": CHILD}
-# What the command line decides at every start.
+# Set by the command line at every start.
 _RUNNING: dict[str, Any] = {"stored": False, "is_look": False, "resumed": False, "child": CHILD}
-# The cables of a venue, which the engine follows and no child is told.
+# Cables of the venue: used by the engine, not sent to the child.
 _VENUE: dict[str, Any] = {"stored": False, "is_look": False}
-# What is heard, which the engine mixes.
+# Mix of the output: done by the engine.
 _HEARD: dict[str, Any] = {"is_look": False}
 
 
 def _number(
     address: str, default: float, low: float, high: float, description: str, unit: str = "", words: str = ""
 ) -> Param:
-    """A value that is taken once a block: it does not glide."""
+    """A value that is read once per block: it does not glide."""
     return number(address, default, low, high, description, unit, smoothing_ms=0, words=words, **_ASKED)
 
 
@@ -36,50 +36,56 @@ def _block(address: str, default: float, low: float, high: float, description: s
 
 AREA = Area(
     title="Voice",
-    description="Makes another voice of a voice (RVC), in a process of its own. Needs a model: `multiverse run --rvc "
-    "MODEL.pth`. The voice is a channel of the sound or a device of its own (`--rvc-input`); the converted one goes to "
-    "a device (`--rvc-output`) and may be one of the Multiverse's channels. It is heard `delay` after it was spoken, "
-    "always: where conversion comes too late, the voice itself or silence is heard instead, and the delay stays. "
-    "`/engine/status` tells the delays, the share of the time that converting takes, and the blocks that were late.",
+    description="Converts a voice to another one (RVC), in a child process. Needs a model: `multiverse run --rvc "
+    "MODEL.pth`. The input is a channel of the sound source or a device of its own (`--rvc-input`); the output goes to "
+    "a device (`--rvc-output`) and can replace one of the Multiverse's channels. The delay from input to output is "
+    "constant: if a converted block is late, the dry voice or silence is heard instead. `/engine/status` shows the "
+    "delays, the load of the conversion and the number of late blocks.",
     words="ai rvc vocoder changer singing",
     params=(
-        switch("/rvc/enable", False, "Converts the voice. Refused while no model is configured.", **_RUNNING),
+        switch("/rvc/enable", False, "Switches voice conversion on. Refused without a configured model.", **_RUNNING),
         file(
             "/rvc/model",
-            "Another model: a name in the configured model folders; an index of the same name beside it is used with "
-            "it. The old one converts on until the new one is ready. Empty: the configured model and index.",
+            "Model to use: a name in the configured model folders; an index of the same name beside it is used too. "
+            "The old model keeps running until the new one is ready. Empty: the configured model and index.",
             words="singer speaker",
             **_RUNNING,
         ),
-        whole("/rvc/speaker", 0, 0, MAX_SPEAKERS - 1, "Which of the model's speakers.", **_ASKED),
+        whole("/rvc/speaker", 0, 0, MAX_SPEAKERS - 1, "Speaker of the model.", **_ASKED),
         _number(
             "/rvc/pitch",
             0,
             -24,
             24,
-            "How much higher or lower: 12 from a low voice to a high one.",
+            "Transposes the voice; 12 turns a low voice into a high one.",
             "semitones",
             words="transpose octave key tune",
         ),
         switch(
-            "/rvc/autotune", False, "Draws the pitch to the nearest semitone.", words="pitch tune correct", **_ASKED
+            "/rvc/autotune", False, "Pulls the pitch to the nearest semitone.", words="pitch tune correct", **_ASKED
         ),
-        _number("/rvc/formant", 0, -2, 2, "A smaller (up) or larger (down) throat at the same pitch.", "semitones"),
+        _number(
+            "/rvc/formant",
+            0,
+            -2,
+            2,
+            "Formant shift at the same pitch; up: a smaller throat.",
+            "semitones",
+        ),
         _number(
             "/rvc/index_rate",
             0.3,
             0,
             1,
-            "How much of what the model's own voice would say (from the index) replaces what was said: more of its "
-            "accent, less clear words. Without an index it changes nothing.",
+            "Amount of the index: more sounds more like the model's own voice and accent, with less clear words. No "
+            "effect without an index.",
         ),
         whole(
             "/rvc/retrieval_power",
             2,
             1,
             2,
-            "How the nearest entries of the index are weighed: by 1/distance to the 4th (2) or to the 2nd (1): at 1 "
-            "more of them have a say.",
+            "Weight of the nearest index entries: 2: 1/distance^4; 1: 1/distance^2, which mixes more of them.",
             **_ASKED,
         ),
         _number(
@@ -87,45 +93,45 @@ AREA = Area(
             0.33,
             0,
             0.5,
-            "Keeps breath and consonants from the index: their share of it; 0.5 is off.",
+            "Protects breath and consonants from the index: lower protects more; 0.5 is off.",
         ),
-        _number("/rvc/rms_mix", 0, 0, 1, "Whose loudness: 0 that of the voice, 1 that of the model."),
-        _number("/rvc/threshold", -60, -60, 0, "What is softer is silence: keeps the room out. -60 is off.", "dB"),
+        _number("/rvc/rms_mix", 0, 0, 1, "Loudness envelope: 0: of the input voice; 1: of the model."),
+        _number("/rvc/threshold", -60, -60, 0, "Noise gate: input below this level is silence. -60 is off.", "dB"),
         _block(
             "/rvc/block_ms",
             250,
             20,
             1500,
-            "How much is converted at once: less is sooner heard and more work.",
+            "Length of a block: shorter has less delay and needs more computing.",
         ),
-        _block("/rvc/crossfade_ms", 50, 10, 150, "How long blocks overlap; adds to the delay."),
-        _block("/rvc/extra_ms", 2500, 50, 5000, "How much of what was said before is listened to: more is steadier."),
+        _block("/rvc/crossfade_ms", 50, 10, 150, "Overlap of blocks; adds to the delay."),
+        _block("/rvc/extra_ms", 2500, 50, 5000, "Context before each block: more is steadier and slower."),
         menu(
             "/rvc/f0",
             "auto rmvpe fcpe yin",
-            "How the pitch is found. rmvpe needs its checkpoint, fcpe `pip install torchfcpe`, yin nothing; auto: the "
-            "first of them that is here. The one before works on until it is ready.",
+            "Pitch detector. rmvpe needs its checkpoint, fcpe `pip install torchfcpe`, yin nothing; auto: the first "
+            "one available. The old one keeps running until the new one is ready.",
             **_RUN,
         ),
         menu(
             "/rvc/fp16",
             "auto on off",
-            "Half precision. auto: on with CUDA. The process before works on until the new one is ready.",
+            "Half precision. auto: on with CUDA. The old process keeps running until the new one is ready.",
             **_RUN,
         ),
         menu(
             "/rvc/gpu_retrieval",
             "auto on off",
-            "Searches the index on the device; off: on the CPU. auto: on. A change is a new process, as with fp16.",
+            "Searches the index on the GPU; off: on the CPU. auto: on. A change starts a new process, as with fp16.",
             **_RUN,
         ),
-        switch("/rvc/profiling", False, "Tells the milliseconds of each stage in /engine/status.", **_RUN),
+        switch("/rvc/profiling", False, "Shows the milliseconds of each stage in /engine/status.", **_RUN),
         number(
             "/rvc/monitor",
             1,
             0,
             1,
-            "What is heard: 0 the voice itself, 1 the converted one; both at the same moment.",
+            "Mix of the output: 0: dry voice; 1: converted voice. Both are in sync.",
             words="mix dry wet",
             **_HEARD,
         ),
@@ -134,7 +140,7 @@ AREA = Area(
             0,
             -60,
             12,
-            "Of what is heard; -60 is silence.",
+            "Output gain; -60 is silence.",
             "dB",
             words="volume level loudness",
             **_HEARD,
@@ -142,7 +148,7 @@ AREA = Area(
         menu(
             "/rvc/fallback",
             "dry silence",
-            "What is heard where the conversion is late or its process away: the voice itself, or nothing.",
+            "Output while the conversion is late or its process is down: the dry voice, or silence.",
             words="dry bypass",
             **_HEARD,
         ),
@@ -151,7 +157,7 @@ AREA = Area(
             0,
             0,
             MULTIVERSE_CHANNELS,
-            "Which of the Multiverse's channels hears what is heard, in place of its own sound; 0: none.",
+            "Audio channel of the Multiverse that gets the output in place of its own sound; 0: none.",
             **_VENUE,
         ),
         whole(
@@ -159,7 +165,7 @@ AREA = Area(
             1,
             1,
             SOURCE_CHANNELS,
-            "Which channel of its source is the voice.",
+            "Channel of the voice in its source.",
             words="mic microphone",
             **_VENUE,
         ),
@@ -168,8 +174,8 @@ AREA = Area(
             0,
             0,
             5000,
-            "From spoken to heard, devices included, to keep step with a picture. 0, and what cannot be kept: as soon "
-            "as can be.",
+            "Delay from input to output, devices included, to match a picture. 0, or shorter than possible: the "
+            "shortest possible.",
             "ms",
             smoothing_ms=0,
             words="latency lag lipsync",
@@ -179,7 +185,7 @@ AREA = Area(
     commands=(
         Command(
             address="/rvc/empty_cache",
-            description="Gives memory that is kept for later back to the GPU.",
+            description="Returns cached GPU memory.",
             replies=("/done /rvc/empty_cache <what>", "/fail /rvc/empty_cache <reason>"),
         ),
     ),

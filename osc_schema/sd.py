@@ -1,4 +1,4 @@
-"""Live Stable Diffusion, in a child process: what it is fed, what it is told, how much of the machine it may take."""
+"""Live Stable Diffusion in a child process: input, prompts, and its share of the machine."""
 
 from typing import Any
 
@@ -10,33 +10,33 @@ LORAS = (1, 2, 3, 4)
 CONTROLNETS = (1, 2)
 MAX_SIDE_PX = 1024
 
-# What the picture is asked to be: presets hold it; panic leaves it, as it leaves all models.
+# Content of the picture: stored in presets, not reset by panic, like all models.
 _ASKED: dict[str, Any] = {"is_look": False, "child": CHILD}
-# How it is run on this machine: kept for --resume only.
+# Settings for this machine: saved for --resume only.
 _RUN: dict[str, Any] = {"stored": False, "is_look": False, "child": CHILD}
-# What the command line decides at every start.
+# Set by the command line at every start.
 _RUNNING: dict[str, Any] = {"stored": False, "is_look": False, "resumed": False, "child": CHILD}
-# What the engine does with the pictures; no child is told.
+# Use of the pictures by the engine; not sent to the child.
 _SHOWN: dict[str, Any] = {"is_look": False}
 
 
 def _number(
     address: str, default: float, low: float, high: float, description: str, unit: str = "", words: str = ""
 ) -> Param:
-    """A value that is taken once a picture: it does not glide."""
+    """A value that is read once per picture: it does not glide."""
     return number(address, default, low, high, description, unit, smoothing_ms=0, words=words, **_ASKED)
 
 
 def _controlnet(n: int) -> tuple[Param, ...]:
     at = f"/sd/controlnet/{n}"
     return (
-        switch(f"{at}/enable", False, f"Lets ControlNet {n} of the configuration steer the picture.", **_ASKED),
-        _number(f"{at}/scale", 1, 0, 2, f"Strength of ControlNet {n}; at 0 it changes nothing."),
+        switch(f"{at}/enable", False, f"Switches ControlNet {n} of the configuration on.", **_ASKED),
+        _number(f"{at}/scale", 1, 0, 2, f"Strength of ControlNet {n}; 0: no effect."),
         menu(
             f"{at}/source",
             "input edges sam3",
-            f"What ControlNet {n} sees. input: the picture that SD is fed; edges: its outlines, white on black; sam3: "
-            "the objects that SAM3 finds, in the colours that segmentation ControlNets know.",
+            f"Input of ControlNet {n}. input: the input picture of SD; edges: its outlines, white on black; sam3: "
+            "the objects that SAM3 finds, in the colours that segmentation ControlNets expect.",
             **_ASKED,
         ),
     )
@@ -44,30 +44,30 @@ def _controlnet(n: int) -> tuple[Param, ...]:
 
 AREA = Area(
     title="Stable Diffusion",
-    description="Repaints the camera, a video, the Multiverse or its own last picture, in a process of its own. Needs "
-    "a model: `multiverse run --sd MODEL`. The result is layer 5's `sd` and the texture `Multiverse SD`.",
+    description="Repaints the camera, a video, the Multiverse or its own last picture, in a child process. Needs "
+    "a model: `multiverse run --sd MODEL`. The result is the source `sd` of layer 5 and the texture `Multiverse SD`.",
     words="ai diffusion img2img",
     params=(
-        switch("/sd/enable", False, "Switches the SD picture on. Refused while no model is configured.", **_RUNNING),
+        switch("/sd/enable", False, "Switches SD on. Refused without a configured model.", **_RUNNING),
         file(
             "/sd/model",
-            "Another model: a name in the configured model folders. The old one paints on until the new one is "
+            "Model to use: a name in the configured model folders. The old model keeps running until the new one is "
             "ready. Empty: the configured model.",
             **_RUNNING,
         ),
         text(
-            "/sd/prompt", "", "What the picture shall show.", most=TEXT_CHARACTERS, words="text description", **_ASKED
+            "/sd/prompt", "", "Prompt: describes the picture.", most=TEXT_CHARACTERS, words="text description", **_ASKED
         ),
-        text("/sd/negative", "", "What it shall not show; needs a guidance above 1.", most=TEXT_CHARACTERS, **_ASKED),
-        text("/sd/prompt_b", "", "Second prompt, mixed in by /sd/prompt_mix.", most=TEXT_CHARACTERS, **_ASKED),
-        _number("/sd/prompt_mix", 0, 0, 1, "From the prompt (0) to the second one (1)."),
+        text("/sd/negative", "", "Negative prompt; needs a guidance above 1.", most=TEXT_CHARACTERS, **_ASKED),
+        text("/sd/prompt_b", "", "Second prompt, mixed in with /sd/prompt_mix.", most=TEXT_CHARACTERS, **_ASKED),
+        _number("/sd/prompt_mix", 0, 0, 1, "Mix from the prompt (0) to the second prompt (1)."),
         whole(
             "/sd/clip_skip",
             0,
             0,
             12,
-            "Layer of the text encoder that is read, from the end, as CivitAI counts: 1 the last, 2 the last but one. "
-            "0: the model's own.",
+            "Layer of the text encoder to use, counted from the end as CivitAI does: 1: the last; 2: the last but one. "
+            "0: the model's own setting.",
             words="clip layer prompt",
             **_ASKED,
         ),
@@ -76,7 +76,7 @@ AREA = Area(
             1,
             -1,
             2_147_483_647,
-            "The noise to start from: the same seed and picture give the same result. -1: new noise each time.",
+            "Seed of the noise: the same seed and input give the same result. -1: a new seed each time.",
             words="random variation noise",
             **_ASKED,
         ),
@@ -85,7 +85,7 @@ AREA = Area(
             2,
             1,
             20,
-            "Steps from noise to picture; `strength` of them are made: of 2 at 0.5 one. More is finer and slower.",
+            "Denoising steps; `strength` decides how many of them are run: at 0.5 one of 2. More: finer and slower.",
             words="quality iterations speed",
             **_ASKED,
         ),
@@ -94,8 +94,8 @@ AREA = Area(
             0.5,
             0.05,
             1,
-            "How far the result may leave the picture it is fed. Whole steps are made, at least one: with 2 steps it "
-            "moves at 1 only, with 20 at each 0.05.",
+            "Denoising strength: how far the result may differ from the input. Runs whole steps, at least one: with 2 "
+            "steps it changes at 1 only, with 20 at each 0.05.",
             words="denoising denoise noise amount mix",
         ),
         _number(
@@ -103,35 +103,35 @@ AREA = Area(
             1,
             1,
             15,
-            "How hard the prompt pulls; 1 is off. LCM models want 1 to 2; turbo, lightning and most Hyper-SD have "
-            "none. A model that takes it as an input (LCM_Dreamshaper_v7) has its own 8 at 1.",
+            "Guidance scale: how closely the picture follows the prompt; 1 is off. Use 1 to 2 for LCM models, 1 for "
+            "turbo, lightning and most Hyper-SD. Models with guidance as an input (LCM_Dreamshaper_v7) use 8 at 1.",
             words="cfg scale",
         ),
         menu(
             "/sd/cfg_type",
             "self full initialise none",
-            "How guidance above 1 is worked out while streaming. full: exact, twice the work; self and initialise: "
-            "estimated, almost free; none: no guidance.",
+            "Method of guidance above 1 in stream mode. full: exact, twice the work; self, initialise: estimated, "
+            "almost free; none: no guidance.",
             words="guidance cfg",
             **_ASKED,
         ),
-        _number("/sd/delta", 1, 0, 2, "Strength of the estimate of cfg_type self and initialise."),
+        _number("/sd/delta", 1, 0, 2, "Strength of the guidance estimate with cfg_type self and initialise."),
         menu(
             "/sd/mode",
             "stream single",
-            "stream: all steps of consecutive pictures in one call (models made for few steps); single: one picture "
-            "after the other.",
+            "stream: runs the steps of consecutive pictures in one call, for models made for few steps; single: one "
+            "picture after the other.",
             **_ASKED,
         ),
         text(
             "/sd/t_index",
             "",
-            "For experts: places in the 50-step table, from noisy to clean, such as `32 45`; overrides steps and "
-            "strength while streaming. Empty: not used.",
+            "For experts: indices into the 50-step schedule, from noisy to clean, such as `32 45`; overrides steps and "
+            "strength in stream mode. Empty: not used.",
             most=64,
             **_ASKED,
         ),
-        _number("/sd/interval_s", 0, 0, 10, "Least time from picture to picture; 0: as fast as it can.", "s"),
+        _number("/sd/interval_s", 0, 0, 10, "Minimum time between pictures; 0: as fast as possible.", "s"),
         whole(
             "/sd/width",
             512,
@@ -159,48 +159,47 @@ AREA = Area(
         menu(
             "/sd/source",
             "auto camera multiverse video feedback",
-            "What SD repaints. auto: the camera where there is one, else the Multiverse; multiverse: the finished "
-            "picture, with SD in it where it is shown; video: the file of --sd-video; feedback: its own last picture, "
-            "moved.",
+            "Input of SD. auto: the camera if there is one, else the Multiverse; multiverse: the finished picture, "
+            "including SD where it is shown; video: the file of --sd-video; feedback: its own last picture, moved.",
             words="input camera webcam video img2img",
             **_ASKED,
         ),
-        _number("/sd/feedback/zoom", 1.02, 0.9, 1.1, "Growth of the last picture before it is painted again."),
+        _number("/sd/feedback/zoom", 1.02, 0.9, 1.1, "Zoom of the last picture before it is repainted."),
         circle(
             "/sd/feedback/rotate",
             0,
             -180,
             180,
-            "Turn of the last picture before it is painted again, clockwise.",
+            "Rotation of the last picture before it is repainted, clockwise.",
             "deg",
             smoothing_ms=0,
             **_ASKED,
         ),
-        switch("/sd/similarity/enable", False, "Leaves pictures out that hardly differ from the last.", **_ASKED),
-        _number("/sd/similarity/threshold", 0.98, 0.5, 0.999, "How alike pictures must be to be left out."),
+        switch("/sd/similarity/enable", False, "Skips input pictures that hardly differ from the last one.", **_ASKED),
+        _number("/sd/similarity/threshold", 0.98, 0.5, 0.999, "Similarity from which input pictures are skipped."),
         *(param for n in CONTROLNETS for param in _controlnet(n)),
         file(
             "/sd/ip_adapter/image",
-            "Picture that the IP-Adapter follows: a name in the pictures folder. Empty: none.",
+            "Reference picture of the IP-Adapter: a name in the pictures folder. Empty: none.",
             **_ASKED,
         ),
-        _number("/sd/ip_adapter/scale", 0.6, 0, 1.5, "Strength of that picture; at 0 it changes nothing."),
+        _number("/sd/ip_adapter/scale", 0.6, 0, 1.5, "Strength of the IP-Adapter's picture; 0: no effect."),
         *(
             _number(
                 f"/sd/lora/{n}/weight",
                 1,
                 -2,
                 2,
-                f"Strength of LoRA {n} of the configuration; 0: without it. A tag `<lora:name:0.8>` in the "
-                "prompt sets it, too; the last one touched counts.",
+                f"Strength of LoRA {n} of the configuration; 0: no effect. A tag `<lora:name:0.8>` in the "
+                "prompt sets it, too; the latest change counts.",
             )
             for n in LORAS
         ),
-        _number("/sd/duty", 1, 0.05, 1, "Share of the time that SD may work, where duty_auto is off."),
+        _number("/sd/duty", 1, 0.05, 1, "Share of the time that SD may use while duty_auto is off."),
         switch(
             "/sd/duty_auto",
             True,
-            "Lets SD take what the picture leaves: less after late frames, slowly more again. Off: /sd/duty.",
+            "Adapts the share of SD to the picture: less after late frames, then slowly more. Off: /sd/duty.",
             **_RUN,
         ),
         number(
@@ -208,26 +207,28 @@ AREA = Area(
             4,
             1,
             50,
-            "Longest stretch of GPU work before SD looks whether the picture needs the GPU.",
+            "Longest GPU work of SD before it checks if the picture needs the GPU.",
             "ms",
             smoothing_ms=0,
             **_RUN,
         ),
-        switch("/sd/gate", True, "Lets SD wait while the picture is being drawn.", **_RUN),
+        switch("/sd/gate", True, "Pauses SD while the picture is being drawn.", **_RUN),
         menu(
             "/sd/oom",
             "stop shrink",
-            "When the GPU's memory is full. stop: SD ends with a message; shrink: it goes on 64 px smaller.",
+            "When GPU memory runs out. stop: SD stops with a message; shrink: continues 64 px smaller.",
             **_RUN,
         ),
-        switch("/sd/paused", False, "Lets SD rest; its last picture stays.", words="pause stop hold", **_ASKED),
-        switch("/sd/freeze", False, "Holds the SD picture while SD works on.", words="pause hold still", **_SHOWN),
+        switch("/sd/paused", False, "Pauses SD; its last picture stays.", words="pause stop hold", **_ASKED),
+        switch(
+            "/sd/freeze", False, "Freezes the SD picture while SD keeps running.", words="pause hold still", **_SHOWN
+        ),
         number(
             "/sd/crossfade_s",
             1,
             0,
             5,
-            "Time in which a new SD picture replaces the old, but never longer than new pictures take to come.",
+            "Crossfade time from one SD picture to the next, limited to the time between two of them.",
             "s",
             smoothing_ms=0,
             words="smooth blend transition fade",
@@ -236,8 +237,8 @@ AREA = Area(
         menu(
             "/sd/fallback",
             "hold black source",
-            "What is shown while SD is away. hold: its last picture; black; source: what it is fed, in its size (of "
-            "feedback its last picture).",
+            "Picture while SD is down. hold: its last one; black; source: its input at its size (for source feedback: "
+            "its last picture).",
             **_SHOWN,
         ),
     ),

@@ -1,4 +1,4 @@
-"""Outputs: which run, under which name, and for which picture."""
+"""Outputs: on and off, names, and the picture they publish."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from osc_schema.types import Area, Command, Param
 NAMED = ("syphon", "spout", "shared", "ndi")
 KINDS = (*NAMED, "record", "snapshot", "null")
 DEFAULT_NAME = "Multiverse"
-# Not kept anywhere: the command line decides what runs.
+# Never saved: set by the command line.
 _RUNNING: dict[str, Any] = {"stored": False, "is_look": False, "resumed": False}
 
 _WHAT = {
@@ -18,19 +18,19 @@ _WHAT = {
     "ndi": "the NDI source (other machines)",
     "record": "the recording (with sound, MP4)",
     "snapshot": "the PNG writer",
-    "null": "the sink that throws pictures away",
+    "null": "the null sink, which discards pictures",
 }
 
 
 def _sink(kind: str) -> tuple[Param, ...]:
-    also = " Those of the pictures of Stable Diffusion and SAM3 come and go with it." if kind in NAMED else ""
+    also = " Also starts and stops those for the Stable Diffusion and SAM3 pictures." if kind in NAMED else ""
     enable = switch(f"/sink/{kind}/enable", False, f"Starts and stops {_WHAT[kind]}.{also}", **_RUNNING)
     if kind not in NAMED:
         return (enable,)
     name = text(
         f"/sink/{kind}/name",
         DEFAULT_NAME,
-        f"Name under which receivers find {_WHAT[kind]}; taken at its next start.",
+        f"Name of {_WHAT[kind]} for receivers; takes effect at its next start.",
         fewest=1,
         most=NAME_CHARACTERS,
         **_RUNNING,
@@ -40,7 +40,7 @@ def _sink(kind: str) -> tuple[Param, ...]:
 
 AREA = Area(
     title="Sinks",
-    description="Outputs. Each can be started and stopped while the engine runs; one that fails is retried.",
+    description="Outputs. Each can be started and stopped while the engine runs; a failed one is retried.",
     words="output record recording share texture export stream",
     params=(
         *(param for kind in KINDS for param in _sink(kind)),
@@ -61,16 +61,16 @@ AREA = Area(
             address="/sink/start",
             arguments=arguments("kind:s name_or_file:s?"),
             description=f"Starts a sink ({', '.join(KINDS)}) under a name, or into a file of the recordings "
-            "folder. Several of one kind can run under different names. After `sd:` (sd:record) it is for the picture "
-            "of Stable Diffusion, after `sam3:` for where SAM3 looks with the masks over it, after `sam3_mask:` for "
-            "the masks alone (numbers, which ndi and record blur), each at its own size; the kinds with a name bring "
-            "theirs along by themselves.",
+            "folder. Several of one kind can run under different names. The prefix `sd:` (sd:record) publishes the "
+            "picture of Stable Diffusion, `sam3:` the input of SAM3 with masks over it, `sam3_mask:` the masks only "
+            "(object numbers, which ndi and record blur), each at its own size; the kinds with a name start these by "
+            "themselves.",
             replies=("/done /sink/start <kind>", "/fail /sink/start <reason>"),
         ),
         Command(
             address="/sink/stop",
             arguments=arguments("kind:s name_or_file:s?"),
-            description="Stops a sink; without a name every sink of the kind (record, sd:record, sam3:record). "
+            description="Stops a sink; without a name, every sink of the kind (record, sd:record, sam3:record). "
             "Recordings are finished.",
             replies=("/done /sink/stop <kind> [name_or_file]", "/fail /sink/stop <reason>"),
         ),

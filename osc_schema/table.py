@@ -1,4 +1,4 @@
-"""Every declaration in page order, and how an address is found. Add a new area's module to AREAS."""
+"""All declarations in page order, and the lookup of an address. Add a new area's module to AREAS."""
 
 import re
 from functools import lru_cache
@@ -28,19 +28,19 @@ from osc_schema.patterns import PatternIndex
 from osc_schema.types import Command, Param, Value
 
 SCHEMA_VERSION = 3
-"""Grows when an address goes, or its range, default or meaning changes; see CHANGELOG.md beside this file."""
+"""Incremented when an address is removed, or its range, default or meaning changes; see CHANGELOG.md here."""
 RENAMED = {
     "/mirror": "/mirror/mode",
     "/safety/flash": "/safety/flash_guard",
     **{f"/lfo/{n}/sync": f"/lfo/{n}/tempo_sync" for n in modulation.LFOS},
 }
-"""Old address -> the one it has now: presets and maps saved before still mean the same."""
+"""Old address -> new address, so that older presets and maps still work."""
 ADDED: dict[str, tuple[int, str, Value]] = {
     "/colour/glide_ms": (3, "/colour/mode", 0.0),
     "/colour/spread": (3, "/colour/mode", 1.0),
 }
-"""What changes how older ones of its area look: the version that brought it, one that a preset of before holds if it is
-about this at all, and the value with which such a preset still looks the same."""
+"""Parameters added later that would change the look of older presets, by address: the version that added it, an address
+that every older preset of this area contains, and the value that keeps the old look."""
 
 AREAS = tuple(
     module.AREA
@@ -74,8 +74,8 @@ _COMMAND_AT = {command.address: command for command in COMMANDS}
 _INDEX = PatternIndex(_PARAM_AT)
 
 _NUMBER = re.compile(r"/([1-9][0-9]{0,2})(?=/|\Z)")
-MAX_GUESS_CHARACTERS = 80  # longer texts are not typing errors of an address
-MIN_LIKENESS = 0.65  # of 0..1: below it /mode is a guess for /nope
+MAX_GUESS_CHARACTERS = 80  # a longer text is not a mistyped address
+MIN_LIKENESS = 0.65  # 0..1: with less, /mode would be suggested for /nope
 
 
 def lookup(address: str) -> Param | None:
@@ -83,12 +83,12 @@ def lookup(address: str) -> Param | None:
 
 
 def lookup_command(address: str) -> Command | None:
-    """The command at `address`: `/cue/<n>` is found under that name and under `/cue/1` to `/cue/999`."""
+    """The command at `address`, or None; `/cue/<n>` is also found as `/cue/1` to `/cue/999`."""
     return _COMMAND_AT.get(address) or _COMMAND_AT.get(split_number(address)[0])
 
 
 def split_number(address: str) -> tuple[str, int]:
-    """`/cue/12` as `/cue/<n>` and 12: the first part that is a whole number 1..999. Without one, `address` and 0."""
+    """`/cue/12` split into `/cue/<n>` and 12, at the first part that is a number 1..999; else `address` and 0."""
     number = _NUMBER.search(address)
     if number is None:
         return address, 0
@@ -105,14 +105,16 @@ def match(pattern: str) -> tuple[Param, ...]:
 
 
 def nearest(address: str, count: int = 3) -> tuple[str, ...]:
-    """Up to `count` known addresses, parameters and commands, spelled like `address`, best first; where none is, those
-    that end in the same part, as /master/panic for /panic. None, where there are none of these either."""
+    """Up to `count` known addresses of parameters and commands, spelled like `address`, best first.
+
+    If none is similar, those that end in the same part, such as /master/panic for /panic; else an empty tuple.
+    """
     return _nearest(address[:MAX_GUESS_CHARACTERS], count)
 
 
 @lru_cache(maxsize=256)
 def _nearest(address: str, count: int) -> tuple[str, ...]:
-    import difflib  # only here: 3 ms that a start without typing errors need not pay
+    import difflib  # imported here: saves 3 ms at every start without a typing error
 
     known = (*_PARAM_AT, *_COMMAND_AT)
     alike = difflib.get_close_matches(address, known, count, cutoff=MIN_LIKENESS)

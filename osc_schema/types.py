@@ -1,6 +1,6 @@
-"""What a declaration is made of: Param, Command, and what `accept()` gives back.
+"""Building blocks of a declaration, Param and Command, and the result of `accept()`.
 
-Canonical values, one Python type a parameter type:
+Canonical values, one Python type per parameter type:
 FLOAT, STOPS -> float · INT -> int · BOOL, TRIGGER -> bool · MENU, TEXT, FILE -> str
 COLOUR -> (red, green, blue, alpha), floats 0..1
 """
@@ -13,7 +13,7 @@ Value = float | int | bool | str | tuple[float, float, float, float]
 
 
 class Rejected(ValueError):
-    """A value, address or pattern that cannot be used; `str()` is one line: which, why, what is allowed."""
+    """An unusable value, address or pattern. `str()` is one line: which, why, and what is allowed."""
 
 
 class ParamType(StrEnum):
@@ -29,53 +29,53 @@ class ParamType(StrEnum):
 
 
 OutOfRange = Literal["clip", "wrap", "reject"]
-Scale = Literal["linear", "exponential"]
+ScaleName = Literal["linear", "exponential"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Param:
-    """One thing that can be set. The helpers in `declare` fill in what follows from the type."""
+    """A parameter. The helpers in `declare` fill in what follows from the type."""
 
     address: str
     type: ParamType
     default: Value
     low: float
-    """Smallest value; for TEXT and FILE the fewest characters; for MENU 0."""
+    """Smallest value; for TEXT and FILE the smallest number of characters; for MENU 0."""
     high: float
-    """Largest value, itself allowed; for TEXT and FILE the most characters; for MENU the last index."""
+    """Largest value, inclusive; for TEXT and FILE the largest number of characters; for MENU the last index."""
     step: int = 1
-    """Of an INT: only multiples of it are values; what lies between is rounded."""
+    """For INT: values are rounded to multiples of it."""
     unit: str = ""
     description: str
     out_of_range: OutOfRange = "reject"
     smoothing_ms: float = 0.0
     """Time constant of the one-pole glide to a new value: 63 % of the way after this long. 0: at once."""
-    scale: Scale = "linear"
-    """exponential: equal steps of a control multiply by equal factors; glides run in the logarithm."""
+    scale: ScaleName = "linear"
+    """exponential: equal steps of a control multiply the value by equal factors, see `scale`."""
     menu: tuple[str, ...] = ()
     stops: tuple[str, ...] = ()
-    """Names of the values 0, 1, 2, ... of a STOPS parameter; between them the two neighbours are mixed."""
+    """Names of the values 0, 1, 2, ... of a STOPS parameter; values between mix the two neighbours."""
     stored: bool = True
-    """Presets hold it."""
+    """Stored in presets."""
     is_look: bool = True
-    """/master/panic returns it to its default."""
+    """Part of the look: /master/panic resets it to its default."""
     resumed: bool = True
-    """The autosave that `--resume` reads holds it."""
+    """Stored in the autosave that `--resume` reads."""
     child: str | None = None
-    """Which child process is told of it; None: the engine itself."""
+    """The child process that receives it; None: the engine itself."""
     words: str = ""
-    """What else people call it, apart by blanks: a search for one of these words finds it."""
+    """Search words, separated by blanks: other names that people use for it."""
     is_confirmed: bool = False
-    """A surface sends it only when its user says so: each value costs a hiccup, such as another size of the picture."""
+    """Control surfaces ask before sending it, because each change interrupts the picture, such as its size."""
 
     @property
     def can_glide(self) -> bool:
-        """Whether a smoothing time means anything: numbers that are not whole, except the engine's own rate."""
+        """True if a smoothing time has an effect: floats and stops, except the engine's frame rate."""
         return self.type in (ParamType.FLOAT, ParamType.STOPS) and self.area != "engine"
 
     @property
     def area(self) -> str:
-        """First part of the address: `layer` of `/layer/1/angle`."""
+        """The first part of the address: `layer` in `/layer/1/angle`."""
         return self.address.split("/", 2)[1]
 
 
@@ -83,19 +83,19 @@ class Param:
 class Argument:
     name: str
     type: Literal["s", "i", "f"]
-    """OSC type tag that documents it best; the handler takes whatever means the same."""
+    """OSC type tag for the documentation; the handler also accepts equivalent types."""
     is_optional: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """A verb: it is carried out once and answers. It has no value, is in no preset and matches no pattern."""
+    """An action that runs once and replies. It has no value, is in no preset and matches no pattern."""
 
     address: str
     arguments: tuple[Argument, ...] = ()
     description: str
     replies: tuple[str, ...] = ()
-    """Each reply as a patcher will see it: address, then the arguments."""
+    """Replies as a patch receives them: address, then the arguments."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +107,7 @@ class Area:
     params: tuple[Param, ...] = ()
     commands: tuple[Command, ...] = ()
     words: str = ""
-    """As `Param.words`, for all of its parameters."""
+    """Search words for all of its parameters, as `Param.words`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,4 +117,4 @@ class Accepted:
     value: Value
     """Canonical and in range."""
     note: str = ""
-    """What was changed, `9 is outside 0..4 (clipped to 4)`; the full line is `f"{address}: {note}"`."""
+    """The change, such as `9 is outside 0..4 (clipped to 4)`; the full line is `f"{address}: {note}"`."""

@@ -1,9 +1,9 @@
-"""Builds the `multiverse` component inside TouchDesigner, out of texts: what it needs is in them and nowhere else.
+"""Builds the `multiverse` component inside TouchDesigner from embedded texts; no other file is needed.
 
-This is the hand-written half of `build_component.py`, which carries the texts before it and a call behind it. Run
-again, it renews the component in place: wires, and what was set on the pages Connect, Show and Pictures, stay.
+This is the hand-written half of `build_component.py`, which has the texts before it and a call after it. Running it
+again updates the component in place: wires and the values on the pages Connect, Show and Pictures stay.
 
-Older builds must be able to read this text, to be told that they are too old: nothing in it is newer than Python 3.9.
+Older builds must be able to parse this text to report that they are too old: nothing in it is newer than Python 3.9.
 """
 
 import re
@@ -12,7 +12,7 @@ from typing import Any
 import td
 
 NAME = "multiverse"
-# The first builds with Python 3.11; that of 2022, 3.9, lacks dataclass(slots=, kw_only=) and zip(strict=).
+# The first build with Python 3.11; the builds of 2022 have 3.9, without dataclass(slots=, kw_only=) and zip(strict=).
 MIN_BUILD = (2023, 11000)
 MODULES = (
     "extension",
@@ -35,18 +35,18 @@ PICTURES = (
     ("main_in", "out1_main"),
     ("sd_in", "out2_sd"),
     ("ndi_in", "out3_ndi"),
-    ("sam3_in", "out5_sam3"),  # behind the audio's: wires of projects that know four outputs stay
+    ("sam3_in", "out5_sam3"),  # after the audio output, so that the wires of older projects with four outputs stay
     ("sam3_mask_in", "out6_sam3_mask"),
 )
 CHANNELS = (
     ("features", "audio", "audio_channels", "out4_audio"),
     ("found_objects", "object_values", "object_channels", "out7_objects"),
-)  # the module that names them, a table of their values, and what makes channels of it
+)  # module with the names, table of the values, CHOP, output
 COLUMN, ROW = 200, 130  # network editor units
 
 
 def build_where_it_can(texts: dict[str, str]) -> None:
-    """Build the component, or print why this TouchDesigner cannot; then nothing is made."""
+    """Build the component, or print why this TouchDesigner cannot and change nothing."""
     problem = too_old(td.app.build)
     if problem:
         print(problem)
@@ -55,23 +55,23 @@ def build_where_it_can(texts: dict[str, str]) -> None:
 
 
 def too_old(build_number: str) -> str:
-    """One line where a build such as 2022.35320 is older than MIN_BUILD, else empty."""
+    """An error line if a build such as 2022.35320 is older than MIN_BUILD, else empty."""
     numbers = tuple(int(digits) for digits in re.findall(r"[0-9]+", build_number)[:2])
     if len(numbers) < 2 or numbers >= MIN_BUILD:
         return ""
     least = ".".join(map(str, MIN_BUILD))
     return (
-        f"multiverse: not built: this is TouchDesigner {build_number}, and it needs {least} or newer (Python 3.11): "
-        "install that from derivative.ca/download and run this again"
+        f"multiverse: not built: this is TouchDesigner {build_number}, but {least} or newer is needed (Python 3.11): "
+        "install it from derivative.ca/download and run this again"
     )
 
 
 def build(where: Any, texts: dict[str, str], name: str = NAME) -> Any:
-    """The component, made or renewed inside the COMP `where`."""
+    """Create or update the component inside the COMP `where`, and return it."""
     comp = made(where, "baseCOMP", name)
     callbacks = [made(comp, "parameterexecuteDAT", "parameter_callbacks"), made(comp, "executeDAT", "frame_callbacks")]
     for callback in callbacks:
-        callback.par.active = False  # nothing is called before everything is there
+        callback.par.active = False  # no callbacks before everything exists
     add_network(comp, texts)
     renew_parameters(comp)
     add_extension(comp)
@@ -88,7 +88,7 @@ def build(where: Any, texts: dict[str, str], name: str = NAME) -> Any:
 
 
 def made(comp: Any, kind: str, name: str) -> Any:
-    """The operator of that name and kind, made where there is none."""
+    """The operator of that name and kind, created if missing."""
     there = comp.op(name)
     if there is not None and there.OPType != kind:
         there.destroy()
@@ -97,13 +97,13 @@ def made(comp: Any, kind: str, name: str) -> Any:
 
 
 def add_network(comp: Any, texts: dict[str, str]) -> None:
-    # Before its callbacks: TouchDesigner may dock a DAT of that very name to a new OSC In DAT.
+    # Before its callbacks: TouchDesigner may dock a DAT with the same name to a new OSC In DAT.
     osc_in = made(comp, "oscinDAT", "osc_in")
-    osc_in.par.active = False  # until the extension has told it its port
+    osc_in.par.active = False  # until the extension has set its port
     for name in MODULES:
         made(comp, "textDAT", name).text = texts[name]
     osc_in.par.callbacks = "osc_in_callbacks"
-    osc_in.par.clamp, osc_in.par.maxlines = True, 10  # its table is read by nobody: each line costs time
+    osc_in.par.clamp, osc_in.par.maxlines = True, 10  # nothing reads its table, and each line costs time
     osc_out = made(comp, "oscoutDAT", "osc_out")
     for dat in (osc_in, osc_out):
         dat.par.protocol = "msging"
@@ -112,7 +112,7 @@ def add_network(comp: Any, texts: dict[str, str]) -> None:
         top = made(comp, "ndiinTOP" if picture == "ndi_in" else "syphonspoutinTOP", picture)
         made(comp, "outTOP", out).inputConnectors[0].connect(top)
         if picture == "ndi_in":
-            top.par.active = False  # it searches the network: when it is wanted
+            top.par.active = False  # it searches the network, so only when it is wanted
         else:
             top.par.usespoutactivesender = False
 
@@ -130,7 +130,7 @@ def add_network(comp: Any, texts: dict[str, str]) -> None:
 
 
 def renew_parameters(comp: Any) -> None:
-    """All pages anew; what a person has set on the component's own stays. The engine's values come from the engine."""
+    """Rebuild all pages. Keeps the values of the component's own pages; the others are sent by the engine."""
     parameters, layout = comp.op("parameters").module, comp.op("layout").module
     kept = {
         own.name: getattr(comp.par, own.name).eval()
@@ -155,7 +155,7 @@ def add_extension(comp: Any) -> None:
 
 
 def arrange(comp: Any) -> None:
-    """Modules in rows of five, below them each chain in a row of its own."""
+    """Place modules in rows of five, and below them each chain in its own row."""
     for at, name in enumerate(MODULES):
         comp.op(name).nodeX, comp.op(name).nodeY = at % 5 * COLUMN, -(at // 5) * ROW
     rows = (("osc_out", "osc_in", "parameter_callbacks", "frame_callbacks", "status", "objects"), *PICTURES,
@@ -166,7 +166,7 @@ def arrange(comp: Any) -> None:
 
 
 def place() -> Any:
-    """Beside the Text DAT that is run, or the project's first component."""
+    """The COMP to build in: that of the running Text DAT, else the project's first component."""
     running = globals().get("me")
     if running is not None and running.isDAT:
         return running.parent()

@@ -1,6 +1,6 @@
 """An example to run after the component is built: paste it into a Text DAT beside it and choose Run Script.
 
-The engine's picture, brighter with channel 1, and a first layer that TouchDesigner's own time turns once in 30 s.
+Shows the engine's picture, brighter with channel 1, and rotates layer 1 with TouchDesigner's time, once in 30 s.
 """
 
 comp = me.parent().op("multiverse")  # noqa: F821  `me` is this Text DAT
@@ -13,5 +13,5 @@ picture = network.op("picture") or network.create("levelTOP", "picture")
 comp.outputConnectors[0].connect(picture)
 picture.par.brightness1.expr = "1 + op('levels')['rms1']"
 
-# A parameter with an expression stays its own master: the engine follows it, and nothing moves it back.
+# A parameter with an expression keeps its value: the engine follows it, and values from the engine are ignored.
 comp.par.L1angle.expr = "absTime.seconds * 12 % 360 - 180"

@@ -10,6 +10,7 @@ from typing import Final
 
 from engine.osc import Impulse, Midi, Rgba, TimeTag
 from osc_schema import Param, ParamType, Rejected
+from osc_schema.scale import nearest_step, scale_of
 
 PLAIN_TAGS: Final = frozenset("fisTFdhScN")  # one argument of these needs no reading: it is its own value
 
@@ -55,10 +56,8 @@ def _of_midi(param: Param, midi: Midi) -> object:
         return position >= 0.5 if event == _CONTROLLER else position > 0.0
     if param.type is ParamType.TRIGGER:
         return position > 0.0
-    if param.scale == "exponential":
-        return param.low * (param.high / param.low) ** position
-    value = param.low + (param.high - param.low) * position
-    return round(value) if param.type in (ParamType.INT, ParamType.MENU) else value
+    value = scale_of(param).value_at(position)
+    return nearest_step(value) if param.type in (ParamType.INT, ParamType.MENU) else value
 
 
 def _position(event: int, midi: Midi) -> float | None:

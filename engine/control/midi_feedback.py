@@ -16,7 +16,7 @@ velocity 0 puts a light out in all three.
 from typing import Final, Literal
 
 from engine.osc import encode_message, encode_reply
-from engine.params.mapping.controls import FIRST_FINE, LARGEST, Control
+from engine.params.mapping.controls import FIRST_FINE, MAX_VALUES, Control
 from engine.params.mapping.nrpn import DATA_COARSE, DATA_FINE, NRPN_COARSE, NRPN_FINE
 
 MidiForm = Literal["stage", "o2m", "midi"]
@@ -28,9 +28,9 @@ _STATUS: Final = {"cc": 0xB0, "note": 0x90, "bend": 0xE0, "pressure": 0xD0}
 
 def midi_packets(control: Control, value: float, form: MidiForm) -> list[bytes]:
     """OSC packets, in the order in which they are to be sent; `value` in what the control tells. None of a program."""
-    if control.kind not in LARGEST or control.kind in ("osc", "program"):
+    if control.kind not in MAX_VALUES or control.kind in ("osc", "program"):
         return []
-    number = round(min(max(value, 0.0), LARGEST[control.kind]))
+    number = round(min(max(value, 0.0), MAX_VALUES[control.kind]))
     coarse, fine = number >> 7, number & 0x7F
     if control.kind == "cc14":
         data = [(control.number, coarse), (control.number + FIRST_FINE, fine)]

@@ -1,9 +1,9 @@
-"""The values of all parameters while the engine runs: who set what, how values glide, and how they are kept.
+"""The values of all parameters while the engine runs: setting, gliding, modulation, fades and storage.
 
-`store` holds the values and hands out one immutable snapshot a frame; `slew` makes them glide; `crossfade` goes from
-one look to another, `leaving` keeps the one that goes, `modulation` moves them with the sound, the `lfo`s and the
-`tempo`; `presets`, `cues` and `autosave` keep them in files. What a parameter is, and which values it takes, stands in
-`osc_schema`.
+`store` holds the values and returns one immutable snapshot per frame; `slew` makes them glide; `crossfade` fades from
+one look to another, and `leaving` keeps the old one moving; `modulation` moves them with the sound, the LFOs (`lfo`)
+and the `tempo`; `presets`, `cues` and `autosave` store them in files; `mapping` lets MIDI and other programs set them.
+The parameters, and the values they accept, are declared in `osc_schema`.
 """
 
 from engine.params.autosave import Autosave

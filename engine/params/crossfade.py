@@ -1,23 +1,21 @@
-"""From one look to another over seconds, in one of two ways.
+"""Fades from one look to another over some seconds, of two kinds.
 
-A picture fade mixes two pictures: that of the look that goes and that of the one that comes. The look that comes is in
-the store from the beginning, as a whole, so that every surface shows it and a hand on a fader moves it; the look that
-goes lives on in `leaving.py`. Only what is no look (a voice, Stable Diffusion) glides in the store meanwhile.
+A picture fade mixes two pictures, the old look and the new look. The store has the new look's values from the start, so
+every surface shows them and moving a fader changes the new look; the old look is kept in `leaving.py`. Only values
+that are not part of the look (a voice, Stable Diffusion) glide in the store.
 
-A glide sets the store frame by frame: each float goes evenly from where it stands to where it shall be, on its own
-scale: straight for most, in the logarithm where the scale is exponential (an octave takes as long as the next), the
-short way where it wraps. Everything else, switches, menus, whole numbers and texts, has no half way. It changes at the
-beginning: a jump in the middle of a fade would come unasked for.
+A glide changes the store frame by frame: each float moves evenly to its target on its own scale: linearly, in the
+logarithm on an exponential scale (each octave takes the same time), the short way round if it wraps. Everything else
+(switches, menus, ints, texts) has no intermediate values. It changes at the start, because a jump in the middle of a
+fade would be a surprise.
 
-Time is the frames': it begins with the first frame after `start` and is offline as exact as live.
+Time is that of the frames: it starts with the first frame after `start`, and is as exact offline as live.
 
-A parameter belongs to whoever touched it last. The store itself tells, under its lock and in the same go as it sets the
-others (`ParamStore.glide`), so that no hand on a fader is overwritten by a fade that looked just before. A later start
-takes its parameters out of those that run, and of two picture fades the later one has the picture; a panic ends them
-all.
+The last source to touch a parameter owns it. The store checks that under its lock, together with setting the values
+(`ParamStore.glide`), so a fade never overwrites a fader that was just moved. A later start takes over its parameters
+from running fades, the later of two picture fades takes the picture, and a panic ends all fades.
 """
 
-import math
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -25,57 +23,51 @@ from dataclasses import dataclass, replace
 import osc_schema
 from engine.params.store import PANIC, ParamStore, Snapshot
 from osc_schema import Param, Rejected, Value
+from osc_schema.scale import Scale, scale_of
 
 BY = "fade"
-"""Who sets the values on the way, in the store."""
+"""Source name of the gliding values, in the store."""
 
 Ended = Callable[[str], None]
-"""Told once, on whatever thread ends it: "" when it has arrived, else what it was superseded by."""
+"""Called once, on the thread that ends the fade: "" when it is complete, else what superseded it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Way:
     param: Param
+    scale: Scale
     begin: float
-    """A value, or its logarithm."""
+    """Coordinate of the value at the start."""
     length: float
+    """Signed distance to the target, in coordinates."""
     target: float
 
     def at(self, share: float) -> float:
-        """The value after that share (0..1) of the way."""
-        param = self.param
+        """The value after a share (0..1) of the distance."""
         if share >= 1.0:
             return self.target
-        place = self.begin + self.length * share
-        if param.scale == "exponential":
-            place = math.exp(place)
-        elif param.out_of_range == "wrap":
-            place = param.low + (place - param.low) % (param.high - param.low)
-        return min(param.high, max(param.low, place))  # exp(log(x)) may step out of the range by a rounding
+        return self.scale.value_of(self.scale.wrapped(self.begin + self.length * share))
 
 
-def _way(param: Param, begin: float, target: float) -> _Way:
-    if param.scale == "exponential":
-        return _Way(param=param, begin=math.log(begin), length=math.log(target / begin), target=target)
-    length = target - begin
-    if param.out_of_range == "wrap":
-        span = param.high - param.low
-        length -= span * round(length / span)
-    return _Way(param=param, begin=begin, length=length, target=target)
+def _way(param: Param, value: float, target: float) -> _Way:
+    scale = scale_of(param)
+    begin = scale.coordinate_of(value)
+    length = scale.shortest(scale.coordinate_of(target) - begin)
+    return _Way(param=param, scale=scale, begin=begin, length=length, target=target)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PictureFade:
-    """How far the picture of one look has taken the place of another's."""
+    """State of a picture fade."""
 
     number: int
-    """Grows with each fade."""
+    """Incremented with each fade."""
     before: Snapshot
-    """The values with which the look that goes was drawn."""
+    """The values of the old look."""
     revealed: float
-    """How much of the look that goes was there when the fade began, 0..1; below 1 it was on its way itself."""
+    """Share of the old look that was on screen when the fade started, 0..1; below 1 it was fading in itself."""
     share: float
-    """0..1 of the look that comes."""
+    """Share of the new look, 0..1."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -83,7 +75,7 @@ class _Fade:
     ways: dict[str, _Way]
     seconds: float
     since: int
-    """Version of the store at which it last had its parameters to itself."""
+    """Version of the store after its last step; later changes by others take parameters away from it."""
     panics: object
     ended: Ended
     picture: PictureFade | None = None
@@ -91,7 +83,7 @@ class _Fade:
 
 
 class Crossfade:
-    """`start` on any thread, `step` on the frame loop's."""
+    """All running fades. Call `start` on any thread, `step` on the frame loop's."""
 
     def __init__(self, store: ParamStore) -> None:
         self._store = store
@@ -108,10 +100,10 @@ class Crossfade:
         ended: Ended = lambda superseded_by: None,
         is_picture: bool = False,
     ) -> list[Rejected]:
-        """Go to these canonical values in that time; 0: at once, and `ended` is told before this returns.
+        """Fade to these canonical values in that time; 0: at once, and `ended` is called before this returns.
 
-        What this run cannot use is left out and returned. `by`: who sets what changes at once, and what an older fade
-        is told that it gives way to. `is_picture`: as a picture fade; at once it ends one that is on its way.
+        Values that this run cannot use are left out and returned. `by`: the source of values that change at once, and
+        the reason given to fades that it supersedes. `is_picture`: as a picture fade; with 0 s it ends a running one.
         """
         values = list(values)
         with self._lock:
@@ -133,7 +125,8 @@ class Crossfade:
                     except Rejected as rejection:
                         rejected.append(rejection)
                     else:
-                        ways[address] = _way(param, float(now[address]), float(target))  # type: ignore[arg-type]
+                        assert isinstance(target, float)  # `_glides`: a FLOAT or STOPS
+                        ways[address] = _way(param, now.number(address), target)
                 panics = before[PANIC]
                 self._fades.append(
                     _Fade(ways=ways, seconds=seconds, since=now.version, panics=panics, ended=ended, picture=picture)
@@ -145,7 +138,7 @@ class Crossfade:
         return rejected
 
     def step(self, now_s: float) -> None:
-        """Set every parameter on its way to where it is at `now_s`."""
+        """Set all gliding parameters to their values at `now_s`."""
         if not self._fades:
             return
         over: list[tuple[_Fade, str]] = []
@@ -160,15 +153,14 @@ class Crossfade:
             fade.ended(superseded_by)
 
     def snapshot(self) -> tuple[Snapshot, PictureFade | None]:
-        """The store's values, and the picture fade that brings them; never one without the other. After `step`."""
+        """The store's values and the picture fade they belong to, read together. Call it after `step`."""
         with self._lock:
             snapshot = self._store.snapshot()
             fade = self._on_screen()
-            is_on = fade is not None and fade.panics == snapshot[PANIC]
-            return snapshot, fade.picture if is_on else None
+            return snapshot, fade.picture if fade is not None and fade.panics == snapshot[PANIC] else None
 
     def _move(self, fade: _Fade, now_s: float) -> str | None:
-        """None while it goes on, else what `ended` is told."""
+        """Advance one fade. The argument for `ended` when it is over, else None."""
         if fade.picture is not None and fade.panics != self._store.get(PANIC):
             return PANIC
         if fade.began_s is None:
@@ -185,22 +177,22 @@ class Crossfade:
         return "" if share >= 1.0 else None
 
     def _on_screen(self) -> _Fade | None:
-        """The fade that has the picture. The caller holds the lock."""
+        """The running picture fade, or None. The caller holds the lock."""
         return next((fade for fade in self._fades if fade.picture is not None), None)
 
     def _leaving(self, now: Snapshot) -> PictureFade:
-        """A picture fade from what is on screen. The caller holds the lock."""
+        """A new picture fade from what is on screen. The caller holds the lock."""
         self._number += 1
         fade = self._on_screen()
         if fade is None or fade.panics != now[PANIC]:
             return PictureFade(number=self._number, before=now, revealed=1.0, share=0.0)
         assert fade.picture is not None
-        if fade.began_s is None:  # no frame has seen it: what it would have left is on screen still
+        if fade.began_s is None:  # it has not been drawn yet: its old look is still on screen
             return replace(fade.picture, number=self._number)
         return PictureFade(number=self._number, before=now, revealed=fade.picture.share, share=0.0)
 
     def _give_way(self, addresses: set[str], is_picture: bool) -> list[_Fade]:
-        """Let go of these, and of the picture; the fades of which nothing is left. The caller holds the lock."""
+        """Take addresses, and the picture, from all fades. The fades with nothing left. The caller holds the lock."""
         for fade in self._fades:
             fade.ways = {address: way for address, way in fade.ways.items() if address not in addresses}
             if is_picture:
@@ -211,6 +203,6 @@ class Crossfade:
 
 
 def _glides(address: str, is_picture: bool) -> bool:
-    """Whether it is on its way in the store as long as the fade lasts."""
+    """True if the parameter glides in the store during a fade."""
     param = osc_schema.lookup(address)
     return param is not None and param.can_glide and not (is_picture and param.is_look)

@@ -1,11 +1,9 @@
-"""The looks that come with the engine: what each changes against PLAIN.
+"""The built-in looks, each as changes against PLAIN.
 
-Made by eye, on the demo loop and on music of four stems, at 30 and 60 frames a second. They share a recipe: no grey of
-silence (bias 0) and a hard tone curve give black ground and full colour; feedback makes bodies of lines; slow LFOs in
-the tempo keep everything on its way; the kick (channel 1) moves one thing that the eye follows.
+Made by eye, with the demo loop and with music of four stems, at 30 and 60 frames a second. They share a recipe: bias 0
+and a hard tone curve give a black ground and full colour; feedback turns lines into shapes; slow LFOs in the tempo keep
+everything moving; the kick (channel 1) moves one thing that the eye follows.
 """
-
-from typing import Any
 
 from osc_schema import Value
 from osc_schema.modulation import LFOS, ROUTES
@@ -14,18 +12,28 @@ Look = dict[str, Value]
 
 
 def _layers(key: str, *values: float) -> Look:
-    """One value a layer, or the same for all four."""
+    """One value per layer, or the same for all four."""
     return {f"/layer/{n}/{key}": values[n - 1 if len(values) > 1 else 0] for n in (1, 2, 3, 4)}
 
 
-def _route(n: int, source: str, target: str, amount: float, **more: Any) -> Look:
-    given = {"source": source, "target": target, "amount": amount, **more}
+def _route(n: int, source: str, target: str, amount: float, **more: float) -> Look:
+    given: Look = {"source": source, "target": target, "amount": amount, **more}
     return {f"/mod/{n}/{key}": value for key, value in given.items()}
 
 
 def _lfo(n: int, shape: str, sync: str) -> Look:
     return {f"/lfo/{n}/shape": shape, f"/lfo/{n}/tempo_sync": sync}
 
+
+_FREE_ROUTE: Look = {
+    "source": "off",
+    "channel": 0,
+    "target": "",
+    "amount": 0.5,
+    "offset": 0.0,
+    "release_ms": 150.0,
+}
+_FREE_LFO: Look = {"rate_hz": 0.5, "tempo_sync": "free"}
 
 PLAIN: Look = {
     "/multiverse/blend": 0.0,
@@ -46,21 +54,10 @@ PLAIN: Look = {
     "/feedback/hue": 0.0,
     "/mirror/mode": "off",
     "/mirror/segments": 6,
-    **{
-        f"/mod/{n}/{key}": value
-        for n in ROUTES
-        for key, value in {
-            "source": "off",
-            "channel": 0,
-            "target": "",
-            "amount": 0.5,
-            "offset": 0.0,
-            "release_ms": 150.0,
-        }.items()
-    },
-    **{f"/lfo/{n}/{key}": value for n in LFOS for key, value in {"rate_hz": 0.5, "tempo_sync": "free"}.items()},
+    **{f"/mod/{n}/{key}": value for n in ROUTES for key, value in _FREE_ROUTE.items()},
+    **{f"/lfo/{n}/{key}": value for n in LFOS for key, value in _FREE_LFO.items()},
 }
-"""Four plain waves added up, nothing moved: the values of before the schema's defaults became a look of their own."""
+"""Four plain waves added up, without movement: the schema's old defaults, before the defaults became a look."""
 
 _BLACK_GROUND: Look = {"/multiverse/bias": 0.0, "/multiverse/tone": "clip"}
 
@@ -129,7 +126,7 @@ _CHANGES: dict[str, Look] = {
         **_route(1, "lfo1", "/feedback/rotate", 0.2, offset=-0.5),
         **_route(2, "onset", "/multiverse/brightness", 0.25, channel=1),
     },
-    # Pillars of light, still and tall, each shot up by the kick: for a wide wall.
+    # Tall, still pillars of light that shoot up with the kick: for a wide wall.
     "Monolith": {
         **_BLACK_GROUND,
         "/multiverse/blend": 1.0,
@@ -194,7 +191,7 @@ _CHANGES: dict[str, Look] = {
         **_route(3, "lfo2", "/layer/3/angle", 0.25),
         **_route(4, "lfo2", "/layer/4/angle", -0.25),
     },
-    # Cloth that breathes in the dark: for what is quiet.
+    # Cloth that breathes in the dark: for quiet music.
     "Silk": {
         **_BLACK_GROUND,
         "/multiverse/blend": 1.0,

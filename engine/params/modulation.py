@@ -1,27 +1,26 @@
-"""Modulation: the sound and the LFOs move parameters, on top of where they were set.
+"""Modulation: the sound and the LFOs move parameters, on top of their set values.
 
-What there is to hear, as a level 0..1 that is worth something on a stage:
-- rms, peak, envelope, low, mid, high: (dBFS + 48) / 42, so 0 at -48 dBFS, 1 at -6 dBFS. Straight in amplitude, music
-  (peaks at -12 dBFS under the automatic gain, RMS some 12 dB below) would stay in the lowest fifth.
-- pitch: log2(f / 55 Hz) / 5, so 0 at A1, 1 at A6, 0.6 at the tuning fork: as wide a step for each octave.
-- onset: 1 in the frame after an onset, else 0; counted, so that none between two frames is missed.
-Both ends are limits. Channel 0 is the one with the most RMS in this frame.
+Sources as a level 0..1, scaled for music on a stage:
+- rms, peak, envelope, low, mid, high: (dBFS + 48) / 42, so 0 at -48 dBFS and 1 at -6 dBFS. Linear in amplitude, music
+  (peaks at -12 dBFS with automatic gain, RMS some 12 dB below) would stay in the lowest fifth.
+- pitch: log2(f / 55 Hz) / 5, so 0 at A1, 1 at A6, 0.6 at A4 (440 Hz): each octave is an equal step.
+- onset: 1 in the frame after an onset, else 0; onsets are counted, so that none between two frames is missed.
+Levels are clipped at both ends. Channel 0 is the channel with the highest RMS in this frame.
 
-Release is a peak follower's: y = max(x, x + (y - x) exp(-dt / release)); a level rises at once, and falls at the same
-speed at 30 and 60 frames a second. LFOs come as they are.
+Release is that of a peak follower: y = max(x, x + (y - x) exp(-dt / release)). A level rises at once, and falls at the
+same speed at 30 and 60 frames a second. LFOs are used unchanged.
 
-Each route adds `amount (level^(4^curve) + offset)` of its target's range to the target's place, in the logarithm on an
-exponential scale; what several routes add to one target is summed first, then clipped or wrapped. Adding to the value
-that glides, instead of setting the parameter, leaves the fader, feedback and presets with what the user chose.
+Each route adds `amount (level^(4^curve) + offset)` of its target's range to the target's value, in the logarithm on an
+exponential scale. The routes to one target are summed first, then clipped or wrapped. They are added to the gliding
+value and do not set the parameter, so faders, feedback and presets keep the value that the user chose.
 
-A frame needs modulated values twice: the analysis wants its settings before there are features, and the drawing
-after. `again` gives the first with what the last frame added, one frame old; that is why settings that only the
-analysis reads (/audio) are no targets, while the picture's own (/multiverse/window_ms, /layer/<n>/ratio) are.
+A frame needs modulated values twice: for the analysis, before there are features, and for drawing, after that.
+`analysis_values` returns the first ones with the modulation of the last frame, so one frame old. That is why settings
+of the analysis (/audio) cannot be targets, while those of the picture (/multiverse/window_ms, /layer/<n>/ratio) can.
 """
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
 from typing import Any, Final
@@ -32,6 +31,7 @@ from engine.params.store import Snapshot
 from engine.values import AudioFeatures, ChannelFeatures, dbfs
 from osc_schema import Param, Rejected, Value
 from osc_schema.modulation import LFOS, ROUTES
+from osc_schema.scale import scale_of
 
 FLOOR_DBFS, CEILING_DBFS = -48.0, -6.0
 MIN_HZ, OCTAVES = 55.0, 5.0
@@ -41,60 +41,33 @@ _NOTHING: Final[Mapping[str, float]] = MappingProxyType({})
 
 
 def is_target(param: Param) -> bool:
-    """A route is kept in presets, so it reaches what presets hold; nothing that would move the analysis it comes
-    from, the routes or the LFOs."""
+    """True if a route may move the parameter: presets hold it, like the route, and it is not part of the audio
+    analysis, the routes or the LFOs, which would be a loop."""
     return param.can_glide and param.stored and param.area not in ("audio", "mod", "lfo")
 
 
 def conditions() -> Iterator[tuple[str, Callable[[Value], None]]]:
-    """For `ParamStore.add_condition`: refuse a target that is none, naming the nearest address."""
+    """Conditions for `ParamStore.add_condition`: reject an invalid target, suggesting the nearest address."""
 
     def check(own: str, value: Value) -> None:
         target = str(value)
-        if not target or target in _REACHES:
+        if not target or target in _SCALES:
             return
         param = osc_schema.lookup(target)
         if param is None:
             raise Rejected(f"{own}: {osc_schema.unknown_address(target)}")
-        why = "is no float" if not param.can_glide else "cannot be modulated"
-        raise Rejected(f"{own}: {target} {why}; floats that presets hold can, but for /audio, /mod and /lfo")
+        why = "is not a float" if not param.can_glide else "cannot be modulated"
+        raise Rejected(f"{own}: {target} {why}; targets are floats that presets hold, except /audio, /mod and /lfo")
 
     for n in ROUTES:
         yield f"/mod/{n}/target", partial(check, f"/mod/{n}/target")
 
 
-@dataclass(frozen=True, slots=True)
-class _Reach:
-    """How far a target goes; places are values, or their logarithms on an exponential scale."""
-
-    low: float
-    high: float
-    span: float
-    wraps: bool
-    in_log: bool
-
-    def moved(self, value: float, part: float) -> float:
-        """`value` moved by `part` of the range, clipped or wrapped."""
-        if self.in_log:
-            value *= math.exp(part * self.span)
-        else:
-            value += part * self.span
-            if self.wraps and not self.low <= value <= self.high:
-                return self.low + (value - self.low) % self.span
-        return min(self.high, max(self.low, value))
-
-
-def _reach(param: Param) -> _Reach:
-    in_log = param.scale == "exponential"
-    span = math.log(param.high / param.low) if in_log else param.high - param.low
-    return _Reach(param.low, param.high, span, param.out_of_range == "wrap", in_log)
-
-
-_REACHES: Final = {param.address: _reach(param) for param in osc_schema.PARAMS if is_target(param)}
+_SCALES: Final = {param.address: scale_of(param) for param in osc_schema.PARAMS if is_target(param)}
 
 
 class _Route:
-    """One route: its addresses, and the level it has fallen to."""
+    """One route: its addresses, and its current level."""
 
     __slots__ = ("amount", "channel", "curve", "level", "offset", "release_ms", "source", "target")
 
@@ -106,26 +79,27 @@ class _Route:
         self.level = 0.0
 
     def part(self, level: float, values: Mapping[str, Any]) -> float:
-        """What a level 0..1 adds to the target, as a part of its range."""
-        return values[self.amount] * (level ** (4.0 ** values[self.curve]) + values[self.offset])
+        """The part of the target's range to add for a level 0..1."""
+        part: float = values[self.amount] * (level ** (4.0 ** values[self.curve]) + values[self.offset])
+        return part
 
 
 class Modulation:
-    """One thread: the frame loop's. With no route on it costs a look at eight values, or at none."""
+    """All routes. For the frame loop's thread. Costs almost nothing while no route is on."""
 
     def __init__(self) -> None:
         self.moved: Mapping[str, float] = _NOTHING
-        """By address, what the last step has made of its targets."""
+        """Modulated values of the targets after the last step, by address."""
         self._routes = tuple(map(_Route, ROUTES))
         self._lfos = Lfos()
         self._parts: Mapping[str, float] = _NOTHING
         self._quiet: Mapping[str, Any] | None = None
-        """The newest values in which no route is on."""
+        """The latest values without an active route; they need no further check."""
         self._time_s = 0.0
         self._onset_counts: tuple[int, ...] = ()
 
     def copy(self) -> "Modulation":
-        """One that goes on from where this stands: with its LFOs, and what is left of its levels."""
+        """A copy that continues from the current state of the LFOs and levels."""
         copy = Modulation()
         copy._lfos = self._lfos.copy()
         for route, own in zip(copy._routes, self._routes, strict=True):
@@ -134,16 +108,16 @@ class Modulation:
         copy._time_s, copy._onset_counts = self._time_s, self._onset_counts
         return copy
 
-    def again(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
-        """`values` with what the last step added: for the analysis, on whose features this frame's step waits."""
+    def analysis_values(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        """`values` with the modulation of the last step, for the analysis, which runs before this frame's step."""
         return _with(values, _moved(values, self._parts))
 
     def step(
         self, values: Mapping[str, Any], features: AudioFeatures, *, time_s: float, beat: float
     ) -> Mapping[str, Any]:
-        """`values` with what the routes add now; `values` itself when none is on. It never changes afterwards.
+        """`values` with the current modulation; `values` itself if no route is on. The result is immutable.
 
-        `time_s`: due time of the frame; `beat`: of the tempo then, growing.
+        `time_s`: due time of the frame; `beat`: beat of the tempo at that time.
         """
         if values is self._quiet:
             return values
@@ -175,38 +149,38 @@ class Modulation:
         return _with(values, self.moved)
 
     def _take_onsets(self, features: AudioFeatures) -> list[bool]:
-        """For each channel, whether there was an onset since the last step."""
+        """For each channel, True if there was an onset since the last step."""
         counts = tuple([channel.onset_count for channel in features.channels])
         before, self._onset_counts = self._onset_counts or counts, counts
         return [count > known for count, known in zip(counts, before, strict=True)]
 
 
 def _moved(values: Mapping[str, Any], parts: Mapping[str, float]) -> dict[str, float]:
-    return {address: _REACHES[address].moved(values[address], part) for address, part in parts.items()}
+    return {address: _SCALES[address].moved(values[address], part) for address, part in parts.items()}
 
 
 def _with(values: Mapping[str, Any], moved: Mapping[str, float]) -> Mapping[str, Any]:
     if not moved:
         return values
-    copy = values.to_dict() if isinstance(values, Snapshot) else values.copy()  # type: ignore[attr-defined]
+    copy = values.to_dict() if isinstance(values, Snapshot) else dict(values)
     copy.update(moved)
     return MappingProxyType(copy)
 
 
-def _of_level(linear: float) -> float:
+def _level_position(linear: float) -> float:
     return min(1.0, max(0.0, (dbfs(linear) - FLOOR_DBFS) / (CEILING_DBFS - FLOOR_DBFS)))
 
 
-def _of_pitch(pitch_hz: float) -> float:
+def _pitch_position(pitch_hz: float) -> float:
     return min(1.0, max(0.0, math.log2(max(pitch_hz, MIN_HZ) / MIN_HZ) / OCTAVES))
 
 
 _LEVELS: Final[dict[str, Callable[[ChannelFeatures], float]]] = {
-    "rms": lambda channel: _of_level(channel.rms),
-    "peak": lambda channel: _of_level(channel.peak),
-    "envelope": lambda channel: _of_level(channel.envelope),
-    "low": lambda channel: _of_level(channel.low),
-    "mid": lambda channel: _of_level(channel.mid),
-    "high": lambda channel: _of_level(channel.high),
-    "pitch": lambda channel: _of_pitch(channel.pitch_hz),
+    "rms": lambda channel: _level_position(channel.rms),
+    "peak": lambda channel: _level_position(channel.peak),
+    "envelope": lambda channel: _level_position(channel.envelope),
+    "low": lambda channel: _level_position(channel.low),
+    "mid": lambda channel: _level_position(channel.mid),
+    "high": lambda channel: _level_position(channel.high),
+    "pitch": lambda channel: _pitch_position(channel.pitch_hz),
 }

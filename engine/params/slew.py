@@ -1,10 +1,9 @@
-"""Values glide to where they were set instead of jumping there.
+"""Smoothing: values glide to a new setting instead of jumping.
 
-One pole: after a time constant 63 % of the way is done, after five 99.3 %. With y the gliding value and t the
-target, a frame of dt seconds does `y += (t - y) (1 - exp(-dt / tau))`, the exact solution of
-y' = (t - y) / tau: 30 and 60 frames a second are at the same values at the same times. Parameters that wrap
-go the short way round. Those with an exponential scale glide in the logarithm: an octave up takes as long as
-one down.
+A one-pole filter: 63 % of the way after one time constant, 99.3 % after five. With y the gliding value and t the
+target, a frame of dt seconds does `y += (t - y) (1 - exp(-dt / tau))`, the exact solution of y' = (t - y) / tau, so the
+values at a given time are the same at 30 and 60 frames a second. Parameters that wrap take the short way round. Those
+with an exponential scale glide in the logarithm: an octave up takes as long as an octave down.
 """
 
 import math
@@ -16,6 +15,7 @@ from types import MappingProxyType
 import osc_schema
 from engine.params.store import Snapshot
 from osc_schema import Param, Rejected, Value
+from osc_schema.scale import Scale, scale_of
 
 LANDING = 1e-4  # of the range: a tenth of an 8-bit step of brightness, a third of a pixel at the edge of 720p
 MAX_SMOOTHING_MS = 60_000.0
@@ -23,51 +23,33 @@ MAX_SMOOTHING_MS = 60_000.0
 
 @dataclass(slots=True)
 class _Glide:
-    """How one parameter moves; positions are values, or their logarithms on an exponential scale."""
+    """The movement of one parameter; `at` and `target` are coordinates of its scale."""
 
-    low: float
-    high: float
-    span: float
+    scale: Scale
     landing: float
-    wraps: bool
-    in_log: bool
     smoothing_ms: float
     at: float = 0.0
     target: float = 0.0
     target_value: float = 0.0
 
-    def position(self, value: float) -> float:
-        return math.log(value) if self.in_log else value
-
     def aim(self, value: float) -> None:
         self.target_value = value
-        self.target = self.position(value)
-
-    def way(self) -> float:
-        """Signed way to the target, the short one where the parameter wraps."""
-        way = self.target - self.at
-        if self.wraps:
-            way -= self.span * round(way / self.span)
-        return way
+        self.target = self.scale.coordinate_of(value)
 
     def move(self, part: float) -> float:
-        """Do `part` (0..1) of the remaining way; the value then, exactly the target once it is close."""
-        way = self.way()
-        left = way * (1.0 - part)
-        if abs(left) <= self.landing:
+        """Move `part` (0..1) of the remaining distance. The new value, exactly the target once it is close."""
+        distance = self.scale.shortest(self.target - self.at)
+        if abs(distance * (1.0 - part)) <= self.landing:
             self.at = self.target
             return self.target_value
-        self.at += way * part
-        if self.wraps:
-            self.at = self.low + (self.at - self.low) % self.span
-        value = math.exp(self.at) if self.in_log else self.at
-        return min(self.high, max(self.low, value))  # exp(log(x)) may step out of the range by a rounding
+        self.at = self.scale.wrapped(self.at + distance * part)
+        return self.scale.value_of(self.at)
 
 
 class Slew:
-    """Smoothed values of all parameters, a frame at a time. One thread: the frame loop's.
+    """Smoothed values of all parameters, one step per frame. For the frame loop's thread.
 
-    Only parameters on their way cost anything; while nothing moves, `step` returns the same mapping.
+    Only moving parameters cost time; while none moves, `step` returns the same mapping.
     """
 
     def __init__(self, smoothing_overrides: Mapping[str, float] = MappingProxyType({})) -> None:
@@ -79,35 +61,35 @@ class Slew:
             self.set_smoothing(address, smoothing_ms)
 
     def set_smoothing(self, address: str, smoothing_ms: float) -> None:
-        """Override one parameter's time constant from now on; 0: no glide. Rejected says why not."""
+        """Override the time constant of a parameter; 0: no glide. Raises Rejected."""
         glide = self._glides.get(address)
         if glide is None:
             if osc_schema.lookup(address) is None:
                 raise osc_schema.unknown_address(address)
-            raise Rejected(f"{address}: does not glide")
+            raise Rejected(f"{address}: does not glide, so it has no smoothing time")
         if not 0.0 <= smoothing_ms <= MAX_SMOOTHING_MS:
             raise Rejected(f"{address}: a smoothing of {smoothing_ms:g} ms is outside 0..{MAX_SMOOTHING_MS:g}")
         glide.smoothing_ms = smoothing_ms
 
     def jump(self, snapshot: Snapshot) -> None:
-        """Be at the snapshot's values at once."""
+        """Jump to the snapshot's values."""
         self._moving.clear()
         self._snapshot = snapshot
         self._values = snapshot
         for address, glide in self._glides.items():
-            glide.aim(snapshot[address])  # type: ignore[arg-type]
+            glide.aim(snapshot.number(address))
             glide.at = glide.target
 
     def jump_to(self, snapshot: Snapshot, addresses: Iterable[str]) -> None:
-        """Be at the snapshot's values of these addresses with the next step."""
+        """Jump to the snapshot's values of these addresses with the next step."""
         for address in addresses:
             glide = self._glides.get(address)
             if glide is not None:
-                glide.aim(snapshot[address])  # type: ignore[arg-type]
+                glide.aim(snapshot.number(address))
                 glide.at = glide.target
 
     def copy(self) -> "Slew":
-        """One that goes on from where this stands, with its smoothing."""
+        """A copy that continues from the current state, with the same smoothing."""
         slew = Slew()
         slew._glides = {address: copy(glide) for address, glide in self._glides.items()}
         slew._moving = {address: slew._glides[address] for address in self._moving}
@@ -115,9 +97,9 @@ class Slew:
         return slew
 
     def step(self, snapshot: Snapshot, dt_s: float) -> Mapping[str, Value]:
-        """The values `dt_s` seconds after the last step, on the way to the snapshot's; the first step jumps.
+        """The values `dt_s` seconds after the last step, gliding to those of the snapshot; the first step jumps.
 
-        The mapping never changes afterwards.
+        The returned mapping does not change afterwards.
         """
         if self._snapshot is None:
             self.jump(snapshot)
@@ -127,14 +109,14 @@ class Slew:
         for address in changed:
             glide = self._glides.get(address)
             if glide is not None:
-                glide.aim(snapshot[address])  # type: ignore[arg-type]
+                glide.aim(snapshot.number(address))
                 self._moving[address] = glide
         if not self._moving:
             if changed:
                 self._values = snapshot
             return self._values
         values = snapshot.to_dict()
-        parts: dict[float, float] = {}  # time constant -> part of the way; most parameters share one
+        parts: dict[float, float] = {}  # time constant -> part of the way; most parameters have the same
         for address, glide in tuple(self._moving.items()):
             part = parts.get(glide.smoothing_ms)
             if part is None:
@@ -154,14 +136,5 @@ def _part_of_way(dt_s: float, smoothing_ms: float) -> float:
 
 
 def _glide(param: Param) -> _Glide:
-    in_log = param.scale == "exponential"
-    span = math.log(param.high / param.low) if in_log else param.high - param.low
-    return _Glide(
-        low=param.low,
-        high=param.high,
-        span=span,
-        landing=LANDING * span,
-        wraps=param.out_of_range == "wrap",
-        in_log=in_log,
-        smoothing_ms=param.smoothing_ms,
-    )
+    scale = scale_of(param)
+    return _Glide(scale=scale, landing=LANDING * scale.span, smoothing_ms=param.smoothing_ms)

@@ -1,4 +1,4 @@
-"""The values of all parameters: set from any thread, read as one immutable snapshot a frame."""
+"""Store of all parameter values: set from any thread, read as one immutable snapshot per frame."""
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -9,7 +9,7 @@ from osc_schema import Accepted, Param, ParamType, Rejected, Value
 
 PANIC = "/master/panic"
 LOOK_DEFAULTS = tuple((param, param.default) for param in osc_schema.PARAMS if param.is_look)
-"""What panic returns to; audio, sinks, engine, master and safety stay."""
+"""Values set by panic; audio, sinks, engine, master and safety are not included."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,15 +18,15 @@ class Change:
 
     address: str
     value: Value
-    """Of a trigger: how often it has fired since the start."""
+    """For a trigger: the number of times it has fired since the start."""
     by: str
-    """Who set it, as they named themselves."""
+    """Name of the source that set it."""
     version: int
-    """Version of the store that this change made; changes of one group share it."""
+    """Version of the store after this change; changes of one group have the same."""
 
 
 class Snapshot(Mapping[str, Value]):
-    """All values at one version of the store, by address; triggers are counters. Never changes."""
+    """All values at one version of the store, by address; triggers are counters. Immutable."""
 
     __slots__ = ("_values", "version")
 
@@ -43,12 +43,18 @@ class Snapshot(Mapping[str, Value]):
     def __len__(self) -> int:
         return len(self._values)
 
+    def number(self, address: str) -> float:
+        """The value of a FLOAT, STOPS or INT parameter."""
+        value = self._values[address]
+        assert isinstance(value, float | int), address
+        return value
+
     def to_dict(self) -> dict[str, Value]:
-        """A copy that may be changed."""
+        """A mutable copy."""
         return self._values.copy()
 
     def changed_from(self, older: "Snapshot") -> tuple[str, ...]:
-        """Addresses whose values differ from those in `older`."""
+        """Addresses whose values differ from `older`."""
         if self is older:
             return ()
         before = older._values
@@ -56,11 +62,11 @@ class Snapshot(Mapping[str, Value]):
 
 
 class ParamStore:
-    """Starts at the schema's defaults. Every method may be called from any thread.
+    """The current values; starts with the schema's defaults. Thread-safe.
 
-    A group of changes lands in one snapshot and makes one version. Setting a parameter to the value it has is
-    no change: two surfaces that echo what they hear then fall silent, instead of answering for ever.
-    `/master/panic` returns every look to its default, in the group it came in.
+    A group of changes appears in one snapshot and makes one version. Setting a parameter to its current value is not a
+    change: so two surfaces that echo everything they receive stop, instead of answering each other forever.
+    `/master/panic` resets the look to its defaults, within its group.
     """
 
     def __init__(self) -> None:
@@ -75,32 +81,33 @@ class ParamStore:
         self._hooks: dict[str, Callable[[], None]] = {}
 
     def add_condition(self, address: str, check: Callable[[Value], None]) -> None:
-        """Let `check(value)` refuse a value that the schema takes but this run cannot use, by raising Rejected.
+        """Add `check(value)`, which raises Rejected for a value that the schema accepts but this run cannot use.
 
-        Before the first value is set; `check` runs on whatever thread sets the value and must not wait.
+        Call it before the first value is set. `check` runs on the thread that sets the value and must not block.
         """
         self._conditions[_known(address).address] = check
 
     def on_trigger(self, address: str, fired: Callable[[], None]) -> None:
-        """Let `fired()` be called whenever that trigger is pulled, at once: the frame that sees its count comes later.
+        """Call `fired()` whenever the trigger fires, immediately and not in the next frame.
 
-        Before the first value is set; `fired` runs on whatever thread pulls it, must not wait nor set a value.
+        Call it before the first value is set. `fired` runs on the thread that fires the trigger; it must not block and
+        must not set a value.
         """
         self._hooks[_known(address).address] = fired
 
     def require(self, param: Param, value: Value) -> None:
-        """Rejected where this run cannot use an accepted value."""
+        """Raise Rejected if this run cannot use an accepted value."""
         check = self._conditions.get(param.address)
         if check is not None:
             check(value)
 
     @property
     def version(self) -> int:
-        """Grows with each group that changed something."""
+        """Incremented by each group that changed something."""
         return self._version
 
     def set(self, address: str, value: object, *, by: str = "local") -> Accepted:
-        """Set one parameter to whatever `osc_schema.accept` takes for it; Rejected says why not."""
+        """Set one parameter to any value that `osc_schema.accept` accepts. Raises Rejected."""
         param = _known(address)
         accepted = osc_schema.accept(param, value)
         self.require(param, accepted.value)
@@ -108,7 +115,7 @@ class ParamStore:
         return accepted
 
     def set_many(self, changes: Iterable[tuple[str, object]], *, by: str) -> list[Change | Rejected]:
-        """Set a group in one go. For each entry, in order: what it is now, or why it was left out."""
+        """Set a group at once. Returns, in order, each newest change, or the reason why an entry was left out."""
         results: list[Change | Rejected | Param] = []
         good: list[tuple[Param, Value]] = []
         for address, value in changes:
@@ -126,18 +133,18 @@ class ParamStore:
             return [self._newest(item) if isinstance(item, Param) else item for item in results]
 
     def apply(self, changes: Iterable[tuple[Param, Value]], *, by: str) -> None:
-        """Set a group of values in one go that were accepted, and passed `require`.
+        """Set a group of values at once, which must have passed `osc_schema.accept` and `require`.
 
-        Hot path: one call an OSC message or bundle, 40 000 a second.
+        Hot path: one call per OSC message or bundle, 40 000 a second.
         """
         with self._lock:
             self._apply(changes, by)
 
     def glide(self, values: Iterable[tuple[Param, Value]], *, by: str, since: int) -> tuple[dict[str, str], int]:
-        """`apply`, but for what somebody other than `by` has set after version `since`, and for all after a panic.
+        """Apply values, except those set by a source other than `by` after version `since`; after a panic, none.
 
-        Returns the addresses left out, each with who has it now, and the version of now. All in one go: no hand on a
-        fader is overwritten.
+        Returns the addresses left out, each with the source that set it, and the current version. Atomic, so that a
+        fader moved meanwhile is never overwritten.
         """
         nobody = (0, by)
         with self._lock:
@@ -154,18 +161,18 @@ class ParamStore:
             return taken, self._version
 
     def get(self, address: str) -> Value:
-        """The value now; of a trigger its count. Raises Rejected for an unknown address."""
+        """The current value; for a trigger its count. Raises Rejected for an unknown address."""
         return self._values[_known(address).address]
 
     def snapshot(self) -> Snapshot:
-        """All values now. While nothing changes it is the same object."""
+        """All current values; the same object until something changes."""
         with self._lock:
             if self._snapshot.version != self._version:
                 self._snapshot = Snapshot(dict(self._values), self._version)
             return self._snapshot
 
     def changes_since(self, version: int) -> tuple[tuple[Change, ...], int]:
-        """The newest change of each address set after `version`, oldest first, and the version of now."""
+        """The newest change of each address set after `version`, oldest first, and the current version."""
         if version == self._version:
             return (), version
         with self._lock:
@@ -178,18 +185,20 @@ class ParamStore:
             return tuple(newer), self._version
 
     def _apply(self, changes: Iterable[tuple[Param, Value]], by: str) -> None:
-        """The caller holds the lock."""
+        """Apply changes. The caller holds the lock."""
         values = self._values
         version = self._version + 1
         stamp = (version, by)
         for param, value in changes:
             address = param.address
             if param.type is ParamType.TRIGGER:
-                if not value:  # the button was let go
+                if not value:  # the button was released
                     continue
-                if address == PANIC:  # here, so that values after it in its group stand; not as the sender's own
-                    self._apply(LOOK_DEFAULTS, "panic")  # change: its faders must hear of it
-                value = values[address] + 1  # type: ignore[operator]  # counted, so that no frame misses one
+                if address == PANIC:  # here, so that values after it in the group are kept; by "panic",
+                    self._apply(LOOK_DEFAULTS, "panic")  # so that the sender is told the values too
+                count = values[address]
+                assert isinstance(count, int)
+                value = count + 1  # counted, so that no frame misses one
                 if address in self._hooks:
                     self._hooks[address]()
             elif values[address] == value:
@@ -199,7 +208,7 @@ class ParamStore:
             self._version = version
 
     def _newest(self, param: Param) -> Change:
-        """The caller holds the lock."""
+        """The newest change of a parameter. The caller holds the lock."""
         address = param.address
         version, by = self._last_set.get(address, (0, "default"))
         return Change(address=address, value=self._values[address], by=by, version=version)

@@ -1,25 +1,27 @@
-"""The beat: set, tapped, or told by MIDI clock.
+"""Tempo and beat: set, tapped, or from MIDI clock.
 
-A beat is a straight line through time, `beat = beat0 + (t - t0) bpm / 60`; every change of tempo bends it at that very
-moment, so that locked LFOs turn on without a jump. Only what says where a beat *is* moves it: a tap puts the nearest
-whole beat under it, reset and a MIDI start begin at 0, continue goes on where stop was.
+The beat is a linear function of time, `beat = beat0 + (t - t0) bpm / 60`. A change of tempo changes the slope at that
+moment, so that synced LFOs continue without a jump. Only events that give the position of a beat shift it: a tap moves
+to the nearest whole beat, reset and MIDI start go to 0, MIDI continue goes on where stop was.
 
-Taps. The tempo is the mean of up to eight intervals. An interval that no tempo of 20..300 has (a pause, a bounce of
-the finger), or that is more than a third off the mean so far (another song), begins anew with this tap; the tempo
-stays until the next.
+Taps. The tempo is the mean of up to eight intervals. An interval outside the tempo range 20..300 (a pause, a bounce of
+the finger), or more than a third off the mean so far (another song), starts over with this tap; the tempo stays until
+the next tap.
 
-MIDI clock. 24 ticks a beat come over a network and a bridge, milliseconds off, lost or in a bunch. Taking each interval
-as the tempo makes 120 bpm swing by 30; a mean over a beat is steady and two beats behind in place. So the ticks are
-fitted by a straight line: place and period are predicted, and the error of the prediction corrects both by
+MIDI clock. The 24 ticks per beat arrive through a network and a bridge: milliseconds off, lost or in bursts. Using each
+interval as the tempo makes 120 bpm vary by 30; a mean over a beat is stable, but its position is two beats late. So a
+straight line is fitted to the ticks: position and period are predicted, and the error of the prediction corrects both
+with
 
     alpha_k = 2 (2k + 1) / ((k + 1)(k + 2)),   beta_k = 6 / ((k + 1)(k + 2))
 
-with k the ticks so far: the gains of the growing-memory filter, the least squares line through all of them (Brookner,
-"Tracking and Kalman Filtering Made Easy", 1998, ch. 1). k stops at 48, two beats, so that a drifting tempo is followed.
-A tick more than half a beat from where it was expected, or a second tick without one before it, begins a new line.
+with k the ticks so far. These are the gains of the growing-memory filter, the least squares line through all ticks
+(Brookner, "Tracking and Kalman Filtering Made Easy", 1998, ch. 1). k is limited to 48, two beats, to follow a drifting
+tempo. A tick more than half a beat off its prediction, or more than half a second late before there is a period, starts
+a new line.
 
-Stop leaves the beat running at its tempo: a picture that stands still looks broken. Ticks that come while stopped, as
-many machines send them, still tell the tempo, but no longer the place.
+MIDI stop leaves the beat running at its tempo, because a picture without movement looks broken. Ticks that arrive while
+stopped, which many machines send, still set the tempo, but not the position.
 """
 
 import threading
@@ -30,32 +32,34 @@ import osc_schema
 from engine.params.store import ParamStore
 from engine.system.clock import Clock
 
-TICKS_A_BEAT: Final = 24
+TICKS_PER_BEAT: Final = 24
 MEMORY_TICKS: Final = 48
 TAP_INTERVALS: Final = 8
 TAP_TOLERANCE: Final = 1 / 3
-CLOCK_BPM: Final = (10.0, 600.0)  # beyond it is a burst of ticks that a bridge or a network held back, no tempo
+CLOCK_BPM: Final = (10.0, 600.0)  # outside is no tempo but a burst of ticks that were delayed by a bridge or network
 CLOCK_GONE_S: Final = 0.5  # a tick at 20 bpm comes every 0.125 s
-TOLD_INTERVAL_S: Final = 0.25  # what is written to /tempo/bpm while a clock leads
-TOLD_STEP_BPM: Final = 0.05
+WRITE_INTERVAL_S: Final = 0.25  # between two updates of /tempo/bpm
+WRITE_STEP_BPM: Final = 0.05
 
 _BPM = osc_schema.lookup("/tempo/bpm")
-_SLOWEST_S, _FASTEST_S = 60.0 / _BPM.low, 60.0 / _BPM.high  # of a beat
+assert _BPM is not None and isinstance(_BPM.default, float)
+_DEFAULT_BPM, _MIN_BPM, _MAX_BPM = _BPM.default, _BPM.low, _BPM.high
+_MAX_BEAT_S, _MIN_BEAT_S = 60.0 / _MIN_BPM, 60.0 / _MAX_BPM
 
 
 class Taps:
-    """The tempo that the latest taps make. Pure: time comes in."""
+    """Tempo from the latest taps. Pure: time is an argument."""
 
     def __init__(self) -> None:
         self._taps: deque[float] = deque(maxlen=TAP_INTERVALS + 1)
 
     def tap(self, now_s: float) -> float | None:
-        """Beats a minute from the second tap on; None for the first of a row."""
+        """Add a tap. Beats per minute from the second tap on; None for the first of a series."""
         taps = self._taps
         if taps:
             interval = now_s - taps[-1]
             mean = (taps[-1] - taps[0]) / (len(taps) - 1) if len(taps) > 1 else interval
-            is_beat = _FASTEST_S * 0.99 <= interval <= _SLOWEST_S * 1.01  # a rounding off the limits is none
+            is_beat = _MIN_BEAT_S * 0.99 <= interval <= _MAX_BEAT_S * 1.01  # tolerates rounding at the limits
             if not is_beat or abs(interval - mean) > TAP_TOLERANCE * mean:
                 taps.clear()
         taps.append(now_s)
@@ -63,20 +67,20 @@ class Taps:
 
 
 class TickLine:
-    """The straight line through the latest ticks of a MIDI clock. Pure: time comes in."""
+    """A straight line fitted to the latest ticks of a MIDI clock. Pure: time is an argument."""
 
     def __init__(self) -> None:
         self.ticks = 0
-        """On this line."""
+        """Number of ticks on this line."""
         self.at_s = 0.0
-        """When the newest tick should have come."""
+        """Filtered time of the latest tick."""
         self.period_s = 0.0
-        """From tick to tick; 0 before the second."""
+        """Time between two ticks; 0 before the second."""
 
     def tick(self, now_s: float) -> None:
-        """Take the next tick in; `ticks` is 1 again where a new line begins."""
+        """Add a tick; `ticks` is 1 again if a new line starts."""
         error_s = now_s - self.at_s - self.period_s
-        if not self.ticks or abs(error_s) > (self.period_s * TICKS_A_BEAT / 2 or CLOCK_GONE_S):
+        if not self.ticks or abs(error_s) > (self.period_s * TICKS_PER_BEAT / 2 or CLOCK_GONE_S):
             self.ticks, self.at_s, self.period_s = 1, now_s, 0.0
             return
         k = min(self.ticks, MEMORY_TICKS)
@@ -86,32 +90,32 @@ class TickLine:
 
     @property
     def bpm(self) -> float | None:
-        """None until half a beat of ticks tells it to some 2 %, where they are 5 ms off; and of a burst."""
-        if self.ticks <= TICKS_A_BEAT / 2 or self.period_s <= 0:
+        """The tempo; None for the first half beat, after which it is within 2 % for ticks 5 ms off, and for a burst."""
+        if self.ticks <= TICKS_PER_BEAT / 2 or self.period_s <= 0:
             return None
-        bpm = 60.0 / (TICKS_A_BEAT * self.period_s)
+        bpm = 60.0 / (TICKS_PER_BEAT * self.period_s)
         return bpm if CLOCK_BPM[0] <= bpm <= CLOCK_BPM[1] else None
 
 
 class Tempo:
-    """Any thread; `step` on the frame loop's. Times are those of the frames' clock."""
+    """The current tempo and beat. Thread-safe; call `step` on the frame loop's thread. Times are those of the clock."""
 
     def __init__(self, store: ParamStore, clock: Clock) -> None:
         self._store = store
-        self._lock = threading.Lock()  # a tap comes under the store's own: nothing in here may set a value
-        self._line = (clock.now_s(), 0.0, float(_BPM.default))
-        """A moment, the beat there, and beats a minute from there on. Replaced as a whole, so read without the lock."""
+        self._lock = threading.Lock()  # taps arrive while the store's lock is held, so never set a value under this one
+        self._line = (clock.now_s(), 0.0, _DEFAULT_BPM)
+        """A time, the beat at that time, and the tempo since then. Replaced as a whole, so read without the lock."""
         self._taps = Taps()
         self._ticks = TickLine()
         self._tick_beat = 0.0
-        """Beat of the newest tick."""
+        """Beat of the latest tick."""
         self._tick_s = float("-inf")
         self._is_stopped = False
         self._stopped_at = 0.0
-        self._goes_on_at: float | None = None
-        """Beat of the next tick, after start or continue."""
-        self._told = float(_BPM.default)
-        self._tell_s = float("-inf")
+        self._next_tick_beat: float | None = None
+        """Beat of the next tick after start or continue, else None."""
+        self._written_bpm = _DEFAULT_BPM
+        self._next_write_s = float("-inf")
         store.on_trigger("/tempo/tap", lambda: self.tap(clock.now_s()))
         store.on_trigger("/tempo/reset", lambda: self.reset(clock.now_s()))
 
@@ -120,19 +124,19 @@ class Tempo:
         return self._line[2]
 
     def beat_at(self, now_s: float) -> float:
-        """Beats since the last reset; grows, but for a tap that finds the beat ahead of it. Whole numbers are beats."""
+        """Beats since the last reset; whole numbers are beats. Increases, except when a tap moves it back."""
         at_s, beat, bpm = self._line
         return beat + (now_s - at_s) * bpm / 60.0
 
     def tap(self, now_s: float) -> None:
-        """A beat is at `now_s`. Ignored while a MIDI clock leads."""
+        """Set the nearest beat to `now_s`, and the tempo. Ignored while a MIDI clock is active."""
         with self._lock:
-            if not self._is_led(now_s):
+            if not self._has_clock(now_s):
                 bpm = self._taps.tap(now_s) or self.bpm
                 self._line = (now_s, float(round(self.beat_at(now_s))), bpm)
 
     def reset(self, now_s: float) -> None:
-        """Beat 0 is at `now_s`."""
+        """Set beat 0 to `now_s`."""
         with self._lock:
             self._tick_beat -= self.beat_at(now_s)
             self._line = (now_s, 0.0, self.bpm)
@@ -140,15 +144,15 @@ class Tempo:
     # -- MIDI clock ----------------------------------------------------------------------------
 
     def midi_clock(self, now_s: float) -> None:
-        """0xF8, 24 a beat."""
+        """Handle 0xF8, 24 per beat."""
         if not self._store.get("/tempo/midi"):
             return
         with self._lock:
             self._ticks.tick(now_s)
             self._tick_s = now_s
-            self._tick_beat = self.beat_at(now_s) if self._ticks.ticks == 1 else self._tick_beat + 1 / TICKS_A_BEAT
-            if self._goes_on_at is not None:
-                self._tick_beat, self._goes_on_at = self._goes_on_at, None
+            self._tick_beat = self.beat_at(now_s) if self._ticks.ticks == 1 else self._tick_beat + 1 / TICKS_PER_BEAT
+            if self._next_tick_beat is not None:
+                self._tick_beat, self._next_tick_beat = self._next_tick_beat, None
             bpm = self._ticks.bpm or self.bpm
             if self._is_stopped:
                 self._line = (now_s, self.beat_at(now_s), bpm)
@@ -156,38 +160,39 @@ class Tempo:
                 self._line = (self._ticks.at_s, self._tick_beat, bpm)
 
     def midi_start(self, now_s: float) -> None:
-        """0xFA: the next tick is beat 0."""
+        """Handle 0xFA: the next tick is beat 0."""
         with self._lock:
-            self._goes_on_at, self._is_stopped = 0.0, False
+            self._next_tick_beat, self._is_stopped = 0.0, False
 
     def midi_continue(self, now_s: float) -> None:
-        """0xFB: the next tick is the one that stop held back."""
+        """Handle 0xFB: the next tick is the first after the stop."""
         with self._lock:
             if self._is_stopped:
-                self._goes_on_at, self._is_stopped = self._stopped_at, False
+                self._next_tick_beat, self._is_stopped = self._stopped_at, False
 
     def midi_stop(self, now_s: float) -> None:
-        """0xFC: the beat goes on at its tempo; ticks no longer say where it is."""
+        """Handle 0xFC: the beat continues at its tempo; ticks no longer set its position."""
         with self._lock:
             if not self._is_stopped:
-                self._stopped_at, self._is_stopped = self._tick_beat + 1 / TICKS_A_BEAT, True
+                self._stopped_at, self._is_stopped = self._tick_beat + 1 / TICKS_PER_BEAT, True
 
     # -- the frame loop's thread ---------------------------------------------------------------
 
     def step(self, now_s: float) -> None:
-        """Take over `/tempo/bpm` where somebody has set it; else write there what was tapped or told."""
-        held = float(self._store.get("/tempo/bpm"))
-        if held != self._told:
-            self._told = held
+        """Use a new value of `/tempo/bpm`, or else write the tapped or received tempo to it."""
+        held = self._store.get("/tempo/bpm")
+        assert isinstance(held, float)
+        if held != self._written_bpm:
+            self._written_bpm = held
             with self._lock:
                 self._line = (now_s, self.beat_at(now_s), held)
             return
-        bpm = min(_BPM.high, max(_BPM.low, round(self.bpm, 2)))
-        if abs(bpm - held) >= TOLD_STEP_BPM and now_s >= self._tell_s:
-            self._tell_s = now_s + TOLD_INTERVAL_S
-            self._told = bpm
+        bpm = min(_MAX_BPM, max(_MIN_BPM, round(self.bpm, 2)))
+        if abs(bpm - held) >= WRITE_STEP_BPM and now_s >= self._next_write_s:
+            self._next_write_s = now_s + WRITE_INTERVAL_S
+            self._written_bpm = bpm
             self._store.set("/tempo/bpm", bpm, by="tempo")
 
-    def _is_led(self, now_s: float) -> bool:
-        """Whether a MIDI clock tells the tempo now."""
+    def _has_clock(self, now_s: float) -> bool:
+        """True if a MIDI clock sets the tempo now."""
         return now_s - self._tick_s < CLOCK_GONE_S and bool(self._store.get("/tempo/midi"))

@@ -1,4 +1,4 @@
-"""A TOML file that people edit: read whole and bounded, and what is wrong with it is one line."""
+"""Reading of a TOML file that people edit, with one-line errors."""
 
 from pathlib import Path
 from typing import Any
@@ -8,9 +8,9 @@ from engine.system import small_file
 
 
 def read_toml(path: Path, what: str, error: type[MultiverseError]) -> dict[str, Any]:
-    """The file's content. Waits for the disk.
+    """The content of the file. Blocks on the disk.
 
-    Raises FileNotFoundError, and `error` for a file that cannot be used; `what` it should have been is named there.
+    Raises FileNotFoundError, and `error` for a file that cannot be used. `what`: the kind of file, for the message.
     """
     try:
         return small_file.read_toml(path)

@@ -1,4 +1,4 @@
-"""Files made from the declarations. Each generator is a pure function; `FILES` tells what is committed.
+"""Files generated from the declarations. Each generator is a pure function; `FILES` lists the committed files.
 
 After a change to a declaration: `multiverse schema write`.
 """
@@ -16,7 +16,7 @@ from osc_schema.generate.touchosc import touchosc
 from osc_schema.table import AREAS
 
 ROOT = Path(__file__).parents[2]
-"""The repository; in an installation, the folder that the packages lie in."""
+"""The repository; in an installation, the folder with the packages."""
 
 _GENERATED = "osc_schema/generated"
 FILES: dict[str, Callable[[], str | bytes]] = {
@@ -28,7 +28,7 @@ FILES: dict[str, Callable[[], str | bytes]] = {
     f"{_GENERATED}/multiverse.tosc": lambda: touchosc(AREAS),
     **{f"touchdesigner/{name}": generate for name, generate in TOUCHDESIGNER_FILES.items()},
 }
-"""Text (UTF-8, ended by \\n) or bytes, by path in `ROOT`."""
+"""Text (UTF-8, ends with \\n) or bytes, by path in `ROOT`."""
 
 __all__ = [
     "FILES",

@@ -1,6 +1,6 @@
-"""The same list for programs: a JSON Schema (2020-12) of an object that holds canonical values by address.
+"""The address list for programs: a JSON Schema (2020-12) of an object with canonical values by address.
 
-What JSON Schema has no word for stands under `x-multiverse`; commands stand there at the top level.
+Properties that JSON Schema does not define are under `x-multiverse`, and so are the commands, at the top level.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""The address list for people: all that a patcher needs to control the engine without reading its source."""
+"""The address list for people: everything needed to control the engine without reading its source."""
 
 import dataclasses
 import re
@@ -18,17 +18,17 @@ Send `ADDRESS VALUE` to the engine, by default at 127.0.0.1:9000, UDP or TCP.
 - **Patterns**: `*` any characters and `?` one character within a level, `[a-c]` one of these characters and
   `[!x]` any other, `{one,two}` one of these words, `//` any number of levels.
   `/layer/*/mute 1` mutes layers 1 to 4.
-  Setting `/engine`, `/master`, `/sd`, `/sink` or a trigger by a pattern needs its first part in full, as in
-  `/sink/*/enable 0`: `//*` and `/*/width` leave them alone.
-- **Bundles**: all changes of a bundle appear in the same frame; one with a time tag waits for its time.
+  To set `/engine`, `/master`, `/sd`, `/sink` or a trigger with a pattern, its first part must be written in full, as in
+  `/sink/*/enable 0`; `//*` and `/*/width` do not change them.
+- **Bundles**: all changes in a bundle appear in the same frame; a bundle with a time tag waits for its time.
 - **Menus** take an item's name or its index, counted from 0. **Stops** are numbers with names: send either.
-- **Triggers** fire on any number but 0, and on a message without arguments.
-- **Glide** is the time in which a value does 63 % of its way to a new one; `/smooth` changes it.
-- **Out of range**: *clipped* to the limit, *wrapped* round (the two ends are the same place), or *rejected*:
-  the value stays as it was. Each rejection is counted, and reported at most once a second.
-- **Kept**: *preset* means that presets hold it, *resume* that `--resume` brings it back after a crash,
-  *panic* that `/master/panic` returns it to its default.
-- **Answers** go to subscribers (`/engine/notify`) and to whoever asks (`/get`), as `i`, `f` and `s` only.
+- **Triggers** fire on any number except 0, and on a message without arguments.
+- **Glide** is the time after which a value has moved 63 % of the way to a new one; `/smooth` changes it.
+- **Out of range**: *clipped* to the limit, *wrapped* around (the two ends are the same), or *rejected*:
+  the value does not change. Each rejection is counted, and reported at most once a second.
+- **Kept**: *preset*: stored in presets; *resume*: restored by `--resume` after a crash;
+  *panic*: reset to its default by `/master/panic`.
+- **Answers** go to subscribers (`/engine/notify`) and to the sender of `/get`, as `i`, `f` and `s` only.
 """
 
 _PARAM_ROW = "| Address | Type | Values | Default | Out of range | Glide | Kept | What it does |"
@@ -37,16 +37,16 @@ _OUT_OF_RANGE = {"clip": "clipped", "wrap": "wrapped", "reject": "rejected"}
 
 
 def address_list(areas: Iterable[Area]) -> str:
-    """The whole list as Markdown, one section an area."""
+    """The whole list as Markdown, one section per area."""
     return "\n".join([_HEAD, _coercions(), *(_section(area) for area in areas)])
 
 
 def _coercions() -> str:
-    """The table of what is taken for which type, from the docstring of the module that does it."""
+    """The table of accepted values by type, from the docstring of `osc_schema.accept`."""
     documentation = import_module("osc_schema.accept").__doc__ or ""
     _, table, rest = documentation.partition("| type |")
     notes, _, _ = rest.partition("\nHot path")
-    return f"## What is taken for which type\n\n{table}{notes}"
+    return f"## Accepted values by type\n\n{table}{notes}"
 
 
 def _section(area: Area) -> str:
@@ -59,7 +59,7 @@ def _section(area: Area) -> str:
 
 
 def _families(params: Iterable[Param]) -> list[list[Param]]:
-    """Parameters that differ in nothing but a number in the address (and the default) stand together."""
+    """Parameters grouped into families: those that differ only in a number in the address and in the default."""
     families: dict[Param, list[Param]] = {}
     for param in params:
         number = re.search(r"/(\d+)/", param.address)
@@ -78,7 +78,7 @@ def _families(params: Iterable[Param]) -> list[list[Param]]:
 
 def _in_general(description: str, n: str) -> str:
     """`Turns layer 1` -> `Turns layer n`."""
-    return re.sub(rf"\b(layer|channel|wave|ControlNet|LoRA) {n}\b", r"\1 n", description)
+    return re.sub(rf"\b(layer|channel|wave|ControlNet|LoRA|Object) {n}\b", r"\1 n", description)
 
 
 def _param_row(family: list[Param]) -> str:

@@ -1,56 +1,58 @@
-"""A patch for Max 8 or newer: a tab an area, two-way with the engine, and the picture over Syphon or Spout.
+"""A patch for Max 8 or newer: one tab per area, two-way control, and the picture over Syphon or Spout.
 
-Each control is a row of its own that can be copied into any patch: what the engine tells comes through `r` and the
-parameter's address (`r /layer/1/angle`) and is shown with `set`, so nothing goes round; what is moved leaves through
-`s multiverse-out`. `r multiverse-in` hears everything. Locked, a tab shows labels and controls only. The patch sends
-nothing in its first half second, in which Max's own dials announce the values they were loaded with.
+Each control is a separate row that can be copied into any patch. Values from the engine arrive through `r` with the
+parameter's address (`r /layer/1/angle`) and are shown with `set`, so there is no feedback loop; changes leave through
+`s multiverse-out`. `r multiverse-in` receives everything. A locked tab shows labels and controls only. The patch sends
+nothing in its first half second, because Max's dials output their loaded values then.
 
-A message is handed out once, in `p addresses`, by a chain of `route` objects of MAX_ADDRESSES addresses each: no other
-control hears it. It is a chain and not a tree by the parts of the address: `route` matches whole symbols, and what
-`fromsymbol @separator /` makes of a leading slash, of numbers and of the arguments behind stands in no document.
+Incoming messages are dispatched once, in `p addresses`, by a chain of `route` objects with MAX_ADDRESSES addresses
+each, so that a message reaches only its own control. It is a chain, not a tree by the parts of the address: `route`
+matches whole symbols, and it is undocumented how `fromsymbol @separator /` handles a leading slash, numbers and the
+arguments after the address.
 
-The receiver is made when the picture is switched on. Only one of jit.gl.syphonclient (macOS) and jit.gl.spoutreceiver
-(Windows) can exist on a system, and each is a package to install: the other would be an unknown object that complains
-each time the patch is opened. `; max getsystem` tells the system (Cycling '74, Controlling Max with Messages), and
-`thispatcher` makes the object in the place of the one called `picture`. Its reference calls making objects unsupported,
-but one file has no other way in Max 8, and many published patches do it. The object is asked for its sender: until it
-answers, the patch says what to install.
+The receiver object is created when the picture is switched on. Only one of jit.gl.syphonclient (macOS) and
+jit.gl.spoutreceiver (Windows) exists on a system, and each is a package to install; the other would be an unknown
+object and print an error each time the patch is opened. `; max getsystem` returns the system (Cycling '74, Controlling
+Max with Messages), and `thispatcher` creates the object in place of the one named `picture`. The reference calls
+creating objects unsupported, but a single file has no other way in Max 8, and many published patches do it. The object
+is then queried for its sender: until it answers, the patch says what to install.
 """
 
 import json
 from collections.abc import Iterable
 from itertools import pairwise
-from math import log, sqrt
+from math import log
 from typing import Any
 
-from osc_schema.generate.pages import Control, Page, Panel, columns, default_text, hint, pages
+from osc_schema.generate.pages import Page, Panel, SurfaceControl, columns, default_text, hint, pages
 from osc_schema.sam3 import OBJECT_ARGUMENTS
+from osc_schema.scale import Scale, scale_of
 from osc_schema.types import Area, Param, ParamType
 
 HOST, PORT, LISTEN_PORT = "127.0.0.1", 9000, 9001
 SENDER = "Multiverse"
 """Name of the Syphon server and of the Spout sender (`/sink/syphon/name`, `/sink/spout/name`)."""
 QUIET_MS, SILENCE_MS = 500, 3000  # three heartbeats
-MAX_ADDRESSES = 32  # that one `route` knows: an outlet each, and few boxes in the chain
+MAX_ADDRESSES = 32  # per `route`: one outlet each, and few boxes in the chain
 RECEIVERS = (
     ("macintosh", "Syphon", "jit.gl.syphonclient", "servername"),
     ("windows", "Spout", "jit.gl.spoutreceiver", "sendername"),
 )
-"""What Max calls the system; the package; the object in it; its attribute for the sender's name."""
+"""Max's name of the system, the package, the object in it, and its attribute for the sender's name."""
 
 HEARTBEAT, TOLD_OBJECTS = "/engine/heartbeat", ("/sam3/objects", "/sam3/object/1")
 
 _MAX_ROWS, _MAX_COLUMNS = 12, 4
 _ROW_PX, _COLUMN_PX, _LABEL_PX, _TITLE_PX, _WIRING_PX = 44, 340, 130, 30, 30
-_LINE_LETTERS, _LINE_PX = 100, 14  # of a comment as wide as a page, in Max's own 12 point Arial
-_ROUTE_PX, _ROUTE_LETTERS = 360.0, 48  # a column in `p addresses`, and a line of its `route`
+_LINE_LETTERS, _LINE_PX = 100, 14  # of a comment as wide as a page, in Max's default font, Arial 12
+_ROUTE_PX, _ROUTE_LETTERS = 360.0, 48  # width of a column in `p addresses`, and length of a line of its `route`
 _NUMBERS = (ParamType.FLOAT, ParamType.STOPS)
 _TYPE_FLOAT = 0  # parameter_type
 _UNIT_FLOAT = 1  # parameter_unitstyle
 
 
 def max_patch(areas: Iterable[Area], *, host: str = HOST, port: int = PORT, listen_port: int = LISTEN_PORT) -> str:
-    """The patch as JSON text, for an engine at host:port and its answers at listen_port of this machine."""
+    """The patch as JSON text, for an engine at host:port that answers to listen_port on this machine."""
     areas = tuple(areas)
     main = _Patcher(900, 720)
     _connection(main, host, port, listen_port, _addresses(areas))
@@ -60,12 +62,12 @@ def max_patch(areas: Iterable[Area], *, host: str = HOST, port: int = PORT, list
         main.window(page.title, 620, 40 + 30 * at, _page_patcher(page))
     text = json.dumps({"patcher": main.as_dict()}, ensure_ascii=False)
     for element in ("box", "patchline"):
-        text = text.replace(f', {{"{element}"', f',\n{{"{element}"')  # a line each; a quote in a text is escaped
+        text = text.replace(f', {{"{element}"', f',\n{{"{element}"')  # one line each; quotes inside texts are escaped
     return text + "\n"
 
 
 class _Patcher:
-    """Boxes and the cords between them."""
+    """A Max patcher: boxes and the patch cords between them."""
 
     def __init__(self, width: float, height: float) -> None:
         self._size = (width, height)
@@ -73,7 +75,7 @@ class _Patcher:
         self._lines: list[dict[str, Any]] = []
 
     def box(self, kind: str, x: float, y: float, w: float, h: float, inlets: int, outlets: str, **more: Any) -> str:
-        """A box; `outlets` has a word an outlet, `-` for messages of any kind. Its id."""
+        """Add a box and return its id. `outlets`: one word per outlet, `-` for messages of any kind."""
         types = ["" if word == "-" else word for word in outlets.split()]
         name = f"obj-{len(self._boxes) + 1}"
         box = {"id": name, "maxclass": kind, "numinlets": inlets, "numoutlets": len(types)}
@@ -89,7 +91,7 @@ class _Patcher:
         return self.box("comment", x, y, w, 20.0, 1, "", text=text, **more)
 
     def window(self, title: str, x: float, y: float, patcher: "_Patcher") -> None:
-        """A subpatcher that is a tab."""
+        """Add a subpatcher that is shown as a tab."""
         name = f'p "{title}"' if " " in title else f"p {title}"
         self.object(name, x, y, 180.0, 0, "", patcher={**patcher.as_dict(), "showontab": 1})
 
@@ -101,7 +103,7 @@ class _Patcher:
         self._lines.append({"patchline": line})
 
     def chain(self, *boxes: str, **more: Any) -> None:
-        """First outlet to first inlet, one after the other."""
+        """Connect the first outlet of each box to the first inlet of the next."""
         for source, target in pairwise(boxes):
             self.cord(source, 0, target, **more)
 
@@ -120,11 +122,11 @@ class _Patcher:
 
 def _connection(main: _Patcher, host: str, port: int, listen_port: int, addresses: _Patcher) -> None:
     main.comment("MULTIVERSE", 20, 10, 200, fontface=1)
-    main.comment(f"Engine at {host}:{port}, answers at UDP port {listen_port}. Each tab is an area.", 20, 34, 560)
-    main.comment("connect, and ask for every value", 60, 64, 300)
-    main.comment("the engine answers", 60, 96, 300)
-    button = main.box("button", 20, 62, 24, 24, 1, "bang", hint="Connect, and ask for every value")
-    alive = main.box("toggle", 20, 94, 24, 24, 1, "int", parameter_enable=0, hint="The engine answers")
+    main.comment(f"Engine at {host}:{port}, answers at UDP port {listen_port}. One tab per area.", 20, 34, 560)
+    main.comment("connect and get all values", 60, 64, 300)
+    main.comment("connected", 60, 96, 300)
+    button = main.box("button", 20, 62, 24, 24, 1, "bang", hint="Connect and get all values")
+    alive = main.box("toggle", 20, 94, 24, 24, 1, "int", parameter_enable=0, hint="On while the engine answers")
     begin = main.object("loadbang", 20, 140, 60, 1, "bang")
     pause = main.object(f"delay {QUIET_MS}", 20, 170, 70, 2, "bang")
     steps = main.object("t b b b", 20, 200, 60, 1, "bang bang bang")
@@ -158,11 +160,11 @@ def _connection(main: _Patcher, host: str, port: int, listen_port: int, addresse
 
 
 def _addresses(areas: Iterable[Area]) -> _Patcher:
-    """Hands what the engine tells to the `r` of its address; what no control shows ends here."""
+    """Dispatch messages from the engine to the `r` of their address; those without a control are dropped."""
     params = (control.param for page in pages(areas) for panel in page.panels for control in panel.controls)
     told = [HEARTBEAT, *TOLD_OBJECTS, *(param.address for param in params if param.type is not ParamType.TRIGGER)]
     patcher = _Patcher(900, 720)
-    source, outlet = patcher.box("inlet", 20, 20, 30, 30, 0, "-", index=1, comment="What the engine tells"), 0
+    source, outlet = patcher.box("inlet", 20, 20, 30, 30, 0, "-", index=1, comment="Messages from the engine"), 0
     for column, start in enumerate(range(0, len(told), MAX_ADDRESSES)):
         names = told[start : start + MAX_ADDRESSES]
         text = f"route {' '.join(names)}"
@@ -177,11 +179,11 @@ def _addresses(areas: Iterable[Area]) -> _Patcher:
 
 
 def _picture(main: _Patcher) -> None:
-    main.comment("PICTURE: Syphon on a Mac, Spout on Windows. Switched on, it makes the receiver.", 20, 390, 560)
+    main.comment("PICTURE: Syphon on macOS, Spout on Windows. The switch creates the receiver.", 20, 390, 560)
     switch = main.box("toggle", 20, 420, 24, 24, 1, "int", parameter_enable=0, hint="Shows the picture")
     says = main.comment("", 60, 422, 540)
     world = main.object(f"jit.world {SENDER} @enable 0 @size 1280 720", 20, 460, 260, 1, "- bang -", varname="world")
-    main.comment("The receiver comes here.", 20, 510, 330, varname="picture")
+    main.comment("The receiver appears here.", 20, 510, 330, varname="picture")
     main.chain(switch, world)
     hidden = {"hidden": 1}
     on = main.object("sel 1", 20, 760, 50, 2, "bang -", **hidden)
@@ -211,15 +213,15 @@ def _picture(main: _Patcher) -> None:
     names = " ".join(attribute for *_, attribute in RECEIVERS)
     answer = main.object(f"route {names}", 20, 1070, 170, 1, "- - -", varname="answer", **hidden)
     here = main.object("t b", 20, 1100, 40, 1, "bang", **hidden)
-    ready = main.message(f"set The receiver is here and shows the sender called {SENDER}.", 80, 1100, 420, **hidden)
+    ready = main.message(f"set The receiver is ready and shows the sender {SENDER}.", 80, 1100, 420, **hidden)
     for outlet in range(len(RECEIVERS)):
         main.cord(answer, outlet, here, **hidden)
     main.chain(here, ready, says, **hidden)
 
 
 def _objects(main: _Patcher) -> None:
-    """How many objects SAM3 finds, and the best: told, not set, so these boxes say nothing to the engine."""
-    main.comment("OBJECTS: how many SAM3 finds, and the best of them. 0 to 1 from the top left.", 20, 580, 560)
+    """Boxes for the number of SAM3 objects and the best one; they only display and send nothing to the engine."""
+    main.comment("OBJECTS: number of objects found by SAM3, and the best one. 0 to 1 from the top left.", 20, 580, 560)
     count, best = (main.object(f"r {name}", 20 + 130 * at, 605, 120, 0, "-") for at, name in enumerate(TOLD_OBJECTS))
     parts = main.object("unpack 0 0 0. 0. 0. 0. 0.", 150, 635, 230, 1, "int int float float float float float")
     main.chain(best, parts)
@@ -254,8 +256,8 @@ def _panel(patcher: _Patcher, panel: Panel, x: float, y: float, wiring: float) -
         _row(patcher, control, x, y + _TITLE_PX + _ROW_PX * at, wiring + _WIRING_PX * at)
 
 
-def _row(patcher: _Patcher, control: Control, x: float, y: float, wiring: float) -> None:
-    """The control where people see it; its objects down in the wiring, hidden while the patch is locked."""
+def _row(patcher: _Patcher, control: SurfaceControl, x: float, y: float, wiring: float) -> None:
+    """A visible control, and its wiring further down, hidden while the patch is locked."""
     param, address = control.param, control.param.address
     hidden = {"hidden": 1}
     patcher.comment(control.caption, x, y + 6, _LABEL_PX, hint=hint(param))
@@ -266,18 +268,18 @@ def _row(patcher: _Patcher, control: Control, x: float, y: float, wiring: float)
     if param.type is ParamType.TRIGGER:
         one = patcher.box("message", 740, wiring, 30, 22, 2, "-", text="1", **hidden)
         patcher.chain(shown, one, named, **hidden)
-        return  # the engine's 0 or 1 would press the button again
+        return  # an incoming 0 or 1 would press the button again
     if param.type in (ParamType.TEXT, ParamType.FILE):
         text = patcher.object("route text", 700, wiring, 70, 2, "- -", **hidden)
         filled = patcher.object("route bang", 1180, wiring, 75, 2, "- -", **hidden)
-        # A text that is emptied may come as a bang, of which `prepend` makes the word "bang".
+        # An emptied text may arrive as a bang, which `prepend` would turn into the word "bang".
         emptied = patcher.message(f'{address} ""', 1265, wiring, 250, **hidden)
         patcher.chain(shown, text, filled, emptied, out, **hidden)
         patcher.cord(filled, 1, named, **hidden)
     else:
         patcher.chain(shown, named, **hidden)
     told = patcher.object(f"r {address}", 10, wiring, 340, 0, "-", **hidden)
-    # By name: `set x` would show the first item that begins with x.
+    # By name: `set x` would show the first item that starts with x.
     word = "setsymbol" if param.type is ParamType.MENU else "set"
     quiet = patcher.object(f"prepend {word}", 360, wiring, 100, 1, "-", **hidden)
     patcher.chain(told, quiet, shown, **hidden)
@@ -343,8 +345,9 @@ def _control(patcher: _Patcher, param: Param, x: float, y: float) -> str:
 
 
 def _exponent(param: Param) -> float:
-    """Max bends a dial by a power only: with this one its middle is the geometric middle of the range."""
-    return round(log((sqrt(param.low * param.high) - param.low) / (param.high - param.low)) / log(0.5), 6)
+    """Exponent of the dial, the only curve Max has: puts the geometric mean of the range in the middle."""
+    middle = Scale(param.low, param.high).position_of(scale_of(param).value_at(0.5))
+    return round(log(middle) / log(0.5), 6)
 
 
 def _atom(text: str) -> str:

@@ -1,7 +1,7 @@
-"""A session for Open Stage Control (1.25 or newer): a tab an area, on it panels of labelled controls.
+"""A session for Open Stage Control (1.25 or newer): one tab per area, with panels of labelled controls.
 
-The session subscribes when it is opened; the button on the first tab does it again, for an engine started later.
-Feedback sets a widget without sending. A fader's double tap returns it to its default. What a parameter does stands
+The session subscribes when it is opened; the button on the first tab subscribes again, for an engine started later.
+Feedback sets a widget without sending. A double tap resets a fader to its default. The description of a parameter is
 in the widget's `comments`.
 """
 
@@ -9,20 +9,20 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from osc_schema.generate.pages import Control, Page, Panel, columns, decimals, hint, pages
+from osc_schema.generate.pages import Page, Panel, SurfaceControl, columns, decimals, hint, pages
 from osc_schema.types import Area, Param, ParamType
 
 HOST, PORT = "127.0.0.1", 9000
 VERSION = "1.25.0"
-"""Whose property names these are: what an older session would have had converted, a newer program leaves alone."""
+"""Version of the session format: newer programs convert sessions of older versions when they load them."""
 NOTIFY = "/engine/notify"
 
 _MAX_ROWS, _MAX_SWITCH_ITEMS = 12, 4
-_MAX_FADER_STEPS = 1000  # whole numbers of a wider range are typed
+_MAX_FADER_STEPS = 1000  # ints with a wider range become a text input
 _WIDTH_PX, _ROW_PX, _LABEL_PX, _VALUE_PX, _GAP_PX = 380, 36, 120, 70, 4
 _TITLE_PX = 30
 _OPENED = """\
-// Every value now, then every change, sent to the port that Open Stage Control itself hears OSC on.
+// Subscribe: all values now, then every change, to the port that Open Stage Control receives OSC on.
 send("{target}", "{notify}", {arguments});
 """
 
@@ -30,12 +30,13 @@ send("{target}", "{notify}", {arguments});
 def osc_layout(areas: Iterable[Area], *, host: str = HOST, port: int = PORT, listen_port: int | None = None) -> str:
     """The session as JSON text, for an engine at host:port.
 
-    listen_port: where Open Stage Control hears OSC (its option `--osc-port`), if that is not the port it sends from.
+    listen_port: the port where Open Stage Control receives OSC (its option `--osc-port`), if it is not the sending
+    port.
     """
     target = f"{host}:{port}"
     arguments = [1] if listen_port is None else [1, listen_port]
     tabs = [_tab(page, target) for page in pages(areas)]
-    first = tabs[0]["widgets"][0]  # beside the panels it would be stretched to the height of the tab
+    first = tabs[0]["widgets"][0]  # beside the panels the button would be as high as the tab
     first["widgets"].append(_connect_button(target, arguments) | {"left": _GAP_PX, "top": first["height"]})
     first["height"] += _ROW_PX + 2 * _GAP_PX
     root = {
@@ -46,24 +47,24 @@ def osc_layout(areas: Iterable[Area], *, host: str = HOST, port: int = PORT, lis
             notify=NOTIFY,
             arguments=", ".join(f'{{type: "i", value: {argument}}}' for argument in arguments),
         ),
-        "tabsPosition": "left",  # in a row on top, two-word titles are cut
+        "tabsPosition": "left",  # in a row at the top, two-word titles would be cut off
         "widgets": [],
         "tabs": tabs,
     }
     session = {"createdWith": "Open Stage Control", "version": VERSION, "type": "session", "content": root}
     text = json.dumps(session, ensure_ascii=False)
-    return text.replace(', {"type"', ',\n{"type"') + "\n"  # a line a widget; a quote in a text is escaped
+    return text.replace(', {"type"', ',\n{"type"') + "\n"  # one line per widget; quotes inside texts are escaped
 
 
 def _tab(page: Page, target: str) -> dict[str, Any]:
     panels = columns(page, _MAX_ROWS)
     return {
         "type": "tab",
-        "id": f"tab_{_name(page.title)}",  # widgets of one id are one: /mode is a parameter, an area may be called so
+        "id": f"tab_{_name(page.title)}",  # unique: a parameter such as /mode may have an area's name
         "label": page.title,
         "comments": page.description,
         "layout": "horizontal",
-        "contain": False,  # more columns than fit scroll
+        "contain": False,  # scroll if there are more columns than fit
         "widgets": [_panel(page, panel, at, target) for at, panel in enumerate(panels)],
         "tabs": [],
     }
@@ -79,7 +80,7 @@ def _panel(page: Page, panel: Panel, at: int, target: str) -> dict[str, Any]:
     return {"type": "panel", "id": name, "width": _WIDTH_PX, "height": height, "widgets": widgets, "tabs": []}
 
 
-def _row(control: Control, top: int, target: str) -> list[dict[str, Any]]:
+def _row(control: SurfaceControl, top: int, target: str) -> list[dict[str, Any]]:
     param = control.param
     name = _name(param.address)
     left = _GAP_PX + _LABEL_PX
@@ -99,13 +100,13 @@ def _row(control: Control, top: int, target: str) -> list[dict[str, Any]]:
         "height": _ROW_PX,
         "address": param.address,
         "target": [target],
-        "ignoreDefaults": True,  # sent once, whatever targets the program was started with
+        "ignoreDefaults": True,  # send once, even if the program was started with other targets
     }
     return [*row, widget]
 
 
 def _widget(param: Param) -> dict[str, Any]:
-    """What is special to the parameter's type, in the program's property names."""
+    """Properties that depend on the parameter's type, with the program's names."""
     match param.type:
         case ParamType.TRIGGER:
             return {"type": "button", "mode": "tap", "on": 1, "off": 0, "label": "", "typeTags": "i"}
@@ -129,7 +130,8 @@ def _widget(param: Param) -> dict[str, Any]:
     fader |= {"range": _range(param), "default": param.default, "decimals": decimals(param)}
     fader["typeTags"] = "i" if param.type is ParamType.INT else "f"
     if param.scale == "exponential":
-        # The program maps a place p to low + (high - low) * (s**p - 1) / (s - 1): this s makes it low * (high/low)**p.
+        # The program maps a position p to low + (high - low) * (s**p - 1) / (s - 1); this s gives low * (high /
+        # low)**p.
         fader["logScale"] = param.high / param.low
     if param.low < 0 < param.high:
         fader["origin"] = 0
@@ -137,7 +139,7 @@ def _widget(param: Param) -> dict[str, Any]:
 
 
 def _range(param: Param) -> dict[str, Any]:
-    """Stops have their names at their places."""
+    """The range; stops have their names at their positions."""
     if not param.stops:
         return {"min": param.low, "max": param.high}
     last = len(param.stops) - 1
@@ -150,7 +152,7 @@ def _connect_button(target: str, arguments: list[int]) -> dict[str, Any]:
         "type": "button",
         "id": "connect",
         "label": "Connect",
-        "comments": "Asks for every value and every change, as opening this session did.",
+        "comments": "Subscribes to all values and changes again, as opening this session did.",
         "width": 120,
         "height": _ROW_PX,
         "mode": "tap",
@@ -169,5 +171,5 @@ def _text(name: str, text: str, left: int, top: int, width: int) -> dict[str, An
 
 
 def _name(text: str) -> str:
-    """An id: a dot or a slash in one would be read as a property of it."""
+    """A widget id made from the text; a dot or slash in an id would be parsed as a property."""
     return "".join(letter if letter.isalnum() else "_" for letter in text.strip("/").lower())

@@ -1,7 +1,7 @@
-"""How controls stand together on every surface: a page an area, on it panels, in them labelled controls.
+"""Layout of all control surfaces: one page per area, with panels of labelled controls.
 
-Made from the declarations alone, so that a new area is a new page without a line here. Beside the parameters stand
-the commands that are played: those a button can send (their only argument is `pressed`), and presets by name.
+Derived from the declarations, so that a new area becomes a new page without a change here. Pages also have controls for
+the commands that are used in a show: those a button can send (their only argument is `pressed`), and those in `TYPED`.
 """
 
 import re
@@ -12,18 +12,18 @@ from osc_schema.declare import NAME_CHARACTERS, text, trigger
 from osc_schema.types import Area, Command, Param, ParamType
 
 TYPED = ("/preset/load", "/camera/open")
-"""Commands that a person gives a name to in the middle of a show."""
+"""Commands that people type a name for in the middle of a show."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Control:
+class SurfaceControl:
     label: str
-    """What is left of the address when page and panel are known: `angle` of /layer/1/angle."""
+    """The address without the parts that page and panel show: `angle` for /layer/1/angle."""
     param: Param
 
     @property
     def caption(self) -> str:
-        """The label with the unit, where the label does not end in it: `angle (deg)`, `window ms`."""
+        """The label, with the unit if the label does not end in it: `angle (deg)`, `window ms`."""
         unit = self.param.unit
         is_said = not unit or unit == "characters" or self.label.split()[-1] == unit.lower()
         return self.label if is_said else f"{self.label} ({unit})"
@@ -32,7 +32,7 @@ class Control:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Panel:
     title: str
-    controls: tuple[Control, ...]
+    controls: tuple[SurfaceControl, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +43,7 @@ class Page:
 
 
 def pages(areas: Iterable[Area]) -> tuple[Page, ...]:
-    """The areas that have controls. Parameters of one number (/layer/2/...) are a panel of their own."""
+    """One page per area that has controls. Parameters with the same number (/layer/2/...) share a panel."""
     controls = ((area, (*area.params, *_played(area.commands))) for area in areas)
     return tuple(
         Page(title=area.title, description=area.description, panels=tuple(_panels(area.title, params)))
@@ -52,22 +52,22 @@ def pages(areas: Iterable[Area]) -> tuple[Page, ...]:
     )
 
 
-def columns(page: Page, most: int) -> tuple[Panel, ...]:
-    """The page's panels, those of more than `most` controls cut into several."""
+def columns(page: Page, max_rows: int) -> tuple[Panel, ...]:
+    """The page's panels; those with more than `max_rows` controls are split."""
     return tuple(
-        Panel(title=panel.title, controls=panel.controls[start : start + most])
+        Panel(title=panel.title, controls=panel.controls[start : start + max_rows])
         for panel in page.panels
-        for start in range(0, len(panel.controls), most)
+        for start in range(0, len(panel.controls), max_rows)
     )
 
 
 def hint(param: Param) -> str:
-    """One line for whoever points at the control: address, what it does, values, default."""
+    """Tooltip of the control, one line: address, description, values and default."""
     return f"{param.address}: {param.description} {_values(param)}, default {default_text(param)}."
 
 
 def default_text(param: Param) -> str:
-    """The default as a person would type it; `empty` for no text, `-` for a trigger."""
+    """The default as people would type it; `empty` for no text, `-` for a trigger."""
     if param.type is ParamType.TRIGGER:
         return "-"
     if isinstance(param.default, str):
@@ -78,7 +78,7 @@ def default_text(param: Param) -> str:
 
 
 def decimals(param: Param) -> int:
-    """Decimals that tell ten thousand steps of its range apart, at most 6; a whole number has none."""
+    """Number of decimals to display: enough for ten thousand steps of the range, at most 6; 0 for an int."""
     if param.type is ParamType.INT:
         return 0
     smallest = abs(param.low) if param.scale == "exponential" else param.high - param.low
@@ -86,7 +86,7 @@ def decimals(param: Param) -> int:
 
 
 def _played(commands: Iterable[Command]) -> Iterator[Param]:
-    """Commands as what sends them: a trigger, or a text."""
+    """Commands as parameters that send them: a trigger, or a text."""
     for command in commands:
         if [argument.name for argument in command.arguments] == ["pressed"] and "<" not in command.address:
             yield trigger(command.address, command.description)
@@ -99,17 +99,18 @@ def _panels(area_title: str, params: Iterable[Param]) -> Iterator[Panel]:
     numbered = [_numbered(param.address) for param in params]
     families: dict[str, list[Param]] = {}
     for param, prefix in zip(params, numbered, strict=True):
-        # A single parameter of a number (/sd/lora/1/weight) needs no panel.
+        # A single parameter with a number (/sd/lora/1/weight) needs no panel of its own.
         families.setdefault(prefix if numbered.count(prefix) > 1 else "", []).append(param)
     for prefix, family in families.items():
         title = " ".join(prefix.split("/")[-2:]) if prefix else area_title
         yield Panel(
-            title=title, controls=tuple(Control(label=_label(param.address, prefix), param=param) for param in family)
+            title=title,
+            controls=tuple(SurfaceControl(label=_label(param.address, prefix), param=param) for param in family),
         )
 
 
 def _numbered(address: str) -> str:
-    """`/layer/1` of /layer/1/angle; nothing for an address without a number in it."""
+    """`/layer/1` for /layer/1/angle; empty for an address without a number."""
     match = re.match(r".*/\d+(?=/)", address)
     return match[0] if match else ""
 

@@ -1,22 +1,23 @@
-"""A patch for Pd (vanilla, 0.52 or newer): a window of controls an area, two-way with the engine.
+"""A patch for Pd (vanilla, 0.52 or newer): one window of controls per area, two-way with the engine.
 
-Each control listens to the name that is its parameter's address: `; /layer/1/angle 45` in any patch moves it and the
-engine, `; /layer/1/angle set 45` shows it only. What a control is moved to goes to `ADDRESS/out`, and from there to
-the engine; what the engine tells comes to `ADDRESS/in` and is shown with `set`, so nothing goes round.
+Each control receives under its parameter's address: `; /layer/1/angle 45` in any patch sets the control and the engine,
+`; /layer/1/angle set 45` the control only. A control sends its value to `ADDRESS/out`, and from there it goes to the
+engine; values from the engine arrive at `ADDRESS/in` and are shown with `set`, so there is no feedback loop.
 
-What SAM3 finds is told only: `r /sam3/objects` hears how many, `r /sam3/object/1/cx` where the best is.
+SAM3 results are read-only: `r /sam3/objects` receives the number of objects, `r /sam3/object/1/cx` the centre of the
+best.
 
-Pd takes a part of an address that is a number (the 1 of /layer/1/angle) as a symbol, which `route 1` does not match
-and no patch file can hold. So the address is read off the packet itself: `list tosymbol` ends at the first zero byte,
-and the engine sends plain messages only.
+Pd parses a number in an address (the 1 in /layer/1/angle) into a symbol, which `route 1` does not match and which
+cannot be written in a patch file. So the address is read from the packet itself: `list tosymbol` stops at the first
+zero byte, and the engine sends plain messages only, no bundles.
 
-Pd has no menus: a menu is a row of buttons, or, where it is long, a number box beside the item's name.
+Pd has no menus: a menu is a row of buttons, or, if it is long, a number box beside the item's name.
 """
 
 from collections.abc import Iterable
 from itertools import pairwise
 
-from osc_schema.generate.pages import Control, Page, Panel, columns, default_text, hint, pages
+from osc_schema.generate.pages import Page, Panel, SurfaceControl, columns, default_text, hint, pages
 from osc_schema.sam3 import OBJECT_ARGUMENTS
 from osc_schema.types import Area, Param, ParamType
 
@@ -31,7 +32,7 @@ _NUMBERS = (ParamType.FLOAT, ParamType.STOPS)
 
 
 def pd_patch(areas: Iterable[Area], *, host: str = HOST, port: int = PORT, listen_port: int = LISTEN_PORT) -> str:
-    """The patch as text, for an engine at host:port and its answers at listen_port of this machine."""
+    """The patch as text, for an engine at host:port that answers to listen_port on this machine."""
     main = _Canvas("", 760, 580)
     _connection(main, host, port, listen_port)
     _objects(main)
@@ -41,7 +42,7 @@ def pd_patch(areas: Iterable[Area], *, host: str = HOST, port: int = PORT, liste
 
 
 class _Canvas:
-    """Objects, numbered in the order they are made, and the cords between them."""
+    """A Pd canvas: objects, numbered in order of creation, and the connections between them."""
 
     def __init__(self, name: str, width: int, height: int) -> None:
         self._head = f"#N canvas 40 60 {width} {height} {name + ' 0' if name else '12'}"
@@ -51,7 +52,7 @@ class _Canvas:
         self.name = name
 
     def add(self, kind: str, x: int, y: int, text: str) -> int:
-        """`kind` is obj, msg or text; `text` in the form of a file (see `_escaped`). The object's number."""
+        """Add an object and return its number. `kind`: obj, msg or text; `text` is `_escaped`."""
         self._objects.append(f"#X {kind} {x} {y} {text}")
         self._count += 1
         return self._count - 1
@@ -64,7 +65,7 @@ class _Canvas:
         self._cords.append(f"#X connect {source} {outlet} {target} {inlet}")
 
     def chain(self, *objects: int) -> None:
-        """First outlet to first inlet, one after the other."""
+        """Connect the first outlet of each object to the first inlet of the next."""
         for source, target in pairwise(objects):
             self.cord(source, 0, target)
 
@@ -75,13 +76,13 @@ class _Canvas:
 def _connection(main: _Canvas, host: str, port: int, listen_port: int) -> None:
     main.add("text", 20, 10, "Multiverse")
     main.add("text", 20, 30, _escaped(f"Engine at {host}:{port}, answers at UDP port {listen_port}. Open a window:"))
-    main.add("text", 46, 62, "connect and ask for every value")
-    main.add("text", 46, 92, "the engine answers")
+    main.add("text", 46, 62, "connect and get all values")
+    main.add("text", 46, 92, "connected")
     begin = main.add("obj", 20, 120, "loadbang")
     button = main.add("obj", 20, 60, f"bng 20 250 50 0 empty empty empty 0 -10 0 12 {_COLOURS}")
     alive = main.add("obj", 20, 90, f"tgl 20 0 empty empty empty 0 -10 0 12 {_COLOURS} 0 1")
     steps = main.add("obj", 20, 150, "t b b b b b")
-    # A UDP socket that was refused once sends no more: connect anew each time.
+    # A UDP socket that was refused once does not send any more: reconnect each time.
     hang_up = main.add("msg", 240, 180, "disconnect")
     connect = main.add("msg", 160, 210, f"connect {host} {port}")
     subscribe = main.add("msg", 60, 180, f"1 {listen_port}")
@@ -123,8 +124,8 @@ def _connection(main: _Canvas, host: str, port: int, listen_port: int) -> None:
 
 
 def _objects(main: _Canvas) -> None:
-    """Number boxes for how many objects SAM3 finds and for the best; each hands its value on under its own name."""
-    main.add("text", 20, 410, _escaped("Objects: how many SAM3 finds, and the best. 0 to 1 from the top left."))
+    """Number boxes for the number of SAM3 objects and the best one; each also sends its value to its own name."""
+    main.add("text", 20, 410, _escaped("Objects: number found by SAM3, and the best one. 0 to 1 from the top left."))
     count = main.add("obj", 20, 460, "list split 2")
     best = main.add("obj", 180, 460, "list split 3")
     parts = main.add("obj", 180, 485, "unpack f f f f f f f")
@@ -143,7 +144,7 @@ def _objects(main: _Canvas) -> None:
 
 
 def _page_window(page: Page) -> _Canvas:
-    """Controls on top, without cords; how they are wired stands beneath, a row a control."""
+    """Controls at the top, without cords; their wiring below, one row per control."""
     panels = columns(page, _MAX_ROWS)
     strips = [panels[at : at + _MAX_COLUMNS] for at in range(0, len(panels), _MAX_COLUMNS)]
     heights = [_TITLE_PX + _ROW_PX * max(len(panel.controls) for panel in strip) for strip in strips]
@@ -166,7 +167,7 @@ def _draw_panel(canvas: _Canvas, panel: Panel, x: int, y: int) -> None:
         _draw(canvas, control, x, y + _TITLE_PX + _ROW_PX * at)
 
 
-def _draw(canvas: _Canvas, control: Control, x: int, y: int) -> None:
+def _draw(canvas: _Canvas, control: SurfaceControl, x: int, y: int) -> None:
     param = control.param
     canvas.add("text", x, y, _escaped(control.caption))
     x += _LABEL_PX
@@ -175,7 +176,7 @@ def _draw(canvas: _Canvas, control: Control, x: int, y: int) -> None:
     if param.type in _NUMBERS:
         log = int(param.scale == "exponential")
         canvas.add("obj", x, y, f"hsl 160 18 {_span(param)} {log} 0 {names} {look} 0 1")
-        limits = "-1e+37 1e+37 0 0"  # the slider hands on what is beyond its ends, and the engine clips or wraps it
+        limits = "-1e+37 1e+37 0 0"  # the slider passes on values outside its range, and the engine clips or wraps them
         canvas.add("obj", x + 170, y, f"nbx 8 18 {limits} {param.address} {param.address}/shown {look} 0 256")
     elif param.type is ParamType.INT:
         canvas.add("obj", x, y, f"nbx 10 18 {_span(param)} 0 0 {names} {look} 0 256")
@@ -196,7 +197,7 @@ def _draw(canvas: _Canvas, control: Control, x: int, y: int) -> None:
 
 
 def _wire(canvas: _Canvas, param: Param, y: int, begin: int) -> None:
-    """From what the control says to the engine, and from what the engine tells to what the control shows."""
+    """Wiring from the control to the engine and back."""
     address = param.address
     canvas.add("text", 1120, y, _escaped(hint(param)))
     show = canvas.add("obj", 940, y, f"s {address}")
@@ -206,7 +207,7 @@ def _wire(canvas: _Canvas, param: Param, y: int, begin: int) -> None:
     canvas.chain(message, canvas.add("obj", 440, y, "s multiverse-out"))
     if param.type is ParamType.TRIGGER:
         canvas.chain(said, canvas.add("msg", 160, y, "1"), message)
-        return  # the engine's 0 or 1 would press the button again
+        return  # an incoming 0 or 1 would press the button again
     canvas.chain(said, message)
     if param.type in _NUMBERS:
         shown.append(canvas.add("obj", 940, y + 26, f"s {address}/shown"))
@@ -217,7 +218,7 @@ def _wire(canvas: _Canvas, param: Param, y: int, begin: int) -> None:
     value = canvas.add("obj", 740, y, f"list split {address.count('/')}")
     canvas.chain(told, value)
     if param.type is ParamType.MENU:
-        # As a symbol that cannot be a number, whatever the item is called.
+        # With a prefix, so that an item that looks like a number stays a symbol.
         word = canvas.add("obj", 560, y + 26, "makefilename is-%s")
         select = canvas.add("obj", 700, y + 26, " ".join(["select", *(f"is-{_escaped(item)}" for item in param.menu)]))
         canvas.cord(value, 1, word)
@@ -241,7 +242,7 @@ def _wire(canvas: _Canvas, param: Param, y: int, begin: int) -> None:
 
 
 def _name(canvas: _Canvas, param: Param, y: int, said: int, value: int) -> None:
-    """The item's name beside its number, whoever chose it."""
+    """Show the item's name beside its number, for choices made here and in the engine."""
     shown = canvas.add("obj", 940, y, f"s {param.address}/shown")
     canvas.cord(value, 1, shown)
     numbers = " ".join(map(str, range(len(param.menu))))
@@ -258,14 +259,14 @@ def _is_long(param: Param) -> bool:
 
 
 def _width(param: Param) -> int:
-    """What the control and the names beside it need, label and all."""
+    """Width in pixels of the label, the control and the names beside it."""
     if not param.menu or _is_long(param):
         return 0
     return _LABEL_PX + _BUTTON_PX * len(param.menu) + _LETTER_PX * len(" ".join(param.menu)) + 20
 
 
 def _set(canvas: _Canvas, x: int, y: int) -> tuple[int, int]:
-    """The two objects that make `set VALUE` of a value, connected."""
+    """Two connected objects that turn a value into `set VALUE`."""
     prefix, trim = canvas.add("obj", x, y, "list prepend set"), canvas.add("obj", x + 130, y, "list trim")
     canvas.chain(prefix, trim)
     return prefix, trim
@@ -282,5 +283,5 @@ def _span(param: Param) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Text as a patch file holds it: `,` and `;` end a message there, `$` is an argument."""
+    """Text escaped for a patch file, where `,` and `;` end a message and `$` is an argument."""
     return text.translate({ord(mark): f" \\{mark}" if mark in ",;" else f"\\{mark}" for mark in ",;$\\{}"})

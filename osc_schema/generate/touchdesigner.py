@@ -1,12 +1,12 @@
-"""TouchDesigner's parameter pages: one control a parameter, from the declarations or from a running engine's OSCQuery.
+"""TouchDesigner's parameter pages: one custom parameter per parameter, from the declarations or from OSCQuery.
 
-The text of this file is embedded in the component, where it fits the pages to whatever engine runs: so it imports
-the standard library only, and knows a parameter as a plain mapping (`Leaf`).
+The text of this file is embedded in the component, which also uses it to fit the pages to the running engine. So it
+imports the standard library only, and a parameter is a plain mapping here (`Leaf`).
 
-TouchDesigner takes a parameter's name only as an upper-case letter followed by lower-case letters and digits. Its
-manual advises fewer than 12 characters, preferably 10: longer ones are legal and unreadable in the parameter dialog
-(docs.derivative.ca/Custom_Parameters). A name here is a pure function of its address, each word whole or as
-`SHORT_WORDS` shortens it, so that it stays when others come and go: a patch that says `par.L1angle` goes on working.
+TouchDesigner accepts parameter names made of an upper-case letter followed by lower-case letters and digits. Its manual
+advises fewer than 12 characters, preferably 10: longer names are legal but unreadable in the parameter dialog
+(docs.derivative.ca/Custom_Parameters). A name here is a pure function of the address; each word is used whole or as in
+`SHORT_WORDS`. So it does not change when parameters are added or removed, and a patch with `par.L1angle` keeps working.
 """
 
 import json
@@ -20,13 +20,13 @@ Leaf = Mapping[str, Any]
 
 MAX_NAME_CHARACTERS = 11
 SHORT_WORDS = {
-    # Typed most: L1angle, A2gaindb, Mvblend, Mfade.
+    # Used most: L1angle, A2gaindb, Mvblend, Mfade.
     "layer": "l",
     "audio": "a",
     "multiverse": "mv",
     "master": "m",
     # A whole part of an address.
-    "crossfade_s": "xfade",  # without its s, which would be read as a plural
+    "crossfade_s": "xfade",  # without its s, which would look like a plural
     "duty_auto": "dtyauto",
     "flash_guard": "flash",
     "gpu_retrieval": "gpuretr",
@@ -36,10 +36,10 @@ SHORT_WORDS = {
     "interval_s": "intvl",
     "ip_adapter": "ipa",
     "mask_edge": "edge",
-    "release_ms": "release",  # rel is read as relative
+    "release_ms": "release",  # not rel, which would look like relative
     "retrieval_power": "retrpow",
     "tempo_sync": "sync",
-    # A word, wherever it stands.
+    # A single word anywhere in an address.
     "background": "bg",
     "brightness": "bright",
     "colour": "col",
@@ -63,7 +63,7 @@ SHORT_WORDS = {
     "threshold": "thresh",
     "weight": "wt",
 }
-"""Add what a new address needs; never change a line: the names are in patches that people have saved."""
+"""Add lines for new addresses; never change a line, because people have these names in saved patches."""
 COLOUR_SUFFIXES = "rgba"
 STYLES = {
     "float": "Float",
@@ -72,7 +72,7 @@ STYLES = {
     "bool": "Toggle",
     "menu": "Menu",
     "text": "Str",
-    "file": "Str",  # a name on the engine's machine, where TouchDesigner's file dialog may not look
+    "file": "Str",  # a path on the engine's machine, which TouchDesigner's file dialog may not see
     "trigger": "Pulse",
     "colour": "RGBA",
 }
@@ -80,36 +80,36 @@ _LEGAL_NAME = re.compile(r"[A-Z][a-z0-9]*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Control:
-    """One custom parameter, as `Page.append<style>` and the members of `Par` want it."""
+class CustomParameter:
+    """A custom parameter, with the arguments of `Page.append<style>` and the members of `Par`."""
 
     address: str
     name: str
-    """Of a colour without the r, g, b or a that TouchDesigner appends."""
+    """For a colour without the r, g, b or a that TouchDesigner appends."""
     label: str
     help: str
     style: str
     default: Any
-    """None for a Pulse."""
+    """None for Pulse."""
     low: float
     high: float
     is_clamped: bool
-    """Whether TouchDesigner keeps a number inside low..high; what wraps is left to the engine."""
+    """True if TouchDesigner clips a number to low..high; wrapping is left to the engine."""
     menu: tuple[str, ...]
     starts_section: bool
-    """A line is drawn above it."""
+    """True if a line is drawn above it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ControlPage:
     title: str
-    controls: tuple[Control, ...]
+    controls: tuple[CustomParameter, ...]
 
 
 def control_pages(leaves: Iterable[Leaf]) -> tuple[ControlPage, ...]:
-    """One page an area, in the order of `leaves`, what shares all but the last part of its address side by side.
+    """One page per area, in the order of `leaves`; addresses that differ in the last part only stay together.
 
-    Raises ValueError where two addresses would share a name.
+    Raises ValueError if two addresses would get the same name.
     """
     areas: dict[str, dict[str, list[Leaf]]] = {}
     for leaf in leaves:
@@ -117,36 +117,36 @@ def control_pages(leaves: Iterable[Leaf]) -> tuple[ControlPage, ...]:
     pages = []
     addresses: dict[str, str] = {}
     for title, folders in areas.items():
-        controls: list[Control] = []
+        controls: list[CustomParameter] = []
         for folder in folders.values():
             controls += [_control(leaf, bool(controls) and at == 0) for at, leaf in enumerate(folder)]
         for control in controls:
             for name in names_of(control):
                 taken_by = addresses.setdefault(name, control.address)
                 if taken_by != control.address:
-                    raise ValueError(f"{control.address} and {taken_by} would both be called {name}")
+                    raise ValueError(f"{control.address} and {taken_by} would both be named {name}")
         pages.append(ControlPage(title=title, controls=tuple(controls)))
     return tuple(pages)
 
 
-def names_of(control: Control) -> tuple[str, ...]:
-    """The names of its parameters: four of a colour, else one."""
+def names_of(control: CustomParameter) -> tuple[str, ...]:
+    """The names of its parameters: four for a colour, else one."""
     if control.style == "RGBA":
         return tuple(control.name + suffix for suffix in COLOUR_SUFFIXES)
     return (control.name,)
 
 
 def parameter_name(address: str) -> str:
-    """`/layer/1/angle` -> `L1angle`, of a colour without its last letter. ValueError where TouchDesigner allows none.
+    """`/layer/1/angle` -> `L1angle`; for a colour without the last letter. Raises ValueError for an illegal name.
 
-    It may be longer than MAX_NAME_CHARACTERS: of an engine newer than this table.
+    It can be longer than MAX_NAME_CHARACTERS for an engine newer than this table.
     """
-    words = []
+    words: list[str] = []
     for part in address.lower().strip("/").split("/"):
         words += [part] if part in SHORT_WORDS else re.split(r"[^a-z0-9]+", part)
     name = "".join(SHORT_WORDS.get(word, word) for word in words).capitalize()
     if not _LEGAL_NAME.fullmatch(name):
-        raise ValueError(f"{address}: TouchDesigner allows no parameter called {name!r}")
+        raise ValueError(f"{address}: TouchDesigner does not allow a parameter named {name!r}")
     return name
 
 
@@ -157,28 +157,28 @@ def require_short_names(pages: Iterable[ControlPage]) -> None:
             name = max(names_of(control), key=len)
             if len(name) > MAX_NAME_CHARACTERS:
                 raise ValueError(
-                    f"{control.address}: {name} has {len(name)} characters, and a page of TouchDesigner has room for "
+                    f"{control.address}: {name} has {len(name)} characters, but a TouchDesigner page has room for "
                     f"{MAX_NAME_CHARACTERS}: add a short form of one of its words, or of a whole part of the address, "
                     "to SHORT_WORDS in osc_schema/generate/touchdesigner.py"
                 )
 
 
 def require_same_names(released: Iterable[ControlPage], pages: Iterable[ControlPage]) -> None:
-    """Raise ValueError for an address that has another name in `pages` than it has in `released`."""
+    """Raise ValueError for an address whose name differs between `released` and `pages`."""
     names = {control.address: control.name for page in released for control in page.controls}
     for page in pages:
         for control in page.controls:
             name = names.get(control.address, control.name)
             if name != control.name:
                 raise ValueError(
-                    f"{control.address}: would be called {control.name}, and is {name} in patches that people have "
-                    "saved (touchdesigner/generated/pages.json): leave what makes that name in SHORT_WORDS in "
-                    "osc_schema/generate/touchdesigner.py"
+                    f"{control.address}: would be named {control.name}, but is {name} in saved patches "
+                    "(touchdesigner/generated/pages.json): keep the lines of SHORT_WORDS in "
+                    "osc_schema/generate/touchdesigner.py that make this name"
                 )
 
 
 def pages_json(pages: Iterable[ControlPage]) -> str:
-    """The pages as JSON, one control a line; ASCII, which reads the same in every Windows locale."""
+    """The pages as JSON, one control per line; ASCII, which is the same in every Windows locale."""
     blocks = []
     for page in pages:
         lines = ",\n".join("  " + json.dumps(asdict(control)) for control in page.controls)
@@ -187,12 +187,13 @@ def pages_json(pages: Iterable[ControlPage]) -> str:
 
 
 def read_pages(text: str) -> tuple[ControlPage, ...]:
-    """What `pages_json` wrote."""
+    """The pages from the text of `pages_json`."""
     return tuple(
         ControlPage(
             title=page["title"],
             controls=tuple(
-                Control(**{key: _frozen(value) for key, value in control.items()}) for control in page["controls"]
+                CustomParameter(**{key: _frozen(value) for key, value in control.items()})
+                for control in page["controls"]
             ),
         )
         for page in json.loads(text)
@@ -204,7 +205,7 @@ def _frozen(value: Any) -> Any:
 
 
 def leaves_of(node: Mapping[str, Any]) -> Iterable[Leaf]:
-    """The parameters of an OSCQuery tree, in its order; commands, which carry no value, are left out."""
+    """The parameters of an OSCQuery tree, in its order; without commands, which have no value."""
     own = node.get("MULTIVERSE")
     if own and own["type"] in STYLES:
         span = (node.get("RANGE") or [{}])[0]
@@ -219,9 +220,9 @@ def leaves_of(node: Mapping[str, Any]) -> Iterable[Leaf]:
         yield from leaves_of(child)
 
 
-def _control(leaf: Leaf, starts_section: bool) -> Control:
+def _control(leaf: Leaf, starts_section: bool) -> CustomParameter:
     address, kind = leaf["address"], leaf["type"]
-    return Control(
+    return CustomParameter(
         address=address,
         name=parameter_name(address),
         label=_label(address, leaf["unit"]),
@@ -237,7 +238,7 @@ def _control(leaf: Leaf, starts_section: bool) -> Control:
 
 
 def _label(address: str, unit: str) -> str:
-    """`/sd/crossfade_s` -> `Crossfade (s)`. The first part goes, where it is the page's own name."""
+    """`/sd/crossfade_s` -> `Crossfade (s)`. The first part is dropped, because the page has that name."""
     parts = address.strip("/").split("/")
     if len(parts) > 1 and not parts[1].isdigit():
         parts = parts[1:]

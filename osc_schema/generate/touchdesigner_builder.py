@@ -1,10 +1,10 @@
-"""`touchdesigner/build_component.py`: one file that builds the component, wherever its text is run.
+"""Generator of `touchdesigner/build_component.py`, a single file that builds the component.
 
-TouchDesigner runs a text that was pasted, or read by `exec`, without telling it where it came from: it cannot find
-other files. So all of them are inside it.
+A text that is pasted into TouchDesigner or run by `exec` does not know its own path, so it cannot find other files. So
+all of them are embedded in it.
 
-All of it is ASCII: read by `open()` without an encoding, as a textport line may, it is decoded by the locale, which on
-Korean, Chinese and Japanese Windows is none of UTF-8 (cp949, cp936, cp932).
+It is all ASCII: a textport line may call `open()` without an encoding, which then decodes with the locale, and that is
+not UTF-8 on Korean, Chinese and Japanese Windows (cp949, cp936, cp932).
 """
 
 from collections.abc import Callable, Mapping
@@ -18,7 +18,7 @@ TOUCHDESIGNER_FOLDER = Path(__file__).parents[2] / "touchdesigner"
 PAGES_FILE = TOUCHDESIGNER_FOLDER / "generated" / "pages.json"
 
 TEXTPORT_LINE = 'exec(open(r"/path/to/touchdesigner/build_component.py", encoding="utf-8").read())'
-"""With r, so that a Windows path may be pasted as it is: in a plain string C:\\Users is a broken escape."""
+"""With r, so that a Windows path can be pasted as it is: in a plain string C:\\Users is a broken escape."""
 
 _HEAD = f'''\
 """Builds the `multiverse` component. Run it once inside TouchDesigner: paste it into a Text DAT and choose Run Script,
@@ -34,7 +34,7 @@ not edit.
 
 
 def pages_text() -> str:
-    """`touchdesigner/generated/pages.json`."""
+    """The text of `touchdesigner/generated/pages.json`."""
     leaves = ({**asdict(param), "area_title": area.title} for area in AREAS for param in area.params)
     pages = touchdesigner.control_pages(leaves)
     touchdesigner.require_short_names(pages)
@@ -44,7 +44,7 @@ def pages_text() -> str:
 
 
 def builder_text() -> str:
-    """`touchdesigner/build_component.py`."""
+    """The text of `touchdesigner/build_component.py`."""
     sources = sorted((TOUCHDESIGNER_FOLDER / "component").glob("*.py"))
     texts = {path.stem: path.read_text(encoding="utf-8") for path in sources}
     texts["layout"] = Path(touchdesigner.__file__).read_text(encoding="utf-8")
@@ -57,22 +57,22 @@ TOUCHDESIGNER_FILES: dict[str, Callable[[], str]] = {
     "generated/pages.json": pages_text,
     "build_component.py": builder_text,
 }
-"""By path in TOUCHDESIGNER_FOLDER."""
+"""Generators by path in TOUCHDESIGNER_FOLDER."""
 
 
 def one_file(builder: str, texts: Mapping[str, str]) -> str:
-    """The builder's source behind the texts it embeds. Raises ValueError for a text that cannot be embedded."""
+    """The embedded texts followed by the builder's source. Raises ValueError for a text that cannot be embedded."""
     embedded = []
     for name, text in texts.items():
         if "'''" in text or not text.endswith("\n"):
-            raise ValueError(f"{name}: holds ''' or has no line end at its end")
+            raise ValueError(f"{name}: contains ''' or does not end with a line break")
         embedded.append(f"    {name!r}: r'''{text}''',\n")
     lines = "".join(embedded)
     whole = f"{_HEAD}TEXTS = {{\n{lines}}}\n\n{_without_docstring(builder)}\n\nbuild_where_it_can(TEXTS)\n"
     for name, text in {**texts, "builder": builder}.items():
         for number, line in enumerate(text.splitlines(), start=1):
             if not line.isascii():
-                raise ValueError(f"{name}, line {number}: is not ASCII, which no Windows locale misreads: {line!a}")
+                raise ValueError(f"{name}, line {number}: is not ASCII, which some Windows locales misread: {line!a}")
     return whole
 
 

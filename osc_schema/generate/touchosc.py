@@ -1,23 +1,23 @@
-"""A layout for TouchOSC (the current one, not Mk1): a page an area, faders, buttons and rows of buttons.
+"""A layout for TouchOSC (the current version, not Mk1): one page per area with faders, buttons and rows of buttons.
 
 A `.tosc` file is zlib-compressed XML: nodes with properties, values, messages and children. Host, send port and receive
-port are set in the app, under Connections; the button Connect on the first page names the receive port to the engine.
+port are set in the app, under Connections; the button Connect on the first page sends the receive port to the engine.
 
-A straight fader's range stands in its message: the app scales the fader's 0..1 to it, and back for what it receives.
-Exponential faders and menus are scripted, because the engine answers a menu with the item's name and the app knows
-straight lines only; they send while they are touched, so nothing goes round. TouchOSC has no text entry: texts are
-shown, and so are colours.
+The range of a linear fader is part of its message: the app scales the fader's 0..1 to it, and back. Exponential faders
+and menus need scripts, because the engine answers a menu with the item's name and the app scales linearly only; they
+send only while they are touched, so there is no feedback loop. TouchOSC has no text entry: texts and colours are
+displayed only.
 """
 
 import json
 import zlib
 from collections.abc import Iterable, Iterator
-from math import log
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 from xml.etree import ElementTree
 
-from osc_schema.generate.pages import Control, Page, Panel, columns, decimals, default_text, hint, pages
+from osc_schema.generate.pages import Page, Panel, SurfaceControl, columns, decimals, default_text, hint, pages
+from osc_schema.scale import scale_of
 from osc_schema.types import Area, Param, ParamType
 
 LISTEN_PORT = 9003
@@ -144,8 +144,8 @@ def _panel(page: Page, panel: Panel, x: int, y: int, width: int, height: int) ->
         yield from _row(control, x + _GAP_PX, y + _TITLE_PX + row * pitch, width - 2 * _GAP_PX, pitch - _GAP_PX)
 
 
-def _row(control: Control, x: int, y: int, width: int, height: int) -> Iterator[ElementTree.Element]:
-    """Label and value in a line, and under it the control as wide as the panel: a fader is worth its length."""
+def _row(control: SurfaceControl, x: int, y: int, width: int, height: int) -> Iterator[ElementTree.Element]:
+    """Label and value in one line, and the control below, as wide as the panel: a long fader is more precise."""
     param, name = control.param, control.param.address
     yield _label(f"{name} label", control.caption, (x, y, 2 * width // 3, _LABEL_PX), align=_LEFT)
     shown = _label(f"{name} value", "", (x + 2 * width // 3, y, width // 3, _LABEL_PX), align=_RIGHT)
@@ -179,7 +179,7 @@ def _row(control: Control, x: int, y: int, width: int, height: int) -> Iterator[
 
 def _fader(param: Param, frame: tuple[int, int, int, int], shown: ElementTree.Element) -> ElementTree.Element:
     name = param.address
-    look = {"orientation": 1, "response": 1, "tag": hint(param)}  # east; relative: a touch moves nothing yet
+    look = {"orientation": 1, "response": 1, "tag": hint(param)}  # horizontal; relative: a touch alone changes nothing
     if param.scale == "exponential":
         ratio = param.high / param.low
         script = _EXPONENTIAL.format(
@@ -187,19 +187,21 @@ def _fader(param: Param, frame: tuple[int, int, int, int], shown: ElementTree.El
             answer=_LAST_ANSWER,
         )  # fmt: skip
         node = _node("FADER", name, frame, _FADER, **look, script=script)
-        _values(node, x=_exponential_place(param))
+        _values(node, x=_position(param))
         _message(node, name, ("VALUE", "FLOAT", "x"), send=False)
         return node
     node = _node("FADER", name, frame, _FADER, **look)
-    _values(node, x=f"{(float(param.default) - param.low) / (param.high - param.low):.6g}")  # type: ignore[arg-type]
+    _values(node, x=_position(param))
     kind = "INTEGER" if param.type is ParamType.INT else "FLOAT"
     messages = _message(node, name, ("VALUE", kind, "x"), scale=(param.low, param.high))
     _show_locally(messages, shown, kind, (param.low, param.high))
     return node
 
 
-def _exponential_place(param: Param) -> str:
-    return f"{log(float(param.default) / param.low) / log(param.high / param.low):.6g}"  # type: ignore[arg-type]
+def _position(param: Param) -> str:
+    """The default as the fader's own 0..1."""
+    assert isinstance(param.default, int | float)
+    return f"{scale_of(param).position_of(param.default):.6g}"
 
 
 def _menu_row(param: Param, frame: tuple[int, int, int, int]) -> ElementTree.Element:
@@ -212,7 +214,7 @@ def _menu_row(param: Param, frame: tuple[int, int, int, int]) -> ElementTree.Ele
 
 
 def _menu_stepper(param: Param, frame: tuple[int, int, int, int]) -> ElementTree.Element:
-    """A button that goes to the next item: for more items than can be written side by side."""
+    """A button that steps through the items, for menus with too many items for a row of buttons."""
     script = _MENU_STEPPER.format(
         items=_lua_texts(param.menu), name=param.address, address=param.address, answer=_LAST_ANSWER
     )
@@ -229,7 +231,7 @@ def _lua_texts(texts: Iterable[str]) -> str:
 def _node(
     kind: str, name: str, frame: tuple[float, float, float, float], colour: Colour, **more: Any
 ) -> ElementTree.Element:
-    """A node with its properties; its id comes from its name, so that the same layout is the same file."""
+    """A node with its properties; its id is derived from its name, so that the file is reproducible."""
     node = ElementTree.Element("node", ID=str(uuid5(NAMESPACE_URL, f"multiverse:{kind}:{name}")), type=kind)
     properties = ElementTree.SubElement(node, "properties")
     for key, value in {"name": name, "color": colour, "interactive": kind != "LABEL", **more}.items():
@@ -277,7 +279,7 @@ def _message(
     receive: bool = True,
     scale: tuple[float, float] = (0, 1),
 ) -> ElementTree.Element:
-    """An OSC message on the first connection; `arguments` are (type, conversion, value). The node's messages."""
+    """Add an OSC message on the first connection; `arguments` are (type, conversion, value). The node's messages."""
     messages = ElementTree.SubElement(node, "messages")
     osc = ElementTree.SubElement(messages, "osc")
     flags = {"enabled": "1", "send": str(int(send)), "receive": str(int(receive)), "feedback": "0"}
@@ -293,7 +295,7 @@ def _message(
 def _show_locally(
     messages: ElementTree.Element, shown: ElementTree.Element, conversion: str, scale: tuple[float, float]
 ) -> None:
-    """The fader's value as a number on the label beside it, from whatever side it comes."""
+    """Show the fader's value as a number on the label beside it, for touches and for received values."""
     local = ElementTree.SubElement(messages, "local")
     _fields(local, {"enabled": "1"})
     _fields(_part(local, "triggers", "trigger"), {"var": "x", "condition": "ANY"})
@@ -324,7 +326,7 @@ def _label(
     align: int = _CENTRE,
     **more: Any,
 ) -> ElementTree.Element:
-    """Text that lets touches through to what lies beneath."""
+    """A text that passes touches through to the control below it."""
     look = {"background": False, "outline": False, "textSize": size_px, "textAlignH": align, "textClip": True}
     node = _node("LABEL", name, frame, _GROUND, **look, textColor=_WHITE, **more)
     _values(node, text=text)

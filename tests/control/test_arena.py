@@ -10,7 +10,7 @@ import pytest
 
 from engine.control import OscClient
 from engine.osc import encode_message
-from engine.params.mapping.builtin import built_in
+from engine.params.mapping.built_in_maps import built_in
 from engine.system.clock import SystemClock
 from engine.telemetry import Warnings
 from tests.control.commands.test_mapping import Desk
@@ -199,7 +199,7 @@ def test_another_layer_group_or_the_selected_layer_of_arena_is_our_first(open_st
     stage.arena_sends(arena.message("/composition/disconnectall", 1))
     assert all(store.get(f"/layer/{n}/mute") for n in (1, 2, 3, 4))
     for wrong in ("0", "group", "group0", "1000", "last", ""):
-        assert "is none of 1..999, group1..group999 and selected" in desk.failed("/map/load", "resolume", wrong)
+        assert "is not one of 1..999, group1..group999, selected" in desk.failed("/map/load", "resolume", wrong)
     assert "only resolume takes a first layer" in desk.failed("/map/load", "my desk", 5)
 
 

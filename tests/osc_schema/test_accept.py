@@ -1,4 +1,4 @@
-"""What a patch may send, and what it hears when it sends something else."""
+"""Accepted values, and the answers to values that are not accepted."""
 
 import math
 import struct
@@ -64,7 +64,7 @@ def refusal(param: Param, value: object) -> str:
     pytest.fail(f"{param.address}: {value!r} was taken as {accepted}")
 
 
-def test_low_default_and_high_are_taken_as_they_are(params: list[Param]) -> None:
+def test_low_default_and_high_are_accepted_unchanged(params: list[Param]) -> None:
     for param in params:
         for value in {ParamType.MENU: param.menu, ParamType.BOOL: (False, True)}.get(param.type, ()):
             assert accept(param, value) == Accepted(value), param.address
@@ -98,7 +98,7 @@ def test_nan_and_infinity_are_rejected(params: list[Param], value: object) -> No
     [b"\x00\x90\x3c\x7f", [], [1, 2], {}, object(), 1j, 10**400],
     ids=lambda value: type(value).__name__,
 )
-def test_what_has_no_plain_meaning_is_rejected_in_one_line(params: list[Param], value: object) -> None:
+def test_a_value_without_a_clear_meaning_is_rejected_in_one_line(params: list[Param], value: object) -> None:
     for param in params:
         line = refusal(param, value)
         assert line.startswith(f"{param.address}: ")
@@ -112,7 +112,7 @@ def test_a_value_out_of_range_is_clipped_and_says_so() -> None:
     assert accept("/mirror/segments", 1e300) == Accepted(24, "1e+300 is outside 2..24 (clipped to 24)")
 
 
-def test_an_angle_goes_round() -> None:
+def test_an_angle_wraps() -> None:
     assert accept("/layer/1/angle", 190) == Accepted(-170.0)
     assert accept("/layer/1/angle", -540.5) == Accepted(179.5)
     assert accept("/colour/base_hue", 2.25) == Accepted(0.25)
@@ -123,7 +123,7 @@ def test_a_range_declared_strict_rejects() -> None:
         accept(STRICT, 5)
 
 
-def test_ints_stand_for_floats_and_floats_for_switches_and_menus() -> None:
+def test_ints_are_accepted_as_floats_and_floats_as_switches_and_menus() -> None:
     assert accept("/layer/1/curve", 1) == Accepted(1.0)
     assert accept("/layer/1/curve", True) == Accepted(1.0)
     assert accept("/layer/1/mute", 1.0) == Accepted(True)
@@ -145,7 +145,7 @@ def test_a_fader_on_a_switch_a_menu_or_a_count_is_rounded_with_a_note() -> None:
     assert accept("/mirror/segments", 6.5) == Accepted(7, "6.5 rounded to 7")
 
 
-def test_letting_a_button_go_fires_nothing() -> None:
+def test_releasing_a_button_fires_nothing() -> None:
     for pressed in (1, 1.0, True, 127, None, "bang", [1]):
         assert accept("/master/panic", pressed) == Accepted(True)
     for released in (0, 0.0, False):
@@ -183,7 +183,7 @@ def test_a_rejection_says_what_is_allowed(address: str, value: object, line: str
     assert str(rejection.value) == line
 
 
-def test_a_colour_is_taken_in_every_way_that_programs_send_it() -> None:
+def test_a_colour_is_accepted_in_every_form_that_programs_send() -> None:
     red = (1.0, 0.0, 0.0, 1.0)
     for sent in ("#ff0000", "#FF0000ff", 0xFF0000FF, [1, 0, 0], (1.0, 0.0, 0.0, 1.0)):
         assert accept(COLOUR, sent) == Accepted(red)
@@ -207,7 +207,7 @@ ANYTHING = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=4), max_
 
 @settings(max_examples=1500, deadline=None)
 @given(param=st.sampled_from(ALL), value=ANYTHING)
-def test_whatever_is_sent_is_made_canonical_or_rejected(param: Param, value: object) -> None:
+def test_any_value_is_made_canonical_or_rejected(param: Param, value: object) -> None:
     try:
         accepted = accept(param, value)
     except Rejected as rejection:
@@ -226,7 +226,7 @@ def test_an_unknown_address_is_rejected_by_name(address: str) -> None:
 
 
 @pytest.mark.parametrize(("given", "value"), [(512, 512), (500, 512), (543.9, 512), (545, 576), (70, 64)])
-def test_a_whole_number_with_steps_is_rounded_to_one_and_says_so(given: float, value: int) -> None:
+def test_an_int_with_steps_is_rounded_to_a_step_with_a_note(given: float, value: int) -> None:
     accepted = accept("/sd/width", given)
     assert accepted.value == value
     assert accepted.note == ("" if given == value else f"{given:g} rounded to {value}")

@@ -36,7 +36,7 @@ def test_a_declaration_is_consistent(param: osc_schema.Param) -> None:
         assert param.smoothing_ms == 0, "only numbers that are not whole can glide"
 
 
-def test_every_command_says_what_it_answers() -> None:
+def test_every_command_declares_its_replies() -> None:
     for command in COMMANDS:
         assert command.replies and command.description
         assert osc_schema.lookup_command(command.address) is command
@@ -94,7 +94,7 @@ def test_panic_leaves_sound_outputs_and_master_alone() -> None:
     assert looks == {"mode", "multiverse", "colour", "layer", "region", "feedback", "mirror", "mod", "lfo"}
 
 
-def test_a_typing_error_is_answered_with_the_address_that_was_meant() -> None:
+def test_a_mistyped_address_gets_the_nearest_one_suggested() -> None:
     assert osc_schema.nearest("/layr/1/angle")[0] == "/layer/1/angle"
     assert osc_schema.nearest("/preset/lod")[0] == "/preset/load"
     assert len(osc_schema.nearest("/layer/1/angel", count=2)) == 2
@@ -103,7 +103,7 @@ def test_a_typing_error_is_answered_with_the_address_that_was_meant() -> None:
 
 
 @pytest.mark.parametrize("address", ["/nope", "/fade_in", "/volume", "/1/fader1", "/", ""])
-def test_an_address_that_is_like_none_is_given_none(address: str) -> None:
+def test_an_address_unlike_any_other_gets_no_suggestion(address: str) -> None:
     assert osc_schema.nearest(address) == ()
     assert str(osc_schema.unknown_address(address)).endswith(": no such parameter")
 
@@ -130,6 +130,6 @@ def test_no_address_is_both_a_parameter_and_the_container_of_others() -> None:
     assert containers.isdisjoint(addresses)
 
 
-def test_what_was_renamed_exists_under_its_new_address() -> None:
+def test_renamed_addresses_exist_under_their_new_name() -> None:
     for old, new in osc_schema.RENAMED.items():
         assert osc_schema.lookup(old) is None and osc_schema.lookup(new) is not None

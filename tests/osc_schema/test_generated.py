@@ -1,4 +1,4 @@
-"""The files that are committed say what the declarations say."""
+"""The committed generated files are up to date with the declarations."""
 
 import json
 import re
@@ -16,7 +16,7 @@ run = CliRunner().invoke
 
 
 def content(name: str, data: bytes) -> bytes:
-    """A TouchOSC layout is compared by what is in it: another zlib packs the same another way."""
+    """The content to compare; a TouchOSC layout is unpacked, because zlib versions compress differently."""
     return zlib.decompress(data) if name.endswith(".tosc") else data
 
 
@@ -31,12 +31,12 @@ def test_the_committed_file_is_fresh(name: str) -> None:
     assert committed == fresh(name), f"{name} is stale: run `multiverse schema write`"
 
 
-def test_nothing_else_lies_among_the_generated_files() -> None:
+def test_there_are_no_other_files_among_the_generated_ones() -> None:
     generated = {str(file.relative_to(ROOT)) for file in (ROOT / "osc_schema/generated").iterdir()}
     assert generated == {name for name in FILES if name.startswith("osc_schema/generated/")}
 
 
-def test_the_list_for_people_has_every_address_and_what_it_takes() -> None:
+def test_the_list_for_people_has_every_address_with_its_values() -> None:
     text = address_list(osc_schema.AREAS)
     for param in osc_schema.PARAMS:
         families = [re.sub(r"/\d+/", f"/<1-{most}>/", param.address) for most in (2, 4, 8)]
@@ -66,7 +66,7 @@ def test_the_list_for_programs_has_every_default_within_its_own_limits() -> None
     assert commands["/engine/notify"]["arguments"][1] == {"name": "port", "type": "i", "optional": True}
 
 
-def test_the_commands_print_what_the_files_hold(tmp_path) -> None:
+def test_the_commands_print_the_content_of_the_files(tmp_path) -> None:
     for verb, name in (
         ("markdown", "ADDRESSES.md"),
         ("json", "addresses.schema.json"),
@@ -83,7 +83,7 @@ def test_the_commands_print_what_the_files_hold(tmp_path) -> None:
         assert content(name, (new / name).read_bytes()) == fresh(name)
 
 
-def test_surfaces_are_made_for_an_engine_elsewhere(tmp_path) -> None:
+def test_surfaces_can_be_made_for_an_engine_on_another_machine(tmp_path) -> None:
     there = ["--host", "10.0.0.7", "--port", "9100", "--listen-port", "9200"]
     patch = run(app, ["pd", *there]).stdout
     assert "connect 10.0.0.7 9100;" in patch and "netreceive -u -b 9200;" in patch and "1 9200;" in patch
@@ -111,7 +111,7 @@ def test_the_list_command_takes_patterns() -> None:
 def test_the_list_command_lists_commands_with_their_arguments() -> None:
     assert len(run(app, ["list", "--commands"]).stdout.splitlines()) == len(osc_schema.COMMANDS)
     (line,) = run(app, ["list", "--commands", "/engine/notify"]).stdout.splitlines()
-    assert line.startswith("/engine/notify  on:i [port:i]  1 subscribes the sender's host")
+    assert line.startswith("/engine/notify  on:i [port:i]  1: subscribes the sender's host")
     entries = json.loads(run(app, ["list", "--commands", "--json", "/engine/*"]).stdout)
     notify = next(entry for entry in entries if entry["address"] == "/engine/notify")
     assert notify["arguments"][1] == {"name": "port", "type": "i", "is_optional": True}

@@ -1,4 +1,4 @@
-"""OSC address patterns: what they match, and that no sender decides what they cost."""
+"""OSC address patterns: their matches, and their bounded cost."""
 
 import sys
 from types import FrameType
@@ -46,11 +46,11 @@ def test_a_pattern_finds_its_parameters_in_page_order(pattern: str, expected: li
     assert matched(pattern) == expected
 
 
-def test_two_slashes_and_a_star_find_every_parameter() -> None:
+def test_two_slashes_and_a_star_match_every_parameter() -> None:
     assert matched("//*") == [param.address for param in PARAMS]
 
 
-def test_only_patterns_are_patterns() -> None:
+def test_plain_addresses_are_no_patterns() -> None:
     assert not any(osc_schema.is_pattern(param.address) for param in PARAMS)
     for pattern in ("/layer/*", "/layer/?", "/layer/[1]", "/{a}", "//angle", "/broken["):
         assert osc_schema.is_pattern(pattern)
@@ -87,7 +87,7 @@ def test_a_malformed_pattern_is_rejected_in_one_line(pattern: str) -> None:
 
 
 def lines_run(pattern: str) -> int:
-    """Lines of `patterns` that one match executes: its cost, whatever the machine is doing."""
+    """The number of lines of `patterns` that one match executes: its cost, independent of the machine."""
     count = 0
 
     def trace(frame: FrameType, event: str, argument: Any) -> Any:
@@ -109,7 +109,7 @@ def lines_run(pattern: str) -> int:
 
 @pytest.mark.parametrize("piece", ["*a", "*", "?*", "[a-z]*", "{a,b}*", "[ -~]", "//*", "{aaaa,aaab,aaac}"])
 def test_a_hostile_pattern_costs_in_proportion_to_its_length(piece: str) -> None:
-    """A backtracking matcher takes exponential time on `/*a*a*a*a*b`; here each more costs the same again."""
+    """A backtracking matcher takes exponential time on `/*a*a*a*a*b`; here each further one costs the same."""
     few, more, many = (lines_run("/x" + piece * count + "b") for count in (3, 6, 12))
     assert many - more == 2 * (more - few)
     assert many < 12 * 250

@@ -1,4 +1,4 @@
-"""Every parameter stands on every surface, once, with its range and default. Read back as the programs read it."""
+"""Every parameter is on every surface once, with its range and default. Files are read back as the programs do."""
 
 import json
 import math
@@ -62,7 +62,7 @@ def test_a_new_area_is_a_new_page_with_its_numbered_parameters_in_panels() -> No
     assert b"/smoke/tank/2/level" in zlib.decompress(touchosc([area]))
 
 
-def test_a_colour_stands_on_every_surface() -> None:
+def test_a_colour_is_on_every_surface() -> None:
     sky = Param(
         address="/sky/colour", type=ParamType.COLOUR, default=(0.0, 0.5, 1.0, 1.0), low=0, high=1, description="Sky."
     )
@@ -78,7 +78,7 @@ def test_a_colour_stands_on_every_surface() -> None:
 
 
 def rows(patcher: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any], dict[str, list[str]]]]:
-    """(address, id of what says it, boxes by id, sources by id) of every control in the patch."""
+    """(address, id of the box that sends it, boxes by id, sources by id) of every control in the patch."""
     boxes = {entry["box"]["id"]: entry["box"] for entry in patcher["boxes"]}
     sources: dict[str, list[str]] = {}
     for line in patcher["lines"]:
@@ -244,7 +244,7 @@ def test_open_stage_control_knows_every_property_with_a_value_of_its_type(sessio
                 assert not re.search(r"(?:[@#]|JS|VAR|OSC|IMPORT)\{", value), told
 
 
-def test_open_stage_controls_widgets_say_what_their_parameters_take(session: dict[str, Any]) -> None:
+def test_open_stage_controls_widgets_have_the_values_of_their_parameters(session: dict[str, Any]) -> None:
     by_address = {widget["address"]: widget for widget in widgets(session) if "address" in widget}
     for param in osc_schema.PARAMS:
         widget = by_address[param.address]

@@ -1,4 +1,4 @@
-"""The Max patch played: its boxes and cords walked as Max would, message by message.
+"""The Max patch, simulated: messages follow its boxes and cords as in Max.
 
 Max runs on no machine of these tests. What each object does here is what its page in Cycling '74's reference says
 (docs.cycling74.com/reference/NAME); the patch may use no other object. Cords from one outlet are served from right to
@@ -19,7 +19,7 @@ from osc_schema.generate.pages import pages
 from osc_schema.sam3 import OBJECT_ARGUMENTS
 
 MAX_OBJECTS_A_MESSAGE = 20
-"""That hear one message of the engine. A `route` at each control, as it was, made 536."""
+"""Objects that receive one message of the engine. With a `route` at each control there were 536."""
 STOCK = set(
     "delay gate jit.world loadbang loadmess p prepend r route s sel t thispatcher udpreceive udpsend unpack "
     "button comment flonum inlet live.dial message number swatch textedit toggle umenu".split()
@@ -107,7 +107,7 @@ class Player:
                 self.out(box, 0, box.arguments)
 
     def check(self, box: Box) -> None:
-        """As Max does when a box is made: an object that is not there is red, and a line in the console."""
+        """Create a box as Max does: an unknown object is red and prints a line to the console."""
         system, package, _ = RECEIVERS.get(box.kind, ("", "", ""))
         is_installed = system == self.system and package in self.packages
         if box.kind not in STOCK and not is_installed:
@@ -117,7 +117,7 @@ class Player:
     # -- the people and programs around it --
 
     def hear(self, *message: Any) -> int:
-        """A message of the engine arrives; how many objects it went through."""
+        """Receive a message of the engine; returns the number of objects it passed through."""
         self.visits = 0
         (port,) = (box for box in self.boxes if box.kind == "udpreceive")
         self.out(port, 0, message)
@@ -137,7 +137,7 @@ class Player:
         return box
 
     def source(self, box: Box) -> Box:
-        """What a box is fed by; of two, the first in the file."""
+        """The box connected to an inlet; of two, the first in the file."""
         feeds = [
             other
             for other in box.window.boxes.values()
@@ -146,7 +146,7 @@ class Player:
         return feeds[0]
 
     def move(self, box: Box, value: Any) -> list[Message]:
-        """A person turns, chooses, types or presses; what leaves for the engine."""
+        """Turn, choose, type or press as a person does; returns the messages to the engine."""
         self.sent.clear()
         if box.kind == "textedit":
             box.shown = value
@@ -280,12 +280,12 @@ def player(patch: str) -> Player:
 
 
 def shown_params() -> list[Param]:
-    """What stands on the pages: every parameter, and the commands that are played."""
+    """All controls on the pages: every parameter, and the commands used in a show."""
     return [control.param for page in pages(osc_schema.AREAS) for panel in page.panels for control in panel.controls]
 
 
 def told_and_shown(param: Param) -> tuple[Any, Any]:
-    """A value that is not the default, as the engine tells it (i, f or s) and as the box holds it."""
+    """A value other than the default, as sent by the engine (i, f or s) and as shown by the box."""
     match param.type:
         case ParamType.BOOL:
             return (int(not param.default),) * 2
@@ -302,7 +302,7 @@ def told_and_shown(param: Param) -> tuple[Any, Any]:
 # -- the engine tells -----------------------------------------------------------------------------
 
 
-def test_what_the_engine_tells_is_shown_by_its_own_box_alone_and_said_to_nobody(player: Player) -> None:
+def test_a_value_from_the_engine_is_shown_by_its_own_box_only_and_not_sent_back(player: Player) -> None:
     controls = {param.address: player.control(param.address) for param in shown_params()}
     most = 0
     for param in shown_params():
@@ -318,14 +318,14 @@ def test_what_the_engine_tells_is_shown_by_its_own_box_alone_and_said_to_nobody(
     assert most <= MAX_OBJECTS_A_MESSAGE
 
 
-def test_an_address_that_no_control_shows_ends_in_the_patch_without_a_word(player: Player) -> None:
+def test_an_address_without_a_control_is_dropped_silently(player: Player) -> None:
     trigger = next(param for param in shown_params() if param.type is ParamType.TRIGGER)
     for message in (("/engine/status/fps", 30.0), ("/done", "/preset/load", "night"), (trigger.address, 1)):
         assert player.hear(*message) <= MAX_OBJECTS_A_MESSAGE
     assert player.sent == [] and player.console == []
 
 
-def test_a_number_beside_a_dial_shows_what_the_dial_shows_and_turns_it(player: Player) -> None:
+def test_a_number_beside_a_dial_shows_its_value_and_sets_it(player: Player) -> None:
     player.wait(1000)
     dial = player.control("/layer/2/angle")
     (number,) = (box for box in dial.window.boxes.values() if box.kind == "flonum" and dial is box.cords[0][0][0]
@@ -337,7 +337,7 @@ def test_a_number_beside_a_dial_shows_what_the_dial_shows_and_turns_it(player: P
     assert number.shown == 21.0
 
 
-def test_what_sam3_finds_stands_in_the_boxes_of_its_names(player: Player) -> None:
+def test_sam3_objects_are_shown_in_their_boxes(player: Player) -> None:
     player.hear("/sam3/objects", 2)
     player.hear("/sam3/object/1", 7, 1, 0.875, 0.25, 0.75, 0.125, 0.5)
     player.hear("/sam3/object/2", 8, 1, 0.5, 0.5, 0.5, 0.125, 0.5)
@@ -349,8 +349,8 @@ def test_what_sam3_finds_stands_in_the_boxes_of_its_names(player: Player) -> Non
     assert list(found.values()) == [2, 7, 1, 0.875, 0.25, 0.75, 0.125, 0.5]
 
 
-def test_the_light_is_on_while_the_engine_answers_and_it_is_asked_again_when_it_does_not(player: Player) -> None:
-    (light,) = (box for box in player.top.boxes.values() if box.raw.get("hint") == "The engine answers")
+def test_the_light_is_on_while_the_engine_answers_and_the_subscription_is_retried(player: Player) -> None:
+    (light,) = (box for box in player.top.boxes.values() if box.raw.get("hint") == "On while the engine answers")
     assert {"udpsend 127.0.0.1 9000", "udpreceive 9001"} <= {box.text for box in player.boxes}
     player.wait(500)
     assert player.sent == [("/engine/notify", 1, 9001)]
@@ -365,7 +365,7 @@ def test_the_light_is_on_while_the_engine_answers_and_it_is_asked_again_when_it_
 # -- a person moves -------------------------------------------------------------------------------
 
 
-def test_every_control_says_its_own_address_and_a_value_that_the_engine_takes(player: Player) -> None:
+def test_every_control_sends_its_own_address_and_a_value_that_the_engine_accepts(player: Player) -> None:
     first = next(param for param in shown_params() if param.type is ParamType.FLOAT)
     assert player.move(player.control(first.address), first.high) == []  # Max's dials speak as they are loaded
     player.wait(500)
@@ -379,7 +379,7 @@ def test_every_control_says_its_own_address_and_a_value_that_the_engine_takes(pl
 
 @pytest.mark.parametrize("emptied", [("text",), ("text", "")])
 def test_a_text_that_is_emptied_is_sent_empty(player: Player, emptied: Message) -> None:
-    """No page says whether an empty textedit says `text` alone, which `route` hands on as a bang."""
+    """It is undocumented if an empty textedit outputs `text` alone, which `route` passes on as a bang."""
     player.wait(500)
     player.sent.clear()
     player.out(player.control("/sd/prompt"), 0, emptied)
@@ -390,7 +390,7 @@ def test_a_text_that_is_emptied_is_sent_empty(player: Player, emptied: Message) 
 
 
 def switch_picture_on(player: Player) -> str:
-    """What the patch says beside the switch."""
+    """The text beside the switch."""
     (switch,) = (box for box in player.top.boxes.values() if box.raw.get("hint") == "Shows the picture")
     x, y = switch.place
     (says,) = (box for box in player.top.boxes.values() if box.place == [x + 40, y + 2])
@@ -400,14 +400,14 @@ def switch_picture_on(player: Player) -> str:
 
 @pytest.mark.parametrize("packages", [(), ("Syphon", "Spout")])
 @pytest.mark.parametrize("system", ["macintosh", "windows"])
-def test_opening_the_patch_leaves_the_console_empty_on_every_system(
+def test_opening_the_patch_prints_nothing_to_the_console_on_any_system(
     patch: str, system: str, packages: tuple[str, ...]
 ) -> None:
     assert Player(patch, system, packages).console == []
 
 
 @pytest.mark.parametrize("receiver", RECEIVERS)
-def test_the_picture_comes_through_the_receiver_of_this_system(patch: str, receiver: str) -> None:
+def test_the_picture_uses_the_receiver_of_this_system(patch: str, receiver: str) -> None:
     system, *_ = RECEIVERS[receiver]
     player = Player(patch, system, ["Syphon", "Spout"])
     for _ in range(2):  # off and on again makes one receiver, not two
@@ -416,12 +416,12 @@ def test_the_picture_comes_through_the_receiver_of_this_system(patch: str, recei
         assert made.kind == receiver and "Multiverse" in made.arguments
         world = made.window.named["world"]
         assert [target for target, _ in made.cords[0]] == [world] and (made, 0) in world.cords[1]
-        assert "here" in said and "missing" not in said
+        assert "ready" in said and "missing" not in said
     assert player.console == []
 
 
 @pytest.mark.parametrize("receiver", RECEIVERS)
-def test_without_its_package_the_patch_says_what_is_missing_and_where_it_is(patch: str, receiver: str) -> None:
+def test_without_its_package_the_patch_says_what_to_install(patch: str, receiver: str) -> None:
     system, package, _ = RECEIVERS[receiver]
     said = switch_picture_on(Player(patch, system))
     assert said.startswith(f"{package} is missing.") and f"Show Package Manager > {package}" in said

@@ -55,7 +55,7 @@ BENCH = """#N canvas 0 0 500 300 10;
 
 
 class Bench:
-    """Pd with the patch and a bench patch beside it; the test is the engine's frame loop."""
+    """Pd with the patch and a bench patch beside it; the test itself runs the engine's frames."""
 
     def __init__(self, engine: Any, folder: Path, free_port: Callable[[], int], wait_for: Callable[..., Any]) -> None:
         host, port = engine.osc_address
@@ -87,7 +87,7 @@ class Bench:
         self._wait_for(lambda: next(self._frames) and condition(), what)
 
     def drive(self, name: str, value: str | float) -> None:
-        """As a message box `; name value` does."""
+        """Send like a message box `; name value`."""
         kind = "symbol" if isinstance(value, str) else "float"
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
             udp.sendto(f"list {name} {kind} {value};\n".encode(), ("127.0.0.1", self._port))
@@ -102,7 +102,7 @@ def config(listen: str) -> Config:
 def open_bench(
     tmp_path: Path, free_port: Callable[[], int], wait_for: Callable[..., Any], require: Callable[..., None]
 ) -> Iterator[Callable[[Any], Bench]]:
-    """`open_bench(engine)`: Pd, once the engine has told it every value; it ends with the test."""
+    """`open_bench(engine)`: Pd with all values received from the engine; ends with the test."""
     require(shutil.which("pd"), "Pd (apt-get install puredata-core)")
     running: list[Bench] = []
 
@@ -162,9 +162,7 @@ def test_a_control_in_pd_and_the_engine_move_each_other(open_bench: Callable[[An
         assert len(bench.printed("out")) == 11
 
 
-def test_pd_finds_an_engine_that_was_started_again(
-    open_bench: Callable[[Any], Bench], free_port: Callable[[], int]
-) -> None:
+def test_pd_reconnects_to_a_restarted_engine(open_bench: Callable[[Any], Bench], free_port: Callable[[], int]) -> None:
     there = f"127.0.0.1:{free_port()}"
     with open_engine(config(there)) as engine:
         bench = open_bench(engine)

@@ -1,4 +1,4 @@
-"""The TouchOSC layout, read back as the app reads it, and its scripts run in the app's language, Lua 5.1."""
+"""The TouchOSC layout, read back as the app does, and its scripts run in Lua 5.1, the app's language."""
 
 import importlib
 import importlib.util
@@ -111,7 +111,7 @@ def test_the_touchosc_layout_is_the_same_bytes_each_time() -> None:
 
 
 class Script:
-    """A control's script, in the app's place."""
+    """Runs a control's script in place of the app."""
 
     def __init__(self, source: str) -> None:
         self._lua = importlib.import_module("lupa.lua51").LuaRuntime()
@@ -119,7 +119,7 @@ class Script:
         self._lua.execute(source)
 
     def hear(self, param: Param, value: object) -> tuple[float, str]:
-        """(the control's x, the text beside it) after the engine has told the value."""
+        """(the control's x, the text beside it) after a value from the engine."""
         handled = self._lua.globals().hear(param.address, value)
         assert handled is True, "or the app would go on to set x by itself"
         control = self._lua.globals().self
@@ -133,7 +133,7 @@ class Script:
         return [(message[1], message[2]) for message in self._lua.globals().sent.values()]
 
 
-def test_the_scripts_send_what_a_finger_does_and_show_what_the_engine_tells(
+def test_the_scripts_send_touches_and_show_values_from_the_engine(
     layout: ElementTree.Element, require: Callable[..., None]
 ) -> None:
     require(importlib.util.find_spec("lupa"), "Lua (pip install lupa)")

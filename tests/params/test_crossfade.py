@@ -1,4 +1,4 @@
-"""From one look to another, with known times; a parameter belongs to whoever touched it last."""
+"""Fades with known times; the last source to touch a parameter owns it."""
 
 import itertools
 import threading
@@ -29,11 +29,11 @@ def fade(store: ParamStore) -> Crossfade:
 
 @pytest.fixture
 def ends() -> list[str]:
-    """What fades were told that they end by."""
+    """The arguments of `ended`, one per finished fade."""
     return []
 
 
-def test_floats_go_evenly_on_their_own_scale_and_all_else_changes_at_the_beginning(
+def test_floats_glide_evenly_on_their_own_scale_and_everything_else_changes_at_the_start(
     store: ParamStore, fade: Crossfade, ends: list[str]
 ) -> None:
     values = [(ANGLE, -170.0), (BRIGHTNESS, 3.0), (WINDOW, 1000.0), (BLEND, 2.0), (MUTE, True), ("/mirror/mode", "xy")]
@@ -56,7 +56,7 @@ def test_floats_go_evenly_on_their_own_scale_and_all_else_changes_at_the_beginni
     assert store.version == version
 
 
-def test_a_frame_sets_all_of_a_fade_in_one_go(store: ParamStore, fade: Crossfade) -> None:
+def test_a_frame_sets_all_values_of_a_fade_at_once(store: ParamStore, fade: Crossfade) -> None:
     fade.start([(ANGLE, 100.0), (BRIGHTNESS, 3.0)], 2.0, by="preset x")
     fade.step(0.0)
     before = store.version
@@ -68,12 +68,14 @@ def test_a_frame_sets_all_of_a_fade_in_one_go(store: ParamStore, fade: Crossfade
     }
 
 
-def test_without_a_time_all_is_there_at_once(store: ParamStore, fade: Crossfade, ends: list[str]) -> None:
+def test_without_a_time_all_values_change_at_once(store: ParamStore, fade: Crossfade, ends: list[str]) -> None:
     fade.start([(BRIGHTNESS, 3.0), (MUTE, True)], 0.0, by="preset x", ended=ends.append)
     assert (store.get(BRIGHTNESS), store.get(MUTE), ends) == (3.0, True, [""])
 
 
-def test_a_hand_on_a_fader_has_it_and_the_others_arrive(store: ParamStore, fade: Crossfade, ends: list[str]) -> None:
+def test_a_moved_fader_leaves_the_fade_and_the_others_arrive(
+    store: ParamStore, fade: Crossfade, ends: list[str]
+) -> None:
     fade.start([(BRIGHTNESS, 3.0), (WINDOW, 1000.0)], 2.0, by="preset x", ended=ends.append)
     fade.step(0.0)
     fade.step(1.0)
@@ -84,7 +86,7 @@ def test_a_hand_on_a_fader_has_it_and_the_others_arrive(store: ParamStore, fade:
     assert store.get(WINDOW) == 1000.0 and ends == [""]
 
 
-def test_what_was_set_before_the_fade_is_no_hand_on_it(store: ParamStore, fade: Crossfade) -> None:
+def test_a_value_set_before_the_fade_does_not_stop_it(store: ParamStore, fade: Crossfade) -> None:
     fade.start([(WINDOW, 100.0)], 9.0, by="preset x")
     fade.step(0.0)
     store.set(BRIGHTNESS, 2.0, by="udp hand")
@@ -94,7 +96,9 @@ def test_what_was_set_before_the_fade_is_no_hand_on_it(store: ParamStore, fade: 
     assert store.get(BRIGHTNESS) == 3.0
 
 
-def test_who_takes_the_last_of_it_supersedes_it(store: ParamStore, fade: Crossfade, ends: list[str]) -> None:
+def test_taking_over_the_last_parameter_supersedes_the_fade(
+    store: ParamStore, fade: Crossfade, ends: list[str]
+) -> None:
     fade.start([(BRIGHTNESS, 3.0)], 2.0, by="preset x", ended=ends.append)
     fade.step(0.0)
     store.set(BRIGHTNESS, 0.5, by="udp hand")
@@ -103,7 +107,7 @@ def test_who_takes_the_last_of_it_supersedes_it(store: ParamStore, fade: Crossfa
 
 
 @pytest.mark.parametrize("seconds", [0.0, 1.0])
-def test_another_load_takes_over_and_goes_on_from_where_it_stands(
+def test_another_load_takes_over_from_the_current_values(
     store: ParamStore, fade: Crossfade, ends: list[str], seconds: float
 ) -> None:
     fade.start([(BRIGHTNESS, 3.0)], 2.0, by="preset x", ended=ends.append)
@@ -116,7 +120,7 @@ def test_another_load_takes_over_and_goes_on_from_where_it_stands(
     assert store.get(BRIGHTNESS) == 0.0 and ends == ["preset y", "y "]
 
 
-def test_of_two_fades_with_nothing_in_common_both_arrive(store: ParamStore, fade: Crossfade, ends: list[str]) -> None:
+def test_two_fades_of_different_parameters_both_arrive(store: ParamStore, fade: Crossfade, ends: list[str]) -> None:
     fade.start([(BRIGHTNESS, 3.0)], 2.0, by="preset x", ended=ends.append)
     fade.start([(WINDOW, 100.0)], 1.0, by="preset y", ended=ends.append)
     for now_s in (0.0, 1.0, 2.0):
@@ -124,7 +128,7 @@ def test_of_two_fades_with_nothing_in_common_both_arrive(store: ParamStore, fade
     assert (store.get(BRIGHTNESS), store.get(WINDOW), ends) == (3.0, 100.0, ["", ""])
 
 
-def test_panic_ends_every_fade_even_of_what_panic_leaves_alone(
+def test_panic_ends_every_fade_even_of_parameters_it_does_not_reset(
     store: ParamStore, fade: Crossfade, ends: list[str]
 ) -> None:
     fade.start([(BRIGHTNESS, 3.0), ("/sd/prompt_mix", 1.0)], 2.0, by="preset x", ended=ends.append)
@@ -136,7 +140,7 @@ def test_panic_ends_every_fade_even_of_what_panic_leaves_alone(
     assert ends == ["/master/panic"]
 
 
-def test_what_this_run_cannot_use_is_left_out_and_named(store: ParamStore, fade: Crossfade) -> None:
+def test_unusable_values_are_left_out_and_returned(store: ParamStore, fade: Crossfade) -> None:
     def refuse(value: object) -> None:
         raise Rejected("/multiverse/brightness: not in this run")
 
@@ -148,8 +152,8 @@ def test_what_this_run_cannot_use_is_left_out_and_named(store: ParamStore, fade:
     assert (store.get(BRIGHTNESS), store.get(WINDOW)) == (1.0, 100.0)
 
 
-def test_no_value_of_a_hand_is_ever_overwritten(store: ParamStore, fade: Crossfade, wait_for: Callable) -> None:
-    """A hand and a fade on two threads: where the hand was last, the parameter stays."""
+def test_a_value_set_by_hand_is_never_overwritten(store: ParamStore, fade: Crossfade, wait_for: Callable) -> None:
+    """A hand and a fade in two threads: the parameter keeps the hand's last value."""
     steps, is_over = itertools.count(), threading.Event()
     newest_step = 0
 
@@ -178,7 +182,7 @@ def test_no_value_of_a_hand_is_ever_overwritten(store: ParamStore, fade: Crossfa
 # -- of the picture ----------------------------------------------------------------------------
 
 
-def test_the_values_of_a_picture_fade_are_there_at_once_and_what_is_no_look_glides(
+def test_a_picture_fade_sets_look_values_at_once_and_others_glide(
     store: ParamStore, fade: Crossfade, ends: list[str]
 ) -> None:
     values = [(BRIGHTNESS, 3.0), (MUTE, True), ("/sd/prompt_mix", 1.0)]
@@ -198,7 +202,7 @@ def test_the_values_of_a_picture_fade_are_there_at_once_and_what_is_no_look_glid
     assert fade.snapshot()[1] is None and ends == [""]
 
 
-def test_a_load_in_mid_fade_leaves_what_was_on_its_way_and_one_that_comes_at_once_ends_it(
+def test_a_load_during_a_fade_fades_from_the_current_look_and_one_without_a_time_ends_it(
     store: ParamStore, fade: Crossfade, ends: list[str]
 ) -> None:
     fade.start([(BRIGHTNESS, 3.0)], 4.0, by="preset x", ended=ends.append, is_picture=True)
@@ -215,7 +219,7 @@ def test_a_load_in_mid_fade_leaves_what_was_on_its_way_and_one_that_comes_at_onc
     assert fade.snapshot()[1] is None and ends == ["preset y", "preset z"]
 
 
-def test_of_two_loads_between_two_frames_what_was_on_screen_leaves(store: ParamStore, fade: Crossfade) -> None:
+def test_two_loads_between_two_frames_fade_from_what_was_on_screen(store: ParamStore, fade: Crossfade) -> None:
     fade.start([(BRIGHTNESS, 3.0)], 4.0, by="preset x", is_picture=True)
     fade.start([(BRIGHTNESS, 2.0)], 4.0, by="preset y", is_picture=True)
     fade.step(0.0)
@@ -223,9 +227,7 @@ def test_of_two_loads_between_two_frames_what_was_on_screen_leaves(store: ParamS
     assert (snapshot[BRIGHTNESS], picture.before[BRIGHTNESS], picture.revealed) == (2.0, 1.0, 1.0)
 
 
-def test_panic_ends_a_fade_of_the_picture_in_the_frame_that_has_it(
-    store: ParamStore, fade: Crossfade, ends: list[str]
-) -> None:
+def test_panic_ends_a_picture_fade_in_the_same_frame(store: ParamStore, fade: Crossfade, ends: list[str]) -> None:
     fade.start([(BRIGHTNESS, 3.0)], 4.0, by="preset x", ended=ends.append, is_picture=True)
     fade.step(0.0)
     store.set("/master/panic", 1)
@@ -234,8 +236,8 @@ def test_panic_ends_a_fade_of_the_picture_in_the_frame_that_has_it(
     assert ends == ["/master/panic"]
 
 
-def test_no_frame_has_the_values_of_a_fade_without_the_fade(store: ParamStore, fade: Crossfade) -> None:
-    """A command on one thread, frames on another: a frame that lacked the fade would show the new look alone."""
+def test_no_frame_has_the_values_of_a_picture_fade_without_the_fade(store: ParamStore, fade: Crossfade) -> None:
+    """Commands and frames in two threads: a frame without the fade would show the new look only."""
     is_over = threading.Event()
 
     def load() -> None:

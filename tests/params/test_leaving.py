@@ -1,4 +1,4 @@
-"""The look that goes: it stays as it was and goes on moving; or stands still, where there is no time to draw two."""
+"""The old look during a fade: it keeps moving, or freezes if there is no time to draw two looks."""
 
 import pytest
 
@@ -14,7 +14,7 @@ HEARD = AudioFeatures(channels=(ChannelFeatures(),) * 4)
 
 
 class Show:
-    """The frame loop's part of it, at 30 frames a second."""
+    """The part of the frame loop that it needs, at 30 frames a second."""
 
     def __init__(self) -> None:
         self.store = ParamStore()
@@ -27,12 +27,12 @@ class Show:
         self.values = self.frame()
 
     def frame(self, *, period_s: float | None = PERIOD_S) -> dict:
-        """All values that the look that comes is drawn with."""
+        """All values to draw the new look with."""
         self.crossfade.step(self.now_s)
         snapshot, fade = self.crossfade.snapshot()
         self.leaving.follow(fade, snapshot, step_s=PERIOD_S, period_s=period_s, late=self.late)
         values = self.slew.step(snapshot, PERIOD_S)
-        self.leaving.again(values)
+        self.leaving.analysis_values(values)
         values = self.modulation.step(values, HEARD, time_s=self.now_s, beat=0.0)
         self.leaving.step(HEARD, time_s=self.now_s, beat=0.0)
         self.now_s += PERIOD_S
@@ -47,7 +47,7 @@ def show() -> Show:
     return Show()
 
 
-def test_the_look_that_goes_keeps_its_menus_and_the_one_that_comes_has_its_own_at_once(show: Show) -> None:
+def test_the_old_look_keeps_its_menus_and_the_new_one_has_its_own_at_once(show: Show) -> None:
     show.store.set(MIRROR, "kaleidoscope")
     show.frame()
     show.load((MIRROR, "off"), (BRIGHTNESS, 4.0))
@@ -64,7 +64,7 @@ def test_the_look_that_goes_keeps_its_menus_and_the_one_that_comes_has_its_own_a
     assert show.leaving.values is None and show.leaving.fade is None
 
 
-def test_what_was_on_its_way_arrives_and_the_lfos_turn_on_as_if_nothing_was_loaded(show: Show) -> None:
+def test_glides_and_lfos_of_the_old_look_continue(show: Show) -> None:
     undisturbed = Show()
     for each in (show, undisturbed):
         each.store.set_many(
@@ -94,7 +94,7 @@ def test_what_was_on_its_way_arrives_and_the_lfos_turn_on_as_if_nothing_was_load
     assert max(angles) - min(angles) > 90.0, "it did turn"
 
 
-def test_both_looks_are_drawn_where_twice_the_draw_and_the_rest_fit_into_four_fifths_of_a_frame() -> None:
+def test_both_looks_are_drawn_if_they_fit_into_four_fifths_of_a_frame() -> None:
     for draw_ms, rest_ms, expected in (
         (5.0, 3.0, ""),
         (12.0, 2.6, ""),
@@ -108,18 +108,18 @@ def test_both_looks_are_drawn_where_twice_the_draw_and_the_rest_fit_into_four_fi
     assert DrawingCost().begin(PERIOD_S, 0) == "", "nothing is known before the first frame"
 
 
-def test_frames_in_which_two_looks_were_drawn_count_for_one(show: Show) -> None:
+def test_draw_times_of_two_looks_are_halved(show: Show) -> None:
     for _ in range(60):
         show.leaving.cost.add(work_s=0.025, draw_s=0.023, looks=2)
     assert show.leaving.cost.begin(PERIOD_S, 0) == ""
 
 
-def test_without_the_time_for_two_a_still_dissolves_and_offline_there_is_always_time(show: Show) -> None:
+def test_without_time_for_two_looks_a_still_dissolves_but_never_offline(show: Show) -> None:
     show.leaving.cost.add(work_s=0.030, draw_s=0.028, looks=1)
     show.load((BRIGHTNESS, 4.0))
     show.frame()
     assert show.leaving.fade is not None and show.leaving.values is None
-    assert show.leaving.drawn_as == "a still dissolves (to draw both looks would take 58 of 33 ms a frame)"
+    assert show.leaving.drawn_as == "a still dissolves (drawing both looks would take 58 of 33 ms per frame)"
     offline = Show()
     offline.leaving.cost.add(work_s=9.0, draw_s=9.0, looks=1)
     offline.load((BRIGHTNESS, 4.0))
@@ -127,7 +127,7 @@ def test_without_the_time_for_two_a_still_dissolves_and_offline_there_is_always_
     assert offline.leaving.values is not None and offline.leaving.drawn_as == BOTH
 
 
-def test_frames_that_come_late_in_the_fade_make_it_a_still_from_then_on(show: Show) -> None:
+def test_late_frames_during_the_fade_freeze_the_old_look(show: Show) -> None:
     show.late = 7  # before the fade: none of its own
     show.load((BRIGHTNESS, 4.0))
     show.frame()
@@ -136,12 +136,12 @@ def test_frames_that_come_late_in_the_fade_make_it_a_still_from_then_on(show: Sh
     assert show.leaving.values is not None and show.leaving.drawn_as == BOTH
     show.late += 1
     show.frame()
-    assert show.leaving.values is None and show.leaving.drawn_as == "a still dissolves (3 frames came late)"
+    assert show.leaving.values is None and show.leaving.drawn_as == "a still dissolves (3 frames were late)"
     show.frame()
     assert show.leaving.values is None
 
 
-def test_a_second_load_in_mid_fade_leaves_the_look_that_was_coming_and_it_moves_on(show: Show) -> None:
+def test_a_second_load_during_a_fade_keeps_the_new_look_moving_as_the_old_one(show: Show) -> None:
     show.load((BRIGHTNESS, 4.0), (MIRROR, "x"))
     for _ in range(21):
         show.frame()
@@ -153,7 +153,7 @@ def test_a_second_load_in_mid_fade_leaves_the_look_that_was_coming_and_it_moves_
         assert show.leaving.fade.revealed == pytest.approx(1 / 3) and show.leaving.drawn_as == BOTH
 
 
-def test_two_loads_between_two_frames_leave_the_look_that_is_on_screen(show: Show) -> None:
+def test_two_loads_between_two_frames_fade_from_the_look_on_screen(show: Show) -> None:
     show.load((BRIGHTNESS, 4.0))
     show.load((BRIGHTNESS, 1.0))
     for _ in range(3):

@@ -1,4 +1,4 @@
-"""What an LFO does, cycle by cycle."""
+"""LFO levels, cycle by cycle."""
 
 import itertools
 import statistics
@@ -6,7 +6,7 @@ import statistics
 import pytest
 
 from engine.params import ParamStore
-from engine.params.lfo import Lfos, held
+from engine.params.lfo import Lfos, random_level
 
 
 @pytest.fixture
@@ -15,7 +15,7 @@ def store() -> ParamStore:
 
 
 def course(store: ParamStore, shape: str, places: tuple[float, ...]) -> list[float]:
-    """Levels of LFO 1 at these places in its cycle of one beat."""
+    """Levels of LFO 1 at these phases of its cycle of one beat."""
     store.set_many([("/lfo/1/shape", shape), ("/lfo/1/tempo_sync", "beat")], by="test")
     lfos, levels = Lfos(), []
     for place in places:
@@ -38,23 +38,23 @@ def test_each_shape_is_known_at_the_quarters_of_its_cycle(store: ParamStore, sha
     assert course(store, shape, (7.0, 7.25, 7.5, 7.75)) == pytest.approx(levels)
 
 
-def test_a_random_lfo_holds_one_value_a_cycle_and_the_same_in_every_run(store: ParamStore) -> None:
+def test_a_random_lfo_holds_one_value_per_cycle_and_the_same_in_every_run(store: ParamStore) -> None:
     first, same, second = course(store, "random", (3.0, 3.9, 4.0))
     assert first == same != second
     assert course(store, "random", (3.5,)) == [first]
 
 
 def test_random_values_are_spread_evenly_and_differ_from_lfo_to_lfo() -> None:
-    values = [held(1, cycle) for cycle in range(4000)]
+    values = [random_level(1, cycle) for cycle in range(4000)]
     assert statistics.fmean(values) == pytest.approx(0.5, abs=0.02)
     assert statistics.pstdev(values) == pytest.approx(12**-0.5, abs=0.01)
     assert 0.0 <= min(values) < 0.001 and 0.999 < max(values) <= 1.0
     neighbours = [(a - 0.5) * (b - 0.5) for a, b in itertools.pairwise(values)]
-    lfos = [(held(1, cycle) - 0.5) * (held(2, cycle) - 0.5) for cycle in range(4000)]
+    lfos = [(random_level(1, cycle) - 0.5) * (random_level(2, cycle) - 0.5) for cycle in range(4000)]
     assert abs(statistics.fmean(neighbours)) < 0.005 and abs(statistics.fmean(lfos)) < 0.005
 
 
-def test_a_free_lfo_does_not_jump_when_its_rate_is_turned(store: ParamStore) -> None:
+def test_a_free_lfo_does_not_jump_when_its_rate_changes(store: ParamStore) -> None:
     store.set_many([("/lfo/1/shape", "saw"), ("/lfo/1/rate_hz", 0.5)], by="test")
     lfos = Lfos()
     for _ in range(61):  # 61 s: 30.5 cycles
@@ -67,7 +67,7 @@ def test_a_free_lfo_does_not_jump_when_its_rate_is_turned(store: ParamStore) -> 
 
 
 @pytest.mark.parametrize(("sync", "beats"), [("sixteenth", 0.25), ("triplet", 1 / 3), ("bar", 4), ("eight_bars", 32)])
-def test_a_locked_lfo_stands_where_the_bar_is(store: ParamStore, sync: str, beats: float) -> None:
+def test_a_synced_lfo_follows_the_bar(store: ParamStore, sync: str, beats: float) -> None:
     store.set_many([("/lfo/2/shape", "saw"), ("/lfo/2/tempo_sync", sync)], by="test")
     lfos = Lfos()
     lfos.advance(store.snapshot(), 1.0, 100 * beats + 0.25 * beats)
@@ -76,7 +76,7 @@ def test_a_locked_lfo_stands_where_the_bar_is(store: ParamStore, sync: str, beat
     assert lfos.level(2, store.snapshot()) == pytest.approx(0.75)
 
 
-def test_each_lfo_goes_its_own_way(store: ParamStore) -> None:
+def test_lfos_are_independent(store: ParamStore) -> None:
     for n in (1, 2, 3, 4):
         store.set_many(
             [(f"/lfo/{n}/shape", "saw"), (f"/lfo/{n}/rate_hz", 0.1 * n), (f"/lfo/{n}/tempo_sync", "free")], by="test"

@@ -1,4 +1,4 @@
-"""The looks that come with the engine: worth showing, and shown as they are."""
+"""The built-in looks: bright, colourful, moving, and equal to their thumbnails."""
 
 import json
 from pathlib import Path
@@ -31,7 +31,7 @@ def blocks(picture: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("name", LOOKS)
-def test_a_look_is_bright_in_full_colour_on_the_move_and_as_its_picture_shows(name: str, tmp_path: Path) -> None:
+def test_a_look_is_bright_colourful_moving_and_like_its_thumbnail(name: str, tmp_path: Path) -> None:
     early, late = (picture.astype(int) for picture in drawn(name, tmp_path, (2.5, 4.7)))
     assert 25 < late.mean() < 200
     assert (late.max(axis=2) - late.min(axis=2)).mean() > 25, "colours, not greys"
@@ -44,7 +44,7 @@ def test_a_look_is_bright_in_full_colour_on_the_move_and_as_its_picture_shows(na
 
 
 @pytest.mark.parametrize("name", LOOKS)
-def test_every_value_of_a_look_is_in_range_and_its_routes_reach_something(name: str) -> None:
+def test_every_value_of_a_look_is_in_range_and_its_routes_have_targets(name: str) -> None:
     for address, value in LOOKS[name].items():
         accepted = osc_schema.accept(address, value)
         assert accepted.value == value and accepted.note == "", address

@@ -1,4 +1,4 @@
-"""What routes make of parameters, with known sounds and times."""
+"""Modulation of parameters with known sounds and times."""
 
 import math
 from collections.abc import Mapping
@@ -18,12 +18,12 @@ SILENCE = (ChannelFeatures(),) * 4
 
 
 def sound(**first: float) -> AudioFeatures:
-    """Channel 1 sounds like this, the other three are silent."""
+    """Features with this sound on channel 1 and silence on the others."""
     return AudioFeatures(channels=(ChannelFeatures(**first), *SILENCE[1:]))  # type: ignore[arg-type]
 
 
 class Rig:
-    """A store that refuses wrong targets, and its modulation."""
+    """A store with the conditions for targets, and its modulation."""
 
     def __init__(self) -> None:
         self.store = ParamStore()
@@ -57,10 +57,10 @@ def test_a_wrong_target_is_refused_with_the_nearest_address(rig: Rig) -> None:
 @pytest.mark.parametrize(
     ("target", "reason"),
     [
-        ("/layer/1/mute", "is no float"),
-        ("/mirror/segments", "is no float"),
-        ("/sd/prompt", "is no float"),
-        ("/engine/fps", "is no float|cannot be modulated"),
+        ("/layer/1/mute", "is not a float"),
+        ("/mirror/segments", "is not a float"),
+        ("/sd/prompt", "is not a float"),
+        ("/engine/fps", "is not a float|cannot be modulated"),
         ("/audio/1/decay_ms", "cannot be modulated"),
         ("/audio/1/gain_db", "cannot be modulated"),
         ("/mod/2/amount", "cannot be modulated"),
@@ -69,7 +69,7 @@ def test_a_wrong_target_is_refused_with_the_nearest_address(rig: Rig) -> None:
         ("/master/fade", "cannot be modulated"),
     ],
 )
-def test_what_is_no_float_of_a_look_cannot_be_a_target(rig: Rig, target: str, reason: str) -> None:
+def test_only_floats_in_presets_can_be_a_target(rig: Rig, target: str, reason: str) -> None:
     with pytest.raises(Rejected, match=reason):
         rig.route(target=target)
 
@@ -88,20 +88,20 @@ def test_every_other_float_can_be_a_target_and_stays_within_its_range(rig: Rig) 
 # -- how far -----------------------------------------------------------------------------------
 
 
-def test_without_a_route_the_very_same_mapping_comes_back(rig: Rig) -> None:
+def test_without_a_route_the_same_mapping_is_returned(rig: Rig) -> None:
     values = rig.store.snapshot()
     rig.route(target=ANGLE)
-    assert rig.modulation.again(values) is values
+    assert rig.modulation.analysis_values(values) is values
     assert rig.modulation.step(values, sound(peak=1.0), time_s=0.0, beat=0.0) is values
     rig.route(source="peak", channel=1)
     assert rig.step(sound(peak=1.0))[ANGLE] == 180.0
     rig.route(source="off")
     quiet = rig.store.snapshot()
     assert rig.modulation.step(quiet, sound(peak=1.0), time_s=0.0, beat=0.0) is quiet
-    assert rig.modulation.again(quiet) is quiet and rig.modulation.moved == {}
+    assert rig.modulation.analysis_values(quiet) is quiet and rig.modulation.moved == {}
 
 
-def test_a_route_adds_its_part_of_the_range_to_where_the_fader_stands(rig: Rig) -> None:
+def test_a_route_adds_its_part_of_the_range_to_the_set_value(rig: Rig) -> None:
     rig.store.set(BRIGHTNESS, 1.0)  # 0..4
     rig.route(source="peak", channel=1, target=BRIGHTNESS, amount=0.5)
     assert rig.step(sound(peak=1.0))[BRIGHTNESS] == pytest.approx(1.0 + 0.5 * 4)
@@ -120,7 +120,7 @@ def test_on_an_exponential_scale_it_moves_in_the_logarithm(rig: Rig) -> None:
     assert rig.step(sound(peak=1.0))[WINDOW] == pytest.approx(50 / 200**0.25)
 
 
-def test_what_wraps_goes_round(rig: Rig) -> None:
+def test_a_target_that_wraps_is_wrapped(rig: Rig) -> None:
     rig.store.set(ANGLE, 170.0)
     rig.route(source="peak", channel=1, target=ANGLE, amount=0.25)
     assert rig.step(sound(peak=1.0))[ANGLE] == pytest.approx(-100.0)
@@ -156,7 +156,7 @@ def test_the_curve_bends_the_level_and_the_offset_is_added(rig: Rig, curve: floa
 @pytest.mark.parametrize(
     ("dbfs", "level"), [(0, 1.0), (-6, 1.0), (-16.5, 0.75), (-27, 0.5), (-48, 0.0), (-80, 0.0), (-math.inf, 0.0)]
 )
-def test_levels_are_straight_in_decibels_from_48_to_6_below_full_scale(
+def test_levels_are_linear_in_decibels_from_48_to_6_below_full_scale(
     rig: Rig, source: str, dbfs: float, level: float
 ) -> None:
     rig.store.set(BRIGHTNESS, 0.0)
@@ -167,7 +167,7 @@ def test_levels_are_straight_in_decibels_from_48_to_6_below_full_scale(
 @pytest.mark.parametrize(
     ("pitch_hz", "level"), [(20, 0.0), (55, 0.0), (110, 0.2), (440, 0.6), (1760, 1.0), (9000, 1.0)]
 )
-def test_pitch_moves_as_far_in_each_octave(rig: Rig, pitch_hz: float, level: float) -> None:
+def test_each_octave_of_pitch_is_an_equal_step(rig: Rig, pitch_hz: float, level: float) -> None:
     rig.store.set(BRIGHTNESS, 0.0)
     rig.route(source="pitch", channel=1, target=BRIGHTNESS, amount=1.0)
     assert rig.step(sound(pitch_hz=pitch_hz))[BRIGHTNESS] == pytest.approx(4 * level)
@@ -202,7 +202,7 @@ def test_an_onset_between_two_frames_is_a_pulse_that_falls(rig: Rig) -> None:
     assert rig.step(sound(onset_count=9), 2.0)[BRIGHTNESS] == pytest.approx(0.0, abs=1e-6)
 
 
-def test_an_lfo_moves_its_target_and_falls_as_fast_as_its_shape_does(rig: Rig) -> None:
+def test_an_lfo_moves_its_target_without_release(rig: Rig) -> None:
     rig.store.set_many([("/lfo/3/shape", "square"), ("/lfo/3/tempo_sync", "bar"), (BRIGHTNESS, 2.0)], by="test")
     rig.route(source="lfo3", target=BRIGHTNESS, amount=0.5, offset=-0.5, release_ms=10_000)
     assert rig.step(sound(), 0.0, beat=1.9)[BRIGHTNESS] == pytest.approx(3.0)
@@ -212,17 +212,17 @@ def test_an_lfo_moves_its_target_and_falls_as_fast_as_its_shape_does(rig: Rig) -
 # -- in the frame loop -------------------------------------------------------------------------
 
 
-def test_the_analysis_reads_what_the_frame_before_added_to_the_values_of_now(rig: Rig) -> None:
+def test_the_analysis_gets_current_values_with_the_modulation_of_the_last_frame(rig: Rig) -> None:
     rig.route(source="peak", channel=1, target=WINDOW, amount=-0.5)
     first = rig.store.snapshot()
-    assert rig.modulation.again(first) is first
+    assert rig.modulation.analysis_values(first) is first
     rig.step(sound(peak=1.0))
     rig.store.set(WINDOW, 200.0)
-    assert rig.modulation.again(rig.store.snapshot())[WINDOW] == pytest.approx(200 / math.sqrt(200))
+    assert rig.modulation.analysis_values(rig.store.snapshot())[WINDOW] == pytest.approx(200 / math.sqrt(200))
     assert rig.store.snapshot()[WINDOW] == 200.0
 
 
-def test_values_that_glide_are_modulated_on_their_way(rig: Rig) -> None:
+def test_gliding_values_are_modulated(rig: Rig) -> None:
     rig.route(source="peak", channel=1, target=BRIGHTNESS, amount=0.25)
     slew = Slew({BRIGHTNESS: 100.0})
     slew.step(rig.store.snapshot(), 0.0)

@@ -1,4 +1,4 @@
-"""Values glide, at any frame rate alike, the short way round and by equal factors where that is the scale."""
+"""Gliding values: independent of the frame rate, the short way round, and by equal factors on an exponential scale."""
 
 import math
 
@@ -23,7 +23,7 @@ def between(param: Param, part: float) -> float:
     return param.low + (param.high - param.low) * part
 
 
-def test_the_first_step_is_there_at_once() -> None:
+def test_the_first_step_jumps() -> None:
     store = ParamStore()
     store.set("/multiverse/brightness", 4)
     assert Slew().step(store.snapshot(), 1 / 60)["/multiverse/brightness"] == 4.0
@@ -101,7 +101,7 @@ def test_while_something_glides_the_rest_still_changes() -> None:
     assert values["/mirror/mode"] == "y" and 0.0 < values["/multiverse/brightness"] < 4.0
 
 
-def test_a_new_target_on_the_way_is_taken_up_from_where_the_value_is() -> None:
+def test_a_new_target_during_a_glide_starts_from_the_current_value() -> None:
     store = ParamStore()
     slew = started(store)
     store.set("/layer/1/curve", 1)
@@ -124,7 +124,7 @@ def test_while_nothing_moves_the_values_are_the_same_object() -> None:
     assert dict(moving) == before, "what was handed out earlier stays as it was"
 
 
-def test_a_smoothing_of_zero_jumps_and_a_standing_clock_does_not_move() -> None:
+def test_a_smoothing_of_zero_jumps_and_a_stopped_clock_does_not_move() -> None:
     store = ParamStore()
     slew = Slew({"/layer/1/curve": 0})
     slew.step(store.snapshot(), 0.0)
@@ -162,12 +162,12 @@ def test_jump_takes_all_values_at_once() -> None:
         ("/layer/1/curve", math.nan, "outside 0..60000"),
     ],
 )
-def test_a_smoothing_that_cannot_be_is_rejected(address: str, smoothing_ms: float, said: str) -> None:
+def test_an_invalid_smoothing_is_rejected(address: str, smoothing_ms: float, said: str) -> None:
     with pytest.raises(Rejected, match=said):
         Slew({address: smoothing_ms})
 
 
-def test_every_value_is_there_on_every_frame() -> None:
+def test_every_frame_has_every_value() -> None:
     store = ParamStore()
     slew = started(store)
     store.apply([(param, param.high) for param in PARAMS if param.type in (ParamType.FLOAT, ParamType.STOPS)], by="x")

@@ -1,4 +1,4 @@
-"""Values set from any thread land in whole groups, and whoever asks later gets what changed."""
+"""The store: groups set from any thread appear as a whole, and later changes can be listed."""
 
 import itertools
 import sys
@@ -14,7 +14,7 @@ from osc_schema import PARAMS, Accepted, ParamType, Rejected
 
 @pytest.fixture
 def frequent_switches() -> Iterator[None]:
-    """Threads change over a thousand times as often as usual, so that a torn group shows."""
+    """Switches threads a thousand times more often than usual, to provoke torn groups."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(5e-6)
     yield
@@ -28,7 +28,7 @@ def test_a_new_store_holds_the_defaults() -> None:
         assert snapshot[param.address] == (0 if param.type is ParamType.TRIGGER else param.default)
 
 
-def test_what_is_set_is_in_the_next_snapshot_and_not_in_the_last() -> None:
+def test_a_set_value_is_in_the_next_snapshot_and_not_in_the_last() -> None:
     store = ParamStore()
     before = store.snapshot()
     assert store.set("/layer/1/angle", 190) == Accepted(-170.0)
@@ -63,7 +63,7 @@ def test_an_unknown_address_is_rejected_with_the_nearest_one() -> None:
             ask()
 
 
-def test_of_a_group_the_good_entries_land_together_and_the_bad_ones_are_told() -> None:
+def test_valid_entries_of_a_group_are_set_together_and_invalid_ones_returned() -> None:
     store = ParamStore()
     group = [("/mode", "simple"), ("/nothing", 1), ("/layer/1/curve", "x"), ("/multiverse/brightness", 9)]
     mode, unknown, wrong, clipped = store.set_many(group, by="night")
@@ -80,7 +80,7 @@ def test_later_entries_of_a_group_win() -> None:
     assert store.get("/mirror/mode") == "y"
 
 
-def test_changes_since_a_version_are_the_newest_of_each_address_and_say_who() -> None:
+def test_changes_since_a_version_are_the_newest_of_each_address_with_their_source() -> None:
     store = ParamStore()
     store.set("/mirror/mode", "x", by="desk")
     store.set("/mode", "simple", by="desk")
@@ -104,7 +104,7 @@ def test_no_press_of_a_trigger_is_lost_between_two_frames() -> None:
     assert (change.value, change.version) == (3, 3)
 
 
-def test_panic_returns_every_look_in_one_group_and_nothing_else() -> None:
+def test_panic_resets_the_look_in_one_group_and_nothing_else() -> None:
     store = ParamStore()
     for param in PARAMS:
         other = {ParamType.BOOL: not param.default, ParamType.MENU: param.high, ParamType.INT: param.high}
@@ -120,7 +120,7 @@ def test_panic_returns_every_look_in_one_group_and_nothing_else() -> None:
             assert after[param.address] == expected, param.address
 
 
-def test_panic_tells_the_one_who_pressed_it_what_became_of_the_faders() -> None:
+def test_panic_reports_the_reset_values_to_its_sender_too() -> None:
     store = ParamStore()
     store.set("/layer/1/curve", 0.75, by="a desk")
     store.set("/master/panic", 1, by="a desk")
@@ -128,7 +128,7 @@ def test_panic_tells_the_one_who_pressed_it_what_became_of_the_faders() -> None:
     assert {change.address: change.by for change in changes} == {"/layer/1/curve": "panic", "/master/panic": "a desk"}
 
 
-def test_what_stands_behind_a_panic_in_its_group_stays() -> None:
+def test_values_after_a_panic_in_its_group_are_kept() -> None:
     store = ParamStore()
     store.set_many([("/layer/1/curve", 0.75), ("/master/panic", 1), ("/layer/2/curve", 0.25)], by="a desk")
     assert (store.get("/layer/1/curve"), store.get("/layer/2/curve")) == (0.5, 0.25)
@@ -185,7 +185,7 @@ def needs_a_model(value: object) -> None:
         raise Rejected("/sd/enable: no model is configured")
 
 
-def test_a_value_that_this_run_cannot_use_is_refused_and_the_rest_of_its_group_lands() -> None:
+def test_a_value_that_this_run_cannot_use_is_rejected_and_the_rest_of_its_group_is_set() -> None:
     store = ParamStore()
     store.add_condition("/sd/enable", needs_a_model)
     with pytest.raises(Rejected, match="no model is configured"):
@@ -196,7 +196,7 @@ def test_a_value_that_this_run_cannot_use_is_refused_and_the_rest_of_its_group_l
     store.set("/sd/enable", 0)
 
 
-def test_a_pull_of_a_trigger_is_heard_at_once_and_its_release_is_not() -> None:
+def test_a_trigger_calls_its_hook_at_once_and_its_release_does_not() -> None:
     store, pulls = ParamStore(), []
     store.on_trigger("/tempo/tap", lambda: pulls.append("tap"))
     store.set("/tempo/tap", 1)
@@ -205,7 +205,7 @@ def test_a_pull_of_a_trigger_is_heard_at_once_and_its_release_is_not() -> None:
     assert pulls == ["tap"] * 3 and store.get("/tempo/tap") == 3
 
 
-def test_a_glide_leaves_out_what_somebody_else_has_set_since() -> None:
+def test_a_glide_leaves_out_values_set_by_others_since() -> None:
     store = ParamStore()
     angle, curve = osc_schema.lookup("/layer/1/angle"), osc_schema.lookup("/layer/1/curve")
     store.set("/layer/1/angle", 5, by="before")

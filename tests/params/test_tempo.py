@@ -1,4 +1,4 @@
-"""The beat: tapped, set and told by MIDI clock, with known times."""
+"""Tempo and beat: tapped, set and from MIDI clock, with known times."""
 
 import random
 from collections.abc import Iterable
@@ -34,7 +34,7 @@ def tap(tempo: Tempo, *times_s: float) -> float:
 
 
 def tick(tempo: Tempo, count: int, period_s: float = TICK_S, from_s: float = 0.0) -> float:
-    """Clock ticks; when the next one would come."""
+    """Send clock ticks; returns the time of the next one."""
     for number in range(count):
         tempo.midi_clock(from_s + number * period_s)
     return from_s + count * period_s
@@ -43,7 +43,7 @@ def tick(tempo: Tempo, count: int, period_s: float = TICK_S, from_s: float = 0.0
 # -- set ---------------------------------------------------------------------------------------
 
 
-def test_it_starts_at_120_and_a_new_tempo_bends_the_beat_without_a_jump(store: ParamStore, tempo: Tempo) -> None:
+def test_it_starts_at_120_and_a_new_tempo_continues_the_beat_without_a_jump(store: ParamStore, tempo: Tempo) -> None:
     assert [tempo.beat_at(time_s) for time_s in (0.0, 0.5, 3.0)] == [0.0, 1.0, 6.0]
     store.set(BPM, 60)
     tempo.step(3.0)
@@ -51,7 +51,7 @@ def test_it_starts_at_120_and_a_new_tempo_bends_the_beat_without_a_jump(store: P
     assert (tempo.bpm, store.get(BPM)) == (60.0, 60.0)
 
 
-def test_reset_is_beat_0_where_the_trigger_was_pulled(store: ParamStore, tempo: Tempo, clock: SteppedClock) -> None:
+def test_reset_sets_beat_0_at_the_time_of_the_trigger(store: ParamStore, tempo: Tempo, clock: SteppedClock) -> None:
     clock.advance(3.3)
     store.set("/tempo/reset", 1)
     assert tempo.beat_at(3.3) == 0.0 and tempo.beat_at(3.8) == 1.0
@@ -60,7 +60,7 @@ def test_reset_is_beat_0_where_the_trigger_was_pulled(store: ParamStore, tempo: 
 # -- tapped ------------------------------------------------------------------------------------
 
 
-def test_two_taps_make_a_tempo_and_the_beat_lies_under_them(tempo: Tempo) -> None:
+def test_two_taps_set_the_tempo_and_the_beat(tempo: Tempo) -> None:
     assert tap(tempo, 10.2) == 120.0
     assert tap(tempo, 10.8) == pytest.approx(100.0)
     assert tempo.beat_at(10.8) % 1 == 0.0
@@ -75,7 +75,7 @@ def test_uneven_taps_are_averaged_over_the_last_eight_intervals(tempo: Tempo) ->
 
 
 @pytest.mark.parametrize("gap_s", [3.5, 0.05, 0.9])
-def test_after_a_pause_a_bounce_or_another_song_the_taps_begin_anew(tempo: Tempo, gap_s: float) -> None:
+def test_after_a_pause_a_bounce_or_another_song_the_taps_start_over(tempo: Tempo, gap_s: float) -> None:
     last_s = 1.5
     assert tap(tempo, 0.0, 0.5, 1.0, last_s) == pytest.approx(120.0)
     assert tap(tempo, last_s + gap_s) == pytest.approx(120.0), "one tap is no tempo"
@@ -115,14 +115,14 @@ def test_24_ticks_are_a_beat(store: ParamStore, tempo: Tempo) -> None:
 
 
 def jittered(bpm: float, beats: int, jitter_s: float, seed: int = 3) -> Iterable[tuple[float, float]]:
-    """(when a tick should come, when it does)."""
+    """(ideal time, actual time) of each tick."""
     noise = random.Random(seed)
     for number in range(beats * 24):
         true_s = number * 60 / bpm / 24
         yield true_s, true_s + noise.uniform(0.0, 2 * jitter_s)
 
 
-def test_ticks_that_come_5_ms_off_give_a_steady_tempo_and_place(tempo: Tempo) -> None:
+def test_ticks_5_ms_off_give_a_steady_tempo_and_position(tempo: Tempo) -> None:
     tempo.midi_start(0.0)
     bpms, errors = [], []
     for true_s, came_s in jittered(128.0, 32, 0.005):
@@ -149,7 +149,7 @@ def test_the_tempo_is_written_at_most_four_times_a_second(store: ParamStore, tem
     assert store.get(BPM) == pytest.approx(128.0, abs=3.0)
 
 
-def test_start_begins_the_bar_and_continue_goes_on_where_stop_was(tempo: Tempo) -> None:
+def test_start_sets_the_bar_and_continue_goes_on_from_stop(tempo: Tempo) -> None:
     now_s = tick(tempo, 60)
     tempo.midi_start(now_s)
     now_s = tick(tempo, 36, from_s=now_s)  # beats 0 .. 1.5
@@ -162,7 +162,7 @@ def test_start_begins_the_bar_and_continue_goes_on_where_stop_was(tempo: Tempo) 
     assert tempo.beat_at(now_s) == pytest.approx(1.5)
 
 
-def test_a_clock_that_goes_leaves_its_tempo_and_one_that_comes_back_does_not_jump(tempo: Tempo) -> None:
+def test_a_lost_clock_leaves_its_tempo_and_a_returning_one_does_not_jump(tempo: Tempo) -> None:
     end_s = tick(tempo, 240)
     assert tempo.beat_at(end_s + 10.0) == pytest.approx(30.0)
     tempo.midi_clock(end_s + 10.0)
@@ -171,7 +171,7 @@ def test_a_clock_that_goes_leaves_its_tempo_and_one_that_comes_back_does_not_jum
     assert tempo.bpm == pytest.approx(90.0)
 
 
-def test_while_a_clock_leads_taps_do_nothing_and_a_tempo_set_by_hand_is_put_back(
+def test_while_a_clock_is_active_taps_do_nothing_and_a_tempo_set_by_hand_is_replaced(
     store: ParamStore, tempo: Tempo
 ) -> None:
     end_s = tick(tempo, 240)
@@ -184,7 +184,7 @@ def test_while_a_clock_leads_taps_do_nothing_and_a_tempo_set_by_hand_is_put_back
     assert tap(tempo, end_s + 5.0, end_s + 5.6) == pytest.approx(100.0), "once it is gone they count again"
 
 
-def test_with_midi_off_the_clock_is_not_heard(store: ParamStore, tempo: Tempo) -> None:
+def test_with_midi_off_the_clock_is_ignored(store: ParamStore, tempo: Tempo) -> None:
     store.set("/tempo/midi", 0)
     tick(tempo, 240, 60 / 90 / 24)
     assert tempo.bpm == 120.0

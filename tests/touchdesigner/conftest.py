@@ -1,4 +1,4 @@
-"""A live engine, and TouchDesigner with the component in it, on free ports of 127.0.0.1."""
+"""Fixtures: a live engine, and the fake TouchDesigner with the component, on free ports of 127.0.0.1."""
 
 import importlib
 import socket
@@ -20,7 +20,7 @@ BUILDER = TOUCHDESIGNER_FOLDER / "build_component.py"
 
 
 class RunningEngine:
-    """An engine that draws on a thread of its own."""
+    """An engine that draws in a thread."""
 
     def __init__(self, osc_port: int, web_port: int, folder: Path) -> None:
         self.osc_port, self.web_port = osc_port, web_port
@@ -49,7 +49,7 @@ class RunningEngine:
 
 
 class Studio:
-    """TouchDesigner with the component; its clock may be put forward."""
+    """TouchDesigner with the component, and a clock that can be advanced."""
 
     def __init__(self, program: TouchDesigner) -> None:
         self.program = program
@@ -85,7 +85,7 @@ def program(monkeypatch: pytest.MonkeyPatch) -> Iterator[TouchDesigner]:
 
 @pytest.fixture
 def studio(program: TouchDesigner, free_port: Callable[[], int]) -> Studio:
-    """The component, built and aimed at ports where nobody is."""
+    """The component, built, with ports that nobody uses."""
     made = Studio(program)
     for name in ("Port", "Listenport", "Webport"):
         made.set(name, free_port())
@@ -95,7 +95,7 @@ def studio(program: TouchDesigner, free_port: Callable[[], int]) -> Studio:
 
 @pytest.fixture
 def until(studio: Studio, wait_for: Callable[..., Any]) -> Callable[..., Any]:
-    """`until(condition, what)`: frame after frame until it holds."""
+    """`until(condition, what)`: runs frames until the condition is true."""
 
     def wait(condition: Callable[[], Any], what: str) -> Any:
         def look() -> Any:
@@ -109,7 +109,7 @@ def until(studio: Studio, wait_for: Callable[..., Any]) -> Callable[..., Any]:
 
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningEngine]:
-    """One for all tests of a module: each leaves it as it likes and sets what it needs."""
+    """One component per module: tests may leave it in any state, and set what they need."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one, socket.socket() as other:
         one.bind(("127.0.0.1", 0))
         other.bind(("127.0.0.1", 0))

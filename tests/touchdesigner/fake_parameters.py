@@ -1,4 +1,4 @@
-"""Parameters as TouchDesigner has them: what may be called what, what may be set to what, and when a Par dies.
+"""Parameters as in TouchDesigner: legal names, accepted values, and the lifetime of a Par.
 
 From docs.derivative.ca: Par Class, Page Class, COMP Class, Custom Parameters.
 """
@@ -35,7 +35,7 @@ class ParMode(enum.Enum):
 
 
 class Slot:
-    """What is kept of one parameter; a Par is a handle to it."""
+    """The data of one parameter; a Par is a handle to it."""
 
     def __init__(self, owner: Any, name: str, style: str, is_custom: bool, default: Any) -> None:
         self.owner, self.name, self.style, self.is_custom = owner, name, style, is_custom
@@ -65,7 +65,7 @@ class Slot:
         return value
 
     def coerced(self, value: Any) -> Any:
-        """As TouchDesigner would keep it; tdError or TypeError where it would refuse."""
+        """The value as TouchDesigner stores it. Raises tdError or TypeError like TouchDesigner."""
         if isinstance(value, Par):
             value = value.eval()
         if self.style in NUMBERS:

@@ -1,4 +1,4 @@
-"""A project of the fake TouchDesigner as its file holds it."""
+"""A saved project of the fake TouchDesigner."""
 
 from typing import Any
 

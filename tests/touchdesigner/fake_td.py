@@ -1,4 +1,4 @@
-"""As much of TouchDesigner as the component touches, and nothing it does not have: what is unknown raises.
+"""A fake of the parts of TouchDesigner that the component uses; anything else raises.
 
 `TouchDesigner` is the program: it makes the `td` module, runs texts, and advances frame by frame. As in the real one a
 change of a parameter is told once a frame, after the fact, whoever made it; an exception in a callback, which the real
@@ -70,7 +70,7 @@ class OP:
         return self._parent if n == 1 or self._parent is None else self._parent.parent(n - 1)
 
     def find(self, path: str) -> "OP | None":
-        """What a path in a parameter of this operator means: `..` its parent, `./x` a child, `x` a sibling."""
+        """The operator at a path in a parameter of this one: `..` its parent, `./x` a child, `x` a sibling."""
         if path.startswith("/"):
             return self.program.root.op(path)
         if path == "..":
@@ -112,7 +112,7 @@ class Connector:
 
 
 class OutputConnector:
-    """The output of a component, behind which one of its Out operators stands."""
+    """The output of a component, connected to one of its Out operators."""
 
     def __init__(self, out: OP) -> None:
         self.out = out
@@ -186,7 +186,7 @@ class DAT(OP):
 
     @property
     def module(self) -> types.ModuleType:
-        """The text run once, in a module that `sys.modules` does not know."""
+        """The module of the text, executed once and not in `sys.modules`."""
         text, module = self.compiled
         if module is None or text != self.text:
             module = types.ModuleType(self.name)
@@ -255,7 +255,7 @@ class OscInDAT(DAT):
         self.__dict__.update(socket=None, bound_to=None)
 
     def hear(self) -> None:
-        """Everything that has come since the last frame goes to the callbacks DAT."""
+        """Call the callbacks DAT with everything received since the last frame."""
         wanted = self.par.port.eval() if self.par.active.eval() else None
         if wanted != self.bound_to:
             self.__dict__["bound_to"] = wanted
@@ -279,8 +279,8 @@ class OscInDAT(DAT):
 
 
 class TOP(OP):
-    """What nobody looks at does not cook, and keeps its size. A missing sender has that of a placeholder, and says so
-    in no warning."""
+    """A TOP that cooks only when viewed, and keeps its size otherwise. A missing sender gives the placeholder's size,
+    without a warning."""
 
     _cooked_px = (128, 128)
     width = property(lambda self: self._cooked_px[0])
@@ -323,7 +323,7 @@ class TouchDesigner:
         self.printed: list[str] = []
         """Lines in the textport."""
         self.read_only_members: set[str] = set()
-        """Members of Par that this build lets nobody set."""
+        """Members of Par that are read-only in this build."""
         self.app = types.SimpleNamespace(version="099", build=build)
         self.licenses = types.SimpleNamespace(isNonCommercial=False)
         self.senders: dict[str, tuple[int, int]] = {}
@@ -335,7 +335,7 @@ class TouchDesigner:
         self.module.__dict__.update(app=self.app, licenses=self.licenses)
 
     def names_for(self, op: OP) -> dict[str, Any]:
-        """The globals that a text or an expression of this operator sees."""
+        """The globals for a text or an expression of this operator."""
         abs_time = types.SimpleNamespace(frame=self.frames, seconds=self.frames / 60)
         names = {"me": op, "parent": op.parent, "op": self.root.op, "root": self.root}
         return names | {"absTime": abs_time, "ParMode": ParMode, "app": self.app, "licenses": self.licenses}
@@ -364,7 +364,7 @@ class TouchDesigner:
         self._tell_of_parameters()
 
     def _watch_expressions(self) -> None:
-        """What an expression makes of its parameter changes without anybody setting it."""
+        """Evaluate expressions: they change a parameter without an assignment."""
         for comp in self._each(COMP):
             for slot in comp.slots.values():
                 if slot.mode is ParMode.EXPRESSION and slot.is_custom:
@@ -373,7 +373,7 @@ class TouchDesigner:
                         self.changes.setdefault((comp, slot.name), before)
 
     def _tell_of_parameters(self) -> None:
-        """Changes made meanwhile wait for the next frame."""
+        """Run callbacks; changes made by them wait for the next frame."""
         changes, pulses = self.changes, self.pulses
         self.changes, self.pulses = {}, []
         for dat in self._each(DAT, "parameterexecuteDAT"):
@@ -402,11 +402,11 @@ class TouchDesigner:
         return found
 
     def save(self) -> str:
-        """The project as a file holds it: no Python object survives but what a text or a parameter can say."""
+        """The saved project: texts and parameters survive, Python objects do not."""
         return json.dumps(fake_project.saved(self.project))
 
     def load(self, text: str) -> None:
-        """Open a project; extensions are made anew."""
+        """Open a project; extensions are initialised again."""
         self.root.children.clear()
         self.changes.clear()
         self.project = self.root.create("baseCOMP", "project1")
@@ -416,7 +416,7 @@ class TouchDesigner:
                 comp.initializeExtensions()
 
     def set_menu(self, par: Par, names: Callable[[], list[str]]) -> None:
-        """What a menu of the system's own lists: senders, sources."""
+        """Set the items of a system menu: senders or sources."""
         par._slot.live_menu = names
 
     def open_socket(self, port: int = 0) -> socket.socket:

@@ -1,4 +1,4 @@
-"""The operators that the component uses, with the parameters of theirs that it could set: name -> style and default.
+"""The operators that the component uses, and those of their parameters that it may set: name -> style and default.
 
 Names and menus as TouchDesigner's documentation (docs.derivative.ca, one page an operator) gives them.
 """

@@ -1,4 +1,4 @@
-"""The builder, run in TouchDesigner's rules, and the component where no engine is."""
+"""The builder run in the fake TouchDesigner, and the component without an engine."""
 
 import ast
 import json
@@ -26,7 +26,7 @@ from tests.touchdesigner.fake_td import TouchDesigner
 Until = Callable[..., Any]
 
 
-def test_the_builder_makes_every_page_with_what_the_declarations_say(studio: Studio) -> None:
+def test_the_builder_makes_every_page_from_the_declarations(studio: Studio) -> None:
     assert [page.name for page in studio.comp.customPages][:4] == ["Connect", "Show", "Pictures", "Status"]
     for control in controls(studio):
         (*_, par) = [getattr(studio.comp.par, name) for name in names_of(control)]
@@ -44,13 +44,13 @@ def controls(studio: Studio) -> list[Any]:
     return [control for page in read_pages(studio.comp.op("pages").text) for control in page.controls]
 
 
-def test_own_parameters_take_no_name_of_the_engines(studio: Studio) -> None:
+def test_own_parameters_do_not_use_names_of_the_engine(studio: Studio) -> None:
     own = studio.comp.op("parameters").module.OWN_NAMES
     assert own.isdisjoint(name for control in controls(studio) for name in names_of(control))
     assert own | {name for control in controls(studio) for name in names_of(control)} <= set(studio.comp.slots)
 
 
-def test_what_is_embedded_needs_nothing_but_the_standard_library(studio: Studio) -> None:
+def test_embedded_modules_import_the_standard_library_only(studio: Studio) -> None:
     texts = [BUILDER.read_text(encoding="utf-8")]
     texts += [dat.text for dat in studio.comp.children if dat.OPType in ("textDAT", "executeDAT")
               and dat.name not in ("pages", "readme")]  # fmt: skip
@@ -84,7 +84,7 @@ def test_the_line_for_the_textport_builds_the_component(program: TouchDesigner, 
 
 @pytest.mark.parametrize("build, is_built", [("2022.35320", False), ("2023.10999", False), ("2023.11050", True),
                                              ("2025.30060", True)])  # fmt: skip
-def test_a_touchdesigner_that_is_too_old_is_told_so_in_one_line(
+def test_a_touchdesigner_that_is_too_old_gets_one_error_line(
     monkeypatch: pytest.MonkeyPatch, build: str, is_built: bool
 ) -> None:
     """`app.build` is a text such as 2022.35320: docs.derivative.ca/App_Class."""
@@ -92,13 +92,13 @@ def test_a_touchdesigner_that_is_too_old_is_told_so_in_one_line(
     monkeypatch.setitem(sys.modules, "td", program.module)
     program.run_text(BUILDER.read_text(encoding="utf-8"))
     assert (program.project.op("multiverse") is not None) is is_built
-    line = f"multiverse: not built: this is TouchDesigner {build}, and it needs 2023.11000 or newer (Python 3.11)"
+    line = f"multiverse: not built: this is TouchDesigner {build}, but 2023.11000 or newer is needed (Python 3.11)"
     assert [line.partition(": install")[0] for line in program.printed] == ([] if is_built else [line])
     program.close()
 
 
-def test_an_old_python_can_read_the_builder_to_be_told(studio: Studio) -> None:
-    """The builder in that of TouchDesigner 2022 (3.9), what is embedded in that of 2023 (3.11)."""
+def test_an_old_python_can_parse_the_builder(studio: Studio) -> None:
+    """The builder with the Python of TouchDesigner 2022 (3.9), the embedded texts with that of 2023 (3.11)."""
     built = BUILDER.read_text(encoding="utf-8")
     ast.parse(built, feature_version=(3, 9))
     hints = [node.annotation for node in ast.walk(ast.parse(built)) if isinstance(node, ast.arg | ast.AnnAssign)]
@@ -110,7 +110,7 @@ def test_an_old_python_can_read_the_builder_to_be_told(studio: Studio) -> None:
 
 
 def test_help_that_cannot_be_set_is_left_out(program: TouchDesigner) -> None:
-    """It is called settable and read only at once: docs.derivative.ca/Par_Class."""
+    """The documentation calls it both settable and read only: docs.derivative.ca/Par_Class."""
     program.read_only_members.add("help")
     program.run_text(BUILDER.read_text(encoding="utf-8"))
     par = program.project.op("multiverse").par.L1angle
@@ -130,7 +130,7 @@ def test_the_pictures_and_the_channels_leave_the_component(studio: Studio) -> No
     }
 
 
-def test_building_again_renews_the_texts_and_keeps_what_was_set(studio: Studio) -> None:
+def test_building_again_updates_the_texts_and_keeps_the_values(studio: Studio) -> None:
     comp = studio.comp
     children = list(comp.children)
     port = studio.value("Port")
@@ -147,13 +147,13 @@ def test_building_again_renews_the_texts_and_keeps_what_was_set(studio: Studio) 
     assert studio.program.sent[-1] == ("/engine/notify", 1, studio.value("Listenport"))
 
 
-def test_nothing_of_the_pages_is_sent_because_it_was_built(studio: Studio) -> None:
+def test_building_the_pages_sends_nothing(studio: Studio) -> None:
     for _ in range(5):
         studio.program.frame()
     assert {message[0] for message in studio.program.sent} == {"/engine/notify"}
 
 
-def test_it_asks_for_the_engine_every_two_seconds(studio: Studio) -> None:
+def test_it_retries_the_subscription_every_two_seconds(studio: Studio) -> None:
     def subscriptions() -> int:
         return len([message for message in studio.program.sent if message[:2] == ("/engine/notify", 1)])
 
@@ -209,7 +209,7 @@ def test_pictures_follow_the_senders_that_appear(studio: Studio, until: Until) -
 
 @pytest.fixture
 def playing(studio: Studio) -> Studio:
-    """The component, as if an engine of 1920 x 1080 on this machine had just answered."""
+    """The component, as if an engine with 1920 x 1080 on this machine had just answered."""
     for address, args in (
         ("/engine/heartbeat", [1]), ("/engine/status/size", [1920, 1080]), ("/done", ["/engine/status"]),
     ):  # fmt: skip
@@ -219,15 +219,15 @@ def playing(studio: Studio) -> Studio:
 
 
 def look(studio: Studio) -> str:
-    """The message after the next look for pictures."""
+    """The message after the next poll of the pictures."""
     studio.skipped_s += 2.0
     studio.comp.ext.MultiverseExt.on_message("/engine/heartbeat", [1])
     studio.program.frame()
     return studio.value("Message")
 
 
-def test_a_sender_that_is_missing_is_told_of_and_found_again(playing: Studio) -> None:
-    """TouchDesigner shows a placeholder of 128 x 128 and says nothing."""
+def test_a_missing_sender_is_reported_and_found_again(playing: Studio) -> None:
+    """TouchDesigner shows a placeholder of 128 x 128 without a warning."""
     assert look(playing).startswith("connected to"), "it may be a moment late"
     assert look(playing) == (
         "no Syphon or Spout sender contains 'Multiverse': output 1 shows TouchDesigner's placeholder, 128 x 128; "
@@ -239,35 +239,35 @@ def test_a_sender_that_is_missing_is_told_of_and_found_again(playing: Studio) ->
     assert look(playing) == "output 1 shows Multiverse"
 
 
-def test_a_picture_that_stays_the_placeholder_is_told_of(playing: Studio) -> None:
+def test_a_picture_that_stays_the_placeholder_is_reported(playing: Studio) -> None:
     playing.program.senders["Multiverse"] = (128, 128)  # listed, and its texture cannot be opened
     look(playing)
-    assert look(playing).startswith("Multiverse is there, and output 1 still shows TouchDesigner's placeholder")
+    assert look(playing).startswith("Multiverse exists, but output 1 still shows TouchDesigner's placeholder")
 
 
-def test_a_licence_that_makes_pictures_smaller_is_named(playing: Studio) -> None:
+def test_a_licence_that_scales_pictures_down_is_reported(playing: Studio) -> None:
     playing.program.licenses.isNonCommercial = True
     playing.program.senders["Multiverse"] = (1280, 720)
     look(playing)
     assert look(playing) == (
-        "TouchDesigner Non-Commercial stops at 1280 x 1280: the engine's 1920 x 1080 comes smaller"
+        "TouchDesigner Non-Commercial is limited to 1280 x 1280: the engine's 1920 x 1080 is scaled down"
     )
 
 
-def test_no_picture_is_missed_where_none_is_to_come(playing: Studio) -> None:
+def test_no_missing_picture_is_reported_if_none_is_expected(playing: Studio) -> None:
     playing.set("Ndi", 1)
     look(playing)
     assert look(playing).startswith("connected to")
 
 
-def test_what_windows_asks_of_a_picture_is_said(module_named: Callable) -> None:
-    """An Nvidia or AMD card, and 10 senders: docs.derivative.ca/Syphon_Spout_In_TOP. 64: leadedge/Spout2,
+def test_the_requirements_of_windows_are_reported(module_named: Callable) -> None:
+    """An Nvidia or AMD card, and at most 10 senders: docs.derivative.ca/Syphon_Spout_In_TOP. 64: leadedge/Spout2,
     SpoutSenderNames.cpp."""
     main_trouble = module_named("picture_inputs").main_trouble
     where = {"is_windows": True, "is_non_commercial": False}
     for limit in (10, 64):
         full = main_trouble("Multiverse", "", limit, (128, 128), (1920, 1080), **where)
-        assert full.endswith(f"{limit} senders are there, which may be all that Spout takes: end one")
+        assert full.endswith(f"{limit} senders exist, which may be the limit of Spout: close one")
         for fewer_or_more in (limit - 1, limit + 1):  # more than 10: then 10 is not the limit here
             assert "takes" not in main_trouble("Multiverse", "", fewer_or_more, (128, 128), (1920, 1080), **where)
     stuck = main_trouble("Multiverse", "Multiverse", 1, (128, 128), (1920, 1080), **where)
@@ -275,7 +275,7 @@ def test_what_windows_asks_of_a_picture_is_said(module_named: Callable) -> None:
     assert main_trouble("Multiverse", "Multiverse", 1, (128, 128), (128, 128), **where) == ""
 
 
-def test_an_engine_that_is_not_there_is_told_of_once(studio: Studio) -> None:
+def test_a_missing_engine_is_reported_once(studio: Studio) -> None:
     for _ in range(2):
         studio.skipped_s += 2.0
         studio.program.frame()
@@ -288,7 +288,7 @@ def test_an_engine_that_is_not_there_is_told_of_once(studio: Studio) -> None:
     assert studio.value("Message") == ""
 
 
-def test_a_listen_port_that_is_taken_is_named(studio: Studio) -> None:
+def test_a_listen_port_in_use_is_reported(studio: Studio) -> None:
     """OP.errors() and OP.warnings(): docs.derivative.ca/OP_Class."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
         other.bind(("127.0.0.1", 0))
@@ -297,12 +297,12 @@ def test_a_listen_port_that_is_taken_is_named(studio: Studio) -> None:
         for _ in range(3):
             studio.skipped_s += 2.0
             studio.program.frame()
-    assert studio.value("Message") == f"Listen port {port} does not open (Unable to bind to port): write a free one"
+    assert studio.value("Message") == f"Listen port {port} cannot be opened (Unable to bind to port): choose a free one"
 
 
 @pytest.fixture
 def tree_server() -> Iterator[tuple[int, dict[str, Any], list[str | None]]]:
-    """Port, the OSCQuery tree that is served there, and the tokens that were shown."""
+    """Port, the OSCQuery tree served there, and the tokens received."""
     tree = json.loads(QueryTree(ParamStore()).answer("/", None, {}).body)
     tokens: list[str | None] = []
 
@@ -337,7 +337,7 @@ def test_pages_fit_an_engine_with_other_parameters(studio: Studio, until: Until,
     studio.set("Webport", port)
     studio.set("Token", "secret")
     studio.pulse("Fit")
-    until(lambda: studio.value("Message").startswith("the pages fit"), "the new pages")
+    until(lambda: studio.value("Message").startswith("pages updated"), "the new pages")
     assert tokens == ["Bearer secret"]
     assert studio.value("Message").endswith(f"{len(osc_schema.PARAMS)} parameters, 2 of them new or changed")
     assert studio.comp.par.L1curve.max == 2.0
@@ -356,7 +356,7 @@ def test_pages_fit_an_engine_with_other_parameters(studio: Studio, until: Until,
 @pytest.mark.parametrize(
     "body", [b"not a tree", b'{"FULL_PATH": "/", "MULTIVERSE": {"type": "float"}}', b"[]", b"{}", b"null"]
 )
-def test_pages_stay_where_the_tree_is_none(studio: Studio, until: Until, body: bytes) -> None:
+def test_pages_do_not_change_for_an_invalid_tree(studio: Studio, until: Until, body: bytes) -> None:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(200)
@@ -373,27 +373,27 @@ def test_pages_stay_where_the_tree_is_none(studio: Studio, until: Until, body: b
         studio.pulse("Fit")
         until(lambda: studio.value("Message"), "an answer")
         thread.join()
-    assert studio.value("Message").startswith("the pages stay as they are: ")
+    assert studio.value("Message").startswith("pages not changed: ")
     assert studio.value("L1angle") == 0.0
 
 
-def test_pages_stay_where_nobody_answers(studio: Studio, until: Until) -> None:
+def test_pages_do_not_change_without_an_answer(studio: Studio, until: Until) -> None:
     studio.pulse("Fit")
     until(lambda: studio.value("Message"), "an answer")
-    assert studio.value("Message").startswith("the pages stay as they are: http://127.0.0.1:")
+    assert studio.value("Message").startswith("pages not changed: http://127.0.0.1:")
 
 
-def test_buttons_that_lack_something_say_what(studio: Studio) -> None:
-    for button, line in (("Presetload", "Load: the engine has named no presets yet"),
-                         ("Presetsave", "Save: write a name into Name first")):  # fmt: skip
+def test_buttons_say_what_is_missing(studio: Studio) -> None:
+    for button, line in (("Presetload", "Load: no presets received from the engine yet"),
+                         ("Presetsave", "Save: enter a Name first")):  # fmt: skip
         studio.pulse(button)
         studio.program.frame()
         assert studio.value("Message") == line
 
 
-def test_a_menu_item_that_the_page_lacks_is_named(studio: Studio) -> None:
+def test_a_menu_item_missing_on_the_page_is_reported(studio: Studio) -> None:
     studio.comp.ext.MultiverseExt.on_message("/mirror/mode", ["hexagon"])
-    assert studio.value("Message") == "/mirror/mode is hexagon, which this page does not have: pulse Fit Pages"
+    assert studio.value("Message") == "/mirror/mode is hexagon, which is not on this page: pulse Fit Pages"
     assert studio.value("Mirrormode") == "kaleidoscope"
 
 
@@ -419,7 +419,7 @@ def test_a_menu_item_that_the_page_lacks_is_named(studio: Studio) -> None:
         ("[par := page.appendFloat('Fine')[0], page.appendInt('Other')[0].destroy(), par.eval()]", tdError),
     ],
 )
-def test_what_touchdesigner_refuses_the_fake_refuses(program: TouchDesigner, line: str, problem: type) -> None:
+def test_the_fake_refuses_what_touchdesigner_refuses(program: TouchDesigner, line: str, problem: type) -> None:
     comp = program.project.create("baseCOMP", "comp")
     with pytest.raises(problem):
         eval(line, {"comp": comp, "page": comp.appendCustomPage("Page"), "setattr": setattr})

@@ -20,7 +20,7 @@ QUIET = "--audio demo --size 64x64 --fps 30 --renderer numba --sink null --web o
 
 @pytest.fixture
 def home(studio: Studio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Logs, presets and the last state of these engines go nowhere else, and none outlives its test."""
+    """A temporary home for logs, presets and autosave; ends every engine with its test."""
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", None)
     monkeypatch.setenv("MULTIVERSE_HOME", str(tmp_path / "home"))
@@ -40,20 +40,20 @@ def test_the_engine_is_started_without_touchdesigners_python_and_ended(
     until(lambda: studio.value("Connected"), "the started engine")
     until(lambda: studio.value("L1angle") == 21.0, "a value of the started engine")
     studio.pulse("Startengine")
-    until(lambda: "answers at" in studio.value("Message"), "the refusal of a second one")
+    until(lambda: "already running at" in studio.value("Message"), "the refusal of a second one")
     studio.pulse("Stopengine")
     until(lambda: studio.value("Message") == "the engine has ended", "its end")
 
 
-def test_an_engine_that_does_not_answer_is_ended_by_a_signal(studio: Studio, until: Until, home: None) -> None:
+def test_an_engine_that_does_not_answer_is_stopped_with_a_signal(studio: Studio, until: Until, home: None) -> None:
     studio.set("Command", str(PROGRAM))
     studio.set("Options", f"{QUIET} --osc off")
     studio.pulse("Startengine")
     until(lambda: studio.value("Message").startswith("started "), "its start")
     studio.pulse("Startengine")
-    until(lambda: "runs already" in studio.value("Message"), "the refusal of a second one")
+    until(lambda: "already running" in studio.value("Message"), "the refusal of a second one")
     studio.pulse("Stopengine")
-    until(lambda: "asked to end" in studio.value("Message"), "the request")
+    until(lambda: "stopping the engine" in studio.value("Message"), "the request")
     studio.skipped_s += 5.0
     until(lambda: "signal" in studio.value("Message"), "the signal")
     until(lambda: "has ended" in studio.value("Message") or "ended with code" in studio.value("Message"), "its end")

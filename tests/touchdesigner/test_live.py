@@ -1,4 +1,4 @@
-"""The component, whole, in TouchDesigner's rules, against a live engine over UDP: both directions."""
+"""The whole component in the fake TouchDesigner, with a live engine over UDP, in both directions."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -22,7 +22,7 @@ def fader_box(engine: RunningEngine) -> Iterator[OscClient]:
 
 
 def synced(studio: Studio, until: Until, client: OscClient) -> None:
-    """Everything that `client` sent has been drawn, and what it changed has been shown here."""
+    """Wait until everything `client` sent has been drawn and is shown here."""
     client.send(encode_message("/sync", 1))
     while (message := client.receive(timeout_s=30.0)) is not None and message.address != "/synced":
         pass
@@ -48,7 +48,7 @@ def test_a_moved_parameter_reaches_the_engine(connected: Studio, engine: Running
     assert [message[0] for message in connected.sent_to("/layer")].count("/layer/1/angle") == 1
 
 
-def test_what_another_client_moves_moves_here_and_is_not_sent_back(
+def test_a_change_by_another_client_is_shown_and_not_sent_back(
     connected: Studio, engine: RunningEngine, until: Until, fader_box: OscClient
 ) -> None:
     connected.program.sent.clear()
@@ -65,9 +65,7 @@ def test_what_another_client_moves_moves_here_and_is_not_sent_back(
     assert values == []
 
 
-def test_a_turn_past_the_end_comes_back_at_the_other_end(
-    connected: Studio, engine: RunningEngine, until: Until
-) -> None:
+def test_a_value_past_the_end_wraps_to_the_other_end(connected: Studio, engine: RunningEngine, until: Until) -> None:
     connected.set("L4angle", 190.0)
     until(lambda: engine.engine.params.get("/layer/4/angle") == pytest.approx(-170.0), "the wrapped value")
     connected.skipped_s += 1.0  # the hand rests
@@ -90,7 +88,7 @@ def test_an_older_echo_does_not_pull_the_fader_from_the_hand(
     assert connected.value("L2angle") == 20.0
 
 
-def test_the_engine_wins_a_race_that_the_hand_has_lost(
+def test_a_later_change_in_the_engine_wins_over_the_hand(
     connected: Studio, engine: RunningEngine, until: Until, fader_box: OscClient
 ) -> None:
     connected.set("L2curve", 0.25)
@@ -101,7 +99,7 @@ def test_the_engine_wins_a_race_that_the_hand_has_lost(
     until(lambda: connected.value("L2curve") == 0.75, "the other's value")
 
 
-def test_a_parameter_with_an_expression_drives_the_engine_and_stays_its_own_master(
+def test_a_parameter_with_an_expression_drives_the_engine_and_keeps_its_value(
     connected: Studio, engine: RunningEngine, until: Until, fader_box: OscClient
 ) -> None:
     connected.comp.par.L3curve.expr = "0.5 * 0.5"
@@ -112,7 +110,7 @@ def test_a_parameter_with_an_expression_drives_the_engine_and_stays_its_own_mast
     assert connected.value("L3curve") == 0.25
 
 
-def test_a_pulse_pulls_a_trigger(connected: Studio, engine: RunningEngine, until: Until) -> None:
+def test_a_pulse_fires_a_trigger(connected: Studio, engine: RunningEngine, until: Until) -> None:
     connected.set("L1curve", 0.75)
     until(lambda: engine.engine.params.get("/layer/1/curve") == 0.75, "a look to lose")
     connected.pulse("Mpanic")
@@ -141,7 +139,7 @@ def test_presets_are_listed_saved_and_loaded(connected: Studio, engine: RunningE
     assert connected.sent_to("/preset/load") == [("/preset/load", "wide open", pytest.approx(0.2))]
 
 
-def test_cues_go_and_back(connected: Studio, until: Until) -> None:
+def test_cue_go_and_cue_back(connected: Studio, until: Until) -> None:
     connected.comp.Send("/cue/set", 1, "default")
     connected.comp.Send("/cue/set", 2, "VAV original")
     connected.pulse("Cuego")
@@ -152,7 +150,7 @@ def test_cues_go_and_back(connected: Studio, until: Until) -> None:
     until(lambda: connected.value("Cuenow") == "1 default", "the first again")
 
 
-def test_the_status_page_tells_how_the_engine_is(connected: Studio, engine: RunningEngine, until: Until) -> None:
+def test_the_status_page_shows_the_status_of_the_engine(connected: Studio, engine: RunningEngine, until: Until) -> None:
     until(lambda: connected.value("Fps") > 0.0, "the frame rate")
     assert connected.value("State") == f"connected to 127.0.0.1:{engine.osc_port}"
     assert connected.value("Size") == "64 x 64"
@@ -166,14 +164,12 @@ def test_the_status_page_tells_how_the_engine_is(connected: Studio, engine: Runn
     assert connected.value("Children") == "sd loading, sam3 ready"
 
 
-def test_what_the_engine_refuses_is_shown(connected: Studio, until: Until) -> None:
+def test_a_refused_command_is_shown(connected: Studio, until: Until) -> None:
     connected.comp.Send("/preset/load", "no such preset")
     until(lambda: "no such preset" in connected.value("Fault"), "the reason")
 
 
-def test_audio_channels_run_without_a_knob_being_turned(
-    studio: Studio, engine: RunningEngine, until: Until, wait_for: Until
-) -> None:
+def test_audio_channels_run_by_default(studio: Studio, engine: RunningEngine, until: Until, wait_for: Until) -> None:
     params = engine.engine.params
     params.set("/audio/features/rate_hz", 0.0)
     studio.set("Afeatratehz", 60.0)  # as a project was saved whose engine has been started anew since
@@ -192,7 +188,7 @@ def test_audio_channels_run_without_a_knob_being_turned(
     assert studio.sent_to("/audio") == [("/audio/features/rate_hz", 60.0)], "it is asked for at the connection only"
 
 
-def test_what_sam3_finds_comes_as_a_table_and_channels(
+def test_sam3_objects_arrive_as_a_table_and_channels(
     connected: Studio, engine: RunningEngine, until: Until, free_port: Callable[[], int]
 ) -> None:
     tell = engine.engine._parts.dispatcher.feedback.tell
@@ -224,14 +220,14 @@ def test_the_pages_fit_the_running_engine(connected: Studio, engine: RunningEngi
     until(lambda: connected.value("L1curve") == 0.5, "the engine's value")
     connected.comp.par.L1curve.destroy()
     connected.pulse("Fit")
-    until(lambda: "the pages" in connected.value("Message"), "the new pages")
+    until(lambda: "pages updated" in connected.value("Message"), "the new pages")
     assert connected.value("Message").endswith(" 1 of them new or changed"), connected.value("Message")
     until(lambda: connected.value("L1curve") == 0.5, "the engine's value on the new page")
     connected.set("L1curve", 0.25)
     until(lambda: engine.engine.params.get("/layer/1/curve") == 0.25, "a move after it")
 
 
-def test_the_example_plays(connected: Studio, engine: RunningEngine, until: Until) -> None:
+def test_the_example_runs(connected: Studio, engine: RunningEngine, until: Until) -> None:
     connected.program.run_text((TOUCHDESIGNER_FOLDER / "example.py").read_text(encoding="utf-8"))
     project = connected.program.project
     assert project.op("picture").inputs == [connected.comp.op("out1_main")]

@@ -1,4 +1,4 @@
-"""The pages that are made from the declarations: every parameter once, under a name TouchDesigner takes."""
+"""The pages made from the declarations: every parameter once, with a name that TouchDesigner accepts."""
 
 import json
 import re
@@ -17,7 +17,7 @@ from osc_schema.declare import number
 from osc_schema.generate import TOUCHDESIGNER_FILES, TOUCHDESIGNER_FOLDER
 from osc_schema.generate.touchdesigner import (
     SHORT_WORDS,
-    Control,
+    CustomParameter,
     control_pages,
     leaves_of,
     names_of,
@@ -33,7 +33,7 @@ PAGES = read_pages(TOUCHDESIGNER_FILES["generated/pages.json"]())
 CONTROLS = {control.address: control for page in PAGES for control in page.controls}
 
 
-def page_of_one(param: Param) -> Control:
+def page_of_one(param: Param) -> CustomParameter:
     ((page),) = control_pages([{**asdict(param), "area_title": "Test"}])
     return page.controls[0]
 
@@ -44,20 +44,20 @@ def test_the_committed_file_is_fresh(name: str) -> None:
     assert committed == TOUCHDESIGNER_FILES[name](), f"touchdesigner/{name} is stale: run `multiverse schema write`"
 
 
-def test_every_parameter_stands_on_a_page_exactly_once() -> None:
+def test_every_parameter_is_on_a_page_exactly_once() -> None:
     addresses = [control.address for page in PAGES for control in page.controls]
     assert sorted(addresses) == sorted(param.address for param in osc_schema.PARAMS)
 
 
-def test_names_are_legal_short_and_unlike_each_other() -> None:
-    """Derivative advises fewer than 12 characters and refuses no longer ones: docs.derivative.ca/Custom_Parameters."""
+def test_names_are_legal_short_and_unique() -> None:
+    """Derivative advises fewer than 12 characters but accepts more: docs.derivative.ca/Custom_Parameters."""
     names = [name for control in CONTROLS.values() for name in names_of(control)]
     assert all(re.fullmatch(r"[A-Z][a-z0-9]{0,10}", name) for name in names)
     assert len(set(names)) == len(names)
 
 
-def test_no_word_is_cut_but_by_the_table() -> None:
-    """A name is its address with whole words taken out, one after the other, or what the table has for them."""
+def test_words_are_shortened_by_the_table_only() -> None:
+    """A name is made of the words of its address, each whole, left out, or shortened as in the table."""
     for address, control in CONTROLS.items():
         rest = control.name.lower()
         for part in address.strip("/").split("/"):
@@ -87,12 +87,12 @@ def test_a_name_that_is_too_long_is_refused_with_the_place_to_shorten_it() -> No
         require_short_names(control_pages([{**leaf, "area_title": "A"}]))
 
 
-def test_a_name_that_people_have_in_their_patches_stays(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_released_name_does_not_change(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(SHORT_WORDS, "controlnet", "ct")
     with pytest.raises(MultiverseError) as refused:
         schema.write(tmp_path)
     assert str(refused.value).startswith(
-        "touchdesigner/generated/pages.json: /sd/controlnet/1/enable: would be called Sdct1enable"
+        "touchdesigner/generated/pages.json: /sd/controlnet/1/enable: would be named Sdct1enable"
     )
     monkeypatch.delitem(SHORT_WORDS, "controlnet")
     with pytest.raises(ValueError, match="Sdcontrolnet1enable has 19 characters"):
@@ -108,7 +108,7 @@ def test_a_name_depends_on_its_address_alone() -> None:
     assert parameter_name("/sink/spout/name") == "Spoutname"
 
 
-def test_no_name_reads_as_another_word() -> None:
+def test_no_name_looks_like_another_word() -> None:
     """A unit of seconds as a plural, a release as something relative, a region's switch as "can be regenerated"."""
     assert parameter_name("/sd/interval_s") == "Sdintvl"
     assert parameter_name("/sd/crossfade_s") == "Sdxfade"
@@ -117,17 +117,17 @@ def test_no_name_reads_as_another_word() -> None:
 
 
 def test_a_name_that_begins_with_a_digit_is_refused() -> None:
-    with pytest.raises(ValueError, match="no parameter called '1stlight'"):
+    with pytest.raises(ValueError, match="not allow a parameter named '1stlight'"):
         parameter_name("/1st/light")
 
 
-def test_two_addresses_that_would_share_a_name_are_named() -> None:
+def test_two_addresses_with_the_same_name_are_reported() -> None:
     leaves = [{**asdict(number(address, 0, 0, 1, "")), "area_title": "A"} for address in ("/a/b_c", "/a_b/c")]
-    with pytest.raises(ValueError, match="/a_b/c and /a/b_c would both be called Abc"):
+    with pytest.raises(ValueError, match="/a_b/c and /a/b_c would both be named Abc"):
         control_pages(leaves)
 
 
-def test_a_control_says_what_its_parameter_says() -> None:
+def test_a_control_has_the_values_of_its_parameter() -> None:
     angle, blend = CONTROLS["/layer/1/angle"], CONTROLS["/multiverse/blend"]
     assert (angle.low, angle.high, angle.is_clamped, angle.style) == (-180.0, 180.0, False, "Float")
     assert angle.label == "Layer 1 angle (deg)"
@@ -141,7 +141,7 @@ def test_a_control_says_what_its_parameter_says() -> None:
                if control.style != "Pulse")  # fmt: skip
 
 
-def test_a_colour_becomes_four_parameters_of_one_name() -> None:
+def test_a_colour_becomes_four_parameters_with_one_name() -> None:
     colour = Param(
         address="/scene/background", type=ParamType.COLOUR, default=(0.0, 0.5, 1.0, 1.0), low=0, high=1, description="",
         out_of_range="clip",
@@ -153,7 +153,7 @@ def test_a_colour_becomes_four_parameters_of_one_name() -> None:
     assert read_pages(pages_json([page])) == (page,)
 
 
-def test_pages_read_from_a_running_engine_are_those_of_the_declarations() -> None:
+def test_pages_from_a_running_engine_equal_those_from_the_declarations() -> None:
     tree = json.loads(QueryTree(ParamStore()).answer("/", None, {}).body)
     read = {control.address: control for page in control_pages(leaves_of(tree)) for control in page.controls}
     assert read == CONTROLS
@@ -180,7 +180,7 @@ def test_a_sender_is_picked_by_a_part_of_its_name(
 
 
 def test_an_onset_is_seen_in_exactly_one_frame(module_named: Callable) -> None:
-    features = module_named("features").Features()
+    features = module_named("features").FeatureChannels()
     assert features.take("/audio/1/onset", 1.0) and features.take("/audio/1/onset", 0.0)
     assert features.take("/audio/4/rms", 0.25)
     assert not features.take("/audio/1/gain_db", 3.0) and not features.take("/audio/5/rms", 1.0)
@@ -189,7 +189,7 @@ def test_an_onset_is_seen_in_exactly_one_frame(module_named: Callable) -> None:
     assert features.take_changes() == {}
 
 
-def test_an_object_that_is_not_counted_is_not_there(module_named: Callable) -> None:
+def test_an_object_beyond_the_count_is_dropped(module_named: Callable) -> None:
     module = module_named("found_objects")
     assert ("k", *OBJECT_ARGUMENTS) == module.COLUMNS
     objects = module.FoundObjects()
@@ -205,8 +205,8 @@ def test_an_object_that_is_not_counted_is_not_there(module_named: Callable) -> N
     assert objects.take_changes() is None
 
 
-def test_an_engine_that_falls_silent_is_lost_after_three_seconds(module_named: Callable) -> None:
-    link = module_named("link").Link()
+def test_the_connection_is_lost_after_three_seconds_without_a_heartbeat(module_named: Callable) -> None:
+    link = module_named("link").EngineLink()
     assert link.step(0.0).subscribe and not link.step(1.9).subscribe and link.step(2.0).subscribe
     assert link.hear(2.1) and not link.hear(3.1)
     assert link.step(3.2).ask_status and not link.step(4.1).ask_status and link.step(4.2).ask_status

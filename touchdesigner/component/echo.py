@@ -1,18 +1,18 @@
-"""What goes out and what comes in, so that a value never runs in circles. Pure; time comes in.
+"""Echo suppression between parameters and engine, so that a value never loops. Pure: time is an argument.
 
-TouchDesigner tells of a change once a frame and does not say who made it: a flag held while a value from the engine is
-set is long down again when the callback comes. So changes are told apart by value: what a parameter showed last is
-known, and a change to just that is nobody's.
+TouchDesigner reports a change once per frame, without its cause. A flag set while a value from the engine is applied
+would be cleared long before the callback runs. So changes are compared by value: the value shown last is stored, and a
+change to exactly that value is ignored.
 
-The engine never sends a client its own change, but somebody else's may be on its way while a hand moves the same
-control here. For a moment after each value sent, what comes for that address is not shown; when the hand rests the
-engine is asked what the value is now, which settles it either way.
+The engine does not send a client its own changes, but another client's change may arrive while someone moves the same
+control here. So for a moment after each sent value, incoming values for that address are not shown. When the control
+rests, the engine is asked for the current value.
 """
 
 import math
 
-HOLD_S = 0.25  # longer than a change is on its way to the engine and back, shorter than a hand notices
-RELATIVE = 1e-6  # numbers travel as 32-bit floats, whose spacing is 1.2e-7 of their size
+HOLD_S = 0.25  # longer than the round trip to the engine, shorter than people notice
+RELATIVE = 1e-6  # numbers are sent as 32-bit floats, with a relative spacing of 1.2e-7
 ABSOLUTE = 1e-9
 
 Value = float | int | str | tuple[float, ...]
@@ -22,14 +22,14 @@ class Echo:
     def __init__(self) -> None:
         self._shown: dict[str, Value] = {}
         self._held_until_s: dict[str, float] = {}
-        self._doubtful: set[str] = set()
+        self._outdated: set[str] = set()
 
     def show(self, address: str, value: Value) -> None:
-        """`value` is what TouchDesigner has made of what the engine sent: its change is not to be sent."""
+        """Store the value shown after an update from the engine, so that it is not sent back."""
         self._shown[address] = value
 
     def wants_sending(self, address: str, value: Value, now_s: float) -> bool:
-        """Whether this change came from here; holds the address when it did."""
+        """True if this change was made here; then incoming values of the address are held back."""
         if address in self._shown and is_same(value, self._shown[address]):
             return False
         self._shown[address] = value
@@ -37,22 +37,22 @@ class Echo:
         return True
 
     def may_show(self, address: str, now_s: float) -> bool:
-        """Whether a value that the engine sent is to be shown; if not, `take_doubts` will name the address."""
+        """True if a value from the engine should be shown; if not, `take_outdated` will return the address."""
         if now_s < self._held_until_s.get(address, -math.inf):
-            self._doubtful.add(address)
+            self._outdated.add(address)
             return False
-        self._doubtful.discard(address)
+        self._outdated.discard(address)
         return True
 
-    def take_doubts(self, now_s: float) -> list[str]:
-        """Addresses whose hand rests and whose value of now the engine must be asked for."""
-        rested = [address for address in self._doubtful if now_s >= self._held_until_s[address]]
-        self._doubtful.difference_update(rested)
+    def take_outdated(self, now_s: float) -> list[str]:
+        """Addresses that are no longer held back and whose current value the engine must be asked for."""
+        rested = [address for address in self._outdated if now_s >= self._held_until_s[address]]
+        self._outdated.difference_update(rested)
         return sorted(rested)
 
 
 def is_same(one: Value, other: Value) -> bool:
-    """Equal, numbers up to the rounding of a 32-bit float."""
+    """True if equal, numbers up to 32-bit float rounding."""
     if isinstance(one, tuple) and isinstance(other, tuple):
         return len(one) == len(other) and all(map(is_same, one, other))
     if isinstance(one, str) or isinstance(other, str):

@@ -1,8 +1,8 @@
-"""Starting the installed `multiverse run`, and noticing its end.
+"""Starts the installed `multiverse run` and detects its end.
 
-TouchDesigner sets PYTHONHOME and PYTHONPATH for its own Python: another one that inherits them loads the wrong
-standard library and dies at its start. The engine outlives TouchDesigner and writes into a file, not a pipe: a pipe
-that nobody reads any more would end it in mid-show.
+TouchDesigner sets PYTHONHOME and PYTHONPATH for its own Python: any other Python that inherits them loads the wrong
+standard library and crashes at start. The engine outlives TouchDesigner and writes its output to a file, not a pipe:
+without a reader, a pipe would end it in the middle of the show.
 """
 
 import os
@@ -23,25 +23,29 @@ TOUCHDESIGNERS_OWN = (
     "__PYVENV_LAUNCHER__",
 )
 NOT_FOUND = (
-    "{command}: no such program. Programs started from the Dock or the Start menu see a short PATH: write the full path"
-    " into Command, of a checkout its .venv/bin/multiverse (Windows: .venv\\Scripts\\multiverse.exe)"
+    "{command}: no such program. Programs started from the Dock or the Start menu have a short PATH: write the full "
+    "path into Command, for a checkout .venv/bin/multiverse (Windows: .venv\\Scripts\\multiverse.exe)"
 )
 
 
 class StartError(Exception):
-    """One line: why the engine cannot be started."""
+    """The engine cannot be started; the text is one line with the reason."""
 
 
 def clean_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """`environment` without what belongs to TouchDesigner's Python. The engine writes its log in UTF-8, as we read it:
-    Windows' own code page has not every letter of a name."""
+    """`environment` without the variables of TouchDesigner's Python, and with UTF-8 for the engine's log.
+
+    The code page of Windows cannot encode every name.
+    """
     kept = {key: value for key, value in environment.items() if key not in TOUCHDESIGNERS_OWN}
     return {**kept, "PYTHONUTF8": "1"}
 
 
 def split_options(options: str, platform: str) -> list[str]:
-    """The words of `options`; quotes, single or double, hold a word with blanks together and are no part of it.
-    ValueError for one that is not closed. `platform` as in `sys.platform`: on Windows a backslash parts folders."""
+    """The words of `options`; single or double quotes group a word with blanks. ValueError for an unclosed quote.
+
+    `platform` is `sys.platform`: on Windows a backslash separates folders and does not escape.
+    """
     words = shlex.shlex(options, posix=True, punctuation_chars=False)
     words.whitespace_split = True
     words.commenters = ""
@@ -51,17 +55,17 @@ def split_options(options: str, platform: str) -> list[str]:
 
 
 class EngineProcess:
-    """The engine started from here, if any. One thread."""
+    """The engine process started from here, if any. For one thread."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
         self._log_file = Path()
 
     def start(self, command: str, options: str, osc: str, web: str) -> str:
-        """Start `command run --osc OSC --web WEB OPTIONS`; the line to show. Raises StartError."""
+        """Start `command run --osc OSC --web WEB OPTIONS` and return a message. Raises StartError."""
         if self._process is not None:
-            raise StartError(f"the engine started here runs already (process {self._process.pid})")
-        command = command.strip().strip('"')  # Windows' "Copy as path" puts quotes round it
+            raise StartError(f"the engine started here is already running (process {self._process.pid})")
+        command = command.strip().strip('"')  # "Copy as path" on Windows adds quotes
         program = shutil.which(os.path.expanduser(command))
         if program is None:
             raise StartError(NOT_FOUND.format(command=command or "Command is empty"))
@@ -70,7 +74,7 @@ class EngineProcess:
         except ValueError as error:
             raise StartError(f"Options: {error}") from None
         self._log_file = Path(tempfile.gettempdir()) / f"multiverse-{osc.rpartition(':')[2]}.log"
-        # A process group of its own: Ctrl-C in a console that TouchDesigner was started from is not meant for it.
+        # In its own process group: Ctrl-C in the console that started TouchDesigner must not stop the engine.
         if sys.platform == "win32":
             own_group = {"creationflags": subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP}
         else:
@@ -87,15 +91,15 @@ class EngineProcess:
                 )
         except OSError as error:
             raise StartError(f"{program}: {error.strerror or error}") from None
-        return f"started {program} (process {self._process.pid}); it writes to {self._log_file}"
+        return f"started {program} (process {self._process.pid}); log: {self._log_file}"
 
     @property
     def is_running(self) -> bool:
-        """The engine started here has not been seen to end."""
+        """True until `ended` has detected the end of the engine started here."""
         return self._process is not None
 
     def ended(self) -> str:
-        """The line to show when it has ended since the last call, with the last one it wrote; else empty."""
+        """A message if the engine ended since the last call, with the last line of its log; else empty."""
         if self._process is None or self._process.poll() is None:
             return ""
         code, self._process = self._process.returncode, None
@@ -106,7 +110,7 @@ class EngineProcess:
         return f"the engine ended with code {code}: {last}"
 
     def terminate(self) -> bool:
-        """Ask the one started here to end (SIGTERM: files are finished); whether there is one."""
+        """End the engine started here (SIGTERM: it finishes its files). True if there is one."""
         if self._process is None:
             return False
         self._process.terminate()

@@ -1,4 +1,4 @@
-"""The component's extension: its parts, joined to operators and parameters. TouchDesigner's main thread.
+"""The component's extension: connects its parts with operators and parameters. TouchDesigner's main thread.
 
 parameters -> on_value, on_pulse -> echo -> osc_out -> engine
 engine -> osc_in -> on_message -> echo -> parameters, status, tables of audio and objects
@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-STOP_PATIENCE_S = 5.0  # the engine's children get 3 s to end
+STOP_TIMEOUT_S = 5.0  # the engine gives its child processes 3 s to end
 POLL_INTERVAL_S = 2.0
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 FEATURES_RATE = "/audio/features/rate_hz"
@@ -21,9 +21,9 @@ class MultiverseExt:
         self.ownerComp = ownerComp
         part = self._part
         self._layout = part("layout")
-        self._link = part("link").Link()
+        self._link = part("link").EngineLink()
         self._echo = part("echo").Echo()
-        self._features = part("features").Features()
+        self._features = part("features").FeatureChannels()
         self._objects = part("found_objects").FoundObjects()
         self._status = part("status_page").StatusPage(ownerComp)
         self._process = part("engine_process").EngineProcess()
@@ -31,37 +31,37 @@ class MultiverseExt:
         self._pictures = part("picture_inputs").PictureInputs(ownerComp, part("senders"))
         self.now_s: Callable[[], float] = time.perf_counter
         self._kill_at_s: float | None = None
-        self._next_look_s = float("-inf")
+        self._next_poll_s = float("-inf")
         self._presets: list[str] = []
-        self._unanswered_looks = 0
+        self._unanswered_polls = 0
         self._is_new_to_engine = True
         self._target = (self._own("Host"), self._own("Port"), self._own("Listenport"))
-        self._aim()
+        self._apply_target()
         self._on_answer = self._answers()
         self._on_own_pulse = self._pulses()
         self._read_pages()
 
     def onDestroyTD(self) -> None:
-        """The engine need not send to a port where nobody listens. Deleted with its component there is nothing left."""
+        """Unsubscribe. If the component itself was deleted, its operators are gone already."""
         if self.ownerComp.op("osc_out") is not None:
             self.Send("/engine/notify", 0, self._target[2])
 
     # -- for patches ---------------------------------------------------------------------------
 
     def Send(self, address: str, *args: float | int | str) -> None:
-        """Any OSC message to the engine: `op('multiverse').Send('/sink/start', 'record', 'show.mp4')`."""
+        """Send any OSC message to the engine: `op('multiverse').Send('/sink/start', 'record', 'show.mp4')`."""
         self.ownerComp.op("osc_out").sendOSC(address, list(args))
 
     # -- callbacks -----------------------------------------------------------------------------
 
     def on_value(self, par: Any) -> None:
-        """A parameter has changed, by whomever."""
+        """Handle a changed parameter, from any cause."""
         control = self._by_name.get(par.name)
         if control is None:
             if par.name in ("Host", "Port", "Listenport"):
-                self._move()
+                self._retarget()
             elif par.name == "Audiochop" and self._link.is_connected:
-                self._want_features()
+                self._request_features()
             return
         value = self._value(control)
         if self._echo.wants_sending(control.address, value, self.now_s()):
@@ -75,12 +75,12 @@ class MultiverseExt:
             self._on_own_pulse[par.name]()
 
     def on_message(self, address: str, args: list[Any]) -> None:
-        """Hot path: a value of the engine."""
+        """Handle a message from the engine. Hot path."""
         control = self._by_address.get(address)
         if control is not None:
             if self._show(control, args) and address == FEATURES_RATE and self._is_new_to_engine:
                 self._is_new_to_engine = False
-                self._want_features()
+                self._request_features()
         elif address.startswith("/engine/status/"):
             self._status.take(address, args)
         elif not (args and (self._features.take(address, args[0]) or self._objects.take(address, args))):
@@ -90,17 +90,17 @@ class MultiverseExt:
 
     def on_frame(self) -> None:
         now_s = self.now_s()
-        todo = self._link.step(now_s)
-        if todo.say_lost:
+        due = self._link.step(now_s)
+        if due.say_lost:
             self._set("Connected", 0)
-            self._status.say_lost()
+            self._status.show_lost()
             self._objects.forget()
             self._is_new_to_engine = True
-        if todo.subscribe:
+        if due.subscribe:
             self.Send("/engine/notify", 1, self._target[2])
-        if todo.ask_status:
+        if due.ask_status:
             self.Send("/engine/status")
-        for address in self._echo.take_doubts(now_s):
+        for address in self._echo.take_outdated(now_s):
             self.Send("/get", address)
         table = self.ownerComp.op("audio")
         for name, value in self._features.take_changes().items():
@@ -109,17 +109,17 @@ class MultiverseExt:
         self._watch_process(now_s)
         tree = self._tree.take_result()
         if tree is not None:
-            self._fit(tree)
-        if now_s >= self._next_look_s:
-            self._next_look_s = now_s + POLL_INTERVAL_S
-            self._pictures.look()
-            self._tell(self._pictures.take_news(self._expected_px()))
-            self._tell_of_absence()
+            self._fit_pages(tree)
+        if now_s >= self._next_poll_s:
+            self._next_poll_s = now_s + POLL_INTERVAL_S
+            self._pictures.poll()
+            self._show_message(self._pictures.take_message(self._expected_px()))
+            self._report_no_engine()
 
     # -- parameters ----------------------------------------------------------------------------
 
     def _read_pages(self) -> None:
-        """Which parameter is which address, as the embedded pages say; what is shown now is not sent."""
+        """Index the embedded pages by address and by parameter name; the values shown now are not sent."""
         pages = self._layout.read_pages(self.ownerComp.op("pages").text)
         self._by_address = {control.address: control for page in pages for control in page.controls}
         self._by_name = {
@@ -130,14 +130,14 @@ class MultiverseExt:
                 self._echo.show(control.address, self._value(control))
 
     def _value(self, control: Any) -> Any:
-        """As it goes out: whole numbers and switches as int, items of a menu by name, a colour as four numbers."""
+        """The value to send: ints and switches as int, menu items by name, a colour as four numbers."""
         values = [getattr(self.ownerComp.par, name).eval() for name in self._layout.names_of(control)]
         if control.style == "RGBA":
             return tuple(values)
         return int(values[0]) if control.style in ("Toggle", "Int") else values[0]
 
     def _show(self, control: Any, args: list[Any]) -> bool:
-        """Make the parameter show what the engine sent; whether it does."""
+        """Show a value from the engine in its parameter. True if it is shown."""
         if control.style == "Pulse" or not self._echo.may_show(control.address, self.now_s()):
             return False
         for name, value in zip(self._layout.names_of(control), args, strict=False):
@@ -146,28 +146,28 @@ class MultiverseExt:
             if par.mode != ParMode.CONSTANT:  # noqa: F821  TouchDesigner's
                 return False
             if control.style == "Menu" and value not in par.menuNames:
-                self._say(f"{control.address} is {value}, which this page does not have: pulse Fit Pages")
+                self._show_message(f"{control.address} is {value}, which is not on this page: pulse Fit Pages")
                 return False
             par.val = value
         self._echo.show(control.address, self._value(control))
         return True
 
-    def _fit(self, tree: dict[str, Any] | str) -> None:
-        """Make the pages those of the engine's OSCQuery tree, and ask for all values again."""
+    def _fit_pages(self, tree: dict[str, Any] | str) -> None:
+        """Rebuild the pages from the engine's OSCQuery tree, and request all values again."""
         if isinstance(tree, str):
-            self._say(f"the pages stay as they are: {tree}")
+            self._show_message(f"pages not changed: {tree}")
             return
         try:
             pages = self._layout.control_pages(self._layout.leaves_of(tree))
             if not pages:
-                raise ValueError("no parameter of this engine is in it")
-        except (AttributeError, LookupError, TypeError, ValueError) as error:  # whatever an unknown server may send
-            self._say(f"the pages stay as they are: the tree cannot be used ({error})")
+                raise ValueError("it contains no parameter of this engine")
+        except (AttributeError, LookupError, TypeError, ValueError) as error:  # an unknown server may send anything
+            self._show_message(f"pages not changed: the OSCQuery tree cannot be used ({error})")
             return
         parameters = self._part("parameters")
         before = {control.address: control for control in self._by_address.values()}
         wanted = {name for page in pages for control in page.controls for name in self._layout.names_of(control)}
-        # Destroying a parameter makes every Par object held elsewhere invalid: all of it before any is made.
+        # Destroying a parameter invalidates all Par objects held elsewhere, so destroy all before creating any.
         for name in set(self._by_name) - wanted:
             if hasattr(self.ownerComp.par, name):
                 getattr(self.ownerComp.par, name).destroy()
@@ -181,16 +181,16 @@ class MultiverseExt:
         self.ownerComp.op("pages").text = self._layout.pages_json(pages)
         self._read_pages()
         self._link.start_over()
-        self._say(f"the pages fit the engine: {len(self._by_address)} parameters, {changed} of them new or changed")
+        self._show_message(f"pages updated: {len(self._by_address)} parameters, {changed} of them new or changed")
 
-    def _want_features(self) -> None:
-        """Let the engine send audio features where it sends none: the CHOP runs without a knob on the page Audio."""
+    def _request_features(self) -> None:
+        """Switch audio features on if the engine sends none, so that the CHOP output works by default."""
         control = self._by_address.get(FEATURES_RATE)
         if control is None or not self._own("Audiochop"):
             return
         par = getattr(self.ownerComp.par, control.name)
         if par.mode == ParMode.CONSTANT and par.eval() == 0.0:  # noqa: F821  TouchDesigner's
-            # Sent here: a saved project whose value was 60 sees no change of its own from 60 to 0 to 60 in one frame.
+            # Sent here, because in a saved project with 60 the change from 60 to 0 to 60 in one frame is not reported.
             par.val = FEATURES_HZ
             self._echo.show(FEATURES_RATE, FEATURES_HZ)
             self.Send(FEATURES_RATE, FEATURES_HZ)
@@ -200,8 +200,8 @@ class MultiverseExt:
     def _answers(self) -> dict[str, Callable[[list[Any]], None]]:
         ask_presets = lambda args: self.Send("/preset/list")  # noqa: E731
         return {
-            "/engine/heartbeat": self._on_sign_of_life,
-            "/done /engine/notify": self._on_sign_of_life,
+            "/engine/heartbeat": self._on_heartbeat,
+            "/done /engine/notify": self._on_heartbeat,
             "/done /engine/status": lambda args: self._status.show(),
             "/engine/warning": lambda args: self._set("Warning", args[0]),
             "/fail": lambda args: self._set("Fault", " ".join(map(str, args))),
@@ -211,35 +211,35 @@ class MultiverseExt:
             "/cue/current": lambda args: self._set("Cuenow", " ".join(map(str, args))),
         }
 
-    def _on_sign_of_life(self, args: list[Any]) -> None:
+    def _on_heartbeat(self, args: list[Any]) -> None:
         if not self._link.hear(self.now_s()):
             return
-        self._unanswered_looks = 0
+        self._unanswered_polls = 0
         self._set("Connected", 1)
-        self._status.say_connected(f"{self._target[0]}:{self._target[1]}")
-        self._say(f"connected to {self._target[0]}:{self._target[1]}")
+        self._status.show_connected(f"{self._target[0]}:{self._target[1]}")
+        self._show_message(f"connected to {self._target[0]}:{self._target[1]}")
         self.Send("/preset/list")
         self.Send("/cue/list")
 
-    def _move(self) -> None:
-        """Another host or port: what the old engine sends is not wanted any more."""
+    def _retarget(self) -> None:
+        """Switch to another host or port: unsubscribe from the old engine."""
         target = (self._own("Host"), self._own("Port"), self._own("Listenport"))
         if target != self._target:
             self.Send("/engine/notify", 0, self._target[2])
             self._target = target
-            self._aim()
+            self._apply_target()
             self._link.start_over()
             self._set("Connected", 0)
             self._objects.forget()
-            self._unanswered_looks = 0
+            self._unanswered_polls = 0
             self._is_new_to_engine = True
 
-    def _aim(self) -> None:
+    def _apply_target(self) -> None:
         host, port, listen_port = self._target
         out, heard = self.ownerComp.op("osc_out").par, self.ownerComp.op("osc_in").par
         out.address, out.port, heard.port = host, port, listen_port
 
-    # -- what SAM3 finds -----------------------------------------------------------------------
+    # -- SAM3 objects ---------------------------------------------------------------------------
 
     def _show_objects(self) -> None:
         changes = self._objects.take_changes()
@@ -279,65 +279,67 @@ class MultiverseExt:
         if self._own("Preset"):
             self.Send("/preset/load", self._own("Preset"), float(self._own("Presetfade")))
         else:
-            self._say("Load: the engine has named no presets yet")
+            self._show_message("Load: no presets received from the engine yet")
 
     def _save_preset(self) -> None:
         if self._own("Presetname"):
             self.Send("/preset/save", self._own("Presetname"))
         else:
-            self._say("Save: write a name into Name first")
+            self._show_message("Save: enter a Name first")
 
     def _start_engine(self) -> None:
         process = self._part("engine_process")
         host, port, _ = self._target
         if host not in LOOPBACK:
-            self._say(
-                f"Start Engine starts it on this machine, and Host is {host}: start it there, or make Host 127.0.0.1"
+            self._show_message(
+                f"Start Engine starts it on this machine, but Host is {host}: start it there, or set Host to 127.0.0.1"
             )
         elif self._link.is_connected:
-            self._say(f"an engine answers at {host}:{port} already")
+            self._show_message(f"an engine is already running at {host}:{port}")
         else:
             osc, web = f"127.0.0.1:{port}", f"127.0.0.1:{self._own('Webport')}"
             try:
-                self._say(self._process.start(self._own("Command"), self._own("Options"), osc, web))
+                self._show_message(self._process.start(self._own("Command"), self._own("Options"), osc, web))
             except process.StartError as error:
-                self._say(str(error))
+                self._show_message(str(error))
 
     def _stop_engine(self) -> None:
         self.Send("/engine/quit")
-        self._kill_at_s = self.now_s() + STOP_PATIENCE_S
-        self._say("the engine was asked to end")
+        self._kill_at_s = self.now_s() + STOP_TIMEOUT_S
+        self._show_message("stopping the engine")
 
     def _watch_process(self, now_s: float) -> None:
         line = self._process.ended()
         if line:
             self._kill_at_s = None
-            self._say(line)
+            self._show_message(line)
         elif self._kill_at_s is not None and now_s >= self._kill_at_s:
             self._kill_at_s = None
             if self._process.terminate():
-                self._say("the engine did not answer and was told to end by a signal")
+                self._show_message("the engine did not answer and was stopped with a signal")
 
     def _expected_px(self) -> tuple[int, int] | None:
-        """Size of the picture that a Syphon or Spout sender here should bring; None without an engine here."""
+        """Expected size of the Syphon or Spout picture; None without an engine on this machine."""
         return self._status.size_px if self._link.is_connected and self._target[0] in LOOPBACK else None
 
-    def _tell_of_absence(self) -> None:
-        """Nobody has answered from one look to the next, and no engine started here is on its way: say so once."""
+    def _report_no_engine(self) -> None:
+        """Show a message once if no engine has answered since the last poll and none is starting here."""
         if self._link.is_connected or self._process.is_running:
             return
-        self._unanswered_looks += 1
-        if self._unanswered_looks != 2:
+        self._unanswered_polls += 1
+        if self._unanswered_polls != 2:
             return
         host, port, listen_port = self._target
         osc_in = self.ownerComp.op("osc_in")
         problem = " ".join((osc_in.errors() or osc_in.warnings()).split())
         if problem:
-            self._say(f"Listen port {listen_port} does not open ({problem}): write a free one")
+            self._show_message(f"Listen port {listen_port} cannot be opened ({problem}): choose a free one")
         elif host in LOOPBACK:
-            self._say(f"no engine answers at {host}:{port}: pulse Start Engine, or start it with `multiverse run`")
+            self._show_message(
+                f"no engine answers at {host}:{port}: pulse Start Engine, or start it with `multiverse run`"
+            )
         else:
-            self._say(f"no engine answers at {host}:{port}: start it there with `multiverse run --lan`")
+            self._show_message(f"no engine answers at {host}:{port}: start it there with `multiverse run --lan`")
 
     # -- operators -----------------------------------------------------------------------------
 
@@ -352,9 +354,7 @@ class MultiverseExt:
         if par.eval() != value:
             par.val = value
 
-    def _tell(self, line: str) -> None:
+    def _show_message(self, line: str) -> None:
+        """Show a line in Message; an empty one changes nothing."""
         if line:
-            self._say(line)
-
-    def _say(self, line: str) -> None:
-        self._set("Message", line)
+            self._set("Message", line)

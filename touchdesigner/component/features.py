@@ -1,19 +1,19 @@
-"""Audio features between their messages and the next frame. Pure."""
+"""Audio features, collected from messages until the next frame. Pure."""
 
 CHANNELS = 4
 FEATURES = ("rms", "peak", "low", "mid", "high", "pitch", "onset")
 NAMES = tuple(f"{feature}{channel}" for channel in range(1, CHANNELS + 1) for feature in FEATURES)
 
 
-class Features:
-    """What the channels rms1 ... onset4 become in the next frame."""
+class FeatureChannels:
+    """Collects the values of the channels rms1 ... onset4 for the next frame."""
 
     def __init__(self) -> None:
         self._changed: dict[str, float] = {}
         self._onsets: set[str] = set()
 
     def take(self, address: str, value: float) -> bool:
-        """`/audio/2/rms 0.3`; whether it is a feature. Of an onset and none within one frame the onset stays."""
+        """Take a message such as `/audio/2/rms 0.3`. True if it is a feature. An onset is kept until the next frame."""
         name = _name_of(address)
         if name is None:
             return False
@@ -23,7 +23,7 @@ class Features:
         return True
 
     def take_changes(self) -> dict[str, float]:
-        """Values by channel name for this frame; an onset lasts one frame."""
+        """Changed values by channel name for this frame; an onset lasts one frame."""
         changes = {name: 0.0 for name in self._onsets} | self._changed
         self._onsets = {name for name, value in changes.items() if name.startswith("onset") and value > 0.0}
         self._changed = {}

@@ -1,7 +1,7 @@
-"""What SAM3 finds, between its messages and the next frame. Pure.
+"""SAM3 objects, collected from messages until the next frame. Pure.
 
-With every result comes how many objects there are, then each of them, best first. A message may be missing, and one of
-an older result may come behind the count of a newer one: an object that is not counted is not there.
+Each result is a count followed by one message per object, best first. A message may be lost, and one from an older
+result may arrive after the count of a newer one: an object beyond the count is dropped.
 """
 
 from typing import Any
@@ -18,10 +18,10 @@ class FoundObjects:
     def __init__(self) -> None:
         self._count = 0
         self._rows: dict[int, dict[str, Any]] = {}
-        self._is_changed = True  # a saved project shows what was there when it was saved
+        self._is_changed = True  # a saved project still shows the objects of when it was saved
 
     def take(self, address: str, args: list[Any]) -> bool:
-        """`/sam3/objects 2`, or `/sam3/object/1` with what stands in COLUMNS behind k; whether it is one of them."""
+        """Take `/sam3/objects 2`, or `/sam3/object/1` with the values of COLUMNS after k. True if it is one of them."""
         place = address.removeprefix(_OBJECT)
         if address == _COUNT:
             self._count = int(args[0])
@@ -34,11 +34,11 @@ class FoundObjects:
         return True
 
     def forget(self) -> None:
-        """Whoever told of them is gone."""
+        """Remove all objects, because the engine is gone."""
         self.take(_COUNT, [0])
 
     def take_changes(self) -> tuple[list[list[Any]], dict[str, float]] | None:
-        """Rows of the table, best first, and values by channel name; None where nothing has come since the last."""
+        """Rows of the table, best first, and values by channel name; None if unchanged since the last call."""
         if not self._is_changed:
             return None
         self._is_changed = False

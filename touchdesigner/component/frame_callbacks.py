@@ -1,4 +1,4 @@
-"""Each frame goes to the extension."""
+"""Forwards each frame to the extension."""
 
 
 def onFrameStart(frame):

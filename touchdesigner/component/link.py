@@ -1,8 +1,8 @@
-"""Whether the engine is there, and when to ask it for what. Pure; time comes in.
+"""State of the connection to the engine, and timing of subscription and status polls. Pure: time is an argument.
 
-UDP tells nobody that the other side is gone. The engine sends a heartbeat a second to whoever has subscribed; when
-three are missing it is taken for gone, and the subscription is repeated until one comes. A new engine knows nobody: it
-is found by the same repetition, and its values, sent with the subscription, replace those shown here.
+UDP does not report that the other side is gone. The engine sends a heartbeat per second to its subscribers; after three
+missing ones the connection counts as lost, and the subscription is retried until a heartbeat arrives. A restarted
+engine has no subscribers, so it is found by the same retries; it answers with all values, which replace those shown.
 """
 
 import math
@@ -14,15 +14,15 @@ STATUS_S = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Todo:
-    """What is due now."""
+class Due:
+    """The actions that are due in a frame."""
 
     subscribe: bool = False
     ask_status: bool = False
     say_lost: bool = False
 
 
-class Link:
+class EngineLink:
     def __init__(self) -> None:
         self.is_connected = False
         self._heard_s = -math.inf
@@ -30,27 +30,27 @@ class Link:
         self._next_status_s = -math.inf
 
     def hear(self, now_s: float) -> bool:
-        """A heartbeat, or the answer to a subscription, has come; whether that is a new connection."""
+        """Note a heartbeat, or the answer to a subscription. True if the connection is new."""
         self._heard_s = now_s
         is_new, self.is_connected = not self.is_connected, True
         return is_new
 
-    def step(self, now_s: float) -> Todo:
-        """What to do in this frame."""
+    def step(self, now_s: float) -> Due:
+        """The actions due in this frame."""
         is_lost = self.is_connected and now_s - self._heard_s > LOST_AFTER_S
         if is_lost:
             self.start_over()
         if not self.is_connected:
             if now_s < self._next_subscription_s:
-                return Todo(say_lost=is_lost)
+                return Due(say_lost=is_lost)
             self._next_subscription_s = now_s + RETRY_S
-            return Todo(subscribe=True, say_lost=is_lost)
+            return Due(subscribe=True, say_lost=is_lost)
         if now_s < self._next_status_s:
-            return Todo()
+            return Due()
         self._next_status_s = now_s + STATUS_S
-        return Todo(ask_status=True)
+        return Due(ask_status=True)
 
     def start_over(self) -> None:
-        """Not connected, and subscribing with the next step: lost, or another host or port was chosen."""
+        """Reset to not connected, and subscribe with the next step: after a loss, or for another host or port."""
         self.is_connected = False
         self._next_subscription_s = self._next_status_s = -math.inf

@@ -1,4 +1,4 @@
-"""What the OSC In DAT hears goes to the extension."""
+"""Forwards messages of the OSC In DAT to the extension."""
 
 
 def onReceiveOSC(dat, rowIndex, message, bytes, timeStamp, address, args, peer):

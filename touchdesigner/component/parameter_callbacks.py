@@ -1,4 +1,4 @@
-"""Changes and pulses of the component's parameters go to the extension."""
+"""Forwards changes and pulses of the component's parameters to the extension."""
 
 
 def onValueChange(par, prev):

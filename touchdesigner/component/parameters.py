@@ -1,4 +1,4 @@
-"""Custom parameters of a COMP, from what `layout` says of them, and those that belong to the component itself."""
+"""Custom parameters of a COMP: those described by `layout`, and the component's own."""
 
 from contextlib import suppress
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Own:
-    """A parameter of the component itself; the members that `put` reads are those of `layout.Control`."""
+    """A parameter of the component itself; has the members of `layout.CustomParameter` that `put` reads."""
 
     name: str
     label: str
@@ -22,7 +22,7 @@ class Own:
     is_read_only: bool = False
 
 
-def _shows(name: str, label: str, help: str, **more: Any) -> Own:
+def _display(name: str, label: str, help: str, **more: Any) -> Own:
     return Own(name=name, label=label, help=help, is_read_only=True, **more)
 
 
@@ -38,35 +38,42 @@ OWN_PAGES: tuple[tuple[str, tuple[Own, ...]], ...] = (
     (
         "Connect",
         (
-            Own(name="Host", label="Host", default="127.0.0.1", help="The engine's machine; 127.0.0.1 is this one."),
-            _port("Port", "OSC port", 9000, "Where the engine hears OSC: multiverse run --osc HOST:PORT."),
-            _port("Listenport", "Listen port", 9010, "Where this component hears the engine; one for each component."),
-            _port("Webport", "Web port", 9001, "The engine's page and OSCQuery: multiverse run --web HOST:PORT."),
-            Own(name="Token", label="Token", help="For Fit Pages when the engine is another machine; it prints it."),
-            _shows("Connected", "Connected", "On while the engine's heartbeat is heard.", style="Toggle", default=0),
-            _shows("Message", "Message", "The latest thing that happened, and what to do about it."),
-            _pulse("Fit", "Fit Pages", "Make the pages fit the running engine: read its parameters over OSCQuery."),
+            Own(
+                name="Host", label="Host", default="127.0.0.1", help="The engine's address; 127.0.0.1 is this machine."
+            ),
+            _port("Port", "OSC port", 9000, "OSC port of the engine: multiverse run --osc HOST:PORT."),
+            _port(
+                "Listenport",
+                "Listen port",
+                9010,
+                "Port that this component receives on; a different one per component.",
+            ),
+            _port("Webport", "Web port", 9001, "Port of the page and of OSCQuery: multiverse run --web HOST:PORT."),
+            Own(name="Token", label="Token", help="For Fit Pages with an engine on another machine, which prints it."),
+            _display("Connected", "Connected", "On while the engine's heartbeat arrives.", style="Toggle", default=0),
+            _display("Message", "Message", "The latest event, and what to do about it."),
+            _pulse("Fit", "Fit Pages", "Rebuild the pages for the running engine: reads its parameters over OSCQuery."),
             Own(
                 name="Audiochop",
                 label="Audio CHOP",
                 style="Toggle",
                 default=1,
-                help="Where the engine sends no audio features, ask for 60 a second: output 4. Off: leave its rate.",
+                help="Requests 60 audio features a second for output 4 if the engine sends none. Off: leaves its rate.",
             ),
             Own(
                 name="Command",
                 label="Command",
                 default="multiverse",
-                help="The program that Start Engine runs: a name on PATH, or its full path.",
+                help="Program that Start Engine runs: a name on PATH, or a full path.",
                 starts_section=True,
             ),
             Own(
                 name="Options",
                 label="Options",
-                help="What follows `multiverse run --osc ... --web ...`: --audio demo --camera 0, for instance.",
+                help="Options after `multiverse run --osc ... --web ...`, such as --audio demo --camera 0.",
             ),
-            _pulse("Startengine", "Start Engine", "Run the engine here. It goes on when TouchDesigner ends."),
-            _pulse("Stopengine", "Stop Engine", "End the engine; files being written are finished."),
+            _pulse("Startengine", "Start Engine", "Start the engine here. It keeps running when TouchDesigner quits."),
+            _pulse("Stopengine", "Stop Engine", "Stop the engine; files being written are finished."),
         ),
     ),
     (
@@ -80,14 +87,14 @@ OWN_PAGES: tuple[tuple[str, tuple[Own, ...]], ...] = (
                 default=0.0,
                 high=60.0,
                 is_clamped=False,
-                help="How long Load takes to get there; longer than 60 can be typed.",
+                help="Fade time of Load; more than 60 can be typed.",
             ),
-            _pulse("Presetload", "Load", "/preset/load: bring the chosen preset in over the fade time."),
-            Own(name="Presetname", label="Name", help="Under which Save writes the values of now."),
-            _pulse("Presetsave", "Save", "/preset/save: write the values of now, over an older preset of that name."),
-            _shows("Cuenow", "Cue", "The cue that went last.", starts_section=True),
-            _pulse("Cuego", "Go", "/cue/go: the next cue."),
-            _pulse("Cueback", "Back", "/cue/back: the cue before."),
+            _pulse("Presetload", "Load", "/preset/load: loads the chosen preset over the fade time."),
+            Own(name="Presetname", label="Name", help="Name for Save."),
+            _pulse("Presetsave", "Save", "/preset/save: saves the current values; replaces a preset of that name."),
+            _display("Cuenow", "Cue", "The last cue started.", starts_section=True),
+            _pulse("Cuego", "Go", "/cue/go: starts the next cue."),
+            _pulse("Cueback", "Back", "/cue/back: starts the previous cue."),
         ),
     ),
     (
@@ -97,62 +104,68 @@ OWN_PAGES: tuple[tuple[str, tuple[Own, ...]], ...] = (
                 name="Mainsender",
                 label="Main contains",
                 default="Multiverse",
-                help="First output: the Syphon or Spout sender whose name contains this.",
+                help="Output 1: the Syphon or Spout sender whose name contains this.",
             ),
-            _shows("Mainfound", "Main is", "The sender that was found."),
+            _display("Mainfound", "Main is", "The sender that was found."),
             Own(
                 name="Sdsender",
                 label="SD contains",
                 default="Multiverse SD",
-                help="Second output: the picture of Stable Diffusion, by a part of its sender's name.",
+                help="Output 2, the picture of Stable Diffusion: the sender whose name contains this.",
             ),
-            _shows("Sdfound", "SD is", "The sender that was found."),
+            _display("Sdfound", "SD is", "The sender that was found."),
             Own(
                 name="Ndi",
                 label="NDI",
                 style="Toggle",
                 default=0,
                 starts_section=True,
-                help="Third output: the picture of another machine's engine. It searches the network: off at first.",
+                help="Output 3: the picture of an engine on another machine. Searches the network, so off by default.",
             ),
-            Own(name="Ndisource", label="NDI contains", default="Multiverse", help="A part of the NDI source's name."),
-            Own(name="Ndiips", label="NDI addresses", help="Machines that NDI does not find by itself, with spaces."),
-            _shows("Ndifound", "NDI is", "The source that was found."),
+            Own(name="Ndisource", label="NDI contains", default="Multiverse", help="Part of the NDI source's name."),
+            Own(
+                name="Ndiips",
+                label="NDI addresses",
+                help="Machines that NDI does not find by itself, separated by spaces.",
+            ),
+            _display("Ndifound", "NDI is", "The source that was found."),
             Own(
                 name="Sam3sender",
                 label="SAM3 contains",
                 default="Multiverse SAM3",
                 starts_section=True,
-                help="Fifth output: where SAM3 looks, with coloured masks over it, by a part of its sender's name.",
+                help="Output 5, the input of SAM3 with coloured masks over it: the sender whose name contains this.",
             ),
-            _shows("Sam3found", "SAM3 is", "The sender that was found."),
+            _display("Sam3found", "SAM3 is", "The sender that was found."),
             Own(
                 name="Masksender",
                 label="SAM3 mask contains",
                 default="Multiverse SAM3 mask",
-                help="Sixth output: the masks of SAM3 as numbers, by a part of its sender's name. Red is the object's "
-                "id / 255, green its score, blue how much of the pixel it covers.",
+                help="Output 6, the masks of SAM3 as numbers: the sender whose name contains this. Red is the object's "
+                "id / 255, green its score, blue its coverage of the pixel.",
             ),
-            _shows("Maskfound", "SAM3 mask is", "The sender that was found."),
+            _display("Maskfound", "SAM3 mask is", "The sender that was found."),
         ),
     ),
     (
         "Status",
         (
-            _shows("State", "State", "Whether the engine answers."),
-            _shows("Fps", "Frames/s", "Over the latest two seconds.", style="Float", default=0.0, high=120.0),
-            _shows("Framep50", "Frame (ms)", "Time of a frame, median.", style="Float", default=0.0, high=100.0),
-            _shows("Framep99", "Slowest (ms)", "Of 100 frames 99 take less.", style="Float", default=0.0, high=100.0),
-            _shows("Late", "Late", "Frames published more than a period late.", style="Int", default=0, high=1000),
-            _shows("Dropped", "Dropped", "Frames left out.", style="Int", default=0, high=1000),
-            _shows("Size", "Size", "Width x height."),
-            _shows("Renderer", "Renderer", "What draws."),
-            _shows("Sound", "Sound", "What is heard, and its state."),
-            _shows("Camera", "Camera", "What is seen, and its state."),
-            _shows("Children", "Children", "Inference processes and their states.", starts_section=True),
-            _shows("Sinks", "Sinks", "Where pictures go."),
-            _shows("Warning", "Warning", "The engine's latest warning."),
-            _shows("Fault", "Refused", "The latest command that failed, and why."),
+            _display("State", "State", "State of the connection."),
+            _display("Fps", "Frames/s", "Frame rate of the last two seconds.", style="Float", default=0.0, high=120.0),
+            _display("Framep50", "Frame (ms)", "Median frame time.", style="Float", default=0.0, high=100.0),
+            _display(
+                "Framep99", "Slowest (ms)", "99 of 100 frames are faster.", style="Float", default=0.0, high=100.0
+            ),
+            _display("Late", "Late", "Frames published more than one period late.", style="Int", default=0, high=1000),
+            _display("Dropped", "Dropped", "Frames skipped.", style="Int", default=0, high=1000),
+            _display("Size", "Size", "Width x height of the picture."),
+            _display("Renderer", "Renderer", "Graphics hardware that draws the picture."),
+            _display("Sound", "Sound", "Sound source and its state."),
+            _display("Camera", "Camera", "Camera and its state."),
+            _display("Children", "Children", "Child processes and their states.", starts_section=True),
+            _display("Sinks", "Sinks", "Outputs and their states."),
+            _display("Warning", "Warning", "Latest warning of the engine."),
+            _display("Fault", "Refused", "Latest command that failed, and why."),
         ),
     ),
 )
@@ -168,11 +181,11 @@ def put_own_pages(comp: Any) -> None:
 
 
 def put(page: Any, control: Any) -> list[Any]:
-    """Add the parameter to the page, or give the one of that name these attributes; its Pars."""
+    """Add the parameter to the page, or update the existing one; returns its Pars."""
     group = getattr(page, f"append{control.style}")(control.name, label=control.label, replace=True)
     pars = [group[at] for at in range(4 if control.style == "RGBA" else 1)]
     for at, par in enumerate(pars):
-        # Par.help is "Get or set" and "Read Only" in one line of its documentation (docs.derivative.ca/Par_Class).
+        # The documentation of Par.help says both "Get or set" and "Read Only" (docs.derivative.ca/Par_Class).
         with suppress(AttributeError):
             par.help = control.help
         par.startSection = control.starts_section
@@ -190,7 +203,7 @@ def put(page: Any, control: Any) -> list[Any]:
 
 
 def page_of(comp: Any, title: str) -> Any:
-    """The custom page of that title, made where there is none."""
+    """The custom page of that title, created if missing."""
     for page in comp.customPages:
         if page.name == title:
             return page

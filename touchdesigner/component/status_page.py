@@ -1,4 +1,4 @@
-"""`/engine/status`, line by line, on the Status page and in the table `status`."""
+"""Shows `/engine/status` on the Status page and in the table `status`."""
 
 from typing import Any
 
@@ -11,41 +11,41 @@ class StatusPage:
         self._comp = comp
         self._lines: list[tuple[str, list[Any]]] = []
         self.size_px: tuple[int, int] | None = None
-        """Width and height of the engine's picture; None before it has told them."""
+        """Width and height of the engine's picture; None until the first status."""
 
-    def say_connected(self, where: str) -> None:
+    def show_connected(self, where: str) -> None:
         self._comp.par.State = f"connected to {where}"
 
-    def say_lost(self) -> None:
+    def show_lost(self) -> None:
         self._comp.par.State = "disconnected: no heartbeat for 3 s"
         self._comp.par.Fps = 0.0
 
     def take(self, address: str, args: list[Any]) -> None:
-        """One line of an answer."""
+        """Collect one line of an answer."""
         self._lines.append((address.removeprefix("/engine/status/"), args))
 
     def show(self) -> None:
-        """The answer is whole."""
+        """Show the complete answer."""
         lines, self._lines = self._lines, []
         par = self._comp.par
         facts = dict(lines)
-        for what, name in SHOWN.items():
-            if what in facts:
-                setattr(par, name, facts[what][0])
-        for what, name in TEXTS.items():
-            setattr(par, name, " ".join(map(str, facts.get(what, []))))
+        for key, name in SHOWN.items():
+            if key in facts:
+                setattr(par, name, facts[key][0])
+        for key, name in TEXTS.items():
+            setattr(par, name, " ".join(map(str, facts.get(key, []))))
         size = facts.get("size", [])
         self.size_px = (size[0], size[1]) if len(size) == 2 else None
         par.Size = " x ".join(map(str, size))
         children = [
-            f"{what.split('/')[1]} {args[0]}"
-            for what, args in lines
-            if what.startswith("child/") and what.endswith("/state")
+            f"{key.split('/')[1]} {args[0]}"
+            for key, args in lines
+            if key.startswith("child/") and key.endswith("/state")
         ]
         par.Children = ", ".join(children) or "none in this run"
-        sinks = [f"{what.split('/')[1]} {args[0]} {args[1]}" for what, args in lines if what.startswith("sink/")]
+        sinks = [f"{key.split('/')[1]} {args[0]} {args[1]}" for key, args in lines if key.startswith("sink/")]
         par.Sinks = ", ".join(sinks) or "none"
         table = self._comp.op("status")
         table.clear()
-        for what, args in lines:
-            table.appendRow([what, *args])
+        for key, args in lines:
+            table.appendRow([key, *args])

@@ -1,4 +1,4 @@
-"""The running engine's OSCQuery tree, read without holding up a frame."""
+"""Reads the running engine's OSCQuery tree in a thread, without blocking a frame."""
 
 import json
 import threading
@@ -9,20 +9,20 @@ TIMEOUT_S = 3.0
 
 
 class TreeReader:
-    """`start` and `take_result` on one thread, TouchDesigner's; the reading on its own, which touches no operator."""
+    """Call `start` and `take_result` on TouchDesigner's thread; the reading thread touches no operator."""
 
     def __init__(self) -> None:
         self._result: dict[str, Any] | str | None = None
         self._thread: threading.Thread | None = None
 
     def start(self, host: str, port: int, token: str) -> None:
-        """Begin to read; nothing where one is being read."""
+        """Start reading; does nothing while a read is running."""
         if self._thread is None or not self._thread.is_alive():
             self._thread = threading.Thread(target=self._read, args=(host, port, token), daemon=True)
             self._thread.start()
 
     def take_result(self) -> dict[str, Any] | str | None:
-        """The tree, or why it could not be had; once. None while there is nothing."""
+        """The tree or an error line, returned once; None if there is no result."""
         result, self._result = self._result, None
         return result
 
@@ -32,7 +32,7 @@ class TreeReader:
         if token:
             request.add_header("Authorization", f"Bearer {token}")
         try:
-            # No proxy: the engine is this machine or the one beside it.
+            # No proxy: the engine is on this machine or in the local network.
             opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
             with opener.open(request, timeout=TIMEOUT_S) as response:
                 tree = json.load(response)

@@ -21,13 +21,20 @@ from engine.control.midi_bridges import read_midi
 from engine.errors import MappingError
 from engine.osc import Message
 from engine.params import ParamStore
-from engine.params.mapping.builtin import BUILT_IN, built_in, comes_along, is_built_in, is_from, map_of_root
+from engine.params.mapping.built_in_maps import (
+    BUILT_IN,
+    belongs_to_mapped_program,
+    built_in,
+    is_built_in,
+    is_from,
+    map_of_root,
+)
 from engine.params.mapping.control_map import ControlMap
 from engine.params.mapping.controls import Movement
-from engine.params.mapping.entry import NUMERIC, Entry, changed, make_entry
-from engine.params.mapping.learn import Learner
+from engine.params.mapping.entry import NUMERIC, MapEntry, changed, make_entry
+from engine.params.mapping.learner import Learner
 from engine.params.mapping.map_file import LoadedMap, map_text, read_map, read_tables
-from engine.params.mapping.movement import Movements
+from engine.params.mapping.movement_reader import MovementReader
 from engine.system.atomic_file import write_atomic
 from engine.system.disk_store import DiskThread
 from engine.system.file_names import clean_name
@@ -91,7 +98,7 @@ class MapControl:
         self._start_timer = start_timer
         self._lock = threading.Lock()  # a message of one thread against a command of another
         self._map = ControlMap()
-        self._movements = Movements()
+        self._movements = MovementReader()
         self._learner = Learner()
         self._lesson: _Lesson | None = None
         self._has_met_unmapped_midi = False
@@ -155,7 +162,7 @@ class MapControl:
     def map_for(self, root: str) -> str | None:
         """ "" where something is mapped of the program whose addresses begin with `root`; else the built-in map of that
         program, or None. Takes no lock: the map replaces what it answers with in one go."""
-        is_known = self._map.has_root(root) or comes_along(root, self._map.has_root)
+        is_known = self._map.has_root(root) or belongs_to_mapped_program(root, self._map.has_root)
         return "" if is_known else map_of_root(root)
 
     def is_mapped(self, address: str) -> bool:
@@ -163,7 +170,7 @@ class MapControl:
         with self._lock:
             return self._map.is_mapped(address)
 
-    def _learn(self, movements: list[Movement], now_s: float) -> tuple[_Lesson, Entry | None, str] | None:
+    def _learn(self, movements: list[Movement], now_s: float) -> tuple[_Lesson, MapEntry | None, str] | None:
         """Let the learner hear: the lesson that ends with it, and its entry or why there is none.
 
         The caller holds the lock, and answers when it is free.
@@ -178,13 +185,13 @@ class MapControl:
             values = {"control": control.name, "target": lesson.target, "argument": lesson.argument}
             try:
                 entry = make_entry(values | ({"mode": mode} if mode else {}))
-                self._map.add(entry, stands_at=movement.value if movement.control == control else None)
+                self._map.add(entry, heard=movement.value if movement.control == control else None)
             except (MappingError, osc_schema.Rejected) as error:
                 return lesson, None, str(error)
             return lesson, entry, ""
         return None
 
-    def _answer(self, lesson: _Lesson, entry: Entry | None, failure: str) -> None:
+    def _answer(self, lesson: _Lesson, entry: MapEntry | None, failure: str) -> None:
         if entry is None:
             lesson.reply.fail(failure)
             return

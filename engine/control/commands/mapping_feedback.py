@@ -30,9 +30,9 @@ from engine.control.sender import Sender
 from engine.osc import Message, encode_reply
 from engine.params import ParamStore
 from engine.params.mapping.controls import Control, Movement
-from engine.params.mapping.entry import Entry
-from engine.params.mapping.pattern import is_pattern
+from engine.params.mapping.entry import MapEntry
 from engine.params.mapping.policy import shown
+from engine.params.mapping.wildcards import is_pattern
 from osc_schema.mapping import FORMS
 
 HAND_S = 0.5
@@ -47,7 +47,7 @@ class _Face:
     """A MIDI control, or an OSC address with all its arguments."""
 
     control: Control
-    entries: dict[int, Entry] = field(default_factory=dict)
+    entries: dict[int, MapEntry] = field(default_factory=dict)
     """By number of the argument, 0 of MIDI."""
     heard_s: float = float("-inf")
 
@@ -145,7 +145,7 @@ class MapFeedback:
             self.unsubscribe(target.name)
         reply.done(int(bool(is_on)), str(form))
 
-    def set_entries(self, entries: Iterable[Entry]) -> None:
+    def set_entries(self, entries: Iterable[MapEntry]) -> None:
         """The map has changed: all is owed again."""
         with self._lock:
             before, self._faces, self._faces_of = self._faces, {}, {}
@@ -229,7 +229,7 @@ class MapFeedback:
             room -= len(packets)
 
 
-def _argument(entry: Entry) -> int:
+def _argument(entry: MapEntry) -> int:
     return entry.control.number if entry.control.kind == "osc" else 0
 
 

@@ -1,4 +1,7 @@
-"""The map: what foreign controls move.
+"""Mapping of MIDI controls and of other programs' OSC addresses to parameters and commands.
 
-Start with controls.py, then entry.py, then policy.py; control_map.py joins them.
+Read in this order: `controls` (names of controls, movements), `entry` (one line of the map), `policy` (the value that a
+movement sets), `control_map` (all entries). `movement_reader` turns messages into movements, with `controller_pair` and
+`nrpn` for 14-bit MIDI; `wildcards` finds entries for address patterns. `learner` and `encoder_modes` learn a control
+from its movements; `map_file` and `built_in_maps` load maps.
 """

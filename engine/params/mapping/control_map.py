@@ -1,8 +1,6 @@
-"""The map: what foreign controls move. The policy is in `policy`; here are the entries and their order.
+"""The map: a numbered list of entries, and their lookup by control.
 
-Start with `controls` (what a control is called), then `entry` (what an entry holds), then
-`policy` (what a movement means). One control may move several parameters, and one parameter hear several
-controls.
+One control may move several parameters, and several controls may move one parameter.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -12,10 +10,10 @@ from types import MappingProxyType
 from engine.errors import MappingError
 from engine.osc import Message
 from engine.params.mapping.controls import Control, Movement, pair_of
-from engine.params.mapping.entry import Entry
+from engine.params.mapping.entry import MapEntry
 from engine.params.mapping.map_file import MAX_ENTRIES
-from engine.params.mapping.pattern import MAX_REMEMBERED, PatternIndex, is_pattern
 from engine.params.mapping.policy import Hold, arguments_for, position
+from engine.params.mapping.wildcards import MAX_REMEMBERED, WildcardIndex, is_pattern
 from osc_schema import Value
 
 _TAGS = {float: "f", int: "i", str: "s"}
@@ -25,67 +23,69 @@ class ControlMap:
     """Entries, numbered from 1. One thread at a time."""
 
     def __init__(self) -> None:
-        self._entries: list[tuple[Entry, Hold]] = []
-        self._at: dict[Control, list[tuple[Entry, Hold]]] = {}
-        self._patterns: PatternIndex[tuple[Entry, Hold]] = PatternIndex()
-        self._holds: dict[tuple[Entry, Control], Hold] = {}  # of patterns, from before the map was changed
-        self._addresses: frozenset[str] = frozenset()  # of OSC controls, patterns as they are written
+        self._entries: list[tuple[MapEntry, Hold]] = []
+        self._at: dict[Control, list[tuple[MapEntry, Hold]]] = {}
+        self._patterns: WildcardIndex[tuple[MapEntry, Hold]] = WildcardIndex()
+        self._holds: dict[tuple[MapEntry, Control], Hold] = {}  # states of patterns before the last change
+        self._addresses: frozenset[str] = frozenset()  # of OSC controls, patterns included
         self._roots: frozenset[str] = frozenset()
 
     @property
-    def entries(self) -> tuple[Entry, ...]:
+    def entries(self) -> tuple[MapEntry, ...]:
         return tuple(entry for entry, _ in self._entries)
 
     def __len__(self) -> int:
         return len(self._entries)
 
-    def entry(self, number: int) -> Entry:
-        """Raises MappingError where there is none of that number."""
+    def entry(self, number: int) -> MapEntry:
+        """The entry of that number. Raises MappingError if there is none."""
         if not 1 <= number <= len(self._entries):
             known = f"1..{len(self._entries)}" if self._entries else "the map is empty"
             raise MappingError(f"entry {number}: no such entry ({known})")
         return self._entries[number - 1][0]
 
     def is_mapped(self, address: str) -> bool:
-        """Whether an argument of that OSC address moves something."""
-        return address in self._addresses or self._patterns.meets(address)
+        """True if an argument of that OSC address is mapped."""
+        return address in self._addresses or self._patterns.has_match(address)
 
     def has_root(self, root: str) -> bool:
-        """Whether an OSC address that is mapped begins with that part."""
+        """True if a mapped OSC address starts with that part."""
         return root in self._roots
 
-    def add(self, entry: Entry, stands_at: float | None = None) -> int:
-        """Its number. It takes the place of the entry, if there is one, for the same control, target and argument.
+    def add(self, entry: MapEntry, heard: float | None = None) -> int:
+        """Add an entry and return its number. It replaces one with the same control, target and argument.
 
-        `stands_at`: what its control told last, where that is known.
+        `heard`: the last value received from its control, if known.
         """
-        hold = Hold(at=None if stands_at is None else position(entry, stands_at))
+        hold = Hold(at=None if heard is None else position(entry, heard))
         for number, (known, _) in enumerate(self._entries, start=1):
-            if _what_moves_what(known) == _what_moves_what(entry):
+            if _identity(known) == _identity(entry):
                 self._set([*self._entries[: number - 1], (entry, hold), *self._entries[number:]])
                 return number
         if len(self._entries) >= MAX_ENTRIES:
-            raise _no_room()
+            raise _too_many()
         self._set([*self._entries, (entry, hold)])
         return len(self._entries)
 
-    def add_all(self, entries: Iterable[Entry], instead_of: Callable[[Entry], bool] = lambda entry: False) -> None:
-        """`add` them in one go: all, or none and a MappingError where there is no room for all.
+    def add_all(
+        self, entries: Iterable[MapEntry], instead_of: Callable[[MapEntry], bool] = lambda entry: False
+    ) -> None:
+        """Add all entries at once; if there is no room for all, raise MappingError and add none.
 
-        What stands there and is `instead_of` goes, unless it is one of them.
+        Existing entries for which `instead_of` is true are removed, unless they are among the new ones.
         """
         entries = tuple(entries)
-        kept = frozenset(entries)  # a thousand against a thousand, while OSC waits
+        kept = frozenset(entries)  # a set: up to a thousand entries are compared with a thousand, while OSC waits
         held = [pair for pair in self._entries if pair[0] in kept or not instead_of(pair[0])]
-        places = {_what_moves_what(known): place for place, (known, _) in enumerate(held)}
+        places = {_identity(known): place for place, (known, _) in enumerate(held)}
         for entry in entries:
-            place = places.setdefault(_what_moves_what(entry), len(held))
+            place = places.setdefault(_identity(entry), len(held))
             held[place : place + 1] = [(entry, Hold())]
         if len(held) > MAX_ENTRIES:
-            raise _no_room()
+            raise _too_many()
         self._set(held)
 
-    def replace(self, number: int, entry: Entry) -> None:
+    def replace(self, number: int, entry: MapEntry) -> None:
         self.entry(number)
         self._set([*self._entries[: number - 1], (entry, Hold()), *self._entries[number:]])
 
@@ -103,9 +103,9 @@ class ControlMap:
         now_s: float,
         sent_to: Mapping[Control, float] = MappingProxyType({}),
     ) -> tuple[Message, ...] | None:
-        """What the movements mean in our own language; None where no entry has anything to do with them.
+        """The messages for our parameters that the movements cause, or None if no entry has one of the controls.
 
-        `sent_to`: what controls were sent last, as `MapFeedback.heard` tells.
+        `sent_to`: the values last sent to controls, from `MapFeedback.heard`.
         """
         is_mapped = False
         messages = []
@@ -120,20 +120,20 @@ class ControlMap:
                 if arguments is not None:
                     messages.append(_message(entry.target, arguments))
             pair = pair_of(movement.control)
-            if pair is not None and self._entries_for(pair):  # a half that waits for the other
+            if pair is not None and self._entries_for(pair):  # one half of a pair, waiting for the other
                 is_mapped = True
         return tuple(messages) if is_mapped else None
 
-    def _entries_for(self, control: Control) -> Iterable[tuple[Entry, Hold]]:
-        """Those for this device, and those for any."""
+    def _entries_for(self, control: Control) -> Iterable[tuple[MapEntry, Hold]]:
+        """The entries for this device, and those for any device."""
         exact = self._at.get(control, ())
         if control.kind == "osc":
-            return (*exact, *self._patterns.of(control)) if self._patterns else exact
+            return (*exact, *self._patterns.matches(control)) if self._patterns else exact
         if not control.place:
             return exact
         return (*exact, *self._at.get(control._replace(place=""), ()))
 
-    def _set(self, entries: list[tuple[Entry, Hold]]) -> None:
+    def _set(self, entries: list[tuple[MapEntry, Hold]]) -> None:
         self._entries = entries
         self._at = {}
         kept = frozenset(entry for entry, _ in entries)
@@ -146,21 +146,21 @@ class ControlMap:
                 patterns.append((entry.control, partial(self._held, entry)))
             else:
                 self._at.setdefault(entry.control, []).append((entry, hold))
-        self._patterns = PatternIndex(patterns)
+        self._patterns = WildcardIndex(patterns)
         self._addresses = frozenset(entry.control.place for entry, _ in entries if entry.control.kind == "osc")
         self._roots = frozenset(address.split("/", 2)[1] for address in self._addresses)
 
-    def _held(self, entry: Entry, control: Control) -> tuple[Entry, Hold]:
-        """A state that was told before the map was changed is no news after it."""
+    def _held(self, entry: MapEntry, control: Control) -> tuple[MapEntry, Hold]:
+        """The entry with its state from before a change of the map, so that a repeated value triggers nothing."""
         return entry, self._holds.pop((entry, control), None) or Hold()
 
 
-def _what_moves_what(entry: Entry) -> tuple[Control, str, str]:
+def _identity(entry: MapEntry) -> tuple[Control, str, str]:
     return entry.control, entry.target, entry.argument
 
 
-def _no_room() -> MappingError:
-    return MappingError(f"the map holds {MAX_ENTRIES} entries, more are not allowed")
+def _too_many() -> MappingError:
+    return MappingError(f"the map has {MAX_ENTRIES} entries, which is the limit")
 
 
 def _message(target: str, arguments: tuple[float | int | bool | str, ...]) -> Message:

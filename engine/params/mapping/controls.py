@@ -1,23 +1,23 @@
-"""Foreign controls by name, and what is heard of them.
+"""Names of controls, and the movements received from them.
 
 midi 1 cc 7                  controller 7 on channel 1, of any device
-midi 1 cc 7 nanokey2:0       of that device, as the bridge names it
+midi 1 cc 7 nanokey2:0       of one device, with the bridge's name of it
 midi 1 cc14 7                the pair of controllers 7 and 39 as one fader of 14 bits
-midi 1 nrpn 300              the NRPN of that number, 0..16383: controllers 99, 98, 6, 38 as one
+midi 1 nrpn 300              NRPN 300 (0..16383): controllers 99, 98, 6, 38 as one
 midi 10 note 36, midi 1 program 5, midi 1 bend, midi 1 pressure
 osc /1/fader3                the first argument of that address
 osc /3/xy 1                  its second
 """
 
 from dataclasses import dataclass
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple, cast
 
 from osc_schema import Rejected
 
 MidiKind = Literal["note", "cc", "nrpn", "program", "bend", "pressure", "clock", "start", "continue", "stop", "other"]
 ControlKind = Literal["note", "cc", "cc14", "nrpn", "program", "bend", "pressure", "osc"]
 
-LARGEST: Final = {
+MAX_VALUES: Final = {
     "note": 127,
     "cc": 127,
     "cc14": 16_383,
@@ -27,33 +27,33 @@ LARGEST: Final = {
     "pressure": 127,
     "osc": 1,
 }
-"""What a control of each kind tells at its upper end; the lower end is 0."""
+"""The value of each kind of control at its upper end; the lower end is 0."""
 NUMBERS: Final = {"note": 127, "cc": 127, "cc14": 31, "nrpn": 16_383, "program": 127}
-"""Kinds that are numbered, and the highest number."""
+"""Kinds that have a number, and its maximum."""
 MAX_ARGUMENTS = 64
 MAX_CHARACTERS = 255
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MidiEvent:
-    """One MIDI message, whichever bridge it came through."""
+    """One MIDI message from any bridge."""
 
     kind: MidiKind
     channel: int = 0
-    """1..16; 0 where the message has none."""
+    """1..16; 0 for a message without a channel."""
     number: int = 0
     """Note, controller or program, 0..127; an NRPN 0..16383."""
     value: int = 0
-    """0..127, of a bend and of an NRPN 0..16383; a note that ends is 0."""
+    """0..127; 0..16383 for bend and NRPN; 0 for a note off."""
     device: str = ""
-    """As the bridge names it; "" where it does not."""
+    """Name given by the bridge; "" for none."""
 
 
-class Control(NamedTuple):  # a tuple, because each message looks it up
+class Control(NamedTuple):  # a tuple, because it is hashed for each message
     kind: ControlKind
     channel: int = 0
     number: int = 0
-    """Note, controller, NRPN or program; of an OSC address which argument."""
+    """Note, controller, NRPN or program; for an OSC address the index of the argument."""
     place: str = ""
     """The OSC address, or the MIDI device; "" for any device."""
 
@@ -67,45 +67,45 @@ class Control(NamedTuple):  # a tuple, because each message looks it up
 
 
 class Movement(NamedTuple):
-    """What was heard of a control."""
+    """A value or a step received from a control."""
 
     control: Control
     value: float
     is_bang: bool = False
-    """It has no value: a message without arguments, a program change."""
+    """True if it has no value: a message without arguments, a program change."""
     steps: int = 0
-    """It moved by so many steps from wherever it was: an NRPN's increment (1) or decrement (-1)."""
+    """A relative movement: an NRPN's increment (1) or decrement (-1); 0 for an absolute value."""
     bits: int = 7
-    """Of the value of a cc, cc14 or nrpn, how many bits are known: 7, 14, or 0 while a fine half is yet to come."""
+    """Number of known bits of a cc, cc14 or nrpn: 7, 14, or 0 while its fine half is still to come."""
     part_of: Control | None = None
-    """The control of which this is only a part, where it is: entries for that one go before."""
+    """The control that this is a part of, or None; entries for that control have priority."""
 
 
 FIRST_FINE, AFTER_FINE = 32, 64
-"""Controllers 0..31 are coarse halves of a pair, 32..63 the fine ones."""
+"""Controllers 0..31 are the coarse halves of pairs, 32..63 the fine halves."""
 
 
 def pair_of(control: Control) -> Control | None:
-    """The pair of 14 bits that a controller is a half of; None where it is none."""
+    """The 14-bit pair that a controller is a half of, or None."""
     if control.kind != "cc" or control.number >= AFTER_FINE:
         return None
     return control._replace(kind="cc14", number=control.number % FIRST_FINE)
 
 
 def control_of(name: str) -> Control:
-    """The control of that name. Raises Rejected."""
+    """Parse the name of a control. Raises Rejected."""
     words = name.split() if len(name) <= MAX_CHARACTERS else []
     if words[:1] == ["osc"] and 2 <= len(words) <= 3 and words[1].startswith("/"):
         return Control("osc", 0, _number(name, words[2], MAX_ARGUMENTS - 1) if len(words) == 3 else 0, words[1])
     if words[:1] == ["midi"] and len(words) >= 3:
         channel, kind, rest = _number(name, words[1], 16, 1), words[2], words[3:]
-        if kind in LARGEST and kind != "osc":
+        if kind in MAX_VALUES and kind != "osc":
             number = _number(name, rest.pop(0), NUMBERS[kind]) if kind in NUMBERS and rest else None
             if len(rest) <= 1 and (number is None) == (kind not in NUMBERS):
-                return Control(kind, channel, number or 0, *rest)  # type: ignore[arg-type]
+                return Control(cast(ControlKind, kind), channel, number or 0, *rest)
     raise Rejected(
         f"control {_short(name)!r}: is neither `osc /ADDRESS [ARGUMENT]` nor `midi CHANNEL KIND NUMBER [DEVICE]` "
-        f"with a kind of {', '.join(kind for kind in LARGEST if kind != 'osc')} (bend and pressure have no number)"
+        f"with a kind of {', '.join(kind for kind in MAX_VALUES if kind != 'osc')} (bend and pressure have no number)"
     )
 
 

@@ -1,65 +1,65 @@
-"""One entry of the map: which control moves what, and how. Checked once, when it is made; trusted afterwards."""
+"""One entry of the map: control, target and options. Validated once, in `make_entry`."""
 
 import contextlib
 import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Any, Final, Literal, cast
 
 import osc_schema
-from engine.params.mapping.controls import LARGEST, Control, control_of
-from osc_schema import Param, ParamType, Rejected
+from engine.params.mapping.controls import MAX_VALUES, Control, control_of
+from osc_schema import Param, ParamType, Rejected, Value
 from osc_schema.mapping import KEYS, MODES
 
 Mode = Literal["fader", "offset", "twos", "sign", "trigger", "rise", "toggle", "momentary"]
 
 RELATIVE: Final = ("offset", "twos", "sign")
 TURNED: Final = ("cc", "cc14", "nrpn")
-"""Kinds of control that an encoder may be."""
+"""Kinds of control that can be an encoder."""
 NUMERIC: Final = (ParamType.FLOAT, ParamType.STOPS, ParamType.INT, ParamType.MENU)
 TRIGGERS: Final = ("trigger", "rise")
 SWITCHED: Final = (ParamType.BOOL, *NUMERIC)
-STEEPEST_CURVE = 10.0
-USUAL_TICKS = 127.0  # as a fader of 7 bits has steps
+MAX_CURVE = 10.0
+DEFAULT_TICKS = 127.0  # the steps of a 7-bit fader
 MAX_TICKS = 16_384.0
 NOT_TARGETS: Final = ("/get", "/sync", "/engine/notify")
-"""Questions, which a control has no use for; nor have the commands of the map itself."""
+"""Commands that no control may send: queries. The commands of the map itself are excluded too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """Made by `make_entry`, which fills in what is not said."""
+class MapEntry:
+    """An entry. Make it with `make_entry`, which fills in the defaults."""
 
     control: Control
     target: str
     """A parameter's address, or a command's."""
     argument: str
-    """What a command, or a parameter of text, is given; "" for none."""
+    """Argument for a command, or value for a text parameter; "" for none."""
     low: float
     high: float
-    """What the target is set to at the control's lower and upper end, in its own unit; of a menu the index."""
+    """Values of the target at the control's lower and upper end, in its own unit; for a menu the index."""
     curve: float
-    """The way between the two as a power of the control's: 1 is straight, 2 slow at first, 0.5 fast."""
+    """Exponent between low and high: 1 is linear, 2 slow at first, 0.5 fast at first."""
     invert: bool
     takeover: bool
     mode: Mode
     in_low: float
     in_high: float
-    """What the control tells at its two ends."""
+    """Values of the control at its two ends."""
     feedback: bool
-    """The control is sent what it should show, where its bridge asks for that."""
+    """Send the control the value to show, if its bridge subscribes to that."""
     ticks: float
-    """How many ticks of an encoder it takes from `low` to `high`."""
+    """Number of encoder ticks from `low` to `high`."""
 
     @property
     def param(self) -> Param | None:
-        """None where the target is a command."""
+        """The target parameter, or None for a command."""
         return osc_schema.lookup(self.target)
 
     @property
     def is_fader(self) -> bool:
-        """It has a position, and moves a number by it."""
+        """True if the control has a position that sets a number."""
         param = self.param
         return self.mode == "fader" and param is not None and param.type in NUMERIC
 
@@ -68,14 +68,14 @@ class Entry:
         return {key: self.control.name if key == "control" else getattr(self, key) for key in KEYS}
 
     def chosen(self) -> dict[str, str | float | bool]:
-        """The keys that are not what `make_entry` fills in: what a file has to hold."""
-        usual = _filled(self.control, self.target, self.mode).values()
-        usual |= {"control": "", "target": "", "mode": _usual_mode(self.control, self.param)}
-        return {key: value for key, value in self.values().items() if value != usual[key]}
+        """The keys that differ from the defaults of `make_entry`, as stored in a file."""
+        defaults = _default_entry(self.control, self.target, self.mode).values()
+        defaults |= {"control": "", "target": "", "mode": _default_mode(self.control, self.param)}
+        return {key: value for key, value in self.values().items() if value != defaults[key]}
 
 
-def make_entry(values: Mapping[str, object]) -> Entry:
-    """The entry of the given keys, of which `control` and `target` must be there. Raises Rejected with one line."""
+def make_entry(values: Mapping[str, object]) -> MapEntry:
+    """Make an entry from keys, of which `control` and `target` are required. Raises Rejected with one line."""
     for key in values:
         if key not in KEYS:
             raise Rejected(f"{key!r}: no such key (known: {', '.join(KEYS)})")
@@ -84,17 +84,17 @@ def make_entry(values: Mapping[str, object]) -> Entry:
     _check_target(target)
     mode = values.get("mode", "")
     if mode not in ("", *MODES):
-        raise Rejected(f"mode {mode!r}: none of {', '.join(MODES)}")
-    entry = _filled(control, target, mode)  # type: ignore[arg-type]
+        raise Rejected(f"mode {mode!r}: not one of {', '.join(MODES)}")
+    entry = _default_entry(control, target, cast(Literal[Mode, ""], mode))
     known = {"control": control, "target": target, "mode": entry.mode}
-    read = {key: _READ[key](entry, key, value) for key, value in values.items() if key not in known}
+    read: dict[str, Any] = {key: _READ[key](entry, key, value) for key, value in values.items() if key not in known}
     entry = dataclasses.replace(entry, **read)
-    _check_whole(entry, values)
+    _check_combination(entry, values)
     return entry
 
 
-def changed(entry: Entry, key: str, value: object) -> Entry:
-    """The entry with one key changed; what followed from the old value follows from the new one. Raises Rejected."""
+def changed(entry: MapEntry, key: str, value: object) -> MapEntry:
+    """The entry with one key changed, and new defaults for the keys that depend on it. Raises Rejected."""
     kept = entry.chosen()
     if key == "target":
         kept = {"control": kept["control"]}
@@ -110,35 +110,36 @@ def changed(entry: Entry, key: str, value: object) -> Entry:
     return make_entry({**kept, "control": kept.get("control", ""), "target": kept.get("target", ""), key: value})
 
 
-def _filled(control: Control, target: str, mode: Mode | Literal[""]) -> Entry:
-    """The entry as it is where nothing else is said."""
+def _default_entry(control: Control, target: str, mode: Literal[Mode, ""]) -> MapEntry:
+    """The entry with the default of every other key."""
     param = osc_schema.lookup(target)
-    mode = mode or _usual_mode(control, param)
+    mode = mode or _default_mode(control, param)
     numeric = param is not None and param.type in NUMERIC
-    return Entry(
+    low, high = (float(param.low), float(param.high)) if param is not None and numeric else (0.0, 1.0)
+    return MapEntry(
         control=control,
         target=target,
         argument="",
-        low=float(param.low) if numeric else 0.0,
-        high=float(param.high) if numeric else 1.0,
+        low=low,
+        high=high,
         curve=1.0,
         invert=False,
         takeover=mode == "fader" and numeric and control.kind != "note",
         mode=mode,
         in_low=0.0,
-        in_high=float(LARGEST[control.kind]),
-        # What is sent to a trigger of another program may fire it: Resolume's layer would be cleared.
-        feedback=_shows(control, param) and not (control.kind == "osc" and mode in TRIGGERS),
-        ticks=USUAL_TICKS,
+        in_high=float(MAX_VALUES[control.kind]),
+        # A value sent to a trigger of another program could fire it, and clear a layer in Resolume.
+        feedback=_can_show(control, param) and not (control.kind == "osc" and mode in TRIGGERS),
+        ticks=DEFAULT_TICKS,
     )
 
 
-def _shows(control: Control, param: Param | None) -> bool:
-    """Whether there is something to be shown, and something that can show it."""
+def _can_show(control: Control, param: Param | None) -> bool:
+    """True if the parameter has a value to show and the control can show one."""
     return param is not None and param.type in SWITCHED and control.kind != "program"
 
 
-def _usual_mode(control: Control, param: Param | None) -> Mode:
+def _default_mode(control: Control, param: Param | None) -> Mode:
     if param is None or param.type not in SWITCHED or control.kind == "program":
         return "trigger"
     return "toggle" if control.kind == "note" and param.type is ParamType.BOOL else "fader"
@@ -152,11 +153,11 @@ def _check_target(target: str) -> None:
     elif "<" in target or osc_schema.lookup_command(target) is None:
         raise osc_schema.unknown_address(target)
     elif target in NOT_TARGETS or target.startswith("/map/"):
-        raise Rejected(f"target {target}: answers whoever asks; no control moves it")
+        raise Rejected(f"target {target}: is a query or a mapping command, which a control cannot send")
 
 
-def _check_whole(entry: Entry, given: Mapping[str, object]) -> None:
-    """What has no effect is a mistake."""
+def _check_combination(entry: MapEntry, given: Mapping[str, object]) -> None:
+    """Raise Rejected for keys that contradict each other or have no effect."""
     param, mode, kind = entry.param, entry.mode, entry.control.kind
     numeric = param is not None and param.type in NUMERIC
     switched = param is not None and param.type in SWITCHED
@@ -180,22 +181,22 @@ def _check_whole(entry: Entry, given: Mapping[str, object]) -> None:
             raise Rejected(f"{key}: has no effect on {entry.control.name} as {mode}")
     if "ticks" in given and mode not in RELATIVE:
         raise Rejected(f"ticks: is for an encoder ({', '.join(RELATIVE)}), not {entry.control.name} as {mode}")
-    if entry.feedback and not _shows(entry.control, param):
-        raise Rejected(f"feedback: {entry.target} has nothing that {entry.control.name} could show")
+    if entry.feedback and not _can_show(entry.control, param):
+        raise Rejected(f"feedback: {entry.target} has no value that {entry.control.name} can show")
     if entry.in_low == entry.in_high:
-        raise Rejected(f"in_low and in_high: are both {entry.in_low:g}")
+        raise Rejected(f"in_low and in_high: are both {entry.in_low:g}, but must differ")
     if param is not None and entry.argument and param.type not in (ParamType.TEXT, ParamType.FILE):
-        raise Rejected(f"argument: {entry.target} takes none")
+        raise Rejected(f"argument: {entry.target} takes no argument")
     if param is not None and param.type in (ParamType.TEXT, ParamType.FILE):
         osc_schema.accept(param, entry.argument)
     if param is None:
         command_arguments(entry)
 
 
-def command_arguments(entry: Entry) -> tuple[str | int | float, ...]:
-    """What the entry's command is sent with. Raises Rejected where that does not do."""
+def command_arguments(entry: MapEntry) -> tuple[str | int | float, ...]:
+    """The arguments for the entry's command. Raises Rejected if they do not fit the command."""
     command = osc_schema.lookup_command(entry.target)
-    assert command is not None  # `_check_target`
+    assert command is not None  # checked by `_check_target`
     needed = [argument for argument in command.arguments if not argument.is_optional]
     if len(needed) > 1:
         raise Rejected(f"target {entry.target}: takes {len(needed)} arguments, a control can give one")
@@ -204,11 +205,19 @@ def command_arguments(entry: Entry) -> tuple[str | int | float, ...]:
             raise Rejected(f"argument: {entry.target} needs one ({needed[0].name})")
         return ()
     if not command.arguments:
-        raise Rejected(f"argument: {entry.target} takes none")
+        raise Rejected(f"argument: {entry.target} takes no argument")
     if command.arguments[0].type == "s":
         return (entry.argument,)
     number = _finite(entry, "argument", entry.argument)
     return (int(number) if command.arguments[0].type == "i" else number,)
+
+
+def number_of(param: Param, value: Value) -> float:
+    """The value of a numeric parameter or a switch as a number; for a menu the index of the item."""
+    if param.menu:
+        return float(param.menu.index(str(value)))
+    assert isinstance(value, int | float), param.address
+    return float(value)
 
 
 # -- reading one key -------------------------------------------------------------------------------
@@ -221,48 +230,48 @@ def _text(values: Mapping[str, object], key: str) -> str:
     return value
 
 
-def _read_argument(entry: Entry, key: str, value: object) -> str:
+def _read_argument(entry: MapEntry, key: str, value: object) -> str:
     return value if isinstance(value, str) else f"{_finite(entry, key, value):g}"
 
 
-def _read_end(entry: Entry, key: str, value: object) -> float:
-    """An end of the target's range, in its own unit; of a menu or stops the name will do."""
+def _read_end(entry: MapEntry, key: str, value: object) -> float:
+    """Read an end of the target's range, in its own unit; names of menu items and stops are accepted."""
     param = entry.param
     if param is None or param.type not in SWITCHED:
         return _finite(entry, key, value)
     if isinstance(value, str):
-        with contextlib.suppress(ValueError):  # as it was typed; what is no number may be a name
+        with contextlib.suppress(ValueError):  # a typed number; anything else may be a name
             value = float(value)
     accepted = osc_schema.accept(param, value)
     if accepted.note:
         raise Rejected(f"{key}: {accepted.note}")
-    return float(param.menu.index(accepted.value) if param.menu else accepted.value)  # type: ignore[arg-type]
+    return number_of(param, accepted.value)
 
 
-def _read_curve(entry: Entry, key: str, value: object) -> float:
+def _read_curve(entry: MapEntry, key: str, value: object) -> float:
     curve = _finite(entry, key, value)
-    if not 1 / STEEPEST_CURVE <= curve <= STEEPEST_CURVE:
-        raise Rejected(f"curve: {curve:g} is outside {1 / STEEPEST_CURVE:g}..{STEEPEST_CURVE:g}")
+    if not 1 / MAX_CURVE <= curve <= MAX_CURVE:
+        raise Rejected(f"curve: {curve:g} is outside {1 / MAX_CURVE:g}..{MAX_CURVE:g}")
     return curve
 
 
-def _read_ticks(entry: Entry, key: str, value: object) -> float:
+def _read_ticks(entry: MapEntry, key: str, value: object) -> float:
     ticks = _finite(entry, key, value)
     if not 1.0 <= ticks <= MAX_TICKS:
         raise Rejected(f"ticks: {ticks:g} is outside 1..{MAX_TICKS:g}")
     return ticks
 
 
-def _read_switch(entry: Entry, key: str, value: object) -> bool:
+def _read_switch(entry: MapEntry, key: str, value: object) -> bool:
     word = value.strip().lower() if isinstance(value, str) else value
     if word in (True, 1, "1", "on", "true"):
         return True
     if word in (False, 0, "0", "off", "false"):
         return False
-    raise Rejected(f"{key}: is neither on nor off")
+    raise Rejected(f"{key}: must be on or off")
 
 
-def _finite(entry: Entry, key: str, value: object) -> float:
+def _finite(entry: MapEntry, key: str, value: object) -> float:
     try:
         number = float(value) if isinstance(value, str | int | float) else math.nan
     except (ValueError, OverflowError):

@@ -1,4 +1,4 @@
-"""A map as a file: TOML that a person can read and edit. What is not said is what `make_entry` fills in.
+"""A map as a TOML file that people can read and edit. Missing keys get the defaults of `make_entry`.
 
 [map]
 schema = 1
@@ -18,7 +18,7 @@ import tomli_w
 
 import osc_schema
 from engine.errors import MappingError
-from engine.params.mapping.entry import Entry, make_entry
+from engine.params.mapping.entry import MapEntry, make_entry
 from engine.params.toml_file import read_toml
 from osc_schema import Rejected
 
@@ -27,22 +27,22 @@ MAX_ENTRIES = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedMap:
-    entries: tuple[Entry, ...]
+    entries: tuple[MapEntry, ...]
     unread: tuple[dict[str, Any], ...] = ()
-    """Entries that cannot be used, as they stand in the file: they stay in it."""
+    """Unusable entries as they are in the file; they are kept when it is saved."""
     problems: tuple[str, ...] = ()
-    """One line for each of these."""
+    """One line for each unusable entry."""
 
 
-def map_text(entries: Iterable[Entry], unread: Iterable[dict[str, Any]] = ()) -> str:
+def map_text(entries: Iterable[MapEntry], unread: Iterable[dict[str, Any]] = ()) -> str:
     tables = [*(entry.chosen() for entry in entries), *unread]
     return tomli_w.dumps({"map": {"schema": osc_schema.SCHEMA_VERSION}, "entry": tables})
 
 
 def read_map(path: Path) -> LoadedMap:
-    """What `path` holds, entry by entry; nothing where there is no such file.
+    """Load the map in `path`; an empty map if there is no such file.
 
-    Raises MappingError when the file as a whole cannot be used: it must not be replaced by an empty one.
+    Raises MappingError if the file as a whole cannot be used, so that it is not replaced by an empty one.
     """
     try:
         content = read_toml(path, "map", MappingError)
@@ -50,26 +50,26 @@ def read_map(path: Path) -> LoadedMap:
         return LoadedMap(entries=())
     tables = content.get("entry", [])
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
-        raise MappingError(f"{path}: `entry` is no list of tables, so it is no map ([[entry]])")
+        raise MappingError(f"{path}: is not a map: `entry` is not a list of tables ([[entry]])")
     loaded = read_tables(tables)
-    if len(loaded.entries) > MAX_ENTRIES:  # those that cannot be used stay in the file beside a full map
+    if len(loaded.entries) > MAX_ENTRIES:  # unusable entries do not count
         raise MappingError(f"{path}: {len(loaded.entries)} entries; {MAX_ENTRIES} are allowed")
     return loaded
 
 
 def read_tables(tables: Iterable[dict[str, Any]]) -> LoadedMap:
-    """Entries from plain tables, each by itself."""
+    """Make entries from plain tables; unusable ones are returned as they are."""
     entries, unread, problems = [], [], []
     for number, table in enumerate(tables, start=1):
         try:
-            entries.append(make_entry(_of_now(table)))
+            entries.append(make_entry(_with_current_target(table)))
         except Rejected as rejection:
             unread.append(table)
             problems.append(f"entry {number} ({table.get('control', '?')}): {rejection}")
     return LoadedMap(entries=tuple(entries), unread=tuple(unread), problems=tuple(problems))
 
 
-def _of_now(table: dict[str, Any]) -> dict[str, Any]:
-    """The table with the address that its target has now."""
+def _with_current_target(table: dict[str, Any]) -> dict[str, Any]:
+    """The table with the current address of a renamed target."""
     target = table.get("target")
     return {**table, "target": osc_schema.RENAMED[target]} if target in osc_schema.RENAMED else table

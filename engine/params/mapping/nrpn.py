@@ -1,29 +1,29 @@
-"""NRPNs: parameters numbered 0..16383 that a device selects and then sets, told as one control each. Pure.
+"""NRPNs: numbered parameters 0..16383 that a device selects and then sets; each is one control here. Pure.
 
 | controller | |
 |---|---|
 | 99, 98 | select an NRPN: the upper and the lower seven bits of its number |
-| 101, 100 | select an RPN (the range of the pitch bend, the tuning): what follows belongs to that |
+| 101, 100 | select an RPN (pitch bend range, tuning): the values that follow belong to it |
 | 6, 38 | the value, coarse and fine |
 | 96, 97 | one up, one down |
 
-The problem: four controllers make one movement, and devices disagree about their order. MIDI 1.0 wants 99, 98, 6, 38.
-There are devices that send 98 first, or 38 before 6, or no 38, or select once and then only send values; Yoshimi's
-`Using_NRPNs.txt`, Open Stage Control's `rpn.py` and JUCE's `juce_MidiRPN.cpp` show what has been met.
+The problem: four controllers make one movement, and devices disagree about the order. MIDI 1.0 specifies 99, 98, 6, 38.
+Some devices send 98 first, or 38 before 6, or no 38, or select once and then send values only; see Yoshimi's
+`Using_NRPNs.txt`, Open Stage Control's `rpn.py` and JUCE's `juce_MidiRPN.cpp`.
 
-- A half of a number stays until that half is sent again; a half that was never sent is 0. 127 and 127 select nothing,
-  and both halves are forgotten.
-- With an NRPN selected 6, 38, 96 and 97 are its value, with an RPN selected they move nothing, with nothing selected
-  they are controllers like any other. Keyboards set an RPN when they are switched on and leave it selected: what is
-  moved on and on without selecting it again is a knob.
-- A device that sends no 38 reaches the upper end all the same: its 127 is 16383.
-- 98 to 101 may be knobs. One that is sent three times in a row, with no other of these eight controllers in between,
-  selects nothing: no device selects without setting something.
+- A half of a number is kept until it is sent again; a half that was never sent is 0. 127 and 127 deselect, and both
+  halves are forgotten.
+- While an NRPN is selected, 6, 38, 96 and 97 are its value; while an RPN is selected, they are ignored; otherwise they
+  are plain controllers. Keyboards set an RPN when they are switched on and leave it selected, so a controller that
+  keeps moving without another selection is a knob.
+- A device that sends no 38 still reaches the upper end: its 127 is 16383.
+- 98 to 101 may be knobs. One that is sent three times in a row, with none of the other seven controllers in between,
+  selects nothing, because no device selects without setting a value.
 """
 
 from typing import Final, NamedTuple
 
-from engine.params.mapping.pair import HALF, Pair
+from engine.params.mapping.controller_pair import HALF, ControllerPair
 
 DATA_COARSE, DATA_FINE, DATA_UP, DATA_DOWN = 6, 38, 96, 97
 NRPN_FINE, NRPN_COARSE, RPN_FINE, RPN_COARSE = 98, 99, 100, 101
@@ -36,19 +36,19 @@ WHOLE_OF_COARSE = 129  # 127 * 129 is 16383
 
 
 class Selection:
-    """What one channel of one device has selected."""
+    """The selected NRPN or RPN of one channel of one device."""
 
     __slots__ = ("_halves", "_is_nrpn", "_knob", "_settings", "_times")
 
     def __init__(self) -> None:
         self._halves: dict[bool, tuple[int | None, int | None]] = {}
-        """Coarse and fine, of an NRPN and of an RPN."""
+        """Coarse and fine half, by True for NRPN and False for RPN."""
         self._is_nrpn: bool | None = None
         self._knob = self._times = self._settings = 0
 
     @property
     def number(self) -> int | None:
-        """The NRPN selected, 0..16383; None: none is, or an RPN."""
+        """The selected NRPN, 0..16383, or None if none or an RPN is selected."""
         if not self._is_nrpn:
             return None
         coarse, fine = self._halves[True]
@@ -56,11 +56,11 @@ class Selection:
 
     @property
     def is_empty(self) -> bool:
-        """Neither an NRPN nor an RPN is selected."""
+        """True if neither an NRPN nor an RPN is selected."""
         return self._is_nrpn is None
 
     def select(self, controller: int, value: int) -> bool:
-        """One of 98 to 101 was heard. False: it is a knob and selects nothing."""
+        """Take one of 98 to 101. False: it is a knob and selects nothing."""
         self._times = self._times + 1 if controller == self._knob else 1
         self._knob, self._settings = controller, 0
         if self._times >= MIN_KNOB:
@@ -76,7 +76,7 @@ class Selection:
         return True
 
     def was_set(self) -> None:
-        """One of 6, 38, 96 and 97 was heard."""
+        """Note that one of 6, 38, 96 and 97 arrived."""
         self._times = 0
         self._settings += 1
         if self._is_nrpn is False and self._settings > MAX_RPN_SETTINGS:
@@ -91,7 +91,7 @@ class Position(NamedTuple):
     value: int
     """0..16383."""
     bits: int
-    """How many of its bits have been heard: 14, 7 of a device that sends no fine half, 0 while that is yet to come."""
+    """Number of known bits: 14; 7 for a device without fine halves; 0 while the fine half is still to come."""
 
 
 class DataEntry:
@@ -100,7 +100,7 @@ class DataEntry:
     __slots__ = ("_fines", "_has_coarse", "_pair")
 
     def __init__(self) -> None:
-        self._pair = Pair()
+        self._pair = ControllerPair()
         self._fines = 0
         self._has_coarse = False
 
@@ -109,7 +109,7 @@ class DataEntry:
         return self._fines > 0
 
     def coarse(self, value: int, now_s: float) -> Position:
-        """6 was heard, 0..127."""
+        """Take a value of 6, 0..127."""
         self._has_coarse = True
         at = self._pair.coarse(value, now_s)
         if not self._fines:
@@ -117,7 +117,7 @@ class DataEntry:
         return Position(at, 14 if self._pair.is_whole else 0)
 
     def fine(self, value: int, now_s: float) -> Position | None:
-        """38 was heard, 0..127. None: it waits for its coarse half."""
+        """Take a value of 38, 0..127. None: it waits for its coarse half."""
         self._fines += 1
         at = self._pair.fine(value, now_s)
         if at is None and not self._has_coarse and self._fines > 1:  # a device whose coarse half is always 0

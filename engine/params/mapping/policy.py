@@ -1,50 +1,51 @@
-"""What a control that moves means for what it is mapped to. Pure: positions, take-over, encoders.
+"""The value that a movement of a control sets: positions, takeover, encoders. Pure.
 
-A control's position is 0..1 from the entry's `in_low` to its `in_high`, turned round where `invert` says so. To the
-power of `curve` it is the way from `low` to `high`: in the parameter's unit, or in its logarithm on an exponential
-scale, so that half way between 1 and 16 is 4.
+A control's position is 0..1 from the entry's `in_low` to its `in_high`, reversed by `invert`. Raised to the power of
+`curve` it is the position between `low` and `high` on the parameter's scale.
 
-Take-over (pickup): a fader moves nothing while it stands elsewhere than the parameter. It takes over when it passes
-the position at which it would stand if it had set the value of now, or comes within a 127th of it. From then on it
-holds the parameter, until somebody else sets it: then all begins anew. Where the value of now lies outside
-`low`..`high`, the nearer end of the fader is that position. A fader that was sent somewhere (`/map/feedback`) and
-is heard near there has a motor: it comes from where it was sent, not from where it was heard last.
+Takeover (pickup): a fader sets nothing while its position differs from the parameter's. It takes over when it passes
+the position of the current value, or comes within 1/127 of it. From then on it holds the parameter, until something
+else sets it; then it has to be picked up again. If the current value is outside `low`..`high`, the nearer end of the
+fader counts. A fader that was sent a value (`/map/feedback`) and then reports a position near it has a motor: its
+movement starts where it was sent, not where it was last heard.
 """
 
 import math
 from dataclasses import dataclass
 
 import osc_schema
-from engine.params.mapping.controls import LARGEST, Movement
-from engine.params.mapping.entry import RELATIVE, SWITCHED, TRIGGERS, Entry, command_arguments
-from osc_schema import Param, ParamType, Value
+from engine.params.mapping.controls import MAX_VALUES, Movement
+from engine.params.mapping.entry import RELATIVE, SWITCHED, TRIGGERS, MapEntry, command_arguments, number_of
+from osc_schema import ParamType, Value
+from osc_schema.scale import Scale
 
-STEP = 1 / 127  # of the way: one step of a 7-bit control, far below a jump that an eye sees at 30 ms of smoothing
+STEP = 1 / 127  # one step of a 7-bit control; a jump this small is invisible with 30 ms of smoothing
 PRESSED_FROM = 0.5
-MOTOR_STEP = 0.1  # of the way: further than this no hand moves a fader between two of its values
-UNSET_S = 0.005  # how long what was sent may not be set yet: the movements of one bundle are judged before the first is
+MOTOR_STEP = 0.1  # position: a hand does not move a fader further than this between two values
+UNSET_S = 0.005  # delay until a sent value is set: all movements of a bundle are handled before the first value is set
 
 Arguments = tuple[float | int | bool | str, ...]
 
 
 @dataclass(slots=True)
 class Hold:
-    """What is remembered of an entry between two movements."""
+    """State of an entry between two movements."""
 
     at: float | None = None
-    """Position at the last movement; None before the first."""
+    """Position at the last movement; None before the first one."""
     sent: Value | None = None
-    """What it has set, and what it found then."""
+    """The value it set last; `before`: the value of the parameter before that."""
     before: Value | None = None
     sent_s: float = float("-inf")
 
 
 def arguments_for(
-    entry: Entry, movement: Movement, now: Value | None, hold: Hold, now_s: float, sent_to: float | None = None
+    entry: MapEntry, movement: Movement, now: Value | None, hold: Hold, now_s: float, sent_to: float | None = None
 ) -> Arguments | None:
-    """What the entry's target is sent; None: nothing. `now` is the parameter's value, None of a command.
+    """The arguments to send to the entry's target, or None for nothing. `now`: the parameter's value, None for a
+    command.
 
-    `sent_to`: what the control was sent last, in what it tells, where it was sent something since it was heard.
+    `sent_to`: the value last sent to the control, in its own unit, if it was sent one since its last movement.
     """
     if sent_to is not None and entry.is_fader:
         _follow_motor(entry, movement, hold, position(entry, sent_to))
@@ -55,8 +56,8 @@ def arguments_for(
     return None if wanted[0] == now else wanted
 
 
-def _wanted(entry: Entry, movement: Movement, now: Value | None, hold: Hold, now_s: float) -> Arguments | None:
-    """The target's value as `osc_schema.accept` gives it, or a command's arguments."""
+def _wanted(entry: MapEntry, movement: Movement, now: Value | None, hold: Hold, now_s: float) -> Arguments | None:
+    """The target's new value as `osc_schema.accept` returns it, or a command's arguments."""
     if entry.mode in RELATIVE or (movement.steps and entry.is_fader):
         return _turned(entry, movement, now)
     was, at = hold.at, position(entry, movement.value)
@@ -69,79 +70,64 @@ def _wanted(entry: Entry, movement: Movement, now: Value | None, hold: Hold, now
             return None
         return _accepted(entry, value_at(entry, at))
     is_pressed = is_down and (was is None or was < PRESSED_FROM)
-    # The same value twice is two presses of a button that is never let go; a fader repeats nothing, a state does.
+    # The same value twice means two presses of a button that sends no release; faders never repeat a value, states do.
     is_repeated = is_down and was == at and entry.mode != "rise"
     if not (movement.is_bang or is_pressed or is_repeated):
         return None
     if entry.mode == "toggle":
-        is_high = abs(_number(entry.param, now) - entry.high) < abs(_number(entry.param, now) - entry.low)
+        is_high = _is_nearer_high(entry, now)
         return _accepted(entry, entry.low if is_high else entry.high)
     return _triggered(entry)
 
 
-def _follow_motor(entry: Entry, movement: Movement, hold: Hold, sent_to: float) -> None:
+def _follow_motor(entry: MapEntry, movement: Movement, hold: Hold, sent_to: float) -> None:
     at = position(entry, movement.value)
     if abs(at - sent_to) <= (MOTOR_STEP if hold.at is None else min(MOTOR_STEP, abs(at - hold.at))):
         hold.at = sent_to
 
 
-def position(entry: Entry, heard: float) -> float:
-    """Where the control stands, 0..1."""
-    at = (heard - entry.in_low) / (entry.in_high - entry.in_low)
-    at = min(1.0, max(0.0, at))
+def position(entry: MapEntry, heard: float) -> float:
+    """The position 0..1 of the control for a value it sent."""
+    at = Scale(entry.in_low, entry.in_high).position_of(heard)
     return 1.0 - at if entry.invert else at
 
 
-def value_at(entry: Entry, at: float) -> float:
-    """The target's value where the control stands at `at`, in its own unit; of a menu a number between two items."""
-    way = at**entry.curve
-    if way in (0.0, 1.0):  # the ends exactly, whatever a power of them would round to
-        return entry.high if way else entry.low
-    if _is_exponential(entry):
-        return entry.low * (entry.high / entry.low) ** way
-    return entry.low + (entry.high - entry.low) * way
+def value_at(entry: MapEntry, at: float) -> float:
+    """The target's value for a control at position `at`, in its own unit; for a menu a number between two items."""
+    return _scale(entry).value_at(math.pow(at, entry.curve))
 
 
-def position_of(entry: Entry, value: Value | None) -> float:
-    """Where the control would stand for the target to have `value`: the inverse of `value_at`, 0..1."""
-    number = _number(entry.param, value)
-    number = min(max(entry.low, entry.high), max(min(entry.low, entry.high), number))
-    if entry.low == entry.high:
-        return 0.0
-    if _is_exponential(entry):
-        way = math.log(number / entry.low) / math.log(entry.high / entry.low)
-    else:
-        way = (number - entry.low) / (entry.high - entry.low)
-    return min(1.0, max(0.0, way)) ** (1.0 / entry.curve)
+def position_of(entry: MapEntry, value: Value | None) -> float:
+    """The inverse of `value_at`: the position 0..1 at which the control would set `value`."""
+    return math.pow(_scale(entry).position_of(_number(entry, value)), 1.0 / entry.curve)
 
 
-def shown(entry: Entry, value: Value) -> float:
-    """What the control would tell for the target to have `value`, to be sent back to it: the inverse of all above.
+def shown(entry: MapEntry, value: Value) -> float:
+    """The value to send back to a control so that it shows `value`: the inverse of all of the above.
 
-    A button shows its upper end where the value is its `high`; the ring of an encoder the position on the way. Only for
-    an entry with `feedback`, whose target has a number or is a switch.
+    A button shows its upper end if the value is its `high`; the ring of an encoder shows the position. For entries with
+    `feedback` only, whose target is a number or a switch.
     """
     if entry.mode in RELATIVE:
-        return position_of(entry, value) * LARGEST[entry.control.kind]
+        return position_of(entry, value) * MAX_VALUES[entry.control.kind]
     if entry.is_fader:
         at = position_of(entry, value)
     elif entry.mode in TRIGGERS:
         at = float(_accepted(entry, entry.high)[0] == value)
     else:
-        number = _number(entry.param, value)
-        at = float(abs(number - entry.high) < abs(number - entry.low))
-    return entry.in_low + (1.0 - at if entry.invert else at) * (entry.in_high - entry.in_low)
+        at = float(_is_nearer_high(entry, value))
+    return Scale(entry.in_low, entry.in_high).value_at(1.0 - at if entry.invert else at)
 
 
 def picks_up(was: float | None, at: float, target: float) -> bool:
-    """Whether a fader that was at `was` (None: not known) and is at `at` takes over what stands at `target`."""
+    """True if a fader that moved from `was` (None: unknown) to `at` picks up a parameter at position `target`."""
     if abs(at - target) <= STEP:
         return True
     return was is not None and min(was, at) <= target <= max(was, at)
 
 
 def ticks(mode: str, heard: int, bits: int = 7) -> int:
-    """How far an encoder was turned, -64..63 of 7 bits, -8192..8191 of 14; `heard` is what its controller told.
+    """Ticks that an encoder was turned by, -64..63 with 7 bits, -8192..8191 with 14; `heard`: its controller's value.
 
     Ableton Live calls them Relative (Bin. Offset), (2's Comp.) and (Signed Bit); its Signed Bit 2 is `sign` with
     `invert`. The V-Pots of Mackie Control are `sign`: bit 6 set is counter-clockwise.
@@ -154,13 +140,13 @@ def ticks(mode: str, heard: int, bits: int = 7) -> int:
     return half - heard if heard >= half else heard
 
 
-def _turned(entry: Entry, movement: Movement, now: Value | None) -> Arguments | None:
-    """A tick is a 127th of the way, or as `ticks` says; of whole numbers and menus at least one."""
-    if not movement.steps and not movement.bits:  # half of a value says nothing of the way
+def _turned(entry: MapEntry, movement: Movement, now: Value | None) -> Arguments | None:
+    """The new value for a turned encoder. A tick is 1 / `ticks` of the range; for ints and menus at least one."""
+    if not movement.steps and not movement.bits:  # half a value has no direction
         return None
     turned = movement.steps or ticks(entry.mode, _heard(movement), movement.bits)
     param = entry.param
-    assert param is not None  # `make_entry`
+    assert param is not None  # checked by `make_entry`
     span = abs(entry.high - entry.low)
     if not turned or not span:
         return None
@@ -171,11 +157,11 @@ def _turned(entry: Entry, movement: Movement, now: Value | None) -> Arguments | 
 
 
 def _heard(movement: Movement) -> int:
-    """The value in the bits that its device sends."""
-    return round(movement.value * ((1 << movement.bits) - 1) / LARGEST[movement.control.kind])
+    """The value as the whole number that the device sent."""
+    return round(movement.value * ((1 << movement.bits) - 1) / MAX_VALUES[movement.control.kind])
 
 
-def _triggered(entry: Entry) -> Arguments:
+def _triggered(entry: MapEntry) -> Arguments:
     param = entry.param
     if param is None:
         return command_arguments(entry)
@@ -186,9 +172,11 @@ def _triggered(entry: Entry) -> Arguments:
     return _accepted(entry, entry.high)
 
 
-def _accepted(entry: Entry, value: float) -> Arguments:
-    assert entry.param is not None  # what has no value can only be triggered
-    return (osc_schema.accept(entry.param, value).value,)  # type: ignore[return-value]  # no colours: `make_entry`
+def _accepted(entry: MapEntry, value: float) -> Arguments:
+    assert entry.param is not None  # a command can only be triggered
+    accepted = osc_schema.accept(entry.param, value).value
+    assert not isinstance(accepted, tuple)  # `make_entry` rejects colours
+    return (accepted,)
 
 
 def _is_held(now: Value | None, hold: Hold, now_s: float) -> bool:
@@ -197,10 +185,15 @@ def _is_held(now: Value | None, hold: Hold, now_s: float) -> bool:
     return now == hold.sent or (now == hold.before and now_s - hold.sent_s <= UNSET_S)
 
 
-def _number(param: Param | None, value: Value | None) -> float:
-    assert param is not None
-    return float(param.menu.index(value) if param.menu else value)  # type: ignore[arg-type]
+def _number(entry: MapEntry, value: Value | None) -> float:
+    assert entry.param is not None and value is not None
+    return number_of(entry.param, value)
 
 
-def _is_exponential(entry: Entry) -> bool:
-    return entry.param is not None and entry.param.scale == "exponential"
+def _is_nearer_high(entry: MapEntry, value: Value | None) -> bool:
+    number = _number(entry, value)
+    return abs(number - entry.high) < abs(number - entry.low)
+
+
+def _scale(entry: MapEntry) -> Scale:
+    return Scale(entry.low, entry.high, entry.param is not None and entry.param.scale == "exponential")

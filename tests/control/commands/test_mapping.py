@@ -426,7 +426,7 @@ def test_a_map_that_has_no_room_is_not_loaded_in_part(desk: Desk, tmp_path: Path
     (tmp_path / "maps").mkdir()
     (tmp_path / "maps" / "large.toml").write_text(entries)
     desk.done("/map/load", "large")
-    assert "more are not allowed" in desk.failed("/map/load", "resolume")
+    assert "which is the limit" in desk.failed("/map/load", "resolume")
     assert "(1..990)" in desk.failed("/map/delete", 991)
 
 

@@ -315,7 +315,7 @@ def test_a_picture_fades_in_over_udp_and_the_status_says_how(desk: Desk) -> None
     cost = desk.engine._parts.leaving.cost
     desk.engine.post(lambda: [cost.add(work_s=0.9, draw_s=0.8, looks=1) for _ in range(60)])
     assert desk.done("/preset/load", "default", 0.1) == ("/preset/load", "default")
-    assert said() == "a still dissolves (to draw both looks would take 1700 of 17 ms a frame)"
+    assert said() == "a still dissolves (drawing both looks would take 1700 of 17 ms per frame)"
 
 
 def test_presets_are_saved_listed_loaded_and_deleted(desk: Desk) -> None:

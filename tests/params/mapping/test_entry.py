@@ -1,4 +1,4 @@
-"""What an entry of the map may hold, and the file that keeps it."""
+"""Validation of an entry of the map, and the map file."""
 
 import pytest
 
@@ -18,44 +18,44 @@ FADER = {"control": "midi 1 cc 7", "target": "/layer/1/intensity", "takeover": F
         ({"control": "midi 1 cc 7"}, "target: is missing"),
         ({"control": 7, "target": "/mode"}, "control: is not text"),
         ({"control": "midi 1 cc 7", "target": "/layer/1/intensty"}, "/layer/1/intensty: no such parameter (nearest"),
-        ({"control": "midi 1 cc 7", "target": "/map/learn"}, "no control moves it"),
+        ({"control": "midi 1 cc 7", "target": "/map/learn"}, "a query or a mapping command"),
         ({"control": "midi 1 cc 7", "target": "/cue/<n>"}, "/cue/<n>: is a command, not a parameter"),
-        ({"control": "midi 1 cc 7", "target": "/engine/notify"}, "no control moves it"),
+        ({"control": "midi 1 cc 7", "target": "/engine/notify"}, "a query or a mapping command"),
         ({"control": "midi 1 cc 7", "target": "/preset/load"}, "argument: /preset/load needs one (name)"),
         ({"control": "midi 1 cc 7", "target": "/cue/set", "argument": "3"}, "takes 2 arguments"),
         ({"control": "midi 1 cc 7", "target": "/cue/delete", "argument": "x"}, "argument: is not a number"),
-        ({"control": "midi 1 cc 7", "target": "/cue/list", "argument": "x"}, "argument: /cue/list takes none"),
-        ({**FADER, "argument": "x"}, "argument: /layer/1/intensity takes none"),
+        ({"control": "midi 1 cc 7", "target": "/cue/list", "argument": "x"}, "argument: /cue/list takes no argument"),
+        ({**FADER, "argument": "x"}, "argument: /layer/1/intensity takes no argument"),
         ({**FADER, "hihg": 1}, "'hihg': no such key (known: control"),
         ({**FADER, "high": 9}, "high: 9 is outside 0..1.5"),
         ({**FADER, "high": "loud"}, '"loud" is not a number'),
         ({**FADER, "low": float("nan")}, "not a finite number"),
         ({**FADER, "curve": 0}, "curve: 0 is outside 0.1..10"),
         ({**FADER, "curve": [1]}, "curve: is not a number"),
-        ({**FADER, "invert": "perhaps"}, "invert: is neither on nor off"),
-        ({**FADER, "mode": "slider"}, "mode 'slider': none of fader"),
-        ({**FADER, "mode": ["fader"]}, "mode ['fader']: none of fader"),
+        ({**FADER, "invert": "perhaps"}, "invert: must be on or off"),
+        ({**FADER, "mode": "slider"}, "mode 'slider': not one of fader"),
+        ({**FADER, "mode": ["fader"]}, "mode ['fader']: not one of fader"),
         ({**FADER, "in_low": 5, "in_high": 5}, "are both 5"),
         ({**FADER, "mode": "twos", "curve": 2}, "curve: is for a fader"),
         ({**FADER, "mode": "twos", "in_low": 2}, "in_low: has no effect"),
         ({**FADER, "mode": "trigger", "low": 0}, "low: has no effect"),
         ({**FADER, "ticks": 24}, "ticks: is for an encoder"),
         ({**FADER, "mode": "twos", "ticks": 0}, "ticks: 0 is outside 1..16384"),
-        ({"control": "midi 1 note 7", "target": "/cue/go", "feedback": True}, "feedback: /cue/go has nothing"),
+        ({"control": "midi 1 note 7", "target": "/cue/go", "feedback": True}, "feedback: /cue/go has no value"),
         ({"control": "osc /x", "target": "/layer/1/curve", "mode": "twos"}, "mode twos: is for an encoder"),
         ({"control": "midi 1 program 1", "target": "/layer/1/mute", "mode": "toggle"}, "can only trigger"),
         ({"control": "midi 1 cc 7", "target": "/cue/go", "mode": "fader"}, "mode fader: /cue/go can only be triggered"),
         ({"control": "midi 1 note 7", "target": "/layer/1/mute", "takeover": True}, "takeover: is for a fader"),
     ],
 )
-def test_an_entry_that_cannot_be_used_is_refused_in_one_line(entry: dict, said: str) -> None:
+def test_an_invalid_entry_is_rejected_in_one_line(entry: dict, said: str) -> None:
     with pytest.raises(Rejected) as refused:
         make_entry(entry)
     assert said in str(refused.value)
     assert "\n" not in str(refused.value)
 
 
-def test_a_key_that_is_changed_takes_along_what_followed_from_it() -> None:
+def test_changing_a_key_updates_the_defaults_that_depend_on_it() -> None:
     entry = make_entry({**FADER, "high": 1.0, "curve": 2})
     turned = changed(entry, "mode", "twos")
     assert (turned.mode, turned.high, turned.curve, turned.takeover) == ("twos", 1.0, 1.0, False)
@@ -71,7 +71,7 @@ def test_a_key_that_is_changed_takes_along_what_followed_from_it() -> None:
         changed(entry, "colour", 1)
 
 
-def test_a_file_gives_back_what_was_written(tmp_path) -> None:
+def test_a_file_round_trips(tmp_path) -> None:
     tables = (
         FADER,
         {"control": "midi 1 cc 2", "target": "/layer/1/angle", "mode": "twos", "invert": True},
@@ -87,7 +87,7 @@ def test_a_file_gives_back_what_was_written(tmp_path) -> None:
     assert read_map(file) == LoadedMap(entries=entries)
 
 
-def test_a_wrong_entry_is_one_line_and_stays_in_the_file(tmp_path) -> None:
+def test_an_invalid_entry_is_reported_in_one_line_and_stays_in_the_file(tmp_path) -> None:
     file = tmp_path / "map.toml"
     file.write_text('[[entry]]\ncontrol = "midi 1 cc 1"\ntarget = "/mode"\n[[entry]]\ncontrol = "knob"\nx = 3\n')
     loaded = read_map(file)
@@ -98,7 +98,7 @@ def test_a_wrong_entry_is_one_line_and_stays_in_the_file(tmp_path) -> None:
 
 
 @pytest.mark.parametrize("text", ["entry = 3", "[[entry", 'entry = ["x"]', "[entry]\na = 1", "\x00"])
-def test_a_file_that_is_no_map_is_an_error_and_not_an_empty_map(tmp_path, text: str) -> None:
+def test_an_invalid_file_is_an_error_and_not_an_empty_map(tmp_path, text: str) -> None:
     file = tmp_path / "map.toml"
     file.write_text(text)
     with pytest.raises(MappingError, match=r"map\.toml"):
@@ -106,7 +106,7 @@ def test_a_file_that_is_no_map_is_an_error_and_not_an_empty_map(tmp_path, text: 
     assert read_map(tmp_path / "none.toml") == LoadedMap(entries=())
 
 
-def test_a_map_of_before_an_address_was_renamed_still_moves_it(tmp_path) -> None:
+def test_an_old_map_with_a_renamed_address_still_works(tmp_path) -> None:
     file = tmp_path / "map.toml"
     file.write_text('[map]\nschema = 2\n[[entry]]\ncontrol = "midi 1 cc 7"\ntarget = "/lfo/1/sync"\n')
     loaded = read_map(file)

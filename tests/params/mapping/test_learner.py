@@ -1,23 +1,23 @@
-"""Which control is meant by "take what moves next"."""
+"""MIDI learn: detection of the control that was moved."""
 
 import pytest
 
 from engine.params.mapping.controls import Control, MidiEvent, Movement, control_of
-from engine.params.mapping.learn import ALL_ALONG, REST_S, Learned, Learner
-from engine.params.mapping.movement import Movements
+from engine.params.mapping.learner import ALL_ALONG, REST_S, Learned, Learner
+from engine.params.mapping.movement_reader import MovementReader
 from osc_schema import Rejected
 
 
 class Desk:
-    """A learner and a clock; `hear` is one movement after 10 ms."""
+    """A learner and a clock; `hear` is a movement after 10 ms."""
 
     def __init__(self) -> None:
         self.learner = Learner()
-        self.movements = Movements()
+        self.movements = MovementReader()
         self.now_s = 100.0
 
     def hear(self, name: str, *values: float) -> str:
-        """The control that was taken while it told `values`; "" for none."""
+        """The control learned while it sent `values`; "" for none."""
         for value in values:
             self.now_s += 0.01
             learned = self.learner.hear(Movement(control_of(name), float(value)), self.now_s)
@@ -37,21 +37,21 @@ def desk() -> Desk:
     return Desk()
 
 
-def test_nothing_is_taken_while_nobody_learns(desk: Desk) -> None:
+def test_nothing_is_learned_while_learning_is_off(desk: Desk) -> None:
     assert desk.hear("midi 1 cc 70", 1, 2, 3) == ""
     desk.learner.begin()
     desk.learner.end()
     assert desk.hear("midi 1 cc 70", 4, 5, 6) == ""
 
 
-def test_a_controller_is_taken_at_its_second_value(desk: Desk) -> None:
+def test_a_controller_is_learned_at_its_second_value(desk: Desk) -> None:
     desk.learner.begin()
     assert desk.hear("midi 1 cc 7", 64) == ""
     assert desk.hear("midi 1 cc 7", 64, 64, 64) == ""
     assert desk.hear("midi 1 cc 7", 65) == "midi 1 cc 7"
 
 
-def test_a_controller_is_taken_at_once_where_it_clearly_is_not_what_it_was(desk: Desk) -> None:
+def test_a_controller_is_learned_at_once_if_it_clearly_differs_from_before(desk: Desk) -> None:
     desk.hear("midi 1 cc 70", 10)
     desk.learner.begin()
     assert desk.hear("midi 1 cc 70", 11) == ""
@@ -59,13 +59,13 @@ def test_a_controller_is_taken_at_once_where_it_clearly_is_not_what_it_was(desk:
     assert desk.hear("midi 1 cc 70", 100) == "midi 1 cc 70"
 
 
-def test_a_note_is_taken_when_it_begins_and_not_when_it_ends(desk: Desk) -> None:
+def test_a_note_is_learned_at_note_on_and_not_at_note_off(desk: Desk) -> None:
     desk.learner.begin()
     assert desk.hear("midi 1 note 60", 0) == ""
     assert desk.hear("midi 1 note 61", 1) == "midi 1 note 61"
 
 
-def test_a_motor_fader_is_taken_and_not_the_note_that_says_it_is_touched(desk: Desk) -> None:
+def test_a_motor_fader_is_learned_and_not_its_touch_note(desk: Desk) -> None:
     """Mackie Control: notes 104 to 112, then pitch bend (TouchMCU's mackie_control_protocol.md, "Fader")."""
     desk.learner.begin()
     assert desk.hear("midi 1 note 104", 127) == ""
@@ -77,18 +77,18 @@ def test_a_motor_fader_is_taken_and_not_the_note_that_says_it_is_touched(desk: D
     assert desk.hear("midi 1 note 104", 127) == "midi 1 note 104", "a switch is for a button"
 
 
-def test_what_only_repeats_is_not_moving(desk: Desk) -> None:
+def test_repeated_values_are_no_movement(desk: Desk) -> None:
     desk.learner.begin()
     assert desk.hear("osc /1/fader1", *[0.5] * 100) == ""
 
 
-def test_trembling_far_below_a_step_is_not_moving(desk: Desk) -> None:
+def test_noise_far_below_a_step_is_no_movement(desk: Desk) -> None:
     desk.learner.begin()
     assert desk.hear("osc /sensor", 0.5, 0.501, 0.499, 0.5, 0.503) == ""
     assert desk.hear("osc /1/fader1", 0.5, 0.52) == "osc /1/fader1"
 
 
-def test_what_moves_all_along_is_not_meant_until_it_has_rested(desk: Desk) -> None:
+def test_a_control_that_moves_all_the_time_is_ignored_until_it_rests(desk: Desk) -> None:
     desk.hear("osc /clip/position", *[n / 100 for n in range(ALL_ALONG + 1)])
     desk.learner.begin()
     assert desk.hear("osc /clip/position", 0.5, 0.6, 0.7) == ""
@@ -97,8 +97,8 @@ def test_what_moves_all_along_is_not_meant_until_it_has_rested(desk: Desk) -> No
     assert desk.hear("osc /clip/position", 0.1, 0.3) == "osc /clip/position"
 
 
-def test_what_moves_a_few_times_a_second_moves_all_along(desk: Desk) -> None:
-    """Resolume tells each of its many playheads two or three times a second, and not evenly."""
+def test_a_few_movements_a_second_count_as_moving_all_the_time(desk: Desk) -> None:
+    """Resolume sends each of its many playheads two or three times a second, at irregular intervals."""
 
     def tell(number: int) -> str:
         desk.now_s += (0.3, 0.3, 0.8)[number % 3]
@@ -114,13 +114,13 @@ def test_what_moves_a_few_times_a_second_moves_all_along(desk: Desk) -> None:
     assert desk.hear("osc /composition/layers/3/position", 0.9, 0.1) == "osc /composition/layers/3/position"
 
 
-def test_a_few_movements_before_do_not_make_a_control_restless(desk: Desk) -> None:
+def test_a_few_movements_before_learning_do_not_exclude_a_control(desk: Desk) -> None:
     desk.hear("midi 1 cc 7", 1, 2, 3)
     desk.learner.begin()
     assert desk.hear("midi 1 cc 7", 3, 4) == "midi 1 cc 7"
 
 
-def test_a_message_without_a_value_is_taken_at_once_but_no_heartbeat(desk: Desk) -> None:
+def test_a_message_without_a_value_is_learned_at_once_but_not_a_heartbeat(desk: Desk) -> None:
     beat, press = control_of("osc /alive"), control_of("osc /go")
     for _ in range(ALL_ALONG):
         desk.now_s += 0.1
@@ -140,7 +140,7 @@ def test_both_halves_of_a_pair_make_a_fader_of_14_bits(desk: Desk, fine_first: b
     assert next(name for name in taken if name) == "midi 1 cc14 7"
 
 
-def test_a_known_pair_is_not_taken_for_its_coarse_half(desk: Desk) -> None:
+def test_a_known_pair_is_not_learned_as_its_coarse_half(desk: Desk) -> None:
     for at in (0, 1):
         desk.cc(7, 0), desk.cc(39, at)
     desk.now_s += 1.0
@@ -148,7 +148,7 @@ def test_a_known_pair_is_not_taken_for_its_coarse_half(desk: Desk) -> None:
     assert [desk.cc(7, 100), desk.cc(39, 5), desk.cc(7, 101)] == ["", "", "midi 1 cc14 7"]
 
 
-def test_the_argument_that_moved_is_the_one_that_is_taken(desk: Desk) -> None:
+def test_the_argument_that_moved_is_learned(desk: Desk) -> None:
     desk.learner.begin()
     assert desk.hear("osc /3/xy 1", 0.1) == ""
     assert desk.hear("osc /3/xy", 0.1, 0.1) == ""
@@ -170,7 +170,7 @@ def test_the_argument_that_moved_is_the_one_that_is_taken(desk: Desk) -> None:
         "midi 2 pressure nano:0",
     ],
 )
-def test_a_control_is_read_by_the_name_it_tells(name: str) -> None:
+def test_a_control_is_parsed_from_its_own_name(name: str) -> None:
     assert control_of(name).name == name
     assert isinstance(control_of(name), Control)
 
@@ -184,7 +184,7 @@ def test_a_control_is_read_by_the_name_it_tells(name: str) -> None:
         "cc 7", "midi ¹ cc 7", "o" * 300,
     ],
 )  # fmt: skip
-def test_a_name_that_is_none_is_refused_in_one_line(name: str) -> None:
+def test_an_invalid_name_is_rejected_in_one_line(name: str) -> None:
     with pytest.raises(Rejected) as refused:
         control_of(name)
     assert str(refused.value).startswith("control ")
@@ -203,7 +203,7 @@ ORDERS = {  # how devices send an NRPN: Yoshimi's Using_NRPNs.txt, Open Stage Co
 
 
 def nrpn(order: tuple[int, ...], number: int, value: int) -> list[tuple[int, int]]:
-    """Controllers and what they are sent."""
+    """Controllers and their values."""
     halves = {99: number >> 7, 98: number & 127, 6: value >> 7, 38: value & 127}
     return [(controller, halves[controller]) for controller in order]
 
@@ -231,7 +231,7 @@ def test_controller_6_is_learned_when_nothing_is_selected_any_more(desk: Desk) -
     assert next(filter(None, (desk.cc(6, value) for value in (64, 90, 100)))) == "midi 1 cc 6"
 
 
-def test_what_sets_an_rpn_is_learned_as_nothing(desk: Desk) -> None:
+def test_controllers_that_set_an_rpn_are_not_learned(desk: Desk) -> None:
     desk.learner.begin()
     for value in (0, 40, 80, 120):
         assert [desk.cc(*heard) for heard in ((101, 0), (100, 0), (6, value), (38, 0))] == [""] * 4
@@ -254,7 +254,7 @@ def test_a_knob_on_a_controller_of_nrpns_is_a_knob(desk: Desk, number: int) -> N
 
 
 def learned_mode(desk: Desk, *values: int, number: int = 70) -> str | None:
-    """The mode that is taken while controller `number` sends these; "" when it is not taken, None for no encoder."""
+    """The mode learned while controller `number` sends these; "" if it is not learned, None for no encoder."""
     desk.learner.begin()
     for value in values:
         desk.now_s += 0.02
@@ -283,7 +283,7 @@ def learned_mode(desk: Desk, *values: int, number: int = 70) -> str | None:
         ((65, 63, 65), "offset"),
     ],
 )
-def test_an_encoder_is_recognised_by_what_it_sends(desk: Desk, values: tuple[int, ...], mode: str) -> None:
+def test_an_encoder_is_detected_by_its_values(desk: Desk, values: tuple[int, ...], mode: str) -> None:
     """By the tables of Ableton Live's manual, "Mapping to Relative MIDI Controllers"."""
     assert learned_mode(desk, *values) == mode
 
@@ -292,11 +292,11 @@ def test_an_encoder_is_recognised_by_what_it_sends(desk: Desk, values: tuple[int
     "values",
     [(1, 2, 3), (2, 1, 0), (127, 126, 125), (66, 65, 64), (62, 63, 64), (1, 20), (127, 100), (64, 64, 65), (0, 127)],
 )
-def test_a_fader_that_is_moved_where_encoders_talk_is_a_fader(desk: Desk, values: tuple[int, ...]) -> None:
+def test_a_fader_in_the_value_range_of_encoders_is_a_fader(desk: Desk, values: tuple[int, ...]) -> None:
     assert learned_mode(desk, *values) is None
 
 
-def test_a_button_that_repeats_itself_is_no_encoder_of_a_switch(desk: Desk) -> None:
+def test_a_repeating_button_is_not_an_encoder(desk: Desk) -> None:
     desk.learner.begin(may_turn=False)
     assert desk.hear("midi 1 cc 70", 127, 127, 127, 127) == ""
 

@@ -1,13 +1,13 @@
-"""How an encoder tells its turns, by what it sends. Pure.
+"""Detection of an encoder's mode from its values. Pure.
 
-A fader sends where it stands: each value beside the last one. An encoder sends how far it was turned, so a slow turn
-repeats itself, and a turn back is another number: 1 and 127 (`twos`), 65 and 63 (`offset`), 1 and 65 (`sign`); of 14
-bits the same beside 0, 8192 and 16384. These are the tables of Ableton Live's manual ("Mapping to Relative MIDI
-Controllers") and of Mackie Control.
+A fader sends its position, so each value is next to the last one. An encoder sends how far it was turned, so a slow
+turn repeats a value, and a turn back sends a different one: 1 and 127 (`twos`), 65 and 63 (`offset`), 1 and 65
+(`sign`); with 14 bits the same around 0, 8192 and 16384. These are the tables of Ableton Live's manual ("Mapping to
+Relative MIDI Controllers") and of Mackie Control.
 
-- 127 or 63 alone is clear. 1 alone is two's complement or sign bit, 65 alone is offset or sign bit: which, the turn
-  back tells. Where there is none, it was a turn to the right, and two's complement or offset.
-- Only what repeats is an encoder. A fader at its lower end tells 1, 2, 3.
+- 127 or 63 alone is clear. 1 alone is two's complement or sign bit, 65 alone is offset or sign bit: the turn back
+  decides. Without a turn back we assume a turn to the right, in two's complement or offset.
+- Only repeated values mean an encoder: a fader at its lower end sends 1, 2, 3.
 """
 
 from collections.abc import Iterable
@@ -16,14 +16,14 @@ from typing import Literal
 
 from engine.params.mapping.entry import Mode
 
-MAX_TICKS = 7  # a slow turn: a fast one begins slowly
+MAX_TICKS = 7  # of a slow turn; a fast turn starts slowly too
 MIN_REPEATS = 2
-MIN_ONE_WAY = 12  # values after which no turn back is waited for
+MIN_ONE_WAY = 12  # number of values after which we do not wait for a turn back
 KEPT_VALUES = 16
 
 
-def recognised(values: Iterable[int], bits: int) -> Mode | Literal[False] | None:
-    """The mode; False: no encoder sends these; None: more of them will tell. Oldest first, 0..127 or 0..16383."""
+def detect_mode(values: Iterable[int], bits: int) -> Mode | Literal[False] | None:
+    """The mode of these values, oldest first, 0..127 or 0..16383. False: no encoder; None: more values are needed."""
     half, values = 1 << (bits - 1), tuple(values)
     sides = [_side(value, half) for value in values]
     kinds = frozenset(sides)
@@ -62,6 +62,6 @@ def _side(value: int, half: int) -> str:
 
 
 def _climbs(values: tuple[int, ...]) -> bool:
-    """Three values in a row, each one beside the last: a fader."""
+    """True for three consecutive values with steps of 1 in one direction: a fader."""
     steps = [value - before for before, value in pairwise(values)]
     return any(one == other and abs(one) == 1 for one, other in pairwise(steps))

@@ -1,9 +1,9 @@
-"""Two controllers as one fader of 14 bits, heard half by half."""
+"""Two controllers as one 14-bit fader, half by half."""
 
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from engine.params.mapping.pair import HALF, PAUSE_S, Pair
+from engine.params.mapping.controller_pair import HALF, PAUSE_S, ControllerPair
 
 WITHIN_S, BETWEEN_S = 0.001, 0.01  # halves of one position, positions of one stroke
 
@@ -12,11 +12,11 @@ strokes = st.lists(st.lists(st.integers(0, HALF * HALF - 1), min_size=1, max_siz
 
 
 def play(strokes: Strokes, *, fine_first: bool, leaves_out: bool) -> list[tuple[int, int, list[int]]]:
-    """(position before, position sent, what was told meanwhile) of each position, after the first of all.
+    """(position before, position sent, results meanwhile) for each position except the first.
 
     `leaves_out`: the coarse half is sent only when it changes.
     """
-    pair, now_s, coarse, was = Pair(), 100.0, None, None
+    pair, now_s, coarse, was = ControllerPair(), 100.0, None, None
     heard = []
     for stroke in strokes:
         now_s += 10 * PAUSE_S
@@ -38,7 +38,7 @@ def play(strokes: Strokes, *, fine_first: bool, leaves_out: bool) -> list[tuple[
 
 @given(strokes)
 @example([[63 * HALF + 127, 64 * HALF, 63 * HALF + 127]])
-def test_the_coarse_half_first_arrives_exactly_and_never_leaves_the_way_there(strokes: Strokes) -> None:
+def test_coarse_half_first_arrives_exactly_and_never_overshoots(strokes: Strokes) -> None:
     for was, at, told in play(strokes, fine_first=False, leaves_out=False):
         assert told[-1] == at
         assert all(min(was, at) <= value <= max(was, at) for value in told)
@@ -46,26 +46,26 @@ def test_the_coarse_half_first_arrives_exactly_and_never_leaves_the_way_there(st
 
 @given(strokes)
 @example([[63 * HALF + 127, 64 * HALF, 63 * HALF + 127]])
-def test_the_fine_half_first_is_told_once_both_are_there(strokes: Strokes) -> None:
+def test_fine_half_first_gives_a_position_once_both_arrived(strokes: Strokes) -> None:
     for _, at, told in play(strokes, fine_first=True, leaves_out=False):
         assert told == [at]
 
 
 @given(st.lists(st.integers(0, HALF * HALF - 1), min_size=2, max_size=30))
-def test_a_coarse_half_that_is_left_out_is_the_old_one(positions: list[int]) -> None:
+def test_a_left_out_coarse_half_keeps_the_old_one(positions: list[int]) -> None:
     ahead = [HALF]  # a stroke that begins with a coarse half tells which kind of device it is
     for was, at, told in play([[0], ahead, positions], fine_first=False, leaves_out=True):
         assert told[-1] == at
         assert all(min(was, at) <= value <= max(was, at) for value in told)
 
 
-def test_a_fine_half_alone_says_nothing_before_a_coarse_one_came() -> None:
-    pair = Pair()
+def test_a_fine_half_alone_gives_no_position_before_the_first_coarse_half() -> None:
+    pair = ControllerPair()
     assert pair.fine(5, 0.0) is None
     assert pair.fine(6, 0.01) is None
     assert pair.coarse(1, 0.02) is not None
 
 
-def test_a_fader_of_seven_bits_reaches_every_step_of_its_own() -> None:
-    pair = Pair()
+def test_a_7_bit_fader_reaches_each_of_its_steps() -> None:
+    pair = ControllerPair()
     assert [pair.coarse(value, value * 0.01) for value in (1, 2, 3)] == [HALF, 2 * HALF, 3 * HALF]

@@ -1,34 +1,33 @@
-"""Which control is meant by "take what moves next". Pure; time comes in.
+"""MIDI learn: detects the control that somebody moves. Pure: time is an argument.
 
-Taken are a note that begins, a program change, a message without arguments at its first hearing; and a control with
-a value once it has told two different ones, or one that is clearly not what it told before. Not taken are values that
-only repeat, notes that end, and what has been moving all along without a pause: the position of a clip that plays, a
-meter, an LFO. A pause is three times as long as is usual between two of its movements, half a second at least and two
-at most. Where both halves of a 14-bit pair are heard together, the pair is taken, and an NRPN instead of the
-controllers that it is made of.
+A note on, a program change and a message without arguments are learned at once; a control with a value after two
+different values, or one that clearly differs from its last value before learning. Repeated values and note offs are
+ignored, and so are controls that were moving all the time without a pause: the position of a playing clip, a meter, an
+LFO. A pause is three times the usual interval between two of its movements, at least half a second and at most two. If
+both halves of a 14-bit pair arrive together, the pair is learned, and an NRPN instead of the controllers it is made of.
 
-An encoder that a number is learned from says how far it was turned, always in the same few values (`encoder`).
-While what a control sends may be that, it is taken when that is clear, with the mode that reads it; an encoder that is
-turned one way only after a dozen ticks.
+When learning for a number, the control may be an encoder, which sends steps in always the same few values (see
+`encoder_modes`). A control that may be an encoder is learned when its mode is clear; an encoder that is turned in one
+direction only, after a dozen ticks.
 """
 
 from collections import deque
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from engine.params.mapping.controls import AFTER_FINE, FIRST_FINE, LARGEST, Control, Movement, pair_of
-from engine.params.mapping.encoder import KEPT_VALUES, recognised
+from engine.params.mapping.controller_pair import PAUSE_S
+from engine.params.mapping.controls import AFTER_FINE, FIRST_FINE, MAX_VALUES, Control, Movement, pair_of
+from engine.params.mapping.encoder_modes import KEPT_VALUES, detect_mode
 from engine.params.mapping.entry import TURNED, Mode
-from engine.params.mapping.pair import PAUSE_S
 
-MAX_CONTROLS = 4096  # remembered; a flood of addresses empties the memory
-REST_S = 0.5  # a hand that moves a fader never waits so long between two of its steps
-SLOWEST_REST_S = 2.0  # of what moves by itself a few times a second, as each of Resolume's many playheads does
-RESTS = 3.0  # times as long as usual between two movements is a rest
-ALL_ALONG = 8  # movements without a rest in between, of which the last is just past: a stream, or a hand in motion
-NOISE = 1 / 128  # of the range: below a step of a 7-bit control nothing has been moved
-CLEAR = 0.1  # of the range
-TOUCHES = range(104, 113)  # notes: the faders of Mackie Control and of the X-Touch One send them when they are touched
+MAX_CONTROLS = 4096  # remembered; beyond it all are forgotten, so that a flood of addresses cannot fill the memory
+REST_S = 0.5  # the steps of a fader moved by hand are never so far apart
+MAX_REST_S = 2.0  # for controls that move by themselves a few times a second, such as Resolume's playheads
+RESTS = 3.0  # a rest is this many times the usual interval between two movements
+ALL_ALONG = 8  # movements without a rest in between: a stream, or a hand that is already moving
+NOISE = 1 / 128  # of the range: less than a step of a 7-bit control is no movement
+CLEAR = 0.1  # of the range: a clear difference from the value before learning
+TOUCHES = range(104, 113)  # notes that the faders of Mackie Control and X-Touch One send when they are touched
 
 
 @dataclass(slots=True)
@@ -37,20 +36,20 @@ class _Known:
     heard_s: float
     moved_s: float
     moves: int = 0
-    """Since its last rest."""
-    usual_s: float = SLOWEST_REST_S
-    """Between two of its movements."""
+    """Number of movements since its last rest."""
+    usual_s: float = MAX_REST_S
+    """Usual interval between two of its movements."""
     first: float | None = None
-    """Its first value since learning began."""
+    """Its first value since learning started."""
     is_restless: bool = False
-    """It moved all along before learning began, and has not rested since."""
+    """True if it was moving all the time before learning started, and has not rested since."""
     bits: int = 0
     values: deque[int] = field(default_factory=lambda: deque(maxlen=KEPT_VALUES))
-    """The last ones in these bits, where it may be an encoder."""
+    """Its last values with these bits, if it may be an encoder."""
 
     def move(self, now_s: float) -> None:
         since_s, self.moved_s = now_s - self.moved_s, now_s
-        rested = since_s >= min(max(REST_S, RESTS * self.usual_s), SLOWEST_REST_S)
+        rested = since_s >= min(max(REST_S, RESTS * self.usual_s), MAX_REST_S)
         self.moves = 1 if rested else self.moves + 1
         self.is_restless = self.is_restless and not rested
         if not rested:
@@ -60,11 +59,11 @@ class _Known:
 class Learned(NamedTuple):
     control: Control
     mode: Mode | None = None
-    """The mode of an encoder; None: it is none."""
+    """The mode of an encoder; None: no encoder."""
 
 
 class Learner:
-    """Hears every movement, so that it knows what moves all along. One thread at a time."""
+    """Takes every movement, also before learning, to know which controls move all the time. One thread at a time."""
 
     def __init__(self) -> None:
         self._known: dict[Control, _Known] = {}
@@ -72,18 +71,18 @@ class Learner:
         self.is_learning = False
 
     def begin(self, *, may_turn: bool = True) -> None:
-        """From the next movement on. `may_turn`: what is learned for is a number, which an encoder can turn."""
+        """Start learning with the next movement. `may_turn`: the target is a number, which an encoder can turn."""
         self.is_learning = True
         self._may_turn = may_turn
         for known in self._known.values():
             known.first = None
-            known.is_restless = known.moves >= ALL_ALONG  # whether it has rested since is seen when it moves again
+            known.is_restless = known.moves >= ALL_ALONG  # a rest since then is noticed when it moves again
 
     def end(self) -> None:
         self.is_learning = False
 
     def hear(self, movement: Movement, now_s: float) -> Learned | None:
-        """The control that is meant, once it is clear; always None while nobody learns."""
+        """Take a movement. The learned control once it is clear, else None; always None while not learning."""
         if movement.part_of is not None:
             return None
         control, value, is_bang = movement[:3]
@@ -108,13 +107,13 @@ class Learner:
             is_meant = is_bang or self._has_moved(control, known, before)
         turned = self._known.get(whole)
         if self._may_turn and turned is not None and turned.values:
-            mode = recognised(turned.values, turned.bits)
+            mode = detect_mode(turned.values, turned.bits)
             if mode is not False:
                 return Learned(control, mode) if mode and control == whole else None
         return Learned(whole) if is_meant and control.kind != "cc14" else None
 
     def _is_pressed(self, control: Control, known: _Known) -> bool:
-        """A note begins; one that may say that a finger is on a fader ends, and the fader has not been moved."""
+        """True for a note on. A note that may be a touched fader counts at its note off, if the fader did not move."""
         if not self._may_turn or control.number not in TOUCHES:
             return known.value > 0
         if known.value > 0:
@@ -122,13 +121,13 @@ class Learner:
         return known.value == 0 and known.first is not None
 
     def _has_moved(self, control: Control, known: _Known, before: float | None) -> bool:
-        largest = float(LARGEST[control.kind])
-        if control.kind == "osc":  # its range is not known; what was heard of it is a part of it
+        largest = float(MAX_VALUES[control.kind])
+        if control.kind == "osc":  # its range is unknown, but contains this value
             largest = max(largest, abs(known.value))
         if known.first is None:
             known.first = known.value
             is_clear = before is not None and abs(known.value - before) >= CLEAR * largest
-            # One half of a pair says nothing of the other: the second value tells whether there are two.
+            # The first half of a pair does not show if there is a second one; the next value does.
             return is_clear and not self._partner_is_known(control)
         return abs(known.value - known.first) >= NOISE * largest
 
@@ -136,7 +135,7 @@ class Learner:
         return pair_of(control) is not None and _partner(control) in self._known
 
     def _whole(self, control: Control, before_s: float, now_s: float) -> Control:
-        """The pair where the other half came along with this one, now or when this one was heard before."""
+        """The pair if the other half arrived together with this one, now or the last time; else `control`."""
         pair = pair_of(control)
         partner = None if pair is None else self._known.get(_partner(control))
         if pair is None or partner is None:
@@ -145,14 +144,14 @@ class Learner:
 
 
 def _keep(known: _Known, movement: Movement) -> None:
-    """Remember what an encoder may have told."""
+    """Store a value that may be from an encoder."""
     kind, bits = movement.control.kind, movement.bits
     if kind not in TURNED or not bits or movement.steps:
         return
-    if bits != known.bits:  # its first coarse half was not the whole of it
+    if bits != known.bits:  # its first coarse half was only a part of the value
         known.bits = bits
         known.values.clear()
-    known.values.append(round(movement.value * ((1 << bits) - 1) / LARGEST[kind]))
+    known.values.append(round(movement.value * ((1 << bits) - 1) / MAX_VALUES[kind]))
 
 
 def _partner(control: Control) -> Control:

@@ -1,9 +1,10 @@
-"""Movements of controls as a message tells them: one, two where a pair of 14 bits is heard, or one an argument."""
+"""Turns messages into movements: one or two per MIDI message, as a 14-bit pair adds one, one per OSC argument."""
 
 import math
 
-from engine.osc import Impulse, Message
-from engine.params.mapping.controls import FIRST_FINE, LARGEST, MAX_ARGUMENTS, Control, MidiEvent, Movement, pair_of
+from engine.osc import Impulse, Message, TimeTag
+from engine.params.mapping.controller_pair import HALF, ControllerPair
+from engine.params.mapping.controls import FIRST_FINE, MAX_ARGUMENTS, MAX_VALUES, Control, MidiEvent, Movement, pair_of
 from engine.params.mapping.nrpn import (
     DATA_COARSE,
     DATA_FINE,
@@ -14,25 +15,24 @@ from engine.params.mapping.nrpn import (
     Position,
     Selection,
 )
-from engine.params.mapping.pair import HALF, Pair
 
-MAX_ADDRESS = 240  # with `osc` before it and a number after it a name of a control
-MAX_PAIRS = 1024  # every pair of one device, twice over
+MAX_ADDRESS = 240  # leaves room for `osc` and a number in the name of the control
+MAX_PAIRS = 1024  # twice all pairs of one device
 MAX_SELECTIONS = 1024  # channels of devices
-NO_NUMBER = -1  # of an NRPN that is not to be had: what selects one, what an RPN is set to
+NO_NUMBER = -1  # for the controllers that select an NRPN, or that set an RPN
 
 
-class Movements:
-    """Remembers the halves of pairs and what NRPN is selected. One thread at a time."""
+class MovementReader:
+    """Turns messages into movements; keeps the halves of pairs and the selected NRPNs. One thread at a time."""
 
     def __init__(self) -> None:
-        self._pairs: dict[Control, Pair] = {}
+        self._pairs: dict[Control, ControllerPair] = {}
         self._selections: dict[tuple[int, str], Selection] = {}
         self._entries: dict[Control, DataEntry] = {}
         self._last: dict[Control, int] = {}
 
     def of_midi(self, event: MidiEvent, now_s: float) -> list[Movement]:
-        """None of them for a clock and whatever else is no control."""
+        """The movements of a MIDI message; empty for a clock and other messages that are no control."""
         place, channel, number = event.device, event.channel, event.number
         if event.kind == "cc":
             alone = Movement(Control("cc", channel, number, place), float(event.value))
@@ -46,11 +46,11 @@ class Movements:
         if event.kind == "program":
             return [Movement(Control("program", channel, number, place), 1.0, is_bang=True)]
         if event.kind in ("note", "bend", "pressure"):
-            return [Movement(Control(event.kind, channel, number, place), float(event.value))]  # type: ignore[arg-type]
+            return [Movement(Control(event.kind, channel, number, place), float(event.value))]
         return []
 
     def of_osc(self, message: Message) -> list[Movement]:
-        """One a number among the arguments; text, colours and blobs move nothing, nor does what cannot be named."""
+        """One movement per numeric argument; none for text, colours, blobs and addresses that cannot be named."""
         address, args, _ = message
         if len(address) > MAX_ADDRESS or address.split() != [address]:
             return []
@@ -61,8 +61,8 @@ class Movements:
             control = Control("osc", 0, number, address)
             if value is None or isinstance(value, Impulse):
                 movements.append(Movement(control, 1.0, is_bang=True))
-            elif type(value) in (float, int, bool) and math.isfinite(value):  # type: ignore[arg-type]
-                movements.append(Movement(control, float(value)))  # type: ignore[arg-type]
+            elif isinstance(value, float | int) and not isinstance(value, TimeTag) and math.isfinite(value):
+                movements.append(Movement(control, float(value)))
         return movements
 
     def _of_pair(self, control: Control, event: MidiEvent, now_s: float) -> list[Movement]:
@@ -70,13 +70,13 @@ class Movements:
         if pair is None:
             if len(self._pairs) >= MAX_PAIRS:
                 self._pairs.clear()
-            pair = self._pairs[control] = Pair()
+            pair = self._pairs[control] = ControllerPair()
         half = pair.coarse if event.number < FIRST_FINE else pair.fine
         at = half(event.value, now_s)
         return [] if at is None else [Movement(control, float(at), bits=14 if pair.is_whole else 0)]
 
     def _of_parameter(self, event: MidiEvent, plain: list[Movement], now_s: float) -> list[Movement]:
-        """A controller that may select an NRPN or set it; `plain`: the movements that it is in itself."""
+        """The movements of a controller that may select or set an NRPN; `plain`: those as a plain controller."""
         place = event.channel, event.device
         if place not in self._selections and len(self._selections) >= MAX_SELECTIONS:
             self._selections.clear()
@@ -97,14 +97,17 @@ class Movements:
             entry = self._entry(control)
             half = entry.coarse if event.number == DATA_COARSE else entry.fine
             return [*_at(control, half(event.value, now_s)), *parts]
-        # The value of 96 and 97 has no meaning (MIDI 1.0, RP-018), and devices send 0, 1 and 127.
+        # The value of 96 and 97 has no meaning (MIDI 1.0, RP-018); devices send 0, 1 or 127.
         is_up = event.number == DATA_UP
-        value = float(LARGEST["nrpn"]) if is_up else 0.0
+        value = float(MAX_VALUES["nrpn"]) if is_up else 0.0
         return [Movement(control, value, is_bang=is_up, steps=1 if is_up else -1), *parts]
 
     def _of_whole(self, control: Control, value: int, now_s: float) -> list[Movement]:
-        """An NRPN whose bridge has put it together. Open Stage Control sends it after each half: first with a fine half
-        of 0, which is no position of the fader (its `rpn.py`)."""
+        """The movements of an NRPN that the bridge has already combined.
+
+        Open Stage Control sends it after each half, the first time with a fine half of 0, which is not a position of
+        the fader (its `rpn.py`).
+        """
         entry = self._entry(control)
         coarse, fine = divmod(value, HALF)
         position: Position | None = entry.coarse(coarse, now_s)
