@@ -34,9 +34,9 @@ from engine.control.explain import MapFor, Mistakes, unknown
 from engine.control.feedback import Feedback
 from engine.control.foreign import ForeignMessages, Translate
 from engine.control.heard import HeardMessages
-from engine.control.listing import limit_of_commands, limit_of_patterns
+from engine.control.listing import host_of, limit_of_commands, limit_of_patterns
 from engine.control.outbox import Outbox
-from engine.control.patterns import VALUES_A_SECOND, PatternLimit, settable
+from engine.control.patterns import VALUES_A_SECOND, limit_of_values, settable
 from engine.control.plan import Plan, Step
 from engine.control.scheduled import LATE_S, MAX_WAIT_S, Schedule
 from engine.control.sender import Sender
@@ -93,7 +93,7 @@ class Dispatcher:
         }
         self._foreign = ForeignMessages(translate, self._is_command, commands.has_root, clock)
         self._gets, self._listings = limit_of_patterns(), limit_of_commands()
-        self._patterns = PatternLimit()
+        self._patterns = limit_of_values()
         self._schedule: Schedule[Plan] = Schedule()
         self._deferred: deque[Plan] = deque()
         self._receiving = threading.Lock()  # UDP and TCP share a thread, the page has its own
@@ -277,7 +277,7 @@ class Dispatcher:
         """How many values the message stood for, wrong ones too; at least one. Without `param` it may be a pattern."""
         try:
             params = (param,) if param else settable(message.address)
-            if not param and not self._patterns.allows(len(params), self.clock.now_s()):
+            if not param and not self._patterns.take(self.clock.now_s(), len(params)):
                 reason = f"patterns set more than {VALUES_A_SECOND} values a second; this one is left out"
                 raise Rejected(f"{shown(message.address)}: {reason}")
         except Rejected as rejection:
@@ -320,8 +320,8 @@ class Dispatcher:
 
     def _handle(self, message: Message, sender: Sender) -> None:
         reply, now_s = self._reply(message.address, sender), self.clock.now_s()
-        is_listing = self._commands.is_listing(message.address)
-        if is_listing and self._listings.left(sender.name, now_s) <= 0:
+        limit = self._listings[host_of(sender.name)] if self._commands.is_listing(message.address) else None
+        if limit is not None and limit.tokens(now_s) <= 0:
             self.counters.add("rejected")
             reply.fail("asked too often")
             return
@@ -333,8 +333,8 @@ class Dispatcher:
             reply.fail(f"an error of the engine itself: {type(error).__name__}", is_logged=False)
             raise
         finally:
-            if is_listing:
-                self._listings.count(sender.name, reply.sent, now_s)
+            if limit is not None:
+                limit.spend(now_s, reply.sent)
 
     # -- questions -----------------------------------------------------------------------------
 
@@ -352,7 +352,7 @@ class Dispatcher:
             return
         if not params:
             reply.fail(unknown(address))
-        if not param and not self._gets.allows(sender.name, len(params), self.clock.now_s()):
+        if not param and not self._gets[host_of(sender.name)].take(self.clock.now_s(), len(params)):
             self.counters.add("rejected")
             reason = "too many patterns at once (/engine/notify 1 tells changes)"
             self._mistakes.explain("osc.get", "/get", reason, sender)

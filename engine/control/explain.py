@@ -1,11 +1,12 @@
-"""What becomes of a mistake: counted, reported, and explained to whoever made it, but not to a flood.
+"""Handling of messages that cannot be used: counted, reported, and explained to their sender, within a rate limit.
 
-How often is pure policy (`ExplainLimit`; time comes in): once a second a sender, and at most fifty a second in all.
+The limit: one explanation a second for each sender, and fifty a second in all.
 
-A typing error is explained as often as that. What another program sends in its own language is no mistake of anybody's:
-it is counted and listed (`HeardMessages`), and its sender is told of in one line. Not even that where something of the
-same program is mapped. Problem: the two look alike (`/layers/1/opacity`). So what may be a typing error is explained as
-one while its sender has sent few addresses that nothing is mapped to: a hand mistypes some, a program sends hundreds.
+Typing errors are explained within that limit. The messages that another program sends in its own language are not
+mistakes: they are counted and listed (`HeardMessages`), and one line mentions their sender, unless something of the
+same program is mapped. Problem: the two look alike (`/layers/1/opacity`). So an unknown address that resembles ours is
+explained as a typing error while its sender has sent few unmapped addresses: a person mistypes some, a program sends
+hundreds.
 """
 
 from collections.abc import Callable, Sized
@@ -20,36 +21,15 @@ from engine.control.sender import Sender
 from engine.osc import Message
 from engine.osc.decode import shown
 from engine.system.clock import Clock
+from engine.system.token_bucket import SharedLimit, TokenBucket, TokenBuckets
 from osc_schema import Rejected
 
 INTERVAL_S = 1.0
 MAX_A_SECOND = 50  # of all senders together: an answer costs a search for the nearest address
-KEPT_SENDERS = 1024
 MAX_MISTYPED = 16  # different addresses of one sender
 
 MapFor = Callable[[str], str | None]
 """The built-in map that has addresses with this first part; "" where some are mapped already, None: no map has any."""
-
-
-class ExplainLimit:
-    def __init__(self) -> None:
-        self._explained_s: dict[str, float] = {}
-        self._second_began_s = float("-inf")
-        self._in_this_second = 0
-
-    def allows(self, sender: str, now_s: float) -> bool:
-        """Whether this sender is told now what was wrong; counts the answer when it is."""
-        if now_s - self._explained_s.get(sender, float("-inf")) < INTERVAL_S:
-            return False
-        if now_s - self._second_began_s >= 1.0:
-            self._second_began_s, self._in_this_second = now_s, 0
-        if self._in_this_second >= MAX_A_SECOND:
-            return False
-        self._in_this_second += 1
-        if len(self._explained_s) >= KEPT_SENDERS:
-            self._explained_s.clear()
-        self._explained_s[sender] = now_s
-        return True
 
 
 class Mistakes:
@@ -71,7 +51,7 @@ class Mistakes:
         self._feedback = feedback
         self._clock = clock
         self._report = report
-        self._limit = ExplainLimit()
+        self._limit = SharedLimit(TokenBuckets(1, 1 / INTERVAL_S), TokenBucket(MAX_A_SECOND, MAX_A_SECOND))
 
     def rejected(self, message: Message, rejection: Rejected, sender: Sender) -> None:
         self._counters.add("rejected")
@@ -113,13 +93,13 @@ class Mistakes:
         if self._heard.may_tell(sender.name):
             rest = "what else it sends that is not mapped is only counted: `multiverse osc heard` lists it"
             self._report("osc.unmapped", f"{what}, and nothing is mapped to it{loads}; {rest}", sender)
-        if self._limit.allows(sender.name, self._clock.now_s()):
+        if self._limit.take(sender.name, self._clock.now_s()):
             reply = Reply(shown(address), self._feedback.listener_of(sender).post)
             reply.fail(f"{unknown(address).removeprefix(f'{shown(address)}: ')}{loads}", is_logged=False)
 
     def explain(self, key: str, address: str, reason: str, sender: Sender) -> None:
         """Report it, and answer `/fail <address> <reason>` where the sender listens, unless it was just answered."""
-        is_told = self._limit.allows(sender.name, self._clock.now_s())
+        is_told = self._limit.take(sender.name, self._clock.now_s())
         if not reason:  # the nearest address takes milliseconds to find: only for those who are told
             reason = unknown(address) if is_told else f"{shown(address)}: no such parameter"
         self._report(key, reason, sender)

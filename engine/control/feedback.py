@@ -25,7 +25,7 @@ from dataclasses import dataclass, field
 
 import osc_schema
 from engine.control.counters import OscCounters
-from engine.control.pace import PACKETS_A_SENDING
+from engine.control.outbox import PACKETS_A_SENDING
 from engine.control.sender import Sender
 from engine.osc import encode_reply
 from engine.osc.encode import ReplyValue

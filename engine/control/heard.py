@@ -11,10 +11,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from engine.control.command_table import CommandTable, Reply
+from engine.control.listing import host_of
 from engine.errors import MultiverseError
 from engine.osc import Message
 from engine.osc.decode import shown
 from engine.system.clock import Clock
+from engine.system.token_bucket import SharedLimit, TokenBucket, TokenBuckets
 
 MAX_SENDERS = 16  # the one that has been silent longest makes room
 MAX_ADDRESSES = 2048  # of one sender; the one not heard for longest makes room
@@ -73,7 +75,9 @@ class HeardMessages:
         self._clock = clock
         self._lock = threading.Lock()  # a flood of one thread against a listing on another
         self._senders: OrderedDict[str, HeardSender] = OrderedDict()
-        self._told_s: dict[str, float] = {}  # host -> when a line about a sender of it was told
+        self._lines = SharedLimit(
+            TokenBuckets(1, 1 / LINE_INTERVAL_S), TokenBucket(MAX_SENDERS, MAX_SENDERS / LINE_INTERVAL_S)
+        )
         self._is_mapped: Callable[[str], bool] = lambda address: False
 
     def add_commands(self, table: CommandTable, is_mapped: Callable[[str], bool]) -> None:
@@ -113,16 +117,8 @@ class HeardMessages:
         return is_noted and not self._is_mapped(address)
 
     def may_tell(self, sender_name: str) -> bool:
-        """Whether a line about this new sender is due: one a host and minute, of 16 hosts. Counts it when it is."""
-        now_s, host = self._clock.now_s(), sender_name.rpartition(":")[0]
-        if now_s - self._told_s.get(host, float("-inf")) < LINE_INTERVAL_S:
-            return False
-        if len(self._told_s) >= MAX_SENDERS:
-            self._told_s = {name: at_s for name, at_s in self._told_s.items() if now_s - at_s < LINE_INTERVAL_S}
-            if len(self._told_s) >= MAX_SENDERS:  # so many hosts in a minute are forged
-                return False
-        self._told_s[host] = now_s
-        return True
+        """True if the log may mention this sender now: one line a minute for each host, 16 a minute in all."""
+        return self._lines.take(host_of(sender_name), self._clock.now_s())
 
     def listed(self, most: int) -> tuple[list[tuple[str, str, HeardAddress]], int]:
         """The newest `most` as (address, sender, what was heard), newest first; and how many there are."""

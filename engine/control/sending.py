@@ -3,14 +3,13 @@
 It also carries out what due bundles left for an OSC thread. The frame loop and the receiving threads only queue.
 """
 
-import math
 import threading
 import time
 from collections.abc import Callable
 from typing import Protocol
 
 from engine.control.dispatcher import Dispatcher
-from engine.control.outbox import MAX_PACKETS, PACKETS_A_SENDING
+from engine.control.outbox import MAX_PACKETS
 
 LOST_INTERVAL_S = 1.0
 RETRY_S = 1 / 60  # how soon a connection that was full is tried again
@@ -73,9 +72,10 @@ class SendingThread:
                 now_s = clock.now_s()
                 feedback.tick(now_s)
                 is_polled = any([look(now_s) for look in self._polled])
-                # At a pace by real time, whatever the engine's clock is: the receivers live in it. In the end at once.
-                packets, paced_s = (2 * MAX_PACKETS, math.inf) if is_last else (PACKETS_A_SENDING, time.perf_counter())
-                held_until_s = outbox.send(paced_s, packets)
+                if is_last:
+                    outbox.send(None, 2 * MAX_PACKETS)
+                else:  # limited by real time, not the engine's clock: the receivers live in real time
+                    held_until_s = outbox.send(time.perf_counter())
                 something_waits = any([transport.send_rest() for transport in self._transports]) or is_polled
                 if now_s >= next_lost_s:
                     next_lost_s = now_s + LOST_INTERVAL_S
