@@ -47,6 +47,7 @@ from engine.sources.senders import SenderLists
 from engine.system import folders
 from engine.system.clock import Clock, SteppedClock, SystemClock
 from engine.system.closing import Closing
+from engine.system.disk_store import DiskStore
 from engine.system.power import kept_awake, raise_gpu_priority
 from engine.telemetry import FrameTimes, Warnings
 from engine.web import PreviewTap, StillCamera, WebServer
@@ -288,7 +289,7 @@ def _open_desk(
     warnings.on_said = dispatcher.feedback.warn
     texts = ShownTexts(dispatcher.feedback.tell)
     tell = texts.tell
-    tempo, crossfade = Tempo(store, clock), Crossfade(store)
+    tempo, crossfade, disk = Tempo(store, clock), Crossfade(store), DiskStore(warnings.report)
     folder = PresetFolder(Path(config.presets) if config.presets else folders.presets_folder())
     presets = closing(
         PresetControl(
@@ -297,6 +298,7 @@ def _open_desk(
             crossfade=crossfade,
             report=warnings.report,
             tell=tell,
+            disk=disk,
             take_picture=StillCamera(main_picture).take if config.web != "off" else None,
         )
     )
@@ -307,6 +309,7 @@ def _open_desk(
             store=store,
             report=warnings.report,
             tell=tell,
+            disk=disk,
         )
     )
     map_feedback = MapFeedback(
@@ -331,6 +334,7 @@ def _open_desk(
             feedback=map_feedback,
             report=warnings.report,
             tell=tell,
+            disk=disk,
         )
     )
     show = ShowControl(store=store, slew=slew, sinks=sinks, presets=presets, report=warnings.report)

@@ -29,12 +29,19 @@ class Guard:
         self._what = what
         self._known: set[tuple[object, ...]] = set()
 
-    def attempt(self, step: Callable[[], Result]) -> Result | None:
-        """The step's result; None after an error, which is logged and reported. Lets BaseException through."""
+    def attempt(
+        self, step: Callable[[], Result], on_failure: Callable[[Exception], object] | None = None
+    ) -> Result | None:
+        """The step's result; None after an error, which is logged and reported. Lets BaseException through.
+
+        `on_failure(error)` is called after the report.
+        """
         try:
             return step()
         except Exception as error:  # the top of a thread: the next step may work
             self.caught(error)
+            if on_failure is not None:
+                on_failure(error)
             return None
 
     def caught(self, error: Exception) -> None:

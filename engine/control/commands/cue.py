@@ -18,7 +18,7 @@ from engine.params import Cue, CueList, ParamStore, read_cues, write_cues
 from engine.params.crossfade import Ended
 from engine.params.store import PANIC
 from engine.system.atomic_file import replace_file
-from engine.system.disk_store import DiskThread
+from engine.system.disk_store import DiskStore
 from engine.telemetry import report_problems
 
 FILE_NAME = "cues.toml"
@@ -37,8 +37,19 @@ class _Follow:
 class CueControl:
     """Commands on OSC's threads, `step` on the frame loop's."""
 
-    def __init__(self, path: Path, *, presets: PresetControl, store: ParamStore, report: Report, tell: Tell) -> None:
-        """Reads the list; `path` need not exist."""
+    def __init__(
+        self,
+        path: Path,
+        *,
+        presets: PresetControl,
+        store: ParamStore,
+        report: Report,
+        tell: Tell,
+        disk: DiskStore,
+        on_changed: Callable[[CueList], None] = lambda cues: None,
+    ) -> None:
+        """Reads the list; `path` need not exist. `on_changed(cues)` is called after each edit, on the thread that made
+        it: it must not wait."""
         self._path = path
         self._presets = presets
         self._store = store
@@ -57,10 +68,9 @@ class CueControl:
         """Why the cue that the list stands on failed; "" where it did not."""
         self._follow: _Follow | None = None
         self._going = threading.Lock()  # a cue that follows against one that is asked for
-        self._disk = DiskThread("cues", report)
-        presets.on_deleted = self._on_preset_deleted
-        self.on_changed: Callable[[CueList], None] = lambda cues: None
-        """Called with the list after each edit, on the thread that made it: must not wait."""
+        self._disk = disk.open("cues", path.parent)
+        presets.watch_deletions(self._on_preset_deleted)
+        self.on_changed = on_changed
 
     @property
     def cues(self) -> CueList:

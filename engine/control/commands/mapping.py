@@ -29,8 +29,9 @@ from engine.params.mapping.learn import Learner
 from engine.params.mapping.map_file import LoadedMap, map_text, read_map, read_tables
 from engine.params.mapping.movement import Movements
 from engine.system.atomic_file import write_atomic
-from engine.system.disk_store import DiskThread
+from engine.system.disk_store import DiskStore
 from engine.system.file_names import clean_name
+from engine.system.guarded_thread import Report
 from engine.telemetry import report_problems
 from osc_schema.mapping import KEYS
 
@@ -73,7 +74,8 @@ class MapControl:
         clock: Mapping[str, Callable[[float], None]],
         feedback: MapFeedback,
         tell: Callable[..., None],
-        report: Callable[[str, str], None],
+        report: Report,
+        disk: DiskStore,
         start_timer: StartTimer = start_timer,
     ) -> None:
         """Reads the map; `path` need not exist. MappingError when it is no map, or a name is none's.
@@ -107,13 +109,15 @@ class MapControl:
             self._map.add_all(new, instead_of=partial(is_from, name))  # an earlier start's, for other layers
         feedback.set_entries(self._map.entries)
         self._is_unwritten = False
-        self._disk = DiskThread("map", report, self._look)
+        self._disk = disk.open("map", path.parent)
+        self._named_maps = disk.open("map", self._folder, poll=self._look)  # a link to a network folder may hang
 
     def close(self) -> None:
         """What was changed last is in the file when this returns, unless the disk does not answer."""
         with self._lock:
             self._end_lesson()
         self._disk.close()
+        self._named_maps.close()
 
     def add_commands(self, table: CommandTable) -> None:
         table.add("/map/learn", self._on_learn)
@@ -291,7 +295,7 @@ class MapControl:
         if path is None:
             load()
         else:
-            self._disk.post(load, reply.fail)
+            self._named_maps.post(load, reply.fail)
 
     def _on_save(self, args: tuple, reply: Reply) -> None:
         (name,) = texts(args, "the name of a map", 1, 1)
@@ -306,7 +310,7 @@ class MapControl:
             self._look()
             reply.done(name)
 
-        self._disk.post(save, reply.fail)
+        self._named_maps.post(save, reply.fail)
 
     # -- files ---------------------------------------------------------------------------------
 

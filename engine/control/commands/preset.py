@@ -15,7 +15,7 @@ from engine.params.crossfade import Ended
 from engine.params.current_preset import ADDRESS as CURRENT
 from engine.params.current_preset import CurrentPreset
 from engine.params.preset_shelf import Change, PresetPicture, PresetShelf
-from engine.system.disk_store import DiskThread
+from engine.system.disk_store import DiskStore
 from osc_schema.cues import MAX_FADE_S
 from osc_schema.layers import LAYERS
 
@@ -39,6 +39,7 @@ class PresetControl:
         crossfade: Crossfade,
         report: Report,
         tell: Tell,
+        disk: DiskStore,
         take_picture: TakePicture | None = None,
     ) -> None:
         """Reads the folder, for at most 2 s. `take_picture`: of what is saved; None: presets get no pictures."""
@@ -50,15 +51,18 @@ class PresetControl:
         self._take_picture = take_picture
         self.current = CurrentPreset(store, tell)
         self._is_open = False
-        self.on_deleted: Callable[[str], None] = lambda name: None
-        """Called with the name of a preset that was deleted, on the disk's thread: must not wait."""
-        self._disk = DiskThread("presets", report, self._look)
-        if not self._disk.has_looked.wait(MAX_START_S):
+        self._deletion_watchers: tuple[Callable[[str], None], ...] = ()
+        self._disk = disk.open("presets", presets.path, poll=self._look)
+        if not self._disk.has_polled.wait(MAX_START_S):
             report("presets", f"{presets.path}: does not answer; until it does, only what has been read can be loaded")
         self._is_open = True
 
     def close(self) -> None:
         self._disk.close()
+
+    def watch_deletions(self, watcher: Callable[[str], None]) -> None:
+        """Call `watcher(name)` after a preset was deleted, on the disk's thread: it must not wait."""
+        self._deletion_watchers = (*self._deletion_watchers, watcher)
 
     def add_commands(self, table: CommandTable) -> None:
         table.add("/preset/save", self._on_save)
@@ -188,7 +192,8 @@ class PresetControl:
             self._tell("/preset/changed", name)
             if change.content is None:
                 self.current.forget(change.name)
-                self.on_deleted(change.name)
+                for watcher in self._deletion_watchers:
+                    watcher(change.name)
             elif was_replaced:
                 self._tell("/preset/replaced", name)
 

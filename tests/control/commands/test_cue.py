@@ -21,6 +21,7 @@ from engine.osc import Message, decode_packet, encode_message
 from engine.params import Crossfade, ParamStore, PresetFolder, read_cues
 from engine.params.looks import PLAIN
 from engine.system.atomic_file import unfinished_path
+from engine.system.disk_store import DiskStore
 from tests.support.desk import Desk, open_desk
 
 BRIGHTNESS = "/multiverse/brightness"
@@ -35,13 +36,16 @@ class Rig:
         self.crossfade = Crossfade(self.store)
         self.told: list[tuple] = []
         self.answers: list[Message] = []
+        disk = DiskStore(reports)
         presets = PresetFolder(folder / "presets")
         for name, brightness in (("low", 1.0), ("mid", 2.0), ("high", 3.0)):
             presets.save(name, {BRIGHTNESS: brightness})
         self.presets = PresetControl(
-            store=self.store, presets=presets, crossfade=self.crossfade, report=reports, tell=self.tell
+            store=self.store, presets=presets, crossfade=self.crossfade, report=reports, tell=self.tell, disk=disk
         )
-        self.control = CueControl(self.path, presets=self.presets, store=self.store, report=reports, tell=self.tell)
+        self.control = CueControl(
+            self.path, presets=self.presets, store=self.store, report=reports, tell=self.tell, disk=disk
+        )
         self.commands = CommandTable()
         self.control.add_commands(self.commands)
         self.presets.add_commands(self.commands)
@@ -222,7 +226,7 @@ def test_another_go_and_panic_stop_what_was_to_follow(rig: Rig) -> None:
 def test_a_list_that_cannot_be_saved_holds_up_no_cue(show: Rig, wait_for: Callable) -> None:
     if not hasattr(os, "mkfifo"):
         pytest.skip("a file that cannot be opened (needs POSIX)")
-    (thread,) = [thread for thread in threading.enumerate() if thread.name == "cues"]
+    (thread,) = [thread for thread in threading.enumerate() if thread.name == f"disk {tmp_path.name}"]
     unfinished = unfinished_path(show.path, thread.ident or 0)
     os.mkfifo(unfinished)  # opened for writing it waits for a reader
     show.say("/cue/set", 1, "low", 0, 2.0)

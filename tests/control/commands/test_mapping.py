@@ -23,6 +23,7 @@ from engine.osc import Impulse, Message, Midi, TimeTag, decode_packet, encode_me
 from engine.params import ParamStore
 from engine.params.mapping.controls import control_of
 from engine.system.clock import SystemClock
+from engine.system.disk_store import DiskStore
 from tests.support.hung_file import hung
 
 LINES = "/composition/layers/6/clips/1/video/source/blocktextgenerator/text/params/lines"
@@ -63,6 +64,7 @@ class Desk:
             clock={kind: lambda now_s, kind=kind: self.clock_ticks.append((kind, now_s)) for kind in ("clock", "stop")},
             tell=self.dispatcher.feedback.tell,
             report=report,
+            disk=DiskStore(report),
             start_timer=self._start_timer,
         )
         self.map.add_commands(table)

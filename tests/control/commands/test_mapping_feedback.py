@@ -20,6 +20,7 @@ from engine.control.sender import Sender
 from engine.osc import Message, decode_packet, encode_message
 from engine.params import ParamStore
 from engine.system.clock import SteppedClock
+from engine.system.disk_store import DiskStore
 
 
 class Bridge:
@@ -61,7 +62,13 @@ class Stage:
         )
         self.dispatcher.add_question("/map/feedback", self.feedback.on_feedback)
         self.map = MapControl(
-            path, store=self.store, clock={}, feedback=self.feedback, tell=lambda *told: None, report=report
+            path,
+            store=self.store,
+            clock={},
+            feedback=self.feedback,
+            tell=lambda *told: None,
+            report=report,
+            disk=DiskStore(report),
         )
         self.map.add_commands(table)
         self.bridge = Bridge(self.dispatcher, 5000)

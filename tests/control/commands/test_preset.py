@@ -19,6 +19,7 @@ from engine.errors import MultiverseError
 from engine.osc import Message, decode_packet, encode_bundle, encode_message
 from engine.params import Crossfade, LoadedPreset, Modulation, ParamStore, PresetFolder
 from engine.system.atomic_file import unfinished_path
+from engine.system.disk_store import DiskStore
 from engine.values import AudioFeatures, ChannelFeatures
 from tests.support.desk import Desk, open_desk
 from tests.support.hung_file import hung
@@ -40,6 +41,7 @@ class Rig:
             crossfade=self.crossfade,
             report=reports,
             tell=lambda *message: self.told.append(message),
+            disk=DiskStore(reports),
         )
         self.commands = CommandTable()
         self.control.add_commands(self.commands)
@@ -237,7 +239,7 @@ def test_a_save_that_hangs_holds_up_no_load_and_its_failure_puts_the_preset_back
     if not hasattr(os, "mkfifo"):
         pytest.skip("a file that cannot be opened (needs POSIX)")
     saved(rig, wait_for, "night", **{BRIGHTNESS: 0.5})
-    (thread,) = [thread for thread in threading.enumerate() if thread.name == "presets"]
+    (thread,) = [thread for thread in threading.enumerate() if thread.name == f"disk {tmp_path.name}"]
     unfinished = unfinished_path(tmp_path / "night.toml", thread.ident or 0)
     os.mkfifo(unfinished)  # opened for writing it waits for a reader
     rig.store.set(BRIGHTNESS, 3.5)
