@@ -38,7 +38,8 @@ class Reply:
         self._post(encode_reply("/fail", self.command, reason))
 
 
-Handler = Callable[[tuple, Reply], None]
+Args = tuple[object, ...]
+Handler = Callable[[Args, Reply], None]
 
 
 class CommandTable:

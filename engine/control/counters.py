@@ -49,6 +49,6 @@ class OscCounters:
     def add(self, field: str, count: int = 1) -> int:
         """Count what several threads count: `rejected`, `dropped`, `errors`, `commands`. What it is now."""
         with self._adding:
-            total = getattr(self, field) + count
+            total: int = getattr(self, field) + count
             setattr(self, field, total)
             return total

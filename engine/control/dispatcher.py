@@ -29,28 +29,26 @@ import osc_schema
 from engine.control.changes import Changes
 from engine.control.coercion import PLAIN_TAGS, value_of
 from engine.control.command_table import CommandTable, Reply
-from engine.control.counters import OscCounters
-from engine.control.explain import MapFor, Mistakes, unknown
-from engine.control.feedback import Feedback
-from engine.control.foreign import ForeignMessages, Translate
+from engine.control.explain import Mistakes, unknown
+from engine.control.foreign import ForeignMap, ForeignMessages
 from engine.control.heard import HeardMessages
 from engine.control.listing import host_of, limit_of_commands, limit_of_patterns
-from engine.control.outbox import Outbox
+from engine.control.outgoing import Outgoing
 from engine.control.patterns import VALUES_A_SECOND, limit_of_values, settable
 from engine.control.plan import Plan, Step
 from engine.control.scheduled import LATE_S, MAX_WAIT_S, Schedule
-from engine.control.sender import Sender
+from engine.control.sender import NO_PORT, Sender
 from engine.errors import MultiverseError, OscDecodeError
 from engine.osc import Bundle, Message, decode_packet, encode_reply
 from engine.osc.decode import shown
 from engine.osc.time_tag import is_at_once, wall_s_of
 from engine.params import ParamStore
 from engine.system.clock import Clock
+from engine.system.guarded_thread import Report
 from osc_schema import Accepted, Param, Rejected
 
 log = logging.getLogger(__name__)
 
-Report = Callable[[str, str], None]
 Question = Callable[[Message, Sender], None]
 """Called on OSC's threads; answers by itself, a mistake too."""
 Watcher = Callable[[float, str, Message | str], None]
@@ -69,29 +67,31 @@ class Dispatcher:
         commands: CommandTable,
         clock: Clock,
         report: Report,
-        translate: Translate | None = None,
-        map_for: MapFor = lambda root: None,
+        foreign_map: ForeignMap | None = None,
+        *,
+        outgoing: Outgoing | None = None,
+        on_gone: Callable[[str], None] = lambda name: None,
     ) -> None:
+        """`outgoing` None: it gets its own. `on_gone(name)` is called, on any thread, after the connection of a TCP or
+        WebSocket sender has ended."""
+        outgoing = outgoing or Outgoing(store, report)
         self.clock = clock
         self.report = report
-        self.counters = OscCounters()
-        self.outbox = Outbox(self.counters, report)
-        self.feedback = Feedback(store, self.counters, report, self.outbox.is_behind)
+        self.on_gone = on_gone
+        self.counters, self.outbox, self.feedback = outgoing.counters, outgoing.outbox, outgoing.feedback
         self.watcher: Watcher | None = None
         """The OSC monitor, while somebody watches. Called on OSC's threads: must not wait."""
-        self.on_gone: Callable[[str], None] = lambda name: None
-        """Called with the name of a TCP or WebSocket sender whose connection has ended, on any thread."""
         self._store = store
         self._commands = commands
-        self.heard = HeardMessages(clock)
+        self.heard = HeardMessages(clock, foreign_map.is_mapped) if foreign_map else HeardMessages(clock)
         """What other programs send that nothing is mapped to."""
-        self._mistakes = Mistakes(self.counters, self.feedback, self.heard, map_for, clock, self._report_refusal)
+        self._mistakes = Mistakes(self.counters, self.feedback, self.heard, foreign_map, clock, self._report_refusal)
         self._questions: dict[str, Question] = {
             "/get": self._on_get,
             "/sync": self._on_sync,
             "/engine/notify": self._on_notify,
         }
-        self._foreign = ForeignMessages(translate, self._is_command, commands.has_root, clock)
+        self._foreign = ForeignMessages(foreign_map, self._is_command, commands.has_root, clock)
         self._gets, self._listings = limit_of_patterns(), limit_of_commands()
         self._patterns = limit_of_values()
         self._schedule: Schedule[Plan] = Schedule()
@@ -326,7 +326,9 @@ class Dispatcher:
             reply.fail("asked too often")
             return
         try:
-            self._commands.find(message.address)(message.args, reply)
+            handler = self._commands.find(message.address)
+            assert handler is not None  # a step is made of known commands only
+            handler(message.args, reply)
         except (MultiverseError, Rejected) as error:
             reply.fail(str(error))
         except Exception as error:
@@ -365,8 +367,8 @@ class Dispatcher:
 
         What came before is in the store now, or was posted to the frame loop, which runs it right after `tick`.
         """
-        ids = message.args
-        if len(ids) > 1 or not all(isinstance(value, int | float | str) for value in ids):
+        ids = [value for value in message.args if isinstance(value, int | float | str)]
+        if len(message.args) > 1 or len(ids) < len(message.args):
             self._reply("/sync", sender).fail("takes one number or text, which comes back")
             return
         if len(self._syncs) >= MAX_PENDING_SYNCS:
@@ -383,10 +385,10 @@ class Dispatcher:
         if len(args) > 2 or not isinstance(is_on, int | float) or (len(args) == 2 and not is_port):
             self._reply("/engine/notify", sender).fail("takes 1 or 0 and, if wanted, a port 1..65535")
             return
-        if is_port and sender.at_port is None:
-            self._reply("/engine/notify", sender).fail("takes no port over a WebSocket: it is its own way back")
+        target = sender.at(port) if isinstance(port, int | float) else sender
+        if target is None:
+            self._reply("/engine/notify", sender).fail(NO_PORT)
             return
-        target = sender.at_port(int(port)) if is_port else sender
         if is_on:
             reply = Reply("/engine/notify", target.post)
             self.feedback.subscribe(target, origin=sender.name)
@@ -416,8 +418,8 @@ class Dispatcher:
             return
         for plan in self._schedule.take_due(self.clock.now_s()):
             steps = plan.steps
-            while steps and isinstance(steps[0].what, Changes) and not self._deferred:
-                self._apply(*steps[0])
+            while steps and isinstance(changes := steps[0].what, Changes) and not self._deferred:
+                self._apply(changes, steps[0].sender)
                 steps = steps[1:]
             if steps:
                 self._deferred.append(Plan(plan.sender, steps))

@@ -15,7 +15,7 @@ import osc_schema
 from engine.control.command_table import Reply
 from engine.control.counters import OscCounters
 from engine.control.feedback import Feedback
-from engine.control.foreign import OUR_ROOTS, is_like_ours, root_of
+from engine.control.foreign import OUR_ROOTS, ForeignMap, is_like_ours, root_of
 from engine.control.heard import HeardMessages
 from engine.control.sender import Sender
 from engine.osc import Message
@@ -28,9 +28,6 @@ INTERVAL_S = 1.0
 MAX_A_SECOND = 50  # of all senders together: an answer costs a search for the nearest address
 MAX_MISTYPED = 16  # different addresses of one sender
 
-MapFor = Callable[[str], str | None]
-"""The built-in map that has addresses with this first part; "" where some are mapped already, None: no map has any."""
-
 
 class Mistakes:
     """Messages that cannot be used. OSC's threads."""
@@ -40,13 +37,13 @@ class Mistakes:
         counters: OscCounters,
         feedback: Feedback,
         heard: HeardMessages,
-        map_for: MapFor,
+        foreign_map: ForeignMap | None,
         clock: Clock,
         report: Callable[[str, str, Sender], None],
     ) -> None:
         """`report(key, reason, sender)`."""
         self._heard = heard
-        self._map_for = map_for
+        self._map = foreign_map
         self._counters = counters
         self._feedback = feedback
         self._clock = clock
@@ -72,7 +69,7 @@ class Mistakes:
             )
             return
         heard_from = self._heard.note(message, sender.name)
-        known = self._map_for(root)
+        known = self._map.map_for(root) if self._map else None
         if known != "" and address[:1] == "/" and self._is_explained(address, heard_from.addresses, sender):
             self.unknown(message, sender)
             return

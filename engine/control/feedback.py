@@ -24,26 +24,26 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 import osc_schema
+from engine.control.announcements import Announcements
 from engine.control.counters import OscCounters
 from engine.control.outbox import PACKETS_A_SENDING
 from engine.control.sender import Sender
 from engine.osc import encode_reply
 from engine.osc.encode import ReplyValue
 from engine.params import ParamStore
+from engine.system.guarded_thread import Report
 from engine.values import ChannelFeatures
-from osc_schema import Param, ParamType
+from osc_schema import Param, ParamType, Value
 
 MAX_SUBSCRIBERS = 128  # 64 over UDP and TCP, and every WebSocket the page's server takes
 CHANGE_INTERVAL_S = 1 / 60
 PACKETS_TO_ALL = 256  # a sending: 15 000 a second, which take a sixth of a core from the picture
 HEARTBEAT_INTERVAL_S = 1.0
 MAX_OWED = 4096
-MAX_TOLD = 256
 
 FEATURES = ("rms", "peak", "pitch", "onset", "low", "mid", "high")
 
-
-_EVERY_ADDRESS = tuple(param.address for param in osc_schema.PARAMS)
+_PARAMS = {param.address: param for param in osc_schema.PARAMS}
 
 
 @dataclass(slots=True, eq=False)
@@ -71,11 +71,13 @@ class Feedback:
         self,
         store: ParamStore,
         counters: OscCounters,
-        report: Callable[[str, str], None],
+        report: Report,
         is_behind: Callable[[str], bool],
+        announcements: Announcements,
     ) -> None:
-        """`is_behind(name)`: whether much of what was posted to the target of that name has yet to leave."""
+        """`is_behind(name)`: True if many packets for the target of that name are waiting."""
         self._is_behind = is_behind
+        self._announcements = announcements
         self._store = store
         self._counters = counters
         self._report = report
@@ -83,7 +85,6 @@ class Feedback:
         self._subscribers: dict[str, Subscriber] = {}  # by the target's name, longest subscribed first
         self._by_origin: dict[str, Subscriber] = {}
         self._owed: deque[tuple[str, str]] = deque(maxlen=MAX_OWED)
-        self._told: deque[tuple[str, tuple[ReplyValue, ...]]] = deque(maxlen=MAX_TOLD)
         self._version = 0
         self._next_change_s = self._next_heartbeat_s = self._features_due_s = float("-inf")
         self._turn = 0
@@ -97,10 +98,10 @@ class Feedback:
         """Send `target` every value, then the changes that `origin` did not make; again: all over again."""
         with self._lock:
             if not any(self._hearing_all()):  # what was told while nobody listened is old
-                self._told.clear()
+                self._announcements.clear()
             listened = self._forget(target.name)
             subscriber = self._remember(Subscriber(target, origin, hears_all=True, listened=listened))
-            subscriber.owed = dict.fromkeys(_EVERY_ADDRESS)
+            subscriber.owed = dict.fromkeys(_PARAMS)
 
     def unsubscribe(self, name: str) -> None:
         """End what the target `name`, or the origin of that name, has asked for with `subscribe`."""
@@ -130,7 +131,7 @@ class Feedback:
         with self._lock:
             subscriber = self._subscribers.get(target_name)
             if subscriber is not None:
-                subscriber.owed = dict.fromkeys(filter(subscriber.hears, _EVERY_ADDRESS))
+                subscriber.owed = dict.fromkeys(filter(subscriber.hears, _PARAMS))
 
     def leave(self, target_name: str) -> None:
         """The target is gone: forget all that it asked for."""
@@ -183,13 +184,13 @@ class Feedback:
         if origin in self._by_origin:
             self._owed.extend((origin, address) for address in addresses)
 
-    def tell(self, address: str, *args: ReplyValue) -> None:
-        """A message to every subscriber that hears all. Takes no lock: whoever reports may hold this one."""
-        self._told.append((address, args))
+    def tell(self, address: str, *values: ReplyValue) -> None:
+        """Send a message to every subscriber that hears all. Takes no lock: the caller may hold one."""
+        self._announcements.tell(address, *values)
 
     def warn(self, line: str) -> None:
-        """Tell what the log says, as `/engine/warning <line>`."""
-        self.tell("/engine/warning", line)
+        """Send a line of the log as `/engine/warning <line>`."""
+        self._announcements.warn(line)
 
     @property
     def features(self) -> tuple[ChannelFeatures, ...]:
@@ -201,7 +202,7 @@ class Feedback:
         self._features = channels
 
     @staticmethod
-    def reply_values(param: Param, value: object) -> tuple[ReplyValue, ...]:
+    def reply_values(param: Param, value: Value) -> tuple[ReplyValue, ...]:
         """A parameter's value as OSC arguments; a trigger is 0, not pulled, whenever it is asked for."""
         if param.type is ParamType.TRIGGER:
             return (0,)
@@ -225,9 +226,8 @@ class Feedback:
                 self._next_change_s = now_s + CHANGE_INTERVAL_S
                 self._gather_changes()
                 self._send_waiting()
-                while self._told:
-                    address, args = self._told.popleft()
-                    self._send_to_all(encode_reply(address, *args))
+                for address, values in self._announcements.take():
+                    self._send_to_all(encode_reply(address, *values))
             if now_s >= self._next_heartbeat_s:
                 self._next_heartbeat_s = now_s + HEARTBEAT_INTERVAL_S
                 self._heartbeats += 1
@@ -237,7 +237,7 @@ class Feedback:
     def _gather_changes(self) -> None:
         changes, self._version = self._store.changes_since(self._version)
         for change in changes:
-            param = osc_schema.lookup(change.address)
+            param = _PARAMS[change.address]
             values = (1,) if param.type is ParamType.TRIGGER else self.reply_values(param, change.value)
             packet = encode_reply(change.address, *values)
             for subscriber in self._subscribers.values():
@@ -256,8 +256,7 @@ class Feedback:
             subscriber.owed = {}
 
     def _packet_of_now(self, address: str) -> bytes:
-        param = osc_schema.lookup(address)
-        return encode_reply(address, *self.reply_values(param, self._store.get(address)))
+        return encode_reply(address, *self.reply_values(_PARAMS[address], self._store.get(address)))
 
     def _send_waiting(self) -> None:
         """To everybody in turn, from where the last sending had no room left."""
@@ -285,6 +284,7 @@ class Feedback:
     def _features_interval_s(self) -> float:
         """Seconds between two sendings of features; 0: none are wanted."""
         rate_hz = self._store.get("/audio/features/rate_hz")
+        assert isinstance(rate_hz, int | float)
         return 1.0 / rate_hz if rate_hz > 0.0 and self._features else 0.0
 
     def _send_features_when_due(self, now_s: float) -> None:

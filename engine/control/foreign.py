@@ -7,6 +7,7 @@ follows is a typing error (`/layer/1/intensty`), and where it is nearly one of o
 import dataclasses
 from collections.abc import Callable, Iterator
 from functools import lru_cache
+from typing import Protocol
 
 import osc_schema
 from engine.control.sender import Sender
@@ -20,11 +21,21 @@ KEPT_ADDRESSES = 4096
 MAX_KEPT_CHARACTERS = 240  # of an address; no control has a longer one
 MAX_ROOT_CHARACTERS = 40  # longer ones are no typing errors
 
-Translate = Callable[[Message, str, float], tuple[Message, ...] | None]
-"""A foreign message, its sender's name and the time, to the messages it stands for; None: it is not mapped."""
+
+class ForeignMap(Protocol):
+    """The map of other programs' messages, as the dispatcher asks it. OSC's threads."""
+
+    def translate(self, message: Message, sender_name: str, now_s: float) -> tuple[Message, ...] | None:
+        """Our own messages that a foreign message stands for, or None if it is not mapped."""
+
+    def map_for(self, root: str) -> str | None:
+        """The built-in map with addresses that begin with `root`, "" if some are mapped already, or None."""
+
+    def is_mapped(self, address: str) -> bool:
+        """True if a message to this address moves something."""
 
 
-_ADDRESSES = tuple(declared.address for declared in (*osc_schema.PARAMS, *osc_schema.COMMANDS))
+_ADDRESSES = (*(param.address for param in osc_schema.PARAMS), *(command.address for command in osc_schema.COMMANDS))
 _LAST_PARTS = frozenset(address.rpartition("/")[2] for address in _ADDRESSES)
 
 
@@ -56,13 +67,13 @@ class ForeignMessages:
 
     def __init__(
         self,
-        translate: Translate | None,
+        foreign_map: ForeignMap | None,
         is_command: Callable[[str], bool],
         has_commands: Callable[[str], bool],
         clock: Clock,
     ) -> None:
         """`has_commands(root)`: whether a command's address begins with that part."""
-        self._translate = translate
+        self._map = foreign_map
         self._is_command = is_command
         self._has_commands = has_commands
         self._known: dict[str, bool] = {}
@@ -82,7 +93,7 @@ class ForeignMessages:
 
     def translated(self, message: Message, sender: Sender) -> tuple[list[Message], Sender] | None:
         """What a foreign message stands for, and whose it is; None: it is not mapped."""
-        mapped = self._translate(message, sender.name, self._clock.now_s()) if self._translate else None
+        mapped = self._map.translate(message, sender.name, self._clock.now_s()) if self._map else None
         return None if mapped is None else (list(mapped), dataclasses.replace(sender, name=MAP))
 
     def _has_foreign_root(self, address: str) -> bool:
@@ -97,10 +108,10 @@ class ForeignMessages:
         """The messages in our own language, each with the number of the one it comes from and whose it is."""
         by_map: Sender | None = None
         for number, message in enumerate(messages):
-            if self._translate is None or not (self.is_foreign(message.address) or self._is_unknown(message.address)):
+            if self._map is None or not (self.is_foreign(message.address) or self._is_unknown(message.address)):
                 yield number, message, sender
                 continue
-            mapped = self._translate(message, sender.name, self._clock.now_s())
+            mapped = self._map.translate(message, sender.name, self._clock.now_s())
             if mapped is None:
                 yield number, message, sender
                 continue

@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from engine.control.command_table import CommandTable, Reply
+from engine.control.command_table import Args, CommandTable, Reply
 from engine.control.listing import host_of
 from engine.errors import MultiverseError
 from engine.osc import Message
@@ -71,18 +71,17 @@ class HeardSender:
 class HeardMessages:
     """Any thread."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, is_mapped: Callable[[str], bool] = lambda address: False) -> None:
+        """`is_mapped(address)`: True if it was mapped after it was heard, so that it is not listed any more."""
         self._clock = clock
+        self._is_mapped = is_mapped
         self._lock = threading.Lock()  # a flood of one thread against a listing on another
         self._senders: OrderedDict[str, HeardSender] = OrderedDict()
         self._lines = SharedLimit(
             TokenBuckets(1, 1 / LINE_INTERVAL_S), TokenBucket(MAX_SENDERS, MAX_SENDERS / LINE_INTERVAL_S)
         )
-        self._is_mapped: Callable[[str], bool] = lambda address: False
 
-    def add_commands(self, table: CommandTable, is_mapped: Callable[[str], bool]) -> None:
-        """`is_mapped(address)`: whether it has been mapped since; then it is not listed."""
-        self._is_mapped = is_mapped
+    def add_commands(self, table: CommandTable) -> None:
         table.add("/map/heard", self._on_heard, is_listing=True)
 
     def note(self, message: Message, sender_name: str) -> HeardSender:
@@ -135,7 +134,7 @@ class HeardMessages:
         )
         return found[:most], len(found)
 
-    def _on_heard(self, args: tuple, reply: Reply) -> None:
+    def _on_heard(self, args: Args, reply: Reply) -> None:
         most = args[0] if args else USUAL_ENTRIES
         if len(args) > 1 or not isinstance(most, int | float) or not 1 <= most <= MAX_ENTRIES:
             raise MultiverseError(f"takes how many addresses to list, 1..{MAX_ENTRIES}, if wanted")

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from engine.control.counters import OscCounters
+from engine.system.guarded_thread import Report
 from engine.system.token_bucket import TokenBuckets
 
 MAX_PACKETS = 8192  # a full tick of feedback to every subscriber
@@ -32,7 +33,7 @@ class _Queue:
 
 
 class Outbox:
-    def __init__(self, counters: OscCounters, report: Callable[[str, str], None]) -> None:
+    def __init__(self, counters: OscCounters, report: Report) -> None:
         self._counters = counters
         self._report = report
         self._lock = threading.Lock()

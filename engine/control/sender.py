@@ -5,6 +5,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+NO_PORT = "takes no port over a WebSocket: it is its own way back"
+
+SocketAddress = tuple[Any, ...]
+"""As the `socket` module gives and takes it: (host, port), with flow and zone for IPv6."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Sender:
@@ -15,6 +20,10 @@ class Sender:
     at_port: "Callable[[int], Sender] | None"
     """The same host at another UDP port: a host asks for itself only, so nobody can be flooded by a third. None: it
     hears on its own connection only (a WebSocket)."""
+
+    def at(self, port: float) -> "Sender | None":
+        """The same host at another UDP port, or None if it has no other ports."""
+        return None if self.at_port is None else self.at_port(int(port))
 
 
 def numeric_localhost(host: str) -> str:

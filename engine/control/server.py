@@ -12,12 +12,13 @@ import time
 from collections.abc import Iterable
 
 from engine.control.allow import AllowList, is_reached
-from engine.control.dispatcher import Dispatcher, Report
-from engine.control.sender import Sender, addresses_of, display_address
+from engine.control.dispatcher import Dispatcher
+from engine.control.sender import Sender, SocketAddress, addresses_of, display_address
 from engine.control.sending import CLOSED_WITHIN_S, RETRY_S, SendingThread
 from engine.control.tcp import ACCEPT_PAUSE_S, TcpTransport, listen
 from engine.control.udp import UdpTransport, ask_for_buffers, granted_receive_buffer_bytes
 from engine.errors import MultiverseError, PortTakenError
+from engine.system.guarded_thread import Report
 from engine.system.refused_port import refusal_reason
 
 READ_INTERVAL_S = 0.001  # packets that come one by one are read together: at 40 000 a second half the processor time
@@ -170,7 +171,7 @@ class OscServer:
             raise MultiverseError(f"{option}: {reason}; choose another with --osc HOST:PORT") from None
 
 
-def _bind_both(family: socket.AddressFamily, address: tuple) -> tuple[socket.socket, socket.socket]:
+def _bind_both(family: socket.AddressFamily, address: SocketAddress) -> tuple[socket.socket, socket.socket]:
     for attempt in range(1, PORT_ATTEMPTS + 1):
         udp_socket = socket.socket(family, socket.SOCK_DGRAM)
         try:

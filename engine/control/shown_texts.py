@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
+from engine.control.announcements import Tell
 from engine.control.sender import Sender
 from engine.osc import encode_reply
 from engine.osc.encode import ReplyValue
@@ -21,8 +22,8 @@ _TEXT_OF: Final[dict[str, tuple[str, Callable[..., str]]]] = {
 class ShownTexts:
     """Any thread."""
 
-    def __init__(self, tell: Callable[..., None]) -> None:
-        """`tell(address, *args)` is called with all that this is told."""
+    def __init__(self, tell: Tell) -> None:
+        """`tell` is called with every message that this is told."""
         self._tell = tell
         self._lock = threading.Lock()  # else two names told at once could leave in the other order
         self._texts: dict[str, str] = {}

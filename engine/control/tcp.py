@@ -10,10 +10,11 @@ from functools import partial
 from selectors import EVENT_READ, BaseSelector
 
 from engine.control.allow import AllowList
-from engine.control.dispatcher import Dispatcher, Report
-from engine.control.sender import Sender, display_address
+from engine.control.dispatcher import Dispatcher
+from engine.control.sender import Sender, SocketAddress, display_address
 from engine.errors import OscDecodeError
 from engine.osc.framing import Framing, StreamReader, frame
+from engine.system.guarded_thread import Report
 
 MAX_CLIENTS = 64
 READ_BYTES = 65_536  # a turn and client
@@ -26,7 +27,7 @@ _KEEPALIVE_S = 10  # a client whose cable was pulled is known to be gone after t
 class TcpClient:
     """One connection. Its socket is read and closed by the receiving thread only."""
 
-    def __init__(self, sock: socket.socket, address: tuple, transport: "TcpTransport") -> None:
+    def __init__(self, sock: socket.socket, address: SocketAddress, transport: "TcpTransport") -> None:
         self.socket = sock
         name = f"tcp {display_address(*address[:2])}"
         self.sender = Sender(
@@ -126,7 +127,7 @@ class TcpTransport:
         else:
             self._take(sock, address)
 
-    def _take(self, sock: socket.socket, address: tuple) -> None:
+    def _take(self, sock: socket.socket, address: SocketAddress) -> None:
         client = TcpClient(sock, address, self)
         try:
             prepare(sock)
@@ -197,7 +198,10 @@ def prepare(sock: socket.socket) -> None:
     sock.setblocking(False)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    idle = socket.TCP_KEEPALIVE if sys.platform == "darwin" else socket.TCP_KEEPIDLE
+    if sys.platform == "darwin":
+        idle = socket.TCP_KEEPALIVE
+    else:
+        idle = socket.TCP_KEEPIDLE
     for option, value in {
         idle: _KEEPALIVE_S,
         socket.TCP_KEEPINTVL: _KEEPALIVE_S,
@@ -206,7 +210,7 @@ def prepare(sock: socket.socket) -> None:
         sock.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
-def listen(family: socket.AddressFamily, address: tuple) -> socket.socket:
+def listen(family: socket.AddressFamily, address: SocketAddress) -> socket.socket:
     """A listening socket; raises OSError. On Windows SO_REUSEADDR would let a second engine take the port."""
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:

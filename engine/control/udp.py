@@ -6,8 +6,9 @@ import sys
 from functools import partial
 
 from engine.control.allow import AllowList
-from engine.control.dispatcher import Dispatcher, Report
-from engine.control.sender import Sender, display_address
+from engine.control.dispatcher import Dispatcher
+from engine.control.sender import Sender, SocketAddress, display_address
+from engine.system.guarded_thread import Report
 
 WANTED_RECEIVE_BUFFER_BYTES = 8 << 20  # 10 000 small packets: a quarter of a second at 40 000 a second
 WANTED_SEND_BUFFER_BYTES = 1 << 20  # feedback to many subscribers leaves in bursts
@@ -28,7 +29,7 @@ class UdpTransport:
         self._counters = dispatcher.counters
         self._allow = allow
         self._buffer = bytearray(MAX_DATAGRAM_BYTES)
-        self._senders: dict[tuple, Sender] = {}
+        self._senders: dict[SocketAddress, Sender] = {}
 
     # -- the receiving thread ------------------------------------------------------------------
 
@@ -44,7 +45,7 @@ class UdpTransport:
             except ConnectionResetError:  # Windows: an earlier answer went to a port that is closed
                 continue
             try:
-                sender = senders[address]
+                sender: Sender | None = senders[address]
             except KeyError:
                 sender = self._meet(address)
             if sender is None:
@@ -52,7 +53,7 @@ class UdpTransport:
             else:
                 receive(bytes(view[:size]), sender)
 
-    def _meet(self, address: tuple) -> Sender | None:
+    def _meet(self, address: SocketAddress) -> Sender | None:
         """None: not heard now, which is asked again with its next packet."""
         if not self._allow.allows(address[0], self._dispatcher.clock.now_s()):
             return None
@@ -61,7 +62,7 @@ class UdpTransport:
         sender = self._senders[address] = self.sender_at(*address[:2])
         return sender
 
-    def _refuse(self, address: tuple) -> None:
+    def _refuse(self, address: SocketAddress) -> None:
         self._counters.refused += 1
         self._report("osc.refused", f"OSC from {display_address(*address[:2])} refused: not in --osc-allow")
 

@@ -32,9 +32,10 @@ packet but its last four bytes is a key that was read before: one dictionary loo
 message. The dictionary is emptied when a sender of random addresses has filled it.
 """
 
+from collections.abc import Callable
 from enum import Enum
 from struct import Struct
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from engine.errors import OscDecodeError
 
@@ -246,9 +247,11 @@ def shown(text: str, longest: int = 80) -> str:
     return cut if cut.isprintable() else cut.encode("unicode_escape").decode("ascii")
 
 
+Unpack = Callable[[bytes], tuple[Any, ...]]
+
 _INT: Final = Struct(">i")
 _TIME_TAG: Final = Struct(">Q")
-_FIXED: Final = {
+_FIXED: Final[dict[str, tuple[Struct, Callable[..., object]]]] = {
     "i": (_INT, int),
     "f": (Struct(">f"), float),
     "h": (Struct(">q"), int),
@@ -259,6 +262,6 @@ _FIXED: Final = {
     "m": (Struct(">4B"), Midi),
 }
 _WITHOUT_DATA: Final = {"T": True, "F": False, "N": None, "I": Impulse.BANG}
-_SINGLE: Final = {"f": Struct(">f").unpack, "i": _INT.unpack}
-_known_heads: dict[bytes, tuple[str, str, object]] = {}
+_SINGLE: Final[dict[str, Unpack]] = {"f": Struct(">f").unpack, "i": _INT.unpack}
+_known_heads: dict[bytes, tuple[str, str, Unpack]] = {}
 _new = tuple.__new__

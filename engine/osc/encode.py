@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable
 from functools import lru_cache
 from struct import Struct
-from typing import Final
+from typing import Any, Final
 
 from pythonosc.osc_message_builder import OscMessageBuilder
 
@@ -22,9 +22,8 @@ _INT: Final = Struct(">i")
 _SIZED_TAG: Final = Struct(">Q")
 
 
-def encode_message(address: str, *args: object) -> bytes:
-    """One message; int becomes i or h, float f, str s, bytes b, bool T or F, None N, a 4-tuple m, a list an
-    array.
+def encode_message(address: str, *args: Any) -> bytes:
+    """One message; int becomes i or h, float f, str s, bytes b, bool T or F, None N, a 4-tuple m, a list an array.
 
     Raises ValueError for what OSC cannot carry.
     """

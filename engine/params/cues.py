@@ -13,7 +13,7 @@ any thread may read the one it has.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeGuard
 
 import tomli_w
 
@@ -152,9 +152,12 @@ def _read(entry: Any) -> Cue:
     return Cue.checked(**entry)
 
 
+def _is_number(value: object) -> TypeGuard[int | float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 def _checked_number(number: object) -> int:
-    is_number = isinstance(number, int | float) and not isinstance(number, bool)
-    if not is_number or number % 1 != 0 or not 1 <= number <= MAX_NUMBER:
+    if not _is_number(number) or number % 1 != 0 or not 1 <= number <= MAX_NUMBER:
         raise CueError(f"number {_shown(number)} is not whole and 1..{MAX_NUMBER}")
     return int(number)
 
@@ -169,8 +172,7 @@ def _checked_preset(name: object) -> str:
 
 
 def _checked_seconds(key: str, seconds: object, most: float) -> float:
-    is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
-    if not is_number or not 0.0 <= seconds <= most:
+    if not _is_number(seconds) or not 0.0 <= seconds <= most:
         raise CueError(f"{key} {_shown(seconds)} is no time of 0..{most:g} s")
     return float(seconds)
 

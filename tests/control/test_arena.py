@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from engine.control import OscClient
+from engine.control import Announcements, OscClient
 from engine.osc import encode_message
 from engine.params.mapping.builtin import built_in
 from engine.system.clock import SystemClock
@@ -23,9 +23,9 @@ class Stage:
     """An engine's OSC with its warnings, a fake Arena, and a patch that subscribes to what the engine says."""
 
     def __init__(self, path: Path, maps: tuple[str, ...], wait_for: Callable[..., Any]) -> None:
-        self.warnings = Warnings(SystemClock())
-        self.desk = Desk(path, self.warnings.report, maps)
-        self.warnings.on_said = self.desk.dispatcher.feedback.warn
+        announcements = Announcements()
+        self.warnings = Warnings(SystemClock(), announcements.warn)
+        self.desk = Desk(path, self.warnings.report, maps, announcements)
         self.patch = OscClient(*self.desk.server.address)
         self.counters = self.desk.dispatcher.counters
         self._wait_for = wait_for

@@ -13,10 +13,23 @@ from engine.system.clock import SteppedClock
 from tests.support import arena
 
 
-def make(translate: Callable, reports: object) -> tuple[Dispatcher, ParamStore, list[str]]:
+class MapOf:
+    """A map that is a function. Of the addresses that were heard, `mapped` are mapped now."""
+
+    def __init__(self, translate: Callable | None, mapped: tuple[str, ...] = ()) -> None:
+        self.translate = translate or (lambda *heard: None)
+        self.is_mapped = mapped.__contains__
+
+    def map_for(self, root: str) -> str | None:
+        return None
+
+
+def make(
+    translate: Callable | None, reports: object, mapped: tuple[str, ...] = ()
+) -> tuple[Dispatcher, ParamStore, list[str]]:
     store, commands, ran = ParamStore(), CommandTable(), []
     commands.add("/preset/load", lambda args, reply: (ran.append(args[0]), reply.done(*args)))
-    return Dispatcher(store, commands, SteppedClock(), reports, translate), store, ran
+    return Dispatcher(store, commands, SteppedClock(), reports, MapOf(translate, mapped)), store, ran
 
 
 def intensity(message: Message, sender: str, now_s: float) -> tuple[Message, ...] | None:
@@ -109,8 +122,8 @@ def test_an_address_without_its_slash_is_a_mistake_where_it_would_be_ours(report
 
 
 def test_what_was_heard_is_listed_newest_first_with_count_rate_and_arguments(reports, make_peer) -> None:
-    dispatcher, _, _ = make(None, reports)
-    dispatcher.heard.add_commands(dispatcher._commands, is_mapped=lambda address: address == "/pad")
+    dispatcher, _, _ = make(None, reports, mapped=("/pad",))
+    dispatcher.heard.add_commands(dispatcher._commands)
     peer, asking = make_peer(), make_peer("udp 192.0.2.9:1")
     for step in range(50):
         dispatcher.receive(encode_message("/meter", step / 64), peer.sender())

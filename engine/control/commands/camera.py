@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from engine.control import CommandTable, Reply
+from engine.control import Args, CommandTable, Reply, Tell
 from engine.errors import SourceError
 from engine.osc.decode import shown
 from engine.sources import Source
@@ -78,7 +78,7 @@ class CameraControl:
         open_source: Callable[[str], Source | None],
         announce: Callable[[], None],
         is_offline: bool,
-        tell: Callable[..., None],
+        tell: Tell,
         say: Callable[[str], None],
     ) -> None:
         """`first`: what the configuration names. `tell(address, *args)` reaches every subscriber, `say` people.
@@ -121,7 +121,7 @@ class CameraControl:
 
     # -- commands ------------------------------------------------------------------------------
 
-    def _on_open(self, args: tuple, reply: Reply) -> None:
+    def _on_open(self, args: Args, reply: Reply) -> None:
         if len(args) != 1 or not isinstance(args[0], str | int):
             raise SourceError("takes a word of /camera/list: none, test, a camera's index, or KIND:NAME")
         if self._is_offline:
@@ -171,7 +171,7 @@ class CameraControl:
         since_s = self._worker.busy_since_s
         return 0.0 if since_s is None else now_s - since_s
 
-    def _on_list(self, args: tuple, reply: Reply) -> None:
+    def _on_list(self, args: Args, reply: Reply) -> None:
         for word, title, is_on in self.offered():
             reply.send("/camera/entry", word, title, int(is_on))
         reply.send("/camera/ndi", int(self._senders.wants_ndi))
@@ -180,7 +180,7 @@ class CameraControl:
             self._is_asking_cameras = True
             self._jobs.put(self._look_at_cameras)
 
-    def _on_ndi(self, args: tuple, reply: Reply) -> None:
+    def _on_ndi(self, args: Args, reply: Reply) -> None:
         if len(args) != 1 or args[0] not in (0, 1):
             raise SourceError("takes 1 to look round the network for NDI, 0 to end it")
         if self._is_offline:

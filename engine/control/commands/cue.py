@@ -11,14 +11,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.control import CommandTable, Reply
-from engine.control.commands.preset import PresetControl, Report, Tell, answer
+from engine.control import Args, CommandTable, Handler, Reply, Tell
+from engine.control.commands.preset import PresetControl, answer
 from engine.errors import CueError, PresetError
 from engine.params import Cue, CueList, ParamStore, read_cues, write_cues
 from engine.params.crossfade import Ended
 from engine.params.store import PANIC
 from engine.system.atomic_file import replace_file
 from engine.system.disk_store import DiskStore
+from engine.system.guarded_thread import Report
 from engine.telemetry import report_problems
 
 FILE_NAME = "cues.toml"
@@ -93,8 +94,8 @@ class CueControl:
 
     # -- going ---------------------------------------------------------------------------------
 
-    def _command(self, chosen: Callable[[], Cue]) -> Callable[[tuple, Reply], None]:
-        def on_command(args: tuple, reply: Reply) -> None:
+    def _command(self, chosen: Callable[[], Cue]) -> Handler:
+        def on_command(args: Args, reply: Reply) -> None:
             if args and args[0] == 0:  # a button let go
                 return
             with self._going:
@@ -103,7 +104,7 @@ class CueControl:
 
         return on_command
 
-    def _on_number(self, args: tuple, reply: Reply) -> None:
+    def _on_number(self, args: Args, reply: Reply) -> None:
         number, *rest = args
         self._command(lambda: self._cues.at(number))(tuple(rest), reply)
 
@@ -130,7 +131,7 @@ class CueControl:
         if self._follow is None or not self._going.acquire(blocking=False):
             return  # a command is at it, and the next frame sees what it did
         try:
-            follow = self._follow
+            follow: _Follow | None = self._follow
             if follow is not None and follow.panics != self._store.get(PANIC):
                 follow = self._follow = None
             if follow is not None and follow.due_s is not None and now_s >= follow.due_s:
@@ -151,11 +152,11 @@ class CueControl:
 
     # -- editing -------------------------------------------------------------------------------
 
-    def _on_set(self, args: tuple, reply: Reply) -> None:
+    def _on_set(self, args: Args, reply: Reply) -> None:
         cue = _cue_of(args)
         self._replace(self._cues.with_cue(cue), cue.number, reply, cue)
 
-    def _on_insert(self, args: tuple, reply: Reply) -> None:
+    def _on_insert(self, args: Args, reply: Reply) -> None:
         cue = _cue_of(args)
         with self._going:
             before, cues = self._cues, self._cues.with_inserted(cue)
@@ -166,13 +167,13 @@ class CueControl:
             self._cues = cues
         self._replace(cues, cue.number, reply, cue)
 
-    def _on_delete(self, args: tuple, reply: Reply) -> None:
+    def _on_delete(self, args: Args, reply: Reply) -> None:
         if len(args) != 1:
             raise CueError("takes the cue's number")
         gone = self._cues.at(args[0])
         self._replace(self._cues.without(gone), gone.number, reply)
 
-    def _on_list(self, args: tuple, reply: Reply) -> None:
+    def _on_list(self, args: Args, reply: Reply) -> None:
         with self._going:
             cues, current, shown = self._cues, self._cues.cues.get(self._current), self._cues.cues.get(self._shown)
             failure = self._failure
@@ -220,7 +221,7 @@ class CueControl:
             self._report("cues.deleted", f"preset {name!r} is deleted, and {users} would load it")
 
 
-def _cue_of(args: tuple) -> Cue:
+def _cue_of(args: Args) -> Cue:
     if not 2 <= len(args) <= 5:
         raise CueError("takes a number, a preset and, if wanted, fade_s, follow_s and glide")
     return Cue.checked(*args)

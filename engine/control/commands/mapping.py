@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 
 import osc_schema
-from engine.control import CommandTable, Reply
+from engine.control import Args, CommandTable, Reply, Tell
 from engine.control.commands.mapping_feedback import MapFeedback
 from engine.control.midi_bridges import read_midi
 from engine.errors import MappingError
@@ -73,7 +73,7 @@ class MapControl:
         store: ParamStore,
         clock: Mapping[str, Callable[[float], None]],
         feedback: MapFeedback,
-        tell: Callable[..., None],
+        tell: Tell,
         report: Report,
         disk: DiskStore,
         start_timer: StartTimer = start_timer,
@@ -204,7 +204,7 @@ class MapControl:
 
     # -- commands ------------------------------------------------------------------------------
 
-    def _on_learn(self, args: tuple, reply: Reply) -> None:
+    def _on_learn(self, args: Args, reply: Reply) -> None:
         target, *rest = texts(args, "a parameter's or command's address and, if wanted, an argument", 1, 2)
         argument = rest[0] if rest else ""
         entry = make_entry({"control": "osc /anything", "target": target, "argument": argument})
@@ -225,7 +225,7 @@ class MapControl:
             self._end_lesson()
         lesson.reply.fail(f"nothing moved for {LESSON_S:g} s", is_logged=False)
 
-    def _on_cancel(self, args: tuple, reply: Reply) -> None:
+    def _on_cancel(self, args: Args, reply: Reply) -> None:
         with self._lock:
             lesson = self._end_lesson()
         if lesson is not None:
@@ -240,7 +240,7 @@ class MapControl:
             lesson.stop_timer()
         return lesson
 
-    def _on_list(self, args: tuple, reply: Reply) -> None:
+    def _on_list(self, args: Args, reply: Reply) -> None:
         with self._lock:
             entries = self._map.entries
         for number, entry in enumerate(entries, start=1):
@@ -250,7 +250,7 @@ class MapControl:
             reply.send("/map/name", name)
         reply.done()
 
-    def _on_add(self, args: tuple, reply: Reply) -> None:
+    def _on_add(self, args: Args, reply: Reply) -> None:
         control, target, *rest = texts(args, "a control, an address and, if wanted, an argument", 2, 3)
         entry = make_entry({"control": control, "target": target, "argument": rest[0] if rest else ""})
         with self._lock:
@@ -258,16 +258,16 @@ class MapControl:
         self._on_changed()
         reply.done(number)
 
-    def _on_set(self, args: tuple, reply: Reply) -> None:
-        if len(args) != 3 or not isinstance(args[1], str):
+    def _on_set(self, args: Args, reply: Reply) -> None:
+        number, key, value = args if len(args) == 3 else (None, None, None)
+        if not isinstance(key, str):
             raise MappingError(f"takes an entry's number, a key ({', '.join(KEYS)}) and a value")
-        number, key, value = args
         with self._lock:
             self._map.replace(_whole(number), changed(self._map.entry(_whole(number)), key, value))
         self._on_changed()
         reply.done(_whole(number), key)
 
-    def _on_delete(self, args: tuple, reply: Reply) -> None:
+    def _on_delete(self, args: Args, reply: Reply) -> None:
         if len(args) != 1:
             raise MappingError("takes an entry's number")
         with self._lock:
@@ -275,13 +275,13 @@ class MapControl:
         self._on_changed()
         reply.done(_whole(args[0]))
 
-    def _on_clear(self, args: tuple, reply: Reply) -> None:
+    def _on_clear(self, args: Args, reply: Reply) -> None:
         with self._lock:
             self._map.clear()
         self._on_changed()
         reply.done()
 
-    def _on_load(self, args: tuple, reply: Reply) -> None:
+    def _on_load(self, args: Args, reply: Reply) -> None:
         name = _name_to_load(args)
         path = self._file_of(name)
 
@@ -297,7 +297,7 @@ class MapControl:
         else:
             self._named_maps.post(load, reply.fail)
 
-    def _on_save(self, args: tuple, reply: Reply) -> None:
+    def _on_save(self, args: Args, reply: Reply) -> None:
         (name,) = texts(args, "the name of a map", 1, 1)
         path = self._file_of(name)
         if path is None:
@@ -378,7 +378,7 @@ def _write(path: Path, text: str) -> None:
         raise MappingError(f"{path}: cannot be written ({error.strerror or error})") from None
 
 
-def _name_to_load(args: tuple) -> str:
+def _name_to_load(args: Args) -> str:
     """`resolume`, or `resolume:5` where a second argument says which layer is the first."""
     if not 1 <= len(args) <= 2 or not isinstance(args[0], str) or not isinstance(args[-1], str | int | float):
         raise MappingError("takes the name of a map and, for resolume, which of its layers is layer 1 here")
@@ -390,10 +390,12 @@ def _name_to_load(args: tuple) -> str:
     return f"{args[0].partition(':')[0]}:{first}"
 
 
-def texts(args: tuple, what: str, least: int, most: int) -> tuple[str, ...]:
-    if not least <= len(args) <= most or not all(isinstance(word, str) for word in args):
+def texts(args: Args, what: str, least: int, most: int) -> tuple[str, ...]:
+    """The arguments, if they are `least` to `most` texts; else MappingError says what the command takes."""
+    words = tuple(word for word in args if isinstance(word, str))
+    if not least <= len(args) <= most or len(words) < len(args):
         raise MappingError(f"takes {what}")
-    return args
+    return words
 
 
 def _whole(number: object) -> int:

@@ -26,13 +26,14 @@ from typing import Final
 
 from engine.control import Reply
 from engine.control.midi_feedback import midi_packets
-from engine.control.sender import Sender
+from engine.control.sender import NO_PORT, Sender
 from engine.osc import Message, encode_reply
 from engine.params import ParamStore
 from engine.params.mapping.controls import Control, Movement
 from engine.params.mapping.entry import Entry
 from engine.params.mapping.pattern import is_pattern
 from engine.params.mapping.policy import shown
+from engine.system.guarded_thread import Report
 from osc_schema.mapping import FORMS
 
 HAND_S = 0.5
@@ -87,7 +88,7 @@ class MapFeedback:
         *,
         listener_of: Callable[[Sender], Sender],
         is_behind: Callable[[str], bool],
-        report: Callable[[str, str], None],
+        report: Report,
     ) -> None:
         """`listener_of(sender)`: where it hears answers. `is_behind(name)`: much that was posted there waits."""
         self._store = store
@@ -130,15 +131,16 @@ class MapFeedback:
 
         reply = Reply(message.address, self._listener_of(sender).post, log)
         is_on, *rest = message.args or (None,)
-        port = rest.pop(0) if rest and isinstance(rest[0], int | float) else None
+        port = rest[0] if rest and isinstance(rest[0], int | float) else None
+        rest = rest if port is None else rest[1:]
         form = rest.pop(0) if rest else FORMS[0]
         if not isinstance(is_on, int | float) or rest or form not in FORMS or not (port is None or 1 <= port < 65_536):
             reply.fail(TAKES)
             return
-        if port is not None and sender.at_port is None:
-            reply.fail("takes no port over a WebSocket: it is its own way back")
+        target = self._listener_of(sender) if port is None else sender.at(port)
+        if target is None:
+            reply.fail(NO_PORT)
             return
-        target = self._listener_of(sender) if port is None else sender.at_port(int(port))
         if is_on:
             self.subscribe(target, str(form))
         else:
@@ -221,7 +223,7 @@ class MapFeedback:
             if len(packets) > room:
                 return
             del subscriber.owed[control]
-            if not packets or subscriber.sent.get(control) == values:
+            if values is None or not packets or subscriber.sent.get(control) == values:
                 continue
             subscriber.sent[control] = values
             for packet in packets:

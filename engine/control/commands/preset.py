@@ -8,20 +8,19 @@ command, and no panic behind it.
 from collections.abc import Callable, Mapping
 
 import osc_schema
-from engine.control import CommandTable, Reply
+from engine.control import Args, CommandTable, Handler, Reply, Tell
 from engine.errors import PresetError
+from engine.osc.encode import ReplyValue
 from engine.params import Crossfade, LoadedPreset, ParamStore, PresetFolder, Snapshot
 from engine.params.crossfade import Ended
 from engine.params.current_preset import ADDRESS as CURRENT
 from engine.params.current_preset import CurrentPreset
 from engine.params.preset_shelf import Change, PresetPicture, PresetShelf
 from engine.system.disk_store import DiskStore
+from engine.system.guarded_thread import Report
 from osc_schema.cues import MAX_FADE_S
 from osc_schema.layers import LAYERS
 
-Report = Callable[[str, str], None]
-Tell = Callable[..., None]
-"""`tell(address, *args)`: a message to every subscriber, from any thread."""
 TakePicture = Callable[[Callable[[bytes], None]], None]
 """`take(deliver)`: `deliver(jpeg)` gets the next picture on screen, on any thread, or is never called."""
 
@@ -158,7 +157,7 @@ class PresetControl:
 
     # -- OSC's threads -------------------------------------------------------------------------
 
-    def _on_save(self, args: tuple, reply: Reply) -> None:
+    def _on_save(self, args: Args, reply: Reply) -> None:
         """The values of now: what was set, without modulation."""
         name = only_name(args)
         change = self._shelf.save(name, self._store.snapshot())
@@ -179,7 +178,7 @@ class PresetControl:
 
         self._disk.post(write, lambda reason: self._report("presets", f"the picture of preset {name}: {reason}"))
 
-    def _on_delete(self, args: tuple, reply: Reply) -> None:
+    def _on_delete(self, args: Args, reply: Reply) -> None:
         name = only_name(args)
         self._follow(self._shelf.delete(name), name, reply)
 
@@ -208,10 +207,10 @@ class PresetControl:
 
         self._disk.post(write, fail)
 
-    def _going_to(self, go_to: Callable[[str, float, Ended], None]) -> Callable[[tuple, Reply], None]:
+    def _going_to(self, go_to: Callable[[str, float, Ended], None]) -> Handler:
         """The command that takes a name and a time."""
 
-        def on_command(args: tuple, reply: Reply) -> None:
+        def on_command(args: Args, reply: Reply) -> None:
             name, seconds = only_name(args[:1]), args[1] if len(args) > 1 else 0.0
             if len(args) > 2 or not isinstance(seconds, int | float) or not 0.0 <= seconds <= MAX_FADE_S:
                 raise PresetError(f"takes the preset's name and, if wanted, a time of 0..{MAX_FADE_S:g} s")
@@ -230,7 +229,7 @@ class PresetControl:
 
         return on_command
 
-    def _on_restore(self, args: tuple, reply: Reply) -> None:
+    def _on_restore(self, args: Args, reply: Reply) -> None:
         name = only_name(args)
 
         def restore() -> None:
@@ -241,34 +240,35 @@ class PresetControl:
 
         self._disk.post(restore, reply.fail)
 
-    def _on_current(self, args: tuple, reply: Reply) -> None:
+    def _on_current(self, args: Args, reply: Reply) -> None:
         reply.send(CURRENT, *self.current.told)
         reply.done()
 
-    def _on_list(self, args: tuple, reply: Reply) -> None:
+    def _on_list(self, args: Args, reply: Reply) -> None:
         reply.send(CURRENT, *self.current.told)
         for name in self._shelf.names():
             reply.send("/preset/name", name)
         reply.done()
 
-    def _on_copy(self, args: tuple, reply: Reply) -> None:
-        if len(args) != 2 or not all(number in LAYERS for number in args) or args[0] == args[1]:
+    def _on_copy(self, args: Args, reply: Reply) -> None:
+        numbers = [int(number) for number in args if isinstance(number, int | float) and number in LAYERS]
+        if len(args) != 2 or len(set(numbers)) != 2:
             reply.fail(f"takes two different layers, from and to, {LAYERS[0]}..{LAYERS[-1]}")
             return
-        source, target = map(int, args)
+        source, target = numbers
         values = self._store.snapshot()
         copies = [(f"/layer/{target}/{part}", values[f"/layer/{source}/{part}"]) for part in _PARTS]
         self._crossfade.start(copies, 0.0, by="/layer/copy")
         reply.done(source, target)
 
 
-def only_name(args: tuple) -> str:
+def only_name(args: Args) -> str:
     if len(args) != 1 or not isinstance(args[0], str):
         raise PresetError("takes the preset's name")
     return args[0]
 
 
-def answer(reply: Reply, *values: object) -> Ended:
+def answer(reply: Reply, *values: ReplyValue) -> Ended:
     """`/done` when a fade has arrived, else `/fail` with what it was superseded by."""
 
     def ended(superseded_by: str) -> None:

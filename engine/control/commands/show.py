@@ -5,20 +5,19 @@ A command arrives on an OSC thread. What needs the GL context is posted to the f
 """
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import osc_schema
 from engine.config import Config
-from engine.control import CommandTable, Reply
+from engine.control import Args, CommandTable, Reply
 from engine.control.commands.preset import PresetControl
 from engine.control.commands.status import EngineStatus
 from engine.errors import ConfigError, MultiverseError, SinkError
 from engine.params import Autosave, ParamStore, Slew, Snapshot
 from engine.sinks import SinkSet, SinkSpec, available_kinds
 from engine.system.file_names import clean_name
-
-Report = Callable[[str, str], None]
+from engine.system.guarded_thread import Report
 
 SYSTEM_SINK = {"darwin": "syphon", "win32": "spout"}  # elsewhere: shared memory
 
@@ -52,7 +51,7 @@ class ShowControl:
         self._sinks = sinks
         self._presets = presets
         self._report = report
-        self._hooks: Hooks | None = None
+        self._hooks: Hooks
         self._unavailable_sinks = {
             f"/sink/{info.kind}/enable": info.reason for info in available_kinds() if not info.is_available
         }
@@ -60,6 +59,7 @@ class ShowControl:
         self._switches: dict[str, object] = {}
 
     def connect(self, hooks: Hooks) -> None:
+        """Connect the frame loop, which needs this object first. Before the first command."""
         self._hooks = hooks
 
     def add_commands(self, table: CommandTable) -> None:
@@ -82,18 +82,19 @@ class ShowControl:
                 reasons.setdefault(param.address, str(rejection).removeprefix(f"{param.address}: "))
         return reasons
 
-    def set_first_values(self, config: Config, fps: float, autosave: Autosave) -> None:
-        """The last run's values, under the preset, under the configuration's own; errors end the start."""
+    def set_first_values(
+        self, config: Config, fps: float, autosave: Autosave, model_values: Iterable[tuple[str, object]] = ()
+    ) -> None:
+        """Set the last run's values, over them the preset's, over them the configuration's. An error ends the start.
+
+        `model_values`: the values that the configuration of the live models decides.
+        """
         if config.resume:
             self._presets.resume(autosave.load())
         if config.preset is not None:
             self._presets.load(config.preset)
         stage = [("/engine/width", config.width), ("/engine/height", config.height), ("/engine/fps", fps)]
-        weights = [(f"/sd/lora/{n}/weight", lora.weight) for n, lora in enumerate(config.sd.loras, start=1)]
-        children = [("/sd/enable", bool(config.sd.model)), *weights]
-        children += [("/sd/clip_skip", config.sd.clip_skip)] if config.sd.clip_skip else []
-        children += [("/sam3/enable", bool(config.sam3.model)), ("/rvc/enable", bool(config.rvc.model))]
-        for result in self._store.set_many([*stage, *children, *config.params.items()], by="configuration"):
+        for result in self._store.set_many([*stage, *model_values, *config.params.items()], by="configuration"):
             if isinstance(result, osc_schema.Rejected):
                 raise ConfigError(str(result))
 
@@ -150,7 +151,7 @@ class ShowControl:
             self._store.set(address, False, by="engine")
 
     def _start_sink(self, label: str, argument: str) -> None:
-        """Start a sink asked for over OSC, `record` or `sd:record`."""
+        """Start a sink over OSC: `record`, or `PICTURE:record` for an extra picture."""
         spec = SinkSpec.labelled(label, argument)
         if argument and spec.kind in ("record", "snapshot"):
             spec = SinkSpec.labelled(label, self._path_in_folder(label, argument))
@@ -173,12 +174,12 @@ class ShowControl:
 
     # -- OSC threads ---------------------------------------------------------------------------
 
-    def _on_status(self, args: tuple, reply: Reply) -> None:
+    def _on_status(self, args: Args, reply: Reply) -> None:
         for address, values in self._hooks.status().osc_lines():
             reply.send(address, *values)
         reply.done()
 
-    def _on_size(self, args: tuple, reply: Reply) -> None:
+    def _on_size(self, args: Args, reply: Reply) -> None:
         if len(args) != 2:
             reply.fail("takes width and height in pixels")
             return
@@ -189,7 +190,7 @@ class ShowControl:
         if notes := [side.note for side in sides if side.note]:  # a typo must not become the largest picture there is
             reply.fail("; ".join(notes))
             return
-        width, height = (side.value for side in sides)
+        width, height = (side.value for side in sides if isinstance(side.value, int))
 
         def resize() -> None:
             self._hooks.set_format(width, height)
@@ -212,11 +213,11 @@ class ShowControl:
 
         self._hooks.post(act)
 
-    def _on_quit(self, args: tuple, reply: Reply) -> None:
+    def _on_quit(self, args: Args, reply: Reply) -> None:
         reply.done()
         self._hooks.stop()
 
-    def _on_sink_start(self, args: tuple, reply: Reply) -> None:
+    def _on_sink_start(self, args: Args, reply: Reply) -> None:
         if not args:
             kinds = ", ".join(info.kind for info in available_kinds())
             reply.fail(f"takes a kind ({kinds}) and, if wanted, a name or file")
@@ -229,7 +230,7 @@ class ShowControl:
 
         self._post(start, reply)
 
-    def _on_sink_stop(self, args: tuple, reply: Reply) -> None:
+    def _on_sink_stop(self, args: Args, reply: Reply) -> None:
         if not args:
             reply.fail("takes a kind and, if several of it run, a name or file")
             return
@@ -247,7 +248,7 @@ class ShowControl:
 
         self._post(stop, reply)
 
-    def _on_smooth(self, args: tuple, reply: Reply) -> None:
+    def _on_smooth(self, args: Args, reply: Reply) -> None:
         if len(args) != 2 or not isinstance(args[1], int | float):
             reply.fail("takes a parameter's address and a time in ms, 0 to 60000")
             return

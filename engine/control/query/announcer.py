@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from engine.errors import MultiverseError
+from engine.system.guarded_thread import Report
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +37,7 @@ class Announcer:
         web_port: int,
         osc_port: int | None,
         find_interfaces: Callable[[], Sequence[str]],
-        report: Callable[[str, str], None],
+        report: Report,
     ) -> None:
         self._name = name
         self._host = host

@@ -18,16 +18,18 @@ import osc_schema
 from engine.control import Dispatcher, Sender
 from engine.control.query.tree import PathEvent
 from engine.osc.decode import shown
+from engine.system.guarded_thread import Report
 
 MAX_WAITING_PACKETS: Final = 4096
 MAX_WAITING_BYTES: Final = 4 << 20
 
 _CONTAINERS: Final = frozenset(
-    str(above) for node in (*osc_schema.PARAMS, *osc_schema.COMMANDS) for above in PurePosixPath(node.address).parents
+    str(above)
+    for address in (*(p.address for p in osc_schema.PARAMS), *(c.address for c in osc_schema.COMMANDS))
+    for above in PurePosixPath(address).parents
 )
 _STREAMING: Final = frozenset({"START_OSC_STREAMING", "STOP_OSC_STREAMING"})
 
-Report = Callable[[str, str], None]
 Data = bytes | str
 
 

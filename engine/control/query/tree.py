@@ -30,6 +30,7 @@ ATTRIBUTES: Final = frozenset(
     "DEFAULT_VALUE MULTIVERSE".split()
 )
 
+_PARAMS: Final = {param.address: param for param in osc_schema.PARAMS}
 _CUE: Final = re.compile(r"/cue/[0-9]+")
 _MARK: Final = re.compile(rb'"\\u0000([^"]+)"')
 _encode: Final = json.JSONEncoder(separators=(",", ":")).encode
@@ -163,7 +164,7 @@ def _template(node: _Node, attribute: str | None) -> _Template:
     if attribute is not None:
         whole = {key: value for key, value in whole.items() if key == attribute}
     pieces = _MARK.split(_encode(whole).encode())
-    params = tuple(osc_schema.lookup(address.decode()) for address in pieces[1::2])
+    params = tuple(_PARAMS[address.decode()] for address in pieces[1::2])
     return _Template(tuple(pieces[::2]), params)
 
 

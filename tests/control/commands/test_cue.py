@@ -226,7 +226,7 @@ def test_another_go_and_panic_stop_what_was_to_follow(rig: Rig) -> None:
 def test_a_list_that_cannot_be_saved_holds_up_no_cue(show: Rig, wait_for: Callable) -> None:
     if not hasattr(os, "mkfifo"):
         pytest.skip("a file that cannot be opened (needs POSIX)")
-    (thread,) = [thread for thread in threading.enumerate() if thread.name == f"disk {tmp_path.name}"]
+    (thread,) = [thread for thread in threading.enumerate() if thread.name == f"disk {show.path.parent.name}"]
     unfinished = unfinished_path(show.path, thread.ident or 0)
     os.mkfifo(unfinished)  # opened for writing it waits for a reader
     show.say("/cue/set", 1, "low", 0, 2.0)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import osc_schema
 from engine import open_engine
 from engine.config import build_config
-from engine.control import CommandTable, Dispatcher, OscClient, OscServer, Reply, SendingThread
+from engine.control import Announcements, CommandTable, Dispatcher, OscClient, OscServer, Outgoing, Reply, SendingThread
 from engine.control.commands.mapping import MapControl
 from engine.control.commands.mapping_feedback import MapFeedback
 from engine.errors import MappingError
@@ -33,42 +33,39 @@ LINES = "/composition/layers/6/clips/1/video/source/blocktextgenerator/text/para
 class Desk:
     """The map behind a real OSC server, without a picture, and one client."""
 
-    def __init__(self, path: Path, report: Any, names: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, path: Path, report: Any, names: tuple[str, ...] = (), announcements: Announcements | None = None
+    ) -> None:
         self.path = path
         self.timers: list[Callable[[], None]] = []
         """What is to be called when a lesson's time is over: the test decides when."""
         self.clock_ticks: list[tuple[str, float]] = []
         self.loaded: list[str] = []
         self.store, table, clock = ParamStore(), CommandTable(), SystemClock()
-        self.dispatcher = Dispatcher(
-            self.store,
-            table,
-            clock,
-            report,
-            translate=lambda *heard: self.map.translate(*heard),
-            map_for=lambda root: self.map.map_for(root),
-        )
+        outgoing = Outgoing(self.store, report, announcements)
         self.feedback = MapFeedback(
             self.store,
-            listener_of=self.dispatcher.feedback.listener_of,
-            is_behind=self.dispatcher.outbox.is_behind,
+            listener_of=outgoing.feedback.listener_of,
+            is_behind=outgoing.outbox.is_behind,
             report=report,
         )
-        self.dispatcher.add_question("/map/feedback", self.feedback.on_feedback)
-        self.dispatcher.on_gone = self.feedback.unsubscribe
         self.map = MapControl(
             path,
             names=names,
             store=self.store,
             feedback=self.feedback,
             clock={kind: lambda now_s, kind=kind: self.clock_ticks.append((kind, now_s)) for kind in ("clock", "stop")},
-            tell=self.dispatcher.feedback.tell,
+            tell=outgoing.feedback.tell,
             report=report,
             disk=DiskStore(report),
             start_timer=self._start_timer,
         )
+        self.dispatcher = Dispatcher(
+            self.store, table, clock, report, self.map, outgoing=outgoing, on_gone=self.feedback.unsubscribe
+        )
+        self.dispatcher.add_question("/map/feedback", self.feedback.on_feedback)
         self.map.add_commands(table)
-        self.dispatcher.heard.add_commands(table, self.map.is_mapped)
+        self.dispatcher.heard.add_commands(table)
         table.add("/preset/load", lambda args, reply: self.loaded.append(args[0]))
         self.sending = SendingThread(self.dispatcher)
         self.sending.poll(self.feedback.poll)

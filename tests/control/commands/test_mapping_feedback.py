@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import osc_schema
-from engine.control import CommandTable, Dispatcher
+from engine.control import CommandTable, Dispatcher, Outgoing
 from engine.control.commands.mapping import MapControl
 from engine.control.commands.mapping_feedback import (
     HAND_S,
@@ -52,15 +52,14 @@ class Stage:
     def __init__(self, path: Path, report: Any) -> None:
         self.clock, self.store, table = SteppedClock(start_s=100.0), ParamStore(), CommandTable()
         self.store.set("/layer/1/curve", 0.0)
-        self.dispatcher = Dispatcher(self.store, table, self.clock, report, lambda *heard: self.map.translate(*heard))
+        outgoing = Outgoing(self.store, report)
         self.busy: set[str] = set()
         self.feedback = MapFeedback(
             self.store,
-            listener_of=self.dispatcher.feedback.listener_of,
+            listener_of=outgoing.feedback.listener_of,
             is_behind=self.busy.__contains__,
             report=report,
         )
-        self.dispatcher.add_question("/map/feedback", self.feedback.on_feedback)
         self.map = MapControl(
             path,
             store=self.store,
@@ -71,6 +70,8 @@ class Stage:
             disk=DiskStore(report),
         )
         self.map.add_commands(table)
+        self.dispatcher = Dispatcher(self.store, table, self.clock, report, self.map, outgoing=outgoing)
+        self.dispatcher.add_question("/map/feedback", self.feedback.on_feedback)
         self.bridge = Bridge(self.dispatcher, 5000)
 
     def add(self, control: str, target: str, **keys: object) -> None:
