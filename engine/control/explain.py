@@ -30,7 +30,7 @@ MAX_MISTYPED = 16  # different addresses of one sender
 
 
 class Mistakes:
-    """Messages that cannot be used. OSC's threads."""
+    """Counts, reports and explains messages that cannot be used. OSC's threads."""
 
     def __init__(
         self,
@@ -59,7 +59,7 @@ class Mistakes:
         self.explain("osc.unknown", message.address, "", sender)
 
     def unmapped(self, message: Message, sender: Sender) -> None:
-        """A message whose address begins like none of ours. Hot path: another program sends hundreds a second."""
+        """Handle a foreign message that is not mapped. Hot path: another program sends hundreds a second."""
         address = message.address
         root = root_of(address)
         if address[:1] != "/" and root in OUR_ROOTS:
@@ -84,7 +84,7 @@ class Mistakes:
         return len(addresses) <= MAX_MISTYPED and is_like_ours(address)
 
     def _tell_of(self, address: str, known: str | None, sender: Sender) -> None:
-        """One line about a sender, and an answer: it may be a hand that typed this."""
+        """Mention a sender in one line and answer it: a person may have typed this address."""
         what = f"{shown(address)}: no such parameter" if address else "an empty address"
         loads = f"; `/map/load {known}` loads a map for that program" if known else ""
         if self._heard.may_tell(sender.name):
@@ -95,9 +95,9 @@ class Mistakes:
             reply.fail(f"{unknown(address).removeprefix(f'{shown(address)}: ')}{loads}", is_logged=False)
 
     def explain(self, key: str, address: str, reason: str, sender: Sender) -> None:
-        """Report it, and answer `/fail <address> <reason>` where the sender listens, unless it was just answered."""
+        """Report a mistake and answer `/fail <address> <reason>`, within the rate limit. "": unknown address."""
         is_told = self._limit.take(sender.name, self._clock.now_s())
-        if not reason:  # the nearest address takes milliseconds to find: only for those who are told
+        if not reason:  # the search for the nearest address takes milliseconds: only if it is sent
             reason = unknown(address) if is_told else f"{shown(address)}: no such parameter"
         self._report(key, reason, sender)
         if is_told:
@@ -106,7 +106,7 @@ class Mistakes:
 
 
 def unknown(address: str) -> str:
-    """Why an address that means nothing here means nothing."""
+    """The explanation for an unknown address."""
     if osc_schema.is_pattern(address):
         return f"{shown(address)}: matches no parameter"
     return str(osc_schema.unknown_address(address))

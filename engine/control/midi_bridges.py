@@ -42,18 +42,20 @@ _TYPES: Final[dict[str, tuple[_Event, int]]] = {
     "polyphonic_key_pressure": ("other", 2),
     "poly_pressure": ("other", 2),
 }
-_WITHOUT_CHANNEL: Final[dict[str, MidiKind]] = {
-    "clock": "clock",
-    "start": "start",
-    "continue": "continue",
-    "stop": "stop",
-} | {
+_IGNORED: Final[dict[str, MidiKind]] = {
     name: "other"
     for name in (
         "sysex", "mtc", "MTC", "song_position", "song_select", "tune_request", "active_sensing", "reset",
         "syscommon_undefined", "sysrt_undefined", "unknown_message", "heartbeat",
     )
 }  # fmt: skip
+_WITHOUT_CHANNEL: Final[dict[str, MidiKind]] = {
+    "clock": "clock",
+    "start": "start",
+    "continue": "continue",
+    "stop": "stop",
+    **_IGNORED,
+}
 _CHANNEL_STATUS: Final[dict[int, _Event]] = {
     0x80: "note_off",
     0x90: "note",

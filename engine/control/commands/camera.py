@@ -26,6 +26,7 @@ from engine.sources.names import chosen_name
 from engine.sources.opening import FROM_PROGRAMS, is_offered
 from engine.sources.senders import Sender, SenderLists
 from engine.system.clock import Clock
+from engine.system.guarded_thread import Guard, Report
 
 log = logging.getLogger(__name__)
 
@@ -80,6 +81,7 @@ class CameraControl:
         is_offline: bool,
         tell: Tell,
         say: Callable[[str], None],
+        report: Report = lambda key, line: None,
     ) -> None:
         """`first`: what the configuration names. `tell(address, *args)` reaches every subscriber, `say` people.
         `announce()` prepares the renderer for a first picture on layer 5."""
@@ -96,7 +98,8 @@ class CameraControl:
         self._worker = _Worker(self._run)
         self._left = 0
         """Threads that a driver keeps."""
-        self._has_failed = self._is_closed = False
+        self._guard = Guard(log, report, "camera", "a source could not be opened or listed")
+        self._is_closed = False
         self._is_asking_cameras = False
         self._wishing = threading.Lock()
         self._wish: _Wish | None = None
@@ -233,12 +236,7 @@ class CameraControl:
                 self._senders.close()
                 return
             worker.busy_since_s = self._clock.now_s()
-            try:
-                job()
-            except Exception:  # the top of the thread: a driver's surprise must not end the choice of all others
-                if not self._has_failed:
-                    log.exception("a source could not be opened or looked for; the same again is not told")
-                self._has_failed = True
+            self._guard.attempt(job)  # a driver's error must not end the choice of all other sources
             worker.busy_since_s = None
         with self._wishing:  # another has taken over meanwhile
             self._left -= 1

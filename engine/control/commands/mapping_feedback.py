@@ -246,5 +246,6 @@ def _is_same(movement: Movement, sent: float) -> bool:
 def _packets(control: Control, values: tuple[float, ...], form: str) -> list[bytes]:
     """Of MIDI in the form of its bridge; of OSC the values at the control's own address."""
     if control.kind != "osc":
-        return [] if form == "osc" else midi_packets(control, values[0], form)  # type: ignore[arg-type]
+        # FORMS are `osc` and the forms of MIDI.
+        return [] if form == "osc" else midi_packets(control, values[0], form)  # type: ignore[arg-type]  # see above
     return [encode_reply(control.place, *values)] if form in ("stage", "osc") else []

@@ -110,7 +110,7 @@ def test_closing_ends_the_wait_for_a_network(reports: Any, wait_for: Callable[..
     announcer.start()
     wait_for(lambda: reports.lines, "the report")
     announcer.close()
-    assert not announcer._thread.is_alive() and len(reports.lines) == 1
+    assert not announcer._thread.is_alive and len(reports.lines) == 1
 
 
 def test_closing_before_the_start_is_nothing(reports: Any) -> None:
