@@ -1,8 +1,8 @@
-"""OSC control: what arrives becomes parameter changes and commands, what changes goes out to those who asked.
+"""OSC control: turns messages into parameter changes and commands, and sends changes to subscribers.
 
-Start with `dispatcher.py` (what a message means), then `feedback.py` (what subscribers get) and `server.py`
-(the sockets), `sending.py` (what leaves). Everything between a socket and the parameter store is here; the bytes
-themselves are `engine.osc`.
+Start with `dispatcher.py` (carries out messages), then `feedback.py` (subscribers), `server.py` (sockets) and
+`sending.py` (the thread that sends). Everything between a socket and the parameter store is here; encoding and decoding
+are in `engine.osc`.
 """
 
 from engine.control.announcements import Announcements, Tell

@@ -1,4 +1,4 @@
-"""MIDI as it comes over OSC, told from everything else by its address and its arguments. Pure.
+"""Recognises MIDI messages in OSC by their address and arguments. Pure.
 
 | bridge | address | arguments |
 |---|---|---|
@@ -69,7 +69,7 @@ _SYSTEM_STATUS: Final[dict[int, MidiKind]] = {0xF8: "clock", 0xFA: "start", 0xFB
 
 
 def read_midi(message: Message) -> MidiEvent | None:
-    """The MIDI message in an OSC message; None when it is none, or is not as its bridge would send it."""
+    """The MIDI message in an OSC message, or None if it is not MIDI or not as its bridge would send it."""
     address, args, _ = message
     if len(args) == 1 and isinstance(args[0], Midi):
         return _of_bytes(args[0])
@@ -83,7 +83,7 @@ def read_midi(message: Message) -> MidiEvent | None:
 
 
 def _of_named(address: str, args: tuple[object, ...]) -> MidiEvent | None:
-    """Sonic Pi's and osmid's: the last part says what, the one before it which channel, the rest which device."""
+    """Read an address of Sonic Pi or osmid: device, channel and, as its last part, the kind of event."""
     place, _, what = address[6:].rpartition("/")
     if what in _WITHOUT_CHANNEL:
         return MidiEvent(kind=_WITHOUT_CHANNEL[what], device=_device(place))
@@ -97,12 +97,12 @@ def _of_named(address: str, args: tuple[object, ...]) -> MidiEvent | None:
 
 
 def _device(place: str) -> str:
-    """One word: `nanokey2:0`, whichever of the two wrote it."""
+    """The device as one word, `nanokey2:0`, the same for both programs."""
     return "_".join(place.replace("/", ":").split())
 
 
 def _of_bytes(midi: Midi) -> MidiEvent:
-    """Bit 7 of a data byte is never set in MIDI: what is set there is not looked at."""
+    """Read an `m` argument. Bit 7 of a data byte is never set in MIDI and is ignored."""
     if midi.status >= 0xF0 or midi.status < 0x80:
         return MidiEvent(kind=_SYSTEM_STATUS.get(midi.status, "other"))
     kind = _CHANNEL_STATUS[midi.status & 0xF0]
@@ -128,7 +128,7 @@ def _channel_event(kind: _Event, channel: int, data: list[int], device: str) -> 
 
 
 def _numbers(args: tuple[object, ...]) -> list[int]:
-    """The arguments as whole numbers; empty when one of them is none."""
+    """The arguments as whole numbers; empty if one of them is not a whole number."""
     numbers = [
         int(value)
         for value in args

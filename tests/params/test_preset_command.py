@@ -76,7 +76,7 @@ def test_delete_removes_it_and_a_second_time_says_so(run) -> None:
     assert isinstance(run("delete", "night").exception, PresetError)
     assert json.loads(run("restore", "night", "--json").stdout) == {"restored": "night"}
     assert run("list").stdout.splitlines()[-1] == "night"
-    assert "nothing that was saved over or deleted is kept" in str(run("restore", "day").exception)
+    assert "no overwritten or deleted preset is kept" in str(run("restore", "day").exception)
 
 
 def test_path_prints_the_folder(run, tmp_path: Path) -> None:

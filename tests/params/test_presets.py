@@ -79,7 +79,7 @@ def test_entries_that_do_not_fit_are_told_one_by_one_and_the_rest_is_applied(pre
         "/multiverse/brightness: 9 is outside 0..4 (clipped to 4)",
         "/layr/1/angle: no such parameter (nearest: /layer/1/angle, /layer/4/angle, /layer/3/angle) (left out)",
         "/layer/1/curve: nan is not a finite number (left out)",
-        "/master/fade: is never kept in such a file (left out)",
+        "/master/fade: is never stored in such a file (left out)",
         "/mode: a value of type date is not a number (left out)",
         "/mirror/mode: a value of type list is not a number (left out)",
         "/layer/2/curve: a value of type dict is not a number (left out)",
@@ -302,6 +302,6 @@ def test_what_cannot_be_kept_is_not_saved_over(presets: PresetFolder) -> None:
     presets.save("night", {"/mode": "simple"})
     (presets.path / "replaced").write_text("a file where the folder should be")
     for act in (lambda: presets.save("night", {"/mode": "multiverse"}), lambda: presets.delete("night")):
-        with pytest.raises(PresetError, match="is left as it is: what is there cannot be kept"):
+        with pytest.raises(PresetError, match="not changed: it cannot be copied"):
             act()
     assert presets.load("night").values == [("/mode", "simple")]

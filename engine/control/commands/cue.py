@@ -1,9 +1,9 @@
 """The cue list over OSC: go, back, jump, edit; and the cue that follows by itself.
 
-A cue goes on the thread that asks for it: OSC's for a command, the frame loop's for one that follows. Neither meets the
-disk: presets are in memory, and going to one takes a quarter of a millisecond. The list is written by a thread of its
-own. What is in the file and does not fit is reported and left out; before the list is written over it, the file is put
-aside as `cues.previous.toml`.
+A cue is started on the thread that asks for it: OSC's for a command, the frame loop's for one that follows. Neither
+uses the disk: presets are in memory, and loading one takes a quarter of a millisecond. The disk store writes the list.
+Invalid entries of the file are reported and left out; then the file is kept as `cues.previous.toml` before the first
+write.
 """
 
 import threading
@@ -28,7 +28,7 @@ PREVIOUS_NAME = "cues.previous.toml"
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class _Follow:
-    """The next cue goes `seconds` after the first frame with this one."""
+    """The next cue starts `seconds` after the first frame of this one."""
 
     seconds: float
     panics: object
@@ -61,21 +61,20 @@ class CueControl:
         self._is_put_aside = not problems
         self._written = self._cues
         self._current = 0
-        """Number of the cue that the list stands on; 0: none has gone. Belongs, as what is to follow it, to who holds
-        `_going`."""
+        """Number of the current cue in the list; 0 before the first. `_going` guards this and `_follow`."""
         self._shown = 0
-        """Number of the cue whose look is on; 0: none. Another than `_current` where that one failed."""
+        """Number of the cue whose look is on; 0 if none. Differs from `_current` if that one failed."""
         self._failure = ""
-        """Why the cue that the list stands on failed; "" where it did not."""
+        """Why the current cue failed, or ""."""
         self._follow: _Follow | None = None
-        self._going = threading.Lock()  # a cue that follows against one that is asked for
+        self._going = threading.Lock()  # a cue that follows by itself may meet one that is asked for
         self._disk = disk.open("cues", path.parent)
         presets.watch_deletions(self._on_preset_deleted)
         self.on_changed = on_changed
 
     @property
     def cues(self) -> CueList:
-        """As it is now. Any thread."""
+        """The current list. Any thread."""
         return self._cues
 
     def close(self) -> None:
@@ -96,7 +95,7 @@ class CueControl:
 
     def _command(self, chosen: Callable[[], Cue]) -> Handler:
         def on_command(args: Args, reply: Reply) -> None:
-            if args and args[0] == 0:  # a button let go
+            if args and args[0] == 0:  # a button was released
                 return
             with self._going:
                 cue = chosen()
@@ -109,10 +108,9 @@ class CueControl:
         self._command(lambda: self._cues.at(number))(tuple(rest), reply)
 
     def _go(self, cue: Cue, ended: Ended) -> None:
-        """CueError, and no value changed, when its preset cannot be had. The caller holds `_going`.
+        """Start a cue. CueError, without any change of values, if its preset is missing. The caller holds `_going`.
 
-        The list stands on the cue then all the same, its `follow_s` too: one preset that is gone must not hold up the
-        rest of the show.
+        A failed cue still becomes the current one, and its `follow_s` counts: a missing preset must not stop the show.
         """
         self._current = cue.number
         self._follow = _Follow(seconds=cue.follow_s, panics=self._store.get(PANIC)) if cue.follow_s else None
@@ -127,9 +125,9 @@ class CueControl:
         self._tell("/cue/current", cue.number, cue.preset)
 
     def step(self, now_s: float) -> None:
-        """Let the next cue go when its time has come. Frame loop's thread."""
+        """Start the next cue if it is due. Frame loop's thread."""
         if self._follow is None or not self._going.acquire(blocking=False):
-            return  # a command is at it, and the next frame sees what it did
+            return  # a command is running; the next frame looks again
         try:
             follow: _Follow | None = self._follow
             if follow is not None and follow.panics != self._store.get(PANIC):
@@ -143,7 +141,7 @@ class CueControl:
             self._going.release()
 
     def _go_on(self) -> None:
-        """The caller holds `_going`."""
+        """Start the cue after the current one. The caller holds `_going`."""
         self._follow, stood_on = None, self._current
         try:
             self._go(self._cues.after(stood_on), lambda superseded_by: None)
@@ -161,7 +159,7 @@ class CueControl:
         with self._going:
             before, cues = self._cues, self._cues.with_inserted(cue)
             if cues.cues.get(self._current) is not before.cues.get(self._current):
-                self._current += 1  # the cue that went last has moved up
+                self._current += 1  # the current cue has moved up
             if cues.cues.get(self._shown) is not before.cues.get(self._shown):
                 self._shown += 1
             self._cues = cues
@@ -186,11 +184,11 @@ class CueControl:
         reply.done()
 
     def _replace(self, cues: CueList, number: int, reply: Reply, made: Cue | None = None) -> None:
-        """In force at once; answered when it is in the file. `made`: the cue whose preset is looked for."""
+        """Replace the list at once, and answer after it was written. `made`: a new cue, whose preset is checked."""
         self._cues = cues
         self._tell("/cue/changed", len(cues))
         self.on_changed(cues)
-        if made is not None:  # a show may be written before its presets are; a name that was mistyped looks the same
+        if made is not None:  # only a warning: a show may be written before its presets
             missing = f"cue {number}: there is no preset {made.preset!r} yet"
             self._presets.if_missing(made.preset, lambda: self._report(f"cues.{number}", missing))
 
@@ -198,10 +196,10 @@ class CueControl:
             self._save()
             reply.done(number)
 
-        self._disk.post(save, lambda reason: reply.fail(f"in force, but not kept: {reason}"))
+        self._disk.post(save, lambda reason: reply.fail(f"changed, but not saved: {reason}"))
 
     def _save(self) -> None:
-        """The disk's thread. Of many edits in a row the newest is written, once."""
+        """Write the list, once for many edits in a row. The disk's thread."""
         cues = self._cues
         if cues is self._written:
             return
@@ -209,7 +207,7 @@ class CueControl:
             try:
                 replace_file(self._path, self._path.with_name(PREVIOUS_NAME))
             except OSError as error:
-                raise CueError(f"{self._path}: cannot be put aside ({error.strerror or error})") from None
+                raise CueError(f"{self._path}: cannot be renamed ({error.strerror or error})") from None
         self._is_put_aside = True
         write_cues(self._path, cues)
         self._written = cues

@@ -1,7 +1,7 @@
-"""The commands and switches that act on the engine itself: size, sinks, smoothing, status, end.
+"""Commands and switches of the engine itself: size, sinks, smoothing, status, quit.
 
-A command arrives on an OSC thread. What needs the GL context is posted to the frame loop; the answer (`/done`,
-`/fail`) leaves when the thing has happened.
+A command arrives on an OSC thread. Work that needs the GL context is posted to the frame loop; the answer (`/done`,
+`/fail`) is sent after it.
 """
 
 import sys
@@ -33,16 +33,18 @@ _SWITCHES = tuple(param for param in osc_schema.PARAMS if param.type is osc_sche
 
 @dataclass(slots=True, kw_only=True)
 class Hooks:
-    """What the commands may do to the loop that will run them."""
+    """The part of the frame loop that commands use."""
 
     post: Callable[[Callable[[], None]], None]
     stop: Callable[[], None]
     set_format: Callable[[int, int], None]
-    """New width and height, at once; RenderError when the renderer refuses them."""
+    """Set width and height at once; RenderError if the renderer refuses them."""
     status: Callable[[], EngineStatus]
 
 
 class ShowControl:
+    """Carries out the engine's own commands and switches."""
+
     def __init__(
         self, *, store: ParamStore, slew: Slew, sinks: SinkSet, presets: PresetControl, report: Report
     ) -> None:
@@ -73,7 +75,7 @@ class ShowControl:
     # -- before the first frame ----------------------------------------------------------------
 
     def unavailable_switches(self) -> dict[str, str]:
-        """Address of each switch that cannot be on in this run, and why. Any thread."""
+        """The reason why a switch cannot be on in this run, by address. Any thread."""
         reasons = dict(self._unavailable_sinks)
         for param in _SWITCHES:
             try:
@@ -99,7 +101,7 @@ class ShowControl:
                 raise ConfigError(str(result))
 
     def start_first_sinks(self, specs: tuple[str, ...] | None) -> None:
-        """Start what was asked for (an error ends the start), or the system's texture sharing where it works."""
+        """Start the given sinks (an error ends the start), or with none given the system's texture sharing."""
         if specs is None:
             kind = SYSTEM_SINK.get(sys.platform, "shared")
             try:
@@ -114,7 +116,7 @@ class ShowControl:
     # -- the frame loop's thread ---------------------------------------------------------------
 
     def follow(self, snapshot: Snapshot) -> None:
-        """Act on the switches and the trigger that changed since the last frame."""
+        """Act on switches and triggers that changed since the last frame."""
         self._presets.step(snapshot)
         for address in SINK_SWITCHES:
             is_on = snapshot[address]
@@ -126,7 +128,7 @@ class ShowControl:
             self._take_snapshot(str(snapshot["/sink/snapshot/file"]))
 
     def _take_snapshot(self, file: str) -> None:
-        """Into the file of that name, or wherever the snapshot sinks that run write to."""
+        """Write a snapshot to the file of that name, or to the running snapshot sinks."""
         try:
             if file:
                 self._sinks.take_snapshot(self._path_in_folder("snapshot", file))
@@ -138,7 +140,7 @@ class ShowControl:
 
     def _switch_sink(self, address: str, is_on: bool, snapshot: Snapshot) -> None:
         kind = address.split("/")[2]
-        if is_on == (kind in self._sinks.kinds):  # the engine itself set the switch to what runs
+        if is_on == (kind in self._sinks.kinds):  # the engine itself set the switch to show this state
             return
         if not is_on:
             self._sinks.stop(kind)
@@ -159,7 +161,7 @@ class ShowControl:
         self.show_sinks()
 
     def _path_in_folder(self, kind: str, name: str) -> str:
-        """The file of that name in the recordings folder: nothing asked for over OSC is written elsewhere."""
+        """The file of that name in the recordings folder, the only place that OSC may write to."""
         try:
             name = clean_name(name)
         except ValueError as reason:
@@ -167,7 +169,7 @@ class ShowControl:
         return str(self._sinks.stage.record_folder / name)
 
     def show_sinks(self) -> None:
-        """Set the switches to what runs, so that every surface shows the truth. Frame loop's thread."""
+        """Set the switches to match the running sinks, for every control surface. Frame loop's thread."""
         running = self._sinks.kinds
         for address in SINK_SWITCHES:
             self._store.set(address, address.split("/")[2] in running, by="engine")
@@ -187,7 +189,7 @@ class ShowControl:
             osc_schema.accept(address, side)
             for address, side in zip(("/engine/width", "/engine/height"), args, strict=True)
         ]
-        if notes := [side.note for side in sides if side.note]:  # a typo must not become the largest picture there is
+        if notes := [side.note for side in sides if side.note]:  # a typo must not become the largest possible picture
             reply.fail("; ".join(notes))
             return
         width, height = (side.value for side in sides if isinstance(side.value, int))
@@ -200,7 +202,7 @@ class ShowControl:
         self._post(resize, reply)
 
     def _post(self, action: Callable[[], None], reply: Reply) -> None:
-        """Do it on the frame loop's thread; what the user can mend is answered with `/fail`."""
+        """Run `action` on the frame loop's thread; its errors are answered with `/fail`."""
 
         def act() -> None:
             try:
@@ -237,7 +239,7 @@ class ShowControl:
         kind, *names = map(str, args[:2])
 
         def stop() -> None:
-            # A file goes by the name it was started with, or by its path in the status.
+            # A file can be named as it was started, or by its path in the status.
             stopped = self._sinks.stop(kind, *names) or self._sinks.stop(
                 kind, *(str(self._sinks.stage.record_folder / name) for name in names)
             )

@@ -237,7 +237,7 @@ def test_a_list_that_cannot_be_saved_holds_up_no_cue(show: Rig, wait_for: Callab
     show.path.mkdir()  # no file takes the place of a folder
     unfinished.read_bytes()
     wait_for(lambda: show.answers, "the answer")
-    assert "in force, but not kept" in show.take()[0][2]
+    assert "changed, but not saved" in show.take()[0][2]
 
 
 def test_the_list_is_told_and_kept_and_read_again(show: Rig, tmp_path: Path, reports: Any, wait_for: Callable) -> None:
@@ -317,7 +317,7 @@ def test_a_disk_that_refuses_is_told_and_the_list_stays_in_force(rig: Rig, wait_
     rig.path.mkdir()
     rig.say("/cue/set", 1, "low")
     wait_for(lambda: rig.answers, "the answer")
-    assert rig.take()[0][2].startswith("in force, but not kept: ")
+    assert rig.take()[0][2].startswith("changed, but not saved: ")
     rig.say("/cue/1")
     assert rig.take() == [("/done", "/cue/1", 1, "low")]
 

@@ -74,7 +74,7 @@ def test_a_network_that_is_not_there_is_one_line_and_nothing_else(reports: Any, 
     announcer.start()
     wait_for(lambda: reports.lines, "the report")
     announcer.close()
-    assert reports.keys == ["mdns"] and "the network is not told" in reports.lines[0][1]
+    assert reports.keys == ["mdns"] and "OSC and OSCQuery are not announced" in reports.lines[0][1]
 
 
 def test_a_network_that_comes_later_is_told_then(
