@@ -27,6 +27,7 @@ from functools import partial
 from typing import TypeVar
 
 import osc_schema
+from engine.control.bundle_queue import LATE_S, MAX_WAIT_S, BundleQueue
 from engine.control.changes import Changes
 from engine.control.coercion import PLAIN_TAGS, value_of
 from engine.control.command_table import CommandTable, Reply
@@ -36,8 +37,7 @@ from engine.control.heard import HeardMessages
 from engine.control.listing import host_of, limit_of_commands, limit_of_patterns
 from engine.control.outgoing import Outgoing
 from engine.control.patterns import VALUES_A_SECOND, limit_of_values, settable
-from engine.control.plan import Plan, Step
-from engine.control.scheduled import LATE_S, MAX_WAIT_S, Schedule
+from engine.control.plan import PacketPlan, PlanStep
 from engine.control.sender import NO_PORT, Sender
 from engine.errors import MultiverseError, OscDecodeError
 from engine.osc import Bundle, Message, decode_packet, encode_reply
@@ -97,8 +97,8 @@ class Dispatcher:
         self._foreign = ForeignMessages(foreign_map, self._is_command, commands.has_root, clock)
         self._gets, self._listings = limit_of_patterns(), limit_of_commands()
         self._patterns = limit_of_values()
-        self._schedule: Schedule[Plan] = Schedule()
-        self._deferred: deque[Plan] = deque()
+        self._schedule: BundleQueue[PacketPlan] = BundleQueue()
+        self._deferred: deque[PacketPlan] = deque()
         self._receiving = threading.Lock()  # UDP and TCP share a thread, the page has its own
         self._handling = threading.Lock()  # handlers run one at a time, on any of OSC's threads
         self._syncs: deque[tuple[int, int, Callable[[bytes], None], bytes]] = deque()
@@ -201,7 +201,7 @@ class Dispatcher:
             self.counters.messages += len(messages)
             steps, allowance = self._steps_of(messages, sender, allowance)
             if wait_s > 0.0:
-                self._keep(wait_s, packet_bytes, Plan(sender, steps))
+                self._keep(wait_s, packet_bytes, PacketPlan(sender, steps))
             else:
                 self._carry_out(steps)
 
@@ -217,8 +217,8 @@ class Dispatcher:
             else:
                 self._gather(element, wait_s, wall_s, groups)
 
-    def _keep(self, wait_s: float, packet_bytes: int, plan: Plan) -> None:
-        """Schedule a plan, or refuse it."""
+    def _keep(self, wait_s: float, packet_bytes: int, plan: PacketPlan) -> None:
+        """BundleQueue a plan, or refuse it."""
         if wait_s > MAX_WAIT_S:
             reason = f"bundle {wait_s:.1f} s ahead; {MAX_WAIT_S:.0f} s are allowed (is a clock wrong?)"
         elif self._schedule.add(self.clock.now_s() + wait_s, plan.cost(packet_bytes), plan):
@@ -229,7 +229,7 @@ class Dispatcher:
         self.counters.add("rejected")
         self._mistakes.explain("osc.bundle", "#bundle", reason, plan.sender)
 
-    def _steps_of(self, messages: list[Message], sender: Sender, allowance: int) -> tuple[list[Step], int]:
+    def _steps_of(self, messages: list[Message], sender: Sender, allowance: int) -> tuple[list[PlanStep], int]:
         """Turn messages into steps of at most `allowance` values; also returns the allowance that is left.
 
         Unusable messages are counted and answered here.
@@ -238,10 +238,10 @@ class Dispatcher:
 
     def _steps_from(
         self, own: Iterable[tuple[int, Message, Sender]], messages: list[Message], sender: Sender, allowance: int
-    ) -> tuple[list[Step], int]:
+    ) -> tuple[list[PlanStep], int]:
         """The same for translated messages: (number of the original message, message, sender)."""
-        steps: list[Step] = []
-        questions: list[Step] = []
+        steps: list[PlanStep] = []
+        questions: list[PlanStep] = []
         gathering: Changes | None = None
         for number, message, by in own:
             param = osc_schema.lookup(message.address)  # first: almost all messages in bundles are parameters
@@ -249,10 +249,10 @@ class Dispatcher:
                 self._mistakes.unmapped(message, by)
                 continue
             if param is None and message.address in self._questions:
-                questions.append(Step(message, by))
+                questions.append(PlanStep(message, by))
                 continue
             if param is None and self._commands.find(message.address) is not None:
-                steps.append(Step(message, by))
+                steps.append(PlanStep(message, by))
                 gathering = None
                 continue
             if allowance <= 0:
@@ -260,7 +260,7 @@ class Dispatcher:
                 break
             if gathering is None or steps[-1].sender is not by:
                 gathering = Changes()
-                steps.append(Step(gathering, by))
+                steps.append(PlanStep(gathering, by))
             allowance -= self._gather_changes(message, param, by, gathering)
         return steps + questions, allowance
 
@@ -301,7 +301,7 @@ class Dispatcher:
             into.add(param, accepted.value, differs=_differs(param, value, accepted))
         return max(1, len(params))
 
-    def _carry_out(self, steps: list[Step]) -> None:
+    def _carry_out(self, steps: list[PlanStep]) -> None:
         for what, sender in steps:
             if isinstance(what, Changes):
                 self._apply(what, sender)
@@ -426,7 +426,7 @@ class Dispatcher:
                 self._apply(changes, steps[0].sender)
                 steps = steps[1:]
             if steps:
-                self._deferred.append(Plan(plan.sender, steps))
+                self._deferred.append(PacketPlan(plan.sender, steps))
         if self._deferred:
             self.outbox.wake()
 

@@ -95,7 +95,7 @@ class Feedback:
     def subscribe(self, target: Sender, origin: str) -> None:
         """Send `target` every value, then the changes that `origin` did not make. A repeated call starts over."""
         with self._lock:
-            if not any(self._hearing_all()):  # what was announced while nobody listened is old
+            if not any(self._hearing_all()):  # announcements from before the first subscriber are old
                 self._announcements.clear()
             listened = self._forget(target.name)
             subscriber = self._remember(Subscriber(target, origin, hears_all=True, listened=listened))
@@ -216,7 +216,7 @@ class Feedback:
         return min(due_s, self._features_due_s) if self._features_interval_s() else due_s
 
     def tick(self, now_s: float) -> None:
-        """Send what is due at `now_s`."""
+        """Send everything that is due at `now_s`."""
         with self._lock:
             if not self._subscribers:
                 return

@@ -10,18 +10,18 @@ from engine.osc import Message
 BYTES_A_VALUE = 16  # bytes of a waiting packet that count as one value
 
 
-class Step(NamedTuple):
+class PlanStep(NamedTuple):
     what: Changes | Message
     sender: Sender
     """The packet's sender, renamed to `map` if the step was translated from a mapped control."""
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class PacketPlan:
     """One packet, or the messages of a bundle that are due together."""
 
     sender: Sender
-    steps: list[Step]
+    steps: list[PlanStep]
 
     def cost(self, packet_bytes: int) -> int:
         """Its share of the queue, in values. `packet_bytes`: the size of its packet, which commands keep in memory."""

@@ -56,7 +56,7 @@ class SendingThread:
         self._thread.start()
 
     def close(self) -> None:
-        """Send what is queued and end; a handler gets 3 s to end. Safe without `start`."""
+        """Send the queued packets and end; a running handler gets 3 s. Safe without `start`."""
         if self._thread is None:
             return
         self._is_closing.set()

@@ -20,7 +20,7 @@ _TEXT_OF: Final[dict[str, tuple[str, Callable[..., str]]]] = {
 
 
 class ShownTexts:
-    """Forwards what is announced, and sends names to the texts that show them. Any thread."""
+    """Passes announcements on, and sends names to the texts that show them. Any thread."""
 
     def __init__(self, tell: Tell) -> None:
         """`tell` gets every message that is passed to `tell` here."""

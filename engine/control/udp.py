@@ -83,7 +83,7 @@ class UdpTransport:
     def _deliver(self, address: tuple[str, int], packet: bytes) -> None:
         try:
             self.socket.sendto(packet, address)
-        except OSError as error:  # nobody there, no route, too large, buffer full
+        except OSError as error:  # nothing listens there, no route, too large, buffer full
             self._counters.add("dropped")
             reason = error.strerror or error
             self._report("osc.unsent", f"OSC to {display_address(*address)}: {reason}")

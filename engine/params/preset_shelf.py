@@ -51,7 +51,7 @@ class PresetPicture:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Change:
+class PresetChange:
     """A change of a preset that is not on the disk yet."""
 
     name: str
@@ -68,7 +68,7 @@ class PresetShelf:
         """Why the last poll could not read the folder, or ""."""
         self._lock = threading.Lock()
         self._kept: dict[str, _Kept] = {}
-        self._changes: dict[str, Change] = {}
+        self._changes: dict[str, PresetChange] = {}
         self._pictures: dict[str, PresetPicture] = {}  # replaced as a whole
 
     # -- any thread ----------------------------------------------------------------------------
@@ -111,26 +111,26 @@ class PresetShelf:
         """The pictures by preset name. The mapping never changes; it is replaced as a whole."""
         return self._pictures
 
-    def save(self, name: str, values: Mapping[str, Value]) -> Change:
+    def save(self, name: str, values: Mapping[str, Value]) -> PresetChange:
         """Save the stored ones among `values` under that name, effective at once. PresetError for an invalid name."""
         clean = clean_name(name)
         refuse_factory(clean)
         held = [(param.address, values[param.address]) for param in PARAMS if is_stored(param)]
-        return self._changed(Change(name=clean, content=LoadedPreset(name=clean, values=held)))
+        return self._changed(PresetChange(name=clean, content=LoadedPreset(name=clean, values=held)))
 
-    def delete(self, name: str) -> Change:
+    def delete(self, name: str) -> PresetChange:
         """Delete a preset, effective at once. PresetError for an invalid or built-in name."""
         refuse_factory(name)
-        return self._changed(Change(name=clean_name(name), content=None))
+        return self._changed(PresetChange(name=clean_name(name), content=None))
 
-    def drop(self, change: Change) -> None:
+    def drop(self, change: PresetChange) -> None:
         """Undo a change that could not be written, unless there was a later one."""
         with self._lock:
             self._drop(change)
 
     # -- one thread, which waits for the disk ----------------------------------------------------
 
-    def write(self, change: Change) -> bool:
+    def write(self, change: PresetChange) -> bool:
         """Write a change to the disk; True if an older file was moved to `replaced`. PresetError if it fails."""
         name, content = change.name, change.content
         if content is None:
@@ -226,12 +226,12 @@ class PresetShelf:
             return change.content
         return None if kept is None else kept.content
 
-    def _changed(self, change: Change) -> Change:
+    def _changed(self, change: PresetChange) -> PresetChange:
         with self._lock:
             self._changes[change.name] = change
         return change
 
-    def _drop(self, change: Change) -> None:
+    def _drop(self, change: PresetChange) -> None:
         """Forget a pending change. The caller holds the lock."""
         if self._changes.get(change.name) is change:
             del self._changes[change.name]

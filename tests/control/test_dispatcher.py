@@ -1,4 +1,4 @@
-"""What messages and bundles mean, on a stepped clock and without a socket."""
+"""The meaning of messages and bundles, on a stepped clock and without a socket."""
 
 import math
 import random
@@ -10,11 +10,11 @@ import pytest
 
 import osc_schema
 from engine.control import CommandTable, Dispatcher, Reply, patterns
+from engine.control.bundle_queue import MAX_BUNDLES, MAX_VALUES
 from engine.control.changes import MAX_PULLS
 from engine.control.dispatcher import MAX_VALUES_A_BUNDLE
 from engine.control.outbox import MAX_PACKETS
 from engine.control.patterns import VALUES_A_SECOND
-from engine.control.scheduled import MAX_BUNDLES, MAX_VALUES
 from engine.errors import PresetError
 from engine.osc import Message, encode_bundle, encode_message, encode_reply
 from engine.osc.time_tag import time_tag_of
@@ -38,7 +38,7 @@ class Desk:
         self.peer = peer
 
     def packet(self, data: bytes) -> list[Message]:
-        """Carry out one packet; what was answered."""
+        """Carry out one packet; returns the answers."""
         self.dispatcher.receive(data, self.peer.sender())
         return self.peer.take()
 
@@ -50,7 +50,7 @@ class Desk:
         return self.packet(encode_bundle(tag, elements))
 
     def frame(self) -> list[Message]:
-        """One frame drawn; what was answered."""
+        """Draw one frame; returns the answers."""
         self.dispatcher.tick()
         self.dispatcher.frame_drawn(self.store.snapshot().version)
         return self.peer.take()
@@ -230,7 +230,7 @@ def test_patterns_set_fifty_thousand_values_a_second_and_the_rest_is_refused_alo
     (refusal,) = answers[most]
     assert refusal.args[0] == "/layer/*/angle" and "values a second" in refusal.args[1]
     desk.say(ANGLE, 7.0)
-    assert desk[ANGLE] == 7.0  # an address in full is nobody's flood
+    assert desk[ANGLE] == 7.0  # full addresses are not limited
     desk.clock.advance(0.001)
     desk.bundle(*[encode_reply("/layer/*/angle", 9.0)] * 20)
     assert desk.counters.changes == VALUES_A_SECOND + 1 + 48  # a millisecond's worth
@@ -453,7 +453,7 @@ def test_nothing_overtakes_a_due_bundle_whose_command_is_still_to_come(desk: Des
 
 @pytest.mark.parametrize("after_s", [None, 1.0])
 def test_a_command_that_sets_values_stands_between_the_values_around_it(desk: Desk, after_s: float | None) -> None:
-    """As `/preset/load` does: what comes before it is replaced, what comes after it stands."""
+    """As with `/preset/load`: it replaces values set before it, not those set after it."""
     preset = [(ANGLE, 50.0), ("/layer/2/angle", 50.0)]
     desk.commands.add("/preset/load", lambda args, reply: desk.store.set_many(preset, by="preset"))
     elements = (encode_reply(ANGLE, 1.0), encode_reply("/preset/load", "x"), encode_reply("/layer/2/angle", 2.0))
@@ -523,7 +523,7 @@ def test_get_answers_with_the_value(desk: Desk) -> None:
 
 
 def test_patterns_in_get_are_answered_eight_full_listings_at_once_and_then_one_a_second(desk: Desk) -> None:
-    """Sixteen bytes from a forged address would else bring a hundred packets to whoever lives there."""
+    """Otherwise sixteen bytes from a forged address would send a hundred packets to its owner."""
     full = len(osc_schema.PARAMS)
     answers = [desk.say("/get", "//*") for _ in range(20)]
     assert [len(answer) for answer in answers] == [full] * 8 + [1] + [0] * 11
@@ -541,7 +541,7 @@ def test_patterns_in_get_are_answered_eight_full_listings_at_once_and_then_one_a
 
 
 def test_whoever_asks_for_a_long_list_again_and_again_is_refused(desk: Desk) -> None:
-    """200 of a thousand entries would hold up what everybody else sends for seconds."""
+    """200 lists of a thousand entries would delay everybody else's messages for seconds."""
     entries = 1000
 
     def list_them(args: tuple, reply: Reply) -> None:
@@ -551,7 +551,7 @@ def test_whoever_asks_for_a_long_list_again_and_again_is_refused(desk: Desk) -> 
 
     desk.commands.add("/map/list", list_them, is_listing=True)
     desk.commands.add("/cue/go", lambda args, reply: reply.done())
-    whole = MAX_PACKETS // entries + 1  # what is begun is told to its end
+    whole = MAX_PACKETS // entries + 1  # a list that was begun is sent to its end
     answers = [desk.say("/map/list") for _ in range(200)]
     assert [len(answer) for answer in answers] == [entries + 1] * whole + [1] * (200 - whole)
     assert answers[-1] == [Message("/fail", ("/map/list", "asked too often"), "ss")]
@@ -582,7 +582,7 @@ def test_sync_is_answered_by_the_first_frame_that_shows_what_came_before(desk: D
 
 
 def test_sync_waits_for_a_frame_that_was_begun_after_it(desk: Desk) -> None:
-    """What a command posted to the frame loop is run after the frame's beginning, and is in that picture."""
+    """Work that a command posts to the frame loop runs after the frame's beginning, and is in that picture."""
     desk.dispatcher.tick()
     desk.say("/sync", 42)
     desk.dispatcher.frame_drawn(desk.store.snapshot().version)  # begun before the question came
@@ -645,7 +645,7 @@ def test_a_malformed_packet_is_counted_and_reported(desk: Desk) -> None:
 
 
 def test_a_bundle_is_carried_out_whole_before_a_packet_of_another_transport(desk: Desk) -> None:
-    """The page's thread and the OSC thread receive at once; what stands after the command belongs to its bundle."""
+    """The page's thread and the OSC thread receive at once; values after a command belong to its bundle."""
     page = threading.Thread(target=desk.dispatcher.receive, args=(encode_message(ANGLE, 5.0), desk.peer.sender()))
 
     def meanwhile(args: tuple, reply: Any) -> None:

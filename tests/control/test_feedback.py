@@ -1,4 +1,4 @@
-"""What subscribers are told, and when: on a stepped clock, the test is the sending thread."""
+"""Feedback to subscribers, and its timing: on a stepped clock, with the test as the sending thread."""
 
 import dataclasses
 from collections.abc import Callable
@@ -21,7 +21,7 @@ FRAME_S = 1 / 60
 
 
 class Hall:
-    """A dispatcher whose feedback the test lets run."""
+    """A dispatcher whose feedback the test runs."""
 
     def __init__(self, reports: Any) -> None:
         self.clock = SteppedClock()
@@ -40,7 +40,7 @@ class Hall:
             self.feedback.tick(self.clock.now_s())
 
     def subscribe(self, peer: Any) -> None:
-        """Subscribe and take what comes at once."""
+        """Subscribe; returns the messages that come at once."""
         self.say(peer, "/engine/notify", 1)
         self.after(0.5)
         peer.take()
@@ -77,7 +77,7 @@ def test_a_subscriber_gets_every_value_then_silence(hall: Hall, peers: tuple[Any
 def test_what_changed_before_and_while_it_subscribes_comes_once_in_its_place(
     hall: Hall, peers: tuple[Any, Any]
 ) -> None:
-    """Whoever has the last value has all of them: nothing older comes after it, over a value just set."""
+    """The last value is the end of a resync: no older value follows and overwrites a new one."""
     one, other = peers
     hall.store.set(osc_schema.PARAMS[-1].address, 640.0, by="configuration")
     hall.subscribe(other)
@@ -433,7 +433,7 @@ def test_packets_to_ever_new_receivers_are_bounded_too(hall: Hall) -> None:
     assert len(sent) == MAX_PACKETS
 
 
-# -- single addresses, and what is told --------------------------------------------------------
+# -- single addresses, and announcements -------------------------------------------------------
 
 
 def listen(hall: Hall, peer: Any, address: str) -> None:

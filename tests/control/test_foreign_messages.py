@@ -1,4 +1,4 @@
-"""Messages in another program's language: carried out as what they are mapped to, in the name of the map."""
+"""Messages of other programs: translated by the map and carried out in its name."""
 
 import tracemalloc
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from tests.support import arena
 
 
 class MapOf:
-    """A map that is a function. Of the addresses that were heard, `mapped` are mapped now."""
+    """A map that is one function. `mapped`: addresses that were mapped after they were heard."""
 
     def __init__(self, translate: Callable | None, mapped: tuple[str, ...] = ()) -> None:
         self.translate = translate or (lambda *heard: None)

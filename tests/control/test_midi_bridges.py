@@ -1,4 +1,4 @@
-"""MIDI messages as the bridges really send them, and what is none."""
+"""MIDI messages as bridges really send them, and messages that only look like MIDI."""
 
 import pytest
 from hypothesis import given

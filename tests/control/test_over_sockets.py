@@ -38,7 +38,7 @@ TEXTS = (ParamType.TEXT, ParamType.FILE)
 
 
 def at_low(param: osc_schema.Param) -> tuple[object, object]:
-    """What to send, and what the store then holds."""
+    """A value to send, and the value in the store afterwards."""
     if param.type in TEXTS:
         text = "n" * int(param.low)
         return text, text
@@ -63,7 +63,7 @@ def at_default(param: osc_schema.Param) -> tuple[object, object]:
 
 
 def is_same(held: object, expected: object) -> bool:
-    """Equal, but for what a 32-bit float cannot say."""
+    """Equal within the precision of a 32-bit float."""
     return held == pytest.approx(expected, rel=1e-7) if isinstance(expected, float) else held == expected
 
 
@@ -71,7 +71,7 @@ def test_every_address_takes_its_lowest_highest_and_default_value(rig: Any, sett
     client = rig.client()
     for choose in (at_low, at_high, at_default):
         for param in sorted(osc_schema.PARAMS, key=lambda param: param.type is not ParamType.TRIGGER):
-            client.say(param.address, choose(param)[0])  # the panic first: it would undo what came before it
+            client.say(param.address, choose(param)[0])  # the panic first: it would undo earlier values
         settle(rig, client)
         expected = {param.address: choose(param)[1] for param in osc_schema.PARAMS}
         held = rig.store.snapshot()
@@ -263,7 +263,7 @@ def test_a_draw_that_takes_for_ever_does_not_shut_osc_out(open_rig: Callable) ->
 def test_a_small_receive_buffer_is_never_held_back(open_rig: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("engine.control.server.MAX_HOLD_S", 60.0)
     rig = open_rig()
-    rig.server.granted_receive_buffer_bytes = 212_992  # what Linux grants without being asked
+    rig.server.granted_receive_buffer_bytes = 212_992  # the Linux default
     rig.server.draw_begins()
     client = rig.client()
     client.send(encode_message("/get", "/layer/1/curve"))
@@ -345,7 +345,7 @@ def test_the_server_is_heard_over_ipv6(require: Callable[..., None], reports: An
 def test_localhost_is_where_programs_send_to(
     monkeypatch: pytest.MonkeyPatch, reports: Any, wait_for: Callable[..., Any]
 ) -> None:
-    """Many systems name ::1 first, and nobody who sends to 127.0.0.1 would be heard."""
+    """Many systems resolve it to ::1 first; then packets to 127.0.0.1 would not arrive."""
     asked = socket.getaddrinfo
 
     def ipv6_first(host: str, port: int, **options: Any) -> list:

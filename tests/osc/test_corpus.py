@@ -1,4 +1,4 @@
-"""Every packet in tests/corpus, with what it is. Each file is one packet as it was on the wire."""
+"""Every packet in tests/corpus, with its expected result. Each file is one packet from the wire."""
 
 from pathlib import Path
 

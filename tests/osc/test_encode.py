@@ -1,4 +1,4 @@
-"""What goes out: only int, float and string in answers, and what python-osc reads back."""
+"""Encoded packets: answers use int, float and string only, and python-osc reads all of them."""
 
 import math
 

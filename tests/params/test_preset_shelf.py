@@ -1,4 +1,4 @@
-"""Presets in memory: what is there at once, what follows the disk, and what a disk that hangs leaves usable."""
+"""Presets in memory: changes at once, changes on the disk, and use while the disk hangs."""
 
 import os
 import threading

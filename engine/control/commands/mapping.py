@@ -131,7 +131,7 @@ class MapControl:
         table.add("/map/load", self._on_load)
         table.add("/map/save", self._on_save)
 
-    # -- what is heard -------------------------------------------------------------------------
+    # -- incoming messages ---------------------------------------------------------------------
 
     def translate(self, message: Message, sender_name: str, now_s: float) -> tuple[Message, ...] | None:
         """Our own messages that a foreign message stands for, or None if it is not mapped. Never None for MIDI."""

@@ -14,7 +14,7 @@ from engine.params import Crossfade, LoadedPreset, ParamStore, PresetFolder, Sna
 from engine.params.crossfade import Ended
 from engine.params.current_preset import ADDRESS as CURRENT
 from engine.params.current_preset import CurrentPreset
-from engine.params.preset_shelf import Change, PresetPicture, PresetShelf
+from engine.params.preset_shelf import PresetChange, PresetPicture, PresetShelf
 from engine.system.disk_store import DiskStore
 from engine.system.guarded_thread import Report
 from osc_schema.cues import MAX_FADE_S
@@ -184,7 +184,7 @@ class PresetControl:
         name = only_name(args)
         self._follow(self._shelf.delete(name), name, reply)
 
-    def _follow(self, change: Change, name: str, reply: Reply) -> None:
+    def _follow(self, change: PresetChange, name: str, reply: Reply) -> None:
         """Write a change to the disk, and answer afterwards."""
 
         def write() -> None:

@@ -1,4 +1,4 @@
-"""Layer 5's source chosen over OSC while the engine draws, from what there is."""
+"""Layer 5's source is chosen over OSC while the engine draws."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -90,7 +90,7 @@ def test_the_folder_of_the_first_source_is_not_told_when_its_disk_is_gone(tmp_pa
 
 
 class Rig:
-    """A control whose sources are opened by the test, and what it answers."""
+    """A CameraControl whose sources the test opens, with its answers."""
 
     def __init__(
         self, open_source: Callable[[str], Source | None], *, first: str = "none", is_offline: bool = False
@@ -140,7 +140,7 @@ class Card(MovingCard):
 
 
 class Drivers:
-    """Opens what is asked for as soon as `answering` is set."""
+    """Opens a source as soon as `answering` is set."""
 
     def __init__(self, report: Any) -> None:
         self.asked: list[str] = []

@@ -1,4 +1,4 @@
-"""The cue list over OSC: what frames see with known times, and cues, taps and modulation the whole way over UDP."""
+"""The cue list over OSC: values of frames at known times, and cues, taps and modulation the whole way over UDP."""
 
 import os
 import threading
@@ -28,7 +28,7 @@ BRIGHTNESS = "/multiverse/brightness"
 
 
 class Rig:
-    """The commands without an engine: the test is the frame loop, and time is what it says."""
+    """The commands without an engine: the test is the frame loop and sets the time."""
 
     def __init__(self, folder: Path, reports: Any) -> None:
         self.path = folder / "cues.toml"
@@ -62,7 +62,7 @@ class Rig:
             reply.fail(str(error))
 
     def take(self) -> list[tuple]:
-        """Address and arguments of what was answered since the last time."""
+        """Address and arguments of the answers since the last call."""
         answers = [(message.address, *message.args) for message in self.answers]
         self.answers.clear()
         return answers

@@ -1,4 +1,4 @@
-"""The map over real sockets: learned from what liblo's `oscsend` sends as a MIDI bridge would, edited, kept."""
+"""The map over real sockets: learned from messages of liblo's `oscsend` like those of a MIDI bridge, edited, saved."""
 
 import shutil
 import socket
@@ -38,7 +38,7 @@ class Desk:
     ) -> None:
         self.path = path
         self.timers: list[Callable[[], None]] = []
-        """What is to be called when a lesson's time is over: the test decides when."""
+        """Timeouts of lessons; the test calls them."""
         self.clock_ticks: list[tuple[str, float]] = []
         self.loaded: list[str] = []
         self.store, table, clock = ParamStore(), CommandTable(), SystemClock()
@@ -295,7 +295,7 @@ ADDRESSES = st.one_of(
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(ADDRESSES, st.lists(ARGUMENTS, max_size=4)), max_size=8), st.booleans())
 def test_no_message_is_too_strange_to_be_heard(desk: Desk, heard: list[tuple[str, list]], is_learning: bool) -> None:
-    """Whatever comes, what goes on is our own language; and what is learned from it can be read back."""
+    """Any input becomes messages of our own, and learned entries can be read back."""
     reply = Reply("/map/learn", lambda packet: None)
     if is_learning:
         desk.map._on_learn(("/layer/1/angle",), reply)
@@ -340,7 +340,7 @@ def test_a_lesson_in_which_nothing_moves_ends_by_itself(desk: Desk, reports: Any
     (over,) = desk.timers
     over()
     assert desk.answer().args == ("/map/learn", "nothing moved for 60 s")
-    over()  # too late: nobody is answered twice
+    over()  # too late: no second answer
     for value in (0.1, 0.9):
         desk.say("/fader", value)
     assert desk.answer().args[0] == "/fader"

@@ -42,7 +42,7 @@ class Bridge:
         self._dispatcher.receive(encode_message(address, *args), self.sender)
 
     def take(self) -> list[tuple]:
-        """What it has heard since: address and arguments."""
+        """Address and arguments of the messages since the last call."""
         heard = [(message.address, *message.args) for message in self._heard]
         self._heard.clear()
         return heard
@@ -83,14 +83,14 @@ class Stage:
             assert self.bridge.take()[-1][0] == "/done"
 
     def follow(self, *args: object) -> list[tuple]:
-        """Ask for feedback; what comes at once."""
+        """Subscribe to feedback; returns the messages that come at once."""
         self.bridge.say("/map/feedback", 1, *args)
         done, *shown = self.after(INTERVAL_S)
         assert done[:3] == ("/done", "/map/feedback", 1), done
         return shown
 
     def after(self, seconds: float) -> list[tuple]:
-        """Let time pass in turns of the sending thread; what the bridge hears."""
+        """Advance the time in turns of the sending thread; returns the messages to the bridge."""
         end_s = self.clock.now_s() + seconds
         while self.clock.now_s() < end_s - 1e-9:
             self.clock.advance(min(INTERVAL_S, end_s - self.clock.now_s()))
@@ -276,7 +276,7 @@ def test_osc_controls_get_their_value_at_their_own_address(stage: Stage) -> None
     stage.add("osc /1/fader3", "/layer/1/curve", takeover=0)
     stage.add("osc /3/xy", "/layer/1/ratio", low=1, high=16)
     stage.add("osc /3/xy 1", "/layer/2/curve")
-    stage.add("osc /4/xy 1", "/layer/2/curve")  # whose first argument nobody knows
+    stage.add("osc /4/xy 1", "/layer/2/curve")  # the first argument is not mapped
     stage.add("osc /5/*/on", "/layer/3/mute")  # stands for many addresses, so it is none to send to
     stage.store.set("/layer/1/ratio", 4.0)
     stage.store.set("/layer/2/curve", 0.25)

@@ -1,4 +1,4 @@
-"""Presets and layers over OSC: what frames see with known times, and the whole way over UDP."""
+"""Presets and layers over OSC: values of frames at known times, and the whole way over UDP."""
 
 import contextlib
 import os
@@ -28,7 +28,7 @@ BRIGHTNESS, ANGLE = "/multiverse/brightness", "/layer/1/angle"
 
 
 class Rig:
-    """The commands without an engine: the test is the frame loop, and time is what it says."""
+    """The commands without an engine: the test is the frame loop and sets the time."""
 
     def __init__(self, folder: Path, reports: Any) -> None:
         self.store = ParamStore()
@@ -54,7 +54,7 @@ class Rig:
             reply.fail(str(error))
 
     def take(self) -> list[tuple]:
-        """Address and arguments of what was answered since the last time."""
+        """Address and arguments of the answers since the last call."""
         answers = [(message.address, *message.args) for message in self.answers]
         self.answers.clear()
         return answers
@@ -77,7 +77,7 @@ def saved(rig: Rig, wait_for: Callable, name: str, **values: object) -> None:
 
 
 def told_of(rig: Rig, address: str) -> list[tuple]:
-    """What subscribers were told at an address."""
+    """The messages to subscribers at an address."""
     return [tuple(args) for at, *args in rig.told if at == address]
 
 

@@ -14,7 +14,7 @@ HOST = "multiverse-test.local"
 
 
 class Finds(ServiceListener):
-    """What is announced now: (kind, name) -> (addresses, port)."""
+    """The current announcements: (kind, name) -> (addresses, port)."""
 
     def __init__(self) -> None:
         self.services: dict[tuple[str, str], tuple[list[str], int]] = {}
@@ -55,7 +55,7 @@ def test_a_browser_finds_osc_and_oscquery_until_they_are_closed(
     announcer.start()
     expected = {(OSCQUERY, name): (["127.0.0.1"], web_port), (OSC, name): (["127.0.0.1"], osc_port)}
     wait_for(lambda: expected.items() <= found.items(), "both services")
-    network = Zeroconf(interfaces=["127.0.0.1"])  # one that has not heard the announcement
+    network = Zeroconf(interfaces=["127.0.0.1"])  # one that missed the announcement
     service = network.get_service_info(OSCQUERY, f"{name}.{OSCQUERY}")
     assert service is not None and service.server == f"{HOST}."
     host = AddressResolverIPv4(service.server)

@@ -46,7 +46,7 @@ def test_osc_goes_both_ways_over_the_websocket_as_over_udp(site: Any) -> None:
             unheard.discard(client.hear().address)
     one.send(encode_bundle(1, [encode_message(ANGLE, 190.0), encode_message("/mode", 1)]))
     assert other.hear(ANGLE).args == (-170.0,) and other.hear("/mode").args == ("simple",)
-    assert one.hear(ANGLE).args == (-170.0,)  # not what it sent: it is told
+    assert one.hear(ANGLE).args == (-170.0,)  # differs from its own value, so it is sent back
     one.say("/get", "/mode")
     assert one.hear("/mode").args == ("simple",)
     one.say("/engine/notify", 1, 9001)

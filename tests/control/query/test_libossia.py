@@ -29,7 +29,7 @@ def ask(site: Any, path: str) -> tuple[str, dict[str, str], bytes]:
 
 
 def kind_of(answer: dict) -> str:
-    """`json_parser::message_type`: the first key that is there decides."""
+    """`json_parser::message_type`: the first key that exists decides."""
     kinds = {"COMMAND": "command", "FULL_PATH": "namespace", "NAME": "host info", "OSC_PORT": "device"}
     return next((kind for key, kind in kinds.items() if key in answer), "value")
 

@@ -1,4 +1,4 @@
-"""What a GET is answered: against the declarations, and against the engine's own ears."""
+"""Answers to a GET, compared with the declarations and with values that the engine accepts."""
 
 import json
 import math

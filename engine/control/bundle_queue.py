@@ -22,7 +22,7 @@ class _Waiting(Generic[Plan]):
     plan: Plan = field(compare=False)
 
 
-class Schedule(Generic[Plan]):
+class BundleQueue(Generic[Plan]):
     """A queue sorted by due time; the receiving thread fills it, the frame loop empties it."""
 
     def __init__(self) -> None:
