@@ -94,8 +94,8 @@ class Outbox:
             with self._lock:
                 queue = self._queues.pop(receiver)
                 limit = self._limits[receiver] if queue.is_paced and now_s is not None else None
-                room = PACKETS_A_TURN if limit is None else min(PACKETS_A_TURN, limit.whole_tokens(now_s or 0.0))
-                batch = [queue.waiting.popleft() for _ in range(min(len(queue.waiting), room))]
+                room = PACKETS_A_TURN if limit is None or now_s is None else limit.whole_tokens(now_s)
+                batch = [queue.waiting.popleft() for _ in range(min(len(queue.waiting), PACKETS_A_TURN, room))]
                 self._waiting -= len(batch)
                 is_left = bool(queue.waiting)
                 if is_left:

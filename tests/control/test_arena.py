@@ -89,7 +89,7 @@ def open_stage(tmp_path: Path, wait_for: Callable[..., Any]) -> Iterator[Callabl
         stage.close()
 
 
-def test_arenas_flood_with_its_map_warns_of_nothing_and_a_patchs_mistake_is_told(
+def test_arenas_flood_with_its_map_causes_no_warning_and_hides_no_mistake(
     open_stage: Callable[..., Stage],
 ) -> None:
     """22 s of it, as in the capture. Red before: two warnings a second, and `/fail` once a second to Arena."""

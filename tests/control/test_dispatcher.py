@@ -208,7 +208,7 @@ def test_a_trigger_in_any_area_needs_a_plain_first_part(monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("pattern", ["//width", "/*/width", "/engin[e]/width", "/{engine,sink}/*", "//panic"])
-def test_a_pattern_that_would_reach_only_what_must_be_named_is_refused_and_explained(desk: Desk, pattern: str) -> None:
+def test_a_pattern_that_matches_only_fully_named_areas_is_refused_and_explained(desk: Desk, pattern: str) -> None:
     (answer,) = desk.say(pattern, 64)
     assert answer.args[0] == pattern and "with the first part in full, as in /" in answer.args[1]
     assert (desk["/engine/width"], desk["/master/panic"]) == (osc_schema.lookup("/engine/width").default, 0)
@@ -329,7 +329,7 @@ def test_a_bad_value_does_not_hold_up_the_rest_of_its_bundle(desk: Desk) -> None
     assert desk.counters.rejected == 1
 
 
-def test_a_command_in_a_bundle_sees_what_stood_before_it(desk: Desk) -> None:
+def test_a_command_in_a_bundle_sees_the_values_before_it(desk: Desk) -> None:
     seen: list[object] = []
     desk.commands.add("/preset/save", lambda args, reply: seen.append((args, desk[ANGLE])))
     desk.bundle(encode_reply(ANGLE, 5.0), encode_reply("/preset/save", "x"), encode_reply(ANGLE, 6.0))
@@ -436,7 +436,7 @@ def test_the_commands_of_a_waiting_bundle_are_left_for_an_osc_thread(desk: Desk)
     assert (seen, desk[ANGLE]) == ([1.0], 2.0)
 
 
-def test_nothing_overtakes_a_due_bundle_whose_command_is_still_to_come(desk: Desk) -> None:
+def test_a_deferred_bundle_is_not_overtaken(desk: Desk) -> None:
     desk.commands.add("/preset/load", lambda args, reply: desk.store.set(ANGLE, 50.0))
     desk.bundle(encode_reply("/preset/load", "x"), encode_reply("/mode", 1), after_s=1.0)
     desk.bundle(encode_reply(ANGLE, 7.0), after_s=1.0)
@@ -473,7 +473,7 @@ def test_of_many_values_for_one_address_in_a_bundle_the_last_one_stands(desk: De
     assert desk.store.version == 1
 
 
-def test_a_panic_in_a_bundle_resets_what_stands_before_it_and_not_what_comes_after(desk: Desk) -> None:
+def test_a_panic_in_a_bundle_resets_earlier_values_and_not_later_ones(desk: Desk) -> None:
     panic = encode_message("/master/panic")
     after = encode_reply("/layer/2/angle", 6.0)
     desk.bundle(after, panic, encode_reply(ANGLE, 5.0), panic, after, encode_reply("/master/panic", 0))
@@ -540,7 +540,7 @@ def test_patterns_in_get_are_answered_eight_full_listings_at_once_and_then_one_a
     assert desk.counters.rejected == 14
 
 
-def test_whoever_asks_for_a_long_list_again_and_again_is_refused(desk: Desk) -> None:
+def test_repeated_long_lists_are_rate_limited(desk: Desk) -> None:
     """200 lists of a thousand entries would delay everybody else's messages for seconds."""
     entries = 1000
 
@@ -571,7 +571,7 @@ def test_get_of_nothing_fails(desk: Desk, args: tuple) -> None:
     assert answer.args[0] == "/get" and answer.address == "/fail"
 
 
-def test_sync_is_answered_by_the_first_frame_that_shows_what_came_before(desk: Desk) -> None:
+def test_sync_is_answered_by_the_first_frame_that_shows_earlier_messages(desk: Desk) -> None:
     old = desk.store.snapshot().version
     desk.say(ANGLE, 5.0)
     assert desk.say("/sync", 42) == []
@@ -611,7 +611,7 @@ def test_a_handler_gets_the_arguments_and_answers_when_it_likes(desk: Desk) -> N
     assert desk.counters.commands == 1
 
 
-def test_an_error_of_a_handler_is_told_to_the_sender(desk: Desk) -> None:
+def test_an_error_of_a_handler_is_answered(desk: Desk) -> None:
     def missing(args: tuple, reply: Reply) -> None:
         raise PresetError("no preset named x")
 

@@ -74,9 +74,7 @@ def test_a_subscriber_gets_every_value_then_silence(hall: Hall, peers: tuple[Any
     assert one.take() == []
 
 
-def test_what_changed_before_and_while_it_subscribes_comes_once_in_its_place(
-    hall: Hall, peers: tuple[Any, Any]
-) -> None:
+def test_changes_before_and_during_a_subscription_come_once_in_their_place(hall: Hall, peers: tuple[Any, Any]) -> None:
     """The last value is the end of a resync: no older value follows and overwrites a new one."""
     one, other = peers
     hall.store.set(osc_schema.PARAMS[-1].address, 640.0, by="configuration")
@@ -184,7 +182,7 @@ def test_of_many_changes_only_the_newest_goes_out_sixty_times_a_second(hall: Hal
     assert values == sorted(values)
 
 
-def test_a_first_subscriber_is_not_told_old_warnings(hall: Hall, peers: tuple[Any, Any]) -> None:
+def test_a_first_subscriber_gets_no_old_warnings(hall: Hall, peers: tuple[Any, Any]) -> None:
     one, other = peers
     hall.feedback.warn("old")
     hall.say(one, "/engine/notify", 1)
@@ -203,7 +201,7 @@ def test_a_heartbeat_counts_the_seconds(hall: Hall, peers: tuple[Any, Any]) -> N
     assert beats == [1, 2, 3, 4, 5, 6]
 
 
-def test_a_trigger_is_told_as_one_and_shown_as_zero(hall: Hall, peers: tuple[Any, Any]) -> None:
+def test_a_trigger_is_sent_as_one_and_read_as_zero(hall: Hall, peers: tuple[Any, Any]) -> None:
     one, other = peers
     hall.say(other, "/master/panic")
     hall.say(one, "/engine/notify", 1)
@@ -311,7 +309,7 @@ def test_features_go_out_at_the_rate_asked_for(hall: Hall, peers: tuple[Any, Any
     assert without_heartbeat(one.take()) == []
 
 
-def test_an_onset_between_two_messages_is_told_once(hall: Hall, peers: tuple[Any, Any]) -> None:
+def test_an_onset_between_two_messages_is_sent_once(hall: Hall, peers: tuple[Any, Any]) -> None:
     one, _ = peers
     hall.subscribe(one)
     hall.store.set("/audio/features/rate_hz", 30.0)
@@ -324,7 +322,7 @@ def test_an_onset_between_two_messages_is_told_once(hall: Hall, peers: tuple[Any
     assert onsets == [Message("/audio/1/onset", (1.0,), "f")]
 
 
-def test_packets_that_nobody_fetches_are_dropped_and_counted(hall: Hall, reports: Any) -> None:
+def test_packets_beyond_the_queue_are_dropped_and_counted(hall: Hall, reports: Any) -> None:
     outbox = hall.dispatcher.outbox
     sent: list[bytes] = []
     for number in range(MAX_PACKETS + 3):
@@ -369,7 +367,7 @@ def test_a_crowd_that_subscribes_faster_than_it_is_sent_to_misses_no_value(
     assert reports.lines == []
 
 
-def test_a_crowd_gets_everything_a_little_slower_and_nobody_last(hall: Hall, make_peer: Callable[..., Any]) -> None:
+def test_many_subscribers_get_everything_slower_but_in_equal_shares(hall: Hall, make_peer: Callable[..., Any]) -> None:
     crowd = [make_peer(f"ws 127.0.0.1:{port}") for port in range(1, 61)]
     for peer in crowd:
         hall.say(peer, "/engine/notify", 1)
@@ -488,7 +486,7 @@ def test_listening_and_a_subscription_send_a_change_once_and_end_apart(hall: Hal
     assert hall.feedback.next_due_s() is None
 
 
-def test_what_was_lost_on_the_way_is_sent_again_as_it_is_now(hall: Hall, peers: tuple[Any, Any]) -> None:
+def test_after_lost_packets_the_current_values_are_sent(hall: Hall, peers: tuple[Any, Any]) -> None:
     one, other = peers
     for address in (ANGLE, "/mode"):
         listen(hall, one, address)
@@ -503,7 +501,7 @@ def test_what_was_lost_on_the_way_is_sent_again_as_it_is_now(hall: Hall, peers: 
     assert len(without_heartbeat(other.take())) == len(osc_schema.PARAMS)
 
 
-def test_what_is_told_reaches_subscribers_only_and_nothing_older_than_they_are(
+def test_announcements_reach_subscribers_only_and_none_from_before_they_subscribed(
     hall: Hall, peers: tuple[Any, Any]
 ) -> None:
     one, other = peers

@@ -38,7 +38,7 @@ def intensity(message: Message, sender: str, now_s: float) -> tuple[Message, ...
     return (Message("/layer/1/intensity", message.args, "f"),)
 
 
-def test_a_mapped_message_sets_what_it_stands_for_in_the_name_of_the_map(reports, make_peer) -> None:
+def test_a_mapped_message_sets_its_parameter_in_the_name_of_the_map(reports, make_peer) -> None:
     dispatcher, store, _ = make(intensity, reports)
     dispatcher.receive(encode_message("/fader", 0.5), make_peer().sender())
     assert store.get("/layer/1/intensity") == 0.5
@@ -46,7 +46,7 @@ def test_a_mapped_message_sets_what_it_stands_for_in_the_name_of_the_map(reports
     assert reports.lines == []
 
 
-def test_what_is_not_mapped_is_told_once_a_sender_and_then_counted(reports, make_peer) -> None:
+def test_unmapped_messages_are_reported_once_a_sender_and_then_counted(reports, make_peer) -> None:
     dispatcher, _, _ = make(intensity, reports)
     peer, other, elsewhere = make_peer(), make_peer("udp 192.0.2.1:6000"), make_peer("udp 192.0.2.7:5000")
     for number in range(40):
@@ -121,7 +121,7 @@ def test_an_address_without_its_slash_is_a_mistake_where_it_would_be_ours(report
     assert dispatcher.counters.malformed == 0
 
 
-def test_what_was_heard_is_listed_newest_first_with_count_rate_and_arguments(reports, make_peer) -> None:
+def test_unmapped_messages_are_listed_newest_first_with_count_rate_and_arguments(reports, make_peer) -> None:
     dispatcher, _, _ = make(None, reports, mapped=("/pad",))
     dispatcher.heard.add_commands(dispatcher._commands)
     peer, asking = make_peer(), make_peer("udp 192.0.2.9:1")
@@ -247,7 +247,7 @@ def test_the_mapped_messages_of_a_timed_bundle_land_in_one_frame(reports, make_p
     assert {change.by for change in store.changes_since(0)[0]} == {"map"}
 
 
-def test_what_a_control_moves_comes_back_to_a_sender_that_subscribed(reports, make_peer) -> None:
+def test_values_set_by_a_mapped_control_come_back_to_its_subscribed_sender(reports, make_peer) -> None:
     dispatcher, _, _ = make(intensity, reports)
     peer = make_peer()
     dispatcher.receive(encode_message("/engine/notify", 1), peer.sender())

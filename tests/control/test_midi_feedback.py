@@ -65,7 +65,7 @@ def test_a_midi_argument_carries_the_bytes() -> None:
 
 @pytest.mark.parametrize("form", ["stage", "midi"])
 @pytest.mark.parametrize("kind", ["cc 7", "cc14 7", "nrpn 300", "note 36", "bend", "pressure"])
-def test_what_a_control_is_sent_is_what_it_would_have_told(kind: str, form: str) -> None:
+def test_feedback_has_the_form_of_the_controls_own_messages(kind: str, form: str) -> None:
     control, movements = control_of(f"midi 3 {kind}"), Movements()
     for value in (0, 1, LARGEST[control.kind] // 2, LARGEST[control.kind]):
         told: list[Movement] = []

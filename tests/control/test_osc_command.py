@@ -111,7 +111,7 @@ def test_send_waits_for_a_command_that_takes_its_time(drawing: Any) -> None:
     assert (failed.returncode, failed.stdout) == (1, "/fail /preset/save a preset needs a name\n")
 
 
-def test_heard_lists_what_nothing_is_mapped_to(rig: Any) -> None:
+def test_heard_lists_unmapped_messages(rig: Any) -> None:
     def heard(*args: str) -> Any:
         return CliRunner().invoke(app, ["heard", "--to", target(rig), *args])
 

@@ -81,7 +81,7 @@ def test_every_address_takes_its_lowest_highest_and_default_value(rig: Any, sett
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, b"blob", None, (0, 0xF8, 0, 0)])
-def test_no_address_takes_what_has_no_meaning(rig: Any, settle: Callable[..., None], value: object) -> None:
+def test_meaningless_values_are_refused_at_every_address(rig: Any, settle: Callable[..., None], value: object) -> None:
     client = rig.client()
     before = rig.store.snapshot().to_dict()
     params = [p for p in osc_schema.PARAMS if not (value is None and p.type is ParamType.TRIGGER)]
@@ -270,13 +270,13 @@ def test_a_small_receive_buffer_is_never_held_back(open_rig: Callable, monkeypat
     assert client.receive(timeout_s=30.0) is not None
 
 
-def test_this_machine_is_heard_whatever_is_allowed(open_rig: Callable, wait_for: Callable) -> None:
+def test_this_machine_is_always_allowed(open_rig: Callable, wait_for: Callable) -> None:
     rig = open_rig(allow=("192.0.2.0/24",))
     rig.client().send(encode_message("/layer/1/curve", 0.5))
     wait_for(lambda: rig.store.get("/layer/1/curve") == 0.5, "the value")
 
 
-def test_the_page_is_told_whose_osc_is_heard_and_where(open_rig: Callable) -> None:
+def test_the_page_knows_which_hosts_osc_accepts_at_which_address(open_rig: Callable) -> None:
     rig = open_rig(allow=("192.0.2.0/24",))
     assert rig.server.hears("192.0.2.7", "127.0.0.1") and rig.server.hears("::ffff:192.0.2.7", "127.0.0.1")
     assert not rig.server.hears("203.0.113.9", "127.0.0.1"), "not allowed"
@@ -394,7 +394,7 @@ def test_an_error_while_waiting_for_packets_is_reported_and_not_the_end(
 # -- subscriptions through sockets -------------------------------------------------------------
 
 
-def test_a_subscriber_that_is_gone_harms_nobody(rig: Any, free_port: Callable[[], int]) -> None:
+def test_a_subscriber_that_is_gone_does_no_harm(rig: Any, free_port: Callable[[], int]) -> None:
     gone, listening = rig.client(), rig.client()
     gone.say("/engine/notify", 1, free_port())
     listening.say("/engine/notify", 1)
@@ -418,7 +418,7 @@ def test_heartbeats_follow_the_engines_clock(open_rig: Callable[..., Any]) -> No
         clock.advance(1.0)
 
 
-def test_a_program_named_in_the_configuration_is_told_without_asking(rig: Any) -> None:
+def test_a_program_named_in_the_configuration_is_subscribed_from_the_start(rig: Any) -> None:
     client = rig.client()
     rig.server.subscribe("localhost", client.port)
     client.hear("/engine/heartbeat")
@@ -509,7 +509,7 @@ def test_a_connection_left_half_way_is_forgotten(rig: Any, wait_for: Callable[..
     assert rig.dispatcher.counters.errors == 0
 
 
-def test_a_tcp_client_is_told_of_changes_on_its_connection(rig: Any) -> None:
+def test_a_tcp_client_gets_changes_on_its_connection(rig: Any) -> None:
     client, other = rig.client(tcp=True), rig.client(tcp=True, framing=Framing.LENGTH)
     client.say("/engine/notify", 1)
     client.hear("/engine/heartbeat")

@@ -197,7 +197,7 @@ def bench(port: int, addresses: list[str]) -> str:
     return "".join(f"{line};\n" for line in lines + cords)
 
 
-def test_every_control_of_the_pd_patch_moves_its_parameter_and_shows_what_it_is_told(
+def test_every_control_of_the_pd_patch_moves_its_parameter_and_shows_feedback(
     pd: list[str],
     rig: Any,
     start: Callable[..., Path],

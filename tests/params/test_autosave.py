@@ -12,7 +12,7 @@ from engine.system.atomic_file import unfinished_path
 from osc_schema import PARAMS
 
 
-def test_what_is_set_comes_back_with_resume(tmp_path: Path, wait_for) -> None:
+def test_values_come_back_with_resume(tmp_path: Path, wait_for) -> None:
     store = ParamStore()
     autosave = Autosave(tmp_path, store, interval_s=0.01)
     autosave.start()

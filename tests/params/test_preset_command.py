@@ -48,7 +48,7 @@ def test_a_preset_is_exported_and_imported_elsewhere(run, tmp_path: Path) -> Non
     assert PresetFolder(tmp_path).load("day").values == PresetFolder(tmp_path).load("night").values
 
 
-def test_what_exists_is_replaced_only_when_that_is_asked_for(run, tmp_path: Path) -> None:
+def test_an_existing_preset_is_replaced_only_with_overwrite(run, tmp_path: Path) -> None:
     file = tmp_path / "mail.toml"
     file.write_text("a letter")
     for command in (("export", "night", "--to", str(file)), ("picture", "night", str(tmp_path / "night.png"))):

@@ -94,7 +94,7 @@ def test_a_disk_that_does_not_answer_takes_no_more_and_does_not_hold_up_the_end(
     assert key == "slow" and "what waited is left" in line
 
 
-def test_what_waits_is_bounded(stuck: DiskQueue, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_queue_is_bounded(stuck: DiskQueue, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(disk_store, "MAX_S", 30.0)
     monkeypatch.setattr(disk_store, "MAX_WAITING", 2)
     told: list[str] = []

@@ -210,7 +210,7 @@ def test_a_cue_follows_by_itself_as_long_after_its_beginning_as_asked(rig: Rig) 
     assert [message[1] for message in rig.told if message[0] == "/cue/current"] == [1, 2, 3]
 
 
-def test_another_go_and_panic_stop_what_was_to_follow(rig: Rig) -> None:
+def test_another_go_and_panic_stop_a_following_cue(rig: Rig) -> None:
     for cue in ((1, "low", 0, 2.0), (2, "mid"), (3, "high")):
         rig.say("/cue/set", *cue)
     rig.say("/cue/1")
@@ -240,7 +240,7 @@ def test_a_list_that_cannot_be_saved_holds_up_no_cue(show: Rig, wait_for: Callab
     assert "changed, but not saved" in show.take()[0][2]
 
 
-def test_the_list_is_told_and_kept_and_read_again(show: Rig, tmp_path: Path, reports: Any, wait_for: Callable) -> None:
+def test_the_list_is_listed_saved_and_read_again(show: Rig, tmp_path: Path, reports: Any, wait_for: Callable) -> None:
     show.say("/cue/insert", 5, "low", 0.5, 9)
     show.say("/cue/delete", 1.0)
     wait_for(lambda: len(show.answers) == 2, "both edits in the file")
@@ -305,7 +305,7 @@ def test_a_file_edited_wrongly_is_put_aside_before_it_is_written_over(
     assert [cue.number for cue in found] == [1, 3, 4] and problems == []
 
 
-def test_a_file_full_of_mistakes_is_told_in_a_few_lines(tmp_path: Path, reports: Any) -> None:
+def test_a_file_full_of_mistakes_is_reported_in_a_few_lines(tmp_path: Path, reports: Any) -> None:
     entries = "".join(f'{{number = {number}, preset = "low"}},' for number in range(1, 10_001))
     (tmp_path / "cues.toml").write_text(f"cue = [{entries}]")
     Rig(tmp_path, reports).close()
@@ -313,7 +313,7 @@ def test_a_file_full_of_mistakes_is_told_in_a_few_lines(tmp_path: Path, reports:
     assert reports.lines[-1] == ("cues.more", "cues: 8991 more entries do not fit")
 
 
-def test_a_disk_that_refuses_is_told_and_the_list_stays_in_force(rig: Rig, wait_for: Callable) -> None:
+def test_a_failed_write_is_answered_and_the_list_stays_changed(rig: Rig, wait_for: Callable) -> None:
     rig.path.mkdir()
     rig.say("/cue/set", 1, "low")
     wait_for(lambda: rig.answers, "the answer")

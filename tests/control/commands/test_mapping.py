@@ -267,7 +267,7 @@ def test_an_encoder_and_an_nrpn_are_learned_as_what_they_are(desk: Desk) -> None
     assert desk.answer().args == ("/map/learn", "/layer/1/mute", "midi 1 cc 16", "fader")
 
 
-def test_a_midi_argument_moves_what_it_is_mapped_to(desk: Desk, oscsend: Callable[..., None]) -> None:
+def test_a_midi_argument_moves_its_mapped_parameter(desk: Desk, oscsend: Callable[..., None]) -> None:
     desk.done("/map/add", "midi 1 note 60", "/layer/1/mute")
     oscsend(desk.server.address[1], "/any/bridge", "m", "00903C7F")
     desk.entries()
@@ -347,7 +347,7 @@ def test_a_lesson_in_which_nothing_moves_ends_by_itself(desk: Desk, reports: Any
     assert desk.entries() == [] and reports.keys == ["osc.unmapped"]
 
 
-def test_a_mistyped_message_that_moves_nothing_is_told_while_something_is_learned(desk: Desk) -> None:
+def test_a_mistyped_message_is_reported_while_something_is_learned(desk: Desk) -> None:
     desk.say("/map/learn", "/layer/1/curve")
     desk.say("/preset/laod", "night")
     assert desk.answer().args[0] == "/preset/laod"
@@ -450,7 +450,7 @@ def test_midi_clock_goes_to_the_tempo_and_is_no_control(desk: Desk) -> None:
     assert desk.dispatcher.counters.unknown == 0
 
 
-def test_midi_that_nothing_is_mapped_to_is_told_once(desk: Desk, reports: Any) -> None:
+def test_unmapped_midi_is_reported_once(desk: Desk, reports: Any) -> None:
     for note in range(50):
         desk.say("/note", 1, note, 100)
     desk.entries()
@@ -461,7 +461,7 @@ def test_midi_that_nothing_is_mapped_to_is_told_once(desk: Desk, reports: Any) -
     assert desk.dispatcher.counters.unknown == 0
 
 
-def test_what_was_changed_last_is_in_the_file_and_a_wrong_entry_stays_there(
+def test_the_last_change_is_saved_and_an_invalid_entry_stays_in_the_file(
     open_desk: Callable[..., Desk], tmp_path: Path, reports: Any
 ) -> None:
     file = tmp_path / "mapping.toml"
@@ -512,7 +512,7 @@ def test_a_file_that_is_no_map_and_a_name_that_is_none_end_the_start(
         open_desk()
 
 
-def test_a_file_that_cannot_be_written_is_told_and_the_map_works(desk: Desk, reports: Any) -> None:
+def test_a_file_that_cannot_be_written_is_reported_and_the_map_works(desk: Desk, reports: Any) -> None:
     desk.path.mkdir()
     (desk.path / "in the way").touch()
     desk.done("/map/add", "osc /fader", "/layer/1/mute")

@@ -126,7 +126,9 @@ def test_another_load_and_panic_supersede_it(rig: Rig, wait_for: Callable) -> No
     assert rig.take() == [("/fail", "/preset/load", "superseded by /master/panic")]
 
 
-def test_what_was_saved_over_or_deleted_is_restored_and_again_is_undone(rig: Rig, wait_for: Callable) -> None:
+def test_an_overwritten_or_deleted_preset_is_restored_and_a_second_restore_undoes_it(
+    rig: Rig, wait_for: Callable
+) -> None:
     def brightness_of(name: str) -> object:
         rig.say("/preset/load", name)
         assert rig.take() == [("/done", "/preset/load", name)]
@@ -148,7 +150,7 @@ def test_what_was_saved_over_or_deleted_is_restored_and_again_is_undone(rig: Rig
     say("delete")
     say("restore")
     assert brightness_of("night") == 3.5
-    for name, reason in (("never", "nothing that was saved over"), ("Aurora", "is built in"), ("../x", "cannot")):
+    for name, reason in (("never", "no overwritten or deleted preset"), ("Aurora", "is built in"), ("../x", "cannot")):
         rig.say("/preset/restore", name)
         wait_for(lambda: rig.answers, "the refusal")
         assert reason in rig.take()[0][2]
@@ -207,7 +209,7 @@ def test_subscribers_are_told_of_presets_that_come_and_go(rig: Rig, wait_for: Ca
     wait_for(lambda: told_of(rig, "/preset/changed") == [("night",)] * 2, "both")
 
 
-def test_a_preset_saved_while_modulated_holds_what_was_set(rig: Rig, wait_for: Callable) -> None:
+def test_a_preset_saved_while_modulated_holds_the_unmodulated_values(rig: Rig, wait_for: Callable) -> None:
     rig.store.set_many([("/mod/1/source", "peak"), ("/mod/1/target", BRIGHTNESS), (BRIGHTNESS, 1.0)], by="test")
     rig.store.set("/mod/1/amount", 0.5)
     heard = AudioFeatures(channels=(ChannelFeatures(peak=1.0),) * 4)
@@ -266,7 +268,9 @@ def test_a_save_that_hangs_holds_up_no_load_and_its_failure_puts_the_preset_back
     assert rig.store.get(BRIGHTNESS) == 0.5
 
 
-def test_what_others_put_into_the_folder_is_loaded_and_told(rig: Rig, tmp_path: Path, wait_for: Callable) -> None:
+def test_presets_that_others_put_into_the_folder_are_loaded_and_announced(
+    rig: Rig, tmp_path: Path, wait_for: Callable
+) -> None:
     PresetFolder(tmp_path).save("mailed", {BRIGHTNESS: 0.25})
     rig.say("/preset/load", "mailed")
     wait_for(lambda: rig.take() == [("/done", "/preset/load", "mailed")], "the load")
@@ -334,7 +338,7 @@ def test_presets_are_saved_listed_loaded_and_deleted(desk: Desk) -> None:
     assert "name" in desk.failed("/preset/save")
 
 
-def test_what_a_preset_asks_for_in_vain_is_said(desk: Desk) -> None:
+def test_invalid_entries_of_a_preset_are_reported(desk: Desk) -> None:
     folder = Path(desk.engine.config.presets)
     desk.done("/preset/save", "plain")
     text = (folder / "plain.toml").read_text()
@@ -387,7 +391,7 @@ def test_a_preset_saved_in_a_bundle_can_be_loaded_in_the_same(desk: Desk) -> Non
     assert "new" in desk.failed("/preset/load", "new")
 
 
-def test_a_presets_folder_that_is_none_is_told(desk: Desk, tmp_path: Path, wait_for: Callable) -> None:
+def test_a_presets_folder_that_is_a_file_is_reported(desk: Desk, tmp_path: Path, wait_for: Callable) -> None:
     (tmp_path / "presets").write_text("a file where the folder should be")
     assert "presets" in desk.failed("/preset/save", "lost")
     assert "presets: cannot be read" in desk.failed("/preset/load", "lost")

@@ -77,7 +77,7 @@ def test_a_network_that_is_not_there_is_one_line_and_nothing_else(reports: Any, 
     assert reports.keys == ["mdns"] and "OSC and OSCQuery are not announced" in reports.lines[0][1]
 
 
-def test_a_network_that_comes_later_is_told_then(
+def test_a_network_that_comes_later_gets_the_announcement_then(
     found: dict, reports: Any, wait_for: Callable[..., Any], free_port: Callable[[], int], monkeypatch: Any
 ) -> None:
     monkeypatch.setattr("engine.control.query.announcer.POLL_INTERVAL_S", 0.01)
