@@ -16,7 +16,7 @@ import msgspec
 
 from engine.audio import open_audio
 from engine.config import Config, build_config, split_host_port
-from engine.control import CommandTable, Dispatcher, OscServer, SendingThread
+from engine.control import CommandTable, Dispatcher, OscServer, Outgoing, SendingThread
 from engine.control.commands.camera import CameraControl, first_word
 from engine.control.commands.child import ChildControl
 from engine.control.commands.cue import FILE_NAME as CUES_FILE
@@ -47,6 +47,7 @@ from engine.sources.senders import SenderLists
 from engine.system import folders
 from engine.system.clock import Clock, SteppedClock, SystemClock
 from engine.system.closing import Closing
+from engine.system.disk_store import DiskStore
 from engine.system.power import kept_awake, raise_gpu_priority
 from engine.telemetry import FrameTimes, Warnings
 from engine.web import PreviewTap, StillCamera, WebServer
@@ -217,7 +218,7 @@ def open_engine(config: Config) -> Iterator[Engine]:
                 folders.data_folder(), store, report=warnings.report, current=lambda: desk.preset_control.current.name
             )
         )
-        desk.show.set_first_values(config, fps, autosave)
+        desk.show.set_first_values(config, fps, autosave, _model_values(config))
         if config.autosave:
             autosave.start()
         audio.start()
@@ -277,18 +278,11 @@ def _open_desk(
     closing: Closing,
 ) -> _Desk:
     commands = CommandTable()
-    dispatcher = Dispatcher(
-        store,
-        commands,
-        clock,
-        warnings.report,
-        translate=lambda *heard: mapping.translate(*heard),
-        map_for=lambda root: mapping.map_for(root),
-    )
-    warnings.on_said = dispatcher.feedback.warn
-    texts = ShownTexts(dispatcher.feedback.tell)
+    outgoing = Outgoing(store, warnings.report)
+    warnings.on_said = outgoing.feedback.warn
+    texts = ShownTexts(outgoing.feedback.tell)
     tell = texts.tell
-    tempo, crossfade = Tempo(store, clock), Crossfade(store)
+    tempo, crossfade, disk = Tempo(store, clock), Crossfade(store), DiskStore(warnings.report)
     folder = PresetFolder(Path(config.presets) if config.presets else folders.presets_folder())
     presets = closing(
         PresetControl(
@@ -297,6 +291,7 @@ def _open_desk(
             crossfade=crossfade,
             report=warnings.report,
             tell=tell,
+            disk=disk,
             take_picture=StillCamera(main_picture).take if config.web != "off" else None,
         )
     )
@@ -307,16 +302,15 @@ def _open_desk(
             store=store,
             report=warnings.report,
             tell=tell,
+            disk=disk,
         )
     )
     map_feedback = MapFeedback(
         store,
-        listener_of=dispatcher.feedback.listener_of,
-        is_behind=dispatcher.outbox.is_behind,
+        listener_of=outgoing.feedback.listener_of,
+        is_behind=outgoing.outbox.is_behind,
         report=warnings.report,
     )
-    dispatcher.add_question("/map/feedback", map_feedback.on_feedback)
-    dispatcher.on_gone = map_feedback.unsubscribe
     mapping = closing(
         MapControl(
             Path(config.mapping) if config.mapping else folders.data_folder() / MAPPING_FILE,
@@ -331,12 +325,17 @@ def _open_desk(
             feedback=map_feedback,
             report=warnings.report,
             tell=tell,
+            disk=disk,
         )
     )
+    dispatcher = Dispatcher(
+        store, commands, clock, warnings.report, mapping, outgoing=outgoing, on_gone=map_feedback.unsubscribe
+    )
+    dispatcher.add_question("/map/feedback", map_feedback.on_feedback)
     show = ShowControl(store=store, slew=slew, sinks=sinks, presets=presets, report=warnings.report)
     for part in (show, presets, cues, mapping):
         part.add_commands(commands)
-    dispatcher.heard.add_commands(commands, mapping.is_mapped)
+    dispatcher.heard.add_commands(commands)
     return _Desk(
         commands=commands,
         dispatcher=dispatcher,
@@ -415,3 +414,11 @@ def _announcer(name: str, osc: OscServer | None, web: WebServer, warnings: Warni
         find_interfaces=lan_addresses,
         report=warnings.report,
     )
+
+
+def _model_values(config: Config) -> list[tuple[str, object]]:
+    """The values that the configuration of the live models decides."""
+    weights = [(f"/sd/lora/{n}/weight", lora.weight) for n, lora in enumerate(config.sd.loras, start=1)]
+    values: list[tuple[str, object]] = [("/sd/enable", bool(config.sd.model)), *weights]
+    values += [("/sd/clip_skip", config.sd.clip_skip)] if config.sd.clip_skip else []
+    return [*values, ("/sam3/enable", bool(config.sam3.model)), ("/rvc/enable", bool(config.rvc.model))]

@@ -125,15 +125,15 @@ def _percentiles(times_ms: np.ndarray) -> FrameMs:
 class Warnings:
     """Counts what went wrong by cause, and says each cause at most once a second. Any thread."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, on_said: Callable[[str], None] = lambda line: None) -> None:
+        """`on_said(line)` is called with each line that is logged, on the thread that reports: it must not wait."""
         self._clock = clock
         self._lock = threading.Lock()
         self._counts: Counter[str] = Counter()
         self._unsaid: Counter[str] = Counter()
         self._said_s: dict[str, float] = {}
         self._latest: deque[tuple[str, bool]] = deque(maxlen=KEPT_WARNINGS)  # a line, and whether it warns
-        self.on_said: Callable[[str], None] = lambda line: None
-        """Called with each line that is logged, on the thread that reports: must not wait."""
+        self.on_said = on_said
 
     def report(self, key: str, message: str) -> None:
         """Count `key`; log `message` unless the same key was logged within the last second."""

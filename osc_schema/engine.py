@@ -11,6 +11,7 @@ _RUNNING: dict[str, Any] = {"stored": False, "is_look": False, "resumed": False}
 AREA = Area(
     title="Engine",
     description="Size and frame rate, and the commands for programs that talk to the engine.",
+    fully_named=("engine",),
     params=(
         whole(
             "/engine/width",

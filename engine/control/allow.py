@@ -1,4 +1,4 @@
-"""Which hosts are heard: `--osc-allow` and `osc.allow` in the configuration."""
+"""The allow list of hosts that may send OSC: `--osc-allow`, and `osc.allow` in the configuration."""
 
 import ipaddress
 from collections.abc import Callable, Collection, Iterable
@@ -9,7 +9,7 @@ from engine.system.network_interfaces import Network, own_interfaces
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 KEPT_HOSTS = 1024
-POLL_INTERVAL_S = 1.0  # how old what is known of this machine's own addresses may be when a stranger is refused
+POLL_INTERVAL_S = 1.0  # maximum age of the list of this machine's own addresses
 THIS_MACHINE = (ipaddress.ip_address("127.0.0.1"), ipaddress.ip_address("::1"))
 
 
@@ -18,7 +18,7 @@ def own_addresses() -> frozenset[Address]:
 
 
 class AllowList:
-    """Networks in CIDR notation, and always this machine; without any, every sender that reaches the address."""
+    """Allows the given networks (CIDR notation) and always this machine; with no networks, every sender."""
 
     def __init__(
         self, networks: Iterable[str], own_addresses: Callable[[], Collection[Address]] = own_addresses
@@ -28,11 +28,11 @@ class AllowList:
         self._own: Collection[Address] = ()
         self._looked_s = float("-inf")
         self._outside: dict[str, Address | None] = {}
-        """Host -> its address where it is in none of the networks, None where it is in one."""
+        """Host -> its address if it is outside all networks, None if it is in one."""
 
     def allows(self, host: str, now_s: float) -> bool:
-        """Whether a numeric host address is heard. What the networks say is remembered a host; which addresses are this
-        machine's own is asked anew, at most once a second: they come and go with the cables."""
+        """True if a numeric host address may send. The answer of the networks is cached per host. The machine's own
+        addresses are polled, at most once a second, because they change with the cables."""
         if not self._networks:
             return True
         if host not in self._outside:
@@ -54,14 +54,14 @@ class AllowList:
 
 
 def is_reached(bound: str, at: str) -> bool:
-    """Whether a socket bound to the numeric address `bound` is reached by what is sent to the machine's address `at`;
-    `::` also by IPv4, as on Linux and macOS."""
+    """True if packets to the machine's address `at` reach a socket bound to `bound`, both numeric. `::` also gets IPv4,
+    as on Linux and macOS."""
     own, asked = _plain(bound), _plain(at)
     return own == asked or (own.is_unspecified and own.version in (6, asked.version))
 
 
 def _plain(host: str) -> Address:
-    """Without a zone; IPv4 as such: at a socket that hears both families it shows up as ::ffff:192.0.2.1."""
+    """The address without a zone; ::ffff:192.0.2.1, as a socket for both families shows it, as 192.0.2.1."""
     address = ipaddress.ip_address(host.partition("%")[0])
     return getattr(address, "ipv4_mapped", None) or address
 

@@ -1,16 +1,16 @@
-"""Values that are set together, gathered from one bundle: of each address only the last one counts.
+"""The changes of one bundle, merged so that only the last value of each address counts.
 
-A bundle of 64 KB can name every parameter four thousand times (`//*`). The store's lock, and the frame loop when
-the bundle was scheduled, meet one value a parameter all the same.
+A bundle of 64 KB can set every parameter four thousand times (`//*`). The store, and the frame loop if the bundle was
+scheduled, still get one value per parameter.
 """
 
 from osc_schema import Param, ParamType, Value
 
-MAX_PULLS = 16  # of one trigger in one step: whoever acts on it looks once a frame
+MAX_PULLS = 16  # of one trigger in one step: triggers are polled once a frame
 
 
 class Changes:
-    """Accepted values in the order in which their addresses were last named."""
+    """Accepted values, ordered by the last time that their address was set."""
 
     __slots__ = ("_pulls", "_values", "differing")
 
@@ -18,15 +18,15 @@ class Changes:
         self._values: dict[str, tuple[Param, Value]] = {}
         self._pulls: dict[str, int] = {}
         self.differing: set[str] = set()
-        """Addresses whose accepted value is not the one that was sent: the sender must be told."""
+        """Addresses whose accepted value differs from the sent one, so that the sender must get it back."""
 
     def add(self, param: Param, value: Value, *, differs: bool) -> None:
         address = param.address
         if param.type is ParamType.TRIGGER:
-            if not value:  # the button was let go: what was pulled before it stays pulled
+            if not value:  # the button was released; earlier pulls still count
                 return
             self._pulls[address] = min(self._pulls.get(address, 0) + 1, MAX_PULLS)
-        self._values.pop(address, None)  # to the end: panic resets what stands before it, not what comes after
+        self._values.pop(address, None)  # move to the end: panic resets the changes before it, not those after
         self._values[address] = (param, value)
         if differs:
             self.differing.add(address)
@@ -37,6 +37,6 @@ class Changes:
         return len(self._values)
 
     def for_store(self) -> list[tuple[Param, Value]]:
-        """What `ParamStore.apply` takes; a trigger stands there once for each pull."""
+        """The argument for `ParamStore.apply`; triggers are listed once for each pull."""
         pulls = self._pulls
         return [item for address, item in self._values.items() for _ in range(pulls.get(address, 1))]

@@ -15,7 +15,7 @@ MAX_DATAGRAM_BYTES = 65_536
 
 
 class OscClient:
-    """Connected to one engine. Raises MultiverseError where nothing can be reached."""
+    """A connection to one engine. Raises MultiverseError if it cannot be reached."""
 
     def __init__(self, host: str, port: int, *, tcp: bool = False, framing: Framing = Framing.SLIP) -> None:
         self.target = display_address(host, port)
@@ -45,7 +45,7 @@ class OscClient:
         return MultiverseError(f"{why}; start `multiverse run`, or say where it is with --to HOST:PORT")
 
     def receive(self, timeout_s: float) -> Message | None:
-        """The next message, one in a bundle too, or None when none comes in time. Malformed packets are skipped."""
+        """The next message, unpacked from its bundle, or None after the timeout. Malformed packets are skipped."""
         end_s = time.perf_counter() + timeout_s
         while not self._messages:
             left_s = end_s - time.perf_counter()

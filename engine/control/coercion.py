@@ -1,9 +1,8 @@
-"""What the arguments of a message mean for one parameter, where the meaning is plain; `osc_schema.accept`
-does the rest.
+"""Converts the arguments of a message to one value for a parameter; `osc_schema.accept` checks it.
 
-MIDI (`m`: port, status, data 1, data 2) as the bridges send it: a controller, a note's velocity, channel
-pressure and the pitch bend are positions of a fader from one end of the range to the other; a note that ends
-is the lower end; a program change is a menu's item or a whole number.
+MIDI (`m`: port, status, data 1, data 2), as bridges send it: controllers, note velocities, channel pressure and pitch
+bend are fader positions across the parameter's range. Note off is the lower end. A program change is the index of a
+menu's item or a whole number.
 """
 
 from typing import Final
@@ -12,14 +11,14 @@ from engine.osc import Impulse, Midi, Rgba, TimeTag
 from osc_schema import Param, ParamType, Rejected
 from osc_schema.scale import nearest_step, scale_of
 
-PLAIN_TAGS: Final = frozenset("fisTFdhScN")  # one argument of these needs no reading: it is its own value
+PLAIN_TAGS: Final = frozenset("fisTFdhScN")  # a single argument of these types needs no conversion
 
 _NOTE_OFF, _NOTE_ON, _CONTROLLER, _PROGRAM, _PRESSURE, _BEND = 0x80, 0x90, 0xB0, 0xC0, 0xD0, 0xE0
 _SEVEN_BITS, _FOURTEEN_BITS = 127, 16_383
 
 
 def value_of(param: Param, args: tuple[object, ...]) -> object:
-    """The one value that `args` stand for, ready for `accept`. Raises Rejected."""
+    """The value that `args` mean, ready for `accept`. Raises Rejected."""
     if len(args) == 1:
         return _single(param, args[0])
     if not args:
@@ -41,7 +40,7 @@ def _single(param: Param, value: object) -> object:
     if isinstance(value, Rgba | Impulse | TimeTag | bytes):
         raise Rejected(f"{param.address}: {_KINDS[type(value)]} means nothing here")
     if isinstance(value, tuple):
-        return value_of(param, value)  # an array; the decoder bounds how deep
+        return value_of(param, value)  # an array; the decoder bounds its depth
     return value
 
 
@@ -61,7 +60,7 @@ def _of_midi(param: Param, midi: Midi) -> object:
 
 
 def _position(event: int, midi: Midi) -> float | None:
-    """Where a fader would stand, 0..1; None for an event that has no such thing."""
+    """The fader position of a MIDI event, 0..1, or None if it has none."""
     if event == _NOTE_OFF:
         return 0.0
     if event in (_NOTE_ON, _CONTROLLER):

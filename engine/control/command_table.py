@@ -1,4 +1,4 @@
-"""Commands: messages that are carried out and answered, where a parameter is only set."""
+"""Commands: messages that run a handler and are answered, unlike parameters, which are only set."""
 
 from collections.abc import Callable
 
@@ -8,17 +8,17 @@ from engine.osc.encode import ReplyValue
 
 
 class Reply:
-    """The way back to whoever sent a command. Any thread, at any later time, any number of times."""
+    """Answers a command. Any thread, at any later time, any number of times."""
 
     __slots__ = ("_log", "_post", "command", "sent")
 
     def __init__(
         self, command: str, post: Callable[[bytes], None], log: Callable[[str], None] = lambda line: None
     ) -> None:
-        """`log`: where a failure is said to the operator as well; must not wait."""
+        """`log(line)` shows a failure to the operator as well; it must not wait."""
         self.command = command
         self.sent = 0
-        """How many entries of a listing: what `send` was called for."""
+        """Number of `send` calls: the entries of a listing."""
         self._post = post
         self._log = log
 
@@ -27,22 +27,23 @@ class Reply:
         self._post(encode_reply(address, *values))
 
     def done(self, *values: ReplyValue) -> None:
-        """`/done <command> <values>`: it has happened."""
+        """Answer `/done <command> <values>`: the command is carried out."""
         self._post(encode_reply("/done", self.command, *values))
 
     def fail(self, reason: str, *, is_logged: bool = True) -> None:
-        """`/fail <command> <reason>`: it has not. Not logged: what another command took the place of, which is nobody's
-        mistake, and what has been reported already."""
+        """Answer `/fail <command> <reason>`. Not logged: superseded commands, which are not mistakes, and failures that
+        are reported elsewhere."""
         if is_logged:
             self._log(f"{self.command}: {reason}")
         self._post(encode_reply("/fail", self.command, reason))
 
 
-Handler = Callable[[tuple, Reply], None]
+Args = tuple[object, ...]
+Handler = Callable[[Args, Reply], None]
 
 
 class CommandTable:
-    """Handlers by address. Fill it before the server starts; handlers run one at a time, on OSC's threads."""
+    """The handlers by address. Filled before the server starts; handlers run one at a time, on OSC's threads."""
 
     def __init__(self) -> None:
         self._handlers: dict[str, Handler] = {}
@@ -51,11 +52,11 @@ class CommandTable:
         self._roots: set[str] = set()
 
     def add(self, address: str, handler: Handler, *, is_listing: bool = False) -> None:
-        """`handler(args, reply)` answers now or later and must not block long: packets wait behind it.
+        """Register a handler. `handler(args, reply)` answers now or later; it must not block, because packets wait.
 
-        A MultiverseError or osc_schema.Rejected out of it becomes `/fail`. `<n>` as a part of the address stands for a
-        whole number 1..999, which the handler gets before the arguments. `is_listing`: it answers with many messages,
-        before it returns; whoever asks for too many of them is refused.
+        A MultiverseError or osc_schema.Rejected that it raises is answered with `/fail`. `<n>` in the address means
+        a whole number 1..999, which the handler gets before the arguments. `is_listing`: it answers with many messages
+        before it returns, so its use is rate limited.
         """
         handlers = self._numbered if "/<n>" in address else self._handlers
         if address in handlers:
@@ -66,7 +67,7 @@ class CommandTable:
             self._listings.add(address)
 
     def has_root(self, root: str) -> bool:
-        """Whether the first part of a command's address is `root`."""
+        """True if some command's address begins with `/root`."""
         return root in self._roots
 
     def is_listing(self, address: str) -> bool:

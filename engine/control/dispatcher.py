@@ -1,63 +1,65 @@
-"""What a packet means: values set, questions answered, commands carried out, bundles kept until their time.
+"""Carries out packets: sets values, answers questions, runs commands, keeps bundles until their time.
 
 Order and atomicity. The changes of one packet are one `store.apply`: they land in one frame. A bundle may
-hold a command as well, and a command must see what stood before it (`/layer/1/angle 5`, `/preset/save x`) and
-not what comes after. So a bundle becomes a plan, a list of steps: changes are gathered into one step until a
-command ends it. The three questions (`/get`, `/sync`, `/engine/notify`) do not end it: they change nothing
-and are answered after the last step. A bundle of values alone, or of values and questions, is therefore
-always one step. A bundle inside a bundle belongs to the outer one's step, unless its own time is later.
+also hold commands, and a command must see the changes before it (`/layer/1/angle 5`, `/preset/save x`) but not those
+after it. So a bundle becomes a plan, a list of steps: changes are collected into one step until a command ends it. The
+three questions (`/get`, `/sync`, `/engine/notify`) do not end a step: they change nothing and are answered after the
+last one. So a bundle of values, or of values and questions, is always one step. A bundle inside a bundle belongs to the
+step of the outer one, unless its own time is later.
 
-Time. Values are checked when a bundle comes (the sender hears about a mistake at once) and applied when it is
-due: at the start of the first frame after that, by `tick` on the frame loop's thread, which never meets a
-socket or a command's handler: from the first command on, the rest of a due plan is left for an OSC thread
-(`run_deferred`). A time tag is turned into the engine's own clock on arrival. More than 10 s ahead is
-refused, with an answer: applying such a bundle now, or never, would both be guesses, and the usual cause, a
-clock that is wrong, is named.
+Time. Values are checked when a bundle arrives, so that the sender hears about a mistake at once. They are applied at
+the start of the first frame after the bundle is due, by `tick` on the frame loop's thread. That thread never uses a
+socket or runs a command's handler: from the first command on, the rest of a due plan is left to an OSC thread
+(`run_deferred`). Time tags are converted to the engine's clock on arrival. A bundle more than 10 s ahead is refused
+with an answer that names the usual cause, a wrong clock: to apply it now, or never, would both be guesses.
 
-Foreign messages. What is neither a parameter, a pattern that matches, a command nor a question is given to
-`translate` when it comes: the messages in our own language that it stands for are carried out in its place, in the name
-of `map`, because the sender's own display shows the sender's control and not our parameter. What begins like none of
-our addresses and is not mapped is counted and listed, not warned of: another program sends hundreds of those a second.
+Foreign messages. A message that is not a parameter, a matching pattern, a command or a question is given to the map of
+foreign messages on arrival. The messages that it stands for are carried out instead, with the sender name `map`: the
+sender's display shows its own control, not our parameter. Unmapped messages that resemble none of our addresses are
+counted and listed without a warning, because another program sends hundreds of them a second.
 """
 
 import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
+from functools import partial
+from typing import TypeVar
 
 import osc_schema
+from engine.control.bundle_queue import LATE_S, MAX_WAIT_S, BundleQueue
 from engine.control.changes import Changes
 from engine.control.coercion import PLAIN_TAGS, value_of
 from engine.control.command_table import CommandTable, Reply
-from engine.control.counters import OscCounters
-from engine.control.explain import MapFor, Mistakes, unknown
-from engine.control.feedback import Feedback
-from engine.control.foreign import ForeignMessages, Translate
+from engine.control.explain import Mistakes, unknown
+from engine.control.foreign import ForeignMap, ForeignMessages
 from engine.control.heard import HeardMessages
-from engine.control.listing import limit_of_commands, limit_of_patterns
-from engine.control.outbox import Outbox
-from engine.control.patterns import VALUES_A_SECOND, PatternLimit, settable
-from engine.control.plan import Plan, Step
-from engine.control.scheduled import LATE_S, MAX_WAIT_S, Schedule
-from engine.control.sender import Sender
+from engine.control.listing import host_of, limit_of_commands, limit_of_patterns
+from engine.control.outgoing import Outgoing
+from engine.control.patterns import VALUES_A_SECOND, limit_of_values, settable
+from engine.control.plan import PacketPlan, PlanStep
+from engine.control.sender import NO_PORT, Sender
 from engine.errors import MultiverseError, OscDecodeError
 from engine.osc import Bundle, Message, decode_packet, encode_reply
 from engine.osc.decode import shown
 from engine.osc.time_tag import is_at_once, wall_s_of
 from engine.params import ParamStore
 from engine.system.clock import Clock
+from engine.system.guarded_thread import Guard
 from engine.system.reporting import Report
 from osc_schema import Accepted, Param, Rejected
 
 log = logging.getLogger(__name__)
 
+Result = TypeVar("Result")
 Question = Callable[[Message, Sender], None]
-"""Called on OSC's threads; answers by itself, a mistake too."""
+"""Called on OSC's threads. Sends its own answer, also for a mistake."""
 Watcher = Callable[[float, str, Message | str], None]
-"""Hears of every message: the time, its sender's name and the message, as it came; then, where it was refused, why."""
+"""`watcher(now_s, sender_name, message)` is called for every message as it arrived, and again with the reason (str) if
+the message was refused."""
 
 MAX_PENDING_SYNCS = 1024
-MAX_VALUES_A_BUNDLE = 4096  # a pattern counts as many as it matches: every parameter forty times over
+MAX_VALUES_A_BUNDLE = 4096  # a pattern counts once for each match: enough for every parameter forty times
 
 
 class Dispatcher:
@@ -69,41 +71,46 @@ class Dispatcher:
         commands: CommandTable,
         clock: Clock,
         report: Report,
-        translate: Translate | None = None,
-        map_for: MapFor = lambda root: None,
+        foreign_map: ForeignMap | None = None,
+        *,
+        outgoing: Outgoing | None = None,
+        on_gone: Callable[[str], None] = lambda name: None,
     ) -> None:
+        """`outgoing` None: it gets its own. `on_gone(name)` is called, on any thread, after the connection of a TCP or
+        WebSocket sender has ended."""
+        outgoing = outgoing or Outgoing(store, report)
         self.clock = clock
         self.report = report
-        self.counters = OscCounters()
-        self.outbox = Outbox(self.counters, report)
-        self.feedback = Feedback(store, self.counters, report, self.outbox.is_behind)
+        self.on_gone = on_gone
+        self.counters, self.outbox, self.feedback = outgoing.counters, outgoing.outbox, outgoing.feedback
         self.watcher: Watcher | None = None
-        """The OSC monitor, while somebody watches. Called on OSC's threads: must not wait."""
-        self.on_gone: Callable[[str], None] = lambda name: None
-        """Called with the name of a TCP or WebSocket sender whose connection has ended, on any thread."""
+        """The OSC monitor, while it is open. Called on OSC's threads: must not wait."""
         self._store = store
         self._commands = commands
-        self.heard = HeardMessages(clock)
-        """What other programs send that nothing is mapped to."""
-        self._mistakes = Mistakes(self.counters, self.feedback, self.heard, map_for, clock, self._report_refusal)
+        self.heard = HeardMessages(clock, foreign_map.is_mapped) if foreign_map else HeardMessages(clock)
+        """Unmapped messages of other programs."""
+        self._mistakes = Mistakes(self.counters, self.feedback, self.heard, foreign_map, clock, self._report_refusal)
         self._questions: dict[str, Question] = {
             "/get": self._on_get,
             "/sync": self._on_sync,
             "/engine/notify": self._on_notify,
         }
-        self._foreign = ForeignMessages(translate, self._is_command, commands.has_root, clock)
+        self._foreign = ForeignMessages(foreign_map, self._is_command, commands.has_root, clock)
         self._gets, self._listings = limit_of_patterns(), limit_of_commands()
-        self._patterns = PatternLimit()
-        self._schedule: Schedule[Plan] = Schedule()
-        self._deferred: deque[Plan] = deque()
+        self._patterns = limit_of_values()
+        self._schedule: BundleQueue[PacketPlan] = BundleQueue()
+        self._deferred: deque[PacketPlan] = deque()
         self._receiving = threading.Lock()  # UDP and TCP share a thread, the page has its own
-        self._handling = threading.Lock()  # handlers run one at a time, whichever thread a command came on
+        self._handling = threading.Lock()  # handlers run one at a time, on any of OSC's threads
         self._syncs: deque[tuple[int, int, Callable[[bytes], None], bytes]] = deque()
         self._ticks = 0
+        self._guard = Guard(log, report, "osc.error", "OSC")
 
     def add_question(self, address: str, answer: Question) -> None:
-        """Have `answer(message, sender)` called for a command that needs to know who asks, and changes no value. Before
-        the server starts."""
+        """Register `answer(message, sender)` for a command that needs its sender and changes no value.
+
+        Before the server starts.
+        """
         self._questions[address] = answer
 
     # -- OSC's threads -------------------------------------------------------------------------
@@ -125,8 +132,9 @@ class Dispatcher:
             except OscDecodeError as error:
                 counters.malformed += 1
                 self.report("osc.malformed", f"{sender.name}: not an OSC packet: {error}")
-            except Exception as error:  # the top of the receiver's loop, whichever transport runs it
-                self.on_own_error(error)
+            except Exception as error:  # the top of the receiving loop of every transport
+                self.counters.add("errors")
+                self._guard.caught(error)
 
     def _show(self, packet: Message | Bundle, sender: Sender, watcher: Watcher) -> None:
         if isinstance(packet, Message):
@@ -136,27 +144,21 @@ class Dispatcher:
             self._show(element, sender, watcher)
 
     def run_deferred(self) -> None:
-        """Carry out what due bundles left for an OSC thread: their commands, and what stands after them."""
+        """Carry out the steps of due bundles that `tick` left: from their first command on."""
         while self._deferred:
-            plan = self._deferred[0]  # stays until it is done: `tick` holds back what comes after it
-            try:
-                self._carry_out(plan.steps)
-            except Exception as error:  # the top of the sender thread's loop
-                self.on_own_error(error)
-            finally:
-                self._deferred.popleft()
+            plan = self._deferred[0]  # stays in the queue until it is done: meanwhile `tick` defers later plans
+            self.attempt(partial(self._carry_out, plan.steps))
+            self._deferred.popleft()
 
     def _report_refusal(self, key: str, reason: str, sender: Sender) -> None:
-        """Report that something of this sender was refused; whoever watches its messages sees it behind them."""
+        """Report that a message of this sender was refused, also to the OSC monitor."""
         if (watcher := self.watcher) is not None:
             watcher(self.clock.now_s(), sender.name, reason)
         self.report(key, f"{reason} (from {sender.name})")
 
-    def on_own_error(self, error: Exception) -> None:
-        """Count and report what is the engine's own fault; the first traceback goes to the log."""
-        if self.counters.add("errors") == 1:
-            log.exception("OSC: an error of the engine itself; further ones are only counted")
-        self.report("osc.error", f"OSC: {type(error).__name__}: {error}")
+    def attempt(self, step: Callable[[], Result]) -> Result | None:
+        """Run a step of OSC's threads; an error in the engine's own code is counted, logged and reported."""
+        return self._guard.attempt(step, lambda error: self.counters.add("errors"))
 
     def _on_message(self, message: Message, sender: Sender) -> None:
         """Hot path: one parameter, one plain value."""
@@ -182,7 +184,7 @@ class Dispatcher:
             self.feedback.owe(sender.name, (address,))
 
     def _on_foreign(self, message: Message, sender: Sender) -> None:
-        """Hot path: another program sends hundreds of these a second, and few are mapped."""
+        """Hot path: another program sends hundreds of these a second, few of them mapped."""
         found = self._foreign.translated(message, sender)
         if found is None:
             self._mistakes.unmapped(message, sender)
@@ -200,12 +202,12 @@ class Dispatcher:
             self.counters.messages += len(messages)
             steps, allowance = self._steps_of(messages, sender, allowance)
             if wait_s > 0.0:
-                self._keep(wait_s, packet_bytes, Plan(sender, steps))
+                self._keep(wait_s, packet_bytes, PacketPlan(sender, steps))
             else:
                 self._carry_out(steps)
 
     def _gather(self, bundle: Bundle, outer_s: float, wall_s: float, groups: dict[float, list[Message]]) -> None:
-        """Sort messages by how long they wait: for their own bundle's time, or the outer one's if later."""
+        """Group messages by the seconds until their bundle is due; at least as long as for the outer bundle."""
         own_s = 0.0 if is_at_once(bundle.time_tag) else wall_s_of(bundle.time_tag) - wall_s
         self.counters.late_bundles += own_s < -LATE_S
         wait_s = max(own_s, outer_s)
@@ -216,8 +218,8 @@ class Dispatcher:
             else:
                 self._gather(element, wait_s, wall_s, groups)
 
-    def _keep(self, wait_s: float, packet_bytes: int, plan: Plan) -> None:
-        """Put a plan away until its time, or refuse it."""
+    def _keep(self, wait_s: float, packet_bytes: int, plan: PacketPlan) -> None:
+        """BundleQueue a plan, or refuse it."""
         if wait_s > MAX_WAIT_S:
             reason = f"bundle {wait_s:.1f} s ahead; {MAX_WAIT_S:.0f} s are allowed (is a clock wrong?)"
         elif self._schedule.add(self.clock.now_s() + wait_s, plan.cost(packet_bytes), plan):
@@ -228,30 +230,30 @@ class Dispatcher:
         self.counters.add("rejected")
         self._mistakes.explain("osc.bundle", "#bundle", reason, plan.sender)
 
-    def _steps_of(self, messages: list[Message], sender: Sender, allowance: int) -> tuple[list[Step], int]:
-        """The messages as steps, of at most `allowance` values, and how many of those are left over.
+    def _steps_of(self, messages: list[Message], sender: Sender, allowance: int) -> tuple[list[PlanStep], int]:
+        """Turn messages into steps of at most `allowance` values; also returns the allowance that is left.
 
-        What cannot be used is counted and answered here.
+        Unusable messages are counted and answered here.
         """
         return self._steps_from(self._foreign.made_own(messages, sender), messages, sender, allowance)
 
     def _steps_from(
         self, own: Iterable[tuple[int, Message, Sender]], messages: list[Message], sender: Sender, allowance: int
-    ) -> tuple[list[Step], int]:
-        """The same of messages in our own language, each with the number of the one it comes from and whose it is."""
-        steps: list[Step] = []
-        questions: list[Step] = []
+    ) -> tuple[list[PlanStep], int]:
+        """The same for translated messages: (number of the original message, message, sender)."""
+        steps: list[PlanStep] = []
+        questions: list[PlanStep] = []
         gathering: Changes | None = None
         for number, message, by in own:
-            param = osc_schema.lookup(message.address)  # first: almost every message of a bundle is a parameter's
+            param = osc_schema.lookup(message.address)  # first: almost all messages in bundles are parameters
             if param is None and self._foreign.is_foreign(message.address):
                 self._mistakes.unmapped(message, by)
                 continue
             if param is None and message.address in self._questions:
-                questions.append(Step(message, by))
+                questions.append(PlanStep(message, by))
                 continue
             if param is None and self._commands.find(message.address) is not None:
-                steps.append(Step(message, by))
+                steps.append(PlanStep(message, by))
                 gathering = None
                 continue
             if allowance <= 0:
@@ -259,25 +261,28 @@ class Dispatcher:
                 break
             if gathering is None or steps[-1].sender is not by:
                 gathering = Changes()
-                steps.append(Step(gathering, by))
+                steps.append(PlanStep(gathering, by))
             allowance -= self._gather_changes(message, param, by, gathering)
         return steps + questions, allowance
 
     def _is_command(self, address: str) -> bool:
-        """Questions are commands as well."""
+        """True for commands and questions."""
         return address in self._questions or self._commands.find(address) is not None
 
     def _on_overfull(self, left: list[Message], sender: Sender) -> None:
-        """Patterns have made of one bundle more values than anybody can mean: the rest of it is left out."""
+        """Refuse the rest of a bundle whose patterns set too many values."""
         self.counters.add("rejected", len(left))
         reason = f"sets more than {MAX_VALUES_A_BUNDLE} values; the last {len(left)} messages are left out"
         self._mistakes.explain("osc.bundle", "#bundle", reason, sender)
 
     def _gather_changes(self, message: Message, param: Param | None, sender: Sender, into: Changes) -> int:
-        """How many values the message stood for, wrong ones too; at least one. Without `param` it may be a pattern."""
+        """Add the values that a message sets; returns their number, wrong ones included, at least 1.
+
+        `param` None: the address may be a pattern.
+        """
         try:
             params = (param,) if param else settable(message.address)
-            if not param and not self._patterns.allows(len(params), self.clock.now_s()):
+            if not param and not self._patterns.take(self.clock.now_s(), len(params)):
                 reason = f"patterns set more than {VALUES_A_SECOND} values a second; this one is left out"
                 raise Rejected(f"{shown(message.address)}: {reason}")
         except Rejected as rejection:
@@ -297,7 +302,7 @@ class Dispatcher:
             into.add(param, accepted.value, differs=_differs(param, value, accepted))
         return max(1, len(params))
 
-    def _carry_out(self, steps: list[Step]) -> None:
+    def _carry_out(self, steps: list[PlanStep]) -> None:
         for what, sender in steps:
             if isinstance(what, Changes):
                 self._apply(what, sender)
@@ -320,21 +325,23 @@ class Dispatcher:
 
     def _handle(self, message: Message, sender: Sender) -> None:
         reply, now_s = self._reply(message.address, sender), self.clock.now_s()
-        is_listing = self._commands.is_listing(message.address)
-        if is_listing and self._listings.left(sender.name, now_s) <= 0:
+        limit = self._listings[host_of(sender.name)] if self._commands.is_listing(message.address) else None
+        if limit is not None and limit.tokens(now_s) <= 0:
             self.counters.add("rejected")
             reply.fail("asked too often")
             return
         try:
-            self._commands.find(message.address)(message.args, reply)
+            handler = self._commands.find(message.address)
+            assert handler is not None  # a step is made of known commands only
+            handler(message.args, reply)
         except (MultiverseError, Rejected) as error:
             reply.fail(str(error))
         except Exception as error:
             reply.fail(f"an error of the engine itself: {type(error).__name__}", is_logged=False)
             raise
         finally:
-            if is_listing:
-                self._listings.count(sender.name, reply.sent, now_s)
+            if limit is not None:
+                limit.spend(now_s, reply.sent)
 
     # -- questions -----------------------------------------------------------------------------
 
@@ -352,7 +359,7 @@ class Dispatcher:
             return
         if not params:
             reply.fail(unknown(address))
-        if not param and not self._gets.allows(sender.name, len(params), self.clock.now_s()):
+        if not param and not self._gets[host_of(sender.name)].take(self.clock.now_s(), len(params)):
             self.counters.add("rejected")
             reason = "too many patterns at once (/engine/notify 1 tells changes)"
             self._mistakes.explain("osc.get", "/get", reason, sender)
@@ -361,12 +368,12 @@ class Dispatcher:
             reply.send(param.address, *self.feedback.reply_values(param, self._store.get(param.address)))
 
     def _on_sync(self, message: Message, sender: Sender) -> None:
-        """`/synced` leaves with the first frame that was begun after this and drawn with all that came before.
+        """Answer `/synced` after the first frame that begins from now on, which shows all earlier messages.
 
-        What came before is in the store now, or was posted to the frame loop, which runs it right after `tick`.
+        Their values are in the store already, or were posted to the frame loop, which runs them right after `tick`.
         """
-        ids = message.args
-        if len(ids) > 1 or not all(isinstance(value, int | float | str) for value in ids):
+        ids = [value for value in message.args if isinstance(value, int | float | str)]
+        if len(message.args) > 1 or len(ids) < len(message.args):
             self._reply("/sync", sender).fail("takes one number or text, which comes back")
             return
         if len(self._syncs) >= MAX_PENDING_SYNCS:
@@ -383,10 +390,10 @@ class Dispatcher:
         if len(args) > 2 or not isinstance(is_on, int | float) or (len(args) == 2 and not is_port):
             self._reply("/engine/notify", sender).fail("takes 1 or 0 and, if wanted, a port 1..65535")
             return
-        if is_port and sender.at_port is None:
-            self._reply("/engine/notify", sender).fail("takes no port over a WebSocket: it is its own way back")
+        target = sender.at(port) if isinstance(port, int | float) else sender
+        if target is None:
+            self._reply("/engine/notify", sender).fail(NO_PORT)
             return
-        target = sender.at_port(int(port)) if is_port else sender
         if is_on:
             reply = Reply("/engine/notify", target.post)
             self.feedback.subscribe(target, origin=sender.name)
@@ -397,7 +404,7 @@ class Dispatcher:
         self.outbox.wake()
 
     def _reply(self, command: str, sender: Sender) -> Reply:
-        """Answers go where the sender listens: Max, TouchDesigner and Resolume send from another port."""
+        """Answers go to the port where the sender listens: Max, TouchDesigner and Resolume send from another one."""
 
         def log_failure(line: str) -> None:
             self._report_refusal("osc.command", line, sender)
@@ -407,25 +414,25 @@ class Dispatcher:
     # -- the frame loop's thread ---------------------------------------------------------------
 
     def tick(self) -> None:
-        """First thing in a frame: apply the bundles that are due. Takes no socket, runs no handler.
+        """Apply the bundles that are due, first thing in a frame. Uses no socket and runs no handler.
 
-        Nothing that is due overtakes a bundle whose command an OSC thread has yet to carry out.
+        Keeps the order: while an OSC thread has a deferred bundle to carry out, later ones wait.
         """
         self._ticks += 1
         if self._deferred:
             return
         for plan in self._schedule.take_due(self.clock.now_s()):
             steps = plan.steps
-            while steps and isinstance(steps[0].what, Changes) and not self._deferred:
-                self._apply(*steps[0])
+            while steps and isinstance(changes := steps[0].what, Changes) and not self._deferred:
+                self._apply(changes, steps[0].sender)
                 steps = steps[1:]
             if steps:
-                self._deferred.append(Plan(plan.sender, steps))
+                self._deferred.append(PacketPlan(plan.sender, steps))
         if self._deferred:
             self.outbox.wake()
 
     def frame_drawn(self, version: int) -> None:
-        """The frame begun with the last `tick` has been drawn, with the store at `version`: answer `/sync`s."""
+        """Answer the `/sync`s that the newest frame covers: begun with the last `tick`, drawn at store `version`."""
         while self._syncs and self._syncs[0][0] <= version and self._syncs[0][1] < self._ticks:
             _, _, post, packet = self._syncs.popleft()
             post(packet)
@@ -436,5 +443,5 @@ def _matches(address: str) -> tuple[Param, ...]:
 
 
 def _differs(param: Param, value: object, accepted: Accepted) -> bool:
-    """Whether the sender's own display is wrong now. 1 for on, or an index for a menu's item, is not."""
+    """True if the sender's display is wrong now. 1 for on, or an index for a menu's item, is not wrong."""
     return bool(accepted.note) or (param.out_of_range == "wrap" and accepted.value != value)

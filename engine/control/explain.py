@@ -1,11 +1,12 @@
-"""What becomes of a mistake: counted, reported, and explained to whoever made it, but not to a flood.
+"""Handling of messages that cannot be used: counted, reported, and explained to their sender, within a rate limit.
 
-How often is pure policy (`ExplainLimit`; time comes in): once a second a sender, and at most fifty a second in all.
+The limit: one explanation a second for each sender, and fifty a second in all.
 
-A typing error is explained as often as that. What another program sends in its own language is no mistake of anybody's:
-it is counted and listed (`HeardMessages`), and its sender is told of in one line. Not even that where something of the
-same program is mapped. Problem: the two look alike (`/layers/1/opacity`). So what may be a typing error is explained as
-one while its sender has sent few addresses that nothing is mapped to: a hand mistypes some, a program sends hundreds.
+Typing errors are explained within that limit. The messages that another program sends in its own language are not
+mistakes: they are counted and listed (`HeardMessages`), and one line mentions their sender, unless something of the
+same program is mapped. Problem: the two look alike (`/layers/1/opacity`). So an unknown address that resembles ours is
+explained as a typing error while its sender has sent few unmapped addresses: a person mistypes some, a program sends
+hundreds.
 """
 
 from collections.abc import Callable, Sized
@@ -14,64 +15,40 @@ import osc_schema
 from engine.control.command_table import Reply
 from engine.control.counters import OscCounters
 from engine.control.feedback import Feedback
-from engine.control.foreign import OUR_ROOTS, is_like_ours, root_of
+from engine.control.foreign import OUR_ROOTS, ForeignMap, is_like_ours, root_of
 from engine.control.heard import HeardMessages
 from engine.control.sender import Sender
 from engine.osc import Message
 from engine.osc.decode import shown
 from engine.system.clock import Clock
+from engine.system.token_bucket import SharedLimit, TokenBucket, TokenBuckets
 from osc_schema import Rejected
 
 INTERVAL_S = 1.0
 MAX_A_SECOND = 50  # of all senders together: an answer costs a search for the nearest address
-KEPT_SENDERS = 1024
 MAX_MISTYPED = 16  # different addresses of one sender
-
-MapFor = Callable[[str], str | None]
-"""The built-in map that has addresses with this first part; "" where some are mapped already, None: no map has any."""
-
-
-class ExplainLimit:
-    def __init__(self) -> None:
-        self._explained_s: dict[str, float] = {}
-        self._second_began_s = float("-inf")
-        self._in_this_second = 0
-
-    def allows(self, sender: str, now_s: float) -> bool:
-        """Whether this sender is told now what was wrong; counts the answer when it is."""
-        if now_s - self._explained_s.get(sender, float("-inf")) < INTERVAL_S:
-            return False
-        if now_s - self._second_began_s >= 1.0:
-            self._second_began_s, self._in_this_second = now_s, 0
-        if self._in_this_second >= MAX_A_SECOND:
-            return False
-        self._in_this_second += 1
-        if len(self._explained_s) >= KEPT_SENDERS:
-            self._explained_s.clear()
-        self._explained_s[sender] = now_s
-        return True
 
 
 class Mistakes:
-    """Messages that cannot be used. OSC's threads."""
+    """Counts, reports and explains messages that cannot be used. OSC's threads."""
 
     def __init__(
         self,
         counters: OscCounters,
         feedback: Feedback,
         heard: HeardMessages,
-        map_for: MapFor,
+        foreign_map: ForeignMap | None,
         clock: Clock,
         report: Callable[[str, str, Sender], None],
     ) -> None:
         """`report(key, reason, sender)`."""
         self._heard = heard
-        self._map_for = map_for
+        self._map = foreign_map
         self._counters = counters
         self._feedback = feedback
         self._clock = clock
         self._report = report
-        self._limit = ExplainLimit()
+        self._limit = SharedLimit(TokenBuckets(1, 1 / INTERVAL_S), TokenBucket(MAX_A_SECOND, MAX_A_SECOND))
 
     def rejected(self, message: Message, rejection: Rejected, sender: Sender) -> None:
         self._counters.add("rejected")
@@ -82,7 +59,7 @@ class Mistakes:
         self.explain("osc.unknown", message.address, "", sender)
 
     def unmapped(self, message: Message, sender: Sender) -> None:
-        """A message whose address begins like none of ours. Hot path: another program sends hundreds a second."""
+        """Handle a foreign message that is not mapped. Hot path: another program sends hundreds a second."""
         address = message.address
         root = root_of(address)
         if address[:1] != "/" and root in OUR_ROOTS:
@@ -92,7 +69,7 @@ class Mistakes:
             )
             return
         heard_from = self._heard.note(message, sender.name)
-        known = self._map_for(root)
+        known = self._map.map_for(root) if self._map else None
         if known != "" and address[:1] == "/" and self._is_explained(address, heard_from.addresses, sender):
             self.unknown(message, sender)
             return
@@ -107,20 +84,20 @@ class Mistakes:
         return len(addresses) <= MAX_MISTYPED and is_like_ours(address)
 
     def _tell_of(self, address: str, known: str | None, sender: Sender) -> None:
-        """One line about a sender, and an answer: it may be a hand that typed this."""
+        """Mention a sender in one line and answer it: a person may have typed this address."""
         what = f"{shown(address)}: no such parameter" if address else "an empty address"
         loads = f"; `/map/load {known}` loads a map for that program" if known else ""
         if self._heard.may_tell(sender.name):
             rest = "what else it sends that is not mapped is only counted: `multiverse osc heard` lists it"
             self._report("osc.unmapped", f"{what}, and nothing is mapped to it{loads}; {rest}", sender)
-        if self._limit.allows(sender.name, self._clock.now_s()):
+        if self._limit.take(sender.name, self._clock.now_s()):
             reply = Reply(shown(address), self._feedback.listener_of(sender).post)
             reply.fail(f"{unknown(address).removeprefix(f'{shown(address)}: ')}{loads}", is_logged=False)
 
     def explain(self, key: str, address: str, reason: str, sender: Sender) -> None:
-        """Report it, and answer `/fail <address> <reason>` where the sender listens, unless it was just answered."""
-        is_told = self._limit.allows(sender.name, self._clock.now_s())
-        if not reason:  # the nearest address takes milliseconds to find: only for those who are told
+        """Report a mistake and answer `/fail <address> <reason>`, within the rate limit. "": unknown address."""
+        is_told = self._limit.take(sender.name, self._clock.now_s())
+        if not reason:  # the search for the nearest address takes milliseconds: only if it is sent
             reason = unknown(address) if is_told else f"{shown(address)}: no such parameter"
         self._report(key, reason, sender)
         if is_told:
@@ -129,7 +106,7 @@ class Mistakes:
 
 
 def unknown(address: str) -> str:
-    """Why an address that means nothing here means nothing."""
+    """The explanation for an unknown address."""
     if osc_schema.is_pattern(address):
         return f"{shown(address)}: matches no parameter"
     return str(osc_schema.unknown_address(address))

@@ -1,21 +1,19 @@
-"""What subscribers are told: every value when they subscribe, then every change that is not their own.
+"""Sends subscribers every value when they subscribe, then every change that they did not make themselves.
 
-A subscriber hears everything (`/engine/notify`) or single addresses (OSCQuery's LISTEN), or both.
+A subscriber hears everything (`/engine/notify`), single addresses (OSCQuery's LISTEN), or both.
 
-- Changes go out at most 60 times a second each: between two sendings only the newest value of an address is
-  kept. A subscriber gets at most 64 packets a sending, the rest in the next ones: a receive buffer of 212 992
-  bytes, the Linux default, holds 256 small packets, and a resync is some 150. It gets the next portion when the last
-  one has left. All together get at most 256, in turn: of many pages each hears a fade in coarser steps, and the
-  picture does not. Plain messages, no bundles: everything reads them.
-- A subscriber's own change does not come back: a fader under a finger would fight with its own echo. When the
-  accepted value is not the sent one (clipped, wrapped, rounded), `owe` says so and it comes back after all.
-  And what still waits for it from before its own change is forgotten: it is older than what its user just
-  did.
-- Subscribers are told apart by where they listen; whose change one is, by where it came from. Both are the
-  same for most programs, and differ for those that send from another port than they listen on
-  (`/engine/notify 1 PORT`).
-- UDP tells nobody that a subscriber is gone. Sending to it does no harm; when the table is full, the one that
-  subscribed longest ago makes room, a WebSocket last of all.
+- Changes are sent at most 60 times a second: between two sendings only the newest value of an address is kept. A
+  subscriber gets at most 64 packets per sending and the rest in the next ones: a receive buffer of 212 992 bytes, the
+  Linux default, holds 256 small packets, and a resync takes about 150. Nothing is added while its last portion waits in
+  the outbox (backpressure). All subscribers together get at most 256 packets, in turn: with many pages open, each hears
+  a fade in coarser steps, but the picture stays smooth. Plain messages, no bundles: every program reads them.
+- A subscriber's own change is not echoed: a fader under a finger would fight with its echo. If the accepted value
+  differs from the sent one (clipped, wrapped, rounded), `owe` sends it back after all. Older values of that address
+  that still wait for this subscriber are dropped.
+- Subscribers are identified by the address where they listen; the author of a change by the address it came from. The
+  two differ for programs that send from another port than they listen on (`/engine/notify 1 PORT`).
+- UDP does not tell that a subscriber is gone. Sending to it does no harm. When the table is full, the oldest
+  subscription makes room, WebSockets last.
 """
 
 import threading
@@ -24,26 +22,26 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 import osc_schema
+from engine.control.announcements import Announcements
 from engine.control.counters import OscCounters
-from engine.control.pace import PACKETS_A_SENDING
+from engine.control.outbox import PACKETS_A_SENDING
 from engine.control.sender import Sender
 from engine.osc import encode_reply
 from engine.osc.encode import ReplyValue
 from engine.params import ParamStore
+from engine.system.reporting import Report
 from engine.values import ChannelFeatures
-from osc_schema import Param, ParamType
+from osc_schema import Param, ParamType, Value
 
 MAX_SUBSCRIBERS = 128  # 64 over UDP and TCP, and every WebSocket the page's server takes
 CHANGE_INTERVAL_S = 1 / 60
-PACKETS_TO_ALL = 256  # a sending: 15 000 a second, which take a sixth of a core from the picture
+PACKETS_TO_ALL = 256  # per sending: 15 000 a second, which cost a sixth of a core
 HEARTBEAT_INTERVAL_S = 1.0
 MAX_OWED = 4096
-MAX_TOLD = 256
 
 FEATURES = ("rms", "peak", "pitch", "onset", "low", "mid", "high")
 
-
-_EVERY_ADDRESS = tuple(param.address for param in osc_schema.PARAMS)
+_PARAMS = {param.address: param for param in osc_schema.PARAMS}
 
 
 @dataclass(slots=True, eq=False)
@@ -52,30 +50,32 @@ class Subscriber:
     origin: str
     """Name of the sender whose changes are this subscriber's own."""
     hears_all: bool = False
-    """Every change, and what is told besides: heartbeat, warnings, audio features."""
+    """Every change, heartbeats, warnings and audio features."""
     listened: set[str] = field(default_factory=set)
-    """Single addresses whose changes it hears."""
+    """Single addresses that it has asked for."""
     owed: dict[str, None] = field(default_factory=dict)
-    """Addresses whose value of now it gets with the next sending, whoever set it; in this order."""
+    """Addresses whose current value it gets with the next sending, in this order, even if it set that itself."""
     waiting: dict[str, bytes] = field(default_factory=dict)
-    """Newest packet by address, in the order in which the addresses changed."""
+    """Newest packet of each address, in the order of the changes."""
 
     def hears(self, address: str) -> bool:
         return self.hears_all or address in self.listened
 
 
 class Feedback:
-    """`tick` runs on the sending thread; everything else on any."""
+    """`tick` runs on the sending thread, everything else on any."""
 
     def __init__(
         self,
         store: ParamStore,
         counters: OscCounters,
-        report: Callable[[str, str], None],
+        report: Report,
         is_behind: Callable[[str], bool],
+        announcements: Announcements,
     ) -> None:
-        """`is_behind(name)`: whether much of what was posted to the target of that name has yet to leave."""
+        """`is_behind(name)`: True if many packets for the target of that name are waiting."""
         self._is_behind = is_behind
+        self._announcements = announcements
         self._store = store
         self._counters = counters
         self._report = report
@@ -83,7 +83,6 @@ class Feedback:
         self._subscribers: dict[str, Subscriber] = {}  # by the target's name, longest subscribed first
         self._by_origin: dict[str, Subscriber] = {}
         self._owed: deque[tuple[str, str]] = deque(maxlen=MAX_OWED)
-        self._told: deque[tuple[str, tuple[ReplyValue, ...]]] = deque(maxlen=MAX_TOLD)
         self._version = 0
         self._next_change_s = self._next_heartbeat_s = self._features_due_s = float("-inf")
         self._turn = 0
@@ -94,16 +93,16 @@ class Feedback:
     # -- any thread ----------------------------------------------------------------------------
 
     def subscribe(self, target: Sender, origin: str) -> None:
-        """Send `target` every value, then the changes that `origin` did not make; again: all over again."""
+        """Send `target` every value, then the changes that `origin` did not make. A repeated call starts over."""
         with self._lock:
-            if not any(self._hearing_all()):  # what was told while nobody listened is old
-                self._told.clear()
+            if not any(self._hearing_all()):  # announcements from before the first subscriber are old
+                self._announcements.clear()
             listened = self._forget(target.name)
             subscriber = self._remember(Subscriber(target, origin, hears_all=True, listened=listened))
-            subscriber.owed = dict.fromkeys(_EVERY_ADDRESS)
+            subscriber.owed = dict.fromkeys(_PARAMS)
 
     def unsubscribe(self, name: str) -> None:
-        """End what the target `name`, or the origin of that name, has asked for with `subscribe`."""
+        """End the subscription of the target or origin with this name."""
         with self._lock:
             for subscriber in (self._subscribers.get(name), self._by_origin.get(name)):
                 if subscriber is not None:
@@ -111,14 +110,14 @@ class Feedback:
                     self._keep_what_is_heard(subscriber)
 
     def listen(self, target: Sender, origin: str, address: str) -> None:
-        """Send `target` the value of a parameter now, then the changes of it that `origin` did not make."""
+        """Send `target` a parameter's value, then its changes that `origin` did not make."""
         with self._lock:
             subscriber = self._subscribers.get(target.name) or self._remember(Subscriber(target, origin))
             subscriber.listened.add(address)
             subscriber.owed[address] = None
 
     def ignore(self, target_name: str, address: str) -> None:
-        """End what `listen` began; nothing where it had not."""
+        """End a `listen`. Idempotent."""
         with self._lock:
             subscriber = self._subscribers.get(target_name)
             if subscriber is not None:
@@ -126,14 +125,14 @@ class Feedback:
                 self._keep_what_is_heard(subscriber)
 
     def resend(self, target_name: str) -> None:
-        """Packets to this target were lost: send it the value of now of whatever it hears."""
+        """Send all current values that this target hears, because packets to it were lost."""
         with self._lock:
             subscriber = self._subscribers.get(target_name)
             if subscriber is not None:
-                subscriber.owed = dict.fromkeys(filter(subscriber.hears, _EVERY_ADDRESS))
+                subscriber.owed = dict.fromkeys(filter(subscriber.hears, _PARAMS))
 
     def leave(self, target_name: str) -> None:
-        """The target is gone: forget all that it asked for."""
+        """Forget a target that is gone."""
         with self._lock:
             self._forget(target_name)
 
@@ -141,11 +140,11 @@ class Feedback:
         return (subscriber for subscriber in self._subscribers.values() if subscriber.hears_all)
 
     def _remember(self, subscriber: Subscriber) -> Subscriber:
-        if not self._subscribers:  # what changed while nobody was there is in the values of now that it gets
+        if not self._subscribers:  # earlier changes are part of the current values that it gets
             self._version = self._store.version
         if len(self._subscribers) >= MAX_SUBSCRIBERS:
-            # A WebSocket ends when its page is gone, and no page that is there asks again: dead ports go before it.
-            # `min` takes the first of equals, so the one that subscribed longest ago.
+            # A WebSocket closes with its page, and an open page never subscribes again: UDP and TCP targets go first.
+            # `min` returns the first of equals, so the oldest subscription.
             oldest = min(self._subscribers, key=lambda name: self._subscribers[name].target.at_port is None)
             self._forget(oldest)
             self._report("osc.subscribers", f"{MAX_SUBSCRIBERS} subscribers: {oldest} makes room")
@@ -160,7 +159,7 @@ class Feedback:
                 del addresses[address]
 
     def _forget(self, target_name: str) -> set[str]:
-        """The addresses it listened to."""
+        """Remove a subscriber; returns the single addresses that it has asked for."""
         subscriber = self._subscribers.pop(target_name, None)
         if subscriber is None:
             return set()
@@ -169,40 +168,40 @@ class Feedback:
         return subscriber.listened
 
     def listener_of(self, sender: Sender) -> Sender:
-        """Where `sender` hears its answers: where it subscribed, else where it sends from."""
+        """The target for answers to `sender`: where it subscribed, else the address it sends from."""
         subscriber = self._by_origin.get(sender.name)
         return sender if subscriber is None else subscriber.target
 
     def is_subscribed(self, origin: str) -> bool:
-        """Whether the sender of that name hears all: it reads what it is answered."""
+        """True if the sender with this name hears everything, so it reads its answers."""
         subscriber = self._by_origin.get(origin)
         return subscriber is not None and subscriber.hears_all
 
     def owe(self, origin: str, addresses: Iterable[str]) -> None:
-        """The values at `addresses` are not what `origin` sent: tell it, though the change was its own."""
+        """Send `origin` the values at `addresses`, although it set them: they were not accepted as sent."""
         if origin in self._by_origin:
             self._owed.extend((origin, address) for address in addresses)
 
-    def tell(self, address: str, *args: ReplyValue) -> None:
-        """A message to every subscriber that hears all. Takes no lock: whoever reports may hold this one."""
-        self._told.append((address, args))
+    def tell(self, address: str, *values: ReplyValue) -> None:
+        """Send a message to every subscriber that hears all. Takes no lock: the caller may hold one."""
+        self._announcements.tell(address, *values)
 
     def warn(self, line: str) -> None:
-        """Tell what the log says, as `/engine/warning <line>`."""
-        self.tell("/engine/warning", line)
+        """Send a line of the log as `/engine/warning <line>`."""
+        self._announcements.warn(line)
 
     @property
     def features(self) -> tuple[ChannelFeatures, ...]:
-        """Of the newest frame, a channel each; none before the first."""
+        """Audio features of the newest frame, one entry per channel; empty before the first."""
         return self._features
 
     def offer_features(self, channels: tuple[ChannelFeatures, ...]) -> None:
-        """Frame loop's thread, every frame: only a reference changes hands."""
+        """Publish a frame's audio features. Frame loop's thread, every frame: stores a reference only."""
         self._features = channels
 
     @staticmethod
-    def reply_values(param: Param, value: object) -> tuple[ReplyValue, ...]:
-        """A parameter's value as OSC arguments; a trigger is 0, not pulled, whenever it is asked for."""
+    def reply_values(param: Param, value: Value) -> tuple[ReplyValue, ...]:
+        """A parameter's value as OSC arguments; 0 for a trigger."""
         if param.type is ParamType.TRIGGER:
             return (0,)
         return value if isinstance(value, tuple) else (value,)
@@ -210,14 +209,14 @@ class Feedback:
     # -- the sending thread --------------------------------------------------------------------
 
     def next_due_s(self) -> float | None:
-        """When `tick` has something to do next; None: not before somebody subscribes or listens."""
+        """Time of the next `tick` that has something to do, or None while there are no subscribers."""
         if not self._subscribers:
             return None
         due_s = min(self._next_change_s, self._next_heartbeat_s)
         return min(due_s, self._features_due_s) if self._features_interval_s() else due_s
 
     def tick(self, now_s: float) -> None:
-        """Send what is due at `now_s`."""
+        """Send everything that is due at `now_s`."""
         with self._lock:
             if not self._subscribers:
                 return
@@ -225,9 +224,8 @@ class Feedback:
                 self._next_change_s = now_s + CHANGE_INTERVAL_S
                 self._gather_changes()
                 self._send_waiting()
-                while self._told:
-                    address, args = self._told.popleft()
-                    self._send_to_all(encode_reply(address, *args))
+                for address, values in self._announcements.take():
+                    self._send_to_all(encode_reply(address, *values))
             if now_s >= self._next_heartbeat_s:
                 self._next_heartbeat_s = now_s + HEARTBEAT_INTERVAL_S
                 self._heartbeats += 1
@@ -237,7 +235,7 @@ class Feedback:
     def _gather_changes(self) -> None:
         changes, self._version = self._store.changes_since(self._version)
         for change in changes:
-            param = osc_schema.lookup(change.address)
+            param = _PARAMS[change.address]
             values = (1,) if param.type is ParamType.TRIGGER else self.reply_values(param, change.value)
             packet = encode_reply(change.address, *values)
             for subscriber in self._subscribers.values():
@@ -256,15 +254,14 @@ class Feedback:
             subscriber.owed = {}
 
     def _packet_of_now(self, address: str) -> bytes:
-        param = osc_schema.lookup(address)
-        return encode_reply(address, *self.reply_values(param, self._store.get(address)))
+        return encode_reply(address, *self.reply_values(_PARAMS[address], self._store.get(address)))
 
     def _send_waiting(self) -> None:
-        """To everybody in turn, from where the last sending had no room left."""
+        """Send to the subscribers in turn, starting where the last sending ran out of room."""
         subscribers = list(self._subscribers.values())
         first, room = self._turn % len(subscribers), PACKETS_TO_ALL
         for subscriber in subscribers[first:] + subscribers[:first]:
-            if self._is_behind(subscriber.target.name):  # a full outbox drops; here each address keeps its newest value
+            if self._is_behind(subscriber.target.name):  # a full outbox drops packets; here the newest value is kept
                 continue
             waiting = subscriber.waiting
             portion = list(waiting)[: min(PACKETS_A_SENDING, room)]
@@ -283,8 +280,9 @@ class Feedback:
     # -- audio features ------------------------------------------------------------------------
 
     def _features_interval_s(self) -> float:
-        """Seconds between two sendings of features; 0: none are wanted."""
+        """Seconds between two sendings of audio features; 0 if they are off."""
         rate_hz = self._store.get("/audio/features/rate_hz")
+        assert isinstance(rate_hz, int | float)
         return 1.0 / rate_hz if rate_hz > 0.0 and self._features else 0.0
 
     def _send_features_when_due(self, now_s: float) -> None:
@@ -299,7 +297,7 @@ class Feedback:
         self._send_features()
 
     def _send_features(self) -> None:
-        """`onset` is 1 in the first message after an onset, else 0: none is missed between two messages."""
+        """Send all features. `onset` is 1 in the first message after an onset, else 0, so that none is missed."""
         channels = self._features
         counts = tuple(channel.onset_count for channel in channels)
         known = self._onset_counts or counts

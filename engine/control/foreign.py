@@ -1,12 +1,13 @@
-"""Messages that mean nothing in our own language: which they are, and what they are mapped to.
+"""Recognises messages of other programs and translates them by the map.
 
-An address is another program's where its first part is the first part of none of ours. Where it is one of ours, what
-follows is a typing error (`/layer/1/intensty`), and where it is nearly one of ours it may be (`/layr/1/angle`).
+An address is foreign if its first part is not the first part of any of ours. If the first part is ours, the rest is a
+typing error (`/layer/1/intensty`); if it is nearly ours, it may be one (`/layr/1/angle`).
 """
 
 import dataclasses
 from collections.abc import Callable, Iterator
 from functools import lru_cache
+from typing import Protocol
 
 import osc_schema
 from engine.control.sender import Sender
@@ -14,17 +15,27 @@ from engine.osc import Message
 from engine.system.clock import Clock
 from osc_schema import Rejected
 
-MAP = "map"  # who set what a mapped control moved
+MAP = "map"  # the sender name of values that a mapped control set
 MIN_LIKENESS = 0.8  # of 0..1, of two first parts: /layers is like /layer, /composition like none
 KEPT_ADDRESSES = 4096
 MAX_KEPT_CHARACTERS = 240  # of an address; no control has a longer one
 MAX_ROOT_CHARACTERS = 40  # longer ones are no typing errors
 
-Translate = Callable[[Message, str, float], tuple[Message, ...] | None]
-"""A foreign message, its sender's name and the time, to the messages it stands for; None: it is not mapped."""
+
+class ForeignMap(Protocol):
+    """The map of other programs' messages, as the dispatcher asks it. OSC's threads."""
+
+    def translate(self, message: Message, sender_name: str, now_s: float) -> tuple[Message, ...] | None:
+        """Our own messages that a foreign message stands for, or None if it is not mapped."""
+
+    def map_for(self, root: str) -> str | None:
+        """The built-in map with addresses that begin with `root`, "" if some are mapped already, or None."""
+
+    def is_mapped(self, address: str) -> bool:
+        """True if a message to this address moves something."""
 
 
-_ADDRESSES = tuple(declared.address for declared in (*osc_schema.PARAMS, *osc_schema.COMMANDS))
+_ADDRESSES = (*(param.address for param in osc_schema.PARAMS), *(command.address for command in osc_schema.COMMANDS))
 _LAST_PARTS = frozenset(address.rpartition("/")[2] for address in _ADDRESSES)
 
 
@@ -39,7 +50,7 @@ OUR_ROOTS = frozenset(map(root_of, _ADDRESSES))
 
 
 def is_like_ours(address: str) -> bool:
-    """Whether a foreign address may be a typing error: `/layers/1/angle`, or `/panic` for `/master/panic`."""
+    """True if a foreign address may be a typing error: `/layers/1/angle`, or `/panic` for `/master/panic`."""
     root = root_of(address)
     return (len(root) == len(address) - 1 and root in _LAST_PARTS) or _is_like_a_root(root[:MAX_ROOT_CHARACTERS])
 
@@ -52,24 +63,24 @@ def _is_like_a_root(root: str) -> bool:
 
 
 class ForeignMessages:
-    """OSC's threads."""
+    """Tells foreign messages from ours and translates them. OSC's threads."""
 
     def __init__(
         self,
-        translate: Translate | None,
+        foreign_map: ForeignMap | None,
         is_command: Callable[[str], bool],
         has_commands: Callable[[str], bool],
         clock: Clock,
     ) -> None:
-        """`has_commands(root)`: whether a command's address begins with that part."""
-        self._translate = translate
+        """`has_commands(root)`: True if the first part of some command's address is `root`."""
+        self._map = foreign_map
         self._is_command = is_command
         self._has_commands = has_commands
         self._known: dict[str, bool] = {}
         self._clock = clock
 
     def is_foreign(self, address: str) -> bool:
-        """Whether it can mean nothing here unless it is mapped, whatever stands behind its first part. Hot path."""
+        """True if only the map can give this address a meaning, judged by its first part. Hot path."""
         known = self._known.get(address)
         if known is None:
             known = self._has_foreign_root(address)
@@ -81,8 +92,8 @@ class ForeignMessages:
         return known
 
     def translated(self, message: Message, sender: Sender) -> tuple[list[Message], Sender] | None:
-        """What a foreign message stands for, and whose it is; None: it is not mapped."""
-        mapped = self._translate(message, sender.name, self._clock.now_s()) if self._translate else None
+        """The translation of a foreign message and the sender to attribute it to, or None if it is not mapped."""
+        mapped = self._map.translate(message, sender.name, self._clock.now_s()) if self._map else None
         return None if mapped is None else (list(mapped), dataclasses.replace(sender, name=MAP))
 
     def _has_foreign_root(self, address: str) -> bool:
@@ -94,13 +105,13 @@ class ForeignMessages:
         return bool(root) and not osc_schema.is_pattern(root)
 
     def made_own(self, messages: list[Message], sender: Sender) -> Iterator[tuple[int, Message, Sender]]:
-        """The messages in our own language, each with the number of the one it comes from and whose it is."""
+        """Translate the foreign ones among `messages`: (number of the original message, message, sender) each."""
         by_map: Sender | None = None
         for number, message in enumerate(messages):
-            if self._translate is None or not (self.is_foreign(message.address) or self._is_unknown(message.address)):
+            if self._map is None or not (self.is_foreign(message.address) or self._is_unknown(message.address)):
                 yield number, message, sender
                 continue
-            mapped = self._translate(message, sender.name, self._clock.now_s())
+            mapped = self._map.translate(message, sender.name, self._clock.now_s())
             if mapped is None:
                 yield number, message, sender
                 continue
@@ -109,7 +120,7 @@ class ForeignMessages:
                 yield number, own, by_map
 
     def _is_unknown(self, address: str) -> bool:
-        """Whether it means nothing without being mapped; a malformed pattern is a mistake of our language."""
+        """True if only the map can give this address a meaning. A malformed pattern is a mistake, not foreign."""
         if osc_schema.lookup(address) or self._is_command(address):
             return False
         try:

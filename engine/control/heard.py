@@ -1,7 +1,7 @@
-"""Heard and not mapped: messages of other programs that mean nothing here, counted and kept in a bounded list.
+"""Counts and lists unmapped messages of other programs, in bounded memory.
 
-Resolume Arena's "Output All OSC Messages" is 236 datagrams a second while nothing plays, of 1545 addresses in 22 s. A
-warning for each, or one a second, would bury every real one. So such a message costs one look-up and is listed with its
+Resolume Arena's "Output All OSC Messages" sends 236 datagrams a second while nothing plays, to 1545 addresses in 22 s.
+A warning for each, or one a second, would bury all others. So such a message costs one look-up and is listed with its
 sender, its last arguments and its rate: `/map/heard`, `multiverse osc heard` and the page show the list.
 """
 
@@ -10,20 +10,22 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from engine.control.command_table import CommandTable, Reply
+from engine.control.command_table import Args, CommandTable, Reply
+from engine.control.listing import host_of
 from engine.errors import MultiverseError
 from engine.osc import Message
 from engine.osc.decode import shown
 from engine.system.clock import Clock
+from engine.system.token_bucket import SharedLimit, TokenBucket, TokenBuckets
 
-MAX_SENDERS = 16  # the one that has been silent longest makes room
-MAX_ADDRESSES = 2048  # of one sender; the one not heard for longest makes room
+MAX_SENDERS = 16  # the least recently heard one makes room
+MAX_ADDRESSES = 2048  # of one sender; the least recently heard one makes room
 MAX_ADDRESS_CHARACTERS = 240
 MAX_ARGUMENTS = 8  # kept of a message
 MAX_TEXT = 64  # kept of one text or blob
 RATE_WINDOW_S = 2.0
-USUAL_ENTRIES = 1000  # listed where nobody says how many
-MAX_ENTRIES = 4000  # listed at once: half of what may wait to be sent
+DEFAULT_ENTRIES = 1000
+MAX_ENTRIES = 4000  # listed at once: half of what the outbox takes
 LINE_INTERVAL_S = 60.0  # between two lines about senders of one host: a script may open a new port for each message
 
 
@@ -32,13 +34,13 @@ class HeardAddress:
     """One address of one sender."""
 
     args: tuple[object, ...] = ()
-    """Of the newest message, shortened."""
+    """Arguments of the newest message, shortened."""
     count: int = 0
     heard_s: float = 0.0
     window_s: float = 0.0
     window_count: int = 0
     rate_hz: float = -1.0
-    """Of the last whole window; below 0 before there was one."""
+    """Messages a second in the last whole window; negative before the first."""
 
     def add(self, args: tuple[object, ...], now_s: float) -> None:
         elapsed_s = now_s - self.window_s
@@ -50,7 +52,7 @@ class HeardAddress:
         self.args, self.heard_s = args, now_s
 
     def rate_at(self, now_s: float) -> float:
-        """Messages a second: of the last whole window, or of this one where there was none, or where it is over."""
+        """Messages a second in the last whole window; in the current one if there was none or it is over."""
         elapsed_s = now_s - self.window_s
         if elapsed_s < RATE_WINDOW_S and self.rate_hz >= 0.0:
             return self.rate_hz
@@ -59,7 +61,7 @@ class HeardAddress:
 
 @dataclass(slots=True)
 class HeardSender:
-    """One sender, named as `Sender.name`, and the addresses it sends that nothing is mapped to."""
+    """One sender and the unmapped addresses that it sends."""
 
     addresses: OrderedDict[str, HeardAddress] = field(default_factory=OrderedDict)
     """Newest last."""
@@ -67,22 +69,23 @@ class HeardSender:
 
 
 class HeardMessages:
-    """Any thread."""
+    """The list of unmapped messages, by sender and address. Any thread."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, is_mapped: Callable[[str], bool] = lambda address: False) -> None:
+        """`is_mapped(address)`: True if it was mapped after it was heard, so that it is not listed any more."""
         self._clock = clock
+        self._is_mapped = is_mapped
         self._lock = threading.Lock()  # a flood of one thread against a listing on another
         self._senders: OrderedDict[str, HeardSender] = OrderedDict()
-        self._told_s: dict[str, float] = {}  # host -> when a line about a sender of it was told
-        self._is_mapped: Callable[[str], bool] = lambda address: False
+        self._lines = SharedLimit(
+            TokenBuckets(1, 1 / LINE_INTERVAL_S), TokenBucket(MAX_SENDERS, MAX_SENDERS / LINE_INTERVAL_S)
+        )
 
-    def add_commands(self, table: CommandTable, is_mapped: Callable[[str], bool]) -> None:
-        """`is_mapped(address)`: whether it has been mapped since; then it is not listed."""
-        self._is_mapped = is_mapped
+    def add_commands(self, table: CommandTable) -> None:
         table.add("/map/heard", self._on_heard, is_listing=True)
 
     def note(self, message: Message, sender_name: str) -> HeardSender:
-        """Count a message of a sender. Hot path: a flood of them must cost little."""
+        """Count a message of a sender. Hot path during a flood."""
         address, args, _ = message
         if len(address) > MAX_ADDRESS_CHARACTERS:
             address = address[:MAX_ADDRESS_CHARACTERS]
@@ -106,26 +109,18 @@ class HeardMessages:
         return sender
 
     def holds(self, address: str, sender_name: str) -> bool:
-        """Whether that sender's messages to `address` were noted, and nothing has been mapped to it since."""
+        """True if that sender's messages to `address` were listed and it has not been mapped since."""
         with self._lock:
             sender = self._senders.get(sender_name)
             is_noted = sender is not None and address[:MAX_ADDRESS_CHARACTERS] in sender.addresses
         return is_noted and not self._is_mapped(address)
 
     def may_tell(self, sender_name: str) -> bool:
-        """Whether a line about this new sender is due: one a host and minute, of 16 hosts. Counts it when it is."""
-        now_s, host = self._clock.now_s(), sender_name.rpartition(":")[0]
-        if now_s - self._told_s.get(host, float("-inf")) < LINE_INTERVAL_S:
-            return False
-        if len(self._told_s) >= MAX_SENDERS:
-            self._told_s = {name: at_s for name, at_s in self._told_s.items() if now_s - at_s < LINE_INTERVAL_S}
-            if len(self._told_s) >= MAX_SENDERS:  # so many hosts in a minute are forged
-                return False
-        self._told_s[host] = now_s
-        return True
+        """True if the log may mention this sender now: one line a minute for each host, 16 a minute in all."""
+        return self._lines.take(host_of(sender_name), self._clock.now_s())
 
     def listed(self, most: int) -> tuple[list[tuple[str, str, HeardAddress]], int]:
-        """The newest `most` as (address, sender, what was heard), newest first; and how many there are."""
+        """The `most` newest entries as (address, sender, HeardAddress), newest first; and the number of all entries."""
         with self._lock:
             found = [
                 (address, name, heard)
@@ -139,10 +134,10 @@ class HeardMessages:
         )
         return found[:most], len(found)
 
-    def _on_heard(self, args: tuple, reply: Reply) -> None:
-        most = args[0] if args else USUAL_ENTRIES
+    def _on_heard(self, args: Args, reply: Reply) -> None:
+        most = args[0] if args else DEFAULT_ENTRIES
         if len(args) > 1 or not isinstance(most, int | float) or not 1 <= most <= MAX_ENTRIES:
-            raise MultiverseError(f"takes how many addresses to list, 1..{MAX_ENTRIES}, if wanted")
+            raise MultiverseError(f"takes the number of addresses to list, 1..{MAX_ENTRIES}, or nothing")
         now_s = self._clock.now_s()
         entries, total = self.listed(int(most))
         for address, sender, heard in entries:
@@ -152,7 +147,7 @@ class HeardMessages:
 
 
 def _shortened(args: tuple[object, ...]) -> tuple[object, ...]:
-    """What may be kept of arguments that anybody can make as large as a datagram."""
+    """Bound the memory that arguments take: a sender can make them as large as a datagram."""
     return tuple(_short(value) for value in args[:MAX_ARGUMENTS])
 
 

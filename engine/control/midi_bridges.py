@@ -1,4 +1,4 @@
-"""MIDI as it comes over OSC, told from everything else by its address and its arguments. Pure.
+"""Recognises MIDI messages in OSC by their address and arguments. Pure.
 
 | bridge | address | arguments |
 |---|---|---|
@@ -14,12 +14,14 @@ Sources: Open Stage Control's manual ("MIDI messages"), osmid's midiinprocessor.
 MIDI 1.0.
 """
 
-from typing import Final
+from typing import Final, Literal
 
 from engine.osc import Message, Midi
 from engine.params.mapping.controls import MidiEvent, MidiKind
 
-_OPEN_STAGE_CONTROL: Final[dict[str, tuple[str, int]]] = {
+_Event = MidiKind | Literal["note_off", "rpn"]
+
+_OPEN_STAGE_CONTROL: Final[dict[str, tuple[_Event, int]]] = {
     "/note": ("note", 2),
     "/note_off": ("note_off", 2),
     "/control": ("cc", 2),
@@ -30,7 +32,7 @@ _OPEN_STAGE_CONTROL: Final[dict[str, tuple[str, int]]] = {
     "/nrpn": ("nrpn", 2),
     "/rpn": ("rpn", 2),
 }
-_TYPES: Final[dict[str, tuple[str, int]]] = {
+_TYPES: Final[dict[str, tuple[_Event, int]]] = {
     "note_on": ("note", 2),
     "note_off": ("note_off", 2),
     "control_change": ("cc", 2),
@@ -40,19 +42,21 @@ _TYPES: Final[dict[str, tuple[str, int]]] = {
     "polyphonic_key_pressure": ("other", 2),
     "poly_pressure": ("other", 2),
 }
+_IGNORED: Final[dict[str, MidiKind]] = {
+    name: "other"
+    for name in (
+        "sysex", "mtc", "MTC", "song_position", "song_select", "tune_request", "active_sensing", "reset",
+        "syscommon_undefined", "sysrt_undefined", "unknown_message", "heartbeat",
+    )
+}  # fmt: skip
 _WITHOUT_CHANNEL: Final[dict[str, MidiKind]] = {
     "clock": "clock",
     "start": "start",
     "continue": "continue",
     "stop": "stop",
-} | dict.fromkeys(
-    (
-        "sysex", "mtc", "MTC", "song_position", "song_select", "tune_request", "active_sensing", "reset",
-        "syscommon_undefined", "sysrt_undefined", "unknown_message", "heartbeat",
-    ),
-    "other",
-)  # fmt: skip
-_CHANNEL_STATUS: Final = {
+    **_IGNORED,
+}
+_CHANNEL_STATUS: Final[dict[int, _Event]] = {
     0x80: "note_off",
     0x90: "note",
     0xA0: "other",
@@ -65,7 +69,7 @@ _SYSTEM_STATUS: Final[dict[int, MidiKind]] = {0xF8: "clock", 0xFA: "start", 0xFB
 
 
 def read_midi(message: Message) -> MidiEvent | None:
-    """The MIDI message in an OSC message; None when it is none, or is not as its bridge would send it."""
+    """The MIDI message in an OSC message, or None if it is not MIDI or not as its bridge would send it."""
     address, args, _ = message
     if len(args) == 1 and isinstance(args[0], Midi):
         return _of_bytes(args[0])
@@ -79,25 +83,26 @@ def read_midi(message: Message) -> MidiEvent | None:
 
 
 def _of_named(address: str, args: tuple[object, ...]) -> MidiEvent | None:
-    """Sonic Pi's and osmid's: the last part says what, the one before it which channel, the rest which device."""
+    """Read an address of Sonic Pi or osmid: device, channel and, as its last part, the kind of event."""
     place, _, what = address[6:].rpartition("/")
     if what in _WITHOUT_CHANNEL:
         return MidiEvent(kind=_WITHOUT_CHANNEL[what], device=_device(place))
-    kind, count = _TYPES.get(what, ("", 0))
+    known = _TYPES.get(what)
     numbers = _numbers(args)
     device, _, channel = place.rpartition("/" if address[5] == "/" else ":")
-    if not kind or len(numbers) != count or not (channel.isascii() and channel.isdecimal() and len(channel) < 3):
+    is_channel = channel.isascii() and channel.isdecimal() and len(channel) < 3
+    if known is None or len(numbers) != known[1] or not is_channel:
         return None
-    return _channel_event(kind, int(channel), numbers, _device(device))
+    return _channel_event(known[0], int(channel), numbers, _device(device))
 
 
 def _device(place: str) -> str:
-    """One word: `nanokey2:0`, whichever of the two wrote it."""
+    """The device as one word, `nanokey2:0`, the same for both programs."""
     return "_".join(place.replace("/", ":").split())
 
 
 def _of_bytes(midi: Midi) -> MidiEvent:
-    """Bit 7 of a data byte is never set in MIDI: what is set there is not looked at."""
+    """Read an `m` argument. Bit 7 of a data byte is never set in MIDI and is ignored."""
     if midi.status >= 0xF0 or midi.status < 0x80:
         return MidiEvent(kind=_SYSTEM_STATUS.get(midi.status, "other"))
     kind = _CHANNEL_STATUS[midi.status & 0xF0]
@@ -108,7 +113,7 @@ def _of_bytes(midi: Midi) -> MidiEvent:
     return event
 
 
-def _channel_event(kind: str, channel: int, data: list[int], device: str) -> MidiEvent | None:
+def _channel_event(kind: _Event, channel: int, data: list[int], device: str) -> MidiEvent | None:
     largest = 16_383 if kind in ("bend", "nrpn", "rpn") else 127
     if not 1 <= channel <= 16 or not all(0 <= value <= largest for value in data):
         return None
@@ -117,12 +122,16 @@ def _channel_event(kind: str, channel: int, data: list[int], device: str) -> Mid
     if kind == "rpn":
         return MidiEvent(kind="other", channel=channel, number=data[0], value=data[1], device=device)
     if kind in ("bend", "pressure"):
-        return MidiEvent(kind=kind, channel=channel, value=data[0], device=device)  # type: ignore[arg-type]
+        return MidiEvent(kind=kind, channel=channel, value=data[0], device=device)
     value = data[1] if len(data) == 2 else 0
-    return MidiEvent(kind=kind, channel=channel, number=data[0], value=value, device=device)  # type: ignore[arg-type]
+    return MidiEvent(kind=kind, channel=channel, number=data[0], value=value, device=device)
 
 
 def _numbers(args: tuple[object, ...]) -> list[int]:
-    """The arguments as whole numbers; empty when one of them is none."""
-    numbers = [int(value) for value in args if type(value) in (int, float) and value == value // 1]
+    """The arguments as whole numbers; empty if one of them is not a whole number."""
+    numbers = [
+        int(value)
+        for value in args
+        if isinstance(value, int | float) and type(value) in (int, float) and value == value // 1
+    ]
     return numbers if len(numbers) == len(args) else []

@@ -1,10 +1,10 @@
-"""MIDI that makes a control show something, in the OSC that a bridge takes. Pure.
+"""Makes the MIDI messages that set a control's light, ring or motor, as OSC for a bridge. Pure.
 
 | form | a controller | taken by |
 |---|---|---|
 | `stage` | `/control` channel, number, value; `/note`, `/pitch`, `/channel_pressure` | Open Stage Control |
 | `o2m` | `/<device>/control_change` channel, number, value; `note_on`, `pitch_bend`, `channel_pressure` | osmid's o2m |
-| `midi` | `/midi`, one `m`: port 0, status, data 1, data 2 | whatever reads OSC's own MIDI type |
+| `midi` | `/midi`, one `m`: port 0, status, data 1, data 2 | programs that read OSC's own MIDI type |
 
 Open Stage Control needs a custom module that passes them on.
 
@@ -27,7 +27,7 @@ _STATUS: Final = {"cc": 0xB0, "note": 0x90, "bend": 0xE0, "pressure": 0xD0}
 
 
 def midi_packets(control: Control, value: float, form: MidiForm) -> list[bytes]:
-    """OSC packets, in the order in which they are to be sent; `value` in what the control tells. None of a program."""
+    """The OSC packets in sending order; `value` in the control's own units. Empty for a program change."""
     if control.kind not in MAX_VALUES or control.kind in ("osc", "program"):
         return []
     number = round(min(max(value, 0.0), MAX_VALUES[control.kind]))
@@ -59,6 +59,6 @@ def _packet(kind: str, control: Control, number: int, value: int, form: MidiForm
 
 
 def _device(place: str) -> str:
-    """The device without the number that m2o and Sonic Pi write behind it: `nanokey2` of `nanokey2:0`."""
+    """The device without the port number that m2o and Sonic Pi append: `nanokey2` of `nanokey2:0`."""
     name, _, port = place.rpartition(":")
     return (name if name and port.isdecimal() else place) or "*"

@@ -1,26 +1,27 @@
-"""What a pattern may set, and how many values patterns may set in a second. Pure; time comes in.
+"""Rules for address patterns that set values: which parameters they reach, and how many values a second.
 
-`//*` is typed without a thought, and 12 bytes of it stand for every parameter: without the first rule it shrinks
-the picture to 64 x 64, starts sinks, sets SD to work and pulls every trigger; without the second, 2 MB of it, which
-the receive buffer holds, keep the OSC thread from `/engine/quit` for half a minute.
+`//*` is quickly typed, and its 12 bytes stand for every parameter. Without the first rule it shrinks the picture to
+64 x 64, starts sinks and models and pulls every trigger. Without the second, a receive buffer full of it (2 MB) keeps
+the OSC thread from `/engine/quit` for half a minute.
 """
 
 from functools import lru_cache
 
 import osc_schema
 from engine.osc.decode import shown
+from engine.system.token_bucket import TokenBucket
 from osc_schema import Param, ParamType, Rejected
 
-NAMED_AREAS = frozenset({"engine", "master", "sd", "sink"})
+NAMED_AREAS = osc_schema.FULLY_NAMED
 VALUES_A_SECOND = 50_000  # some 0.15 s of the OSC thread's time; a fader on `/layer/*/angle` at 1 kHz needs 4000
 
 
 @lru_cache(maxsize=1024)
 def settable(address: str) -> tuple[Param, ...]:
-    """The parameters a pattern sets; none when `address` is no pattern or matches nothing.
+    """The parameters that a pattern sets; none if `address` is not a pattern or matches nothing.
 
-    /engine, /master, /sd, /sink and triggers only by a pattern whose first part is plain (`/sink/*/enable`). Rejected
-    when nothing else matches, and when the pattern is malformed.
+    Areas that need their full name (`/engine`, `/sink` ...) and triggers are set only by a pattern whose first part is
+    plain (`/sink/*/enable`). Raises Rejected if it matches nothing else, and if it is malformed.
     """
     if not osc_schema.is_pattern(address):
         return ()
@@ -35,18 +36,6 @@ def settable(address: str) -> tuple[Param, ...]:
     return harmless
 
 
-class PatternLimit:
-    """A token bucket for all senders together, full at the start."""
-
-    def __init__(self) -> None:
-        self._left = float(VALUES_A_SECOND)
-        self._at_s = float("-inf")
-
-    def allows(self, values: int, now_s: float) -> bool:
-        """Whether a pattern that stands for so many values is carried out now; counts them when it is."""
-        self._left = min(VALUES_A_SECOND, self._left + (now_s - self._at_s) * VALUES_A_SECOND)
-        self._at_s = now_s
-        if values > self._left:
-            return False
-        self._left -= values
-        return True
+def limit_of_values() -> TokenBucket:
+    """The limit of values that patterns set, for all senders together."""
+    return TokenBucket(VALUES_A_SECOND, VALUES_A_SECOND)

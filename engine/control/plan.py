@@ -1,4 +1,4 @@
-"""What a packet comes to before it is carried out: steps, each with whose doing it is."""
+"""A packet as executable steps, each attributed to its sender."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -7,24 +7,24 @@ from engine.control.changes import Changes
 from engine.control.sender import Sender
 from engine.osc import Message
 
-BYTES_A_VALUE = 16  # what a waiting command may hold of its packet, in the unit the queue is bounded in
+BYTES_A_VALUE = 16  # bytes of a waiting packet that count as one value
 
 
-class Step(NamedTuple):
+class PlanStep(NamedTuple):
     what: Changes | Message
     sender: Sender
-    """The packet's sender, or the same named `map` where a mapped control stands behind it."""
+    """The packet's sender, renamed to `map` if the step was translated from a mapped control."""
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """One packet, or one group of a bundle, ready to be carried out."""
+class PacketPlan:
+    """One packet, or the messages of a bundle that are due together."""
 
     sender: Sender
-    steps: list[Step]
+    steps: list[PlanStep]
 
     def cost(self, packet_bytes: int) -> int:
-        """How much of the queue it takes, in values; `packet_bytes`: the packet it came in."""
+        """Its share of the queue, in values. `packet_bytes`: the size of its packet, which commands keep in memory."""
         commands = sum(isinstance(step.what, Message) for step in self.steps)
         values = sum(len(step.what) for step in self.steps if isinstance(step.what, Changes))
         return values + (commands + packet_bytes // BYTES_A_VALUE if commands else 0)

@@ -1,7 +1,7 @@
-"""The sockets of OSC and the thread that receives and carries out; what goes out leaves on the `SendingThread`.
+"""OSC's sockets and the thread that receives and carries out packets; the `SendingThread` sends.
 
-UDP and TCP share one port and one receiving thread, so packets are carried out one after the other. It looks once
-a millisecond at most: a picture shows the values of every sixteenth, and waking up for each packet is what costs.
+UDP and TCP share one port and one receiving thread, so packets are carried out one after the other. It polls at most
+once a millisecond: waking up for each packet is what costs time, and a frame takes 16 ms anyway.
 """
 
 import errno
@@ -13,7 +13,7 @@ from collections.abc import Iterable
 
 from engine.control.allow import AllowList, is_reached
 from engine.control.dispatcher import Dispatcher
-from engine.control.sender import Sender, addresses_of, display_address
+from engine.control.sender import Sender, SocketAddress, addresses_of, display_address
 from engine.control.sending import CLOSED_WITHIN_S, RETRY_S, SendingThread
 from engine.control.tcp import ACCEPT_PAUSE_S, TcpTransport, listen
 from engine.control.udp import UdpTransport, ask_for_buffers, granted_receive_buffer_bytes
@@ -21,9 +21,9 @@ from engine.errors import MultiverseError, PortTakenError
 from engine.system.refused_port import refusal_reason
 from engine.system.reporting import Report
 
-READ_INTERVAL_S = 0.001  # packets that come one by one are read together: at 40 000 a second half the processor time
-MAX_HOLD_S = 0.05  # how long packets lie in the system's buffer while a picture is drawn
-HOLDING_BUFFER_BYTES = 4 << 20  # of the 8 MiB asked for: 5000 small packets, more than a flood brings in that time
+READ_INTERVAL_S = 0.001  # single packets are read together: at 40 000 a second this halves the processor time
+MAX_HOLD_S = 0.05  # that packets wait in the system's buffer while a picture is drawn
+HOLDING_BUFFER_BYTES = 4 << 20  # at least: 5000 small packets, more than a flood brings in that time
 PORT_ATTEMPTS = 16
 
 
@@ -47,7 +47,7 @@ class OscServer:
         self._wanted = (host, port)
         allow = tuple(allow)
         self._allow = AllowList(allow)
-        self._web_allow = AllowList(allow)  # the web thread's: one list is asked by one thread
+        self._web_allow = AllowList(allow)  # for the web thread: an AllowList belongs to one thread
         self._report = report
         self._is_closing = threading.Event()
         self._may_read = threading.Event()
@@ -74,16 +74,16 @@ class OscServer:
         self._thread.start()
 
     def subscribe(self, host: str, port: int) -> None:
-        """Send every value and every change to a program that did not ask (`[[osc.feedback]]`).
+        """Send every value and every change to a program that the configuration names (`[[osc.feedback]]`).
 
-        MultiverseError when the host is not known here.
+        Raises MultiverseError if its host is unknown.
         """
         target = self.target_at(host, port, "osc.feedback")
         self._dispatcher.feedback.subscribe(target, origin=target.name)
         self._dispatcher.outbox.wake()
 
     def target_at(self, host: str, port: int, setting: str) -> Sender:
-        """The way to a program that did not ask. MultiverseError names the setting when the host is not known here."""
+        """A target that the configuration names. MultiverseError names the setting if the host is unknown."""
         try:
             found = addresses_of(host, port, socket.SOCK_DGRAM, self._udp.socket.family)
         except OSError as error:
@@ -92,21 +92,22 @@ class OscServer:
         return self._udp.sender_at(*found[0][4][:2])
 
     def hears(self, host: str, at: str) -> bool:
-        """Whether OSC of the numeric address `host` is heard that it sends to this machine's address `at`.
+        """True if OSC from the numeric address `host` to this machine's address `at` is accepted.
 
-        The web thread: whoever is heard is answered OSCQuery as well, where it reached the page's server.
+        The web thread: hosts whose OSC is accepted may use OSCQuery as well.
         """
         if self._thread is None or not is_reached(self.address[0], at):
             return False
         return self._web_allow.allows(host, self._dispatcher.clock.now_s())
 
     def draw_begins(self) -> None:
-        """Frame loop's thread: leave packets where they are for now. What comes while a picture is drawn cannot be in
-        that picture anyway; carried out after it, it costs the draw nothing and is in the next one as before."""
+        """Pause reading. Frame loop's thread. Packets that arrive during a draw are too late for that picture: carried
+        out after it, they take no time from the draw and are in the next picture as before."""
         if self.granted_receive_buffer_bytes >= HOLDING_BUFFER_BYTES:
             self._may_read.clear()
 
     def draw_ends(self) -> None:
+        """Resume reading. Frame loop's thread."""
         self._may_read.set()
 
     def close(self) -> None:
@@ -128,21 +129,20 @@ class OscServer:
 
     def _receive(self) -> None:
         while not self._is_closing.is_set():
-            try:
-                self._tcp.resume()
-                ready = self._selector.select(ACCEPT_PAUSE_S if self._tcp.is_paused else None)
-            except Exception as error:  # the top of this thread's loop: what the system refuses now it may not later
-                self._dispatcher.on_own_error(error)
+            ready = self._dispatcher.attempt(self._select)
+            if ready is None:
                 self._is_closing.wait(RETRY_S)
                 continue
             self._may_read.wait(MAX_HOLD_S)
             for key, _ in ready:
-                try:
-                    key.data()
-                except Exception as error:  # the same: the next packet is another matter
-                    self._dispatcher.on_own_error(error)
-            # Also where the frame loop gets the GIL: reads that do not block give it away only after 5 ms.
+                self._dispatcher.attempt(key.data)
+            # Also gives the frame loop the GIL: non-blocking reads release it only after 5 ms.
             time.sleep(READ_INTERVAL_S)
+
+    def _select(self) -> list[tuple[selectors.SelectorKey, int]]:
+        """The sockets that can be read."""
+        self._tcp.resume()
+        return self._selector.select(ACCEPT_PAUSE_S if self._tcp.is_paused else None)
 
     # -- the sending thread --------------------------------------------------------------------
 
@@ -155,7 +155,7 @@ class OscServer:
     # -- binding -------------------------------------------------------------------------------
 
     def _bind(self) -> tuple[socket.socket, socket.socket]:
-        """A UDP socket and a TCP listener at the same address; `localhost` is 127.0.0.1."""
+        """Bind a UDP socket and a TCP listener to the same address; `localhost` is 127.0.0.1."""
         host, port = self._wanted
         option = f"--osc {display_address(host, port)}"
         try:
@@ -171,7 +171,7 @@ class OscServer:
             raise MultiverseError(f"{option}: {reason}; choose another with --osc HOST:PORT") from None
 
 
-def _bind_both(family: socket.AddressFamily, address: tuple) -> tuple[socket.socket, socket.socket]:
+def _bind_both(family: socket.AddressFamily, address: SocketAddress) -> tuple[socket.socket, socket.socket]:
     for attempt in range(1, PORT_ATTEMPTS + 1):
         udp_socket = socket.socket(family, socket.SOCK_DGRAM)
         try:
@@ -181,7 +181,7 @@ def _bind_both(family: socket.AddressFamily, address: tuple) -> tuple[socket.soc
             return udp_socket, listen(family, (*address[:1], udp_socket.getsockname()[1], *address[2:]))
         except OSError:
             udp_socket.close()
-            # A port that the system chose for UDP may be taken for TCP: then let it choose again.
+            # A port that the system chose for UDP may be in use for TCP: then let it choose again.
             if address[1] or attempt == PORT_ATTEMPTS:
                 raise
     raise AssertionError("the last attempt returns or raises")

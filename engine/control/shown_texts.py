@@ -1,13 +1,14 @@
-"""Names of the show as texts in other programs: which preset is on, or which cue has gone (`[[osc.text]]`).
+"""Shows the current preset or cue as a text in other programs (`[[osc.text]]`).
 
-A program with addresses of its own, such as Resolume, has no use for `/preset/current night 0`. It is sent `night` at
-the address of one of its own texts, whenever that changes.
+A program with addresses of its own, such as Resolume, cannot use `/preset/current night 0`. It gets `night` at the
+address of one of its own texts, on every change.
 """
 
 import threading
 from collections.abc import Callable
 from typing import Final
 
+from engine.control.announcements import Tell
 from engine.control.sender import Sender
 from engine.osc import encode_reply
 from engine.osc.encode import ReplyValue
@@ -19,24 +20,24 @@ _TEXT_OF: Final[dict[str, tuple[str, Callable[..., str]]]] = {
 
 
 class ShownTexts:
-    """Any thread."""
+    """Passes announcements on, and sends names to the texts that show them. Any thread."""
 
-    def __init__(self, tell: Callable[..., None]) -> None:
-        """`tell(address, *args)` is called with all that this is told."""
+    def __init__(self, tell: Tell) -> None:
+        """`tell` gets every message that is passed to `tell` here."""
         self._tell = tell
-        self._lock = threading.Lock()  # else two names told at once could leave in the other order
+        self._lock = threading.Lock()  # keeps two names in order that are told at the same time
         self._texts: dict[str, str] = {}
         self._targets: dict[str, list[tuple[Sender, str]]] = {}
 
     def show(self, what: str, target: Sender, address: str) -> None:
-        """Send `target` the preset's name, or the cue's number and preset, at `address`: now, and when it changes."""
+        """Send `target` the preset's name, or the cue's number and preset, at `address`: now and on each change."""
         with self._lock:
             self._targets.setdefault(what, []).append((target, address))
             if what in self._texts:
                 target.post(encode_reply(address, self._texts[what]))
 
     def tell(self, address: str, *args: ReplyValue) -> None:
-        """Tell everybody, and send the text where it is shown. Never waits."""
+        """Tell all subscribers, and send the text to the targets that show it. Never waits."""
         self._tell(address, *args)
         if address not in _TEXT_OF:
             return

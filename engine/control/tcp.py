@@ -1,4 +1,4 @@
-"""OSC over TCP: several clients, bounded buffers. One thread receives and accepts, one sends."""
+"""OSC over TCP: several clients with bounded buffers. One thread receives and accepts, one sends."""
 
 import contextlib
 import errno
@@ -11,23 +11,23 @@ from selectors import EVENT_READ, BaseSelector
 
 from engine.control.allow import AllowList
 from engine.control.dispatcher import Dispatcher
-from engine.control.sender import Sender, display_address
+from engine.control.sender import Sender, SocketAddress, display_address
 from engine.errors import OscDecodeError
 from engine.osc.framing import Framing, StreamReader, frame
 from engine.system.reporting import Report
 
 MAX_CLIENTS = 64
-READ_BYTES = 65_536  # a turn and client
+READ_BYTES = 65_536  # per turn and client
 ACCEPT_PAUSE_S = 1.0
-MAX_UNSENT_BYTES = 1 << 20  # 30 000 changes: who is that far behind does not read at all
+MAX_UNSENT_BYTES = 1 << 20  # 30 000 changes: a client so far behind does not read at all
 _EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
-_KEEPALIVE_S = 10  # a client whose cable was pulled is known to be gone after three of these
+_KEEPALIVE_S = 10  # a pulled cable is noticed after three of these
 
 
 class TcpClient:
-    """One connection. Its socket is read and closed by the receiving thread only."""
+    """One connection. Only the receiving thread reads and closes its socket."""
 
-    def __init__(self, sock: socket.socket, address: tuple, transport: "TcpTransport") -> None:
+    def __init__(self, sock: socket.socket, address: SocketAddress, transport: "TcpTransport") -> None:
         self.socket = sock
         name = f"tcp {display_address(*address[:2])}"
         self.sender = Sender(
@@ -39,7 +39,7 @@ class TcpClient:
         self._transport = transport
         self._counters = transport.dispatcher.counters
         self._unsent = bytearray()
-        self._lock = threading.Lock()  # else a send might meet the closed socket's number in its next use
+        self._lock = threading.Lock()  # keeps a send from using the descriptor of a closed socket again
         self._is_open = True
 
     def _deliver(self, packet: bytes) -> None:
@@ -52,7 +52,7 @@ class TcpClient:
             self._send()
 
     def send_rest(self) -> bool:
-        """The sending thread: go on with what the connection did not take; True while something is left."""
+        """Send what the connection did not take before; True while something is left. The sending thread."""
         with self._lock:
             if self._unsent and self._is_open:
                 self._send()
@@ -76,7 +76,7 @@ class TcpClient:
     def _hang_up(self) -> None:
         self._unsent.clear()
         with contextlib.suppress(OSError):
-            self.socket.shutdown(socket.SHUT_RDWR)  # the receiving thread reads the end, and closes
+            self.socket.shutdown(socket.SHUT_RDWR)  # the receiving thread reads the end and closes
 
     def close(self) -> None:
         with self._lock:
@@ -86,6 +86,8 @@ class TcpClient:
 
 
 class TcpTransport:
+    """Accepts, reads and serves all TCP clients."""
+
     def __init__(
         self,
         listener: socket.socket,
@@ -113,7 +115,7 @@ class TcpTransport:
         except OSError as error:
             if error.errno in _EXHAUSTED:
                 self._pause(error)
-            return  # else it is gone again before it was answered
+            return  # otherwise the client is gone already
         counters, report = self.dispatcher.counters, self.report
         name = display_address(*address[:2])
         if not self._allow.allows(address[0], self.dispatcher.clock.now_s()):
@@ -127,24 +129,24 @@ class TcpTransport:
         else:
             self._take(sock, address)
 
-    def _take(self, sock: socket.socket, address: tuple) -> None:
+    def _take(self, sock: socket.socket, address: SocketAddress) -> None:
         client = TcpClient(sock, address, self)
         try:
             prepare(sock)
             self._selector.register(sock, EVENT_READ, partial(self._read, client))
-        except OSError:  # reset already (macOS refuses options then), or the system watches no more sockets
+        except OSError:  # reset already (macOS then refuses options), or too many sockets
             client.close()
         else:
             self._clients = {**self._clients, sock: client}
 
     def _pause(self, error: OSError) -> None:
-        """Leave connections unanswered for a second: the selector would name them again and again."""
+        """Stop accepting for a second: else the selector would report the waiting connection in a busy loop."""
         self.report("osc.clients", f"OSC: no TCP connection can be accepted ({error.strerror or error})")
         self._selector.unregister(self._listener)
         self._resume_s = self.dispatcher.clock.now_s() + ACCEPT_PAUSE_S
 
     def resume(self) -> None:
-        """Accept again when the pause is over."""
+        """Accept again after the pause."""
         if self._resume_s is not None and self.dispatcher.clock.now_s() >= self._resume_s:
             self._resume_s = None
             self._selector.register(self._listener, EVENT_READ, self.accept)
@@ -188,17 +190,20 @@ class TcpTransport:
     # -- the sending thread --------------------------------------------------------------------
 
     def send_rest(self) -> bool:
-        """True while some client has not taken everything."""
-        # The receiving thread replaces this dict as a whole and never changes it.
+        """Send what clients did not take before; True while something is left."""
+        # The receiving thread replaces this dict and never changes it.
         return any([client.send_rest() for client in self._clients.values()])
 
 
 def prepare(sock: socket.socket) -> None:
-    """Non-blocking, without Nagle's delay, and probed so that a peer that vanished is noticed."""
+    """Make a socket non-blocking, without Nagle's delay, with keepalive probes."""
     sock.setblocking(False)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    idle = socket.TCP_KEEPALIVE if sys.platform == "darwin" else socket.TCP_KEEPIDLE
+    if sys.platform == "darwin":
+        idle = socket.TCP_KEEPALIVE
+    else:
+        idle = socket.TCP_KEEPIDLE
     for option, value in {
         idle: _KEEPALIVE_S,
         socket.TCP_KEEPINTVL: _KEEPALIVE_S,
@@ -207,7 +212,7 @@ def prepare(sock: socket.socket) -> None:
         sock.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
-def listen(family: socket.AddressFamily, address: tuple) -> socket.socket:
+def listen(family: socket.AddressFamily, address: SocketAddress) -> socket.socket:
     """A listening socket; raises OSError. On Windows SO_REUSEADDR would let a second engine take the port."""
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:

@@ -1,4 +1,4 @@
-"""OSC in datagrams: one socket, non-blocking, read by the receiving thread and written by the sending one."""
+"""OSC over UDP: one non-blocking socket that the receiving thread reads and the sending thread writes."""
 
 import socket
 import struct
@@ -7,7 +7,7 @@ from functools import partial
 
 from engine.control.allow import AllowList
 from engine.control.dispatcher import Dispatcher
-from engine.control.sender import Sender, display_address
+from engine.control.sender import Sender, SocketAddress, display_address
 from engine.system.reporting import Report
 
 WANTED_RECEIVE_BUFFER_BYTES = 8 << 20  # 10 000 small packets: a quarter of a second at 40 000 a second
@@ -17,11 +17,13 @@ PACKETS_A_TURN = 256  # then TCP has its turn
 MAX_DATAGRAM_BYTES = 65_536
 KEPT_SENDERS = 1024
 
-_SO_RCVBUFFORCE = 33  # Linux: beyond net.core.rmem_max, for those who may
+_SO_RCVBUFFORCE = 33  # Linux: exceeds net.core.rmem_max, with the privilege
 _SO_MEMINFO, _DROPS_AT, _MEMINFO = 55, 8, struct.Struct("=9I")  # Linux: sock_diag(7), SK_MEMINFO_DROPS
 
 
 class UdpTransport:
+    """Reads and sends datagrams, and remembers their senders."""
+
     def __init__(self, sock: socket.socket, dispatcher: Dispatcher, allow: AllowList, report: Report) -> None:
         self.socket = sock
         self._report = report
@@ -29,12 +31,12 @@ class UdpTransport:
         self._counters = dispatcher.counters
         self._allow = allow
         self._buffer = bytearray(MAX_DATAGRAM_BYTES)
-        self._senders: dict[tuple, Sender] = {}
+        self._senders: dict[SocketAddress, Sender] = {}
 
     # -- the receiving thread ------------------------------------------------------------------
 
     def read(self) -> None:
-        """Carry out what has arrived, at most 256 packets of it. Hot path: 40 000 a second."""
+        """Carry out at most 256 of the packets that have arrived. Hot path: 40 000 a second."""
         receive_into, buffer, view = self.socket.recvfrom_into, self._buffer, memoryview(self._buffer)
         senders, receive = self._senders, self._dispatcher.receive
         for _ in range(PACKETS_A_TURN):
@@ -42,10 +44,10 @@ class UdpTransport:
                 size, address = receive_into(buffer)
             except BlockingIOError:
                 return
-            except ConnectionResetError:  # Windows: an earlier answer went to a port that is closed
+            except ConnectionResetError:  # Windows: an earlier answer went to a closed port
                 continue
             try:
-                sender = senders[address]
+                sender: Sender | None = senders[address]
             except KeyError:
                 sender = self._meet(address)
             if sender is None:
@@ -53,8 +55,8 @@ class UdpTransport:
             else:
                 receive(bytes(view[:size]), sender)
 
-    def _meet(self, address: tuple) -> Sender | None:
-        """None: not heard now, which is asked again with its next packet."""
+    def _meet(self, address: SocketAddress) -> Sender | None:
+        """The Sender for a new address, or None if it is not allowed, which its next packet checks again."""
         if not self._allow.allows(address[0], self._dispatcher.clock.now_s()):
             return None
         if len(self._senders) >= KEPT_SENDERS:
@@ -62,7 +64,7 @@ class UdpTransport:
         sender = self._senders[address] = self.sender_at(*address[:2])
         return sender
 
-    def _refuse(self, address: tuple) -> None:
+    def _refuse(self, address: SocketAddress) -> None:
         self._counters.refused += 1
         self._report("osc.refused", f"OSC from {display_address(*address[:2])} refused: not in --osc-allow")
 
@@ -81,7 +83,7 @@ class UdpTransport:
     def _deliver(self, address: tuple[str, int], packet: bytes) -> None:
         try:
             self.socket.sendto(packet, address)
-        except OSError as error:  # nobody there, no route, too large, buffer full: nothing that stops a show
+        except OSError as error:  # nothing listens there, no route, too large, buffer full
             self._counters.add("dropped")
             reason = error.strerror or error
             self._report("osc.unsent", f"OSC to {display_address(*address)}: {reason}")
@@ -89,7 +91,7 @@ class UdpTransport:
             self._counters.sent += 1
 
     def count_lost(self) -> None:
-        """Read from the system how many datagrams found the receive buffer full (Linux)."""
+        """Count the datagrams that the system dropped because the receive buffer was full (Linux)."""
         if sys.platform != "linux":
             return
         figures = self.socket.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, _MEMINFO.size)
@@ -102,14 +104,14 @@ class UdpTransport:
 
 
 def ask_for_buffers(sock: socket.socket) -> None:
-    """Ask for 8 MiB to receive and 1 MiB to send, and take what the system grants."""
+    """Request 8 MiB to receive and 1 MiB to send; the system may grant less."""
     _ask(sock, socket.SO_SNDBUF, WANTED_SEND_BUFFER_BYTES)
     _ask(sock, socket.SO_RCVBUF, WANTED_RECEIVE_BUFFER_BYTES)
     if sys.platform == "linux" and granted_receive_buffer_bytes(sock) < WANTED_RECEIVE_BUFFER_BYTES:
         try:
             sock.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, WANTED_RECEIVE_BUFFER_BYTES)
         except PermissionError:
-            pass  # `doctor` says how an administrator raises net.core.rmem_max
+            pass  # `multiverse doctor` explains how an administrator raises net.core.rmem_max
 
 
 def _ask(sock: socket.socket, option: int, size: int) -> None:
@@ -117,11 +119,11 @@ def _ask(sock: socket.socket, option: int, size: int) -> None:
         try:
             sock.setsockopt(socket.SOL_SOCKET, option, size)
             return
-        except OSError:  # macOS refuses more than kern.ipc.maxsockbuf; Linux and Windows give what they can
+        except OSError:  # macOS refuses more than kern.ipc.maxsockbuf; Linux and Windows grant less instead
             size //= 2
 
 
 def granted_receive_buffer_bytes(sock: socket.socket) -> int:
-    """The size in the unit it was asked in; Linux answers twice as much, for its own bookkeeping."""
+    """The size in the unit of the request; Linux reports twice as much, for its own bookkeeping."""
     granted = sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
     return granted // 2 if sys.platform == "linux" else granted

@@ -1,7 +1,7 @@
-"""OSC on the wire, and nothing else: bytes to values, values to bytes. No sockets, no threads, no parameters.
+"""Encodes and decodes OSC packets. No sockets, no threads, no parameters.
 
-Start with `decode.py`; `encode.py` is its mirror, `framing.py` cuts a TCP stream into packets, `time_tag.py`
-reads time tags.
+Start with `decode.py`; `encode.py` is the reverse, `framing.py` splits a TCP stream into packets, `time_tag.py`
+converts time tags.
 """
 
 from engine.osc.decode import Bundle, Impulse, Message, Midi, Rgba, TimeTag, decode_packet

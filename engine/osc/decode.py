@@ -1,44 +1,41 @@
 """A strict, bounded decoder for OSC 1.0 and 1.1 packets.
 
-The problem: a packet is written by anybody who can reach the port, and forty thousand of them a second arrive
-beside a picture. So every packet either becomes a value or raises OscDecodeError, in time linear in its size,
-whatever it holds.
+Problem: anyone who can reach the port may send packets, and forty thousand a second arrive while pictures are drawn.
+So every packet either becomes a value or raises OscDecodeError, in time linear in its size, for any content.
 
-The naive way is to trust the sizes inside the packet. python-osc 1.10.2 does, and (the packets are in
-tests/corpus):
-- an element size of -4 takes its reader back to that same size, for ever: 20 bytes stop a server;
-- a type tag it does not know (`c`, `S`, `I`) is skipped without its bytes: every argument after it is
-  another's;
-- an element that is no packet is left out with a log line, the rest of the bundle is used.
+The naive way is to trust the sizes in the packet. python-osc 1.10.2 does (the packets are in tests/corpus):
+- An element size of -4 moves its reader back to that same size, so it loops forever: 20 bytes stop a server.
+- An unknown type tag (`c`, `S`, `I`) is skipped without its bytes, so that all later arguments are wrong.
+- An invalid element is left out with a log line, and the rest of the bundle is used.
 
-What holds here instead:
-- A packet, and so every element, is a multiple of 4 bytes long (OSC 1.0, "OSC Packets"). Every read begins at
-  a multiple of 4; so a string that ends inside the packet has its padding inside it too, and no slice can run
-  over the end.
-- An element's size is at least 4 and at most what is left. Bundles and arrays nest 16 deep.
-- Padding is zero, arguments end where the packet ends, the type tag string begins with a comma. liblo refuses
-  the same.
-- A packet that is only an address has no arguments (OSC 1.0 asks for that kindness; TouchDesigner needs it);
-  bytes after an address that are no type tag string cannot be read by anybody and are refused.
-- An address without a slash, or an empty one, is read where a type tag string follows: Resolume Arena's "Output All
-  OSC Messages" sends both (ShowMeshSystems/showmesh, docs/bench/resolume-control-surface.md, 6.3). It stands for
-  nothing here, but it is no broken packet, and in a bundle it must not cost what stands beside it.
-- UTF-8 in strings and addresses, broken sequences replaced.
+The rules here:
+- A packet, and so every element, is a multiple of 4 bytes long (OSC 1.0, "OSC Packets"). Every read begins at a
+  multiple of 4; so if a string ends inside the packet, its padding does too, and no slice can cross the end.
+- An element's size is at least 4 and at most the remaining bytes. Bundles and arrays nest at most 16 deep.
+- Padding is zero, arguments end where the packet ends, the type tag string begins with a comma. liblo has the same
+  rules.
+- A packet with only an address has no arguments (OSC 1.0 asks to accept that; TouchDesigner needs it). Bytes after an
+  address that are not a type tag string are refused.
+- An empty address, or one without a slash, is accepted if a type tag string follows: Resolume Arena's "Output All OSC
+  Messages" sends both (ShowMeshSystems/showmesh, docs/bench/resolume-control-surface.md, 6.3). It has no meaning here,
+  but it must not invalidate the other messages of its bundle.
+- Strings and addresses are UTF-8; invalid sequences are replaced.
 - `c` is a code point in the low byte (liblo) or one byte at the high end (osc4py3). `I` is OSC 1.1's impulse.
-- Time tags stay raw: `time_tag.py` tells what they mean; 0 (pyliblo) and 1 both mean at once.
+- Time tags stay raw; `time_tag.py` converts them. 0 (pyliblo) and 1 both mean "immediately".
 
-Hot path: almost every packet of a show is one address and one float or int, from few addresses. All of such a
-packet but its last four bytes is a key that was read before: one dictionary look-up and one `unpack` make the
-message. The dictionary is emptied when a sender of random addresses has filled it.
+Hot path: almost every packet of a show has one float or int, to one of few addresses. All but its last four bytes were
+read before and are a key in a cache: one dictionary look-up and one `unpack` make the message. The cache is cleared
+when a sender of random addresses has filled it.
 """
 
+from collections.abc import Callable
 from enum import Enum
 from struct import Struct
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from engine.errors import OscDecodeError
 
-MAX_PACKET_BYTES: Final = 262_144  # four times the largest datagram: what a TCP client may send at once
+MAX_PACKET_BYTES: Final = 262_144  # the limit of a TCP packet; four times the largest datagram
 MAX_NESTING: Final = 16
 MAX_ELEMENTS: Final = 4096  # in one bundle: every parameter twenty times over
 MAX_TYPE_TAGS: Final = 1024
@@ -51,7 +48,7 @@ BUNDLE_HEAD: Final = b"#bundle\0"
 
 class Message(NamedTuple):  # a tuple, not a dataclass: a quarter of the time to make, 40 000 times a second
     address: str
-    """Begins with a slash, unless its sender left that out, or the whole address."""
+    """Begins with a slash, unless the sender left out the slash or the whole address."""
     args: tuple[object, ...]
     """int (i h), float (f d), str (s S c), bytes (b), bool (T F), None (N), TimeTag (t), Rgba (r), Midi (m),
     Impulse (I); a tuple for an array."""
@@ -61,12 +58,12 @@ class Message(NamedTuple):  # a tuple, not a dataclass: a quarter of the time to
 
 class Bundle(NamedTuple):
     time_tag: int
-    """Raw: seconds since 1900 in the upper 32 bits, fractions in the lower; 0 and 1 mean at once."""
+    """Raw: seconds since 1900 in the upper 32 bits, fractions in the lower; 0 and 1 mean immediately."""
     elements: "tuple[Message | Bundle, ...]"
 
 
 class TimeTag(int):
-    """A raw time tag as an argument; a type of its own, so that it is never taken for a number."""
+    """A raw time tag as an argument; its own type, so that it is never taken for a number."""
 
 
 class Rgba(NamedTuple):
@@ -117,7 +114,7 @@ def _decode(data: bytes, depth: int) -> Message | Bundle:
 
 
 def _has_tags_after_a_name(data: bytes) -> bool:
-    """Whether this is a message whose address has no slash: printable ASCII or nothing, then a type tag string."""
+    """True for a message whose address has no slash: printable ASCII or nothing, then a type tag string."""
     end = data.find(0)
     if end < 0:
         return False
@@ -173,7 +170,7 @@ def _decode_message(data: bytes) -> Message:
 
 
 def _read_arguments(data: bytes, at: int, tags: str, address: str) -> tuple[tuple[object, ...], int]:
-    """The arguments that `tags` announce, and where they end. Arrays become tuples."""
+    """The arguments described by `tags`, and the offset of their end. Arrays become tuples."""
     open_arrays: list[list[object]] = [[]]
     for tag in tags:
         if tag in _FIXED:
@@ -207,7 +204,7 @@ def _read_arguments(data: bytes, at: int, tags: str, address: str) -> tuple[tupl
 
 
 def _read_string(data: bytes, at: int) -> tuple[bytes, int]:
-    """The string at `at` (a multiple of 4) without its padding, and where the next thing begins."""
+    """The string at `at` (a multiple of 4) without its padding, and the offset of the next item."""
     end = data.find(0, at)
     if end < 0:
         raise OscDecodeError(f"string at byte {at} has no end")
@@ -246,9 +243,11 @@ def shown(text: str, longest: int = 80) -> str:
     return cut if cut.isprintable() else cut.encode("unicode_escape").decode("ascii")
 
 
+Unpack = Callable[[bytes], tuple[Any, ...]]
+
 _INT: Final = Struct(">i")
 _TIME_TAG: Final = Struct(">Q")
-_FIXED: Final = {
+_FIXED: Final[dict[str, tuple[Struct, Callable[..., object]]]] = {
     "i": (_INT, int),
     "f": (Struct(">f"), float),
     "h": (Struct(">q"), int),
@@ -259,6 +258,6 @@ _FIXED: Final = {
     "m": (Struct(">4B"), Midi),
 }
 _WITHOUT_DATA: Final = {"T": True, "F": False, "N": None, "I": Impulse.BANG}
-_SINGLE: Final = {"f": Struct(">f").unpack, "i": _INT.unpack}
-_known_heads: dict[bytes, tuple[str, str, object]] = {}
+_SINGLE: Final[dict[str, Unpack]] = {"f": Struct(">f").unpack, "i": _INT.unpack}
+_known_heads: dict[bytes, tuple[str, str, Unpack]] = {}
 _new = tuple.__new__

@@ -1,32 +1,31 @@
-"""Values to OSC packets.
+"""Encodes values as OSC packets.
 
-Answers and feedback go out as int, float and string only: vanilla Pd stumbles over T and F, Max over h and d. There are
-thousands a second of them, and a listing of a thousand at once, on the thread that also carries out what arrives: they
-are packed here, a head once an address. python-osc, which parses again whatever it has built, takes five times as long;
-it builds all other messages.
+Answers and feedback use int, float and string only: vanilla Pd fails on T and F, Max on h and d. Thousands of them are
+sent each second, and listings of a thousand at once, on a thread that also carries out messages. So they are packed
+here, with a cached head for each address. python-osc takes five times as long, because it parses each packet again that
+it has built; it builds all other messages.
 """
 
 import math
 from collections.abc import Iterable
 from functools import lru_cache
 from struct import Struct
-from typing import Final
+from typing import Any, Final
 
 from pythonosc.osc_message_builder import OscMessageBuilder
 
 ReplyValue = bool | int | float | str
 
-KEPT_HEADS: Final = 4096  # addresses of feedback, twice over
+KEPT_HEADS: Final = 4096  # twice the number of feedback addresses
 _FLOAT: Final = Struct(">f")
 _INT: Final = Struct(">i")
 _SIZED_TAG: Final = Struct(">Q")
 
 
-def encode_message(address: str, *args: object) -> bytes:
-    """One message; int becomes i or h, float f, str s, bytes b, bool T or F, None N, a 4-tuple m, a list an
-    array.
+def encode_message(address: str, *args: Any) -> bytes:
+    """Encode a message; int becomes i or h, float f, str s, bytes b, bool T or F, None N, a 4-tuple m, a list an array.
 
-    Raises ValueError for what OSC cannot carry.
+    Raises ValueError for values that OSC cannot carry.
     """
     builder = OscMessageBuilder(address)
     for value in args:
@@ -35,7 +34,7 @@ def encode_message(address: str, *args: object) -> bytes:
 
 
 def encode_reply(address: str, *args: ReplyValue) -> bytes:
-    """One message of i, f and s only: bool becomes 0 or 1, an int of more than 32 bits a float."""
+    """Encode a message with i, f and s only: bool becomes 0 or 1, an int of more than 32 bits a float."""
     tags, packed = "", b""
     for value in args:
         tag, argument = ("s", _padded(value)) if isinstance(value, str) else _number(value)
@@ -45,7 +44,7 @@ def encode_reply(address: str, *args: ReplyValue) -> bytes:
 
 
 def encode_bundle(time_tag: int, elements: Iterable[bytes]) -> bytes:
-    """A bundle of packets under a raw 64-bit time tag (python-osc's builder takes rounded seconds)."""
+    """Encode a bundle with a raw 64-bit time tag (python-osc's builder rounds to seconds)."""
     parts = [b"#bundle\0", _SIZED_TAG.pack(time_tag)]
     for element in elements:
         parts += (_INT.pack(len(element)), element)
@@ -58,7 +57,7 @@ def _head(address: str, tags: str) -> bytes:
 
 
 def _padded(text: str) -> bytes:
-    """With one to four zeros behind it: OSC counts in fours. The text ends where it has a zero of its own."""
+    """The text with one to four zeros, to a multiple of 4 bytes. It is cut at a zero of its own."""
     data = text.partition("\0")[0].encode("utf-8", "replace")
     return data + b"\0" * (4 - len(data) % 4)
 
@@ -68,5 +67,5 @@ def _number(value: bool | int | float) -> tuple[str, bytes]:
         return "i", _INT.pack(value)
     try:
         return "f", _FLOAT.pack(value)
-    except OverflowError:  # beyond what a 32-bit float can say
+    except OverflowError:  # larger than any 32-bit float
         return "f", _FLOAT.pack(math.copysign(math.inf, value))

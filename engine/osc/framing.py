@@ -1,8 +1,8 @@
 """OSC packets in a TCP stream: an int32 length before each (OSC 1.0: liblo, SuperCollider), or SLIP (OSC 1.1,
 RFC 1055).
 
-Nothing in a stream says which it is, but the first byte does: SLIP opens with END (0xC0), or with the packet
-itself (`/` or `#`) from a sender that only closes with it; a length below 16 MiB begins with a zero byte.
+The stream does not name its framing, but the first byte shows it: SLIP begins with END (0xC0), or with the packet
+itself (`/` or `#`) from a sender that uses END only behind packets; a length below 16 MiB begins with a zero byte.
 """
 
 from collections.abc import Iterator
@@ -23,25 +23,25 @@ class Framing(Enum):
 
 
 def frame(packet: bytes, framing: Framing) -> bytes:
-    """The packet as it stands in the stream; SLIP with END on both sides, as OSC 1.1 wants it."""
+    """The packet with its framing; SLIP with END on both sides, as OSC 1.1 requires."""
     if framing is Framing.LENGTH:
         return _LENGTH.pack(len(packet)) + packet
     return _END + packet.replace(_ESC, _ESC_ESC).replace(_END, _ESC_END) + _END
 
 
 class StreamReader:
-    """Cuts what arrives on one connection into packets. Bounded memory; time linear in what arrives."""
+    """Splits the stream of one connection into packets. Bounded memory, linear time."""
 
     def __init__(self) -> None:
         self.framing: Framing | None = None
-        """None until the first byte has come."""
+        """None before the first byte."""
         self._pending = bytearray()
         self._searched = 0
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """The packets that `data` completes, in order; use them up before the next call.
+        """Yield the packets that `data` completes, in order; consume them before the next call.
 
-        Raises OscDecodeError, after the packets before it, where the stream cannot be followed any further.
+        Raises OscDecodeError, after the packets before it, if the stream is invalid and cannot be resumed.
         """
         self._pending += data
         if self.framing is None and self._pending:

@@ -8,7 +8,7 @@ _FRACTIONS_A_SECOND: Final = 1 << 32
 
 
 def is_at_once(time_tag: int) -> bool:
-    """Whether the tag means "immediately": 1 as OSC says, and 0 as pyliblo sends."""
+    """True if the tag means "immediately": 1 as in OSC, or 0 as pyliblo sends it."""
     return time_tag <= AT_ONCE
 
 
@@ -18,5 +18,5 @@ def wall_s_of(time_tag: int) -> float:
 
 
 def time_tag_of(wall_s: float) -> int:
-    """The raw tag of a moment in seconds since 1970; from 1900 to 2036, as the format can say."""
+    """The raw tag of a time in seconds since 1970. The format covers 1900 to 2036."""
     return int((wall_s + SECONDS_1900_TO_1970) * _FRACTIONS_A_SECOND) & 0xFFFF_FFFF_FFFF_FFFF

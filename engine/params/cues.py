@@ -6,14 +6,14 @@
         { number = 3, preset = "Day, brighter", fade_s = 3.0, glide = true },
     ]
 
-TOML's other spelling, a `[[cue]]` above each, is read as well. A list never changes: each edit gives another, so that
-any thread may read the one it has.
+TOML's other notation, `[[cue]]` before each, is read as well. Lists are immutable: each edit makes a new one, so any
+thread may read one.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeGuard
 
 import tomli_w
 
@@ -33,17 +33,17 @@ class Cue:
     """1..999."""
     preset: str
     fade_s: float = 0.0
-    """How long the change takes."""
+    """Seconds that the change takes."""
     follow_s: float = 0.0
-    """How long after its beginning the next cue goes by itself; 0: it waits for go."""
+    """Seconds after its beginning until the next cue starts by itself; 0: it waits for `/cue/go`."""
     glide: bool = False
-    """The values glide, instead of the picture fading."""
+    """True if the values glide; False if the pictures crossfade."""
 
     @classmethod
     def checked(
         cls, number: object, preset: object, fade_s: object = 0.0, follow_s: object = 0.0, glide: object = False
     ) -> Self:
-        """A cue of whatever OSC or a file gives; CueError, one line, says what is wrong."""
+        """A cue from values of OSC or a file. Raises CueError if one of them is invalid."""
         return cls(
             number=_checked_number(number),
             preset=_checked_preset(preset),
@@ -55,31 +55,33 @@ class Cue:
 
 @dataclass(frozen=True, slots=True)
 class CueList:
-    """Cues by number. A number stays what it is when another cue is deleted."""
+    """Cues by number. Deleting one does not renumber the others."""
 
     cues: Mapping[int, Cue]
 
     def __iter__(self) -> Iterator[Cue]:
-        """In the order of their numbers."""
+        """The cues, sorted by number."""
         return iter(sorted(self.cues.values(), key=lambda cue: cue.number))
 
     def __len__(self) -> int:
         return len(self.cues)
 
     def at(self, number: object) -> Cue:
+        """The cue with this number, or CueError."""
         cue = self.cues.get(_checked_number(number))
         if cue is None:
             raise CueError(f"there is no cue {number} ({_known(self)})")
         return cue
 
     def after(self, number: int) -> Cue:
-        """The next one; of 0 the first."""
+        """The next cue; the first one for 0. CueError if there is none."""
         later = [at for at in self.cues if at > number]
         if not later:
             raise CueError(f"no cue comes after {number}" if self.cues else "there are no cues (/cue/set makes one)")
         return self.cues[min(later)]
 
     def before(self, number: int) -> Cue:
+        """The previous cue, or CueError."""
         earlier = [at for at in self.cues if at < number]
         if not earlier:
             raise CueError(f"no cue comes before {number}" if number else "no cue has gone yet")
@@ -92,7 +94,7 @@ class CueList:
         return CueList({at: cue for at, cue in self.cues.items() if cue is not gone})
 
     def with_inserted(self, cue: Cue) -> "CueList":
-        """`cue` at its number; who stands there, and right behind without a gap, moves up by one."""
+        """Insert `cue` at its number; the cue there and those right after it, up to the first gap, move up by one."""
         free = cue.number
         while free in self.cues:
             free += 1
@@ -106,7 +108,7 @@ NO_CUES = CueList({})
 
 
 def write_cues(path: Path, cues: CueList) -> None:
-    """Replace the file as a whole; CueError when the disk refuses. Waits for the disk."""
+    """Write the file. Raises CueError if that fails. Waits for the disk."""
     entries = [{key: getattr(cue, key) for key in _KEYS if key != "glide" or cue.glide} for cue in cues]
     try:
         write_atomic(path, tomli_w.dumps({"cue": entries}))
@@ -115,8 +117,8 @@ def write_cues(path: Path, cues: CueList) -> None:
 
 
 def read_cues(path: Path) -> tuple[CueList, list[str]]:
-    """What `path` holds, and one line for each entry that does not fit and is left out. Never raises; a missing file
-    holds no cues."""
+    """The cues in a file, and one line for each invalid entry, which is left out. Never raises; a missing file has no
+    cues."""
     try:
         content = read_toml(path, "cue list", CueError)
     except FileNotFoundError:
@@ -152,9 +154,12 @@ def _read(entry: Any) -> Cue:
     return Cue.checked(**entry)
 
 
+def _is_number(value: object) -> TypeGuard[int | float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 def _checked_number(number: object) -> int:
-    is_number = isinstance(number, int | float) and not isinstance(number, bool)
-    if not is_number or number % 1 != 0 or not 1 <= number <= MAX_NUMBER:
+    if not _is_number(number) or number % 1 != 0 or not 1 <= number <= MAX_NUMBER:
         raise CueError(f"number {_shown(number)} is not whole and 1..{MAX_NUMBER}")
     return int(number)
 
@@ -169,8 +174,7 @@ def _checked_preset(name: object) -> str:
 
 
 def _checked_seconds(key: str, seconds: object, most: float) -> float:
-    is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
-    if not is_number or not 0.0 <= seconds <= most:
+    if not _is_number(seconds) or not 0.0 <= seconds <= most:
         raise CueError(f"{key} {_shown(seconds)} is no time of 0..{most:g} s")
     return float(seconds)
 

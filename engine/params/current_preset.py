@@ -1,9 +1,8 @@
-"""Which preset is on, and whether it is still what was loaded: the name a performer reads beside the picture.
+"""The current preset and whether it is edited, for the performer.
 
-A preset is on from the moment it is loaded, by whoever it is (OSC, the page, a cue, `--preset`), or saved: then it is
-what is on screen. It stays on, marked as edited, while any value that it holds is another now; moved back, the mark
-goes. While a fade to it is under way, what has not arrived yet is no edit. Nothing is on at the start and after the
-preset was deleted.
+A preset becomes current when it is loaded (by OSC, the page, a cue or `--preset`) or saved. It is edited while any of
+its values differs from the present ones; setting the value back clears the mark. During a fade to it, values that are
+still on their way do not count as edited. There is no current preset at the start, or after it was deleted.
 """
 
 import threading
@@ -29,19 +28,19 @@ class CurrentPreset:
     """`step` on the frame loop's thread, everything else on any."""
 
     def __init__(self, store: ParamStore, tell: Callable[..., None]) -> None:
-        """`tell(address, *args)` hears `/preset/current <name> <edited>` at each change; it must not wait."""
+        """`tell(address, *args)` gets `/preset/current <name> <edited>` at each change; it must not wait."""
         self._store = store
         self._tell = tell
         self._lock = threading.Lock()
         self._on: _On | None = None
         self._is_edited = False
         self._different = ""
-        """An address whose value is another than the preset's: as long as it is, nothing else is looked at."""
+        """An address whose value differs from the preset's. While it does, no other address is compared."""
         self._seen_version = -1
 
     @property
     def told(self) -> tuple[str, int]:
-        """The name, "" where no preset is on, and 1 where it is edited, else 0."""
+        """The name of the current preset, or "", and 1 if it is edited, else 0."""
         on = self._on
         return (on.name if on else "", int(self._is_edited))
 
@@ -50,7 +49,7 @@ class CurrentPreset:
         return self.told[0]
 
     def begin(self, loaded: LoadedPreset, *, is_on_its_way: bool = False) -> Callable[[], None]:
-        """It is on from now on. Call what is returned when a fade to it is over, whichever way."""
+        """Make it the current preset. Call the returned function when a fade to it is over or superseded."""
         values = {address: value for address, value in loaded.values if self._is_usable(address, value)}
         on = _On(name=loaded.name, values=values, is_on_its_way=is_on_its_way)
         self._put_on(on)
@@ -63,19 +62,19 @@ class CurrentPreset:
         return arrive
 
     def follow(self, loaded: LoadedPreset) -> None:
-        """The preset of that name holds other values now: where it is on, they are what an edit is measured by."""
+        """Compare with the new values of a preset from now on, if it is the current one."""
         with self._lock:
             if self._on is not None and self._on.name == loaded.name:
                 self._on.values = {a: value for a, value in loaded.values if self._is_usable(a, value)}
                 self._different, self._seen_version = "", -1
 
     def forget(self, name: str) -> None:
-        """The preset of that name is gone."""
+        """End the current preset if it has this name: it was deleted."""
         if self.name == name:
             self._put_on(None)
 
     def step(self, snapshot: Snapshot) -> None:
-        """Tell when what is on begins or ceases to be what was loaded. Costs nothing while no value changes."""
+        """Tell when the current preset becomes edited or unedited. Costs nothing while no value changes."""
         if snapshot.version == self._seen_version:
             return
         with self._lock:
@@ -94,7 +93,7 @@ class CurrentPreset:
             self._tell(ADDRESS, *self.told)
 
     def _is_usable(self, address: str, value: Value) -> bool:
-        """Whether this run can have that value; one that it refuses is no edit."""
+        """True if this run accepts the value. A refused one does not count as edited."""
         param = osc_schema.lookup(address)
         try:
             if param is not None:

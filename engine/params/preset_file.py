@@ -1,4 +1,4 @@
-"""The text of a preset file: TOML that a person can read, edit and mail.
+"""Reads and writes preset files: TOML that a person can read, edit and mail.
 
     [preset]
     name = "Night"
@@ -8,8 +8,8 @@
     "/multiverse/brightness" = 2.5
     "/layer/1/wrap" = "repeat"
 
-Entries that are missing are left as they are when the preset is loaded. But where a file is older than a parameter that
-would change how it looks, it stands for the value of before (`osc_schema.ADDED`).
+Loading a preset does not change parameters without an entry. But if a parameter was added after the file was written
+and would change its look, it gets the value that keeps the old look (`osc_schema.ADDED`).
 """
 
 from collections.abc import Callable, Mapping
@@ -31,13 +31,13 @@ class LoadedPreset:
     values: list[tuple[str, Value]]
     """Address and canonical value, in page order: ready for `ParamStore.set_many`."""
     problems: list[str] = field(default_factory=list)
-    """One line for each entry that was changed or left out."""
+    """One line for each entry that was adjusted or left out."""
     current: str = ""
-    """Of an autosave: the preset that was on."""
+    """The current preset at the time of an autosave."""
 
 
 def preset_text(name: str, values: Mapping[str, Value], *, holds: Callable[[Param], bool], current: str = "") -> str:
-    """The file for the parameters that `holds` picks, in page order."""
+    """The text of a file with the parameters that `holds` selects, in page order."""
     entries = {
         param.address: _plain(values[param.address])
         for param in osc_schema.PARAMS
@@ -48,14 +48,14 @@ def preset_text(name: str, values: Mapping[str, Value], *, holds: Callable[[Para
 
 
 def read_preset(path: Path, *, holds: Callable[[Param], bool]) -> LoadedPreset:
-    """What `path` holds, entry by entry. Raises PresetError when the file as a whole cannot be used."""
+    """Read a file entry by entry. Raises PresetError if it cannot be used at all."""
     try:
         content = read_toml(path, "preset", PresetError)
     except FileNotFoundError as error:
         raise PresetError(f"{path}: cannot be read ({error.strerror})") from None
     entries = content.get("values")
     if not isinstance(entries, dict):
-        raise PresetError(f"{path}: has no [values] table, so it is no preset")
+        raise PresetError(f"{path}: is not a preset, it has no [values] table")
     header = content.get("preset")
     return _accepted(path.stem, header if isinstance(header, dict) else {}, entries, holds)
 
@@ -75,7 +75,7 @@ def _accepted(
             if param is None:
                 raise osc_schema.unknown_address(address)
             if not holds(param):
-                raise Rejected(f"{address}: is never kept in such a file")
+                raise Rejected(f"{address}: is never stored in such a file")
             accepted = osc_schema.accept(param, value)
         except Rejected as rejection:
             problems.append(f"{rejection} (left out)")

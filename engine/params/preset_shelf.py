@@ -1,7 +1,7 @@
-"""The presets of a folder in memory, so that a show that goes from look to look never meets the disk.
+"""The presets of a folder in memory, so that changing the look never waits for the disk.
 
-What this engine saves or deletes is on the shelf at once; the file follows, and when it cannot, the shelf shows again
-what the disk has. What others change is found by looking through the folder again.
+Saved and deleted presets change the shelf at once and the disk afterwards; if that fails, the shelf goes back to the
+content of the disk. Changes by other programs are found by polling the folder.
 """
 
 import threading
@@ -23,7 +23,7 @@ from engine.params.presets import (
 )
 from osc_schema import PARAMS, Value
 
-MAX_PICTURE_BYTES = 200_000  # what is kept here is some 15 kB: a larger file is nothing that the engine saved
+MAX_PICTURE_BYTES = 200_000  # the engine's own have about 15 kB: larger files are not its own
 MAX_PICTURES = 500  # in memory, 8 MB
 
 FACTORY = {name.casefold(): factory_preset(name) for name in FACTORY_NAMES}
@@ -31,12 +31,12 @@ FACTORY = {name.casefold(): factory_preset(name) for name in FACTORY_NAMES}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Kept:
-    """What the disk has under a name."""
+    """A preset as the disk has it."""
 
     file: SavedFile | None
-    """As it was when it was read; None: it is to be read again."""
+    """The file that was read, or None if it must be read again."""
     content: LoadedPreset | PresetError | None
-    """Why it cannot be used; None: it has not been read yet."""
+    """The preset, the error if it cannot be used, or None before it was read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,60 +45,60 @@ class PresetPicture:
 
     jpeg: bytes
     version: str
-    """Another one for another picture."""
+    """Differs for different pictures."""
     file: SavedFile | None
-    """As it was when it was read; None: it was written here."""
+    """The file that was read, or None if this engine wrote it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Change:
-    """What the file of a preset is yet to follow."""
+class PresetChange:
+    """A change of a preset that is not on the disk yet."""
 
     name: str
     content: LoadedPreset | None
-    """None: it is deleted."""
+    """The new preset, or None if it is deleted."""
 
 
 class PresetShelf:
-    """Any thread, and nothing waits for the disk but `look` and `write`, which belong to one thread."""
+    """Any thread. Only the disk thread's methods wait for the disk; they must run on one thread."""
 
     def __init__(self, folder: PresetFolder) -> None:
         self.folder = folder
         self.problem = ""
-        """Why the folder could not be read when it was looked through last."""
+        """Why the last poll could not read the folder, or ""."""
         self._lock = threading.Lock()
         self._kept: dict[str, _Kept] = {}
-        self._changes: dict[str, Change] = {}
+        self._changes: dict[str, PresetChange] = {}
         self._pictures: dict[str, PresetPicture] = {}  # replaced as a whole
 
     # -- any thread ----------------------------------------------------------------------------
 
     def names(self) -> tuple[str, ...]:
-        """The built-in ones, then the others, sorted."""
+        """The names of all presets: the built-in ones, then the others, sorted."""
         with self._lock:
             deleted = {name for name, change in self._changes.items() if change.content is None}
             saved = (self._kept.keys() | self._changes.keys()) - deleted
         return (*FACTORY_NAMES, *sorted(saved, key=str.casefold))
 
     def has(self, name: str) -> bool:
-        """PresetError for a name that can be none."""
+        """True if there is a preset of that name. PresetError for an invalid name."""
         return name.casefold() in FACTORY or clean_name(name) in self.names()
 
     def find(self, name: str) -> LoadedPreset | None:
-        """The preset; None where a look at the disk may help: it is unknown, or cannot be used as it was.
+        """The preset, or None if it is unknown or could not be used, so that reading the disk again may help.
 
-        PresetError for a name that can be none.
+        PresetError for an invalid name.
         """
         content = self._content(name)
         return content if isinstance(content, LoadedPreset) else None
 
     def get(self, name: str) -> LoadedPreset:
-        """The preset. PresetError says why there is none."""
+        """The preset. PresetError if it is missing or cannot be used."""
         content = self._content(name)
         if isinstance(content, LoadedPreset):
             return content
         if content is not None:
-            raise PresetError(str(content))  # another one each time: a traceback grows with every raise
+            raise PresetError(str(content))  # a new one each time: a traceback grows with every raise
         clean = clean_name(name)
         if clean in self._kept:
             raise PresetError(f"preset {clean!r}: has not been read yet; {self.folder.path} does not answer")
@@ -108,31 +108,30 @@ class PresetShelf:
 
     @property
     def pictures(self) -> Mapping[str, PresetPicture]:
-        """By name, of those presets that have one. It never changes: another one takes its place."""
+        """The pictures by preset name. The mapping never changes; it is replaced as a whole."""
         return self._pictures
 
-    def save(self, name: str, values: Mapping[str, Value]) -> Change:
-        """The stored ones among `values` under that name, from now on. PresetError where they cannot be."""
+    def save(self, name: str, values: Mapping[str, Value]) -> PresetChange:
+        """Save the stored ones among `values` under that name, effective at once. PresetError for an invalid name."""
         clean = clean_name(name)
         refuse_factory(clean)
         held = [(param.address, values[param.address]) for param in PARAMS if is_stored(param)]
-        return self._changed(Change(name=clean, content=LoadedPreset(name=clean, values=held)))
+        return self._changed(PresetChange(name=clean, content=LoadedPreset(name=clean, values=held)))
 
-    def delete(self, name: str) -> Change:
-        """As if it were gone, from now on. PresetError where it cannot be."""
+    def delete(self, name: str) -> PresetChange:
+        """Delete a preset, effective at once. PresetError for an invalid or built-in name."""
         refuse_factory(name)
-        return self._changed(Change(name=clean_name(name), content=None))
+        return self._changed(PresetChange(name=clean_name(name), content=None))
 
-    def drop(self, change: Change) -> None:
-        """What the disk has stands again, unless there was another change meanwhile."""
+    def drop(self, change: PresetChange) -> None:
+        """Undo a change that could not be written, unless there was a later one."""
         with self._lock:
             self._drop(change)
 
     # -- one thread, which waits for the disk ----------------------------------------------------
 
-    def write(self, change: Change) -> bool:
-        """Let the file follow; True where an older one was put aside for it. PresetError, and the disk has what it had,
-        when it cannot."""
+    def write(self, change: PresetChange) -> bool:
+        """Write a change to the disk; True if an older file was moved to `replaced`. PresetError if it fails."""
         name, content = change.name, change.content
         if content is None:
             self.folder.delete(name)
@@ -150,7 +149,7 @@ class PresetShelf:
         return was_replaced
 
     def restore(self, name: str) -> LoadedPreset:
-        """Bring back what was last saved over or deleted under that name. PresetError where nothing is kept."""
+        """Bring back the preset that was last overwritten or deleted under that name. PresetError if there is none."""
         loaded = self.folder.restore(name)
         with self._lock:
             self._kept[loaded.name] = _Kept(file=None, content=loaded)
@@ -158,16 +157,16 @@ class PresetShelf:
         return loaded
 
     def write_picture(self, name: str, jpeg: bytes) -> None:
-        """Keep the picture of a preset, unless the preset has gone meanwhile. PresetError where the disk refuses."""
+        """Write the picture of a preset, unless the preset was deleted meanwhile. PresetError if the disk refuses."""
         clean = clean_name(name)
         if clean in self._kept:
             self.folder.save_picture(clean, jpeg)
             self._pictures = {**self._pictures, clean: _picture(jpeg, None)}
 
     def look(self) -> list[str]:
-        """Read what is new or different in the folder; the names whose presets came, went or changed.
+        """Read new and changed files; returns the names of presets that were added, removed or changed.
 
-        When the folder cannot be read, nothing changes: `problem` says why.
+        If the folder cannot be read, nothing changes, and `problem` has the reason.
         """
         try:
             files = self.folder.files()
@@ -175,7 +174,7 @@ class PresetShelf:
             self.problem = str(error)
             return []
         self.problem = ""
-        with self._lock:  # the names first: a file may take long
+        with self._lock:  # the names first: reading a file may take long
             different = [name for name in self._kept if name not in files]
             for name in different:
                 del self._kept[name]
@@ -196,7 +195,7 @@ class PresetShelf:
         return [*different, *(name for name in self._look_at_pictures(files.keys()) if name not in different)]
 
     def _look_at_pictures(self, names: Collection[str]) -> list[str]:
-        """Read the pictures that are new or different, and forget those that have gone; their names among `names`."""
+        """Read new and changed pictures, forget deleted ones; returns the names of both, as far as in `names`."""
         try:
             files = {name: file for name, file in self.folder.pictures().items() if name in self._kept}
         except PresetError:
@@ -209,7 +208,7 @@ class PresetShelf:
                 continue
             try:
                 picture = _picture(file.path.read_bytes(), file)
-            except OSError:  # it went at this moment
+            except OSError:  # it was just deleted
                 continue
             if name in names and (before is None or before.version != picture.version):
                 different.append(name)
@@ -227,13 +226,13 @@ class PresetShelf:
             return change.content
         return None if kept is None else kept.content
 
-    def _changed(self, change: Change) -> Change:
+    def _changed(self, change: PresetChange) -> PresetChange:
         with self._lock:
             self._changes[change.name] = change
         return change
 
-    def _drop(self, change: Change) -> None:
-        """The caller holds the lock."""
+    def _drop(self, change: PresetChange) -> None:
+        """Forget a pending change. The caller holds the lock."""
         if self._changes.get(change.name) is change:
             del self._changes[change.name]
 

@@ -1,4 +1,4 @@
-"""One folder of presets: save, load, list, delete. `default`, `VAV original` and eight looks are built in."""
+"""A folder of presets: save, load, list, delete. `default`, `VAV original` and eight looks are built in."""
 
 import dataclasses
 import logging
@@ -24,7 +24,7 @@ _FACTORY: dict[str, dict[str, Value]] = {
         **PLAIN,
         "/multiverse/bias": 0.5,
         "/multiverse/tone": "clip",
-        # Tempered: at brightness 2.5 the original was white all over, and nothing of its stripes was seen.
+        # Toned down: at the original's brightness of 2.5 the picture was white, without visible stripes.
         "/multiverse/brightness": 1.2,
         **{f"/layer/{n}/intensity": 0.5 for n in (1, 2, 3, 4)},
         "/mirror/mode": "off",
@@ -32,7 +32,7 @@ _FACTORY: dict[str, dict[str, Value]] = {
     },
     **LOOKS,
 }
-"""What each built-in preset changes against the schema's defaults. PLAIN holds all in which these differ from it."""
+"""The values of each built-in preset that differ from the schema's defaults."""
 FACTORY_NAMES = tuple(_FACTORY)
 _LOOK_AREAS = frozenset({"mode", "multiverse", "colour", "layer", "feedback", "mirror", "mod", "lfo"})
 
@@ -42,7 +42,7 @@ def is_stored(param: Param) -> bool:
 
 
 def clean_name(name: str) -> str:
-    """`name` in Unicode NFC, if every system takes it as a file name; else PresetError says why."""
+    """`name` in Unicode NFC, or PresetError if some system refuses it as a file name."""
     try:
         return file_names.clean_name(name)
     except ValueError as reason:
@@ -55,20 +55,20 @@ def is_factory(name: str) -> bool:
 
 
 def factory_preset(name: str) -> LoadedPreset | None:
-    """The built-in preset of that name, in any case of letters."""
+    """The built-in preset of that name, ignoring case, or None."""
     known = _factory_name(name)
     return None if known is None else LoadedPreset(name=known, values=list(_factory_values(known).items()))
 
 
 def refuse_factory(name: str) -> None:
-    """PresetError where a preset of that name is built in."""
+    """Raise PresetError if a preset of that name is built in."""
     if is_factory(name):
         raise PresetError(f"preset {name!r}: is built in and cannot be changed; choose another name")
 
 
 def not_found(name: str, folder: Path, known: Sequence[str]) -> PresetError:
-    """The error for a name that is none of `known`, with the one that is spelled most like it."""
-    import difflib  # only here: a start without typing errors need not pay for it
+    """The error for an unknown name, with the most similar known one."""
+    import difflib  # imported here: most starts do not need it
 
     spelled = {one.casefold(): one for one in known}
     alike = difflib.get_close_matches(name.casefold(), spelled, 1)
@@ -78,20 +78,20 @@ def not_found(name: str, folder: Path, known: Sequence[str]) -> PresetError:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SavedFile:
-    """A preset's file. Equal to what it was before: nobody has changed it."""
+    """A preset's file. Two equal ones: the file has not changed."""
 
     path: Path
     mtime_ns: int
     size: int
     inode: int
-    """0 where the system does not tell."""
+    """0 if the system has none."""
 
 
 class PresetFolder:
-    """Presets as files `NAME.toml`, each with its picture `NAME.jpg` where it has one.
+    """Presets as files `NAME.toml`, with pictures `NAME.jpg`.
 
-    What is saved over or deleted is kept in `replaced`, and `restore` brings it back. Any thread, but none that must
-    not wait: every method uses the disk.
+    Overwritten and deleted presets are kept in `replaced`, and `restore` brings them back. Every method uses the disk,
+    so call none on a thread that must not wait.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -99,20 +99,20 @@ class PresetFolder:
         self._replaced = ReplacedPresets(self.path)
 
     def list(self) -> tuple[str, ...]:
-        """Names of all presets: the built-in ones, then those of the folder, sorted."""
+        """Names of all presets: the built-in ones, then those in the folder, sorted."""
         return (*FACTORY_NAMES, *sorted(self.files(), key=str.casefold))
 
     def has(self, name: str) -> bool:
-        """Whether `load` would find it. PresetError for a name that is none, or a folder that cannot be read."""
+        """True if `load` would find it. PresetError for an invalid name or a folder that cannot be read."""
         return is_factory(name) or clean_name(name) in self.files()
 
     def save(self, name: str, values: Mapping[str, Value]) -> Path:
-        """Write the stored parameters among `values`, over an older preset of that name; the file's path."""
+        """Write the stored parameters among `values`, replacing a preset of that name. Returns the file's path."""
         self.replace(name, values)
         return self._path_of(name)
 
     def replace(self, name: str, values: Mapping[str, Value]) -> bool:
-        """`save`; True where another preset of that name was put aside for it, with its picture."""
+        """Like `save`; True if another preset of that name was moved to `replaced`, with its picture."""
         path = self._path_of(name)
         text = preset_text(clean_name(name), values, holds=is_stored)
         is_another = path.is_file() and not _holds(path, text)
@@ -124,10 +124,10 @@ class PresetFolder:
         return is_another
 
     def restore(self, name: str) -> LoadedPreset:
-        """Bring back what was saved over or deleted last under that name, with its picture.
+        """Bring back the preset of that name that was overwritten or deleted last, with its picture.
 
-        What is there now is put aside in its place, so that a second call takes the first one back. PresetError where
-        nothing is kept, and nothing changes.
+        The present one is kept in its place, so that a second call undoes the first. Raises PresetError, without any
+        change, if none is kept.
         """
         path = self._path_of(name)
         try:
@@ -135,7 +135,7 @@ class PresetFolder:
         except OSError as error:
             raise PresetError(f"{self._replaced.path}: cannot be read ({error.strerror or error})") from None
         if kept is None:
-            raise PresetError(f"preset {name!r}: nothing that was saved over or deleted is kept under this name")
+            raise PresetError(f"preset {name!r}: no overwritten or deleted preset is kept under this name")
         loaded = self.read(name, kept.path)
         if path.is_file():
             self._put_aside(clean_name(name), path)
@@ -151,19 +151,19 @@ class PresetFolder:
         return loaded
 
     def save_picture(self, name: str, jpeg: bytes) -> None:
-        """Write the picture of a preset, over an older one."""
+        """Write the picture of a preset, replacing an older one."""
         self._write(self._path_of(name).with_suffix(PICTURE_SUFFIX), jpeg)
 
     def pictures(self) -> dict[str, SavedFile]:
-        """By the name of its preset every picture. PresetError when the folder cannot be read."""
+        """All pictures, by the name of their preset. PresetError if the folder cannot be read."""
         return self._files(PICTURE_SUFFIX)
 
     def load(self, name: str) -> LoadedPreset:
-        """The preset, with what did not fit in `.problems`. PresetError when there is none to read."""
+        """The preset, with its invalid entries in `.problems`. PresetError if it cannot be read."""
         return factory_preset(name) or self.read(name, self._existing(name))
 
     def read(self, name: str, file: Path) -> LoadedPreset:
-        """The preset of that name, of a file as `files` tells it. PresetError when it cannot be used."""
+        """Read a preset from a file of `files`. PresetError if it cannot be used."""
         return dataclasses.replace(read_preset(file, holds=is_stored), name=clean_name(name))
 
     def delete(self, name: str) -> None:
@@ -177,14 +177,14 @@ class PresetFolder:
         _try_picture(lambda: remove_file(path.with_suffix(PICTURE_SUFFIX), missing_ok=True))
 
     def export_text(self, name: str) -> str:
-        """The preset as the text of a file, checked and complete; also of a built-in one."""
+        """The text of a file with the complete, checked preset; also for built-in ones."""
         loaded = self.load(name)
         return preset_text(loaded.name, dict(loaded.values), holds=is_stored)
 
     def import_file(self, file: Path, name: str | None = None, *, overwrite: bool = False) -> LoadedPreset:
-        """Save a preset file from elsewhere here, under `name` or its own, without what does not fit.
+        """Copy a preset file into this folder, under `name` or its own, without its invalid entries.
 
-        PresetError where there is one of that name; `overwrite` replaces it, unless it is built in.
+        PresetError if the name exists; `overwrite` replaces that preset, unless it is built in.
         """
         loaded = read_preset(file, holds=is_stored)
         name = name or loaded.name
@@ -196,7 +196,7 @@ class PresetFolder:
         return loaded
 
     def files(self) -> dict[str, SavedFile]:
-        """By name every file that could have been saved here. PresetError when the folder cannot be read."""
+        """All preset files by name. PresetError if the folder cannot be read."""
         return self._files(SUFFIX)
 
     def _files(self, suffix: str) -> dict[str, SavedFile]:
@@ -211,7 +211,7 @@ class PresetFolder:
         for file in files:
             try:
                 name = clean_name(file.path.stem)
-            except PresetError:  # hidden, or put there by hand under a name that cannot be asked for
+            except PresetError:  # hidden, or copied there under an invalid name
                 continue
             if not is_factory(name):
                 saved[name] = file
@@ -233,8 +233,8 @@ class PresetFolder:
         try:
             self._replaced.put_aside(name, path, path.with_suffix(PICTURE_SUFFIX))
         except OSError as error:
-            reason = f"what is there cannot be kept in {self._replaced.path} ({error.strerror or error})"
-            raise PresetError(f"{path}: is left as it is: {reason}") from None
+            reason = f"it cannot be copied to {self._replaced.path} ({error.strerror or error})"
+            raise PresetError(f"{path}: not changed: {reason}") from None
 
     def _write(self, path: Path, content: str | bytes) -> None:
         try:
@@ -244,16 +244,16 @@ class PresetFolder:
 
 
 def _try_picture(follow: Callable[[], None]) -> None:
-    """Let a picture follow its preset, which is done with already: that must not be told as failed for a viewer that
-    has the picture open."""
+    """Update a picture after its preset was written. Only logs a failure: the preset itself is saved, and a viewer may
+    have the picture open."""
     try:
         follow()
     except OSError as error:
-        _log.warning("%s: shows its preset as it was before (%s)", error.filename, error.strerror or error)
+        _log.warning("%s: still shows the earlier preset (%s)", error.filename, error.strerror or error)
 
 
 def _holds(path: Path, text: str) -> bool:
-    """True where the file holds exactly this text."""
+    """True if the file holds exactly this text."""
     content = text.encode()
     try:
         return path.stat().st_size == len(content) and path.read_bytes() == content
@@ -262,7 +262,7 @@ def _holds(path: Path, text: str) -> bool:
 
 
 def _saved_file(entry: os.DirEntry[str], suffix: str) -> SavedFile | None:
-    """None where it is no regular file, or just went: a pipe of that name would never end."""
+    """The file of a folder entry, or None if it is not a regular file (reading a pipe never ends) or just deleted."""
     if not entry.name.endswith(suffix):
         return None
     try:
@@ -275,13 +275,13 @@ def _saved_file(entry: os.DirEntry[str], suffix: str) -> SavedFile | None:
 
 
 def _factory_name(name: str) -> str | None:
-    """The built-in preset meant. In any case of letters: some disks take Default and default for one file."""
+    """The spelling of a built-in name, or None. Ignores case, as some file systems do."""
     return next((known for known in _FACTORY if known.casefold() == name.casefold()), None)
 
 
 def _factory_values(name: str) -> dict[str, Value]:
-    """`default` is a fresh start. A look leaves alone what comes in from outside and is set up for a night: the camera
-    on layer 5, Stable Diffusion and its prompt, the region map, the sound."""
+    """The values of a built-in preset. `default` sets everything; a look leaves the inputs and their setup alone: the
+    camera on layer 5, the live models, the region map, the sound."""
     held = [param for param in osc_schema.PARAMS if param.stored and (name == "default" or _is_of_a_look(param))]
     return {param.address: param.default for param in held} | _FACTORY[name]
 

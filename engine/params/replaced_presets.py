@@ -1,9 +1,9 @@
-"""Presets that were saved over or deleted, kept so that the last of each can be had back.
+"""Keeps overwritten and deleted presets, so that the last one of each name can be restored.
 
     presets/replaced/000017 Night.toml, and 000017 Night.jpg where it had a picture
 
-The number grows with every file that is put aside: it orders them whatever the clock does, and the file's own time
-tells when it was saved. Bounded: the newest 10 of a name and the newest 200 in all.
+The number grows with every file: it keeps the order even if the clock is changed. The file's own time is the time when
+it was saved. Bounded: the newest 10 of a name and the newest 200 in all.
 """
 
 import os
@@ -25,7 +25,7 @@ _KEPT = re.compile(r"(?P<number>\d{6,9}) (?P<name>.+)\.toml")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replaced:
-    """One preset that was put aside."""
+    """One overwritten or deleted preset."""
 
     number: int
     name: str
@@ -33,21 +33,21 @@ class Replaced:
 
     @property
     def picture(self) -> Path:
-        """Where its picture is, if it had one."""
+        """The path of its picture, if it has one."""
         return self.path.with_suffix(PICTURE_SUFFIX)
 
 
 class ReplacedPresets:
-    """Every method uses the disk and raises OSError. One thread, or one process, at a time."""
+    """The folder of replaced presets. Every method uses the disk and raises OSError. One thread at a time."""
 
     def __init__(self, presets: Path) -> None:
         self.path = presets / FOLDER
 
     def put_aside(self, name: str, path: Path, picture: Path) -> None:
-        """Keep a copy of a preset's file and of its picture; both stay where they are, for whoever reads them now."""
+        """Copy a preset's file and picture here. Both also stay in place, because others may be reading them."""
         kept = self._kept()
         newest = self.newest(name)
-        if newest is not None and newest.path.samefile(path):  # a save that failed after this had put it aside already
+        if newest is not None and newest.path.samefile(path):  # an earlier save copied it, then failed
             return
         number = max((entry.number for entry in kept), default=0) + 1
         self.path.mkdir(parents=True, exist_ok=True)
@@ -58,7 +58,7 @@ class ReplacedPresets:
         self._forget_old([*kept, entry])
 
     def newest(self, name: str) -> Replaced | None:
-        """The one of that name that was put aside last."""
+        """The newest one of that name, or None."""
         return max(
             (entry for entry in self._kept() if entry.name == name), key=lambda entry: entry.number, default=None
         )
@@ -78,14 +78,14 @@ class ReplacedPresets:
             of_a_name[entry.name] = of_a_name.get(entry.name, 0) + 1
             if place >= MAX_KEPT or of_a_name[entry.name] > MAX_KEPT_A_NAME:
                 for path in (entry.path, entry.picture):
-                    with suppress(OSError):  # one too many, until the next is put aside
+                    with suppress(OSError):  # tried again with the next one
                         remove_file(path, missing_ok=True)
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Another name for the same file, which a save replaces as a whole; a copy where the disk has no such links, or the
-    file is a link to one elsewhere, which others may write into."""
-    remove_file(target, missing_ok=True)  # of a process that was killed between a picture and its preset
+    """Make a hard link, which is safe because a save replaces the whole file. A copy if the file system has no hard
+    links, or if the file is a symbolic link, whose target other programs may write into."""
+    remove_file(target, missing_ok=True)  # left by a process that was killed between picture and preset
     try:
         if source.is_symlink():
             shutil.copy2(source, target)

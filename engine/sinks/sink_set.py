@@ -9,7 +9,18 @@ from functools import partial
 from engine.errors import MultiverseError, SinkError
 from engine.sinks.opening import load_kinds, make_sink
 from engine.sinks.registry import KINDS
-from engine.sinks.sink import BESIDE, TITLES, Cautious, Picture, Sink, SinkSpec, SinkStatus, Stage, Taker, picture_name
+from engine.sinks.sink import (
+    EXTRA_PICTURES,
+    TITLES,
+    Cautious,
+    Picture,
+    Sink,
+    SinkSpec,
+    SinkStatus,
+    Stage,
+    Taker,
+    picture_name,
+)
 from engine.system.backoff import MAX_DELAY_S, next_delay_s
 from engine.system.clock import Clock, SystemClock
 from engine.system.reporting import Report
@@ -94,7 +105,7 @@ class SinkSet:
 
     @property
     def kinds(self) -> frozenset[str]:
-        """Labels of the sinks that run or will be retried: `record`, `sd:record`, ..."""
+        """Labels of the sinks that run or will be retried: `record`, `PICTURE:record`, ..."""
         return frozenset(place.spec.label for place in self._places if not place.is_once)
 
     def add_picture(self, picture: Picture, width: int, height: int, *, may_wait: bool = False) -> None:
@@ -179,13 +190,14 @@ class SinkSet:
         if spec.picture == "main":
             return self.stage
         if spec.picture not in self._stages_beside:
-            beside = BESIDE[spec.picture]
+            beside = EXTRA_PICTURES[spec.picture]
             raise SinkError(f"{spec.label}: this run has no {beside.model}; give it a model ({beside.option})")
         return self._stages_beside[spec.picture]
 
     def stop(self, label: str, name: str | None = None) -> int:
-        """Close the sinks of a label (`record`, `sd:record`), or the one of that name or argument, for good. Returns
-        their number. Sinks that were started along with them are closed too.
+        """Close the sinks of a label (`record`, `PICTURE:record`), or the one of that name or argument, for good.
+
+        Returns their number. Sinks that were started along with them are closed too.
 
         Live, a sink writes what is left while the show goes on; its state is then `finishing`.
         """

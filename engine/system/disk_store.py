@@ -1,7 +1,10 @@
-"""A thread that waits for a disk, so that no other has to.
+"""Runs disk access in worker threads, so that a slow or hung disk blocks no other thread.
 
-Its jobs are done in the order they were given. It is a daemon: a disk that never answers, a network home that hangs,
-keeps neither the show nor its end waiting.
+Problem: a disk may take seconds or never answer (a network home that hangs). A thread that waits for it can neither
+draw nor carry out commands. One thread for all files would be the simple way, but then one hung folder stops the
+writes of every other folder. So a `DiskStore` has one worker thread per folder: files that lie together wait together.
+
+The workers are daemon threads: a disk that never answers delays neither the show nor its end.
 """
 
 import logging
@@ -9,100 +12,197 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from pathlib import Path
 
 from engine.errors import MultiverseError
+from engine.system.guarded_thread import Guard, GuardedThread
+from engine.system.reporting import Report
 from osc_schema import Rejected
 
 log = logging.getLogger(__name__)
 
-Job = Callable[[], None]
+Job = Callable[[], object]
 Fail = Callable[[str], None]
+"""`fail(reason)`: the job was not done."""
 
 MAX_S = 5.0
-"""For one thing; and how long the end waits for all that was to be done."""
+"""Longest wait for one job, and for all queued jobs of a queue when it is closed."""
+MAX_POLL_AT_END_S = 0.5  # a poll that is under way when its queue is closed
 POLL_INTERVAL_S = 2.0
 MAX_WAITING = 1000
 
 
-class DiskThread:
-    """`post` and `close` on any thread."""
+class DiskStore:
+    """The worker threads of one engine, by folder. Any thread."""
 
-    def __init__(self, name: str, report: Callable[[str, str], None], look: Job | None = None) -> None:
-        """`look` is called at once and then every 2 s, on the thread: it must tell its own errors."""
-        self.has_looked = threading.Event()
-        """Set after the first `look`."""
-        self._name = name
+    def __init__(self, report: Report) -> None:
         self._report = report
-        self._look = look
-        self._changed = threading.Condition()
-        self._jobs: deque[tuple[Job, Fail]] = deque()
-        """The first one is in hand."""
-        self._is_closing = False
-        self._busy_since_s: float | None = None
-        self._look_at_s = time.perf_counter()
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
-        self._thread.start()
+        self._lock = threading.Lock()
+        self._workers: dict[Path, _Worker] = {}
+
+    def open(
+        self,
+        name: str,
+        folder: Path,
+        *,
+        poll: Job | None = None,
+        poll_interval_s: float | None = None,
+        first_poll_s: float = 0.0,
+    ) -> "DiskQueue":
+        """A queue of jobs on the worker of `folder`, which is started if it is the first. Never waits for the disk.
+
+        `name` is the key of its warnings. `poll` is called after `first_poll_s`, then every `poll_interval_s` (2 s).
+        """
+        folder = folder.absolute()
+        interval_s = POLL_INTERVAL_S if poll_interval_s is None else poll_interval_s
+        queue = DiskQueue(name, folder, self._report, poll, interval_s, time.perf_counter() + first_poll_s)
+        with self._lock:
+            worker = self._workers.get(folder)
+            if worker is None or not worker.add(queue):
+                worker = self._workers[folder] = _Worker(folder, self._report)
+                worker.add(queue)
+                worker.start()
+        queue.worker = worker
+        return queue
+
+
+class DiskQueue:
+    """Jobs of one part of the engine in one folder, done in the order in which they were posted. Any thread."""
+
+    worker: "_Worker"
+
+    def __init__(
+        self, name: str, folder: Path, report: Report, poll: Job | None, interval_s: float, poll_at_s: float
+    ) -> None:
+        self.name = name
+        self.has_polled = threading.Event()
+        """Set after the first poll."""
+        self.guard = Guard(log, report, name, f"{name}: disk access failed")
+        self.poll = poll
+        self.interval_s = interval_s
+        self.poll_at_s = poll_at_s
+        self.waiting = 0
+        """Jobs that are not done yet. Guarded by the worker's lock, as are the poll's fields."""
+        self._folder = folder
+        self._report = report
 
     def post(self, job: Job, fail: Fail) -> None:
-        """Do `job` after all that was posted before. `fail(reason)` when it raises, on the thread; when it is not even
-        begun because the disk does not answer, here and now."""
-        since_s = self._busy_since_s
-        if since_s is not None and (waited_s := time.perf_counter() - since_s) > MAX_S:
-            fail(f"the disk has not answered for {waited_s:.0f} s")
-            return
-        with self._changed:
-            is_taken = len(self._jobs) < MAX_WAITING
-            if is_taken:
-                self._jobs.append((job, fail))
-                self._changed.notify_all()
-        if not is_taken:
-            fail(f"{MAX_WAITING} others wait for the disk already")
+        """Queue `job`. If it raises, `fail(reason)` is called on the worker; if it is refused because the disk does not
+        answer or too many jobs wait, `fail` is called here."""
+        if reason := self.worker.post(self, job, fail):
+            fail(reason)
 
     def close(self) -> None:
-        """Returns when all is done that was posted, or says after 5 s that the rest of it is not."""
+        """Return when all posted jobs are done; after 5 s report that the rest is left undone. Ends the polling."""
+        left = self.worker.remove(self)
+        if left:
+            self._report(
+                self.name,
+                f"{self._folder}: the disk has not answered for {MAX_S:g} s; what waited is left ({left})",
+            )
+
+    def report_failure(self, reason: str) -> None:
+        self._report(self.name, reason)
+
+    def run(self, job: Job, fail: Fail) -> None:
+        """Do one job; errors go to `fail`. The worker's thread."""
+
+        def attempt() -> None:
+            try:
+                job()
+            except (MultiverseError, Rejected, OSError) as error:
+                fail(str(error))
+
+        self.guard.attempt(attempt, lambda error: fail(f"an error of the engine itself: {type(error).__name__}"))
+
+
+class _Worker:
+    """The thread of one folder. It ends when its last queue is closed and no job is left."""
+
+    def __init__(self, folder: Path, report: Report) -> None:
+        self._changed = threading.Condition()
+        self._queues: list[DiskQueue] = []
+        self._jobs: deque[tuple[DiskQueue, Job, Fail]] = deque()
+        """The first one may be running."""
+        self._polled: DiskQueue | None = None
+        self._busy_since_s: float | None = None
+        self._is_over = False
+        self._thread = GuardedThread(f"disk {folder.name}", self._run, Guard(log, report, "disk", f"{folder}: disk"))
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def add(self, queue: DiskQueue) -> bool:
+        """False if the thread has ended, so that another one is needed."""
         with self._changed:
-            self._is_closing = True
+            if not self._is_over:
+                self._queues.append(queue)
+                self._changed.notify_all()
+            return not self._is_over
+
+    def post(self, queue: DiskQueue, job: Job, fail: Fail) -> str:
+        """Queue a job; the reason if it is refused, else ""."""
+        since_s = self._busy_since_s
+        if since_s is not None and (waited_s := time.perf_counter() - since_s) > MAX_S:
+            return f"the disk has not answered for {waited_s:.0f} s"
+        with self._changed:
+            if queue.waiting >= MAX_WAITING:
+                return f"{MAX_WAITING} others wait for the disk already"
+            queue.waiting += 1
+            self._jobs.append((queue, job, fail))
             self._changed.notify_all()
-            is_done = self._changed.wait_for(lambda: not self._jobs, MAX_S)
-            left = len(self._jobs)
-        if is_done:
-            self._thread.join(0.5)  # it may be looking, which nobody needs any more
-        else:
-            self._report(self._name, f"the disk has not answered for {MAX_S:g} s; what waited is left ({left})")
+        return ""
+
+    def remove(self, queue: DiskQueue) -> int:
+        """Wait for the jobs of a queue and forget it; the number of jobs that are left undone."""
+        with self._changed:
+            queue.poll = None
+            if self._changed.wait_for(lambda: not queue.waiting, MAX_S):
+                self._changed.wait_for(lambda: self._polled is not queue, MAX_POLL_AT_END_S)
+            if queue in self._queues:
+                self._queues.remove(queue)
+            self._changed.notify_all()
+            return queue.waiting
 
     # -- the thread ----------------------------------------------------------------------------
 
     def _run(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(self._is_wanted, self._rest_s())
-                entry = self._jobs[0] if self._jobs else None
-                if entry is None and self._is_closing:
-                    return
+                while not (self._jobs or self._next_poll_s() <= 0.0):
+                    if not self._queues:
+                        self._is_over = True
+                        return
+                    self._changed.wait(min(self._next_poll_s(), threading.TIMEOUT_MAX))
+                self._polled = self._due_poll()
             self._busy_since_s = time.perf_counter()
-            if self._look is not None and self._look_at_s <= self._busy_since_s and not self._is_closing:
-                self._attempt(self._look, lambda reason: self._report(self._name, reason))
-                self._look_at_s = time.perf_counter() + POLL_INTERVAL_S
-                self.has_looked.set()
-            elif entry is not None:
-                self._attempt(*entry)
+            if self._polled is not None:
+                self._poll(self._polled)
+            else:
+                queue, job, fail = self._jobs[0]
+                queue.run(job, fail)
                 with self._changed:
                     self._jobs.popleft()
+                    queue.waiting -= 1
                     self._changed.notify_all()
             self._busy_since_s = None
 
-    def _is_wanted(self) -> bool:
-        return bool(self._jobs) or self._is_closing
+    def _poll(self, queue: DiskQueue) -> None:
+        poll = queue.poll
+        if poll is not None:
+            queue.run(poll, queue.report_failure)
+        with self._changed:
+            queue.poll_at_s = time.perf_counter() + queue.interval_s
+            self._polled = None
+            self._changed.notify_all()
+        queue.has_polled.set()
 
-    def _rest_s(self) -> float | None:
-        """Until the next look."""
-        return None if self._look is None else max(0.0, self._look_at_s - time.perf_counter())
+    def _next_poll_s(self) -> float:
+        """Seconds until the next poll. The caller holds the lock."""
+        due_s = min((queue.poll_at_s for queue in self._queues if queue.poll is not None), default=float("inf"))
+        return due_s - time.perf_counter()
 
-    def _attempt(self, job: Job, fail: Fail) -> None:
-        try:
-            job()
-        except (MultiverseError, Rejected, OSError) as error:
-            fail(str(error))
-        except Exception as error:  # the top of the thread's loop
-            log.exception("%s: an error of the engine itself", self._name)
-            fail(f"an error of the engine itself: {type(error).__name__}")
+    def _due_poll(self) -> DiskQueue | None:
+        """The caller holds the lock."""
+        now_s = time.perf_counter()
+        return next((queue for queue in self._queues if queue.poll is not None and queue.poll_at_s <= now_s), None)

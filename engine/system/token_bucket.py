@@ -3,8 +3,12 @@
 The algorithm is the usual one (https://en.wikipedia.org/wiki/Token_bucket). A bucket starts full.
 """
 
+import threading
 from collections import OrderedDict
 from collections.abc import Hashable
+from typing import Final
+
+ROUNDING: Final = 1e-6  # of a token: errors that many small steps of a float clock add up to
 
 
 class TokenBucket:
@@ -26,10 +30,14 @@ class TokenBucket:
 
     def take(self, now_s: float, count: float = 1.0) -> bool:
         """Take `count` tokens if there are that many."""
-        is_allowed = count <= self.tokens(now_s)
+        is_allowed = count <= self.tokens(now_s) + ROUNDING
         if is_allowed:
             self._tokens -= count
         return is_allowed
+
+    def whole_tokens(self, now_s: float) -> int:
+        """Tokens that can be taken now one by one; 0 during a debt."""
+        return max(0, int(self.tokens(now_s) + ROUNDING))
 
     def spend(self, now_s: float, count: float) -> None:
         """Take `count` tokens even if there are fewer: later takes fail until the debt is paid."""
@@ -39,7 +47,7 @@ class TokenBucket:
     def wait_s(self, now_s: float, count: float = 1.0) -> float:
         """Seconds until `take(count)` succeeds; 0 when it would now, infinity when it never will."""
         missing = count - self.tokens(now_s)
-        if missing <= 0:
+        if missing <= ROUNDING:
             return 0.0
         if self._per_second <= 0 or count > self._capacity:
             return float("inf")
@@ -64,3 +72,26 @@ class TokenBuckets:
         else:
             self._buckets.move_to_end(key)
         return bucket
+
+    def __len__(self) -> int:
+        """Number of keys that are remembered."""
+        return len(self._buckets)
+
+
+class SharedLimit:
+    """A limit per key, and one for all keys together, which a sender with forged addresses cannot get around.
+
+    Any thread.
+    """
+
+    def __init__(self, each: TokenBuckets, together: TokenBucket) -> None:
+        self._each = each
+        self._together = together
+        self._lock = threading.Lock()
+
+    def take(self, key: Hashable, now_s: float) -> bool:
+        """Take one token of this key and one of the common bucket, or neither."""
+        with self._lock:
+            if self._together.whole_tokens(now_s) < 1 or not self._each[key].take(now_s):
+                return False
+            return self._together.take(now_s)

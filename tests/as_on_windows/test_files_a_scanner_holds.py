@@ -25,6 +25,7 @@ from engine.sinks.record import RecordSink
 from engine.sinks.snapshot import SnapshotSink
 from engine.system import atomic_file
 from engine.system.atomic_file import HeldFileError, remove_file, remove_folder, retry_delays_s, when_free, write_atomic
+from engine.system.disk_store import DiskStore
 from engine.system.small_file import read_small
 from engine.system.work_folder import WorkFolder
 from engine.values import FrameId, PublishedFrame
@@ -240,7 +241,7 @@ def test_the_show_is_saved_while_its_file_is_held(scanner: Scanner, name: str, t
 
 
 def test_the_end_of_a_show_waits_less_for_the_disk_than_it_may_take(scanner: Scanner, tmp_path: Path, reports) -> None:
-    from engine.params import autosave as autosave_module
+    from engine.system import disk_store
 
     store = ParamStore()
     write_atomic(tmp_path / ".autosave.toml", "[values]\n")
@@ -249,7 +250,7 @@ def test_the_end_of_a_show_waits_less_for_the_disk_than_it_may_take(scanner: Sca
     store.set("/layer/1/angle", 30)
     autosave.save_if_changed()
     assert SECONDS_HELD in reports.lines[0][1]
-    assert scanner.waited_s < autosave_module.MAX_S
+    assert scanner.waited_s < disk_store.MAX_S
     autosave.save_if_changed()
     assert dict(autosave.load().values)["/layer/1/angle"] == 30.0, "the next interval saves it"
 
@@ -267,8 +268,15 @@ def test_a_cue_list_with_errors_is_put_aside_while_it_is_held(
 ) -> None:
     path = tmp_path / "cues.toml"
     path.write_text("no list")
-    presets = SimpleNamespace(if_missing=lambda name, then: None, on_deleted=None)
-    control = CueControl(path, presets=presets, store=ParamStore(), report=reports, tell=lambda *words: None)  # type: ignore[arg-type]
+    presets = SimpleNamespace(if_missing=lambda name, then: None, watch_deletions=lambda watcher: None)
+    control = CueControl(  # type: ignore[arg-type]
+        path,
+        presets=presets,
+        store=ParamStore(),
+        report=reports,
+        tell=lambda *words: None,
+        disk=DiskStore(reports),
+    )
     scanner.hold("cues.toml", TIMES)
     done: list[int] = []
     reply = SimpleNamespace(done=done.append, fail=lambda reason: pytest.fail(reason))

@@ -14,7 +14,7 @@ from engine.system.clock import Clock, SystemClock
 
 @dataclass
 class Peer:
-    """A sender without a socket: remembers what it was told."""
+    """A sender without a socket that records its answers."""
 
     name: str = "udp 192.0.2.1:5000"
     packets: list[bytes] = field(default_factory=list)
@@ -28,7 +28,7 @@ class Peer:
         return self.others.setdefault(port, Peer(f"{host}:{port}")).sender()
 
     def take(self) -> list[Message]:
-        """What has come since the last time."""
+        """The messages since the last call."""
         messages = [decode_packet(packet) for packet in self.packets]
         self.packets.clear()
         return messages
@@ -80,7 +80,7 @@ class Client(OscClient):
                 return message
 
     def pending(self) -> list[Message]:
-        """What has already arrived."""
+        """The messages that have already arrived."""
         messages = []
         while (message := self.receive(0.05)) is not None:
             messages.append(message)
@@ -115,7 +115,7 @@ def rig(open_rig: Callable[..., Rig]) -> Rig:
 
 @pytest.fixture
 def settle(wait_for: Callable[..., Any]) -> Callable[[Rig, Client], None]:
-    """`settle(rig, client)`: what `client` sent before is carried out and a frame drawn with it."""
+    """`settle(rig, client)` waits until all messages of `client` are carried out and drawn in a frame."""
     numbers = iter(range(1_000_000))
 
     def synchronise(rig: Rig, client: Client) -> None:

@@ -1,4 +1,4 @@
-"""Resolume Arena's flood over a real socket: what is mapped moves, the rest is counted, a real mistake is told."""
+"""Resolume Arena's flood over a real socket: mapped messages move something, others are counted, mistakes reported."""
 
 import re
 import socket
@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from engine.control import OscClient
+from engine.control import Announcements, OscClient
 from engine.osc import encode_message
 from engine.params.mapping.built_in_maps import built_in
 from engine.system.clock import SystemClock
@@ -20,12 +20,12 @@ MISTAKE = "/layer/1/intensty"
 
 
 class Stage:
-    """An engine's OSC with its warnings, a fake Arena, and a patch that subscribes to what the engine says."""
+    """An engine's OSC with its warnings, a fake Arena, and a patch that subscribes to the warnings."""
 
     def __init__(self, path: Path, maps: tuple[str, ...], wait_for: Callable[..., Any]) -> None:
-        self.warnings = Warnings(SystemClock())
-        self.desk = Desk(path, self.warnings.report, maps)
-        self.warnings.on_said = self.desk.dispatcher.feedback.warn
+        announcements = Announcements()
+        self.warnings = Warnings(SystemClock(), announcements.warn)
+        self.desk = Desk(path, self.warnings.report, maps, announcements)
         self.patch = OscClient(*self.desk.server.address)
         self.counters = self.desk.dispatcher.counters
         self._wait_for = wait_for
@@ -63,7 +63,7 @@ class Stage:
             count += 1
 
     def patch_is_answered(self, address: str) -> str:
-        """The patch sends a message that is wrong; why it is."""
+        """The patch sends a wrong message; returns the explanation."""
         self.patch.send(encode_message(address, 1.0))
         while (message := self.patch.receive(30.0)) is not None:
             if message.address == "/fail":
@@ -89,7 +89,7 @@ def open_stage(tmp_path: Path, wait_for: Callable[..., Any]) -> Iterator[Callabl
         stage.close()
 
 
-def test_arenas_flood_with_its_map_warns_of_nothing_and_a_patchs_mistake_is_told(
+def test_arenas_flood_with_its_map_causes_no_warning_and_hides_no_mistake(
     open_stage: Callable[..., Stage],
 ) -> None:
     """22 s of it, as in the capture. Red before: two warnings a second, and `/fail` once a second to Arena."""
@@ -143,7 +143,7 @@ def test_a_page_that_is_told_of_warnings_hears_only_the_real_one(open_stage: Cal
 
 @pytest.mark.parametrize("old_goes_first", [True, False])
 def test_a_clip_that_starts_by_itself_shows_its_layer(open_stage: Callable[..., Stage], old_goes_first: bool) -> None:
-    """The map heard only `connect`, the mouse. A state that is told again does not undo what a hand has muted since."""
+    """The map once used `connect`, the mouse. A repeated state must not undo a later mute by hand."""
     stage = open_stage("resolume")
     store = stage.desk.store
     stage.arena_sends(arena.clip_state(2, 9, arena.PLAYING))
@@ -162,7 +162,7 @@ def test_a_clip_that_starts_by_itself_shows_its_layer(open_stage: Callable[..., 
 
 
 def test_another_layer_group_or_the_selected_layer_of_arena_is_our_first(open_stage: Callable[..., Stage]) -> None:
-    """`/map/load resolume 5` takes the place of what an earlier loading mapped, and of nothing that a hand did."""
+    """`/map/load resolume 5` replaces the entries of an earlier load, and none that were made by hand."""
     stage = open_stage("resolume")
     desk, store = stage.desk, stage.desk.store
     desk.done("/map/add", "osc /composition/layers/1/dashboard/link1", "/layer/1/solo")

@@ -1,4 +1,4 @@
-"""What messages and bundles mean, on a stepped clock and without a socket."""
+"""The meaning of messages and bundles, on a stepped clock and without a socket."""
 
 import math
 import random
@@ -10,11 +10,11 @@ import pytest
 
 import osc_schema
 from engine.control import CommandTable, Dispatcher, Reply, patterns
+from engine.control.bundle_queue import MAX_BUNDLES, MAX_VALUES
 from engine.control.changes import MAX_PULLS
 from engine.control.dispatcher import MAX_VALUES_A_BUNDLE
 from engine.control.outbox import MAX_PACKETS
 from engine.control.patterns import VALUES_A_SECOND
-from engine.control.scheduled import MAX_BUNDLES, MAX_VALUES
 from engine.errors import PresetError
 from engine.osc import Message, encode_bundle, encode_message, encode_reply
 from engine.osc.time_tag import time_tag_of
@@ -38,7 +38,7 @@ class Desk:
         self.peer = peer
 
     def packet(self, data: bytes) -> list[Message]:
-        """Carry out one packet; what was answered."""
+        """Carry out one packet; returns the answers."""
         self.dispatcher.receive(data, self.peer.sender())
         return self.peer.take()
 
@@ -50,7 +50,7 @@ class Desk:
         return self.packet(encode_bundle(tag, elements))
 
     def frame(self) -> list[Message]:
-        """One frame drawn; what was answered."""
+        """Draw one frame; returns the answers."""
         self.dispatcher.tick()
         self.dispatcher.frame_drawn(self.store.snapshot().version)
         return self.peer.take()
@@ -208,7 +208,7 @@ def test_a_trigger_in_any_area_needs_a_plain_first_part(monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("pattern", ["//width", "/*/width", "/engin[e]/width", "/{engine,sink}/*", "//panic"])
-def test_a_pattern_that_would_reach_only_what_must_be_named_is_refused_and_explained(desk: Desk, pattern: str) -> None:
+def test_a_pattern_that_matches_only_fully_named_areas_is_refused_and_explained(desk: Desk, pattern: str) -> None:
     (answer,) = desk.say(pattern, 64)
     assert answer.args[0] == pattern and "with the first part in full, as in /" in answer.args[1]
     assert (desk["/engine/width"], desk["/master/panic"]) == (osc_schema.lookup("/engine/width").default, 0)
@@ -230,7 +230,7 @@ def test_patterns_set_fifty_thousand_values_a_second_and_the_rest_is_refused_alo
     (refusal,) = answers[most]
     assert refusal.args[0] == "/layer/*/angle" and "values a second" in refusal.args[1]
     desk.say(ANGLE, 7.0)
-    assert desk[ANGLE] == 7.0  # an address in full is nobody's flood
+    assert desk[ANGLE] == 7.0  # full addresses are not limited
     desk.clock.advance(0.001)
     desk.bundle(*[encode_reply("/layer/*/angle", 9.0)] * 20)
     assert desk.counters.changes == VALUES_A_SECOND + 1 + 48  # a millisecond's worth
@@ -329,7 +329,7 @@ def test_a_bad_value_does_not_hold_up_the_rest_of_its_bundle(desk: Desk) -> None
     assert desk.counters.rejected == 1
 
 
-def test_a_command_in_a_bundle_sees_what_stood_before_it(desk: Desk) -> None:
+def test_a_command_in_a_bundle_sees_the_values_before_it(desk: Desk) -> None:
     seen: list[object] = []
     desk.commands.add("/preset/save", lambda args, reply: seen.append((args, desk[ANGLE])))
     desk.bundle(encode_reply(ANGLE, 5.0), encode_reply("/preset/save", "x"), encode_reply(ANGLE, 6.0))
@@ -436,7 +436,7 @@ def test_the_commands_of_a_waiting_bundle_are_left_for_an_osc_thread(desk: Desk)
     assert (seen, desk[ANGLE]) == ([1.0], 2.0)
 
 
-def test_nothing_overtakes_a_due_bundle_whose_command_is_still_to_come(desk: Desk) -> None:
+def test_a_deferred_bundle_is_not_overtaken(desk: Desk) -> None:
     desk.commands.add("/preset/load", lambda args, reply: desk.store.set(ANGLE, 50.0))
     desk.bundle(encode_reply("/preset/load", "x"), encode_reply("/mode", 1), after_s=1.0)
     desk.bundle(encode_reply(ANGLE, 7.0), after_s=1.0)
@@ -453,7 +453,7 @@ def test_nothing_overtakes_a_due_bundle_whose_command_is_still_to_come(desk: Des
 
 @pytest.mark.parametrize("after_s", [None, 1.0])
 def test_a_command_that_sets_values_stands_between_the_values_around_it(desk: Desk, after_s: float | None) -> None:
-    """As `/preset/load` does: what comes before it is replaced, what comes after it stands."""
+    """As with `/preset/load`: it replaces values set before it, not those set after it."""
     preset = [(ANGLE, 50.0), ("/layer/2/angle", 50.0)]
     desk.commands.add("/preset/load", lambda args, reply: desk.store.set_many(preset, by="preset"))
     elements = (encode_reply(ANGLE, 1.0), encode_reply("/preset/load", "x"), encode_reply("/layer/2/angle", 2.0))
@@ -473,7 +473,7 @@ def test_of_many_values_for_one_address_in_a_bundle_the_last_one_stands(desk: De
     assert desk.store.version == 1
 
 
-def test_a_panic_in_a_bundle_resets_what_stands_before_it_and_not_what_comes_after(desk: Desk) -> None:
+def test_a_panic_in_a_bundle_resets_earlier_values_and_not_later_ones(desk: Desk) -> None:
     panic = encode_message("/master/panic")
     after = encode_reply("/layer/2/angle", 6.0)
     desk.bundle(after, panic, encode_reply(ANGLE, 5.0), panic, after, encode_reply("/master/panic", 0))
@@ -523,7 +523,7 @@ def test_get_answers_with_the_value(desk: Desk) -> None:
 
 
 def test_patterns_in_get_are_answered_eight_full_listings_at_once_and_then_one_a_second(desk: Desk) -> None:
-    """Sixteen bytes from a forged address would else bring a hundred packets to whoever lives there."""
+    """Otherwise sixteen bytes from a forged address would send a hundred packets to its owner."""
     full = len(osc_schema.PARAMS)
     answers = [desk.say("/get", "//*") for _ in range(20)]
     assert [len(answer) for answer in answers] == [full] * 8 + [1] + [0] * 11
@@ -540,8 +540,8 @@ def test_patterns_in_get_are_answered_eight_full_listings_at_once_and_then_one_a
     assert desk.counters.rejected == 14
 
 
-def test_whoever_asks_for_a_long_list_again_and_again_is_refused(desk: Desk) -> None:
-    """200 of a thousand entries would hold up what everybody else sends for seconds."""
+def test_repeated_long_lists_are_rate_limited(desk: Desk) -> None:
+    """200 lists of a thousand entries would delay everybody else's messages for seconds."""
     entries = 1000
 
     def list_them(args: tuple, reply: Reply) -> None:
@@ -551,7 +551,7 @@ def test_whoever_asks_for_a_long_list_again_and_again_is_refused(desk: Desk) -> 
 
     desk.commands.add("/map/list", list_them, is_listing=True)
     desk.commands.add("/cue/go", lambda args, reply: reply.done())
-    whole = MAX_PACKETS // entries + 1  # what is begun is told to its end
+    whole = MAX_PACKETS // entries + 1  # a list that was begun is sent to its end
     answers = [desk.say("/map/list") for _ in range(200)]
     assert [len(answer) for answer in answers] == [entries + 1] * whole + [1] * (200 - whole)
     assert answers[-1] == [Message("/fail", ("/map/list", "asked too often"), "ss")]
@@ -571,7 +571,7 @@ def test_get_of_nothing_fails(desk: Desk, args: tuple) -> None:
     assert answer.args[0] == "/get" and answer.address == "/fail"
 
 
-def test_sync_is_answered_by_the_first_frame_that_shows_what_came_before(desk: Desk) -> None:
+def test_sync_is_answered_by_the_first_frame_that_shows_earlier_messages(desk: Desk) -> None:
     old = desk.store.snapshot().version
     desk.say(ANGLE, 5.0)
     assert desk.say("/sync", 42) == []
@@ -582,7 +582,7 @@ def test_sync_is_answered_by_the_first_frame_that_shows_what_came_before(desk: D
 
 
 def test_sync_waits_for_a_frame_that_was_begun_after_it(desk: Desk) -> None:
-    """What a command posted to the frame loop is run after the frame's beginning, and is in that picture."""
+    """Work that a command posts to the frame loop runs after the frame's beginning, and is in that picture."""
     desk.dispatcher.tick()
     desk.say("/sync", 42)
     desk.dispatcher.frame_drawn(desk.store.snapshot().version)  # begun before the question came
@@ -611,7 +611,7 @@ def test_a_handler_gets_the_arguments_and_answers_when_it_likes(desk: Desk) -> N
     assert desk.counters.commands == 1
 
 
-def test_an_error_of_a_handler_is_told_to_the_sender(desk: Desk) -> None:
+def test_an_error_of_a_handler_is_answered(desk: Desk) -> None:
     def missing(args: tuple, reply: Reply) -> None:
         raise PresetError("no preset named x")
 
@@ -645,7 +645,7 @@ def test_a_malformed_packet_is_counted_and_reported(desk: Desk) -> None:
 
 
 def test_a_bundle_is_carried_out_whole_before_a_packet_of_another_transport(desk: Desk) -> None:
-    """The page's thread and the OSC thread receive at once; what stands after the command belongs to its bundle."""
+    """The page's thread and the OSC thread receive at once; values after a command belong to its bundle."""
     page = threading.Thread(target=desk.dispatcher.receive, args=(encode_message(ANGLE, 5.0), desk.peer.sender()))
 
     def meanwhile(args: tuple, reply: Any) -> None:

@@ -1,4 +1,4 @@
-"""Messages in another program's language: carried out as what they are mapped to, in the name of the map."""
+"""Messages of other programs: translated by the map and carried out in its name."""
 
 import tracemalloc
 from collections.abc import Callable
@@ -13,10 +13,23 @@ from engine.system.clock import SteppedClock
 from tests.support import arena
 
 
-def make(translate: Callable, reports: object) -> tuple[Dispatcher, ParamStore, list[str]]:
+class MapOf:
+    """A map that is one function. `mapped`: addresses that were mapped after they were heard."""
+
+    def __init__(self, translate: Callable | None, mapped: tuple[str, ...] = ()) -> None:
+        self.translate = translate or (lambda *heard: None)
+        self.is_mapped = mapped.__contains__
+
+    def map_for(self, root: str) -> str | None:
+        return None
+
+
+def make(
+    translate: Callable | None, reports: object, mapped: tuple[str, ...] = ()
+) -> tuple[Dispatcher, ParamStore, list[str]]:
     store, commands, ran = ParamStore(), CommandTable(), []
     commands.add("/preset/load", lambda args, reply: (ran.append(args[0]), reply.done(*args)))
-    return Dispatcher(store, commands, SteppedClock(), reports, translate), store, ran
+    return Dispatcher(store, commands, SteppedClock(), reports, MapOf(translate, mapped)), store, ran
 
 
 def intensity(message: Message, sender: str, now_s: float) -> tuple[Message, ...] | None:
@@ -25,7 +38,7 @@ def intensity(message: Message, sender: str, now_s: float) -> tuple[Message, ...
     return (Message("/layer/1/intensity", message.args, "f"),)
 
 
-def test_a_mapped_message_sets_what_it_stands_for_in_the_name_of_the_map(reports, make_peer) -> None:
+def test_a_mapped_message_sets_its_parameter_in_the_name_of_the_map(reports, make_peer) -> None:
     dispatcher, store, _ = make(intensity, reports)
     dispatcher.receive(encode_message("/fader", 0.5), make_peer().sender())
     assert store.get("/layer/1/intensity") == 0.5
@@ -33,7 +46,7 @@ def test_a_mapped_message_sets_what_it_stands_for_in_the_name_of_the_map(reports
     assert reports.lines == []
 
 
-def test_what_is_not_mapped_is_told_once_a_sender_and_then_counted(reports, make_peer) -> None:
+def test_unmapped_messages_are_reported_once_a_sender_and_then_counted(reports, make_peer) -> None:
     dispatcher, _, _ = make(intensity, reports)
     peer, other, elsewhere = make_peer(), make_peer("udp 192.0.2.1:6000"), make_peer("udp 192.0.2.7:5000")
     for number in range(40):
@@ -108,9 +121,9 @@ def test_an_address_without_its_slash_is_a_mistake_where_it_would_be_ours(report
     assert dispatcher.counters.malformed == 0
 
 
-def test_what_was_heard_is_listed_newest_first_with_count_rate_and_arguments(reports, make_peer) -> None:
-    dispatcher, _, _ = make(None, reports)
-    dispatcher.heard.add_commands(dispatcher._commands, is_mapped=lambda address: address == "/pad")
+def test_unmapped_messages_are_listed_newest_first_with_count_rate_and_arguments(reports, make_peer) -> None:
+    dispatcher, _, _ = make(None, reports, mapped=("/pad",))
+    dispatcher.heard.add_commands(dispatcher._commands)
     peer, asking = make_peer(), make_peer("udp 192.0.2.9:1")
     for step in range(50):
         dispatcher.receive(encode_message("/meter", step / 64), peer.sender())
@@ -234,7 +247,7 @@ def test_the_mapped_messages_of_a_timed_bundle_land_in_one_frame(reports, make_p
     assert {change.by for change in store.changes_since(0)[0]} == {"map"}
 
 
-def test_what_a_control_moves_comes_back_to_a_sender_that_subscribed(reports, make_peer) -> None:
+def test_values_set_by_a_mapped_control_come_back_to_its_subscribed_sender(reports, make_peer) -> None:
     dispatcher, _, _ = make(intensity, reports)
     peer = make_peer()
     dispatcher.receive(encode_message("/engine/notify", 1), peer.sender())

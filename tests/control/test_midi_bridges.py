@@ -1,4 +1,4 @@
-"""MIDI messages as the bridges really send them, and what is none."""
+"""MIDI messages as bridges really send them, and messages that only look like MIDI."""
 
 import pytest
 from hypothesis import given
@@ -59,7 +59,7 @@ def test_sonic_pi_and_osmid_name_device_port_and_channel(form: str, what: str, a
 
 @pytest.mark.parametrize("form", ["/midi:nano_key2:0", "/midi/nano_key2/0"])
 @pytest.mark.parametrize("what", ["clock", "start", "continue", "stop"])
-def test_what_has_no_channel_is_told_without_one(form: str, what: str) -> None:
+def test_messages_without_a_channel_are_read_without_one(form: str, what: str) -> None:
     assert heard(f"{form}/{what}") == event(what, device="nano_key2:0")
 
 
@@ -123,7 +123,7 @@ def test_a_midi_argument_is_midi_at_any_address(data: tuple[int, int, int], expe
         ("/composition/master", (0.5,)),
     ],
 )
-def test_what_no_bridge_sends_is_no_midi(address: str, args: tuple) -> None:
+def test_messages_that_no_bridge_sends_are_not_midi(address: str, args: tuple) -> None:
     assert heard(address, *args) is None
 
 

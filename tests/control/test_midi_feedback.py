@@ -12,7 +12,6 @@ from engine.control.midi_bridges import read_midi
 from engine.control.midi_feedback import midi_packets
 from engine.osc import Message, Midi, decode_packet
 from engine.params.mapping.controls import MAX_VALUES, Movement, control_of
-from engine.params.mapping.movement_reader import MovementReader
 
 
 def sent(name: str, value: float, form: str) -> list[Message]:
@@ -65,7 +64,7 @@ def test_a_midi_argument_carries_the_bytes() -> None:
 
 @pytest.mark.parametrize("form", ["stage", "midi"])
 @pytest.mark.parametrize("kind", ["cc 7", "cc14 7", "nrpn 300", "note 36", "bend", "pressure"])
-def test_what_a_control_is_sent_is_what_it_would_have_told(kind: str, form: str) -> None:
+def test_feedback_has_the_form_of_the_controls_own_messages(kind: str, form: str) -> None:
     control, movements = control_of(f"midi 3 {kind}"), MovementReader()
     for value in (0, 1, MAX_VALUES[control.kind] // 2, MAX_VALUES[control.kind]):
         told: list[Movement] = []

@@ -1,4 +1,4 @@
-"""`multiverse bench osc` in short: its account of packets and answers must close, whatever the machine's speed."""
+"""A short `multiverse bench osc`: packets and answers add up on machines of any speed."""
 
 from engine.bench import osc
 from engine.bench.progress import no_progress

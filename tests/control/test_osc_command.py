@@ -111,11 +111,11 @@ def test_send_waits_for_a_command_that_takes_its_time(drawing: Any) -> None:
     assert (failed.returncode, failed.stdout) == (1, "/fail /preset/save a preset needs a name\n")
 
 
-def test_heard_lists_what_nothing_is_mapped_to(rig: Any) -> None:
+def test_heard_lists_unmapped_messages(rig: Any) -> None:
     def heard(*args: str) -> Any:
         return CliRunner().invoke(app, ["heard", "--to", target(rig), *args])
 
-    rig.dispatcher.heard.add_commands(rig.commands, is_mapped=lambda address: False)
+    rig.dispatcher.heard.add_commands(rig.commands)
     assert heard().output == "Nothing was heard that is not mapped.\n"
     program = rig.client()
     for packet in (arena.message("", 0.5), encode_message("/fader/2", 0.25), encode_message("/fader/1", 1, "on")):

@@ -20,7 +20,7 @@ from pythonosc.tcp_client import SimpleTCPClient
 import osc_schema
 from engine.control import CommandTable, Dispatcher, OscClient, OscServer, SendingThread, server
 from engine.control.allow import AllowList
-from engine.control.pace import PACKETS_A_SENDING
+from engine.control.outbox import PACKETS_A_SENDING
 from engine.control.tcp import ACCEPT_PAUSE_S, MAX_CLIENTS
 from engine.control.udp import WANTED_RECEIVE_BUFFER_BYTES, UdpTransport
 from engine.errors import ConfigError, MultiverseError
@@ -38,7 +38,7 @@ TEXTS = (ParamType.TEXT, ParamType.FILE)
 
 
 def at_low(param: osc_schema.Param) -> tuple[object, object]:
-    """What to send, and what the store then holds."""
+    """A value to send, and the value in the store afterwards."""
     if param.type in TEXTS:
         text = "n" * int(param.low)
         return text, text
@@ -63,7 +63,7 @@ def at_default(param: osc_schema.Param) -> tuple[object, object]:
 
 
 def is_same(held: object, expected: object) -> bool:
-    """Equal, but for what a 32-bit float cannot say."""
+    """Equal within the precision of a 32-bit float."""
     return held == pytest.approx(expected, rel=1e-7) if isinstance(expected, float) else held == expected
 
 
@@ -71,7 +71,7 @@ def test_every_address_takes_its_lowest_highest_and_default_value(rig: Any, sett
     client = rig.client()
     for choose in (at_low, at_high, at_default):
         for param in sorted(osc_schema.PARAMS, key=lambda param: param.type is not ParamType.TRIGGER):
-            client.say(param.address, choose(param)[0])  # the panic first: it would undo what came before it
+            client.say(param.address, choose(param)[0])  # the panic first: it would undo earlier values
         settle(rig, client)
         expected = {param.address: choose(param)[1] for param in osc_schema.PARAMS}
         held = rig.store.snapshot()
@@ -81,7 +81,7 @@ def test_every_address_takes_its_lowest_highest_and_default_value(rig: Any, sett
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, b"blob", None, (0, 0xF8, 0, 0)])
-def test_no_address_takes_what_has_no_meaning(rig: Any, settle: Callable[..., None], value: object) -> None:
+def test_meaningless_values_are_refused_at_every_address(rig: Any, settle: Callable[..., None], value: object) -> None:
     client = rig.client()
     before = rig.store.snapshot().to_dict()
     params = [p for p in osc_schema.PARAMS if not (value is None and p.type is ParamType.TRIGGER)]
@@ -263,20 +263,20 @@ def test_a_draw_that_takes_for_ever_does_not_shut_osc_out(open_rig: Callable) ->
 def test_a_small_receive_buffer_is_never_held_back(open_rig: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("engine.control.server.MAX_HOLD_S", 60.0)
     rig = open_rig()
-    rig.server.granted_receive_buffer_bytes = 212_992  # what Linux grants without being asked
+    rig.server.granted_receive_buffer_bytes = 212_992  # the Linux default
     rig.server.draw_begins()
     client = rig.client()
     client.send(encode_message("/get", "/layer/1/curve"))
     assert client.receive(timeout_s=30.0) is not None
 
 
-def test_this_machine_is_heard_whatever_is_allowed(open_rig: Callable, wait_for: Callable) -> None:
+def test_this_machine_is_always_allowed(open_rig: Callable, wait_for: Callable) -> None:
     rig = open_rig(allow=("192.0.2.0/24",))
     rig.client().send(encode_message("/layer/1/curve", 0.5))
     wait_for(lambda: rig.store.get("/layer/1/curve") == 0.5, "the value")
 
 
-def test_the_page_is_told_whose_osc_is_heard_and_where(open_rig: Callable) -> None:
+def test_the_page_knows_which_hosts_osc_accepts_at_which_address(open_rig: Callable) -> None:
     rig = open_rig(allow=("192.0.2.0/24",))
     assert rig.server.hears("192.0.2.7", "127.0.0.1") and rig.server.hears("::ffff:192.0.2.7", "127.0.0.1")
     assert not rig.server.hears("203.0.113.9", "127.0.0.1"), "not allowed"
@@ -345,7 +345,7 @@ def test_the_server_is_heard_over_ipv6(require: Callable[..., None], reports: An
 def test_localhost_is_where_programs_send_to(
     monkeypatch: pytest.MonkeyPatch, reports: Any, wait_for: Callable[..., Any]
 ) -> None:
-    """Many systems name ::1 first, and nobody who sends to 127.0.0.1 would be heard."""
+    """Many systems resolve it to ::1 first; then packets to 127.0.0.1 would not arrive."""
     asked = socket.getaddrinfo
 
     def ipv6_first(host: str, port: int, **options: Any) -> list:
@@ -394,7 +394,7 @@ def test_an_error_while_waiting_for_packets_is_reported_and_not_the_end(
 # -- subscriptions through sockets -------------------------------------------------------------
 
 
-def test_a_subscriber_that_is_gone_harms_nobody(rig: Any, free_port: Callable[[], int]) -> None:
+def test_a_subscriber_that_is_gone_does_no_harm(rig: Any, free_port: Callable[[], int]) -> None:
     gone, listening = rig.client(), rig.client()
     gone.say("/engine/notify", 1, free_port())
     listening.say("/engine/notify", 1)
@@ -418,7 +418,7 @@ def test_heartbeats_follow_the_engines_clock(open_rig: Callable[..., Any]) -> No
         clock.advance(1.0)
 
 
-def test_a_program_named_in_the_configuration_is_told_without_asking(rig: Any) -> None:
+def test_a_program_named_in_the_configuration_is_subscribed_from_the_start(rig: Any) -> None:
     client = rig.client()
     rig.server.subscribe("localhost", client.port)
     client.hear("/engine/heartbeat")
@@ -509,7 +509,7 @@ def test_a_connection_left_half_way_is_forgotten(rig: Any, wait_for: Callable[..
     assert rig.dispatcher.counters.errors == 0
 
 
-def test_a_tcp_client_is_told_of_changes_on_its_connection(rig: Any) -> None:
+def test_a_tcp_client_gets_changes_on_its_connection(rig: Any) -> None:
     client, other = rig.client(tcp=True), rig.client(tcp=True, framing=Framing.LENGTH)
     client.say("/engine/notify", 1)
     client.hear("/engine/heartbeat")

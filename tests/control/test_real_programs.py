@@ -1,4 +1,4 @@
-"""Programs that nobody here wrote: liblo's oscsend and oscdump, and Pd, over real sockets."""
+"""Programs by other authors: liblo's oscsend and oscdump, and Pd, over real sockets."""
 
 import re
 import shutil
@@ -188,7 +188,7 @@ def test_pd_hears_every_value_and_then_a_change(
 
 
 def bench(port: int, addresses: list[str]) -> str:
-    """A patch that does as a message box `; NAME VALUE` does for `list NAME TYPE VALUE;`, and prints what is shown."""
+    """A patch that works like a message box `; NAME VALUE` does for `list NAME TYPE VALUE;`, and prints its output."""
     lines = ["#N canvas 0 0 500 300 10", f"#X obj 10 10 netreceive -u {port}", r"#X msg 10 40 \; \$1 \$2 \$3"]
     cords = ["#X connect 0 0 1 0"]
     for at, address in enumerate(addresses):
@@ -197,7 +197,7 @@ def bench(port: int, addresses: list[str]) -> str:
     return "".join(f"{line};\n" for line in lines + cords)
 
 
-def test_every_control_of_the_pd_patch_moves_its_parameter_and_shows_what_it_is_told(
+def test_every_control_of_the_pd_patch_moves_its_parameter_and_shows_feedback(
     pd: list[str],
     rig: Any,
     start: Callable[..., Path],

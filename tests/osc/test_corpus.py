@@ -1,4 +1,4 @@
-"""Every packet in tests/corpus, with what it is. Each file is one packet as it was on the wire."""
+"""Every packet in tests/corpus, with its expected result. Each file is one packet from the wire."""
 
 from pathlib import Path
 
@@ -54,7 +54,7 @@ def packet(name: str) -> bytes:
 
 
 @pytest.mark.parametrize("name", READABLE)
-def test_what_real_programs_send_is_read(name: str) -> None:
+def test_packets_of_real_programs_are_read(name: str) -> None:
     assert decode_packet(packet(name)) == READABLE[name]
 
 

@@ -138,7 +138,7 @@ SEEDS = [
 
 
 def test_fifty_thousand_mutated_packets_neither_raise_nor_stall() -> None:
-    """No exception but OscDecodeError, and an end: a packet that is read for ever would keep the thread."""
+    """Only OscDecodeError is raised, and decoding ends: an endless loop would block the thread."""
     chance = random.Random(20)
     outcomes = {"read": 0, "refused": 0}
 

@@ -1,4 +1,4 @@
-"""What goes out: only int, float and string in answers, and what python-osc reads back."""
+"""Encoded packets: answers use int, float and string only, and python-osc reads all of them."""
 
 import math
 
@@ -26,7 +26,7 @@ from engine.osc.time_tag import is_at_once, time_tag_of, wall_s_of
         ("", "s", ""),
     ],
 )
-def test_an_answer_holds_only_what_vanilla_pd_reads(value: object, type_tag: str, read_back: object) -> None:
+def test_an_answer_uses_only_types_that_vanilla_pd_reads(value: object, type_tag: str, read_back: object) -> None:
     for others in ((), ("beside",)):
         message = decode_packet(encode_reply("/x", value, *others))
         assert message.args == (read_back, *others)

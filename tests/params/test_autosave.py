@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from engine.params import Autosave, ParamStore, PresetFolder
-from engine.params import autosave as autosave_module
+from engine.system import disk_store
 from engine.system.atomic_file import unfinished_path
 from osc_schema import PARAMS
 
 
-def test_what_is_set_comes_back_with_resume(tmp_path: Path, wait_for) -> None:
+def test_values_come_back_with_resume(tmp_path: Path, wait_for) -> None:
     store = ParamStore()
     autosave = Autosave(tmp_path, store, interval_s=0.01)
     autosave.start()
@@ -47,11 +47,11 @@ def test_a_disk_that_does_not_answer_does_not_hold_up_the_end(
 ) -> None:
     if not hasattr(os, "mkfifo"):
         pytest.skip("a file that cannot be opened (needs POSIX)")
-    monkeypatch.setattr(autosave_module, "MAX_S", 0.05)
+    monkeypatch.setattr(disk_store, "MAX_S", 0.05)
     store = ParamStore()
     saving = Autosave(tmp_path, store, report=reports)
     saving.start()
-    (thread,) = [thread for thread in threading.enumerate() if thread.name == "autosave"]
+    (thread,) = [thread for thread in threading.enumerate() if thread.name == f"disk {tmp_path.name}"]
     unfinished = unfinished_path(tmp_path / ".autosave.toml", thread.ident or 0)
     os.mkfifo(unfinished)  # opened for writing it waits for a reader
     store.set("/layer/1/angle", 5)

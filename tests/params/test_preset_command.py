@@ -48,7 +48,7 @@ def test_a_preset_is_exported_and_imported_elsewhere(run, tmp_path: Path) -> Non
     assert PresetFolder(tmp_path).load("day").values == PresetFolder(tmp_path).load("night").values
 
 
-def test_what_exists_is_replaced_only_when_that_is_asked_for(run, tmp_path: Path) -> None:
+def test_an_existing_preset_is_replaced_only_with_overwrite(run, tmp_path: Path) -> None:
     file = tmp_path / "mail.toml"
     file.write_text("a letter")
     for command in (("export", "night", "--to", str(file)), ("picture", "night", str(tmp_path / "night.png"))):
@@ -76,7 +76,7 @@ def test_delete_removes_it_and_a_second_time_says_so(run) -> None:
     assert isinstance(run("delete", "night").exception, PresetError)
     assert json.loads(run("restore", "night", "--json").stdout) == {"restored": "night"}
     assert run("list").stdout.splitlines()[-1] == "night"
-    assert "nothing that was saved over or deleted is kept" in str(run("restore", "day").exception)
+    assert "no overwritten or deleted preset is kept" in str(run("restore", "day").exception)
 
 
 def test_path_prints_the_folder(run, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Presets in memory: what is there at once, what follows the disk, and what a disk that hangs leaves usable."""
+"""Presets in memory: changes at once, changes on the disk, and use while the disk hangs."""
 
 import os
 import threading
@@ -25,7 +25,7 @@ def shelf(folder: PresetFolder) -> PresetShelf:
     return PresetShelf(folder)
 
 
-def test_what_others_change_is_seen_at_the_next_look(folder: PresetFolder, shelf: PresetShelf) -> None:
+def test_changes_by_others_are_seen_at_the_next_poll(folder: PresetFolder, shelf: PresetShelf) -> None:
     folder.save("night", NIGHT)
     folder.save("day", DAY)
     assert sorted(shelf.look()) == ["day", "night"] and shelf.names()[-2:] == ("day", "night")
@@ -38,7 +38,7 @@ def test_what_others_change_is_seen_at_the_next_look(folder: PresetFolder, shelf
         shelf.get("day")
 
 
-def test_what_is_saved_here_is_what_will_be_read(folder: PresetFolder, shelf: PresetShelf) -> None:
+def test_a_saved_preset_equals_the_one_read_back(folder: PresetFolder, shelf: PresetShelf) -> None:
     store = ParamStore()
     store.set_many([("/layer/1/angle", 1 / 3), ("/multiverse/brightness", 1.1)], by="test")
     change = shelf.save("Ko\u0308ln", store.snapshot())
@@ -49,7 +49,7 @@ def test_what_is_saved_here_is_what_will_be_read(folder: PresetFolder, shelf: Pr
     assert shelf.get("K\u00f6ln") == saved
 
 
-def test_what_the_disk_refuses_is_not_on_the_shelf(folder: PresetFolder, shelf: PresetShelf) -> None:
+def test_a_change_that_the_disk_refuses_is_undone(folder: PresetFolder, shelf: PresetShelf) -> None:
     folder.save("night", NIGHT)
     shelf.look()
     (folder.path / "new.toml").mkdir()
@@ -75,7 +75,7 @@ def test_a_save_that_fails_leaves_the_one_after_it_alone(folder: PresetFolder, s
     assert not folder.has("night")
 
 
-def test_a_damaged_file_is_told_and_may_be_mended(folder: PresetFolder, shelf: PresetShelf) -> None:
+def test_a_damaged_file_is_reported_and_may_be_repaired(folder: PresetFolder, shelf: PresetShelf) -> None:
     (folder.path / "bad.toml").write_text("[values")
     shelf.look()
     assert shelf.has("bad") and shelf.find("bad") is None
@@ -86,7 +86,7 @@ def test_a_damaged_file_is_told_and_may_be_mended(folder: PresetFolder, shelf: P
     assert shelf.look() == ["bad"] and shelf.find("bad") is not None
 
 
-def test_a_folder_that_cannot_be_read_any_more_leaves_what_was_read(folder: PresetFolder, shelf: PresetShelf) -> None:
+def test_an_unreadable_folder_leaves_the_presets_that_were_read(folder: PresetFolder, shelf: PresetShelf) -> None:
     folder.save("night", NIGHT)
     shelf.look()
     folder.path.rename(folder.path.with_name("away"))

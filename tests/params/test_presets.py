@@ -63,7 +63,7 @@ def test_the_file_reads_like_the_controls(presets: PresetFolder) -> None:
     assert tomllib.loads(text)["values"].keys() == STORED
 
 
-def test_entries_that_do_not_fit_are_told_one_by_one_and_the_rest_is_applied(presets: PresetFolder) -> None:
+def test_invalid_entries_are_listed_one_by_one_and_the_rest_is_applied(presets: PresetFolder) -> None:
     write(
         presets,
         "old",
@@ -79,7 +79,7 @@ def test_entries_that_do_not_fit_are_told_one_by_one_and_the_rest_is_applied(pre
         "/multiverse/brightness: 9 is outside 0..4 (clipped to 4)",
         "/layr/1/angle: no such parameter (nearest: /layer/1/angle, /layer/4/angle, /layer/3/angle) (left out)",
         "/layer/1/curve: nan is not a finite number (left out)",
-        "/master/fade: is never kept in such a file (left out)",
+        "/master/fade: is never stored in such a file (left out)",
         "/mode: a value of type date is not a number (left out)",
         "/mirror/mode: a value of type list is not a number (left out)",
         "/layer/2/curve: a value of type dict is not a number (left out)",
@@ -208,7 +208,7 @@ def test_a_name_that_is_no_file_name_somewhere_is_refused(presets: PresetFolder,
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(name=st.one_of(st.text(st.characters(codec=None), max_size=70), st.text("./\\ nul:co1", max_size=6)))
-def test_whatever_the_name_nothing_is_written_elsewhere(tmp_path: Path, name: str) -> None:
+def test_no_name_writes_outside_the_folder(tmp_path: Path, name: str) -> None:
     presets = PresetFolder(tmp_path / "presets")
     try:
         path = presets.save(name, {"/mode": "simple"})
@@ -272,7 +272,7 @@ def test_a_preset_from_before_an_address_was_renamed_still_loads(presets: Preset
     assert loaded.values == [("/mirror/mode", "xy")] and loaded.problems == []
 
 
-def test_what_is_saved_over_is_kept_with_its_picture_and_no_more_than_ten_of_a_name(presets: PresetFolder) -> None:
+def test_overwritten_presets_are_kept_with_their_picture_ten_of_a_name_at_most(presets: PresetFolder) -> None:
     for brightness in range(13):
         presets.save("night", {"/multiverse/brightness": brightness / 10})
         presets.save_picture("night", b"picture %d" % brightness)
@@ -298,10 +298,10 @@ def test_a_save_that_fails_again_and_again_pushes_no_kept_preset_out(presets: Pr
     assert presets.load("night").values == [("/mode", "multiverse")]
 
 
-def test_what_cannot_be_kept_is_not_saved_over(presets: PresetFolder) -> None:
+def test_a_preset_that_cannot_be_kept_is_not_overwritten(presets: PresetFolder) -> None:
     presets.save("night", {"/mode": "simple"})
     (presets.path / "replaced").write_text("a file where the folder should be")
     for act in (lambda: presets.save("night", {"/mode": "multiverse"}), lambda: presets.delete("night")):
-        with pytest.raises(PresetError, match="is left as it is: what is there cannot be kept"):
+        with pytest.raises(PresetError, match="not changed: it cannot be copied"):
             act()
     assert presets.load("night").values == [("/mode", "simple")]

@@ -16,9 +16,10 @@ from engine.sinks import SinkSpec, available_kinds
 from engine.sinks.null import NullSink
 from engine.sinks.opening import make_sink
 from engine.sinks.registry import KINDS
-from engine.sinks.sink import PICTURES, TITLES, Picture, Sink
+from engine.sinks.sink import TITLES, Picture, Sink
 
 REPOSITORY = Path(__file__).parents[2]
+PICTURES = tuple(TITLES)
 AVAILABLE = [info.kind for info in available_kinds() if info.is_available]
 
 

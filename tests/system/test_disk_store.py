@@ -1,21 +1,22 @@
-"""The thread for disk work: ordered jobs, failures, timeouts and a bounded queue."""
+"""Disk access has threads of its own, and nobody waits for them longer than they must."""
 
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from engine.errors import PresetError
-from engine.system import disk_store as disk_thread
-from engine.system.disk_store import DiskThread
+from engine.system import disk_store
+from engine.system.disk_store import DiskQueue, DiskStore
 
 
 @pytest.fixture
-def stuck(monkeypatch: pytest.MonkeyPatch, reports: Any) -> Iterator[DiskThread]:
-    """One whose job in hand does not end before the test does; 0.05 s count as long."""
-    monkeypatch.setattr(disk_thread, "MAX_S", 0.05)
-    disk, is_begun, is_over = DiskThread("slow", reports), threading.Event(), threading.Event()
+def stuck(monkeypatch: pytest.MonkeyPatch, reports: Any, tmp_path: Path) -> Iterator[DiskQueue]:
+    """A queue whose running job does not end before the test does; 0.05 s count as long."""
+    monkeypatch.setattr(disk_store, "MAX_S", 0.05)
+    disk, is_begun, is_over = DiskStore(reports).open("slow", tmp_path), threading.Event(), threading.Event()
     disk.post(lambda: (is_begun.set(), is_over.wait(30.0)), pytest.fail)
     assert is_begun.wait(30.0)
     yield disk
@@ -29,36 +30,61 @@ def refuse(reason: str) -> Callable[[], None]:
     return job
 
 
-def test_jobs_are_done_in_order_and_their_failures_told(reports: Any) -> None:
-    disk, told = DiskThread("disk", reports), []
+def test_jobs_are_done_in_order_and_their_failures_told(reports: Any, tmp_path: Path) -> None:
+    disk, told = DiskStore(reports).open("disk", tmp_path), []
     for number in range(50):
         disk.post(lambda number=number: told.append(number), pytest.fail)
     disk.post(refuse("full"), told.append)
     disk.post(lambda: 1 / 0, told.append)
     disk.close()
     assert told == [*range(50), "full", "an error of the engine itself: ZeroDivisionError"]
-    assert reports.lines == []
+    assert reports.lines == [("disk", "disk: disk access failed: ZeroDivisionError: division by zero")]
 
 
-def test_it_looks_at_once_and_again_and_an_error_is_not_the_end(
-    reports: Any, wait_for: Callable, monkeypatch: pytest.MonkeyPatch
+def test_it_polls_at_once_and_again_and_an_error_is_not_the_end(
+    reports: Any, tmp_path: Path, wait_for: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(disk_thread, "POLL_INTERVAL_S", 0.001)
-    looks: list[int] = []
+    monkeypatch.setattr(disk_store, "POLL_INTERVAL_S", 0.001)
+    polls: list[int] = []
 
-    def look() -> None:
-        looks.append(1)
+    def poll() -> None:
+        polls.append(1)
         refuse("gone")()
 
-    disk = DiskThread("disk", reports, look)
-    assert disk.has_looked.wait(30.0)
-    wait_for(lambda: len(looks) > 3, "more looks")
+    disk = DiskStore(reports).open("disk", tmp_path, poll=poll)
+    assert disk.has_polled.wait(30.0)
+    wait_for(lambda: len(polls) > 3, "more polls")
     disk.close()
     assert set(reports.lines) == {("disk", "gone")}
 
 
+def test_files_of_one_folder_share_a_thread_that_ends_with_the_last_of_them(reports: Any, tmp_path: Path) -> None:
+    store, threads = DiskStore(reports), []
+    first, second = store.open("first", tmp_path), store.open("second", tmp_path)
+    for queue in (first, second):
+        queue.post(lambda: threads.append(threading.current_thread()), pytest.fail)
+    first.close()
+    second.close()
+    threads[0].join(30.0)
+    assert threads[0] is threads[1] and not threads[0].is_alive()
+    again = store.open("again", tmp_path)
+    again.post(lambda: threads.append(threading.current_thread()), pytest.fail)
+    again.close()
+    assert threads[2] is not threads[0]
+
+
+def test_a_folder_that_does_not_answer_holds_up_no_other_folder(reports: Any, tmp_path: Path) -> None:
+    store, is_over, done = DiskStore(reports), threading.Event(), []
+    hung, well = store.open("hung", tmp_path / "share", poll=lambda: is_over.wait(30.0)), store.open("well", tmp_path)
+    well.post(lambda: done.append(hung.has_polled.is_set()), pytest.fail)
+    well.close()
+    assert done == [False]
+    is_over.set()
+    hung.close()
+
+
 def test_a_disk_that_does_not_answer_takes_no_more_and_does_not_hold_up_the_end(
-    stuck: DiskThread, wait_for: Callable, reports: Any
+    stuck: DiskQueue, wait_for: Callable, reports: Any
 ) -> None:
     told: list[str] = []
     wait_for(lambda: stuck.post(lambda: None, told.append) or told, "the refusal")
@@ -68,11 +94,11 @@ def test_a_disk_that_does_not_answer_takes_no_more_and_does_not_hold_up_the_end(
     assert key == "slow" and "what waited is left" in line
 
 
-def test_what_waits_is_bounded(stuck: DiskThread, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(disk_thread, "MAX_S", 30.0)
-    monkeypatch.setattr(disk_thread, "MAX_WAITING", 2)
+def test_the_queue_is_bounded(stuck: DiskQueue, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(disk_store, "MAX_S", 30.0)
+    monkeypatch.setattr(disk_store, "MAX_WAITING", 2)
     told: list[str] = []
     for _ in range(3):
         stuck.post(lambda: None, told.append)
     assert told == ["2 others wait for the disk already"] * 2
-    monkeypatch.setattr(disk_thread, "MAX_S", 0.05)
+    monkeypatch.setattr(disk_store, "MAX_S", 0.05)

@@ -1,6 +1,6 @@
 """Token buckets, with made-up times."""
 
-from engine.system.token_bucket import TokenBucket, TokenBuckets
+from engine.system.token_bucket import SharedLimit, TokenBucket, TokenBuckets
 
 
 def test_a_full_bucket_then_its_rate() -> None:
@@ -29,3 +29,15 @@ def test_buckets_per_key_forget_the_key_unused_longest() -> None:
     assert not buckets["a"].take(0.0)
     assert buckets["c"].take(0.0)  # forgets b
     assert buckets["b"].take(0.0) and not buckets["c"].take(0.0)
+
+
+def test_a_shared_limit_takes_from_both_or_neither() -> None:
+    limit = SharedLimit(TokenBuckets(1, 1.0), TokenBucket(2, 0.5))
+    assert [limit.take(key, 0.0) for key in ("a", "a", "b", "c")] == [True, False, True, False]
+    assert [limit.take("c", now_s) for now_s in (1.0, 2.0, 3.0)] == [False, True, False]
+
+
+def test_many_small_steps_of_the_clock_add_up() -> None:
+    bucket = TokenBucket(1, 1.0)
+    assert bucket.take(0.0)
+    assert [bucket.take(step * 0.1) for step in range(1, 11)] == [False] * 9 + [True]

@@ -1,1 +1,1 @@
-"""Commands over OSC, one file a subject: show, preset, cue, mapping, child, camera; status.py is what is told."""
+"""OSC commands, one file per subject: show, preset, cue, mapping, child, camera; `status.py` is the engine's status."""

@@ -1,12 +1,12 @@
-"""`/camera`: which source layer 5 shows, chosen in mid-show from what is there now.
+"""`/camera`: chooses the source of layer 5 during the show.
 
-    /camera/open ─► this thread opens and starts it ─► the frame loop changes to it at its first picture ─► /done
-                          └─ what cannot be had: /fail, and the source of before plays on
+    /camera/open ─► the worker opens and starts it ─► the frame loop switches to it at its first picture ─► /done
+                          └─ it fails: /fail, and the previous source plays on
 
-Opening a device, asking for cameras or the network takes its time: a thread does it, and looks once a second who is
-there. A driver may never answer: where a choice waits behind one for 5 s, the thread is left to it and another takes
-over. Not what reads a file or calls an address: that is for whoever starts the engine, not for whoever may send it a
-message. `start` is what the engine was started with, whatever that is.
+Opening a device and listing cameras or the network take time, so a worker thread does it, and polls the list once a
+second. A driver may never answer: if a choice waits 5 s behind one, that thread is abandoned and another takes over.
+Files and addresses cannot be chosen here: only the person who starts the engine may name them, not everyone who can
+send it a message. `start` stands for the source that the engine was started with.
 """
 
 import logging
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from engine.control import CommandTable, Reply
+from engine.control import Args, CommandTable, Reply, Tell
 from engine.errors import SourceError
 from engine.osc.decode import shown
 from engine.sources import Source
@@ -26,12 +26,14 @@ from engine.sources.names import chosen_name
 from engine.sources.opening import FROM_PROGRAMS, is_offered
 from engine.sources.senders import PictureSender, SenderLists
 from engine.system.clock import Clock
+from engine.system.guarded_thread import Guard
+from engine.system.reporting import Report
 
 log = logging.getLogger(__name__)
 
 POLL_INTERVAL_S: Final = 1.0
 MAX_BUSY_S: Final = 5.0  # a driver that has not answered by then hangs
-MAX_LEFT: Final = 8  # threads that hanging drivers may keep
+MAX_LEFT: Final = 8  # abandoned threads with hung drivers
 MAX_WORD_CHARACTERS: Final = 255  # a Syphon or NDI name is shorter
 FIRST = "start"
 FIXED = (("none", "no picture"), ("test", "test card"))
@@ -45,15 +47,15 @@ Job = Callable[[], None]
 class _Wish:
     word: str
     spec: str
-    """What `open_source` takes."""
+    """The argument for `open_source`."""
     reply: Reply
     is_open: bool = False
-    """Its driver has answered; from then on its first picture is waited for."""
+    """Its driver has answered; its first picture has not come yet."""
     is_answered: bool = False
 
 
 class _Worker:
-    """A thread that carries out jobs."""
+    """A thread that carries out jobs, and the time since when it is busy."""
 
     def __init__(self, run: Callable[["_Worker"], None]) -> None:
         self.busy_since_s: float | None = None
@@ -61,12 +63,12 @@ class _Worker:
 
 
 def first_word(spec: str) -> str:
-    """What the source of `--camera` is called over OSC: an address may hold a password, a path somebody's name."""
+    """The source of `--camera` as OSC shows it: `start` for addresses and paths, which may hold passwords or names."""
     return spec if is_offered(spec) else FIRST
 
 
 class CameraControl:
-    """Commands come on OSC's threads, answers leave from its own and from the frame loop's."""
+    """Commands run on OSC's threads; answers come from the worker and the frame loop's thread."""
 
     def __init__(
         self,
@@ -78,10 +80,11 @@ class CameraControl:
         open_source: Callable[[str], Source | None],
         announce: Callable[[], None],
         is_offline: bool,
-        tell: Callable[..., None],
+        tell: Tell,
         say: Callable[[str], None],
+        report: Report = lambda key, line: None,
     ) -> None:
-        """`first`: what the configuration names. `tell(address, *args)` reaches every subscriber, `say` people.
+        """`first`: the source in the configuration. `say(line)` reaches the log and the page; `report` gets warnings.
         `announce()` prepares the renderer for a first picture on layer 5."""
         self._current = current
         self._senders = senders
@@ -95,8 +98,9 @@ class CameraControl:
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._worker = _Worker(self._run)
         self._left = 0
-        """Threads that a driver keeps."""
-        self._has_failed = self._is_closed = False
+        """Number of abandoned threads."""
+        self._guard = Guard(log, report, "camera", "a source could not be opened or listed")
+        self._is_closed = False
         self._is_asking_cameras = False
         self._wishing = threading.Lock()
         self._wish: _Wish | None = None
@@ -107,8 +111,8 @@ class CameraControl:
             self._worker.thread.start()
 
     def close(self) -> None:
-        """A device that is being opened may keep the thread; it ends with the process then."""
-        with self._wishing:  # `poll` may be about to put another in its place
+        """End the worker. If a device keeps it, it ends with the process."""
+        with self._wishing:  # `poll` may be about to replace it
             self._is_closed, worker = True, self._worker
         self._jobs.put(None)
         if worker.thread.is_alive():
@@ -121,7 +125,7 @@ class CameraControl:
 
     # -- commands ------------------------------------------------------------------------------
 
-    def _on_open(self, args: tuple, reply: Reply) -> None:
+    def _on_open(self, args: Args, reply: Reply) -> None:
         if len(args) != 1 or not isinstance(args[0], str | int):
             raise SourceError("takes a word of /camera/list: none, test, a camera's index, or KIND:NAME")
         if self._is_offline:
@@ -144,14 +148,14 @@ class CameraControl:
             self._wish = None if is_opening else _Wish(word=word, spec=spec, reply=reply)
             if before is None and not is_opening:
                 self._jobs.put(self._open)
-        if before is not None:  # its job is still there, for the newer one
+        if before is not None:  # its job is still queued and opens the newer one
             self._end(before, SUPERSEDED)
         if is_opening:
             reply.fail("is being opened already", is_logged=False)
 
     def poll(self, now_s: float) -> bool:
-        """The sending thread, once a second and more often: leave a thread to its driver where a choice waits behind
-        it. False: nothing is in a hurry."""
+        """Replace the worker if a choice waits behind a hung driver. The sending thread, once a second or more often.
+        Returns False: it needs no faster polling."""
         if self._wish is None or self._busy_s(now_s) <= MAX_BUSY_S or self._left >= MAX_LEFT:
             return False
         with self._wishing:
@@ -167,22 +171,22 @@ class CameraControl:
         return False
 
     def _busy_s(self, now_s: float) -> float:
-        """How long the job in hand has taken."""
+        """Seconds since the running job began."""
         since_s = self._worker.busy_since_s
         return 0.0 if since_s is None else now_s - since_s
 
-    def _on_list(self, args: tuple, reply: Reply) -> None:
+    def _on_list(self, args: Args, reply: Reply) -> None:
         for word, title, is_on in self.offered():
             reply.send("/camera/entry", word, title, int(is_on))
         reply.send("/camera/ndi", int(self._senders.wants_ndi))
         reply.done()
-        if not self._is_offline and not self._is_asking_cameras:  # /camera/changed tells of those that are new
+        if not self._is_offline and not self._is_asking_cameras:  # /camera/changed announces new ones
             self._is_asking_cameras = True
             self._jobs.put(self._look_at_cameras)
 
-    def _on_ndi(self, args: tuple, reply: Reply) -> None:
+    def _on_ndi(self, args: Args, reply: Reply) -> None:
         if len(args) != 1 or args[0] not in (0, 1):
-            raise SourceError("takes 1 to look round the network for NDI, 0 to end it")
+            raise SourceError("takes 1 to search the network for NDI, 0 to stop")
         if self._is_offline:
             raise SourceError(NOT_OFFLINE)
         is_wanted = bool(args[0])
@@ -200,20 +204,20 @@ class CameraControl:
         self._jobs.put(look)
 
     def offered(self) -> list[tuple[str, str, bool]]:
-        """Word, title and whether it shows now, of everything that can be chosen. Any thread."""
+        """(word, title, is on now) of every source that can be chosen. Any thread."""
         word, senders = self._current.word, self._senders.now
         on = word if word in (FIRST, "none", "test") else self._sender_of(word, senders)
         fixed = [*FIXED, *([(FIRST, "what the engine was started with")] if first_word(self._first) == FIRST else [])]
         entries = [*fixed, *((sender.word, sender.title) for sender in senders)]
         if on is None:
             on, status = word, self._current.status()
-            is_camera = word.partition(":")[0] not in FROM_PROGRAMS  # which may only not have been asked for yet
+            is_camera = word.partition(":")[0] not in FROM_PROGRAMS  # which may only not have been listed yet
             is_away = not is_camera or status is None or status.state == "lost"
             entries.append((word, f"{word} (not there now)" if is_away else word))
         return [(entry, title, entry == on) for entry, title in entries]
 
     def _sender_of(self, word: str, senders: tuple[PictureSender, ...]) -> str | None:
-        """The word of the one that is meant by a part of its name."""
+        """The word of the source that a part of its name means."""
         kind, _, name = word.partition(":") if word.partition(":")[0] in FROM_PROGRAMS else ("camera", "", word)
         of_kind = {sender.name: sender.word for sender in senders if sender.kind == kind}
         if word in of_kind.values():
@@ -233,27 +237,22 @@ class CameraControl:
                 self._senders.close()
                 return
             worker.busy_since_s = self._clock.now_s()
-            try:
-                job()
-            except Exception:  # the top of the thread: a driver's surprise must not end the choice of all others
-                if not self._has_failed:
-                    log.exception("a source could not be opened or looked for; the same again is not told")
-                self._has_failed = True
+            self._guard.attempt(job)  # a driver's error must not end the choice of all other sources
             worker.busy_since_s = None
-        with self._wishing:  # another has taken over meanwhile
+        with self._wishing:  # another worker has taken over
             self._left -= 1
 
     def _open(self) -> None:
         with self._wishing:
             wish, self._wish = self._wish, None
-            if wish is None:  # the one that is being opened was chosen again
+            if wish is None:  # the source that is being opened was chosen again
                 return
             self._opening = wish
 
         def ended(reason: str) -> None:
             self._end(wish, reason)
 
-        if self._current.keep(wish.word, ended):  # it comes back by itself where it was lost
+        if self._current.keep(wish.word, ended):  # the current source reconnects by itself
             wish.is_open = True
             return
         try:
@@ -276,14 +275,14 @@ class CameraControl:
             source.close()
 
     def _end(self, wish: _Wish, reason: str) -> None:
-        """Answer it, once. `reason`: why it does not show. Any thread."""
+        """Answer a choice, once. `reason`: why it failed; "" if it shows. Any thread."""
         with self._wishing:
             if wish.is_answered:
                 return
             wish.is_answered = True
             if self._opening is wish:
                 self._opening = None
-        if wish.word == FIRST:  # by its name alone, as in the status
+        if wish.word == FIRST:  # without its folder, as in the status
             path = Path(self._first)
             reason = reason.replace(str(path), path.name)
         if reason:

@@ -1,9 +1,9 @@
 """The cue list over OSC: go, back, jump, edit; and the cue that follows by itself.
 
-A cue goes on the thread that asks for it: OSC's for a command, the frame loop's for one that follows. Neither meets the
-disk: presets are in memory, and going to one takes a quarter of a millisecond. The list is written by a thread of its
-own. What is in the file and does not fit is reported and left out; before the list is written over it, the file is put
-aside as `cues.previous.toml`.
+A cue is started on the thread that asks for it: OSC's for a command, the frame loop's for one that follows. Neither
+uses the disk: presets are in memory, and loading one takes a quarter of a millisecond. The disk store writes the list.
+Invalid entries of the file are reported and left out; then the file is kept as `cues.previous.toml` before the first
+write.
 """
 
 import threading
@@ -11,14 +11,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.control import CommandTable, Reply
-from engine.control.commands.preset import PresetControl, Tell, answer
+from engine.control import Args, CommandTable, Handler, Reply, Tell
+from engine.control.commands.preset import PresetControl, answer
 from engine.errors import CueError, PresetError
 from engine.params import Cue, CueList, ParamStore, read_cues, write_cues
 from engine.params.crossfade import Ended
 from engine.params.store import PANIC
 from engine.system.atomic_file import replace_file
-from engine.system.disk_store import DiskThread
+from engine.system.disk_store import DiskStore
 from engine.system.reporting import Report
 from engine.telemetry import report_problems
 
@@ -28,7 +28,7 @@ PREVIOUS_NAME = "cues.previous.toml"
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class _Follow:
-    """The next cue goes `seconds` after the first frame with this one."""
+    """The next cue starts `seconds` after the first frame of this one."""
 
     seconds: float
     panics: object
@@ -38,8 +38,19 @@ class _Follow:
 class CueControl:
     """Commands on OSC's threads, `step` on the frame loop's."""
 
-    def __init__(self, path: Path, *, presets: PresetControl, store: ParamStore, report: Report, tell: Tell) -> None:
-        """Reads the list; `path` need not exist."""
+    def __init__(
+        self,
+        path: Path,
+        *,
+        presets: PresetControl,
+        store: ParamStore,
+        report: Report,
+        tell: Tell,
+        disk: DiskStore,
+        on_changed: Callable[[CueList], None] = lambda cues: None,
+    ) -> None:
+        """Reads the list; `path` need not exist. `on_changed(cues)` is called after each edit, on the thread that made
+        it: it must not wait."""
         self._path = path
         self._presets = presets
         self._store = store
@@ -50,22 +61,20 @@ class CueControl:
         self._is_put_aside = not problems
         self._written = self._cues
         self._current = 0
-        """Number of the cue that the list stands on; 0: none has gone. Belongs, as what is to follow it, to who holds
-        `_going`."""
+        """Number of the current cue in the list; 0 before the first. `_going` guards this and `_follow`."""
         self._shown = 0
-        """Number of the cue whose look is on; 0: none. Another than `_current` where that one failed."""
+        """Number of the cue whose look is on; 0 if none. Differs from `_current` if that one failed."""
         self._failure = ""
-        """Why the cue that the list stands on failed; "" where it did not."""
+        """Why the current cue failed, or ""."""
         self._follow: _Follow | None = None
-        self._going = threading.Lock()  # a cue that follows against one that is asked for
-        self._disk = DiskThread("cues", report)
-        presets.on_deleted = self._on_preset_deleted
-        self.on_changed: Callable[[CueList], None] = lambda cues: None
-        """Called with the list after each edit, on the thread that made it: must not wait."""
+        self._going = threading.Lock()  # a cue that follows by itself may meet one that is asked for
+        self._disk = disk.open("cues", path.parent)
+        presets.watch_deletions(self._on_preset_deleted)
+        self.on_changed = on_changed
 
     @property
     def cues(self) -> CueList:
-        """As it is now. Any thread."""
+        """The current list. Any thread."""
         return self._cues
 
     def close(self) -> None:
@@ -84,9 +93,9 @@ class CueControl:
 
     # -- going ---------------------------------------------------------------------------------
 
-    def _command(self, chosen: Callable[[], Cue]) -> Callable[[tuple, Reply], None]:
-        def on_command(args: tuple, reply: Reply) -> None:
-            if args and args[0] == 0:  # a button let go
+    def _command(self, chosen: Callable[[], Cue]) -> Handler:
+        def on_command(args: Args, reply: Reply) -> None:
+            if args and args[0] == 0:  # a button was released
                 return
             with self._going:
                 cue = chosen()
@@ -94,15 +103,14 @@ class CueControl:
 
         return on_command
 
-    def _on_number(self, args: tuple, reply: Reply) -> None:
+    def _on_number(self, args: Args, reply: Reply) -> None:
         number, *rest = args
         self._command(lambda: self._cues.at(number))(tuple(rest), reply)
 
     def _go(self, cue: Cue, ended: Ended) -> None:
-        """CueError, and no value changed, when its preset cannot be had. The caller holds `_going`.
+        """Start a cue. CueError, without any change of values, if its preset is missing. The caller holds `_going`.
 
-        The list stands on the cue then all the same, its `follow_s` too: one preset that is gone must not hold up the
-        rest of the show.
+        A failed cue still becomes the current one, and its `follow_s` counts: a missing preset must not stop the show.
         """
         self._current = cue.number
         self._follow = _Follow(seconds=cue.follow_s, panics=self._store.get(PANIC)) if cue.follow_s else None
@@ -117,11 +125,11 @@ class CueControl:
         self._tell("/cue/current", cue.number, cue.preset)
 
     def step(self, now_s: float) -> None:
-        """Let the next cue go when its time has come. Frame loop's thread."""
+        """Start the next cue if it is due. Frame loop's thread."""
         if self._follow is None or not self._going.acquire(blocking=False):
-            return  # a command is at it, and the next frame sees what it did
+            return  # a command is running; the next frame looks again
         try:
-            follow = self._follow
+            follow: _Follow | None = self._follow
             if follow is not None and follow.panics != self._store.get(PANIC):
                 follow = self._follow = None
             if follow is not None and follow.due_s is not None and now_s >= follow.due_s:
@@ -133,7 +141,7 @@ class CueControl:
             self._going.release()
 
     def _go_on(self) -> None:
-        """The caller holds `_going`."""
+        """Start the cue after the current one. The caller holds `_going`."""
         self._follow, stood_on = None, self._current
         try:
             self._go(self._cues.after(stood_on), lambda superseded_by: None)
@@ -142,28 +150,28 @@ class CueControl:
 
     # -- editing -------------------------------------------------------------------------------
 
-    def _on_set(self, args: tuple, reply: Reply) -> None:
+    def _on_set(self, args: Args, reply: Reply) -> None:
         cue = _cue_of(args)
         self._replace(self._cues.with_cue(cue), cue.number, reply, cue)
 
-    def _on_insert(self, args: tuple, reply: Reply) -> None:
+    def _on_insert(self, args: Args, reply: Reply) -> None:
         cue = _cue_of(args)
         with self._going:
             before, cues = self._cues, self._cues.with_inserted(cue)
             if cues.cues.get(self._current) is not before.cues.get(self._current):
-                self._current += 1  # the cue that went last has moved up
+                self._current += 1  # the current cue has moved up
             if cues.cues.get(self._shown) is not before.cues.get(self._shown):
                 self._shown += 1
             self._cues = cues
         self._replace(cues, cue.number, reply, cue)
 
-    def _on_delete(self, args: tuple, reply: Reply) -> None:
+    def _on_delete(self, args: Args, reply: Reply) -> None:
         if len(args) != 1:
             raise CueError("takes the cue's number")
         gone = self._cues.at(args[0])
         self._replace(self._cues.without(gone), gone.number, reply)
 
-    def _on_list(self, args: tuple, reply: Reply) -> None:
+    def _on_list(self, args: Args, reply: Reply) -> None:
         with self._going:
             cues, current, shown = self._cues, self._cues.cues.get(self._current), self._cues.cues.get(self._shown)
             failure = self._failure
@@ -176,11 +184,11 @@ class CueControl:
         reply.done()
 
     def _replace(self, cues: CueList, number: int, reply: Reply, made: Cue | None = None) -> None:
-        """In force at once; answered when it is in the file. `made`: the cue whose preset is looked for."""
+        """Replace the list at once, and answer after it was written. `made`: a new cue, whose preset is checked."""
         self._cues = cues
         self._tell("/cue/changed", len(cues))
         self.on_changed(cues)
-        if made is not None:  # a show may be written before its presets are; a name that was mistyped looks the same
+        if made is not None:  # only a warning: a show may be written before its presets
             missing = f"cue {number}: there is no preset {made.preset!r} yet"
             self._presets.if_missing(made.preset, lambda: self._report(f"cues.{number}", missing))
 
@@ -188,10 +196,10 @@ class CueControl:
             self._save()
             reply.done(number)
 
-        self._disk.post(save, lambda reason: reply.fail(f"in force, but not kept: {reason}"))
+        self._disk.post(save, lambda reason: reply.fail(f"changed, but not saved: {reason}"))
 
     def _save(self) -> None:
-        """The disk's thread. Of many edits in a row the newest is written, once."""
+        """Write the list, once for many edits in a row. The disk's thread."""
         cues = self._cues
         if cues is self._written:
             return
@@ -199,7 +207,7 @@ class CueControl:
             try:
                 replace_file(self._path, self._path.with_name(PREVIOUS_NAME))
             except OSError as error:
-                raise CueError(f"{self._path}: cannot be put aside ({error.strerror or error})") from None
+                raise CueError(f"{self._path}: cannot be renamed ({error.strerror or error})") from None
         self._is_put_aside = True
         write_cues(self._path, cues)
         self._written = cues
@@ -211,7 +219,7 @@ class CueControl:
             self._report("cues.deleted", f"preset {name!r} is deleted, and {users} would load it")
 
 
-def _cue_of(args: tuple) -> Cue:
+def _cue_of(args: Args) -> Cue:
     if not 2 <= len(args) <= 5:
         raise CueError("takes a number, a preset and, if wanted, fade_s, follow_s and glide")
     return Cue.checked(*args)

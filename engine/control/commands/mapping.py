@@ -1,11 +1,11 @@
-"""The map over OSC: what foreign messages mean, learned, listed and edited, and kept in a file.
+"""The map over OSC: learns, lists, edits and stores the meaning of foreign messages.
 
     message ─► read_midi ─┬─► clock ticks ─► tempo
                           └─► movements ─► learner;  the map ─► messages in our own language;  feedback: a hand is on it
 
-A movement goes on moving what it is mapped to while something is learned: the show does not stop for it. The one that
-is learned from moves nothing new itself, so that a pad can be given a cue in mid-show. A lesson in which nothing moves
-ends by itself. After the start only a thread of its own meets the disk.
+While something is learned, mapped controls keep working: the show does not stop for it. The movement that is learned
+has no effect itself, so that a pad can get a cue during the show. A lesson in which nothing moves times out. After the
+start only the disk store's threads use the disk.
 """
 
 import threading
@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 
 import osc_schema
-from engine.control import CommandTable, Reply
+from engine.control import Args, CommandTable, Reply, Tell
 from engine.control.commands.mapping_feedback import MapFeedback
 from engine.control.midi_bridges import read_midi
 from engine.errors import MappingError
@@ -36,21 +36,22 @@ from engine.params.mapping.learner import Learner
 from engine.params.mapping.map_file import LoadedMap, map_text, read_map, read_tables
 from engine.params.mapping.movement_reader import MovementReader
 from engine.system.atomic_file import write_atomic
-from engine.system.disk_store import DiskThread
+from engine.system.disk_store import DiskStore
 from engine.system.file_names import clean_name
+from engine.system.reporting import Report
 from engine.telemetry import report_problems
 from osc_schema.mapping import KEYS
 
 FILE_NAME = "mapping.toml"
 MAPS_FOLDER = "maps"
-"""Beside the file of the map: those that were saved under a name."""
+"""Folder of the named maps, beside the map's file."""
 SUFFIX = ".toml"
 
 LESSON_S = 60.0
-"""After which a lesson ends in which nothing was learned."""
+"""Timeout of a lesson."""
 
 StartTimer = Callable[[float, Callable[[], None]], Callable[[], None]]
-"""`start_timer(seconds, ended)` has `ended()` called after that time, on any thread; returns what stops it."""
+"""`start_timer(seconds, ended)` calls `ended()` after that time, on any thread; returns a function that cancels it."""
 
 
 def start_timer(seconds: float, ended: Callable[[], None]) -> Callable[[], None]:
@@ -79,15 +80,15 @@ class MapControl:
         store: ParamStore,
         clock: Mapping[str, Callable[[float], None]],
         feedback: MapFeedback,
-        tell: Callable[..., None],
-        report: Callable[[str, str], None],
+        tell: Tell,
+        report: Report,
+        disk: DiskStore,
         start_timer: StartTimer = start_timer,
     ) -> None:
-        """Reads the map; `path` need not exist. MappingError when it is no map, or a name is none's.
+        """Reads the map; `path` need not exist. MappingError if it is not a map, or if a named map does not exist.
 
-        `names`: maps whose entries are added where the file has none for the same control and target. `clock` hears
-        MIDI's `clock`, `start`, `continue` and `stop`, with the time. `feedback` is told what is mapped and what moves.
-        `tell(address, *args)` reaches every subscriber.
+        `names`: maps to add; an entry is left out if the file has one for its control and target. `clock`: handlers of
+        MIDI's `clock`, `start`, `continue` and `stop`, called with the time. `feedback` gets entries and movements.
         """
         self._path = path
         self._store = store
@@ -96,14 +97,14 @@ class MapControl:
         self._tell = tell
         self._report = report
         self._start_timer = start_timer
-        self._lock = threading.Lock()  # a message of one thread against a command of another
+        self._lock = threading.Lock()  # messages and commands come on different threads
         self._map = ControlMap()
         self._movements = MovementReader()
         self._learner = Learner()
         self._lesson: _Lesson | None = None
         self._has_met_unmapped_midi = False
         self._names: tuple[str, ...] = tuple(BUILT_IN)
-        self._look()
+        self._list_maps()
         kept = self._checked(read_map(path), str(path))
         self._unread = kept.unread
         self._map.add_all(kept.entries)
@@ -111,16 +112,20 @@ class MapControl:
             named = self._checked(self._load(name), f"map {name}").entries
             known = {(entry.control, entry.target) for entry in kept.entries if entry not in named}
             new = [entry for entry in named if (entry.control, entry.target) not in known]
-            self._map.add_all(new, instead_of=partial(is_from, name))  # an earlier start's, for other layers
+            self._map.add_all(
+                new, instead_of=partial(is_from, name)
+            )  # replaces those of an earlier start, for other layers
         feedback.set_entries(self._map.entries)
         self._is_unwritten = False
-        self._disk = DiskThread("map", report, self._look)
+        self._disk = disk.open("map", path.parent)
+        self._named_maps = disk.open("map", self._folder, poll=self._list_maps)  # a link to a network folder may hang
 
     def close(self) -> None:
-        """What was changed last is in the file when this returns, unless the disk does not answer."""
+        """Write the last changes, unless the disk does not answer."""
         with self._lock:
             self._end_lesson()
         self._disk.close()
+        self._named_maps.close()
 
     def add_commands(self, table: CommandTable) -> None:
         table.add("/map/learn", self._on_learn)
@@ -133,10 +138,10 @@ class MapControl:
         table.add("/map/load", self._on_load)
         table.add("/map/save", self._on_save)
 
-    # -- what is heard -------------------------------------------------------------------------
+    # -- incoming messages ---------------------------------------------------------------------
 
     def translate(self, message: Message, sender_name: str, now_s: float) -> tuple[Message, ...] | None:
-        """What a foreign message stands for; None: it is nobody's. MIDI is always somebody's."""
+        """Our own messages that a foreign message stands for, or None if it is not mapped. Never None for MIDI."""
         event = read_midi(message)
         if event is not None and event.kind in self._clock:
             self._clock[event.kind](now_s)
@@ -156,24 +161,28 @@ class MapControl:
             return messages
         if event is not None and movements and not is_learning:
             self._on_unmapped_midi(movements[0], sender_name)
-        is_taken = event is not None or (is_learning and bool(movements))  # what moves nothing may be a mistake
+        is_taken = event is not None or (
+            is_learning and bool(movements)
+        )  # a message that moves nothing may be a mistake
         return () if is_taken else None
 
     def map_for(self, root: str) -> str | None:
-        """ "" where something is mapped of the program whose addresses begin with `root`; else the built-in map of that
-        program, or None. Takes no lock: the map replaces what it answers with in one go."""
+        """The built-in map of the program whose addresses begin with `root`, or None; "" if some are mapped already.
+
+        Takes no lock: the map replaces its table of roots as a whole.
+        """
         is_known = self._map.has_root(root) or belongs_to_mapped_program(root, self._map.has_root)
         return "" if is_known else map_of_root(root)
 
     def is_mapped(self, address: str) -> bool:
-        """Whether an OSC address moves something."""
+        """True if an OSC address is mapped."""
         with self._lock:
             return self._map.is_mapped(address)
 
     def _learn(self, movements: list[Movement], now_s: float) -> tuple[_Lesson, MapEntry | None, str] | None:
-        """Let the learner hear: the lesson that ends with it, and its entry or why there is none.
+        """Pass movements to the learner. Returns a lesson that ends with them, and its entry or the failure.
 
-        The caller holds the lock, and answers when it is free.
+        The caller holds the lock, and answers after releasing it.
         """
         for movement in movements:
             learned = self._learner.hear(movement, now_s)
@@ -199,7 +208,7 @@ class MapControl:
         lesson.reply.done(lesson.target, entry.control.name, entry.mode)
 
     def _on_unmapped_midi(self, movement: Movement, sender_name: str) -> None:
-        """Once a run: where keys and knobs that are not mapped are played, nobody wants to hear of each."""
+        """Report unmapped MIDI once per run: a player of unmapped keys does not want a warning for each."""
         if not self._has_met_unmapped_midi:
             self._has_met_unmapped_midi = True
             control = f"{movement.control.name} (from {sender_name})"
@@ -207,7 +216,7 @@ class MapControl:
 
     # -- commands ------------------------------------------------------------------------------
 
-    def _on_learn(self, args: tuple, reply: Reply) -> None:
+    def _on_learn(self, args: Args, reply: Reply) -> None:
         target, *rest = texts(args, "a parameter's or command's address and, if wanted, an argument", 1, 2)
         argument = rest[0] if rest else ""
         entry = make_entry({"control": "osc /anything", "target": target, "argument": argument})
@@ -221,14 +230,14 @@ class MapControl:
             superseded.reply.fail("superseded", is_logged=False)
 
     def _on_nothing_moved(self, lesson: _Lesson) -> None:
-        """The timer's thread."""
+        """Time out a lesson. The timer's thread."""
         with self._lock:
-            if self._lesson is not lesson:  # it has ended just before
+            if self._lesson is not lesson:  # it ended just before
                 return
             self._end_lesson()
         lesson.reply.fail(f"nothing moved for {LESSON_S:g} s", is_logged=False)
 
-    def _on_cancel(self, args: tuple, reply: Reply) -> None:
+    def _on_cancel(self, args: Args, reply: Reply) -> None:
         with self._lock:
             lesson = self._end_lesson()
         if lesson is not None:
@@ -236,14 +245,14 @@ class MapControl:
         reply.done()
 
     def _end_lesson(self) -> _Lesson | None:
-        """The one that was going on. The caller holds the lock."""
+        """End and return the running lesson, if there is one. The caller holds the lock."""
         lesson, self._lesson = self._lesson, None
         self._learner.end()
         if lesson is not None:
             lesson.stop_timer()
         return lesson
 
-    def _on_list(self, args: tuple, reply: Reply) -> None:
+    def _on_list(self, args: Args, reply: Reply) -> None:
         with self._lock:
             entries = self._map.entries
         for number, entry in enumerate(entries, start=1):
@@ -253,7 +262,7 @@ class MapControl:
             reply.send("/map/name", name)
         reply.done()
 
-    def _on_add(self, args: tuple, reply: Reply) -> None:
+    def _on_add(self, args: Args, reply: Reply) -> None:
         control, target, *rest = texts(args, "a control, an address and, if wanted, an argument", 2, 3)
         entry = make_entry({"control": control, "target": target, "argument": rest[0] if rest else ""})
         with self._lock:
@@ -261,16 +270,16 @@ class MapControl:
         self._on_changed()
         reply.done(number)
 
-    def _on_set(self, args: tuple, reply: Reply) -> None:
-        if len(args) != 3 or not isinstance(args[1], str):
+    def _on_set(self, args: Args, reply: Reply) -> None:
+        number, key, value = args if len(args) == 3 else (None, None, None)
+        if not isinstance(key, str):
             raise MappingError(f"takes an entry's number, a key ({', '.join(KEYS)}) and a value")
-        number, key, value = args
         with self._lock:
             self._map.replace(_whole(number), changed(self._map.entry(_whole(number)), key, value))
         self._on_changed()
         reply.done(_whole(number), key)
 
-    def _on_delete(self, args: tuple, reply: Reply) -> None:
+    def _on_delete(self, args: Args, reply: Reply) -> None:
         if len(args) != 1:
             raise MappingError("takes an entry's number")
         with self._lock:
@@ -278,13 +287,13 @@ class MapControl:
         self._on_changed()
         reply.done(_whole(args[0]))
 
-    def _on_clear(self, args: tuple, reply: Reply) -> None:
+    def _on_clear(self, args: Args, reply: Reply) -> None:
         with self._lock:
             self._map.clear()
         self._on_changed()
         reply.done()
 
-    def _on_load(self, args: tuple, reply: Reply) -> None:
+    def _on_load(self, args: Args, reply: Reply) -> None:
         name = _name_to_load(args)
         path = self._file_of(name)
 
@@ -298,9 +307,9 @@ class MapControl:
         if path is None:
             load()
         else:
-            self._disk.post(load, reply.fail)
+            self._named_maps.post(load, reply.fail)
 
-    def _on_save(self, args: tuple, reply: Reply) -> None:
+    def _on_save(self, args: Args, reply: Reply) -> None:
         (name,) = texts(args, "the name of a map", 1, 1)
         path = self._file_of(name)
         if path is None:
@@ -310,15 +319,15 @@ class MapControl:
 
         def save() -> None:
             _write(path, map_text(entries))
-            self._look()
+            self._list_maps()
             reply.done(name)
 
-        self._disk.post(save, reply.fail)
+        self._named_maps.post(save, reply.fail)
 
     # -- files ---------------------------------------------------------------------------------
 
     def _on_changed(self) -> None:
-        """Tell everybody, and keep it: all that changes while the disk is busy is written in one go."""
+        """Announce a change and save the map. Changes while the disk is busy are written together."""
         with self._lock:
             count = len(self._map)
             self._feedback.set_entries(self._map.entries)
@@ -328,7 +337,7 @@ class MapControl:
             self._disk.post(self._keep, self._on_not_kept)
 
     def _keep(self) -> None:
-        """The disk's thread."""
+        """Write the map. The disk's thread."""
         with self._lock:
             self._is_unwritten = False
             entries = self._map.entries
@@ -340,27 +349,27 @@ class MapControl:
         self._report("map", reason)
 
     def _checked(self, loaded: LoadedMap, origin: str) -> LoadedMap:
-        """Report what is wrong with it, a line a mistake."""
+        """Report the problems of a map, one line each, and return it."""
         report_problems(self._report, "map", [f"{origin}: {problem}" for problem in loaded.problems])
         return loaded
 
     def _load(self, name: str) -> LoadedMap:
-        """The map of that name. MappingError when there is none. Meets the disk, unless it is built in."""
+        """The map with this name, or MappingError. Uses the disk, unless it is built in."""
         path = self._file_of(name)
         if path is None:
             return read_tables(built_in(name))
         if not path.exists():
-            self._look()
+            self._list_maps()
             raise MappingError(f"map {name!r}: not found (known: {', '.join(self._names)})")
         return read_map(path)
 
-    def _look(self) -> None:
-        """Which maps there are to load. Meets the disk."""
+    def _list_maps(self) -> None:
+        """List the maps that can be loaded. Uses the disk."""
         files = sorted(file.stem for file in self._folder.glob(f"*{SUFFIX}") if file.name[0] != ".")
         self._names = (*BUILT_IN, *files)
 
     def _file_of(self, name: str) -> Path | None:
-        """None: it is built in. MappingError for a name that can be none's."""
+        """The file of a named map, or None if it is built in. MappingError for an invalid name."""
         if is_built_in(name):
             return None
         try:
@@ -374,15 +383,15 @@ class MapControl:
 
 
 def _write(path: Path, text: str) -> None:
-    """MappingError when the disk refuses."""
+    """Write a map's file, or raise MappingError."""
     try:
         write_atomic(path, text)
     except OSError as error:
         raise MappingError(f"{path}: cannot be written ({error.strerror or error})") from None
 
 
-def _name_to_load(args: tuple) -> str:
-    """`resolume`, or `resolume:5` where a second argument says which layer is the first."""
+def _name_to_load(args: Args) -> str:
+    """The name in the arguments: `resolume`, or `resolume:5` with the first layer as second argument."""
     if not 1 <= len(args) <= 2 or not isinstance(args[0], str) or not isinstance(args[-1], str | int | float):
         raise MappingError("takes the name of a map and, for resolume, which of its layers is layer 1 here")
     if len(args) == 1:
@@ -393,10 +402,12 @@ def _name_to_load(args: tuple) -> str:
     return f"{args[0].partition(':')[0]}:{first}"
 
 
-def texts(args: tuple, what: str, least: int, most: int) -> tuple[str, ...]:
-    if not least <= len(args) <= most or not all(isinstance(word, str) for word in args):
+def texts(args: Args, what: str, least: int, most: int) -> tuple[str, ...]:
+    """The arguments, if they are `least` to `most` texts; else MappingError says what the command takes."""
+    words = tuple(word for word in args if isinstance(word, str))
+    if not least <= len(args) <= most or len(words) < len(args):
         raise MappingError(f"takes {what}")
-    return args
+    return words
 
 
 def _whole(number: object) -> int:

@@ -1,21 +1,18 @@
-"""Sends mapped controls what they should show, where somebody asks for it: lights, rings of encoders, motor faders.
+"""Sends mapped controls their current value on request: lights, rings of encoders, motor faders.
 
-    store changed, map changed ─► owed ─► not under a hand ─► sent, at most 60 times a second
+    store changed, map changed ─► owed ─► not being moved ─► sent, at most 60 times a second
 
-The problem: a parameter is also moved by the page, a preset, a cue, another controller, and then the fader that is
-mapped to it stands elsewhere and its lamp lies. Sending every value back at once is no answer: a motor fader fights
-with the hand that moves it.
+Problem: the page, a preset, a cue or another controller may change a parameter, and then its mapped fader and lamp show
+the wrong value. The naive way, to send every value back at once, fails: a motor fader fights with the hand on it.
 
-- Only who asks is sent anything (`/map/feedback`, `[[osc.feedback]]` with `send`), never an address that only
-  sends.
-- A fader is left alone until `HAND_S` after it was last heard; then it gets the value of now, also the one that it has
-  sent itself: a motor fader that hears nothing goes back to where it was sent last. A button's light and an encoder's
-  ring answer at once, and again when the button is let go, since many devices put its light out by themselves.
-- A new subscriber gets everything; after that only what differs from what it was sent last. All is owed again when the
-  map changes.
-- A program may tell what it was just sent. That is nobody's hand, and is not answered: it would be told again, for
-  ever.
-- One control that moves several parameters shows the first of them that has something to show.
+- Only subscribers get feedback (`/map/feedback`, `[[osc.feedback]]` with `send`), never an address that only sends.
+- A fader gets nothing until `HAND_S` after its last movement, then the current value, even if it sent that itself: a
+  motor fader that hears nothing returns to its last received position. A button's light and an encoder's ring get their
+  value at once, and again when the button is released, because many devices then switch its light off themselves.
+- A new subscriber gets everything, later only values that differ from its last ones. After a change of the map
+  everything is owed again.
+- A program may echo a value that it was just sent. That is not a movement, and is not answered, or it would loop.
+- A control that moves several parameters shows the first one that has something to show.
 """
 
 import math
@@ -26,18 +23,19 @@ from typing import Final
 
 from engine.control import Reply
 from engine.control.midi_feedback import midi_packets
-from engine.control.sender import Sender
+from engine.control.sender import NO_PORT, Sender
 from engine.osc import Message, encode_reply
 from engine.params import ParamStore
 from engine.params.mapping.controls import Control, Movement
 from engine.params.mapping.entry import MapEntry
 from engine.params.mapping.policy import shown
 from engine.params.mapping.wildcards import is_pattern
+from engine.system.reporting import Report
 from osc_schema.mapping import FORMS
 
 HAND_S = 0.5
 INTERVAL_S = 1 / 60
-MAX_PACKETS_A_TURN = 16  # to one subscriber: 960 a second, and a MIDI cable carries 1040 controllers
+MAX_PACKETS_A_TURN = 16  # for one subscriber: 960 a second, and a MIDI cable carries 1040 controllers
 MAX_SUBSCRIBERS = 16
 TAKES: Final = f"takes 1 or 0, a port 1..65535 if it is another one, and a form ({', '.join(FORMS)})"
 
@@ -48,15 +46,15 @@ class _Face:
 
     control: Control
     entries: dict[int, MapEntry] = field(default_factory=dict)
-    """By number of the argument, 0 of MIDI."""
+    """By argument number; 0 for MIDI."""
     heard_s: float = float("-inf")
 
     def is_under_hand(self, now_s: float) -> bool:
-        """It was just moved, and has a position that would fight."""
+        """True if a fader was just moved, so that feedback would fight the hand."""
         return now_s - self.heard_s < HAND_S and any(entry.is_fader for entry in self.entries.values())
 
     def values(self, store: ParamStore) -> tuple[float, ...] | None:
-        """What it should show; None: an OSC address one of whose arguments nobody knows."""
+        """The values to show, or None for an OSC address with an argument that is not mapped."""
         values = [self.entries[number] for number in range(len(self.entries)) if number in self.entries]
         if len(values) < len(self.entries):
             return None
@@ -68,12 +66,12 @@ class _Subscriber:
     target: Sender
     form: str
     is_kept: bool
-    """It never asks again, so it makes no room for others."""
+    """From the configuration: it never asks again, so it is removed last."""
     sent: dict[Control, tuple[float, ...]] = field(default_factory=dict)
     owed: dict[Control, None] = field(default_factory=dict)
 
     def sent_to(self, face: Control, argument: int) -> float | None:
-        """What that control was sent last; None: it has been heard since, or nothing was sent."""
+        """The last value sent to a control, or None if none was sent or it has moved since."""
         values = self.sent.get(face, ())
         return values[argument] if argument < len(values) else None
 
@@ -87,9 +85,9 @@ class MapFeedback:
         *,
         listener_of: Callable[[Sender], Sender],
         is_behind: Callable[[str], bool],
-        report: Callable[[str, str], None],
+        report: Report,
     ) -> None:
-        """`listener_of(sender)`: where it hears answers. `is_behind(name)`: much that was posted there waits."""
+        """`listener_of(sender)`: the target for its answers. `is_behind(name)`: True if many packets for it wait."""
         self._store = store
         self._listener_of = listener_of
         self._is_behind = is_behind
@@ -97,48 +95,49 @@ class MapFeedback:
         self._lock = threading.Lock()
         self._faces: dict[Control, _Face] = {}
         self._faces_of: dict[str, list[_Face]] = {}
-        """By target."""
+        """By the address of the parameter."""
         self._subscribers: dict[str, _Subscriber] = {}
         self._version = store.version
         self._next_s = float("-inf")
 
     def subscribe(self, target: Sender, form: str, *, is_kept: bool = False) -> None:
-        """Send `target` everything in one of `osc_schema.mapping.FORMS`, then what changes; again: all over again.
+        """Send `target` everything in one of `osc_schema.mapping.FORMS`, then changes. A repeated call starts over.
 
-        `is_kept`: it stands in the configuration.
+        `is_kept`: it is in the configuration.
         """
         with self._lock:
             before = self._subscribers.pop(target.name, None)
             is_kept = is_kept or (before is not None and before.is_kept)
             if len(self._subscribers) >= MAX_SUBSCRIBERS:
-                # `min` takes the first of equals: of those that asked, the one that did so longest ago.
+                # `min` returns the first of equals: the oldest subscription that is not in the configuration.
                 oldest = min(self._subscribers, key=lambda name: self._subscribers[name].is_kept)
                 del self._subscribers[oldest]
                 self._report("map.feedback", f"{MAX_SUBSCRIBERS} ask for /map/feedback: {oldest} makes room")
             self._subscribers[target.name] = _Subscriber(target, form, is_kept, owed=dict.fromkeys(self._faces))
 
     def unsubscribe(self, name: str) -> None:
-        """The target of that name asks for no more, or is gone."""
+        """End the subscription of a target. Idempotent."""
         with self._lock:
             self._subscribers.pop(name, None)
 
     def on_feedback(self, message: Message, sender: Sender) -> None:
-        """`/map/feedback`, answered."""
+        """Carry out and answer `/map/feedback`."""
 
         def log(line: str) -> None:
             self._report("osc.command", f"{line} (from {sender.name})")
 
         reply = Reply(message.address, self._listener_of(sender).post, log)
         is_on, *rest = message.args or (None,)
-        port = rest.pop(0) if rest and isinstance(rest[0], int | float) else None
+        port = rest[0] if rest and isinstance(rest[0], int | float) else None
+        rest = rest if port is None else rest[1:]
         form = rest.pop(0) if rest else FORMS[0]
         if not isinstance(is_on, int | float) or rest or form not in FORMS or not (port is None or 1 <= port < 65_536):
             reply.fail(TAKES)
             return
-        if port is not None and sender.at_port is None:
-            reply.fail("takes no port over a WebSocket: it is its own way back")
+        target = self._listener_of(sender) if port is None else sender.at(port)
+        if target is None:
+            reply.fail(NO_PORT)
             return
-        target = self._listener_of(sender) if port is None else sender.at_port(int(port))
         if is_on:
             self.subscribe(target, str(form))
         else:
@@ -146,11 +145,11 @@ class MapFeedback:
         reply.done(int(bool(is_on)), str(form))
 
     def set_entries(self, entries: Iterable[MapEntry]) -> None:
-        """The map has changed: all is owed again."""
+        """Take over a changed map; everything is owed again."""
         with self._lock:
             before, self._faces, self._faces_of = self._faces, {}, {}
             for entry in entries:
-                if not entry.feedback or is_pattern(entry.control):  # nobody lives at an address with a *
+                if not entry.feedback or is_pattern(entry.control):  # no control listens at an address with a *
                     continue
                 control = entry.control._replace(number=0) if entry.control.kind == "osc" else entry.control
                 face = self._faces.setdefault(control, _Face(control))
@@ -161,13 +160,13 @@ class MapFeedback:
                     face.heard_s = before[control].heard_s
             for subscriber in self._subscribers.values():
                 subscriber.owed = dict.fromkeys(self._faces)
-                # What is not mapped is not listened to: where it stands when it is mapped again nobody knows.
+                # Movements of unmapped controls are not followed, so their position is unknown when they are mapped.
                 subscriber.sent = {control: sent for control, sent in subscriber.sent.items() if control in self._faces}
 
     def heard(self, movements: Iterable[Movement], now_s: float) -> dict[Control, float]:
-        """Somebody has a hand on these: what they show is what the hand does, until it rests.
+        """Note that these controls are being moved, so that they get no feedback until they rest.
 
-        What those of them were sent last that were sent something since they were heard, by the control of their entry.
+        Returns the last value sent to each of them since its previous movement, by the control of its entry.
         """
         sent_to: dict[Control, float] = {}
         if not self._subscribers:
@@ -193,7 +192,7 @@ class MapFeedback:
         return sent_to
 
     def poll(self, now_s: float) -> bool:
-        """Send what is due; False while nobody asks for anything."""
+        """Send the feedback that is due; False while there are no subscribers."""
         with self._lock:
             changes, self._version = self._store.changes_since(self._version)
             if not self._subscribers:
@@ -221,7 +220,7 @@ class MapFeedback:
             if len(packets) > room:
                 return
             del subscriber.owed[control]
-            if not packets or subscriber.sent.get(control) == values:
+            if values is None or not packets or subscriber.sent.get(control) == values:
                 continue
             subscriber.sent[control] = values
             for packet in packets:
@@ -234,7 +233,7 @@ def _argument(entry: MapEntry) -> int:
 
 
 def _is_same(movement: Movement, sent: float) -> bool:
-    """Whether a control tells what it was sent: rounded to a whole number, to 32 bits, or only its coarse half yet."""
+    """True if a movement echoes a sent value: rounded to a whole number or to 32 bits, or its coarse half."""
     kind, heard = movement.control.kind, movement.value
     if kind in ("cc14", "nrpn") and movement.bits < 14:
         return round(heard) >> 7 == round(sent) >> 7
@@ -242,7 +241,8 @@ def _is_same(movement: Movement, sent: float) -> bool:
 
 
 def _packets(control: Control, values: tuple[float, ...], form: str) -> list[bytes]:
-    """Of MIDI in the form of its bridge; of OSC the values at the control's own address."""
+    """The packets for a control: MIDI in the bridge's form, OSC as the values at the control's own address."""
     if control.kind != "osc":
-        return [] if form == "osc" else midi_packets(control, values[0], form)  # type: ignore[arg-type]
+        # FORMS are `osc` and the forms of MIDI.
+        return [] if form == "osc" else midi_packets(control, values[0], form)  # type: ignore[arg-type]  # see above
     return [encode_reply(control.place, *values)] if form in ("stage", "osc") else []

@@ -1,36 +1,36 @@
-"""Presets and layers over OSC: saved, loaded, faded to, copied.
+"""Preset commands over OSC: save, load, fade, copy layers.
 
-Presets are loaded from memory (`PresetShelf`), at once, so that what stands after the command in its bundle comes after
-it. Whatever meets the disk is done by one thread of its own: a disk that takes its time, or never answers, holds up no
-command, and no panic behind it.
+Presets are loaded from memory (`PresetShelf`) at once, so that later messages of the same bundle act on the loaded
+values. The disk store does everything that uses the disk: a slow or hung disk blocks no command, and no panic after it.
 """
 
 from collections.abc import Callable, Mapping
 
 import osc_schema
-from engine.control import CommandTable, Reply
+from engine.control import Args, CommandTable, Handler, Reply, Tell
 from engine.errors import PresetError
+from engine.osc.encode import ReplyValue
 from engine.params import Crossfade, LoadedPreset, ParamStore, PresetFolder, Snapshot
 from engine.params.crossfade import Ended
 from engine.params.current_preset import ADDRESS as CURRENT
 from engine.params.current_preset import CurrentPreset
-from engine.params.preset_shelf import Change, PresetPicture, PresetShelf
-from engine.system.disk_store import DiskThread
+from engine.params.preset_shelf import PresetChange, PresetPicture, PresetShelf
+from engine.system.disk_store import DiskStore
 from engine.system.reporting import Report
 from osc_schema.cues import MAX_FADE_S
 from osc_schema.layers import LAYERS
 
-Tell = Callable[..., None]
-"""`tell(address, *args)`: a message to every subscriber, from any thread."""
 TakePicture = Callable[[Callable[[bytes], None]], None]
-"""`take(deliver)`: `deliver(jpeg)` gets the next picture on screen, on any thread, or is never called."""
+"""`take(deliver)` calls `deliver(jpeg)` with the next picture on screen, on any thread, or never."""
 
 MAX_START_S = 2.0
-"""That the start waits for the folder; what is read later can be loaded later."""
+"""Longest wait for the folder at the start; presets that are read later can be loaded later."""
 _PARTS = tuple(param.address.removeprefix("/layer/1/") for param in osc_schema.match("/layer/1/*"))
 
 
 class PresetControl:
+    """The presets of one folder, and the one that is on."""
+
     def __init__(
         self,
         *,
@@ -39,9 +39,10 @@ class PresetControl:
         crossfade: Crossfade,
         report: Report,
         tell: Tell,
+        disk: DiskStore,
         take_picture: TakePicture | None = None,
     ) -> None:
-        """Reads the folder, for at most 2 s. `take_picture`: of what is saved; None: presets get no pictures."""
+        """Reads the folder, for at most 2 s. `take_picture` None: saved presets get no pictures."""
         self._store = store
         self._shelf = PresetShelf(presets)
         self._crossfade = crossfade
@@ -50,15 +51,18 @@ class PresetControl:
         self._take_picture = take_picture
         self.current = CurrentPreset(store, tell)
         self._is_open = False
-        self.on_deleted: Callable[[str], None] = lambda name: None
-        """Called with the name of a preset that was deleted, on the disk's thread: must not wait."""
-        self._disk = DiskThread("presets", report, self._look)
-        if not self._disk.has_looked.wait(MAX_START_S):
+        self._deletion_watchers: tuple[Callable[[str], None], ...] = ()
+        self._disk = disk.open("presets", presets.path, poll=self._read_folder)
+        if not self._disk.has_polled.wait(MAX_START_S):
             report("presets", f"{presets.path}: does not answer; until it does, only what has been read can be loaded")
         self._is_open = True
 
     def close(self) -> None:
         self._disk.close()
+
+    def watch_deletions(self, watcher: Callable[[str], None]) -> None:
+        """Call `watcher(name)` after a preset was deleted, on the disk's thread: it must not wait."""
+        self._deletion_watchers = (*self._deletion_watchers, watcher)
 
     def add_commands(self, table: CommandTable) -> None:
         table.add("/preset/save", self._on_save)
@@ -73,20 +77,20 @@ class PresetControl:
     # -- any thread ----------------------------------------------------------------------------
 
     def load(self, name: str, fade_s: float = 0.0, ended: Ended = lambda superseded_by: None) -> None:
-        """Fade to a preset's picture within `fade_s`; every entry that does not fit is reported. Meets no disk.
+        """Fade to a preset's picture within `fade_s`; invalid entries are reported. Does not use the disk.
 
-        PresetError, and nothing changed, when there is no such preset. `ended`: as `Crossfade.start` tells it.
+        Raises PresetError, without any change, if there is no such preset. `ended`: as in `Crossfade.start`.
         """
         loaded = self._shelf.get(name)
         self.apply(loaded, f"preset {name}", fade_s, self._coming_on(loaded, ended))
 
     def glide(self, name: str, glide_s: float = 0.0, ended: Ended = lambda superseded_by: None) -> None:
-        """As `load`, but the values glide: one picture all the way, whose menus change at the beginning."""
+        """Like `load`, but the values glide: it stays one picture, whose menus change at the beginning."""
         loaded = self._shelf.get(name)
         self.apply(loaded, f"preset {name}", glide_s, self._coming_on(loaded, ended), is_picture=False)
 
     def _coming_on(self, loaded: LoadedPreset, ended: Ended) -> Ended:
-        """Let it be the preset that is on; `ended` of the way there, which has to be told."""
+        """Make it the current preset; returns an `ended` that also marks it as arrived."""
         arrive = self.current.begin(loaded, is_on_its_way=True)
 
         def over(superseded_by: str) -> None:
@@ -96,7 +100,7 @@ class PresetControl:
         return over
 
     def resume(self, loaded: LoadedPreset) -> None:
-        """Apply what the last run left, and the name of the preset that was on in it."""
+        """Apply the values of the last run, and the name of its current preset."""
         self.apply(loaded, "resume")
         on = self._shelf.find(loaded.current) if loaded.current else None
         if on is not None:
@@ -104,16 +108,16 @@ class PresetControl:
 
     @property
     def pictures(self) -> Mapping[str, PresetPicture]:
-        """By the name of its preset every picture there is."""
+        """All pictures, by the name of their preset."""
         return self._shelf.pictures
 
     def if_missing(self, name: str, tell: Callable[[], None]) -> None:
-        """`tell()`, on the disk's thread, when there is no preset of that name, not even after another look."""
+        """Call `tell()`, on the disk's thread, if there is no preset of that name after another look at the folder."""
         if self._shelf.has(name):
             return
 
         def look_again() -> None:
-            self._look()
+            self._read_folder()
             if not self._shelf.has(name):
                 tell()
 
@@ -128,14 +132,15 @@ class PresetControl:
         *,
         is_picture: bool = True,
     ) -> None:
+        """Start a crossfade, or a glide if not `is_picture`, to loaded values, and report invalid entries."""
         rejected = self._crossfade.start(loaded.values, fade_s, by=origin, ended=ended, is_picture=is_picture)
         for problem in (*loaded.problems, *rejected):
             self._report("preset", f"{origin}: {problem}")
 
     # -- the disk's thread ---------------------------------------------------------------------
 
-    def _look(self) -> None:
-        """What others have changed in the folder."""
+    def _read_folder(self) -> None:
+        """Poll the folder for changes by other programs."""
         told = self._shelf.problem
         changed = self._shelf.look()
         if self._shelf.problem and self._shelf.problem != told:
@@ -149,13 +154,13 @@ class PresetControl:
     # -- the frame loop's thread ---------------------------------------------------------------
 
     def step(self, snapshot: Snapshot) -> None:
-        """Notice when what is on has been changed by hand."""
+        """Update whether the current preset is edited."""
         self.current.step(snapshot)
 
     # -- OSC's threads -------------------------------------------------------------------------
 
-    def _on_save(self, args: tuple, reply: Reply) -> None:
-        """The values of now: what was set, without modulation."""
+    def _on_save(self, args: Args, reply: Reply) -> None:
+        """Save the current values without modulation."""
         name = only_name(args)
         change = self._shelf.save(name, self._store.snapshot())
         assert change.content is not None
@@ -165,7 +170,7 @@ class PresetControl:
             self._take_picture(lambda jpeg: self._keep_picture(change.name, jpeg))
 
     def _keep_picture(self, name: str, jpeg: bytes) -> None:
-        """Keep the frame after a save as the preset's picture, if that preset is still on. Any thread."""
+        """Save the frame after a save as the preset's picture, if it is still the current preset. Any thread."""
         if self.current.name != name:
             return
 
@@ -175,12 +180,12 @@ class PresetControl:
 
         self._disk.post(write, lambda reason: self._report("presets", f"the picture of preset {name}: {reason}"))
 
-    def _on_delete(self, args: tuple, reply: Reply) -> None:
+    def _on_delete(self, args: Args, reply: Reply) -> None:
         name = only_name(args)
         self._follow(self._shelf.delete(name), name, reply)
 
-    def _follow(self, change: Change, name: str, reply: Reply) -> None:
-        """Let the file follow, and answer when it has."""
+    def _follow(self, change: PresetChange, name: str, reply: Reply) -> None:
+        """Write a change to the disk, and answer afterwards."""
 
         def write() -> None:
             was_replaced = self._shelf.write(change)
@@ -188,7 +193,8 @@ class PresetControl:
             self._tell("/preset/changed", name)
             if change.content is None:
                 self.current.forget(change.name)
-                self.on_deleted(change.name)
+                for watcher in self._deletion_watchers:
+                    watcher(change.name)
             elif was_replaced:
                 self._tell("/preset/replaced", name)
 
@@ -203,10 +209,10 @@ class PresetControl:
 
         self._disk.post(write, fail)
 
-    def _going_to(self, go_to: Callable[[str, float, Ended], None]) -> Callable[[tuple, Reply], None]:
-        """The command that takes a name and a time."""
+    def _going_to(self, go_to: Callable[[str, float, Ended], None]) -> Handler:
+        """The handler of a command that takes a name and a time."""
 
-        def on_command(args: tuple, reply: Reply) -> None:
+        def on_command(args: Args, reply: Reply) -> None:
             name, seconds = only_name(args[:1]), args[1] if len(args) > 1 else 0.0
             if len(args) > 2 or not isinstance(seconds, int | float) or not 0.0 <= seconds <= MAX_FADE_S:
                 raise PresetError(f"takes the preset's name and, if wanted, a time of 0..{MAX_FADE_S:g} s")
@@ -215,17 +221,17 @@ class PresetControl:
                 go_to(name, float(seconds), answer(reply, name))
 
             def look_and_go() -> None:
-                self._look()
+                self._read_folder()
                 go()
 
             if self._shelf.find(name) is not None:
                 go()
-            else:  # somebody may just have put it there, or mended it
+            else:  # its file may be new or just repaired
                 self._disk.post(look_and_go, reply.fail)
 
         return on_command
 
-    def _on_restore(self, args: tuple, reply: Reply) -> None:
+    def _on_restore(self, args: Args, reply: Reply) -> None:
         name = only_name(args)
 
         def restore() -> None:
@@ -236,35 +242,37 @@ class PresetControl:
 
         self._disk.post(restore, reply.fail)
 
-    def _on_current(self, args: tuple, reply: Reply) -> None:
+    def _on_current(self, args: Args, reply: Reply) -> None:
         reply.send(CURRENT, *self.current.told)
         reply.done()
 
-    def _on_list(self, args: tuple, reply: Reply) -> None:
+    def _on_list(self, args: Args, reply: Reply) -> None:
         reply.send(CURRENT, *self.current.told)
         for name in self._shelf.names():
             reply.send("/preset/name", name)
         reply.done()
 
-    def _on_copy(self, args: tuple, reply: Reply) -> None:
-        if len(args) != 2 or not all(number in LAYERS for number in args) or args[0] == args[1]:
+    def _on_copy(self, args: Args, reply: Reply) -> None:
+        numbers = [int(number) for number in args if isinstance(number, int | float) and number in LAYERS]
+        if len(args) != 2 or len(set(numbers)) != 2:
             reply.fail(f"takes two different layers, from and to, {LAYERS[0]}..{LAYERS[-1]}")
             return
-        source, target = map(int, args)
+        source, target = numbers
         values = self._store.snapshot()
         copies = [(f"/layer/{target}/{part}", values[f"/layer/{source}/{part}"]) for part in _PARTS]
         self._crossfade.start(copies, 0.0, by="/layer/copy")
         reply.done(source, target)
 
 
-def only_name(args: tuple) -> str:
+def only_name(args: Args) -> str:
+    """The argument of a command that takes a preset's name only; else PresetError."""
     if len(args) != 1 or not isinstance(args[0], str):
         raise PresetError("takes the preset's name")
     return args[0]
 
 
-def answer(reply: Reply, *values: object) -> Ended:
-    """`/done` when a fade has arrived, else `/fail` with what it was superseded by."""
+def answer(reply: Reply, *values: ReplyValue) -> Ended:
+    """An `ended` that answers `/done` after a fade, or `/fail` if the fade was superseded."""
 
     def ended(superseded_by: str) -> None:
         if superseded_by:

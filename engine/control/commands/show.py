@@ -1,16 +1,16 @@
-"""The commands and switches that act on the engine itself: size, sinks, smoothing, status, end.
+"""Commands and switches of the engine itself: size, sinks, smoothing, status, quit.
 
-A command arrives on an OSC thread. What needs the GL context is posted to the frame loop; the answer (`/done`,
-`/fail`) leaves when the thing has happened.
+A command arrives on an OSC thread. Work that needs the GL context is posted to the frame loop; the answer (`/done`,
+`/fail`) is sent after it.
 """
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import osc_schema
 from engine.config import Config
-from engine.control import CommandTable, Reply
+from engine.control import Args, CommandTable, Reply
 from engine.control.commands.preset import PresetControl
 from engine.control.commands.status import EngineStatus
 from engine.errors import ConfigError, MultiverseError, SinkError
@@ -33,16 +33,18 @@ _SWITCHES = tuple(param for param in osc_schema.PARAMS if param.type is osc_sche
 
 @dataclass(slots=True, kw_only=True)
 class Hooks:
-    """What the commands may do to the loop that will run them."""
+    """The part of the frame loop that commands use."""
 
     post: Callable[[Callable[[], None]], None]
     stop: Callable[[], None]
-    restage: Callable[[int, int], None]
-    """New width and height, at once; RenderError when the renderer refuses them."""
+    set_format: Callable[[int, int], None]
+    """Set width and height at once; RenderError if the renderer refuses them."""
     status: Callable[[], EngineStatus]
 
 
 class ShowControl:
+    """Carries out the engine's own commands and switches."""
+
     def __init__(
         self, *, store: ParamStore, slew: Slew, sinks: SinkSet, presets: PresetControl, report: Report
     ) -> None:
@@ -51,7 +53,7 @@ class ShowControl:
         self._sinks = sinks
         self._presets = presets
         self._report = report
-        self._hooks: Hooks | None = None
+        self._hooks: Hooks
         self._unavailable_sinks = {
             f"/sink/{info.kind}/enable": info.reason for info in available_kinds() if not info.is_available
         }
@@ -59,6 +61,7 @@ class ShowControl:
         self._switches: dict[str, object] = {}
 
     def connect(self, hooks: Hooks) -> None:
+        """Connect the frame loop, which needs this object first. Before the first command."""
         self._hooks = hooks
 
     def add_commands(self, table: CommandTable) -> None:
@@ -72,7 +75,7 @@ class ShowControl:
     # -- before the first frame ----------------------------------------------------------------
 
     def unavailable_switches(self) -> dict[str, str]:
-        """Address of each switch that cannot be on in this run, and why. Any thread."""
+        """The reason why a switch cannot be on in this run, by address. Any thread."""
         reasons = dict(self._unavailable_sinks)
         for param in _SWITCHES:
             try:
@@ -81,23 +84,24 @@ class ShowControl:
                 reasons.setdefault(param.address, str(rejection).removeprefix(f"{param.address}: "))
         return reasons
 
-    def set_first_values(self, config: Config, fps: float, autosave: Autosave) -> None:
-        """The last run's values, under the preset, under the configuration's own; errors end the start."""
+    def set_first_values(
+        self, config: Config, fps: float, autosave: Autosave, model_values: Iterable[tuple[str, object]] = ()
+    ) -> None:
+        """Set the last run's values, over them the preset's, over them the configuration's. An error ends the start.
+
+        `model_values`: the values that the configuration of the live models decides.
+        """
         if config.resume:
             self._presets.resume(autosave.load())
         if config.preset is not None:
             self._presets.load(config.preset)
         stage = [("/engine/width", config.width), ("/engine/height", config.height), ("/engine/fps", fps)]
-        weights = [(f"/sd/lora/{n}/weight", lora.weight) for n, lora in enumerate(config.sd.loras, start=1)]
-        children = [("/sd/enable", bool(config.sd.model)), *weights]
-        children += [("/sd/clip_skip", config.sd.clip_skip)] if config.sd.clip_skip else []
-        children += [("/sam3/enable", bool(config.sam3.model)), ("/rvc/enable", bool(config.rvc.model))]
-        for result in self._store.set_many([*stage, *children, *config.params.items()], by="configuration"):
+        for result in self._store.set_many([*stage, *model_values, *config.params.items()], by="configuration"):
             if isinstance(result, osc_schema.Rejected):
                 raise ConfigError(str(result))
 
     def start_first_sinks(self, specs: tuple[str, ...] | None) -> None:
-        """Start what was asked for (an error ends the start), or the system's texture sharing where it works."""
+        """Start the given sinks (an error ends the start), or with none given the system's texture sharing."""
         if specs is None:
             kind = SYSTEM_SINK.get(sys.platform, "shared")
             try:
@@ -112,7 +116,7 @@ class ShowControl:
     # -- the frame loop's thread ---------------------------------------------------------------
 
     def follow(self, snapshot: Snapshot) -> None:
-        """Act on the switches and the trigger that changed since the last frame."""
+        """Act on switches and triggers that changed since the last frame."""
         self._presets.step(snapshot)
         for address in SINK_SWITCHES:
             is_on = snapshot[address]
@@ -124,7 +128,7 @@ class ShowControl:
             self._take_snapshot(str(snapshot["/sink/snapshot/file"]))
 
     def _take_snapshot(self, file: str) -> None:
-        """Into the file of that name, or wherever the snapshot sinks that run write to."""
+        """Write a snapshot to the file of that name, or to the running snapshot sinks."""
         try:
             if file:
                 self._sinks.take_snapshot(self._path_in_folder("snapshot", file))
@@ -136,7 +140,7 @@ class ShowControl:
 
     def _switch_sink(self, address: str, is_on: bool, snapshot: Snapshot) -> None:
         kind = address.split("/")[2]
-        if is_on == (kind in self._sinks.kinds):  # the engine itself set the switch to what runs
+        if is_on == (kind in self._sinks.kinds):  # the engine itself set the switch to show this state
             return
         if not is_on:
             self._sinks.stop(kind)
@@ -149,7 +153,7 @@ class ShowControl:
             self._store.set(address, False, by="engine")
 
     def _start_sink(self, label: str, argument: str) -> None:
-        """Start a sink asked for over OSC, `record` or `sd:record`."""
+        """Start a sink over OSC: `record`, or `PICTURE:record` for an extra picture."""
         spec = SinkSpec.labelled(label, argument)
         if argument and spec.kind in ("record", "snapshot"):
             spec = SinkSpec.labelled(label, self._path_in_folder(label, argument))
@@ -157,7 +161,7 @@ class ShowControl:
         self.show_sinks()
 
     def _path_in_folder(self, kind: str, name: str) -> str:
-        """The file of that name in the recordings folder: nothing asked for over OSC is written elsewhere."""
+        """The file of that name in the recordings folder, the only place that OSC may write to."""
         try:
             name = clean_name(name)
         except ValueError as reason:
@@ -165,19 +169,19 @@ class ShowControl:
         return str(self._sinks.stage.record_folder / name)
 
     def show_sinks(self) -> None:
-        """Set the switches to what runs, so that every surface shows the truth. Frame loop's thread."""
+        """Set the switches to match the running sinks, for every control surface. Frame loop's thread."""
         running = self._sinks.kinds
         for address in SINK_SWITCHES:
             self._store.set(address, address.split("/")[2] in running, by="engine")
 
     # -- OSC threads ---------------------------------------------------------------------------
 
-    def _on_status(self, args: tuple, reply: Reply) -> None:
+    def _on_status(self, args: Args, reply: Reply) -> None:
         for address, values in self._hooks.status().osc_lines():
             reply.send(address, *values)
         reply.done()
 
-    def _on_size(self, args: tuple, reply: Reply) -> None:
+    def _on_size(self, args: Args, reply: Reply) -> None:
         if len(args) != 2:
             reply.fail("takes width and height in pixels")
             return
@@ -185,20 +189,20 @@ class ShowControl:
             osc_schema.accept(address, side)
             for address, side in zip(("/engine/width", "/engine/height"), args, strict=True)
         ]
-        if notes := [side.note for side in sides if side.note]:  # a typo must not become the largest picture there is
+        if notes := [side.note for side in sides if side.note]:  # a typo must not become the largest possible picture
             reply.fail("; ".join(notes))
             return
-        width, height = (side.value for side in sides)
+        width, height = (side.value for side in sides if isinstance(side.value, int))
 
         def resize() -> None:
-            self._hooks.restage(width, height)
+            self._hooks.set_format(width, height)
             self._store.set_many([("/engine/width", width), ("/engine/height", height)], by="/engine/size")
             reply.done(width, height)
 
         self._post(resize, reply)
 
     def _post(self, action: Callable[[], None], reply: Reply) -> None:
-        """Do it on the frame loop's thread; what the user can mend is answered with `/fail`."""
+        """Run `action` on the frame loop's thread; its errors are answered with `/fail`."""
 
         def act() -> None:
             try:
@@ -211,11 +215,11 @@ class ShowControl:
 
         self._hooks.post(act)
 
-    def _on_quit(self, args: tuple, reply: Reply) -> None:
+    def _on_quit(self, args: Args, reply: Reply) -> None:
         reply.done()
         self._hooks.stop()
 
-    def _on_sink_start(self, args: tuple, reply: Reply) -> None:
+    def _on_sink_start(self, args: Args, reply: Reply) -> None:
         if not args:
             kinds = ", ".join(info.kind for info in available_kinds())
             reply.fail(f"takes a kind ({kinds}) and, if wanted, a name or file")
@@ -228,14 +232,14 @@ class ShowControl:
 
         self._post(start, reply)
 
-    def _on_sink_stop(self, args: tuple, reply: Reply) -> None:
+    def _on_sink_stop(self, args: Args, reply: Reply) -> None:
         if not args:
             reply.fail("takes a kind and, if several of it run, a name or file")
             return
         kind, *names = map(str, args[:2])
 
         def stop() -> None:
-            # A file goes by the name it was started with, or by its path in the status.
+            # A file can be named as it was started, or by its path in the status.
             stopped = self._sinks.stop(kind, *names) or self._sinks.stop(
                 kind, *(str(self._sinks.stage.record_folder / name) for name in names)
             )
@@ -246,7 +250,7 @@ class ShowControl:
 
         self._post(stop, reply)
 
-    def _on_smooth(self, args: tuple, reply: Reply) -> None:
+    def _on_smooth(self, args: Args, reply: Reply) -> None:
         if len(args) != 2 or not isinstance(args[1], int | float):
             reply.fail("takes a parameter's address and a time in ms, 0 to 60000")
             return

@@ -1,8 +1,7 @@
 """OSCQuery (github.com/Vidvox/OSCQueryProposal): every parameter described as JSON, and OSC over a WebSocket.
 
-Start with `describe.py` (what one parameter looks like), then `tree.py` (what a GET is answered) and `hub.py` (one
-WebSocket client as a sender of OSC). Nothing here knows HTTP: the page's server asks and sends. `announcer.py` tells
-the local network.
+Start with `describe.py` (one parameter), then `tree.py` (answers to a GET) and `hub.py` (WebSocket clients as senders
+of OSC). HTTP is not here: the page's server calls these modules. `announcer.py` announces the services by mDNS.
 """
 
 from engine.control.query.announcer import Announcer

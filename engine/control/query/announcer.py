@@ -1,6 +1,6 @@
-"""Tells the local network by mDNS where OSC and OSCQuery are (RFC 6762, RFC 6763).
+"""Announces OSC and OSCQuery on the local network by mDNS (RFC 6762, RFC 6763).
 
-A firewall, and macOS itself, may ask the user about it: only where the user has opened the engine to the network.
+A firewall or macOS may ask the user about it, so this runs only if the user has opened the engine to the network.
 """
 
 import logging
@@ -10,22 +10,25 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from engine.errors import MultiverseError
+from engine.system.guarded_thread import Guard, GuardedThread
+from engine.system.reporting import Report
 
 log = logging.getLogger(__name__)
 
 OSCQUERY: Final = "_oscjson._tcp.local."
 OSC: Final = "_osc._udp.local."
 CLOSED_WITHIN_S: Final = 3.0
-POLL_INTERVAL_S: Final = 2.0  # for a network that is not there yet
+FAILED: Final = "mDNS: OSC and OSCQuery are not announced"
+POLL_INTERVAL_S: Final = 2.0  # while there is no network
 
 
 class Announcer:
-    """From `start` to `close`, on a thread of its own: asking whether the name is free takes seconds.
+    """Announces from `start` to `close`, on its own thread: checking that the name is free takes seconds.
 
-    `name`: of both services; `host`: the machine's, `multiverse-studio.local`, which is announced with its addresses.
-    `web_port`: of OSCQuery; `osc_port`: of OSC over UDP, None where it is off. `find_interfaces()`: the IPv4 addresses
-    of this machine on the networks that are told, and where it is found there; MultiverseError while there is none,
-    which is asked again until there is one: an installation may be switched on before its network.
+    `name`: the name of both services. `host`: the machine's name, such as `multiverse-studio.local`, announced with its
+    addresses. `web_port`: the port of OSCQuery. `osc_port`: the UDP port of OSC, or None if it is off.
+    `find_interfaces()`: this machine's IPv4 addresses on the networks to announce to. It raises MultiverseError while
+    there are none, and is polled until there are: an installation may be switched on before its network.
     """
 
     def __init__(
@@ -36,7 +39,7 @@ class Announcer:
         web_port: int,
         osc_port: int | None,
         find_interfaces: Callable[[], Sequence[str]],
-        report: Callable[[str, str], None],
+        report: Report,
     ) -> None:
         self._name = name
         self._host = host
@@ -44,17 +47,16 @@ class Announcer:
         self._find_interfaces = find_interfaces
         self._report = report
         self._is_closing = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="mdns", daemon=True)
+        self._thread = GuardedThread("mdns", self._run, Guard(log, report, "mdns", FAILED))
 
     def start(self) -> None:
-        """Return at once; the network knows a few seconds later. What goes wrong is reported."""
+        """Begin to announce; returns at once, and the network knows a few seconds later. Errors are reported."""
         self._thread.start()
 
     def close(self) -> None:
-        """Take it back. Safe without `start`."""
+        """Withdraw the announcement. Safe without `start`."""
         self._is_closing.set()
-        if self._thread.is_alive():
-            self._thread.join(CLOSED_WITHIN_S)
+        self._thread.join(CLOSED_WITHIN_S)
 
     def _run(self) -> None:
         try:
@@ -62,13 +64,10 @@ class Announcer:
             if interfaces:
                 self._announce(interfaces)
         except OSError as error:
-            self._report("mdns", f"mDNS: the network is not told of OSC and OSCQuery: {error.strerror or error}")
-        except Exception as error:  # the top of this thread: without mDNS the address can be typed
-            log.exception("mDNS: the network is not told of OSC and OSCQuery")
-            self._report("mdns", f"mDNS: the network is not told of OSC and OSCQuery: {error}")
+            self._report("mdns", f"{FAILED}: {error.strerror or error}")
 
     def _wait_for_network(self) -> list[str]:
-        """Its addresses; none when the engine ends before there is one."""
+        """Wait until the machine has addresses; empty if the engine ends first."""
         is_told = False
         while not self._is_closing.is_set():
             try:
@@ -81,9 +80,9 @@ class Announcer:
         return []
 
     def _announce(self, interfaces: list[str]) -> None:
-        from zeroconf import ServiceInfo, Zeroconf  # 0.1 s that the first picture does not wait for
+        from zeroconf import ServiceInfo, Zeroconf  # the import takes 0.1 s, which would delay the first picture
 
-        for address in interfaces:  # zeroconf leaves its socket open where an address is not this machine's
+        for address in interfaces:  # zeroconf leaks its socket if an address is not this machine's
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
                 probe.bind((address, 0))
         zeroconf = Zeroconf(interfaces=interfaces)
@@ -97,7 +96,7 @@ class Announcer:
                     port=port,
                     properties={"txtvers": "1"},
                     parsed_addresses=interfaces,
-                    # Left out, it is the service's own name: with spaces and underscores, no resolver looks it up.
+                    # The default is the service's name: with its spaces and underscores no resolver can look it up.
                     server=f"{self._host}.",
                 )
                 zeroconf.register_service(info, allow_name_change=True)

@@ -1,8 +1,8 @@
-"""One parameter or command as OSCQuery describes it, all but its value. Pure.
+"""Describes a parameter or command for OSCQuery, except for its value. Pure.
 
-TYPE is what a client should send and how it should draw the control (OSCQuery, "Data Types and UI Item conventions"):
-`T` is a toggle, `I` a button, `s` with VALS a menu. OVERLOADS name the plain numbers that are taken as well; feedback
-comes as i, f and s. What a surface of ours needs beyond the proposal stands under MULTIVERSE.
+TYPE tells a client what to send and how to draw the control (OSCQuery, "Data Types and UI Item conventions"): `T` is a
+toggle, `I` a button, `s` with VALS a menu. OVERLOADS list the plain numbers that are accepted as well; feedback is sent
+as i, f and s. MULTIVERSE holds what our own pages need beyond the proposal.
 """
 
 import math
@@ -11,6 +11,7 @@ from typing import Final
 
 from engine.params import Cue
 from osc_schema import Area, Command, Param, ParamType
+from osc_schema.children import NAMES as CHILDREN
 
 NO_VALUE: Final = 0
 READ_AND_WRITE: Final = 3
@@ -30,17 +31,14 @@ _TYPE: Final = {
     ParamType.COLOUR: "ffff",
 }
 _STREAMED: Final = {ParamType.FLOAT, ParamType.STOPS, ParamType.INT, ParamType.COLOUR}
-_NAMES: Final = {  # of containers, where capital letters alone would not do
-    "sd": "SD",
-    "sam3": "SAM3",
-    "rvc": "RVC",
+_NAMES: Final = {name: name.upper() for name in CHILDREN} | {  # of containers that a capital letter would not do for
     "lfo": "LFO",
     "mod": "Modulation",
     "controlnet": "ControlNet",
     "ip_adapter": "IP-Adapter",
     "lora": "LoRA",
 }
-_UNITS: Final = {  # units.md of the proposal; others go by our own name
+_UNITS: Final = {  # units.md of the proposal; other units keep our own name
     "s": "time.second",
     "ms": "time.ms",
     "Hz": "time.hz",
@@ -52,14 +50,14 @@ _UNITS: Final = {  # units.md of the proposal; others go by our own name
 
 
 def describe_param(param: Param, area: Area) -> Attributes:
-    """Its attributes but CONTENTS and VALUE; a key that would say nothing is left out."""
+    """The attributes of a parameter except CONTENTS and VALUE; empty ones are left out."""
     attributes: Attributes = {
         "FULL_PATH": param.address,
         "TYPE": _TYPE[param.type],
         "ACCESS": READ_AND_WRITE,
         "DESCRIPTION": param.description,
         "TAGS": list(_tags(param, area)),
-        # The next value of a fader heals a lost one; a switch or a name that is lost stays wrong.
+        # A fader's next value makes up for a lost one; a lost switch or name stays wrong.
         "CRITICAL": param.type not in _STREAMED,
         "MULTIVERSE": {
             "type": str(param.type),
@@ -101,10 +99,10 @@ def describe_param(param: Param, area: Area) -> Attributes:
 
 
 def describe_container(path: str, area: Area) -> Attributes:
-    """A node that holds others: `Layer 1`, `LFO 3`, `Sink ndi`. At the top the area's text stands under MULTIVERSE.
+    """The attributes of a container: `Layer 1`, `LFO 3`, `Sink ndi`. At the top level with the area's text.
 
-    Chataigne takes DESCRIPTION for the container's name, and two siblings of one description for one container
-    (juce_organicui, OSCQueryHelpers::updateContainerFromData): it is short, and no sibling's.
+    Chataigne shows DESCRIPTION as the container's name, and merges siblings with the same one (juce_organicui,
+    OSCQueryHelpers::updateContainerFromData): so it is short and unique among siblings.
     """
     first, *more = [_NAMES.get(part, part) for part in path.split("/")[-2:] if part]
     attributes: Attributes = {
@@ -129,7 +127,7 @@ def _tags(param: Param, area: Area) -> Iterator[str]:
 
 
 def _overloads(param: Param) -> Iterator[Attributes]:
-    """The other type tags whose meaning is plain."""
+    """The other type tags that are accepted."""
     match param.type:
         case ParamType.FLOAT | ParamType.STOPS:
             low, high = math.ceil(param.low), math.floor(param.high)
@@ -150,7 +148,7 @@ def _overloads(param: Param) -> Iterator[Attributes]:
 
 
 def describe_command(command: Command, area: Area) -> Attributes:
-    """A leaf that can only be sent to; answers come as OSC messages. Without arguments it has no TYPE."""
+    """The attributes of a command: write-only; answers come as OSC messages. No TYPE without arguments."""
     tags = "".join(argument.type for argument in command.arguments)
     fewest = sum(not argument.is_optional for argument in command.arguments)
     attributes: Attributes = {"FULL_PATH": command.address}
@@ -178,7 +176,7 @@ def describe_command(command: Command, area: Area) -> Attributes:
 
 
 def describe_cue(cue: Cue, area: Area) -> Attributes:
-    """A button that lets the cue go, as `/cue/<n>` does."""
+    """The attributes of a cue: a button that starts it, like `/cue/<n>`."""
     return {
         "FULL_PATH": f"/cue/{cue.number}",
         "TYPE": "I",

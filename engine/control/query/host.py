@@ -1,4 +1,4 @@
-"""HOST_INFO: who this is, where its OSC and WebSocket are, and which optional parts of OSCQuery it has."""
+"""HOST_INFO: the name of the engine, its OSC and WebSocket addresses, and the supported parts of OSCQuery."""
 
 import ipaddress
 import socket
@@ -25,7 +25,7 @@ EXTENSIONS: Final = {
     "PATH_CHANGED": True,
     "PATH_ADDED": True,
     "PATH_REMOVED": True,
-    "PATH_RENAMED": False,  # a cue that moves up to another number is another cue's change
+    "PATH_RENAMED": False,  # a cue that moves to another number counts as a change of both
 }
 
 
@@ -33,15 +33,15 @@ MAX_NAME_BYTES: Final = 60  # a label of mDNS has 63 (RFC 6763, 4.1.1), and a se
 
 
 def service_name(wanted: str | None = None) -> str:
-    """The engine's name on the network: `wanted`, else `Multiverse studio` on the machine `studio.local`.
+    """The engine's name on the network: `wanted`, or by default `Multiverse studio` on the machine `studio.local`.
 
-    ConfigError where `wanted` cannot be announced.
+    Raises ConfigError if `wanted` cannot be announced.
     """
     if wanted is None:
         name = f"Multiverse {socket.gethostname().partition('.')[0]}".strip()
         return name.encode()[:MAX_NAME_BYTES].decode(errors="ignore")
-    # python-zeroconf makes two labels of a name with a dot, which no browser puts together again.
-    # It takes `_sub` for the beginning of a subtype (RFC 6763, 7.1), and refuses it.
+    # python-zeroconf splits a name at a dot into two labels, which no browser joins again.
+    # It reads `_sub` as the beginning of a subtype (RFC 6763, 7.1) and refuses it.
     if not wanted.isprintable() or wanted != wanted.strip() or "." in wanted or wanted in ("", "_sub"):
         advice = {"": "it is empty", "_sub": "DNS-SD keeps this word for itself"}
         wrong = advice.get(wanted, "leave out dots, line breaks, and spaces at its ends")
@@ -63,5 +63,5 @@ def host_info(reached_at: str, *, name: str, osc: tuple[str, int] | None, web: t
 
 
 def _reachable(host: str, reached_at: str) -> str:
-    """A server on every interface (0.0.0.0, ::) is where the client has just found this machine."""
+    """The address to tell a client: for a server on all interfaces (0.0.0.0, ::) the one that the client used."""
     return reached_at if ipaddress.ip_address(host.partition("%")[0]).is_unspecified else host

@@ -1,7 +1,7 @@
-"""WebSocket clients as a third way of OSC beside UDP and TCP: binary messages are OSC packets, text is OSCQuery's JSON.
+"""OSC over WebSockets, beside UDP and TCP: binary messages are OSC packets, text messages are OSCQuery's JSON.
 
-Each client is a `Peer`: a sender of packets, and a bounded queue of what is to be sent to it. The server of the page
-owns the socket; it hands over what comes and fetches what goes.
+Each client is a `Peer`: a sender of packets with a bounded queue of outgoing messages. The page's server owns the
+socket; it passes messages in and takes the queued ones out.
 """
 
 import json
@@ -24,7 +24,9 @@ MAX_WAITING_PACKETS: Final = 4096
 MAX_WAITING_BYTES: Final = 4 << 20
 
 _CONTAINERS: Final = frozenset(
-    str(above) for node in (*osc_schema.PARAMS, *osc_schema.COMMANDS) for above in PurePosixPath(node.address).parents
+    str(above)
+    for address in (*(p.address for p in osc_schema.PARAMS), *(c.address for c in osc_schema.COMMANDS))
+    for above in PurePosixPath(address).parents
 )
 _STREAMING: Final = frozenset({"START_OSC_STREAMING", "STOP_OSC_STREAMING"})
 
@@ -37,7 +39,7 @@ class _Command(msgspec.Struct, frozen=True):
 
 
 class Peer:
-    """One client. `receive_*`, `take` and `close` on the web thread; what is for it comes from any."""
+    """One client. `receive_*`, `take` and `close` on the web thread, the rest on any."""
 
     def __init__(
         self, name: str, dispatcher: Dispatcher, wake: Callable[[], None], report: Report, forget: Callable[[], object]
@@ -48,7 +50,7 @@ class Peer:
         self._forget = forget
         self.sender = Sender(name=name, post=partial(dispatcher.outbox.put, name, self._deliver), at_port=None)
         self.dropped = 0
-        """Packets that were thrown away because the client did not read."""
+        """Packets that were dropped because the client did not read."""
         self._lock = threading.Lock()
         self._waiting: deque[Data] = deque()
         self._waiting_bytes = 0
@@ -58,15 +60,15 @@ class Peer:
     # -- the web thread ------------------------------------------------------------------------
 
     def receive_binary(self, data: bytes) -> None:
-        """Carry out an OSC packet. Never raises: what is none is counted and reported."""
+        """Carry out an OSC packet. Never raises: malformed ones are counted and reported."""
         self._dispatcher.receive(data, self.sender)
 
     def receive_text(self, text: str) -> None:
-        """Carry out LISTEN or IGNORE. Never raises, and never answers: to a client any OSC message is a value.
+        """Carry out LISTEN or IGNORE. Never raises, and never answers: a client takes any OSC message for a value.
 
-        What a client may ask of any server is passed over: to listen to a node without a value (Chataigne's "Listen to
-        all" names commands too), and OSC by UDP (libossia's START_OSC_STREAMING; it listens here as well). What nobody
-        can have meant is counted and reported.
+        Harmless requests are ignored: listening to a node without a value (Chataigne's "Listen to all" includes
+        commands), and OSC by UDP (libossia's START_OSC_STREAMING; it listens here as well). The rest is counted and
+        reported.
         """
         try:
             command = msgspec.json.decode(text, type=_Command)
@@ -93,9 +95,10 @@ class Peer:
             feedback.ignore(self.sender.name, address)
 
     def take(self) -> list[Data]:
-        """What is to be sent now, oldest first: OSC as bytes, JSON as text.
+        """Remove and return the queued messages, oldest first: OSC as bytes, JSON as text.
 
-        After a loss the values of now follow; where it was a change of the tree, the client is told to read it anew.
+        After dropped packets the current values are sent again; after a dropped tree event the client is told to read
+        the tree again.
         """
         with self._lock:
             taken = list(self._waiting)
@@ -111,7 +114,7 @@ class Peer:
         return taken
 
     def close(self) -> None:
-        """The client is gone, or is to go. Safe to call twice."""
+        """Forget the client. Idempotent."""
         with self._lock:
             self._is_open = False
             self._waiting.clear()
@@ -127,16 +130,16 @@ class Peer:
     # -- any thread ----------------------------------------------------------------------------
 
     def tell_path(self, event: PathEvent) -> None:
-        """The tree has changed."""
+        """Queue a change of the tree."""
         self._queue(_text_of(event))
 
     def _deliver(self, packet: bytes) -> None:
-        """The sending thread."""
+        """Queue a packet. The sending thread."""
         if self._queue(packet):
             self._dispatcher.counters.sent += 1
 
     def _queue(self, data: Data) -> bool:
-        """Whether the client is still there."""
+        """Queue a message; the oldest ones make room. False if the client is gone."""
         with self._lock:
             was_empty = not self._waiting
             lost = 0 if self._is_open else 1
@@ -161,7 +164,7 @@ class Peer:
 
 
 def _is_without_value(path: str) -> bool:
-    """Whether it is a node that nothing can be heard of: a command, a cue, or one that holds others."""
+    """True for nodes without a value: commands, cues and containers."""
     return path in _CONTAINERS or osc_schema.lookup_command(path) is not None
 
 
@@ -170,7 +173,7 @@ def _text_of(event: PathEvent) -> str:
 
 
 class QueryHub:
-    """Everybody who is connected. Any thread."""
+    """All connected clients. Any thread."""
 
     def __init__(self, dispatcher: Dispatcher, report: Report) -> None:
         self._dispatcher = dispatcher
@@ -178,21 +181,21 @@ class QueryHub:
         self._peers: dict[str, Peer] = {}
 
     def connect(self, name: str, wake: Callable[[], None]) -> Peer:
-        """A new client, `ws HOST:PORT`, whose name no other has. `wake()` is called when `take` has something again, on
-        any thread: it must neither wait nor raise."""
+        """Add a client with a unique name `ws HOST:PORT`. `wake()` is called on any thread when there are new
+        messages to `take`: it must neither wait nor raise."""
         peer = Peer(name, self._dispatcher, wake, self._report, partial(self._peers.pop, name, None))
         self._peers[name] = peer
         return peer
 
     def tell_paths(self, events: Iterable[PathEvent]) -> None:
-        """What `QueryTree.show_cues` has changed, to every client."""
+        """Send the changes of `QueryTree.show_cues` to every client."""
         for event in events:
             for peer in list(self._peers.values()):
                 peer.tell_path(event)
 
     @property
     def count(self) -> int:
-        """How many are connected."""
+        """Number of connected clients."""
         return len(self._peers)
 
     def close(self) -> None:

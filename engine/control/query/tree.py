@@ -1,7 +1,7 @@
-"""The address space as OSCQuery's JSON: what a GET of a path, or of one attribute of it, is answered.
+"""The address space as OSCQuery's JSON: answers a GET of a path or of one of its attributes.
 
-All but the values and the cues is known from the start. A node's JSON is written once, with a mark in the place of each
-value, and cut at the marks; an answer is those pieces with the values of one snapshot between them.
+Everything but values and cues is fixed from the start. So a node's JSON is encoded once with a mark for each value and
+split at the marks; an answer joins the pieces with the values of one snapshot.
 """
 
 import json
@@ -30,6 +30,7 @@ ATTRIBUTES: Final = frozenset(
     "DEFAULT_VALUE MULTIVERSE".split()
 )
 
+_PARAMS: Final = {param.address: param for param in osc_schema.PARAMS}
 _CUE: Final = re.compile(r"/cue/[0-9]+")
 _MARK: Final = re.compile(rb'"\\u0000([^"]+)"')
 _encode: Final = json.JSONEncoder(separators=(",", ":")).encode
@@ -45,7 +46,7 @@ class QueryAnswer:
 
 @dataclass(frozen=True, slots=True)
 class PathEvent:
-    """What a client with an older tree must hear."""
+    """A change of the tree, for clients that have read it."""
 
     command: str
     """PATH_ADDED, PATH_REMOVED or PATH_CHANGED."""
@@ -62,7 +63,7 @@ class _Node:
 @dataclass(frozen=True, slots=True)
 class _Template:
     pieces: tuple[bytes, ...]
-    """One more than there are params."""
+    """One more than `params`."""
     params: tuple[Param, ...]
 
     def fill(self, snapshot: Snapshot) -> bytes:
@@ -74,14 +75,14 @@ class _Template:
 
 @dataclass(frozen=True, slots=True)
 class _Space:
-    """The nodes by path, and what was already written of them. Replaced as a whole: any thread reads the one it has."""
+    """The nodes by path, with their encoded templates. Replaced as a whole, so any thread may read one."""
 
     nodes: dict[str, _Node]
     templates: dict[tuple[str, str | None], _Template] = field(default_factory=dict)
 
 
 class QueryTree:
-    """Every parameter with its value of now, every command that has one fixed address, every cue. Any thread."""
+    """Every parameter with its current value, every command with a fixed address, every cue. Any thread."""
 
     def __init__(self, store: ParamStore) -> None:
         self._store = store
@@ -94,14 +95,14 @@ class QueryTree:
             for param in area.params:
                 _hang(_Node(describe_param(param, area), param), area, nodes)
             for command in area.commands:
-                if "<" not in command.address:  # stands for many addresses; a message to it as it is written fails
+                if "<" not in command.address:  # a template for many addresses; a message to it fails
                     _hang(_Node(describe_command(command, area)), area, nodes)
         self._space = _Space(nodes)
         self._cues: dict[int, Cue] = {}
         self._showing = threading.Lock()
 
     def show_cues(self, cues: Iterable[Cue]) -> tuple[PathEvent, ...]:
-        """List these cues from now on, `/cue/1` and so on; what has changed by that. Any thread."""
+        """Replace the cues, `/cue/1` and so on; returns the changes. Any thread."""
         with self._showing:
             before, self._cues = self._cues, {cue.number: cue for cue in cues}
             now = self._cues
@@ -117,14 +118,14 @@ class QueryTree:
             self._space = _Space({**fixed, **moved, "/": root, "/cue": container})
         removed = tuple(PathEvent("PATH_REMOVED", f"/cue/{number}") for number in sorted(before.keys() - now.keys()))
         added = tuple(PathEvent("PATH_ADDED", f"/cue/{number}") for number in sorted(now.keys() - before.keys()))
-        if removed or added:  # the proposal wants this one beside them; it covers whatever else has changed
+        if removed or added:  # required by the proposal; also covers changed cues
             return (*removed, *added, PathEvent("PATH_CHANGED", "/cue"))
         return tuple(PathEvent("PATH_CHANGED", f"/cue/{number}") for number in now if now[number] != before[number])
 
     def answer(self, path: str, attribute: str | None, host_info: Mapping[str, object]) -> QueryAnswer:
-        """What `GET <path>` or `GET <path>?<attribute>` is told. The path is percent-decoded, the attribute as it came.
+        """The answer to `GET <path>` or `GET <path>?<attribute>`. The path is percent-decoded, the attribute is raw.
 
-        A known attribute that says nothing about a node is an empty object, as the proposal has it.
+        A known attribute that the node lacks gives an empty object, as the proposal says.
         """
         if attribute == "HOST_INFO":  # the path does not matter
             return _json(200, host_info)
@@ -146,7 +147,7 @@ class QueryTree:
 
 
 def _hang(node: _Node, area: Area, nodes: dict[str, _Node]) -> None:
-    """Put a leaf into the tree, under containers that are made on the way."""
+    """Add a leaf to the tree, with the containers above it."""
     address = str(node.attributes["FULL_PATH"])
     parent, path = nodes["/"], ""
     *above, name = address.split("/")[1:]
@@ -163,12 +164,12 @@ def _template(node: _Node, attribute: str | None) -> _Template:
     if attribute is not None:
         whole = {key: value for key, value in whole.items() if key == attribute}
     pieces = _MARK.split(_encode(whole).encode())
-    params = tuple(osc_schema.lookup(address.decode()) for address in pieces[1::2])
+    params = tuple(_PARAMS[address.decode()] for address in pieces[1::2])
     return _Template(tuple(pieces[::2]), params)
 
 
 def _as_json(node: _Node) -> Attributes:
-    """The node and all below it, with a mark where a value belongs."""
+    """A node with everything below it, with marks in place of values."""
     whole = dict(node.attributes)
     if node.param is not None:
         whole["VALUE"] = f"\0{node.param.address}"
@@ -178,7 +179,7 @@ def _as_json(node: _Node) -> Attributes:
 
 
 def _value(param: Param, snapshot: Snapshot) -> list[object]:
-    """One item a type tag; a trigger's `I` is null, as the proposal has it."""
+    """One item per type tag; null for a trigger, as the proposal says."""
     value = snapshot[param.address]
     if param.type is ParamType.TRIGGER:
         return [None]

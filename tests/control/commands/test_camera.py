@@ -1,4 +1,4 @@
-"""Layer 5's source chosen over OSC while the engine draws, from what there is."""
+"""Layer 5's source is chosen over OSC while the engine draws."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -74,13 +74,13 @@ def refused_words(desk: Desk) -> None:
     assert "takes 1" in desk.failed("/camera/ndi", "on")
 
 
-def test_what_the_engine_was_started_with_is_offered_without_its_password_or_path() -> None:
+def test_the_first_source_is_offered_without_its_password_or_path() -> None:
     assert first_word("rtsp://user:secret@10.0.0.9/stage") == "start"
     assert first_word("/home/somebody/clip.mp4") == "start"
     assert [first_word(word) for word in ("none", "test", "0", "spout:Arena")] == ["none", "test", "0", "spout:Arena"]
 
 
-def test_the_folder_of_the_first_source_is_not_told_when_its_disk_is_gone(tmp_path: Path, wait_for: Any) -> None:
+def test_an_error_of_the_first_source_does_not_reveal_its_folder(tmp_path: Path, wait_for: Any) -> None:
     open_camera = partial(open_source, offline=False, clock=SteppedClock(), report=print)
     rig = Rig(open_camera, first=f"{tmp_path}/./clip.mp4")
     rig.control.start()
@@ -90,7 +90,7 @@ def test_the_folder_of_the_first_source_is_not_told_when_its_disk_is_gone(tmp_pa
 
 
 class Rig:
-    """A control whose sources are opened by the test, and what it answers."""
+    """A CameraControl whose sources the test opens, with its answers."""
 
     def __init__(
         self, open_source: Callable[[str], Source | None], *, first: str = "none", is_offline: bool = False
@@ -140,7 +140,7 @@ class Card(MovingCard):
 
 
 class Drivers:
-    """Opens what is asked for as soon as `answering` is set."""
+    """Opens a source as soon as `answering` is set."""
 
     def __init__(self, report: Any) -> None:
         self.asked: list[str] = []
@@ -207,7 +207,7 @@ def test_of_many_choices_the_last_is_opened(rig: Rig, drivers: Drivers, wait_for
     wait_for(lambda: (rig.current.poll(), "given up after" in rig.told[-1][-1])[1], "the last to be let go")
 
 
-def test_who_goes_back_to_what_is_being_opened_gets_that_and_not_the_choice_between(
+def test_choosing_the_opening_source_again_cancels_the_choice_between(
     rig: Rig, drivers: Drivers, wait_for: Any
 ) -> None:
     rig.send("/camera/open", "0")
@@ -223,9 +223,7 @@ def test_who_goes_back_to_what_is_being_opened_gets_that_and_not_the_choice_betw
     assert drivers.asked == ["0"]
 
 
-def test_a_driver_that_never_answers_keeps_nobody_from_the_next_choice(
-    rig: Rig, drivers: Drivers, wait_for: Any
-) -> None:
+def test_a_driver_that_never_answers_does_not_block_the_next_choice(rig: Rig, drivers: Drivers, wait_for: Any) -> None:
     rig.send("/camera/open", "0")
     wait_for(lambda: drivers.asked == ["0"], "the first to be opened")
     rig.send("/camera/open", "none")

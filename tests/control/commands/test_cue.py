@@ -1,4 +1,4 @@
-"""The cue list over OSC: what frames see with known times, and cues, taps and modulation the whole way over UDP."""
+"""The cue list over OSC: values of frames at known times, and cues, taps and modulation the whole way over UDP."""
 
 import os
 import threading
@@ -21,13 +21,14 @@ from engine.osc import Message, decode_packet, encode_message
 from engine.params import Crossfade, ParamStore, PresetFolder, read_cues
 from engine.params.looks import PLAIN
 from engine.system.atomic_file import unfinished_path
+from engine.system.disk_store import DiskStore
 from tests.support.desk import Desk, open_desk
 
 BRIGHTNESS = "/multiverse/brightness"
 
 
 class Rig:
-    """The commands without an engine: the test is the frame loop, and time is what it says."""
+    """The commands without an engine: the test is the frame loop and sets the time."""
 
     def __init__(self, folder: Path, reports: Any) -> None:
         self.path = folder / "cues.toml"
@@ -35,13 +36,16 @@ class Rig:
         self.crossfade = Crossfade(self.store)
         self.told: list[tuple] = []
         self.answers: list[Message] = []
+        disk = DiskStore(reports)
         presets = PresetFolder(folder / "presets")
         for name, brightness in (("low", 1.0), ("mid", 2.0), ("high", 3.0)):
             presets.save(name, {BRIGHTNESS: brightness})
         self.presets = PresetControl(
-            store=self.store, presets=presets, crossfade=self.crossfade, report=reports, tell=self.tell
+            store=self.store, presets=presets, crossfade=self.crossfade, report=reports, tell=self.tell, disk=disk
         )
-        self.control = CueControl(self.path, presets=self.presets, store=self.store, report=reports, tell=self.tell)
+        self.control = CueControl(
+            self.path, presets=self.presets, store=self.store, report=reports, tell=self.tell, disk=disk
+        )
         self.commands = CommandTable()
         self.control.add_commands(self.commands)
         self.presets.add_commands(self.commands)
@@ -58,7 +62,7 @@ class Rig:
             reply.fail(str(error))
 
     def take(self) -> list[tuple]:
-        """Address and arguments of what was answered since the last time."""
+        """Address and arguments of the answers since the last call."""
         answers = [(message.address, *message.args) for message in self.answers]
         self.answers.clear()
         return answers
@@ -206,7 +210,7 @@ def test_a_cue_follows_by_itself_as_long_after_its_beginning_as_asked(rig: Rig) 
     assert [message[1] for message in rig.told if message[0] == "/cue/current"] == [1, 2, 3]
 
 
-def test_another_go_and_panic_stop_what_was_to_follow(rig: Rig) -> None:
+def test_another_go_and_panic_stop_a_following_cue(rig: Rig) -> None:
     for cue in ((1, "low", 0, 2.0), (2, "mid"), (3, "high")):
         rig.say("/cue/set", *cue)
     rig.say("/cue/1")
@@ -222,7 +226,7 @@ def test_another_go_and_panic_stop_what_was_to_follow(rig: Rig) -> None:
 def test_a_list_that_cannot_be_saved_holds_up_no_cue(show: Rig, wait_for: Callable) -> None:
     if not hasattr(os, "mkfifo"):
         pytest.skip("a file that cannot be opened (needs POSIX)")
-    (thread,) = [thread for thread in threading.enumerate() if thread.name == "cues"]
+    (thread,) = [thread for thread in threading.enumerate() if thread.name == f"disk {show.path.parent.name}"]
     unfinished = unfinished_path(show.path, thread.ident or 0)
     os.mkfifo(unfinished)  # opened for writing it waits for a reader
     show.say("/cue/set", 1, "low", 0, 2.0)
@@ -233,10 +237,10 @@ def test_a_list_that_cannot_be_saved_holds_up_no_cue(show: Rig, wait_for: Callab
     show.path.mkdir()  # no file takes the place of a folder
     unfinished.read_bytes()
     wait_for(lambda: show.answers, "the answer")
-    assert "in force, but not kept" in show.take()[0][2]
+    assert "changed, but not saved" in show.take()[0][2]
 
 
-def test_the_list_is_told_and_kept_and_read_again(show: Rig, tmp_path: Path, reports: Any, wait_for: Callable) -> None:
+def test_the_list_is_listed_saved_and_read_again(show: Rig, tmp_path: Path, reports: Any, wait_for: Callable) -> None:
     show.say("/cue/insert", 5, "low", 0.5, 9)
     show.say("/cue/delete", 1.0)
     wait_for(lambda: len(show.answers) == 2, "both edits in the file")
@@ -301,7 +305,7 @@ def test_a_file_edited_wrongly_is_put_aside_before_it_is_written_over(
     assert [cue.number for cue in found] == [1, 3, 4] and problems == []
 
 
-def test_a_file_full_of_mistakes_is_told_in_a_few_lines(tmp_path: Path, reports: Any) -> None:
+def test_a_file_full_of_mistakes_is_reported_in_a_few_lines(tmp_path: Path, reports: Any) -> None:
     entries = "".join(f'{{number = {number}, preset = "low"}},' for number in range(1, 10_001))
     (tmp_path / "cues.toml").write_text(f"cue = [{entries}]")
     Rig(tmp_path, reports).close()
@@ -309,11 +313,11 @@ def test_a_file_full_of_mistakes_is_told_in_a_few_lines(tmp_path: Path, reports:
     assert reports.lines[-1] == ("cues.more", "cues: 8991 more entries do not fit")
 
 
-def test_a_disk_that_refuses_is_told_and_the_list_stays_in_force(rig: Rig, wait_for: Callable) -> None:
+def test_a_failed_write_is_answered_and_the_list_stays_changed(rig: Rig, wait_for: Callable) -> None:
     rig.path.mkdir()
     rig.say("/cue/set", 1, "low")
     wait_for(lambda: rig.answers, "the answer")
-    assert rig.take()[0][2].startswith("in force, but not kept: ")
+    assert rig.take()[0][2].startswith("changed, but not saved: ")
     rig.say("/cue/1")
     assert rig.take() == [("/done", "/cue/1", 1, "low")]
 

@@ -1,4 +1,4 @@
-"""The map over real sockets: learned from what liblo's `oscsend` sends as a MIDI bridge would, edited, kept."""
+"""The map over real sockets: learned from messages of liblo's `oscsend` like those of a MIDI bridge, edited, saved."""
 
 import shutil
 import socket
@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import osc_schema
 from engine import open_engine
 from engine.config import build_config
-from engine.control import CommandTable, Dispatcher, OscClient, OscServer, Reply, SendingThread
+from engine.control import Announcements, CommandTable, Dispatcher, OscClient, OscServer, Outgoing, Reply, SendingThread
 from engine.control.commands.mapping import MapControl
 from engine.control.commands.mapping_feedback import MapFeedback
 from engine.errors import MappingError
@@ -23,6 +23,7 @@ from engine.osc import Impulse, Message, Midi, TimeTag, decode_packet, encode_me
 from engine.params import ParamStore
 from engine.params.mapping.controls import control_of
 from engine.system.clock import SystemClock
+from engine.system.disk_store import DiskStore
 from tests.support.hung_file import hung
 
 LINES = "/composition/layers/6/clips/1/video/source/blocktextgenerator/text/params/lines"
@@ -32,41 +33,39 @@ LINES = "/composition/layers/6/clips/1/video/source/blocktextgenerator/text/para
 class Desk:
     """The map behind a real OSC server, without a picture, and one client."""
 
-    def __init__(self, path: Path, report: Any, names: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, path: Path, report: Any, names: tuple[str, ...] = (), announcements: Announcements | None = None
+    ) -> None:
         self.path = path
         self.timers: list[Callable[[], None]] = []
-        """What is to be called when a lesson's time is over: the test decides when."""
+        """Timeouts of lessons; the test calls them."""
         self.clock_ticks: list[tuple[str, float]] = []
         self.loaded: list[str] = []
         self.store, table, clock = ParamStore(), CommandTable(), SystemClock()
-        self.dispatcher = Dispatcher(
-            self.store,
-            table,
-            clock,
-            report,
-            translate=lambda *heard: self.map.translate(*heard),
-            map_for=lambda root: self.map.map_for(root),
-        )
+        outgoing = Outgoing(self.store, report, announcements)
         self.feedback = MapFeedback(
             self.store,
-            listener_of=self.dispatcher.feedback.listener_of,
-            is_behind=self.dispatcher.outbox.is_behind,
+            listener_of=outgoing.feedback.listener_of,
+            is_behind=outgoing.outbox.is_behind,
             report=report,
         )
-        self.dispatcher.add_question("/map/feedback", self.feedback.on_feedback)
-        self.dispatcher.on_gone = self.feedback.unsubscribe
         self.map = MapControl(
             path,
             names=names,
             store=self.store,
             feedback=self.feedback,
             clock={kind: lambda now_s, kind=kind: self.clock_ticks.append((kind, now_s)) for kind in ("clock", "stop")},
-            tell=self.dispatcher.feedback.tell,
+            tell=outgoing.feedback.tell,
             report=report,
+            disk=DiskStore(report),
             start_timer=self._start_timer,
         )
+        self.dispatcher = Dispatcher(
+            self.store, table, clock, report, self.map, outgoing=outgoing, on_gone=self.feedback.unsubscribe
+        )
+        self.dispatcher.add_question("/map/feedback", self.feedback.on_feedback)
         self.map.add_commands(table)
-        self.dispatcher.heard.add_commands(table, self.map.is_mapped)
+        self.dispatcher.heard.add_commands(table)
         table.add("/preset/load", lambda args, reply: self.loaded.append(args[0]))
         self.sending = SendingThread(self.dispatcher)
         self.sending.poll(self.feedback.poll)
@@ -268,7 +267,7 @@ def test_an_encoder_and_an_nrpn_are_learned_as_what_they_are(desk: Desk) -> None
     assert desk.answer().args == ("/map/learn", "/layer/1/mute", "midi 1 cc 16", "fader")
 
 
-def test_a_midi_argument_moves_what_it_is_mapped_to(desk: Desk, oscsend: Callable[..., None]) -> None:
+def test_a_midi_argument_moves_its_mapped_parameter(desk: Desk, oscsend: Callable[..., None]) -> None:
     desk.done("/map/add", "midi 1 note 60", "/layer/1/mute")
     oscsend(desk.server.address[1], "/any/bridge", "m", "00903C7F")
     desk.entries()
@@ -296,7 +295,7 @@ ADDRESSES = st.one_of(
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(ADDRESSES, st.lists(ARGUMENTS, max_size=4)), max_size=8), st.booleans())
 def test_no_message_is_too_strange_to_be_heard(desk: Desk, heard: list[tuple[str, list]], is_learning: bool) -> None:
-    """Whatever comes, what goes on is our own language; and what is learned from it can be read back."""
+    """Any input becomes messages of our own, and learned entries can be read back."""
     reply = Reply("/map/learn", lambda packet: None)
     if is_learning:
         desk.map._on_learn(("/layer/1/angle",), reply)
@@ -341,14 +340,14 @@ def test_a_lesson_in_which_nothing_moves_ends_by_itself(desk: Desk, reports: Any
     (over,) = desk.timers
     over()
     assert desk.answer().args == ("/map/learn", "nothing moved for 60 s")
-    over()  # too late: nobody is answered twice
+    over()  # too late: no second answer
     for value in (0.1, 0.9):
         desk.say("/fader", value)
     assert desk.answer().args[0] == "/fader"
     assert desk.entries() == [] and reports.keys == ["osc.unmapped"]
 
 
-def test_a_mistyped_message_that_moves_nothing_is_told_while_something_is_learned(desk: Desk) -> None:
+def test_a_mistyped_message_is_reported_while_something_is_learned(desk: Desk) -> None:
     desk.say("/map/learn", "/layer/1/curve")
     desk.say("/preset/laod", "night")
     assert desk.answer().args[0] == "/preset/laod"
@@ -451,7 +450,7 @@ def test_midi_clock_goes_to_the_tempo_and_is_no_control(desk: Desk) -> None:
     assert desk.dispatcher.counters.unknown == 0
 
 
-def test_midi_that_nothing_is_mapped_to_is_told_once(desk: Desk, reports: Any) -> None:
+def test_unmapped_midi_is_reported_once(desk: Desk, reports: Any) -> None:
     for note in range(50):
         desk.say("/note", 1, note, 100)
     desk.entries()
@@ -462,7 +461,7 @@ def test_midi_that_nothing_is_mapped_to_is_told_once(desk: Desk, reports: Any) -
     assert desk.dispatcher.counters.unknown == 0
 
 
-def test_what_was_changed_last_is_in_the_file_and_a_wrong_entry_stays_there(
+def test_the_last_change_is_saved_and_an_invalid_entry_stays_in_the_file(
     open_desk: Callable[..., Desk], tmp_path: Path, reports: Any
 ) -> None:
     file = tmp_path / "mapping.toml"
@@ -513,7 +512,7 @@ def test_a_file_that_is_no_map_and_a_name_that_is_none_end_the_start(
         open_desk()
 
 
-def test_a_file_that_cannot_be_written_is_told_and_the_map_works(desk: Desk, reports: Any) -> None:
+def test_a_file_that_cannot_be_written_is_reported_and_the_map_works(desk: Desk, reports: Any) -> None:
     desk.path.mkdir()
     (desk.path / "in the way").touch()
     desk.done("/map/add", "osc /fader", "/layer/1/mute")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import osc_schema
-from engine.control import CommandTable, Dispatcher
+from engine.control import CommandTable, Dispatcher, Outgoing
 from engine.control.commands.mapping import MapControl
 from engine.control.commands.mapping_feedback import (
     HAND_S,
@@ -20,6 +20,7 @@ from engine.control.sender import Sender
 from engine.osc import Message, decode_packet, encode_message
 from engine.params import ParamStore
 from engine.system.clock import SteppedClock
+from engine.system.disk_store import DiskStore
 
 
 class Bridge:
@@ -41,7 +42,7 @@ class Bridge:
         self._dispatcher.receive(encode_message(address, *args), self.sender)
 
     def take(self) -> list[tuple]:
-        """What it has heard since: address and arguments."""
+        """Address and arguments of the messages since the last call."""
         heard = [(message.address, *message.args) for message in self._heard]
         self._heard.clear()
         return heard
@@ -51,19 +52,26 @@ class Stage:
     def __init__(self, path: Path, report: Any) -> None:
         self.clock, self.store, table = SteppedClock(start_s=100.0), ParamStore(), CommandTable()
         self.store.set("/layer/1/curve", 0.0)
-        self.dispatcher = Dispatcher(self.store, table, self.clock, report, lambda *heard: self.map.translate(*heard))
+        outgoing = Outgoing(self.store, report)
         self.busy: set[str] = set()
         self.feedback = MapFeedback(
             self.store,
-            listener_of=self.dispatcher.feedback.listener_of,
+            listener_of=outgoing.feedback.listener_of,
             is_behind=self.busy.__contains__,
             report=report,
         )
-        self.dispatcher.add_question("/map/feedback", self.feedback.on_feedback)
         self.map = MapControl(
-            path, store=self.store, clock={}, feedback=self.feedback, tell=lambda *told: None, report=report
+            path,
+            store=self.store,
+            clock={},
+            feedback=self.feedback,
+            tell=lambda *told: None,
+            report=report,
+            disk=DiskStore(report),
         )
         self.map.add_commands(table)
+        self.dispatcher = Dispatcher(self.store, table, self.clock, report, self.map, outgoing=outgoing)
+        self.dispatcher.add_question("/map/feedback", self.feedback.on_feedback)
         self.bridge = Bridge(self.dispatcher, 5000)
 
     def add(self, control: str, target: str, **keys: object) -> None:
@@ -75,14 +83,14 @@ class Stage:
             assert self.bridge.take()[-1][0] == "/done"
 
     def follow(self, *args: object) -> list[tuple]:
-        """Ask for feedback; what comes at once."""
+        """Subscribe to feedback; returns the messages that come at once."""
         self.bridge.say("/map/feedback", 1, *args)
         done, *shown = self.after(INTERVAL_S)
         assert done[:3] == ("/done", "/map/feedback", 1), done
         return shown
 
     def after(self, seconds: float) -> list[tuple]:
-        """Let time pass in turns of the sending thread; what the bridge hears."""
+        """Advance the time in turns of the sending thread; returns the messages to the bridge."""
         end_s = self.clock.now_s() + seconds
         while self.clock.now_s() < end_s - 1e-9:
             self.clock.advance(min(INTERVAL_S, end_s - self.clock.now_s()))
@@ -97,7 +105,7 @@ def stage(tmp_path: Path, reports: Any) -> Iterator[Stage]:
     stage.map.close()
 
 
-def test_who_asks_is_sent_where_every_control_should_stand_and_then_what_changes(stage: Stage) -> None:
+def test_a_subscriber_gets_every_position_and_then_changes(stage: Stage) -> None:
     stage.add("midi 1 cc 7", "/layer/1/curve")
     stage.add("midi 10 note 36", "/layer/1/mute")
     stage.add("midi 1 program 5", "/master/panic")
@@ -126,7 +134,7 @@ def test_a_motor_fader_is_left_alone_while_a_hand_is_on_it(stage: Stage) -> None
     assert stage.after(3 * INTERVAL_S) == [("/pitch", 1, 4096)]
 
 
-def test_a_motor_fader_is_told_where_it_was_left(stage: Stage) -> None:
+def test_a_motor_fader_gets_its_own_last_position(stage: Stage) -> None:
     """One in Mackie's protocol goes back to where it was sent last when it hears nothing."""
     stage.add("midi 1 bend", "/layer/1/curve", takeover=0)
     assert stage.follow() == [("/pitch", 1, 0)]
@@ -170,7 +178,7 @@ def test_a_fader_without_a_motor_still_has_to_be_fetched(stage: Stage) -> None:
     assert stage.store.get("/layer/1/curve") == pytest.approx(4000 / 16383)
 
 
-def test_a_program_that_tells_what_it_was_sent_is_not_told_it_for_ever(stage: Stage) -> None:
+def test_an_echo_of_feedback_does_not_loop(stage: Stage) -> None:
     stage.add("osc /on", "/layer/1/mute")
     stage.add("osc /fader", "/layer/1/curve", takeover=0)
     stage.add("midi 1 cc 7", "/layer/2/curve", takeover=0)
@@ -189,7 +197,7 @@ def test_a_program_that_tells_what_it_was_sent_is_not_told_it_for_ever(stage: St
     assert len(told) <= 2 + 2 + 4, "a fader (what comes back is of 32 bits), a pair and an NRPN"
 
 
-def test_what_was_moved_while_it_was_not_mapped_is_sent_when_it_is_again(stage: Stage) -> None:
+def test_movements_while_unmapped_are_overwritten_after_mapping_again(stage: Stage) -> None:
     stage.add("midi 1 cc 7", "/layer/1/curve")
     assert stage.follow() == [("/control", 1, 7, 0)]
     stage.bridge.say("/map/clear")
@@ -268,7 +276,7 @@ def test_osc_controls_get_their_value_at_their_own_address(stage: Stage) -> None
     stage.add("osc /1/fader3", "/layer/1/curve", takeover=0)
     stage.add("osc /3/xy", "/layer/1/ratio", low=1, high=16)
     stage.add("osc /3/xy 1", "/layer/2/curve")
-    stage.add("osc /4/xy 1", "/layer/2/curve")  # whose first argument nobody knows
+    stage.add("osc /4/xy 1", "/layer/2/curve")  # the first argument is not mapped
     stage.add("osc /5/*/on", "/layer/3/mute")  # stands for many addresses, so it is none to send to
     stage.store.set("/layer/1/ratio", 4.0)
     stage.store.set("/layer/2/curve", 0.25)
@@ -279,7 +287,7 @@ def test_osc_controls_get_their_value_at_their_own_address(stage: Stage) -> None
     assert stage.after(3 * INTERVAL_S) == [("/1/fader3", 0.5)]
 
 
-def test_an_osc_trigger_is_not_fired_by_what_it_moves(stage: Stage) -> None:
+def test_an_osc_trigger_is_not_fired_by_its_own_feedback(stage: Stage) -> None:
     """Muting a layer on the page must not clear a layer of Resolume, and least of all stop all of them."""
     stage.bridge.say("/map/load", "resolume")
     stage.bridge.take()
@@ -308,7 +316,7 @@ def test_an_entry_may_send_nothing_back(stage: Stage) -> None:
     assert stage.follow() == []
 
 
-def test_another_port_gets_it_and_a_mistake_is_told(stage: Stage, reports: Any) -> None:
+def test_another_port_gets_feedback_and_a_mistake_is_answered(stage: Stage, reports: Any) -> None:
     stage.add("midi 1 cc 7", "/layer/1/curve")
     assert stage.follow(57200, "o2m") == []
     (message,) = stage.bridge.by_port[57200]
@@ -321,7 +329,7 @@ def test_another_port_gets_it_and_a_mistake_is_told(stage: Stage, reports: Any) 
     assert "/map/feedback: takes 1 or 0" in reports.lines[-1][1]
 
 
-def test_all_is_sent_again_to_who_asks_again_and_what_is_new_when_the_map_changes(stage: Stage) -> None:
+def test_a_repeated_subscription_gets_everything_and_a_changed_map_what_is_new(stage: Stage) -> None:
     stage.add("midi 1 cc 7", "/layer/1/curve")
     assert stage.follow() == [("/control", 1, 7, 0)]
     assert stage.follow() == [("/control", 1, 7, 0)]

@@ -1,4 +1,4 @@
-"""Presets and layers over OSC: what frames see with known times, and the whole way over UDP."""
+"""Presets and layers over OSC: values of frames at known times, and the whole way over UDP."""
 
 import contextlib
 import os
@@ -19,6 +19,7 @@ from engine.errors import MultiverseError
 from engine.osc import Message, decode_packet, encode_bundle, encode_message
 from engine.params import Crossfade, LoadedPreset, Modulation, ParamStore, PresetFolder
 from engine.system.atomic_file import unfinished_path
+from engine.system.disk_store import DiskStore
 from engine.values import AudioFeatures, ChannelFeatures
 from tests.support.desk import Desk, open_desk
 from tests.support.hung_file import hung
@@ -27,7 +28,7 @@ BRIGHTNESS, ANGLE = "/multiverse/brightness", "/layer/1/angle"
 
 
 class Rig:
-    """The commands without an engine: the test is the frame loop, and time is what it says."""
+    """The commands without an engine: the test is the frame loop and sets the time."""
 
     def __init__(self, folder: Path, reports: Any) -> None:
         self.store = ParamStore()
@@ -40,6 +41,7 @@ class Rig:
             crossfade=self.crossfade,
             report=reports,
             tell=lambda *message: self.told.append(message),
+            disk=DiskStore(reports),
         )
         self.commands = CommandTable()
         self.control.add_commands(self.commands)
@@ -52,7 +54,7 @@ class Rig:
             reply.fail(str(error))
 
     def take(self) -> list[tuple]:
-        """Address and arguments of what was answered since the last time."""
+        """Address and arguments of the answers since the last call."""
         answers = [(message.address, *message.args) for message in self.answers]
         self.answers.clear()
         return answers
@@ -75,7 +77,7 @@ def saved(rig: Rig, wait_for: Callable, name: str, **values: object) -> None:
 
 
 def told_of(rig: Rig, address: str) -> list[tuple]:
-    """What subscribers were told at an address."""
+    """The messages to subscribers at an address."""
     return [tuple(args) for at, *args in rig.told if at == address]
 
 
@@ -124,7 +126,9 @@ def test_another_load_and_panic_supersede_it(rig: Rig, wait_for: Callable) -> No
     assert rig.take() == [("/fail", "/preset/load", "superseded by /master/panic")]
 
 
-def test_what_was_saved_over_or_deleted_is_restored_and_again_is_undone(rig: Rig, wait_for: Callable) -> None:
+def test_an_overwritten_or_deleted_preset_is_restored_and_a_second_restore_undoes_it(
+    rig: Rig, wait_for: Callable
+) -> None:
     def brightness_of(name: str) -> object:
         rig.say("/preset/load", name)
         assert rig.take() == [("/done", "/preset/load", name)]
@@ -146,7 +150,7 @@ def test_what_was_saved_over_or_deleted_is_restored_and_again_is_undone(rig: Rig
     say("delete")
     say("restore")
     assert brightness_of("night") == 3.5
-    for name, reason in (("never", "nothing that was saved over"), ("Aurora", "is built in"), ("../x", "cannot")):
+    for name, reason in (("never", "no overwritten or deleted preset"), ("Aurora", "is built in"), ("../x", "cannot")):
         rig.say("/preset/restore", name)
         wait_for(lambda: rig.answers, "the refusal")
         assert reason in rig.take()[0][2]
@@ -205,7 +209,7 @@ def test_subscribers_are_told_of_presets_that_come_and_go(rig: Rig, wait_for: Ca
     wait_for(lambda: told_of(rig, "/preset/changed") == [("night",)] * 2, "both")
 
 
-def test_a_preset_saved_while_modulated_holds_what_was_set(rig: Rig, wait_for: Callable) -> None:
+def test_a_preset_saved_while_modulated_holds_the_unmodulated_values(rig: Rig, wait_for: Callable) -> None:
     rig.store.set_many([("/mod/1/source", "peak"), ("/mod/1/target", BRIGHTNESS), (BRIGHTNESS, 1.0)], by="test")
     rig.store.set("/mod/1/amount", 0.5)
     heard = AudioFeatures(channels=(ChannelFeatures(peak=1.0),) * 4)
@@ -237,7 +241,7 @@ def test_a_save_that_hangs_holds_up_no_load_and_its_failure_puts_the_preset_back
     if not hasattr(os, "mkfifo"):
         pytest.skip("a file that cannot be opened (needs POSIX)")
     saved(rig, wait_for, "night", **{BRIGHTNESS: 0.5})
-    (thread,) = [thread for thread in threading.enumerate() if thread.name == "presets"]
+    (thread,) = [thread for thread in threading.enumerate() if thread.name == f"disk {tmp_path.name}"]
     unfinished = unfinished_path(tmp_path / "night.toml", thread.ident or 0)
     os.mkfifo(unfinished)  # opened for writing it waits for a reader
     rig.store.set(BRIGHTNESS, 3.5)
@@ -264,7 +268,9 @@ def test_a_save_that_hangs_holds_up_no_load_and_its_failure_puts_the_preset_back
     assert rig.store.get(BRIGHTNESS) == 0.5
 
 
-def test_what_others_put_into_the_folder_is_loaded_and_told(rig: Rig, tmp_path: Path, wait_for: Callable) -> None:
+def test_presets_that_others_put_into_the_folder_are_loaded_and_announced(
+    rig: Rig, tmp_path: Path, wait_for: Callable
+) -> None:
     PresetFolder(tmp_path).save("mailed", {BRIGHTNESS: 0.25})
     rig.say("/preset/load", "mailed")
     wait_for(lambda: rig.take() == [("/done", "/preset/load", "mailed")], "the load")
@@ -332,7 +338,7 @@ def test_presets_are_saved_listed_loaded_and_deleted(desk: Desk) -> None:
     assert "name" in desk.failed("/preset/save")
 
 
-def test_what_a_preset_asks_for_in_vain_is_said(desk: Desk) -> None:
+def test_invalid_entries_of_a_preset_are_reported(desk: Desk) -> None:
     folder = Path(desk.engine.config.presets)
     desk.done("/preset/save", "plain")
     text = (folder / "plain.toml").read_text()
@@ -385,7 +391,7 @@ def test_a_preset_saved_in_a_bundle_can_be_loaded_in_the_same(desk: Desk) -> Non
     assert "new" in desk.failed("/preset/load", "new")
 
 
-def test_a_presets_folder_that_is_none_is_told(desk: Desk, tmp_path: Path, wait_for: Callable) -> None:
+def test_a_presets_folder_that_is_a_file_is_reported(desk: Desk, tmp_path: Path, wait_for: Callable) -> None:
     (tmp_path / "presets").write_text("a file where the folder should be")
     assert "presets" in desk.failed("/preset/save", "lost")
     assert "presets: cannot be read" in desk.failed("/preset/load", "lost")

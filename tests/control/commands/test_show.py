@@ -87,7 +87,7 @@ def test_a_snapshot_is_taken_on_a_trigger(desk: Desk, wait_for: Callable, tmp_pa
     assert sorted(path.name for path in folder.iterdir()) == ["second.png", "still.png"]
 
 
-def test_sync_waits_for_what_the_loop_was_asked_for_before(desk: Desk) -> None:
+def test_sync_waits_for_earlier_work_of_the_frame_loop(desk: Desk) -> None:
     for turn in range(20):
         desk.client.send(encode_message("/sink/start", "null", f"turn {turn}"))
         desk.client.send(encode_message("/sink/stop", "null", f"turn {turn}"))

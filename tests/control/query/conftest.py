@@ -94,7 +94,7 @@ def site(reports: Any) -> Iterator[Site]:
 
 @pytest.fixture
 def leaves() -> Callable[[dict], dict[str, dict]]:
-    """`leaves(node)`: every node that is no container, by FULL_PATH."""
+    """`leaves(node)`: every node that is not a container, by FULL_PATH."""
 
     def walk(node: dict) -> Iterator[tuple[str, dict]]:
         if node["ACCESS"]:

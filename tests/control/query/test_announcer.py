@@ -14,7 +14,7 @@ HOST = "multiverse-test.local"
 
 
 class Finds(ServiceListener):
-    """What is announced now: (kind, name) -> (addresses, port)."""
+    """The current announcements: (kind, name) -> (addresses, port)."""
 
     def __init__(self) -> None:
         self.services: dict[tuple[str, str], tuple[list[str], int]] = {}
@@ -55,7 +55,7 @@ def test_a_browser_finds_osc_and_oscquery_until_they_are_closed(
     announcer.start()
     expected = {(OSCQUERY, name): (["127.0.0.1"], web_port), (OSC, name): (["127.0.0.1"], osc_port)}
     wait_for(lambda: expected.items() <= found.items(), "both services")
-    network = Zeroconf(interfaces=["127.0.0.1"])  # one that has not heard the announcement
+    network = Zeroconf(interfaces=["127.0.0.1"])  # one that missed the announcement
     service = network.get_service_info(OSCQUERY, f"{name}.{OSCQUERY}")
     assert service is not None and service.server == f"{HOST}."
     host = AddressResolverIPv4(service.server)
@@ -74,10 +74,10 @@ def test_a_network_that_is_not_there_is_one_line_and_nothing_else(reports: Any, 
     announcer.start()
     wait_for(lambda: reports.lines, "the report")
     announcer.close()
-    assert reports.keys == ["mdns"] and "the network is not told" in reports.lines[0][1]
+    assert reports.keys == ["mdns"] and "OSC and OSCQuery are not announced" in reports.lines[0][1]
 
 
-def test_a_network_that_comes_later_is_told_then(
+def test_a_network_that_comes_later_gets_the_announcement_then(
     found: dict, reports: Any, wait_for: Callable[..., Any], free_port: Callable[[], int], monkeypatch: Any
 ) -> None:
     monkeypatch.setattr("engine.control.query.announcer.POLL_INTERVAL_S", 0.01)
@@ -110,7 +110,7 @@ def test_closing_ends_the_wait_for_a_network(reports: Any, wait_for: Callable[..
     announcer.start()
     wait_for(lambda: reports.lines, "the report")
     announcer.close()
-    assert not announcer._thread.is_alive() and len(reports.lines) == 1
+    assert not announcer._thread.is_alive and len(reports.lines) == 1
 
 
 def test_closing_before_the_start_is_nothing(reports: Any) -> None:

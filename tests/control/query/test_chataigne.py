@@ -1,4 +1,4 @@
-"""Chataigne's own algorithm over the tree that is served."""
+"""Chataigne's own algorithm on the served tree."""
 
 from typing import Any
 

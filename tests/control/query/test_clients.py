@@ -1,4 +1,4 @@
-"""Programs that nobody here wrote list the engine."""
+"""OSCQuery clients by other authors read the engine's tree."""
 
 import json
 import os
@@ -21,7 +21,7 @@ ANGLE = "/layer/1/angle"
 
 @pytest.fixture
 def npm_client(require: Callable[..., None]) -> Callable[[tuple[str, int]], dict]:
-    """`npm_client(address)`: what the npm package `oscquery` finds there."""
+    """`npm_client(address)`: the result of the npm package `oscquery`."""
     node = shutil.which("node")
     modules = Path(os.environ.get("MULTIVERSE_NODE_MODULES", ROOT / ".ci/node/node_modules"))
     require(node and (modules / "oscquery").is_dir(), "node and npm's oscquery (npm ci --prefix .ci/node)")

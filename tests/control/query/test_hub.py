@@ -46,7 +46,7 @@ def test_osc_goes_both_ways_over_the_websocket_as_over_udp(site: Any) -> None:
             unheard.discard(client.hear().address)
     one.send(encode_bundle(1, [encode_message(ANGLE, 190.0), encode_message("/mode", 1)]))
     assert other.hear(ANGLE).args == (-170.0,) and other.hear("/mode").args == ("simple",)
-    assert one.hear(ANGLE).args == (-170.0,)  # not what it sent: it is told
+    assert one.hear(ANGLE).args == (-170.0,)  # differs from its own value, so it is sent back
     one.say("/get", "/mode")
     assert one.hear("/mode").args == ("simple",)
     one.say("/engine/notify", 1, 9001)
@@ -82,7 +82,7 @@ def test_text_that_is_no_command_is_reported_and_never_answered(site: Any, repor
     assert "ws 127.0.0.1:" in reports.lines[-1][1]
 
 
-def test_what_clients_ask_of_any_server_is_answered_by_nothing_and_is_no_fault(site: Any, reports: Any) -> None:
+def test_harmless_requests_of_clients_are_ignored(site: Any, reports: Any) -> None:
     """Chataigne's "Listen to all" sends LISTEN for every control of a container, its commands too
     (GenericOSCQueryModule.cpp, updateListenToContainer). libossia's START_OSC_STREAMING has ports where others have a
     path (json_writer_detail.cpp, start_osc_streaming)."""
@@ -196,7 +196,7 @@ def test_a_client_that_does_not_read_loses_the_oldest_and_then_gets_the_values_o
     assert peer.take() == [] and peer.dropped == 10
 
 
-def test_a_client_that_lost_a_change_of_the_tree_is_told_to_read_it_anew(desk: Desk) -> None:
+def test_a_client_that_lost_a_change_of_the_tree_is_told_to_read_it_again(desk: Desk) -> None:
     peer = desk.connect()
     for number in range(MAX_WAITING_PACKETS + 1):
         peer.tell_path(PathEvent("PATH_ADDED", f"/cue/{number}"))
@@ -205,7 +205,7 @@ def test_a_client_that_lost_a_change_of_the_tree_is_told_to_read_it_anew(desk: D
     assert peer.take() == []
 
 
-def test_what_waits_for_a_client_is_bounded_in_bytes_too(desk: Desk) -> None:
+def test_the_queue_of_a_client_is_bounded_in_bytes_too(desk: Desk) -> None:
     peer = desk.connect()
     packet = b"/" + b"x" * 99_999
     for _ in range(100):
@@ -215,7 +215,7 @@ def test_what_waits_for_a_client_is_bounded_in_bytes_too(desk: Desk) -> None:
     assert len(waiting) == MAX_WAITING_BYTES // len(packet) and peer.dropped == 100 - len(waiting)
 
 
-def test_what_is_sent_to_a_closed_client_is_counted_and_forgotten(desk: Desk, reports: Any) -> None:
+def test_packets_to_a_closed_client_are_counted_and_dropped(desk: Desk, reports: Any) -> None:
     peer = desk.connect()
     peer.receive_binary(encode_message("/engine/notify", 1))
     desk.hub.close()

@@ -29,7 +29,7 @@ def ask(site: Any, path: str) -> tuple[str, dict[str, str], bytes]:
 
 
 def kind_of(answer: dict) -> str:
-    """`json_parser::message_type`: the first key that is there decides."""
+    """`json_parser::message_type`: the first key that exists decides."""
     kinds = {"COMMAND": "command", "FULL_PATH": "namespace", "NAME": "host info", "OSC_PORT": "device"}
     return next((kind for key, kind in kinds.items() if key in answer), "value")
 
@@ -46,7 +46,7 @@ def kind_of(answer: dict) -> str:
         (f"{ANGLE}?VALUE=1", "value"),
     ],
 )
-def test_what_libossia_asks_is_answered_as_it_reads_it(site: Any, path: str, kind: str) -> None:
+def test_libossia_can_read_the_answers_to_its_requests(site: Any, path: str, kind: str) -> None:
     status, headers, body = ask(site, path)
     assert status == "HTTP/1.1 200 OK" and int(headers["Content-Length"]) == len(body)
     answer = json.loads(body)

@@ -1,4 +1,4 @@
-"""What a GET is answered: against the declarations, and against the engine's own ears."""
+"""Answers to a GET, compared with the declarations and with values that the engine accepts."""
 
 import json
 import math
@@ -73,7 +73,9 @@ def ends(node: dict, description: dict) -> list[object]:
     return limits["VALS"] if "VALS" in limits else [limits["MIN"], limits["MAX"]]
 
 
-def test_what_type_range_and_overloads_allow_is_taken_as_it_is(ask: Callable, leaves: Callable, reports: Any) -> None:
+def test_values_within_type_range_and_overloads_are_accepted_unchanged(
+    ask: Callable, leaves: Callable, reports: Any
+) -> None:
     """A client that keeps to the description never meets a refusal, and never a value that was bent."""
     dispatcher = Dispatcher(ParamStore(), CommandTable(), SteppedClock(), reports)
     told: list[bytes] = []
@@ -135,7 +137,7 @@ def test_an_attribute_is_answered_alone(ask: Callable) -> None:
         (ANGLE, "\0\n" * 1000, 400),
     ],
 )
-def test_what_cannot_be_answered_has_its_status(ask: Callable, path: str, attribute: str | None, status: int) -> None:
+def test_unanswerable_requests_have_their_status(ask: Callable, path: str, attribute: str | None, status: int) -> None:
     answered, body = ask(path, attribute)
     assert answered == status
     assert (body is None) if status == 204 else (len(body["error"]) < 400 and body["error"].isprintable())
@@ -149,7 +151,7 @@ def test_a_command_tells_its_arguments_and_answers(ask: Callable) -> None:
     assert "TYPE" not in ask("/engine/quit")[1]
 
 
-def test_what_a_surface_needs_stands_beside_the_proposal(ask: Callable) -> None:
+def test_our_own_attributes_are_apart_from_the_proposal(ask: Callable) -> None:
     _, answer = ask("/multiverse/blend", "MULTIVERSE")
     assert answer["MULTIVERSE"] == {
         "type": "stops",
@@ -206,7 +208,7 @@ def test_a_colour_has_four_numbers() -> None:
     assert node["EXTENDED_TYPE"] == ["color.rgb.r", "color.rgb.g", "color.rgb.b", "color.rgb.a"]
 
 
-def test_host_info_names_what_can_be_reached_and_nothing_else() -> None:
+def test_host_info_names_reachable_addresses_only() -> None:
     info = host_info("192.0.2.7", name="here", osc=("0.0.0.0", 9000), web=("::", 9001))
     assert (info["NAME"], info["OSC_IP"], info["OSC_PORT"]) == ("here", "192.0.2.7", 9000)
     assert info["OSC_TRANSPORT"] == "UDP"

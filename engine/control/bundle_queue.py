@@ -1,4 +1,4 @@
-"""Bundles that wait for their time tag: a bounded queue on the engine's own clock."""
+"""The queue of bundles that wait for their time tag, bounded, on the engine's clock."""
 
 import heapq
 import threading
@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 MAX_WAIT_S = 10.0
-LATE_S = 1 / 60  # a tag of "now" (osc.js) is a few ms old when it comes: only more than a frame is late
+LATE_S = 1 / 60  # a tag of "now" (osc.js) arrives some ms old: only more than a frame is late
 MAX_BUNDLES = 1024
-MAX_VALUES = 16_384  # in all of them together: should all be due at once, the frame takes 5 ms longer
+MAX_VALUES = 16_384  # of all bundles: if all are due at once, the frame takes 5 ms longer
 
 Plan = TypeVar("Plan")
 
@@ -17,13 +17,13 @@ Plan = TypeVar("Plan")
 class _Waiting(Generic[Plan]):
     due_s: float
     arrival: int
-    """Bundles for the same moment keep the order in which they came."""
+    """Bundles for the same time keep the order of their arrival."""
     values: int = field(compare=False)
     plan: Plan = field(compare=False)
 
 
-class Schedule(Generic[Plan]):
-    """A queue by due time; filled by the receiver, emptied by the frame loop."""
+class BundleQueue(Generic[Plan]):
+    """A queue sorted by due time; the receiving thread fills it, the frame loop empties it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -32,7 +32,7 @@ class Schedule(Generic[Plan]):
         self._values = 0
 
     def add(self, due_s: float, values: int, plan: Plan) -> bool:
-        """Keep `plan` (as costly as `values` values) until `due_s`; False when the queue is full."""
+        """Keep `plan`, which costs `values`, until `due_s`; False if the queue is full."""
         with self._lock:
             if len(self._heap) >= MAX_BUNDLES or self._values + values > MAX_VALUES:
                 return False
@@ -42,8 +42,8 @@ class Schedule(Generic[Plan]):
             return True
 
     def take_due(self, now_s: float) -> list[Plan]:
-        """Everything whose time has come, in order of its time."""
-        if not self._heap:  # frame loop's thread, every frame: no lock where nothing waits
+        """Remove and return the plans that are due, in order of their time."""
+        if not self._heap:  # every frame, on the frame loop's thread: no lock if nothing waits
             return []
         due: list[Plan] = []
         with self._lock:
