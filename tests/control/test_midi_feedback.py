@@ -12,6 +12,7 @@ from engine.control.midi_bridges import read_midi
 from engine.control.midi_feedback import midi_packets
 from engine.osc import Message, Midi, decode_packet
 from engine.params.mapping.controls import MAX_VALUES, Movement, control_of
+from engine.params.mapping.movement_reader import MovementReader
 
 
 def sent(name: str, value: float, form: str) -> list[Message]:
