@@ -14,6 +14,8 @@ from osc_schema.table import (
     ADDED,
     AREAS,
     COMMANDS,
+    EXTRA_PICTURES,
+    FULLY_NAMED,
     PARAMS,
     RENAMED,
     SCHEMA_VERSION,
@@ -23,12 +25,14 @@ from osc_schema.table import (
     nearest,
     split_number,
 )
-from osc_schema.types import Accepted, Area, Argument, Command, Param, ParamType, Rejected, Value
+from osc_schema.types import Accepted, Area, Argument, Command, ExtraPicture, Param, ParamType, Rejected, Value
 
 __all__ = [
     "ADDED",
     "AREAS",
     "COMMANDS",
+    "EXTRA_PICTURES",
+    "FULLY_NAMED",
     "PARAMS",
     "RENAMED",
     "SCHEMA_VERSION",
@@ -36,6 +40,7 @@ __all__ = [
     "Area",
     "Argument",
     "Command",
+    "ExtraPicture",
     "Param",
     "ParamType",
     "Rejected",

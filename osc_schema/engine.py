@@ -11,6 +11,7 @@ _RUNNING: dict[str, Any] = {"stored": False, "is_look": False, "resumed": False}
 AREA = Area(
     title="Engine",
     description="The engine itself, and how a program talks with it.",
+    fully_named=("engine",),
     params=(
         whole(
             "/engine/width",

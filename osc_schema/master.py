@@ -10,6 +10,7 @@ _MASTER: dict[str, Any] = {"stored": False, "is_look": False, "resumed": False}
 AREA = Area(
     title="Master and safety",
     description="The last controls before the outputs; never stored in presets or cues.",
+    fully_named=("master",),
     params=(
         number(
             "/master/fade",

@@ -3,7 +3,7 @@
 from typing import Any
 
 from osc_schema.declare import arguments, menu, number, switch, text, whole
-from osc_schema.types import Area, Command, Param
+from osc_schema.types import Area, Command, ExtraPicture, Param
 
 CHILD = "sam3"
 PROMPTS = (1, 2, 3, 4)
@@ -41,6 +41,10 @@ AREA = Area(
     "score 0 to 1, centre and size of its box in 0 to 1 of the picture, from the top left. While mode is track an "
     "object keeps its id, until another process takes the child's place.",
     words="ai segmentation segment mask matte cutout detect",
+    pictures=(
+        ExtraPicture(name="sam3", addition="SAM3", model="SAM3", option="--sam3 MODEL"),
+        ExtraPicture(name="sam3_mask", addition="SAM3 mask", model="SAM3", option="--sam3 MODEL"),
+    ),
     params=(
         switch("/sam3/enable", False, "Switches SAM3 on. Refused while no model is configured.", **_RUNNING),
         menu(

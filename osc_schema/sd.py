@@ -3,7 +3,7 @@
 from typing import Any
 
 from osc_schema.declare import TEXT_CHARACTERS, circle, file, menu, number, switch, text, whole
-from osc_schema.types import Area, Param
+from osc_schema.types import Area, ExtraPicture, Param
 
 CHILD = "sd"
 LORAS = (1, 2, 3, 4)
@@ -47,6 +47,8 @@ AREA = Area(
     description="Repaints the camera, a video, the Multiverse or its own last picture, in a process of its own. Needs "
     "a model: `multiverse run --sd MODEL`. The result is layer 5's `sd` and the texture `Multiverse SD`.",
     words="ai diffusion img2img",
+    pictures=(ExtraPicture(name="sd", addition="SD", model="Stable Diffusion", option="--sd MODEL"),),
+    fully_named=("sd",),
     params=(
         switch("/sd/enable", False, "Switches the SD picture on. Refused while no model is configured.", **_RUNNING),
         file(

@@ -42,6 +42,7 @@ AREA = Area(
     title="Sinks",
     description="Outputs. Each can be started and stopped while the engine runs; one that fails is retried.",
     words="output record recording share texture export stream",
+    fully_named=("sink",),
     params=(
         *(param for kind in KINDS for param in _sink(kind)),
         file(

@@ -25,7 +25,7 @@ from osc_schema import rvc as voice
 from osc_schema import sam3 as segmentation
 from osc_schema import sd as diffusion
 from osc_schema.patterns import PatternIndex
-from osc_schema.types import Command, Param, Value
+from osc_schema.types import Command, ExtraPicture, Param, Value
 
 SCHEMA_VERSION = 3
 """Grows when an address goes, or its range, default or meaning changes; see CHANGELOG.md beside this file."""
@@ -68,6 +68,10 @@ AREAS = tuple(
 )
 PARAMS: tuple[Param, ...] = tuple(param for area in AREAS for param in area.params)
 COMMANDS: tuple[Command, ...] = tuple(command for area in AREAS for command in area.commands)
+EXTRA_PICTURES: tuple[ExtraPicture, ...] = tuple(picture for area in AREAS for picture in area.pictures)
+"""What a run may publish beside the main picture."""
+FULLY_NAMED = frozenset(name for area in AREAS for name in area.fully_named)
+"""First parts of addresses that a pattern must write out."""
 
 _PARAM_AT = {param.address: param for param in PARAMS}
 _COMMAND_AT = {command.address: command for command in COMMANDS}

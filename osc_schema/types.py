@@ -99,6 +99,20 @@ class Command:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ExtraPicture:
+    """A picture that a run may publish beside the main one, as people read of it."""
+
+    name: str
+    """As sinks are asked for it: `sd` of `sd:record`."""
+    addition: str
+    """Appended to the main picture's name."""
+    model: str
+    """The model it comes from."""
+    option: str
+    """The option that gives a run this model."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Area:
     """One section of the address list, in page order."""
 
@@ -108,6 +122,10 @@ class Area:
     commands: tuple[Command, ...] = ()
     words: str = ""
     """As `Param.words`, for all of its parameters."""
+    pictures: tuple[ExtraPicture, ...] = ()
+    """Extra pictures of the model that these parameters control."""
+    fully_named: tuple[str, ...] = ()
+    """First parts of addresses that a pattern must write out to set what is below them: `/sink/*`, not `/*`."""
 
 
 @dataclass(frozen=True, slots=True)

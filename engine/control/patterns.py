@@ -1,7 +1,7 @@
 """What a pattern may set, and how many values patterns may set in a second. Pure; time comes in.
 
 `//*` is typed without a thought, and 12 bytes of it stand for every parameter: without the first rule it shrinks
-the picture to 64 x 64, starts sinks, sets SD to work and pulls every trigger; without the second, 2 MB of it, which
+the picture to 64 x 64, starts sinks and models and pulls every trigger; without the second, 2 MB of it, which
 the receive buffer holds, keep the OSC thread from `/engine/quit` for half a minute.
 """
 
@@ -11,7 +11,7 @@ import osc_schema
 from engine.osc.decode import shown
 from osc_schema import Param, ParamType, Rejected
 
-NAMED_AREAS = frozenset({"engine", "master", "sd", "sink"})
+NAMED_AREAS = osc_schema.FULLY_NAMED
 VALUES_A_SECOND = 50_000  # some 0.15 s of the OSC thread's time; a fader on `/layer/*/angle` at 1 kHz needs 4000
 
 
@@ -19,8 +19,8 @@ VALUES_A_SECOND = 50_000  # some 0.15 s of the OSC thread's time; a fader on `/l
 def settable(address: str) -> tuple[Param, ...]:
     """The parameters a pattern sets; none when `address` is no pattern or matches nothing.
 
-    /engine, /master, /sd, /sink and triggers only by a pattern whose first part is plain (`/sink/*/enable`). Rejected
-    when nothing else matches, and when the pattern is malformed.
+    Areas that need their full name (`/engine`, `/sink` ...) and triggers only by a pattern whose first part is plain
+    (`/sink/*/enable`). Rejected when nothing else matches, and when the pattern is malformed.
     """
     if not osc_schema.is_pattern(address):
         return ()

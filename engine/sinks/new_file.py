@@ -9,8 +9,8 @@ from engine.sinks.sink import Picture, picture_name
 
 
 def dated_file(folder: Path, picture: Picture, wall_s: float, suffix: str) -> Path:
-    """Like `folder/multiverse 2025-11-20 19.30.05.mp4`, or `multiverse SD ...`, in local time and without a colon,
-    which Windows refuses. Pure."""
+    """Like `folder/multiverse 2025-11-20 19.30.05.mp4` in local time, without colons because Windows refuses them. The
+    name of an extra picture is longer: `multiverse ADDITION ...`. Pure."""
     stem = picture_name(picture, "multiverse")
     return folder / (stem + time.strftime(" %Y-%m-%d %H.%M.%S", time.localtime(wall_s)) + suffix)
 

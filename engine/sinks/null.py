@@ -12,8 +12,8 @@ class NullSink:
     kind = "null"
 
     def __init__(self, argument: str, picture: Picture = "main") -> None:
-        """`argument` follows the `=` of `--sink null=...` or `--sink sd:null=...`, whose `picture` is `sd`.
-        Libraries are imported in `start`, not here."""
+        """`argument` follows the `=` of `--sink null=...` or `--sink PICTURE:null=...`. Libraries are imported in
+        `start`, not here."""
         self.name = argument or TITLES[picture]
         self._frames = 0
 

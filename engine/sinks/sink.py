@@ -1,50 +1,40 @@
 """What a sink is, and the values it is made of. `null.py` shows it at work."""
 
 import dataclasses
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol, get_args, runtime_checkable
+from typing import Protocol, runtime_checkable
 
+import osc_schema
 from engine.errors import SinkError
 from engine.values import PublishedFrame
+from osc_schema import ExtraPicture
 
-Picture = Literal["main", "sd", "sam3", "sam3_mask"]
-"""Which of the run's pictures: the Multiverse itself, what Stable Diffusion paints, where SAM3 looks with coloured
-masks over it, or the masks alone as numbers. Each has a size of its own."""
-PICTURES: tuple[Picture, ...] = get_args(Picture)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PictureBeside:
-    """What people read of a picture beside the main one."""
-
-    addition: str
-    """To the main one's name."""
-    model: str
-    """Whose it is."""
-    option: str
-    """What gives a run that model."""
+Picture = str
+"""One of the run's pictures: `main`, the Multiverse itself, or the name of an ExtraPicture. Each has its own size."""
+EXTRA_PICTURES: dict[Picture, ExtraPicture] = {}
+TITLES: dict[Picture, str] = {"main": "Multiverse"}
+"""The name that receivers see if the user gives none."""
 
 
-BESIDE: dict[Picture, PictureBeside] = {
-    "sd": PictureBeside(addition="SD", model="Stable Diffusion", option="--sd MODEL"),
-    "sam3": PictureBeside(addition="SAM3", model="SAM3", option="--sam3 MODEL"),
-    "sam3_mask": PictureBeside(addition="SAM3 mask", model="SAM3", option="--sam3 MODEL"),
-}
-MARKS = ", ".join(f"{picture}:" for picture in BESIDE)
+def declare_pictures(pictures: Iterable[ExtraPicture]) -> None:
+    """Let sinks be asked for these pictures beside the main one. Idempotent."""
+    for picture in pictures:
+        EXTRA_PICTURES[picture.name] = picture
+        TITLES[picture.name] = picture_name(picture.name, TITLES["main"])
 
 
 def picture_name(picture: Picture, main_name: str) -> str:
-    """What a picture is called where the main one is called `main_name`: `left`, `left SD`, `left SAM3 mask`."""
-    return main_name if picture == "main" else f"{main_name} {BESIDE[picture].addition}"
+    """The name of a picture if the main one is called `main_name`: `left`, `left ADDITION`."""
+    return main_name if picture == "main" else f"{main_name} {EXTRA_PICTURES[picture].addition}"
 
 
-TITLES: dict[Picture, str] = {picture: picture_name(picture, "Multiverse") for picture in PICTURES}
-"""Under what name receivers find a picture, where none is given."""
+declare_pictures(osc_schema.EXTRA_PICTURES)
 
 
 def sink_label(kind: str, picture: Picture) -> str:
-    """How a kind is asked for: `record` for the main picture, `sd:record`, `sam3_mask:record`."""
+    """The label of a kind: `record` for the main picture, `PICTURE:record` for an extra one."""
     return kind if picture == "main" else f"{picture}:{kind}"
 
 
@@ -59,8 +49,7 @@ class SinkSpec:
 
     @classmethod
     def parse(cls, text: str) -> "SinkSpec":
-        """`kind` or `kind=argument`, either after `sd:`, `sam3:` or `sam3_mask:` for a picture beside the main one.
-        SinkError names the kinds there are."""
+        """`kind` or `kind=argument`, either after `PICTURE:` for an extra picture. SinkError names the kinds there are."""
         label, _, argument = text.partition("=")
         return cls.labelled(label, argument)
 
@@ -70,10 +59,11 @@ class SinkSpec:
         from engine.sinks.registry import KINDS
 
         mark, colon, kind = label.rpartition(":")
-        picture: Picture = next((one for one in BESIDE if one == mark), "main")
+        picture: Picture = mark if mark in EXTRA_PICTURES else "main"
         if kind not in KINDS or (colon and picture == "main"):
             what = f"picture {mark}:" if kind in KINDS else "kind"
-            allowed = f"one of {', '.join(KINDS)}, or one after {MARKS}"
+            marks = ", ".join(f"{picture}:" for picture in EXTRA_PICTURES)
+            allowed = f"one of {', '.join(KINDS)}, or one after {marks}"
             raise SinkError(f"sink {label!r}: there is no such {what}; {allowed}")
         return cls(kind=kind, argument=argument, picture=picture)
 

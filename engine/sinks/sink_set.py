@@ -7,7 +7,18 @@ from dataclasses import dataclass, replace
 
 from engine.errors import MultiverseError, SinkError
 from engine.sinks.registry import KINDS, load_kinds, make_sink
-from engine.sinks.sink import BESIDE, TITLES, Cautious, Picture, Sink, SinkSpec, SinkStatus, Stage, Taker, picture_name
+from engine.sinks.sink import (
+    EXTRA_PICTURES,
+    TITLES,
+    Cautious,
+    Picture,
+    Sink,
+    SinkSpec,
+    SinkStatus,
+    Stage,
+    Taker,
+    picture_name,
+)
 from engine.system.backoff import MAX_DELAY_S, next_delay_s
 from engine.system.clock import Clock, SystemClock
 from engine.system.reporting import Report
@@ -86,7 +97,7 @@ class SinkSet:
 
     @property
     def kinds(self) -> frozenset[str]:
-        """What runs, or is about to be tried again: `record`, `sd:record`, ..."""
+        """What runs, or is about to be tried again: `record`, `PICTURE:record`, ..."""
         return frozenset(place.spec.label for place in self._places if not place.is_once)
 
     def add_picture(self, picture: Picture, width: int, height: int, *, may_wait: bool = False) -> None:
@@ -171,12 +182,12 @@ class SinkSet:
         if spec.picture == "main":
             return self.stage
         if spec.picture not in self._stages_beside:
-            beside = BESIDE[spec.picture]
+            beside = EXTRA_PICTURES[spec.picture]
             raise SinkError(f"{spec.label}: this run has no {beside.model}; give it a model ({beside.option})")
         return self._stages_beside[spec.picture]
 
     def stop(self, label: str, name: str | None = None) -> int:
-        """Close the sinks of a kind (`record`, `sd:record`), or the one of that name or argument, for good; how many
+        """Close the sinks of a kind (`record`, `PICTURE:record`), or the one of that name or argument, for good; how many
         there were. What came along with them goes too.
 
         Live, what a sink still has to write is written while the show goes on: it is then `finishing`.

@@ -15,9 +15,10 @@ from engine.errors import SinkError, SinkUnavailableError
 from engine.sinks import SinkSpec, available_kinds
 from engine.sinks.null import NullSink
 from engine.sinks.registry import KINDS, make_sink
-from engine.sinks.sink import PICTURES, TITLES, Picture, Sink
+from engine.sinks.sink import TITLES, Picture, Sink
 
 REPOSITORY = Path(__file__).parents[2]
+PICTURES = tuple(TITLES)
 AVAILABLE = [info.kind for info in available_kinds() if info.is_available]
 
 
