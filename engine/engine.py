@@ -27,7 +27,7 @@ class Engine:
         self._loop = FrameLoop(parts)
         self._started_s = parts.stopwatch.now_s()
         parts.show.connect(
-            Hooks(post=self._loop.post, stop=self._loop.stop, restage=self._loop.restage, status=self.status)
+            Hooks(post=self._loop.post, stop=self._loop.stop, set_format=self._loop.set_format, status=self.status)
         )
 
     @property

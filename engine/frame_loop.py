@@ -219,13 +219,13 @@ class FrameLoop:
         """Take over a new size or frame rate; a size the renderer refuses is put back."""
         width, height, fps = snapshot["/engine/width"], snapshot["/engine/height"], snapshot["/engine/fps"]
         try:
-            self.restage(width, height, fps)
+            self.set_format(width, height, fps)
         except RenderError as error:
             stage = self.parts.stage
             self.parts.warnings.report("size", f"/engine/size {width} {height}: {error}")
             self.parts.store.set_many([("/engine/width", stage.width), ("/engine/height", stage.height)], by="engine")
 
-    def restage(self, width: int, height: int, fps: float | None = None) -> None:
+    def set_format(self, width: int, height: int, fps: float | None = None) -> None:
         """Draw at this size and rate from now on. RenderError, and nothing changed, when the size is refused."""
         parts, stage = self.parts, self.parts.stage
         fps = float(exact_rate(fps)) if fps else stage.fps

@@ -66,7 +66,7 @@ class NdiSink:
                 self._change.wait_for(lambda: self._is_open or self._error)
             self._raise_error()
 
-    def restage(self, stage: Stage) -> None:
+    def set_format(self, stage: Stage) -> None:
         with self._change:
             self._stage = stage
 

@@ -20,7 +20,7 @@ class NullSink:
     def start(self, stage: Stage, *, may_wait: bool = False) -> None:
         """Open the device, the file, the memory; what may take long on a thread, unless the caller may wait."""
 
-    def restage(self, stage: Stage) -> None:
+    def set_format(self, stage: Stage) -> None:
         """Make ready for another size or rate. Not needed by a sink that looks at each frame's own size."""
 
     def publish(self, frame: PublishedFrame) -> None:

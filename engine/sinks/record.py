@@ -250,7 +250,7 @@ class RecordSink:
         if may_wait:
             self._recordings[0].wait_until_open()
 
-    def restage(self, stage: Stage) -> None:
+    def set_format(self, stage: Stage) -> None:
         self._stage = stage  # the next frame's size decides whether a new file is needed
 
     def publish(self, frame: PublishedFrame) -> None:

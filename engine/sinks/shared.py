@@ -34,7 +34,7 @@ class SharedSink:
         except SharedMemoryError as error:
             raise SinkError(f"shared: {error}") from error
 
-    def restage(self, stage: Stage) -> None:
+    def set_format(self, stage: Stage) -> None:
         assert self._ring is not None
         self._ring.fps = stage.fps
         if self._ring.shape != (stage.height, stage.width, 4):

@@ -131,7 +131,7 @@ class Sink(Protocol):
         needs one goes to a thread, and its error is raised by a later call.
         """
 
-    def restage(self, stage: Stage) -> None:
+    def set_format(self, stage: Stage) -> None:
         """The picture has another size or rate from the next frame on."""
 
     def publish(self, frame: PublishedFrame) -> None:

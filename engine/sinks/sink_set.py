@@ -234,7 +234,7 @@ class SinkSet:
         stage = self._stages_beside[picture]
         if (shown.width, shown.height) != (stage.width, stage.height):
             stage = self._stages_beside[picture] = stage.with_format(shown.width, shown.height, stage.fps)
-            self._restage(picture, stage)
+            self._set_format(picture, stage)
 
     def pump(self) -> None:
         """Once a frame: run loops, heartbeats, second tries, and the ends of sinks that were stopped."""
@@ -272,17 +272,17 @@ class SinkSet:
         """Go on with another size or rate of the main picture: recordings in a new file, rings in new memory, the rest
         as is. Of the pictures beside it only the rate may be new: their sizes come with them."""
         self.stage = stage
-        self._restage("main", stage)
+        self._set_format("main", stage)
         for picture, beside in tuple(self._stages_beside.items()):
             if beside.fps != stage.fps:
                 self._stages_beside[picture] = beside.with_format(beside.width, beside.height, stage.fps)
-                self._restage(picture, self._stages_beside[picture])
+                self._set_format(picture, self._stages_beside[picture])
 
-    def _restage(self, picture: Picture, stage: Stage) -> None:
+    def _set_format(self, picture: Picture, stage: Stage) -> None:
         for place in self._places:
             if place.sink is not None and place.spec.picture == picture:
                 try:
-                    place.sink.restage(stage)
+                    place.sink.set_format(stage)
                 except Exception as error:
                     self._fail(place, error)
 

@@ -65,7 +65,7 @@ class SnapshotSink:
                 self._state.wait_for(lambda: self._is_open or self._error)
             self._raise_error()
 
-    def restage(self, stage: Stage) -> None:
+    def set_format(self, stage: Stage) -> None:
         self._stage = stage
         self._last = None  # its texture is gone; the next frame takes its place
 

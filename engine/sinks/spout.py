@@ -80,7 +80,7 @@ class SpoutSink:
             self._has_own_context = True
         self._sender.setSenderName(self.name)
 
-    def restage(self, stage: Stage) -> None:
+    def set_format(self, stage: Stage) -> None:
         """Nothing: each frame is sent with its own size."""
 
     def publish(self, frame: PublishedFrame) -> None:

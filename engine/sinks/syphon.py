@@ -107,7 +107,7 @@ class SyphonSink:
         assert server is not None
         self._application = server.server_description.app_name
 
-    def restage(self, stage: Stage) -> None:
+    def set_format(self, stage: Stage) -> None:
         """Nothing: each frame is published with its own size."""
 
     def publish(self, frame: PublishedFrame) -> None:

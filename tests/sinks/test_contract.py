@@ -48,7 +48,7 @@ def test_a_sink_lives_through_sizes_and_two_closings(
     for index in range(3):
         sink.publish(make_frame(index))
         sink.pump()
-    sink.restage(make_stage(width=32, height=16))
+    sink.set_format(make_stage(width=32, height=16))
     sink.publish(make_frame(3, np.zeros((16, 32, 4), np.uint8)))
     sink.pump()
     status = sink.status()

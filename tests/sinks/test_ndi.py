@@ -81,7 +81,7 @@ def test_a_receiver_follows_a_new_size_and_rate(receive, opened, make_stage, mak
         return receiver.look() == told
 
     wait_for(lambda: is_seen(f_card(128, 96), "RGBX 128x96 30.000"), "the first size")
-    sink.restage(make_stage(width=192, height=64, fps=59.94))
+    sink.set_format(make_stage(width=192, height=64, fps=59.94))
     wait_for(lambda: is_seen(f_card(192, 64), "RGBX 192x64 59.940"), "the second size")
     assert_same_surfaces(receiver.seen(), f_card(192, 64))
 

@@ -304,7 +304,7 @@ def test_new_sizes_before_the_first_frame_keep_the_name(
     sink.start(make_stage(is_offline=is_offline), may_wait=True)
     assert path.exists()
     for width in (80, 100):
-        sink.restage(make_stage(is_offline=is_offline, width=width, height=40))
+        sink.set_format(make_stage(is_offline=is_offline, width=width, height=40))
     for index in range(3):
         sink.publish(make_frame(index, f_card(100, 40)))
     sink.close()

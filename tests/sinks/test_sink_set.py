@@ -44,8 +44,8 @@ class Fragile(NullSink):
     def pump(self) -> None:
         self._perhaps_fail("pump")
 
-    def restage(self, stage) -> None:
-        self._perhaps_fail("restage")
+    def set_format(self, stage) -> None:
+        self._perhaps_fail("set_format")
 
     def close(self) -> None:
         type(self).closed += 1
@@ -116,7 +116,7 @@ def test_a_sink_that_cannot_start_is_closed_and_not_kept(sinks: SinkSet, fragile
     assert sinks.status() == () and fragile.closed == 1
 
 
-@pytest.mark.parametrize("place", ["publish", "pump", "restage"])
+@pytest.mark.parametrize("place", ["publish", "pump", "set_format"])
 def test_one_that_fails_is_closed_and_reported_while_the_rest_go_on(
     sinks: SinkSet, fragile: type[Fragile], make_frame, make_stage, reports, place: str
 ) -> None:

@@ -37,7 +37,7 @@ class Hooks:
 
     post: Callable[[Callable[[], None]], None]
     stop: Callable[[], None]
-    restage: Callable[[int, int], None]
+    set_format: Callable[[int, int], None]
     """New width and height, at once; RenderError when the renderer refuses them."""
     status: Callable[[], EngineStatus]
 
@@ -191,7 +191,7 @@ class ShowControl:
         width, height = (side.value for side in sides)
 
         def resize() -> None:
-            self._hooks.restage(width, height)
+            self._hooks.set_format(width, height)
             self._store.set_many([("/engine/width", width), ("/engine/height", height)], by="/engine/size")
             reply.done(width, height)
 
