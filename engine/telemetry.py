@@ -132,8 +132,11 @@ class Warnings:
         self._unsaid: Counter[str] = Counter()
         self._said_s: dict[str, float] = {}
         self._latest: deque[tuple[str, bool]] = deque(maxlen=KEPT_WARNINGS)  # a line, and whether it warns
-        self.on_said: Callable[[str], None] = lambda line: None
-        """Called with each line that is logged, on the thread that reports: must not wait."""
+        self._listeners: tuple[Callable[[str], None], ...] = ()
+
+    def listen(self, listener: Callable[[str], None]) -> None:
+        """Have `listener(line)` called with each line that is logged, on the thread that reports: must not wait."""
+        self._listeners = (*self._listeners, listener)
 
     def report(self, key: str, message: str) -> None:
         """Count `key`; log `message` unless the same key was logged within the last second."""
@@ -148,15 +151,18 @@ class Warnings:
             unsaid = self._unsaid.pop(key, 0)
             line = f"{message} (and {unsaid} more like it)" if unsaid else message
             self._latest.append((line, True))
-        log.warning("%s", line)
-        self.on_said(line)
+        self._say(line)
 
     def tell(self, line: str) -> None:
         """Say something that is no warning, such as that what failed is back: to the log and whoever listens."""
         with self._lock:
             self._latest.append((line, False))
+        self._say(line)
+
+    def _say(self, line: str) -> None:
         log.warning("%s", line)
-        self.on_said(line)
+        for listener in self._listeners:
+            listener(line)
 
     @property
     def counts(self) -> dict[str, int]:

@@ -21,6 +21,7 @@ from engine import Config, Engine, MultiverseError, open_engine
 from engine.cli.run import build_settings, parse_size
 from engine.config import OscConfig, build_config
 from engine.errors import ConfigError, PortTakenError
+from engine.live.kit.scene import Scene
 from engine.params.looks import PLAIN
 from engine.web import WebServer
 
@@ -275,45 +276,52 @@ def test_a_frame_that_fails_does_not_end_the_show(caplog: pytest.LogCaptureFixtu
 
 
 class Broken:
-    """A child's link, what is made of its results, and a preview, in which everything fails."""
+    """A live model and a preview in which everything fails."""
+
+    name = "broken"
 
     def fail(self, *arguments: object, **more: object) -> None:
         raise RuntimeError("broken")
 
-    follow = view = tell = pictures = feed = offer = fail
-    size_px = (8, 8)
+    follow = show = feed = offer = fail
 
     def wants_frame(self, now_s: float) -> bool:
         return True
 
 
-@pytest.mark.parametrize("parts", [("sam3", "masks"), ("sd",), ("preview",)], ids=" ".join)
-def test_what_fails_beside_the_picture_does_not_cost_a_frame(
-    parts: tuple[str, ...], caplog: pytest.LogCaptureFixture
-) -> None:
+class BrokenPicture(Broken):
+    """A live model whose extra picture cannot be drawn."""
+
+    def follow(self, *arguments: object) -> None:
+        return
+
+    feed = follow
+
+    def show(self, scene: Scene, values: object, now_s: float) -> None:
+        scene.extra_pictures["broken"] = self.fail
+
+
+@pytest.mark.parametrize("part", ["model", "extra picture", "preview"])
+def test_what_fails_beside_the_picture_does_not_cost_a_frame(part: str, caplog: pytest.LogCaptureFixture) -> None:
     with open_engine(quiet()) as engine:
         frames = engine.frames(count=5, seconds=2.0)
         next(frames)
-        for part in parts:
-            if part == "preview":
-                engine._parts.previews = {"main": Broken()}
-            else:
-                setattr(engine._parts, part, Broken())
+        if part == "preview":
+            engine._parts.previews = {"main": Broken()}
+        else:
+            engine._parts.live = (Broken() if part == "model" else BrokenPicture(),)
         assert [frame.index for frame in frames] == [1, 2, 3, 4]
     assert "RuntimeError: broken" in caplog.text
 
 
 class Fed(Broken):
-    """One that is handed pictures all the same."""
+    """A model that can be fed all the same."""
 
     def __init__(self) -> None:
-        self.handed: list[str] = []
+        self.count = 0
 
     def feed(self, *arguments: object, **more: object) -> None:
-        self.handed.append("picture")
-
-    def steer(self, *arguments: object) -> None:
-        self.handed.append("masks")
+        self.count += 1
 
 
 def test_a_child_that_cannot_be_fed_does_not_starve_the_other() -> None:
@@ -321,10 +329,9 @@ def test_a_child_that_cannot_be_fed_does_not_starve_the_other() -> None:
     with open_engine(quiet()) as engine:
         frames = engine.frames(count=4)
         next(frames)
-        engine._parts.sd = Broken()
-        engine._parts.sam3 = engine._parts.masks = fed
+        engine._parts.live = (Broken(), fed)
         assert len(list(frames)) == 3
-    assert fed.handed == ["picture", "masks"] * 3
+    assert fed.count == 3
 
 
 def test_a_command_that_fails_does_not_cost_a_frame(caplog: pytest.LogCaptureFixture) -> None:

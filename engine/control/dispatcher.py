@@ -79,8 +79,7 @@ class Dispatcher:
         self.feedback = Feedback(store, self.counters, report, self.outbox.is_behind)
         self.watcher: Watcher | None = None
         """The OSC monitor, while somebody watches. Called on OSC's threads: must not wait."""
-        self.on_gone: Callable[[str], None] = lambda name: None
-        """Called with the name of a TCP or WebSocket sender whose connection has ended, on any thread."""
+        self._gone_listeners: tuple[Callable[[str], None], ...] = ()
         self._store = store
         self._commands = commands
         self.heard = HeardMessages(clock)
@@ -100,6 +99,15 @@ class Dispatcher:
         self._handling = threading.Lock()  # handlers run one at a time, whichever thread a command came on
         self._syncs: deque[tuple[int, int, Callable[[bytes], None], bytes]] = deque()
         self._ticks = 0
+
+    def listen_gone(self, listener: Callable[[str], None]) -> None:
+        """Have `listener(name)` called when the connection of a TCP or WebSocket sender has ended, on any thread."""
+        self._gone_listeners = (*self._gone_listeners, listener)
+
+    def on_gone(self, name: str) -> None:
+        """The connection of this TCP or WebSocket sender has ended. Any thread."""
+        for listener in self._gone_listeners:
+            listener(name)
 
     def add_question(self, address: str, answer: Question) -> None:
         """Have `answer(message, sender)` called for a command that needs to know who asks, and changes no value. Before

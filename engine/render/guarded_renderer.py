@@ -5,7 +5,7 @@ again, at once and then ever more seldom; until that succeeds the last picture i
 """
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 
@@ -18,6 +18,14 @@ from engine.values import Segmentation, ShownPicture, TextureRef, VideoFrame
 Answer = TypeVar("Answer")
 
 NOTHING_FOUND = Segmentation(objects=(), masks=np.zeros((0, 1, 1), np.uint8), picture_px=(1, 1), index=0, time_s=0.0)
+
+
+class ContextUser(Protocol):
+    """A part that keeps objects of the renderer's GL context."""
+
+    def renew_context(self) -> object:
+        """Let go of the objects of the old context: the current one is new."""
+        ...
 
 
 class Drawing:
@@ -50,8 +58,16 @@ class Drawing:
         """What draws, for people."""
         self.flash_guard = FlashGuardState()
         """What the guard did with the picture drawn last."""
-        self.on_reopened: Callable[[], object] = lambda: None
-        """Called with the new context current: whoever kept something of the old one lets it go."""
+        self._context_users: list[ContextUser] = []
+
+    def add_context_user(self, user: ContextUser) -> None:
+        """Have `user` drop its objects of the old GL context whenever the renderer is opened again."""
+        self._context_users.append(user)
+
+    def renew_context(self) -> None:
+        """Tell every context user that the context is a new one. It must be current."""
+        for user in self._context_users:
+            user.renew_context()
 
     @property
     def reason(self) -> str:
@@ -203,7 +219,7 @@ class Drawing:
         self._losses += 1
 
     def _reopen(self) -> bool:
-        """Whether there is a renderer again."""
+        """True if there is a renderer again."""
         if self._clock.now_s() < self._retry_at_s:
             return False
         try:
@@ -215,7 +231,7 @@ class Drawing:
             return False
         self.description = f"{self._renderer.kind}: {self._renderer.description}"
         self._report("renderer.opened", f"renderer: opened again ({self.description})")
-        self.on_reopened()
+        self.renew_context()
         return True
 
     def _black(self) -> np.ndarray:

@@ -49,7 +49,8 @@ class SinkSpec:
 
     @classmethod
     def parse(cls, text: str) -> "SinkSpec":
-        """`kind` or `kind=argument`, either after `PICTURE:` for an extra picture. SinkError names the kinds there are."""
+        """`kind` or `kind=argument`, either after `PICTURE:` for an extra picture. SinkError names the kinds that
+        exist."""
         label, _, argument = text.partition("=")
         return cls.labelled(label, argument)
 

@@ -187,8 +187,8 @@ class SinkSet:
         return self._stages_beside[spec.picture]
 
     def stop(self, label: str, name: str | None = None) -> int:
-        """Close the sinks of a kind (`record`, `PICTURE:record`), or the one of that name or argument, for good; how many
-        there were. What came along with them goes too.
+        """Close the sinks of a kind (`record`, `PICTURE:record`), or the one of that name or argument, for good; how
+        many there were. What came along with them goes too.
 
         Live, what a sink still has to write is written while the show goes on: it is then `finishing`.
         """

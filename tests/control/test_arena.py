@@ -25,7 +25,7 @@ class Stage:
     def __init__(self, path: Path, maps: tuple[str, ...], wait_for: Callable[..., Any]) -> None:
         self.warnings = Warnings(SystemClock())
         self.desk = Desk(path, self.warnings.report, maps)
-        self.warnings.on_said = self.desk.dispatcher.feedback.warn
+        self.warnings.listen(self.desk.dispatcher.feedback.warn)
         self.patch = OscClient(*self.desk.server.address)
         self.counters = self.desk.dispatcher.counters
         self._wait_for = wait_for

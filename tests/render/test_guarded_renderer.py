@@ -1,6 +1,7 @@
 """The renderer is lost in mid-show, really: closed under the hands of the one who draws."""
 
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -67,7 +68,7 @@ def test_a_lost_renderer_is_opened_again_and_draws_the_same(
     drawing.draw(picture)
     before = drawing.reader()()
     told = []
-    drawing.on_reopened = lambda: told.append(len(driver.opened))
+    drawing.add_context_user(SimpleNamespace(renew_context=lambda: told.append(len(driver.opened))))
     driver.reset()
     drawing.draw(picture)  # is lost here
     assert np.array_equal(drawing.reader()(), before)  # and held

@@ -10,15 +10,15 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from types import MappingProxyType
 from typing import Final
 
 from engine.children.spec import ChildStatus
 from engine.children.supervisor import Supervisor
 from engine.control import CommandTable, Reply
-from osc_schema.children import MAX_WAITING, NAMES
+from osc_schema.children import MAX_WAITING
 
-CALLS: Final = {"/sam3/empty_cache": ("sam3", "empty_cache"), "/rvc/empty_cache": ("rvc", "empty_cache")}
-"""Command -> the child that carries it out, and its name there."""
+NO_CALLS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType({})
 OPPOSITES: Final = {"start": ("stop",), "restart": ("stop",), "stop": ("start", "restart")}
 
 
@@ -41,12 +41,18 @@ class ChildControl:
     """Commands come on OSC's threads, answers leave from the supervisors'."""
 
     def __init__(
-        self, supervisors: Mapping[str, Supervisor], missing: Mapping[str, str], tell: Callable[[str], None]
+        self,
+        supervisors: Mapping[str, Supervisor],
+        missing: Mapping[str, str],
+        tell: Callable[[str], None],
+        calls: Mapping[str, tuple[str, str]] = NO_CALLS,
     ) -> None:
-        """`missing`: why a child that is not among `supervisors` cannot be had. `tell(line)` hears that one is back."""
+        """`missing`: every child's name, and why a command fails that a run without this child gets. `tell(line)` is
+        told when a child is back. `calls`: command -> (child, call) of the commands that a child carries out."""
         self._supervisors = supervisors
         self._missing = missing
         self._tell = tell
+        self._calls = calls
         self._away = set(supervisors)
         self._pids: dict[str, int] = {}
         self._wishes: dict[str, list[_Wish]] = {name: [] for name in supervisors}
@@ -55,10 +61,10 @@ class ChildControl:
             supervisor.subscribe(partial(self._on_change, name))
 
     def add_commands(self, table: CommandTable) -> None:
-        for name in NAMES:
+        for name in self._missing:
             for verb in OPPOSITES:
                 table.add(f"/child/{name}/{verb}", partial(self._on_command, name, verb))
-        for address, (name, call) in CALLS.items():
+        for address, (name, call) in self._calls.items():
             table.add(address, partial(self._on_call, name, call))
 
     def _on_command(self, name: str, verb: str, args: tuple, reply: Reply) -> None:

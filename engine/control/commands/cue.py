@@ -60,8 +60,11 @@ class CueControl:
         self._going = threading.Lock()  # a cue that follows against one that is asked for
         self._disk = DiskThread("cues", report)
         presets.on_deleted = self._on_preset_deleted
-        self.on_changed: Callable[[CueList], None] = lambda cues: None
-        """Called with the list after each edit, on the thread that made it: must not wait."""
+        self._watchers: tuple[Callable[[CueList], object], ...] = ()
+
+    def watch(self, watcher: Callable[[CueList], object]) -> None:
+        """Have `watcher(cues)` called after each edit, on the thread that made it: must not wait."""
+        self._watchers = (*self._watchers, watcher)
 
     @property
     def cues(self) -> CueList:
@@ -179,7 +182,8 @@ class CueControl:
         """In force at once; answered when it is in the file. `made`: the cue whose preset is looked for."""
         self._cues = cues
         self._tell("/cue/changed", len(cues))
-        self.on_changed(cues)
+        for watcher in self._watchers:
+            watcher(cues)
         if made is not None:  # a show may be written before its presets are; a name that was mistyped looks the same
             missing = f"cue {number}: there is no preset {made.preset!r} yet"
             self._presets.if_missing(made.preset, lambda: self._report(f"cues.{number}", missing))

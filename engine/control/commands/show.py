@@ -5,7 +5,7 @@ A command arrives on an OSC thread. What needs the GL context is posted to the f
 """
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import osc_schema
@@ -81,18 +81,19 @@ class ShowControl:
                 reasons.setdefault(param.address, str(rejection).removeprefix(f"{param.address}: "))
         return reasons
 
-    def set_first_values(self, config: Config, fps: float, autosave: Autosave) -> None:
-        """The last run's values, under the preset, under the configuration's own; errors end the start."""
+    def set_first_values(
+        self, config: Config, fps: float, autosave: Autosave, of_models: Iterable[tuple[str, osc_schema.Value]] = ()
+    ) -> None:
+        """The last run's values, under the preset, under the configuration's own; errors end the start.
+
+        `of_models`: the values that the configuration of the live models decides.
+        """
         if config.resume:
             self._presets.resume(autosave.load())
         if config.preset is not None:
             self._presets.load(config.preset)
         stage = [("/engine/width", config.width), ("/engine/height", config.height), ("/engine/fps", fps)]
-        weights = [(f"/sd/lora/{n}/weight", lora.weight) for n, lora in enumerate(config.sd.loras, start=1)]
-        children = [("/sd/enable", bool(config.sd.model)), *weights]
-        children += [("/sd/clip_skip", config.sd.clip_skip)] if config.sd.clip_skip else []
-        children += [("/sam3/enable", bool(config.sam3.model)), ("/rvc/enable", bool(config.rvc.model))]
-        for result in self._store.set_many([*stage, *children, *config.params.items()], by="configuration"):
+        for result in self._store.set_many([*stage, *of_models, *config.params.items()], by="configuration"):
             if isinstance(result, osc_schema.Rejected):
                 raise ConfigError(str(result))
 
@@ -149,7 +150,7 @@ class ShowControl:
             self._store.set(address, False, by="engine")
 
     def _start_sink(self, label: str, argument: str) -> None:
-        """Start a sink asked for over OSC, `record` or `sd:record`."""
+        """Start a sink asked for over OSC, `record` or `PICTURE:record`."""
         spec = SinkSpec.labelled(label, argument)
         if argument and spec.kind in ("record", "snapshot"):
             spec = SinkSpec.labelled(label, self._path_in_folder(label, argument))

@@ -25,6 +25,7 @@ from engine.live.kit.figures import Figures
 from engine.live.kit.freshness import ask_from_s
 from engine.live.kit.pace import read_pace
 from engine.live.kit.progress import MAX_NAP_S, Progress
+from engine.live.kit.sent_values import GENERATION
 
 if TYPE_CHECKING:
     import torch
@@ -65,6 +66,7 @@ class PictureLoop(ABC, Generic[Picture, Result]):
         )
         self._pace = self._progress.take_pace()
         self._values_version = -1  # none taken yet
+        self._generation = 0
         self._trial: dict[str, str] = {}
         self._reader: RingReader | None = None
         self._source: RingFrame | None = None
@@ -150,6 +152,7 @@ class PictureLoop(ABC, Generic[Picture, Result]):
     def _follow_values(self) -> None:
         if self._port.values_version != self._values_version:
             self._values_version = self._port.values_version
+            self._generation = self._port.values.get(GENERATION, 0)
             self._pace = self._progress.take_pace()
             self._take_values()
 

@@ -1,33 +1,33 @@
-"""The engine's end of the voice child: the voice in, parameters in, the converted voice out, by sample number.
+"""The engine's end of the voice child: the voice and parameters out, the converted voice in, by sample number.
 
-Two threads: the frame loop's, which follows the parameters, and the desk's, which has the sound. Neither waits: what
-needs a disk is done by a worker.
+Two threads use it: the frame loop's, which follows the parameters, and the desk's, which has the sound. Neither
+waits: a worker does what needs a disk.
 """
 
 import os
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 import numpy as np
 
-from engine.children.spec import ChildSpec, ChildStatus
-from engine.children.supervisor import Supervisor
+from engine.children.spec import ChildSpec
 from engine.config import RvcConfig
 from engine.errors import ModelError
 from engine.ipc import AudioRing, AudioRingWriter, Gate
-from engine.live.kit.requests import Requests
-from engine.live.kit.sent_values import NOTHING, ToldValues
+from engine.live.kit.child_link import ChildLink
+from engine.live.kit.sent_values import NOTHING
 from engine.live.rvc.converted_sound import ConvertedSound
 from engine.live.rvc.settings import PRELOAD, read_settings
 from engine.live.rvc.spec import AS_DECLARED, BUILT, MODEL, files_named, require_complete, spec_of
 from engine.models.rvc.grid import Grid
 from engine.models.rvc.optimization import VARIABLES, OptimizationConfig
 from engine.params import Snapshot
-from engine.system.daemon_worker import DaemonWorker
 from engine.system.reporting import Report
 from osc_schema.rvc import CHILD
+
+Build = Mapping[str, Any]
+"""Values of `BUILT`, by address."""
 
 LOOP: Final = "engine.live.rvc.loop:run"
 KEPT_S: Final = 12.0  # of the voice: more than the longest block, and what a new process listens to before it
@@ -46,35 +46,31 @@ class VoiceTiming:
     """What all but a hundredth of the blocks take at most; None while nothing is known."""
 
 
-class VoiceLink:
+class VoiceLink(ChildLink[Build]):
     """Each method says whose thread it is for; `supervisor` and `status` are for any."""
 
-    def __init__(self, config: RvcConfig, *, gate: Gate, report: Report, set_value: Callable[[str, Any], None]) -> None:
-        """`set_value(address, value)` puts a parameter back that could not be had, on any thread. ConfigError names a
-        variable of the environment (RVC_*) that is no such value."""
+    def __init__(
+        self, config: RvcConfig, *, gate: Gate, report: Report, set_value: Callable[[str, Any], object]
+    ) -> None:
+        """`set_value(address, value)` puts a refused parameter back, on any thread. ConfigError names an environment
+        variable (RVC_*) whose value is not allowed."""
         self._config = config
-        self._report = report
         self._set_value = set_value
-        # A forked child has its server's environment: what ours says of voices travels with the settings.
+        # A forked child has the environment of its fork server, so ours travels with the settings.
         self._environment = {name: os.environ[name] for name, _ in VARIABLES.values() if name in os.environ}
         OptimizationConfig.from_environment(self._environment, "cpu")
-        self.supervisor = Supervisor(
-            ChildSpec(name=CHILD, loop=LOOP, settings=self._settings(AS_DECLARED), preload=PRELOAD, niceness=0),
-            report=report,
-            gate=gate,
-        )
-        self.supervisor.on_swap = self._on_swap
-        self._builds: Requests[dict[str, Any]] = Requests(AS_DECLARED)
-        """Values of `BUILT`, by address."""
-        self._worker = DaemonWorker("rvc files")
-        self._told = ToldValues(CHILD)
+        settings = self._settings(AS_DECLARED)
+        spec = ChildSpec(name=CHILD, loop=LOOP, settings=settings, preload=PRELOAD, niceness=0)
+        super().__init__(spec, in_force=AS_DECLARED, gate=gate, report=report)
         self._grid = _grid(NOMINAL_HZ, {})
         self._voice: AudioRingWriter | None = None
         self._converted = ConvertedSound(self.supervisor, "converted")
+        self._rings.append(self._converted)
 
     def open_voice(self, rate_hz: int) -> None:
         """Make the ring that the voice is written to. Once, before `start`. SharedMemoryError when there is no room."""
         self._voice = AudioRing.create(f"{CHILD} voice", channels=1, rate_hz=rate_hz, seconds=KEPT_S)
+        self._rings.append(self._voice)
         self.supervisor.connect_input("voice", self._voice.segment)
 
     def start(self, values: Snapshot) -> None:
@@ -84,38 +80,20 @@ class VoiceLink:
         self._change(self._built_as(values))
         self.supervisor.start()
 
-    def ask_to_end(self) -> None:
-        """Begin to end without waiting: the child is asked to stop."""
-        self.supervisor.on_swap = None  # one that is under way now fails nobody
-        self.supervisor.ask_to_end()
-
-    def close(self) -> None:
-        """When the desk's thread has ended."""
-        self.ask_to_end()
-        self._worker.shutdown()
-        self.supervisor.close()
-        self._converted.close()
-        if self._voice is not None:
-            self._voice.close()
-
-    def status(self) -> ChildStatus:
-        """Any thread. After `close`: what the child last said of itself."""
-        return self.supervisor.status()
-
     # -- parameters: the frame loop's thread -----------------------------------------------------
 
     def follow(self, values: Snapshot, moved: Mapping[str, float] = NOTHING) -> None:
-        """Tell the child what has changed since the last frame; another build is a planned swap."""
-        news = self._told.news(values, moved)
-        plain = {address: value for address, value in news.items() if address not in BUILT}
+        """Send what has changed since the last frame; another build is a planned swap."""
+        changes = self._sent.changes(values, moved)
+        plain = {address: value for address, value in changes.items() if address not in BUILT}
         if plain:
             self._grid = _grid(self._grid.rate_hz, {**values, **moved})
             self.supervisor.set_values(plain)
-        if not news.keys().isdisjoint(BUILT):
-            self._worker.submit(self._change, self._built_as(values)).add_done_callback(self._report_failure)
+        if not changes.keys().isdisjoint(BUILT):
+            self._in_background(self._change, self._built_as(values), of=MODEL)
 
-    def _change(self, build: Mapping[str, Any]) -> None:
-        """Go over to another build, unless it is the one that was asked for last. The worker's thread, and `start`."""
+    def _change(self, build: Build) -> None:
+        """Ask for another build, unless it was asked for last. The worker's thread, and `start`."""
         newest = self._builds.newest
         try:
             files_named(self._config, build[MODEL])
@@ -129,31 +107,20 @@ class VoiceLink:
         except ModelError as reason:
             self._refuse(build, newest, str(reason))
         else:
-            self._builds.begin(dict(build))
-            self.supervisor.swap(self._settings(build))
+            self._swap(dict(build), self._settings(build))
 
-    def _on_swap(self, is_done: bool, reason: str) -> None:
-        """The supervisor's thread: of the swaps under way the first has ended."""
-        build, is_last = self._builds.end(is_done)
-        if not is_done and is_last:  # else it was given up for the next
-            self._refuse(build, self._builds.in_force, reason)
-
-    def _refuse(self, build: Mapping[str, Any], stays: Mapping[str, Any], reason: str) -> None:
+    def _refuse(self, build: Build, stays: Build, reason: str) -> None:
         refused = {address: value for address, value in build.items() if value != stays[address]}
         asked = ", ".join(f'{address} "{value}"' for address, value in refused.items())
         self._report("rvc.model", f"{asked}: {reason}; the voice before stays")
         for address in refused:
             self._set_value(address, stays[address])
 
-    def _report_failure(self, changed: Future[None]) -> None:
-        if (error := changed.exception()) is not None:
-            self._report("rvc.files", f"{MODEL} cannot be looked up: {type(error).__name__}: {error}")
-
     @staticmethod
     def _built_as(values: Snapshot) -> dict[str, Any]:
         return {address: values[address] for address in BUILT}
 
-    def _settings(self, build: Mapping[str, Any]) -> dict[str, Any]:
+    def _settings(self, build: Build) -> dict[str, Any]:
         config = self._config
         return {
             "spec": asdict(spec_of(config, build)),

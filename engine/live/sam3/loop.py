@@ -3,8 +3,7 @@
 START HERE, then `picture_loop` (the main loop), `engine.models.sam3` (how things are found), `pacing` (how the
 device is shared), `settings`.
 
-Each result carries the index and time of its picture, and a generation: what was found for other prompts, in another
-mode or where the engine looked before is of an older one. In mode `track` the objects are followed from picture to
+Each result carries the index and time of its picture. In mode `track` the objects are followed from picture to
 picture, until pictures come from elsewhere: then all of them are new.
 
 What can go wrong, besides what `picture_loop` has: a model that cannot be loaded ends the child for good, and so does a
@@ -75,7 +74,6 @@ class Loop(PictureLoop[RingFrame, Segmentation]):
         )
         self._settings = read_settings(port.values)
         self._is_changed = True
-        self._generation = 0
         self._objects = 0
         self._looked_in: RingReader | None = None
         """The ring that the newest picture came through."""
@@ -91,9 +89,8 @@ class Loop(PictureLoop[RingFrame, Segmentation]):
 
     def _take_values(self) -> None:
         before, self._settings = self._settings, read_settings(self._port.values)
-        if self._settings.take != before.take:
+        if self._settings.query != before.query:
             self._is_changed = True
-            self._generation += 1
         if self._settings.source != before.source:
             self._newest()  # what lies in the ring may be from where the engine looked before: the next one is not
             self._segmenter.reset()
@@ -125,7 +122,6 @@ class Loop(PictureLoop[RingFrame, Segmentation]):
         is_elsewhere, self._looked_in = self._reader is not self._looked_in, self._reader
         is_earlier = before is not None and frame.index < before.index
         if is_elsewhere or is_earlier:
-            self._generation += 1
             self._segmenter.reset()
         return None if is_elsewhere and is_earlier else frame  # it lay in that ring since long ago
 

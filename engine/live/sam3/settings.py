@@ -41,9 +41,9 @@ class Settings:
         return {f"/sam3/prompt/{n}": text for n, text in zip(PROMPTS, self.prompts, strict=True) if text.strip()}
 
     @property
-    def take(self) -> Hashable:
-        """When it changes the generation is raised: what was found before is no answer to what is asked now. Not so for
-        threshold and count, which modulation moves."""
+    def query(self) -> Hashable:
+        """What is searched for, how and where; a new one must be prepared. Threshold and count, which modulation may
+        change in every frame, are no part of it."""
         return self.prompts, self.mode, self.source
 
 

@@ -151,7 +151,7 @@ class Loop(PictureLoop["np.ndarray | torch.Tensor", "Painted"]):
             self._is_changed = False
             self._progress.expect()
         time_s = 0.0 if self._source is None else self._source.time_s
-        return self._painter.paint(picture, found=self._newest_segments(), time_s=time_s)
+        return self._painter.paint(picture, found=self._newest_segments(), time_s=time_s, generation=self._generation)
 
     def _newest_segments(self) -> np.ndarray | None:
         """What SAM3 found last, where a ControlNet looks at it; None before the first."""

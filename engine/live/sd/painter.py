@@ -38,7 +38,7 @@ class Painted:
     is_finite: bool
     """Whether the model's output was a number everywhere: if not, the picture must not be shown."""
     generation: int
-    """Of the settings in force when its frame went in."""
+    """Of the values in force when its frame went in (`sent_values`)."""
     time_s: float
     """Of that frame."""
 
@@ -68,8 +68,6 @@ class Painter:
         for_unet = calls(model.device, before_capture) if calls else unet_calls(model, before_capture)
         for_vae = [(calls or calls_for)(model.device, before_capture) for _ in range(2)]
         self.model = model
-        self.generation = 0
-        """Grows with every change after which a viewer would speak of another picture."""
         self.clock = StageClock(model.device, idle_s)
         """Stages encode, unet, decode and copy of the newest call."""
         self._between = between
@@ -97,17 +95,21 @@ class Painter:
         if before is None or settings.image != before.image:
             self._image = self._read_image(settings.image)
         self._condition(settings)
-        has_given_up = self._schedule(settings)
-        if has_given_up or before is None or settings.take != before.take:
-            self.generation += 1
+        self._schedule(settings)
         self._settings = settings
 
     def paint(
-        self, picture: "np.ndarray | torch.Tensor", *, found: np.ndarray | None = None, time_s: float = 0.0
+        self,
+        picture: "np.ndarray | torch.Tensor",
+        *,
+        found: np.ndarray | None = None,
+        time_s: float = 0.0,
+        generation: int = 0,
     ) -> Painted | None:
         """`picture` (H, W, 3 or 4) uint8 of any size painted anew; None while a stream fills, S - 1 calls long.
 
-        A tensor lies on the model's device. What comes out of a stream is a frame of earlier, with its `time_s`.
+        A tensor lies on the model's device. What comes out of a stream is an earlier frame, with its `time_s` and
+        `generation`.
         `found`: the segmentation picture for ControlNets that look at one, (H, W, 3) uint8; None: nothing was found.
         """
         from engine.live.sd.plan import Ticket
@@ -119,7 +121,7 @@ class Painter:
         z = self._vae_calls[0].run(("encode", rgb.shape, self._size), (self._encode,), {"rgb": rgb})["z"]
         self.clock.end("encode")
         self._between()
-        ticket = Ticket(generation=self.generation, time_s=time_s)
+        ticket = Ticket(generation=generation, time_s=time_s)
         latents, ticket = self._plan.paint(z, self._cond, controls, self._between, ticket)
         self.clock.end("unet")
         if latents is None:
@@ -239,8 +241,8 @@ class Painter:
         if line := clip_skip_note(self.model.family, asked):
             self._note("clip_skip", f"/sd/clip_skip: {line}")
 
-    def _schedule(self, settings: Settings) -> bool:
-        """Whether frames in flight were given up."""
+    def _schedule(self, settings: Settings) -> None:
+        """Plan how pictures are painted from now on."""
         from engine.live.sd.plan import SinglePlan, StreamPlan
         from engine.models.sd.model import unguided
 
@@ -254,13 +256,12 @@ class Painter:
         kind = StreamPlan if is_stream else SinglePlan
         before = self._plan
         if not isinstance(before, kind):
-            self._plan, is_given_up = kind(self.model, self._denoiser, settings), True
+            self._plan = kind(self.model, self._denoiser, settings)
         else:
-            is_given_up = before.change(settings)
+            before.change(settings)
         assert self._plan is not None
         if self._plan.ignores_delta and (self._settings is None or settings.steps != self._settings.steps):
             self._note("delta", "/sd/delta: counts as 1 in the first step, which begins with noise alone")
-        return is_given_up
 
     # -- one call
 

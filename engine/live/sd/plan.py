@@ -23,7 +23,7 @@ class Ticket:
     """What a frame is given on its way in, and its picture has on the way out."""
 
     generation: int
-    """Of the settings in force then."""
+    """Of the values in force then."""
     time_s: float
     """Of the frame, on the engine's clock."""
 
@@ -41,8 +41,8 @@ class Plan(Protocol):
     def guidance(self) -> float:
         """In force, whatever was asked for; 1 is off."""
 
-    def change(self, settings: Settings) -> bool:
-        """Go on with these; True when frames in flight were given up for it."""
+    def change(self, settings: Settings) -> None:
+        """Go on with these settings, giving up the frames in flight if it must."""
 
     def paint(
         self,
@@ -78,13 +78,11 @@ class StreamPlan:
     def ignores_delta(self) -> bool:
         return self._schedule.ignores_delta
 
-    def change(self, settings: Settings) -> bool:
+    def change(self, settings: Settings) -> None:
         before = self._schedule.generation
         self._schedule.change(_stream_settings(settings))
-        is_given_up = self._schedule.generation != before
-        if is_given_up:
+        if self._schedule.generation != before:  # the frames in flight were given up
             self._in_flight.clear()
-        return is_given_up
 
     def paint(
         self,
@@ -112,7 +110,7 @@ class SinglePlan:
     def guidance(self) -> float:
         return self._schedule.guidance
 
-    def change(self, settings: Settings) -> bool:
+    def change(self, settings: Settings) -> None:
         steps = settings.steps
         self._schedule = BatchSchedule(
             self._model,
@@ -124,7 +122,6 @@ class SinglePlan:
         )
         self.steps = real_steps(steps.steps, steps.strength)
         self.rows = self._schedule.rows_a_picture
-        return False
 
     def paint(
         self,

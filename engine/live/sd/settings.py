@@ -1,10 +1,9 @@
 """The values of `/sd/*` as the diffusion child uses them (`pace` has the rest), and what a change costs. Pure.
 
-Four costs, from dear to cheap: a new schedule (and its lead-in), new conditioning (the text encoders run), a new
-generation (pictures from before it are told apart), nothing.
+Three costs, from high to low: a new schedule with its lead-in, new conditioning (the text encoders run), nothing.
 """
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -98,15 +97,6 @@ class Settings:
     def sees_segments(self) -> bool:
         """Whether a ControlNet in use is shown what SAM3 finds."""
         return any(control.scale != 0.0 and control.sees == "sam3" for control in self.controls)
-
-    @property
-    def take(self) -> Hashable:
-        """What a viewer would call another picture: when it changes, the generation is raised. Not so for numbers that
-        glide, such as mix, guidance and weights."""
-        words, steps = self.words, self.steps
-        shown = (words.prompt, words.negative, words.prompt_b, words.clip_skip, self.image)
-        schedule = (steps.is_stream, steps.steps, steps.strength, steps.t_index, steps.seed)
-        return shown, self.size, schedule
 
 
 def read_settings(values: Mapping[str, Any]) -> Settings:

@@ -54,7 +54,7 @@ class Desk:
             report=report,
         )
         self.dispatcher.add_question("/map/feedback", self.feedback.on_feedback)
-        self.dispatcher.on_gone = self.feedback.unsubscribe
+        self.dispatcher.listen_gone(self.feedback.unsubscribe)
         self.map = MapControl(
             path,
             names=names,

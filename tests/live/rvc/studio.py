@@ -76,8 +76,8 @@ class VoiceStudio:
             report=lambda key, line: self.reports.append((key, line)),
             times=times,
             gate=gate,
+            on_swap=lambda is_done, reason: self.swaps.append((is_done, reason)),
         )
-        self.supervisor.on_swap = lambda is_done, reason: self.swaps.append((is_done, reason))
         self.voice = AudioRing.create("rvc voice", channels=1, rate_hz=RATE_HZ, seconds=12.0)
         self.supervisor.connect_input("voice", self.voice.segment)
         self.read_to = 0
@@ -146,7 +146,6 @@ class VoiceStudio:
             wait_for(lambda: answers, "the child's answer")  # noqa: B023
 
     def close(self) -> None:
-        self.supervisor.on_swap = None
         self.supervisor.close()
         self._listened.close()
         self._looked.close()

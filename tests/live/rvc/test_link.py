@@ -12,7 +12,7 @@ import torch
 from engine.config import RvcConfig
 from engine.errors import ConfigError
 from engine.ipc import Gate, Phase
-from engine.live.kit.sent_values import ToldValues
+from engine.live.kit.sent_values import SentValues
 from engine.live.rvc.converted_sound import ConvertedSound
 from engine.live.rvc.link import VoiceLink
 from engine.live.rvc.spec import BUILT
@@ -178,7 +178,7 @@ def test_it_starts_with_what_was_kept_and_without_what_is_gone(
 
 def test_the_child_is_told_what_concerns_it_and_no_more() -> None:
     area = {param.address for param in PARAMS if param.area == "rvc"}
-    told = ToldValues("rvc").news(ParamStore().snapshot())
+    told = SentValues("rvc").changes(ParamStore().snapshot())
     mixed = {f"/rvc/{name}" for name in "monitor gain_db fallback channel input_channel delay_ms".split()}
     assert area - told.keys() == mixed and set(BUILT) < told.keys()
 

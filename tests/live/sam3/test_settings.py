@@ -29,11 +29,11 @@ def taken(values: dict[str, osc_schema.Value]) -> tuple[Settings, Pace]:
 
 
 def test_another_prompt_mode_or_source_is_another_take_and_a_threshold_is_not() -> None:
-    before = read_settings({}).take
+    before = read_settings({}).query
     for values in ({"/sam3/prompt/3": "dog"}, {"/sam3/mode": "track"}, {"/sam3/source": "video"}):
-        assert read_settings(values).take != before, values
+        assert read_settings(values).query != before, values
     for values in ({"/sam3/threshold": 0.7}, {"/sam3/max_objects": 3}, {"/sam3/interval_s": 1.0}):
-        assert read_settings(values).take == before, values
+        assert read_settings(values).query == before, values
 
 
 def test_texts_name_what_a_process_may_die_of_by_its_number() -> None:

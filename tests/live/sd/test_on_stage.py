@@ -19,12 +19,8 @@ from engine.children.launcher import LAUNCHER
 from engine.cli.status_line import started_lines
 from engine.config import build_config
 from engine.errors import ConfigError, ModelError
-from engine.frame_loop import NO_SD, chosen_layer5
 from engine.ipc import FrameRing
-from engine.live.kit.fader import Fade
-from engine.live.sd.link import SdView
 from engine.params.looks import PLAIN
-from engine.values import VideoFrame
 from tests.support.stage import Stage, picture_file
 
 SEA_RGB, SAND_RGB = (40, 90, 200), (210, 180, 60)
@@ -321,29 +317,3 @@ def test_a_model_that_is_not_there_or_broken_ends_the_start(sd: dict[str, Any], 
         open_engine(build_config(config)),
     ):
         pass
-
-
-def frame_called(name: str) -> VideoFrame:
-    return VideoFrame(pixels=np.zeros((2, 2, 3), np.uint8), index=0, time_s=0.0, source=name)
-
-
-@pytest.mark.parametrize(
-    ("source", "is_on", "shown"),
-    [
-        ("auto", True, "sd"),
-        ("auto", False, "camera"),
-        ("sd", True, "sd"),
-        ("sd", False, "sd"),
-        ("camera", True, "camera"),
-        ("off", True, "sd"),  # simple mode has a picture all the same; layer 5 has no weight then
-    ],
-)
-def test_what_layer_5_shows_at_each_of_its_sources(source: str, is_on: bool, shown: str) -> None:
-    sd = SdView(fade=Fade(picture=frame_called("sd"), before=None, share=1.0), is_on=is_on)
-    fade = chosen_layer5(source, sd, frame_called("camera"))
-    assert fade is not None and fade.picture.source == shown
-
-
-def test_without_camera_and_sd_layer_5_is_empty() -> None:
-    assert chosen_layer5("auto", NO_SD, None) is None
-    assert chosen_layer5("sd", NO_SD, frame_called("camera")) is None

@@ -53,17 +53,6 @@ def test_each_controlnet_has_its_own_source() -> None:
     assert not read_settings(values | {"/sd/controlnet/2/enable": True, "/sd/controlnet/2/scale": 0.0}).sees_segments
 
 
-ANOTHER_TAKE = {"/sd/prompt": "air", "/sd/width": 256, "/sd/steps": 4, "/sd/seed": 2, "/sd/ip_adapter/image": "a.png"}
-SAME_TAKE = {"/sd/prompt_mix": 0.5, "/sd/lora/1/weight": 0.2, "/sd/guidance": 2.0, "/sd/interval_s": 1.0}
-
-
-def test_a_new_prompt_size_or_step_count_is_another_take_and_a_new_mix_is_not() -> None:
-    values = {"/sd/prompt": "sea", "/sd/prompt_b": "fire"}
-    before = read_settings(values)
-    assert all(read_settings(values | {address: new}).take != before.take for address, new in ANOTHER_TAKE.items())
-    assert all(read_settings(values | {address: new}).take == before.take for address, new in SAME_TAKE.items())
-
-
 def test_texts_name_what_a_process_may_die_of() -> None:
     settings = read_settings({"/sd/prompt": "sea", "/sd/negative": "", "/sd/ip_adapter/image": "a.png"})
     assert settings.texts == {"/sd/prompt": "sea", "/sd/ip_adapter/image": "a.png"}
