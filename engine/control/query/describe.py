@@ -11,6 +11,7 @@ from typing import Final
 
 from engine.params import Cue
 from osc_schema import Area, Command, Param, ParamType
+from osc_schema.children import NAMES as CHILDREN
 
 NO_VALUE: Final = 0
 READ_AND_WRITE: Final = 3
@@ -31,9 +32,7 @@ _TYPE: Final = {
 }
 _STREAMED: Final = {ParamType.FLOAT, ParamType.STOPS, ParamType.INT, ParamType.COLOUR}
 _NAMES: Final = {  # of containers, where capital letters alone would not do
-    "sd": "SD",
-    "sam3": "SAM3",
-    "rvc": "RVC",
+    **{name: name.upper() for name in CHILDREN},
     "lfo": "LFO",
     "mod": "Modulation",
     "controlnet": "ControlNet",

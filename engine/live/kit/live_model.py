@@ -35,7 +35,7 @@ class LiveModel(Protocol):
 
     @property
     def name(self) -> str:
-        """Such as `sd`: option, configuration table, OSC prefix and folder."""
+        """Its option, configuration table, OSC prefix and folder have this name."""
         ...
 
     @property

@@ -34,7 +34,7 @@ def value_reader(values: Mapping[str, Any], area: str) -> Callable[[str], Any]:
 
 
 def read_pace(values: Mapping[str, Any], area: str) -> Pace:
-    """Of the child whose parameters lie under `area`, such as `/sd`."""
+    """The pace of the child whose addresses begin with `area`."""
     read = value_reader(values, area)
     return Pace(
         is_paused=not read("enable") or bool(values.get(f"{area}/paused")),

@@ -50,7 +50,7 @@ class PictureLoop(ABC, Generic[Picture, Result]):
         device: "torch.device",
         capture_phase: Phase = Phase.CAPTURING,
     ) -> None:
-        """`area`: where its parameters lie, such as `/sd`. `output`: name of its ring. `model`: as it was asked for."""
+        """`area`: the first part of its addresses, with the slash. `output`: name of its ring. `model`: as it was asked for."""
         from engine.models.device_work import device_wait
 
         self._port = port
