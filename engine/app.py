@@ -30,13 +30,13 @@ from engine.control.query import Announcer, QueryHub, QueryTree, host_info, serv
 from engine.control.shown_texts import ShownTexts
 from engine.engine import Engine, StatusReader
 from engine.errors import ConfigError, PortTakenError
-from engine.frame_loop import Parts
+from engine.frame_loop import EngineParts
 from engine.ipc import Gate, sweep_dead_rings
 from engine.live.kit.live_model import LiveEntry, Surroundings
 from engine.live.opening import LIVE_MODELS, configured_models, open_models
 from engine.params import Autosave, Crossfade, LeavingLook, ParamStore, PresetFolder, Slew, Tempo, modulation
 from engine.render import RegionMapper, open_renderer
-from engine.render.guarded_renderer import Drawing
+from engine.render.guarded_renderer import GuardedRenderer
 from engine.sinks import SinkSet, Stage
 from engine.sinks.registry import conditions as sink_conditions
 from engine.sinks.sink import declare_pictures
@@ -100,7 +100,7 @@ def open_engine(config: Config, live_models: Sequence[LiveEntry] = LIVE_MODELS) 
             tell=warnings.tell,
         )
         size_px = (config.width, config.height)
-        drawing = closing.here(Drawing(open_drawing, size_px, clock=clock, report=warnings.report))
+        drawing = closing.here(GuardedRenderer(open_drawing, size_px, clock=clock, report=warnings.report))
         if config.is_size_free and drawing.is_software and not config.offline:
             drawing.resize(*SOFTWARE_SIZE)
             config = config.with_size(*SOFTWARE_SIZE)
@@ -167,7 +167,7 @@ def open_engine(config: Config, live_models: Sequence[LiveEntry] = LIVE_MODELS) 
             closing.here(one)  # closed before the context it uses; `close` is idempotent
             drawing.add_context_user(one)
         routes = modulation.Modulation()
-        parts = Parts(
+        parts = EngineParts(
             clock=clock,
             stopwatch=SystemClock(),
             store=store,

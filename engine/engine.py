@@ -6,7 +6,7 @@ from engine.children.supervisor import Supervisor
 from engine.config import Config
 from engine.control.commands.show import Hooks
 from engine.control.commands.status import EngineStatus
-from engine.frame_loop import FrameLoop, Parts
+from engine.frame_loop import EngineParts, FrameLoop
 from engine.params import ParamStore, PresetFolder
 from engine.telemetry import FrameTimes
 from engine.values import PublishedFrame
@@ -20,7 +20,7 @@ class Engine:
     def __init__(
         self,
         config: Config,
-        parts: Parts,
+        parts: EngineParts,
         presets: PresetFolder,
         web: WebServer | None,
         status: Callable[[], EngineStatus],
@@ -114,7 +114,7 @@ class Engine:
 class StatusReader:
     """Reads an EngineStatus from the parts of a run."""
 
-    def __init__(self, parts: Parts, *, has_control: bool) -> None:
+    def __init__(self, parts: EngineParts, *, has_control: bool) -> None:
         """`has_control`: OSC or the page is on, so its counters mean something."""
         self._parts = parts
         self._has_control = has_control

@@ -25,7 +25,7 @@ from engine.live.kit.live_model import LiveModel
 from engine.live.kit.scene import Scene
 from engine.params import Crossfade, LeavingLook, Modulation, ParamStore, Slew, Snapshot, Tempo
 from engine.render import Leaving, Look, PictureInput, RegionMap, RegionMapper
-from engine.render.guarded_renderer import Drawing
+from engine.render.guarded_renderer import GuardedRenderer
 from engine.sinks import Picture, SinkSet, Stage
 from engine.sources import Polled
 from engine.sources.current import CurrentSource
@@ -46,7 +46,7 @@ ROUNDING_S = 1e-6  # due times are sums of periods: 90 frames at 30 fps last 3 s
 
 
 @dataclass(slots=True, kw_only=True)
-class Parts:
+class EngineParts:
     """Everything a frame needs. `stage` changes while running; the rest is fixed."""
 
     clock: Clock
@@ -74,7 +74,7 @@ class Parts:
     gate: Gate
     """Tells children when the picture is being drawn."""
     regions: RegionMapper
-    drawing: Drawing
+    drawing: GuardedRenderer
     sinks: SinkSet
     stage: Stage
     previews: Mapping[str, PreviewTap]
@@ -84,7 +84,7 @@ class Parts:
 
 
 class FrameLoop:
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: EngineParts) -> None:
         self.parts = parts
         self.schedule = Schedule(parts.stage.fps)
         self._posted: deque[Callable[[], None]] = deque()

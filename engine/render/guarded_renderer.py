@@ -28,7 +28,7 @@ class ContextUser(Protocol):
         ...
 
 
-class Drawing:
+class GuardedRenderer:
     """Render thread only, but for `description`, `flash_guard` and `announce_layer5`."""
 
     def __init__(

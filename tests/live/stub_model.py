@@ -9,7 +9,7 @@ from engine.live.kit.fader import Fade
 from engine.live.kit.live_model import LiveEntry, Surroundings
 from engine.live.kit.scene import Layer5Offer, Scene
 from engine.params import Snapshot
-from engine.render.guarded_renderer import Drawing
+from engine.render.guarded_renderer import GuardedRenderer
 from engine.values import PublishedFrame, ShownPicture, VideoFrame
 from osc_schema import ExtraPicture
 
@@ -48,7 +48,7 @@ class StubModel(ChildLink[None]):
         if scene.camera is not None and self.supervisor.wants_frame:
             self._input.write(scene.camera.pixels, frame.id, now_s)
 
-    def _draw(self, picture: VideoFrame | None, drawing: Drawing) -> ShownPicture:
+    def _draw(self, picture: VideoFrame | None, drawing: GuardedRenderer) -> ShownPicture:
         return drawing.show(picture, size_px=SIZE_PX)
 
     def _refuse(self, build: None, stays: None, reason: str) -> None:

@@ -8,7 +8,7 @@ import osc_schema
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pace:
+class ChildPace:
     is_paused: bool
     """Or switched off: the model stays loaded."""
     interval_s: float
@@ -33,10 +33,10 @@ def value_reader(values: Mapping[str, Any], area: str) -> Callable[[str], Any]:
     return read
 
 
-def read_pace(values: Mapping[str, Any], area: str) -> Pace:
+def read_pace(values: Mapping[str, Any], area: str) -> ChildPace:
     """The pace of the child whose addresses begin with `area`."""
     read = value_reader(values, area)
-    return Pace(
+    return ChildPace(
         is_paused=not read("enable") or bool(values.get(f"{area}/paused")),
         interval_s=read("interval_s"),
         duty=None if read("duty_auto") else read("duty"),

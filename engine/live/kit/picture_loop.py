@@ -24,7 +24,7 @@ from engine.ipc import Phase, RingFrame, RingReader, RingWriter
 from engine.live.kit.figures import Figures
 from engine.live.kit.freshness import ask_from_s
 from engine.live.kit.pace import read_pace
-from engine.live.kit.progress import MAX_NAP_S, Progress
+from engine.live.kit.progress import MAX_NAP_S, CallProgress
 from engine.live.kit.sent_values import GENERATION
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class PictureLoop(ABC, Generic[Picture, Result]):
         self._model_name = model
         self._output = output
         self._figures = Figures()
-        self._progress = Progress(
+        self._progress = CallProgress(
             port,
             wait_device=device_wait(device),
             read_pace=partial(read_pace, area=area),

@@ -6,7 +6,7 @@ from typing import Any
 
 from engine.children.port import ChildPort
 from engine.ipc import Phase
-from engine.live.kit.pace import Pace
+from engine.live.kit.pace import ChildPace
 from engine.live.kit.pacing import Pacer
 from engine.live.kit.piece_times import PieceTimes
 
@@ -17,7 +17,7 @@ class Stopped(Exception):
     """Unwinds a call that is under way when the engine asks for the end. Caught by the child's `run`."""
 
 
-class Progress:
+class CallProgress:
     """The phases, pieces and rests of one loop. Main thread."""
 
     def __init__(
@@ -25,7 +25,7 @@ class Progress:
         port: ChildPort,
         *,
         wait_device: Callable[[], None],
-        read_pace: Callable[[Mapping[str, Any]], Pace],
+        read_pace: Callable[[Mapping[str, Any]], ChildPace],
         work: Callable[[], float],
         capture_phase: Phase,
     ) -> None:
@@ -40,14 +40,14 @@ class Progress:
         self._phase = self._usual_phase = Phase.COMPILING  # until the warm-up is over
         self._paced_version = 0
 
-    def take_pace(self) -> Pace:
+    def take_pace(self) -> ChildPace:
         """The pace that the port's values ask for, from now on."""
         pace = self._take_duty()
         self.pacer.slice_ms = pace.slice_ms
         self.pacer.yields_to_drawing = pace.has_gate
         return pace
 
-    def _take_duty(self) -> Pace:
+    def _take_duty(self) -> ChildPace:
         """How much of the device to take; a picture that is under way at a pause is no reason to rest."""
         self._paced_version = self._port.values_version
         pace = self._read_pace(self._port.values)

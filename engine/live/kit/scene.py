@@ -12,12 +12,12 @@ import numpy as np
 
 from engine.live.kit.fader import Fade
 from engine.render import Matte, RegionSettings
-from engine.render.guarded_renderer import Drawing
+from engine.render.guarded_renderer import GuardedRenderer
 from engine.sinks import Picture
 from engine.values import FrameId, Segmentation, ShownPicture, VideoFrame
 
 Values = Mapping[str, object]
-DrawPicture = Callable[[Drawing], ShownPicture]
+DrawPicture = Callable[[GuardedRenderer], ShownPicture]
 """Shows an extra picture. Called after the frame is drawn."""
 WriteControlImage = Callable[[np.ndarray, FrameId, float], bool]
 """`write(picture, frame, now_s)`: hands a model a control image, (height, width, 3) uint8; False: not possible yet."""

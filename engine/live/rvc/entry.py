@@ -10,11 +10,11 @@ from engine.live.rvc.conditions import NO_MODEL, conditions
 from engine.live.rvc.desk import VoiceDesk
 from engine.live.rvc.link import VoiceLink
 from engine.live.rvc.spec import require_complete, spec_of
-from engine.live.rvc.voice import LiveVoice
+from engine.live.rvc.voice import LiveRvc
 from osc_schema.rvc import CHILD
 
 
-def open_rvc(around: Surroundings) -> LiveVoice:
+def open_rvc(around: Surroundings) -> LiveRvc:
     """The voice's link, desk and devices. Only a capture of its own is started yet."""
     config, audio = around.config.rvc, around.audio
     assert isinstance(audio, LiveAudio)  # no voice is converted offline
@@ -37,7 +37,7 @@ def open_rvc(around: Surroundings) -> LiveVoice:
         if own_capture is not None:
             own_capture.start()
         undo.pop_all()
-    return LiveVoice(link, desk, capture=own_capture, output=output)
+    return LiveRvc(link, desk, capture=own_capture, output=output)
 
 
 ENTRY = LiveEntry(

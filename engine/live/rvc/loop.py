@@ -59,10 +59,10 @@ def run(port: ChildPort) -> None:
         port.poll()
         time.sleep(MAX_NAP_S)
     if not port.should_stop:
-        Loop(port, model).run()
+        VoiceLoop(port, model).run()
 
 
-class Loop:
+class VoiceLoop:
     """The main loop and its state. Main thread."""
 
     def __init__(self, port: ChildPort, model: "VoiceModel") -> None:

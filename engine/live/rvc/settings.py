@@ -33,7 +33,7 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class VoiceChildSettings:
     is_enabled: bool
     is_profiled: bool
     """Whether the milliseconds of the stages are told."""
@@ -41,10 +41,10 @@ class Settings:
     voice: VoiceSettings
 
 
-def read_settings(values: Mapping[str, Any]) -> Settings:
+def read_settings(values: Mapping[str, Any]) -> VoiceChildSettings:
     """`values` by address, as `osc_schema` accepted them; what is missing has its default."""
     value = value_reader(values, "/rvc")
-    return Settings(
+    return VoiceChildSettings(
         is_enabled=value("enable"),
         is_profiled=value("profiling"),
         window=Window(

@@ -14,7 +14,7 @@ from engine.params import Snapshot
 from engine.values import PublishedFrame
 
 
-class LiveVoice:
+class LiveRvc:
     """A LiveModel without pictures: it neither shows nor is fed any. Closes all parts that it was given."""
 
     def __init__(

@@ -42,12 +42,12 @@ def run(port: ChildPort) -> None:
     """
     model = load_model(port)
     try:
-        Loop(port, model).run()
+        SegmentationLoop(port, model).run()
     except Stopped:
         return
 
 
-class Loop(PictureLoop[RingFrame, Segmentation]):
+class SegmentationLoop(PictureLoop[RingFrame, Segmentation]):
     """Finds and follows."""
 
     def __init__(self, port: ChildPort, model: "Model") -> None:

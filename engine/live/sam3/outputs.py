@@ -14,7 +14,7 @@ import numpy as np
 from engine.live.kit.fader import Fade
 from engine.live.kit.scene import Scene, WriteControlImage
 from engine.render import Matte, RegionSettings
-from engine.render.guarded_renderer import Drawing
+from engine.render.guarded_renderer import GuardedRenderer
 from engine.values import FINISHED, FrameId, Segmentation, ShownPicture, VideoFrame
 
 Tell = Callable[..., None]
@@ -101,7 +101,7 @@ class MaskOutputs:
             if write(picture, frame, now_s):
                 self._shown = self._painted
 
-    def _draw_masks(self, view: MasksView, values: Mapping[str, object], drawing: Drawing) -> ShownPicture:
+    def _draw_masks(self, view: MasksView, values: Mapping[str, object], drawing: GuardedRenderer) -> ShownPicture:
         return drawing.show_masks(
             view.picture,
             view.found,
@@ -110,7 +110,7 @@ class MaskOutputs:
             size_px=self._size_px,
         )
 
-    def _draw_ids(self, view: MasksView, drawing: Drawing) -> ShownPicture:
+    def _draw_ids(self, view: MasksView, drawing: GuardedRenderer) -> ShownPicture:
         return drawing.show_ids(view.found, size_px=self._size_px)
 
     def _paint(self, found: Segmentation | None, prompts: Sequence[str]) -> None:

@@ -24,7 +24,7 @@ PRELOAD: Final = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class SegmentationSettings:
     prompts: tuple[str, ...]
     """The four of them, as they were typed; blank: not used."""
     mode: str
@@ -47,10 +47,10 @@ class Settings:
         return self.prompts, self.mode, self.source
 
 
-def read_settings(values: Mapping[str, Any]) -> Settings:
+def read_settings(values: Mapping[str, Any]) -> SegmentationSettings:
     """`values` by address, as `osc_schema` accepted them; what is missing has its default."""
     value = value_reader(values, "/sam3")
-    return Settings(
+    return SegmentationSettings(
         prompts=tuple(value(f"prompt/{n}") for n in PROMPTS),
         mode=value("mode"),
         source=value("source"),

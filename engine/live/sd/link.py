@@ -20,7 +20,7 @@ from engine.live.sd.conditions import model_named, picture_named
 from engine.live.sd.spec import require_complete, spec_of
 from engine.models.sd import ModelSpec
 from engine.params import Snapshot
-from engine.render.guarded_renderer import Drawing
+from engine.render.guarded_renderer import GuardedRenderer
 from engine.sources import Source
 from engine.system.reporting import Report
 from engine.values import FrameId, PublishedFrame, ShownPicture, VideoFrame
@@ -204,7 +204,7 @@ class DiffusionLink(ChildLink[str]):
             fade = Fade(picture=self._fit(source), before=None, share=1.0)
         return Layer5Offer(fade=fade, is_automatic=self._is_enabled and fade is not None)
 
-    def _draw(self, fade: Fade | None, drawing: Drawing) -> ShownPicture:
+    def _draw(self, fade: Fade | None, drawing: GuardedRenderer) -> ShownPicture:
         """The extra picture of this fade, black before the first."""
         size_px = size_of(self._values)
         if fade is None:

@@ -25,7 +25,7 @@ from engine.live.sd.source import blank, thumbnail
 if TYPE_CHECKING:
     import torch
 
-    from engine.live.sd.painter import Painted
+    from engine.live.sd.painter import PaintedPicture
     from engine.models.sd.model import Model
     from engine.models.sd.similarity import SimilarityFilter
 
@@ -41,12 +41,12 @@ def run(port: ChildPort) -> None:
     """
     model = load_model(port)
     try:
-        Loop(port, model).run()
+        DiffusionLoop(port, model).run()
     except Stopped:
         return
 
 
-class Loop(PictureLoop["np.ndarray | torch.Tensor", "Painted"]):
+class DiffusionLoop(PictureLoop["np.ndarray | torch.Tensor", "PaintedPicture"]):
     """Paints. A picture is (H, W, 3 or 4) uint8; a tensor lies on the model's device."""
 
     def __init__(self, port: ChildPort, model: "Model") -> None:
@@ -144,7 +144,7 @@ class Loop(PictureLoop["np.ndarray | torch.Tensor", "Painted"]):
     def _uses_source(self) -> bool:
         return not (self._settings.is_feedback and self._painter.has_last)
 
-    def _work_on(self, picture: "np.ndarray | torch.Tensor") -> "Painted | None":
+    def _work_on(self, picture: "np.ndarray | torch.Tensor") -> "PaintedPicture | None":
         if self._is_changed:
             self._try(self._settings.texts)
             self._painter.take(replace(self._settings, size=self._size))
@@ -166,7 +166,7 @@ class Loop(PictureLoop["np.ndarray | torch.Tensor", "Painted"]):
     def _work(self) -> float:
         return self._painter.work
 
-    def _publish(self, painted: "Painted") -> None:
+    def _publish(self, painted: "PaintedPicture") -> None:
         if not painted.is_finite:
             self._leave_out("the picture is not a number; the last one stays")
             return

@@ -9,7 +9,7 @@ import numpy as np
 
 from engine.errors import SourceError
 from engine.live.sd.loras import LoraFaders
-from engine.live.sd.settings import Settings
+from engine.live.sd.settings import DiffusionSettings
 from engine.live.sd.source import segments
 from engine.models.sd.outlines import edges
 from engine.models.sd.plan.sampler_choice import FEW_STEPS
@@ -18,7 +18,7 @@ from engine.sources.still import read_still
 if TYPE_CHECKING:
     import torch
 
-    from engine.live.sd.plan import Plan
+    from engine.live.sd.plan import PaintPlan
     from engine.models.graphs import Calls, State
     from engine.models.sd.denoiser import Control
     from engine.models.sd.model import Model
@@ -32,7 +32,7 @@ def _nothing() -> None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Painted:
+class PaintedPicture:
     pixels: np.ndarray
     """(height, width, 3) uint8; overwritten by the next picture."""
     is_finite: bool
@@ -77,13 +77,13 @@ class Painter:
         self._lora_faders = LoraFaders(() if model.loras is None else model.loras.names, note)
         self._vae_calls = tuple(for_vae)
         self._device_copy = DeviceCopy(model.device)
-        self._settings: Settings | None = None
-        self._plan: Plan | None = None
+        self._settings: DiffusionSettings | None = None
+        self._plan: PaintPlan | None = None
         self._conditioned: tuple[object, ...] = ()
         self._image: np.ndarray | None = None
         self._last: torch.Tensor | None = None
 
-    def take(self, settings: Settings) -> None:
+    def take(self, settings: DiffusionSettings) -> None:
         """Paint with these from now on. Runs the text encoders if a text has changed, keeps frames in flight if it can.
 
         After an error (out of memory) it may be called again.
@@ -105,7 +105,7 @@ class Painter:
         found: np.ndarray | None = None,
         time_s: float = 0.0,
         generation: int = 0,
-    ) -> Painted | None:
+    ) -> PaintedPicture | None:
         """`picture` (H, W, 3 or 4) uint8 of any size painted anew; None while a stream fills, S - 1 calls long.
 
         A tensor lies on the model's device. What comes out of a stream is an earlier frame, with its `time_s` and
@@ -133,7 +133,7 @@ class Painter:
         self.clock.end("copy")
         if is_shown:
             self._last = decoded["rgb"][0].clone()  # a graph's next result, shown or not, lies where this one does
-        return Painted(pixels=pixels, is_finite=is_shown, generation=ticket.generation, time_s=ticket.time_s)
+        return PaintedPicture(pixels=pixels, is_finite=is_shown, generation=ticket.generation, time_s=ticket.time_s)
 
     def feedback(self, zoom: float, rotate_deg: float) -> "torch.Tensor | None":
         """The last picture grown by `zoom` and turned clockwise, (height, width, 3) uint8; None when there is none."""
@@ -197,7 +197,7 @@ class Painter:
         if self._last is not None:
             self._last = self._pixels.resized(self._last[None])[0]
 
-    def _weigh(self, settings: Settings) -> None:
+    def _weigh(self, settings: DiffusionSettings) -> None:
         """Costs nothing where no weight changes."""
         loras = self.model.loras
         weights = self._lora_faders.weights(settings.lora_weights, settings.words)
@@ -213,7 +213,7 @@ class Painter:
             self._note("picture", f"/sd/ip_adapter/image: {error}; the picture before stays")
             return self._image
 
-    def _condition(self, settings: Settings) -> None:
+    def _condition(self, settings: DiffusionSettings) -> None:
         """Run the encoders if what they are given has changed."""
         model, words = self.model, settings.words
         if model.ip_adapter is not None:
@@ -241,8 +241,8 @@ class Painter:
         if line := clip_skip_note(self.model.family, asked):
             self._note("clip_skip", f"/sd/clip_skip: {line}")
 
-    def _schedule(self, settings: Settings) -> None:
-        """Plan how pictures are painted from now on."""
+    def _schedule(self, settings: DiffusionSettings) -> None:
+        """PaintPlan how pictures are painted from now on."""
         from engine.live.sd.plan import SinglePlan, StreamPlan
         from engine.models.sd.model import unguided
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from engine.live.sd.settings import Settings
+from engine.live.sd.settings import DiffusionSettings
 from engine.models.sd.batch_schedule import BatchSchedule
 from engine.models.sd.coefficients import real_steps
 from engine.models.sd.stream_schedule import StreamSchedule, StreamSettings
@@ -28,7 +28,7 @@ class Ticket:
     """Of the frame, on the engine's clock."""
 
 
-class Plan(Protocol):
+class PaintPlan(Protocol):
     @property
     def steps(self) -> int:
         """Real steps of a picture."""
@@ -41,7 +41,7 @@ class Plan(Protocol):
     def guidance(self) -> float:
         """In force, whatever was asked for; 1 is off."""
 
-    def change(self, settings: Settings) -> None:
+    def change(self, settings: DiffusionSettings) -> None:
         """Go on with these settings, giving up the frames in flight if it must."""
 
     def paint(
@@ -58,7 +58,7 @@ class Plan(Protocol):
 class StreamPlan:
     """Pictures come out `steps` calls after their frames went in, one a call."""
 
-    def __init__(self, model: "Model", denoiser: "Denoiser", settings: Settings) -> None:
+    def __init__(self, model: "Model", denoiser: "Denoiser", settings: DiffusionSettings) -> None:
         self._schedule = StreamSchedule(model, denoiser, _stream_settings(settings))
         self._in_flight: deque[Ticket] = deque()
 
@@ -78,7 +78,7 @@ class StreamPlan:
     def ignores_delta(self) -> bool:
         return self._schedule.ignores_delta
 
-    def change(self, settings: Settings) -> None:
+    def change(self, settings: DiffusionSettings) -> None:
         before = self._schedule.generation
         self._schedule.change(_stream_settings(settings))
         if self._schedule.generation != before:  # the frames in flight were given up
@@ -102,7 +102,7 @@ class SinglePlan:
 
     ignores_delta = False
 
-    def __init__(self, model: "Model", denoiser: "Denoiser", settings: Settings) -> None:
+    def __init__(self, model: "Model", denoiser: "Denoiser", settings: DiffusionSettings) -> None:
         self._model, self._denoiser = model, denoiser
         self.change(settings)
 
@@ -110,7 +110,7 @@ class SinglePlan:
     def guidance(self) -> float:
         return self._schedule.guidance
 
-    def change(self, settings: Settings) -> None:
+    def change(self, settings: DiffusionSettings) -> None:
         steps = settings.steps
         self._schedule = BatchSchedule(
             self._model,
@@ -134,7 +134,7 @@ class SinglePlan:
         return self._schedule.run(z, cond, controls, between=between), ticket
 
 
-def _stream_settings(settings: Settings) -> StreamSettings:
+def _stream_settings(settings: DiffusionSettings) -> StreamSettings:
     steps = settings.steps
     return StreamSettings(
         width=settings.size[0],

@@ -58,7 +58,7 @@ class ControlSetting:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class DiffusionSettings:
     words: Words
     image: str
     """File of the picture that the IP-Adapter follows; empty: none."""
@@ -99,7 +99,7 @@ class Settings:
         return any(control.scale != 0.0 and control.sees == "sam3" for control in self.controls)
 
 
-def read_settings(values: Mapping[str, Any]) -> Settings:
+def read_settings(values: Mapping[str, Any]) -> DiffusionSettings:
     """`values` by address, as `osc_schema` accepted them; what is missing has its default."""
     value = value_reader(values, "/sd")
     problem = ""
@@ -107,7 +107,7 @@ def read_settings(values: Mapping[str, Any]) -> Settings:
         t_index = parse_t_index(value("t_index"))
     except ModelError as error:
         t_index, problem = (), str(error)
-    return Settings(
+    return DiffusionSettings(
         words=Words(
             prompt=value("prompt"),
             negative=value("negative"),

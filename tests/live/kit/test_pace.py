@@ -2,12 +2,12 @@
 
 import pytest
 
-from engine.live.kit.pace import Pace, read_pace
+from engine.live.kit.pace import ChildPace, read_pace
 
 
 @pytest.mark.parametrize("area", ["/sd", "/sam3"])
 def test_what_is_not_set_has_the_schemas_default(area: str) -> None:
-    expected = Pace(is_paused=True, interval_s=0.0, duty=None, slice_ms=4.0, has_gate=True)
+    expected = ChildPace(is_paused=True, interval_s=0.0, duty=None, slice_ms=4.0, has_gate=True)
     assert read_pace({}, area) == expected
 
 

@@ -1,8 +1,8 @@
 """What the segmentation child makes of its parameters."""
 
 import osc_schema
-from engine.live.kit.pace import Pace, read_pace
-from engine.live.sam3.settings import Settings, read_settings
+from engine.live.kit.pace import ChildPace, read_pace
+from engine.live.sam3.settings import SegmentationSettings, read_settings
 
 IN_THE_PROCESS_ITSELF = ("/sam3/resolution", "/sam3/compile", "/sam3/offload")  # another value is another process
 
@@ -24,7 +24,7 @@ def test_every_parameter_that_the_child_is_told_changes_its_settings() -> None:
         assert any(taken(given | {param.address: value}) != taken(given) for value in some), param.address
 
 
-def taken(values: dict[str, osc_schema.Value]) -> tuple[Settings, Pace]:
+def taken(values: dict[str, osc_schema.Value]) -> tuple[SegmentationSettings, ChildPace]:
     return read_settings(values), read_pace(values, "/sam3")
 
 

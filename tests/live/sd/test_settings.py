@@ -4,8 +4,8 @@ import pytest
 
 import osc_schema
 from engine.errors import ModelError
-from engine.live.kit.pace import Pace, read_pace
-from engine.live.sd.settings import Settings, parse_t_index, read_settings, smaller
+from engine.live.kit.pace import ChildPace, read_pace
+from engine.live.sd.settings import DiffusionSettings, parse_t_index, read_settings, smaller
 
 
 def test_what_is_not_set_has_the_schemas_default() -> None:
@@ -27,7 +27,7 @@ def test_every_parameter_that_the_child_is_told_changes_its_settings() -> None:
         assert any(taken(given | {param.address: value}) != taken(given) for value in some_values(param)), param.address
 
 
-def taken(values: dict[str, osc_schema.Value]) -> tuple[Settings, Pace]:
+def taken(values: dict[str, osc_schema.Value]) -> tuple[DiffusionSettings, ChildPace]:
     return read_settings(values), read_pace(values, "/sd")
 
 
