@@ -1,6 +1,6 @@
 """READ FIRST: builds every part from the configuration and connects them. No logic lives here.
 
-    config ─► store, slew ─► renderer ─► audio, source, regions ─► sinks ─► control desk ─► OSC, page ─► frame loop
+    config ─► store ─► audio, camera ─► renderer ─► sinks ─► control desk ─► live models ─► OSC, page ─► frame loop
 
 Anything missing fails here, before the first frame. After that, nothing is fatal.
 """
@@ -56,7 +56,7 @@ from engine.web.serving.lan import lan_addresses
 __all__ = ["Engine", "open_engine"]
 
 SOFTWARE_FPS, GPU_FPS = 30.0, 60.0
-SOFTWARE_SIZE = 960, 540  # on two cores 720p of the look that it starts with takes 24 to 30 ms of the 33 there are
+SOFTWARE_SIZE = 960, 540  # at 720p the first look takes 24 to 30 ms of the 33 available on two cores
 
 
 @contextlib.contextmanager
@@ -363,7 +363,7 @@ def _open_web(
     warnings: Warnings,
     closing: Closing,
 ) -> WebServer | None:
-    """The page, OSCQuery and the previews, on one port; not yet started."""
+    """The page, OSCQuery and the previews on one port, not yet started; None when the page is off."""
     if config.web == "off":
         if config.announce:
             raise ConfigError("announce: tells the network where OSCQuery is, and web is off")
@@ -395,7 +395,7 @@ def _open_web(
 
 
 def _listen(*servers: OscServer | WebServer | None) -> None:
-    """Start them; where ports are taken, one PortTakenError names them all."""
+    """Start the servers; one PortTakenError names every port that is taken."""
     taken: list[tuple[str, str]] = []
     for server in servers:
         try:

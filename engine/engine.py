@@ -15,7 +15,7 @@ from engine.web.serving.lan import lan_url, own_url
 
 
 class Engine:
-    """A running engine, made by `open_engine`. Used on the thread that opened it; `params` and `status` on any."""
+    """A running engine, made by `open_engine`. Use it on the thread that opened it; `params` and `status` on any."""
 
     def __init__(
         self,

@@ -47,7 +47,7 @@ ROUNDING_S = 1e-6  # due times are sums of periods: 90 frames at 30 fps last 3 s
 
 @dataclass(slots=True, kw_only=True)
 class EngineParts:
-    """Everything a frame needs. `stage` changes while running; the rest is fixed."""
+    """Everything that a frame needs. `stage` changes while running; the rest is fixed."""
 
     clock: Clock
     """Decides when frames are due; offline it stands still between them."""
@@ -72,7 +72,7 @@ class EngineParts:
     live: tuple[LiveModel, ...]
     """In order of effect: each sees what those before it have added to the scene."""
     gate: Gate
-    """Tells children when the picture is being drawn."""
+    """Tells the children when the picture is being drawn."""
     regions: RegionMapper
     drawing: GuardedRenderer
     sinks: SinkSet
@@ -103,7 +103,7 @@ class FrameLoop:
         self._posted.append(action)
 
     def stop(self) -> None:
-        """End after the frame in hand. Any thread, and signal handlers."""
+        """End after the current frame. Any thread, and signal handlers."""
         self._stop.set()
 
     @property
@@ -111,7 +111,7 @@ class FrameLoop:
         return self._stop.is_set()
 
     def frames(self, *, count: int | None = None, seconds: float | None = None) -> Iterator[PublishedFrame]:
-        """Frames as they are published: `count` of them, or `seconds` of the loop's time, or until `stop`."""
+        """Yield frames as they are published: `count` of them, or for `seconds` of the loop's time, or until `stop`."""
         published, end_s = 0, None
         while not self._stop.is_set():
             if count is not None and published >= count:
@@ -166,12 +166,12 @@ class FrameLoop:
         return tick
 
     def _due_s(self, tick: FrameId) -> float:
-        """The frame's due time on the clock that taps and MIDI ticks come by."""
+        """The frame's due time on the clock of taps and MIDI ticks."""
         assert self._first_due_s is not None
         return self._first_due_s + tick.time_s
 
     def _read_parameters(self, tick: FrameId) -> tuple[Snapshot, Mapping[str, object]]:
-        """The newest values (one immutable snapshot a frame) and the same smoothed."""
+        """The newest values, one immutable snapshot a frame, and the same values smoothed."""
         parts = self.parts
         parts.dispatcher.tick()  # before the commands, because a /sync that waits for them counts from here
         for _ in range(len(self._posted)):  # an action that an action posts waits for the next frame
@@ -187,8 +187,9 @@ class FrameLoop:
         return snapshot, parts.slew.step(snapshot, step_s)
 
     def _follow_stage(self, snapshot: Snapshot) -> None:
-        """Take over a new size or frame rate; a size the renderer refuses is put back."""
+        """Apply a new size or frame rate; put back a size that the renderer refuses."""
         width, height, fps = snapshot["/engine/width"], snapshot["/engine/height"], snapshot["/engine/fps"]
+        assert isinstance(width, int) and isinstance(height, int) and isinstance(fps, float)
         try:
             self.set_format(width, height, fps)
         except RenderError as error:
@@ -197,7 +198,7 @@ class FrameLoop:
             self.parts.store.set_many([("/engine/width", stage.width), ("/engine/height", stage.height)], by="engine")
 
     def set_format(self, width: int, height: int, fps: float | None = None) -> None:
-        """Draw at this size and rate from now on. RenderError, and nothing changed, when the size is refused."""
+        """Draw at this size and rate from now on. RenderError if the size is refused; then nothing changes."""
         parts, stage = self.parts, self.parts.stage
         fps = float(exact_rate(fps)) if fps else stage.fps
         if (width, height, fps) == (stage.width, stage.height, stage.fps):
@@ -297,7 +298,8 @@ class FrameLoop:
         extra = self._extra_pictures(scene)
         parts.sinks.publish(frame, extra)
         parts.sinks.pump()
-        for picture, shown in {"main": frame, **extra}.items():
+        pictures: dict[Picture, PublishedFrame | ShownPicture] = {"main": frame, **extra}
+        for picture, shown in pictures.items():
             tap = parts.previews.get(picture)
             if tap is not None and tap.wants_frame(parts.clock.now_s()):
                 self._attempt(partial(offer, tap, shown))

@@ -1,9 +1,9 @@
-"""`/child/<name>/start`, `stop`, `restart`: answered when it has happened, however long that takes.
+"""`/child/<name>/start`, `stop`, `restart`: answered once it has happened, however long that takes.
 
-A child that dies again and again is tried again and again, and a start waits all the while: it may yet succeed. What
-ends the waiting is that the child is ready, that it has failed for good, or a later command that wants the opposite.
+A child that keeps dying is restarted again and again, and a start waits all the while, because it may still succeed.
+The waiting ends when the child is ready, when it has failed for good, or with a later command that wants the opposite.
 
-Besides, the commands that a child carries out itself.
+Also the commands that a child carries out itself.
 """
 
 import threading
@@ -26,19 +26,19 @@ OPPOSITES: Final = {"start": ("stop",), "restart": ("stop",), "stop": ("start", 
 class _Wish:
     verb: str
     order: int
-    """Its number for the supervisor: what was before it was carried out tells nothing."""
+    """The supervisor's number of this order. A status from before it says nothing about this wish."""
     reply: Reply
 
     def is_granted(self, status: ChildStatus) -> bool:
         return status.state == "off" if self.verb == "stop" else status.is_at_work
 
     def is_refused(self, status: ChildStatus) -> bool:
-        """Failed: for a stop, too, because then a process is stuck."""
+        """True if it cannot happen any more. A stop fails too, if the process is stuck."""
         return status.state == "failed" or (self.verb != "stop" and status.state == "off")
 
 
 class ChildControl:
-    """Commands come on OSC's threads, answers leave from the supervisors'."""
+    """Commands come on OSC's threads, answers leave on the supervisors' threads."""
 
     def __init__(
         self,
@@ -67,7 +67,7 @@ class ChildControl:
         for address, (name, call) in self._calls.items():
             table.add(address, partial(self._on_call, name, call))
 
-    def _on_command(self, name: str, verb: str, args: tuple, reply: Reply) -> None:
+    def _on_command(self, name: str, verb: str, args: tuple[object, ...], reply: Reply) -> None:
         supervisor = self._supervisors.get(name)
         if supervisor is None:
             reply.fail(self._missing[name])
@@ -84,7 +84,7 @@ class ChildControl:
         for wish in superseded:
             wish.reply.fail(f"superseded by {reply.command}", is_logged=False)
 
-    def _on_call(self, name: str, call: str, args: tuple, reply: Reply) -> None:
+    def _on_call(self, name: str, call: str, args: tuple[object, ...], reply: Reply) -> None:
         supervisor = self._supervisors.get(name)
         if supervisor is None:
             reply.fail(self._missing[name])
@@ -112,8 +112,8 @@ class ChildControl:
             wish.reply.fail(status.detail or f"it is {status.state}", is_logged=not status.detail)
 
     def _tell_return(self, name: str, status: ChildStatus) -> None:
-        """Its faults are reported by the supervisor; that it is ready, for the first time or again, or that another
-        process has taken its place, is said here."""
+        """Say that a child is ready, for the first time or again, or that another process has taken over. Faults are
+        reported by the supervisor."""
         if status.is_away:
             self._away.add(name)
         elif status.is_at_work and name in self._away:

@@ -6,7 +6,7 @@ from engine.ipc import FrameRing, RingFrame, RingReader
 
 
 class OutputRing:
-    """One thread. Follows the output from process to process and from shape to shape."""
+    """One thread. Follows the output across processes and shapes."""
 
     def __init__(self, supervisor: Supervisor, name: str) -> None:
         self._supervisor = supervisor
@@ -21,7 +21,7 @@ class OutputRing:
         if segment != self._segment:
             try:
                 reader = FrameRing.attach(segment) if segment else None
-            except SharedMemoryError:  # replaced between two looks: its successor stands there next time
+            except SharedMemoryError:  # replaced meanwhile: its successor is named next time
                 return None
             self.close()
             self._reader, self._segment, self._sequence = reader, segment, 0

@@ -1,4 +1,4 @@
-"""What a child is told of how fast it may work: the parameters that all children of pictures have. Pure."""
+"""How fast a child may work: the parameters that all children of pictures share. Pure."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,17 +10,17 @@ import osc_schema
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChildPace:
     is_paused: bool
-    """Or switched off: the model stays loaded."""
+    """Paused or switched off: the model stays loaded."""
     interval_s: float
-    """Least time from the beginning of one call to that of the next; 0: as fast as it can."""
+    """Minimum time between the beginnings of two calls; 0: as fast as possible."""
     duty: float | None
-    """Share of the time, 0.05..1; None: found by itself."""
+    """Share of the time, 0.05..1; None: automatic."""
     slice_ms: float
     has_gate: bool
 
 
 def value_reader(values: Mapping[str, Any], area: str) -> Callable[[str], Any]:
-    """`read(name)`: the value at `area`/`name` as `osc_schema` accepted it; what is missing has its default."""
+    """`read(name)` gives the value at `area`/`name` as `osc_schema` accepted it, or the default if it is missing."""
 
     def read(name: str) -> Any:
         address = f"{area}/{name}"

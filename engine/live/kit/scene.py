@@ -1,4 +1,4 @@
-"""What a frame shows besides the audio layers: the camera, and everything the live models add to it.
+"""The scene of a frame: the camera, and everything that the live models add to it.
 
 The frame loop makes one Scene a frame. Each live model adds its newest results in `show`, in the order of the models.
 A later model may use what an earlier one added. Models know each other through the Scene only.
@@ -79,7 +79,7 @@ class Scene:
         return self._camera_fade()
 
     def layer5(self, values: Values) -> Fade | None:
-        """What layer 5 and simple mode show with these values."""
+        """The picture of layer 5 and of simple mode with these values."""
         source = values["/layer/5/source"]
         if source == "camera":
             shown = self._camera_fade()

@@ -1,4 +1,4 @@
-"""What a run has to know of live voice conversion before it is opened."""
+"""The entry of live voice conversion in the table of live models."""
 
 from contextlib import ExitStack
 from functools import partial
@@ -15,7 +15,7 @@ from osc_schema.rvc import CHILD
 
 
 def open_rvc(around: Surroundings) -> LiveRvc:
-    """The voice's link, desk and devices. Only a capture of its own is started yet."""
+    """The voice's link, desk and devices. Only the voice's own capture is already started."""
     config, audio = around.config.rvc, around.audio
     assert isinstance(audio, LiveAudio)  # no voice is converted offline
     require_complete(spec_of(config))

@@ -30,20 +30,20 @@ Build = Mapping[str, Any]
 """Values of `BUILT`, by address."""
 
 LOOP: Final = "engine.live.rvc.loop:run"
-KEPT_S: Final = 12.0  # of the voice: more than the longest block, and what a new process listens to before it
+KEPT_S: Final = 12.0  # of the voice: more than the longest block and the lead-in of a new process
 NOMINAL_HZ: Final = 48_000  # until the voice's own rate is known
 DTYPES: Final = {"auto": "auto", "on": "float16", "off": "float32"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VoiceTiming:
-    """What a converted sample needs before it can be heard."""
+    """The time a sample needs before it can be heard converted."""
 
     block_s: float
     lag_s: float
-    """Crossfade and search: so much before the newest sample of its block ends what is made of it."""
+    """Crossfade and search: the output of a block ends this long before the newest sample of the block."""
     work_p99_s: float | None
-    """What all but a hundredth of the blocks take at most; None while nothing is known."""
+    """99th percentile of the work on a block; None while it is unknown."""
 
 
 class VoiceLink(ChildLink[Build]):
@@ -68,13 +68,13 @@ class VoiceLink(ChildLink[Build]):
         self._rings.append(self._converted)
 
     def open_voice(self, rate_hz: int) -> None:
-        """Make the ring that the voice is written to. Once, before `start`. SharedMemoryError when there is no room."""
+        """Make the ring that the voice is written to. Call it once, before `start`. May raise SharedMemoryError."""
         self._voice = AudioRing.create(f"{CHILD} voice", channels=1, rate_hz=rate_hz, seconds=KEPT_S)
         self._rings.append(self._voice)
         self.supervisor.connect_input("voice", self._voice.segment)
 
     def start(self, values: Snapshot) -> None:
-        """Begin to load the model as these values have it. Touches the disk."""
+        """Begin to load the model with these values. Reads the disk."""
         assert self._voice is not None
         self._grid = _grid(self._voice.rate_hz, values)
         self._change(self._built_as(values))
@@ -97,7 +97,7 @@ class VoiceLink(ChildLink[Build]):
         newest = self._builds.newest
         try:
             files_named(self._config, build[MODEL])
-        except ValueError as reason:  # it was there when it was set
+        except ValueError as reason:  # it existed when it was set
             self._refuse({MODEL: build[MODEL]}, newest, str(reason))
             build = {**build, MODEL: newest[MODEL]}
         if build == newest:
@@ -135,31 +135,31 @@ class VoiceLink(ChildLink[Build]):
 
     @property
     def heard_samples(self) -> int:
-        """Samples of the voice so far: the number of the next one."""
+        """The number of the next sample of the voice."""
         return 0 if self._voice is None else self._voice.end_sample
 
     def hear(self, block: np.ndarray) -> None:
-        """The next samples of the voice as captured, (n,) float32."""
+        """Send the next samples of the voice as captured, (n,) float32."""
         assert self._voice is not None
         self._voice.write(block[:, None])
 
     def converted(self, first: int, frames: int) -> tuple[np.ndarray, np.ndarray]:
-        """What was made of the samples from `first` on and whether it was, each (frames,) float32; 0.0 where nothing
-        is. Ask for later and later ones."""
+        """The converted samples from `first` on, and their presence (1.0 or 0.0), each (frames,) float32. Call it with
+        rising `first`."""
         return self._converted.read(first, frames)
 
     def is_converted(self, sample: int) -> bool:
-        """Whether something was made by now of a sample that was asked for already."""
+        """True if this sample, which was asked for before, is converted by now."""
         return self._converted.has(sample)
 
     @property
     def converted_end(self) -> int:
-        """The number of the sample after the newest that was made of the voice; 0 while there is none."""
+        """One past the newest converted sample; 0 without one."""
         return self._converted.end
 
     @property
     def timing(self) -> VoiceTiming:
-        """Of the lengths that are asked for, or that the child still has where those are longer."""
+        """For the lengths asked for, or for those that the child still uses if they are longer."""
         facts, grid = self.status().facts, self._grid
         p99_ms = facts.get("work_p99_ms")
         return VoiceTiming(
@@ -170,5 +170,5 @@ class VoiceLink(ChildLink[Build]):
 
 
 def _grid(rate_hz: int, values: Mapping[str, Any]) -> Grid:
-    """How the child will cut a sound of that rate."""
+    """The block grid that the child will use at this rate."""
     return Grid.of(rate_hz, **asdict(read_settings(values).window))

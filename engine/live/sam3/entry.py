@@ -1,4 +1,4 @@
-"""What a run has to know of live SAM3 before it is opened."""
+"""The entry of live SAM3 in the table of live models."""
 
 from engine.live.kit.live_model import LiveEntry, Surroundings
 from engine.live.sam3.conditions import NO_MODEL, conditions

@@ -4,7 +4,7 @@ A result is one Segmentation object until the next result. Everything here, and 
 identity that a result is new.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -37,10 +37,10 @@ class MasksView:
     def matte(self, values: Mapping[str, object]) -> Matte | None:
         """The cut-out of layer 5, or None if nothing is cut."""
         keeps = values["/layer/5/matte"]
-        if keeps == "all" or self.found is None:
+        if (keeps != "subject" and keeps != "background") or self.found is None:
             return None
         is_hard = values["/sam3/mask_edge"] == "hard"
-        return Matte(found=self.found, keeps=str(keeps), is_hard=is_hard, is_of_finished=self.is_of_finished)
+        return Matte(found=self.found, keeps=keeps, is_hard=is_hard, is_of_finished=self.is_of_finished)
 
     def synced_layer5(self, layer5: Fade | None, values: Mapping[str, object]) -> Fade | None:
         """`layer5`; while it is cut out, the picture that the masks were found in if it has the same source."""
@@ -92,7 +92,7 @@ class MaskOutputs:
             self._tell(f"/sam3/object/{place}", each.id, each.prompt, each.score, *each.box)
 
     def update_control_image(
-        self, write: WriteControlImage, view: MasksView, prompts: Sequence[str], frame: FrameId, now_s: float
+        self, write: WriteControlImage, view: MasksView, prompts: tuple[str, ...], frame: FrameId, now_s: float
     ) -> None:
         """Write the newest result as a control image, black while there are no masks. A thread of its own paints it."""
         self._paint(view.found, prompts)
@@ -113,14 +113,16 @@ class MaskOutputs:
     def _draw_ids(self, view: MasksView, drawing: GuardedRenderer) -> ShownPicture:
         return drawing.show_ids(view.found, size_px=self._size_px)
 
-    def _paint(self, found: Segmentation | None, prompts: Sequence[str]) -> None:
+    def _paint(self, found: Segmentation | None, prompts: tuple[str, ...]) -> None:
         """Take a finished control image, and start to paint the newest result."""
         if self._painting is not None and self._painting[1].done():
             (painted, picture), self._painting = self._painting, None
             self._painted = painted, picture.result()
-        known = self._painted[0] if self._painted is not None else None
-        if found is None and known is not None:
-            self._painted = None, self._painted[1]
+        known = None
+        if self._painted is not None:
+            known, last = self._painted
+            if found is None and known is not None:
+                self._painted = None, last
         if found is not None and found is not known and self._painting is None:
             from engine.render.control_picture import segmentation_picture
 

@@ -1,4 +1,4 @@
-"""What a run has to know of live Stable Diffusion before it is opened."""
+"""The entry of live Stable Diffusion in the table of live models."""
 
 from collections.abc import Iterator
 from functools import partial

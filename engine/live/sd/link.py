@@ -112,7 +112,7 @@ class DiffusionLink(ChildLink[str]):
         """The worker's thread."""
         try:
             self.supervisor.set_values({IMAGE: picture_named(self._config, name)})
-        except ValueError as reason:  # it was there when it was set
+        except ValueError as reason:  # it existed when it was set
             self._report("sd.picture", f'{IMAGE} "{name}": {reason}; the picture before stays')
 
     def _change_model(self, name: str) -> None:
@@ -144,15 +144,19 @@ class DiffusionLink(ChildLink[str]):
                 self._multiverse = finished_picture(frame.read_rgba(), frame.id)
             return
         picture = self._source_picture(scene.camera)
-        is_due = picture is not None and (picture is not self._fed or now_s - self._fed_s >= REPEAT_S)
-        if is_wanted and is_due and self._input.write(picture.pixels, frame.id, now_s):
+        if picture is None or not is_wanted:
+            return
+        is_due = picture is not self._fed or now_s - self._fed_s >= REPEAT_S
+        if is_due and self._input.write(picture.pixels, frame.id, now_s):
             self._fed, self._fed_s = picture, now_s
 
     @property
     def wants_control_image(self) -> bool:
         """True if a ControlNet is steered by masks."""
-        values = self._sent.snapshot
-        return self._is_enabled and any(
+        if not self._is_enabled:
+            return False
+        values = self._values
+        return any(
             values[f"/sd/controlnet/{n}/enable"] and values[f"/sd/controlnet/{n}/source"] == "sam3" for n in CONTROLNETS
         )
 
@@ -196,7 +200,9 @@ class DiffusionLink(ChildLink[str]):
 
     def offer(self, now_s: float, camera: VideoFrame | None) -> Layer5Offer:
         """The picture to show now. Takes the newest one out of the ring, unless frozen."""
-        crossfade_s = float(self._moved.get("/sd/crossfade_s", self._values["/sd/crossfade_s"]))
+        set_s = self._values["/sd/crossfade_s"]
+        assert isinstance(set_s, float)
+        crossfade_s = self._moved.get("/sd/crossfade_s", set_s)
         if not self._values["/sd/freeze"]:
             self._take_newest(now_s, crossfade_s)
         fade = self._fader.at(now_s, crossfade_s)
@@ -260,4 +266,6 @@ class DiffusionLink(ChildLink[str]):
 
 def size_of(values: Snapshot) -> tuple[int, int]:
     """Width and height of the SD picture that is asked for."""
-    return int(values["/sd/width"]), int(values["/sd/height"])
+    width, height = values["/sd/width"], values["/sd/height"]
+    assert isinstance(width, int) and isinstance(height, int)
+    return width, height

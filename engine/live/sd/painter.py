@@ -1,4 +1,4 @@
-"""A model with all that follows from the settings: conditioning, schedule, pixels. Picture in, picture out."""
+"""Paints pictures with a model and its settings: conditioning, schedule, pixels. Picture in, picture out."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -36,15 +36,15 @@ class PaintedPicture:
     pixels: np.ndarray
     """(height, width, 3) uint8; overwritten by the next picture."""
     is_finite: bool
-    """Whether the model's output was a number everywhere: if not, the picture must not be shown."""
+    """True if every value of the output is a number. If not, the picture must not be shown."""
     generation: int
-    """Of the values in force when its frame went in (`sent_values`)."""
+    """The generation of the values in force when its frame went in (`sent_values`)."""
     time_s: float
-    """Of that frame."""
+    """The time of that frame."""
 
 
 class Painter:
-    """One thread: the model's. It keeps captured graphs for the newest shapes."""
+    """Used on the model's thread only. It keeps captured graphs for the newest shapes."""
 
     def __init__(
         self,
@@ -56,9 +56,10 @@ class Painter:
         idle_s: Callable[[], float] = lambda: 0.0,
         calls: "Callable[[torch.device, Callable[[], None]], Calls] | None" = None,
     ) -> None:
-        """`note(key, text)` tells what is not done as asked. `between` is called wherever the work can be cut,
-        `idle_s()` are the seconds spent there so far. `before_capture` is called before what takes long and is done
-        once for a shape. `calls(device, before_capture)` runs the parts of the model: graphs on CUDA, unless given."""
+        """`note(key, text)` gets a line for each setting that cannot be followed. `between` is called wherever the work
+        can be cut, `idle_s()` are the seconds spent there so far. `before_capture` is called before the slow work that
+        is done once for each shape. `calls(device, before_capture)` runs the parts of the model; default: CUDA
+        graphs."""
         from engine.models.device_work import DeviceCopy, StageClock
         from engine.models.graphs import calls_for
         from engine.models.sd.accelerators import unet_calls
@@ -84,9 +85,10 @@ class Painter:
         self._last: torch.Tensor | None = None
 
     def take(self, settings: DiffusionSettings) -> None:
-        """Paint with these from now on. Runs the text encoders if a text has changed, keeps frames in flight if it can.
+        """Paint with these settings from now on. Runs the text encoders if a text has changed, and keeps the frames in
+        flight if it can.
 
-        After an error (out of memory) it may be called again.
+        May be called again after an error (out of memory).
         """
         before = self._settings
         if before is None or settings.size != before.size:
@@ -106,11 +108,10 @@ class Painter:
         time_s: float = 0.0,
         generation: int = 0,
     ) -> PaintedPicture | None:
-        """`picture` (H, W, 3 or 4) uint8 of any size painted anew; None while a stream fills, S - 1 calls long.
+        """Repaint `picture` (H, W, 3 or 4) uint8 of any size; None while a stream fills, for S - 1 calls.
 
-        A tensor lies on the model's device. What comes out of a stream is an earlier frame, with its `time_s` and
-        `generation`.
-        `found`: the segmentation picture for ControlNets that look at one, (H, W, 3) uint8; None: nothing was found.
+        A tensor must be on the model's device. The result of a stream belongs to an earlier frame, and has its `time_s`
+        and `generation`. `found`: the control image of the masks, (H, W, 3) uint8; None for no masks.
         """
         from engine.live.sd.plan import Ticket
 
@@ -132,39 +133,39 @@ class Painter:
         pixels, is_shown = self._host_copy.fetch(decoded["rgb"][0], decoded["is_finite"][0])
         self.clock.end("copy")
         if is_shown:
-            self._last = decoded["rgb"][0].clone()  # a graph's next result, shown or not, lies where this one does
+            self._last = decoded["rgb"][0].clone()  # a graph's next result overwrites this one
         return PaintedPicture(pixels=pixels, is_finite=is_shown, generation=ticket.generation, time_s=ticket.time_s)
 
     def feedback(self, zoom: float, rotate_deg: float) -> "torch.Tensor | None":
-        """The last picture grown by `zoom` and turned clockwise, (height, width, 3) uint8; None when there is none."""
+        """The last picture zoomed and rotated clockwise, (height, width, 3) uint8; None without one."""
         from engine.models.sd.pixels import moved
 
         return None if self._last is None else moved(self._last[None], zoom, rotate_deg)[0]
 
     def forget(self) -> None:
-        """There is no last picture any more for a feedback to go on from."""
+        """Drop the last picture, so that a feedback begins anew."""
         self._last = None
 
     @property
     def has_last(self) -> bool:
-        """Whether there is one."""
+        """True if there is a last picture for a feedback."""
         return self._last is not None
 
     @property
     def steps(self) -> int:
-        """Real steps of a picture; in a stream the calls from a frame to its picture."""
+        """Real steps of a picture; in a stream the number of calls from a frame to its picture."""
         assert self._plan is not None
         return self._plan.steps
 
     @property
     def guidance(self) -> float:
-        """In force, whatever was asked for; 1 is off."""
+        """The guidance in force; 1 is off."""
         assert self._plan is not None
         return self._plan.guidance
 
     @property
     def work(self) -> int:
-        """Pixels times rows of a UNet call: what the time that its pieces take grows with."""
+        """Pixels times rows of a UNet call; the time of its pieces is proportional to it."""
         assert self._plan is not None
         return self._size[0] * self._size[1] * self._plan.rows
 
@@ -177,7 +178,7 @@ class Painter:
         return self.model.memory_bytes() / 2**20 if held_mb is None else held_mb
 
     def free_memory(self) -> None:
-        """Give back all that is only kept for speed: captured graphs, then what the allocator holds."""
+        """Free everything that is only kept for speed: captured graphs, then the allocator's cache."""
         from engine.models.device_work import free_memory
 
         self._denoiser.calls.drop()
@@ -198,7 +199,7 @@ class Painter:
             self._last = self._pixels.resized(self._last[None])[0]
 
     def _weigh(self, settings: DiffusionSettings) -> None:
-        """Costs nothing where no weight changes."""
+        """Set the weights of the LoRAs. Costs nothing if no weight changes."""
         loras = self.model.loras
         weights = self._lora_faders.weights(settings.lora_weights, settings.words)
         if loras is not None:
@@ -214,7 +215,7 @@ class Painter:
             return self._image
 
     def _condition(self, settings: DiffusionSettings) -> None:
-        """Run the encoders if what they are given has changed."""
+        """Run the encoders if their input has changed."""
         model, words = self.model, settings.words
         if model.ip_adapter is not None:
             model.ip_adapter.set_scale(settings.image_scale)
@@ -266,7 +267,7 @@ class Painter:
     # -- one call
 
     def _controls(self, picture: "np.ndarray | torch.Tensor", found: np.ndarray | None) -> "list[Control]":
-        """What each ControlNet that counts is shown."""
+        """The input of each ControlNet in use."""
         from engine.models.sd.denoiser import Control
 
         assert self._settings is not None

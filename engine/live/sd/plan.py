@@ -1,4 +1,4 @@
-"""The two ways a picture is painted, behind one face: as a stream, or one after the other."""
+"""The two ways of painting, with one interface: as a stream, or picture by picture."""
 
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ticket:
-    """What a frame is given on its way in, and its picture has on the way out."""
+    """Attached to a frame on its way in, and returned with its picture."""
 
     generation: int
-    """Of the values in force then."""
+    """The generation of the values in force then."""
     time_s: float
-    """Of the frame, on the engine's clock."""
+    """The frame's time on the engine's clock."""
 
 
 class PaintPlan(Protocol):
@@ -39,7 +39,11 @@ class PaintPlan(Protocol):
 
     @property
     def guidance(self) -> float:
-        """In force, whatever was asked for; 1 is off."""
+        """The guidance in force; 1 is off."""
+
+    @property
+    def ignores_delta(self) -> bool:
+        """True if `delta` has no effect in the first step."""
 
     def change(self, settings: DiffusionSettings) -> None:
         """Go on with these settings, giving up the frames in flight if it must."""
@@ -52,7 +56,7 @@ class PaintPlan(Protocol):
         between: Callable[[], None],
         ticket: Ticket,
     ) -> "tuple[torch.Tensor | None, Ticket]":
-        """The finished latents (1, 4, h, w), or None while a stream fills, and the ticket their frame came with."""
+        """The finished latents (1, 4, h, w), or None while a stream fills, and the ticket of their frame."""
 
 
 class StreamPlan:

@@ -19,14 +19,15 @@ START, STOP, RESTART = (f"/child/sd/{verb}" for verb in ("start", "stop", "resta
 
 
 class Desk:
-    """A client of an engine that has nothing but a toy child in the place of another; None: it has no child at all."""
+    """A client of an engine with a toy child in the place of a model; without a supervisor it has no child."""
 
     def __init__(self, supervisor: Supervisor | None, report: Any) -> None:
         self.told: list[str] = []
         commands = CommandTable()
         supervisors = {} if supervisor is None else {supervisor.spec.name: supervisor}
         missing = dict.fromkeys(("sd", "sam3"), "there is no model")
-        ChildControl(supervisors, missing, self.told.append).add_commands(commands)
+        calls = {"/sam3/empty_cache": ("sam3", "empty_cache")}
+        ChildControl(supervisors, missing, self.told.append, calls).add_commands(commands)
         dispatcher = Dispatcher(ParamStore(), commands, SystemClock(), report)
         self._sending = SendingThread(dispatcher)
         self._server = OscServer(dispatcher, self._sending, "127.0.0.1", 0, allow=(), report=report)
@@ -173,7 +174,7 @@ def test_it_is_said_when_another_process_has_taken_over(
     wait_for(lambda: desk.told == [ready, over], f"both said, once each ({desk.told})")
 
 
-def test_what_a_child_carries_out_itself_is_answered_by_it(desks: Callable[..., Any], reports: Any) -> None:
+def test_a_command_for_a_child_is_answered_by_the_child(desks: Callable[..., Any], reports: Any) -> None:
     desk, _ = desks(name="sam3")
     desk.say("/sam3/empty_cache")
     assert desk.hears() == ("/fail", "/sam3/empty_cache", "sam3 is off")
