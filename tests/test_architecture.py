@@ -41,7 +41,7 @@ def module_of(path: Path) -> str:
 
 @cache
 def nodes_of(path: Path) -> list[ast.AST]:
-    """Of the file's whole tree, which several tests look through."""
+    """All nodes of the file's tree, cached because several tests need them."""
     return list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
 
 
@@ -143,7 +143,7 @@ def test_the_schema_imports_the_standard_library_only() -> None:
 
 
 def imported_with(path: Path, seen: set[Path]) -> set[str]:
-    """Modules that are imported with this one: by it and by ours that it imports, functions and TYPE_CHECKING aside."""
+    """Modules imported with this one, directly or through our own modules, without functions and TYPE_CHECKING."""
     if path in seen:
         return set()
     seen.add(path)
@@ -169,7 +169,7 @@ def test_deciding_about_a_model_loads_no_inference_library() -> None:
 
 
 def test_how_a_model_is_run_is_decided_in_its_plan_alone() -> None:
-    """`load` and whoever paints take what `plan_model` chose; a name or a configuration is looked at once."""
+    """`load` and the painters use the choices of `plan_model`; names and configurations are read in one place."""
     deciding = set("choose_sampler choose_prediction sampler_named predicts_picture scheduler_config".split())
     plan = ENGINE / "models" / "sd" / "plan"
     wrong = [
@@ -196,7 +196,7 @@ def test_only_the_command_line_prints() -> None:
 
 
 def test_only_the_atomic_file_renames() -> None:
-    """Elsewhere a virus scanner's short hold on Windows would lose what is renamed."""
+    """Elsewhere a rename would fail on Windows while a virus scanner holds the file."""
     renames = {("os", "replace"), ("os", "rename"), ("os", "renames"), ("shutil", "move")}
     wrong = []
     for path in engine_files():
@@ -212,7 +212,7 @@ def test_only_the_atomic_file_renames() -> None:
 
 
 def test_a_temporary_folder_that_cannot_be_removed_ends_nothing() -> None:
-    """On Windows nothing that another program has open can be deleted."""
+    """On Windows a file that another program has open cannot be deleted."""
     wrong = [
         f"{path.relative_to(ROOT)}:{node.lineno}"
         for path in engine_files()

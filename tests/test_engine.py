@@ -76,7 +76,7 @@ def test_two_offline_runs_are_the_same_byte_for_byte(chord: Path, renderer: str)
     assert len(set(first)) > 1
 
 
-def test_every_command_that_lists_is_refused_when_it_is_asked_too_often() -> None:
+def test_every_listing_command_is_rate_limited() -> None:
     lists = {
         command.address
         for command in osc_schema.COMMANDS
@@ -178,7 +178,7 @@ def test_a_preset_is_saved_and_started_with(tmp_path: Path, chord: Path) -> None
         ({"web": "nowhere"}, "--web"),
     ],
 )
-def test_what_cannot_be_had_is_one_line_at_the_start(changes: dict, named: str) -> None:
+def test_anything_missing_is_one_line_at_the_start(changes: dict, named: str) -> None:
     with pytest.raises(MultiverseError) as caught, open_engine(quiet(**changes)):
         pass
     assert named in str(caught.value)
@@ -194,7 +194,7 @@ def test_an_osc_port_in_use_is_named_with_its_option() -> None:
             pass
 
 
-def test_whose_osc_is_heard_has_oscquery_without_a_token_by_the_name_that_was_given(
+def test_allowed_osc_senders_read_oscquery_without_a_token_under_the_given_name(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # This machine's programs need none; here they are taken for strangers.
@@ -250,7 +250,7 @@ def test_a_renderer_opened_again_tells_the_sinks_and_the_show_goes_on(monkeypatc
 
 
 class BrokenCable:
-    """A source, unplugged in a way that nobody thought of: its third picture raises."""
+    """A source that raises an unexpected error at its third picture."""
 
     def __init__(self) -> None:
         self.asked = 0
@@ -344,13 +344,13 @@ def test_a_command_that_fails_does_not_cost_a_frame(caplog: pytest.LogCaptureFix
     assert "ZeroDivisionError" in caplog.text
 
 
-def test_offline_a_frame_that_fails_ends_the_run_so_that_nothing_is_missing(chord: Path) -> None:
+def test_offline_a_failing_frame_ends_the_run(chord: Path) -> None:
     with pytest.raises(ZeroDivisionError), open_engine(quiet(audio=str(chord), offline=True)) as engine:
         engine.post(lambda: 1 / 0)
         list(engine.frames(count=5))
 
 
-def test_seconds_end_after_that_much_of_the_loops_time(chord: Path) -> None:
+def test_seconds_count_the_loops_own_time(chord: Path) -> None:
     with open_engine(quiet(audio=str(chord), offline=True)) as engine:
         assert len(list(engine.frames(seconds=3.0))) == 90
         assert len(list(engine.frames(seconds=0.1))) == 3
@@ -384,7 +384,7 @@ def test_the_second_engine_names_every_port_that_is_taken_at_once(free_port: Cal
     ],
     ids=["nothing", "size", "parameter", "film"],
 )
-def test_where_the_processor_draws_live_a_size_nobody_asked_for_is_one_it_keeps_up_with(
+def test_the_software_renderer_takes_a_smaller_size_live_if_none_is_asked_for(
     asked: dict[str, Any], size: tuple[int, int]
 ) -> None:
     options: dict[str, Any] = {"renderer": "numba", "audio": "demo", "sinks": ("null",)}

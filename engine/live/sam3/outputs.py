@@ -102,11 +102,13 @@ class MaskOutputs:
                 self._shown = self._painted
 
     def _draw_masks(self, view: MasksView, values: Mapping[str, object], drawing: GuardedRenderer) -> ShownPicture:
+        opacity = values["/sam3/opacity"]
+        assert isinstance(opacity, float)
         return drawing.show_masks(
             view.picture,
             view.found,
             is_hard=values["/sam3/mask_edge"] == "hard",
-            opacity=float(values["/sam3/opacity"]),
+            opacity=opacity,
             size_px=self._size_px,
         )
 

@@ -1,4 +1,4 @@
-"""Commands to a child over a real socket: each is answered once, when it has happened or cannot any more."""
+"""Commands to a child over a real socket: each is answered once, when it has happened or has become impossible."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -53,7 +53,7 @@ class Desk:
 
 @pytest.fixture
 def desks(reports: Any) -> Iterator[Callable[..., tuple[Desk, Supervisor]]]:
-    """`desks(settings)`: a client and the toy child it plays, off at first."""
+    """`desks(settings)`: a client and its toy child, which is off at first."""
     opened: list[Desk | Supervisor] = []
 
     def make(settings: dict[str, Any] | None = None, name: str = "sd") -> tuple[Desk, Supervisor]:
@@ -139,14 +139,14 @@ def test_no_sender_can_make_more_than_a_few_wait(desks: Callable[..., Any]) -> N
     assert [desk.hears() for _ in range(MAX_WAITING)] == [("/done", START)] * MAX_WAITING
 
 
-def test_a_child_that_cannot_be_had_says_why(reports: Any) -> None:
+def test_a_missing_child_fails_with_its_reason(reports: Any) -> None:
     desk = Desk(None, reports)
     desk.say(START)
     assert desk.hears() == ("/fail", START, "there is no model")
     desk.close()
 
 
-def test_it_is_said_when_a_child_is_ready_and_when_it_is_back(
+def test_a_line_says_when_a_child_is_ready_and_when_it_is_back(
     desks: Callable[..., Any], wait_for: Callable[..., Any]
 ) -> None:
     desk, supervisor = desks()
@@ -160,7 +160,7 @@ def test_it_is_said_when_a_child_is_ready_and_when_it_is_back(
     assert desk.told == [f"sd: ready (process {pid})" for pid in pids]
 
 
-def test_it_is_said_when_another_process_has_taken_over(
+def test_a_line_says_when_another_process_has_taken_over(
     desks: Callable[..., Any], wait_for: Callable[..., Any]
 ) -> None:
     desk, supervisor = desks()

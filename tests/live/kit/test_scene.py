@@ -1,4 +1,4 @@
-"""What layer 5 shows of a scene."""
+"""The picture of layer 5 in a scene."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What the engine makes of a SAM3 child's results; without a child, over real rings."""
+"""The engine's end of the SAM3 child; without a child, over real rings."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -20,7 +20,7 @@ SIDE = 32
 
 
 class Results:
-    """A ring of results, where a supervisor would say that it is."""
+    """A ring of results, listed like a supervisor does."""
 
     def __init__(self) -> None:
         rows, columns, channels = sheet_shape(SIDE)
@@ -77,7 +77,7 @@ def switch(link: SegmentationLink, store: ParamStore) -> Callable[[bool], None]:
     return switch
 
 
-def test_what_is_no_sheet_of_masks_is_told_and_the_last_masks_stay(
+def test_a_malformed_sheet_is_reported_and_the_last_masks_stay(
     link: SegmentationLink, results: Results, switch: Callable[[bool], None], reports: Any
 ) -> None:
     switch(True)
@@ -119,11 +119,11 @@ def test_switched_on_again_it_shows_no_masks_of_before(
     assert link.view().found.index == 3
 
 
-def test_that_sam3_sees_its_own_cut_is_said_once_each_time_it_begins(
+def test_a_loop_of_sam3_with_its_own_cut_is_reported_once_each_time(
     link: SegmentationLink, store: ParamStore, reports: Any
 ) -> None:
     def feed(**values: object) -> int:
-        """How often it has been said."""
+        """The number of reports so far."""
         for name, value in values.items():
             store.set("/" + name.replace("__", "/"), value)
         link.follow(store.snapshot())

@@ -37,13 +37,13 @@ def running(model: Path) -> Iterator[Sam3Studio]:
 
 @pytest.fixture
 def studio(random_studio: Sam3Studio, wait_for: WaitFor) -> Sam3Studio:
-    """A running child that finds much in noise, and has."""
+    """A running child that has found many objects in noise."""
     return fresh(random_studio, scene(), wait_for)
 
 
 @pytest.fixture
 def following(seeing_studio: Sam3Studio, wait_for: WaitFor) -> Sam3Studio:
-    """A running child that sees bright shapes, in mode track, and follows two."""
+    """A running child in mode track that follows two bright shapes."""
     fresh(seeing_studio, two_shapes(0), wait_for)
     seeing_studio.set({"/sam3/mode": "track"})
     seeing_studio.taken(wait_for)
@@ -75,7 +75,7 @@ def ids(found: Segmentation) -> list[int]:
 
 @pytest.fixture(scope="module")
 def segment(tiny_sam3: Path) -> Segment:
-    """What the core finds in this process."""
+    """The result of the core in this process."""
     return segmenting_core(tiny_sam3)
 
 
@@ -134,7 +134,7 @@ def test_without_a_prompt_it_finds_nothing_and_says_why_once(studio: Sam3Studio,
     wait_for(lambda: studio.finds(lambda found: len(found.objects) == 16), "objects again")
 
 
-def test_a_prompt_of_500_words_is_cut_and_told(studio: Sam3Studio, wait_for: WaitFor, segment: Segment) -> None:
+def test_a_prompt_of_500_words_is_cut_and_noted(studio: Sam3Studio, wait_for: WaitFor, segment: Segment) -> None:
     studio.set({"/sam3/prompt/2": " ".join(["sea"] * 500)})
     wait_for(lambda: studio.finds(lambda found: {each.prompt for each in found.objects} == {1, 2}), "both prompts")
     wait_for(lambda: studio.told("asked.0"), "a word about it")
@@ -154,7 +154,7 @@ def test_the_size_of_the_picture_may_change_in_mid_stream(
     wait_for(lambda: studio.finds(lambda found: is_same(found, expected)), "what is in the other picture")
 
 
-def test_alpha_is_not_looked_at(studio: Sam3Studio, wait_for: WaitFor, segment: Segment) -> None:
+def test_alpha_is_ignored(studio: Sam3Studio, wait_for: WaitFor, segment: Segment) -> None:
     see_through = np.dstack([scene(), scene(3)[..., :1]])
     studio.show(see_through)
     wait_for(lambda: studio.finds(lambda found: is_same(found, segment(scene()))), "the same as without")
@@ -180,9 +180,7 @@ def test_an_interval_is_kept(studio: Sam3Studio, wait_for: WaitFor) -> None:
     wait_for(studio.finds, "what is in the picture that was fed")
 
 
-def test_a_picture_that_lay_in_the_ring_when_the_source_changed_is_left_out(
-    studio: Sam3Studio, wait_for: WaitFor
-) -> None:
+def test_a_picture_left_in_the_ring_from_the_former_source_is_skipped(studio: Sam3Studio, wait_for: WaitFor) -> None:
     studio.set({"/sam3/enable": False})
     studio.taken(wait_for)
     before = studio.newest()
@@ -195,7 +193,7 @@ def test_a_picture_that_lay_in_the_ring_when_the_source_changed_is_left_out(
     assert (frame.index, frame.sequence) == (studio.fed - 1, before.sequence + 1)
 
 
-def test_it_tells_what_it_does(studio: Sam3Studio, wait_for: WaitFor) -> None:
+def test_it_reports_its_facts(studio: Sam3Studio, wait_for: WaitFor) -> None:
     wait_for(lambda: studio.finds() and (studio.fact("fps") or 0) > 0 and studio.fact("objects"), "its figures")
     facts = studio.status.facts
     stages = {"preprocess_ms", "backbone_ms", "decoder_ms", "masks_ms", "other_ms"}
@@ -223,7 +221,7 @@ def test_objects_keep_their_ids_while_they_move(following: Sam3Studio, wait_for:
         assert moved.box[1] == pytest.approx(40 / 168, abs=0.03)
 
 
-def test_objects_are_new_where_the_pictures_come_from_elsewhere(following: Sam3Studio, wait_for: WaitFor) -> None:
+def test_objects_are_new_when_the_source_of_the_pictures_changes(following: Sam3Studio, wait_for: WaitFor) -> None:
     def another_source() -> None:
         following.set({"/sam3/source": "video"})
 

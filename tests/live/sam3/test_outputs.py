@@ -1,4 +1,4 @@
-"""What is made of a result: told once, cut out, and shown to a ControlNet; without children, over real rings."""
+"""The outputs of the masks: OSC messages, matte, regions, control image; without children, over real rings."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ NO_MASKS = MasksView(found=None, picture=None)
 
 
 def found(*boxes: tuple[float, float, float, float]) -> Segmentation:
-    """Rectangles, the first in front."""
+    """A result with these rectangles, the first in front."""
     masks = np.zeros((len(boxes), 96, 96), np.uint8)
     for mask, (cx, cy, w, h) in zip(masks, boxes, strict=True):
         left, right, top, bottom = (round(96 * edge) for edge in (cx - w / 2, cx + w / 2, cy - h / 2, cy + h / 2))
@@ -57,7 +57,7 @@ def desk(reports: Any) -> Iterator[Desk]:
         part.close()
 
 
-def test_each_result_is_told_once_best_first_and_then_that_there_is_none(desk: Desk) -> None:
+def test_each_result_is_sent_once_best_first_and_its_end_as_zero(desk: Desk) -> None:
     view = MasksView(found=found((0.5, 0.5, 0.25, 0.5), (0.25, 0.5, 0.5, 0.5)), picture=None)
     desk.outputs.tell(NO_MASKS)
     assert desk.told == []
@@ -73,7 +73,7 @@ def test_each_result_is_told_once_best_first_and_then_that_there_is_none(desk: D
     assert desk.told[3:] == [("/sam3/objects", 0)]
 
 
-def test_a_matte_is_cut_only_where_it_is_asked_for_and_masks_are_there(desk: Desk) -> None:
+def test_a_matte_is_cut_only_on_request_and_with_masks(desk: Desk) -> None:
     values = {"/layer/5/matte": "subject", "/sam3/mask_edge": "hard"}
     view = MasksView(found=found((0.5, 0.5, 0.5, 0.5)), picture=None)
     matte = view.matte(values)
@@ -82,7 +82,7 @@ def test_a_matte_is_cut_only_where_it_is_asked_for_and_masks_are_there(desk: Des
     assert NO_MASKS.matte(values) is None
 
 
-def test_what_was_found_in_the_finished_picture_is_not_mirrored_with_layer_5() -> None:
+def test_masks_of_the_finished_picture_are_not_mirrored_with_layer_5() -> None:
     def seen_in(source: str) -> MasksView:
         picture = VideoFrame(pixels=np.zeros((9, 16, 3), np.uint8), index=0, time_s=0.0, source=source)
         return MasksView(found=found((0.5, 0.5, 0.5, 0.5)), picture=picture)
@@ -119,7 +119,7 @@ def test_layer_5_is_cut_from_the_picture_that_the_masks_were_found_in() -> None:
     assert view.synced_layer5(None, values) is None
 
 
-def test_a_controlnet_is_shown_each_result_in_class_colours_and_black_when_there_is_none(
+def test_the_control_image_has_class_colours_and_is_black_without_masks(
     desk: Desk, wait_for: Callable[..., Any]
 ) -> None:
     person = (150, 5, 61)

@@ -1,4 +1,4 @@
-"""The engine's end of the SD child, without a child: what is handed over, and what is never waited for."""
+"""The engine's end of the SD child, without a child."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,7 +35,7 @@ def link(gate: Gate, reports: Any) -> Iterator[DiffusionLink]:
     link.close()
 
 
-def test_the_child_is_told_what_concerns_it_and_no_more() -> None:
+def test_the_child_is_sent_its_own_parameters_only() -> None:
     sd = {param.address for param in PARAMS if param.area == "sd"}
     told = SentValues("sd").changes(ParamStore().snapshot())
     assert sd - told.keys() == {"/sd/freeze", "/sd/crossfade_s", "/sd/fallback"}
@@ -69,7 +69,7 @@ def test_files_are_named_so_that_a_child_in_another_folder_finds_them(
     assert (spec["vae"], spec["controlnets"]) == ("auto", ("owner/id",))
 
 
-def test_sd_that_sees_nothing_but_itself_is_said_once_each_time(link: DiffusionLink, reports: Any) -> None:
+def test_a_loop_of_sd_with_itself_is_reported_once_each_time(link: DiffusionLink, reports: Any) -> None:
     store = ParamStore()
     store.set("/sd/enable", True)
 
@@ -84,7 +84,7 @@ def test_sd_that_sees_nothing_but_itself_is_said_once_each_time(link: DiffusionL
     assert reports.keys == ["sd.loop", "sd.loop"] and "repaints itself" in reports.lines[0][1]
 
 
-def test_a_disk_that_fails_while_a_file_is_looked_up_is_said(link: DiffusionLink, reports: Any, wait_for: Any) -> None:
+def test_a_disk_error_while_a_file_is_looked_up_is_reported(link: DiffusionLink, reports: Any, wait_for: Any) -> None:
     def read(name: str) -> None:
         raise OSError("input/output error")
 
@@ -93,7 +93,7 @@ def test_a_disk_that_fails_while_a_file_is_looked_up_is_said(link: DiffusionLink
     assert reports.lines == [("sd.files", '"painting.png" cannot be looked up: OSError: input/output error')]
 
 
-def test_the_child_is_told_what_modulation_makes_of_a_value_and_then_the_value_itself(link: DiffusionLink) -> None:
+def test_the_child_is_sent_modulated_values_and_then_the_set_value(link: DiffusionLink) -> None:
     store = ParamStore()
     store.set("/sd/prompt_mix", 0.25)
 

@@ -1,4 +1,4 @@
-"""The painter, in this process: what captured graphs must not change, and the order things are paid for."""
+"""The painter in this process: captured graphs must change no picture, and work is done only if needed."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -66,7 +66,7 @@ def scenes(painter: Painter, *, is_feedback: bool = False) -> list[np.ndarray | 
 
 
 @pytest.mark.parametrize("is_feedback", [False, True], ids=["source", "feedback"])
-def test_captured_graphs_show_every_change_that_direct_calls_show(model: Any, is_feedback: bool) -> None:
+def test_captured_graphs_follow_every_change_like_direct_calls(model: Any, is_feedback: bool) -> None:
     from engine.models.graphs import GraphCalls
     from tests.models.recorded_graphs import Recording
 
@@ -96,7 +96,7 @@ def test_texts_are_encoded_when_they_change_and_not_for_a_number(model: Any, mon
     assert encoded == ["sea", "fire", "sea"]
 
 
-def test_guidance_that_has_no_effect_is_noted_once_and_what_is_in_force_is_told(model: Any) -> None:
+def test_guidance_without_effect_is_noted_once_and_the_one_in_force_is_reported(model: Any) -> None:
     said: list[tuple[str, str]] = []
     painter = Painter(replace(model, sampler="turbo"), note=lambda key, line: said.append((key, line)))
     for guidance in (1.0, 3.0, 3.0):
@@ -130,7 +130,7 @@ def test_after_an_error_the_same_settings_can_be_taken_again(model: Any, monkeyp
     assert painted is not None and painted.pixels.shape == (64, 128, 3) and painted.generation == 7
 
 
-def test_a_picture_that_overflows_in_the_vae_is_not_to_be_shown_nor_to_follow_from(tiny_models: TinyModels) -> None:
+def test_a_picture_that_overflows_in_the_vae_is_neither_shown_nor_fed_back(tiny_models: TinyModels) -> None:
     import torch
 
     from engine.models.graphs import GraphCalls
@@ -236,7 +236,7 @@ def test_a_tag_in_the_prompt_weighs_a_lora_until_its_fader_is_moved(model: Any) 
     assert np.array_equal(gone, painted({}))
 
 
-def test_clip_skip_changes_the_picture_while_it_runs_and_what_changes_nothing_is_told(model: Any) -> None:
+def test_clip_skip_changes_the_picture_live_and_one_without_effect_is_noted(model: Any) -> None:
     notes: list[str] = []
     painter = Painter(model, note=lambda key, line: notes.append(line))
 

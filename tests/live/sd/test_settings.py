@@ -1,4 +1,4 @@
-"""What the diffusion child makes of its parameters."""
+"""The diffusion child's settings from its parameters."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from engine.live.kit.pace import ChildPace, read_pace
 from engine.live.sd.settings import DiffusionSettings, parse_t_index, read_settings, smaller
 
 
-def test_what_is_not_set_has_the_schemas_default() -> None:
+def test_an_unset_value_has_the_schemas_default() -> None:
     settings = read_settings({})
     assert settings.size == (512, 512)
     assert (settings.steps.steps, settings.steps.strength, settings.steps.guidance) == (2, 0.5, 1.0)
@@ -17,7 +17,7 @@ def test_what_is_not_set_has_the_schemas_default() -> None:
     assert [control.scale for control in settings.controls] == [0.0, 0.0]
 
 
-def test_every_parameter_that_the_child_is_told_changes_its_settings() -> None:
+def test_every_parameter_of_the_child_changes_its_settings() -> None:
     others = {"/sd/prompt_b": "sea", "/sd/controlnet/1/enable": True, "/sd/controlnet/2/enable": True}
     others |= {"/sd/similarity/enable": True, "/sd/duty_auto": False, "/sd/enable": True}
     for param in osc_schema.PARAMS:
@@ -53,7 +53,7 @@ def test_each_controlnet_has_its_own_source() -> None:
     assert not read_settings(values | {"/sd/controlnet/2/enable": True, "/sd/controlnet/2/scale": 0.0}).sees_segments
 
 
-def test_texts_name_what_a_process_may_die_of() -> None:
+def test_texts_name_the_suspects_of_a_crash() -> None:
     settings = read_settings({"/sd/prompt": "sea", "/sd/negative": "", "/sd/ip_adapter/image": "a.png"})
     assert settings.texts == {"/sd/prompt": "sea", "/sd/ip_adapter/image": "a.png"}
 
@@ -81,7 +81,7 @@ def test_t_index_is_read_with_blanks_or_commas(text: str, places: tuple[int, ...
 
 
 @pytest.mark.parametrize("text", ["45 32", "50", "-1", "a few", "3 3", "1.5"])
-def test_a_t_index_that_makes_no_sense_is_told_and_not_used(text: str) -> None:
+def test_an_invalid_t_index_is_noted_and_ignored(text: str) -> None:
     with pytest.raises(ModelError, match=r"rising places of 0\.\.49"):
         parse_t_index(text)
     settings = read_settings({"/sd/t_index": text})
