@@ -19,9 +19,9 @@ from engine.live.kit.sent_values import SentValues
 from engine.live.kit.source_rings import SourceRings
 from engine.params import Snapshot
 from engine.system.daemon_worker import DaemonWorker
+from engine.system.reporting import Report
 
 Build = TypeVar("Build")
-Report = Callable[[str, str], None]
 
 
 class _Ring(Protocol):

@@ -19,12 +19,12 @@ from engine.params import ParamStore, Snapshot
 from engine.sinks import Picture
 from engine.sources import Source
 from engine.system.clock import Clock
+from engine.system.reporting import Report
 from engine.values import PublishedFrame
 from osc_schema import ExtraPicture, Value
 
 Check = Callable[[Value], None]
 """A condition of `ParamStore.add_condition`: raises Rejected for a value that this run cannot use."""
-Report = Callable[[str, str], None]
 
 
 class LiveModel(Protocol):
