@@ -54,7 +54,7 @@ class Engine:
 
     @property
     def sound(self) -> str:
-        """The sound in use, and why if nobody chose it."""
+        """The sound in use, with the reason if the user did not choose it."""
         return self._parts.audio.choice
 
     @property

@@ -306,7 +306,7 @@ class FrameLoop:
         return frame
 
     def _extra_pictures(self, scene: Scene) -> dict[Picture, ShownPicture]:
-        """The pictures beside the main one; they cost nothing until somebody asks for them."""
+        """The pictures beside the main one, each drawn only if a sink or a viewer reads it."""
         pictures: dict[Picture, ShownPicture] = {}
         for picture, draw in scene.extra_pictures.items():
             shown = self._attempt(partial(draw, self.parts.drawing))

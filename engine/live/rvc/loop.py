@@ -47,7 +47,7 @@ T = TypeVar("T")
 
 
 def run(port: ChildPort) -> None:
-    """The child's main function; returns when it is told to stop.
+    """The child's main function; returns when it must stop.
 
     `port.settings`: `spec` (the fields of VoiceSpec), `device` and `dtype` (or auto), `gpu_retrieval` (auto, on, off),
     `environment` (the engine's RVC_*), `threads`. Values: `/rvc/*`. Input `voice`: mono, of any rate. Output

@@ -34,7 +34,7 @@ NO_PROMPT: Final = "no prompt is set: /sam3/prompt/1 to 4 are empty"
 
 
 def run(port: ChildPort) -> None:
-    """The child's main function; returns when it is told to stop.
+    """The child's main function; returns when it must stop.
 
     `port.settings`: `spec` (the fields of SegmentationSpec), `device` and `dtype` (or auto), `threads`. Values:
     `/sam3/*`. Input `source`: RGB or RGBA pictures of any size. Output `objects`: sheets of `segmentation_sheet`.

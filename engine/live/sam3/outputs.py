@@ -25,7 +25,7 @@ class MasksView:
     """The masks of one frame: a `scene.Masks`."""
 
     found: Segmentation | None
-    """None: as if there were no SAM3. The same object until the next result."""
+    """The same object until the next result; None without one, or while SAM3 is off."""
     picture: VideoFrame | None
     """The picture they were found in; without masks the newest picture that SAM3 would look at."""
 

@@ -33,7 +33,7 @@ GREY_AFTER_S = 0.5  # without a picture from the engine, which needs a few frame
 
 
 def run(port: ChildPort) -> None:
-    """The child's main function; returns when it is told to stop.
+    """The child's main function; returns when it must stop.
 
     `port.settings`: `spec` (the fields of ModelSpec), `device` and `dtype` (or auto), `threads`. Values: `/sd/*`.
     Inputs `source`: RGB or RGBA pictures; `segments`: RGB segmentation pictures for ControlNets with source `sam3`.
