@@ -1,13 +1,13 @@
 """READ FIRST: builds every part from the configuration and connects them. No logic lives here.
 
-    config ─► store, slew ─► renderer ─► audio, source, regions ─► sinks ─► control desk ─► OSC, page ─► frame loop
+    config ─► store ─► audio, camera ─► renderer ─► sinks ─► control desk ─► live models ─► OSC, page ─► frame loop
 
-Whatever cannot be had is an error here, before the first picture; after it nothing is.
+Anything missing fails here, before the first frame. After that, nothing is fatal.
 """
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,6 +17,7 @@ import msgspec
 from engine.audio import open_audio
 from engine.config import Config, build_config, split_host_port
 from engine.control import CommandTable, Dispatcher, OscServer, Outgoing, SendingThread
+from engine.control.announcements import Announcements
 from engine.control.commands.camera import CameraControl, first_word
 from engine.control.commands.child import ChildControl
 from engine.control.commands.cue import FILE_NAME as CUES_FILE
@@ -28,20 +29,19 @@ from engine.control.commands.preset import PresetControl
 from engine.control.commands.show import ShowControl
 from engine.control.query import Announcer, QueryHub, QueryTree, host_info, service_name
 from engine.control.shown_texts import ShownTexts
-from engine.engine import Engine
+from engine.engine import Engine, StatusReader
 from engine.errors import ConfigError, PortTakenError
-from engine.frame_loop import Parts
+from engine.frame_loop import EngineParts
 from engine.ipc import Gate, sweep_dead_rings
-from engine.live.opening import SAM3_PICTURES, open_inference
-from engine.live.rvc import conditions as voice_conditions
-from engine.live.sam3 import conditions as segmentation_conditions
-from engine.live.sd import conditions as diffusion_conditions
+from engine.live.kit.live_model import LiveEntry, Surroundings
+from engine.live.opening import LIVE_MODELS, configured_models, open_models
 from engine.params import Autosave, Crossfade, LeavingLook, ParamStore, PresetFolder, Slew, Tempo, modulation
 from engine.render import RegionMapper, open_renderer
-from engine.render.guarded_renderer import Drawing
+from engine.render.guarded_renderer import GuardedRenderer
 from engine.sinks import SinkSet, Stage
 from engine.sinks.registry import conditions as sink_conditions
-from engine.sources import Polled, open_source
+from engine.sinks.sink import declare_pictures
+from engine.sources import Polled, Source, open_source
 from engine.sources.current import ChosenSource, CurrentSource
 from engine.sources.senders import SenderLists
 from engine.system import folders
@@ -58,59 +58,52 @@ from engine.web.serving.lan import lan_addresses
 __all__ = ["Engine", "open_engine"]
 
 SOFTWARE_FPS, GPU_FPS = 30.0, 60.0
-SOFTWARE_SIZE = 960, 540  # on two cores 720p of the look that it starts with takes 24 to 30 ms of the 33 there are
+SOFTWARE_SIZE = 960, 540  # at 720p the first look takes 24 to 30 ms of the 33 available on two cores
 
 
 @contextlib.contextmanager
-def open_engine(config: Config) -> Iterator[Engine]:
+def open_engine(config: Config, live_models: Sequence[LiveEntry] = LIVE_MODELS) -> Iterator[Engine]:
     """A ready engine; this thread owns its GL context and must draw its frames. Ends everything on leaving.
 
-    Raises MultiverseError (one line) for whatever cannot be had. Installs no signal handlers.
+    Raises MultiverseError (one line) for anything that is missing. Installs no signal handlers. `live_models`: the
+    table of the models that the configuration can ask for.
     """
-    config = build_config(msgspec.to_builtins(config), origin="Config")  # made in Python it was not checked yet
-    if config.sd.model and config.offline:
-        raise ConfigError("sd.model: live Stable Diffusion cannot be repeated offline; `multiverse sd` paints pictures")
-    if config.sam3.model and config.offline:
-        raise ConfigError("sam3.model: live SAM3 cannot be repeated offline; `multiverse segment` reads files")
-    if config.rvc.model and config.offline:
-        raise ConfigError("rvc.model: a live voice cannot be repeated offline; `multiverse convert` reads files")
+    config = build_config(msgspec.to_builtins(config), origin="Config")  # one made in Python was not checked yet
+    configured = configured_models(config, live_models)
+    declare_pictures(picture for entry in live_models for picture in entry.pictures)
     with kept_awake(), Closing() as closing:
-        raise_gpu_priority()  # `multiverse doctor` tells what comes of it
+        raise_gpu_priority()  # `multiverse doctor` shows its effect
         clock: Clock = SteppedClock(wall_start_s=time.time()) if config.offline else SystemClock()
-        warnings = Warnings(clock)
+        announcements = Announcements()
+        warnings = Warnings(clock, announcements.warn)
         sweep_dead_rings()
         gate = closing(Gate.create())
 
         store = ParamStore()
-        for address, check in (
-            *diffusion_conditions.conditions(config.sd, has_camera=lambda: source.is_there),
-            *segmentation_conditions.conditions(
-                config.sam3, has_camera=lambda: source.is_there, has_sd=bool(config.sd.model)
-            ),
-            *voice_conditions.conditions(config.rvc),
-            *modulation.conditions(),
-            *sink_conditions(),
-        ):
-            store.add_condition(address, check)
         slew = Slew(config.smoothing)
         audio = closing(open_audio(config.audio, offline=config.offline, clock=clock, report=warnings.report))
         open_camera = partial(open_source, offline=config.offline, clock=clock, report=warnings.report)
         first = ChosenSource(word=first_word(config.camera), source=open_camera(config.camera))
         source = closing.here(CurrentSource(first, clock))
-        drawing = closing.here(
-            Drawing(
-                partial(
-                    open_renderer,
-                    config.renderer,
-                    has_layer5=config.camera != "none" or bool(config.sd.model),
-                    has_masks=bool(config.sam3.model),
-                    tell=warnings.tell,
-                ),
-                (config.width, config.height),
-                clock=clock,
-                report=warnings.report,
-            )
+
+        def has_camera() -> bool:
+            return source.is_there
+
+        for address, check in (
+            *(condition for entry in live_models for condition in entry.conditions(config, has_camera)),
+            *modulation.conditions(),
+            *sink_conditions(),
+        ):
+            store.add_condition(address, check)
+        open_drawing = partial(
+            open_renderer,
+            config.renderer,
+            has_layer5=config.camera != "none" or any(entry.paints_layer5 for entry in configured),
+            has_masks=any(entry.finds_masks for entry in configured),
+            tell=warnings.tell,
         )
+        size_px = (config.width, config.height)
+        drawing = closing.here(GuardedRenderer(open_drawing, size_px, clock=clock, report=warnings.report))
         if config.is_size_free and drawing.is_software and not config.offline:
             drawing.resize(*SOFTWARE_SIZE)
             config = config.with_size(*SOFTWARE_SIZE)
@@ -125,30 +118,29 @@ def open_engine(config: Config) -> Iterator[Engine]:
             record_folder=Path(config.recordings) if config.recordings else folders.recordings_folder(),
         )
         sinks = closing.here(SinkSet(stage, clock=clock, report=warnings.report))
+        drawing.add_context_user(sinks)
         senders = SenderLists(clock, lambda: [(sink.kind, sink.name) for sink in sinks.status()])
-        previews = {"main": PreviewTap()}
-        desk = _open_desk(config, store, slew, sinks, clock, previews["main"], warnings, closing)
-        inference = open_inference(
-            config,
+        pictures = ("main", *(picture.name for entry in configured for picture in entry.pictures))
+        previews = {picture: PreviewTap() for picture in pictures}
+        desk = _open_desk(config, store, slew, sinks, clock, previews["main"], warnings, announcements, closing)
+        videos = _Videos(clock, warnings, closing)
+        around = Surroundings(
+            config=config,
             audio=audio,
-            has_camera=lambda: source.is_there,
+            has_camera=has_camera,
             gate=gate,
-            tell=desk.dispatcher.feedback.tell,
+            tell=announcements.tell,
             store=store,
             clock=clock,
-            warnings=warnings,
-            closing=closing,
+            report=warnings.report,
+            open_video=videos.open,
         )
-        sd, sam3, rvc, voice = inference.sd, inference.sam3, inference.rvc, inference.voice
-        links = {"sd": sd, "sam3": sam3, "rvc": rvc}
+        live = open_models(configured, around, closing)
         children = ChildControl(
-            {name: link.supervisor for name, link in links.items() if link is not None},
-            {
-                "sd": diffusion_conditions.NO_MODEL,
-                "sam3": segmentation_conditions.NO_MODEL,
-                "rvc": voice_conditions.NO_MODEL,
-            },
+            {model.name: model.supervisor for model in live},
+            {entry.name: entry.no_model for entry in live_models},
             warnings.tell,
+            {command: (entry.name, call) for entry in live_models for command, call in entry.calls.items()},
         )
         children.add_commands(desk.commands)
         cameras = closing(
@@ -160,8 +152,9 @@ def open_engine(config: Config) -> Iterator[Engine]:
                 open_source=open_camera,
                 announce=drawing.announce_layer5,
                 is_offline=config.offline,
-                tell=desk.dispatcher.feedback.tell,
+                tell=announcements.tell,
                 say=warnings.tell,
+                report=warnings.report,
             )
         )
         cameras.add_commands(desk.commands)
@@ -172,14 +165,13 @@ def open_engine(config: Config) -> Iterator[Engine]:
         if config.osc.listen != "off":
             host, port = split_host_port(config.osc.listen, "--osc")
             osc = closing(OscServer(desk.dispatcher, sending, host, port, config.osc.allow, warnings.report))
-        closing(sending)  # closed before the sockets through which it sends what is queued
-        polled = tuple(one for one in (source, *inference.videos) if isinstance(one, Polled))
+        closing(sending)  # closed before the sockets, through which it sends what is still queued
+        polled = tuple(one for one in (source, *videos.opened) if isinstance(one, Polled))
         for one in polled:
-            closing.here(one)  # before the context it uses goes; closing twice is harmless
-        drawing.on_reopened = lambda: [part.renew_context() for part in (sinks, *polled)]
-        previews |= {name: PreviewTap() for name in inference.pictures}
+            closing.here(one)  # closed before the context it uses; `close` is idempotent
+            drawing.add_context_user(one)
         routes = modulation.Modulation()
-        parts = Parts(
+        parts = EngineParts(
             clock=clock,
             stopwatch=SystemClock(),
             store=store,
@@ -196,11 +188,7 @@ def open_engine(config: Config) -> Iterator[Engine]:
             source=source,
             senders=senders,
             polled=polled,
-            sd=sd,
-            sam3=sam3,
-            masks=inference.masks,
-            rvc=rvc,
-            voice=voice,
+            live=live,
             gate=gate,
             regions=closing(RegionMapper(warnings.report)),
             drawing=drawing,
@@ -210,30 +198,31 @@ def open_engine(config: Config) -> Iterator[Engine]:
             warnings=warnings,
             times=FrameTimes(),
         )
-        web = _open_web(config, desk, store, osc, previews, lambda: engine.status(), warnings, closing)
-        engine = Engine(config, parts, desk.presets, web)
+        status = StatusReader(parts, has_control=osc is not None or config.web != "off")
+        web = _open_web(config, desk, store, osc, previews, status.read, warnings, closing)
+        engine = Engine(config, parts, desk.presets, web, status.read)
 
         autosave = closing(
             Autosave(
-                folders.data_folder(), store, report=warnings.report, current=lambda: desk.preset_control.current.name
+                folders.data_folder(),
+                store,
+                report=warnings.report,
+                current=lambda: desk.preset_control.current.name,
+                disk=desk.disk,
             )
         )
-        desk.show.set_first_values(config, fps, autosave, _model_values(config))
+        model_values = [value for entry in live_models for value in entry.first_values(config)]
+        desk.show.set_first_values(config, fps, autosave, model_values)
         if config.autosave:
             autosave.start()
         audio.start()
         source.start()
         cameras.start()
-        if sd is not None:
-            sd.start()
-            sinks.add_picture("sd", int(store.get("/sd/width")), int(store.get("/sd/height")), may_wait=True)
-        if sam3 is not None:
-            sam3.start(store.snapshot())
-            for picture in SAM3_PICTURES:  # their size comes with what SAM3 looks at
-                sinks.add_picture(picture, config.width, config.height, may_wait=True)
-        if rvc is not None and voice is not None:
-            rvc.start(store.snapshot())
-            voice.start()
+        for model in live:
+            snapshot = store.snapshot()
+            model.start(snapshot)
+            for picture, (width, height) in model.extra_pictures(snapshot).items():
+                sinks.add_picture(picture, width, height, may_wait=True)
         desk.show.start_first_sinks(config.sinks)
         sending.start()
         _listen(osc, web)
@@ -251,9 +240,29 @@ def open_engine(config: Config) -> Iterator[Engine]:
         yield engine
 
 
+class _Videos:
+    """The video files of the live models, opened as they ask for them."""
+
+    def __init__(self, clock: Clock, warnings: Warnings, closing: Closing) -> None:
+        self.opened: list[Source] = []
+        self._clock = clock
+        self._report = warnings.report
+        self._closing = closing
+
+    def open(self, name: str) -> Source | None:
+        """This file, playing; None for ""."""
+        if not name:
+            return None
+        source = open_source(name, offline=False, clock=self._clock, report=self._report)
+        if source is not None:
+            self.opened.append(source)
+            (self._closing.here if isinstance(source, Polled) else self._closing)(source).start()
+        return source
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Desk:
-    """What commands are carried out by, and what they move."""
+    """The parts that carry out commands, and what the commands change."""
 
     commands: CommandTable
     dispatcher: Dispatcher
@@ -261,6 +270,7 @@ class _Desk:
     crossfade: Crossfade
     presets: PresetFolder
     preset_control: PresetControl
+    disk: DiskStore
     cues: CueControl
     show: ShowControl
     map_feedback: MapFeedback
@@ -275,12 +285,12 @@ def _open_desk(
     clock: Clock,
     main_picture: PreviewTap,
     warnings: Warnings,
+    announcements: Announcements,
     closing: Closing,
 ) -> _Desk:
     commands = CommandTable()
-    outgoing = Outgoing(store, warnings.report)
-    warnings.on_said = outgoing.feedback.warn
-    texts = ShownTexts(outgoing.feedback.tell)
+    outgoing = Outgoing(store, warnings.report, announcements)
+    texts = ShownTexts(announcements.tell)
     tell = texts.tell
     tempo, crossfade, disk = Tempo(store, clock), Crossfade(store), DiskStore(warnings.report)
     folder = PresetFolder(Path(config.presets) if config.presets else folders.presets_folder())
@@ -343,6 +353,7 @@ def _open_desk(
         crossfade=crossfade,
         presets=folder,
         preset_control=presets,
+        disk=disk,
         cues=cues,
         show=show,
         map_feedback=map_feedback,
@@ -355,12 +366,12 @@ def _open_web(
     desk: _Desk,
     store: ParamStore,
     osc: OscServer | None,
-    previews: dict[str, PreviewTap],
+    previews: Mapping[str, PreviewTap],
     status: Callable[[], object],
     warnings: Warnings,
     closing: Closing,
 ) -> WebServer | None:
-    """The page, OSCQuery and the previews, on one port; not yet started."""
+    """The page, OSCQuery and the previews on one port, not yet started; None when the page is off."""
     if config.web == "off":
         if config.announce:
             raise ConfigError("announce: tells the network where OSCQuery is, and web is off")
@@ -369,8 +380,8 @@ def _open_web(
     name = service_name(config.name)
     tree, hub = QueryTree(store), closing(QueryHub(desk.dispatcher, warnings.report))
     tree.show_cues(desk.cues.cues)
-    desk.cues.on_changed = lambda cues: hub.tell_paths(tree.show_cues(cues))
-    web = closing(
+    desk.cues.watch(lambda cues: hub.tell_paths(tree.show_cues(cues)))
+    return closing(
         WebServer(
             host,
             port,
@@ -380,8 +391,8 @@ def _open_web(
             features=lambda: desk.dispatcher.feedback.features,
             query=tree,
             hub=hub,
-            host_info=lambda reached_at: host_info(
-                reached_at, name=name, osc=osc.address if osc else None, web=web.address
+            host_info=lambda reached_at, own_address: host_info(
+                reached_at, name=name, osc=osc.address if osc else None, web=own_address
             ),
             dispatcher=desk.dispatcher,
             report=warnings.report,
@@ -389,11 +400,10 @@ def _open_web(
             hears_osc=osc.hears if osc is not None else hears_nobody,
         )
     )
-    return web
 
 
 def _listen(*servers: OscServer | WebServer | None) -> None:
-    """Start them; where ports are taken, one PortTakenError names them all."""
+    """Start the servers; one PortTakenError names every port that is taken."""
     taken: list[tuple[str, str]] = []
     for server in servers:
         try:
@@ -414,11 +424,3 @@ def _announcer(name: str, osc: OscServer | None, web: WebServer, warnings: Warni
         find_interfaces=lan_addresses,
         report=warnings.report,
     )
-
-
-def _model_values(config: Config) -> list[tuple[str, object]]:
-    """The values that the configuration of the live models decides."""
-    weights = [(f"/sd/lora/{n}/weight", lora.weight) for n, lora in enumerate(config.sd.loras, start=1)]
-    values: list[tuple[str, object]] = [("/sd/enable", bool(config.sd.model)), *weights]
-    values += [("/sd/clip_skip", config.sd.clip_skip)] if config.sd.clip_skip else []
-    return [*values, ("/sam3/enable", bool(config.sam3.model)), ("/rvc/enable", bool(config.rvc.model))]

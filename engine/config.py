@@ -1,7 +1,7 @@
-"""What an engine is started with, from Python, a TOML file or the command line.
+"""The configuration of an engine, from Python, a TOML file or the command line.
 
-`Config()` opens nothing: no port, no window, no file. The command `multiverse run` asks for the ports, the page and
-the system's texture output by itself (see `RUN_DEFAULTS`); a program that embeds the engine names what it wants.
+`Config()` opens nothing: no port, no window, no file. The command `multiverse run` adds the ports, the page and the
+system's texture output (see `RUN_DEFAULTS`); a program that embeds the engine names what it wants.
 """
 
 import re
@@ -19,7 +19,7 @@ from osc_schema.mapping import FORMS
 from osc_schema.sd import CONTROLNETS, LORAS
 
 MAX_SIDE_PX = 8192
-MAX_VALUE = 200  # of what an error shows
+MAX_VALUE = 200  # characters of a value that an error quotes
 
 Pixels = Annotated[int, Meta(ge=64, le=MAX_SIDE_PX)]
 Rate = Annotated[float, Meta(ge=1, le=240)]
@@ -27,12 +27,12 @@ Port = Annotated[int, Meta(ge=1, le=65535)]
 
 
 class FeedbackTarget(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A program that gets every change from the start, without asking: `[[osc.feedback]]`."""
+    """A program that is subscribed to every change from the start: `[[osc.feedback]]`."""
 
     host: str = "127.0.0.1"
     port: Port
     send: Literal["values", *FORMS] = "values"  # type: ignore[valid-type]
-    """Every value, or what mapped controls should show, in a form of `/map/feedback`."""
+    """Every value, or the feedback for mapped controls in a form of `/map/feedback`."""
 
 
 class TextTarget(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -41,7 +41,7 @@ class TextTarget(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     host: str = "127.0.0.1"
     port: Port
     address: Annotated[str, Meta(pattern=r"^/\S+$", max_length=255)]
-    """Of the text, in that program."""
+    """The OSC address of the text in that program."""
     shows: Literal["preset", "cue"] = "preset"
     """The name of the preset that is on, or the number and preset of the cue."""
 
@@ -50,7 +50,7 @@ class OscConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     listen: str = "off"
     """`HOST:PORT` for UDP and TCP, or `off`."""
     allow: tuple[str, ...] = ()
-    """Networks (CIDR) whose senders are heard; empty: every sender that reaches the address."""
+    """Networks (CIDR) whose senders may control the engine; empty: every sender that reaches the address."""
     feedback: tuple[FeedbackTarget, ...] = ()
     text: tuple[TextTarget, ...] = ()
 
@@ -64,41 +64,41 @@ class LoraConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class SdConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Live Stable Diffusion: `[sd]`. What changes while running is a parameter, under `/sd`."""
+    """Live Stable Diffusion: `[sd]`. Everything that can change while running is a parameter under `/sd`."""
 
     model: str = ""
     """A diffusers folder, one `.safetensors` file or a Hugging Face id; "" for none."""
     vae: str = "auto"
-    """`auto` and `taesd`: the tiny one where it is to be had; `full`: the model's own; or a folder."""
+    """`auto` and `taesd`: the tiny one if it is available; `full`: the model's own; or a folder."""
     sampler: Literal["auto", "lcm", "turbo", "lightning", "hyper", "tcd", "scheduler", "deis", "euler", "dpm"] = "auto"
-    """What the model was distilled for; `auto`: what its files and their names tell."""
+    """The sampler that the model was distilled for; `auto`: chosen by its files and their names."""
     prediction: Literal["auto", "epsilon", "v"] = "auto"
-    """What its UNet predicts; `auto`: what its files tell."""
+    """The prediction type of its UNet; `auto`: read from its files."""
     loras: Annotated[tuple[LoraConfig, ...], Meta(max_length=len(LORAS))] = ()
     controlnets: Annotated[tuple[str, ...], Meta(max_length=len(CONTROLNETS))] = ()
     ip_adapter: str = ""
     image_encoder: str = ""
-    """Of the IP-Adapter, where it does not lie beside it."""
+    """The IP-Adapter's image encoder; needed only if it does not lie beside the IP-Adapter."""
     embeddings: tuple[str, ...] = ()
-    """Textual inversion embeddings, whose words a prompt may use: `.safetensors`, `.pt` or `.bin` files."""
+    """Textual inversion embeddings for use in prompts: `.safetensors`, `.pt` or `.bin` files."""
     clip_skip: Annotated[int, Meta(ge=0, le=12)] = 0
-    """Layer of the text encoder that is read, from the end: 1 the last, 2 the last but one; 0: the model's own."""
+    """Layer of the text encoder to read, counted from the end: 1 is the last; 0: the model's own."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     dtype: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
     threads: Annotated[int, Meta(ge=1, le=64)] = 1
     """CPU threads of the child."""
     accelerator: Literal["none", "inductor", "tensorrt", "stablefast", "deepcache"] = "none"
-    """What compiles the UNet, where it is installed."""
+    """The compiler or cache of the UNet. It must be installed."""
     video: str = ""
     """Video or picture file for `/sd/source video`."""
     folders: tuple[str, ...] = ()
-    """Folders whose models `/sd/model` may name over OSC; the command line may name any model."""
+    """Folders of the models that `/sd/model` may name over OSC. The command line may name any model."""
     pictures: str | None = None
-    """Folder of the pictures `/sd/ip_adapter/image` may name; None: `pictures` here."""
+    """Folder of the pictures that `/sd/ip_adapter/image` may name; None: `pictures` in the working folder."""
 
 
 class Sam3Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Live SAM3: `[sam3]`. What changes while running is a parameter, under `/sam3`."""
+    """Live SAM3: `[sam3]`. Everything that can change while running is a parameter under `/sam3`."""
 
     model: str = ""
     """A folder or a Hugging Face id, `facebook/sam3`; "" for none."""
@@ -111,35 +111,35 @@ class Sam3Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class RvcConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Live voice conversion: `[rvc]`. What changes while running is a parameter, under `/rvc`."""
+    """Live voice conversion: `[rvc]`. Everything that can change while running is a parameter under `/rvc`."""
 
     model: str = ""
     """A published `.pth` or a `.safetensors` file; "" for none."""
     index: str = ""
-    """FAISS `.index` of the same voice; "": the one of the same name beside it, where there is one; `none`: none."""
+    """FAISS `.index` of the same voice; "": the one of the same name beside it, if there is one; `none`: none."""
     content: str = ""
-    """What hears the words: a HuBERT or ContentVec folder, a Hugging Face id or file, a `.pt` or `.bin` file; "": the
-    one that the voice was trained on, `lengyue233/content-vec-best` where it names none."""
+    """Content encoder: a HuBERT or ContentVec folder, a Hugging Face id or file, a `.pt` or `.bin` file; "": the one
+    that the voice was trained on, or `lengyue233/content-vec-best` if the voice names none."""
     rmvpe: str = "lj1995/VoiceConversionWebUI/rmvpe.pt"
     """Checkpoint of the pitch network RMVPE: a file, or one in the Hugging Face cache."""
     input: str = "audio"
-    """Where the voice comes from: `audio` (a channel of the run's sound), `device:NAME` or a sound file."""
+    """Source of the voice: `audio` (a channel of the run's sound), `device:NAME` or a sound file."""
     output: str = "none"
-    """Where the converted voice is played: `none`, `default` or `device:NAME`."""
+    """Output device of the converted voice: `none`, `default` or `device:NAME`."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     threads: Annotated[int, Meta(ge=1, le=64)] = 1
     """CPU threads of the child."""
     folders: tuple[str, ...] = ()
-    """Folders whose models `/rvc/model` may name over OSC."""
+    """Folders of the models that `/rvc/model` may name over OSC."""
 
 
 class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     width: Pixels = 1280
     height: Pixels = 720
     is_size_free: bool = False
-    """Nobody has asked for this size: where the processor draws live, it takes a smaller one to keep up with."""
+    """The user did not ask for this size: the software renderer may take a smaller one to keep up live."""
     fps: Rate | None = None
-    """Frames a second; None: 60 on a GPU, 30 on a software renderer. 29.97 and its like are n x 1000/1001 exactly."""
+    """Frames a second; None: 60 on a GPU, 30 on a software renderer. 29.97 and the like are exactly n x 1000/1001."""
     audio: str | None = None
     """`demo`, `device:NAME`, `device:INDEX` or a sound file; None: the default input device, else the demo loop."""
     camera: str = "none"
@@ -147,7 +147,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     program's picture: `ndi:NAME`, `shared:NAME`, `syphon:NAME`, `spout:NAME`."""
     renderer: Literal["auto", "gl", "numba"] = "auto"
     sinks: tuple[str, ...] | None = ()
-    """`KIND` or `KIND=ARGUMENT`, for example `shared`, `record=show.mp4`; None: the system's texture sharing."""
+    """Outputs: `KIND` or `KIND=ARGUMENT`, such as `shared`, `record=show.mp4`; None: the system's texture sharing."""
     osc: OscConfig = OscConfig()
     sd: SdConfig = SdConfig()
     sam3: Sam3Config = Sam3Config()
@@ -155,28 +155,28 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     web: str = "off"
     """`HOST:PORT` of the page and of OSCQuery, or `off`."""
     web_token: Annotated[str, Meta(min_length=8, max_length=128, pattern=r"^[A-Za-z0-9_.~-]+$")] | None = None
-    """What a browser on another machine must bring; None: a new one at each start, where the page can be reached."""
+    """Token that browsers on other machines need; None: a new one at each start, if other machines reach the page."""
     announce: bool = False
-    """Tell the network by mDNS where OSC and OSCQuery are."""
+    """Announce OSC and OSCQuery on the network by mDNS."""
     name: str | None = None
-    """Of this engine in mDNS and OSCQuery; None: `Multiverse` and the machine's name."""
+    """This engine's name in mDNS and OSCQuery; None: `Multiverse` and the machine's name."""
     mapping: str | None = None
-    """File of what foreign controls move; None: `mapping.toml` in the user's data folder."""
+    """File that maps foreign controls to parameters; None: `mapping.toml` in the user's data folder."""
     maps: tuple[str, ...] = ()
-    """Built-in maps to add to it: `resolume`, or `resolume:5` from its layer 5 on."""
+    """Built-in maps to add: `resolume`, or `resolume:5` from its layer 5 on."""
     cues: str | None = None
     """File of the cue list; None: `cues.toml` in the user's data folder."""
     params: dict[str, Any] = {}
     """Parameter values to start with, by address."""
     smoothing: dict[str, Annotated[float, Meta(ge=0, le=60_000)]] = {}
-    """Smoothing time in ms by address, where the schema's is not wanted."""
+    """Smoothing time in ms by address, in place of the schema's."""
     preset: str | None = None
     presets: str | None = None
     """Folder of the presets; None: the user's data folder."""
     recordings: str | None = None
-    """Folder in which recordings and snapshots without a path are written; None: `recordings` here."""
+    """Folder for recordings and snapshots without a path; None: `recordings` in the working folder."""
     resume: bool = False
-    """Start with the values of the last run."""
+    """Start with the values of the last run, which `autosave` kept."""
     autosave: bool = False
     """Keep the values every 5 s for `resume`."""
     offline: bool = False
@@ -193,7 +193,7 @@ RUN_DEFAULTS: dict[str, Any] = {
     "sinks": None,
     "autosave": True,
 }
-"""What `multiverse run` asks for where neither the file nor an option says otherwise."""
+"""Defaults of `multiverse run`. The configuration file and the options override them."""
 
 LAN_DEFAULTS: dict[str, Any] = {
     "osc": {
@@ -203,13 +203,13 @@ LAN_DEFAULTS: dict[str, Any] = {
     "web": "0.0.0.0:9001",
     "announce": True,
 }
-"""What `--lan` puts in their place: reachable from the local network, and from nowhere else (RFC 1918, RFC 3927).
-`lan_defaults` adds the networks that this machine is in."""
+"""Defaults of `--lan`: reachable from the local network only (RFC 1918, RFC 3927). `lan_defaults` adds the networks
+that this machine is in."""
 
 
 def lan_defaults() -> dict[str, Any]:
-    """`LAN_DEFAULTS`, heard besides from the networks of this machine's interfaces as they are now: a stage has some
-    that are not private by their number, as Art-Net's 2.0.0.0/8."""
+    """`LAN_DEFAULTS` plus the networks of this machine's interfaces: on stage some networks have numbers that are not
+    private, such as Art-Net's 2.0.0.0/8."""
     from engine.system.network_interfaces import own_networks
 
     osc = LAN_DEFAULTS["osc"]
@@ -249,7 +249,7 @@ def build_config(values: dict[str, Any], *, origin: str = "configuration") -> Co
 
 
 def _with_size_from_params(config: Config) -> Config:
-    """`/engine/width` and its like among the parameters are what the keys of those names say."""
+    """Move `/engine/width`, `/engine/height` and `/engine/fps` from the parameters to the keys of these names."""
     given = {
         key: osc_schema.accept(f"/engine/{key}", config.params[f"/engine/{key}"]).value
         for key in ("width", "height", "fps")
@@ -260,7 +260,7 @@ def _with_size_from_params(config: Config) -> Config:
 
 
 def split_host_port(text: str, option: str) -> tuple[str, int]:
-    """`HOST:PORT` (IPv6 in brackets) taken apart; port 0 lets the system choose."""
+    """Host and port of `HOST:PORT` (IPv6 in brackets); port 0 lets the system choose."""
     match = re.fullmatch(r"(\[[^\]]+\]|[^:]+):(\d{1,5})", text.strip())
     if match is None or int(match[2]) > 65535:
         raise ConfigError(f"{option}: {text!r} is not HOST:PORT (for example 127.0.0.1:9000) or off")
@@ -303,7 +303,7 @@ def _explained(message: str, values: dict[str, Any]) -> str:
 
 
 def _plain(text: str) -> str:
-    """On one line, and no longer than a line has room for."""
+    """The text on one line, cut to a readable length."""
     line = text if text.isprintable() else repr(text)[1:-1]
     return line if len(line) <= MAX_VALUE else f"{line[:MAX_VALUE]}..."
 
@@ -328,7 +328,7 @@ _TABLES: dict[str, type[Struct]] = {
 
 
 def _table_of(key_path: str) -> type[Struct]:
-    """What the table that holds this key is made of."""
+    """The Struct of the table that holds this key."""
     return next((table for start, table in _TABLES.items() if key_path.startswith(start)), Config)
 
 

@@ -3,26 +3,26 @@
 MultiverseError                 something the user can act on: what, which value, what is allowed, what next
 ├── UsageError                  the command line contradicts itself (exit code 2)
 ├── ConfigError                 a configuration file or option is wrong; names file and key path
-├── PortTakenError              another program listens there
+├── PortTakenError              another program uses the port
 ├── AudioError                  a sound device or file cannot be used
 ├── SourceError                 a camera, video or picture cannot be used
 ├── RenderError                 the renderer cannot draw
 │   └── NoGLError               no usable OpenGL here; says what to install
 ├── SinkError                   an output failed
 │   ├── SinkUnavailableError    an output that can never run here (wrong system, package missing)
-│   └── FolderBusyError         another run is at work there
+│   └── FolderBusyError         another run is using the folder
 ├── PresetError                 a preset cannot be read or written
-├── MappingError                a map of foreign controls cannot be read, written or edited so
-├── CueError                    a cue is not there, cannot be made or written
+├── MappingError                a map of foreign controls cannot be read, written or edited
+├── CueError                    a cue does not exist or cannot be written
 ├── OscDecodeError              bytes that are not a valid OSC packet
 ├── SharedMemoryError           a ring cannot be made or opened
 ├── ModelError                  a model cannot be loaded or used
-│   └── DeviceFullError         its device has too little memory; another machine's may have enough
-└── ChildError                  a child process cannot be had, or refused what was asked of it
-    ├── ControlPipeError        a message that cannot be sent or read; the pipe goes on
+│   └── DeviceFullError         its device has too little memory; another machine may have enough
+└── ChildError                  a child process cannot be started, or refused a request
+    ├── ControlPipeError        a message that cannot be sent or read; the pipe still works
     └── PipeClosedError         the other end of a control pipe is gone
 
-`osc_schema.Rejected` stands apart: the schema is standard library only and imports nothing of the engine.
+`osc_schema.Rejected` is not in the tree: the schema is standard library only and imports nothing of the engine.
 """
 
 from typing import Final
@@ -121,6 +121,6 @@ class PipeClosedError(ChildError):
 
 
 def in_one_line(error: BaseException) -> str:
-    """What went wrong, for people: of errors of other people's making with their kind."""
+    """The error in one line for people; errors that are not ours come with their type."""
     text = " ".join(str(error).split())[:MAX_LINE]
     return text if isinstance(error, MultiverseError) else f"{type(error).__name__}: {text}"

@@ -1,7 +1,7 @@
-"""READ SECOND: one frame, as a handful of named calls in order.
+"""READ SECOND: one frame, as a handful of named calls in order. `draw_frame` is the list.
 
-The loop owns the thread it is run on (on macOS that must be the main thread), the GL context and the sinks. Nothing
-it calls waits for a child, a socket or a disk; other threads reach it through `post` and the parameter store.
+The loop owns its thread (on macOS that must be the main thread), the GL context and the sinks. Nothing it calls waits
+for a child, a socket or a disk; other threads reach it through `post` and the parameter store.
 """
 
 import logging
@@ -21,20 +21,17 @@ from engine.control.commands.cue import CueControl
 from engine.control.commands.show import ShowControl
 from engine.errors import RenderError
 from engine.ipc import Gate
-from engine.live.kit.fader import Fade
-from engine.live.rvc.desk import VoiceDesk
-from engine.live.rvc.link import VoiceLink
-from engine.live.sam3.link import MasksView, SegmentationLink
-from engine.live.sam3.outputs import MaskOutputs
-from engine.live.sd.link import DiffusionLink, SdView
+from engine.live.kit.live_model import LiveModel
+from engine.live.kit.scene import Scene
 from engine.params import Crossfade, LeavingLook, Modulation, ParamStore, Slew, Snapshot, Tempo
 from engine.render import Leaving, Look, PictureInput, RegionMap, RegionMapper
-from engine.render.guarded_renderer import Drawing
+from engine.render.guarded_renderer import GuardedRenderer
 from engine.sinks import Picture, SinkSet, Stage
 from engine.sources import Polled
 from engine.sources.current import CurrentSource
 from engine.sources.senders import SenderLists
 from engine.system.clock import Clock
+from engine.system.guarded_thread import Guard
 from engine.system.schedule import Schedule, exact_rate
 from engine.telemetry import FrameTimes, Warnings
 from engine.values import AudioFeatures, FrameId, PublishedFrame, ShownPicture, VideoFrame
@@ -44,21 +41,18 @@ log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 
-MAX_STEP_S = 0.25  # after a hiccup a smoothed value moves as if at least 4 frames a second had been drawn
-MAX_TRACEBACKS = 20  # of different faults; a log is read by a person
-NO_SD = SdView(fade=None, is_on=False)
-NO_MASKS = MasksView(found=None, picture=None)
+MAX_STEP_S = 0.25  # after a hiccup, smoothed values move as if at least 4 frames a second had been drawn
 ROUNDING_S = 1e-6  # due times are sums of periods: 90 frames at 30 fps last 3 s less a rounding
 
 
 @dataclass(slots=True, kw_only=True)
-class Parts:
-    """Everything a frame needs. `stage` changes while running; the rest is fixed."""
+class EngineParts:
+    """Everything that a frame needs. `stage` changes while running; the rest is fixed."""
 
     clock: Clock
-    """What frames are due by; offline it stands still between them."""
+    """Decides when frames are due; offline it stands still between them."""
     stopwatch: Clock
-    """What frames are measured by; always real."""
+    """Measures frames; always real time."""
     store: ParamStore
     slew: Slew
     modulation: Modulation
@@ -71,40 +65,26 @@ class Parts:
     show: ShowControl
     audio: AudioInput
     source: CurrentSource
-    """What layer 5 shows; among `polled`, too."""
+    """The camera of layer 5; also one of `polled`."""
     senders: SenderLists
     polled: tuple[Polled, ...]
-    """Sources that belong to the loop's thread."""
-    sd: DiffusionLink | None
-    sam3: SegmentationLink | None
-    masks: MaskOutputs | None
-    """Of SAM3."""
-    rvc: VoiceLink | None
-    voice: VoiceDesk | None
-    """Where what `rvc` makes is mixed with the voice itself."""
+    """Sources that must be polled on the loop's thread."""
+    live: tuple[LiveModel, ...]
+    """In order of effect: each sees what those before it have added to the scene."""
     gate: Gate
-    """Tells children when the picture is being drawn."""
+    """Tells the children when the picture is being drawn."""
     regions: RegionMapper
-    drawing: Drawing
+    drawing: GuardedRenderer
     sinks: SinkSet
     stage: Stage
     previews: Mapping[str, PreviewTap]
-    """Where the page gets its pictures: `main`, and those beside it that there are."""
+    """By picture: `main` and the extra pictures of this run. The page gets its pictures here."""
     warnings: Warnings
     times: FrameTimes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
-    """What there is to see at one frame besides the Multiverse itself."""
-
-    camera: VideoFrame | None
-    sd: SdView
-    masks: MasksView
-
-
 class FrameLoop:
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: EngineParts) -> None:
         self.parts = parts
         self.schedule = Schedule(parts.stage.fps)
         self._posted: deque[Callable[[], None]] = deque()
@@ -112,7 +92,7 @@ class FrameLoop:
         self._index = 0
         self._first_due_s: float | None = None
         self._previous_s = self._shown_until_s = 0.0
-        self._known_faults: set[tuple] = set()
+        self._guard = Guard(log, parts.warnings.report, "frame", "a frame or a command failed")
         self._has_published = False
         self._next_sample = 0
         self._draw_s = 0.0
@@ -123,7 +103,7 @@ class FrameLoop:
         self._posted.append(action)
 
     def stop(self) -> None:
-        """End after the frame in hand. Any thread, and signal handlers."""
+        """End after the current frame. Any thread, and signal handlers."""
         self._stop.set()
 
     @property
@@ -131,7 +111,7 @@ class FrameLoop:
         return self._stop.is_set()
 
     def frames(self, *, count: int | None = None, seconds: float | None = None) -> Iterator[PublishedFrame]:
-        """Frames as they are published: `count` of them, or `seconds` of the loop's time, or until `stop`."""
+        """Yield frames as they are published: `count` of them, or for `seconds` of the loop's time, or until `stop`."""
         published, end_s = 0, None
         while not self._stop.is_set():
             if count is not None and published >= count:
@@ -156,32 +136,23 @@ class FrameLoop:
         beat = parts.tempo.beat_at(self._due_s(tick))
         values = parts.modulation.step(values, features, time_s=tick.time_s, beat=beat)
         parts.leaving.step(features, time_s=tick.time_s, beat=beat)
-        for child in (parts.sd, parts.sam3, parts.rvc):
-            if child is not None:
-                self._attempt(partial(child.follow, snapshot, parts.modulation.moved))
-        if parts.voice is not None:
-            self._attempt(partial(parts.voice.follow, values))
-        seen = self._watch(tick)
-        region = self._map(values, seen, tick)
-        self._draw(values, features, seen, region, tick)
-        frame = self._publish(tick, features, seen, values)
-        self._feed(frame, seen)  # it is out, whatever becomes of the children's next
+        for model in parts.live:
+            self._attempt(partial(model.follow, snapshot, values, parts.modulation.moved))
+        scene = Scene(camera=self._camera(tick))
+        for model in parts.live:
+            self._attempt(partial(model.show, scene, values, parts.stopwatch.now_s()))
+        region = self._map(values, scene, tick)
+        self._draw(values, features, scene, region, tick)
+        frame = self._publish(tick, features, scene)
+        for model in parts.live:  # the frame is already published, so an error while feeding cannot lose it
+            self._attempt(partial(model.feed, frame, scene, parts.stopwatch.now_s()))
         self._report(frame, snapshot, started_s)
         return frame
 
     def _attempt(self, action: Callable[[], Result]) -> Result | None:
-        """The top of the engine's thread: one bad frame or command must not end the show. Offline it must."""
-        try:
-            return action()
-        except Exception as error:
-            if self.parts.stage.is_offline:
-                raise
-            fault = (type(error), *place_of(error))
-            if fault not in self._known_faults and len(self._known_faults) < MAX_TRACEBACKS:
-                self._known_faults.add(fault)
-                log.exception("a frame or a command failed; the same again is only counted")
-            self.parts.warnings.report("frame", f"a frame or a command failed: {type(error).__name__}: {error}")
-            return None
+        """The result; None after an error, which is logged and reported: one bad frame or command must not end the
+        show. Offline it must, so that no file has a hole."""
+        return action() if self.parts.stage.is_offline else self._guard.attempt(action)
 
     def _wait_until_due(self) -> FrameId:
         clock = self.parts.clock
@@ -195,15 +166,15 @@ class FrameLoop:
         return tick
 
     def _due_s(self, tick: FrameId) -> float:
-        """The frame's due time on the clock that taps and MIDI ticks come by."""
+        """The frame's due time on the clock of taps and MIDI ticks."""
         assert self._first_due_s is not None
         return self._first_due_s + tick.time_s
 
     def _read_parameters(self, tick: FrameId) -> tuple[Snapshot, Mapping[str, object]]:
-        """The newest values (one immutable snapshot a frame) and the same smoothed."""
+        """The newest values, one immutable snapshot a frame, and the same values smoothed."""
         parts = self.parts
-        parts.dispatcher.tick()  # before the commands: whoever waits for them by /sync counts from here
-        for _ in range(len(self._posted)):  # what an action posts itself waits for the next frame
+        parts.dispatcher.tick()  # before the commands, because a /sync that waits for them counts from here
+        for _ in range(len(self._posted)):  # an action that an action posts waits for the next frame
             self._attempt(self._posted.popleft())
         for part in (parts.cues, parts.crossfade, parts.tempo):  # a cue that follows begins its fade
             self._attempt(partial(part.step, self._due_s(tick)))
@@ -216,8 +187,9 @@ class FrameLoop:
         return snapshot, parts.slew.step(snapshot, step_s)
 
     def _follow_stage(self, snapshot: Snapshot) -> None:
-        """Take over a new size or frame rate; a size the renderer refuses is put back."""
+        """Apply a new size or frame rate; put back a size that the renderer refuses."""
         width, height, fps = snapshot["/engine/width"], snapshot["/engine/height"], snapshot["/engine/fps"]
+        assert isinstance(width, int) and isinstance(height, int) and isinstance(fps, float)
         try:
             self.set_format(width, height, fps)
         except RenderError as error:
@@ -226,7 +198,7 @@ class FrameLoop:
             self.parts.store.set_many([("/engine/width", stage.width), ("/engine/height", stage.height)], by="engine")
 
     def set_format(self, width: int, height: int, fps: float | None = None) -> None:
-        """Draw at this size and rate from now on. RenderError, and nothing changed, when the size is refused."""
+        """Draw at this size and rate from now on. RenderError if the size is refused; then nothing changes."""
         parts, stage = self.parts, self.parts.stage
         fps = float(exact_rate(fps)) if fps else stage.fps
         if (width, height, fps) == (stage.width, stage.height, stage.fps):
@@ -247,55 +219,50 @@ class FrameLoop:
             settings = replace(settings, leaving=AudioSettings.from_values(leaving, width))
         audio.settings = settings
         if self.parts.stage.is_offline:
-            # The picture belongs to the sound that is heard while it is shown.
+            # The picture shows the sound that is heard during it.
             return audio.advance_to(tick.time_s + self.schedule.period_s)
         return audio.latest_features()
 
-    def _watch(self, tick: FrameId) -> Seen:
-        """The newest camera picture, and what there is of SD and of SAM3."""
+    def _camera(self, tick: FrameId) -> VideoFrame | None:
+        """The newest camera picture; offline this very frame's."""
         parts = self.parts
         for polled in parts.polled:
             self._attempt(polled.poll)
-        if not parts.stage.is_offline:
-            parts.senders.poll()
-        video = parts.source.frame_at(tick.time_s) if parts.stage.is_offline else parts.source.latest_frame()
-        sd, masks = NO_SD, NO_MASKS
-        if parts.sd is not None:
-            sd = self._attempt(partial(parts.sd.view, parts.stopwatch.now_s(), video)) or NO_SD
-        if parts.sam3 is not None and parts.masks is not None:
-            masks = self._attempt(parts.sam3.view) or NO_MASKS
-            self._attempt(partial(parts.masks.tell, masks))
-        return Seen(camera=video, sd=sd, masks=masks)
+        if parts.stage.is_offline:
+            return parts.source.frame_at(tick.time_s)
+        parts.senders.poll()
+        return parts.source.latest_frame()
 
-    def _map(self, values: Mapping[str, object], seen: Seen, tick: FrameId) -> RegionMap | None:
-        """The newest region map of what is seen; offline this very frame's."""
+    def _map(self, values: Mapping[str, object], scene: Scene, tick: FrameId) -> RegionMap | None:
+        """The newest region map of the scene; offline this very frame's."""
         regions = self.parts.regions
-        settings = MaskOutputs.region_settings(seen.masks, values)
+        settings = scene.region_settings(values)
         leaving = self.parts.leaving.values
         if not settings.is_enabled and leaving is not None:
-            settings = MaskOutputs.region_settings(seen.masks, leaving)
+            settings = scene.region_settings(leaving)
         if not settings.is_enabled:
             return None
-        mapped = seen.sd.fade.picture if seen.sd.is_on and seen.sd.fade is not None else seen.camera
+        layer5 = scene.automatic_layer5
+        picture = layer5.picture if layer5 is not None else None
         if self.parts.stage.is_offline:
-            return regions.compute(mapped, settings, seen.masks.found)
-        regions.submit(mapped, settings, seen.masks.found)
+            return regions.compute(picture, settings, scene.found)
+        regions.submit(picture, settings, scene.found)
         return regions.latest()
 
     def _draw(
         self,
         values: Mapping[str, object],
         features: AudioFeatures,
-        seen: Seen,
+        scene: Scene,
         region: RegionMap | None,
         tick: FrameId,
     ) -> None:
-        picture = picture_of(values, features, features.waves, seen, region, tick)
+        picture = picture_of(values, features, features.waves, scene, region, tick)
         going = self.parts.leaving
         if going.fade is not None:
             waves = features.waves if features.leaving_waves is None else features.leaving_waves
             heard = replace(features, channels=features.leaving_channels or features.channels)
-            before = None if going.values is None else picture_of(going.values, heard, waves, seen, region, tick)
+            before = None if going.values is None else picture_of(going.values, heard, waves, scene, region, tick)
             fade = going.fade
             leaving = Leaving(number=fade.number, mix=fade.share, picture=before, revealed=fade.revealed)
             picture = replace(picture, leaving=leaving)
@@ -312,11 +279,9 @@ class FrameLoop:
             self.parts.gate.draw_ends()
         self._draw_s = stopwatch.now_s() - started_s
 
-    def _publish(
-        self, tick: FrameId, features: AudioFeatures, seen: Seen, values: Mapping[str, object]
-    ) -> PublishedFrame:
+    def _publish(self, tick: FrameId, features: AudioFeatures, scene: Scene) -> PublishedFrame:
         parts = self.parts
-        if not self._has_published and not parts.stage.is_offline:  # what was heard before is no part of the show
+        if not self._has_published and not parts.stage.is_offline:  # sound from before the show is no part of it
             self._next_sample = max(0, features.end_sample - round(parts.audio.sample_rate_hz / parts.stage.fps))
         audio = parts.audio.read_block(self._next_sample)
         self._has_published = True
@@ -330,38 +295,24 @@ class FrameLoop:
             audio=audio,
             features=features.channels,
         )
-        beside = self._shown_beside(seen, values)
-        parts.sinks.publish(frame, beside)
+        extra = self._extra_pictures(scene)
+        parts.sinks.publish(frame, extra)
         parts.sinks.pump()
-        for picture, shown in {"main": frame, **beside}.items():
+        pictures: dict[Picture, PublishedFrame | ShownPicture] = {"main": frame, **extra}
+        for picture, shown in pictures.items():
             tap = parts.previews.get(picture)
             if tap is not None and tap.wants_frame(parts.clock.now_s()):
                 self._attempt(partial(offer, tap, shown))
         return frame
 
-    def _shown_beside(self, seen: Seen, values: Mapping[str, object]) -> dict[Picture, ShownPicture]:
-        """The pictures beside the main one that this run has; they cost nothing until somebody asks for them."""
-        parts = self.parts
-        shown: dict[Picture, ShownPicture] = {}
-        if parts.sd is not None:
-            fade = seen.sd.fade or Fade(picture=None, before=None, share=1.0)
-            shown["sd"] = parts.drawing.show(fade.picture, fade.before, fade.share, size_px=parts.sd.size_px)
-        if parts.masks is not None:
-            pictures = partial(parts.masks.pictures, seen.masks, values, parts.drawing)
-            shown |= self._attempt(pictures) or {}
-        return shown
-
-    def _feed(self, frame: PublishedFrame, seen: Seen) -> None:
-        """Hand each child what it wants to see, whatever becomes of the others."""
-        parts, now_s = self.parts, self.parts.stopwatch.now_s()
-        if parts.sd is not None:
-            self._attempt(lambda: parts.sd.feed(frame.id, now_s, seen.camera, frame.read_rgba))
-        if parts.sam3 is not None and parts.masks is not None:
-            sd = seen.sd.fade.picture if seen.sd.fade is not None else None
-            self._attempt(
-                lambda: parts.sam3.feed(frame.id, now_s, camera=seen.camera, sd=sd, read_picture=frame.read_rgba)
-            )
-            self._attempt(lambda: parts.masks.steer(seen.masks, frame.id, now_s))
+    def _extra_pictures(self, scene: Scene) -> dict[Picture, ShownPicture]:
+        """The pictures beside the main one, each drawn only if a sink or a viewer reads it."""
+        pictures: dict[Picture, ShownPicture] = {}
+        for picture, draw in scene.extra_pictures.items():
+            shown = self._attempt(partial(draw, self.parts.drawing))
+            if shown is not None:
+                pictures[picture] = shown
+        return pictures
 
     def _report(self, frame: PublishedFrame, snapshot: Snapshot, started_s: float) -> None:
         parts = self.parts
@@ -372,7 +323,7 @@ class FrameLoop:
             work_s=published_s - started_s,
             draw_s=self._draw_s,
             published_s=published_s,
-            is_late=frame.index > 0 and self.schedule.is_late(parts.clock.now_s()),  # nobody waited for the first
+            is_late=frame.index > 0 and self.schedule.is_late(parts.clock.now_s()),  # the first was not waited for
         )
         parts.leaving.cost.add(
             work_s=published_s - started_s, draw_s=self._draw_s, looks=2 if parts.leaving.values is not None else 1
@@ -385,13 +336,12 @@ def picture_of(
     values: Mapping[str, object],
     features: AudioFeatures,
     waves: np.ndarray,
-    seen: Seen,
+    scene: Scene,
     region: RegionMap | None,
     tick: FrameId,
 ) -> PictureInput:
-    """All that a look with these values needs to be drawn. `waves`: as it wants them."""
-    layer5 = chosen_layer5(values["/layer/5/source"], seen.sd, seen.camera)
-    layer5 = MaskOutputs.in_step(layer5, seen.masks, values)
+    """Everything the renderer needs to draw a look with these values. `waves`: those of this look."""
+    layer5 = scene.layer5(values)
     return PictureInput(
         look=Look.from_values(values),
         waves=waves,
@@ -399,26 +349,11 @@ def picture_of(
         layer5=layer5.picture if layer5 else None,
         layer5_before=layer5.before if layer5 else None,
         layer5_mix=layer5.share if layer5 else 1.0,
-        matte=MaskOutputs.matte(seen.masks, values),
+        matte=scene.matte(values),
         region=region,
         time_s=tick.time_s,
     )
 
 
-def chosen_layer5(source: object, sd: SdView, video: VideoFrame | None) -> Fade | None:
-    """What layer 5 and simple mode show at this `/layer/5/source`."""
-    if source == "sd" or (source != "camera" and sd.is_on):
-        return sd.fade
-    return Fade(picture=video, before=None, share=1.0) if video is not None else None
-
-
 def offer(tap: PreviewTap, shown: PublishedFrame | ShownPicture) -> None:
     tap.offer(shown.read_rgba())
-
-
-def place_of(error: Exception) -> tuple[str, int]:
-    """File and line where it was raised, without reading the file."""
-    trace = error.__traceback__
-    while trace.tb_next is not None:
-        trace = trace.tb_next
-    return trace.tb_frame.f_code.co_filename, trace.tb_lineno

@@ -1,4 +1,4 @@
-"""What the engine knows about itself: frame times, and warnings that never flood a log."""
+"""The engine's measurements of itself: frame times, and warnings that never flood a log."""
 
 import logging
 import threading
@@ -12,12 +12,12 @@ from engine.system.clock import Clock
 
 log = logging.getLogger("multiverse")
 
-REPORT_INTERVAL_S = 1.0  # one line a second and cause: an operator reads it, a flood of packets cannot fill a disk
+REPORT_INTERVAL_S = 1.0  # one line per second and cause: readable, and a flood of packets cannot fill a disk
 KEPT_WARNINGS = 20
-MAX_PROBLEMS = 10  # of one file that are told one by one: whoever mends it sees what is wrong with the rest
-LATELY_S = 10.0  # what a performer calls now: over it late frames are told
-WINDOW_FRAMES = 600  # 10 s at 60 fps: what the live figures are taken over
-RESERVOIR_FRAMES = 100_000  # 27 min at 60 fps: what the closing summary is taken over, at a fixed 800 kB
+MAX_PROBLEMS = 10  # of one file that are reported one by one; enough to see what is wrong with the rest
+LATELY_S = 10.0  # the window over which late frames are reported to the performer
+WINDOW_FRAMES = 600  # 10 s at 60 fps: the window of the live figures
+RESERVOIR_FRAMES = 100_000  # 27 min at 60 fps: the window of the closing summary, a fixed 800 kB
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,13 +32,13 @@ class FrameMs:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrameFaults:
-    """Frames of the latest ten seconds that were late or left out."""
+    """Late and dropped frames of the last ten seconds."""
 
     due: int = 0
-    """Published and left out."""
+    """Published and dropped."""
     late: int = 0
     dropped: int = 0
-    """Left out."""
+    """Not drawn."""
 
 
 class FrameTimes:
@@ -49,17 +49,17 @@ class FrameTimes:
         self.late = 0
         """Published more than one period after the due time."""
         self.dropped = 0
-        """Due times given up because the loop was behind by more than a period."""
+        """Due times skipped because the loop was behind by more than a period."""
         self._work_ms = np.zeros(RESERVOIR_FRAMES)
         self._draw_ms = np.zeros(RESERVOIR_FRAMES)
         self._published_s: deque[float] = deque(maxlen=WINDOW_FRAMES)
         self._first_s = 0.0
         self._last_s = 0.0
         self._marks: deque[tuple[float, int, int, int]] = deque(maxlen=int(LATELY_S) + 1)
-        """Once a second: when, and frames, late and dropped until then."""
+        """Once a second: the time, and the counts of frames, late and dropped until then."""
 
     def add(self, *, work_s: float, draw_s: float, published_s: float, is_late: bool) -> None:
-        """One published frame: seconds of all its work, seconds of that in the draw itself, when it was published."""
+        """Count one published frame. `work_s`: all of its work, `draw_s`: the share of the draw itself."""
         if self.frames == 0:
             self._first_s = published_s
         self._work_ms[self.frames % RESERVOIR_FRAMES] = work_s * 1000.0
@@ -72,7 +72,7 @@ class FrameTimes:
             self._marks.append((published_s, self.frames, self.late, self.dropped))
 
     def lately(self) -> FrameFaults:
-        """Frames that were late or left out within the latest ten seconds before the newest frame; any thread."""
+        """Late and dropped frames of the ten seconds before the newest frame. Any thread."""
         recent = [mark for mark in self._marks.copy() if mark[0] >= self._last_s - LATELY_S]
         if not recent:
             return FrameFaults()
@@ -94,15 +94,15 @@ class FrameTimes:
         return (self.frames - 1) / max(self._last_s - self._first_s, 1e-9)
 
     def work_ms(self, newest: int = RESERVOIR_FRAMES) -> FrameMs:
-        """Percentiles over the newest `newest` frames that are kept."""
+        """Percentiles over the newest frames, at most `newest`."""
         return _percentiles(self._work_ms[self._newest(newest)])
 
     def draw_ms(self, newest: int = RESERVOIR_FRAMES) -> FrameMs:
-        """The same of the draw alone."""
+        """Like `work_ms`, for the draw alone."""
         return _percentiles(self._draw_ms[self._newest(newest)])
 
     def overhead_ms(self, newest: int = RESERVOIR_FRAMES) -> FrameMs:
-        """The same of all work but the draw: parameters, analysis hand-over, upload, publication."""
+        """Like `work_ms`, for everything but the draw: parameters, audio features, upload, publication."""
         rows = self._newest(newest)
         return _percentiles(self._work_ms[rows] - self._draw_ms[rows])
 
@@ -123,7 +123,7 @@ def _percentiles(times_ms: np.ndarray) -> FrameMs:
 
 
 class Warnings:
-    """Counts what went wrong by cause, and says each cause at most once a second. Any thread."""
+    """Counts warnings by cause, and logs each cause at most once a second. Any thread."""
 
     def __init__(self, clock: Clock, on_said: Callable[[str], None] = lambda line: None) -> None:
         """`on_said(line)` is called with each line that is logged, on the thread that reports: it must not wait."""
@@ -132,8 +132,8 @@ class Warnings:
         self._counts: Counter[str] = Counter()
         self._unsaid: Counter[str] = Counter()
         self._said_s: dict[str, float] = {}
-        self._latest: deque[tuple[str, bool]] = deque(maxlen=KEPT_WARNINGS)  # a line, and whether it warns
-        self.on_said = on_said
+        self._latest: deque[tuple[str, bool]] = deque(maxlen=KEPT_WARNINGS)  # (line, is it a warning)
+        self._on_said = on_said
 
     def report(self, key: str, message: str) -> None:
         """Count `key`; log `message` unless the same key was logged within the last second."""
@@ -148,15 +148,17 @@ class Warnings:
             unsaid = self._unsaid.pop(key, 0)
             line = f"{message} (and {unsaid} more like it)" if unsaid else message
             self._latest.append((line, True))
-        log.warning("%s", line)
-        self.on_said(line)
+        self._say(line)
 
     def tell(self, line: str) -> None:
-        """Say something that is no warning, such as that what failed is back: to the log and whoever listens."""
+        """Log a line that is not a warning, such as a recovery, and pass it to the listeners."""
         with self._lock:
             self._latest.append((line, False))
+        self._say(line)
+
+    def _say(self, line: str) -> None:
         log.warning("%s", line)
-        self.on_said(line)
+        self._on_said(line)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -165,19 +167,19 @@ class Warnings:
 
     @property
     def latest(self) -> list[str]:
-        """The newest lines that were said, oldest first."""
+        """The newest logged lines, oldest first."""
         with self._lock:
             return [line for line, _ in self._latest]
 
     @property
     def told(self) -> list[str]:
-        """Those of `latest` that are no warnings."""
+        """The lines of `latest` that are not warnings."""
         with self._lock:
             return [line for line, warns in self._latest if not warns]
 
 
 def report_problems(report: Callable[[str, str], None], key: str, problems: Sequence[str]) -> None:
-    """Report what is wrong with a file, a line a problem; of many the first ten, and how many more there are."""
+    """Report the problems of a file, one line each: the first ten, then the number of the rest."""
     for number, problem in enumerate(problems[:MAX_PROBLEMS]):
         report(f"{key}.{number}", problem)
     if len(problems) > MAX_PROBLEMS:

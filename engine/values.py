@@ -21,27 +21,27 @@ class FrameId:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelFeatures:
-    """What one audio channel sounds like now. Levels are linear, 1.0 = full scale; bands are RMS per band, linear."""
+    """Features of one audio channel, now. Levels are linear, 1.0 = full scale; bands are RMS per band, linear."""
 
     rms: float = 0.0
     peak: float = 0.0
     pitch_hz: float = 261.63
     """Smoothed pitch; holds its last value under -60 dBFS."""
     pitch_confidence: float = 0.0
-    """0..1: how much of the sound is one tone, and how steady it is; 0 under -60 dBFS."""
+    """0..1: how tonal and how steady the sound is; 0 under -60 dBFS."""
     hue: float | None = None
-    """In turns, -1/2..1/2: that of the pitch, C is 0, gliding as `/colour/glide_ms` says; None: that of `pitch_hz`."""
+    """In turns, -1/2..1/2: the hue of the pitch, C is 0, gliding by `/colour/glide_ms`; None: use `pitch_hz`."""
     onset: float = 0.0
     """Strength of an onset in the newest hop, 0..1; 0 between onsets."""
     onset_count: int = 0
-    """Onsets since the start: a reader slower than the analyser still sees every one."""
+    """Onsets since the start. A reader slower than the analyser still notices every one."""
     low: float = 0.0
     mid: float = 0.0
     high: float = 0.0
     envelope: float = 0.0
     """Follower, attack 5 ms, release `/audio/<n>/decay_ms`; linear."""
     gain_db: float = 0.0
-    """Gain in force: set gain plus automatic gain."""
+    """Effective gain: set gain plus automatic gain."""
 
     @property
     def rms_dbfs(self) -> float:
@@ -70,9 +70,9 @@ class AudioFeatures:
     waves: np.ndarray = field(default_factory=silent_waves)
     """(4, 1024) float32 in [-1, 1], after gain; oldest at index 0."""
     leaving_waves: np.ndarray | None = None
-    """The same as the look wants them that another one takes the place of; None where none does."""
+    """`waves` for the look that is fading out; None without one."""
     leaving_channels: tuple[ChannelFeatures, ...] | None = None
-    """`channels` with the hues as that look has them glide; None where none leaves."""
+    """`channels` with the hues of the look that is fading out; None without one."""
     end_sample: int = 0
     """Number of source samples analysed so far; the waves end here."""
 
@@ -94,15 +94,15 @@ class VideoFrame:
     index: int
     time_s: float
     source: str
-    """Its name, as it was asked for; FINISHED for what the engine itself has drawn."""
+    """The source's name as the user gave it; FINISHED for the engine's own picture."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundObject:
     id: int
-    """From 1. Of a followed object the same in every result; else its rank."""
+    """From 1. A tracked object keeps it in every result; else it is the object's rank."""
     prompt: int
-    """Number of the concept it answers to, from 1."""
+    """Number of the prompt it was found for, from 1."""
     score: float
     """0..1."""
     box: tuple[float, float, float, float]
@@ -111,17 +111,17 @@ class FoundObject:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Segmentation:
-    """What was found in one picture."""
+    """The objects found in one picture."""
 
     objects: tuple[FoundObject, ...]
-    """Best first; where two overlap, the first is in front."""
+    """Best first. If two overlap, the first is in front."""
     masks: np.ndarray
     """(objects, side, side) uint8: 255 x probability, rounded, of the whole picture squashed to a square. Texel centres
     at (i + 1/2) / side of it. Inside is what is above 127.5 after bilinear scaling."""
     picture_px: tuple[int, int]
     """Width and height of the picture it was found in."""
     index: int
-    """VideoFrame.index or FrameId.index of that picture, as it was handed to the child."""
+    """VideoFrame.index or FrameId.index of that picture, as the child received it."""
     time_s: float
 
 
@@ -145,8 +145,8 @@ class PublishedFrame:
     texture: TextureRef | None
     """None from the Numba renderer."""
     read_rgba: Callable[[], np.ndarray]
-    """(height, width, 4) uint8, row 0 at the top; reads back once a frame however many ask. Render thread only, and
-    for the first time before the next frame is drawn: RenderError after that. The array may be kept: it is never
+    """(height, width, 4) uint8, row 0 at the top; reads back once a frame, however many call it. Render thread only;
+    the first call must come before the next frame is drawn, else RenderError. The array may be kept: it is not
     written again while anybody holds it."""
     audio: AudioBlock | None = None
     """Source samples since the previous published frame."""
@@ -163,9 +163,9 @@ class PublishedFrame:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShownPicture:
-    """A picture beside the main one, at its own size, as a renderer offers it. It costs nothing until it is asked for.
+    """An extra picture at its own size, drawn only when one of its functions is called.
 
-    Render thread only, and for the first time before the next frame is drawn: RenderError after that.
+    Render thread only; the first call must come before the next frame is drawn, else RenderError.
     """
 
     width: int
@@ -173,4 +173,4 @@ class ShownPicture:
     draw_texture: Callable[[], TextureRef | None]
     """Opaque RGBA on the GPU, untouched until the next frame is drawn; None where the CPU draws."""
     read_rgba: Callable[[], np.ndarray]
-    """(height, width, 4) uint8, opaque, row 0 at the top. May be kept: never written again while anybody holds it."""
+    """(height, width, 4) uint8, opaque, row 0 at the top. May be kept: not written again while anybody holds it."""

@@ -1,4 +1,4 @@
-"""The shape DESIGN gives the code, held by reading the imports."""
+"""The structure of the code, checked by reading the imports."""
 
 import ast
 import re
@@ -6,6 +6,8 @@ import subprocess
 import sys
 from functools import cache
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parent.parent
 ENGINE = ROOT / "engine"
@@ -39,7 +41,7 @@ def module_of(path: Path) -> str:
 
 @cache
 def nodes_of(path: Path) -> list[ast.AST]:
-    """Of the file's whole tree, which several tests look through."""
+    """All nodes of the file's tree, cached because several tests need them."""
     return list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
 
 
@@ -87,16 +89,32 @@ def test_the_root_holds_what_is_read_first() -> None:
     assert sorted(path.stem for path in ENGINE.glob("*.py")) == sorted(ROOT_FILES)
 
 
-def test_jobs_never_import_each_other() -> None:
+@pytest.mark.parametrize("wing", ["jobs", "live"])
+def test_the_folders_of_a_wing_never_import_each_other(wing: str) -> None:
     wrong = []
     for path in engine_files():
         folder, _, own = (part_of(module_of(path)) or "").partition("/")
-        if folder != "jobs" or own in ("", "kit"):
+        if folder != wing or own in ("", "kit"):
             continue
         for module, line in imports_of(path):
             other = part_of(module) or ""
-            if other.startswith(f"{folder}/") and other not in (f"{folder}/kit", f"{folder}/{own}"):
+            if other.startswith(f"{wing}/") and other not in (f"{wing}/kit", f"{wing}/{own}"):
                 wrong.append(f"{path.relative_to(ROOT)}:{line} imports {module}")
+    assert wrong == []
+
+
+def test_what_live_models_share_names_none_of_them() -> None:
+    """A fourth model changes none of these files."""
+    model = re.compile(r"(?<![a-z0-9])(sd|sam3|rvc)(?![a-z0-9])")
+    shared = [ENGINE / f"{name}.py" for name in ("app", "engine", "frame_loop", "telemetry", "values")]
+    for folder in ("children", "control", "sinks", "live/kit"):
+        shared += sorted((ENGINE / folder).rglob("*.py"))
+    wrong = [
+        f"{path.relative_to(ROOT)}:{number} {line.strip()}"
+        for path in shared
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
+        if model.search(line)
+    ]
     assert wrong == []
 
 
@@ -125,7 +143,7 @@ def test_the_schema_imports_the_standard_library_only() -> None:
 
 
 def imported_with(path: Path, seen: set[Path]) -> set[str]:
-    """Modules that are imported with this one: by it and by ours that it imports, functions and TYPE_CHECKING aside."""
+    """Modules imported with this one, directly or through our own modules, without functions and TYPE_CHECKING."""
     if path in seen:
         return set()
     seen.add(path)
@@ -151,7 +169,7 @@ def test_deciding_about_a_model_loads_no_inference_library() -> None:
 
 
 def test_how_a_model_is_run_is_decided_in_its_plan_alone() -> None:
-    """`load` and whoever paints take what `plan_model` chose; a name or a configuration is looked at once."""
+    """`load` and the painters use the choices of `plan_model`; names and configurations are read in one place."""
     deciding = set("choose_sampler choose_prediction sampler_named predicts_picture scheduler_config".split())
     plan = ENGINE / "models" / "sd" / "plan"
     wrong = [
@@ -178,7 +196,7 @@ def test_only_the_command_line_prints() -> None:
 
 
 def test_only_the_atomic_file_renames() -> None:
-    """Elsewhere a virus scanner's short hold on Windows would lose what is renamed."""
+    """Elsewhere a rename would fail on Windows while a virus scanner holds the file."""
     renames = {("os", "replace"), ("os", "rename"), ("os", "renames"), ("shutil", "move")}
     wrong = []
     for path in engine_files():
@@ -194,7 +212,7 @@ def test_only_the_atomic_file_renames() -> None:
 
 
 def test_a_temporary_folder_that_cannot_be_removed_ends_nothing() -> None:
-    """On Windows nothing that another program has open can be deleted."""
+    """On Windows a file that another program has open cannot be deleted."""
     wrong = [
         f"{path.relative_to(ROOT)}:{node.lineno}"
         for path in engine_files()
@@ -227,7 +245,7 @@ def test_the_engine_with_gl_needs_neither_numba_nor_opencv_to_start() -> None:
     assert {"numba", "cv2"}.isdisjoint(modules_after("import engine.app"))
 
 
-def test_the_top_level_holds_what_the_design_names() -> None:
+def test_the_top_level_holds_what_is_named_here() -> None:
     tracked = subprocess.run(["git", "ls-files"], capture_output=True, text=True, cwd=ROOT)
     names = {line.split("/")[0] for line in tracked.stdout.splitlines()}
     visible = {name for name in names if not name.startswith(".")}

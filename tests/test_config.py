@@ -52,7 +52,7 @@ def test_a_mistake_is_one_line_with_file_and_key_path(tmp_path: Path, text: str)
     assert "\n" not in line and "nearest: )" not in line and len(line) < 1000
 
 
-def test_a_file_that_is_not_there_or_not_text_is_named(tmp_path: Path) -> None:
+def test_a_missing_or_binary_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"none\.toml: cannot be read"):
         read_config_file(tmp_path / "none.toml")
     (tmp_path / "bytes.toml").write_bytes(b"\xff\xfe")
@@ -67,7 +67,7 @@ def test_a_fifo_in_place_of_the_file_is_not_waited_for(tmp_path: Path) -> None:
         read_config_file(tmp_path / "show.toml")
 
 
-def test_a_good_file_is_taken_whole(tmp_path: Path) -> None:
+def test_a_good_file_sets_every_key(tmp_path: Path) -> None:
     path = tmp_path / "show.toml"
     path.write_text('width = 640\nsinks = ["null"]\n[osc]\nlisten = "127.0.0.1:9100"\n[[osc.feedback]]\nport = 9200\n')
     config = build_config(read_config_file(path))
@@ -89,7 +89,7 @@ def test_a_configuration_alone_opens_nothing() -> None:
 @pytest.mark.parametrize(
     "text", ["9000", "host", "host:", "host:99999", ":9000", "a:b:9000", "192.168..5:9000", "a" * 64 + ".de:9000"]
 )
-def test_an_address_that_is_none_names_the_option(text: str) -> None:
+def test_a_malformed_host_and_port_names_the_option(text: str) -> None:
     with pytest.raises(ConfigError, match="--osc"):
         split_host_port(text, "--osc")
 

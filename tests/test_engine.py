@@ -21,6 +21,7 @@ from engine import Config, Engine, MultiverseError, open_engine
 from engine.cli.run import build_settings, parse_size
 from engine.config import OscConfig, build_config
 from engine.errors import ConfigError, PortTakenError
+from engine.live.kit.scene import Scene
 from engine.params.looks import PLAIN
 from engine.web import WebServer
 
@@ -75,7 +76,7 @@ def test_two_offline_runs_are_the_same_byte_for_byte(chord: Path, renderer: str)
     assert len(set(first)) > 1
 
 
-def test_every_command_that_lists_is_refused_when_it_is_asked_too_often() -> None:
+def test_every_listing_command_is_rate_limited() -> None:
     lists = {
         command.address
         for command in osc_schema.COMMANDS
@@ -177,7 +178,7 @@ def test_a_preset_is_saved_and_started_with(tmp_path: Path, chord: Path) -> None
         ({"web": "nowhere"}, "--web"),
     ],
 )
-def test_what_cannot_be_had_is_one_line_at_the_start(changes: dict, named: str) -> None:
+def test_anything_missing_is_one_line_at_the_start(changes: dict, named: str) -> None:
     with pytest.raises(MultiverseError) as caught, open_engine(quiet(**changes)):
         pass
     assert named in str(caught.value)
@@ -193,7 +194,7 @@ def test_an_osc_port_in_use_is_named_with_its_option() -> None:
             pass
 
 
-def test_whose_osc_is_heard_has_oscquery_without_a_token_by_the_name_that_was_given(
+def test_allowed_osc_senders_read_oscquery_without_a_token_under_the_given_name(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # This machine's programs need none; here they are taken for strangers.
@@ -249,7 +250,7 @@ def test_a_renderer_opened_again_tells_the_sinks_and_the_show_goes_on(monkeypatc
 
 
 class BrokenCable:
-    """A source, unplugged in a way that nobody thought of: its third picture raises."""
+    """A source that raises an unexpected error at its third picture."""
 
     def __init__(self) -> None:
         self.asked = 0
@@ -275,45 +276,52 @@ def test_a_frame_that_fails_does_not_end_the_show(caplog: pytest.LogCaptureFixtu
 
 
 class Broken:
-    """A child's link, what is made of its results, and a preview, in which everything fails."""
+    """A live model and a preview in which everything fails."""
+
+    name = "broken"
 
     def fail(self, *arguments: object, **more: object) -> None:
         raise RuntimeError("broken")
 
-    follow = view = tell = pictures = feed = offer = fail
-    size_px = (8, 8)
+    follow = show = feed = offer = fail
 
     def wants_frame(self, now_s: float) -> bool:
         return True
 
 
-@pytest.mark.parametrize("parts", [("sam3", "masks"), ("sd",), ("preview",)], ids=" ".join)
-def test_what_fails_beside_the_picture_does_not_cost_a_frame(
-    parts: tuple[str, ...], caplog: pytest.LogCaptureFixture
-) -> None:
+class BrokenPicture(Broken):
+    """A live model whose extra picture cannot be drawn."""
+
+    def follow(self, *arguments: object) -> None:
+        return
+
+    feed = follow
+
+    def show(self, scene: Scene, values: object, now_s: float) -> None:
+        scene.extra_pictures["broken"] = self.fail
+
+
+@pytest.mark.parametrize("part", ["model", "extra picture", "preview"])
+def test_what_fails_beside_the_picture_does_not_cost_a_frame(part: str, caplog: pytest.LogCaptureFixture) -> None:
     with open_engine(quiet()) as engine:
         frames = engine.frames(count=5, seconds=2.0)
         next(frames)
-        for part in parts:
-            if part == "preview":
-                engine._parts.previews = {"main": Broken()}
-            else:
-                setattr(engine._parts, part, Broken())
+        if part == "preview":
+            engine._parts.previews = {"main": Broken()}
+        else:
+            engine._parts.live = (Broken() if part == "model" else BrokenPicture(),)
         assert [frame.index for frame in frames] == [1, 2, 3, 4]
     assert "RuntimeError: broken" in caplog.text
 
 
 class Fed(Broken):
-    """One that is handed pictures all the same."""
+    """A model that can be fed all the same."""
 
     def __init__(self) -> None:
-        self.handed: list[str] = []
+        self.count = 0
 
     def feed(self, *arguments: object, **more: object) -> None:
-        self.handed.append("picture")
-
-    def steer(self, *arguments: object) -> None:
-        self.handed.append("masks")
+        self.count += 1
 
 
 def test_a_child_that_cannot_be_fed_does_not_starve_the_other() -> None:
@@ -321,10 +329,9 @@ def test_a_child_that_cannot_be_fed_does_not_starve_the_other() -> None:
     with open_engine(quiet()) as engine:
         frames = engine.frames(count=4)
         next(frames)
-        engine._parts.sd = Broken()
-        engine._parts.sam3 = engine._parts.masks = fed
+        engine._parts.live = (Broken(), fed)
         assert len(list(frames)) == 3
-    assert fed.handed == ["picture", "masks"] * 3
+    assert fed.count == 3
 
 
 def test_a_command_that_fails_does_not_cost_a_frame(caplog: pytest.LogCaptureFixture) -> None:
@@ -337,13 +344,13 @@ def test_a_command_that_fails_does_not_cost_a_frame(caplog: pytest.LogCaptureFix
     assert "ZeroDivisionError" in caplog.text
 
 
-def test_offline_a_frame_that_fails_ends_the_run_so_that_nothing_is_missing(chord: Path) -> None:
+def test_offline_a_failing_frame_ends_the_run(chord: Path) -> None:
     with pytest.raises(ZeroDivisionError), open_engine(quiet(audio=str(chord), offline=True)) as engine:
         engine.post(lambda: 1 / 0)
         list(engine.frames(count=5))
 
 
-def test_seconds_end_after_that_much_of_the_loops_time(chord: Path) -> None:
+def test_seconds_count_the_loops_own_time(chord: Path) -> None:
     with open_engine(quiet(audio=str(chord), offline=True)) as engine:
         assert len(list(engine.frames(seconds=3.0))) == 90
         assert len(list(engine.frames(seconds=0.1))) == 3
@@ -377,7 +384,7 @@ def test_the_second_engine_names_every_port_that_is_taken_at_once(free_port: Cal
     ],
     ids=["nothing", "size", "parameter", "film"],
 )
-def test_where_the_processor_draws_live_a_size_nobody_asked_for_is_one_it_keeps_up_with(
+def test_the_software_renderer_takes_a_smaller_size_live_if_none_is_asked_for(
     asked: dict[str, Any], size: tuple[int, int]
 ) -> None:
     options: dict[str, Any] = {"renderer": "numba", "audio": "demo", "sinks": ("null",)}

@@ -1,4 +1,4 @@
-"""What is shipped: the wheel, installed elsewhere, works without the checkout."""
+"""The wheel, installed elsewhere, works without the checkout."""
 
 import json
 import os

@@ -38,7 +38,7 @@ def load(engine: Engine, name: str, seconds: float, ends: list[str] | None = Non
 
 
 def pictures(engine: Engine, count: int) -> Iterator[np.ndarray]:
-    """(64, 96, 3) int, frame by frame."""
+    """The pictures frame by frame, (64, 96, 3) int."""
     for frame in engine.frames(count=count):
         yield frame.read_rgba()[..., :3].astype(int)
 

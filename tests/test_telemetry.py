@@ -1,4 +1,4 @@
-"""Frame times and warnings, on clocks the test makes up."""
+"""Frame times and warnings, on injected clocks."""
 
 import logging
 
@@ -14,7 +14,7 @@ def add_frames(times: FrameTimes, work_ms: list[float], period_s: float = 0.1) -
         times.add(work_s=work / 1000, draw_s=work / 2000, published_s=index * period_s, is_late=work > 90)
 
 
-def test_percentiles_are_of_the_work_and_of_what_the_draw_leaves() -> None:
+def test_percentiles_of_work_draw_and_overhead() -> None:
     times = FrameTimes()
     add_frames(times, [float(ms) for ms in range(1, 102)])
     assert times.work_ms().p50 == pytest.approx(51)
@@ -24,7 +24,7 @@ def test_percentiles_are_of_the_work_and_of_what_the_draw_leaves() -> None:
     assert times.late == 11
 
 
-def test_late_and_left_out_frames_are_told_of_the_latest_ten_seconds() -> None:
+def test_late_and_dropped_frames_are_counted_over_the_last_ten_seconds() -> None:
     times = FrameTimes()
     for index in range(30 * 60 + 1):
         second = index // 30
@@ -36,7 +36,7 @@ def test_late_and_left_out_frames_are_told_of_the_latest_ten_seconds() -> None:
     assert FrameTimes().lately() == FrameFaults()
 
 
-def test_the_rate_is_of_the_latest_two_seconds() -> None:
+def test_the_rate_is_measured_over_the_last_two_seconds() -> None:
     times = FrameTimes()
     add_frames(times, [1.0] * 50, period_s=0.1)
     assert times.fps_now() == pytest.approx(10)
@@ -44,7 +44,7 @@ def test_the_rate_is_of_the_latest_two_seconds() -> None:
     assert FrameTimes().fps_now() == 0.0
 
 
-def test_a_cause_is_said_once_a_second_and_counted_always(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_cause_is_logged_once_a_second_and_always_counted(caplog: pytest.LogCaptureFixture) -> None:
     clock = SteppedClock()
     warnings = Warnings(clock)
     with caplog.at_level(logging.WARNING):
@@ -58,7 +58,7 @@ def test_a_cause_is_said_once_a_second_and_counted_always(caplog: pytest.LogCapt
     assert warnings.latest[-1] == "not OSC (and 999 more like it)"
 
 
-def test_what_is_only_told_stands_among_the_lines_and_is_known_to_be_no_warning() -> None:
+def test_a_line_that_is_no_warning_is_listed_and_marked() -> None:
     warnings = Warnings(SteppedClock())
     warnings.report("sd", "sd: hung")
     warnings.tell("sd: ready (process 7)")

@@ -31,7 +31,7 @@ class ChildSpec:
     """How to start a child."""
 
     name: str
-    """Its name in addresses, in the status and in warnings, such as `sd`."""
+    """Its name in addresses, in the status and in warnings."""
     loop: str
     """`package.module:function`, called in the child with a ChildPort. It returns when the port says `should_stop`."""
     settings: Mapping[str, Any]

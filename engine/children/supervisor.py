@@ -63,7 +63,7 @@ class Supervisor:
         `on_swap(is_done, reason)` is called there once for each swap, in order; `reason` is one line, "" when done.
         """
         self.spec = spec
-        self.on_swap = on_swap
+        self._on_swap = on_swap
         self.orders_done = 0
         """Number of orders (`start`, `stop`, `restart`, `swap`, `call`) done before the latest `on_change`."""
         self._on_change: list[OnChange] = []
@@ -249,6 +249,5 @@ class Supervisor:
                 on_change(self._status)
         while self._lifecycle.swap_ends:
             is_done, reason = self._lifecycle.swap_ends.popleft()
-            on_swap = self.on_swap  # a closing owner sets it to None
-            if on_swap is not None:
-                on_swap(is_done, reason)
+            if self._on_swap is not None:
+                self._on_swap(is_done, reason)

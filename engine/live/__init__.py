@@ -1,6 +1,7 @@
 """Models that play along with the picture, each in a child process.
 
-sd/  Stable Diffusion; sam3/  masks; rvc/  voice
-opening.py  how each is built from the configuration
-kit/        what they share: the loop of a child of pictures, its pace, its rings, what it was sent
+opening.py  the table of the models, one entry each
+kit/        shared code: the protocol of a live model, its link to the child, the child's main loop and pace
+
+Each other folder is one model.
 """

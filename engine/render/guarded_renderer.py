@@ -1,11 +1,11 @@
-"""The renderer as the frame loop sees it: it may be lost at any moment, the loop never is.
+"""The renderer as the frame loop sees it. It survives the loss of the GL context.
 
-A driver that is reset, or a GPU that is pulled, takes the GL context along. The renderer is then closed and opened
-again, at once and then ever more seldom; until that succeeds the last picture is held.
+A driver reset or an unplugged GPU destroys the GL context. The renderer is then closed and opened again, at once and
+then with growing delays; until that succeeds the last picture is held.
 """
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 
@@ -20,7 +20,15 @@ Answer = TypeVar("Answer")
 NOTHING_FOUND = Segmentation(objects=(), masks=np.zeros((0, 1, 1), np.uint8), picture_px=(1, 1), index=0, time_s=0.0)
 
 
-class Drawing:
+class ContextUser(Protocol):
+    """A part that keeps objects of the renderer's GL context."""
+
+    def renew_context(self) -> object:
+        """Let go of the objects of the old context: the current one is new."""
+        ...
+
+
+class GuardedRenderer:
     """Render thread only, but for `description`, `flash_guard` and `announce_layer5`."""
 
     def __init__(
@@ -31,7 +39,7 @@ class Drawing:
         clock: Clock,
         report: Callable[[str, str], None],
     ) -> None:
-        """Opens the renderer: RenderError when there is none to be had."""
+        """Opens the renderer; RenderError if none is available."""
         self._open = open_renderer
         self._size_px = size_px
         self._clock = clock
@@ -47,15 +55,23 @@ class Drawing:
         self._ids = _Beside()
         self.is_software = self._renderer.is_software
         self.description = f"{self._renderer.kind}: {self._renderer.description}"
-        """What draws, for people."""
+        """The renderer's name, for people."""
         self.flash_guard = FlashGuardState()
-        """What the guard did with the picture drawn last."""
-        self.on_reopened: Callable[[], object] = lambda: None
-        """Called with the new context current: whoever kept something of the old one lets it go."""
+        """The flash guard's work on the picture drawn last."""
+        self._context_users: list[ContextUser] = []
+
+    def add_context_user(self, user: ContextUser) -> None:
+        """Have `user` drop its objects of the old GL context whenever the renderer is opened again."""
+        self._context_users.append(user)
+
+    def renew_context(self) -> None:
+        """Tell every context user that the context is a new one. It must be current."""
+        for user in self._context_users:
+            user.renew_context()
 
     @property
     def reason(self) -> str:
-        """Why this renderer and not OpenGL; "" when nothing better was wanted."""
+        """Why this renderer and not OpenGL; "" if OpenGL is not missed."""
         return self._renderer.reason if self._renderer is not None else ""
 
     @property
@@ -74,29 +90,31 @@ class Drawing:
         self._held = self._black()
 
     def announce_layer5(self) -> None:
-        """There will be pictures on layer 5: nothing waits for the first. Any thread; may take seconds."""
+        """Prepare for pictures on layer 5, so that the first one does not stall. Any thread; may take seconds."""
         renderer = self._renderer
         if renderer is not None:
             renderer.announce_layer5()
 
     def draw(self, picture: PictureInput) -> None:
-        """Draw and wait until it is done (other threads run meanwhile); while the renderer is lost, try to have it."""
+        """Draw and wait until it is done (other threads run meanwhile). If the renderer is lost, try to reopen it."""
         self._draws += 1
         self._is_drawn = False
-        if self._renderer is None and not self._reopen():
+        renderer = self._renderer or self._reopen()
+        if renderer is None:
             return
         try:
-            self._renderer.draw(picture)
-            self._renderer.wait()
+            renderer.draw(picture)
+            renderer.wait()
         except RenderError as error:
             self._lose(error)
         else:
             self._is_drawn = True
             self._losses = 0
-            self.flash_guard = self._renderer.flash_guard
+            self.flash_guard = renderer.flash_guard
 
     def reader(self) -> Callable[[], np.ndarray]:
-        """Reads the picture drawn last, once however many ask; RenderError when another was drawn before the first."""
+        """A function that reads the picture drawn last, once for all callers. RenderError if the first call comes after
+        the next draw."""
         return self._until_next_draw(self._read)
 
     def show(
@@ -107,9 +125,9 @@ class Drawing:
         *,
         size_px: tuple[int, int],
     ) -> ShownPicture:
-        """`picture` by itself at its own size, crossfaded from `before`; black of `size_px` while there is none.
+        """`picture` by itself at its own size, crossfaded from `before`; black of `size_px` without one.
 
-        To be called after `draw`. While the renderer is lost the picture shown last is held.
+        Call it after `draw`. While the renderer is lost, the picture shown last is held.
         """
         shown = picture or self._beside.black(size_px)
         return self._shown(self._beside, size_of(shown), lambda renderer: renderer.show(shown, before, mix))
@@ -123,7 +141,7 @@ class Drawing:
         opacity: float,
         size_px: tuple[int, int],
     ) -> ShownPicture:
-        """`source` with the objects' colours over it; black of `size_px` while there is none. As `show`."""
+        """`source` with the objects' colours over it; black of `size_px` without one. Otherwise as `show`."""
         shown, seen = (source, found) if source is not None else (self._masks.black(size_px), None)
         return self._shown(
             self._masks,
@@ -132,7 +150,7 @@ class Drawing:
         )
 
     def show_ids(self, found: Segmentation | None, *, size_px: tuple[int, int]) -> ShownPicture:
-        """Which object is where, in this size; black without a result. As `show`."""
+        """The objects as numbers, in this size; black without a result. Otherwise as `show`."""
         seen = NOTHING_FOUND if found is None else found
         return self._shown(self._ids, size_px, lambda renderer: renderer.show_ids(seen, size_px))
 
@@ -144,7 +162,7 @@ class Drawing:
     def _shown(
         self, beside: "_Beside", size_px: tuple[int, int], show: Callable[[Renderer], ShownPicture]
     ) -> ShownPicture:
-        """What the renderer shows, until the next draw; what it showed last while it is lost."""
+        """The picture that `show` makes, until the next draw; the one shown last while the renderer is lost."""
         width, height = size_px
 
         def read_rgba() -> np.ndarray:
@@ -182,7 +200,7 @@ class Drawing:
         return self._held
 
     def _ask(self, ask: Callable[[Renderer], Answer]) -> Answer | None:
-        """The renderer's answer; None while it is lost."""
+        """The renderer's answer, or None while it is lost."""
         if self._renderer is None:
             return None
         try:
@@ -202,21 +220,21 @@ class Drawing:
         self._retry_at_s = self._clock.now_s() + (next_delay_s(self._losses) if self._losses else 0.0)
         self._losses += 1
 
-    def _reopen(self) -> bool:
-        """Whether there is a renderer again."""
+    def _reopen(self) -> Renderer | None:
+        """The renderer if it can be opened again."""
         if self._clock.now_s() < self._retry_at_s:
-            return False
+            return None
         try:
             self._renderer = self._open(*self._size_px)
         except RenderError as error:
             self._retry_at_s = self._clock.now_s() + next_delay_s(self._losses)
             self._losses += 1
             self._report("renderer", f"renderer: {error}")
-            return False
+            return None
         self.description = f"{self._renderer.kind}: {self._renderer.description}"
         self._report("renderer.opened", f"renderer: opened again ({self.description})")
-        self.on_reopened()
-        return True
+        self.renew_context()
+        return self._renderer
 
     def _black(self) -> np.ndarray:
         width, height = self._size_px
@@ -224,7 +242,7 @@ class Drawing:
 
 
 class _Beside:
-    """What is remembered of one of the pictures beside the main one."""
+    """The last state of one extra picture."""
 
     def __init__(self) -> None:
         self._held = opaque_black(1, 1)

@@ -1,7 +1,7 @@
 """Pictures for viewers: /preview as a WebSocket, /stream.mjpg and /frame.jpg over HTTP. Event loop only.
 
-All take `?picture=main&fps=1..60&width=1..1280`; beside `main` a run may have `sd`, `sam3` and `sam3_mask`. Widths are
-a few, so that viewers share what is encoded: the picture is the smallest of `WIDTHS_PX` that is as wide as asked.
+All take `?picture=main&fps=1..60&width=1..1280`; `picture` may also be one of the run's extra pictures. There are few
+widths, so that viewers share an encoded picture: it is the smallest of `WIDTHS_PX` that is as wide as asked.
 """
 
 import asyncio

@@ -35,7 +35,7 @@ class WebServer:
         features: Callable[[], tuple[ChannelFeatures, ...]],
         query: "QueryTree",
         hub: "QueryHub",
-        host_info: Callable[[str], Mapping[str, object]],
+        host_info: Callable[[str, tuple[str, int]], Mapping[str, object]],
         dispatcher: Dispatcher,
         report: Callable[[str, str], None],
         token: str | None = None,
@@ -46,7 +46,8 @@ class WebServer:
         """`taps`: the pictures that can be watched, by name: `main` and those beside it that the run has.
 
         `status` (what msgspec encodes), `preset_pictures`, `features` and `host_info` are called on the web thread and
-        must not wait; `host_info` gets the address at which a client reached this machine. `token`: what
+        must not wait; `host_info(reached_at, own_address)` gets the
+        address at which a client reached this machine. `token`: what
         clients need that are not `is_local` (given their address); None: a new one. `hears_osc(peer, reached_at)`: who
         is answered OSCQuery without it.
         """
@@ -105,7 +106,7 @@ class WebServer:
             sockets=sockets,
             pictures=Pictures(self._taps, sockets),
             live=LiveFeed(self._features, self._status, OscMonitor(self._dispatcher), sockets, self._report),
-            osc_query=OscQuery(self._query, self._hub, self._host_info, sockets),
+            osc_query=OscQuery(self._query, self._hub, lambda at: self._host_info(at, self.address), sockets),
             status=self._status,
             preset_pictures=self._preset_pictures,
             cookie=f"multiverse_{port}",  # a browser sends cookies to every port of a host: two engines, two names

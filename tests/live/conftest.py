@@ -1,4 +1,4 @@
-"""Live models at work in their studios: a real supervisor and process, closed at the end of the test."""
+"""Fixtures with a real supervisor and child process per live model, closed at the end of the test."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,7 +16,7 @@ S = TypeVar("S", bound=PictureStudio | VoiceStudio)
 
 @pytest.fixture
 def started(fork_server: None) -> Iterator[Callable[[S], S]]:
-    """`started(studio)`: the same, its child under way; closed at the end."""
+    """`started(studio)` starts the studio's child and returns the studio; closed at the end."""
     studios: list[PictureStudio | VoiceStudio] = []
 
     def start(studio: S) -> S:
@@ -31,7 +31,7 @@ def started(fork_server: None) -> Iterator[Callable[[S], S]]:
 
 @pytest.fixture
 def open_sd(started: Callable[[Studio], Studio]) -> Callable[..., Studio]:
-    """`open_sd(model, **more)`: a studio whose child goes wrong where it is asked to."""
+    """`open_sd(model, **more)`: a studio whose child fails on demand."""
 
     def opened(model: Path | str, **more: Any) -> Studio:
         return started(Studio(model, loop="tests.live.sd.faults:run", **more))
@@ -41,7 +41,7 @@ def open_sd(started: Callable[[Studio], Studio]) -> Callable[..., Studio]:
 
 @pytest.fixture
 def open_sam3(started: Callable[[Sam3Studio], Sam3Studio]) -> Callable[..., Sam3Studio]:
-    """The same with SAM3."""
+    """The same for SAM3."""
 
     def opened(model: Path | str, **more: Any) -> Sam3Studio:
         return started(Sam3Studio(model, loop="tests.live.sam3.faults:run", **more))
@@ -51,7 +51,7 @@ def open_sam3(started: Callable[[Sam3Studio], Sam3Studio]) -> Callable[..., Sam3
 
 @pytest.fixture
 def open_rvc(started: Callable[[VoiceStudio], VoiceStudio]) -> Callable[..., VoiceStudio]:
-    """The same with a voice."""
+    """The same for a voice."""
 
     def opened(voice: Path | str, **more: Any) -> VoiceStudio:
         return started(VoiceStudio(voice, loop="tests.live.rvc.faults:run", **more))

@@ -1,4 +1,4 @@
-"""A child of pictures as the engine has it: a real supervisor and process, a source ring, eyes on what comes out."""
+"""A child of pictures under test: a real supervisor and process, a source ring, a reader of its output."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -25,7 +25,7 @@ class PictureStudio:
         times: Deadlines,
         gate: Gate | None = None,
     ) -> None:
-        """`output`: the ring that is looked at. `picture`: what is fed. `base`: the values `reset` goes back to."""
+        """`output`: the ring to read. `picture`: the source picture. `base`: the values that `reset` restores."""
         self.reports: list[tuple[str, str]] = []
         self.supervisor = Supervisor(
             spec, report=lambda key, line: self.reports.append((key, line)), times=times, gate=gate
@@ -53,7 +53,7 @@ class PictureStudio:
         self.fed += 1
 
     def newest(self) -> RingFrame | None:
-        """The newest picture that has come out, of whichever process."""
+        """The newest output picture, of the process in charge."""
         segment = self.supervisor.outputs.get(self._output, "")
         if segment != self._segment:
             try:
@@ -66,7 +66,7 @@ class PictureStudio:
         return None if self._reader is None else self._reader.latest()
 
     def shows(self, is_right: Callable[[RingFrame], bool] = lambda frame: True) -> RingFrame | None:
-        """Feed the child if it wants that; the newest picture if it came after the last one given, and is right."""
+        """Feed the child if it asks; the newest output if it is new since the last call and `is_right`."""
         if self.supervisor.wants_frame:
             self.feed()
         frame = self.newest()
@@ -76,7 +76,7 @@ class PictureStudio:
         return frame
 
     def shows_just(self, picture: np.ndarray) -> RingFrame | None:
-        """The same, where this very picture is the right one."""
+        """`shows`, for exactly this picture."""
         return self.shows(lambda frame: np.array_equal(frame.pixels, picture))
 
     @property
@@ -87,19 +87,19 @@ class PictureStudio:
         return self.status.facts.get(name)
 
     def told(self, key: str) -> str:
-        """The newest line the child has noted under a key; "" when there was none."""
+        """The newest note of the child with this key, or ""."""
         return next((line for told, line in reversed(self.reports) if told == f"child.{self._name}.{key}"), "")
 
     def taken(self, wait_for: Callable[..., Any], look: Callable[[], Any] = lambda: None) -> None:
-        """Return when the child has taken all that was set: commands come after values, and any is answered. Until then
-        `look` again and again."""
+        """Wait until the child has taken all values: commands come after values, and every command is answered. Calls
+        `look` repeatedly meanwhile."""
         answers: list[str] = []
         self.supervisor.call("anything", on_answer=lambda is_done, text: answers.append(text))
         wait_for(lambda: (look(), answers)[1], "the child's answer")
 
     def feed_one(self, wait_for: Callable[..., Any]) -> RingFrame:
-        """Feed one picture; what is to be seen when the child has done with it. Two looks at its commands have
-        one call between them at least."""
+        """Feed one picture, and return the output after it. Between two answered commands the child has made at least
+        one call."""
         self.feed()
         self.taken(wait_for)
         self.taken(wait_for)

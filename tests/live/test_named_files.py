@@ -1,5 +1,5 @@
-"""Names that children are told: a link keeps its own, which says what lies behind it. The Hugging Face cache is made of
-links to files whose names are hashes."""
+"""File names sent to children: a link keeps its own name. The Hugging Face cache consists of links to files whose names
+are hashes."""
 
 from pathlib import Path
 

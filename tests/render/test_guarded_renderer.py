@@ -1,6 +1,7 @@
 """A renderer lost during a show: a real one, closed while it is in use."""
 
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from engine.errors import RenderError
 from engine.params import ParamStore
 from engine.render import Look, PictureInput, Renderer, open_renderer
-from engine.render.guarded_renderer import Drawing
+from engine.render.guarded_renderer import GuardedRenderer
 from engine.system.clock import SteppedClock
 from engine.values import ChannelFeatures, FoundObject, Segmentation, ShownPicture, VideoFrame, silent_waves
 
@@ -43,7 +44,7 @@ def clock() -> SteppedClock:
 
 @pytest.fixture
 def drawing(driver: Driver, clock: SteppedClock, reports: Callable):
-    drawing = Drawing(driver.open, (64, 48), clock=clock, report=reports)
+    drawing = GuardedRenderer(driver.open, (64, 48), clock=clock, report=reports)
     yield drawing
     drawing.close()
 
@@ -62,12 +63,12 @@ def picture() -> PictureInput:
 
 
 def test_a_lost_renderer_is_opened_again_and_draws_the_same(
-    drawing: Drawing, driver: Driver, picture: PictureInput, reports: Callable
+    drawing: GuardedRenderer, driver: Driver, picture: PictureInput, reports: Callable
 ) -> None:
     drawing.draw(picture)
     before = drawing.reader()()
     told = []
-    drawing.on_reopened = lambda: told.append(len(driver.opened))
+    drawing.add_context_user(SimpleNamespace(renew_context=lambda: told.append(len(driver.opened))))
     driver.reset()
     drawing.draw(picture)  # is lost here
     assert np.array_equal(drawing.reader()(), before)  # and held
@@ -79,7 +80,7 @@ def test_a_lost_renderer_is_opened_again_and_draws_the_same(
 
 
 def test_while_it_cannot_be_opened_the_picture_is_held_and_tries_grow_seldom(
-    drawing: Drawing, driver: Driver, clock: SteppedClock, picture: PictureInput, reports: Callable
+    drawing: GuardedRenderer, driver: Driver, clock: SteppedClock, picture: PictureInput, reports: Callable
 ) -> None:
     drawing.draw(picture)
     before = drawing.reader()()
@@ -102,7 +103,7 @@ def test_while_it_cannot_be_opened_the_picture_is_held_and_tries_grow_seldom(
 
 
 def test_a_renderer_lost_while_it_is_read_back_holds_what_was_read_last(
-    drawing: Drawing, driver: Driver, picture: PictureInput
+    drawing: GuardedRenderer, driver: Driver, picture: PictureInput
 ) -> None:
     drawing.draw(picture)
     before = drawing.reader()()
@@ -114,7 +115,7 @@ def test_a_renderer_lost_while_it_is_read_back_holds_what_was_read_last(
 
 
 def test_a_picture_that_was_drawn_over_cannot_be_read_under_its_old_name(
-    drawing: Drawing, picture: PictureInput
+    drawing: GuardedRenderer, picture: PictureInput
 ) -> None:
     drawing.draw(picture)
     kept, unread = drawing.reader(), drawing.reader()
@@ -125,7 +126,7 @@ def test_a_picture_that_was_drawn_over_cannot_be_read_under_its_old_name(
         unread()
 
 
-def test_a_size_the_renderer_refuses_leaves_the_old_one(drawing: Drawing, picture: PictureInput) -> None:
+def test_a_size_the_renderer_refuses_leaves_the_old_one(drawing: GuardedRenderer, picture: PictureInput) -> None:
     with pytest.raises(RenderError):
         drawing.resize(0, 48)
     drawing.draw(picture)
@@ -137,7 +138,7 @@ def sd_picture(level: int, side: int = 16) -> VideoFrame:
 
 
 def test_before_the_first_picture_beside_it_there_is_black_of_its_size(
-    drawing: Drawing, driver: Driver, picture: PictureInput
+    drawing: GuardedRenderer, driver: Driver, picture: PictureInput
 ) -> None:
     drawing.draw(picture)
     for size_px in ((32, 16), (16, 16), (16, 16)):
@@ -150,7 +151,7 @@ def test_before_the_first_picture_beside_it_there_is_black_of_its_size(
 
 
 def test_the_picture_beside_is_crossfaded_read_once_and_gone_with_the_next_draw(
-    drawing: Drawing, picture: PictureInput
+    drawing: GuardedRenderer, picture: PictureInput
 ) -> None:
     drawing.draw(picture)
     shown = drawing.show(sd_picture(200), sd_picture(100), 0.25, size_px=(512, 512))
@@ -166,7 +167,7 @@ def test_the_picture_beside_is_crossfaded_read_once_and_gone_with_the_next_draw(
 
 
 def test_while_the_renderer_is_lost_the_picture_beside_is_held(
-    drawing: Drawing, driver: Driver, clock: SteppedClock, picture: PictureInput
+    drawing: GuardedRenderer, driver: Driver, clock: SteppedClock, picture: PictureInput
 ) -> None:
     drawing.draw(picture)
     before = drawing.show(sd_picture(200), size_px=(16, 16)).read_rgba()
@@ -191,11 +192,13 @@ def seen(level: int) -> Segmentation:
     return Segmentation(objects=(whole,), masks=masks, picture_px=(16, 16), index=0, time_s=0.0)
 
 
-def show_masks(drawing: Drawing, source: VideoFrame | None, found: Segmentation | None) -> ShownPicture:
+def show_masks(drawing: GuardedRenderer, source: VideoFrame | None, found: Segmentation | None) -> ShownPicture:
     return drawing.show_masks(source, found, is_hard=True, opacity=1.0, size_px=(24, 12))
 
 
-def test_before_there_is_a_result_masks_show_the_source_and_nobody(drawing: Drawing, picture: PictureInput) -> None:
+def test_before_there_is_a_result_masks_show_the_source_and_nobody(
+    drawing: GuardedRenderer, picture: PictureInput
+) -> None:
     drawing.draw(picture)
     nothing = show_masks(drawing, None, seen(255))
     assert nothing.read_rgba().shape == (12, 24, 4) and (nothing.read_rgba() == (0, 0, 0, 255)).all()
@@ -206,7 +209,7 @@ def test_before_there_is_a_result_masks_show_the_source_and_nobody(drawing: Draw
 
 
 def test_masks_are_read_once_and_gone_with_the_next_draw(
-    drawing: Drawing, driver: Driver, picture: PictureInput
+    drawing: GuardedRenderer, driver: Driver, picture: PictureInput
 ) -> None:
     drawing.draw(picture)
     found = seen(255)
@@ -231,7 +234,7 @@ def test_masks_are_read_once_and_gone_with_the_next_draw(
 
 
 def test_while_the_renderer_is_lost_masks_are_held_each_for_itself(
-    drawing: Drawing, driver: Driver, clock: SteppedClock, picture: PictureInput
+    drawing: GuardedRenderer, driver: Driver, clock: SteppedClock, picture: PictureInput
 ) -> None:
     drawing.draw(picture)
     source, found = sd_picture(90), seen(255)

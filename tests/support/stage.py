@@ -1,7 +1,7 @@
 """A running engine for tests of the whole: it draws on a thread of its own, and a client plays it over OSC."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,8 @@ import numpy as np
 from engine import Engine, open_engine
 from engine.config import build_config
 from engine.control import OscClient
+from engine.live.kit.live_model import LiveEntry
+from engine.live.opening import LIVE_MODELS
 from engine.osc import Message, encode_message
 from engine.values import CHANNELS, ChannelFeatures
 
@@ -18,7 +20,14 @@ from engine.values import CHANNELS, ChannelFeatures
 class Stage:
     """An engine that draws on a thread of its own, and a client that plays it."""
 
-    def __init__(self, config: dict[str, Any], wait_for: Callable[..., Any], *, child: str = "sd") -> None:
+    def __init__(
+        self,
+        config: dict[str, Any],
+        wait_for: Callable[..., Any],
+        *,
+        child: str = "sd",
+        live_models: Sequence[LiveEntry] = LIVE_MODELS,
+    ) -> None:
         self.wait_for = wait_for
         self._child = child
         self.recordings = Path(config["recordings"])
@@ -33,7 +42,7 @@ class Stage:
 
         def play() -> None:
             try:
-                with open_engine(build_config(config)) as self.engine:
+                with open_engine(build_config(config), live_models) as self.engine:
                     opened.set()
                     for frame in self.engine.frames():
                         self.indices.append(frame.index)

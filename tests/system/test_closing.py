@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from engine.children import Supervisor
-from engine.live.rvc.link import VoiceLink
+from engine.live.rvc.voice import LiveRvc
 from engine.live.sam3.link import SegmentationLink
 from engine.live.sd.link import DiffusionLink
 from engine.sinks import SinkSet
@@ -99,6 +99,6 @@ def test_parts_of_an_engine_that_could_not_be_opened_are_closed_and_its_error_st
     assert told == ["close first"]
 
 
-@pytest.mark.parametrize("kind", [DiffusionLink, SegmentationLink, VoiceLink, SinkSet, Supervisor])
+@pytest.mark.parametrize("kind", [DiffusionLink, SegmentationLink, LiveRvc, SinkSet, Supervisor])
 def test_slow_parts_can_be_asked_to_end_before_they_are_closed(kind: type) -> None:
     assert issubclass(kind, Asked)

@@ -68,7 +68,7 @@ class Stand:
             features=lambda: tuple(ChannelFeatures(rms=number / 4) for number in range(4)),
             query=QueryTree(self.store),
             hub=self.hub,
-            host_info=lambda address: {"NAME": "multiverse", "OSC_IP": address},
+            host_info=lambda address, own: {"NAME": "multiverse", "OSC_IP": address},
             dispatcher=self.dispatcher,
             report=report,
             **options,

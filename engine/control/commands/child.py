@@ -1,24 +1,24 @@
-"""`/child/<name>/start`, `stop`, `restart`: answered when it has happened, however long that takes.
+"""`/child/<name>/start`, `stop`, `restart`: answered once it has happened, however long that takes.
 
-A child that dies again and again is tried again and again, and a start waits all the while: it may yet succeed. What
-ends the waiting is that the child is ready, that it has failed for good, or a later command that wants the opposite.
+A child that keeps dying is restarted again and again, and a start waits all the while, because it may still succeed.
+The waiting ends when the child is ready, when it has failed for good, or with a later command that wants the opposite.
 
-Besides, the commands that a child carries out itself.
+Also the commands that a child carries out itself.
 """
 
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from types import MappingProxyType
 from typing import Final
 
 from engine.children.spec import ChildStatus
 from engine.children.supervisor import Supervisor
 from engine.control import CommandTable, Reply
-from osc_schema.children import MAX_WAITING, NAMES
+from osc_schema.children import MAX_WAITING
 
-CALLS: Final = {"/sam3/empty_cache": ("sam3", "empty_cache"), "/rvc/empty_cache": ("rvc", "empty_cache")}
-"""Command -> the child that carries it out, and its name there."""
+NO_CALLS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType({})
 OPPOSITES: Final = {"start": ("stop",), "restart": ("stop",), "stop": ("start", "restart")}
 
 
@@ -26,27 +26,33 @@ OPPOSITES: Final = {"start": ("stop",), "restart": ("stop",), "stop": ("start", 
 class _Wish:
     verb: str
     order: int
-    """Its number for the supervisor: what was before it was carried out tells nothing."""
+    """The supervisor's number of this order. A status from before it says nothing about this wish."""
     reply: Reply
 
     def is_granted(self, status: ChildStatus) -> bool:
         return status.state == "off" if self.verb == "stop" else status.is_at_work
 
     def is_refused(self, status: ChildStatus) -> bool:
-        """Failed: for a stop, too, because then a process is stuck."""
+        """True if it cannot happen any more. A stop fails too, if the process is stuck."""
         return status.state == "failed" or (self.verb != "stop" and status.state == "off")
 
 
 class ChildControl:
-    """Commands come on OSC's threads, answers leave from the supervisors'."""
+    """Commands come on OSC's threads, answers leave on the supervisors' threads."""
 
     def __init__(
-        self, supervisors: Mapping[str, Supervisor], missing: Mapping[str, str], tell: Callable[[str], None]
+        self,
+        supervisors: Mapping[str, Supervisor],
+        missing: Mapping[str, str],
+        tell: Callable[[str], None],
+        calls: Mapping[str, tuple[str, str]] = NO_CALLS,
     ) -> None:
-        """`missing`: why a child that is not among `supervisors` cannot be had. `tell(line)` hears that one is back."""
+        """`missing`: every child's name, and why a command fails that a run without this child gets. `tell(line)` is
+        told when a child is back. `calls`: command -> (child, call) of the commands that a child carries out."""
         self._supervisors = supervisors
         self._missing = missing
         self._tell = tell
+        self._calls = calls
         self._away = set(supervisors)
         self._pids: dict[str, int] = {}
         self._wishes: dict[str, list[_Wish]] = {name: [] for name in supervisors}
@@ -55,13 +61,13 @@ class ChildControl:
             supervisor.subscribe(partial(self._on_change, name))
 
     def add_commands(self, table: CommandTable) -> None:
-        for name in NAMES:
+        for name in self._missing:
             for verb in OPPOSITES:
                 table.add(f"/child/{name}/{verb}", partial(self._on_command, name, verb))
-        for address, (name, call) in CALLS.items():
+        for address, (name, call) in self._calls.items():
             table.add(address, partial(self._on_call, name, call))
 
-    def _on_command(self, name: str, verb: str, args: tuple, reply: Reply) -> None:
+    def _on_command(self, name: str, verb: str, args: tuple[object, ...], reply: Reply) -> None:
         supervisor = self._supervisors.get(name)
         if supervisor is None:
             reply.fail(self._missing[name])
@@ -78,7 +84,7 @@ class ChildControl:
         for wish in superseded:
             wish.reply.fail(f"superseded by {reply.command}", is_logged=False)
 
-    def _on_call(self, name: str, call: str, args: tuple, reply: Reply) -> None:
+    def _on_call(self, name: str, call: str, args: tuple[object, ...], reply: Reply) -> None:
         supervisor = self._supervisors.get(name)
         if supervisor is None:
             reply.fail(self._missing[name])
@@ -106,8 +112,8 @@ class ChildControl:
             wish.reply.fail(status.detail or f"it is {status.state}", is_logged=not status.detail)
 
     def _tell_return(self, name: str, status: ChildStatus) -> None:
-        """Its faults are reported by the supervisor; that it is ready, for the first time or again, or that another
-        process has taken its place, is said here."""
+        """Say that a child is ready, for the first time or again, or that another process has taken over. Faults are
+        reported by the supervisor."""
         if status.is_away:
             self._away.add(name)
         elif status.is_at_work and name in self._away:

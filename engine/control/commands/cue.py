@@ -47,10 +47,8 @@ class CueControl:
         report: Report,
         tell: Tell,
         disk: DiskStore,
-        on_changed: Callable[[CueList], None] = lambda cues: None,
     ) -> None:
-        """Reads the list; `path` need not exist. `on_changed(cues)` is called after each edit, on the thread that made
-        it: it must not wait."""
+        """Reads the list; `path` need not exist."""
         self._path = path
         self._presets = presets
         self._store = store
@@ -70,7 +68,11 @@ class CueControl:
         self._going = threading.Lock()  # a cue that follows by itself may meet one that is asked for
         self._disk = disk.open("cues", path.parent)
         presets.watch_deletions(self._on_preset_deleted)
-        self.on_changed = on_changed
+        self._watchers: tuple[Callable[[CueList], object], ...] = ()
+
+    def watch(self, watcher: Callable[[CueList], object]) -> None:
+        """Have `watcher(cues)` called after each edit, on the thread that made it: it must not wait."""
+        self._watchers = (*self._watchers, watcher)
 
     @property
     def cues(self) -> CueList:
@@ -187,7 +189,8 @@ class CueControl:
         """Replace the list at once, and answer after it was written. `made`: a new cue, whose preset is checked."""
         self._cues = cues
         self._tell("/cue/changed", len(cues))
-        self.on_changed(cues)
+        for watcher in self._watchers:
+            watcher(cues)
         if made is not None:  # only a warning: a show may be written before its presets
             missing = f"cue {number}: there is no preset {made.preset!r} yet"
             self._presets.if_missing(made.preset, lambda: self._report(f"cues.{number}", missing))

@@ -1,4 +1,4 @@
-"""How the engine is doing, as one value: for `/engine/status`, the page, the status line and `--json`."""
+"""The engine's status as one value: for `/engine/status`, the page, the status line and `--json`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,10 +19,10 @@ class EngineStatus:
     seconds: float
     frames: int
     fps: float
-    """Over the latest two seconds."""
+    """Over the last two seconds."""
     target_fps: float
     frame_ms: FrameMs
-    """Over the latest 600 frames."""
+    """Over the last 600 frames."""
     late: int
     dropped: int
     lately: FrameFaults
@@ -30,7 +30,7 @@ class EngineStatus:
     height: int
     renderer: str
     last_fade: str
-    """How the leaving look of the newest picture fade is or was drawn; "" before the first."""
+    """How the look that fades out is drawn, now or in the last fade; "" before the first fade."""
     flash_guard: FlashGuardState
     audio: AudioStatus
     camera: SourceStatus | None
@@ -38,15 +38,15 @@ class EngineStatus:
     sinks: tuple[SinkStatus, ...]
     osc: OscCounters | None
     unavailable: Mapping[str, str]
-    """Address of each switch that cannot be on in this run: why, and the next step."""
+    """Address of each switch that this run cannot turn on, with the reason and the next step."""
     warnings: tuple[str, ...]
-    """The newest lines that were said, oldest first."""
+    """The newest logged lines, oldest first."""
     told: tuple[str, ...]
-    """Those of `warnings` that are none, such as that a child is ready again: not for who counts them."""
+    """The lines of `warnings` that are not warnings, such as a child's recovery: do not count them."""
     warning_counts: dict[str, int]
 
     def osc_lines(self) -> list[tuple[str, tuple[OscValue, ...]]]:
-        """One message a fact, values as int, float and string only."""
+        """One message per fact; values are int, float and string only."""
         lines: list[tuple[str, tuple[OscValue, ...]]] = [
             ("/engine/status/seconds", (self.seconds,)),
             ("/engine/status/fps", (self.fps,)),
@@ -74,7 +74,7 @@ class EngineStatus:
 
 
 def _flash_guard_values(state: FlashGuardState) -> tuple[OscValue, ...]:
-    """off, watching or limiting; share of the light held back now; share of the latest 10 s in which it limited."""
+    """off, watching or limiting; share of the light held back now; share of the last 10 s in which it limited."""
     word = "limiting" if state.is_limiting else "watching" if state.is_on else "off"
     return word, state.held_share, state.lately_share
 

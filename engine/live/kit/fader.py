@@ -1,9 +1,9 @@
-"""From one SD picture to the next without a jump. Pure but for OpenCV's arithmetic; time comes in.
+"""Crossfades from one painted picture to the next. Pure except for OpenCV's arithmetic; the time is an argument.
 
-A picture comes now and then, frames are drawn all the time. So each new picture fades in over the old one, in the
-shader, with a share that grows once a frame. Two things could jump. A picture that comes before the last has faded in
-starts from what is seen at that moment: the mixture is worked out once, here. And a fade that lasts longer than
-pictures take to come would never arrive, so it lasts no longer than the latest two were apart.
+Painted pictures come much less often than frames are drawn. So each new picture fades in over the old one, in the
+shader, with a share that grows once a frame. Two cases could still jump. If a picture comes before the last one has
+faded in, the fade starts from the mixture on display, which is computed once, here. And a fade longer than the interval
+between pictures would never end, so it lasts no longer than the interval between the last two.
 """
 
 from dataclasses import dataclass
@@ -15,13 +15,13 @@ from engine.values import VideoFrame
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fade:
-    """What is seen: `picture` mixed over `before`."""
+    """The picture on display: `picture` mixed over `before`."""
 
     picture: VideoFrame
     before: VideoFrame | None
-    """Of the same size as `picture`; None once it has faded out."""
+    """The same size as `picture`; None once it has faded out."""
     share: float
-    """Of `picture`, 0..1."""
+    """Weight of `picture`, 0..1."""
 
 
 class Fader:
@@ -36,7 +36,7 @@ class Fader:
         self._interval_s: float | None = None
 
     def show(self, picture: VideoFrame, now_s: float, crossfade_s: float) -> None:
-        """Fade to this picture from what is seen now; the first one stands at once."""
+        """Start a fade from the current display to this picture; the first picture is shown at once."""
         seen = self.at(now_s, crossfade_s)
         self._interval_s = now_s - self._started_s if self._fade is not None else None
         self._started_s = now_s
@@ -44,7 +44,7 @@ class Fader:
         self._fade = Fade(picture=picture, before=before, share=1.0 if before is None else 0.0)
 
     def at(self, now_s: float, crossfade_s: float) -> Fade | None:
-        """What is seen now; None before the first picture."""
+        """The current display; None before the first picture."""
         fade = self._fade
         if fade is None or fade.before is None:
             return fade
@@ -56,7 +56,7 @@ class Fader:
         return Fade(picture=fade.picture, before=fade.before, share=max(share, 0.0))
 
     def fitted(self, pixels: np.ndarray, width: int, height: int) -> np.ndarray:
-        """The middle of a picture (H, W, 3) at this size, nothing stretched: (height, width, 3) uint8."""
+        """The middle of a picture (H, W, 3) at this size, not stretched: (height, width, 3) uint8."""
         full_height, full_width = pixels.shape[:2]
         part_width = min(full_width, max(1, round(full_height * width / height)))
         part_height = min(full_height, max(1, round(full_width * height / width)))
@@ -65,7 +65,7 @@ class Fader:
         return self._cv2.resize(part, (width, height), interpolation=self._cv2.INTER_AREA)
 
     def _seen_as(self, seen: Fade, picture: VideoFrame) -> VideoFrame:
-        """What is seen now as one picture, in the size of the next."""
+        """The current display as one picture, in the size of the next."""
         frame, before = seen.picture, seen.before
         pixels = frame.pixels
         if before is not None:
@@ -74,7 +74,7 @@ class Fader:
         if pixels.shape != picture.pixels.shape:
             pixels = self._cv2.resize(pixels, (width, height), interpolation=self._cv2.INTER_LINEAR)
         if pixels is frame.pixels:
-            return frame  # the very picture that is in the GPU's memory
+            return frame  # the same object, which the GPU holds already
         return VideoFrame(
             pixels=np.ascontiguousarray(pixels), index=frame.index, time_s=frame.time_s, source=frame.source
         )

@@ -1,4 +1,4 @@
-"""What a child of pictures tells about its work, once a second."""
+"""Statistics that a child of pictures reports once a second."""
 
 from collections import deque
 from collections.abc import Mapping
@@ -17,25 +17,25 @@ class Figures:
         self.pictures = 0
         """Published results."""
         self.nan = 0
-        """Not shown because the model's output was not a number."""
+        """Results dropped because the model's output was not a number."""
         self.call_s = 0.0
-        """Of the newest call, waits and rests included."""
+        """Duration of the newest call, waits and rests included."""
         self._stages: deque[Mapping[str, float]] = deque(maxlen=KEPT_CALLS)
         self._shown_s: deque[float] = deque(maxlen=1024)
         self._told_s = float("-inf")
 
     def count_call(self, stages_ms: Mapping[str, float], call_s: float) -> None:
-        """One call with the milliseconds of each of its stages."""
+        """Count a call with the milliseconds of each of its stages."""
         self._stages.append(stages_ms)
         self.call_s = call_s
 
     def count_picture(self, now_s: float) -> None:
-        """One published result."""
+        """Count a published result."""
         self.pictures += 1
         self._shown_s.append(now_s)
 
     def fps(self, now_s: float) -> float:
-        """Published results a second over the last five; 0 until there are two."""
+        """Published results a second over the last five seconds; 0 before the second result."""
         recent = [shown_s for shown_s in self._shown_s if now_s - shown_s <= FPS_WINDOW_S]
         return (len(recent) - 1) / (recent[-1] - recent[0]) if len(recent) > 1 else 0.0
 

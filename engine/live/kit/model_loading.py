@@ -1,4 +1,4 @@
-"""A model on the device that a child's settings name, or the end of the child in one line."""
+"""Loads a child's model on the device of its settings, or ends the child with one line."""
 
 from collections.abc import Callable
 from typing import Protocol, TypeVar
@@ -19,10 +19,10 @@ M = TypeVar("M", bound=_Loaded)
 def load_on_device(
     port: ChildPort, name: str, load: Callable[[str, str], M], *, half: str, gives_way: bool = True
 ) -> M:
-    """`load(device, dtype)` with what `port.settings` say of both; `half`: the dtype that `auto` is on a GPU.
+    """`load(device, dtype)` with the device and dtype of `port.settings`; `half`: the dtype for `auto` on a GPU.
 
-    `name` is the model as it was asked for. Its notes go to the engine. `gives_way`: on a CPU the child works only
-    while nobody else wants the core; not for one that is heard when it is late. Windows: each loads like that.
+    `name`: of the model, for messages. Its notes go to the engine. `gives_way`: on a CPU the child runs at the lowest
+    priority, which is wrong for sound. On Windows every child loads at that priority.
     """
     port.enter(Phase.LOADING)
     port.trying("model", name)
@@ -33,7 +33,7 @@ def load_on_device(
     try:
         device = device_work.chosen_device(port.settings["device"])
         device_work.forbid_spilling(device)
-        is_behind = device == "cpu" and gives_way  # it would take the very cores that draw
+        is_behind = device == "cpu" and gives_way  # it would take the cores that draw
         if is_behind:
             priority.run_when_idle()
         model = load(device, device_work.chosen_dtype(port.settings["dtype"], device, half=half))

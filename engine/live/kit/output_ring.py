@@ -1,4 +1,4 @@
-"""The engine's end of one output of a child: the newest picture of whatever process is in charge."""
+"""The engine's end of one output of a child: the newest picture of the process in charge."""
 
 from engine.children.supervisor import Supervisor
 from engine.errors import SharedMemoryError
@@ -6,7 +6,7 @@ from engine.ipc import FrameRing, RingFrame, RingReader
 
 
 class OutputRing:
-    """One thread. Follows the output from process to process and from shape to shape."""
+    """One thread. Follows the output across processes and shapes."""
 
     def __init__(self, supervisor: Supervisor, name: str) -> None:
         self._supervisor = supervisor
@@ -15,13 +15,13 @@ class OutputRing:
         self._segment = ""
         self._sequence = 0
 
-    def newest(self) -> RingFrame | None:
-        """The child's newest picture, once; its memory may be kept."""
+    def newest(self, *, generation: int = 0) -> RingFrame | None:
+        """The child's newest picture, once, and only if it is of this generation or a later one. It may be kept."""
         segment = self._supervisor.outputs.get(self._name, "")
         if segment != self._segment:
             try:
                 reader = FrameRing.attach(segment) if segment else None
-            except SharedMemoryError:  # replaced between two looks: its successor stands there next time
+            except SharedMemoryError:  # replaced meanwhile: its successor is named next time
                 return None
             self.close()
             self._reader, self._segment, self._sequence = reader, segment, 0
@@ -31,7 +31,7 @@ class OutputRing:
         if frame is None or frame.sequence == self._sequence:
             return None
         self._sequence = frame.sequence
-        return frame
+        return frame if frame.generation >= generation else None
 
     def close(self) -> None:
         if self._reader is not None:

@@ -1,4 +1,4 @@
-"""What a child is told of how fast it may work: the parameters that all children of pictures have. Pure."""
+"""How fast a child may work: the parameters that all children of pictures share. Pure."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -8,19 +8,19 @@ import osc_schema
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pace:
+class ChildPace:
     is_paused: bool
-    """Or switched off: the model stays loaded."""
+    """Paused or switched off: the model stays loaded."""
     interval_s: float
-    """Least time from the beginning of one call to that of the next; 0: as fast as it can."""
+    """Minimum time between the beginnings of two calls; 0: as fast as possible."""
     duty: float | None
-    """Share of the time, 0.05..1; None: found by itself."""
+    """Share of the time, 0.05..1; None: automatic."""
     slice_ms: float
     has_gate: bool
 
 
 def value_reader(values: Mapping[str, Any], area: str) -> Callable[[str], Any]:
-    """`read(name)`: the value at `area`/`name` as `osc_schema` accepted it; what is missing has its default."""
+    """`read(name)` gives the value at `area`/`name` as `osc_schema` accepted it, or the default if it is missing."""
 
     def read(name: str) -> Any:
         address = f"{area}/{name}"
@@ -33,10 +33,10 @@ def value_reader(values: Mapping[str, Any], area: str) -> Callable[[str], Any]:
     return read
 
 
-def read_pace(values: Mapping[str, Any], area: str) -> Pace:
-    """Of the child whose parameters lie under `area`, such as `/sd`."""
+def read_pace(values: Mapping[str, Any], area: str) -> ChildPace:
+    """The pace of the child whose addresses begin with `area`."""
     read = value_reader(values, area)
-    return Pace(
+    return ChildPace(
         is_paused=not read("enable") or bool(values.get(f"{area}/paused")),
         interval_s=read("interval_s"),
         duty=None if read("duty_auto") else read("duty"),

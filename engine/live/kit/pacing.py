@@ -1,12 +1,11 @@
-"""How much of the device a child takes beside the renderer: a share (duty), cut into slices that yield to the picture.
+"""Limits a child's share of the device (its duty), and cuts its work into slices that yield to the renderer.
 
-Processes share a GPU by time slices, and no priority reaches across them: a child that queues 80 ms of work makes the
-renderer wait 80 ms. So a child queues a slice, waits until the device has done it, rests, looks whether a picture is
-being drawn or a voice is being converted, and only then queues the next. The rest is a host sleep after that wait:
-launches are asynchronous, a sleep without it would stand beside the work and not between.
+Processes share a GPU by time slices, and priorities do not work across processes: if a child queues 80 ms of work, the
+renderer waits 80 ms. So a child queues one slice, waits until the device has done it, rests, waits while a picture is
+being drawn or a voice converted, and only then queues the next slice. The rest must be a sleep after that wait:
+launches are asynchronous, so a sleep without it would run beside the work, not between two slices.
 
-The share is found as TCP finds its window (Chiu and Jain 1989): a little more each second, much less after a late
-frame.
+The share is adapted like TCP's window (Chiu and Jain 1989): a little more each second, much less after a late frame.
 """
 
 import time
@@ -17,19 +16,19 @@ from dataclasses import dataclass
 from engine.ipc import Gate
 
 MIN_DUTY = 0.05
-INCREASE_PER_S = 0.05  # from the lowest share to all in 19 s: slower than the ear and eye tie a stutter to its cause
-DECREASE = 0.7  # as CUBIC (RFC 9438): gives way without falling to nothing
-REACTION_S = 0.25  # frames that are late within it were under way when the share was cut: cut once for them all
-MAX_STEP_S = 1.0  # a child that slept long has learnt nothing meanwhile
+INCREASE_PER_S = 0.05  # from the lowest share to all in 19 s: too slow to be noticed as a stutter
+DECREASE = 0.7  # as CUBIC (RFC 9438): yields without falling to zero
+REACTION_S = 0.25  # frames late within it had begun before the cut, so one cut counts for all of them
+MAX_STEP_S = 1.0  # a child that slept long has measured nothing meanwhile
 POLL_S = 0.0005
 MAX_VOICE_WAIT_S = 1.0
-MIN_REST_S = 1e-6  # what is left of one by rounding
-MAX_REST_S = 10.0  # however little of the device it may have: nobody would tell a longer pause from a hang
+MIN_REST_S = 1e-6  # a shorter rest is a rounding error
+MAX_REST_S = 10.0  # even at the lowest duty: a longer pause would look like a hang
 KEPT_SLICES = 512
 
 
 class DutyControl:
-    """The share of the time that a child may keep the device busy, 0.05..1, from the engine's count of late frames."""
+    """Adapts the share of the time that a child may use the device, 0.05..1, to the engine's count of late frames."""
 
     def __init__(self) -> None:
         self.duty = 1.0
@@ -38,7 +37,7 @@ class DutyControl:
         self._cut_s = float("-inf")
 
     def update(self, late_frames: int, now_s: float) -> float:
-        """The share from now on. The first count is where counting begins; one that fell is a new engine's."""
+        """The share from now on. Counting begins at the first count; a lower count comes from a new engine."""
         if self._late_frames is None:
             self._late_frames, self._now_s = late_frames, now_s
         passed_s, self._now_s = now_s - self._now_s, now_s
@@ -53,7 +52,7 @@ class DutyControl:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SliceTimes:
-    """Milliseconds of device work between two looks at the gate, over the newest 512 slices; 0 before the first."""
+    """Milliseconds of device work between two checks of the gate, over the newest 512 slices; 0 before the first."""
 
     p50_ms: float = 0.0
     p99_ms: float = 0.0
@@ -66,9 +65,9 @@ def _nothing() -> None:
 class Pacer:
     """Cuts a child's work into slices. Used by the child's main thread only.
 
-    `wait_device` returns when the device has done all it was given (on a CPU it has, when the call returns). `rest`
-    sleeps for so many seconds; a child's own keeps its control pipe and its heartbeat going meanwhile, and may return
-    early to have the duty looked at again.
+    `wait_device` returns when the device has done all its work (on a CPU every call has). `rest` sleeps for so many
+    seconds; the one of a child serves its control pipe and heartbeat meanwhile, and may return early so that a new duty
+    takes effect.
     """
 
     def __init__(
@@ -80,19 +79,19 @@ class Pacer:
         now_ns: Callable[[], int] = time.perf_counter_ns,
     ) -> None:
         self.fixed_duty: float | None = None
-        """None: found by `DutyControl` from the gate's late frames; without a gate it is 1."""
+        """None: adapted by `DutyControl` to the gate's late frames; 1 without a gate."""
         self.yields_to_drawing = gate is not None
         self.slice_ms = 4.0
-        """A call whose whole work was at most this long is one slice."""
+        """If the last call's work took no longer than this, a call is not cut."""
         self.idle_s = 0.0
-        """Spent in waits for others and in rests so far."""
+        """Time spent in waits and rests so far."""
         self._gate = gate
         self._wait_device = wait_device
         self._rest = rest
         self._now_ns = now_ns
         self._control = DutyControl()
         self._slices_ms: deque[float] = deque(maxlen=KEPT_SLICES)
-        self._slice_began_ns: int | None = None  # None: no picture is being worked on
+        self._slice_began_ns: int | None = None  # None: outside a call
         self._work_ms = 0.0
         self._last_call_ms = float("inf")
 
@@ -101,39 +100,39 @@ class Pacer:
         return self._control.duty if self.fixed_duty is None else self.fixed_duty
 
     def begin_call(self) -> None:
-        """Before the first work of a picture."""
+        """Call before the first work on a picture."""
         self._work_ms = 0.0
         self.before_slice()
         self._slice_began_ns = self._now_ns()
 
     def between(self) -> None:
-        """Where the work can be cut; not used where the last picture's whole work fitted into one slice, nor outside
-        a call: a warm-up is nobody's picture."""
+        """Cut the work here. Does nothing if the last picture's work fitted into one slice, or outside a call, as in a
+        warm-up."""
         if self._slice_began_ns is not None and self._last_call_ms > self.slice_ms:
             self._end_slice()
             self.before_slice()
             self._slice_began_ns = self._now_ns()
 
     def yield_within(self) -> None:
-        """Inside a slice, as often as you like: wait while a picture is drawn, one frame period at most.
+        """Inside a slice, at any rate: wait while a picture is drawn, one frame period at most.
 
-        For a CPU that draws as well: it has no queue that a slice would fill, so work can stop between any two layers.
+        For a CPU that also draws: it has no queue, so the work can stop between any two layers.
         """
         if self._slice_began_ns is not None and self.yields_to_drawing and self._gate is not None:
             began_ns = self._now_ns()
             if self._gate.is_drawing(began_ns):
                 self._wait_for_drawing(self._gate)
-                self._slice_began_ns += self._now_ns() - began_ns  # a wait is no work
+                self._slice_began_ns += self._now_ns() - began_ns  # waiting does not count as work
 
     def end_call(self) -> float:
-        """After the last work of a picture; returns the milliseconds of its work, without waits and rests."""
+        """Call after the last work on a picture. Returns the milliseconds of its work, without waits and rests."""
         self._end_slice()
         self._slice_began_ns = None
         self._last_call_ms = self._work_ms
         return self._work_ms
 
     def before_slice(self) -> None:
-        """Return when no voice is being converted (1 s at most) and no picture drawn (one frame period at most)."""
+        """Wait while a voice is being converted (1 s at most) or a picture drawn (one frame period at most)."""
         gate = self._gate
         if gate is None:
             return
@@ -142,7 +141,7 @@ class Pacer:
             self._wait_for_drawing(gate)
 
     def after_slice(self, work_ms: float) -> None:
-        """Count the slice and rest so long that it was `duty` of the time, 10 s at most."""
+        """Count the slice, then rest until it was `duty` of the time, 10 s at most."""
         self._slices_ms.append(work_ms)
         if self.fixed_duty is None and self._gate is not None:
             self._control.update(self._gate.late_frames, self._now_ns() / 1e9)
@@ -161,7 +160,7 @@ class Pacer:
         )
 
     def _rest_s(self, work_ms: float) -> float:
-        """After that much work, by the duty as it is now."""
+        """Seconds to rest after this much work, by the current duty."""
         return min(work_ms / 1000.0 * (1.0 / self.duty - 1.0), MAX_REST_S)
 
     def _end_slice(self) -> None:

@@ -1,12 +1,11 @@
-"""The main loop of a child that makes something of pictures: the newest in, a result out, one after the other.
+"""The main loop of a child that works on pictures: the newest picture in, a result out, one after the other.
 
-It proves the model with a picture of its own, then repeats until it is told to end: take what has changed of the
-values, take the newest picture, work, publish. `PictureLoop` holds all that does not depend on the model, and a child
-fills in its abstract methods; `progress` cuts the work.
+It warms the model up with a picture of its own, then repeats until it must stop: take the changed values, take the
+newest picture, work, publish. `PictureLoop` holds everything that does not depend on the model; a child fills in its
+abstract methods. `progress` cuts the work into pieces.
 
-What can go wrong, and what is done: a device that is full is freed and asked again, then the child decides. An output
-that is not a number is not shown. Every other error ends the process: after one a device's context is not to be
-trusted, and a new process is cheaper than a doubt.
+Errors: if the device is full, its memory is freed and the work tried once more, then the child decides. An output that
+is not a number is not shown. Every other error ends the process, because the device's context may be broken after it.
 """
 
 import threading
@@ -24,12 +23,13 @@ from engine.ipc import Phase, RingFrame, RingReader, RingWriter
 from engine.live.kit.figures import Figures
 from engine.live.kit.freshness import ask_from_s
 from engine.live.kit.pace import read_pace
-from engine.live.kit.progress import MAX_NAP_S, Progress
+from engine.live.kit.progress import MAX_NAP_S, CallProgress
+from engine.live.kit.sent_values import GENERATION
 
 if TYPE_CHECKING:
     import torch
 
-POLL_S = 0.002  # between two looks for a new picture
+POLL_S = 0.002  # interval of polling for a new picture
 
 Picture = TypeVar("Picture")
 Result = TypeVar("Result")
@@ -49,14 +49,14 @@ class PictureLoop(ABC, Generic[Picture, Result]):
         device: "torch.device",
         capture_phase: Phase = Phase.CAPTURING,
     ) -> None:
-        """`area`: where its parameters lie, such as `/sd`. `output`: name of its ring. `model`: as it was asked for."""
+        """`area`: first part of its addresses, with the slash. `output`: name of its ring. `model`: its name."""
         from engine.models.device_work import device_wait
 
         self._port = port
         self._model_name = model
         self._output = output
         self._figures = Figures()
-        self._progress = Progress(
+        self._progress = CallProgress(
             port,
             wait_device=device_wait(device),
             read_pace=partial(read_pace, area=area),
@@ -65,6 +65,7 @@ class PictureLoop(ABC, Generic[Picture, Result]):
         )
         self._pace = self._progress.take_pace()
         self._values_version = -1  # none taken yet
+        self._generation = 0
         self._trial: dict[str, str] = {}
         self._reader: RingReader | None = None
         self._source: RingFrame | None = None
@@ -93,39 +94,39 @@ class PictureLoop(ABC, Generic[Picture, Result]):
                 self._call(picture)
             self._tell()
 
-    # -- what a child fills in
+    # -- filled in by a child
 
     @abstractmethod
     def _warm_up(self) -> None:
-        """Make one result that nobody sees: compiles, captures, and shows that the model works at all."""
+        """Make one result that is not published: this compiles, captures, and proves that the model works."""
 
     @abstractmethod
     def _take_values(self) -> None:
-        """The port's values have changed, or are there for the first time."""
+        """Take over the port's values: they have changed, or have come for the first time."""
 
     @abstractmethod
     def _next_picture(self) -> Picture | None:
-        """What to work on now; None when there is nothing, or nothing new."""
+        """The picture to work on now, or None if there is no new one."""
 
     @abstractmethod
     def _work_on(self, picture: Picture) -> Result | None:
-        """What is made of it; None: nothing yet. Called again if the device was full."""
+        """The result of this picture, or None if there is none yet. Called again if the device was full."""
 
     @abstractmethod
     def _publish(self, result: Result) -> None:
-        """Hand it to `_put_out`, or say in `_leave_out` why not."""
+        """Pass the result to `_put_out`, or the reason against it to `_leave_out`."""
 
     @abstractmethod
     def _stages_ms(self) -> Mapping[str, float]:
-        """Milliseconds of the stages of the newest call, when the device is done with it; `copy` counts as other."""
+        """Milliseconds of the stages of the newest call, once the device is done with it; `copy` counts as other."""
 
     @abstractmethod
     def _free_memory(self) -> None:
-        """Give back all that is only kept for speed."""
+        """Free everything that is only kept for speed."""
 
     @abstractmethod
     def _ask_less(self) -> None:
-        """The device is full, even freed: need less from now on, or end the child."""
+        """Need less memory from now on, or end the child: the device is full even after `_free_memory`."""
 
     @property
     @abstractmethod
@@ -135,21 +136,22 @@ class PictureLoop(ABC, Generic[Picture, Result]):
     @property
     @abstractmethod
     def _uses_source(self) -> bool:
-        """Whether the engine's next picture would be used, were the child not paused."""
+        """True if the child, unless it is paused, would use the engine's next picture."""
 
     @abstractmethod
     def _facts_once(self) -> dict[str, Fact]:
-        """What it says of itself when it is ready."""
+        """Facts to report when the child is ready."""
 
     @abstractmethod
     def _facts(self) -> dict[str, Fact]:
-        """And once a second."""
+        """Facts to report once a second."""
 
     # -- one call
 
     def _follow_values(self) -> None:
         if self._port.values_version != self._values_version:
             self._values_version = self._port.values_version
+            self._generation = self._port.values.get(GENERATION, 0)
             self._pace = self._progress.take_pace()
             self._take_values()
 
@@ -181,7 +183,7 @@ class PictureLoop(ABC, Generic[Picture, Result]):
         self._port.enter(Phase.IDLE)
 
     def _with_room(self, work: Callable[[], T]) -> T:
-        """`work()`; once more when the device was full, then asking for less and less if the child can."""
+        """`work()`; retried when the device was full, with less and less memory if the child can."""
         from engine.models.device_work import is_out_of_memory
 
         is_second = False
@@ -191,19 +193,19 @@ class PictureLoop(ABC, Generic[Picture, Result]):
             except RuntimeError as error:
                 if not is_out_of_memory(error):
                     raise
-            self._free_memory()  # here, where the error and the tensors in its traceback are gone
+            self._free_memory()  # outside the handler, where the error and the tensors in its traceback are gone
             if is_second:
                 self._ask_less()
             is_second = True
 
     def _try(self, texts: Mapping[str, str]) -> None:
-        """Name all texts in use from now on, by address: what the process may die of until a result proves them."""
+        """Name the texts in use from now on, by address: suspects if the process dies before the next result."""
         for address, text in texts.items():
             self._port.trying(address, text)
         self._trial = dict(texts)
 
     def _put_out(self, pixels: np.ndarray, *, generation: int, index: int, time_s: float) -> None:
-        """Publish a result, (height, width, channels) uint8; what was tried for it is proved."""
+        """Publish a result, (height, width, channels) uint8. The texts that were tried for it are proved."""
         height, width, channels = pixels.shape
         if self._writer is None or self._writer.shape != pixels.shape:
             self._writer = self._port.open_output(self._output, width, height, channels)
@@ -218,7 +220,7 @@ class PictureLoop(ABC, Generic[Picture, Result]):
         self._trial.clear()
 
     def _leave_out(self, reason: str) -> None:
-        """A result that is not a number is not shown; told once until one is."""
+        """Drop a result that is not a number; note it once until the next good result."""
         if not self._is_nan:
             self._port.note("nan", f"{self._model_name}: {reason}")
         self._is_nan = True
@@ -228,18 +230,18 @@ class PictureLoop(ABC, Generic[Picture, Result]):
 
     @property
     def _until_look_s(self) -> float:
-        """Until there may be something to do."""
+        """Seconds until there may be something to do."""
         if self._pace.is_paused:
             return MAX_NAP_S
         return min(MAX_NAP_S, max(POLL_S, self._due_s - time.perf_counter()))
 
     def _ask(self) -> None:
-        """Tell the engine whether its next picture would be used."""
+        """Tell the engine if its next picture would be used."""
         is_useful = not self._pace.is_paused and self._uses_source
         self._port.wants_frame = is_useful and time.perf_counter() >= self._ask_from_s
 
     def _ask_in_time(self) -> threading.Timer | None:
-        """Ask now, or by a timer while a long call runs: a single piece of it may take seconds."""
+        """Ask for a picture now, or by a timer during a long call: one piece of it may take seconds."""
         self._ask()
         wait_s = self._ask_from_s - time.perf_counter()
         if wait_s <= 0.0 or not self._uses_source:
@@ -251,7 +253,7 @@ class PictureLoop(ABC, Generic[Picture, Result]):
 
     @property
     def _due_s(self) -> float:
-        """When the next call may begin."""
+        """The earliest begin of the next call."""
         return self._call_began_s + self._pace.interval_s
 
     @property

@@ -1,4 +1,4 @@
-"""What is asked of a child and takes a while, such as another model: in which order, and what is in force meanwhile."""
+"""Requests to a child that take a while, such as another model: their order, and what is in force until they end."""
 
 import threading
 from collections import deque
@@ -8,7 +8,7 @@ Request = TypeVar("Request")
 
 
 class Requests(Generic[Request]):
-    """Any thread. Requests end in the order that they were made in."""
+    """Any thread. Requests end in the order in which they were made."""
 
     def __init__(self, in_force: Request) -> None:
         self._in_force = in_force
@@ -20,7 +20,7 @@ class Requests(Generic[Request]):
             self._open.append(asked)
 
     def end(self, is_done: bool) -> tuple[Request, bool]:
-        """The one asked first has ended: it, and whether none is open any more. Done, it is in force."""
+        """End the oldest request: returns it, and True if no other is open. If it is done, it is in force now."""
         with self._lock:
             asked = self._open.popleft()
             if is_done:
@@ -34,6 +34,6 @@ class Requests(Generic[Request]):
 
     @property
     def newest(self) -> Request:
-        """What was asked last; with nothing open what is in force."""
+        """The request made last; if none is open, the one in force."""
         with self._lock:
             return self._open[-1] if self._open else self._in_force

@@ -1,50 +1,59 @@
-"""Which values of its parameters a child has to be told: what was set since the last time, what modulation moves."""
+"""Which values a child must be sent: those set since the last frame, and those that modulation moves."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
 import osc_schema
 from engine.params import Snapshot
 
-NOTHING: Mapping[str, float] = MappingProxyType({})
-SMALL_STEP = 1 / 256  # of the range: what modulation moves less is no other picture, and costs the child one
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+SMALL_STEP = 1 / 256  # of the range: modulation that moves less changes no picture, but each value costs the child work
+GENERATION: Final = "generation"
+"""The key of the generation among a child's values. The child writes it with each picture made with these values."""
 
 
-class ToldValues:
+class SentValues:
     """Frame loop's thread."""
 
-    def __init__(self, child: str) -> None:
+    def __init__(self, child: str, *, obsoleting: Set[str] = frozenset()) -> None:
+        """`obsoleting`: addresses whose change makes every earlier picture useless, such as its size."""
+        self.snapshot: Snapshot | None = None
+        """The one sent last; None before the first."""
+        self.generation = 0
+        """Raised by each obsoleting change. A picture of a lower generation must not be shown."""
         self._addresses = frozenset(param.address for param in osc_schema.PARAMS if param.child == child)
-        self._told: Snapshot | None = None
+        self._obsoleting = obsoleting
         self._moved = NOTHING
 
-    @property
-    def has_told(self) -> bool:
-        """Whether anything was asked for before."""
-        return self._told is not None
+    def changes(self, snapshot: Snapshot, moved: Mapping[str, float] = NOTHING) -> Mapping[str, Any]:
+        """Address -> value of everything that differs from the last call; everything at the first call.
 
-    def news(self, values: Snapshot, moved: Mapping[str, float] = NOTHING) -> Mapping[str, Any]:
-        """Address -> value, of what is not as it was when this was asked last; all the first time.
-
-        `moved`: what modulation makes of some values in this frame. What it lets go of is as it was set.
+        `moved`: values that modulation changes in this frame. A value that it no longer changes is sent as it was set.
+        An obsoleting change comes with its new generation.
         """
-        if values is self._told and not moved and not self._moved:
+        if snapshot is self.snapshot and not moved and not self._moved:
             return NOTHING
-        changed = self._addresses if self._told is None else self._addresses & set(values.changed_from(self._told))
+        changed = (
+            self._addresses if self.snapshot is None else self._addresses & set(snapshot.changed_from(self.snapshot))
+        )
         changed = changed.union(self._moved)
         self._moved = {
             address: _unless_small(address, self._moved.get(address), value)
             for address, value in moved.items()
             if address in self._addresses
         }
-        self._told = values
-        return {address: values[address] for address in changed} | self._moved
+        self.snapshot = snapshot
+        values = {address: snapshot[address] for address in changed} | self._moved
+        if not self._obsoleting.isdisjoint(values):
+            self.generation += 1
+            values[GENERATION] = self.generation
+        return values
 
 
-def _unless_small(address: str, told: float | None, value: float) -> float:
-    """`value`, or what the child has been told where that is next to it."""
+def _unless_small(address: str, sent: float | None, value: float) -> float:
+    """`value`, or the value sent last if it is close to it."""
     param = osc_schema.lookup(address)
-    if told is None or param is None or abs(value - told) > SMALL_STEP * (param.high - param.low):
+    if sent is None or param is None or abs(value - sent) > SMALL_STEP * (param.high - param.low):
         return value
-    return told
+    return sent

@@ -1,8 +1,8 @@
-"""Rings for pictures of whatever shape comes, without the frame loop waiting for their memory.
+"""Rings for pictures of changing shapes; the frame loop never waits for their memory.
 
-Fresh shared memory is zeroed by the system: 25 MB for 1080p RGBA take 15 ms, nearly a frame at 60 fps, and a source
-may change its shape in mid-show (RGB from a camera, RGBA from the Multiverse). So a ring is made by a thread while
-the picture in hand is let go, and the last few shapes keep theirs.
+The system zeroes fresh shared memory: 25 MB for 1080p RGBA take 15 ms, nearly a frame at 60 fps. A source may change
+its shape during the show (RGB from a camera, RGBA from the Multiverse). So a worker thread makes the ring, pictures are
+dropped until it is there, and the rings of the last few shapes are kept.
 """
 
 from collections.abc import Callable
@@ -15,14 +15,14 @@ from engine.ipc import FrameRing, RingOwner
 from engine.system.daemon_worker import DaemonWorker
 from engine.values import FrameId
 
-KEPT_SHAPES = 3  # camera, Multiverse, and one that was resized
-RETRY_S = 1.0  # after the system had no room
+KEPT_SHAPES = 3  # camera, Multiverse, and one of another size
+RETRY_S = 1.0  # after the system had no memory
 
 Shape = tuple[int, ...]
 
 
 class SourceRings:
-    """Frame loop's thread. `connect` is told the segment whenever another one is written to."""
+    """Frame loop's thread. `connect(segment)` is called whenever another ring is written to."""
 
     def __init__(
         self, name: str, worker: DaemonWorker, connect: Callable[[str], None], report: Callable[[str, str], None]
@@ -31,13 +31,13 @@ class SourceRings:
         self._worker = worker
         self._connect = connect
         self._report = report
-        self._rings: dict[Shape, RingOwner] = {}  # the one used longest ago comes first
+        self._rings: dict[Shape, RingOwner] = {}  # least recently used first
         self._making: tuple[Shape, Future[RingOwner]] | None = None
         self._retry_at_s = 0.0
         self._connected = ""
 
     def write(self, pixels: np.ndarray, tick: FrameId, now_s: float) -> bool:
-        """Publish a picture, (height, width, channels) uint8. False while there is no ring of its shape."""
+        """Publish a picture, (height, width, channels) uint8. False if there is no ring of its shape yet."""
         self._take_made(now_s)
         ring = self._rings.pop(pixels.shape, None)
         if ring is None:
@@ -52,7 +52,7 @@ class SourceRings:
         return True
 
     def close(self) -> None:
-        """After the worker has ended."""
+        """Call it after the worker has ended."""
         if self._making is not None and self._making[1].done() and self._making[1].exception() is None:
             self._making[1].result().close()
         for ring in self._rings.values():

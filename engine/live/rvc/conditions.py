@@ -1,4 +1,4 @@
-"""What of `/rvc` this run can use; see `engine.live.sd.conditions`."""
+"""Conditions for `/rvc`: refuse values that need something this run does not have."""
 
 from collections.abc import Callable, Iterator
 
@@ -15,7 +15,7 @@ Check = Callable[[Value], None]
 
 
 def conditions(config: RvcConfig) -> Iterator[tuple[str, Check]]:
-    """(address, check) for `ParamStore.add_condition`; a default is never refused: presets hold all of them."""
+    """(address, check) for `ParamStore.add_condition`. Defaults are never refused, because presets contain them."""
     if not config.model:
         for address in ("/rvc/enable", "/rvc/channel", MODEL):
             yield address, _refusing(address)
@@ -24,7 +24,7 @@ def conditions(config: RvcConfig) -> Iterator[tuple[str, Check]]:
 
 
 def _refusing(address: str) -> Check:
-    """Refuses all but switched off, none and empty, which are the defaults."""
+    """A check that allows off, none and empty only, which are the defaults."""
 
     def check(value: Value) -> None:
         if value:

@@ -1,8 +1,8 @@
-"""What the processes of a sound child have made, by sample number, whichever of them made it.
+"""The output of a sound child by sample number, across its processes.
 
-Each process writes a ring of its own. Where one takes over from another the listener still reads samples of some time
-ago, which are in the former's ring: that is kept until the reading has passed the place where the new one begins, and
-there the two are crossfaded, for two models are two voices.
+Each process writes its own ring. When a new process takes over, the listener still reads older samples, which are in
+the former ring. So that ring is kept until the reading has passed the begin of the new one. There the two are
+crossfaded, because two models are two voices.
 """
 
 import math
@@ -16,18 +16,18 @@ from engine.errors import SharedMemoryError
 from engine.ipc import AudioRing, AudioRingReader
 
 CROSSFADE_S: Final = 0.01
-MAX_RINGS: Final = 4  # processes that followed each other within one delay: more have nothing left to hear
+MAX_RINGS: Final = 4  # processes within one delay; of more there is nothing left to hear
 
 
 class Outputs(Protocol):
-    """What is seen of a supervisor."""
+    """The part of a Supervisor that is used here."""
 
     @property
     def outputs(self) -> Mapping[str, str]: ...
 
 
 class ConvertedSound:
-    """One thread. The rings hold a sound in channel 0 and in channel 1 whether there is one, 0.0 or 1.0."""
+    """One thread. Channel 0 of the rings is the sound, channel 1 its presence, 0.0 or 1.0."""
 
     def __init__(self, supervisor: Outputs, name: str) -> None:
         self._supervisor = supervisor
@@ -37,9 +37,9 @@ class ConvertedSound:
         """The newest last."""
 
     def read(self, first: int, frames: int) -> tuple[np.ndarray, np.ndarray]:
-        """The sound from sample `first` on and its presence, each (frames,) float32; both 0.0 where there is none.
+        """The sound from sample `first` on and its presence, each (frames,) float32; both 0.0 if missing.
 
-        Ask for later and later samples: where a process takes over is found on the way.
+        Call it with rising `first`: the begin of a new process is found on the way.
         """
         self._follow()
         sound, presence = np.zeros(frames, np.float32), np.zeros(frames, np.float32)
@@ -52,13 +52,13 @@ class ConvertedSound:
         return sound, presence
 
     def has(self, sample: int) -> bool:
-        """Whether there is something at it by now, as far as that is kept. It may lie before what was read: nothing
-        begins here, or is let go."""
+        """True if this sample is present by now, as far as rings are kept. It may lie before the samples read so
+        far."""
         return any(ring.has(sample) for ring in self._rings)
 
     @property
     def end(self) -> int:
-        """After the newest sample of the newest process; 0 before the first `read` that found one."""
+        """One past the newest sample of the newest process; 0 before the first `read` that found one."""
         return self._rings[-1].end if self._rings else 0
 
     def close(self) -> None:
@@ -66,13 +66,13 @@ class ConvertedSound:
             self._rings.pop().close()
 
     def _follow(self) -> None:
-        """To the process in charge."""
+        """Open the ring of the process in charge."""
         segment = self._supervisor.outputs.get(self._name, "")
         if segment in ("", self._segment):
             return
         try:
             ring = _Ring(AudioRing.open(segment))
-        except SharedMemoryError:  # replaced between two looks: its successor stands there next time
+        except SharedMemoryError:  # replaced meanwhile: its successor is named next time
             return
         self._segment = segment
         self._rings.append(ring)
@@ -81,16 +81,16 @@ class ConvertedSound:
 
 
 class _Ring:
-    """One process's."""
+    """The ring of one process."""
 
     def __init__(self, reader: AudioRingReader) -> None:
         self._reader = reader
         self._fade_frames = math.ceil(CROSSFADE_S * reader.rate_hz)
         self._begin: int | None = None
-        """The first of its samples that were asked for and there."""
+        """The first of its samples that was asked for and present."""
 
     def lay_over(self, first: int, sound: np.ndarray, presence: np.ndarray) -> None:
-        """Put what it has over what earlier processes have made, faded in where it begins."""
+        """Lay its samples over those of earlier processes, faded in at its begin."""
         end = self._reader.end_sample
         low = max(first, end - self._reader.capacity, 0)
         high = min(first + len(sound), end)
@@ -116,7 +116,7 @@ class _Ring:
         return self._reader.end_sample
 
     def is_alone(self, sample: int) -> bool:
-        """Whether nothing of earlier processes is heard from `sample` on."""
+        """True if no earlier process is heard from `sample` on."""
         return self._begin is not None and sample >= self._begin + self._fade_frames
 
     def close(self) -> None:

@@ -1,12 +1,12 @@
-"""Where the voice meets its conversion: takes the voice in, has it converted, and mixes what is heard, always in time.
+"""Takes the voice in, has it converted, and mixes the output, always in time.
 
     voice's ring ─► hear ─► child ─► converted ─┐
           └────────────► dry ───────────────────┴─► mix ─► `heard` ─► SteadyReader ─► output device
                                                                   └─► SteadyReader ─► the analyser's channel
 
-One thread, woken a hundred times a second. All numbers are those of the voice's samples: sample n of `heard` is what
-becomes of sample n of the voice, written as late as the delay allows. How much later than spoken it sounds is the
-readers' lag; see `delay` for how long that is. Nobody waits for this thread, and it waits for nobody.
+One thread, woken a hundred times a second. All numbers count the voice's samples: sample n of `heard` is the output for
+sample n of the voice, written as late as the delay allows. The readers' lag is the time from spoken to heard; `delay`
+decides it. No thread waits for this one, and it waits for none.
 """
 
 import logging
@@ -27,18 +27,19 @@ from engine.live.rvc.delay import VoiceDelay
 from engine.live.rvc.link import VoiceTiming
 from engine.live.rvc.mix import MixSettings, OneChannel, VoiceMix
 from engine.system.clock import Clock
+from engine.system.guarded_thread import Guard, GuardedThread
 
 PERIOD_S = 0.01
-POLL_S = 0.1  # at what moves the delay
-HEARD_S = 8.0  # of what is heard is kept: more than the longest delay
-WAITED_S = 3.0  # for a late block, to see how late it was
-MAX_STEP_S = 1.0  # of sound at once
+POLL_S = 0.1  # interval of adapting the delay
+HEARD_S = 8.0  # of the output is kept: more than the longest delay
+WAITED_S = 3.0  # for a late block, to measure its lateness
+MAX_STEP_S = 1.0  # of sound in one step
 
 logger = logging.getLogger(__name__)
 
 
 class Converter(Protocol):
-    """What the desk needs of a VoiceLink."""
+    """The part of a VoiceLink that the desk uses."""
 
     @property
     def timing(self) -> VoiceTiming: ...
@@ -55,26 +56,25 @@ class Converter(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VoiceStatus:
-    """What the voice's listeners and operators want to know; milliseconds."""
+    """Delays and faults of the voice; milliseconds."""
 
     algorithmic_ms: float
     compute_ms: float
     device_ms: float
-    """0 while nobody listens."""
+    """0 without a listener."""
     delay_ms: float
-    """The sum of the three: from spoken to heard."""
+    """The sum of the three, from spoken to heard."""
     underruns: int
-    """How often the conversion was missing while it was wanted."""
+    """Times that the conversion was missing while it was wanted."""
     gaps: int
-    """How often nothing at all was there to be heard in time."""
+    """Times that no sound at all was ready in time."""
     input_state: str
     input_description: str
     output: OutputStatus | None
 
 
 class VoiceDesk:
-    """`follow` and `status` on any thread. `start` once; the capture and the output are started and closed by their
-    owner."""
+    """`follow` and `status` on any thread. `start` once. The owner starts and closes the capture and the output."""
 
     def __init__(
         self,
@@ -102,25 +102,26 @@ class VoiceDesk:
         self._settings = MixSettings()
         self._asked_ms = 0.0
         self._told_ms = 0.0
-        """Which of them could not be kept, and was told so."""
+        """The last requested delay that was reported as too short."""
         self._channel = 1
         self._longest_step = round(MAX_STEP_S * rate_hz)
         self._look_s = 0.0
         self._readers: tuple[SteadyReader, ...] = ()
         self._gaps = 0
         self._taken: int | None = None
-        """Samples of the capture's ring so far."""
+        """Samples taken from the capture's ring so far."""
         self._late: tuple[int, float] | None = None
-        """A sample that was not there when it was due, and when that was."""
+        """A sample that was missing when it was due, and its due time."""
         self._made_to = 0
-        """What was converted before the newest block: the number of that one's first sample."""
+        """The number of the newest block's first sample."""
         self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="voice desk", daemon=True)
+        self._guard = Guard(logger, report, "rvc.desk", "rvc: the voice's desk failed")
+        self._thread = GuardedThread("voice desk", self._run, self._guard)
         if output is not None:
             output.play(self.listen(output.rate_hz))
 
     def listen(self, to_hz: int) -> SteadyReader:
-        """What is heard, at its moment, for a thread with a clock of its own. Before `start`."""
+        """A reader of the output in time, for a thread with a clock of its own. Call it before `start`."""
         reader = SteadyReader(self.heard, to_hz, self._parts.total_s)
         self._readers = (*self._readers, reader)
         return reader
@@ -130,11 +131,10 @@ class VoiceDesk:
 
     def close(self) -> None:
         self._closing.set()
-        if self._thread.ident is not None:
-            self._thread.join()
+        self._thread.join()
 
     def follow(self, values: Mapping[str, Any]) -> None:
-        """What the parameters say from now on."""
+        """Use these parameters from now on."""
         self._settings = MixSettings.from_values(values)
         self._asked_ms = float(values["/rvc/delay_ms"])
         former, self._channel = self._channel, int(values["/rvc/input_channel"])
@@ -162,7 +162,7 @@ class VoiceDesk:
         )
 
     def facts(self) -> dict[str, Fact]:
-        """`status` for who lists what is known of the voice child. Any thread."""
+        """`status` as facts of the voice child. Any thread."""
         status = self.status()
         return {
             "algorithmic_ms": round(status.algorithmic_ms, 1),
@@ -176,18 +176,11 @@ class VoiceDesk:
         }
 
     def _run(self) -> None:
-        has_failed = False
         while not self._closing.wait(PERIOD_S):
-            try:
-                self.step()
-            except Exception as error:  # top of the thread: the picture goes on, and so does the next step
-                if not has_failed:
-                    logger.exception("voice desk failed")
-                has_failed = True
-                self._report("rvc.desk", f"rvc: the voice's desk failed: {error}")
+            self._guard.attempt(self.step)
 
     def step(self) -> None:
-        """Take what is new, mix what is due, see whether the delay is still the right one. The thread calls it."""
+        """Take the new samples, mix the due ones, adapt the delay. Called by the thread."""
         if self._clock.now_s() >= self._look_s:
             self._look_s = self._clock.now_s() + POLL_S
             self._watch_spare()
@@ -200,7 +193,7 @@ class VoiceDesk:
         due = self._dry.newest - round(self._parts.mixed_s * self._rate_hz)
         if due > self.heard.newest:
             self._mix_up_to(min(due, self.heard.newest + self._longest_step))
-        if self.heard.newest >= due:  # else what a shorter delay asks for is not mixed yet
+        if self.heard.newest >= due:  # else the samples for a shorter delay are not mixed yet
             for reader in self._readers:
                 reader.lag_s = self._parts.total_s
         self._watch_lateness()
@@ -214,8 +207,8 @@ class VoiceDesk:
             voice = self._one_channel.of(samples, self._channel)
             self._link.hear(voice)
             self._dry.write(voice[:, None])
-        self._taken = first + len(samples)  # last: a step that fails is done again, and the numbers stay
-        # What was overwritten unheard has no number here: the mark says where the rest belongs.
+        self._taken = first + len(samples)  # last, so that a failed step is repeated with the same numbers
+        # Samples that were overwritten unread have no number here; the mark places the rest.
         if (mark := ring.mark) is not None:
             self.heard.set_mark(mark[0] - (self._taken - self._dry.newest), mark[1])
 
@@ -230,16 +223,16 @@ class VoiceDesk:
             self._late = first + int(np.flatnonzero(presence <= 0.0)[0]), self._clock.now_s()
 
     def _watch_spare_of_blocks(self, needed: int) -> None:
-        """Of a new block, how long before its first sample was needed it came: this step needs samples up to
+        """Measure how long before its first sample was needed a new block came. This step needs samples up to
         `needed`."""
         first, self._made_to = self._made_to, self._link.converted_end
         spare_s = (first - needed) / self._rate_hz
-        is_next = 0 < first < self._made_to and spare_s > -POLL_S  # else it is the first, or that after a pause
+        is_next = 0 < first < self._made_to and spare_s > -POLL_S  # else the first, or the first after a pause
         if is_next and self._late is None:
             self._delay.was_in_time(spare_s, self._clock.now_s())
 
     def _watch_lateness(self) -> None:
-        """A block that comes after all says how much more time is needed; one that never comes says nothing."""
+        """Measure how late a missing block is. One that never comes says nothing about the delay."""
         if self._late is None:
             return
         sample, since_s = self._late
@@ -247,13 +240,13 @@ class VoiceDesk:
         if self._link.is_converted(sample):
             self._late = None
             self._delay.was_late(late_s, self._clock.now_s())
-            self._parts = self._delay.parts  # at once: the next block has the time that this one had not
+            self._parts = self._delay.parts  # at once, so that the next block is in time
             self._report("rvc.late", f"rvc: a block came {late_s * 1000:.0f} ms late; the delay is longer by that now")
         elif late_s > WAITED_S:
             self._late = None
 
     def _tell_shortest(self) -> None:
-        """Of a delay that is asked for and cannot be kept, once, when that is known."""
+        """Report once that a requested delay is too short, as soon as that is known."""
         asked_ms, shortest_ms = self._asked_ms, self._delay.shortest_s * 1000.0
         if asked_ms != self._told_ms and 0.0 < asked_ms < shortest_ms and self._delay.is_settled:
             self._told_ms = asked_ms

@@ -1,4 +1,4 @@
-"""What the voice child tells about its work, once a second."""
+"""Statistics that the voice child reports once a second."""
 
 from collections import deque
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from engine.children.messages import Fact
 
 KEPT_BLOCKS: Final = 512
 KEPT_STAGES: Final = 32
-MIN_BLOCKS: Final = 8  # to judge a machine by: the first ones of a window warm it up
+MIN_BLOCKS: Final = 8  # before a machine is called too slow: the first blocks warm it up
 TELL_EVERY_S: Final = 1.0
 
 
@@ -17,23 +17,23 @@ class VoiceFigures:
 
     def __init__(self) -> None:
         self.skipped = 0
-        """Whole blocks that were left out because newer ones were there."""
+        """Whole blocks skipped because newer ones had come."""
         self._work_ms: deque[float] = deque(maxlen=KEPT_BLOCKS)
         self._stages: deque[Mapping[str, float]] = deque(maxlen=KEPT_STAGES)
         self._told_s = float("-inf")
 
     def begin_window(self) -> None:
-        """Blocks are of another length from now on: what the others took says nothing about them."""
+        """Forget the times: blocks have another length from now on."""
         self._work_ms.clear()
         self._stages.clear()
 
     def count_block(self, work_ms: float, stages_ms: Mapping[str, float]) -> None:
-        """One block, from its being there to its being heard by others, with what each stage took."""
+        """Count a block: its work from complete input to published output, and the milliseconds of each stage."""
         self._work_ms.append(work_ms)
         self._stages.append(stages_ms)
 
     def too_slow_ms(self, block_ms: float) -> float | None:
-        """What half of the blocks take at least, where that is longer than they are; None: the voice keeps up."""
+        """The median work if it is longer than a block, or None if the conversion keeps up."""
         if len(self._work_ms) < MIN_BLOCKS:
             return None
         p50_ms = sorted(self._work_ms)[len(self._work_ms) // 2]
@@ -47,7 +47,7 @@ class VoiceFigures:
         return True
 
     def facts(self, block_ms: float) -> dict[str, Fact]:
-        """p50 and p99 over the newest 512 blocks; `rtf`: share of a block's time that half of them take at most."""
+        """p50 and p99 over the newest 512 blocks; `rtf`: p50 as a share of a block's length."""
         ordered = sorted(self._work_ms)
         if not ordered:
             return {"skipped": self.skipped}

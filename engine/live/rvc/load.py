@@ -1,4 +1,4 @@
-"""From the settings of the voice child to its model."""
+"""Loads the model of the voice child."""
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 
 def load_model(port: ChildPort) -> "VoiceModel":
-    """The voice that `port.settings` name, on their device; ends the child where it cannot be loaded.
+    """The voice that `port.settings` name, on their device. Ends the child if it cannot be loaded.
 
-    What they leave open the environment decides (RVC_USE_FP16, RVC_GPU_RETRIEVAL), then the device.
+    The environment (RVC_USE_FP16, RVC_GPU_RETRIEVAL), then the device, decides what the settings leave open.
     """
     spec, settings = VoiceSpec(**port.settings["spec"]), port.settings
 
     def loaded(device: str, _: str) -> "VoiceModel":
-        from engine.models.rvc.load import load  # in its phase, LOADING: it takes seconds
+        from engine.models.rvc.load import load  # takes seconds, so inside the phase LOADING
 
         chosen = OptimizationConfig.resolve(
             device,

@@ -1,17 +1,17 @@
-"""The voice child: each block of the voice in, the same block in another voice out, as soon as it is whole.
+"""The voice child: each block of the voice in, the same block in another voice out, as soon as it is complete.
 
-START HERE, then `engine.models.rvc.stream` (how a block is converted), `arrivals` (when the next one will be
-there), `settings`.
+START HERE, then `engine.models.rvc.stream` (how a block is converted), `arrivals` (when the next one will be there),
+`settings`.
 
-Samples keep their numbers: sample n of `converted` is made of sample n of `voice`, and beside it stands whether it was
-made at all. Blocks lie on one grid, so that two processes, while one takes over from the other, make the same ones.
-Nothing is made twice, and a child that is more than one block behind leaves out what lies between.
+Samples keep their numbers: sample n of `converted` is made from sample n of `voice`, and a second channel says if it
+was made at all. Blocks lie on one grid, so two processes make the same blocks while one takes over from the other.
+Nothing is made twice, and a child that is more than one block behind skips the blocks between.
 
-Where it begins in the middle of a phrase (a start, another window, `/rvc/enable`) it first listens to what was said
-before, so that its first block is as good as any.
+If it begins in the middle of a phrase (a start, another window, `/rvc/enable`), it first listens to the sound before,
+so that its first block is as good as any.
 
-What can go wrong: a model that cannot be loaded ends the child for good, and so does a device that stays full. Samples
-that are no numbers are silence to the model; a block of which it makes none is left out. Every other error ends the
+Errors: a model that cannot be loaded ends the child for good, and so does a device that stays full. Samples that are
+not numbers are silence to the model; a block whose output is not a number is skipped. Every other error ends the
 process, and the engine starts another.
 """
 
@@ -38,20 +38,20 @@ if TYPE_CHECKING:
     from engine.models.rvc.model import VoiceModel
     from engine.models.rvc.stream import LiveVoice
 
-MAX_NAP_S: Final = 0.05  # between two looks at the control pipe: a value waits no longer
-MAX_WAITING: Final = 2  # whole blocks: the newest, and one that it is late with
+MAX_NAP_S: Final = 0.05  # interval of polling the control pipe: the longest wait of a value
+MAX_WAITING: Final = 2  # complete blocks: the newest, and one that is late
 KEPT_S: Final = 8.0  # of the converted sound: more than the longest delay, 5 s, and the longest block
-CHANNELS: Final = 2  # the sound, and 1.0 where there is one
+CHANNELS: Final = 2  # the sound, and its presence
 
 T = TypeVar("T")
 
 
 def run(port: ChildPort) -> None:
-    """The child's main function; returns when it is told to stop.
+    """The child's main function; returns when it must stop.
 
     `port.settings`: `spec` (the fields of VoiceSpec), `device` and `dtype` (or auto), `gpu_retrieval` (auto, on, off),
     `environment` (the engine's RVC_*), `threads`. Values: `/rvc/*`. Input `voice`: mono, of any rate. Output
-    `converted`, at the same rate: the sound in channel 0, 1.0 where there is one in channel 1. Command `empty_cache`.
+    `converted`, at the same rate: the sound in channel 0, its presence in channel 1. Command `empty_cache`.
     """
     model = load_model(port)
     while not port.should_stop and port.audio_input("voice") is None:
@@ -59,14 +59,14 @@ def run(port: ChildPort) -> None:
         port.poll()
         time.sleep(MAX_NAP_S)
     if not port.should_stop:
-        Loop(port, model).run()
+        VoiceLoop(port, model).run()
 
 
-class Loop:
+class VoiceLoop:
     """The main loop and its state. Main thread."""
 
     def __init__(self, port: ChildPort, model: "VoiceModel") -> None:
-        """`port` has a voice."""
+        """`port` must have the input `voice`."""
         self._port = port
         self._model = model
         chosen = OptimizationConfig.from_environment(port.settings["environment"], model.device.type)
@@ -76,12 +76,12 @@ class Loop:
         self._figures = VoiceFigures()
         self._phase = Phase.CAPTURING
         self._next: int | None = None
-        """Number of the block that comes next; None: it begins anew."""
+        """Number of the next block; None: begin anew."""
         self._joined_from = 0
-        """Sample from which what is made is whole: before it, it fades in from nothing."""
+        """The first sample of complete output; before it the output fades in from nothing."""
         self._notes: set[str] = set()
         self._slow_window: Window | None = None
-        """That was too much for this machine, and said to be."""
+        """The window that was reported as too slow for this machine."""
         reader = port.audio_input("voice")
         assert reader is not None
         self._open_rings(reader)
@@ -97,11 +97,11 @@ class Loop:
             self._follow_values()
             time.sleep(min(self._step(), MAX_NAP_S))
             self._tell()
-        # Another process is in charge from the block after this one on, and this one is whole: nothing is left out.
+        # Another process takes over after this block, which is complete: no block is missing.
         if self._settings.is_enabled and self._next is not None and self._read(self._next) is not None:
             self._convert(self._next)
 
-    # -- what changes
+    # -- values
 
     def _follow_values(self) -> None:
         if self._port.values_version == self._values_version:
@@ -115,7 +115,7 @@ class Loop:
         self._live.settings = self._voice()
 
     def _follow_input(self) -> bool:
-        """Whether there is a voice to listen to. Another ring is another sound, whose samples begin at 0."""
+        """True if there is a voice to listen to. Another ring is another sound, whose samples begin at 0."""
         reader = self._port.audio_input("voice")
         if reader is None:
             return False
@@ -129,11 +129,11 @@ class Loop:
         self._writer = self._port.open_audio_output("converted", CHANNELS, reader.rate_hz, KEPT_S)
 
     def _open_anew(self) -> None:
-        self._live.free_memory()  # there may be no room for two
+        self._live.free_memory()  # there may be no memory for two
         self._live = self._opened()
 
     def _opened(self) -> "LiveVoice":
-        """A stream with the lengths that are asked for, warm. What follows begins anew."""
+        """A warm stream with the lengths asked for. The blocks begin anew."""
         from engine.models.rvc.stream import LiveVoice
 
         window = self._settings.window
@@ -159,7 +159,7 @@ class Loop:
         return live
 
     def _voice(self) -> VoiceSettings:
-        """As asked for, but with a speaker that the model has."""
+        """The settings asked for, with a speaker that the model has."""
         voice, speakers = self._settings.voice, self._model.synthesizer.shape.speakers
         if voice.speaker < speakers:
             return voice
@@ -169,7 +169,7 @@ class Loop:
     # -- block by block
 
     def _step(self) -> float:
-        """Convert the next block if it is whole; seconds until it is worth another look."""
+        """Convert the next block if it is complete. Returns the seconds until the next poll."""
         if not self._follow_input() or not self._settings.is_enabled:
             self._next = None
             return MAX_NAP_S
@@ -191,8 +191,8 @@ class Loop:
         return self._arrivals.wait_s((self._next + 1) * frames, now_s)
 
     def _begun(self) -> int:
-        """The number of the first block, which is not whole yet. What was said before is listened to, and the block
-        before it converted for nobody, so that this one joins on to it as to any other."""
+        """The number of the first block, which is not complete yet. The sound before it is listened to, and the block
+        before it converted without being published, so that the first block continues it like any other."""
         self._joined_from = number = 0
         with self._at_work():
             for _ in range(2):  # to the window, then to what has come meanwhile
@@ -203,17 +203,17 @@ class Loop:
         return number
 
     def _leave_out(self, first: int, number: int) -> None:
-        """Blocks from `first` on: with `number` the voice fades in."""
+        """Skip blocks from `first` on; the voice fades in with block `number`."""
         with self._at_work():
             self._listen(first, number)
         self._joined_from = self._first_sample(number) + self._live.grid.crossfade
 
     def _first_sample(self, number: int) -> int:
-        """Of the voice, that the first of what is made of block `number` is made of."""
+        """The voice sample of the first output sample of block `number`."""
         return number * self._live.block_frames - self._live.lag_frames
 
     def _listen(self, first: int, end: int) -> None:
-        """To blocks `first` to `end`, as far as they are in the window that ends there, and in the ring."""
+        """Listen to blocks `first` to `end`, as far as they are in the window that ends there and in the ring."""
         in_window = math.ceil(self._settings.window.extra_ms / self._block_ms)
         for number in range(max(first, end - in_window, 0), end):
             sound = self._read(number)
@@ -239,21 +239,21 @@ class Loop:
             self._port.result(work_ms)
 
     def _converted(self, number: int) -> np.ndarray | None:
-        """(block_frames,) of the block; None if it is gone from the ring."""
+        """The converted block, (block_frames,), or None if its input is gone from the ring."""
         live, sound = self._live, self._read(number)
         if sound is None:
             return None
         return self._with_room(live, lambda: live.convert(sound, first_sample=number * live.block_frames))
 
     def _read(self, number: int) -> np.ndarray | None:
-        """(block_frames,) of the voice; None if it is not there yet, or gone from the ring."""
+        """A block of the voice, (block_frames,), or None if it is not there yet or gone from the ring."""
         frames = self._live.block_frames
         sound = self._reader.read(number * frames, frames)
         return None if sound is None else sound[:, 0]
 
     @contextmanager
     def _at_work(self) -> Iterator[None]:
-        """Others keep away from the device meanwhile."""
+        """Keep the other children from the device meanwhile."""
         gate = self._port.gate
         self._enter(Phase.RUNNING)
         if gate is not None:
@@ -266,8 +266,8 @@ class Loop:
         self._enter(Phase.IDLE)
 
     def _write(self, sound: np.ndarray, first: int) -> bool:
-        """Write it from sample `first` on: not what was written before, nor what only fades in. Whether anything of it
-        was."""
+        """Write it from sample `first` on, without samples that were written before or only fade in. True if any were
+        written."""
         begin = max(first, self._joined_from, self._writer.end_sample)
         if begin >= first + len(sound):
             return False
@@ -279,7 +279,7 @@ class Loop:
     # -- memory
 
     def _with_room(self, live: "LiveVoice", work: Callable[[], T]) -> T:
-        """`work()`; once more, from what is freed, when the device was full."""
+        """`work()`; retried once, after freeing memory, if the device was full."""
         from engine.models.device_work import is_out_of_memory
 
         for is_second in (False, True):
@@ -288,7 +288,7 @@ class Loop:
             except RuntimeError as error:
                 if not is_out_of_memory(error):
                     raise
-            if not is_second:  # here, where the error and the tensors in its traceback are gone
+            if not is_second:  # outside the handler, where the error and the tensors in its traceback are gone
                 live.free_memory()
                 live.reset()
         full = f"{self._model.device}: no memory for a window of {self._settings.window.extra_ms:g} ms"
@@ -305,14 +305,14 @@ class Loop:
         held_mb = self._live.memory_mb
         return round(self._model.memory_mb if held_mb is None else held_mb)
 
-    # -- what it tells
+    # -- reports
 
     def _enter(self, phase: Phase) -> None:
         self._phase = phase
         self._port.enter(phase)
 
     def _note(self, key: str, text: str) -> None:
-        """Once."""
+        """Note each text once."""
         if text not in self._notes:
             self._notes.add(text)
             self._port.note(key, f"{self._model.spec.model}: {text}")
@@ -346,7 +346,7 @@ class Loop:
         self._port.facts(**self._figures.facts(self._block_ms), **counts, **stages, memory_mb=self._memory_mb)
 
     def _warn_of_slowness(self) -> None:
-        """Once for each length of the window: most of the voice is not converted then, whatever is waited."""
+        """Warn once for each window that is too slow: most of the voice is then not converted, at any delay."""
         work_ms = self._figures.too_slow_ms(self._block_ms)
         if work_ms is not None and self._settings.window != self._slow_window:
             self._slow_window = self._settings.window

@@ -1,10 +1,9 @@
-"""Dry and converted voice made into what is heard, sample by sample of the same moment, without a click.
+"""Mixes dry and converted voice, sample by sample of the same moment, without a click.
 
-The conversion is there for some samples and not for others: where it stops, it has to be gone when its last sample
-comes. So the mix sees `FADE_S` further than it mixes. The gain of the conversion is what a door would do that needs
-FADE_S to open or shut: a sample counts as there when all of the FADE_S from it on are there, and the gain is the mean
-of that over the newest FADE_S, weighed by a Hann window (Harris 1978) so that it has no corners. Where the conversion
-is not, the voice itself or silence is, at 1 minus that gain: both are of the same moment.
+The conversion is present for some samples and missing for others. Before it stops, it must be faded out by its last
+sample, so the mix looks FADE_S ahead. A sample counts as present if all samples of the FADE_S from it on are present.
+The gain of the conversion is the mean of that over the newest FADE_S, weighted by a Hann window (Harris 1978) so that
+it has no corners. The dry voice, or silence, fills the rest with 1 minus that gain.
 """
 
 from collections.abc import Mapping
@@ -19,16 +18,16 @@ SILENT_DB = -60.0  # the lowest volume is silence
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MixSettings:
-    """What the listener chose."""
+    """The listener's settings."""
 
     is_wanted: bool = False
-    """Whether there should be a conversion at all: else its absence is no fault."""
+    """True if the conversion is on; if it is off, its absence is not counted."""
     monitor: float = 1.0
-    """0 the voice itself, 1 the conversion; linear between."""
+    """0 is the dry voice, 1 the conversion; linear between."""
     volume: float = 1.0
     """Linear."""
     is_dry_without: bool = True
-    """Where there is no conversion: the voice itself, or silence."""
+    """Without a conversion: True for the dry voice, False for silence."""
 
     @classmethod
     def from_values(cls, values: Mapping[str, Any]) -> Self:
@@ -43,14 +42,14 @@ class MixSettings:
 
 
 class VoiceMix:
-    """One thread; every call goes on where the last one ended."""
+    """One thread; every call continues where the last one ended."""
 
     def __init__(self, rate_hz: int) -> None:
         self.fade_frames = round(rate_hz * FADE_S)
-        """How much further than what is mixed the conversion must be known."""
+        """Samples of the conversion that must be known beyond the mixed ones."""
         self.underruns = 0
-        """How often the conversion stopped while it was wanted: a run of missing samples is one."""
-        self._opened = np.zeros(self.fade_frames, bool)  # of the newest samples, whether each counted
+        """Times that the conversion stopped while it was wanted; a run of missing samples counts once."""
+        self._opened = np.zeros(self.fade_frames, bool)  # for the newest samples: did each count as present
         self._was_wanted = False
         window = np.hanning(self.fade_frames + 2)[1:-1]
         self._door = (window / window.sum()).astype(np.float32)
@@ -59,20 +58,19 @@ class VoiceMix:
         self._volume = _Fader(1.0, self.fade_frames)
 
     def mix(self, dry: np.ndarray, wet: np.ndarray, presence: np.ndarray, settings: MixSettings) -> np.ndarray:
-        """(n,) float32 of `dry` (n,), and of `wet` and `presence` (n + fade_frames,), which is 0 or 1."""
+        """(n,) float32 from `dry` (n,), `wet` and `presence` (n + fade_frames,); `presence` is 0 or 1."""
         frames = len(dry)
         gain = self._gain(presence, frames, settings.is_wanted)
         monitor = self._monitor.step(settings.monitor, frames)
         without = self._without.step(float(settings.is_dry_without), frames)
-        return (wet[:frames] * (gain * monitor) + dry * (gain * (1.0 - monitor) + (1.0 - gain) * without)) * (
-            self._volume.step(settings.volume, frames)
-        )
+        mixed: np.ndarray = wet[:frames] * (gain * monitor) + dry * (gain * (1.0 - monitor) + (1.0 - gain) * without)
+        return mixed * self._volume.step(settings.volume, frames)
 
     def _gain(self, presence: np.ndarray, frames: int, is_wanted: bool) -> np.ndarray:
-        """(frames,) float32 in 0..1, of the conversion."""
+        """The gain of the conversion, (frames,) float32 in 0..1."""
         fade = self.fade_frames
         missing = np.concatenate(([0], np.cumsum(presence <= 0.0)))
-        counts = missing[fade : fade + frames] == missing[:frames]  # all of the FADE_S from it on are there
+        counts = missing[fade : fade + frames] == missing[:frames]  # all of the FADE_S from it on are present
         before = np.concatenate(([self._opened[-1] and self._was_wanted], counts[:-1]))
         if is_wanted:
             self.underruns += int(np.count_nonzero(before & ~counts))
@@ -85,17 +83,17 @@ class VoiceMix:
 
 
 class OneChannel:
-    """One channel of a sound. Another one is gone over to in FADE_S, from where the sound is then; one that the sound
-    lacks is silence. One thread; every call goes on where the last one ended."""
+    """One channel of a sound. A change of the channel is crossfaded in FADE_S; a channel that the sound lacks is
+    silent. One thread; every call continues where the last one ended."""
 
     def __init__(self, rate_hz: int) -> None:
         self._fade_frames = round(rate_hz * FADE_S)
         self._former = self._channel = 0
         self._share = _Fader(1.0, self._fade_frames)
-        """Of `_channel`; the rest is `_former`."""
+        """Weight of `_channel`; `_former` has the rest."""
 
     def of(self, sound: np.ndarray, channel: int) -> np.ndarray:
-        """(n,) float32 of (n, channels); `channel` counts from 1. One that is asked for during a fade is next."""
+        """(n,) float32 of (n, channels); `channel` counts from 1. A change during a crossfade waits for its end."""
         if self._channel == 0:
             self._channel = channel
         if channel != self._channel and self._share.at == 1.0:
@@ -115,7 +113,7 @@ def _channel_of(sound: np.ndarray, channel: int) -> np.ndarray:
 
 
 class _Fader:
-    """Goes to where it is sent in FADE_S at most, in a straight line."""
+    """Moves to its target linearly, in FADE_S at most."""
 
     def __init__(self, at: float, fade_frames: int) -> None:
         self._at = self._target = at
@@ -127,7 +125,7 @@ class _Fader:
         return self._at
 
     def step(self, target: float, frames: int) -> np.ndarray | np.float32:
-        """(frames,) float32; one number while it stands still."""
+        """(frames,) float32, or one number if it does not move."""
         if target != self._target:
             self._target = target
             self._step = (target - self._at) / self._fade_frames

@@ -1,7 +1,7 @@
-"""The values of `/rvc/*` as the voice child uses them, and what a change costs. Pure.
+"""The values of `/rvc/*` as the voice child uses them. Pure.
 
-Three costs: another window is another stream in the same process, which begins anew; how the voice sounds counts from
-the next block on; what a model is built with (`voice_spec.BUILT`) is another process.
+A change has one of three costs: another window needs another stream in the same process, which begins anew; the sound
+of the voice changes with the next block; a parameter that the model is built with (`spec.BUILT`) needs another process.
 """
 
 from collections.abc import Mapping
@@ -20,12 +20,12 @@ PRELOAD: Final = (
     "engine.models.rvc.load",
     "engine.models.rvc.stream",
 )
-"""What the process that voice children are forked from has imported."""
+"""Imported by the fork server of the voice children."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """How the sound is cut, in milliseconds."""
+    """How the sound is cut into blocks, in milliseconds."""
 
     block_ms: float
     crossfade_ms: float
@@ -33,18 +33,18 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class VoiceChildSettings:
     is_enabled: bool
     is_profiled: bool
-    """Whether the milliseconds of the stages are told."""
+    """True if the milliseconds of the stages are reported."""
     window: Window
     voice: VoiceSettings
 
 
-def read_settings(values: Mapping[str, Any]) -> Settings:
-    """`values` by address, as `osc_schema` accepted them; what is missing has its default."""
+def read_settings(values: Mapping[str, Any]) -> VoiceChildSettings:
+    """From values by address, as `osc_schema` accepted them; a missing one has its default."""
     value = value_reader(values, "/rvc")
-    return Settings(
+    return VoiceChildSettings(
         is_enabled=value("enable"),
         is_profiled=value("profiling"),
         window=Window(

@@ -1,4 +1,4 @@
-"""From the configuration to the voice that a child is told to load, and whether all of it is on this machine."""
+"""The voice that a child must load, from the configuration, and a check that all its files are there."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +13,7 @@ from engine.system.file_names import clean_name
 
 MODEL: Final = "/rvc/model"
 BUILT: Final = (MODEL, "/rvc/f0", "/rvc/fp16", "/rvc/gpu_retrieval")
-"""What a model is built with, by address: another value is another process."""
+"""Addresses of the parameters that the model is built with. Another value of these needs another process."""
 
 AS_DECLARED: Final[dict[str, Any]] = {
     param.address: param.default for param in osc_schema.PARAMS if param.address in BUILT
@@ -21,8 +21,8 @@ AS_DECLARED: Final[dict[str, Any]] = {
 
 
 def files_named(config: RvcConfig, name: str) -> tuple[str, IndexChoice]:
-    """Path of the model of that name in the first of the model folders that has it, and its index (see `index_for`).
-    "" is the configured pair. ValueError says why it cannot be had."""
+    """Path of the model of this name in the first model folder that has it, and its index (see `index_for`). "" is the
+    configured pair. ValueError gives the reason if there is none."""
     if not name:
         return config.model, index_for(config.model, config.index)
     if not config.folders:
@@ -36,9 +36,9 @@ def files_named(config: RvcConfig, name: str) -> tuple[str, IndexChoice]:
 
 
 def spec_of(config: RvcConfig, build: Mapping[str, Any] = AS_DECLARED) -> VoiceSpec:
-    """The voice that the values in `build` (of BUILT, by address) ask for, where it is searched left to the child.
+    """The voice for the values in `build` (of BUILT, by address).
 
-    Touches the disk; ValueError as `files_named`.
+    Reads the disk; ValueError as `files_named`. The child decides on which device the index is searched.
     """
     model, index = files_named(config, build[MODEL])
     return VoiceSpec(
@@ -52,7 +52,7 @@ def spec_of(config: RvcConfig, build: Mapping[str, Any] = AS_DECLARED) -> VoiceS
 
 
 def require_complete(spec: VoiceSpec) -> None:
-    """ModelError, in one line, for what is missing or broken: now, not after seconds of loading in a child."""
+    """Raise ModelError, in one line, for a missing or broken file: now, not after seconds of loading in a child."""
     require_libraries()
     if not spec.random_shape:
         from engine.models.rvc.check import check
@@ -61,6 +61,6 @@ def require_complete(spec: VoiceSpec) -> None:
 
 
 def _absolute(name: str) -> str:
-    """A path as a child finds it, whose current folder may be another one; an id stays as it is."""
+    """An absolute path, because the child's working folder may be another one; an id stays as it is."""
     path = Path(name).expanduser()
     return str(path.absolute()) if name and path.exists() else name

@@ -1,4 +1,4 @@
-"""What of `/sam3`, and of what its masks are for, this run can use; see `engine.live.sd.conditions`."""
+"""Conditions for `/sam3` and for the uses of its masks: refuse values that need something this run does not have."""
 
 from collections.abc import Callable, Iterator
 
@@ -18,29 +18,30 @@ Check = Callable[[Value], None]
 
 
 def conditions(config: Sam3Config, *, has_camera: Callable[[], bool], has_sd: bool) -> Iterator[tuple[str, Check]]:
-    """(address, check) for `ParamStore.add_condition`; a default is never refused: presets hold all of them."""
+    """(address, check) for `ParamStore.add_condition`. Defaults are never refused, because presets contain them."""
     if not config.model:
-        for address, words in (
+        needing: tuple[tuple[str, tuple[Value, ...]], ...] = (
             ("/sam3/enable", (True,)),
             ("/region/mode", ("sam3",)),
             ("/layer/5/matte", ("subject", "background")),
             *((f"/sd/controlnet/{n}/source", ("sam3",)) for n in CONTROLNETS),
-        ):
-            yield address, _refusing(address, {word: NO_MODEL for word in words})
-    missing = {
+        )
+        for address, words in needing:
+            yield address, _refusing(address, dict.fromkeys(words, NO_MODEL))
+    missing: dict[Value, str] = {
         "video": "" if config.video else WITHOUT_VIDEO,
         "sd": "" if has_sd else WITHOUT_SD,
     }
 
     def require_source(source: Value) -> None:
-        camera = {"camera": "" if has_camera() else WITHOUT_CAMERA}  # one may be opened in mid-show
+        camera: dict[Value, str] = {"camera": "" if has_camera() else WITHOUT_CAMERA}  # may be opened later
         _refusing("/sam3/source", {**missing, **camera})(source)
 
     yield "/sam3/source", require_source
 
 
 def _refusing(address: str, reasons: dict[Value, str]) -> Check:
-    """Refuses the values that there is a reason for."""
+    """A check that refuses each value in `reasons`."""
 
     def check(value: Value) -> None:
         if reasons.get(value):

@@ -1,57 +1,38 @@
-"""The engine's end of the SAM3 child: pictures in, parameters in, masks out, each with the picture it was found in.
-
-All of it runs on the frame loop's thread and waits for nothing; see `engine.live.sd.link`, which is made alike.
-"""
+"""The engine's end of the SAM3 child: parameters and pictures out, masks in, each with the picture it was found in."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
-from functools import partial
+from dataclasses import asdict
 from typing import Any
 
-import numpy as np
-
-from engine.children.spec import ChildSpec, ChildStatus
-from engine.children.supervisor import Supervisor
+from engine.children.spec import ChildSpec
 from engine.config import Sam3Config
 from engine.errors import SharedMemoryError
 from engine.ipc import Gate
 from engine.ipc.segmentation_sheet import read_sheet
+from engine.live.kit.child_link import ChildLink
 from engine.live.kit.fed_pictures import FedPictures
 from engine.live.kit.finished_picture import finished_picture
-from engine.live.kit.output_ring import OutputRing
-from engine.live.kit.requests import Requests
-from engine.live.kit.sent_values import NOTHING, ToldValues
-from engine.live.kit.source_rings import SourceRings
+from engine.live.kit.scene import Scene
+from engine.live.kit.sent_values import NOTHING
+from engine.live.sam3.outputs import MaskOutputs, MasksView, Tell
 from engine.live.sam3.settings import PRELOAD
 from engine.live.sam3.spec import AS_DECLARED, BUILT, built, spec_of
 from engine.params import Snapshot
 from engine.sources import Source
-from engine.system.daemon_worker import DaemonWorker
 from engine.system.reporting import Report
-from engine.values import FINISHED, FrameId, Segmentation, VideoFrame
-from osc_schema.sam3 import CHILD, PROMPTS
+from engine.values import FrameId, PublishedFrame, Segmentation, VideoFrame
+from osc_schema.sam3 import AREA, CHILD, PROMPTS
+
+Build = Mapping[str, Any]
+"""Values of `BUILT`, by address."""
 
 LOOP = "engine.live.sam3.loop:run"
-REPEAT_S = 0.1  # a still picture is looked at again so often at most: prompts change under it
+SOURCE = "/sam3/source"
+REPEAT_S = 0.1  # a still picture is looked at again at this interval, because prompts change
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MasksView:
-    """What there is to see of SAM3 at one frame."""
-
-    found: Segmentation | None
-    """None: as if there were no SAM3. The same object until the next result."""
-    picture: VideoFrame | None
-    """That it was found in; without masks the newest picture that SAM3 would look at."""
-
-    @property
-    def is_of_finished(self) -> bool:
-        """It was found in the finished picture, not in one that layer 5 may show, cropped and mirrored."""
-        return self.picture is not None and self.picture.source == FINISHED
-
-
-class SegmentationLink:
-    """Frame loop's thread, but for `supervisor` and `status`."""
+class SegmentationLink(ChildLink[Build]):
+    """A LiveModel."""
 
     def __init__(
         self,
@@ -61,95 +42,71 @@ class SegmentationLink:
         has_camera: Callable[[], bool],
         gate: Gate,
         report: Report,
-        set_values: Callable[[Mapping[str, Any]], None],
+        set_values: Callable[[Mapping[str, Any]], object],
+        tell: Tell,
+        size_px: tuple[int, int],
     ) -> None:
-        """`set_values(values)` puts parameters back that could not be had. Any thread."""
+        """`set_values(values)` puts refused parameters back, on any thread. `tell(address, *args)` sends an OSC message
+        to every subscriber. `size_px`: of the extra pictures until SAM3 has looked at a picture."""
         import cv2  # noqa: F401  0.1 s, before the first frame is due: finished_picture uses it
 
         self._config = config
         self._spec = spec_of(config)
+        spec = ChildSpec(name=CHILD, loop=LOOP, settings=self._settings(AS_DECLARED), preload=PRELOAD)
+        super().__init__(spec, in_force=AS_DECLARED, gate=gate, report=report, obsoleting={SOURCE})
         self._video = video
         self._has_camera = has_camera
-        self._report = report
         self._set_values = set_values
-        self.supervisor = Supervisor(
-            ChildSpec(name=CHILD, loop=LOOP, settings=self._settings(AS_DECLARED), preload=PRELOAD),
-            report=report,
-            gate=gate,
-        )
-        self.supervisor.on_swap = self._on_swap
-        self._builds: Requests[dict[str, Any]] = Requests(AS_DECLARED)
-        """Values of `BUILT`, by address."""
-        self._worker = DaemonWorker("sam3 rings")
-        connect = partial(self.supervisor.connect_input, "source")
-        self._input = SourceRings("sam3 source", self._worker, connect, report)
-        self._output = OutputRing(self.supervisor, "objects")
-        self._told = ToldValues(CHILD)
-        self._values: Snapshot | None = None
+        self._size_px = size_px
+        self._output = self._open_output("objects")
+        self._input = self._open_input("source")
+        self._outputs = MaskOutputs(tell)
+        self._view = MasksView(found=None, picture=None)
         self._found: Segmentation | None = None
         self._picture: VideoFrame | None = None
-        """That `_found` was found in."""
+        """The picture that `_found` was found in."""
         self._fed = FedPictures()
         self._fed_count = 0
         self._fed_s = 0.0
         self._newest: VideoFrame | None = None
-        """What SAM3 would look at now."""
+        """The picture that SAM3 would look at now."""
         self._prompts: tuple[str, ...] = ()
         self._is_loop = False
 
-    def start(self, values: Snapshot) -> None:
-        """Begin to load the model as these values have it."""
-        build = self._built_as(values)
-        self._builds.begin(build)
-        self.supervisor.swap(self._settings(build))
+    def start(self, snapshot: Snapshot) -> None:
+        build = self._built_as(snapshot)
+        self._swap(build, self._settings(build))
         self.supervisor.start()
 
-    def ask_to_end(self) -> None:
-        """Begin to end without waiting: the child is asked to stop."""
-        self.supervisor.on_swap = None  # one that is under way now fails nobody
-        self.supervisor.ask_to_end()
-
     def close(self) -> None:
-        self.ask_to_end()
-        self._worker.shutdown()
-        self.supervisor.close()
-        self._output.close()
-        self._input.close()
+        self._outputs.close()
+        super().close()
 
-    def status(self) -> ChildStatus:
-        """Any thread. After `close`: what the child last said of itself."""
-        return self.supervisor.status()
+    def extra_pictures(self, snapshot: Snapshot) -> Mapping[str, tuple[int, int]]:
+        return {picture.name: self._size_px for picture in AREA.pictures}
 
     # -- parameters ----------------------------------------------------------------------------
 
-    def follow(self, values: Snapshot, moved: Mapping[str, float] = NOTHING) -> None:
-        """Tell the child what has changed since the last frame; another build is a planned swap."""
-        self._values = values
-        news = self._told.news(values, moved)
-        plain = {address: value for address, value in news.items() if address not in BUILT.values()}
+    def follow(
+        self, snapshot: Snapshot, values: Mapping[str, object] = NOTHING, moved: Mapping[str, float] = NOTHING
+    ) -> None:
+        """Send what has changed since the last frame; another build is a planned swap."""
+        changes = self._sent.changes(snapshot, moved)
+        plain = {address: value for address, value in changes.items() if address not in BUILT.values()}
         if plain:
             self.supervisor.set_values(plain)
-            self._prompts = tuple(str(values[f"/sam3/prompt/{n}"]) for n in PROMPTS)
-        if not news.keys().isdisjoint(BUILT.values()) and (build := self._built_as(values)) != self._builds.newest:
-            self._builds.begin(build)
-            self.supervisor.swap(self._settings(build))
+            self._prompts = tuple(str(snapshot[f"/sam3/prompt/{n}"]) for n in PROMPTS)
+        if not changes.keys().isdisjoint(BUILT.values()) and (build := self._built_as(snapshot)) != self._builds.newest:
+            self._swap(build, self._settings(build))
 
-    @property
-    def prompts(self) -> tuple[str, ...]:
-        """The four of them, "" where there is none."""
-        return self._prompts
-
-    def _on_swap(self, is_done: bool, reason: str) -> None:
-        """The supervisor's thread: of the swaps under way the first has ended."""
-        _, is_last = self._builds.end(is_done)
-        if not is_done and is_last:  # else it was given up for the next; why, the supervisor has told
-            self._set_values(self._builds.in_force)
+    def _refuse(self, build: Build, stays: Build, reason: str) -> None:
+        self._set_values(stays)  # the supervisor has reported the reason
 
     @staticmethod
-    def _built_as(values: Snapshot) -> dict[str, Any]:
+    def _built_as(values: Snapshot) -> Build:
         return {address: values[address] for address in BUILT.values()}
 
-    def _settings(self, build: Mapping[str, Any]) -> dict[str, Any]:
+    def _settings(self, build: Build) -> dict[str, Any]:
         config = self._config
         return {
             "spec": asdict(built(self._spec, build)),
@@ -158,51 +115,51 @@ class SegmentationLink:
             "threads": config.threads,
         }
 
-    # -- pictures in ---------------------------------------------------------------------------
+    # -- pictures to the child -----------------------------------------------------------------
 
     @property
     def source(self) -> str:
         """Where the pictures come from: /sam3/source with `auto` decided."""
-        assert self._values is not None
-        chosen = str(self._values["/sam3/source"])
+        chosen = str(self._values[SOURCE])
         return chosen if chosen != "auto" else "camera" if self._has_camera() else "multiverse"
 
-    def feed(
-        self,
-        tick: FrameId,
-        now_s: float,
-        *,
-        camera: VideoFrame | None,
-        sd: VideoFrame | None,
-        read_picture: Callable[[], np.ndarray],
-    ) -> None:
-        """Hand the child a picture if it wants one. `read_picture` reads back what was drawn last, RGBA."""
-        is_wanted = self.is_enabled and self.supervisor.wants_frame
+    def feed(self, frame: PublishedFrame, scene: Scene, now_s: float) -> None:
+        """Hand the child a picture if it wants one, and the masks to a model that is steered by them."""
+        self._feed_picture(frame, scene, now_s)
+        if scene.write_control_image is not None:
+            self._outputs.update_control_image(scene.write_control_image, self._view, self._prompts, frame.id, now_s)
+
+    def _feed_picture(self, frame: PublishedFrame, scene: Scene, now_s: float) -> None:
+        is_wanted = self._is_enabled and self.supervisor.wants_frame
         self._fed.follow_wish(is_wanted)
         self._warn_of_loop()
-        if self.source != "multiverse":
-            frame = {"camera": camera, "sd": sd, "video": self._latest_of_video()}[self.source]
-        elif is_wanted or (self.is_enabled and self._shows_source):
-            frame = finished_picture(read_picture(), tick)
-        elif self.is_enabled:
+        source = self.source
+        if source == "camera":
+            picture = scene.camera
+        elif source == "video":
+            picture = None if self._video is None else self._video.latest_frame()
+        elif source != "multiverse":
+            picture = scene.picture_of(source)
+        elif is_wanted or (self._is_enabled and self._shows_source):
+            picture = finished_picture(frame.read_rgba(), frame.id)
+        elif self._is_enabled:
             return
         else:
-            frame = None  # the last one would stand there, frozen, until it is switched on again
-        self._newest = frame
-        if frame is None or not is_wanted:
+            picture = None  # the last one would stay on display, frozen, until SAM3 is switched on again
+        self._newest = picture
+        if picture is None or not is_wanted:
             return
-        is_new = frame is not self._fed.newest
+        is_new = picture is not self._fed.newest
         if is_new or now_s - self._fed_s >= REPEAT_S:
-            number = FrameId(index=self._fed_count, time_s=tick.time_s)
-            if self._input.write(frame.pixels, number, now_s):
-                self._fed.add(self._fed_count, frame)
+            number = FrameId(index=self._fed_count, time_s=frame.time_s)
+            if self._input.write(picture.pixels, number, now_s):
+                self._fed.add(self._fed_count, picture)
                 self._fed_count += 1
                 self._fed_s = now_s
 
     def _warn_of_loop(self) -> None:
-        """Said once each time it begins: what is cut away is not found in the finished picture, and comes back."""
-        assert self._values is not None
-        is_loop = self.is_enabled and self.source == "multiverse" and self._values["/layer/5/matte"] != "all"
+        """Warn once each time it begins to look at its own cut: what is cut away is not found, and comes back."""
+        is_loop = self._is_enabled and self.source == "multiverse" and self._values["/layer/5/matte"] != "all"
         if is_loop and not self._is_loop:
             self._report(
                 "sam3.loop",
@@ -211,33 +168,30 @@ class SegmentationLink:
             )
         self._is_loop = is_loop
 
-    def _latest_of_video(self) -> VideoFrame | None:
-        return None if self._video is None else self._video.latest_frame()
+    # -- masks from the child ------------------------------------------------------------------
 
-    # -- masks out -----------------------------------------------------------------------------
+    def show(self, scene: Scene, values: Mapping[str, object], now_s: float) -> None:
+        self._view = self.view()
+        self._outputs.add_to(scene, self._view, values)
+        self._outputs.tell(self._view)
 
     def view(self) -> MasksView:
-        """What is seen of SAM3 now. Takes the newest result."""
+        """The masks to show now. Takes the newest result."""
         self._take_newest()
-        if not self.is_enabled:  # what was seen before a pause, or as it began, is not shown after it
+        if not self._is_enabled:  # nothing from before a pause, or as it began, is shown after it
             self._found = self._picture = None
-        if not self.is_enabled or self._shows_source:
+        if not self._is_enabled or self._shows_source:
             return MasksView(found=None, picture=self._newest)
         return MasksView(found=self._found, picture=self._picture)
 
     @property
-    def is_enabled(self) -> bool:
-        return self._values is not None and bool(self._values["/sam3/enable"])
-
-    @property
     def _shows_source(self) -> bool:
-        """Without masks: because there are none yet, or because the child is away and nobody wants the last ones."""
-        assert self._values is not None
+        """Without masks, because there are none yet, or because the child is away and the fallback is `source`."""
         is_away = self._values["/sam3/fallback"] == "source" and self.supervisor.status().is_away
         return self._found is None or is_away
 
     def _take_newest(self) -> None:
-        sheet = self._output.newest()
+        sheet = self._output.newest(generation=self._sent.generation)
         if sheet is None:
             return
         try:

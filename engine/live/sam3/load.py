@@ -1,4 +1,4 @@
-"""From the settings of the segmentation child to its model."""
+"""Loads the model of the segmentation child."""
 
 from typing import TYPE_CHECKING
 
@@ -11,11 +11,11 @@ if TYPE_CHECKING:
 
 
 def load_model(port: ChildPort) -> "Model":
-    """The model that `port.settings` name, on their device; ends the child where it cannot be loaded."""
+    """The model that `port.settings` name, on their device. Ends the child if it cannot be loaded."""
     spec = SegmentationSpec(**port.settings["spec"])
 
     def loaded(device: str, dtype: str) -> "Model":
-        from engine.models.sam3.load import load  # in its phase, LOADING: it takes seconds
+        from engine.models.sam3.load import load  # takes seconds, so inside the phase LOADING
 
         return load(spec, device, dtype)
 

@@ -1,14 +1,13 @@
-"""The segmentation child: the newest picture in, what SAM3 found in it out, one after the other.
+"""The segmentation child: newest picture in, found objects out, one after the other.
 
-START HERE, then `picture_loop` (the main loop), `engine.models.sam3` (how things are found), `pacing` (how the
+START HERE, then `picture_loop` (the main loop), `engine.models.sam3` (how objects are found), `pacing` (how the
 device is shared), `settings`.
 
-Each result carries the index and time of its picture, and a generation: what was found for other prompts, in another
-mode or where the engine looked before is of an older one. In mode `track` the objects are followed from picture to
-picture, until pictures come from elsewhere: then all of them are new.
+Each result carries the index and time of its picture. In mode `track` objects are followed from picture to picture; if
+the source of the pictures changes, all objects are new.
 
-What can go wrong, besides what `picture_loop` has: a model that cannot be loaded ends the child for good, and so does a
-device that stays full. A model without a tracker finds objects picture by picture, and says so.
+Errors, besides those of `picture_loop`: a model that cannot be loaded ends the child for good, and so does a device
+that stays full. A model without a tracker works picture by picture, and a note says so.
 """
 
 from typing import TYPE_CHECKING, Final
@@ -35,7 +34,7 @@ NO_PROMPT: Final = "no prompt is set: /sam3/prompt/1 to 4 are empty"
 
 
 def run(port: ChildPort) -> None:
-    """The child's main function; returns when it is told to stop.
+    """The child's main function; returns when it must stop.
 
     `port.settings`: `spec` (the fields of SegmentationSpec), `device` and `dtype` (or auto), `threads`. Values:
     `/sam3/*`. Input `source`: RGB or RGBA pictures of any size. Output `objects`: sheets of `segmentation_sheet`.
@@ -43,13 +42,13 @@ def run(port: ChildPort) -> None:
     """
     model = load_model(port)
     try:
-        Loop(port, model).run()
+        SegmentationLoop(port, model).run()
     except Stopped:
         return
 
 
-class Loop(PictureLoop[RingFrame, Segmentation]):
-    """Finds and follows."""
+class SegmentationLoop(PictureLoop[RingFrame, Segmentation]):
+    """Finds and follows objects."""
 
     def __init__(self, port: ChildPort, model: "Model") -> None:
         from engine.models.device_work import call_before_layers
@@ -75,7 +74,6 @@ class Loop(PictureLoop[RingFrame, Segmentation]):
         )
         self._settings = read_settings(port.values)
         self._is_changed = True
-        self._generation = 0
         self._objects = 0
         self._looked_in: RingReader | None = None
         """The ring that the newest picture came through."""
@@ -87,21 +85,20 @@ class Loop(PictureLoop[RingFrame, Segmentation]):
         self._segmenter.set_prompts([WARM_UP_PROMPT])
         self._segmenter.segment(np.zeros((WARM_UP_SIDE_PX, WARM_UP_SIDE_PX, 3), np.uint8))
 
-    # -- what changes
+    # -- values
 
     def _take_values(self) -> None:
         before, self._settings = self._settings, read_settings(self._port.values)
-        if self._settings.take != before.take:
+        if self._settings.query != before.query:
             self._is_changed = True
-            self._generation += 1
         if self._settings.source != before.source:
-            self._newest()  # what lies in the ring may be from where the engine looked before: the next one is not
+            self._newest()  # the picture in the ring may still be from the old source; the next one is not
             self._segmenter.reset()
         self._segmenter.threshold = self._settings.threshold
         self._segmenter.most = self._settings.most
 
     def _take_asked(self) -> None:
-        """Encode the prompts if they have changed, and tell once what cannot be done as asked."""
+        """Encode the prompts if they have changed, and note once what cannot be done as asked."""
         settings = self._settings
         self._try(settings.texts)
         notes = list(self._segmenter.set_prompts(settings.prompts))
@@ -116,7 +113,7 @@ class Loop(PictureLoop[RingFrame, Segmentation]):
                 self._port.note(f"asked.{number}", note)
         self._notes = notes
 
-    # -- what is found
+    # -- results
 
     def _next_picture(self) -> RingFrame | None:
         before, frame = self._source, self._newest()
@@ -125,9 +122,8 @@ class Loop(PictureLoop[RingFrame, Segmentation]):
         is_elsewhere, self._looked_in = self._reader is not self._looked_in, self._reader
         is_earlier = before is not None and frame.index < before.index
         if is_elsewhere or is_earlier:
-            self._generation += 1
             self._segmenter.reset()
-        return None if is_elsewhere and is_earlier else frame  # it lay in that ring since long ago
+        return None if is_elsewhere and is_earlier else frame  # an old picture that was left in this ring
 
     def _work_on(self, frame: RingFrame) -> Segmentation:
         if self._is_changed:
@@ -157,7 +153,7 @@ class Loop(PictureLoop[RingFrame, Segmentation]):
 
     def _free_memory(self) -> None:
         self._segmenter.free_memory()
-        self._segmenter.reset()  # the call that failed may have left half a frame with the objects it followed
+        self._segmenter.reset()  # the failed call may have left the tracker half updated
 
     def _ask_less(self) -> None:
         full = f"{self._model.device}: no memory for {self._model.spec.resolution} px"
@@ -174,7 +170,7 @@ class Loop(PictureLoop[RingFrame, Segmentation]):
         held_mb = self._segmenter.memory_mb
         return round(self._model.memory_bytes() / 2**20 if held_mb is None else held_mb)
 
-    # -- what it tells
+    # -- reports
 
     def _stages_ms(self) -> dict[str, float]:
         return self._segmenter.clock.read_ms()

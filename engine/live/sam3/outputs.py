@@ -1,32 +1,66 @@
-"""All that is made of what SAM3 finds: OSC messages, layer 5's matte, two textures, and what a ControlNet is shown.
+"""Everything that is made of the masks: OSC messages, layer 5's matte, the region map, two textures, a control image.
 
-One result has one Segmentation object until the next, by which everything here, and the renderer, knows that it is new.
+A result is one Segmentation object until the next result. Everything here, and the renderer, tells by the object's
+identity that a result is new.
 """
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
 from engine.live.kit.fader import Fade
-from engine.live.sam3.link import MasksView, SegmentationLink
-from engine.live.sd.link import DiffusionLink
+from engine.live.kit.scene import Scene, WriteControlImage
 from engine.render import Matte, RegionSettings
-from engine.render.guarded_renderer import Drawing
-from engine.sinks import Picture
-from engine.values import FrameId, Segmentation, ShownPicture
+from engine.render.guarded_renderer import GuardedRenderer
+from engine.values import FINISHED, FrameId, Segmentation, ShownPicture, VideoFrame
 
 Tell = Callable[..., None]
 
 
-class MaskOutputs:
-    """Frame loop's thread. Waits for nothing: what takes time is made by a thread beside it."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MasksView:
+    """The masks of one frame: a `scene.Masks`."""
 
-    def __init__(self, link: SegmentationLink, sd: DiffusionLink | None, tell: Tell) -> None:
+    found: Segmentation | None
+    """The same object until the next result; None without one, or while SAM3 is off."""
+    picture: VideoFrame | None
+    """The picture they were found in; without masks the newest picture that SAM3 would look at."""
+
+    @property
+    def is_of_finished(self) -> bool:
+        """True if they were found in the finished picture, and not in one that layer 5 may crop and mirror."""
+        return self.picture is not None and self.picture.source == FINISHED
+
+    def matte(self, values: Mapping[str, object]) -> Matte | None:
+        """The cut-out of layer 5, or None if nothing is cut."""
+        keeps = values["/layer/5/matte"]
+        if (keeps != "subject" and keeps != "background") or self.found is None:
+            return None
+        is_hard = values["/sam3/mask_edge"] == "hard"
+        return Matte(found=self.found, keeps=keeps, is_hard=is_hard, is_of_finished=self.is_of_finished)
+
+    def synced_layer5(self, layer5: Fade | None, values: Mapping[str, object]) -> Fade | None:
+        """`layer5`; while it is cut out, the picture that the masks were found in if it has the same source."""
+        if layer5 is None or self.found is None or self.picture is None or values["/layer/5/matte"] == "all":
+            return layer5
+        if not values["/layer/5/matte_sync"] or self.picture.source != layer5.picture.source:
+            return layer5
+        return Fade(picture=self.picture, before=None, share=1.0)
+
+    def region_settings(self, values: Mapping[str, object]) -> RegionSettings:
+        """As the parameters say; masks of the finished picture are not mirrored with layer 5."""
+        settings = RegionSettings.from_values(values)
+        return replace(settings, is_mirrored=False) if settings.mode == "sam3" and self.is_of_finished else settings
+
+
+class MaskOutputs:
+    """Frame loop's thread. Nothing here waits: a thread of its own paints the control image."""
+
+    def __init__(self, tell: Tell) -> None:
         """`tell(address, *args)` sends an OSC message to every subscriber."""
-        self._link = link
-        self._sd = sd
         self._tell = tell
         self._told: Segmentation | None = None
         self._size_px = (1, 1)
@@ -38,8 +72,17 @@ class MaskOutputs:
     def close(self) -> None:
         self._worker.shutdown()
 
+    def add_to(self, scene: Scene, view: MasksView, values: Mapping[str, object]) -> None:
+        """Add the masks and their two extra pictures, which cost nothing until a sink asks for them."""
+        scene.masks = view
+        if view.picture is not None:
+            height, width = view.picture.pixels.shape[:2]
+            self._size_px = (width, height)
+        scene.extra_pictures["sam3"] = partial(self._draw_masks, view, values)
+        scene.extra_pictures["sam3_mask"] = partial(self._draw_ids, view)
+
     def tell(self, view: MasksView) -> None:
-        """Each result once: how many objects, then each of them, best first; 0 once there are no masks any more."""
+        """Send each result once: the number of objects, then each of them, best first; 0 when the masks end."""
         if view.found is self._told:
             return
         self._told = view.found
@@ -48,64 +91,41 @@ class MaskOutputs:
         for place, each in enumerate(objects, start=1):
             self._tell(f"/sam3/object/{place}", each.id, each.prompt, each.score, *each.box)
 
-    @staticmethod
-    def matte(view: MasksView, values: Mapping[str, object]) -> Matte | None:
-        """What is cut out of layer 5; None for nothing."""
-        keeps = values["/layer/5/matte"]
-        if keeps == "all" or view.found is None:
-            return None
-        is_hard = values["/sam3/mask_edge"] == "hard"
-        return Matte(found=view.found, keeps=str(keeps), is_hard=is_hard, is_of_finished=view.is_of_finished)
-
-    @staticmethod
-    def in_step(layer5: Fade | None, view: MasksView, values: Mapping[str, object]) -> Fade | None:
-        """What layer 5 shows: while it is cut out the picture that the masks were found in, where it is its own."""
-        if layer5 is None or view.found is None or view.picture is None or values["/layer/5/matte"] == "all":
-            return layer5
-        if not values["/layer/5/matte_sync"] or view.picture.source != layer5.picture.source:
-            return layer5
-        return Fade(picture=view.picture, before=None, share=1.0)
-
-    @staticmethod
-    def region_settings(view: MasksView, values: Mapping[str, object]) -> RegionSettings:
-        """As the parameters have them; what was found in the finished picture is not mirrored with layer 5."""
-        settings = RegionSettings.from_values(values)
-        return replace(settings, is_mirrored=False) if settings.mode == "sam3" and view.is_of_finished else settings
-
-    def pictures(self, view: MasksView, values: Mapping[str, object], drawing: Drawing) -> dict[Picture, ShownPicture]:
-        """The textures `sam3` and `sam3_mask`; they cost nothing until a sink asks for them."""
-        found = view.found
-        if view.picture is not None:
-            height, width = view.picture.pixels.shape[:2]
-            self._size_px = (width, height)
-        masks = drawing.show_masks(
-            view.picture,
-            found,
-            is_hard=values["/sam3/mask_edge"] == "hard",
-            opacity=float(values["/sam3/opacity"]),
-            size_px=self._size_px,
-        )
-        return {"sam3": masks, "sam3_mask": drawing.show_ids(found, size_px=self._size_px)}
-
-    def steer(self, view: MasksView, tick: FrameId, now_s: float) -> None:
-        """Show the ControlNet of SD what was found, painted beside the frame loop; black while there are no masks."""
-        if self._sd is None or not self._sd.wants_segments:
-            return
-        self._paint(view.found)
+    def update_control_image(
+        self, write: WriteControlImage, view: MasksView, prompts: tuple[str, ...], frame: FrameId, now_s: float
+    ) -> None:
+        """Write the newest result as a control image, black while there are no masks. A thread of its own paints it."""
+        self._paint(view.found, prompts)
         if self._painted is not None and self._painted is not self._shown:
             picture = self._painted[1] if view.found is not None else np.zeros_like(self._painted[1])
-            if self._sd.show_segments(picture, tick, now_s):
+            if write(picture, frame, now_s):
                 self._shown = self._painted
 
-    def _paint(self, found: Segmentation | None) -> None:
-        """Take the picture that is finished, and have the newest result painted."""
+    def _draw_masks(self, view: MasksView, values: Mapping[str, object], drawing: GuardedRenderer) -> ShownPicture:
+        opacity = values["/sam3/opacity"]
+        assert isinstance(opacity, float)
+        return drawing.show_masks(
+            view.picture,
+            view.found,
+            is_hard=values["/sam3/mask_edge"] == "hard",
+            opacity=opacity,
+            size_px=self._size_px,
+        )
+
+    def _draw_ids(self, view: MasksView, drawing: GuardedRenderer) -> ShownPicture:
+        return drawing.show_ids(view.found, size_px=self._size_px)
+
+    def _paint(self, found: Segmentation | None, prompts: tuple[str, ...]) -> None:
+        """Take a finished control image, and start to paint the newest result."""
         if self._painting is not None and self._painting[1].done():
             (painted, picture), self._painting = self._painting, None
             self._painted = painted, picture.result()
-        known = self._painted[0] if self._painted is not None else None
-        if found is None and known is not None:
-            self._painted = None, self._painted[1]
+        known = None
+        if self._painted is not None:
+            known, last = self._painted
+            if found is None and known is not None:
+                self._painted = None, last
         if found is not None and found is not known and self._painting is None:
             from engine.render.control_picture import segmentation_picture
 
-            self._painting = found, self._worker.submit(segmentation_picture, found, self._link.prompts)
+            self._painting = found, self._worker.submit(segmentation_picture, found, prompts)

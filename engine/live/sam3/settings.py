@@ -1,4 +1,4 @@
-"""The values of `/sam3/*` as the segmentation child uses them (`pace` has the rest), and what a change costs. Pure."""
+"""The values of `/sam3/*` as the segmentation child uses them, except those in `pace`. Pure."""
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
@@ -20,37 +20,37 @@ PRELOAD: Final = (
     "engine.models.sam3.load",
     "engine.models.sam3.segmenter",
 )
-"""What the process that SAM3 children are forked from has imported."""
+"""Imported by the fork server of the SAM3 children."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class SegmentationSettings:
     prompts: tuple[str, ...]
-    """The four of them, as they were typed; blank: not used."""
+    """The four prompts as they were typed; a blank one is not used."""
     mode: str
     """image or track"""
     source: str
-    """Where the engine says that the pictures come from."""
+    """The engine's source of the pictures."""
     threshold: float
     most: int
-    """Objects at once."""
+    """Maximum number of objects."""
 
     @property
     def texts(self) -> dict[str, str]:
-        """By address, what is encoded, and what a process may thus die of; nothing that is blank."""
+        """The prompts to encode, by address, without blank ones: suspects if the process dies."""
         return {f"/sam3/prompt/{n}": text for n, text in zip(PROMPTS, self.prompts, strict=True) if text.strip()}
 
     @property
-    def take(self) -> Hashable:
-        """When it changes the generation is raised: what was found before is no answer to what is asked now. Not so for
-        threshold and count, which modulation moves."""
+    def query(self) -> Hashable:
+        """Prompts, mode and source: a change of these must be prepared. Threshold and count, which modulation may
+        change in every frame, need no preparation."""
         return self.prompts, self.mode, self.source
 
 
-def read_settings(values: Mapping[str, Any]) -> Settings:
-    """`values` by address, as `osc_schema` accepted them; what is missing has its default."""
+def read_settings(values: Mapping[str, Any]) -> SegmentationSettings:
+    """From values by address, as `osc_schema` accepted them; a missing one has its default."""
     value = value_reader(values, "/sam3")
-    return Settings(
+    return SegmentationSettings(
         prompts=tuple(value(f"prompt/{n}") for n in PROMPTS),
         mode=value("mode"),
         source=value("source"),

@@ -1,4 +1,4 @@
-"""From the configuration to the SAM3 that a child is told to load, and whether all of it is on this machine."""
+"""The SAM3 that a child must load, from the configuration, and a check that all its files are there."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -12,7 +12,7 @@ from engine.models.sam3 import SegmentationSpec
 from engine.models.sam3.check import check
 
 BUILT: Final = {"resolution": "/sam3/resolution", "is_compiled": "/sam3/compile", "is_offloaded": "/sam3/offload"}
-"""What a model is built with, by the parameter's address: another value is another process."""
+"""Field of the spec -> address of its parameter. Another value of these needs another process."""
 
 
 AS_DECLARED: Final[dict[str, Any]] = {
@@ -21,18 +21,18 @@ AS_DECLARED: Final[dict[str, Any]] = {
 
 
 def spec_of(config: Sam3Config) -> SegmentationSpec:
-    """The configured model. Touches the disk."""
+    """The configured model. Reads the disk."""
     path = Path(config.model).expanduser()
     return SegmentationSpec(model=str(path.absolute()) if path.exists() else config.model)
 
 
 def built(spec: SegmentationSpec, build: Mapping[str, Any]) -> SegmentationSpec:
-    """`spec`, built as the values in `build` (of BUILT, by address) say."""
+    """`spec` with the values in `build` (of BUILT, by address)."""
     return replace(spec, **{field: build[address] for field, address in BUILT.items()})
 
 
 def require_complete(spec: SegmentationSpec) -> None:
-    """ModelError, in one line, for what is missing or broken: now, not after seconds of loading in a child."""
+    """Raise ModelError, in one line, for a missing or broken file: now, not after seconds of loading in a child."""
     require_libraries()
     if not spec.random_shape:
         check(spec).require_complete()

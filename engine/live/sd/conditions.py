@@ -1,7 +1,7 @@
-"""What of `/sd` this run can use: values that the schema takes, but that ask for something nobody configured.
+"""Conditions for `/sd`: refuse values that the schema allows but that need something this run does not have.
 
-The command line and the configuration may name any model; over OSC only files inside the configured folders count,
-so that whoever may send a packet cannot make the engine read the rest of the disk.
+The command line and the configuration may name any model. Over OSC only files in the configured folders are allowed, so
+that no sender can make the engine read the rest of the disk.
 """
 
 from collections.abc import Callable, Iterator
@@ -30,7 +30,7 @@ def pictures_folder(config: SdConfig) -> Path:
 
 
 def conditions(config: SdConfig, *, has_camera: Callable[[], bool]) -> Iterator[tuple[str, Check]]:
-    """(address, check) for `ParamStore.add_condition`; a default is never refused: presets hold all of them."""
+    """(address, check) for `ParamStore.add_condition`. Defaults are never refused, because presets contain them."""
     if not config.model:
         yield from _refusing("/sd/enable", NO_MODEL)
         yield "/layer/5/source", _refuse_sd

@@ -1,4 +1,4 @@
-"""From the settings of the diffusion child to its model."""
+"""Loads the model of the diffusion child."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -18,11 +18,11 @@ def spec_from(plain: dict[str, Any]) -> ModelSpec:
 
 
 def load_model(port: ChildPort) -> "Model":
-    """The model that `port.settings` name, on their device; ends the child where it cannot be loaded."""
+    """The model that `port.settings` name, on their device. Ends the child if it cannot be loaded."""
     spec = spec_from(port.settings["spec"])
 
     def loaded(device: str, dtype: str) -> "Model":
-        from engine.models.sd.load import load  # in its phase, LOADING: it takes seconds
+        from engine.models.sd.load import load  # takes seconds, so inside the phase LOADING
 
         return load(spec, device, dtype)
 

@@ -1,10 +1,10 @@
-"""The diffusion child: joins the engine's rings to a model. Newest picture in, picture out, one after the other.
+"""The diffusion child: connects the engine's rings to a model. Newest picture in, picture out, one after the other.
 
-START HERE, then `picture_loop` (the main loop), `painter` (what a picture is made with), `pacing` (how the
-device is shared), `settings`.
+START HERE, then `picture_loop` (the main loop), `painter` (how a picture is painted), `pacing` (how the device is
+shared), `settings`.
 
-What can go wrong, besides what `picture_loop` has: a model that cannot be loaded ends the child for good. On a device
-that stays full the picture gets smaller where `/sd/oom` allows it, else the child ends.
+Errors, besides those of `picture_loop`: a model that cannot be loaded ends the child for good. If the device stays
+full, the picture gets smaller if `/sd/oom` allows it, else the child ends.
 """
 
 import time
@@ -25,15 +25,15 @@ from engine.live.sd.source import blank, thumbnail
 if TYPE_CHECKING:
     import torch
 
-    from engine.live.sd.painter import Painted
+    from engine.live.sd.painter import PaintedPicture
     from engine.models.sd.model import Model
     from engine.models.sd.similarity import SimilarityFilter
 
-GREY_AFTER_S = 0.5  # without a picture of the engine: it needs a few frames to hear that one is wanted
+GREY_AFTER_S = 0.5  # without a picture from the engine, which needs a few frames to send the first one
 
 
 def run(port: ChildPort) -> None:
-    """The child's main function; returns when it is told to stop.
+    """The child's main function; returns when it must stop.
 
     `port.settings`: `spec` (the fields of ModelSpec), `device` and `dtype` (or auto), `threads`. Values: `/sd/*`.
     Inputs `source`: RGB or RGBA pictures; `segments`: RGB segmentation pictures for ControlNets with source `sam3`.
@@ -41,12 +41,12 @@ def run(port: ChildPort) -> None:
     """
     model = load_model(port)
     try:
-        Loop(port, model).run()
+        DiffusionLoop(port, model).run()
     except Stopped:
         return
 
 
-class Loop(PictureLoop["np.ndarray | torch.Tensor", "Painted"]):
+class DiffusionLoop(PictureLoop["np.ndarray | torch.Tensor", "PaintedPicture"]):
     """Paints. A picture is (H, W, 3 or 4) uint8; a tensor lies on the model's device."""
 
     def __init__(self, port: ChildPort, model: "Model") -> None:
@@ -88,17 +88,17 @@ class Loop(PictureLoop["np.ndarray | torch.Tensor", "Painted"]):
             pass
         self._painter.forget()
 
-    # -- what changes
+    # -- values
 
     def _take_values(self) -> None:
         before, self._settings = self._settings, read_settings(self._port.values)
         settings = self._settings
         self._is_changed = True
         if settings.size != before.size:
-            self._shrunk = None  # another size was asked for: it gets its chance
+            self._shrunk = None  # the new size may fit again
         if settings.problem and settings.problem != before.problem:
             self._port.note("t_index", settings.problem)
-        if settings.similarity is None or settings.is_feedback:  # a feedback that stands still would never move again
+        if settings.similarity is None or settings.is_feedback:  # a skipped picture would stop the feedback for ever
             self._similarity = None
         elif self._similarity is None:
             from engine.models.sd.similarity import SimilarityFilter
@@ -110,10 +110,10 @@ class Loop(PictureLoop["np.ndarray | torch.Tensor", "Painted"]):
 
     @property
     def _size(self) -> tuple[int, int]:
-        """(width, height) in force: what was asked for, or what the device had room for."""
+        """(width, height) in force: as asked for, or as small as the device needs it."""
         return self._shrunk or self._settings.size
 
-    # -- what is painted
+    # -- painting
 
     def _next_picture(self) -> "np.ndarray | torch.Tensor | None":
         if self._settings.is_feedback:
@@ -127,7 +127,7 @@ class Loop(PictureLoop["np.ndarray | torch.Tensor", "Painted"]):
         return frame.pixels
 
     def _next_of_feedback(self) -> "np.ndarray | torch.Tensor | None":
-        """The last picture, moved. The first begins with the engine's picture, or with grey if none comes in time."""
+        """The last picture, moved. The first one is the engine's picture, or grey if none comes in time."""
         moved = self._painter.feedback(self._settings.zoom, self._settings.rotate_deg)
         if moved is not None:
             self._grey_from_s = None
@@ -144,21 +144,21 @@ class Loop(PictureLoop["np.ndarray | torch.Tensor", "Painted"]):
     def _uses_source(self) -> bool:
         return not (self._settings.is_feedback and self._painter.has_last)
 
-    def _work_on(self, picture: "np.ndarray | torch.Tensor") -> "Painted | None":
+    def _work_on(self, picture: "np.ndarray | torch.Tensor") -> "PaintedPicture | None":
         if self._is_changed:
             self._try(self._settings.texts)
             self._painter.take(replace(self._settings, size=self._size))
             self._is_changed = False
             self._progress.expect()
         time_s = 0.0 if self._source is None else self._source.time_s
-        return self._painter.paint(picture, found=self._newest_segments(), time_s=time_s)
+        return self._painter.paint(picture, found=self._newest_segments(), time_s=time_s, generation=self._generation)
 
     def _newest_segments(self) -> np.ndarray | None:
-        """What SAM3 found last, where a ControlNet looks at it; None before the first."""
+        """The newest control image of the masks, if a ControlNet uses it; None before the first."""
         if self._settings.sees_segments:
             reader = self._port.input("segments")
             frame = None if reader is None else reader.latest()
-            if frame is not None:  # a ring of another size is empty for a moment: what was found before stays
+            if frame is not None:  # a new ring is empty for a moment: keep the image before it
                 self._segments = frame.pixels
         return self._segments
 
@@ -166,7 +166,7 @@ class Loop(PictureLoop["np.ndarray | torch.Tensor", "Painted"]):
     def _work(self) -> float:
         return self._painter.work
 
-    def _publish(self, painted: "Painted") -> None:
+    def _publish(self, painted: "PaintedPicture") -> None:
         if not painted.is_finite:
             self._leave_out("the picture is not a number; the last one stays")
             return
@@ -191,7 +191,7 @@ class Loop(PictureLoop["np.ndarray | torch.Tensor", "Painted"]):
         self._shrunk = shrunk
         self._is_changed = True
 
-    # -- what it tells
+    # -- reports
 
     def _stages_ms(self) -> dict[str, float]:
         return self._painter.clock.read_ms()

@@ -1,9 +1,8 @@
 """Decides between a LoRA's fader (`/sd/lora/<n>/weight`) and its weight in the prompt (`<lora:name:0.8>`).
 
-The last one touched counts. A prompt that comes with a tag sets the weight; a fader that is moved afterwards takes it
-over, until the tag changes; without a tag the fader counts as it stands. Between two prompts the weight slides with the
-mix, and a prompt without a tag stands for the fader. Where prompt and fader come in one moment, as from a preset, the
-tag counts. Pure.
+The one touched last counts. A prompt with a tag sets the weight; a fader that is moved afterwards takes over until the
+tag changes; without a tag the fader counts. Between two prompts the weight is mixed like the prompts, and a prompt
+without a tag stands for the fader. If prompt and fader change at the same time, as in a preset, the tag counts. Pure.
 """
 
 from collections.abc import Sequence
@@ -16,7 +15,7 @@ class LoraFaders:
     """One thread."""
 
     def __init__(self, names: Sequence[str], note: Note) -> None:
-        """`names`: of the model's LoRAs. `note(key, line)` is told of tags that name no other."""
+        """`names`: of the model's LoRAs. `note(key, line)` gets a line for each tag that names none of them."""
         self._names, self._note = tuple(names), note
         self._prompts = ("", "")
         self._tags: tuple[dict[int, float], dict[int, float]] = ({}, {})
@@ -24,7 +23,7 @@ class LoraFaders:
         self._taken_over: set[int] = set()
 
     def weights(self, faders: tuple[float, ...], words: Words) -> tuple[float, ...]:
-        """A weight for each of `faders`, which are in the order of the LoRAs."""
+        """The weight of each LoRA, in the order of `faders`."""
         tags = self._read(words)
         for place, fader in enumerate(faders):
             if any(now.get(place) != before.get(place) for now, before in zip(tags, self._tags, strict=True)):

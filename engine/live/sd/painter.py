@@ -1,4 +1,4 @@
-"""A model with all that follows from the settings: conditioning, schedule, pixels. Picture in, picture out."""
+"""Paints pictures with a model and its settings: conditioning, schedule, pixels. Picture in, picture out."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import numpy as np
 
 from engine.errors import SourceError
 from engine.live.sd.loras import LoraFaders
-from engine.live.sd.settings import Settings
+from engine.live.sd.settings import DiffusionSettings
 from engine.live.sd.source import segments
 from engine.models.sd.outlines import edges
 from engine.models.sd.plan.sampler_choice import FEW_STEPS
@@ -18,7 +18,7 @@ from engine.sources.still import read_still
 if TYPE_CHECKING:
     import torch
 
-    from engine.live.sd.plan import Plan
+    from engine.live.sd.plan import PaintPlan
     from engine.models.graphs import Calls, State
     from engine.models.sd.denoiser import Control
     from engine.models.sd.model import Model
@@ -32,19 +32,19 @@ def _nothing() -> None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Painted:
+class PaintedPicture:
     pixels: np.ndarray
     """(height, width, 3) uint8; overwritten by the next picture."""
     is_finite: bool
-    """Whether the model's output was a number everywhere: if not, the picture must not be shown."""
+    """True if every value of the output is a number. If not, the picture must not be shown."""
     generation: int
-    """Of the settings in force when its frame went in."""
+    """The generation of the values in force when its frame went in (`sent_values`)."""
     time_s: float
-    """Of that frame."""
+    """The time of that frame."""
 
 
 class Painter:
-    """One thread: the model's. It keeps captured graphs for the newest shapes."""
+    """Used on the model's thread only. It keeps captured graphs for the newest shapes."""
 
     def __init__(
         self,
@@ -56,9 +56,10 @@ class Painter:
         idle_s: Callable[[], float] = lambda: 0.0,
         calls: "Callable[[torch.device, Callable[[], None]], Calls] | None" = None,
     ) -> None:
-        """`note(key, text)` tells what is not done as asked. `between` is called wherever the work can be cut,
-        `idle_s()` are the seconds spent there so far. `before_capture` is called before what takes long and is done
-        once for a shape. `calls(device, before_capture)` runs the parts of the model: graphs on CUDA, unless given."""
+        """`note(key, text)` gets a line for each setting that cannot be followed. `between` is called wherever the work
+        can be cut, `idle_s()` are the seconds spent there so far. `before_capture` is called before the slow work that
+        is done once for each shape. `calls(device, before_capture)` runs the parts of the model; default: CUDA
+        graphs."""
         from engine.models.device_work import DeviceCopy, StageClock
         from engine.models.graphs import calls_for
         from engine.models.sd.accelerators import unet_calls
@@ -68,8 +69,6 @@ class Painter:
         for_unet = calls(model.device, before_capture) if calls else unet_calls(model, before_capture)
         for_vae = [(calls or calls_for)(model.device, before_capture) for _ in range(2)]
         self.model = model
-        self.generation = 0
-        """Grows with every change after which a viewer would speak of another picture."""
         self.clock = StageClock(model.device, idle_s)
         """Stages encode, unet, decode and copy of the newest call."""
         self._between = between
@@ -79,16 +78,17 @@ class Painter:
         self._lora_faders = LoraFaders(() if model.loras is None else model.loras.names, note)
         self._vae_calls = tuple(for_vae)
         self._device_copy = DeviceCopy(model.device)
-        self._settings: Settings | None = None
-        self._plan: Plan | None = None
+        self._settings: DiffusionSettings | None = None
+        self._plan: PaintPlan | None = None
         self._conditioned: tuple[object, ...] = ()
         self._image: np.ndarray | None = None
         self._last: torch.Tensor | None = None
 
-    def take(self, settings: Settings) -> None:
-        """Paint with these from now on. Runs the text encoders if a text has changed, keeps frames in flight if it can.
+    def take(self, settings: DiffusionSettings) -> None:
+        """Paint with these settings from now on. Runs the text encoders if a text has changed, and keeps the frames in
+        flight if it can.
 
-        After an error (out of memory) it may be called again.
+        May be called again after an error (out of memory).
         """
         before = self._settings
         if before is None or settings.size != before.size:
@@ -97,18 +97,21 @@ class Painter:
         if before is None or settings.image != before.image:
             self._image = self._read_image(settings.image)
         self._condition(settings)
-        has_given_up = self._schedule(settings)
-        if has_given_up or before is None or settings.take != before.take:
-            self.generation += 1
+        self._schedule(settings)
         self._settings = settings
 
     def paint(
-        self, picture: "np.ndarray | torch.Tensor", *, found: np.ndarray | None = None, time_s: float = 0.0
-    ) -> Painted | None:
-        """`picture` (H, W, 3 or 4) uint8 of any size painted anew; None while a stream fills, S - 1 calls long.
+        self,
+        picture: "np.ndarray | torch.Tensor",
+        *,
+        found: np.ndarray | None = None,
+        time_s: float = 0.0,
+        generation: int = 0,
+    ) -> PaintedPicture | None:
+        """Repaint `picture` (H, W, 3 or 4) uint8 of any size; None while a stream fills, for S - 1 calls.
 
-        A tensor lies on the model's device. What comes out of a stream is a frame of earlier, with its `time_s`.
-        `found`: the segmentation picture for ControlNets that look at one, (H, W, 3) uint8; None: nothing was found.
+        A tensor must be on the model's device. The result of a stream belongs to an earlier frame, and has its `time_s`
+        and `generation`. `found`: the control image of the masks, (H, W, 3) uint8; None for no masks.
         """
         from engine.live.sd.plan import Ticket
 
@@ -119,7 +122,7 @@ class Painter:
         z = self._vae_calls[0].run(("encode", rgb.shape, self._size), (self._encode,), {"rgb": rgb})["z"]
         self.clock.end("encode")
         self._between()
-        ticket = Ticket(generation=self.generation, time_s=time_s)
+        ticket = Ticket(generation=generation, time_s=time_s)
         latents, ticket = self._plan.paint(z, self._cond, controls, self._between, ticket)
         self.clock.end("unet")
         if latents is None:
@@ -130,39 +133,39 @@ class Painter:
         pixels, is_shown = self._host_copy.fetch(decoded["rgb"][0], decoded["is_finite"][0])
         self.clock.end("copy")
         if is_shown:
-            self._last = decoded["rgb"][0].clone()  # a graph's next result, shown or not, lies where this one does
-        return Painted(pixels=pixels, is_finite=is_shown, generation=ticket.generation, time_s=ticket.time_s)
+            self._last = decoded["rgb"][0].clone()  # a graph's next result overwrites this one
+        return PaintedPicture(pixels=pixels, is_finite=is_shown, generation=ticket.generation, time_s=ticket.time_s)
 
     def feedback(self, zoom: float, rotate_deg: float) -> "torch.Tensor | None":
-        """The last picture grown by `zoom` and turned clockwise, (height, width, 3) uint8; None when there is none."""
+        """The last picture zoomed and rotated clockwise, (height, width, 3) uint8; None without one."""
         from engine.models.sd.pixels import moved
 
         return None if self._last is None else moved(self._last[None], zoom, rotate_deg)[0]
 
     def forget(self) -> None:
-        """There is no last picture any more for a feedback to go on from."""
+        """Drop the last picture, so that a feedback begins anew."""
         self._last = None
 
     @property
     def has_last(self) -> bool:
-        """Whether there is one."""
+        """True if there is a last picture for a feedback."""
         return self._last is not None
 
     @property
     def steps(self) -> int:
-        """Real steps of a picture; in a stream the calls from a frame to its picture."""
+        """Real steps of a picture; in a stream the number of calls from a frame to its picture."""
         assert self._plan is not None
         return self._plan.steps
 
     @property
     def guidance(self) -> float:
-        """In force, whatever was asked for; 1 is off."""
+        """The guidance in force; 1 is off."""
         assert self._plan is not None
         return self._plan.guidance
 
     @property
     def work(self) -> int:
-        """Pixels times rows of a UNet call: what the time that its pieces take grows with."""
+        """Pixels times rows of a UNet call; the time of its pieces is proportional to it."""
         assert self._plan is not None
         return self._size[0] * self._size[1] * self._plan.rows
 
@@ -175,7 +178,7 @@ class Painter:
         return self.model.memory_bytes() / 2**20 if held_mb is None else held_mb
 
     def free_memory(self) -> None:
-        """Give back all that is only kept for speed: captured graphs, then what the allocator holds."""
+        """Free everything that is only kept for speed: captured graphs, then the allocator's cache."""
         from engine.models.device_work import free_memory
 
         self._denoiser.calls.drop()
@@ -195,8 +198,8 @@ class Painter:
         if self._last is not None:
             self._last = self._pixels.resized(self._last[None])[0]
 
-    def _weigh(self, settings: Settings) -> None:
-        """Costs nothing where no weight changes."""
+    def _weigh(self, settings: DiffusionSettings) -> None:
+        """Set the weights of the LoRAs. Costs nothing if no weight changes."""
         loras = self.model.loras
         weights = self._lora_faders.weights(settings.lora_weights, settings.words)
         if loras is not None:
@@ -211,8 +214,8 @@ class Painter:
             self._note("picture", f"/sd/ip_adapter/image: {error}; the picture before stays")
             return self._image
 
-    def _condition(self, settings: Settings) -> None:
-        """Run the encoders if what they are given has changed."""
+    def _condition(self, settings: DiffusionSettings) -> None:
+        """Run the encoders if their input has changed."""
         model, words = self.model, settings.words
         if model.ip_adapter is not None:
             model.ip_adapter.set_scale(settings.image_scale)
@@ -239,8 +242,8 @@ class Painter:
         if line := clip_skip_note(self.model.family, asked):
             self._note("clip_skip", f"/sd/clip_skip: {line}")
 
-    def _schedule(self, settings: Settings) -> bool:
-        """Whether frames in flight were given up."""
+    def _schedule(self, settings: DiffusionSettings) -> None:
+        """PaintPlan how pictures are painted from now on."""
         from engine.live.sd.plan import SinglePlan, StreamPlan
         from engine.models.sd.model import unguided
 
@@ -254,18 +257,17 @@ class Painter:
         kind = StreamPlan if is_stream else SinglePlan
         before = self._plan
         if not isinstance(before, kind):
-            self._plan, is_given_up = kind(self.model, self._denoiser, settings), True
+            self._plan = kind(self.model, self._denoiser, settings)
         else:
-            is_given_up = before.change(settings)
+            before.change(settings)
         assert self._plan is not None
         if self._plan.ignores_delta and (self._settings is None or settings.steps != self._settings.steps):
             self._note("delta", "/sd/delta: counts as 1 in the first step, which begins with noise alone")
-        return is_given_up
 
     # -- one call
 
     def _controls(self, picture: "np.ndarray | torch.Tensor", found: np.ndarray | None) -> "list[Control]":
-        """What each ControlNet that counts is shown."""
+        """The input of each ControlNet in use."""
         from engine.models.sd.denoiser import Control
 
         assert self._settings is not None

@@ -1,11 +1,11 @@
-"""The two ways a picture is painted, behind one face: as a stream, or one after the other."""
+"""The two ways of painting, with one interface: as a stream, or picture by picture."""
 
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from engine.live.sd.settings import Settings
+from engine.live.sd.settings import DiffusionSettings
 from engine.models.sd.batch_schedule import BatchSchedule
 from engine.models.sd.coefficients import real_steps
 from engine.models.sd.stream_schedule import StreamSchedule, StreamSettings
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ticket:
-    """What a frame is given on its way in, and its picture has on the way out."""
+    """Attached to a frame on its way in, and returned with its picture."""
 
     generation: int
-    """Of the settings in force then."""
+    """The generation of the values in force then."""
     time_s: float
-    """Of the frame, on the engine's clock."""
+    """The frame's time on the engine's clock."""
 
 
-class Plan(Protocol):
+class PaintPlan(Protocol):
     @property
     def steps(self) -> int:
         """Real steps of a picture."""
@@ -39,10 +39,14 @@ class Plan(Protocol):
 
     @property
     def guidance(self) -> float:
-        """In force, whatever was asked for; 1 is off."""
+        """The guidance in force; 1 is off."""
 
-    def change(self, settings: Settings) -> bool:
-        """Go on with these; True when frames in flight were given up for it."""
+    @property
+    def ignores_delta(self) -> bool:
+        """True if `delta` has no effect in the first step."""
+
+    def change(self, settings: DiffusionSettings) -> None:
+        """Go on with these settings, giving up the frames in flight if it must."""
 
     def paint(
         self,
@@ -52,13 +56,13 @@ class Plan(Protocol):
         between: Callable[[], None],
         ticket: Ticket,
     ) -> "tuple[torch.Tensor | None, Ticket]":
-        """The finished latents (1, 4, h, w), or None while a stream fills, and the ticket their frame came with."""
+        """The finished latents (1, 4, h, w), or None while a stream fills, and the ticket of their frame."""
 
 
 class StreamPlan:
     """Pictures come out `steps` calls after their frames went in, one a call."""
 
-    def __init__(self, model: "Model", denoiser: "Denoiser", settings: Settings) -> None:
+    def __init__(self, model: "Model", denoiser: "Denoiser", settings: DiffusionSettings) -> None:
         self._schedule = StreamSchedule(model, denoiser, _stream_settings(settings))
         self._in_flight: deque[Ticket] = deque()
 
@@ -78,13 +82,11 @@ class StreamPlan:
     def ignores_delta(self) -> bool:
         return self._schedule.ignores_delta
 
-    def change(self, settings: Settings) -> bool:
+    def change(self, settings: DiffusionSettings) -> None:
         before = self._schedule.generation
         self._schedule.change(_stream_settings(settings))
-        is_given_up = self._schedule.generation != before
-        if is_given_up:
+        if self._schedule.generation != before:  # the frames in flight were given up
             self._in_flight.clear()
-        return is_given_up
 
     def paint(
         self,
@@ -104,7 +106,7 @@ class SinglePlan:
 
     ignores_delta = False
 
-    def __init__(self, model: "Model", denoiser: "Denoiser", settings: Settings) -> None:
+    def __init__(self, model: "Model", denoiser: "Denoiser", settings: DiffusionSettings) -> None:
         self._model, self._denoiser = model, denoiser
         self.change(settings)
 
@@ -112,7 +114,7 @@ class SinglePlan:
     def guidance(self) -> float:
         return self._schedule.guidance
 
-    def change(self, settings: Settings) -> bool:
+    def change(self, settings: DiffusionSettings) -> None:
         steps = settings.steps
         self._schedule = BatchSchedule(
             self._model,
@@ -124,7 +126,6 @@ class SinglePlan:
         )
         self.steps = real_steps(steps.steps, steps.strength)
         self.rows = self._schedule.rows_a_picture
-        return False
 
     def paint(
         self,
@@ -137,7 +138,7 @@ class SinglePlan:
         return self._schedule.run(z, cond, controls, between=between), ticket
 
 
-def _stream_settings(settings: Settings) -> StreamSettings:
+def _stream_settings(settings: DiffusionSettings) -> StreamSettings:
     steps = settings.steps
     return StreamSettings(
         width=settings.size[0],

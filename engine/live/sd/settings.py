@@ -1,10 +1,9 @@
-"""The values of `/sd/*` as the diffusion child uses them (`pace` has the rest), and what a change costs. Pure.
+"""The values of `/sd/*` as the diffusion child uses them, except those in `pace`. Pure.
 
-Four costs, from dear to cheap: a new schedule (and its lead-in), new conditioning (the text encoders run), a new
-generation (pictures from before it are told apart), nothing.
+A change costs, from high to low: a new schedule with its lead-in, new conditioning (the text encoders run), nothing.
 """
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -13,12 +12,12 @@ from engine.live.kit.pace import value_reader
 from osc_schema.sd import CONTROLNETS, LORAS
 
 SIZE_STEP_PX = 64
-TABLE_STEPS = 50  # of the table that a t_index points into
+TABLE_STEPS = 50  # length of the table that a t_index points into
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Words:
-    """What the text encoders are given."""
+    """Input of the text encoders."""
 
     prompt: str
     negative: str
@@ -26,21 +25,21 @@ class Words:
     mix: float
     """0..1, from `prompt` to `prompt_b`."""
     clip_skip: int = 0
-    """Layer that is read, from the end; 0: the model's own."""
+    """Layer to read, counted from the end; 0: the model's own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Steps:
-    """What a schedule is made from."""
+    """Input of a schedule."""
 
     is_stream: bool
     steps: int
     strength: float
     t_index: tuple[int, ...]
-    """Places in the 50-step table, from noisy to clean; empty: steps and strength count."""
-    cfg_type: str
+    """Places in the 50-step table, from noisy to clean; empty: use steps and strength."""
+    cfg_type: Literal["none", "full", "self", "initialise"]
     guidance: float
-    """At most 1: off."""
+    """1 or less: off."""
     delta: float
     seed: int
     """-1: new noise for each picture."""
@@ -53,16 +52,16 @@ class ControlSetting:
     number: int
     """From 1, as in the address."""
     scale: float
-    """0..2; 0 where it is switched off."""
+    """0..2; 0 if it is switched off."""
     sees: Literal["input", "edges", "sam3"]
-    """The picture that is painted, its outlines, or what SAM3 finds."""
+    """Its input: the source picture, the outlines of that, or the masks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class DiffusionSettings:
     words: Words
     image: str
-    """File of the picture that the IP-Adapter follows; empty: none."""
+    """File of the IP-Adapter's picture; "" for none."""
     image_scale: float
     size: tuple[int, int]
     """(width, height) in pixels, multiples of 64."""
@@ -73,17 +72,17 @@ class Settings:
     zoom: float
     rotate_deg: float
     similarity: float | None
-    """None: no picture is left out."""
+    """None: no picture is skipped."""
     may_shrink: bool
     problem: str = ""
-    """One line about a value that cannot be used and is not."""
+    """One line about a value that is ignored because it cannot be used."""
 
     @property
     def texts(self) -> dict[str, str]:
-        """By address, what is encoded for a picture, and what a process may thus die of; nothing that is empty.
+        """The texts encoded for a picture, by address, without empty ones: suspects if the process dies.
 
-        Not a prompt that the mix leaves out: a picture made without it would prove it, and what is proved is never
-        blamed. The negative is encoded whatever the guidance, so that turning that up costs nothing.
+        A prompt that the mix leaves out is not among them: a picture made without it would wrongly prove it harmless.
+        The negative prompt is encoded at any guidance, so that raising the guidance costs nothing.
         """
         words = self.words
         texts = {
@@ -96,28 +95,19 @@ class Settings:
 
     @property
     def sees_segments(self) -> bool:
-        """Whether a ControlNet in use is shown what SAM3 finds."""
+        """True if a ControlNet in use is steered by masks."""
         return any(control.scale != 0.0 and control.sees == "sam3" for control in self.controls)
 
-    @property
-    def take(self) -> Hashable:
-        """What a viewer would call another picture: when it changes, the generation is raised. Not so for numbers that
-        glide, such as mix, guidance and weights."""
-        words, steps = self.words, self.steps
-        shown = (words.prompt, words.negative, words.prompt_b, words.clip_skip, self.image)
-        schedule = (steps.is_stream, steps.steps, steps.strength, steps.t_index, steps.seed)
-        return shown, self.size, schedule
 
-
-def read_settings(values: Mapping[str, Any]) -> Settings:
-    """`values` by address, as `osc_schema` accepted them; what is missing has its default."""
+def read_settings(values: Mapping[str, Any]) -> DiffusionSettings:
+    """From values by address, as `osc_schema` accepted them; a missing one has its default."""
     value = value_reader(values, "/sd")
     problem = ""
     try:
         t_index = parse_t_index(value("t_index"))
     except ModelError as error:
         t_index, problem = (), str(error)
-    return Settings(
+    return DiffusionSettings(
         words=Words(
             prompt=value("prompt"),
             negative=value("negative"),
@@ -170,6 +160,6 @@ def parse_t_index(text: str) -> tuple[int, ...]:
 
 
 def smaller(size: tuple[int, int]) -> tuple[int, int] | None:
-    """64 px less on each side that has them; None where there is nothing to take."""
+    """64 px less on each side that is longer than that, or None if neither is."""
     shrunk = (max(SIZE_STEP_PX, size[0] - SIZE_STEP_PX), max(SIZE_STEP_PX, size[1] - SIZE_STEP_PX))
     return shrunk if shrunk != size else None

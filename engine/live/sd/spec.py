@@ -1,4 +1,4 @@
-"""From the configuration to the model that a child is told to load, and whether all of it is on this machine."""
+"""The model that a child must load, from the configuration, and a check that all its files are there."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from engine.models.sd.spec import VAE_WORDS, ModelSpec
 
 
 def spec_of(config: SdConfig, model: str) -> ModelSpec:
-    """`model` with all that the configuration adds to it. Touches the disk."""
+    """`model` with everything that the configuration adds to it. Reads the disk."""
     return ModelSpec(
         model=_absolute(model),
         vae=config.vae if config.vae in VAE_WORDS else _absolute(config.vae),
@@ -26,14 +26,14 @@ def spec_of(config: SdConfig, model: str) -> ModelSpec:
 
 
 def require_complete(spec: ModelSpec) -> None:
-    """ModelError, in one line, for what is missing or broken: now, not after seconds of loading in a child."""
+    """Raise ModelError, in one line, for a missing or broken file: now, not after seconds of loading in a child."""
     require_libraries()
     if not spec.random_shape:
         check(spec).require_complete()
 
 
 def sd_line(config: SdConfig) -> str:
-    """How the model of a configuration is run and why, in words; empty for random weights. ModelError without one."""
+    """How and why the configured model is run this way, in words; "" for random weights. ModelError without a model."""
     spec = spec_of(config, config.model)
     if spec.random_shape:
         return ""
@@ -42,6 +42,6 @@ def sd_line(config: SdConfig) -> str:
 
 
 def _absolute(name: str) -> str:
-    """A path as a child finds it, whose current folder may be another one; an id stays as it is."""
+    """An absolute path, because the child's working folder may be another one; an id stays as it is."""
     path = Path(name).expanduser()
     return str(path.absolute()) if name and path.exists() else name

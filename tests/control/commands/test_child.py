@@ -1,4 +1,4 @@
-"""Commands to a child over a real socket: each is answered once, when it has happened or cannot any more."""
+"""Commands to a child over a real socket: each is answered once, when it has happened or has become impossible."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -19,14 +19,15 @@ START, STOP, RESTART = (f"/child/sd/{verb}" for verb in ("start", "stop", "resta
 
 
 class Desk:
-    """A client of an engine that has nothing but a toy child in the place of another; None: it has no child at all."""
+    """A client of an engine with a toy child in the place of a model; without a supervisor it has no child."""
 
     def __init__(self, supervisor: Supervisor | None, report: Any) -> None:
         self.told: list[str] = []
         commands = CommandTable()
         supervisors = {} if supervisor is None else {supervisor.spec.name: supervisor}
         missing = dict.fromkeys(("sd", "sam3"), "there is no model")
-        ChildControl(supervisors, missing, self.told.append).add_commands(commands)
+        calls = {"/sam3/empty_cache": ("sam3", "empty_cache")}
+        ChildControl(supervisors, missing, self.told.append, calls).add_commands(commands)
         dispatcher = Dispatcher(ParamStore(), commands, SystemClock(), report)
         self._sending = SendingThread(dispatcher)
         self._server = OscServer(dispatcher, self._sending, "127.0.0.1", 0, allow=(), report=report)
@@ -52,7 +53,7 @@ class Desk:
 
 @pytest.fixture
 def desks(reports: Any) -> Iterator[Callable[..., tuple[Desk, Supervisor]]]:
-    """`desks(settings)`: a client and the toy child it plays, off at first."""
+    """`desks(settings)`: a client and its toy child, which is off at first."""
     opened: list[Desk | Supervisor] = []
 
     def make(settings: dict[str, Any] | None = None, name: str = "sd") -> tuple[Desk, Supervisor]:
@@ -138,14 +139,14 @@ def test_no_sender_can_make_more_than_a_few_wait(desks: Callable[..., Any]) -> N
     assert [desk.hears() for _ in range(MAX_WAITING)] == [("/done", START)] * MAX_WAITING
 
 
-def test_a_child_that_cannot_be_had_says_why(reports: Any) -> None:
+def test_a_missing_child_fails_with_its_reason(reports: Any) -> None:
     desk = Desk(None, reports)
     desk.say(START)
     assert desk.hears() == ("/fail", START, "there is no model")
     desk.close()
 
 
-def test_it_is_said_when_a_child_is_ready_and_when_it_is_back(
+def test_a_line_says_when_a_child_is_ready_and_when_it_is_back(
     desks: Callable[..., Any], wait_for: Callable[..., Any]
 ) -> None:
     desk, supervisor = desks()
@@ -159,7 +160,7 @@ def test_it_is_said_when_a_child_is_ready_and_when_it_is_back(
     assert desk.told == [f"sd: ready (process {pid})" for pid in pids]
 
 
-def test_it_is_said_when_another_process_has_taken_over(
+def test_a_line_says_when_another_process_has_taken_over(
     desks: Callable[..., Any], wait_for: Callable[..., Any]
 ) -> None:
     desk, supervisor = desks()
@@ -173,7 +174,7 @@ def test_it_is_said_when_another_process_has_taken_over(
     wait_for(lambda: desk.told == [ready, over], f"both said, once each ({desk.told})")
 
 
-def test_what_a_child_carries_out_itself_is_answered_by_it(desks: Callable[..., Any], reports: Any) -> None:
+def test_a_command_for_a_child_is_answered_by_the_child(desks: Callable[..., Any], reports: Any) -> None:
     desk, _ = desks(name="sam3")
     desk.say("/sam3/empty_cache")
     assert desk.hears() == ("/fail", "/sam3/empty_cache", "sam3 is off")

@@ -46,8 +46,8 @@ class Site:
             part.start()
             self.stack.callback(part.close)
 
-    def host_info(self, reached_at: str) -> dict[str, object]:
-        return host_info(reached_at, name="Multiverse test", osc=("127.0.0.1", OSC_PORT), web=self.server.address)
+    def host_info(self, reached_at: str, own_address: tuple[str, int]) -> dict[str, object]:
+        return host_info(reached_at, name="Multiverse test", osc=("127.0.0.1", OSC_PORT), web=own_address)
 
     def show_cues(self, *cues: Cue) -> None:
         self.hub.tell_paths(self.tree.show_cues(cues))

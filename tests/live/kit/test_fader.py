@@ -1,4 +1,4 @@
-"""SD pictures replace each other without a jump, and arrive."""
+"""Painted pictures replace each other without a jump, and each fade ends."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ def seen(fade: Fade | None) -> float:
     return new if fade.before is None else fade.before.pixels.mean() * (1 - fade.share) + new * fade.share
 
 
-def test_before_the_first_picture_there_is_nothing_and_then_it_stands_at_once() -> None:
+def test_the_first_picture_is_shown_at_once() -> None:
     fade = Fader()
     assert fade.at(0.0, 1.0) is None
     fade.show(picture(100), 1.0, 1.0)
@@ -40,7 +40,7 @@ def test_a_fade_never_lasts_longer_than_pictures_take_to_come() -> None:
     assert seen(fade.at(1.0, 1.0)) == 200
 
 
-def test_a_picture_that_comes_in_mid_fade_starts_from_what_is_seen() -> None:
+def test_a_picture_that_comes_in_mid_fade_starts_from_the_display() -> None:
     fade = Fader()
     fade.show(picture(0), 0.0, 1.0)
     fade.show(picture(200), 10.0, 1.0)
@@ -57,7 +57,7 @@ def test_without_a_crossfade_pictures_are_cut() -> None:
     assert seen(fade.at(1.0, 0.0)) == 200
 
 
-def test_the_picture_that_fades_out_is_the_very_one_that_was_shown() -> None:
+def test_the_picture_that_fades_out_is_the_same_object_as_before() -> None:
     """So that the renderer need not upload it again."""
     fade, first = Fader(), picture(0)
     fade.show(first, 0.0, 1.0)

@@ -1,4 +1,4 @@
-"""Every answer finds the picture that it answers, however long the child is about it."""
+"""Every answer finds its picture, however long the child takes."""
 
 import numpy as np
 import pytest
@@ -15,8 +15,8 @@ def picture(number: int) -> VideoFrame:
 
 
 def play(calls_s: list[float], fps: float, *, rest_s: float = 0.0) -> list[tuple[int, int | None, int]]:
-    """(answered, found, kept at most) of each answer: a child takes the newest picture, works for so long each time,
-    answers and rests; it asks as `ask_from_s` says, judging by the call before. The engine looks once a frame."""
+    """Simulate a child that takes the newest picture, works for these times, answers and rests, and asks as
+    `ask_from_s` says. The engine polls once a frame. Returns (answered, found, most kept) of each answer."""
     fed, newest, taken, call_s, began_s, kept = FedPictures(), -1, -1, 0.0, float("-inf"), 0
     answers: list[int] = []
     told: list[tuple[int, int | None, int]] = []

@@ -1,4 +1,4 @@
-"""What a child of pictures tells of itself, and when it asks for a picture, on an injected clock."""
+"""Statistics of a child of pictures, and when it asks for a picture, on an injected clock."""
 
 import pytest
 

@@ -11,7 +11,7 @@ PERIOD_NS = 33_333_333
 
 
 class Time:
-    """A clock that only moves when somebody works or rests."""
+    """A clock that only moves during work and rests."""
 
     def __init__(self) -> None:
         self.now_ns = 1_000_000_000
@@ -97,7 +97,7 @@ def test_work_is_the_duty_share_of_work_and_rest(time: Time) -> None:
 
 
 def test_a_rest_that_ends_early_goes_on_as_the_new_duty_wants_it(time: Time) -> None:
-    """A child's own rest ends when it has heard of something; most of what it hears is no reason to hurry."""
+    """A child's own rest ends early for any message; most messages change no duty."""
 
     def rest(seconds: float) -> None:
         time.rest(min(seconds, 0.5))
@@ -113,7 +113,7 @@ def test_a_rest_that_ends_early_goes_on_as_the_new_duty_wants_it(time: Time) -> 
     assert pacer.idle_s == pytest.approx(2.0)
 
 
-def test_no_rest_is_longer_than_anybody_would_wait(time: Time) -> None:
+def test_no_rest_is_longer_than_ten_seconds(time: Time) -> None:
     pacer = Pacer(None, rest=time.rest, now_ns=time)
     pacer.fixed_duty = 0.05
     pacer.begin_call()
@@ -244,7 +244,7 @@ def test_a_warm_up_is_no_slice_and_earns_no_rest(time: Time) -> None:
     assert time.rests_s == [pytest.approx(0.01)]
 
 
-def test_within_a_slice_a_drawn_picture_is_waited_for_and_the_wait_is_no_work(time: Time, gate: Gate) -> None:
+def test_a_wait_for_the_renderer_inside_a_slice_is_not_counted_as_work(time: Time, gate: Gate) -> None:
     pacer = Pacer(gate, rest=time.rest, now_ns=time)
     pacer.fixed_duty = 1.0
     pacer.begin_call()

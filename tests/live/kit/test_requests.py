@@ -1,11 +1,11 @@
-"""What is asked for ends in order, and what is in force is always known."""
+"""Requests end in order, and the one in force is always known."""
 
 import threading
 
 from engine.live.kit.requests import Requests
 
 
-def test_what_is_done_is_in_force_and_what_is_refused_leaves_it() -> None:
+def test_a_done_request_is_in_force_and_a_refused_one_changes_nothing() -> None:
     models: Requests[str] = Requests("first")
     assert (models.newest, models.in_force) == ("first", "first")
     for name in ("second", "third"):
@@ -17,7 +17,7 @@ def test_what_is_done_is_in_force_and_what_is_refused_leaves_it() -> None:
     assert (models.newest, models.in_force) == ("second", "second")
 
 
-def test_it_may_be_looked_at_while_another_thread_ends_requests() -> None:
+def test_another_thread_may_end_requests_while_they_are_read() -> None:
     numbers: Requests[int] = Requests(0)
     rounds = 20_000
 

@@ -1,4 +1,4 @@
-"""Pictures of any shape go to a child without anybody waiting for memory."""
+"""Pictures of any shape go to a child; the frame loop never waits for memory."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -39,7 +39,7 @@ def picture(width: int, channels: int = 3) -> np.ndarray:
     return np.full((8, width, channels), width, np.uint8)
 
 
-def test_the_first_picture_is_let_go_and_the_next_arrives(rings: SourceRings, connected: list[str], wait_for) -> None:
+def test_the_first_picture_is_dropped_and_the_next_arrives(rings: SourceRings, connected: list[str], wait_for) -> None:
     assert not rings.write(picture(16), TICK, 0.0)
     wait_for(lambda: rings.write(picture(16), TICK, 0.0), "a ring")
     reader = FrameRing.attach(connected[0])
@@ -55,7 +55,7 @@ def test_a_shape_that_comes_again_has_kept_its_ring(rings: SourceRings, connecte
     assert connected[2:] == connected[:2] and len(set(connected)) == 2
 
 
-def test_shapes_of_long_ago_give_their_memory_back(rings: SourceRings, connected: list[str], wait_for) -> None:
+def test_the_rings_of_old_shapes_are_closed(rings: SourceRings, connected: list[str], wait_for) -> None:
     for width in range(8, 8 + KEPT_SHAPES + 1):
         wait_for(lambda width=width: rings.write(picture(width), TICK, 0.0), "a ring")
     reader = FrameRing.attach(connected[-1])
@@ -71,7 +71,7 @@ def test_shapes_of_long_ago_give_their_memory_back(rings: SourceRings, connected
     wait_for(is_gone, "the first ring to go")
 
 
-def test_without_room_it_says_so_once_a_second_and_tries_again(rings: SourceRings, reports: Any, wait_for) -> None:
+def test_without_memory_it_reports_once_a_second_and_retries(rings: SourceRings, reports: Any, wait_for) -> None:
     enormous = np.broadcast_to(np.uint8(0), (300_000, 300_000, 3))  # a view of one byte; its ring would take 800 GB
     wait_for(lambda: not rings.write(enormous, TICK, 10.0) and reports.lines, "the report")
     assert reports.keys == ["test.source"] and "shared memory" in reports.lines[0][1]

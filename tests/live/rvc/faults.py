@@ -1,7 +1,7 @@
-"""The voice child with things that go wrong on purpose, in its own process, before the real loop begins.
+"""The voice child with injected faults, patched in its own process before the real loop begins.
 
-`/rvc/rms_mix` says what: at TIGHT the device is full for one block, at FULL for all; at BROKEN the model raises, at
-SPOILT what it makes is not a number.
+`/rvc/rms_mix` chooses the fault: at TIGHT the device is full for one block, at FULL for all; at BROKEN the model
+raises, at SPOILT its output is not a number.
 Setting `no_room`: the device is too small for the weights.
 """
 

@@ -1,4 +1,4 @@
-"""A voice child as the engine has it: a real supervisor and process, a ring with a voice, an ear at what comes out."""
+"""A voice child under test: a real supervisor and process, a ring with a voice, a reader of its output."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
@@ -30,7 +30,7 @@ BASE: dict[str, Any] = {
 
 
 def settings_of(voice: Path | str, **spec: Any) -> dict[str, Any]:
-    """What the child of a folder with a voice (or of `random:SHAPE`) is started with."""
+    """The settings of a child for a folder with a voice (or `random:SHAPE`)."""
     folder = Path(voice)
     files = {"model": str(folder / "voice.pth"), "content": str(folder / "content")}
     named = {"model": str(voice)} if str(voice).startswith("random:") else files
@@ -76,8 +76,8 @@ class VoiceStudio:
             report=lambda key, line: self.reports.append((key, line)),
             times=times,
             gate=gate,
+            on_swap=lambda is_done, reason: self.swaps.append((is_done, reason)),
         )
-        self.supervisor.on_swap = lambda is_done, reason: self.swaps.append((is_done, reason))
         self.voice = AudioRing.create("rvc voice", channels=1, rate_hz=RATE_HZ, seconds=12.0)
         self.supervisor.connect_input("voice", self.voice.segment)
         self.read_to = 0
@@ -96,12 +96,12 @@ class VoiceStudio:
         self.voice.write(sound[:, None])
 
     def sing(self, hz: float = 220.0, blocks: int = 1) -> None:
-        """Go on with a tone, in step with its own beginning."""
+        """Continue a tone without a phase jump."""
         frames = blocks * BLOCK
         self.hear(tone(hz, frames, self.voice.end_sample))
 
     def made_to(self) -> int:
-        """One past the last sample that has come out; 0 before the first."""
+        """One past the last converted sample; 0 before the first."""
         self._listened.read(self.read_to, 1)  # as a listener would, while processes come and go
         first = max(0, self.voice.end_sample - LOOKED)
         _, presence = self._looked.read(first, LOOKED)
@@ -109,14 +109,14 @@ class VoiceStudio:
         return first + int(there[-1]) + 1 if len(there) else 0
 
     def sing_on(self, wait_for: Callable[..., Any], blocks: int = 1, hz: float = 220.0) -> None:
-        """Block by block, each when the one before has come out."""
+        """Sing block by block, each after the output of the one before."""
         for _ in range(blocks):
             self.sing(hz)
             whole = self.voice.end_sample // BLOCK * BLOCK - LAG
             wait_for(lambda whole=whole: self.made_to() >= whole, f"sample {whole}")
 
     def take(self, frames: int) -> tuple[np.ndarray, np.ndarray]:
-        """What a listener hears next, and where something has come out."""
+        """The next samples that a listener hears, and their presence."""
         taken = self._listened.read(self.read_to, frames)
         self.read_to += frames
         return taken
@@ -129,16 +129,16 @@ class VoiceStudio:
         return self.status.facts.get(name)
 
     def told(self, key: str) -> str:
-        """The newest line the child has noted under a key; "" when there was none."""
+        """The newest note of the child with this key, or ""."""
         return next((line for told, line in reversed(self.reports) if told == f"child.rvc.{key}"), "")
 
     def skip(self) -> None:
-        """Listen from the end of what has come out."""
+        """Continue listening at the end of the output."""
         self.read_to = self.made_to()
 
     def taken(self, wait_for: Callable[..., Any]) -> None:
-        """Return when the child has taken all that was set, and done what followed: two looks at its commands have a
-        step between them. Where no process is there a call is answered at once."""
+        """Wait until the child has taken all values and made a step after them: it makes one between two answered
+        commands. Without a process a call is answered at once."""
         wait_for(lambda: self.status.is_at_work, "a child at work")
         for _ in range(2):
             answers: list[str] = []
@@ -146,7 +146,6 @@ class VoiceStudio:
             wait_for(lambda: answers, "the child's answer")  # noqa: B023
 
     def close(self) -> None:
-        self.supervisor.on_swap = None
         self.supervisor.close()
         self._listened.close()
         self._looked.close()

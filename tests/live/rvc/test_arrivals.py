@@ -1,4 +1,4 @@
-"""When the voice child looks for its next block: a writer and a reader on a simulated clock."""
+"""Prediction of the voice child's next block: a writer and a reader on a simulated clock."""
 
 from dataclasses import dataclass, field
 from itertools import accumulate
@@ -16,12 +16,12 @@ OVERHEAD_S = 0.0001
 @dataclass
 class Reading:
     late_s: list[float] = field(default_factory=list)
-    """Of each block, from its being whole to its being seen."""
+    """Seconds from the completion of each block to its detection."""
     looks: int = 0
 
 
 def read_blocks(chunk_times_s: np.ndarray, chunk: int, block: int) -> Reading:
-    """A reader that does what the child does, while `chunk` samples come at each of these times."""
+    """Run a reader that polls like the child, while `chunk` samples come at each of these times."""
     arrivals, reading = Arrivals(RATE_HZ), Reading()
     now_s, target = 0.0, block
     while target <= len(chunk_times_s) * chunk:
@@ -37,7 +37,7 @@ def read_blocks(chunk_times_s: np.ndarray, chunk: int, block: int) -> Reading:
 
 
 def chunk_times_s(seconds: float, chunk: int, *, drift: float = 0.0, jitter_s: float = 0.0) -> np.ndarray:
-    """When each chunk is there: at a card's pace, `drift` off ours, up to `jitter_s` later."""
+    """Arrival time of each chunk: at a sound card's pace, which drifts by `drift`, up to `jitter_s` late."""
     count = int(seconds * RATE_HZ / chunk)
     ideal = np.arange(1, count + 1) * chunk / RATE_HZ * (1.0 + drift) + 7.3
     late = np.random.default_rng(0).uniform(0.0, jitter_s, count)
@@ -46,7 +46,7 @@ def chunk_times_s(seconds: float, chunk: int, *, drift: float = 0.0, jitter_s: f
 
 @pytest.mark.parametrize("drift", [0.0, 2e-4, -2e-4])
 @pytest.mark.parametrize(("chunk", "block_ms"), [(480, 250), (512, 250), (1024, 20), (64, 100), (2048, 1500)])
-def test_a_block_is_seen_within_a_look_of_its_being_whole(chunk: int, block_ms: int, drift: float) -> None:
+def test_a_complete_block_is_seen_within_one_poll(chunk: int, block_ms: int, drift: float) -> None:
     block = block_ms * RATE_HZ // 1000
     reading = read_blocks(chunk_times_s(60.0, chunk, drift=drift, jitter_s=0.004), chunk, block)
     learning = 1 + 250 // block_ms

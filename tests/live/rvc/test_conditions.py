@@ -1,4 +1,4 @@
-"""Over OSC only the voices that this run was given can be asked for."""
+"""Over OSC only the voices of this run can be chosen."""
 
 from pathlib import Path
 
@@ -35,7 +35,7 @@ def folders(tmp_path: Path) -> RvcConfig:
 @pytest.mark.parametrize(
     ("address", "value"), [("/rvc/enable", 1), ("/rvc/channel", 2), ("/rvc/model", "alto.pth"), ("/rvc/channel", 4)]
 )
-def test_without_a_model_what_needs_one_is_refused_with_how_to_start_it(address: str, value: object) -> None:
+def test_values_that_need_a_model_are_refused_with_the_command_that_gives_one(address: str, value: object) -> None:
     store = store_for(RvcConfig())
     before = store.get(address)
     with pytest.raises(Rejected, match=address) as refusal:
@@ -45,7 +45,7 @@ def test_without_a_model_what_needs_one_is_refused_with_how_to_start_it(address:
 
 
 def test_a_run_without_a_model_takes_every_default() -> None:
-    """A preset holds them all."""
+    """A preset contains all defaults."""
     store = store_for(RvcConfig())
     refused = store.set_many([(p.address, p.default) for p in PARAMS if p.area == "rvc"], by="preset")
     assert not [result for result in refused if isinstance(result, Rejected)]

@@ -1,4 +1,4 @@
-"""The sound of a child by sample number, through changes of the process that makes it; over real rings."""
+"""The sound of a child by sample number, across its processes; over real rings."""
 
 from collections.abc import Iterator
 
@@ -13,14 +13,14 @@ FADE = 10  # samples
 
 
 class Processes:
-    """Rings of processes that follow each other, where a supervisor would say that they are."""
+    """Rings of successive processes, listed like a supervisor does."""
 
     def __init__(self) -> None:
         self.outputs: dict[str, str] = {}
         self.rings: list[AudioRingWriter] = []
 
     def begin(self, first: int, frames: int, value: float) -> AudioRingWriter:
-        """Another process is in charge: it has made these samples."""
+        """Put another process in charge, which has made these samples."""
         ring = AudioRing.create("converted", channels=2, rate_hz=RATE_HZ, seconds=0.5)
         self.rings.append(ring)
         go_on(ring, first, frames, value)
@@ -48,9 +48,7 @@ def converted(processes: Processes) -> Iterator[ConvertedSound]:
     converted.close()
 
 
-def test_where_nothing_was_made_there_is_silence_and_no_presence(
-    processes: Processes, converted: ConvertedSound
-) -> None:
+def test_missing_samples_are_silent_and_not_present(processes: Processes, converted: ConvertedSound) -> None:
     for part in converted.read(0, 50):
         assert part.dtype == np.float32 and part.shape == (50,) and not part.any()
     ring = processes.begin(100, 50, 0.5)
@@ -62,14 +60,14 @@ def test_where_nothing_was_made_there_is_silence_and_no_presence(
     assert np.array_equal(presence, (made > 0).astype(np.float32))
 
 
-def test_what_is_not_made_yet_is_there_at_a_later_look(processes: Processes, converted: ConvertedSound) -> None:
+def test_a_sample_that_is_missing_now_may_come_later(processes: Processes, converted: ConvertedSound) -> None:
     ring = processes.begin(0, 20, 1.0)
     assert converted.read(10, 20)[1].sum() == 10
     go_on(ring, 20, 20, 1.0)
     assert converted.read(10, 20)[1].sum() == 20
 
 
-def test_what_the_ring_no_longer_holds_is_nothing(processes: Processes, converted: ConvertedSound) -> None:
+def test_overwritten_samples_are_missing(processes: Processes, converted: ConvertedSound) -> None:
     processes.begin(0, 1200, 1.0)
     assert not converted.read(0, 300)[1].any()
     assert converted.read(650, 100)[1].sum() == 50, "the oldest of what it holds is sample 700"
@@ -100,9 +98,7 @@ def test_the_former_process_is_heard_to_its_end_where_the_next_begins_later(
     assert np.array_equal(presence, np.repeat([1.0, 0.0, 1.0], [30, 30, 40]).astype(np.float32))
 
 
-def test_a_look_whether_a_sample_came_after_all_moves_no_takeover(
-    processes: Processes, converted: ConvertedSound
-) -> None:
+def test_checking_for_a_late_sample_moves_no_takeover(processes: Processes, converted: ConvertedSound) -> None:
     processes.begin(0, 100, 1.0)
     converted.read(20, 10)
     assert converted.has(15) and converted.has(99) and not converted.has(100) and not converted.has(5000)
@@ -114,7 +110,7 @@ def test_a_look_whether_a_sample_came_after_all_moves_no_takeover(
     assert np.allclose(sound[: FADE + 1], 1.0 - 2.0 * np.minimum(np.arange(1, FADE + 2) / FADE, 1.0)), "faded in here"
 
 
-def test_former_rings_are_let_go_when_the_reading_has_passed_them(
+def test_former_rings_are_closed_when_the_reading_has_passed_them(
     processes: Processes, converted: ConvertedSound
 ) -> None:
     for number in range(4):
@@ -127,9 +123,7 @@ def test_former_rings_are_let_go_when_the_reading_has_passed_them(
     assert len(converted._rings) == MAX_RINGS
 
 
-def test_after_the_end_of_all_processes_what_they_made_is_heard(
-    processes: Processes, converted: ConvertedSound
-) -> None:
+def test_the_output_is_heard_after_the_end_of_all_processes(processes: Processes, converted: ConvertedSound) -> None:
     processes.begin(0, 100, 1.0)
     converted.read(0, 10)
     processes.outputs = {}

@@ -1,4 +1,4 @@
-"""How long the voice is behind, and why."""
+"""The delay of the voice and its parts."""
 
 import itertools
 import os
@@ -47,7 +47,7 @@ def test_a_sample_waits_for_its_block_for_the_join_and_for_the_work(delay) -> No
     assert delay.parts.total_s == pytest.approx(0.31 + AT_FIRST * 0.04 + HAND_OVER_S + GENEROUS_S)
 
 
-def test_what_the_work_takes_soon_after_moves_nothing(delay) -> None:
+def test_the_work_on_the_next_blocks_changes_nothing(delay) -> None:
     delay.follow(timing(0.04), 0.0)
     before = delay.parts
     for work_s in (0.01, 0.2, None):
@@ -77,14 +77,14 @@ def test_another_block_is_another_beginning(delay) -> None:
     assert delay.parts.algorithmic_s == pytest.approx(0.16)
 
 
-def test_what_the_devices_did_not_need_is_given_up_after_they_ran_undisturbed(delay) -> None:
+def test_the_spare_time_of_undisturbed_devices_is_given_up(delay) -> None:
     measured(delay, 0.3)
     assert delay.parts.device_s == pytest.approx(GENEROUS_S - 0.3 + ROOM_S)
     measured(delay, 0.2, NOW_S + 10.0)
     assert delay.parts.device_s == pytest.approx(GENEROUS_S - 0.3 + ROOM_S)
 
 
-def test_the_least_that_was_left_over_counts_and_only_since_the_last_disturbance(delay) -> None:
+def test_the_least_spare_time_since_the_last_disturbance_counts(delay) -> None:
     delay.was_spare(0.01, 0, 10.0)
     delay.was_spare(0.02, 1, 10.9)  # some of it was before
     for tenth in range(20):
@@ -98,7 +98,7 @@ def test_disturbed_devices_are_not_measured(delay) -> None:
     assert delay.parts.device_s == GENEROUS_S
 
 
-def test_what_was_missing_is_added_but_a_standstill_is_not(delay) -> None:
+def test_a_shortage_is_added_but_a_stall_is_not(delay) -> None:
     measured(delay, 0.3)
     before = delay.parts.device_s
     delay.was_spare(-0.02, 0, 200.0)
@@ -109,7 +109,7 @@ def test_what_was_missing_is_added_but_a_standstill_is_not(delay) -> None:
     assert delay.parts.device_s == pytest.approx(before + 0.02 + MARGIN_S)
 
 
-def test_a_delay_that_is_asked_for_is_kept_devices_included_and_what_cannot_be_kept_is_the_shortest(delay) -> None:
+def test_a_requested_delay_includes_the_devices_and_is_never_below_the_shortest(delay) -> None:
     delay.follow(timing(0.04), 0.0)
     shortest_s = delay.parts.total_s
     delay.follow(timing(0.04), 1200.0)
@@ -120,19 +120,19 @@ def test_a_delay_that_is_asked_for_is_kept_devices_included_and_what_cannot_be_k
     assert delay.parts.total_s == pytest.approx(shortest_s - 0.3 + ROOM_S)
 
 
-def test_a_block_that_is_late_although_more_was_asked_for_makes_the_whole_longer_all_the_same(delay) -> None:
+def test_a_late_block_makes_a_requested_delay_longer_too(delay) -> None:
     delay.follow(timing(0.04), 1200.0)
     delay.was_late(0.02, NOW_S)
     assert delay.parts.total_s == pytest.approx(1.2 + 0.02 + MARGIN_S)
 
 
 class Night:
-    """Hours, a block and a look every tenth of a second: what devices and blocks leave over depends on the delay."""
+    """Hours with a block and a poll every tenth of a second; the spare times depend on the delay."""
 
     def __init__(
         self, *, device_s: float = 0.06, work_s: float = 0.04, first_s: float = 0.04, asked_ms: float = 0.0
     ) -> None:
-        """`first_s`: what the first blocks take."""
+        """`first_s`: work on the first blocks."""
         self.delay = VoiceDelay()
         self.device_s, self.work_s, self.asked_ms = device_s, work_s, asked_ms
         self._timing = timing(first_s)
@@ -163,7 +163,7 @@ class Night:
 
     @property
     def falls_s(self) -> list[float]:
-        """When it has become shorter."""
+        """The times at which it became shorter."""
         return [at_s for (_, before), (at_s, after) in itertools.pairwise(self.totals_s) if after < before]
 
 
@@ -239,8 +239,8 @@ def test_devices_that_were_reopened_are_measured_anew() -> None:
 
 
 @pytest.mark.soak
-def test_gaps_that_come_back_make_it_longer_and_leave_it_so() -> None:
-    """For eight hours in the long form, and in the short one for twice as long as the delay may still fall."""
+def test_recurring_gaps_keep_the_delay_long() -> None:
+    """Eight hours in the long form; in the short form twice the time in which the delay may still shrink."""
     night, hours = Night(), 8 if os.environ.get("MULTIVERSE_SOAK") == "1" else 4
     for _ in range(hours * 3):  # one block in 20 minutes takes longer than all that were seen meanwhile
         night.work_s = 0.04
@@ -251,7 +251,7 @@ def test_gaps_that_come_back_make_it_longer_and_leave_it_so() -> None:
     assert night.falls_s[-1] < 2 * MAX_CALM_S
 
 
-def test_a_delay_that_is_asked_for_stays_whatever_is_given_up() -> None:
+def test_a_requested_delay_stays_when_parts_shrink() -> None:
     night = Night(asked_ms=900.0)
     night.run(5.0)
     night.device_s, night.work_s = 0.1, 0.1

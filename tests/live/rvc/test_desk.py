@@ -1,4 +1,4 @@
-"""The desk in a world whose time the test holds: what is heard, when, and what becomes of it when something fails."""
+"""The desk on a simulated clock: the sound that is heard, its time, and failures."""
 
 import math
 from collections.abc import Callable
@@ -38,7 +38,7 @@ class Microphone:
     def close(self) -> None: ...
 
     def hear(self, now_s: float) -> None:
-        """All that sounded until 10 ms ago: so long it takes to get here."""
+        """The sound until 10 ms ago, which is the latency of the device."""
         numbers = np.arange(self.ring.newest, round((now_s - 0.01) * RATE_HZ))
         if len(numbers):
             self.ring.set_mark(self.ring.newest, self.ring.newest / RATE_HZ)
@@ -47,7 +47,7 @@ class Microphone:
 
 
 class Inverter:
-    """Stands where the voice child's link is: turns whole blocks upside down, each `work_s` after it was there."""
+    """A stand-in for the voice child's link: inverts each complete block after `work_s`."""
 
     def __init__(self, clock: SteppedClock) -> None:
         self.timing = VoiceTiming(block_s=BLOCK / RATE_HZ, lag_s=LAG / RATE_HZ, work_p99_s=0.02)
@@ -95,7 +95,7 @@ class Inverter:
 
 
 class World:
-    """A microphone, a desk, and a loudspeaker that is LEAD_S away; and what came out of that."""
+    """A microphone, a desk, and a loudspeaker LEAD_S away, with its output."""
 
     def __init__(self, voice: Callable[[np.ndarray], np.ndarray], reports, **values: object) -> None:
         self.clock = SteppedClock()
@@ -108,7 +108,7 @@ class World:
         self._heard = 0
 
     def run(self, seconds: float) -> np.ndarray:
-        """(frames,) that is heard meanwhile; sample n of all of it is heard LEAD_S after n / RATE_HZ."""
+        """The sound heard meanwhile, (frames,); sample n of the whole run is heard LEAD_S after n / RATE_HZ."""
         heard = []
         for _ in range(round(seconds * RATE_HZ / STEP)):
             self.clock.advance(STEP / RATE_HZ)
@@ -119,7 +119,7 @@ class World:
         return np.concatenate(heard)
 
     def skip(self, seconds: float) -> None:
-        """Nobody listens for so long."""
+        """Run without a listener."""
         self._heard += round(seconds * RATE_HZ)
 
     def set(self, **values: object) -> None:
@@ -128,17 +128,17 @@ class World:
 
     @property
     def now(self) -> int:
-        """Number of the voice's sample that sounds at the microphone while the next one is heard."""
+        """Number of the voice's sample at the microphone while the next one is heard."""
         return self._heard + round(LEAD_S * RATE_HZ)
 
     def spoken(self, frames: int) -> np.ndarray:
-        """What was spoken `delay_ms` before what is heard next."""
+        """The sound spoken `delay_ms` before the next output."""
         behind = self.desk.status().delay_ms / 1000.0 * RATE_HZ
         return self.microphone.voice(self.now - behind + np.arange(frames))
 
 
 def hum(numbers: np.ndarray) -> np.ndarray:
-    """A tone of 100 Hz that swells in a second and ebbs away in another: no two moments of it are alike."""
+    """A 100 Hz tone that swells for a second and fades for another, so that no two moments are alike."""
     return 0.4 * np.sin(2 * np.pi * 100.0 * numbers / RATE_HZ) * (1.1 - np.cos(np.pi * numbers / RATE_HZ)) / 2.1
 
 
@@ -155,7 +155,7 @@ def test_the_conversion_is_heard_exactly_the_delay_of_the_status_after_it_was_sp
     assert world.desk.status().underruns == world.desk.status().gaps == 0
 
 
-def test_the_voice_itself_is_heard_at_the_same_moment(world) -> None:
+def test_the_dry_voice_is_heard_at_the_same_moment(world) -> None:
     world.set(monitor=0.0)
     world.run(0.4)
     expected = world.spoken(8000)
@@ -191,7 +191,7 @@ def test_the_time_that_blocks_take_is_measured_and_waited_for_no_longer_than_nee
     assert world.desk.status().underruns == 0
 
 
-def test_a_killed_child_is_followed_by_the_voice_itself_within_a_block_and_without_a_click(world) -> None:
+def test_a_killed_child_is_followed_by_the_dry_voice_within_a_block_and_without_a_click(world) -> None:
     world.link.is_alive = False
     heard = world.run(1.5)
     assert click_db(heard) < -50.0
@@ -205,12 +205,12 @@ def test_a_killed_child_is_followed_by_the_voice_itself_within_a_block_and_witho
 
 
 def world_spoken_before(world: World, heard: np.ndarray) -> np.ndarray:
-    """What was spoken `delay_ms` before `heard`, which ended half a second ago."""
+    """The sound spoken `delay_ms` before `heard`, which ended half a second ago."""
     behind = world.desk.status().delay_ms / 1000.0 * RATE_HZ
     return world.microphone.voice(world.now - 8000 - len(heard) - behind + np.arange(len(heard)))
 
 
-def test_or_by_silence_where_that_is_wanted(world) -> None:
+def test_a_killed_child_is_followed_by_silence_if_that_is_the_fallback(world) -> None:
     world.set(fallback="silence")
     world.link.is_alive = False
     heard = world.run(1.5)
@@ -305,7 +305,7 @@ def test_a_channel_that_the_source_lacks_is_silence_and_is_told_once(world, repo
     assert reports.lines.count(("rvc.input", said)) == 1
 
 
-def test_sound_that_was_overwritten_unheard_moves_nothing_that_comes_after_it(world) -> None:
+def test_overwritten_sound_does_not_shift_the_sound_after_it(world) -> None:
     world.clock.advance(12.0)  # more than the microphone's ring holds
     world.microphone.hear(world.clock.now_s())
     world.skip(12.0)
@@ -314,7 +314,7 @@ def test_sound_that_was_overwritten_unheard_moves_nothing_that_comes_after_it(wo
     assert np.abs(world.run(0.5) - expected).max() < 2e-3
 
 
-def test_while_nobody_listens_the_voice_is_converted_all_the_same(reports) -> None:
+def test_the_voice_is_converted_without_a_listener(reports) -> None:
     clock = SteppedClock()
     microphone, link = Microphone(hum), Inverter(clock)
     desk = VoiceDesk(link, microphone, None, clock=clock, report=reports)
@@ -329,7 +329,7 @@ def test_while_nobody_listens_the_voice_is_converted_all_the_same(reports) -> No
     assert np.abs(heard[:, 0] + hum(np.arange(first, first + len(heard)))).max() < 1e-6
 
 
-def test_a_desk_that_fails_says_so_and_goes_on(reports, wait_for) -> None:
+def test_a_failing_desk_reports_and_goes_on(reports, wait_for) -> None:
     clock = SteppedClock()
     link = Inverter(clock)
     microphone = Microphone(hum)

@@ -1,4 +1,4 @@
-"""The voice child in trouble: a real process with a tiny voice that goes wrong where it is asked to."""
+"""Failures of the voice child: a real process with a tiny voice and injected faults."""
 
 import os
 import shutil
@@ -31,7 +31,7 @@ def gate() -> Iterator[Gate]:
 
 @pytest.fixture(scope="module")
 def studio(singing_voice: Path, gate: Gate, fork_server: None) -> Iterator[VoiceStudio]:
-    """What all those share that the child gets over."""
+    """The studio shared by the faults that the child survives."""
     studio = VoiceStudio(singing_voice, loop="tests.live.rvc.faults:run", gate=gate, times=ATTENTIVE)
     studio.supervisor.start()
     yield studio
@@ -40,7 +40,7 @@ def studio(singing_voice: Path, gate: Gate, fork_server: None) -> Iterator[Voice
 
 @pytest.fixture
 def singing(studio: VoiceStudio, wait_for: WaitFor) -> VoiceStudio:
-    """In mid-phrase."""
+    """A studio in mid-phrase."""
     studio.reset()
     studio.taken(wait_for)
     studio.sing_on(wait_for, 3)
@@ -48,7 +48,7 @@ def singing(studio: VoiceStudio, wait_for: WaitFor) -> VoiceStudio:
 
 
 def sing_until_made(studio: VoiceStudio, wait_for: WaitFor, pid: int) -> None:
-    """Speak on, whether anything comes of it or not, until another process than `pid` makes something of it."""
+    """Speak until another process than `pid` makes output."""
     made = studio.made_to()
 
     def is_made() -> bool:
@@ -61,7 +61,7 @@ def sing_until_made(studio: VoiceStudio, wait_for: WaitFor, pid: int) -> None:
 
 
 def assert_in_time(studio: VoiceStudio, wait_for: WaitFor) -> None:
-    """What comes out has the samples it is made of: a fifth goes up where it went up."""
+    """The output keeps the sample numbers of the input: a fifth rises where it rose."""
     studio.skip()
     first = studio.read_to
     studio.sing_on(wait_for, 2)
@@ -74,14 +74,14 @@ def assert_in_time(studio: VoiceStudio, wait_for: WaitFor) -> None:
 
 
 def failure(studio: VoiceStudio, wait_for: WaitFor) -> str:
-    """Why it is not started again, in one line."""
+    """The line that says why it is not restarted."""
     wait_for(lambda: studio.status.state == "failed", "the failure")
     assert "\n" not in studio.status.detail
     assert studio.status.restarts == 0
     return studio.status.detail
 
 
-def test_killed_in_mid_phrase_what_it_made_stays_and_the_next_goes_on_in_time(
+def test_killed_in_mid_phrase_its_output_stays_and_the_next_process_goes_on_in_time(
     singing: VoiceStudio, wait_for: WaitFor, gate: Gate
 ) -> None:
     restarts = singing.status.restarts
@@ -97,7 +97,7 @@ def test_killed_in_mid_phrase_what_it_made_stays_and_the_next_goes_on_in_time(
     wait_for(lambda: not gate.is_voice_running(time.perf_counter_ns()), "the gate of the killed one to open")
 
 
-def test_one_that_hangs_is_replaced_and_the_next_goes_on_in_time(singing: VoiceStudio, wait_for: WaitFor) -> None:
+def test_a_hung_child_is_replaced_and_the_next_goes_on_in_time(singing: VoiceStudio, wait_for: WaitFor) -> None:
     stopped = singing.status.pid
     os.kill(stopped, signal.SIGSTOP)
     singing.sing()
@@ -128,7 +128,7 @@ def test_a_model_that_raises_ends_the_process_with_the_gate_down_and_the_next_si
     assert_in_time(singing, wait_for)
 
 
-def test_what_is_not_a_number_is_not_heard_and_is_counted(singing: VoiceStudio, wait_for: WaitFor) -> None:
+def test_output_that_is_not_a_number_is_dropped_and_counted(singing: VoiceStudio, wait_for: WaitFor) -> None:
     singing.skip()
     first, pid = singing.read_to, singing.status.pid
     singing.set({"/rvc/rms_mix": SPOILT})
@@ -171,7 +171,7 @@ def test_a_device_that_stays_full_ends_the_child_for_good_with_the_remedy(
     assert detail == "memory: cpu: no memory for a window of 300 ms; set a smaller /rvc/extra_ms or /rvc/block_ms"
 
 
-def test_a_device_without_room_for_the_weights_ends_the_child_for_good(
+def test_a_device_too_small_for_the_weights_ends_the_child_for_good(
     open_rvc: Open, tiny_voice: Path, wait_for: WaitFor
 ) -> None:
     studio = open_rvc(tiny_voice, settings={"no_room": True})
@@ -179,12 +179,12 @@ def test_a_device_without_room_for_the_weights_ends_the_child_for_good(
 
 
 def spoilt(voice: Path, folder: Path) -> Path:
-    """A copy to be broken."""
+    """A copy for the test to break."""
     return shutil.copytree(voice, folder / "spoilt")
 
 
 class Trap:
-    """Pickled, it is a call that writes a file wherever it is read."""
+    """Unpickling it calls a function that writes a file."""
 
     def __init__(self, sprung: Path) -> None:
         self._sprung = sprung
@@ -224,5 +224,5 @@ def test_an_index_of_another_dimension_ends_the_child_for_good_with_both(
     assert str(narrow) in detail and "256" in detail and "768" in detail
 
 
-def test_a_model_that_is_not_there_ends_the_child_for_good(open_rvc: Open, tmp_path: Path, wait_for: WaitFor) -> None:
+def test_a_missing_model_ends_the_child_for_good(open_rvc: Open, tmp_path: Path, wait_for: WaitFor) -> None:
     assert str(tmp_path / "voice.pth") in failure(open_rvc(tmp_path), wait_for)

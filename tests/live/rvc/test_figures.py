@@ -1,9 +1,9 @@
-"""What the voice child tells of its work."""
+"""Statistics of the voice child."""
 
 from engine.live.rvc.figures import MIN_BLOCKS, VoiceFigures
 
 
-def test_a_machine_is_too_slow_when_half_of_the_blocks_take_longer_than_they_are() -> None:
+def test_a_machine_is_too_slow_if_the_median_work_is_longer_than_a_block() -> None:
     figures = VoiceFigures()
     for _ in range(MIN_BLOCKS - 1):
         figures.count_block(80.0, {})

@@ -1,4 +1,4 @@
-"""The engine's end of the voice child, with a real process: models are swapped while somebody speaks."""
+"""The engine's end of the voice child, with a real process: models are swapped during speech."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -12,7 +12,7 @@ import torch
 from engine.config import RvcConfig
 from engine.errors import ConfigError
 from engine.ipc import Gate, Phase
-from engine.live.kit.sent_values import ToldValues
+from engine.live.kit.sent_values import SentValues
 from engine.live.rvc.converted_sound import ConvertedSound
 from engine.live.rvc.link import VoiceLink
 from engine.live.rvc.spec import BUILT
@@ -26,7 +26,7 @@ VALUES = {**BASE, "/rvc/f0": "yin"}
 
 
 class Run:
-    """A link and what a run has beside it: parameters, a voice, ears."""
+    """A link with the parameters, the voice and the listener of a run."""
 
     def __init__(self, config: RvcConfig, reports: Any, **values: object) -> None:
         self.store = ParamStore()
@@ -52,7 +52,7 @@ class Run:
         self.link.follow(self.store.snapshot())
 
     def speak(self, wait_for: WaitFor) -> None:
-        """One block, until all processes have done with it."""
+        """Speak one block, and wait until all processes have converted it."""
         self.link.hear(tone(220.0, BLOCK, self.link.heard_samples))
         end = self.link.heard_samples - LAG
         wait_for(lambda: self._is_made(end - 1), f"sample {end - 1}")
@@ -63,7 +63,7 @@ class Run:
         return bool(self._looked.read(sample, 1)[1][0])
 
     def listen(self, end: int) -> tuple[np.ndarray, np.ndarray]:
-        """On to sample `end` as the desk does, in pieces of 10 ms."""
+        """Read up to sample `end` in pieces of 10 ms, as the desk does."""
         pieces = [self.link.converted(first, PIECE) for first in range(self.listened, end, PIECE)]
         self.listened = end
         sound, presence = (np.concatenate(each) for each in zip(*pieces, strict=True))
@@ -77,7 +77,7 @@ class Run:
 
 @pytest.fixture
 def folders(singing_voice: Path, tmp_path: Path) -> Path:
-    """Of models that can be named: one that speaks v1 and has no content for it, a broken one, a whole one."""
+    """A folder of models: a v1 voice without its content encoder, a broken one, a good one."""
     other = tmp_path / "other.pth"
     shutil.copy(singing_voice / "voice.pth", other)
     shutil.copy(singing_voice / "voice.index", tmp_path / "other.index")
@@ -113,7 +113,7 @@ def open_run(config: RvcConfig, reports: Any, fork_server: None) -> Iterator[Cal
 
 @pytest.fixture
 def run(open_run: Callable[..., Run], wait_for: WaitFor) -> Run:
-    """Somebody speaks, and is converted."""
+    """A run with speech that is being converted."""
     run = open_run()
     run.start()
     wait_for(lambda: run.link.status().is_at_work, "its readiness")
@@ -162,7 +162,7 @@ def test_a_broken_model_is_refused_and_the_one_before_goes_on(
     assert run.link.status().pid == before
 
 
-def test_it_starts_with_what_was_kept_and_without_what_is_gone(
+def test_it_starts_with_the_kept_model_or_without_one_that_is_gone(
     open_run: Callable[..., Run], folders: Path, reports: Any, wait_for: WaitFor
 ) -> None:
     kept = open_run(**{"/rvc/model": "other.pth"})
@@ -176,14 +176,14 @@ def test_it_starts_with_what_was_kept_and_without_what_is_gone(
     assert spec["model"].endswith("voice.pth")
 
 
-def test_the_child_is_told_what_concerns_it_and_no_more() -> None:
+def test_the_child_is_sent_its_own_parameters_only() -> None:
     area = {param.address for param in PARAMS if param.area == "rvc"}
-    told = ToldValues("rvc").news(ParamStore().snapshot())
+    told = SentValues("rvc").changes(ParamStore().snapshot())
     mixed = {f"/rvc/{name}" for name in "monitor gain_db fallback channel input_channel delay_ms".split()}
     assert area - told.keys() == mixed and set(BUILT) < told.keys()
 
 
-def test_a_switch_of_the_environment_that_is_none_is_said_at_once(
+def test_an_invalid_environment_variable_is_reported_at_once(
     config: RvcConfig, monkeypatch: pytest.MonkeyPatch, reports: Any
 ) -> None:
     monkeypatch.setenv("RVC_USE_FP16", "perhaps")
@@ -193,7 +193,7 @@ def test_a_switch_of_the_environment_that_is_none_is_said_at_once(
     gate.close()
 
 
-def test_the_timing_is_of_the_longer_of_what_is_asked_for_and_what_is(run: Run, wait_for: WaitFor) -> None:
+def test_the_timing_is_for_the_longer_of_the_requested_and_current_lengths(run: Run, wait_for: WaitFor) -> None:
     wait_for(lambda: run.link.timing.work_p99_s, "the time of its work")
     assert (run.link.timing.block_s, run.link.timing.lag_s) == (0.1, 0.03)
     run.set("/rvc/block_ms", 200.0)
@@ -203,7 +203,7 @@ def test_the_timing_is_of_the_longer_of_what_is_asked_for_and_what_is(run: Run, 
     wait_for(lambda: run.link.timing.block_s == 0.1, "the shorter blocks, which are whole hops")
 
 
-def test_before_anything_is_made_there_is_nothing(open_run: Callable[..., Run]) -> None:
+def test_before_the_first_block_there_is_no_output(open_run: Callable[..., Run]) -> None:
     run = open_run()
     run.link.hear(np.zeros(100, np.float32))
     assert run.link.heard_samples == 100

@@ -1,4 +1,4 @@
-"""The voice child at work: a real process with a tiny voice, which sings what it is given or makes noise of it."""
+"""The voice child at work: a real process with a tiny voice, which sings its input or turns it into noise."""
 
 import os
 import time
@@ -28,7 +28,7 @@ def studio(singing_voice: Path, fork_server: None) -> Iterator[VoiceStudio]:
 
 @pytest.fixture
 def singing(studio: VoiceStudio, wait_for: WaitFor) -> VoiceStudio:
-    """In the middle of a phrase of 220 Hz; a listener stands at the end of what has come out."""
+    """A studio in the middle of a 220 Hz phrase; the listener is at the end of the output."""
     studio.reset()
     studio.taken(wait_for)
     studio.sing_on(wait_for, blocks=4)
@@ -37,7 +37,7 @@ def singing(studio: VoiceStudio, wait_for: WaitFor) -> VoiceStudio:
 
 
 def heard(studio: VoiceStudio, wait_for: WaitFor, blocks: int, hz: float = 220.0) -> np.ndarray:
-    """What comes out while a tone goes on; all of it must be there."""
+    """The output while a tone goes on, which must be complete."""
     studio.sing_on(wait_for, blocks, hz)
     sound, presence = studio.take(blocks * BLOCK)
     assert presence.all()
@@ -51,10 +51,8 @@ def test_a_tone_is_sung_at_its_pitch_without_a_sample_missing(singing: VoiceStud
     assert singing.fact("skipped") in (0, None) and singing.status.restarts == 0
 
 
-def test_sample_n_of_what_comes_out_is_made_of_sample_n_of_what_went_in(
-    singing: VoiceStudio, wait_for: WaitFor
-) -> None:
-    """The tone rises a fifth at sample `step`; so does what comes out, there."""
+def test_sample_n_of_the_output_is_made_from_sample_n_of_the_input(singing: VoiceStudio, wait_for: WaitFor) -> None:
+    """The tone rises a fifth at sample `step`, and so does the output."""
     first = singing.read_to
     singing.sing_on(wait_for, 2)
     step = singing.voice.end_sample
@@ -111,9 +109,7 @@ def test_switched_off_it_makes_nothing_and_goes_on_when_it_is_switched_on(
     assert pitch_of(sound[-2 * BLOCK :]) == pytest.approx(220.0, rel=20 * (CENT - 1))
 
 
-def test_more_than_a_block_behind_it_leaves_out_what_lies_between_and_says_how_much(
-    singing: VoiceStudio, wait_for: WaitFor
-) -> None:
+def test_more_than_a_block_behind_it_skips_blocks_and_counts_them(singing: VoiceStudio, wait_for: WaitFor) -> None:
     before = singing.fact("skipped") or 0
     singing.sing(blocks=8)
     singing.sing_on(wait_for)
@@ -138,14 +134,14 @@ def test_sound_that_is_not_a_number_does_no_harm(singing: VoiceStudio, wait_for:
     assert singing.status.pid == pid
 
 
-def test_a_speaker_that_the_model_has_not_is_said_and_the_first_speaks(singing: VoiceStudio, wait_for: WaitFor) -> None:
+def test_a_missing_speaker_is_noted_and_the_first_speaks(singing: VoiceStudio, wait_for: WaitFor) -> None:
     singing.set({"/rvc/speaker": 5})
     heard(singing, wait_for, 2)
     wait_for(lambda: singing.told("asked"), "a word about it")
     assert "/rvc/speaker 5" in singing.told("asked") and "0..1" in singing.told("asked")
 
 
-def test_it_tells_what_it_does_and_its_stages_where_asked(singing: VoiceStudio, wait_for: WaitFor) -> None:
+def test_it_reports_its_facts_and_on_request_its_stages(singing: VoiceStudio, wait_for: WaitFor) -> None:
     singing.set({"/rvc/profiling": True})
     stages = {"gate_ms", "resample_ms", "content_ms", "pitch_ms", "encode_ms", "flow_ms", "decode_ms", "sola_ms"}
 
@@ -172,8 +168,8 @@ def test_emptying_the_cache_is_answered_with_what_it_freed(singing: VoiceStudio,
     heard(singing, wait_for, 1)
 
 
-def test_it_is_no_nicer_than_the_engine(studio: VoiceStudio, wait_for: WaitFor) -> None:
-    """On a CPU, where the children of pictures work only while nobody else wants the core."""
+def test_it_has_the_priority_of_the_engine(studio: VoiceStudio, wait_for: WaitFor) -> None:
+    """On a CPU, where children of pictures run at the lowest priority."""
     wait_for(lambda: studio.status.is_at_work, "its readiness")
     child = psutil.Process(studio.status.pid)
     assert child.nice() == os.nice(0)
@@ -197,7 +193,7 @@ def test_the_gate_is_up_while_it_works_and_down_otherwise(
     gate.close()
 
 
-def test_what_the_environment_says_of_voices_counts(
+def test_the_environment_variables_of_voices_count(
     open_rvc: Callable[..., VoiceStudio], tiny_voice: Path, wait_for: WaitFor
 ) -> None:
     studio = open_rvc(tiny_voice, settings={"environment": {"RVC_PROFILING": "yes", "RVC_USE_FP16": "0"}})
@@ -213,7 +209,7 @@ def test_what_the_environment_says_of_voices_counts(
 
 @pytest.mark.soak
 def test_its_memory_is_flat(singing: VoiceStudio, wait_for: WaitFor) -> None:
-    """Thousands of blocks; thirty, and less exact, without MULTIVERSE_SOAK."""
+    """Thousands of blocks with MULTIVERSE_SOAK; thirty, and less exact, without."""
     is_soak = os.environ.get("MULTIVERSE_SOAK") == "1"
     child = psutil.Process(singing.status.pid)
     heard(singing, wait_for, 100 if is_soak else 10)

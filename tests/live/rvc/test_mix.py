@@ -1,4 +1,4 @@
-"""Dry and converted voice at one moment: known answers, and never a click."""
+"""The mix of dry and converted voice: known answers, and never a click."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ class Table:
         self._ahead = self.mix.fade_frames
 
     def run(self, dry, wet, presence, settings=WANTED, step: int = 480) -> np.ndarray:
-        """(n,) of equally long sounds; `settings` may be a function of the first sample's number."""
+        """Mix sounds of length n; `settings` may be a function of the first sample's number."""
         wet, presence = (np.concatenate((sound, np.zeros(self._ahead, np.float32))) for sound in (wet, presence))
         heard = [
             self.mix.mix(
@@ -55,7 +55,7 @@ def test_the_settings_are_those_of_the_parameters() -> None:
     assert MixSettings.from_values(values | {"/rvc/gain_db": -60.0}).volume == 0.0
 
 
-def test_without_a_conversion_the_voice_itself_is_heard_or_nothing() -> None:
+def test_without_a_conversion_the_dry_voice_or_silence_is_heard() -> None:
     zeros = np.zeros(4800, np.float32)
     assert np.array_equal(Table().run(ONES, zeros, zeros), ONES)
     silent = MixSettings(is_wanted=True, is_dry_without=False)
@@ -63,7 +63,7 @@ def test_without_a_conversion_the_voice_itself_is_heard_or_nothing() -> None:
 
 
 @pytest.mark.parametrize(("monitor", "expected"), [(1.0, 0.5), (0.0, 1.0), (0.25, 0.875)])
-def test_the_monitor_goes_from_the_voice_itself_to_the_conversion(monitor, expected) -> None:
+def test_the_monitor_goes_from_the_dry_voice_to_the_conversion(monitor, expected) -> None:
     settings = MixSettings(is_wanted=True, monitor=monitor)
     heard = Table().run(ONES, 0.5 * ONES, ONES, settings)
     assert heard[1000:4000] == pytest.approx(expected)
@@ -123,7 +123,7 @@ def test_no_change_of_the_settings_clicks() -> None:
     assert click_db(heard) < -50.0
 
 
-def test_a_run_of_missing_samples_is_one_underrun_and_none_where_nothing_is_wanted() -> None:
+def test_a_run_of_missing_samples_is_one_underrun_and_none_when_switched_off() -> None:
     presence = there(48_000, (4800, 9600), (14_400, 19_200), (19_300, 30_000))
     table = Table()
     table.run(np.zeros(48_000, np.float32), np.zeros(48_000, np.float32), presence)

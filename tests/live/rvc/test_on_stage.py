@@ -1,4 +1,4 @@
-"""A voice converted in a running engine: a tone, sung an octave higher; heard as it is while its child is away."""
+"""Voice conversion in a running engine: a tone sung an octave higher, and dry while the child is away."""
 
 import os
 import signal
@@ -22,7 +22,7 @@ CENTS = 50.0  # a quarter tone: the analyser follows a pitch, and the picture sh
 
 
 def write_voice(path: Path) -> str:
-    """Two seconds of a reedy tone, whole periods of it, so that it loops without a gap."""
+    """Write two seconds of a reedy tone, in whole periods so that it loops without a gap."""
     time_s = np.arange(2 * RATE_HZ) / RATE_HZ
     tone = sum(np.sin(2 * np.pi * n * TONE_HZ * time_s) / n for n in range(1, 8))
     soundfile.write(path, (0.2 * tone).astype(np.float32), RATE_HZ)
@@ -71,7 +71,7 @@ def open_stage(
 
 @pytest.fixture
 def stage(open_stage: Callable[..., Stage], wait_for: Callable[..., Any]) -> Stage:
-    """The engine, its voice converted an octave higher."""
+    """The engine with its voice converted an octave higher."""
     stage = open_stage(wait_for)
     stage.reset({"/rvc/enable": True, "/rvc/pitch": 12.0, "/rvc/monitor": 1.0, "/rvc/fallback": "dry"})
     wait_for(lambda: stage.child.is_at_work, "the child", ceiling_s=60.0)
@@ -80,7 +80,7 @@ def stage(open_stage: Callable[..., Stage], wait_for: Callable[..., Any]) -> Sta
 
 
 def hears(stage: Stage, pitch_hz: float) -> None:
-    """Until the Multiverse's first channel has this pitch."""
+    """Wait until the Multiverse's first channel has this pitch."""
 
     def is_heard() -> bool:
         heard = stage.features[0]
@@ -103,7 +103,7 @@ def test_dry_and_converted_are_mixed_as_asked(stage: Stage) -> None:
     hears(stage, TONE_HZ)
 
 
-def test_the_voice_itself_is_heard_while_the_child_is_killed_and_the_picture_goes_on(stage: Stage) -> None:
+def test_the_dry_voice_is_heard_while_the_child_is_killed_and_the_picture_goes_on(stage: Stage) -> None:
     drawn, pid = stage.engine.times.frames, stage.child.pid
     os.kill(pid, signal.SIGKILL)
     hears(stage, TONE_HZ)
@@ -113,7 +113,7 @@ def test_the_voice_itself_is_heard_while_the_child_is_killed_and_the_picture_goe
     assert stage.child.facts["underruns"] >= 1
 
 
-def test_silence_may_be_wanted_in_its_place(stage: Stage) -> None:
+def test_the_fallback_may_be_silence(stage: Stage) -> None:
     stage.set(rvc__fallback="silence")
     stage.done("/child/rvc/stop")
     stage.wait_for(lambda: stage.features[0].rms < 1e-4, "silence")
@@ -144,7 +144,7 @@ def test_another_model_takes_over_by_name(stage: Stage, tiny_models: Any) -> Non
     stage.wait_for(lambda: stage.child.facts.get("rate_hz") == 40_000, "the first model", ceiling_s=60.0)
 
 
-def test_what_cannot_be_had_ends_the_start_in_one_line(tmp_path: Path, singing_voice: Path) -> None:
+def test_anything_missing_ends_the_start_in_one_line(tmp_path: Path, singing_voice: Path) -> None:
     config = stage_config(tmp_path, singing_voice)
     config["rvc"]["model"] = str(tmp_path / "gone.pth")
     with pytest.raises(ModelError, match=r"gone\.pth"), open_engine(build_config(config)):

@@ -1,13 +1,13 @@
-"""What the voice child makes of its parameters."""
+"""The voice child's settings from its parameters."""
 
 import osc_schema
-from engine.live.rvc.settings import Settings, Window, read_settings
+from engine.live.rvc.settings import VoiceChildSettings, Window, read_settings
 from engine.live.rvc.spec import BUILT
 from engine.models.rvc import VoiceSettings
 
 
 def test_what_is_not_set_has_the_schemas_default() -> None:
-    assert read_settings({}) == Settings(
+    assert read_settings({}) == VoiceChildSettings(
         is_enabled=False,
         is_profiled=False,
         window=Window(block_ms=250.0, crossfade_ms=50.0, extra_ms=2500.0),
@@ -15,7 +15,7 @@ def test_what_is_not_set_has_the_schemas_default() -> None:
     )
 
 
-def test_every_parameter_that_the_child_is_told_changes_its_settings_or_is_built_into_it() -> None:
+def test_every_parameter_of_the_child_changes_its_settings_or_its_build() -> None:
     for param in osc_schema.PARAMS:
         if param.child != "rvc" or param.address in BUILT:
             continue

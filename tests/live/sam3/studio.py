@@ -1,4 +1,4 @@
-"""A segmentation child in a studio, and what it should find there."""
+"""A segmentation child under test, and the objects it should find."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -21,12 +21,12 @@ BASE: dict[str, Any] = {"/sam3/enable": True, "/sam3/prompt/1": "sea"}
 
 
 def scene(seed: int = 0, width: int = 96, height: int = 64, channels: int = 3) -> np.ndarray:
-    """(height, width, channels) uint8: noise, which random weights find much in."""
+    """Noise, (height, width, channels) uint8, in which random weights find many objects."""
     return np.random.default_rng(seed).integers(0, 256, (height, width, channels), np.uint8)
 
 
 def segmenting_core(model: Path) -> Callable[..., Segmentation]:
-    """`segment(picture, prompts, **options)`: what the core finds in this process. Options: threshold, most."""
+    """`segment(picture, prompts, **options)`: the core's result in this process. Options: threshold, most."""
     from engine.models.sam3 import SegmentationSpec
     from engine.models.sam3.load import load
     from engine.models.sam3.segmenter import Segmenter
@@ -44,7 +44,7 @@ def segmenting_core(model: Path) -> Callable[..., Segmentation]:
 
 
 def is_same(one: Segmentation, other: Segmentation) -> bool:
-    """Whether exactly the same was found, in the same picture or one like it."""
+    """True if exactly the same objects were found, in the same picture or an equal one."""
     is_alike = one.objects == other.objects and one.picture_px == other.picture_px
     return is_alike and np.array_equal(one.masks, other.masks)
 
@@ -74,7 +74,7 @@ class Sam3Studio(PictureStudio):
         self.reset(values or {})
 
     def show(self, picture: np.ndarray, *, is_elsewhere: bool = False) -> None:
-        """Feed this from now on: through another ring if it has another shape, or comes from elsewhere."""
+        """Feed this picture from now on, through another ring if its shape or its source changes."""
         if is_elsewhere or picture.shape != self.picture.shape:
             former = self.ring
             height, width, channels = picture.shape
@@ -84,12 +84,12 @@ class Sam3Studio(PictureStudio):
         self.picture = picture
 
     def finds(self, is_right: Callable[[Segmentation], bool] = lambda found: True) -> Segmentation | None:
-        """Feed the child if it wants that; the newest result if it came after the last one given, and is right."""
+        """Feed the child if it asks; the newest result if it is new since the last call and right."""
         frame = self.shows(lambda frame: is_right(found_in(frame)))
         return None if frame is None else found_in(frame)
 
     def find_one(self, wait_for: Callable[..., Any]) -> Segmentation:
-        """Feed one picture; the newest result when the child has done with it."""
+        """Feed one picture, and return the newest result after it."""
         return found_in(self.feed_one(wait_for))
 
 

@@ -1,4 +1,4 @@
-"""What the engine makes of a SAM3 child's results; without a child, over real rings."""
+"""The engine's end of the SAM3 child; without a child, over real rings."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -10,19 +10,22 @@ from engine.config import Sam3Config
 from engine.ipc import FrameRing, Gate
 from engine.ipc.segmentation_sheet import sheet_shape, write_sheet
 from engine.live.kit.output_ring import OutputRing
+from engine.live.kit.scene import Scene
 from engine.live.sam3.link import SegmentationLink
 from engine.params import ParamStore
-from engine.values import FINISHED, FoundObject, FrameId, Segmentation
+from engine.values import FINISHED, FoundObject, Segmentation
+from tests.live.frames import finished_frame
 
 SIDE = 32
 
 
 class Results:
-    """A ring of results, where a supervisor would say that it is."""
+    """A ring of results, listed like a supervisor does."""
 
     def __init__(self) -> None:
         rows, columns, channels = sheet_shape(SIDE)
         self.ring = FrameRing.create("objects", columns, rows, channels=channels)
+        self.ring.generation = 1  # of the first values that are sent
         self.outputs = {"objects": self.ring.segment}
 
     def publish(self, index: int, *, is_sheet: bool = True) -> None:
@@ -51,6 +54,8 @@ def link(results: Results, reports: Any) -> Iterator[SegmentationLink]:
         gate=gate,
         report=reports,
         set_values=lambda values: None,
+        tell=lambda *message: None,
+        size_px=(64, 48),
     )
     link._output = OutputRing(results, "objects")
     yield link
@@ -72,7 +77,7 @@ def switch(link: SegmentationLink, store: ParamStore) -> Callable[[bool], None]:
     return switch
 
 
-def test_what_is_no_sheet_of_masks_is_told_and_the_last_masks_stay(
+def test_a_malformed_sheet_is_reported_and_the_last_masks_stay(
     link: SegmentationLink, results: Results, switch: Callable[[bool], None], reports: Any
 ) -> None:
     switch(True)
@@ -93,13 +98,7 @@ def test_switched_off_it_shows_no_finished_picture_of_before(
     for is_on in (True, False):
         store.set("/sam3/enable", is_on)
         link.follow(store.snapshot())
-        link.feed(
-            FrameId(index=0, time_s=0.0),
-            0.0,
-            camera=None,
-            sd=None,
-            read_picture=lambda: np.zeros((9, 16, 4), np.uint8),
-        )
+        link.feed(finished_frame(16, 9), Scene(camera=None), 0.0)
         picture = link.view().picture
         assert picture is None if not is_on else picture.source == FINISHED
 
@@ -120,22 +119,16 @@ def test_switched_on_again_it_shows_no_masks_of_before(
     assert link.view().found.index == 3
 
 
-def test_that_sam3_sees_its_own_cut_is_said_once_each_time_it_begins(
+def test_a_loop_of_sam3_with_its_own_cut_is_reported_once_each_time(
     link: SegmentationLink, store: ParamStore, reports: Any
 ) -> None:
     def feed(**values: object) -> int:
-        """How often it has been said."""
+        """The number of reports so far."""
         for name, value in values.items():
             store.set("/" + name.replace("__", "/"), value)
         link.follow(store.snapshot())
         for _ in range(3):
-            link.feed(
-                FrameId(index=0, time_s=0.0),
-                0.0,
-                camera=None,
-                sd=None,
-                read_picture=lambda: np.zeros((4, 4, 4), np.uint8),
-            )
+            link.feed(finished_frame(), Scene(camera=None), 0.0)
         return reports.keys.count("sam3.loop")
 
     assert feed(sam3__enable=True, layer__5__matte="subject") == 0

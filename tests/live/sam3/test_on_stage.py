@@ -24,7 +24,7 @@ DARK, WHITE = (16, 16, 16), (255, 255, 255)
 
 
 def middle_at(step: int) -> float:
-    """Where the disc's middle is, px."""
+    """The position of the disc's middle, px."""
     turn = 2 * np.pi * step / STEPS
     return WIDTH / 2 - 90 * np.cos(turn)
 
@@ -117,8 +117,8 @@ def heard(
     after: Callable[[], None] = lambda: None,
     until: Callable[[list[Message]], bool] = lambda messages: True,
 ) -> list[Message]:
-    """So many messages about objects, as a subscriber gets them, or more, until `until(all of them)`; the first of
-    them after `after()`."""
+    """At least `count` messages about objects, as a subscriber gets them, until `until(all of them)`. The first one
+    comes after `after()`."""
     stage.client.send(encode_message("/engine/notify", 1))
     after()
     messages: list[Message] = []
@@ -132,7 +132,7 @@ def heard(
 
 
 def lit(picture: np.ndarray) -> np.ndarray:
-    """Columns that show something."""
+    """The columns that are not black."""
     return np.flatnonzero(picture[HEIGHT // 2, :, :3].max(axis=1) > 60)
 
 
@@ -225,7 +225,7 @@ def test_another_resolution_takes_over_without_a_gap(stage: Stage) -> None:
     stage.wait_for(lambda: stage.child.facts.get("resolution") == 336, "the first again", ceiling_s=90.0)
 
 
-def test_the_picture_goes_on_whatever_happens_to_the_child(stage: Stage) -> None:
+def test_the_picture_goes_on_while_the_child_hangs_or_dies(stage: Stage) -> None:
     stage.set(layer__5__matte="subject", layer__5__intensity=1.0, mode="simple")
     for kill in (signal.SIGKILL, signal.SIGSEGV):
         restarts, frames = stage.child.restarts, stage.indices[-1]
@@ -254,11 +254,11 @@ def test_switched_off_it_leaves_the_picture_alone(stage: Stage) -> None:
     stage.wait_for(lambda: stage.pictures[0][:40, :, :3].max() > 0, "the whole picture")
 
 
-def test_the_memory_it_keeps_can_be_asked_back(stage: Stage) -> None:
+def test_its_cache_can_be_emptied(stage: Stage) -> None:
     assert stage.ask("/sam3/empty_cache")[-1].address == "/done"
 
 
-def test_without_a_model_what_needs_one_is_refused_with_what_to_set(tmp_path: Path) -> None:
+def test_values_that_need_a_model_are_refused_with_the_key_to_set(tmp_path: Path) -> None:
     config = {"width": 64, "height": 64, "audio": "demo", "renderer": "numba"}
     with open_engine(build_config(config)) as engine:
         for address, value in (
@@ -271,7 +271,7 @@ def test_without_a_model_what_needs_one_is_refused_with_what_to_set(tmp_path: Pa
                 engine.params.set(address, value)
 
 
-def test_a_model_that_cannot_be_had_ends_the_start_in_one_line(tmp_path: Path) -> None:
+def test_a_missing_model_ends_the_start_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     config = {
         "width": 64,

@@ -1,4 +1,4 @@
-"""What is made of a result: told once, cut out, and shown to a ControlNet; without children, over real rings."""
+"""The outputs of the masks: OSC messages, matte, regions, control image; without children, over real rings."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.config import Sam3Config, SdConfig
+from engine.config import SdConfig
 from engine.errors import SharedMemoryError
 from engine.ipc import FrameRing, Gate
 from engine.live.kit.fader import Fade
-from engine.live.sam3.link import MasksView, SegmentationLink
-from engine.live.sam3.outputs import MaskOutputs
+from engine.live.kit.scene import Scene
+from engine.live.sam3.outputs import MaskOutputs, MasksView
 from engine.live.sd.link import DiffusionLink
 from engine.params import ParamStore
 from engine.values import FINISHED, FoundObject, FrameId, Segmentation, VideoFrame
@@ -21,7 +21,7 @@ NO_MASKS = MasksView(found=None, picture=None)
 
 
 def found(*boxes: tuple[float, float, float, float]) -> Segmentation:
-    """Rectangles, the first in front."""
+    """A result with these rectangles, the first in front."""
     masks = np.zeros((len(boxes), 96, 96), np.uint8)
     for mask, (cx, cy, w, h) in zip(masks, boxes, strict=True):
         left, right, top, bottom = (round(96 * edge) for edge in (cx - w / 2, cx + w / 2, cy - h / 2, cy + h / 2))
@@ -35,7 +35,6 @@ def found(*boxes: tuple[float, float, float, float]) -> Segmentation:
 @dataclass
 class Desk:
     outputs: MaskOutputs
-    sam3: SegmentationLink
     sd: DiffusionLink
     store: ParamStore
     told: list[tuple[Any, ...]]
@@ -44,14 +43,6 @@ class Desk:
 @pytest.fixture
 def desk(reports: Any) -> Iterator[Desk]:
     gate, told = Gate.create(), []
-    sam3 = SegmentationLink(
-        Sam3Config(model="random:tiny"),
-        video=None,
-        has_camera=lambda: False,
-        gate=gate,
-        report=reports,
-        set_values=lambda values: None,
-    )
     sd = DiffusionLink(
         SdConfig(model="random:tiny"),
         video=None,
@@ -60,13 +51,13 @@ def desk(reports: Any) -> Iterator[Desk]:
         report=reports,
         set_value=lambda address, value: None,
     )
-    outputs = MaskOutputs(sam3, sd, lambda *message: told.append(message))
-    yield Desk(outputs, sam3, sd, ParamStore(), told)
-    for part in (outputs, sd, sam3, gate):
+    outputs = MaskOutputs(lambda *message: told.append(message))
+    yield Desk(outputs, sd, ParamStore(), told)
+    for part in (outputs, sd, gate):
         part.close()
 
 
-def test_each_result_is_told_once_best_first_and_then_that_there_is_none(desk: Desk) -> None:
+def test_each_result_is_sent_once_best_first_and_its_end_as_zero(desk: Desk) -> None:
     view = MasksView(found=found((0.5, 0.5, 0.25, 0.5), (0.25, 0.5, 0.5, 0.5)), picture=None)
     desk.outputs.tell(NO_MASKS)
     assert desk.told == []
@@ -82,16 +73,16 @@ def test_each_result_is_told_once_best_first_and_then_that_there_is_none(desk: D
     assert desk.told[3:] == [("/sam3/objects", 0)]
 
 
-def test_a_matte_is_cut_only_where_it_is_asked_for_and_masks_are_there(desk: Desk) -> None:
+def test_a_matte_is_cut_only_on_request_and_with_masks(desk: Desk) -> None:
     values = {"/layer/5/matte": "subject", "/sam3/mask_edge": "hard"}
     view = MasksView(found=found((0.5, 0.5, 0.5, 0.5)), picture=None)
-    matte = MaskOutputs.matte(view, values)
+    matte = view.matte(values)
     assert matte is not None and (matte.found, matte.keeps, matte.is_hard) == (view.found, "subject", True)
-    assert MaskOutputs.matte(view, values | {"/layer/5/matte": "all"}) is None
-    assert MaskOutputs.matte(NO_MASKS, values) is None
+    assert view.matte(values | {"/layer/5/matte": "all"}) is None
+    assert NO_MASKS.matte(values) is None
 
 
-def test_what_was_found_in_the_finished_picture_is_not_mirrored_with_layer_5() -> None:
+def test_masks_of_the_finished_picture_are_not_mirrored_with_layer_5() -> None:
     def seen_in(source: str) -> MasksView:
         picture = VideoFrame(pixels=np.zeros((9, 16, 3), np.uint8), index=0, time_s=0.0, source=source)
         return MasksView(found=found((0.5, 0.5, 0.5, 0.5)), picture=picture)
@@ -101,11 +92,11 @@ def test_what_was_found_in_the_finished_picture_is_not_mirrored_with_layer_5() -
     values = store.snapshot()
     for source, is_finished in (("0", False), (FINISHED, True)):
         view = seen_in(source)
-        assert MaskOutputs.matte(view, values).is_of_finished is is_finished
-        assert MaskOutputs.region_settings(view, values).is_mirrored is not is_finished
+        assert view.matte(values).is_of_finished is is_finished
+        assert view.region_settings(values).is_mirrored is not is_finished
         store.set("/region/mode", "edges")  # of what layer 5 shows
-        assert MaskOutputs.region_settings(view, store.snapshot()).is_mirrored
-    assert MaskOutputs.region_settings(NO_MASKS, values).is_mirrored
+        assert view.region_settings(store.snapshot()).is_mirrored
+    assert NO_MASKS.region_settings(values).is_mirrored
 
 
 def test_layer_5_is_cut_from_the_picture_that_the_masks_were_found_in() -> None:
@@ -118,29 +109,32 @@ def test_layer_5_is_cut_from_the_picture_that_the_masks_were_found_in() -> None:
 
     def shown(picture: VideoFrame, view: MasksView = view, **more: object) -> VideoFrame:
         changed = values | {f"/layer/5/{name}": value for name, value in more.items()}
-        fade = MaskOutputs.in_step(Fade(picture=picture, before=other, share=0.5), view, changed)
+        fade = view.synced_layer5(Fade(picture=picture, before=other, share=0.5), changed)
         return fade.picture if fade.before is None else picture
 
     assert shown(now) is seen
     assert shown(now, matte_sync=False) is now and shown(now, matte="all") is now
     assert shown(other) is other, "masks of the camera say nothing of when SD painted"
     assert shown(now, view=NO_MASKS) is now
-    assert MaskOutputs.in_step(None, view, values) is None
+    assert view.synced_layer5(None, values) is None
 
 
-def test_a_controlnet_is_shown_each_result_in_class_colours_and_black_when_there_is_none(
+def test_the_control_image_has_class_colours_and_is_black_without_masks(
     desk: Desk, wait_for: Callable[..., Any]
 ) -> None:
     person = (150, 5, 61)
     desk.store.set_many(
         [("/sd/enable", True), ("/sd/controlnet/1/enable", True), ("/sd/controlnet/1/source", "sam3")], by="test"
     )
-    for link in (desk.sd, desk.sam3):
-        link.follow(desk.store.snapshot())
+    desk.sd.follow(desk.store.snapshot())
+    scene = Scene(camera=None)
+    desk.sd.show(scene, desk.store.snapshot(), 0.0)
+    assert scene.write_control_image is not None
     ticks = iter(range(10_000))
 
     def shown(view: MasksView) -> set[tuple[int, ...]]:
-        desk.outputs.steer(view, FrameId(index=next(ticks), time_s=0.0), 0.0)
+        tick = FrameId(index=next(ticks), time_s=0.0)
+        desk.outputs.update_control_image(scene.write_control_image, view, ("person",), tick, 0.0)
         try:
             reader = FrameRing.open("sd segments")
         except SharedMemoryError:

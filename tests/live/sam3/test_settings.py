@@ -1,19 +1,19 @@
-"""What the segmentation child makes of its parameters."""
+"""The segmentation child's settings from its parameters."""
 
 import osc_schema
-from engine.live.kit.pace import Pace, read_pace
-from engine.live.sam3.settings import Settings, read_settings
+from engine.live.kit.pace import ChildPace, read_pace
+from engine.live.sam3.settings import SegmentationSettings, read_settings
 
 IN_THE_PROCESS_ITSELF = ("/sam3/resolution", "/sam3/compile", "/sam3/offload")  # another value is another process
 
 
-def test_what_is_not_set_has_the_schemas_default() -> None:
+def test_an_unset_value_has_the_schemas_default() -> None:
     settings = read_settings({})
     assert settings.prompts == ("person", "", "", "")
     assert (settings.mode, settings.threshold, settings.most, settings.source) == ("image", 0.5, 16, "auto")
 
 
-def test_every_parameter_that_the_child_is_told_changes_its_settings() -> None:
+def test_every_parameter_of_the_child_changes_its_settings() -> None:
     others = {"/sam3/duty_auto": False, "/sam3/enable": True}
     for param in osc_schema.PARAMS:
         if param.child != "sam3" or param.address in IN_THE_PROCESS_ITSELF:
@@ -24,18 +24,18 @@ def test_every_parameter_that_the_child_is_told_changes_its_settings() -> None:
         assert any(taken(given | {param.address: value}) != taken(given) for value in some), param.address
 
 
-def taken(values: dict[str, osc_schema.Value]) -> tuple[Settings, Pace]:
+def taken(values: dict[str, osc_schema.Value]) -> tuple[SegmentationSettings, ChildPace]:
     return read_settings(values), read_pace(values, "/sam3")
 
 
-def test_another_prompt_mode_or_source_is_another_take_and_a_threshold_is_not() -> None:
-    before = read_settings({}).take
+def test_another_prompt_mode_or_source_is_another_query_and_a_threshold_is_not() -> None:
+    before = read_settings({}).query
     for values in ({"/sam3/prompt/3": "dog"}, {"/sam3/mode": "track"}, {"/sam3/source": "video"}):
-        assert read_settings(values).take != before, values
+        assert read_settings(values).query != before, values
     for values in ({"/sam3/threshold": 0.7}, {"/sam3/max_objects": 3}, {"/sam3/interval_s": 1.0}):
-        assert read_settings(values).take == before, values
+        assert read_settings(values).query == before, values
 
 
-def test_texts_name_what_a_process_may_die_of_by_its_number() -> None:
+def test_texts_name_the_suspects_of_a_crash_by_their_number() -> None:
     settings = read_settings({"/sam3/prompt/1": "", "/sam3/prompt/2": "guitar", "/sam3/prompt/4": "  "})
     assert settings.texts == {"/sam3/prompt/2": "guitar"}

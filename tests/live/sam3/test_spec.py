@@ -1,4 +1,4 @@
-"""From the configured SAM3 to what a child is told to load."""
+"""The SAM3 that a child must load, from the configuration."""
 
 import shutil
 from pathlib import Path

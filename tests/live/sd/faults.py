@@ -1,12 +1,12 @@
-"""The diffusion child with things that go wrong on purpose, in its own process, before the real loop begins.
+"""The diffusion child with injected faults, patched in its own process before the real loop begins.
 
 The text `poison` kills the process when it is encoded. `/sd/prompt`: `nan` makes the UNet's output not a number, at
 `tight` the device is full for one call. Settings:
 
 - `room_px`: the widest picture that the simulated device has memory for;
-- `slow_s`: what decoding 64 x 64 takes at least;
-- `work_weight`: each millisecond of work counts as so many, and rests have no bound;
-- `capture_s`: there are graphs as on CUDA, and to capture one takes so long.
+- `slow_s`: minimum time of decoding 64 x 64;
+- `work_weight`: factor on each millisecond of work, and rests have no limit;
+- `capture_s`: simulates CUDA graphs, whose capture takes this long.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""A diffusion child in a studio, and what it should paint there."""
+"""A diffusion child under test, and the pictures it should paint."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -24,9 +24,9 @@ def source_picture(seed: int) -> np.ndarray:
 
 
 def painting_core(model: Path, **spec: Any) -> Callable[..., np.ndarray]:
-    """`paint(**options)`: what the core makes of `source_picture(0)` in this process, for the values of BASE.
+    """`paint(**options)`: the core's picture of `source_picture(0)` in this process, with the values of BASE.
 
-    `paint(picture, **options)`: of another. `spec`: further fields of ModelSpec."""
+    `paint(picture, **options)`: of another source. `spec`: further fields of ModelSpec."""
     from engine.models.sd import ModelSpec
     from engine.models.sd.load import load
     from engine.models.sd.single import paint

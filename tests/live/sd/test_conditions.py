@@ -1,4 +1,4 @@
-"""Over OSC only what this run was given can be asked for."""
+"""Over OSC only the models and pictures of this run can be chosen."""
 
 from pathlib import Path
 
@@ -32,7 +32,7 @@ def store_for(config: SdConfig, *, has_camera: bool = False) -> ParamStore:
         ("/sd/source", "camera", "--camera INDEX"),
     ],
 )
-def test_what_nobody_configured_is_refused_with_what_to_set(address: str, value: object, what: str) -> None:
+def test_values_that_need_configuration_are_refused_with_the_key_to_set(address: str, value: object, what: str) -> None:
     store = store_for(SdConfig())
     before = store.get(address)
     with pytest.raises(Rejected, match=address) as refusal:
@@ -42,7 +42,7 @@ def test_what_nobody_configured_is_refused_with_what_to_set(address: str, value:
 
 
 def test_a_run_with_nothing_configured_takes_every_default() -> None:
-    """A preset holds them all."""
+    """A preset contains all defaults."""
     store = store_for(SdConfig())
     refused = store.set_many([(p.address, p.default) for p in PARAMS if p.area == "sd"], by="preset")
     assert not [result for result in refused if isinstance(result, Rejected)]

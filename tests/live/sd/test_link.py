@@ -1,4 +1,4 @@
-"""The engine's end of the SD child, without a child: what is handed over, and what is never waited for."""
+"""The engine's end of the SD child, without a child."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,11 +9,13 @@ import pytest
 
 from engine.config import LoraConfig, SdConfig
 from engine.ipc import Gate
-from engine.live.kit.sent_values import ToldValues
+from engine.live.kit.scene import Scene
+from engine.live.kit.sent_values import SentValues
 from engine.live.sd.link import DiffusionLink
 from engine.params import ParamStore
-from engine.values import FrameId, VideoFrame
+from engine.values import VideoFrame
 from osc_schema import PARAMS
+from tests.live.frames import finished_frame
 
 
 @pytest.fixture
@@ -33,9 +35,9 @@ def link(gate: Gate, reports: Any) -> Iterator[DiffusionLink]:
     link.close()
 
 
-def test_the_child_is_told_what_concerns_it_and_no_more() -> None:
+def test_the_child_is_sent_its_own_parameters_only() -> None:
     sd = {param.address for param in PARAMS if param.area == "sd"}
-    told = ToldValues("sd").news(ParamStore().snapshot())
+    told = SentValues("sd").changes(ParamStore().snapshot())
     assert sd - told.keys() == {"/sd/freeze", "/sd/crossfade_s", "/sd/fallback"}
 
 
@@ -43,9 +45,9 @@ def test_before_the_first_picture_there_is_nothing_to_see(link: DiffusionLink) -
     store = ParamStore()
     store.set("/sd/enable", True)
     link.follow(store.snapshot())
-    view = link.view(0.0, None)
-    assert (view.fade, view.is_on) == (None, False)
-    assert link.source == "multiverse" and link.size_px == (512, 512)
+    offer = link.offer(0.0, None)
+    assert (offer.fade, offer.is_automatic) == (None, False)
+    assert link.source == "multiverse" and link.extra_pictures(store.snapshot()) == {"sd": (512, 512)}
 
 
 def test_files_are_named_so_that_a_child_in_another_folder_finds_them(
@@ -67,7 +69,7 @@ def test_files_are_named_so_that_a_child_in_another_folder_finds_them(
     assert (spec["vae"], spec["controlnets"]) == ("auto", ("owner/id",))
 
 
-def test_sd_that_sees_nothing_but_itself_is_said_once_each_time(link: DiffusionLink, reports: Any) -> None:
+def test_a_loop_of_sd_with_itself_is_reported_once_each_time(link: DiffusionLink, reports: Any) -> None:
     store = ParamStore()
     store.set("/sd/enable", True)
 
@@ -75,14 +77,14 @@ def test_sd_that_sees_nothing_but_itself_is_said_once_each_time(link: DiffusionL
         store.set("/mode", mode)
         link.follow(store.snapshot())
         for _ in range(3):
-            link.feed(FrameId(index=0, time_s=0.0), 0.0, None, lambda: np.zeros((8, 8, 4), np.uint8))
+            link.feed(finished_frame(), Scene(camera=None), 0.0)
 
     for mode in ("simple", "multiverse", "simple"):
         feed(mode)
     assert reports.keys == ["sd.loop", "sd.loop"] and "repaints itself" in reports.lines[0][1]
 
 
-def test_a_disk_that_fails_while_a_file_is_looked_up_is_said(link: DiffusionLink, reports: Any, wait_for: Any) -> None:
+def test_a_disk_error_while_a_file_is_looked_up_is_reported(link: DiffusionLink, reports: Any, wait_for: Any) -> None:
     def read(name: str) -> None:
         raise OSError("input/output error")
 
@@ -91,12 +93,12 @@ def test_a_disk_that_fails_while_a_file_is_looked_up_is_said(link: DiffusionLink
     assert reports.lines == [("sd.files", '"painting.png" cannot be looked up: OSError: input/output error')]
 
 
-def test_the_child_is_told_what_modulation_makes_of_a_value_and_then_the_value_itself(link: DiffusionLink) -> None:
+def test_the_child_is_sent_modulated_values_and_then_the_set_value(link: DiffusionLink) -> None:
     store = ParamStore()
     store.set("/sd/prompt_mix", 0.25)
 
     def told(moved: dict[str, float]) -> object:
-        link.follow(store.snapshot(), moved)
+        link.follow(store.snapshot(), moved=moved)
         return link.supervisor._values["/sd/prompt_mix"]
 
     def moved(mix: float) -> dict[str, float]:
@@ -113,8 +115,8 @@ def test_the_child_is_told_what_modulation_makes_of_a_value_and_then_the_value_i
 
 
 def test_the_crossfade_of_its_pictures_is_modulated_too(link: DiffusionLink) -> None:
-    link.follow(ParamStore().snapshot(), {"/sd/crossfade_s": 5.0})
+    link.follow(ParamStore().snapshot(), moved={"/sd/crossfade_s": 5.0})
     for now_s in (0.0, 100.0):
         picture = VideoFrame(pixels=np.full((8, 8, 3), now_s, np.uint8), index=0, time_s=now_s, source="sd")
         link._fader.show(picture, now_s, 1.0)
-    assert link.view(101.0, None).fade.share == pytest.approx(0.2)
+    assert link.offer(101.0, None).fade.share == pytest.approx(0.2)

@@ -19,12 +19,8 @@ from engine.children.launcher import LAUNCHER
 from engine.cli.status_line import started_lines
 from engine.config import build_config
 from engine.errors import ConfigError, ModelError
-from engine.frame_loop import NO_SD, chosen_layer5
 from engine.ipc import FrameRing
-from engine.live.kit.fader import Fade
-from engine.live.sd.link import SdView
 from engine.params.looks import PLAIN
-from engine.values import VideoFrame
 from tests.support.stage import Stage, picture_file
 
 SEA_RGB, SAND_RGB = (40, 90, 200), (210, 180, 60)
@@ -73,7 +69,7 @@ def open_stage(
 
 @pytest.fixture
 def stage(open_stage: Callable[..., Stage], wait_for: Callable[..., Any]) -> Stage:
-    """Simple mode, which shows nothing but the SD picture, and a child at work."""
+    """Simple mode, which shows the SD picture alone, with a working child."""
     stage = open_stage(wait_for)
     stage.models.mkdir(exist_ok=True)
     looks = {"/mode": "simple", "/sd/source": "camera", "/sd/enable": True, "/sd/freeze": False, "/sd/fallback": "hold"}
@@ -91,7 +87,7 @@ def test_simple_mode_shows_the_camera_as_sd_paints_it(stage: Stage) -> None:
     assert blocks.max() > 0.5, "this is the camera itself"
 
 
-def test_the_start_tells_what_the_model_is_run_with(stage: Stage, tiny_sd: Path) -> None:
+def test_the_start_names_the_sampler_and_prediction_of_the_model(stage: Stage, tiny_sd: Path) -> None:
     chosen = "lcm (the scheduler's configuration: LCMScheduler), epsilon (the scheduler's configuration)"
     assert f"sd        {tiny_sd}, {chosen}" in started_lines(stage.engine)
 
@@ -181,9 +177,7 @@ def test_the_sd_picture_is_published_by_itself(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize(("fallback", "seen"), [("hold", SAND_RGB), ("black", (0, 0, 0)), ("source", SEA_RGB)])
-def test_while_the_child_is_away_what_was_asked_for_is_shown(
-    stage: Stage, fallback: str, seen: tuple[int, int, int]
-) -> None:
+def test_while_the_child_is_away_the_fallback_is_shown(stage: Stage, fallback: str, seen: tuple[int, int, int]) -> None:
     stage.set(sd__source="video")
     stage.shows(SAND_RGB, "the video, painted")
     stage.set(sd__fallback=fallback)
@@ -210,7 +204,7 @@ def test_a_recording_of_the_sd_picture_is_one_file_whatever_the_child_does(stage
     assert [file.name for file in stage.recordings.glob("sd*.mp4")] == ["sd.mp4"]
 
 
-def test_a_model_that_cannot_be_had_leaves_the_one_before_and_every_surface_says_so(stage: Stage) -> None:
+def test_a_refused_model_leaves_the_one_before_and_every_surface_says_so(stage: Stage) -> None:
     (stage.models / "broken").mkdir(exist_ok=True)
     pid = stage.child.pid
     stage.set(sd__model="broken")
@@ -246,7 +240,7 @@ def test_commands_answer_when_it_has_happened(stage: Stage) -> None:
     assert stage.child.state in ("ready", "busy")
 
 
-def test_status_tells_how_the_child_is(stage: Stage) -> None:
+def test_the_status_describes_the_child(stage: Stage) -> None:
     facts = {message.address: message.args for message in stage.ask("/engine/status")}
     at = "/engine/status/child/sd"
     assert facts[f"{at}/state"] in (("ready",), ("busy",))
@@ -266,8 +260,8 @@ def test_switched_off_layer_5_is_the_camera_again(stage: Stage) -> None:
 def test_pictures_keep_coming_and_are_all_recorded_while_the_child_is_killed(
     tmp_path: Path, tiny_sd: Path, wait_for: Callable[..., Any]
 ) -> None:
-    """Each time it has published, the child is killed; every frame is recorded. In the long form the server it is
-    forked from as well, which then imports for seconds (test_faults has the same with a server that imports little)."""
+    """The child is killed each time it has published; every frame must be recorded. The long form also kills its fork
+    server, which then needs seconds to import (test_faults does the same with a server that imports little)."""
     kills = 100 if os.environ.get("MULTIVERSE_SOAK") == "1" else 3
     looks = {"/mode": "simple"} | FAITHFUL | SMALL
     stage = Stage(stage_config(tmp_path, tiny_sd, sinks=(f"record={tmp_path / 'out.mp4'}",), params=looks), wait_for)
@@ -310,7 +304,7 @@ def test_a_value_that_needs_a_model_ends_the_start_without_one() -> None:
 @pytest.mark.parametrize(
     "sd", [{"model": "no/such/model/here"}, {"model": "{tiny}", "controlnets": ["nothing-there"]}, {"model": "{cut}"}]
 )
-def test_a_model_that_is_not_there_or_broken_ends_the_start(sd: dict[str, Any], tiny_sd: Path, tmp_path: Path) -> None:
+def test_a_missing_or_broken_model_ends_the_start(sd: dict[str, Any], tiny_sd: Path, tmp_path: Path) -> None:
     cut = tmp_path / "cut"
     shutil.copytree(tiny_sd, cut)
     (unet,) = (cut / "unet").glob("*.safetensors")
@@ -321,29 +315,3 @@ def test_a_model_that_is_not_there_or_broken_ends_the_start(sd: dict[str, Any], 
         open_engine(build_config(config)),
     ):
         pass
-
-
-def frame_called(name: str) -> VideoFrame:
-    return VideoFrame(pixels=np.zeros((2, 2, 3), np.uint8), index=0, time_s=0.0, source=name)
-
-
-@pytest.mark.parametrize(
-    ("source", "is_on", "shown"),
-    [
-        ("auto", True, "sd"),
-        ("auto", False, "camera"),
-        ("sd", True, "sd"),
-        ("sd", False, "sd"),
-        ("camera", True, "camera"),
-        ("off", True, "sd"),  # simple mode has a picture all the same; layer 5 has no weight then
-    ],
-)
-def test_what_layer_5_shows_at_each_of_its_sources(source: str, is_on: bool, shown: str) -> None:
-    sd = SdView(fade=Fade(picture=frame_called("sd"), before=None, share=1.0), is_on=is_on)
-    fade = chosen_layer5(source, sd, frame_called("camera"))
-    assert fade is not None and fade.picture.source == shown
-
-
-def test_without_camera_and_sd_layer_5_is_empty() -> None:
-    assert chosen_layer5("auto", NO_SD, None) is None
-    assert chosen_layer5("sd", NO_SD, frame_called("camera")) is None

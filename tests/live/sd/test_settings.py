@@ -1,14 +1,14 @@
-"""What the diffusion child makes of its parameters."""
+"""The diffusion child's settings from its parameters."""
 
 import pytest
 
 import osc_schema
 from engine.errors import ModelError
-from engine.live.kit.pace import Pace, read_pace
-from engine.live.sd.settings import Settings, parse_t_index, read_settings, smaller
+from engine.live.kit.pace import ChildPace, read_pace
+from engine.live.sd.settings import DiffusionSettings, parse_t_index, read_settings, smaller
 
 
-def test_what_is_not_set_has_the_schemas_default() -> None:
+def test_an_unset_value_has_the_schemas_default() -> None:
     settings = read_settings({})
     assert settings.size == (512, 512)
     assert (settings.steps.steps, settings.steps.strength, settings.steps.guidance) == (2, 0.5, 1.0)
@@ -17,7 +17,7 @@ def test_what_is_not_set_has_the_schemas_default() -> None:
     assert [control.scale for control in settings.controls] == [0.0, 0.0]
 
 
-def test_every_parameter_that_the_child_is_told_changes_its_settings() -> None:
+def test_every_parameter_of_the_child_changes_its_settings() -> None:
     others = {"/sd/prompt_b": "sea", "/sd/controlnet/1/enable": True, "/sd/controlnet/2/enable": True}
     others |= {"/sd/similarity/enable": True, "/sd/duty_auto": False, "/sd/enable": True}
     for param in osc_schema.PARAMS:
@@ -27,7 +27,7 @@ def test_every_parameter_that_the_child_is_told_changes_its_settings() -> None:
         assert any(taken(given | {param.address: value}) != taken(given) for value in some_values(param)), param.address
 
 
-def taken(values: dict[str, osc_schema.Value]) -> tuple[Settings, Pace]:
+def taken(values: dict[str, osc_schema.Value]) -> tuple[DiffusionSettings, ChildPace]:
     return read_settings(values), read_pace(values, "/sd")
 
 
@@ -53,18 +53,7 @@ def test_each_controlnet_has_its_own_source() -> None:
     assert not read_settings(values | {"/sd/controlnet/2/enable": True, "/sd/controlnet/2/scale": 0.0}).sees_segments
 
 
-ANOTHER_TAKE = {"/sd/prompt": "air", "/sd/width": 256, "/sd/steps": 4, "/sd/seed": 2, "/sd/ip_adapter/image": "a.png"}
-SAME_TAKE = {"/sd/prompt_mix": 0.5, "/sd/lora/1/weight": 0.2, "/sd/guidance": 2.0, "/sd/interval_s": 1.0}
-
-
-def test_a_new_prompt_size_or_step_count_is_another_take_and_a_new_mix_is_not() -> None:
-    values = {"/sd/prompt": "sea", "/sd/prompt_b": "fire"}
-    before = read_settings(values)
-    assert all(read_settings(values | {address: new}).take != before.take for address, new in ANOTHER_TAKE.items())
-    assert all(read_settings(values | {address: new}).take == before.take for address, new in SAME_TAKE.items())
-
-
-def test_texts_name_what_a_process_may_die_of() -> None:
+def test_texts_name_the_suspects_of_a_crash() -> None:
     settings = read_settings({"/sd/prompt": "sea", "/sd/negative": "", "/sd/ip_adapter/image": "a.png"})
     assert settings.texts == {"/sd/prompt": "sea", "/sd/ip_adapter/image": "a.png"}
 
@@ -92,7 +81,7 @@ def test_t_index_is_read_with_blanks_or_commas(text: str, places: tuple[int, ...
 
 
 @pytest.mark.parametrize("text", ["45 32", "50", "-1", "a few", "3 3", "1.5"])
-def test_a_t_index_that_makes_no_sense_is_told_and_not_used(text: str) -> None:
+def test_an_invalid_t_index_is_noted_and_ignored(text: str) -> None:
     with pytest.raises(ModelError, match=r"rising places of 0\.\.49"):
         parse_t_index(text)
     settings = read_settings({"/sd/t_index": text})

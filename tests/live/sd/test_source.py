@@ -52,7 +52,7 @@ def test_the_middle_of_a_segmentation_picture_stays_the_middle() -> None:
         assert abs(int((columns == 0).sum()) - side / 2) <= 0.5
 
 
-def test_before_anything_was_found_a_segmentation_picture_is_black() -> None:
+def test_without_masks_a_segmentation_picture_is_black() -> None:
     assert segments(None, (128, 64)).shape == (64, 128, 3)
     assert not segments(None, (128, 64)).any()
 
@@ -65,7 +65,7 @@ def test_thumbnails_span_minus_one_to_one() -> None:
     assert (small[:32] == 1).all() and (small[32:] == -1).all()
 
 
-def test_alpha_is_no_part_of_a_picture() -> None:
+def test_alpha_is_ignored() -> None:
     rgb = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
     rgba = np.dstack([rgb, rgb[..., :1]])
     assert np.array_equal(thumbnail(rgba), thumbnail(rgb))

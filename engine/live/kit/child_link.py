@@ -1,0 +1,117 @@
+"""The part of a link that is the same for every live model: supervisor, values, swaps of the model, rings, the end.
+
+A link is the engine's end of one child. Nothing in it waits: rings are newest-wins, the supervisor has its own thread,
+and a worker thread does whatever needs a disk or fresh memory.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Set
+from concurrent.futures import Future
+from functools import partial
+from typing import Any, Generic, Protocol, TypeVar
+
+from engine.children.spec import ChildSpec, ChildStatus
+from engine.children.supervisor import Supervisor
+from engine.ipc import Gate
+from engine.live.kit.output_ring import OutputRing
+from engine.live.kit.requests import Requests
+from engine.live.kit.sent_values import SentValues
+from engine.live.kit.source_rings import SourceRings
+from engine.params import Snapshot
+from engine.system.daemon_worker import DaemonWorker
+from engine.system.reporting import Report
+
+Build = TypeVar("Build")
+
+
+class _Ring(Protocol):
+    def close(self) -> None: ...
+
+
+class ChildLink(ABC, Generic[Build]):
+    """Frame loop's thread, except `supervisor` and `status`. `Build`: what a model is built from; another one is
+    another process."""
+
+    def __init__(
+        self,
+        spec: ChildSpec,
+        *,
+        in_force: Build,
+        gate: Gate,
+        report: Report,
+        obsoleting: Set[str] = frozenset(),
+    ) -> None:
+        """Starts no process yet. `in_force`: the build of `spec.settings`. `obsoleting`: as for SentValues."""
+        self.name = spec.name
+        self.supervisor = Supervisor(spec, report=report, gate=gate, on_swap=self._on_swap)
+        self._report = report
+        self._sent = SentValues(spec.name, obsoleting=obsoleting)
+        self._builds: Requests[Build] = Requests(in_force)
+        self._worker = DaemonWorker(f"{spec.name} files")
+        self._rings: list[_Ring] = []
+        self._is_ending = False
+
+    def ask_to_end(self) -> None:
+        """Begin to end without waiting: the child is asked to stop."""
+        self._is_ending = True
+        self.supervisor.ask_to_end()
+
+    def close(self) -> None:
+        self.ask_to_end()
+        self._worker.shutdown()
+        self.supervisor.close()
+        for ring in self._rings:
+            ring.close()
+
+    def status(self) -> ChildStatus:
+        """Any thread. After `close`: what the child last said of itself."""
+        return self.supervisor.status()
+
+    @property
+    def _values(self) -> Snapshot:
+        """The parameters as of the last `follow`."""
+        assert self._sent.snapshot is not None, "nothing is shown or fed before the first `follow`"
+        return self._sent.snapshot
+
+    @property
+    def _is_enabled(self) -> bool:
+        return self._sent.snapshot is not None and bool(self._sent.snapshot[f"/{self.name}/enable"])
+
+    def _open_input(self, name: str) -> SourceRings:
+        """The rings of the child's input `name`, closed with the link."""
+        connect = partial(self.supervisor.connect_input, name)
+        rings = SourceRings(f"{self.name} {name}", self._worker, connect, self._report)
+        self._rings.append(rings)
+        return rings
+
+    def _open_output(self, name: str) -> OutputRing:
+        """The ring of the child's output `name`, closed with the link."""
+        ring = OutputRing(self.supervisor, name)
+        self._rings.append(ring)
+        return ring
+
+    def _swap(self, build: Build, settings: Mapping[str, Any]) -> None:
+        """Ask for another process with these settings. Any thread."""
+        self._builds.begin(build)
+        self.supervisor.swap(settings)
+
+    def _on_swap(self, is_done: bool, reason: str) -> None:
+        """The supervisor's thread: the oldest open swap has ended."""
+        if self._is_ending:
+            return  # a swap that the end interrupts has not failed
+        build, is_last = self._builds.end(is_done)
+        if not is_done and is_last:  # else it was given up for the next one
+            self._refuse(build, self._builds.in_force, reason)
+
+    @abstractmethod
+    def _refuse(self, build: Build, stays: Build, reason: str) -> None:
+        """`build` could not be had, and `stays` goes on: put the parameters back. Any thread."""
+
+    def _in_background(self, change: Callable[..., None], *arguments: object, of: str) -> None:
+        """Call `change(*arguments)` on the worker's thread. An error is reported as one of the files `of`."""
+
+        def report(done: Future[None]) -> None:
+            if (error := done.exception()) is not None:
+                self._report(f"{self.name}.files", f"{of} cannot be looked up: {type(error).__name__}: {error}")
+
+        self._worker.submit(change, *arguments).add_done_callback(report)

@@ -1,0 +1,105 @@
+"""The scene of a frame: the camera, and everything that the live models add to it.
+
+The frame loop makes one Scene a frame. Each live model adds its newest results in `show`, in the order of the models.
+A later model may use what an earlier one added. Models know each other through the Scene only.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+from engine.live.kit.fader import Fade
+from engine.render import Matte, RegionSettings
+from engine.render.guarded_renderer import GuardedRenderer
+from engine.sinks import Picture
+from engine.values import FrameId, Segmentation, ShownPicture, VideoFrame
+
+Values = Mapping[str, object]
+DrawPicture = Callable[[GuardedRenderer], ShownPicture]
+"""Shows an extra picture. Called after the frame is drawn."""
+WriteControlImage = Callable[[np.ndarray, FrameId, float], bool]
+"""`write(picture, frame, now_s)`: hands a model a control image, (height, width, 3) uint8; False: not possible yet."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layer5Offer:
+    """A model's picture for layer 5 and simple mode."""
+
+    fade: Fade | None
+    """None before the first picture."""
+    is_automatic: bool
+    """True if `/layer/5/source auto` takes it."""
+
+
+class Masks(Protocol):
+    """Objects that a model has found, and what follows from them."""
+
+    @property
+    def found(self) -> Segmentation | None:
+        """The same object until the next result; None without one."""
+        ...
+
+    def matte(self, values: Values) -> Matte | None:
+        """The cut-out of layer 5, or None if nothing is cut."""
+        ...
+
+    def synced_layer5(self, layer5: Fade | None, values: Values) -> Fade | None:
+        """`layer5`, or while it is cut out the picture that the masks were found in."""
+        ...
+
+    def region_settings(self, values: Values) -> RegionSettings:
+        """The settings of the region map, adapted to the picture that the masks were found in."""
+        ...
+
+
+@dataclass(slots=True, kw_only=True)
+class Scene:
+    """One frame's. Frame loop's thread."""
+
+    camera: VideoFrame | None
+    layer5_offers: dict[str, Layer5Offer] = field(default_factory=dict)
+    """By model, which is also the word of `/layer/5/source`."""
+    masks: Masks | None = None
+    extra_pictures: dict[Picture, DrawPicture] = field(default_factory=dict)
+    write_control_image: WriteControlImage | None = None
+    """Set by a model that wants a picture of the masks to steer it."""
+
+    @property
+    def found(self) -> Segmentation | None:
+        return None if self.masks is None else self.masks.found
+
+    @property
+    def automatic_layer5(self) -> Fade | None:
+        """The picture of the last model that offers one, or else the camera's."""
+        for offer in reversed(self.layer5_offers.values()):
+            if offer.is_automatic:
+                return offer.fade
+        return self._camera_fade()
+
+    def layer5(self, values: Values) -> Fade | None:
+        """The picture of layer 5 and of simple mode with these values."""
+        source = values["/layer/5/source"]
+        if source == "camera":
+            shown = self._camera_fade()
+        elif source in ("auto", "off"):  # simple mode shows a picture even if layer 5 is off
+            shown = self.automatic_layer5
+        else:
+            offer = self.layer5_offers.get(str(source))
+            shown = offer.fade if offer is not None else None
+        return shown if self.masks is None else self.masks.synced_layer5(shown, values)
+
+    def picture_of(self, model: str) -> VideoFrame | None:
+        """The newest picture that this model offers for layer 5."""
+        offer = self.layer5_offers.get(model)
+        return offer.fade.picture if offer is not None and offer.fade is not None else None
+
+    def matte(self, values: Values) -> Matte | None:
+        return None if self.masks is None else self.masks.matte(values)
+
+    def region_settings(self, values: Values) -> RegionSettings:
+        return RegionSettings.from_values(values) if self.masks is None else self.masks.region_settings(values)
+
+    def _camera_fade(self) -> Fade | None:
+        return None if self.camera is None else Fade(picture=self.camera, before=None, share=1.0)

@@ -1,0 +1,72 @@
+"""A picture that was painted before a change of size is never shown after it. Real child, real model (a tiny one)."""
+
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engine.config import SdConfig
+from engine.ipc import Gate
+from engine.live.kit.scene import Scene
+from engine.live.sd.link import DiffusionLink
+from engine.params import ParamStore
+from engine.values import VideoFrame
+from tests.live.frames import finished_frame
+from tests.live.sd.studio import source_picture
+
+SIZES = ((64, 64), (128, 64))
+CHANGES = 12
+
+
+@pytest.fixture
+def link(fork_server: None, tiny_sd: Path, reports: Any) -> Iterator[DiffusionLink]:
+    gate = Gate.create()
+    link = DiffusionLink(
+        SdConfig(model=str(tiny_sd)),
+        video=None,
+        has_camera=lambda: True,
+        gate=gate,
+        report=reports,
+        set_value=lambda address, value: None,
+    )
+    yield link
+    link.close()
+    gate.close()
+
+
+def test_no_picture_of_the_former_size_is_shown_after_a_change(
+    link: DiffusionLink, wait_for: Callable[..., Any]
+) -> None:
+    store = ParamStore()
+    store.set_many(
+        [("/sd/enable", True), ("/sd/source", "camera"), ("/sd/crossfade_s", 0.0), ("/sd/duty_auto", False)], by="test"
+    )
+    indices = count()
+    shown: list[VideoFrame] = []
+    """Each picture once, as a viewer sees them."""
+
+    def draw() -> tuple[int, int]:
+        """One frame; width and height of the picture that is shown."""
+        index = next(indices)
+        camera = VideoFrame(pixels=source_picture(index), index=index, time_s=0.0, source="camera")
+        scene = Scene(camera=camera)
+        link.follow(store.snapshot())
+        link.show(scene, store.snapshot(), float(index))
+        link.feed(finished_frame(index=index), scene, float(index))
+        picture = scene.picture_of("sd")
+        if picture is not None and (not shown or picture is not shown[-1]):
+            shown.append(picture)
+        return (0, 0) if picture is None else (picture.pixels.shape[1], picture.pixels.shape[0])
+
+    link.start(store.snapshot())
+    wait_for(lambda: link.status().is_at_work, "the model", ceiling_s=120.0)
+    for change in range(CHANGES):
+        width, height = SIZES[change % 2]
+        store.set_many([("/sd/width", width), ("/sd/height", height), ("/sd/prompt", f"sea {change}")], by="test")
+        before = len(shown)
+        wait_for(lambda: draw() == (width, height) and len(shown) >= before + 2, "two pictures of this size")  # noqa: B023
+        assert {picture.pixels.shape for picture in shown[before:]} == {(height, width, 3)}
+    assert np.diff([picture.index for picture in shown]).min() > 0
