@@ -55,6 +55,11 @@ def call_before_layers(networks: Iterable[torch.nn.Module], call: Callable[[], N
                 layer.register_forward_pre_hook(lambda layer, inputs: call())
 
 
+def in_fastest_layout(module: Any, device: torch.device) -> Any:
+    """The same module with channels last on CUDA (for its tensor cores) and CPUs (1.2 times as fast at 512 px)."""
+    return module if device.type == "mps" else module.to(memory_format=torch.channels_last)
+
+
 def chosen_dtype(wanted: str, device: str, *, half: str = "float16") -> str:
     """`auto` as `half` on a GPU and float32 on a CPU, whose convolutions are slower in half precision."""
     if wanted != "auto":

@@ -40,7 +40,7 @@ DEEPCACHE = (
 )
 
 
-def demand(spec: ModelSpec, device: torch.device, *, is_job: bool = False) -> None:
+def require_accelerator(spec: ModelSpec, device: torch.device, *, is_job: bool = False) -> None:
     """ModelError in one line unless the accelerator is known, is installed, and can do what else is asked for."""
     name = spec.accelerator
     if name == "deepcache" and not is_job:

@@ -1,6 +1,6 @@
 """ControlNets: what a picture of edges, depth or poses adds to the UNet (Zhang et al. 2023)."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
@@ -9,21 +9,16 @@ from engine.models.sd.plan.controlnet_config import KIND
 from engine.models.sd.plan.controlnet_file import ControlNetFiles, is_original, without_prefix
 from engine.models.sd.plan.tensor_file import fill, read_tensors
 
-if TYPE_CHECKING:
-    from engine.models.sd.model import Model
-
 SIZE_EMBEDDING = {"label_emb.0.0.": "add_embedding.linear_1.", "label_emb.0.2.": "add_embedding.linear_2."}
 """SDXL's, by the original names, which diffusers' conversion of ControlNets leaves out."""
 
 
-def load_controlnet(files: ControlNetFiles, model: "Model") -> Any:
-    """A diffusers ControlNetModel on the CPU, made for a UNet like the model's; ModelError otherwise."""
-    model.notes += files.notes
+def load_controlnet(files: ControlNetFiles, dtype: torch.dtype) -> tuple[Any, tuple[str, ...]]:
+    """A diffusers ControlNetModel on the CPU, and notes for the user. ModelError if it cannot be read."""
     if files.path.is_file():
-        model.notes += pickle_notes(f"ControlNet {files.name}", files.weights)
-        return _from_file(files, model.dtype)
-    model.notes += notes_of(f"ControlNet {files.name}", files.path)
-    return pretrained(KIND, files.path, "", model.dtype, files.name)
+        return _from_file(files, dtype), (*files.notes, *pickle_notes(f"ControlNet {files.name}", files.weights))
+    notes = (*files.notes, *notes_of(f"ControlNet {files.name}", files.path))
+    return pretrained(KIND, files.path, "", dtype, files.name), notes
 
 
 def _from_file(files: ControlNetFiles, dtype: torch.dtype) -> Any:

@@ -7,7 +7,8 @@ graph follows.
 """
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,11 +18,6 @@ from PIL import Image
 from engine.errors import ModelError
 from engine.models.pretrained import notes_of, one_line, pretrained
 from engine.models.sd.plan.ip_adapter_file import IpAdapterFiles
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from engine.models.sd.model import Model
 
 Tokens = tuple[torch.Tensor, ...]
 
@@ -34,26 +30,24 @@ class GivenTokens(torch.nn.Module):
 
 
 class IpAdapter:
-    """Put into `model.unet` by its constructor. Thread of the model only."""
+    """An IP-Adapter inside a UNet. Thread of the model only."""
 
-    def __init__(self, model: "Model", files: IpAdapterFiles) -> None:
-        """ModelError where adapter and model do not fit each other."""
+    def __init__(self, unet: Any, files: IpAdapterFiles, device: torch.device, dtype: torch.dtype) -> None:
+        """Put the adapter's attention processors into `unet`. ModelError if adapter and UNet do not fit each other."""
         from transformers import CLIPImageProcessor
 
-        self._device, self._dtype = model.device, model.dtype
+        self._device, self._dtype = device, dtype
         encoder_folder = files.encoder
-        model.notes += files.notes
-        self._encoder = pretrained(
-            "CLIPVisionModelWithProjection", encoder_folder, "", model.dtype, str(encoder_folder)
-        )
-        model.notes += notes_of("image_encoder", encoder_folder)
-        self._encoder.requires_grad_(False).eval().to(model.device)
+        self._encoder = pretrained("CLIPVisionModelWithProjection", encoder_folder, "", dtype, str(encoder_folder))
+        self.notes: tuple[str, ...] = (*files.notes, *notes_of("image_encoder", encoder_folder))
+        """What the user should know about how it was loaded, one line each."""
+        self._encoder.requires_grad_(False).eval().to(device)
         side = self._encoder.config.image_size
         self._processor = CLIPImageProcessor(size=side, crop_size=side)
         with one_line(f"IP-Adapter {files.name}, made for another model?"):
-            self._projection = self._put_into(model, files.file)
+            self._projection = self._put_into(unet, files.file)
             self._nothing = self._tokens(self._embedded(np.zeros((8, 8, 3), np.uint8))[1]).zero_()
-        processors = model.unet.attn_processors.values()
+        processors = unet.attn_processors.values()
         values = [processor.to_v_ip[0].weight for processor in processors if hasattr(processor, "to_v_ip")]
         self._values = [(weight, weight.detach().clone()) for weight in values]
         self._shown: tuple[np.ndarray, torch.Tensor, torch.Tensor] | None = None
@@ -90,23 +84,23 @@ class IpAdapter:
     def tensors(self) -> Iterator[torch.Tensor]:
         yield from (original for _, original in self._values)
 
-    def _put_into(self, model: "Model", file: "Path") -> Any:
-        """The projection that diffusers' loader built; the UNet gets its attention processors."""
+    def _put_into(self, unet: Any, file: Path) -> Any:
+        """Give the UNet its attention processors through diffusers' loader. Returns the image projection."""
         from diffusers import StableDiffusionImg2ImgPipeline
 
-        parts = {"unet": model.unet, "image_encoder": self._encoder, "feature_extractor": self._processor}
+        parts = {"unet": unet, "image_encoder": self._encoder, "feature_extractor": self._processor}
         parts |= dict.fromkeys(("vae", "text_encoder", "tokenizer", "scheduler", "safety_checker"))
         pipeline = StableDiffusionImg2ImgPipeline(**parts, requires_safety_checker=False)
         pipeline.load_ip_adapter(
             str(file.parent), subfolder="", weight_name=file.name, image_encoder_folder=None, local_files_only=True
         )
-        (projection,) = model.unet.encoder_hid_proj.image_projection_layers
+        (projection,) = unet.encoder_hid_proj.image_projection_layers
         if not isinstance(projection, (ImageProjection, IPAdapterPlusImageProjection, IPAdapterFullImageProjection)):
             raise ModelError(
                 f"{file}: a FaceID adapter, which needs a face detector; known are standard, plus and full"
             )
-        model.unet.encoder_hid_proj = GivenTokens()
-        model.unet.requires_grad_(False)
+        unet.encoder_hid_proj = GivenTokens()
+        unet.requires_grad_(False)
         return projection.requires_grad_(False).eval()
 
     @torch.no_grad()

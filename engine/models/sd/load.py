@@ -9,11 +9,11 @@ import torch
 
 from engine.errors import ModelError
 from engine.models import locate
-from engine.models.device_work import dtype_named
+from engine.models.device_work import dtype_named, in_fastest_layout
 from engine.models.locate import INDEX
 from engine.models.plain_config import notes_on
 from engine.models.pretrained import notes_of, one_line, pickle_notes, pretrained, quieten_libraries
-from engine.models.sd.accelerators import accelerate, demand
+from engine.models.sd.accelerators import accelerate, require_accelerator
 from engine.models.sd.coefficients import noise_table
 from engine.models.sd.model import Model
 from engine.models.sd.painting import Stage
@@ -23,6 +23,7 @@ from engine.models.sd.plan.model_plan import ModelPlan, plan_model
 from engine.models.sd.plan.sampler_choice import SamplerChoice
 from engine.models.sd.plan.single_file import CLASSES, TEXT_CLASSES, SingleFile
 from engine.models.sd.plan.vae_choice import VaeChoice
+from engine.models.sd.shapes import build
 from engine.models.sd.single_file_weights import read
 from engine.models.sd.spec import ModelSpec
 from engine.models.sd.vae_loading import load_vae_file
@@ -32,23 +33,30 @@ log = logging.getLogger(__name__)
 
 
 def load(spec: ModelSpec, device: str, dtype: str, *, stage: Stage = "whole", is_job: bool = False) -> Model:
-    """The model on `device` (cpu, cuda, cuda:1, mps), its weights in `dtype` (as `dtype_named` has them).
+    """The model on `device` (cpu, cuda, cuda:1, mps), its weights in `dtype` (a name that `dtype_named` knows).
 
-    `stage`: only what this stage of a job needs of it. `is_job`: each picture makes all its steps before the next.
+    `stage`: load only what this stage of a job needs. `is_job`: each picture makes all its steps before the next.
 
-    Nothing is downloaded. Weights come from safetensors; where a folder has only pickles these are read with
-    torch's `weights_only`, and a note says so. ModelError in one line names what is missing and how to get it;
+    Nothing is downloaded. Weights come from safetensors. If a folder has only pickles, they are read with torch's
+    `weights_only`, and a note says so. ModelError in one line names what is missing and how to get it;
     `torch.OutOfMemoryError` passes through.
     """
     wanted = dtype_named(dtype)
+    require_accelerator(spec, torch.device(device), is_job=is_job)  # before anything takes long
+    if not spec.random_shape:
+        return load_planned(plan_model(spec), device, dtype, stage=stage)
+    model = _random(spec, device, wanted, stage)
+    if model.unet is not None:
+        accelerate(model)
+    return model
+
+
+def load_planned(plan: ModelPlan, device: str, dtype: str, *, stage: Stage = "whole") -> Model:
+    """Load the model that `plan_model` has examined; arguments and errors are those of `load`."""
+    wanted = dtype_named(dtype)
     quieten_libraries("diffusers", "transformers")
-    demand(spec, torch.device(device), is_job=is_job)  # before anything takes long
-    if spec.random_shape:
-        model = _random(spec, device, wanted, stage)
-    else:
-        plan = plan_model(spec)
-        plan.require_complete()
-        model = _Loading(plan, torch.device(device), wanted, stage).model()
+    plan.require_complete()
+    model = _Loading(plan, torch.device(device), wanted, stage).model()
     if model.unet is not None:
         accelerate(model)
     return model
@@ -59,16 +67,9 @@ def _random(spec: ModelSpec, device: str, dtype: torch.dtype, stage: Stage) -> M
         raise ModelError(
             f"{spec.model}: random weights take no LoRA, ControlNet, IP-Adapter, VAE, sampler, embedding or clip skip"
         )
-    from engine.models.sd.shapes import build
-
     model = build(spec.random_shape, device, dtype, stage)
     model.spec = replace(model.spec, accelerator=spec.accelerator)
     return model
-
-
-def in_fastest_layout(module: Any, device: torch.device) -> Any:
-    """The same module with channels last on CUDA (tensor cores want it) and CPUs (1.2 times as fast at 512 px)."""
-    return module if device.type == "mps" else module.to(memory_format=torch.channels_last)
 
 
 def latent_scale(config: Any, device: torch.device) -> tuple[float | torch.Tensor, float | torch.Tensor]:
@@ -179,20 +180,25 @@ class _Loading:
         if self.plan.loras:
             from engine.models.sd.lora import LoraSet
 
-            model.loras = LoraSet(model, self.plan.loras)
+            model.loras = LoraSet(
+                self.plan.loras, model=self.spec.model, unet=model.unet, text_encoders=model.text_encoders
+            )
+            model.notes += tuple(note for lora in self.plan.loras for note in lora.notes)
         if self.plan.embeddings:
             from engine.models.sd.textual_inversion import load_embedding
 
-            model.embeddings = tuple(load_embedding(file, model) for file in self.plan.embeddings)
+            model.embeddings = tuple(load_embedding(file, self.device, self.dtype) for file in self.plan.embeddings)
         if self.plan.controlnets:
             from engine.models.sd.controlnet import load_controlnet
 
-            nets = [load_controlnet(files, model) for files in self.plan.controlnets]
-            model.controlnets = tuple(self._placed(net) for net in nets)
+            loaded = [load_controlnet(files, self.dtype) for files in self.plan.controlnets]
+            model.controlnets = tuple(self._placed(net) for net, _ in loaded)
+            model.notes += tuple(note for _, notes in loaded for note in notes)
         if self.plan.ip_adapter:
             from engine.models.sd.ip_adapter import IpAdapter
 
-            model.ip_adapter = IpAdapter(model, self.plan.ip_adapter)
+            model.ip_adapter = IpAdapter(model.unet, self.plan.ip_adapter, self.device, self.dtype)
+            model.notes += model.ip_adapter.notes
 
     # -- parts
 

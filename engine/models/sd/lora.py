@@ -8,7 +8,7 @@ examined (lora_file); lora_delta has the arithmetic.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import Any
 
 import torch
 
@@ -19,9 +19,6 @@ from engine.models.sd.plan.lora_changes import Change
 from engine.models.sd.plan.lora_file import LoraFile
 from engine.models.sd.plan.lora_names import TEXT_PARTS, UNET_PART, plain_layer
 from engine.models.sd.plan.tensor_file import read_tensors
-
-if TYPE_CHECKING:
-    from engine.models.sd.model import Model
 
 
 @dataclass(slots=True)
@@ -40,20 +37,22 @@ class Merged:
 class LoraSet:
     """The LoRAs of a model by name, each with its weight in force. Thread of the model only."""
 
-    def __init__(self, model: "Model", loras: Sequence[LoraFile]) -> None:
-        """Reads the files and merges them at the weights given. ModelError for a file that is damaged, or called as
-        another is."""
+    def __init__(self, loras: Sequence[LoraFile], *, model: str, unet: Any, text_encoders: Sequence[Any]) -> None:
+        """Read the files and merge them into the networks with their weights. `model`: its name, for errors.
+
+        ModelError if a file is damaged, does not fit the networks, or two LoRAs have the same name.
+        """
+        self._model, self._device, self._dtype = model, unet.device, unet.dtype
         self._merged: dict[int, Merged] = {}
         self.weights: dict[str, float] = {}
         self.text_version = 0
         """Grows when the weights of a text encoder change: texts must be encoded anew then."""
-        weights = _weights_of(model)
+        weights = _weights_of(unet, text_encoders)
         for lora in loras:
             if lora.name in self.weights:
                 raise ModelError(f"{lora.file}: two LoRAs are called {lora.name}; rename one file")
-            self._read(model, weights, lora)
+            self._read(weights, lora)
             self.weights[lora.name] = 0.0
-            model.notes += lora.notes
         self.set_weights({lora.name: lora.weight for lora in loras})
 
     @property
@@ -84,16 +83,16 @@ class LoraSet:
             for delta in merged.deltas:
                 yield from delta.factors.values()
 
-    def _read(self, model: "Model", weights: Mapping[tuple[str, str], torch.Tensor], lora: LoraFile) -> None:
+    def _read(self, weights: Mapping[tuple[str, str], torch.Tensor], lora: LoraFile) -> None:
         with one_line(f"LoRA {lora.file}"):
-            held = _held(lora, model.device)
+            held = _held(lora, self._device)
         for change in lora.changes:
             weight = weights.get((change.place.part, change.place.layer))
             if weight is None or tuple(weight.shape) != change.place.shape:
-                raise ModelError(f"{lora.file}: {change.place.layer} of {model.spec.model} is not as its file says")
+                raise ModelError(f"{lora.file}: {change.place.layer} of {self._model} is not as its file says")
             if id(weight) not in self._merged:
                 self._merged[id(weight)] = Merged(weight, _copied(weight), change.place.part != UNET_PART)
-            self._merged[id(weight)].deltas.append(_delta(lora, change, held, model.dtype))
+            self._merged[id(weight)].deltas.append(_delta(lora, change, held, self._dtype))
 
 
 def _copied(weight: torch.Tensor) -> torch.Tensor:
@@ -107,10 +106,10 @@ def _copied(weight: torch.Tensor) -> torch.Tensor:
     return own.clone()
 
 
-def _weights_of(model: "Model") -> dict[tuple[str, str], torch.Tensor]:
-    """By part and layer, as lora_names has them."""
+def _weights_of(unet: Any, text_encoders: Sequence[Any]) -> dict[tuple[str, str], torch.Tensor]:
+    """Weights by part and layer, as `lora_names` calls them."""
     found = {}
-    for part, network in ((UNET_PART, model.unet), *zip(TEXT_PARTS, model.text_encoders, strict=False)):
+    for part, network in ((UNET_PART, unet), *zip(TEXT_PARTS, text_encoders, strict=False)):
         for name, weight in network.named_parameters():
             if (layer := plain_layer(name)) is not None:
                 found[part, layer] = weight

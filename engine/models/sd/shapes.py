@@ -12,9 +12,9 @@ from typing import Any
 import torch
 
 from engine.errors import ModelError
+from engine.models.device_work import in_fastest_layout
 from engine.models.pretrained import quieten_libraries
 from engine.models.sd.coefficients import noise_table
-from engine.models.sd.load import in_fastest_layout
 from engine.models.sd.model import Model
 from engine.models.sd.painting import Stage
 from engine.models.sd.spec import ModelSpec

@@ -8,16 +8,13 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
 from engine.errors import ModelError
 from engine.models.pretrained import one_line
 from engine.models.sd.plan.embedding_file import WEBUI_PICKLE, EmbeddingFile
-
-if TYPE_CHECKING:
-    from engine.models.sd.model import Model
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +50,8 @@ def _whole_word(word: str) -> str:
     return f"{before}{re.escape(word)}{after}"
 
 
-def load_embedding(file: EmbeddingFile, model: "Model") -> Embedding:
-    """In the model's dtype on its device. ModelError where the file cannot be read or holds what is no number."""
+def load_embedding(file: EmbeddingFile, device: torch.device, dtype: torch.dtype) -> Embedding:
+    """Read an embedding. ModelError if the file cannot be read, or holds NaN or infinity."""
     with one_line(str(file.file)):
         stored: Any
         if file.is_pickle:
@@ -64,9 +61,9 @@ def load_embedding(file: EmbeddingFile, model: "Model") -> Embedding:
             from safetensors.torch import load_file
 
             stored = load_file(file.file)
-        tensors = [stored[key].detach().to(model.device, model.dtype) for key in file.keys]
+        tensors = [stored[key].detach().to(device, dtype) for key in file.keys]
     if not all(tensor.isfinite().all() for tensor in tensors):
-        raise ModelError(f"{file.file}: holds numbers that are none in {str(model.dtype).removeprefix('torch.')}")
+        raise ModelError(f"{file.file}: holds numbers that are none in {str(dtype).removeprefix('torch.')}")
     return Embedding(file.triggers, tuple(tensor.reshape(-1, tensor.shape[-1]) for tensor in tensors))
 
 

@@ -30,7 +30,7 @@ IS_SOAK = os.environ.get("MULTIVERSE_SOAK") == "1"
 def backend(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
     """The real one takes a minute for its C++; the short form traces and guards the same graphs without it."""
     if IS_SOAK:
-        accelerators.demand(ModelSpec(model="", accelerator="inductor"), torch.device("cpu"))
+        accelerators.require_accelerator(ModelSpec(model="", accelerator="inductor"), torch.device("cpu"))
         monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
         return "inductor"
     monkeypatch.setitem(accelerators.BACKENDS, "inductor", "eager")

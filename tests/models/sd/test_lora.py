@@ -46,7 +46,7 @@ def test_weights_of_a_half_precision_file_are_kept_in_half_the_memory(tiny_model
             weight.copy_(weight.half())
     was = [weight.clone() for weight in weights_of(model)]
     lora = plan_model(ModelSpec(model=str(tiny_sd), loras=((str(tiny_models.lora(tiny_sd)), 0.8),))).loras
-    loras = LoraSet(model, lora)
+    loras = LoraSet(lora, model=str(tiny_sd), unet=model.unet, text_encoders=model.text_encoders)
     assert {merged.original.dtype for merged in loras._merged.values()} == {torch.float16}
     assert not all(map(torch.equal, weights_of(model), was))
     loras.set_weights({lora[0].name: 0.0})

@@ -2,7 +2,6 @@
 
 import shutil
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -43,8 +42,8 @@ def outline_of(sd: Path | str) -> NetworkOutline:
 
 
 def controlnet_of(name: Path | str, sd: Path | str, dtype: torch.dtype = torch.float16) -> Any:
-    model: Any = SimpleNamespace(notes=(), dtype=dtype)
-    return load_controlnet(examine_controlnet(str(name), outline_of(sd)), model)
+    network, _ = load_controlnet(examine_controlnet(str(name), outline_of(sd)), dtype)
+    return network
 
 
 def assert_same(ours: Any, theirs: Any) -> None:
