@@ -7,14 +7,17 @@ shaped, one of diffusers has no other keys that its classes take, and attention 
 import importlib
 import inspect
 import re
-from collections.abc import Iterator, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any, Final
 
 import torch
+from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from engine.errors import ModelError
 from engine.models.plain_config import CONFIG, demand_no_adapter, notes_on, read_config
@@ -77,23 +80,24 @@ def pretrained(kind: str, path: Path, subfolder: str, dtype: torch.dtype, what: 
             demand_no_adapter(what, path, folder)
             loader = getattr(transformers, kind)
             config = architecture(loader.config_class, told, what)
-            demand_fitting(what, lambda: loader(config), weights)
+            build = partial(loader, config)
             options = {"config": config, "attn_implementation": ATTENTION}
         else:
             import diffusers
 
             loader = getattr(diffusers, kind)
-            demand_fitting(what, lambda: loader.from_config(told), weights)
-        module, found = loader.from_pretrained(
-            path,
-            subfolder=subfolder,
-            dtype=dtype,
-            variant=weights.variant if weights else None,
-            use_safetensors=not (weights and weights.is_pickle),
-            local_files_only=True,
-            output_loading_info=True,
-            **options,
-        )
+            build = partial(loader.from_config, told)
+        with require_fitting(what, build, weights):
+            module, found = loader.from_pretrained(
+                path,
+                subfolder=subfolder,
+                dtype=dtype,
+                variant=weights.variant if weights else None,
+                use_safetensors=not (weights and weights.is_pickle),
+                local_files_only=True,
+                output_loading_info=True,
+                **options,
+            )
     absent = sorted(map(str, found["missing_keys"])) + sorted(map(str, found["mismatched_keys"]))
     if absent:
         raise ModelError(f"{what}: {len(absent)} tensors are missing or have another shape, the first is {absent[0]}")
@@ -145,16 +149,49 @@ def architecture(kind: Any, told: Mapping[str, Any], what: str) -> Any:
     return kind(**values, attn_implementation=ATTENTION)
 
 
-def demand_fitting(what: str, build: Any, weights: Weights | None) -> None:
-    """ModelError where the network that `build` makes has more weights than its files have bytes: it would be made
-    all the same, of memory that nobody has, and filled with random numbers. Builds it without weights."""
+@contextmanager
+def require_fitting(what: str, build: Callable[[], torch.nn.Module], weights: Weights | None) -> Iterator[None]:
+    """ModelError if the network that a library builds inside has more weights than its `weights` files have bytes.
+
+    The library would build what config.json asks for, in memory that nobody has, and fill it with random numbers.
+    Counting on a second network from `build`, on the device meta, would double the time of loading. So the weights are
+    counted while the library's own network is built: torch calls a hook for each parameter. Only if that count is too
+    large, or loading fails, `build` is called for the exact number.
+    """
     if weights is None:
+        yield
         return
-    with torch.device("meta"):
-        wanted = sum(parameter.numel() for parameter in build().parameters())
     held = sum(file.stat().st_size for file in weights.files)
-    if wanted > max(held, MIN_COUNTED):
-        raise ModelError(f"{what}: cannot be loaded ({CONFIG} asks for {wanted} weights, its files have {held} bytes)")
+    most = max(held, MIN_COUNTED)
+    counted, is_checked, thread = 0, False, threading.get_ident()
+
+    def require_fit() -> None:
+        nonlocal is_checked
+        if is_checked:
+            return
+        is_checked = True
+        with torch.device("meta"):
+            wanted = sum(parameter.numel() for parameter in build().parameters())
+        if wanted > most:
+            raise ModelError(
+                f"{what}: cannot be loaded ({CONFIG} asks for {wanted} weights, its files have {held} bytes)"
+            )
+
+    def count(module: torch.nn.Module, name: str, parameter: torch.nn.Parameter | None) -> None:
+        nonlocal counted
+        if parameter is not None and threading.get_ident() == thread:
+            counted += parameter.numel()
+            if counted > most:
+                require_fit()
+
+    hook = register_module_parameter_registration_hook(count)
+    try:
+        yield
+    except Exception:
+        require_fit()  # a network that is too large says so, whatever the library said of it
+        raise
+    finally:
+        hook.remove()
 
 
 def demand_finite(what: str, tensors: Mapping[str, torch.Tensor]) -> None:
