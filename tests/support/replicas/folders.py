@@ -201,7 +201,7 @@ def model(hub_id: str, *changes: Change, kind: str = "sd15", vae: str = "kl") ->
 
 def works(
     hub_id: str, *changes: Change, expect: Works, kind: str = "sd15", vae: str = "kl", source: str = "", note: str = ""
-) -> Replica:
+) -> Replica[ModelSpec, Works]:
     return Replica(
         name=f"{hub_id}{note}",
         source=source or f"{PAGE}{hub_id}/tree/main",
@@ -210,7 +210,9 @@ def works(
     )
 
 
-def refused(hub_id: str, *changes: Change, says: tuple[str, ...], kind: str = "sd15", source: str = "") -> Replica:
+def refused(
+    hub_id: str, *changes: Change, says: tuple[str, ...], kind: str = "sd15", source: str = ""
+) -> Replica[ModelSpec, Works]:
     return Replica(
         name=hub_id,
         source=source or f"{PAGE}{hub_id}/tree/main",

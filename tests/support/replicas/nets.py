@@ -356,11 +356,11 @@ def lone(shelf: Shelf, name: str, **options: Any) -> ModelSpec:
 # -- the lists
 
 
-def works(name: str, source: str, build: Callable[[Shelf], ModelSpec], *says: str) -> Replica:
+def works(name: str, source: str, build: Callable[[Shelf], ModelSpec], *says: str) -> Replica[ModelSpec, Works]:
     return Replica(name=name, source=source, build=build, expect=Works(says=says))
 
 
-def refused(name: str, source: str, build: Callable[[Shelf], ModelSpec], *says: str) -> Replica:
+def refused(name: str, source: str, build: Callable[[Shelf], ModelSpec], *says: str) -> Replica[ModelSpec, Works]:
     return Replica(name=name, source=source, build=build, expect=Refused(says=says))
 
 

@@ -106,7 +106,9 @@ def lcm_dreamshaper(shelf: Shelf) -> ModelSpec:
     return ModelSpec(model=str(folder))
 
 
-def lora_replica(name: str, source: str, base: Callable[[Shelf], Path], sampler: str, *says: str) -> Replica:
+def lora_replica(
+    name: str, source: str, base: Callable[[Shelf], Path], sampler: str, *says: str
+) -> Replica[ModelSpec, Works]:
     return Replica(
         name=name,
         source=source,

@@ -276,7 +276,9 @@ WORKING = [
 ]  # fmt: skip
 
 
-def refused(name: str, build: Callable[[Shelf], ModelSpec], *says: str, source: str = DIFFUSERS_KEYS) -> Replica:
+def refused(
+    name: str, build: Callable[[Shelf], ModelSpec], *says: str, source: str = DIFFUSERS_KEYS
+) -> Replica[ModelSpec, Works]:
     return Replica(name=name, source=source, build=build, expect=Refused(says=says))
 
 
