@@ -20,10 +20,10 @@ _ARCHIVES: Final = (b"PK\x03\x04", b"Rar!", b"7z\xbc\xaf", b"\x1f\x8b")
 _POINTER: Final = b"version https://git-lfs"
 _HEAD_BYTES: Final = 64
 _AGAIN: Final = "fetch it again, logged in where the site asks for that"
-_BESIDE: Final = "it goes beside a --model, as"
+BESIDE: Final = "it goes beside a --model, as"
 _CLASSES: Final = (
-    ("ControlNet", f"a ControlNet; {_BESIDE} --controlnet"),
-    ("Autoencoder", f"a VAE; {_BESIDE} --vae"),
+    ("ControlNet", f"a ControlNet; {BESIDE} --controlnet"),
+    ("Autoencoder", f"a VAE; {BESIDE} --vae"),
     ("UNet", "the UNet of a model; give the folder of the whole model, where model_index.json lies"),
 )
 _TYPES: Final = {

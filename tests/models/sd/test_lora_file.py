@@ -21,7 +21,7 @@ from engine.models.sd.plan.original_names import diffusers_name
 from engine.models.sd.plan.original_text_names import ENCODERS, text_weights
 from engine.models.sd.plan.single_file import examine
 from tests.support.replicas import loras
-from tests.support.replicas.replica import Shelf, Works
+from tests.support.replicas.replica import Shelf, Works, shelf_in
 from tests.support.tiny_models import tiny_text_encoder
 from tests.support.tiny_single_file import original_unet_name
 
@@ -30,10 +30,7 @@ ATTENTION = "down_blocks.1.attentions.0.transformer_blocks.0.attn1.to_q"
 
 @pytest.fixture
 def shelf(tmp_path: Path, tiny_models: Any, monkeypatch: pytest.MonkeyPatch) -> Shelf:
-    made = Shelf(folder=tmp_path / "shelf", tiny=tiny_models, hub=tmp_path / "hub")
-    made.folder.mkdir()
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(made.hub))
-    return made
+    return shelf_in(tmp_path, tiny_models, monkeypatch)
 
 
 @pytest.mark.parametrize(
@@ -121,7 +118,7 @@ def pair(**tensors: tuple[int, ...]) -> dict[str, torch.Tensor]:
     ("tensors", "metadata", "line"),
     [
         (pair(A=(2, 32), B=(64, 2)), {"ss_base_model_version": "sd_v2"}, "made for SD 2.x, this is SD 1.5"),
-        (pair(A=(2, 32), B=(64, 2)), None, "made for another model than this SD 1.5"),
+        (pair(A=(2, 32), B=(64, 2)), None, "a LoRA made for another model, this is SD 1.5"),
         (pair(A=(2, 64), B=(64, 3)), None, "damaged: unet.down_blocks.1"),
         (
             {"unet.nowhere.lora_A.weight": torch.ones(2, 2), "unet.nowhere.lora_B.weight": torch.ones(2, 2)},

@@ -16,7 +16,7 @@ from engine.models.sd.controlnet import load_controlnet
 from engine.models.sd.denoiser import Control, Denoiser
 from engine.models.sd.load import latent_scale, load
 from engine.models.sd.pixels import Pixels
-from engine.models.sd.plan.controlnet_config import demand_fit
+from engine.models.sd.plan.controlnet_config import require_fit
 from engine.models.sd.plan.controlnet_file import examine_controlnet
 from engine.models.sd.plan.ip_adapter_file import examine_ip_adapter
 from engine.models.sd.plan.model_folder import ModelFolder
@@ -26,15 +26,12 @@ from engine.models.sd.plan.vae_choice import choose_vae
 from engine.models.sd.vae_loading import OLD_NAMES, load_vae_file
 from tests.models.sd.oracle import SIDE_PX, source_picture
 from tests.support.replicas import nets
-from tests.support.replicas.replica import Shelf
+from tests.support.replicas.replica import Shelf, shelf_in
 
 
 @pytest.fixture
 def shelf(tmp_path: Path, tiny_models: Any, monkeypatch: pytest.MonkeyPatch) -> Shelf:
-    shelf = Shelf(folder=tmp_path / "shelf", tiny=tiny_models, hub=tmp_path / "hub")
-    shelf.folder.mkdir()
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(shelf.hub))
-    return shelf
+    return shelf_in(tmp_path, tiny_models, monkeypatch)
 
 
 def outline_of(sd: Path | str) -> NetworkOutline:
@@ -153,7 +150,7 @@ def test_a_unet_without_a_middle_block_takes_no_controlnet() -> None:
         unet_tensors={},
     )
     with pytest.raises(ModelError, match="adds to the middle block of a UNet, and that of nota-ai/bk-sdm-small has"):
-        demand_fit("canny", {"cross_attention_dim": 768}, outline)
+        require_fit("canny", {"cross_attention_dim": 768}, outline)
 
 
 @pytest.mark.parametrize("name", ["sdxl_vae.safetensors", "sdxl_vae.pt"])

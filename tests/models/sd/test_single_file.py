@@ -159,7 +159,7 @@ def test_a_configuration_of_another_model_beside_the_file_is_refused(
 ) -> None:
     file = save_tensors(tmp_path / "x.safetensors", tensors)
     copy_configuration(tiny_models.sd(kind="sdxl", vae="kl"), tmp_path / "x")
-    assert "is SD 1.5, but its configuration" in check(ModelSpec(model=str(file))).missing[0]
+    assert "made for SDXL, the file is SD 1.5" in check(ModelSpec(model=str(file))).missing[0]
     shutil.rmtree(tmp_path / "x")
     config = copy_configuration(tiny_models.sd(vae="kl"), tmp_path / "x") / "text_encoder" / "config.json"
     config.write_text(config.read_text().replace('"num_hidden_layers": 3', '"num_hidden_layers": 4'), encoding="utf-8")

@@ -135,8 +135,8 @@ class Stranger:
 @pytest.mark.parametrize(
     ("name", "content", "told"),
     [
-        ("xl.safetensors", {"clip_l": vectors(), "clip_g": vectors()}, "an embedding for SDXL (32 + 32 numbers"),
-        ("sd2.pt", {"*": vectors(width=1024)}, "an embedding for SD 2.x (1024 numbers a token), but the texts of"),
+        ("xl.safetensors", {"clip_l": vectors(), "clip_g": vectors()}, "an embedding made for SDXL (32 + 32 numbers"),
+        ("sd2.pt", {"*": vectors(width=1024)}, "an embedding made for SD 2.x (1024 numbers a token), "),
         ("ink.safetensors", {"lora_te_x.lora_up.weight": vectors()}, "a LoRA, no embedding; give it with --lora"),
         ("two.safetensors", {"a": vectors(), "b": vectors()}, "no textual inversion embedding; it holds a, b"),
         ("long.safetensors", {"emb_params": vectors(76)}, "1 to 75 vectors"),

@@ -338,13 +338,13 @@ REPLICAS = [
         name="textual inversion as a LoRA",
         source="https://github.com/AUTOMATIC1111/stable-diffusion-webui/wiki/Textual-Inversion",
         build=foreign({"emb_params": (8, 768)}),
-        expect=Refused(says=("a textual inversion", "name it as one")),
+        expect=Refused(says=("a textual inversion", "goes with a prompt")),
     ),
     Replica(
         name="SDXL textual inversion as a LoRA",
         source=COMFY,
         build=foreign({"clip_l": (8, 768), "clip_g": (8, 1280)}),
-        expect=Refused(says=("a textual inversion", "name it as one")),
+        expect=Refused(says=("a textual inversion", "goes with a prompt")),
     ),
     Replica(
         name="OFT",

@@ -96,6 +96,6 @@ REPLICAS = [
         name="gsdf/EasyNegative with SDXL",
         source="https://github.com/huggingface/diffusers/issues/3198",
         build=easy_negative_on_xl,
-        expect=Refused(says=("an embedding for SD 1.5 or 2.x", "are those of SDXL", "made for it")),
+        expect=Refused(says=("an embedding made for SD 1.5 or 2.x", "is SDXL", "made for it")),
     ),
 ]

@@ -11,17 +11,11 @@ from typing import Any
 from engine.errors import ModelError
 from engine.models import locate
 from engine.models.safetensors_header import Tensor
-from engine.models.sd.plan.families import FAMILIES, TEXT_WIDTHS
+from engine.models.sd.plan.families import CONTROLNETS, FAMILIES, TEXT_WIDTHS, made_for_another
 from engine.models.sd.plan.network_outline import NetworkOutline
 from engine.models.sd.plan.original_names import UNET, diffusers_name
 
 KIND = "ControlNetModel"
-EXAMPLES = {
-    "sd15": "lllyasviel/control_v11p_sd15_canny",
-    "sd21": "thibaud/controlnet-sd21-canny-diffusers",
-    "sdxl": "diffusers/controlnet-canny-sdxl-1.0",
-}
-"""A ControlNet for edges of each family."""
 PUBLISHED_UNET: dict[str, Any] = {
     "in_channels": 4,
     "block_out_channels": (320, 640, 1280, 1280),
@@ -103,8 +97,8 @@ def config_from(name: str, tensors: Mapping[str, Tensor], unet: Mapping[str, Any
     }
 
 
-def demand_fit(name: str, config: Mapping[str, Any], outline: NetworkOutline) -> None:
-    """ModelError in one line where a ControlNet of this configuration was made for another UNet than the outline's."""
+def require_fit(name: str, config: Mapping[str, Any], outline: NetworkOutline) -> None:
+    """ModelError in one line if a ControlNet of this configuration was made for another UNet than the outline's."""
     model, unet = outline.model, outline.unet
     if "mid_block_type" in unet and unet["mid_block_type"] is None:
         raise ModelError(
@@ -113,11 +107,10 @@ def demand_fit(name: str, config: Mapping[str, Any], outline: NetworkOutline) ->
         )
     theirs = family_of(config)
     if theirs != outline.family:
-        example = EXAMPLES[outline.family]
-        raise ModelError(
-            f"{name}: a ControlNet made for {FAMILIES[theirs]}, {model} is {FAMILIES[outline.family]}; one that fits: "
-            f"{example} ({locate.fetch_command(example, files=locate.PART_FILES)})"
-        )
+        example = CONTROLNETS[outline.family]
+        take = f"one that fits: {example} ({locate.fetch_command(example, files=locate.PART_FILES)})"
+        what, ours = f"{name}: a ControlNet", FAMILIES[outline.family]
+        raise made_for_another(what, FAMILIES[theirs], model, ours, take)
     for key, default in PUBLISHED_UNET.items():
         ours, others = _plain(unet.get(key, default)), _plain(config.get(key, default))
         if ours != others:

@@ -10,27 +10,18 @@ from engine.errors import ModelError
 from engine.models import locate
 from engine.models.plain_config import CONFIG, read_config
 from engine.models.safetensors_header import Tensor
-from engine.models.sd.plan.controlnet_config import EXAMPLES, KIND, as_diffusers, config_from, demand_fit
+from engine.models.sd.plan.controlnet_config import KIND, as_diffusers, config_from, require_fit
+from engine.models.sd.plan.families import CONTROLNETS
 from engine.models.sd.plan.network_outline import NetworkOutline
+from engine.models.sd.plan.other_models import PART_CLASSES
 from engine.models.sd.plan.tensor_file import headers_of, weights_of
 from engine.models.weight_files import Weights, weights_in
 
 ORIGINAL = "control_model."
 """Before the names of a ControlNet inside a file of the original code, which may hold the whole model too."""
-PLAIN = f"what is read is a plain {KIND}, such as {EXAMPLES['sd15']} or {EXAMPLES['sdxl']}"
-_UNION = "a ControlNet union, one net for many kinds of pictures"
-_T2I = "a T2I-Adapter"
-_KINDS = {
-    "ControlNetUnionModel": _UNION,
-    "ControlNetXSAdapter": "a ControlNet-XS",
-    "ControlNetXSModel": "a ControlNet-XS",
-    "SD3ControlNetModel": "a ControlNet for SD 3",
-    "FluxControlNetModel": "a ControlNet for Flux",
-    "T2IAdapter": _T2I,
-    "SparseControlNetModel": "a SparseCtrl for AnimateDiff",
-    "HunyuanDiT2DControlNetModel": "a ControlNet for Hunyuan-DiT",
-}
-"""Classes of diffusers that are not run, as people call them."""
+PLAIN = f"what is read is a plain {KIND}, such as {CONTROLNETS['sd15']} or {CONTROLNETS['sdxl']}"
+_UNION = PART_CLASSES["ControlNetUnionModel"]
+_T2I = PART_CLASSES["T2IAdapter"]
 _BY_TENSORS = (
     (r"task_embedding|spatial_ch_projs\..+|control_add_embedding\..+|transformer_layes\..+", _UNION),
     (r"lora_controlnet", "a Control-LoRA (Stability AI's), which patches the model's own UNet"),
@@ -78,7 +69,7 @@ def examine_controlnet(name: str, outline: NetworkOutline | None) -> ControlNetF
         files = _of_folder(name, path)
     _demand_usable(name, files.config)
     if outline is not None:
-        demand_fit(name, files.config, outline)
+        require_fit(name, files.config, outline)
     return files
 
 
@@ -104,7 +95,7 @@ def _of_folder(name: str, path: Path) -> ControlNetFiles:
     config = read_config(name, path)
     kind = config.get("_class_name")
     if kind != KIND:
-        raise ModelError(f"{name}: {_KINDS.get(str(kind), f'a {kind}')}, which is not run here; {PLAIN}")
+        raise ModelError(f"{name}: {PART_CLASSES.get(str(kind), f'a {kind}')}, which is not run here; {PLAIN}")
     weights = weights_in(path)
     if weights is None:
         raise ModelError(f"{name} has no weights{locate.how_to_get(name)}")

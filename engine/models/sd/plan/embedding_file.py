@@ -8,7 +8,7 @@ from engine.errors import ModelError
 from engine.models import locate
 from engine.models.pickle_file import read_plain_pickle
 from engine.models.safetensors_header import Tensor, read_header
-from engine.models.sd.plan.families import FAMILIES
+from engine.models.sd.plan.families import FAMILIES, made_for_another
 from engine.models.sd.plan.model_folder import ModelFolder
 
 SUFFIXES = (".safetensors", ".pt", ".bin")
@@ -65,10 +65,8 @@ def examine_embedding(name: str, widths: tuple[int, ...], model: str) -> Embeddi
         tensors={key: tensors[key] for key in keys},
     )
     if embedding.widths != widths:
-        raise ModelError(
-            f"{name}: an embedding for {_base(embedding.widths)}, but the texts of {model} are those of "
-            f"{_base(widths)}; take one that was made for it"
-        )
+        take = "take one that was made for it"
+        raise made_for_another(f"{name}: an embedding", _base(embedding.widths), model, _base(widths), take)
     return embedding
 
 

@@ -17,7 +17,7 @@ from engine.models.pickle_file import pickle_note
 from engine.models.plain_config import CONFIG, read_config
 from engine.models.safetensors_header import Tensor
 from engine.models.sd.plan.extras import published_name
-from engine.models.sd.plan.families import FAMILIES, TEXT_WIDTHS
+from engine.models.sd.plan.families import FAMILIES, TEXT_WIDTHS, made_for_another
 from engine.models.sd.plan.network_outline import NetworkOutline
 from engine.models.sd.plan.tensor_file import headers_of, weights_of
 from engine.models.weight_files import Weights, weights_in
@@ -133,11 +133,10 @@ def _demand_fit(name: str, tensors: Mapping[str, Tensor], outline: NetworkOutlin
     if theirs != ours:
         made_for = TEXT_WIDTHS.get(theirs, f"texts of {theirs} numbers a token")
         fitting = ADAPTERS.get(outline.family)
-        command = locate.fetch_command(f"{PUBLISHED}/{fitting}") if fitting else ""
-        that_fits = (
-            f"one that fits: {PUBLISHED}/{fitting} ({command})" if fitting else f"none is published for {family}"
-        )
-        raise ModelError(f"{name}: an IP-Adapter made for {made_for}, {model} is {family}; {that_fits}")
+        take = f"none is published for {family}"
+        if fitting:
+            take = f"one that fits: {PUBLISHED}/{fitting} ({locate.fetch_command(f'{PUBLISHED}/{fitting}')})"
+        raise made_for_another(f"{name}: an IP-Adapter", made_for, model, family, take)
     attended = [tensor.shape for each, tensor in outline.unet_tensors.items() if each.endswith(".attn2.to_k.weight")]
     if attended and sorted(shape[0] for shape in attended) != sorted(shape[0] for shape in keys):
         raise ModelError(

@@ -9,7 +9,7 @@ from engine.errors import ModelError
 from engine.models.pickle_file import PICKLES, pickle_note, pickled_tensors
 from engine.models.safetensors_header import Tensor, read_header, read_metadata
 from engine.models.sd.plan.extras import lora_file, lora_name
-from engine.models.sd.plan.families import FAMILIES, TEXT_WIDTHS
+from engine.models.sd.plan.families import FAMILIES, SUPPORTED, TEXT_WIDTHS, made_for_another
 from engine.models.sd.plan.lora_changes import Change, Shape, dora_axis, shape_of
 from engine.models.sd.plan.lora_kinds import foreign_base, other_kind, told_base
 from engine.models.sd.plan.lora_names import UNET_PART, Layer, Place, layers_in, places_in
@@ -40,8 +40,10 @@ def examine_lora(name: str, weight: float, outline: NetworkOutline | None) -> Lo
     layers_per_block = outline.unet.get("layers_per_block", 2) if outline else 2
     layers, rest = layers_in(tensors, layers_per_block if isinstance(layers_per_block, int) else 2)
     if (base := foreign_base(tensors)) is not None:
-        model = f"this is {FAMILIES[outline.family]}" if outline else "no Stable Diffusion 1.5, 2.x or XL"
-        raise ModelError(f"{file}: made for {told_base(metadata) or base}, {model}; {_take(outline)}")
+        theirs = told_base(metadata) or base
+        if outline is None:
+            raise ModelError(f"{file}: a LoRA made for {theirs}; known are LoRAs for {SUPPORTED}")
+        raise made_for_another(f"{file}: a LoRA", theirs, "this", FAMILIES[outline.family], _take(outline))
     if (kind := other_kind(tensors, rest)) is not None:
         raise ModelError(f"{file}: {kind}")
     known = lora_name(file)
@@ -65,8 +67,8 @@ def examine_lora(name: str, weight: float, outline: NetworkOutline | None) -> Lo
     )
 
 
-def _take(outline: NetworkOutline | None) -> str:
-    return f"take a LoRA for {FAMILIES[outline.family]}" if outline else "take a LoRA for one of these"
+def _take(outline: NetworkOutline) -> str:
+    return f"take a LoRA for {FAMILIES[outline.family]}"
 
 
 class _Fitting:
@@ -127,8 +129,8 @@ class _Fitting:
     def _made_for(self, base: str | None, why: str) -> ModelError:
         ours = FAMILIES[self._outline.family]
         if base is None or base == ours:
-            return ModelError(f"{self._file}: made for another model than this {ours} ({why}); {_take(self._outline)}")
-        return ModelError(f"{self._file}: made for {base}, this is {ours} ({why}); {_take(self._outline)}")
+            base = "another model"
+        return made_for_another(f"{self._file}: a LoRA", base, "this", ours, _take(self._outline), why=why)
 
 
 def _fits(place: Place, shape: Shape) -> bool:

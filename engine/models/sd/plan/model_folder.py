@@ -9,12 +9,10 @@ from engine.errors import ModelError
 from engine.models import locate
 from engine.models.not_a_model import what_folder_is
 from engine.models.plain_config import CONFIG, class_named, read_config
-from engine.models.sd.plan.other_models import SUPPORTED, UNET, instead, unet_of_another_kind, what_it_does
+from engine.models.sd.plan.other_models import UNET, instead, unet_of_another_kind, what_it_does
 from engine.models.sd.plan.unet_fields import SIZES, sizes_wanted, strays, unmet
 from engine.models.weight_files import Weights, weights_in
 from engine.system.small_file import read_json
-
-__all__ = ["SUPPORTED", "TEXT_PARTS", "ModelFolder"]
 
 TEXT_PARTS = {
     "sd15": ("text_encoder", "tokenizer"),

@@ -9,10 +9,10 @@ from engine.models import locate
 from engine.models.pickle_file import pickle_note
 from engine.models.safetensors_header import Tensor
 from engine.models.sd.plan.checkpoint_header import read_checkpoint_header
-from engine.models.sd.plan.families import FAMILIES
+from engine.models.sd.plan.families import FAMILIES, SUPPORTED, TAESD, made_for_another
 from engine.models.sd.plan.file_kinds import kind_of, unet_alone
 from engine.models.sd.plan.file_prediction import FilePrediction, file_prediction
-from engine.models.sd.plan.model_folder import SUPPORTED, ModelFolder
+from engine.models.sd.plan.model_folder import ModelFolder
 from engine.models.sd.plan.original_names import UNET, modern_name
 from engine.models.sd.plan.sampler_name import sampler_named
 from engine.models.sd.plan.unet_layout import demand_same_blocks, demand_whole
@@ -147,7 +147,7 @@ def demand_vae(single: SingleFile) -> None:
     """ModelError where the VAE is to come from the file, and is not in it."""
     if any(name.startswith(VAE) for name in single.tensors):
         return
-    tiny = "madebyollin/taesdxl" if single.family == "sdxl" else "madebyollin/taesd"
+    tiny = TAESD[single.family]
     raise ModelError(
         f"{single.path}: holds no VAE; pass --vae with one of {FAMILIES[single.family]}: a folder, or {tiny} "
         f"({locate.download_command(tiny, locate.PART_FILES)})"
@@ -157,9 +157,12 @@ def demand_vae(single: SingleFile) -> None:
 def demand_described(single: SingleFile, folder: ModelFolder) -> None:
     """ModelError where `folder` is the configuration of another model: family, blocks, or size of a text encoder."""
     if folder.family != single.family:
-        raise ModelError(
-            f"{single.path}: is {FAMILIES[single.family]}, but its configuration ({folder.path}) is of "
-            f"{FAMILIES[folder.family]}"
+        raise made_for_another(
+            f"{single.path}: its configuration ({folder.path}) was",
+            FAMILIES[folder.family],
+            "the file",
+            FAMILIES[single.family],
+            f"put a diffusers folder of this model (JSON and tokenizer only) at {single.folder_beside}",
         )
     demand_whole(str(single.path), single.tensors)
     demand_same_blocks(str(single.path), single.family, single.tensors, folder.unet)

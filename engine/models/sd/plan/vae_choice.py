@@ -14,18 +14,12 @@ from engine.errors import ModelError
 from engine.models import locate
 from engine.models.plain_config import CONFIG, read_config
 from engine.models.sd.plan.extras import published_name
-from engine.models.sd.plan.families import FAMILIES
+from engine.models.sd.plan.families import FAMILIES, FULL_VAES, TAESD, made_for_another
 from engine.models.sd.plan.model_folder import ModelFolder
+from engine.models.sd.plan.other_models import PART_CLASSES
 from engine.models.sd.plan.vae_file import FULL, TINY, examine_vae_file
 from engine.models.weight_files import Weights, weights_in
 
-TAESD = {"sd15": "madebyollin/taesd", "sd21": "madebyollin/taesd", "sdxl": "madebyollin/taesdxl"}
-FULL_VAES = {
-    "sd15": "stabilityai/sd-vae-ft-mse",
-    "sd21": "stabilityai/sd-vae-ft-mse",
-    "sdxl": "madebyollin/sdxl-vae-fp16-fix",
-}
-"""A full VAE that is published alone."""
 SCALING_FACTORS = {"sd15": 0.18215, "sd21": 0.18215, "sdxl": 0.13025}
 """By which latents of the full VAE are multiplied (vae/config.json of each family)."""
 LATENT_CHANNELS = 4
@@ -39,14 +33,6 @@ _FIRST = re.compile(
 )
 _HALF_SAFE = re.compile(r"fp16[-_.]?fix", re.IGNORECASE)
 """In the name of the SDXL VAE whose weights were made small enough for half precision."""
-_OTHER_KINDS = {
-    "AutoencoderKLTemporalDecoder": "the video VAE of Stable Video Diffusion",
-    "AsymmetricAutoencoderKL": "an asymmetric VAE for inpainting",
-    "ConsistencyDecoderVAE": "a consistency decoder, many times slower",
-    "VQModel": "a VQ model, as the first latent diffusion had",
-    "AutoencoderDC": "Sana's autoencoder",
-    "AutoencoderKLWan": "Wan's video VAE",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,7 +134,7 @@ def _of_file(name: str, path: Path, folder: ModelFolder) -> VaeChoice:
 
 def _demand_kind(name: str, kind: str, folder: ModelFolder) -> None:
     if kind not in KINDS:
-        told = f" ({_OTHER_KINDS[kind]})" if kind in _OTHER_KINDS else ""
+        told = f" ({PART_CLASSES[kind]})" if kind in PART_CLASSES else ""
         raise ModelError(
             f"{name}: a {kind}{told}, where one of {' and '.join(KINDS)} is needed; {_that_fits(folder.family)}"
         )
@@ -213,10 +199,8 @@ def _demand_family(name: str, path: Path, folder: ModelFolder) -> str:
     if is_xl == is_first:
         return f"VAE {name}: nothing in it tells which family it is for; it is taken for one of {shown}"
     if is_xl != (folder.family == "sdxl"):
-        raise ModelError(
-            f"{name}: a VAE made for {'SDXL' if is_xl else 'SD 1.5 and 2.x'}, {folder.name} is {shown}: all colours "
-            f"would be wrong; {_that_fits(folder.family)}"
-        )
+        theirs, why = FAMILIES["sdxl"] if is_xl else "SD 1.5 and 2.x", "all colours would be wrong"
+        raise made_for_another(f"{name}: a VAE", theirs, folder.name, shown, _that_fits(folder.family), why=why)
     return ""
 
 
