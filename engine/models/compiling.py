@@ -11,7 +11,7 @@ from engine.errors import ModelError
 SHAPES_KEPT = 64  # of each part: after torch's own 8 it would go on without compiling, and only log it
 
 
-def demand_compiler(device: torch.device, asked: str) -> None:
+def require_compiler(device: torch.device, asked: str) -> None:
     """ModelError where inductor lacks what it compiles with; `asked`: the setting that wants it."""
     if device.type == "cpu":
         from torch._inductor.cpp_builder import get_cpp_compiler

@@ -77,11 +77,11 @@ def read_config(name: str, folder: Path, file: str = CONFIG) -> dict[str, Any]:
         raise ModelError(f"{name}: {file} cannot be read ({error})") from None
     if not isinstance(told, dict):
         raise ModelError(f"{name}: {file} holds no JSON object")
-    demand_plain(f"{name}: {file}", told)
+    require_plain(f"{name}: {file}", told)
     return told
 
 
-def demand_plain(what: str, told: dict[str, Any]) -> None:
+def require_plain(what: str, told: dict[str, Any]) -> None:
     """ModelError for a quantized model, and for a value that is of another kind or larger than any model's."""
     for key, value in _entries(told):
         if key in _QUANTIZED and value:
@@ -111,7 +111,7 @@ def notes_on(name: str, folder: Path, file: str = CONFIG) -> tuple[str, ...]:
     )
 
 
-def demand_no_adapter(name: str, *folders: Path) -> None:
+def require_no_adapter(name: str, *folders: Path) -> None:
     """ModelError where peft's configuration lies beside a model."""
     for folder in folders:
         if (folder / ADAPTER).exists():

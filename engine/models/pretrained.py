@@ -20,7 +20,7 @@ import torch
 from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from engine.errors import ModelError
-from engine.models.plain_config import CONFIG, demand_no_adapter, notes_on, read_config
+from engine.models.plain_config import CONFIG, notes_on, read_config, require_no_adapter
 from engine.models.weight_files import Weights, weights_in
 
 ATTENTION: Final = "sdpa"
@@ -77,7 +77,7 @@ def pretrained(kind: str, path: Path, subfolder: str, dtype: torch.dtype, what: 
         if kind.startswith("CLIP"):
             import transformers
 
-            demand_no_adapter(what, path, folder)
+            require_no_adapter(what, path, folder)
             loader = getattr(transformers, kind)
             config = architecture(loader.config_class, told, what)
             build = partial(loader, config)
@@ -194,7 +194,7 @@ def require_fitting(what: str, build: Callable[[], torch.nn.Module], weights: We
         hook.remove()
 
 
-def demand_finite(what: str, tensors: Mapping[str, torch.Tensor]) -> None:
+def require_finite(what: str, tensors: Mapping[str, torch.Tensor]) -> None:
     """ModelError for the first that holds NaN or infinity: from it on all that a network makes is NaN."""
     for name, tensor in tensors.items():
         if not tensor.isfinite().all():

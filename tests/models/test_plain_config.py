@@ -9,7 +9,7 @@ import pytest
 
 from engine.errors import ModelError
 from engine.models import locate
-from engine.models.plain_config import demand_no_adapter, notes_on, read_config
+from engine.models.plain_config import notes_on, read_config, require_no_adapter
 from engine.models.safetensors_header import read_header
 
 
@@ -92,10 +92,10 @@ def test_a_configuration_that_asks_for_code_is_told_and_gets_none(tmp_path: Path
 
 
 def test_an_adapter_beside_a_model_is_refused(tmp_path: Path) -> None:
-    demand_no_adapter("fox", tmp_path)
+    require_no_adapter("fox", tmp_path)
     (tmp_path / "adapter_config.json").write_text("{}")
     with pytest.raises(ModelError, match=r"adapter_config\.json belongs to an adapter"):
-        demand_no_adapter("fox", tmp_path)
+        require_no_adapter("fox", tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from engine.errors import ModelError
-from engine.models.compiling import compiled, demand_compiler
+from engine.models.compiling import compiled, require_compiler
 from engine.models.graphs import Calls, CompiledCalls, calls_for, nothing
 from engine.models.sd.spec import ACCELERATORS, ModelSpec
 from engine.models.sd.unet_parts import Parts, down, mid, up, whole
@@ -48,7 +48,7 @@ def require_accelerator(spec: ModelSpec, device: torch.device, *, is_job: bool =
     if name not in ACCELERATORS:
         raise ModelError(f"accelerator {name}: not one of {', '.join(ACCELERATORS)}")
     if name == "inductor":
-        demand_compiler(device, "accelerator inductor")
+        require_compiler(device, "accelerator inductor")
     elif name != "none":
         module, command = INSTALL[name]
         if importlib.util.find_spec(module) is None:

@@ -17,7 +17,7 @@ from engine.models.device_work import DeviceCopies, HostBuffers, free_memory, is
 from engine.models.sd.fates import latent_fates, mended
 from engine.models.sd.latent_painter import LatentPainter, ReadPicture
 from engine.models.sd.overlap import paint_overlapped
-from engine.models.sd.painting import BLACK, GOOD, RERUN, Painting, Stage, pardoned
+from engine.models.sd.painting import BLACK, GOOD, RERUN, Painting, Stage, accept_black_sources
 from engine.models.sd.stage_pieces import CallsFor, StagePieces
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ class BatchPainter:
 
     def decode_judged(self, z: torch.Tensor, fates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(B, height, width, 3) uint8 on the host, and `fates` (B,) of `process` with what became of them since. Whose
-        source is black, too, is to be `pardoned`."""
+        source is black, too, is to be `accept_black_sources`."""
         with self._in_memory(len(z)):
             pixels, own = self._decoded(z)
             is_new = (own != GOOD) & ((fates == GOOD) | (fates == RERUN))
@@ -172,11 +172,11 @@ class BatchPainter:
 
     def _settled(self, rgb: np.ndarray, pixels: np.ndarray, fates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The result of a first attempt, after a second one where it was no picture."""
-        fates = pardoned(fates, pixels, rgb)
+        fates = accept_black_sources(fates, pixels, rgb)
         if (fates == GOOD).all():
             return pixels, fates
         again, second = self._attempt(rgb)
-        fates, is_mended = mended(fates, pardoned(second, again, rgb))
+        fates, is_mended = mended(fates, accept_black_sources(second, again, rgb))
         pixels[is_mended] = again[is_mended]
         return pixels, fates
 

@@ -58,7 +58,7 @@ class LatentPainter:
         this comes before each batch.
         """
         model = self._model
-        _demand_counts(painting, model)
+        _require_counts(painting, model)
         schedule = self._schedule_for(painting)
         steps, evaluations = schedule.steps, schedule.evaluations
         if model.loras is not None:
@@ -135,7 +135,7 @@ class LatentPainter:
         return self._conditioner.encode(painting.prompt, painting.negative, ip_image=image, size=self._size)
 
 
-def _demand_counts(painting: Painting, model: "Model") -> None:
+def _require_counts(painting: Painting, model: "Model") -> None:
     """ModelError where the painting uses what the model has not been loaded with."""
     name, uses, weights = model.spec.model, painting.control_uses, painting.lora_weights
     if len(uses) != len(model.controlnets):

@@ -224,7 +224,7 @@ class _Loading:
         return torch.float32 if overflows else self.dtype
 
     def _tokenizer(self, folder: ModelFolder, part: str) -> Any:
-        folder.demand_tokenizer(part)
+        folder.require_tokenizer(part)
         return read_tokenizer(f"{folder.name}/{part}", folder.path / part)
 
     def _scheduler_config(self, told: dict[str, Any]) -> dict[str, Any]:

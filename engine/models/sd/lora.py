@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from engine.errors import ModelError
-from engine.models.pretrained import demand_finite, one_line
+from engine.models.pretrained import one_line, require_finite
 from engine.models.sd.lora_delta import Delta
 from engine.models.sd.plan.lora_changes import Change
 from engine.models.sd.plan.lora_file import LoraFile
@@ -127,7 +127,7 @@ def _held(lora: LoraFile, device: torch.device) -> dict[str, torch.Tensor]:
 
         with safe_open(lora.file, "pt", device=str(device)) as opened:
             held = {name: opened.get_tensor(name) for name in wanted}
-    demand_finite(str(lora.file), held)
+    require_finite(str(lora.file), held)
     return held
 
 

@@ -62,7 +62,7 @@ def is_black(pictures: np.ndarray) -> np.ndarray:
     return ~pictures.any(axis=(1, 2, 3))
 
 
-def pardoned(fates: np.ndarray, pictures: np.ndarray, sources: np.ndarray) -> np.ndarray:
+def accept_black_sources(fates: np.ndarray, pictures: np.ndarray, sources: np.ndarray) -> np.ndarray:
     """`fates` (B,) uint8, but a picture that is black because its source is so is GOOD."""
     is_due = fates == BLACK
     if not is_due.any():

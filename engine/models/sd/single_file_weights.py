@@ -38,7 +38,7 @@ def read(
                 parts[part] = _network(part, own, place, vae_dtype if part == "vae" else dtype)
             except NotImplementedError:  # diffusers moves a network of which a tensor was never given
                 raise ModelError(f"{single.path}: {part} lacks a tensor that its configuration asks for") from None
-            _demand_complete(f"{single.path}: {part}", parts[part])
+            _require_complete(f"{single.path}: {part}", parts[part])
     networks: dict[str, Any] = {part: parts[part] for part in starts}
     if "text_encoders" in wanted:
         networks["text_encoders"] = tuple(parts[part] for part in texts)
@@ -64,7 +64,7 @@ def _network(part: str, tensors: Tensors, place: str, dtype: torch.dtype) -> Any
     )
 
 
-def _demand_complete(what: str, network: Any) -> None:
+def _require_complete(what: str, network: Any) -> None:
     absent = sorted(name for name, parameter in network.named_parameters() if parameter.is_meta)
     if absent:
         raise ModelError(f"{what}: {len(absent)} tensors are missing, the first is {absent[0]}")

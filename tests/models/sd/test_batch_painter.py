@@ -21,7 +21,7 @@ from engine.models.sd.denoiser import Denoiser
 from engine.models.sd.latent_painter import LatentPainter
 from engine.models.sd.load import load
 from engine.models.sd.outlines import edges
-from engine.models.sd.painting import BLACK, GOOD, NOT_FINITE, RERUN, ControlUse, Painting, pardoned
+from engine.models.sd.painting import BLACK, GOOD, NOT_FINITE, RERUN, ControlUse, Painting, accept_black_sources
 from engine.models.sd.single import paint
 from engine.models.sd.stage_loading import load_stage
 from engine.sources.still import read_still
@@ -111,7 +111,7 @@ def split(painters: list[BatchPainter], shown: np.ndarray) -> tuple[np.ndarray, 
     z = np.ascontiguousarray(encoder.encode(shown).numpy())
     painted, fates = middle.process(torch.from_numpy(z), shown)
     pixels, fates = decoder.decode_judged(torch.from_numpy(np.ascontiguousarray(painted.numpy())), fates)
-    return pixels, pardoned(fates, pixels, shown)
+    return pixels, accept_black_sources(fates, pixels, shown)
 
 
 @pytest.mark.parametrize("kind", ["folder", "one file", "random"])

@@ -17,7 +17,7 @@ from engine.models.sd.check import check
 from engine.models.sd.load import load
 from engine.models.sd.plan.checkpoint_header import read_checkpoint_header, read_numbers
 from engine.models.sd.plan.single_file import CONFIGS, SD_2_OWNERS, config_folder, examine
-from engine.models.sd.plan.unet_layout import demand_same_blocks, layout_of_config, layout_of_file
+from engine.models.sd.plan.unet_layout import layout_of_config, layout_of_file, require_same_blocks
 from tests.support.tiny_single_file import copy_configuration, original_tensors, save_tensors
 
 SSD_1B = {  # segmind/SSD-1B: unet/config.json
@@ -265,6 +265,6 @@ def test_a_distilled_file_names_the_folder_that_does_instead() -> None:
         header[f"{start}{place}.0.in_layers.2.weight"] = Tensor("float16", (block.channels, 1, 3, 3))
         for layer in range(block.depth):
             header[f"{start}{place}.1.transformer_blocks.{layer}.norm1.bias"] = Tensor("float16", (block.channels,))
-    demand_same_blocks("x", "sdxl", header, SSD_1B)
+    require_same_blocks("x", "sdxl", header, SSD_1B)
     with pytest.raises(ModelError, match="like segmind/SSD-1B; use its diffusers folder instead: hf download segmind/"):
-        demand_same_blocks("x", "sdxl", header, SDXL)
+        require_same_blocks("x", "sdxl", header, SDXL)

@@ -67,7 +67,7 @@ def examine_controlnet(name: str, outline: NetworkOutline | None) -> ControlNetF
         files = _of_folder(name, path.parent) if is_of_folder else _of_file(name, path, outline)
     else:
         files = _of_folder(name, path)
-    _demand_usable(name, files.config)
+    _require_usable(name, files.config)
     if outline is not None:
         require_fit(name, files.config, outline)
     return files
@@ -99,7 +99,7 @@ def _of_folder(name: str, path: Path) -> ControlNetFiles:
     weights = weights_in(path)
     if weights is None:
         raise ModelError(f"{name} has no weights{locate.how_to_get(name)}")
-    _demand_known(name, headers_of(weights))
+    _require_known(name, headers_of(weights))
     return ControlNetFiles(name=name, path=path, weights=weights, config=config)
 
 
@@ -109,10 +109,10 @@ def _of_file(name: str, path: Path, outline: NetworkOutline | None) -> ControlNe
     tensors = {ours: held[theirs] for ours, theirs in without_prefix(held).items()}
     if "difference" in held:
         tensors["difference"] = held["difference"]
-    _demand_no_other(name, tensors)
+    _require_no_other(name, tensors)
     if is_original(tensors):
         tensors = as_diffusers(tensors)
-    _demand_known(name, tensors)
+    _require_known(name, tensors)
     config = config_from(name, tensors, outline.unet if outline else {})
     notes: tuple[str, ...] = ()
     if _SHUFFLE.search(path.stem):
@@ -121,21 +121,21 @@ def _of_file(name: str, path: Path, outline: NetworkOutline | None) -> ControlNe
     return ControlNetFiles(name=name, path=path, weights=weights, config=config, notes=notes)
 
 
-def _demand_known(name: str, tensors: Mapping[str, Tensor]) -> None:
+def _require_known(name: str, tensors: Mapping[str, Tensor]) -> None:
     """ModelError for tensors that would be left out without a word."""
     surplus = sorted(each for each in tensors if not _KNOWN.fullmatch(each))
     if surplus:
-        _demand_no_other(name, tensors)
+        _require_no_other(name, tensors)
         raise ModelError(f"{name}: {len(surplus)} tensors have no place in a ControlNet ({surplus[0]} first); {PLAIN}")
 
 
-def _demand_no_other(name: str, tensors: Mapping[str, Tensor]) -> None:
+def _require_no_other(name: str, tensors: Mapping[str, Tensor]) -> None:
     for pattern, kind in _BY_TENSORS:
         if any(re.fullmatch(pattern, each) for each in tensors):
             raise ModelError(f"{name}: {kind}, which cannot be run as a ControlNet; {PLAIN}")
 
 
-def _demand_usable(name: str, config: Mapping[str, Any]) -> None:
+def _require_usable(name: str, config: Mapping[str, Any]) -> None:
     if config.get("num_control_type"):
         raise ModelError(f"{name}: {_UNION}, which is not run here; {PLAIN}")
     if config.get("encoder_hid_dim"):

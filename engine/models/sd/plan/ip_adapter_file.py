@@ -84,7 +84,7 @@ def examine_ip_adapter(name: str, encoder: str, outline: NetworkOutline | None) 
     tensors = headers_of(weights)
     need = _need(name, file, tensors)
     if outline is not None:
-        _demand_fit(name, tensors, outline)
+        _require_fit(name, tensors, outline)
     folder = _encoder(name, file, encoder, need)
     encoder_weights = weights_in(folder)
     if encoder_weights is None:
@@ -126,7 +126,7 @@ def _need(name: str, file: Path, tensors: Mapping[str, Tensor]) -> Need:
     return Need("hidden_size", width)
 
 
-def _demand_fit(name: str, tensors: Mapping[str, Tensor], outline: NetworkOutline) -> None:
+def _require_fit(name: str, tensors: Mapping[str, Tensor], outline: NetworkOutline) -> None:
     keys = [tensor.shape for each, tensor in tensors.items() if _KEY.fullmatch(each)]
     theirs, ours = keys[0][1], outline.text_width
     model, family = outline.model, FAMILIES[outline.family]

@@ -83,7 +83,7 @@ class _Fitting:
 
     def changes(self, layers: Sequence[Layer]) -> tuple[Change, ...]:
         shapes = [shape_of(layer.named, self._roles(layer), str(self._file)) for layer in layers]
-        self._demand_text_width(layers, shapes)
+        self._require_text_width(layers, shapes)
         found = []
         for layer, shape in zip(layers, shapes, strict=True):
             place = self._place(layer, shape)
@@ -115,7 +115,7 @@ class _Fitting:
         places = [self._places[part, layer.flat] for part in layer.parts if (part, layer.flat) in self._places]
         return next((place for place in places if _fits(place, shape)), places[0] if places else None)
 
-    def _demand_text_width(self, layers: Sequence[Layer], shapes: Sequence[Shape]) -> None:
+    def _require_text_width(self, layers: Sequence[Layer], shapes: Sequence[Shape]) -> None:
         """Most layers of SD 1.5, 2.x and XL have the same names, many the same shapes: the width of the texts that
         they attend to tells them apart."""
         for layer, shape in zip(layers, shapes, strict=True):

@@ -53,7 +53,7 @@ def scales_of(file: Path, *, is_pickle: bool) -> Scales:
     """
     if (file.parent / ADAPTER).is_file() and file.stem == "adapter_model":
         told = read_config(str(file.parent), file.parent, ADAPTER)
-        _demand_plain(file, f"its {ADAPTER}", told, _SILENT)
+        _require_plain(file, f"its {ADAPTER}", told, _SILENT)
         kind = str(told.get("peft_type", "LORA"))
         if kind not in KINDS:
             raise ModelError(f"{file.parent}: an adapter of peft of the kind {kind[:40]}; known are {', '.join(KINDS)}")
@@ -69,11 +69,11 @@ def scales_of(file: Path, *, is_pickle: bool) -> Scales:
     for (part, _, key), value in items:
         parts.setdefault(part, {})[key] = value
     for options in parts.values():
-        _demand_plain(file, "its metadata", options, _PLAIN)
+        _require_plain(file, "its metadata", options, _PLAIN)
     return Scales(options=parts)
 
 
-def _demand_plain(file: Path, where: str, options: Mapping[str, Any], plain: frozenset[str]) -> None:
+def _require_plain(file: Path, where: str, options: Mapping[str, Any], plain: frozenset[str]) -> None:
     if options.get("init_lora_weights") not in (None, True, False, "gaussian"):
         raise ModelError(f"{file}: init_lora_weights of {where} would change the model's own weights")
     for key, value in options.items():

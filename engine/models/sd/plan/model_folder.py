@@ -44,13 +44,13 @@ class ModelFolder:
         self.unet = self.config("unet/config.json")
         if wrong := unet_of_another_kind(self.unet, self._pipeline):
             raise self._refusal(wrong)
-        self._demand_texts()
+        self._require_texts()
         if "LDM3D" in self._pipeline:  # whose UNet has the shape of SD 1.5's
             raise self._refusal("its latents hold a depth map too")
         if wrong := unmet(self.unet):
             raise self._refusal(f"its UNet {wrong}")
         if self.family == "sdxl":
-            self._demand_sizes()
+            self._require_sizes()
 
     @property
     def _pipeline(self) -> str:
@@ -62,7 +62,7 @@ class ModelFolder:
         what = f"a {self._pipeline}, which {does}: " if does else ""
         return ModelError(f"{self.name}: {what}{wrong}; {instead(self.family)}")
 
-    def _demand_texts(self) -> None:
+    def _require_texts(self) -> None:
         for part in TEXT_PARTS[self.family]:
             kind = class_named(self.index.get(part))
             if kind is None and part.startswith("text_encoder") and self.family == "sdxl":
@@ -72,7 +72,7 @@ class ModelFolder:
             if not kind.startswith("CLIP") or (part.startswith("text_encoder") and kind not in TEXT_CLASSES):
                 raise self._refusal(f"its {part} is a {kind}, not CLIP's")
 
-    def _demand_sizes(self) -> None:
+    def _require_sizes(self) -> None:
         told = self.config("text_encoder_2/config.json") if (self.path / "text_encoder_2" / CONFIG).is_file() else {}
         pooled = told.get("projection_dim")
         if isinstance(pooled, int) and sizes_wanted(self.unet, pooled) != SIZES:
@@ -111,7 +111,7 @@ class ModelFolder:
     def parts(self) -> tuple[str, ...]:
         return ("unet", "vae", *TEXT_PARTS[self.family], "scheduler")
 
-    def demand_tokenizer(self, part: str) -> None:
+    def require_tokenizer(self, part: str) -> None:
         """ModelError where it is missing, broken, or does not say how long a text may be: transformers would quietly
         make one that knows no word, or fill every text up without end."""
         words = [file for file in ("tokenizer.json", "vocab.json") if (self.path / part / file).is_file()]
@@ -129,7 +129,7 @@ class ModelFolder:
                 f"{MAX_TOKENS} tokens (CLIP's: 77)"
             )
 
-    def demand_no_strays(self, tensors: Iterable[str]) -> None:
+    def require_no_strays(self, tensors: Iterable[str]) -> None:
         """ModelError where its UNet's file has `tensors` that the network of its configuration has no place for."""
         if found := strays(self.unet, tensors):
             raise ModelError(

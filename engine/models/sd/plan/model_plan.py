@@ -13,7 +13,7 @@ from engine.errors import ModelError
 from engine.models import locate
 from engine.models.part_report import Missing, PartReport, counted_part, first_missing
 from engine.models.pickle_file import pickle_note
-from engine.models.plain_config import ADAPTER, CONFIG, demand_no_adapter, notes_on, read_config
+from engine.models.plain_config import ADAPTER, CONFIG, notes_on, read_config, require_no_adapter
 from engine.models.safetensors_header import Tensor
 from engine.models.sd.plan import single_file
 from engine.models.sd.plan.choice import Choice
@@ -25,10 +25,10 @@ from engine.models.sd.plan.ip_adapter_file import IpAdapterFiles, examine_ip_ada
 from engine.models.sd.plan.lora_file import LoraFile, examine_lora
 from engine.models.sd.plan.model_folder import ModelFolder
 from engine.models.sd.plan.network_outline import NetworkOutline, outline_of_file, outline_of_folder
-from engine.models.sd.plan.part_shapes import demand_shapes, demand_text_width
+from engine.models.sd.plan.part_shapes import require_shapes, require_text_width
 from engine.models.sd.plan.prediction import choose_prediction
 from engine.models.sd.plan.sampler_choice import SamplerChoice, choose_sampler
-from engine.models.sd.plan.scheduler_config import demand_signal, scheduler_config
+from engine.models.sd.plan.scheduler_config import require_signal, scheduler_config
 from engine.models.sd.plan.single_file import SingleFile
 from engine.models.sd.plan.tensor_file import headers_of
 from engine.models.sd.plan.vae_choice import VaeChoice, choose_vae
@@ -111,7 +111,7 @@ class _Planning:
             plan = ModelPlan(spec=self._spec, path=self._path, family=single.family, single=single)
             with self._missing.listed():
                 plan.folder = ModelFolder(single_file.config_folder(single), self._spec.model)
-                single_file.demand_described(single, plan.folder)
+                single_file.require_described(single, plan.folder)
             self._add_file_parts(single)
         else:
             folder = ModelFolder(self._path, self._spec.model)
@@ -131,7 +131,7 @@ class _Planning:
                 plan.prediction = choose_prediction(self._spec.prediction, plan.folder, plan.single)
                 plan.scheduler = scheduler_config(plan.folder, plan.single, plan.prediction, self._spec.sampler)
                 plan.sampler = choose_sampler(self._spec.sampler, plan.folder, plan.single, plan.prediction, plan.loras)
-                demand_signal(plan.folder.name, plan.scheduler, plan.prediction, plan.sampler.value)
+                require_signal(plan.folder.name, plan.scheduler, plan.prediction, plan.sampler.value)
         plan.parts, plan.missing, plan.notes = tuple(self._parts), tuple(self._missing), tuple(self._notes)
         return plan
 
@@ -146,18 +146,18 @@ class _Planning:
                 if part == "scheduler":
                     folder.config("scheduler/scheduler_config.json")
                 elif part.startswith("tokenizer"):
-                    folder.demand_tokenizer(part)
+                    folder.require_tokenizer(part)
                 elif part != "vae":
-                    demand_no_adapter(folder.name, folder.path, folder.path / part)
+                    require_no_adapter(folder.name, folder.path, folder.path / part)
                     tensors = self._add(part, folder.weights(part), f"{folder.name}: {part}", self._spec.model)
                     if part == "unet":
-                        folder.demand_no_strays(tensors)
+                        folder.require_no_strays(tensors)
                     kind = single_file.CLASSES.get(part) or single_file.TEXT_CLASSES[part]
                     config = folder.config(f"{part}/config.json")
-                    demand_shapes(f"{folder.name}/{part}", kind, config, tensors)
+                    require_shapes(f"{folder.name}/{part}", kind, config, tensors)
         if not self._missing:
             with self._missing.listed():
-                demand_text_width(folder)
+                require_text_width(folder)
 
     def _add_file_parts(self, single: SingleFile) -> None:
         for part, starts in FILE_PARTS.items():
@@ -171,14 +171,14 @@ class _Planning:
     def _vae(self, folder: ModelFolder, single: SingleFile | None) -> VaeChoice:
         choice = choose_vae(folder, self._spec.vae, is_in_file=self._path.is_file())
         if single is not None and choice.folder is None:
-            single_file.demand_vae(single)
+            single_file.require_vae(single)
         self._notes += [choice.note] if choice.note else []
         if choice.weights is not None:
             self._parts = [part for part in self._parts if part.name != "vae"]
             what = str(choice.folder or choice.weights.files[0])
             tensors = self._add("vae", choice.weights, what)
             if choice.folder is not None:
-                demand_shapes(what, choice.kind, read_config(what, choice.folder), tensors)
+                require_shapes(what, choice.kind, read_config(what, choice.folder), tensors)
         return choice
 
     def _add_extras(self, plan: ModelPlan, outline: NetworkOutline | None) -> None:
@@ -193,7 +193,7 @@ class _Planning:
                 net = examine_controlnet(name, outline)
                 tensors = self._add(f"controlnet {net.path.name}", net.weights, name, name)
                 if net.path.is_dir():
-                    demand_shapes(name, KIND, net.config, tensors)
+                    require_shapes(name, KIND, net.config, tensors)
                 self._notes += net.notes
                 plan.controlnets += (net,)
         if self._spec.ip_adapter:
@@ -203,7 +203,7 @@ class _Planning:
                 self._notes += adapter.notes
                 encoder = str(adapter.encoder)
                 tensors = self._add("image_encoder", adapter.encoder_weights, encoder)
-                demand_shapes(encoder, IMAGE_ENCODER, read_config(encoder, adapter.encoder), tensors)
+                require_shapes(encoder, IMAGE_ENCODER, read_config(encoder, adapter.encoder), tensors)
                 plan.ip_adapter = adapter
 
     def _add_words(self, plan: ModelPlan) -> None:

@@ -27,7 +27,7 @@ Shape = tuple[int | None, ...]
 """As far as it is known; None for any number."""
 
 
-def demand_shapes(what: str, kind: str, told: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
+def require_shapes(what: str, kind: str, told: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
     """ModelError in one line where `tensors` are not those of a `kind` (a class of diffusers or transformers) with the
     configuration `told`."""
     if kind.startswith("CLIPText"):
@@ -47,7 +47,7 @@ def demand_shapes(what: str, kind: str, told: Mapping[str, Any], tensors: Mappin
             )
 
 
-def demand_text_width(folder: ModelFolder) -> None:
+def require_text_width(folder: ModelFolder) -> None:
     """ModelError in one line where the UNet attends to texts of another width than the model's encoders write."""
     widths = [
         _of_half(folder.config(f"{part}/config.json"), "text_config").get("hidden_size", 512)

@@ -68,7 +68,7 @@ def scheduler_config(
     return told
 
 
-def demand_signal(name: str, told: dict[str, Any], prediction: Choice, sampler: str) -> None:
+def require_signal(name: str, told: dict[str, Any], prediction: Choice, sampler: str) -> None:
     """ModelError where steps that are worked out here would divide by a picture of which nothing is left."""
     if told.get("rescale_betas_zero_snr") and prediction.value == "epsilon" and sampler in FEW_STEPS:
         raise ModelError(

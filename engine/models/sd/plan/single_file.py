@@ -15,7 +15,7 @@ from engine.models.sd.plan.file_prediction import FilePrediction, file_predictio
 from engine.models.sd.plan.model_folder import ModelFolder
 from engine.models.sd.plan.original_names import UNET, modern_name
 from engine.models.sd.plan.sampler_name import sampler_named
-from engine.models.sd.plan.unet_layout import demand_same_blocks, demand_whole
+from engine.models.sd.plan.unet_layout import require_same_blocks, require_whole
 
 SD_2_OWNERS = ("sd2-community", "stabilityai")
 """Stability took its SD 2.x repositories down in November 2025; the first mirrors them (huggingface/optimum-habana
@@ -143,7 +143,7 @@ def lacks(single: SingleFile) -> list[str]:
     return [f"{single.path}: {absent[0]} is not in the file, one of two; take the whole checkpoint"]
 
 
-def demand_vae(single: SingleFile) -> None:
+def require_vae(single: SingleFile) -> None:
     """ModelError where the VAE is to come from the file, and is not in it."""
     if any(name.startswith(VAE) for name in single.tensors):
         return
@@ -154,7 +154,7 @@ def demand_vae(single: SingleFile) -> None:
     )
 
 
-def demand_described(single: SingleFile, folder: ModelFolder) -> None:
+def require_described(single: SingleFile, folder: ModelFolder) -> None:
     """ModelError where `folder` is the configuration of another model: family, blocks, or size of a text encoder."""
     if folder.family != single.family:
         raise made_for_another(
@@ -164,8 +164,8 @@ def demand_described(single: SingleFile, folder: ModelFolder) -> None:
             FAMILIES[single.family],
             f"put a diffusers folder of this model (JSON and tokenizer only) at {single.folder_beside}",
         )
-    demand_whole(str(single.path), single.tensors)
-    demand_same_blocks(str(single.path), single.family, single.tensors, folder.unet)
+    require_whole(str(single.path), single.tensors)
+    require_same_blocks(str(single.path), single.family, single.tensors, folder.unet)
     for part, start in PARTS[single.family].items():
         held = {name.removeprefix(start): tensor for name, tensor in single.tensors.items() if name.startswith(start)}
         if not held:

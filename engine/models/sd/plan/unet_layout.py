@@ -71,7 +71,7 @@ def layout_of_config(unet: Mapping[str, Any]) -> dict[str, Block]:
         raise ModelError(f"unet/config.json: its blocks cannot be told ({error})") from None
 
 
-def demand_whole(name: str, tensors: Mapping[str, Tensor]) -> None:
+def require_whole(name: str, tensors: Mapping[str, Tensor]) -> None:
     """ModelError in one line where a block of the file `name` lacks a tensor that every such block has."""
     starts = {f"{UNET}{start}": _PAIR for start in _FIXED}
     for tensor in tensors:
@@ -89,7 +89,7 @@ def demand_whole(name: str, tensors: Mapping[str, Tensor]) -> None:
         raise ModelError(f"{name}: damaged: {len(absent)} tensors of the UNet are missing, the first is {absent[0]}")
 
 
-def demand_same_blocks(name: str, family: str, tensors: Mapping[str, Tensor], unet: Mapping[str, Any]) -> None:
+def require_same_blocks(name: str, family: str, tensors: Mapping[str, Tensor], unet: Mapping[str, Any]) -> None:
     """ModelError in one line where the file `name` has other blocks than the configuration `unet`."""
     own, planned = layout_of_file(tensors), layout_of_config(unet)
     if own == planned:

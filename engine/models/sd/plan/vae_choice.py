@@ -59,7 +59,7 @@ def choose_vae(folder: ModelFolder, wanted: str, *, is_in_file: bool = False) ->
     """
     own = folder.path / "vae"
     if wanted in ("auto", "taesd") and folder.is_taesd and weights_in(own):
-        _demand_channels(f"{folder.name}/vae", folder.vae, folder)
+        _require_channels(f"{folder.name}/vae", folder.vae, folder)
         return VaeChoice(kind=TINY, folder=own, weights=weights_in(own))
     tiny = TAESD[folder.family]
     other = _another_normalisation(folder)
@@ -75,8 +75,8 @@ def choose_vae(folder: ModelFolder, wanted: str, *, is_in_file: bool = False) ->
             "and pass --config FILE.toml"
         )
     if folder.vae:
-        _demand_kind(f"{folder.name}/vae", folder.vae.get("_class_name", FULL), folder)
-        _demand_channels(f"{folder.name}/vae", folder.vae, folder)
+        _require_kind(f"{folder.name}/vae", folder.vae.get("_class_name", FULL), folder)
+        _require_channels(f"{folder.name}/vae", folder.vae, folder)
     note = ""
     if wanted == "auto" and not other:
         command = locate.download_command(tiny, locate.PART_FILES)
@@ -102,13 +102,13 @@ def _elsewhere(name: str, folder: ModelFolder) -> VaeChoice:
     except ModelError as error:
         raise ModelError(f"{error}, so it is no VAE folder{_file_hint(path)}") from None
     kind = str(config.get("_class_name"))
-    _demand_kind(name, kind, folder)
-    _demand_channels(name, config, folder)
+    _require_kind(name, kind, folder)
+    _require_channels(name, config, folder)
     note = ""
     if kind == FULL:
-        _demand_factor(name, config, folder)
+        _require_factor(name, config, folder)
     else:
-        note = _demand_family(name, path, folder)
+        note = _require_family(name, path, folder)
     weights = weights_in(path)
     if weights is None:
         raise ModelError(f"{name}: has no weights{locate.how_to_get(name)}")
@@ -117,8 +117,8 @@ def _elsewhere(name: str, folder: ModelFolder) -> VaeChoice:
 
 def _of_file(name: str, path: Path, folder: ModelFolder) -> VaeChoice:
     file = examine_vae_file(name, path)
-    _demand_channels(name, file.config, folder)
-    note = _demand_family(name, path, folder)
+    _require_channels(name, file.config, folder)
+    note = _require_family(name, path, folder)
     if file.kind == TINY:
         return VaeChoice(kind=TINY, folder=None, weights=file.weights, config=file.config, note=note)
     config = file.config | _span_of(folder)
@@ -132,7 +132,7 @@ def _of_file(name: str, path: Path, folder: ModelFolder) -> VaeChoice:
     )
 
 
-def _demand_kind(name: str, kind: str, folder: ModelFolder) -> None:
+def _require_kind(name: str, kind: str, folder: ModelFolder) -> None:
     if kind not in KINDS:
         told = f" ({PART_CLASSES[kind]})" if kind in PART_CLASSES else ""
         raise ModelError(
@@ -140,7 +140,7 @@ def _demand_kind(name: str, kind: str, folder: ModelFolder) -> None:
         )
 
 
-def _demand_channels(name: str, config: Mapping[str, Any], folder: ModelFolder) -> None:
+def _require_channels(name: str, config: Mapping[str, Any], folder: ModelFolder) -> None:
     channels = config.get("latent_channels", LATENT_CHANNELS)
     if channels != LATENT_CHANNELS:
         whose = " (as SD 3's and Flux's)" if channels == 16 else ""
@@ -160,7 +160,7 @@ def _demand_channels(name: str, config: Mapping[str, Any], folder: ModelFolder) 
             raise ModelError(f"{name}: {key} is not a list of {LATENT_CHANNELS} numbers")
 
 
-def _demand_factor(name: str, config: Mapping[str, Any], folder: ModelFolder) -> None:
+def _require_factor(name: str, config: Mapping[str, Any], folder: ModelFolder) -> None:
     """ModelError where latents of this VAE are not those that the model was trained on."""
     ours, theirs = _span_of(folder), {"scaling_factor": SCALING_FACTORS["sd15"]} | _told_span(config)
     made_for = {factor: FAMILIES[family] for family, factor in reversed(SCALING_FACTORS.items())}
@@ -191,7 +191,7 @@ def _another_normalisation(folder: ModelFolder) -> str:
     return ""
 
 
-def _demand_family(name: str, path: Path, folder: ModelFolder) -> str:
+def _require_family(name: str, path: Path, folder: ModelFolder) -> str:
     """A note where the name does not say which family it is for; ModelError where it says another."""
     known_as = published_name(path)
     is_xl, is_first = _XL.search(known_as) is not None, _FIRST.search(known_as) is not None
