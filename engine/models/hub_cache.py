@@ -21,7 +21,7 @@ _TROUBLES = (OSError, ValueError, ModelError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Snapshot:
+class CacheSnapshot:
     """The files of one commit that were fetched."""
 
     folder: Path
@@ -45,7 +45,7 @@ def cache_folder() -> Path:
     return Path(constants.HF_HUB_CACHE).expanduser()
 
 
-def newest_snapshot(hub_id: str, file: str = "") -> Snapshot | None:
+def newest_snapshot(hub_id: str, file: str = "") -> CacheSnapshot | None:
     """The snapshot of `owner/name` to take; None where none holds `file` ("": any file).
 
     A complete one before a partial one, main before other revisions, the newest before older ones. A link whose target
@@ -73,7 +73,7 @@ def _repository(hub_id: str) -> Path:
     return cache_folder() / f"models--{hub_id.replace('/', '--')}"
 
 
-def _snapshots(hub_id: str) -> Iterator[Snapshot]:
+def _snapshots(hub_id: str) -> Iterator[CacheSnapshot]:
     repository = _repository(hub_id)
     refs: dict[str, list[str]] = {}
     try:
@@ -84,7 +84,7 @@ def _snapshots(hub_id: str) -> Iterator[Snapshot]:
     except _TROUBLES:
         return
     for folder in folders:
-        yield Snapshot(folder=folder, refs=tuple(refs.get(folder.name, ())))
+        yield CacheSnapshot(folder=folder, refs=tuple(refs.get(folder.name, ())))
 
 
 def _ref_name(repository: Path, file: Path) -> str:

@@ -121,12 +121,12 @@ def download_command(name: str, files: tuple[str, ...]) -> str:
     _, size_mb = _wanted(hub_id, parts["file"].lstrip("/"), files)
     page = f"https://huggingface.co/{hub_id}"
     about = "" if listing(hub_id) else "about "
-    size = f"{about}{told_size(size_mb)}, " if size_mb else ""
+    size = f"{about}{shown_size(size_mb)}, " if size_mb else ""
     before = _GATED_STEPS.format(page=page) if known(hub_id).is_gated else ""
     return f"{before}{fetch_command(name, files=files)}   ({size}{page})"
 
 
-def told_size(size_mb: float) -> str:
+def shown_size(size_mb: float) -> str:
     """Decimal, as the Hub shows it: 2.6 GB, 723 MB."""
     return f"{size_mb / 1000:.1f} GB" if size_mb >= 1000 else f"{max(1, round(size_mb))} MB"
 

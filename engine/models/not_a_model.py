@@ -55,7 +55,7 @@ def not_a_model(file: Path) -> str:
     return ""
 
 
-def what_folder_is(folder: Path) -> str:
+def other_folder(folder: Path) -> str:
     """Of a folder without model_index.json: what it is instead of a model, and what to do; "" where nothing tells."""
     told = _config(folder)
     for start, what in _CLASSES:

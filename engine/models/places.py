@@ -13,7 +13,7 @@ MATMUL_RUNS = 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class MeasuredDevice:
     """Where to measure, and in what."""
 
     device: str
@@ -31,15 +31,15 @@ class Place:
         return str(self.dtype).removeprefix("torch.")
 
 
-def place_for(wanted: str, *, half: str = "float16") -> Place:
+def place_for(wanted: str, *, half: str = "float16") -> MeasuredDevice:
     """The device asked for (auto: the fastest here), in float32 on a CPU and `half` elsewhere; ModelError where it is
     not."""
     device = chosen_device(wanted)
     dtype = getattr(torch, chosen_dtype("auto", device, half=half))
-    return Place(device=device, kind=torch.device(device).type, dtype=dtype)
+    return MeasuredDevice(device=device, kind=torch.device(device).type, dtype=dtype)
 
 
-def matmul_tflops(place: Place) -> float:
+def matmul_tflops(place: MeasuredDevice) -> float:
     """What a large matrix product reaches on these threads, to compare with; the best of thirty.
 
     No limit: Winograd's way to work out a convolution multiplies less than is counted, and stages in processes of
@@ -58,14 +58,14 @@ def matmul_tflops(place: Place) -> float:
     return 2.0 * side**3 / best_s / 1e12
 
 
-def memory_begins(device: torch.device) -> None:
+def reset_peak_memory(device: torch.device) -> None:
     """From here on `memory_mb` looks for the most."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
 
 
 def memory_mb(device: torch.device) -> float:
-    """MiB: on CUDA the most that was in use since `memory_begins`, elsewhere what the whole process holds now."""
+    """MiB: on CUDA the most that was in use since `reset_peak_memory`, elsewhere what the whole process holds now."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 2**20
     return psutil.Process().memory_info().rss / 2**20

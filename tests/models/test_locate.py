@@ -192,7 +192,7 @@ def test_the_command_for_a_known_model_fetches_what_loads_and_tells_its_size(
     line = refusal(hub_id)
     assert f"(about {gb}, https://huggingface.co/{hub_id})" in line
     fetched_mb = hub.type(line, files)
-    assert locate.told_size(fetched_mb) == gb
+    assert locate.shown_size(fetched_mb) == gb
     assert_is_whole(locate.find(hub_id), family)
 
 
@@ -210,7 +210,7 @@ def test_an_unknown_model_takes_one_command_or_where_it_has_no_half_precision_an
     if second_mb:
         assert weights_in(folder / "unet") is None
         line = locate.how_to_get("artist/model")
-        assert f"({locate.told_size(second_mb)}, https://huggingface.co/artist/model)" in line
+        assert f"({locate.shown_size(second_mb)}, https://huggingface.co/artist/model)" in line
         assert hub.type(line, files) == pytest.approx(second_mb, abs=3)
     assert_is_whole(folder, "sdxl" if files is SDXL_BASE else "sd15")
 

@@ -10,9 +10,9 @@ import pytest
 from engine.models.graphs import DirectCalls
 from engine.models.sd.check import ModelReport, check, report_on
 from engine.models.sd.conditioner import Conditioner
-from engine.models.sd.denoiser import Control, Denoiser
+from engine.models.sd.denoiser import ControlInput, Denoiser
 from engine.models.sd.load import load, load_planned
-from engine.models.sd.model import Model
+from engine.models.sd.model import DiffusionModel
 from engine.models.sd.pixels import Pixels
 from engine.models.sd.plan.model_plan import plan_model
 from engine.models.sd.single import paint
@@ -75,7 +75,7 @@ def told_by(report: ModelReport) -> str:
     return "\n".join((report.prediction_reason, report.sampler_reason, *report.notes))
 
 
-def assert_paints(model: Model) -> None:
+def assert_paints(model: DiffusionModel) -> None:
     controls = [(source_picture(side_px=SIDE_PX), 1.0)] * len(model.controlnets)
     ip_image = source_picture() if model.ip_adapter is not None else None
     painted = paint(
@@ -85,7 +85,7 @@ def assert_paints(model: Model) -> None:
     assert painted.shape == (SIDE_PX, SIDE_PX, 3) and painted.std() > 0
 
 
-def assert_streams(model: Model) -> None:
+def assert_streams(model: DiffusionModel) -> None:
     """It paints live: with calls split into parts, as where the device is shared, until the first picture comes."""
     denoiser = Denoiser(model, calls=DirectCalls(), is_split=True)
     stream = StreamSchedule(model, denoiser, StreamSettings(width=SIDE_PX, height=SIDE_PX, steps=2))
@@ -93,7 +93,7 @@ def assert_streams(model: Model) -> None:
     picture = source_picture()
     cond = Conditioner(model).encode("a cat", "", size=(SIDE_PX, SIDE_PX))
     shown = [
-        Control(index=index, picture=pixels.prepare_control(picture[None]), scale=1.0)
+        ControlInput(index=index, picture=pixels.prepare_control(picture[None]), scale=1.0)
         for index in range(len(model.controlnets))
     ]
     z = pixels.encode(picture[None])

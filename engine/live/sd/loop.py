@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import torch
 
     from engine.live.sd.painter import Painted
-    from engine.models.sd.model import Model
+    from engine.models.sd.model import DiffusionModel
     from engine.models.sd.similarity import SimilarityFilter
 
 GREY_AFTER_S = 0.5  # without a picture of the engine: it needs a few frames to hear that one is wanted
@@ -49,7 +49,7 @@ def run(port: ChildPort) -> None:
 class Loop(PictureLoop["np.ndarray | torch.Tensor", "Painted"]):
     """Paints. A picture is (H, W, 3 or 4) uint8; a tensor lies on the model's device."""
 
-    def __init__(self, port: ChildPort, model: "Model") -> None:
+    def __init__(self, port: ChildPort, model: "DiffusionModel") -> None:
         from engine.live.sd.painter import Painter
         from engine.models.device_work import call_before_layers
 

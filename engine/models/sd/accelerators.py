@@ -23,10 +23,10 @@ from engine.errors import ModelError
 from engine.models.compiling import compiled, require_compiler
 from engine.models.graphs import Calls, CompiledCalls, calls_for, nothing
 from engine.models.sd.spec import ACCELERATORS, ModelSpec
-from engine.models.sd.unet_parts import Parts, down, mid, up, whole
+from engine.models.sd.unet_parts import UnetParts, down, mid, up, whole
 
 if TYPE_CHECKING:
-    from engine.models.sd.model import Model
+    from engine.models.sd.model import DiffusionModel
 
 BACKENDS = {"inductor": "inductor", "tensorrt": "torch_tensorrt"}
 INSTALL = {
@@ -59,27 +59,27 @@ def require_accelerator(spec: ModelSpec, device: torch.device, *, is_job: bool =
         raise ModelError("accelerator tensorrt: bakes the weights in, so no LoRA and no IP-Adapter; use inductor")
 
 
-def accelerate(model: "Model") -> None:
+def accelerate(model: "DiffusionModel") -> None:
     """Do as the model's spec says; compiling itself happens in the first call with each shape."""
     name = model.spec.accelerator
     if name == "stablefast":
         from sfast.compilers.diffusion_pipeline_compiler import CompilationConfig, compile_unet
 
         model.unet = compile_unet(model.unet, CompilationConfig.Default())  # its defaults preserve parameters
-        model.parts = Parts(can_split=False)
+        model.parts = UnetParts(can_split=False)
     elif name == "deepcache":
         from engine.models.sd.deep_cache import DeepCache
 
         model.deep_cache = DeepCache(model.unet)
-        model.parts = Parts(whole=DeepCache.whole, can_split=False)
+        model.parts = UnetParts(whole=DeepCache.whole, can_split=False)
     elif name != "none":
         if name == "tensorrt":
             import torch_tensorrt  # noqa: F401 - brings the backend
         parts = [compiled(part, BACKENDS[name]) for part in (whole, down, mid, up)]
-        model.parts = Parts(**dict(zip(("whole", "down", "mid", "up"), parts, strict=True)))
+        model.parts = UnetParts(**dict(zip(("whole", "down", "mid", "up"), parts, strict=True)))
 
 
-def unet_calls(model: "Model", before_slow: Callable[[], None] = nothing) -> Calls:
+def unet_calls(model: "DiffusionModel", before_slow: Callable[[], None] = nothing) -> Calls:
     """How the UNet's parts are run: as captured graphs on CUDA, directly elsewhere and where they are accelerated.
 
     `before_slow` is called before what takes long and is done once for a shape.

@@ -14,14 +14,14 @@ import torch
 
 from engine.errors import DeviceFullError
 from engine.models.device_work import DeviceCopies, HostBuffers, free_memory, is_out_of_memory, memory_mb
-from engine.models.sd.fates import latent_fates, mended
+from engine.models.sd.fates import latent_fates, merge_rerun
 from engine.models.sd.latent_painter import LatentPainter, ReadPicture
 from engine.models.sd.overlap import paint_overlapped
 from engine.models.sd.painting import BLACK, GOOD, RERUN, Painting, Stage, accept_black_sources
 from engine.models.sd.stage_pieces import CallsFor, StagePieces
 
 if TYPE_CHECKING:
-    from engine.models.sd.model import Model
+    from engine.models.sd.model import DiffusionModel
 
 GREY = 128
 LATENT_CHANNELS = 4
@@ -32,7 +32,7 @@ class BatchPainter:
 
     def __init__(
         self,
-        model: "Model",
+        model: "DiffusionModel",
         painting: Painting,
         width: int,
         height: int,
@@ -132,7 +132,7 @@ class BatchPainter:
             fates = latent_fates(painted).cpu().numpy()
             if (fates != GOOD).any():
                 again = self._processed(z, rgb)
-                fates, is_mended = mended(fates, latent_fates(again).cpu().numpy())
+                fates, is_mended = merge_rerun(fates, latent_fates(again).cpu().numpy())
                 rows = torch.from_numpy(is_mended).to(painted.device).view(-1, 1, 1, 1)
                 painted = torch.where(rows, again, painted)
         self._pieces.seconds.read()
@@ -146,7 +146,7 @@ class BatchPainter:
             is_new = (own != GOOD) & ((fates == GOOD) | (fates == RERUN))
             if is_new.any():
                 again, second = self._decoded(z)
-                own, is_mended = mended(np.where(is_new, own, GOOD), second)
+                own, is_mended = merge_rerun(np.where(is_new, own, GOOD), second)
                 pixels[is_mended] = again[is_mended]
         return pixels, np.where(is_new, own, fates).astype(np.uint8)
 
@@ -176,7 +176,7 @@ class BatchPainter:
         if (fates == GOOD).all():
             return pixels, fates
         again, second = self._attempt(rgb)
-        fates, is_mended = mended(fates, accept_black_sources(second, again, rgb))
+        fates, is_mended = merge_rerun(fates, accept_black_sources(second, again, rgb))
         pixels[is_mended] = again[is_mended]
         return pixels, fates
 

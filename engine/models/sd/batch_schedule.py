@@ -12,13 +12,13 @@ from torch.overrides import TorchFunctionMode
 from engine.errors import ModelError
 from engine.models.graphs import nothing
 from engine.models.sd.coefficients import StepCoefficients, real_steps, step_coefficients
-from engine.models.sd.denoiser import Control, Denoiser
+from engine.models.sd.denoiser import ControlInput, Denoiser
 from engine.models.sd.plan.sampler_choice import FEW_STEPS
 from engine.models.sd.plan.scheduler_config import ZERO_SNR_SCHEDULERS
 
 if TYPE_CHECKING:
     from engine.models.sd.conditioner import Cond
-    from engine.models.sd.model import Model
+    from engine.models.sd.model import DiffusionModel
 
 Sampler = Literal["auto", "lcm", "turbo", "lightning", "hyper", "tcd", "scheduler", "deis", "euler", "dpm"]
 Progress = Callable[[int, int], None]
@@ -41,7 +41,7 @@ class BatchSchedule:
 
     def __init__(
         self,
-        model: "Model",
+        model: "DiffusionModel",
         denoiser: Denoiser,
         *,
         steps: int,
@@ -50,8 +50,10 @@ class BatchSchedule:
         seed: int = 0,
         sampler: Sampler = "auto",
     ) -> None:
-        """`steps` x `strength` steps are made, at least one. `guidance`: see `Model.guidance_for`. seed -1: other noise
-        for each run. sampler auto: the model's."""
+        """`steps` x `strength` steps are made, at least one. `guidance`: see `DiffusionModel.guidance_for`.
+
+        seed -1: other noise for each run. sampler auto: the model's own.
+        """
         self._model = model
         self._denoiser = denoiser
         self._sampler = model.sampler if sampler == "auto" else sampler
@@ -80,7 +82,7 @@ class BatchSchedule:
         self,
         z: torch.Tensor,
         cond: "Cond",
-        control: Sequence[Control] = (),
+        control: Sequence[ControlInput] = (),
         generator: torch.Generator | None = None,
         *,
         between: Callable[[], None] = nothing,
@@ -118,7 +120,7 @@ class BatchSchedule:
         self,
         z: torch.Tensor,
         cond: "Cond",
-        control: Sequence[Control],
+        control: Sequence[ControlInput],
         noise: "SeededNoise",
         between: Callable[[], None],
         progress: Progress,
@@ -147,7 +149,7 @@ class BatchSchedule:
         self,
         z: torch.Tensor,
         cond: "Cond",
-        control: Sequence[Control],
+        control: Sequence[ControlInput],
         noise: "SeededNoise",
         between: Callable[[], None],
         progress: Progress,

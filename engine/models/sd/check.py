@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from engine.models import locate
 from engine.models.part_report import Report
 from engine.models.sd.plan import single_file
-from engine.models.sd.plan.choice import Choice
-from engine.models.sd.plan.model_folder import ModelFolder
+from engine.models.sd.plan.choice import Decision
+from engine.models.sd.plan.model_folder import DiffusersFolder
 from engine.models.sd.plan.model_plan import ModelPlan, plan_model
 from engine.models.sd.plan.vae_choice import choose_vae
 from engine.models.sd.spec import ModelSpec
 
 TINY_VAE = "AutoencoderTiny"
-_UNKNOWN = Choice("", "")
+_UNKNOWN = Decision("", "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,4 +68,4 @@ def has_tiny_vae(spec: ModelSpec) -> bool:
         return True
     path = locate.find(spec.model)
     described = single_file.config_folder(single_file.examine(path)) if path.is_file() else path
-    return choose_vae(ModelFolder(described, spec.model), spec.vae, is_in_file=path.is_file()).kind == TINY_VAE
+    return choose_vae(DiffusersFolder(described, spec.model), spec.vae, is_in_file=path.is_file()).kind == TINY_VAE

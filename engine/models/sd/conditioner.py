@@ -9,12 +9,12 @@ import numpy as np
 import torch
 
 from engine.models.sd.plan.clip_skip import layers_skipped
-from engine.models.sd.prompt_syntax import Prompt, parse_prompt
+from engine.models.sd.prompt_syntax import ParsedPrompt, parse_prompt
 from engine.models.sd.prompt_tokens import TokenRow, emphasised, tell_left_out, token_row
 from engine.models.sd.textual_inversion import Triggers, vectors_in_place
 
 if TYPE_CHECKING:
-    from engine.models.sd.model import Model
+    from engine.models.sd.model import DiffusionModel
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +63,7 @@ class Conditioner:
 
     Tags of LoRAs are left out of the texts; their weights are set by whoever sets the others (`lora_tags`)."""
 
-    def __init__(self, model: "Model", *, note: Callable[[str, str], None] | None = None) -> None:
+    def __init__(self, model: "DiffusionModel", *, note: Callable[[str, str], None] | None = None) -> None:
         """`note(key, line)` is told when a text is too long or has what is not done; logged as a warning by default."""
         self._model = model
         self._note = note or (lambda key, line: log.warning("%s: %s", key, line))
@@ -139,7 +139,7 @@ class Conditioner:
         return self._encode(prompt, skipped)
 
     @torch.no_grad()
-    def _encode(self, prompt: Prompt, skipped: int) -> Encoded:
+    def _encode(self, prompt: ParsedPrompt, skipped: int) -> Encoded:
         """((1, 77, D), pooled (1, P) or None)."""
         model = self._model
         rows = [

@@ -15,15 +15,15 @@ from engine.models.sd.unet_parts import chain
 
 if TYPE_CHECKING:
     from engine.models.sd.conditioner import Cond
-    from engine.models.sd.model import Model
+    from engine.models.sd.model import DiffusionModel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Control:
+class ControlInput:
     """What one ControlNet is shown."""
 
     index: int
-    """Its place in `Model.controlnets`."""
+    """Its place in `DiffusionModel.controlnets`."""
     picture: torch.Tensor
     """(rows, 3, height, width) in 0..1, of the pictures in the rows of the latents it goes with."""
     scale: float
@@ -32,7 +32,7 @@ class Control:
 class Denoiser:
     """Stateless but for captured graphs. One thread, one device; nothing here waits for the device."""
 
-    def __init__(self, model: "Model", *, calls: Calls | None = None, is_split: bool = False) -> None:
+    def __init__(self, model: "DiffusionModel", *, calls: Calls | None = None, is_split: bool = False) -> None:
         """`calls`: as `accelerators.unet_calls` has it, unless given. `is_split`: calls can be interrupted in
         the UNet, after the ControlNets, its down blocks and its middle; otherwise they are one piece."""
         self.model = model
@@ -50,7 +50,7 @@ class Denoiser:
         z: torch.Tensor,
         t: torch.Tensor,
         cond: "Cond",
-        control: Sequence[Control] = (),
+        control: Sequence[ControlInput] = (),
         *,
         guidance: float = 1.0,
         between: Callable[[], None] = nothing,
@@ -67,7 +67,7 @@ class Denoiser:
         z: torch.Tensor,
         t: torch.Tensor,
         cond: "Cond",
-        control: Sequence[Control] = (),
+        control: Sequence[ControlInput] = (),
         *,
         guidance: float = 1.0,
         between: Callable[[], None] = nothing,
@@ -86,7 +86,7 @@ class Denoiser:
         z: torch.Tensor,
         t: torch.Tensor,
         cond: "Cond",
-        control: Sequence[Control] = (),
+        control: Sequence[ControlInput] = (),
         *,
         negatives: int = 0,
         guidance: float = 1.0,

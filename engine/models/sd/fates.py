@@ -28,7 +28,7 @@ def first_bad(fates: torch.Tensor, later: torch.Tensor) -> torch.Tensor:
     return torch.where(fates == GOOD, later, fates)
 
 
-def mended(fates: np.ndarray, again: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def merge_rerun(fates: np.ndarray, again: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(B,) uint8 after a second attempt that ended with `again`, and (B,) bool: whose result is the second one."""
     is_mended = (fates != GOOD) & (again == GOOD)
     return np.where(is_mended, RERUN, fates).astype(np.uint8), is_mended

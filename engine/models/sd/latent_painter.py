@@ -10,7 +10,7 @@ import torch
 from engine.errors import ModelError
 from engine.models.sd.batch_schedule import BatchSchedule
 from engine.models.sd.conditioner import Cond, Conditioner
-from engine.models.sd.denoiser import Control, Denoiser
+from engine.models.sd.denoiser import ControlInput, Denoiser
 from engine.models.sd.lora_tags import Note, tagged_weights, with_tags
 from engine.models.sd.model import unguided
 from engine.models.sd.outlines import edges
@@ -20,7 +20,7 @@ from engine.models.sd.pixels import fitted
 if TYPE_CHECKING:
     from engine.models.device_work import DeviceCopies
     from engine.models.graphs import Calls
-    from engine.models.sd.model import Model
+    from engine.models.sd.model import DiffusionModel
 
 KEPT = 16  # paintings of as many clients that take turns
 
@@ -34,7 +34,7 @@ class LatentPainter:
 
     def __init__(
         self,
-        model: "Model",
+        model: "DiffusionModel",
         size: tuple[int, int],
         *,
         read_picture: ReadPicture | None,
@@ -89,7 +89,7 @@ class LatentPainter:
         """Those of them in which the whole UNet runs."""
         return self._evaluations
 
-    def controls(self, rgb: np.ndarray | None, uploads: "DeviceCopies") -> list[Control]:
+    def controls(self, rgb: np.ndarray | None, uploads: "DeviceCopies") -> list[ControlInput]:
         """What each ControlNet that counts is shown of the pictures (B, height, width, 3) uint8. `uploads`: must not be
         used for another batch before these are there."""
         assert self._painting is not None
@@ -102,11 +102,11 @@ class LatentPainter:
                     pictures = np.stack([edges(each, self._size) for each in rgb]) if use.sees == "edges" else rgb
                     sent = uploads.send(use.sees, pictures)
                     seen[use.sees] = fitted(sent, *self._size, self._model.device).to(self._model.dtype)
-                shown.append(Control(index=index, picture=seen[use.sees], scale=use.scale))
+                shown.append(ControlInput(index=index, picture=seen[use.sees], scale=use.scale))
         return shown
 
     @torch.no_grad()
-    def run(self, z: torch.Tensor, controls: list[Control]) -> torch.Tensor:
+    def run(self, z: torch.Tensor, controls: list[ControlInput]) -> torch.Tensor:
         """(B, 4, h, w) float32, painted; memory of its own."""
         return self._schedule.run(z, self._cond, controls)
 
@@ -135,7 +135,7 @@ class LatentPainter:
         return self._conditioner.encode(painting.prompt, painting.negative, ip_image=image, size=self._size)
 
 
-def _require_counts(painting: Painting, model: "Model") -> None:
+def _require_counts(painting: Painting, model: "DiffusionModel") -> None:
     """ModelError where the painting uses what the model has not been loaded with."""
     name, uses, weights = model.spec.model, painting.control_uses, painting.lora_weights
     if len(uses) != len(model.controlnets):

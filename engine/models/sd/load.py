@@ -15,10 +15,10 @@ from engine.models.plain_config import notes_on
 from engine.models.pretrained import notes_of, one_line, pickle_notes, pretrained, quieten_libraries
 from engine.models.sd.accelerators import accelerate, require_accelerator
 from engine.models.sd.coefficients import noise_table
-from engine.models.sd.model import Model
+from engine.models.sd.model import DiffusionModel
 from engine.models.sd.painting import Stage
-from engine.models.sd.plan.choice import Choice
-from engine.models.sd.plan.model_folder import ModelFolder
+from engine.models.sd.plan.choice import Decision
+from engine.models.sd.plan.model_folder import DiffusersFolder
 from engine.models.sd.plan.model_plan import ModelPlan, plan_model
 from engine.models.sd.plan.sampler_choice import SamplerChoice
 from engine.models.sd.plan.single_file import CLASSES, TEXT_CLASSES, SingleFile
@@ -32,7 +32,7 @@ from engine.models.tokenizer_files import read_tokenizer
 log = logging.getLogger(__name__)
 
 
-def load(spec: ModelSpec, device: str, dtype: str, *, stage: Stage = "whole", is_job: bool = False) -> Model:
+def load(spec: ModelSpec, device: str, dtype: str, *, stage: Stage = "whole", is_job: bool = False) -> DiffusionModel:
     """The model on `device` (cpu, cuda, cuda:1, mps), its weights in `dtype` (a name that `dtype_named` knows).
 
     `stage`: load only what this stage of a job needs. `is_job`: each picture makes all its steps before the next.
@@ -51,7 +51,7 @@ def load(spec: ModelSpec, device: str, dtype: str, *, stage: Stage = "whole", is
     return model
 
 
-def load_planned(plan: ModelPlan, device: str, dtype: str, *, stage: Stage = "whole") -> Model:
+def load_planned(plan: ModelPlan, device: str, dtype: str, *, stage: Stage = "whole") -> DiffusionModel:
     """Load the model that `plan_model` has examined; arguments and errors are those of `load`."""
     wanted = dtype_named(dtype)
     quieten_libraries("diffusers", "transformers")
@@ -62,7 +62,7 @@ def load_planned(plan: ModelPlan, device: str, dtype: str, *, stage: Stage = "wh
     return model
 
 
-def _random(spec: ModelSpec, device: str, dtype: torch.dtype, stage: Stage) -> Model:
+def _random(spec: ModelSpec, device: str, dtype: torch.dtype, stage: Stage) -> DiffusionModel:
     if spec != ModelSpec(model=spec.model, accelerator=spec.accelerator):
         raise ModelError(
             f"{spec.model}: random weights take no LoRA, ControlNet, IP-Adapter, VAE, sampler, embedding or clip skip"
@@ -89,7 +89,7 @@ class _Loading:
         self._has_unet, self._has_vae = stage in ("process", "whole"), stage != "process"
         self.notes: list[str] = []
 
-    def model(self) -> Model:
+    def model(self) -> DiffusionModel:
         plan = self.plan
         if plan.folder is None or plan.vae is None or plan.prediction is None or plan.sampler is None:
             raise ModelError(f"{self.spec.model}: is not complete")
@@ -101,7 +101,7 @@ class _Loading:
 
     # -- the two ways a model lies on disk
 
-    def _from_folder(self, folder: ModelFolder, vae: VaeChoice) -> dict[str, Any]:
+    def _from_folder(self, folder: DiffusersFolder, vae: VaeChoice) -> dict[str, Any]:
         texts = [part for part in folder.parts if part in TEXT_CLASSES and self._has_unet]
         return {
             "unet": self._part(folder, "unet", "UNet2DConditionModel") if self._has_unet else None,
@@ -109,7 +109,7 @@ class _Loading:
             "text_encoders": tuple(self._part(folder, part, TEXT_CLASSES[part]) for part in texts),
         }
 
-    def _from_file(self, single: SingleFile, folder: ModelFolder, vae: VaeChoice) -> dict[str, Any]:
+    def _from_file(self, single: SingleFile, folder: DiffusersFolder, vae: VaeChoice) -> dict[str, Any]:
         wanted = {"unet", "text_encoders"} if self._has_unet else set()
         parts: dict[str, Any] = {"unet": None, "vae": None, "text_encoders": ()}
         if self._has_vae and vae.weights is None:
@@ -129,14 +129,14 @@ class _Loading:
 
     def _assembled(
         self,
-        folder: ModelFolder,
-        prediction: Choice,
+        folder: DiffusersFolder,
+        prediction: Decision,
         sampler: SamplerChoice,
         *,
         unet: Any,
         vae: Any,
         text_encoders: tuple[Any, ...],
-    ) -> Model:
+    ) -> DiffusionModel:
         from diffusers import AutoencoderTiny
 
         config = self._scheduler_config(self.plan.scheduler)
@@ -146,7 +146,7 @@ class _Loading:
         scaling, shift = latent_scale(vae.config, self.device) if vae else (math.nan, 0.0)  # NaN would be seen
         texts = [part for part in folder.parts if part.startswith("tokenizer") and self._has_unet]
         tokenizers = tuple(self._tokenizer(folder, part) for part in texts)
-        model = Model(
+        model = DiffusionModel(
             spec=self.spec,
             device=self.device,
             dtype=self.dtype,
@@ -176,7 +176,7 @@ class _Loading:
             log.info("%s: %s", self.spec.model, note)
         return model
 
-    def _add_extras(self, model: Model) -> None:
+    def _add_extras(self, model: DiffusionModel) -> None:
         if self.plan.loras:
             from engine.models.sd.lora import LoraSet
 
@@ -202,7 +202,7 @@ class _Loading:
 
     # -- parts
 
-    def _part(self, folder: ModelFolder, part: str, kind: str) -> Any:
+    def _part(self, folder: DiffusersFolder, part: str, kind: str) -> Any:
         """One network of a folder, on the CPU."""
         weights = folder.weights(part)
         if weights is None:
@@ -210,7 +210,7 @@ class _Loading:
         self.notes += notes_of(part, folder.path / part)
         return pretrained(kind, folder.path, part, self.dtype, f"{folder.name}/{part}")
 
-    def _vae(self, folder: ModelFolder, choice: VaeChoice) -> Any:
+    def _vae(self, folder: DiffusersFolder, choice: VaeChoice) -> Any:
         self.notes += [choice.note] if choice.note else []
         if choice.folder is None:
             self.notes += pickle_notes("vae", choice.weights)
@@ -218,12 +218,12 @@ class _Loading:
         self.notes += notes_of("vae", choice.folder)
         return pretrained(choice.kind, choice.folder, "", self._vae_dtype(folder, choice), str(choice.folder))
 
-    def _vae_dtype(self, folder: ModelFolder, choice: VaeChoice) -> torch.dtype:
+    def _vae_dtype(self, folder: DiffusersFolder, choice: VaeChoice) -> torch.dtype:
         # The full VAE of SDXL overflows in float16; its configuration asks for float32, those mended do not.
         overflows = folder.family == "sdxl" and choice.wants_float32 and self.dtype == torch.float16
         return torch.float32 if overflows else self.dtype
 
-    def _tokenizer(self, folder: ModelFolder, part: str) -> Any:
+    def _tokenizer(self, folder: DiffusersFolder, part: str) -> Any:
         folder.require_tokenizer(part)
         return read_tokenizer(f"{folder.name}/{part}", folder.path / part)
 

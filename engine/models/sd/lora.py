@@ -15,7 +15,7 @@ import torch
 from engine.errors import ModelError
 from engine.models.pretrained import one_line, require_finite
 from engine.models.sd.lora_delta import Delta
-from engine.models.sd.plan.lora_changes import Change
+from engine.models.sd.plan.lora_changes import LoraChange
 from engine.models.sd.plan.lora_file import LoraFile
 from engine.models.sd.plan.lora_names import TEXT_PARTS, UNET_PART, plain_layer
 from engine.models.sd.plan.tensor_file import read_tensors
@@ -131,7 +131,7 @@ def _held(lora: LoraFile, device: torch.device) -> dict[str, torch.Tensor]:
     return held
 
 
-def _delta(lora: LoraFile, change: Change, held: Mapping[str, torch.Tensor], dtype: torch.dtype) -> Delta:
+def _delta(lora: LoraFile, change: LoraChange, held: Mapping[str, torch.Tensor], dtype: torch.dtype) -> Delta:
     factors = {role: held[name] for role, name in change.tensors.items()}
     alpha, scale, rank = factors.pop("alpha", None), change.scale, change.shape.rank
     if scale is None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from engine.models.sd.prompt_syntax import parse_prompt
 
 if TYPE_CHECKING:
-    from engine.models.sd.model import Model
+    from engine.models.sd.model import DiffusionModel
 
 Note = Callable[[str, str], None]
 
@@ -45,7 +45,7 @@ def with_tags(prompt: str, names: Sequence[str], weights: Sequence[float], note:
 
 
 @contextmanager
-def tags_in_force(model: "Model", prompt: str, note: Note) -> Iterator[None]:
+def tags_in_force(model: "DiffusionModel", prompt: str, note: Note) -> Iterator[None]:
     """Inside, the model's LoRAs weigh what the prompt says; behind it what they did before."""
     names = () if model.loras is None else model.loras.names
     tags = tagged_weights(prompt, names, note)

@@ -9,7 +9,7 @@ import torch
 from engine.models.sd.plan.sampler_name import TCD_ETA
 from engine.models.sd.plan.usual_guidance import EMBEDDED_GUIDANCE
 from engine.models.sd.spec import ModelSpec
-from engine.models.sd.unet_parts import PLAIN, Parts
+from engine.models.sd.unet_parts import PLAIN, UnetParts
 
 if TYPE_CHECKING:
     from engine.models.sd.deep_cache import DeepCache
@@ -23,7 +23,7 @@ SPAN_PX = 8  # of a latent, by every VAE of Stable Diffusion
 
 
 @dataclass(slots=True, kw_only=True)
-class Model:
+class DiffusionModel:
     """One Stable Diffusion model on its device. No parameter wants a gradient; all are in evaluation mode.
 
     Used by one thread at a time. Loaded for one stage of a job it lacks what that stage does without.
@@ -64,7 +64,7 @@ class Model:
     loras: "LoraSet | None" = None
     embeddings: "tuple[Embedding, ...]" = ()
     """Of textual inversion, none without a UNet."""
-    parts: Parts = PLAIN
+    parts: UnetParts = PLAIN
     """What a UNet call is made of; compiled where the spec names an accelerator."""
     deep_cache: "DeepCache | None" = None
     """To be told when a batch begins."""
@@ -113,7 +113,7 @@ class Model:
             yield from embedding.vectors
 
 
-def unguided(model: Model, sampler: str, asked: float) -> str:
+def unguided(model: DiffusionModel, sampler: str, asked: float) -> str:
     """One line where the guidance that was asked for has no effect; else empty."""
     if asked <= 1.0 or model.guidance_for(sampler, asked) == asked:
         return ""

@@ -37,7 +37,7 @@ Settle = Callable[[np.ndarray, np.ndarray, np.ndarray], tuple[np.ndarray, np.nda
 
 
 @dataclass(frozen=True, slots=True)
-class Flight:
+class LaunchedBatch:
     source: np.ndarray
     pixels: torch.Tensor
     fates: torch.Tensor
@@ -54,12 +54,12 @@ def paint_overlapped(
     what it gave before."""
     streams = [own_stream(pieces.device) for _ in range(3)]
     uploads = [DeviceCopies(pieces.device) for _ in range(ON_THEIR_WAY)]
-    flights: deque[Flight] = deque()
+    flights: deque[LaunchedBatch] = deque()
     before = torch.cuda.current_stream(pieces.device)
     for stream in streams:
         stream.wait_stream(before)  # texts were encoded and noise was brought there
 
-    def finished(flight: Flight) -> tuple[np.ndarray, np.ndarray]:
+    def finished(flight: LaunchedBatch) -> tuple[np.ndarray, np.ndarray]:
         flight.done.synchronize()
         pieces.seconds.read(flight.marks)
         pixels, fates = flight.pixels.numpy(), flight.fates.numpy()
@@ -88,7 +88,7 @@ def paint_overlapped(
     yield from landed()
 
 
-def launched(pieces: StagePieces, streams: list[Any], uploads: DeviceCopies, source: np.ndarray) -> Flight:
+def launched(pieces: StagePieces, streams: list[Any], uploads: DeviceCopies, source: np.ndarray) -> LaunchedBatch:
     """All three stages of a batch given to the device."""
     encoding, processing, decoding = streams
     with torch.cuda.stream(encoding):
@@ -108,4 +108,4 @@ def launched(pieces: StagePieces, streams: list[Any], uploads: DeviceCopies, sou
         verdicts = torch.empty(fates.shape, dtype=fates.dtype, pin_memory=True).copy_(fates, non_blocking=True)
         done = torch.cuda.Event(blocking=True)  # without it the driver spins
         done.record(decoding)
-    return Flight(source, pixels, verdicts, done, pieces.seconds.taken())
+    return LaunchedBatch(source, pixels, verdicts, done, pieces.seconds.taken())

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from engine.errors import ModelError
 
 if TYPE_CHECKING:
-    from engine.models.sd.model import Model
+    from engine.models.sd.model import DiffusionModel
 
 Pictures = torch.Tensor | np.ndarray
 Draw = Callable[[Any], torch.Tensor]
@@ -20,7 +20,7 @@ Draw = Callable[[Any], torch.Tensor]
 class Pixels:
     """For pictures of one size, as the model's VAE sees them; one thread."""
 
-    def __init__(self, model: "Model", width: int, height: int) -> None:
+    def __init__(self, model: "DiffusionModel", width: int, height: int) -> None:
         """ModelError unless width and height are multiples of what a latent spans (8)."""
         step = model.latent_scale
         if width % step or height % step or width <= 0 or height <= 0:

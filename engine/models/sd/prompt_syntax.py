@@ -45,7 +45,7 @@ class LoraTag:
 
 
 @dataclass(frozen=True, slots=True)
-class Prompt:
+class ParsedPrompt:
     """A prompt taken apart; neighbouring fragments differ in weight."""
 
     fragments: tuple[Fragment, ...]
@@ -65,7 +65,7 @@ class Prompt:
         return any(fragment.weight != 1.0 for fragment in self.fragments)
 
 
-def parse_prompt(prompt: str) -> Prompt:
+def parse_prompt(prompt: str) -> ParsedPrompt:
     """Any text parses. Without brackets, doubled backslashes, tags and BREAK it comes back unchanged, one fragment."""
     return _Parsing(prompt).prompt()
 
@@ -96,7 +96,7 @@ class _Parsing:
         self._rounds: list[int] = []
         self._squares: list[_Square] = []
 
-    def prompt(self) -> Prompt:
+    def prompt(self) -> ParsedPrompt:
         for mark in _MARK.finditer(self._text):
             if mark["escaped"]:
                 self._pieces.append(_Piece(mark["escaped"]))
@@ -111,7 +111,7 @@ class _Parsing:
         for square in self._squares:
             self._multiply(square.piece, SQUARE)
         fragments = tuple(self._fragments())
-        return Prompt(fragments, tuple(self._loras), tuple(self._notes))
+        return ParsedPrompt(fragments, tuple(self._loras), tuple(self._notes))
 
     def _take_bracket(self, bracket: str, place: int) -> None:
         if bracket == "(":

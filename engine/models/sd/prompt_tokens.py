@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from engine.models.sd.prompt_syntax import Prompt
+from engine.models.sd.prompt_syntax import ParsedPrompt
 from engine.models.sd.textual_inversion import Triggers
 
 MAX_SHOWN = 200  # characters of what is left out
@@ -29,7 +29,7 @@ class TokenRow:
     """The end of the prompt that there was no room for."""
 
 
-def token_row(tokenizer: Any, encoder: int, prompt: Prompt, triggers: Triggers, device: torch.device) -> TokenRow:
+def token_row(tokenizer: Any, encoder: int, prompt: ParsedPrompt, triggers: Triggers, device: torch.device) -> TokenRow:
     """`encoder`: which of the text encoders, for the vectors. Text without weights and triggers becomes what the
     tokenizer makes of it as a whole; else each fragment is tokenised by itself, as A1111 does."""
     parts = [(part, fragment.weight) for fragment in prompt.fragments for part in triggers.split(fragment.text)]

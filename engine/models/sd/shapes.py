@@ -15,7 +15,7 @@ from engine.errors import ModelError
 from engine.models.device_work import in_fastest_layout
 from engine.models.pretrained import quieten_libraries
 from engine.models.sd.coefficients import noise_table
-from engine.models.sd.model import Model
+from engine.models.sd.model import DiffusionModel
 from engine.models.sd.painting import Stage
 from engine.models.sd.spec import ModelSpec
 
@@ -60,7 +60,7 @@ CLIP_TINY = {"hidden_size": 32, "intermediate_size": 37, "num_hidden_layers": 2,
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shape:
+class ModelShape:
     family: str
     sampler: str
     unet: dict[str, Any]
@@ -69,21 +69,23 @@ class Shape:
 
 
 SHAPES = {
-    "sd15": Shape(family="sd15", sampler="lcm", unet={"cross_attention_dim": 768}, texts=(CLIP_L,)),
-    "sd-turbo": Shape(
+    "sd15": ModelShape(family="sd15", sampler="lcm", unet={"cross_attention_dim": 768}, texts=(CLIP_L,)),
+    "sd-turbo": ModelShape(
         family="sd21",
         sampler="turbo",
         unet={"cross_attention_dim": 1024, "attention_head_dim": (5, 10, 20, 20), "use_linear_projection": True},
         texts=(OPENCLIP_H,),
     ),
-    "sdxl-turbo": Shape(
+    "sdxl-turbo": ModelShape(
         family="sdxl", sampler="turbo", unet={"cross_attention_dim": 2048, **XL_BLOCKS}, texts=(CLIP_L, OPENCLIP_G)
     ),
-    "ssd-1b": Shape(
+    "ssd-1b": ModelShape(
         family="sdxl", sampler="lcm", unet={"cross_attention_dim": 2048, **SSD_BLOCKS}, texts=(CLIP_L, OPENCLIP_G)
     ),
-    "sdxs": Shape(family="sd15", sampler="turbo", unet={"cross_attention_dim": 768, **SDXS_BLOCKS}, texts=(CLIP_L,)),
-    "tiny": Shape(
+    "sdxs": ModelShape(
+        family="sd15", sampler="turbo", unet={"cross_attention_dim": 768, **SDXS_BLOCKS}, texts=(CLIP_L,)
+    ),
+    "tiny": ModelShape(
         family="sd15",
         sampler="lcm",
         unet={"cross_attention_dim": 32, **TINY_BLOCKS},
@@ -95,7 +97,7 @@ SHAPES = {
 for a CPU."""
 
 
-def build(name: str, device: str, dtype: torch.dtype, stage: Stage = "whole") -> Model:
+def build(name: str, device: str, dtype: torch.dtype, stage: Stage = "whole") -> DiffusionModel:
     """A model of this shape with TAESD, or what one stage wants of it. On the device `meta` it has shapes only, for
     counting."""
     quieten_libraries("diffusers", "transformers")
@@ -114,7 +116,7 @@ def build(name: str, device: str, dtype: torch.dtype, stage: Stage = "whole") ->
     scheduler = build_scheduler(name)
     for module in filter(None, (unet, vae, *encoders)):
         in_fastest_layout(module.requires_grad_(False).eval().to(dtype), torch.device(device))
-    return Model(
+    return DiffusionModel(
         spec=ModelSpec(model=f"{name} with random weights", vae="taesd", sampler=shape.sampler),
         device=torch.device(device),
         dtype=dtype,
@@ -156,7 +158,7 @@ def build_scheduler(name: str) -> Any:
     return EulerAncestralDiscreteScheduler(**NOISE_TABLE, timestep_spacing="trailing")
 
 
-def build_pipeline(model: Model, name: str) -> Any:
+def build_pipeline(model: DiffusionModel, name: str) -> Any:
     """diffusers' own picture-to-picture pipeline around the very modules of `model`, without a progress bar."""
     from diffusers import StableDiffusionImg2ImgPipeline, StableDiffusionXLImg2ImgPipeline
 
@@ -197,13 +199,13 @@ def gflop(name: str, width: int, height: int) -> dict[str, float]:
         }
 
 
-def _shape(name: str) -> Shape:
+def _shape(name: str) -> ModelShape:
     if name not in SHAPES:
         raise ModelError(f"shape {name}: not one of {', '.join(SHAPES)}")
     return SHAPES[name]
 
 
-def _with_last(shape: Shape) -> list[tuple[dict[str, Any], bool]]:
+def _with_last(shape: ModelShape) -> list[tuple[dict[str, Any], bool]]:
     return [(config, number > 0) for number, config in enumerate(shape.texts)]
 
 

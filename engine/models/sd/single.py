@@ -11,18 +11,18 @@ from engine.errors import ModelError
 from engine.models.graphs import DirectCalls
 from engine.models.sd.batch_schedule import BatchSchedule, Progress, Sampler, ignore
 from engine.models.sd.conditioner import Conditioner
-from engine.models.sd.denoiser import Control, Denoiser
+from engine.models.sd.denoiser import ControlInput, Denoiser
 from engine.models.sd.lora_tags import tags_in_force
 from engine.models.sd.pixels import Pixels
 
 if TYPE_CHECKING:
-    from engine.models.sd.model import Model
+    from engine.models.sd.model import DiffusionModel
 
 log = logging.getLogger(__name__)
 
 
 def paint(
-    model: "Model",
+    model: "DiffusionModel",
     image: np.ndarray,
     *,
     prompt: str,
@@ -53,7 +53,7 @@ def paint(
     generator = torch.Generator().manual_seed(seed)
     z = pixels.encode_sampled(image[None], generator)
     shown = [
-        Control(index=index, picture=pixels.prepare_control(picture[None]), scale=scale)
+        ControlInput(index=index, picture=pixels.prepare_control(picture[None]), scale=scale)
         for index, (picture, scale) in enumerate(controls)
     ]
     # Direct calls on every device: to capture a graph takes longer than to paint one picture.

@@ -12,7 +12,7 @@ import torch
 from engine.errors import ModelError
 from engine.models.pickle_file import STATE_DICT
 from engine.models.pretrained import architecture
-from engine.models.sd.plan.model_folder import ModelFolder
+from engine.models.sd.plan.model_folder import DiffusersFolder
 from engine.models.sd.plan.original_names import UNET, modern_name
 from engine.models.sd.plan.single_file import CLASSES, PARTS, TEXT_CLASSES, VAE, SingleFile
 
@@ -20,7 +20,7 @@ Tensors = dict[str, torch.Tensor]
 
 
 def read(
-    single: SingleFile, folder: ModelFolder, dtype: torch.dtype, vae_dtype: torch.dtype, wanted: Collection[str]
+    single: SingleFile, folder: DiffusersFolder, dtype: torch.dtype, vae_dtype: torch.dtype, wanted: Collection[str]
 ) -> dict[str, Any]:
     """Those `wanted` of unet, vae and text_encoders, on the CPU in `dtype`, the VAE in its own: what went through
     float16 stays coarse in float32. `folder` describes the file; ModelError in one line where a tensor is missing. Of
@@ -88,7 +88,7 @@ def _named(single: SingleFile, held: dict[str, Any]) -> dict[str, Any]:
     return {modern_name(name, is_xl=single.family == "sdxl"): value for name, value in held.items()}
 
 
-def _write_plain(place: Path, folder: ModelFolder, part: str) -> None:
+def _write_plain(place: Path, folder: DiffusersFolder, part: str) -> None:
     """A configuration without what would choose code: a text encoder's says only how it is shaped."""
     told = folder.config(f"{part}/config.json")
     if part in TEXT_CLASSES:

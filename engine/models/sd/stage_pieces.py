@@ -9,13 +9,13 @@ import torch
 
 from engine.models.device_work import DeviceCopies, StageClock
 from engine.models.graphs import Calls, State, calls_for
-from engine.models.sd.denoiser import Control
+from engine.models.sd.denoiser import ControlInput
 from engine.models.sd.fates import first_bad, latent_fates, picture_fates
 from engine.models.sd.latent_painter import LatentPainter
 from engine.models.sd.pixels import Pixels
 
 if TYPE_CHECKING:
-    from engine.models.sd.model import Model
+    from engine.models.sd.model import DiffusionModel
 
 STAGES = ("encode", "process", "decode")
 CallsFor = Callable[[torch.device], Calls]
@@ -25,7 +25,7 @@ class StagePieces:
     """One thread. Those of them that the model has been loaded for."""
 
     def __init__(
-        self, model: "Model", size: tuple[int, int], latents: LatentPainter | None, calls: CallsFor | None
+        self, model: "DiffusionModel", size: tuple[int, int], latents: LatentPainter | None, calls: CallsFor | None
     ) -> None:
         self.device = model.device
         self.seconds = StageSeconds(model.device)
@@ -41,13 +41,13 @@ class StagePieces:
             z = self._encode_calls.run(("encode", sent.shape), (self._encode,), {"rgb": sent})["z"]
             return z.clone()  # a graph's next result lies where this one does
 
-    def process(self, z: torch.Tensor, controls: list[Control]) -> torch.Tensor:
+    def process(self, z: torch.Tensor, controls: list[ControlInput]) -> torch.Tensor:
         """The latents painted, (B, 4, h, w) float32."""
         assert self._latents is not None
         with self.seconds.of("process"):
             return self._latents.run(z, controls)
 
-    def controls(self, rgb: np.ndarray | None, uploads: DeviceCopies) -> list[Control]:
+    def controls(self, rgb: np.ndarray | None, uploads: DeviceCopies) -> list[ControlInput]:
         """What ControlNets see of the pictures; `uploads` as `encode` has them."""
         assert self._latents is not None
         with self.seconds.of("process"):

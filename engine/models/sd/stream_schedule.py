@@ -27,11 +27,11 @@ import torch
 
 from engine.models.graphs import nothing
 from engine.models.sd.coefficients import step_coefficients
-from engine.models.sd.denoiser import Control, Denoiser
+from engine.models.sd.denoiser import ControlInput, Denoiser
 
 if TYPE_CHECKING:
     from engine.models.sd.conditioner import Cond
-    from engine.models.sd.model import Model
+    from engine.models.sd.model import DiffusionModel
 
 LATENT_CHANNELS = 4
 
@@ -51,7 +51,7 @@ class StreamSettings:
     frames: int = 1
     """Frames a call."""
     guidance: float = 1.0
-    """1 and below is off; see `Model.guidance_for`."""
+    """1 and below is off; see `DiffusionModel.guidance_for`."""
     cfg_type: CfgType = "self"
     delta: float = 1.0
     seed: int = 0
@@ -59,7 +59,7 @@ class StreamSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Flight:
+class FramesInFlight:
     """What the rows from the second step on, (S - 1) F of them, have with them from call to call."""
 
     clean: torch.Tensor
@@ -77,14 +77,14 @@ class Flight:
 class StreamSchedule:
     """One thread. Models of FEW_STEPS: ModelError for others, and for a t_index outside the table."""
 
-    def __init__(self, model: "Model", denoiser: Denoiser, settings: StreamSettings) -> None:
+    def __init__(self, model: "DiffusionModel", denoiser: Denoiser, settings: StreamSettings) -> None:
         self.generation = 0
         """Grows whenever frames in flight are given up; pictures of before it must not be shown any more."""
         self.guidance = 1.0
         """In force."""
         self._model = model
         self._denoiser = denoiser
-        self._flight: Flight | None = None
+        self._flight: FramesInFlight | None = None
         self._random = torch.Generator(denoiser.device)
         self._random.seed()
         self._take(settings)
@@ -122,7 +122,7 @@ class StreamSchedule:
         self.generation += 1
         self._flight = None
 
-    def fill(self, z: torch.Tensor, cond: "Cond", control: Sequence[Control] = ()) -> None:
+    def fill(self, z: torch.Tensor, cond: "Cond", control: Sequence[ControlInput] = ()) -> None:
         """Runs the lead-in with one frame's latents `z` (F, 4, h, w), so that every push from now on gives pictures."""
         while self._flight_for(z).calls < self._steps - 1:
             self.push(z, cond, control)
@@ -131,7 +131,7 @@ class StreamSchedule:
         self,
         z: torch.Tensor,
         cond: "Cond",
-        control: Sequence[Control] = (),
+        control: Sequence[ControlInput] = (),
         *,
         between: Callable[[], None] = nothing,
     ) -> torch.Tensor | None:
@@ -148,7 +148,7 @@ class StreamSchedule:
         x0, origins = self._guided_x0(x, clean, flight, cond, shown, between)
         denoised = rows.c_out * x0 + rows.c_skip * x
         # All at once, and last: a call that fails, for want of memory say, leaves the frames in flight together.
-        self._flight = Flight(
+        self._flight = FramesInFlight(
             clean=denoised[:-frames],
             guess=((x - rows.signal * x0) / rows.noise)[:-frames] if self._keeps_noise else None,
             origins=origins[:-frames],
@@ -157,20 +157,20 @@ class StreamSchedule:
         )
         return denoised[-frames:] if self._flight.calls >= self._steps else None
 
-    def _flight_for(self, z: torch.Tensor) -> Flight:
+    def _flight_for(self, z: torch.Tensor) -> FramesInFlight:
         if self._flight is not None:
             return self._flight
         empty = z.new_zeros(((self._steps - 1) * len(z), *z.shape[1:]), dtype=torch.float32)
         guess = empty if self._keeps_noise else None
-        return Flight(clean=empty, guess=guess, origins=empty, pictures={}, calls=0)
+        return FramesInFlight(clean=empty, guess=guess, origins=empty, pictures={}, calls=0)
 
     def _guided_x0(
         self,
         x: torch.Tensor,
         clean: torch.Tensor,
-        flight: Flight,
+        flight: FramesInFlight,
         cond: "Cond",
-        shown: Sequence[Control],
+        shown: Sequence[ControlInput],
         between: Callable[[], None],
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """(x0, what the rows come from), both (S F, 4, h, w)."""
@@ -186,7 +186,7 @@ class StreamSchedule:
         negative = origin if self._settings.delta == 1.0 else self._of_origin * origin + self._of_sample * x
         return negative + self.guidance * (self._denoiser.x0(x, t, output) - negative), origin
 
-    def _shown(self, control: Sequence[Control], flight: Flight) -> list[Control]:
+    def _shown(self, control: Sequence[ControlInput], flight: FramesInFlight) -> list[ControlInput]:
         """The pictures of all rows: those in flight keep the picture that came with their frame.
 
         A ControlNet that has just been switched on shows its first pictures to the frames in flight, too.
@@ -197,7 +197,7 @@ class StreamSchedule:
             if older is None:
                 older = new.picture.repeat(self._steps - 1, 1, 1, 1)
             pictures = torch.cat((new.picture, older))  # (S F, 3, height, width)
-            shown.append(Control(index=new.index, picture=pictures, scale=new.scale))
+            shown.append(ControlInput(index=new.index, picture=pictures, scale=new.scale))
         return shown
 
     def _take(self, settings: StreamSettings) -> None:

@@ -8,19 +8,19 @@ import torch
 from PIL import Image
 
 from engine.models.device_work import device_wait, free_memory
-from engine.models.places import Place
-from engine.models.sd.model import Model
+from engine.models.places import MeasuredDevice
+from engine.models.sd.model import DiffusionModel
 from engine.models.sd.shapes import build, build_pipeline
 
 Call = Callable[[], object]
 Repaint = Callable[[Image.Image], Image.Image]
 
 
-class Rival:
+class DiffusersBaseline:
     """A model with random weights, and diffusers' own pipeline around its very modules. Only `repaint` is guided."""
 
-    def __init__(self, shape: str, place: Place, prompt: str) -> None:
-        self.model: Model = build(shape, place.device, place.dtype)
+    def __init__(self, shape: str, place: MeasuredDevice, prompt: str) -> None:
+        self.model: DiffusionModel = build(shape, place.device, place.dtype)
         self.wait = device_wait(self.model.device)
         self._pipeline = build_pipeline(self.model, shape)
         self._prompt = prompt

@@ -17,7 +17,7 @@ UnetPart = Callable[[Any, State], State]
 
 
 def chain(
-    unet: Any, controlnets: Sequence[Any], negatives: int, *, is_split: bool, parts: "Parts | None" = None
+    unet: Any, controlnets: Sequence[Any], negatives: int, *, is_split: bool, parts: "UnetParts | None" = None
 ) -> tuple[Part, ...]:
     """The parts of one UNet call; the last leaves `output` (N + B, 4, h, w) in the model's dtype, negatives first.
 
@@ -181,7 +181,7 @@ def up(unet: Any, state: State) -> State:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
+class UnetParts:
     """What a chain is made of: functions of (UNet, State)."""
 
     whole: UnetPart = whole
@@ -192,4 +192,4 @@ class Parts:
     """Whether down, mid and up do what `whole` does."""
 
 
-PLAIN = Parts()
+PLAIN = UnetParts()

@@ -13,13 +13,13 @@ from engine.models.graphs import DirectCalls
 from engine.models.sd import ModelSpec
 from engine.models.sd.conditioner import Conditioner
 from engine.models.sd.controlnet import load_controlnet
-from engine.models.sd.denoiser import Control, Denoiser
+from engine.models.sd.denoiser import ControlInput, Denoiser
 from engine.models.sd.load import latent_scale, load
 from engine.models.sd.pixels import Pixels
 from engine.models.sd.plan.controlnet_config import require_fit
 from engine.models.sd.plan.controlnet_file import examine_controlnet
 from engine.models.sd.plan.ip_adapter_file import examine_ip_adapter
-from engine.models.sd.plan.model_folder import ModelFolder
+from engine.models.sd.plan.model_folder import DiffusersFolder
 from engine.models.sd.plan.network_outline import NetworkOutline, outline_of_folder
 from engine.models.sd.plan.tensor_file import fill
 from engine.models.sd.plan.vae_choice import choose_vae
@@ -35,7 +35,7 @@ def shelf(tmp_path: Path, tiny_models: Any, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def outline_of(sd: Path | str) -> NetworkOutline:
-    return outline_of_folder(ModelFolder(Path(sd)))
+    return outline_of_folder(DiffusersFolder(Path(sd)))
 
 
 def controlnet_of(name: Path | str, sd: Path | str, dtype: torch.dtype = torch.float16) -> Any:
@@ -102,7 +102,7 @@ def test_a_shuffle_controlnet_says_nothing_about_the_negative_prompt(shelf: Shel
     model = load(nets.canny(shelf, global_pool_conditions=True), "cpu", "float32")
     denoiser = Denoiser(model, calls=DirectCalls())
     pixels = Pixels(model, SIDE_PX, SIDE_PX)
-    shown = Control(index=0, picture=pixels.prepare_control(source_picture(seed=3)[None]), scale=1.0)
+    shown = ControlInput(index=0, picture=pixels.prepare_control(source_picture(seed=3)[None]), scale=1.0)
     z, t = torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(1)), torch.tensor([500])
     cond = Conditioner(model).encode("a cat", "a dog")
     against, output = denoiser.outputs(z, t, cond, (shown,), negatives=negatives)
@@ -156,7 +156,7 @@ def test_a_unet_without_a_middle_block_takes_no_controlnet() -> None:
 @pytest.mark.parametrize("name", ["sdxl_vae.safetensors", "sdxl_vae.pt"])
 def test_a_vae_file_is_the_network_of_its_folder(shelf: Shelf, name: str) -> None:
     spec = nets.vae_file(shelf, name, kind="sdxl", prefix="first_stage_model.", extra=("loss.logvar",))
-    choice = choose_vae(ModelFolder(Path(spec.model)), spec.vae)
+    choice = choose_vae(DiffusersFolder(Path(spec.model)), spec.vae)
     read = load_vae_file(choice, torch.float32)
     assert_same(read, nets.tiny_vae())
     assert read.config.scaling_factor == 0.13025 and choice.wants_float32
@@ -175,7 +175,9 @@ def test_only_the_sdxl_vae_mended_for_it_runs_in_half_precision(shelf: Shelf, hu
 
 def test_a_taesd_in_two_files_is_the_network_of_its_folder(shelf: Shelf) -> None:
     spec = nets.taesd_pair(shelf, "taesdxl", kind="sdxl")
-    assert_same(load_vae_file(choose_vae(ModelFolder(Path(spec.model)), spec.vae), torch.float32), nets.tiny_taesd())
+    assert_same(
+        load_vae_file(choose_vae(DiffusersFolder(Path(spec.model)), spec.vae), torch.float32), nets.tiny_taesd()
+    )
 
 
 def test_latents_with_a_mean_and_a_spread_are_scaled_as_in_diffusers() -> None:
@@ -193,11 +195,11 @@ def test_a_vae_normalised_in_another_way_is_refused(shelf: Shelf) -> None:
     model = nets.own_vae(shelf, latents_mean=[0.1] * 4, latents_std=[2.0] * 4, scaling_factor=0.5).model
     vae = nets.vae_folder(shelf, "madebyollin/sdxl-vae-fp16-fix", kind="sdxl", scaling_factor=0.13025).vae
     with pytest.raises(ModelError, match=r"a VAE of SDXL whose scaling_factor is 0\.13025, .* trained with 0\.5"):
-        choose_vae(ModelFolder(Path(model)), vae)
+        choose_vae(DiffusersFolder(Path(model)), vae)
     with pytest.raises(ModelError, match=r"no TAESD is made for a VAE whose scaling_factor is 0\.5"):
-        choose_vae(ModelFolder(Path(model)), "taesd")
+        choose_vae(DiffusersFolder(Path(model)), "taesd")
     nets.taesd_folder(shelf, "madebyollin/taesdxl", kind="sdxl")
-    assert choose_vae(ModelFolder(Path(model)), "auto").kind == "AutoencoderKL"
+    assert choose_vae(DiffusersFolder(Path(model)), "auto").kind == "AutoencoderKL"
 
 
 def test_a_vae_file_with_the_old_names_of_diffusers_is_read(shelf: Shelf) -> None:
@@ -210,7 +212,7 @@ def test_a_vae_file_with_the_old_names_of_diffusers_is_read(shelf: Shelf) -> Non
         tensors[name] = tensor
     file = shelf.folder / "sd-vae-ft-mse.safetensors"
     save_file(tensors, file)
-    folder = ModelFolder(Path(nets.sd_of(shelf, "sd15")))
+    folder = DiffusersFolder(Path(nets.sd_of(shelf, "sd15")))
     assert any(".query." in name for name in tensors)
     assert_same(load_vae_file(choose_vae(folder, str(file)), torch.float32), vae)
 
@@ -241,7 +243,7 @@ def test_a_pickle_that_asks_for_code_is_refused_with_what_it_asks_for(tiny_sd: P
     file = tmp_path / "kl-f8-anime.ckpt"
     torch.save({"state_dict": {}, "callbacks": Path("made/by/a/callback")}, file)
     with pytest.raises(ModelError, match=r"would run pathlib\.\w+, which no tensors need; take the same as \.safe"):
-        choose_vae(ModelFolder(tiny_sd), str(file))
+        choose_vae(DiffusersFolder(tiny_sd), str(file))
 
 
 def test_a_network_is_filled_whole_or_not_at_all() -> None:

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.models.sd.prompt_syntax import MAX_WEIGHT, Fragment, LoraTag, Prompt, parse_prompt
+from engine.models.sd.prompt_syntax import MAX_WEIGHT, Fragment, LoraTag, ParsedPrompt, parse_prompt
 
 
 def told(text: str) -> list[tuple[str, float]]:
@@ -111,7 +111,7 @@ def test_any_text_parses_to_weights_that_are_numbers(text: str) -> None:
 
 @given(st.text(alphabet=st.characters(blacklist_characters="()[]\\<")).filter(lambda text: "BREAK" not in text))
 def test_plain_text_stays_as_it_is(text: str) -> None:
-    assert parse_prompt(text) == Prompt((Fragment(text, 1.0),) if text else ())
+    assert parse_prompt(text) == ParsedPrompt((Fragment(text, 1.0),) if text else ())
 
 
 def test_ten_thousand_brackets_are_read_in_no_time() -> None:

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from engine.models.sd.plan.choice import Choice
+from engine.models.sd.plan.choice import Decision
 from engine.models.sd.plan.file_prediction import FilePrediction
 from engine.models.sd.plan.lora_file import LoraFile
-from engine.models.sd.plan.model_folder import ModelFolder
+from engine.models.sd.plan.model_folder import DiffusersFolder
 from engine.models.sd.plan.prediction import choose_prediction
 from engine.models.sd.plan.sampler_choice import SamplerChoice, choose_sampler
 from engine.models.sd.plan.sampler_name import predicts_picture, sampler_named
@@ -117,7 +117,7 @@ SD21 = {"use_linear_projection": True, "sample_size": 64}
 CLIP = ["transformers", "CLIPTextModel"]
 
 
-def folder_of(path: Path, scheduler: dict[str, Any], unet: dict[str, Any]) -> ModelFolder:
+def folder_of(path: Path, scheduler: dict[str, Any], unet: dict[str, Any]) -> DiffusersFolder:
     index = {"_class_name": "StableDiffusionPipeline", "text_encoder": CLIP, "tokenizer": CLIP}
     index |= {"text_encoder_2": CLIP, "tokenizer_2": CLIP}
     files = {
@@ -128,11 +128,11 @@ def folder_of(path: Path, scheduler: dict[str, Any], unet: dict[str, Any]) -> Mo
     for name, told in files.items():
         (path / name).parent.mkdir(parents=True, exist_ok=True)
         (path / name).write_text(json.dumps(told), encoding="utf-8")
-    return ModelFolder(path)
+    return DiffusersFolder(path)
 
 
 def choice(
-    folder: ModelFolder,
+    folder: DiffusersFolder,
     single: str = "",
     loras: tuple[str, ...] = (),
     prediction: str = "epsilon",
@@ -140,7 +140,7 @@ def choice(
 ) -> SamplerChoice:
     file = file_of(folder.path.parent / f"{single}.safetensors") if single else None
     files = [LoraFile(name=name, weight=1.0, file=Path(f"{name}.safetensors"), tensors={}) for name in loras]
-    return choose_sampler(wanted, folder, file, Choice(prediction, ""), files)
+    return choose_sampler(wanted, folder, file, Decision(prediction, ""), files)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from PIL import Image
 from engine.errors import ModelError
 from engine.models.sd.batch_schedule import BatchSchedule
 from engine.models.sd.conditioner import Conditioner
-from engine.models.sd.denoiser import Control, Denoiser
+from engine.models.sd.denoiser import ControlInput, Denoiser
 from engine.models.sd.load import load
 from engine.models.sd.pixels import Pixels
 from engine.models.sd.single import paint
@@ -98,7 +98,7 @@ def our_latents(model: Any, asked: dict[str, Any], controls: Any = (), ip_image:
     generator = torch.Generator().manual_seed(SEED)
     z = pixels.encode_sampled(source_picture()[None], generator)
     shown = [
-        Control(index=index, picture=pixels.prepare_control(picture[None]), scale=scale)
+        ControlInput(index=index, picture=pixels.prepare_control(picture[None]), scale=scale)
         for index, (picture, scale) in enumerate(controls)
     ]
     return BatchSchedule(model, Denoiser(model), **asked).run(z, cond, shown, generator)

@@ -13,7 +13,7 @@ from engine.models.sd import ModelSpec
 from engine.models.sd.check import check
 from engine.models.sd.conditioner import Conditioner
 from engine.models.sd.load import load
-from engine.models.sd.model import Model
+from engine.models.sd.model import DiffusionModel
 from tests.models.sd.oracle import pipeline_of
 from tests.support.tiny_models import TEXT_WIDTH
 
@@ -36,7 +36,7 @@ def write(tmp_path: Path) -> Write:
     return written
 
 
-def loaded(sd: Path, *files: str) -> Model:
+def loaded(sd: Path, *files: str) -> DiffusionModel:
     return load(ModelSpec(model=str(sd), embeddings=files), "cpu", "fp32")
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class Decision:
     value: str
     reason: str
     """Where the value comes from, in a few words: `asked for`, `the empty tensor v_pred in the file`."""

@@ -9,7 +9,7 @@ from engine.models import locate
 from engine.models.pickle_file import read_plain_pickle
 from engine.models.safetensors_header import Tensor, read_header
 from engine.models.sd.plan.families import FAMILIES, made_for_another
-from engine.models.sd.plan.model_folder import ModelFolder
+from engine.models.sd.plan.model_folder import DiffusersFolder
 
 SUFFIXES = (".safetensors", ".pt", ".bin")
 WEBUI_PICKLE = "string_to_param"
@@ -41,7 +41,7 @@ class EmbeddingFile:
         return tuple(self.tensors[key].shape[-1] for key in self.keys)
 
 
-def text_widths(folder: ModelFolder) -> tuple[int, ...]:
+def text_widths(folder: DiffusersFolder) -> tuple[int, ...]:
     """Width of each text encoder's token embedding, from its config.json."""
     parts = [part for part in folder.parts if part.startswith("text_encoder")]
     return tuple(int(folder.config(f"{part}/config.json").get("hidden_size", DEFAULT_WIDTH)) for part in parts)

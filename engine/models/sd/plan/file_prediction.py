@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.models.sd.plan.checkpoint_header import CheckpointHeader, read_numbers
-from engine.models.sd.plan.choice import Choice
+from engine.models.sd.plan.choice import Decision
 from engine.models.sd.plan.original_names import UNET
 from engine.system.small_file import read_small
 
@@ -30,9 +30,9 @@ _ZERO_SNR_STEM = re.compile(r"zt?snr", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FilePrediction:
-    told: Choice | None
+    told: Decision | None
     """What marks in the file say; None without any."""
-    likely: Choice | None
+    likely: Decision | None
     """What else is like it: the weights of SD 2.x, then the file's name."""
     zero_snr: str
     """Where it is said that the last timestep is noise alone; "" for nowhere."""
@@ -48,19 +48,19 @@ def file_prediction(file: Path, family: str, header: CheckpointHeader) -> FilePr
     )
 
 
-def _told(file: Path, header: CheckpointHeader) -> Choice | None:
+def _told(file: Path, header: CheckpointHeader) -> Decision | None:
     if V_PRED in header.tensors:
-        return Choice("v_prediction", f"the tensor {V_PRED} in the file")
+        return Decision("v_prediction", f"the tensor {V_PRED} in the file")
     yaml = file.with_suffix(".yaml")
     if found := _YAML.search(_text(yaml)):
-        return Choice(WORDS[found[1]], f"parameterization {found[1]} in {yaml.name} beside the file")
+        return Decision(WORDS[found[1]], f"parameterization {found[1]} in {yaml.name} beside the file")
     for key in ("modelspec.prediction_type", "modelspec.predict_key"):
         value = header.metadata.get(key, "").lower()
         if value in WORDS:
-            return Choice(WORDS[value], f"{key} in the file: {value}")
+            return Decision(WORDS[value], f"{key} in the file: {value}")
     architecture = header.metadata.get("modelspec.architecture", "").lower()
     if architecture in ARCHITECTURES:
-        return Choice(ARCHITECTURES[architecture], f"modelspec.architecture in the file: {architecture}")
+        return Decision(ARCHITECTURES[architecture], f"modelspec.architecture in the file: {architecture}")
     return None
 
 
@@ -72,7 +72,7 @@ def _text(file: Path) -> str:
         return ""
 
 
-def _by_norm(file: Path, family: str, header: CheckpointHeader) -> Choice | None:
+def _by_norm(file: Path, family: str, header: CheckpointHeader) -> Decision | None:
     places = {int(found[1]): name for name in header.tensors if (found := _NORM.fullmatch(name))}
     if family != "sd21" or not places:
         return None
@@ -81,10 +81,10 @@ def _by_norm(file: Path, family: str, header: CheckpointHeader) -> Choice | None
         return None
     spread = float(numbers.std())
     kind = "v_prediction" if spread > V_NORM_STD else "epsilon"
-    return Choice(kind, f"the weights: a norm's bias varies by {spread:.2g}, {'above' if kind[0] == 'v' else 'below'} "
-                        f"{V_NORM_STD}")  # fmt: skip
+    side = "above" if kind == "v_prediction" else "below"
+    return Decision(kind, f"the weights: a norm's bias varies by {spread:.2g}, {side} {V_NORM_STD}")
 
 
-def _by_stem(file: Path) -> Choice | None:
+def _by_stem(file: Path) -> Decision | None:
     found = _V_STEM.search(file.stem)
-    return Choice("v_prediction", f"{found[0]} in the file's name") if found else None
+    return Decision("v_prediction", f"{found[0]} in the file's name") if found else None

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 
 from engine.errors import ModelError
 from engine.models.safetensors_header import Tensor
-from engine.models.sd.plan.lora_names import Place
+from engine.models.sd.plan.lora_names import WeightPlace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shape:
+class FactorShape:
     """Of what is added to a weight, which is taken as a matrix."""
 
     kind: str
@@ -29,9 +29,9 @@ class Shape:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    place: Place
-    shape: Shape
+class LoraChange:
+    place: WeightPlace
+    shape: FactorShape
     tensors: dict[str, str]
     """Names in the file by role."""
     scale: float | None
@@ -40,7 +40,7 @@ class Change:
     """Of the weight's matrix: 0 where DoRA's lengths are those of its rows, 1 of its columns; None without DoRA."""
 
 
-def shape_of(named: str, roles: Mapping[str, Tensor], what: str) -> Shape:
+def shape_of(named: str, roles: Mapping[str, Tensor], what: str) -> FactorShape:
     """ModelError where tensors are missing or do not go together."""
     shapes = {role: tensor.shape for role, tensor in roles.items()}
     try:
@@ -56,7 +56,7 @@ def shape_of(named: str, roles: Mapping[str, Tensor], what: str) -> Shape:
     return found
 
 
-def dora_axis(place: Place, roles: Mapping[str, Tensor], named: str, what: str) -> int | None:
+def dora_axis(place: WeightPlace, roles: Mapping[str, Tensor], named: str, what: str) -> int | None:
     """ModelError for lengths that are neither of the rows nor of the columns."""
     rows, columns = place.shape[:2]
     if "magnitude" in roles:  # peft's, always of the rows
@@ -73,17 +73,17 @@ def dora_axis(place: Place, roles: Mapping[str, Tensor], named: str, what: str) 
     raise ModelError(f"{what}: {named[:120]}: its DoRA has lengths for neither the rows nor the columns of the weight")
 
 
-def _lora(shapes: Mapping[str, tuple[int, ...]]) -> Shape:
+def _lora(shapes: Mapping[str, tuple[int, ...]]) -> FactorShape:
     (rank, *inputs), (rows, *inner) = shapes["down"], shapes["up"]
     if "mid" in shapes:
         mid_rows, mid_columns, *kernel = shapes["mid"]
         _demand(mid_rows == math.prod(inner) and mid_columns == rank)
-        return Shape(kind="lora", rows=rows, columns=math.prod(inputs) * math.prod(kernel), rank=rank)
+        return FactorShape(kind="lora", rows=rows, columns=math.prod(inputs) * math.prod(kernel), rank=rank)
     _demand(math.prod(inner) == rank and bool(inputs))
-    return Shape(kind="lora", rows=rows, columns=math.prod(inputs), rank=rank)
+    return FactorShape(kind="lora", rows=rows, columns=math.prod(inputs), rank=rank)
 
 
-def _loha(shapes: Mapping[str, tuple[int, ...]]) -> Shape:
+def _loha(shapes: Mapping[str, tuple[int, ...]]) -> FactorShape:
     halves = []
     for half in ("1", "2"):
         first, second = shapes[f"hada_w{half}_a"], shapes[f"hada_w{half}_b"]
@@ -93,10 +93,10 @@ def _loha(shapes: Mapping[str, tuple[int, ...]]) -> Shape:
             _demand(first[1] == second[0])
             halves.append((first[0], math.prod(second[1:])))
     _demand(halves[0] == halves[1])
-    return Shape(kind="loha", rows=halves[0][0], columns=halves[0][1], rank=shapes["hada_w1_b"][0])
+    return FactorShape(kind="loha", rows=halves[0][0], columns=halves[0][1], rank=shapes["hada_w1_b"][0])
 
 
-def _lokr(shapes: Mapping[str, tuple[int, ...]]) -> Shape:
+def _lokr(shapes: Mapping[str, tuple[int, ...]]) -> FactorShape:
     rank = None
     halves = []
     for half in ("w1", "w2"):
@@ -112,7 +112,7 @@ def _lokr(shapes: Mapping[str, tuple[int, ...]]) -> Shape:
             _demand(first[1] == second[0])
             halves.append((first[0], math.prod(second[1:])))
     (rows, columns), (inner_rows, inner_columns) = halves
-    return Shape(kind="lokr", rows=rows * inner_rows, columns=columns * inner_columns, rank=rank)
+    return FactorShape(kind="lokr", rows=rows * inner_rows, columns=columns * inner_columns, rank=rank)
 
 
 def _tucker(core: tuple[int, ...], first: tuple[int, ...], second: tuple[int, ...]) -> tuple[int, int]:

@@ -10,9 +10,9 @@ from engine.models.pickle_file import PICKLES, pickle_note, pickled_tensors
 from engine.models.safetensors_header import Tensor, read_header, read_metadata
 from engine.models.sd.plan.extras import lora_file, lora_name
 from engine.models.sd.plan.families import FAMILIES, SUPPORTED, TEXT_WIDTHS, made_for_another
-from engine.models.sd.plan.lora_changes import Change, Shape, dora_axis, shape_of
-from engine.models.sd.plan.lora_kinds import foreign_base, other_kind, told_base
-from engine.models.sd.plan.lora_names import UNET_PART, Layer, Place, layers_in, places_in
+from engine.models.sd.plan.lora_changes import FactorShape, LoraChange, dora_axis, shape_of
+from engine.models.sd.plan.lora_kinds import base_in_metadata, foreign_base, other_kind
+from engine.models.sd.plan.lora_names import UNET_PART, LoraLayer, WeightPlace, layers_in, places_in
 from engine.models.sd.plan.lora_scales import Scales, scales_of
 from engine.models.sd.plan.network_outline import NetworkOutline
 
@@ -25,7 +25,7 @@ class LoraFile:
     """To start with."""
     file: Path
     tensors: dict[str, Tensor]
-    changes: tuple[Change, ...] = ()
+    changes: tuple[LoraChange, ...] = ()
     """Those with a place in the model; none where the model's outline is not known."""
     is_pickle: bool = False
     notes: tuple[str, ...] = ()
@@ -40,7 +40,7 @@ def examine_lora(name: str, weight: float, outline: NetworkOutline | None) -> Lo
     layers_per_block = outline.unet.get("layers_per_block", 2) if outline else 2
     layers, rest = layers_in(tensors, layers_per_block if isinstance(layers_per_block, int) else 2)
     if (base := foreign_base(tensors)) is not None:
-        theirs = told_base(metadata) or base
+        theirs = base_in_metadata(metadata) or base
         if outline is None:
             raise ModelError(f"{file}: a LoRA made for {theirs}; known are LoRAs for {SUPPORTED}")
         raise made_for_another(f"{file}: a LoRA", theirs, "this", FAMILIES[outline.family], _take(outline))
@@ -50,9 +50,9 @@ def examine_lora(name: str, weight: float, outline: NetworkOutline | None) -> Lo
     notes = [f"LoRA {known}: {len(rest)} of its tensors are not read, the first is {rest[0][:80]}"] if rest else []
     if is_pickle:
         notes.append(pickle_note(f"LoRA {known}"))
-    changes: tuple[Change, ...] = ()
+    changes: tuple[LoraChange, ...] = ()
     if outline is not None and outline.unet_tensors:
-        fitting = _Fitting(file, tensors, scales, outline, told_base(metadata))
+        fitting = _Fitting(file, tensors, scales, outline, base_in_metadata(metadata))
         changes = fitting.changes(layers)
         if len(changes) < len(layers):
             notes.append(f"LoRA {known}: only {len(changes)} of its {len(layers)} changes have a place in this model")
@@ -81,7 +81,7 @@ class _Fitting:
         self._told = told
         self._places = places_in(outline)
 
-    def changes(self, layers: Sequence[Layer]) -> tuple[Change, ...]:
+    def changes(self, layers: Sequence[LoraLayer]) -> tuple[LoraChange, ...]:
         shapes = [shape_of(layer.named, self._roles(layer), str(self._file)) for layer in layers]
         self._require_text_width(layers, shapes)
         found = []
@@ -99,7 +99,7 @@ class _Fitting:
             rank = shape.rank
             told = self._scales.of(place.part, place.layer, rank, what) if "alpha" not in layer.tensors else None
             axis = dora_axis(place, self._roles(layer), layer.named, what)
-            found.append(Change(place=place, shape=shape, tensors=layer.tensors, scale=told, dora_axis=axis))
+            found.append(LoraChange(place=place, shape=shape, tensors=layer.tensors, scale=told, dora_axis=axis))
         lost = [layer for layer in layers if UNET_PART in layer.parts]
         if layers and (not found or (lost and not any(change.place.part == UNET_PART for change in found))):
             first = (lost or layers)[0].named[:120]
@@ -108,14 +108,14 @@ class _Fitting:
             )
         return tuple(found)
 
-    def _roles(self, layer: Layer) -> dict[str, Tensor]:
+    def _roles(self, layer: LoraLayer) -> dict[str, Tensor]:
         return {role: self._tensors[name] for role, name in layer.tensors.items()}
 
-    def _place(self, layer: Layer, shape: Shape) -> Place | None:
+    def _place(self, layer: LoraLayer, shape: FactorShape) -> WeightPlace | None:
         places = [self._places[part, layer.flat] for part in layer.parts if (part, layer.flat) in self._places]
         return next((place for place in places if _fits(place, shape)), places[0] if places else None)
 
-    def _require_text_width(self, layers: Sequence[Layer], shapes: Sequence[Shape]) -> None:
+    def _require_text_width(self, layers: Sequence[LoraLayer], shapes: Sequence[FactorShape]) -> None:
         """Most layers of SD 1.5, 2.x and XL have the same names, many the same shapes: the width of the texts that
         they attend to tells them apart."""
         for layer, shape in zip(layers, shapes, strict=True):
@@ -133,5 +133,5 @@ class _Fitting:
         return made_for_another(f"{self._file}: a LoRA", base, "this", ours, _take(self._outline), why=why)
 
 
-def _fits(place: Place, shape: Shape) -> bool:
+def _fits(place: WeightPlace, shape: FactorShape) -> bool:
     return (shape.rows, shape.columns) == (place.shape[0], math.prod(place.shape[1:]))

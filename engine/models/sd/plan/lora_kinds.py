@@ -102,7 +102,7 @@ def foreign_base(tensors: Mapping[str, Tensor]) -> str | None:
     return None
 
 
-def told_base(metadata: Mapping[str, str]) -> str | None:
+def base_in_metadata(metadata: Mapping[str, str]) -> str | None:
     """The model that it was trained on according to its metadata, or None."""
     for key in ("ss_base_model_version", "modelspec.architecture"):
         said = metadata.get(key, "").lower()

@@ -65,7 +65,7 @@ _FIRST_CODE_ENDS = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Layer:
+class LoraLayer:
     """A layer that the file changes, by the names in the file."""
 
     named: str
@@ -79,7 +79,7 @@ class Layer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class WeightPlace:
     """A weight of the model."""
 
     part: str
@@ -88,7 +88,7 @@ class Place:
     shape: tuple[int, ...]
 
 
-def layers_in(names: Iterable[str], layers_per_block: int) -> tuple[list[Layer], list[str]]:
+def layers_in(names: Iterable[str], layers_per_block: int) -> tuple[list[LoraLayer], list[str]]:
     """All layers that a file changes, in its order, and the tensors that are no part of a change."""
     found: dict[str, dict[str, str]] = {}
     rest: list[str] = []
@@ -107,11 +107,11 @@ def layers_in(names: Iterable[str], layers_per_block: int) -> tuple[list[Layer],
             rest.append(tensors["alpha"])
             continue
         parts, flat = _placed(named, layers_per_block)
-        layers.append(Layer(named=named, parts=parts, flat=flat, tensors=tensors))
+        layers.append(LoraLayer(named=named, parts=parts, flat=flat, tensors=tensors))
     return layers, rest
 
 
-def places_in(outline: NetworkOutline) -> dict[tuple[str, str], Place]:
+def places_in(outline: NetworkOutline) -> dict[tuple[str, str], WeightPlace]:
     """Every weight that a LoRA can change, by part and by its layer's name with underscores."""
     parts: list[tuple[str, Mapping[str, Tensor]]] = [(UNET_PART, outline.unet_tensors)]
     parts += zip(TEXT_PARTS, outline.text_tensors, strict=False)
@@ -120,7 +120,7 @@ def places_in(outline: NetworkOutline) -> dict[tuple[str, str], Place]:
         for name, tensor in tensors.items():
             layer = plain_layer(name)
             if layer is not None and len(tensor.shape) > 1:
-                places[part, layer.replace(".", "_")] = Place(part=part, layer=layer, shape=tensor.shape)
+                places[part, layer.replace(".", "_")] = WeightPlace(part=part, layer=layer, shape=tensor.shape)
     return places
 
 

@@ -7,10 +7,10 @@ from typing import Any
 
 from engine.errors import ModelError
 from engine.models import locate
-from engine.models.not_a_model import what_folder_is
+from engine.models.not_a_model import other_folder
 from engine.models.plain_config import CONFIG, class_named, read_config
-from engine.models.sd.plan.other_models import UNET, instead, unet_of_another_kind, what_it_does
-from engine.models.sd.plan.unet_fields import SIZES, sizes_wanted, strays, unmet
+from engine.models.sd.plan.other_models import UNET, known_models, purpose_of, unet_of_another_kind
+from engine.models.sd.plan.unet_fields import SIZES, sizes_wanted, unexpected_tensors, unsupported_input
 from engine.models.weight_files import Weights, weights_in
 from engine.system.small_file import read_json
 
@@ -23,7 +23,7 @@ MAX_TOKENS = 1024  # of a text: CLIP's have 77
 TEXT_CLASSES = ("CLIPTextModel", "CLIPTextModelWithProjection")
 
 
-class ModelFolder:
+class DiffusersFolder:
     """`path` holds `model_index.json`. ModelError in one line where it is no Stable Diffusion model we can run: what
     it is instead, and one that would do."""
 
@@ -32,11 +32,11 @@ class ModelFolder:
         self.name = name or str(path)
         self.unet: dict[str, Any] = {}
         if not (path / "model_index.json").is_file():
-            what = what_folder_is(path)
+            what = other_folder(path)
             raise ModelError(f"{self.name}: {what or 'no diffusers model (model_index.json is missing)'}")
         self.index = self.config("model_index.json")
         if not (path / "unet" / CONFIG).is_file():
-            if not what_it_does(self._pipeline) and (class_named(self.index.get("unet")) or not self._pipeline):
+            if not purpose_of(self._pipeline) and (class_named(self.index.get("unet")) or not self._pipeline):
                 again = locate.how_to_get(self.name) or "; fetch it again"
                 raise ModelError(f"{self.name}: is here only in part, unet/{CONFIG} is missing{again}")
             kind = self.index.get("_class_name", "model of an unknown kind")
@@ -47,7 +47,7 @@ class ModelFolder:
         self._require_texts()
         if "LDM3D" in self._pipeline:  # whose UNet has the shape of SD 1.5's
             raise self._refusal("its latents hold a depth map too")
-        if wrong := unmet(self.unet):
+        if wrong := unsupported_input(self.unet):
             raise self._refusal(f"its UNet {wrong}")
         if self.family == "sdxl":
             self._require_sizes()
@@ -58,9 +58,9 @@ class ModelFolder:
 
     def _refusal(self, wrong: str) -> ModelError:
         """`wrong`, after what the model's own class says of it, and what would do instead."""
-        does = what_it_does(self._pipeline)
+        does = purpose_of(self._pipeline)
         what = f"a {self._pipeline}, which {does}: " if does else ""
-        return ModelError(f"{self.name}: {what}{wrong}; {instead(self.family)}")
+        return ModelError(f"{self.name}: {what}{wrong}; {known_models(self.family)}")
 
     def _require_texts(self) -> None:
         for part in TEXT_PARTS[self.family]:
@@ -131,7 +131,7 @@ class ModelFolder:
 
     def require_no_strays(self, tensors: Iterable[str]) -> None:
         """ModelError where its UNet's file has `tensors` that the network of its configuration has no place for."""
-        if found := strays(self.unet, tensors):
+        if found := unexpected_tensors(self.unet, tensors):
             raise ModelError(
                 f"{self.name}: unet holds {len(found)} tensors that a {UNET} of its configuration has no place for, "
                 f"the first is {found[0]}; it is another kind of model, or unet/config.json belongs to another one"

@@ -16,14 +16,14 @@ from engine.models.pickle_file import pickle_note
 from engine.models.plain_config import ADAPTER, CONFIG, notes_on, read_config, require_no_adapter
 from engine.models.safetensors_header import Tensor
 from engine.models.sd.plan import single_file
-from engine.models.sd.plan.choice import Choice
+from engine.models.sd.plan.choice import Decision
 from engine.models.sd.plan.clip_skip import MAX_CLIP_SKIP, clip_skip_note
 from engine.models.sd.plan.controlnet_config import KIND
 from engine.models.sd.plan.controlnet_file import ControlNetFiles, examine_controlnet
 from engine.models.sd.plan.embedding_file import EmbeddingFile, examine_embedding, text_widths
 from engine.models.sd.plan.ip_adapter_file import IpAdapterFiles, examine_ip_adapter
 from engine.models.sd.plan.lora_file import LoraFile, examine_lora
-from engine.models.sd.plan.model_folder import ModelFolder
+from engine.models.sd.plan.model_folder import DiffusersFolder
 from engine.models.sd.plan.network_outline import NetworkOutline, outline_of_file, outline_of_folder
 from engine.models.sd.plan.part_shapes import require_shapes, require_text_width
 from engine.models.sd.plan.prediction import choose_prediction
@@ -59,9 +59,9 @@ class ModelPlan:
     """sd15, sd21 or sdxl."""
     single: SingleFile | None = None
     """The model is this one file; None: a folder."""
-    folder: ModelFolder | None = None
+    folder: DiffusersFolder | None = None
     """The model's folder, or the one that describes its single file."""
-    prediction: Choice | None = None
+    prediction: Decision | None = None
     """epsilon, v_prediction or sample."""
     sampler: SamplerChoice | None = None
     scheduler: dict[str, Any] = field(default_factory=dict)
@@ -110,11 +110,11 @@ class _Planning:
             single = single_file.examine(self._path)
             plan = ModelPlan(spec=self._spec, path=self._path, family=single.family, single=single)
             with self._missing.listed():
-                plan.folder = ModelFolder(single_file.config_folder(single), self._spec.model)
+                plan.folder = DiffusersFolder(single_file.config_folder(single), self._spec.model)
                 single_file.require_described(single, plan.folder)
             self._add_file_parts(single)
         else:
-            folder = ModelFolder(self._path, self._spec.model)
+            folder = DiffusersFolder(self._path, self._spec.model)
             plan = ModelPlan(spec=self._spec, path=self._path, family=folder.family, folder=folder)
             self._notes += notes_on(self._spec.model, self._path, locate.INDEX)
             self._add_folder_parts(folder)
@@ -140,7 +140,7 @@ class _Planning:
             return None
         return outline_of_file(plan.single, plan.folder) if plan.single else outline_of_folder(plan.folder)
 
-    def _add_folder_parts(self, folder: ModelFolder) -> None:
+    def _add_folder_parts(self, folder: DiffusersFolder) -> None:
         for part in folder.parts:
             with self._missing.listed():
                 if part == "scheduler":
@@ -168,7 +168,7 @@ class _Planning:
         self._missing += single_file.lacks(single)
         self._notes += single.notes
 
-    def _vae(self, folder: ModelFolder, single: SingleFile | None) -> VaeChoice:
+    def _vae(self, folder: DiffusersFolder, single: SingleFile | None) -> VaeChoice:
         choice = choose_vae(folder, self._spec.vae, is_in_file=self._path.is_file())
         if single is not None and choice.folder is None:
             single_file.require_vae(single)

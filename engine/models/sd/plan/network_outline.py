@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.models.safetensors_header import Tensor
-from engine.models.sd.plan.model_folder import ModelFolder
+from engine.models.sd.plan.model_folder import DiffusersFolder
 from engine.models.sd.plan.original_names import diffusers_name
 from engine.models.sd.plan.original_text_names import ENCODERS, text_weights
 from engine.models.sd.plan.single_file import SingleFile
@@ -35,7 +35,7 @@ class NetworkOutline:
         return int(width[0] if isinstance(width, list) else width)  # of each level: they attend to the same texts
 
 
-def outline_of_folder(folder: ModelFolder) -> NetworkOutline:
+def outline_of_folder(folder: DiffusersFolder) -> NetworkOutline:
     texts = [part for part in folder.parts if part.startswith("text_encoder")]
     return NetworkOutline(
         model=folder.name,
@@ -46,7 +46,7 @@ def outline_of_folder(folder: ModelFolder) -> NetworkOutline:
     )
 
 
-def outline_of_file(single: SingleFile, folder: ModelFolder) -> NetworkOutline:
+def outline_of_file(single: SingleFile, folder: DiffusersFolder) -> NetworkOutline:
     """`folder` describes the file."""
     layers = folder.unet.get("layers_per_block", 2)
     named = {diffusers_name(name, layers): tensor for name, tensor in single.tensors.items()}

@@ -68,7 +68,7 @@ PART_CLASSES: Final = {
 """ControlNets and VAEs that are not run, by their class in diffusers."""
 
 
-def what_it_does(pipeline: str) -> str:
+def purpose_of(pipeline: str) -> str:
     """What a pipeline does, in words that follow its class name (`makes videos`); "" for an unknown class."""
     return _first(_PIPELINES, pipeline)
 
@@ -78,11 +78,11 @@ def unet_of_another_kind(told: dict[str, Any], pipeline: str) -> str:
     unet = told.get("_class_name", UNET)
     if unet == UNET:
         return ""
-    what = "" if what_it_does(pipeline) else _first(_UNETS, unet)  # said once
+    what = "" if purpose_of(pipeline) else _first(_UNETS, unet)  # said once
     return f"its UNet is a {unet}{f', which {what}' if what else ''}"
 
 
-def instead(family: str) -> str:
+def known_models(family: str) -> str:
     """`known are ...`, with the command that fetches a model that works."""
     return f"known are {SUPPORTED}: {locate.fetch_command(BASES[family])}"
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from engine.errors import ModelError
 from engine.models.safetensors_header import Tensor
-from engine.models.sd.plan.model_folder import ModelFolder
+from engine.models.sd.plan.model_folder import DiffusersFolder
 
 UNET_WIDTHS: Final = (320, 640, 1280, 1280)
 TEXT_LAYER: Final = tuple(
@@ -47,7 +47,7 @@ def require_shapes(what: str, kind: str, told: Mapping[str, Any], tensors: Mappi
             )
 
 
-def require_text_width(folder: ModelFolder) -> None:
+def require_text_width(folder: DiffusersFolder) -> None:
     """ModelError in one line where the UNet attends to texts of another width than the model's encoders write."""
     widths = [
         _of_half(folder.config(f"{part}/config.json"), "text_config").get("hidden_size", 512)

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import ModelError
-from engine.models.sd.plan.choice import ASKED, Choice
+from engine.models.sd.plan.choice import ASKED, Decision
 from engine.models.sd.plan.lora_file import LoraFile
-from engine.models.sd.plan.model_folder import ModelFolder
+from engine.models.sd.plan.model_folder import DiffusersFolder
 from engine.models.sd.plan.sampler_name import TCD_ETA, NamedSampler, sampler_named
 from engine.models.sd.plan.single_file import SingleFile
 
@@ -29,7 +29,7 @@ _TURBO_SIDE = 64  # of a latent: 512 px, which sdxl-turbo was made for; SDXL and
 
 
 @dataclass(frozen=True, slots=True)
-class SamplerChoice(Choice):
+class SamplerChoice(Decision):
     eta: float = TCD_ETA
     """How much of the noise tcd draws anew after each step, 0 to 1."""
     is_hyper_guided: bool = False
@@ -37,7 +37,7 @@ class SamplerChoice(Choice):
 
 
 def choose_sampler(
-    wanted: str, folder: ModelFolder, single: SingleFile | None, prediction: Choice, loras: Sequence[LoraFile]
+    wanted: str, folder: DiffusersFolder, single: SingleFile | None, prediction: Decision, loras: Sequence[LoraFile]
 ) -> SamplerChoice:
     """`wanted`: one of SAMPLERS. `single`: the model is this one file, which `folder` describes."""
     if wanted not in SAMPLERS:
@@ -89,7 +89,7 @@ def _as_named(reason: str, named: NamedSampler) -> SamplerChoice:
     return SamplerChoice(named.sampler, f"{reason}: {named.kind}{made_for}{at}", named.eta, named.is_hyper_guided)
 
 
-def _is_sdxs(folder: ModelFolder) -> bool:
+def _is_sdxs(folder: DiffusersFolder) -> bool:
     """Three levels and no middle block, as BK-SDM tiny, but without self-attention at the first level, where that has
     it: IDKiro/sdxs-512-0.9 has cross-attention alone there, sdxs-512-dreamshaper none at all (arXiv 2403.16627)."""
     unet = folder.unet
@@ -101,7 +101,7 @@ def _is_sdxs(folder: ModelFolder) -> bool:
     return kinds[0] == "DownBlock2D" or is_only_cross
 
 
-def _of_trailing_euler(folder: ModelFolder, kind: str) -> SamplerChoice:
+def _of_trailing_euler(folder: DiffusersFolder, kind: str) -> SamplerChoice:
     told = f"the scheduler's configuration: {kind} with trailing timesteps"
     name = Path(folder.name).name
     named = sampler_named(name, is_lora=False)

@@ -5,8 +5,8 @@ from typing import Any, Final
 
 from engine.errors import ModelError
 from engine.models import locate
-from engine.models.sd.plan.choice import ASKED, Choice
-from engine.models.sd.plan.model_folder import ModelFolder
+from engine.models.sd.plan.choice import ASKED, Decision
+from engine.models.sd.plan.model_folder import DiffusersFolder
 from engine.models.sd.plan.sampler_choice import FEW_STEPS
 from engine.models.sd.plan.single_file import SingleFile
 
@@ -51,7 +51,7 @@ ZERO_SNR_SCHEDULERS = (
 
 
 def scheduler_config(
-    folder: ModelFolder, single: SingleFile | None, prediction: Choice, wanted: str = "auto"
+    folder: DiffusersFolder, single: SingleFile | None, prediction: Decision, wanted: str = "auto"
 ) -> dict[str, Any]:
     """As published, with what was decided in it. ModelError in one line for a schedule that cannot be run.
 
@@ -68,7 +68,7 @@ def scheduler_config(
     return told
 
 
-def require_signal(name: str, told: dict[str, Any], prediction: Choice, sampler: str) -> None:
+def require_signal(name: str, told: dict[str, Any], prediction: Decision, sampler: str) -> None:
     """ModelError where steps that are worked out here would divide by a picture of which nothing is left."""
     if told.get("rescale_betas_zero_snr") and prediction.value == "epsilon" and sampler in FEW_STEPS:
         raise ModelError(
@@ -77,7 +77,7 @@ def require_signal(name: str, told: dict[str, Any], prediction: Choice, sampler:
         )
 
 
-def known_prediction(folder: ModelFolder, prediction: Choice) -> str:
+def known_prediction(folder: DiffusersFolder, prediction: Decision) -> str:
     if prediction.value not in PREDICTIONS:
         raise ModelError(
             f"{folder.name}: predicts {prediction.value} ({prediction.reason}); known are {', '.join(PREDICTIONS)}; "
@@ -89,7 +89,7 @@ def known_prediction(folder: ModelFolder, prediction: Choice) -> str:
 # -- of a single file
 
 
-def _file_schedule(told: dict[str, Any], single: SingleFile, prediction: Choice) -> dict[str, Any]:
+def _file_schedule(told: dict[str, Any], single: SingleFile, prediction: Decision) -> dict[str, Any]:
     """`told`: the published configuration of the file's kind. Where the file was trained down to noise alone (zero
     terminal SNR, Lin et al. 2023) the schedule is rescaled and begins at the last timestep."""
     if prediction.value != "v_prediction":

@@ -12,7 +12,7 @@ from engine.models.sd.plan.checkpoint_header import read_checkpoint_header
 from engine.models.sd.plan.families import FAMILIES, SUPPORTED, TAESD, made_for_another
 from engine.models.sd.plan.file_kinds import kind_of, unet_alone
 from engine.models.sd.plan.file_prediction import FilePrediction, file_prediction
-from engine.models.sd.plan.model_folder import ModelFolder
+from engine.models.sd.plan.model_folder import DiffusersFolder
 from engine.models.sd.plan.original_names import UNET, modern_name
 from engine.models.sd.plan.sampler_name import sampler_named
 from engine.models.sd.plan.unet_layout import require_same_blocks, require_whole
@@ -154,7 +154,7 @@ def require_vae(single: SingleFile) -> None:
     )
 
 
-def require_described(single: SingleFile, folder: ModelFolder) -> None:
+def require_described(single: SingleFile, folder: DiffusersFolder) -> None:
     """ModelError where `folder` is the configuration of another model: family, blocks, or size of a text encoder."""
     if folder.family != single.family:
         raise made_for_another(

@@ -26,7 +26,7 @@ _INPUTS: Final = {
 """Keys that ask for an input of their own wherever they say something."""
 
 
-def unmet(told: dict[str, Any]) -> str:
+def unsupported_input(told: dict[str, Any]) -> str:
     """The input that the UNet wants and would not get, in words that follow `its UNet`; "" for none."""
     channels_in, channels_out = told.get("in_channels", CHANNELS), told.get("out_channels", CHANNELS)
     if channels_in != CHANNELS:
@@ -57,7 +57,7 @@ def sizes_wanted(told: dict[str, Any], pooled: int) -> int:
     return (whole - pooled) // each
 
 
-def strays(told: dict[str, Any], tensors: Iterable[str]) -> list[str]:
+def unexpected_tensors(told: dict[str, Any], tensors: Iterable[str]) -> list[str]:
     """Those of a UNet file's tensors for which a network of this configuration has no place, as far as their names
     begin: a middle block, a down or up block too many, a network that is not the UNet's."""
     known = {"conv_in", "time_proj", "time_embedding", "conv_norm_out", "conv_out"}

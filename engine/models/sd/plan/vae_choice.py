@@ -15,7 +15,7 @@ from engine.models import locate
 from engine.models.plain_config import CONFIG, read_config
 from engine.models.sd.plan.extras import published_name
 from engine.models.sd.plan.families import FAMILIES, FULL_VAES, TAESD, made_for_another
-from engine.models.sd.plan.model_folder import ModelFolder
+from engine.models.sd.plan.model_folder import DiffusersFolder
 from engine.models.sd.plan.other_models import PART_CLASSES
 from engine.models.sd.plan.vae_file import FULL, TINY, examine_vae_file
 from engine.models.weight_files import Weights, weights_in
@@ -50,7 +50,7 @@ class VaeChoice:
     note: str = ""
 
 
-def choose_vae(folder: ModelFolder, wanted: str, *, is_in_file: bool = False) -> VaeChoice:
+def choose_vae(folder: DiffusersFolder, wanted: str, *, is_in_file: bool = False) -> VaeChoice:
     """The VAE for `wanted` (auto, taesd, full, or a folder, file or id).
 
     auto takes TAESD where the model ships it or it lies in the Hugging Face cache, else the model's own with a note.
@@ -90,7 +90,7 @@ def choose_vae(folder: ModelFolder, wanted: str, *, is_in_file: bool = False) ->
     return VaeChoice(kind=FULL, folder=own, weights=weights, wants_float32=wants_float32, note=note)
 
 
-def _elsewhere(name: str, folder: ModelFolder) -> VaeChoice:
+def _elsewhere(name: str, folder: DiffusersFolder) -> VaeChoice:
     path = locate.find(name, files=locate.PART_FILES)
     if path.is_file():
         beside = weights_in(path.parent)
@@ -115,7 +115,7 @@ def _elsewhere(name: str, folder: ModelFolder) -> VaeChoice:
     return VaeChoice(kind=kind, folder=path, weights=weights, wants_float32=_wants_float32(config), note=note)
 
 
-def _of_file(name: str, path: Path, folder: ModelFolder) -> VaeChoice:
+def _of_file(name: str, path: Path, folder: DiffusersFolder) -> VaeChoice:
     file = examine_vae_file(name, path)
     _require_channels(name, file.config, folder)
     note = _require_family(name, path, folder)
@@ -132,7 +132,7 @@ def _of_file(name: str, path: Path, folder: ModelFolder) -> VaeChoice:
     )
 
 
-def _require_kind(name: str, kind: str, folder: ModelFolder) -> None:
+def _require_kind(name: str, kind: str, folder: DiffusersFolder) -> None:
     if kind not in KINDS:
         told = f" ({PART_CLASSES[kind]})" if kind in PART_CLASSES else ""
         raise ModelError(
@@ -140,7 +140,7 @@ def _require_kind(name: str, kind: str, folder: ModelFolder) -> None:
         )
 
 
-def _require_channels(name: str, config: Mapping[str, Any], folder: ModelFolder) -> None:
+def _require_channels(name: str, config: Mapping[str, Any], folder: DiffusersFolder) -> None:
     channels = config.get("latent_channels", LATENT_CHANNELS)
     if channels != LATENT_CHANNELS:
         whose = " (as SD 3's and Flux's)" if channels == 16 else ""
@@ -160,7 +160,7 @@ def _require_channels(name: str, config: Mapping[str, Any], folder: ModelFolder)
             raise ModelError(f"{name}: {key} is not a list of {LATENT_CHANNELS} numbers")
 
 
-def _require_factor(name: str, config: Mapping[str, Any], folder: ModelFolder) -> None:
+def _require_factor(name: str, config: Mapping[str, Any], folder: DiffusersFolder) -> None:
     """ModelError where latents of this VAE are not those that the model was trained on."""
     ours, theirs = _span_of(folder), {"scaling_factor": SCALING_FACTORS["sd15"]} | _told_span(config)
     made_for = {factor: FAMILIES[family] for family, factor in reversed(SCALING_FACTORS.items())}
@@ -173,7 +173,7 @@ def _require_factor(name: str, config: Mapping[str, Any], folder: ModelFolder) -
             )
 
 
-def _span_of(folder: ModelFolder) -> dict[str, Any]:
+def _span_of(folder: DiffusersFolder) -> dict[str, Any]:
     """How the full VAE's latents are scaled for this model: as its own configuration says, else as its family's."""
     own = folder.vae if folder.vae.get("_class_name", TINY) == FULL else {}
     return {"scaling_factor": SCALING_FACTORS[folder.family]} | _told_span(own)
@@ -183,7 +183,7 @@ def _told_span(config: Mapping[str, Any]) -> dict[str, Any]:
     return {key: config[key] for key in _SPAN if config.get(key)}
 
 
-def _another_normalisation(folder: ModelFolder) -> str:
+def _another_normalisation(folder: DiffusersFolder) -> str:
     """Such as "scaling_factor is 0.5", where the model's latents are not its family's; "" where they are."""
     for key, value in _span_of(folder).items():
         if value != {"scaling_factor": SCALING_FACTORS[folder.family]}.get(key):
@@ -191,7 +191,7 @@ def _another_normalisation(folder: ModelFolder) -> str:
     return ""
 
 
-def _require_family(name: str, path: Path, folder: ModelFolder) -> str:
+def _require_family(name: str, path: Path, folder: DiffusersFolder) -> str:
     """A note where the name does not say which family it is for; ModelError where it says another."""
     known_as = published_name(path)
     is_xl, is_first = _XL.search(known_as) is not None, _FIRST.search(known_as) is not None
