@@ -1,11 +1,13 @@
-"""Which card a CUDA device is, for who asks about it elsewhere."""
+"""Identifies the card of a CUDA device, so that NVML can be asked about it."""
 
 import torch
 
 
 def card_uuid(device: str) -> str:
-    """As NVML writes it, `GPU-...`, of a CUDA device on which this process works; "" where it does not: to ask would
-    give it a context there, and hundreds of megabytes of the card's memory."""
+    """The UUID of a CUDA device as NVML writes it, `GPU-...`, or "" if this process does not use CUDA yet.
+
+    Asking then would create a context there, which takes hundreds of megabytes of the card's memory.
+    """
     if not torch.cuda.is_initialized():
         return ""
     return f"GPU-{torch.cuda.get_device_properties(device).uuid}"

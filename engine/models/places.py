@@ -1,4 +1,4 @@
-"""Where a benchmark measures, what was held there, and the most that anything can reach there."""
+"""The device that a benchmark runs on: its memory use, and the highest speed that it can reach."""
 
 import time
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ MATMUL_RUNS = 30
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeasuredDevice:
-    """Where to measure, and in what."""
+    """The device and dtype of a benchmark."""
 
     device: str
     kind: str
@@ -23,7 +23,7 @@ class MeasuredDevice:
 
     @property
     def name(self) -> str:
-        """Of the device, for people."""
+        """Name of the device to show."""
         return torch.cuda.get_device_name(self.device) if self.kind == "cuda" else self.device
 
     @property
@@ -32,18 +32,20 @@ class MeasuredDevice:
 
 
 def place_for(wanted: str, *, half: str = "float16") -> MeasuredDevice:
-    """The device asked for (auto: the fastest here), in float32 on a CPU and `half` elsewhere; ModelError where it is
-    not."""
+    """The device asked for (auto: the fastest here), with float32 on a CPU and `half` elsewhere.
+
+    ModelError if it is not available.
+    """
     device = chosen_device(wanted)
     dtype = getattr(torch, chosen_dtype("auto", device, half=half))
     return MeasuredDevice(device=device, kind=torch.device(device).type, dtype=dtype)
 
 
 def matmul_tflops(place: MeasuredDevice) -> float:
-    """What a large matrix product reaches on these threads, to compare with; the best of thirty.
+    """The speed of a large matrix product on these threads, for comparison; the best of thirty.
 
-    No limit: Winograd's way to work out a convolution multiplies less than is counted, and stages in processes of
-    their own have threads of their own.
+    Not an upper bound: Winograd convolutions multiply less than is counted, and stages in other processes have their
+    own threads.
     """
     side = MATMUL_SIDE[place.kind]
     wait = device_wait(torch.device(place.device))
@@ -59,7 +61,7 @@ def matmul_tflops(place: MeasuredDevice) -> float:
 
 
 def reset_peak_memory(device: torch.device) -> None:
-    """From here on `memory_mb` looks for the most."""
+    """Start a new peak for `memory_mb`."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
 
