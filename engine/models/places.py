@@ -67,7 +67,7 @@ def reset_peak_memory(device: torch.device) -> None:
 
 
 def memory_mb(device: torch.device) -> float:
-    """MiB: on CUDA the most that was in use since `reset_peak_memory`, elsewhere what the whole process holds now."""
+    """MiB: on CUDA the peak since `reset_peak_memory`, elsewhere the current memory of the process."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 2**20
     return psutil.Process().memory_info().rss / 2**20

@@ -69,7 +69,7 @@ def one_line(what: str) -> Iterator[None]:
 
 
 def pretrained(kind: str, path: Path, subfolder: str, dtype: torch.dtype, what: str) -> Any:
-    """Load `kind`, a class of diffusers or transformers, from `path`. ModelError if a tensor is missing or unexpected."""
+    """Load a network of `kind`, a class of diffusers or transformers. ModelError for missing or unexpected tensors."""
     folder = path / subfolder
     weights, told = weights_in(folder, wants_half=dtype != torch.float32), read_config(what, folder)
     options: dict[str, Any] = {}

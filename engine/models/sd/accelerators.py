@@ -1,16 +1,16 @@
-"""What makes the UNet faster, where it is installed. Unverified without a device: TensorRT, stable-fast.
+"""Optional packages that make the UNet faster. Untested without a device: TensorRT, stable-fast.
 
-- `inductor`: torch.compile, part by part, so that a call can still be interrupted. Weights are inputs of what it
-  makes: LoRAs and the IP-Adapter go on changing them in place. Never `max-autotune`, which tries kernels for minutes.
+- `inductor`: torch.compile, part by part, so that a call can still be interrupted. Weights are inputs of the compiled
+  code: LoRAs and the IP-Adapter still change them in place. Never `max-autotune`, which tries kernels for minutes.
 - `tensorrt`: the same with Torch-TensorRT, which bakes weights in: no LoRA, no IP-Adapter.
 - `stablefast`: stable-fast traces the whole UNet and keeps its parameters; a call is one piece.
 
-Each of these compiles anew for every shape, which takes minutes.
+Each of these compiles again for every shape, which takes minutes.
 
-- `deepcache`: no compiler; in a picture's next steps it reuses the deep features of the last full one, so that pictures
-  change. Of jobs only: the rows of a stream are different pictures, and a live picture has one to four steps.
+- `deepcache`: no compiler. Between full steps of a picture it reuses the deep features of the last one, so pictures
+  change. For jobs only: the rows of a stream are different pictures, and a live picture has one to four steps.
 
-None goes with our captured graphs.
+None of them can be combined with captured graphs.
 """
 
 import importlib.util
@@ -41,7 +41,7 @@ DEEPCACHE = (
 
 
 def require_accelerator(spec: ModelSpec, device: torch.device, *, is_job: bool = False) -> None:
-    """ModelError in one line unless the accelerator is known, is installed, and can do what else is asked for."""
+    """ModelError in one line unless the accelerator is known, installed, and compatible with the rest of the spec."""
     name = spec.accelerator
     if name == "deepcache" and not is_job:
         raise ModelError(DEEPCACHE)
@@ -60,7 +60,7 @@ def require_accelerator(spec: ModelSpec, device: torch.device, *, is_job: bool =
 
 
 def accelerate(model: "DiffusionModel") -> None:
-    """Do as the model's spec says; compiling itself happens in the first call with each shape."""
+    """Apply the accelerator of the model's spec. Compiling happens in the first call with each shape."""
     name = model.spec.accelerator
     if name == "stablefast":
         from sfast.compilers.diffusion_pipeline_compiler import CompilationConfig, compile_unet
@@ -80,9 +80,9 @@ def accelerate(model: "DiffusionModel") -> None:
 
 
 def unet_calls(model: "DiffusionModel", before_slow: Callable[[], None] = nothing) -> Calls:
-    """How the UNet's parts are run: as captured graphs on CUDA, directly elsewhere and where they are accelerated.
+    """Runs the UNet's parts: as captured graphs on CUDA, directly elsewhere or with an accelerator.
 
-    `before_slow` is called before what takes long and is done once for a shape.
+    `before_slow` is called before the slow work that is done once for each shape.
     """
     if model.spec.accelerator == "none":
         return calls_for(model.device, before_slow)

@@ -1,4 +1,4 @@
-"""Texts and a picture into what the UNet is told; run when one of them changes, never for a picture of the stream."""
+"""Encodes texts and a picture into the UNet's conditions. Runs when one of them changes, not for every frame."""
 
 import logging
 from collections.abc import Callable, Hashable
@@ -19,32 +19,32 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 KEPT_TEXTS = 8
-ALMOST_PARALLEL = 0.9995  # cosine above which sin(angle) is too small to divide by; the chord is then exact to 1e-4
+ALMOST_PARALLEL = 0.9995  # cosine above which sin(angle) is too small a divisor; the chord is then exact to 1e-4
 
 Encoded = tuple[torch.Tensor, torch.Tensor | None]
 
 
 @dataclass(slots=True, kw_only=True)
 class Cond:
-    """What the UNet is told, in the model's dtype on its device. D: 768 (SD 1.5), 1024 (2.x), 2048 (XL)."""
+    """The conditions of a UNet call, in the model's dtype on its device. D: 768 (SD 1.5), 1024 (2.x), 2048 (XL)."""
 
     text: torch.Tensor
     """(1, 77, D)."""
     negative_text: torch.Tensor | None = None
-    """(1, 77, D); None: not asked for."""
+    """(1, 77, D), or None if not requested."""
     pooled: torch.Tensor | None = None
     """(1, 1280), SDXL only."""
     negative_pooled: torch.Tensor | None = None
     time_ids: torch.Tensor | None = None
     """(1, 6), SDXL only: height, width, 0, 0, height, width in pixels."""
     ip: tuple[torch.Tensor, ...] | None = None
-    """(1, 1, tokens, D) an IP-Adapter, as `image_embeds` of the UNet; zeros change nothing; None without IP-Adapter."""
+    """(1, 1, tokens, D) for each IP-Adapter, the UNet's `image_embeds`; zeros have no effect; None without adapter."""
     negative_ip: tuple[torch.Tensor, ...] | None = None
 
     def into(self, buffers: "Cond") -> None:
-        """Copied into the tensors of `buffers`, which keep their addresses: captured graphs see the new values.
+        """Copy into the tensors of `buffers`, which keep their addresses, so that captured graphs see the new values.
 
-        ValueError where one has a part that the other lacks; the shapes must agree.
+        ValueError if one has a part that the other lacks; the shapes must agree.
         """
         for field in fields(Cond):
             ours, theirs = getattr(self, field.name), getattr(buffers, field.name)
@@ -58,13 +58,14 @@ class Cond:
 
 
 class Conditioner:
-    """Encodes as diffusers' `encode_prompt` does, bit for bit; weights in brackets, embeddings and clip skip as A1111
-    (`prompt_syntax`). Remembers the last texts, so that a mix of two can slide without the text encoder. One thread.
+    """Encodes texts bit for bit as diffusers' `encode_prompt`, with A1111's brackets, embeddings and clip skip.
 
-    Tags of LoRAs are left out of the texts; their weights are set by whoever sets the others (`lora_tags`)."""
+    Caches the last texts, so that a mix of two can change without the text encoder. LoRA tags are removed from the
+    texts; the caller applies them (`lora_tags`). One thread.
+    """
 
     def __init__(self, model: "DiffusionModel", *, note: Callable[[str, str], None] | None = None) -> None:
-        """`note(key, line)` is told when a text is too long or has what is not done; logged as a warning by default."""
+        """`note(key, line)` is called if a text is too long or has unsupported syntax; by default a log warning."""
         self._model = model
         self._note = note or (lambda key, line: log.warning("%s: %s", key, line))
         self._triggers = Triggers(model.embeddings)
@@ -82,11 +83,11 @@ class Conditioner:
         size: tuple[int, int] = (512, 512),
         clip_skip: int | None = None,
     ) -> Cond:
-        """`mix` 0..1 goes from `prompt` to `prompt_b` over the sphere, token by token; without `prompt_b` nowhere.
+        """Encode the prompts. `mix` 0..1 interpolates from `prompt` to `prompt_b` on the sphere, token by token.
 
-        A negative of None leaves it out; an empty one is what the model was trained with: for SDXL zeros, else the
-        empty text. `ip_image` is (height, width, 3) uint8 RGB; None: the IP-Adapter changes nothing. `size`: width and
-        height of the pictures. `clip_skip`: as A1111 counts, 0 the model's own; None: the ModelSpec's.
+        A negative of None is omitted; an empty one is encoded as the model was trained: zeros for SDXL, else the empty
+        text. `ip_image` is (height, width, 3) uint8 RGB; with None the IP-Adapter has no effect. `size`: width and
+        height of the pictures. `clip_skip`: as A1111 counts, 0 for the model's own, None for the ModelSpec's.
         """
         skipped = layers_skipped(self._model.family, self._model.spec.clip_skip if clip_skip is None else clip_skip)
         text, pooled = self._mixed(prompt, prompt_b, mix, skipped)
@@ -98,7 +99,7 @@ class Conditioner:
         ip, negative_ip = None, None
         if self._model.ip_adapter is not None:
             ip, negative_ip = self._model.ip_adapter.encode(ip_image)
-        # Copies: the result may become the buffers that later ones are copied into.
+        # Copies, because the result may become the buffers that later results are copied into.
         return Cond(
             text=text.clone(),
             negative_text=_copy(negative_text),
@@ -130,7 +131,7 @@ class Conditioner:
         return encoded
 
     def _told(self, text: str, skipped: int, is_negative: bool) -> Encoded:
-        """The encoding; what of the text is not done as written is noted."""
+        """Parse and encode a text; unsupported syntax is noted."""
         prompt = parse_prompt(text)
         for line in prompt.notes:
             self._note("prompt", line)
@@ -154,7 +155,7 @@ class Conditioner:
         for encoder, row in zip(model.text_encoders, rows, strict=True):
             with vectors_in_place(encoder, row.vectors):
                 outputs.append(encoder(row.ids, output_hidden_states=True))
-        # The last but one: what the model was trained with.
+        # The second to last state, which the model was trained with.
         states = [output.hidden_states[-2 - _held(skipped, output, 2)] for output in outputs]
         hidden = torch.cat([emphasised(state, row.weights) for state, row in zip(states, rows, strict=True)], dim=-1)
         return hidden.to(model.dtype), outputs[-1].text_embeds
@@ -165,7 +166,7 @@ class Conditioner:
 
 
 def _hidden(encoder: Any, row: TokenRow, skipped: int) -> torch.Tensor:
-    """(1, 77, D) of the last layer but `skipped`, through the norm that follows the last one."""
+    """(1, 77, D): the hidden state `skipped` layers before the last, after the final layer norm."""
     mask = row.mask if getattr(encoder.config, "use_attention_mask", False) else None
     with vectors_in_place(encoder, row.vectors):
         if not skipped:
@@ -175,7 +176,7 @@ def _hidden(encoder: Any, row: TokenRow, skipped: int) -> torch.Tensor:
 
 
 def _held(skipped: int, output: Any, own: int) -> int:
-    """`skipped`, or as many as leave the first layer; `own` is what the model's own number counts from the end."""
+    """`skipped`, limited so that the first layer remains. `own`: the model's own distance from the end."""
     return min(skipped, len(output.hidden_states) - 1 - own)
 
 
@@ -184,10 +185,9 @@ def _copy(tensor: torch.Tensor | None) -> torch.Tensor | None:
 
 
 def slerp(start: torch.Tensor, end: torch.Tensor, mix: float) -> torch.Tensor:
-    """(..., D) between `start` and `end` along the great circle, each last axis by itself (Shoemake 1985).
+    """Spherical interpolation of (..., D) between `start` and `end` along the last axis (Shoemake 1985).
 
-    At an even angular speed and with lengths kept in between; where two vectors point the same or opposite ways, or one
-    is zero, along the straight line. Equal vectors stay what they are.
+    Linear if two vectors are almost parallel or opposite, or one is zero. Equal vectors are unchanged.
     """
     a, b = start.float(), end.float()
     lengths = a.norm(dim=-1, keepdim=True) * b.norm(dim=-1, keepdim=True)

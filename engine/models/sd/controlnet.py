@@ -1,4 +1,4 @@
-"""ControlNets: what a picture of edges, depth or poses adds to the UNet (Zhang et al. 2023)."""
+"""Loads ControlNets, which steer the UNet by a picture of edges, depth or poses (Zhang et al. 2023)."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from engine.models.sd.plan.controlnet_file import ControlNetFiles, is_original, 
 from engine.models.sd.plan.tensor_file import fill, read_tensors
 
 SIZE_EMBEDDING = {"label_emb.0.0.": "add_embedding.linear_1.", "label_emb.0.2.": "add_embedding.linear_2."}
-"""SDXL's, by the original names, which diffusers' conversion of ControlNets leaves out."""
+"""SDXL's size embedding by its original names, which diffusers' conversion of ControlNets leaves out."""
 
 
 def load_controlnet(files: ControlNetFiles, dtype: torch.dtype) -> tuple[Any, tuple[str, ...]]:
@@ -22,7 +22,7 @@ def load_controlnet(files: ControlNetFiles, dtype: torch.dtype) -> tuple[Any, tu
 
 
 def _from_file(files: ControlNetFiles, dtype: torch.dtype) -> Any:
-    """Through diffusers' own conversion, strictly: no tensor is left out."""
+    """Load through diffusers' own conversion, strictly: every tensor must be used."""
     from diffusers import ControlNetModel
     from diffusers.loaders.single_file_utils import convert_controlnet_checkpoint
 

@@ -1,9 +1,9 @@
-"""IP-Adapter: a picture beside the text (Ye et al. 2023); standard and plus, one of them.
+"""IP-Adapter: a picture as a prompt beside the text (Ye et al. 2023). One adapter, standard or plus.
 
 diffusers' attention processors do the work. Three things are ours. The image is projected to tokens once, when it
-changes, where the UNet would do it at each call. Tokens of zeros then change nothing: keys and values have no bias.
-And the strength is in the value weights, W = scale W0, in place: attention is linear in its values, and a captured
-graph follows.
+changes, instead of at each UNet call. Tokens of zeros then have no effect, because keys and values have no bias. And
+the strength is multiplied into the value weights in place, W = scale W0: attention is linear in its values, and a
+captured graph sees the new weights.
 """
 
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ Tokens = tuple[torch.Tensor, ...]
 
 
 class GivenTokens(torch.nn.Module):
-    """Stands where the UNet would project image embeddings: they are tokens already."""
+    """Replaces the UNet's projection of image embeddings, which are tokens already."""
 
     def forward(self, image_embeds: list[torch.Tensor]) -> list[torch.Tensor]:
         return image_embeds
@@ -40,7 +40,7 @@ class IpAdapter:
         encoder_folder = files.encoder
         self._encoder = pretrained("CLIPVisionModelWithProjection", encoder_folder, "", dtype, str(encoder_folder))
         self.notes: tuple[str, ...] = (*files.notes, *notes_of("image_encoder", encoder_folder))
-        """What the user should know about how it was loaded, one line each."""
+        """Messages for the user about loading, one line each."""
         self._encoder.requires_grad_(False).eval().to(device)
         side = self._encoder.config.image_size
         self._processor = CLIPImageProcessor(size=side, crop_size=side)
@@ -55,10 +55,10 @@ class IpAdapter:
 
     @torch.no_grad()
     def encode(self, picture: np.ndarray | None) -> tuple[Tokens, Tokens]:
-        """Tokens (1, 1, tokens, D) of `picture` (height, width, 3) uint8 RGB and of none at all, for guidance.
+        """Tokens (1, 1, tokens, D) of `picture` (height, width, 3) uint8 RGB, and those of no picture, for guidance.
 
-        None: zeros for both, with which the UNet does exactly what it does without an IP-Adapter. The same array again
-        costs nothing: it must not be written to in between.
+        For None both are zeros, with which the UNet works exactly as without an IP-Adapter. The last array is cached,
+        so it must not be modified.
         """
         if picture is None:
             return (self._nothing.clone(),), (self._nothing.clone(),)
@@ -70,7 +70,7 @@ class IpAdapter:
 
     @torch.no_grad()
     def set_scale(self, scale: float) -> None:
-        """How much the picture counts from now on; 0: not at all, exactly."""
+        """Set the strength of the picture; 0 is exactly off."""
         if scale == self.scale:
             return
         for weight, original in self._values:
@@ -105,7 +105,7 @@ class IpAdapter:
 
     @torch.no_grad()
     def _embedded(self, picture: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
-        """What the projection takes, of the picture and of no picture: (1, E), or (1, patches, E) for plus."""
+        """Inputs of the projection for the picture and for no picture: (1, E), or (1, patches, E) for plus."""
         shown = self._processor(Image.fromarray(picture), return_tensors="pt").pixel_values
         shown = shown.to(self._device, self._dtype)
         if isinstance(self._projection, ImageProjection):

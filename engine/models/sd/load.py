@@ -1,4 +1,4 @@
-"""`load`: from the names in a ModelSpec to a Model on its device."""
+"""Loads a DiffusionModel onto its device from the names in a ModelSpec."""
 
 import logging
 import math
@@ -73,8 +73,11 @@ def _random(spec: ModelSpec, device: str, dtype: torch.dtype, stage: Stage) -> D
 
 
 def latent_scale(config: Any, device: torch.device) -> tuple[float | torch.Tensor, float | torch.Tensor]:
-    """Factor and shift of a VAE's latents: scaled = (latents - shift) * factor. With `latents_mean` and `latents_std`
-    (Playground 2.5's) one for each channel, (1, 4, 1, 1) float32 on the device, as diffusers' SDXL pipelines do."""
+    """Factor and shift of a VAE's latents: scaled = (latents - shift) * factor.
+
+    With `latents_mean` and `latents_std` (Playground 2.5's) one for each channel, (1, 4, 1, 1) float32 on the device,
+    as in diffusers' SDXL pipelines.
+    """
     mean, std = config.get("latents_mean"), config.get("latents_std")
     if mean is None or std is None:
         return config.scaling_factor, config.get("shift_factor") or 0.0
@@ -84,7 +87,7 @@ def latent_scale(config: Any, device: torch.device) -> tuple[float | torch.Tenso
 
 class _Loading:
     def __init__(self, plan: ModelPlan, device: torch.device, dtype: torch.dtype, stage: Stage) -> None:
-        """`plan`: complete."""
+        """`plan` must be complete."""
         self.plan, self.spec, self.device, self.dtype = plan, plan.spec, device, dtype
         self._has_unet, self._has_vae = stage in ("process", "whole"), stage != "process"
         self.notes: list[str] = []
@@ -143,7 +146,7 @@ class _Loading:
         with one_line(f"{folder.name}/scheduler"):
             table = noise_table(config)
         self.notes += notes_on(folder.name, folder.path, INDEX)
-        scaling, shift = latent_scale(vae.config, self.device) if vae else (math.nan, 0.0)  # NaN would be seen
+        scaling, shift = latent_scale(vae.config, self.device) if vae else (math.nan, 0.0)  # NaN shows wrong use
         texts = [part for part in folder.parts if part.startswith("tokenizer") and self._has_unet]
         tokenizers = tuple(self._tokenizer(folder, part) for part in texts)
         model = DiffusionModel(
@@ -219,7 +222,7 @@ class _Loading:
         return pretrained(choice.kind, choice.folder, "", self._vae_dtype(folder, choice), str(choice.folder))
 
     def _vae_dtype(self, folder: DiffusersFolder, choice: VaeChoice) -> torch.dtype:
-        # The full VAE of SDXL overflows in float16; its configuration asks for float32, those mended do not.
+        # The full VAE of SDXL overflows in float16; its configuration asks for float32, those of fixed VAEs do not.
         overflows = folder.family == "sdxl" and choice.wants_float32 and self.dtype == torch.float16
         return torch.float32 if overflows else self.dtype
 
@@ -228,7 +231,7 @@ class _Loading:
         return read_tokenizer(f"{folder.name}/{part}", folder.path / part)
 
     def _scheduler_config(self, told: dict[str, Any]) -> dict[str, Any]:
-        """With the defaults of the scheduler's class filled in."""
+        """The configuration with the defaults of the scheduler's class filled in."""
         import diffusers
 
         name, kind = self.spec.model, told.get("_class_name", "")
@@ -238,6 +241,6 @@ class _Loading:
             return dict(getattr(diffusers, kind).from_config(told).config) | {"_class_name": kind}
 
     def _placed(self, module: Any, dtype: torch.dtype | None = None) -> Any:
-        """On the device, without gradients, in the layout that its convolutions are fastest in."""
+        """Move to the device, without gradients, in the fastest memory layout for convolutions."""
         module.requires_grad_(False).eval().to(self.device, dtype or self.dtype)
         return in_fastest_layout(module, self.device)

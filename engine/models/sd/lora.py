@@ -1,9 +1,9 @@
-"""LoRAs merged into the weights (Hu et al. 2021): W = W0 + sum of w_i s_i B_i A_i, worked out anew from W0 each time.
+"""Merges LoRAs into the weights (Hu et al. 2021): W = W0 + sum of w_i s_i B_i A_i, computed from W0 each time.
 
-Adding and taking away again would drift by rounding, and adapter layers beside the weights would slow every call. W0
-is kept, weights change in place: a captured graph sees the new ones at the addresses it knows, and with every w_i
-at 0 the weights are bit for bit those of the file. Which tensor changes which weight was decided when the file was
-examined (lora_file); lora_delta has the arithmetic.
+Adding and subtracting would drift by rounding, and adapter layers beside the weights would slow every call. So W0 is
+kept and weights change in place: a captured graph sees them at the same addresses, and with every w_i at 0 the weights
+are bit for bit those of the file. `lora_file` decides which tensor changes which weight; `lora_delta` has the
+arithmetic.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,19 +23,19 @@ from engine.models.sd.plan.tensor_file import read_tensors
 
 @dataclass(slots=True)
 class Merged:
-    """One weight of the model and what may be added to it."""
+    """One weight of the model and the deltas that can be added to it."""
 
     weight: torch.Tensor
     original: torch.Tensor
-    """The same numbers, as float16 or bfloat16 where that holds them exactly."""
+    """The same values, as float16 or bfloat16 if those hold them exactly."""
     is_text: bool
     deltas: list[Delta] = field(default_factory=list)
     strengths: tuple[float, ...] = ()
-    """w_i in force, in the order of `deltas`."""
+    """Effective w_i, in the order of `deltas`."""
 
 
 class LoraSet:
-    """The LoRAs of a model by name, each with its weight in force. Thread of the model only."""
+    """The LoRAs of a model by name, each with its effective weight. Thread of the model only."""
 
     def __init__(self, loras: Sequence[LoraFile], *, model: str, unet: Any, text_encoders: Sequence[Any]) -> None:
         """Read the files and merge them into the networks with their weights. `model`: its name, for errors.
@@ -46,7 +46,7 @@ class LoraSet:
         self._merged: dict[int, Merged] = {}
         self.weights: dict[str, float] = {}
         self.text_version = 0
-        """Grows when the weights of a text encoder change: texts must be encoded anew then."""
+        """Increases when the weights of a text encoder change; texts must then be encoded again."""
         weights = _weights_of(unet, text_encoders)
         for lora in loras:
             if lora.name in self.weights:
@@ -57,14 +57,14 @@ class LoraSet:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """In the order of the ModelSpec."""
+        """Names in the order of the ModelSpec."""
         return tuple(self.weights)
 
     @torch.no_grad()
     def set_weights(self, weights: Mapping[str, float]) -> None:
-        """Merges with these strengths; LoRAs that are not named keep theirs. KeyError for a name that is not there."""
+        """Merge with these strengths; LoRAs that are not named keep theirs. KeyError for an unknown name."""
         for name, weight in weights.items():
-            self.weights[name]  # a wrong name must not become a new one
+            self.weights[name]  # raises KeyError instead of adding a name
             self.weights[name] = float(weight)
         texts_changed = False
         for merged in self._merged.values():
@@ -77,7 +77,7 @@ class LoraSet:
         self.text_version += texts_changed
 
     def tensors(self) -> Iterator[torch.Tensor]:
-        """What is kept beside the model's weights."""
+        """Tensors kept in addition to the model's weights."""
         for merged in self._merged.values():
             yield merged.original
             for delta in merged.deltas:
@@ -96,7 +96,10 @@ class LoraSet:
 
 
 def _copied(weight: torch.Tensor) -> torch.Tensor:
-    """Of float32 as narrow as loses nothing: files are mostly float16, and these are the copies of a whole UNet."""
+    """A copy of a weight; float32 is stored as half precision if that is lossless.
+
+    Files are mostly float16, and these copies are as large as a whole UNet.
+    """
     own = weight.detach()
     if own.dtype == torch.float32:
         for dtype in (torch.float16, torch.bfloat16):
@@ -117,7 +120,7 @@ def _weights_of(unet: Any, text_encoders: Sequence[Any]) -> dict[tuple[str, str]
 
 
 def _held(lora: LoraFile, device: torch.device) -> dict[str, torch.Tensor]:
-    """Those of the file's tensors that change something."""
+    """The file's tensors that are used by a change."""
     wanted = [name for change in lora.changes for name in change.tensors.values()]
     if lora.is_pickle:
         everything = read_tensors(lora.file)

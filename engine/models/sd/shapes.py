@@ -1,6 +1,7 @@
-"""Models of the true sizes with random weights, built in memory: how fast they are does not depend on the weights.
+"""Models of the published sizes with random weights, built in memory, for measuring speed.
 
-The configurations are those of the published models. Nothing is downloaded; the tokenizer knows single letters.
+Their speed does not depend on the weights. The configurations are those of the published models. Nothing is
+downloaded; the tokenizer knows only single letters.
 """
 
 import math
@@ -93,18 +94,20 @@ SHAPES = {
         taesd_channels=16,
     ),
 }
-"""ssd-1b: Segmind's SSD-1B, as with its LCM LoRA. sdxs: SDXS-512-DreamShaper, one step. tiny is nobody's: small enough
-for a CPU."""
+"""ssd-1b: Segmind's SSD-1B with its LCM LoRA. sdxs: SDXS-512-DreamShaper, one step. tiny is our own, small
+enough for a CPU."""
 
 
 def build(name: str, device: str, dtype: torch.dtype, stage: Stage = "whole") -> DiffusionModel:
-    """A model of this shape with TAESD, or what one stage wants of it. On the device `meta` it has shapes only, for
-    counting."""
+    """A model of this shape with TAESD, or only the networks that one stage needs.
+
+    On the device `meta` it has no values, for counting.
+    """
     quieten_libraries("diffusers", "transformers")
     shape = _shape(name)
     unet, vae, encoders = None, None, ()
     with torch.device(device):
-        # Seeded part by part: a stage that lacks one has the weights of the whole.
+        # Each part is seeded on its own, so that a stage has the same weights as the whole model.
         if stage in ("process", "whole"):
             with _seeded():
                 unet = build_unet(name)
@@ -159,7 +162,7 @@ def build_scheduler(name: str) -> Any:
 
 
 def build_pipeline(model: DiffusionModel, name: str) -> Any:
-    """diffusers' own picture-to-picture pipeline around the very modules of `model`, without a progress bar."""
+    """diffusers' own img2img pipeline with the modules of `model`, without a progress bar."""
     from diffusers import StableDiffusionImg2ImgPipeline, StableDiffusionXLImg2ImgPipeline
 
     parts: dict[str, Any] = {"vae": model.vae, "unet": model.unet, "scheduler": build_scheduler(name)}
@@ -176,7 +179,7 @@ def build_pipeline(model: DiffusionModel, name: str) -> Any:
 
 
 def gflop(name: str, width: int, height: int) -> dict[str, float]:
-    """2 x multiply-adds / 1e9 of one call for one picture: `unet`, `encode` and `decode`. Counted, not run."""
+    """2 x multiply-adds / 1e9 of one call for one picture: `unet`, `encode` and `decode`. Counted without running."""
     from torch.utils.flop_counter import FlopCounterMode
 
     def counted(call: Any) -> float:
@@ -234,7 +237,7 @@ def _tokenizer() -> Any:
 
 @contextmanager
 def _seeded() -> Iterator[None]:
-    """The same weights each time; the caller's random state is left as it was."""
+    """Draw the same weights each time, without changing the caller's random state."""
     with torch.random.fork_rng(), torch.no_grad():
         torch.manual_seed(0)
         yield

@@ -1,4 +1,4 @@
-"""The networks of a single file, read through diffusers' own conversion of names. Nothing in the file is run."""
+"""Loads the networks of a single file through diffusers' own name conversion. No code in the file is run."""
 
 import json
 import tempfile
@@ -22,9 +22,11 @@ Tensors = dict[str, torch.Tensor]
 def read(
     single: SingleFile, folder: DiffusersFolder, dtype: torch.dtype, vae_dtype: torch.dtype, wanted: Collection[str]
 ) -> dict[str, Any]:
-    """Those `wanted` of unet, vae and text_encoders, on the CPU in `dtype`, the VAE in its own: what went through
-    float16 stays coarse in float32. `folder` describes the file; ModelError in one line where a tensor is missing. Of
-    the file only what they need is read: no averaged weights (`model_ema.`)."""
+    """Load the `wanted` of unet, vae and text_encoders, on the CPU in `dtype`, the VAE in `vae_dtype`.
+
+    The VAE is never converted through float16, which would lose precision. `folder` describes the file. ModelError in
+    one line if a tensor is missing. Only the tensors that they need are read, no averaged weights (`model_ema.`).
+    """
     starts = {"unet": UNET, "vae": VAE}
     starts = {part: start for part, start in starts.items() if part in wanted}
     texts = PARTS[single.family] if "text_encoders" in wanted else {}
@@ -36,7 +38,7 @@ def read(
             own = {name: tensor for name, tensor in tensors.items() if name.startswith(start)}
             try:
                 parts[part] = _network(part, own, place, vae_dtype if part == "vae" else dtype)
-            except NotImplementedError:  # diffusers moves a network of which a tensor was never given
+            except NotImplementedError:  # diffusers moves a network with a missing tensor
                 raise ModelError(f"{single.path}: {part} lacks a tensor that its configuration asks for") from None
             _require_complete(f"{single.path}: {part}", parts[part])
     networks: dict[str, Any] = {part: parts[part] for part in starts}
@@ -71,9 +73,9 @@ def _require_complete(what: str, network: Any) -> None:
 
 
 def _tensors(single: SingleFile, starts: tuple[str, ...]) -> Tensors:
-    """Those whose names, as `single` has them, begin so."""
+    """The tensors whose names (in `single`) begin with one of `starts`."""
     if single.is_pickle:
-        # Its header was looked at first: it asks for nothing but tensors.
+        # Its header was checked before: it imports nothing except tensors.
         stored = torch.load(single.path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(single.path))
         held = stored.get(STATE_DICT, stored)
         return {name: tensor for name, tensor in _named(single, held).items() if name.startswith(starts)}
@@ -89,7 +91,7 @@ def _named(single: SingleFile, held: dict[str, Any]) -> dict[str, Any]:
 
 
 def _write_plain(place: Path, folder: DiffusersFolder, part: str) -> None:
-    """A configuration without what would choose code: a text encoder's says only how it is shaped."""
+    """Write a configuration without keys that select code; a text encoder's has only its shape."""
     told = folder.config(f"{part}/config.json")
     if part in TEXT_CLASSES:
         import transformers

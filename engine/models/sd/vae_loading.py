@@ -1,4 +1,4 @@
-"""VAEs read from single files: diffusers' networks, filled strictly."""
+"""Loads VAEs from single files into diffusers' networks, strictly."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ OLD_NAMES = {".query.": ".to_q.", ".key.": ".to_k.", ".value.": ".to_v.", ".proj
 
 
 def load_vae_file(choice: VaeChoice, dtype: torch.dtype) -> Any:
-    """The AutoencoderKL or AutoencoderTiny of a choice that is no folder, on the CPU; ModelError in one line."""
+    """The AutoencoderKL or AutoencoderTiny of a choice that is a file, on the CPU. ModelError in one line."""
     import diffusers
     from diffusers.loaders.single_file_utils import convert_ldm_vae_checkpoint
 
@@ -36,7 +36,7 @@ def load_vae_file(choice: VaeChoice, dtype: torch.dtype) -> Any:
 
 
 def _todays_name(name: str) -> str:
-    """diffusers before 0.17 called the attention of a VAE otherwise; sd-vae-ft-mse still does."""
+    """The current name: diffusers before 0.17 had other names for a VAE's attention, and sd-vae-ft-mse still has."""
     if ".attentions." in name:
         for old, new in OLD_NAMES.items():
             name = name.replace(old, new)

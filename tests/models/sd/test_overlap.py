@@ -11,7 +11,7 @@ from engine.models.sd import ModelSpec
 from engine.models.sd.batch_painter import BatchPainter
 from engine.models.sd.latent_painter import LatentPainter
 from engine.models.sd.load import load
-from engine.models.sd.overlap import ON_THEIR_WAY, paint_overlapped
+from engine.models.sd.overlap import IN_FLIGHT, paint_overlapped
 from engine.models.sd.painting import GOOD, Painting
 from engine.models.sd.stage_pieces import StagePieces
 from tests.models.recorded_cuda import RecordedCuda
@@ -63,7 +63,7 @@ def test_each_batch_comes_out_once_in_its_order_while_the_next_ones_are_on_their
         assert np.array_equal(pixels, expected[finished])
         assert fates.tolist() == [GOOD, GOOD]
         finished += 1
-        assert len(given) == min(count, finished + ON_THEIR_WAY)
+        assert len(given) == min(count, finished + IN_FLIGHT)
     assert finished == count
 
 

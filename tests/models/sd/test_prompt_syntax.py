@@ -88,11 +88,11 @@ def test_tags_of_loras_are_taken_out_of_the_text(text: str, rest: str, tags: lis
 @pytest.mark.parametrize(
     ("text", "weights", "note"),
     [
-        ("<lora:ink:much>", [], "is no <lora:name:0.8>"),
-        ("<lora:ink:1:2:3>", [], "is no <lora:name:0.8>"),
+        ("<lora:ink:much>", [], "is not a valid <lora:name:0.8>"),
+        ("<lora:ink:1:2:3>", [], "is not a valid <lora:name:0.8>"),
         ("<lora:ink:9>", [], "a weight is -4 to 4"),
-        ("<hypernet:ink:1>", [], "hypernetworks are not done"),
-        ("<lora:ink:0.5:1>", [1.0], "one weight counts for the text encoder and the UNet; 1 is taken"),
+        ("<hypernet:ink:1>", [], "hypernetworks are not supported"),
+        ("<lora:ink:0.5:1>", [1.0], "one weight applies to text encoder and UNet; 1 is used"),
     ],
 )
 def test_a_tag_that_cannot_be_had_as_written_is_told(text: str, weights: list[float], note: str) -> None:

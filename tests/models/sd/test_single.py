@@ -252,7 +252,7 @@ def test_a_picture_that_overflows_in_the_vae_is_an_error_with_a_way_out(tiny_mod
     model = model_of(tiny_models, {"vae": "kl"})
     with torch.no_grad():
         model.vae.decoder.conv_out.bias.fill_(float("inf"))
-    with pytest.raises(ModelError, match="the picture is not a number; try --dtype float32"):
+    with pytest.raises(ModelError, match="the picture contains NaN; try --dtype float32"):
         paint(model, source_picture(), prompt=PROMPT, width=64, height=64)
 
 
