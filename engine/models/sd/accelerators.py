@@ -75,8 +75,13 @@ def accelerate(model: "DiffusionModel") -> None:
     elif name != "none":
         if name == "tensorrt":
             import torch_tensorrt  # noqa: F401 - brings the backend
-        parts = [compiled(part, BACKENDS[name]) for part in (whole, down, mid, up)]
-        model.parts = UnetParts(**dict(zip(("whole", "down", "mid", "up"), parts, strict=True)))
+        backend = BACKENDS[name]
+        model.parts = UnetParts(
+            whole=compiled(whole, backend),
+            down=compiled(down, backend),
+            mid=compiled(mid, backend),
+            up=compiled(up, backend),
+        )
 
 
 def unet_calls(model: "DiffusionModel", before_slow: Callable[[], None] = nothing) -> Calls:

@@ -40,7 +40,7 @@ class StagePieces:
         """
         with self.seconds.of("encode"):
             sent = uploads.send("encoded", rgb)
-            z = self._encode_calls.run(("encode", sent.shape), (self._encode,), {"rgb": sent})["z"]
+            z: torch.Tensor = self._encode_calls.run(("encode", sent.shape), (self._encode,), {"rgb": sent})["z"]
             return z.clone()  # the next replay of a graph overwrites this result
 
     def process(self, z: torch.Tensor, controls: list[ControlInput]) -> torch.Tensor:

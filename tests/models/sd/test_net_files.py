@@ -88,8 +88,8 @@ def test_a_controlnet_file_without_one_of_its_tensors_is_refused(shelf: Shelf) -
     file = shelf.folder / "cut.safetensors"
     for lacking, says in (
         ("zero_convs.1.0.weight", r"1 tensors are missing .* controlnet_down_blocks\.1\.weight"),
-        ("zero_convs.1.", "no whole ControlNet, of 4 controlnet_down_blocks it has 3"),
-        ("input_hint_block.0.", r"no whole ControlNet, controlnet_cond_embedding\.conv_in\.weight is missing"),
+        ("zero_convs.1.", "incomplete ControlNet, of 4 controlnet_down_blocks it has 3"),
+        ("input_hint_block.0.", r"incomplete ControlNet, controlnet_cond_embedding\.conv_in\.weight is missing"),
     ):
         save_file({name: tensor for name, tensor in tensors.items() if lacking not in name}, file)
         with pytest.raises(ModelError, match=says):

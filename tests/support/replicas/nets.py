@@ -493,7 +493,7 @@ VAES = [
         "a VAE file of any name",
         SINGLE,
         partial(vae_file, name="mine.safetensors"),
-        "nothing in it tells which family it is for; it is taken for one of SD 1.5",
+        "nothing in it says which family it is for; used as one of SD 1.5",
     ),
     works(
         "stabilityai/sdxl-vae/sdxl_vae.safetensors",

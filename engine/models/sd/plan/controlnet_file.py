@@ -1,4 +1,4 @@
-"""Tells from JSON and headers which ControlNet a folder or a file holds. Does not load torch."""
+"""Examines a ControlNet, a folder or a file, by its JSON and headers. Does not load torch."""
 
 import re
 from collections.abc import Collection, Mapping
@@ -18,7 +18,7 @@ from engine.models.sd.plan.tensor_file import headers_of, weights_of
 from engine.models.weight_files import Weights, weights_in
 
 ORIGINAL = "control_model."
-"""Before the names of a ControlNet inside a file of the original code, which may hold the whole model too."""
+"""Prefix of a ControlNet's tensors in files of the original code, which may also hold the whole model."""
 PLAIN = f"what is read is a plain {KIND}, such as {CONTROLNETS['sd15']} or {CONTROLNETS['sdxl']}"
 _UNION = PART_CLASSES["ControlNetUnionModel"]
 _T2I = PART_CLASSES["T2IAdapter"]
@@ -37,13 +37,13 @@ _BY_TENSORS = (
     (r"lora_unet_.+|(unet\.|base_model\.).+lora.+", "a LoRA"),
     (r"down_blocks\.\d+\.motion_modules\..+", "a SparseCtrl for AnimateDiff"),
 )
-"""Tensors that only this kind of file has."""
+"""Patterns of tensors that only this kind of file has."""
 _KNOWN = re.compile(
     r"(conv_in|time_embedding|add_embedding|down_blocks|mid_block|controlnet_(cond_embedding|down_blocks|mid_block))\..+"
 )
-"""Tensors that a ControlNetModel has a place for."""
+"""Pattern of the tensors of a ControlNetModel."""
 _SHUFFLE = re.compile(r"_shuffle(_fp16)?$")
-"""The stem of the one published ControlNet whose answers are averaged over the picture; ComfyUI goes by it too."""
+"""Stem of the one published ControlNet whose output is averaged over the picture; ComfyUI uses the same test."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,12 +54,12 @@ class ControlNetFiles:
     """A diffusers folder, or one file."""
     weights: Weights
     config: dict[str, Any]
-    """config.json of the folder; of a file: as its shapes and the model's UNet tell it."""
+    """config.json of the folder; for a file, derived from its shapes and the model's UNet."""
     notes: tuple[str, ...] = ()
 
 
 def examine_controlnet(name: str, outline: NetworkOutline | None) -> ControlNetFiles:
-    """ModelError in one line where `load` would refuse it. `outline`: of the model it is for, None where unknown."""
+    """ModelError in one line if `load` would refuse it. `outline`: of its model, or None if unknown."""
     path = locate.find(name, files=locate.PART_FILES)
     if path.is_file():
         beside = weights_in(path.parent)
@@ -74,14 +74,14 @@ def examine_controlnet(name: str, outline: NetworkOutline | None) -> ControlNetF
 
 
 def without_prefix(names: Collection[str]) -> dict[str, str]:
-    """Names in a file, by the names that the network has of them; of a file that holds more, the ControlNet's only."""
+    """Names in a file by the network's own names; only the ControlNet's if the file holds more."""
     if any(name.startswith(ORIGINAL) for name in names):
         return {name.removeprefix(ORIGINAL): name for name in names if name.startswith(ORIGINAL)}
     return {name: name for name in names}
 
 
 def is_original(names: Collection[str]) -> bool:
-    """The layout of the first ControlNet code, not diffusers'; `names` without prefix."""
+    """True for the layout of the original ControlNet code, not diffusers'; `names` without prefix."""
     return "time_embed.0.weight" in names
 
 
@@ -117,12 +117,12 @@ def _of_file(name: str, path: Path, outline: NetworkOutline | None) -> ControlNe
     notes: tuple[str, ...] = ()
     if _SHUFFLE.search(path.stem):
         config["global_pool_conditions"] = True
-        notes = (f"ControlNet {name}: a shuffle one, by the file's name: what it says is averaged over the picture",)
+        notes = (f"ControlNet {name}: a shuffle one, by the file's name: its output is averaged over the picture",)
     return ControlNetFiles(name=name, path=path, weights=weights, config=config, notes=notes)
 
 
 def _require_known(name: str, tensors: Mapping[str, Tensor]) -> None:
-    """ModelError for tensors that would be left out without a word."""
+    """ModelError for tensors that would be ignored silently."""
     surplus = sorted(each for each in tensors if not _KNOWN.fullmatch(each))
     if surplus:
         _require_no_other(name, tensors)

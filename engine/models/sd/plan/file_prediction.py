@@ -1,9 +1,9 @@
-"""The prediction type of a single file, as far as its header tells: marks of the formats first, then likelihood.
+"""Determines the prediction type of a single file from its header: format markers first, then heuristics.
 
 Sources: A1111's pull requests 16567 and 16569 and ComfyUI's supported_models.py (the empty tensors `v_pred` and
 `ztsnr`, the norm of SD 2.x); Stability's ModelSpec 1.0 (`modelspec.prediction_type`), as sd-scripts writes it, and
-`modelspec.predict_key` of ComfyUI's own checkpoints; the configuration of the first code beside the file (`x.yaml` for
-`x.safetensors`, A1111's sd_models_config.py), which v-prediction models of SD 1.5 were published with.
+`modelspec.predict_key` of ComfyUI's own checkpoints; the original configuration beside the file (`x.yaml` for
+`x.safetensors`, A1111's sd_models_config.py), with which v-prediction models of SD 1.5 were published.
 """
 
 import re
@@ -19,7 +19,7 @@ V_PRED = "v_pred"
 ZERO_SNR = "ztsnr"
 WORDS = {"epsilon": "epsilon", "eps": "epsilon", "v": "v_prediction", "v_prediction": "v_prediction"}
 ARCHITECTURES = {"stable-diffusion-v2-512": "epsilon", "stable-diffusion-v2-768-v": "v_prediction"}
-"""`modelspec.architecture` of models whose name tells (sd-scripts, library/sai_model_spec.py)."""
+"""Values of `modelspec.architecture` that imply the prediction (sd-scripts, library/sai_model_spec.py)."""
 V_NORM_STD = 0.09
 """Standard deviation of the last attention's norm1.bias above which an SD 2.x model predicts v (ComfyUI)."""
 _YAML = re.compile(r"^\s*parameterization:\s*[\"']?(v|eps)\b", re.MULTILINE)
@@ -31,11 +31,11 @@ _ZERO_SNR_STEM = re.compile(r"zt?snr", re.IGNORECASE)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FilePrediction:
     told: Decision | None
-    """What marks in the file say; None without any."""
+    """From markers in the file, or None."""
     likely: Decision | None
-    """What else is like it: the weights of SD 2.x, then the file's name."""
+    """From heuristics, or None: the weights of SD 2.x, then the file's name."""
     zero_snr: str
-    """Where it is said that the last timestep is noise alone; "" for nowhere."""
+    """Source of the information that the last timestep is noise only, or ""."""
 
 
 def file_prediction(file: Path, family: str, header: CheckpointHeader) -> FilePrediction:
@@ -65,7 +65,7 @@ def _told(file: Path, header: CheckpointHeader) -> Decision | None:
 
 
 def _text(file: Path) -> str:
-    """ "" where there is no such file, or none that is text."""
+    """The text of a file, or "" if it cannot be read."""
     try:
         return read_small(file).decode("utf-8", errors="replace")
     except OSError:

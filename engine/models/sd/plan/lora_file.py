@@ -1,4 +1,4 @@
-"""Tells from a LoRA's header for which model it was made, and where each of its changes goes. Does not load torch."""
+"""Examines a LoRA by its header: the model it was made for, and the weight that each of its changes belongs to."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -20,19 +20,19 @@ from engine.models.sd.plan.network_outline import NetworkOutline
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoraFile:
     name: str
-    """By which it is known: the file's, or its folder's or id's where that says nothing."""
+    """The file's name, or that of its folder or id if the file name is generic."""
     weight: float
-    """To start with."""
+    """The initial weight."""
     file: Path
     tensors: dict[str, Tensor]
     changes: tuple[LoraChange, ...] = ()
-    """Those with a place in the model; none where the model's outline is not known."""
+    """The changes with a place in the model; empty if the model's outline is unknown."""
     is_pickle: bool = False
     notes: tuple[str, ...] = ()
 
 
 def examine_lora(name: str, weight: float, outline: NetworkOutline | None) -> LoraFile:
-    """ModelError in one line where `load` would refuse it. `outline`: of the model it is for, None where unknown."""
+    """ModelError in one line if `load` would refuse it. `outline`: of its model, or None if unknown."""
     file = lora_file(name)
     is_pickle = file.suffix in PICKLES
     tensors, metadata = (pickled_tensors(file), {}) if is_pickle else (read_header(file), read_metadata(file))
@@ -72,7 +72,7 @@ def _take(outline: NetworkOutline) -> str:
 
 
 class _Fitting:
-    """Finds the place of each layer in the model; the first that says the file is for another model refuses it."""
+    """Finds the weight in the model for each layer. Refuses the file at the first layer of another model."""
 
     def __init__(
         self, file: Path, tensors: Mapping[str, Tensor], scales: Scales, outline: NetworkOutline, told: str | None
@@ -116,8 +116,10 @@ class _Fitting:
         return next((place for place in places if _fits(place, shape)), places[0] if places else None)
 
     def _require_text_width(self, layers: Sequence[LoraLayer], shapes: Sequence[FactorShape]) -> None:
-        """Most layers of SD 1.5, 2.x and XL have the same names, many the same shapes: the width of the texts that
-        they attend to tells them apart."""
+        """ModelError if the text width differs.
+
+        Most layers of SD 1.5, 2.x and XL have the same names, many the same shapes; the text width tells them apart.
+        """
         for layer, shape in zip(layers, shapes, strict=True):
             is_of_texts = UNET_PART in layer.parts and layer.flat.endswith(("attn2_to_k", "attn2_to_v"))
             if is_of_texts and shape.columns != self._outline.text_width:

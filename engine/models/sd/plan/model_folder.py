@@ -1,4 +1,4 @@
-"""The JSON files of a diffusers folder. No weights are read, and torch is not loaded."""
+"""Reads the JSON files of a diffusers folder. No weights are read, and torch is not loaded."""
 
 from collections.abc import Iterable
 from functools import cached_property
@@ -19,13 +19,15 @@ TEXT_PARTS = {
     "sd21": ("text_encoder", "tokenizer"),
     "sdxl": ("text_encoder", "tokenizer", "text_encoder_2", "tokenizer_2"),
 }
-MAX_TOKENS = 1024  # of a text: CLIP's have 77
+MAX_TOKENS = 1024  # of a text; CLIP has 77
 TEXT_CLASSES = ("CLIPTextModel", "CLIPTextModelWithProjection")
 
 
 class DiffusersFolder:
-    """`path` holds `model_index.json`. ModelError in one line where it is no Stable Diffusion model we can run: what
-    it is instead, and one that would do."""
+    """A model in diffusers layout; `path` holds `model_index.json`.
+
+    ModelError in one line if it is not a Stable Diffusion model that we can run: its actual kind, and one that works.
+    """
 
     def __init__(self, path: Path, name: str = "") -> None:
         self.path = path
@@ -57,7 +59,7 @@ class DiffusersFolder:
         return str(self.index.get("_class_name", ""))
 
     def _refusal(self, wrong: str) -> ModelError:
-        """`wrong`, after what the model's own class says of it, and what would do instead."""
+        """The purpose of the model's class, `wrong`, and a model that works."""
         does = purpose_of(self._pipeline)
         what = f"a {self._pipeline}, which {does}: " if does else ""
         return ModelError(f"{self.name}: {what}{wrong}; {known_models(self.family)}")
@@ -85,7 +87,7 @@ class DiffusersFolder:
 
     @property
     def family(self) -> str:
-        """sd15, sd21 or sdxl, told by the UNet: SD 2.x projects into attention with linear layers, 1.5 does not."""
+        """sd15, sd21 or sdxl, by the UNet: SD 2.x has linear projections in its attention, 1.5 does not."""
         if self.unet.get("addition_embed_type") == "text_time":
             return "sdxl"
         return "sd21" if self.unet.get("use_linear_projection") else "sd15"
@@ -104,7 +106,7 @@ class DiffusersFolder:
 
     @property
     def zeroes_empty_negative(self) -> bool:
-        """SDXL was trained with zeros for an empty prompt; the others with its embedding."""
+        """True for SDXL, which was trained with zeros for an empty prompt; the others with its embedding."""
         return self.family == "sdxl" and self.index.get("force_zeros_for_empty_prompt", True)
 
     @property
@@ -112,8 +114,10 @@ class DiffusersFolder:
         return ("unet", "vae", *TEXT_PARTS[self.family], "scheduler")
 
     def require_tokenizer(self, part: str) -> None:
-        """ModelError where it is missing, broken, or does not say how long a text may be: transformers would quietly
-        make one that knows no word, or fill every text up without end."""
+        """ModelError if the tokenizer is missing, broken, or has no maximum length.
+
+        transformers would silently create one without words, or pad every text without limit.
+        """
         words = [file for file in ("tokenizer.json", "vocab.json") if (self.path / part / file).is_file()]
         if not words:
             raise ModelError(f"{self.name}: {part} is missing{locate.how_to_get(self.name)}")
@@ -130,7 +134,7 @@ class DiffusersFolder:
             )
 
     def require_no_strays(self, tensors: Iterable[str]) -> None:
-        """ModelError where its UNet's file has `tensors` that the network of its configuration has no place for."""
+        """ModelError if its UNet's file has `tensors` that do not belong to a network of its configuration."""
         if found := unexpected_tensors(self.unet, tensors):
             raise ModelError(
                 f"{self.name}: unet holds {len(found)} tensors that a {UNET} of its configuration has no place for, "

@@ -1,8 +1,8 @@
 """Decides how a model is run, from file headers and JSON alone: `check` prints the plan, `load` carries it out.
 
-Each part has a module of its own that decides: single_file (what a file is), model_folder, prediction, sampler_choice,
-scheduler_config, vae_choice, lora_file, controlnet_file, ip_adapter_file. What one of them refuses is listed in
-`missing`, in its own line, and `load` raises the first. Does not load torch.
+A module for each part decides: single_file, model_folder, prediction, sampler_choice, scheduler_config, vae_choice,
+lora_file, controlnet_file, ip_adapter_file. Each refusal becomes one line in `missing`, and `load` raises the first.
+Does not load torch.
 """
 
 from dataclasses import dataclass, field, replace
@@ -35,7 +35,7 @@ from engine.models.sd.plan.vae_choice import VaeChoice, choose_vae
 from engine.models.sd.spec import ModelSpec
 from engine.models.weight_files import Weights
 
-# Which tensors of a single file belong to which part: the names of the original training code, SD first, then XL.
+# Prefixes of each part's tensors in a single file, by the original names: SD first, then XL.
 FILE_PARTS = {
     "unet": ("model.diffusion_model.",),
     "vae": ("first_stage_model.",),
@@ -43,29 +43,29 @@ FILE_PARTS = {
     "text_encoder_2": ("conditioner.embedders.1.",),
 }
 DESCRIBING = (".json", ".txt")
-"""Suffixes of configurations and of a tokenizer's words."""
+"""Suffixes of configurations and tokenizer vocabularies."""
 IMAGE_ENCODER = "CLIPVisionModelWithProjection"
 BESIDE = (CONFIG, ADAPTER, "preprocessor_config.json")
-"""What is read beside the weights of a VAE, LoRA, ControlNet or image encoder."""
+"""Files that are read beside the weights of a VAE, LoRA, ControlNet or image encoder."""
 
 
 @dataclass(slots=True, kw_only=True)
 class ModelPlan:
-    """What a model is made of and how it is run; None and empty where `missing` says why. Read only once made."""
+    """The parts of a model and how it is run. Fields are None or empty if `missing` says why. Read-only once made."""
 
     spec: ModelSpec
     path: Path
     family: str
     """sd15, sd21 or sdxl."""
     single: SingleFile | None = None
-    """The model is this one file; None: a folder."""
+    """The model's file, or None if it is a folder."""
     folder: DiffusersFolder | None = None
-    """The model's folder, or the one that describes its single file."""
+    """The model's folder, or the folder with the configuration of its single file."""
     prediction: Decision | None = None
     """epsilon, v_prediction or sample."""
     sampler: SamplerChoice | None = None
     scheduler: dict[str, Any] = field(default_factory=dict)
-    """Configuration of the noise schedule, as it is run."""
+    """The effective configuration of the noise schedule."""
     vae: VaeChoice | None = None
     loras: tuple[LoraFile, ...] = ()
     controlnets: tuple[ControlNetFiles, ...] = ()
@@ -73,12 +73,12 @@ class ModelPlan:
     embeddings: tuple[EmbeddingFile, ...] = ()
     parts: tuple[PartReport, ...] = ()
     missing: tuple[str, ...] = ()
-    """What is absent, broken or cannot be run, a line each, with how to get it or what would do instead."""
+    """Missing, broken or unsupported parts, one line each, with how to get them or what to take instead."""
     notes: tuple[str, ...] = ()
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """All that is read where it is run: weights, and the JSON and tokenizers that describe them."""
+        """All files that are read when it is run: weights, and the JSON and tokenizers that describe them."""
         described = [self.folder.path] if self.folder is not None else []
         texts = [file for folder in described for file in folder.rglob("*") if file.suffix in DESCRIBING]
         weights = [Path(file) for part in self.parts for file in part.files]
@@ -86,14 +86,16 @@ class ModelPlan:
         return tuple(sorted({self.path, *texts, *weights, *(file for file in beside if file.is_file())}))
 
     def require_complete(self) -> None:
-        """ModelError, in one line, for what is missing."""
+        """ModelError in one line if anything is missing."""
         if self.missing:
             raise ModelError(first_missing(self.spec.model, self.missing))
 
 
 def plan_model(spec: ModelSpec) -> ModelPlan:
-    """In milliseconds. ModelError where `spec.model` is not found or is no model we know; all else that is wrong is in
-    the plan's `missing`."""
+    """Examine a model, in milliseconds.
+
+    ModelError if `spec.model` is not found or not a known kind of model. All other problems are in `missing`.
+    """
     path = locate.find(spec.model)
     return _Planning(spec, path).plan()
 
@@ -207,7 +209,7 @@ class _Planning:
                 plan.ip_adapter = adapter
 
     def _add_words(self, plan: ModelPlan) -> None:
-        """Clip skip and embeddings: they change how prompts are read."""
+        """Add clip skip and embeddings, which change how prompts are encoded."""
         asked = self._spec.clip_skip
         if not 0 <= asked <= MAX_CLIP_SKIP:
             self._missing.append(f"clip skip {asked}: is 1 to {MAX_CLIP_SKIP}, or 0 for the model's own")
@@ -229,7 +231,7 @@ class _Planning:
                 plan.embeddings += (embedding,)
 
     def _add(self, part: str, weights: Weights | None, what: str, hub_name: str = "") -> dict[str, Tensor]:
-        """Its tensors, by name."""
+        """Add a part to the report. Returns its tensors by name."""
         if weights is None:
             raise ModelError(f"{what} has no weights{locate.how_to_get(hub_name)}")
         self._notes += notes_on(part, weights.files[0].parent) if weights.has_config else ()

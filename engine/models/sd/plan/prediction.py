@@ -7,13 +7,13 @@ from engine.models.sd.plan.sampler_name import predicts_picture
 from engine.models.sd.plan.single_file import SingleFile
 
 WORDS = {"epsilon": "epsilon", "v": "v_prediction", "v_prediction": "v_prediction"}
-"""Values of `prediction` beside auto."""
+"""Values of the option `prediction` other than auto."""
 
 
 def choose_prediction(wanted: str, folder: DiffusersFolder, single: SingleFile | None) -> Decision:
-    """`wanted`: auto, or one of WORDS. `single`: the model is this one file, which `folder` describes.
+    """`wanted`: auto, or one of WORDS. `single`: the model's file, described by `folder`; None for a folder.
 
-    Of a single file marks inside it count first, then the configuration beside it, then its weights and its name.
+    For a single file, markers inside it take precedence, then the configuration beside it, then its weights and name.
     """
     if wanted != "auto" and wanted not in WORDS:
         raise ModelError(f"prediction {wanted}: not one of auto, epsilon, v")

@@ -1,4 +1,4 @@
-"""Models in one file, as most checkpoints are passed around: the weights without any configuration. No torch."""
+"""Examines models in one file, like most shared checkpoints: weights without a configuration. No torch."""
 
 import re
 from dataclasses import dataclass
@@ -18,8 +18,8 @@ from engine.models.sd.plan.sampler_name import sampler_named
 from engine.models.sd.plan.unet_layout import require_same_blocks, require_whole
 
 SD_2_OWNERS = ("sd2-community", "stabilityai")
-"""Stability took its SD 2.x repositories down in November 2025; the first mirrors them (huggingface/optimum-habana
-pull request 2363, diffusers issue 12874). Whoever fetched them before has them under the old name."""
+"""Stability removed its SD 2.x repositories in November 2025; the first is a mirror (huggingface/optimum-habana pull
+request 2363, diffusers issue 12874). Earlier downloads have the old name."""
 CONFIGS = {
     ("sd15", False): ("stable-diffusion-v1-5/stable-diffusion-v1-5",),
     ("sd15", True): ("stable-diffusion-v1-5/stable-diffusion-v1-5",),
@@ -28,10 +28,10 @@ CONFIGS = {
     ("sdxl", False): ("stabilityai/stable-diffusion-xl-base-1.0",),
     ("sdxl", True): ("stabilityai/sdxl-turbo",),
 }
-"""Where the configuration of such a file is published, by family and whether it was distilled to a turbo, which cannot
-be read from its weights, but makers put it in its name. The first is told where none of them is here."""
+"""Repositories with the configuration of a file, by family and whether it is a turbo, which only its name tells. The first
+is suggested if none of them is here."""
 V_CONFIGS = {"sd21": tuple(f"{owner}/stable-diffusion-2-1" for owner in SD_2_OWNERS)}
-"""The same of models that predict v and are configured otherwise (attention in float32, another size)."""
+"""The same for models that predict v, with another configuration (attention in float32, another size)."""
 CLASSES = {"unet": "UNet2DConditionModel", "vae": "AutoencoderKL"}
 TEXT_CLASSES = {"text_encoder": "CLIPTextModel", "text_encoder_2": "CLIPTextModelWithProjection"}
 PARTS = {
@@ -42,7 +42,7 @@ PARTS = {
         "text_encoder_2": "conditioner.embedders.1.model.",
     },
 }
-"""How the tensors of each text encoder begin."""
+"""Prefix of each text encoder's tensors."""
 VAE = "first_stage_model."
 _POSITIONS = ("text_model.embeddings.position_embedding.weight", "positional_embedding")
 _LAYER = re.compile(r"(?:text_model\.encoder\.layers|transformer\.resblocks)\.(\d+)\.")
@@ -54,24 +54,24 @@ _EDM = "continuous EDM noise is not run here; known are "
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SingleFile:
-    """A checkpoint of a whole model, as its header describes it."""
+    """A checkpoint of a whole model, described by its header."""
 
     path: Path
     family: str
     """sd15, sd21 or sdxl."""
     tensors: dict[str, Tensor]
-    """By the names of Stable Diffusion's first code, whatever age the file has (`original_names.modern_name`)."""
+    """By the current original names, also for old files (`original_names.modern_name`)."""
     prediction: FilePrediction
     is_pickle: bool = False
 
     @property
     def folder_beside(self) -> Path:
-        """Where its own configuration may lie: `x/` for `x.safetensors`."""
+        """The folder that may hold its own configuration: `x/` for `x.safetensors`."""
         return self.path.with_suffix("")
 
     @property
     def is_turbo(self) -> bool:
-        """By its name; what predicts v is none."""
+        """True if its name says so and it does not predict v."""
         named = sampler_named(self.path.stem, is_lora=False)
         return named is not None and named.kind == "turbo" and not self._predicts_v
 
@@ -92,7 +92,7 @@ class SingleFile:
 
 
 def examine(file: Path) -> SingleFile:
-    """ModelError in one line, which names what the file is instead, where it is no checkpoint that we can run."""
+    """ModelError in one line, with the actual kind of the file, if it is not a supported checkpoint."""
     header = read_checkpoint_header(file)
     is_xl = _XL_EMBEDDING in header.tensors
     tensors = {modern_name(name, is_xl=is_xl): tensor for name, tensor in header.tensors.items()}
@@ -133,7 +133,7 @@ def family_in(tensors: dict[str, Tensor], file: Path) -> str:
 
 
 def lacks(single: SingleFile) -> list[str]:
-    """A line for each text encoder that is not in the file."""
+    """A line about text encoders that are not in the file, if any."""
     parts = PARTS[single.family]
     absent = [part for part, start in parts.items() if not any(name.startswith(start) for name in single.tensors)]
     if not absent:
@@ -144,7 +144,7 @@ def lacks(single: SingleFile) -> list[str]:
 
 
 def require_vae(single: SingleFile) -> None:
-    """ModelError where the VAE is to come from the file, and is not in it."""
+    """ModelError if the file has no VAE."""
     if any(name.startswith(VAE) for name in single.tensors):
         return
     tiny = TAESD[single.family]
@@ -155,7 +155,7 @@ def require_vae(single: SingleFile) -> None:
 
 
 def require_described(single: SingleFile, folder: DiffusersFolder) -> None:
-    """ModelError where `folder` is the configuration of another model: family, blocks, or size of a text encoder."""
+    """ModelError if `folder` has the configuration of another model: family, blocks, or size of a text encoder."""
     if folder.family != single.family:
         raise made_for_another(
             f"{single.path}: its configuration ({folder.path}) was",
@@ -182,10 +182,10 @@ def require_described(single: SingleFile, folder: DiffusersFolder) -> None:
 
 
 def config_folder(single: SingleFile) -> Path:
-    """The diffusers folder whose JSON files describe `single`.
+    """The diffusers folder with the configuration of `single`.
 
-    The folder of the same name beside it (`x/` for `x.safetensors`), else the published one in the Hugging Face cache;
-    ModelError with the command that fetches that one.
+    The folder of the same name beside it (`x/` for `x.safetensors`), else the published one in the Hugging Face cache.
+    ModelError with the command that fetches it if there is none.
     """
     beside = single.folder_beside
     if (beside / locate.INDEX).is_file():
@@ -202,6 +202,6 @@ def config_folder(single: SingleFile) -> Path:
 
 
 def _has_linear_projection(tensors: dict[str, Tensor]) -> bool:
-    """SD 2.x projects into attention with linear layers, 1.x with convolutions."""
+    """True for SD 2.x, whose attention has linear projections; 1.x has convolutions."""
     found = (tensor for name, tensor in tensors.items() if name.startswith(UNET) and name.endswith("proj_in.weight"))
     return any(len(tensor.shape) == 2 for tensor in found)

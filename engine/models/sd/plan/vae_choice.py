@@ -1,7 +1,7 @@
-"""Which VAE a model is to use. TAESD encodes and decodes some twenty times faster than the full one.
+"""Chooses the VAE of a model. TAESD encodes and decodes some twenty times faster than the full one.
 
-VAEs of different families have the same shape: latents of SD 1.5 in a VAE of SDXL come out, in wrong colours. What
-tells them apart is the scaling factor in a folder's configuration, and the name of a file, of a TAESD or of its id.
+VAEs of different families have the same shape: SD 1.5 latents decoded by an SDXL VAE have wrong colours. They differ in
+the scaling factor of a folder's configuration, and for single files and TAESD only in the name.
 """
 
 import re
@@ -21,7 +21,7 @@ from engine.models.sd.plan.vae_file import FULL, TINY, examine_vae_file
 from engine.models.weight_files import Weights, weights_in
 
 SCALING_FACTORS = {"sd15": 0.18215, "sd21": 0.18215, "sdxl": 0.13025}
-"""By which latents of the full VAE are multiplied (vae/config.json of each family)."""
+"""Factor of the full VAE's latents (vae/config.json of each family)."""
 LATENT_CHANNELS = 4
 COLOURS = 3
 KINDS = (TINY, FULL)
@@ -32,7 +32,7 @@ _FIRST = re.compile(
     re.IGNORECASE,
 )
 _HALF_SAFE = re.compile(r"fp16[-_.]?fix", re.IGNORECASE)
-"""In the name of the SDXL VAE whose weights were made small enough for half precision."""
+"""Name of the SDXL VAE that was fixed for half precision."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,22 +40,22 @@ class VaeChoice:
     kind: str
     """AutoencoderTiny (TAESD) or AutoencoderKL."""
     folder: Path | None
-    """Holds `config.json` and the weights; None: a single file."""
+    """Folder with `config.json` and the weights; None for a single file."""
     weights: Weights | None = None
-    """None: the VAE is inside the model's single file."""
+    """None if the VAE is inside the model's single file."""
     config: dict[str, Any] = field(default_factory=dict)
-    """config.json of a VAE that is one file of its own, as its tensors tell it."""
+    """config.json of a VAE in a file of its own, derived from its tensors."""
     wants_float32: bool = False
-    """Its configuration says that float16 overflows."""
+    """True if it overflows in float16, according to its configuration."""
     note: str = ""
 
 
 def choose_vae(folder: DiffusersFolder, wanted: str, *, is_in_file: bool = False) -> VaeChoice:
     """The VAE for `wanted` (auto, taesd, full, or a folder, file or id).
 
-    auto takes TAESD where the model ships it or it lies in the Hugging Face cache, else the model's own with a note.
-    `is_in_file`: the model is a single file that holds its full VAE. ModelError where there is no such VAE, and where
-    it is none for this model.
+    auto uses TAESD if the model ships it or the Hugging Face cache has it, else the model's own with a note.
+    `is_in_file`: the model is a single file that holds its full VAE. ModelError if there is no such VAE, or if it does
+    not fit this model.
     """
     own = folder.path / "vae"
     if wanted in ("auto", "taesd") and folder.is_taesd and weights_in(own):
@@ -161,7 +161,7 @@ def _require_channels(name: str, config: Mapping[str, Any], folder: DiffusersFol
 
 
 def _require_factor(name: str, config: Mapping[str, Any], folder: DiffusersFolder) -> None:
-    """ModelError where latents of this VAE are not those that the model was trained on."""
+    """ModelError if the latents of this VAE are scaled differently from those that the model was trained on."""
     ours, theirs = _span_of(folder), {"scaling_factor": SCALING_FACTORS["sd15"]} | _told_span(config)
     made_for = {factor: FAMILIES[family] for family, factor in reversed(SCALING_FACTORS.items())}
     whose = made_for.get(theirs["scaling_factor"])
@@ -174,7 +174,7 @@ def _require_factor(name: str, config: Mapping[str, Any], folder: DiffusersFolde
 
 
 def _span_of(folder: DiffusersFolder) -> dict[str, Any]:
-    """How the full VAE's latents are scaled for this model: as its own configuration says, else as its family's."""
+    """Scaling of the full VAE's latents for this model: from its own configuration, or else its family's."""
     own = folder.vae if folder.vae.get("_class_name", TINY) == FULL else {}
     return {"scaling_factor": SCALING_FACTORS[folder.family]} | _told_span(own)
 
@@ -184,7 +184,7 @@ def _told_span(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _another_normalisation(folder: DiffusersFolder) -> str:
-    """Such as "scaling_factor is 0.5", where the model's latents are not its family's; "" where they are."""
+    """For example "scaling_factor is 0.5", if the scaling differs from the model's family, or ""."""
     for key, value in _span_of(folder).items():
         if value != {"scaling_factor": SCALING_FACTORS[folder.family]}.get(key):
             return f"{key} is {value}"
@@ -192,12 +192,12 @@ def _another_normalisation(folder: DiffusersFolder) -> str:
 
 
 def _require_family(name: str, path: Path, folder: DiffusersFolder) -> str:
-    """A note where the name does not say which family it is for; ModelError where it says another."""
+    """A note if the name does not say for which family it is; ModelError if it names another family."""
     known_as = published_name(path)
     is_xl, is_first = _XL.search(known_as) is not None, _FIRST.search(known_as) is not None
     shown = FAMILIES[folder.family]
     if is_xl == is_first:
-        return f"VAE {name}: nothing in it tells which family it is for; it is taken for one of {shown}"
+        return f"VAE {name}: nothing in it says which family it is for; used as one of {shown}"
     if is_xl != (folder.family == "sdxl"):
         theirs, why = FAMILIES["sdxl"] if is_xl else "SD 1.5 and 2.x", "all colours would be wrong"
         raise made_for_another(f"{name}: a VAE", theirs, folder.name, shown, _that_fits(folder.family), why=why)
