@@ -1,5 +1,7 @@
 """Identifies the card of a CUDA device, so that NVML can be asked about it."""
 
+from typing import Any
+
 import torch
 
 
@@ -8,6 +10,7 @@ def card_uuid(device: str) -> str:
 
     Asking then would create a context there, which takes hundreds of megabytes of the card's memory.
     """
-    if not torch.cuda.is_initialized():
+    cuda: Any = torch.cuda  # not annotated throughout
+    if not cuda.is_initialized():
         return ""
-    return f"GPU-{torch.cuda.get_device_properties(device).uuid}"
+    return f"GPU-{cuda.get_device_properties(device).uuid}"

@@ -12,6 +12,8 @@ import torch
 
 from engine.errors import ModelError
 
+_cuda: Any = torch.cuda  # torch annotates neither its events nor its streams
+
 # The allocators of CPU and MPS raise a plain RuntimeError, and so does CUDA for handles and streams, which do not come
 # from its allocator. These are their messages. The context stays usable after them.
 FULL = (
@@ -109,7 +111,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 def device_wait(device: torch.device) -> Callable[[], None]:
     """A function that blocks until the device has finished all its work. The thread sleeps meanwhile."""
     if device.type == "cuda":
-        done = torch.cuda.Event(blocking=True)  # without it the driver spins and takes a core from the renderer
+        done = _cuda.Event(blocking=True)  # without it the driver busy-waits and takes a core from the renderer
 
         def wait() -> None:
             # With the device: without it the event goes on the current device's stream, possibly another device's, and
@@ -144,7 +146,7 @@ _streams: weakref.WeakSet[Any] = weakref.WeakSet()  # the streams in use
 def own_stream(device: torch.device) -> Any:
     """A CUDA stream that no other holder of one uses. They are shared only if all 32 are in use."""
     for _ in range(STREAMS):
-        stream = torch.cuda.Stream(device)
+        stream = _cuda.Stream(device)
         if stream not in _streams:  # the same one, not the same object
             break
     _streams.add(stream)
@@ -189,7 +191,8 @@ class StageClock:
     def read_ms(self) -> dict[str, float]:
         """The milliseconds by stage; a stage that was marked twice is summed. Waits for the device."""
         if self._is_cuda and self._marks:
-            self._marks[-1][1].synchronize()  # later events may still be pending
+            last: Any = self._marks[-1][1]
+            last.synchronize()  # later events may still be pending
         times: dict[str, float] = {}
         for (_, before, idle_before_s), (stage, after, idle_s) in zip(self._marks, self._marks[1:], strict=False):
             ms = before.elapsed_time(after) if self._is_cuda else (after - before) * 1000.0
@@ -200,8 +203,8 @@ class StageClock:
         if not self._is_cuda:
             self._wait()
             return time.perf_counter()
-        event = torch.cuda.Event(enable_timing=True)
-        event.record(torch.cuda.current_stream(self._device))  # as in `device_wait`
+        event = _cuda.Event(enable_timing=True)
+        event.record(_cuda.current_stream(self._device))  # as in `device_wait`
         return event
 
 

@@ -62,8 +62,8 @@ def find(name: str, *, files: tuple[str, ...] = MODEL_FILES) -> Path:
         _check_utf_8(path)
         return path
     if found := _ADDRESS.match(name):
-        hub_id = _HUB_ADDRESS.match(name)
-        then = f"give the id: {hub_id[1]}" if hub_id else "fetch the file with a browser, and give its path"
+        address = _HUB_ADDRESS.match(name)
+        then = f"give the id: {address[1]}" if address else "fetch the file with a browser, and give its path"
         raise ModelError(f"{name}: is an address ({found[0]}...), and nothing is downloaded by itself; {then}")
     parts = _HUB_NAME.fullmatch(name)
     if parts is None:

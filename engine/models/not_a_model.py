@@ -61,8 +61,9 @@ def other_folder(folder: Path) -> str:
     for start, what in _CLASSES:
         if start in str(told.get("_class_name", "")):
             return f"is {what}"
-    if what := _TYPES.get(str(told.get("model_type", ""))):
-        return f"is {what}"
+    kind = _TYPES.get(str(told.get("model_type", "")))
+    if kind:
+        return f"is {kind}"
     if told:
         return ""
     try:

@@ -70,4 +70,5 @@ def memory_mb(device: torch.device) -> float:
     """MiB: on CUDA the peak since `reset_peak_memory`, elsewhere the current memory of the process."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 2**20
-    return psutil.Process().memory_info().rss / 2**20
+    held_bytes: int = psutil.Process().memory_info().rss
+    return held_bytes / 2**20

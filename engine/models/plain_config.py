@@ -33,7 +33,7 @@ _CODE: Final = frozenset(
     "trust_remote_code use_kernels kernel_config fusion_config per_layer_config transformers_weights "
     "configuration_files distributed_config".split()
 )
-_PLAIN: Final = (None, False, "", "sdpa", "eager", {}, [])
+_PLAIN: Final[tuple[Any, ...]] = (None, False, "", "sdpa", "eager", {}, [])
 """Values of these keys that need no note: PyTorch's own attention is used anyway."""
 _TYPES: Final[dict[str, tuple[type, ...]]] = {
     "_class_name": (str,),

@@ -96,12 +96,13 @@ def lcm_timesteps(count: int, steps: int, trained: int = TRAINED_STEPS) -> list[
     if steps > trained:
         raise ModelError(f"{steps} steps: this LCM model was made for at most {trained}")
     table = (np.arange(1, trained + 1) * (count // trained) - 1)[::-1]
-    return table[np.floor(np.linspace(0, trained, num=steps, endpoint=False)).astype(np.int64)].tolist()
+    places = np.floor(np.linspace(0, trained, num=steps, endpoint=False)).astype(np.int64)
+    return [int(timestep) for timestep in table[places]]
 
 
 def trailing_timesteps(count: int, steps: int) -> list[int]:
     """`steps` timesteps of a table of `count` counted back from its end, noisiest first (Lin et al. 2023, table 2)."""
-    return (np.round(np.arange(count, 0, -count / steps)).astype(np.int64) - 1).tolist()
+    return [int(timestep) - 1 for timestep in np.round(np.arange(count, 0, -count / steps))]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -93,7 +93,8 @@ class Conditioner:
         text, pooled = self._mixed(prompt, prompt_b, mix, skipped)
         negative_text, negative_pooled = None, None
         if negative is not None and self._model.zeroes_empty_negative and not parse_prompt(negative).text:
-            negative_text, negative_pooled = torch.zeros_like(text), torch.zeros_like(pooled)
+            negative_text = torch.zeros_like(text)
+            negative_pooled = None if pooled is None else torch.zeros_like(pooled)
         elif negative is not None:
             negative_text, negative_pooled = self._encoded(negative, skipped, is_negative=True)
         ip, negative_ip = None, None
@@ -116,7 +117,8 @@ class Conditioner:
         if mix >= 1.0:
             return self._encoded(prompt_b, skipped)
         (text, pooled), (text_b, pooled_b) = self._encoded(prompt, skipped), self._encoded(prompt_b, skipped)
-        return slerp(text, text_b, mix), None if pooled is None else slerp(pooled, pooled_b, mix)
+        mixed = None if pooled is None or pooled_b is None else slerp(pooled, pooled_b, mix)
+        return slerp(text, text_b, mix), mixed
 
     def _encoded(self, text: str, skipped: int, *, is_negative: bool = False) -> Encoded:
         loras = self._model.loras
@@ -170,9 +172,11 @@ def _hidden(encoder: Any, row: TokenRow, skipped: int) -> torch.Tensor:
     mask = row.mask if getattr(encoder.config, "use_attention_mask", False) else None
     with vectors_in_place(encoder, row.vectors):
         if not skipped:
-            return encoder(row.ids, attention_mask=mask)[0]
+            last: torch.Tensor = encoder(row.ids, attention_mask=mask)[0]
+            return last
         output = encoder(row.ids, attention_mask=mask, output_hidden_states=True)
-    return encoder.final_layer_norm(output.hidden_states[-1 - _held(skipped, output, 1)])
+    hidden: torch.Tensor = encoder.final_layer_norm(output.hidden_states[-1 - _held(skipped, output, 1)])
+    return hidden
 
 
 def _held(skipped: int, output: Any, own: int) -> int:

@@ -23,18 +23,20 @@ def load_controlnet(files: ControlNetFiles, dtype: torch.dtype) -> tuple[Any, tu
 
 def _from_file(files: ControlNetFiles, dtype: torch.dtype) -> Any:
     """Load through diffusers' own conversion, strictly: every tensor must be used."""
-    from diffusers import ControlNetModel
-    from diffusers.loaders.single_file_utils import convert_controlnet_checkpoint
+    import diffusers
+    from diffusers.loaders import single_file_utils
 
+    kind: Any = diffusers.ControlNetModel  # neither is annotated
+    utils: Any = single_file_utils
     with one_line(files.name):
         read = read_tensors(files.path)
         tensors = {ours: read[theirs] for ours, theirs in without_prefix(read).items()}
         if is_original(tensors):
-            converted = convert_controlnet_checkpoint(tensors, files.config)
+            converted = utils.convert_controlnet_checkpoint(tensors, files.config)
             for start, ours in SIZE_EMBEDDING.items():
                 named = {name: tensor for name, tensor in tensors.items() if name.startswith(start)}
                 converted |= {ours + name.removeprefix(start): tensor for name, tensor in named.items()}
             tensors = {name: tensor for name, tensor in converted.items() if tensor is not None}
         with torch.device("meta"):
-            module = ControlNetModel.from_config(files.config)
+            module = kind.from_config(files.config)
         return fill(module, tensors, dtype, files.name)

@@ -86,11 +86,12 @@ class IpAdapter:
 
     def _put_into(self, unet: Any, file: Path) -> Any:
         """Give the UNet its attention processors through diffusers' loader. Returns the image projection."""
-        from diffusers import StableDiffusionImg2ImgPipeline
+        import diffusers
 
+        kind: Any = diffusers.StableDiffusionImg2ImgPipeline  # not annotated
         parts = {"unet": unet, "image_encoder": self._encoder, "feature_extractor": self._processor}
         parts |= dict.fromkeys(("vae", "text_encoder", "tokenizer", "scheduler", "safety_checker"))
-        pipeline = StableDiffusionImg2ImgPipeline(**parts, requires_safety_checker=False)
+        pipeline = kind(**parts, requires_safety_checker=False)
         pipeline.load_ip_adapter(
             str(file.parent), subfolder="", weight_name=file.name, image_encoder_folder=None, local_files_only=True
         )
@@ -117,4 +118,5 @@ class IpAdapter:
 
     @torch.no_grad()
     def _tokens(self, embeds: torch.Tensor) -> torch.Tensor:
-        return self._projection(embeds)[:, None]
+        projected: torch.Tensor = self._projection(embeds)
+        return projected[:, None]

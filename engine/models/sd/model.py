@@ -83,7 +83,7 @@ class DiffusionModel:
         """Pixels per latent: 8."""
         if self.vae is None:
             return SPAN_PX
-        return 2 ** (len(vae_channels(self.vae)) - 1)
+        return 1 << (len(vae_channels(self.vae)) - 1)
 
     def guidance_for(self, sampler: str, asked: float) -> float:
         """The effective guidance if `asked` is requested; 1 is off.
@@ -125,4 +125,5 @@ def unguided(model: DiffusionModel, sampler: str, asked: float) -> str:
 def vae_channels(vae: Any) -> tuple[int, ...]:
     """Channels of each level of an AutoencoderKL or AutoencoderTiny."""
     config = vae.config
-    return config["block_out_channels"] if "block_out_channels" in config else config["encoder_block_out_channels"]
+    key = "block_out_channels" if "block_out_channels" in config else "encoder_block_out_channels"
+    return tuple(config[key])

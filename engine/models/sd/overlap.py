@@ -105,6 +105,7 @@ def launched(pieces: StagePieces, streams: list[Any], uploads: DeviceCopies, sou
         # New pinned memory is cheap: torch caches freed blocks, and reuses them only after these copies.
         pixels = torch.empty(rgb.shape, dtype=rgb.dtype, pin_memory=True).copy_(rgb, non_blocking=True)
         verdicts = torch.empty(fates.shape, dtype=fates.dtype, pin_memory=True).copy_(fates, non_blocking=True)
-        done = torch.cuda.Event(blocking=True)  # otherwise the driver busy-waits
+        cuda: Any = torch.cuda  # torch does not annotate its events
+        done = cuda.Event(blocking=True)  # otherwise the driver busy-waits
         done.record(decoding)
     return LaunchedBatch(source, pixels, verdicts, done, pieces.seconds.taken())

@@ -59,7 +59,7 @@ class Painting:
 
 def is_black(pictures: np.ndarray) -> np.ndarray:
     """(B,) bool: True for pictures of (B, h, w, 3) uint8 that are completely black."""
-    return ~pictures.any(axis=(1, 2, 3))
+    return np.logical_not(pictures.any(axis=(1, 2, 3)))
 
 
 def accept_black_sources(fates: np.ndarray, pictures: np.ndarray, sources: np.ndarray) -> np.ndarray:

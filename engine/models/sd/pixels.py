@@ -49,6 +49,7 @@ class Pixels:
     def _latents(self, rgb: Pictures, draw: Draw | None) -> torch.Tensor:
         x = (self.fitted(rgb) * 2.0 - 1.0).to(self._dtype)
         encoded = self._vae.encode(x)
+        z: torch.Tensor
         if self._model.is_tiny_vae:
             z = encoded.latents
         else:
@@ -62,7 +63,7 @@ class Pixels:
         The second is True for pictures without NaN or infinity before and after the VAE; others are black or white.
         """
         if self._is_cpu and len(z) > 1:
-            pictures, verdicts = zip(*map(self.decode, z.split(1)), strict=True)
+            pictures, verdicts = zip(*map(self.decode, torch.split(z, 1)), strict=True)
             return torch.cat(pictures), torch.cat(verdicts)
         are_latents_finite = is_finite(z)
         z = z.float() / self._model.scaling_factor + self._model.shift_factor

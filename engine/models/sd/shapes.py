@@ -141,39 +141,43 @@ def build(name: str, device: str, dtype: torch.dtype, stage: Stage = "whole") ->
 
 
 def build_unet(name: str) -> Any:
-    from diffusers import UNet2DConditionModel
+    import diffusers
 
-    return UNet2DConditionModel(sample_size=64, **_shape(name).unet)
+    kind: Any = diffusers.UNet2DConditionModel  # not annotated
+    return kind(sample_size=64, **_shape(name).unet)
 
 
 def build_taesd(name: str) -> Any:
-    from diffusers import AutoencoderTiny
+    import diffusers
 
+    kind: Any = diffusers.AutoencoderTiny  # not annotated
     channels = (_shape(name).taesd_channels,) * 4
-    return AutoencoderTiny(encoder_block_out_channels=channels, decoder_block_out_channels=channels)
+    return kind(encoder_block_out_channels=channels, decoder_block_out_channels=channels)
 
 
 def build_scheduler(name: str) -> Any:
-    from diffusers import EulerAncestralDiscreteScheduler, LCMScheduler
+    import diffusers
 
+    library: Any = diffusers  # its schedulers are not annotated
     if _shape(name).sampler == "lcm":
-        return LCMScheduler(**NOISE_TABLE)
-    return EulerAncestralDiscreteScheduler(**NOISE_TABLE, timestep_spacing="trailing")
+        return library.LCMScheduler(**NOISE_TABLE)
+    return library.EulerAncestralDiscreteScheduler(**NOISE_TABLE, timestep_spacing="trailing")
 
 
 def build_pipeline(model: DiffusionModel, name: str) -> Any:
     """diffusers' own img2img pipeline with the modules of `model`, without a progress bar."""
-    from diffusers import StableDiffusionImg2ImgPipeline, StableDiffusionXLImg2ImgPipeline
+    import diffusers
 
+    library: Any = diffusers  # its pipelines are not annotated
     parts: dict[str, Any] = {"vae": model.vae, "unet": model.unet, "scheduler": build_scheduler(name)}
     for number, (encoder, tokenizer) in enumerate(zip(model.text_encoders, model.tokenizers, strict=True)):
         suffix = f"_{number + 1}" if number else ""
         parts |= {f"text_encoder{suffix}": encoder, f"tokenizer{suffix}": tokenizer}
     if model.family == "sdxl":
-        pipeline = StableDiffusionXLImg2ImgPipeline(**parts, add_watermarker=False)
+        pipeline = library.StableDiffusionXLImg2ImgPipeline(**parts, add_watermarker=False)
     else:
         options = {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False}
-        pipeline = StableDiffusionImg2ImgPipeline(**parts, **options)
+        pipeline = library.StableDiffusionImg2ImgPipeline(**parts, **options)
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
 
@@ -185,7 +189,7 @@ def gflop(name: str, width: int, height: int) -> dict[str, float]:
     def counted(call: Any) -> float:
         with FlopCounterMode(display=False) as counter:
             call()
-        return counter.get_total_flops() / 1e9
+        return float(counter.get_total_flops()) / 1e9
 
     with torch.no_grad(), torch.device("meta"):
         unet, vae = build_unet(name).eval(), build_taesd(name).eval()

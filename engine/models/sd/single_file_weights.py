@@ -54,9 +54,10 @@ def _network(part: str, tensors: Tensors, place: str, dtype: torch.dtype) -> Any
         kind = getattr(diffusers, CLASSES[part])
         return kind.from_single_file(tensors, config=place, subfolder=part, dtype=dtype, local_files_only=True)
     import transformers
-    from diffusers.loaders.single_file_utils import create_diffusers_clip_model_from_ldm
+    from diffusers.loaders import single_file_utils
 
-    return create_diffusers_clip_model_from_ldm(
+    utils: Any = single_file_utils  # not annotated
+    return utils.create_diffusers_clip_model_from_ldm(
         getattr(transformers, TEXT_CLASSES[part]),
         checkpoint=tensors,
         subfolder=part,

@@ -52,7 +52,8 @@ class DiffusersBaseline:
 
         def paint(picture: Image.Image) -> Image.Image:
             generator = torch.Generator().manual_seed(seed)
-            return self._pipeline(self._prompt, image=picture, generator=generator, **asked).images[0]
+            painted: Image.Image = self._pipeline(self._prompt, image=picture, generator=generator, **asked).images[0]
+            return painted
 
         return paint
 

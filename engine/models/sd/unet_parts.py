@@ -56,6 +56,7 @@ def lay_rows(state: State, negatives: int) -> State:
         shape = positive.shape[1:]
         if not negatives:
             return positive.expand(count, *shape)
+        assert negative is not None, "guidance without a negative prompt"
         return torch.cat((negative.expand(negatives, *shape), positive.expand(count, *shape)))
 
     added: dict[str, Any] = {}
@@ -85,7 +86,8 @@ def run_controlnets(controlnets: Sequence[Any], state: State, negatives: int = 0
     One that averages over the picture (shuffle) does not affect the first `negatives` rows, as it was trained
     (diffusers' guess mode).
     """
-    down_sum, mid_sum = None, None
+    down_sum: list[torch.Tensor] = []
+    mid_sum: Any = None
     for controlnet, (picture, scale) in zip(controlnets, state["controls"], strict=True):
         down_residuals, mid_residual = controlnet(
             state["sample"],
@@ -101,7 +103,7 @@ def run_controlnets(controlnets: Sequence[Any], state: State, negatives: int = 0
                 torch.cat((torch.zeros_like(said[:negatives]), said[negatives:]))
                 for said in (*down_residuals, mid_residual)
             )
-        if down_sum is None:
+        if mid_sum is None:
             down_sum, mid_sum = list(down_residuals), mid_residual
         else:
             down_sum = [total + more for total, more in zip(down_sum, down_residuals, strict=True)]
@@ -110,7 +112,8 @@ def run_controlnets(controlnets: Sequence[Any], state: State, negatives: int = 0
 
 
 def with_images(state: State) -> dict[str, Any]:
-    return state["added"] if state["images"] is None else state["added"] | {"image_embeds": state["images"]}
+    added: dict[str, Any] = state["added"]
+    return added if state["images"] is None else added | {"image_embeds": state["images"]}
 
 
 def whole(unet: Any, state: State) -> State:

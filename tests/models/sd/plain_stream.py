@@ -1,4 +1,4 @@
-"""What a stream must give, worked out frame by frame from the formulas: one row a call, no ring, no batch."""
+"""The expected output of a stream, computed frame by frame from the formulas: one row per call, no ring, no batch."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -22,7 +22,7 @@ def loaded(folder: Path, **spec: Any) -> DiffusionModel:
 
 
 def with_short_scaling(model: DiffusionModel) -> DiffusionModel:
-    """The same model with a boundary condition so wide that a missing c_skip is seen at once."""
+    """The same model with a boundary condition so wide that a missing c_skip is obvious."""
     return replace(model, scheduler_config=model.scheduler_config | {"timestep_scaling": 0.01})
 
 
@@ -38,9 +38,9 @@ def plain_picture(
     conds: Sequence[Cond],
     controls: Sequence[ControlInput] = (),
 ) -> torch.Tensor:
-    """(1, 4, h, w): the picture of the frame with latents `z` (1, 4, h, w); `conds` what is asked in each of its calls.
+    """(1, 4, h, w): the picture of the frame with latents `z` (1, 4, h, w); `conds`: one for each of its calls.
 
-    The steps of `settings.t_index`, one UNet call each, and one more where guidance wants a negative prediction.
+    The steps of `settings.t_index`, one UNet call each, and one more if guidance needs a negative prediction.
     """
     alphas = torch.cumprod(1 - torch.linspace(0.00085**0.5, 0.012**0.5, 1000, dtype=torch.float64) ** 2, 0)
     scaling = model.scheduler_config.get("timestep_scaling", 10.0)
@@ -85,7 +85,7 @@ def plain_picture(
 def stepped(
     model: DiffusionModel, alphas: torch.Tensor, x0: torch.Tensor, predicted: torch.Tensor, to: int, noise: torch.Tensor
 ) -> torch.Tensor:
-    """The sample of the next step at timestep `to`, 0 after the last, as the published samplers have it."""
+    """The sample of the next step at timestep `to`, 0 after the last, by the published samplers."""
     if model.sampler == "lightning":  # Euler: along the prediction, and at last to where no noise is
         left = float(alphas[to]) if to else 1.0
         return left**0.5 * x0 + (1 - left) ** 0.5 * predicted

@@ -1,4 +1,4 @@
-"""Batches: every picture as if it were alone, whatever the sampler."""
+"""In a batch every picture is the same as alone, with every sampler."""
 
 from collections.abc import Callable
 from copy import deepcopy
@@ -46,7 +46,7 @@ PNDM, V_PREDICTION, LCM = {"sampler": "pndm"}, {"kind": "sd21"}, {}
 
 @pytest.fixture(scope="module")
 def models(tiny_models: Any) -> Callable[..., DiffusionModel]:
-    """`models(**built)`: a tiny model, loaded once. Nobody changes it."""
+    """`models(**built)`: a tiny model, loaded once and never changed."""
     return cache(lambda **built: loaded(tiny_models.sd(**built)))
 
 
@@ -77,7 +77,7 @@ def test_a_picture_does_not_depend_on_the_batch_it_is_in(
 def test_a_sampler_asked_for_by_name_is_that_of_diffusers(
     tiny_models: Any, models: Callable[..., DiffusionModel], built: dict[str, Any], sampler: str
 ) -> None:
-    """Made of the configuration of the scheduler that the model came with."""
+    """Built from the model's own scheduler configuration."""
     import diffusers
 
     folder = tiny_models.sd(**built)
@@ -169,7 +169,7 @@ def test_others_may_use_the_device_between_steps(
 def test_a_sampler_that_remembers_predictions_keeps_its_own_through_graphs(
     models: Callable[..., DiffusionModel], built: dict[str, Any], asked: dict[str, Any]
 ) -> None:
-    """A graph writes each prediction over the one before it."""
+    """A graph overwrites each prediction with the next."""
     model = models(**built)
     cond, z = cond_of(model), random_latents(2, seed=1)
     graphed = Denoiser(model, calls=GraphCalls(Recording()))
@@ -235,7 +235,7 @@ def test_a_sampler_asked_for_by_name_paints_whatever_scheduler_the_model_came_wi
 def test_a_scheduler_that_cannot_make_so_few_steps_says_what_else_can_be_asked_for(
     tiny_models: Any, steps: int
 ) -> None:
-    """PNDM that begins with Runge-Kutta steps makes no fewer than four."""
+    """PNDM with Runge-Kutta steps at the start makes at least four steps."""
     model = loaded(tiny_models.sd(sampler="pndm"))
     del model.scheduler_config["skip_prk_steps"]
     reason = rf": PNDMScheduler cannot make {steps} steps \(.*\); ask for another --sampler or more --steps$"
@@ -245,7 +245,7 @@ def test_a_scheduler_that_cannot_make_so_few_steps_says_what_else_can_be_asked_f
 
 
 class HostWaits(TorchDispatchMode):
-    """Counts what makes the host wait for a device: numbers fetched from it, copies to and from pageable memory."""
+    """Counts operations that make the host wait for a device: reading values, copies to and from pageable memory."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -307,7 +307,7 @@ def test_once_prepared_a_batch_never_waits_for_the_device(models: Callable[..., 
 
 
 def small_unet() -> Any:
-    """Of one level: on `meta` a layer takes as long whatever its size."""
+    """A UNet of one level; on `meta` the size of a layer does not change its time."""
     from diffusers import UNet2DConditionModel
 
     return UNet2DConditionModel(

@@ -147,7 +147,7 @@ def xl(tiny_models: Any) -> DiffusionModel:
 
 
 def weighted(plain: torch.Tensor, weights: dict[int, float], width: int) -> torch.Tensor:
-    """By A1111's arithmetic, written out: each token times its weight, each encoder's mean as before."""
+    """A1111's arithmetic written out: each token times its weight, each encoder's mean restored."""
     encoders = []
     for hidden in plain.split(width, dim=-1):
         rows = torch.stack([hidden[0, place] * weights.get(place, 1.0) for place in range(hidden.shape[1])])
@@ -163,7 +163,7 @@ def test_a_weighted_word_counts_more_and_the_mean_stays(tiny_sd: Path) -> None:
     ours = conditioner.encode("a (cat:1.5) in [ink]", "((the)) dog")
 
     def places(before: str, to: str) -> range:
-        """Of the tokens that `to` has beyond `before`."""
+        """The tokens that `to` has in addition to `before`."""
         return range(*(len(tokenizer(text).input_ids) - 1 for text in (before, to)))
 
     weights = dict.fromkeys(places("a", "a cat"), 1.5) | dict.fromkeys(places("a cat in", "a cat in ink"), 1 / 1.1)

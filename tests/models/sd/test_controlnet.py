@@ -25,7 +25,7 @@ EDGES = source_picture(seed=3)
 
 
 def residuals_of(model: DiffusionModel, scales: list[torch.Tensor]) -> Any:
-    """What the model's ControlNets say about EDGES, each times its scale, summed."""
+    """The summed residuals of the model's ControlNets for EDGES, each times its scale."""
     picture = Pixels(model, SIDE_PX, SIDE_PX).prepare_control(EDGES[None])
 
     def residuals(z: torch.Tensor, t: torch.Tensor, text: torch.Tensor, added: dict) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""One UNet call: in parts or whole, directly or through graph buffers, with and without a negative."""
+"""One UNet call: in parts or whole, directly or through graph buffers, with and without a negative prompt."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -31,7 +31,7 @@ WAITS = {"aten::_local_scalar_dense", "aten::item", "aten::nonzero", "aten::equa
 
 
 class Watch(TorchDispatchMode):
-    """Notes the names of all operations."""
+    """Records the names of all operations."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -48,13 +48,13 @@ def model_of(tiny_models: Any, kind: str, **spec: Any) -> DiffusionModel:
 
 @pytest.fixture(scope="module")
 def models(tiny_models: Any) -> Callable[[str], DiffusionModel]:
-    """`models(kind)`: loaded once. Nobody changes it."""
+    """`models(kind)`: loaded once and never changed."""
     return cache(lambda kind: model_of(tiny_models, kind))
 
 
 @pytest.fixture(scope="module")
 def full_models(tiny_models: Any) -> Callable[[str], DiffusionModel]:
-    """`full_models(kind)`: with two ControlNets, and for SD 1.5 an IP-Adapter. Nobody changes it."""
+    """`full_models(kind)`: with two ControlNets, and for SD 1.5 an IP-Adapter. Never changed."""
 
     def full(kind: str) -> DiffusionModel:
         sd = tiny_models.sd(kind=kind)
@@ -117,7 +117,7 @@ LAYOUTS: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("is_controlled", [False, True], ids=["plain", "controlled"])
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_unets_of_other_layouts_come_in_parts_too(layout: str, is_controlled: bool, size: tuple[int, int]) -> None:
-    """Bit for bit the library's forward, which does not know of parts."""
+    """Bit for bit the same as the library's forward, which has no parts."""
     from diffusers import UNet2DConditionModel
 
     with torch.random.fork_rng(), torch.no_grad():
@@ -153,7 +153,7 @@ def test_parts_meet_where_sides_cannot_be_halved(models: Callable[[str], Diffusi
 def test_the_answer_is_the_picture_under_the_noise(
     models: Callable[[str], DiffusionModel], prediction_type: str
 ) -> None:
-    """By the library's own formulas, each row at its own timestep."""
+    """Compared with the library's own formulas, each row at its own timestep."""
     from diffusers import DDIMScheduler
 
     model = replace(models("sd15"), prediction_type=prediction_type)
@@ -217,7 +217,7 @@ def test_the_guidance_embedding_is_the_librarys(size: int) -> None:
 def test_through_a_graphs_buffers_everything_may_change_but_the_shape(
     full_models: Callable[[str], DiffusionModel], kind: str, is_split: bool
 ) -> None:
-    """Prompt, size of a step, control pictures and scales, guidance: captured once, same result as a direct call."""
+    """Prompt, step size, control pictures, scales and guidance need no new capture; results equal direct calls."""
     capture = Recording()
     model = full_models(kind)
     direct, graphed = Denoiser(model), Denoiser(model, calls=GraphCalls(capture), is_split=is_split)
@@ -251,7 +251,7 @@ def test_what_changes_the_shape_is_captured_apart(full_models: Callable[[str], D
 
 
 def test_lora_and_ip_adapter_strengths_reach_a_graph_that_was_captured_before(tiny_models: Any) -> None:
-    """Both live in the weights, in place, so that neither needs a capture of its own."""
+    """Both change the weights in place, so that neither needs a new capture."""
     sd = tiny_models.sd(kind="sd15")
     lora, ip_adapter = str(tiny_models.lora(sd)), str(tiny_models.ip_adapter(sd))
     model = model_of(tiny_models, "sd15", loras=((lora, 0.0),), ip_adapter=ip_adapter)

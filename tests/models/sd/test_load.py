@@ -16,7 +16,7 @@ from tests.models.sd.oracle import difference, diffusers_picture, our_picture, p
 
 @pytest.fixture
 def copied(tiny_models: Any, tmp_path: Path) -> Any:
-    """`copied(**options)`: an own copy of a tiny model, to be broken."""
+    """`copied(**options)`: a separate copy of a tiny model, to be damaged."""
 
     def copy(**options: Any) -> Path:
         return shutil.copytree(tiny_models.sd(**options), tmp_path / "model")

@@ -39,7 +39,7 @@ def test_a_merged_lora_paints_what_diffusers_paints_with_it(tiny_models: Any, ti
 
 
 def test_weights_of_a_half_precision_file_are_kept_in_half_the_memory(tiny_models: Any, tiny_sd: Path) -> None:
-    """In float32 the copies of a UNet of SD 1.5 would be 3.4 GB; at nothing the weights are the file's all the same."""
+    """In float32 the copies of a UNet of SD 1.5 would be 3.4 GB; at strength 0 the weights are exactly the file's."""
     model = load(ModelSpec(model=str(tiny_sd)), "cpu", "fp32")
     with torch.no_grad():
         for weight in weights_of(model):

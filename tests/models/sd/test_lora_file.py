@@ -1,4 +1,4 @@
-"""What is told of a LoRA from its header: its layers' places in folders and single files of any depth."""
+"""Examining a LoRA by its header finds its layers in folders and single files of any depth."""
 
 from pathlib import Path
 from typing import Any

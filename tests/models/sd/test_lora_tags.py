@@ -1,4 +1,4 @@
-"""`<lora:name:0.8>` in a prompt: in one picture, in a job, and live beside the fader."""
+"""`<lora:name:0.8>` in a prompt, for one picture, in a job, and live beside the fader."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""Networks in single files are the networks of the folders that they were written from, tensor for tensor."""
+"""Networks loaded from single files equal those of the folders that they were written from, tensor for tensor."""
 
 import shutil
 from pathlib import Path
@@ -98,7 +98,7 @@ def test_a_controlnet_file_without_one_of_its_tensors_is_refused(shelf: Shelf) -
 
 @pytest.mark.parametrize("negatives", [0, 1])
 def test_a_shuffle_controlnet_says_nothing_about_the_negative_prompt(shelf: Shelf, negatives: int) -> None:
-    """diffusers' pipelines: guess_mode where global_pool_conditions."""
+    """diffusers' pipelines use guess_mode with global_pool_conditions."""
     model = load(nets.canny(shelf, global_pool_conditions=True), "cpu", "float32")
     denoiser = Denoiser(model, calls=DirectCalls())
     pixels = Pixels(model, SIDE_PX, SIDE_PX)

@@ -1,4 +1,4 @@
-"""Batches in overlapping stages, on streams that only stand for some: how many, in which order, and what ends them."""
+"""Batches in overlapping stages, on fake streams: how many are in flight, in which order, and how they end."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -33,7 +33,7 @@ def expected(painter: BatchPainter) -> list[np.ndarray]:
 
 @pytest.fixture
 def pieces(painter: BatchPainter, monkeypatch: pytest.MonkeyPatch) -> StagePieces:
-    """On a CPU that takes streams and pinned memory for its own."""
+    """On a CPU that pretends to have streams and pinned memory."""
     RecordedCuda(monkeypatch)
     empty = torch.empty
     monkeypatch.setattr(torch, "empty", lambda *size, pin_memory=False, **options: empty(*size, **options))

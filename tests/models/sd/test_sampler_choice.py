@@ -1,4 +1,4 @@
-"""Which sampler a model is run with: names as they are published, right and wrong ones, and schedulers' JSON."""
+"""The sampler that a model is run with, by published names, misleading names, and schedulers' JSON."""
 
 import json
 from pathlib import Path
@@ -170,7 +170,7 @@ def test_a_folder_is_told_by_its_own_configuration(
 
 
 def test_of_a_single_file_only_its_stem_counts_not_its_folder_or_what_a_published_one_says(tmp_path: Path) -> None:
-    """The published folder describes its networks; that another file was distilled says nothing of this one."""
+    """The published folder describes its networks, not the sampler of another file with that configuration."""
     published = folder_of(tmp_path / "lcm" / "sdxl-turbo", EULER, XL_512)
     assert choice(published, single="turbolicious").value == "scheduler"
     assert choice(published, single="sdxl_lightning_4step").reason == (

@@ -1,4 +1,4 @@
-"""Single pictures against diffusers' own pipelines: same numbers drawn in the same order, same steps, same picture."""
+"""Single pictures compared with diffusers' own pipelines: same random numbers, same steps, same picture."""
 
 import time
 from collections.abc import Callable
@@ -59,13 +59,13 @@ def model_of(tiny_models: Any, built: dict[str, Any], **spec: Any) -> Any:
 
 @pytest.fixture(scope="module")
 def models(tiny_models: Any) -> Callable[..., Any]:
-    """`models(**built)`: loaded once. Nobody changes it."""
+    """`models(**built)`: loaded once and never changed."""
     return cache(lambda **built: model_of(tiny_models, built))
 
 
 @pytest.fixture(scope="module")
 def pipelines(tiny_models: Any) -> Callable[..., Any]:
-    """`pipelines(**built)`: diffusers' own with the same weights, loaded once. Nobody changes it."""
+    """`pipelines(**built)`: diffusers' own with the same weights, loaded once and never changed."""
     return cache(lambda **built: pipeline_of(tiny_models.sd(**built)))
 
 
@@ -191,7 +191,7 @@ def test_a_scheduler_of_second_order_makes_as_many_steps_as_in_diffusers(tiny_mo
 
 
 def test_the_guidance_of_a_fully_distilled_model_is_an_input_of_its_own(tiny_models: Any, tiny_sd: Any) -> None:
-    """Models like LCM Dreamshaper take it in the place of a second, negative call."""
+    """Models like LCM Dreamshaper take it as an input instead of a second, negative call."""
     from diffusers.models.embeddings import TimestepEmbedding
 
     def distilled(unet: Any) -> None:
@@ -262,7 +262,7 @@ def test_a_control_picture_without_its_net_is_refused(models: Callable[..., Any]
 
 
 def test_our_loop_is_not_slower_than_the_librarys(models: Callable[..., Any], pipelines: Callable[..., Any]) -> None:
-    """Picture to picture on embeddings made before, ours and theirs by turns: processor time, the best of each."""
+    """Img2img on precomputed embeddings, ours and theirs alternating: processor time, the best of each."""
     model, pipeline = models(), pipelines()
     pixels, cond = Pixels(model, 64, 64), Conditioner(model).encode(PROMPT, None)
     schedule = BatchSchedule(model, Denoiser(model), **LCM)

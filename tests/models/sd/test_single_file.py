@@ -1,4 +1,4 @@
-"""Single checkpoint files: what their headers tell, and that nothing else is needed to refuse or describe them."""
+"""Single checkpoint files are described or refused by their headers only."""
 
 import shutil
 import subprocess
@@ -54,7 +54,7 @@ def put_on_hub(hub: Path, hub_id: str) -> None:
 
 @pytest.fixture(scope="module")
 def tensors(tiny_models: Any) -> dict[str, torch.Tensor]:
-    """Of SD 1.5, by their names in a checkpoint."""
+    """Tensors of SD 1.5 by their names in a checkpoint."""
     return original_tensors(tiny_models.sd(vae="kl"))
 
 
@@ -72,7 +72,7 @@ def test_a_file_of_each_family_gives_the_same_networks_as_its_folder(tiny_models
 
 
 def test_the_full_vae_of_sdxl_keeps_the_numbers_of_its_file_beside_a_unet_in_half_precision(tiny_models: Any) -> None:
-    """It overflows in float16, so it runs in float32; rounded on the way there it was another one than the folder's."""
+    """It overflows in float16, so it runs in float32; converted through float16 it would differ from the folder's."""
     folder = tiny_models.sd(kind="sdxl", vae="kl")
     loaded = [
         load(ModelSpec(model=str(path), vae="full"), "cpu", "float16")
@@ -122,7 +122,7 @@ def test_a_pickle_holds_the_same_model_and_says_that_it_is_one(
 
 
 def test_the_pickle_of_a_whole_checkpoint_is_read(tmp_path: Path) -> None:
-    """SDXL has 2515 tensors; with averaged weights twice as many of the UNet. Names as long as the longest."""
+    """SDXL has 2515 tensors, more with averaged weights of the UNet. All names have the length of the longest."""
     names = [
         f"model.diffusion_model.output_blocks.5.1.transformer_blocks.9.attn2.to_out.0.bias.{n}" for n in range(6000)
     ]

@@ -1,4 +1,4 @@
-"""Files trained down to noise alone (zero terminal SNR): their schedule is rescaled and begins at the last timestep."""
+"""The schedule of files trained with zero terminal SNR is rescaled and begins at the last timestep."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +22,7 @@ from tests.models.sd.plain_stream import random_latents
 from tests.support.tiny_single_file import copy_configuration, original_tensors, save_tensors
 
 MIN_SIGNAL = 2.0**-12
-"""Of the picture in diffusers' Euler: abar is 2**-24 at the end, so that the first sigma is finite."""
+"""The remaining picture in diffusers' Euler: abar is 2**-24 at the end, so that the first sigma is finite."""
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +107,7 @@ def test_those_that_take_the_schedule_are_those_of_the_library() -> None:
 
 
 def test_the_same_model_without_the_marks_shows_the_picture_through(model: DiffusionModel) -> None:
-    """The control of the first test: a plain schedule leaves 7 % of the picture at its end."""
+    """Control for the first test: a plain schedule leaves 7 % of the picture at its end."""
     config = {key: value for key, value in model.scheduler_config.items() if key != "rescale_betas_zero_snr"}
     plain = replace(model, scheduler_config=config)
     cond = Conditioner(plain).encode("a cat", "grey")

@@ -1,4 +1,4 @@
-"""The stream against pictures worked out one by one from the formulas, and what it promises a player."""
+"""The stream compared with pictures computed one by one from the formulas, and its guarantees for live use."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -36,7 +36,7 @@ def conds(model: DiffusionModel) -> list[Cond]:
 def pushed(
     stream: StreamSchedule, z: torch.Tensor, conds: Sequence[Cond], controls: Sequence[Sequence[ControlInput]] = ()
 ) -> list[torch.Tensor | None]:
-    """What each push gives: `z` (calls, F, 4, h, w), a cond and the controls of each call."""
+    """The result of each push: `z` (calls, F, 4, h, w), a cond and the controls of each call."""
     controls = controls or [()] * len(z)
     return [stream.push(frames, cond, shown) for frames, cond, shown in zip(z, conds, controls, strict=True)]
 
@@ -85,7 +85,7 @@ def test_every_picture_is_the_one_worked_out_alone_from_the_formulas(
 def test_the_noise_that_a_sampler_keeps_stays_with_its_frame(
     model: DiffusionModel, conds: list[Cond], cfg: dict[str, Any], sampled: dict[str, Any]
 ) -> None:
-    """Two frames a call, moving, against the samplers' own formulas one by one; lightning takes no guidance."""
+    """Two moving frames per call, compared with the samplers' own formulas; lightning has no guidance."""
     sampling = replace(model, **sampled)
     settings = replace(THREE_STEPS, frames=2, **cfg)
     alone = replace(settings, guidance=1.0) if sampling.sampler == "lightning" else settings
@@ -144,7 +144,7 @@ def test_two_frames_of_the_same_picture_do_not_flicker(model: DiffusionModel, co
 def test_a_stream_gives_what_the_batch_gives(
     model: DiffusionModel, conds: list[Cond], asked: dict[str, Any], cfg: dict[str, Any], sampler: str
 ) -> None:
-    """One step: the very same call as for a single picture. Three: the same picture, S - 1 calls later."""
+    """With one step exactly the same call as for a single picture; with three the same picture S - 1 calls later."""
     model = replace(model, sampler=sampler, is_hyper_guided=True)
     z = random_latents(5, seed=5).view(5, 1, 4, 8, 8)
     stream = stream_of(model, StreamSettings(width=64, height=64, seed=11, **asked, **cfg))
@@ -205,7 +205,7 @@ def test_what_rows_are_made_of_cannot_change_without_a_new_generation(
 def test_a_knob_that_is_turned_costs_no_picture(
     model: DiffusionModel, conds: list[Cond], change: dict[str, Any]
 ) -> None:
-    """A fader in motion must not stop the stream: once it rests, the pictures are those of a new stream."""
+    """A moving fader must not stop the stream. When it rests, the pictures equal those of a new stream."""
     stream = stream_of(model, THREE_STEPS)
     z = random_latents(1, seed=9)
     stream.fill(z, conds[0])
@@ -231,7 +231,7 @@ def test_guidance_may_move_while_it_is_on(model: DiffusionModel, conds: list[Con
 
 
 def test_a_broken_frame_leaves_the_others_alone(model: DiffusionModel, conds: list[Cond]) -> None:
-    """NaN, as float16 makes it, passes through with its own frame; the flag tells which, and nothing lingers."""
+    """NaN, as from float16, stays in its own frame, which is flagged, and leaves no traces."""
     z = random_latents(6, seed=10).view(6, 1, 4, 8, 8)
     broken = z.clone()
     broken[1] = float("nan")
@@ -244,7 +244,7 @@ def test_a_broken_frame_leaves_the_others_alone(model: DiffusionModel, conds: li
 
 @pytest.mark.parametrize("cfg", [CFG[0], CFG[3], CFG[4]], ids=["off", "self", "initialise"])
 def test_a_call_that_fails_can_be_made_again(model: DiffusionModel, conds: list[Cond], cfg: dict[str, Any]) -> None:
-    """For want of memory, in the middle of the UNet: frames, origins and control pictures stay together."""
+    """Out of memory in the middle of the UNet: frames, origins and control pictures stay consistent."""
     settings = replace(THREE_STEPS, **cfg)
     z = random_latents(5, seed=10).view(5, 1, 4, 8, 8)
     shown = [[one] for one in control(0, 5, 1)]
@@ -291,7 +291,7 @@ def test_what_was_distilled_with_its_guidance_is_never_guided(
 
 
 def test_an_embedded_guidance_is_the_published_one_until_another_is_asked_for(model: DiffusionModel) -> None:
-    """SimianLuo/LCM_Dreamshaper_v7: the 1 that every fader starts with means off elsewhere, and here it cannot be."""
+    """SimianLuo/LCM_Dreamshaper_v7: the default 1 means off for other models, which is impossible here."""
     distilled = replace(model, time_cond_proj_dim=256)
     in_force = {
         asked: stream_of(distilled, replace(THREE_STEPS, guidance=asked, cfg_type="none")).guidance
@@ -320,7 +320,7 @@ def test_a_seed_of_minus_one_is_new_noise_for_each_call_and_nothing_else_new(
 def test_a_step_that_begins_with_noise_alone_has_a_delta_of_one(
     model: DiffusionModel, conds: list[Cond], cfg_type: Any
 ) -> None:
-    """Zero terminal SNR: at 999 nothing of the picture is left, and by that the delta would be divided."""
+    """Zero terminal SNR: at 999 the share of the picture, by which the delta would be divided, is 0."""
     config = model.scheduler_config | {"rescale_betas_zero_snr": True, "prediction_type": "v_prediction"}
     noisy = replace(model, prediction_type="v_prediction", alphas_cumprod=noise_table(config))
     z, painted = random_latents(1, seed=4), {}

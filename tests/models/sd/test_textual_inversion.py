@@ -1,4 +1,4 @@
-"""Words that stand for vectors: as diffusers' own loader has them, from each kind of file that people have."""
+"""Embeddings have the same effect as with diffusers' own loader, from each kind of published file."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -21,7 +21,7 @@ Write = Callable[..., str]
 
 
 def vectors(count: int = 2, seed: int = 5, width: int = TEXT_WIDTH) -> torch.Tensor:
-    """(count, width), as large as the embeddings of words are there."""
+    """(count, width), with the usual magnitude of word embeddings."""
     return torch.randn(count, width, generator=torch.Generator().manual_seed(seed)) * 0.02
 
 

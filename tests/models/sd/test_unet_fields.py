@@ -1,4 +1,4 @@
-"""What a UNet's configuration asks for, and what of a folder's tensors has no place in it."""
+"""Unsupported inputs in a UNet's configuration, and tensors that do not belong to it."""
 
 import json
 import shutil

@@ -38,7 +38,7 @@ MID, SMALL = "mid", "small"
 
 
 def original_control_name(name: str) -> str:
-    """Of a ControlNet's tensor in the first ControlNet code (lllyasviel/ControlNet, cldm/cldm.py)."""
+    """Name of a ControlNet's tensor in the original ControlNet code (lllyasviel/ControlNet, cldm/cldm.py)."""
     for ours, original in CONTROL_NAMES.items():
         if name.startswith(f"{ours}."):
             return original + name.removeprefix(ours)

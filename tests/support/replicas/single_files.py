@@ -35,7 +35,7 @@ XL_SPEC = {
     "modelspec.prediction_type": "epsilon",
 }
 LAST_NORM = f"{UNET}output_blocks.1.1.transformer_blocks.0.norm1.bias"
-"""Of the last block with attention; of the true size it is output_blocks.11."""
+"""Norm of the last block with attention; output_blocks.11 in the true size."""
 
 Tensors = dict[str, torch.Tensor]
 Change = Callable[[Tensors], Tensors]

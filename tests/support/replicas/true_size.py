@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import torch
 
-import engine.models  # noqa: F401  what stands in for a torchaudio that does not load is there before transformers
+import engine.models  # noqa: F401  registers the replacement for torchaudio before transformers is imported
 from engine.models.sd.shapes import CLIP_L, OPENCLIP_G, OPENCLIP_H, SHAPES
 from tests.support.tiny_single_file import open_clip_tensors, original_unet_tensors, original_vae_tensors
 

@@ -53,7 +53,7 @@ def put_content(shelf: Shelf, name: str) -> None:
 
 
 def as_applio(stored: dict[str, Any], **said: Any) -> dict[str, Any]:
-    """What Applio writes beside the WebUI's keys; `info` it does not."""
+    """Keys that Applio adds to the WebUI's; it has no `info`."""
     told = {
         "epoch": 200,
         "step": 4000,

@@ -60,7 +60,7 @@ def config_from(name: str, tensors: Mapping[str, Tensor], unet: Mapping[str, Any
 
     ModelError if they are not a complete ControlNet.
     """
-    widths = []
+    widths: list[int] = []
     while (first := tensors.get(f"down_blocks.{len(widths)}.resnets.0.conv1.weight")) is not None:
         widths.append(first.shape[0])
     needed = ("conv_in.weight", "controlnet_cond_embedding.conv_in.weight", "controlnet_mid_block.weight")

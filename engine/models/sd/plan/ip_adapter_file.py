@@ -51,7 +51,7 @@ class Need:
     def is_met_by(self, config: Mapping[str, Any]) -> bool:
         inner = config.get("vision_config")
         told = inner if isinstance(inner, dict) else config
-        return told.get(self.key, _DEFAULTS[self.key]) == self.width
+        return bool(told.get(self.key, _DEFAULTS[self.key]) == self.width)
 
     @property
     def published(self) -> str:

@@ -130,6 +130,7 @@ def plain_layer(name: str) -> str | None:
 
 
 def _placed(named: str, layers_per_block: int) -> tuple[tuple[str, ...], str]:
+    parts: tuple[str, ...]
     for start, parts in _FLAT_PARTS.items():
         if named.startswith(start):
             flat = named.removeprefix(start).lstrip("_").replace(".", "_")

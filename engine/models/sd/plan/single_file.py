@@ -28,8 +28,8 @@ CONFIGS = {
     ("sdxl", False): ("stabilityai/stable-diffusion-xl-base-1.0",),
     ("sdxl", True): ("stabilityai/sdxl-turbo",),
 }
-"""Repositories with the configuration of a file, by family and whether it is a turbo, which only its name tells. The first
-is suggested if none of them is here."""
+"""Repositories with the configuration of a file, by family and whether it is a turbo, which only its name tells. If
+none of them is here, the first is suggested."""
 V_CONFIGS = {"sd21": tuple(f"{owner}/stable-diffusion-2-1" for owner in SD_2_OWNERS)}
 """The same for models that predict v, with another configuration (attention in float32, another size)."""
 CLASSES = {"unet": "UNet2DConditionModel", "vae": "AutoencoderKL"}

@@ -73,7 +73,7 @@ def layout_of_config(unet: Mapping[str, Any]) -> dict[str, Block]:
 
 def require_whole(name: str, tensors: Mapping[str, Tensor]) -> None:
     """ModelError in one line if a block of the file `name` lacks a tensor that every such block has."""
-    starts = {f"{UNET}{start}": _PAIR for start in _FIXED}
+    starts: dict[str, tuple[str, ...]] = {f"{UNET}{start}": _PAIR for start in _FIXED}
     for tensor in tensors:
         found = _PLACE.fullmatch(tensor)
         if found is None:
