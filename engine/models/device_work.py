@@ -177,7 +177,8 @@ class StageClock:
     def __init__(self, device: torch.device, idle_s: Callable[[], float] = lambda: 0.0) -> None:
         """`idle_s`: seconds that the caller has deliberately waited; they count for no stage."""
         self._device, self._is_cuda = device, device.type == "cuda"
-        self._wait = (lambda: None) if self._is_cuda else device_wait(device)  # Metal calls return early
+        # Metal calls return early, too.
+        self._wait: Callable[[], None] = (lambda: None) if self._is_cuda else device_wait(device)
         self._idle_s = idle_s
         self._marks: list[tuple[str, Any, float]] = []
 
