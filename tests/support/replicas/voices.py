@@ -1,4 +1,4 @@
-"""Voices as the WebUI, Applio and their relatives publish them."""
+"""Voices published by the WebUI, Applio and their relatives."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -92,7 +92,7 @@ def index_of_v1(shelf: Shelf) -> VoiceSpec:
 
 
 def in_float32(shelf: Shelf) -> VoiceSpec:
-    """With what training leaves behind: `enc_q` and an optimizer."""
+    """With leftovers of training: `enc_q` and an optimizer."""
 
     def changed(stored: dict[str, Any]) -> dict[str, Any]:
         weights = {name: tensor.float() for name, tensor in stored["weight"].items()}
@@ -104,7 +104,7 @@ def in_float32(shelf: Shelf) -> VoiceSpec:
 
 
 def spin_here(shelf: Shelf) -> VoiceSpec:
-    """As published: no final projection, and pytorch_model.bin."""
+    """The published layout: no final projection, and pytorch_model.bin."""
     config = HubertConfig(
         hidden_size=768, num_hidden_layers=1, intermediate_size=32, conv_dim=(8,) * 7, num_conv_pos_embeddings=16
     )
@@ -169,7 +169,7 @@ def gpt_sovits(shelf: Shelf) -> VoiceSpec:
 
 
 class HParams:
-    """As older GPT-SoVITS pickles its configuration."""
+    """A configuration pickled by older GPT-SoVITS."""
 
 
 def old_gpt_sovits(shelf: Shelf) -> VoiceSpec:

@@ -69,7 +69,7 @@ PART_CLASSES: Final = {
 
 
 def purpose_of(pipeline: str) -> str:
-    """What a pipeline does, in words that follow its class name (`makes videos`); "" for an unknown class."""
+    """The purpose of a pipeline, in words that follow its class name (`makes videos`); "" for an unknown class."""
     return _first(_PIPELINES, pipeline)
 
 
