@@ -51,7 +51,7 @@ def factors(shape: tuple[int, ...]) -> tuple[torch.Tensor, torch.Tensor]:
 def flat_names(
     sd: Path, *, style: str, unet: tuple[str, ...], text: bool = True
 ) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """kohya's names with their weights' shapes; style: "kohya" (diffusers' block names) or "sgm" (the original ones)."""
+    """kohya's names and their weights' shapes; style: "kohya" (diffusers' block names) or "sgm" (original ones)."""
     levels = json.loads((sd / "unet" / "config.json").read_text(encoding="utf-8"))["layers_per_block"]
     for name, shape in layers(sd, "unet", unet):
         named = original_unet_name(f"{name}.weight", levels + 1).removesuffix(".weight") if style == "sgm" else name
