@@ -2,6 +2,7 @@
 
 import math
 import re
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from engine.errors import ModelError
 from engine.models.not_a_model import not_a_model
 from engine.system.small_file import parse_json
+from engine.system.translate_errors import Message, translate_errors
 
 # 8 bytes little-endian length, then that much JSON: https://github.com/huggingface/safetensors (format)
 _LENGTH_BYTES = 8
@@ -38,14 +40,12 @@ def read_header(file: Path) -> dict[str, Tensor]:
     ModelError if it is no safetensors file, if it is truncated, or if tensors overlap, lie outside of it, or have a
     size that does not match their shape.
     """
-    try:
+    with _one_line(file):
         header, start, size = _read(file)
         header.pop("__metadata__", None)
         tensors = {name: Tensor(DTYPES.get(t["dtype"], t["dtype"]), _shape(t["shape"])) for name, t in header.items()}
         places = {name: _place(t["data_offsets"]) for name, t in header.items()}
         bits = {name: found and int(found[1]) for name, t in header.items() for found in [_BITS.match(t["dtype"])]}
-    except _TROUBLES as error:
-        raise ModelError(f"{file}: cannot be read as safetensors ({error})") from None
     end = 0
     for name, (begin, stop) in sorted(places.items(), key=lambda item: item[1]):
         what = f"{file}: damaged: {name}"
@@ -64,24 +64,28 @@ def read_header(file: Path) -> dict[str, Tensor]:
 
 def read_metadata(file: Path) -> dict[str, str]:
     """The metadata strings of a safetensors file; errors as in `read_header`."""
-    try:
+    with _one_line(file):
         header, _, _ = _read(file)
         return {str(key): str(text) for key, text in header.get("__metadata__", {}).items()}
-    except _TROUBLES as error:
-        raise ModelError(f"{file}: cannot be read as safetensors ({error})") from None
 
 
 def read_stored(file: Path, name: str) -> tuple[str, bytes]:
     """The dtype of one tensor and its stored bytes, little-endian; errors as in `read_header`."""
-    try:
+    with _one_line(file):
         header, start, _ = _read(file)
         told = header[name]
         begin, stop = _place(told["data_offsets"])
         with file.open("rb") as stream:
             stream.seek(start + begin)
             return DTYPES.get(told["dtype"], told["dtype"]), stream.read(stop - begin)
-    except _TROUBLES as error:
-        raise ModelError(f"{file}: cannot be read as safetensors ({error})") from None
+
+
+def _one_line(file: Path) -> AbstractContextManager[None]:
+    def line(error: Exception) -> str:
+        return f"{file}: cannot be read as safetensors ({error})"
+
+    messages: dict[type[Exception], Message] = dict.fromkeys(_TROUBLES, line)
+    return translate_errors(messages, as_=ModelError)
 
 
 def _shape(sides: Any) -> tuple[int, ...]:
