@@ -18,13 +18,13 @@ from engine.models.sd.fates import latent_fates, merge_rerun
 from engine.models.sd.latent_painter import LatentPainter, ReadPicture
 from engine.models.sd.overlap import paint_overlapped
 from engine.models.sd.painting import BLACK, GOOD, RERUN, Painting, Stage, accept_black_sources
+from engine.models.sd.plan.unet_fields import LATENT_CHANNELS
 from engine.models.sd.stage_pieces import CallsFor, StagePieces
 
 if TYPE_CHECKING:
     from engine.models.sd.model import DiffusionModel
 
 GREY = 128
-LATENT_CHANNELS = 4
 
 
 class BatchPainter:

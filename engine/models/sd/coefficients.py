@@ -16,11 +16,11 @@ import torch
 from engine.errors import ModelError
 from engine.models.sd.plan.sampler_choice import FEW_STEPS
 from engine.models.sd.plan.sampler_name import TCD_ETA
+from engine.models.sd.plan.scheduler_config import PREDICTIONS
 
 SIGMA_DATA = 0.5  # standard deviation of the data in the consistency models' boundary condition (LCM, Luo et al. 2023)
 TIMESTEP_SCALING = 10.0
 TRAINED_STEPS = 50  # the steps consistency models are distilled on
-PREDICTION_TYPES = ("epsilon", "v_prediction", "sample")
 MAX_BETA = 0.999
 
 
@@ -70,7 +70,7 @@ def x0_weights(abar: torch.Tensor, prediction_type: str) -> tuple[torch.Tensor, 
             return signal, -noise
         case "sample":
             return torch.zeros_like(abar), torch.ones_like(abar)
-    raise ModelError(f"prediction_type {prediction_type}: not one of {', '.join(PREDICTION_TYPES)}")
+    raise ModelError(f"prediction_type {prediction_type}: not one of {', '.join(PREDICTIONS)}")
 
 
 def boundary(timesteps: torch.Tensor, scaling: float = TIMESTEP_SCALING) -> tuple[torch.Tensor, torch.Tensor]:

@@ -29,12 +29,11 @@ import torch
 from engine.models.graphs import nothing
 from engine.models.sd.coefficients import step_coefficients
 from engine.models.sd.denoiser import ControlInput, Denoiser
+from engine.models.sd.plan.unet_fields import LATENT_CHANNELS
 
 if TYPE_CHECKING:
     from engine.models.sd.conditioner import Cond
     from engine.models.sd.model import DiffusionModel
-
-LATENT_CHANNELS = 4
 
 CfgType = Literal["none", "full", "self", "initialise"]
 

@@ -96,9 +96,10 @@ def test_a_table_of_betas_needs_no_name() -> None:
 
 
 def test_what_is_known_is_what_can_be_computed() -> None:
-    from engine.models.sd.coefficients import PREDICTION_TYPES, noise_table
+    from engine.models.sd.coefficients import noise_table, x0_weights
 
-    assert PREDICTIONS == PREDICTION_TYPES
+    for prediction in PREDICTIONS:
+        assert len(x0_weights(noise_table(TABLE | {"beta_schedule": "linear"}), prediction)) == 2
     for schedule in SCHEDULES:
         assert noise_table(TABLE | {"beta_schedule": schedule}).shape == (1000,)
     with pytest.raises(ModelError, match="UnCLIPScheduler names no beta_schedule"):

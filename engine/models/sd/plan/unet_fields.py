@@ -8,7 +8,7 @@ Does not load torch.
 from collections.abc import Iterable
 from typing import Any, Final
 
-CHANNELS: Final = 4
+LATENT_CHANNELS: Final = 4
 """Channels of a latent."""
 SIZES: Final = 6
 """Number of SDXL's size inputs: height, width, crop and target size of a picture."""
@@ -28,11 +28,11 @@ _INPUTS: Final = {
 
 def unsupported_input(told: dict[str, Any]) -> str:
     """The unsupported property of the UNet, in words that follow `its UNet`, or ""."""
-    channels_in, channels_out = told.get("in_channels", CHANNELS), told.get("out_channels", CHANNELS)
-    if channels_in != CHANNELS:
-        return f"takes {channels_in} channels, where a latent has {CHANNELS}"
-    if channels_out != CHANNELS:
-        return f"makes {channels_out} channels, where a latent has {CHANNELS}"
+    channels_in, channels_out = told.get("in_channels", LATENT_CHANNELS), told.get("out_channels", LATENT_CHANNELS)
+    if channels_in != LATENT_CHANNELS:
+        return f"takes {channels_in} channels, where a latent has {LATENT_CHANNELS}"
+    if channels_out != LATENT_CHANNELS:
+        return f"makes {channels_out} channels, where a latent has {LATENT_CHANNELS}"
     for key, what in _INPUTS.items():
         if told.get(key):
             return f"wants {what} ({key} {told[key]})"

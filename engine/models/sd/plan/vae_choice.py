@@ -17,12 +17,12 @@ from engine.models.sd.plan.extras import published_name
 from engine.models.sd.plan.families import FAMILIES, FULL_VAES, TAESD, made_for_another
 from engine.models.sd.plan.model_folder import DiffusersFolder
 from engine.models.sd.plan.other_models import PART_CLASSES
+from engine.models.sd.plan.unet_fields import LATENT_CHANNELS
 from engine.models.sd.plan.vae_file import FULL, TINY, examine_vae_file
 from engine.models.weight_files import Weights, weights_in
 
 SCALING_FACTORS = {"sd15": 0.18215, "sd21": 0.18215, "sdxl": 0.13025}
 """Factor of the full VAE's latents (vae/config.json of each family)."""
-LATENT_CHANNELS = 4
 COLOURS = 3
 KINDS = (TINY, FULL)
 _SPAN = "scaling_factor shift_factor latents_mean latents_std".split()
