@@ -22,7 +22,7 @@ from engine.models.rvc.shapes import shape_named
 
 if TYPE_CHECKING:
     from engine.models.graphs import Calls
-    from engine.models.places import Place
+    from engine.models.places import MeasuredDevice
     from engine.models.rvc.model import VoiceModel
     from engine.models.rvc.stream import LiveVoice
 
@@ -135,7 +135,7 @@ def _measure(
     return result
 
 
-def _model(shape: str, embeddings: int, place: "Place", dtype: str) -> "VoiceModel":
+def _model(shape: str, embeddings: int, place: "MeasuredDevice", dtype: str) -> "VoiceModel":
     from engine.models.rvc.load import load
     from engine.models.rvc.spec import RANDOM, VoiceSpec
 
@@ -144,7 +144,7 @@ def _model(shape: str, embeddings: int, place: "Place", dtype: str) -> "VoiceMod
 
 def _offline(model: "VoiceModel", seconds: float) -> dict[str, Any]:
     """One sound from 16 kHz in memory to the model's rate in memory."""
-    from engine.models.places import memory_begins, memory_mb
+    from engine.models.places import memory_mb, reset_peak_memory
     from engine.models.rvc.offline import Converter
     from engine.models.rvc.optimization import OptimizationConfig
     from engine.models.rvc.profiling import PerformanceProfiler
@@ -154,7 +154,7 @@ def _offline(model: "VoiceModel", seconds: float) -> dict[str, Any]:
     options = OptimizationConfig.for_device(model.device.type)
     converter = Converter(model, VoiceSettings(), options)
     converter.convert_sound(sound)  # warm-up
-    memory_begins(model.device)
+    reset_peak_memory(model.device)
     times_s = []
     for _ in range(ROUNDS):
         began_s = time.perf_counter()
@@ -181,9 +181,9 @@ def _offline(model: "VoiceModel", seconds: float) -> dict[str, Any]:
 
 def _live(model: "VoiceModel", block_ms: float, seconds: float) -> dict[str, Any]:
     from engine.models.graphs import DirectCalls
-    from engine.models.places import memory_begins, memory_mb
+    from engine.models.places import memory_mb, reset_peak_memory
 
-    memory_begins(model.device)
+    reset_peak_memory(model.device)
     result = _streamed(_voice(model, block_ms, None), seconds)
     result["peak_memory_mb"] = round(memory_mb(model.device))
     if model.device.type == "cuda":

@@ -161,12 +161,12 @@ class _Case:
 
     def finding(self, shape: str, seconds: float) -> dict[str, Any]:
         """Every picture by itself."""
-        from engine.models.places import memory_begins, memory_mb
+        from engine.models.places import memory_mb, reset_peak_memory
         from engine.models.sam3.shapes import gflop
         from engine.models.sam3.timing import Rival, difference
 
         model, texts, objects = self._model, self._texts, self._objects
-        memory_begins(model.device)
+        reset_peak_memory(model.device)
         ours = _Ours(model, "image", texts, objects)
         result = self._streamed(ours, seconds)
         work = gflop(shape, model.spec.resolution, len(texts))
@@ -186,7 +186,7 @@ class _Case:
         batches = self._kept_batches()
         times_ms = self._in_turn(calls, batches, seconds)
         ms = {name: float(np.median(each)) for name, each in times_ms.items()}
-        memory_begins(model.device)
+        reset_peak_memory(model.device)
         calls["call"](batches[0])
         result |= {
             "in_turn_ms": {name: round(each, 3) for name, each in ms.items()},
@@ -199,11 +199,11 @@ class _Case:
 
     def following(self, seconds: float) -> dict[str, Any]:
         """Pictures in order, objects kept."""
-        from engine.models.places import memory_begins, memory_mb
+        from engine.models.places import memory_mb, reset_peak_memory
         from engine.models.sam3.timing import FollowingRival, tensors_mb
 
         model = self._model
-        memory_begins(model.device)
+        reset_peak_memory(model.device)
         ours = _Ours(model, "track", self._texts, self._objects)
         result = self._streamed(ours, seconds)
         result["peak_memory_mb"] = round(memory_mb(model.device))

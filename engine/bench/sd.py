@@ -17,7 +17,7 @@ from engine.bench.progress import Progress
 from engine.errors import ModelError
 
 if TYPE_CHECKING:
-    from engine.models.places import Place
+    from engine.models.places import MeasuredDevice
 
 UNVERIFIED = (
     "what CUDA graphs gain",
@@ -88,11 +88,11 @@ def _measure(
 class _ShapeBench:
     """One model, and diffusers' pipeline around its modules."""
 
-    def __init__(self, shape: str, place: "Place") -> None:
-        from engine.models.sd.timing import Rival
+    def __init__(self, shape: str, place: "MeasuredDevice") -> None:
+        from engine.models.sd.timing import DiffusersBaseline
 
         self._shape = shape
-        self._rival = Rival(shape, place, PROMPT)
+        self._rival = DiffusersBaseline(shape, place, PROMPT)
         self._model = self._rival.model
 
     def measure(self, side: int, steps: int, seconds: float) -> dict[str, Any]:

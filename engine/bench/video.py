@@ -28,7 +28,7 @@ from engine.sinks.movie_file import FORMATS
 if TYPE_CHECKING:
     from engine.jobs.video import VideoJob
     from engine.jobs.video.pipeline import Outcome
-    from engine.models.places import Place
+    from engine.models.places import MeasuredDevice
     from engine.models.sd.timing import Repaint
 
 UNVERIFIED = (
@@ -163,12 +163,12 @@ def cases_for(batches: Sequence[int], steps: Sequence[int], strength: float) -> 
 class _ShapeBench:
     """One model, and diffusers' pipeline around one of the same weights."""
 
-    def __init__(self, shape: str, place: "Place", clip: Path, size: tuple[int, int], threads: int) -> None:
+    def __init__(self, shape: str, place: "MeasuredDevice", clip: Path, size: tuple[int, int], threads: int) -> None:
         from engine.models.sd.shapes import gflop
-        from engine.models.sd.timing import Rival
+        from engine.models.sd.timing import DiffusersBaseline
 
         self._shape, self._place, self._clip, self._threads = shape, place, clip, threads
-        self._rival = Rival(shape, place, PROMPT)
+        self._rival = DiffusersBaseline(shape, place, PROMPT)
         self._size = size
         self._gflop = gflop(shape, *size)
 

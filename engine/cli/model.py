@@ -123,7 +123,7 @@ def _is_sam3(name: str) -> bool:
     """Told by what lies in the folder: a transformers model is one, a diffusers model has its parts in folders.
     ModelError where there is nothing, or a folder that is neither."""
     from engine.models import locate
-    from engine.models.not_a_model import what_folder_is
+    from engine.models.not_a_model import other_folder
     from engine.models.sam3.model_folder import GATED
     from engine.models.sam3.other_models import checkpoint_in, what_id_is
 
@@ -134,7 +134,7 @@ def _is_sam3(name: str) -> bool:
     path = locate.find(name)
     if (path / locate.INDEX).is_file() or path.is_file():
         return False
-    if not checkpoint_in(path) and (what := what_folder_is(path)):
+    if not checkpoint_in(path) and (what := other_folder(path)):
         raise ModelError(f"{name}: {what}")
     if not (path / "config.json").is_file() and not checkpoint_in(path):
         raise ModelError(f"{name}: neither a diffusers model ({locate.INDEX}) nor SAM3 (config.json) lies there")

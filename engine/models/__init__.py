@@ -1,14 +1,14 @@
 """Inference on tensors: the only part of the engine that imports torch, and only inside functions or in modules that
-are themselves imported inside functions. No rings, no OSC; a loop in `engine.children` joins a model to those.
+are themselves imported inside functions. No rings, no OSC: the loops in `engine.live` connect a model to those.
 
-diffusion/      Stable Diffusion
-segmentation/   SAM3
-voice/          RVC
+sd/     Stable Diffusion
+sam3/   SAM3
+rvc/    RVC
 
-What several kinds of model share lies beside them: where files are (locate, weight_files, safetensors_header,
-part_report: these never load torch), how they are read (pretrained), what a device is asked (device_work, places),
-how a chain of parts is run or captured (graphs), how a part is compiled (compiling), and what stands in for torchaudio
-(torchaudio_stand_in): registered here, before any of their libraries asks for it.
+Code shared by several kinds of model lies beside them: finding files (locate, weight_files, safetensors_header,
+part_report: these never load torch), reading them (pretrained), working on a device (device_work, places), running or
+capturing a chain of parts (graphs), compiling a part (compiling), and a replacement for torchaudio
+(torchaudio_stand_in), which is registered here before any library imports it.
 """
 
 from engine.models import torchaudio_stand_in

@@ -1,5 +1,8 @@
-"""torch.compile's inductor, as the models' parts go through it; compiling itself happens in the first call with each
-shape. Weights are inputs of what it makes. Never `max-autotune`, which tries kernels for minutes."""
+"""Compiles parts of models with torch.compile's inductor.
+
+Compiling happens in the first call with each shape. Weights are inputs of the compiled code. Never `max-autotune`,
+which tries kernels for minutes.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,11 +11,11 @@ import torch
 
 from engine.errors import ModelError
 
-SHAPES_KEPT = 64  # of each part: after torch's own 8 it would go on without compiling, and only log it
+SHAPES_KEPT = 64  # for each part; after torch's default of 8 it would silently run uncompiled
 
 
-def demand_compiler(device: torch.device, asked: str) -> None:
-    """ModelError where inductor lacks what it compiles with; `asked`: the setting that wants it."""
+def require_compiler(device: torch.device, asked: str) -> None:
+    """ModelError if inductor's compiler is not installed. `asked`: the setting that needs it."""
     if device.type == "cpu":
         from torch._inductor.cpp_builder import get_cpp_compiler
         from torch._inductor.exc import InvalidCxxCompiler
@@ -29,12 +32,12 @@ def demand_compiler(device: torch.device, asked: str) -> None:
 
 
 def compiled(part: Callable[..., Any], backend: str = "inductor") -> Callable[..., Any]:
-    """`part`, compiled anew for every shape it is called with."""
+    """`part`, compiled again for every shape it is called with."""
     import torch._dynamo
 
     if backend == "inductor":
         import torch._inductor.config
 
-        torch._inductor.config.compile_threads = 1  # processes of a pool would outlive a child that is killed
+        torch._inductor.config.compile_threads = 1  # the processes of a pool would outlive a killed child
     torch._dynamo.config.recompile_limit = SHAPES_KEPT
     return torch.compile(part, backend=backend, dynamic=False)

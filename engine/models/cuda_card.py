@@ -1,11 +1,16 @@
-"""Which card a CUDA device is, for who asks about it elsewhere."""
+"""Identifies the card of a CUDA device, so that NVML can be asked about it."""
+
+from typing import Any
 
 import torch
 
 
 def card_uuid(device: str) -> str:
-    """As NVML writes it, `GPU-...`, of a CUDA device on which this process works; "" where it does not: to ask would
-    give it a context there, and hundreds of megabytes of the card's memory."""
-    if not torch.cuda.is_initialized():
+    """The UUID of a CUDA device as NVML writes it, `GPU-...`, or "" if this process does not use CUDA yet.
+
+    Asking then would create a context there, which takes hundreds of megabytes of the card's memory.
+    """
+    cuda: Any = torch.cuda  # not annotated throughout
+    if not cuda.is_initialized():
         return ""
-    return f"GPU-{torch.cuda.get_device_properties(device).uuid}"
+    return f"GPU-{cuda.get_device_properties(device).uuid}"

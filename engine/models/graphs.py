@@ -1,16 +1,16 @@
-"""Runs a chain of model parts: directly, or as captured CUDA graphs, through one seam.
+"""Runs a chain of model parts behind one interface: directly, or as captured CUDA graphs.
 
 A UNet call is some thousand kernels of microseconds each, launched one by one from Python: on a fast card the launches
-are the limit. A CUDA graph replays them all at once, but from the addresses it was captured with. So inputs are copied
-into buffers that stay, results lie in buffers that stay, and every number that may change is a tensor: a Python float
-would be baked in. Graphs belong to one shape; the last four are kept.
+are the bottleneck. A CUDA graph replays them all at once, but with the addresses it was captured with. So inputs are
+copied into fixed buffers, results lie in fixed buffers, and every number that may change is a tensor: a Python float
+would be baked in. A graph fits one shape; the last four are kept.
 
-Each chain has a memory pool and a capture stream of its own (the parts of one chain share them, for they run in the
-order of their capture), so that two chains may run on two streams at once. The stream counts too: PyTorch keeps a
-workspace of cuBLAS for each handle and stream, whose address the graphs captured there have in them, whatever their
-pools. Two chains of one stream would write into one workspace. And a graph that is thrown away takes the workspace of
-its stream along, from all that were captured there (pytorch/pytorch#193402). Unverified without a device: the capture
-itself, and that two chains run at once do not meet in a workspace.
+Each chain has its own memory pool and capture stream (the parts of one chain share them, because they run in the order
+of their capture), so that two chains can run on two streams at once. The stream matters too: PyTorch keeps a cuBLAS
+workspace for each handle and stream, and the graphs captured there contain its address, whatever their pools. Two
+chains captured on one stream would write into the same workspace. And deleting a graph frees the workspace of its
+stream for all graphs captured there (pytorch/pytorch#193402). Untested without a device: the capture itself, and that
+two chains running at once do not share a workspace.
 """
 
 from collections.abc import Callable, Hashable, Sequence
@@ -23,33 +23,33 @@ import torch
 from engine.models.device_work import own_stream
 
 KEPT = 4
-WARM_UP_RUNS = 3  # as torch's documentation has it: libraries pick kernels and allocate workspaces in the first runs
+WARM_UP_RUNS = 3  # as in torch's documentation: libraries pick kernels and allocate workspaces in the first runs
 
 State = dict[str, Any]
 """Tensors by name; a value may be a tensor, None, or a tuple of these."""
 Part = Callable[[State], State]
 Capture = Callable[[Sequence[Part], State], tuple[list[Callable[[], None]], State]]
-"""(parts, buffers) -> (what replays each part, what the last one leaves in its buffers)."""
+"""(parts, buffers) -> (a replay function for each part, the buffers with the result of the last one)."""
 
 
 def nothing() -> None:
-    """Between two parts, where nobody else wants the device."""
+    """Called between two parts if nobody else shares the device."""
 
 
 class Calls(Protocol):
     def run(self, key: Hashable, parts: Sequence[Part], inputs: State, between: Callable[[], None] = nothing) -> State:
-        """The state after all `parts`; each gets what the one before it returned. `between` is called between two.
+        """The state after all `parts`; each gets the state returned by the previous one. `between` is called between.
 
-        `key` names everything but the inputs' values: same key, same parts and shapes. The result may lie in buffers
-        that the next run with this key overwrites.
+        `key` identifies everything except the inputs' values: same key, same parts and shapes. The result may lie in
+        buffers that the next run with this key overwrites.
         """
 
     def drop(self) -> None:
-        """Gives back what is kept from run to run: the first thing to do when device memory runs out."""
+        """Free everything kept between runs: the first thing to do when device memory runs out."""
 
 
 class DirectCalls:
-    """One thread; nothing is kept."""
+    """Runs the parts directly. One thread; nothing is kept."""
 
     def run(self, key: Hashable, parts: Sequence[Part], inputs: State, between: Callable[[], None] = nothing) -> State:
         state = inputs
@@ -64,7 +64,7 @@ class DirectCalls:
 
 
 class CompiledCalls:
-    """As DirectCalls, for parts that a compiler works on when they are run with new shapes. One thread."""
+    """Runs the parts directly, and reports before a run with a new shape, which compiles. One thread."""
 
     def __init__(self, before_compile: Callable[[], None] = nothing) -> None:
         self._before_compile = before_compile
@@ -93,7 +93,7 @@ class Chain:
 
 
 class GraphCalls:
-    """One thread. The first run of a key captures it (seconds), the next ones replay it."""
+    """Captures a graph in the first run of a key, which takes seconds, and replays it afterwards. One thread."""
 
     def __init__(self, capture: Capture, kept: int = KEPT, *, before_capture: Callable[[], None] = nothing) -> None:
         self._capture = capture
@@ -136,14 +136,14 @@ def copy_into(buffer: Any, value: Any) -> None:
 
 
 def capture_cuda(parts: Sequence[Part], buffers: State) -> tuple[list[Callable[[], None]], State]:
-    """Captures the parts one after the other; needs a CUDA device. Unverified without one."""
+    """Capture the parts one after the other. Needs a CUDA device; untested without one."""
     device = next(value.device for value in buffers.values() if isinstance(value, torch.Tensor))
     replays: list[Callable[[], None]] = []
     pool = None
     with torch.cuda.device(device):
         stream = own_stream(device)
         stream.wait_stream(torch.cuda.current_stream())
-        # On the capture's stream: the workspaces that belong to it are there before, outside of the graphs' pool.
+        # On the capture stream, so that its workspaces are allocated beforehand, outside the graphs' pool.
         with torch.cuda.stream(stream):
             for _ in range(WARM_UP_RUNS):
                 DirectCalls().run(None, parts, buffers)
@@ -151,7 +151,7 @@ def capture_cuda(parts: Sequence[Part], buffers: State) -> tuple[list[Callable[[
         state = buffers
         for part in parts:
             graph = torch.cuda.CUDAGraph()
-            # thread_local: another thread of this process (a copy to pinned memory, say) must not spoil the capture.
+            # thread_local: another thread of this process (such as a copy to pinned memory) must not break the capture.
             with torch.cuda.graph(graph, pool=pool, stream=stream, capture_error_mode="thread_local"):
                 state = part(state)
             pool = pool or graph.pool()
@@ -160,13 +160,15 @@ def capture_cuda(parts: Sequence[Part], buffers: State) -> tuple[list[Callable[[
 
 
 def replayed(graph: Any, captured_on: Any) -> None:
-    """On the current stream of the graph's device. The stream it was captured on is only held: as long as this chain
-    lives no other gets it."""
+    """Replay on the current stream of the graph's device.
+
+    `captured_on` is only referenced, so that no other chain gets this stream while the graph exists.
+    """
     graph.replay()
 
 
 def calls_for(device: torch.device | str, before_capture: Callable[[], None] = nothing, *, kept: int = KEPT) -> Calls:
-    """Graphs on CUDA devices, direct calls elsewhere. `before_capture` is called before a capture: it takes seconds."""
+    """Graphs on CUDA devices, direct calls elsewhere. `before_capture` is called before a capture takes seconds."""
     if torch.device(device).type != "cuda":
         return DirectCalls()
     return GraphCalls(capture_cuda, kept, before_capture=before_capture)

@@ -1,7 +1,8 @@
-"""The Hugging Face cache on this machine: its snapshots, and the lists of files that downloads leave there. No network.
+"""Reads the Hugging Face cache on this machine: its snapshots, and the file lists that downloads leave there.
 
-huggingface_hub is not asked: for a repository of which only some files were fetched (`hf download --include`), its
-`snapshot_download(local_files_only=True)` raises as if nothing were here (2.4.0), and of revisions it knows main alone.
+No network. huggingface_hub is not used: for a repository of which only some files were fetched (`hf download
+--include`), its `snapshot_download(local_files_only=True)` raises as if nothing were there (2.4.0), and the only
+revision it knows is main.
 Layout: https://huggingface.co/docs/huggingface_hub/guides/manage-cache
 """
 
@@ -16,18 +17,18 @@ from engine.system.small_file import read_json
 
 MAIN = "main"
 MAX_FILES = 10_000
-"""Of a repository's list; one that is longer is not read."""
+"""A repository's file list longer than this is not read."""
 _PARTS = ("unet", "vae", "text_encoder", "text_encoder_2")
 _TROUBLES = (OSError, ValueError, ModelError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Snapshot:
-    """The files of one commit that were fetched."""
+class CacheSnapshot:
+    """The fetched files of one commit."""
 
     folder: Path
     refs: tuple[str, ...]
-    """Branches and tags that were fetched by name and point here; empty for one that was fetched by its commit."""
+    """Branches and tags that point here; empty if it was fetched by its commit."""
 
     @property
     def is_main(self) -> bool:
@@ -35,7 +36,7 @@ class Snapshot:
 
     @property
     def revision(self) -> str:
-        """For people."""
+        """A name to show: the first branch or tag, or the commit."""
         return self.refs[0] if self.refs else self.folder.name
 
 
@@ -47,19 +48,20 @@ def cache_folder() -> Path:
     return Path(constants.HF_HUB_CACHE).expanduser()
 
 
-def newest_snapshot(hub_id: str, file: str = "") -> Snapshot | None:
-    """The snapshot of `owner/name` to take; None where none holds `file` ("": any file).
+def newest_snapshot(hub_id: str, file: str = "") -> CacheSnapshot | None:
+    """The best snapshot of `owner/name` that holds `file` ("": any file), or None.
 
-    A complete one before a partial one, main before other revisions, the newest before older ones. A link whose target
-    was deleted is no file.
+    Prefers complete ones, then main, then the newest. A link whose target was deleted is not a file.
     """
     found = [each for each in _snapshots(hub_id) if _holds(each.folder, file)]
     return max(found, key=lambda each: (_is_whole(each.folder), each.is_main, _modified_s(each.folder)), default=None)
 
 
 def listing(hub_id: str) -> dict[str, int]:
-    """Sizes in bytes of all files of the repository, by path, as huggingface_hub 2 keeps them beside what it fetched
-    (`trees/COMMIT.json`); empty where there is no such list."""
+    """Sizes in bytes of all files of the repository, by path; empty if the cache has no list of them.
+
+    huggingface_hub 2 keeps this list beside the files that it fetched (`trees/COMMIT.json`).
+    """
     snapshot = newest_snapshot(hub_id)
     if snapshot is None:
         return {}
@@ -75,7 +77,7 @@ def _repository(hub_id: str) -> Path:
     return cache_folder() / f"models--{hub_id.replace('/', '--')}"
 
 
-def _snapshots(hub_id: str) -> Iterator[Snapshot]:
+def _snapshots(hub_id: str) -> Iterator[CacheSnapshot]:
     repository = _repository(hub_id)
     refs: dict[str, list[str]] = {}
     try:
@@ -86,7 +88,7 @@ def _snapshots(hub_id: str) -> Iterator[Snapshot]:
     except _TROUBLES:
         return
     for folder in folders:
-        yield Snapshot(folder=folder, refs=tuple(refs.get(folder.name, ())))
+        yield CacheSnapshot(folder=folder, refs=tuple(refs.get(folder.name, ())))
 
 
 def _ref_name(repository: Path, file: Path) -> str:
@@ -102,7 +104,7 @@ def _holds(folder: Path, file: str) -> bool:
 
 
 def _is_whole(folder: Path) -> bool:
-    """Weights for all that its JSON files describe."""
+    """True if there are weights for every part that its JSON files describe."""
     index = folder / "model_index.json"
     if not index.is_file():
         return not (folder / "config.json").is_file() or weights_in(folder) is not None

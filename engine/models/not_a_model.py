@@ -1,7 +1,7 @@
-"""What lies where a model was wanted and is none that could be read: for the line that refuses it. No torch.
+"""Recognizes files and folders that are not a readable model, for the error that refuses them. No torch.
 
-Downloads go wrong in few ways: CivitAI and gated repositories answer without a login with a page, `git clone` without
-LFS leaves pointers, browsers keep what has not ended under another ending.
+Downloads fail in few ways: CivitAI and gated repositories return a web page without a login, `git clone` without LFS
+leaves pointers, browsers give an unfinished download another suffix.
 """
 
 import zipfile
@@ -12,7 +12,7 @@ from engine.errors import ModelError
 from engine.system.small_file import read_json
 
 MAX_NAMED: Final = 3
-"""Files named in one line."""
+"""File names listed in one error."""
 MODEL_SUFFIXES: Final = (".safetensors", ".ckpt", ".pth", ".pt", ".bin", ".gguf")
 _UNFINISHED: Final = (".part", ".crdownload", ".aria2", ".download", ".incomplete", ".partial", ".tmp")
 _PAGES: Final = (b"<!doctype", b"<html", b"<?xml", b"<head")
@@ -20,10 +20,10 @@ _ARCHIVES: Final = (b"PK\x03\x04", b"Rar!", b"7z\xbc\xaf", b"\x1f\x8b")
 _POINTER: Final = b"version https://git-lfs"
 _HEAD_BYTES: Final = 64
 _AGAIN: Final = "fetch it again, logged in where the site asks for that"
-_BESIDE: Final = "it goes beside a --model, as"
+BESIDE: Final = "it goes beside a --model, as"
 _CLASSES: Final = (
-    ("ControlNet", f"a ControlNet; {_BESIDE} --controlnet"),
-    ("Autoencoder", f"a VAE; {_BESIDE} --vae"),
+    ("ControlNet", f"a ControlNet; {BESIDE} --controlnet"),
+    ("Autoencoder", f"a VAE; {BESIDE} --vae"),
     ("UNet", "the UNet of a model; give the folder of the whole model, where model_index.json lies"),
 )
 _TYPES: Final = {
@@ -34,7 +34,7 @@ _TYPES: Final = {
 
 
 def not_a_model(file: Path) -> str:
-    """What a file is that is no model at all, and what to do; "" where its name and first bytes tell nothing."""
+    """For an error: the kind of a file that is not a model, and what to do; "" if it is not recognized."""
     if file.suffix.lower() in _UNFINISHED:
         return "a download that has not ended; wait for it, or fetch it again"
     try:
@@ -50,19 +50,20 @@ def not_a_model(file: Path) -> str:
         return f"a web page, saved in place of the model; {_AGAIN}"
     if head.startswith(b'{"'):
         return f"the text of an answer, saved in place of the model; {_AGAIN}"
-    if head.startswith(_ARCHIVES) and file.suffix.lower() not in MODEL_SUFFIXES:  # torch.save writes a zip, too
+    if head.startswith(_ARCHIVES) and file.suffix.lower() not in MODEL_SUFFIXES:  # torch.save writes a zip too
         return f"an archive; unpack it, and name the model in it{_inside(file)}"
     return ""
 
 
-def what_folder_is(folder: Path) -> str:
-    """Of a folder without model_index.json: what it is instead of a model, and what to do; "" where nothing tells."""
+def other_folder(folder: Path) -> str:
+    """For an error: the kind of a folder without model_index.json, and what to do; "" if it is not recognized."""
     told = _config(folder)
     for start, what in _CLASSES:
         if start in str(told.get("_class_name", "")):
             return f"is {what}"
-    if what := _TYPES.get(str(told.get("model_type", ""))):
-        return f"is {what}"
+    kind = _TYPES.get(str(told.get("model_type", "")))
+    if kind:
+        return f"is {kind}"
     if told:
         return ""
     try:

@@ -1,4 +1,4 @@
-"""What a model on disk is made of and what it lacks, told from file headers. Does not load torch."""
+"""Reports the parts of a model on disk and what is missing, from file headers. Does not load torch."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -17,27 +17,27 @@ class PartReport:
     name: str
     """unet, vae, text_encoder, or such as `lora glass`."""
     parameters: int | None
-    """None where only a pickle is there that is not counted."""
+    """None if only a pickle is there, which is not counted."""
     dtype: str
-    """On disk: float16, float32, ..., the commonest first where mixed."""
+    """On disk: float16, float32, ...; the most common first if mixed."""
     files: tuple[str, ...]
     is_pickle: bool = False
 
     def memory_bytes(self, dtype: str) -> int | None:
-        """Bytes of its weights in a dtype of BYTES."""
+        """Bytes of its weights in a dtype listed in BYTES."""
         return None if self.parameters is None else self.parameters * BYTES[dtype]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """Weights only: what is in work comes on top."""
+    """The parts of a model, and the memory of its weights. Activations come on top."""
 
     model: str
     path: str
     parts: tuple[PartReport, ...]
-    """As far as they are there."""
+    """The parts that were found."""
     missing: tuple[str, ...]
-    """What is absent or broken, a line each, with how to get it."""
+    """Missing or broken parts and how to get them, one line each."""
     notes: tuple[str, ...]
 
     @property
@@ -45,7 +45,7 @@ class Report:
         return not self.missing
 
     def memory_bytes(self, dtype: str) -> int:
-        """Bytes of all weights that are there, in a dtype of BYTES."""
+        """Bytes of all weights that were found, in a dtype listed in BYTES."""
         return sum(part.memory_bytes(dtype) or 0 for part in self.parts)
 
     def require_complete(self) -> None:
@@ -56,18 +56,18 @@ class Report:
 
 
 def first_missing(model: str, missing: Sequence[str]) -> str:
-    """The first of `missing`, which has at least one, and how many more there are, in one line."""
+    """One line with the first of `missing` (which is not empty) and the number of others."""
     first, *others = missing
     more = f" (and {len(others)} more: multiverse model check {model})" if others else ""
     return f"{'' if first.startswith(model) else f'{model}: '}{first}{more}"
 
 
 class Missing(list[str]):
-    """What a check finds missing, a line each, every line once."""
+    """The problems that a check finds, one line each, without repetition."""
 
     @contextmanager
     def listed(self) -> Iterator[None]:
-        """A ModelError inside goes on the list; the rest of the check goes on."""
+        """Add a ModelError raised inside to the list, and continue the check."""
         try:
             yield
         except ModelError as error:
@@ -76,9 +76,10 @@ class Missing(list[str]):
 
 
 def counted_part(part: str, tensors: dict[str, Tensor], files: tuple[str, ...]) -> PartReport:
+    """The report of a part, with its weights counted."""
     numbers: Counter[str] = Counter()
     for tensor in tensors.values():
-        if "float" in tensor.dtype:  # integers are tables of positions, no weights
+        if "float" in tensor.dtype:  # integers are position tables, not weights
             numbers[tensor.dtype] += tensor.count
     dtypes = " + ".join(dtype for dtype, _ in numbers.most_common())
     return PartReport(name=part, parameters=numbers.total(), dtype=dtypes, files=files)

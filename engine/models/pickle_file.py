@@ -1,8 +1,8 @@
-"""What a file that torch.save wrote holds and asks for, told without torch and without running anything.
+"""Reads the structure of files written by torch.save, without torch and without running any of their code.
 
-A pickle is a program: where it says GLOBAL, Python imports a function, and where it says REDUCE, calls it. Here every
-name it asks for becomes a `StandIn`, which takes whatever it is called with and does nothing; a tensor is what its
-constructor was to be called with. Weights are never read.
+A pickle is a program: at GLOBAL Python imports a function, at REDUCE it calls it. Here every imported name becomes a
+`StandIn`, which accepts any call and does nothing; a tensor is described by its constructor's arguments. Weights are
+never read.
 """
 
 import pickle
@@ -22,12 +22,12 @@ from engine.models.not_a_model import not_a_model
 from engine.models.safetensors_header import Tensor
 
 PICKLES = (".ckpt", ".pt", ".pth", ".bin")
-"""Suffixes of what torch.save writes."""
+"""Suffixes of files written by torch.save."""
 STATE_DICT = "state_dict"
-"""Key of the tensors in what PyTorch Lightning saves; otherwise the file is the dict itself."""
+"""Key of the tensors in files of PyTorch Lightning; other files are the dict itself."""
 TENSORS = ("torch._utils._rebuild_tensor_v2", "torch._utils._rebuild_tensor")
 PARAMETER = "torch._utils._rebuild_parameter"
-# What torch.load makes with weights_only, whatever else it is asked for.
+# Names that torch.load allows with weights_only.
 _PLAIN = re.compile(
     r"torch\.(\w+Storage|Size|Tensor|device|b?float\w*|u?int\d+|bool)|torch\.storage\.\w+Storage"
     r"|torch\._utils\._rebuild_\w+|torch\.nn\.parameter\.Parameter|torch\.serialization\._get_layout"
@@ -38,13 +38,13 @@ TRAINING = re.compile(
     r"(fairseq|omegaconf|hydra|contentvec|numpy)\..+|argparse\.Namespace|typing\.Any|enum\.\w+|pathlib\.\w+"
     r"|builtins\.(dict|list|tuple|int|float|str|bool)|collections\.defaultdict"
 )
-"""Classes of the training that fairseq pickles beside a HuBERT's tensors."""
+"""Classes of training code that fairseq pickles together with a HuBERT's tensors."""
 SYSTEMS = {"posix": "os", "nt": "os"}
 MAX_PICKLE = 8 << 20
-"""Bytes: many times what the largest HuBERT needs. A hostile one asks for far more memory than it has bytes, and is
-packed a thousandfold."""
+"""Bytes: many times what the largest HuBERT needs. A hostile pickle uses far more memory than it has bytes, and can be
+compressed a thousandfold."""
 MAX_NAME = 200
-LEGACY_PARTS = 3  # magic number, protocol, what kind of machine wrote it: pickles before the one that counts
+LEGACY_PARTS = 3  # magic number, protocol and system information: pickles before the actual one
 TROUBLES = (
     pickle.UnpicklingError,
     struct.error,
@@ -59,11 +59,11 @@ TROUBLES = (
     TypeError,
     ValueError,
 )
-"""What reading a broken pickle raises."""
+"""Errors that reading a broken pickle raises."""
 
 
 class StandIn:
-    """An object of a class that is not ours to make: remembers how it was made, does nothing."""
+    """Takes the place of an object of any class: keeps its constructor's arguments and does nothing."""
 
     name = ""
     arguments: tuple[Any, ...]
@@ -78,18 +78,21 @@ class StandIn:
         self.state = state
 
     def append(self, item: Any) -> None:
-        """A list of a class of its own."""
+        """Called for objects that behave like a list; ignored."""
 
     def extend(self, items: Any) -> None:
-        """The same."""
+        """Called for objects that behave like a list; ignored."""
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        """A dict of a class of its own."""
+        """Called for objects that behave like a dict; ignored."""
 
 
 class Row(tuple[Any, ...]):
-    """A tuple. Python hashes one through and through each time: 40 that each hold the last one twice take for ever as a
-    key, in torch as well."""
+    """A tuple that refuses to be hashed if it is nested.
+
+    Python hashes a tuple recursively every time: 40 tuples that each hold the previous one twice would take forever as
+    a key, in torch too.
+    """
 
     def __hash__(self) -> int:
         if any(isinstance(each, tuple) for each in self):
@@ -98,7 +101,7 @@ class Row(tuple[Any, ...]):
 
 
 class Table(dict[Any, Any]):
-    """An OrderedDict, whose attributes (a module's `_metadata`) are let go."""
+    """An OrderedDict without its attributes (a module's `_metadata`)."""
 
     def __setstate__(self, state: Any) -> None:
         pass
@@ -106,27 +109,27 @@ class Table(dict[Any, Any]):
 
 @dataclass(frozen=True, slots=True)
 class Storage:
-    """The numbers that a tensor lies in, unread."""
+    """The storage of a tensor, unread."""
 
     dtype: str
     key: str = ""
-    """Of its file in the archive, behind `data/`."""
+    """Name of its file in the archive, after `data/`."""
 
 
 @dataclass(frozen=True, slots=True)
 class PickledFile:
     value: Any
-    """As it was saved: of dicts, lists, numbers and texts; the rest are `StandIn`."""
+    """The saved value: dicts, lists, numbers and strings; everything else is a `StandIn`."""
     names: tuple[str, ...]
-    """Classes and functions that it asks for, by module and name, in the order of the file."""
+    """Classes and functions that it imports, as module and name, in file order."""
 
     @property
     def foreign(self) -> tuple[str, ...]:
-        """Those that a file of tensors has no use for."""
+        """The imported names that a file of tensors does not need."""
         return tuple(name for name in self.names if not _PLAIN.fullmatch(name))
 
     def tensors(self, of: str = "") -> dict[str, Tensor]:
-        """Type and shape of each tensor, by name, in the dict under the key `of`, "" for the file's own."""
+        """Dtype and shape of each tensor by name, in the dict under the key `of`; "" for the top level."""
         held = self.value.get(of) if of and isinstance(self.value, dict) else self.value
         if not isinstance(held, dict):
             return {}
@@ -135,13 +138,13 @@ class PickledFile:
 
 
 def read_pickle(file: Path) -> PickledFile:
-    """ModelError in one line where it is nothing that torch.save wrote, or is cut off."""
+    """ModelError in one line if the file was not written by torch.save, or is truncated."""
     try:
         with file.open("rb") as stream:
             if zipfile.is_zipfile(stream):
                 return _read(BytesIO(_zipped(stream)))
             stream.seek(0)
-            return _read_legacy(BytesIO(stream.read(MAX_PICKLE)))  # the numbers come last
+            return _read_legacy(BytesIO(stream.read(MAX_PICKLE)))  # the weights come last
     except zipfile.BadZipFile as error:
         raise ModelError(f"{file}: cut off or damaged ({error})") from None
     except TROUBLES as error:
@@ -152,7 +155,7 @@ def read_pickle(file: Path) -> PickledFile:
 
 
 def read_plain_pickle(file: Path) -> PickledFile:
-    """As `read_pickle`. ModelError, too, where it asks for more than torch's `weights_only` gives."""
+    """Like `read_pickle`, but also ModelError if it imports more than torch's `weights_only` allows."""
     read = read_pickle(file)
     if read.foreign:
         raise ModelError(
@@ -162,10 +165,10 @@ def read_plain_pickle(file: Path) -> PickledFile:
 
 
 def pickled_tensors(file: Path) -> dict[str, Tensor]:
-    """Type and shape of each tensor in a file of weights, by name; errors as `read_plain_pickle`.
+    """Dtype and shape of each tensor in a file of weights, by name; errors as in `read_plain_pickle`.
 
-    Those under STATE_DICT where there is such a dict. Tensors in other dicts have its key and a dot before their names:
-    IP-Adapters are pickled so, as `image_proj` and `ip_adapter`.
+    Reads the dict under STATE_DICT if there is one. Tensors in other inner dicts get its key and a dot before their
+    names: IP-Adapters are pickled that way, as `image_proj` and `ip_adapter`.
     """
     read = read_plain_pickle(file)
     value = read.value if isinstance(read.value, dict) else {}
@@ -179,12 +182,12 @@ def pickled_tensors(file: Path) -> dict[str, Tensor]:
 
 
 def pickle_note(what: str) -> str:
-    """The line about weights that come from a pickle without anything else in it."""
+    """The note about weights from a pickle that contains only tensors."""
     return f"{what}: a pickle, read with weights_only; safetensors would be safer"
 
 
 def shown(value: Any) -> str:
-    """What a file holds, in a short line: written out, a list of lists that each hold the last one twice has no end."""
+    """A short, bounded repr of a value from a file: nested lists can have an endless full one."""
     if isinstance(value, int) and abs(value) >= 10**18:
         return "a number too large"
     short = reprlib.Repr()
@@ -193,7 +196,7 @@ def shown(value: Any) -> str:
 
 
 def _described(value: Any) -> Tensor | None:
-    """None for what is no tensor."""
+    """Dtype and shape of a tensor, or None for any other value."""
     if isinstance(value, StandIn) and value.name == PARAMETER and value.arguments:
         value = value.arguments[0]
     if not isinstance(value, StandIn) or value.name not in TENSORS:
@@ -215,7 +218,7 @@ def _zipped(stream: IO[bytes]) -> bytes:
 
 
 def _read_legacy(stream: IO[bytes]) -> PickledFile:
-    """As torch wrote before 1.6: some pickles one after the other, then the numbers."""
+    """The format before torch 1.6: several pickles one after the other, then the weights."""
     if stream.read(1) != pickle.PROTO:
         raise ValueError("neither a zip file nor a pickle")
     stream.seek(0)
@@ -228,7 +231,7 @@ def _read(stream: IO[bytes]) -> PickledFile:
     names: dict[str, None] = {}
     known = {"collections.OrderedDict": Table}
 
-    # In Python: the one in C takes gigabytes when a broken file numbers what it remembers in billions.
+    # The unpickler in Python: the one in C allocates gigabytes if a broken file has memo numbers in the billions.
     class Reader(pickle._Unpickler):
         dispatch = pickle._Unpickler.dispatch | {
             code[0]: _as_row(pickle._Unpickler.dispatch[code[0]])
@@ -236,7 +239,7 @@ def _read(stream: IO[bytes]) -> PickledFile:
         }
 
         def find_class(self, module: str, name: str) -> Callable[..., Any]:
-            # torch.save writes the names of Python 2, and `os` by the name of the system that it is on.
+            # torch.save writes Python 2 names, and `os` under the name of its operating system.
             module, name = NAME_MAPPING.get((module, name), (IMPORT_MAPPING.get(module, module), name))
             full = _printable(f"{SYSTEMS.get(module, module)}.{name}")
             names.setdefault(full)
@@ -251,7 +254,7 @@ def _read(stream: IO[bytes]) -> PickledFile:
 
 
 def _as_row(load: Callable[[Any], None]) -> Callable[[Any], None]:
-    """The opcode that leaves a tuple on the stack, with a `Row` in its place."""
+    """Wrap an opcode that leaves a tuple on the stack: it leaves a `Row` instead."""
 
     def loaded(reader: Any) -> None:
         load(reader)
@@ -261,5 +264,5 @@ def _as_row(load: Callable[[Any], None]) -> Callable[[Any], None]:
 
 
 def _printable(name: str) -> str:
-    """For one line of a terminal."""
+    """The name, safe to print in one line of a terminal."""
     return "".join(each if each.isprintable() else "?" for each in name[:MAX_NAME])

@@ -1,4 +1,4 @@
-"""Where a benchmark measures, what was held there, and the most that anything can reach there."""
+"""The device that a benchmark runs on: its memory use, and the highest speed that it can reach."""
 
 import time
 from dataclasses import dataclass
@@ -13,8 +13,8 @@ MATMUL_RUNS = 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """Where to measure, and in what."""
+class MeasuredDevice:
+    """The device and dtype of a benchmark."""
 
     device: str
     kind: str
@@ -23,7 +23,7 @@ class Place:
 
     @property
     def name(self) -> str:
-        """Of the device, for people."""
+        """Name of the device to show."""
         return torch.cuda.get_device_name(self.device) if self.kind == "cuda" else self.device
 
     @property
@@ -31,19 +31,21 @@ class Place:
         return str(self.dtype).removeprefix("torch.")
 
 
-def place_for(wanted: str, *, half: str = "float16") -> Place:
-    """The device asked for (auto: the fastest here), in float32 on a CPU and `half` elsewhere; ModelError where it is
-    not."""
+def place_for(wanted: str, *, half: str = "float16") -> MeasuredDevice:
+    """The device asked for (auto: the fastest here), with float32 on a CPU and `half` elsewhere.
+
+    ModelError if it is not available.
+    """
     device = chosen_device(wanted)
     dtype = getattr(torch, chosen_dtype("auto", device, half=half))
-    return Place(device=device, kind=torch.device(device).type, dtype=dtype)
+    return MeasuredDevice(device=device, kind=torch.device(device).type, dtype=dtype)
 
 
-def matmul_tflops(place: Place) -> float:
-    """What a large matrix product reaches on these threads, to compare with; the best of thirty.
+def matmul_tflops(place: MeasuredDevice) -> float:
+    """The speed of a large matrix product on these threads, for comparison; the best of thirty.
 
-    No limit: Winograd's way to work out a convolution multiplies less than is counted, and stages in processes of
-    their own have threads of their own.
+    Not an upper bound: Winograd convolutions multiply less than is counted, and stages in other processes have their
+    own threads.
     """
     side = MATMUL_SIDE[place.kind]
     wait = device_wait(torch.device(place.device))
@@ -58,14 +60,15 @@ def matmul_tflops(place: Place) -> float:
     return 2.0 * side**3 / best_s / 1e12
 
 
-def memory_begins(device: torch.device) -> None:
-    """From here on `memory_mb` looks for the most."""
+def reset_peak_memory(device: torch.device) -> None:
+    """Start a new peak for `memory_mb`."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
 
 
 def memory_mb(device: torch.device) -> float:
-    """MiB: on CUDA the most that was in use since `memory_begins`, elsewhere what the whole process holds now."""
+    """MiB: on CUDA the peak since `reset_peak_memory`, elsewhere the current memory of the process."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 2**20
-    return psutil.Process().memory_info().rss / 2**20
+    held_bytes: int = psutil.Process().memory_info().rss
+    return held_bytes / 2**20

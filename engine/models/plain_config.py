@@ -1,8 +1,8 @@
-"""What a model's JSON files may say: the numbers and names of its network, and nothing that chooses code. No torch.
+"""Validates a model's JSON files: numbers and names of its network are allowed, keys that select code are not.
 
-The libraries that build networks from such files read more in them: which kernel does the attention (`owner/name` is
-fetched from the Hub and imported), which package reads quantized weights, which class stands for a part, which other
-file is the configuration. Here all of that is refused or told, and what is left is bounded, before a library sees it.
+The libraries that build networks read more from these files: the attention kernel (`owner/name` is fetched from the
+Hub and imported), the package for quantized weights, the class of a part, the file with the actual configuration. All
+of that is refused or reported here, and all numbers are bounded, before a library reads them. No torch.
 """
 
 import re
@@ -15,17 +15,17 @@ from engine.system.small_file import read_json
 
 CONFIG: Final = "config.json"
 ADAPTER: Final = "adapter_config.json"
-"""Of peft: beside the weights transformers would read it, and the model that it names, unasked."""
+"""peft's file: transformers would read it beside the weights, and load the model that it names."""
 MAX_LAYERS: Final = 256
-"""Of one kind: SDXL's UNet has 10 in a block, SAM3's eye 32."""
+"""Maximum of one kind: SDXL's UNet has 10 in a block, SAM3's vision encoder 32."""
 MAX_TIMESTEPS: Final = 100_000
 MAX_NUMBER: Final = 2**31
 MAX_SHOWN: Final = 80
 
 _COUNTS: Final = re.compile(r"layers|blocks|stages|depth$|num_multimask|num_point_embeddings|num_maskmem")
-"""Keys whose numbers say how often something is built."""
+"""Keys whose numbers are counts of layers to build."""
 _LISTS: Final = re.compile(r"layer|block|stage|channels|attention|^conv_")
-"""Keys whose lists have an item for each thing that is built."""
+"""Keys whose lists have an item for each layer to build."""
 _QUANTIZED: Final = ("quantization_config", "compression_config")
 _CODE: Final = frozenset(
     "attn_implementation _attn_implementation _attn_implementation_internal experts_implementation "
@@ -33,8 +33,8 @@ _CODE: Final = frozenset(
     "trust_remote_code use_kernels kernel_config fusion_config per_layer_config transformers_weights "
     "configuration_files distributed_config".split()
 )
-_PLAIN: Final = (None, False, "", "sdpa", "eager", {}, [])
-"""What such a key may say without being mentioned: PyTorch's own attention is what we take."""
+_PLAIN: Final[tuple[Any, ...]] = (None, False, "", "sdpa", "eager", {}, [])
+"""Values of these keys that need no note: PyTorch's own attention is used anyway."""
 _TYPES: Final[dict[str, tuple[type, ...]]] = {
     "_class_name": (str,),
     "model_type": (str,),
@@ -60,13 +60,15 @@ _TYPES: Final[dict[str, tuple[type, ...]]] = {
     "backbone_config": (dict,),
     "weight_map": (dict,),
 }
-"""Of the keys that are read here before a library reads them."""
+"""Types of the keys that our own code reads."""
 _NAMES: Final = {str: "a text", int: "a whole number", float: "a number", bool: "true or false", dict: "an object"}
 
 
 def read_config(name: str, folder: Path, file: str = CONFIG) -> dict[str, Any]:
-    """The JSON object in `file` of `folder`. ModelError in one line where it is missing, none, quantized, or where a
-    value in it cannot be meant; `name` is the model's."""
+    """The JSON object in `file` of `folder`. `name` is the model's.
+
+    ModelError in one line if it is missing or no object, if the model is quantized, or if a value is implausible.
+    """
     try:
         told = read_json(folder / file)
     except FileNotFoundError:
@@ -77,12 +79,12 @@ def read_config(name: str, folder: Path, file: str = CONFIG) -> dict[str, Any]:
         raise ModelError(f"{name}: {file} cannot be read ({error})") from None
     if not isinstance(told, dict):
         raise ModelError(f"{name}: {file} holds no JSON object")
-    demand_plain(f"{name}: {file}", told)
+    require_plain(f"{name}: {file}", told)
     return told
 
 
-def demand_plain(what: str, told: dict[str, Any]) -> None:
-    """ModelError for a quantized model, and for a value that is of another kind or larger than any model's."""
+def require_plain(what: str, told: dict[str, Any]) -> None:
+    """ModelError for a quantized model, and for a value of the wrong type or larger than in any model."""
     for key, value in _entries(told):
         if key in _QUANTIZED and value:
             method = value.get("quant_method") if isinstance(value, dict) else None
@@ -102,7 +104,7 @@ def demand_plain(what: str, told: dict[str, Any]) -> None:
 
 
 def notes_on(name: str, folder: Path, file: str = CONFIG) -> tuple[str, ...]:
-    """A line for each key of a configuration that asks for code of its own, which it does not get."""
+    """A note for each key of a configuration that asks for custom code, which is not run."""
     asked = {key: value for key, value in _entries(read_config(name, folder, file)) if key in _CODE}
     return tuple(
         f"{name}: {file} asks for code of its own ({key}: {_shown(value)}); it is not used"
@@ -111,8 +113,8 @@ def notes_on(name: str, folder: Path, file: str = CONFIG) -> tuple[str, ...]:
     )
 
 
-def demand_no_adapter(name: str, *folders: Path) -> None:
-    """ModelError where peft's configuration lies beside a model."""
+def require_no_adapter(name: str, *folders: Path) -> None:
+    """ModelError if peft's configuration lies beside a model."""
     for folder in folders:
         if (folder / ADAPTER).exists():
             raise ModelError(
@@ -122,13 +124,13 @@ def demand_no_adapter(name: str, *folders: Path) -> None:
 
 
 def class_named(entry: Any) -> str | None:
-    """Of a part in a diffusers index (`["transformers", "CLIPTextModel"]`); None where none is named."""
+    """The class of a part in a diffusers index (`["transformers", "CLIPTextModel"]`), or None."""
     name = entry[1] if isinstance(entry, list) and len(entry) == 2 else None
     return name if isinstance(name, str) else None
 
 
 def _entries(told: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Every key with its value, inside of other values too; not inside what asks for code, which nobody reads."""
+    """Every key with its value, nested ones included, except inside keys that select code, which are not read."""
     waiting: list[Any] = [told]
     while waiting:
         value = waiting.pop()

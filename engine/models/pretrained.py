@@ -1,42 +1,45 @@
-"""Networks read from disk through their libraries' own loaders, whose troubles become one line.
+"""Loads networks from disk with their libraries' own loaders, and turns their errors into one line.
 
-No key of a model's file chooses code: a configuration of transformers is built from what says how its network is
-shaped, one of diffusers has no other keys that its classes take, and attention is PyTorch's own.
+No key of a model's file selects code: a transformers configuration is built only from keys that describe the network's
+shape, diffusers classes accept no others, and attention is PyTorch's own.
 """
 
 import importlib
 import inspect
 import re
-from collections.abc import Iterator, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any, Final
 
 import torch
+from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from engine.errors import ModelError
-from engine.models.plain_config import CONFIG, demand_no_adapter, notes_on, read_config
+from engine.models.plain_config import CONFIG, notes_on, read_config, require_no_adapter
 from engine.models.weight_files import Weights, weights_in
 
 ATTENTION: Final = "sdpa"
-"""torch.nn.functional.scaled_dot_product_attention, whatever a file asks for."""
+"""torch.nn.functional.scaled_dot_product_attention, even if a file asks for another."""
 MIN_COUNTED: Final = 1 << 26
-"""Weights of a network that is made whatever its files hold: 256 MiB in float32."""
+"""Networks with fewer weights than this are always built: 256 MiB in float32."""
 HARMLESS: Final = re.compile(
     r"(^|\.)position_ids$|^(text|visual)_projection(\.weight)?$|^logit_scale$|^(model_)?ema\.|^safety_checker\."
 )
-"""Tensors of a file that are no weights of its network: left out without harm."""
+"""Tensors in files that are not weights of the network and can be ignored."""
 OTHER_HALF: Final = {"CLIPText": "vision_model.", "CLIPVision": "text_model."}
-"""Of a whole CLIP, by how the class begins that reads one half of it."""
+"""Tensors of a whole CLIP that a class for one half ignores, by the prefix of the class name."""
 ADVICE: Final = " If you want to instead overwrite"
-"""How diffusers goes on after a shape that does not fit, to who calls it."""
+"""Start of diffusers' advice for programmers after a wrong shape; cut off."""
 _TROUBLES = (
     OSError, EOFError, UnpicklingError, ValueError, RuntimeError, LookupError, TypeError, AttributeError,
     ArithmeticError, AssertionError, ImportError, MemoryError,
 )  # fmt: skip
-_LEGACY = frozenset(("rope_theta", "rope_scaling", "partial_rotary_factor"))  # in rope_parameters today
+_LEGACY = frozenset(("rope_theta", "rope_scaling", "partial_rotary_factor"))  # today part of rope_parameters
 _ACTIVATIONS = frozenset(
     "gelu gelu_fast gelu_new gelu_python gelu_pytorch_tanh gelu_accurate quick_gelu leaky_relu linear mish relu relu2 "
     "relu6 sigmoid silu swish tanh".split()
@@ -46,7 +49,7 @@ _ACTIVATIONS = frozenset(
 
 @contextmanager
 def one_line(what: str) -> Iterator[None]:
-    """Turns what a library raises about a broken file into a ModelError of one line; running out of memory passes."""
+    """Turn a library's error about a broken file into a ModelError of one line. Out-of-memory errors pass through."""
     from huggingface_hub.errors import StrictDataclassError
     from safetensors import SafetensorError
 
@@ -58,7 +61,7 @@ def one_line(what: str) -> Iterator[None]:
         raise
     except Exception as error:
         known = isinstance(error, (*_TROUBLES, SafetensorError, StrictDataclassError))
-        if not known and type(error) is not Exception:  # which is what the library `tokenizers` raises
+        if not known and type(error) is not Exception:  # the library `tokenizers` raises bare Exceptions
             raise
         lines = [line.strip() for line in str(error).strip().splitlines()] or [type(error).__name__]
         told = " ".join(lines[:2] if lines[0].endswith(":") else lines[:1]).partition(ADVICE)[0]
@@ -66,7 +69,7 @@ def one_line(what: str) -> Iterator[None]:
 
 
 def pretrained(kind: str, path: Path, subfolder: str, dtype: torch.dtype, what: str) -> Any:
-    """`kind`, a class of diffusers or transformers, read from `path`; ModelError where a tensor is missing."""
+    """Load a network of `kind`, a class of diffusers or transformers. ModelError for missing or unexpected tensors."""
     folder = path / subfolder
     weights, told = weights_in(folder, wants_half=dtype != torch.float32), read_config(what, folder)
     options: dict[str, Any] = {}
@@ -74,26 +77,27 @@ def pretrained(kind: str, path: Path, subfolder: str, dtype: torch.dtype, what: 
         if kind.startswith("CLIP"):
             import transformers
 
-            demand_no_adapter(what, path, folder)
+            require_no_adapter(what, path, folder)
             loader = getattr(transformers, kind)
             config = architecture(loader.config_class, told, what)
-            demand_fitting(what, lambda: loader(config), weights)
+            build = partial(loader, config)
             options = {"config": config, "attn_implementation": ATTENTION}
         else:
             import diffusers
 
             loader = getattr(diffusers, kind)
-            demand_fitting(what, lambda: loader.from_config(told), weights)
-        module, found = loader.from_pretrained(
-            path,
-            subfolder=subfolder,
-            dtype=dtype,
-            variant=weights.variant if weights else None,
-            use_safetensors=not (weights and weights.is_pickle),
-            local_files_only=True,
-            output_loading_info=True,
-            **options,
-        )
+            build = partial(loader.from_config, told)
+        with require_fitting(what, build, weights):
+            module, found = loader.from_pretrained(
+                path,
+                subfolder=subfolder,
+                dtype=dtype,
+                variant=weights.variant if weights else None,
+                use_safetensors=not (weights and weights.is_pickle),
+                local_files_only=True,
+                output_loading_info=True,
+                **options,
+            )
     absent = sorted(map(str, found["missing_keys"])) + sorted(map(str, found["mismatched_keys"]))
     if absent:
         raise ModelError(f"{what}: {len(absent)} tensors are missing or have another shape, the first is {absent[0]}")
@@ -112,16 +116,18 @@ def pretrained(kind: str, path: Path, subfolder: str, dtype: torch.dtype, what: 
 
 
 def architecture(kind: Any, told: Mapping[str, Any], what: str) -> Any:
-    """A configuration of `kind`, a class of transformers, with what `told` says of the network's shape and nothing
-    else; what is inside another belongs to the class that stands there by default. ModelError in one line."""
+    """A configuration of the transformers class `kind`, with only the keys of `told` that describe the network's shape.
+
+    A nested configuration always has the default class for its place. ModelError in one line.
+    """
     from transformers import PreTrainedConfig
     from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
     if told.get("model_type", kind.model_type) != kind.model_type and isinstance(told.get(kind.base_config_key), dict):
-        told = told[kind.base_config_key]  # of a whole CLIP, of which one half is wanted
+        told = told[kind.base_config_key]  # a whole CLIP, of which one half is needed
     common = {field.name for field in fields(PreTrainedConfig)}
     known = {field.name for field in fields(kind)} - common | set(kind.attribute_map) | _LEGACY
-    known |= {  # keys of older files, which the class of today takes as properties of its own
+    known |= {  # keys of older files, which are settable properties in today's class
         name
         for name, found in inspect.getmembers(kind, lambda member: isinstance(member, property))
         if found.fset and not hasattr(PreTrainedConfig, name)
@@ -145,40 +151,72 @@ def architecture(kind: Any, told: Mapping[str, Any], what: str) -> Any:
     return kind(**values, attn_implementation=ATTENTION)
 
 
-def demand_fitting(what: str, build: Any, weights: Weights | None) -> None:
-    """ModelError where the network that `build` makes has more weights than its files have bytes: it would be made
-    all the same, of memory that nobody has, and filled with random numbers. Builds it without weights."""
+@contextmanager
+def require_fitting(what: str, build: Callable[[], torch.nn.Module], weights: Weights | None) -> Iterator[None]:
+    """ModelError if the network that a library builds inside has more weights than its `weights` files have bytes.
+
+    The library would build what config.json asks for, in memory that nobody has, and fill it with random numbers.
+    Counting on a second network from `build`, on the device meta, would double the time of loading. So the weights are
+    counted while the library's own network is built: torch calls a hook for each parameter. Only if that count is too
+    large, or loading fails, `build` is called for the exact number.
+    """
     if weights is None:
+        yield
         return
-    with torch.device("meta"):
-        wanted = sum(parameter.numel() for parameter in build().parameters())
     held = sum(file.stat().st_size for file in weights.files)
-    if wanted > max(held, MIN_COUNTED):
-        raise ModelError(f"{what}: cannot be loaded ({CONFIG} asks for {wanted} weights, its files have {held} bytes)")
+    most = max(held, MIN_COUNTED)
+    counted, is_checked, thread = 0, False, threading.get_ident()
+
+    def require_fit() -> None:
+        nonlocal is_checked
+        if is_checked:
+            return
+        is_checked = True
+        with torch.device("meta"):
+            wanted = sum(parameter.numel() for parameter in build().parameters())
+        if wanted > most:
+            raise ModelError(
+                f"{what}: cannot be loaded ({CONFIG} asks for {wanted} weights, its files have {held} bytes)"
+            )
+
+    def count(module: torch.nn.Module, name: str, parameter: torch.nn.Parameter | None) -> None:
+        nonlocal counted
+        if parameter is not None and threading.get_ident() == thread:
+            counted += parameter.numel()
+            if counted > most:
+                require_fit()
+
+    hook = register_module_parameter_registration_hook(count)
+    try:
+        yield
+    except Exception:
+        require_fit()  # too large a network takes precedence over the library's error
+        raise
+    finally:
+        hook.remove()
 
 
-def demand_finite(what: str, tensors: Mapping[str, torch.Tensor]) -> None:
-    """ModelError for the first that holds NaN or infinity: from it on all that a network makes is NaN."""
+def require_finite(what: str, tensors: Mapping[str, torch.Tensor]) -> None:
+    """ModelError for the first tensor that holds NaN or infinity, which would make every output NaN."""
     for name, tensor in tensors.items():
         if not tensor.isfinite().all():
             raise ModelError(f"{what}: {name} holds numbers that are none (NaN or infinity)")
 
 
 def pickle_notes(what: str, weights: Weights | None) -> tuple[str, ...]:
-    """A note where `what` comes from a pickle, which torch reads without running what it asks for; else none."""
+    """A note if `what` comes from a pickle, which torch reads without running its code."""
     if weights is None or not weights.is_pickle:
         return ()
     return (f"{what}: read from a pickle ({weights.files[0].name}); safetensors would be safer",)
 
 
 def notes_of(what: str, folder: Path) -> tuple[str, ...]:
-    """What is to be said of a part read from `folder`: a pickle, or a configuration that asks for code of its own."""
+    """Notes on a part read from `folder`: a pickle, or a configuration that asks for custom code."""
     return (*pickle_notes(what, weights_in(folder)), *notes_on(what, folder))
 
 
 def quieten_libraries(*names: str) -> None:
-    """`diffusers`, `transformers`: no progress bars and no advice on stderr. What matters is said in our own notes and
-    errors."""
+    """Turn off progress bars and advice on stderr of `diffusers` or `transformers`; our notes and errors say enough."""
     for name in names:
         library = importlib.import_module(f"{name}.utils.logging")
         library.set_verbosity_error()

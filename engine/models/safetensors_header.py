@@ -1,7 +1,8 @@
-"""Names, shapes and types of the tensors in a `.safetensors` file, without reading its weights."""
+"""Reads names, shapes and dtypes of the tensors in a `.safetensors` file, without its weights."""
 
 import math
 import re
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,14 +10,15 @@ from typing import Any
 from engine.errors import ModelError
 from engine.models.not_a_model import not_a_model
 from engine.system.small_file import parse_json
+from engine.system.translate_errors import Description, translate_errors
 
 # 8 bytes little-endian length, then that much JSON: https://github.com/huggingface/safetensors (format)
 _LENGTH_BYTES = 8
-MAX_HEADER_BYTES = 16 << 20  # of the 100 MB that the format allows: ten times SDXL's, and parsed in a second
+MAX_HEADER_BYTES = 16 << 20  # the format allows 100 MB; this is ten times SDXL's, and parsed in a second
 MAX_DIMENSIONS = 16
 MAX_SIDE = 1 << 40
 DTYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "F8_E4M3": "float8", "I64": "int64"}
-_BITS = re.compile(r"[A-Z]+(\d+)")  # of a number, in the name of its type; BOOL has none
+_BITS = re.compile(r"[A-Z]+(\d+)")  # bits of a number, in the name of its dtype; BOOL has none
 
 _TROUBLES = (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError)
 
@@ -28,21 +30,22 @@ class Tensor:
 
     @property
     def count(self) -> int:
-        """Numbers in it."""
+        """Number of values."""
         return math.prod(self.shape)
 
 
 def read_header(file: Path) -> dict[str, Tensor]:
-    """Tensors by name; ModelError where the file is cut off, no safetensors file, or one whose tensors lie outside it,
-    in one another, or in more or fewer bytes than they have."""
-    try:
+    """Tensors by name.
+
+    ModelError if it is no safetensors file, if it is truncated, or if tensors overlap, lie outside of it, or have a
+    size that does not match their shape.
+    """
+    with _one_line(file):
         header, start, size = _read(file)
         header.pop("__metadata__", None)
         tensors = {name: Tensor(DTYPES.get(t["dtype"], t["dtype"]), _shape(t["shape"])) for name, t in header.items()}
         places = {name: _place(t["data_offsets"]) for name, t in header.items()}
         bits = {name: found and int(found[1]) for name, t in header.items() for found in [_BITS.match(t["dtype"])]}
-    except _TROUBLES as error:
-        raise ModelError(f"{file}: cannot be read as safetensors ({error})") from None
     end = 0
     for name, (begin, stop) in sorted(places.items(), key=lambda item: item[1]):
         what = f"{file}: damaged: {name}"
@@ -60,25 +63,29 @@ def read_header(file: Path) -> dict[str, Tensor]:
 
 
 def read_metadata(file: Path) -> dict[str, str]:
-    """The texts that a safetensors file carries beside its tensors; errors as `read_header`."""
-    try:
+    """The metadata strings of a safetensors file; errors as in `read_header`."""
+    with _one_line(file):
         header, _, _ = _read(file)
         return {str(key): str(text) for key, text in header.get("__metadata__", {}).items()}
-    except _TROUBLES as error:
-        raise ModelError(f"{file}: cannot be read as safetensors ({error})") from None
 
 
 def read_stored(file: Path, name: str) -> tuple[str, bytes]:
-    """The dtype of one tensor and its bytes, little-endian, as they are stored; errors as `read_header`."""
-    try:
+    """The dtype of one tensor and its stored bytes, little-endian; errors as in `read_header`."""
+    with _one_line(file):
         header, start, _ = _read(file)
         told = header[name]
         begin, stop = _place(told["data_offsets"])
         with file.open("rb") as stream:
             stream.seek(start + begin)
             return DTYPES.get(told["dtype"], told["dtype"]), stream.read(stop - begin)
-    except _TROUBLES as error:
-        raise ModelError(f"{file}: cannot be read as safetensors ({error})") from None
+
+
+def _one_line(file: Path) -> AbstractContextManager[None]:
+    def line(error: Exception) -> str:
+        return f"{file}: cannot be read as safetensors ({error})"
+
+    messages: dict[type[Exception], Description] = dict.fromkeys(_TROUBLES, line)
+    return translate_errors(messages, as_=ModelError)
 
 
 def _shape(sides: Any) -> tuple[int, ...]:
@@ -88,7 +95,7 @@ def _shape(sides: Any) -> tuple[int, ...]:
 
 
 def _place(offsets: Any) -> tuple[int, int]:
-    """Of a tensor's first byte and of the one behind its last, counted from the first weight."""
+    """Start and end of a tensor in bytes, relative to the first weight."""
     begin, end = offsets
     if not (isinstance(begin, int) and isinstance(end, int)):
         raise ValueError("data_offsets that are no numbers")
@@ -96,7 +103,7 @@ def _place(offsets: Any) -> tuple[int, int]:
 
 
 def _read(file: Path) -> tuple[dict[str, Any], int, int]:
-    """The header, where the weights begin, and the bytes of the file."""
+    """The header, the offset of the weights, and the size of the file in bytes."""
     size = file.stat().st_size
     with file.open("rb") as stream:
         length = int.from_bytes(stream.read(_LENGTH_BYTES), "little")

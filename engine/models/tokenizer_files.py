@@ -1,4 +1,4 @@
-"""A CLIP tokenizer from its vocabulary alone: what else its files ask for is left out before a library reads them."""
+"""Loads a CLIP tokenizer from its vocabulary only; all other keys are removed before a library reads the files."""
 
 import json
 import tempfile
@@ -20,14 +20,14 @@ SETTINGS: Final = {
         "bos_token", "eos_token", "unk_token", "pad_token", "additional_special_tokens", "extra_special_tokens",
     ),
 }  # fmt: skip
-"""The keys that say which tokens there are. Others name code (auto_map, trust_remote_code), other files (gguf_file,
+"""The keys that define the tokens. Others select code (auto_map, trust_remote_code), other files (gguf_file,
 fast_tokenizer_files, init_inputs) or templates that are programs (chat_template)."""
 ADDED: Final = "added_tokens.json"
-"""Tokens by their text, nothing else."""
+"""A plain map from texts to token numbers."""
 
 
 def read_tokenizer(name: str, folder: Path) -> Any:
-    """transformers' CLIPTokenizer of the files in `folder`; ModelError in one line, which begins with `name`."""
+    """The CLIPTokenizer of the files in `folder`. ModelError in one line that begins with `name`."""
     from transformers import CLIPTokenizer
 
     with tempfile.TemporaryDirectory(prefix="multiverse-tokenizer-", ignore_cleanup_errors=True) as place:

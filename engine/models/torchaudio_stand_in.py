@@ -1,8 +1,8 @@
-"""A module named torchaudio for the libraries that ask for one; nothing here needs the real one. Does not load torch.
+"""A replacement for torchaudio, for the libraries that import it. Does not load torch.
 
-transformers imports torchaudio wherever it is installed, and torchfcpe brings it along: built against CUDA it does not
-load beside a CPU build of torch, and no model of transformers would either. torchfcpe itself wants its resampler, for
-sound that is not at 16 kHz; ours always is.
+transformers imports torchaudio if it is installed, and torchfcpe installs it. A torchaudio built against CUDA cannot
+be loaded with a CPU build of torch, and then no transformers model can be loaded either. torchfcpe itself only uses
+its resampler, for sound that is not at 16 kHz; ours always is.
 """
 
 import importlib.machinery
@@ -15,11 +15,11 @@ NAME = "torchaudio"
 
 class Resample:
     def __init__(self, *arguments: Any, **options: Any) -> None:
-        raise NotImplementedError(f"this stands in for {NAME}: bring sound to its rate before it comes here")
+        raise NotImplementedError(f"this stands in for {NAME}: resample before")
 
 
 def register() -> None:
-    """Puts it where an import looks first; leaves a real torchaudio that is loaded already."""
+    """Put the replacement into sys.modules, unless a real torchaudio is loaded already."""
     if NAME in sys.modules:
         return
     module, transforms = ModuleType(NAME), ModuleType(f"{NAME}.transforms")

@@ -1,4 +1,4 @@
-"""Which files of a folder hold its weights, as `from_pretrained` of diffusers and transformers finds them."""
+"""Finds the weight files of a folder, as `from_pretrained` of diffusers and transformers does."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,18 +9,20 @@ from engine.system.small_file import read_json
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weights:
-    """The weight files of one part, as `from_pretrained` finds them with this variant."""
+    """The weight files of one part, as `from_pretrained` finds them for this variant."""
 
     files: tuple[Path, ...]
     variant: str | None
     is_pickle: bool
     has_config: bool = True
-    """A config.json beside them describes them; False for single files."""
+    """True if a config.json beside them describes them; False for single files."""
 
 
 def weights_in(folder: Path, *, wants_half: bool = False) -> Weights | None:
-    """Safetensors before pickles, half precision first if wanted; None if none. ModelError where its files are named
-    in an index and one of them is not here."""
+    """The weight files of a folder, or None: safetensors before pickles, half precision first if wanted.
+
+    ModelError if an index lists a file that is missing.
+    """
     for suffix in ("safetensors", "bin"):
         for variant in ("fp16", None) if wants_half else (None, "fp16"):
             middle = f".{variant}" if variant else ""
@@ -33,7 +35,7 @@ def weights_in(folder: Path, *, wants_half: bool = False) -> Weights | None:
 
 
 def _shards(index: Path) -> tuple[Path, ...]:
-    """The files that `index` says the tensors lie in, sorted; none without an index, which the libraries need too."""
+    """The sorted files listed in `index`; none without an index, which the libraries need too."""
     try:
         told = read_json(index)
     except FileNotFoundError:

@@ -62,7 +62,7 @@ def test_each_of_the_first_ten_has_its_commands_and_its_figures() -> None:
 )
 def test_sizes_in_the_table_are_those_that_the_engine_tells(hub_id: str) -> None:
     (row,) = [line for line in TABLE.splitlines() if f"`{hub_id}`" in line]
-    assert locate.told_size(KNOWN[hub_id].size_mb) in row
+    assert locate.shown_size(KNOWN[hub_id].size_mb) in row
 
 
 def test_links_lead_to_headings() -> None:

@@ -1,4 +1,4 @@
-"""Streams and events for machines without CUDA: which of them work is given to, as torch chooses it; none is done."""
+"""Fake CUDA streams and events: they record which stream gets work, by the rules of torch, without doing any."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +15,7 @@ POOL = 32  # torch's pool hands out so many streams of a device in turn
 
 
 class RecordedCuda:
-    """Stands in for what `torch.cuda` is to streams; the current device is the first, as nobody sets another."""
+    """Replaces the stream functions of `torch.cuda`; the current device is always the first."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.events: list[RecordedStream] = []
@@ -50,7 +50,7 @@ class RecordedCuda:
         monkeypatch.setattr(device_work, "_streams", WeakSet())  # streams of two stand-ins would be equal
 
     def current_stream(self, device: Any = None) -> "RecordedStream":
-        """The one set last, where it is of this device, else the device's default stream."""
+        """The stream set last if it belongs to this device, else the device's default stream."""
         index = index_of(0 if device is None else device)
         return next((each for each in reversed(self._current) if each.index == index), RecordedStream(index, 0))
 
@@ -71,7 +71,7 @@ class RecordedCuda:
 
 
 class RecordedStream:
-    """Equal where it is the same stream of the same device, as torch's are."""
+    """Equal if it is the same stream of the same device, like torch's."""
 
     def __init__(self, index: int, number: int) -> None:
         self.index, self.number = index, number
@@ -95,5 +95,5 @@ class RecordedGraph:
 
 
 def index_of(device: Any) -> int:
-    """Of a device of any kind: a CPU counts as the first."""
+    """The index of a device of any kind; a CPU counts as the first."""
     return device if isinstance(device, int) else torch.device(device).index or 0

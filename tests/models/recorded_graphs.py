@@ -1,4 +1,4 @@
-"""A capture for machines without CUDA: it records and replays as a graph does, from the same buffers."""
+"""A fake graph capture without CUDA: it records and replays from the same buffers."""
 
 from collections.abc import Callable, Sequence
 
@@ -6,7 +6,7 @@ from engine.models.graphs import Part, State, copy_into
 
 
 class Recording:
-    """Replays compute from the buffers of the capture, into results that the next replay overwrites."""
+    """Replays read the captured buffers, and overwrite the same results."""
 
     def __init__(self) -> None:
         self.captured: list[State] = []

@@ -1,4 +1,4 @@
-"""No key of a model's file chooses code: kernels and repositories that it names are neither fetched nor imported."""
+"""No key of a model's file selects code: kernels and repositories that it names are neither fetched nor imported."""
 
 import copy
 import importlib
@@ -27,7 +27,7 @@ KERNEL = "owner/kernel"
 
 @pytest.fixture(autouse=True)
 def reached(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """What was asked of the Hub, and which foreign modules were to be imported: nothing."""
+    """Requests to the Hub and imports of foreign modules, both of which must be empty."""
     asked: list[str] = []
 
     def refuse(what: str) -> Callable[..., Any]:
@@ -182,7 +182,7 @@ def test_a_part_of_sam3_that_is_another_network_is_refused(
 
 
 def test_the_shape_of_a_network_is_what_its_own_class_reads(tiny_sd: Path, tiny_sam3: Path) -> None:
-    """Older files too, which have some of it under other names: facebook/sam3's tracker does."""
+    """Also for older files with other names, such as facebook/sam3's tracker."""
     from transformers import CLIPTextConfig, HubertConfig, Sam3VideoConfig
 
     sam3 = json.loads((tiny_sam3 / "config.json").read_text())
@@ -202,7 +202,7 @@ def test_the_shape_of_a_network_is_what_its_own_class_reads(tiny_sd: Path, tiny_
 
 
 def shape_in(told: Any) -> Any:
-    """Without what says nothing of the network."""
+    """Without the keys that do not describe the network."""
     others = ("dtype", "architectures", "transformers_version", "id2label", "label2id", "_name_or_path")
     if isinstance(told, dict):
         return {key: shape_in(value) for key, value in told.items() if key not in others}

@@ -1,4 +1,4 @@
-"""What a loop asks of its device, as far as a CPU can tell."""
+"""Work with a device, as far as it can be tested on a CPU."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Buffers, keys and the last four of the captured graphs, with a capture that records without a device."""
+"""Buffers, keys and the four cached graphs, with a fake capture that needs no device."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -111,7 +111,7 @@ def test_graphs_are_for_cuda_only() -> None:
 
 
 def test_each_chain_is_captured_on_a_stream_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where a library keeps a workspace for each stream, the chains of one stream would write into one."""
+    """If a library keeps a workspace for each stream, chains of one stream would write into the same one."""
     cuda = RecordedCuda(monkeypatch)
     used: dict[str, list[int]] = {}
 

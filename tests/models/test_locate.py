@@ -1,6 +1,6 @@
-"""Models in the Hugging Face cache are found, and the commands that fetch them take what is needed and nothing else.
+"""Models in the Hugging Face cache are found, and the commands that fetch them take only the needed files.
 
-Lists of files as the repositories' pages show them in November 2026, sizes in MB.
+File lists are those of the repositories' pages in November 2026, sizes in MB.
 """
 
 import json
@@ -106,7 +106,7 @@ TAESD = {"config.json": 0.1, f"{NET}.safetensors": 10, f"{NET}.bin": 10, "taesd_
 
 
 class Hub:
-    """An empty Hugging Face cache, and what `hf download` would do to it."""
+    """An empty Hugging Face cache, with the effect of `hf download` on it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -123,7 +123,7 @@ class Hub:
         commit: str = "0" * 40,
         has_list: bool = True,
     ) -> float:
-        """Puts what `--include` takes of `files` into the cache, as empty files; its MB."""
+        """Put the files selected by `--include` into the cache, as empty files. Returns their size in MB."""
         repository = self.repository(hub_id)
         taken = list(filter_repo_objects(files, allow_patterns=list(patterns) or None))
         for number, path in enumerate(taken):
@@ -142,7 +142,7 @@ class Hub:
         return sum(files[path] for path in taken)
 
     def type(self, line: str, files: dict[str, float], **options: Any) -> float:
-        """As `fetch`, by the command in a line of ours."""
+        """Like `fetch`, with the command from an error or note."""
         command = line[line.index("hf download ") :].partition("   (")[0]
         _, _, hub_id, *rest = shlex.split(command)
         assert rest[::2] == ["--include"] * (len(rest) // 2)
@@ -192,7 +192,7 @@ def test_the_command_for_a_known_model_fetches_what_loads_and_tells_its_size(
     line = refusal(hub_id)
     assert f"(about {gb}, https://huggingface.co/{hub_id})" in line
     fetched_mb = hub.type(line, files)
-    assert locate.told_size(fetched_mb) == gb
+    assert locate.shown_size(fetched_mb) == gb
     assert_is_whole(locate.find(hub_id), family)
 
 
@@ -210,13 +210,13 @@ def test_an_unknown_model_takes_one_command_or_where_it_has_no_half_precision_an
     if second_mb:
         assert weights_in(folder / "unet") is None
         line = locate.how_to_get("artist/model")
-        assert f"({locate.told_size(second_mb)}, https://huggingface.co/artist/model)" in line
+        assert f"({locate.shown_size(second_mb)}, https://huggingface.co/artist/model)" in line
         assert hub.type(line, files) == pytest.approx(second_mb, abs=3)
     assert_is_whole(folder, "sdxl" if files is SDXL_BASE else "sd15")
 
 
 def test_without_the_list_of_files_the_second_command_takes_safetensors_and_pickles(hub: Hub) -> None:
-    """As older versions of huggingface_hub leave the cache."""
+    """The cache layout of older versions of huggingface_hub."""
     hub.type(refusal("artist/old"), OLD, has_list=False)
     line = locate.how_to_get("artist/old")
     assert '--include "unet/*.bin"' in line
@@ -310,7 +310,7 @@ def test_sam_3_1_is_told_as_what_no_download_makes_readable(hub: Hub) -> None:
 
 
 def test_the_installed_hf_takes_our_commands(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every `--include` counts, not the last one alone; and `hf auth login` exists."""
+    """Every `--include` counts, not only the last one; and `hf auth login` exists."""
     from huggingface_hub.cli import hf
 
     asked: list[dict[str, Any]] = []
@@ -376,7 +376,7 @@ def test_links_to_deleted_files_are_told_as_missing(hub: Hub) -> None:
 
 
 def test_a_cache_without_links_is_read(hub: Hub) -> None:
-    """As on Windows without the right to make them."""
+    """Like on Windows without the right to create them."""
     hub.fetch("artist/model", SD_15)
     snapshot = hub.repository("artist/model") / "snapshots" / ("0" * 40)
     for link in [path for path in snapshot.rglob("*") if path.is_symlink()]:

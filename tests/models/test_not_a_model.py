@@ -1,4 +1,4 @@
-"""What people give in place of a model by mistake is named, in one line, with what to do."""
+"""Files and folders given by mistake instead of a model are recognized, in one line with the next step."""
 
 import json
 import zipfile
@@ -31,7 +31,7 @@ SAVED = {
 
 
 def refused(name: Path | str) -> str:
-    """The line of `model check`, which `sd`, `video` and `run` tell too."""
+    """The line of `model check`, which `sd`, `video` and `run` show too."""
     with pytest.raises(ModelError) as told:
         check_command(str(name))
     line = str(told.value)

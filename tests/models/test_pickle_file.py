@@ -1,4 +1,4 @@
-"""What a pickle holds and asks for, told without running it."""
+"""The content and imports of a pickle are found without running it."""
 
 import os
 import subprocess
@@ -20,7 +20,7 @@ from engine.models.safetensors_header import Tensor
 
 
 class Call:
-    """Pickled, it asks for `function(*arguments)`."""
+    """Pickled, it calls `function(*arguments)` when loaded."""
 
     def __init__(self, function: Callable[..., Any], *arguments: Any) -> None:
         self._call = function, arguments
@@ -104,7 +104,7 @@ def test_containers_of_classes_of_their_own_are_let_be(tmp_path: Path) -> None:
 
 
 def test_a_number_to_remember_by_that_is_absurd_takes_no_memory(tmp_path: Path) -> None:
-    """Python's reader in C keeps a place for every number below it."""
+    """Python's unpickler in C allocates a slot for every smaller memo number."""
     with zipfile.ZipFile(tmp_path / "x.pth", "w") as archive:
         archive.writestr("x/data.pkl", b"\x80\x02}r\x00\x00\x00\x01.")  # 2^24
     tracemalloc.start()
@@ -155,7 +155,7 @@ def test_what_is_cut_off_is_one_line(tmp_path: Path, is_zipped: bool) -> None:
 
 
 def test_bytes_of_any_kind_end_in_one_line_or_in_values(tmp_path: Path) -> None:
-    """As bad as it gets: noise, and a good file with single bytes changed."""
+    """The worst cases: random bytes, and a good file with single bytes changed."""
     torch.save({"weight": {"a": torch.zeros(3)}, "config": [1, 2]}, tmp_path / "x.pth")
     with zipfile.ZipFile(tmp_path / "x.pth") as archive:
         good = archive.read("x/data.pkl")

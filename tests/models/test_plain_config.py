@@ -1,4 +1,4 @@
-"""What a model's JSON files may not say is one line, before torch is there. Nothing here loads it."""
+"""Forbidden values in a model's JSON files are refused in one line, without loading torch."""
 
 import json
 import os
@@ -9,7 +9,7 @@ import pytest
 
 from engine.errors import ModelError
 from engine.models import locate
-from engine.models.plain_config import demand_no_adapter, notes_on, read_config
+from engine.models.plain_config import notes_on, read_config, require_no_adapter
 from engine.models.safetensors_header import read_header
 
 
@@ -92,10 +92,10 @@ def test_a_configuration_that_asks_for_code_is_told_and_gets_none(tmp_path: Path
 
 
 def test_an_adapter_beside_a_model_is_refused(tmp_path: Path) -> None:
-    demand_no_adapter("fox", tmp_path)
+    require_no_adapter("fox", tmp_path)
     (tmp_path / "adapter_config.json").write_text("{}")
     with pytest.raises(ModelError, match=r"adapter_config\.json belongs to an adapter"):
-        demand_no_adapter("fox", tmp_path)
+        require_no_adapter("fox", tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_an_adapter_beside_a_model_is_refused(tmp_path: Path) -> None:
     ids=["deep", "dimensions", "side", "number", "null"],
 )
 def test_a_header_that_would_cost_minutes_is_refused_at_once(tmp_path: Path, header: str) -> None:
-    """The product of a hundred thousand sides has a hundred thousand digits."""
+    """The product of a hundred thousand sides would have a hundred thousand digits."""
     file = tmp_path / "x.safetensors"
     file.write_bytes(len(header).to_bytes(8, "little") + header.encode() + b"\0" * 4)
     with pytest.raises(ModelError, match="cannot be read as safetensors") as caught:

@@ -1,4 +1,4 @@
-"""Each replica of a published model is checked, loaded and painted with, or refused in the same line by all."""
+"""Each replica of a published model is checked, loaded and painted with, or refused with the same line by all."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,51 +7,47 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.errors import ModelError
 from engine.models.graphs import DirectCalls
-from engine.models.sd.check import ModelReport, check
+from engine.models.sd.check import ModelReport, check, report_on
 from engine.models.sd.conditioner import Conditioner
-from engine.models.sd.denoiser import Control, Denoiser
-from engine.models.sd.load import load
-from engine.models.sd.model import Model
+from engine.models.sd.denoiser import ControlInput, Denoiser
+from engine.models.sd.load import load, load_planned
+from engine.models.sd.model import DiffusionModel
 from engine.models.sd.pixels import Pixels
+from engine.models.sd.plan.model_plan import plan_model
 from engine.models.sd.single import paint
 from engine.models.sd.spec import ModelSpec
 from engine.models.sd.stream_schedule import StreamSchedule, StreamSettings
 from tests.models.sd.oracle import source_picture
 from tests.support.replicas import folders, loras, nets, prompts, samplers, single_files
-from tests.support.replicas.replica import Refused, Replica, Shelf, Works
+from tests.support.replicas.replica import (
+    Refused,
+    Replica,
+    Works,
+    assert_refused_alike,
+    parametrized,
+    shelf_in,
+)
 
 SIDE_PX = 64
 MODULES = (folders, loras, nets, prompts, samplers, single_files)
-REPLICAS: Sequence[Replica] = [replica for module in MODULES for replica in module.REPLICAS]
+REPLICAS: Sequence[Replica[ModelSpec, Works]] = [replica for module in MODULES for replica in module.REPLICAS]
 
 
 @pytest.fixture
 def spec(request: Any, tmp_path: Path, tiny_models: Any, monkeypatch: pytest.MonkeyPatch) -> ModelSpec:
-    """Of the replica that the test is run with, written to a folder of its own."""
-    shelf = Shelf(folder=tmp_path / "shelf", tiny=tiny_models, hub=tmp_path / "hub")
-    shelf.folder.mkdir()
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(shelf.hub))
-    return request.param.build(shelf)
+    """The spec of the replica that the test is run with, written to a folder of its own."""
+    spec: ModelSpec = request.param.build(shelf_in(tmp_path, tiny_models, monkeypatch))
+    return spec
 
 
-def parametrized(kind: type) -> Any:
-    chosen = [replica for replica in REPLICAS if isinstance(replica.expect, kind)]
-    return pytest.mark.parametrize(
-        ("spec", "expect"),
-        [(replica, replica.expect) for replica in chosen],
-        ids=[replica.name for replica in chosen],
-        indirect=["spec"],
-    )
-
-
-@parametrized(Works)
-def test_it_is_told_by_its_headers_and_paints_in_jobs_and_live(spec: ModelSpec, expect: Works) -> None:
-    report = check(spec)
+@parametrized(REPLICAS, Works)
+def test_it_is_known_by_its_headers_and_paints_in_jobs_and_live(spec: ModelSpec, expect: Works) -> None:
+    plan = plan_model(spec)
+    report = report_on(plan)
     assert report.missing == ()
-    assert all(part.parameters for part in report.parts), "the memory that it takes is told"
-    model = load(spec, "cpu", "float32")
+    assert all(part.parameters for part in report.parts), "the report tells how much memory it takes"
+    model = load_planned(plan, "cpu", "float32")
     assert (model.family, model.prediction_type, model.sampler) == (
         report.family,
         report.prediction_type,
@@ -70,31 +66,16 @@ def test_it_is_told_by_its_headers_and_paints_in_jobs_and_live(spec: ModelSpec, 
         assert_streams(model)
 
 
-@parametrized(Refused)
-def test_it_is_refused_in_one_line_that_says_what_would_do(spec: ModelSpec, expect: Refused) -> None:
-    line = refusal(spec)
-    assert "\n" not in line
-    for words in expect.says:
-        assert words in line
-    with pytest.raises(ModelError) as raised:
-        load(spec, "cpu", "float32")
-    assert str(raised.value).removeprefix(f"{spec.model}: ") == line.removeprefix(f"{spec.model}: ")
-
-
-def refusal(spec: ModelSpec) -> str:
-    """The one line of `check`, raised or in its report."""
-    try:
-        (line,) = check(spec).missing
-    except ModelError as error:
-        return str(error)
-    return line
+@parametrized(REPLICAS, Refused)
+def test_it_is_refused_in_one_line_that_says_what_to_take_instead(spec: ModelSpec, expect: Refused) -> None:
+    assert_refused_alike(expect, spec.model, lambda: check(spec), lambda: load(spec, "cpu", "float32"))
 
 
 def told_by(report: ModelReport) -> str:
     return "\n".join((report.prediction_reason, report.sampler_reason, *report.notes))
 
 
-def assert_paints(model: Model) -> None:
+def assert_paints(model: DiffusionModel) -> None:
     controls = [(source_picture(side_px=SIDE_PX), 1.0)] * len(model.controlnets)
     ip_image = source_picture() if model.ip_adapter is not None else None
     painted = paint(
@@ -104,15 +85,15 @@ def assert_paints(model: Model) -> None:
     assert painted.shape == (SIDE_PX, SIDE_PX, 3) and painted.std() > 0
 
 
-def assert_streams(model: Model) -> None:
-    """Live: split into parts as where the device is wanted elsewhere, until the first picture comes out."""
+def assert_streams(model: DiffusionModel) -> None:
+    """It paints live: with calls split into parts, as where the device is shared, until the first picture comes."""
     denoiser = Denoiser(model, calls=DirectCalls(), is_split=True)
     stream = StreamSchedule(model, denoiser, StreamSettings(width=SIDE_PX, height=SIDE_PX, steps=2))
     pixels = Pixels(model, SIDE_PX, SIDE_PX)
     picture = source_picture()
     cond = Conditioner(model).encode("a cat", "", size=(SIDE_PX, SIDE_PX))
     shown = [
-        Control(index=index, picture=pixels.prepare_control(picture[None]), scale=1.0)
+        ControlInput(index=index, picture=pixels.prepare_control(picture[None]), scale=1.0)
         for index in range(len(model.controlnets))
     ]
     z = pixels.encode(picture[None])

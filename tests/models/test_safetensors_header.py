@@ -1,4 +1,4 @@
-"""What lies where in a .safetensors file, as its header says."""
+"""The header of a .safetensors file is checked against the file."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What stands in for torchaudio."""
+"""The replacement for torchaudio."""
 
 import sys
 

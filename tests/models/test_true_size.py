@@ -1,4 +1,4 @@
-"""Replicas of true size have the published numbers of weights, and what is written of them loads."""
+"""Replicas of true size have the published numbers of weights, and their files can be read."""
 
 import math
 import os
@@ -14,11 +14,9 @@ from engine.models.weight_files import weights_in
 from tests.support.replicas import true_size
 from tests.support.replicas.true_size import Shapes
 
-# Millions, as model cards and papers count them; SDXL's file is 6 938 MB in float16, the LoRAs 135, 394 and 269 MB.
+# Millions of weights, from model cards and papers; SDXL's file has 6 938 MB in float16, the LoRAs 135, 394 and 269 MB.
+# The UNets are those of test_shapes.py.
 PUBLISHED: dict[str, tuple[Callable[[], Shapes], float]] = {
-    "SD 1.5 UNet": (lambda: true_size.shapes_of(true_size.unet("sd15")), 859.52),
-    "SD 2.1 UNet": (lambda: true_size.shapes_of(true_size.unet("sd-turbo")), 865.91),
-    "SDXL UNet": (lambda: true_size.shapes_of(true_size.unet("sdxl-turbo")), 2567.46),
     "VAE": (lambda: true_size.shapes_of(true_size.full_vae("sd15")), 83.65),
     "TAESD": (lambda: true_size.shapes_of(true_size.taesd()), 2.445),
     "ControlNet": (lambda: true_size.shapes_of(true_size.controlnet()), 361.28),
@@ -36,7 +34,7 @@ def test_it_has_as_many_weights_as_the_published_one(name: str) -> None:
 
 
 def test_diffusers_finds_all_of_sdxl_in_the_names_of_one_file() -> None:
-    """Its own conversion gives back the names that ours were made from, with their shapes."""
+    """diffusers' own conversion returns the names and shapes that the file was made from."""
     from diffusers.loaders.single_file_utils import (
         convert_ldm_unet_checkpoint,
         convert_ldm_vae_checkpoint,

@@ -1,9 +1,9 @@
-"""Tiny Stable Diffusion models with random weights: the shapes of the real ones, a few megabytes each.
+"""Tiny Stable Diffusion models with random weights: the structure of the real ones, a few megabytes each.
 
 `python -m tests.support.tiny_models FOLDER [--kind sd15] [--vae analytic]` writes one; the tests build theirs through
 the fixtures. Same arguments, same weights. The analytic VAE is exact arithmetic in TAESD's layers: encoding averages
-each 8 x 8 block into the first three latent channels, decoding paints it back, so that a picture survives the round
-trip and a test can tell where a latent came from.
+each 8 x 8 block into the first three latent channels, decoding fills the block with it, so that a picture survives the
+round trip and a test can recognize the origin of a latent.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-import engine.models  # noqa: F401  what stands in for a torchaudio that does not load is there before transformers
+import engine.models  # noqa: F401  registers the replacement for torchaudio before transformers is imported
 
 KINDS = ("sd15", "turbo", "sdxl", "sd21")
 VAES = ("analytic", "kl")
@@ -27,7 +27,7 @@ NOISE_TABLE = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scale
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Weights drawn inside depend on `seed` alone; the caller's random state is left as it was."""
+    """Weights drawn inside depend only on `seed`; the caller's random state is unchanged."""
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(seed)
         yield
@@ -36,7 +36,7 @@ def seeded(seed: int) -> Iterator[None]:
 def build_tiny_sd(
     folder: Path, *, kind: str = "sd15", vae: str = "analytic", sampler: str | None = None, seed: int = 0
 ) -> Path:
-    """Writes a diffusers folder and returns it.
+    """Write a diffusers folder, and return it.
 
     sd15: epsilon, LCM scheduler. turbo: the shape of SD 2.x, epsilon, EulerDiscrete with trailing steps, as SD-Turbo
     ships. sdxl: two text encoders, EulerAncestral with trailing steps, as SDXL-Turbo ships. sd21: v-prediction, DDIM.

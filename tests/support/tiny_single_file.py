@@ -1,4 +1,4 @@
-"""A tiny model as one checkpoint file, under the names that Stable Diffusion's first code gave its tensors.
+"""A tiny model as one checkpoint file, with the tensor names of Stable Diffusion's original code.
 
 SD 1.5 has CLIP under transformers' names, SD 2.x OpenCLIP with one layer more than is used, SDXL one of each.
 """
@@ -11,9 +11,9 @@ import torch
 
 
 def build_tiny_single_file(file: Path, sd_folder: Path) -> Path:
-    """The model in `sd_folder` (full VAE) as one checkpoint under the names of the original training code.
+    """Write the model in `sd_folder` (full VAE) as one checkpoint with the original tensor names.
 
-    Its configuration, JSON and tokenizer only, goes into a folder of the same name beside it.
+    Its configuration (JSON and tokenizer only) goes into a folder of the same name beside it.
     """
     save_tensors(file, original_tensors(sd_folder))
     copy_configuration(sd_folder, file.with_suffix(""))
@@ -29,7 +29,7 @@ def save_tensors(file: Path, tensors: dict[str, torch.Tensor], metadata: dict[st
 
 
 def copy_configuration(sd_folder: Path, target_folder: Path) -> Path:
-    """JSON and tokenizer only."""
+    """Copy JSON and tokenizer files only."""
     for source in (*sd_folder.rglob("*.json"), *sd_folder.rglob("*.txt")):
         target = target_folder / source.relative_to(sd_folder)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -38,18 +38,12 @@ def copy_configuration(sd_folder: Path, target_folder: Path) -> Path:
 
 
 def original_tensors(sd_folder: Path) -> dict[str, torch.Tensor]:
-    """Of the model in `sd_folder` (full VAE), by their names in a checkpoint."""
+    """The tensors of the model in `sd_folder` (full VAE), by their names in a checkpoint."""
     unet, config = _part(sd_folder, "unet")
     is_xl, is_2 = config.get("addition_embed_type") == "text_time", bool(config.get("use_linear_projection"))
-    tensors = {
-        f"model.diffusion_model.{original_unet_name(name, config['layers_per_block'] + 1)}": tensor
-        for name, tensor in unet.items()
-    }
+    tensors = with_prefix("model.diffusion_model.", original_unet_tensors(unet, config["layers_per_block"]))
     vae, config = _part(sd_folder, "vae")
-    for name, tensor in vae.items():
-        is_attention = ".attentions." in name and name.endswith("weight") and "norm" not in name
-        shaped = tensor[:, :, None, None] if is_attention else tensor
-        tensors[f"first_stage_model.{original_vae_name(name, len(config['block_out_channels']))}"] = shaped
+    tensors |= with_prefix("first_stage_model.", original_vae_tensors(vae, len(config["block_out_channels"])))
     if is_2 and not is_xl:
         text, config = _part(sd_folder, "text_encoder")
         tensors |= with_prefix("cond_stage_model.model.", open_clip_tensors(text, extra_layers=1))
@@ -61,6 +55,19 @@ def original_tensors(sd_folder: Path) -> dict[str, torch.Tensor]:
         text, config = _part(sd_folder, "text_encoder_2")
         tensors |= with_prefix("conditioner.embedders.1.model.", open_clip_tensors(text))
     return tensors
+
+
+def original_unet_tensors(tensors: dict[str, torch.Tensor], layers_per_block: int) -> dict[str, torch.Tensor]:
+    return {original_unet_name(name, layers_per_block + 1): tensor for name, tensor in tensors.items()}
+
+
+def original_vae_tensors(tensors: dict[str, torch.Tensor], levels: int) -> dict[str, torch.Tensor]:
+    """`levels`: entries of block_out_channels. The attention was made of 1 x 1 convolutions."""
+    found = {}
+    for name, tensor in tensors.items():
+        is_matrix = ".attentions." in name and tensor.ndim == 2
+        found[original_vae_name(name, levels)] = tensor[:, :, None, None] if is_matrix else tensor
+    return found
 
 
 def _part(sd_folder: Path, part: str) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
@@ -88,7 +95,10 @@ OPEN_CLIP_NAMES = {
 
 
 def open_clip_tensors(text: dict[str, torch.Tensor], *, extra_layers: int = 0) -> dict[str, torch.Tensor]:
-    """`text`, a text encoder of transformers, under OpenCLIP's names; `extra_layers` that are never used behind it."""
+    """Tensors of a transformers text encoder by OpenCLIP's names, and `extra_layers` more that are never used.
+
+    Query, key and value are one matrix, and the projection is transposed.
+    """
     text = {name.removeprefix("text_model."): tensor for name, tensor in text.items()}
     tensors: dict[str, torch.Tensor] = {"logit_scale": torch.tensor(4.6)}
     for name, tensor in text.items():
@@ -135,7 +145,7 @@ RESNET_NAMES = {
 
 
 def original_unet_name(name: str, parts_a_block: int) -> str:
-    """The name of a UNet tensor in Stable Diffusion's first code, where the blocks are one flat list."""
+    """The original name of a UNet tensor; the original code has one flat list of blocks."""
     for ours, original in UNET_NAMES.items():
         if name.startswith(f"{ours}."):
             return with_resnet_names(original + name.removeprefix(ours), ours)

@@ -7,7 +7,7 @@ from engine.live.kit.model_loading import load_on_device
 from engine.models.sd import ModelSpec
 
 if TYPE_CHECKING:
-    from engine.models.sd.model import Model
+    from engine.models.sd.model import DiffusionModel
 
 
 def spec_from(plain: dict[str, Any]) -> ModelSpec:
@@ -17,11 +17,11 @@ def spec_from(plain: dict[str, Any]) -> ModelSpec:
     return ModelSpec(**plain | {"loras": loras} | lists)
 
 
-def load_model(port: ChildPort) -> "Model":
+def load_model(port: ChildPort) -> "DiffusionModel":
     """The model that `port.settings` name, on their device. Ends the child if it cannot be loaded."""
     spec = spec_from(port.settings["spec"])
 
-    def loaded(device: str, dtype: str) -> "Model":
+    def loaded(device: str, dtype: str) -> "DiffusionModel":
         from engine.models.sd.load import load  # takes seconds, so inside the phase LOADING
 
         return load(spec, device, dtype)

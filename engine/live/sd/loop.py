@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import torch
 
     from engine.live.sd.painter import PaintedPicture
-    from engine.models.sd.model import Model
+    from engine.models.sd.model import DiffusionModel
     from engine.models.sd.similarity import SimilarityFilter
 
 GREY_AFTER_S = 0.5  # without a picture from the engine, which needs a few frames to send the first one
@@ -49,7 +49,7 @@ def run(port: ChildPort) -> None:
 class DiffusionLoop(PictureLoop["np.ndarray | torch.Tensor", "PaintedPicture"]):
     """Paints. A picture is (H, W, 3 or 4) uint8; a tensor lies on the model's device."""
 
-    def __init__(self, port: ChildPort, model: "Model") -> None:
+    def __init__(self, port: ChildPort, model: "DiffusionModel") -> None:
         from engine.live.sd.painter import Painter
         from engine.models.device_work import call_before_layers
 

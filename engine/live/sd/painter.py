@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from engine.live.sd.plan import PaintPlan
     from engine.models.graphs import Calls, State
-    from engine.models.sd.denoiser import Control
-    from engine.models.sd.model import Model
+    from engine.models.sd.denoiser import ControlInput
+    from engine.models.sd.model import DiffusionModel
 
 Note = Callable[[str, str], None]
 _LISTED = f"{', '.join(FEW_STEPS[:-1])} and {FEW_STEPS[-1]}"
@@ -48,7 +48,7 @@ class Painter:
 
     def __init__(
         self,
-        model: "Model",
+        model: "DiffusionModel",
         *,
         note: Note,
         between: Callable[[], None] = _nothing,
@@ -266,9 +266,9 @@ class Painter:
 
     # -- one call
 
-    def _controls(self, picture: "np.ndarray | torch.Tensor", found: np.ndarray | None) -> "list[Control]":
+    def _controls(self, picture: "np.ndarray | torch.Tensor", found: np.ndarray | None) -> "list[ControlInput]":
         """The input of each ControlNet in use."""
-        from engine.models.sd.denoiser import Control
+        from engine.models.sd.denoiser import ControlInput
 
         assert self._settings is not None
         shown = []
@@ -281,7 +281,7 @@ class Painter:
                 seen = picture if isinstance(picture, np.ndarray) else picture.cpu().numpy()
                 seen = edges(seen, self._size) if control.sees == "edges" else np.ascontiguousarray(seen[..., :3])
             prepared = self._pixels.prepare_control(seen[None])  # (1, 3, height, width)
-            shown.append(Control(index=control.number - 1, picture=prepared, scale=control.scale))
+            shown.append(ControlInput(index=control.number - 1, picture=prepared, scale=control.scale))
         return shown
 
     def _encode(self, state: "State") -> "State":

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     import torch
 
     from engine.models.sd.conditioner import Cond
-    from engine.models.sd.denoiser import Control, Denoiser
-    from engine.models.sd.model import Model
+    from engine.models.sd.denoiser import ControlInput, Denoiser
+    from engine.models.sd.model import DiffusionModel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +52,7 @@ class PaintPlan(Protocol):
         self,
         z: "torch.Tensor",
         cond: "Cond",
-        controls: "Sequence[Control]",
+        controls: "Sequence[ControlInput]",
         between: Callable[[], None],
         ticket: Ticket,
     ) -> "tuple[torch.Tensor | None, Ticket]":
@@ -62,7 +62,7 @@ class PaintPlan(Protocol):
 class StreamPlan:
     """Pictures come out `steps` calls after their frames went in, one a call."""
 
-    def __init__(self, model: "Model", denoiser: "Denoiser", settings: DiffusionSettings) -> None:
+    def __init__(self, model: "DiffusionModel", denoiser: "Denoiser", settings: DiffusionSettings) -> None:
         self._schedule = StreamSchedule(model, denoiser, _stream_settings(settings))
         self._in_flight: deque[Ticket] = deque()
 
@@ -92,7 +92,7 @@ class StreamPlan:
         self,
         z: "torch.Tensor",
         cond: "Cond",
-        controls: "Sequence[Control]",
+        controls: "Sequence[ControlInput]",
         between: Callable[[], None],
         ticket: Ticket,
     ) -> "tuple[torch.Tensor | None, Ticket]":
@@ -106,7 +106,7 @@ class SinglePlan:
 
     ignores_delta = False
 
-    def __init__(self, model: "Model", denoiser: "Denoiser", settings: DiffusionSettings) -> None:
+    def __init__(self, model: "DiffusionModel", denoiser: "Denoiser", settings: DiffusionSettings) -> None:
         self._model, self._denoiser = model, denoiser
         self.change(settings)
 
@@ -131,7 +131,7 @@ class SinglePlan:
         self,
         z: "torch.Tensor",
         cond: "Cond",
-        controls: "Sequence[Control]",
+        controls: "Sequence[ControlInput]",
         between: Callable[[], None],
         ticket: Ticket,
     ) -> "tuple[torch.Tensor | None, Ticket]":

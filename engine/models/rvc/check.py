@@ -18,7 +18,7 @@ from engine.models.rvc.pitch import FCPE_INSTALL, choose
 from engine.models.rvc.shapes import CONTENT_CHANNELS, Version
 from engine.models.rvc.spec import VoiceSpec
 from engine.models.rvc.tensor_layout import sources_of
-from engine.models.rvc.voice_file import demand_file, demand_plain, demand_voice, shape_of, told_in_metadata
+from engine.models.rvc.voice_file import demand_file, demand_voice, require_plain, shape_of, told_in_metadata
 from engine.models.safetensors_header import Tensor, read_header
 
 
@@ -120,7 +120,7 @@ def _read_voice(path: Path) -> tuple[Mapping[str, Any], dict[str, Tensor]]:
         tensors = read_header(path)
         return told_in_metadata(path), tensors
     file = read_pickle(path)
-    demand_plain(path, file)
+    require_plain(path, file)
     return demand_voice(str(path), file.value), file.tensors("weight")
 
 

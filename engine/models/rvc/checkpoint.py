@@ -16,10 +16,10 @@ from torch import Tensor
 from engine.errors import ModelError
 from engine.models import safetensors_header
 from engine.models.pickle_file import read_pickle
-from engine.models.pretrained import demand_finite, one_line
+from engine.models.pretrained import one_line, require_finite
 from engine.models.rvc.shapes import SynthesizerShape
 from engine.models.rvc.tensor_layout import sources_of
-from engine.models.rvc.voice_file import demand_file, demand_plain, demand_voice, shape_of, told_in_metadata
+from engine.models.rvc.voice_file import demand_file, demand_voice, require_plain, shape_of, told_in_metadata
 
 TROUBLES = (OSError, EOFError, RuntimeError, ValueError, LookupError, TypeError, AttributeError)
 
@@ -50,13 +50,13 @@ def read_checkpoint(path: Path) -> Checkpoint:
     # (`enc_q.*`, for training) is left out.
     sources = sources_of(name, shape, described)
     weights = {key: _weight(tuple(tensors[part] for part in source)) for key, source in sources.items()}
-    demand_finite(name, weights)
+    require_finite(name, weights)
     told = {key: value for key, value in stored.items() if key != "weight"}
     return Checkpoint(name=name, shape=shape, told=told, weights=weights)
 
 
 def _from_pickle(path: Path) -> Mapping[Any, Any]:
-    demand_plain(path, read_pickle(path))
+    require_plain(path, read_pickle(path))
     try:
         stored = torch.load(path, map_location="cpu", weights_only=True)
     except (UnpicklingError, *TROUBLES) as error:

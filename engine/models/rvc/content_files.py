@@ -12,7 +12,7 @@ from torch.nn.utils import parametrize
 from transformers import HubertConfig, HubertModel
 
 from engine.errors import ModelError
-from engine.models.pretrained import architecture, demand_finite, one_line
+from engine.models.pretrained import architecture, one_line, require_finite
 from engine.models.rvc import legacy_content
 from engine.models.rvc.content import ContentEncoder
 from engine.models.rvc.content_folder import PROJECTION, find_content
@@ -60,8 +60,8 @@ def build(
         wrong = [key for key in wanted if key not in weights or weights[key].shape != wanted[key].shape]
         if wrong:
             raise ModelError(f"{name}: {len(wrong)} tensors are missing or have another shape, the first is {wrong[0]}")
-        demand_finite(name, {key: weights[key] for key in wanted})
-        demand_finite(name, {f"{PROJECTION}{key}": tensor for key, tensor in projection.items()})
+        require_finite(name, {key: weights[key] for key in wanted})
+        require_finite(name, {f"{PROJECTION}{key}": tensor for key, tensor in projection.items()})
         hubert.load_state_dict({key: weights[key] for key in wanted}, assign=True)
         final_projection = _linear(projection) if projection else None
     if not config.conv_pos_batch_norm:

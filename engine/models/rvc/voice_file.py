@@ -77,7 +77,7 @@ def told_in_metadata(path: Path) -> dict[str, Any]:
     return told
 
 
-def demand_plain(path: Path, file: PickledFile) -> None:
+def require_plain(path: Path, file: PickledFile) -> None:
     """ModelError where a pickle asks for more than tensors and plain values; nothing of it is run."""
     if any(name.endswith(".HParams") for name in file.foreign):
         raise ModelError(f"{path}: is {GPT_SOVITS} (its config is a class of that program)")

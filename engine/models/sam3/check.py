@@ -35,7 +35,7 @@ def check(spec: SegmentationSpec) -> SegmentationReport:
     with missing.listed():
         folder.demand_resolution(spec.resolution)
     with missing.listed():
-        folder.demand_tokenizer()
+        folder.require_tokenizer()
     with missing.listed():
         parts = _parts(folder)
         absent = {"vision", "text", "detector", "tracker"} if folder.kind == "sam3_video" else set(PARTS)

@@ -7,9 +7,9 @@ from typing import Any
 import torch
 
 from engine.errors import ModelError
-from engine.models.compiling import demand_compiler
+from engine.models.compiling import require_compiler
 from engine.models.device_work import dtype_named
-from engine.models.pretrained import ATTENTION, architecture, demand_fitting, one_line, quieten_libraries
+from engine.models.pretrained import ATTENTION, architecture, one_line, quieten_libraries, require_fitting
 from engine.models.sam3.check import NO_TRACKER
 from engine.models.sam3.model import Model
 from engine.models.sam3.model_folder import ModelFolder, find
@@ -32,7 +32,7 @@ def load(spec: SegmentationSpec, device: str, dtype: str) -> Model:
     if spec.is_compiled and spec.is_offloaded:
         raise ModelError("compile and offload: offloaded weights travel between the layers; choose one of the two")
     if spec.is_compiled:
-        demand_compiler(torch.device(device), "compile")
+        require_compiler(torch.device(device), "compile")
     quieten_libraries("transformers")
     if spec.random_shape:
         from engine.models.sam3.shapes import build
@@ -56,7 +56,7 @@ def load(spec: SegmentationSpec, device: str, dtype: str) -> Model:
 def from_folder(path: Path, spec: SegmentationSpec, device: torch.device, dtype: torch.dtype) -> Model:
     folder = ModelFolder(path, spec.model)
     folder.demand_resolution(spec.resolution)
-    folder.demand_tokenizer()
+    folder.require_tokenizer()
     folder.weights()  # what is cut off is found here, with the file's name
     network = _network(folder, spec.resolution, dtype)
     is_video = folder.kind == "sam3_video"
@@ -86,16 +86,16 @@ def _network(folder: ModelFolder, resolution: int, dtype: torch.dtype) -> Any:
         config.image_size = resolution
         if is_video:
             config.low_res_mask_size = 4 * resolution // 14  # image_size does not reach it
-        demand_fitting(folder.name, lambda: kind(config), weights_in(folder.path))
-        loaded: Any = kind.from_pretrained(
-            folder.path,
-            config=config,
-            attn_implementation=ATTENTION,
-            dtype=dtype,
-            local_files_only=True,
-            output_loading_info=True,
-            ignore_mismatched_sizes=True,  # or it would refuse them without a name
-        )
+        with require_fitting(folder.name, lambda: kind(config), weights_in(folder.path)):
+            loaded: Any = kind.from_pretrained(
+                folder.path,
+                config=config,
+                attn_implementation=ATTENTION,
+                dtype=dtype,
+                local_files_only=True,
+                output_loading_info=True,
+                ignore_mismatched_sizes=True,  # or it would refuse them without a name
+            )
     network, told = loaded
     absent = sorted(told["missing_keys"]) + sorted(name for name, *_ in told["mismatched_keys"])
     if absent:

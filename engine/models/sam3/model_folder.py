@@ -5,7 +5,7 @@ from typing import Any
 
 from engine.errors import ModelError
 from engine.models import locate
-from engine.models.plain_config import demand_no_adapter, notes_on, read_config
+from engine.models.plain_config import notes_on, read_config, require_no_adapter
 from engine.models.safetensors_header import Tensor, read_header
 from engine.models.sam3.other_models import MODEL_TYPES, checkpoint_in, what_file_is, what_id_is
 from engine.models.weight_files import weights_in
@@ -37,7 +37,7 @@ class ModelFolder:
                 raise ModelError(f"{self.name}: {what_is_there}{instead()}")
             raise ModelError(f"{self.name}: {what}, config.json is missing; SAM3 is facebook/sam3")
         self.config = self._json("config.json")
-        demand_no_adapter(self.name, path)
+        require_no_adapter(self.name, path)
         self.notes = notes_on(self.name, path)
         if what := MODEL_TYPES.get(self.kind):
             raise ModelError(f"{self.name}: is {what} (config.json says model_type {self.kind}){instead()}")
@@ -65,7 +65,7 @@ class ModelFolder:
         if resolution <= 0 or resolution % window_px:
             raise ModelError(f"resolution {resolution}: not a multiple of {window_px} px, this model's window")
 
-    def demand_tokenizer(self) -> None:
+    def require_tokenizer(self) -> None:
         """ModelError where it is missing: transformers would quietly make one that knows no word."""
         if (self.path / "tokenizer.json").is_file():
             return

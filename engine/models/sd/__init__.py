@@ -1,4 +1,4 @@
-"""Stable Diffusion as picture to picture, for one picture as for a stream.
+"""Stable Diffusion img2img, for single pictures and for streams.
 
     model = load(ModelSpec(model="stabilityai/sd-turbo"), "cuda", "float16")
     cond = Conditioner(model).encode("a forest of glass", None)     # when a text changes
@@ -7,7 +7,7 @@
     ...                                                             # a schedule paints
     rgb, is_finite = pixels.decode(z)
 
-Read `plan/model_plan.py` (how a model is run), `model.py` (what the parts share), `load.py`, then the schedules.
+Read `plan/model_plan.py` (decides how a model is run), `model.py` (its networks), `load.py`, then the schedules.
 Importing this package does not load torch; `spec.py`, `check.py` and `plan/` never do.
 """
 

@@ -1,16 +1,16 @@
-"""What makes the UNet faster, where it is installed. Unverified without a device: TensorRT, stable-fast.
+"""Optional packages that make the UNet faster. Untested without a device: TensorRT, stable-fast.
 
-- `inductor`: torch.compile, part by part, so that a call can still be interrupted. Weights are inputs of what it
-  makes: LoRAs and the IP-Adapter go on changing them in place. Never `max-autotune`, which tries kernels for minutes.
+- `inductor`: torch.compile, part by part, so that a call can still be interrupted. Weights are inputs of the compiled
+  code: LoRAs and the IP-Adapter still change them in place. Never `max-autotune`, which tries kernels for minutes.
 - `tensorrt`: the same with Torch-TensorRT, which bakes weights in: no LoRA, no IP-Adapter.
 - `stablefast`: stable-fast traces the whole UNet and keeps its parameters; a call is one piece.
 
-Each of these compiles anew for every shape, which takes minutes.
+Each of these compiles again for every shape, which takes minutes.
 
-- `deepcache`: no compiler; in a picture's next steps it reuses the deep features of the last full one, so that pictures
-  change. Of jobs only: the rows of a stream are different pictures, and a live picture has one to four steps.
+- `deepcache`: no compiler. Between full steps of a picture it reuses the deep features of the last one, so pictures
+  change. For jobs only: the rows of a stream are different pictures, and a live picture has one to four steps.
 
-None goes with our captured graphs.
+None of them can be combined with captured graphs.
 """
 
 import importlib.util
@@ -20,13 +20,13 @@ from typing import TYPE_CHECKING
 import torch
 
 from engine.errors import ModelError
-from engine.models.compiling import compiled, demand_compiler
+from engine.models.compiling import compiled, require_compiler
 from engine.models.graphs import Calls, CompiledCalls, calls_for, nothing
 from engine.models.sd.spec import ACCELERATORS, ModelSpec
-from engine.models.sd.unet_parts import Parts, down, mid, up, whole
+from engine.models.sd.unet_parts import UnetParts, down, mid, up, whole
 
 if TYPE_CHECKING:
-    from engine.models.sd.model import Model
+    from engine.models.sd.model import DiffusionModel
 
 BACKENDS = {"inductor": "inductor", "tensorrt": "torch_tensorrt"}
 INSTALL = {
@@ -40,15 +40,15 @@ DEEPCACHE = (
 )
 
 
-def demand(spec: ModelSpec, device: torch.device, *, is_job: bool = False) -> None:
-    """ModelError in one line unless the accelerator is known, is installed, and can do what else is asked for."""
+def require_accelerator(spec: ModelSpec, device: torch.device, *, is_job: bool = False) -> None:
+    """ModelError in one line unless the accelerator is known, installed, and compatible with the rest of the spec."""
     name = spec.accelerator
     if name == "deepcache" and not is_job:
         raise ModelError(DEEPCACHE)
     if name not in ACCELERATORS:
         raise ModelError(f"accelerator {name}: not one of {', '.join(ACCELERATORS)}")
     if name == "inductor":
-        demand_compiler(device, "accelerator inductor")
+        require_compiler(device, "accelerator inductor")
     elif name != "none":
         module, command = INSTALL[name]
         if importlib.util.find_spec(module) is None:
@@ -59,30 +59,35 @@ def demand(spec: ModelSpec, device: torch.device, *, is_job: bool = False) -> No
         raise ModelError("accelerator tensorrt: bakes the weights in, so no LoRA and no IP-Adapter; use inductor")
 
 
-def accelerate(model: "Model") -> None:
-    """Do as the model's spec says; compiling itself happens in the first call with each shape."""
+def accelerate(model: "DiffusionModel") -> None:
+    """Apply the accelerator of the model's spec. Compiling happens in the first call with each shape."""
     name = model.spec.accelerator
     if name == "stablefast":
         from sfast.compilers.diffusion_pipeline_compiler import CompilationConfig, compile_unet
 
         model.unet = compile_unet(model.unet, CompilationConfig.Default())  # its defaults preserve parameters
-        model.parts = Parts(can_split=False)
+        model.parts = UnetParts(can_split=False)
     elif name == "deepcache":
         from engine.models.sd.deep_cache import DeepCache
 
         model.deep_cache = DeepCache(model.unet)
-        model.parts = Parts(whole=DeepCache.whole, can_split=False)
+        model.parts = UnetParts(whole=DeepCache.whole, can_split=False)
     elif name != "none":
         if name == "tensorrt":
             import torch_tensorrt  # noqa: F401 - brings the backend
-        parts = [compiled(part, BACKENDS[name]) for part in (whole, down, mid, up)]
-        model.parts = Parts(**dict(zip(("whole", "down", "mid", "up"), parts, strict=True)))
+        backend = BACKENDS[name]
+        model.parts = UnetParts(
+            whole=compiled(whole, backend),
+            down=compiled(down, backend),
+            mid=compiled(mid, backend),
+            up=compiled(up, backend),
+        )
 
 
-def unet_calls(model: "Model", before_slow: Callable[[], None] = nothing) -> Calls:
-    """How the UNet's parts are run: as captured graphs on CUDA, directly elsewhere and where they are accelerated.
+def unet_calls(model: "DiffusionModel", before_slow: Callable[[], None] = nothing) -> Calls:
+    """Runs the UNet's parts: as captured graphs on CUDA, directly elsewhere or with an accelerator.
 
-    `before_slow` is called before what takes long and is done once for a shape.
+    `before_slow` is called before the slow work that is done once for each shape.
     """
     if model.spec.accelerator == "none":
         return calls_for(model.device, before_slow)

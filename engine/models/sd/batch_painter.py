@@ -1,8 +1,8 @@
-"""Pictures of a job, batch after batch, in the three stages that a pipeline spreads over threads or processes.
+"""Paints the pictures of a job in batches, in three stages that a pipeline can run in threads or processes.
 
-Every batch has the same number of rows, whatever is in them, and every picture the same noise: what a picture becomes
-depends on nothing but itself and the painting. Where a model answers with NaN or black the batch is run a second time,
-at the same number of rows, so that what was good stays as it is.
+Every batch has the same number of rows and every picture the same noise, so a result depends only on its picture and
+the painting. If a model returns NaN or black, the batch is run again with the same number of rows, and the good
+pictures of the first run are kept.
 """
 
 from collections.abc import Iterator
@@ -14,25 +14,25 @@ import torch
 
 from engine.errors import DeviceFullError
 from engine.models.device_work import DeviceCopies, HostBuffers, free_memory, is_out_of_memory, memory_mb
-from engine.models.sd.fates import latent_fates, mended
+from engine.models.sd.fates import latent_fates, merge_rerun
 from engine.models.sd.latent_painter import LatentPainter, ReadPicture
 from engine.models.sd.overlap import paint_overlapped
-from engine.models.sd.painting import BLACK, GOOD, RERUN, Painting, Stage, pardoned
+from engine.models.sd.painting import BLACK, GOOD, RERUN, Painting, Stage, accept_black_sources
+from engine.models.sd.plan.unet_fields import LATENT_CHANNELS
 from engine.models.sd.stage_pieces import CallsFor, StagePieces
 
 if TYPE_CHECKING:
-    from engine.models.sd.model import Model
+    from engine.models.sd.model import DiffusionModel
 
 GREY = 128
-LATENT_CHANNELS = 4
 
 
 class BatchPainter:
-    """One thread, but for `stage_s` and `memory_mb`. Errors are ModelErrors of one line; DeviceFullError: no memory."""
+    """One thread, except `stage_s` and `memory_mb`. Raises one-line ModelErrors, DeviceFullError without memory."""
 
     def __init__(
         self,
-        model: "Model",
+        model: "DiffusionModel",
         painting: Painting,
         width: int,
         height: int,
@@ -41,11 +41,13 @@ class BatchPainter:
         stage: Stage = "whole",
         calls: CallsFor | None = None,
     ) -> None:
-        """`read_picture`: how a file is read that the IP-Adapter follows. `stage`: what the model has been loaded for.
-        `calls(device)`: runs the parts of the model: graphs on CUDA, unless given."""
+        """`read_picture` reads the IP-Adapter's picture file. `stage`: the stage that the model was loaded for.
+
+        `calls(device)` runs the parts of the model; by default graphs on CUDA.
+        """
         self.model = model
         self.notes: list[str] = []
-        """What the user should know, a line each."""
+        """Messages for the user, one line each."""
         self._size, self._stage = (width, height), stage
         self._latents: LatentPainter | None = None
         if model.unet is not None:
@@ -63,14 +65,14 @@ class BatchPainter:
             self._note(self._reuse)
 
     def change(self, painting: Painting) -> None:
-        """Paint so from the next batch on; its spec is the model's. Cheap where the texts were used lately."""
+        """Use this painting from the next batch on; its spec must be the model's. Cheap if its texts are cached."""
         if self._latents is not None:
             with self._in_memory(1):
                 self._latents.change(painting)
 
     @property
     def real_steps(self) -> int:
-        """Evaluations of the whole UNet for a picture: with DeepCache not in every step."""
+        """Evaluations of the whole UNet for a picture; with DeepCache fewer than steps."""
         assert self._latents is not None
         return self._latents.evaluations
 
@@ -84,7 +86,7 @@ class BatchPainter:
 
     @property
     def stage_s(self) -> dict[str, float]:
-        """Seconds spent in encode, process and decode, as far as the device has told."""
+        """Seconds spent in encode, process and decode, as far as they were read from the device."""
         return self._pieces.seconds.total()
 
     @property
@@ -93,12 +95,12 @@ class BatchPainter:
         return memory_mb(self.model.device)
 
     def free_memory(self) -> None:
-        """Give back all that is only kept for speed."""
+        """Free all caches."""
         self._pieces.drop()
         free_memory(self.model.device)
 
     def warm_up(self, batch: int) -> None:
-        """Do all that is done once for batches of this size: kernels chosen, graphs captured, parts compiled."""
+        """Do the one-time work for batches of this size: choose kernels, capture graphs, compile parts."""
         width, height = self._size
         grey = np.full((batch, height, width, 3), GREY, np.uint8)
         span = self.model.latent_scale
@@ -109,56 +111,62 @@ class BatchPainter:
             case "process":
                 self.process(z, grey)
             case "decode":
-                # As if it were lost before: no second attempt at what is one flat colour.
+                # Marked as black beforehand, so that a flat colour is not decoded a second time.
                 self.decode_judged(z, np.full(batch, BLACK, np.uint8))
             case "whole":
                 self.paint(grey)
         self._pieces.seconds.forget()
 
     def encode(self, rgb: np.ndarray) -> torch.Tensor:
-        """(B, height, width, 3) uint8 as latents (B, 4, height / 8, width / 8) float32 on the device; on CUDA to be
-        fetched from there before the next call."""
+        """Encode (B, height, width, 3) uint8 to latents (B, 4, height / 8, width / 8) float32 on the device.
+
+        On CUDA they must be fetched before the next call.
+        """
         self._pieces.seconds.read()
         with self._in_memory(len(rgb)):
             z = self._pieces.encode(rgb, self._uploads)
-        if self.model.device.type != "cuda":  # there the next call reads it, not to wait now
+        if self.model.device.type != "cuda":  # on CUDA the next call reads it, to avoid waiting now
             self._pieces.seconds.read()
         return z
 
     def process(self, z: torch.Tensor, rgb: np.ndarray | None = None) -> tuple[torch.Tensor, np.ndarray]:
-        """The latents painted, and what became of each, (B,) uint8. `rgb`: the pictures, where ControlNets look."""
+        """The painted latents, and the fate of each, (B,) uint8. `rgb`: the pictures, for ControlNets."""
         with self._in_memory(len(z)):
             painted = self._processed(z, rgb)
             fates = latent_fates(painted).cpu().numpy()
             if (fates != GOOD).any():
                 again = self._processed(z, rgb)
-                fates, is_mended = mended(fates, latent_fates(again).cpu().numpy())
+                fates, is_mended = merge_rerun(fates, latent_fates(again).cpu().numpy())
                 rows = torch.from_numpy(is_mended).to(painted.device).view(-1, 1, 1, 1)
                 painted = torch.where(rows, again, painted)
         self._pieces.seconds.read()
         return painted, fates
 
     def decode_judged(self, z: torch.Tensor, fates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(B, height, width, 3) uint8 on the host, and `fates` (B,) of `process` with what became of them since. Whose
-        source is black, too, is to be `pardoned`."""
+        """Decode to (B, height, width, 3) uint8 on the host; update the `fates` (B,) returned by `process`.
+
+        The caller passes them to `accept_black_sources` with the source pictures.
+        """
         with self._in_memory(len(z)):
             pixels, own = self._decoded(z)
             is_new = (own != GOOD) & ((fates == GOOD) | (fates == RERUN))
             if is_new.any():
                 again, second = self._decoded(z)
-                own, is_mended = mended(np.where(is_new, own, GOOD), second)
+                own, is_mended = merge_rerun(np.where(is_new, own, GOOD), second)
                 pixels[is_mended] = again[is_mended]
         return pixels, np.where(is_new, own, fates).astype(np.uint8)
 
     def paint(self, rgb: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """All three: (B, height, width, 3) uint8, and what became of each, (B,) uint8."""
+        """Run all three stages: (B, height, width, 3) uint8, and the fate of each picture, (B,) uint8."""
         with self._in_memory(len(rgb)):
             pixels, fates = self._attempt(rgb)
             return self._settled(rgb, pixels, fates)
 
     def paint_stream(self, batches: Iterator[np.ndarray]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """As `paint`, batch after batch, in order. On CUDA a few are on their way at once: what is given must stay as
-        it is until its result has come, and nothing else be asked of the painter meanwhile."""
+        """Paint batch after batch, in order. On CUDA several batches are in flight at once.
+
+        A batch must not change until its result has come, and no other method may be called meanwhile.
+        """
         if self.model.device.type != "cuda":
             yield from map(self.paint, batches)
             return
@@ -171,12 +179,12 @@ class BatchPainter:
             yield result
 
     def _settled(self, rgb: np.ndarray, pixels: np.ndarray, fates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The result of a first attempt, after a second one where it was no picture."""
-        fates = pardoned(fates, pixels, rgb)
+        """The result of a first attempt, with bad pictures replaced by a second one."""
+        fates = accept_black_sources(fates, pixels, rgb)
         if (fates == GOOD).all():
             return pixels, fates
         again, second = self._attempt(rgb)
-        fates, is_mended = mended(fates, pardoned(second, again, rgb))
+        fates, is_mended = merge_rerun(fates, accept_black_sources(second, again, rgb))
         pixels[is_mended] = again[is_mended]
         return pixels, fates
 

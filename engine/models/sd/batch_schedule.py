@@ -1,4 +1,4 @@
-"""Pictures one batch after the other: S calls for F pictures, with any sampler. For jobs and single pictures."""
+"""Paints one batch after the other: S calls for F pictures, with any sampler. For jobs and single pictures."""
 
 import copy
 from collections.abc import Callable, Sequence
@@ -12,13 +12,13 @@ from torch.overrides import TorchFunctionMode
 from engine.errors import ModelError
 from engine.models.graphs import nothing
 from engine.models.sd.coefficients import StepCoefficients, real_steps, step_coefficients
-from engine.models.sd.denoiser import Control, Denoiser
+from engine.models.sd.denoiser import ControlInput, Denoiser
 from engine.models.sd.plan.sampler_choice import FEW_STEPS
 from engine.models.sd.plan.scheduler_config import ZERO_SNR_SCHEDULERS
 
 if TYPE_CHECKING:
     from engine.models.sd.conditioner import Cond
-    from engine.models.sd.model import Model
+    from engine.models.sd.model import DiffusionModel
 
 Sampler = Literal["auto", "lcm", "turbo", "lightning", "hyper", "tcd", "scheduler", "deis", "euler", "dpm"]
 Progress = Callable[[int, int], None]
@@ -29,19 +29,19 @@ NAMED: dict[str, tuple[str, dict[str, Any]]] = {
     "euler": ("EulerAncestralDiscreteScheduler", {}),
     "dpm": ("DPMSolverMultistepScheduler", {"algorithm_type": "dpmsolver++"}),
 }
-"""The library's scheduler of each sampler that any model can be asked for, and what differs from the model's own."""
+"""diffusers' scheduler for each sampler that works with any model, and its options."""
 
 
 def ignore(done: int, steps: int) -> None:
-    """No one watches."""
+    """The default progress callback: does nothing."""
 
 
 class BatchSchedule:
-    """One thread. Each picture depends on its own latents and the seed alone, not on the batch it is in."""
+    """One thread. Each picture depends only on its own latents and the seed, not on its batch."""
 
     def __init__(
         self,
-        model: "Model",
+        model: "DiffusionModel",
         denoiser: Denoiser,
         *,
         steps: int,
@@ -50,29 +50,31 @@ class BatchSchedule:
         seed: int = 0,
         sampler: Sampler = "auto",
     ) -> None:
-        """`steps` x `strength` steps are made, at least one. `guidance`: see `Model.guidance_for`. seed -1: other noise
-        for each run. sampler auto: the model's."""
+        """`steps` x `strength` steps are made, at least one. `guidance`: see `DiffusionModel.guidance_for`.
+
+        seed -1: other noise for each run. sampler auto: the model's own.
+        """
         self._model = model
         self._denoiser = denoiser
         self._sampler = model.sampler if sampler == "auto" else sampler
         self.guidance = model.guidance_for(self._sampler, guidance)
-        """In force."""
+        """The effective guidance."""
         self._steps, self._strength, self._seed = steps, strength, seed
         self._kept: SeededNoise | None = None
 
     @property
     def rows_a_picture(self) -> int:
-        """Rows of a UNet call for each picture: 2 where it is guided."""
+        """Rows of a UNet call for each picture: 2 with guidance, else 1."""
         return 2 if self._denoiser.uses_negative(self.guidance) else 1
 
     @property
     def steps(self) -> int:
-        """UNet calls that a picture takes; ModelError where `run` would raise one."""
+        """UNet calls for a picture. ModelError if `run` would raise one."""
         return len(self._timesteps)
 
     @cached_property
     def evaluations(self) -> int:
-        """Those of the steps in which the whole UNet runs: with DeepCache some, else all."""
+        """Steps in which the whole UNet runs: fewer than all with DeepCache."""
         cache = self._model.deep_cache
         return self.steps if cache is None else cache.full_steps(self._timesteps.tolist())
 
@@ -80,7 +82,7 @@ class BatchSchedule:
         self,
         z: torch.Tensor,
         cond: "Cond",
-        control: Sequence[Control] = (),
+        control: Sequence[ControlInput] = (),
         generator: torch.Generator | None = None,
         *,
         between: Callable[[], None] = nothing,
@@ -88,7 +90,7 @@ class BatchSchedule:
     ) -> torch.Tensor:
         """The latents (F, 4, h, w) float32 of the finished pictures; `z` (F, 4, h, w) scaled latents of the frames.
 
-        `generator`: drawn from in the place of a new one of the seed (on the CPU), for who has drawn from it before.
+        `generator` (on the CPU) replaces a new one made from the seed; for callers that have drawn from it before.
         """
         noise = self._noise_for(z, generator)
         if self._is_consistency:
@@ -118,7 +120,7 @@ class BatchSchedule:
         self,
         z: torch.Tensor,
         cond: "Cond",
-        control: Sequence[Control],
+        control: Sequence[ControlInput],
         noise: "SeededNoise",
         between: Callable[[], None],
         progress: Progress,
@@ -147,7 +149,7 @@ class BatchSchedule:
         self,
         z: torch.Tensor,
         cond: "Cond",
-        control: Sequence[Control],
+        control: Sequence[ControlInput],
         noise: "SeededNoise",
         between: Callable[[], None],
         progress: Progress,
@@ -221,11 +223,11 @@ class BatchSchedule:
                 "ask for another --sampler or more --steps"
             ) from error
         start = (self._steps - real_steps(self._steps, self._strength)) * scheduler.order
-        if hasattr(scheduler, "set_begin_index"):  # those that count their steps; DDIM and PNDM look the timestep up
+        if hasattr(scheduler, "set_begin_index"):  # these count their steps; DDIM and PNDM look the timestep up
             scheduler.set_begin_index(start)
         timesteps = scheduler.timesteps[start:]
         if timesteps.is_floating_point():
-            timesteps = timesteps.float()  # as the UNet takes them; MPS has no float64
+            timesteps = timesteps.float()  # the UNet takes float32; MPS has no float64
         none, one = torch.zeros(1), torch.ones(1)
         return LibrarySteps(
             scheduler=scheduler,
@@ -238,25 +240,28 @@ class BatchSchedule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LibrarySteps:
-    """The steps of a scheduler of the library, which itself stays on the CPU: a number that it looks up or compares on
-    the device would make the host wait."""
+    """The steps of a diffusers scheduler, which stays on the CPU.
+
+    On the device, each number that it looks up or compares would make the host wait.
+    """
 
     scheduler: Any
-    """Before its first step."""
+    """In its state before the first step."""
     timesteps: torch.Tensor
     """(S,) on the CPU."""
     rows: torch.Tensor
     """The same on the device."""
     signal: float
-    """How much of the picture there is before the first step."""
+    """Weight of the picture before the first step."""
     noise: float
+    """Weight of the noise before the first step."""
 
 
 class SeededNoise:
-    """(1, 4, h, w) on the device for each step, one for all pictures."""
+    """Noise (1, 4, h, w) on the device for each step, the same for all pictures."""
 
     def __init__(self, generator: torch.Generator, z: torch.Tensor) -> None:
-        """For pictures like `z` (F, 4, h, w); drawn where the generator is, when asked for, and kept."""
+        """Noise for pictures like `z` (F, 4, h, w), drawn lazily on the generator's device, and kept."""
         self._generator, self._shape, self._device = generator, (1, *z.shape[1:]), z.device
         self._drawn: list[torch.Tensor] = []
 
@@ -264,7 +269,7 @@ class SeededNoise:
         return self._shape[1:] == z.shape[1:] and self._device == z.device
 
     def draw(self, step: int) -> torch.Tensor:
-        """Steps are counted from 0, none left out."""
+        """The noise of a step. Steps are counted from 0 without gaps."""
         if step == len(self._drawn):
             drawn = torch.randn(self._shape, generator=self._generator, device=self._generator.device)
             self._drawn.append(drawn.to(self._device))
@@ -272,8 +277,10 @@ class SeededNoise:
 
 
 class LaterNoise(TorchFunctionMode):
-    """Within it a `torch.randn` without a generator, as schedulers call it that are given none, is the next noise after
-    a picture's first: the same for each row, and on the device. What a generator on the CPU draws would go up."""
+    """Inside, `torch.randn` without a generator returns the next noise of a picture, the same for each row.
+
+    Schedulers that get no generator call it that way. A generator on the CPU would have its noise uploaded each time.
+    """
 
     def __init__(self, noise: SeededNoise) -> None:
         super().__init__()

@@ -1,18 +1,21 @@
-"""What a model is, what it needs and what is missing, told from file headers in milliseconds. Does not load torch."""
+"""Reports what a model is, what it needs and what is missing, from file headers, in milliseconds.
+
+Does not load torch.
+"""
 
 from dataclasses import dataclass
 
 from engine.models import locate
 from engine.models.part_report import Report
 from engine.models.sd.plan import single_file
-from engine.models.sd.plan.choice import Choice
-from engine.models.sd.plan.model_folder import ModelFolder
-from engine.models.sd.plan.model_plan import plan_model
+from engine.models.sd.plan.choice import Decision
+from engine.models.sd.plan.model_folder import DiffusersFolder
+from engine.models.sd.plan.model_plan import ModelPlan, plan_model
 from engine.models.sd.plan.vae_choice import choose_vae
 from engine.models.sd.spec import ModelSpec
 
 TINY_VAE = "AutoencoderTiny"
-_UNKNOWN = Choice("", "")
+_UNKNOWN = Decision("", "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,11 +35,14 @@ class ModelReport(Report):
 
 
 def check(spec: ModelSpec) -> ModelReport:
-    """ModelError where `spec.model` is not found or is no model we know; all else that is wrong is in the report."""
-    plan = plan_model(spec)
+    """ModelError if `spec.model` is not found or not a model we know. Anything else that is wrong is in the report."""
+    return report_on(plan_model(spec))
+
+
+def report_on(plan: ModelPlan) -> ModelReport:
     prediction, sampler = plan.prediction or _UNKNOWN, plan.sampler or _UNKNOWN
     return ModelReport(
-        model=spec.model,
+        model=plan.spec.model,
         path=str(plan.path),
         family=plan.family,
         prediction_type=prediction.value,
@@ -51,15 +57,15 @@ def check(spec: ModelSpec) -> ModelReport:
 
 
 def run_line(sampler: str, sampler_reason: str, prediction: str, prediction_reason: str) -> str:
-    """How a model is run and why, for one line: `turbo (the scheduler's configuration), epsilon (asked for)`."""
+    """How a model is run and why, in one line: `turbo (the scheduler's configuration), epsilon (asked for)`."""
     told = ((sampler, sampler_reason), (prediction, prediction_reason))
     return ", ".join(f"{value} ({reason})" if reason else value for value, reason in told)
 
 
 def has_tiny_vae(spec: ModelSpec) -> bool:
-    """True where the VAE that `load` takes for it is a TAESD; ModelError where there is none to take."""
+    """True if `load` would give it a TAESD as its VAE. ModelError if there is no VAE for it."""
     if spec.random_shape:
         return True
     path = locate.find(spec.model)
     described = single_file.config_folder(single_file.examine(path)) if path.is_file() else path
-    return choose_vae(ModelFolder(described, spec.model), spec.vae, is_in_file=path.is_file()).kind == TINY_VAE
+    return choose_vae(DiffusersFolder(described, spec.model), spec.vae, is_in_file=path.is_file()).kind == TINY_VAE

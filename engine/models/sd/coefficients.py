@@ -1,8 +1,8 @@
-"""The numbers of the noise schedule: which timesteps, and how sample, noise and prediction are weighted at each.
+"""The noise schedule: its timesteps, and the weights of sample, noise and prediction at each.
 
-A noisy latent is x = sqrt(abar) x0 + sqrt(1 - abar) noise (DDPM, Ho et al. 2020). Everything is worked out in float64
-and becomes float32 only when it goes to a device: at the noisiest step sqrt(abar) is 0.068, so that an error is
-amplified fifteen times there. Pure; no function here waits for a device.
+A noisy latent is x = sqrt(abar) x0 + sqrt(1 - abar) noise (DDPM, Ho et al. 2020). Everything is computed in float64
+and converted to float32 only for a device: at the noisiest step sqrt(abar) is 0.068, so errors are amplified fifteen
+times there. Pure; no function here waits for a device.
 """
 
 import math
@@ -16,16 +16,16 @@ import torch
 from engine.errors import ModelError
 from engine.models.sd.plan.sampler_choice import FEW_STEPS
 from engine.models.sd.plan.sampler_name import TCD_ETA
+from engine.models.sd.plan.scheduler_config import PREDICTIONS
 
 SIGMA_DATA = 0.5  # standard deviation of the data in the consistency models' boundary condition (LCM, Luo et al. 2023)
 TIMESTEP_SCALING = 10.0
 TRAINED_STEPS = 50  # the steps consistency models are distilled on
-PREDICTION_TYPES = ("epsilon", "v_prediction", "sample")
 MAX_BETA = 0.999
 
 
 def noise_table(config: Mapping[str, Any]) -> torch.Tensor:
-    """abar (T,) float64 of a scheduler's configuration: the share of the picture left at each timestep, falling."""
+    """abar (T,) float64 of a scheduler's configuration: the picture's remaining share at each timestep, falling."""
     betas = _betas(config)
     if config.get("rescale_betas_zero_snr", False):
         betas = _without_last_signal(betas)
@@ -53,7 +53,7 @@ def _betas(config: Mapping[str, Any]) -> torch.Tensor:
 
 
 def _without_last_signal(betas: torch.Tensor) -> torch.Tensor:
-    """Nothing of the picture left at the last timestep (Lin et al. 2023, algorithm 1)."""
+    """Rescale so that nothing of the picture is left at the last timestep (Lin et al. 2023, algorithm 1)."""
     signal = torch.cumprod(1.0 - betas, dim=0).sqrt()
     signal = (signal - signal[-1]) * signal[0] / (signal[0] - signal[-1])
     left = signal**2
@@ -70,7 +70,7 @@ def x0_weights(abar: torch.Tensor, prediction_type: str) -> tuple[torch.Tensor, 
             return signal, -noise
         case "sample":
             return torch.zeros_like(abar), torch.ones_like(abar)
-    raise ModelError(f"prediction_type {prediction_type}: not one of {', '.join(PREDICTION_TYPES)}")
+    raise ModelError(f"prediction_type {prediction_type}: not one of {', '.join(PREDICTIONS)}")
 
 
 def boundary(timesteps: torch.Tensor, scaling: float = TIMESTEP_SCALING) -> tuple[torch.Tensor, torch.Tensor]:
@@ -84,33 +84,34 @@ def boundary(timesteps: torch.Tensor, scaling: float = TIMESTEP_SCALING) -> tupl
 
 
 def real_steps(steps: int, strength: float) -> int:
-    """Steps made of `steps` asked for, as img2img counts them; never 0, where diffusers fails."""
+    """Number of steps that are made of `steps`, counted as in img2img; never 0, with which diffusers fails."""
     return max(1, min(steps, int(steps * strength)))
 
 
 def lcm_timesteps(count: int, steps: int, trained: int = TRAINED_STEPS) -> list[int]:
-    """`steps` of the `trained` timesteps of a table of `count`, evenly spaced by place, noisiest first.
+    """`steps` of the `trained` timesteps in a table of `count`, evenly spaced by index, noisiest first.
 
-    ModelError where the model was not distilled on that many.
+    ModelError if the model was distilled on fewer steps.
     """
     if steps > trained:
         raise ModelError(f"{steps} steps: this LCM model was made for at most {trained}")
     table = (np.arange(1, trained + 1) * (count // trained) - 1)[::-1]
-    return table[np.floor(np.linspace(0, trained, num=steps, endpoint=False)).astype(np.int64)].tolist()
+    places = np.floor(np.linspace(0, trained, num=steps, endpoint=False)).astype(np.int64)
+    return [int(timestep) for timestep in table[places]]
 
 
 def trailing_timesteps(count: int, steps: int) -> list[int]:
     """`steps` timesteps of a table of `count` counted back from its end, noisiest first (Lin et al. 2023, table 2)."""
-    return (np.round(np.arange(count, 0, -count / steps)).astype(np.int64) - 1).tolist()
+    return [int(timestep) - 1 for timestep in np.round(np.arange(count, 0, -count / steps))]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepCoefficients:
     """The steps of one picture, noisiest first: `timesteps` (S,) int64, the weights (S,) float64, all on the CPU.
 
-    A step begins at x = signal clean + noise (kept guess + fresh drawn), of which the model makes x0, and ends with
-    clean = c_out x0 + c_skip x and guess = (x - signal x0) / noise, the noise that it takes to be in x. What the next
-    step keeps of that and what it draws anew have unit power together.
+    A step begins with x = signal clean + noise (kept guess + fresh drawn), from which the model predicts x0. It ends
+    with clean = c_out x0 + c_skip x and guess = (x - signal x0) / noise, the noise estimated in x. In the next step
+    the kept part of the guess and the freshly drawn noise have unit power together.
     """
 
     timesteps: torch.Tensor
@@ -121,9 +122,9 @@ class StepCoefficients:
     c_skip: torch.Tensor
     c_out: torch.Tensor
     kept: torch.Tensor
-    """How much of the step's noise is what the step before took to be noise; 0 in the first."""
+    """Share of the step's noise that is the guess of the previous step; 0 in the first."""
     fresh: torch.Tensor
-    """How much of it is drawn anew; 1 in the first."""
+    """Share of it that is drawn again; 1 in the first."""
 
     @property
     def steps(self) -> int:
@@ -156,12 +157,12 @@ def step_coefficients(
     t_index: Sequence[int] = (),
     eta: float = TCD_ETA,
 ) -> StepCoefficients:
-    """The steps of one of FEW_STEPS. `t_index`, places in the 50-step table, overrides steps and strength.
+    """The steps of a sampler in FEW_STEPS. `t_index`, places in the 50-step table, overrides steps and strength.
 
     lcm: LCMScheduler's table and boundary condition. tcd: the same table, `eta` as TCDScheduler's (Zheng et al. 2024).
-    The others have trailing timesteps. turbo: the prediction taken as it is (c_skip 0, c_out 1). lightning: Euler's
-    steps, all noise kept. hyper: DDIM's, the same but for the end, which its configuration may put at the first entry
-    of the table, not before it. ModelError for a sampler that cannot be run this way, or a t_index outside the table.
+    The others have trailing timesteps. turbo: the prediction is the result (c_skip 0, c_out 1). lightning: Euler's
+    steps, all noise kept. hyper: DDIM's, the same except for the end, which its configuration may put at the first
+    entry of the table instead of before it. ModelError for other samplers, and for a t_index outside the table.
     """
     if sampler not in FEW_STEPS:
         raise ModelError(
@@ -192,7 +193,7 @@ def step_coefficients(
         c_skip, c_out = boundary(timesteps, config.get("timestep_scaling", TIMESTEP_SCALING))
     elif sampler != "turbo":
         shares = abar[torch.floor((1.0 - eta) * timesteps).long()] if sampler == "tcd" else left
-        ratio = left / shares  # of the picture, from where the prediction leads to where the next step begins
+        ratio = left / shares  # of the picture, between the end of this step and the start of the next
         kept[1:] = (ratio * (1.0 - shares)).sqrt()[1:] / noise[1:]
         fresh[1:] = (1.0 - ratio).sqrt()[1:] / noise[1:]
         if sampler == "tcd" or (sampler == "hyper" and not config.get("set_alpha_to_one", True)):
@@ -205,7 +206,6 @@ def step_coefficients(
 def _end_at(
     end: torch.Tensor, signal: torch.Tensor, noise: torch.Tensor, c_skip: torch.Tensor, c_out: torch.Tensor
 ) -> None:
-    """The last step ends with as much noise as `end`, a share of the picture, leaves: sqrt(end) x0 + sqrt(1 - end)
-    guess, written in x0 and x."""
+    """Change the last step so that it ends at abar `end`: sqrt(end) x0 + sqrt(1 - end) guess, in terms of x0 and x."""
     c_skip[-1] = (1.0 - end).sqrt() / noise[-1]
     c_out[-1] = end.sqrt() - c_skip[-1] * signal[-1]

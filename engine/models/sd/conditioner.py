@@ -1,4 +1,4 @@
-"""Texts and a picture into what the UNet is told; run when one of them changes, never for a picture of the stream."""
+"""Encodes texts and a picture into the UNet's conditions. Runs when one of them changes, not for every frame."""
 
 import logging
 from collections.abc import Callable, Hashable
@@ -9,42 +9,42 @@ import numpy as np
 import torch
 
 from engine.models.sd.plan.clip_skip import layers_skipped
-from engine.models.sd.prompt_syntax import Prompt, parse_prompt
+from engine.models.sd.prompt_syntax import ParsedPrompt, parse_prompt
 from engine.models.sd.prompt_tokens import TokenRow, emphasised, tell_left_out, token_row
 from engine.models.sd.textual_inversion import Triggers, vectors_in_place
 
 if TYPE_CHECKING:
-    from engine.models.sd.model import Model
+    from engine.models.sd.model import DiffusionModel
 
 log = logging.getLogger(__name__)
 
 KEPT_TEXTS = 8
-ALMOST_PARALLEL = 0.9995  # cosine above which sin(angle) is too small to divide by; the chord is then exact to 1e-4
+ALMOST_PARALLEL = 0.9995  # cosine above which sin(angle) is too small a divisor; the chord is then exact to 1e-4
 
 Encoded = tuple[torch.Tensor, torch.Tensor | None]
 
 
 @dataclass(slots=True, kw_only=True)
 class Cond:
-    """What the UNet is told, in the model's dtype on its device. D: 768 (SD 1.5), 1024 (2.x), 2048 (XL)."""
+    """The conditions of a UNet call, in the model's dtype on its device. D: 768 (SD 1.5), 1024 (2.x), 2048 (XL)."""
 
     text: torch.Tensor
     """(1, 77, D)."""
     negative_text: torch.Tensor | None = None
-    """(1, 77, D); None: not asked for."""
+    """(1, 77, D), or None if not requested."""
     pooled: torch.Tensor | None = None
     """(1, 1280), SDXL only."""
     negative_pooled: torch.Tensor | None = None
     time_ids: torch.Tensor | None = None
     """(1, 6), SDXL only: height, width, 0, 0, height, width in pixels."""
     ip: tuple[torch.Tensor, ...] | None = None
-    """(1, 1, tokens, D) an IP-Adapter, as `image_embeds` of the UNet; zeros change nothing; None without IP-Adapter."""
+    """(1, 1, tokens, D) for each IP-Adapter, the UNet's `image_embeds`; zeros have no effect; None without adapter."""
     negative_ip: tuple[torch.Tensor, ...] | None = None
 
     def into(self, buffers: "Cond") -> None:
-        """Copied into the tensors of `buffers`, which keep their addresses: captured graphs see the new values.
+        """Copy into the tensors of `buffers`, which keep their addresses, so that captured graphs see the new values.
 
-        ValueError where one has a part that the other lacks; the shapes must agree.
+        ValueError if one has a part that the other lacks; the shapes must agree.
         """
         for field in fields(Cond):
             ours, theirs = getattr(self, field.name), getattr(buffers, field.name)
@@ -58,13 +58,14 @@ class Cond:
 
 
 class Conditioner:
-    """Encodes as diffusers' `encode_prompt` does, bit for bit; weights in brackets, embeddings and clip skip as A1111
-    (`prompt_syntax`). Remembers the last texts, so that a mix of two can slide without the text encoder. One thread.
+    """Encodes texts bit for bit as diffusers' `encode_prompt`, with A1111's brackets, embeddings and clip skip.
 
-    Tags of LoRAs are left out of the texts; their weights are set by whoever sets the others (`lora_tags`)."""
+    Caches the last texts, so that a mix of two can change without the text encoder. LoRA tags are removed from the
+    texts; the caller applies them (`lora_tags`). One thread.
+    """
 
-    def __init__(self, model: "Model", *, note: Callable[[str, str], None] | None = None) -> None:
-        """`note(key, line)` is told when a text is too long or has what is not done; logged as a warning by default."""
+    def __init__(self, model: "DiffusionModel", *, note: Callable[[str, str], None] | None = None) -> None:
+        """`note(key, line)` is called if a text is too long or has unsupported syntax; by default a log warning."""
         self._model = model
         self._note = note or (lambda key, line: log.warning("%s: %s", key, line))
         self._triggers = Triggers(model.embeddings)
@@ -82,23 +83,24 @@ class Conditioner:
         size: tuple[int, int] = (512, 512),
         clip_skip: int | None = None,
     ) -> Cond:
-        """`mix` 0..1 goes from `prompt` to `prompt_b` over the sphere, token by token; without `prompt_b` nowhere.
+        """Encode the prompts. `mix` 0..1 interpolates from `prompt` to `prompt_b` on the sphere, token by token.
 
-        A negative of None leaves it out; an empty one is what the model was trained with: for SDXL zeros, else the
-        empty text. `ip_image` is (height, width, 3) uint8 RGB; None: the IP-Adapter changes nothing. `size`: width and
-        height of the pictures. `clip_skip`: as A1111 counts, 0 the model's own; None: the ModelSpec's.
+        A negative of None is omitted; an empty one is encoded as the model was trained: zeros for SDXL, else the empty
+        text. `ip_image` is (height, width, 3) uint8 RGB; with None the IP-Adapter has no effect. `size`: width and
+        height of the pictures. `clip_skip`: as A1111 counts, 0 for the model's own, None for the ModelSpec's.
         """
         skipped = layers_skipped(self._model.family, self._model.spec.clip_skip if clip_skip is None else clip_skip)
         text, pooled = self._mixed(prompt, prompt_b, mix, skipped)
         negative_text, negative_pooled = None, None
         if negative is not None and self._model.zeroes_empty_negative and not parse_prompt(negative).text:
-            negative_text, negative_pooled = torch.zeros_like(text), torch.zeros_like(pooled)
+            negative_text = torch.zeros_like(text)
+            negative_pooled = None if pooled is None else torch.zeros_like(pooled)
         elif negative is not None:
             negative_text, negative_pooled = self._encoded(negative, skipped, is_negative=True)
         ip, negative_ip = None, None
         if self._model.ip_adapter is not None:
             ip, negative_ip = self._model.ip_adapter.encode(ip_image)
-        # Copies: the result may become the buffers that later ones are copied into.
+        # Copies, because the result may become the buffers that later results are copied into.
         return Cond(
             text=text.clone(),
             negative_text=_copy(negative_text),
@@ -115,7 +117,8 @@ class Conditioner:
         if mix >= 1.0:
             return self._encoded(prompt_b, skipped)
         (text, pooled), (text_b, pooled_b) = self._encoded(prompt, skipped), self._encoded(prompt_b, skipped)
-        return slerp(text, text_b, mix), None if pooled is None else slerp(pooled, pooled_b, mix)
+        mixed = None if pooled is None or pooled_b is None else slerp(pooled, pooled_b, mix)
+        return slerp(text, text_b, mix), mixed
 
     def _encoded(self, text: str, skipped: int, *, is_negative: bool = False) -> Encoded:
         loras = self._model.loras
@@ -130,7 +133,7 @@ class Conditioner:
         return encoded
 
     def _told(self, text: str, skipped: int, is_negative: bool) -> Encoded:
-        """The encoding; what of the text is not done as written is noted."""
+        """Parse and encode a text; unsupported syntax is noted."""
         prompt = parse_prompt(text)
         for line in prompt.notes:
             self._note("prompt", line)
@@ -139,7 +142,7 @@ class Conditioner:
         return self._encode(prompt, skipped)
 
     @torch.no_grad()
-    def _encode(self, prompt: Prompt, skipped: int) -> Encoded:
+    def _encode(self, prompt: ParsedPrompt, skipped: int) -> Encoded:
         """((1, 77, D), pooled (1, P) or None)."""
         model = self._model
         rows = [
@@ -154,7 +157,7 @@ class Conditioner:
         for encoder, row in zip(model.text_encoders, rows, strict=True):
             with vectors_in_place(encoder, row.vectors):
                 outputs.append(encoder(row.ids, output_hidden_states=True))
-        # The last but one: what the model was trained with.
+        # The second to last state, which the model was trained with.
         states = [output.hidden_states[-2 - _held(skipped, output, 2)] for output in outputs]
         hidden = torch.cat([emphasised(state, row.weights) for state, row in zip(states, rows, strict=True)], dim=-1)
         return hidden.to(model.dtype), outputs[-1].text_embeds
@@ -165,17 +168,19 @@ class Conditioner:
 
 
 def _hidden(encoder: Any, row: TokenRow, skipped: int) -> torch.Tensor:
-    """(1, 77, D) of the last layer but `skipped`, through the norm that follows the last one."""
+    """(1, 77, D): the hidden state `skipped` layers before the last, after the final layer norm."""
     mask = row.mask if getattr(encoder.config, "use_attention_mask", False) else None
     with vectors_in_place(encoder, row.vectors):
         if not skipped:
-            return encoder(row.ids, attention_mask=mask)[0]
+            last: torch.Tensor = encoder(row.ids, attention_mask=mask)[0]
+            return last
         output = encoder(row.ids, attention_mask=mask, output_hidden_states=True)
-    return encoder.final_layer_norm(output.hidden_states[-1 - _held(skipped, output, 1)])
+    hidden: torch.Tensor = encoder.final_layer_norm(output.hidden_states[-1 - _held(skipped, output, 1)])
+    return hidden
 
 
 def _held(skipped: int, output: Any, own: int) -> int:
-    """`skipped`, or as many as leave the first layer; `own` is what the model's own number counts from the end."""
+    """`skipped`, limited so that the first layer remains. `own`: the model's own distance from the end."""
     return min(skipped, len(output.hidden_states) - 1 - own)
 
 
@@ -184,10 +189,9 @@ def _copy(tensor: torch.Tensor | None) -> torch.Tensor | None:
 
 
 def slerp(start: torch.Tensor, end: torch.Tensor, mix: float) -> torch.Tensor:
-    """(..., D) between `start` and `end` along the great circle, each last axis by itself (Shoemake 1985).
+    """Spherical interpolation of (..., D) between `start` and `end` along the last axis (Shoemake 1985).
 
-    At an even angular speed and with lengths kept in between; where two vectors point the same or opposite ways, or one
-    is zero, along the straight line. Equal vectors stay what they are.
+    Linear if two vectors are almost parallel or opposite, or one is zero. Equal vectors are unchanged.
     """
     a, b = start.float(), end.float()
     lengths = a.norm(dim=-1, keepdim=True) * b.norm(dim=-1, keepdim=True)

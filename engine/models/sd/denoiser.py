@@ -1,4 +1,4 @@
-"""One UNet call: what the model takes the picture under the noise to be."""
+"""One UNet call: predicts the picture without noise."""
 
 import math
 from collections.abc import Callable, Hashable, Sequence
@@ -15,26 +15,26 @@ from engine.models.sd.unet_parts import chain
 
 if TYPE_CHECKING:
     from engine.models.sd.conditioner import Cond
-    from engine.models.sd.model import Model
+    from engine.models.sd.model import DiffusionModel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Control:
-    """What one ControlNet is shown."""
+class ControlInput:
+    """The input of one ControlNet."""
 
     index: int
-    """Its place in `Model.controlnets`."""
+    """Its place in `DiffusionModel.controlnets`."""
     picture: torch.Tensor
-    """(rows, 3, height, width) in 0..1, of the pictures in the rows of the latents it goes with."""
+    """(rows, 3, height, width) in 0..1, one for each row of the latents."""
     scale: float
 
 
 class Denoiser:
-    """Stateless but for captured graphs. One thread, one device; nothing here waits for the device."""
+    """Stateless except for captured graphs. One thread, one device; never waits for the device."""
 
-    def __init__(self, model: "Model", *, calls: Calls | None = None, is_split: bool = False) -> None:
-        """`calls`: as `accelerators.unet_calls` has it, unless given. `is_split`: calls can be interrupted in
-        the UNet, after the ControlNets, its down blocks and its middle; otherwise they are one piece."""
+    def __init__(self, model: "DiffusionModel", *, calls: Calls | None = None, is_split: bool = False) -> None:
+        """`calls`: by default `accelerators.unet_calls`. `is_split`: calls can be interrupted within the UNet: after
+        the ControlNets, the down blocks and the middle block."""
         self.model = model
         self.device = torch.device(model.device)
         self.calls = calls or unet_calls(model)
@@ -50,15 +50,16 @@ class Denoiser:
         z: torch.Tensor,
         t: torch.Tensor,
         cond: "Cond",
-        control: Sequence[Control] = (),
+        control: Sequence[ControlInput] = (),
         *,
         guidance: float = 1.0,
         between: Callable[[], None] = nothing,
     ) -> torch.Tensor:
         """x0 (B, 4, h, w) float32 of the noisy latents `z` (B, 4, h, w) at timesteps `t` (B,) int64, on the device.
 
-        A guidance above 1 is classifier-free guidance against `cond.negative_text`, with twice the rows; for a model
-        with a guidance embedding it is an input. `between` is called between two parts. ModelError without a negative.
+        Above 1, `guidance` is classifier-free guidance against `cond.negative_text`, with twice the rows; for a model
+        with a guidance embedding it is an input. `between` is called between two parts. ModelError if the negative
+        is missing.
         """
         return self.x0(z, t, self.guided_output(z, t, cond, control, guidance=guidance, between=between))
 
@@ -67,18 +68,18 @@ class Denoiser:
         z: torch.Tensor,
         t: torch.Tensor,
         cond: "Cond",
-        control: Sequence[Control] = (),
+        control: Sequence[ControlInput] = (),
         *,
         guidance: float = 1.0,
         between: Callable[[], None] = nothing,
     ) -> torch.Tensor:
-        """As `predict`, but the model's own prediction (noise, v or x0), float32; `t` may be float too."""
+        """The model's own prediction (noise, v or x0) float32; arguments as in `predict`, but `t` may be float too."""
         negatives = len(z) if self.uses_negative(guidance) else 0
         against, output = self.outputs(z, t, cond, control, negatives=negatives, guidance=guidance, between=between)
         return output if against is None else against + guidance * (output - against)
 
     def uses_negative(self, guidance: float) -> bool:
-        """Whether this guidance is worked out from a second, negative prediction. 1 and below is off."""
+        """True if this guidance needs a second, negative prediction. 1 and below is off."""
         return guidance > 1.0 and self.model.time_cond_proj_dim is None
 
     def outputs(
@@ -86,13 +87,13 @@ class Denoiser:
         z: torch.Tensor,
         t: torch.Tensor,
         cond: "Cond",
-        control: Sequence[Control] = (),
+        control: Sequence[ControlInput] = (),
         *,
         negatives: int = 0,
         guidance: float = 1.0,
         between: Callable[[], None] = nothing,
     ) -> tuple[torch.Tensor | None, torch.Tensor]:
-        """The model's predictions float32 with the negative prompt for the first `negatives` rows, and for all rows."""
+        """Predictions float32: with the negative prompt for the first `negatives` rows, and with the prompt for all."""
         if negatives and cond.negative_text is None:
             raise ModelError("guidance above 1 needs a negative prompt; an empty one will do")
         inputs: State = {
@@ -106,13 +107,13 @@ class Denoiser:
             "ip": cond.ip,
             "negative_ip": cond.negative_ip,
             "guidance": self._guidance_embedding(guidance),
-            # A tensor, filled on the device: a float would be baked into a graph, a copied one would wait.
+            # A tensor, filled on the device: a float would be baked into a graph, and copying one would wait.
             "controls": tuple(
                 (shown.picture.to(self._dtype), torch.full((), shown.scale, device=self.device)) for shown in control
             ),
         }
         used = tuple(shown.index for shown in control)
-        # Strengths of LoRAs and IP-Adapter are not in the key: they lie in the weights, changed in place.
+        # Strengths of LoRAs and IP-Adapter are not in the key: they are in the weights, which change in place.
         key: Hashable = ("unet", tuple(z.shape), t.dtype, negatives, used, cond.negative_text is None, cond.ip is None)
         controlnets = [self.model.controlnets[index] for index in used]
         parts = chain(self.model.unet, controlnets, negatives, is_split=self._is_split, parts=self.model.parts)
@@ -136,7 +137,7 @@ class Denoiser:
 
 
 def guidance_embedding(guidance: float, size: int) -> torch.Tensor:
-    """(1, size) float32: sines and cosines of 1000 (guidance - 1), as the models that take it were distilled."""
+    """(1, size) float32: sines and cosines of 1000 (guidance - 1), as in the distillation of these models."""
     half = size // 2
     rates = torch.exp(torch.arange(half) * -(math.log(10000.0) / (half - 1)))
     angles = (guidance - 1.0) * 1000.0 * rates

@@ -1,4 +1,4 @@
-"""Whether what a model answered is a picture at all, row for row, told on the device without waiting for it."""
+"""Checks row by row if a model's output is a valid picture, on the device, without waiting for it."""
 
 import numpy as np
 import torch
@@ -8,13 +8,13 @@ from engine.models.sd.pixels import is_finite
 
 
 def latent_fates(z: torch.Tensor) -> torch.Tensor:
-    """(B,) uint8, GOOD, NOT_FINITE or BLACK, of latents (B, 4, h, w): no noise leads to one number in each channel."""
+    """(B,) uint8, GOOD, NOT_FINITE or BLACK, of latents (B, 4, h, w). A constant in each channel counts as BLACK."""
     is_flat = (z == z[:, :, :1, :1]).flatten(1).all(dim=1)
     return _fates(is_finite(z), is_flat)
 
 
 def picture_fates(rgb: torch.Tensor, are_finite: torch.Tensor) -> torch.Tensor:
-    """(B,) uint8, GOOD, NOT_FINITE or BLACK, of pictures (B, h, w, 3) uint8 and whether they were numbers (B,)."""
+    """(B,) uint8, GOOD, NOT_FINITE or BLACK, of pictures (B, h, w, 3) uint8; `are_finite` (B,) of their values."""
     return _fates(are_finite, rgb.flatten(1).amax(dim=1) == 0)
 
 
@@ -24,11 +24,11 @@ def _fates(are_finite: torch.Tensor, are_black: torch.Tensor) -> torch.Tensor:
 
 
 def first_bad(fates: torch.Tensor, later: torch.Tensor) -> torch.Tensor:
-    """`fates`, and where these are GOOD those of a `later` stage."""
+    """`fates`, replaced by those of a `later` stage where they are GOOD."""
     return torch.where(fates == GOOD, later, fates)
 
 
-def mended(fates: np.ndarray, again: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(B,) uint8 after a second attempt that ended with `again`, and (B,) bool: whose result is the second one."""
+def merge_rerun(fates: np.ndarray, again: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Fates (B,) uint8 after a second attempt with fates `again`; (B,) bool: True to take its result."""
     is_mended = (fates != GOOD) & (again == GOOD)
     return np.where(is_mended, RERUN, fates).astype(np.uint8), is_mended

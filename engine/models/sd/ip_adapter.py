@@ -1,13 +1,14 @@
-"""IP-Adapter: a picture beside the text (Ye et al. 2023); standard and plus, one of them.
+"""IP-Adapter: a picture as a prompt beside the text (Ye et al. 2023). One adapter, standard or plus.
 
 diffusers' attention processors do the work. Three things are ours. The image is projected to tokens once, when it
-changes, where the UNet would do it at each call. Tokens of zeros then change nothing: keys and values have no bias.
-And the strength is in the value weights, W = scale W0, in place: attention is linear in its values, and a captured
-graph follows.
+changes, instead of at each UNet call. Tokens of zeros then have no effect, because keys and values have no bias. And
+the strength is multiplied into the value weights in place, W = scale W0: attention is linear in its values, and a
+captured graph sees the new weights.
 """
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,42 +19,35 @@ from engine.errors import ModelError
 from engine.models.pretrained import notes_of, one_line, pretrained
 from engine.models.sd.plan.ip_adapter_file import IpAdapterFiles
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from engine.models.sd.model import Model
-
 Tokens = tuple[torch.Tensor, ...]
 
 
 class GivenTokens(torch.nn.Module):
-    """Stands where the UNet would project image embeddings: they are tokens already."""
+    """Replaces the UNet's projection of image embeddings, which are tokens already."""
 
     def forward(self, image_embeds: list[torch.Tensor]) -> list[torch.Tensor]:
         return image_embeds
 
 
 class IpAdapter:
-    """Put into `model.unet` by its constructor. Thread of the model only."""
+    """An IP-Adapter inside a UNet. Thread of the model only."""
 
-    def __init__(self, model: "Model", files: IpAdapterFiles) -> None:
-        """ModelError where adapter and model do not fit each other."""
+    def __init__(self, unet: Any, files: IpAdapterFiles, device: torch.device, dtype: torch.dtype) -> None:
+        """Put the adapter's attention processors into `unet`. ModelError if adapter and UNet do not fit each other."""
         from transformers import CLIPImageProcessor
 
-        self._device, self._dtype = model.device, model.dtype
+        self._device, self._dtype = device, dtype
         encoder_folder = files.encoder
-        model.notes += files.notes
-        self._encoder = pretrained(
-            "CLIPVisionModelWithProjection", encoder_folder, "", model.dtype, str(encoder_folder)
-        )
-        model.notes += notes_of("image_encoder", encoder_folder)
-        self._encoder.requires_grad_(False).eval().to(model.device)
+        self._encoder = pretrained("CLIPVisionModelWithProjection", encoder_folder, "", dtype, str(encoder_folder))
+        self.notes: tuple[str, ...] = (*files.notes, *notes_of("image_encoder", encoder_folder))
+        """Messages for the user about loading, one line each."""
+        self._encoder.requires_grad_(False).eval().to(device)
         side = self._encoder.config.image_size
         self._processor = CLIPImageProcessor(size=side, crop_size=side)
         with one_line(f"IP-Adapter {files.name}, made for another model?"):
-            self._projection = self._put_into(model, files.file)
+            self._projection = self._put_into(unet, files.file)
             self._nothing = self._tokens(self._embedded(np.zeros((8, 8, 3), np.uint8))[1]).zero_()
-        processors = model.unet.attn_processors.values()
+        processors = unet.attn_processors.values()
         values = [processor.to_v_ip[0].weight for processor in processors if hasattr(processor, "to_v_ip")]
         self._values = [(weight, weight.detach().clone()) for weight in values]
         self._shown: tuple[np.ndarray, torch.Tensor, torch.Tensor] | None = None
@@ -61,10 +55,10 @@ class IpAdapter:
 
     @torch.no_grad()
     def encode(self, picture: np.ndarray | None) -> tuple[Tokens, Tokens]:
-        """Tokens (1, 1, tokens, D) of `picture` (height, width, 3) uint8 RGB and of none at all, for guidance.
+        """Tokens (1, 1, tokens, D) of `picture` (height, width, 3) uint8 RGB, and those of no picture, for guidance.
 
-        None: zeros for both, with which the UNet does exactly what it does without an IP-Adapter. The same array again
-        costs nothing: it must not be written to in between.
+        For None both are zeros, with which the UNet works exactly as without an IP-Adapter. The last array is cached,
+        so it must not be modified.
         """
         if picture is None:
             return (self._nothing.clone(),), (self._nothing.clone(),)
@@ -76,7 +70,7 @@ class IpAdapter:
 
     @torch.no_grad()
     def set_scale(self, scale: float) -> None:
-        """How much the picture counts from now on; 0: not at all, exactly."""
+        """Set the strength of the picture; 0 is exactly off."""
         if scale == self.scale:
             return
         for weight, original in self._values:
@@ -90,28 +84,29 @@ class IpAdapter:
     def tensors(self) -> Iterator[torch.Tensor]:
         yield from (original for _, original in self._values)
 
-    def _put_into(self, model: "Model", file: "Path") -> Any:
-        """The projection that diffusers' loader built; the UNet gets its attention processors."""
-        from diffusers import StableDiffusionImg2ImgPipeline
+    def _put_into(self, unet: Any, file: Path) -> Any:
+        """Give the UNet its attention processors through diffusers' loader. Returns the image projection."""
+        import diffusers
 
-        parts = {"unet": model.unet, "image_encoder": self._encoder, "feature_extractor": self._processor}
+        kind: Any = diffusers.StableDiffusionImg2ImgPipeline  # not annotated
+        parts = {"unet": unet, "image_encoder": self._encoder, "feature_extractor": self._processor}
         parts |= dict.fromkeys(("vae", "text_encoder", "tokenizer", "scheduler", "safety_checker"))
-        pipeline = StableDiffusionImg2ImgPipeline(**parts, requires_safety_checker=False)
+        pipeline = kind(**parts, requires_safety_checker=False)
         pipeline.load_ip_adapter(
             str(file.parent), subfolder="", weight_name=file.name, image_encoder_folder=None, local_files_only=True
         )
-        (projection,) = model.unet.encoder_hid_proj.image_projection_layers
+        (projection,) = unet.encoder_hid_proj.image_projection_layers
         if not isinstance(projection, (ImageProjection, IPAdapterPlusImageProjection, IPAdapterFullImageProjection)):
             raise ModelError(
                 f"{file}: a FaceID adapter, which needs a face detector; known are standard, plus and full"
             )
-        model.unet.encoder_hid_proj = GivenTokens()
-        model.unet.requires_grad_(False)
+        unet.encoder_hid_proj = GivenTokens()
+        unet.requires_grad_(False)
         return projection.requires_grad_(False).eval()
 
     @torch.no_grad()
     def _embedded(self, picture: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
-        """What the projection takes, of the picture and of no picture: (1, E), or (1, patches, E) for plus."""
+        """Inputs of the projection for the picture and for no picture: (1, E), or (1, patches, E) for plus."""
         shown = self._processor(Image.fromarray(picture), return_tensors="pt").pixel_values
         shown = shown.to(self._device, self._dtype)
         if isinstance(self._projection, ImageProjection):
@@ -123,4 +118,5 @@ class IpAdapter:
 
     @torch.no_grad()
     def _tokens(self, embeds: torch.Tensor) -> torch.Tensor:
-        return self._projection(embeds)[:, None]
+        projected: torch.Tensor = self._projection(embeds)
+        return projected[:, None]

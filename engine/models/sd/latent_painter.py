@@ -1,4 +1,4 @@
-"""Latents into painted latents, as a Painting has it. What is made of one is kept for the next like it."""
+"""Paints latents according to a Painting, and caches encoded texts and schedules for the next equal one."""
 
 from collections.abc import Callable, Hashable
 from pathlib import Path
@@ -10,7 +10,7 @@ import torch
 from engine.errors import ModelError
 from engine.models.sd.batch_schedule import BatchSchedule
 from engine.models.sd.conditioner import Cond, Conditioner
-from engine.models.sd.denoiser import Control, Denoiser
+from engine.models.sd.denoiser import ControlInput, Denoiser
 from engine.models.sd.lora_tags import Note, tagged_weights, with_tags
 from engine.models.sd.model import unguided
 from engine.models.sd.outlines import edges
@@ -20,9 +20,9 @@ from engine.models.sd.pixels import fitted
 if TYPE_CHECKING:
     from engine.models.device_work import DeviceCopies
     from engine.models.graphs import Calls
-    from engine.models.sd.model import Model
+    from engine.models.sd.model import DiffusionModel
 
-KEPT = 16  # paintings of as many clients that take turns
+KEPT = 16  # cached paintings, for as many clients that take turns
 
 ReadPicture = Callable[[Path], np.ndarray]
 """(height, width, 3) uint8 of a file."""
@@ -30,11 +30,11 @@ Kept = TypeVar("Kept")
 
 
 class LatentPainter:
-    """One thread; `change` comes before the first run."""
+    """One thread; call `change` before the first run."""
 
     def __init__(
         self,
-        model: "Model",
+        model: "DiffusionModel",
         size: tuple[int, int],
         *,
         read_picture: ReadPicture | None,
@@ -51,14 +51,14 @@ class LatentPainter:
         self._painting: Painting | None = None
 
     def change(self, painting: Painting) -> None:
-        """Paint so from now on. Texts and pictures that were seen lately are not encoded again.
+        """Use this painting from now on. Recent texts and pictures are cached.
 
-        ModelError for what the model cannot do. A LoRA that the prompt has a tag for (`lora_tags`) weighs what the tag
-        says. The weights of LoRAs and the scale of the IP-Adapter are the model's: where another painter uses it, too,
-        this comes before each batch.
+        ModelError if the model does not support it. A LoRA with a tag in the prompt (`lora_tags`) gets the tag's
+        weight. LoRA weights and the IP-Adapter's scale belong to the model: if several painters share it, call this
+        before each batch.
         """
         model = self._model
-        _demand_counts(painting, model)
+        _require_counts(painting, model)
         schedule = self._schedule_for(painting)
         steps, evaluations = schedule.steps, schedule.evaluations
         if model.loras is not None:
@@ -68,7 +68,7 @@ class LatentPainter:
             tagged_weights(painting.prompt, (), self._note)
         if model.ip_adapter is not None:
             model.ip_adapter.set_scale(painting.ip_scale)
-        # Texts and picture go through what LoRAs may change; the scale of the picture lies in the UNet.
+        # LoRAs may change the encoders of texts and picture, so their weights are in the key; the scale is in the UNet.
         key = painting.prompt, painting.negative, painting.lora_weights, painting.ip_image
         self._cond = _kept(self._conds, key, lambda: self._encoded(painting))
         before = self._painting
@@ -81,19 +81,21 @@ class LatentPainter:
 
     @property
     def steps(self) -> int:
-        """UNet calls that a picture takes."""
+        """UNet calls for a picture."""
         return self._steps
 
     @property
     def evaluations(self) -> int:
-        """Those of them in which the whole UNet runs."""
+        """UNet calls for a picture in which the whole UNet runs."""
         return self._evaluations
 
-    def controls(self, rgb: np.ndarray | None, uploads: "DeviceCopies") -> list[Control]:
-        """What each ControlNet that counts is shown of the pictures (B, height, width, 3) uint8. `uploads`: must not be
-        used for another batch before these are there."""
+    def controls(self, rgb: np.ndarray | None, uploads: "DeviceCopies") -> list[ControlInput]:
+        """The inputs of all ControlNets with a scale above 0, from the pictures (B, height, width, 3) uint8.
+
+        `uploads` must not be used for another batch before these have arrived.
+        """
         assert self._painting is not None
-        seen: dict[str, torch.Tensor] = {}  # (B, 3, height, width), one for all that see the same
+        seen: dict[str, torch.Tensor] = {}  # (B, 3, height, width), shared by ControlNets with the same input
         shown = []
         for index, use in enumerate(self._painting.control_uses):
             if use.scale:
@@ -102,16 +104,16 @@ class LatentPainter:
                     pictures = np.stack([edges(each, self._size) for each in rgb]) if use.sees == "edges" else rgb
                     sent = uploads.send(use.sees, pictures)
                     seen[use.sees] = fitted(sent, *self._size, self._model.device).to(self._model.dtype)
-                shown.append(Control(index=index, picture=seen[use.sees], scale=use.scale))
+                shown.append(ControlInput(index=index, picture=seen[use.sees], scale=use.scale))
         return shown
 
     @torch.no_grad()
-    def run(self, z: torch.Tensor, controls: list[Control]) -> torch.Tensor:
-        """(B, 4, h, w) float32, painted; memory of its own."""
+    def run(self, z: torch.Tensor, controls: list[ControlInput]) -> torch.Tensor:
+        """The painted latents (B, 4, h, w) float32, in new memory."""
         return self._schedule.run(z, self._cond, controls)
 
     def drop(self) -> None:
-        """Give back what is only kept for speed."""
+        """Free all caches."""
         self._denoiser.calls.drop()
         self._schedules.clear()
 
@@ -135,8 +137,8 @@ class LatentPainter:
         return self._conditioner.encode(painting.prompt, painting.negative, ip_image=image, size=self._size)
 
 
-def _demand_counts(painting: Painting, model: "Model") -> None:
-    """ModelError where the painting uses what the model has not been loaded with."""
+def _require_counts(painting: Painting, model: "DiffusionModel") -> None:
+    """ModelError if the painting uses parts that the model was not loaded with."""
     name, uses, weights = model.spec.model, painting.control_uses, painting.lora_weights
     if len(uses) != len(model.controlnets):
         raise ModelError(f"{name}: has {len(model.controlnets)} ControlNets, but uses for {len(uses)} are given")
@@ -147,9 +149,9 @@ def _demand_counts(painting: Painting, model: "Model") -> None:
 
 
 def _kept(memory: dict[Hashable, Kept], key: Hashable, make: Callable[[], Kept]) -> Kept:
-    """What `make` gave for this key; the newest KEPT are remembered."""
+    """The cached result of `make` for this key; the KEPT most recently used are cached."""
     value = memory.pop(key) if key in memory else make()
-    memory[key] = value  # last in the dict: the most recently used
+    memory[key] = value  # last in the dict: most recently used
     if len(memory) > KEPT:
         del memory[next(iter(memory))]
     return value

@@ -1,4 +1,4 @@
-"""`load`: from the names in a ModelSpec to a Model on its device."""
+"""Loads a DiffusionModel onto its device from the names in a ModelSpec."""
 
 import logging
 import math
@@ -9,20 +9,21 @@ import torch
 
 from engine.errors import ModelError
 from engine.models import locate
-from engine.models.device_work import dtype_named
+from engine.models.device_work import dtype_named, in_fastest_layout
 from engine.models.locate import INDEX
 from engine.models.plain_config import notes_on
 from engine.models.pretrained import notes_of, one_line, pickle_notes, pretrained, quieten_libraries
-from engine.models.sd.accelerators import accelerate, demand
+from engine.models.sd.accelerators import accelerate, require_accelerator
 from engine.models.sd.coefficients import noise_table
-from engine.models.sd.model import Model
+from engine.models.sd.model import DiffusionModel
 from engine.models.sd.painting import Stage
-from engine.models.sd.plan.choice import Choice
-from engine.models.sd.plan.model_folder import ModelFolder
+from engine.models.sd.plan.choice import Decision
+from engine.models.sd.plan.model_folder import DiffusersFolder
 from engine.models.sd.plan.model_plan import ModelPlan, plan_model
 from engine.models.sd.plan.sampler_choice import SamplerChoice
 from engine.models.sd.plan.single_file import CLASSES, TEXT_CLASSES, SingleFile
 from engine.models.sd.plan.vae_choice import VaeChoice
+from engine.models.sd.shapes import build
 from engine.models.sd.single_file_weights import read
 from engine.models.sd.spec import ModelSpec
 from engine.models.sd.vae_loading import load_vae_file
@@ -31,49 +32,52 @@ from engine.models.tokenizer_files import read_tokenizer
 log = logging.getLogger(__name__)
 
 
-def load(spec: ModelSpec, device: str, dtype: str, *, stage: Stage = "whole", is_job: bool = False) -> Model:
-    """The model on `device` (cpu, cuda, cuda:1, mps), its weights in `dtype` (as `dtype_named` has them).
+def load(spec: ModelSpec, device: str, dtype: str, *, stage: Stage = "whole", is_job: bool = False) -> DiffusionModel:
+    """The model on `device` (cpu, cuda, cuda:1, mps), its weights in `dtype` (a name that `dtype_named` knows).
 
-    `stage`: only what this stage of a job needs of it. `is_job`: each picture makes all its steps before the next.
+    `stage`: load only what this stage of a job needs. `is_job`: each picture makes all its steps before the next.
 
-    Nothing is downloaded. Weights come from safetensors; where a folder has only pickles these are read with
-    torch's `weights_only`, and a note says so. ModelError in one line names what is missing and how to get it;
+    Nothing is downloaded. Weights come from safetensors. If a folder has only pickles, they are read with torch's
+    `weights_only`, and a note says so. ModelError in one line names what is missing and how to get it;
     `torch.OutOfMemoryError` passes through.
     """
     wanted = dtype_named(dtype)
-    quieten_libraries("diffusers", "transformers")
-    demand(spec, torch.device(device), is_job=is_job)  # before anything takes long
-    if spec.random_shape:
-        model = _random(spec, device, wanted, stage)
-    else:
-        plan = plan_model(spec)
-        plan.require_complete()
-        model = _Loading(plan, torch.device(device), wanted, stage).model()
+    require_accelerator(spec, torch.device(device), is_job=is_job)  # before anything takes long
+    if not spec.random_shape:
+        return load_planned(plan_model(spec), device, dtype, stage=stage)
+    model = _random(spec, device, wanted, stage)
     if model.unet is not None:
         accelerate(model)
     return model
 
 
-def _random(spec: ModelSpec, device: str, dtype: torch.dtype, stage: Stage) -> Model:
+def load_planned(plan: ModelPlan, device: str, dtype: str, *, stage: Stage = "whole") -> DiffusionModel:
+    """Load the model that `plan_model` has examined; arguments and errors are those of `load`."""
+    wanted = dtype_named(dtype)
+    quieten_libraries("diffusers", "transformers")
+    plan.require_complete()
+    model = _Loading(plan, torch.device(device), wanted, stage).model()
+    if model.unet is not None:
+        accelerate(model)
+    return model
+
+
+def _random(spec: ModelSpec, device: str, dtype: torch.dtype, stage: Stage) -> DiffusionModel:
     if spec != ModelSpec(model=spec.model, accelerator=spec.accelerator):
         raise ModelError(
             f"{spec.model}: random weights take no LoRA, ControlNet, IP-Adapter, VAE, sampler, embedding or clip skip"
         )
-    from engine.models.sd.shapes import build
-
     model = build(spec.random_shape, device, dtype, stage)
     model.spec = replace(model.spec, accelerator=spec.accelerator)
     return model
 
 
-def in_fastest_layout(module: Any, device: torch.device) -> Any:
-    """The same module with channels last on CUDA (tensor cores want it) and CPUs (1.2 times as fast at 512 px)."""
-    return module if device.type == "mps" else module.to(memory_format=torch.channels_last)
-
-
 def latent_scale(config: Any, device: torch.device) -> tuple[float | torch.Tensor, float | torch.Tensor]:
-    """Factor and shift of a VAE's latents: scaled = (latents - shift) * factor. With `latents_mean` and `latents_std`
-    (Playground 2.5's) one for each channel, (1, 4, 1, 1) float32 on the device, as diffusers' SDXL pipelines do."""
+    """Factor and shift of a VAE's latents: scaled = (latents - shift) * factor.
+
+    With `latents_mean` and `latents_std` (Playground 2.5's) one for each channel, (1, 4, 1, 1) float32 on the device,
+    as in diffusers' SDXL pipelines.
+    """
     mean, std = config.get("latents_mean"), config.get("latents_std")
     if mean is None or std is None:
         return config.scaling_factor, config.get("shift_factor") or 0.0
@@ -83,12 +87,12 @@ def latent_scale(config: Any, device: torch.device) -> tuple[float | torch.Tenso
 
 class _Loading:
     def __init__(self, plan: ModelPlan, device: torch.device, dtype: torch.dtype, stage: Stage) -> None:
-        """`plan`: complete."""
+        """`plan` must be complete."""
         self.plan, self.spec, self.device, self.dtype = plan, plan.spec, device, dtype
         self._has_unet, self._has_vae = stage in ("process", "whole"), stage != "process"
         self.notes: list[str] = []
 
-    def model(self) -> Model:
+    def model(self) -> DiffusionModel:
         plan = self.plan
         if plan.folder is None or plan.vae is None or plan.prediction is None or plan.sampler is None:
             raise ModelError(f"{self.spec.model}: is not complete")
@@ -100,7 +104,7 @@ class _Loading:
 
     # -- the two ways a model lies on disk
 
-    def _from_folder(self, folder: ModelFolder, vae: VaeChoice) -> dict[str, Any]:
+    def _from_folder(self, folder: DiffusersFolder, vae: VaeChoice) -> dict[str, Any]:
         texts = [part for part in folder.parts if part in TEXT_CLASSES and self._has_unet]
         return {
             "unet": self._part(folder, "unet", "UNet2DConditionModel") if self._has_unet else None,
@@ -108,7 +112,7 @@ class _Loading:
             "text_encoders": tuple(self._part(folder, part, TEXT_CLASSES[part]) for part in texts),
         }
 
-    def _from_file(self, single: SingleFile, folder: ModelFolder, vae: VaeChoice) -> dict[str, Any]:
+    def _from_file(self, single: SingleFile, folder: DiffusersFolder, vae: VaeChoice) -> dict[str, Any]:
         wanted = {"unet", "text_encoders"} if self._has_unet else set()
         parts: dict[str, Any] = {"unet": None, "vae": None, "text_encoders": ()}
         if self._has_vae and vae.weights is None:
@@ -128,24 +132,24 @@ class _Loading:
 
     def _assembled(
         self,
-        folder: ModelFolder,
-        prediction: Choice,
+        folder: DiffusersFolder,
+        prediction: Decision,
         sampler: SamplerChoice,
         *,
         unet: Any,
         vae: Any,
         text_encoders: tuple[Any, ...],
-    ) -> Model:
+    ) -> DiffusionModel:
         from diffusers import AutoencoderTiny
 
         config = self._scheduler_config(self.plan.scheduler)
         with one_line(f"{folder.name}/scheduler"):
             table = noise_table(config)
         self.notes += notes_on(folder.name, folder.path, INDEX)
-        scaling, shift = latent_scale(vae.config, self.device) if vae else (math.nan, 0.0)  # NaN would be seen
+        scaling, shift = latent_scale(vae.config, self.device) if vae else (math.nan, 0.0)  # NaN shows wrong use
         texts = [part for part in folder.parts if part.startswith("tokenizer") and self._has_unet]
         tokenizers = tuple(self._tokenizer(folder, part) for part in texts)
-        model = Model(
+        model = DiffusionModel(
             spec=self.spec,
             device=self.device,
             dtype=self.dtype,
@@ -175,28 +179,33 @@ class _Loading:
             log.info("%s: %s", self.spec.model, note)
         return model
 
-    def _add_extras(self, model: Model) -> None:
+    def _add_extras(self, model: DiffusionModel) -> None:
         if self.plan.loras:
             from engine.models.sd.lora import LoraSet
 
-            model.loras = LoraSet(model, self.plan.loras)
+            model.loras = LoraSet(
+                self.plan.loras, model=self.spec.model, unet=model.unet, text_encoders=model.text_encoders
+            )
+            model.notes += tuple(note for lora in self.plan.loras for note in lora.notes)
         if self.plan.embeddings:
             from engine.models.sd.textual_inversion import load_embedding
 
-            model.embeddings = tuple(load_embedding(file, model) for file in self.plan.embeddings)
+            model.embeddings = tuple(load_embedding(file, self.device, self.dtype) for file in self.plan.embeddings)
         if self.plan.controlnets:
             from engine.models.sd.controlnet import load_controlnet
 
-            nets = [load_controlnet(files, model) for files in self.plan.controlnets]
-            model.controlnets = tuple(self._placed(net) for net in nets)
+            loaded = [load_controlnet(files, self.dtype) for files in self.plan.controlnets]
+            model.controlnets = tuple(self._placed(net) for net, _ in loaded)
+            model.notes += tuple(note for _, notes in loaded for note in notes)
         if self.plan.ip_adapter:
             from engine.models.sd.ip_adapter import IpAdapter
 
-            model.ip_adapter = IpAdapter(model, self.plan.ip_adapter)
+            model.ip_adapter = IpAdapter(model.unet, self.plan.ip_adapter, self.device, self.dtype)
+            model.notes += model.ip_adapter.notes
 
     # -- parts
 
-    def _part(self, folder: ModelFolder, part: str, kind: str) -> Any:
+    def _part(self, folder: DiffusersFolder, part: str, kind: str) -> Any:
         """One network of a folder, on the CPU."""
         weights = folder.weights(part)
         if weights is None:
@@ -204,7 +213,7 @@ class _Loading:
         self.notes += notes_of(part, folder.path / part)
         return pretrained(kind, folder.path, part, self.dtype, f"{folder.name}/{part}")
 
-    def _vae(self, folder: ModelFolder, choice: VaeChoice) -> Any:
+    def _vae(self, folder: DiffusersFolder, choice: VaeChoice) -> Any:
         self.notes += [choice.note] if choice.note else []
         if choice.folder is None:
             self.notes += pickle_notes("vae", choice.weights)
@@ -212,17 +221,17 @@ class _Loading:
         self.notes += notes_of("vae", choice.folder)
         return pretrained(choice.kind, choice.folder, "", self._vae_dtype(folder, choice), str(choice.folder))
 
-    def _vae_dtype(self, folder: ModelFolder, choice: VaeChoice) -> torch.dtype:
-        # The full VAE of SDXL overflows in float16; its configuration asks for float32, those mended do not.
+    def _vae_dtype(self, folder: DiffusersFolder, choice: VaeChoice) -> torch.dtype:
+        # The full VAE of SDXL overflows in float16; its configuration asks for float32, those of fixed VAEs do not.
         overflows = folder.family == "sdxl" and choice.wants_float32 and self.dtype == torch.float16
         return torch.float32 if overflows else self.dtype
 
-    def _tokenizer(self, folder: ModelFolder, part: str) -> Any:
-        folder.demand_tokenizer(part)
+    def _tokenizer(self, folder: DiffusersFolder, part: str) -> Any:
+        folder.require_tokenizer(part)
         return read_tokenizer(f"{folder.name}/{part}", folder.path / part)
 
     def _scheduler_config(self, told: dict[str, Any]) -> dict[str, Any]:
-        """With the defaults of the scheduler's class filled in."""
+        """The configuration with the defaults of the scheduler's class filled in."""
         import diffusers
 
         name, kind = self.spec.model, told.get("_class_name", "")
@@ -232,6 +241,6 @@ class _Loading:
             return dict(getattr(diffusers, kind).from_config(told).config) | {"_class_name": kind}
 
     def _placed(self, module: Any, dtype: torch.dtype | None = None) -> Any:
-        """On the device, without gradients, in the layout that its convolutions are fastest in."""
+        """Move to the device, without gradients, in the fastest memory layout for convolutions."""
         module.requires_grad_(False).eval().to(self.device, dtype or self.dtype)
         return in_fastest_layout(module, self.device)

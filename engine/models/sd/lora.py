@@ -1,71 +1,70 @@
-"""LoRAs merged into the weights (Hu et al. 2021): W = W0 + sum of w_i s_i B_i A_i, worked out anew from W0 each time.
+"""Merges LoRAs into the weights (Hu et al. 2021): W = W0 + sum of w_i s_i B_i A_i, computed from W0 each time.
 
-Adding and taking away again would drift by rounding, and adapter layers beside the weights would slow every call. W0
-is kept, weights change in place: a captured graph sees the new ones at the addresses it knows, and with every w_i
-at 0 the weights are bit for bit those of the file. Which tensor changes which weight was decided when the file was
-examined (lora_file); lora_delta has the arithmetic.
+Adding and subtracting would drift by rounding, and adapter layers beside the weights would slow every call. So W0 is
+kept and weights change in place: a captured graph sees them at the same addresses, and with every w_i at 0 the weights
+are bit for bit those of the file. `lora_file` decides which tensor changes which weight; `lora_delta` has the
+arithmetic.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import Any
 
 import torch
 
 from engine.errors import ModelError
-from engine.models.pretrained import demand_finite, one_line
+from engine.models.pretrained import one_line, require_finite
 from engine.models.sd.lora_delta import Delta
-from engine.models.sd.plan.lora_changes import Change
+from engine.models.sd.plan.lora_changes import LoraChange
 from engine.models.sd.plan.lora_file import LoraFile
 from engine.models.sd.plan.lora_names import TEXT_PARTS, UNET_PART, plain_layer
 from engine.models.sd.plan.tensor_file import read_tensors
 
-if TYPE_CHECKING:
-    from engine.models.sd.model import Model
-
 
 @dataclass(slots=True)
 class Merged:
-    """One weight of the model and what may be added to it."""
+    """One weight of the model and the deltas that can be added to it."""
 
     weight: torch.Tensor
     original: torch.Tensor
-    """The same numbers, as float16 or bfloat16 where that holds them exactly."""
+    """The same values, as float16 or bfloat16 if those hold them exactly."""
     is_text: bool
     deltas: list[Delta] = field(default_factory=list)
     strengths: tuple[float, ...] = ()
-    """w_i in force, in the order of `deltas`."""
+    """Effective w_i, in the order of `deltas`."""
 
 
 class LoraSet:
-    """The LoRAs of a model by name, each with its weight in force. Thread of the model only."""
+    """The LoRAs of a model by name, each with its effective weight. Thread of the model only."""
 
-    def __init__(self, model: "Model", loras: Sequence[LoraFile]) -> None:
-        """Reads the files and merges them at the weights given. ModelError for a file that is damaged, or called as
-        another is."""
+    def __init__(self, loras: Sequence[LoraFile], *, model: str, unet: Any, text_encoders: Sequence[Any]) -> None:
+        """Read the files and merge them into the networks with their weights. `model`: its name, for errors.
+
+        ModelError if a file is damaged, does not fit the networks, or two LoRAs have the same name.
+        """
+        self._model, self._device, self._dtype = model, unet.device, unet.dtype
         self._merged: dict[int, Merged] = {}
         self.weights: dict[str, float] = {}
         self.text_version = 0
-        """Grows when the weights of a text encoder change: texts must be encoded anew then."""
-        weights = _weights_of(model)
+        """Increases when the weights of a text encoder change; texts must then be encoded again."""
+        weights = _weights_of(unet, text_encoders)
         for lora in loras:
             if lora.name in self.weights:
                 raise ModelError(f"{lora.file}: two LoRAs are called {lora.name}; rename one file")
-            self._read(model, weights, lora)
+            self._read(weights, lora)
             self.weights[lora.name] = 0.0
-            model.notes += lora.notes
         self.set_weights({lora.name: lora.weight for lora in loras})
 
     @property
     def names(self) -> tuple[str, ...]:
-        """In the order of the ModelSpec."""
+        """Names in the order of the ModelSpec."""
         return tuple(self.weights)
 
     @torch.no_grad()
     def set_weights(self, weights: Mapping[str, float]) -> None:
-        """Merges with these strengths; LoRAs that are not named keep theirs. KeyError for a name that is not there."""
+        """Merge with these strengths; LoRAs that are not named keep theirs. KeyError for an unknown name."""
         for name, weight in weights.items():
-            self.weights[name]  # a wrong name must not become a new one
+            self.weights[name]  # raises KeyError instead of adding a name
             self.weights[name] = float(weight)
         texts_changed = False
         for merged in self._merged.values():
@@ -78,26 +77,29 @@ class LoraSet:
         self.text_version += texts_changed
 
     def tensors(self) -> Iterator[torch.Tensor]:
-        """What is kept beside the model's weights."""
+        """Tensors kept in addition to the model's weights."""
         for merged in self._merged.values():
             yield merged.original
             for delta in merged.deltas:
                 yield from delta.factors.values()
 
-    def _read(self, model: "Model", weights: Mapping[tuple[str, str], torch.Tensor], lora: LoraFile) -> None:
+    def _read(self, weights: Mapping[tuple[str, str], torch.Tensor], lora: LoraFile) -> None:
         with one_line(f"LoRA {lora.file}"):
-            held = _held(lora, model.device)
+            held = _held(lora, self._device)
         for change in lora.changes:
             weight = weights.get((change.place.part, change.place.layer))
             if weight is None or tuple(weight.shape) != change.place.shape:
-                raise ModelError(f"{lora.file}: {change.place.layer} of {model.spec.model} is not as its file says")
+                raise ModelError(f"{lora.file}: {change.place.layer} of {self._model} is not as its file says")
             if id(weight) not in self._merged:
                 self._merged[id(weight)] = Merged(weight, _copied(weight), change.place.part != UNET_PART)
-            self._merged[id(weight)].deltas.append(_delta(lora, change, held, model.dtype))
+            self._merged[id(weight)].deltas.append(_delta(lora, change, held, self._dtype))
 
 
 def _copied(weight: torch.Tensor) -> torch.Tensor:
-    """Of float32 as narrow as loses nothing: files are mostly float16, and these are the copies of a whole UNet."""
+    """A copy of a weight; float32 is stored as half precision if that is lossless.
+
+    Files are mostly float16, and these copies are as large as a whole UNet.
+    """
     own = weight.detach()
     if own.dtype == torch.float32:
         for dtype in (torch.float16, torch.bfloat16):
@@ -107,10 +109,10 @@ def _copied(weight: torch.Tensor) -> torch.Tensor:
     return own.clone()
 
 
-def _weights_of(model: "Model") -> dict[tuple[str, str], torch.Tensor]:
-    """By part and layer, as lora_names has them."""
+def _weights_of(unet: Any, text_encoders: Sequence[Any]) -> dict[tuple[str, str], torch.Tensor]:
+    """Weights by part and layer, as `lora_names` calls them."""
     found = {}
-    for part, network in ((UNET_PART, model.unet), *zip(TEXT_PARTS, model.text_encoders, strict=False)):
+    for part, network in ((UNET_PART, unet), *zip(TEXT_PARTS, text_encoders, strict=False)):
         for name, weight in network.named_parameters():
             if (layer := plain_layer(name)) is not None:
                 found[part, layer] = weight
@@ -118,7 +120,7 @@ def _weights_of(model: "Model") -> dict[tuple[str, str], torch.Tensor]:
 
 
 def _held(lora: LoraFile, device: torch.device) -> dict[str, torch.Tensor]:
-    """Those of the file's tensors that change something."""
+    """The file's tensors that are used by a change."""
     wanted = [name for change in lora.changes for name in change.tensors.values()]
     if lora.is_pickle:
         everything = read_tensors(lora.file)
@@ -128,11 +130,11 @@ def _held(lora: LoraFile, device: torch.device) -> dict[str, torch.Tensor]:
 
         with safe_open(lora.file, "pt", device=str(device)) as opened:
             held = {name: opened.get_tensor(name) for name in wanted}
-    demand_finite(str(lora.file), held)
+    require_finite(str(lora.file), held)
     return held
 
 
-def _delta(lora: LoraFile, change: Change, held: Mapping[str, torch.Tensor], dtype: torch.dtype) -> Delta:
+def _delta(lora: LoraFile, change: LoraChange, held: Mapping[str, torch.Tensor], dtype: torch.dtype) -> Delta:
     factors = {role: held[name] for role, name in change.tensors.items()}
     alpha, scale, rank = factors.pop("alpha", None), change.scale, change.shape.rank
     if scale is None:

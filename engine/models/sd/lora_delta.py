@@ -1,8 +1,8 @@
-"""What a LoRA, a LoHa or a LoKr adds to one weight, as a matrix (out, in kh kw) in float32.
+"""The delta of a LoRA, LoHa or LoKr for one weight, as a matrix (out, in kh kw) in float32.
 
-The formulas are LyCORIS' (lycoris/modules, lycoris/functional) and so ComfyUI's (comfy/weight_adapter); with strength w
-a LoRA adds w times what it adds at 1. DoRA is no sum: there that is W + w (m (W + D) / |W + D| - W), as in ComfyUI
-(weight_decompose in base.py). peft scales D inside, and at 0 is not the model.
+The formulas are those of LyCORIS (lycoris/modules, lycoris/functional) and ComfyUI (comfy/weight_adapter). The delta
+is proportional to the strength w, except with DoRA, where the weight becomes W + w (m (W + D) / |W + D| - W), as in
+ComfyUI (weight_decompose in base.py). peft scales D inside, so that strength 0 is not the original model.
 """
 
 from dataclasses import dataclass
@@ -13,18 +13,20 @@ import torch
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delta:
     lora: str
-    """Its name."""
+    """Name of the LoRA."""
     kind: str
     """lora, loha or lokr."""
     scale: float
     factors: dict[str, torch.Tensor]
-    """By role, as lora_names has them, without alpha; none is wider than the model's dtype."""
+    """Tensors by role (`lora_names`), without alpha; none wider than the model's dtype."""
     dora_axis: int | None = None
-    """As Change's."""
+    """See `LoraChange`."""
 
     def added(self, total: torch.Tensor, original: torch.Tensor, strength: float) -> torch.Tensor:
-        """`total` and strength times this delta, in new memory; `original`: the model's own weight, (out, in kh kw)
-        float32, as `total` is."""
+        """`total` plus strength times this delta, in new memory.
+
+        `original`: the model's own weight, (out, in kh kw) float32 like `total`.
+        """
         if self.dora_axis is None and self.kind == "lora":
             up, down = self._pair()
             return torch.addmm(total, up, down, alpha=strength * self.scale)
@@ -33,7 +35,7 @@ class Delta:
         return torch.add(total, self._dora(original), alpha=strength)
 
     def product(self) -> torch.Tensor:
-        """Before its scale."""
+        """The delta before scaling."""
         if self.kind == "lora":
             up, down = self._pair()
             return up @ down
@@ -50,7 +52,7 @@ class Delta:
         return up, down
 
     def _half(self, name: str, core: str) -> torch.Tensor:
-        """One of the two matrices that a LoHa or a LoKr multiplies."""
+        """One of the two matrices that are multiplied in a LoHa or LoKr."""
         if name in self.factors:
             return self._flat(name)
         first, second = self._flat(f"{name}_a"), self._flat(f"{name}_b")

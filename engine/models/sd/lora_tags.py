@@ -1,8 +1,7 @@
-"""LoRAs that a prompt weighs: `<lora:name:0.8>`, of those that the model was started with. Does not load torch.
+"""LoRA tags in prompts, `<lora:name:0.8>`, for LoRAs that the model was started with. Does not load torch.
 
-A tag stands in place of the weight that the LoRA was given by option or configuration while its prompt is in force.
-Names are those of the files, without regard to case, as A1111 finds them. A LoRA named twice counts once, as last
-written.
+While its prompt is used, a tag overrides the LoRA's weight from option or configuration. Names are file names, case
+insensitive, as in A1111. If a LoRA is named twice, the last tag counts.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -12,15 +11,15 @@ from typing import TYPE_CHECKING
 from engine.models.sd.prompt_syntax import parse_prompt
 
 if TYPE_CHECKING:
-    from engine.models.sd.model import Model
+    from engine.models.sd.model import DiffusionModel
 
 Note = Callable[[str, str], None]
 
 
 def tagged_weights(prompt: str, names: Sequence[str], note: Note) -> dict[int, float]:
-    """Weights by the place of the LoRA in `names`, for those that the prompt has a tag for.
+    """Weights of the LoRAs with a tag in the prompt, by their index in `names`.
 
-    `note(key, line)` is told of names that are not there.
+    `note(key, line)` is called for unknown names.
     """
     places = {name.lower(): place for place, name in enumerate(names)}
     weights: dict[int, float] = {}
@@ -39,14 +38,14 @@ def tagged_weights(prompt: str, names: Sequence[str], note: Note) -> dict[int, f
 
 
 def with_tags(prompt: str, names: Sequence[str], weights: Sequence[float], note: Note) -> dict[str, float]:
-    """All LoRAs' weights by name: `weights`, in the order of `names`, where the prompt has no tag."""
+    """Weights of all LoRAs by name: the tag's, or else from `weights`, in the order of `names`."""
     tags = tagged_weights(prompt, names, note)
     return {name: tags.get(place, weight) for place, (name, weight) in enumerate(zip(names, weights, strict=True))}
 
 
 @contextmanager
-def tags_in_force(model: "Model", prompt: str, note: Note) -> Iterator[None]:
-    """Inside, the model's LoRAs weigh what the prompt says; behind it what they did before."""
+def tags_in_force(model: "DiffusionModel", prompt: str, note: Note) -> Iterator[None]:
+    """Apply the prompt's LoRA tags inside the block, and restore the weights afterwards."""
     names = () if model.loras is None else model.loras.names
     tags = tagged_weights(prompt, names, note)
     if model.loras is None or not tags:

@@ -1,4 +1,4 @@
-"""What the parts of a loaded model share."""
+"""A loaded Stable Diffusion model: its networks and how they are run."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import torch
 from engine.models.sd.plan.sampler_name import TCD_ETA
 from engine.models.sd.plan.usual_guidance import EMBEDDED_GUIDANCE
 from engine.models.sd.spec import ModelSpec
-from engine.models.sd.unet_parts import PLAIN, Parts
+from engine.models.sd.unet_parts import PLAIN, UnetParts
 
 if TYPE_CHECKING:
     from engine.models.sd.deep_cache import DeepCache
@@ -19,24 +19,24 @@ if TYPE_CHECKING:
 
 
 UNGUIDED = ("turbo", "lightning", "hyper")
-SPAN_PX = 8  # of a latent, by every VAE of Stable Diffusion
+SPAN_PX = 8  # pixels per latent, in every VAE of Stable Diffusion
 
 
 @dataclass(slots=True, kw_only=True)
-class Model:
-    """One Stable Diffusion model on its device. No parameter wants a gradient; all are in evaluation mode.
+class DiffusionModel:
+    """One Stable Diffusion model on its device, without gradients, in evaluation mode.
 
-    Used by one thread at a time. Loaded for one stage of a job it lacks what that stage does without.
+    Used by one thread at a time. If loaded for one stage of a job, it has only the networks for that stage.
     """
 
     spec: ModelSpec
     device: torch.device
     dtype: torch.dtype
-    """Of UNet, text encoders and ControlNets; the full VAE of SDXL stays float32 where this is float16."""
+    """Dtype of UNet, text encoders and ControlNets; SDXL's full VAE stays float32 if this is float16."""
     family: str
     """sd15, sd21 or sdxl."""
     unet: Any
-    """None for stages that encode or decode."""
+    """None for the stages that encode or decode."""
     vae: Any
     """None for the stage between them."""
     is_tiny_vae: bool
@@ -48,47 +48,49 @@ class Model:
     prediction_type: str
     """epsilon, v_prediction or sample."""
     scaling_factor: float | torch.Tensor
-    """Latents that the UNet sees are (VAE's latents - shift_factor) * scaling_factor; (1, 4, 1, 1) where each channel
-    has its own."""
+    """The UNet's latents are (VAE's latents - shift_factor) * scaling_factor; (1, 4, 1, 1) if it differs by channel."""
     shift_factor: float | torch.Tensor
     alphas_cumprod: torch.Tensor
     """(1000,) float64 on the CPU."""
     sampler: str
     """lcm, turbo, lightning, hyper, tcd or scheduler."""
     time_cond_proj_dim: int | None
-    """Size of the guidance embedding of fully distilled LCMs; None for all others."""
+    """Size of the guidance embedding in fully distilled LCMs, or None."""
     zeroes_empty_negative: bool
-    """SDXL: no negative text means zeros instead of the embedding of an empty text."""
+    """True for SDXL: an empty negative text is encoded as zeros."""
     controlnets: tuple[Any, ...] = ()
     ip_adapter: "IpAdapter | None" = None
     loras: "LoraSet | None" = None
     embeddings: "tuple[Embedding, ...]" = ()
-    """Of textual inversion, none without a UNet."""
-    parts: Parts = PLAIN
-    """What a UNet call is made of; compiled where the spec names an accelerator."""
+    """Textual inversion embeddings; none without a UNet."""
+    parts: UnetParts = PLAIN
+    """The parts of a UNet call; compiled if the spec names an accelerator."""
     deep_cache: "DeepCache | None" = None
-    """To be told when a batch begins."""
+    """Its `begin` must be called when a batch begins."""
     prediction_reason: str = ""
-    """Why this prediction type was taken, in a few words."""
+    """Why this prediction type was chosen, in a few words."""
     sampler_reason: str = ""
-    """Why this sampler was taken, in a few words."""
+    """Why this sampler was chosen, in a few words."""
     eta: float = TCD_ETA
-    """How much of the noise tcd draws anew after each step."""
+    """Share of the noise that tcd draws again after each step."""
     is_hyper_guided: bool = False
-    """hyper takes guidance."""
+    """True if this hyper model takes guidance."""
     notes: tuple[str, ...] = ()
-    """What the user should know about how it was loaded, a line each."""
+    """Messages for the user about loading, one line each."""
 
     @property
     def latent_scale(self) -> int:
-        """Pixels a latent spans: 8."""
+        """Pixels per latent: 8."""
         if self.vae is None:
             return SPAN_PX
-        return 2 ** (len(vae_channels(self.vae)) - 1)
+        return 1 << (len(vae_channels(self.vae)) - 1)
 
     def guidance_for(self, sampler: str, asked: float) -> float:
-        """The guidance that is in force where `asked` is; 1 is off. Off with turbo, lightning and most of hyper, which
-        were distilled with it. A model with a guidance embedding knows no off: 1 and below is what its authors take."""
+        """The effective guidance if `asked` is requested; 1 is off.
+
+        Always off for turbo, lightning and most hyper models, which were distilled with their guidance. A model with a
+        guidance embedding has no off: 1 and below is its authors' default.
+        """
         if self.time_cond_proj_dim is not None:
             return asked if asked > 1.0 else EMBEDDED_GUIDANCE
         if sampler in UNGUIDED and not (sampler == "hyper" and self.is_hyper_guided):
@@ -96,7 +98,7 @@ class Model:
         return asked
 
     def memory_bytes(self) -> int:
-        """Bytes of all weights on the device, with LoRA factors and the copies kept for them."""
+        """Bytes of all weights on the device, including LoRA factors and the copies kept for them."""
         return sum({tensor.data_ptr(): tensor.nbytes for tensor in self._tensors()}.values())
 
     def _tensors(self) -> Iterator[torch.Tensor]:
@@ -113,8 +115,8 @@ class Model:
             yield from embedding.vectors
 
 
-def unguided(model: Model, sampler: str, asked: float) -> str:
-    """One line where the guidance that was asked for has no effect; else empty."""
+def unguided(model: DiffusionModel, sampler: str, asked: float) -> str:
+    """One line if the requested guidance has no effect, else empty."""
     if asked <= 1.0 or model.guidance_for(sampler, asked) == asked:
         return ""
     return f"{asked:g} has no effect: {sampler} models were distilled with their guidance; --sampler asks for another"
@@ -123,4 +125,5 @@ def unguided(model: Model, sampler: str, asked: float) -> str:
 def vae_channels(vae: Any) -> tuple[int, ...]:
     """Channels of each level of an AutoencoderKL or AutoencoderTiny."""
     config = vae.config
-    return config["block_out_channels"] if "block_out_channels" in config else config["encoder_block_out_channels"]
+    key = "block_out_channels" if "block_out_channels" in config else "encoder_block_out_channels"
+    return tuple(config[key])

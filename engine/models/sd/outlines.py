@@ -1,15 +1,15 @@
-"""The picture that a ControlNet for edges is shown, made on the CPU. NumPy and OpenCV; does not load torch."""
+"""Draws the input of a ControlNet for edges, on the CPU with OpenCV. Does not load torch."""
 
 import cv2
 import numpy as np
 
-EDGE_LOW, EDGE_HIGH = 100, 200  # of Canny's two thresholds: what ControlNet's canny models were trained with
+EDGE_LOW, EDGE_HIGH = 100, 200  # Canny's two thresholds, with which ControlNet's canny models were trained
 
 
 def covering(picture: np.ndarray, size: tuple[int, int], *, interpolation: int | None = None) -> np.ndarray:
-    """The middle of `picture` that has the proportions of `size` (width, height), scaled to it; never squashed.
+    """Crop the middle of `picture` to the aspect ratio of `size` (width, height), and scale it to that size.
 
-    `interpolation`: of OpenCV; None: by area where it shrinks, else bilinear.
+    `interpolation`: a constant of OpenCV; None: by area when shrinking, else bilinear.
     """
     height, width = picture.shape[:2]
     scale = max(size[0] / width, size[1] / height)
@@ -22,8 +22,10 @@ def covering(picture: np.ndarray, size: tuple[int, int], *, interpolation: int |
 
 
 def edges(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Outlines of an RGB or RGBA picture, white on black, (height, width, 3) uint8 of `size`: found after scaling, so
-    that lines stay 1 px wide."""
+    """Canny edges of an RGB or RGBA picture, white on black, (height, width, 3) uint8 of `size`.
+
+    Detected after scaling, so that lines stay 1 px wide.
+    """
     grey = cv2.cvtColor(covering(picture[..., :3], size), cv2.COLOR_RGB2GRAY)
     outlines = cv2.Canny(grey, EDGE_LOW, EDGE_HIGH)
     return cv2.cvtColor(outlines, cv2.COLOR_GRAY2RGB)

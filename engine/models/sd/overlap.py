@@ -1,21 +1,18 @@
-"""Batches through the three stages at once, each stage on a CUDA stream of its own. Unverified without a device.
+"""Runs batches through the three stages at once, each stage on its own CUDA stream. Untested without a device.
 
-While the UNet paints one batch, the next is brought to the device and encoded, and the one before is decoded and
-brought home: copies and the VAE fill what the UNet leaves of the card. The host waits only for the oldest of a few
-batches that are on their way: what one batch has prepared, the next ones are given to the device in all three stages
-without waiting. So it is with lcm, turbo, deis, euler and dpm, and with a model's own DDIM, PNDM, LCM, Euler or DPM
-scheduler. Others of diffusers may wait in each step, as UniPC does, and so does DeepCache: then the stages overlap
-less, and the pictures are the same.
+While the UNet paints one batch, the next is uploaded and encoded, and the previous one is decoded and downloaded, so
+that copies and the VAE use what the UNet leaves of the card. The host waits only for the oldest of a few batches in
+flight; later batches are queued on the device in all three stages without waiting. This works with lcm, turbo, deis,
+euler and dpm, and with a model's own DDIM, PNDM, LCM, Euler or DPM scheduler. Other diffusers schedulers may wait in
+each step, as UniPC does, and so does DeepCache: then the stages overlap less, with the same pictures.
 
-What makes that safe:
-- Events order the stages of one batch; a stream orders the batches of one stage. So a stage's captured graph, whose
-  buffers are written over by its next replay, is never replayed before the copy out of them is made, for that stands
-  behind it on its own stream.
-- A tensor that goes from one stream to the next is recorded there: else the allocator, which knows the stream that it
-  came from, would give its memory away while the other still reads it.
-- Each stream is nobody else's, no captured graph's either: they would share a workspace of cuBLAS (see `graphs`).
-- Each batch on its way has its own pinned buffers to go up through, and comes home in pinned memory that belongs to its
-  result.
+Why this is safe:
+- Events order the stages of one batch; a stream orders the batches of one stage. A captured graph overwrites its
+  buffers at its next replay, but the copy out of them is queued before that replay on the same stream.
+- A tensor that passes to another stream is recorded there. Otherwise the allocator, which only knows its original
+  stream, would reuse its memory while the other stream still reads it.
+- No stream is shared, not even with a captured graph: they would share a cuBLAS workspace (see `graphs`).
+- Each batch in flight has its own pinned upload buffers, and is downloaded to pinned memory of its own.
 """
 
 from collections import deque
@@ -30,41 +27,43 @@ import torch
 from engine.models.device_work import DeviceCopies, StageClock, own_stream
 from engine.models.sd.stage_pieces import StagePieces
 
-ON_THEIR_WAY = 3  # one in each stage
+IN_FLIGHT = 3  # batches, one in each stage
 
 Settle = Callable[[np.ndarray, np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
-"""(source, pixels, fates) -> pixels and fates, painted again where that is due."""
+"""(source, pixels, fates) -> pixels and fates, after a second attempt for bad pictures."""
 
 
 @dataclass(frozen=True, slots=True)
-class Flight:
+class LaunchedBatch:
     source: np.ndarray
     pixels: torch.Tensor
     fates: torch.Tensor
     """Both pinned, on the host."""
     done: Any
-    """The event behind their copies."""
+    """The event after their copies."""
     marks: list[StageClock]
 
 
 def paint_overlapped(
     pieces: StagePieces, batches: Iterator[np.ndarray], settle: Settle
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """(B, height, width, 3) uint8 and fates (B,) uint8 for each batch, in order. An error of `batches` comes after
-    what it gave before."""
+    """(B, height, width, 3) uint8 and fates (B,) uint8 for each batch, in order.
+
+    An error raised by `batches` comes after the results of the batches before it.
+    """
     streams = [own_stream(pieces.device) for _ in range(3)]
-    uploads = [DeviceCopies(pieces.device) for _ in range(ON_THEIR_WAY)]
-    flights: deque[Flight] = deque()
+    uploads = [DeviceCopies(pieces.device) for _ in range(IN_FLIGHT)]
+    flights: deque[LaunchedBatch] = deque()
     before = torch.cuda.current_stream(pieces.device)
     for stream in streams:
-        stream.wait_stream(before)  # texts were encoded and noise was brought there
+        stream.wait_stream(before)  # texts were encoded and noise was uploaded on this stream
 
-    def finished(flight: Flight) -> tuple[np.ndarray, np.ndarray]:
+    def finished(flight: LaunchedBatch) -> tuple[np.ndarray, np.ndarray]:
         flight.done.synchronize()
         pieces.seconds.read(flight.marks)
         pixels, fates = flight.pixels.numpy(), flight.fates.numpy()
         if fates.any():
-            # A second attempt runs the same graphs on the caller's stream: the batches behind must be through first.
+            # A second attempt runs the same graphs on the caller's stream: later batches must be finished first.
             for stream in streams:
                 before.wait_stream(stream)
         return settle(flight.source, pixels, fates)
@@ -81,15 +80,15 @@ def paint_overlapped(
             raise
         if source is None:
             break
-        if len(flights) == ON_THEIR_WAY:
+        if len(flights) == IN_FLIGHT:
             yield finished(flights.popleft())
-        # Its uploads were the finished batch's: the device is through with them.
-        flights.append(launched(pieces, streams, uploads[number % ON_THEIR_WAY], source))
+        # These upload buffers belonged to the finished batch: the device no longer reads them.
+        flights.append(launched(pieces, streams, uploads[number % IN_FLIGHT], source))
     yield from landed()
 
 
-def launched(pieces: StagePieces, streams: list[Any], uploads: DeviceCopies, source: np.ndarray) -> Flight:
-    """All three stages of a batch given to the device."""
+def launched(pieces: StagePieces, streams: list[Any], uploads: DeviceCopies, source: np.ndarray) -> LaunchedBatch:
+    """Queue all three stages of a batch on the device."""
     encoding, processing, decoding = streams
     with torch.cuda.stream(encoding):
         z = pieces.encode(source, uploads)
@@ -103,9 +102,10 @@ def launched(pieces: StagePieces, streams: list[Any], uploads: DeviceCopies, sou
         decoding.wait_stream(processing)
         latents.record_stream(decoding)
         rgb, fates = pieces.decode(latents)
-        # Pinned memory made anew costs nothing: torch keeps what is freed, and not before these copies are made.
+        # New pinned memory is cheap: torch caches freed blocks, and reuses them only after these copies.
         pixels = torch.empty(rgb.shape, dtype=rgb.dtype, pin_memory=True).copy_(rgb, non_blocking=True)
         verdicts = torch.empty(fates.shape, dtype=fates.dtype, pin_memory=True).copy_(fates, non_blocking=True)
-        done = torch.cuda.Event(blocking=True)  # without it the driver spins
+        cuda: Any = torch.cuda  # torch does not annotate its events
+        done = cuda.Event(blocking=True)  # otherwise the driver busy-waits
         done.record(decoding)
-    return Flight(source, pixels, verdicts, done, pieces.seconds.taken())
+    return LaunchedBatch(source, pixels, verdicts, done, pieces.seconds.taken())

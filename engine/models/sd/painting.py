@@ -1,4 +1,4 @@
-"""What pictures are to be painted with, as plain values: a job's, or those of one client. Does not load torch."""
+"""The settings for painting pictures, of a job or of one client, as plain values. Does not load torch."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -11,39 +11,39 @@ Stage = Literal["encode", "process", "decode", "whole"]
 
 MAX_SEED = 2**31 - 1
 GOOD, RERUN, NOT_FINITE, BLACK = range(4)
-"""What became of a picture: painted; painted at the second attempt; no numbers, or nothing but black, twice."""
+"""The fate of a picture: painted; painted at the second attempt; not finite twice; completely black twice."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ControlUse:
-    """What one ControlNet of the model is shown, and how much it counts."""
+    """The input and strength of one ControlNet of the model."""
 
     sees: str = "edges"
-    """edges or input: of each picture."""
+    """edges of each picture, or input: the picture itself."""
     scale: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Painting:
-    """Two equal ones give equal pictures."""
+    """All settings that determine the result: equal paintings give equal pictures."""
 
     spec: ModelSpec
     prompt: str = ""
     negative: str = ""
     steps: int = 5
-    """Of these, `strength` are made."""
+    """Only the share `strength` of these is made."""
     strength: float = 0.5
     cfg: float = 6.0
-    """Guidance; 1 is off, and turbo, lightning and hyper have none."""
+    """Guidance; 1 is off. turbo, lightning and hyper have none."""
     seed: int = 0
     sampler: str = "auto"
     """One of `sampler_choice.SAMPLERS`; auto: the model's own."""
     lora_weights: tuple[float, ...] = ()
-    """Of the spec's LoRAs, in their order; empty: as the spec has them."""
+    """Weights of the spec's LoRAs, in their order; empty: those of the spec."""
     controls: tuple[ControlUse, ...] = ()
-    """For the spec's ControlNets, in their order; empty: each sees edges."""
+    """Inputs of the spec's ControlNets, in their order; empty: edges for each."""
     ip_image: str = ""
-    """The picture that the IP-Adapter follows: a file."""
+    """File of the picture for the IP-Adapter."""
     ip_scale: float = 0.6
 
     @property
@@ -53,17 +53,17 @@ class Painting:
 
     @property
     def sees_source(self) -> bool:
-        """Whether the pictures themselves are wanted beside their latents."""
+        """True if painting needs the pictures themselves, not only their latents."""
         return any(use.scale for use in self.control_uses)
 
 
 def is_black(pictures: np.ndarray) -> np.ndarray:
-    """(B,) bool: which of (B, h, w, 3) uint8 are nothing but black."""
-    return ~pictures.any(axis=(1, 2, 3))
+    """(B,) bool: True for pictures of (B, h, w, 3) uint8 that are completely black."""
+    return np.logical_not(pictures.any(axis=(1, 2, 3)))
 
 
-def pardoned(fates: np.ndarray, pictures: np.ndarray, sources: np.ndarray) -> np.ndarray:
-    """`fates` (B,) uint8, but a picture that is black because its source is so is GOOD."""
+def accept_black_sources(fates: np.ndarray, pictures: np.ndarray, sources: np.ndarray) -> np.ndarray:
+    """`fates` (B,) uint8, with BLACK changed to GOOD where the source is black too."""
     is_due = fates == BLACK
     if not is_due.any():
         return fates

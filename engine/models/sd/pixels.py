@@ -1,4 +1,4 @@
-"""Pictures into latents and back, on the device: uint8 crosses the bus, nothing here waits for the device."""
+"""Converts pictures to latents and back on the device. Only uint8 crosses the bus; never waits for the device."""
 
 import math
 from collections.abc import Callable
@@ -11,44 +11,45 @@ from torch.nn import functional as F
 from engine.errors import ModelError
 
 if TYPE_CHECKING:
-    from engine.models.sd.model import Model
+    from engine.models.sd.model import DiffusionModel
 
 Pictures = torch.Tensor | np.ndarray
 Draw = Callable[[Any], torch.Tensor]
 
 
 class Pixels:
-    """For pictures of one size, as the model's VAE sees them; one thread."""
+    """Encodes and decodes pictures of one size with the model's VAE. One thread."""
 
-    def __init__(self, model: "Model", width: int, height: int) -> None:
-        """ModelError unless width and height are multiples of what a latent spans (8)."""
+    def __init__(self, model: "DiffusionModel", width: int, height: int) -> None:
+        """ModelError unless width and height are multiples of 8, the pixels per latent."""
         step = model.latent_scale
         if width % step or height % step or width <= 0 or height <= 0:
             raise ModelError(f"{width} x {height}: both sides must be multiples of {step}")
         self._model = model
         self._vae = model.vae
         self._dtype = next(model.vae.parameters()).dtype
-        # Picture by picture there: the layers of many do not fit into a CPU's caches (8 of 640 x 360: twice as long).
+        # One picture at a time: the activations of many do not fit into a CPU's caches (8 of 640 x 360: twice as slow).
         self._is_cpu = model.device.type == "cpu"
         self.width, self.height = width, height
 
     def encode(self, rgb: Pictures) -> torch.Tensor:
-        """(F, H, W, 3) uint8 of any size into scaled latents (F, 4, height / 8, width / 8) float32.
+        """Encode (F, H, W, 3) uint8 of any size to scaled latents (F, 4, height / 8, width / 8) float32.
 
-        Cropped to the middle, not squashed. Deterministic: of a full VAE's distribution the mode.
+        Cropped to the middle, not distorted. Deterministic: the mode of a full VAE's distribution.
         """
         if self._is_cpu and len(rgb) > 1:
             return torch.cat([self._latents(rgb[row : row + 1], None) for row in range(len(rgb))])
         return self._latents(rgb, None)
 
     def encode_sampled(self, rgb: Pictures, generator: torch.Generator | None) -> torch.Tensor:
-        """As `encode`, but a full VAE draws from its distribution, as diffusers' pipelines do; TAESD has none."""
+        """Like `encode`, but sampled from a full VAE's distribution, as in diffusers' pipelines. TAESD has none."""
         return self._latents(rgb, lambda distribution: distribution.sample(generator))
 
     @torch.no_grad()
     def _latents(self, rgb: Pictures, draw: Draw | None) -> torch.Tensor:
         x = (self.fitted(rgb) * 2.0 - 1.0).to(self._dtype)
         encoded = self._vae.encode(x)
+        z: torch.Tensor
         if self._model.is_tiny_vae:
             z = encoded.latents
         else:
@@ -57,10 +58,12 @@ class Pixels:
 
     @torch.no_grad()
     def decode(self, z: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Scaled latents (F, 4, h, w) into (F, 8 h, 8 w, 3) uint8, and (F,) bool, both on the device: which pictures
-        were numbers everywhere, before and after the VAE. What was not looks like a picture too, black or white."""
+        """Decode scaled latents (F, 4, h, w) to (F, 8 h, 8 w, 3) uint8, and (F,) bool, both on the device.
+
+        The second is True for pictures without NaN or infinity before and after the VAE; others are black or white.
+        """
         if self._is_cpu and len(z) > 1:
-            pictures, verdicts = zip(*map(self.decode, z.split(1)), strict=True)
+            pictures, verdicts = zip(*map(self.decode, torch.split(z, 1)), strict=True)
             return torch.cat(pictures), torch.cat(verdicts)
         are_latents_finite = is_finite(z)
         z = z.float() / self._model.scaling_factor + self._model.shift_factor
@@ -69,24 +72,24 @@ class Pixels:
         return as_rgb(x * 0.5 + 0.5), are_finite
 
     def prepare_control(self, rgb: Pictures) -> torch.Tensor:
-        """(F, H, W, 3) uint8 as a ControlNet wants it: (F, 3, height, width) in 0..1, in the model's dtype."""
+        """Convert (F, H, W, 3) uint8 to a ControlNet's input (F, 3, height, width) in 0..1, in the model's dtype."""
         return self.fitted(rgb).to(self._model.dtype)
 
     def resized(self, rgb: Pictures) -> torch.Tensor:
-        """(F, H, W, 3) uint8 as (F, height, width, 3) uint8 on the device, cropped to the middle."""
+        """Scale (F, H, W, 3) uint8 to (F, height, width, 3) uint8 on the device, cropped to the middle."""
         return as_rgb(self.fitted(rgb))
 
     def fitted(self, rgb: Pictures) -> torch.Tensor:
-        """As the function `fitted`, on the model's device."""
+        """The function `fitted` on the model's device."""
         return fitted(rgb, self.width, self.height, self._model.device)
 
 
 def fitted(rgb: Pictures, width: int, height: int, device: torch.device) -> torch.Tensor:
     """(F, 3, height, width) float32 in 0..1: the middle of the picture at this size, antialiased when shrunk."""
     if isinstance(rgb, np.ndarray):
-        # A copy of what may only be read: torch has no such tensors and warns.
+        # Copy a read-only array: torch has no read-only tensors and would warn.
         rgb = torch.from_numpy(np.require(rgb, requirements=("C", "W")))
-    # MPS would read the picture when it gets to it, and by then the memory may be somebody else's.
+    # non_blocking on CUDA only: MPS would read the picture later, when its memory may have been reused.
     x = covering(rgb.to(device, non_blocking=device.type == "cuda"), width, height)
     x = x.permute(0, 3, 1, 2).float() / 255.0  # (F, 3, H, W)
     if x.shape[2:] == (height, width):
@@ -95,17 +98,17 @@ def fitted(rgb: Pictures, width: int, height: int, device: torch.device) -> torc
 
 
 def as_rgb(x: torch.Tensor) -> torch.Tensor:
-    """(F, 3, H, W) float, clipped to 0..1, as (F, H, W, 3) uint8."""
+    """Convert (F, 3, H, W) float, clipped to 0..1, to (F, H, W, 3) uint8."""
     return (x.clamp(0.0, 1.0) * 255.0).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous()
 
 
 def is_finite(pictures: torch.Tensor) -> torch.Tensor:
-    """(F,) bool on the device, without waiting for it: which of `pictures` (F, ...) hold neither NaN nor infinity."""
+    """(F,) bool on the device, without waiting: True for `pictures` (F, ...) without NaN and infinity."""
     return torch.isfinite(pictures).flatten(1).all(dim=1)
 
 
 def covering(rgb: torch.Tensor, width: int, height: int) -> torch.Tensor:
-    """The largest middle part (F, H', W', 3) of `rgb` (F, H, W, 3) with the proportions of width to height; a view."""
+    """The largest middle part (F, H', W', 3) of `rgb` (F, H, W, 3) with this aspect ratio; a view."""
     full_height, full_width = rgb.shape[1:3]
     part_width = min(full_width, max(1, round(full_height * width / height)))
     part_height = min(full_height, max(1, round(full_width * height / width)))
@@ -114,16 +117,16 @@ def covering(rgb: torch.Tensor, width: int, height: int) -> torch.Tensor:
 
 
 def moved(rgb: torch.Tensor, zoom: float, angle_deg: float) -> torch.Tensor:
-    """`rgb` (F, H, W, 3) uint8 grown by `zoom` about its middle and turned clockwise, mirrored at its edges.
+    """Zoom `rgb` (F, H, W, 3) uint8 about its middle and rotate it clockwise, mirrored at its edges.
 
-    The feedback that makes tunnels; bilinear, on the picture's device. Unmoved it is returned as it is.
+    For feedback that makes tunnels. Bilinear, on the picture's device. Without zoom and angle the input is returned.
     """
     if zoom == 1.0 and angle_deg % 360.0 == 0.0:
         return rgb
     height, width = rgb.shape[1:3]
     angle = math.radians(angle_deg)
     cosine, sine = math.cos(angle) / zoom, math.sin(angle) / zoom
-    # Centres of the pixels in -1..1, built on the device: a matrix copied there would wait for it.
+    # Pixel centres in -1..1, built on the device: copying a matrix there would wait for it.
     x = (torch.arange(width, device=rgb.device, dtype=torch.float32) + 0.5) * (2.0 / width) - 1.0
     y = ((torch.arange(height, device=rgb.device, dtype=torch.float32) + 0.5) * (2.0 / height) - 1.0)[:, None]
     from_x = cosine * x + (sine * height / width) * y  # (H, W): where each pixel comes from

@@ -1,12 +1,12 @@
-"""Reads a prompt as A1111's web UI does: weights in brackets, escapes, LoRA tags. Pure; does not load torch.
+"""Parses prompts like A1111's web UI: weights in brackets, escapes, LoRA tags. Pure; does not load torch.
 
-`(text)` weighs 1.1, `[text]` 1/1.1, `(text:1.3)` 1.3; nested ones multiply; brackets left open end with the prompt; a
-bracket behind a backslash is a bracket (A1111, modules/prompt_parser.py, parse_prompt_attention). `<lora:name:0.8>` is
-taken out of the text (modules/extra_networks.py).
+`(text)` has weight 1.1, `[text]` 1/1.1, `(text:1.3)` 1.3; nested weights multiply; open brackets end with the prompt; a
+bracket after a backslash is literal (A1111, modules/prompt_parser.py, parse_prompt_attention). `<lora:name:0.8>` is
+removed from the text (modules/extra_networks.py).
 
-Not done, and told in `notes`: prompt editing `[from:to:when]` and alternation `[a|b]` are read as they stand, brackets
-and all, at the weight around them; BREAK is a space, there is one chunk of tokens. A backslash before anything but a
-bracket or a backslash stays; A1111 drops it. AND is a word.
+Not supported, with a line in `notes`: prompt editing `[from:to:when]` and alternation `[a|b]` are read literally,
+brackets included, at the surrounding weight; BREAK is a space, because there is one chunk of tokens. A backslash before
+anything other than a bracket or a backslash stays; A1111 drops it. AND is a word.
 """
 
 import re
@@ -15,9 +15,9 @@ from dataclasses import dataclass
 
 ROUND = 1.1
 SQUARE = 1 / 1.1
-MAX_WEIGHT = 100.0  # of a word: far more than shows anything but noise, and far less than float16 can hold
-MAX_LORA_WEIGHT = 4.0  # as `--lora` has it
-_HUGE = 1e9  # while multiplying: no product becomes infinite, and none of that times 0 no number
+MAX_WEIGHT = 100.0  # of a word: far above any useful weight, and far below the limit of float16
+MAX_LORA_WEIGHT = 4.0  # the limit of `--lora`
+_HUGE = 1e9  # limit while multiplying, so that no product becomes infinite, nor NaN times 0
 
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)"
 _TAG = re.compile(r"<(?P<kind>lora|lyco|hypernet):(?P<told>[^<>]+)>", re.IGNORECASE)
@@ -45,28 +45,28 @@ class LoraTag:
 
 
 @dataclass(frozen=True, slots=True)
-class Prompt:
-    """A prompt taken apart; neighbouring fragments differ in weight."""
+class ParsedPrompt:
+    """A parsed prompt; neighbouring fragments differ in weight."""
 
     fragments: tuple[Fragment, ...]
     loras: tuple[LoraTag, ...] = ()
-    """In the order of the prompt."""
+    """In prompt order."""
     notes: tuple[str, ...] = ()
-    """What is not done as written, a line each."""
+    """Unsupported syntax, one line each."""
 
     @property
     def text(self) -> str:
-        """Without the syntax."""
+        """The text without syntax."""
         return "".join(fragment.text for fragment in self.fragments)
 
     @property
     def is_weighted(self) -> bool:
-        """Some weight is not 1."""
+        """True if any weight is not 1."""
         return any(fragment.weight != 1.0 for fragment in self.fragments)
 
 
-def parse_prompt(prompt: str) -> Prompt:
-    """Any text parses. Without brackets, doubled backslashes, tags and BREAK it comes back unchanged, one fragment."""
+def parse_prompt(prompt: str) -> ParsedPrompt:
+    """Parse any text. Without brackets, doubled backslashes, tags and BREAK it is one unchanged fragment."""
     return _Parsing(prompt).prompt()
 
 
@@ -78,12 +78,12 @@ class _Piece:
 
 @dataclass(slots=True)
 class _Square:
-    """A square bracket that is open."""
+    """An open square bracket."""
 
     piece: int
-    """Where its pieces begin; the first is empty, for the bracket itself."""
+    """Index of its first piece, which is empty, for the bracket itself."""
     place: int
-    """In the text, behind the bracket."""
+    """Position in the text after the bracket."""
     has_bar: bool = False
 
 
@@ -96,7 +96,7 @@ class _Parsing:
         self._rounds: list[int] = []
         self._squares: list[_Square] = []
 
-    def prompt(self) -> Prompt:
+    def prompt(self) -> ParsedPrompt:
         for mark in _MARK.finditer(self._text):
             if mark["escaped"]:
                 self._pieces.append(_Piece(mark["escaped"]))
@@ -111,7 +111,7 @@ class _Parsing:
         for square in self._squares:
             self._multiply(square.piece, SQUARE)
         fragments = tuple(self._fragments())
-        return Prompt(fragments, tuple(self._loras), tuple(self._notes))
+        return ParsedPrompt(fragments, tuple(self._loras), tuple(self._notes))
 
     def _take_bracket(self, bracket: str, place: int) -> None:
         if bracket == "(":
@@ -134,14 +134,14 @@ class _Parsing:
         self._pieces[square.piece].text = "["
         self._pieces.append(_Piece("]"))
         kind = "alternation [a|b]" if square.has_bar else "prompt editing [from:to:when]"
-        self._note(f"{kind} is not done: [{inside[:60]}] is read as it stands, brackets and all, without a weight")
+        self._note(f"{kind} is not supported: [{inside[:60]}] is read literally, brackets included, without a weight")
 
     def _take_text(self, text: str) -> None:
         if self._squares and "|" in text:
             self._squares[-1].has_bar = True
         parts = _BREAK.split(text)
         if len(parts) > 1:
-            self._note("BREAK begins no new chunk of tokens here: it is read as a space")
+            self._note("BREAK does not start a new chunk of tokens here: it is read as a space")
         self._pieces.append(_Piece(" ".join(parts)))
 
     def _multiply(self, piece: int, weight: float) -> None:
@@ -149,7 +149,7 @@ class _Parsing:
             each.weight = _within(each.weight * _within(weight, _HUGE), _HUGE)
 
     def _fragments(self) -> Iterator[Fragment]:
-        """Neighbours of one weight as one."""
+        """Merge neighbours with equal weight."""
         held = _Piece("")
         for piece in self._pieces:
             weight = _within(piece.weight, MAX_WEIGHT)
@@ -165,17 +165,17 @@ class _Parsing:
             yield Fragment(held.text, held.weight)
 
     def _take_tag(self, tag: re.Match[str]) -> str:
-        """Nothing is left of it in the text."""
+        """Record the tag, and remove it from the text."""
         name, *told = (part.strip() for part in tag["told"].split(":"))
         if tag["kind"].lower() == "hypernet":
-            self._note(f"{tag[0][:80]}: hypernetworks are not done; it is left out")
+            self._note(f"{tag[0][:80]}: hypernetworks are not supported; it is left out")
             return ""
         weights = [_number(part.rpartition("=")[2]) for part in told if not part.startswith("dyn=")] or [1.0]
         if None in weights or len(weights) > 2:
-            self._note(f"{tag[0][:80]}: is no <lora:name:0.8>; it is left out")
+            self._note(f"{tag[0][:80]}: is not a valid <lora:name:0.8>; it is left out")
             return ""
         if len(set(weights)) > 1:
-            self._note(f"{tag[0][:80]}: one weight counts for the text encoder and the UNet; {weights[-1]:g} is taken")
+            self._note(f"{tag[0][:80]}: one weight applies to text encoder and UNet; {weights[-1]:g} is used")
         weight = weights[-1]
         assert weight is not None
         if abs(weight) > MAX_LORA_WEIGHT:

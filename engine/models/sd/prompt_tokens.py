@@ -1,4 +1,4 @@
-"""From a prompt to the row of tokens that a text encoder reads, with a weight for each and vectors in places."""
+"""Converts a prompt to a row of tokens for a text encoder, with weights and the vectors of embeddings."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -6,11 +6,11 @@ from typing import Any
 
 import torch
 
-from engine.models.sd.prompt_syntax import Prompt
+from engine.models.sd.prompt_syntax import ParsedPrompt
 from engine.models.sd.textual_inversion import Triggers
 
-MAX_SHOWN = 200  # characters of what is left out
-PLACE_OF_A_VECTOR = 0  # the token whose embedding the vector replaces; A1111 takes this one, too
+MAX_SHOWN = 200  # characters of the left-out text
+PLACE_OF_A_VECTOR = 0  # placeholder token whose embedding the vector replaces, as in A1111
 
 
 @dataclass(slots=True, kw_only=True)
@@ -20,18 +20,20 @@ class TokenRow:
     ids: torch.Tensor
     """(1, T) int64."""
     mask: torch.Tensor
-    """(1, T) int64: 0 where it is filled up."""
+    """(1, T) int64: 0 for padding."""
     weights: torch.Tensor | None = None
-    """(T,) float32; None: all 1."""
+    """(T,) float32, or None if all are 1."""
     vectors: dict[int, torch.Tensor] = field(default_factory=dict)
-    """By the place of the first, (vectors, width)."""
+    """(vectors, width) by the index of the first."""
     left_out: str = ""
-    """The end of the prompt that there was no room for."""
+    """The end of the prompt that did not fit."""
 
 
-def token_row(tokenizer: Any, encoder: int, prompt: Prompt, triggers: Triggers, device: torch.device) -> TokenRow:
-    """`encoder`: which of the text encoders, for the vectors. Text without weights and triggers becomes what the
-    tokenizer makes of it as a whole; else each fragment is tokenised by itself, as A1111 does."""
+def token_row(tokenizer: Any, encoder: int, prompt: ParsedPrompt, triggers: Triggers, device: torch.device) -> TokenRow:
+    """Tokenize a prompt. `encoder`: index of the text encoder, which selects the vectors.
+
+    Text without weights and triggers is tokenized as a whole, otherwise each fragment separately, as in A1111.
+    """
     parts = [(part, fragment.weight) for fragment in prompt.fragments for part in triggers.split(fragment.text)]
     if not prompt.is_weighted and all(isinstance(part, str) for part, _ in parts):
         return _plain(tokenizer, prompt.text, device)
@@ -54,7 +56,7 @@ def token_row(tokenizer: Any, encoder: int, prompt: Prompt, triggers: Triggers, 
         if left_out or len(ids) + len(rows) > length - 2:
             left_out.append(word)
             continue
-        vectors[len(ids) + 1] = rows  # behind the token that begins a text
+        vectors[len(ids) + 1] = rows  # after the start token
         ids += [PLACE_OF_A_VECTOR] * len(rows)
         weights += [weight] * len(rows)
     filled = length - 2 - len(ids)
@@ -77,15 +79,18 @@ def _plain(tokenizer: Any, text: str, device: torch.device) -> TokenRow:
 
 
 def tell_left_out(row: TokenRow, note: Callable[[str, str], None]) -> None:
-    """`note("prompt", line)` where the prompt had more tokens than there is room for."""
+    """Call `note("prompt", line)` if the prompt was too long."""
     if row.left_out:
         used = row.ids.shape[1] - 2
         note("prompt", f"{used} tokens of the prompt are used; left out: {row.left_out[:MAX_SHOWN]}")
 
 
 def emphasised(hidden: torch.Tensor, weights: torch.Tensor | None) -> torch.Tensor:
-    """(1, T, D) with each token times its weight (T,), and the mean of all numbers restored: A1111's "Original"
-    (modules/sd_emphasis.py, EmphasisOriginal; formerly in sd_hijack_clip.py). For SDXL each encoder's by itself."""
+    """Multiply each token of (1, T, D) by its weight (T,), and restore the overall mean.
+
+    A1111's "Original" (modules/sd_emphasis.py, EmphasisOriginal; formerly in sd_hijack_clip.py). For SDXL applied to
+    each encoder separately.
+    """
     if weights is None:
         return hidden
     plain = hidden.float()

@@ -1,6 +1,7 @@
-"""Models of the true sizes with random weights, built in memory: how fast they are does not depend on the weights.
+"""Models of the published sizes with random weights, built in memory, for measuring speed.
 
-The configurations are those of the published models. Nothing is downloaded; the tokenizer knows single letters.
+Their speed does not depend on the weights. The configurations are those of the published models. Nothing is
+downloaded; the tokenizer knows only single letters.
 """
 
 import math
@@ -12,10 +13,10 @@ from typing import Any
 import torch
 
 from engine.errors import ModelError
+from engine.models.device_work import in_fastest_layout
 from engine.models.pretrained import quieten_libraries
 from engine.models.sd.coefficients import noise_table
-from engine.models.sd.load import in_fastest_layout
-from engine.models.sd.model import Model
+from engine.models.sd.model import DiffusionModel
 from engine.models.sd.painting import Stage
 from engine.models.sd.spec import ModelSpec
 
@@ -60,7 +61,7 @@ CLIP_TINY = {"hidden_size": 32, "intermediate_size": 37, "num_hidden_layers": 2,
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shape:
+class ModelShape:
     family: str
     sampler: str
     unet: dict[str, Any]
@@ -69,21 +70,23 @@ class Shape:
 
 
 SHAPES = {
-    "sd15": Shape(family="sd15", sampler="lcm", unet={"cross_attention_dim": 768}, texts=(CLIP_L,)),
-    "sd-turbo": Shape(
+    "sd15": ModelShape(family="sd15", sampler="lcm", unet={"cross_attention_dim": 768}, texts=(CLIP_L,)),
+    "sd-turbo": ModelShape(
         family="sd21",
         sampler="turbo",
         unet={"cross_attention_dim": 1024, "attention_head_dim": (5, 10, 20, 20), "use_linear_projection": True},
         texts=(OPENCLIP_H,),
     ),
-    "sdxl-turbo": Shape(
+    "sdxl-turbo": ModelShape(
         family="sdxl", sampler="turbo", unet={"cross_attention_dim": 2048, **XL_BLOCKS}, texts=(CLIP_L, OPENCLIP_G)
     ),
-    "ssd-1b": Shape(
+    "ssd-1b": ModelShape(
         family="sdxl", sampler="lcm", unet={"cross_attention_dim": 2048, **SSD_BLOCKS}, texts=(CLIP_L, OPENCLIP_G)
     ),
-    "sdxs": Shape(family="sd15", sampler="turbo", unet={"cross_attention_dim": 768, **SDXS_BLOCKS}, texts=(CLIP_L,)),
-    "tiny": Shape(
+    "sdxs": ModelShape(
+        family="sd15", sampler="turbo", unet={"cross_attention_dim": 768, **SDXS_BLOCKS}, texts=(CLIP_L,)
+    ),
+    "tiny": ModelShape(
         family="sd15",
         sampler="lcm",
         unet={"cross_attention_dim": 32, **TINY_BLOCKS},
@@ -91,18 +94,20 @@ SHAPES = {
         taesd_channels=16,
     ),
 }
-"""ssd-1b: Segmind's SSD-1B, as with its LCM LoRA. sdxs: SDXS-512-DreamShaper, one step. tiny is nobody's: small enough
-for a CPU."""
+"""ssd-1b: Segmind's SSD-1B with its LCM LoRA. sdxs: SDXS-512-DreamShaper, one step. tiny is our own, small
+enough for a CPU."""
 
 
-def build(name: str, device: str, dtype: torch.dtype, stage: Stage = "whole") -> Model:
-    """A model of this shape with TAESD, or what one stage wants of it. On the device `meta` it has shapes only, for
-    counting."""
+def build(name: str, device: str, dtype: torch.dtype, stage: Stage = "whole") -> DiffusionModel:
+    """A model of this shape with TAESD, or only the networks that one stage needs.
+
+    On the device `meta` it has no values, for counting.
+    """
     quieten_libraries("diffusers", "transformers")
     shape = _shape(name)
     unet, vae, encoders = None, None, ()
     with torch.device(device):
-        # Seeded part by part: a stage that lacks one has the weights of the whole.
+        # Each part is seeded on its own, so that a stage has the same weights as the whole model.
         if stage in ("process", "whole"):
             with _seeded():
                 unet = build_unet(name)
@@ -114,7 +119,7 @@ def build(name: str, device: str, dtype: torch.dtype, stage: Stage = "whole") ->
     scheduler = build_scheduler(name)
     for module in filter(None, (unet, vae, *encoders)):
         in_fastest_layout(module.requires_grad_(False).eval().to(dtype), torch.device(device))
-    return Model(
+    return DiffusionModel(
         spec=ModelSpec(model=f"{name} with random weights", vae="taesd", sampler=shape.sampler),
         device=torch.device(device),
         dtype=dtype,
@@ -136,51 +141,55 @@ def build(name: str, device: str, dtype: torch.dtype, stage: Stage = "whole") ->
 
 
 def build_unet(name: str) -> Any:
-    from diffusers import UNet2DConditionModel
+    import diffusers
 
-    return UNet2DConditionModel(sample_size=64, **_shape(name).unet)
+    kind: Any = diffusers.UNet2DConditionModel  # not annotated
+    return kind(sample_size=64, **_shape(name).unet)
 
 
 def build_taesd(name: str) -> Any:
-    from diffusers import AutoencoderTiny
+    import diffusers
 
+    kind: Any = diffusers.AutoencoderTiny  # not annotated
     channels = (_shape(name).taesd_channels,) * 4
-    return AutoencoderTiny(encoder_block_out_channels=channels, decoder_block_out_channels=channels)
+    return kind(encoder_block_out_channels=channels, decoder_block_out_channels=channels)
 
 
 def build_scheduler(name: str) -> Any:
-    from diffusers import EulerAncestralDiscreteScheduler, LCMScheduler
+    import diffusers
 
+    library: Any = diffusers  # its schedulers are not annotated
     if _shape(name).sampler == "lcm":
-        return LCMScheduler(**NOISE_TABLE)
-    return EulerAncestralDiscreteScheduler(**NOISE_TABLE, timestep_spacing="trailing")
+        return library.LCMScheduler(**NOISE_TABLE)
+    return library.EulerAncestralDiscreteScheduler(**NOISE_TABLE, timestep_spacing="trailing")
 
 
-def build_pipeline(model: Model, name: str) -> Any:
-    """diffusers' own picture-to-picture pipeline around the very modules of `model`, without a progress bar."""
-    from diffusers import StableDiffusionImg2ImgPipeline, StableDiffusionXLImg2ImgPipeline
+def build_pipeline(model: DiffusionModel, name: str) -> Any:
+    """diffusers' own img2img pipeline with the modules of `model`, without a progress bar."""
+    import diffusers
 
+    library: Any = diffusers  # its pipelines are not annotated
     parts: dict[str, Any] = {"vae": model.vae, "unet": model.unet, "scheduler": build_scheduler(name)}
     for number, (encoder, tokenizer) in enumerate(zip(model.text_encoders, model.tokenizers, strict=True)):
         suffix = f"_{number + 1}" if number else ""
         parts |= {f"text_encoder{suffix}": encoder, f"tokenizer{suffix}": tokenizer}
     if model.family == "sdxl":
-        pipeline = StableDiffusionXLImg2ImgPipeline(**parts, add_watermarker=False)
+        pipeline = library.StableDiffusionXLImg2ImgPipeline(**parts, add_watermarker=False)
     else:
         options = {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False}
-        pipeline = StableDiffusionImg2ImgPipeline(**parts, **options)
+        pipeline = library.StableDiffusionImg2ImgPipeline(**parts, **options)
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
 
 
 def gflop(name: str, width: int, height: int) -> dict[str, float]:
-    """2 x multiply-adds / 1e9 of one call for one picture: `unet`, `encode` and `decode`. Counted, not run."""
+    """2 x multiply-adds / 1e9 of one call for one picture: `unet`, `encode` and `decode`. Counted without running."""
     from torch.utils.flop_counter import FlopCounterMode
 
     def counted(call: Any) -> float:
         with FlopCounterMode(display=False) as counter:
             call()
-        return counter.get_total_flops() / 1e9
+        return float(counter.get_total_flops()) / 1e9
 
     with torch.no_grad(), torch.device("meta"):
         unet, vae = build_unet(name).eval(), build_taesd(name).eval()
@@ -197,13 +206,13 @@ def gflop(name: str, width: int, height: int) -> dict[str, float]:
         }
 
 
-def _shape(name: str) -> Shape:
+def _shape(name: str) -> ModelShape:
     if name not in SHAPES:
         raise ModelError(f"shape {name}: not one of {', '.join(SHAPES)}")
     return SHAPES[name]
 
 
-def _with_last(shape: Shape) -> list[tuple[dict[str, Any], bool]]:
+def _with_last(shape: ModelShape) -> list[tuple[dict[str, Any], bool]]:
     return [(config, number > 0) for number, config in enumerate(shape.texts)]
 
 
@@ -232,7 +241,7 @@ def _tokenizer() -> Any:
 
 @contextmanager
 def _seeded() -> Iterator[None]:
-    """The same weights each time; the caller's random state is left as it was."""
+    """Draw the same weights each time, without changing the caller's random state."""
     with torch.random.fork_rng(), torch.no_grad():
         torch.manual_seed(0)
         yield

@@ -1,30 +1,30 @@
-"""Leaves pictures out that hardly differ from the last one painted, so that a still scene costs nothing.
+"""Skips pictures that hardly differ from the last painted one, so that a still scene costs nothing.
 
-StreamDiffusion's stochastic filter (Kodaira et al. 2023, arXiv 2312.12491): the likelier the more alike, by chance and
-not by a hard limit, so that a slowly changing scene does not stutter.
+StreamDiffusion's stochastic filter (Kodaira et al. 2023, arXiv 2312.12491): the more similar, the more likely it is
+skipped. It is random instead of a hard limit so that a slowly changing scene does not stutter.
 """
 
 import numpy as np
 
-MAX_RUN = 10  # pictures left out in a row, after which one is painted come what may
+MAX_RUN = 10  # skipped pictures in a row, after which one is always painted
 
 
 class SimilarityFilter:
-    """One thread. Same seed, threshold and pictures: same answers."""
+    """One thread. Deterministic for the same seed, threshold and pictures."""
 
     def __init__(self, threshold: float, seed: int) -> None:
-        """`threshold` 0..1: the cosine from which on pictures may be left out; at 1 none is."""
+        """`threshold` 0..1: the cosine above which pictures may be skipped; at 1 none is."""
         self.threshold = threshold
         self._random = np.random.default_rng(seed)
         self._painted: np.ndarray | None = None
         self._run = 0
 
     def forget(self) -> None:
-        """The next picture is painted: the prompt or another setting has changed."""
+        """Paint the next picture, because the prompt or another setting has changed."""
         self._painted = None
 
     def should_skip(self, thumbnail: np.ndarray) -> bool:
-        """Whether to leave this picture out; `thumbnail` (64, 64, 3) float32 in -1..1 of what would be painted."""
+        """True to skip this picture. `thumbnail`: (64, 64, 3) float32 in -1..1 of the picture to paint."""
         current = np.array(thumbnail, np.float64).ravel()
         if self._painted is not None and self._run < MAX_RUN:
             probability = skip_probability(cosine(self._painted, current), self.threshold)
@@ -37,7 +37,7 @@ class SimilarityFilter:
 
 
 def cosine(a: np.ndarray, b: np.ndarray) -> float:
-    """-1..1; of a picture that is mid-grey all over, which has no direction: 1 with itself, else 0."""
+    """Cosine -1..1. A uniformly mid-grey picture, which has no direction, has 1 with itself, else 0."""
     size = float(np.sqrt((a @ a) * (b @ b)))
     if size == 0.0:
         return float(np.array_equal(a, b))
@@ -45,7 +45,7 @@ def cosine(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def skip_probability(similarity: float, threshold: float) -> float:
-    """0 up to the threshold, from there evenly up to 1 for the same picture."""
+    """0 up to the threshold, then linear up to 1 for identical pictures."""
     if threshold >= 1.0:
         return 0.0
     return max(0.0, 1.0 - (1.0 - similarity) / (1.0 - threshold))

@@ -1,4 +1,4 @@
-"""One picture, end to end: what `multiverse sd` does, and what is compared with diffusers' own pipelines."""
+"""Paints one picture, end to end, for `multiverse sd` and for comparison with diffusers' own pipelines."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -11,18 +11,18 @@ from engine.errors import ModelError
 from engine.models.graphs import DirectCalls
 from engine.models.sd.batch_schedule import BatchSchedule, Progress, Sampler, ignore
 from engine.models.sd.conditioner import Conditioner
-from engine.models.sd.denoiser import Control, Denoiser
+from engine.models.sd.denoiser import ControlInput, Denoiser
 from engine.models.sd.lora_tags import tags_in_force
 from engine.models.sd.pixels import Pixels
 
 if TYPE_CHECKING:
-    from engine.models.sd.model import Model
+    from engine.models.sd.model import DiffusionModel
 
 log = logging.getLogger(__name__)
 
 
 def paint(
-    model: "Model",
+    model: "DiffusionModel",
     image: np.ndarray,
     *,
     prompt: str,
@@ -39,24 +39,24 @@ def paint(
     progress: Progress = ignore,
     note: Callable[[str], None] | None = None,
 ) -> np.ndarray:
-    """`image` (H, W, 3) uint8 of any size painted anew: (height, width, 3) uint8. Same arguments, same picture.
+    """Repaint `image` (H, W, 3) uint8 of any size: (height, width, 3) uint8. Deterministic.
 
-    `controls`: for each ControlNet of the model what it sees, (H, W, 3) uint8 of any size, and its scale. `ip_image`
-    (H, W, 3) uint8. `note(line)` is told what of the prompts is not done as written; logged as a warning by default.
-    ModelError for sizes and settings the model cannot take, and when the result holds NaN (float16).
+    `controls`: for each ControlNet of the model its input (H, W, 3) uint8 of any size, and its scale. `ip_image`
+    (H, W, 3) uint8. `note(line)` is called for unsupported prompt syntax; by default a log warning.
+    ModelError for sizes and settings that the model does not support, and if the result holds NaN (float16).
     """
     if len(controls) > len(model.controlnets):
         raise ModelError(f"{len(controls)} control pictures, but {model.spec.model} has {len(model.controlnets)} nets")
     tell = (lambda key, line: log.warning("%s: %s", key, line)) if note is None else (lambda key, line: note(line))
     pixels = Pixels(model, width, height)
-    # One generator for both draws, in the order of diffusers' pipelines: first the full VAE's, then the noise.
+    # One generator for both draws, in the order of diffusers' pipelines: first for the full VAE, then the noise.
     generator = torch.Generator().manual_seed(seed)
     z = pixels.encode_sampled(image[None], generator)
     shown = [
-        Control(index=index, picture=pixels.prepare_control(picture[None]), scale=scale)
+        ControlInput(index=index, picture=pixels.prepare_control(picture[None]), scale=scale)
         for index, (picture, scale) in enumerate(controls)
     ]
-    # Direct calls on every device: to capture a graph takes longer than to paint one picture.
+    # Direct calls on every device: capturing a graph takes longer than painting one picture.
     schedule = BatchSchedule(
         model, Denoiser(model, calls=DirectCalls()), steps=steps, strength=strength, guidance=guidance, sampler=sampler
     )
@@ -65,5 +65,5 @@ def paint(
         latents = schedule.run(z, cond, shown, generator, progress=progress)
     rgb, is_finite = pixels.decode(latents)
     if not is_finite.item():
-        raise ModelError(f"{model.spec.model}: the picture is not a number; try --dtype float32")
+        raise ModelError(f"{model.spec.model}: the picture contains NaN; try --dtype float32")
     return rgb[0].cpu().numpy()

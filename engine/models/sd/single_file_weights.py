@@ -1,4 +1,4 @@
-"""The networks of a single file, read through diffusers' own conversion of names. Nothing in the file is run."""
+"""Loads the networks of a single file through diffusers' own name conversion. No code in the file is run."""
 
 import json
 import tempfile
@@ -12,7 +12,7 @@ import torch
 from engine.errors import ModelError
 from engine.models.pickle_file import STATE_DICT
 from engine.models.pretrained import architecture
-from engine.models.sd.plan.model_folder import ModelFolder
+from engine.models.sd.plan.model_folder import DiffusersFolder
 from engine.models.sd.plan.original_names import UNET, modern_name
 from engine.models.sd.plan.single_file import CLASSES, PARTS, TEXT_CLASSES, VAE, SingleFile
 
@@ -20,11 +20,13 @@ Tensors = dict[str, torch.Tensor]
 
 
 def read(
-    single: SingleFile, folder: ModelFolder, dtype: torch.dtype, vae_dtype: torch.dtype, wanted: Collection[str]
+    single: SingleFile, folder: DiffusersFolder, dtype: torch.dtype, vae_dtype: torch.dtype, wanted: Collection[str]
 ) -> dict[str, Any]:
-    """Those `wanted` of unet, vae and text_encoders, on the CPU in `dtype`, the VAE in its own: what went through
-    float16 stays coarse in float32. `folder` describes the file; ModelError in one line where a tensor is missing. Of
-    the file only what they need is read: no averaged weights (`model_ema.`)."""
+    """Load the `wanted` of unet, vae and text_encoders, on the CPU in `dtype`, the VAE in `vae_dtype`.
+
+    The VAE is never converted through float16, which would lose precision. `folder` describes the file. ModelError in
+    one line if a tensor is missing. Only the tensors that they need are read, no averaged weights (`model_ema.`).
+    """
     starts = {"unet": UNET, "vae": VAE}
     starts = {part: start for part, start in starts.items() if part in wanted}
     texts = PARTS[single.family] if "text_encoders" in wanted else {}
@@ -36,9 +38,9 @@ def read(
             own = {name: tensor for name, tensor in tensors.items() if name.startswith(start)}
             try:
                 parts[part] = _network(part, own, place, vae_dtype if part == "vae" else dtype)
-            except NotImplementedError:  # diffusers moves a network of which a tensor was never given
+            except NotImplementedError:  # diffusers moves a network with a missing tensor
                 raise ModelError(f"{single.path}: {part} lacks a tensor that its configuration asks for") from None
-            _demand_complete(f"{single.path}: {part}", parts[part])
+            _require_complete(f"{single.path}: {part}", parts[part])
     networks: dict[str, Any] = {part: parts[part] for part in starts}
     if "text_encoders" in wanted:
         networks["text_encoders"] = tuple(parts[part] for part in texts)
@@ -52,9 +54,10 @@ def _network(part: str, tensors: Tensors, place: str, dtype: torch.dtype) -> Any
         kind = getattr(diffusers, CLASSES[part])
         return kind.from_single_file(tensors, config=place, subfolder=part, dtype=dtype, local_files_only=True)
     import transformers
-    from diffusers.loaders.single_file_utils import create_diffusers_clip_model_from_ldm
+    from diffusers.loaders import single_file_utils
 
-    return create_diffusers_clip_model_from_ldm(
+    utils: Any = single_file_utils  # not annotated
+    return utils.create_diffusers_clip_model_from_ldm(
         getattr(transformers, TEXT_CLASSES[part]),
         checkpoint=tensors,
         subfolder=part,
@@ -64,16 +67,16 @@ def _network(part: str, tensors: Tensors, place: str, dtype: torch.dtype) -> Any
     )
 
 
-def _demand_complete(what: str, network: Any) -> None:
+def _require_complete(what: str, network: Any) -> None:
     absent = sorted(name for name, parameter in network.named_parameters() if parameter.is_meta)
     if absent:
         raise ModelError(f"{what}: {len(absent)} tensors are missing, the first is {absent[0]}")
 
 
 def _tensors(single: SingleFile, starts: tuple[str, ...]) -> Tensors:
-    """Those whose names, as `single` has them, begin so."""
+    """The tensors whose names (in `single`) begin with one of `starts`."""
     if single.is_pickle:
-        # Its header was looked at first: it asks for nothing but tensors.
+        # Its header was checked before: it imports nothing except tensors.
         stored = torch.load(single.path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(single.path))
         held = stored.get(STATE_DICT, stored)
         return {name: tensor for name, tensor in _named(single, held).items() if name.startswith(starts)}
@@ -88,8 +91,8 @@ def _named(single: SingleFile, held: dict[str, Any]) -> dict[str, Any]:
     return {modern_name(name, is_xl=single.family == "sdxl"): value for name, value in held.items()}
 
 
-def _write_plain(place: Path, folder: ModelFolder, part: str) -> None:
-    """A configuration without what would choose code: a text encoder's says only how it is shaped."""
+def _write_plain(place: Path, folder: DiffusersFolder, part: str) -> None:
+    """Write a configuration without keys that select code; a text encoder's has only its shape."""
     told = folder.config(f"{part}/config.json")
     if part in TEXT_CLASSES:
         import transformers

@@ -1,4 +1,4 @@
-"""What a model is made of, as the user names it."""
+"""The parts of a model as named by the user."""
 
 from dataclasses import dataclass
 
@@ -13,17 +13,17 @@ NO_MODEL = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelSpec:
-    """Names are paths or Hugging Face ids, as `locate.find` takes them; which are allowed is the caller's concern."""
+    """Names are paths or Hugging Face ids for `locate.find`; the caller decides which are allowed."""
 
     model: str
     """A diffusers folder, an id, or one `.safetensors` file of Stable Diffusion 1.5, 2.x or XL; or `random:SHAPE`, a
     model of a true size with random weights, for measuring."""
     vae: str = "auto"
-    """auto: TAESD where it is to be had, else the model's own. taesd; full: the model's own. Else a folder or id."""
+    """auto: TAESD if it is available, else the model's own. taesd; full: the model's own. Else a folder or id."""
     sampler: str = "auto"
-    """One of `sampler_choice.SAMPLERS`; auto: what the scheduler's configuration and the names tell."""
+    """One of `sampler_choice.SAMPLERS`; auto: from the scheduler's configuration and the names."""
     prediction: str = "auto"
-    """epsilon or v: what the UNet predicts; auto: what the model's files tell."""
+    """The UNet's prediction, epsilon or v; auto: from the model's files."""
     loras: tuple[tuple[str, float], ...] = ()
     """(`.safetensors` file, folder or id; weight to start with)."""
     controlnets: tuple[str, ...] = ()
@@ -35,12 +35,12 @@ class ModelSpec:
     embeddings: tuple[str, ...] = ()
     """Textual inversion embeddings: `.safetensors`, `.pt` or `.bin` files, folders or ids."""
     clip_skip: int = 0
-    """1: the text encoder's last layer, 2: the last but one, and so on, as A1111 counts; 0: the model's own."""
+    """1: the text encoder's last layer, 2: the second to last, and so on, as in A1111; 0: the model's own."""
 
     accelerator: str = "none"
-    """What makes the UNet faster, one of ACCELERATORS; none: captured graphs on CUDA, no compiler."""
+    """How the UNet is made faster, one of ACCELERATORS; none: captured graphs on CUDA, no compiler."""
 
     @property
     def random_shape(self) -> str:
-        """A name in `shapes.SHAPES`; "" where the model has weights of its own."""
+        """A name in `shapes.SHAPES`, or "" if the model has its own weights."""
         return self.model.removeprefix(RANDOM) if self.model.startswith(RANDOM) else ""

@@ -1,4 +1,4 @@
-"""What one process of a job loads: the whole model, or what its stage needs of it."""
+"""Loads the model for one process of a job: all of it, or the networks that its stage needs."""
 
 from engine.errors import DeviceFullError
 from engine.models.device_work import is_out_of_memory
@@ -18,9 +18,9 @@ def load_stage(
     *,
     read_picture: ReadPicture | None = None,
 ) -> BatchPainter:
-    """A painter that can do this stage: encode and decode have the VAE alone, process all but the VAE.
+    """A painter for this stage: encode and decode load only the VAE, process everything except the VAE.
 
-    ModelError in one line, DeviceFullError where memory is short. `read_picture`: as BatchPainter has it.
+    ModelError in one line, DeviceFullError if memory is short. `read_picture`: see BatchPainter.
     """
     try:
         model = load(painting.spec, device, dtype, stage=stage, is_job=True)

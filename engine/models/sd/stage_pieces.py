@@ -1,4 +1,4 @@
-"""The three stages of a batch as the device does them, nothing judged and nothing waited for, and their seconds."""
+"""Runs the three stages of a batch on the device, without waiting, and measures them."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,23 +9,23 @@ import torch
 
 from engine.models.device_work import DeviceCopies, StageClock
 from engine.models.graphs import Calls, State, calls_for
-from engine.models.sd.denoiser import Control
+from engine.models.sd.denoiser import ControlInput
 from engine.models.sd.fates import first_bad, latent_fates, picture_fates
 from engine.models.sd.latent_painter import LatentPainter
 from engine.models.sd.pixels import Pixels
 
 if TYPE_CHECKING:
-    from engine.models.sd.model import Model
+    from engine.models.sd.model import DiffusionModel
 
 STAGES = ("encode", "process", "decode")
 CallsFor = Callable[[torch.device], Calls]
 
 
 class StagePieces:
-    """One thread. Those of them that the model has been loaded for."""
+    """The stages that the model was loaded for. One thread."""
 
     def __init__(
-        self, model: "Model", size: tuple[int, int], latents: LatentPainter | None, calls: CallsFor | None
+        self, model: "DiffusionModel", size: tuple[int, int], latents: LatentPainter | None, calls: CallsFor | None
     ) -> None:
         self.device = model.device
         self.seconds = StageSeconds(model.device)
@@ -34,34 +34,38 @@ class StagePieces:
         self._encode_calls, self._decode_calls = ((calls or calls_for)(model.device) for _ in range(2))
 
     def encode(self, rgb: np.ndarray, uploads: DeviceCopies) -> torch.Tensor:
-        """(B, height, width, 3) uint8 as latents (B, 4, h, w) float32 on the device. `uploads` must not be used for
-        another batch before it is there."""
+        """Encode (B, height, width, 3) uint8 to latents (B, 4, h, w) float32 on the device.
+
+        `uploads` must not be used for another batch before the pictures have arrived.
+        """
         with self.seconds.of("encode"):
             sent = uploads.send("encoded", rgb)
-            z = self._encode_calls.run(("encode", sent.shape), (self._encode,), {"rgb": sent})["z"]
-            return z.clone()  # a graph's next result lies where this one does
+            z: torch.Tensor = self._encode_calls.run(("encode", sent.shape), (self._encode,), {"rgb": sent})["z"]
+            return z.clone()  # the next replay of a graph overwrites this result
 
-    def process(self, z: torch.Tensor, controls: list[Control]) -> torch.Tensor:
+    def process(self, z: torch.Tensor, controls: list[ControlInput]) -> torch.Tensor:
         """The latents painted, (B, 4, h, w) float32."""
         assert self._latents is not None
         with self.seconds.of("process"):
             return self._latents.run(z, controls)
 
-    def controls(self, rgb: np.ndarray | None, uploads: DeviceCopies) -> list[Control]:
-        """What ControlNets see of the pictures; `uploads` as `encode` has them."""
+    def controls(self, rgb: np.ndarray | None, uploads: DeviceCopies) -> list[ControlInput]:
+        """The inputs of the ControlNets; `uploads` as in `encode`."""
         assert self._latents is not None
         with self.seconds.of("process"):
             return self._latents.controls(rgb, uploads)
 
     def decode(self, z: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """(B, height, width, 3) uint8 and (B,) uint8, GOOD, NOT_FINITE or BLACK, both on the device. They may lie in
-        buffers that the next call overwrites."""
+        """Decode to (B, height, width, 3) uint8, and (B,) uint8 GOOD, NOT_FINITE or BLACK, both on the device.
+
+        They may lie in buffers that the next call overwrites.
+        """
         with self.seconds.of("decode"):
             done = self._decode_calls.run(("decode", z.shape), (self._decode,), {"z": z})
             return done["rgb"], done["fates"]
 
     def drop(self) -> None:
-        """Give back what is only kept for speed."""
+        """Free all caches."""
         self._encode_calls.drop()
         self._decode_calls.drop()
         if self._latents is not None:
@@ -79,7 +83,7 @@ class StagePieces:
 
 
 class StageSeconds:
-    """What each stage has cost so far. One thread, `total` any."""
+    """Total time of each stage. One thread; `total` may be called from any."""
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
@@ -88,7 +92,7 @@ class StageSeconds:
 
     @contextmanager
     def of(self, stage: str) -> Iterator[None]:
-        """What is given to the device in here belongs to `stage`."""
+        """Count the device's work inside the block as `stage`."""
         clock = StageClock(self._device)
         clock.begin()
         yield
@@ -96,12 +100,12 @@ class StageSeconds:
         self._marks.append(clock)
 
     def taken(self) -> list[StageClock]:
-        """What was marked since this was asked last, to be read when the device is done with it."""
+        """The marks since the last call, to be read when the device has finished them."""
         marks, self._marks = self._marks, []
         return marks
 
     def read(self, marks: list[StageClock] | None = None) -> None:
-        """Count these in, or all that are not taken; waits where the device is not done with them."""
+        """Add these marks, or all that were not taken, to the totals. Waits for the device to finish them."""
         for clock in self.taken() if marks is None else marks:
             for stage, ms in clock.read_ms().items():
                 self._total[stage] += ms / 1000.0
@@ -110,6 +114,6 @@ class StageSeconds:
         return dict(self._total)
 
     def forget(self) -> None:
-        """Begin anew."""
+        """Reset all totals."""
         self.taken()
         self._total = dict.fromkeys(STAGES, 0.0)

@@ -1,22 +1,23 @@
 """Live pictures: all steps of consecutive frames in one UNet call (StreamDiffusion, Kodaira et al., arXiv 2312.12491).
 
-A picture takes S steps, one after the other; done so, each frame costs S calls. Here each call takes new frames in at
-the first step and moves those of the last S - 1 calls one step on, all as rows of one batch: the same work a picture,
-but in one large call where small ones leave a card idle. A picture comes out S calls after its frame went in.
+A picture takes S steps, one after the other; run separately, each frame costs S calls. Here each call takes new frames
+in at the first step and moves those of the last S - 1 calls one step on, all as rows of one batch: the same work per
+picture, but in one large call instead of small ones that leave a card idle. A picture comes out S calls after its
+frame went in.
 
 Rows are step-major: with F frames a call, rows 0..F-1 are the newest at the noisiest step, the last F rows are done.
-The ring holds x0, not x: noise is added when a call begins, with the coefficients of that call, so that a change of
-timesteps or seed reaches all rows at once. For samplers that keep noise (lightning, hyper, tcd) the noise that was
-found in a row goes along with its x0. Each step has one noise of its own for all frames: with one a row, every
-F-th picture would look alike and the rest flicker.
+The ring holds x0, not x: noise is added at the start of a call, with the coefficients of that call, so a change of
+timesteps or seed reaches all rows at once. For samplers that keep noise (lightning, hyper, tcd) the noise estimated
+in a row is kept with its x0. Each step has one noise for all frames: with one per row, every F-th picture would look
+alike and the rest flicker.
 
 Residual guidance (section 3.2 there) replaces the negative prediction by one that costs nothing. Of a row with sample
 x at (abar), take the latent a that it comes from; the noise between them, e = (x - sqrt(abar) a) / sqrt(1 - abar),
 stands for the negative prediction, times delta. `self`: a is the encoded frame. `initialise`: a is what the model sees
 in the frame's first step with the negative prompt, so that only F rows are computed twice. Guidance is affine in the
-prediction, so it is worked out on x0, where delta e becomes delta a + (1 - delta) x / sqrt(abar): no division by small
-numbers at delta 1, and the same for every prediction type. In a step that begins with noise alone (zero terminal SNR)
-abar is 0 and there is no such x0 for any other delta: it is 1 there.
+prediction, so it is computed on x0, where delta e becomes delta a + (1 - delta) x / sqrt(abar): no division by small
+numbers at delta 1, and the same for every prediction type. In a step that begins with noise only (zero terminal SNR)
+abar is 0 and there is no such x0 for any other delta, so delta is 1 there.
 """
 
 from collections.abc import Callable, Sequence
@@ -27,64 +28,63 @@ import torch
 
 from engine.models.graphs import nothing
 from engine.models.sd.coefficients import step_coefficients
-from engine.models.sd.denoiser import Control, Denoiser
+from engine.models.sd.denoiser import ControlInput, Denoiser
+from engine.models.sd.plan.unet_fields import LATENT_CHANNELS
 
 if TYPE_CHECKING:
     from engine.models.sd.conditioner import Cond
-    from engine.models.sd.model import Model
-
-LATENT_CHANNELS = 4
+    from engine.models.sd.model import DiffusionModel
 
 CfgType = Literal["none", "full", "self", "initialise"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamSettings:
-    """What a stream is asked for; values in the ranges of the schema's /sd parameters of the same names."""
+    """The settings of a stream; ranges as in the schema's /sd parameters of the same names."""
 
     width: int
     height: int
     steps: int = 2
     strength: float = 0.5
     t_index: tuple[int, ...] = ()
-    """Places in the 50-step table, noisiest first; where there are any, steps and strength are not used."""
+    """Places in the 50-step table, noisiest first; overrides steps and strength."""
     frames: int = 1
-    """Frames a call."""
+    """Frames per call."""
     guidance: float = 1.0
-    """1 and below is off; see `Model.guidance_for`."""
+    """1 and below is off; see `DiffusionModel.guidance_for`."""
     cfg_type: CfgType = "self"
     delta: float = 1.0
     seed: int = 0
-    """-1: other noise for each call."""
+    """-1: new noise for each call."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Flight:
-    """What the rows from the second step on, (S - 1) F of them, have with them from call to call."""
+class FramesInFlight:
+    """The state of the (S - 1) F rows from the second step on, kept from call to call."""
 
     clean: torch.Tensor
-    """((S - 1) F, 4, h, w) float32: x0 as the step before saw it."""
+    """((S - 1) F, 4, h, w) float32: x0 after the previous step."""
     guess: torch.Tensor | None
-    """As `clean`: the noise that the step before found beside it; None where no step keeps any."""
+    """Shaped like `clean`: the noise estimated in the previous step; None if no step keeps noise."""
     origins: torch.Tensor
-    """As `clean`: what residual guidance takes the rows to come from."""
+    """Shaped like `clean`: the latents that the rows come from, for residual guidance."""
     pictures: dict[int, torch.Tensor]
-    """((S - 1) F, 3, height, width) by ControlNet: what it was shown with the frame."""
+    """((S - 1) F, 3, height, width) by ControlNet: its input for each frame."""
     calls: int
-    """Since there was nothing in flight."""
+    """Calls since nothing was in flight."""
 
 
 class StreamSchedule:
-    """One thread. Models of FEW_STEPS: ModelError for others, and for a t_index outside the table."""
+    """For models with a sampler in FEW_STEPS; ModelError for others and for a t_index outside the table. One thread."""
 
-    def __init__(self, model: "Model", denoiser: Denoiser, settings: StreamSettings) -> None:
+    def __init__(self, model: "DiffusionModel", denoiser: Denoiser, settings: StreamSettings) -> None:
         self.generation = 0
-        """Grows whenever frames in flight are given up; pictures of before it must not be shown any more."""
+        """Increases whenever frames in flight are dropped; older pictures must not be shown any more."""
         self.guidance = 1.0
-        """In force."""
+        """The effective guidance."""
         self._model = model
         self._denoiser = denoiser
-        self._flight: Flight | None = None
+        self._flight: FramesInFlight | None = None
         self._random = torch.Generator(denoiser.device)
         self._random.seed()
         self._take(settings)
@@ -96,20 +96,23 @@ class StreamSchedule:
 
     @property
     def rows(self) -> int:
-        """Rows of a UNet call, those with the negative prompt included."""
+        """Rows of a UNet call, including those with the negative prompt."""
         frames = self._settings.frames
         negatives = {"full": self._steps * frames, "initialise": frames}.get(self._cfg_type, 0)
         return self._steps * frames + negatives
 
     @property
     def ignores_delta(self) -> bool:
-        """Another delta than 1 was asked for, residual guidance is on, and a step begins with noise alone."""
+        """True if delta is not 1, residual guidance is on, and a step begins with noise only."""
         is_residual = self._cfg_type in ("self", "initialise") and self._settings.delta != 1.0
         return is_residual and self._has_noise_alone
 
     def change(self, settings: StreamSettings) -> None:
-        """Takes effect from the next push on, in all rows. Size, number of steps, frames a call, and the kind of
-        guidance give up the frames in flight and raise `generation`; anything else keeps them."""
+        """Apply settings from the next push on, in all rows.
+
+        A change of size, number of steps, frames per call or kind of guidance drops the frames in flight and increases
+        `generation`; any other change keeps them.
+        """
         if settings == self._settings:
             return
         before = self._shape
@@ -118,12 +121,12 @@ class StreamSchedule:
             self.reset()
 
     def reset(self) -> None:
-        """Gives up the frames in flight: the next S - 1 pushes give no picture."""
+        """Drop the frames in flight: the next S - 1 pushes return no picture."""
         self.generation += 1
         self._flight = None
 
-    def fill(self, z: torch.Tensor, cond: "Cond", control: Sequence[Control] = ()) -> None:
-        """Runs the lead-in with one frame's latents `z` (F, 4, h, w), so that every push from now on gives pictures."""
+    def fill(self, z: torch.Tensor, cond: "Cond", control: Sequence[ControlInput] = ()) -> None:
+        """Run the lead-in with one frame's latents `z` (F, 4, h, w), so that every later push returns pictures."""
         while self._flight_for(z).calls < self._steps - 1:
             self.push(z, cond, control)
 
@@ -131,12 +134,14 @@ class StreamSchedule:
         self,
         z: torch.Tensor,
         cond: "Cond",
-        control: Sequence[Control] = (),
+        control: Sequence[ControlInput] = (),
         *,
         between: Callable[[], None] = nothing,
     ) -> torch.Tensor | None:
-        """Takes F frames in; the latents (F, 4, h, w) float32 of those that went in S - 1 calls ago, or None in the
-        lead-in, when there were none. `z` (F, 4, h, w) scaled latents; `control` shows F pictures each."""
+        """Push F frames, get the latents (F, 4, h, w) float32 of those pushed S - 1 calls ago, or None in the lead-in.
+
+        `z`: (F, 4, h, w) scaled latents; each of `control` has F pictures.
+        """
         frames, rows, flight = self._settings.frames, self._rows, self._flight_for(z)
         if self._settings.seed < 0:
             self._noise = self._drawn_noise(self._random)
@@ -147,8 +152,8 @@ class StreamSchedule:
         shown = self._shown(control, flight)
         x0, origins = self._guided_x0(x, clean, flight, cond, shown, between)
         denoised = rows.c_out * x0 + rows.c_skip * x
-        # All at once, and last: a call that fails, for want of memory say, leaves the frames in flight together.
-        self._flight = Flight(
+        # Assigned at once and last, so that a failed call (for example without memory) leaves the state consistent.
+        self._flight = FramesInFlight(
             clean=denoised[:-frames],
             guess=((x - rows.signal * x0) / rows.noise)[:-frames] if self._keeps_noise else None,
             origins=origins[:-frames],
@@ -157,23 +162,23 @@ class StreamSchedule:
         )
         return denoised[-frames:] if self._flight.calls >= self._steps else None
 
-    def _flight_for(self, z: torch.Tensor) -> Flight:
+    def _flight_for(self, z: torch.Tensor) -> FramesInFlight:
         if self._flight is not None:
             return self._flight
         empty = z.new_zeros(((self._steps - 1) * len(z), *z.shape[1:]), dtype=torch.float32)
         guess = empty if self._keeps_noise else None
-        return Flight(clean=empty, guess=guess, origins=empty, pictures={}, calls=0)
+        return FramesInFlight(clean=empty, guess=guess, origins=empty, pictures={}, calls=0)
 
     def _guided_x0(
         self,
         x: torch.Tensor,
         clean: torch.Tensor,
-        flight: Flight,
+        flight: FramesInFlight,
         cond: "Cond",
-        shown: Sequence[Control],
+        shown: Sequence[ControlInput],
         between: Callable[[], None],
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """(x0, what the rows come from), both (S F, 4, h, w)."""
+        """(x0, origin of the rows), both (S F, 4, h, w)."""
         t, frames = self._rows.timesteps, self._settings.frames
         if self._cfg_type in ("none", "full"):
             return self._denoiser.predict(x, t, cond, shown, guidance=self.guidance, between=between), clean
@@ -186,10 +191,10 @@ class StreamSchedule:
         negative = origin if self._settings.delta == 1.0 else self._of_origin * origin + self._of_sample * x
         return negative + self.guidance * (self._denoiser.x0(x, t, output) - negative), origin
 
-    def _shown(self, control: Sequence[Control], flight: Flight) -> list[Control]:
-        """The pictures of all rows: those in flight keep the picture that came with their frame.
+    def _shown(self, control: Sequence[ControlInput], flight: FramesInFlight) -> list[ControlInput]:
+        """The ControlNet inputs of all rows: frames in flight keep the picture that came with them.
 
-        A ControlNet that has just been switched on shows its first pictures to the frames in flight, too.
+        A ControlNet that was just switched on uses its first pictures for the frames in flight too.
         """
         shown = []
         for new in control:
@@ -197,7 +202,7 @@ class StreamSchedule:
             if older is None:
                 older = new.picture.repeat(self._steps - 1, 1, 1, 1)
             pictures = torch.cat((new.picture, older))  # (S F, 3, height, width)
-            shown.append(Control(index=new.index, picture=pictures, scale=new.scale))
+            shown.append(ControlInput(index=new.index, picture=pictures, scale=new.scale))
         return shown
 
     def _take(self, settings: StreamSettings) -> None:
@@ -228,11 +233,11 @@ class StreamSchedule:
         self._shape = (coefficients.steps, settings.frames, size, self._cfg_type)
         self._settings = settings
         if settings.seed >= 0:
-            # From a generator on the CPU: the same numbers on every kind of device.
+            # From a generator on the CPU, for the same values on every kind of device.
             self._noise = self._drawn_noise(torch.Generator().manual_seed(settings.seed))
 
     def _drawn_noise(self, generator: torch.Generator) -> torch.Tensor:
-        """(S F, 4, h, w) on the device, scaled: a noise a step, as BatchSchedule draws them one after the other."""
+        """Scaled noise (S F, 4, h, w) on the device, one per step, drawn in the same order as in BatchSchedule."""
         shape, device = (1, *self._size), generator.device
         noise = torch.cat([torch.randn(shape, generator=generator, device=device) for _ in range(self._steps)])
         fresh = self._rows.noise * self._rows.fresh

@@ -1,14 +1,14 @@
-"""Textual inversion embeddings (Gal et al. 2022): words that stand for vectors in place of a token's embedding.
+"""Textual inversion embeddings (Gal et al. 2022): words that are replaced by vectors instead of token embeddings.
 
-diffusers adds tokens to the tokenizer and rows to the text encoder's table. A1111 puts the vectors in when the table
-has been read; so do we: tokenizer and weights stay those of the files, and a word may have a weight in brackets.
+diffusers adds tokens to the tokenizer and rows to the text encoder's table. A1111 and we insert the vectors after the
+table lookup: tokenizer and weights stay unchanged, and a word may have a weight in brackets.
 """
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
@@ -16,20 +16,16 @@ from engine.errors import ModelError
 from engine.models.pretrained import one_line
 from engine.models.sd.plan.embedding_file import WEBUI_PICKLE, EmbeddingFile
 
-if TYPE_CHECKING:
-    from engine.models.sd.model import Model
-
 
 @dataclass(frozen=True, slots=True)
 class Embedding:
     triggers: tuple[str, ...]
     vectors: tuple[torch.Tensor, ...]
-    """For each text encoder (vectors, width)."""
+    """(vectors, width) for each text encoder."""
 
 
 class Triggers:
-    """Finds the words of embeddings in a text: whole words, the longest first, without regard to case (CLIP's
-    tokenizers have none)."""
+    """Finds the words of embeddings in a text: whole words, longest first, case insensitive like CLIP's tokenizers."""
 
     def __init__(self, embeddings: Sequence[Embedding]) -> None:
         self._found = {word.lower(): embedding for embedding in embeddings for word in embedding.triggers}
@@ -37,7 +33,7 @@ class Triggers:
         self._pattern = re.compile("|".join(map(_whole_word, words)), re.IGNORECASE) if words else None
 
     def split(self, text: str) -> list[str | tuple[str, Embedding]]:
-        """`text` in order: what is no trigger as it stands, a trigger as written with what it stands for."""
+        """Split `text` into plain parts and (trigger word as written, its embedding), in order."""
         if self._pattern is None:
             return [text]
         parts: list[str | tuple[str, Embedding]] = []
@@ -53,8 +49,8 @@ def _whole_word(word: str) -> str:
     return f"{before}{re.escape(word)}{after}"
 
 
-def load_embedding(file: EmbeddingFile, model: "Model") -> Embedding:
-    """In the model's dtype on its device. ModelError where the file cannot be read or holds what is no number."""
+def load_embedding(file: EmbeddingFile, device: torch.device, dtype: torch.dtype) -> Embedding:
+    """Read an embedding. ModelError if the file cannot be read, or holds NaN or infinity."""
     with one_line(str(file.file)):
         stored: Any
         if file.is_pickle:
@@ -64,15 +60,15 @@ def load_embedding(file: EmbeddingFile, model: "Model") -> Embedding:
             from safetensors.torch import load_file
 
             stored = load_file(file.file)
-        tensors = [stored[key].detach().to(model.device, model.dtype) for key in file.keys]
+        tensors = [stored[key].detach().to(device, dtype) for key in file.keys]
     if not all(tensor.isfinite().all() for tensor in tensors):
-        raise ModelError(f"{file.file}: holds numbers that are none in {str(model.dtype).removeprefix('torch.')}")
+        raise ModelError(f"{file.file}: holds NaN or infinity in {str(dtype).removeprefix('torch.')}")
     return Embedding(file.triggers, tuple(tensor.reshape(-1, tensor.shape[-1]) for tensor in tensors))
 
 
 @contextmanager
 def vectors_in_place(encoder: Any, vectors: Mapping[int, torch.Tensor]) -> Iterator[None]:
-    """Inside, the text encoder reads (vectors, width) from this place of its one row on, in place of its tokens."""
+    """Inside, the text encoder reads these vectors (vectors, width) instead of its tokens, from each index on."""
 
     def put(module: Any, given: Any, embedded: torch.Tensor) -> torch.Tensor:
         embedded = embedded.clone()

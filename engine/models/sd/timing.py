@@ -1,4 +1,4 @@
-"""What a benchmark times beside our own painting: diffusers' pipelines on the same modules."""
+"""The baseline of benchmarks: diffusers' pipelines on the same modules."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,30 +8,30 @@ import torch
 from PIL import Image
 
 from engine.models.device_work import device_wait, free_memory
-from engine.models.places import Place
-from engine.models.sd.model import Model
+from engine.models.places import MeasuredDevice
+from engine.models.sd.model import DiffusionModel
 from engine.models.sd.shapes import build, build_pipeline
 
 Call = Callable[[], object]
 Repaint = Callable[[Image.Image], Image.Image]
 
 
-class Rival:
-    """A model with random weights, and diffusers' own pipeline around its very modules. Only `repaint` is guided."""
+class DiffusersBaseline:
+    """A model with random weights and diffusers' own pipeline on its modules. Only `repaint` uses guidance."""
 
-    def __init__(self, shape: str, place: Place, prompt: str) -> None:
-        self.model: Model = build(shape, place.device, place.dtype)
+    def __init__(self, shape: str, place: MeasuredDevice, prompt: str) -> None:
+        self.model: DiffusionModel = build(shape, place.device, place.dtype)
         self.wait = device_wait(self.model.device)
         self._pipeline = build_pipeline(self.model, shape)
         self._prompt = prompt
 
     def call(self, picture: np.ndarray, steps: int) -> Call:
-        """As a user calls it: text and PIL picture in, PIL picture out."""
+        """The way a user calls it: text and PIL picture in, PIL picture out."""
         image = Image.fromarray(picture)
         return lambda: self._pipeline(self._prompt, image=image, **self._asked(steps)).images
 
     def tensors(self, picture: np.ndarray, steps: int) -> Call:
-        """With all prepared that can be: embeddings and tensor in, tensor out."""
+        """With everything prepared: embeddings and tensor in, tensor out."""
         model = self.model
         with torch.no_grad():
             encoded = self._pipeline.encode_prompt(
@@ -46,24 +46,24 @@ class Rival:
     def repaint(
         self, *, steps: int, strength: float, guidance: float, seed: int
     ) -> Callable[[Image.Image], Image.Image]:
-        """A picture at a time, as a user calls it, with steps and strength as they are asked for. Each has the same
-        noise, drawn on the CPU, as ours has."""
+        """Paint one picture per call, with these steps and strength, and the same CPU noise each time, as ours."""
         guided = 1.0 if self.model.sampler == "turbo" else guidance  # turbo models have none
         asked = {"num_inference_steps": steps, "strength": strength, "guidance_scale": guided}
 
         def paint(picture: Image.Image) -> Image.Image:
             generator = torch.Generator().manual_seed(seed)
-            return self._pipeline(self._prompt, image=picture, generator=generator, **asked).images[0]
+            painted: Image.Image = self._pipeline(self._prompt, image=picture, generator=generator, **asked).images[0]
+            return painted
 
         return paint
 
     def close(self) -> None:
-        """Make room for the next shape."""
+        """Free the memory for the next shape."""
         device = self.model.device
         del self.model, self._pipeline
         free_memory(device)
 
     def _asked(self, steps: int) -> dict[str, Any]:
-        """`steps` real steps: twice as many at half strength."""
+        """Options for `steps` real steps: twice as many at half strength."""
         generator = torch.Generator(self.model.device).manual_seed(1)
         return {"num_inference_steps": 2 * steps, "strength": 0.5, "guidance_scale": 1.0, "generator": generator}

@@ -1,8 +1,8 @@
-"""The UNet's forward pass as a chain of parts, so that a call can be interrupted where the device is wanted elsewhere.
+"""The UNet's forward pass as a chain of parts, so that a call can be interrupted when the device is shared.
 
-down -> mid -> up do, operation for operation, what `UNet2DConditionModel.forward` does for Stable Diffusion 1, 2 and
-XL (time and size embeddings, ControlNet residuals, IP-Adapter, guidance embedding): the results are bit-identical.
-Before them `rows` lays the batch out and `controlnets` adds the residuals. Every part takes and returns a State.
+down -> mid -> up perform the same operations as `UNet2DConditionModel.forward` for Stable Diffusion 1, 2 and XL (time
+and size embeddings, ControlNet residuals, IP-Adapter, guidance embedding): the results are bit-identical. Before them
+`rows` lays out the batch and `controlnets` adds the residuals. Every part takes and returns a State.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,12 +17,12 @@ UnetPart = Callable[[Any, State], State]
 
 
 def chain(
-    unet: Any, controlnets: Sequence[Any], negatives: int, *, is_split: bool, parts: "Parts | None" = None
+    unet: Any, controlnets: Sequence[Any], negatives: int, *, is_split: bool, parts: "UnetParts | None" = None
 ) -> tuple[Part, ...]:
     """The parts of one UNet call; the last leaves `output` (N + B, 4, h, w) in the model's dtype, negatives first.
 
-    `controlnets`: those that `controls` in the inputs belong to. `negatives`: how many rows, from the first on, run a
-    second time with the negative prompt: 0, some or all. `parts`: what they are made of, compiled say.
+    `controlnets`: the networks for `controls` in the inputs. `negatives`: number of rows, from the first on, that run a
+    second time with the negative prompt: 0, some or all. `parts`: replacements such as compiled functions.
     """
     made_of = parts or PLAIN
 
@@ -42,9 +42,9 @@ def chain(
 
 
 def lay_rows(state: State, negatives: int) -> State:
-    """One row for each row of `sample` (B, 4, h, w), after the first `negatives` of them once more, for the negative.
+    """Lay out the rows: first the `negatives` rows with the negative prompt, then all rows of `sample` (B, 4, h, w).
 
-    In: sample, timesteps (B,), text (1, 77, D), and where there are any negative_text, pooled (1, P), negative_pooled,
+    Input: sample, timesteps (B,), text (1, 77, D), and optionally negative_text, pooled (1, P), negative_pooled,
     time_ids (1, 6), ip (tuple of (1, ...)), negative_ip, guidance (1, G), controls (tuple of ((B, 3, H, W), scale ())).
     """
     count = state["sample"].shape[0]
@@ -56,6 +56,7 @@ def lay_rows(state: State, negatives: int) -> State:
         shape = positive.shape[1:]
         if not negatives:
             return positive.expand(count, *shape)
+        assert negative is not None, "guidance without a negative prompt"
         return torch.cat((negative.expand(negatives, *shape), positive.expand(count, *shape)))
 
     added: dict[str, Any] = {}
@@ -80,9 +81,13 @@ def lay_rows(state: State, negatives: int) -> State:
 
 
 def run_controlnets(controlnets: Sequence[Any], state: State, negatives: int = 0) -> State:
-    """Adds up what each ControlNet says, row for row, times its scale. One that averages over the picture (shuffle)
-    says nothing to the first `negatives` rows, as it was trained (diffusers' guess mode)."""
-    down_sum, mid_sum = None, None
+    """Sum the residuals of all ControlNets, each times its scale.
+
+    One that averages over the picture (shuffle) does not affect the first `negatives` rows, as it was trained
+    (diffusers' guess mode).
+    """
+    down_sum: list[torch.Tensor] = []
+    mid_sum: Any = None
     for controlnet, (picture, scale) in zip(controlnets, state["controls"], strict=True):
         down_residuals, mid_residual = controlnet(
             state["sample"],
@@ -98,7 +103,7 @@ def run_controlnets(controlnets: Sequence[Any], state: State, negatives: int = 0
                 torch.cat((torch.zeros_like(said[:negatives]), said[negatives:]))
                 for said in (*down_residuals, mid_residual)
             )
-        if down_sum is None:
+        if mid_sum is None:
             down_sum, mid_sum = list(down_residuals), mid_residual
         else:
             down_sum = [total + more for total, more in zip(down_sum, down_residuals, strict=True)]
@@ -107,7 +112,8 @@ def run_controlnets(controlnets: Sequence[Any], state: State, negatives: int = 0
 
 
 def with_images(state: State) -> dict[str, Any]:
-    return state["added"] if state["images"] is None else state["added"] | {"image_embeds": state["images"]}
+    added: dict[str, Any] = state["added"]
+    return added if state["images"] is None else added | {"image_embeds": state["images"]}
 
 
 def whole(unet: Any, state: State) -> State:
@@ -160,7 +166,7 @@ def mid(unet: Any, state: State) -> State:
     sample = state["sample"]
     if getattr(unet.mid_block, "has_cross_attention", False):
         sample = unet.mid_block(sample, state["embedding"], encoder_hidden_states=state["hidden"])
-    elif unet.mid_block is not None:  # distilled away in BK-SDM small and tiny, SDXS and KOALA
+    elif unet.mid_block is not None:  # missing in BK-SDM small and tiny, SDXS and KOALA
         sample = unet.mid_block(sample, state["embedding"])
     return state | {"sample": sample if state["residual"] is None else sample + state["residual"]}
 
@@ -170,7 +176,7 @@ def up(unet: Any, state: State) -> State:
     for place, block in enumerate(unet.up_blocks):
         count = len(block.resnets)
         own, skips = skips[-count:], skips[:-count]
-        # Sides that cannot be halved to the bottom: each block must come out at the size of the next one's skips.
+        # For sides that cannot be halved all the way: each block must match the size of the next one's skips.
         options: dict[str, Any] = {"upsample_size": skips[-1].shape[2:] if place < len(unet.up_blocks) - 1 else None}
         if getattr(block, "has_cross_attention", False):
             options["encoder_hidden_states"] = state["hidden"]
@@ -181,15 +187,15 @@ def up(unet: Any, state: State) -> State:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
-    """What a chain is made of: functions of (UNet, State)."""
+class UnetParts:
+    """The functions of a chain, each of (UNet, State)."""
 
     whole: UnetPart = whole
     down: UnetPart = down
     mid: UnetPart = mid
     up: UnetPart = up
     can_split: bool = True
-    """Whether down, mid and up do what `whole` does."""
+    """True if down, mid and up together equal `whole`."""
 
 
-PLAIN = Parts()
+PLAIN = UnetParts()

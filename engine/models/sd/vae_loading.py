@@ -1,4 +1,4 @@
-"""VAEs read from single files: diffusers' networks, filled strictly."""
+"""Loads VAEs from single files into diffusers' networks, strictly."""
 
 from typing import Any
 
@@ -14,9 +14,9 @@ OLD_NAMES = {".query.": ".to_q.", ".key.": ".to_k.", ".value.": ".to_v.", ".proj
 
 
 def load_vae_file(choice: VaeChoice, dtype: torch.dtype) -> Any:
-    """The AutoencoderKL or AutoencoderTiny of a choice that is no folder, on the CPU; ModelError in one line."""
+    """The AutoencoderKL or AutoencoderTiny of a choice that is a file, on the CPU. ModelError in one line."""
     import diffusers
-    from diffusers.loaders.single_file_utils import convert_ldm_vae_checkpoint
+    from diffusers.loaders import single_file_utils
 
     if choice.weights is None:
         raise ModelError("the VAE has no file of its own")
@@ -28,7 +28,8 @@ def load_vae_file(choice: VaeChoice, dtype: torch.dtype) -> Any:
             read = read_tensors(files[0])
             tensors = {ours: read[theirs] for ours, theirs in without_prefix(read).items()}
         if choice.kind != TINY and is_original(tensors):
-            tensors = convert_ldm_vae_checkpoint(tensors, choice.config)
+            utils: Any = single_file_utils  # not annotated
+            tensors = utils.convert_ldm_vae_checkpoint(tensors, choice.config)
         tensors = {_todays_name(name): tensor for name, tensor in tensors.items()}
         with torch.device("meta"):
             module = getattr(diffusers, choice.kind).from_config(choice.config)
@@ -36,7 +37,7 @@ def load_vae_file(choice: VaeChoice, dtype: torch.dtype) -> Any:
 
 
 def _todays_name(name: str) -> str:
-    """diffusers before 0.17 called the attention of a VAE otherwise; sd-vae-ft-mse still does."""
+    """The current name: diffusers before 0.17 had other names for a VAE's attention, and sd-vae-ft-mse still has."""
     if ".attentions." in name:
         for old, new in OLD_NAMES.items():
             name = name.replace(old, new)

@@ -1,4 +1,4 @@
-"""Each replica of a published voice is checked, loaded and spoken with, or refused in the same line by both."""
+"""Each replica of a published voice is checked, loaded and spoken with, or refused with the same line by both."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -7,38 +7,24 @@ from typing import Any
 import pytest
 import torch
 
-from engine.errors import ModelError
 from engine.models.rvc import VoiceSpec
 from engine.models.rvc.check import check
 from engine.models.rvc.index_choice import index_for
 from engine.models.rvc.load import load
-from tests.support.replicas.replica import Refused, Shelf
+from tests.support.replicas.replica import Refused, assert_refused_alike, parametrized, shelf_in
 from tests.support.replicas.voices import REPLICAS, Speaks
 
 
 @pytest.fixture
 def spec(request: Any, tmp_path: Path, tiny_models: Any, monkeypatch: pytest.MonkeyPatch) -> VoiceSpec:
-    """Of the replica that the test is run with, with the index that every command takes unasked."""
-    shelf = Shelf(folder=tmp_path / "shelf", tiny=tiny_models, hub=tmp_path / "hub")
-    shelf.folder.mkdir()
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(shelf.hub))
-    built = request.param.build(shelf)
+    """The spec of the replica that the test is run with, with the index that every command takes by default."""
+    built: VoiceSpec = request.param.build(shelf_in(tmp_path, tiny_models, monkeypatch))
     choice = index_for(built.model, "")
     return replace(built, index=choice.index, index_note=choice.note)
 
 
-def parametrized(kind: type) -> Any:
-    chosen = [replica for replica in REPLICAS if isinstance(replica.expect, kind)]
-    return pytest.mark.parametrize(
-        ("spec", "expect"),
-        [(replica, replica.expect) for replica in chosen],
-        ids=[replica.name for replica in chosen],
-        indirect=["spec"],
-    )
-
-
-@parametrized(Speaks)
-def test_it_is_told_by_its_headers_and_loads_with_what_it_was_trained_on(spec: VoiceSpec, expect: Speaks) -> None:
+@parametrized(REPLICAS, Speaks)
+def test_it_is_known_by_its_headers_and_loads_with_what_it_was_trained_on(spec: VoiceSpec, expect: Speaks) -> None:
     torch.set_num_threads(1)
     report = check(spec)
     assert report.missing == () and report.vectors == expect.vectors
@@ -52,21 +38,6 @@ def test_it_is_told_by_its_headers_and_loads_with_what_it_was_trained_on(spec: V
     assert heard.shape == (1, 4, 768) and heard.isfinite().all()
 
 
-@parametrized(Refused)
-def test_it_is_refused_in_one_line_that_says_what_would_do(spec: VoiceSpec, expect: Refused) -> None:
-    line = refusal(spec)
-    assert "\n" not in line
-    for words in expect.says:
-        assert words in line
-    with pytest.raises(ModelError) as raised:
-        load(spec, "cpu", "float32")
-    assert str(raised.value) == line
-
-
-def refusal(spec: VoiceSpec) -> str:
-    """The one line of `check`, raised or in its report."""
-    try:
-        (line,) = check(spec).missing
-    except ModelError as error:
-        return str(error)
-    return line
+@parametrized(REPLICAS, Refused)
+def test_it_is_refused_in_one_line_that_says_what_to_take_instead(spec: VoiceSpec, expect: Refused) -> None:
+    assert_refused_alike(expect, spec.model, lambda: check(spec), lambda: load(spec, "cpu", "float32"))

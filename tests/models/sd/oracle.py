@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from engine.models.sd.conditioner import Cond
-from engine.models.sd.model import Model
+from engine.models.sd.model import DiffusionModel
 from engine.models.sd.pixels import Pixels
 
 SIDE_PX = 64
@@ -55,7 +55,7 @@ def diffusers_picture(pipeline: Any, prompt: str = "a cat", guidance: float = 1.
 
 
 @torch.no_grad()
-def our_latents(model: Model, cond: Cond, residuals: Any = None) -> torch.Tensor:
+def our_latents(model: DiffusionModel, cond: Cond, residuals: Any = None) -> torch.Tensor:
     """The same two steps on the same noise, through our parts, without guidance."""
     import diffusers
 
@@ -83,7 +83,7 @@ def our_latents(model: Model, cond: Cond, residuals: Any = None) -> torch.Tensor
     return z
 
 
-def our_picture(model: Model, cond: Cond, residuals: Any = None) -> np.ndarray:
+def our_picture(model: DiffusionModel, cond: Cond, residuals: Any = None) -> np.ndarray:
     """(64, 64, 3) uint8 of `our_latents`."""
     return Pixels(model, SIDE_PX, SIDE_PX).decode(our_latents(model, cond, residuals))[0][0].numpy()
 

@@ -1,4 +1,4 @@
-"""What a stream must give, worked out frame by frame from the formulas: one row a call, no ring, no batch."""
+"""The expected output of a stream, computed frame by frame from the formulas: one row per call, no ring, no batch."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -8,21 +8,21 @@ from typing import Any
 import torch
 
 from engine.models.sd.conditioner import Cond
-from engine.models.sd.denoiser import Control
+from engine.models.sd.denoiser import ControlInput
 from engine.models.sd.load import load
-from engine.models.sd.model import Model
+from engine.models.sd.model import DiffusionModel
 from engine.models.sd.spec import ModelSpec
 from engine.models.sd.stream_schedule import StreamSettings
 
 SIGMA_DATA = 0.5
 
 
-def loaded(folder: Path, **spec: Any) -> Model:
+def loaded(folder: Path, **spec: Any) -> DiffusionModel:
     return load(ModelSpec(model=str(folder), **spec), "cpu", "fp32")
 
 
-def with_short_scaling(model: Model) -> Model:
-    """The same model with a boundary condition so wide that a missing c_skip is seen at once."""
+def with_short_scaling(model: DiffusionModel) -> DiffusionModel:
+    """The same model with a boundary condition so wide that a missing c_skip is obvious."""
     return replace(model, scheduler_config=model.scheduler_config | {"timestep_scaling": 0.01})
 
 
@@ -32,15 +32,15 @@ def random_latents(count: int, seed: int, size: tuple[int, int] = (8, 8)) -> tor
 
 
 def plain_picture(
-    model: Model,
+    model: DiffusionModel,
     settings: StreamSettings,
     z: torch.Tensor,
     conds: Sequence[Cond],
-    controls: Sequence[Control] = (),
+    controls: Sequence[ControlInput] = (),
 ) -> torch.Tensor:
-    """(1, 4, h, w): the picture of the frame with latents `z` (1, 4, h, w); `conds` what is asked in each of its calls.
+    """(1, 4, h, w): the picture of the frame with latents `z` (1, 4, h, w); `conds`: one for each of its calls.
 
-    The steps of `settings.t_index`, one UNet call each, and one more where guidance wants a negative prediction.
+    The steps of `settings.t_index`, one UNet call each, and one more if guidance needs a negative prediction.
     """
     alphas = torch.cumprod(1 - torch.linspace(0.00085**0.5, 0.012**0.5, 1000, dtype=torch.float64) ** 2, 0)
     scaling = model.scheduler_config.get("timestep_scaling", 10.0)
@@ -83,9 +83,9 @@ def plain_picture(
 
 
 def stepped(
-    model: Model, alphas: torch.Tensor, x0: torch.Tensor, predicted: torch.Tensor, to: int, noise: torch.Tensor
+    model: DiffusionModel, alphas: torch.Tensor, x0: torch.Tensor, predicted: torch.Tensor, to: int, noise: torch.Tensor
 ) -> torch.Tensor:
-    """The sample of the next step at timestep `to`, 0 after the last, as the published samplers have it."""
+    """The sample of the next step at timestep `to`, 0 after the last, by the published samplers."""
     if model.sampler == "lightning":  # Euler: along the prediction, and at last to where no noise is
         left = float(alphas[to]) if to else 1.0
         return left**0.5 * x0 + (1 - left) ** 0.5 * predicted
@@ -94,7 +94,7 @@ def stepped(
     return (left / through) ** 0.5 * noised + (1 - left / through) ** 0.5 * noise
 
 
-def unet(model: Model, x: torch.Tensor, t: int, text: torch.Tensor, residuals: Any) -> torch.Tensor:
+def unet(model: DiffusionModel, x: torch.Tensor, t: int, text: torch.Tensor, residuals: Any) -> torch.Tensor:
     down, mid = residuals
     with torch.no_grad():
         return model.unet(
@@ -106,7 +106,9 @@ def unet(model: Model, x: torch.Tensor, t: int, text: torch.Tensor, residuals: A
         ).sample
 
 
-def control_residuals(model: Model, x: torch.Tensor, t: int, text: torch.Tensor, controls: Sequence[Control]) -> Any:
+def control_residuals(
+    model: DiffusionModel, x: torch.Tensor, t: int, text: torch.Tensor, controls: Sequence[ControlInput]
+) -> Any:
     down, mid = None, None
     for control in controls:
         with torch.no_grad():

@@ -1,4 +1,4 @@
-"""Faster UNets: compiled ones paint the same, DeepCache nearly so; one line where something is not there."""
+"""Compiled UNets paint the same picture, DeepCache nearly so; missing packages are named in one line."""
 
 import importlib.util
 import os
@@ -28,9 +28,9 @@ IS_SOAK = os.environ.get("MULTIVERSE_SOAK") == "1"
 
 @pytest.fixture
 def backend(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
-    """The real one takes a minute for its C++; the short form traces and guards the same graphs without it."""
+    """The real backend compiles C++ for a minute; the short form traces and guards the same graphs without it."""
     if IS_SOAK:
-        accelerators.demand(ModelSpec(model="", accelerator="inductor"), torch.device("cpu"))
+        accelerators.require_accelerator(ModelSpec(model="", accelerator="inductor"), torch.device("cpu"))
         monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
         return "inductor"
     monkeypatch.setitem(accelerators.BACKENDS, "inductor", "eager")
@@ -150,7 +150,7 @@ def test_deepcache_runs_the_deep_blocks_in_every_third_step_and_paints_what_diff
 def test_deepcache_is_told_how_often_the_whole_unet_runs(
     tiny_models: TinyModels, sampler: str, strength: float
 ) -> None:
-    """PNDM makes its second step twice, here as the first two: the package takes both for the first."""
+    """PNDM repeats its second step, here as the first two: the package treats both as the first."""
     painter = job_painter(tiny_models.sd(sampler="pndm"), "deepcache", sampler=sampler, steps=8, strength=strength)
     deep, calls = [], []
     painter.model.unet.mid_block.resnets[0].register_forward_hook(lambda *call: deep.append(call))

@@ -1,4 +1,4 @@
-"""Batches in three stages: the same pictures wherever the stages run, and no picture that is none."""
+"""Batches in three stages: the same pictures in any process, and no invalid pictures."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -21,7 +21,7 @@ from engine.models.sd.denoiser import Denoiser
 from engine.models.sd.latent_painter import LatentPainter
 from engine.models.sd.load import load
 from engine.models.sd.outlines import edges
-from engine.models.sd.painting import BLACK, GOOD, NOT_FINITE, RERUN, ControlUse, Painting, pardoned
+from engine.models.sd.painting import BLACK, GOOD, NOT_FINITE, RERUN, ControlUse, Painting, accept_black_sources
 from engine.models.sd.single import paint
 from engine.models.sd.stage_loading import load_stage
 from engine.sources.still import read_still
@@ -34,7 +34,7 @@ WIDTH, HEIGHT = 104, 72  # latents of 13 x 9: neither side can be halved
 
 
 def pictures(count: int, seed: int = 0) -> np.ndarray:
-    """(count, HEIGHT, WIDTH, 3) uint8: soft blotches, each picture others."""
+    """(count, HEIGHT, WIDTH, 3) uint8: soft blotches, different in each picture."""
     small = np.random.default_rng(seed).integers(0, 256, (count, 9, 13, 3), np.uint8)
     return np.stack([np.asarray(Image.fromarray(each).resize((WIDTH, HEIGHT))) for each in small])
 
@@ -106,12 +106,12 @@ def test_pictures_are_as_different_as_their_sources_and_seeds(tiny_sd: Path, usu
 
 
 def split(painters: list[BatchPainter], shown: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """As three processes do it: latents travel as plain arrays."""
+    """Run the stages as three processes would: latents are passed as plain arrays."""
     encoder, middle, decoder = painters
     z = np.ascontiguousarray(encoder.encode(shown).numpy())
     painted, fates = middle.process(torch.from_numpy(z), shown)
     pixels, fates = decoder.decode_judged(torch.from_numpy(np.ascontiguousarray(painted.numpy())), fates)
-    return pixels, pardoned(fates, pixels, shown)
+    return pixels, accept_black_sources(fates, pixels, shown)
 
 
 @pytest.mark.parametrize("kind", ["folder", "one file", "random"])
@@ -143,7 +143,7 @@ def test_stages_that_load_only_their_part_paint_what_one_process_paints(
 def test_all_that_a_painting_asks_for_is_what_single_pictures_get(
     tiny_models: TinyModels, tiny_sd: Path, tmp_path: Path
 ) -> None:
-    """LoRA at another weight, two ControlNets, a picture to follow; single pictures are held to diffusers."""
+    """LoRA at another weight, two ControlNets and an IP-Adapter; test_single compares with diffusers."""
     shown, followed = pictures(1), pictures(1, seed=5)[0]
     Image.fromarray(followed).save(tmp_path / "followed.png")
     nets = (str(tiny_models.controlnet(tiny_sd)), str(tiny_models.controlnet(tiny_sd, seed=9)))
@@ -169,7 +169,7 @@ def test_all_that_a_painting_asks_for_is_what_single_pictures_get(
 
 def test_what_several_controlnets_see_goes_up_once(tiny_models: TinyModels, tiny_sd: Path) -> None:
     class Uploads(DeviceCopies):
-        """Remembers what goes up."""
+        """Records the uploads."""
 
         def send(self, what: str, pictures: np.ndarray) -> torch.Tensor:
             sent.append((what, pictures.shape))
@@ -221,7 +221,7 @@ def test_what_a_painting_uses_must_be_there(tiny_sd: Path, usual: BatchPainter) 
 
 
 class Fault:
-    """Spoils what a layer answers in its next calls, in some rows."""
+    """Corrupts the output of a layer in its next calls, in some rows."""
 
     def __init__(self, layer: torch.nn.Module, rows: list[int], value: float, calls: int) -> None:
         self.rows, self.value, self.left = rows, value, calls
@@ -244,7 +244,7 @@ NAN, FOR_EVER = float("nan"), 10**9
 
 @pytest.fixture
 def faulty(tiny_sd: Path, usual: BatchPainter) -> Iterator[Any]:
-    """`faulty(part, rows, value, calls)`: spoil the next `calls` answers of the UNet or the VAE's decoder."""
+    """`faulty(part, rows, value, calls)`: corrupt the next `calls` outputs of the UNet or the VAE's decoder."""
     usual.change(painting_of(tiny_sd, cfg=1.0, strength=0.25))
     faults: list[Fault] = []
 
@@ -292,7 +292,7 @@ def test_black_is_no_picture_unless_the_source_is_black(usual: BatchPainter, fau
 
 
 def test_latents_without_a_trace_of_a_picture_are_black(tiny_sd: Path) -> None:
-    """A UNet that takes any noise for the same flat grey."""
+    """A UNet that predicts the same flat grey from any noise."""
     painter = painter_of(painting_of(tiny_sd, cfg=1.0))
     model = painter.model
     model.scheduler_config["prediction_type"] = model.prediction_type = "sample"
@@ -345,7 +345,7 @@ def test_a_stage_that_decodes_is_warmed_up_by_one_batch_and_captures_nothing_lat
 def test_overlapping_stages_paint_what_one_after_the_other_paints(
     tiny_models: TinyModels, dtype: str, vae: str
 ) -> None:
-    """A full VAE has attention: its products need workspaces, as the UNet's do. ControlNets see pictures that go up."""
+    """A full VAE has attention, which needs workspaces like the UNet's; ControlNets need uploaded pictures."""
     folder = tiny_models.sd(vae=vae)
     nets = (str(tiny_models.controlnet(folder)), str(tiny_models.controlnet(folder, seed=9)))
     painting = painting_of(folder, controlnets=nets, controls=(ControlUse(sees="edges"), ControlUse(sees="input")))

@@ -1,4 +1,4 @@
-"""Batches: every picture as if it were alone, whatever the sampler."""
+"""In a batch every picture is the same as alone, with every sampler."""
 
 from collections.abc import Callable
 from copy import deepcopy
@@ -15,8 +15,8 @@ from engine.errors import ModelError
 from engine.models.graphs import DirectCalls, GraphCalls
 from engine.models.sd.batch_schedule import BatchSchedule
 from engine.models.sd.conditioner import Cond, Conditioner
-from engine.models.sd.denoiser import Control, Denoiser
-from engine.models.sd.model import Model
+from engine.models.sd.denoiser import ControlInput, Denoiser
+from engine.models.sd.model import DiffusionModel
 from engine.models.sd.pixels import Pixels
 from tests.models.recorded_graphs import Recording
 from tests.models.sd.oracle import pipeline_of, source_picture
@@ -45,22 +45,22 @@ PNDM, V_PREDICTION, LCM = {"sampler": "pndm"}, {"kind": "sd21"}, {}
 
 
 @pytest.fixture(scope="module")
-def models(tiny_models: Any) -> Callable[..., Model]:
-    """`models(**built)`: a tiny model, loaded once. Nobody changes it."""
+def models(tiny_models: Any) -> Callable[..., DiffusionModel]:
+    """`models(**built)`: a tiny model, loaded once and never changed."""
     return cache(lambda **built: loaded(tiny_models.sd(**built)))
 
 
-def batch(model: Model, **asked: Any) -> BatchSchedule:
+def batch(model: DiffusionModel, **asked: Any) -> BatchSchedule:
     return BatchSchedule(model, Denoiser(model), **{"steps": 4, "strength": 0.75, "guidance": 2.0, "seed": 5} | asked)
 
 
-def cond_of(model: Model) -> Cond:
+def cond_of(model: DiffusionModel) -> Cond:
     return Conditioner(model).encode("the cat", "grey")
 
 
 @pytest.mark.parametrize(("built", "asked"), SAMPLERS, ids=IDS)
 def test_a_picture_does_not_depend_on_the_batch_it_is_in(
-    models: Callable[..., Model], built: dict[str, Any], asked: dict[str, Any]
+    models: Callable[..., DiffusionModel], built: dict[str, Any], asked: dict[str, Any]
 ) -> None:
     model = models(**built)
     cond, z = cond_of(model), random_latents(3, seed=1)
@@ -75,9 +75,9 @@ def test_a_picture_does_not_depend_on_the_batch_it_is_in(
     [(PNDM, "lcm"), (PNDM, "deis"), (PNDM, "dpm"), (V_PREDICTION, "lcm"), (V_PREDICTION, "euler"), (LCM, "dpm")],
 )
 def test_a_sampler_asked_for_by_name_is_that_of_diffusers(
-    tiny_models: Any, models: Callable[..., Model], built: dict[str, Any], sampler: str
+    tiny_models: Any, models: Callable[..., DiffusionModel], built: dict[str, Any], sampler: str
 ) -> None:
-    """Made of the configuration of the scheduler that the model came with."""
+    """Built from the model's own scheduler configuration."""
     import diffusers
 
     folder = tiny_models.sd(**built)
@@ -112,7 +112,7 @@ def test_a_sampler_asked_for_by_name_is_that_of_diffusers(
     ],
 )
 def test_it_is_told_how_often_the_unet_runs(
-    models: Callable[..., Model], asked: dict[str, Any], steps: int, strength: float, calls: int
+    models: Callable[..., DiffusionModel], asked: dict[str, Any], steps: int, strength: float, calls: int
 ) -> None:
     model = models(sampler="pndm")
     rows: list[int] = []
@@ -128,9 +128,9 @@ def test_a_control_picture_belongs_to_its_own_frame(tiny_models: Any) -> None:
     model = loaded(sd, controlnets=(str(tiny_models.controlnet(sd)),))
     cond, z = cond_of(model), random_latents(2, seed=1)
     pictures = torch.rand((2, 3, 64, 64), generator=torch.Generator().manual_seed(1))
-    together = batch(model).run(z, cond, [Control(index=0, picture=pictures, scale=1.0)])
+    together = batch(model).run(z, cond, [ControlInput(index=0, picture=pictures, scale=1.0)])
     for frame in range(2):
-        own = Control(index=0, picture=pictures[frame : frame + 1], scale=1.0)
+        own = ControlInput(index=0, picture=pictures[frame : frame + 1], scale=1.0)
         alone = batch(model).run(z[frame : frame + 1], cond, [own])
         torch.testing.assert_close(together[frame : frame + 1], alone, rtol=1e-4, atol=1e-4)
     assert not torch.allclose(together, batch(model).run(z, cond), atol=1e-2)
@@ -138,7 +138,7 @@ def test_a_control_picture_belongs_to_its_own_frame(tiny_models: Any) -> None:
 
 @pytest.mark.parametrize(("built", "asked"), SAMPLERS, ids=IDS)
 def test_the_same_seed_gives_the_same_pictures_run_after_run(
-    models: Callable[..., Model], built: dict[str, Any], asked: dict[str, Any]
+    models: Callable[..., DiffusionModel], built: dict[str, Any], asked: dict[str, Any]
 ) -> None:
     model = models(**built)
     cond, z = cond_of(model), random_latents(2, seed=1)
@@ -150,7 +150,7 @@ def test_the_same_seed_gives_the_same_pictures_run_after_run(
 
 @pytest.mark.parametrize(("built", "asked"), SAMPLERS[:3], ids=IDS[:3])
 def test_others_may_use_the_device_between_steps(
-    models: Callable[..., Model], built: dict[str, Any], asked: dict[str, Any]
+    models: Callable[..., DiffusionModel], built: dict[str, Any], asked: dict[str, Any]
 ) -> None:
     model = models(**built)
     interruptions: list[None] = []
@@ -167,9 +167,9 @@ def test_others_may_use_the_device_between_steps(
 
 @pytest.mark.parametrize(("built", "asked"), SAMPLERS, ids=IDS)
 def test_a_sampler_that_remembers_predictions_keeps_its_own_through_graphs(
-    models: Callable[..., Model], built: dict[str, Any], asked: dict[str, Any]
+    models: Callable[..., DiffusionModel], built: dict[str, Any], asked: dict[str, Any]
 ) -> None:
-    """A graph writes each prediction over the one before it."""
+    """A graph overwrites each prediction with the next."""
     model = models(**built)
     cond, z = cond_of(model), random_latents(2, seed=1)
     graphed = Denoiser(model, calls=GraphCalls(Recording()))
@@ -179,7 +179,7 @@ def test_a_sampler_that_remembers_predictions_keeps_its_own_through_graphs(
         assert torch.equal(BatchSchedule(model, graphed, **request).run(z, cond), expected)
 
 
-def test_turbo_is_never_guided(models: Callable[..., Model]) -> None:
+def test_turbo_is_never_guided(models: Callable[..., DiffusionModel]) -> None:
     model = models(kind="turbo")
     cond, z = cond_of(model), random_latents(1, seed=1)
     assert torch.equal(batch(model, guidance=5.0).run(z, cond), batch(model, guidance=1.0).run(z, cond))
@@ -208,7 +208,7 @@ PUBLISHED = [
 @pytest.mark.parametrize("sampler", list(NAMED))
 @pytest.mark.parametrize("published", PUBLISHED)
 def test_a_sampler_asked_for_by_name_paints_whatever_scheduler_the_model_came_with(
-    models: Callable[..., Model], published: str, sampler: str
+    models: Callable[..., DiffusionModel], published: str, sampler: str
 ) -> None:
     import diffusers
 
@@ -235,7 +235,7 @@ def test_a_sampler_asked_for_by_name_paints_whatever_scheduler_the_model_came_wi
 def test_a_scheduler_that_cannot_make_so_few_steps_says_what_else_can_be_asked_for(
     tiny_models: Any, steps: int
 ) -> None:
-    """PNDM that begins with Runge-Kutta steps makes no fewer than four."""
+    """PNDM with Runge-Kutta steps at the start makes at least four steps."""
     model = loaded(tiny_models.sd(sampler="pndm"))
     del model.scheduler_config["skip_prk_steps"]
     reason = rf": PNDMScheduler cannot make {steps} steps \(.*\); ask for another --sampler or more --steps$"
@@ -245,7 +245,7 @@ def test_a_scheduler_that_cannot_make_so_few_steps_says_what_else_can_be_asked_f
 
 
 class HostWaits(TorchDispatchMode):
-    """Counts what makes the host wait for a device: numbers fetched from it, copies to and from pageable memory."""
+    """Counts operations that make the host wait for a device: reading values, copies to and from pageable memory."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -279,7 +279,7 @@ OWN = {
 
 
 @pytest.mark.parametrize("sampler", ["lcm", "turbo", "tcd", "deis", "euler", "dpm", *OWN])
-def test_once_prepared_a_batch_never_waits_for_the_device(models: Callable[..., Model], sampler: str) -> None:
+def test_once_prepared_a_batch_never_waits_for_the_device(models: Callable[..., DiffusionModel], sampler: str) -> None:
     here = models()
     config = {key: here.scheduler_config[key] for key in ("num_train_timesteps", "beta_start", "beta_end")}
     config |= {"beta_schedule": here.scheduler_config["beta_schedule"], "original_inference_steps": 50}
@@ -307,7 +307,7 @@ def test_once_prepared_a_batch_never_waits_for_the_device(models: Callable[..., 
 
 
 def small_unet() -> Any:
-    """Of one level: on `meta` a layer takes as long whatever its size."""
+    """A UNet of one level; on `meta` the size of a layer does not change its time."""
     from diffusers import UNet2DConditionModel
 
     return UNet2DConditionModel(

@@ -1,4 +1,4 @@
-"""The schedule's numbers in float64, against diffusers' own schedulers and the published formulas."""
+"""The coefficients in float64, compared with diffusers' own schedulers and the published formulas."""
 
 from typing import Any
 
@@ -58,7 +58,7 @@ def test_an_unknown_noise_table_is_refused_by_name() -> None:
 
 @pytest.mark.parametrize("scaling", [10.0, 0.01])
 def test_the_boundary_condition_is_that_of_lcm_in_float64(scaling: float) -> None:
-    """With the usual scaling of 10, c_skip is too small to be missed at 1e-3; with 0.01 it is not."""
+    """With the usual scaling of 10, c_skip is too small to be noticed at 1e-3; with 0.01 it is not."""
     from diffusers import LCMScheduler
 
     scheduler = LCMScheduler(timestep_scaling=scaling)
@@ -242,7 +242,7 @@ def scheduler_of(sampler: str, config: dict) -> Any:
 def painted_by(
     scheduler: Any, z: torch.Tensor, noises: list[torch.Tensor], timesteps: torch.Tensor, asked: dict
 ) -> torch.Tensor:
-    """What diffusers makes of z; its noise after the first step is the next of `noises`."""
+    """The result of diffusers for z; its noise after the first step comes from `noises`."""
     first = timesteps[0].long()
     x = ABAR[first].sqrt() * z + (1 - ABAR[first]).sqrt() * noises[0]
     if hasattr(scheduler, "sigmas"):  # Euler's sample is x / sqrt(abar)

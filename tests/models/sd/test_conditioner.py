@@ -8,17 +8,17 @@ import torch
 from engine.models.sd import ModelSpec
 from engine.models.sd.conditioner import KEPT_TEXTS, Conditioner, slerp
 from engine.models.sd.load import load
-from engine.models.sd.model import Model
+from engine.models.sd.model import DiffusionModel
 from tests.models.sd.oracle import pipeline_of
 
 
 @pytest.fixture(scope="module")
-def model(tiny_sd: Path) -> Model:
+def model(tiny_sd: Path) -> DiffusionModel:
     return load(ModelSpec(model=str(tiny_sd)), "cpu", "fp32")
 
 
 @pytest.fixture
-def encoder_calls(model: Model) -> Any:
+def encoder_calls(model: DiffusionModel) -> Any:
     calls: list[int] = []
     hook = model.text_encoders[0].register_forward_hook(lambda *_: calls.append(1))
     yield calls
@@ -57,7 +57,7 @@ def test_both_encoders_of_an_xl_model_give_what_diffusers_gives(tiny_models: Any
         assert torch.equal(ours.negative_pooled, theirs[3])
 
 
-def test_a_long_text_is_cut_where_diffusers_cuts_it_and_the_rest_is_named(tiny_sd: Path, model: Model) -> None:
+def test_a_long_text_is_cut_where_diffusers_cuts_it_and_the_rest_is_named(tiny_sd: Path, model: DiffusionModel) -> None:
     text = " ".join(f"thing{n}" for n in range(25))
     notes: list[tuple[str, str]] = []
     ours = Conditioner(model, note=lambda key, line: notes.append((key, line))).encode(text, None).text
@@ -67,7 +67,7 @@ def test_a_long_text_is_cut_where_diffusers_cuts_it_and_the_rest_is_named(tiny_s
     assert line.startswith("75 tokens of the prompt are used; left out: ") and line.endswith("thing 2 4")
 
 
-def test_a_text_that_just_fits_is_not_complained_about(model: Model) -> None:
+def test_a_text_that_just_fits_is_not_complained_about(model: DiffusionModel) -> None:
     notes: list[tuple[str, str]] = []
     conditioner = Conditioner(model, note=lambda key, line: notes.append((key, line)))
     conditioner.encode("x" * 75, None)
@@ -77,7 +77,7 @@ def test_a_text_that_just_fits_is_not_complained_about(model: Model) -> None:
     assert len(notes) == 1
 
 
-def test_a_sliding_mix_leaves_the_text_encoder_alone(model: Model, encoder_calls: list) -> None:
+def test_a_sliding_mix_leaves_the_text_encoder_alone(model: DiffusionModel, encoder_calls: list) -> None:
     conditioner = Conditioner(model)
     start = conditioner.encode("a cat", None, prompt_b="the dog", mix=0.0).text
     end = conditioner.encode("a cat", None, prompt_b="the dog", mix=1.0).text
@@ -90,7 +90,7 @@ def test_a_sliding_mix_leaves_the_text_encoder_alone(model: Model, encoder_calls
     assert torch.equal(conditioner.encode("a cat", None, prompt_b="", mix=0.7).text, start)
 
 
-def test_only_the_last_texts_are_remembered(model: Model, encoder_calls: list) -> None:
+def test_only_the_last_texts_are_remembered(model: DiffusionModel, encoder_calls: list) -> None:
     conditioner = Conditioner(model)
     for number in range(KEPT_TEXTS + 1):
         conditioner.encode(f"text {number}", None)
@@ -114,7 +114,7 @@ def test_new_conditions_land_in_the_old_tensors_and_spoil_nothing(tiny_models: A
     assert torch.equal(conditioner.encode("a cat", "", size=(64, 64)).text, fresh.text)
 
 
-def test_a_condition_with_a_negative_does_not_fit_buffers_without(model: Model) -> None:
+def test_a_condition_with_a_negative_does_not_fit_buffers_without(model: DiffusionModel) -> None:
     conditioner = Conditioner(model)
     with pytest.raises(ValueError, match="negative_text is missing on one side"):
         conditioner.encode("a cat", "x").into(conditioner.encode("a cat", None))
@@ -142,12 +142,12 @@ def test_no_pair_of_vectors_gives_anything_but_numbers(end: list[float]) -> None
 
 
 @pytest.fixture(scope="module")
-def xl(tiny_models: Any) -> Model:
+def xl(tiny_models: Any) -> DiffusionModel:
     return load(ModelSpec(model=str(tiny_models.sd(kind="sdxl"))), "cpu", "fp32")
 
 
 def weighted(plain: torch.Tensor, weights: dict[int, float], width: int) -> torch.Tensor:
-    """By A1111's arithmetic, written out: each token times its weight, each encoder's mean as before."""
+    """A1111's arithmetic written out: each token times its weight, each encoder's mean restored."""
     encoders = []
     for hidden in plain.split(width, dim=-1):
         rows = torch.stack([hidden[0, place] * weights.get(place, 1.0) for place in range(hidden.shape[1])])
@@ -163,7 +163,7 @@ def test_a_weighted_word_counts_more_and_the_mean_stays(tiny_sd: Path) -> None:
     ours = conditioner.encode("a (cat:1.5) in [ink]", "((the)) dog")
 
     def places(before: str, to: str) -> range:
-        """Of the tokens that `to` has beyond `before`."""
+        """The tokens that `to` has in addition to `before`."""
         return range(*(len(tokenizer(text).input_ids) - 1 for text in (before, to)))
 
     weights = dict.fromkeys(places("a", "a cat"), 1.5) | dict.fromkeys(places("a cat in", "a cat in ink"), 1 / 1.1)
@@ -175,7 +175,7 @@ def test_a_weighted_word_counts_more_and_the_mean_stays(tiny_sd: Path) -> None:
     assert torch.allclose(ours.negative_text, expected, atol=1e-6)
 
 
-def test_each_encoder_of_an_xl_model_keeps_its_mean_and_the_pooled_text_has_no_weights(xl: Model) -> None:
+def test_each_encoder_of_an_xl_model_keeps_its_mean_and_the_pooled_text_has_no_weights(xl: DiffusionModel) -> None:
     conditioner = Conditioner(xl)
     plain, ours = conditioner.encode("a cat", ""), conditioner.encode("a (cat:0.4)", "")
     words = range(2, len(xl.tokenizers[0]("a cat").input_ids) - 1)
@@ -193,19 +193,19 @@ def test_weights_of_one_change_no_bit(tiny_models: Any, kind: str, text: str) ->
     assert ours.pooled is None or torch.equal(ours.pooled, plain.pooled)
 
 
-def test_a_bracket_behind_a_backslash_is_read(model: Model) -> None:
+def test_a_bracket_behind_a_backslash_is_read(model: DiffusionModel) -> None:
     plain = pipeline_of(Path(model.spec.model)).encode_prompt("a cat (manul)", "cpu", 1, False)[0]
     assert torch.equal(Conditioner(model).encode(r"a cat \(manul\)", None).text, plain)
 
 
-def test_two_weighted_prompts_mix_over_the_sphere(model: Model) -> None:
+def test_two_weighted_prompts_mix_over_the_sphere(model: DiffusionModel) -> None:
     conditioner = Conditioner(model)
     one, other = (conditioner.encode(text, None).text for text in ("a (cat:1.4)", "(the dog:0.7)"))
     mixed = conditioner.encode("a (cat:1.4)", None, prompt_b="(the dog:0.7)", mix=0.3).text
     assert torch.equal(mixed, slerp(one, other, 0.3))
 
 
-def test_the_end_of_a_long_weighted_text_is_named_in_plain_words(model: Model) -> None:
+def test_the_end_of_a_long_weighted_text_is_named_in_plain_words(model: DiffusionModel) -> None:
     notes: list[tuple[str, str]] = []
     conditioner = Conditioner(model, note=lambda key, line: notes.append((key, line)))
     ours = conditioner.encode("(" + "x " * 74 + "y:1.5) the (cat:1.2)", None).text
@@ -240,7 +240,7 @@ def test_clip_skip_is_what_a1111_means_and_diffusers_counts_from_the_models_own(
     assert torch.equal(Conditioner(asking).encode("a cat", "").text, ours.text)
 
 
-def test_clip_skip_2_of_an_xl_model_is_its_own_and_3_what_diffusers_calls_1(xl: Model) -> None:
+def test_clip_skip_2_of_an_xl_model_is_its_own_and_3_what_diffusers_calls_1(xl: DiffusionModel) -> None:
     conditioner = Conditioner(xl)
     pipeline = pipeline_of(Path(xl.spec.model))
     for asked in (1, 2, 3):

@@ -9,7 +9,7 @@ from engine.errors import ModelError
 from engine.models.sd import ModelSpec
 from engine.models.sd.conditioner import Conditioner
 from engine.models.sd.load import load
-from engine.models.sd.model import Model
+from engine.models.sd.model import DiffusionModel
 from engine.models.sd.pixels import Pixels
 from tests.models.sd.oracle import (
     SIDE_PX,
@@ -24,8 +24,8 @@ from tests.models.sd.oracle import (
 EDGES = source_picture(seed=3)
 
 
-def residuals_of(model: Model, scales: list[torch.Tensor]) -> Any:
-    """What the model's ControlNets say about EDGES, each times its scale, summed."""
+def residuals_of(model: DiffusionModel, scales: list[torch.Tensor]) -> Any:
+    """The summed residuals of the model's ControlNets for EDGES, each times its scale."""
     picture = Pixels(model, SIDE_PX, SIDE_PX).prepare_control(EDGES[None])
 
     def residuals(z: torch.Tensor, t: torch.Tensor, text: torch.Tensor, added: dict) -> dict[str, Any]:

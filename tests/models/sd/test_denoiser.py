@@ -1,4 +1,4 @@
-"""One UNet call: in parts or whole, directly or through graph buffers, with and without a negative."""
+"""One UNet call: in parts or whole, directly or through graph buffers, with and without a negative prompt."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -13,9 +13,9 @@ from engine.errors import ModelError
 from engine.models.graphs import DirectCalls, GraphCalls
 from engine.models.sd.batch_schedule import BatchSchedule
 from engine.models.sd.conditioner import Cond, Conditioner
-from engine.models.sd.denoiser import Control, Denoiser, guidance_embedding
+from engine.models.sd.denoiser import ControlInput, Denoiser, guidance_embedding
 from engine.models.sd.load import load
-from engine.models.sd.model import Model
+from engine.models.sd.model import DiffusionModel
 from engine.models.sd.pixels import Pixels
 from engine.models.sd.shapes import TINY_BLOCKS
 from engine.models.sd.spec import ModelSpec
@@ -31,7 +31,7 @@ WAITS = {"aten::_local_scalar_dense", "aten::item", "aten::nonzero", "aten::equa
 
 
 class Watch(TorchDispatchMode):
-    """Notes the names of all operations."""
+    """Records the names of all operations."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -42,21 +42,21 @@ class Watch(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
-def model_of(tiny_models: Any, kind: str, **spec: Any) -> Model:
+def model_of(tiny_models: Any, kind: str, **spec: Any) -> DiffusionModel:
     return load(ModelSpec(model=str(tiny_models.sd(kind=kind)), **spec), "cpu", "fp32")
 
 
 @pytest.fixture(scope="module")
-def models(tiny_models: Any) -> Callable[[str], Model]:
-    """`models(kind)`: loaded once. Nobody changes it."""
+def models(tiny_models: Any) -> Callable[[str], DiffusionModel]:
+    """`models(kind)`: loaded once and never changed."""
     return cache(lambda kind: model_of(tiny_models, kind))
 
 
 @pytest.fixture(scope="module")
-def full_models(tiny_models: Any) -> Callable[[str], Model]:
-    """`full_models(kind)`: with two ControlNets, and for SD 1.5 an IP-Adapter. Nobody changes it."""
+def full_models(tiny_models: Any) -> Callable[[str], DiffusionModel]:
+    """`full_models(kind)`: with two ControlNets, and for SD 1.5 an IP-Adapter. Never changed."""
 
-    def full(kind: str) -> Model:
+    def full(kind: str) -> DiffusionModel:
         sd = tiny_models.sd(kind=kind)
         nets = (str(tiny_models.controlnet(sd)), str(tiny_models.controlnet(sd, seed=9)))
         ip_adapter = str(tiny_models.ip_adapter(sd)) if kind == "sd15" else ""
@@ -65,15 +65,15 @@ def full_models(tiny_models: Any) -> Callable[[str], Model]:
     return cache(full)
 
 
-def cond_of(model: Model, prompt: str = "the cat") -> Cond:
+def cond_of(model: DiffusionModel, prompt: str = "the cat") -> Cond:
     ip_image = None if model.ip_adapter is None else source_picture(len(prompt))
     return Conditioner(model).encode(prompt, "grey", ip_image=ip_image, size=(64, 64))
 
 
-def controls(seed: int, size: tuple[int, int] = (64, 64)) -> list[Control]:
+def controls(seed: int, size: tuple[int, int] = (64, 64)) -> list[ControlInput]:
     generator = torch.Generator().manual_seed(seed)
     return [
-        Control(index=index, picture=torch.rand((3, 3, *size), generator=generator), scale=1.0 / seed)
+        ControlInput(index=index, picture=torch.rand((3, 3, *size), generator=generator), scale=1.0 / seed)
         for index in (1, 0)
     ]
 
@@ -81,7 +81,7 @@ def controls(seed: int, size: tuple[int, int] = (64, 64)) -> list[Control]:
 @pytest.mark.parametrize("shown", [(), controls(1)], ids=["plain", "controlled"])
 @pytest.mark.parametrize("kind", ["sd15", "sdxl"])
 def test_the_parts_add_up_to_the_librarys_forward_bit_for_bit(
-    full_models: Callable[[str], Model], kind: str, shown: Sequence[Control]
+    full_models: Callable[[str], DiffusionModel], kind: str, shown: Sequence[ControlInput]
 ) -> None:
     model = full_models(kind)
     cond, z = cond_of(model), random_latents(3, seed=1)
@@ -117,7 +117,7 @@ LAYOUTS: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("is_controlled", [False, True], ids=["plain", "controlled"])
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_unets_of_other_layouts_come_in_parts_too(layout: str, is_controlled: bool, size: tuple[int, int]) -> None:
-    """Bit for bit the library's forward, which does not know of parts."""
+    """Bit for bit the same as the library's forward, which has no parts."""
     from diffusers import UNet2DConditionModel
 
     with torch.random.fork_rng(), torch.no_grad():
@@ -143,15 +143,17 @@ def test_unets_of_other_layouts_come_in_parts_too(layout: str, is_controlled: bo
         assert torch.equal(up(unet, mid(unet, down(unet, state)))["output"], expected)
 
 
-def test_parts_meet_where_sides_cannot_be_halved(models: Callable[[str], Model]) -> None:
+def test_parts_meet_where_sides_cannot_be_halved(models: Callable[[str], DiffusionModel]) -> None:
     model = models("sd15")
     cond, z = cond_of(model), random_latents(3, seed=1, size=(7, 9))
     assert torch.equal(Denoiser(model).predict(z, T, cond), Denoiser(model, is_split=True).predict(z, T, cond))
 
 
 @pytest.mark.parametrize("prediction_type", ["epsilon", "v_prediction", "sample"])
-def test_the_answer_is_the_picture_under_the_noise(models: Callable[[str], Model], prediction_type: str) -> None:
-    """By the library's own formulas, each row at its own timestep."""
+def test_the_answer_is_the_picture_under_the_noise(
+    models: Callable[[str], DiffusionModel], prediction_type: str
+) -> None:
+    """Compared with the library's own formulas, each row at its own timestep."""
     from diffusers import DDIMScheduler
 
     model = replace(models("sd15"), prediction_type=prediction_type)
@@ -169,7 +171,7 @@ def test_the_answer_is_the_picture_under_the_noise(models: Callable[[str], Model
 
 
 @pytest.mark.parametrize("guidance", [0.0, 0.5, 1.0])
-def test_guidance_up_to_one_is_off(models: Callable[[str], Model], guidance: float) -> None:
+def test_guidance_up_to_one_is_off(models: Callable[[str], DiffusionModel], guidance: float) -> None:
     model = models("sd15")
     cond, z = cond_of(model), random_latents(3, seed=3)
     without = Conditioner(model).encode("the cat", None)
@@ -178,21 +180,21 @@ def test_guidance_up_to_one_is_off(models: Callable[[str], Model], guidance: flo
     )
 
 
-def test_guidance_without_a_negative_says_what_is_missing(models: Callable[[str], Model]) -> None:
+def test_guidance_without_a_negative_says_what_is_missing(models: Callable[[str], DiffusionModel]) -> None:
     model = models("sd15")
     cond = Conditioner(model).encode("the cat", None)
     with pytest.raises(ModelError, match="negative prompt"):
         Denoiser(model).predict(random_latents(3, seed=3), T, cond, guidance=2.0)
 
 
-def test_guidance_towards_the_same_text_changes_nothing(models: Callable[[str], Model]) -> None:
+def test_guidance_towards_the_same_text_changes_nothing(models: Callable[[str], DiffusionModel]) -> None:
     model = models("sd15")
     cond, z = Conditioner(model).encode("the cat", "the cat"), random_latents(3, seed=3)
     guided, plain = (Denoiser(model).predict(z, T, cond, guidance=guidance) for guidance in (7.0, 1.0))
     torch.testing.assert_close(guided, plain, rtol=1e-3, atol=1e-3)
 
 
-def test_a_control_at_scale_zero_changes_nothing_at_all(full_models: Callable[[str], Model]) -> None:
+def test_a_control_at_scale_zero_changes_nothing_at_all(full_models: Callable[[str], DiffusionModel]) -> None:
     model = full_models("sd15")
     cond, z = cond_of(model), random_latents(3, seed=4)
     silent = [replace(shown, scale=0.0) for shown in controls(1)]
@@ -213,9 +215,9 @@ def test_the_guidance_embedding_is_the_librarys(size: int) -> None:
 @pytest.mark.parametrize("is_split", [False, True], ids=["whole", "split"])
 @pytest.mark.parametrize("kind", ["sd15", "sdxl"])
 def test_through_a_graphs_buffers_everything_may_change_but_the_shape(
-    full_models: Callable[[str], Model], kind: str, is_split: bool
+    full_models: Callable[[str], DiffusionModel], kind: str, is_split: bool
 ) -> None:
-    """Prompt, size of a step, control pictures and scales, guidance: captured once, same result as a direct call."""
+    """Prompt, step size, control pictures, scales and guidance need no new capture; results equal direct calls."""
     capture = Recording()
     model = full_models(kind)
     direct, graphed = Denoiser(model), Denoiser(model, calls=GraphCalls(capture), is_split=is_split)
@@ -226,7 +228,7 @@ def test_through_a_graphs_buffers_everything_may_change_but_the_shape(
     assert len(capture.captured) == 1
 
 
-def test_what_changes_the_shape_is_captured_apart(full_models: Callable[[str], Model]) -> None:
+def test_what_changes_the_shape_is_captured_apart(full_models: Callable[[str], DiffusionModel]) -> None:
     capture = Recording()
     model = full_models("sd15")
     direct, graphed = Denoiser(model), Denoiser(model, calls=GraphCalls(capture, kept=9))
@@ -249,7 +251,7 @@ def test_what_changes_the_shape_is_captured_apart(full_models: Callable[[str], M
 
 
 def test_lora_and_ip_adapter_strengths_reach_a_graph_that_was_captured_before(tiny_models: Any) -> None:
-    """Both live in the weights, in place, so that neither needs a capture of its own."""
+    """Both change the weights in place, so that neither needs a new capture."""
     sd = tiny_models.sd(kind="sd15")
     lora, ip_adapter = str(tiny_models.lora(sd)), str(tiny_models.ip_adapter(sd))
     model = model_of(tiny_models, "sd15", loras=((lora, 0.0),), ip_adapter=ip_adapter)
@@ -270,7 +272,7 @@ def test_lora_and_ip_adapter_strengths_reach_a_graph_that_was_captured_before(ti
 
 @pytest.mark.parametrize("cfg_type", ["none", "full", "self", "initialise"])
 def test_nothing_on_the_way_of_a_picture_waits_for_the_device(
-    full_models: Callable[[str], Model], cfg_type: Any
+    full_models: Callable[[str], DiffusionModel], cfg_type: Any
 ) -> None:
     model = full_models("sd15")
     cond = cond_of(model)
@@ -284,7 +286,7 @@ def test_nothing_on_the_way_of_a_picture_waits_for_the_device(
     assert watch.names & WAITS == set()
 
 
-def test_no_batch_and_no_decoding_waits_for_the_device(full_models: Callable[[str], Model]) -> None:
+def test_no_batch_and_no_decoding_waits_for_the_device(full_models: Callable[[str], DiffusionModel]) -> None:
     model = full_models("sd15")
     batch, cond = BatchSchedule(model, Denoiser(model), steps=4, strength=0.5), cond_of(model)
     with Watch() as watch:

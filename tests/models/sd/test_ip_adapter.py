@@ -10,7 +10,7 @@ from engine.errors import ModelError
 from engine.models.sd import ModelSpec
 from engine.models.sd.conditioner import Cond, Conditioner
 from engine.models.sd.load import load
-from engine.models.sd.model import Model
+from engine.models.sd.model import DiffusionModel
 from tests.models.sd.oracle import (
     difference,
     diffusers_picture,
@@ -29,7 +29,7 @@ def adapter(request: pytest.FixtureRequest, tiny_models: Any, tiny_sd: Path) -> 
 
 
 @pytest.fixture(scope="module")
-def model(tiny_sd: Path, adapter: Path) -> Model:
+def model(tiny_sd: Path, adapter: Path) -> DiffusionModel:
     return load(ModelSpec(model=str(tiny_sd), ip_adapter=str(adapter)), "cpu", "fp32")
 
 
@@ -46,7 +46,9 @@ def diffusers_pipeline(tiny_sd: Path, adapter: Path) -> Any:
 
 
 @pytest.mark.parametrize("scale", [1.0, 0.6])
-def test_a_shown_picture_counts_as_in_diffusers(tiny_sd: Path, adapter: Path, model: Model, scale: float) -> None:
+def test_a_shown_picture_counts_as_in_diffusers(
+    tiny_sd: Path, adapter: Path, model: DiffusionModel, scale: float
+) -> None:
     pipeline = diffusers_pipeline(tiny_sd, adapter)
     pipeline.set_ip_adapter_scale(scale)
     theirs = diffusers_picture(pipeline, ip_adapter_image=Image.fromarray(SHOWN))
@@ -57,7 +59,7 @@ def test_a_shown_picture_counts_as_in_diffusers(tiny_sd: Path, adapter: Path, mo
 
 
 def test_what_guidance_goes_away_from_is_what_diffusers_takes_for_no_picture(
-    tiny_sd: Path, adapter: Path, model: Model
+    tiny_sd: Path, adapter: Path, model: DiffusionModel
 ) -> None:
     pipeline = diffusers_pipeline(tiny_sd, adapter)
     (both,) = pipeline.prepare_ip_adapter_image_embeds(Image.fromarray(SHOWN), None, "cpu", 1, True)
@@ -66,7 +68,7 @@ def test_what_guidance_goes_away_from_is_what_diffusers_takes_for_no_picture(
     assert torch.allclose(torch.cat([cond.negative_ip[0], cond.ip[0]]), tokens, atol=1e-5)
 
 
-def test_at_strength_0_and_without_a_picture_nothing_changes_by_a_bit(tiny_sd: Path, model: Model) -> None:
+def test_at_strength_0_and_without_a_picture_nothing_changes_by_a_bit(tiny_sd: Path, model: DiffusionModel) -> None:
     plain = load(ModelSpec(model=str(tiny_sd)), "cpu", "fp32")
     base = our_latents(plain, Conditioner(plain).encode("a cat", None))
     conditioner = Conditioner(model)
@@ -78,7 +80,7 @@ def test_at_strength_0_and_without_a_picture_nothing_changes_by_a_bit(tiny_sd: P
     assert torch.equal(our_latents(model, shown), base)
 
 
-def test_the_strength_changes_weights_in_place_and_comes_back_exactly(model: Model) -> None:
+def test_the_strength_changes_weights_in_place_and_comes_back_exactly(model: DiffusionModel) -> None:
     model.ip_adapter.set_scale(1.0)
     weights = [weight for weight, _ in model.ip_adapter._values]
     addresses = [weight.data_ptr() for weight in weights]
@@ -88,7 +90,7 @@ def test_the_strength_changes_weights_in_place_and_comes_back_exactly(model: Mod
     assert all(torch.equal(weight, as_read) and weight.any() for weight, as_read in model.ip_adapter._values)
 
 
-def test_a_shown_picture_is_copied_into_buffers_and_leaves_them_again(model: Model) -> None:
+def test_a_shown_picture_is_copied_into_buffers_and_leaves_them_again(model: DiffusionModel) -> None:
     conditioner = Conditioner(model)
     buffers: Cond = conditioner.encode("a cat", None)
     address = buffers.ip[0].data_ptr()
@@ -99,7 +101,7 @@ def test_a_shown_picture_is_copied_into_buffers_and_leaves_them_again(model: Mod
     assert buffers.ip[0].data_ptr() == address
 
 
-def test_the_same_picture_again_is_not_encoded_again(model: Model) -> None:
+def test_the_same_picture_again_is_not_encoded_again(model: DiffusionModel) -> None:
     calls: list[int] = []
     hook = model.ip_adapter.modules()[0].register_forward_hook(lambda *_: calls.append(1))
     first, _ = model.ip_adapter.encode(SHOWN.copy())
@@ -174,6 +176,6 @@ def test_an_adapter_for_another_model_is_refused(tiny_models: Any, tiny_sd: Path
         load(ModelSpec(model=str(tiny_sd), ip_adapter=str(other)), "cpu", "fp32")
 
 
-def test_any_picture_shape_is_taken(model: Model) -> None:
+def test_any_picture_shape_is_taken(model: DiffusionModel) -> None:
     for shape in ((3, 5, 3), (200, 31, 3)):
         assert model.ip_adapter.encode(np.full(shape, 99, np.uint8))[0][0].isfinite().all()

@@ -10,13 +10,13 @@ from engine.errors import ModelError
 from engine.models.sd import ModelSpec
 from engine.models.sd.conditioner import Conditioner
 from engine.models.sd.load import load
-from engine.models.sd.model import Model
+from engine.models.sd.model import DiffusionModel
 from tests.models.sd.oracle import difference, diffusers_picture, our_picture, pipeline_of
 
 
 @pytest.fixture
 def copied(tiny_models: Any, tmp_path: Path) -> Any:
-    """`copied(**options)`: an own copy of a tiny model, to be broken."""
+    """`copied(**options)`: a separate copy of a tiny model, to be damaged."""
 
     def copy(**options: Any) -> Path:
         return shutil.copytree(tiny_models.sd(**options), tmp_path / "model")
@@ -38,7 +38,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     return put
 
 
-def load_tiny(folder: Path | str, dtype: str = "fp32", **options: Any) -> Model:
+def load_tiny(folder: Path | str, dtype: str = "fp32", **options: Any) -> DiffusionModel:
     return load(ModelSpec(model=str(folder), **options), "cpu", dtype)
 
 

@@ -1,4 +1,4 @@
-"""What is told of a LoRA from its header: its layers' places in folders and single files of any depth."""
+"""Examining a LoRA by its header finds its layers in folders and single files of any depth."""
 
 from pathlib import Path
 from typing import Any
@@ -14,14 +14,14 @@ from engine.models.sd import ModelSpec
 from engine.models.sd.load import load
 from engine.models.sd.plan.lora_file import examine_lora
 from engine.models.sd.plan.lora_names import places_in
-from engine.models.sd.plan.model_folder import ModelFolder
+from engine.models.sd.plan.model_folder import DiffusersFolder
 from engine.models.sd.plan.model_plan import plan_model
 from engine.models.sd.plan.network_outline import outline_of_file, outline_of_folder
 from engine.models.sd.plan.original_names import diffusers_name
 from engine.models.sd.plan.original_text_names import ENCODERS, text_weights
 from engine.models.sd.plan.single_file import examine
 from tests.support.replicas import loras
-from tests.support.replicas.replica import Shelf, Works
+from tests.support.replicas.replica import Shelf, Works, shelf_in
 from tests.support.tiny_models import tiny_text_encoder
 from tests.support.tiny_single_file import original_unet_name
 
@@ -30,10 +30,7 @@ ATTENTION = "down_blocks.1.attentions.0.transformer_blocks.0.attn1.to_q"
 
 @pytest.fixture
 def shelf(tmp_path: Path, tiny_models: Any, monkeypatch: pytest.MonkeyPatch) -> Shelf:
-    made = Shelf(folder=tmp_path / "shelf", tiny=tiny_models, hub=tmp_path / "hub")
-    made.folder.mkdir()
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(made.hub))
-    return made
+    return shelf_in(tmp_path, tiny_models, monkeypatch)
 
 
 @pytest.mark.parametrize(
@@ -66,8 +63,8 @@ def test_names_of_the_first_code_are_the_same_layers_as_diffusers(shelf: Shelf, 
 def test_a_single_file_has_the_places_of_its_folder(tiny_models: Any) -> None:
     sd = tiny_models.sd(vae="kl")
     file = tiny_models.single_file(sd)
-    folder = ModelFolder(sd)
-    from_file = places_in(outline_of_file(examine(file), ModelFolder(file.with_suffix(""))))
+    folder = DiffusersFolder(sd)
+    from_file = places_in(outline_of_file(examine(file), DiffusersFolder(file.with_suffix(""))))
     assert from_file == places_in(outline_of_folder(folder))
     lora = str(tiny_models.lora(sd, with_conv=True))
     plans = [plan_model(ModelSpec(model=str(model), loras=((lora, 1.0),))) for model in (sd, file)]
@@ -121,7 +118,7 @@ def pair(**tensors: tuple[int, ...]) -> dict[str, torch.Tensor]:
     ("tensors", "metadata", "line"),
     [
         (pair(A=(2, 32), B=(64, 2)), {"ss_base_model_version": "sd_v2"}, "made for SD 2.x, this is SD 1.5"),
-        (pair(A=(2, 32), B=(64, 2)), None, "made for another model than this SD 1.5"),
+        (pair(A=(2, 32), B=(64, 2)), None, "a LoRA made for another model, this is SD 1.5"),
         (pair(A=(2, 64), B=(64, 3)), None, "damaged: unet.down_blocks.1"),
         (
             {"unet.nowhere.lora_A.weight": torch.ones(2, 2), "unet.nowhere.lora_B.weight": torch.ones(2, 2)},
@@ -141,13 +138,13 @@ def test_what_does_not_fit_is_refused(
     file = tmp_path / "it.safetensors"
     save_file(tensors, file, metadata)
     with pytest.raises(ModelError) as told:
-        examine_lora(str(file), 1.0, outline_of_folder(ModelFolder(tiny_sd)))
+        examine_lora(str(file), 1.0, outline_of_folder(DiffusersFolder(tiny_sd)))
     assert line in str(told.value) and "\n" not in str(told.value)
 
 
 def test_tensors_that_are_not_read_are_mentioned(tiny_models: Any, tiny_sd: Path, tmp_path: Path) -> None:
     file = tmp_path / "more.safetensors"
     save_file(load_file(tiny_models.lora(tiny_sd)) | {"bundle_emb.cat.clip_l": torch.ones(1, 32)}, file)
-    assert examine_lora(str(file), 1.0, outline_of_folder(ModelFolder(tiny_sd))).notes == (
+    assert examine_lora(str(file), 1.0, outline_of_folder(DiffusersFolder(tiny_sd))).notes == (
         "LoRA more: 1 of its tensors are not read, the first is bundle_emb.cat.clip_l",
     )

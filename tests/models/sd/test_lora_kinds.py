@@ -1,4 +1,4 @@
-"""LoRAs, LoHas, LoKrs and DoRAs against the forward passes of peft, and what stands in their files."""
+"""LoRAs, LoHas, LoKrs and DoRAs compared with the forward passes of peft, and their file formats."""
 
 import json
 import shutil
@@ -65,7 +65,7 @@ Adapters = Callable[[str], tuple[Path, torch.Tensor]]
 
 @pytest.fixture(scope="module")
 def adapters(tiny_sd: Path, tmp_path_factory: pytest.TempPathFactory) -> Adapters:
-    """For one of KINDS the folder that peft writes, not to be written to, and what the UNet paints with it."""
+    """For one of KINDS the folder written by peft, which must not be changed, and the output of the UNet with it."""
 
     @cache
     def made(kind: str) -> tuple[Path, torch.Tensor]:
@@ -90,7 +90,7 @@ def merged(sd: Path, lora: Path, weight: float = 1.0) -> Any:
 
 
 def kohya_file(folder: Path, file: Path, alpha: float) -> Path:
-    """The same factors as LyCORIS names them: with alpha beside them, and DoRA's lengths (out, 1, ...)."""
+    """The same factors by LyCORIS' names: with alpha beside them, and DoRA's lengths (out, 1, ...)."""
     ends = {
         "lora_A.weight": "lora_down.weight",
         "lora_B.weight": "lora_up.weight",

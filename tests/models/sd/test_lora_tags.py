@@ -1,4 +1,4 @@
-"""`<lora:name:0.8>` in a prompt: in one picture, in a job, and live beside the fader."""
+"""`<lora:name:0.8>` in a prompt, for one picture, in a job, and live beside the fader."""
 
 from pathlib import Path
 from typing import Any
@@ -11,22 +11,22 @@ from engine.live.sd.settings import Words
 from engine.models.sd import ModelSpec
 from engine.models.sd.batch_painter import BatchPainter
 from engine.models.sd.load import load
-from engine.models.sd.model import Model
+from engine.models.sd.model import DiffusionModel
 from engine.models.sd.painting import Painting
 from engine.models.sd.single import paint
 from tests.models.sd.oracle import source_picture
 
 
 @pytest.fixture(scope="module")
-def model(tiny_sd: Path, tiny_models: Any) -> Model:
+def model(tiny_sd: Path, tiny_models: Any) -> DiffusionModel:
     return load(ModelSpec(model=str(tiny_sd), loras=((str(tiny_models.lora(tiny_sd)), 0.25),)), "cpu", "fp32")
 
 
-def picture(model: Model, prompt: str, notes: list[str]) -> np.ndarray:
+def picture(model: DiffusionModel, prompt: str, notes: list[str]) -> np.ndarray:
     return paint(model, source_picture(), prompt=prompt, width=64, height=64, note=notes.append)
 
 
-def test_a_tag_stands_in_place_of_the_weight_while_its_prompt_is_painted(model: Model) -> None:
+def test_a_tag_stands_in_place_of_the_weight_while_its_prompt_is_painted(model: DiffusionModel) -> None:
     notes: list[str] = []
     assert model.loras is not None
     (name,) = model.loras.names
@@ -45,7 +45,7 @@ def test_a_tag_stands_in_place_of_the_weight_while_its_prompt_is_painted(model: 
     ]
 
 
-def test_a_job_paints_with_the_weight_of_its_prompts_tag(model: Model) -> None:
+def test_a_job_paints_with_the_weight_of_its_prompts_tag(model: DiffusionModel) -> None:
     assert model.loras is not None
     (name,) = model.loras.names
 

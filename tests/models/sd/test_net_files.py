@@ -1,8 +1,7 @@
-"""Networks in single files are the networks of the folders that they were written from, tensor for tensor."""
+"""Networks loaded from single files equal those of the folders that they were written from, tensor for tensor."""
 
 import shutil
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,37 +13,34 @@ from engine.models.graphs import DirectCalls
 from engine.models.sd import ModelSpec
 from engine.models.sd.conditioner import Conditioner
 from engine.models.sd.controlnet import load_controlnet
-from engine.models.sd.denoiser import Control, Denoiser
+from engine.models.sd.denoiser import ControlInput, Denoiser
 from engine.models.sd.load import latent_scale, load
 from engine.models.sd.pixels import Pixels
-from engine.models.sd.plan.controlnet_config import demand_fit
+from engine.models.sd.plan.controlnet_config import require_fit
 from engine.models.sd.plan.controlnet_file import examine_controlnet
 from engine.models.sd.plan.ip_adapter_file import examine_ip_adapter
-from engine.models.sd.plan.model_folder import ModelFolder
+from engine.models.sd.plan.model_folder import DiffusersFolder
 from engine.models.sd.plan.network_outline import NetworkOutline, outline_of_folder
 from engine.models.sd.plan.tensor_file import fill
 from engine.models.sd.plan.vae_choice import choose_vae
 from engine.models.sd.vae_loading import OLD_NAMES, load_vae_file
 from tests.models.sd.oracle import SIDE_PX, source_picture
 from tests.support.replicas import nets
-from tests.support.replicas.replica import Shelf
+from tests.support.replicas.replica import Shelf, shelf_in
 
 
 @pytest.fixture
 def shelf(tmp_path: Path, tiny_models: Any, monkeypatch: pytest.MonkeyPatch) -> Shelf:
-    shelf = Shelf(folder=tmp_path / "shelf", tiny=tiny_models, hub=tmp_path / "hub")
-    shelf.folder.mkdir()
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(shelf.hub))
-    return shelf
+    return shelf_in(tmp_path, tiny_models, monkeypatch)
 
 
 def outline_of(sd: Path | str) -> NetworkOutline:
-    return outline_of_folder(ModelFolder(Path(sd)))
+    return outline_of_folder(DiffusersFolder(Path(sd)))
 
 
 def controlnet_of(name: Path | str, sd: Path | str, dtype: torch.dtype = torch.float16) -> Any:
-    model: Any = SimpleNamespace(notes=(), dtype=dtype)
-    return load_controlnet(examine_controlnet(str(name), outline_of(sd)), model)
+    network, _ = load_controlnet(examine_controlnet(str(name), outline_of(sd)), dtype)
+    return network
 
 
 def assert_same(ours: Any, theirs: Any) -> None:
@@ -92,8 +88,8 @@ def test_a_controlnet_file_without_one_of_its_tensors_is_refused(shelf: Shelf) -
     file = shelf.folder / "cut.safetensors"
     for lacking, says in (
         ("zero_convs.1.0.weight", r"1 tensors are missing .* controlnet_down_blocks\.1\.weight"),
-        ("zero_convs.1.", "no whole ControlNet, of 4 controlnet_down_blocks it has 3"),
-        ("input_hint_block.0.", r"no whole ControlNet, controlnet_cond_embedding\.conv_in\.weight is missing"),
+        ("zero_convs.1.", "incomplete ControlNet, of 4 controlnet_down_blocks it has 3"),
+        ("input_hint_block.0.", r"incomplete ControlNet, controlnet_cond_embedding\.conv_in\.weight is missing"),
     ):
         save_file({name: tensor for name, tensor in tensors.items() if lacking not in name}, file)
         with pytest.raises(ModelError, match=says):
@@ -102,11 +98,11 @@ def test_a_controlnet_file_without_one_of_its_tensors_is_refused(shelf: Shelf) -
 
 @pytest.mark.parametrize("negatives", [0, 1])
 def test_a_shuffle_controlnet_says_nothing_about_the_negative_prompt(shelf: Shelf, negatives: int) -> None:
-    """diffusers' pipelines: guess_mode where global_pool_conditions."""
+    """diffusers' pipelines use guess_mode with global_pool_conditions."""
     model = load(nets.canny(shelf, global_pool_conditions=True), "cpu", "float32")
     denoiser = Denoiser(model, calls=DirectCalls())
     pixels = Pixels(model, SIDE_PX, SIDE_PX)
-    shown = Control(index=0, picture=pixels.prepare_control(source_picture(seed=3)[None]), scale=1.0)
+    shown = ControlInput(index=0, picture=pixels.prepare_control(source_picture(seed=3)[None]), scale=1.0)
     z, t = torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(1)), torch.tensor([500])
     cond = Conditioner(model).encode("a cat", "a dog")
     against, output = denoiser.outputs(z, t, cond, (shown,), negatives=negatives)
@@ -154,13 +150,13 @@ def test_a_unet_without_a_middle_block_takes_no_controlnet() -> None:
         unet_tensors={},
     )
     with pytest.raises(ModelError, match="adds to the middle block of a UNet, and that of nota-ai/bk-sdm-small has"):
-        demand_fit("canny", {"cross_attention_dim": 768}, outline)
+        require_fit("canny", {"cross_attention_dim": 768}, outline)
 
 
 @pytest.mark.parametrize("name", ["sdxl_vae.safetensors", "sdxl_vae.pt"])
 def test_a_vae_file_is_the_network_of_its_folder(shelf: Shelf, name: str) -> None:
     spec = nets.vae_file(shelf, name, kind="sdxl", prefix="first_stage_model.", extra=("loss.logvar",))
-    choice = choose_vae(ModelFolder(Path(spec.model)), spec.vae)
+    choice = choose_vae(DiffusersFolder(Path(spec.model)), spec.vae)
     read = load_vae_file(choice, torch.float32)
     assert_same(read, nets.tiny_vae())
     assert read.config.scaling_factor == 0.13025 and choice.wants_float32
@@ -179,7 +175,9 @@ def test_only_the_sdxl_vae_mended_for_it_runs_in_half_precision(shelf: Shelf, hu
 
 def test_a_taesd_in_two_files_is_the_network_of_its_folder(shelf: Shelf) -> None:
     spec = nets.taesd_pair(shelf, "taesdxl", kind="sdxl")
-    assert_same(load_vae_file(choose_vae(ModelFolder(Path(spec.model)), spec.vae), torch.float32), nets.tiny_taesd())
+    assert_same(
+        load_vae_file(choose_vae(DiffusersFolder(Path(spec.model)), spec.vae), torch.float32), nets.tiny_taesd()
+    )
 
 
 def test_latents_with_a_mean_and_a_spread_are_scaled_as_in_diffusers() -> None:
@@ -197,11 +195,11 @@ def test_a_vae_normalised_in_another_way_is_refused(shelf: Shelf) -> None:
     model = nets.own_vae(shelf, latents_mean=[0.1] * 4, latents_std=[2.0] * 4, scaling_factor=0.5).model
     vae = nets.vae_folder(shelf, "madebyollin/sdxl-vae-fp16-fix", kind="sdxl", scaling_factor=0.13025).vae
     with pytest.raises(ModelError, match=r"a VAE of SDXL whose scaling_factor is 0\.13025, .* trained with 0\.5"):
-        choose_vae(ModelFolder(Path(model)), vae)
+        choose_vae(DiffusersFolder(Path(model)), vae)
     with pytest.raises(ModelError, match=r"no TAESD is made for a VAE whose scaling_factor is 0\.5"):
-        choose_vae(ModelFolder(Path(model)), "taesd")
+        choose_vae(DiffusersFolder(Path(model)), "taesd")
     nets.taesd_folder(shelf, "madebyollin/taesdxl", kind="sdxl")
-    assert choose_vae(ModelFolder(Path(model)), "auto").kind == "AutoencoderKL"
+    assert choose_vae(DiffusersFolder(Path(model)), "auto").kind == "AutoencoderKL"
 
 
 def test_a_vae_file_with_the_old_names_of_diffusers_is_read(shelf: Shelf) -> None:
@@ -214,7 +212,7 @@ def test_a_vae_file_with_the_old_names_of_diffusers_is_read(shelf: Shelf) -> Non
         tensors[name] = tensor
     file = shelf.folder / "sd-vae-ft-mse.safetensors"
     save_file(tensors, file)
-    folder = ModelFolder(Path(nets.sd_of(shelf, "sd15")))
+    folder = DiffusersFolder(Path(nets.sd_of(shelf, "sd15")))
     assert any(".query." in name for name in tensors)
     assert_same(load_vae_file(choose_vae(folder, str(file)), torch.float32), vae)
 
@@ -245,7 +243,7 @@ def test_a_pickle_that_asks_for_code_is_refused_with_what_it_asks_for(tiny_sd: P
     file = tmp_path / "kl-f8-anime.ckpt"
     torch.save({"state_dict": {}, "callbacks": Path("made/by/a/callback")}, file)
     with pytest.raises(ModelError, match=r"would run pathlib\.\w+, which no tensors need; take the same as \.safe"):
-        choose_vae(ModelFolder(tiny_sd), str(file))
+        choose_vae(DiffusersFolder(tiny_sd), str(file))
 
 
 def test_a_network_is_filled_whole_or_not_at_all() -> None:

@@ -1,4 +1,4 @@
-"""Batches in overlapping stages, on streams that only stand for some: how many, in which order, and what ends them."""
+"""Batches in overlapping stages, on fake streams: how many are in flight, in which order, and how they end."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,7 +11,7 @@ from engine.models.sd import ModelSpec
 from engine.models.sd.batch_painter import BatchPainter
 from engine.models.sd.latent_painter import LatentPainter
 from engine.models.sd.load import load
-from engine.models.sd.overlap import ON_THEIR_WAY, paint_overlapped
+from engine.models.sd.overlap import IN_FLIGHT, paint_overlapped
 from engine.models.sd.painting import GOOD, Painting
 from engine.models.sd.stage_pieces import StagePieces
 from tests.models.recorded_cuda import RecordedCuda
@@ -33,7 +33,7 @@ def expected(painter: BatchPainter) -> list[np.ndarray]:
 
 @pytest.fixture
 def pieces(painter: BatchPainter, monkeypatch: pytest.MonkeyPatch) -> StagePieces:
-    """On a CPU that takes streams and pinned memory for its own."""
+    """On a CPU that pretends to have streams and pinned memory."""
     RecordedCuda(monkeypatch)
     empty = torch.empty
     monkeypatch.setattr(torch, "empty", lambda *size, pin_memory=False, **options: empty(*size, **options))
@@ -63,7 +63,7 @@ def test_each_batch_comes_out_once_in_its_order_while_the_next_ones_are_on_their
         assert np.array_equal(pixels, expected[finished])
         assert fates.tolist() == [GOOD, GOOD]
         finished += 1
-        assert len(given) == min(count, finished + ON_THEIR_WAY)
+        assert len(given) == min(count, finished + IN_FLIGHT)
     assert finished == count
 
 

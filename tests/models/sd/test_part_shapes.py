@@ -1,4 +1,4 @@
-"""Files and configurations of different models in one folder: told by `check`, in the words of `load`."""
+"""Files and configurations of different models in one folder are detected by `check`, in the words of `load`."""
 
 import json
 import shutil
@@ -34,7 +34,7 @@ def vae_in_the_text_encoder(folder: Path) -> None:
 
 
 def wider_text_encoder(folder: Path) -> None:
-    """As SD 2.x's in a folder of SD 1.5."""
+    """For example SD 2.x's part in a folder of SD 1.5."""
     from transformers import CLIPTextConfig, CLIPTextModel
 
     told = json.loads((folder / "text_encoder" / "config.json").read_text(encoding="utf-8"))

@@ -9,13 +9,13 @@ from PIL import Image
 from engine.errors import ModelError
 from engine.models.sd import ModelSpec
 from engine.models.sd.load import load
-from engine.models.sd.model import Model
+from engine.models.sd.model import DiffusionModel
 from engine.models.sd.pixels import Pixels, covering, moved
 from tests.models.sd.oracle import pipeline_of, source_picture
 
 
 @pytest.fixture(scope="module")
-def model(tiny_sd: Path) -> Model:
+def model(tiny_sd: Path) -> DiffusionModel:
     return load(ModelSpec(model=str(tiny_sd)), "cpu", "fp32")
 
 
@@ -25,7 +25,7 @@ def kl_folder(tiny_models: Any) -> Path:
 
 
 @pytest.fixture(scope="module")
-def kl_model(kl_folder: Path) -> Model:
+def kl_model(kl_folder: Path) -> DiffusionModel:
     return load(ModelSpec(model=str(kl_folder), vae="full"), "cpu", "fp32")
 
 
@@ -35,7 +35,7 @@ def blocks(picture: np.ndarray) -> np.ndarray:
     return picture.reshape(height // 8, 8, width // 8, 8, channels).mean(axis=(1, 3))
 
 
-def test_latents_of_the_analytic_vae_are_block_means_where_the_blocks_are(model: Model) -> None:
+def test_latents_of_the_analytic_vae_are_block_means_where_the_blocks_are(model: DiffusionModel) -> None:
     picture = source_picture()
     z = Pixels(model, 64, 64).encode(picture[None])
     assert z.shape == (1, 4, 8, 8) and z.dtype == torch.float32
@@ -44,7 +44,7 @@ def test_latents_of_the_analytic_vae_are_block_means_where_the_blocks_are(model:
     assert z[0, 3].abs().max() == 0
 
 
-def test_a_round_trip_gives_the_blocks_back_in_their_colours(model: Model) -> None:
+def test_a_round_trip_gives_the_blocks_back_in_their_colours(model: DiffusionModel) -> None:
     picture = source_picture()
     pixels = Pixels(model, 64, 64)
     back, is_finite = pixels.decode(pixels.encode(picture[None]))
@@ -53,14 +53,14 @@ def test_a_round_trip_gives_the_blocks_back_in_their_colours(model: Model) -> No
     assert is_finite.tolist() == [True]
 
 
-def test_several_pictures_are_encoded_as_each_alone(model: Model) -> None:
+def test_several_pictures_are_encoded_as_each_alone(model: DiffusionModel) -> None:
     pictures = np.stack([source_picture(seed) for seed in range(3)])
     pixels = Pixels(model, 64, 64)
     alone = torch.cat([pixels.encode(picture[None]) for picture in pictures])
     assert torch.allclose(pixels.encode(pictures), alone, atol=1e-6)
 
 
-def test_the_full_vae_encodes_and_draws_as_diffusers_does(kl_folder: Path, kl_model: Model) -> None:
+def test_the_full_vae_encodes_and_draws_as_diffusers_does(kl_folder: Path, kl_model: DiffusionModel) -> None:
     pipeline = pipeline_of(kl_folder)
     picture = source_picture()
     x = pipeline.image_processor.preprocess(Image.fromarray(picture))
@@ -75,7 +75,7 @@ def test_the_full_vae_encodes_and_draws_as_diffusers_does(kl_folder: Path, kl_mo
     assert not torch.allclose(ours, pixels.encode(picture[None]), atol=1e-3)
 
 
-def test_latents_are_decoded_as_diffusers_does(kl_folder: Path, kl_model: Model) -> None:
+def test_latents_are_decoded_as_diffusers_does(kl_folder: Path, kl_model: DiffusionModel) -> None:
     pipeline = pipeline_of(kl_folder)
     z = torch.randn(2, 4, 8, 8, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
@@ -98,13 +98,13 @@ def test_a_picture_whose_decoding_overflows_is_told_from_its_neighbours(kl_folde
     assert is_finite.tolist() == [True, False, False, True]
 
 
-def test_a_picture_of_the_right_size_reaches_the_vae_bit_for_bit(kl_folder: Path, kl_model: Model) -> None:
+def test_a_picture_of_the_right_size_reaches_the_vae_bit_for_bit(kl_folder: Path, kl_model: DiffusionModel) -> None:
     picture = source_picture()
     theirs = pipeline_of(kl_folder).image_processor.preprocess(Image.fromarray(picture))
     assert torch.equal(Pixels(kl_model, 64, 64).fitted(picture[None]) * 2.0 - 1.0, theirs)
 
 
-def test_a_wide_picture_is_cropped_in_the_middle_not_squashed(model: Model) -> None:
+def test_a_wide_picture_is_cropped_in_the_middle_not_squashed(model: DiffusionModel) -> None:
     wide = np.zeros((64, 128, 3), np.uint8)
     wide[:, 32:96] = source_picture()
     assert torch.equal(Pixels(model, 64, 64).encode(wide[None]), Pixels(model, 64, 64).encode(source_picture()[None]))
@@ -113,20 +113,20 @@ def test_a_wide_picture_is_cropped_in_the_middle_not_squashed(model: Model) -> N
     assert covering(tall, 32, 64)[0, :, 0, 0].tolist() == [1, 2, 3, 4, 5, 6, 7, 8]
 
 
-def test_shrinking_loses_no_fine_lines(model: Model) -> None:
+def test_shrinking_loses_no_fine_lines(model: DiffusionModel) -> None:
     lines = np.zeros((512, 512, 3), np.uint8)
     lines[3::8] = 200
     small = Pixels(model, 64, 64).fitted(lines[None])
     assert (small[:, :, 1:-1] * 255 - 200 / 8).abs().max() < 1.0  # without antialiasing half a line or none
 
 
-def test_pictures_that_may_only_be_read_are_taken(model: Model) -> None:
+def test_pictures_that_may_only_be_read_are_taken(model: DiffusionModel) -> None:
     picture = source_picture()[None]
     picture.setflags(write=False)
     assert Pixels(model, 64, 64).encode(picture).isfinite().all()
 
 
-def test_control_pictures_are_in_0_to_1_with_channels_first(model: Model) -> None:
+def test_control_pictures_are_in_0_to_1_with_channels_first(model: DiffusionModel) -> None:
     picture = source_picture()
     control = Pixels(model, 64, 64).prepare_control(picture[None])
     assert control.shape == (1, 3, 64, 64)
@@ -134,7 +134,7 @@ def test_control_pictures_are_in_0_to_1_with_channels_first(model: Model) -> Non
 
 
 @pytest.mark.parametrize("size", [(60, 64), (64, 63), (0, 64)])
-def test_a_size_that_latents_cannot_have_is_refused(model: Model, size: tuple[int, int]) -> None:
+def test_a_size_that_latents_cannot_have_is_refused(model: DiffusionModel, size: tuple[int, int]) -> None:
     with pytest.raises(ModelError, match="multiples of 8"):
         Pixels(model, *size)
 

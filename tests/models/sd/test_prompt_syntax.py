@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.models.sd.prompt_syntax import MAX_WEIGHT, Fragment, LoraTag, Prompt, parse_prompt
+from engine.models.sd.prompt_syntax import MAX_WEIGHT, Fragment, LoraTag, ParsedPrompt, parse_prompt
 
 
 def told(text: str) -> list[tuple[str, float]]:
@@ -88,11 +88,11 @@ def test_tags_of_loras_are_taken_out_of_the_text(text: str, rest: str, tags: lis
 @pytest.mark.parametrize(
     ("text", "weights", "note"),
     [
-        ("<lora:ink:much>", [], "is no <lora:name:0.8>"),
-        ("<lora:ink:1:2:3>", [], "is no <lora:name:0.8>"),
+        ("<lora:ink:much>", [], "is not a valid <lora:name:0.8>"),
+        ("<lora:ink:1:2:3>", [], "is not a valid <lora:name:0.8>"),
         ("<lora:ink:9>", [], "a weight is -4 to 4"),
-        ("<hypernet:ink:1>", [], "hypernetworks are not done"),
-        ("<lora:ink:0.5:1>", [1.0], "one weight counts for the text encoder and the UNet; 1 is taken"),
+        ("<hypernet:ink:1>", [], "hypernetworks are not supported"),
+        ("<lora:ink:0.5:1>", [1.0], "one weight applies to text encoder and UNet; 1 is used"),
     ],
 )
 def test_a_tag_that_cannot_be_had_as_written_is_told(text: str, weights: list[float], note: str) -> None:
@@ -111,7 +111,7 @@ def test_any_text_parses_to_weights_that_are_numbers(text: str) -> None:
 
 @given(st.text(alphabet=st.characters(blacklist_characters="()[]\\<")).filter(lambda text: "BREAK" not in text))
 def test_plain_text_stays_as_it_is(text: str) -> None:
-    assert parse_prompt(text) == Prompt((Fragment(text, 1.0),) if text else ())
+    assert parse_prompt(text) == ParsedPrompt((Fragment(text, 1.0),) if text else ())
 
 
 def test_ten_thousand_brackets_are_read_in_no_time() -> None:

@@ -1,4 +1,4 @@
-"""Which sampler a model is run with: names as they are published, right and wrong ones, and schedulers' JSON."""
+"""The sampler that a model is run with, by published names, misleading names, and schedulers' JSON."""
 
 import json
 from pathlib import Path
@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from engine.models.sd.plan.choice import Choice
+from engine.models.sd.plan.choice import Decision
 from engine.models.sd.plan.file_prediction import FilePrediction
 from engine.models.sd.plan.lora_file import LoraFile
-from engine.models.sd.plan.model_folder import ModelFolder
+from engine.models.sd.plan.model_folder import DiffusersFolder
 from engine.models.sd.plan.prediction import choose_prediction
 from engine.models.sd.plan.sampler_choice import SamplerChoice, choose_sampler
 from engine.models.sd.plan.sampler_name import predicts_picture, sampler_named
@@ -117,7 +117,7 @@ SD21 = {"use_linear_projection": True, "sample_size": 64}
 CLIP = ["transformers", "CLIPTextModel"]
 
 
-def folder_of(path: Path, scheduler: dict[str, Any], unet: dict[str, Any]) -> ModelFolder:
+def folder_of(path: Path, scheduler: dict[str, Any], unet: dict[str, Any]) -> DiffusersFolder:
     index = {"_class_name": "StableDiffusionPipeline", "text_encoder": CLIP, "tokenizer": CLIP}
     index |= {"text_encoder_2": CLIP, "tokenizer_2": CLIP}
     files = {
@@ -128,11 +128,11 @@ def folder_of(path: Path, scheduler: dict[str, Any], unet: dict[str, Any]) -> Mo
     for name, told in files.items():
         (path / name).parent.mkdir(parents=True, exist_ok=True)
         (path / name).write_text(json.dumps(told), encoding="utf-8")
-    return ModelFolder(path)
+    return DiffusersFolder(path)
 
 
 def choice(
-    folder: ModelFolder,
+    folder: DiffusersFolder,
     single: str = "",
     loras: tuple[str, ...] = (),
     prediction: str = "epsilon",
@@ -140,7 +140,7 @@ def choice(
 ) -> SamplerChoice:
     file = file_of(folder.path.parent / f"{single}.safetensors") if single else None
     files = [LoraFile(name=name, weight=1.0, file=Path(f"{name}.safetensors"), tensors={}) for name in loras]
-    return choose_sampler(wanted, folder, file, Choice(prediction, ""), files)
+    return choose_sampler(wanted, folder, file, Decision(prediction, ""), files)
 
 
 @pytest.mark.parametrize(
@@ -170,7 +170,7 @@ def test_a_folder_is_told_by_its_own_configuration(
 
 
 def test_of_a_single_file_only_its_stem_counts_not_its_folder_or_what_a_published_one_says(tmp_path: Path) -> None:
-    """The published folder describes its networks; that another file was distilled says nothing of this one."""
+    """The published folder describes its networks, not the sampler of another file with that configuration."""
     published = folder_of(tmp_path / "lcm" / "sdxl-turbo", EULER, XL_512)
     assert choice(published, single="turbolicious").value == "scheduler"
     assert choice(published, single="sdxl_lightning_4step").reason == (

@@ -1,4 +1,4 @@
-"""Which schedulers of diffusers are run, and what is said of the others."""
+"""The schedulers of diffusers that are run, and the errors for the others."""
 
 import json
 from dataclasses import replace
@@ -31,7 +31,7 @@ TABLE = {
 
 @pytest.mark.filterwarnings("ignore:__array_wrap__:DeprecationWarning")  # NumPy of what KDPM2 does in diffusers
 def test_every_scheduler_that_is_run_paints_the_same_again(tiny_sd: Path) -> None:
-    """Of one seed, whatever the batch is: those that draw noise of their own would not."""
+    """For one seed and any batch size. Schedulers that draw their own noise would fail."""
     import diffusers
 
     model = load(ModelSpec(model=str(tiny_sd), sampler="scheduler"), "cpu", "float32")
@@ -96,9 +96,10 @@ def test_a_table_of_betas_needs_no_name() -> None:
 
 
 def test_what_is_known_is_what_can_be_computed() -> None:
-    from engine.models.sd.coefficients import PREDICTION_TYPES, noise_table
+    from engine.models.sd.coefficients import noise_table, x0_weights
 
-    assert PREDICTIONS == PREDICTION_TYPES
+    for prediction in PREDICTIONS:
+        assert len(x0_weights(noise_table(TABLE | {"beta_schedule": "linear"}), prediction)) == 2
     for schedule in SCHEDULES:
         assert noise_table(TABLE | {"beta_schedule": schedule}).shape == (1000,)
     with pytest.raises(ModelError, match="UnCLIPScheduler names no beta_schedule"):
@@ -141,7 +142,7 @@ def test_a_model_whose_scheduler_is_not_run_paints_with_one_that_is_asked_for(
 
 
 def test_epsilon_and_noise_alone_are_refused_where_nothing_could_be_told(tiny_sd: Path, tmp_path: Path) -> None:
-    """At timestep 999 the noise, times infinity, would be taken from the picture."""
+    """At timestep 999 the noise times infinity would be subtracted from the picture."""
     noisy = {"_class_name": "DDIMScheduler", "rescale_betas_zero_snr": True}
     spec = with_scheduler(tiny_sd, tmp_path / "model", **noisy)
     assert check(spec).missing == ()

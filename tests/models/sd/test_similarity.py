@@ -1,4 +1,4 @@
-"""The filter that leaves still pictures out, against its formula."""
+"""The filter that skips still pictures, compared with its formula."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Single pictures against diffusers' own pipelines: same numbers drawn in the same order, same steps, same picture."""
+"""Single pictures compared with diffusers' own pipelines: same random numbers, same steps, same picture."""
 
 import time
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from PIL import Image
 from engine.errors import ModelError
 from engine.models.sd.batch_schedule import BatchSchedule
 from engine.models.sd.conditioner import Conditioner
-from engine.models.sd.denoiser import Control, Denoiser
+from engine.models.sd.denoiser import ControlInput, Denoiser
 from engine.models.sd.load import load
 from engine.models.sd.pixels import Pixels
 from engine.models.sd.single import paint
@@ -59,13 +59,13 @@ def model_of(tiny_models: Any, built: dict[str, Any], **spec: Any) -> Any:
 
 @pytest.fixture(scope="module")
 def models(tiny_models: Any) -> Callable[..., Any]:
-    """`models(**built)`: loaded once. Nobody changes it."""
+    """`models(**built)`: loaded once and never changed."""
     return cache(lambda **built: model_of(tiny_models, built))
 
 
 @pytest.fixture(scope="module")
 def pipelines(tiny_models: Any) -> Callable[..., Any]:
-    """`pipelines(**built)`: diffusers' own with the same weights, loaded once. Nobody changes it."""
+    """`pipelines(**built)`: diffusers' own with the same weights, loaded once and never changed."""
     return cache(lambda **built: pipeline_of(tiny_models.sd(**built)))
 
 
@@ -98,7 +98,7 @@ def our_latents(model: Any, asked: dict[str, Any], controls: Any = (), ip_image:
     generator = torch.Generator().manual_seed(SEED)
     z = pixels.encode_sampled(source_picture()[None], generator)
     shown = [
-        Control(index=index, picture=pixels.prepare_control(picture[None]), scale=scale)
+        ControlInput(index=index, picture=pixels.prepare_control(picture[None]), scale=scale)
         for index, (picture, scale) in enumerate(controls)
     ]
     return BatchSchedule(model, Denoiser(model), **asked).run(z, cond, shown, generator)
@@ -191,7 +191,7 @@ def test_a_scheduler_of_second_order_makes_as_many_steps_as_in_diffusers(tiny_mo
 
 
 def test_the_guidance_of_a_fully_distilled_model_is_an_input_of_its_own(tiny_models: Any, tiny_sd: Any) -> None:
-    """Models like LCM Dreamshaper take it in the place of a second, negative call."""
+    """Models like LCM Dreamshaper take it as an input instead of a second, negative call."""
     from diffusers.models.embeddings import TimestepEmbedding
 
     def distilled(unet: Any) -> None:
@@ -244,7 +244,7 @@ def test_a_result_that_is_not_a_number_is_an_error_and_no_picture(tiny_models: A
     model = model_of(tiny_models, {})
     with torch.no_grad():
         model.unet.conv_out.bias.fill_(float("nan"))
-    with pytest.raises(ModelError, match="not a number"):
+    with pytest.raises(ModelError, match="contains NaN"):
         paint(model, source_picture(), prompt=PROMPT, width=64, height=64)
 
 
@@ -252,7 +252,7 @@ def test_a_picture_that_overflows_in_the_vae_is_an_error_with_a_way_out(tiny_mod
     model = model_of(tiny_models, {"vae": "kl"})
     with torch.no_grad():
         model.vae.decoder.conv_out.bias.fill_(float("inf"))
-    with pytest.raises(ModelError, match="the picture is not a number; try --dtype float32"):
+    with pytest.raises(ModelError, match="the picture contains NaN; try --dtype float32"):
         paint(model, source_picture(), prompt=PROMPT, width=64, height=64)
 
 
@@ -262,7 +262,7 @@ def test_a_control_picture_without_its_net_is_refused(models: Callable[..., Any]
 
 
 def test_our_loop_is_not_slower_than_the_librarys(models: Callable[..., Any], pipelines: Callable[..., Any]) -> None:
-    """Picture to picture on embeddings made before, ours and theirs by turns: processor time, the best of each."""
+    """Img2img on precomputed embeddings, ours and theirs alternating: processor time, the best of each."""
     model, pipeline = models(), pipelines()
     pixels, cond = Pixels(model, 64, 64), Conditioner(model).encode(PROMPT, None)
     schedule = BatchSchedule(model, Denoiser(model), **LCM)

@@ -1,4 +1,4 @@
-"""Single checkpoint files: what their headers tell, and that nothing else is needed to refuse or describe them."""
+"""Single checkpoint files are described or refused by their headers only."""
 
 import shutil
 import subprocess
@@ -17,7 +17,7 @@ from engine.models.sd.check import check
 from engine.models.sd.load import load
 from engine.models.sd.plan.checkpoint_header import read_checkpoint_header, read_numbers
 from engine.models.sd.plan.single_file import CONFIGS, SD_2_OWNERS, config_folder, examine
-from engine.models.sd.plan.unet_layout import demand_same_blocks, layout_of_config, layout_of_file
+from engine.models.sd.plan.unet_layout import layout_of_config, layout_of_file, require_same_blocks
 from tests.support.tiny_single_file import copy_configuration, original_tensors, save_tensors
 
 SSD_1B = {  # segmind/SSD-1B: unet/config.json
@@ -54,7 +54,7 @@ def put_on_hub(hub: Path, hub_id: str) -> None:
 
 @pytest.fixture(scope="module")
 def tensors(tiny_models: Any) -> dict[str, torch.Tensor]:
-    """Of SD 1.5, by their names in a checkpoint."""
+    """Tensors of SD 1.5 by their names in a checkpoint."""
     return original_tensors(tiny_models.sd(vae="kl"))
 
 
@@ -72,7 +72,7 @@ def test_a_file_of_each_family_gives_the_same_networks_as_its_folder(tiny_models
 
 
 def test_the_full_vae_of_sdxl_keeps_the_numbers_of_its_file_beside_a_unet_in_half_precision(tiny_models: Any) -> None:
-    """It overflows in float16, so it runs in float32; rounded on the way there it was another one than the folder's."""
+    """It overflows in float16, so it runs in float32; converted through float16 it would differ from the folder's."""
     folder = tiny_models.sd(kind="sdxl", vae="kl")
     loaded = [
         load(ModelSpec(model=str(path), vae="full"), "cpu", "float16")
@@ -122,7 +122,7 @@ def test_a_pickle_holds_the_same_model_and_says_that_it_is_one(
 
 
 def test_the_pickle_of_a_whole_checkpoint_is_read(tmp_path: Path) -> None:
-    """SDXL has 2515 tensors; with averaged weights twice as many of the UNet. Names as long as the longest."""
+    """SDXL has 2515 tensors, more with averaged weights of the UNet. All names have the length of the longest."""
     names = [
         f"model.diffusion_model.output_blocks.5.1.transformer_blocks.9.attn2.to_out.0.bias.{n}" for n in range(6000)
     ]
@@ -159,7 +159,7 @@ def test_a_configuration_of_another_model_beside_the_file_is_refused(
 ) -> None:
     file = save_tensors(tmp_path / "x.safetensors", tensors)
     copy_configuration(tiny_models.sd(kind="sdxl", vae="kl"), tmp_path / "x")
-    assert "is SD 1.5, but its configuration" in check(ModelSpec(model=str(file))).missing[0]
+    assert "made for SDXL, the file is SD 1.5" in check(ModelSpec(model=str(file))).missing[0]
     shutil.rmtree(tmp_path / "x")
     config = copy_configuration(tiny_models.sd(vae="kl"), tmp_path / "x") / "text_encoder" / "config.json"
     config.write_text(config.read_text().replace('"num_hidden_layers": 3', '"num_hidden_layers": 4'), encoding="utf-8")
@@ -265,6 +265,6 @@ def test_a_distilled_file_names_the_folder_that_does_instead() -> None:
         header[f"{start}{place}.0.in_layers.2.weight"] = Tensor("float16", (block.channels, 1, 3, 3))
         for layer in range(block.depth):
             header[f"{start}{place}.1.transformer_blocks.{layer}.norm1.bias"] = Tensor("float16", (block.channels,))
-    demand_same_blocks("x", "sdxl", header, SSD_1B)
+    require_same_blocks("x", "sdxl", header, SSD_1B)
     with pytest.raises(ModelError, match="like segmind/SSD-1B; use its diffusers folder instead: hf download segmind/"):
-        demand_same_blocks("x", "sdxl", header, SDXL)
+        require_same_blocks("x", "sdxl", header, SDXL)

@@ -1,4 +1,4 @@
-"""Files trained down to noise alone (zero terminal SNR): their schedule is rescaled and begins at the last timestep."""
+"""The schedule of files trained with zero terminal SNR is rescaled and begins at the last timestep."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +14,7 @@ from engine.models.sd.coefficients import x0_weights
 from engine.models.sd.conditioner import Conditioner
 from engine.models.sd.denoiser import Denoiser
 from engine.models.sd.load import load
-from engine.models.sd.model import Model
+from engine.models.sd.model import DiffusionModel
 from engine.models.sd.plan.model_plan import plan_model
 from engine.models.sd.plan.scheduler_config import ZERO_SNR_SCHEDULERS
 from engine.models.sd.spec import ModelSpec
@@ -22,7 +22,7 @@ from tests.models.sd.plain_stream import random_latents
 from tests.support.tiny_single_file import copy_configuration, original_tensors, save_tensors
 
 MIN_SIGNAL = 2.0**-12
-"""Of the picture in diffusers' Euler: abar is 2**-24 at the end, so that the first sigma is finite."""
+"""The remaining picture in diffusers' Euler: abar is 2**-24 at the end, so that the first sigma is finite."""
 
 
 @pytest.fixture(scope="module")
@@ -36,15 +36,15 @@ def marked_file(tiny_models: Any, tmp_path_factory: pytest.TempPathFactory) -> P
 
 
 @pytest.fixture(scope="module")
-def model(marked_file: Path) -> Model:
+def model(marked_file: Path) -> DiffusionModel:
     return load(ModelSpec(model=str(marked_file), vae="full"), "cpu", "fp32")
 
 
-def batch(model: Model, sampler: Any = "scheduler", *, strength: float = 1.0, steps: int = 4) -> BatchSchedule:
+def batch(model: DiffusionModel, sampler: Any = "scheduler", *, strength: float = 1.0, steps: int = 4) -> BatchSchedule:
     return BatchSchedule(model, Denoiser(model), steps=steps, strength=strength, guidance=2.0, seed=5, sampler=sampler)
 
 
-def test_the_plan_rescales_the_schedule_and_starts_at_its_end(marked_file: Path, model: Model) -> None:
+def test_the_plan_rescales_the_schedule_and_starts_at_its_end(marked_file: Path, model: DiffusionModel) -> None:
     told = plan_model(ModelSpec(model=str(marked_file))).scheduler
     assert (told["rescale_betas_zero_snr"], told["timestep_spacing"]) == (True, "trailing")
     assert told["_class_name"] == "EulerDiscreteScheduler", "PNDM knows no such schedule"
@@ -52,7 +52,7 @@ def test_the_plan_rescales_the_schedule_and_starts_at_its_end(marked_file: Path,
 
 
 @pytest.mark.parametrize("sampler", ["scheduler", "euler", "dpm", "lcm"])
-def test_painting_from_noise_begins_with_no_picture_in_it(model: Model, sampler: str) -> None:
+def test_painting_from_noise_begins_with_no_picture_in_it(model: DiffusionModel, sampler: str) -> None:
     schedule = batch(model, sampler)
     assert schedule._timesteps[0] == 999
     cond = Conditioner(model).encode("a cat", "grey")
@@ -62,7 +62,7 @@ def test_painting_from_noise_begins_with_no_picture_in_it(model: Model, sampler:
 
 
 @pytest.mark.parametrize("sampler", ["scheduler", "euler", "dpm", "lcm"])
-def test_a_picture_is_painted_over_with_less_strength(model: Model, sampler: str) -> None:
+def test_a_picture_is_painted_over_with_less_strength(model: DiffusionModel, sampler: str) -> None:
     cond = Conditioner(model).encode("a cat", "grey")
     schedule = batch(model, sampler, strength=0.5)
     assert schedule._timesteps[0] < 999
@@ -70,17 +70,17 @@ def test_a_picture_is_painted_over_with_less_strength(model: Model, sampler: str
     assert light.isfinite().all() and (light - dark).mean() > 0.1, "the picture shows through"
 
 
-def test_the_first_sigma_is_the_library_s_largest_finite_one(model: Model) -> None:
+def test_the_first_sigma_is_the_library_s_largest_finite_one(model: DiffusionModel) -> None:
     steps = batch(model)._library_steps
     assert steps.signal / steps.noise == pytest.approx(MIN_SIGNAL, rel=1e-5)
 
 
-def test_velocity_at_no_signal_gives_the_picture_without_a_division(model: Model) -> None:
+def test_velocity_at_no_signal_gives_the_picture_without_a_division(model: DiffusionModel) -> None:
     sample, output = x0_weights(model.alphas_cumprod, "v_prediction")
     assert (sample[-1], output[-1]) == (0.0, -1.0)
 
 
-def test_a_sampler_without_such_a_schedule_is_refused(model: Model) -> None:
+def test_a_sampler_without_such_a_schedule_is_refused(model: DiffusionModel) -> None:
     with pytest.raises(ModelError, match="zero terminal SNR, which DEISMultistepScheduler cannot begin with"):
         batch(model, "deis").run(random_latents(1, seed=1), Conditioner(model).encode("a cat", None))
 
@@ -106,8 +106,8 @@ def test_those_that_take_the_schedule_are_those_of_the_library() -> None:
     assert set(ZERO_SNR_SCHEDULERS) <= taking
 
 
-def test_the_same_model_without_the_marks_shows_the_picture_through(model: Model) -> None:
-    """The control of the first test: a plain schedule leaves 7 % of the picture at its end."""
+def test_the_same_model_without_the_marks_shows_the_picture_through(model: DiffusionModel) -> None:
+    """Control for the first test: a plain schedule leaves 7 % of the picture at its end."""
     config = {key: value for key, value in model.scheduler_config.items() if key != "rescale_betas_zero_snr"}
     plain = replace(model, scheduler_config=config)
     cond = Conditioner(plain).encode("a cat", "grey")

@@ -1,4 +1,4 @@
-"""The stream against pictures worked out one by one from the formulas, and what it promises a player."""
+"""The stream compared with pictures computed one by one from the formulas, and its guarantees for live use."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,8 +11,8 @@ from engine.errors import ModelError
 from engine.models.sd.batch_schedule import BatchSchedule
 from engine.models.sd.coefficients import noise_table
 from engine.models.sd.conditioner import Cond, Conditioner
-from engine.models.sd.denoiser import Control, Denoiser
-from engine.models.sd.model import Model, unguided
+from engine.models.sd.denoiser import ControlInput, Denoiser
+from engine.models.sd.model import DiffusionModel, unguided
 from engine.models.sd.pixels import is_finite
 from engine.models.sd.stream_schedule import StreamSchedule, StreamSettings
 from tests.models.sd.plain_stream import loaded, plain_picture, random_latents, with_short_scaling
@@ -21,34 +21,34 @@ THREE_STEPS = StreamSettings(width=64, height=64, t_index=(5, 25, 45), seed=3)
 
 
 @pytest.fixture(scope="module")
-def model(tiny_models: Any) -> Model:
+def model(tiny_models: Any) -> DiffusionModel:
     sd = tiny_models.sd()
     nets = (str(tiny_models.controlnet(sd)), str(tiny_models.controlnet(sd, seed=9)))
     return with_short_scaling(loaded(sd, controlnets=nets))
 
 
 @pytest.fixture(scope="module")
-def conds(model: Model) -> list[Cond]:
+def conds(model: DiffusionModel) -> list[Cond]:
     conditioner = Conditioner(model)
     return [conditioner.encode(text, "grey") for text in ("the cat", "a thing", "an inn")]
 
 
 def pushed(
-    stream: StreamSchedule, z: torch.Tensor, conds: Sequence[Cond], controls: Sequence[Sequence[Control]] = ()
+    stream: StreamSchedule, z: torch.Tensor, conds: Sequence[Cond], controls: Sequence[Sequence[ControlInput]] = ()
 ) -> list[torch.Tensor | None]:
-    """What each push gives: `z` (calls, F, 4, h, w), a cond and the controls of each call."""
+    """The result of each push: `z` (calls, F, 4, h, w), a cond and the controls of each call."""
     controls = controls or [()] * len(z)
     return [stream.push(frames, cond, shown) for frames, cond, shown in zip(z, conds, controls, strict=True)]
 
 
-def stream_of(model: Model, settings: StreamSettings) -> StreamSchedule:
+def stream_of(model: DiffusionModel, settings: StreamSettings) -> StreamSchedule:
     return StreamSchedule(model, Denoiser(model), settings)
 
 
-def control(index: int, calls: int, frames: int, scale: float = 1.0) -> list[Control]:
+def control(index: int, calls: int, frames: int, scale: float = 1.0) -> list[ControlInput]:
     generator = torch.Generator().manual_seed(100 + index)
     pictures = torch.rand((calls, frames, 3, 64, 64), generator=generator)
-    return [Control(index=index, picture=picture, scale=scale) for picture in pictures]
+    return [ControlInput(index=index, picture=picture, scale=scale) for picture in pictures]
 
 
 CFG = [
@@ -64,7 +64,7 @@ CFG = [
 @pytest.mark.parametrize("frames", [1, 2])
 @pytest.mark.parametrize("cfg", CFG, ids=lambda cfg: "-".join(map(str, cfg.values())) or "off")
 def test_every_picture_is_the_one_worked_out_alone_from_the_formulas(
-    model: Model, conds: list[Cond], frames: int, cfg: dict[str, Any]
+    model: DiffusionModel, conds: list[Cond], frames: int, cfg: dict[str, Any]
 ) -> None:
     """Moving pictures, and a prompt that changes with every call: it takes effect in all rows at once."""
     settings = replace(THREE_STEPS, frames=frames, **cfg)
@@ -83,9 +83,9 @@ def test_every_picture_is_the_one_worked_out_alone_from_the_formulas(
 @pytest.mark.parametrize("sampled", [{"sampler": "lightning"}, {"sampler": "tcd"}, {"sampler": "tcd", "eta": 1.0}])
 @pytest.mark.parametrize("cfg", [CFG[0], CFG[1], CFG[3], CFG[5]], ids=["off", "full", "self", "initialise"])
 def test_the_noise_that_a_sampler_keeps_stays_with_its_frame(
-    model: Model, conds: list[Cond], cfg: dict[str, Any], sampled: dict[str, Any]
+    model: DiffusionModel, conds: list[Cond], cfg: dict[str, Any], sampled: dict[str, Any]
 ) -> None:
-    """Two frames a call, moving, against the samplers' own formulas one by one; lightning takes no guidance."""
+    """Two moving frames per call, compared with the samplers' own formulas; lightning has no guidance."""
     sampling = replace(model, **sampled)
     settings = replace(THREE_STEPS, frames=2, **cfg)
     alone = replace(settings, guidance=1.0) if sampling.sampler == "lightning" else settings
@@ -100,7 +100,7 @@ def test_the_noise_that_a_sampler_keeps_stays_with_its_frame(
 
 
 @pytest.mark.parametrize("cfg", [CFG[0], CFG[1], CFG[4]], ids=["off", "full", "initialise"])
-def test_a_control_picture_stays_with_its_frame(model: Model, conds: list[Cond], cfg: dict[str, Any]) -> None:
+def test_a_control_picture_stays_with_its_frame(model: DiffusionModel, conds: list[Cond], cfg: dict[str, Any]) -> None:
     settings = replace(THREE_STEPS, frames=2, **cfg)
     calls = 4
     z = random_latents(calls * 2, seed=2).view(calls, 2, 4, 8, 8)
@@ -115,7 +115,7 @@ def test_a_control_picture_stays_with_its_frame(model: Model, conds: list[Cond],
 
 
 def test_a_controlnet_switched_on_steers_the_frames_in_flight_with_its_first_picture(
-    model: Model, conds: list[Cond]
+    model: DiffusionModel, conds: list[Cond]
 ) -> None:
     z = random_latents(3, seed=2).view(3, 1, 4, 8, 8)
     shown = control(0, 1, 1)
@@ -128,7 +128,7 @@ def test_a_controlnet_switched_on_steers_the_frames_in_flight_with_its_first_pic
     assert not torch.equal(late_pictures[2], pushed(stream_of(model, THREE_STEPS), z, [conds[0]] * 3)[2])
 
 
-def test_two_frames_of_the_same_picture_do_not_flicker(model: Model, conds: list[Cond]) -> None:
+def test_two_frames_of_the_same_picture_do_not_flicker(model: DiffusionModel, conds: list[Cond]) -> None:
     """Each step has one noise for all frames: a still scene is a still picture."""
     still = random_latents(1, seed=4).expand(2, -1, -1, -1)
     stream = stream_of(model, replace(THREE_STEPS, frames=2))
@@ -142,9 +142,9 @@ def test_two_frames_of_the_same_picture_do_not_flicker(model: Model, conds: list
 @pytest.mark.parametrize("asked", [{"steps": 2, "strength": 0.5}, {"steps": 4, "strength": 0.75}])
 @pytest.mark.parametrize("sampler", ["lcm", "hyper", "tcd"])
 def test_a_stream_gives_what_the_batch_gives(
-    model: Model, conds: list[Cond], asked: dict[str, Any], cfg: dict[str, Any], sampler: str
+    model: DiffusionModel, conds: list[Cond], asked: dict[str, Any], cfg: dict[str, Any], sampler: str
 ) -> None:
-    """One step: the very same call as for a single picture. Three: the same picture, S - 1 calls later."""
+    """With one step exactly the same call as for a single picture; with three the same picture S - 1 calls later."""
     model = replace(model, sampler=sampler, is_hyper_guided=True)
     z = random_latents(5, seed=5).view(5, 1, 4, 8, 8)
     stream = stream_of(model, StreamSettings(width=64, height=64, seed=11, **asked, **cfg))
@@ -156,7 +156,7 @@ def test_a_stream_gives_what_the_batch_gives(
         torch.testing.assert_close(given[call + stream.steps - 1], expected, rtol=1e-4, atol=1e-4)
 
 
-def test_the_first_pictures_are_held_back_and_filling_spares_the_wait(model: Model, conds: list[Cond]) -> None:
+def test_the_first_pictures_are_held_back_and_filling_spares_the_wait(model: DiffusionModel, conds: list[Cond]) -> None:
     z = random_latents(1, seed=6)
     stream = stream_of(model, THREE_STEPS)
     waited = [stream.push(z, conds[0]) for _ in range(3)]
@@ -168,7 +168,7 @@ def test_the_first_pictures_are_held_back_and_filling_spares_the_wait(model: Mod
     assert filled.push(z, conds[0]) is not None
 
 
-def test_same_seed_same_frames_same_pictures(model: Model, conds: list[Cond]) -> None:
+def test_same_seed_same_frames_same_pictures(model: DiffusionModel, conds: list[Cond]) -> None:
     z = random_latents(4, seed=7).view(4, 1, 4, 8, 8)
     runs = [pushed(stream_of(model, replace(THREE_STEPS, seed=seed)), z, [conds[0]] * 4)[-1] for seed in (5, 5, 6)]
     assert torch.equal(runs[0], runs[1])
@@ -181,7 +181,7 @@ def test_same_seed_same_frames_same_pictures(model: Model, conds: list[Cond]) ->
     ids=["size", "steps", "frames", "guidance on", "cfg_type"],
 )
 def test_what_rows_are_made_of_cannot_change_without_a_new_generation(
-    model: Model, conds: list[Cond], change: dict[str, Any]
+    model: DiffusionModel, conds: list[Cond], change: dict[str, Any]
 ) -> None:
     stream = stream_of(model, THREE_STEPS)
     z = random_latents(1, seed=8)
@@ -202,8 +202,10 @@ def test_what_rows_are_made_of_cannot_change_without_a_new_generation(
     [{"seed": 8}, {"t_index": (15, 30, 48)}, {"cfg_type": "none"}, {"guidance": 0.5}, {"delta": 0.5}, {}],
     ids=["seed", "other steps", "cfg_type while off", "guidance still off", "delta", "nothing"],
 )
-def test_a_knob_that_is_turned_costs_no_picture(model: Model, conds: list[Cond], change: dict[str, Any]) -> None:
-    """A fader in motion must not stop the stream: once it rests, the pictures are those of a new stream."""
+def test_a_knob_that_is_turned_costs_no_picture(
+    model: DiffusionModel, conds: list[Cond], change: dict[str, Any]
+) -> None:
+    """A moving fader must not stop the stream. When it rests, the pictures equal those of a new stream."""
     stream = stream_of(model, THREE_STEPS)
     z = random_latents(1, seed=9)
     stream.fill(z, conds[0])
@@ -217,7 +219,7 @@ def test_a_knob_that_is_turned_costs_no_picture(model: Model, conds: list[Cond],
     assert torch.equal(given[-1], fresh.push(z, conds[0]))
 
 
-def test_guidance_may_move_while_it_is_on(model: Model, conds: list[Cond]) -> None:
+def test_guidance_may_move_while_it_is_on(model: DiffusionModel, conds: list[Cond]) -> None:
     stream = stream_of(model, replace(THREE_STEPS, guidance=2.0))
     z = random_latents(1, seed=9)
     stream.fill(z, conds[0])
@@ -228,8 +230,8 @@ def test_guidance_may_move_while_it_is_on(model: Model, conds: list[Cond]) -> No
     assert not torch.allclose(at_two, at_three, atol=1e-2)
 
 
-def test_a_broken_frame_leaves_the_others_alone(model: Model, conds: list[Cond]) -> None:
-    """NaN, as float16 makes it, passes through with its own frame; the flag tells which, and nothing lingers."""
+def test_a_broken_frame_leaves_the_others_alone(model: DiffusionModel, conds: list[Cond]) -> None:
+    """NaN, as from float16, stays in its own frame, which is flagged, and leaves no traces."""
     z = random_latents(6, seed=10).view(6, 1, 4, 8, 8)
     broken = z.clone()
     broken[1] = float("nan")
@@ -241,8 +243,8 @@ def test_a_broken_frame_leaves_the_others_alone(model: Model, conds: list[Cond])
 
 
 @pytest.mark.parametrize("cfg", [CFG[0], CFG[3], CFG[4]], ids=["off", "self", "initialise"])
-def test_a_call_that_fails_can_be_made_again(model: Model, conds: list[Cond], cfg: dict[str, Any]) -> None:
-    """For want of memory, in the middle of the UNet: frames, origins and control pictures stay together."""
+def test_a_call_that_fails_can_be_made_again(model: DiffusionModel, conds: list[Cond], cfg: dict[str, Any]) -> None:
+    """Out of memory in the middle of the UNet: frames, origins and control pictures stay consistent."""
     settings = replace(THREE_STEPS, **cfg)
     z = random_latents(5, seed=10).view(5, 1, 4, 8, 8)
     shown = [[one] for one in control(0, 5, 1)]
@@ -267,13 +269,15 @@ def test_the_flag_is_one_a_picture() -> None:
     assert is_finite(pictures).tolist() == [True, False, True]
 
 
-def test_models_that_cannot_stream_say_how_to_run_them(model: Model) -> None:
+def test_models_that_cannot_stream_say_how_to_run_them(model: DiffusionModel) -> None:
     with pytest.raises(ModelError, match="/sd/mode single"):
         stream_of(replace(model, sampler="scheduler"), THREE_STEPS)
 
 
 @pytest.mark.parametrize("sampler", ["turbo", "lightning", "hyper"])
-def test_what_was_distilled_with_its_guidance_is_never_guided(model: Model, conds: list[Cond], sampler: str) -> None:
+def test_what_was_distilled_with_its_guidance_is_never_guided(
+    model: DiffusionModel, conds: list[Cond], sampler: str
+) -> None:
     turbo = replace(model, sampler=sampler)
     z = random_latents(1, seed=9)
     pictures = []
@@ -286,8 +290,8 @@ def test_what_was_distilled_with_its_guidance_is_never_guided(model: Model, cond
     assert unguided(turbo, sampler, 1.0) == unguided(replace(model, sampler="tcd"), "tcd", 5.0) == ""
 
 
-def test_an_embedded_guidance_is_the_published_one_until_another_is_asked_for(model: Model) -> None:
-    """SimianLuo/LCM_Dreamshaper_v7: the 1 that every fader starts with means off elsewhere, and here it cannot be."""
+def test_an_embedded_guidance_is_the_published_one_until_another_is_asked_for(model: DiffusionModel) -> None:
+    """SimianLuo/LCM_Dreamshaper_v7: the default 1 means off for other models, which is impossible here."""
     distilled = replace(model, time_cond_proj_dim=256)
     in_force = {
         asked: stream_of(distilled, replace(THREE_STEPS, guidance=asked, cfg_type="none")).guidance
@@ -298,7 +302,7 @@ def test_an_embedded_guidance_is_the_published_one_until_another_is_asked_for(mo
 
 
 def test_a_seed_of_minus_one_is_new_noise_for_each_call_and_nothing_else_new(
-    model: Model, monkeypatch: pytest.MonkeyPatch
+    model: DiffusionModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from engine.models.sd import stream_schedule
 
@@ -313,8 +317,10 @@ def test_a_seed_of_minus_one_is_new_noise_for_each_call_and_nothing_else_new(
 
 
 @pytest.mark.parametrize("cfg_type", ["self", "initialise"])
-def test_a_step_that_begins_with_noise_alone_has_a_delta_of_one(model: Model, conds: list[Cond], cfg_type: Any) -> None:
-    """Zero terminal SNR: at 999 nothing of the picture is left, and by that the delta would be divided."""
+def test_a_step_that_begins_with_noise_alone_has_a_delta_of_one(
+    model: DiffusionModel, conds: list[Cond], cfg_type: Any
+) -> None:
+    """Zero terminal SNR: at 999 the share of the picture, by which the delta would be divided, is 0."""
     config = model.scheduler_config | {"rescale_betas_zero_snr": True, "prediction_type": "v_prediction"}
     noisy = replace(model, prediction_type="v_prediction", alphas_cumprod=noise_table(config))
     z, painted = random_latents(1, seed=4), {}

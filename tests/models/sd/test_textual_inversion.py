@@ -1,4 +1,4 @@
-"""Words that stand for vectors: as diffusers' own loader has them, from each kind of file that people have."""
+"""Embeddings have the same effect as with diffusers' own loader, from each kind of published file."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +13,7 @@ from engine.models.sd import ModelSpec
 from engine.models.sd.check import check
 from engine.models.sd.conditioner import Conditioner
 from engine.models.sd.load import load
-from engine.models.sd.model import Model
+from engine.models.sd.model import DiffusionModel
 from tests.models.sd.oracle import pipeline_of
 from tests.support.tiny_models import TEXT_WIDTH
 
@@ -21,7 +21,7 @@ Write = Callable[..., str]
 
 
 def vectors(count: int = 2, seed: int = 5, width: int = TEXT_WIDTH) -> torch.Tensor:
-    """(count, width), as large as the embeddings of words are there."""
+    """(count, width), with the usual magnitude of word embeddings."""
     return torch.randn(count, width, generator=torch.Generator().manual_seed(seed)) * 0.02
 
 
@@ -36,7 +36,7 @@ def write(tmp_path: Path) -> Write:
     return written
 
 
-def loaded(sd: Path, *files: str) -> Model:
+def loaded(sd: Path, *files: str) -> DiffusionModel:
     return load(ModelSpec(model=str(sd), embeddings=files), "cpu", "fp32")
 
 
@@ -135,8 +135,8 @@ class Stranger:
 @pytest.mark.parametrize(
     ("name", "content", "told"),
     [
-        ("xl.safetensors", {"clip_l": vectors(), "clip_g": vectors()}, "an embedding for SDXL (32 + 32 numbers"),
-        ("sd2.pt", {"*": vectors(width=1024)}, "an embedding for SD 2.x (1024 numbers a token), but the texts of"),
+        ("xl.safetensors", {"clip_l": vectors(), "clip_g": vectors()}, "an embedding made for SDXL (32 + 32 numbers"),
+        ("sd2.pt", {"*": vectors(width=1024)}, "an embedding made for SD 2.x (1024 numbers a token), "),
         ("ink.safetensors", {"lora_te_x.lora_up.weight": vectors()}, "a LoRA, no embedding; give it with --lora"),
         ("two.safetensors", {"a": vectors(), "b": vectors()}, "no textual inversion embedding; it holds a, b"),
         ("long.safetensors", {"emb_params": vectors(76)}, "1 to 75 vectors"),

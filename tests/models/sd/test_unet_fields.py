@@ -1,4 +1,4 @@
-"""What a UNet's configuration asks for, and what of a folder's tensors has no place in it."""
+"""Unsupported inputs in a UNet's configuration, and tensors that do not belong to it."""
 
 import json
 import shutil
@@ -11,7 +11,7 @@ import torch
 from engine.errors import ModelError
 from engine.models.sd.check import check
 from engine.models.sd.load import load
-from engine.models.sd.plan.unet_fields import sizes_wanted, strays, unmet
+from engine.models.sd.plan.unet_fields import sizes_wanted, unexpected_tensors, unsupported_input
 from engine.models.sd.spec import ModelSpec
 
 
@@ -37,7 +37,7 @@ from engine.models.sd.spec import ModelSpec
     ],
 )
 def test_what_a_call_does_not_give_is_told(told: dict[str, Any], says: str) -> None:
-    assert says in unmet(told) and bool(says) == bool(unmet(told))
+    assert says in unsupported_input(told) and bool(says) == bool(unsupported_input(told))
 
 
 def test_sdxl_is_told_six_sizes_and_the_refiner_five() -> None:
@@ -56,8 +56,11 @@ def test_tensors_without_a_place_are_found_by_how_they_begin() -> None:
         "conv_out.bias",
     ]
     astray = ["down_blocks.10.x", "up_blocks.2.x", "mid_block.resnets.0.x", "position_net.x", "add_embedding.x"]
-    assert strays(two, [*fits, *astray]) == astray
-    assert strays({"addition_embed_type": "text_time"}, ["down_blocks.3.x", "mid_block.x", "add_embedding.x"]) == []
+    assert unexpected_tensors(two, [*fits, *astray]) == astray
+    assert (
+        unexpected_tensors({"addition_embed_type": "text_time"}, ["down_blocks.3.x", "mid_block.x", "add_embedding.x"])
+        == []
+    )
 
 
 @pytest.fixture

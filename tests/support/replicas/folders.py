@@ -103,7 +103,7 @@ def index(**values: Any) -> Change:
 
 
 def unet_says(**values: Any) -> Change:
-    """Alone, without the weights to it: for what is refused."""
+    """Change only the configuration, not the weights, for models that are refused."""
     return lambda folder: update(folder / "unet" / "config.json", **values)
 
 
@@ -121,7 +121,7 @@ def scheduler(values: dict[str, Any], **others: Any) -> Change:
 
 
 def unet(**shape: Any) -> Change:
-    """Of this configuration, with weights."""
+    """Replace the UNet by one of this configuration, with weights."""
 
     def change(folder: Path) -> None:
         import torch
@@ -141,7 +141,7 @@ def without_network(folder: Path) -> None:
 
 
 def as_pickles(folder: Path) -> None:
-    """As repositories of 2022 and 2023 are: `.bin` alone, a safety checker beside."""
+    """Like repositories of 2022 and 2023: only `.bin`, and a safety checker."""
     import torch
     from safetensors.torch import load_file
 
@@ -154,7 +154,7 @@ def as_pickles(folder: Path) -> None:
 
 
 def with_names_of_2022(folder: Path) -> None:
-    """The VAE's attention as diffusers called it first, and the table of positions that CLIP's files held."""
+    """The first names of the VAE's attention in diffusers, and the position table in CLIP's files."""
     import torch
     from safetensors.torch import load_file, save_file
 
@@ -169,7 +169,7 @@ def with_names_of_2022(folder: Path) -> None:
 
 
 def in_half_precision(folder: Path) -> None:
-    """`.fp16.safetensors` alone."""
+    """Keep only `.fp16.safetensors`."""
     from safetensors.torch import load_file, save_file
 
     for file in folder.glob("*/*.safetensors"):
@@ -187,7 +187,7 @@ def in_shards(folder: Path) -> None:
 
 
 def model(hub_id: str, *changes: Change, kind: str = "sd15", vae: str = "kl") -> Callable[[Shelf], ModelSpec]:
-    """Starts from a tiny model of a kind; `changes` make it the one that is published."""
+    """Start from a tiny model; `changes` turn it into the published one."""
 
     def build(shelf: Shelf) -> ModelSpec:
         folder = shutil.copytree(shelf.tiny.sd(kind=kind, vae=vae), shelf.folder / "model")
@@ -201,7 +201,7 @@ def model(hub_id: str, *changes: Change, kind: str = "sd15", vae: str = "kl") ->
 
 def works(
     hub_id: str, *changes: Change, expect: Works, kind: str = "sd15", vae: str = "kl", source: str = "", note: str = ""
-) -> Replica:
+) -> Replica[ModelSpec, Works]:
     return Replica(
         name=f"{hub_id}{note}",
         source=source or f"{PAGE}{hub_id}/tree/main",
@@ -210,7 +210,9 @@ def works(
     )
 
 
-def refused(hub_id: str, *changes: Change, says: tuple[str, ...], kind: str = "sd15", source: str = "") -> Replica:
+def refused(
+    hub_id: str, *changes: Change, says: tuple[str, ...], kind: str = "sd15", source: str = ""
+) -> Replica[ModelSpec, Works]:
     return Replica(
         name=hub_id,
         source=source or f"{PAGE}{hub_id}/tree/main",

@@ -1,6 +1,6 @@
-"""LoRAs as they are published: names, alphas, dtypes and metadata of each layout, and files that are no LoRA of ours.
+"""Published LoRAs: names, alphas, dtypes and metadata of each layout, and files that are not a supported LoRA.
 
-Those of another base have their own true widths: by these they are told.
+LoRAs for other models have their true widths, by which they are recognized.
 """
 
 import json
@@ -23,12 +23,12 @@ CONVOLUTIONS = ("conv1", "conv2", "conv_shortcut", "time_emb_proj", "downsampler
 TEXT = ("q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2")
 SD15 = ({"ss_base_model_version": "sd_v1", "ss_network_module": "networks.lora"}, 768, 320)
 SDXL = ({"ss_base_model_version": "sdxl_base_v1-0", "ss_network_module": "networks.lora"}, 2048, 640)
-"""Metadata, numbers a token of the texts has, and channels of a level with attention."""
+"""Metadata, text width, and channels of a level with attention."""
 Tensors = dict[str, torch.Tensor]
 
 
 def layers(sd: Path, part: str, targets: tuple[str, ...]) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """Names of diffusers and transformers of the layers whose names end so, and the shapes of their weights."""
+    """Shapes of the weights of all layers with these suffixes, by their names in diffusers and transformers."""
     from safetensors import safe_open
 
     (file,) = (sd / part).glob("*.safetensors")
@@ -43,7 +43,7 @@ def drawn(*shape: int) -> torch.Tensor:
 
 
 def factors(shape: tuple[int, ...]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Down and up."""
+    """The two factors, down and up."""
     rows, columns, *kernel = shape
     return drawn(RANK, columns, *kernel), drawn(rows, RANK, *(1 for _ in kernel))
 
@@ -51,7 +51,7 @@ def factors(shape: tuple[int, ...]) -> tuple[torch.Tensor, torch.Tensor]:
 def flat_names(
     sd: Path, *, style: str, unet: tuple[str, ...], text: bool = True
 ) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """kohya's names with their weights' shapes; style: "kohya" (diffusers' blocks) or "sgm" (the first code's)."""
+    """kohya's names and their weights' shapes; style: "kohya" (diffusers' block names) or "sgm" (original ones)."""
     levels = json.loads((sd / "unet" / "config.json").read_text(encoding="utf-8"))["layers_per_block"]
     for name, shape in layers(sd, "unet", unet):
         named = original_unet_name(f"{name}.weight", levels + 1).removesuffix(".weight") if style == "sgm" else name
@@ -80,7 +80,7 @@ def spec(sd: Path, lora: Any, weight: float = 1.0) -> ModelSpec:
 
 
 def kohya(kind: str, style: str = "kohya", text: bool = True) -> Callable[[Shelf], ModelSpec]:
-    """sd15 or sdxl, with alpha beside the factors, half precision."""
+    """A LoRA for sd15 or sdxl, with alpha beside the factors, in half precision."""
 
     def build(shelf: Shelf) -> ModelSpec:
         sd, tensors = shelf.tiny.sd(kind=kind), {}
@@ -338,13 +338,13 @@ REPLICAS = [
         name="textual inversion as a LoRA",
         source="https://github.com/AUTOMATIC1111/stable-diffusion-webui/wiki/Textual-Inversion",
         build=foreign({"emb_params": (8, 768)}),
-        expect=Refused(says=("a textual inversion", "name it as one")),
+        expect=Refused(says=("a textual inversion", "goes with a prompt")),
     ),
     Replica(
         name="SDXL textual inversion as a LoRA",
         source=COMFY,
         build=foreign({"clip_l": (8, 768), "clip_g": (8, 1280)}),
-        expect=Refused(says=("a textual inversion", "name it as one")),
+        expect=Refused(says=("a textual inversion", "goes with a prompt")),
     ),
     Replica(
         name="OFT",

@@ -1,4 +1,4 @@
-"""ControlNets, VAEs, TAESDs and IP-Adapters as they are published, as folders and as single files."""
+"""Published ControlNets, VAEs, TAESDs and IP-Adapters, as folders and as single files."""
 
 import json
 import shutil
@@ -38,7 +38,7 @@ MID, SMALL = "mid", "small"
 
 
 def original_control_name(name: str) -> str:
-    """Of a ControlNet's tensor in the first ControlNet code (lllyasviel/ControlNet, cldm/cldm.py)."""
+    """Name of a ControlNet's tensor in the original ControlNet code (lllyasviel/ControlNet, cldm/cldm.py)."""
     for ours, original in CONTROL_NAMES.items():
         if name.startswith(f"{ours}."):
             return original + name.removeprefix(ours)
@@ -52,7 +52,7 @@ def original_control_name(name: str) -> str:
 
 
 def original_controlnet(folder: Path, prefix: str = "control_model.") -> dict[str, torch.Tensor]:
-    """Tensors of a ControlNet's folder by the names of the first code, half precision."""
+    """Tensors of a ControlNet's folder by their original names, in half precision."""
     tensors = load_file(folder / "diffusion_pytorch_model.safetensors")
     return {prefix + original_control_name(name): tensor.half().contiguous() for name, tensor in tensors.items()}
 
@@ -80,7 +80,7 @@ def smaller_controlnet(folder: Path, size: str) -> Path:
 
 
 def controlnet_folder(shelf: Shelf, kind: str, **values: Any) -> Path:
-    """A copy whose config.json has the keys of the published one, and these values."""
+    """A copy whose config.json has the published keys with these values."""
     sd = shelf.tiny.sd(kind=kind, sampler="lcm")
     folder = Path(shutil.copytree(shelf.tiny.controlnet(sd), shelf.folder / "controlnet"))
     edit_config(folder, CONTROLNET_KEYS if kind == "sd15" else (), **values)
@@ -152,7 +152,7 @@ def union(shelf: Shelf, class_name: str) -> ModelSpec:
 
 
 def loose_file(shelf: Shelf, name: str, kind: str, tensors: Mapping[str, tuple[int, ...]]) -> ModelSpec:
-    """A file with nothing but these tensors, given as a ControlNet."""
+    """A file with only these tensors, given as a ControlNet."""
     file = shelf.folder / name
     made = {key: torch.zeros(shape) for key, shape in tensors.items()}
     save_file(made, file) if file.suffix == ".safetensors" else torch.save(made, file)
@@ -196,7 +196,7 @@ def tiny_vae(**values: Any) -> Any:
 
 
 def original_vae(vae: Any, prefix: str = "") -> dict[str, torch.Tensor]:
-    """By the names of Stable Diffusion's first code (ldm/modules/diffusionmodules/model.py), attention as 1x1."""
+    """Tensors by their original names (ldm/modules/diffusionmodules/model.py), attention as 1x1 convolutions."""
     tensors: dict[str, torch.Tensor] = {}
     for name, tensor in vae.state_dict().items():
         is_attention = ".attentions." in name and name.endswith("weight") and "norm" not in name
@@ -234,7 +234,7 @@ def vae_folder(shelf: Shelf, hub_id: str, *, kind: str = "sd15", **values: Any) 
 
 
 def own_vae(shelf: Shelf, **values: Any) -> ModelSpec:
-    """The model's own vae folder, its config.json with these values."""
+    """The model's own vae folder, with these values in its config.json."""
     folder = Path(shutil.copytree(shelf.tiny.sd(kind="sdxl", vae="kl", sampler="lcm"), shelf.folder / "model"))
     edit_config(folder / "vae", **values)
     return ModelSpec(model=str(folder), vae="full")
@@ -288,7 +288,7 @@ def vision_model(folder: Path, *, hidden: int, projection: int) -> None:
 
 
 def adapter_tensors(unet: Any, projection: dict[str, torch.Tensor], width: int = 0) -> dict[str, torch.Tensor]:
-    """`width`: of the text that it was made for, if not the UNet's."""
+    """`width`: text width that it was made for, if not the UNet's."""
     width = width or unet.config.cross_attention_dim
     tensors = {f"image_proj.{name}": tensor for name, tensor in projection.items()}
     crossing = [name for name in unet.attn_processors if name.endswith("attn2.processor")]
@@ -322,8 +322,8 @@ def projection_of(kind: str, width: int, wide: int) -> dict[str, torch.Tensor]:
 
 
 def h94(shelf: Shelf, file: str, *, projection: str, wide: int, kind: str, text_width: int = 0) -> ModelSpec:
-    """`file` in a repository as h94/IP-Adapter lies, with both image encoders; their hidden sizes are shrunk, what they
-    project to is not."""
+    """`file` in a repository like h94/IP-Adapter, with both image encoders, whose hidden sizes are smaller but whose
+    projections are not."""
     place = shelf.folder / "repository"
     vision_model(place / "models" / "image_encoder", hidden=32, projection=1024)
     vision_model(place / "sdxl_models" / "image_encoder", hidden=64, projection=1280)
@@ -356,11 +356,11 @@ def lone(shelf: Shelf, name: str, **options: Any) -> ModelSpec:
 # -- the lists
 
 
-def works(name: str, source: str, build: Callable[[Shelf], ModelSpec], *says: str) -> Replica:
+def works(name: str, source: str, build: Callable[[Shelf], ModelSpec], *says: str) -> Replica[ModelSpec, Works]:
     return Replica(name=name, source=source, build=build, expect=Works(says=says))
 
 
-def refused(name: str, source: str, build: Callable[[Shelf], ModelSpec], *says: str) -> Replica:
+def refused(name: str, source: str, build: Callable[[Shelf], ModelSpec], *says: str) -> Replica[ModelSpec, Works]:
     return Replica(name=name, source=source, build=build, expect=Refused(says=says))
 
 
@@ -493,7 +493,7 @@ VAES = [
         "a VAE file of any name",
         SINGLE,
         partial(vae_file, name="mine.safetensors"),
-        "nothing in it tells which family it is for; it is taken for one of SD 1.5",
+        "nothing in it says which family it is for; used as one of SD 1.5",
     ),
     works(
         "stabilityai/sdxl-vae/sdxl_vae.safetensors",

@@ -1,4 +1,4 @@
-"""Embeddings of textual inversion as they are published: files whose words a prompt may use."""
+"""Published textual inversion embeddings: files whose words a prompt may use."""
 
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from tests.support.tiny_models import TEXT_WIDTH, seeded
 
 
 def vectors(count: int) -> torch.Tensor:
-    """(count, TEXT_WIDTH) float32, as the published ones, whose width is 768."""
+    """(count, TEXT_WIDTH) float32, like the published ones, whose width is 768."""
     with seeded(11):
         return torch.randn(count, TEXT_WIDTH) * 0.02
 
@@ -96,6 +96,6 @@ REPLICAS = [
         name="gsdf/EasyNegative with SDXL",
         source="https://github.com/huggingface/diffusers/issues/3198",
         build=easy_negative_on_xl,
-        expect=Refused(says=("an embedding for SD 1.5 or 2.x", "are those of SDXL", "made for it")),
+        expect=Refused(says=("an embedding made for SD 1.5 or 2.x", "is SDXL", "made for it")),
     ),
 ]

@@ -1,51 +1,56 @@
-"""Replicas of published models: their files, names, configuration values and dtypes, with random weights and widths
-that are shrunk. What loading decides (family, prediction, sampler, parts, refusals) is decided from exactly these.
+"""Replicas of published models: their files, names, configuration values and dtypes, with random weights and small
+widths. Loading decides family, prediction, sampler, parts and refusals from exactly these.
 
-A replica is an entry in the list REPLICAS of a module beside this one; `tests/models/test_replicas.py` checks, loads
-and paints with each.
+A replica is an entry in the list REPLICAS of a module beside this one. `tests/models/test_replicas.py` checks, loads
+and paints with each, `tests/models/rvc/test_replicas.py` does so for voices.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
-from engine.models.sd import ModelSpec
+import pytest
+
+from engine.errors import ModelError
+
+Spec = TypeVar("Spec")
+Expected = TypeVar("Expected")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Works:
-    """Loads and paints, run as its authors mean it."""
+    """It loads and paints, run as its authors intend."""
 
     family: str = ""
-    """sd15, sd21 or sdxl; this and the next two: "" where the replica is not about it."""
+    """sd15, sd21 or sdxl; "" here and in the next two if the replica is not about it."""
     prediction: str = ""
     sampler: str = ""
     says: tuple[str, ...] = ()
-    """Parts of what `check` tells: reasons of the choices, and notes."""
+    """Parts of the report of `check`: reasons of the choices, and notes."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Refused:
-    """Refused in one line, by check and load alike."""
+    """It is refused in one line, by check and load alike."""
 
     says: tuple[str, ...]
-    """Parts of the line: what the file is, and what would do instead."""
+    """Parts of the line: what the file is, and what to take instead."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Shelf:
-    """Where a replica is written."""
+    """The folders that one replica is written to."""
 
     folder: Path
-    """Empty, of this replica alone."""
+    """Empty at first."""
     tiny: Any
-    """`TinyModels` of the tests: models to start from; never written to."""
+    """`TinyModels` of the tests: models to start from, never written to."""
     hub: Path
-    """An empty Hugging Face cache, the only one that is looked into."""
+    """An empty Hugging Face cache, the only one that is searched."""
 
     def put_on_hub(self, hub_id: str, folder: Path) -> None:
-        """`folder` as the snapshot of `owner/name` in the cache."""
+        """Make `folder` the snapshot of `owner/name` in the cache."""
         repository = self.hub / f"models--{hub_id.replace('/', '--')}"
         snapshot = repository / "snapshots" / ("0" * 40)
         (repository / "refs").mkdir(parents=True)
@@ -55,11 +60,51 @@ class Shelf:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Replica:
+class Replica(Generic[Spec, Expected]):
     name: str
-    """As it is published: `owner/name`, with the file behind it where it is one of several."""
+    """Its published name: `owner/name`, followed by the file if it is one of several."""
     source: str
     """Address of the page or file that its names and values are taken from."""
-    build: Callable[[Shelf], ModelSpec]
+    build: Callable[[Shelf], Spec]
     """Writes it and returns what a user would ask for."""
-    expect: Works | Refused
+    expect: Expected | Refused
+
+
+def shelf_in(folder: Path, tiny: Any, monkeypatch: pytest.MonkeyPatch) -> Shelf:
+    """A shelf in an empty folder, with its cache as the only Hugging Face cache."""
+    shelf = Shelf(folder=folder / "shelf", tiny=tiny, hub=folder / "hub")
+    shelf.folder.mkdir()
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(shelf.hub))
+    return shelf
+
+
+def parametrized(replicas: Sequence[Replica[Any, Any]], kind: type) -> pytest.MarkDecorator:
+    """Run a test for each replica that expects `kind`; the fixture `spec` gets the replica."""
+    chosen = [replica for replica in replicas if isinstance(replica.expect, kind)]
+    return pytest.mark.parametrize(
+        ("spec", "expect"),
+        [(replica, replica.expect) for replica in chosen],
+        ids=[replica.name for replica in chosen],
+        indirect=["spec"],
+    )
+
+
+class HasMissing(Protocol):
+    @property
+    def missing(self) -> tuple[str, ...]: ...
+
+
+def assert_refused_alike(
+    expect: Refused, name: str, check: Callable[[], HasMissing], load: Callable[[], object]
+) -> None:
+    """`check`, by its report or its error, and `load` refuse the model `name` with the same one line."""
+    try:
+        (line,) = check().missing
+    except ModelError as error:
+        line = str(error)
+    assert "\n" not in line
+    for words in expect.says:
+        assert words in line
+    with pytest.raises(ModelError) as raised:
+        load()
+    assert str(raised.value).removeprefix(f"{name}: ") == line.removeprefix(f"{name}: ")

@@ -1,4 +1,4 @@
-"""Models that were distilled to few steps, and such as only look like it: which sampler each is run with."""
+"""Models distilled to few steps, and models that only look like it, with the sampler that each is run with."""
 
 import json
 from collections.abc import Callable
@@ -42,7 +42,7 @@ def xl_base(shelf: Shelf) -> Path:
 
 
 def with_lora(base: Callable[[Shelf], Path], lora: str) -> Callable[[Shelf], ModelSpec]:
-    """`base` with a LoRA in a file of this name, a folder's name before it where it has one."""
+    """`base` with a LoRA in a file of this name, which may include a folder."""
 
     def build(shelf: Shelf) -> ModelSpec:
         model = base(shelf)
@@ -74,7 +74,7 @@ def sd_turbo_copied(shelf: Shelf) -> ModelSpec:
 
 
 def lcm_file(shelf: Shelf) -> ModelSpec:
-    """The folder beside the file describes SD 1.5, as what a user puts there does."""
+    """The folder beside the file, put there by a user, describes SD 1.5."""
     sd = shelf.tiny.sd(vae="kl", sampler="pndm")
     published = shelf.tiny.single_file(sd)
     file = shelf.folder / "dreamshaper_8LCM.safetensors"
@@ -93,7 +93,7 @@ def v_prediction(shelf: Shelf) -> ModelSpec:
 
 
 def lcm_dreamshaper(shelf: Shelf) -> ModelSpec:
-    """With an embedding of the guidance, in a UNet of its own."""
+    """A model whose UNet has a guidance embedding."""
     from diffusers import UNet2DConditionModel
 
     from tests.support.tiny_models import seeded
@@ -106,7 +106,9 @@ def lcm_dreamshaper(shelf: Shelf) -> ModelSpec:
     return ModelSpec(model=str(folder))
 
 
-def lora_replica(name: str, source: str, base: Callable[[Shelf], Path], sampler: str, *says: str) -> Replica:
+def lora_replica(
+    name: str, source: str, base: Callable[[Shelf], Path], sampler: str, *says: str
+) -> Replica[ModelSpec, Works]:
     return Replica(
         name=name,
         source=source,

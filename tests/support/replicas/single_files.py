@@ -1,4 +1,4 @@
-"""Models that are published as one checkpoint file, and files that are taken for one."""
+"""Models published as one checkpoint file, and files that are mistaken for one."""
 
 import sys
 from collections.abc import Callable, Mapping
@@ -35,7 +35,7 @@ XL_SPEC = {
     "modelspec.prediction_type": "epsilon",
 }
 LAST_NORM = f"{UNET}output_blocks.1.1.transformer_blocks.0.norm1.bias"
-"""Of the last block with attention; of the true size it is output_blocks.11."""
+"""Norm of the last block with attention; output_blocks.11 in the true size."""
 
 Tensors = dict[str, torch.Tensor]
 Change = Callable[[Tensors], Tensors]
@@ -72,7 +72,7 @@ def checkpoint(
 
 
 def of_names(name: str, *keys: str) -> Callable[[Shelf], ModelSpec]:
-    """A file with tensors of these names alone."""
+    """A file with only tensors of these names."""
 
     def build(shelf: Shelf) -> ModelSpec:
         return ModelSpec(model=str(save_tensors(shelf.folder / name, {key: torch.zeros(1) for key in keys})))
@@ -120,7 +120,7 @@ def with_channels(count: int) -> Change:
 
 
 def distilled(tensors: Tensors) -> Tensors:
-    """As SSD-1B: fewer transformer blocks behind a resnet than the teacher has."""
+    """Like SSD-1B: fewer transformer blocks after a resnet than in its teacher."""
     return {key: tensor for key, tensor in tensors.items() if ".transformer_blocks.1." not in key}
 
 
@@ -276,7 +276,9 @@ WORKING = [
 ]  # fmt: skip
 
 
-def refused(name: str, build: Callable[[Shelf], ModelSpec], *says: str, source: str = DIFFUSERS_KEYS) -> Replica:
+def refused(
+    name: str, build: Callable[[Shelf], ModelSpec], *says: str, source: str = DIFFUSERS_KEYS
+) -> Replica[ModelSpec, Works]:
     return Replica(name=name, source=source, build=build, expect=Refused(says=says))
 
 

@@ -1,11 +1,11 @@
 """Replicas of published models in their true size: real widths, file names, tensor names and JSON, random weights.
 
-`python -m tests.support.replicas.true_size NAME FOLDER` writes one into FOLDER. For what a small replica cannot tell:
-time to load, memory, speed. Pictures are noise. Shapes come from models on the device meta and weights from one block
-of noise that repeats, so that memory stays below 4 GB whatever is written. Sizes on disk are those of the Hub within
-1 %.
+`python -m tests.support.replicas.true_size NAME FOLDER` writes one into FOLDER. They are for measuring what a small
+replica cannot show: loading time, memory, speed. Pictures are noise. Shapes come from models on the device meta, and
+weights from one repeating block of noise, so memory stays below 4 GB. Sizes on disk are within 1 % of those on the Hub.
 
-Tokenizers have as many words as CLIP's, of two letters each: prompts are cut into other tokens than published ones do.
+Tokenizers have as many words as CLIP's, of two letters each, so prompts are split into other tokens than with the
+published ones.
 """
 
 import argparse
@@ -20,9 +20,9 @@ from typing import Any
 import numpy as np
 import torch
 
-import engine.models  # noqa: F401  what stands in for a torchaudio that does not load is there before transformers
+import engine.models  # noqa: F401  registers the replacement for torchaudio before transformers is imported
 from engine.models.sd.shapes import CLIP_L, OPENCLIP_G, OPENCLIP_H, SHAPES
-from tests.support.tiny_single_file import original_vae_name, with_resnet_names
+from tests.support.tiny_single_file import open_clip_tensors, original_unet_tensors, original_vae_tensors
 
 Shapes = dict[str, tuple[int, ...]]
 Values = Callable[[str, tuple[int, ...]], Iterable[np.ndarray]]
@@ -43,7 +43,7 @@ INDEX_VECTORS = 100_000
 
 
 class Noise:
-    """Weights as torch would draw them, roughly: outputs stay finite."""
+    """Random weights, roughly as torch initializes them, so that outputs stay finite."""
 
     def __init__(self, seed: int = 0) -> None:
         self._block = np.random.default_rng(seed).standard_normal(BLOCK, dtype=np.float32)
@@ -73,7 +73,10 @@ def _scale(name: str, shape: tuple[int, ...]) -> float:
 
 
 def write_safetensors(file: Path, shapes: Shapes, values: Values, dtype: str = "F16") -> None:
-    """One tensor after the other; https://github.com/huggingface/safetensors#format"""
+    """Write one tensor after the other, never the whole file in memory.
+
+    Format: https://github.com/huggingface/safetensors#format
+    """
     width = np.dtype(DTYPES[dtype]).itemsize
     header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
     end = 0
@@ -157,7 +160,7 @@ def text_encoder(shape: dict[str, Any], *, has_projection: bool = False) -> Any:
 
 
 def text_shapes(encoder: Any) -> Shapes:
-    """Under the names on the Hub, which transformers 5 has shortened."""
+    """Shapes by the names on the Hub, which transformers 5 has shortened."""
     starts = ("text_model.", "text_projection.")
     return {
         name if name.startswith(starts) else f"text_model.{name}": shape for name, shape in shapes_of(encoder).items()
@@ -165,7 +168,7 @@ def text_shapes(encoder: Any) -> Shapes:
 
 
 def lcm_lora_shapes(network: Any) -> Shapes:
-    """kohya's names, as the training script of diffusers writes them."""
+    """Shapes by kohya's names, as diffusers' training script writes them."""
     shapes: Shapes = {}
     for name, module in network.named_modules():
         if not name.endswith(LCM_TARGETS) or not hasattr(module, "weight"):
@@ -178,92 +181,19 @@ def lcm_lora_shapes(network: Any) -> Shapes:
     return shapes
 
 
-# -- the names of the first training code
-
-
-_UNET_NAMES = {
-    "conv_in": "input_blocks.0.0",
-    "time_embedding.linear_1": "time_embed.0",
-    "time_embedding.linear_2": "time_embed.2",
-    "add_embedding.linear_1": "label_emb.0.0",
-    "add_embedding.linear_2": "label_emb.0.2",
-    "conv_norm_out": "out.0",
-    "conv_out": "out.2",
-    "mid_block.resnets.0": "middle_block.0",
-    "mid_block.attentions.0": "middle_block.1",
-    "mid_block.resnets.1": "middle_block.2",
-}
-
-
-def original_unet_name(name: str, layers: int) -> str:
-    """`layers`: resnets of a down block; an up block has one more. For blocks whose upsampler follows an attention."""
-    for ours, original in _UNET_NAMES.items():
-        if name.startswith(f"{ours}."):
-            return with_resnet_names(original + name.removeprefix(ours), ours)
-    kind, block, part, layer, rest = name.split(".", 4)
-    begin = int(block) * (layers + 1)
-    if part == "downsamplers":
-        return f"input_blocks.{begin + layers + 1}.0.op.{rest.removeprefix('conv.')}"
-    if part == "upsamplers":
-        return f"output_blocks.{begin + layers}.2.{rest}"
-    place = begin + int(layer) + (1 if kind == "down_blocks" else 0)
-    side = "input_blocks" if kind == "down_blocks" else "output_blocks"
-    return with_resnet_names(f"{side}.{place}.{int(part == 'attentions')}.{rest}", part)
-
-
-def original_vae_shapes(shapes: Shapes) -> Shapes:
-    """Its attention was made of 1 x 1 convolutions."""
-    found = {}
-    for name, shape in shapes.items():
-        is_matrix = ".attentions." in name and len(shape) == 2
-        found[original_vae_name(name, 4)] = (*shape, 1, 1) if is_matrix else shape
-    return found
-
-
-_OPEN_CLIP_LAYER = {
-    "layer_norm1": "ln_1",
-    "layer_norm2": "ln_2",
-    "self_attn.out_proj": "attn.out_proj",
-    "mlp.fc1": "mlp.c_fc",
-    "mlp.fc2": "mlp.c_proj",
-}
-
-
-def open_clip_shapes(shapes: Shapes) -> Shapes:
-    """Of a CLIPTextModelWithProjection: query, key and value are one matrix, the projection is the other way round."""
-    found: Shapes = {"logit_scale": ()}
-    for name, shape in shapes.items():
-        name = name.removeprefix("text_model.")
-        if name.startswith("encoder.layers."):
-            _, _, number, rest = name.split(".", 3)
-            part, _, kind = rest.rpartition(".")
-            stem = f"transformer.resblocks.{number}"
-            if part in ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"):
-                found[f"{stem}.attn.in_proj_{kind}"] = (3 * shape[0], *shape[1:])
-            else:
-                found[f"{stem}.{_OPEN_CLIP_LAYER[part]}.{kind}"] = shape
-        elif name == "text_projection.weight":
-            found["text_projection"] = shape[::-1]
-        else:
-            renamed = {"embeddings.token_embedding.weight": "token_embedding.weight"}
-            renamed |= {"embeddings.position_embedding.weight": "positional_embedding"}
-            found[renamed.get(name) or name.replace("final_layer_norm", "ln_final")] = shape
-    return found
-
-
 def sdxl_file_shapes() -> Shapes:
-    """All tensors of an SDXL checkpoint in one file."""
-    network = unet("sdxl-turbo")
+    """Shapes of all tensors of an SDXL checkpoint in one file, by their original names."""
+    network, vae = unet("sdxl-turbo"), full_vae("sdxl")
     parts = {
-        "model.diffusion_model.": {
-            original_unet_name(name, network.config.layers_per_block): shape
-            for name, shape in shapes_of(network).items()
-        },
-        "first_stage_model.": original_vae_shapes(shapes_of(full_vae("sdxl"))),
-        "conditioner.embedders.0.transformer.": text_shapes(text_encoder(CLIP_L)),
-        "conditioner.embedders.1.model.": open_clip_shapes(text_shapes(text_encoder(OPENCLIP_G, has_projection=True))),
+        "model.diffusion_model.": original_unet_tensors(network.state_dict(), network.config.layers_per_block),
+        "first_stage_model.": original_vae_tensors(vae.state_dict(), len(vae.config.block_out_channels)),
+        "conditioner.embedders.1.model.": open_clip_tensors(text_encoder(OPENCLIP_G, has_projection=True).state_dict()),
     }
-    return {f"{start}{name}": shape for start, shapes in parts.items() for name, shape in shapes.items()}
+    tensors = {f"{start}{name}": tensor for start, part in parts.items() for name, tensor in part.items()}
+    clip_l = text_shapes(text_encoder(CLIP_L))
+    return {name: tuple(tensor.shape) for name, tensor in tensors.items()} | {
+        f"conditioner.embedders.0.transformer.{name}": shape for name, shape in clip_l.items()
+    }
 
 
 # -- folders
@@ -333,7 +263,7 @@ FOLDERS = {
 
 
 def write_folder(told: Folder, place: Path, noise: Noise | None) -> Path:
-    """`noise` None: JSON and tokenizers alone, as what describes a single file."""
+    """Write a diffusers folder. With `noise` None only JSON and tokenizers, as needed beside a single file."""
     is_xl = told.family == "sdxl"
     index: dict[str, Any] = {
         "_class_name": "StableDiffusionXLPipeline" if is_xl else "StableDiffusionPipeline",
@@ -383,22 +313,24 @@ def write_tokenizer(folder: Path, *, pad: str, words: int = WORDS, tokens: int =
 
 
 def write_part(place: Path, network: Any, noise: Noise, file: str, dtype: str = "F16") -> Path:
-    """A ControlNet or TAESD in a repository of its own."""
+    """Write a ControlNet or TAESD as a repository of its own."""
     write_json(place / "config.json", dict(network.config) | {"_class_name": type(network).__name__})
     write_safetensors(place / file, shapes_of(network), noise, dtype)
     return place
 
 
 def write_sdxl_file(place: Path, name: str, noise: Noise, marks: tuple[str, ...] = ()) -> Path:
-    """A checkpoint with the JSON files of SDXL base in a folder beside it. `marks`: empty tensors, as trainers leave
-    them to tell the prediction type."""
+    """Write a checkpoint, and the JSON files of SDXL base in a folder beside it.
+
+    `marks`: empty tensors with which trainers mark the prediction type.
+    """
     write_safetensors(place / name, sdxl_file_shapes() | dict.fromkeys(marks, (0,)), noise)
     write_folder(FOLDERS["sdxl-base"], (place / name).with_suffix(""), None)
     return place / name
 
 
 def write_voice(place: Path) -> Path:
-    """voice.pth of 40 kHz v2, its index of 100 000 vectors, and ContentVec as lengyue233/content-vec-best has it."""
+    """Write voice.pth (v2, 40 kHz), its index of 100 000 vectors, and ContentVec as in lengyue233/content-vec-best."""
     from transformers import HubertConfig, HubertModel
 
     from engine.models.rvc.shapes import SHAPES as VOICES
@@ -422,7 +354,7 @@ def write_voice(place: Path) -> Path:
 
 
 def write_sam3(place: Path) -> Path:
-    """facebook/sam3 in float32, that finds 16 things in every picture."""
+    """Write facebook/sam3 in float32; it finds 16 things in every picture."""
     from engine.models.sam3.shapes import PROMPT_TOKENS, build
 
     video = build("sam3", 1008, "cpu", torch.bfloat16).video

@@ -1,4 +1,4 @@
-"""Voices as the WebUI, Applio and their relatives publish them."""
+"""Voices published by the WebUI, Applio and their relatives."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from transformers import HubertConfig, HubertModel
 from engine.models.rvc import VoiceSpec
 from engine.models.rvc.embedder import PUBLISHED
 from engine.models.rvc.spec import CONTENT
-from tests.support.replicas.replica import Refused, Shelf
+from tests.support.replicas.replica import Refused, Replica, Shelf
 
 WEBUI = "https://github.com/RVC-Project/Retrieval-based-Voice-Conversion-WebUI/blob/main"
 APPLIO = "https://github.com/IAHispano/Applio/blob/main"
@@ -21,28 +21,19 @@ INDEX = "added_IVF256_Flat_nprobe_1_alto_v2.index"
 
 @dataclass(frozen=True, kw_only=True)
 class Speaks:
-    """Loads and speaks, run as its authors mean it."""
+    """It loads and speaks, run as its authors intend."""
 
     content: str = CONTENT
-    """What hears for it."""
+    """The ContentVec or HuBERT that reads its input."""
     vectors: int = 0
     says: tuple[str, ...] = ()
     """Parts of the notes."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class VoiceReplica:
-    name: str
-    source: str
-    build: Callable[[Shelf], VoiceSpec]
-    """Writes it and returns what a user would ask for, the index not chosen yet."""
-    expect: Speaks | Refused
-
-
 def voice_from(
     shelf: Shelf, changed: Callable[[dict[str, Any]], Any], *, name: str = "alto.pth", **spec: str
 ) -> VoiceSpec:
-    """The tiny voice as `changed` makes of it, with ContentVec in the cache."""
+    """The tiny voice after `changed`, with ContentVec in the cache."""
     put_content(shelf, CONTENT)
     stored = torch.load(shelf.tiny.voice() / "voice.pth", weights_only=True)
     torch.save(changed(stored), shelf.folder / name)
@@ -50,7 +41,7 @@ def voice_from(
 
 
 def put_content(shelf: Shelf, name: str) -> None:
-    """The tiny HuBERT as `owner/name[/folder]` of the cache."""
+    """Put the tiny HuBERT into the cache as `owner/name[/folder]`."""
     owner, repository, *inside = name.split("/")
     snapshot = shelf.hub / f"models--{owner}--{repository}" / "snapshots" / ("0" * 40)
     place = snapshot.joinpath(*inside)
@@ -62,7 +53,7 @@ def put_content(shelf: Shelf, name: str) -> None:
 
 
 def as_applio(stored: dict[str, Any], **said: Any) -> dict[str, Any]:
-    """What Applio writes beside the WebUI's keys; `info` it does not."""
+    """Keys that Applio adds to the WebUI's; it has no `info`."""
     told = {
         "epoch": 200,
         "step": 4000,
@@ -101,7 +92,7 @@ def index_of_v1(shelf: Shelf) -> VoiceSpec:
 
 
 def in_float32(shelf: Shelf) -> VoiceSpec:
-    """With what training leaves behind: `enc_q` and an optimizer."""
+    """With leftovers of training: `enc_q` and an optimizer."""
 
     def changed(stored: dict[str, Any]) -> dict[str, Any]:
         weights = {name: tensor.float() for name, tensor in stored["weight"].items()}
@@ -113,7 +104,7 @@ def in_float32(shelf: Shelf) -> VoiceSpec:
 
 
 def spin_here(shelf: Shelf) -> VoiceSpec:
-    """As published: no final projection, and pytorch_model.bin."""
+    """The published layout: no final projection, and pytorch_model.bin."""
     config = HubertConfig(
         hidden_size=768, num_hidden_layers=1, intermediate_size=32, conv_dim=(8,) * 7, num_conv_pos_embeddings=16
     )
@@ -178,7 +169,7 @@ def gpt_sovits(shelf: Shelf) -> VoiceSpec:
 
 
 class HParams:
-    """As older GPT-SoVITS pickles its configuration."""
+    """A configuration pickled by older GPT-SoVITS."""
 
 
 def old_gpt_sovits(shelf: Shelf) -> VoiceSpec:
@@ -209,128 +200,128 @@ def unpacked(shelf: Shelf) -> VoiceSpec:
 
 SPIN = f'hf download IAHispano/Applio --include "{PUBLISHED["spin"].removeprefix("IAHispano/Applio/")}/*.json"'
 REPLICAS = [
-    VoiceReplica(
+    Replica(
         name="WebUI v2 with its index",
         source=f"{WEBUI}/train/train_index.py",
         build=webui,
         expect=Speaks(vectors=256, says=(f"index: {INDEX} (the only one beside the voice)",)),
     ),
-    VoiceReplica(
+    Replica(
         name="Applio, contentvec, with its index",
         source=f"{APPLIO}/rvc/train/process/extract_index.py",
         build=applio_with_index,
         expect=Speaks(vectors=256, says=("index: alto.index (it has the voice's name)",)),
     ),
-    VoiceReplica(name="Applio, no embedder told", source=EXTRACTED, build=applio(embedder_model=None), expect=Speaks()),
-    VoiceReplica(
+    Replica(name="Applio, no embedder told", source=EXTRACTED, build=applio(embedder_model=None), expect=Speaks()),
+    Replica(
         name="float32 with what training leaves",
         source=f"{WEBUI}/train/process_ckpt.py",
         build=in_float32,
         expect=Speaks(),
     ),
-    VoiceReplica(
+    Replica(
         name="Applio, spin-v2 that is here",
         source=f"{APPLIO}/rvc/lib/utils.py",
         build=spin_here,
         expect=Speaks(content=PUBLISHED["spin_v2"], says=("was trained on spin-v2",)),
     ),
-    VoiceReplica(
+    Replica(
         name="Applio, spin, another content named",
         source=f"{APPLIO}/rvc/lib/utils.py",
         build=with_contentvec,
         expect=Speaks(says=(f"was trained on spin; as asked, {CONTENT} hears its words",)),
     ),
-    VoiceReplica(
+    Replica(
         name="Applio, spin",
         source=f"{APPLIO}/rvc/lib/utils.py",
         build=applio(embedder_model="spin"),
         expect=Refused(says=("was trained on spin, not on ContentVec", SPIN, "--content")),
     ),
-    VoiceReplica(
+    Replica(
         name="Applio, korean-hubert-base",
         source=f"{APPLIO}/rvc/lib/utils.py",
         build=applio(embedder_model="korean-hubert-base"),
         expect=Refused(says=("was trained on korean-hubert-base", '"Resources/embedders/korean_hubert_base/*.json"')),
     ),
-    VoiceReplica(
+    Replica(
         name="Applio, custom embedder",
         source=f"{APPLIO}/rvc/train/extract/extract.py",
         build=applio(embedder_model="rvc/models/embedders/embedders_custom/mine"),
         expect=Refused(says=("was trained on rvc/models/embedders/embedders_custom/mine", "ask its author")),
     ),
-    VoiceReplica(
+    Replica(
         name="Applio, MRF HiFi-GAN",
         source=f"{APPLIO}/rvc/lib/algorithm/generators/hifigan_mrf.py",
         build=mrf(vocoder="MRF HiFi-GAN"),
         expect=Refused(says=("was made with Applio's vocoder MRF HiFi-GAN; only HiFi-GAN is built",)),
     ),
-    VoiceReplica(
+    Replica(
         name="Applio, MRF HiFi-GAN, not told",
         source=f"{APPLIO}/rvc/lib/algorithm/generators/hifigan_mrf.py",
         build=mrf(vocoder=None),
         expect=Refused(says=("was made with Applio's vocoder MRF HiFi-GAN",)),
     ),
-    VoiceReplica(
+    Replica(
         name="Applio, RefineGAN",
         source=f"{APPLIO}/rvc/lib/algorithm/generators/refinegan.py",
         build=refine,
         expect=Refused(says=("was made with Applio's vocoder RefineGAN", "convert with Applio")),
     ),
-    VoiceReplica(
+    Replica(
         name="an index of v1 beside a voice of v2",
         source=f"{WEBUI}/train/train_index.py",
         build=index_of_v1,
         expect=Refused(says=(INDEX, "256 numbers, the voice's 768", "--index none")),
     ),
-    VoiceReplica(
+    Replica(
         name="G_2333333.pth",
         source=f"{WEBUI}/train/train.py",
         build=training("enc_p.emb_phone.weight", "dec.conv_pre.weight"),
         expect=Refused(says=("a state of training, no voice yet",)),
     ),
-    VoiceReplica(
+    Replica(
         name="D_2333333.pth",
         source=f"{WEBUI}/train/train.py",
         build=training("discriminators.0.convs.0.weight_v"),
         expect=Refused(says=("the judge of a training",)),
     ),
-    VoiceReplica(
+    Replica(
         name="so-vits-svc 4.1",
         source="https://github.com/svc-develop-team/so-vits-svc/blob/4.1-Stable/models.py",
         build=training("emb_g.weight", "pre.weight", "enc_p.f0_emb.weight"),
         expect=Refused(says=("is a so-vits-svc voice",)),
     ),
-    VoiceReplica(
+    Replica(
         name="GPT-SoVITS",
         source="https://github.com/RVC-Boss/GPT-SoVITS/blob/main/GPT_SoVITS/process_ckpt.py",
         build=gpt_sovits,
         expect=Refused(says=("is a GPT-SoVITS voice",)),
     ),
-    VoiceReplica(
+    Replica(
         name="GPT-SoVITS, as before",
         source="https://github.com/RVC-Boss/GPT-SoVITS/blob/main/GPT_SoVITS/utils.py",
         build=old_gpt_sovits,
         expect=Refused(says=("is a GPT-SoVITS voice",)),
     ),
-    VoiceReplica(
+    Replica(
         name="model.onnx",
         source=f"{WEBUI}/README.md",
         build=not_a_file_of_torch("model.onnx"),
         expect=Refused(says=("is an export to ONNX", ".pth")),
     ),
-    VoiceReplica(
+    Replica(
         name="an index given as the voice",
         source=f"{WEBUI}/train/train_index.py",
         build=not_a_file_of_torch(INDEX, b"IwFl"),
         expect=Refused(says=("is the index of a voice", "--index")),
     ),
-    VoiceReplica(
+    Replica(
         name="a voice's zip",
         source=f"{APPLIO}/rvc/lib/tools/model_download.py",
         build=zipped,
         expect=Refused(says=("is a zip archive; unpack it", "alto/alto.pth")),
     ),
-    VoiceReplica(
+    Replica(
         name="its folder",
         source=f"{APPLIO}/rvc/lib/tools/model_download.py",
         build=unpacked,

@@ -20,7 +20,7 @@ from engine.jobs.video.split.patience import Patience
 from engine.jobs.video.split.process import StageProcess
 from engine.jobs.video.split.stage_process import EXIT_NEIGHBOUR_GONE
 from engine.jobs.video.stages import STAGES, StageTime
-from engine.models.sd.painting import pardoned
+from engine.models.sd.painting import accept_black_sources
 from engine.system.bounded_queue import WAKE_S
 
 log = logging.getLogger(__name__)
@@ -81,7 +81,7 @@ class StagePool:
                 slot = None
                 number += 1
                 batch = feeder.sent.popleft()
-                yield PaintedBatch(batch=batch, pixels=pixels, fates=pardoned(fates, pixels, batch.pixels))
+                yield PaintedBatch(batch=batch, pixels=pixels, fates=accept_black_sources(fates, pixels, batch.pixels))
             for other in range(1, len(results)):
                 assert self._take(number + other) is None, "batches are dealt in turn: all have ended"
         except PipeClosedError:

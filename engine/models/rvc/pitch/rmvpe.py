@@ -11,7 +11,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_weights
 from engine.errors import ModelError
 from engine.models import locate
 from engine.models.pickle_file import read_pickle
-from engine.models.pretrained import demand_finite, one_line
+from engine.models.pretrained import one_line, require_finite
 from engine.models.rvc.pitch import HOP
 from engine.models.rvc.pitch.mel import FRAME, LogMel, mel_filters, mirrored
 from engine.models.rvc.pitch.rmvpe_network import BINS, FRAME_MULTIPLE, Rmvpe
@@ -73,7 +73,7 @@ def read_network(path: Path, name: str) -> Rmvpe:
             f"{name}: not RMVPE: {len(absent)} tensors are missing or have another shape, the first is {absent[0]}"
         )
     with one_line(name):
-        demand_finite(name, {key: weights[key] for key in wanted})
+        require_finite(name, {key: weights[key] for key in wanted})
     network.load_state_dict({key: weights[key] for key in wanted}, assign=True)
     return network.float().eval()
 

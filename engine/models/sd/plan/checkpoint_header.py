@@ -1,6 +1,6 @@
-"""Names, shapes and metadata of one checkpoint file, safetensors or pickle, and the numbers of a single tensor of it.
+"""Reads tensor names, shapes and metadata of a checkpoint file, safetensors or pickle, and values of single tensors.
 
-Does not load torch; of the weights only those asked for are read.
+Does not load torch; only the requested weights are read.
 """
 
 import math
@@ -23,14 +23,14 @@ _NUMPY = {"float64": "<f8", "float32": "<f4", "float16": "<f2"}
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckpointHeader:
     tensors: dict[str, Tensor]
-    """By the names in the file."""
+    """Tensors by their names in the file."""
     metadata: dict[str, str] = field(default_factory=dict)
-    """Texts beside the tensors; none in a pickle."""
+    """Metadata strings; a pickle has none."""
     is_pickle: bool = False
 
 
 def read_checkpoint_header(file: Path) -> CheckpointHeader:
-    """ModelError in one line where it cannot be read, or is a pickle that asks for more than tensors."""
+    """ModelError in one line if it cannot be read, or is a pickle that imports more than tensors."""
     with_suffix = file.suffix.lower()
     if with_suffix == ".gguf" or _starts_with(file, GGUF):
         raise ModelError(f"{file}: a GGUF file, whose weights are quantized; take the model as .safetensors in float16")
@@ -44,8 +44,10 @@ def read_checkpoint_header(file: Path) -> CheckpointHeader:
 
 
 def read_numbers(file: Path, name: str, *, is_pickle: bool) -> np.ndarray | None:
-    """The tensor `name`, flat, as float64; None where it is in a format whose place cannot be told (8 bits, a pickle
-    from before PyTorch 1.6). OSError and ModelError as reading raises them."""
+    """The tensor `name`, flat, as float64, or None for unsupported formats (8 bits, pickles before PyTorch 1.6).
+
+    Raises OSError and ModelError from reading.
+    """
     dtype, raw = _pickled(file, name) if is_pickle else read_stored(file, name)
     if dtype == "bfloat16":  # the upper half of a float32
         return (np.frombuffer(raw, "<u2").astype("<u4") << 16).view("<f4").astype(np.float64)
@@ -53,7 +55,7 @@ def read_numbers(file: Path, name: str, *, is_pickle: bool) -> np.ndarray | None
 
 
 def _pickled(file: Path, name: str) -> tuple[str, bytes]:
-    """dtype and bytes of a contiguous tensor; an empty dtype where its place cannot be told."""
+    """Dtype and bytes of a contiguous tensor; an empty dtype if it cannot be located."""
     value = read_pickle(file).value
     held = value.get(_key_in(value) or None, value)
     match held.get(name):

@@ -1,13 +1,13 @@
-"""A decision about a model together with its reason, as `model check`, the start of a run and the page tell both."""
+"""A decision about a model with its reason. `model check`, the start of a run and the page show both."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class Decision:
     value: str
     reason: str
-    """Where the value comes from, in a few words: `asked for`, `the empty tensor v_pred in the file`."""
+    """The source of the value, in a few words: `asked for`, `the empty tensor v_pred in the file`."""
 
 
 ASKED = "asked for"

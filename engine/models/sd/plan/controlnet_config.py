@@ -1,7 +1,7 @@
-"""A ControlNet's configuration, told from the shapes of its tensors, and the UNet that it fits. Does not load torch.
+"""Derives a ControlNet's configuration from its tensor shapes, and checks which UNet it fits. Does not load torch.
 
-A single file holds no configuration. Widths, counts and kinds of its layers are in its shapes; what no shape tells
-(attention heads, norms) a ControlNet has from the UNet that it was copied from, so these are the UNet's.
+A single file holds no configuration. Widths, counts and kinds of its layers follow from its shapes. Attention heads and
+norms do not, but a ControlNet starts as a copy of its UNet, so these are taken from the UNet.
 """
 
 import re
@@ -11,17 +11,11 @@ from typing import Any
 from engine.errors import ModelError
 from engine.models import locate
 from engine.models.safetensors_header import Tensor
-from engine.models.sd.plan.families import FAMILIES, TEXT_WIDTHS
+from engine.models.sd.plan.families import CONTROLNETS, FAMILIES, TEXT_WIDTHS, made_for_another
 from engine.models.sd.plan.network_outline import NetworkOutline
 from engine.models.sd.plan.original_names import UNET, diffusers_name
 
 KIND = "ControlNetModel"
-EXAMPLES = {
-    "sd15": "lllyasviel/control_v11p_sd15_canny",
-    "sd21": "thibaud/controlnet-sd21-canny-diffusers",
-    "sdxl": "diffusers/controlnet-canny-sdxl-1.0",
-}
-"""A ControlNet for edges of each family."""
 PUBLISHED_UNET: dict[str, Any] = {
     "in_channels": 4,
     "block_out_channels": (320, 640, 1280, 1280),
@@ -29,7 +23,7 @@ PUBLISHED_UNET: dict[str, Any] = {
     "cross_attention_dim": 1280,
     "projection_class_embeddings_input_dim": None,
 }
-"""Defaults of diffusers' UNet2DConditionModel and ControlNetModel, by keys that both must agree in."""
+"""Defaults of diffusers' UNet2DConditionModel and ControlNetModel, for the keys in which both must agree."""
 _OF_THE_UNET = (
     "act_fn attention_head_dim num_attention_heads norm_num_groups norm_eps flip_sin_to_cos freq_shift "
     "downsample_padding mid_block_scale_factor resnet_time_scale_shift upcast_attention addition_time_embed_dim"
@@ -44,7 +38,7 @@ _HINT = re.compile(r"input_hint_block\.(\d+)\.(.+)")
 
 
 def as_diffusers(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Tensors of the original layout, without `control_model.`, by the names that diffusers gives them."""
+    """Tensors of the original layout, without `control_model.`, by diffusers' names."""
     halving = (name for name in tensors if re.fullmatch(r"input_blocks\.\d+\.0\.op\.weight", name))
     layers = min((int(name.split(".")[1]) for name in halving), default=3) - 1
     return {_diffusers_name(name, layers): tensor for name, tensor in tensors.items()}
@@ -62,19 +56,21 @@ def _diffusers_name(name: str, layers: int) -> str:
 
 
 def config_from(name: str, tensors: Mapping[str, Tensor], unet: Mapping[str, Any]) -> dict[str, Any]:
-    """config.json of a ControlNetModel with these `tensors` (by diffusers' names). `unet`: of the model it is for.
-    ModelError where they are no whole ControlNet."""
-    widths = []
+    """The config.json of a ControlNetModel with these `tensors` (by diffusers' names). `unet`: the model's UNet config.
+
+    ModelError if they are not a complete ControlNet.
+    """
+    widths: list[int] = []
     while (first := tensors.get(f"down_blocks.{len(widths)}.resnets.0.conv1.weight")) is not None:
         widths.append(first.shape[0])
     needed = ("conv_in.weight", "controlnet_cond_embedding.conv_in.weight", "controlnet_mid_block.weight")
     absent = [each for each in needed if each not in tensors] + ([] if widths else ["down_blocks.0"])
     if absent:
-        raise ModelError(f"{name}: no whole ControlNet, {absent[0]} is missing")
+        raise ModelError(f"{name}: incomplete ControlNet, {absent[0]} is missing")
     layers = _count(tensors, "down_blocks.0.resnets.")
     added_up, wanted = _count(tensors, "controlnet_down_blocks."), 1 + len(widths) * layers + len(widths) - 1
     if added_up != wanted:
-        raise ModelError(f"{name}: no whole ControlNet, of {wanted} controlnet_down_blocks it has {added_up}")
+        raise ModelError(f"{name}: incomplete ControlNet, of {wanted} controlnet_down_blocks it has {added_up}")
     depths = [_depth(tensors, f"down_blocks.{level}.") for level in range(len(widths))]
     linear = tensors.get(_first(tensors, ".proj_in.weight"))
     text = tensors.get(_first(tensors, ".attn2.to_k.weight"))
@@ -103,8 +99,8 @@ def config_from(name: str, tensors: Mapping[str, Tensor], unet: Mapping[str, Any
     }
 
 
-def demand_fit(name: str, config: Mapping[str, Any], outline: NetworkOutline) -> None:
-    """ModelError in one line where a ControlNet of this configuration was made for another UNet than the outline's."""
+def require_fit(name: str, config: Mapping[str, Any], outline: NetworkOutline) -> None:
+    """ModelError in one line if a ControlNet of this configuration was made for another UNet than the outline's."""
     model, unet = outline.model, outline.unet
     if "mid_block_type" in unet and unet["mid_block_type"] is None:
         raise ModelError(
@@ -113,11 +109,10 @@ def demand_fit(name: str, config: Mapping[str, Any], outline: NetworkOutline) ->
         )
     theirs = family_of(config)
     if theirs != outline.family:
-        example = EXAMPLES[outline.family]
-        raise ModelError(
-            f"{name}: a ControlNet made for {FAMILIES[theirs]}, {model} is {FAMILIES[outline.family]}; one that fits: "
-            f"{example} ({locate.fetch_command(example, files=locate.PART_FILES)})"
-        )
+        example = CONTROLNETS[outline.family]
+        take = f"one that fits: {example} ({locate.fetch_command(example, files=locate.PART_FILES)})"
+        what, ours = f"{name}: a ControlNet", FAMILIES[outline.family]
+        raise made_for_another(what, FAMILIES[theirs], model, ours, take)
     for key, default in PUBLISHED_UNET.items():
         ours, others = _plain(unet.get(key, default)), _plain(config.get(key, default))
         if ours != others:
@@ -136,14 +131,14 @@ def family_of(config: Mapping[str, Any]) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """A list of the same number everywhere counts as that number."""
+    """A list of equal values becomes that value."""
     if isinstance(value, (list, tuple)):
         return value[0] if len({str(each) for each in value}) == 1 else list(value)
     return value
 
 
 def _depth(tensors: Mapping[str, Tensor], block: str) -> int | None:
-    """Transformer layers of a block; None where it has no attention at all."""
+    """Transformer layers of a block, or None if it has no attention."""
     if not _first(tensors, "", start=f"{block}attentions.0."):
         return None
     return _count(tensors, f"{block}attentions.0.transformer_blocks.")

@@ -1,4 +1,4 @@
-"""Tells from JSON and headers which ControlNet a folder or a file holds. Does not load torch."""
+"""Examines a ControlNet, a folder or a file, by its JSON and headers. Does not load torch."""
 
 import re
 from collections.abc import Collection, Mapping
@@ -10,27 +10,18 @@ from engine.errors import ModelError
 from engine.models import locate
 from engine.models.plain_config import CONFIG, read_config
 from engine.models.safetensors_header import Tensor
-from engine.models.sd.plan.controlnet_config import EXAMPLES, KIND, as_diffusers, config_from, demand_fit
+from engine.models.sd.plan.controlnet_config import KIND, as_diffusers, config_from, require_fit
+from engine.models.sd.plan.families import CONTROLNETS
 from engine.models.sd.plan.network_outline import NetworkOutline
+from engine.models.sd.plan.other_models import PART_CLASSES
 from engine.models.sd.plan.tensor_file import headers_of, weights_of
 from engine.models.weight_files import Weights, weights_in
 
 ORIGINAL = "control_model."
-"""Before the names of a ControlNet inside a file of the original code, which may hold the whole model too."""
-PLAIN = f"what is read is a plain {KIND}, such as {EXAMPLES['sd15']} or {EXAMPLES['sdxl']}"
-_UNION = "a ControlNet union, one net for many kinds of pictures"
-_T2I = "a T2I-Adapter"
-_KINDS = {
-    "ControlNetUnionModel": _UNION,
-    "ControlNetXSAdapter": "a ControlNet-XS",
-    "ControlNetXSModel": "a ControlNet-XS",
-    "SD3ControlNetModel": "a ControlNet for SD 3",
-    "FluxControlNetModel": "a ControlNet for Flux",
-    "T2IAdapter": _T2I,
-    "SparseControlNetModel": "a SparseCtrl for AnimateDiff",
-    "HunyuanDiT2DControlNetModel": "a ControlNet for Hunyuan-DiT",
-}
-"""Classes of diffusers that are not run, as people call them."""
+"""Prefix of a ControlNet's tensors in files of the original code, which may also hold the whole model."""
+PLAIN = f"what is read is a plain {KIND}, such as {CONTROLNETS['sd15']} or {CONTROLNETS['sdxl']}"
+_UNION = PART_CLASSES["ControlNetUnionModel"]
+_T2I = PART_CLASSES["T2IAdapter"]
 _BY_TENSORS = (
     (r"task_embedding|spatial_ch_projs\..+|control_add_embedding\..+|transformer_layes\..+", _UNION),
     (r"lora_controlnet", "a Control-LoRA (Stability AI's), which patches the model's own UNet"),
@@ -46,13 +37,13 @@ _BY_TENSORS = (
     (r"lora_unet_.+|(unet\.|base_model\.).+lora.+", "a LoRA"),
     (r"down_blocks\.\d+\.motion_modules\..+", "a SparseCtrl for AnimateDiff"),
 )
-"""Tensors that only this kind of file has."""
+"""Patterns of tensors that only this kind of file has."""
 _KNOWN = re.compile(
     r"(conv_in|time_embedding|add_embedding|down_blocks|mid_block|controlnet_(cond_embedding|down_blocks|mid_block))\..+"
 )
-"""Tensors that a ControlNetModel has a place for."""
+"""Pattern of the tensors of a ControlNetModel."""
 _SHUFFLE = re.compile(r"_shuffle(_fp16)?$")
-"""The stem of the one published ControlNet whose answers are averaged over the picture; ComfyUI goes by it too."""
+"""Stem of the one published ControlNet whose output is averaged over the picture; ComfyUI uses the same test."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,12 +54,12 @@ class ControlNetFiles:
     """A diffusers folder, or one file."""
     weights: Weights
     config: dict[str, Any]
-    """config.json of the folder; of a file: as its shapes and the model's UNet tell it."""
+    """config.json of the folder; for a file, derived from its shapes and the model's UNet."""
     notes: tuple[str, ...] = ()
 
 
 def examine_controlnet(name: str, outline: NetworkOutline | None) -> ControlNetFiles:
-    """ModelError in one line where `load` would refuse it. `outline`: of the model it is for, None where unknown."""
+    """ModelError in one line if `load` would refuse it. `outline`: of its model, or None if unknown."""
     path = locate.find(name, files=locate.PART_FILES)
     if path.is_file():
         beside = weights_in(path.parent)
@@ -76,21 +67,21 @@ def examine_controlnet(name: str, outline: NetworkOutline | None) -> ControlNetF
         files = _of_folder(name, path.parent) if is_of_folder else _of_file(name, path, outline)
     else:
         files = _of_folder(name, path)
-    _demand_usable(name, files.config)
+    _require_usable(name, files.config)
     if outline is not None:
-        demand_fit(name, files.config, outline)
+        require_fit(name, files.config, outline)
     return files
 
 
 def without_prefix(names: Collection[str]) -> dict[str, str]:
-    """Names in a file, by the names that the network has of them; of a file that holds more, the ControlNet's only."""
+    """Names in a file by the network's own names; only the ControlNet's if the file holds more."""
     if any(name.startswith(ORIGINAL) for name in names):
         return {name.removeprefix(ORIGINAL): name for name in names if name.startswith(ORIGINAL)}
     return {name: name for name in names}
 
 
 def is_original(names: Collection[str]) -> bool:
-    """The layout of the first ControlNet code, not diffusers'; `names` without prefix."""
+    """True for the layout of the original ControlNet code, not diffusers'; `names` without prefix."""
     return "time_embed.0.weight" in names
 
 
@@ -104,11 +95,11 @@ def _of_folder(name: str, path: Path) -> ControlNetFiles:
     config = read_config(name, path)
     kind = config.get("_class_name")
     if kind != KIND:
-        raise ModelError(f"{name}: {_KINDS.get(str(kind), f'a {kind}')}, which is not run here; {PLAIN}")
+        raise ModelError(f"{name}: {PART_CLASSES.get(str(kind), f'a {kind}')}, which is not run here; {PLAIN}")
     weights = weights_in(path)
     if weights is None:
         raise ModelError(f"{name} has no weights{locate.how_to_get(name)}")
-    _demand_known(name, headers_of(weights))
+    _require_known(name, headers_of(weights))
     return ControlNetFiles(name=name, path=path, weights=weights, config=config)
 
 
@@ -118,33 +109,33 @@ def _of_file(name: str, path: Path, outline: NetworkOutline | None) -> ControlNe
     tensors = {ours: held[theirs] for ours, theirs in without_prefix(held).items()}
     if "difference" in held:
         tensors["difference"] = held["difference"]
-    _demand_no_other(name, tensors)
+    _require_no_other(name, tensors)
     if is_original(tensors):
         tensors = as_diffusers(tensors)
-    _demand_known(name, tensors)
+    _require_known(name, tensors)
     config = config_from(name, tensors, outline.unet if outline else {})
     notes: tuple[str, ...] = ()
     if _SHUFFLE.search(path.stem):
         config["global_pool_conditions"] = True
-        notes = (f"ControlNet {name}: a shuffle one, by the file's name: what it says is averaged over the picture",)
+        notes = (f"ControlNet {name}: a shuffle one, by the file's name: its output is averaged over the picture",)
     return ControlNetFiles(name=name, path=path, weights=weights, config=config, notes=notes)
 
 
-def _demand_known(name: str, tensors: Mapping[str, Tensor]) -> None:
-    """ModelError for tensors that would be left out without a word."""
+def _require_known(name: str, tensors: Mapping[str, Tensor]) -> None:
+    """ModelError for tensors that would be ignored silently."""
     surplus = sorted(each for each in tensors if not _KNOWN.fullmatch(each))
     if surplus:
-        _demand_no_other(name, tensors)
+        _require_no_other(name, tensors)
         raise ModelError(f"{name}: {len(surplus)} tensors have no place in a ControlNet ({surplus[0]} first); {PLAIN}")
 
 
-def _demand_no_other(name: str, tensors: Mapping[str, Tensor]) -> None:
+def _require_no_other(name: str, tensors: Mapping[str, Tensor]) -> None:
     for pattern, kind in _BY_TENSORS:
         if any(re.fullmatch(pattern, each) for each in tensors):
             raise ModelError(f"{name}: {kind}, which cannot be run as a ControlNet; {PLAIN}")
 
 
-def _demand_usable(name: str, config: Mapping[str, Any]) -> None:
+def _require_usable(name: str, config: Mapping[str, Any]) -> None:
     if config.get("num_control_type"):
         raise ModelError(f"{name}: {_UNION}, which is not run here; {PLAIN}")
     if config.get("encoder_hid_dim"):

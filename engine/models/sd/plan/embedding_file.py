@@ -1,4 +1,4 @@
-"""The words of a textual inversion embedding and the text encoders it is for, told from its header. No torch."""
+"""Examines a textual inversion embedding by its header: trigger words and text encoders. No torch."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,8 +8,8 @@ from engine.errors import ModelError
 from engine.models import locate
 from engine.models.pickle_file import read_plain_pickle
 from engine.models.safetensors_header import Tensor, read_header
-from engine.models.sd.plan.families import FAMILIES
-from engine.models.sd.plan.model_folder import ModelFolder
+from engine.models.sd.plan.families import FAMILIES, made_for_another
+from engine.models.sd.plan.model_folder import DiffusersFolder
 
 SUFFIXES = (".safetensors", ".pt", ".bin")
 WEBUI_PICKLE = "string_to_param"
@@ -17,8 +17,8 @@ WEBUI = "emb_params"
 XL = ("clip_l", "clip_g")
 LEARNED = "learned_embeds"  # the file name that diffusers gives to every embedding
 BASES = {(768,): FAMILIES["sd15"], (1024,): FAMILIES["sd21"], (768, 1280): FAMILIES["sdxl"]}
-"""Numbers of a vector for each text encoder, by the models that have such."""
-MAX_VECTORS = 75  # a text has no more tokens
+"""Model families by the vector width of each text encoder."""
+MAX_VECTORS = 75  # the tokens of a text
 DEFAULT_WIDTH = 512  # of CLIPTextConfig
 
 
@@ -29,27 +29,29 @@ class EmbeddingFile:
     file: Path
     is_pickle: bool
     triggers: tuple[str, ...]
-    """Words that stand for it in a prompt: the file's name (A1111), or the token of a diffusers file and that."""
+    """Words that trigger it in a prompt: the file name (A1111), or the token in a diffusers file and the file name."""
     keys: tuple[str, ...]
-    """Of its tensors, one for each text encoder; each is (vectors, width), or (width,)."""
+    """Keys of its tensors, one for each text encoder; each is (vectors, width), or (width,)."""
     tensors: dict[str, Tensor]
-    """The same, by key."""
+    """Its tensors by key."""
 
     @property
     def widths(self) -> tuple[int, ...]:
-        """Numbers of a vector, for each text encoder."""
+        """Vector width for each text encoder."""
         return tuple(self.tensors[key].shape[-1] for key in self.keys)
 
 
-def text_widths(folder: ModelFolder) -> tuple[int, ...]:
+def text_widths(folder: DiffusersFolder) -> tuple[int, ...]:
     """Width of each text encoder's token embedding, from its config.json."""
     parts = [part for part in folder.parts if part.startswith("text_encoder")]
     return tuple(int(folder.config(f"{part}/config.json").get("hidden_size", DEFAULT_WIDTH)) for part in parts)
 
 
 def examine_embedding(name: str, widths: tuple[int, ...], model: str) -> EmbeddingFile:
-    """`widths`: of the text encoders of `model`, as `text_widths` tells. ModelError in one line where it is no
-    embedding, or one for another model."""
+    """Examine an embedding for `model`, whose text encoders have these `widths` (see `text_widths`).
+
+    ModelError in one line if it is no embedding, or made for another model.
+    """
     file = _file(name)
     is_pickle = file.suffix.lower() != ".safetensors"
     tensors = _pickled(file) if is_pickle else read_header(file)
@@ -65,10 +67,8 @@ def examine_embedding(name: str, widths: tuple[int, ...], model: str) -> Embeddi
         tensors={key: tensors[key] for key in keys},
     )
     if embedding.widths != widths:
-        raise ModelError(
-            f"{name}: an embedding for {_base(embedding.widths)}, but the texts of {model} are those of "
-            f"{_base(widths)}; take one that was made for it"
-        )
+        take = "take one that was made for it"
+        raise made_for_another(f"{name}: an embedding", _base(embedding.widths), model, _base(widths), take)
     return embedding
 
 

@@ -1,4 +1,4 @@
-"""Where LoRAs lie, and the names of files. Does not load torch."""
+"""Finds LoRA files and the names by which files are known. Does not load torch."""
 
 from pathlib import Path
 
@@ -7,13 +7,13 @@ from engine.models import locate
 from engine.models.pickle_file import PICKLES
 from engine.models.plain_config import ADAPTER
 
-_PUBLISHED = ("pytorch_lora_weights", "adapter_model")  # the names that diffusers and peft give to every LoRA
+_PUBLISHED = ("pytorch_lora_weights", "adapter_model")  # diffusers and peft give these names to every LoRA
 
 
 def lora_file(name: str) -> Path:
-    """The one `.safetensors` file that `name` (file, folder or id) stands for, or one of PICKLES.
+    """The LoRA file called `name` (file, folder or id).
 
-    In a folder of peft that is `adapter_model`; a pickle only where there is no `.safetensors` file.
+    In a peft folder that is `adapter_model`. A pickle is used only if there is no `.safetensors` file.
     """
     path = locate.find(name, files=("*.safetensors", ADAPTER))
     if path.is_file():
@@ -31,7 +31,7 @@ def lora_file(name: str) -> Path:
 
 
 def lora_name(file: Path) -> str:
-    """The file's name; its folder's where that says nothing, and the id's for one from the Hugging Face cache."""
+    """The file's name, or that of its folder or repository if the file name is generic."""
     if file.stem not in _PUBLISHED:
         return file.stem
     if file.parent.parent.name == "snapshots":
@@ -40,7 +40,7 @@ def lora_name(file: Path) -> str:
 
 
 def published_name(path: Path) -> str:
-    """By which people know a file or folder: its own name and, in the Hugging Face cache, the id before it."""
+    """The public name of a file or folder: its own name, preceded by the id in the Hugging Face cache."""
     for parent in path.parents:
         if parent.name == "snapshots":
             return f"{parent.parent.name.removeprefix('models--').replace('--', '/')}/{path.stem}"

@@ -1,7 +1,40 @@
-"""The families of Stable Diffusion that are run, and how they are called. Pure."""
+"""The families of Stable Diffusion that can be run: their names, and the published models of each."""
 
-FAMILIES = {"sd15": "SD 1.5", "sd21": "SD 2.x", "sdxl": "SDXL"}
-"""As people call them."""
-FULL_NAMES = {"sd15": "Stable Diffusion 1.5", "sd21": "Stable Diffusion 2.x", "sdxl": "Stable Diffusion XL"}
-TEXT_WIDTHS = {768: FAMILIES["sd15"], 1024: FAMILIES["sd21"], 2048: FAMILIES["sdxl"]}
-"""Numbers a token of the text has, by the family whose UNet attends to it (`cross_attention_dim`)."""
+from typing import Final
+
+from engine.errors import ModelError
+
+SUPPORTED: Final = "Stable Diffusion 1.5, 2.x and XL with their turbo and LCM relatives"
+FAMILIES: Final = {"sd15": "SD 1.5", "sd21": "SD 2.x", "sdxl": "SDXL"}
+"""Short names."""
+FULL_NAMES: Final = {"sd15": "Stable Diffusion 1.5", "sd21": "Stable Diffusion 2.x", "sdxl": "Stable Diffusion XL"}
+TEXT_WIDTHS: Final = {768: FAMILIES["sd15"], 1024: FAMILIES["sd21"], 2048: FAMILIES["sdxl"]}
+"""Family by the width of the text embeddings that its UNet attends to (`cross_attention_dim`)."""
+BASES: Final = {
+    "sd15": "stable-diffusion-v1-5/stable-diffusion-v1-5",
+    "sd21": "stabilityai/sd-turbo",
+    "sdxl": "stabilityai/stable-diffusion-xl-base-1.0",
+}
+"""A model of each family that is known to work, suggested when another one is refused."""
+TAESD: Final = {"sd15": "madebyollin/taesd", "sd21": "madebyollin/taesd", "sdxl": "madebyollin/taesdxl"}
+FULL_VAES: Final = {
+    "sd15": "stabilityai/sd-vae-ft-mse",
+    "sd21": "stabilityai/sd-vae-ft-mse",
+    "sdxl": "madebyollin/sdxl-vae-fp16-fix",
+}
+"""Full VAEs that are published on their own."""
+CONTROLNETS: Final = {
+    "sd15": "lllyasviel/control_v11p_sd15_canny",
+    "sd21": "thibaud/controlnet-sd21-canny-diffusers",
+    "sdxl": "diffusers/controlnet-canny-sdxl-1.0",
+}
+"""A ControlNet for edges of each family."""
+
+
+def made_for_another(what: str, theirs: str, model: str, ours: str, take: str, *, why: str = "") -> ModelError:
+    """The refusal of a part that belongs to another model, in one line.
+
+    `what` was made for `theirs`, but `model` is `ours`. `take` says what to use instead, `why` how it was recognized.
+    """
+    because = f" ({why})" if why else ""
+    return ModelError(f"{what} made for {theirs}, {model} is {ours}{because}; {take}")

@@ -1,38 +1,46 @@
-"""Names a file that is no checkpoint of Stable Diffusion by the names of its tensors. No torch, no weights read.
+"""Recognizes the kind of a file by its tensor names. No torch, no weights read.
 
-The names are those of the published files (diffusers 0.42, loaders/single_file_utils.py; ComfyUI, model_detection.py).
-Only what people mistake for a model is told apart.
+The names are those of published files (diffusers 0.42, loaders/single_file_utils.py; ComfyUI, model_detection.py).
+Only kinds that people mistake for a model are listed.
 """
 
 import re
 from collections.abc import Collection
 
-from engine.models.sd.plan.model_folder import SUPPORTED
+from engine.models.not_a_model import BESIDE
+from engine.models.sd.plan.families import SUPPORTED
 
+CONTROLNET = (
+    r"controlnet_cond_embedding|^control_model\.|(^|\.)input_hint_block\.|^controlnet_",
+    f"a ControlNet; {BESIDE} --controlnet",
+)
+IP_ADAPTER = r"^ip_adapter\.|^image_proj\.", f"an IP-Adapter; {BESIDE} --ip-adapter"
+CONTROL_LORA = r"^lora_controlnet$", "a Control-LoRA; take a ControlNet as diffusers folder"
+EMBEDDING = (
+    r"^(emb_params|string_to_param|string_to_token|clip_[lg])$",
+    "a textual inversion embedding, which goes with a prompt: --embedding",
+)
 _KNOWN = f"known are {SUPPORTED}"
-_BESIDE = "it goes beside a --model, as"
 _KINDS: tuple[tuple[str, str], ...] = (
     (r"scaled_fp8$|\.absmax$|\.quant_state|\.scale_weight$", "its weights are quantized; take the file in float16"),
     (r"\.time_stack\.|\.time_mixer\.", f"Stable Video Diffusion, which makes clips; {_KNOWN}"),
     (r"(motion_modules|motion_module)\.", f"an AnimateDiff motion module, which is not run here; {_KNOWN}"),
-    (r"^lora_controlnet$", "a Control-LoRA; take a ControlNet as diffusers folder"),
+    CONTROL_LORA,
     (r"^lllite_", "a ControlNet-LLLite; take a ControlNet as diffusers folder"),
     (r"\.lora_(up|down|A|B)\.|\.lora\.(up|down)\.|_lora\.(up|down)\.|\.(hada_w1_a|lokr_w1|lokr_w1_a|oft_blocks)$",
-     f"a LoRA; {_BESIDE} --lora"),
-    (r"^control_model\.|^(controlnet_cond_embedding|input_hint_block|controlnet_down_blocks)\.",
-     f"a ControlNet; {_BESIDE} --controlnet"),
-    (r"^ip_adapter\.|^image_proj\.", f"an IP-Adapter; {_BESIDE} --ip-adapter"),
+     f"a LoRA; {BESIDE} --lora"),
+    CONTROLNET,
+    IP_ADAPTER,
     (r"^(adapter\.)?body\.\d+\.(resnets|block1|in_conv)\.", "a T2I-Adapter; take a ControlNet"),
-    (r"^(emb_params|string_to_param|string_to_token|clip_[lg])$", "a textual inversion embedding, which goes with a "
-     "prompt; name a checkpoint as --model"),
+    EMBEDDING,
     (r"(^|\.)double_blocks\.\d+\.", f"Flux or a relative of it, a transformer; {_KNOWN}"),
     (r"(^|\.)joint_blocks\.\d+\.", f"Stable Diffusion 3, a transformer; {_KNOWN}"),
     (r"^clip_txt_mapper\.|\.channelwise\.", f"Stable Cascade; {_KNOWN}"),
     (r"(^|\.)head\.modulation$", f"a WAN video model; {_KNOWN}"),
     (r"(^|\.)(caption_projection\.linear_1|adaln_single\.linear|t_block\.1)\.", f"PixArt, a transformer; {_KNOWN}"),
     (r"^(decoder|encoder)\.layers\.\d+\.(conv\.|weight|bias)|^taesd_|^[1-9]\d*\.conv\.0\.",
-     f"a TAESD; {_BESIDE} --vae"),
-    (r"^(first_stage_model\.)?(en|de)coder\.conv_in\.weight$", f"a VAE; {_BESIDE} --vae"),
+     f"a TAESD; {BESIDE} --vae"),
+    (r"^(first_stage_model\.)?(en|de)coder\.conv_in\.weight$", f"a VAE; {BESIDE} --vae"),
     (r"^down_blocks\.\d+\.(resnets|attentions)\.", "the UNet alone, under diffusers' names: text encoders and VAE are "
      "not in it; take the whole checkpoint that most such repositories have beside it"),
     (r"^(text_model|transformer\.text_model|encoder\.block|encoder\.layers\.\d+\.self_attn)\.",
@@ -47,7 +55,7 @@ _KINDS: tuple[tuple[str, str], ...] = (
 
 
 def kind_of(names: Collection[str]) -> str:
-    """For an error: the kind of file that tensors of these names make, and what would do instead."""
+    """For an error: the kind of file that has tensors of these names, and what to do instead."""
     for pattern, kind in _KINDS:
         found = re.compile(pattern)
         if any(found.search(name) for name in names):
@@ -56,6 +64,6 @@ def kind_of(names: Collection[str]) -> str:
 
 
 def unet_alone(stem: str) -> str:
-    """The whole checkpoint that lies beside a UNet alone, as ByteDance names both; "" for any other name."""
+    """The whole checkpoint that lies beside a file with a UNet only, by ByteDance's names; "" for any other name."""
     whole = re.sub(r"_unet$", "", stem)
     return f"{whole}.safetensors" if whole != stem else ""

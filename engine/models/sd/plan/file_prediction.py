@@ -1,9 +1,9 @@
-"""The prediction type of a single file, as far as its header tells: marks of the formats first, then likelihood.
+"""Determines the prediction type of a single file from its header: format markers first, then heuristics.
 
 Sources: A1111's pull requests 16567 and 16569 and ComfyUI's supported_models.py (the empty tensors `v_pred` and
 `ztsnr`, the norm of SD 2.x); Stability's ModelSpec 1.0 (`modelspec.prediction_type`), as sd-scripts writes it, and
-`modelspec.predict_key` of ComfyUI's own checkpoints; the configuration of the first code beside the file (`x.yaml` for
-`x.safetensors`, A1111's sd_models_config.py), which v-prediction models of SD 1.5 were published with.
+`modelspec.predict_key` of ComfyUI's own checkpoints; the original configuration beside the file (`x.yaml` for
+`x.safetensors`, A1111's sd_models_config.py), with which v-prediction models of SD 1.5 were published.
 """
 
 import re
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.models.sd.plan.checkpoint_header import CheckpointHeader, read_numbers
-from engine.models.sd.plan.choice import Choice
+from engine.models.sd.plan.choice import Decision
 from engine.models.sd.plan.original_names import UNET
 from engine.system.small_file import read_small
 
@@ -19,7 +19,7 @@ V_PRED = "v_pred"
 ZERO_SNR = "ztsnr"
 WORDS = {"epsilon": "epsilon", "eps": "epsilon", "v": "v_prediction", "v_prediction": "v_prediction"}
 ARCHITECTURES = {"stable-diffusion-v2-512": "epsilon", "stable-diffusion-v2-768-v": "v_prediction"}
-"""`modelspec.architecture` of models whose name tells (sd-scripts, library/sai_model_spec.py)."""
+"""Values of `modelspec.architecture` that imply the prediction (sd-scripts, library/sai_model_spec.py)."""
 V_NORM_STD = 0.09
 """Standard deviation of the last attention's norm1.bias above which an SD 2.x model predicts v (ComfyUI)."""
 _YAML = re.compile(r"^\s*parameterization:\s*[\"']?(v|eps)\b", re.MULTILINE)
@@ -30,12 +30,12 @@ _ZERO_SNR_STEM = re.compile(r"zt?snr", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FilePrediction:
-    told: Choice | None
-    """What marks in the file say; None without any."""
-    likely: Choice | None
-    """What else is like it: the weights of SD 2.x, then the file's name."""
+    told: Decision | None
+    """From markers in the file, or None."""
+    likely: Decision | None
+    """From heuristics, or None: the weights of SD 2.x, then the file's name."""
     zero_snr: str
-    """Where it is said that the last timestep is noise alone; "" for nowhere."""
+    """Source of the information that the last timestep is noise only, or ""."""
 
 
 def file_prediction(file: Path, family: str, header: CheckpointHeader) -> FilePrediction:
@@ -48,31 +48,31 @@ def file_prediction(file: Path, family: str, header: CheckpointHeader) -> FilePr
     )
 
 
-def _told(file: Path, header: CheckpointHeader) -> Choice | None:
+def _told(file: Path, header: CheckpointHeader) -> Decision | None:
     if V_PRED in header.tensors:
-        return Choice("v_prediction", f"the tensor {V_PRED} in the file")
+        return Decision("v_prediction", f"the tensor {V_PRED} in the file")
     yaml = file.with_suffix(".yaml")
     if found := _YAML.search(_text(yaml)):
-        return Choice(WORDS[found[1]], f"parameterization {found[1]} in {yaml.name} beside the file")
+        return Decision(WORDS[found[1]], f"parameterization {found[1]} in {yaml.name} beside the file")
     for key in ("modelspec.prediction_type", "modelspec.predict_key"):
         value = header.metadata.get(key, "").lower()
         if value in WORDS:
-            return Choice(WORDS[value], f"{key} in the file: {value}")
+            return Decision(WORDS[value], f"{key} in the file: {value}")
     architecture = header.metadata.get("modelspec.architecture", "").lower()
     if architecture in ARCHITECTURES:
-        return Choice(ARCHITECTURES[architecture], f"modelspec.architecture in the file: {architecture}")
+        return Decision(ARCHITECTURES[architecture], f"modelspec.architecture in the file: {architecture}")
     return None
 
 
 def _text(file: Path) -> str:
-    """ "" where there is no such file, or none that is text."""
+    """The text of a file, or "" if it cannot be read."""
     try:
         return read_small(file).decode("utf-8", errors="replace")
     except OSError:
         return ""
 
 
-def _by_norm(file: Path, family: str, header: CheckpointHeader) -> Choice | None:
+def _by_norm(file: Path, family: str, header: CheckpointHeader) -> Decision | None:
     places = {int(found[1]): name for name in header.tensors if (found := _NORM.fullmatch(name))}
     if family != "sd21" or not places:
         return None
@@ -81,10 +81,10 @@ def _by_norm(file: Path, family: str, header: CheckpointHeader) -> Choice | None
         return None
     spread = float(numbers.std())
     kind = "v_prediction" if spread > V_NORM_STD else "epsilon"
-    return Choice(kind, f"the weights: a norm's bias varies by {spread:.2g}, {'above' if kind[0] == 'v' else 'below'} "
-                        f"{V_NORM_STD}")  # fmt: skip
+    side = "above" if kind == "v_prediction" else "below"
+    return Decision(kind, f"the weights: a norm's bias varies by {spread:.2g}, {side} {V_NORM_STD}")
 
 
-def _by_stem(file: Path) -> Choice | None:
+def _by_stem(file: Path) -> Decision | None:
     found = _V_STEM.search(file.stem)
-    return Choice("v_prediction", f"{found[0]} in the file's name") if found else None
+    return Decision("v_prediction", f"{found[0]} in the file's name") if found else None

@@ -1,8 +1,8 @@
-"""The kind of an IP-Adapter and the image encoder that goes with it, told from headers. Does not load torch.
+"""Examines an IP-Adapter by its headers, and finds the image encoder that it needs. Does not load torch.
 
 Published adapters come with two CLIP vision models, ViT-H and ViT-bigG, in folders of the same name. A standard adapter
-takes what the encoder projects (1024 numbers of ViT-H, 1280 of bigG), plus and full-face take what its last layer but
-one says (1280 numbers of ViT-H, 1664 of bigG): the adapter's own shapes tell which one it needs.
+takes the encoder's projection (width 1024 of ViT-H, 1280 of bigG); plus and full-face take its second to last layer
+(width 1280 of ViT-H, 1664 of bigG). So the adapter's own shapes tell which encoder it needs.
 """
 
 import re
@@ -17,7 +17,7 @@ from engine.models.pickle_file import pickle_note
 from engine.models.plain_config import CONFIG, read_config
 from engine.models.safetensors_header import Tensor
 from engine.models.sd.plan.extras import published_name
-from engine.models.sd.plan.families import FAMILIES, TEXT_WIDTHS
+from engine.models.sd.plan.families import FAMILIES, TEXT_WIDTHS, made_for_another
 from engine.models.sd.plan.network_outline import NetworkOutline
 from engine.models.sd.plan.tensor_file import headers_of, weights_of
 from engine.models.weight_files import Weights, weights_in
@@ -31,18 +31,18 @@ ADAPTERS = {
     "sd15": "models/ip-adapter_sd15.safetensors",
     "sdxl": "sdxl_models/ip-adapter_sdxl_vit-h.safetensors",
 }
-"""A standard adapter of each family that has one; SD 2.x has none."""
-FACE_NUMBERS = 512  # that a face recogniser says of a face: what FaceID and InstantID take, where CLIP has its width
+"""A standard adapter for each family that has one; SD 2.x has none."""
+FACE_NUMBERS = 512  # width of a face recogniser's embedding, the input of FaceID and InstantID
 _DEFAULTS = {"hidden_size": 768, "projection_dim": 512}  # of transformers' CLIPVisionConfig
 _KEY = re.compile(r"ip_adapter\.\d+\.to_k_ip\.weight")
 _KOLORS_WIDTH = 1024
-"""hidden_size of the CLIP ViT-L that Kolors' adapter takes; Kolors' UNet has the widths of SDXL's, but other texts."""
+"""hidden_size of the CLIP ViT-L of Kolors' adapter. Kolors' UNet has the same widths as SDXL's, but other texts."""
 _FACE = "which needs a face detector"
 
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """An image encoder whose `key` in config.json is `width`."""
+    """The required image encoder: `key` in its config.json must be `width`."""
 
     key: str
     """projection_dim for a standard adapter, hidden_size for plus and full-face."""
@@ -51,11 +51,11 @@ class Need:
     def is_met_by(self, config: Mapping[str, Any]) -> bool:
         inner = config.get("vision_config")
         told = inner if isinstance(inner, dict) else config
-        return told.get(self.key, _DEFAULTS[self.key]) == self.width
+        return bool(told.get(self.key, _DEFAULTS[self.key]) == self.width)
 
     @property
     def published(self) -> str:
-        """The folder of PUBLISHED that meets it; "" where none does."""
+        """The folder of PUBLISHED with this encoder, or ""."""
         known = {("projection_dim", 1024): VIT_H, ("hidden_size", 1280): VIT_H}
         known |= {("projection_dim", 1280): BIG_G, ("hidden_size", 1664): BIG_G}
         return known.get((self.key, self.width), "")
@@ -74,8 +74,10 @@ class IpAdapterFiles:
 
 
 def examine_ip_adapter(name: str, encoder: str, outline: NetworkOutline | None) -> IpAdapterFiles:
-    """ModelError in one line where `load` would refuse it. `encoder`: the image encoder named, "" for none.
-    `outline`: of the model it is for, None where unknown."""
+    """ModelError in one line if `load` would refuse it. `encoder`: the name of the image encoder, "" to search for it.
+
+    `outline`: of its model, or None if unknown.
+    """
     file = locate.find(name)
     if file.is_dir():
         held = ", ".join(sorted(each.name for each in file.glob("*adapter*.safetensors"))) or "none"
@@ -84,7 +86,7 @@ def examine_ip_adapter(name: str, encoder: str, outline: NetworkOutline | None) 
     tensors = headers_of(weights)
     need = _need(name, file, tensors)
     if outline is not None:
-        _demand_fit(name, tensors, outline)
+        _require_fit(name, tensors, outline)
     folder = _encoder(name, file, encoder, need)
     encoder_weights = weights_in(folder)
     if encoder_weights is None:
@@ -96,7 +98,7 @@ def examine_ip_adapter(name: str, encoder: str, outline: NetworkOutline | None) 
 
 
 def _need(name: str, file: Path, tensors: Mapping[str, Tensor]) -> Need:
-    """ModelError, which names what it is instead, where it is no IP-Adapter that takes a CLIP vision model alone."""
+    """The image encoder that the adapter needs. ModelError with its actual kind if it needs more than that."""
 
     def shape(inner: str) -> tuple[int, ...]:
         tensor = tensors.get(f"image_proj.{inner}")
@@ -126,18 +128,17 @@ def _need(name: str, file: Path, tensors: Mapping[str, Tensor]) -> Need:
     return Need("hidden_size", width)
 
 
-def _demand_fit(name: str, tensors: Mapping[str, Tensor], outline: NetworkOutline) -> None:
+def _require_fit(name: str, tensors: Mapping[str, Tensor], outline: NetworkOutline) -> None:
     keys = [tensor.shape for each, tensor in tensors.items() if _KEY.fullmatch(each)]
     theirs, ours = keys[0][1], outline.text_width
     model, family = outline.model, FAMILIES[outline.family]
     if theirs != ours:
         made_for = TEXT_WIDTHS.get(theirs, f"texts of {theirs} numbers a token")
         fitting = ADAPTERS.get(outline.family)
-        command = locate.fetch_command(f"{PUBLISHED}/{fitting}") if fitting else ""
-        that_fits = (
-            f"one that fits: {PUBLISHED}/{fitting} ({command})" if fitting else f"none is published for {family}"
-        )
-        raise ModelError(f"{name}: an IP-Adapter made for {made_for}, {model} is {family}; {that_fits}")
+        take = f"none is published for {family}"
+        if fitting:
+            take = f"one that fits: {PUBLISHED}/{fitting} ({locate.fetch_command(f'{PUBLISHED}/{fitting}')})"
+        raise made_for_another(f"{name}: an IP-Adapter", made_for, model, family, take)
     attended = [tensor.shape for each, tensor in outline.unet_tensors.items() if each.endswith(".attn2.to_k.weight")]
     if attended and sorted(shape[0] for shape in attended) != sorted(shape[0] for shape in keys):
         raise ModelError(
@@ -147,8 +148,8 @@ def _demand_fit(name: str, tensors: Mapping[str, Tensor], outline: NetworkOutlin
 
 
 def _encoder(name: str, file: Path, named: str, need: Need) -> Path:
-    """The folder of the CLIP vision model that meets `need`: the one `named` (a folder or id) or, where that is empty,
-    an `image_encoder` near the file, as the published ones lie. ModelError with what to do where there is none."""
+    """The folder of the CLIP vision model that meets `need`: `named` (a folder or id), or an `image_encoder` near the
+    file, where published ones lie. ModelError with the next step if there is none."""
     near = [
         folder
         for place in (
@@ -177,7 +178,7 @@ def _described(need: Need) -> str:
 
 
 def _where(need: Need, fitting: list[Path], adapter: str = "") -> str:
-    """`adapter`: an id as it was asked for, where one may lie beside it on the Hub."""
+    """How to get the encoder. `adapter`: the id asked for, if an encoder may lie beside it on the Hub."""
     if fitting:
         return f"this one fits: {fitting[0]}"
     if not need.published:

@@ -1,9 +1,9 @@
-"""What a file does to one weight, told from the shapes of its tensors: LoRA, LoHa or LoKr, with DoRA or without.
+"""Determines from tensor shapes how a file changes one weight: by LoRA, LoHa or LoKr, with DoRA or without.
 
 LoRA (Hu et al. 2021) adds B A; LoCon does so to convolutions, with a Tucker core (`mid`) between the factors where
-there is one. LoHa (Hyeon-Woo et al. 2021) adds (B1 A1) * (B2 A2), number by number, LoKr (Edalati et al. 2022) the
-Kronecker product of two matrices, of which each may be a product of factors itself. All as LyCORIS writes them
-(lycoris/modules). DoRA (Liu et al. 2024) scales the sum's rows, or its columns, to lengths of their own. No torch.
+there is one. LoHa (Hyeon-Woo et al. 2021) adds (B1 A1) * (B2 A2), elementwise, LoKr (Edalati et al. 2022) the
+Kronecker product of two matrices, each of which may itself be a product of factors. All in LyCORIS' format
+(lycoris/modules). DoRA (Liu et al. 2024) scales the rows or columns of the sum to given lengths. No torch.
 """
 
 import math
@@ -12,36 +12,36 @@ from dataclasses import dataclass
 
 from engine.errors import ModelError
 from engine.models.safetensors_header import Tensor
-from engine.models.sd.plan.lora_names import Place
+from engine.models.sd.plan.lora_names import WeightPlace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shape:
-    """Of what is added to a weight, which is taken as a matrix."""
+class FactorShape:
+    """The kind and size of a delta, as a matrix."""
 
     kind: str
     """lora, loha or lokr."""
     rows: int
     columns: int
-    """Of one row: inputs times the size of the kernel."""
+    """Inputs times kernel size."""
     rank: int | None
-    """By which alpha is divided; None where it is not: both halves of a LoKr are whole (lycoris/modules/lokr.py)."""
+    """The divisor of alpha; None for a LoKr with two unfactored halves (lycoris/modules/lokr.py)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    place: Place
-    shape: Shape
+class LoraChange:
+    place: WeightPlace
+    shape: FactorShape
     tensors: dict[str, str]
-    """Names in the file by role."""
+    """Tensor names in the file by role."""
     scale: float | None
-    """Of the product, told by a configuration; None: alpha of the file over the rank, 1 without alpha."""
+    """Scale of the product from a configuration; None: the file's alpha / rank, or 1 without alpha."""
     dora_axis: int | None
-    """Of the weight's matrix: 0 where DoRA's lengths are those of its rows, 1 of its columns; None without DoRA."""
+    """0 if DoRA's lengths are those of the weight's rows, 1 of its columns; None without DoRA."""
 
 
-def shape_of(named: str, roles: Mapping[str, Tensor], what: str) -> Shape:
-    """ModelError where tensors are missing or do not go together."""
+def shape_of(named: str, roles: Mapping[str, Tensor], what: str) -> FactorShape:
+    """Kind and size of a delta. ModelError if tensors are missing or do not fit together."""
     shapes = {role: tensor.shape for role, tensor in roles.items()}
     try:
         if "down" in shapes or "up" in shapes:
@@ -56,8 +56,8 @@ def shape_of(named: str, roles: Mapping[str, Tensor], what: str) -> Shape:
     return found
 
 
-def dora_axis(place: Place, roles: Mapping[str, Tensor], named: str, what: str) -> int | None:
-    """ModelError for lengths that are neither of the rows nor of the columns."""
+def dora_axis(place: WeightPlace, roles: Mapping[str, Tensor], named: str, what: str) -> int | None:
+    """The axis of DoRA's lengths, see `LoraChange`. ModelError if they fit neither rows nor columns."""
     rows, columns = place.shape[:2]
     if "magnitude" in roles:  # peft's, always of the rows
         if roles["magnitude"].count == rows:
@@ -73,17 +73,17 @@ def dora_axis(place: Place, roles: Mapping[str, Tensor], named: str, what: str) 
     raise ModelError(f"{what}: {named[:120]}: its DoRA has lengths for neither the rows nor the columns of the weight")
 
 
-def _lora(shapes: Mapping[str, tuple[int, ...]]) -> Shape:
+def _lora(shapes: Mapping[str, tuple[int, ...]]) -> FactorShape:
     (rank, *inputs), (rows, *inner) = shapes["down"], shapes["up"]
     if "mid" in shapes:
         mid_rows, mid_columns, *kernel = shapes["mid"]
         _demand(mid_rows == math.prod(inner) and mid_columns == rank)
-        return Shape(kind="lora", rows=rows, columns=math.prod(inputs) * math.prod(kernel), rank=rank)
+        return FactorShape(kind="lora", rows=rows, columns=math.prod(inputs) * math.prod(kernel), rank=rank)
     _demand(math.prod(inner) == rank and bool(inputs))
-    return Shape(kind="lora", rows=rows, columns=math.prod(inputs), rank=rank)
+    return FactorShape(kind="lora", rows=rows, columns=math.prod(inputs), rank=rank)
 
 
-def _loha(shapes: Mapping[str, tuple[int, ...]]) -> Shape:
+def _loha(shapes: Mapping[str, tuple[int, ...]]) -> FactorShape:
     halves = []
     for half in ("1", "2"):
         first, second = shapes[f"hada_w{half}_a"], shapes[f"hada_w{half}_b"]
@@ -93,10 +93,10 @@ def _loha(shapes: Mapping[str, tuple[int, ...]]) -> Shape:
             _demand(first[1] == second[0])
             halves.append((first[0], math.prod(second[1:])))
     _demand(halves[0] == halves[1])
-    return Shape(kind="loha", rows=halves[0][0], columns=halves[0][1], rank=shapes["hada_w1_b"][0])
+    return FactorShape(kind="loha", rows=halves[0][0], columns=halves[0][1], rank=shapes["hada_w1_b"][0])
 
 
-def _lokr(shapes: Mapping[str, tuple[int, ...]]) -> Shape:
+def _lokr(shapes: Mapping[str, tuple[int, ...]]) -> FactorShape:
     rank = None
     halves = []
     for half in ("w1", "w2"):
@@ -112,11 +112,11 @@ def _lokr(shapes: Mapping[str, tuple[int, ...]]) -> Shape:
             _demand(first[1] == second[0])
             halves.append((first[0], math.prod(second[1:])))
     (rows, columns), (inner_rows, inner_columns) = halves
-    return Shape(kind="lokr", rows=rows * inner_rows, columns=columns * inner_columns, rank=rank)
+    return FactorShape(kind="lokr", rows=rows * inner_rows, columns=columns * inner_columns, rank=rank)
 
 
 def _tucker(core: tuple[int, ...], first: tuple[int, ...], second: tuple[int, ...]) -> tuple[int, int]:
-    """Rows and columns of a core (rank, rank, kernel...) between (rank, rows) and (rank, inputs)."""
+    """Rows and columns of a Tucker core (rank, rank, kernel...) between (rank, rows) and (rank, inputs)."""
     _demand(core[0] == first[0] and core[1] == second[0])
     return first[1], second[1] * math.prod(core[2:])
 

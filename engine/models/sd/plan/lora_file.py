@@ -1,4 +1,4 @@
-"""Tells from a LoRA's header for which model it was made, and where each of its changes goes. Does not load torch."""
+"""Examines a LoRA by its header: the model it was made for, and the weight that each of its changes belongs to."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -9,10 +9,10 @@ from engine.errors import ModelError
 from engine.models.pickle_file import PICKLES, pickle_note, pickled_tensors
 from engine.models.safetensors_header import Tensor, read_header, read_metadata
 from engine.models.sd.plan.extras import lora_file, lora_name
-from engine.models.sd.plan.families import FAMILIES, TEXT_WIDTHS
-from engine.models.sd.plan.lora_changes import Change, Shape, dora_axis, shape_of
-from engine.models.sd.plan.lora_kinds import foreign_base, other_kind, told_base
-from engine.models.sd.plan.lora_names import UNET_PART, Layer, Place, layers_in, places_in
+from engine.models.sd.plan.families import FAMILIES, SUPPORTED, TEXT_WIDTHS, made_for_another
+from engine.models.sd.plan.lora_changes import FactorShape, LoraChange, dora_axis, shape_of
+from engine.models.sd.plan.lora_kinds import base_in_metadata, foreign_base, other_kind
+from engine.models.sd.plan.lora_names import UNET_PART, LoraLayer, WeightPlace, layers_in, places_in
 from engine.models.sd.plan.lora_scales import Scales, scales_of
 from engine.models.sd.plan.network_outline import NetworkOutline
 
@@ -20,19 +20,19 @@ from engine.models.sd.plan.network_outline import NetworkOutline
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoraFile:
     name: str
-    """By which it is known: the file's, or its folder's or id's where that says nothing."""
+    """The file's name, or that of its folder or id if the file name is generic."""
     weight: float
-    """To start with."""
+    """The initial weight."""
     file: Path
     tensors: dict[str, Tensor]
-    changes: tuple[Change, ...] = ()
-    """Those with a place in the model; none where the model's outline is not known."""
+    changes: tuple[LoraChange, ...] = ()
+    """The changes with a place in the model; empty if the model's outline is unknown."""
     is_pickle: bool = False
     notes: tuple[str, ...] = ()
 
 
 def examine_lora(name: str, weight: float, outline: NetworkOutline | None) -> LoraFile:
-    """ModelError in one line where `load` would refuse it. `outline`: of the model it is for, None where unknown."""
+    """ModelError in one line if `load` would refuse it. `outline`: of its model, or None if unknown."""
     file = lora_file(name)
     is_pickle = file.suffix in PICKLES
     tensors, metadata = (pickled_tensors(file), {}) if is_pickle else (read_header(file), read_metadata(file))
@@ -40,17 +40,19 @@ def examine_lora(name: str, weight: float, outline: NetworkOutline | None) -> Lo
     layers_per_block = outline.unet.get("layers_per_block", 2) if outline else 2
     layers, rest = layers_in(tensors, layers_per_block if isinstance(layers_per_block, int) else 2)
     if (base := foreign_base(tensors)) is not None:
-        model = f"this is {FAMILIES[outline.family]}" if outline else "no Stable Diffusion 1.5, 2.x or XL"
-        raise ModelError(f"{file}: made for {told_base(metadata) or base}, {model}; {_take(outline)}")
+        theirs = base_in_metadata(metadata) or base
+        if outline is None:
+            raise ModelError(f"{file}: a LoRA made for {theirs}; known are LoRAs for {SUPPORTED}")
+        raise made_for_another(f"{file}: a LoRA", theirs, "this", FAMILIES[outline.family], _take(outline))
     if (kind := other_kind(tensors, rest)) is not None:
         raise ModelError(f"{file}: {kind}")
     known = lora_name(file)
     notes = [f"LoRA {known}: {len(rest)} of its tensors are not read, the first is {rest[0][:80]}"] if rest else []
     if is_pickle:
         notes.append(pickle_note(f"LoRA {known}"))
-    changes: tuple[Change, ...] = ()
+    changes: tuple[LoraChange, ...] = ()
     if outline is not None and outline.unet_tensors:
-        fitting = _Fitting(file, tensors, scales, outline, told_base(metadata))
+        fitting = _Fitting(file, tensors, scales, outline, base_in_metadata(metadata))
         changes = fitting.changes(layers)
         if len(changes) < len(layers):
             notes.append(f"LoRA {known}: only {len(changes)} of its {len(layers)} changes have a place in this model")
@@ -65,12 +67,12 @@ def examine_lora(name: str, weight: float, outline: NetworkOutline | None) -> Lo
     )
 
 
-def _take(outline: NetworkOutline | None) -> str:
-    return f"take a LoRA for {FAMILIES[outline.family]}" if outline else "take a LoRA for one of these"
+def _take(outline: NetworkOutline) -> str:
+    return f"take a LoRA for {FAMILIES[outline.family]}"
 
 
 class _Fitting:
-    """Finds the place of each layer in the model; the first that says the file is for another model refuses it."""
+    """Finds the weight in the model for each layer. Refuses the file at the first layer of another model."""
 
     def __init__(
         self, file: Path, tensors: Mapping[str, Tensor], scales: Scales, outline: NetworkOutline, told: str | None
@@ -79,9 +81,9 @@ class _Fitting:
         self._told = told
         self._places = places_in(outline)
 
-    def changes(self, layers: Sequence[Layer]) -> tuple[Change, ...]:
+    def changes(self, layers: Sequence[LoraLayer]) -> tuple[LoraChange, ...]:
         shapes = [shape_of(layer.named, self._roles(layer), str(self._file)) for layer in layers]
-        self._demand_text_width(layers, shapes)
+        self._require_text_width(layers, shapes)
         found = []
         for layer, shape in zip(layers, shapes, strict=True):
             place = self._place(layer, shape)
@@ -97,7 +99,7 @@ class _Fitting:
             rank = shape.rank
             told = self._scales.of(place.part, place.layer, rank, what) if "alpha" not in layer.tensors else None
             axis = dora_axis(place, self._roles(layer), layer.named, what)
-            found.append(Change(place=place, shape=shape, tensors=layer.tensors, scale=told, dora_axis=axis))
+            found.append(LoraChange(place=place, shape=shape, tensors=layer.tensors, scale=told, dora_axis=axis))
         lost = [layer for layer in layers if UNET_PART in layer.parts]
         if layers and (not found or (lost and not any(change.place.part == UNET_PART for change in found))):
             first = (lost or layers)[0].named[:120]
@@ -106,16 +108,18 @@ class _Fitting:
             )
         return tuple(found)
 
-    def _roles(self, layer: Layer) -> dict[str, Tensor]:
+    def _roles(self, layer: LoraLayer) -> dict[str, Tensor]:
         return {role: self._tensors[name] for role, name in layer.tensors.items()}
 
-    def _place(self, layer: Layer, shape: Shape) -> Place | None:
+    def _place(self, layer: LoraLayer, shape: FactorShape) -> WeightPlace | None:
         places = [self._places[part, layer.flat] for part in layer.parts if (part, layer.flat) in self._places]
         return next((place for place in places if _fits(place, shape)), places[0] if places else None)
 
-    def _demand_text_width(self, layers: Sequence[Layer], shapes: Sequence[Shape]) -> None:
-        """Most layers of SD 1.5, 2.x and XL have the same names, many the same shapes: the width of the texts that
-        they attend to tells them apart."""
+    def _require_text_width(self, layers: Sequence[LoraLayer], shapes: Sequence[FactorShape]) -> None:
+        """ModelError if the text width differs.
+
+        Most layers of SD 1.5, 2.x and XL have the same names, many the same shapes; the text width tells them apart.
+        """
         for layer, shape in zip(layers, shapes, strict=True):
             is_of_texts = UNET_PART in layer.parts and layer.flat.endswith(("attn2_to_k", "attn2_to_v"))
             if is_of_texts and shape.columns != self._outline.text_width:
@@ -127,9 +131,9 @@ class _Fitting:
     def _made_for(self, base: str | None, why: str) -> ModelError:
         ours = FAMILIES[self._outline.family]
         if base is None or base == ours:
-            return ModelError(f"{self._file}: made for another model than this {ours} ({why}); {_take(self._outline)}")
-        return ModelError(f"{self._file}: made for {base}, this is {ours} ({why}); {_take(self._outline)}")
+            base = "another model"
+        return made_for_another(f"{self._file}: a LoRA", base, "this", ours, _take(self._outline), why=why)
 
 
-def _fits(place: Place, shape: Shape) -> bool:
+def _fits(place: WeightPlace, shape: FactorShape) -> bool:
     return (shape.rows, shape.columns) == (place.shape[0], math.prod(place.shape[1:]))

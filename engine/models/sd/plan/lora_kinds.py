@@ -1,4 +1,4 @@
-"""Names a file that was given as a LoRA and cannot be merged, and the model that it was made for.
+"""Recognizes files that were given as a LoRA and cannot be merged, and the model that a LoRA was made for.
 
 Does not load torch.
 """
@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from engine.models.safetensors_header import Tensor
 from engine.models.sd.plan.families import FAMILIES
+from engine.models.sd.plan.file_kinds import CONTROL_LORA, CONTROLNET, EMBEDDING, IP_ADAPTER
 
 _TRANSFORMERS = {
     "HunyuanVideo": r"double_blocks\.\d+\.img_attn_qkv|double_blocks_\d+_img_attn_qkv.*token_refiner",
@@ -21,7 +22,7 @@ _TRANSFORMERS = {
         r"|[._]adaln_single[._]"
     ),
 }
-"""Models with networks that we do not run, by names of their layers (ComfyUI, comfy/lora.py, model_detection.py)."""
+"""Models with other networks, by the names of their layers (ComfyUI, comfy/lora.py, model_detection.py)."""
 _TOLD_BASES = {
     "sd_v1": FAMILIES["sd15"],
     "stable-diffusion-v1": FAMILIES["sd15"],
@@ -36,9 +37,8 @@ _TOLD_BASES = {
     "wan": "Wan (video)",
     "lumina": "Lumina",
 }
-"""How `ss_base_model_version` (kohya) and `modelspec.architecture` (Stability AI's ModelSpec) begin."""
+"""Prefixes of `ss_base_model_version` (kohya) and `modelspec.architecture` (Stability AI's ModelSpec)."""
 _MERGED = "; merge it into its model with the program that made it, and load that model"
-_EMBEDDING = "a textual inversion (an embedding for prompts), no LoRA; name it as one"
 _KINDS = {
     r"(^|[._])b?oft_(diag|blocks|R|s)(\b|[._])|^oft_unet": (
         f"an OFT, which turns weights instead of adding to them{_MERGED}"
@@ -56,22 +56,19 @@ _KINDS = {
     r"^(unet|text_encoder):\d+:(up|down)$": (
         "a LoRA of the package lora_diffusion, which counts its layers and does not name them; convert it with that"
     ),
-    r"^lora_controlnet$": "a Control-LoRA, half a ControlNet; take a whole ControlNet and name it as one",
-    r"^(image_proj|ip_adapter)\.": "an IP-Adapter; name it as one",
-    r"controlnet_cond_embedding|^control_model\.|(^|\.)input_hint_block\.|^controlnet_": "a ControlNet; name it as one",
-    r"^(emb_params|string_to_param|clip_[lg])$": _EMBEDDING,
     r"^(model\.diffusion_model|cond_stage_model|first_stage_model|conditioner)\.": (
         "a whole model, no LoRA; name it as the model"
     ),
+    **dict((CONTROL_LORA, IP_ADAPTER, CONTROLNET, EMBEDDING)),
 }
 _TEXT_WIDTHS = (768, 1024, 1280)
 MAX_TOKENS_OF_EMBEDDING = 256
 
 
 def other_kind(tensors: Mapping[str, Tensor], rest: list[str]) -> str | None:
-    """For an error: the kind of file it is, and what would do instead; None where it may be merged.
+    """For an error: the kind of file it is and what to do instead, or None if it can be merged.
 
-    `rest`: its tensors that are no part of a LoRA, a LoHa or a LoKr.
+    `rest`: its tensors that belong to no LoRA, LoHa or LoKr.
     """
     for name in rest:
         for pattern, what in _KINDS.items():
@@ -90,7 +87,7 @@ def other_kind(tensors: Mapping[str, Tensor], rest: list[str]) -> str | None:
         )
         and not any(name.endswith((".weight", ".bias")) for name in tensors)
     ):
-        return _EMBEDDING
+        return EMBEDDING[1]
     first = next(iter(tensors), "")
     return (
         f"no LoRA: none of its {len(tensors)} tensors is part of one{f', the first is {first[:80]}' if first else ''}"
@@ -98,15 +95,15 @@ def other_kind(tensors: Mapping[str, Tensor], rest: list[str]) -> str | None:
 
 
 def foreign_base(tensors: Mapping[str, Tensor]) -> str | None:
-    """The model of another architecture that the file's layers belong to, as people call it; None if not told."""
+    """The model of another architecture that the file's layers belong to, or None if they are not recognized."""
     for base, pattern in _TRANSFORMERS.items():
         if any(re.search(pattern, name) for name in tensors):
             return base
     return None
 
 
-def told_base(metadata: Mapping[str, str]) -> str | None:
-    """The model that it was trained on, by its metadata; None where they do not say."""
+def base_in_metadata(metadata: Mapping[str, str]) -> str | None:
+    """The model that it was trained on according to its metadata, or None."""
     for key in ("ss_base_model_version", "modelspec.architecture"):
         said = metadata.get(key, "").lower()
         for start in sorted(_TOLD_BASES, key=len, reverse=True):

@@ -1,8 +1,8 @@
-"""Which layer of a model each tensor of a LoRA changes, and as what, told by its name. Does not load torch.
+"""Maps the tensor names of a LoRA to the layers of a model and the tensors' roles. Does not load torch.
 
-Layouts: kohya's (`lora_unet_...`, `lora_te1_...`, with diffusers' block names or those of the first code), LyCORIS',
-OneTrainer's, diffusers' of all ages (attn processors, `.lora.down`, `lora_linear_layer`, `lora_A`), peft's and
-ComfyUI's. The underscores of kohya's names cannot be told from dots: each layer is looked up with underscores alone.
+Layouts: kohya's (`lora_unet_...`, `lora_te1_...`, with diffusers' or the original block names), LyCORIS', OneTrainer's,
+diffusers' of all versions (attn processors, `.lora.down`, `lora_linear_layer`, `lora_A`), peft's and ComfyUI's. In
+kohya's names dots became underscores, so all layers are looked up with underscores only.
 """
 
 import re
@@ -30,9 +30,9 @@ _ROLES: dict[str, str] = {
     **{f".hada_{role}": f"hada_{role}" for role in ("w1_a", "w1_b", "w2_a", "w2_b", "t1", "t2")},
     **{f".lokr_{role}": f"lokr_{role}" for role in ("w1", "w1_a", "w1_b", "w2", "w2_a", "w2_b", "t2")},
 }
-"""Ends of tensors' names, and the role of each in its layer."""
+"""Role of a tensor in its layer, by the suffix of its name."""
 _ENDS = tuple(sorted(_ROLES, key=len, reverse=True))
-_LEFT_OVER = ("_lora", ".lora", ".lora_linear_layer")  # of a layer's name, before `.alpha`
+_LEFT_OVER = ("_lora", ".lora", ".lora_linear_layer")  # suffixes left on a layer's name before `.alpha`
 
 _FLAT_PARTS = {
     "lora_unet_": (UNET_PART,),
@@ -49,7 +49,7 @@ _DOTTED_PARTS = {
     "text_encoder_2.": ("text_encoder_2",),
     "text_encoders.clip_l.transformer.": ("text_encoder",),
     "text_encoders.clip_g.transformer.": ("text_encoder_2",),
-    "text_model.": TEXT_PARTS,  # peft's folder of a text encoder does not say of which
+    "text_model.": TEXT_PARTS,  # a peft folder of a text encoder does not say which one
     "encoder.layers.": TEXT_PARTS,
 }
 _PEFT = "base_model.model."
@@ -65,31 +65,31 @@ _FIRST_CODE_ENDS = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Layer:
-    """A layer that the file changes, by the names in the file."""
+class LoraLayer:
+    """A layer that the file changes."""
 
     named: str
-    """The layer in the file, without what the tensors are to it."""
+    """Its name in the file, without the suffixes of tensors."""
     parts: tuple[str, ...]
-    """unet, text_encoder, text_encoder_2: of these, the one that has such a layer."""
+    """Candidates among unet, text_encoder and text_encoder_2; the one that has such a layer counts."""
     flat: str
-    """The layer's name in diffusers and transformers, with underscores for dots."""
+    """Its name in diffusers or transformers, with underscores instead of dots."""
     tensors: dict[str, str]
-    """Names in the file by role: down, up, mid, alpha, dora_scale, magnitude, hada_*, lokr_*."""
+    """Tensor names in the file by role: down, up, mid, alpha, dora_scale, magnitude, hada_*, lokr_*."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class WeightPlace:
     """A weight of the model."""
 
     part: str
     layer: str
-    """diffusers' and transformers' name of its layer, without `text_model.`"""
+    """Name of its layer in diffusers or transformers, without `text_model.`"""
     shape: tuple[int, ...]
 
 
-def layers_in(names: Iterable[str], layers_per_block: int) -> tuple[list[Layer], list[str]]:
-    """All layers that a file changes, in its order, and the tensors that are no part of a change."""
+def layers_in(names: Iterable[str], layers_per_block: int) -> tuple[list[LoraLayer], list[str]]:
+    """All layers that a file changes, in file order, and the tensors that belong to none."""
     found: dict[str, dict[str, str]] = {}
     rest: list[str] = []
     for name in names:
@@ -107,12 +107,12 @@ def layers_in(names: Iterable[str], layers_per_block: int) -> tuple[list[Layer],
             rest.append(tensors["alpha"])
             continue
         parts, flat = _placed(named, layers_per_block)
-        layers.append(Layer(named=named, parts=parts, flat=flat, tensors=tensors))
+        layers.append(LoraLayer(named=named, parts=parts, flat=flat, tensors=tensors))
     return layers, rest
 
 
-def places_in(outline: NetworkOutline) -> dict[tuple[str, str], Place]:
-    """Every weight that a LoRA can change, by part and by its layer's name with underscores."""
+def places_in(outline: NetworkOutline) -> dict[tuple[str, str], WeightPlace]:
+    """Every weight that a LoRA can change, by part and layer name with underscores."""
     parts: list[tuple[str, Mapping[str, Tensor]]] = [(UNET_PART, outline.unet_tensors)]
     parts += zip(TEXT_PARTS, outline.text_tensors, strict=False)
     places = {}
@@ -120,16 +120,17 @@ def places_in(outline: NetworkOutline) -> dict[tuple[str, str], Place]:
         for name, tensor in tensors.items():
             layer = plain_layer(name)
             if layer is not None and len(tensor.shape) > 1:
-                places[part, layer.replace(".", "_")] = Place(part=part, layer=layer, shape=tensor.shape)
+                places[part, layer.replace(".", "_")] = WeightPlace(part=part, layer=layer, shape=tensor.shape)
     return places
 
 
 def plain_layer(name: str) -> str | None:
-    """The layer whose weight is called `name`, without the `text_model.` that some encoders have; None for a bias."""
+    """The layer whose weight is called `name`, without the `text_model.` of some encoders; None for a bias."""
     return name.removesuffix(".weight").removeprefix("text_model.") if name.endswith(".weight") else None
 
 
 def _placed(named: str, layers_per_block: int) -> tuple[tuple[str, ...], str]:
+    parts: tuple[str, ...]
     for start, parts in _FLAT_PARTS.items():
         if named.startswith(start):
             flat = named.removeprefix(start).lstrip("_").replace(".", "_")

@@ -1,4 +1,4 @@
-"""The factor before a LoRA's product where a configuration of peft tells it, not the file. Does not load torch."""
+"""The scale of a LoRA's product if it is in a peft configuration instead of the file. Does not load torch."""
 
 import math
 from collections.abc import Mapping
@@ -13,26 +13,26 @@ from engine.system.small_file import parse_json
 
 METADATA = "lora_adapter_metadata"
 KINDS = ("LORA", "LOHA", "LOKR")
-"""Of peft, that can be merged by their factors alone."""
+"""peft's types that can be merged from their factors only."""
 _PLAIN = frozenset(
     "target_modules exclude_modules target_parameters layers_to_transform layers_pattern rank_pattern alpha_pattern "
     "bias init_lora_weights megatron_core peft_type task_type base_model_name_or_path revision peft_version".split()
 )
-"""Options of peft that may be more than a number, true or false."""
+"""Options of peft that may be other values than numbers and booleans."""
 _SILENT = _PLAIN | {"auto_mapping", "inference_mode"}
-"""The same for `adapter_config.json`, whose auto_mapping names the class of the model it was made with."""
+"""The same for `adapter_config.json`, whose auto_mapping names the class of its model."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scales:
-    """Options of peft by part of the model, "" for a file that knows no parts."""
+    """peft's options by part of the model; "" for a file without parts."""
 
     options: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def of(self, part: str, layer: str, rank: int | None, what: str) -> float | None:
-        """Alpha over rank, or over its root with `use_rslora`; None where nothing is told of the part.
+        """Alpha / rank, or alpha / sqrt(rank) with `use_rslora`; None if there are no options for the part.
 
-        `rank`: of the layer's factors, None where they are whole matrices. ModelError where the two disagree.
+        `rank`: of the layer's factors, None for full matrices. ModelError if it contradicts the configuration.
         """
         told = self.options.get(part, self.options.get(""))
         if told is None or ("lora_alpha" not in told and "alpha" not in told):
@@ -46,14 +46,14 @@ class Scales:
 
 
 def scales_of(file: Path, *, is_pickle: bool) -> Scales:
-    """From the file's metadata or the `adapter_config.json` beside it.
+    """Read the scales from the file's metadata or the `adapter_config.json` beside it.
 
-    ModelError where they ask for more than factors and their scales: some change the model's own weights, and
-    `megatron_config` imports whatever module `megatron_core` names.
+    ModelError if they need more than factors and scales: some options change the model's own weights, and
+    `megatron_config` imports any module named in `megatron_core`.
     """
     if (file.parent / ADAPTER).is_file() and file.stem == "adapter_model":
         told = read_config(str(file.parent), file.parent, ADAPTER)
-        _demand_plain(file, f"its {ADAPTER}", told, _SILENT)
+        _require_plain(file, f"its {ADAPTER}", told, _SILENT)
         kind = str(told.get("peft_type", "LORA"))
         if kind not in KINDS:
             raise ModelError(f"{file.parent}: an adapter of peft of the kind {kind[:40]}; known are {', '.join(KINDS)}")
@@ -69,11 +69,11 @@ def scales_of(file: Path, *, is_pickle: bool) -> Scales:
     for (part, _, key), value in items:
         parts.setdefault(part, {})[key] = value
     for options in parts.values():
-        _demand_plain(file, "its metadata", options, _PLAIN)
+        _require_plain(file, "its metadata", options, _PLAIN)
     return Scales(options=parts)
 
 
-def _demand_plain(file: Path, where: str, options: Mapping[str, Any], plain: frozenset[str]) -> None:
+def _require_plain(file: Path, where: str, options: Mapping[str, Any], plain: frozenset[str]) -> None:
     if options.get("init_lora_weights") not in (None, True, False, "gaussian"):
         raise ModelError(f"{file}: init_lora_weights of {where} would change the model's own weights")
     for key, value in options.items():
@@ -83,7 +83,7 @@ def _demand_plain(file: Path, where: str, options: Mapping[str, Any], plain: fro
 
 
 def _matched(told: Mapping[str, Any], key: str, layer: str, what: str) -> Any:
-    """The value whose pattern fits `layer`, as peft takes it: the layer's name or the end of it behind a dot."""
+    """The value whose pattern matches `layer` as in peft: the full name, or its end after a dot."""
     patterns = told.get(key) or {}
     if not isinstance(patterns, dict):
         raise ModelError(f"{what}: {key} is no object")

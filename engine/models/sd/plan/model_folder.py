@@ -1,4 +1,4 @@
-"""The JSON files of a diffusers folder. No weights are read, and torch is not loaded."""
+"""Reads the JSON files of a diffusers folder. No weights are read, and torch is not loaded."""
 
 from collections.abc import Iterable
 from functools import cached_property
@@ -7,38 +7,38 @@ from typing import Any
 
 from engine.errors import ModelError
 from engine.models import locate
-from engine.models.not_a_model import what_folder_is
+from engine.models.not_a_model import other_folder
 from engine.models.plain_config import CONFIG, class_named, read_config
-from engine.models.sd.plan.other_models import SUPPORTED, UNET, instead, unet_of_another_kind, what_it_does
-from engine.models.sd.plan.unet_fields import SIZES, sizes_wanted, strays, unmet
+from engine.models.sd.plan.other_models import UNET, known_models, purpose_of, unet_of_another_kind
+from engine.models.sd.plan.unet_fields import SIZES, sizes_wanted, unexpected_tensors, unsupported_input
 from engine.models.weight_files import Weights, weights_in
 from engine.system.small_file import read_json
-
-__all__ = ["SUPPORTED", "TEXT_PARTS", "ModelFolder"]
 
 TEXT_PARTS = {
     "sd15": ("text_encoder", "tokenizer"),
     "sd21": ("text_encoder", "tokenizer"),
     "sdxl": ("text_encoder", "tokenizer", "text_encoder_2", "tokenizer_2"),
 }
-MAX_TOKENS = 1024  # of a text: CLIP's have 77
+MAX_TOKENS = 1024  # of a text; CLIP has 77
 TEXT_CLASSES = ("CLIPTextModel", "CLIPTextModelWithProjection")
 
 
-class ModelFolder:
-    """`path` holds `model_index.json`. ModelError in one line where it is no Stable Diffusion model we can run: what
-    it is instead, and one that would do."""
+class DiffusersFolder:
+    """A model in diffusers layout; `path` holds `model_index.json`.
+
+    ModelError in one line if it is not a Stable Diffusion model that we can run: its actual kind, and one that works.
+    """
 
     def __init__(self, path: Path, name: str = "") -> None:
         self.path = path
         self.name = name or str(path)
         self.unet: dict[str, Any] = {}
         if not (path / "model_index.json").is_file():
-            what = what_folder_is(path)
+            what = other_folder(path)
             raise ModelError(f"{self.name}: {what or 'no diffusers model (model_index.json is missing)'}")
         self.index = self.config("model_index.json")
         if not (path / "unet" / CONFIG).is_file():
-            if not what_it_does(self._pipeline) and (class_named(self.index.get("unet")) or not self._pipeline):
+            if not purpose_of(self._pipeline) and (class_named(self.index.get("unet")) or not self._pipeline):
                 again = locate.how_to_get(self.name) or "; fetch it again"
                 raise ModelError(f"{self.name}: is here only in part, unet/{CONFIG} is missing{again}")
             kind = self.index.get("_class_name", "model of an unknown kind")
@@ -46,25 +46,25 @@ class ModelFolder:
         self.unet = self.config("unet/config.json")
         if wrong := unet_of_another_kind(self.unet, self._pipeline):
             raise self._refusal(wrong)
-        self._demand_texts()
+        self._require_texts()
         if "LDM3D" in self._pipeline:  # whose UNet has the shape of SD 1.5's
             raise self._refusal("its latents hold a depth map too")
-        if wrong := unmet(self.unet):
+        if wrong := unsupported_input(self.unet):
             raise self._refusal(f"its UNet {wrong}")
         if self.family == "sdxl":
-            self._demand_sizes()
+            self._require_sizes()
 
     @property
     def _pipeline(self) -> str:
         return str(self.index.get("_class_name", ""))
 
     def _refusal(self, wrong: str) -> ModelError:
-        """`wrong`, after what the model's own class says of it, and what would do instead."""
-        does = what_it_does(self._pipeline)
+        """The purpose of the model's class, `wrong`, and a model that works."""
+        does = purpose_of(self._pipeline)
         what = f"a {self._pipeline}, which {does}: " if does else ""
-        return ModelError(f"{self.name}: {what}{wrong}; {instead(self.family)}")
+        return ModelError(f"{self.name}: {what}{wrong}; {known_models(self.family)}")
 
-    def _demand_texts(self) -> None:
+    def _require_texts(self) -> None:
         for part in TEXT_PARTS[self.family]:
             kind = class_named(self.index.get(part))
             if kind is None and part.startswith("text_encoder") and self.family == "sdxl":
@@ -74,7 +74,7 @@ class ModelFolder:
             if not kind.startswith("CLIP") or (part.startswith("text_encoder") and kind not in TEXT_CLASSES):
                 raise self._refusal(f"its {part} is a {kind}, not CLIP's")
 
-    def _demand_sizes(self) -> None:
+    def _require_sizes(self) -> None:
         told = self.config("text_encoder_2/config.json") if (self.path / "text_encoder_2" / CONFIG).is_file() else {}
         pooled = told.get("projection_dim")
         if isinstance(pooled, int) and sizes_wanted(self.unet, pooled) != SIZES:
@@ -87,7 +87,7 @@ class ModelFolder:
 
     @property
     def family(self) -> str:
-        """sd15, sd21 or sdxl, told by the UNet: SD 2.x projects into attention with linear layers, 1.5 does not."""
+        """sd15, sd21 or sdxl, by the UNet: SD 2.x has linear projections in its attention, 1.5 does not."""
         if self.unet.get("addition_embed_type") == "text_time":
             return "sdxl"
         return "sd21" if self.unet.get("use_linear_projection") else "sd15"
@@ -106,16 +106,18 @@ class ModelFolder:
 
     @property
     def zeroes_empty_negative(self) -> bool:
-        """SDXL was trained with zeros for an empty prompt; the others with its embedding."""
+        """True for SDXL, which was trained with zeros for an empty prompt; the others with its embedding."""
         return self.family == "sdxl" and self.index.get("force_zeros_for_empty_prompt", True)
 
     @property
     def parts(self) -> tuple[str, ...]:
         return ("unet", "vae", *TEXT_PARTS[self.family], "scheduler")
 
-    def demand_tokenizer(self, part: str) -> None:
-        """ModelError where it is missing, broken, or does not say how long a text may be: transformers would quietly
-        make one that knows no word, or fill every text up without end."""
+    def require_tokenizer(self, part: str) -> None:
+        """ModelError if the tokenizer is missing, broken, or has no maximum length.
+
+        transformers would silently create one without words, or pad every text without limit.
+        """
         words = [file for file in ("tokenizer.json", "vocab.json") if (self.path / part / file).is_file()]
         if not words:
             raise ModelError(f"{self.name}: {part} is missing{locate.how_to_get(self.name)}")
@@ -131,9 +133,9 @@ class ModelFolder:
                 f"{MAX_TOKENS} tokens (CLIP's: 77)"
             )
 
-    def demand_no_strays(self, tensors: Iterable[str]) -> None:
-        """ModelError where its UNet's file has `tensors` that the network of its configuration has no place for."""
-        if found := strays(self.unet, tensors):
+    def require_no_strays(self, tensors: Iterable[str]) -> None:
+        """ModelError if its UNet's file has `tensors` that do not belong to a network of its configuration."""
+        if found := unexpected_tensors(self.unet, tensors):
             raise ModelError(
                 f"{self.name}: unet holds {len(found)} tensors that a {UNET} of its configuration has no place for, "
                 f"the first is {found[0]}; it is another kind of model, or unet/config.json belongs to another one"

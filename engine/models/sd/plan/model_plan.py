@@ -1,8 +1,8 @@
 """Decides how a model is run, from file headers and JSON alone: `check` prints the plan, `load` carries it out.
 
-Each part has a module of its own that decides: single_file (what a file is), model_folder, prediction, sampler_choice,
-scheduler_config, vae_choice, lora_file, controlnet_file, ip_adapter_file. What one of them refuses is listed in
-`missing`, in its own line, and `load` raises the first. Does not load torch.
+A module for each part decides: single_file, model_folder, prediction, sampler_choice, scheduler_config, vae_choice,
+lora_file, controlnet_file, ip_adapter_file. Each refusal becomes one line in `missing`, and `load` raises the first.
+Does not load torch.
 """
 
 from dataclasses import dataclass, field, replace
@@ -14,29 +14,29 @@ from engine.models import locate
 from engine.models.libraries import require_libraries
 from engine.models.part_report import Missing, PartReport, counted_part, first_missing
 from engine.models.pickle_file import pickle_note
-from engine.models.plain_config import ADAPTER, CONFIG, demand_no_adapter, notes_on, read_config
+from engine.models.plain_config import ADAPTER, CONFIG, notes_on, read_config, require_no_adapter
 from engine.models.safetensors_header import Tensor
 from engine.models.sd.plan import single_file
-from engine.models.sd.plan.choice import Choice
+from engine.models.sd.plan.choice import Decision
 from engine.models.sd.plan.clip_skip import MAX_CLIP_SKIP, clip_skip_note
 from engine.models.sd.plan.controlnet_config import KIND
 from engine.models.sd.plan.controlnet_file import ControlNetFiles, examine_controlnet
 from engine.models.sd.plan.embedding_file import EmbeddingFile, examine_embedding, text_widths
 from engine.models.sd.plan.ip_adapter_file import IpAdapterFiles, examine_ip_adapter
 from engine.models.sd.plan.lora_file import LoraFile, examine_lora
-from engine.models.sd.plan.model_folder import ModelFolder
+from engine.models.sd.plan.model_folder import DiffusersFolder
 from engine.models.sd.plan.network_outline import NetworkOutline, outline_of_file, outline_of_folder
-from engine.models.sd.plan.part_shapes import demand_shapes, demand_text_width
+from engine.models.sd.plan.part_shapes import require_shapes, require_text_width
 from engine.models.sd.plan.prediction import choose_prediction
 from engine.models.sd.plan.sampler_choice import SamplerChoice, choose_sampler
-from engine.models.sd.plan.scheduler_config import demand_signal, scheduler_config
+from engine.models.sd.plan.scheduler_config import require_signal, scheduler_config
 from engine.models.sd.plan.single_file import SingleFile
 from engine.models.sd.plan.tensor_file import headers_of
 from engine.models.sd.plan.vae_choice import VaeChoice, choose_vae
 from engine.models.sd.spec import ModelSpec
 from engine.models.weight_files import Weights
 
-# Which tensors of a single file belong to which part: the names of the original training code, SD first, then XL.
+# Prefixes of each part's tensors in a single file, by the original names: SD first, then XL.
 FILE_PARTS = {
     "unet": ("model.diffusion_model.",),
     "vae": ("first_stage_model.",),
@@ -44,29 +44,29 @@ FILE_PARTS = {
     "text_encoder_2": ("conditioner.embedders.1.",),
 }
 DESCRIBING = (".json", ".txt")
-"""Suffixes of configurations and of a tokenizer's words."""
+"""Suffixes of configurations and tokenizer vocabularies."""
 IMAGE_ENCODER = "CLIPVisionModelWithProjection"
 BESIDE = (CONFIG, ADAPTER, "preprocessor_config.json")
-"""What is read beside the weights of a VAE, LoRA, ControlNet or image encoder."""
+"""Files that are read beside the weights of a VAE, LoRA, ControlNet or image encoder."""
 
 
 @dataclass(slots=True, kw_only=True)
 class ModelPlan:
-    """What a model is made of and how it is run; None and empty where `missing` says why. Read only once made."""
+    """The parts of a model and how it is run. Fields are None or empty if `missing` says why. Read-only once made."""
 
     spec: ModelSpec
     path: Path
     family: str
     """sd15, sd21 or sdxl."""
     single: SingleFile | None = None
-    """The model is this one file; None: a folder."""
-    folder: ModelFolder | None = None
-    """The model's folder, or the one that describes its single file."""
-    prediction: Choice | None = None
+    """The model's file, or None if it is a folder."""
+    folder: DiffusersFolder | None = None
+    """The model's folder, or the folder with the configuration of its single file."""
+    prediction: Decision | None = None
     """epsilon, v_prediction or sample."""
     sampler: SamplerChoice | None = None
     scheduler: dict[str, Any] = field(default_factory=dict)
-    """Configuration of the noise schedule, as it is run."""
+    """The effective configuration of the noise schedule."""
     vae: VaeChoice | None = None
     loras: tuple[LoraFile, ...] = ()
     controlnets: tuple[ControlNetFiles, ...] = ()
@@ -74,12 +74,12 @@ class ModelPlan:
     embeddings: tuple[EmbeddingFile, ...] = ()
     parts: tuple[PartReport, ...] = ()
     missing: tuple[str, ...] = ()
-    """What is absent, broken or cannot be run, a line each, with how to get it or what would do instead."""
+    """Missing, broken or unsupported parts, one line each, with how to get them or what to take instead."""
     notes: tuple[str, ...] = ()
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """All that is read where it is run: weights, and the JSON and tokenizers that describe them."""
+        """All files that are read when it is run: weights, and the JSON and tokenizers that describe them."""
         described = [self.folder.path] if self.folder is not None else []
         texts = [file for folder in described for file in folder.rglob("*") if file.suffix in DESCRIBING]
         weights = [Path(file) for part in self.parts for file in part.files]
@@ -87,14 +87,16 @@ class ModelPlan:
         return tuple(sorted({self.path, *texts, *weights, *(file for file in beside if file.is_file())}))
 
     def require_complete(self) -> None:
-        """ModelError, in one line, for what is missing."""
+        """ModelError in one line if anything is missing."""
         if self.missing:
             raise ModelError(first_missing(self.spec.model, self.missing))
 
 
 def plan_model(spec: ModelSpec) -> ModelPlan:
-    """In milliseconds. ModelError where `spec.model` is not found or is no model we know; all else that is wrong is in
-    the plan's `missing`."""
+    """Examine a model, in milliseconds.
+
+    ModelError if `spec.model` is not found or not a known kind of model. All other problems are in `missing`.
+    """
     require_libraries()
     path = locate.find(spec.model)
     return _Planning(spec, path).plan()
@@ -112,11 +114,11 @@ class _Planning:
             single = single_file.examine(self._path)
             plan = ModelPlan(spec=self._spec, path=self._path, family=single.family, single=single)
             with self._missing.listed():
-                plan.folder = ModelFolder(single_file.config_folder(single), self._spec.model)
-                single_file.demand_described(single, plan.folder)
+                plan.folder = DiffusersFolder(single_file.config_folder(single), self._spec.model)
+                single_file.require_described(single, plan.folder)
             self._add_file_parts(single)
         else:
-            folder = ModelFolder(self._path, self._spec.model)
+            folder = DiffusersFolder(self._path, self._spec.model)
             plan = ModelPlan(spec=self._spec, path=self._path, family=folder.family, folder=folder)
             self._notes += notes_on(self._spec.model, self._path, locate.INDEX)
             self._add_folder_parts(folder)
@@ -133,7 +135,7 @@ class _Planning:
                 plan.prediction = choose_prediction(self._spec.prediction, plan.folder, plan.single)
                 plan.scheduler = scheduler_config(plan.folder, plan.single, plan.prediction, self._spec.sampler)
                 plan.sampler = choose_sampler(self._spec.sampler, plan.folder, plan.single, plan.prediction, plan.loras)
-                demand_signal(plan.folder.name, plan.scheduler, plan.prediction, plan.sampler.value)
+                require_signal(plan.folder.name, plan.scheduler, plan.prediction, plan.sampler.value)
         plan.parts, plan.missing, plan.notes = tuple(self._parts), tuple(self._missing), tuple(self._notes)
         return plan
 
@@ -142,24 +144,24 @@ class _Planning:
             return None
         return outline_of_file(plan.single, plan.folder) if plan.single else outline_of_folder(plan.folder)
 
-    def _add_folder_parts(self, folder: ModelFolder) -> None:
+    def _add_folder_parts(self, folder: DiffusersFolder) -> None:
         for part in folder.parts:
             with self._missing.listed():
                 if part == "scheduler":
                     folder.config("scheduler/scheduler_config.json")
                 elif part.startswith("tokenizer"):
-                    folder.demand_tokenizer(part)
+                    folder.require_tokenizer(part)
                 elif part != "vae":
-                    demand_no_adapter(folder.name, folder.path, folder.path / part)
+                    require_no_adapter(folder.name, folder.path, folder.path / part)
                     tensors = self._add(part, folder.weights(part), f"{folder.name}: {part}", self._spec.model)
                     if part == "unet":
-                        folder.demand_no_strays(tensors)
+                        folder.require_no_strays(tensors)
                     kind = single_file.CLASSES.get(part) or single_file.TEXT_CLASSES[part]
                     config = folder.config(f"{part}/config.json")
-                    demand_shapes(f"{folder.name}/{part}", kind, config, tensors)
+                    require_shapes(f"{folder.name}/{part}", kind, config, tensors)
         if not self._missing:
             with self._missing.listed():
-                demand_text_width(folder)
+                require_text_width(folder)
 
     def _add_file_parts(self, single: SingleFile) -> None:
         for part, starts in FILE_PARTS.items():
@@ -170,17 +172,17 @@ class _Planning:
         self._missing += single_file.lacks(single)
         self._notes += single.notes
 
-    def _vae(self, folder: ModelFolder, single: SingleFile | None) -> VaeChoice:
+    def _vae(self, folder: DiffusersFolder, single: SingleFile | None) -> VaeChoice:
         choice = choose_vae(folder, self._spec.vae, is_in_file=self._path.is_file())
         if single is not None and choice.folder is None:
-            single_file.demand_vae(single)
+            single_file.require_vae(single)
         self._notes += [choice.note] if choice.note else []
         if choice.weights is not None:
             self._parts = [part for part in self._parts if part.name != "vae"]
             what = str(choice.folder or choice.weights.files[0])
             tensors = self._add("vae", choice.weights, what)
             if choice.folder is not None:
-                demand_shapes(what, choice.kind, read_config(what, choice.folder), tensors)
+                require_shapes(what, choice.kind, read_config(what, choice.folder), tensors)
         return choice
 
     def _add_extras(self, plan: ModelPlan, outline: NetworkOutline | None) -> None:
@@ -195,7 +197,7 @@ class _Planning:
                 net = examine_controlnet(name, outline)
                 tensors = self._add(f"controlnet {net.path.name}", net.weights, name, name)
                 if net.path.is_dir():
-                    demand_shapes(name, KIND, net.config, tensors)
+                    require_shapes(name, KIND, net.config, tensors)
                 self._notes += net.notes
                 plan.controlnets += (net,)
         if self._spec.ip_adapter:
@@ -205,11 +207,11 @@ class _Planning:
                 self._notes += adapter.notes
                 encoder = str(adapter.encoder)
                 tensors = self._add("image_encoder", adapter.encoder_weights, encoder)
-                demand_shapes(encoder, IMAGE_ENCODER, read_config(encoder, adapter.encoder), tensors)
+                require_shapes(encoder, IMAGE_ENCODER, read_config(encoder, adapter.encoder), tensors)
                 plan.ip_adapter = adapter
 
     def _add_words(self, plan: ModelPlan) -> None:
-        """Clip skip and embeddings: they change how prompts are read."""
+        """Add clip skip and embeddings, which change how prompts are encoded."""
         asked = self._spec.clip_skip
         if not 0 <= asked <= MAX_CLIP_SKIP:
             self._missing.append(f"clip skip {asked}: is 1 to {MAX_CLIP_SKIP}, or 0 for the model's own")
@@ -231,7 +233,7 @@ class _Planning:
                 plan.embeddings += (embedding,)
 
     def _add(self, part: str, weights: Weights | None, what: str, hub_name: str = "") -> dict[str, Tensor]:
-        """Its tensors, by name."""
+        """Add a part to the report. Returns its tensors by name."""
         if weights is None:
             raise ModelError(f"{what} has no weights{locate.how_to_get(hub_name)}")
         self._notes += notes_on(part, weights.files[0].parent) if weights.has_config else ()

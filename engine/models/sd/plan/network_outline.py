@@ -1,4 +1,4 @@
-"""The shape of a model's networks, told from headers and JSON: what a LoRA, a ControlNet or an IP-Adapter must fit.
+"""The shapes of a model's networks, from headers and JSON, which a LoRA, a ControlNet or an IP-Adapter must fit.
 
 Does not load torch.
 """
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.models.safetensors_header import Tensor
-from engine.models.sd.plan.model_folder import ModelFolder
+from engine.models.sd.plan.model_folder import DiffusersFolder
 from engine.models.sd.plan.original_names import diffusers_name
 from engine.models.sd.plan.original_text_names import ENCODERS, text_weights
 from engine.models.sd.plan.single_file import SingleFile
@@ -18,24 +18,24 @@ from engine.models.weight_files import Weights
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkOutline:
     model: str
-    """As the user named it."""
+    """The name given by the user."""
     family: str
     """sd15, sd21 or sdxl."""
     unet: dict[str, Any]
     """config.json of the UNet."""
     unet_tensors: dict[str, Tensor]
-    """By diffusers' names; empty where only a damaged file is there."""
+    """By diffusers' names; empty if the file is damaged."""
     text_tensors: tuple[dict[str, Tensor], ...] = ()
-    """Of each text encoder, by transformers' names; of a single file only weights, without `text_model.`"""
+    """Tensors of each text encoder by transformers' names; for a single file only weights, without `text_model.`"""
 
     @property
     def text_width(self) -> int:
-        """Of what the UNet attends to: 768 for SD 1.5, 1024 for 2.x, 2048 for XL."""
+        """Width of the texts that the UNet attends to: 768 for SD 1.5, 1024 for 2.x, 2048 for XL."""
         width = self.unet.get("cross_attention_dim", 1280)
-        return int(width[0] if isinstance(width, list) else width)  # of each level: they attend to the same texts
+        return int(width[0] if isinstance(width, list) else width)  # one for each level, all attend to the same texts
 
 
-def outline_of_folder(folder: ModelFolder) -> NetworkOutline:
+def outline_of_folder(folder: DiffusersFolder) -> NetworkOutline:
     texts = [part for part in folder.parts if part.startswith("text_encoder")]
     return NetworkOutline(
         model=folder.name,
@@ -46,8 +46,8 @@ def outline_of_folder(folder: ModelFolder) -> NetworkOutline:
     )
 
 
-def outline_of_file(single: SingleFile, folder: ModelFolder) -> NetworkOutline:
-    """`folder` describes the file."""
+def outline_of_file(single: SingleFile, folder: DiffusersFolder) -> NetworkOutline:
+    """The outline of a single file; `folder` has its configuration."""
     layers = folder.unet.get("layers_per_block", 2)
     named = {diffusers_name(name, layers): tensor for name, tensor in single.tensors.items()}
     unet = {name: tensor for name, tensor in named.items() if name is not None}

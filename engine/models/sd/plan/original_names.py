@@ -1,6 +1,6 @@
-"""diffusers' name of each UNet tensor of a single file, which has those of Stable Diffusion's first code. No torch.
+"""Maps the UNet tensor names of a single file, those of Stable Diffusion's original code, to diffusers'. No torch.
 
-The first code counts all blocks through: with L resnets in a block of the way down, `input_blocks` 0 is the first
+The original code numbers all blocks consecutively: with L resnets in a down block, `input_blocks` 0 is the first
 convolution, then each block has L entries and one that halves the size; `output_blocks` have L + 1 each.
 """
 
@@ -36,12 +36,15 @@ _SGM = {
     "conditioner.embedders.0.transformer.": _OLD_CLIP,
     "conditioner.embedders.0.model.": "cond_stage_model.model.",
 }
-"""Where Stability's later code, which made SDXL, puts the text encoder of SD 1.x and 2.x."""
+"""Prefixes of the text encoder of SD 1.x and 2.x in files written by Stability's later code for SDXL."""
 
 
 def modern_name(name: str, *, is_xl: bool) -> str:
-    """The name that most files give a tensor: transformers called CLIP's parts otherwise before 4.17 (A1111's
-    `checkpoint_dict_replacements`), and SD 1.x and 2.x written by SDXL's code have its prefixes."""
+    """The usual name of a tensor.
+
+    transformers before 4.17 had other names for CLIP's parts (A1111's `checkpoint_dict_replacements`), and files of
+    SD 1.x and 2.x written by SDXL's code have its prefixes.
+    """
     if not is_xl:
         for start, usual in _SGM.items():
             if name.startswith(start):
@@ -51,7 +54,7 @@ def modern_name(name: str, *, is_xl: bool) -> str:
 
 
 def diffusers_name(name: str, layers: int) -> str | None:
-    """None for a tensor of another part. `layers`: `layers_per_block` of the UNet's configuration."""
+    """diffusers' name, or None for a tensor of another part. `layers`: `layers_per_block` of the UNet."""
     if not name.startswith(UNET):
         return None
     rest = name.removeprefix(UNET)

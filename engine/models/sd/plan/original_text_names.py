@@ -1,7 +1,7 @@
-"""transformers' names of the weights of a single file's text encoders. Does not load torch.
+"""Maps the text encoder weights of a single file to transformers' names. Does not load torch.
 
-SD 1.5 and the first encoder of XL keep transformers' names behind a prefix; SD 2.x and the second of XL have those of
-OpenCLIP, which joins the three projections of its attention.
+SD 1.5 and the first encoder of XL have transformers' names after a prefix; SD 2.x and the second encoder of XL have
+OpenCLIP's, which joins the three projections of its attention.
 """
 
 import re
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from engine.models.safetensors_header import Tensor
 
 ENCODERS = (("cond_stage_model.", "conditioner.embedders.0."), ("conditioner.embedders.1.",))
-"""Prefixes of the first and the second encoder's tensors: SD, XL."""
+"""Prefixes of the first and second encoder's tensors: SD, XL."""
 _TRANSFORMERS, _OPEN_CLIP = "transformer.", "model."
 _BLOCK = re.compile(r"transformer\.resblocks\.(\d+)\.(.+)")
 _FIXED = {
@@ -30,8 +30,10 @@ _JOINED = "attn.in_proj_weight"
 
 
 def text_weights(tensors: Mapping[str, Tensor], starts: tuple[str, ...], layers: int | None) -> dict[str, Tensor]:
-    """Weights of the encoder whose names begin with one of `starts`; of OpenCLIP's the first `layers`, all for None:
-    SD 2.x leaves its last one out."""
+    """Weights of the encoder whose names begin with one of `starts`.
+
+    For OpenCLIP only the first `layers`, or all for None: SD 2.x omits the last one.
+    """
     found: dict[str, Tensor] = {}
     for name, tensor in tensors.items():
         start = next((start for start in starts if name.startswith(start)), None)

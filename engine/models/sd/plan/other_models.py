@@ -1,25 +1,18 @@
-"""Names models of other kinds that lie in folders like ours, by the names of their classes.
+"""Recognizes models of other kinds, in diffusers folders like ours, by their class names.
 
-Class names are those of diffusers' pipelines and models, as `model_index.json` and `unet/config.json` have them. Does
-not load torch.
+These are diffusers' names of pipelines and models, from `model_index.json` and `config.json`. Does not load torch.
 """
 
 import re
 from typing import Any, Final
 
 from engine.models import locate
+from engine.models.sd.plan.families import BASES, SUPPORTED
 
-SUPPORTED: Final = "Stable Diffusion 1.5, 2.x and XL with their turbo and LCM relatives"
 UNET: Final = "UNet2DConditionModel"
-BASES: Final = {
-    "sd15": "stable-diffusion-v1-5/stable-diffusion-v1-5",
-    "sd21": "stabilityai/sd-turbo",
-    "sdxl": "stabilityai/stable-diffusion-xl-base-1.0",
-}
-"""A model of each family that is known to work, to be named where another one is refused."""
 
 _VIDEO: Final = "makes videos, while ours paint picture by picture"
-# The first that is found in the class's name counts.
+# The first pattern found in the class name counts.
 _PIPELINES: Final = (
     (r"StableVideo|TextToVideo|VideoToVideo|AnimateDiff|PIA|I2V|ImageToVideo|CogVideo|HunyuanVideo|Wan|LTX", _VIDEO),
     (r"InstructPix2Pix|Edit", "edits a picture after an instruction"),
@@ -56,23 +49,41 @@ _UNETS: Final = (
     (r"^Flax", "is written for Flax"),
 )
 
+PART_CLASSES: Final = {
+    "ControlNetUnionModel": "a ControlNet union, one net for many kinds of pictures",
+    "ControlNetXSAdapter": "a ControlNet-XS",
+    "ControlNetXSModel": "a ControlNet-XS",
+    "SD3ControlNetModel": "a ControlNet for SD 3",
+    "FluxControlNetModel": "a ControlNet for Flux",
+    "T2IAdapter": "a T2I-Adapter",
+    "SparseControlNetModel": "a SparseCtrl for AnimateDiff",
+    "HunyuanDiT2DControlNetModel": "a ControlNet for Hunyuan-DiT",
+    "AutoencoderKLTemporalDecoder": "the video VAE of Stable Video Diffusion",
+    "AsymmetricAutoencoderKL": "an asymmetric VAE for inpainting",
+    "ConsistencyDecoderVAE": "a consistency decoder, many times slower",
+    "VQModel": "a VQ model, as the first latent diffusion had",
+    "AutoencoderDC": "Sana's autoencoder",
+    "AutoencoderKLWan": "Wan's video VAE",
+}
+"""ControlNets and VAEs that are not run, by their class in diffusers."""
 
-def what_it_does(pipeline: str) -> str:
-    """In a few words that go on after the class's name, ` makes videos` say; "" for a class that says nothing."""
+
+def purpose_of(pipeline: str) -> str:
+    """The purpose of a pipeline, in words that follow its class name (`makes videos`); "" for an unknown class."""
     return _first(_PIPELINES, pipeline)
 
 
 def unet_of_another_kind(told: dict[str, Any], pipeline: str) -> str:
-    """What else the UNet of this configuration is than a picture's; "" for ours."""
+    """For an error: the kind of a UNet that is not one for pictures; "" for ours."""
     unet = told.get("_class_name", UNET)
     if unet == UNET:
         return ""
-    what = "" if what_it_does(pipeline) else _first(_UNETS, unet)  # said once
+    what = "" if purpose_of(pipeline) else _first(_UNETS, unet)  # said once
     return f"its UNet is a {unet}{f', which {what}' if what else ''}"
 
 
-def instead(family: str) -> str:
-    """`known are ...`, with the command that fetches one that does."""
+def known_models(family: str) -> str:
+    """`known are ...`, with the command that fetches a model that works."""
     return f"known are {SUPPORTED}: {locate.fetch_command(BASES[family])}"
 
 

@@ -1,7 +1,7 @@
-"""Shapes of a part's tensors that follow from its config.json: a file or a configuration of another model is told by
-them before anything is loaded. Names and defaults are those of diffusers and transformers. Does not load torch.
+"""Compares a part's tensor shapes with its config.json, to detect files and configurations of another model.
 
-Not every tensor is looked at: a few that belong to one model only, and of a text encoder all.
+Names and defaults are those of diffusers and transformers. Does not load torch. Checks a few tensors that differ
+between models, and all tensors of a text encoder.
 """
 
 from collections.abc import Iterator, Mapping
@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from engine.errors import ModelError
 from engine.models.safetensors_header import Tensor
-from engine.models.sd.plan.model_folder import ModelFolder
+from engine.models.sd.plan.model_folder import DiffusersFolder
 
 UNET_WIDTHS: Final = (320, 640, 1280, 1280)
 TEXT_LAYER: Final = tuple(
@@ -20,16 +20,16 @@ TEXT_LAYER: Final = tuple(
     )
     for each in ("weight", "bias")
 )  # fmt: skip
-"""Of each layer of CLIP's text model."""
+"""Tensors of each layer of CLIP's text model."""
 _TEXT: Final = "text_model."
 _TO_KEYS: Final = ".attn2.to_k.weight"
 Shape = tuple[int | None, ...]
-"""As far as it is known; None for any number."""
+"""A shape; None for an unknown side."""
 
 
-def demand_shapes(what: str, kind: str, told: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
-    """ModelError in one line where `tensors` are not those of a `kind` (a class of diffusers or transformers) with the
-    configuration `told`."""
+def require_shapes(what: str, kind: str, told: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
+    """ModelError in one line if `tensors` do not fit a `kind` (a class of diffusers or transformers) with configuration
+    `told`."""
     if kind.startswith("CLIPText"):
         tensors = {name.removeprefix(_TEXT): tensor for name, tensor in tensors.items()}  # of transformers before 5
     try:
@@ -47,8 +47,8 @@ def demand_shapes(what: str, kind: str, told: Mapping[str, Any], tensors: Mappin
             )
 
 
-def demand_text_width(folder: ModelFolder) -> None:
-    """ModelError in one line where the UNet attends to texts of another width than the model's encoders write."""
+def require_text_width(folder: DiffusersFolder) -> None:
+    """ModelError in one line if the text width of the UNet differs from that of the model's text encoders."""
     widths = [
         _of_half(folder.config(f"{part}/config.json"), "text_config").get("hidden_size", 512)
         for part in folder.parts
@@ -100,7 +100,7 @@ def _of_text(told: Mapping[str, Any]) -> Iterator[tuple[str, Shape]]:
 
 
 def _of_half(told: Mapping[str, Any], half: str) -> Mapping[str, Any]:
-    """Of a whole CLIP's configuration the half that is read."""
+    """The relevant half of a whole CLIP's configuration."""
     inner = told.get(half)
     return inner if isinstance(inner, dict) and "hidden_size" not in told else told
 

@@ -1,46 +1,46 @@
 """Decides what the UNet predicts: the noise (epsilon), the velocity (v_prediction) or the picture (sample)."""
 
 from engine.errors import ModelError
-from engine.models.sd.plan.choice import ASKED, Choice
-from engine.models.sd.plan.model_folder import ModelFolder
+from engine.models.sd.plan.choice import ASKED, Decision
+from engine.models.sd.plan.model_folder import DiffusersFolder
 from engine.models.sd.plan.sampler_name import predicts_picture
 from engine.models.sd.plan.single_file import SingleFile
 
 WORDS = {"epsilon": "epsilon", "v": "v_prediction", "v_prediction": "v_prediction"}
-"""Values of `prediction` beside auto."""
+"""Values of the option `prediction` other than auto."""
 
 
-def choose_prediction(wanted: str, folder: ModelFolder, single: SingleFile | None) -> Choice:
-    """`wanted`: auto, or one of WORDS. `single`: the model is this one file, which `folder` describes.
+def choose_prediction(wanted: str, folder: DiffusersFolder, single: SingleFile | None) -> Decision:
+    """`wanted`: auto, or one of WORDS. `single`: the model's file, described by `folder`; None for a folder.
 
-    Of a single file marks inside it count first, then the configuration beside it, then its weights and its name.
+    For a single file, markers inside it take precedence, then the configuration beside it, then its weights and name.
     """
     if wanted != "auto" and wanted not in WORDS:
         raise ModelError(f"prediction {wanted}: not one of auto, epsilon, v")
     if wanted in WORDS:
-        choice = Choice(WORDS[wanted], ASKED)
+        choice = Decision(WORDS[wanted], ASKED)
     elif single is None:
-        choice = Choice(_configured(folder), "the scheduler's configuration")
+        choice = Decision(_configured(folder), "the scheduler's configuration")
     elif single.prediction.told:
         choice = single.prediction.told
     elif predicts_picture(single.path.stem):
-        choice = Choice("sample", f"the name {single.path.stem}: the one-step SDXL-Lightning")
+        choice = Decision("sample", f"the name {single.path.stem}: the one-step SDXL-Lightning")
     elif folder.path == single.folder_beside:
-        choice = Choice(_configured(folder), f"the scheduler's configuration in {folder.path.name}/ beside the file")
+        choice = Decision(_configured(folder), f"the scheduler's configuration in {folder.path.name}/ beside the file")
     else:
-        choice = single.prediction.likely or Choice(_configured(folder), "nothing in the file; the published default")
+        choice = single.prediction.likely or Decision(_configured(folder), "nothing in the file; the published default")
     return choice if single is None else _with_zero_snr(choice, single)
 
 
-def _configured(folder: ModelFolder) -> str:
+def _configured(folder: DiffusersFolder) -> str:
     return str(folder.scheduler.get("prediction_type", "epsilon"))
 
 
-def _with_zero_snr(choice: Choice, single: SingleFile) -> Choice:
+def _with_zero_snr(choice: Decision, single: SingleFile) -> Decision:
     where = single.prediction.zero_snr
     if not where:
         return choice
     if choice.value == "v_prediction":
-        return Choice(choice.value, f"{choice.reason}; zero terminal SNR: {where}")
+        return Decision(choice.value, f"{choice.reason}; zero terminal SNR: {where}")
     reason = f"{choice.reason}; {where} is not used: only v-prediction can begin with noise alone"
-    return Choice(choice.value, reason)
+    return Decision(choice.value, reason)

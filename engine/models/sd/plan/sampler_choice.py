@@ -1,11 +1,10 @@
-"""Decides how noise is taken away, step by step: which sampler a model with these LoRAs was made for, and why.
+"""Decides which sampler a model with these LoRAs was made for, and why.
 
-Asked are the LoRAs' names first, since they are what was put on top, then the UNet (SDXS has a scheduler of many steps
-and a network of one), then the model's own scheduler, then the stem of a single file. No folder's name counts, but for
-one case: an Euler scheduler with trailing timesteps is that of sd-turbo and sdxl-turbo, but also what somebody may give
-to any model. Taking an ordinary model for turbo would blur its pictures and take its guidance away; taking a turbo for
-an ordinary one leaves it the steps that its authors published. So it is turbo only where its name, or the size that it
-was made for, says so.
+Checked in order: the LoRAs' names, because they are applied on top; the UNet (SDXS has a scheduler for many steps and a
+network for one); the model's own scheduler; the stem of a single file. Folder names do not count, with one exception:
+sd-turbo and sdxl-turbo have an Euler scheduler with trailing timesteps, but any model may have one. Running an ordinary
+model as turbo would blur its pictures and turn its guidance off; running a turbo as an ordinary one keeps the steps
+that its authors published. So it is turbo only if its name, or the size it was made for, says so.
 """
 
 from collections.abc import Sequence
@@ -13,33 +12,33 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import ModelError
-from engine.models.sd.plan.choice import ASKED, Choice
+from engine.models.sd.plan.choice import ASKED, Decision
 from engine.models.sd.plan.lora_file import LoraFile
-from engine.models.sd.plan.model_folder import ModelFolder
+from engine.models.sd.plan.model_folder import DiffusersFolder
 from engine.models.sd.plan.sampler_name import TCD_ETA, NamedSampler, sampler_named
 from engine.models.sd.plan.single_file import SingleFile
 
 SAMPLERS = ("auto", "lcm", "turbo", "lightning", "hyper", "tcd", "scheduler", "deis", "euler", "dpm")
-"""The last three are schedulers of diffusers that any model can be asked for, whatever its own is."""
+"""The last three are schedulers of diffusers that work with any model."""
 FEW_STEPS = ("lcm", "turbo", "lightning", "hyper", "tcd")
-"""Those that are worked out here, live and in jobs; `scheduler` is one of diffusers', for jobs and single pictures."""
+"""Samplers implemented here, live and in jobs; `scheduler` is one of diffusers', for jobs and single pictures."""
 _CLASSES = {"LCMScheduler": "lcm", "TCDScheduler": "tcd"}
 _EULERS = ("EulerDiscreteScheduler", "EulerAncestralDiscreteScheduler")
-_TURBO_SIDE = 64  # of a latent: 512 px, which sdxl-turbo was made for; SDXL and its Lightning for 1024
+_TURBO_SIDE = 64  # latents, 512 px: the size of sdxl-turbo; SDXL and SDXL-Lightning have 1024 px
 
 
 @dataclass(frozen=True, slots=True)
-class SamplerChoice(Choice):
+class SamplerChoice(Decision):
     eta: float = TCD_ETA
-    """How much of the noise tcd draws anew after each step, 0 to 1."""
+    """Share of the noise that tcd draws again after each step, 0 to 1."""
     is_hyper_guided: bool = False
-    """hyper takes guidance: the model was distilled to be guided."""
+    """True if this hyper model was distilled to be used with guidance."""
 
 
 def choose_sampler(
-    wanted: str, folder: ModelFolder, single: SingleFile | None, prediction: Choice, loras: Sequence[LoraFile]
+    wanted: str, folder: DiffusersFolder, single: SingleFile | None, prediction: Decision, loras: Sequence[LoraFile]
 ) -> SamplerChoice:
-    """`wanted`: one of SAMPLERS. `single`: the model is this one file, which `folder` describes."""
+    """`wanted`: one of SAMPLERS. `single`: the model's file, whose configuration is in `folder`; None for a folder."""
     if wanted not in SAMPLERS:
         raise ModelError(f"sampler {wanted}: not one of {', '.join(SAMPLERS)}")
     by_loras = _named([(f"the name of the LoRA {lora.name}", lora.name) for lora in loras], is_lora=True)
@@ -71,7 +70,7 @@ def choose_sampler(
 
 
 def _named(told: Sequence[tuple[str, str]], *, is_lora: bool) -> list[tuple[str, NamedSampler]]:
-    """Of (reason, name) those whose name says something."""
+    """The (reason, sampler) pairs for names that imply a sampler."""
     found = [(reason, sampler_named(name, is_lora=is_lora)) for reason, name in told]
     return [(reason, named) for reason, named in found if named is not None]
 
@@ -89,9 +88,11 @@ def _as_named(reason: str, named: NamedSampler) -> SamplerChoice:
     return SamplerChoice(named.sampler, f"{reason}: {named.kind}{made_for}{at}", named.eta, named.is_hyper_guided)
 
 
-def _is_sdxs(folder: ModelFolder) -> bool:
-    """Three levels and no middle block, as BK-SDM tiny, but without self-attention at the first level, where that has
-    it: IDKiro/sdxs-512-0.9 has cross-attention alone there, sdxs-512-dreamshaper none at all (arXiv 2403.16627)."""
+def _is_sdxs(folder: DiffusersFolder) -> bool:
+    """True for three levels and no middle block, as in BK-SDM tiny, but without self-attention at the first level.
+
+    There IDKiro/sdxs-512-0.9 has only cross-attention, sdxs-512-dreamshaper none at all (arXiv 2403.16627).
+    """
     unet = folder.unet
     widths, kinds = unet.get("block_out_channels", ()), unet.get("down_block_types", ())
     if folder.family == "sdxl" or unet.get("mid_block_type", "") is not None or not len(widths) == len(kinds) == 3:
@@ -101,7 +102,7 @@ def _is_sdxs(folder: ModelFolder) -> bool:
     return kinds[0] == "DownBlock2D" or is_only_cross
 
 
-def _of_trailing_euler(folder: ModelFolder, kind: str) -> SamplerChoice:
+def _of_trailing_euler(folder: DiffusersFolder, kind: str) -> SamplerChoice:
     told = f"the scheduler's configuration: {kind} with trailing timesteps"
     name = Path(folder.name).name
     named = sampler_named(name, is_lora=False)

@@ -1,8 +1,8 @@
-"""Tells from a model's name how it was distilled, by words that only the makers of such models use. Pure.
+"""Recognizes from a model's name how it was distilled. Pure.
 
-A word stands by itself: `LCM_Dreamshaper`, `dreamshaperXL_lightningDPMSDE`, `realvisxlV40_v40LightningBakedvae` have
-one, `falcmix` and `turbolicious` none. Words that mean something else to an artist, such as a lightning bolt or a
-hyperrealism, count only beside what belongs to a distillation.
+Only whole words count: `LCM_Dreamshaper`, `dreamshaperXL_lightningDPMSDE` and `realvisxlV40_v40LightningBakedvae` have
+one, `falcmix` and `turbolicious` do not. Words with another meaning in art, such as lightning or hyper, count only next
+to other words of a distillation.
 """
 
 import re
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 TCD_ETA = 0.3
-"""Of TCDScheduler.step in diffusers, and of the examples for TCD-LoRA (h1t/TCD-SDXL-LoRA)."""
+"""Default of TCDScheduler.step in diffusers and in the examples for TCD-LoRA (h1t/TCD-SDXL-LoRA)."""
 _UNIFIED_ETA = 1.0  # of Hyper-SD's one-step LoRAs (ByteDance/Hyper-SD)
 _PHASED_ETA = 0.0  # of PCM's LoRAs: their authors leave the pipeline's eta at 0 (wangfuyun/PCM_Weights)
 
@@ -27,30 +27,30 @@ _JOINED = {
     "flashsd": ("flash", "sd"),
     "flashsdxl": ("flash", "sdxl"),
 }
-"""Words that are written as one."""
+"""Several words written as one."""
 _AFTER_HYPER = ("baked", "bakedvae", "vae", "lora", "unet", "cfg", "dpmsde", "fp")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NamedSampler:
-    """How a model of such a name is sampled."""
+    """The sampler implied by a model's name."""
 
     sampler: str
     """lcm, turbo, lightning, hyper or tcd."""
     kind: str
-    """What the word stands for, to be told."""
+    """The kind of distillation, for messages."""
     steps: int | None = None
-    """That it was made for, where the name has them."""
+    """Number of steps in the name, or None."""
     eta: float = TCD_ETA
-    """Of tcd."""
+    """Eta of tcd."""
     is_hyper_guided: bool = False
-    """Made to be guided, as Hyper-SD's CFG files are."""
+    """True if made for guidance, such as Hyper-SD's CFG files."""
     place: int | None = None
-    """The place in the 50-step table that it was made for, where there is one alone."""
+    """The only place in the 50-step table that it was made for, or None."""
 
 
 def words_in(name: str) -> tuple[str, ...]:
-    """In lower case. Cut where no letter is, between letters and digits, and before a capital in camel case."""
+    """The words of a name in lower case, split at other characters, between letters and digits, and in camel case."""
     words: list[str] = []
     for word in _WORD.findall(name.replace("LoRA", "Lora").replace("LoRa", "Lora")):
         small = word.lower()
@@ -59,8 +59,10 @@ def words_in(name: str) -> tuple[str, ...]:
 
 
 def sampler_named(name: str, *, is_lora: bool) -> NamedSampler | None:
-    """None where the name says nothing. `name`: a file's stem, or a LoRA's. A LoRA may be of anything, a sports car
-    too: its words count only beside `sd`, `sdxl` or a number of steps."""
+    """The sampler implied by a file's stem or a LoRA's name, or None.
+
+    A LoRA may show anything, a turbo sports car too: its words count only next to `sd`, `sdxl` or a number of steps.
+    """
     words = words_in(name)
     steps = _steps_in(words)
     if "pcm" in words:
@@ -69,7 +71,7 @@ def sampler_named(name: str, *, is_lora: bool) -> NamedSampler | None:
         return NamedSampler(sampler="lcm", kind="LCM", steps=steps)
     if "tcd" in words:
         return NamedSampler(sampler="tcd", kind="TCD", steps=steps)
-    if "dmd" in words:  # LCMScheduler at 999, 749, 499, 249 without guidance (tianweiy/DMD2): turbo's very steps
+    if "dmd" in words:  # LCMScheduler at 999, 749, 499, 249 without guidance (tianweiy/DMD2), the same steps as turbo
         return NamedSampler(sampler="turbo", kind="DMD2", steps=steps)
     if _is_hyper(words, is_lora=is_lora):
         return _hyper(words, steps)
@@ -95,7 +97,7 @@ def _phased(words: tuple[str, ...], steps: int | None) -> NamedSampler:
 
 
 def _hyper(words: tuple[str, ...], steps: int | None) -> NamedSampler:
-    """Hyper-SD: DDIM with trailing timesteps, but for one step: there TCD with eta 1, and for the UNet LCM at 800."""
+    """Hyper-SD: DDIM with trailing timesteps; the one-step LoRA TCD with eta 1, the one-step UNet LCM at 800."""
     if steps != 1:
         return NamedSampler(sampler="hyper", kind="Hyper-SD", steps=steps, is_hyper_guided="cfg" in words)
     if "unet" in words:

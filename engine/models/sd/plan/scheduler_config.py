@@ -1,12 +1,12 @@
-"""The configuration of the noise schedule that a model is run with, told from its JSON. Does not load torch."""
+"""Determines the noise schedule that a model is run with, from its JSON. Does not load torch."""
 
 import importlib.util
 from typing import Any, Final
 
 from engine.errors import ModelError
 from engine.models import locate
-from engine.models.sd.plan.choice import ASKED, Choice
-from engine.models.sd.plan.model_folder import ModelFolder
+from engine.models.sd.plan.choice import ASKED, Decision
+from engine.models.sd.plan.model_folder import DiffusersFolder
 from engine.models.sd.plan.sampler_choice import FEW_STEPS
 from engine.models.sd.plan.single_file import SingleFile
 
@@ -16,13 +16,13 @@ RUNNABLE: Final = frozenset(
     "EulerAncestralDiscreteScheduler HeunDiscreteScheduler KDPM2DiscreteScheduler KDPM2AncestralDiscreteScheduler "
     "LCMScheduler LMSDiscreteScheduler PNDMScheduler SASolverScheduler TCDScheduler UniPCMultistepScheduler".split()
 )
-"""Classes of diffusers that make the steps of a picture from a table of betas and a noisy picture to begin with."""
+"""diffusers' schedulers that start from a noisy picture and a table of betas."""
 SCHEDULES: Final = ("linear", "scaled_linear", "squaredcos_cap_v2")
 PREDICTIONS: Final = ("epsilon", "v_prediction", "sample")
 CARRIER: Final = "EulerDiscreteScheduler"
-"""Stands for a class that cannot be run where a sampler is asked for that takes only the noise table from it."""
+"""Replaces an unsupported class if the requested sampler needs only the noise table."""
 OWN_CHOICE: Final = ("auto", "scheduler")
-"""Samplers for which the scheduler's class makes the steps, or may."""
+"""Samplers for which the scheduler's class is, or may be, used for the steps."""
 PACKAGES: Final = {"LMSDiscreteScheduler": "scipy"}
 PLAYGROUND: Final = "playgroundai/playground-v2-1024px-aesthetic"
 _KINDS: Final = (
@@ -46,29 +46,29 @@ ZERO_SNR_SCHEDULERS = (
     "DDIMScheduler", "DDPMScheduler", "DPMSolverMultistepScheduler", "EulerAncestralDiscreteScheduler",
     "EulerDiscreteScheduler", "LCMScheduler", "TCDScheduler", "UniPCMultistepScheduler",
 )  # fmt: skip
-"""Those of diffusers that take `rescale_betas_zero_snr`; the others would run the plain schedule."""
+"""diffusers' schedulers that support `rescale_betas_zero_snr`; the others would ignore it."""
 
 
 def scheduler_config(
-    folder: ModelFolder, single: SingleFile | None, prediction: Choice, wanted: str = "auto"
+    folder: DiffusersFolder, single: SingleFile | None, prediction: Decision, wanted: str = "auto"
 ) -> dict[str, Any]:
-    """As published, with what was decided in it. ModelError in one line for a schedule that cannot be run.
+    """The published configuration with our decisions applied. ModelError in one line for an unsupported schedule.
 
-    `wanted`: the sampler that was asked for; one that makes its own steps needs of the scheduler only the noise table.
+    `wanted`: the requested sampler. One that makes its own steps needs only the scheduler's noise table.
     """
     told = folder_schedule(folder.name, folder.scheduler, wanted)
     told |= {"prediction_type": known_prediction(folder, prediction)}
     if single is not None:
         told = _file_schedule(told, single, prediction)
     elif prediction.value != "v_prediction" and prediction.reason == ASKED and "rescale_betas_zero_snr" in told:
-        told |= {"rescale_betas_zero_snr": False}  # a schedule for v alone
+        told |= {"rescale_betas_zero_snr": False}  # a schedule for v only
     if wanted == "deis" and told.get("rescale_betas_zero_snr"):
         raise ModelError(f"{folder.name}: {NO_ZERO_SNR}")
     return told
 
 
-def demand_signal(name: str, told: dict[str, Any], prediction: Choice, sampler: str) -> None:
-    """ModelError where steps that are worked out here would divide by a picture of which nothing is left."""
+def require_signal(name: str, told: dict[str, Any], prediction: Decision, sampler: str) -> None:
+    """ModelError if our own steps would divide by the picture's share where it is 0."""
     if told.get("rescale_betas_zero_snr") and prediction.value == "epsilon" and sampler in FEW_STEPS:
         raise ModelError(
             f"{name}: its scheduler begins with noise alone (rescale_betas_zero_snr), where {sampler} cannot tell a "
@@ -76,7 +76,7 @@ def demand_signal(name: str, told: dict[str, Any], prediction: Choice, sampler: 
         )
 
 
-def known_prediction(folder: ModelFolder, prediction: Choice) -> str:
+def known_prediction(folder: DiffusersFolder, prediction: Decision) -> str:
     if prediction.value not in PREDICTIONS:
         raise ModelError(
             f"{folder.name}: predicts {prediction.value} ({prediction.reason}); known are {', '.join(PREDICTIONS)}; "
@@ -88,9 +88,12 @@ def known_prediction(folder: ModelFolder, prediction: Choice) -> str:
 # -- of a single file
 
 
-def _file_schedule(told: dict[str, Any], single: SingleFile, prediction: Choice) -> dict[str, Any]:
-    """`told`: the published configuration of the file's kind. Where the file was trained down to noise alone (zero
-    terminal SNR, Lin et al. 2023) the schedule is rescaled and begins at the last timestep."""
+def _file_schedule(told: dict[str, Any], single: SingleFile, prediction: Decision) -> dict[str, Any]:
+    """`told`: the published configuration for this kind of file.
+
+    If the file was trained with zero terminal SNR (Lin et al. 2023), the schedule is rescaled and begins at the last
+    timestep.
+    """
     if prediction.value != "v_prediction":
         return told | {"rescale_betas_zero_snr": False} if "rescale_betas_zero_snr" in told else told
     if not single.prediction.zero_snr:
@@ -107,7 +110,7 @@ def _file_schedule(told: dict[str, Any], single: SingleFile, prediction: Choice)
 
 
 def folder_schedule(name: str, told: dict[str, Any], wanted: str) -> dict[str, Any]:
-    """`told` as it can be run. ModelError in one line."""
+    """`told`, changed so that it can be run. ModelError in one line if it cannot."""
     kind = told.get("_class_name")
     what = f"{name}: its scheduler {kind}" if kind else f"{name}: its scheduler (which names no class)"
     schedule = told.get("beta_schedule", "linear" if kind in RUNNABLE else None)
@@ -137,6 +140,6 @@ def _of_kind(kind: Any) -> str:
 
 
 def _absent(told: dict[str, Any]) -> str:
-    """The package that the scheduler needs and that is not installed; "" where there is none."""
+    """A package that the scheduler needs and that is not installed, or ""."""
     needed = PACKAGES.get(told.get("_class_name", ""), "scipy" if told.get("use_beta_sigmas") else "")
     return needed if needed and importlib.util.find_spec(needed) is None else ""

@@ -1,4 +1,4 @@
-"""Models in one file, as most checkpoints are passed around: the weights without any configuration. No torch."""
+"""Examines models in one file, like most shared checkpoints: weights without a configuration. No torch."""
 
 import re
 from dataclasses import dataclass
@@ -9,17 +9,17 @@ from engine.models import locate
 from engine.models.pickle_file import pickle_note
 from engine.models.safetensors_header import Tensor
 from engine.models.sd.plan.checkpoint_header import read_checkpoint_header
-from engine.models.sd.plan.families import FAMILIES
+from engine.models.sd.plan.families import FAMILIES, SUPPORTED, TAESD, made_for_another
 from engine.models.sd.plan.file_kinds import kind_of, unet_alone
 from engine.models.sd.plan.file_prediction import FilePrediction, file_prediction
-from engine.models.sd.plan.model_folder import SUPPORTED, ModelFolder
+from engine.models.sd.plan.model_folder import DiffusersFolder
 from engine.models.sd.plan.original_names import UNET, modern_name
 from engine.models.sd.plan.sampler_name import sampler_named
-from engine.models.sd.plan.unet_layout import demand_same_blocks, demand_whole
+from engine.models.sd.plan.unet_layout import require_same_blocks, require_whole
 
 SD_2_OWNERS = ("sd2-community", "stabilityai")
-"""Stability took its SD 2.x repositories down in November 2025; the first mirrors them (huggingface/optimum-habana
-pull request 2363, diffusers issue 12874). Whoever fetched them before has them under the old name."""
+"""Stability removed its SD 2.x repositories in November 2025; the first is a mirror (huggingface/optimum-habana pull
+request 2363, diffusers issue 12874). Earlier downloads have the old name."""
 CONFIGS = {
     ("sd15", False): ("stable-diffusion-v1-5/stable-diffusion-v1-5",),
     ("sd15", True): ("stable-diffusion-v1-5/stable-diffusion-v1-5",),
@@ -28,10 +28,10 @@ CONFIGS = {
     ("sdxl", False): ("stabilityai/stable-diffusion-xl-base-1.0",),
     ("sdxl", True): ("stabilityai/sdxl-turbo",),
 }
-"""Where the configuration of such a file is published, by family and whether it was distilled to a turbo, which cannot
-be read from its weights, but makers put it in its name. The first is told where none of them is here."""
+"""Repositories with the configuration of a file, by family and whether it is a turbo, which only its name tells. If
+none of them is here, the first is suggested."""
 V_CONFIGS = {"sd21": tuple(f"{owner}/stable-diffusion-2-1" for owner in SD_2_OWNERS)}
-"""The same of models that predict v and are configured otherwise (attention in float32, another size)."""
+"""The same for models that predict v, with another configuration (attention in float32, another size)."""
 CLASSES = {"unet": "UNet2DConditionModel", "vae": "AutoencoderKL"}
 TEXT_CLASSES = {"text_encoder": "CLIPTextModel", "text_encoder_2": "CLIPTextModelWithProjection"}
 PARTS = {
@@ -42,7 +42,7 @@ PARTS = {
         "text_encoder_2": "conditioner.embedders.1.model.",
     },
 }
-"""How the tensors of each text encoder begin."""
+"""Prefix of each text encoder's tensors."""
 VAE = "first_stage_model."
 _POSITIONS = ("text_model.embeddings.position_embedding.weight", "positional_embedding")
 _LAYER = re.compile(r"(?:text_model\.encoder\.layers|transformer\.resblocks)\.(\d+)\.")
@@ -54,24 +54,24 @@ _EDM = "continuous EDM noise is not run here; known are "
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SingleFile:
-    """A checkpoint of a whole model, as its header describes it."""
+    """A checkpoint of a whole model, described by its header."""
 
     path: Path
     family: str
     """sd15, sd21 or sdxl."""
     tensors: dict[str, Tensor]
-    """By the names of Stable Diffusion's first code, whatever age the file has (`original_names.modern_name`)."""
+    """By the current original names, also for old files (`original_names.modern_name`)."""
     prediction: FilePrediction
     is_pickle: bool = False
 
     @property
     def folder_beside(self) -> Path:
-        """Where its own configuration may lie: `x/` for `x.safetensors`."""
+        """The folder that may hold its own configuration: `x/` for `x.safetensors`."""
         return self.path.with_suffix("")
 
     @property
     def is_turbo(self) -> bool:
-        """By its name; what predicts v is none."""
+        """True if its name says so and it does not predict v."""
         named = sampler_named(self.path.stem, is_lora=False)
         return named is not None and named.kind == "turbo" and not self._predicts_v
 
@@ -92,7 +92,7 @@ class SingleFile:
 
 
 def examine(file: Path) -> SingleFile:
-    """ModelError in one line, which names what the file is instead, where it is no checkpoint that we can run."""
+    """ModelError in one line, with the actual kind of the file, if it is not a supported checkpoint."""
     header = read_checkpoint_header(file)
     is_xl = _XL_EMBEDDING in header.tensors
     tensors = {modern_name(name, is_xl=is_xl): tensor for name, tensor in header.tensors.items()}
@@ -133,7 +133,7 @@ def family_in(tensors: dict[str, Tensor], file: Path) -> str:
 
 
 def lacks(single: SingleFile) -> list[str]:
-    """A line for each text encoder that is not in the file."""
+    """A line about text encoders that are not in the file, if any."""
     parts = PARTS[single.family]
     absent = [part for part, start in parts.items() if not any(name.startswith(start) for name in single.tensors)]
     if not absent:
@@ -143,26 +143,29 @@ def lacks(single: SingleFile) -> list[str]:
     return [f"{single.path}: {absent[0]} is not in the file, one of two; take the whole checkpoint"]
 
 
-def demand_vae(single: SingleFile) -> None:
-    """ModelError where the VAE is to come from the file, and is not in it."""
+def require_vae(single: SingleFile) -> None:
+    """ModelError if the file has no VAE."""
     if any(name.startswith(VAE) for name in single.tensors):
         return
-    tiny = "madebyollin/taesdxl" if single.family == "sdxl" else "madebyollin/taesd"
+    tiny = TAESD[single.family]
     raise ModelError(
         f"{single.path}: holds no VAE; pass --vae with one of {FAMILIES[single.family]}: a folder, or {tiny} "
         f"({locate.download_command(tiny, locate.PART_FILES)})"
     )
 
 
-def demand_described(single: SingleFile, folder: ModelFolder) -> None:
-    """ModelError where `folder` is the configuration of another model: family, blocks, or size of a text encoder."""
+def require_described(single: SingleFile, folder: DiffusersFolder) -> None:
+    """ModelError if `folder` has the configuration of another model: family, blocks, or size of a text encoder."""
     if folder.family != single.family:
-        raise ModelError(
-            f"{single.path}: is {FAMILIES[single.family]}, but its configuration ({folder.path}) is of "
-            f"{FAMILIES[folder.family]}"
+        raise made_for_another(
+            f"{single.path}: its configuration ({folder.path}) was",
+            FAMILIES[folder.family],
+            "the file",
+            FAMILIES[single.family],
+            f"put a diffusers folder of this model (JSON and tokenizer only) at {single.folder_beside}",
         )
-    demand_whole(str(single.path), single.tensors)
-    demand_same_blocks(str(single.path), single.family, single.tensors, folder.unet)
+    require_whole(str(single.path), single.tensors)
+    require_same_blocks(str(single.path), single.family, single.tensors, folder.unet)
     for part, start in PARTS[single.family].items():
         held = {name.removeprefix(start): tensor for name, tensor in single.tensors.items() if name.startswith(start)}
         if not held:
@@ -179,10 +182,10 @@ def demand_described(single: SingleFile, folder: ModelFolder) -> None:
 
 
 def config_folder(single: SingleFile) -> Path:
-    """The diffusers folder whose JSON files describe `single`.
+    """The diffusers folder with the configuration of `single`.
 
-    The folder of the same name beside it (`x/` for `x.safetensors`), else the published one in the Hugging Face cache;
-    ModelError with the command that fetches that one.
+    The folder of the same name beside it (`x/` for `x.safetensors`), else the published one in the Hugging Face cache.
+    ModelError with the command that fetches it if there is none.
     """
     beside = single.folder_beside
     if (beside / locate.INDEX).is_file():
@@ -199,6 +202,6 @@ def config_folder(single: SingleFile) -> Path:
 
 
 def _has_linear_projection(tensors: dict[str, Tensor]) -> bool:
-    """SD 2.x projects into attention with linear layers, 1.x with convolutions."""
+    """True for SD 2.x, whose attention has linear projections; 1.x has convolutions."""
     found = (tensor for name, tensor in tensors.items() if name.startswith(UNET) and name.endswith("proj_in.weight"))
     return any(len(tensor.shape) == 2 for tensor in found)

@@ -1,5 +1,7 @@
-"""Single files of tensors beside a model: a ControlNet, a VAE or an adapter in one `.safetensors`, `.pth`, `.pt`,
-`.ckpt` or `.bin`. Does not load torch before tensors are read."""
+"""Reads single files of tensors: a ControlNet, a VAE or an adapter as `.safetensors`, `.pth`, `.pt`, `.ckpt` or `.bin`.
+
+Does not load torch until tensors are read.
+"""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +18,7 @@ SAFETENSORS = ".safetensors"
 
 
 def weights_of(name: str, file: Path) -> Weights:
-    """ModelError in one line where `file` is of a format that is not read."""
+    """ModelError in one line if the format of `file` is not supported."""
     if file.suffix == ".gguf":
         raise ModelError(f"{name}: a GGUF file, whose quantized weights are not read here; take the .safetensors one")
     if file.suffix not in (SAFETENSORS, *PICKLES):
@@ -26,8 +28,10 @@ def weights_of(name: str, file: Path) -> Weights:
 
 
 def headers_of(weights: Weights) -> dict[str, Tensor]:
-    """Type and shape of the tensors of all files, by name. ModelError in one line for a broken file, and for a pickle
-    that asks for more than torch's weights_only gives."""
+    """Dtype and shape of the tensors of all files, by name.
+
+    ModelError in one line for a broken file, and for a pickle that imports more than torch's weights_only allows.
+    """
     tensors: dict[str, Tensor] = {}
     for file in weights.files:
         tensors |= pickled_tensors(file) if file.suffix in PICKLES else read_header(file)
@@ -35,8 +39,10 @@ def headers_of(weights: Weights) -> dict[str, Tensor]:
 
 
 def read_tensors(file: Path) -> "dict[str, torch.Tensor]":
-    """All tensors by name, on the CPU; a pickle with weights_only, as `pickled_tensors` names them but for those in
-    dicts of their own. What the libraries raise passes through."""
+    """All tensors by name, on the CPU, except those in inner dicts of a pickle, which is read with weights_only.
+
+    Errors of the libraries pass through.
+    """
     import torch
 
     if file.suffix == SAFETENSORS:
@@ -49,8 +55,10 @@ def read_tensors(file: Path) -> "dict[str, torch.Tensor]":
 
 
 def fill(module: Any, tensors: "dict[str, torch.Tensor]", dtype: "torch.dtype", what: str) -> Any:
-    """`module`, built without weights, with `tensors` in `dtype`. ModelError in one line where a tensor is missing, has
-    no place or another shape."""
+    """Fill `module`, built without weights, with `tensors`, and convert it to `dtype`.
+
+    ModelError in one line if a tensor is missing, unexpected, or has another shape.
+    """
     wanted = module.state_dict()
     absent, surplus = sorted(wanted.keys() - tensors.keys()), sorted(tensors.keys() - wanted.keys())
     absent += [name for name in wanted.keys() & tensors.keys() if wanted[name].shape != tensors[name].shape]

@@ -1,6 +1,6 @@
-"""Finds what the configuration of a UNet asks for and a UNet call does not give: it would be ignored.
+"""Finds inputs that a UNet's configuration needs and our calls do not provide.
 
-A call gives the noisy picture, timestep, text, for XL the pooled text and the sizes, and where asked for an
+A call provides the noisy picture, timestep and text, for XL the pooled text and the sizes, and optionally an
 IP-Adapter's picture, a ControlNet's residuals and the guidance. Names are those of diffusers' `UNet2DConditionModel`.
 Does not load torch.
 """
@@ -8,14 +8,14 @@ Does not load torch.
 from collections.abc import Iterable
 from typing import Any, Final
 
-CHANNELS: Final = 4
-"""Of a latent."""
+LATENT_CHANNELS: Final = 4
+"""Channels of a latent."""
 SIZES: Final = 6
-"""Height, width, crop and target size of a picture, as SDXL is told them."""
+"""Number of SDXL's size inputs: height, width, crop and target size of a picture."""
 DOWN_BLOCKS: Final = ("DownBlock2D", "CrossAttnDownBlock2D")
 MID_BLOCKS: Final = (None, "UNetMidBlock2DCrossAttn", "UNetMidBlock2D", "UNetMidBlock2DSimpleCrossAttn")
 UP_BLOCKS: Final = ("UpBlock2D", "CrossAttnUpBlock2D")
-"""Others of diffusers belong to models over pixels, and some fail at sides that cannot be halved to the bottom."""
+"""diffusers' other blocks belong to pixel models, and some fail at sides that cannot be halved all the way."""
 _INPUTS: Final = {
     "class_embed_type": "class labels",
     "num_class_embeds": "class labels",
@@ -23,16 +23,16 @@ _INPUTS: Final = {
     "encoder_hid_dim": "text of another encoder",
     "dual_cross_attention": "two texts at once",
 }
-"""Keys that ask for an input of their own wherever they say something."""
+"""Keys that need an additional input if set."""
 
 
-def unmet(told: dict[str, Any]) -> str:
-    """The input that the UNet wants and would not get, in words that follow `its UNet`; "" for none."""
-    channels_in, channels_out = told.get("in_channels", CHANNELS), told.get("out_channels", CHANNELS)
-    if channels_in != CHANNELS:
-        return f"takes {channels_in} channels, where a latent has {CHANNELS}"
-    if channels_out != CHANNELS:
-        return f"makes {channels_out} channels, where a latent has {CHANNELS}"
+def unsupported_input(told: dict[str, Any]) -> str:
+    """The unsupported property of the UNet, in words that follow `its UNet`, or ""."""
+    channels_in, channels_out = told.get("in_channels", LATENT_CHANNELS), told.get("out_channels", LATENT_CHANNELS)
+    if channels_in != LATENT_CHANNELS:
+        return f"takes {channels_in} channels, where a latent has {LATENT_CHANNELS}"
+    if channels_out != LATENT_CHANNELS:
+        return f"makes {channels_out} channels, where a latent has {LATENT_CHANNELS}"
     for key, what in _INPUTS.items():
         if told.get(key):
             return f"wants {what} ({key} {told[key]})"
@@ -49,17 +49,18 @@ def unmet(told: dict[str, Any]) -> str:
 
 
 def sizes_wanted(told: dict[str, Any], pooled: int) -> int:
-    """How many numbers about the picture's size an XL UNet is told beside `pooled` numbers of the text: 6; the refiner
-    of SDXL 5, one of them a score."""
+    """Number of size inputs of an XL UNet besides the pooled text of width `pooled`: 6; SDXL's refiner has 5."""
     each, whole = told.get("addition_time_embed_dim"), told.get("projection_class_embeddings_input_dim")
     if not isinstance(each, int) or not isinstance(whole, int) or each <= 0:
         return 0
     return (whole - pooled) // each
 
 
-def strays(told: dict[str, Any], tensors: Iterable[str]) -> list[str]:
-    """Those of a UNet file's tensors for which a network of this configuration has no place, as far as their names
-    begin: a middle block, a down or up block too many, a network that is not the UNet's."""
+def unexpected_tensors(told: dict[str, Any], tensors: Iterable[str]) -> list[str]:
+    """Tensors of a UNet file that do not belong to a network of this configuration, by the start of their names.
+
+    For example a middle block, too many down or up blocks, or another network.
+    """
     known = {"conv_in", "time_proj", "time_embedding", "conv_norm_out", "conv_out"}
     known |= {"add_embedding"} if told.get("addition_embed_type") else set()
     known |= {"mid_block"} if told.get("mid_block_type", MID_BLOCKS[1]) else set()
@@ -79,6 +80,6 @@ def _unknown_block(told: dict[str, Any]) -> str:
 
 
 def _listed(told: dict[str, Any], key: str) -> list[str]:
-    """Empty where it says nothing, which is four blocks."""
+    """The listed blocks; empty if not given, which means four blocks."""
     listed = told.get(key)
     return [str(item) for item in listed] if isinstance(listed, list) else []

@@ -1,7 +1,7 @@
-"""Compares the blocks of a single file's UNet with those that a configuration asks for. No torch, no weights read.
+"""Compares the blocks of a single file's UNet with its configuration. No torch, no weights read.
 
-A distilled model (SSD-1B, Vega, KOALA, BK-SDM) has the tensor names of its teacher and fewer of them: read with the
-teacher's configuration, hundreds would be missing.
+A distilled model (SSD-1B, Vega, KOALA, BK-SDM) has a subset of its teacher's tensor names: with the teacher's
+configuration hundreds would be missing.
 """
 
 import re
@@ -36,7 +36,7 @@ DISTILLED = {
     ("sd15", (1, 1, 1, 0)): "nota-ai/bk-sdm-small",
     ("sd15", (1, 1, 1)): "nota-ai/bk-sdm-tiny",
 }
-"""The diffusers folder of a model, by family and by how many transformer blocks follow each resnet on the way down
+"""The diffusers repository of a model, by family and number of transformer blocks after each resnet of the down blocks
 (`transformer_depth` of ComfyUI's supported_models.py; BK-SDM: unet/config.json of nota-ai)."""
 
 
@@ -44,11 +44,11 @@ DISTILLED = {
 class Block:
     channels: int
     depth: int
-    """Transformer blocks behind the resnet."""
+    """Transformer blocks after the resnet."""
 
 
 def layout_of_file(tensors: Mapping[str, Tensor]) -> dict[str, Block]:
-    """Each resnet with its attention, by its place in the names of the first code (`input_blocks.4`)."""
+    """Each resnet with its attention, by its original block name (`input_blocks.4`)."""
     channels: dict[str, int] = {}
     depths: dict[str, int] = {}
     for name, tensor in tensors.items():
@@ -64,16 +64,16 @@ def layout_of_file(tensors: Mapping[str, Tensor]) -> dict[str, Block]:
 
 
 def layout_of_config(unet: Mapping[str, Any]) -> dict[str, Block]:
-    """The same of a UNet's config.json; ModelError where its lists do not belong together."""
+    """The same for a UNet's config.json. ModelError if its lists are inconsistent."""
     try:
         return _planned(unet)
     except (LookupError, TypeError, ValueError) as error:
         raise ModelError(f"unet/config.json: its blocks cannot be told ({error})") from None
 
 
-def demand_whole(name: str, tensors: Mapping[str, Tensor]) -> None:
-    """ModelError in one line where a block of the file `name` lacks a tensor that every such block has."""
-    starts = {f"{UNET}{start}": _PAIR for start in _FIXED}
+def require_whole(name: str, tensors: Mapping[str, Tensor]) -> None:
+    """ModelError in one line if a block of the file `name` lacks a tensor that every such block has."""
+    starts: dict[str, tuple[str, ...]] = {f"{UNET}{start}": _PAIR for start in _FIXED}
     for tensor in tensors:
         found = _PLACE.fullmatch(tensor)
         if found is None:
@@ -89,8 +89,8 @@ def demand_whole(name: str, tensors: Mapping[str, Tensor]) -> None:
         raise ModelError(f"{name}: damaged: {len(absent)} tensors of the UNet are missing, the first is {absent[0]}")
 
 
-def demand_same_blocks(name: str, family: str, tensors: Mapping[str, Tensor], unet: Mapping[str, Any]) -> None:
-    """ModelError in one line where the file `name` has other blocks than the configuration `unet`."""
+def require_same_blocks(name: str, family: str, tensors: Mapping[str, Tensor], unet: Mapping[str, Any]) -> None:
+    """ModelError in one line if the file `name` has other blocks than the configuration `unet`."""
     own, planned = layout_of_file(tensors), layout_of_config(unet)
     if own == planned:
         return
@@ -122,7 +122,7 @@ def _planned(unet: Mapping[str, Any]) -> dict[str, Block]:
         for each in _depths(kind, depth, layer_count):
             planned[f"input_blocks.{number}"] = Block(width, each)
             number += 1
-        number += 1  # what halves the size
+        number += 1  # the downsampler
     middle = unet.get("mid_block_type", "UNetMidBlock2DCrossAttn")
     if middle:
         planned["middle_block"] = Block(widths[-1], _depths(middle, depths[-1], 1)[0])

@@ -1,7 +1,7 @@
-"""Which VAE a model is to use. TAESD encodes and decodes some twenty times faster than the full one.
+"""Chooses the VAE of a model. TAESD encodes and decodes some twenty times faster than the full one.
 
-VAEs of different families have the same shape: latents of SD 1.5 in a VAE of SDXL come out, in wrong colours. What
-tells them apart is the scaling factor in a folder's configuration, and the name of a file, of a TAESD or of its id.
+VAEs of different families have the same shape: SD 1.5 latents decoded by an SDXL VAE have wrong colours. They differ in
+the scaling factor of a folder's configuration, and for single files and TAESD only in the name.
 """
 
 import re
@@ -14,21 +14,15 @@ from engine.errors import ModelError
 from engine.models import locate
 from engine.models.plain_config import CONFIG, read_config
 from engine.models.sd.plan.extras import published_name
-from engine.models.sd.plan.families import FAMILIES
-from engine.models.sd.plan.model_folder import ModelFolder
+from engine.models.sd.plan.families import FAMILIES, FULL_VAES, TAESD, made_for_another
+from engine.models.sd.plan.model_folder import DiffusersFolder
+from engine.models.sd.plan.other_models import PART_CLASSES
+from engine.models.sd.plan.unet_fields import LATENT_CHANNELS
 from engine.models.sd.plan.vae_file import FULL, TINY, examine_vae_file
 from engine.models.weight_files import Weights, weights_in
 
-TAESD = {"sd15": "madebyollin/taesd", "sd21": "madebyollin/taesd", "sdxl": "madebyollin/taesdxl"}
-FULL_VAES = {
-    "sd15": "stabilityai/sd-vae-ft-mse",
-    "sd21": "stabilityai/sd-vae-ft-mse",
-    "sdxl": "madebyollin/sdxl-vae-fp16-fix",
-}
-"""A full VAE that is published alone."""
 SCALING_FACTORS = {"sd15": 0.18215, "sd21": 0.18215, "sdxl": 0.13025}
-"""By which latents of the full VAE are multiplied (vae/config.json of each family)."""
-LATENT_CHANNELS = 4
+"""Factor of the full VAE's latents (vae/config.json of each family)."""
 COLOURS = 3
 KINDS = (TINY, FULL)
 _SPAN = "scaling_factor shift_factor latents_mean latents_std".split()
@@ -38,15 +32,7 @@ _FIRST = re.compile(
     re.IGNORECASE,
 )
 _HALF_SAFE = re.compile(r"fp16[-_.]?fix", re.IGNORECASE)
-"""In the name of the SDXL VAE whose weights were made small enough for half precision."""
-_OTHER_KINDS = {
-    "AutoencoderKLTemporalDecoder": "the video VAE of Stable Video Diffusion",
-    "AsymmetricAutoencoderKL": "an asymmetric VAE for inpainting",
-    "ConsistencyDecoderVAE": "a consistency decoder, many times slower",
-    "VQModel": "a VQ model, as the first latent diffusion had",
-    "AutoencoderDC": "Sana's autoencoder",
-    "AutoencoderKLWan": "Wan's video VAE",
-}
+"""Name of the SDXL VAE that was fixed for half precision."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,26 +40,26 @@ class VaeChoice:
     kind: str
     """AutoencoderTiny (TAESD) or AutoencoderKL."""
     folder: Path | None
-    """Holds `config.json` and the weights; None: a single file."""
+    """Folder with `config.json` and the weights; None for a single file."""
     weights: Weights | None = None
-    """None: the VAE is inside the model's single file."""
+    """None if the VAE is inside the model's single file."""
     config: dict[str, Any] = field(default_factory=dict)
-    """config.json of a VAE that is one file of its own, as its tensors tell it."""
+    """config.json of a VAE in a file of its own, derived from its tensors."""
     wants_float32: bool = False
-    """Its configuration says that float16 overflows."""
+    """True if it overflows in float16, according to its configuration."""
     note: str = ""
 
 
-def choose_vae(folder: ModelFolder, wanted: str, *, is_in_file: bool = False) -> VaeChoice:
+def choose_vae(folder: DiffusersFolder, wanted: str, *, is_in_file: bool = False) -> VaeChoice:
     """The VAE for `wanted` (auto, taesd, full, or a folder, file or id).
 
-    auto takes TAESD where the model ships it or it lies in the Hugging Face cache, else the model's own with a note.
-    `is_in_file`: the model is a single file that holds its full VAE. ModelError where there is no such VAE, and where
-    it is none for this model.
+    auto uses TAESD if the model ships it or the Hugging Face cache has it, else the model's own with a note.
+    `is_in_file`: the model is a single file that holds its full VAE. ModelError if there is no such VAE, or if it does
+    not fit this model.
     """
     own = folder.path / "vae"
     if wanted in ("auto", "taesd") and folder.is_taesd and weights_in(own):
-        _demand_channels(f"{folder.name}/vae", folder.vae, folder)
+        _require_channels(f"{folder.name}/vae", folder.vae, folder)
         return VaeChoice(kind=TINY, folder=own, weights=weights_in(own))
     tiny = TAESD[folder.family]
     other = _another_normalisation(folder)
@@ -89,8 +75,8 @@ def choose_vae(folder: ModelFolder, wanted: str, *, is_in_file: bool = False) ->
             "and pass --config FILE.toml"
         )
     if folder.vae:
-        _demand_kind(f"{folder.name}/vae", folder.vae.get("_class_name", FULL), folder)
-        _demand_channels(f"{folder.name}/vae", folder.vae, folder)
+        _require_kind(f"{folder.name}/vae", folder.vae.get("_class_name", FULL), folder)
+        _require_channels(f"{folder.name}/vae", folder.vae, folder)
     note = ""
     if wanted == "auto" and not other:
         command = locate.download_command(tiny, locate.PART_FILES)
@@ -104,7 +90,7 @@ def choose_vae(folder: ModelFolder, wanted: str, *, is_in_file: bool = False) ->
     return VaeChoice(kind=FULL, folder=own, weights=weights, wants_float32=wants_float32, note=note)
 
 
-def _elsewhere(name: str, folder: ModelFolder) -> VaeChoice:
+def _elsewhere(name: str, folder: DiffusersFolder) -> VaeChoice:
     path = locate.find(name, files=locate.PART_FILES)
     if path.is_file():
         beside = weights_in(path.parent)
@@ -116,23 +102,23 @@ def _elsewhere(name: str, folder: ModelFolder) -> VaeChoice:
     except ModelError as error:
         raise ModelError(f"{error}, so it is no VAE folder{_file_hint(path)}") from None
     kind = str(config.get("_class_name"))
-    _demand_kind(name, kind, folder)
-    _demand_channels(name, config, folder)
+    _require_kind(name, kind, folder)
+    _require_channels(name, config, folder)
     note = ""
     if kind == FULL:
-        _demand_factor(name, config, folder)
+        _require_factor(name, config, folder)
     else:
-        note = _demand_family(name, path, folder)
+        note = _require_family(name, path, folder)
     weights = weights_in(path)
     if weights is None:
         raise ModelError(f"{name}: has no weights{locate.how_to_get(name)}")
     return VaeChoice(kind=kind, folder=path, weights=weights, wants_float32=_wants_float32(config), note=note)
 
 
-def _of_file(name: str, path: Path, folder: ModelFolder) -> VaeChoice:
+def _of_file(name: str, path: Path, folder: DiffusersFolder) -> VaeChoice:
     file = examine_vae_file(name, path)
-    _demand_channels(name, file.config, folder)
-    note = _demand_family(name, path, folder)
+    _require_channels(name, file.config, folder)
+    note = _require_family(name, path, folder)
     if file.kind == TINY:
         return VaeChoice(kind=TINY, folder=None, weights=file.weights, config=file.config, note=note)
     config = file.config | _span_of(folder)
@@ -146,15 +132,15 @@ def _of_file(name: str, path: Path, folder: ModelFolder) -> VaeChoice:
     )
 
 
-def _demand_kind(name: str, kind: str, folder: ModelFolder) -> None:
+def _require_kind(name: str, kind: str, folder: DiffusersFolder) -> None:
     if kind not in KINDS:
-        told = f" ({_OTHER_KINDS[kind]})" if kind in _OTHER_KINDS else ""
+        told = f" ({PART_CLASSES[kind]})" if kind in PART_CLASSES else ""
         raise ModelError(
             f"{name}: a {kind}{told}, where one of {' and '.join(KINDS)} is needed; {_that_fits(folder.family)}"
         )
 
 
-def _demand_channels(name: str, config: Mapping[str, Any], folder: ModelFolder) -> None:
+def _require_channels(name: str, config: Mapping[str, Any], folder: DiffusersFolder) -> None:
     channels = config.get("latent_channels", LATENT_CHANNELS)
     if channels != LATENT_CHANNELS:
         whose = " (as SD 3's and Flux's)" if channels == 16 else ""
@@ -174,8 +160,8 @@ def _demand_channels(name: str, config: Mapping[str, Any], folder: ModelFolder) 
             raise ModelError(f"{name}: {key} is not a list of {LATENT_CHANNELS} numbers")
 
 
-def _demand_factor(name: str, config: Mapping[str, Any], folder: ModelFolder) -> None:
-    """ModelError where latents of this VAE are not those that the model was trained on."""
+def _require_factor(name: str, config: Mapping[str, Any], folder: DiffusersFolder) -> None:
+    """ModelError if the latents of this VAE are scaled differently from those that the model was trained on."""
     ours, theirs = _span_of(folder), {"scaling_factor": SCALING_FACTORS["sd15"]} | _told_span(config)
     made_for = {factor: FAMILIES[family] for family, factor in reversed(SCALING_FACTORS.items())}
     whose = made_for.get(theirs["scaling_factor"])
@@ -187,8 +173,8 @@ def _demand_factor(name: str, config: Mapping[str, Any], folder: ModelFolder) ->
             )
 
 
-def _span_of(folder: ModelFolder) -> dict[str, Any]:
-    """How the full VAE's latents are scaled for this model: as its own configuration says, else as its family's."""
+def _span_of(folder: DiffusersFolder) -> dict[str, Any]:
+    """Scaling of the full VAE's latents for this model: from its own configuration, or else its family's."""
     own = folder.vae if folder.vae.get("_class_name", TINY) == FULL else {}
     return {"scaling_factor": SCALING_FACTORS[folder.family]} | _told_span(own)
 
@@ -197,26 +183,24 @@ def _told_span(config: Mapping[str, Any]) -> dict[str, Any]:
     return {key: config[key] for key in _SPAN if config.get(key)}
 
 
-def _another_normalisation(folder: ModelFolder) -> str:
-    """Such as "scaling_factor is 0.5", where the model's latents are not its family's; "" where they are."""
+def _another_normalisation(folder: DiffusersFolder) -> str:
+    """For example "scaling_factor is 0.5", if the scaling differs from the model's family, or ""."""
     for key, value in _span_of(folder).items():
         if value != {"scaling_factor": SCALING_FACTORS[folder.family]}.get(key):
             return f"{key} is {value}"
     return ""
 
 
-def _demand_family(name: str, path: Path, folder: ModelFolder) -> str:
-    """A note where the name does not say which family it is for; ModelError where it says another."""
+def _require_family(name: str, path: Path, folder: DiffusersFolder) -> str:
+    """A note if the name does not say for which family it is; ModelError if it names another family."""
     known_as = published_name(path)
     is_xl, is_first = _XL.search(known_as) is not None, _FIRST.search(known_as) is not None
     shown = FAMILIES[folder.family]
     if is_xl == is_first:
-        return f"VAE {name}: nothing in it tells which family it is for; it is taken for one of {shown}"
+        return f"VAE {name}: nothing in it says which family it is for; used as one of {shown}"
     if is_xl != (folder.family == "sdxl"):
-        raise ModelError(
-            f"{name}: a VAE made for {'SDXL' if is_xl else 'SD 1.5 and 2.x'}, {folder.name} is {shown}: all colours "
-            f"would be wrong; {_that_fits(folder.family)}"
-        )
+        theirs, why = FAMILIES["sdxl"] if is_xl else "SD 1.5 and 2.x", "all colours would be wrong"
+        raise made_for_another(f"{name}: a VAE", theirs, folder.name, shown, _that_fits(folder.family), why=why)
     return ""
 
 

@@ -1,6 +1,6 @@
-"""A VAE in one file, or a TAESD in two: the kind and the configuration, told from headers. Does not load torch.
+"""Examines a VAE in one file, or a TAESD in two, by headers: kind and configuration. Does not load torch.
 
-Files of Stable Diffusion's first code (`vae-ft-mse-840000-ema-pruned`, `sdxl_vae`), of diffusers, and TAESD's own
+Files of Stable Diffusion's original code (`vae-ft-mse-840000-ema-pruned`, `sdxl_vae`), of diffusers, and TAESD's own
 pairs (`taesd_encoder` beside `taesd_decoder`).
 """
 
@@ -17,13 +17,13 @@ from engine.models.weight_files import Weights
 
 FULL, TINY = "AutoencoderKL", "AutoencoderTiny"
 PREFIXES = ("first_stage_model.", "vae.")
-"""Before the names of a VAE in a file that may hold the whole model."""
+"""Prefixes of a VAE's tensors in a file that may hold the whole model."""
 PARTS = ("encoder.", "decoder.", "quant_conv.", "post_quant_conv.")
-"""What is read of a file; a training run leaves its `loss.` and `model_ema.` beside it."""
+"""The tensors that are read; training leaves `loss.` and `model_ema.` in the file too."""
 TINY_WIDTHS = 4  # levels of a TAESD
 TINY_LAYERS = {"encoder": 14, "decoder": 18}
-"""Number of the last layer of each half (madebyollin/taesd, taesd.py); the file of a decoder counts one more."""
-GROUPS = 32  # of every norm of the first code's VAE
+"""Index of the last layer of each half (madebyollin/taesd, taesd.py); one more in the file of a decoder."""
+GROUPS = 32  # of every norm in the original VAE
 _HALF = re.compile(r"(encoder|decoder)")
 _LAYER = re.compile(r"\d+\.(.+\.)?(weight|bias)")
 _OTHERS = (
@@ -34,7 +34,7 @@ _OTHERS = (
     (r"decoder_unet\..+", "a consistency decoder"),
     (r"model\.diffusion_model\..+", "a checkpoint without a VAE in it"),
 )
-"""Tensors that only this kind of file has."""
+"""Patterns of tensors that only this kind of file has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,12 +42,12 @@ class VaeFile:
     kind: str
     weights: Weights
     config: dict[str, Any]
-    """config.json that diffusers would write for it, but for its scaling factor, which no tensor tells."""
+    """The config.json that diffusers would write, except its scaling factor, which does not follow from tensors."""
     latent_channels: int
 
 
 def examine_vae_file(name: str, file: Path) -> VaeFile:
-    """ModelError in one line, which names what the file is instead, where it is no VAE of Stable Diffusion."""
+    """ModelError in one line, with the actual kind of the file, if it is not a VAE of Stable Diffusion."""
     weights = weights_of(name, file)
     held = headers_of(weights)
     if held and all(_LAYER.fullmatch(each) for each in held):
@@ -67,21 +67,21 @@ def examine_vae_file(name: str, file: Path) -> VaeFile:
 
 
 def without_prefix(names: Collection[str]) -> dict[str, str]:
-    """Names in a file of one VAE, by the names that the network has of them."""
+    """Names in a VAE's file by the network's own names."""
     start = next((each for each in PREFIXES if any(name.startswith(each) for name in names)), "")
     found = {name.removeprefix(start): name for name in names if name.startswith(start)}
     return {ours: theirs for ours, theirs in found.items() if ours.startswith((*PARTS, "quantize.", "decoder_unet."))}
 
 
 def is_original(names: Collection[str]) -> bool:
-    """The layout of Stable Diffusion's first code, not diffusers'."""
+    """True for the layout of Stable Diffusion's original code, not diffusers'."""
     return any(name.startswith("encoder.down.") for name in names)
 
 
 def pair_names(encoder: Collection[str], decoder: Collection[str]) -> dict[str, str]:
-    """diffusers' names of the layers of a TAESD's two files, each by `encoder:` or `decoder:` and its own name.
+    """diffusers' layer names for a TAESD's two files, by `encoder:` or `decoder:` and the name in the file.
 
-    diffusers' decoder clamps outside its layers, so that it counts one less (its convert_tiny_autoencoder script).
+    diffusers' decoder clamps outside its layers, so its indices are one lower (its convert_tiny_autoencoder script).
     """
     named = {f"encoder:{name}": f"encoder.layers.{name}" for name in encoder}
     for name in decoder:

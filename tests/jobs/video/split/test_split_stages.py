@@ -18,7 +18,7 @@ from engine.jobs.video.split.messages import BeginStage
 from engine.jobs.video.split.split_stages import SplitStages, layout_for, shared_out
 from engine.jobs.video.split.work import PainterWork, open_work
 from engine.models.sd import ModelSpec
-from engine.models.sd.painting import GOOD, ControlUse, Painting, Stage, pardoned
+from engine.models.sd.painting import GOOD, ControlUse, Painting, Stage, accept_black_sources
 from engine.sources.still import read_still
 
 WIDTH, HEIGHT = 96, 64
@@ -69,7 +69,7 @@ def test_three_stages_one_after_the_other_paint_what_one_process_paints_bit_for_
         for given in (encoded, painted, made):  # as the links between their processes take them
             assert all((given[name].shape, given[name].dtype) == fields[name] for name in given)
         assert (made["rgb"] == expected["rgb"]).all()
-        assert (pardoned(made["fates"], made["rgb"], rgb) == expected["fates"]).all()
+        assert (accept_black_sources(made["fates"], made["rgb"], rgb) == expected["fates"]).all()
     assert [stage.seconds(0.5) for stage in (encode, process, decode)] == [
         {"encode": 0.5},
         {"process": 0.5},
