@@ -11,7 +11,7 @@ import numpy as np
 from engine.sinks.movie_file import MovieFile
 from engine.sources.batches import batches, batches_waiting
 from engine.sources.pictures import VideoPictures
-from engine.system.bounded_queue import BrokenOffError, Handover
+from engine.system.bounded_queue import BoundedQueue, QueueAborted
 
 FPS = 30.0
 PICTURES = 60
@@ -45,7 +45,7 @@ class LoopedClip:
     def __init__(self, path: Path, batch: int) -> None:
         self._pictures = VideoPictures(path)
         self._batch = batch
-        self._waiting: Handover[np.ndarray] = Handover(batches_waiting(self._pictures.first, batch))
+        self._waiting: BoundedQueue[np.ndarray] = BoundedQueue(batches_waiting(self._pictures.first, batch))
         self._reader = threading.Thread(target=self._read, name="bench reader", daemon=True)
         self._reader.start()
 
@@ -59,7 +59,7 @@ class LoopedClip:
         return self._waiting.items()
 
     def close(self) -> None:
-        self._waiting.break_off()
+        self._waiting.abort()
         self._reader.join()
 
     def _read(self) -> None:
@@ -67,7 +67,7 @@ class LoopedClip:
             while True:
                 for batch in batches(self._pictures.read(1, PICTURES // self._batch * self._batch), self._batch):
                     self._waiting.put(batch.pixels)
-        except BrokenOffError:
+        except QueueAborted:
             return
         finally:
             self._waiting.end()  # whatever ended it: nobody waits for ever

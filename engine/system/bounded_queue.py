@@ -1,4 +1,4 @@
-"""A bounded queue from one thread to another: with an end, a breaking off, and the time each side waited."""
+"""A bounded queue between two threads. It can be ended or aborted, and counts the time each side waited."""
 
 import threading
 import time
@@ -11,22 +11,22 @@ Item = TypeVar("Item")
 WAKE_S = 0.1  # how soon a waiting main thread notices a signal: on Windows a lock alone would sleep through it
 
 
-class BrokenOffError(Exception):
-    """The other side has given up. It is caught where threads are joined and never goes further."""
+class QueueAborted(Exception):
+    """The other side called `abort`. Caught where threads are joined; never goes further."""
 
 
-class Handover(Generic[Item]):
-    """At most `most` items wait. One thread puts, one takes."""
+class BoundedQueue(Generic[Item]):
+    """Holds at most `max_items`. One thread puts, one takes."""
 
-    def __init__(self, most: int) -> None:
-        self.most = most
+    def __init__(self, max_items: int) -> None:
+        self.max_items = max_items
         self._items: deque[Item] = deque()
         self._changed = threading.Condition()
-        self._is_ended = self._is_broken = False
+        self._is_ended = self._is_aborted = False
         self.take_wait_s = 0.0
         """Seconds the taking side has waited for an item or the end."""
         self.empty_takes = 0
-        """How often it had to."""
+        """Number of takes that found the queue empty and had to wait."""
         self.put_wait_s = 0.0
         """Seconds the putting side has waited for room."""
 
@@ -35,41 +35,41 @@ class Handover(Generic[Item]):
 
     @property
     def is_done(self) -> bool:
-        """Whether everything was put and taken."""
-        return self._is_ended and not self._items and not self._is_broken
+        """True once `end` was called and every item was taken."""
+        return self._is_ended and not self._items and not self._is_aborted
 
     def put(self, item: Item) -> None:
-        """Waits for room. BrokenOffError when nobody will take it."""
+        """Add an item; waits for room. Raises QueueAborted after `abort`."""
         with self._changed:
-            self.put_wait_s += self._wait(lambda: len(self._items) < self.most or self._is_broken)
-            if self._is_broken:
-                raise BrokenOffError
+            self.put_wait_s += self._wait(lambda: len(self._items) < self.max_items or self._is_aborted)
+            if self._is_aborted:
+                raise QueueAborted
             self._items.append(item)
             self._changed.notify_all()
 
     def end(self) -> None:
-        """Nothing more comes; what waits is still taken."""
+        """Say that no more items come. Those in the queue are still taken."""
         with self._changed:
             self._is_ended = True
             self._changed.notify_all()
 
-    def break_off(self) -> None:
-        """For both sides: what waits is dropped, and neither waits any longer."""
+    def abort(self) -> None:
+        """Drop all items and wake both sides: their next call raises QueueAborted."""
         with self._changed:
-            self._is_broken = True
+            self._is_aborted = True
             self._items.clear()
             self._changed.notify_all()
 
     def items(self, is_stopped: Callable[[], bool] = lambda: False) -> Iterator[Item]:
-        """What was put, until the end or until `is_stopped`. BrokenOffError when it is broken off."""
+        """Take items until the end, or until `is_stopped`. Raises QueueAborted after `abort`."""
         while not is_stopped():
             with self._changed:
                 self.empty_takes += not self._items and not self._is_ended
                 self.take_wait_s += self._wait(
-                    lambda: bool(self._items) or self._is_ended or self._is_broken or is_stopped()
+                    lambda: bool(self._items) or self._is_ended or self._is_aborted or is_stopped()
                 )
-                if self._is_broken:
-                    raise BrokenOffError
+                if self._is_aborted:
+                    raise QueueAborted
                 if is_stopped() or not self._items:
                     return
                 item = self._items.popleft()
@@ -86,12 +86,12 @@ class Handover(Generic[Item]):
 
 
 class Worker:
-    """A thread whose error is kept for the one that joins it; both its handovers are broken off with it."""
+    """A thread that keeps its error for the thread that joins it, and then aborts its queues."""
 
-    def __init__(self, name: str, work: Callable[[], None], *handovers: Handover[Any]) -> None:
+    def __init__(self, name: str, work: Callable[[], None], *queues: BoundedQueue[Any]) -> None:
         self.error: BaseException | None = None
         self._work = work
-        self._handovers = handovers
+        self._queues = queues
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
@@ -104,9 +104,9 @@ class Worker:
     def _run(self) -> None:
         try:
             self._work()
-        except BrokenOffError:
+        except QueueAborted:
             pass
-        except Exception as error:  # the top of a thread: raised again by the thread that called
+        except Exception as error:  # the top of a thread: the joining thread raises it
             self.error = error
-            for handover in self._handovers:
-                handover.break_off()
+            for queue in self._queues:
+                queue.abort()

@@ -21,7 +21,7 @@ from engine.jobs.convert.report import FileReport, Progress, State
 from engine.jobs.convert.sounds import Sound
 from engine.jobs.convert.tasks import Mark, Task, mark_of
 from engine.models.rvc.cutting import FRAME, RATE_HZ, Span
-from engine.system.bounded_queue import BrokenOffError, Handover, Worker
+from engine.system.bounded_queue import BoundedQueue, QueueAborted, Worker
 
 if TYPE_CHECKING:
     from engine.models.rvc.offline import Converter
@@ -53,8 +53,8 @@ class Pipeline:
         self._converter, self._key = converter, key
         self._tell, self._tell_file, self._is_stopped = tell, tell_file, is_stopped
         self._ahead = 2 * converter.options.batch_size
-        self._heard: Handover[FileWork] = Handover(self._ahead)
-        self._made: Handover[FileWork] = Handover(UNWRITTEN)
+        self._heard: BoundedQueue[FileWork] = BoundedQueue(self._ahead)
+        self._made: BoundedQueue[FileWork] = BoundedQueue(UNWRITTEN)
         self._works: dict[Task, FileWork] = {}
         """Every one that has files on the disk."""
         self._open: list[FileWork] = []
@@ -74,17 +74,17 @@ class Pipeline:
         reader.start()
         writer.start()
         try:
-            with contextlib.suppress(BrokenOffError):  # the worker's own error says more
+            with contextlib.suppress(QueueAborted):  # the worker's own error says more
                 self._convert_files()
         except BaseException:
-            self._made.break_off()
+            self._made.abort()
             raise
         finally:
             self._is_ending.set()
-            self._heard.break_off()
+            self._heard.abort()
             reader.join()
             if reader.error is not None:
-                self._made.break_off()
+                self._made.abort()
             self._made.end()
             writer.join()
             for task in list(self._works):

@@ -11,7 +11,7 @@ What can be read, a video, a picture, a folder, and in which groups the model ge
 batches.py.
 
 Three threads, so that reading and writing hide behind the model: one decodes, the caller's infers, one paints and
-encodes. Between them wait a few pictures, never more than `handover` allows; their order is the file's.
+encodes. Between them wait a few pictures, never more than the `BoundedQueue` allows; their order is the file's.
 
     from engine.jobs.segment import SegmentJob, segment_file
     job = SegmentJob(source=Path("in.mp4"), outputs=("out.mp4",), prompts=("person",), model="facebook/sam3")

@@ -15,7 +15,7 @@ from engine.jobs.segment.times import RunTimes
 from engine.jobs.segment.writing import Segmented, Writer
 from engine.sources.batches import Batch, batches, batches_waiting
 from engine.sources.pictures import Pictures, fitted
-from engine.system.bounded_queue import BrokenOffError, Handover, Worker
+from engine.system.bounded_queue import BoundedQueue, QueueAborted, Worker
 from engine.system.process_memory import peak_process_mb
 
 if TYPE_CHECKING:
@@ -39,8 +39,8 @@ class Pipeline:
         self._job, self._pictures, self._segmenter, self._mode = job, pictures, segmenter, mode
         self._tell, self._stop = tell, stop
         self._most = batches_waiting(pictures.first, job.batch)
-        self._read: Handover[Batch] = Handover(self._most)
-        self._results: Handover[Segmented] = Handover(self._most)
+        self._read: BoundedQueue[Batch] = BoundedQueue(self._most)
+        self._results: BoundedQueue[Segmented] = BoundedQueue(self._most)
         self._writer = Writer(job, pictures, mode, self._results)
         self._decode_s = 0.0
         self._frames = self._objects = self._most_objects = self._not_finite = 0
@@ -58,18 +58,18 @@ class Pipeline:
         reader.start()
         writer.start()
         try:
-            with contextlib.suppress(BrokenOffError):  # the worker's own error says more
+            with contextlib.suppress(QueueAborted):  # the worker's own error says more
                 for batch in self._read.items(self._stop.is_set):
                     self._segment(batch)
                 self._is_interrupted = not self._read.is_done
         except BaseException:
-            self._results.break_off()
+            self._results.abort()
             raise
         finally:
-            self._read.break_off()
+            self._read.abort()
             reader.join()
             if reader.error is not None:
-                self._results.break_off()
+                self._results.abort()
             self._results.end()
             ending_s = time.perf_counter()
             writer.join()

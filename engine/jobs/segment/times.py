@@ -4,7 +4,7 @@ import time
 from typing import Any
 
 from engine.jobs.segment.report import StageTime
-from engine.system.bounded_queue import Handover
+from engine.system.bounded_queue import BoundedQueue
 
 READ, WRITE, OTHER = "read (wait)", "write (wait)", "other"
 
@@ -13,7 +13,7 @@ class RunTimes:
     """The first batch stands by itself: kernels are chosen, compiled and captured in it, and it says nothing of the
     others. Where there is no other it is all there is."""
 
-    def __init__(self, read: Handover[Any], results: Handover[Any]) -> None:
+    def __init__(self, read: BoundedQueue[Any], results: BoundedQueue[Any]) -> None:
         """Begins now. `read`: what the model waits for; `results`: what it waits to be rid of."""
         self._read, self._results = read, results
         self._whole = _Span(read, results)
@@ -79,7 +79,7 @@ class RunTimes:
 class _Span:
     """Batches from a moment on, and what had been waited until then."""
 
-    def __init__(self, read: Handover[Any], results: Handover[Any]) -> None:
+    def __init__(self, read: BoundedQueue[Any], results: BoundedQueue[Any]) -> None:
         self.began_s = time.perf_counter()
         self.take_wait_s, self.empty_takes, self.put_wait_s = read.take_wait_s, read.empty_takes, results.put_wait_s
         self.frames = 0

@@ -15,7 +15,7 @@ from engine.jobs.segment.overlay_video import OverlayVideo
 from engine.jobs.segment.results import PaintLook, Result
 from engine.sources.batches import Batch
 from engine.sources.pictures import Pictures
-from engine.system.bounded_queue import Handover
+from engine.system.bounded_queue import BoundedQueue
 from engine.values import Segmentation
 
 
@@ -30,7 +30,7 @@ class Writer:
     """Feeds all outputs, and leaves none behind that is not whole. Each stands for itself: one that cannot be written
     is given up and told in `failed`, and the others go on. SinkError where none is left."""
 
-    def __init__(self, job: SegmentJob, pictures: Pictures, mode: Mode, results: Handover[Segmented]) -> None:
+    def __init__(self, job: SegmentJob, pictures: Pictures, mode: Mode, results: BoundedQueue[Segmented]) -> None:
         self.written = 0
         self.work_s = 0.0
         """Spent in painting and encoding."""

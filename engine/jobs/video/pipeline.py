@@ -14,7 +14,7 @@ from engine.jobs.video.stages import PaintStages, StageTime
 from engine.jobs.video.writing.outputs import Output
 from engine.models.sd.painting import GOOD, RERUN
 from engine.sources.pictures import Pictures, fitted
-from engine.system.bounded_queue import BrokenOffError, Handover, Worker
+from engine.system.bounded_queue import BoundedQueue, QueueAborted, Worker
 
 Tell = Callable[[Progress], None]
 Watch = Callable[[Callable[[], Progress]], None]
@@ -56,8 +56,8 @@ class Pipeline:
         self._tell, self._stop, self._watch = tell, stop, watch
         # What waits of something live is no longer the newest.
         most = 1 if pictures.kind == "live" else batches_waiting(size, job.batch)
-        self._read: Handover[VideoBatch] = Handover(most)
-        self._results: Handover[PaintedBatch] = Handover(most)
+        self._read: BoundedQueue[VideoBatch] = BoundedQueue(most)
+        self._results: BoundedQueue[PaintedBatch] = BoundedQueue(most)
         self._read_s = self._save_s = 0.0
         self._read_frames = self._painted = self._rerun = self._passed_through = 0
         self._first_passed = ""
@@ -74,7 +74,7 @@ class Pipeline:
         reader.start()
         writer.start()
         try:
-            with contextlib.suppress(BrokenOffError):  # the worker's own error says more
+            with contextlib.suppress(QueueAborted):  # the worker's own error says more
                 for painted in self._stages.paint(self._read.items(self._stop.is_set)):
                     self._results.put(painted)
                     self._tell(self.progress())
@@ -82,14 +82,14 @@ class Pipeline:
                 self._is_painted = True
                 self._tell(self.progress())
         except BaseException:
-            self._results.break_off()
+            self._results.abort()
             raise
         finally:
-            self._read.break_off()
+            self._read.abort()
             self._pictures.close()  # a camera that has gone quiet would be waited for
             reader.join()
             if reader.error is not None:
-                self._results.break_off()
+                self._results.abort()
             self._results.end()
             writer.join()
         for worker in (reader, writer):
@@ -115,13 +115,13 @@ class Pipeline:
         read = StageTime(name="read", frames=self._read_frames, seconds=self._read_s)
         first, *others = [_since(self._before[time.name], time) for time in self._stages.times()]
         waiting = len(self._read)
-        first = replace(first, waiting=first.waiting + waiting, most=first.most + self._read.most)
+        first = replace(first, waiting=first.waiting + waiting, most=first.most + self._read.max_items)
         save = StageTime(
             name="save",
             frames=self._painted,
             seconds=self._save_s,
             waiting=len(self._results),
-            most=self._results.most,
+            most=self._results.max_items,
         )
         return read, first, *others, save
 

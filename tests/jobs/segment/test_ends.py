@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from engine.errors import SinkError
-from engine.system.bounded_queue import BrokenOffError, Handover, Worker
+from engine.system.bounded_queue import BoundedQueue, QueueAborted, Worker
 from tests.jobs.segment.conftest import Segment
 from tests.jobs.segment.disc_movie import disc_picture, pictures_of
 
@@ -146,55 +146,55 @@ def test_masks_show_the_ids_of_the_live_textures(segment: Segment, movie, tmp_pa
         assert np.array_equal(cv2.imread(str(tmp_path / "masks" / "frame_000000.png"), how), ids)
 
 
-def test_a_handover_keeps_order_and_bound_and_ends() -> None:
-    handover: Handover[int] = Handover(3)
+def test_a_queue_keeps_order_and_bound_and_ends() -> None:
+    queue: BoundedQueue[int] = BoundedQueue(3)
     most = []
 
     def put() -> None:
         for number in range(100):
-            handover.put(number)
-            most.append(len(handover))
-        handover.end()
+            queue.put(number)
+            most.append(len(queue))
+        queue.end()
 
-    worker = Worker("putter", put, handover)
+    worker = Worker("putter", put, queue)
     worker.start()
-    assert list(handover.items()) == list(range(100))
+    assert list(queue.items()) == list(range(100))
     worker.join()
-    assert max(most) <= 3 and handover.is_done and worker.error is None
+    assert max(most) <= 3 and queue.is_done and worker.error is None
 
 
 def test_breaking_off_wakes_both_sides(wait_for) -> None:
-    full: Handover[int] = Handover(1)
+    full: BoundedQueue[int] = BoundedQueue(1)
     ended = []
 
     def put() -> None:
         try:
             while True:
                 full.put(1)
-        except BrokenOffError:
+        except QueueAborted:
             ended.append("putter")
             raise
 
     worker = Worker("putter", put, full)
     worker.start()
-    wait_for(lambda: len(full) == 1, "a full handover")
-    full.break_off()
+    wait_for(lambda: len(full) == 1, "a full queue")
+    full.abort()
     worker.join()
     assert ended == ["putter"] and worker.error is None
-    with pytest.raises(BrokenOffError):
+    with pytest.raises(QueueAborted):
         next(full.items())
 
 
 def test_the_error_of_a_worker_breaks_off_and_is_kept() -> None:
-    handover: Handover[int] = Handover(1)
+    queue: BoundedQueue[int] = BoundedQueue(1)
 
     def fail() -> None:
         raise OSError("the disk is gone")
 
-    worker = Worker("failing", fail, handover)
+    worker = Worker("failing", fail, queue)
     worker.start()
-    with pytest.raises(BrokenOffError):
-        list(handover.items())
+    with pytest.raises(QueueAborted):
+        list(queue.items())
     worker.join()
     assert str(worker.error) == "the disk is gone"
 

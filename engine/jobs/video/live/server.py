@@ -1,6 +1,6 @@
 """`LiveServer`: the page, its clients, and the model that paints for them.
 
-page ── JPEG ──► web thread ─ Turns ─► painter thread ── Handover ──► encoder thread ── JPEG ──► web thread ──► page
+page ── JPEG ──► web thread ─ Turns ─► painter thread ── BoundedQueue ──► encoder thread ── JPEG ──► web thread ──► page
 """
 
 import ssl

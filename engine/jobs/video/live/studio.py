@@ -19,7 +19,7 @@ from engine.jobs.video.live.jpeg import decode, encode
 from engine.jobs.video.live.protocol import pack
 from engine.jobs.video.live.turns import Turn, Turns
 from engine.models.sd.painting import Painting
-from engine.system.bounded_queue import WAKE_S, BrokenOffError, Handover
+from engine.system.bounded_queue import WAKE_S, BoundedQueue, QueueAborted
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ class Studio:
         self._easel: Easel | None = None
         self._error: BaseException | None = None
         self._is_open = threading.Event()
-        self._painted: Handover[Painted] = Handover(2)
+        self._painted: BoundedQueue[Painted] = BoundedQueue(2)
         self._painter = threading.Thread(target=self._paint, name="live painter", daemon=True)
         self._encoder = threading.Thread(target=self._encode, name="live encoder", daemon=True)
 
@@ -98,7 +98,7 @@ class Studio:
         try:
             self._paint_turns(self._easel)
             self._easel.close()
-        except BrokenOffError:
+        except QueueAborted:
             pass  # the encoder has said why
         except Exception as error:  # top of the thread: it is the only one that paints
             log.error("nothing can be painted any more", exc_info=error)
@@ -110,7 +110,7 @@ class Studio:
         while not self.fault and (turn := self._turns.take(time.perf_counter)) is not None:
             try:
                 self._paint_one(easel, turn)
-            except BrokenOffError:
+            except QueueAborted:
                 raise
             except DeviceLostError as error:
                 self._fail(str(error))
@@ -147,7 +147,7 @@ class Studio:
         except Exception as error:  # top of the thread: nothing that is painted would be seen any more
             log.error("pictures cannot be encoded", exc_info=error)
             self._fail(f"pictures cannot be encoded: {error!r}")
-            self._painted.break_off()
+            self._painted.abort()
 
     def _encode_one(self, painted: Painted) -> None:
         turn = painted.turn
