@@ -19,7 +19,7 @@ from engine.models.sd.spec import RANDOM
 
 if TYPE_CHECKING:
     from engine.jobs.video import VideoJob, VideoReport
-    from engine.jobs.video.pipeline import Tell
+    from engine.jobs.video.pipeline import OnProgress
     from engine.models.sd import ModelSpec
     from engine.models.sd.painting import Painting
 
@@ -253,7 +253,7 @@ def _paint(job: "VideoJob", *, as_json: bool, is_debug: bool) -> None:
 
 
 def _painted(
-    job: "VideoJob", known: Telemetry, tell: "Tell", stop: threading.Event, said: set[str], *, as_json: bool
+    job: "VideoJob", known: Telemetry, tell: "OnProgress", stop: threading.Event, said: set[str], *, as_json: bool
 ) -> "tuple[VideoReport, bool]":
     """The report, and whether the source has no end of its own. What is known of the source beforehand is `said`."""
     from engine.cli.run import Signals

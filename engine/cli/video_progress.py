@@ -11,15 +11,15 @@ from engine.cli.plain_lines import PlainPace, plain_lines
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from engine.jobs.video import Progress
-    from engine.jobs.video.pipeline import Tell
+    from engine.jobs.video import VideoProgress
+    from engine.jobs.video.pipeline import OnProgress
     from engine.jobs.video.stages import StageTime
 
 NOTHING = "loading the model, no picture yet"
 
 
 @contextmanager
-def shown_progress(is_quiet: bool, *, has_bar: bool = True) -> "Iterator[Tell]":
+def shown_progress(is_quiet: bool, *, has_bar: bool = True) -> "Iterator[OnProgress]":
     """`tell(progress)` after each batch. `has_bar`: nothing else writes lines meanwhile, which a bar would be torn
     by."""
     if is_quiet:
@@ -34,14 +34,14 @@ def shown_progress(is_quiet: bool, *, has_bar: bool = True) -> "Iterator[Tell]":
             yield lambda progress: say(words_of(progress))
 
 
-def words_of(progress: "Progress") -> str:
+def words_of(progress: "VideoProgress") -> str:
     done = f"{progress.done} of {progress.expected}" if progress.expected else f"{progress.done}"
     left_s = progress.seconds_left
     left = "" if left_s is None else f", {clock(left_s)} left"
-    return f"{done} pictures, {progress.fps:.2f} a second{left}"
+    return f"{done} pictures, {progress.rate:.2f} a second{left}"
 
 
-def stage_words(progress: "Progress") -> str:
+def stage_words(progress: "VideoProgress") -> str:
     """Each stage with the queue before it and the share of the time it was at work: `encode 1/4 35 %`."""
     return "  ".join(_stage(time, progress.seconds) for time in progress.stages)
 
@@ -64,7 +64,7 @@ def _stage(time: "StageTime", seconds: float) -> str:
 
 
 @contextmanager
-def bar(console: "Console") -> "Iterator[Tell]":
+def bar(console: "Console") -> "Iterator[OnProgress]":
     """Frames, their rate and the time left; under it a line of the stages."""
     from rich.console import Group
     from rich.live import Live
@@ -78,7 +78,7 @@ def bar(console: "Console") -> "Iterator[Tell]":
     stages = Text("", no_wrap=True, overflow="ellipsis")
     with Live(Group(bars, stages), console=console, refresh_per_second=8, transient=True):
 
-        def tell(progress: "Progress") -> None:
+        def tell(progress: "VideoProgress") -> None:
             left_s = progress.seconds_left
             left = "" if left_s is None else f"  {clock(left_s)} left"
             bars.update(
@@ -86,7 +86,7 @@ def bar(console: "Console") -> "Iterator[Tell]":
                 description="finishing" if progress.is_finishing else "painting",
                 total=progress.expected,
                 completed=progress.done,
-                pace=f"{progress.fps:.2f} fps{left}",
+                pace=f"{progress.rate:.2f} fps{left}",
             )
             stages.plain = stage_words(progress)
 

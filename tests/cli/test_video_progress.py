@@ -11,7 +11,7 @@ import pytest
 from engine.cli.video_progress import bar, shown_progress, stage_words, words_of
 from engine.cli.video_report import ended_line, report_lines
 from engine.cli.video_telemetry import NOT_KNOWN, DebugLines, Telemetry, debug_line, telemetry, write_json
-from engine.jobs.video.report import DeviceState, Progress, VideoReport
+from engine.jobs.video.report import DeviceState, VideoProgress, VideoReport
 from engine.jobs.video.stages import StageTime
 
 STAGES = (
@@ -24,8 +24,8 @@ STAGES = (
 DEVICE = DeviceState(name="H100", memory_mb=10_240.0, load=0.97, temperature_c=66.0, throttle="power limit")
 
 
-def progress(done: int = 100, *, expected: int | None = 508, fps: float = 25.0, seconds: float = 4.0) -> Progress:
-    return Progress(done=done, expected=expected, fps=fps, seconds=seconds, stages=STAGES)
+def progress(done: int = 100, *, expected: int | None = 508, fps: float = 25.0, seconds: float = 4.0) -> VideoProgress:
+    return VideoProgress(done=done, expected=expected, rate=fps, seconds=seconds, stages=STAGES)
 
 
 def report(**changes: Any) -> VideoReport:

@@ -25,11 +25,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from engine.jobs.video.job import VideoJob
-    from engine.jobs.video.report import Progress, VideoReport
+    from engine.jobs.video.report import VideoProgress, VideoReport
     from engine.jobs.video.run import paint_video
 
-_HOME = {"Progress": "report", "VideoJob": "job", "VideoReport": "report", "paint_video": "run"}
-__all__ = ["Progress", "VideoJob", "VideoReport", "paint_video"]
+_HOME = {"VideoProgress": "report", "VideoJob": "job", "VideoReport": "report", "paint_video": "run"}
+__all__ = ["VideoJob", "VideoProgress", "VideoReport", "paint_video"]
 
 
 def __getattr__(name: str) -> Any:

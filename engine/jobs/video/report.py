@@ -1,9 +1,11 @@
 """What a run tells of itself, while it goes on and at its end."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
+from engine.jobs.kit.progress import JobProgress
+from engine.jobs.kit.report import JobReport
 from engine.jobs.video.stages import StageTime
 
 
@@ -22,33 +24,21 @@ class DeviceState:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
-    """How far a run is."""
+class VideoProgress(JobProgress):
+    """In pictures: `done` counts those written or waiting to be."""
 
-    done: int
-    """Pictures written or waiting to be, those of an earlier run counted."""
-    expected: int | None
-    """In all, as far as the source knows."""
     seconds: float
-    """Since the clock has run: from the first picture, models loaded and warm."""
-    fps: float
+    """Since the first picture was asked for, models loaded and warm."""
     stages: tuple[StageTime, ...]
     """read, those of PaintStages, save: frames and seconds so far, and the queue before each."""
-    is_finishing: bool = False
-    """No more is read: all is painted, or the run was asked to end. What is painted is written, parts are joined."""
-
-    @property
-    def seconds_left(self) -> float | None:
-        return None if self.expected is None or not self.fps else max(self.expected - self.done, 0) / self.fps
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class VideoReport:
+class VideoReport(JobReport):
     """read = resumed + painted + unpainted + skipped + dropped; unreadable ones never became a picture."""
 
     source: str
     output: str
-    is_interrupted: bool
     model: str
     stages: str
     """fused, split or cluster."""
@@ -82,7 +72,6 @@ class VideoReport:
     """Written as they came: both attempts failed."""
     load_s: float
     """Models loaded, processes started, warmed up; not in `seconds`."""
-    seconds: float
     fps: float
     its: float
     """Steps asked for x fps, as the original counted."""
@@ -90,10 +79,6 @@ class VideoReport:
     """UNet evaluations of pictures a second: real steps x fps."""
     times: tuple[StageTime, ...]
     """read, those of PaintStages, save."""
-    peak_memory_mb: float
-    memory_of: str
-    """device; process: main memory of this one; processes: of this one and the stage processes together."""
-    notes: tuple[str, ...]
 
     @property
     def busy(self) -> dict[str, float]:
@@ -112,7 +97,7 @@ class VideoReport:
         return f"done: {figures} its={self.its:.3f} evals={self.evals:.3f}"
 
     def as_json(self) -> dict[str, Any]:
-        values = asdict(self)
+        values = JobReport.as_json(self)
         busy = self.busy
         values["times"] = {
             time.name: {
@@ -125,8 +110,6 @@ class VideoReport:
         }
         name, share = self.busiest
         values["busiest"] = {"stage": name, "busy": round(share, 4)}
-        for name in ("load_s", "seconds", "fps", "its", "evals", "peak_memory_mb"):
-            values[name] = round(values[name], 3)
         return values
 
 

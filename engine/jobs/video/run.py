@@ -9,13 +9,13 @@ import threading
 from dataclasses import dataclass
 
 from engine.errors import ModelError
+from engine.jobs.kit.job_folder import GO_ON
 from engine.jobs.video.choosing import Chosen, choose_stages
 from engine.jobs.video.inputs import open_input
 from engine.jobs.video.job import VideoJob
-from engine.jobs.video.pipeline import Outcome, Pipeline, Tell, Watch
+from engine.jobs.video.pipeline import OnProgress, VideoOutcome, VideoRun, Watch
 from engine.jobs.video.report import VideoReport
 from engine.jobs.video.stages import PaintStages, StagesInProcesses
-from engine.jobs.video.writing.output_work import GO_ON
 from engine.jobs.video.writing.outputs import Output, open_output
 from engine.sources.pictures import Pictures
 from engine.system.process_memory import peak_process_mb
@@ -37,7 +37,7 @@ class OpenedJob:
 
 
 def paint_video(
-    job: VideoJob, *, tell: Tell = lambda progress: None, stop: threading.Event | None = None
+    job: VideoJob, *, tell: OnProgress = lambda progress: None, stop: threading.Event | None = None
 ) -> VideoReport:
     """Everything, start to end. MultiverseError in one line when it fails; what is whole then stays for `resume`.
 
@@ -82,7 +82,7 @@ def run_job(
     opened: OpenedJob,
     chosen: Chosen,
     *,
-    tell: Tell = lambda progress: None,
+    tell: OnProgress = lambda progress: None,
     watch: Watch = lambda progress: None,
     stop: threading.Event | None = None,
 ) -> VideoReport:
@@ -91,10 +91,10 @@ def run_job(
     `watch` gets what tells the progress at any time, on any thread: a batch may take minutes.
     """
     try:
-        pipeline = Pipeline(
+        run = VideoRun(
             job, opened.pictures, opened.size, opened.output, chosen.stages, tell, stop or threading.Event(), watch
         )
-        outcome = pipeline.run()
+        outcome = run.run()
         return _report(job, opened, chosen, outcome)
     except BaseException as error:
         if opened.pictures.kind == "live":  # what has become of a recording that does not come again
@@ -120,7 +120,7 @@ def check_model(job: VideoJob) -> None:
         raise ModelError(report.missing[0])
 
 
-def _report(job: VideoJob, opened: OpenedJob, chosen: Chosen, outcome: Outcome) -> VideoReport:
+def _report(job: VideoJob, opened: OpenedJob, chosen: Chosen, outcome: VideoOutcome) -> VideoReport:
     counts, output, stages, painting = opened.pictures.counts, opened.output, chosen.stages, job.painting
     height, width = opened.pictures.first.pixels.shape[:2]
     notes = [*job.notes(width, height), *stages.notes, *counts.notes, *output.notes]

@@ -4,6 +4,5 @@ outputs.py          READ FIRST: what can be written, told by its name, and all t
 segmented_video.py  a video in closed segments; joining.py: one file of them, without encoding anything twice
 source_sound.py     the source's sound beside it: copied, or encoded anew where the container takes another
 frame_folder.py     a folder of frames
-output_work.py      the hidden folder in which they are made: lock and journal.py
-job_key.py          by what an interrupted run is known again
+video_fingerprint.py  everything that affects the output, to recognise an interrupted run
 """

@@ -18,8 +18,8 @@ import cv2
 import numpy as np
 
 from engine.errors import SinkError
+from engine.jobs.kit.job_folder import JobFolder
 from engine.jobs.video.job import VideoJob
-from engine.jobs.video.writing.output_work import OutputWork
 from engine.sinks.whole_file import one_line
 from engine.sources.pictures import InputPicture, Pictures
 from engine.system.atomic_file import MAX_HELD_JOB_S, remove_file, replace_file, sync_file, sync_folder
@@ -33,7 +33,7 @@ _FRAME = re.compile(r"frame_\d{6,}\.png")
 class FrameFolder:
     """See Output."""
 
-    def __init__(self, job: VideoJob, pictures: Pictures, work: OutputWork, *, is_resumed: bool) -> None:
+    def __init__(self, job: VideoJob, pictures: Pictures, work: JobFolder, *, is_resumed: bool) -> None:
         """`is_resumed`: what is kept in `work` is this job's."""
         self.path = work.output
         self.notes: list[str] = []

@@ -3,8 +3,8 @@
     .mp4 .m4v .mov .mkv .webm .avi    a video with the source's sound: segmented_video.py
     name/ or no suffix                a folder of frames, PNG: frame_folder.py
 
-What is on its way lies in a hidden folder beside it (output_work.py), whose lock keeps a second run out and whose
-journal lets an interrupted one go on.
+An unfinished output lies in a hidden folder beside it (jobs/kit/job_folder.py): its lock keeps a second run out, its
+journal lets an interrupted run go on.
 """
 
 import os
@@ -14,11 +14,12 @@ from typing import Literal, Protocol
 import numpy as np
 
 from engine.errors import SinkError, UsageError
+from engine.jobs.kit.job_folder import JobFolder
+from engine.jobs.kit.resuming import check_start, mark_of
 from engine.jobs.video.job import VideoJob
 from engine.jobs.video.writing.frame_folder import SUFFIX, FrameFolder, frames_in
-from engine.jobs.video.writing.job_key import LIVE, differences, job_key, picture_files, rounding_note
-from engine.jobs.video.writing.output_work import OutputWork
-from engine.jobs.video.writing.segmented_video import SegmentedVideo, mark_of
+from engine.jobs.video.writing.segmented_video import SegmentedVideo
+from engine.jobs.video.writing.video_fingerprint import LIVE, THREADS, picture_files, rounding_note, video_fingerprint
 from engine.sinks.picture_video import VIDEO_FORMATS
 from engine.sources.pictures import InputPicture, Pictures
 from engine.system.work_folder import check_place
@@ -66,9 +67,9 @@ def open_output(job: VideoJob, pictures: Pictures, size: tuple[int, int]) -> Out
     if job.resume and pictures.kind == "live":
         raise UsageError(f"--resume: {pictures.label} is live, and what it has shown does not come again")
     _check_place(path, form, pictures)
-    work = OutputWork(path, job_key(job, pictures, size), is_live=pictures.kind == "live")
+    work = JobFolder(path, video_fingerprint(job, pictures, size), can_go_on=pictures.kind != "live")
     try:
-        before = work.kept_key
+        before = work.kept_fingerprint
         note = _check_before(job, form, pictures, work)
         is_resumed = job.resume and not note
         output: Output
@@ -77,7 +78,7 @@ def open_output(job: VideoJob, pictures: Pictures, size: tuple[int, int]) -> Out
         else:
             output = FrameFolder(job, pictures, work, is_resumed=is_resumed)
         if is_resumed and before is not None:
-            note = rounding_note(before, work.key)
+            note = rounding_note(before, work.fingerprint)
         output.notes += [note] * bool(note)
         return output
     except BaseException:
@@ -117,53 +118,25 @@ def _own_input(folder: Path, pictures: Pictures) -> Path | None:
     return None
 
 
-def _check_before(job: VideoJob, form: Form, pictures: Pictures, work: OutputWork) -> str:
-    """UsageError where what is there already is neither to be replaced nor to be gone on with; a note where there is
-    nothing to go on with."""
-    path = work.output
-    kept = work.kept_key
-    difference = "" if kept is None else differences(kept, work.key)
-    is_there = path.exists() if form == "video" else next(frames_in(path, pictures), None) is not None
-    can_go_on = kept is not None and not difference
-    has_kept = next(work.kept(), None) is not None
-    if job.resume:
-        if difference and (has_kept or is_there):
-            raise UsageError(
-                f"{path}: cannot go on, the interrupted run was another: {difference}; give what it had, or "
-                "--overwrite instead of --resume to begin again"
-            )
-        if can_go_on and (not is_there or job.overwrite or form == "frames" or _is_published(path, work)):
-            return ""
-        if can_go_on:
-            raise UsageError(
-                f"{path}: is not what the interrupted run has written; with --overwrite --resume replaces it"
-            )
-        if is_there and not job.overwrite:
-            raise UsageError(
-                f"{path}: exists already, finished or another's: no interrupted run lies beside it; "
-                "--overwrite replaces it"
-            )
-        return f"{path}: there was nothing to go on with, so it was begun"
-    if job.overwrite:
-        return ""
-    if form == "video" and has_kept and kept is not None and kept.get(LIVE):
+def _check_before(job: VideoJob, form: Form, pictures: Pictures, work: JobFolder) -> str:
+    """As `check_start`; what was recorded live cannot be gone on with, but is not given up silently either."""
+    path, kept = work.output, work.kept_fingerprint
+    if not (job.resume or job.overwrite) and form == "video" and kept is not None and kept.get(LIVE) and work.has_kept:
         raise UsageError(
-            f"{path}: what an earlier run has recorded live is still in {work.folder}, as videos; take them from "
+            f"{path}: what an earlier run has recorded live is still in {work.path}, as videos; take them from "
             "there, --overwrite removes them"
         )
-    go_on = ", --resume goes on where the interrupted run has stopped" if can_go_on else ""
-    if is_there:
-        raise UsageError(f"{path}: exists already; --overwrite replaces it{go_on}")
-    if can_go_on and has_kept:
-        raise UsageError(f"{path}: an interrupted run of this job lies beside it; --overwrite begins again{go_on}")
-    if has_kept:
-        raise UsageError(
-            f"{path}: an interrupted run of another job lies beside it ({difference}); --overwrite gives up what is "
-            "whole of it"
-        )
-    return ""
+    is_there = path.exists() if form == "video" else next(frames_in(path, pictures), None) is not None
 
+    def is_ours(path: Path) -> bool:
+        """True if the interrupted run wrote it; frames are compared one by one later."""
+        return form == "frames" or any(entry.get("published") == mark_of(path) for entry in work.kept())
 
-def _is_published(path: Path, work: OutputWork) -> bool:
-    """Whether it is what the interrupted run has written."""
-    return any(entry.get("published") == mark_of(path) for entry in work.kept())
+    return check_start(
+        work,
+        resume=job.resume,
+        overwrite=job.overwrite,
+        existing=[path] if is_there else [],
+        is_ours=is_ours,
+        may_differ=(THREADS,),
+    )

@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 
 from engine.errors import MultiverseError, SinkError
+from engine.jobs.kit.job_folder import JobFolder
+from engine.jobs.kit.resuming import mark_of
 from engine.jobs.video.job import VideoJob
 from engine.jobs.video.writing.joining import Joining, Segment, join
-from engine.jobs.video.writing.output_work import OutputWork
 from engine.sinks.picture_video import PictureVideo, tick_of
 from engine.sources.pictures import InputPicture, Pictures
 from engine.system.atomic_file import MAX_HELD_JOB_S, move_into_place, remove_file
@@ -34,7 +35,7 @@ class SegmentedVideo:
     """See Output."""
 
     def __init__(
-        self, job: VideoJob, pictures: Pictures, size: tuple[int, int], work: OutputWork, *, is_resumed: bool
+        self, job: VideoJob, pictures: Pictures, size: tuple[int, int], work: JobFolder, *, is_resumed: bool
     ) -> None:
         """`is_resumed`: what is kept in `work` is this job's."""
         self.path = work.output
@@ -111,14 +112,14 @@ class SegmentedVideo:
                 self._published = entry["published"]
                 continue
             segment = Segment(**entry["segment"])
-            if damaged or not _is_whole(self._work.folder / segment.name, segment):
+            if damaged or not _is_whole(self._work.path / segment.name, segment):
                 damaged.append(segment)
             else:
                 self._segments.append(segment)
         if damaged:
             behind = f" and the {len(damaged) - 1} behind it" if len(damaged) > 1 else ""
             self.notes.append(
-                f"{self._work.folder / damaged[0].name}: is damaged or gone; it{behind} "
+                f"{self._work.path / damaged[0].name}: is damaged or gone; it{behind} "
                 f"{'are' if behind else 'is'} painted again ({sum(each.pictures for each in damaged)} pictures)"
             )
         kept: list[dict[str, Any]] = [{"segment": asdict(segment)} for segment in self._segments]
@@ -127,7 +128,7 @@ class SegmentedVideo:
 
     def _open(self, number: int) -> PictureVideo:
         return PictureVideo(
-            self._work.folder / f"segment_{number:06d}{self._suffix}",
+            self._work.path / f"segment_{number:06d}{self._suffix}",
             size=self._size,
             look=self._pictures.look,
             every=self._job.every,
@@ -163,7 +164,7 @@ class SegmentedVideo:
     def _join(self, *, is_whole: bool, is_done: bool) -> None:
         """All segments as one video, under our name. What is live does not come again: where that fails, the segments
         stay, and the error says where."""
-        whole = self._work.folder / f"whole{self._suffix}"
+        whole = self._work.path / f"whole{self._suffix}"
         try:
             with self._work.one_line():
                 self.notes += join(self._joining(is_whole=is_whole), whole, self.path)
@@ -173,7 +174,7 @@ class SegmentedVideo:
                 remove_file(whole, missing_ok=True)  # on a full disk it takes the room that is missing
             self._is_left = self._is_live
             if self._is_live and isinstance(error, MultiverseError):
-                raise SinkError(f"{error}; what was recorded is kept, as videos in {self._work.folder}") from error
+                raise SinkError(f"{error}; what was recorded is kept, as videos in {self._work.path}") from error
             raise
 
     def _rescue(self) -> None:
@@ -197,7 +198,7 @@ class SegmentedVideo:
         shown_for = min(self._job.every, max(pictures.counts.decoded - last.last_number, 1))
         count = sum(segment.pictures for segment in self._segments)
         return Joining(
-            folder=self._work.folder,
+            folder=self._work.path,
             segments=self._segments,
             tick_s=self._tick_s,
             rate=pictures.look.rate / self._job.every,
@@ -224,9 +225,3 @@ def _is_whole(file: Path, segment: Segment) -> bool:
         return file.stat().st_size == segment.size_bytes and sha256_of(file) == segment.sha256
     except OSError:
         return False
-
-
-def mark_of(file: Path) -> list[int]:
-    """By what it is known again under another name: size, and when it was written."""
-    known = file.stat()
-    return [known.st_size, known.st_mtime_ns]

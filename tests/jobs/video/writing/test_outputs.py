@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 from engine.errors import MultiverseError, SinkError, UsageError
+from engine.jobs.kit.fingerprint import differences
 from engine.jobs.video.writing import segmented_video
-from engine.jobs.video.writing.job_key import differences, job_key
 from engine.jobs.video.writing.outputs import form_of, open_output
+from engine.jobs.video.writing.video_fingerprint import video_fingerprint
 from engine.models.sd.painting import Painting
 from engine.models.sd.spec import ModelSpec
 from engine.sources.pictures import open_pictures
@@ -180,7 +181,7 @@ def test_a_model_that_was_exchanged_is_another(source: Path, tmp_path: Path) -> 
     pictures = open_pictures(source)
 
     def key() -> dict[str, Any]:
-        return job_key(job_of(source, tmp_path / "out", painting=painting), pictures, (96, 64))
+        return video_fingerprint(job_of(source, tmp_path / "out", painting=painting), pictures, (96, 64))
 
     before = key()
     assert differences(before, key()) == ""
