@@ -9,25 +9,25 @@ from engine.cli.plain_lines import Shown, bar_or_lines
 from engine.cli.video_progress import clock
 
 if TYPE_CHECKING:
-    from engine.jobs.convert import Progress
+    from engine.jobs.convert import ConvertProgress
 
 NOTHING = "nothing is converted yet"
 
 
-def shown_progress(is_quiet: bool, stop: threading.Event) -> "AbstractContextManager[Shown[Progress]]":
+def shown_progress(is_quiet: bool, stop: threading.Event) -> "AbstractContextManager[Shown[ConvertProgress]]":
     """`tell(progress)` after each batch, and `say(line)`. `stop`: the run has been asked to end, and finishes what it
     has."""
     return bar_or_lines(is_quiet, NOTHING, words_of, lambda: _bar(stop))
 
 
-def words_of(progress: "Progress") -> str:
-    done, expected = clock(progress.done_s), clock(progress.expected_s)
-    left = "" if progress.left_s is None else f", {clock(progress.left_s)} left"
-    return f"{done} of {expected}, {progress.files_done} of {progress.files} files, {_times(progress.speed)}{left}"
+def words_of(progress: "ConvertProgress") -> str:
+    done, expected = clock(progress.done), clock(progress.expected or 0.0)
+    left = "" if progress.seconds_left is None else f", {clock(progress.seconds_left)} left"
+    return f"{done} of {expected}, {progress.files_done} of {progress.files} files, {_times(progress.rate)}{left}"
 
 
 @contextmanager
-def _bar(stop: threading.Event) -> "Iterator[Shown[Progress]]":
+def _bar(stop: threading.Event) -> "Iterator[Shown[ConvertProgress]]":
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
@@ -35,12 +35,12 @@ def _bar(stop: threading.Event) -> "Iterator[Shown[Progress]]":
     with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
         task = bars.add_task("loading", total=None, words="")
 
-        def tell(progress: "Progress") -> None:
+        def tell(progress: "ConvertProgress") -> None:
             bars.update(
                 task,
                 description="finishing" if stop.is_set() else "converting",
-                total=progress.expected_s,
-                completed=progress.done_s,
+                total=progress.expected,
+                completed=progress.done,
                 words=words_of(progress),
             )
 

@@ -4,6 +4,7 @@ import json
 import sys
 import threading
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -13,7 +14,7 @@ from engine.cli.segment_progress import shown_progress
 from engine.errors import UsageError
 
 if TYPE_CHECKING:
-    from engine.jobs.segment import Progress, SegmentReport
+    from engine.jobs.segment import SegmentProgress, SegmentReport
 
 FAILED = 1  # or interrupted
 
@@ -64,6 +65,7 @@ def segment(
             metavar="FOLDER", help="Write the video's pictures too, by the names COCO gives them.", show_default=False
         ),
     ] = "",
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where it stopped.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what exists.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
@@ -76,7 +78,7 @@ def segment(
 
     Example: multiverse segment dance.mp4 found.mp4 masks/ --prompt person --prompt guitar --model facebook/sam3
 
-    Ctrl-C ends early and keeps what was segmented until then.
+    Ctrl-C ends early: what was segmented until then is written, and --resume goes on.
     """
     from engine.cli.run import Signals
     from engine.config import build_config, read_config_file
@@ -105,6 +107,7 @@ def segment(
         is_offloaded=offload,
         every=every,
         limit=limit,
+        resume=resume,
         overwrite=overwrite,
     )
     stop = threading.Event()
@@ -112,7 +115,7 @@ def segment(
     try:
         with shown_progress(as_json, stop) as show:
 
-            def tell(progress: "Progress") -> None:
+            def tell(progress: "SegmentProgress") -> None:
                 show(progress)
                 advice = (progress.advice,) if progress.advice else ()  # while it can still be followed
                 for line in (*advice, *progress.failed):
@@ -120,15 +123,18 @@ def segment(
                         said.add(line)
                         print(f"multiverse: {line}", file=sys.stderr, flush=True)
 
-            pictures = open_job(job)
-            for note in pictures.counts.notes:  # before hours of work
-                said.add(note)
-                print(f"multiverse: {note}", file=sys.stderr, flush=True)
-            began_s = time.perf_counter()
-            segmenter = load_segmenter(job)
-            load_s = time.perf_counter() - began_s
-            Signals().connect(stop.set)
-            report = run_job(job, pictures, segmenter, tell=tell, stop=stop)
+            with ExitStack() as undone:  # Ctrl-C up to here is an exception
+                opened = open_job(job)
+                undone.callback(opened.close)
+                for note in (*opened.notes, *opened.pictures.counts.notes):  # before hours of work
+                    said.add(note)
+                    print(f"multiverse: {note}", file=sys.stderr, flush=True)
+                began_s = time.perf_counter()
+                segmenter = load_segmenter(job)
+                load_s = time.perf_counter() - began_s
+                Signals().connect(stop.set)
+                undone.pop_all()
+            report = run_job(job, opened, segmenter, tell=tell, stop=stop)
     except KeyboardInterrupt:  # while the model was loaded: Ctrl-C ends that at once, no signal waits for its end
         _print_interrupted(0, ())
         raise typer.Exit(FAILED) from None
@@ -176,7 +182,8 @@ def report_lines(report: "SegmentReport", load_s: float) -> list[str]:
 def _print_interrupted(written: int, outputs: tuple[str, ...]) -> None:
     where, kept = "before the first picture", "nothing was written"
     if written:
-        where, kept = f"after {written} pictures", f"{', '.join(outputs)}: kept up to there"
+        where = f"after {written} pictures"
+        kept = f"{', '.join(outputs)}: kept up to there, the same command with --resume goes on"
     print(f"multiverse: interrupted {where}; {kept}", file=sys.stderr)
 
 

@@ -5,11 +5,11 @@ import threading
 import pytest
 
 from engine.cli.segment_progress import shown_progress, words_of
-from engine.jobs.segment import Progress
+from engine.jobs.segment import SegmentProgress
 
 
-def progress(done: int, *, expected: int | None = 300, fps: float = 0.16) -> Progress:
-    return Progress(done=done, expected=expected, fps=fps, read_ahead=(8, 8), unwritten=(0, 8), advice=None)
+def progress(done: int, *, expected: int | None = 300, fps: float = 0.16) -> SegmentProgress:
+    return SegmentProgress(done=done, expected=expected, rate=fps, read_ahead=(8, 8), unwritten=(0, 8), advice=None)
 
 
 def test_a_line_has_the_pictures_done_of_all_their_rate_and_the_time_left() -> None:

@@ -25,7 +25,7 @@ nor on interruptions.
 """
 
 from engine.jobs.convert.job import ConvertJob
-from engine.jobs.convert.report import ConvertReport, FileReport, Progress
+from engine.jobs.convert.report import ConvertProgress, ConvertReport, FileReport
 from engine.jobs.convert.run import convert_files
 
-__all__ = ["ConvertJob", "ConvertReport", "FileReport", "Progress", "convert_files"]
+__all__ = ["ConvertJob", "ConvertProgress", "ConvertReport", "FileReport", "convert_files"]

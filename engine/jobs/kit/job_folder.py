@@ -16,6 +16,10 @@ from engine.system.work_folder import LOCK, WorkFolder
 GO_ON = "what is whole is kept: go on with --resume"
 
 
+def work_folder_of(output: Path) -> Path:
+    return output.with_name(f".{output.name}.partial")
+
+
 class JobFolder:
     """Held by one run at a time, across processes. SinkError, in one line, if another run holds it or it cannot be
     written."""
@@ -23,12 +27,12 @@ class JobFolder:
     def __init__(
         self, output: Path, fingerprint: Fingerprint, *, at: Path | None = None, can_go_on: bool = True
     ) -> None:
-        """What an interrupted run left stays until `begin`. `at`: the folder, if it is not `.NAME.partial` beside the
-        output. `can_go_on`: False for a live source, whose pictures do not come again."""
+        """What an interrupted run left stays until `begin`. `at`: the folder, if it is not the
+        one beside the output. `can_go_on`: False for a live source, whose pictures do not come again."""
         self.output = output
         self.fingerprint = fingerprint
         self._can_go_on = can_go_on
-        self._place = WorkFolder(output, at=at)
+        self._place = WorkFolder(output, at=at or work_folder_of(output))
         self._journal = Journal(self._place.path, output)
         self._is_begun = False
 

@@ -19,7 +19,7 @@ def check_start(
     *,
     resume: bool,
     overwrite: bool,
-    existing: Sequence[Path],
+    existing: Sequence[str],
     is_ours: Callable[[Path], bool],
     may_differ: Iterable[str] = (),
 ) -> str:
@@ -32,7 +32,7 @@ def check_start(
     before = work.kept_fingerprint
     difference = "" if before is None else differences(before, work.fingerprint, but=may_differ)
     can_go_on = before is not None and not difference
-    first = existing[0] if existing else work.output
+    first = existing[0] if existing else str(work.output)
     if resume:
         if difference and (work.has_kept or existing):
             raise UsageError(
@@ -40,7 +40,7 @@ def check_start(
                 "--overwrite instead of --resume to begin again"
             )
         if can_go_on:
-            foreign = [] if overwrite else [path for path in existing if not is_ours(path)]
+            foreign = [] if overwrite else [name for name in existing if not is_ours(Path(name))]
             if not foreign:
                 return ""
             raise UsageError(

@@ -19,7 +19,7 @@ encodes. Between them wait a few pictures, never more than the `BoundedQueue` al
 """
 
 from engine.jobs.segment.job import SegmentJob
-from engine.jobs.segment.report import Progress, SegmentReport
+from engine.jobs.segment.report import SegmentProgress, SegmentReport
 from engine.jobs.segment.run import segment_file
 
-__all__ = ["Progress", "SegmentJob", "SegmentReport", "segment_file"]
+__all__ = ["SegmentJob", "SegmentProgress", "SegmentReport", "segment_file"]

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from engine.jobs.segment.outputs import OnWhole, nothing
 from engine.jobs.segment.results import Result
 from engine.sinks.whole_file import WholeFile, one_line
 from engine.sources.pictures import Pictures
@@ -55,10 +56,11 @@ class CocoFile:
                 separator = ",\n" if self._annotations > 1 else "\n"
                 self._file.write(separator + _line(self._annotation(result, place)))
 
-    def finish(self) -> None:
+    def finish(self, on_whole: OnWhole = nothing) -> None:
         with one_line(self.path):
             self._file.write('\n],\n"images": [\n' + ",\n".join(_line(image) for image in self._images) + "\n]}\n")
             self._file.close()
+        on_whole(self._whole.unfinished)
         self._whole.publish()
 
     def discard(self) -> None:

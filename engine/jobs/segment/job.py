@@ -59,6 +59,8 @@ class SegmentJob:
     """Only each n-th picture."""
     limit: int | None = None
     """At most so many pictures."""
+    resume: bool = False
+    """Go on where an interrupted run of the same job stopped."""
     overwrite: bool = False
 
     def check(self) -> None:

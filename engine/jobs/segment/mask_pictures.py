@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from engine.jobs.segment.outputs import WORK
+from engine.jobs.segment.outputs import JOB_WORK, WORK, OnWhole, nothing
 from engine.jobs.segment.results import Result
 from engine.sinks.picture_file import save_picture
 from engine.sinks.whole_file import WholeFile, one_line
@@ -26,7 +26,8 @@ class OverlayPicture:
         with one_line(self.path):
             save_picture(self._file.unfinished, result.overlay())
 
-    def finish(self) -> None:
+    def finish(self, on_whole: OnWhole = nothing) -> None:
+        on_whole(self._file.unfinished)
         self._file.publish()
 
     def discard(self) -> None:
@@ -45,7 +46,7 @@ class PngFolder:
         self._place = WorkFolder(path, at=path / WORK)
         self._place.empty()
         self._unfinished = self._place.path / "picture.png"
-        self._before = {entry.name for entry in path.iterdir()} - {WORK}
+        self._before = {entry.name for entry in path.iterdir()} - {WORK, JOB_WORK}
 
     def add(self, result: Result) -> None:
         path = self.path / f"{result.picture.name}.png"
@@ -59,7 +60,7 @@ class PngFolder:
     def pixels(self, result: Result) -> np.ndarray:
         raise NotImplementedError
 
-    def finish(self) -> None:
+    def finish(self, on_whole: OnWhole = nothing) -> None:
         sync_folder(self.path)
         self._place.remove()
         older = self._before - {path.name for path in self._written}

@@ -12,6 +12,7 @@ Nothing is to be seen under its own name before it is whole: it is written besid
 
 import importlib.util
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -25,13 +26,22 @@ from engine.system.work_folder import check_place
 
 COCO = ".json"
 WORK = ".unfinished"
-"""In a folder of masks: the one on its way."""
+"""In a folder of masks: the mask that is being written."""
+JOB_WORK = ".segment"
+"""In a folder of masks: what a run keeps to go on from, if all its outputs are folders."""
 FORMS = (
     f"a video ({' '.join(VIDEO_FORMATS)}), a picture ({' '.join(PICTURE_FORMATS)}), COCO (.json) or a folder of masks "
     "(name/)"
 )
 
 Form = Literal["video", "picture", "coco", "masks", "frames"]
+
+
+OnWhole = Callable[[Path], object]
+
+
+def nothing(unfinished: Path) -> None:
+    """The default of `on_whole`."""
 
 
 class Output(Protocol):
@@ -43,11 +53,11 @@ class Output(Protocol):
     def add(self, result: Result) -> None:
         """The next picture, in order."""
 
-    def finish(self) -> None:
-        """Whole, under its own name."""
+    def finish(self, on_whole: OnWhole = nothing) -> None:
+        """Complete it and give it its name. A file calls `on_whole` with its unfinished path just before that."""
 
     def discard(self) -> None:
-        """As if it had never been begun."""
+        """Leave nothing of it behind."""
 
 
 def form_of(name: str) -> Form:
@@ -70,9 +80,10 @@ def forms_of(names: tuple[str, ...], frames: str) -> list[tuple[str, Form]]:
     return [*forms, (frames, "frames")] if frames else forms
 
 
-def check_outputs(forms: list[tuple[str, Form]], source: Path, *, overwrite: bool) -> None:
-    """Before anything is loaded: a result that cannot be written is no result."""
+def check_outputs(forms: list[tuple[str, Form]], source: Path) -> list[str]:
+    """Check before anything is loaded that all can be written. The outputs that are there already."""
     check_no_stream(source, *(name for name, _ in forms))
+    existing = []
     for number, (name, form) in enumerate(forms):
         path, is_folder = Path(name), form in ("masks", "frames")
         if path.exists() and source.exists() and path.samefile(source):
@@ -83,12 +94,21 @@ def check_outputs(forms: list[tuple[str, Form]], source: Path, *, overwrite: boo
             raise UsageError(f"{name}: is a file; a folder of {form} needs another name")
         is_taken = path.exists()
         if is_folder and is_taken:
-            is_taken = any(entry.name != WORK for entry in path.iterdir())
-        if is_taken and not overwrite:
-            raise UsageError(f"{name}: exists already; --overwrite replaces it")
+            is_taken = any(entry.name not in (WORK, JOB_WORK) for entry in path.iterdir())
+        if is_taken:
+            existing.append(name)
         check_place(path / WORK if is_folder else path)
         if form == "coco" and importlib.util.find_spec("pycocotools") is None:
             raise SinkUnavailableError(f"{name}: COCO needs pycocotools; get it with: pip install pycocotools")
+    return existing
+
+
+def job_folder_of(forms: list[tuple[str, Form]]) -> Path:
+    """Where a run keeps what it has found: beside its first file, or in its first folder."""
+    for name, form in forms:
+        if form not in ("masks", "frames"):
+            return Path(name).with_name(f".{Path(name).name}.segment")
+    return Path(forms[0][0]) / JOB_WORK
 
 
 def check_forms(forms: list[tuple[str, Form]], pictures: Pictures) -> None:

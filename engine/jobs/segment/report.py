@@ -1,20 +1,17 @@
 """What a run has done: where the time of a picture went, and where every picture went."""
 
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any
 
+from engine.jobs.kit.progress import JobProgress
+from engine.jobs.kit.report import JobReport
 from engine.jobs.segment.job import Mode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
-    """How far a run is, told after each batch by the thread that called it."""
+class SegmentProgress(JobProgress):
+    """In pictures, told after each batch. `rate`: since the first batch, which builds what the others reuse."""
 
-    done: int
-    expected: int | None
-    """Pictures in all, as far as the source knows."""
-    fps: float
-    """Since the first batch, which builds what the others reuse."""
     read_ahead: tuple[int, int]
     """Batches decoded and waiting for the model, and how many may."""
     unwritten: tuple[int, int]
@@ -24,14 +21,9 @@ class Progress:
     failed: tuple[str, ...] = ()
     """Outputs that were given up, one line each; also in the report."""
 
-    @property
-    def seconds_left(self) -> float | None:
-        """If it goes on so; None where the source does not tell its length."""
-        return None if self.expected is None or not self.fps else max(self.expected - self.done, 0) / self.fps
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StageTime:
+class StageShare:
     name: str
     ms: float
     """A picture, on average after the first batch."""
@@ -40,15 +32,14 @@ class StageTime:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SegmentReport:
+class SegmentReport(JobReport):
     """read = written + unwritten + passed_over; what is unreadable never became a picture."""
 
     source: str
     outputs: tuple[str, ...]
-    """Those that are whole, or end early because the run was interrupted."""
+    """Those that are whole, or that end early because the run was interrupted."""
     failed: tuple[str, ...]
     """Why others were given up, one line each; they leave nothing behind."""
-    is_interrupted: bool
     model: str
     mode: Mode
     resolution: int
@@ -59,6 +50,8 @@ class SegmentReport:
     height: int
     read: int
     written: int
+    resumed: int
+    """Of those written: an earlier run had found their objects already."""
     unwritten: int
     """Decoded, but not segmented before the run was interrupted."""
     passed_over: int
@@ -72,29 +65,22 @@ class SegmentReport:
     """Different ids among them; of followed objects, how many there were."""
     most_objects: int
     """At once."""
-    seconds: float
-    """From the first picture asked for to the last output closed."""
     first_batch_s: float
-    """Of these: kernels are chosen, compiled and captured in it."""
+    """Of `seconds`: kernels are chosen, compiled and captured in the first batch."""
     fps: float
     """After the first batch; with it where there is no other."""
-    stages: tuple[StageTime, ...]
+    stages: tuple[StageShare, ...]
     """In the order of the work; they add up to `ms_a_frame`."""
     ms_a_frame: float
     hidden_ms: dict[str, float]
     """A picture, in the threads beside the model: decode; paint and encode."""
     read_waits: int
     """How often, after the first batch, the model had to wait for a picture."""
-    peak_memory_mb: float
-    memory_of: Literal["device", "process"]
-    notes: tuple[str, ...]
 
     def as_json(self) -> dict[str, Any]:
-        values = asdict(self)
+        values = JobReport.as_json(self)
         values["stages"] = {
             stage.name: {"ms": round(stage.ms, 3), "share": round(stage.share, 4)} for stage in self.stages
         }
         values["hidden_ms"] = {name: round(ms, 3) for name, ms in self.hidden_ms.items()}
-        for name in ("seconds", "first_batch_s", "fps", "ms_a_frame", "peak_memory_mb"):
-            values[name] = round(values[name], 3)
         return values

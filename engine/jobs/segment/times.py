@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from engine.jobs.segment.report import StageTime
+from engine.jobs.segment.report import StageShare
 from engine.system.bounded_queue import BoundedQueue
 
 READ, WRITE, OTHER = "read (wait)", "write (wait)", "other"
@@ -56,7 +56,7 @@ class RunTimes:
         """How often a batch was not there when the model wanted it."""
         return self._read.empty_takes - self._told.empty_takes
 
-    def table(self) -> tuple[StageTime, ...]:
+    def table(self) -> tuple[StageShare, ...]:
         """A row for each stage, in the order of the work; they add up to `ms_a_frame`."""
         told, total_ms = self._told, (self._now_s() - self._told.began_s) * 1000
         read_ms = (self._read.take_wait_s - told.take_wait_s) * 1000
@@ -64,7 +64,7 @@ class RunTimes:
         rest_ms = max(total_ms - sum(told.stages_ms.values()) - read_ms - write_ms, 0.0)
         rows = {READ: read_ms, **told.stages_ms, OTHER: rest_ms, WRITE: write_ms}
         return tuple(
-            StageTime(name=name, ms=ms / max(told.frames, 1), share=ms / max(total_ms, 1e-9))
+            StageShare(name=name, ms=ms / max(told.frames, 1), share=ms / max(total_ms, 1e-9))
             for name, ms in rows.items()
         )
 

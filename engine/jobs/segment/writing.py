@@ -3,34 +3,26 @@
 import contextlib
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from engine.errors import SinkError
 from engine.jobs.segment.coco import CocoFile
+from engine.jobs.segment.finished import FinishedBatches
 from engine.jobs.segment.job import Mode, SegmentJob
 from engine.jobs.segment.mask_pictures import FrameFolder, MaskFolder, OverlayPicture
 from engine.jobs.segment.outputs import Form, Output, forms_of
 from engine.jobs.segment.overlay_video import OverlayVideo
 from engine.jobs.segment.results import PaintLook, Result
-from engine.sources.batches import Batch
+from engine.jobs.segment.segmented import Segmented
 from engine.sources.pictures import Pictures
-from engine.system.bounded_queue import BoundedQueue
-from engine.values import Segmentation
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Segmented:
-    batch: Batch
-    found: list[Segmentation]
-    """One for each picture of the batch."""
 
 
 class Writer:
-    """Feeds all outputs, and leaves none behind that is not whole. Each stands for itself: one that cannot be written
-    is given up and told in `failed`, and the others go on. SinkError where none is left."""
+    """Keeps what was found, then feeds all outputs; leaves none behind that is not whole. One that cannot be written is
+    given up and told in `failed`, and the others go on. SinkError if none is left."""
 
-    def __init__(self, job: SegmentJob, pictures: Pictures, mode: Mode, results: BoundedQueue[Segmented]) -> None:
+    def __init__(self, job: SegmentJob, pictures: Pictures, mode: Mode, finished: FinishedBatches) -> None:
         self.written = 0
         self.work_s = 0.0
         """Spent in painting and encoding."""
@@ -45,16 +37,19 @@ class Writer:
         self._job = job
         self._pictures = pictures
         self._mode = mode
-        self._results = results
+        self._finished = finished
         self._look = PaintLook(opacity=job.opacity, is_hard=job.edge == "hard")
 
-    def run(self) -> None:
+    def run(self, results: Iterator[Segmented]) -> None:
+        """Run on the writer thread."""
         try:
             for name, form in self._forms:
                 with self._or_fail():
                     self._open.append(self._opened(Path(name), form))
-            for segmented in self._results.items():
+            for segmented in results:
                 began_s = time.perf_counter()
+                if not segmented.is_restored:
+                    self._finished.keep(segmented)
                 for picture, found in zip(segmented.batch.pictures, segmented.found, strict=True):
                     result = Result(picture, found, self._look)
                     for output in list(self._open):
@@ -69,14 +64,14 @@ class Writer:
                 output.discard()
 
     def _finish(self) -> None:
-        """Each on its own: what is whole stays, whatever the next one raises."""
+        """Finish each on its own: what is whole stays if the next one fails."""
         with contextlib.ExitStack() as each:
             for output in reversed(self._open):
                 each.callback(self._finish_one, output)
 
     def _finish_one(self, output: Output) -> None:
         with self._or_fail(output):
-            output.finish()
+            output.finish(partial(self._finished.keep_published, output.path))
             self._open.remove(output)
             self.outputs.append(output)
 

@@ -59,9 +59,8 @@ class StreamSession(Sam3VideoInferenceSession):
     def restore(self, state: dict[str, Any]) -> None:
         """Go on where the session that gave this `state` was, to the last bit. The session must be new."""
         for name, value in state.items():
-            own = getattr(self, name)
-            if isinstance(own, defaultdict):
-                own.update(value)
+            if isinstance(held := vars(self).get(name), defaultdict):
+                held.update(value)
             else:
                 setattr(self, name, value)
 

@@ -136,7 +136,7 @@ def _check_before(job: VideoJob, form: Form, pictures: Pictures, work: JobFolder
         work,
         resume=job.resume,
         overwrite=job.overwrite,
-        existing=[path] if is_there else [],
+        existing=[str(path)] if is_there else [],
         is_ours=is_ours,
         may_differ=(THREADS,),
     )
