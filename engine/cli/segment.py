@@ -6,12 +6,14 @@ import threading
 import time
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from engine.cli.job_options import job_options
 from engine.cli.segment_progress import shown_progress
-from engine.errors import UsageError
+from engine.jobs.kit.options import JSON
+from engine.jobs.segment.job import SegmentJob
 
 if TYPE_CHECKING:
     from engine.jobs.segment import SegmentProgress, SegmentReport
@@ -19,55 +21,16 @@ if TYPE_CHECKING:
 FAILED = 1  # or interrupted
 
 
+@job_options(SegmentJob)
 def segment(
     source: Annotated[Path, typer.Argument(metavar="IN", help="A video, a picture or a folder of pictures.")],
     outputs: Annotated[list[str], typer.Argument(metavar="OUT...", help="What to write; one or several.")],
-    prompt: Annotated[
-        list[str] | None, typer.Option(metavar="TEXT", help="What to find, in a few words; repeatable.")
-    ] = None,
-    model: Annotated[
-        str | None, typer.Option(metavar="PATH|ID", help="A folder or a Hugging Face id, as facebook/sam3.")
-    ] = None,
     config: Annotated[
         Path | None, typer.Option(metavar="FILE.toml", help="Take model, device and dtype from its [sam3].")
     ] = None,
-    mode: Annotated[
-        Literal["image", "track"] | None,
-        typer.Option(
-            metavar="image|track",
-            help="image: each picture by itself; track: objects keep their ids. (default: track for a video)",
-        ),
-    ] = None,
-    threshold: Annotated[float, typer.Option(min=0.0, max=1.0, help="Least score of an object.")] = 0.5,
-    max_objects: Annotated[int, typer.Option(min=1, max=16, help="Most objects in a picture; the best stay.")] = 16,
-    resolution: Annotated[
-        int, typer.Option(metavar="1008|672|336", help="Side in px of what the model sees; less is faster.")
-    ] = 1008,
-    batch: Annotated[int, typer.Option(min=1, max=4, help="Pictures at once; image mode.")] = 1,
-    box: Annotated[
-        list[str] | None,
-        typer.Option(metavar="CX,CY,W,H", help="Around an example, 0 to 1; image mode; repeatable; needs torchvision."),
-    ] = None,
-    opacity: Annotated[float, typer.Option(min=0.0, max=1.0, help="Of the colours over the picture.")] = 0.5,
-    edge: Annotated[
-        Literal["soft", "hard"], typer.Option(metavar="soft|hard", help="Of the colours over the picture.")
-    ] = "soft",
-    device: Annotated[str | None, typer.Option(metavar="auto|cpu|cuda|mps", help="Where to work.")] = None,
-    dtype: Annotated[str | None, typer.Option(metavar="auto|float16|bfloat16|float32", help="Precision.")] = None,
-    threads: Annotated[int | None, typer.Option(min=1, help="Of the CPU's work. (default: torch chooses)")] = None,
-    compile_: Annotated[bool, typer.Option("--compile", help="Minutes at the start, faster after it.")] = False,
-    offload: Annotated[bool, typer.Option("--offload", help="Weights in main memory, for small cards.")] = False,
-    every: Annotated[int, typer.Option(min=1, metavar="N", help="Only each N-th picture.")] = 1,
-    limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="At most N pictures.")] = None,
-    frames: Annotated[
-        str,
-        typer.Option(
-            metavar="FOLDER", help="Write the video's pictures too, by the names COCO gives them.", show_default=False
-        ),
-    ] = "",
-    resume: Annotated[bool, typer.Option("--resume", help="Go on where it stopped.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what exists.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help=JSON)] = False,
+    **options: Any,
 ) -> None:
     """Find what is named in words in a video, a picture or a folder of pictures, and follow it.
 
@@ -82,34 +45,11 @@ def segment(
     """
     from engine.cli.run import Signals
     from engine.config import build_config, read_config_file
-    from engine.jobs.segment.job import SegmentJob
     from engine.jobs.segment.run import load_segmenter, open_job, run_job
 
     configured = build_config(read_config_file(config) if config else {}).sam3
-    job = SegmentJob(
-        source=source,
-        outputs=tuple(outputs),
-        frames=frames,
-        prompts=tuple(prompt or ()),
-        model=model or configured.model,
-        mode=mode,
-        threshold=threshold,
-        max_objects=max_objects,
-        resolution=resolution,
-        batch=batch,
-        boxes=tuple(_box(text) for text in box or ()),
-        opacity=opacity,
-        edge=edge,
-        device=device or configured.device,
-        dtype=dtype or configured.dtype,
-        threads=threads,
-        is_compiled=compile_,
-        is_offloaded=offload,
-        every=every,
-        limit=limit,
-        resume=resume,
-        overwrite=overwrite,
-    )
+    defaults = {"model": configured.model, "device": configured.device, "dtype": configured.dtype}
+    job = SegmentJob(source=source, outputs=tuple(outputs), **defaults | options)
     stop = threading.Event()
     said: set[str] = set()
     try:
@@ -185,11 +125,3 @@ def _print_interrupted(written: int, outputs: tuple[str, ...]) -> None:
         where = f"after {written} pictures"
         kept = f"{', '.join(outputs)}: kept up to there, the same command with --resume goes on"
     print(f"multiverse: interrupted {where}; {kept}", file=sys.stderr)
-
-
-def _box(text: str) -> tuple[float, float, float, float]:
-    try:
-        cx, cy, width, height = (float(number) for number in text.split(","))
-    except ValueError:
-        raise UsageError(f"--box: {text!r} is not CX,CY,W,H (for example 0.5,0.4,0.2,0.3)") from None
-    return cx, cy, width, height

@@ -5,20 +5,22 @@ import sys
 import threading
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from engine.cli.job_options import job_options
 from engine.cli.sd_options import configured_sd, model_spec, with_numbers
 from engine.cli.video_progress import shown_progress
 from engine.cli.video_report import ended_line, report_lines
 from engine.cli.video_telemetry import Telemetry, telemetry, writers
 from engine.cli.video_web import is_given, refuse_without_effect, serve
 from engine.errors import ModelError, UsageError
+from engine.jobs.video.job import VideoJob
 from engine.models.sd.spec import RANDOM
 
 if TYPE_CHECKING:
-    from engine.jobs.video import VideoJob, VideoReport
+    from engine.jobs.video import VideoReport
     from engine.jobs.video.pipeline import OnProgress
     from engine.models.sd import ModelSpec
     from engine.models.sd.painting import Painting
@@ -29,6 +31,7 @@ NO_INPUT = "no input: multiverse video IN OUT --prompt TEXT --model PATH|ID (or 
 NO_OUTPUT = "no output: name a video (.mp4 .m4v .mov .mkv .webm .avi) or a folder of frames: multiverse video IN OUT"
 
 
+@job_options(VideoJob)
 def video(
     context: typer.Context,
     source: Annotated[
@@ -74,13 +77,6 @@ def video(
         typer.Option(metavar="auto|epsilon|v", help="What the UNet predicts. (default: what its files tell)"),
     ] = None,
     seed: Annotated[int, typer.Option(metavar="N", help="Of the noise, the same for every picture.")] = 0,
-    scale: Annotated[
-        float, typer.Option(metavar="0.05..8", help="Of the source's size; sides become multiples of 8 px.")
-    ] = 1.0,
-    batch: Annotated[int, typer.Option(metavar="1..64", help="Pictures painted at once.")] = 1,
-    pipe: Annotated[int, typer.Option(metavar="N", help="Processes that paint side by side; split only.")] = 1,
-    skip: Annotated[int, typer.Option(metavar="N", help="Leave N pictures out after each one that is kept.")] = 0,
-    limit: Annotated[int | None, typer.Option(metavar="N", help="Paint at most N pictures.")] = None,
     vae: Annotated[bool, typer.Option("--vae", help="Use the full VAE, not TAESD: slower, more detail.")] = False,
     lora: Annotated[
         list[str] | None,
@@ -105,20 +101,6 @@ def video(
     stablefast: Annotated[bool, typer.Option("--stablefast", help="Compile with stable-fast.")] = False,
     deepcache: Annotated[bool, typer.Option("--deepcache", help="Reuse deep features from step to step.")] = False,
     inductor: Annotated[bool, typer.Option("--inductor", help="Compile with torch: minutes, then faster.")] = False,
-    stages: Annotated[
-        Literal["auto", "split", "fused"],
-        typer.Option(metavar="auto|split|fused", help="split: a process a stage; fused: one; auto: the faster here."),
-    ] = "auto",
-    cluster: Annotated[
-        str | None, typer.Option(metavar="auto|ADDRESS", help="Paint on the machines of a Ray cluster.")
-    ] = None,
-    device: Annotated[str | None, typer.Option(metavar="auto|cpu|cuda|mps", help="Where to work.")] = None,
-    dtype: Annotated[str | None, typer.Option(metavar="auto|float16|bfloat16|float32", help="Precision.")] = None,
-    threads: Annotated[
-        int | None, typer.Option(metavar="N", help="CPU threads of each process. (default: the cores are shared out)")
-    ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on where OUT stopped.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUT if it exists.")] = False,
     web: Annotated[
         str | None,
         typer.Option(metavar="HOST:PORT", help="No IN and OUT: serve a page that paints a browser's pictures, live."),
@@ -135,12 +117,14 @@ def video(
     token: Annotated[
         str | None, typer.Option(metavar="TEXT", help="What other machines need for --web. (default: a new one)")
     ] = None,
+    *,
     debug: Annotated[
         bool, typer.Option("--debug", help="Tell stages, queues and the card twice a second, and tracebacks of errors.")
     ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print JSON Lines: the same twice a second, and the report.")
     ] = False,
+    **options: Any,
 ) -> None:
     """Repaint a video, a camera's picture or a folder of pictures with Stable Diffusion.
 
@@ -200,33 +184,18 @@ def video(
         ip_image="" if ip_image is None else str(ip_image),
         ip_scale=ip_scale,
     )
-    where = {"device": device or configured.device, "dtype": dtype or configured.dtype, "threads": threads}
+    options = {"device": configured.device, "dtype": configured.dtype} | options
     if web is not None:
         _say_model(painting, as_json=as_json)
         files = {"side_px": side, "certificate": certificate, "key": key, "token": token}
+        where = {name: options[name] for name in ("device", "dtype", "threads")}
         serve(painting, web, as_json=as_json, most_clients=clients, **where, **files)
         return
-    from engine.jobs.video import VideoJob
-
-    job = VideoJob(
-        source=source or "",
-        output=output or "",
-        painting=painting,
-        pipe=pipe,
-        skip=skip,
-        batch=batch,
-        scale=scale,
-        stages=stages,
-        cluster=cluster,
-        limit=limit,
-        resume=resume,
-        overwrite=overwrite,
-        **where,
-    )
+    job = VideoJob(source=source or "", output=output or "", painting=painting, **options)
     _paint(job, as_json=as_json, is_debug=debug)
 
 
-def _paint(job: "VideoJob", *, as_json: bool, is_debug: bool) -> None:
+def _paint(job: VideoJob, *, as_json: bool, is_debug: bool) -> None:
     """The job, what is seen of it, and its end."""
     stop = threading.Event()
     said: set[str] = set()
@@ -253,7 +222,7 @@ def _paint(job: "VideoJob", *, as_json: bool, is_debug: bool) -> None:
 
 
 def _painted(
-    job: "VideoJob", known: Telemetry, tell: "OnProgress", stop: threading.Event, said: set[str], *, as_json: bool
+    job: VideoJob, known: Telemetry, tell: "OnProgress", stop: threading.Event, said: set[str], *, as_json: bool
 ) -> "tuple[VideoReport, bool]":
     """The report, and whether the source has no end of its own. What is known of the source beforehand is `said`."""
     from engine.cli.run import Signals

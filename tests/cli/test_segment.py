@@ -102,7 +102,7 @@ def test_ctrl_c_keeps_a_video_that_plays(
     assert [line.split("  ")[0] for line in table[1:4]] == ["read (wait)", "preprocess", "backbone"]
     assert any(line.startswith("total") and line.endswith("100.0 %") for line in table)
     assert table[-2:] == ["wrote         out.mp4", "wrote         masks"]
-    assert sorted(file.name for file in home.iterdir()) == ["in.mp4", "masks", "out.mp4"]
+    assert sorted(file.name for file in home.iterdir()) == [".out.mp4.segment", "in.mp4", "masks", "out.mp4"]
 
 
 @pytest.mark.parametrize(

@@ -24,8 +24,27 @@ nor on interruptions.
     print(convert_files(job).speed)
 """
 
-from engine.jobs.convert.job import ConvertJob
-from engine.jobs.convert.report import ConvertProgress, ConvertReport, FileReport
-from engine.jobs.convert.run import convert_files
+from typing import TYPE_CHECKING, Any
 
+if TYPE_CHECKING:
+    from engine.jobs.convert.job import ConvertJob
+    from engine.jobs.convert.report import ConvertProgress, ConvertReport, FileReport
+    from engine.jobs.convert.run import convert_files
+
+_HOME = {
+    "ConvertJob": "job",
+    "ConvertProgress": "report",
+    "ConvertReport": "report",
+    "FileReport": "report",
+    "convert_files": "run",
+}
 __all__ = ["ConvertJob", "ConvertProgress", "ConvertReport", "FileReport", "convert_files"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import on first use: the command line reads the job's options without opening a library for media."""
+    if name not in _HOME:
+        raise AttributeError(f"module 'engine.jobs.convert' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"engine.jobs.convert.{_HOME[name]}"), name)

@@ -18,8 +18,21 @@ encodes. Between them wait a few pictures, never more than the `BoundedQueue` al
     print(segment_file(job).fps)
 """
 
-from engine.jobs.segment.job import SegmentJob
-from engine.jobs.segment.report import SegmentProgress, SegmentReport
-from engine.jobs.segment.run import segment_file
+from typing import TYPE_CHECKING, Any
 
+if TYPE_CHECKING:
+    from engine.jobs.segment.job import SegmentJob
+    from engine.jobs.segment.report import SegmentProgress, SegmentReport
+    from engine.jobs.segment.run import segment_file
+
+_HOME = {"SegmentJob": "job", "SegmentProgress": "report", "SegmentReport": "report", "segment_file": "run"}
 __all__ = ["SegmentJob", "SegmentProgress", "SegmentReport", "segment_file"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import on first use: the command line reads the job's options without opening a library for media."""
+    if name not in _HOME:
+        raise AttributeError(f"module 'engine.jobs.segment' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"engine.jobs.segment.{_HOME[name]}"), name)

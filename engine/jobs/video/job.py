@@ -5,6 +5,7 @@ from typing import Literal
 
 from engine.errors import UsageError
 from engine.jobs.kit.option_range import check_no_stream, check_number
+from engine.jobs.kit.options import DEVICE, DEVICES, DTYPE, DTYPES, OVERWRITE, RESUME, option
 from engine.models.sd.painting import MAX_SEED, Painting
 from engine.models.sd.plan.sampler_choice import SAMPLERS
 from engine.models.sd.spec import NO_MODEL
@@ -26,25 +27,22 @@ class VideoJob:
     output: str
     """A video (.mp4 .m4v .mov .mkv .webm .avi), or a folder of frames: no suffix, or a / at its end."""
     painting: Painting
-    pipe: int = 1
-    """Processes that paint side by side; split only."""
-    skip: int = 0
-    """A picture is kept when its number % (skip + 1) == 0."""
-    batch: int = 1
-    scale: float = 1.0
-    """Of the source's size, then rounded to a multiple of 8."""
-    stages: Stages = "auto"
-    cluster: str | None = None
-    """auto or ADDRESS: paint on the machines of a Ray cluster."""
-    device: str = "auto"
-    dtype: str = "auto"
-    threads: int | None = None
-    """CPU threads of each process; None: fused has as many as torch chooses, split shares the cores out, on a cluster
-    it is one."""
-    limit: int | None = None
-    """At most so many pictures are painted."""
-    resume: bool = False
-    overwrite: bool = False
+    scale: float = option(1.0, "Of the source's size; sides become multiples of 8 px.", metavar="0.05..8")
+    batch: int = option(1, "Pictures painted at once.", metavar="1..64")
+    pipe: int = option(1, "Processes that paint side by side; split only.", metavar="N")
+    skip: int = option(0, "Leave N pictures out after each one that is kept.", metavar="N")
+    """A picture is kept if its number % (skip + 1) == 0."""
+    limit: int | None = option(None, "Paint at most N pictures.", metavar="N")
+    stages: Stages = option(
+        "auto", "split: a process a stage; fused: one; auto: the faster here.", metavar="auto|split|fused"
+    )
+    cluster: str | None = option(None, "Paint on the machines of a Ray cluster.", metavar="auto|ADDRESS")
+    device: str = option("auto", DEVICE, metavar=DEVICES, is_configured=True)
+    dtype: str = option("auto", DTYPE, metavar=DTYPES, is_configured=True)
+    threads: int | None = option(None, "CPU threads of each process. (default: the cores are shared out)", metavar="N")
+    """None: fused has as many as torch chooses, split shares the cores out, on a cluster it is one."""
+    resume: bool = option(False, RESUME, flags="--resume")
+    overwrite: bool = option(False, OVERWRITE, flags="--overwrite")
 
     def check(self) -> None:
         """UsageError for what contradicts itself. Touches no file."""
