@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from engine.cli.convert_progress import shown_progress
 from engine.cli.job_options import job_options
+from engine.cli.job_progress import CONVERT, shown_progress
 from engine.jobs.convert.job import VOICE_OPTIONS, ConvertJob
 from engine.jobs.kit.options import JSON
 from engine.models.rvc import VoiceSettings
@@ -89,7 +89,7 @@ def convert(
     )
     stop = threading.Event()
     try:
-        with shown_progress(as_json, stop) as (tell, say):
+        with shown_progress(CONVERT, as_json, stop) as (tell, say):
 
             def tell_file(report: "FileReport") -> None:
                 if report.state == "failed":

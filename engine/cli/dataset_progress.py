@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
+from engine.cli.job_progress import clock
 from engine.cli.plain_lines import Shown, bar_or_lines
-from engine.cli.video_progress import clock
 
 if TYPE_CHECKING:
     from engine.jobs.dataset import Progress

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from engine.cli.job_options import job_options
-from engine.cli.segment_progress import shown_progress
+from engine.cli.job_progress import SEGMENT, shown_progress
 from engine.jobs.kit.options import JSON
 from engine.jobs.segment.job import SegmentJob
 
@@ -53,7 +53,7 @@ def segment(
     stop = threading.Event()
     said: set[str] = set()
     try:
-        with shown_progress(as_json, stop) as show:
+        with shown_progress(SEGMENT, as_json, stop) as (show, say):
 
             def tell(progress: "SegmentProgress") -> None:
                 show(progress)
@@ -61,14 +61,14 @@ def segment(
                 for line in (*advice, *progress.failed):
                     if line not in said:
                         said.add(line)
-                        print(f"multiverse: {line}", file=sys.stderr, flush=True)
+                        say(f"multiverse: {line}")
 
             with ExitStack() as undone:  # Ctrl-C up to here is an exception
                 opened = open_job(job)
                 undone.callback(opened.close)
                 for note in (*opened.notes, *opened.pictures.counts.notes):  # before hours of work
                     said.add(note)
-                    print(f"multiverse: {note}", file=sys.stderr, flush=True)
+                    say(f"multiverse: {note}")
                 began_s = time.perf_counter()
                 segmenter = load_segmenter(job)
                 load_s = time.perf_counter() - began_s

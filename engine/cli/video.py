@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from engine.cli.job_options import job_options
+from engine.cli.job_progress import VIDEO, shown_progress
 from engine.cli.sd_options import configured_sd, model_spec, with_numbers
-from engine.cli.video_progress import shown_progress
 from engine.cli.video_report import ended_line, report_lines
 from engine.cli.video_telemetry import Telemetry, telemetry, writers
 from engine.cli.video_web import is_given, refuse_without_effect, serve
@@ -201,7 +201,7 @@ def _paint(job: VideoJob, *, as_json: bool, is_debug: bool) -> None:
     said: set[str] = set()
     try:
         with (
-            shown_progress(as_json, has_bar=not is_debug) as show,
+            shown_progress(VIDEO, as_json, has_bar=not is_debug) as (show, _),
             telemetry(writers(as_json, is_debug)) as known,
         ):
             report, is_live = _painted(job, known, show, stop, said, as_json=as_json)

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from engine.cli.job_progress import busy_share
 from engine.cli.log_thread import MAX_END_S, write_to_stderr
-from engine.cli.video_progress import busy_share
 
 if TYPE_CHECKING:
     from engine.jobs.video import VideoProgress
