@@ -105,7 +105,7 @@ def convert(
             load_s = time.perf_counter() - began_s
             Signals().connect(stop.set)
             report = run_job(job, work, converter, tell=tell, tell_file=tell_file, stop=stop)
-    except KeyboardInterrupt:  # while the model was loaded: Ctrl-C ends that at once, no signal waits for its end
+    except KeyboardInterrupt:  # during loading Ctrl-C is an exception, which ends it at once
         print("multiverse: interrupted before the first file; nothing was written", file=sys.stderr)
         raise typer.Exit(FAILED) from None
     for line in note_lines(report):
@@ -121,7 +121,7 @@ def convert(
 
 
 def note_lines(report: "ConvertReport") -> list[str]:
-    """What is to be known of the run and of its files, those that share a note together; then what was left."""
+    """Notes of the run, then of its files (one line for files that share a note), then what is unfinished."""
     lines = list(report.notes)
     files: dict[str, list[str]] = {}
     for file in report.files:
@@ -138,7 +138,7 @@ def note_lines(report: "ConvertReport") -> list[str]:
 
 
 def report_lines(report: "ConvertReport", load_s: float) -> list[str]:
-    """The stage table, if there is one, and what came of it."""
+    """The table of stages, if there is one, and the result."""
     lines = []
     if report.stages:
         lines = [f"{'stage':<12}{'calls':>8}{'seconds':>11}{'ms a call':>12}{'share':>9}"]

@@ -75,7 +75,7 @@ def segment(
                 Signals().connect(stop.set)
                 undone.pop_all()
             report = run_job(job, opened, segmenter, tell=tell, stop=stop)
-    except KeyboardInterrupt:  # while the model was loaded: Ctrl-C ends that at once, no signal waits for its end
+    except KeyboardInterrupt:  # during loading Ctrl-C is an exception, which ends it at once
         _print_interrupted(0, ())
         raise typer.Exit(FAILED) from None
     for note in (*report.notes, *report.failed):
@@ -93,7 +93,7 @@ def segment(
 
 
 def report_lines(report: "SegmentReport", load_s: float) -> list[str]:
-    """The stage table, and what came of it."""
+    """The table of stages and the result."""
     lines = [f"{'stage':<14}{'ms a frame':>12}{'share':>9}"]
     lines += [f"{stage.name:<14}{stage.ms:>12.2f}{100 * stage.share:>7.1f} %" for stage in report.stages]
     lines.append(f"{'total':<14}{report.ms_a_frame:>12.2f}{100:>7.1f} %")

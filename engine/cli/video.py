@@ -55,7 +55,7 @@ def video(
         Path | None, typer.Option(metavar="FILE.toml", help="Take the model and what belongs to it from its [sd].")
     ] = None,
     prompt: Annotated[str | None, typer.Option(metavar="TEXT", help="What the pictures shall show.")] = None,
-    negative: Annotated[str, typer.Option(metavar="TEXT", help="What not; needs --cfg above 1.")] = "",
+    negative: Annotated[str, typer.Option(metavar="TEXT", help="Negative prompt; needs --cfg above 1.")] = "",
     steps: Annotated[int, typer.Option(metavar="COUNT", help="Asked for; of 5 at a strength of 0.5 two are made.")] = 5,
     strength: Annotated[float, typer.Option(metavar="0..1", help="How far a picture may leave the source.")] = 0.5,
     cfg: Annotated[
@@ -145,7 +145,7 @@ def video(
     configured = configured_sd(config)
     source, output = _one_of("IN", source, "--input", input_), _one_of("OUT", output, "--output", output_)
     if web is None:
-        _demand(source, output, prompt)
+        _require(source, output, prompt)
     controls = with_numbers(controlnet, "--controlnet")
     accelerator = _only_one({"stablefast": stablefast, "deepcache": deepcache, "inductor": inductor})
     spec = model_spec(
@@ -196,7 +196,7 @@ def video(
 
 
 def _paint(job: VideoJob, *, as_json: bool, is_debug: bool) -> None:
-    """The job, what is seen of it, and its end."""
+    """Run the job, show its progress and print its report."""
     stop = threading.Event()
     said: set[str] = set()
     try:
@@ -205,7 +205,7 @@ def _paint(job: VideoJob, *, as_json: bool, is_debug: bool) -> None:
             telemetry(writers(as_json, is_debug)) as known,
         ):
             report, is_live = _painted(job, known, show, stop, said, as_json=as_json)
-    except KeyboardInterrupt:  # while the model was loaded: Ctrl-C ends that at once, no signal waits for its end
+    except KeyboardInterrupt:  # during loading Ctrl-C is an exception, which ends it at once
         print("multiverse: interrupted before the first picture; nothing was written", file=sys.stderr)
         raise typer.Exit(INTERRUPTED) from None
     for note in report.notes:
@@ -224,7 +224,7 @@ def _paint(job: VideoJob, *, as_json: bool, is_debug: bool) -> None:
 def _painted(
     job: VideoJob, known: Telemetry, tell: "OnProgress", stop: threading.Event, said: set[str], *, as_json: bool
 ) -> "tuple[VideoReport, bool]":
-    """The report, and whether the source has no end of its own. What is known of the source beforehand is `said`."""
+    """The report, and True if the source is live. Notes printed before the run are added to `said`."""
     from engine.cli.run import Signals
     from engine.jobs.video.run import open_job, open_stages, run_job
 
@@ -245,7 +245,7 @@ def _painted(
 
 
 def _usual_cfg(spec: "ModelSpec") -> float:
-    """The guidance of who has not asked for one; of a model that does not lie here, the usual one."""
+    """The default guidance of a model; the usual one if the model is not on this machine."""
     from engine.models.sd.plan.model_plan import plan_model
     from engine.models.sd.plan.usual_guidance import USUAL_GUIDANCE, usual_guidance
 
@@ -254,11 +254,11 @@ def _usual_cfg(spec: "ModelSpec") -> float:
     try:
         return usual_guidance(plan_model(spec))
     except ModelError:
-        return USUAL_GUIDANCE  # told in full where it is loaded
+        return USUAL_GUIDANCE  # the error is reported in full on loading
 
 
 def _choices(painting: "Painting") -> dict[str, str]:
-    """How the model is run and why; empty where it does not lie here, as with a cluster, or has random weights."""
+    """How the model is run and why; empty if it is not on this machine, as with a cluster, or has random weights."""
     from engine.models.sd.check import check
 
     if painting.spec.random_shape:
@@ -266,7 +266,7 @@ def _choices(painting: "Painting") -> dict[str, str]:
     try:
         report = check(painting.spec)
     except ModelError:
-        return {}  # told in full where it is loaded
+        return {}  # the error is reported in full on loading
     return {
         "sampler": report.sampler,
         "sampler_reason": report.sampler_reason,
@@ -276,7 +276,7 @@ def _choices(painting: "Painting") -> dict[str, str]:
 
 
 def _say_model(painting: "Painting", *, as_json: bool) -> None:
-    """How it is run and why, in one line, before it is loaded."""
+    """Print in one line how the model is run and why, before it is loaded."""
     from engine.models.sd.check import run_line
 
     if told := {} if as_json else _choices(painting):
@@ -285,7 +285,7 @@ def _say_model(painting: "Painting", *, as_json: bool) -> None:
         )
 
 
-def _demand(source: str | None, output: str | None, prompt: str | None) -> None:
+def _require(source: str | None, output: str | None, prompt: str | None) -> None:
     for value, reason in ((source, NO_INPUT), (output, NO_OUTPUT), (prompt, NO_PROMPT)):
         if value is None:
             raise UsageError(reason)
@@ -298,7 +298,7 @@ def _one_of(place: str, argument: str | None, option: str, value: str | None) ->
 
 
 def _only_one(asked: dict[str, bool]) -> str:
-    """The accelerator asked for, "" for none."""
+    """The accelerator asked for, or ""."""
     names = [name for name, is_asked in asked.items() if is_asked]
     if len(names) > 1:
         raise UsageError(f"{' '.join(f'--{name}' for name in names)}: one of them at a time")

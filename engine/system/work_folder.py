@@ -1,4 +1,4 @@
-"""The hidden folder beside or in an output in which it is made: one run's at a time, whichever process that is in."""
+"""A hidden, locked working folder for an output. One run at a time, across processes."""
 
 import contextlib
 import hashlib
@@ -16,34 +16,34 @@ LOCK = "lock"
 
 
 class WorkFolder:
-    """Held from the constructor to `close` or `remove`, and no longer than the process lives: the system lets go of its
-    locks however it ends. FolderBusyError where another run holds it, SinkError where the disk does not let us."""
+    """Locked from the constructor to `close` or `remove`; the system releases the lock if the process ends. Raises
+    FolderBusyError if another run holds it, SinkError if it cannot be created."""
 
     def __init__(self, output: Path, *, at: Path | None = None) -> None:
-        """What an interrupted run has left in it stays. `at`: the folder, where it is not beside the output."""
+        """Keeps what an interrupted run left in it. `at`: the folder, if not `.NAME.partial` beside the output."""
         self.path = output.with_name(f".{output.name}.partial") if at is None else at
         self._output = output
         with _one_line(output):
             self._new = [folder for folder in self.path.parents if not folder.exists()]
-            """Deepest first: made with it, and gone with it where nothing else is in them."""
+            """Parent folders made with it, deepest first; removed with it if they are empty."""
             self._lock = self._open()
-            while not self._is_held():  # its run removed it between our two steps
+            while not self._is_held():  # another run removed the folder between our two steps
                 self._lock.close()
                 self._lock = self._open()
 
     def empty(self) -> None:
-        """What an earlier run has left is gone."""
+        """Remove what an earlier run left."""
         with _one_line(self._output):
             for path in self.path.iterdir():
                 if path.name != LOCK:
                     remove_folder(path) if path.is_dir() else remove_file(path)
 
     def close(self) -> None:
-        """Let go of it: what is in it can be gone on from."""
+        """Release the lock; the content stays, to go on from."""
         self._lock.close()
 
     def remove(self) -> None:
-        """As far as it can be. The lock goes last: from then on the folder may be another run's."""
+        """Remove it as far as possible. The lock goes last: from then on the folder may be another run's."""
         if self._lock.closed:
             return
         with contextlib.suppress(SinkError):
@@ -67,7 +67,7 @@ class WorkFolder:
                 continue
 
     def _is_held(self) -> bool:
-        """Take the lock; False where its file is not the folder's any more."""
+        """Take the lock; False if its file is no longer the folder's."""
         try:
             if not _is_taken(self._lock):
                 raise FolderBusyError(f"{self._output}: another run is at work on it")
@@ -80,7 +80,7 @@ class WorkFolder:
 
 
 def check_place(output: Path) -> None:
-    """SinkError where `output` cannot be written. Folders that are missing on the way are made when it is."""
+    """Raise SinkError if `output` cannot be written. Missing parent folders are made later."""
     with _one_line(output):
         folder = next(each for each in output.absolute().parents if each.exists())
         is_folder = folder.is_dir()
@@ -91,19 +91,19 @@ def check_place(output: Path) -> None:
 
 
 def file_key(path: Path) -> list[Any]:
-    """Tells a file that was changed from one that was not."""
+    """Identity of a file (path, size, modification time), to detect changes."""
     known = path.stat()
     return [str(path.resolve()), known.st_size, known.st_mtime_ns]
 
 
 def sha256_of(path: Path) -> str:
-    """Hexadecimal. OSError where it cannot be read."""
+    """SHA-256 of a file, hexadecimal. OSError if it cannot be read."""
     with when_free(lambda: path.open("rb"), path, patience_s=MAX_HELD_LIVE_S) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _is_taken(file: BinaryIO) -> bool:
-    """Lock it for us alone; False where another has. OSError where the disk knows no locks."""
+    """Lock the file; False if another process holds the lock. OSError if the file system has no locks."""
     try:
         if sys.platform == "win32":
             import msvcrt

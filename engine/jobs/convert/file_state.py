@@ -1,4 +1,4 @@
-"""What the journal of a file in work says: the source as it was heard, and which spans are converted."""
+"""State of a file in work, as its journal has it: the source as it was heard, and the spans that are converted."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field

@@ -56,7 +56,7 @@ class FileWork:
             raise
 
     def _kept_state(self, *, resume: bool) -> FileState:
-        """What an interrupted run left; else the work begins anew, with a note if another job lies there."""
+        """The state an interrupted run left. Begins anew if there is none, with a note if it was another job's."""
         before = self._work.kept_fingerprint if resume else None
         if before is not None:
             difference = differences(before, self._work.fingerprint)

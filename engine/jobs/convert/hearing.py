@@ -1,4 +1,4 @@
-"""From any sound to what the model hears: mono at 16 kHz without rumble, on the disk."""
+"""Converts any sound to the model's input: mono at 16 kHz without rumble, on the disk."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -22,11 +22,11 @@ class Heard:
     source_samples: int
     """At the source's rate."""
     peak: float
-    """Of the sound at 16 kHz before it was filtered: RVC turns it down by this."""
+    """Peak at 16 kHz before the filter: RVC turns the sound down by it."""
 
 
 def hear(sound: Sound, into: Scratch, high_pass: HighPass, is_stopped: Callable[[], bool]) -> Heard | None:
-    """None when it was stopped. AudioError where the source cannot be read, SinkError where the disk is full."""
+    """None if it was stopped. AudioError if the source cannot be read, SinkError if the disk is full."""
     source_samples, peak = 0, 0.0
     resampler = soxr.ResampleStream(sound.rate_hz, RATE_HZ, 1)
 
@@ -52,7 +52,7 @@ def hear(sound: Sound, into: Scratch, high_pass: HighPass, is_stopped: Callable[
 
 
 def filtered(blocks: Iterator[np.ndarray], high_pass: HighPass) -> Iterator[np.ndarray]:
-    """As if the whole had been filtered at once: each part is given what lies around it as far as it matters."""
+    """Filter block by block with the result of filtering all at once: each part is filtered with enough context."""
     from engine.models.rvc.highpass import REACH
 
     waiting, lead = np.zeros(0, np.float32), 0  # `lead` samples of it have been given out already

@@ -1,4 +1,4 @@
-"""What is to be converted, into what and how. Plain values: a job can travel to another process or machine."""
+"""A conversion job: inputs, output and settings. Plain values, so a job can be sent to another process or machine."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -71,7 +71,7 @@ class ConvertJob:
     """Leave files alone that are there already, and go on with one that was interrupted."""
 
     def check(self) -> None:
-        """UsageError for what contradicts itself or lies outside its range. Touches no file."""
+        """Raise UsageError for contradictions and values out of range. Touches no file."""
         if not self.spec.model:
             raise UsageError(NO_MODEL)
         if not self.sources:
@@ -90,6 +90,6 @@ class ConvertJob:
 
     @property
     def switches(self) -> dict[str, Any]:
-        """What `OptimizationConfig.resolve` is asked for."""
+        """The arguments of `OptimizationConfig.resolve`."""
         names = ("gpu_retrieval", "fp16", "gpu_filter", "batch_size", "profiling")
         return {name: getattr(self, name) for name in names}

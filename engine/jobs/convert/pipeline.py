@@ -238,7 +238,7 @@ class _Times:
         self.sound_s = self.resumed_s = 0.0
         self._began_s = time.perf_counter()
         self._first_s = 0.0
-        """Of sound."""
+        """Seconds of sound in the first batch."""
 
     def end_batch(self, sound_s: float) -> None:
         if not self.sound_s:
@@ -247,7 +247,7 @@ class _Times:
 
     @property
     def speed(self) -> float:
-        """Seconds of sound a second."""
+        """Seconds of sound converted in a second."""
         now_s = time.perf_counter()
         if self.sound_s > self._first_s:
             return (self.sound_s - self._first_s) / max(now_s - self._ended_first_s, 1e-9)

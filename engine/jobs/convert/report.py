@@ -1,4 +1,4 @@
-"""What a run has done: what became of each file, and how fast."""
+"""Progress and report of a conversion: the state of each file, and the speed."""
 
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -7,8 +7,8 @@ from engine.jobs.kit.progress import JobProgress
 from engine.jobs.kit.report import JobReport
 
 State = Literal["converted", "kept", "failed", "interrupted", "not begun", "waiting"]
-"""kept: it was there already, and --resume leaves it alone, or another run has made it meanwhile. interrupted: --resume
-goes on where it stopped. waiting: another run is making it; told on the way, never in the report at the end."""
+"""kept: it was there already and --resume leaves it alone, or another run has made it meanwhile. interrupted: --resume
+goes on. waiting: another run is making it; reported on the way, never at the end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +19,7 @@ class FileReport:
     reason: str = ""
     """Why it failed, in one line."""
     seconds: float = 0.0
-    """Of sound; 0 where it was not heard."""
+    """Length of the sound; 0 if it was not heard."""
     notes: tuple[str, ...] = ()
 
 
@@ -39,7 +39,7 @@ class ConvertReport(JobReport):
     index: str
     """"" for none."""
     rate_hz: int
-    """Of the model."""
+    """Sample rate of the model."""
     device: str
     dtype: str
     pitch: str
@@ -50,7 +50,7 @@ class ConvertReport(JobReport):
     speed: float
     """Seconds of sound a second; models are loaded before."""
     stages: tuple[dict[str, Any], ...]
-    """Where the time went (stage, calls, total_s, mean_ms, share), if it was asked for."""
+    """Time of each stage (stage, calls, total_s, mean_ms, share), if profiling is on."""
 
     @property
     def is_complete(self) -> bool:

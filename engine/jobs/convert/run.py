@@ -39,11 +39,11 @@ class OpenedFiles:
 
     tasks: list[Task]
     sounds: dict[Task, Sound]
-    """Of the files that can be read and are not there already."""
+    """The inputs that can be read and are not converted yet."""
     reports: dict[Task, FileReport]
-    """Of the others."""
+    """Reports of the other files."""
     before: dict[Task, Mark]
-    """Of the outputs of `sounds`."""
+    """Identity of the outputs of `sounds` at the start."""
 
 
 def convert_files(
@@ -53,18 +53,18 @@ def convert_files(
     tell_file: TellFile = lambda report: None,
     stop: threading.Event | None = None,
 ) -> ConvertReport:
-    """Everything, start to end. MultiverseError in one line when nothing can be done.
+    """Convert all files. MultiverseError in one line if nothing can be done.
 
-    A file that cannot be read or written is told to `tell_file` at once, as is each that is done, on any thread; the
-    others go on. `tell` hears of each batch, on this thread. `stop`, set by another thread or a signal, ends the run
-    between two batches: what is converted is written, and the rest can be resumed.
+    `tell_file` is called, on any thread, as soon as a file is done or has failed; the others go on. `tell` is called
+    after each batch, on this thread. `stop`, set by another thread or a signal, ends the run between two batches: what
+    is converted is written, and the rest can be resumed.
     """
     work = open_job(job, tell_file=tell_file)
     return run_job(job, work, load_converter(job), tell=tell, tell_file=tell_file, stop=stop)
 
 
 def open_job(job: ConvertJob, *, tell_file: TellFile = lambda report: None) -> OpenedFiles:
-    """What each source becomes, every one looked at. Raises what is wrong with the job, its outputs and its model."""
+    """Open and check every source. Raises errors of the job, its outputs and its model."""
     from engine.models.rvc.check import check
 
     job.check()
@@ -94,7 +94,7 @@ def open_job(job: ConvertJob, *, tell_file: TellFile = lambda report: None) -> O
 
 
 def load_converter(job: ConvertJob, environ: Mapping[str, str] = os.environ) -> "Converter":
-    """The model on its device. ModelError in one line; ConfigError for what `environ` sets wrongly."""
+    """The model on its device. ModelError in one line; ConfigError for wrong values in `environ`."""
     from engine.models.device_work import chosen_device, use_threads
     from engine.models.rvc.load import load
     from engine.models.rvc.offline import Converter

@@ -1,7 +1,7 @@
-"""What can be converted: any file that libsndfile or FFmpeg reads a sound from, block by block.
+"""Inputs: any file that libsndfile or FFmpeg reads a sound from, block by block.
 
-Opened twice: to be looked at before anything is loaded, and to be read. A damaged file is read as far as it goes, and a
-note says so.
+Each is opened twice: to check it before anything is loaded, and to read it. A damaged file is read as far as it goes,
+with a note.
 """
 
 from collections.abc import Iterator
@@ -29,24 +29,24 @@ class Sound(Protocol):
     rate_hz: int
     channels: int
     promised_s: float | None
-    """How long it says it is."""
+    """Length according to its header."""
     has_video: bool
     index: int
-    """Of its track, among all streams of the file."""
+    """Index of its track among all streams of the file."""
     subtype: str
-    """libsndfile's name of how samples are kept; "" where FFmpeg reads."""
+    """libsndfile's name of the sample format; "" if FFmpeg reads."""
     begins_s: Fraction
     """When its first sample is heard, from the start of the file. Known after the first block."""
     notes: list[str]
-    """What the user should know of it, without its name."""
+    """Notes for the user, without the file's name."""
 
     def blocks(self) -> Iterator[np.ndarray]:
-        """(n, channels) float32, n > 0; may lie outside -1..1 or be no number."""
+        """Blocks of (n, channels) float32, n > 0; may be outside -1..1 or NaN."""
         ...
 
 
 def open_sound(path: Path) -> Sound:
-    """The file, looked at; AudioError in one line where there is no sound in it that can be decoded."""
+    """Open and check a file; AudioError in one line if no sound in it can be decoded."""
     import soundfile
 
     from engine.jobs.convert.decoded_sound import DecodedSound
@@ -107,7 +107,7 @@ def note_missing_end(sound: Sound, read_s: float) -> None:
 
 
 def voice_of(sound: Sound) -> Iterator[np.ndarray]:
-    """Its channels' mean, (n,) float32, finite: what is no number is silence, and is counted in a note."""
+    """The mean of its channels, (n,) float32. NaN and infinity become silence and are counted in a note."""
     unreal = 0
     for block in sound.blocks():
         is_real = np.isfinite(block)

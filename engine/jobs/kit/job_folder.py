@@ -27,7 +27,7 @@ class JobFolder:
     def __init__(
         self, output: Path, fingerprint: Fingerprint, *, at: Path | None = None, can_go_on: bool = True
     ) -> None:
-        """What an interrupted run left stays until `begin`. `at`: the folder, if it is not the
+        """Keeps what an interrupted run left until `begin`. `at`: the folder, if it is not the
         one beside the output. `can_go_on`: False for a live source, whose pictures do not come again."""
         self.output = output
         self.fingerprint = fingerprint

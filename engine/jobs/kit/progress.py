@@ -7,12 +7,12 @@ from typing import TypeVar
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobProgress:
-    """Told from time to time by the thread that called the job. The unit (pictures, seconds of sound) is the job's."""
+    """Reported on the thread that called the job. The unit (pictures, seconds of sound) is the job's."""
 
     done: float
-    """What an earlier run finished is counted."""
+    """Includes what an earlier run finished."""
     expected: float | None
-    """In all, as far as the source knows."""
+    """The total, or None if the source does not know it."""
     rate: float
     """How much is done in a second."""
     is_finishing: bool = False

@@ -1,4 +1,4 @@
-"""What every job reports at its end."""
+"""The part of a report that is common to all jobs."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -9,12 +9,12 @@ class JobReport:
     is_interrupted: bool
     """True if the run ended before everything was done; --resume goes on."""
     seconds: float
-    """Of work, models loaded."""
+    """Duration of the run, without loading the model."""
     peak_memory_mb: float
     memory_of: str
     """device; process: main memory of this one; processes: of this one and those it started together."""
     notes: tuple[str, ...]
-    """What the user should know, a line each."""
+    """Notes for the user, one line each."""
 
     def as_json(self) -> dict[str, Any]:
         """Plain values; seconds, rates and memory rounded to three digits."""

@@ -20,7 +20,7 @@ WITHOUT_WORDS = "like the box"  # the category where examples are given and no p
 
 
 class CocoFile:
-    """A category is a prompt, its id the prompt's number; `track_id` stands only where objects are followed."""
+    """Categories are prompts, by the prompt's number; `track_id` is written in track mode only."""
 
     def __init__(self, path: Path, pictures: Pictures, prompts: tuple[str, ...], *, is_tracked: bool) -> None:
         self.path = path

@@ -1,4 +1,4 @@
-"""What the model has found so far, kept on the disk so that an interrupted run goes on without it.
+"""Keeps the model's results on the disk, so that an interrupted run need not compute them again.
 
     .out.mp4.segment/    lock, journal.jsonl, masks.bin, tracker_000123.pt
 

@@ -1,4 +1,4 @@
-"""What is to be segmented, into what and how. Plain values: a job can travel to another process or machine."""
+"""A segmentation job: source, outputs and settings. Plain values, so it can be sent to another process or machine."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +22,7 @@ Box = tuple[float, float, float, float]
 
 
 def box_of(text: str) -> Box:
-    """UsageError for what is not CX,CY,W,H."""
+    """Parse CX,CY,W,H; UsageError for anything else."""
     try:
         cx, cy, width, height = (float(number) for number in text.split(","))
     except ValueError:
@@ -62,7 +62,7 @@ class SegmentJob:
     """Around examples of what to find: centre x and y, width, height, 0..1; image mode only."""
     opacity: float = option(0.5, "Of the colours over the picture.", low=0.0, high=1.0)
     edge: Literal["soft", "hard"] = option("soft", "Of the colours over the picture.", metavar="soft|hard")
-    """Of the colours only: masks themselves are cut at one half."""
+    """Edge of the colours; masks themselves are cut at one half."""
     device: str = option("auto", DEVICE, metavar=DEVICES, is_configured=True)
     dtype: str = option("auto", DTYPE, metavar=DTYPES, is_configured=True)
     threads: int | None = option(None, "Of the CPU's work. (default: torch chooses)", low=1)
@@ -80,7 +80,7 @@ class SegmentJob:
     overwrite: bool = option(False, OVERWRITE, flags="--overwrite")
 
     def check(self) -> None:
-        """UsageError for what contradicts itself. Touches no file."""
+        """Raise UsageError for contradictions and values out of range. Touches no file."""
         if not self.boxes and not any(text.strip() for text in self.prompts):
             raise UsageError(NO_PROMPT)
         if not self.model:
@@ -103,7 +103,7 @@ class SegmentJob:
             self.check_mode(self.mode)
 
     def check_mode(self, mode: Mode) -> None:
-        """UsageError for what the mode that was chosen does not take."""
+        """Raise UsageError for options that this mode does not take."""
         if mode == "track" and self.batch > 1:
             raise UsageError("--batch: pictures are followed one by one; give --mode image with it")
         if mode == "track" and self.boxes:

@@ -1,4 +1,4 @@
-"""One picture with coloured masks; a folder of masks, whose values are the objects' ids; a folder of the pictures."""
+"""Writes one picture with coloured masks, a folder of masks whose values are ids, or a folder of the pictures."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -35,7 +35,7 @@ class OverlayPicture:
 
 
 class PngFolder:
-    """A PNG for each picture, under its name only when it is whole. What it shows is the subclass's to say."""
+    """A PNG for each picture, which has its name only once it is whole. Subclasses say what it shows."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -70,23 +70,23 @@ class PngFolder:
     def discard(self) -> None:
         for path in self._written:
             if path.name not in self._before:
-                with suppress(OSError):  # somebody looks at it; why the others go is told
+                with suppress(OSError):  # another program has it open; the reason for giving up is reported
                     remove_file(path, missing_ok=True)
         self._place.remove()
         if self._is_new:
-            with suppress(OSError):  # somebody else has put something there
+            with suppress(OSError):  # another program has put something there
                 self.path.rmdir()
 
 
 class MaskFolder(PngFolder):
-    """8 bits of grey, which every program reads as they are: 0 is nobody, else 1 + (id - 1) % 255. (With a palette
-    OpenCV reads the colours, and the ids are gone.)"""
+    """8-bit grey, which every program reads unchanged: 0 for no object, else 1 + (id - 1) % 255. (With a palette OpenCV
+    would read the colours, and the ids would be lost.)"""
 
     def pixels(self, result: Result) -> np.ndarray:
         return result.ids()
 
 
-class FrameFolder(PngFolder):
+class SourceFrames(PngFolder):
     """The pictures of a video as they were segmented, by the names that COCO gives them."""
 
     def pixels(self, result: Result) -> np.ndarray:

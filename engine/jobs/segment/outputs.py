@@ -1,13 +1,13 @@
-"""What can be written, told by its name:
+"""Output formats, chosen by the name:
 
     .mp4 .m4v .mov .mkv .webm .avi    the source with coloured masks, its sound copied
     .png .jpg .webp .tif .bmp         the same of one picture
     .json                             COCO: every mask as RLE, with box, area, score and, of followed objects, track_id
     name/ or no suffix                a folder of masks: 8-bit grey PNGs, a picture each, values are ids
 
-Besides, where it is asked for, a folder of a video's own pictures, by the names that COCO gives them.
+With --frames also a folder of the video's own pictures, by the names that COCO gives them.
 
-Nothing is to be seen under its own name before it is whole: it is written beside it and moved there at the end.
+No output has its own name before it is whole: it is written beside it and moved there at the end.
 """
 
 import importlib.util
@@ -45,13 +45,13 @@ def nothing(unfinished: Path) -> None:
 
 
 class Output(Protocol):
-    """Opened, fed and ended by one thread. SinkError, in one line, when it cannot be written."""
+    """Used by one thread. SinkError, in one line, if it cannot be written."""
 
     path: Path
     notes: list[str]
 
     def add(self, result: Result) -> None:
-        """The next picture, in order."""
+        """Add the next picture, in order."""
 
     def finish(self, on_whole: OnWhole = nothing) -> None:
         """Complete it and give it its name. A file calls `on_whole` with its unfinished path just before that."""
@@ -61,7 +61,7 @@ class Output(Protocol):
 
 
 def form_of(name: str) -> Form:
-    """UsageError for an ending that stands for nothing."""
+    """The format of a name; UsageError for an unknown suffix."""
     suffix = Path(name).suffix.lower()
     if name.endswith(("/", os.sep)) or not suffix or Path(name).is_dir():
         return "masks"
@@ -75,7 +75,7 @@ def form_of(name: str) -> Form:
 
 
 def forms_of(names: tuple[str, ...], frames: str) -> list[tuple[str, Form]]:
-    """What is to be written: the outputs, then the folder of `frames`, where it is asked for."""
+    """The outputs with their formats, then the folder of `frames` if there is one."""
     forms: list[tuple[str, Form]] = [(name, form_of(name)) for name in names]
     return [*forms, (frames, "frames")] if frames else forms
 
@@ -112,7 +112,7 @@ def job_folder_of(forms: list[tuple[str, Form]]) -> Path:
 
 
 def check_forms(forms: list[tuple[str, Form]], pictures: Pictures) -> None:
-    """UsageError for what this source cannot become."""
+    """Raise UsageError for formats that this source cannot become."""
     for name, form in forms:
         if form == "picture" and pictures.kind != "picture":
             raise UsageError(f"{name}: {pictures.path} is no single picture; name a video or a folder of masks")

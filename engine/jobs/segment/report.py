@@ -1,4 +1,4 @@
-"""What a run has done: where the time of a picture went, and where every picture went."""
+"""Progress and report of a segmentation: time of each stage, and what became of every picture."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +17,7 @@ class SegmentProgress(JobProgress):
     unwritten: tuple[int, int]
     """Batches segmented and waiting to be written, and how many may."""
     advice: str | None
-    """What would make it quicker, one line, from the batch on that shows it; also among the report's notes."""
+    """Advice that would make it faster, one line, once a batch has shown it; also in the report's notes."""
     failed: tuple[str, ...] = ()
     """Outputs that were given up, one line each; also in the report."""
 
@@ -26,20 +26,20 @@ class SegmentProgress(JobProgress):
 class StageShare:
     name: str
     ms: float
-    """A picture, on average after the first batch."""
+    """Average per picture after the first batch."""
     share: float
-    """0..1 of the whole."""
+    """0..1 of the total."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentReport(JobReport):
-    """read = written + unwritten + passed_over; what is unreadable never became a picture."""
+    """read = written + unwritten + passed_over; unreadable ones never became a picture."""
 
     source: str
     outputs: tuple[str, ...]
     """Those that are whole, or that end early because the run was interrupted."""
     failed: tuple[str, ...]
-    """Why others were given up, one line each; they leave nothing behind."""
+    """Outputs that were given up and why, one line each."""
     model: str
     mode: Mode
     resolution: int
@@ -51,29 +51,29 @@ class SegmentReport(JobReport):
     read: int
     written: int
     resumed: int
-    """Of those written: an earlier run had found their objects already."""
+    """Pictures among those written whose objects an earlier run had found already."""
     unwritten: int
     """Decoded, but not segmented before the run was interrupted."""
     passed_over: int
     damaged: int
-    """Of those written: shown as far as they could be decoded."""
+    """Pictures among those written that are shown as far as they could be decoded."""
     unreadable: int
     refitted: int
     objects: int
-    """Found in all pictures together."""
+    """Total number of objects in all pictures."""
     identities: int
-    """Different ids among them; of followed objects, how many there were."""
+    """Number of different ids; in track mode the number of objects followed."""
     most_objects: int
-    """At once."""
+    """Largest number in one picture."""
     first_batch_s: float
-    """Of `seconds`: kernels are chosen, compiled and captured in the first batch."""
+    """Part of `seconds`: in the first batch kernels are chosen, compiled and captured."""
     fps: float
     """After the first batch; with it where there is no other."""
     stages: tuple[StageShare, ...]
     """In the order of the work; they add up to `ms_a_frame`."""
     ms_a_frame: float
     hidden_ms: dict[str, float]
-    """A picture, in the threads beside the model: decode; paint and encode."""
+    """Per picture, on the threads beside the model: decode; paint and encode."""
     read_waits: int
     """How often, after the first batch, the model had to wait for a picture."""
 

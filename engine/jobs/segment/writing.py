@@ -1,4 +1,4 @@
-"""The writer's side: a thread that paints and encodes what the model has found, and ends the outputs."""
+"""Paints and encodes what the model has found, on the writer thread, and completes the outputs."""
 
 import contextlib
 import time
@@ -10,7 +10,7 @@ from engine.errors import SinkError
 from engine.jobs.segment.coco import CocoFile
 from engine.jobs.segment.finished import FinishedBatches
 from engine.jobs.segment.job import Mode, SegmentJob
-from engine.jobs.segment.mask_pictures import FrameFolder, MaskFolder, OverlayPicture
+from engine.jobs.segment.mask_pictures import MaskFolder, OverlayPicture, SourceFrames
 from engine.jobs.segment.outputs import Form, Output, forms_of
 from engine.jobs.segment.overlay_video import OverlayVideo
 from engine.jobs.segment.results import PaintLook, Result
@@ -25,11 +25,11 @@ class Writer:
     def __init__(self, job: SegmentJob, pictures: Pictures, mode: Mode, finished: FinishedBatches) -> None:
         self.written = 0
         self.work_s = 0.0
-        """Spent in painting and encoding."""
+        """Seconds spent in painting and encoding."""
         self.outputs: list[Output] = []
         """Those that are whole."""
         self.failed: list[str] = []
-        """Why an output was given up, one line each."""
+        """Outputs that were given up and why, one line each."""
         self.notes: list[str] = []
         self._open: list[Output] = []
         """Those that are written."""
@@ -77,7 +77,7 @@ class Writer:
 
     @contextlib.contextmanager
     def _or_fail(self, output: Output | None = None) -> Iterator[None]:
-        """SinkError gives this output up; the last one's is raised."""
+        """Give this output up on SinkError; raise it if it was the last."""
         try:
             yield
         except SinkError as error:
@@ -97,4 +97,4 @@ class Writer:
             return OverlayPicture(path)
         if form == "coco":
             return CocoFile(path, self._pictures, self._job.prompts, is_tracked=self._mode == "track")
-        return FrameFolder(path) if form == "frames" else MaskFolder(path)
+        return SourceFrames(path) if form == "frames" else MaskFolder(path)

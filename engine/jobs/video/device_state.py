@@ -1,8 +1,8 @@
-"""How the card is on which a job runs, as NVML tells: memory, load, temperature, and why it is slower than it could be.
+"""State of a job's graphics card from NVML: memory, load, temperature, and why it is throttled.
 
 NVML counts cards in another way than CUDA: it knows nothing of CUDA_VISIBLE_DEVICES, and CUDA puts the fastest first
 unless CUDA_DEVICE_ORDER says PCI_BUS_ID. So a card is found by its UUID where this process works on it, else by what
-those variables say, and where that leaves two unlike cards in question, not at all. Unverified without a device.
+those variables say, and where that leaves two unlike cards in question, not at all. Untested on a device.
 """
 
 import os
@@ -27,14 +27,14 @@ IDLE = 0x001  # no work is no throttling
 
 
 def throttle_words(bits: int) -> str:
-    """Why a card runs slower than it could; "" where it does not."""
+    """Why a card is throttled, or ""."""
     known = [words for bit, words in THROTTLE_WORDS.items() if bits & bit]
     others = bits & ~(IDLE | sum(THROTTLE_WORDS))
     return ", ".join([*known, f"reason {others:#x}"] if others else known)
 
 
 class DeviceWatch:
-    """One thread at a time. Where there is nothing to tell, `state()` is None and `reason` says why."""
+    """One thread at a time. Without a card `state()` is None and `reason` says why."""
 
     def __init__(self, device: str) -> None:
         """`device`: as torch names it."""
@@ -78,7 +78,7 @@ class DeviceWatch:
         )
 
     def close(self) -> None:
-        """Twice is once."""
+        """Idempotent."""
         if self._card is not None:
             self._end("closed")
 
@@ -96,7 +96,7 @@ class DeviceWatch:
             return None
 
     def _found(self, device: str) -> Any:
-        """LookupError where it cannot be told which card it is."""
+        """The card; LookupError if it cannot be identified."""
         from engine.models.cuda_card import card_uuid
 
         uuid = card_uuid(device)

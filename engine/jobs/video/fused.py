@@ -89,11 +89,11 @@ class FusedStages:
 
         self._last = self.times()
         device, self._painter = self._painter.model.device, None
-        free_memory(device)  # now that nobody holds the model: the stages that are begun in its place need the room
+        free_memory(device)  # after the model is dropped: the stages that replace this one need the memory
 
     @contextmanager
     def _one_line(self, of_source: Callable[[], Exception | None] = lambda: None) -> Iterator[None]:
-        """Errors of libraries as ModelError; those of the source as they are."""
+        """Turn errors of libraries into ModelError; those of the source pass unchanged."""
         try:
             yield
         except Exception as error:

@@ -1,4 +1,4 @@
-"""What can be read, told by its name: a file, a folder, a camera, an address."""
+"""Opens a source by its name: a file, a folder, a camera, an address."""
 
 import re
 from functools import partial
@@ -21,13 +21,13 @@ def open_input(source: str) -> Pictures:
         return _open_address(source)
     try:
         camera = camera_of(source)
-    except (OSError, ValueError):  # what no file can be called: the sentence on files says so
+    except (OSError, ValueError):  # not a possible file name: open_pictures reports it
         camera = None
     return open_pictures(Path(source)) if camera is None else _open_camera(camera)
 
 
 def expected_pictures(job: VideoJob, pictures: Pictures) -> int | None:
-    """How many will be kept, those of an earlier run counted, as far as the source knows."""
+    """How many pictures will be painted, those of an earlier run included; None if the source does not know."""
     whole = pictures.expected
     ends = (whole and -(-whole // job.every), job.limit)
     return min((end for end in ends if end), default=None)

@@ -1,4 +1,4 @@
-"""What is to be painted, from where, into what and how. Plain values: a job can travel to another process."""
+"""A video job: source, output, painting and settings. Plain values, so a job can be sent to another process."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -45,7 +45,7 @@ class VideoJob:
     overwrite: bool = option(False, OVERWRITE, flags="--overwrite")
 
     def check(self) -> None:
-        """UsageError for what contradicts itself. Touches no file."""
+        """Raise UsageError for contradictions and values out of range. Touches no file."""
         check_painting(self.painting)
         check_no_stream(self.source, self.output)
         check_number("--pipe", self.pipe, 1, MAX_PIPE)
@@ -61,11 +61,11 @@ class VideoJob:
 
     @property
     def every(self) -> int:
-        """Of so many pictures one is kept."""
+        """Every n-th picture is kept."""
         return self.skip + 1
 
     def size_for(self, width: int, height: int) -> tuple[int, int]:
-        """Width and height of what is painted of a picture of this size: to the nearest multiple of 8 px."""
+        """Width and height at which a picture of this size is painted, to the nearest multiple of 8 px."""
 
         def side(px: int) -> int:
             return max(MIN_SIDE_PX, round(px * self.scale / SIDE_STEP_PX) * SIDE_STEP_PX)
@@ -73,7 +73,7 @@ class VideoJob:
         return side(width), side(height)
 
     def notes(self, width: int, height: int) -> list[str]:
-        """What of it has no effect on pictures of this size, or another one than meant, a line each."""
+        """Notes about options that have no effect, or an unexpected one, on pictures of this size."""
         found = []
         if min(width, height) * self.scale < MIN_SIDE_PX - SIDE_STEP_PX / 2:
             shown = "{}x{}".format(*self.size_for(width, height))
@@ -84,7 +84,7 @@ class VideoJob:
 
 
 def check_painting(painting: Painting) -> None:
-    """UsageError for what no model can do."""
+    """Raise UsageError for values that no model takes."""
     if not painting.spec.model:
         raise UsageError(NO_MODEL)
     if painting.sampler not in SAMPLERS:

@@ -24,7 +24,7 @@ WAITING_BYTES = 128 * 2**20  # of pictures, on each side of the stages
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoOutcome:
-    """What one run did with the pictures it read."""
+    """Figures of one run: what became of the pictures it read."""
 
     is_interrupted: bool
     painted: int

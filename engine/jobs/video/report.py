@@ -1,4 +1,4 @@
-"""What a run tells of itself, while it goes on and at its end."""
+"""Progress and report of a video job."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,16 +11,16 @@ from engine.jobs.video.stages import StageTime
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceState:
-    """How the card is, as NVML tells; what it does not tell is None."""
+    """State of the graphics card from NVML; None for what it does not report."""
 
     name: str
     memory_mb: float | None = None
-    """Held by all programs together."""
+    """Used by all programs together."""
     load: float | None = None
     """0..1."""
     temperature_c: float | None = None
     throttle: str | None = None
-    """Why it runs slower than it could, in a word or two; "" where it does not."""
+    """Why it is throttled, in a word or two; "" if it is not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,33 +43,33 @@ class VideoReport(JobReport):
     stages: str
     """fused, split or cluster."""
     why: str
-    """Why these, where auto chose; else empty."""
+    """Why auto chose these; "" if it did not choose."""
     device: str
     dtype: str
     width: int
     height: int
     read: int
     resumed: int
-    """Whole already when the run began; where it was stopped before it came so far, those that it has passed."""
+    """Finished before this run; if it was stopped early, those of them it has passed."""
     painted: int
-    """By this run, and written."""
+    """Painted and written by this run."""
     unpainted: int
     """Read, but the run was interrupted before they were written."""
     kept: int
-    """Of those resumed and painted: `resume` would not paint them again."""
+    """Pictures among those resumed and painted that `resume` would not paint again."""
     skipped: int
     """By --skip."""
     dropped: int
-    """Of a live source: newer ones came before they could be painted."""
+    """Pictures of a live source that were replaced by newer ones before they could be painted."""
     damaged: int
-    """Of those painted: as far as they could be decoded."""
+    """Pictures among those painted that could be decoded in part only."""
     unreadable: int
     refitted: int
-    """Of another size than the first."""
+    """Pictures of another size than the first."""
     rerun: int
-    """Painted at the second attempt: the first gave NaN or nothing but black."""
+    """Painted at the second attempt: the first gave NaN or black."""
     passed_through: int
-    """Written as they came: both attempts failed."""
+    """Written unpainted: both attempts failed."""
     load_s: float
     """Models loaded, processes started, warmed up; not in `seconds`."""
     fps: float
@@ -82,12 +82,12 @@ class VideoReport(JobReport):
 
     @property
     def busy(self) -> dict[str, float]:
-        """0..1 of the run in which each stage was at work."""
+        """Share of the run in which each stage was busy, 0..1."""
         return {time.name: time.seconds / max(self.seconds * time.workers, 1e-9) for time in self.times}
 
     @property
     def busiest(self) -> tuple[str, float]:
-        """The slowest of those that work side by side, and 0..1 of the run in which it was at work."""
+        """The busiest of the stages that run side by side, and its share of the run, 0..1."""
         return busiest_of(self.times, self.busy)
 
     @property
@@ -114,7 +114,7 @@ class VideoReport(JobReport):
 
 
 def busiest_of(times: Sequence[StageTime], busy: Mapping[str, float]) -> tuple[str, float]:
-    """The largest of the shares `busy`, by stage; those that take turns have one together."""
+    """The stage with the largest share of `busy`; stages that take turns count as one."""
     shares: dict[str, float] = {}
     for time in times:
         name = time.turns or time.name

@@ -1,6 +1,6 @@
-"""The job done. `paint_video` is all of it; its three parts are for who shows what happens in between:
+"""Runs a job. `paint_video` does all of it; its three parts are for callers that show what happens in between:
 
-opened = open_job(job)                    UsageError, SourceError, SinkError, ModelError: all that can be told at once
+opened = open_job(job)                    UsageError, SourceError, SinkError, ModelError: everything known at once
 stages = open_stages(job, opened)         seconds: models, processes, warm-up, and the choice between fused and split
 report = run_job(job, opened, stages)     closes both
 """
@@ -23,7 +23,7 @@ from engine.system.process_memory import peak_process_mb
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenedJob:
-    """What is read and what is written; nothing is loaded yet."""
+    """The opened source and output; nothing is loaded yet."""
 
     pictures: Pictures
     size: tuple[int, int]
@@ -31,7 +31,7 @@ class OpenedJob:
     output: Output
 
     def close(self) -> None:
-        """Where no run takes it over: as if it had never been opened."""
+        """Release both if no run takes them over."""
         self.output.abandon()
         self.pictures.close()
 
@@ -39,10 +39,10 @@ class OpenedJob:
 def paint_video(
     job: VideoJob, *, tell: OnProgress = lambda progress: None, stop: threading.Event | None = None
 ) -> VideoReport:
-    """Everything, start to end. MultiverseError in one line when it fails; what is whole then stays for `resume`.
+    """Paint a whole video. MultiverseError in one line if it fails; what is whole then stays for `resume`.
 
-    `tell` hears of each batch, and once when all are painted, on this thread. `stop`, set by another thread or a
-    signal, ends the run early: what was painted until then is written, plays, and can be gone on from.
+    `tell` is called after each batch, and once when all are painted, on this thread. `stop`, set by another thread or
+    a signal, ends the run early: what was painted by then is written and plays, and `resume` goes on.
     """
     opened = open_job(job)
     try:
@@ -54,7 +54,7 @@ def paint_video(
 
 
 def open_job(job: VideoJob) -> OpenedJob:
-    """Source and output, the first picture decoded. Raises what is wrong with the job, its model, source or output."""
+    """Open source and output, the first picture decoded. Raises errors of the job, its model, source or output."""
     job.check()
     if job.cluster is not None:
         from engine.jobs.kit.ray_cluster import demand_ray
@@ -73,7 +73,7 @@ def open_job(job: VideoJob) -> OpenedJob:
 
 
 def open_stages(job: VideoJob, opened: OpenedJob) -> Chosen:
-    """Warm, whatever paints: as the job says, or the faster."""
+    """The stages, loaded and warm: as the job says, or the faster."""
     return choose_stages(job, opened.pictures, opened.size, done=opened.output.done)
 
 
@@ -86,9 +86,9 @@ def run_job(
     watch: Watch = lambda progress: None,
     stop: threading.Event | None = None,
 ) -> VideoReport:
-    """As `paint_video`. On the thread that opened the stages; they are closed in the end, and so is what was opened.
+    """As `paint_video`, on the thread that opened the stages. Closes the stages and the opened job.
 
-    `watch` gets what tells the progress at any time, on any thread: a batch may take minutes.
+    `watch` receives a progress getter that is safe to call from any thread: a batch may take minutes.
     """
     try:
         run = VideoRun(
@@ -97,7 +97,7 @@ def run_job(
         outcome = run.run()
         return _report(job, opened, chosen, outcome)
     except BaseException as error:
-        if opened.pictures.kind == "live":  # what has become of a recording that does not come again
+        if opened.pictures.kind == "live":  # a recording cannot be repeated: say where it is
             for note in opened.output.notes:
                 error.add_note(note)
         elif opened.output.kept and "--resume" not in str(error):
@@ -109,7 +109,7 @@ def run_job(
 
 
 def check_model(job: VideoJob) -> None:
-    """ModelError for what a model lacks, in milliseconds; on a cluster it lies on other machines."""
+    """Raise ModelError for files that a model lacks, in milliseconds; on a cluster they are on other machines."""
     from engine.models.sd.check import check
 
     spec = job.painting.spec
@@ -172,7 +172,7 @@ def _report(job: VideoJob, opened: OpenedJob, chosen: Chosen, outcome: VideoOutc
 
 
 def _peak_memory(stages: PaintStages) -> tuple[float, str]:
-    """MiB, and of what."""
+    """MiB, and whose memory it is."""
     device_mb = stages.memory_mb()
     if device_mb is not None:
         return device_mb, "device"

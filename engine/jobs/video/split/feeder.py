@@ -19,11 +19,11 @@ class Feeder:
         self.sent: deque[VideoBatch] = deque()
         """On their way, oldest first."""
         self.error: Exception | None = None
-        """Of the iterator. What it gave before is painted as if it had ended there."""
+        """Error of the iterator, or None. Batches it gave before are still painted."""
         self._batches, self._links = batches, links
         self._is_stopped = False
         self._is_asking = False
-        """Whether it waits for the iterator; then it has nothing of a link in its hands."""
+        """True while it waits for the iterator; then it uses no link."""
         self._thread = threading.Thread(target=self._run, name="video feeder", daemon=True)
 
     def start(self) -> None:

@@ -1,4 +1,4 @@
-"""Batches through the stage processes: given by one thread, taken by another; and why they ended where they did."""
+"""Passes batches through the stage processes, and finds the cause if one fails."""
 
 import logging
 import math
@@ -25,7 +25,7 @@ from engine.system.bounded_queue import WAKE_S
 
 log = logging.getLogger(__name__)
 
-CAUSE_S: Final = 5.0  # after the first death, to find the one to blame among those that it took along
+CAUSE_S: Final = 5.0  # after the first death, to find the process that failed first
 ENDING_S: Final = 0.02
 KILLED: Final = -9  # SIGKILL
 SHORT_OF_MEMORY: Final = "a system short of memory does that: give a smaller --batch, --scale or --pipe"
@@ -37,7 +37,7 @@ class StagePool:
     def __init__(
         self, layout: Layout, *, ready_within_s: float = math.inf, clock: Callable[[], float] = time.perf_counter
     ) -> None:
-        """ModelError in one line when a process, its memory or its model is not to be had, or not in time."""
+        """ModelError in one line if a process, its memory or its model fails, or is not ready in time."""
         sweep_dead_rings()  # of a run that was killed together with what cleans up after it
         self._layout = layout
         self._built = BuiltStages(layout)
@@ -56,7 +56,7 @@ class StagePool:
 
     @property
     def ready(self) -> list[StageReady]:
-        """What the processes said when they were warm, in the order of the work."""
+        """The messages of the processes that are warm, in the order of the work."""
         return [process.ready for process in self._built.processes if process.ready is not None]
 
     @property
@@ -65,7 +65,7 @@ class StagePool:
         return [process.pid for process in self._built.processes]
 
     def paint(self, batches: Iterator[VideoBatch]) -> Iterator[PaintedBatch]:
-        """As PaintStages. After an error, and where a stream was left before its end, only `close` is of use."""
+        """As PaintStages. After an error, or a stream left before its end, only `close` may be called."""
         assert self._is_open and self._feeder is None, "closed, or the stream before this one has not come to its end"
         results = self._built.results
         self._given_before = {link: link.figures().given for links in self._built.into.values() for link in links}
@@ -136,8 +136,8 @@ class StagePool:
         )
 
     def _take(self, number: int) -> Slot | None:
-        """The batch of this number, None at the stream's end. PipeClosedError where a process has ended, or is to:
-        it has worked on this batch for so long that it hangs."""
+        """The batch of this number, or None at the end of the stream. PipeClosedError if a process has ended or hangs
+        on this batch."""
         assert self._feeder is not None
         self._patience.wait()
         result = self._built.results[number % len(self._built.results)]
@@ -159,7 +159,7 @@ class StagePool:
                 raise PipeClosedError(self._overdue)
 
     def _at_work_on(self, number: int) -> StageProcess:
-        """Who has the batch of this number: the last that it has come to."""
+        """The process that works on this batch: the last one it reached."""
         processes, into, painter = self._built.processes, self._built.into, number % self._layout.count
         if self._layout.is_whole:
             return processes[painter]
@@ -183,10 +183,10 @@ class StagePool:
                 self._fail()
 
     def _fail(self) -> NoReturn:
-        """A process has ended or is about to: find the first, end the others, say why."""
+        """End all processes after one has failed, and raise its reason."""
         culprit = None if self._overdue else self._culprit()
         self._built.kill()
-        reason = self._overdue or "--stages split: all stage processes ended at once, nobody knows why"
+        reason = self._overdue or "--stages split: all stage processes ended at once, for an unknown reason"
         if culprit is not None:
             reason = culprit.reason()
             if culprit.exit_code == KILLED:
@@ -196,7 +196,7 @@ class StagePool:
         raise ModelError(reason)
 
     def _culprit(self) -> StageProcess | None:
-        """The first that raised or died by itself. The others end because their neighbours do."""
+        """The process that failed first. The others end because their neighbours do."""
         end_s = time.perf_counter() + CAUSE_S
         while time.perf_counter() < end_s:
             is_any_running = False

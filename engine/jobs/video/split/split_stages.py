@@ -1,4 +1,4 @@
-"""The stages in processes of their own."""
+"""Stages in processes of their own."""
 
 import math
 import os
@@ -31,7 +31,7 @@ class SplitStages:
 
     @property
     def pids(self) -> list[int]:
-        """Of its processes, in the order of the work."""
+        """Ids of its processes, in the order of the work."""
         return self._pool.pids
 
     def paint(self, batches: Iterator[VideoBatch]) -> Iterator[PaintedBatch]:

@@ -1,7 +1,7 @@
 """A folder of frames: a PNG for each kept picture, under its name only when it is whole.
 
-Who wrote them and which are done, with their SHA-256, stands in a hidden folder beside it; other files in the folder
-are left alone.
+The journal, with the SHA-256 of each frame, lies in a hidden folder beside it. Other files in the folder are left
+alone.
 """
 
 import contextlib
@@ -34,7 +34,7 @@ class FrameFolder:
     """See Output."""
 
     def __init__(self, job: VideoJob, pictures: Pictures, work: JobFolder, *, is_resumed: bool) -> None:
-        """`is_resumed`: what is kept in `work` is this job's."""
+        """`is_resumed`: go on with what is kept in `work`."""
         self.path = work.output
         self.notes: list[str] = []
         self.done = 0
@@ -109,14 +109,14 @@ class FrameFolder:
             )
 
     def _is_whole(self, name: str, sha256: str) -> bool:
-        """Whether the frame is what was written."""
+        """True if the frame is unchanged."""
         try:
             return sha256_of(self.path / name) == sha256
         except OSError:
             return False
 
     def _take(self) -> None:
-        """The oldest one that waits is on the disk. One that cannot be written is never passed over."""
+        """Wait for the oldest frame in flight and count it as written; raises its error."""
         name, written = self._waiting[0]
         sha256 = written.result()
         self._waiting.popleft()
@@ -147,7 +147,7 @@ def _write(path: Path, pixels: np.ndarray) -> str:
 
 
 def frames_in(folder: Path, pictures: Pictures) -> Iterator[str]:
-    """Names of what lies there and could be frames of these pictures."""
+    """Names of files there that could be frames of these pictures."""
     if not folder.is_dir():
         return
     is_numbered = pictures.kind in ("video", "live")

@@ -1,4 +1,4 @@
-"""What can be written, told by its name:
+"""Output formats, chosen by the name:
 
     .mp4 .m4v .mov .mkv .webm .avi    a video with the source's sound: segmented_video.py
     name/ or no suffix                a folder of frames, PNG: frame_folder.py
@@ -30,28 +30,28 @@ Form = Literal["video", "frames"]
 
 
 class Output(Protocol):
-    """Opened, fed and ended by one thread. SinkError, in one line, when it cannot be written."""
+    """Used by one thread. SinkError, in one line, if it cannot be written."""
 
     path: Path
     done: int
-    """Kept pictures that an earlier run finished and that stay: a multiple of the batch, or all of them."""
+    """Pictures that an earlier run finished and that stay: a multiple of the batch, or all of them."""
     kept: int
-    """Pictures that `resume` would not paint again; of what is live none."""
+    """Pictures that `resume` would not paint again; 0 for a live source."""
     notes: list[str]
 
     def add(self, picture: InputPicture, pixels: np.ndarray) -> None:
-        """The next kept picture, in order, (height, width, 3) uint8 RGB."""
+        """Add the next picture, in order, (height, width, 3) uint8 RGB."""
 
     def finish(self, *, is_whole: bool) -> None:
-        """Under its own name. Not whole: the run was interrupted; what is there plays, and can be gone on from."""
+        """Publish it under its own name. `is_whole`: False if the run was interrupted; it plays nevertheless."""
 
     def abandon(self) -> None:
-        """After an error: what is whole stays to be gone on from, nothing half is seen under its own name. What is live
-        cannot be gone on with: what is whole of it is published, and `notes` says so."""
+        """End it after an error: what is whole stays for `resume`, nothing half gets the output's name. A live source
+        cannot be resumed: what is whole is published, and `notes` says so."""
 
 
 def form_of(name: str) -> Form:
-    """UsageError for an ending that stands for nothing."""
+    """The format of a name; UsageError for an unknown suffix."""
     path = Path(name)
     if name.endswith(("/", os.sep)) or not path.suffix or path.is_dir():
         return "frames"
@@ -61,8 +61,8 @@ def form_of(name: str) -> Form:
 
 
 def open_output(job: VideoJob, pictures: Pictures, size: tuple[int, int]) -> Output:
-    """Before any model is loaded: UsageError or SinkError, in one line, for what cannot be written so. `size`: width
-    and height of what will come. What an interrupted run has left is touched only by the first picture."""
+    """Open the output before any model is loaded; UsageError or SinkError, in one line, if that is not possible.
+    `size`: width and height of the pictures. What an interrupted run left is kept until the first picture."""
     form, path = form_of(job.output), _path_of(job.output)
     if job.resume and pictures.kind == "live":
         raise UsageError(f"--resume: {pictures.label} is live, and what it has shown does not come again")
@@ -108,7 +108,7 @@ def _check_place(path: Path, form: Form, pictures: Pictures) -> None:
 
 
 def _own_input(folder: Path, pictures: Pictures) -> Path | None:
-    """An input picture that lies there, under a name that a frame would get."""
+    """An input picture in the output folder that a frame would replace, or None."""
     if pictures.kind not in ("picture", "folder"):  # their frames are numbered
         return None
     for file in picture_files(pictures.path):

@@ -1,9 +1,9 @@
-"""A video written in closed segments, which are joined at the end: what is whole outlives a kill.
+"""A video written in closed segments, which are joined at the end: a kill loses one segment at most.
 
     .out.mp4.partial/    lock, journal.jsonl, segment_000000.mp4, segment_000001.mp4, ...
 
-How long a segment is depends on the job alone, and each is encoded by itself: a run that was interrupted anywhere and
-gone on with gives the very packets of one that was not.
+The length of a segment depends on the job alone, and each is encoded by itself: a run that was interrupted anywhere and
+resumed gives the same packets as one that was not.
 """
 
 import math
@@ -37,7 +37,7 @@ class SegmentedVideo:
     def __init__(
         self, job: VideoJob, pictures: Pictures, size: tuple[int, int], work: JobFolder, *, is_resumed: bool
     ) -> None:
-        """`is_resumed`: what is kept in `work` is this job's."""
+        """`is_resumed`: go on with what is kept in `work`."""
         self.path = work.output
         self.notes: list[str] = []
         self._job, self._pictures, self._size, self._work = job, pictures, size, work
@@ -47,12 +47,12 @@ class SegmentedVideo:
         self._segments: list[Segment] = []
         self._is_live = pictures.kind == "live"
         self._is_left = False
-        """What was recorded live could not be joined, and stays in segments."""
+        """True if a live recording could not be joined and stays in segments."""
         self._published: list[Any] | None = None
-        """What an interrupted run has written under our name."""
+        """Mark of the file that an interrupted run published under our name."""
         self._video: PictureVideo | None = None
         self._count = self._first = self._newest = 0
-        """Of the segment in work."""
+        """State of the segment in work."""
         self._latest_s = Fraction(0)
         aspect = pictures.look.pixel_aspect
         if self._suffix in SQUARE_ONLY and aspect != 1:
@@ -157,12 +157,12 @@ class SegmentedVideo:
             self.kept += 0 if self._is_live else self._count
 
     def _length_of(self, picture: InputPicture) -> Fraction:
-        """Seconds for which the source shows it: whole ticks, where its reader ends half of one early."""
+        """Seconds for which the source shows it, in whole ticks; its reader ends half a tick early."""
         tick_s = self._pictures.look.time_base
         return math.ceil((picture.end_s - picture.start_s) / tick_s) * tick_s
 
     def _join(self, *, is_whole: bool, is_done: bool) -> None:
-        """All segments as one video, under our name. What is live does not come again: where that fails, the segments
+        """Join all segments and publish the video. A live source cannot be repeated: if joining fails the segments
         stay, and the error says where."""
         whole = self._work.path / f"whole{self._suffix}"
         try:
@@ -178,7 +178,7 @@ class SegmentedVideo:
             raise
 
     def _rescue(self) -> None:
-        """After an error: what was recorded live until then, as one video."""
+        """After an error: publish what was recorded live until then as one video."""
         try:
             if not self._is_left:
                 self._join(is_whole=False, is_done=True)
@@ -213,14 +213,14 @@ class SegmentedVideo:
         if self.path.exists() and not self._job.overwrite and mark_of(self.path) != self._published:
             go_on = "" if self._is_live else "; what is painted is kept: --resume --overwrite replaces it"
             raise SinkError(f"{self.path}: has come to exist meanwhile, and nothing was replaced{go_on}")
-        if not is_done:  # told before it is there: else it would be taken for somebody else's
+        if not is_done:  # journaled before it is there: else a later run would not know it as ours
             self._published = mark_of(whole)
             self._work.keep({"published": self._published})
         move_into_place(whole, self.path, patience_s=MAX_HELD_JOB_S)
 
 
 def _is_whole(file: Path, segment: Segment) -> bool:
-    """Whether it holds what was written; a power cut or a failing disk leaves files of the right size."""
+    """True if the file is unchanged; a power cut or a failing disk leaves files of the right size."""
     try:
         return file.stat().st_size == segment.size_bytes and sha256_of(file) == segment.sha256
     except OSError:

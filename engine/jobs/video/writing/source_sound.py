@@ -1,4 +1,4 @@
-"""A source's sound beside new pictures: copied where the container takes it, else encoded anew.
+"""Writes the source's sound beside new pictures: copied if the container takes it, else encoded anew.
 
 It is read a second time, never further than the pictures have come. Time 0 is the start of the source, as for them.
 """
@@ -29,7 +29,7 @@ NAMES = {"aac": "AAC", "libopus": "Opus", "pcm_s16le": "PCM"}
 
 
 class SourceSound:
-    """av.FFmpegError or OSError where it cannot be written; what cannot be read is told in `notes`."""
+    """av.FFmpegError or OSError if it cannot be written; read errors are reported in `notes`."""
 
     def __init__(self, source: Path | str, into: OutputContainer, suffix: str, shown: str) -> None:
         """`suffix` says what `into` is; `shown` is what notes call it."""
@@ -52,17 +52,17 @@ class SourceSound:
 
     @property
     def metadata(self) -> dict[str, str]:
-        """Of the source."""
+        """Tags of the source."""
         return self._copy.metadata
 
     def write_until(self, end_s: Fraction | None) -> None:
-        """Everything that begins before; None: all that is left."""
+        """Write everything that begins before this time; None for all that is left."""
         self._copy.copy_until(end_s)
         for track in self._encoded:
             track.write_until(end_s)
 
     def finish(self) -> None:
-        """Nothing more is wanted; what the encoders still hold is written."""
+        """Flush the encoders."""
         for track in self._encoded:
             track.finish()
         damage = next(filter(None, [self._copy.damage, *(track.damage for track in self._encoded)]), "")
