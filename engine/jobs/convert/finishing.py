@@ -91,9 +91,9 @@ class Finished:
             return
         hop, first = point_hop(self._made.rate_hz), 0
         for block in self._made.blocks():
-            lines = [spread(points, hop, len(block), first) for points in self._points]
+            source, output = (spread(points, hop, len(block), first) for points in self._points)
             first += len(block)
-            yield block * gains(*lines, self._share)[0].numpy()
+            yield block * gains(source, output, self._share)[0].numpy()
 
     def _resampled(self) -> Iterator[np.ndarray]:
         if self._rate_hz == self._made.rate_hz:

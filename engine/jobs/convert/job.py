@@ -32,8 +32,10 @@ VOICE_OPTIONS = {
 
 def rate_of(text: str) -> int | Literal["source", "model"]:
     """UsageError for what is neither source nor model nor a number."""
-    if text == "source" or text == "model":
-        return text
+    if text == "source":
+        return "source"
+    if text == "model":
+        return "model"
     try:
         return int(text)
     except ValueError:
@@ -81,6 +83,7 @@ class ConvertJob:
         for name, info in VOICE_OPTIONS.items():
             if not info.flags.endswith("autotune"):
                 param = lookup(f"/rvc/{name.removesuffix('_db')}")
+                assert param is not None
                 flag = info.flags or f"--{name.replace('_', '-')}"
                 check_number(flag, getattr(self.settings, name), param.low, param.high)
         if isinstance(self.rate_hz, int):

@@ -35,7 +35,7 @@ class Scratch:
 
     def write(self, first: int, sound: np.ndarray) -> None:
         """Write (n,) float32 at sample `first`. A gap before it reads as silence."""
-        left = memoryview(np.ascontiguousarray(sound, np.float32)).cast("B")
+        left = np.ascontiguousarray(sound, np.float32).data.cast("B")
         try:
             self._file.seek(first * BYTES)
             while left:
@@ -47,7 +47,7 @@ class Scratch:
         """Read (count,) float32 into a new array; fewer at the end."""
         sound = np.empty(count, np.float32)
         self._file.seek(first * BYTES)
-        left, got = memoryview(sound).cast("B"), 0
+        left, got = sound.data.cast("B"), 0
         while got < len(left) and (more := self._file.readinto(left[got:])):
             got += more
         return sound[: got // BYTES]
@@ -61,7 +61,7 @@ class Scratch:
         """CRC-32 of all of it."""
         crc = 0
         for block in self.blocks():
-            crc = zlib.crc32(block, crc)
+            crc = zlib.crc32(block.data, crc)
         return crc
 
     def empty(self) -> None:

@@ -187,6 +187,7 @@ class ContainerWriter:
 
     def _add_voice(self, form: Form) -> AudioStream:
         voice = self._container.add_stream(form.codec, rate=self._rate_hz, layout="mono")
+        assert isinstance(voice, AudioStream)
         if form.codec in ("aac", "libopus"):
             voice.bit_rate = BIT_RATE
         return voice

@@ -101,6 +101,7 @@ class JobFolder:
         try:
             yield
         except (av.FFmpegError, OSError, SinkError) as error:
-            is_ours = isinstance(error, SinkError)
-            text = str(error) if is_ours else f"{self.output}: cannot be written ({error.strerror or error})"
+            text = str(error)
+            if not isinstance(error, SinkError):
+                text = f"{self.output}: cannot be written ({error.strerror or error})"
             raise SinkError(f"{text}; {GO_ON}" if self._can_go_on and "--resume" not in text else text) from error

@@ -63,7 +63,7 @@ class MainMemory:
 def _size_bytes(process: psutil.Process) -> int:
     """Resident size, shared memory included; 0 for a dead process."""
     with suppress(psutil.Error, OSError):  # OSError: of /proc, of one that dies at this moment
-        return process.memory_info().rss
+        return int(process.memory_info().rss)
     return 0
 
 

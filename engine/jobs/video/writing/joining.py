@@ -9,6 +9,7 @@ from pathlib import Path
 import av
 from av.container import OutputContainer
 from av.packet import Packet
+from av.video.stream import VideoStream
 
 from engine.errors import SourceError
 from engine.jobs.video.writing.source_sound import SourceSound
@@ -71,7 +72,7 @@ def join(job: Joining, path: Path, shown: Path) -> list[str]:
             told = {name: text for name, text in sound.metadata.items() if name.lower() not in NOT_OURS}
             container.metadata.update(told)
         for packet in _packets(job):
-            if sound is not None:
+            if sound is not None and packet.pts is not None:
                 sound.write_until(packet.pts * job.tick_s)
             packet.stream = stream
             container.mux(packet)
@@ -100,7 +101,7 @@ def _open_sound(source: Path | str, label: str, container: OutputContainer, suff
         ) from error
 
 
-def _packets(job: Joining) -> Iterator[Packet]:
+def _packets(job: Joining) -> "Iterator[Packet[VideoStream]]":
     """The packets of all segments, with their times in the whole."""
     ends = [segment.first for segment in job.segments[1:]] + [round(job.end_s / job.tick_s)]
     for segment, end in zip(job.segments, ends, strict=True):

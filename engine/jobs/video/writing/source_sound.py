@@ -92,7 +92,9 @@ class EncodedTrack:
         layout = "mono" if channels == 1 else "stereo" if is_mixed or channels == 2 else track.layout.name
         rate = _rate_for(codec, track.rate)
         self.description = NAMES.get(codec, codec) + " in stereo" * is_mixed
-        self._written = into.add_stream(codec, rate=rate, layout=layout)
+        written = into.add_stream(codec, rate=rate, layout=layout)
+        assert isinstance(written, AudioStream)
+        self._written = written
         if codec in CHANNELS:
             self._written.bit_rate = BIT_RATE_PER_CHANNEL * min(channels, 2)
         self._written.metadata.update(track.metadata)
@@ -104,7 +106,7 @@ class EncodedTrack:
         if not self._is_begun:
             self._is_begun = True
             self._next = next(self._frames, None)
-        while self._next is not None and (end_s is None or self._next.pts * self._next.time_base < end_s):
+        while self._next is not None and (end_s is None or _start_of(self._next) < end_s):
             self._into.mux(self._written.encode(self._next))
             self._next = next(self._frames, None)
 
@@ -120,7 +122,7 @@ class EncodedTrack:
         begins = 0  # in samples
         for _, frames in itertools.groupby(self._timed(), _kind_of):  # a broadcast goes over to other channels
             for even in _without_gaps(frames, rate, layout, begins):
-                begins = even.pts + even.samples
+                begins = (even.pts or 0) + even.samples
                 yield even
 
     def _timed(self) -> Iterator[AudioFrame]:
@@ -146,6 +148,11 @@ class EncodedTrack:
                         yield frame
         except (av.FFmpegError, OSError) as error:
             self.damage = str(error.strerror)
+
+
+def _start_of(frame: AudioFrame) -> Fraction:
+    assert frame.pts is not None and frame.time_base is not None  # the filter gives both
+    return frame.pts * Fraction(frame.time_base)
 
 
 def _kind_of(frame: AudioFrame) -> tuple[int, str, str]:
