@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from engine.jobs.convert import ConvertProgress
     from engine.jobs.segment import SegmentProgress
     from engine.jobs.video import VideoProgress
-    from engine.jobs.video.stages import StageTime
+    from engine.jobs.video.stages import StageFigures
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,12 +112,12 @@ def stage_words(progress: "VideoProgress") -> str:
     return "  ".join(_stage(time, progress.seconds) for time in progress.stages)
 
 
-def busy_share(time: "StageTime", seconds: float) -> float:
+def busy_share(time: "StageFigures", seconds: float) -> float:
     """Share of this time in which the workers of a stage were at work, 0..1."""
     return min(time.seconds / max(seconds * time.workers, 1e-9), 1.0)
 
 
-def _stage(time: "StageTime", seconds: float) -> str:
+def _stage(time: "StageFigures", seconds: float) -> str:
     queue = f" {time.waiting}/{time.most}" if time.most else ""
     return f"{time.name}{queue} {100 * busy_share(time, seconds):.0f} %"
 

@@ -12,14 +12,14 @@ from engine.cli.job_progress import VIDEO, bar, pictures_line, shown_progress, s
 from engine.cli.video_report import ended_line, report_lines
 from engine.cli.video_telemetry import NOT_KNOWN, DebugLines, Telemetry, debug_line, telemetry, write_json
 from engine.jobs.video.report import DeviceState, VideoProgress, VideoReport
-from engine.jobs.video.stages import StageTime
+from engine.jobs.video.stages import StageFigures
 
 STAGES = (
-    StageTime(name="read", frames=128, seconds=1.0),
-    StageTime(name="encode", frames=120, seconds=1.0, waiting=3, most=8),
-    StageTime(name="process", frames=112, seconds=7.6, workers=2, waiting=1, most=4),
-    StageTime(name="decode", frames=104, seconds=2.0, waiting=0, most=4),
-    StageTime(name="save", frames=100, seconds=0.5, waiting=2, most=8),
+    StageFigures(name="read", frames=128, seconds=1.0),
+    StageFigures(name="encode", frames=120, seconds=1.0, waiting=3, most=8),
+    StageFigures(name="process", frames=112, seconds=7.6, workers=2, waiting=1, most=4),
+    StageFigures(name="decode", frames=104, seconds=2.0, waiting=0, most=4),
+    StageFigures(name="save", frames=100, seconds=0.5, waiting=2, most=8),
 )
 DEVICE = DeviceState(name="H100", memory_mb=10_240.0, load=0.97, temperature_c=66.0, throttle="power limit")
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from engine.errors import AudioError, SinkError, UsageError
 from engine.jobs.convert.file_state import FileState, read_state
-from engine.jobs.convert.finishing import Finished, Made
+from engine.jobs.convert.finishing import ConvertedVoice, FinishedVoice
 from engine.jobs.convert.formats import form_of, rate_for
 from engine.jobs.convert.hearing import hear
 from engine.jobs.convert.job import RATES_HZ
@@ -101,7 +101,7 @@ class FileWork:
         self.sound.begins_s, self.sound.notes = Fraction(state.begins_s), list(state.notes)
         samples = self._heard.samples
         spans = spans_of(self._heard.read, samples, converter.cutting)
-        self._made = Made(
+        self._made = ConvertedVoice(
             heard=self._heard,
             turned_down=turned_down(state.peak, LOUDEST_IN),
             converted=self._converted,
@@ -146,7 +146,7 @@ class FileWork:
         form = form_of(output)
         wanted_hz = {"source": self.sound.rate_hz, "model": self._converter.rate_hz}.get(rate_hz, rate_hz)
         rate = rate_for(form, min(max(wanted_hz, RATES_HZ[0]), RATES_HZ[1]))
-        finished = Finished(self._made, share=self._converter.settings.rms_mix, rate_hz=rate)
+        finished = FinishedVoice(self._made, share=self._converter.settings.rms_mix, rate_hz=rate)
         new = self._folder / f"new{output.suffix}"
         has_pictures = bool(form.codec) and self.sound.has_video
         if has_pictures:

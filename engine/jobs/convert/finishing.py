@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Made:
+class ConvertedVoice:
     """A converted voice, in pieces on the disk."""
 
     heard: Scratch
@@ -53,10 +53,10 @@ class Made:
             yield np.zeros(left, np.float32)
 
 
-class Finished:
+class FinishedVoice:
     """The voice at its final loudness and rate, block by block."""
 
-    def __init__(self, made: Made, *, share: float, rate_hz: int) -> None:
+    def __init__(self, made: ConvertedVoice, *, share: float, rate_hz: int) -> None:
         """`share`: rms_mix; 1 leaves the loudness as the model speaks. `rate_hz`: of the file."""
         self._made = made
         self._share = share

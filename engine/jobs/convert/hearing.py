@@ -18,14 +18,14 @@ HighPass = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Heard:
+class HeardSource:
     source_samples: int
     """At the source's rate."""
     peak: float
     """Peak at 16 kHz before the filter: RVC turns the sound down by it."""
 
 
-def hear(sound: Sound, into: Scratch, high_pass: HighPass, is_stopped: Callable[[], bool]) -> Heard | None:
+def hear(sound: Sound, into: Scratch, high_pass: HighPass, is_stopped: Callable[[], bool]) -> HeardSource | None:
     """None if it was stopped. AudioError if the source cannot be read, SinkError if the disk is full."""
     source_samples, peak = 0, 0.0
     resampler = soxr.ResampleStream(sound.rate_hz, RATE_HZ, 1)
@@ -48,7 +48,7 @@ def hear(sound: Sound, into: Scratch, high_pass: HighPass, is_stopped: Callable[
         raise AudioError(f"{sound.path}: there is no sound in it")
     if not into.samples:  # a sample or two
         into.append(np.zeros(1, np.float32))
-    return Heard(source_samples=source_samples, peak=peak)
+    return HeardSource(source_samples=source_samples, peak=peak)
 
 
 def filtered(blocks: Iterator[np.ndarray], high_pass: HighPass) -> Iterator[np.ndarray]:

@@ -44,7 +44,7 @@ def nothing(unfinished: Path) -> None:
     """The default of `on_whole`."""
 
 
-class Output(Protocol):
+class SegmentOutput(Protocol):
     """Used by one thread. SinkError, in one line, if it cannot be written."""
 
     path: Path

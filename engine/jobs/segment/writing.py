@@ -11,7 +11,7 @@ from engine.jobs.segment.coco import CocoFile
 from engine.jobs.segment.finished import FinishedBatches
 from engine.jobs.segment.job import Mode, SegmentJob
 from engine.jobs.segment.mask_pictures import MaskFolder, OverlayPicture, SourceFrames
-from engine.jobs.segment.outputs import Form, Output, forms_of
+from engine.jobs.segment.outputs import Form, SegmentOutput, forms_of
 from engine.jobs.segment.overlay_video import OverlayVideo
 from engine.jobs.segment.results import PaintLook, Result
 from engine.jobs.segment.segmented import Segmented
@@ -26,12 +26,12 @@ class Writer:
         self.written = 0
         self.work_s = 0.0
         """Seconds spent in painting and encoding."""
-        self.outputs: list[Output] = []
+        self.outputs: list[SegmentOutput] = []
         """Those that are whole."""
         self.failed: list[str] = []
         """Outputs that were given up and why, one line each."""
         self.notes: list[str] = []
-        self._open: list[Output] = []
+        self._open: list[SegmentOutput] = []
         """Those that are written."""
         self._forms = forms_of(job.outputs, job.frames)
         self._job = job
@@ -69,14 +69,14 @@ class Writer:
             for output in reversed(self._open):
                 each.callback(self._finish_one, output)
 
-    def _finish_one(self, output: Output) -> None:
+    def _finish_one(self, output: SegmentOutput) -> None:
         with self._or_fail(output):
             output.finish(partial(self._finished.keep_published, output.path))
             self._open.remove(output)
             self.outputs.append(output)
 
     @contextlib.contextmanager
-    def _or_fail(self, output: Output | None = None) -> Iterator[None]:
+    def _or_fail(self, output: SegmentOutput | None = None) -> Iterator[None]:
         """Give this output up on SinkError; raise it if it was the last."""
         try:
             yield
@@ -90,7 +90,7 @@ class Writer:
                     error.add_note(line)
                 raise
 
-    def _opened(self, path: Path, form: Form) -> Output:
+    def _opened(self, path: Path, form: Form) -> SegmentOutput:
         if form == "video":
             return OverlayVideo(path, self._pictures, every=self._job.every)
         if form == "picture":

@@ -26,7 +26,7 @@ MIN_SPLIT_GAIN = 1.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Chosen:
+class ChosenStages:
     stages: PaintStages
     name: str
     """fused, split or cluster."""
@@ -35,11 +35,11 @@ class Chosen:
     load_s: float
 
 
-def choose_stages(job: VideoJob, pictures: Pictures, size: tuple[int, int], *, done: int) -> Chosen:
+def choose_stages(job: VideoJob, pictures: Pictures, size: tuple[int, int], *, done: int) -> ChosenStages:
     """The stages, warm. `done`: pictures that are painted already."""
     began_s = time.perf_counter()
     name, why, stages = _chosen(job, pictures, size, done)
-    return Chosen(stages=stages, name=name, why=why, load_s=time.perf_counter() - began_s)
+    return ChosenStages(stages=stages, name=name, why=why, load_s=time.perf_counter() - began_s)
 
 
 def _chosen(job: VideoJob, pictures: Pictures, size: tuple[int, int], done: int) -> tuple[str, str, PaintStages]:

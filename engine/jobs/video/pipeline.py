@@ -10,8 +10,8 @@ from engine.jobs.video.batches import PaintedBatch, VideoBatch, video_batches
 from engine.jobs.video.inputs import expected_pictures
 from engine.jobs.video.job import VideoJob
 from engine.jobs.video.report import VideoProgress
-from engine.jobs.video.stages import PaintStages, StageTime
-from engine.jobs.video.writing.outputs import Output
+from engine.jobs.video.stages import PaintStages, StageFigures
+from engine.jobs.video.writing.outputs import VideoOutput
 from engine.models.sd.painting import GOOD, RERUN
 from engine.sources.pictures import Pictures, fitted
 
@@ -33,7 +33,7 @@ class VideoOutcome:
     first_passed: str
     """Name of the first picture that was passed through; "" if there was none."""
     seconds: float
-    times: tuple[StageTime, ...]
+    times: tuple[StageFigures, ...]
 
 
 class VideoRun:
@@ -44,7 +44,7 @@ class VideoRun:
         job: VideoJob,
         pictures: Pictures,
         size: tuple[int, int],
-        output: Output,
+        output: VideoOutput,
         stages: PaintStages,
         on_progress: OnProgress,
         stop: threading.Event,
@@ -91,13 +91,13 @@ class VideoRun:
     def seconds(self) -> float:
         return (self._end_s or time.perf_counter()) - self._began_s
 
-    def times(self) -> tuple[StageTime, ...]:
+    def times(self) -> tuple[StageFigures, ...]:
         """Frames and seconds of each stage so far. Any thread."""
         pieces, results = self._pipeline.pieces, self._pipeline.results
-        read = StageTime(name="read", frames=self._read_frames, seconds=self._pipeline.read_s)
+        read = StageFigures(name="read", frames=self._read_frames, seconds=self._pipeline.read_s)
         first, *others = [_since(self._before[time.name], time) for time in self._stages.times()]
         first = replace(first, waiting=first.waiting + len(pieces), most=first.most + pieces.max_items)
-        save = StageTime(
+        save = StageFigures(
             name="save", frames=self._painted, seconds=self._save_s, waiting=len(results), most=results.max_items
         )
         return read, first, *others, save
@@ -156,7 +156,7 @@ class VideoRun:
             self._painted += 1
 
 
-def _since(before: StageTime, now: StageTime) -> StageTime:
+def _since(before: StageFigures, now: StageFigures) -> StageFigures:
     return replace(now, frames=now.frames - before.frames, seconds=now.seconds - before.seconds)
 
 

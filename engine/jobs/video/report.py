@@ -6,7 +6,7 @@ from typing import Any
 
 from engine.jobs.kit.progress import JobProgress
 from engine.jobs.kit.report import JobReport
-from engine.jobs.video.stages import StageTime
+from engine.jobs.video.stages import StageFigures
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +29,7 @@ class VideoProgress(JobProgress):
 
     seconds: float
     """Since the first picture was asked for, models loaded and warm."""
-    stages: tuple[StageTime, ...]
+    stages: tuple[StageFigures, ...]
     """read, those of PaintStages, save: frames and seconds so far, and the queue before each."""
 
 
@@ -77,7 +77,7 @@ class VideoReport(JobReport):
     """Steps asked for x fps, as the original counted."""
     evals: float
     """UNet evaluations of pictures a second: real steps x fps."""
-    times: tuple[StageTime, ...]
+    times: tuple[StageFigures, ...]
     """read, those of PaintStages, save."""
 
     @property
@@ -113,7 +113,7 @@ class VideoReport(JobReport):
         return values
 
 
-def busiest_of(times: Sequence[StageTime], busy: Mapping[str, float]) -> tuple[str, float]:
+def busiest_of(times: Sequence[StageFigures], busy: Mapping[str, float]) -> tuple[str, float]:
     """The stage with the largest share of `busy`; stages that take turns count as one."""
     shares: dict[str, float] = {}
     for time in times:

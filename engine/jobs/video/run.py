@@ -10,13 +10,13 @@ from dataclasses import dataclass
 
 from engine.errors import ModelError
 from engine.jobs.kit.job_folder import GO_ON
-from engine.jobs.video.choosing import Chosen, choose_stages
+from engine.jobs.video.choosing import ChosenStages, choose_stages
 from engine.jobs.video.inputs import open_input
 from engine.jobs.video.job import VideoJob
 from engine.jobs.video.pipeline import OnProgress, VideoOutcome, VideoRun, Watch
 from engine.jobs.video.report import VideoReport
 from engine.jobs.video.stages import PaintStages, StagesInProcesses
-from engine.jobs.video.writing.outputs import Output, open_output
+from engine.jobs.video.writing.outputs import VideoOutput, open_output
 from engine.sources.pictures import Pictures
 from engine.system.process_memory import peak_process_mb
 
@@ -28,7 +28,7 @@ class OpenedJob:
     pictures: Pictures
     size: tuple[int, int]
     """Width and height of what is painted."""
-    output: Output
+    output: VideoOutput
 
     def close(self) -> None:
         """Release both if no run takes them over."""
@@ -72,7 +72,7 @@ def open_job(job: VideoJob) -> OpenedJob:
     return OpenedJob(pictures=pictures, size=size, output=output)
 
 
-def open_stages(job: VideoJob, opened: OpenedJob) -> Chosen:
+def open_stages(job: VideoJob, opened: OpenedJob) -> ChosenStages:
     """The stages, loaded and warm: as the job says, or the faster."""
     return choose_stages(job, opened.pictures, opened.size, done=opened.output.done)
 
@@ -80,7 +80,7 @@ def open_stages(job: VideoJob, opened: OpenedJob) -> Chosen:
 def run_job(
     job: VideoJob,
     opened: OpenedJob,
-    chosen: Chosen,
+    chosen: ChosenStages,
     *,
     tell: OnProgress = lambda progress: None,
     watch: Watch = lambda progress: None,
@@ -120,7 +120,7 @@ def check_model(job: VideoJob) -> None:
         raise ModelError(report.missing[0])
 
 
-def _report(job: VideoJob, opened: OpenedJob, chosen: Chosen, outcome: VideoOutcome) -> VideoReport:
+def _report(job: VideoJob, opened: OpenedJob, chosen: ChosenStages, outcome: VideoOutcome) -> VideoReport:
     counts, output, stages, painting = opened.pictures.counts, opened.output, chosen.stages, job.painting
     height, width = opened.pictures.first.pixels.shape[:2]
     notes = [*job.notes(width, height), *stages.notes, *counts.notes, *output.notes]

@@ -11,7 +11,7 @@ STAGES: Final = ("encode", "process", "decode")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StageTime:
+class StageFigures:
     """Figures of one stage so far."""
 
     name: str
@@ -42,7 +42,7 @@ class PaintStages(Protocol):
     def paint(self, batches: "Iterator[VideoBatch]") -> "Iterator[PaintedBatch]":
         """Each batch painted, in the order they came; a few are on their way at once. May be called again."""
 
-    def times(self) -> tuple[StageTime, ...]:
+    def times(self) -> tuple[StageFigures, ...]:
         """The stages in the order of the work; after `close` the last figures."""
 
     def memory_mb(self) -> float | None:

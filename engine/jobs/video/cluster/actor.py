@@ -21,7 +21,7 @@ from engine.errors import DeviceFullError, MultiverseError, in_one_line
 from engine.jobs.video.batches import PaintedBatch, VideoBatch
 from engine.jobs.video.device_state import DeviceWatch
 from engine.jobs.video.job import VideoJob
-from engine.jobs.video.stages import PaintStages, StageTime
+from engine.jobs.video.stages import PaintStages, StageFigures
 
 CALLS_AT_ONCE = 2  # as many segments are on their way to an actor
 
@@ -52,7 +52,7 @@ class PaintedSegment:
     """A batch each, (batch, height, width, 3) uint8 RGB."""
     fates: tuple[np.ndarray, ...]
     """A batch each, (batch,) uint8."""
-    times: tuple[StageTime, ...]
+    times: tuple[StageFigures, ...]
     """Of all this actor has painted."""
     memory_mb: float | None
 

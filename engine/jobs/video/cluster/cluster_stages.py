@@ -21,7 +21,7 @@ from engine.jobs.video.cluster.actor import CALLS_AT_ONCE, ClusterActor, Fault, 
 from engine.jobs.video.cluster.crew import Crew, Member
 from engine.jobs.video.cluster.patient import patiently
 from engine.jobs.video.job import VideoJob
-from engine.jobs.video.stages import STAGES, StageTime
+from engine.jobs.video.stages import STAGES, StageFigures
 
 SEGMENT_PICTURES = 16
 SEGMENT_BYTES = 64 * 2**20
@@ -113,13 +113,13 @@ class ClusterStages:
                     segment.member.sent.remove(segment)
             self._waiting = 0
 
-    def times(self) -> tuple[StageTime, ...]:
+    def times(self) -> tuple[StageFigures, ...]:
         """Of all actors together. What waits before the first stage is all that is on its way. `workers`: the most at
         once, who may be fewer by now: so many have worked the seconds."""
         frames, workers = self._frames, max(self._most_workers, 1)
         most = self._most_segments * self._segment_batches
         return tuple(
-            StageTime(
+            StageFigures(
                 name=name,
                 frames=frames,
                 seconds=self._seconds[name],

@@ -13,7 +13,7 @@ from engine.errors import ChildError, ModelError, UsageError
 from engine.jobs.kit.ray_cluster import Connection, ray_reason
 from engine.jobs.video.cluster.actor import CALLS_AT_ONCE, ClusterActor, Fault, Loaded, Place, own_version
 from engine.jobs.video.job import VideoJob
-from engine.jobs.video.stages import StageTime
+from engine.jobs.video.stages import StageFigures
 from engine.models.sd.spec import VAE_WORDS, ModelSpec
 
 LATECOMERS_S = 5.0  # who has not even begun so long after the first was warm waits for somebody else's job to end
@@ -42,7 +42,7 @@ class Member:
     loaded: Loaded | None = None
     sent: deque[Any] = field(default_factory=deque)
     """The segments it has, the oldest first."""
-    times: tuple[StageTime, ...] = ()
+    times: tuple[StageFigures, ...] = ()
     """Of all it has painted so far."""
     memory_mb: float | None = None
 

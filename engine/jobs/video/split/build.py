@@ -19,7 +19,7 @@ from engine.models.sd.painting import Stage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Layout:
+class StageLayout:
     """Processes of a run and their settings."""
 
     begin: BeginStage
@@ -62,7 +62,7 @@ class Link:
 class BuiltStages:
     """Processes that load, and the ends of the links that this process holds. Used by one thread, figures by any."""
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, layout: StageLayout) -> None:
         """ModelError if a process or its memory cannot be created; then none is left."""
         self.processes: list[StageProcess] = []
         self.feeds: list[Producer] = []

@@ -11,7 +11,7 @@ from typing import Final, NoReturn
 from engine.errors import ModelError, PipeClosedError
 from engine.ipc import sweep_dead_rings
 from engine.jobs.video.batches import PaintedBatch, VideoBatch
-from engine.jobs.video.split.build import BuiltStages, Layout
+from engine.jobs.video.split.build import BuiltStages, StageLayout
 from engine.jobs.video.split.feeder import Feeder
 from engine.jobs.video.split.letters import StageReady
 from engine.jobs.video.split.link import LinkMemory, Slot
@@ -19,7 +19,7 @@ from engine.jobs.video.split.main_memory import MainMemory
 from engine.jobs.video.split.patience import Patience
 from engine.jobs.video.split.process import StageProcess
 from engine.jobs.video.split.stage_process import EXIT_NEIGHBOUR_GONE
-from engine.jobs.video.stages import STAGES, StageTime
+from engine.jobs.video.stages import STAGES, StageFigures
 from engine.models.sd.painting import pardoned
 from engine.system.bounded_queue import WAKE_S
 
@@ -35,7 +35,7 @@ class StagePool:
     """Loaded and warm when it is made. Used by one thread; `times`, `memory_mb` and `processes_mb` by any."""
 
     def __init__(
-        self, layout: Layout, *, ready_within_s: float = math.inf, clock: Callable[[], float] = time.perf_counter
+        self, layout: StageLayout, *, ready_within_s: float = math.inf, clock: Callable[[], float] = time.perf_counter
     ) -> None:
         """ModelError in one line if a process, its memory or its model fails, or is not ready in time."""
         sweep_dead_rings()  # of a run that was killed together with what cleans up after it
@@ -95,7 +95,7 @@ class StagePool:
         if feeder.error is not None:
             raise feeder.error
 
-    def times(self) -> tuple[StageTime, ...]:
+    def times(self) -> tuple[StageFigures, ...]:
         return tuple(self._time(stage) for stage in STAGES)
 
     def memory_mb(self) -> float | None:
@@ -122,10 +122,10 @@ class StagePool:
             self._feeder.stop()
         self._built.close()
 
-    def _time(self, stage: str) -> StageTime:
+    def _time(self, stage: str) -> StageFigures:
         into, out_of = self._built.into[stage], self._built.out_of[stage]
         worked = [link.figures() for link in out_of]
-        return StageTime(
+        return StageFigures(
             name=stage,
             frames=sum(each.frames for each in worked),
             seconds=sum(each.seconds[stage] for each in worked),

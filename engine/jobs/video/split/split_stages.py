@@ -7,10 +7,10 @@ from typing import Final
 
 from engine.jobs.video.batches import PaintedBatch, VideoBatch
 from engine.jobs.video.job import VideoJob
-from engine.jobs.video.split.build import Layout
+from engine.jobs.video.split.build import StageLayout
 from engine.jobs.video.split.letters import BeginStage
 from engine.jobs.video.split.pool import StagePool
-from engine.jobs.video.stages import StageTime
+from engine.jobs.video.stages import StageFigures
 from engine.models.sd.check import has_tiny_vae
 
 OPENER: Final = "engine.jobs.video.split.work:open_work"
@@ -37,7 +37,7 @@ class SplitStages:
     def paint(self, batches: Iterator[VideoBatch]) -> Iterator[PaintedBatch]:
         return self._pool.paint(batches)
 
-    def times(self) -> tuple[StageTime, ...]:
+    def times(self) -> tuple[StageFigures, ...]:
         return self._pool.times()
 
     def memory_mb(self) -> float | None:
@@ -50,7 +50,7 @@ class SplitStages:
         self._pool.close()
 
 
-def layout_for(job: VideoJob, size: tuple[int, int]) -> Layout:
+def layout_for(job: VideoJob, size: tuple[int, int]) -> StageLayout:
     """With TAESD, encoding and decoding are a process each; a full VAE takes as long as painting does, and is better
     spread over the processes that paint."""
     is_whole = not has_tiny_vae(job.painting.spec)
@@ -69,7 +69,7 @@ def layout_for(job: VideoJob, size: tuple[int, int]) -> Layout:
         inputs=(),
         outputs=(),
     )
-    return Layout(
+    return StageLayout(
         begin=begin,
         count=job.pipe,
         threads_beside=job.threads or threads_beside,

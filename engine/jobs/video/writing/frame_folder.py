@@ -31,7 +31,7 @@ _FRAME = re.compile(r"frame_\d{6,}\.png")
 
 
 class FrameFolder:
-    """See Output."""
+    """See VideoOutput."""
 
     def __init__(self, job: VideoJob, pictures: Pictures, work: JobFolder, *, is_resumed: bool) -> None:
         """`is_resumed`: go on with what is kept in `work`."""

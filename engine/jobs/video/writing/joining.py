@@ -20,7 +20,7 @@ NOT_OURS = ("encoder", "major_brand", "minor_version", "compatible_brands", "dur
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Segment:
+class VideoSegment:
     """A closed stretch of video in a file of its own, its first picture at time 0."""
 
     name: str
@@ -40,7 +40,7 @@ class Segment:
 class Joining:
     folder: Path
     """The folder of the segments."""
-    segments: Sequence[Segment]
+    segments: Sequence[VideoSegment]
     tick_s: Fraction
     rate: Fraction
     """Pictures a second, on average."""

@@ -29,7 +29,7 @@ FORMS = f"a video ({' '.join(VIDEO_FORMATS)}) or a folder of frames (name/)"
 Form = Literal["video", "frames"]
 
 
-class Output(Protocol):
+class VideoOutput(Protocol):
     """Used by one thread. SinkError, in one line, if it cannot be written."""
 
     path: Path
@@ -60,7 +60,7 @@ def form_of(name: str) -> Form:
     raise UsageError(f"{name}: such a file cannot be written; an output is {FORMS}")
 
 
-def open_output(job: VideoJob, pictures: Pictures, size: tuple[int, int]) -> Output:
+def open_output(job: VideoJob, pictures: Pictures, size: tuple[int, int]) -> VideoOutput:
     """Open the output before any model is loaded; UsageError or SinkError, in one line, if that is not possible.
     `size`: width and height of the pictures. What an interrupted run left is kept until the first picture."""
     form, path = form_of(job.output), _path_of(job.output)
@@ -72,7 +72,7 @@ def open_output(job: VideoJob, pictures: Pictures, size: tuple[int, int]) -> Out
         before = work.kept_fingerprint
         note = _check_before(job, form, pictures, work)
         is_resumed = job.resume and not note
-        output: Output
+        output: VideoOutput
         if form == "video":
             output = SegmentedVideo(job, pictures, size, work, is_resumed=is_resumed)
         else:

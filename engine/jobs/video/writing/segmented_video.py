@@ -19,7 +19,7 @@ from engine.errors import MultiverseError, SinkError
 from engine.jobs.kit.job_folder import JobFolder
 from engine.jobs.kit.resuming import mark_of
 from engine.jobs.video.job import VideoJob
-from engine.jobs.video.writing.joining import Joining, Segment, join
+from engine.jobs.video.writing.joining import Joining, VideoSegment, join
 from engine.sinks.picture_video import PictureVideo, tick_of
 from engine.sources.pictures import InputPicture, Pictures
 from engine.system.atomic_file import MAX_HELD_JOB_S, move_into_place, remove_file
@@ -32,7 +32,7 @@ SQUARE_ONLY = (".webm",)  # VP9 does not tell another shape, and PyAV does not l
 
 
 class SegmentedVideo:
-    """See Output."""
+    """See VideoOutput."""
 
     def __init__(
         self, job: VideoJob, pictures: Pictures, size: tuple[int, int], work: JobFolder, *, is_resumed: bool
@@ -44,7 +44,7 @@ class SegmentedVideo:
         self._suffix = self.path.suffix.lower()
         self._tick_s = tick_of(self.path, pictures.look, job.every)
         self._segment_pictures = job.batch * max(1, round(SEGMENT_PICTURES / job.batch))
-        self._segments: list[Segment] = []
+        self._segments: list[VideoSegment] = []
         self._is_live = pictures.kind == "live"
         self._is_left = False
         """True if a live recording could not be joined and stays in segments."""
@@ -106,12 +106,12 @@ class SegmentedVideo:
             self._work.close()
 
     def _go_on(self) -> None:
-        damaged: list[Segment] = []
+        damaged: list[VideoSegment] = []
         for entry in self._work.kept():
             if "published" in entry:
                 self._published = entry["published"]
                 continue
-            segment = Segment(**entry["segment"])
+            segment = VideoSegment(**entry["segment"])
             if damaged or not _is_whole(self._work.path / segment.name, segment):
                 damaged.append(segment)
             else:
@@ -141,7 +141,7 @@ class SegmentedVideo:
         assert video is not None
         video.finish()
         self._video = None
-        segment = Segment(
+        segment = VideoSegment(
             name=video.path.name,
             size_bytes=video.path.stat().st_size,
             sha256=sha256_of(video.path),
@@ -219,7 +219,7 @@ class SegmentedVideo:
         move_into_place(whole, self.path, patience_s=MAX_HELD_JOB_S)
 
 
-def _is_whole(file: Path, segment: Segment) -> bool:
+def _is_whole(file: Path, segment: VideoSegment) -> bool:
     """True if the file is unchanged; a power cut or a failing disk leaves files of the right size."""
     try:
         return file.stat().st_size == segment.size_bytes and sha256_of(file) == segment.sha256

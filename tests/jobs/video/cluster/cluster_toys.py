@@ -15,7 +15,7 @@ from engine.errors import DeviceFullError, ModelError
 from engine.jobs.video.batches import PaintedBatch, VideoBatch
 from engine.jobs.video.cluster.actor import ClusterActor
 from engine.jobs.video.job import VideoJob
-from engine.jobs.video.stages import StageTime
+from engine.jobs.video.stages import StageFigures
 from engine.models.sd.painting import GOOD
 
 SIDE = 16
@@ -66,8 +66,8 @@ class Toy:
             self._frames += len(batch.pixels)
             yield PaintedBatch(batch=batch, pixels=batch.pixels + 1, fates=np.full(len(batch.pixels), GOOD, np.uint8))
 
-    def times(self) -> tuple[StageTime, ...]:
-        return (StageTime(name="process", frames=0, seconds=self._frames / 1000),)
+    def times(self) -> tuple[StageFigures, ...]:
+        return (StageFigures(name="process", frames=0, seconds=self._frames / 1000),)
 
     def memory_mb(self) -> float:
         return 7.0

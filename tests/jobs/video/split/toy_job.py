@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from engine.jobs.video.batches import VideoBatch, video_batches
-from engine.jobs.video.split.build import Layout
+from engine.jobs.video.split.build import StageLayout
 from engine.jobs.video.split.letters import BeginStage
 from engine.models.sd.painting import Painting
 from engine.models.sd.spec import ModelSpec
@@ -16,7 +16,7 @@ SIDE = 16
 
 def layout(
     prompt: str = "", *, told_by: str = "", count: int = 1, batch: int = 2, is_whole: bool = False, sees: bool = False
-) -> Layout:
+) -> StageLayout:
     """Of toys; `prompt`: what one of them is to do wrong; `told_by`: the file by which one that hangs tells it."""
     begin = BeginStage(
         opener="tests.jobs.video.split.stage_toys:open_toy",
@@ -31,7 +31,7 @@ def layout(
         inputs=(),
         outputs=(),
     )
-    return Layout(begin=begin, count=count, threads_beside=1, is_whole=is_whole, sees_pixels=sees)
+    return StageLayout(begin=begin, count=count, threads_beside=1, is_whole=is_whole, sees_pixels=sees)
 
 
 def picture(number: int, side: int = SIDE) -> InputPicture:
