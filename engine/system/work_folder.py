@@ -62,7 +62,7 @@ class WorkFolder:
             when_free(partial(self.path.mkdir, parents=True, exist_ok=True), self.path, patience_s=MAX_HELD_LIVE_S)
             lock = self.path / LOCK
             try:
-                return when_free(partial(lock.open, "ab", buffering=0), lock, patience_s=MAX_HELD_LIVE_S)
+                return when_free(partial(_opened, lock), lock, patience_s=MAX_HELD_LIVE_S)
             except FileNotFoundError:  # the folder was removed between the two steps
                 continue
 
@@ -77,6 +77,10 @@ class WorkFolder:
         except BaseException:
             self._lock.close()
             raise
+
+
+def _opened(lock: Path) -> BinaryIO:
+    return lock.open("ab", buffering=0)
 
 
 def check_place(output: Path) -> None:

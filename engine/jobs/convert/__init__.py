@@ -3,7 +3,7 @@
     job.py          the job and its options, checked before anything is loaded
     run.py          runs a job: `convert_files(job)`, or its three parts
     tasks.py        which input becomes which output; formats.py: output formats
-    sounds.py       inputs: through libsndfile, or FFmpeg (decoded_sound.py)
+    sounds.py       inputs (sound.py: their interface): through libsndfile, or FFmpeg (decoded_sound.py)
     hearing.py      a source as the model hears it: mono, 16 kHz, without rumble
     pipeline.py     one run: hear, convert, finish on three threads (jobs/kit/pipeline.py), several files at once
     file_work.py    one file in work; scratch.py: its sounds on the disk; file_state.py: its journal, to go on from

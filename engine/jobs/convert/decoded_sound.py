@@ -6,7 +6,7 @@ import numpy as np
 
 from engine.audio.decoded_track import DecodedTrack
 from engine.errors import AudioError
-from engine.jobs.convert.sounds import BLOCK_S, note_missing_end
+from engine.jobs.convert.sound import BLOCK_S, note_missing_end
 
 
 class DecodedSound(DecodedTrack):

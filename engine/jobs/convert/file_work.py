@@ -15,7 +15,7 @@ from engine.jobs.convert.formats import form_of, rate_for
 from engine.jobs.convert.hearing import hear
 from engine.jobs.convert.job import RATES_HZ
 from engine.jobs.convert.scratch import Scratch
-from engine.jobs.convert.sounds import Sound
+from engine.jobs.convert.sound import Sound
 from engine.jobs.convert.tasks import Task
 from engine.jobs.convert.writing import open_writer
 from engine.jobs.kit.fingerprint import Fingerprint, differences, fingerprint_of

@@ -9,7 +9,8 @@ import soxr
 
 from engine.errors import AudioError
 from engine.jobs.convert.scratch import Scratch
-from engine.jobs.convert.sounds import Sound, voice_of
+from engine.jobs.convert.sound import Sound
+from engine.jobs.convert.sounds import voice_of
 from engine.models.rvc.cutting import RATE_HZ
 
 FILTERED_AT_ONCE = 8 * RATE_HZ

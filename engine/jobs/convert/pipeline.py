@@ -17,7 +17,7 @@ from engine.errors import FolderBusyError, MultiverseError
 from engine.jobs.convert.file_work import FileWork
 from engine.jobs.convert.job import ConvertJob
 from engine.jobs.convert.report import ConvertProgress, FileReport, State
-from engine.jobs.convert.sounds import Sound
+from engine.jobs.convert.sound import Sound
 from engine.jobs.convert.tasks import Mark, Task, mark_of
 from engine.jobs.kit.fingerprint import Fingerprint
 from engine.jobs.kit.out_of_memory import one_line_when_full

@@ -18,7 +18,8 @@ from engine.jobs.convert.formats import form_of, rate_for
 from engine.jobs.convert.job import ConvertJob
 from engine.jobs.convert.pipeline import ConvertRun, OnProgress
 from engine.jobs.convert.report import ConvertReport, FileReport
-from engine.jobs.convert.sounds import Sound, open_sound
+from engine.jobs.convert.sound import Sound
+from engine.jobs.convert.sounds import open_sound
 from engine.jobs.convert.tasks import Mark, Task, mark_of, tasks_of
 from engine.jobs.convert.writing import check_pictures
 from engine.jobs.kit.fingerprint import Fingerprint, digest_of_files, model_files

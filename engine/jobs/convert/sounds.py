@@ -7,49 +7,23 @@ with a note.
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from engine.audio.file import MAX_CHANNELS, RATES_HZ
 from engine.errors import AudioError
+from engine.jobs.convert.decoded_sound import DecodedSound
+from engine.jobs.convert.sound import BLOCK_S, Sound, note_missing_end
 from engine.system.file_names import name_for_libsndfile
 
 if TYPE_CHECKING:
     import soundfile
 
-BLOCK_S = 1.0
-MISSING_END_S = 0.5  # by so much shorter than promised, a file has been cut off; lengths are rounded by less
-
-
-class Sound(Protocol):
-    """AudioError, in one line, from the constructor and from `blocks`."""
-
-    path: Path
-    rate_hz: int
-    channels: int
-    promised_s: float | None
-    """Length according to its header."""
-    has_video: bool
-    index: int
-    """Index of its track among all streams of the file."""
-    subtype: str
-    """libsndfile's name of the sample format; "" if FFmpeg reads."""
-    begins_s: Fraction
-    """When its first sample is heard, from the start of the file. Known after the first block."""
-    notes: list[str]
-    """Notes for the user, without the file's name."""
-
-    def blocks(self) -> Iterator[np.ndarray]:
-        """Blocks of (n, channels) float32, n > 0; may be outside -1..1 or NaN."""
-        ...
-
 
 def open_sound(path: Path) -> Sound:
     """Open and check a file; AudioError in one line if no sound in it can be decoded."""
     import soundfile
-
-    from engine.jobs.convert.decoded_sound import DecodedSound
 
     try:
         with soundfile.SoundFile(name_for_libsndfile(path)) as file:
@@ -97,13 +71,6 @@ class FileSound:
             self.notes.append(f"damaged at {read / self.rate_hz:.1f} s, taken for its end")
             return
         note_missing_end(self, read / self.rate_hz)
-
-
-def note_missing_end(sound: Sound, read_s: float) -> None:
-    if sound.promised_s and read_s < sound.promised_s - MISSING_END_S:
-        sound.notes.append(
-            f"ends after {read_s:.1f} s, though it promises {sound.promised_s:.1f} s; it seems to be cut off"
-        )
 
 
 def voice_of(sound: Sound) -> Iterator[np.ndarray]:

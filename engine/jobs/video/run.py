@@ -8,11 +8,11 @@ report = run_job(job, opened, stages)     closes both
 import threading
 from dataclasses import dataclass
 
-from engine.errors import ModelError
 from engine.jobs.kit.job_folder import GO_ON
 from engine.jobs.video.choosing import ChosenStages, choose_stages
 from engine.jobs.video.inputs import open_input
 from engine.jobs.video.job import VideoJob
+from engine.jobs.video.model_check import check_model
 from engine.jobs.video.pipeline import OnProgress, VideoOutcome, VideoRun, Watch
 from engine.jobs.video.report import VideoReport
 from engine.jobs.video.stages import PaintStages, StagesInProcesses
@@ -106,18 +106,6 @@ def run_job(
     finally:
         chosen.stages.close()
         opened.pictures.close()
-
-
-def check_model(job: VideoJob) -> None:
-    """Raise ModelError for files that a model lacks, in milliseconds; on a cluster they are on other machines."""
-    from engine.models.sd.check import check
-
-    spec = job.painting.spec
-    if spec.random_shape or job.cluster is not None:
-        return
-    report = check(spec)
-    if report.missing:
-        raise ModelError(report.missing[0])
 
 
 def _report(job: VideoJob, opened: OpenedJob, chosen: ChosenStages, outcome: VideoOutcome) -> VideoReport:

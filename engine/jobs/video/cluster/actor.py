@@ -99,7 +99,7 @@ class ClusterActor:
 
     def opened(self, job: VideoJob, size: tuple[int, int]) -> PaintStages:
         """What a local run has, warm."""
-        from engine.jobs.video.run import check_model
+        from engine.jobs.video.model_check import check_model
 
         check_model(job)  # before torch is loaded, which takes seconds
         from engine.jobs.video.fused import FusedStages
