@@ -211,7 +211,7 @@ def test_short_files_are_converted_together_and_long_ones_in_pieces(
     progress = []
 
     def tell(report: ConvertProgress) -> None:
-        """What is converted first is alone; then all others wait."""
+        """The first file is converted alone; then all others wait."""
         progress.append(report)
         wait_for(
             lambda: all(thread.name != "convert reader" for thread in threading.enumerate()), "all files to be heard"

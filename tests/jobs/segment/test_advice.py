@@ -1,4 +1,4 @@
-"""What a slow run is told, once and in time. Its shares of the work: tests/models/sam3/test_shapes.py."""
+"""Advice for a slow run, given once and in time. Its shares of the work: tests/models/sam3/test_shapes.py."""
 
 from pathlib import Path
 from typing import Any

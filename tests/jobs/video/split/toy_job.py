@@ -1,4 +1,4 @@
-"""What the toys of `stage_toys` are given to do."""
+"""Jobs for the toy stages of `stage_toys`."""
 
 from collections.abc import Iterator
 
@@ -17,7 +17,7 @@ SIDE = 16
 def layout(
     prompt: str = "", *, told_by: str = "", count: int = 1, batch: int = 2, is_whole: bool = False, sees: bool = False
 ) -> StageLayout:
-    """Of toys; `prompt`: what one of them is to do wrong; `told_by`: the file by which one that hangs tells it."""
+    """A layout of toy stages. `prompt`: the fault of one of them; `told_by`: the file that a hanging one writes."""
     begin = BeginStage(
         opener="tests.jobs.video.split.stage_toys:open_toy",
         role="whole",
@@ -45,5 +45,5 @@ def picture(number: int, side: int = SIDE) -> InputPicture:
 
 
 def batches(count: int, *, size: int = 2) -> Iterator[VideoBatch]:
-    """Of so many pictures."""
+    """Batches with this number of pictures."""
     return video_batches((picture(number) for number in range(count)), size, (SIDE, SIDE))

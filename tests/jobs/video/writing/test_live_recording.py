@@ -1,4 +1,4 @@
-"""What was recorded live does not come again: whatever ends the run, its closed segments are not lost."""
+"""A live recording cannot be repeated: its closed segments are never lost, however the run ends."""
 
 import os
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""What is told before any model is loaded: outputs that cannot be written so, and those that are there already."""
+"""Errors before any model is loaded: outputs that cannot be written, and those that exist already."""
 
 import os
 from collections.abc import Callable

@@ -23,7 +23,7 @@ from tests.support.replicas.replica import Shelf
 
 A_FILE = "a file of the model has changed"
 Prepared = tuple[ModelSpec, Callable[[], object], str]
-"""What a user asks for, what happens to its files in between, and what is said of it."""
+"""A job, a change to its files before it is resumed, and the expected difference."""
 
 
 def touch(file: Path) -> None:

@@ -19,7 +19,7 @@ PAINTING = Painting(spec=ModelSpec(model="random:sd15"), prompt="glass")
 
 
 class Live:
-    """What a run looks at, of a camera that shows what a file holds."""
+    """A camera that shows the pictures of a file."""
 
     kind, label, path = "live", "camera 0", "0"
 
