@@ -34,10 +34,11 @@ def segment(
 ) -> None:
     """Find what is named in words in a video, a picture or a folder of pictures, and follow it.
 
-    OUT is told by its name. .mp4 .m4v .mov .mkv .webm .avi: the video with coloured masks and its sound (a folder plays
-    at 25 pictures a second). .png .jpg .webp .tif .bmp: the same of one picture. .json: COCO, masks as RLE; it names a
-    video's pictures frame_000000.png and so on, which --frames writes. A name/ or one without a suffix: a folder of
-    masks, a grey PNG of 8 bits for each picture, whose values are ids (nobody is 0), almost black to the eye.
+    The name of OUT decides its format. .mp4 .m4v .mov .mkv .webm .avi: the video with coloured masks and its sound (a
+    folder plays at 25 pictures a second). .png .jpg .webp .tif .bmp: the same of one picture. .json: COCO, masks as
+    RLE; it names a video's pictures frame_000000.png and so on, which --frames writes. A name/ or one without a suffix:
+    a folder of masks, a grey PNG of 8 bits for each picture, whose values are ids (0: no object), almost black to the
+    eye.
 
     Example: multiverse segment dance.mp4 found.mp4 masks/ --prompt person --prompt guitar --model facebook/sam3
 

@@ -128,9 +128,9 @@ def video(
 ) -> None:
     """Repaint a video, a camera's picture or a folder of pictures with Stable Diffusion.
 
-    OUT is told by its name: .mp4 .m4v .mov .mkv .webm .avi is a video with the source's sound and rate; a name/ or one
-    without a suffix is a folder of frames. Every picture gets the same noise, so that the result hangs together; what
-    a picture becomes depends on no batch, process or interruption.
+    The name of OUT decides its format: .mp4 .m4v .mov .mkv .webm .avi is a video with the source's sound and rate; a
+    name/ or one without a suffix is a folder of frames. Every picture gets the same noise, so that the result hangs
+    together; a painted picture depends on no batch, process or interruption.
 
     Example: multiverse video dance.mp4 glass.mp4 --prompt "dancers of glass" --model stabilityai/sd-turbo --batch 8
 

@@ -1,4 +1,4 @@
-"""The sound of a video, and of sound files that libsndfile does not know, in blocks of a second."""
+"""Reads the sound of videos, and of sound files that libsndfile does not know, in blocks of a second."""
 
 from collections.abc import Iterator
 

@@ -1,8 +1,8 @@
 """Carries tags over to the output: texts such as title and artist, cover, chapters.
 
-FFmpeg reads and writes them. Where libsndfile has written the sound its packets are copied behind them, never encoded
-again. In Ogg and FLAC chapters are comments (CHAPTER000=00:00:00.000), and in Ogg so is the cover
-(METADATA_BLOCK_PICTURE): FFmpeg reads these, but writes them there as no other container's.
+FFmpeg reads and writes them. If libsndfile wrote the sound, its packets are copied, never encoded again. In Ogg and
+FLAC chapters are comments (CHAPTER000=00:00:00.000), and in Ogg so is the cover (METADATA_BLOCK_PICTURE): FFmpeg reads
+these but does not write them, so we do.
 """
 
 import base64
@@ -21,7 +21,7 @@ from av.container import InputContainer, OutputContainer
 from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
-# Of the file or of the old sound, and not of what is told with it.
+# Tags that describe the file or the old sound itself.
 NOT_CARRIED = (
     "encoder",
     "encoded_by",

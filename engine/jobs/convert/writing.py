@@ -1,7 +1,7 @@
-"""The converted voice as a file: a sound alone, or in place of a video's own, whose other streams are copied.
+"""Writes the converted voice: as a sound file, or in place of a video's voice with its other streams copied.
 
-A video keeps its pictures as they are, its other sound tracks, subtitles, chapters and tags; its voice begins where the
-old one did.
+A video keeps its pictures, its other sound tracks, subtitles, chapters and tags; the new voice begins where the old one
+did.
 """
 
 import contextlib

@@ -58,7 +58,7 @@ def digest(values: list[Any]) -> str:
 
 
 def model_files(name: str) -> list[Path]:
-    """The file or folder of a model; empty if there is none, or if it lies on another machine."""
+    """The file or folder of a model; empty if there is none, or if it is on another machine."""
     try:
         return [locate.find(name)] if name else []
     except ModelError:

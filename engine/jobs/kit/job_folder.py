@@ -67,7 +67,7 @@ class JobFolder:
         self._is_begun = True
 
     def keep(self, entry: dict[str, Any]) -> None:
-        """Append to the journal. What it tells of must be written already."""
+        """Append to the journal; call it after the work it describes was written."""
         self._journal.add(entry)
 
     def remove_all_but(self, names: Iterable[str]) -> None:

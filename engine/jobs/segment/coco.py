@@ -66,7 +66,7 @@ class CocoFile:
     def discard(self) -> None:
         try:
             self._file.close()
-        except OSError:  # what the file still held: it may be what failed
+        except OSError:  # flushing may be what failed
             pass
         self._whole.discard()
 
@@ -93,8 +93,8 @@ class CocoFile:
 def run_lengths(part: np.ndarray, left: int, top: int, height: int, width: int) -> list[int]:
     """COCO's uncompressed RLE: pixels outside, inside, outside ... down each column and then to the next.
 
-    `part` (rows, columns) of 0 and 1 lies at `left`, `top` of a picture (height, width) that is 0 elsewhere. Only what
-    is drawn is walked: the whole picture would cost ten times as much.
+    `part` (rows, columns) of 0 and 1 lies at `left`, `top` of a picture (height, width) that is 0 elsewhere. Only this
+    part is scanned: the whole picture would cost ten times as much.
     """
     columns = np.zeros((part.shape[1], part.shape[0] + 2), np.int8)
     columns[:, 1:-1] = part.T

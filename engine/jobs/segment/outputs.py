@@ -81,7 +81,7 @@ def forms_of(names: tuple[str, ...], frames: str) -> list[tuple[str, Form]]:
 
 
 def check_outputs(forms: list[tuple[str, Form]], source: Path) -> list[str]:
-    """Check before anything is loaded that all can be written. The outputs that are there already."""
+    """Check before anything is loaded that all outputs can be written; returns those that exist already."""
     check_no_stream(source, *(name for name, _ in forms))
     existing = []
     for number, (name, form) in enumerate(forms):

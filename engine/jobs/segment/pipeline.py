@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from engine.jobs.kit.job_folder import GO_ON
 from engine.jobs.kit.out_of_memory import one_line_when_full
 from engine.jobs.kit.pipeline import Pipeline
 from engine.jobs.segment.advice import coarser_look
@@ -130,7 +131,7 @@ class SegmentRun:
     def _time(self, segmented: Segmented) -> None:
         self._times.end_batch(len(segmented.found), segmented.stages_ms)
         self._batches += 1
-        if self._batches == (2 if self._job.is_compiled else 1):  # a compiler's minutes are no picture's
+        if self._batches == (2 if self._job.is_compiled else 1):  # the first batch includes the compiler's minutes
             picture_s = sum(segmented.stages_ms.values()) / 1000 / len(segmented.found)
             self._advice = coarser_look(self._job.resolution, self._segmenter.model.device.type, picture_s)
         self._device_mb = max(self._device_mb, self._segmenter.memory_mb or 0.0)
@@ -147,6 +148,8 @@ class SegmentRun:
             own_notes.append(f"{self._not_finite} pictures: the model answered with NaN; try --dtype float32")
         if self._advice:
             own_notes.append(self._advice)
+        if writer.failed:
+            own_notes.append(f"{self._finished.work.output}: {GO_ON}")
         height, width = self._pictures.first.pixels.shape[:2]
         times = self._times
         return SegmentReport(

@@ -10,7 +10,7 @@ from engine.jobs.segment.job import Mode
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentProgress(JobProgress):
-    """In pictures, told after each batch. `rate`: since the first batch, which builds what the others reuse."""
+    """In pictures, reported after each batch. `rate`: since the first batch, which builds what the others reuse."""
 
     read_ahead: tuple[int, int]
     """Batches decoded and waiting for the model, and how many may."""
@@ -68,7 +68,7 @@ class SegmentReport(JobReport):
     first_batch_s: float
     """Part of `seconds`: in the first batch kernels are chosen, compiled and captured."""
     fps: float
-    """After the first batch; with it where there is no other."""
+    """Without the first batch, unless there is no other."""
     stages: tuple[StageShare, ...]
     """In the order of the work; they add up to `ms_a_frame`."""
     ms_a_frame: float

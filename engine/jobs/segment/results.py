@@ -47,8 +47,8 @@ class Result:
         return self._painted(slice(None), [shown_id(each.id) for each in self.found.objects])
 
     def mask(self, place: int) -> tuple[np.ndarray, int, int]:
-        """The object at this place, also behind others: (height, width) uint8 of the part of the picture that it may
-        lie in, 1 inside and 0 elsewhere, and the left and top of that part."""
+        """The whole mask of the object at this place, also behind others: (height, width) uint8, 1 inside and 0
+        elsewhere, of the part of the picture that it may lie in, with the left and top of that part."""
         from engine.render.numba_masks import pixel_range
 
         height, width = self.picture.pixels.shape[:2]

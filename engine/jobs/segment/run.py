@@ -32,7 +32,7 @@ class OpenedSource:
     pictures: Pictures
     finished: FinishedBatches
     notes: tuple[str, ...]
-    """About what was there already."""
+    """Notes about an earlier run."""
 
     def close(self) -> None:
         """Release both if no run takes them over."""
@@ -43,7 +43,7 @@ class OpenedSource:
 def segment_file(
     job: SegmentJob, *, tell: OnProgress = lambda progress: None, stop: threading.Event | None = None
 ) -> SegmentReport:
-    """Everything, start to end. MultiverseError in one line if it fails; then no output is left behind, and what was
+    """Segment a whole source. MultiverseError in one line if it fails; then no output is left behind, and what was
     found stays for `resume`. An output that cannot be written fails alone if there is another: see
     `SegmentReport.failed`.
 
@@ -60,7 +60,7 @@ def segment_file(
 
 
 def open_job(job: SegmentJob) -> OpenedSource:
-    """The source, its first picture decoded. Raises everything wrong with the job, its outputs, source and model."""
+    """Open the source, its first picture decoded. Raises errors of the job, its outputs, source and model."""
     job.check()
     forms = forms_of(job.outputs, job.frames)
     existing = check_outputs(forms, job.source)

@@ -20,7 +20,7 @@ from engine.sources.pictures import Pictures
 
 class Writer:
     """Keeps what was found, then feeds all outputs; leaves none behind that is not whole. One that cannot be written is
-    given up and told in `failed`, and the others go on. SinkError if none is left."""
+    given up and reported in `failed`, and the others go on. SinkError if none is left."""
 
     def __init__(self, job: SegmentJob, pictures: Pictures, mode: Mode, finished: FinishedBatches) -> None:
         self.written = 0

@@ -1,8 +1,8 @@
 """State of a job's graphics card from NVML: memory, load, temperature, and why it is throttled.
 
-NVML counts cards in another way than CUDA: it knows nothing of CUDA_VISIBLE_DEVICES, and CUDA puts the fastest first
-unless CUDA_DEVICE_ORDER says PCI_BUS_ID. So a card is found by its UUID where this process works on it, else by what
-those variables say, and where that leaves two unlike cards in question, not at all. Untested on a device.
+NVML numbers cards differently from CUDA: it ignores CUDA_VISIBLE_DEVICES, and CUDA puts the fastest card first unless
+CUDA_DEVICE_ORDER is PCI_BUS_ID. So a card is found by its UUID if this process uses it, else from those variables; if
+two different cards remain possible it is not found. Untested on a device.
 """
 
 import os
@@ -61,7 +61,7 @@ class DeviceWatch:
             self._end(f"NVML: {error.args[0] if isinstance(error, LookupError) else error}")
 
     def state(self) -> DeviceState | None:
-        """Milliseconds. What a card does not tell, as a part of one (MIG) does not tell its load, is None."""
+        """Read the state, in milliseconds. Values that a card does not report are None (a MIG part has no load)."""
         if self._card is None:
             return None
         nvml, card = self._nvml, self._card
@@ -87,7 +87,7 @@ class DeviceWatch:
         try:
             self._nvml.nvmlShutdown()
         except self._nvml.NVMLError:
-            return  # the driver is gone, and we go too
+            return  # the driver is gone
 
     def _told(self, ask: Callable[[], Any]) -> Any:
         try:
@@ -110,9 +110,9 @@ class DeviceWatch:
 
 
 def card_index(device: str, uuids: Sequence[str], names: Sequence[str], environment: Mapping[str, str]) -> int:
-    """Place of `cuda` or `cuda:1` among all cards of the machine in the order of their buses, which is NVML's.
+    """Index of `cuda` or `cuda:1` among all cards of the machine in bus order, which is NVML's.
 
-    LookupError, in one line, where the environment shows no such card, or does not tell which of unlike ones it is.
+    LookupError, in one line, if the environment hides the card or leaves two different ones possible.
     """
     number = int(device.partition(":")[2] or 0)
     shown = environment.get("CUDA_VISIBLE_DEVICES")

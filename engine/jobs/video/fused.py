@@ -1,4 +1,4 @@
-"""All stages in this process: on CUDA on streams that overlap, elsewhere one after the other."""
+"""All stages in this process: on overlapping CUDA streams, elsewhere one after the other."""
 
 import time
 from collections import deque

@@ -11,11 +11,11 @@ from engine.sources.pictures import Pictures, VideoPictures, open_pictures
 
 
 def open_input(source: str) -> Pictures:
-    """A video, a picture, a folder of pictures, a camera's index or name, or an address. A file on a server is read
-    whole, like one on disk; what a stream or a camera sends is live. A file of a camera's name: `./0`.
+    """Open a video, a picture, a folder of pictures, a camera's index or name, or an address. A file on a server is
+    read like one on disk; streams and cameras are live. A file with the name of a camera: `./0`.
 
-    SourceError, in one line, for what is missing or gives no picture; the first one is decoded here. `close()` is the
-    caller's.
+    SourceError, in one line, if it is missing or gives no picture; the first one is decoded here. The caller calls
+    `close()`.
     """
     if re.match(ADDRESS, source, re.IGNORECASE):
         return _open_address(source)

@@ -74,7 +74,7 @@ class VideoRun:
             self._write,
             on_result=lambda painted: self._on_progress(self.progress()),
             on_worked=self._end_painting,
-            stop_reading=self._pictures.close,  # a camera that has gone quiet would be waited for
+            stop_reading=self._pictures.close,  # else a camera without pictures would be waited for
         )
         self._end_s = time.perf_counter()
         return VideoOutcome(

@@ -40,7 +40,7 @@ class PaintStages(Protocol):
     """Notes for the user, one line each; may grow."""
 
     def paint(self, batches: "Iterator[VideoBatch]") -> "Iterator[PaintedBatch]":
-        """Each batch painted, in the order they came; a few are on their way at once. May be called again."""
+        """Paint the batches in their order; a few are in flight at once. May be called again."""
 
     def times(self) -> tuple[StageFigures, ...]:
         """The stages in the order of the work; after `close` the last figures."""
@@ -54,8 +54,8 @@ class PaintStages(Protocol):
 
 @runtime_checkable
 class StagesInProcesses(Protocol):
-    """PaintStages whose models lie in other processes of this machine."""
+    """PaintStages whose models are in other processes of this machine."""
 
     def processes_mb(self) -> float:
-        """MiB of main memory that this process and those held together at most, from when they were started. What they
-        share is counted once where the system tells how much that is: on Linux. Any thread, also after `close`."""
+        """Peak of the main memory used by this process and those together, in MiB. Shared memory is counted once on
+        Linux; other systems do not report it. Any thread, also after `close`."""

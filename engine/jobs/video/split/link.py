@@ -1,12 +1,12 @@
-"""Batches from one process to the next: shared memory carries pixels and latents, a pipe a few bytes for each.
+"""Passes batches from one process to the next: shared memory for pixels and latents, a pipe for a few bytes each.
 
-The memory has a few slots of one size. The producer waits for a free one, fills it and tells its number over the pipe;
-the consumer works on what lies there, and tells the number back when it has done with it. So no more batches wait than
-there are slots, nothing is pickled, and order is the pipe's. The death of either end is the end of its pipe: the other
-notices at once, provided that nobody else holds a copy of that end. Between the last store into a slot and the first
-load from it lie calls of the system, which order them: no fence is needed.
+The memory has a few slots of one size. The producer waits for a free slot, fills it and sends its number over the pipe;
+the consumer works on the slot and sends the number back. So no more batches wait than there are slots, nothing is
+pickled, and the pipe keeps the order. If one end dies its pipe is closed and the other end notices at once, provided
+that no other process holds a copy of that end. Between the last store into a slot and the first load from it there are
+system calls, which order them: no fence is needed.
 
-A third process makes the memory, tells both ends its name, and sees how the link is doing in the words of its header.
+A third process creates the memory, passes its name to both ends, and reads the counters in its header.
 """
 
 import math

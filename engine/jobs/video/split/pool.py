@@ -38,7 +38,7 @@ class StagePool:
         self, layout: StageLayout, *, ready_within_s: float = math.inf, clock: Callable[[], float] = time.perf_counter
     ) -> None:
         """ModelError in one line if a process, its memory or its model fails, or is not ready in time."""
-        sweep_dead_rings()  # of a run that was killed together with what cleans up after it
+        sweep_dead_rings()  # left by a run that was killed
         self._layout = layout
         self._built = BuiltStages(layout)
         self._memory = MainMemory([os.getpid(), *self.pids])
@@ -49,7 +49,7 @@ class StagePool:
         try:
             self._wait_ready(clock, clock() + ready_within_s)
             if self.memory_mb() is not None:
-                self._memory.close()  # the device's is told instead
+                self._memory.close()  # the device's memory is reported instead
         except BaseException:
             self.close()
             raise
@@ -89,7 +89,7 @@ class StagePool:
         finally:
             feeder.stop()
         if is_broken:
-            self._fail()  # not above: an error keeps what was at hand when it came, and a slot keeps its memory mapped
+            self._fail()  # not in `except`: the error would keep the slot alive, and the slot its memory mapped
         feeder.join()
         self._feeder = None
         if feeder.error is not None:
@@ -207,5 +207,5 @@ class StagePool:
                 is_any_running |= process.exit_code is None
             if not is_any_running:
                 return None
-            time.sleep(ENDING_S)  # the end of a pipe is seen a moment before that of its process
+            time.sleep(ENDING_S)  # a pipe ends a moment before its process
         return None

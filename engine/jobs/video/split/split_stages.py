@@ -21,7 +21,7 @@ class SplitStages:
     """PaintStages and StagesInProcesses; see there."""
 
     def __init__(self, job: VideoJob, size: tuple[int, int], *, ready_within_s: float = math.inf) -> None:
-        """Starts the processes, which load and warm up side by side: seconds. ModelError in one line, also where they
+        """Starts the processes, which load and warm up side by side: seconds. ModelError in one line, also if they
         are not ready in time."""
         self._pool = StagePool(layout_for(job, size), ready_within_s=ready_within_s)
         ready = self._pool.ready
@@ -79,8 +79,8 @@ def layout_for(job: VideoJob, size: tuple[int, int]) -> StageLayout:
 
 
 def shared_out(cores: int, painters: int, *, is_whole: bool) -> tuple[int, int]:
-    """CPU threads of each process that paints, and of those that encode and decode beside them: so many that none waits
-    for another's core, which costs several times what a thread more gains."""
+    """CPU threads of each painting process, and of those that encode and decode beside them. No core is shared: waiting
+    for another process's core costs several times what one more thread gains."""
     beside = max(1, cores // BESIDE)
     return max(1, (cores if is_whole else cores - 2 * beside) // painters), beside
 

@@ -1,4 +1,4 @@
-"""A folder of frames: a PNG for each kept picture, under its name only when it is whole.
+"""A folder of frames: a PNG for each kept picture, which has its name only once it is whole.
 
 The journal, with the SHA-256 of each frame, lies in a hidden folder beside it. Other files in the folder are left
 alone.
@@ -130,10 +130,10 @@ class FrameFolder:
 
 
 def _write(path: Path, pixels: np.ndarray) -> str:
-    """On a writer's thread, while others run; (height, width, 3) uint8 BGR. Its SHA-256; its content is on the disk,
-    and its name once the folder is flushed."""
+    """Write (height, width, 3) uint8 BGR and return its SHA-256. On one of several writer threads. The content is on
+    the disk then, the name once the folder is flushed."""
     partial = path.with_name(f".{path.name}.partial")
-    # Without options: to name even the quickest level makes OpenCV try five filters for each row, in twice the time.
+    # No options: with any compression level OpenCV tries five filters per row, which takes twice the time.
     _, encoded = cv2.imencode(SUFFIX, pixels)
     with one_line(path):
         try:

@@ -21,7 +21,7 @@ NOT_OURS = ("encoder", "major_brand", "minor_version", "compatible_brands", "dur
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoSegment:
-    """A closed stretch of video in a file of its own, its first picture at time 0."""
+    """A closed part of a video in its own file; its first picture is at time 0."""
 
     name: str
     size_bytes: int
@@ -59,7 +59,7 @@ def join(job: Joining, path: Path, shown: Path) -> list[str]:
     removes the rest of it. `shown`: its name in notes."""
     suffix, form = path.suffix.lower(), container_of(path)
     sound: SourceSound | None = None
-    # The clock is that of its edit lists, which say when pictures begin: in milliseconds they would be rounded.
+    # Edit lists, which say when pictures begin, use this clock: in milliseconds they would be rounded.
     options = INDEX_IN_FRONT | {"movie_timescale": str(_clock_hz(job.tick_s))} if form in ("mp4", "mov") else {}
     container = av.open(str(path), "w", format=form, options=options)
     try:
@@ -112,7 +112,7 @@ def _packets(job: Joining) -> "Iterator[Packet[VideoStream]]":
                 at = segment.first + round(packet.pts * packet.time_base / job.tick_s)
                 length = max(round((packet.duration or 0) * packet.time_base / job.tick_s), 1)
                 packet.time_base = job.tick_s
-                packet.pts = packet.dts = at  # no picture leans on a later one
+                packet.pts = packet.dts = at  # no picture depends on a later one
                 packet.duration = max(end - at, 1) if at == segment.last else length
                 yield packet
 

@@ -1,6 +1,6 @@
 """Writes the source's sound beside new pictures: copied if the container takes it, else encoded anew.
 
-It is read a second time, never further than the pictures have come. Time 0 is the start of the source, as for them.
+The source is read a second time, never further than the pictures. Time 0 is the start of the source, as for them.
 """
 
 import contextlib
@@ -22,9 +22,9 @@ from engine.sources.stream_copy import StreamCopy
 OPUS_RATE_HZ = 48_000
 RAW = "pcm_"
 COUNTED = (".mov", ".avi")
-"""Raw samples have no times there: each lies behind the one before, whatever the source left out between them."""
+"""Containers in which raw samples have no time stamps: they are played one after the other, without gaps."""
 MIN_GAP_S = 0.03  # between time stamps: less is how a container rounds
-CHANNELS = {"aac": 2, "libopus": 2}  # more of them have orders that not every encoder knows: they are mixed to two
+CHANNELS = {"aac": 2, "libopus": 2}  # more channels have orders that some encoders do not know: they are mixed to two
 NAMES = {"aac": "AAC", "libopus": "Opus", "pcm_s16le": "PCM"}
 
 
@@ -118,7 +118,7 @@ class EncodedTrack:
         self._source.close()
 
     def _even(self, rate: int, layout: str) -> Iterator[AudioFrame]:
-        """Without gaps, from time 0 on."""
+        """The frames without gaps, from time 0 on."""
         begins = 0  # in samples
         for _, frames in itertools.groupby(self._timed(), _kind_of):  # a broadcast goes over to other channels
             for even in _without_gaps(frames, rate, layout, begins):
@@ -126,7 +126,7 @@ class EncodedTrack:
                 yield even
 
     def _timed(self) -> Iterator[AudioFrame]:
-        """In samples from time 0. Where times go back it goes on behind what came before, as pictures do."""
+        """The frames with times in samples from 0. If times go back, a frame follows the one before, as pictures do."""
         begins_s: Fraction | None = None
         ends_s = Fraction(0)
         for frame in self._decoded():
@@ -160,7 +160,7 @@ def _kind_of(frame: AudioFrame) -> tuple[int, str, str]:
 
 
 def _without_gaps(frames: Iterator[AudioFrame], rate: int, layout: str, begins: int) -> Iterator[AudioFrame]:
-    """All of one kind; from sample `begins` on."""
+    """Frames of one kind without gaps, from sample `begins` on."""
     graph: Graph | None = None
     for frame in frames:
         if graph is None:
@@ -208,7 +208,7 @@ def _rate_for(codec: str, rate_hz: int) -> int:
 
 
 def _plays_in(suffix: str, track: AudioStream) -> bool:
-    """FFmpeg writes more than players read: raw samples in .mp4, and in .avi what has no times of its own there."""
+    """False for what FFmpeg writes and players do not read: raw samples in .mp4, any copied sound in .avi."""
     if suffix == ".avi":
         return False
     return not (suffix in (".mp4", ".m4v", ".mov") and track.codec.canonical_name.startswith(RAW))
