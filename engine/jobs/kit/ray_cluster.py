@@ -68,7 +68,7 @@ class Connection:
             clear_away(self.session)
 
 
-def demand_ray() -> None:
+def require_ray() -> None:
     """UsageError where Ray is not installed. Loads nothing."""
     if importlib.util.find_spec("ray") is None:
         raise UsageError(INSTALL)
@@ -79,7 +79,7 @@ def connect(cluster: str, *, cpus: int | None = None, actor_bytes: int = 0) -> C
 
     Of a cluster of our own: `cpus`, None for all, and `actor_bytes`, what each actor has in the object store at once.
     """
-    demand_ray()
+    require_ray()
     if cluster != "auto":
         return _joined(cluster, f"--cluster {cluster}", is_found=False)
     address, told_by = running_address(os.environ)

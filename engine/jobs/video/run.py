@@ -57,9 +57,9 @@ def open_job(job: VideoJob) -> OpenedJob:
     """Open source and output, the first picture decoded. Raises errors of the job, its model, source or output."""
     job.check()
     if job.cluster is not None:
-        from engine.jobs.kit.ray_cluster import demand_ray
+        from engine.jobs.kit.ray_cluster import require_ray
 
-        demand_ray()
+        require_ray()
     check_model(job)
     pictures = open_input(job.source)
     try:

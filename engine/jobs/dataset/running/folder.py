@@ -98,7 +98,7 @@ class DatasetFolder:
         forgotten = frozenset[int]()
         if not is_resuming:
             forgotten = frozenset(self.manifest.entries if is_whole else (task.index for task in tasks))
-        self._demand_same(tasks[0], forgotten)
+        self._require_same(tasks[0], forgotten)
         try:
             there = [task for task in tasks if task.index not in forgotten and self._is_finished(task)]
             finished, damaged = self._checked(there, tell_checked, is_stopped)
@@ -188,7 +188,7 @@ class DatasetFolder:
         else:
             self._work.remove()
 
-    def _demand_same(self, task: PictureTask, forgotten: frozenset[int]) -> None:
+    def _require_same(self, task: PictureTask, forgotten: frozenset[int]) -> None:
         wanted = task.key
         for index, entry in self.manifest.entries.items():
             if index in forgotten or entry.status != DONE or entry.options == wanted:

@@ -70,9 +70,9 @@ def check_job(job: DatasetJob) -> None:
     if job.save_hdf5:
         require_h5py()
     if job.cluster is not None:
-        from engine.jobs.kit.ray_cluster import demand_ray
+        from engine.jobs.kit.ray_cluster import require_ray
 
-        demand_ray()
+        require_ray()
 
 
 class _Run:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from engine.errors import ChildError, ModelError
-from engine.jobs.kit.ray_cluster import connect, demand_ray
+from engine.jobs.kit.ray_cluster import connect, require_ray
 from engine.jobs.video.batches import PaintedBatch, VideoBatch
 from engine.jobs.video.cluster.actor import CALLS_AT_ONCE, ClusterActor, Fault, PaintedSegment, Place
 from engine.jobs.video.cluster.crew import Crew, Member
@@ -67,7 +67,7 @@ class ClusterStages:
 
         UsageError where Ray is not installed; ModelError or ChildError, in one line, for all else.
         """
-        demand_ray()
+        require_ray()
         batch_bytes = job.batch * size[0] * size[1] * 3
         self._segment_batches = max(1, min(SEGMENT_PICTURES // job.batch, SEGMENT_BYTES // batch_bytes))
         self._segment_bytes = self._segment_batches * batch_bytes
