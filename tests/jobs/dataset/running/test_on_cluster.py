@@ -70,7 +70,7 @@ def test_a_task_that_dies_or_hangs_is_made_anew(
     """Ray tries the dead one again, and tells nobody; the one that cannot even end itself is ended by us."""
     if number == signal.SIGSTOP and os.environ.get("MULTIVERSE_SOAK") != "1":
         pytest.skip("takes seconds: MULTIVERSE_SOAK=1")
-    monkeypatch.setattr("engine.jobs.dataset.running.on_cluster.QUEUE_S", 2.0 - 6 * 60)  # of our patience, 2 s are left
+    monkeypatch.setattr("engine.jobs.dataset.running.on_cluster.QUEUE_TIMEOUT_S", 2.0 - 6 * 60)  # 2 s
     hit: list[int] = []
 
     def tell(progress: Any) -> None:

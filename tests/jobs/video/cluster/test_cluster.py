@@ -24,16 +24,16 @@ from engine.jobs.kit.ray_cluster import (
     ray_reason,
     running_address,
 )
+from engine.jobs.kit.ray_pool import LOOK_AHEAD, death_of
 from engine.jobs.video.batches import PaintedBatch, VideoBatch, video_batches
-from engine.jobs.video.cluster.cluster_stages import AHEAD, SEGMENT_PICTURES, ClusterStages
-from engine.jobs.video.cluster.crew import death_of
+from engine.jobs.video.cluster.cluster_stages import SEGMENT_PICTURES, ClusterStages
 from engine.jobs.video.fused import FusedStages
 from engine.jobs.video.job import VideoJob
 from engine.models.sd import ModelSpec
 from engine.models.sd.painting import Painting
 from engine.sources.pictures import InputPicture
 from tests.children.toys import is_live
-from tests.jobs.video.cluster.cluster_toys import DAWDLES, IS_FULL, RAISES, REFUSES, SIDE, WELL, ToyActor
+from tests.jobs.video.cluster.cluster_toys import DAWDLES, IS_FULL, RAISES, REFUSES, SIDE, WELL, toy_recipe
 
 CPUS = 4
 SD_SIDE = 64
@@ -70,7 +70,7 @@ def ray(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 @pytest.fixture(scope="module")
 def toys(ray: Any) -> Iterator[ClusterStages]:
     """Two actors."""
-    stages = ClusterStages(job_of("toy"), (SIDE, SIDE), most_actors=2, actor=ToyActor)
+    stages = ClusterStages(job_of("toy"), (SIDE, SIDE), max_actors=2, recipe=toy_recipe)
     yield stages
     stages.close()
     stages.close()
@@ -103,7 +103,7 @@ def assert_each_is_its_source_and_one_more(painted: list[PaintedBatch], count: i
 def test_each_picture_is_that_of_a_local_run(ray: Any, tiny_sd: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tiny_sd.parent)  # a relative path, which other processes would not find
     job, size = job_of(tiny_sd.name), (SD_SIDE, SD_SIDE)
-    stages = ClusterStages(job, size, most_actors=1)
+    stages = ClusterStages(job, size, max_actors=1)
     painted = list(stages.paint(video_batches(pictures(SEGMENT_PICTURES + 3, SD_SIDE), 2, size)))
     stages.close()
     assert stages.notes[0].startswith("painted by 1 actor on 1 machine: the Ray cluster")
@@ -129,7 +129,7 @@ def test_pictures_come_in_order_whoever_is_slow(toys: ClusterStages) -> None:
 
 
 def test_no_more_is_read_ahead_than_three_segments_an_actor(toys: ClusterStages) -> None:
-    read, most = [], 2 * AHEAD * SEGMENT_PICTURES // 2
+    read, most = [], 2 * LOOK_AHEAD * SEGMENT_PICTURES // 2
 
     def fed() -> Iterator[VideoBatch]:
         for batch in batches(20 * SEGMENT_PICTURES, faults=SLOW_FIRST):
@@ -147,7 +147,7 @@ def test_a_paint_that_nobody_wants_to_its_end_leaves_nothing_for_the_next(toys: 
     painting = toys.paint(batches(6 * SEGMENT_PICTURES, faults=slow))
     next(painting)
     painting.close()
-    assert [len(member.sent) for member in toys._crew.members] == [0, 0]
+    assert [len(actor.calls) for actor in toys._pool.actors] == [0, 0]
     assert_each_is_its_source_and_one_more(list(toys.paint(batches(40))), 40)
 
 
@@ -184,7 +184,7 @@ def test_what_fails_on_one_actor_is_painted_by_another_new_one_until_it_has_fail
     with pytest.raises(ChildError) as caught:
         painted.extend(painting)
     assert_each_is_its_source_and_one_more(painted, SEGMENT_PICTURES)
-    message = f"3 actors died of them; the last: an actor on {MACHINE} was lost: ValueError: two lines of trouble"
+    message = f"failed on 3 actors; the last: an actor on {MACHINE} was lost: ValueError: two lines of trouble"
     assert str(caught.value) == f"frame_000016 to frame_000031: {message}"
     assert len(toys.notes) == lost + 3
     assert before.isdisjoint(place.pid for place in toys.places)
@@ -194,37 +194,37 @@ def test_an_actor_died_of_what_it_had_in_hand_though_all_its_answers_come_at_onc
     toys: ClusterStages, ray: Any, monkeypatch: pytest.MonkeyPatch, wait_for: Callable[..., Any]
 ) -> None:
     wait_for(lambda: list(toys.paint(batches(1))) and len(toys.places) == 2, "two actors")
-    attend, lost = toys._crew.attend, len(toys.notes)
+    wait, lost = toys._pool.wait, len(toys.notes)
 
-    def attend_all(refs: list[Any], *, wait_s: float) -> list[Any]:
-        """When all is given out; newest first."""
-        if wait_s == 0.0 or not refs:
-            return attend([], wait_s=wait_s)
+    def wait_for_all(refs: list[Any], *, timeout_s: float) -> list[Any]:
+        """Once all are sent; newest first."""
+        if timeout_s == 0.0 or not refs:
+            return wait([], timeout_s=timeout_s)
         ray.wait(refs, num_returns=len(refs), timeout=30.0)
-        return attend(refs, wait_s=wait_s)[::-1]
+        return wait(refs, timeout_s=timeout_s)[::-1]
 
-    monkeypatch.setattr(toys._crew, "attend", attend_all)
-    with pytest.raises(ChildError, match=r"^frame_000048 to frame_000063: 3 actors died of them"):
+    monkeypatch.setattr(toys._pool, "wait", wait_for_all)
+    with pytest.raises(ChildError, match=r"^frame_000048 to frame_000063: failed on 3 actors"):
         list(toys.paint(batches(4 * SEGMENT_PICTURES, faults={3 * SEGMENT_PICTURES + 1: RAISES})))
     assert len(toys.notes) == lost + 3
 
 
 def test_a_model_that_is_not_there_is_told_with_the_machine(ray: Any) -> None:
     with pytest.raises(ModelError, match=r"^on \S+: nobody/nothing: neither a path here nor in .*; fetch it once: "):
-        ClusterStages(job_of("nobody/nothing"), (SIDE, SIDE), most_actors=1)
+        ClusterStages(job_of("nobody/nothing"), (SIDE, SIDE), max_actors=1)
 
 
 def test_actors_that_cannot_start_end_the_run_in_one_line(ray: Any) -> None:
     with pytest.raises(ModelError, match=r"^on \S+: RuntimeError: two lines of trouble$"):
-        ClusterStages(job_of("toy", prompt="raises at once"), (SIDE, SIDE), most_actors=1, actor=ToyActor)
-    with pytest.raises(ChildError, match=r"^no actor paints, and none comes up; .*: its process was killed"):
-        ClusterStages(job_of("toy", prompt="dies at once"), (SIDE, SIDE), most_actors=2, actor=ToyActor)
+        ClusterStages(job_of("toy", prompt="raises at once"), (SIDE, SIDE), max_actors=1, recipe=toy_recipe)
+    with pytest.raises(ChildError, match=r"^no actor works, and none can be started; .*: its process was killed"):
+        ClusterStages(job_of("toy", prompt="dies at once"), (SIDE, SIDE), max_actors=2, recipe=toy_recipe)
 
 
 def test_a_machine_with_too_little_memory_costs_its_actor_and_the_last_one_the_run(
     ray: Any, tmp_path: Path, wait_for: Callable[..., Any]
 ) -> None:
-    stages = ClusterStages(job_of("toy", prompt=f"full {tmp_path}"), (SIDE, SIDE), most_actors=2, actor=ToyActor)
+    stages = ClusterStages(job_of("toy", prompt=f"full {tmp_path}"), (SIDE, SIDE), max_actors=2, recipe=toy_recipe)
     try:
         wait_for(lambda: list(stages.paint(batches(1))) and len(stages.places) == 2, "an actor in another place")
         assert stages.notes[0] == f"an actor on {MACHINE} was lost: toy: does not fit; try --dtype float16"
@@ -275,13 +275,13 @@ def test_a_card_or_more_cores_than_there_are_cannot_be_asked_for(ray: Any) -> No
         ({"threads": CPUS + 1}, rf"^no machine of .* needs: {CPUS + 1} CPU$"),
     ):
         with pytest.raises((ModelError, UsageError), match=message):
-            ClusterStages(job_of("toy", **options), (SIDE, SIDE), actor=ToyActor)
+            ClusterStages(job_of("toy", **options), (SIDE, SIDE), recipe=toy_recipe)
 
 
 def test_without_ray_the_command_that_gets_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(UsageError) as caught:
-        ClusterStages(job_of("toy"), (SIDE, SIDE), actor=ToyActor)
+        ClusterStages(job_of("toy"), (SIDE, SIDE), recipe=toy_recipe)
     assert str(caught.value) == INSTALL
 
 
@@ -297,8 +297,8 @@ def test_auto_is_the_cluster_that_the_user_has_told_of(tmp_path: Path) -> None:
 
 def test_an_address_where_nobody_answers_is_told_at_once(free_port: Callable[[], int]) -> None:
     address = f"127.0.0.1:{free_port()}"
-    with pytest.raises(ChildError, match=rf"^--cluster {address}: nobody answers there \(.*\); start it"):
-        ClusterStages(job_of("toy", cluster=address), (SIDE, SIDE), actor=ToyActor)
+    with pytest.raises(ChildError, match=rf"^--cluster {address}: nothing answers there \(.*\); start it"):
+        ClusterStages(job_of("toy", cluster=address), (SIDE, SIDE), recipe=toy_recipe)
     for wrong in ("everywhere", "10.0.0.1", "10.0.0.1:0", "ray://10.0.0.1:10001"):
         with pytest.raises(UsageError, match=f"^--cluster {wrong}: "):
             host_and_port(wrong, f"--cluster {wrong}")
@@ -312,7 +312,7 @@ def test_what_ray_says_becomes_one_line() -> None:
     long = ray_reason(RuntimeError("\x1b[36mword\x1b[39m " * 100 + "\nTraceback (most recent call last):\n"))
     assert long.startswith("word word") and long.endswith("word ...") and len(long) < MAX_REASON + 5
     lost = RuntimeError(
-        "The actor died\nray::ClusterActor.__init__() (pid=9, ip=10.0.0.3, actor_id=7)\n"
+        "The actor died\nray::PoolActor.__init__() (pid=9, ip=10.0.0.3, actor_id=7)\n"
         "ModuleNotFoundError: No module named 'cv2'"
     )
     assert death_of(lost) == "the Python of 10.0.0.3 lacks cv2: pip install multiverse-engine there"
