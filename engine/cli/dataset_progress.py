@@ -1,4 +1,4 @@
-"""How far `multiverse dataset` is: a bar on a terminal, a plain line now and then where nobody watches."""
+"""Progress display of `multiverse dataset`: a bar on a terminal, else a plain line now and then."""
 
 import threading
 from collections.abc import Iterator
@@ -9,34 +9,34 @@ from engine.cli.job_progress import clock
 from engine.cli.plain_lines import Shown, bar_or_lines
 
 if TYPE_CHECKING:
-    from engine.jobs.dataset import Progress
+    from engine.jobs.dataset import DatasetProgress
 
 NOTHING = "no picture yet"
 
 
-def shown_progress(is_quiet: bool, stop: threading.Event) -> "AbstractContextManager[Shown[Progress]]":
-    """`tell(progress)` and `say(line)`. `stop`: the run has been asked to end, and finishes the pictures at work."""
+def shown_progress(is_quiet: bool, stop: threading.Event) -> "AbstractContextManager[Shown[DatasetProgress]]":
+    """Yield `tell(progress)` and `say(line)`. `stop` is set once the run was asked to end and finishes its pictures."""
     return bar_or_lines(is_quiet, NOTHING, words_of, lambda: _bar(stop))
 
 
-def words_of(progress: "Progress") -> str:
+def words_of(progress: "DatasetProgress") -> str:
     if progress.is_checking:
-        return f"{progress.done} of {progress.expected} pictures that are there were checked"
+        return f"{progress.done} of {progress.expected} existing pictures were checked"
     failed = f", {progress.failed} failed" if progress.failed else ""
     return f"{progress.done} of {progress.expected} pictures{failed}, {pace_of(progress)}"
 
 
-def pace_of(progress: "Progress") -> str:
-    """Pictures a minute and the time left, once there is one."""
+def pace_of(progress: "DatasetProgress") -> str:
+    """Pictures per minute and the time left; until the first is finished, the number at work."""
     if not progress.made:
         return f"{progress.at_work} at work"
     left_s = progress.seconds_left
     left = "" if left_s is None or progress.is_finishing else f", {clock(left_s)} left"
-    return f"{progress.pictures_a_minute:.1f} a minute{left}"
+    return f"{progress.pictures_a_minute:.1f} per minute{left}"
 
 
 @contextmanager
-def _bar(stop: threading.Event) -> "Iterator[Shown[Progress]]":
+def _bar(stop: threading.Event) -> "Iterator[Shown[DatasetProgress]]":
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -44,11 +44,11 @@ def _bar(stop: threading.Event) -> "Iterator[Shown[Progress]]":
     with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True), transient=True) as bars:
         task = bars.add_task("starting", total=None, pace="")
 
-        def tell(progress: "Progress") -> None:
-            doing = "checking what is there" if progress.is_checking else "drawing"
+        def tell(progress: "DatasetProgress") -> None:
+            doing = "checking existing pictures" if progress.is_checking else "drawing"
             bars.update(
                 task,
-                description=f"finishing {progress.at_work} (Ctrl-C again: end at once)" if stop.is_set() else doing,
+                description=f"finishing {progress.at_work} (Ctrl-C again: stop at once)" if stop.is_set() else doing,
                 total=progress.expected,
                 completed=progress.done,
                 pace="" if progress.is_checking else pace_of(progress),

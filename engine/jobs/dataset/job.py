@@ -1,4 +1,4 @@
-"""What `multiverse dataset` is asked to do."""
+"""The settings of a `multiverse dataset` job."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,11 +19,11 @@ class DatasetJob:
     count: int = 20
     seed: int = 0
     image_index: int | None = None
-    """This picture alone, in this process."""
+    """Make only this picture, in this process."""
     jobs: int | None = None
-    """Pictures at once; None: by the machine's memory."""
+    """Pictures at once; None: chosen by the machine's memory."""
     timeout_s: float | None = None
-    """None: by the engine."""
+    """None: chosen by the engine."""
     retries: int = 1
     resume: bool = True
     save_coco: bool = False
@@ -32,7 +32,7 @@ class DatasetJob:
     blender: str = ""
 
     def check(self) -> None:
-        """UsageError for what cannot be asked; whether scenes fit, `check_scenes` tells."""
+        """Raise UsageError for invalid settings. Scenes that do not fit are found by `check_job`."""
         check_no_stream(self.output)
         check_number("--count", self.count, 1, MAX_PICTURES)
         check_number("--retries", self.retries, 0, 100)
@@ -60,5 +60,5 @@ class DatasetJob:
 
     @property
     def indices(self) -> range:
-        """Of the pictures that are asked for."""
+        """Indices of the pictures to make."""
         return range(self.count) if self.image_index is None else range(self.image_index, self.image_index + 1)

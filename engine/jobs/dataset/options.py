@@ -1,6 +1,6 @@
-"""What a user may ask of a picture. None: left alone, so that each picture draws it for itself.
+"""The user's options for scenes. None: not given, so each picture draws a random value.
 
-The names are those of the script that this descends from; lengths are metres there too.
+The names are those of the original script; lengths are in metres.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ MAX_SIDE_PX = 16384
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SceneOptions:
-    """Of the scene and of the picture's size; nothing of how it is drawn."""
+    """Options of the scene and the picture's size; none of rendering."""
 
     use_clusters: bool | None = None
     num_clusters: int | None = None
@@ -29,14 +29,14 @@ class SceneOptions:
     sun_elevation: float | None = None
     """Degrees above the horizon."""
     sun_azimuth: float | None = None
-    """Degrees from north, clockwise."""
+    """Degrees clockwise from north."""
     sun_energy: float | None = None
-    """As Blender's sun: W/m2."""
+    """W/m2, as in Blender."""
     num_bags: int | None = None
-    """None: 30, or as many as there is room for; so with machines, 15. Those that are asked for must all fit."""
+    """None: 30, or as many as fit; for machines 15. A given number must fit."""
     num_machinery: int | None = None
     min_piles_per_cluster: int | None = None
-    """None: 50, or as many as fit; of max, 100."""
+    """None: 50, or as many as fit; the maximum is 100 by default."""
     max_piles_per_cluster: int | None = None
     cluster_size: float | None = None
     """None: 30."""
@@ -45,7 +45,7 @@ class SceneOptions:
     height: int = 3956
 
     def check(self) -> None:
-        """UsageError for a number out of its range; whether all fits together, settling tells."""
+        """Raise UsageError for a number out of its range. `settle` checks that all fit together."""
         ranges: tuple[tuple[str, float, float], ...] = (
             ("num_clusters", 1, MAX_CLUSTERS),
             ("terrain_size", 20, 1000),

@@ -36,7 +36,7 @@ def load_well(number: int) -> Any:
 
 @dataclass(eq=False)
 class FakeRay:
-    """`load` gets an actor's number from 0, `work` that and the payload. A RayError that they return is raised: the actor is dead."""
+    """`load` gets an actor's number from 0, `work` that and the payload. A RayError that they return is raised."""
 
     cores: int = 2
     load: Callable[[int], Any] = load_well

@@ -44,14 +44,14 @@ def outputs(pool: ActorPool[int, Any, str], count: int) -> list[Any]:
     return list(pool.map((Numbered(number) for number in range(count)), lambda actor, piece, result: result))
 
 
-def test_results_come_in_order_though_the_newest_is_done_first() -> None:
+def test_results_come_in_order_if_the_newest_is_done_first() -> None:
     pool = started(FakeRay(work=lambda number, payload: payload * payload))
     assert outputs(pool, 40) == [number * number for number in range(40)]
     assert (pool.workers, pool.words) == (2, "2 actors on 2 machines: the Ray cluster")
     assert outputs(pool, 3) == [0, 1, 4]
 
 
-def test_no_more_is_read_ahead_than_three_pieces_an_actor() -> None:
+def test_at_most_three_pieces_per_actor_are_read_ahead() -> None:
     read: list[int] = []
 
     def pieces() -> Iterator[Numbered]:

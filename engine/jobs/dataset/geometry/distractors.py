@@ -1,4 +1,4 @@
-"""What must not be taken for a pile, as batches of instance 0: one a model and surface."""
+"""Things that must not be mistaken for a pile, as batches with instance 0: one per model and surface."""
 
 from collections.abc import Iterator
 
@@ -21,7 +21,7 @@ VARIANTS = {
 
 
 def build_distractors(distractors: tuple[Distractor, ...]) -> Iterator[Batch]:
-    """In the order of kinds and of their variants; a shape_seed chooses among a kind's variants."""
+    """Batches ordered by kind and variant; shape_seed selects the variant."""
     for kind, variants in VARIANTS.items():
         for variant in range(variants):
             alike = [one for one in distractors if one.kind is kind and one.shape_seed % variants == variant]
@@ -30,7 +30,7 @@ def build_distractors(distractors: tuple[Distractor, ...]) -> Iterator[Batch]:
 
 
 def build_model(kind: DistractorKind, variant: int) -> Model:
-    """In metres at scale 1, its foot at the origin. Built once a process."""
+    """A model in metres at scale 1, its foot at the origin. Cached per process."""
     match kind:
         case DistractorKind.BAG:
             return debris.bag(variant)

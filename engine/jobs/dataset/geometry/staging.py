@@ -1,4 +1,4 @@
-"""A scene as it is drawn."""
+"""Turns a scene into a stage that renderers draw."""
 
 from engine.jobs.dataset.geometry.batches import Stage
 from engine.jobs.dataset.geometry.distractors import build_distractors
@@ -8,7 +8,7 @@ from engine.jobs.dataset.scene.description import Scene
 
 
 def set_stage(scene: Scene) -> Stage:
-    """The same scene gives the same stage, byte for byte. Unit meshes are built once a process and shared."""
+    """Build the stage. The same scene gives the same bytes. Unit meshes are built once per process and shared."""
     return Stage(
         scene=scene,
         ground=build_ground(scene.terrain),

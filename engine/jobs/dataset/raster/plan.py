@@ -1,4 +1,4 @@
-"""The ground from straight above, unlit: the texture that Cycles lays on it."""
+"""Bakes the ground's albedo, seen from above: the texture that Cycles uses."""
 
 import moderngl
 import numpy as np
@@ -17,8 +17,10 @@ _MARKS, _TERRAIN, _NO_DEPTH = range(3)
 
 
 def bake_ground(stage: Stage, side_px: int) -> np.ndarray:
-    """(side_px, side_px, 3) uint8 sRGB: the ground's albedo over the terrain's whole side, row 0 north, column 0 west.
-    RenderError, NoGLError."""
+    """Bake the albedo over the whole terrain: (side_px, side_px, 3) uint8 sRGB, row 0 north, column 0 west.
+
+    Raises RenderError, NoGLError.
+    """
     scene = stage.scene
     plan = np.empty((side_px, side_px, 3), np.uint8)
     with open_device() as device:

@@ -10,7 +10,7 @@ from typing import Any
 from engine.jobs.dataset.job import DatasetJob
 from engine.jobs.dataset.running.cluster_task import NotMadeError, make_files
 from engine.jobs.dataset.running.folder import DatasetFolder
-from engine.jobs.dataset.running.outcome import Attempted, Outcome
+from engine.jobs.dataset.running.outcome import Attempted, PictureOutcome
 from engine.jobs.dataset.running.policy import Failure, failure_of
 from engine.jobs.dataset.task import PictureTask
 from engine.jobs.kit.ray_cluster import connect, ray_reason
@@ -54,7 +54,7 @@ class ClusterRunner:
     def at_work(self) -> int:
         return self._pool.at_work
 
-    def run(self, tasks: Iterable[PictureTask], is_stopped: Callable[[], bool]) -> Iterator[Outcome | None]:
+    def run(self, tasks: Iterable[PictureTask], is_stopped: Callable[[], bool]) -> Iterator[PictureOutcome | None]:
         """See Runner."""
         for ended in self._pool.run(tasks, is_stopped):
             yield None if ended is None else self._outcome(ended)
@@ -69,14 +69,14 @@ class ClusterRunner:
             remove_file(self._folder.log_path(task), missing_ok=True)
         return task.as_json(), self._timeout_s
 
-    def _outcome(self, ended: EndedTask[PictureTask]) -> Outcome:
+    def _outcome(self, ended: EndedTask[PictureTask]) -> PictureOutcome:
         task, attempts = ended.task, 1 + ended.cancelled
         if ended.error is not None:
             return self._failed(task, Failure(reason=self._reason(ended, ended.error)))
         result = ended.value
         self._keep_log(task, result["log"])
         if "failure" in result:
-            return Outcome(task=task, attempts=attempts, failure=Failure(**result["failure"]))
+            return PictureOutcome(task=task, attempts=attempts, failure=Failure(**result["failure"]))
         try:
             staged = self._folder.staging(task)
             for name, content in result["files"].items():
@@ -84,10 +84,10 @@ class ClusterRunner:
         except OSError as error:
             return self._failed(task, failure_of(error, self._folder.path))
         made = Attempted(folder=staged, seconds=result["seconds"], values=result["made"])
-        return Outcome(task=task, attempts=attempts, made=made)
+        return PictureOutcome(task=task, attempts=attempts, made=made)
 
-    def _failed(self, task: PictureTask, failure: Failure) -> Outcome:
-        return Outcome(task=task, attempts=1 if failure.ends_run else 1 + self._retries, failure=failure)
+    def _failed(self, task: PictureTask, failure: Failure) -> PictureOutcome:
+        return PictureOutcome(task=task, attempts=1 if failure.ends_run else 1 + self._retries, failure=failure)
 
     def _reason(self, ended: EndedTask[PictureTask], error: Exception) -> str:
         if ended.has_hung:

@@ -1,4 +1,4 @@
-"""What a run tells of itself, while it goes on and at its end."""
+"""DatasetProgress and final report of a run."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -7,19 +7,19 @@ from engine.jobs.dataset.labels import Statistics
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
+class DatasetProgress:
     done: int
-    """Pictures that are there, those of earlier runs counted."""
+    """FolderOutputs pictures, including those of earlier runs."""
     expected: int
     made: int
-    """By this run."""
+    """Pictures made by this run."""
     failed: int
     at_work: int
     seconds: float
     is_finishing: bool = False
-    """No more are begun: all are, or the run was asked to end."""
+    """True once no more pictures are begun: all are, or the run was asked to end."""
     is_checking: bool = False
-    """Nothing is drawn yet: `done` of the `expected` that are there were compared with the manifest."""
+    """True before drawing: `done` of `expected` existing pictures were compared with the manifest."""
 
     @property
     def pictures_a_minute(self) -> float:
@@ -44,19 +44,19 @@ class DatasetReport:
     folder: str
     expected: int
     kept: int
-    """Were there already."""
+    """Pictures that existed already."""
     made: int
     failed: tuple[FailedPicture, ...]
     retried: int
-    """Attempts beyond the first."""
+    """Number of retries."""
     is_interrupted: bool
     engine: str
     jobs: int
     seconds: float
     seconds_a_picture: float | None
-    """Median of those made now, their process included."""
+    """Median of the pictures made by this run, including their processes."""
     statistics: Statistics | None
-    """Of all labels in the folder; None where there are none."""
+    """Statistics of all labels in the folder; None if there are none."""
     outputs: tuple[str, ...]
     notes: tuple[str, ...] = ()
 

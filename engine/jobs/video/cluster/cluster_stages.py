@@ -118,7 +118,7 @@ class ClusterStages:
         return self._pool.places
 
     def memory_mb(self) -> float | None:
-        """Of all cards together."""
+        """Memory of all cards together."""
         last = [self._last[actor] for actor in list(self._pool.actors) if actor in self._last]
         held = [segment.memory_mb for segment in last if segment.memory_mb is not None]
         return sum(held) if held else None

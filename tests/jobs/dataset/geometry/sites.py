@@ -1,4 +1,4 @@
-"""Small sites with known figures, and what tests ask of meshes."""
+"""Small sites with known figures, and checks of meshes."""
 
 import numpy as np
 
@@ -60,7 +60,7 @@ def pile(kind: PileKind, **changes: object) -> Pile:
 
 
 def world(batch: Batch, k: int = 0) -> np.ndarray:
-    """(v, 3) float64: where the k-th instance's vertices are."""
+    """World positions of the k-th instance's vertices, (v, 3) float64."""
     matrix = batch.transforms[k].astype(np.float64)
     return batch.mesh.positions @ matrix[:3, :3].T + matrix[:3, 3]
 
@@ -70,13 +70,13 @@ def named(stage: Stage, start: str) -> list[Batch]:
 
 
 def volume(mesh: Mesh) -> float:
-    """Signed: positive when the triangles run counter-clockwise from outside."""
+    """Signed volume: positive if the triangles are counter-clockwise seen from outside."""
     a, b, c = mesh.positions.astype(np.float64)[mesh.triangles].transpose(1, 0, 2)
     return float((a * np.cross(b, c)).sum() / 6)
 
 
 def is_closed(mesh: Mesh) -> bool:
-    """Each edge is walked as often one way as the other, once vertices at one place count as one."""
+    """True if each edge occurs equally often in both directions, after merging vertices at equal positions."""
     _, place = np.unique(mesh.positions.round(5) + 0.0, axis=0, return_inverse=True)
     corners = place.reshape(-1)[mesh.triangles]
     edges = np.concatenate([corners[:, [0, 1]], corners[:, [1, 2]], corners[:, [2, 0]]])
@@ -86,7 +86,7 @@ def is_closed(mesh: Mesh) -> bool:
 
 
 def normals_agree(mesh: Mesh) -> bool:
-    """Unit, and on the outer side of each triangle that they belong to."""
+    """Assert that normals have length 1 and point to the outer side of their triangles."""
     lengths = np.linalg.norm(mesh.normals.astype(np.float64), axis=1)
     corners = mesh.positions.astype(np.float64)[mesh.triangles]
     faces = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])

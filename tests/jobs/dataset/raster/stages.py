@@ -1,4 +1,4 @@
-"""Small stages with known answers: a ground, and posts of one mesh each."""
+"""Small stages with known results: a ground, and posts of one mesh each."""
 
 import numpy as np
 
@@ -45,7 +45,7 @@ def stage(
 
 
 def post(number: int, x_m: float, y_m: float, *, size_m: tuple[float, float, float], foot_m: float = 0.0) -> Batch:
-    """Round; diameters and height."""
+    """A round post with these diameters and height."""
     return _batch(cylinder(), number, x_m, y_m, size_m, foot_m)
 
 

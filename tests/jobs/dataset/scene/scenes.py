@@ -1,4 +1,4 @@
-"""Scenes that several tests look at, and what tells two of them apart."""
+"""Scenes that several tests use, and digests to compare them."""
 
 import hashlib
 from functools import cache
@@ -36,12 +36,12 @@ def tables(one: Scene) -> list[list[Pile]]:
 
 
 def plan(things) -> np.ndarray:
-    """(n, 2) metres."""
+    """Positions of piles, (n, 2) metres."""
     return np.array([(thing.x_m, thing.y_m) for thing in things])
 
 
 def nearest_m(points_m: np.ndarray) -> float:
-    """Between any two of (n, 2); infinite for fewer."""
+    """The minimum distance of any two of (n, 2) points; infinity for fewer than two."""
     apart = points_m[:, None] - points_m[None]
     return float(np.min(np.hypot(*apart.transpose(2, 0, 1))[~np.eye(len(points_m), dtype=bool)], initial=np.inf))
 
@@ -55,7 +55,7 @@ def digest(one: Scene) -> str:
 
 
 def terrain_of(rule, size_m: float = 240.0, cell_m: float = 0.5) -> Terrain:
-    """Heights by a rule of x and y."""
+    """A terrain with heights given by a function of x and y."""
     along = np.arange(int(size_m / cell_m) + 1) * cell_m - size_m / 2
     x, y = np.meshgrid(along, along)
     heights = np.broadcast_to(np.asarray(rule(x, y), np.float32), x.shape).copy()

@@ -112,7 +112,7 @@ def test_no_two_pieces_of_debris_are_alike() -> None:
     assert all(0 <= piece.shape_seed < 2**32 for piece in pieces)
 
 
-def test_fewer_than_usual_stand_where_nobody_asked_for_them_and_room_is_short() -> None:
+def test_default_numbers_are_reduced_if_there_is_no_room() -> None:
     options = SceneOptions(terrain_size=24, num_rows=2, piles_per_row=3)
     found = machines(describe_scene(options, 1))
     assert 0 < len(found) < 15

@@ -100,7 +100,7 @@ def assert_each_is_its_source_and_one_more(painted: list[PaintedBatch], count: i
         assert (each.pixels == each.batch.pixels + 1).all() and each.pixels.flags.writeable
 
 
-def test_each_picture_is_that_of_a_local_run(ray: Any, tiny_sd: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_picture_equals_that_of_a_local_run(ray: Any, tiny_sd: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tiny_sd.parent)  # a relative path, which other processes would not find
     job, size = job_of(tiny_sd.name), (SD_SIDE, SD_SIDE)
     stages = ClusterStages(job, size, max_actors=1)
@@ -118,7 +118,7 @@ def test_each_picture_is_that_of_a_local_run(ray: Any, tiny_sd: Path, monkeypatc
     assert painted[0].pixels.std() > 10.0
 
 
-def test_pictures_come_in_order_whoever_is_slow(toys: ClusterStages) -> None:
+def test_pictures_come_in_order_if_an_actor_is_slow(toys: ClusterStages) -> None:
     count = 12 * SEGMENT_PICTURES + 1
     painted = list(toys.paint(batches(count, faults=SLOW_FIRST)))
     assert_each_is_its_source_and_one_more(painted, count)
@@ -128,7 +128,7 @@ def test_pictures_come_in_order_whoever_is_slow(toys: ClusterStages) -> None:
     assert_each_is_its_source_and_one_more(list(toys.paint(batches(3))), 3)
 
 
-def test_no_more_is_read_ahead_than_three_segments_an_actor(toys: ClusterStages) -> None:
+def test_at_most_three_segments_per_actor_are_read_ahead(toys: ClusterStages) -> None:
     read, most = [], 2 * LOOK_AHEAD * SEGMENT_PICTURES // 2
 
     def fed() -> Iterator[VideoBatch]:
@@ -142,7 +142,7 @@ def test_no_more_is_read_ahead_than_three_segments_an_actor(toys: ClusterStages)
     assert (encode.waiting, encode.most) == (0, most)
 
 
-def test_a_paint_that_nobody_wants_to_its_end_leaves_nothing_for_the_next(toys: ClusterStages) -> None:
+def test_a_closed_paint_leaves_nothing_for_the_next(toys: ClusterStages) -> None:
     slow = dict.fromkeys(range(1, 6 * SEGMENT_PICTURES, SEGMENT_PICTURES), DAWDLES)  # in each segment
     painting = toys.paint(batches(6 * SEGMENT_PICTURES, faults=slow))
     next(painting)
@@ -151,13 +151,13 @@ def test_a_paint_that_nobody_wants_to_its_end_leaves_nothing_for_the_next(toys: 
     assert_each_is_its_source_and_one_more(list(toys.paint(batches(40))), 40)
 
 
-def test_what_the_model_refuses_is_told_in_its_words_with_the_machine(toys: ClusterStages) -> None:
+def test_a_models_error_is_raised_with_the_machine(toys: ClusterStages) -> None:
     with pytest.raises(ModelError) as caught:
         list(toys.paint(batches(SEGMENT_PICTURES, faults={1: REFUSES})))
     assert str(caught.value) == f"on {MACHINE}: toy: these pictures are not for me"
 
 
-def test_a_killed_actor_costs_no_picture_and_another_takes_its_place(
+def test_a_killed_actor_loses_no_picture_and_is_replaced(
     toys: ClusterStages, wait_for: Callable[..., Any], capfd: pytest.CaptureFixture[str]
 ) -> None:
     killed, count = toys.places[0], 12 * SEGMENT_PICTURES + 1
@@ -175,7 +175,7 @@ def test_a_killed_actor_costs_no_picture_and_another_takes_its_place(
     assert capfd.readouterr().out == ""  # where the report is to stand alone
 
 
-def test_what_fails_on_one_actor_is_painted_by_another_new_one_until_it_has_failed_on_three(
+def test_a_segment_that_fails_is_retried_on_new_actors_and_ends_the_run_after_three(
     toys: ClusterStages,
 ) -> None:
     before, lost = {place.pid for place in toys.places}, len(toys.notes)
@@ -190,7 +190,7 @@ def test_what_fails_on_one_actor_is_painted_by_another_new_one_until_it_has_fail
     assert before.isdisjoint(place.pid for place in toys.places)
 
 
-def test_an_actor_died_of_what_it_had_in_hand_though_all_its_answers_come_at_once(
+def test_an_actors_death_is_blamed_on_its_current_segment_if_all_answers_come_at_once(
     toys: ClusterStages, ray: Any, monkeypatch: pytest.MonkeyPatch, wait_for: Callable[..., Any]
 ) -> None:
     wait_for(lambda: list(toys.paint(batches(1))) and len(toys.places) == 2, "two actors")
@@ -209,7 +209,7 @@ def test_an_actor_died_of_what_it_had_in_hand_though_all_its_answers_come_at_onc
     assert len(toys.notes) == lost + 3
 
 
-def test_a_model_that_is_not_there_is_told_with_the_machine(ray: Any) -> None:
+def test_a_missing_model_is_reported_with_the_machine(ray: Any) -> None:
     with pytest.raises(ModelError, match=r"^on \S+: nobody/nothing: neither a path here nor in .*; fetch it once: "):
         ClusterStages(job_of("nobody/nothing"), (SIDE, SIDE), max_actors=1)
 
@@ -221,7 +221,7 @@ def test_actors_that_cannot_start_end_the_run_in_one_line(ray: Any) -> None:
         ClusterStages(job_of("toy", prompt="dies at once"), (SIDE, SIDE), max_actors=2, recipe=toy_recipe)
 
 
-def test_a_machine_with_too_little_memory_costs_its_actor_and_the_last_one_the_run(
+def test_a_machine_with_too_little_memory_loses_its_actor_and_the_last_one_ends_the_run(
     ray: Any, tmp_path: Path, wait_for: Callable[..., Any]
 ) -> None:
     stages = ClusterStages(job_of("toy", prompt=f"full {tmp_path}"), (SIDE, SIDE), max_actors=2, recipe=toy_recipe)
@@ -241,7 +241,7 @@ def test_a_machine_with_too_little_memory_costs_its_actor_and_the_last_one_the_r
         stages.close()
 
 
-def test_what_is_painted_comes_out_while_the_source_is_quiet(toys: ClusterStages) -> None:
+def test_painted_pictures_come_out_while_the_source_is_quiet(toys: ClusterStages) -> None:
     count, has_come = 3 * SEGMENT_PICTURES, threading.Event()
     was_given = []
 
@@ -260,7 +260,7 @@ def test_what_is_painted_comes_out_while_the_source_is_quiet(toys: ClusterStages
     assert_each_is_its_source_and_one_more(painted, count)
 
 
-def test_a_cluster_of_our_own_hears_this_machine_alone(ray: Any, toys: ClusterStages) -> None:
+def test_our_own_cluster_listens_on_this_machine_only(ray: Any, toys: ClusterStages) -> None:
     heard = set()
     for process in psutil.Process().children(recursive=True):
         with suppress(psutil.NoSuchProcess):  # a lost actor's, which is just going
@@ -268,7 +268,7 @@ def test_a_cluster_of_our_own_hears_this_machine_alone(ray: Any, toys: ClusterSt
     assert {address.removeprefix("::ffff:") for address in heard} == {"127.0.0.1"}
 
 
-def test_a_card_or_more_cores_than_there_are_cannot_be_asked_for(ray: Any) -> None:
+def test_a_missing_card_or_too_many_cores_are_refused(ray: Any) -> None:
     for options, message in (
         ({"device": "cuda"}, r"^--device cuda: no machine of .* has a card; give --device cpu$"),
         ({"device": "cuda:1"}, r"^--device cuda:1: .* give --device cuda$"),
@@ -278,14 +278,14 @@ def test_a_card_or_more_cores_than_there_are_cannot_be_asked_for(ray: Any) -> No
             ClusterStages(job_of("toy", **options), (SIDE, SIDE), recipe=toy_recipe)
 
 
-def test_without_ray_the_command_that_gets_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_ray_the_error_names_the_command_that_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(UsageError) as caught:
         ClusterStages(job_of("toy"), (SIDE, SIDE), recipe=toy_recipe)
     assert str(caught.value) == INSTALL
 
 
-def test_auto_is_the_cluster_that_the_user_has_told_of(tmp_path: Path) -> None:
+def test_auto_is_the_cluster_that_the_user_has_named(tmp_path: Path) -> None:
     alone = {"RAY_TMPDIR": str(tmp_path)}
     assert running_address(alone) == ("", "")
     (tmp_path / "ray").mkdir()
@@ -295,7 +295,7 @@ def test_auto_is_the_cluster_that_the_user_has_told_of(tmp_path: Path) -> None:
     assert running_address(alone | {"RAY_ADDRESS": "local"}) == ("", "")
 
 
-def test_an_address_where_nobody_answers_is_told_at_once(free_port: Callable[[], int]) -> None:
+def test_an_address_without_a_cluster_is_reported_at_once(free_port: Callable[[], int]) -> None:
     address = f"127.0.0.1:{free_port()}"
     with pytest.raises(ChildError, match=rf"^--cluster {address}: nothing answers there \(.*\); start it"):
         ClusterStages(job_of("toy", cluster=address), (SIDE, SIDE), recipe=toy_recipe)
@@ -304,7 +304,7 @@ def test_an_address_where_nobody_answers_is_told_at_once(free_port: Callable[[],
             host_and_port(wrong, f"--cluster {wrong}")
 
 
-def test_what_ray_says_becomes_one_line() -> None:
+def test_errors_of_ray_become_one_line() -> None:
     versions = RuntimeError("Version mismatch: The cluster was started with:\n    Ray: 2.40\n    Python: 3.12\n")
     wrapped = ConnectionError("no connection")
     wrapped.__cause__ = versions
