@@ -123,7 +123,8 @@ def dataset(
     ] = None,
     retries: Annotated[int, typer.Option(metavar="N", help="Retries of a failed picture.")] = 1,
     resume: Annotated[
-        bool, typer.Option("--resume/--no-resume", help="Keep finished pictures, or make all of OUT again.")
+        bool,
+        typer.Option("--resume/--overwrite", " /--no-resume", help="Keep finished pictures, or make all of OUT again."),
     ] = True,
     cluster: Annotated[
         str | None, typer.Option(metavar="auto|ADDRESS", help="Run on the machines of a Ray cluster.")

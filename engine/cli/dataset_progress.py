@@ -32,7 +32,7 @@ def pace_of(progress: "DatasetProgress") -> str:
         return f"{progress.at_work} at work"
     left_s = progress.seconds_left
     left = "" if left_s is None or progress.is_finishing else f", {clock(left_s)} left"
-    return f"{progress.pictures_a_minute:.1f} per minute{left}"
+    return f"{60 * progress.rate:.1f} per minute{left}"
 
 
 @contextmanager

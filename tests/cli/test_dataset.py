@@ -9,8 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import typer
 
-from engine.cli.dataset import note_lines, report_lines
+from engine.cli.dataset import dataset, note_lines, report_lines
 from engine.cli.dataset_progress import pace_of, words_of
 from engine.jobs.dataset import DatasetProgress, DatasetReport
 from engine.jobs.dataset.running.report import FailedPicture
@@ -101,12 +102,12 @@ def test_ctrl_c_finishes_the_pictures_at_work_and_says_how_to_go_on(
     assert len(contents(tmp_path / "out")) == made * 2 + 2
 
 
-def test_progress_tells_pictures_a_minute_and_the_time_left() -> None:
-    known = {"expected": 100, "at_work": 2, "seconds": 60.0}
-    assert pace_of(DatasetProgress(done=5, made=0, failed=0, **known)) == "2 at work"
-    going = DatasetProgress(done=25, made=20, failed=0, **known)
+def test_progress_shows_pictures_per_minute_and_the_time_left() -> None:
+    known = {"expected": 100, "at_work": 2}
+    assert pace_of(DatasetProgress(done=5, made=0, failed=0, rate=0.0, **known)) == "2 at work"
+    going = DatasetProgress(done=25, made=20, failed=0, rate=20 / 60, **known)
     assert pace_of(going) == "20.0 per minute, 3:45 left"
-    failing = DatasetProgress(done=25, made=20, failed=15, **known)
+    failing = DatasetProgress(done=25, made=20, failed=15, rate=20 / 60, **known)
     assert words_of(failing) == "25 of 100 pictures, 15 failed, 20.0 per minute, 3:00 left"
 
 
@@ -136,3 +137,12 @@ def test_missing_pictures_are_named_with_the_place_of_their_logs() -> None:
         "pictures    5 made, 1 existed, 14 missing, 13 retried",
         "time        12.0 s, 2 at a time, 1.2 s per picture",
     ]
+
+
+@pytest.mark.parametrize(("option", "resume"), [("--resume", True), ("--overwrite", False), ("--no-resume", False)])
+def test_a_run_resumes_unless_it_is_told_to_overwrite(option: str, resume: bool) -> None:
+    app = typer.Typer()
+    app.command()(dataset)
+    command = typer.main.get_command(app)
+    assert command.make_context("dataset", ["out"]).params["resume"]
+    assert command.make_context("dataset", ["out", option]).params["resume"] == resume

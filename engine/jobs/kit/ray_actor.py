@@ -13,10 +13,10 @@ from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
 from typing import Generic, Protocol, TypeVar
 
 from engine.errors import DeviceFullError, MultiverseError, in_one_line
+from engine.jobs.kit.fingerprint import package_version
 
 CALLS_PER_ACTOR = 2  # pieces that an actor has at once
 
@@ -87,7 +87,7 @@ class PoolActor(Generic[Payload, Result, Loaded]):
         self._in_work: deque[_Call[Payload, Result]] = deque()
 
     def place(self) -> ActorPlace:
-        return ActorPlace(machine=socket.gethostname(), pid=os.getpid(), version=own_version())
+        return ActorPlace(machine=socket.gethostname(), pid=os.getpid(), version=package_version())
 
     def load(self, recipe: Recipe[Payload, Result, Loaded]) -> Loaded | ActorFault:
         """Load the model and warm it up. Called once, before `run`."""
@@ -124,14 +124,6 @@ class PoolActor(Generic[Payload, Result, Loaded]):
                 return
             self._in_work.append(call)
             yield call.payload
-
-
-def own_version() -> str:
-    """Version of this package; "" if it runs without being installed."""
-    try:
-        return version("multiverse-engine")
-    except PackageNotFoundError:
-        return ""
 
 
 def fault_of(error: BaseException) -> ActorFault:

@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 from engine.errors import ChildError, ModelError, UsageError
+from engine.jobs.kit.fingerprint import package_version
 from engine.jobs.kit.ray_actor import (
     CALLS_PER_ACTOR,
     ActorFault,
@@ -30,7 +31,6 @@ from engine.jobs.kit.ray_actor import (
     PoolActor,
     Recipe,
     Result,
-    own_version,
 )
 from engine.jobs.kit.ray_cluster import Connection, connect, ray_reason
 from engine.system.bounded_queue import WAKE_S
@@ -358,8 +358,8 @@ class ActorPool(Generic[Payload, Result, Loaded]):
             if place is LOST:
                 return
             actor.place = place
-            if place.version != own_version():
-                versions = f"multiverse-engine {place.version}, this machine has {own_version()}"
+            if place.version != package_version():
+                versions = f"multiverse-engine {place.version}, this machine has {package_version()}"
                 self._refuse(actor, ChildError(f"{actor.machine} has {versions}: install the same on all"))
         elif actor.place is not None and actor.load_ref in done:
             answer = self._answer(actor.load_ref, actor)

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
-from engine.jobs.kit.ray_actor import ActorFault, ActorPlace, own_version
+from engine.jobs.kit.fingerprint import package_version
+from engine.jobs.kit.ray_actor import ActorFault, ActorPlace
 from engine.jobs.kit.ray_cluster import Connection
 
 
@@ -41,7 +42,7 @@ class FakeRay:
     cores: int = 2
     load: Callable[[int], Any] = load_well
     work: Callable[[int, Any], Any] = lambda number, payload: payload
-    version: str = field(default_factory=own_version)
+    version: str = field(default_factory=package_version)
     handles: list[Handle] = field(default_factory=list)
     done: set[Ref] = field(default_factory=set)
 

@@ -16,13 +16,13 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from engine.errors import FolderBusyError, SinkError, UsageError
 from engine.jobs.dataset.made import COCO_PART, HDF5, LABELS, PICTURE, Made
 from engine.jobs.dataset.options import option_name
-from engine.jobs.dataset.running.manifest import DONE, FAILED, MANIFEST, entry_of, own_version, read_manifest
+from engine.jobs.dataset.running.manifest import DONE, FAILED, MANIFEST, entry_of, read_manifest
 from engine.jobs.dataset.task import PictureTask
+from engine.jobs.kit.fingerprint import differences, package_version
 from engine.system.atomic_file import move_into_place, remove_file
 from engine.system.work_folder import LOCK, WorkFolder, sha256_of
 
@@ -108,11 +108,11 @@ class DatasetFolder:
             more = f" and {len(damaged) - MAX_NAMED} more" if len(damaged) > MAX_NAMED else ""
             named = ", ".join(list(damaged.values())[:MAX_NAMED])
             notes.append(f"{self.path}: damaged, and drawn again: {named}{more}")
-        older = sum(self.manifest.entries[index].version != own_version() for index in finished)
+        older = sum(self.manifest.entries[index].version != package_version() for index in finished)
         if older:
             notes.append(
                 f"{older} pictures were made by another version of this program, which may have drawn them otherwise; "
-                "--no-resume makes all anew"
+                "--overwrite makes all again"
             )
         return Plan(finished=frozenset(finished), forgotten=forgotten, damaged=frozenset(damaged), notes=tuple(notes))
 
@@ -194,16 +194,15 @@ class DatasetFolder:
         for index, entry in self.manifest.entries.items():
             if index in forgotten or entry.status != DONE or entry.options == wanted:
                 continue
-            names = [name for name in wanted if wanted[name] != entry.options.get(name)]
-            if "engine" in names:
-                names = ["engine"]  # the others follow from it
-            differences = "; ".join(
-                f"{option_name(name)} {_value(wanted[name])}, was {_value(entry.options.get(name))}"
-                for name in names[:MAX_NAMED]
+            # If the engine differs, other values follow from it.
+            names = ["engine"] if wanted["engine"] != entry.options.get("engine") else list(wanted)
+            changed = differences(
+                {option_name(name): entry.options.get(name) for name in names},
+                {option_name(name): wanted[name] for name in names},
             )
             raise UsageError(
-                f"{self.path}: its pictures were made with other options ({differences}); give the same, another "
-                "folder, or --no-resume to make all again"
+                f"{self.path}: its pictures were made with other options ({changed}); give the same, another "
+                "folder, or --overwrite to make all again"
             )
 
     def _is_finished(self, task: PictureTask) -> bool:
@@ -282,10 +281,6 @@ class DatasetFolder:
 
 def unwritable(path: Path, error: OSError) -> SinkError:
     return SinkError(f"{path}: cannot be written ({error.strerror or error})")
-
-
-def _value(value: Any) -> str:
-    return "not given" if value is None else str(value)
 
 
 def _lock(path: Path, patience_s: float) -> WorkFolder:

@@ -7,13 +7,13 @@ import builtins
 import json
 import os
 from dataclasses import dataclass, field, replace
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from engine.jobs.dataset.task import PictureTask
+from engine.jobs.kit.fingerprint import package_version
 from engine.system.atomic_file import MAX_HELD_JOB_S, when_free, write_atomic
 from engine.system.file_names import escaped
 from engine.system.small_file import read_small
@@ -54,7 +54,7 @@ class Entry:
 
 def entry_of(task: PictureTask, **values: Any) -> Entry:
     """A new entry, with the version of this package."""
-    return Entry(index=task.index, seed=task.seed, options=task.key, version=own_version(), **values)
+    return Entry(index=task.index, seed=task.seed, options=task.key, version=package_version(), **values)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -106,10 +106,3 @@ def read_manifest(folder: Path) -> Manifest:
     if content and not content.endswith(b"\n"):
         manifest.unreadable = max(manifest.unreadable, 1)  # the next line would be appended to it
     return manifest
-
-
-def own_version() -> str:
-    try:
-        return version("multiverse-engine")
-    except PackageNotFoundError:  # run from source
-        return "source"

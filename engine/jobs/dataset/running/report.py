@@ -1,35 +1,29 @@
-"""DatasetProgress and final report of a run."""
+"""Progress and final report of a run."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from engine.jobs.dataset.labels import Statistics
+from engine.jobs.kit.progress import JobProgress
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DatasetProgress:
-    done: int
-    """FolderOutputs pictures, including those of earlier runs."""
-    expected: int
+class DatasetProgress(JobProgress):
+    """Progress in pictures; `rate` counts those made by this run."""
+
     made: int
     """Pictures made by this run."""
     failed: int
     at_work: int
-    seconds: float
-    is_finishing: bool = False
-    """True once no more pictures are begun: all are, or the run was asked to end."""
     is_checking: bool = False
     """True before drawing: `done` of `expected` existing pictures were compared with the manifest."""
 
     @property
-    def pictures_a_minute(self) -> float:
-        return 60 * self.made / self.seconds if self.seconds else 0.0
-
-    @property
     def seconds_left(self) -> float | None:
-        if not self.made:
+        """Time for the pictures that have neither been made nor failed; None before the first is made."""
+        if not self.rate or self.expected is None:
             return None
-        return max(self.expected - self.done - self.failed, 0) * self.seconds / self.made
+        return max(self.expected - self.done - self.failed, 0) / self.rate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

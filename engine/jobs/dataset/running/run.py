@@ -137,11 +137,8 @@ class _Run:
         )
 
     def _tell_checked(self, checked: int, there: int) -> None:
-        seconds = time.perf_counter() - self._began_s
         self._tell(
-            DatasetProgress(
-                done=checked, expected=there, made=0, failed=0, at_work=0, seconds=seconds, is_checking=True
-            )
+            DatasetProgress(done=checked, expected=there, rate=0.0, made=0, failed=0, at_work=0, is_checking=True)
         )
 
     def _work_off(self, runner: Runner, missing: list[PictureTask]) -> None:
@@ -155,10 +152,10 @@ class _Run:
                 DatasetProgress(
                     done=self._kept + len(self._seconds),
                     expected=expected,
+                    rate=len(self._seconds) / max(time.perf_counter() - self._began_s, 1e-9),
                     made=len(self._seconds),
                     failed=len(self._failed),
                     at_work=runner.at_work,
-                    seconds=time.perf_counter() - self._began_s,
                     is_finishing=self._is_stopped(),
                 )
             )

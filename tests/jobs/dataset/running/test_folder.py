@@ -128,7 +128,7 @@ def test_pictures_of_other_options_are_not_mixed(folder: DatasetFolder) -> None:
     commit(folder, 0)
     folder.close()
     again = DatasetFolder(folder.path)
-    with pytest.raises(UsageError, match=r"made with other options \(--seed 7, was 1000\); give the same, another"):
+    with pytest.raises(UsageError, match=r"made with other options \(--seed was 1000, is 7\); give the same, another"):
         again.plan([task(0, seed=7)], is_resuming=True)
     plan = again.plan([task(0, seed=7)], is_resuming=False)
     assert (plan.finished, plan.forgotten) == (set(), {0})
