@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from engine.jobs.dataset.options import SceneOptions
     from engine.jobs.dataset.running.report import DatasetProgress, DatasetReport
     from engine.jobs.dataset.running.run import check_job, make_dataset
-    from engine.jobs.dataset.task import Drawing
+    from engine.jobs.dataset.task import RenderSettings
 
 _HOMES = {
     "DatasetJob": "job",
     "DatasetReport": "running.report",
-    "Drawing": "task",
+    "RenderSettings": "task",
     "DatasetProgress": "running.report",
     "SceneOptions": "options",
     "check_job": "running.run",
@@ -33,7 +33,7 @@ __all__ = [
     "DatasetJob",
     "DatasetProgress",
     "DatasetReport",
-    "Drawing",
+    "RenderSettings",
     "SceneOptions",
     "check_job",
     "choose_drawing",

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from engine.errors import RenderError, UsageError
-from engine.jobs.dataset.task import Drawing
+from engine.jobs.dataset.task import RenderSettings
 
 CYCLES_ONLY = "only for Cycles; it has no effect with the raster engine"
 FAR = "on a cluster the raster engine draws, which every machine has (--engine cycles needs Blender on each)"
@@ -12,7 +12,7 @@ FAR = "on a cluster the raster engine draws, which every machine has (--engine c
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChosenEngine:
-    drawing: Drawing
+    drawing: RenderSettings
     blender: str = ""
     notes: tuple[str, ...] = ()
 
@@ -47,7 +47,7 @@ def choose_drawing(
     if engine == "raster":
         if given:
             raise UsageError(f"{given[0]}: {CYCLES_ONLY}; leave it out, or give --engine cycles")
-        return ChosenEngine(drawing=Drawing(engine="raster"))
+        return ChosenEngine(drawing=RenderSettings(engine="raster"))
     if engine == "auto" and is_far:
         return _raster(FAR, given)
     found = None
@@ -71,7 +71,7 @@ def choose_drawing(
             return _raster(f"the raster engine draws, because Cycles cannot: {error}", given)
         if use_gpu and not gpus:
             raise UsageError(f"--use-gpu: Cycles has no GPU here, only the CPU ({found.path}); leave the option out")
-    drawing = Drawing(
+    drawing = RenderSettings(
         engine="cycles",
         max_samples=settings.max_samples,
         noise_threshold=settings.noise_threshold,
@@ -82,4 +82,4 @@ def choose_drawing(
 
 def _raster(reason: str, given: list[str]) -> ChosenEngine:
     without = f"; {' '.join(given)}: {CYCLES_ONLY}" if given else ""
-    return ChosenEngine(drawing=Drawing(engine="raster"), notes=(f"{reason}{without}",))
+    return ChosenEngine(drawing=RenderSettings(engine="raster"), notes=(f"{reason}{without}",))

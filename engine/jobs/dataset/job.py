@@ -5,7 +5,7 @@ from pathlib import Path
 
 from engine.errors import UsageError
 from engine.jobs.dataset.options import SceneOptions
-from engine.jobs.dataset.task import Drawing, PictureTask, check_seed
+from engine.jobs.dataset.task import PictureTask, RenderSettings, check_seed
 from engine.jobs.kit.option_range import check_no_stream, check_number
 
 MAX_PICTURES = 10_000_000
@@ -14,7 +14,7 @@ MAX_PICTURES = 10_000_000
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetJob:
     output: Path
-    drawing: Drawing
+    drawing: RenderSettings
     options: SceneOptions = field(default_factory=SceneOptions)
     count: int = 20
     seed: int = 0

@@ -7,7 +7,7 @@ PICTURE, LABELS, COCO_PART, HDF5 = "picture.png", "labels.txt", "coco.json", "ar
 
 
 @dataclass(slots=True, kw_only=True)
-class Made:
+class MadePicture:
     """Facts about a finished picture."""
 
     piles: int

@@ -14,9 +14,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 from engine.jobs.dataset.geometry import set_stage
-from engine.jobs.dataset.geometry.batches import Stage
+from engine.jobs.dataset.geometry.batches import SceneStage
 from engine.jobs.dataset.labels import coco_part, encode_png, find_instances, label_text, write_hdf5
-from engine.jobs.dataset.made import COCO_PART, HDF5, LABELS, PICTURE, Made
+from engine.jobs.dataset.made import COCO_PART, HDF5, LABELS, PICTURE, MadePicture
 from engine.jobs.dataset.rendered import Rendered
 from engine.jobs.dataset.scene import describe_scene, settle
 from engine.jobs.dataset.task import PictureTask
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 MAX_BAKED_PX = 8192  # side of the ground's texture for Cycles, which every GPU supports
 
 
-def make_picture(task: PictureTask, folder: Path) -> Made:
+def make_picture(task: PictureTask, folder: Path) -> MadePicture:
     """Draw the picture and write its files into `folder`, under the names of made.py.
 
     UsageError for a scene that does not fit, RenderError if the engine fails, OSError if the disk does.
@@ -52,7 +52,7 @@ def make_picture(task: PictureTask, folder: Path) -> Made:
     with _timed(seconds, "save"):
         for name, content in files.items():
             (folder / name).write_bytes(content)
-        made = Made(
+        made = MadePicture(
             piles=len(scene.piles),
             labelled=len(found.numbers),
             renderer=rendered.renderer,
@@ -70,7 +70,7 @@ def make_picture(task: PictureTask, folder: Path) -> Made:
     return made
 
 
-def draw(stage: Stage, task: PictureTask, folder: Path) -> Rendered:
+def draw(stage: SceneStage, task: PictureTask, folder: Path) -> Rendered:
     """Draw with the task's engine; Blender's temporary files lie in `folder`."""
     from engine.jobs.dataset.raster import bake_ground, render
 

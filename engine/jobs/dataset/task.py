@@ -11,7 +11,7 @@ EngineName = Literal["cycles", "raster"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Drawing:
+class RenderSettings:
     """Rendering settings. All but `engine` are for Cycles only."""
 
     engine: EngineName
@@ -24,7 +24,7 @@ class Drawing:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PictureTask:
     options: SceneOptions
-    drawing: Drawing
+    drawing: RenderSettings
     base_seed: int
     index: int
     with_coco: bool = False
@@ -55,7 +55,7 @@ def task_of(text: str) -> PictureTask:
     """The task from `as_json`."""
     values = json.loads(text)
     return PictureTask(
-        **values | {"options": SceneOptions(**values["options"]), "drawing": Drawing(**values["drawing"])}
+        **values | {"options": SceneOptions(**values["options"]), "drawing": RenderSettings(**values["drawing"])}
     )
 
 

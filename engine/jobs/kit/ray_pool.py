@@ -59,7 +59,7 @@ Output = TypeVar("Output")
 PayloadOut = TypeVar("PayloadOut", covariant=True)
 
 
-class Piece(Protocol[PayloadOut]):
+class WorkPiece(Protocol[PayloadOut]):
     """A piece of work. The driver keeps it until its result is there."""
 
     @property
@@ -70,8 +70,12 @@ class Piece(Protocol[PayloadOut]):
     def name(self) -> str:
         """The piece's name in an error, such as its first and last picture."""
 
+    @property
+    def size(self) -> int:
+        """The amount of work, in a unit of the job's choice, for `ActorPool.waiting`."""
 
-PieceT = TypeVar("PieceT", bound=Piece[Any])
+
+PieceT = TypeVar("PieceT", bound=WorkPiece[Any])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +110,7 @@ class Actor(Generic[Loaded]):
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class _Call:
-    piece: Piece[Any]
+    piece: WorkPiece[Any]
     payload_ref: Any
     """In the object store, until there is a result."""
     answer_ref: Any = None
@@ -139,8 +143,8 @@ class ActorPool(Generic[Payload, Result, Loaded]):
         self.actors: list[Actor[Loaded]] = []
         self.notes: list[str] = []
         """Lines for the user: why actors were lost. The job may add its own."""
-        self.waiting: tuple[Piece[Payload], ...] = ()
-        """Pieces that were read and have no result yet, the oldest first."""
+        self.waiting = 0
+        """Size of all pieces that were read and have no result yet."""
         self.workers = self.max_workers = 0
         """Actors that work now, and the most that did at once."""
         self._remote = self._ray.remote(PoolActor).options(
@@ -198,7 +202,7 @@ class ActorPool(Generic[Payload, Result, Loaded]):
             for call in line:
                 if call.actor is not None:
                     call.actor.calls.remove(call)
-            self.waiting = ()
+            self.waiting = 0
 
     @property
     def look_ahead(self) -> int:
@@ -280,7 +284,7 @@ class ActorPool(Generic[Payload, Result, Loaded]):
                 self._take(call, receive)
         self.workers = len(self.warm)
         self.max_workers = max(self.max_workers, self.workers)
-        self.waiting = tuple(call.piece for call in line if not call.outputs)
+        self.waiting = sum(call.piece.size for call in line if not call.outputs)
         while line and line[0].outputs:
             yield from line.popleft().outputs
 

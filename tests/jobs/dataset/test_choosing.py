@@ -9,11 +9,11 @@ import pytest
 
 from engine.errors import RenderError, UsageError
 from engine.jobs.dataset.choosing import choose_drawing
-from engine.jobs.dataset.task import Drawing
+from engine.jobs.dataset.task import RenderSettings
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="stands in for Blender by a shell script")
 
-RASTER = Drawing(engine="raster")
+RASTER = RenderSettings(engine="raster")
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def test_a_preset_gives_samples_and_noise_unless_they_are_given(
     stand_in: Callable[[str], Path], given: dict[str, Any], samples: int, noise: float
 ) -> None:
     stand_in(FINE)
-    drawing = Drawing(engine="cycles", max_samples=samples, noise_threshold=noise)
+    drawing = RenderSettings(engine="cycles", max_samples=samples, noise_threshold=noise)
     for engine in ("cycles", "auto"):
         chosen = choose_drawing(engine, **given)
         assert (chosen.drawing, chosen.blender, chosen.notes) == (drawing, "", ())

@@ -28,6 +28,7 @@ class Clock:
 class Numbered:
     payload: int
     name: str = field(init=False)
+    size: int = 1
 
     def __post_init__(self) -> None:
         self.name = f"piece {self.payload}"
@@ -120,7 +121,7 @@ def test_a_closed_map_leaves_nothing_for_the_next() -> None:
     mapping = pool.map((Numbered(number) for number in range(9)), lambda actor, piece, result: result)
     next(mapping)
     mapping.close()
-    assert pool.waiting == () and [len(actor.calls) for actor in pool.actors] == [0, 0]
+    assert pool.waiting == 0 and [len(actor.calls) for actor in pool.actors] == [0, 0]
     assert outputs(pool, 5) == list(range(5))
 
 

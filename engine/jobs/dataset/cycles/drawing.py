@@ -20,7 +20,7 @@ from engine.jobs.dataset.cycles.finding import Blender, blender_environment, ins
 from engine.jobs.dataset.cycles.passes import read_passes
 from engine.jobs.dataset.cycles.settings import CyclesSettings
 from engine.jobs.dataset.cycles.stage_file import write_stage
-from engine.jobs.dataset.geometry.batches import Stage
+from engine.jobs.dataset.geometry.batches import SceneStage
 from engine.jobs.dataset.rendered import Rendered
 from engine.system.python_process import exit_reason
 
@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 
 
 def render(
-    stage: Stage, ground_rgb: np.ndarray, settings: CyclesSettings, blender: Blender, *, folder: Path | None = None
+    stage: SceneStage, ground_rgb: np.ndarray, settings: CyclesSettings, blender: Blender, *, folder: Path | None = None
 ) -> Rendered:
     """Render the stage. `ground_rgb`: (side, side, 3) uint8, sRGB albedo of the whole terrain from above, row 0 north.
 

@@ -1,7 +1,7 @@
 """Writes a stage as files that Blender's Python can read: `stage.json`, `stage.npz`, `ground.png`.
 
-The arrays are those of `Mesh` and `Batch`, named `0_positions` for the first batch and `ground_positions` for the
-ground.
+The arrays are those of `Mesh` and `InstanceBatch`, named `0_positions` for the first batch and `ground_positions` for
+the ground.
 """
 
 import json
@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 
 from engine.jobs.dataset.cycles.settings import CyclesSettings
-from engine.jobs.dataset.geometry.batches import LOOKS, Mesh, Stage
+from engine.jobs.dataset.geometry.batches import LOOKS, Mesh, SceneStage
 from engine.jobs.dataset.light import light_of
 
 STAGE, ARRAYS, GROUND = "stage.json", "stage.npz", "ground.png"
 
 
-def write_stage(folder: Path, stage: Stage, ground_rgb: np.ndarray, settings: CyclesSettings) -> None:
+def write_stage(folder: Path, stage: SceneStage, ground_rgb: np.ndarray, settings: CyclesSettings) -> None:
     """Write the files. `ground_rgb`: (side, side, 3) uint8, sRGB, row 0 north. Raises OSError."""
     scene = stage.scene
     light = light_of(scene.sun, scene.ground)

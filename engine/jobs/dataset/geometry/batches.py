@@ -5,7 +5,7 @@ from enum import StrEnum
 
 import numpy as np
 
-from engine.jobs.dataset.scene.description import Scene
+from engine.jobs.dataset.scene.description import SiteScene
 
 
 class Surface(StrEnum):
@@ -66,7 +66,7 @@ class Mesh:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Batch:
+class InstanceBatch:
     """k instances of one mesh and surface."""
 
     name: str
@@ -81,9 +81,9 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Stage:
+class SceneStage:
     """A scene ready to draw. The ground is a separate mesh: its look comes from `scene.ground`, tracks and lines."""
 
-    scene: Scene
+    scene: SiteScene
     ground: Mesh
-    batches: tuple[Batch, ...]
+    batches: tuple[InstanceBatch, ...]

@@ -12,7 +12,7 @@ from functools import partial
 import numpy as np
 
 from engine.jobs.dataset.geometry import pile_parts as parts
-from engine.jobs.dataset.geometry.batches import LOOKS, Batch, Mesh, Surface
+from engine.jobs.dataset.geometry.batches import LOOKS, InstanceBatch, Mesh, Surface
 from engine.jobs.dataset.geometry.placing import Axes, sized, standing
 from engine.jobs.dataset.scene.description import GroundLook, Pile, PileKind, Terrain
 
@@ -58,19 +58,19 @@ class _Group:
 
     def batch(
         self, name: str, mesh: Mesh, surface: Surface, local: np.ndarray, tints: np.ndarray | float = 1.0
-    ) -> Batch:
+    ) -> InstanceBatch:
         """`local`: (k, 4, 4) from mesh space to the pile's frame; `tints`: (k, 3), or one for all."""
         return self._batch(name, mesh, surface, self.frames @ local, tints)
 
-    def base(self, name: str, mesh: Mesh, surface: Surface, tints: np.ndarray | float = 1.0) -> Batch:
+    def base(self, name: str, mesh: Mesh, surface: Surface, tints: np.ndarray | float = 1.0) -> InstanceBatch:
         wide, depth = self.base_diameter, self.base_depth
         local = self.sized((wide, wide, self.base_height + depth), (0, 0, -depth))
         return self._batch(name, mesh, surface, self.base_frames @ local, tints)
 
     def _batch(
         self, name: str, mesh: Mesh, surface: Surface, transforms: np.ndarray, tints: np.ndarray | float
-    ) -> Batch:
-        return Batch(
+    ) -> InstanceBatch:
+        return InstanceBatch(
             name=name,
             mesh=mesh,
             surface=surface,
@@ -83,7 +83,7 @@ class _Group:
         return sized(len(self.numbers), size, at)
 
 
-def build_piles(piles: tuple[Pile, ...], terrain: Terrain, ground: GroundLook) -> Iterator[Batch]:
+def build_piles(piles: tuple[Pile, ...], terrain: Terrain, ground: GroundLook) -> Iterator[InstanceBatch]:
     """All parts of all piles, one non-empty batch per part and surface. Spoil has the colour of the ground."""
     if not piles:
         return
@@ -149,12 +149,12 @@ def _post(group: _Group, top: np.ndarray) -> np.ndarray:
     return group.sized((group.diameter, group.diameter, top + POST_DEPTH_M), (0, 0, -POST_DEPTH_M))
 
 
-def _phc_posts(group: _Group) -> Iterator[Batch]:
+def _phc_posts(group: _Group) -> Iterator[InstanceBatch]:
     yield group.batch("phc post", parts.phc_tube(), Surface.CONCRETE, _post(group, group.length))
     yield group.batch("phc hole", parts.plug(), Surface.DARK, _plug(group, parts.PHC_BORE))
 
 
-def _steel_posts(group: _Group) -> Iterator[Batch]:
+def _steel_posts(group: _Group) -> Iterator[InstanceBatch]:
     top = group.length - np.where(group.flange > 0, FLANGE_INSIDE_M, 0.0)
     yield from _in_metal(group, "steel post", parts.steel_tube(), _post(group, top))
     wide = group.diameter
@@ -173,7 +173,7 @@ def _plug(group: _Group, bore: float) -> np.ndarray:
     return group.sized((wide, wide, group.length - PLUG_BELOW_TOP_M + BASE_DEPTH_M), (0, 0, -BASE_DEPTH_M))
 
 
-def _poured_posts(group: _Group) -> Iterator[Batch]:
+def _poured_posts(group: _Group) -> Iterator[InstanceBatch]:
     for variant, some in _by_shape(group):
         local = _post(some, some.length)
         yield some.batch(f"poured post {variant}", parts.poured_post(variant), Surface.CONCRETE, local, POURED_TINT)
@@ -181,39 +181,39 @@ def _poured_posts(group: _Group) -> Iterator[Batch]:
     yield group.batch("stubs", parts.stubs(), Surface.RUST, stubs)
 
 
-def _flanges(group: _Group) -> Iterator[Batch]:
+def _flanges(group: _Group) -> Iterator[InstanceBatch]:
     wide, base = group.flange, group.length - parts.FLANGE_THICK_M
     yield from _in_metal(group, "flange", parts.flange(), group.sized((wide, wide, parts.FLANGE_THICK_M), (0, 0, base)))
     holes = group.sized((wide, wide, parts.FLANGE_THICK_M), (0, 0, base))
     yield group.batch("flange holes", parts.flange_holes(), Surface.DARK, holes)
 
 
-def _hoops(group: _Group) -> Iterator[Batch]:
+def _hoops(group: _Group) -> Iterator[InstanceBatch]:
     wide = group.diameter + 2 * HOOP_OUT_M
     bottom = group.length - HOOP_HIGH_M - 0.003  # slightly below the rim: coplanar faces would flicker
     yield from _in_metal(group, "hoop", parts.hoop(), group.sized((wide, wide, HOOP_HIGH_M), (0, 0, bottom)))
 
 
-def _ring_cracks(group: _Group) -> Iterator[Batch]:
+def _ring_cracks(group: _Group) -> Iterator[InstanceBatch]:
     wide = group.diameter
     yield group.batch(
         "crack over ring", parts.ring_crack(), Surface.DARK, group.sized((wide, wide, 1.0), (0, 0, group.length))
     )
 
 
-def _side_cracks(group: _Group) -> Iterator[Batch]:
+def _side_cracks(group: _Group) -> Iterator[InstanceBatch]:
     wide = group.diameter + 2 * parts.PROUD_M
     down = np.minimum(0.8 * group.length, 0.6)
     local = group.sized((wide, wide, down), (0, 0, group.length - down + parts.PROUD_M))
     yield group.batch("crack down side", parts.side_crack(), Surface.DARK, local)
 
 
-def _pads(group: _Group) -> Iterator[Batch]:
+def _pads(group: _Group) -> Iterator[InstanceBatch]:
     for variant, some in _by_shape(group):
         yield some.base(f"pad {variant}", parts.pad(variant), Surface.CONCRETE, PAD_TINT)
 
 
-def _heaps(group: _Group, tint: np.ndarray) -> Iterator[Batch]:
+def _heaps(group: _Group, tint: np.ndarray) -> Iterator[InstanceBatch]:
     for variant, some in _by_shape(group):
         yield some.base(f"heap {variant}", parts.heap(variant), Surface.SPOIL, tint)
 
@@ -226,7 +226,7 @@ def _by_shape(group: _Group) -> Iterator[tuple[int, _Group]]:
             yield variant, group.at(chosen)
 
 
-def _in_metal(group: _Group, name: str, mesh: Mesh, local: np.ndarray) -> Iterator[Batch]:
+def _in_metal(group: _Group, name: str, mesh: Mesh, local: np.ndarray) -> Iterator[InstanceBatch]:
     """One batch of steel and one of rust, by grade."""
     rusty = group.rust >= FIRST_RUSTY_GRADE
     for chosen, surface in ((~rusty, Surface.STEEL), (rusty, Surface.RUST)):

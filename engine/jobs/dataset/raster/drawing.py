@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import moderngl
 import numpy as np
 
-from engine.jobs.dataset.geometry.batches import Stage
+from engine.jobs.dataset.geometry.batches import SceneStage
 from engine.jobs.dataset.light import light_of
 from engine.jobs.dataset.raster import shadow
 from engine.jobs.dataset.raster.device import VIEW_BLOCK, Device
@@ -33,7 +33,7 @@ _SOLID = moderngl.DEPTH_TEST | moderngl.CULL_FACE
 class StageDrawing:
     """A stage on the GPU, ready to be drawn tile by tile."""
 
-    def __init__(self, device: Device, stage: Stage, targets: RasterTargets, *, wants_colors: bool) -> None:
+    def __init__(self, device: Device, stage: SceneStage, targets: RasterTargets, *, wants_colors: bool) -> None:
         self._device, self._stage, self._targets = device, stage, targets
         scene = stage.scene
         context = device.context

@@ -6,7 +6,7 @@ import numpy as np
 from engine.jobs.dataset.geometry.batches import Mesh
 from engine.jobs.dataset.raster.device import Device
 from engine.jobs.dataset.raster.tiles import Tile, boxes_in_picture, corners_of
-from engine.jobs.dataset.scene.description import Camera, Sun, Terrain
+from engine.jobs.dataset.scene.description import SiteCamera, Sun, Terrain
 
 CHUNK_M = 16.0
 VERTEX = ("", "3f in_position", "3f in_plane", "2f in_reach")
@@ -15,7 +15,7 @@ VERTEX = ("", "3f in_position", "3f in_plane", "2f in_reach")
 class Ground:
     """Each triangle has its own last vertex, which carries the triangle's plane as a flat attribute (plane.glsl)."""
 
-    def __init__(self, device: Device, mesh: Mesh, camera: Camera, sun: Sun) -> None:
+    def __init__(self, device: Device, mesh: Mesh, camera: SiteCamera, sun: Sun) -> None:
         self._device = device
         z = mesh.positions[:, 2]
         self.lowest_m, self.highest_m = float(z.min()), float(z.max())
@@ -29,7 +29,7 @@ class Ground:
         vertices, index = _own_last_vertices(mesh.positions, triangles, corners, camera.height_m)
         self._vertices, self._index = device.buffer(vertices), device.buffer(index)
 
-    def _matters(self, mesh: Mesh, camera: Camera, sun: Sun) -> np.ndarray:
+    def _matters(self, mesh: Mesh, camera: SiteCamera, sun: Sun) -> np.ndarray:
         """(t,) bool: True for triangles that may be visible, or whose shadow may be."""
         deepest_m = camera.height_m - self.lowest_m
         shadow_m = (self.highest_m - self.lowest_m) / np.tan(np.radians(sun.elevation_deg))

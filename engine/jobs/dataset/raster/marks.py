@@ -8,7 +8,7 @@ import numpy as np
 
 from engine.jobs.dataset.raster.device import Device
 from engine.jobs.dataset.raster.tiles import Tile, boxes_in_picture, corners_of
-from engine.jobs.dataset.scene.description import Camera, Scene, Terrain
+from engine.jobs.dataset.scene.description import SiteCamera, SiteScene, Terrain
 
 TRACK, LIME, SHADE = 0, 1, 2
 PIECE_M = 4.0  # maximum length, so that the box around a piece of a track stays flat
@@ -24,7 +24,7 @@ BOX_VERTICES = 36
 class Marks:
     """Boxes for marks_vertex.glsl; (k, 12) float32 rows: ends, form, kind."""
 
-    def __init__(self, device: Device, program: moderngl.Program, rows: np.ndarray, camera: Camera | None) -> None:
+    def __init__(self, device: Device, program: moderngl.Program, rows: np.ndarray, camera: SiteCamera | None) -> None:
         """Without a camera, as in a plan, each tile draws all marks."""
         self._device = device
         self._rows = rows
@@ -46,7 +46,7 @@ class Marks:
         context.blend_equation = moderngl.FUNC_ADD  # type: ignore[assignment]  # the same
 
 
-def driven_and_strewn(scene: Scene) -> np.ndarray:
+def driven_and_strewn(scene: SiteScene) -> np.ndarray:
     """Rows for the scene's tracks and lime lines."""
     rows: list[np.ndarray] = []
     for track in scene.tracks:

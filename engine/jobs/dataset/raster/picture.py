@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from engine.jobs.dataset.geometry.batches import Stage
+from engine.jobs.dataset.geometry.batches import SceneStage
 from engine.jobs.dataset.raster.device import open_device
 from engine.jobs.dataset.raster.drawing import StageDrawing
 from engine.jobs.dataset.raster.targets import SAMPLES, RasterTargets
@@ -10,7 +10,9 @@ from engine.jobs.dataset.raster.tiles import MAX_TILE_PX, cut
 from engine.jobs.dataset.rendered import Rendered
 
 
-def render(stage: Stage, *, wants_colors: bool = True, tile_px: int = MAX_TILE_PX, samples: int = SAMPLES) -> Rendered:
+def render(
+    stage: SceneStage, *, wants_colors: bool = True, tile_px: int = MAX_TILE_PX, samples: int = SAMPLES
+) -> Rendered:
     """Render the stage through its camera. NoGLError or RenderError, in one line.
 
     Without `wants_colors` the colours are black. `samples`: of colour, per pixel. Numbers and depth depend on neither

@@ -3,7 +3,7 @@
 import moderngl
 import numpy as np
 
-from engine.jobs.dataset.geometry.batches import Stage
+from engine.jobs.dataset.geometry.batches import SceneStage
 from engine.jobs.dataset.light import light_of
 from engine.jobs.dataset.raster.device import VIEW_BLOCK, open_device
 from engine.jobs.dataset.raster.ground import terrain_texture
@@ -11,12 +11,12 @@ from engine.jobs.dataset.raster.marks import Marks, driven_and_strewn
 from engine.jobs.dataset.raster.targets import confine, read_pixels
 from engine.jobs.dataset.raster.tiles import MAX_TILE_PX, cut
 from engine.jobs.dataset.raster.view import ShadowSpace, View
-from engine.jobs.dataset.scene.description import Camera
+from engine.jobs.dataset.scene.description import SiteCamera
 
 _MARKS, _TERRAIN, _NO_DEPTH = range(3)
 
 
-def bake_ground(stage: Stage, side_px: int) -> np.ndarray:
+def bake_ground(stage: SceneStage, side_px: int) -> np.ndarray:
     """Bake the albedo over the whole terrain: (side_px, side_px, 3) uint8 sRGB, row 0 north, column 0 west.
 
     Raises RenderError, NoGLError.
@@ -37,7 +37,7 @@ def bake_ground(stage: Stage, side_px: int) -> np.ndarray:
         marks = Marks(device, program, driven_and_strewn(scene), None)
         ground = device.pass_over_all("ground_plan", u_marks=_MARKS, u_terrain=_TERRAIN)
         view = View(
-            camera=Camera(width_px=side_px, height_px=side_px),
+            camera=SiteCamera(width_px=side_px, height_px=side_px),
             nearest_m=1.0,
             farthest_m=2.0,
             sun=scene.sun,

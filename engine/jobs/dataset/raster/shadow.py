@@ -13,7 +13,7 @@ import numpy as np
 
 from engine.jobs.dataset.raster.device import Device
 from engine.jobs.dataset.raster.view import ShadowSpace
-from engine.jobs.dataset.scene.description import Camera, Sun
+from engine.jobs.dataset.scene.description import SiteCamera, Sun
 
 FINEST_M = 0.025  # a third of the thinnest post
 TEXELS_A_PIXEL = 1.6
@@ -32,7 +32,7 @@ class ShadowMaps:
 
 
 def fit(
-    camera: Camera, sun: Sun, ground_m: tuple[float, float], highest_m: float, largest_px: int
+    camera: SiteCamera, sun: Sun, ground_m: tuple[float, float], highest_m: float, largest_px: int
 ) -> tuple[ShadowSpace, tuple[int, int], tuple[int, int]]:
     """Fit the maps around the camera's view between the lowest ground and the highest z; also their sizes in pixels."""
     flat = 1 / max(math.tan(math.radians(sun.elevation_deg)), 1 / STEEPEST)

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import moderngl
 import numpy as np
 
-from engine.jobs.dataset.geometry.batches import LOOKS, Batch, Mesh
+from engine.jobs.dataset.geometry.batches import LOOKS, InstanceBatch, Mesh
 from engine.jobs.dataset.raster.device import Device
 from engine.jobs.dataset.raster.tiles import Tile, boxes_in_picture, corners_of
-from engine.jobs.dataset.scene.description import Camera
+from engine.jobs.dataset.scene.description import SiteCamera
 
 VERTEX = ("", "3f in_corner", "3f in_next", "3f in_after", "3f in_normal")
 INSTANCE = ("/i", "4f in_row_x", "4f in_row_y", "4f in_row_z", "4f in_tint")
@@ -36,8 +36,8 @@ class Things:
     def __init__(
         self,
         device: Device,
-        batches: Sequence[Batch],
-        camera: Camera,
+        batches: Sequence[InstanceBatch],
+        camera: SiteCamera,
         numbered: moderngl.Program,
         shaded: moderngl.Program | None,
         shadowed: moderngl.Program | None,
@@ -80,7 +80,7 @@ class Things:
             loaded.instances.write(rows)
         return len(rows)
 
-    def _load(self, batch: Batch, boxes_px: np.ndarray) -> _Loaded:
+    def _load(self, batch: InstanceBatch, boxes_px: np.ndarray) -> _Loaded:
         rows = np.empty((len(batch.transforms), 16), np.float32)
         rows[:, :12] = batch.transforms[:, :3].reshape(-1, 12)
         rows[:, 12:15] = batch.tints
@@ -117,7 +117,7 @@ def unrolled(mesh: Mesh) -> np.ndarray:
     return vertices.reshape(-1, 12).astype(np.float32)
 
 
-def box_corners(batch: Batch) -> np.ndarray:
+def box_corners(batch: InstanceBatch) -> np.ndarray:
     """(k, 8, 3) metres: the transformed bounding box of each instance."""
     positions = batch.mesh.positions.astype(np.float64)
     corners = corners_of(positions.min(axis=0)[None], positions.max(axis=0)[None])[0]  # (8, 3)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.jobs.dataset.scene.description import Camera
+from engine.jobs.dataset.scene.description import SiteCamera
 
 MAX_TILE_PX = 1024  # larger ones are no faster and take four times the memory
 
@@ -50,7 +50,7 @@ def _side(length: int, largest: int) -> int:
     return -(-length // -(-length // largest))
 
 
-def boxes_in_picture(camera: Camera, corners: np.ndarray) -> np.ndarray:
+def boxes_in_picture(camera: SiteCamera, corners: np.ndarray) -> np.ndarray:
     """Project (k, c, 3) metres to bounding boxes, (k, 4) left, top, right, bottom in pixels, with 1 px margin."""
     places = camera.pixel_of(corners.reshape(-1, 3).astype(np.float64)).reshape(*corners.shape[:2], 2)
     return np.concatenate([places.min(axis=1) - 1, places.max(axis=1) + 1], axis=1)

@@ -6,7 +6,7 @@ from statistics import NormalDist
 import numpy as np
 
 from engine.jobs.dataset.light import Light
-from engine.jobs.dataset.scene.description import Camera, GroundLook, Sun, Terrain
+from engine.jobs.dataset.scene.description import GroundLook, SiteCamera, Sun, Terrain
 
 SPARE_PX = 1024
 """Margin of a tile's viewport on each side: larger than any triangle in the picture."""
@@ -32,7 +32,7 @@ class ShadowSpace:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class View:
-    camera: Camera
+    camera: SiteCamera
     nearest_m: float
     """Near and far: the range of depths below the camera."""
     farthest_m: float

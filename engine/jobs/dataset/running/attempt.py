@@ -34,7 +34,7 @@ def run_attempt(
     environment: Mapping[str, str],
     is_stopped: Callable[[], bool] = lambda: False,
 ) -> dict[str, Any] | Failure:
-    """Return `Made` as plain values, or the failure. Any thread. OSError if the disk does not let it begin.
+    """Return `MadePicture` as plain values, or the failure. Any thread. OSError if the disk does not let it begin.
 
     A process that takes longer than `timeout_s`, or is running when `is_stopped`, is killed with its children.
     """

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engine.errors import FolderBusyError, SinkError, UsageError
-from engine.jobs.dataset.made import COCO_PART, HDF5, LABELS, PICTURE, Made
+from engine.jobs.dataset.made import COCO_PART, HDF5, LABELS, PICTURE, MadePicture
 from engine.jobs.dataset.options import option_name
 from engine.jobs.dataset.running.manifest import DONE, FAILED, MANIFEST, entry_of, read_manifest
 from engine.jobs.dataset.task import PictureTask
@@ -45,7 +45,7 @@ def paths_of(task: PictureTask) -> dict[str, str]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class RunPlan:
     """The work that a run has to do, found before anything is changed."""
 
     finished: frozenset[int]
@@ -81,7 +81,7 @@ class DatasetFolder:
         is_whole: bool = True,
         tell_checked: Callable[[int, int], None] = lambda checked, of: None,
         is_stopped: Callable[[], bool] = lambda: False,
-    ) -> Plan:
+    ) -> RunPlan:
         """Plan the run; changes nothing. UsageError if existing pictures were made with other options.
 
         Without `is_resuming`, existing pictures are forgotten: all if the tasks are the whole dataset, else the tasks'.
@@ -114,9 +114,11 @@ class DatasetFolder:
                 f"{older} pictures were made by another version of this program, which may have drawn them otherwise; "
                 "--overwrite makes all again"
             )
-        return Plan(finished=frozenset(finished), forgotten=forgotten, damaged=frozenset(damaged), notes=tuple(notes))
+        return RunPlan(
+            finished=frozenset(finished), forgotten=forgotten, damaged=frozenset(damaged), notes=tuple(notes)
+        )
 
-    def prepare(self, tasks: list[PictureTask], plan: Plan) -> None:
+    def prepare(self, tasks: list[PictureTask], plan: RunPlan) -> None:
         """Clean up after earlier runs. Raises SinkError."""
         try:
             self._forget(plan.forgotten)
@@ -134,7 +136,7 @@ class DatasetFolder:
         return self.path / f"image_{task.name}.log"
 
     def commit(
-        self, task: PictureTask, staged: Path, made: Made, *, seconds: float, attempts: int, reason: str = ""
+        self, task: PictureTask, staged: Path, made: MadePicture, *, seconds: float, attempts: int, reason: str = ""
     ) -> None:
         """Move the files of a finished attempt into place, then add it to the manifest. Raises OSError.
 

@@ -24,7 +24,7 @@ DONE, FAILED = "done", "failed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class ManifestEntry:
     index: int
     seed: int
     options: dict[str, Any]
@@ -52,22 +52,22 @@ class Entry:
         return escaped(json.dumps(values, ensure_ascii=False)).encode() + b"\n"
 
 
-def entry_of(task: PictureTask, **values: Any) -> Entry:
+def entry_of(task: PictureTask, **values: Any) -> ManifestEntry:
     """A new entry, with the version of this package."""
-    return Entry(index=task.index, seed=task.seed, options=task.key, version=package_version(), **values)
+    return ManifestEntry(index=task.index, seed=task.seed, options=task.key, version=package_version(), **values)
 
 
 @dataclass(slots=True, kw_only=True)
 class Manifest:
     path: Path
-    entries: dict[int, Entry]
+    entries: dict[int, ManifestEntry]
     """By index; the last of several lines counts."""
     unreadable: int = 0
     """Number of truncated or foreign lines."""
     _options: dict[str, Any] = field(default_factory=dict)
     """The options of the last entry."""
 
-    def append(self, entry: Entry) -> None:
+    def append(self, entry: ManifestEntry) -> None:
         """Append an entry; it is on the disk when this returns. Raises OSError."""
         self.take(entry)
         with when_free(lambda: self.path.open("ab"), self.path, patience_s=MAX_HELD_JOB_S) as file:
@@ -75,7 +75,7 @@ class Manifest:
             file.flush()
             os.fsync(file.fileno())
 
-    def take(self, entry: Entry) -> None:
+    def take(self, entry: ManifestEntry) -> None:
         """Add an entry in memory. Equal options are shared: for 100,000 pictures they would be gigabytes."""
         if entry.options == self._options:
             entry = replace(entry, options=self._options)
@@ -100,7 +100,7 @@ def read_manifest(folder: Path) -> Manifest:
         if not line.strip():
             continue
         try:
-            manifest.take(msgspec.convert(json.loads(line), Entry))
+            manifest.take(msgspec.convert(json.loads(line), ManifestEntry))
         except (ValueError, RecursionError):  # msgspec raises ValueError too
             manifest.unreadable += 1
     if content and not content.endswith(b"\n"):

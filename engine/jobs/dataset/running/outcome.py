@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engine.jobs.dataset.made import Made
+from engine.jobs.dataset.made import MadePicture
 from engine.jobs.dataset.running.policy import Failure
 from engine.jobs.dataset.task import PictureTask
 
@@ -17,11 +17,11 @@ class Attempted:
     seconds: float
     """Includes the process."""
     values: dict[str, Any]
-    """`Made` as plain values."""
+    """`MadePicture` as plain values."""
 
     @property
-    def made(self) -> Made:
-        return Made(**self.values)
+    def made(self) -> MadePicture:
+        return MadePicture(**self.values)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

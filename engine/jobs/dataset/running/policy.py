@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from engine.errors import NoGLError, SinkError, UsageError, in_one_line
 from engine.jobs.dataset.options import SceneOptions
-from engine.jobs.dataset.task import Drawing
+from engine.jobs.dataset.task import RenderSettings
 
 GB = 10**9
 # Pictures at once by memory: what a picture of 5280 x 3956 needs in Blender, with room for the system.
@@ -17,7 +17,7 @@ MIN_TIMEOUT_S = 600.0
 CYCLES_TIMEOUT_S = 6e-6
 
 
-def default_timeout_s(drawing: Drawing, options: SceneOptions) -> float:
+def default_timeout_s(drawing: RenderSettings, options: SceneOptions) -> float:
     """The timeout for a picture; for Cycles it grows with pixels and samples."""
     samples = options.width * options.height * (drawing.max_samples or 0)
     return max(MIN_TIMEOUT_S, CYCLES_TIMEOUT_S * samples)

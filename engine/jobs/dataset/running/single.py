@@ -20,7 +20,7 @@ import psutil
 from engine.errors import SinkError
 from engine.jobs.dataset.job import DatasetJob
 from engine.jobs.dataset.labels import dataset_yaml
-from engine.jobs.dataset.made import Made
+from engine.jobs.dataset.made import MadePicture
 from engine.jobs.dataset.running.finishing import FolderOutputs, write_coco_file
 from engine.jobs.dataset.running.folder import YAML_FILE, DatasetFolder, unwritable
 from engine.jobs.dataset.running.report import DatasetReport, FailedPicture
@@ -61,7 +61,7 @@ def make_one(job: DatasetJob, say: Callable[[str], None]) -> DatasetReport:
                 say(f"picture {task.name} failed: {reason}")
                 folder.note_failure(task, reason, attempts=1)
                 return _report(job, folder, began_s, notes=plan.notes, reason=reason)
-            made = Made(**result["made"])
+            made = MadePicture(**result["made"])
             folder.commit(task, staged, made, seconds=time.perf_counter() - began_s, attempts=1)
             write_atomic(job.output / YAML_FILE, dataset_yaml())
             finished.outputs = [f"images/{task.name}.png", f"labels/{task.name}.txt", YAML_FILE]

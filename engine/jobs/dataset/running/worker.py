@@ -52,7 +52,7 @@ def write_result(folder: Path, result: dict[str, Any]) -> None:
 
 
 def read_result(folder: Path) -> dict[str, Any] | Failure | None:
-    """`Made` as plain values, the failure, or None if the process wrote no result."""
+    """`MadePicture` as plain values, the failure, or None if the process wrote no result."""
     try:
         path = folder / RESULT
         result = json.loads(when_free(lambda: path.read_text(encoding="utf-8"), path))

@@ -4,7 +4,7 @@ import numpy as np
 
 from engine.jobs.dataset.options import Preset, SceneOptions
 from engine.jobs.dataset.scene.clusters import lay_clusters
-from engine.jobs.dataset.scene.description import Camera, GroundLook, Scene, Sun
+from engine.jobs.dataset.scene.description import GroundLook, SiteCamera, SiteScene, Sun
 from engine.jobs.dataset.scene.distractors import place_distractors
 from engine.jobs.dataset.scene.marks import lay_lime, lay_tracks
 from engine.jobs.dataset.scene.piles import plant
@@ -21,16 +21,16 @@ GRASS_LOESS = (0.08, 0.28)
 GRASS_HILLS = (0.30, 0.55)
 
 
-def describe_scene(options: SceneOptions, seed: int) -> Scene:
+def describe_scene(options: SceneOptions, seed: int) -> SiteScene:
     """Deterministic on every machine. UsageError if something does not fit, with how many would."""
     settled = settle(options, seed)
     terrain = make_terrain(settled, seed)
     layout = lay_clusters(settled, terrain, seed) if settled.use_clusters else lay_rows(settled, seed)
     piles = plant(layout, terrain, settled.geological_preset, seed)
     distractors = place_distractors(settled, terrain, piles, seed)
-    return Scene(
+    return SiteScene(
         seed=seed,
-        camera=Camera(width_px=settled.width, height_px=settled.height),
+        camera=SiteCamera(width_px=settled.width, height_px=settled.height),
         sun=Sun(elevation_deg=settled.sun_elevation, azimuth_deg=settled.sun_azimuth, energy=settled.sun_energy),
         terrain=terrain,
         ground=look_of_ground(settled.geological_preset, seed),

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from engine.jobs.dataset.scene.description import Terrain
-from engine.jobs.dataset.scene.layout import Layout, Strip
+from engine.jobs.dataset.scene.layout import SiteLayout, Strip
 from engine.jobs.dataset.scene.settling import Settled
 from engine.jobs.dataset.scene.site import (
     CLUSTER_PITCH,
@@ -63,7 +63,7 @@ def place_centres(site: Site, cluster_size_m: float, count: int, draw: np.random
     return np.stack([axes[0][chosen % columns], axes[1][chosen // columns]], axis=1)
 
 
-def lay_clusters(settled: Settled, terrain: Terrain, seed: int) -> Layout:
+def lay_clusters(settled: Settled, terrain: Terrain, seed: int) -> SiteLayout:
     """num_clusters clusters of min..max_piles_per_cluster piles."""
     size_m = settled.cluster_size
     centres = place_centres(settled.site, size_m, settled.num_clusters, stream(seed, "layout centres"))
@@ -81,7 +81,7 @@ def lay_clusters(settled: Settled, terrain: Terrain, seed: int) -> Layout:
         laid = _lay_cluster(cluster, centre, shape, heading, terrain)
         strips += laid
         roads += [strip.axis_m for strip in laid if len(strip.axis_m) > 1]
-    return Layout(strips=tuple(strips), roads_m=tuple(roads), centres_m=centres)
+    return SiteLayout(strips=tuple(strips), roads_m=tuple(roads), centres_m=centres)
 
 
 def _shape(piles: int, cluster_size_m: float, ratio: float, pitch: float) -> tuple[list[int], float]:

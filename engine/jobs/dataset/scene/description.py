@@ -34,7 +34,7 @@ class DistractorKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Camera:
+class SiteCamera:
     """A pinhole camera that looks straight down from (0, 0, height_m), north at the top."""
 
     width_px: int
@@ -203,10 +203,10 @@ class LimeLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Scene:
+class SiteScene:
     seed: int
     """Base seed + index."""
-    camera: Camera
+    camera: SiteCamera
     sun: Sun
     terrain: Terrain
     ground: GroundLook

@@ -21,7 +21,7 @@ class Strip:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Layout:
+class SiteLayout:
     strips: tuple[Strip, ...]
     roads_m: tuple[np.ndarray, ...]
     """(k, 2) each: centre lines of the roads, which are kept clear."""

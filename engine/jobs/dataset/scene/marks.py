@@ -4,7 +4,7 @@ import numpy as np
 
 from engine.jobs.dataset.scene.description import Distractor, LimeLine, Pile, Track
 from engine.jobs.dataset.scene.distractors import MACHINES
-from engine.jobs.dataset.scene.layout import Layout
+from engine.jobs.dataset.scene.layout import SiteLayout
 from engine.jobs.dataset.scene.site import Site
 from engine.jobs.dataset.scene.streams import stream
 
@@ -21,7 +21,7 @@ LIME_BESIDE_M = 0.9
 
 
 def lay_tracks(
-    layout: Layout, site: Site, piles: tuple[Pile, ...], distractors: tuple[Distractor, ...], seed: int
+    layout: SiteLayout, site: Site, piles: tuple[Pile, ...], distractors: tuple[Distractor, ...], seed: int
 ) -> tuple[Track, ...]:
     """Lay tracks along roads, between tables, and to each machine from the nearest of these."""
     draw = stream(seed, "tracks ways")
@@ -40,7 +40,7 @@ def lay_tracks(
     return tuple(tracks)
 
 
-def lay_lime(layout: Layout, seed: int) -> tuple[LimeLine, ...]:
+def lay_lime(layout: SiteLayout, seed: int) -> tuple[LimeLine, ...]:
     """Lay lines of lime beside some rows, a little longer than the rows."""
     draw = stream(seed, "lime")
     lines = []

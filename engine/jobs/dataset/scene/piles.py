@@ -4,7 +4,7 @@ import numpy as np
 
 from engine.jobs.dataset.options import Preset
 from engine.jobs.dataset.scene.description import Pile, PileKind, Terrain
-from engine.jobs.dataset.scene.layout import Layout
+from engine.jobs.dataset.scene.layout import SiteLayout
 from engine.jobs.dataset.scene.streams import stream
 from engine.jobs.dataset.scene.tables import TOP_M, cut_tables, expose_m, off_plane_m
 
@@ -42,7 +42,7 @@ def kind_shares(preset: Preset | None) -> tuple[float, ...]:
     )
 
 
-def plant(layout: Layout, terrain: Terrain, preset: Preset | None, seed: int) -> tuple[Pile, ...]:
+def plant(layout: SiteLayout, terrain: Terrain, preset: Preset | None, seed: int) -> tuple[Pile, ...]:
     """Plant all piles of the layout, strip by strip; tables are numbered from 0."""
     strips = [strip for strip in layout.strips if len(strip.points_m)]
     if not strips:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from engine.jobs.dataset.scene.layout import Layout, Strip
+from engine.jobs.dataset.scene.layout import SiteLayout, Strip
 from engine.jobs.dataset.scene.settling import Settled
 from engine.jobs.dataset.scene.site import PILE_SPACING_M, ROAD_M, ROWS_TO_A_ROAD, Site
 from engine.jobs.dataset.scene.streams import stream
@@ -14,7 +14,7 @@ ROAD_BEYOND_M = 4.0
 POINTS_OF_ROAD = 25
 
 
-def lay_rows(settled: Settled, seed: int) -> Layout:
+def lay_rows(settled: Settled, seed: int) -> SiteLayout:
     """Lay out exactly num_rows x piles_per_row piles."""
     site = settled.site
     draw = stream(seed, "layout rows")
@@ -47,7 +47,7 @@ def lay_rows(settled: Settled, seed: int) -> Layout:
     afters = ys[ROWS_TO_A_ROAD - 1 : -1 : ROWS_TO_A_ROAD]
     middles = [y + (settled.row_spacing + road_m) / 2 for y in afters] + _edge_roads(ys, site, settled.row_spacing)
     ways = tuple(np.stack([over, y + bent(over)], axis=1) for y in middles)
-    return Layout(strips=strips, roads_m=ways, centres_m=np.empty((0, 2)))
+    return SiteLayout(strips=strips, roads_m=ways, centres_m=np.empty((0, 2)))
 
 
 def _edge_roads(ys: np.ndarray, site: Site, row_spacing_m: float) -> list[float]:

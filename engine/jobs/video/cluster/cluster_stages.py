@@ -27,7 +27,7 @@ OpenRecipe = Callable[[VideoJob, tuple[int, int]], Recipe[list[np.ndarray], Pain
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class VideoSegment:
-    """A Piece of jobs/kit/ray_pool.py."""
+    """A WorkPiece of jobs/kit/ray_pool.py."""
 
     batches: tuple[VideoBatch, ...]
 
@@ -38,6 +38,10 @@ class VideoSegment:
     @property
     def name(self) -> str:
         return f"{self.batches[0].pictures[0].name} to {self.batches[-1].pictures[-1].name}"
+
+    @property
+    def size(self) -> int:
+        return len(self.batches)
 
 
 class ClusterStages:
@@ -97,7 +101,6 @@ class ClusterStages:
         """Totals of all actors. Everything under way counts as waiting before the first stage. `workers` is the most
         that worked at once: there may be fewer by now, but the seconds are of all."""
         workers = max(self._pool.max_workers, 1)
-        waiting = sum(len(segment.batches) for segment in self._pool.waiting)
         most = self._pool.look_ahead * self._segment_batches
         return tuple(
             StageFigures(
@@ -106,7 +109,7 @@ class ClusterStages:
                 seconds=self._seconds[name],
                 workers=workers,
                 turns=self._turns,
-                waiting=waiting if name == STAGES[0] else 0,
+                waiting=self._pool.waiting if name == STAGES[0] else 0,
                 most=most if name == STAGES[0] else 0,
             )
             for name in STAGES

@@ -15,8 +15,8 @@ from engine.jobs.dataset.labels import read_boxes
 from engine.jobs.dataset.made import LABELS, PICTURE
 from engine.jobs.dataset.options import SceneOptions
 from engine.jobs.dataset.picture import make_picture
-from engine.jobs.dataset.scene.description import Camera
-from engine.jobs.dataset.task import Drawing, PictureTask
+from engine.jobs.dataset.scene.description import SiteCamera
+from engine.jobs.dataset.task import PictureTask, RenderSettings
 from tests.jobs.dataset.cycles.yard import SETTINGS, Drawn, quarters, yard
 
 
@@ -88,7 +88,7 @@ def test_a_missing_gpu_is_refused_in_one_line(blender: Blender, drawn: Drawn) ->
 def test_cycles_uses_the_given_settings_and_threads(
     blender: Blender, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    stage = set_stage(replace(yard(), camera=Camera(width_px=32, height_px=24, height_m=16)))
+    stage = set_stage(replace(yard(), camera=SiteCamera(width_px=32, height_px=24, height_m=16)))
     pictures = []
     for samples, noise, threads in ((50, 0.01, 1), (50, 0.01, 3), (100, 0.005, 1)):
         monkeypatch.setenv("OMP_NUM_THREADS", str(threads))
@@ -117,7 +117,10 @@ def test_a_site_has_the_same_labels_and_brightness_in_both_engines(
         width=320, height=240, use_clusters=True, num_clusters=1, min_piles_per_cluster=40, max_piles_per_cluster=40
     )
     boxes, means = [], []
-    for drawing in (Drawing(engine="raster"), Drawing(engine="cycles", max_samples=4, noise_threshold=0.1)):
+    for drawing in (
+        RenderSettings(engine="raster"),
+        RenderSettings(engine="cycles", max_samples=4, noise_threshold=0.1),
+    ):
         folder = tmp_path / drawing.engine
         folder.mkdir()
         task = PictureTask(options=options, drawing=drawing, base_seed=2**63, index=1, blender=str(blender.path))

@@ -6,15 +6,15 @@ import numpy as np
 
 from engine.jobs.dataset.cycles import Blender, CyclesSettings, render
 from engine.jobs.dataset.geometry import set_stage
-from engine.jobs.dataset.geometry.batches import Stage
+from engine.jobs.dataset.geometry.batches import SceneStage
 from engine.jobs.dataset.rendered import Rendered
-from engine.jobs.dataset.scene.description import Camera, PileKind, Scene, Sun
+from engine.jobs.dataset.scene.description import PileKind, SiteCamera, SiteScene, Sun
 from tests.jobs.dataset.geometry.sites import hilly, pile, site
 
 SETTINGS = CyclesSettings(max_samples=2, noise_threshold=0.05, use_gpu=False)
 
 
-def yard(energy: float = 2.0) -> Scene:
+def yard(energy: float = 2.0) -> SiteScene:
     """36 piles of all kinds on rough ground, 320x240, so close that a pile is about 6 px wide."""
     terrain = hilly(3, count=101)
     kinds = list(PileKind)
@@ -29,7 +29,7 @@ def yard(energy: float = 2.0) -> Scene:
             )
         )  # fmt: skip
     scene = site(tuple(piles), terrain=terrain)
-    return replace(scene, camera=Camera(width_px=320, height_px=240, height_m=16), sun=Sun(
+    return replace(scene, camera=SiteCamera(width_px=320, height_px=240, height_m=16), sun=Sun(
         elevation_deg=45, azimuth_deg=120, energy=energy
     ))  # fmt: skip
 
@@ -54,7 +54,7 @@ class Drawn:
             self._known[asked] = render(self.stage(energy, is_small=is_small), quarters(), SETTINGS, blender)
         return self._known[asked]
 
-    def stage(self, energy: float = 2.0, *, is_small: bool = False) -> Stage:
+    def stage(self, energy: float = 2.0, *, is_small: bool = False) -> SceneStage:
         """A smaller camera: 80x60, over the same ground."""
         scene = yard(energy)
         camera = replace(scene.camera, width_px=80, height_px=60) if is_small else scene.camera

@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from engine.jobs.dataset.geometry.batches import Batch, Mesh, Stage
+from engine.jobs.dataset.geometry.batches import InstanceBatch, Mesh, SceneStage
 from engine.jobs.dataset.scene.description import (
-    Camera,
     Distractor,
     GroundLook,
     Pile,
     PileKind,
-    Scene,
+    SiteCamera,
+    SiteScene,
     Sun,
     Terrain,
 )
@@ -28,10 +28,10 @@ def hilly(seed: int, count: int = 33, cell_m: float = 0.7) -> Terrain:
 
 def site(
     piles: tuple[Pile, ...] = (), distractors: tuple[Distractor, ...] = (), terrain: Terrain | None = None
-) -> Scene:
-    return Scene(
+) -> SiteScene:
+    return SiteScene(
         seed=1,
-        camera=Camera(width_px=640, height_px=480),
+        camera=SiteCamera(width_px=640, height_px=480),
         sun=Sun(elevation_deg=45, azimuth_deg=120, energy=2),
         terrain=sloping() if terrain is None else terrain,
         ground=GroundLook(
@@ -59,13 +59,13 @@ def pile(kind: PileKind, **changes: object) -> Pile:
     return Pile(kind=kind, **(values | changes))  # type: ignore[arg-type]
 
 
-def world(batch: Batch, k: int = 0) -> np.ndarray:
+def world(batch: InstanceBatch, k: int = 0) -> np.ndarray:
     """World positions of the k-th instance's vertices, (v, 3) float64."""
     matrix = batch.transforms[k].astype(np.float64)
     return batch.mesh.positions @ matrix[:3, :3].T + matrix[:3, 3]
 
 
-def named(stage: Stage, start: str) -> list[Batch]:
+def named(stage: SceneStage, start: str) -> list[InstanceBatch]:
     return [batch for batch in stage.batches if batch.name.startswith(start)]
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from engine.jobs.dataset.geometry import set_stage
-from engine.jobs.dataset.geometry.batches import LOOKS, Stage, Surface
+from engine.jobs.dataset.geometry.batches import LOOKS, SceneStage, Surface
 from engine.jobs.dataset.scene.description import Pile, PileKind
 from tests.jobs.dataset.geometry.sites import named, pile, site, sloping, world
 
@@ -16,11 +16,11 @@ PARTS = {
 }
 
 
-def alone(one: Pile) -> Stage:
+def alone(one: Pile) -> SceneStage:
     return set_stage(site((one,), terrain=sloping()))
 
 
-def parts_of(stage: Stage) -> set[str]:
+def parts_of(stage: SceneStage) -> set[str]:
     words = {"steel", "rust"}
     names = set()
     for batch in stage.batches:

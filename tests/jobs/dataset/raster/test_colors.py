@@ -5,7 +5,7 @@ import pytest
 
 from engine.jobs.dataset.raster import render
 from engine.jobs.dataset.rendered import Rendered
-from engine.jobs.dataset.scene.description import Camera, LimeLine, Sun, Track
+from engine.jobs.dataset.scene.description import LimeLine, SiteCamera, Sun, Track
 from tests.jobs.dataset.raster.stages import CAMERA, block, post, stage
 
 
@@ -116,7 +116,7 @@ def test_tracks_and_lime_are_drawn_at_their_places() -> None:
 
 
 def test_a_wide_picture_of_few_pixels_and_a_high_sun_is_drawn_too() -> None:
-    camera = Camera(width_px=96, height_px=64, height_m=20.0)
+    camera = SiteCamera(width_px=96, height_px=64, height_m=20.0)
     drawn = render(stage(camera=camera, sun=Sun(elevation_deg=90, azimuth_deg=0, energy=2)))
     assert drawn.colors.shape == (64, 96, 3)
     assert drawn.colors.min() > 20

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from engine.errors import UsageError
-from engine.jobs.dataset import DatasetJob, Drawing, SceneOptions
+from engine.jobs.dataset import DatasetJob, RenderSettings, SceneOptions
 from engine.jobs.dataset.scene import describe_scene
 
 SMALL: dict[str, Any] = {
@@ -24,7 +24,7 @@ SMALL: dict[str, Any] = {
 
 def small_job(output: Path, count: int = 3, *, options: dict[str, Any] | None = None, **values: Any) -> DatasetJob:
     scene = SceneOptions(**SMALL | (options or {}))
-    known = {"drawing": Drawing(engine="raster"), "seed": 1000, "jobs": 2, "count": count}
+    known = {"drawing": RenderSettings(engine="raster"), "seed": 1000, "jobs": 2, "count": count}
     return DatasetJob(output=output, options=scene, **known | values)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from engine.errors import FolderBusyError, SinkError, UsageError
-from engine.jobs.dataset.made import LABELS, PICTURE, Made
+from engine.jobs.dataset.made import LABELS, PICTURE, MadePicture
 from engine.jobs.dataset.running.folder import WORK, DatasetFolder
 from engine.jobs.dataset.running.manifest import MANIFEST
 from tests.jobs.dataset.running.test_manifest import task
@@ -31,13 +31,13 @@ def opened(folder: DatasetFolder, indices: Iterable[int], **options: Any) -> fro
     return plan.finished
 
 
-def staged(folder: DatasetFolder, index: int, *, without: str = "") -> tuple[Path, Made]:
+def staged(folder: DatasetFolder, index: int, *, without: str = "") -> tuple[Path, MadePicture]:
     path = folder.staging(task(index))
     content = {PICTURE: b"pixels", LABELS: b"0 0.5 0.5 0.1 0.1\n"}
     for name, value in content.items():
         if name != without:
             (path / name).write_bytes(value)
-    return path, Made(
+    return path, MadePicture(
         piles=1,
         labelled=1,
         renderer="none",

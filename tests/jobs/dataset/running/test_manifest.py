@@ -8,12 +8,15 @@ import pytest
 
 from engine.jobs.dataset.options import SceneOptions
 from engine.jobs.dataset.running.manifest import DONE, FAILED, MANIFEST, entry_of, read_manifest
-from engine.jobs.dataset.task import Drawing, PictureTask, task_of
+from engine.jobs.dataset.task import PictureTask, RenderSettings, task_of
 
 
 def task(index: int, seed: int = 1000) -> PictureTask:
     return PictureTask(
-        options=SceneOptions(width=320, height=240), drawing=Drawing(engine="raster"), base_seed=seed, index=index
+        options=SceneOptions(width=320, height=240),
+        drawing=RenderSettings(engine="raster"),
+        base_seed=seed,
+        index=index,
     )
 
 

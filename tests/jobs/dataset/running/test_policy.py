@@ -10,7 +10,7 @@ from engine.errors import NoGLError, RenderError, UsageError
 from engine.jobs.dataset.options import SceneOptions
 from engine.jobs.dataset.running.machine import cores, memory_bytes
 from engine.jobs.dataset.running.policy import GB, Failure, default_jobs, default_timeout_s, failure_of, is_tried_again
-from engine.jobs.dataset.task import Drawing
+from engine.jobs.dataset.task import RenderSettings
 
 
 @pytest.mark.parametrize(
@@ -47,8 +47,8 @@ def test_disk_errors_without_a_path_get_the_given_place() -> None:
 
 def test_cycles_may_take_longer_the_more_it_samples() -> None:
     full, small = SceneOptions(), SceneOptions(width=640, height=480)
-    high = Drawing(engine="cycles", max_samples=100)
-    assert default_timeout_s(Drawing(engine="raster"), full) == default_timeout_s(high, small) == 600
+    high = RenderSettings(engine="cycles", max_samples=100)
+    assert default_timeout_s(RenderSettings(engine="raster"), full) == default_timeout_s(high, small) == 600
     assert default_timeout_s(high, full) == pytest.approx(6e-6 * 5280 * 3956 * 100)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from engine.jobs.dataset.options import SceneOptions
 from engine.jobs.dataset.scene import Settled, describe_scene, settle
-from engine.jobs.dataset.scene.description import Pile, Scene, Terrain
+from engine.jobs.dataset.scene.description import Pile, SiteScene, Terrain
 
 CLUSTERED = SceneOptions(use_clusters=True)
 IN_ROWS = SceneOptions(use_clusters=False)
@@ -15,7 +15,7 @@ SMALL = SceneOptions(width=1920, height=1080)
 
 
 @cache
-def scene(options: SceneOptions, seed: int) -> Scene:
+def scene(options: SceneOptions, seed: int) -> SiteScene:
     return describe_scene(options, seed)
 
 
@@ -24,11 +24,11 @@ def settled(options: SceneOptions, seed: int) -> Settled:
     return settle(options, seed)
 
 
-def scenes(options: SceneOptions, count: int = 12) -> list[Scene]:
+def scenes(options: SceneOptions, count: int = 12) -> list[SiteScene]:
     return [scene(options, seed) for seed in range(count)]
 
 
-def tables(one: Scene) -> list[list[Pile]]:
+def tables(one: SiteScene) -> list[list[Pile]]:
     found: dict[int, list[Pile]] = {}
     for pile in one.piles:
         found.setdefault(pile.table, []).append(pile)
@@ -46,7 +46,7 @@ def nearest_m(points_m: np.ndarray) -> float:
     return float(np.min(np.hypot(*apart.transpose(2, 0, 1))[~np.eye(len(points_m), dtype=bool)], initial=np.inf))
 
 
-def digest(one: Scene) -> str:
+def digest(one: SiteScene) -> str:
     rest = (one.seed, one.camera, one.sun, one.ground, one.piles, one.distractors, one.tracks, one.lime_lines)
     terrain = one.terrain
     return hashlib.sha256(

@@ -6,7 +6,7 @@ import pytest
 from engine.jobs.dataset.options import SceneOptions
 from engine.jobs.dataset.scene import settle, stream
 from engine.jobs.dataset.scene.clusters import lay_clusters, place_centres, spacing_m
-from engine.jobs.dataset.scene.layout import Layout
+from engine.jobs.dataset.scene.layout import SiteLayout
 from engine.jobs.dataset.scene.settling import Settled
 from engine.jobs.dataset.scene.site import piles_per_cluster, site_of, territory_m
 from engine.jobs.dataset.scene.terrain import make_terrain
@@ -22,7 +22,7 @@ CASES = [
 ]
 
 
-def laid(options: SceneOptions, seed: int) -> tuple[Settled, Layout]:
+def laid(options: SceneOptions, seed: int) -> tuple[Settled, SiteLayout]:
     settled = settle(options, seed)
     return settled, lay_clusters(settled, make_terrain(settled, seed), seed)
 

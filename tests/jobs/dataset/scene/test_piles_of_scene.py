@@ -9,7 +9,7 @@ from engine.jobs.dataset.options import SceneOptions
 from engine.jobs.dataset.scene import settle
 from engine.jobs.dataset.scene.clusters import lay_clusters
 from engine.jobs.dataset.scene.description import Pile, PileKind
-from engine.jobs.dataset.scene.layout import Layout, Strip
+from engine.jobs.dataset.scene.layout import SiteLayout, Strip
 from engine.jobs.dataset.scene.piles import kind_shares, plant
 from engine.jobs.dataset.scene.rows import lay_rows
 from tests.jobs.dataset.scene.scenes import CLUSTERED, IN_ROWS, SMALL, nearest_m, plan, scenes, tables, terrain_of
@@ -30,7 +30,7 @@ def many(preset: str | None = None) -> tuple[Pile, ...]:
         )
         for y in np.linspace(-90, 90, 2500)
     ]
-    return plant(Layout(strips=tuple(strip), roads_m=(), centres_m=np.empty((0, 2))), FLAT, preset, 11)
+    return plant(SiteLayout(strips=tuple(strip), roads_m=(), centres_m=np.empty((0, 2))), FLAT, preset, 11)
 
 
 def share(piles: list[Pile], wanted) -> float:
