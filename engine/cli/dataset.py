@@ -5,16 +5,21 @@ import json
 import os
 import sys
 import threading
+from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from engine.cli.dataset_progress import shown_progress
+from engine.cli.job_options import job_options
 from engine.errors import UsageError
+from engine.jobs.dataset.job import DatasetJob
+from engine.jobs.dataset.options import SceneOptions
+from engine.jobs.kit.options import JSON
 
 if TYPE_CHECKING:
-    from engine.jobs.dataset import DatasetJob, DatasetReport
+    from engine.jobs.dataset import DatasetReport
 
 FAILED = 1
 STDERR = 2  # file descriptor
@@ -22,74 +27,20 @@ MAX_NAMED = 10
 
 
 def plain_names(name: str) -> str:
-    """Accept `--image_index` for `--image-index`, as the original script spelled its options."""
-    return name.replace("_", "-")
+    """Accept `--image_index` for `--image-index`, as in the original script, and `--no-resume` for `--overwrite`."""
+    plain = name.replace("_", "-")
+    return "overwrite" if plain == "no-resume" else plain
 
 
+@job_options(DatasetJob, SceneOptions)
 def dataset(
     context: typer.Context,
     output: Annotated[Path, typer.Argument(metavar="OUT", help="A folder: a new one, or one to resume.")],
-    count: Annotated[int, typer.Option(metavar="N", help="Total number of pictures.")] = 20,
-    jobs: Annotated[
-        int | None,
-        typer.Option(metavar="N", help="Pictures at once. (default: by memory: 1, 2 from 16 GB, 4 from 32 GB)"),
-    ] = None,
-    seed: Annotated[int, typer.Option(metavar="N", help="Seed of picture 0; picture 7 has N + 7.")] = 0,
-    image_index: Annotated[
-        int | None,
-        typer.Option(metavar="N", help="Make only this picture, here, without a preview.", show_default=False),
-    ] = None,
+    *,
     engine: Annotated[
         Literal["auto", "cycles", "raster"],
         typer.Option(metavar="cycles|raster", help="cycles: Blender. (default: cycles if installed, else raster)"),
     ] = "auto",
-    width: Annotated[int, typer.Option(metavar="64..16384", help="Width in pixels, about 200 m.")] = 5280,
-    height: Annotated[int, typer.Option(metavar="64..16384")] = 3956,
-    use_clusters: Annotated[
-        bool | None,
-        typer.Option(
-            "--use-clusters/--no-use-clusters",
-            help="Piles in clusters, or in rows. (default: random)",
-            show_default=False,
-        ),
-    ] = None,
-    num_clusters: Annotated[int | None, typer.Option(metavar="1..5", help="(default: random, 1 to 5)")] = None,
-    cluster_size: Annotated[
-        float | None, typer.Option(metavar="M", help="Metres; centres are 1.5 times as far apart. (default: 30)")
-    ] = None,
-    min_piles_per_cluster: Annotated[int | None, typer.Option(metavar="N", help="(default: 50)")] = None,
-    max_piles_per_cluster: Annotated[int | None, typer.Option(metavar="N", help="(default: 100)")] = None,
-    num_rows: Annotated[int | None, typer.Option(metavar="N", help="(default: random, 12 to 17)")] = None,
-    piles_per_row: Annotated[int | None, typer.Option(metavar="N", help="(default: random, 30 to 39)")] = None,
-    row_spacing: Annotated[
-        float | None, typer.Option(metavar="2..50", help="Metres. (default: random, 3 to 4)")
-    ] = None,
-    terrain_size: Annotated[
-        float | None, typer.Option(metavar="20..1000", help="Side of the site in metres. (default: random, 180 to 220)")
-    ] = None,
-    num_terraces: Annotated[int | None, typer.Option(metavar="1..100", help="(default: random, 6 to 11)")] = None,
-    terrace_height: Annotated[
-        float | None, typer.Option(metavar="0..10", help="Metres. (default: random, 1.5 to 3)")
-    ] = None,
-    geological_preset: Annotated[
-        Literal["loess", "hills"] | None,
-        typer.Option(metavar="loess|hills", help="Ground and kinds of piles. (default: a mix)"),
-    ] = None,
-    num_bags: Annotated[
-        int | None, typer.Option(metavar="N", help="White bags, not labelled. (default: 30, or as many as fit)")
-    ] = None,
-    num_machinery: Annotated[
-        int | None, typer.Option(metavar="N", help="Yellow machines, not labelled. (default: 15, or as many as fit)")
-    ] = None,
-    sun_elevation: Annotated[
-        float | None, typer.Option(metavar="5..90", help="Degrees above the horizon. (default: random, 30 to 60)")
-    ] = None,
-    sun_azimuth: Annotated[
-        float | None, typer.Option(metavar="0..360", help="Degrees from north, clockwise. (default: random)")
-    ] = None,
-    sun_energy: Annotated[
-        float | None, typer.Option(metavar="0..20", help="W/m2. (default: random, 1.5 to 2.5)")
-    ] = None,
     preset: Annotated[
         Literal["quick", "train", "high"] | None,
         typer.Option(
@@ -111,25 +62,8 @@ def dataset(
         str | None,
         typer.Option(metavar="PATH", help="Blender, or a Python with bpy. [MULTIVERSE_BLENDER]"),
     ] = None,
-    save_coco: Annotated[
-        bool, typer.Option("--save-coco", help="Write coco_annotations.json with masks as RLE.")
-    ] = False,
-    save_hdf5: Annotated[
-        bool, typer.Option("--save-hdf5", help="Write colours, depth and instances as hdf5/000000.hdf5.")
-    ] = False,
-    timeout: Annotated[
-        float | None,
-        typer.Option(metavar="SECONDS", help="Time limit for a picture. (default: 600; for Cycles by its samples)"),
-    ] = None,
-    retries: Annotated[int, typer.Option(metavar="N", help="Retries of a failed picture.")] = 1,
-    resume: Annotated[
-        bool,
-        typer.Option("--resume/--overwrite", " /--no-resume", help="Keep finished pictures, or make all of OUT again."),
-    ] = True,
-    cluster: Annotated[
-        str | None, typer.Option(metavar="auto|ADDRESS", help="Run on the machines of a Ray cluster.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help=JSON)] = False,
+    **options: Any,
 ) -> None:
     """Render pictures of a construction site from above, foundation piles among machines and bags, with labels.
 
@@ -142,10 +76,10 @@ def dataset(
     others go on, and the exit code is 1 if one is missing at the end. Options may also be written with _.
     """
     from engine.cli.run import Signals
-    from engine.jobs.dataset import DatasetJob, SceneOptions, check_job, choose_drawing, make_dataset
+    from engine.jobs.dataset import check_job, choose_drawing, make_dataset
 
-    if image_index is not None:
-        _refuse(context, ("count", "jobs", "timeout", "retries", "cluster"), "--image-index makes one picture here")
+    if options["image_index"] is not None:
+        _refuse(context, ("count", "jobs", "timeout_s", "retries", "cluster"), "--image-index makes one picture here")
     chosen = choose_drawing(
         engine,
         preset=preset,
@@ -153,48 +87,14 @@ def dataset(
         noise_threshold=noise_threshold,
         use_gpu=use_gpu,
         blender=blender,
-        is_far=cluster is not None,
+        is_far=options["cluster"] is not None,
     )
-    job = DatasetJob(
-        output=output,
-        drawing=chosen.drawing,
-        blender=chosen.blender,
-        options=SceneOptions(
-            use_clusters=use_clusters,
-            num_clusters=num_clusters,
-            terrain_size=terrain_size,
-            num_rows=num_rows,
-            piles_per_row=piles_per_row,
-            row_spacing=row_spacing,
-            num_terraces=num_terraces,
-            terrace_height=terrace_height,
-            sun_elevation=sun_elevation,
-            sun_azimuth=sun_azimuth,
-            sun_energy=sun_energy,
-            num_bags=num_bags,
-            num_machinery=num_machinery,
-            min_piles_per_cluster=min_piles_per_cluster,
-            max_piles_per_cluster=max_piles_per_cluster,
-            cluster_size=cluster_size,
-            geological_preset=geological_preset,
-            width=width,
-            height=height,
-        ),
-        count=count,
-        seed=seed,
-        image_index=image_index,
-        jobs=jobs,
-        timeout_s=timeout,
-        retries=retries,
-        resume=resume,
-        save_coco=save_coco,
-        save_hdf5=save_hdf5,
-        cluster=cluster,
-    )
+    scene = SceneOptions(**{each.name: options.pop(each.name) for each in fields(SceneOptions)})
+    job = DatasetJob(output=output, drawing=chosen.drawing, blender=chosen.blender, options=scene, **options)
     check_job(job)
     for note in chosen.notes:
         print(f"multiverse: {note}", file=sys.stderr)
-    if image_index is not None:
+    if job.image_index is not None:
         report = _make_here(job)
     else:
         stop = threading.Event()
@@ -211,7 +111,7 @@ def dataset(
         raise typer.Exit(FAILED)
 
 
-def _make_here(job: "DatasetJob") -> "DatasetReport":
+def _make_here(job: DatasetJob) -> "DatasetReport":
     """Make one picture. Ctrl-C stops it at once and leaves no files of it."""
     from engine.jobs.dataset import make_dataset
 
@@ -263,4 +163,4 @@ def _refuse(context: typer.Context, names: tuple[str, ...], reason: str) -> None
 
     for name in names:
         if is_given(context, name):
-            raise UsageError(f"--{name}: has no effect, {reason}")
+            raise UsageError(f"--{name.removesuffix('_s')}: has no effect, {reason}")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from engine.cli.dataset import dataset, note_lines, report_lines
+from engine.cli.dataset import dataset, note_lines, plain_names, report_lines
 from engine.cli.dataset_progress import pace_of, words_of
 from engine.jobs.dataset import DatasetProgress, DatasetReport
 from engine.jobs.dataset.running.report import FailedPicture
@@ -142,7 +142,7 @@ def test_missing_pictures_are_named_with_the_place_of_their_logs() -> None:
 @pytest.mark.parametrize(("option", "resume"), [("--resume", True), ("--overwrite", False), ("--no-resume", False)])
 def test_a_run_resumes_unless_it_is_told_to_overwrite(option: str, resume: bool) -> None:
     app = typer.Typer()
-    app.command()(dataset)
+    app.command(context_settings={"token_normalize_func": plain_names})(dataset)
     command = typer.main.get_command(app)
     assert command.make_context("dataset", ["out"]).params["resume"]
     assert command.make_context("dataset", ["out", option]).params["resume"] == resume
