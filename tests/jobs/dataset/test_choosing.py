@@ -83,9 +83,9 @@ def test_a_setting_without_effect_or_out_of_range_is_refused(stand_in: Callable[
 def test_a_missing_gpu_is_refused_before_any_picture(stand_in: Callable[[str], Path]) -> None:
     stand_in(FINE)
     for engine in ("cycles", "auto"):
-        with pytest.raises(UsageError, match=r"^--use-gpu: Cycles has no GPU here") as told:
+        with pytest.raises(UsageError, match=r"^--use-gpu: Cycles has no GPU here") as caught:
             choose_drawing(engine, use_gpu=True)
-        assert "\n" not in str(told.value)
+        assert "\n" not in str(caught.value)
         assert choose_drawing(engine, use_gpu=False).drawing.use_gpu is False
     assert choose_drawing("cycles", use_gpu=True, is_far=True).drawing.use_gpu is True
     stand_in(WITH_GPU)
@@ -100,9 +100,9 @@ def test_auto_falls_back_to_the_raster_engine_and_says_why(
     stand_in: Callable[[str], Path], line: str, kind: type[Exception], reason: str
 ) -> None:
     path = stand_in(line)
-    with pytest.raises(kind, match=reason) as told:
+    with pytest.raises(kind, match=reason) as caught:
         choose_drawing("cycles")
-    assert str(path) in str(told.value) and "\n" not in str(told.value)
+    assert str(path) in str(caught.value) and "\n" not in str(caught.value)
     chosen = choose_drawing("auto", preset="high", use_gpu=True)
     (note,) = chosen.notes
     assert chosen.drawing == RASTER and "\n" not in note

@@ -1,4 +1,4 @@
-"""A Ray without processes: calls end when the pool waits, the newest first, as a test's `work` says."""
+"""A Ray without processes: calls finish when the pool waits, the newest first, with the result of a test's `work`."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field

@@ -76,8 +76,10 @@ def test_the_pieces_of_a_dead_actor_go_to_others_and_another_is_started() -> Non
 
 def test_a_piece_that_three_actors_failed_on_ends_the_run_with_its_name() -> None:
     ray = FakeRay(work=lambda number, payload: fault("ValueError: bad") if payload == 4 else payload)
+    pool = started(ray)
     with pytest.raises(ChildError) as caught:
-        outputs(started(ray), 10)
+        outputs(pool, 10)
+    assert len(pool.notes) == 3
     message = str(caught.value)
     assert message.startswith("piece 4: failed on 3 actors; the last: an actor on host")
     assert message.endswith(" was lost: ValueError: bad")

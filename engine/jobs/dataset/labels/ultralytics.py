@@ -11,7 +11,7 @@ def dataset_yaml() -> str:
     return """\
 # Foundation piles from above, rendered. No `path`: Ultralytics then takes the folder of this file.
 train: images
-# The same pictures, so that it runs as it is. What it is worth, only real pictures tell: put a folder of them here.
+# The same pictures, so that training runs as it is. Replace them with a folder of real pictures to validate.
 val: images
 names:
   0: pile

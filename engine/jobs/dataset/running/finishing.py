@@ -43,7 +43,7 @@ def write_outputs(folder: DatasetFolder, job: DatasetJob) -> FolderOutputs:
     try:
         finished.statistics = measure((read_boxes(label, width, height) for _, _, label in pictures), width)
         sheet = encode_png(draw_preview(pictures))
-    except SourceError as error:  # somebody has edited what is in the folder
+    except SourceError as error:  # a file in the folder was edited
         finished.notes.append(f"{error}; no {PREVIEW}, no figures")
         return finished
     try:
@@ -61,7 +61,7 @@ def write_coco_file(folder: DatasetFolder, finished: FolderOutputs, pictures: li
         return
     try:
         _replace(folder.path / COCO_FILE, lambda path: _write_coco(parts, path))
-    except SourceError as error:  # somebody has edited what is in the folder
+    except SourceError as error:  # a file in the folder was edited
         finished.notes.append(f"{error}; {COCO_FILE} is as it was")
         return
     finished.outputs.append(COCO_FILE)

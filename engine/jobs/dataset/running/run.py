@@ -21,9 +21,9 @@ from engine.jobs.dataset.running.report import DatasetProgress, DatasetReport, F
 from engine.jobs.dataset.running.single import make_one
 from engine.jobs.dataset.scene import describe_scene, settle
 from engine.jobs.dataset.task import PictureTask
+from engine.jobs.kit.progress import OnProgress
 
 MAX_CHECKED = 2000  # 0.2 s; a later one that does not fit is reported when its turn comes
-Tell = Callable[[DatasetProgress], None]
 Say = Callable[[str], None]
 
 
@@ -43,7 +43,7 @@ class Runner(Protocol):
 def make_dataset(
     job: DatasetJob,
     *,
-    tell: Tell = lambda progress: None,
+    tell: OnProgress[DatasetProgress] = lambda progress: None,
     say: Say = lambda line: None,
     is_stopped: Callable[[], bool] = lambda: False,
 ) -> DatasetReport:
@@ -83,7 +83,12 @@ class _Run:
     """State of one run."""
 
     def __init__(
-        self, job: DatasetJob, folder: DatasetFolder, tell: Tell, say: Say, is_stopped: Callable[[], bool]
+        self,
+        job: DatasetJob,
+        folder: DatasetFolder,
+        tell: OnProgress[DatasetProgress],
+        say: Say,
+        is_stopped: Callable[[], bool],
     ) -> None:
         self._job, self._folder, self._tell, self._say, self._asked = job, folder, tell, say, is_stopped
         self._began_s = time.perf_counter()

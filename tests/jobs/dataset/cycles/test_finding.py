@@ -30,10 +30,10 @@ def program(path: Path) -> Path:
 
 def test_without_blender_the_error_names_the_command_that_installs_it(bare: Path) -> None:
     assert locate_blender() is None
-    with pytest.raises(UsageError) as told:
+    with pytest.raises(UsageError) as caught:
         find_blender()
-    assert install_command() in str(told.value) and "--blender PATH" in str(told.value)
-    assert "\n" not in str(told.value)
+    assert install_command() in str(caught.value) and "--blender PATH" in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -74,9 +74,9 @@ def test_a_given_blender_is_preferred_to_a_found_one(
 
 def test_a_wrong_path_is_reported_with_its_source(bare: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "notes.txt").touch()
-    for told in ("nowhere", "notes.txt", "programs"):
-        with pytest.raises(UsageError, match=f"^--blender: .*{told}"):
-            locate_blender(str(tmp_path / told))
+    for name in ("nowhere", "notes.txt", "programs"):
+        with pytest.raises(UsageError, match=f"^--blender: .*{name}"):
+            locate_blender(str(tmp_path / name))
     monkeypatch.setenv("MULTIVERSE_BLENDER", "nowhere")
     with pytest.raises(UsageError, match=r"^MULTIVERSE_BLENDER: nowhere is not there"):
         locate_blender()

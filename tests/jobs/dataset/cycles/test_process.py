@@ -26,9 +26,9 @@ def test_a_blender_that_dies_is_reported_with_its_last_output(
 ) -> None:
     work = tmp_path / "work"
     work.mkdir()
-    with caplog.at_level(logging.INFO), pytest.raises(RenderError) as told:
+    with caplog.at_level(logging.INFO), pytest.raises(RenderError) as caught:
         render(drawn.stage(), quarters(), SETTINGS, stand_in("echo one; echo two >&2; exit 11"), folder=work)
-    assert "exit code 11; one; two" in str(told.value) and "\n" not in str(told.value)
+    assert "exit code 11; one; two" in str(caught.value) and "\n" not in str(caught.value)
     assert caplog.messages == ["one", "two"]
     with pytest.raises(RenderError, match=r"killed by SIGKILL \(out of memory\?\)"):
         render(drawn.stage(), quarters(), SETTINGS, stand_in("kill -9 $$"), folder=work)

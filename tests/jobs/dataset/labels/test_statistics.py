@@ -83,9 +83,9 @@ def test_figures_without_data_are_none(pictures: list[np.ndarray], empty_share: 
 
 
 def test_json_holds_the_figures_and_the_real_ones() -> None:
-    told = json.loads(json.dumps(measure([boxes((35, 38))], 5280).as_json()))
-    assert told["piles_mean"] == 1.0 and told["box_height_median_px"] == 38.0
-    assert told["real"] == {
+    figures = json.loads(json.dumps(measure([boxes((35, 38))], 5280).as_json()))
+    assert figures["piles_mean"] == 1.0 and figures["box_height_median_px"] == 38.0
+    assert figures["real"] == {
         "piles_mean": 322.7,
         "piles_min": 14,
         "piles_max": 768,

@@ -97,10 +97,10 @@ def test_a_damaged_file_of_the_right_size_is_named_and_drawn_again(folder: Datas
     (folder.path / "labels" / "000002.txt").write_bytes(b"0 0.5 0.5 0.1 0.9\n")
     folder.close()
     again = DatasetFolder(folder.path)
-    told: list[tuple[int, int]] = []
+    checked: list[tuple[int, int]] = []
     tasks = [task(index) for index in range(3)]
-    plan = again.plan(tasks, is_resuming=True, tell_checked=lambda *progress: told.append(progress))
-    assert (plan.finished, plan.damaged, told) == ({0}, {1, 2}, [(3, 3)])
+    plan = again.plan(tasks, is_resuming=True, tell_checked=lambda *progress: checked.append(progress))
+    assert (plan.finished, plan.damaged, checked) == ({0}, {1, 2}, [(3, 3)])
     assert plan.notes == (f"{again.path}: damaged, and drawn again: images/000001.png, labels/000002.txt",)
     assert "000001.png" in names(again), "a plan changes nothing"
     again.prepare(tasks, plan)

@@ -1,6 +1,6 @@
 """A recipe whose results are predictable, for tests on a real Ray. Torch is not needed.
 
-A painted picture is its source and 1 more. The last pixel of a batch asks for a fault; the first names the picture.
+A painted picture is its source plus 1. The last value of a batch requests a fault.
 """
 
 import os
@@ -26,7 +26,7 @@ DAWDLE_S = 0.05
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToyRecipe:
-    """The prompt may name a fault of loading."""
+    """A recipe for Toy; the prompt may request a fault of loading."""
 
     job: VideoJob
     size: tuple[int, int]

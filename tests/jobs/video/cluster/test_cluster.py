@@ -1,4 +1,4 @@
-"""Stages on a real Ray of this machine alone: order, deaths, ends. Toys do the work, and once the model."""
+"""Stages on a real Ray cluster of this machine: order, deaths, ends. Most tests use toys instead of a model."""
 
 import importlib.util
 import os
@@ -38,12 +38,14 @@ from tests.jobs.video.cluster.cluster_toys import DAWDLES, IS_FULL, RAISES, REFU
 CPUS = 4
 SD_SIDE = 64
 MACHINE = socket.gethostname()
-SLOW_FIRST = dict.fromkeys(range(1, SEGMENT_PICTURES, 2), DAWDLES)  # the first segment: others are done before it
+SLOW_FIRST = dict.fromkeys(
+    range(1, SEGMENT_PICTURES, 2), DAWDLES
+)  # slows the first segment, so that others finish before it
 
 
 @pytest.fixture(scope="module")
 def ray(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """Started as a run would start it, and shared; nothing of it is left."""
+    """A cluster started as a run starts it, shared by all tests. Nothing of it is left afterwards."""
     others = set(psutil.Process().children(recursive=True))
     folder = tmp_path_factory.mktemp("elsewhere")
     (folder / "engine").mkdir()
@@ -69,7 +71,7 @@ def ray(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def toys(ray: Any) -> Iterator[ClusterStages]:
-    """Two actors."""
+    """Stages with two actors."""
     stages = ClusterStages(job_of("toy"), (SIDE, SIDE), max_actors=2, recipe=toy_recipe)
     yield stages
     stages.close()
@@ -164,7 +166,7 @@ def test_a_killed_actor_loses_no_picture_and_is_replaced(
 
     def fed() -> Iterator[VideoBatch]:
         for batch in batches(count, faults=SLOW_FIRST):
-            if batch.number == SEGMENT_PICTURES:  # two segments of eight batches are out
+            if batch.number == SEGMENT_PICTURES:  # two segments of eight batches have been sent
                 os.kill(killed.pid, signal.SIGKILL)
             yield batch
 
@@ -172,7 +174,7 @@ def test_a_killed_actor_loses_no_picture_and_is_replaced(
     assert toys.notes[-1] == f"an actor on {MACHINE} was lost: its process was killed or crashed"
     wait_for(lambda: list(toys.paint(batches(1))) and len(toys.places) == 2, "another actor")
     assert killed.pid not in [place.pid for place in toys.places]
-    assert capfd.readouterr().out == ""  # where the report is to stand alone
+    assert capfd.readouterr().out == ""  # only the report may be printed there
 
 
 def test_a_segment_that_fails_is_retried_on_new_actors_and_ends_the_run_after_three(
@@ -235,8 +237,8 @@ def test_a_machine_with_too_little_memory_loses_its_actor_and_the_last_one_ends_
         assert str(caught.value) == f"on {MACHINE}: toy: these pictures do not fit; give a smaller --batch"
         assert_each_is_its_source_and_one_more(painted, SEGMENT_PICTURES)
         lost = [note for note in stages.notes if " was lost: " in note]
-        assert 3 <= len(lost) <= CPUS, "no place for an actor is tried twice"
-        assert stages.places == () and {time.workers for time in stages.times()} == {2}, "who is gone has worked, too"
+        assert 3 <= len(lost) <= CPUS, "no machine is tried twice"
+        assert stages.places == () and {time.workers for time in stages.times()} == {2}, "lost actors have worked, too"
     finally:
         stages.close()
 
@@ -247,7 +249,7 @@ def test_painted_pictures_come_out_while_the_source_is_quiet(toys: ClusterStages
 
     def fed() -> Iterator[VideoBatch]:
         for batch in batches(count):
-            if batch.number == SEGMENT_PICTURES:  # two segments of eight batches are out
+            if batch.number == SEGMENT_PICTURES:  # two segments of eight batches have been sent
                 was_given.append(has_come.wait(20.0))
             yield batch
 
@@ -263,7 +265,7 @@ def test_painted_pictures_come_out_while_the_source_is_quiet(toys: ClusterStages
 def test_our_own_cluster_listens_on_this_machine_only(ray: Any, toys: ClusterStages) -> None:
     heard = set()
     for process in psutil.Process().children(recursive=True):
-        with suppress(psutil.NoSuchProcess):  # a lost actor's, which is just going
+        with suppress(psutil.NoSuchProcess):  # a lost actor's process that is just ending
             heard |= {c.laddr.ip for c in process.net_connections() if c.status == psutil.CONN_LISTEN}
     assert {address.removeprefix("::ffff:") for address in heard} == {"127.0.0.1"}
 
