@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from engine.cli.dataset_progress import shown_progress
+from engine.cli.dataset_progress import DATASET
 from engine.cli.job_options import job_options
+from engine.cli.job_progress import shown_progress
 from engine.errors import UsageError
 from engine.jobs.dataset.job import DatasetJob
 from engine.jobs.dataset.options import SceneOptions
@@ -99,7 +100,7 @@ def dataset(
     else:
         stop = threading.Event()
         Signals().connect(lambda: _end(stop))
-        with shown_progress(as_json, stop) as (tell, say):
+        with shown_progress(DATASET, as_json, stop) as (tell, say):
             report = make_dataset(job, tell=tell, say=lambda line: say(f"multiverse: {line}"), is_stopped=stop.is_set)
     for line in note_lines(report):
         print(f"multiverse: {line}", file=sys.stderr)
