@@ -10,6 +10,7 @@ import numpy as np
 from engine.jobs.video.batches import PaintedBatch, VideoBatch
 from engine.jobs.video.device_state import DeviceWatch
 from engine.jobs.video.job import VideoJob
+from engine.jobs.video.model_check import check_model
 from engine.jobs.video.stages import PaintStages, StageFigures
 from engine.models.sd.spec import VAE_WORDS, ModelSpec
 
@@ -43,8 +44,6 @@ class PaintRecipe:
     size: tuple[int, int]
 
     def open(self) -> "PaintWorker":
-        from engine.jobs.video.run import check_model
-
         check_model(self.job)  # before torch is loaded, which takes seconds
         from engine.jobs.video.fused import FusedStages
 
