@@ -15,7 +15,7 @@ import psutil
 
 from engine.bench.progress import Progress
 from engine.errors import RenderError
-from engine.jobs.dataset import DatasetJob, Drawing, SceneOptions, make_dataset
+from engine.jobs.dataset import DatasetJob, RenderSettings, SceneOptions, make_dataset
 from engine.jobs.dataset.choosing import choose_drawing
 from engine.jobs.dataset.running.attempt import run_attempt
 from engine.jobs.dataset.running.policy import Failure, default_timeout_s
@@ -43,7 +43,7 @@ def run(
     *, cases: tuple[str, ...], pictures: int, long_run: int, with_cycles: bool, blender: str, progress: Progress
 ) -> dict[str, Any]:
     """Plain values. RenderError where a picture cannot be made."""
-    engines = {"raster": Drawing(engine="raster")}
+    engines = {"raster": RenderSettings(engine="raster")}
     if with_cycles:
         engines["cycles"] = choose_drawing("cycles", blender=blender or None).drawing
     result: dict[str, Any] = {"cores": os.cpu_count(), "cases": {}}
@@ -62,7 +62,7 @@ def run(
     return result
 
 
-def _measured(case: str, drawing: Drawing, pictures: int, blender: str) -> dict[str, Any]:
+def _measured(case: str, drawing: RenderSettings, pictures: int, blender: str) -> dict[str, Any]:
     """Medians over so many seeds."""
     options = SceneOptions(**CASES[case])
     rows = [
@@ -113,7 +113,7 @@ def _long_run(pictures: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="multiverse-bench-", ignore_cleanup_errors=True) as folder:
         job = DatasetJob(
             output=Path(folder, "out"),
-            drawing=Drawing(engine="raster"),
+            drawing=RenderSettings(engine="raster"),
             options=SceneOptions(**SMALL_PICTURE),
             count=pictures,
             seed=SEED,

@@ -27,7 +27,7 @@ from engine.sinks.movie_file import FORMATS
 
 if TYPE_CHECKING:
     from engine.jobs.video import VideoJob
-    from engine.jobs.video.pipeline import Outcome
+    from engine.jobs.video.pipeline import VideoOutcome
     from engine.models.places import MeasuredDevice
     from engine.models.sd.timing import Repaint
 
@@ -69,7 +69,7 @@ class Turn:
 
     frames: int
     seconds: float
-    outcome: "Outcome | None" = None
+    outcome: "VideoOutcome | None" = None
     """Of ours."""
 
     @property
@@ -285,7 +285,7 @@ class _Ours:
         return self._stages.memory_mb()
 
     def take(self, frames: int) -> Turn:
-        from engine.jobs.video.pipeline import Pipeline
+        from engine.jobs.video.pipeline import VideoRun
         from engine.jobs.video.run import open_job
 
         job = replace(self._job, limit=frames)
@@ -293,7 +293,7 @@ class _Ours:
         opened = open_job(job)
         try:
             whole = opened.pictures, opened.size, opened.output
-            outcome = Pipeline(job, *whole, self._stages, lambda progress: None, Event()).run()
+            outcome = VideoRun(job, *whole, self._stages, lambda progress: None, Event()).run()
         finally:
             opened.pictures.close()
         return Turn(frames=outcome.painted, seconds=time.perf_counter() - began_s, outcome=outcome)
@@ -339,5 +339,5 @@ def frame_by_frame(clip: Path, out: Path, paint: "Repaint", frames: int) -> Turn
     return Turn(frames=painted, seconds=time.perf_counter() - began_s)
 
 
-def _median(outcomes: "list[Outcome]", index: int, figure: Callable[[Any, float], float]) -> float:
+def _median(outcomes: "list[VideoOutcome]", index: int, figure: Callable[[Any, float], float]) -> float:
     return statistics.median(figure(outcome.times[index], outcome.seconds) for outcome in outcomes)

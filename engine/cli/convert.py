@@ -5,12 +5,15 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from engine.cli.convert_progress import shown_progress
-from engine.errors import UsageError
+from engine.cli.job_options import job_options
+from engine.cli.job_progress import CONVERT, shown_progress
+from engine.jobs.convert.job import VOICE_OPTIONS, ConvertJob
+from engine.jobs.kit.options import JSON
+from engine.models.rvc import VoiceSettings
 
 if TYPE_CHECKING:
     from engine.jobs.convert import ConvertReport, FileReport
@@ -19,6 +22,7 @@ FAILED = 1
 MAX_NAMES = 3  # in one line
 
 
+@job_options(ConvertJob, tables={VoiceSettings: VOICE_OPTIONS})
 def convert(
     paths: Annotated[
         list[str], typer.Argument(metavar="IN... OUT", help="Sound files, videos or folders; then a file or a folder.")
@@ -36,51 +40,17 @@ def convert(
     config: Annotated[
         Path | None, typer.Option(metavar="FILE.toml", help="Take model, index, content and device from its [rvc].")
     ] = None,
-    pitch: Annotated[float, typer.Option(metavar="SEMITONES", help="-24 to 24; 12 from a low voice to a high.")] = 0.0,
-    formant: Annotated[float, typer.Option(metavar="SEMITONES", help="-2 to 2: a smaller (up) throat.")] = 0.0,
-    autotune: Annotated[bool, typer.Option("--autotune", help="Draw the pitch to the nearest semitone.")] = False,
     f0: Annotated[
         Literal["auto", "rmvpe", "fcpe", "yin"],
         typer.Option(metavar="auto|rmvpe|fcpe|yin", help="How the pitch is found; auto: the best that is here."),
     ] = "auto",
-    speaker: Annotated[int, typer.Option(metavar="N", help="Which of the model's speakers, from 0.")] = 0,
-    index_rate: Annotated[float, typer.Option(metavar="0..1", help="How much the index draws to the voice.")] = 0.3,
-    retrieval_power: Annotated[
-        int, typer.Option(metavar="1|2", help="Its entries weigh by 1/distance^2 (1) or 1/distance^4 (2).")
-    ] = 2,
-    protect: Annotated[float, typer.Option(metavar="0..0.5", help="The index's share of breath; 0.5 is off.")] = 0.33,
-    rms_mix: Annotated[float, typer.Option(metavar="0..1", help="Loudness: 0 the voice's, 1 the model's.")] = 0.0,
-    threshold: Annotated[float, typer.Option(metavar="dB", help="Softer is silence; -60 is off.")] = -60.0,
-    rate: Annotated[str, typer.Option(metavar="HZ|source|model", help="Sample rate of what is written.")] = "source",
     content: Annotated[
         str | None, typer.Option(metavar="PATH|ID", help="HuBERT or ContentVec: a folder, an id, a .pt file.")
     ] = None,
     rmvpe: Annotated[str | None, typer.Option(metavar="PATH|ID", help="Checkpoint of RMVPE.")] = None,
-    device: Annotated[str | None, typer.Option(metavar="auto|cpu|cuda|mps", help="Where to work.")] = None,
-    threads: Annotated[int | None, typer.Option(help="Of the CPU's work. (default: torch chooses)")] = None,
-    batch: Annotated[int | None, typer.Option(metavar="N", help="Pieces at once. [RVC_BATCH_SIZE]")] = None,
-    fp16: Annotated[
-        bool | None, typer.Option("--fp16/--no-fp16", help="Half precision. [RVC_USE_FP16]", show_default=False)
-    ] = None,
-    gpu_filter: Annotated[
-        bool | None,
-        typer.Option("--gpu-filter/--no-gpu-filter", help="Filter on the device. [RVC_GPU_FILTER]", show_default=False),
-    ] = None,
-    gpu_retrieval: Annotated[
-        bool | None,
-        typer.Option(
-            "--gpu-retrieval/--no-gpu-retrieval",
-            help="Search the index on the device. [RVC_GPU_RETRIEVAL]",
-            show_default=False,
-        ),
-    ] = None,
-    profile: Annotated[
-        bool | None,
-        typer.Option("--profile/--no-profile", help="Tell the time of stages. [RVC_PROFILING]", show_default=False),
-    ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what exists.")] = False,
-    resume: Annotated[bool, typer.Option("--resume", help="Leave what exists, go on where it stopped.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help=JSON)] = False,
+    **options: Any,
 ) -> None:
     """Make the voice in sound files and videos another one's.
 
@@ -96,9 +66,8 @@ def convert(
     """
     from engine.cli.run import Signals
     from engine.config import build_config, read_config_file
-    from engine.jobs.convert import ConvertJob
     from engine.jobs.convert.run import load_converter, open_job, run_job
-    from engine.models.rvc import VoiceSettings, VoiceSpec
+    from engine.models.rvc import VoiceSpec
     from engine.models.rvc.index_choice import configured_for, index_for
 
     configured = build_config(read_config_file(config) if config else {}).rvc
@@ -115,31 +84,12 @@ def convert(
             pitch=f0,
             rmvpe=rmvpe or configured.rmvpe,
         ),
-        settings=VoiceSettings(
-            pitch=pitch,
-            is_autotuned=autotune,
-            formant=formant,
-            index_rate=index_rate,
-            retrieval_power=retrieval_power,
-            protect=protect,
-            rms_mix=rms_mix,
-            threshold_db=threshold,
-            speaker=speaker,
-        ),
-        rate_hz=_rate(rate),
-        device=device or configured.device,
-        threads=threads,
-        gpu_retrieval=gpu_retrieval,
-        fp16=fp16,
-        gpu_filter=gpu_filter,
-        batch_size=batch,
-        profiling=profile,
-        overwrite=overwrite,
-        resume=resume,
+        settings=VoiceSettings(**{name: options.pop(name) for name in VOICE_OPTIONS}),
+        **{"device": configured.device} | options,
     )
     stop = threading.Event()
     try:
-        with shown_progress(as_json, stop) as (tell, say):
+        with shown_progress(CONVERT, as_json, stop) as (tell, say):
 
             def tell_file(report: "FileReport") -> None:
                 if report.state == "failed":
@@ -155,7 +105,7 @@ def convert(
             load_s = time.perf_counter() - began_s
             Signals().connect(stop.set)
             report = run_job(job, work, converter, tell=tell, tell_file=tell_file, stop=stop)
-    except KeyboardInterrupt:  # while the model was loaded: Ctrl-C ends that at once, no signal waits for its end
+    except KeyboardInterrupt:  # during loading Ctrl-C is an exception, which ends it at once
         print("multiverse: interrupted before the first file; nothing was written", file=sys.stderr)
         raise typer.Exit(FAILED) from None
     for line in note_lines(report):
@@ -170,17 +120,8 @@ def convert(
         raise typer.Exit(FAILED)
 
 
-def _rate(text: str) -> int | Literal["source", "model"]:
-    if text == "source" or text == "model":
-        return text
-    try:
-        return int(text)
-    except ValueError:
-        raise UsageError(f"--rate: {text} is neither source nor model nor a number of Hz (for example 48000)") from None
-
-
 def note_lines(report: "ConvertReport") -> list[str]:
-    """What is to be known of the run and of its files, those that share a note together; then what was left."""
+    """Notes of the run, then of its files (one line for files that share a note), then what is unfinished."""
     lines = list(report.notes)
     files: dict[str, list[str]] = {}
     for file in report.files:
@@ -197,7 +138,7 @@ def note_lines(report: "ConvertReport") -> list[str]:
 
 
 def report_lines(report: "ConvertReport", load_s: float) -> list[str]:
-    """The stage table, if there is one, and what came of it."""
+    """The table of stages, if there is one, and the result."""
     lines = []
     if report.stages:
         lines = [f"{'stage':<12}{'calls':>8}{'seconds':>11}{'ms a call':>12}{'share':>9}"]

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from engine.cli.sd_options import demand_words
+from engine.cli.sd_options import require_known
 from engine.errors import ModelError, UsageError
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def check(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Say what a model is, how much memory its weights take, and what is missing. Exit code 1 if anything is."""
-    demand_words(sampler, prediction)
+    require_known(sampler, prediction)
     report: ModelReport | SegmentationReport | VoiceReport
     is_plain = vae == sampler == prediction == "auto"
     is_plain &= not (lora or controlnet or ip_adapter or embedding or clip_skip)

@@ -69,12 +69,14 @@ def bar_or_lines(
     nothing: str,
     words_of: Callable[[Progress], str],
     open_bar: Callable[[], AbstractContextManager[Shown[Progress]]],
+    *,
+    has_bar: bool = True,
 ) -> Iterator[Shown[Progress]]:
     """`tell(progress)` as often as one likes, and `say(line)`, from any thread, for which a bar makes room. A bar on a
     terminal, else `words_of(progress)` now and then."""
     if is_quiet:
         yield lambda progress: None, write_to_stderr
-    elif sys.stderr.isatty():
+    elif has_bar and sys.stderr.isatty():
         with open_bar() as shown:
             yield shown
     else:

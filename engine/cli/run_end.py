@@ -3,8 +3,8 @@
 import math
 from typing import TYPE_CHECKING
 
+from engine.cli.job_progress import clock
 from engine.cli.plain_lines import PlainPace
-from engine.cli.video_progress import clock
 
 if TYPE_CHECKING:
     from engine.app import Engine

@@ -1,4 +1,4 @@
-"""`multiverse sd`: one picture repainted, by the core that paints live."""
+"""`multiverse sd`: repaints one picture with the code that paints live."""
 
 import json
 import os
@@ -32,7 +32,7 @@ def sd(
     image: Annotated[Path, typer.Argument(metavar="IMAGE", help="The picture to start from.")],
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Where to write the result: .png .jpg .webp .tif .bmp.")],
     prompt: Annotated[str, typer.Option(metavar="TEXT", help="What the picture shall show.")],
-    negative: Annotated[str, typer.Option(metavar="TEXT", help="What not; needs a guidance above 1.")] = "",
+    negative: Annotated[str, typer.Option(metavar="TEXT", help="Negative prompt; needs a guidance above 1.")] = "",
     model: Annotated[
         str | None,
         typer.Option(metavar="PATH|ID", help="Diffusers folder, .safetensors file or Hugging Face id."),
@@ -104,7 +104,7 @@ def sd(
     )
     if not spec.model:
         raise UsageError(NO_MODEL)
-    locate.find(spec.model)  # a wrong name is told at once, before seconds of loading
+    locate.find(spec.model)  # report a wrong name at once, before seconds of loading
     picture = _writable(read_still(image))
     shown = _control_picture(control, picture, (width, height)) if spec.controlnets else None
     scales = [scale for _, scale in controls] or [1.0] * len(spec.controlnets)
@@ -141,7 +141,7 @@ def _paint(
     *,
     is_quiet: bool,
 ) -> tuple["np.ndarray", dict[str, Any]]:
-    """The picture, and what there is to tell about it."""
+    """The painted picture, and the figures for the report."""
     from engine.models.device_work import chosen_device, chosen_dtype
     from engine.models.sd.check import run_line
     from engine.models.sd.coefficients import real_steps
@@ -198,7 +198,7 @@ def _checked_size(text: str) -> tuple[int, int]:
 
 
 def _check_files(image: Path, out: Path, overwrite: bool) -> None:
-    """Before anything is loaded: a result that cannot be written is no result."""
+    """Check the files before anything is loaded."""
     check_no_stream(image, out)
     if out.suffix.lower() not in PICTURE_FORMATS:
         raise UsageError(f"{out}: the name must end in {', '.join(PICTURE_FORMATS)}")
@@ -217,12 +217,12 @@ def _control_picture(control: str, picture: "np.ndarray", size: tuple[int, int])
 
 
 def _writable(picture: "np.ndarray") -> "np.ndarray":
-    """A copy: torch warns of Pillow's read-only memory."""
+    """A writable copy: torch warns about Pillow's read-only memory."""
     return picture.copy()
 
 
 def _write(out: Path, picture: "np.ndarray") -> None:
-    """Beside the target, then moved there: nobody sees half a picture, and an old one stays until then."""
+    """Write beside the target and move it there: a reader never sees half a picture."""
     from engine.sinks.picture_file import save_picture
     from engine.sinks.whole_file import WholeFile, one_line
 
@@ -250,7 +250,7 @@ def _one_line_when_full(width: int, height: int) -> Iterator[None]:
 
 @contextmanager
 def _progress(is_quiet: bool) -> "Iterator[Progress]":
-    """A bar on a terminal; else nothing."""
+    """Show a progress bar on a terminal."""
     if is_quiet or not sys.stderr.isatty():
         yield lambda done, steps: None
         return

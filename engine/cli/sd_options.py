@@ -1,4 +1,4 @@
-"""What the verbs that paint are told of the model: on the command line, and in a file's [sd]."""
+"""The model options of the commands that paint: from the command line, and from [sd] of a configuration file."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def configured_sd(path: Path | None) -> "SdConfig":
-    """[sd] of a file; of none, what it is by itself."""
+    """[sd] of a configuration file, or its defaults without a file."""
     from engine.config import build_config, read_config_file
 
     return build_config(read_config_file(path) if path else {}).sd
@@ -31,7 +31,7 @@ def model_spec(
     clip_skip: int | None = None,
     **others: Any,
 ) -> "ModelSpec":
-    """Options win over the configuration, each as a whole. `others`: of ModelSpec, as they are; None: as configured."""
+    """The model: options override the configuration. `others`: fields of ModelSpec; None means as configured."""
     from engine.models.sd import ModelSpec
 
     spec = ModelSpec(
@@ -45,14 +45,14 @@ def model_spec(
         **{"vae": configured.vae, "sampler": configured.sampler, "prediction": configured.prediction}
         | {name: value for name, value in others.items() if value is not None},
     )
-    demand_words(spec.sampler, spec.prediction)
+    require_known(spec.sampler, spec.prediction)
     if spec.model and (ip_image is None) == bool(spec.ip_adapter) and (needs_ip_image or ip_image is not None):
         raise UsageError("--ip-adapter PATH and --ip-image FILE belong together")
     return spec
 
 
-def demand_words(sampler: str, prediction: str) -> None:
-    """UsageError for a word that `--sampler` or `--prediction` does not have."""
+def require_known(sampler: str, prediction: str) -> None:
+    """Raise UsageError for an unknown value of `--sampler` or `--prediction`."""
     from engine.models.sd.plan.prediction import WORDS
     from engine.models.sd.plan.sampler_choice import SAMPLERS
 

@@ -4,132 +4,79 @@ import json
 import sys
 import threading
 import time
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from engine.cli.segment_progress import shown_progress
-from engine.errors import UsageError
+from engine.cli.job_options import job_options
+from engine.cli.job_progress import SEGMENT, shown_progress
+from engine.jobs.kit.options import JSON
+from engine.jobs.segment.job import SegmentJob
 
 if TYPE_CHECKING:
-    from engine.jobs.segment import Progress, SegmentReport
+    from engine.jobs.segment import SegmentProgress, SegmentReport
 
 FAILED = 1  # or interrupted
 
 
+@job_options(SegmentJob)
 def segment(
     source: Annotated[Path, typer.Argument(metavar="IN", help="A video, a picture or a folder of pictures.")],
     outputs: Annotated[list[str], typer.Argument(metavar="OUT...", help="What to write; one or several.")],
-    prompt: Annotated[
-        list[str] | None, typer.Option(metavar="TEXT", help="What to find, in a few words; repeatable.")
-    ] = None,
-    model: Annotated[
-        str | None, typer.Option(metavar="PATH|ID", help="A folder or a Hugging Face id, as facebook/sam3.")
-    ] = None,
     config: Annotated[
         Path | None, typer.Option(metavar="FILE.toml", help="Take model, device and dtype from its [sam3].")
     ] = None,
-    mode: Annotated[
-        Literal["image", "track"] | None,
-        typer.Option(
-            metavar="image|track",
-            help="image: each picture by itself; track: objects keep their ids. (default: track for a video)",
-        ),
-    ] = None,
-    threshold: Annotated[float, typer.Option(min=0.0, max=1.0, help="Least score of an object.")] = 0.5,
-    max_objects: Annotated[int, typer.Option(min=1, max=16, help="Most objects in a picture; the best stay.")] = 16,
-    resolution: Annotated[
-        int, typer.Option(metavar="1008|672|336", help="Side in px of what the model sees; less is faster.")
-    ] = 1008,
-    batch: Annotated[int, typer.Option(min=1, max=4, help="Pictures at once; image mode.")] = 1,
-    box: Annotated[
-        list[str] | None,
-        typer.Option(metavar="CX,CY,W,H", help="Around an example, 0 to 1; image mode; repeatable; needs torchvision."),
-    ] = None,
-    opacity: Annotated[float, typer.Option(min=0.0, max=1.0, help="Of the colours over the picture.")] = 0.5,
-    edge: Annotated[
-        Literal["soft", "hard"], typer.Option(metavar="soft|hard", help="Of the colours over the picture.")
-    ] = "soft",
-    device: Annotated[str | None, typer.Option(metavar="auto|cpu|cuda|mps", help="Where to work.")] = None,
-    dtype: Annotated[str | None, typer.Option(metavar="auto|float16|bfloat16|float32", help="Precision.")] = None,
-    threads: Annotated[int | None, typer.Option(min=1, help="Of the CPU's work. (default: torch chooses)")] = None,
-    compile_: Annotated[bool, typer.Option("--compile", help="Minutes at the start, faster after it.")] = False,
-    offload: Annotated[bool, typer.Option("--offload", help="Weights in main memory, for small cards.")] = False,
-    every: Annotated[int, typer.Option(min=1, metavar="N", help="Only each N-th picture.")] = 1,
-    limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="At most N pictures.")] = None,
-    frames: Annotated[
-        str,
-        typer.Option(
-            metavar="FOLDER", help="Write the video's pictures too, by the names COCO gives them.", show_default=False
-        ),
-    ] = "",
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what exists.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help=JSON)] = False,
+    **options: Any,
 ) -> None:
     """Find what is named in words in a video, a picture or a folder of pictures, and follow it.
 
-    OUT is told by its name. .mp4 .m4v .mov .mkv .webm .avi: the video with coloured masks and its sound (a folder plays
-    at 25 pictures a second). .png .jpg .webp .tif .bmp: the same of one picture. .json: COCO, masks as RLE; it names a
-    video's pictures frame_000000.png and so on, which --frames writes. A name/ or one without a suffix: a folder of
-    masks, a grey PNG of 8 bits for each picture, whose values are ids (nobody is 0), almost black to the eye.
+    The name of OUT decides its format. .mp4 .m4v .mov .mkv .webm .avi: the video with coloured masks and its sound (a
+    folder plays at 25 pictures a second). .png .jpg .webp .tif .bmp: the same of one picture. .json: COCO, masks as
+    RLE; it names a video's pictures frame_000000.png and so on, which --frames writes. A name/ or one without a suffix:
+    a folder of masks, a grey PNG of 8 bits for each picture, whose values are ids (0: no object), almost black to the
+    eye.
 
     Example: multiverse segment dance.mp4 found.mp4 masks/ --prompt person --prompt guitar --model facebook/sam3
 
-    Ctrl-C ends early and keeps what was segmented until then.
+    Ctrl-C ends early: what was segmented until then is written, and --resume goes on.
     """
     from engine.cli.run import Signals
     from engine.config import build_config, read_config_file
-    from engine.jobs.segment.job import SegmentJob
     from engine.jobs.segment.run import load_segmenter, open_job, run_job
 
     configured = build_config(read_config_file(config) if config else {}).sam3
-    job = SegmentJob(
-        source=source,
-        outputs=tuple(outputs),
-        frames=frames,
-        prompts=tuple(prompt or ()),
-        model=model or configured.model,
-        mode=mode,
-        threshold=threshold,
-        max_objects=max_objects,
-        resolution=resolution,
-        batch=batch,
-        boxes=tuple(_box(text) for text in box or ()),
-        opacity=opacity,
-        edge=edge,
-        device=device or configured.device,
-        dtype=dtype or configured.dtype,
-        threads=threads,
-        is_compiled=compile_,
-        is_offloaded=offload,
-        every=every,
-        limit=limit,
-        overwrite=overwrite,
-    )
+    defaults = {"model": configured.model, "device": configured.device, "dtype": configured.dtype}
+    job = SegmentJob(source=source, outputs=tuple(outputs), **defaults | options)
     stop = threading.Event()
     said: set[str] = set()
     try:
-        with shown_progress(as_json, stop) as show:
+        with shown_progress(SEGMENT, as_json, stop) as (show, say):
 
-            def tell(progress: "Progress") -> None:
+            def tell(progress: "SegmentProgress") -> None:
                 show(progress)
                 advice = (progress.advice,) if progress.advice else ()  # while it can still be followed
                 for line in (*advice, *progress.failed):
                     if line not in said:
                         said.add(line)
-                        print(f"multiverse: {line}", file=sys.stderr, flush=True)
+                        say(f"multiverse: {line}")
 
-            pictures = open_job(job)
-            for note in pictures.counts.notes:  # before hours of work
-                said.add(note)
-                print(f"multiverse: {note}", file=sys.stderr, flush=True)
-            began_s = time.perf_counter()
-            segmenter = load_segmenter(job)
-            load_s = time.perf_counter() - began_s
-            Signals().connect(stop.set)
-            report = run_job(job, pictures, segmenter, tell=tell, stop=stop)
-    except KeyboardInterrupt:  # while the model was loaded: Ctrl-C ends that at once, no signal waits for its end
+            with ExitStack() as undone:  # Ctrl-C up to here is an exception
+                opened = open_job(job)
+                undone.callback(opened.close)
+                for note in (*opened.notes, *opened.pictures.counts.notes):  # before hours of work
+                    said.add(note)
+                    say(f"multiverse: {note}")
+                began_s = time.perf_counter()
+                segmenter = load_segmenter(job)
+                load_s = time.perf_counter() - began_s
+                Signals().connect(stop.set)
+                undone.pop_all()
+            report = run_job(job, opened, segmenter, tell=tell, stop=stop)
+    except KeyboardInterrupt:  # during loading Ctrl-C is an exception, which ends it at once
         _print_interrupted(0, ())
         raise typer.Exit(FAILED) from None
     for note in (*report.notes, *report.failed):
@@ -147,7 +94,7 @@ def segment(
 
 
 def report_lines(report: "SegmentReport", load_s: float) -> list[str]:
-    """The stage table, and what came of it."""
+    """The table of stages and the result."""
     lines = [f"{'stage':<14}{'ms a frame':>12}{'share':>9}"]
     lines += [f"{stage.name:<14}{stage.ms:>12.2f}{100 * stage.share:>7.1f} %" for stage in report.stages]
     lines.append(f"{'total':<14}{report.ms_a_frame:>12.2f}{100:>7.1f} %")
@@ -176,13 +123,6 @@ def report_lines(report: "SegmentReport", load_s: float) -> list[str]:
 def _print_interrupted(written: int, outputs: tuple[str, ...]) -> None:
     where, kept = "before the first picture", "nothing was written"
     if written:
-        where, kept = f"after {written} pictures", f"{', '.join(outputs)}: kept up to there"
+        where = f"after {written} pictures"
+        kept = f"{', '.join(outputs)}: kept up to there, the same command with --resume goes on"
     print(f"multiverse: interrupted {where}; {kept}", file=sys.stderr)
-
-
-def _box(text: str) -> tuple[float, float, float, float]:
-    try:
-        cx, cy, width, height = (float(number) for number in text.split(","))
-    except ValueError:
-        raise UsageError(f"--box: {text!r} is not CX,CY,W,H (for example 0.5,0.4,0.2,0.3)") from None
-    return cx, cy, width, height

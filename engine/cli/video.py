@@ -5,21 +5,23 @@ import sys
 import threading
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from engine.cli.job_options import job_options
+from engine.cli.job_progress import VIDEO, shown_progress
 from engine.cli.sd_options import configured_sd, model_spec, with_numbers
-from engine.cli.video_progress import shown_progress
 from engine.cli.video_report import ended_line, report_lines
 from engine.cli.video_telemetry import Telemetry, telemetry, writers
 from engine.cli.video_web import is_given, refuse_without_effect, serve
 from engine.errors import ModelError, UsageError
+from engine.jobs.video.job import VideoJob
 from engine.models.sd.spec import RANDOM
 
 if TYPE_CHECKING:
-    from engine.jobs.video import VideoJob, VideoReport
-    from engine.jobs.video.pipeline import Tell
+    from engine.jobs.video import VideoReport
+    from engine.jobs.video.pipeline import OnProgress
     from engine.models.sd import ModelSpec
     from engine.models.sd.painting import Painting
 
@@ -29,6 +31,7 @@ NO_INPUT = "no input: multiverse video IN OUT --prompt TEXT --model PATH|ID (or 
 NO_OUTPUT = "no output: name a video (.mp4 .m4v .mov .mkv .webm .avi) or a folder of frames: multiverse video IN OUT"
 
 
+@job_options(VideoJob)
 def video(
     context: typer.Context,
     source: Annotated[
@@ -52,7 +55,7 @@ def video(
         Path | None, typer.Option(metavar="FILE.toml", help="Take the model and what belongs to it from its [sd].")
     ] = None,
     prompt: Annotated[str | None, typer.Option(metavar="TEXT", help="What the pictures shall show.")] = None,
-    negative: Annotated[str, typer.Option(metavar="TEXT", help="What not; needs --cfg above 1.")] = "",
+    negative: Annotated[str, typer.Option(metavar="TEXT", help="Negative prompt; needs --cfg above 1.")] = "",
     steps: Annotated[int, typer.Option(metavar="COUNT", help="Asked for; of 5 at a strength of 0.5 two are made.")] = 5,
     strength: Annotated[float, typer.Option(metavar="0..1", help="How far a picture may leave the source.")] = 0.5,
     cfg: Annotated[
@@ -74,13 +77,6 @@ def video(
         typer.Option(metavar="auto|epsilon|v", help="What the UNet predicts. (default: what its files tell)"),
     ] = None,
     seed: Annotated[int, typer.Option(metavar="N", help="Of the noise, the same for every picture.")] = 0,
-    scale: Annotated[
-        float, typer.Option(metavar="0.05..8", help="Of the source's size; sides become multiples of 8 px.")
-    ] = 1.0,
-    batch: Annotated[int, typer.Option(metavar="1..64", help="Pictures painted at once.")] = 1,
-    pipe: Annotated[int, typer.Option(metavar="N", help="Processes that paint side by side; split only.")] = 1,
-    skip: Annotated[int, typer.Option(metavar="N", help="Leave N pictures out after each one that is kept.")] = 0,
-    limit: Annotated[int | None, typer.Option(metavar="N", help="Paint at most N pictures.")] = None,
     vae: Annotated[bool, typer.Option("--vae", help="Use the full VAE, not TAESD: slower, more detail.")] = False,
     lora: Annotated[
         list[str] | None,
@@ -105,20 +101,6 @@ def video(
     stablefast: Annotated[bool, typer.Option("--stablefast", help="Compile with stable-fast.")] = False,
     deepcache: Annotated[bool, typer.Option("--deepcache", help="Reuse deep features from step to step.")] = False,
     inductor: Annotated[bool, typer.Option("--inductor", help="Compile with torch: minutes, then faster.")] = False,
-    stages: Annotated[
-        Literal["auto", "split", "fused"],
-        typer.Option(metavar="auto|split|fused", help="split: a process a stage; fused: one; auto: the faster here."),
-    ] = "auto",
-    cluster: Annotated[
-        str | None, typer.Option(metavar="auto|ADDRESS", help="Paint on the machines of a Ray cluster.")
-    ] = None,
-    device: Annotated[str | None, typer.Option(metavar="auto|cpu|cuda|mps", help="Where to work.")] = None,
-    dtype: Annotated[str | None, typer.Option(metavar="auto|float16|bfloat16|float32", help="Precision.")] = None,
-    threads: Annotated[
-        int | None, typer.Option(metavar="N", help="CPU threads of each process. (default: the cores are shared out)")
-    ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on where OUT stopped.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUT if it exists.")] = False,
     web: Annotated[
         str | None,
         typer.Option(metavar="HOST:PORT", help="No IN and OUT: serve a page that paints a browser's pictures, live."),
@@ -135,18 +117,20 @@ def video(
     token: Annotated[
         str | None, typer.Option(metavar="TEXT", help="What other machines need for --web. (default: a new one)")
     ] = None,
+    *,
     debug: Annotated[
         bool, typer.Option("--debug", help="Tell stages, queues and the card twice a second, and tracebacks of errors.")
     ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print JSON Lines: the same twice a second, and the report.")
     ] = False,
+    **options: Any,
 ) -> None:
     """Repaint a video, a camera's picture or a folder of pictures with Stable Diffusion.
 
-    OUT is told by its name: .mp4 .m4v .mov .mkv .webm .avi is a video with the source's sound and rate; a name/ or one
-    without a suffix is a folder of frames. Every picture gets the same noise, so that the result hangs together; what
-    a picture becomes depends on no batch, process or interruption.
+    The name of OUT decides its format: .mp4 .m4v .mov .mkv .webm .avi is a video with the source's sound and rate; a
+    name/ or one without a suffix is a folder of frames. Every picture gets the same noise, so that the result hangs
+    together; a painted picture depends on no batch, process or interruption.
 
     Example: multiverse video dance.mp4 glass.mp4 --prompt "dancers of glass" --model stabilityai/sd-turbo --batch 8
 
@@ -161,7 +145,7 @@ def video(
     configured = configured_sd(config)
     source, output = _one_of("IN", source, "--input", input_), _one_of("OUT", output, "--output", output_)
     if web is None:
-        _demand(source, output, prompt)
+        _require(source, output, prompt)
     controls = with_numbers(controlnet, "--controlnet")
     accelerator = _only_one({"stablefast": stablefast, "deepcache": deepcache, "inductor": inductor})
     spec = model_spec(
@@ -200,43 +184,28 @@ def video(
         ip_image="" if ip_image is None else str(ip_image),
         ip_scale=ip_scale,
     )
-    where = {"device": device or configured.device, "dtype": dtype or configured.dtype, "threads": threads}
+    options = {"device": configured.device, "dtype": configured.dtype} | options
     if web is not None:
         _say_model(painting, as_json=as_json)
         files = {"side_px": side, "certificate": certificate, "key": key, "token": token}
+        where = {name: options[name] for name in ("device", "dtype", "threads")}
         serve(painting, web, as_json=as_json, most_clients=clients, **where, **files)
         return
-    from engine.jobs.video import VideoJob
-
-    job = VideoJob(
-        source=source or "",
-        output=output or "",
-        painting=painting,
-        pipe=pipe,
-        skip=skip,
-        batch=batch,
-        scale=scale,
-        stages=stages,
-        cluster=cluster,
-        limit=limit,
-        resume=resume,
-        overwrite=overwrite,
-        **where,
-    )
+    job = VideoJob(source=source or "", output=output or "", painting=painting, **options)
     _paint(job, as_json=as_json, is_debug=debug)
 
 
-def _paint(job: "VideoJob", *, as_json: bool, is_debug: bool) -> None:
-    """The job, what is seen of it, and its end."""
+def _paint(job: VideoJob, *, as_json: bool, is_debug: bool) -> None:
+    """Run the job, show its progress and print its report."""
     stop = threading.Event()
     said: set[str] = set()
     try:
         with (
-            shown_progress(as_json, has_bar=not is_debug) as show,
+            shown_progress(VIDEO, as_json, has_bar=not is_debug) as (show, _),
             telemetry(writers(as_json, is_debug)) as known,
         ):
             report, is_live = _painted(job, known, show, stop, said, as_json=as_json)
-    except KeyboardInterrupt:  # while the model was loaded: Ctrl-C ends that at once, no signal waits for its end
+    except KeyboardInterrupt:  # during loading Ctrl-C is an exception, which ends it at once
         print("multiverse: interrupted before the first picture; nothing was written", file=sys.stderr)
         raise typer.Exit(INTERRUPTED) from None
     for note in report.notes:
@@ -253,9 +222,9 @@ def _paint(job: "VideoJob", *, as_json: bool, is_debug: bool) -> None:
 
 
 def _painted(
-    job: "VideoJob", known: Telemetry, tell: "Tell", stop: threading.Event, said: set[str], *, as_json: bool
+    job: VideoJob, known: Telemetry, tell: "OnProgress", stop: threading.Event, said: set[str], *, as_json: bool
 ) -> "tuple[VideoReport, bool]":
-    """The report, and whether the source has no end of its own. What is known of the source beforehand is `said`."""
+    """The report, and True if the source is live. Notes printed before the run are added to `said`."""
     from engine.cli.run import Signals
     from engine.jobs.video.run import open_job, open_stages, run_job
 
@@ -276,7 +245,7 @@ def _painted(
 
 
 def _usual_cfg(spec: "ModelSpec") -> float:
-    """The guidance of who has not asked for one; of a model that does not lie here, the usual one."""
+    """The default guidance of a model; the usual one if the model is not on this machine."""
     from engine.models.sd.plan.model_plan import plan_model
     from engine.models.sd.plan.usual_guidance import USUAL_GUIDANCE, usual_guidance
 
@@ -285,11 +254,11 @@ def _usual_cfg(spec: "ModelSpec") -> float:
     try:
         return usual_guidance(plan_model(spec))
     except ModelError:
-        return USUAL_GUIDANCE  # told in full where it is loaded
+        return USUAL_GUIDANCE  # the error is reported in full on loading
 
 
 def _choices(painting: "Painting") -> dict[str, str]:
-    """How the model is run and why; empty where it does not lie here, as with a cluster, or has random weights."""
+    """How the model is run and why; empty if it is not on this machine, as with a cluster, or has random weights."""
     from engine.models.sd.check import check
 
     if painting.spec.random_shape:
@@ -297,7 +266,7 @@ def _choices(painting: "Painting") -> dict[str, str]:
     try:
         report = check(painting.spec)
     except ModelError:
-        return {}  # told in full where it is loaded
+        return {}  # the error is reported in full on loading
     return {
         "sampler": report.sampler,
         "sampler_reason": report.sampler_reason,
@@ -307,7 +276,7 @@ def _choices(painting: "Painting") -> dict[str, str]:
 
 
 def _say_model(painting: "Painting", *, as_json: bool) -> None:
-    """How it is run and why, in one line, before it is loaded."""
+    """Print in one line how the model is run and why, before it is loaded."""
     from engine.models.sd.check import run_line
 
     if told := {} if as_json else _choices(painting):
@@ -316,7 +285,7 @@ def _say_model(painting: "Painting", *, as_json: bool) -> None:
         )
 
 
-def _demand(source: str | None, output: str | None, prompt: str | None) -> None:
+def _require(source: str | None, output: str | None, prompt: str | None) -> None:
     for value, reason in ((source, NO_INPUT), (output, NO_OUTPUT), (prompt, NO_PROMPT)):
         if value is None:
             raise UsageError(reason)
@@ -329,7 +298,7 @@ def _one_of(place: str, argument: str | None, option: str, value: str | None) ->
 
 
 def _only_one(asked: dict[str, bool]) -> str:
-    """The accelerator asked for, "" for none."""
+    """The accelerator asked for, or ""."""
     names = [name for name, is_asked in asked.items() if is_asked]
     if len(names) > 1:
         raise UsageError(f"{' '.join(f'--{name}' for name in names)}: one of them at a time")

@@ -1,4 +1,4 @@
-"""What `multiverse video` says at its end: the table of stages, where every picture has gone, and the last line."""
+"""The report that `multiverse video` prints at its end: stages, pictures, and the last line."""
 
 from typing import TYPE_CHECKING
 
@@ -7,7 +7,7 @@ if TYPE_CHECKING:
 
 
 def report_lines(report: "VideoReport") -> list[str]:
-    """The last of them is `done: time=... frames=... fps=... its=... evals=...`."""
+    """The report; its last line is `done: time=... frames=... fps=... its=... evals=...`."""
     busy = report.busy
     lines = [f"{'stage':<10}{'frames':>9}{'seconds':>11}{'busy':>9}{'ms a frame':>13}"]
     for time in report.times:
@@ -32,7 +32,7 @@ def report_lines(report: "VideoReport") -> list[str]:
 
 
 def ended_line(report: "VideoReport", *, is_live: bool) -> str:
-    """How far a run came that was asked to end, what is kept, and how to go on."""
+    """The line about an interrupted run: how far it came, what is kept, how to go on."""
     whole = report.resumed + report.painted
     if not whole:
         return "interrupted before the first picture; nothing was written"
@@ -49,7 +49,7 @@ def ended_line(report: "VideoReport", *, is_live: bool) -> str:
 
 
 def _accounting(report: "VideoReport") -> str:
-    """read = what follows the colon; what never became a picture stands behind it."""
+    """`N read:` with the parts that add up to it, then what is counted besides."""
     parts = {
         "whole before": report.resumed,
         "painted": report.painted,

@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from engine.cli.job_progress import busy_share
 from engine.cli.log_thread import MAX_END_S, write_to_stderr
-from engine.cli.video_progress import busy_share
 
 if TYPE_CHECKING:
-    from engine.jobs.video import Progress
+    from engine.jobs.video import VideoProgress
     from engine.jobs.video.device_state import DeviceWatch
 
 EVERY_S = 0.5
@@ -31,7 +31,7 @@ class Telemetry:
         self._load_s: float | None = None
         self._watch: DeviceWatch | None = None
         self._reason = NOT_KNOWN
-        self._progress: Callable[[], Progress] | None = None
+        self._progress: Callable[[], VideoProgress] | None = None
 
     def loaded(self, load_s: float, device: str | None) -> None:
         """The model is there, on `device` as torch names it; None: in other machines."""
@@ -43,7 +43,7 @@ class Telemetry:
             self._watch = DeviceWatch(device)
         self._load_s = load_s
 
-    def follow(self, progress: "Callable[[], Progress]") -> None:
+    def follow(self, progress: "Callable[[], VideoProgress]") -> None:
         """What tells how far the run is, on any thread."""
         self._progress = progress
 
@@ -74,7 +74,7 @@ class Telemetry:
             self._watch.close()
 
 
-def told(progress: "Progress", load: dict[str, float]) -> Event:
+def told(progress: "VideoProgress", load: dict[str, float]) -> Event:
     """What changes from line to line."""
     left_s = progress.seconds_left
     return {
@@ -83,7 +83,7 @@ def told(progress: "Progress", load: dict[str, float]) -> Event:
         "expected": progress.expected,
         "seconds": round(progress.seconds, 3),
         "seconds_left": None if left_s is None else round(left_s, 1),
-        "fps": round(progress.fps, 3),
+        "fps": round(progress.rate, 3),
         "frames": {time.name: time.frames for time in progress.stages},
         "queues": {time.name: [time.waiting, time.most] for time in progress.stages if time.most},
         "stage_seconds": load | {time.name: round(time.seconds, 3) for time in progress.stages},

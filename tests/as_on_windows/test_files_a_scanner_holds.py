@@ -17,7 +17,7 @@ from engine.errors import PresetError, SinkError
 from engine.jobs.convert.formats import FORMS
 from engine.jobs.convert.writing import open_writer
 from engine.jobs.segment.coco import CocoFile
-from engine.jobs.segment.mask_pictures import FrameFolder
+from engine.jobs.segment.mask_pictures import SourceFrames
 from engine.params import Autosave, ParamStore, PresetFolder, read_cues
 from engine.params.cues import NO_CUES, Cue, write_cues
 from engine.sinks import Stage
@@ -375,7 +375,7 @@ def test_a_segmented_output_that_cannot_take_its_name_is_kept(scanner: Scanner, 
 
 def test_a_picture_that_somebody_looks_at_hides_no_error_and_keeps_no_other(scanner: Scanner, tmp_path: Path) -> None:
     """Discarded is what an error, or Ctrl-C, has left unfinished: that is what is to be told."""
-    output = FrameFolder(tmp_path / "frames")
+    output = SourceFrames(tmp_path / "frames")
     for name in ("a", "b", "c"):
         output.add(SimpleNamespace(picture=SimpleNamespace(name=name, pixels=np.zeros((4, 4, 3), np.uint8))))  # type: ignore[arg-type]
     scanner.hold("b.png")

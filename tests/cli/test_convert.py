@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 import soundfile
 
-from engine.cli.convert_progress import words_of
+from engine.cli.job_progress import sound_line
 from engine.cli.main import main
-from engine.jobs.convert import Progress
+from engine.jobs.convert import ConvertProgress
 from tests.cli.conftest import Said
 from tests.jobs.convert.voices import spoken, tone, write_sound
 
@@ -129,8 +129,8 @@ def test_a_switch_of_the_environment_is_checked_as_one_of_the_command_line(
 
 
 def test_a_line_of_progress_has_the_time_done_of_all_the_rate_and_the_time_left() -> None:
-    progress = Progress(done_s=83.0, expected_s=3750.0, files_done=2, files=9, speed=6.04, left_s=610.4)
-    assert words_of(progress) == "1:23 of 1:02:30, 2 of 9 files, 6.0 times as fast as it is heard, 10:10 left"
+    progress = ConvertProgress(done=83.0, expected=3750.0, files_done=2, files=9, rate=6.04)
+    assert sound_line(progress) == "1:23 of 1:02:30, 2 of 9 files, 6.0 times as fast as it is heard, 10:07 left"
 
 
 def test_help_shows_an_example(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

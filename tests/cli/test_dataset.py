@@ -1,4 +1,4 @@
-"""`multiverse dataset`, as people start it."""
+"""`multiverse dataset` as users start it."""
 
 import json
 import os
@@ -9,10 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import typer
 
-from engine.cli.dataset import note_lines, report_lines
+from engine.cli.dataset import dataset, note_lines, plain_names, report_lines
 from engine.cli.dataset_progress import pace_of, words_of
-from engine.jobs.dataset import DatasetReport, Progress
+from engine.jobs.dataset import DatasetProgress, DatasetReport
 from engine.jobs.dataset.running.report import FailedPicture
 from tests.cli.conftest import Said
 from tests.jobs.dataset.running.small_runs import contents
@@ -30,7 +31,7 @@ RASTER = ["--engine", "raster"]
         ("--num_rows 5 --piles_per_row 7 --row_spacing 3.5", 35),
     ],
 )
-def test_the_options_of_the_script_that_this_descends_from_are_known_as_it_spelled_them(
+def test_options_of_the_original_script_are_accepted_in_its_spelling(
     say: Callable[..., Said], tmp_path: Path, layout: str, piles: int
 ) -> None:
     ground = "--terrain_size 200 --num_terraces 8 --terrace_height 2 --geological_preset loess"
@@ -49,7 +50,7 @@ def test_the_options_of_the_script_that_this_descends_from_are_known_as_it_spell
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("--max_samples 50 --engine raster", "--max-samples: of Cycles alone; it has no effect with the raster engine"),
+        ("--max_samples 50 --engine raster", "--max-samples: only for Cycles; it has no effect with the raster engine"),
         ("--image-index 3 --jobs 2 --engine raster", "--jobs: has no effect, --image-index makes one picture here"),
         ("--jobs 0 --engine raster", "--jobs: 0 is not 1 to 1024"),
         ("--num-rows 500 --no-use-clusters --engine raster", "--num-rows 500"),
@@ -58,7 +59,7 @@ def test_the_options_of_the_script_that_this_descends_from_are_known_as_it_spell
         ("--engine cycles --noise-threshold 7 --blender nowhere", "--blender: nowhere is not there"),
     ],
 )
-def test_what_has_no_effect_or_does_not_fit_is_one_line_and_nothing_is_touched(
+def test_an_option_without_effect_or_that_does_not_fit_is_one_line_and_changes_nothing(
     say: Callable[..., Said], tmp_path: Path, arguments: str, message: str
 ) -> None:
     code, out, err = say("dataset", str(tmp_path / "out"), *arguments.split())
@@ -81,11 +82,13 @@ def test_without_blender_the_raster_engine_draws_and_says_so(
     code, out, err = say("dataset", str(tmp_path / "out"), "--image-index", "0", "--max_samples", "9", *SMALL)
     assert code == 0 and "engine      raster " in out
     assert err.startswith("multiverse: the raster engine draws; for Cycles get Blender: ")
-    assert err.endswith("; --max-samples: of Cycles alone; it has no effect with the raster engine\n")
+    assert err.endswith("; --max-samples: only for Cycles; it has no effect with the raster engine\n")
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
-def test_ctrl_c_finishes_what_is_at_work_and_says_how_to_go_on(tmp_path: Path, wait_for: Callable[..., object]) -> None:
+def test_ctrl_c_finishes_the_pictures_at_work_and_says_how_to_go_on(
+    tmp_path: Path, wait_for: Callable[..., object]
+) -> None:
     command = [*MULTIVERSE, str(tmp_path / "out"), "--count", "3", "--jobs", "1", *SMALL, *RASTER]
     run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     wait_for(lambda: list((tmp_path / "out").glob("images/*.png")), "a picture")
@@ -93,22 +96,22 @@ def test_ctrl_c_finishes_what_is_at_work_and_says_how_to_go_on(tmp_path: Path, w
     out, err = run.communicate()
     made = len(list((tmp_path / "out").glob("images/*.png")))
     assert run.returncode == 1 and 1 <= made < 3
-    assert "finishing the pictures at work; Ctrl-C again ends at once\n" in err
-    assert f"interrupted with {3 - made} to go; the same command goes on\n" in err
+    assert "finishing the pictures at work; Ctrl-C again stops at once\n" in err
+    assert f"interrupted with {3 - made} to go; run the same command to go on\n" in err
     assert f"pictures    {made} made, {3 - made} missing" in out
     assert len(contents(tmp_path / "out")) == made * 2 + 2
 
 
-def test_progress_tells_pictures_a_minute_and_the_time_left() -> None:
-    known = {"expected": 100, "at_work": 2, "seconds": 60.0}
-    assert pace_of(Progress(done=5, made=0, failed=0, **known)) == "2 at work"
-    going = Progress(done=25, made=20, failed=0, **known)
-    assert pace_of(going) == "20.0 a minute, 3:45 left"
-    failing = Progress(done=25, made=20, failed=15, **known)
-    assert words_of(failing) == "25 of 100 pictures, 15 failed, 20.0 a minute, 3:00 left"
+def test_progress_shows_pictures_per_minute_and_the_time_left() -> None:
+    known = {"expected": 100, "at_work": 2}
+    assert pace_of(DatasetProgress(done=5, made=0, failed=0, rate=0.0, **known)) == "2 at work"
+    going = DatasetProgress(done=25, made=20, failed=0, rate=20 / 60, **known)
+    assert pace_of(going) == "20.0 per minute, 3:45 left"
+    failing = DatasetProgress(done=25, made=20, failed=15, rate=20 / 60, **known)
+    assert words_of(failing) == "25 of 100 pictures, 15 failed, 20.0 per minute, 3:00 left"
 
 
-def test_what_is_missing_is_named_with_where_to_look() -> None:
+def test_missing_pictures_are_named_with_the_place_of_their_logs() -> None:
     failed = tuple(FailedPicture(index=index, reason="crashed", attempts=2) for index in range(12))
     report = DatasetReport(
         folder="site",
@@ -128,9 +131,18 @@ def test_what_is_missing_is_named_with_where_to_look() -> None:
     assert note_lines(report) == [
         f"12 failed: {', '.join(f'00000{index}' for index in range(10))} and 2 more; their logs are "
         "site/image_NNNNNN.log",
-        "interrupted with 14 to go; the same command goes on",
+        "interrupted with 14 to go; run the same command to go on",
     ]
     assert report_lines(report)[:2] == [
-        "pictures    5 made, 1 were there, 14 missing, 13 tried again",
-        "time        12.0 s, 2 at a time, 1.2 s a picture",
+        "pictures    5 made, 1 existed, 14 missing, 13 retried",
+        "time        12.0 s, 2 at a time, 1.2 s per picture",
     ]
+
+
+@pytest.mark.parametrize(("option", "resume"), [("--resume", True), ("--overwrite", False), ("--no-resume", False)])
+def test_a_run_resumes_unless_it_is_told_to_overwrite(option: str, resume: bool) -> None:
+    app = typer.Typer()
+    app.command(context_settings={"token_normalize_func": plain_names})(dataset)
+    command = typer.main.get_command(app)
+    assert command.make_context("dataset", ["out"]).params["resume"]
+    assert command.make_context("dataset", ["out", option]).params["resume"] == resume

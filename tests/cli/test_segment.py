@@ -95,13 +95,14 @@ def test_ctrl_c_keeps_a_video_that_plays(
     assert code == 1
     on_a_slow_machine = "no picture yet", " a second"
     said = [line for line in err.splitlines() if not any(words in line for words in on_a_slow_machine)]
-    assert said == [f"multiverse: interrupted after {count} pictures; out.mp4, masks: kept up to there"]
+    kept = "out.mp4, masks: kept up to there, the same command with --resume goes on"
+    assert said == [f"multiverse: interrupted after {count} pictures; {kept}"]
     table = out.splitlines()
     assert table[0].split() == ["stage", "ms", "a", "frame", "share"]
     assert [line.split("  ")[0] for line in table[1:4]] == ["read (wait)", "preprocess", "backbone"]
     assert any(line.startswith("total") and line.endswith("100.0 %") for line in table)
     assert table[-2:] == ["wrote         out.mp4", "wrote         masks"]
-    assert sorted(file.name for file in home.iterdir()) == ["in.mp4", "masks", "out.mp4"]
+    assert sorted(file.name for file in home.iterdir()) == [".out.mp4.segment", "in.mp4", "masks", "out.mp4"]
 
 
 @pytest.mark.parametrize(

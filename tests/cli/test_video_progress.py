@@ -8,24 +8,24 @@ from typing import Any
 
 import pytest
 
-from engine.cli.video_progress import bar, shown_progress, stage_words, words_of
+from engine.cli.job_progress import VIDEO, bar, pictures_line, shown_progress, stage_words
 from engine.cli.video_report import ended_line, report_lines
 from engine.cli.video_telemetry import NOT_KNOWN, DebugLines, Telemetry, debug_line, telemetry, write_json
-from engine.jobs.video.report import DeviceState, Progress, VideoReport
-from engine.jobs.video.stages import StageTime
+from engine.jobs.video.report import DeviceState, VideoProgress, VideoReport
+from engine.jobs.video.stages import StageFigures
 
 STAGES = (
-    StageTime(name="read", frames=128, seconds=1.0),
-    StageTime(name="encode", frames=120, seconds=1.0, waiting=3, most=8),
-    StageTime(name="process", frames=112, seconds=7.6, workers=2, waiting=1, most=4),
-    StageTime(name="decode", frames=104, seconds=2.0, waiting=0, most=4),
-    StageTime(name="save", frames=100, seconds=0.5, waiting=2, most=8),
+    StageFigures(name="read", frames=128, seconds=1.0),
+    StageFigures(name="encode", frames=120, seconds=1.0, waiting=3, most=8),
+    StageFigures(name="process", frames=112, seconds=7.6, workers=2, waiting=1, most=4),
+    StageFigures(name="decode", frames=104, seconds=2.0, waiting=0, most=4),
+    StageFigures(name="save", frames=100, seconds=0.5, waiting=2, most=8),
 )
 DEVICE = DeviceState(name="H100", memory_mb=10_240.0, load=0.97, temperature_c=66.0, throttle="power limit")
 
 
-def progress(done: int = 100, *, expected: int | None = 508, fps: float = 25.0, seconds: float = 4.0) -> Progress:
-    return Progress(done=done, expected=expected, fps=fps, seconds=seconds, stages=STAGES)
+def progress(done: int = 100, *, expected: int | None = 508, fps: float = 25.0, seconds: float = 4.0) -> VideoProgress:
+    return VideoProgress(done=done, expected=expected, rate=fps, seconds=seconds, stages=STAGES)
 
 
 def report(**changes: Any) -> VideoReport:
@@ -44,12 +44,12 @@ def report(**changes: Any) -> VideoReport:
 
 
 def test_a_line_has_the_pictures_done_of_all_their_rate_and_the_time_left() -> None:
-    assert words_of(progress()) == "100 of 508 pictures, 25.00 a second, 0:16 left"
-    assert words_of(progress(expected=108_100)) == "100 of 108100 pictures, 25.00 a second, 1:12:00 left"
+    assert pictures_line(progress()) == "100 of 508 pictures, 25.00 a second, 0:16 left"
+    assert pictures_line(progress(expected=108_100)) == "100 of 108100 pictures, 25.00 a second, 1:12:00 left"
 
 
 def test_a_source_that_does_not_know_its_length_has_no_whole_and_no_end() -> None:
-    assert words_of(progress(expected=None)) == "100 pictures, 25.00 a second"
+    assert pictures_line(progress(expected=None)) == "100 pictures, 25.00 a second"
 
 
 def test_each_stage_has_the_queue_before_it_and_its_share_of_the_time_for_each_worker() -> None:
@@ -61,23 +61,23 @@ def test_a_terminal_shows_a_bar_with_the_stages_under_it() -> None:
     from rich.console import Console
 
     screen = io.StringIO()
-    with bar(Console(file=screen, force_terminal=True, width=160, color_system=None)) as tell:
+    with bar(VIDEO, Console(file=screen, force_terminal=True, width=160, color_system=None)) as (tell, _):
         tell(progress())
     shown = screen.getvalue()
     assert "painting" in shown
     assert "100/508" in shown and "25.00 fps  0:16 left" in shown
     assert "encode 3/8 25 %  process 1/4 95 %" in shown
-    with bar(Console(file=screen, force_terminal=True, width=160, color_system=None)) as tell:
+    with bar(VIDEO, Console(file=screen, force_terminal=True, width=160, color_system=None)) as (tell, _):
         tell(replace(progress(), is_finishing=True))
     assert "finishing" in screen.getvalue()
 
 
 def test_a_short_run_and_json_say_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     before = threading.active_count()
-    with shown_progress(True) as tell:
+    with shown_progress(VIDEO, True) as (tell, _):
         assert threading.active_count() == before
         tell(progress())
-    with shown_progress(False) as tell:
+    with shown_progress(VIDEO, False) as (tell, _):
         tell(progress())
     assert capsys.readouterr().err == ""
 

@@ -1,4 +1,4 @@
-"""The sound of a video, and of sound files that libsndfile does not know, in blocks of a second."""
+"""Reads the sound of videos, and of sound files that libsndfile does not know, in blocks of a second."""
 
 from collections.abc import Iterator
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from engine.audio.decoded_track import DecodedTrack
 from engine.errors import AudioError
-from engine.jobs.convert.sounds import BLOCK_S, note_missing_end
+from engine.jobs.convert.sound import BLOCK_S, note_missing_end
 
 
 class DecodedSound(DecodedTrack):

@@ -1,106 +1,122 @@
-"""One file on its way: heard, converted span by span, finished. Its sounds lie in a hidden folder beside the output."""
+"""One file in work: heard, converted span by span, finished. Its sounds lie in a hidden folder beside the output."""
 
 import zlib
 from collections.abc import Callable, Sequence
 from fractions import Fraction
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from engine.errors import AudioError, SinkError, UsageError
-from engine.jobs.convert.finishing import Finished, Made
+from engine.jobs.convert.file_state import FileState, read_state
+from engine.jobs.convert.finishing import ConvertedVoice, FinishedVoice
 from engine.jobs.convert.formats import form_of, rate_for
 from engine.jobs.convert.hearing import hear
 from engine.jobs.convert.job import RATES_HZ
-from engine.jobs.convert.journal import Journal, read_journal
 from engine.jobs.convert.scratch import Scratch
-from engine.jobs.convert.sounds import Sound
+from engine.jobs.convert.sound import Sound
 from engine.jobs.convert.tasks import Task
 from engine.jobs.convert.writing import open_writer
+from engine.jobs.kit.fingerprint import Fingerprint, differences, fingerprint_of
+from engine.jobs.kit.job_folder import JobFolder, work_folder_of
+from engine.jobs.kit.resuming import mark_of
 from engine.models.rvc.cutting import FRAME, RATE_HZ, Piece, Span, piece_of, spans_of
 from engine.models.rvc.levels import LOUDEST_IN, turned_down
 from engine.system.atomic_file import MAX_HELD_JOB_S, move_into_place
-from engine.system.work_folder import WorkFolder, file_key
+from engine.system.work_folder import file_key
 
 if TYPE_CHECKING:
     from engine.models.rvc.offline import Converter
 
 
 class FileWork:
-    """Passed from the reading thread to the converting one and on to the writing one: never used by two at once.
+    """Passed from the reader thread to the converting one and on to the writer: never used by two at once.
 
-    MultiverseError, in one line, from each step where this file cannot be had or written.
+    Each step raises MultiverseError, in one line, if this file cannot be read or written.
     """
 
-    def __init__(self, task: Task, sound: Sound, converter: "Converter", key: dict[str, Any], *, resume: bool) -> None:
-        """`key`: what the result depends on, the source apart."""
+    def __init__(
+        self, task: Task, sound: Sound, converter: "Converter", settings: Fingerprint, *, resume: bool
+    ) -> None:
+        """`settings`: the fingerprint without the source."""
         self.task = task
         self.sound = sound
         self.waiting: list[Span] = []
         """Not yet converted, in order."""
         self._converter = converter
-        self._place = WorkFolder(task.output)
-        self._folder = self._place.path
+        self._source_before = self._source_key()
+        self._work = JobFolder(task.output, fingerprint_of(settings | {"the source": self._source_before}))
+        self._folder = self._work.path
         try:
-            key = key | {"source": self._source_key()}
-            journal = read_journal(self._folder, key) if resume else None
-            self.is_resumed = journal is not None
-            self._journal = journal or Journal(key=key)
-            if journal is None:
-                self._place.empty()
+            self._state = self._kept_state(resume=resume)
             self._heard, self._converted = Scratch(self._folder / "heard.f32"), Scratch(self._folder / "converted.f32")
         except BaseException:
-            self._place.close()
+            self._work.leave()
             raise
+
+    def _kept_state(self, *, resume: bool) -> FileState:
+        """The state an interrupted run left. Begins anew if there is none, with a note if it was another job's."""
+        before = self._work.kept_fingerprint if resume else None
+        if before is not None:
+            difference = differences(before, self._work.fingerprint)
+            state = None if difference else read_state(self._work.kept())
+            if state is not None:
+                self._work.go_on(state.entries())
+                return state
+            if difference and self._work.has_kept:
+                self.sound.notes.append(f"begun again: {difference}")
+        self._work.begin()
+        return FileState()
 
     @property
     def seconds(self) -> float:
-        """Of the source; known when it was heard."""
-        return self._journal.source_samples / self.sound.rate_hz
+        """Length of the source; known once it was heard."""
+        return self._state.source_samples / self.sound.rate_hz
 
     @property
     def waiting_s(self) -> float:
-        """Of it, what is not yet converted."""
+        """Length of what is not yet converted."""
         return sum(span.frames for span in self.waiting) * FRAME / RATE_HZ
 
     @property
     def is_begun(self) -> bool:
-        """Whether something was converted that is worth to go on from."""
-        return bool(self._journal.done)
+        """True if something was converted that a run can go on from."""
+        return bool(self._state.done)
 
     def hear(self, is_stopped: Callable[[], bool]) -> bool:
-        """The source as the model hears it, and how it is cut; False when it was stopped."""
-        journal, converter = self._journal, self._converter
-        is_damaged = bool(journal.source_samples) and self._heard.crc() != journal.heard_crc
-        if not journal.source_samples or is_damaged:
+        """Read the source as the model hears it, and cut it; False if it was stopped."""
+        state, converter = self._state, self._converter
+        is_damaged = bool(state.source_samples) and self._heard.crc() != state.heard_crc
+        if not state.source_samples or is_damaged:
             self._heard.empty()
             heard = hear(self.sound, self._heard, converter.high_pass, is_stopped)
             if heard is None:
                 return False
             self._check_source()
-            journal.source_samples, journal.peak = heard.source_samples, heard.peak
-            journal.heard_crc = self._heard.crc()
-            journal.begins_s, journal.notes = str(self.sound.begins_s), self.sound.notes
-            journal.save(self._folder)
-        self.sound.begins_s, self.sound.notes = Fraction(journal.begins_s), list(journal.notes)
+            state.source_samples, state.peak = heard.source_samples, heard.peak
+            state.heard_crc = self._heard.crc()
+            state.begins_s, state.notes = str(self.sound.begins_s), self.sound.notes
+            self._work.keep(next(state.entries()))
+        self.sound.begins_s, self.sound.notes = Fraction(state.begins_s), list(state.notes)
         samples = self._heard.samples
         spans = spans_of(self._heard.read, samples, converter.cutting)
-        self._made = Made(
+        self._made = ConvertedVoice(
             heard=self._heard,
-            turned_down=turned_down(journal.peak, LOUDEST_IN),
+            turned_down=turned_down(state.peak, LOUDEST_IN),
             converted=self._converted,
             spans=spans,
             hop=converter.hop,
             rate_hz=converter.rate_hz,
-            source_s=Fraction(journal.source_samples, self.sound.rate_hz),
+            source_s=Fraction(state.source_samples, self.sound.rate_hz),
         )
         self._drop_damaged(is_damaged)
-        self.waiting = [span for span in spans if span.start not in journal.done]
+        self.waiting = [span for span in spans if span.start not in state.done]
         return True
 
     def _drop_damaged(self, is_heard_damaged: bool) -> None:
-        """Only what is still as it was written counts as done; the rest is told, and made again."""
-        done, kept = self._journal.done, self._converted
+        """Count as done only what is still as it was written; the rest gets a note and is made again."""
+        done, kept = self._state.done, self._converted
         for number, span in enumerate(self._made.spans):
             if span.start not in done:
                 continue
@@ -117,20 +133,20 @@ class FileWork:
         return piece
 
     def keep(self, spans: Sequence[Span], parts: Sequence[np.ndarray]) -> None:
-        """What was made of them; they wait no longer."""
+        """Keep what was made of these spans, and remember that they are done."""
         for span, part in zip(spans, parts, strict=True):
             self._converted.write(self._made.place_of(self._made.spans.index(span)), part)
             self.waiting.remove(span)
-            self._journal.done[span.start] = zlib.crc32(np.ascontiguousarray(part, np.float32))
-        self._journal.save(self._folder)
+            self._state.done[span.start] = zlib.crc32(np.ascontiguousarray(part, np.float32))
+        self._work.keep({"done": {span.start: self._state.done[span.start] for span in spans}})
 
     def finish(self, rate_hz: int | Literal["source", "model"], *, overwrite: bool) -> None:
-        """The output under its own name; the hidden folder is gone."""
+        """Write the output under its own name and remove the hidden folder."""
         output = self.task.output
         form = form_of(output)
         wanted_hz = {"source": self.sound.rate_hz, "model": self._converter.rate_hz}.get(rate_hz, rate_hz)
         rate = rate_for(form, min(max(wanted_hz, RATES_HZ[0]), RATES_HZ[1]))
-        finished = Finished(self._made, share=self._converter.settings.rms_mix, rate_hz=rate)
+        finished = FinishedVoice(self._made, share=self._converter.settings.rms_mix, rate_hz=rate)
         new = self._folder / f"new{output.suffix}"
         has_pictures = bool(form.codec) and self.sound.has_video
         if has_pictures:
@@ -150,6 +166,7 @@ class FileWork:
             self.sound.notes.append(f"{output.suffix} cannot have {wanted_hz} Hz: it has {rate} Hz")
         if output.exists() and not overwrite:
             raise UsageError(f"{output}: has come to exist meanwhile; nothing was replaced")
+        self._work.keep({"published": mark_of(new)})
         try:
             move_into_place(new, output, patience_s=MAX_HELD_JOB_S)
         except OSError as error:  # on Windows also where another program has it open
@@ -157,18 +174,18 @@ class FileWork:
         self.discard()
 
     def close(self) -> None:
-        """What was done is kept, to go on from, by another run too."""
+        """Release it; what was done stays, for another run to go on from."""
         self._close_sounds()
-        self._place.close()
+        self._work.leave()
 
     def discard(self) -> None:
         self._close_sounds()
-        self._place.remove()
+        self._work.remove()
 
     def _check_source(self) -> None:
-        """AudioError where it is not the file that was begun with: one's voice is not laid under another's pictures."""
-        if self._source_key() != self._journal.key["source"]:
-            self._journal.done.clear()  # nothing to go on from
+        """AudioError if the file is no longer the one that was begun with: voice and pictures must not be mixed."""
+        if self._source_key() != self._source_before:
+            self._state.done.clear()  # nothing to go on from
             raise AudioError(f"{self.task.source}: has changed while it was converted; convert it again")
 
     def _source_key(self) -> list[Any]:
@@ -180,3 +197,17 @@ class FileWork:
     def _close_sounds(self) -> None:
         self._heard.close()
         self._converted.close()
+
+
+def remove_leftover(output: Path) -> None:
+    """Remove what a run left that was killed between publishing `output` and removing its working folder."""
+    if not work_folder_of(output).exists():
+        return
+    try:
+        work = JobFolder(output, {})
+    except SinkError:  # another run is at work on it, or it cannot be removed
+        return
+    if work.kept_fingerprint is None or any(entry.get("published") == mark_of(output) for entry in work.kept()):
+        work.remove()
+    else:
+        work.leave()

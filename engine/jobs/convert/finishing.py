@@ -1,7 +1,7 @@
-"""From what the model made to what is written: joined, as loud as asked, at the file's rate, never over full scale.
+"""Turns the model's output into the sound that is written: joined, loudness matched, resampled, never clipped.
 
-Three times through it, for a peak is known at its end only: loudness, peak, writing. It is read from the disk and never
-in memory as a whole.
+Reads the sound three times, because a peak is known only at its end: for loudness, for the peak, for writing. It is
+read from the disk in blocks and never lies in memory as a whole.
 """
 
 from collections.abc import Iterator
@@ -21,27 +21,27 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Made:
-    """A whole voice in pieces on the disk."""
+class ConvertedVoice:
+    """A converted voice, in pieces on the disk."""
 
     heard: Scratch
-    """At 16 kHz, as loud as the source."""
+    """The source at 16 kHz, at its own loudness."""
     turned_down: float
-    """What it was multiplied with before it was converted."""
+    """Factor by which the sound was multiplied before it was converted."""
     converted: Scratch
     spans: list[Span]
     hop: int
     rate_hz: int
-    """Of the model."""
+    """Sample rate of the model."""
     source_s: Fraction
-    """How long the source is, exactly."""
+    """Exact length of the source."""
 
     def place_of(self, number: int) -> int:
-        """Sample of `converted` where what was made of a span begins: one behind the other, overlaps and all."""
+        """First sample in `converted` of a span. Spans lie one behind the other, overlaps included."""
         return (self.spans[number].start + number) * self.hop
 
     def blocks(self) -> Iterator[np.ndarray]:
-        """As the model speaks, (n,) float32 at its rate, as long as the source."""
+        """The joined voice, (n,) float32 at the model's rate, as long as the source."""
         parts = (
             self.converted.read(self.place_of(number), span.frames * self.hop) for number, span in enumerate(self.spans)
         )
@@ -53,10 +53,10 @@ class Made:
             yield np.zeros(left, np.float32)
 
 
-class Finished:
-    """The voice as it is to be heard, block by block."""
+class FinishedVoice:
+    """The voice at its final loudness and rate, block by block."""
 
-    def __init__(self, made: Made, *, share: float, rate_hz: int) -> None:
+    def __init__(self, made: ConvertedVoice, *, share: float, rate_hz: int) -> None:
         """`share`: rms_mix; 1 leaves the loudness as the model speaks. `rate_hz`: of the file."""
         self._made = made
         self._share = share
@@ -71,7 +71,7 @@ class Finished:
             yield block * self._gain
 
     def _rms_points(self) -> tuple["torch.Tensor", "torch.Tensor"]:
-        """Of the source and of what was made."""
+        """RMS points of the source and of the converted voice."""
         import torch
 
         from engine.models.rvc.loudness import RunningPoints
@@ -91,9 +91,9 @@ class Finished:
             return
         hop, first = point_hop(self._made.rate_hz), 0
         for block in self._made.blocks():
-            lines = [spread(points, hop, len(block), first) for points in self._points]
+            source, output = (spread(points, hop, len(block), first) for points in self._points)
             first += len(block)
-            yield block * gains(*lines, self._share)[0].numpy()
+            yield block * gains(source, output, self._share)[0].numpy()
 
     def _resampled(self) -> Iterator[np.ndarray]:
         if self._rate_hz == self._made.rate_hz:

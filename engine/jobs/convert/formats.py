@@ -1,4 +1,4 @@
-"""What can be written, told by the ending of a name, and which rates a form takes.
+"""Output formats by file suffix, and the sample rates each format takes.
 
 Through libsndfile (sound alone) or FFmpeg. Everything but AAC gives back exactly the samples that went in; AAC comes in
 blocks of 1024, so that a decoder may add up to 1023 silent ones at the end.
@@ -17,18 +17,18 @@ OPUS_RATES_HZ = (48000, 24000, 16000, 12000, 8000)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Form:
     container: str
-    """As libsndfile names it, or as FFmpeg does where there is a codec."""
+    """libsndfile's name, or FFmpeg's if there is a codec."""
     subtype: str = ""
-    """libsndfile's; a source of the same container keeps its own, where that is one of `subtypes`."""
+    """libsndfile's name; a source of the same container keeps its own if that is one of `subtypes`."""
     subtypes: tuple[str, ...] = ()
     codec: str = ""
-    """FFmpeg's; "" where libsndfile writes."""
+    """FFmpeg's name; "" if libsndfile writes."""
     rates_hz: tuple[int, ...] = ()
     """Descending; () for any."""
     options: dict[str, str] = field(default_factory=dict)
     """FFmpeg's, of the container."""
     tagger: str = ""
-    """FFmpeg's container for what libsndfile writes, to add tags; "" where it takes none."""
+    """FFmpeg's container for adding tags to what libsndfile wrote; "" if it takes none."""
 
 
 PCM = ("PCM_16", "PCM_24", "PCM_32", "FLOAT")
@@ -61,13 +61,13 @@ SOUND_INSTEAD, VIDEO_INSTEAD = ".wav", ".mkv"
 
 
 def can_read(path: Path) -> bool:
-    """Whether a folder's file is taken along, by its name."""
+    """True if a file found in a folder is an input, by its name."""
     suffix = path.suffix.lower()
     return not path.name.startswith(".") and suffix in (*FORMS, *OTHER_SOUNDS, *OTHER_VIDEOS)
 
 
 def name_for(source: Path) -> str:
-    """The source's own name where its form can be written; else with an ending that holds all it may be."""
+    """Output name for a source: its own if that format can be written, else with a suffix that holds any content."""
     suffix = source.suffix.lower()
     if suffix in FORMS:
         return source.name
@@ -75,7 +75,7 @@ def name_for(source: Path) -> str:
 
 
 def form_of(path: Path) -> Form:
-    """UsageError for an ending that stands for nothing."""
+    """The format of a file name; UsageError for an unknown suffix."""
     form = FORMS.get(path.suffix.lower())
     if form is None:
         raise UsageError(f"{path}: such a file cannot be written; an output is {' '.join(FORMS)} or a folder (name/)")
@@ -83,7 +83,7 @@ def form_of(path: Path) -> Form:
 
 
 def rate_for(form: Form, wanted_hz: int) -> int:
-    """The wanted rate, or the next higher one that the form takes, or its highest."""
+    """The wanted rate, else the next higher one that the format takes, else its highest."""
     if not form.rates_hz or wanted_hz in form.rates_hz:
         return wanted_hz
     return min((rate for rate in form.rates_hz if rate > wanted_hz), default=form.rates_hz[0])

@@ -1,4 +1,4 @@
-"""From any sound to what the model hears: mono at 16 kHz without rumble, on the disk."""
+"""Converts any sound to the model's input: mono at 16 kHz without rumble, on the disk."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -9,7 +9,8 @@ import soxr
 
 from engine.errors import AudioError
 from engine.jobs.convert.scratch import Scratch
-from engine.jobs.convert.sounds import Sound, voice_of
+from engine.jobs.convert.sound import Sound
+from engine.jobs.convert.sounds import voice_of
 from engine.models.rvc.cutting import RATE_HZ
 
 FILTERED_AT_ONCE = 8 * RATE_HZ
@@ -18,15 +19,15 @@ HighPass = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Heard:
+class HeardSource:
     source_samples: int
     """At the source's rate."""
     peak: float
-    """Of the sound at 16 kHz before it was filtered: RVC turns it down by this."""
+    """Peak at 16 kHz before the filter: RVC turns the sound down by it."""
 
 
-def hear(sound: Sound, into: Scratch, high_pass: HighPass, is_stopped: Callable[[], bool]) -> Heard | None:
-    """None when it was stopped. AudioError where the source cannot be read, SinkError where the disk is full."""
+def hear(sound: Sound, into: Scratch, high_pass: HighPass, is_stopped: Callable[[], bool]) -> HeardSource | None:
+    """None if it was stopped. AudioError if the source cannot be read, SinkError if the disk is full."""
     source_samples, peak = 0, 0.0
     resampler = soxr.ResampleStream(sound.rate_hz, RATE_HZ, 1)
 
@@ -48,11 +49,11 @@ def hear(sound: Sound, into: Scratch, high_pass: HighPass, is_stopped: Callable[
         raise AudioError(f"{sound.path}: there is no sound in it")
     if not into.samples:  # a sample or two
         into.append(np.zeros(1, np.float32))
-    return Heard(source_samples=source_samples, peak=peak)
+    return HeardSource(source_samples=source_samples, peak=peak)
 
 
 def filtered(blocks: Iterator[np.ndarray], high_pass: HighPass) -> Iterator[np.ndarray]:
-    """As if the whole had been filtered at once: each part is given what lies around it as far as it matters."""
+    """Filter block by block with the result of filtering all at once: each part is filtered with enough context."""
     from engine.models.rvc.highpass import REACH
 
     waiting, lead = np.zeros(0, np.float32), 0  # `lead` samples of it have been given out already

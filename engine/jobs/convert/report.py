@@ -1,11 +1,14 @@
-"""What a run has done: what became of each file, and how fast."""
+"""Progress and report of a conversion: the state of each file, and the speed."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Literal
 
+from engine.jobs.kit.progress import JobProgress
+from engine.jobs.kit.report import JobReport
+
 State = Literal["converted", "kept", "failed", "interrupted", "not begun", "waiting"]
-"""kept: it was there already, and --resume leaves it alone, or another run has made it meanwhile. interrupted: --resume
-goes on where it stopped. waiting: another run is making it; told on the way, never in the report at the end."""
+"""kept: it was there already and --resume leaves it alone, or another run has made it meanwhile. interrupted: --resume
+goes on. waiting: another run is making it; reported on the way, never at the end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,36 +19,27 @@ class FileReport:
     reason: str = ""
     """Why it failed, in one line."""
     seconds: float = 0.0
-    """Of sound; 0 where it was not heard."""
+    """Length of the sound; 0 if it was not heard."""
     notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
-    """How far a run is, told by the thread that called it."""
+class ConvertProgress(JobProgress):
+    """In seconds of sound. `rate`: since the first batch."""
 
-    done_s: float
-    """Seconds of sound that were converted, or are not to be."""
-    expected_s: float
-    """In all, as far as the files promise."""
     files_done: int
     files: int
-    speed: float
-    """Seconds of sound a second, since the first batch."""
-    left_s: float | None
-    """Until the end, if it goes on so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ConvertReport:
+class ConvertReport(JobReport):
     files: tuple[FileReport, ...]
     """In the order of the command line."""
-    is_interrupted: bool
     model: str
     index: str
     """"" for none."""
     rate_hz: int
-    """Of the model."""
+    """Sample rate of the model."""
     device: str
     dtype: str
     pitch: str
@@ -53,25 +47,17 @@ class ConvertReport:
     batch_size: int
     sound_s: float
     """Converted in this run."""
-    seconds: float
-    """From the first file's reading to the last one's writing."""
     speed: float
     """Seconds of sound a second; models are loaded before."""
     stages: tuple[dict[str, Any], ...]
-    """Where the time went (stage, calls, total_s, mean_ms, share), if it was asked for."""
-    peak_memory_mb: float
-    memory_of: Literal["device", "process"]
-    notes: tuple[str, ...]
-    """Of the run as a whole."""
+    """Time of each stage (stage, calls, total_s, mean_ms, share), if profiling is on."""
 
     @property
     def is_complete(self) -> bool:
         return all(file.state in ("converted", "kept") for file in self.files)
 
     def as_json(self) -> dict[str, Any]:
-        values = asdict(self)
-        for name in ("sound_s", "seconds", "speed", "peak_memory_mb"):
-            values[name] = round(values[name], 3)
+        values = JobReport.as_json(self)
         for file in values["files"]:
             file["seconds"] = round(file["seconds"], 3)
         return values

@@ -1,6 +1,6 @@
-"""The job done. `convert_files` is all of it; its three parts are for who loads a model once for many jobs:
+"""Runs a job. `convert_files` does all of it; its three parts are for callers that load a model once for many jobs:
 
-work = open_job(job)                  UsageError, SinkError, ModelError: all that can be told before loading
+work = open_job(job)                  UsageError, SinkError, ModelError: everything known before loading
 converter = load_converter(job)       seconds
 report = run_job(job, work, converter)
 """
@@ -10,68 +10,71 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from engine.errors import AudioError, ModelError, SinkError, UsageError
+from engine.errors import AudioError, SinkError, UsageError
+from engine.jobs.convert.file_work import remove_leftover
 from engine.jobs.convert.formats import form_of, rate_for
 from engine.jobs.convert.job import ConvertJob
-from engine.jobs.convert.pipeline import Pipeline, Tell
+from engine.jobs.convert.pipeline import ConvertRun, OnProgress
 from engine.jobs.convert.report import ConvertReport, FileReport
-from engine.jobs.convert.sounds import Sound, open_sound
+from engine.jobs.convert.sound import Sound
+from engine.jobs.convert.sounds import open_sound
 from engine.jobs.convert.tasks import Mark, Task, mark_of, tasks_of
 from engine.jobs.convert.writing import check_pictures
-from engine.models import locate
+from engine.jobs.kit.fingerprint import Fingerprint, digest_of_files, model_files
 from engine.models.rvc.optimization import OptimizationConfig
 from engine.system.process_memory import peak_process_mb
-from engine.system.work_folder import file_key
 
 if TYPE_CHECKING:
     from engine.models.rvc.offline import Converter
 
+OPTIONS = {"threshold_db": "threshold", "is_autotuned": "autotune"}
+"""The option of a setting, if it is not the field's own name."""
 TellFile = Callable[[FileReport], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OpenJob:
-    """What is to be done, looked at."""
+class OpenedFiles:
+    """The files of a job, each opened once to look at it."""
 
     tasks: list[Task]
     sounds: dict[Task, Sound]
-    """Of the files that can be read and are not there already."""
+    """The inputs that can be read and are not converted yet."""
     reports: dict[Task, FileReport]
-    """Of the others."""
+    """Reports of the other files."""
     before: dict[Task, Mark]
-    """Of the outputs of `sounds`."""
+    """Identity of the outputs of `sounds` at the start."""
 
 
 def convert_files(
     job: ConvertJob,
     *,
-    tell: Tell = lambda progress: None,
+    tell: OnProgress = lambda progress: None,
     tell_file: TellFile = lambda report: None,
     stop: threading.Event | None = None,
 ) -> ConvertReport:
-    """Everything, start to end. MultiverseError in one line when nothing can be done.
+    """Convert all files. MultiverseError in one line if nothing can be done.
 
-    A file that cannot be read or written is told to `tell_file` at once, as is each that is done, on any thread; the
-    others go on. `tell` hears of each batch, on this thread. `stop`, set by another thread or a signal, ends the run
-    between two batches: what is converted is written, and the rest can be resumed.
+    `tell_file` is called, on any thread, as soon as a file is done or has failed; the others go on. `tell` is called
+    after each batch, on this thread. `stop`, set by another thread or a signal, ends the run between two batches: what
+    is converted is written, and the rest can be resumed.
     """
     work = open_job(job, tell_file=tell_file)
     return run_job(job, work, load_converter(job), tell=tell, tell_file=tell_file, stop=stop)
 
 
-def open_job(job: ConvertJob, *, tell_file: TellFile = lambda report: None) -> OpenJob:
-    """What each source becomes, every one looked at. Raises what is wrong with the job, its outputs and its model."""
+def open_job(job: ConvertJob, *, tell_file: TellFile = lambda report: None) -> OpenedFiles:
+    """Open and check every source. Raises errors of the job, its outputs and its model."""
     from engine.models.rvc.check import check
 
     job.check()
-    work = OpenJob(tasks=tasks_of(job), sounds={}, reports={}, before={})
+    work = OpenedFiles(tasks=tasks_of(job), sounds={}, reports={}, before={})
     if not job.spec.random_shape:
         check(job.spec).require_complete()
     for task in work.tasks:
         if job.resume and task.output.is_file():
+            remove_leftover(task.output)
             work.reports[task] = FileReport(source=str(task.source), output=str(task.output), state="kept")
             tell_file(work.reports[task])
             continue
@@ -92,7 +95,7 @@ def open_job(job: ConvertJob, *, tell_file: TellFile = lambda report: None) -> O
 
 
 def load_converter(job: ConvertJob, environ: Mapping[str, str] = os.environ) -> "Converter":
-    """The model on its device. ModelError in one line; ConfigError for what `environ` sets wrongly."""
+    """The model on its device. ModelError in one line; ConfigError for wrong values in `environ`."""
     from engine.models.device_work import chosen_device, use_threads
     from engine.models.rvc.load import load
     from engine.models.rvc.offline import Converter
@@ -108,27 +111,27 @@ def load_converter(job: ConvertJob, environ: Mapping[str, str] = os.environ) -> 
 
 def run_job(
     job: ConvertJob,
-    work: OpenJob,
+    work: OpenedFiles,
     converter: "Converter",
     *,
-    tell: Tell = lambda progress: None,
+    tell: OnProgress = lambda progress: None,
     tell_file: TellFile = lambda report: None,
     stop: threading.Event | None = None,
 ) -> ConvertReport:
     """The files of an open job through a model that may have served others before; as `convert_files`."""
     stop = stop or threading.Event()
     model, began_s = converter.model, time.perf_counter()
-    pipeline = Pipeline(
+    run = ConvertRun(
         job,
         work.sounds,
         work.before,
         converter,
-        _key(job, converter),
+        _settings_fingerprint(job, converter),
         tell=tell,
         tell_file=tell_file,
         is_stopped=stop.is_set,
     )
-    reports = work.reports | (pipeline.run() if work.sounds else {})
+    reports = work.reports | (run.run() if work.sounds else {})
     seconds = time.perf_counter() - began_s
     return ConvertReport(
         files=tuple(reports[task] for task in work.tasks),
@@ -140,12 +143,12 @@ def run_job(
         dtype=str(model.dtype).removeprefix("torch."),
         pitch=model.pitch.name if model.has_pitch else "",
         batch_size=converter.options.batch_size,
-        sound_s=pipeline.sound_s,
+        sound_s=run.sound_s,
         seconds=seconds,
-        speed=pipeline.sound_s / max(seconds, 1e-9),
+        speed=run.sound_s / max(seconds, 1e-9),
         stages=tuple(converter.profiler.as_json()),
-        peak_memory_mb=pipeline.device_mb or peak_process_mb(),
-        memory_of="device" if pipeline.device_mb else "process",
+        peak_memory_mb=run.device_mb or peak_process_mb(),
+        memory_of="device" if run.device_mb else "process",
         notes=model.notes,
     )
 
@@ -157,26 +160,17 @@ def _check_rate(job: ConvertJob, task: Task) -> None:
         raise UsageError(f"--rate: {task.output.suffix} takes {allowed} Hz, not {job.rate_hz}")
 
 
-def _key(job: ConvertJob, converter: "Converter") -> dict[str, Any]:
-    """All that decides what comes out, apart from the source."""
+def _settings_fingerprint(job: ConvertJob, converter: "Converter") -> Fingerprint:
+    """Everything that affects the outputs, without the source."""
     model, spec = converter.model, job.spec
-    files = [path for name in (spec.model, spec.index, model.spec.content, spec.rmvpe) for path in _files_of(name)]
-    return {
-        "spec": asdict(replace(spec, index_note="")),
-        "settings": asdict(converter.settings),
-        "files": [file_key(path) for path in files],
-        "pitch": model.pitch.name,
-        "dtype": str(model.dtype),
-        "cutting": asdict(converter.cutting),
+    named = (spec.model, spec.index, model.spec.content, spec.rmvpe)
+    settings = asdict(converter.settings)
+    chosen = {f"{name}|spec": value for name, value in asdict(replace(spec, index_note="", pitch="auto")).items()}
+    values = {OPTIONS.get(name, name): value for name, value in (settings | chosen).items()}
+    return {f"--{name.replace('_', '-')}": value for name, value in values.items()} | {
+        "--f0": spec.pitch,
+        "a file of the model": digest_of_files(path for name in named for path in model_files(name)),
+        "how the pitch is found": model.pitch.name,
+        "the precision": str(model.dtype),
+        "how it is cut": asdict(converter.cutting),
     }
-
-
-def _files_of(name: str) -> list[Path]:
-    """Files of a model, whose change would be heard; none where it is drawn at random or not here."""
-    try:
-        path = locate.find(name) if name else None
-    except ModelError:
-        return []
-    if path is None or not path.is_dir():
-        return [] if path is None else [path]
-    return sorted(file for file in path.iterdir() if file.is_file())

@@ -1,4 +1,4 @@
-"""A sound on the disk while it is worked on: raw float32, mono, written and read at any place. It bounds the memory."""
+"""A temporary sound on the disk: raw float32, mono, random access. Keeps memory bounded."""
 
 import zlib
 from collections.abc import Iterator
@@ -15,10 +15,10 @@ AT_ONCE = 2**18
 
 
 class Scratch:
-    """One thread at a time. SinkError, in one line, where the disk is full."""
+    """One thread at a time. SinkError, in one line, if the disk is full."""
 
     def __init__(self, path: Path) -> None:
-        """What is in the file already stays."""
+        """Open the file; its content stays."""
         self.path = path
         try:
             when_free(path.touch, path)
@@ -34,8 +34,8 @@ class Scratch:
         self.write(self.samples, sound)
 
     def write(self, first: int, sound: np.ndarray) -> None:
-        """(n,) float32 from sample `first` on; what lies before and was never written is silence."""
-        left = memoryview(np.ascontiguousarray(sound, np.float32)).cast("B")
+        """Write (n,) float32 at sample `first`. A gap before it reads as silence."""
+        left = np.ascontiguousarray(sound, np.float32).data.cast("B")
         try:
             self._file.seek(first * BYTES)
             while left:
@@ -44,10 +44,10 @@ class Scratch:
             raise _unwritten(self.path, error) from error
 
     def read(self, first: int, count: int) -> np.ndarray:
-        """(count,) float32, a new array; shorter past the end."""
+        """Read (count,) float32 into a new array; fewer at the end."""
         sound = np.empty(count, np.float32)
         self._file.seek(first * BYTES)
-        left, got = memoryview(sound).cast("B"), 0
+        left, got = sound.data.cast("B"), 0
         while got < len(left) and (more := self._file.readinto(left[got:])):
             got += more
         return sound[: got // BYTES]
@@ -61,7 +61,7 @@ class Scratch:
         """CRC-32 of all of it."""
         crc = 0
         for block in self.blocks():
-            crc = zlib.crc32(block, crc)
+            crc = zlib.crc32(block.data, crc)
         return crc
 
     def empty(self) -> None:

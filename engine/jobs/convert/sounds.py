@@ -1,55 +1,29 @@
-"""What can be converted: any file that libsndfile or FFmpeg reads a sound from, block by block.
+"""Inputs: any file that libsndfile or FFmpeg reads a sound from, block by block.
 
-Opened twice: to be looked at before anything is loaded, and to be read. A damaged file is read as far as it goes, and a
-note says so.
+Each is opened twice: to check it before anything is loaded, and to read it. A damaged file is read as far as it goes,
+with a note.
 """
 
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from engine.audio.file import MAX_CHANNELS, RATES_HZ
 from engine.errors import AudioError
+from engine.jobs.convert.decoded_sound import DecodedSound
+from engine.jobs.convert.sound import BLOCK_S, Sound, note_missing_end
 from engine.system.file_names import name_for_libsndfile
 
 if TYPE_CHECKING:
     import soundfile
 
-BLOCK_S = 1.0
-MISSING_END_S = 0.5  # by so much shorter than promised, a file has been cut off; lengths are rounded by less
-
-
-class Sound(Protocol):
-    """AudioError, in one line, from the constructor and from `blocks`."""
-
-    path: Path
-    rate_hz: int
-    channels: int
-    promised_s: float | None
-    """How long it says it is."""
-    has_video: bool
-    index: int
-    """Of its track, among all streams of the file."""
-    subtype: str
-    """libsndfile's name of how samples are kept; "" where FFmpeg reads."""
-    begins_s: Fraction
-    """When its first sample is heard, from the start of the file. Known after the first block."""
-    notes: list[str]
-    """What the user should know of it, without its name."""
-
-    def blocks(self) -> Iterator[np.ndarray]:
-        """(n, channels) float32, n > 0; may lie outside -1..1 or be no number."""
-        ...
-
 
 def open_sound(path: Path) -> Sound:
-    """The file, looked at; AudioError in one line where there is no sound in it that can be decoded."""
+    """Open and check a file; AudioError in one line if no sound in it can be decoded."""
     import soundfile
-
-    from engine.jobs.convert.decoded_sound import DecodedSound
 
     try:
         with soundfile.SoundFile(name_for_libsndfile(path)) as file:
@@ -99,15 +73,8 @@ class FileSound:
         note_missing_end(self, read / self.rate_hz)
 
 
-def note_missing_end(sound: Sound, read_s: float) -> None:
-    if sound.promised_s and read_s < sound.promised_s - MISSING_END_S:
-        sound.notes.append(
-            f"ends after {read_s:.1f} s, though it promises {sound.promised_s:.1f} s; it seems to be cut off"
-        )
-
-
 def voice_of(sound: Sound) -> Iterator[np.ndarray]:
-    """Its channels' mean, (n,) float32, finite: what is no number is silence, and is counted in a note."""
+    """The mean of its channels, (n,) float32. NaN and infinity become silence and are counted in a note."""
     unreal = 0
     for block in sound.blocks():
         is_real = np.isfinite(block)

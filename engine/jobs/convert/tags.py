@@ -1,8 +1,8 @@
-"""What a sound file says of itself beside its sound: texts such as title and artist, cover, chapters; carried over.
+"""Carries tags over to the output: texts such as title and artist, cover, chapters.
 
-FFmpeg reads and writes them. Where libsndfile has written the sound its packets are copied behind them, never encoded
-again. In Ogg and FLAC chapters are comments (CHAPTER000=00:00:00.000), and in Ogg so is the cover
-(METADATA_BLOCK_PICTURE): FFmpeg reads these, but writes them there as no other container's.
+FFmpeg reads and writes them. If libsndfile wrote the sound, its packets are copied, never encoded again. In Ogg and
+FLAC chapters are comments (CHAPTER000=00:00:00.000), and in Ogg so is the cover (METADATA_BLOCK_PICTURE): FFmpeg reads
+these but does not write them, so we do.
 """
 
 import base64
@@ -21,7 +21,7 @@ from av.container import InputContainer, OutputContainer
 from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
-# Of the file or of the old sound, and not of what is told with it.
+# Tags that describe the file or the old sound itself.
 NOT_CARRIED = (
     "encoder",
     "encoded_by",
@@ -55,7 +55,7 @@ class Tags:
         return bool(self.texts or self.chapters or self.has_cover)
 
     def lost_in(self, kept: "Tags") -> list[str]:
-        """What `kept` lacks of it, in words."""
+        """Names of the tags that `kept` lacks."""
         known = {name.lower() for name in kept.texts} | {name.lower().partition("-")[0] for name in kept.texts}
         lost = [name.replace("_", " ") for name in self.texts if name.lower().partition("-")[0] not in known]
         lost += ["cover"] * (self.has_cover and not kept.has_cover)
@@ -63,7 +63,7 @@ class Tags:
 
 
 class TagSource:
-    """A file open for its tags. One thread. av.FFmpegError or OSError where it cannot be read."""
+    """A file open for its tags. One thread. av.FFmpegError or OSError if it cannot be read."""
 
     def __init__(self, path: Path) -> None:
         self._container: InputContainer = av.open(str(path), metadata_errors="replace")
@@ -82,7 +82,7 @@ class TagSource:
         )
 
     def add_to(self, into: OutputContainer, voice: AudioStream) -> None:
-        """All that `into` takes, its streams being added and nothing written yet."""
+        """Add all tags that `into` takes. Call it after its streams were added and before anything is written."""
         name = into.format.name
         texts = dict(self.tags.texts)
         if name in COMMENTED:
@@ -105,7 +105,7 @@ class TagSource:
         (voice.metadata if name in ("ogg", "opus") else into.metadata).update(texts)
 
     def mux_cover(self, into: OutputContainer) -> None:
-        """Before the first sound."""
+        """Write the cover, before the first sound."""
         if self._copy is not None:
             packet = self._cover_packet
             packet.stream = self._copy
@@ -117,7 +117,7 @@ class TagSource:
 
 
 def read_tags(path: Path) -> Tags:
-    """Nothing where FFmpeg cannot read the file."""
+    """The tags of a file; empty if FFmpeg cannot read it."""
     with contextlib.suppress(av.FFmpegError, OSError):
         source = TagSource(path)
         source.close()
@@ -144,7 +144,7 @@ def copy_with_tags(sound: Path, source: Path, into: Path, container: str, sample
 
 
 def lost_line(source: Tags, written: Path) -> list[str]:
-    """One line for what the file that was written does not hold; none where all is in it."""
+    """A line about the tags that the written file lacks, or an empty list."""
     lost = source.lost_in(read_tags(written))
     return [f"{written.suffix} cannot hold its {', '.join(lost)}: left out"] if lost else []
 

@@ -1,4 +1,4 @@
-"""Which file becomes which: named before anything is loaded, so that nothing is overwritten or written twice."""
+"""Maps inputs to outputs before anything is loaded, so that nothing is overwritten or written twice."""
 
 import os
 import re
@@ -22,7 +22,7 @@ class Task:
 
 
 Mark = tuple[int, int, int] | None
-"""Tells a file that was replaced from one that was not; None where there is none."""
+"""Identity of a file (inode, size, time), to detect that it was replaced; None if it does not exist."""
 
 
 def mark_of(output: Path) -> Mark:
@@ -34,7 +34,7 @@ def mark_of(output: Path) -> Mark:
 
 
 def tasks_of(job: ConvertJob) -> list[Task]:
-    """In the order of the command line, folders by name. UsageError or SinkError for what cannot be written."""
+    """All tasks in the order of the command line, folders sorted by name. UsageError or SinkError for bad outputs."""
     check_no_stream(job.output, *job.sources)
     if _is_file(job):
         tasks = [_task(job.sources[0], Path(job.output))]
@@ -76,7 +76,7 @@ def _task(source: Path, output: Path) -> Task:
 
 
 def _files_in(folder: Path, output: Path) -> list[Path]:
-    """Its sounds and videos, those of its folders too, but for what lies in `output`; by name, 2 before 10."""
+    """Sounds and videos in a folder and its subfolders except `output`; sorted by name, 2 before 10."""
 
     def in_order(path: Path) -> list[tuple[int, str]]:
         return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", str(path).lower())]

@@ -1,7 +1,7 @@
-"""The converted voice as a file: a sound alone, or in place of a video's own, whose other streams are copied.
+"""Writes the converted voice: as a sound file, or in place of a video's voice with its other streams copied.
 
-A video keeps its pictures as they are, its other sound tracks, subtitles, chapters and tags; its voice begins where the
-old one did.
+A video keeps its pictures, its other sound tracks, subtitles, chapters and tags; the new voice begins where the old one
+did.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ from av.stream import Disposition, Stream
 
 from engine.errors import SinkError
 from engine.jobs.convert.formats import FORMS, Form
-from engine.jobs.convert.sounds import Sound
+from engine.jobs.convert.sound import Sound
 from engine.jobs.convert.tags import Tags, TagSource, copy_with_tags, lost_line, read_tags
 from engine.sources.stream_copy import StreamCopy, can_hold
 from engine.system.atomic_file import MAX_HELD_JOB_S, remove_file, replace_file
@@ -29,29 +29,29 @@ AT_ONCE = 4096  # samples: libsndfile's encoder of Vorbis keeps a whole block on
 
 
 class SoundWriter(Protocol):
-    """One thread. SinkError, in one line, when it cannot be written."""
+    """One thread. SinkError, in one line, if it cannot be written."""
 
     notes: list[str]
 
     def write(self, sound: np.ndarray) -> None:
-        """The next (n,) float32, -1..1."""
+        """Write the next (n,) float32, -1..1."""
 
     def close(self) -> None:
-        """The file is whole."""
+        """Complete the file."""
 
     def discard(self) -> None:
-        """It is given up; what is on the disk is the caller's to remove."""
+        """Give it up; the caller removes the file."""
 
 
 def open_writer(path: Path, form: Form, rate_hz: int, sound: Sound) -> SoundWriter:
-    """`path` in the form given, whatever its name; `sound` is what it is made of."""
+    """A writer of this format; the suffix of `path` does not matter. `sound`: the source."""
     if form.codec:
         return ContainerWriter(path, form, rate_hz, sound)
     return FileWriter(path, form, rate_hz, sound)
 
 
 def check_pictures(output: Path, sound: Sound) -> None:
-    """SinkError where the pictures of a video cannot be copied into such an output: told before it is converted."""
+    """Raise SinkError if the pictures of a video cannot be copied into such an output; before it is converted."""
     form = FORMS[output.suffix.lower()]
     if not (form.codec and sound.has_video):
         return
@@ -65,7 +65,7 @@ def check_pictures(output: Path, sound: Sound) -> None:
 
 
 class FileWriter:
-    """Through libsndfile. 16 bits stay 16 and 24 stay 24, where the form of the file is the source's."""
+    """Writes through libsndfile. 16 bits stay 16 and 24 stay 24 if the format is the source's."""
 
     def __init__(self, path: Path, form: Form, rate_hz: int, sound: Sound) -> None:
         import soundfile
@@ -94,7 +94,7 @@ class FileWriter:
             self._carry(tags)
 
     def _carry(self, tags: Tags) -> None:
-        """The source's tags into the file: what is converted is not lost where they cannot be had."""
+        """Carry the source's tags over. If that fails the sound is kept, with a note."""
         tagged = self._path.with_name(f"tagged{self._path.suffix}")
         try:
             if self._form.tagger:
@@ -123,7 +123,7 @@ class FileWriter:
 
 
 class ContainerWriter:
-    """Through FFmpeg."""
+    """Writes through FFmpeg."""
 
     def __init__(self, path: Path, form: Form, rate_hz: int, sound: Sound) -> None:
         self.notes: list[str] = []
@@ -187,12 +187,13 @@ class ContainerWriter:
 
     def _add_voice(self, form: Form) -> AudioStream:
         voice = self._container.add_stream(form.codec, rate=self._rate_hz, layout="mono")
+        assert isinstance(voice, AudioStream)
         if form.codec in ("aac", "libopus"):
             voice.bit_rate = BIT_RATE
         return voice
 
     def _copy_from(self, sound: Sound, form: Form) -> None:
-        """All streams in the source's order, the voice in its place."""
+        """Add all streams in the source's order, the new voice in place of the old."""
         self._begins = round(sound.begins_s * self._rate_hz)
         self._copy = copy = StreamCopy(sound.path, self._container, has_early=form.container != "avi")
         for stream in copy.streams:
@@ -219,7 +220,7 @@ class ContainerWriter:
 
 
 def _is_chapters(stream: Stream, source: StreamCopy) -> bool:
-    """MP4 keeps them as a track of texts besides."""
+    """True for the text track in which MP4 keeps chapters besides."""
     return stream.type == "data" and stream.name == "bin_data" and source.has_chapters
 
 

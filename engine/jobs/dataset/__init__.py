@@ -1,10 +1,10 @@
 """Synthetic pictures of a construction site, with labels: `make_dataset(DatasetJob(...))`.
 
-options.py   what may be asked; scene/: what stands where, pure functions of options and seed
-geometry/    a scene as meshes; raster/ and cycles/: two engines that draw the same
-labels/      what is seen, as YOLO, COCO, HDF5, a contact sheet and figures
+options.py   the user's options; scene/: what stands where, pure functions of options and seed
+geometry/    a scene as meshes; raster/ and cycles/: two engines that draw it
+labels/      visible piles as YOLO, COCO, HDF5, a contact sheet and figures
 light.py     sun, sky and exposure, the same for both engines
-picture.py   one picture from task to files; running/: many, a fresh process each, here or on a Ray cluster
+picture.py   one picture from task to files; running/: many, one process each, here or on a Ray cluster
 """
 
 import importlib
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
     from engine.jobs.dataset.choosing import choose_drawing
     from engine.jobs.dataset.job import DatasetJob
     from engine.jobs.dataset.options import SceneOptions
-    from engine.jobs.dataset.running.report import DatasetReport, Progress
+    from engine.jobs.dataset.running.report import DatasetProgress, DatasetReport
     from engine.jobs.dataset.running.run import check_job, make_dataset
-    from engine.jobs.dataset.task import Drawing
+    from engine.jobs.dataset.task import RenderSettings
 
 _HOMES = {
     "DatasetJob": "job",
     "DatasetReport": "running.report",
-    "Drawing": "task",
-    "Progress": "running.report",
+    "RenderSettings": "task",
+    "DatasetProgress": "running.report",
     "SceneOptions": "options",
     "check_job": "running.run",
     "choose_drawing": "choosing",
@@ -31,9 +31,9 @@ _HOMES = {
 
 __all__ = [
     "DatasetJob",
+    "DatasetProgress",
     "DatasetReport",
-    "Drawing",
-    "Progress",
+    "RenderSettings",
     "SceneOptions",
     "check_job",
     "choose_drawing",

@@ -1,18 +1,18 @@
-"""Which engine draws: Cycles where Blender is to be had, else our own."""
+"""Chooses the rendering engine: Cycles if Blender is installed, else the built-in raster engine."""
 
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from engine.errors import RenderError, UsageError
-from engine.jobs.dataset.task import Drawing
+from engine.jobs.dataset.task import RenderSettings
 
-CYCLES_ONLY = "of Cycles alone; it has no effect with the raster engine"
+CYCLES_ONLY = "only for Cycles; it has no effect with the raster engine"
 FAR = "on a cluster the raster engine draws, which every machine has (--engine cycles needs Blender on each)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Chosen:
-    drawing: Drawing
+class ChosenEngine:
+    drawing: RenderSettings
     blender: str = ""
     notes: tuple[str, ...] = ()
 
@@ -26,12 +26,13 @@ def choose_drawing(
     use_gpu: bool | None = None,
     blender: str | None = None,
     is_far: bool = False,
-) -> Chosen:
-    """UsageError for a setting without effect, for a GPU that Cycles does not have, and where Cycles is asked for and
-    Blender is missing or too old; RenderError where it does not start. It is started once, which takes a second.
+) -> ChosenEngine:
+    """Choose the engine and its settings. Starts Blender once, which takes a second.
 
-    `is_far`: other machines draw, each with its own Blender, which is not asked; auto is the raster engine there, which
-    all of them have.
+    UsageError for a setting without effect, for a GPU that Cycles does not have, and if Cycles was asked for and
+    Blender is missing or too old; RenderError if it does not start.
+
+    `is_far`: other machines draw, each with its own Blender, which is not checked; auto is the raster engine then.
     """
     from engine.jobs.dataset.cycles import PRESETS, ask_blender, find_blender, install_command, locate_blender
 
@@ -46,7 +47,7 @@ def choose_drawing(
     if engine == "raster":
         if given:
             raise UsageError(f"{given[0]}: {CYCLES_ONLY}; leave it out, or give --engine cycles")
-        return Chosen(drawing=Drawing(engine="raster"))
+        return ChosenEngine(drawing=RenderSettings(engine="raster"))
     if engine == "auto" and is_far:
         return _raster(FAR, given)
     found = None
@@ -67,18 +68,18 @@ def choose_drawing(
         except (RenderError, UsageError) as error:
             if engine == "cycles":
                 raise
-            return _raster(f"the raster engine draws, for Cycles cannot: {error}", given)
+            return _raster(f"the raster engine draws, because Cycles cannot: {error}", given)
         if use_gpu and not gpus:
             raise UsageError(f"--use-gpu: Cycles has no GPU here, only the CPU ({found.path}); leave the option out")
-    drawing = Drawing(
+    drawing = RenderSettings(
         engine="cycles",
         max_samples=settings.max_samples,
         noise_threshold=settings.noise_threshold,
         use_gpu=use_gpu,
     )
-    return Chosen(drawing=drawing, blender=blender or "")
+    return ChosenEngine(drawing=drawing, blender=blender or "")
 
 
-def _raster(reason: str, given: list[str]) -> Chosen:
+def _raster(reason: str, given: list[str]) -> ChosenEngine:
     without = f"; {' '.join(given)}: {CYCLES_ONLY}" if given else ""
-    return Chosen(drawing=Drawing(engine="raster"), notes=(f"{reason}{without}",))
+    return ChosenEngine(drawing=RenderSettings(engine="raster"), notes=(f"{reason}{without}",))

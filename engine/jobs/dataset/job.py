@@ -1,12 +1,13 @@
-"""What `multiverse dataset` is asked to do."""
+"""The settings of a `multiverse dataset` job."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from engine.errors import UsageError
 from engine.jobs.dataset.options import SceneOptions
-from engine.jobs.dataset.task import Drawing, PictureTask, check_seed
+from engine.jobs.dataset.task import PictureTask, RenderSettings, check_seed
 from engine.jobs.kit.option_range import check_no_stream, check_number
+from engine.jobs.kit.options import option
 
 MAX_PICTURES = 10_000_000
 
@@ -14,25 +15,29 @@ MAX_PICTURES = 10_000_000
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetJob:
     output: Path
-    drawing: Drawing
+    drawing: RenderSettings
     options: SceneOptions = field(default_factory=SceneOptions)
-    count: int = 20
-    seed: int = 0
-    image_index: int | None = None
-    """This picture alone, in this process."""
-    jobs: int | None = None
-    """Pictures at once; None: by the machine's memory."""
-    timeout_s: float | None = None
-    """None: by the engine."""
-    retries: int = 1
-    resume: bool = True
-    save_coco: bool = False
-    save_hdf5: bool = False
-    cluster: str | None = None
+    count: int = option(20, "Total number of pictures.", metavar="N")
+    jobs: int | None = option(
+        None, "Pictures at once. (default: by memory: 1, 2 from 16 GB, 4 from 32 GB)", metavar="N"
+    )
+    seed: int = option(0, "Seed of picture 0; picture 7 has N + 7.", metavar="N")
+    image_index: int | None = option(None, "Make only this picture, here, without a preview.", metavar="N")
+    save_coco: bool = option(False, "Write coco_annotations.json with masks as RLE.", flags="--save-coco")
+    save_hdf5: bool = option(False, "Write colours, depth and instances as hdf5/000000.hdf5.", flags="--save-hdf5")
+    timeout_s: float | None = option(
+        None,
+        "Time limit for a picture. (default: 600; for Cycles by its samples)",
+        flags="--timeout",
+        metavar="SECONDS",
+    )
+    retries: int = option(1, "Retries of a failed picture.", metavar="N")
+    resume: bool = option(True, "Keep finished pictures, or make all of OUT again.", flags="--resume/--overwrite")
+    cluster: str | None = option(None, "Run on the machines of a Ray cluster.", metavar="auto|ADDRESS")
     blender: str = ""
 
     def check(self) -> None:
-        """UsageError for what cannot be asked; whether scenes fit, `check_scenes` tells."""
+        """Raise UsageError for invalid settings. Scenes that do not fit are found by `check_job`."""
         check_no_stream(self.output)
         check_number("--count", self.count, 1, MAX_PICTURES)
         check_number("--retries", self.retries, 0, 100)
@@ -60,5 +65,5 @@ class DatasetJob:
 
     @property
     def indices(self) -> range:
-        """Of the pictures that are asked for."""
+        """Indices of the pictures to make."""
         return range(self.count) if self.image_index is None else range(self.image_index, self.image_index + 1)

@@ -6,23 +6,23 @@ import numpy as np
 
 from engine.jobs.dataset.scene.description import GroundLook, Sun
 
-SKY_RGB = np.array([0.52, 0.63, 0.86]) * 0.35  # linear radiance of a clear sky; what it loses in blue, soil gives back
+SKY_RGB = np.array([0.52, 0.63, 0.86]) * 0.35  # linear radiance of a clear sky, with light reflected by the soil
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
-SKY_HIGH_DEG = 45.0  # the sun's elevation at which it is that bright
+SKY_HIGH_DEG = 45.0  # elevation of the sun for that brightness
 WHITE_SUN_RGB = np.array([1.0, 0.95, 0.88])
 LOW_SUN_RGB = np.array([1.0, 0.80, 0.58])
-LOW_SUN_DEG = 30.0  # below it the light yellows
+LOW_SUN_DEG = 30.0  # below it the light turns yellow
 
-MEAN_RADIANCE = 0.156  # of soil; exposed as it comes
-ADAPTATION = 0.7  # how much of a change the camera takes back: 0 none, 1 all
+MEAN_RADIANCE = 0.156  # mean radiance of soil that needs no exposure correction
+ADAPTATION = 0.7  # how much of a change in radiance the camera compensates: 0 none, 1 all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Light:
-    """Linear, Rec. 709."""
+    """Light of a scene; linear, Rec. 709."""
 
     sun_color: np.ndarray
-    """What the sun's energy is multiplied with."""
+    """Factor for the sun's energy."""
     sun_rgb: np.ndarray
     """Radiance of a white Lambert surface that faces the sun."""
     sky_rgb: np.ndarray
@@ -30,7 +30,7 @@ class Light:
 
 
 def light_of(sun: Sun, ground: GroundLook) -> Light:
-    """Exposed for the soil that it falls on."""
+    """Compute the light, with exposure for the soil."""
     height = np.sin(np.radians(sun.elevation_deg))
     yellow = np.clip(1 - sun.elevation_deg / LOW_SUN_DEG, 0, 1)
     sun_color = WHITE_SUN_RGB + (LOW_SUN_RGB - WHITE_SUN_RGB) * yellow

@@ -1,4 +1,4 @@
-"""What one attempt at a picture leaves in its folder."""
+"""The files and facts of a finished picture."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -7,18 +7,18 @@ PICTURE, LABELS, COCO_PART, HDF5 = "picture.png", "labels.txt", "coco.json", "ar
 
 
 @dataclass(slots=True, kw_only=True)
-class Made:
-    """What is known of a picture that was made."""
+class MadePicture:
+    """Facts about a finished picture."""
 
     piles: int
-    """On the site."""
+    """Piles on the site."""
     labelled: int
-    """Seen in the picture."""
+    """Piles visible in the picture."""
     renderer: str
     drawn: dict[str, Any] = field(default_factory=dict)
     """Every number of the scene."""
     seconds: dict[str, float] = field(default_factory=dict)
-    """Scene, draw, labels, save."""
+    """Per step: scene, draw, labels, save."""
     sha256: dict[str, str] = field(default_factory=dict)
-    """Of each file, by the names above."""
+    """Per file, by the names above."""
     bytes: dict[str, int] = field(default_factory=dict)

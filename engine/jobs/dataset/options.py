@@ -1,6 +1,6 @@
-"""What a user may ask of a picture. None: left alone, so that each picture draws it for itself.
+"""The user's options for scenes. None: not given, so each picture draws a random value.
 
-The names are those of the script that this descends from; lengths are metres there too.
+The names are those of the original script; lengths are in metres.
 """
 
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from typing import Literal
 
 from engine.errors import UsageError
 from engine.jobs.kit.option_range import check_number
+from engine.jobs.kit.options import option
 
 Preset = Literal["loess", "hills"]
 MAX_CLUSTERS = 5
@@ -16,36 +17,41 @@ MAX_SIDE_PX = 16384
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SceneOptions:
-    """Of the scene and of the picture's size; nothing of how it is drawn."""
+    """Options of the scene and the picture's size; none of rendering."""
 
-    use_clusters: bool | None = None
-    num_clusters: int | None = None
-    terrain_size: float | None = None
-    num_rows: int | None = None
-    piles_per_row: int | None = None
-    row_spacing: float | None = None
-    num_terraces: int | None = None
-    terrace_height: float | None = None
-    sun_elevation: float | None = None
-    """Degrees above the horizon."""
-    sun_azimuth: float | None = None
-    """Degrees from north, clockwise."""
-    sun_energy: float | None = None
-    """As Blender's sun: W/m2."""
-    num_bags: int | None = None
-    """None: 30, or as many as there is room for; so with machines, 15. Those that are asked for must all fit."""
-    num_machinery: int | None = None
-    min_piles_per_cluster: int | None = None
-    """None: 50, or as many as fit; of max, 100."""
-    max_piles_per_cluster: int | None = None
-    cluster_size: float | None = None
-    """None: 30."""
-    geological_preset: Preset | None = None
-    width: int = 5280
-    height: int = 3956
+    width: int = option(5280, "Width in pixels, about 200 m.", metavar="64..16384")
+    height: int = option(3956, "Height in pixels.", metavar="64..16384")
+    use_clusters: bool | None = option(
+        None, "Piles in clusters, or in rows. (default: random)", flags="--use-clusters/--no-use-clusters"
+    )
+    num_clusters: int | None = option(None, "(default: random, 1 to 5)", metavar="1..5")
+    cluster_size: float | None = option(None, "Metres; centres are 1.5 times as far apart. (default: 30)", metavar="M")
+    min_piles_per_cluster: int | None = option(None, "(default: 50, or as many as fit)", metavar="N")
+    max_piles_per_cluster: int | None = option(None, "(default: 100, or as many as fit)", metavar="N")
+    num_rows: int | None = option(None, "(default: random, 12 to 17)", metavar="N")
+    piles_per_row: int | None = option(None, "(default: random, 30 to 39)", metavar="N")
+    row_spacing: float | None = option(None, "Metres. (default: random, 3 to 4)", metavar="2..50")
+    terrain_size: float | None = option(
+        None, "Side of the site in metres. (default: random, 180 to 220)", metavar="20..1000"
+    )
+    num_terraces: int | None = option(None, "(default: random, 6 to 11)", metavar="1..100")
+    terrace_height: float | None = option(None, "Metres. (default: random, 1.5 to 3)", metavar="0..10")
+    geological_preset: Preset | None = option(
+        None, "Ground and kinds of piles. (default: a mix)", metavar="loess|hills"
+    )
+    num_bags: int | None = option(None, "White bags, not labelled. (default: 30, or as many as fit)", metavar="N")
+    """A given number must fit; the same for machines."""
+    num_machinery: int | None = option(
+        None, "Yellow machines, not labelled. (default: 15, or as many as fit)", metavar="N"
+    )
+    sun_elevation: float | None = option(
+        None, "Degrees above the horizon. (default: random, 30 to 60)", metavar="5..90"
+    )
+    sun_azimuth: float | None = option(None, "Degrees clockwise from north. (default: random)", metavar="0..360")
+    sun_energy: float | None = option(None, "W/m2, as in Blender. (default: random, 1.5 to 2.5)", metavar="0..20")
 
     def check(self) -> None:
-        """UsageError for a number out of its range; whether all fits together, settling tells."""
+        """Raise UsageError for a number out of its range. `settle` checks that all fit together."""
         ranges: tuple[tuple[str, float, float], ...] = (
             ("num_clusters", 1, MAX_CLUSTERS),
             ("terrain_size", 20, 1000),

@@ -1,6 +1,6 @@
-"""One picture, from its task to its files, in this process: scene, stage, drawing, labels.
+"""Makes one picture from task to files in this process: scene, stage, drawing, labels.
 
-It takes a process of its own in a run: OpenGL drivers and Blender keep state, and no picture may depend on the one
+A run uses a new process for each picture: OpenGL drivers and Blender keep state, and no picture may depend on the one
 before it.
 """
 
@@ -14,21 +14,23 @@ from dataclasses import asdict
 from pathlib import Path
 
 from engine.jobs.dataset.geometry import set_stage
-from engine.jobs.dataset.geometry.batches import Stage
+from engine.jobs.dataset.geometry.batches import SceneStage
 from engine.jobs.dataset.labels import coco_part, encode_png, find_instances, label_text, write_hdf5
-from engine.jobs.dataset.made import COCO_PART, HDF5, LABELS, PICTURE, Made
+from engine.jobs.dataset.made import COCO_PART, HDF5, LABELS, PICTURE, MadePicture
 from engine.jobs.dataset.rendered import Rendered
 from engine.jobs.dataset.scene import describe_scene, settle
 from engine.jobs.dataset.task import PictureTask
 
 log = logging.getLogger(__name__)
 
-MAX_BAKED_PX = 8192  # side of the ground's picture for Cycles, which every GPU takes as a texture
+MAX_BAKED_PX = 8192  # side of the ground's texture for Cycles, which every GPU supports
 
 
-def make_picture(task: PictureTask, folder: Path) -> Made:
-    """Draw it and write its files into `folder`, under the names of made.py. UsageError for a scene that does not fit,
-    RenderError for an engine that fails, OSError for a disk that does."""
+def make_picture(task: PictureTask, folder: Path) -> MadePicture:
+    """Draw the picture and write its files into `folder`, under the names of made.py.
+
+    UsageError for a scene that does not fit, RenderError if the engine fails, OSError if the disk does.
+    """
     seconds: dict[str, float] = {}
     log.info("picture %s, seed %d, engine %s", task.name, task.seed, task.drawing.engine)
     with _timed(seconds, "scene"):
@@ -50,7 +52,7 @@ def make_picture(task: PictureTask, folder: Path) -> Made:
     with _timed(seconds, "save"):
         for name, content in files.items():
             (folder / name).write_bytes(content)
-        made = Made(
+        made = MadePicture(
             piles=len(scene.piles),
             labelled=len(found.numbers),
             renderer=rendered.renderer,
@@ -64,22 +66,24 @@ def make_picture(task: PictureTask, folder: Path) -> Made:
             with (folder / name).open("rb") as file:
                 made.sha256[name] = hashlib.file_digest(file, "sha256").hexdigest()
             made.bytes[name] = (folder / name).stat().st_size
-    log.info("%d piles seen; %s", made.labelled, ", ".join(f"{step} {time:.2f} s" for step, time in seconds.items()))
+    log.info("%d piles visible; %s", made.labelled, ", ".join(f"{step} {time:.2f} s" for step, time in seconds.items()))
     return made
 
 
-def draw(stage: Stage, task: PictureTask, folder: Path) -> Rendered:
-    """By the engine that the task names; what Blender leaves on its way lies in `folder`."""
+def draw(stage: SceneStage, task: PictureTask, folder: Path) -> Rendered:
+    """Draw with the task's engine; Blender's temporary files lie in `folder`."""
     from engine.jobs.dataset.raster import bake_ground, render
 
     if task.drawing.engine == "raster":
         return render(stage)
     from engine.jobs.dataset import cycles
 
+    max_samples, noise_threshold = task.drawing.max_samples, task.drawing.noise_threshold
+    assert max_samples is not None and noise_threshold is not None  # choose_drawing sets them for Cycles
     side_px = min(MAX_BAKED_PX, 1 << (stage.scene.camera.width_px - 1).bit_length())
     settings = cycles.CyclesSettings(
-        max_samples=task.drawing.max_samples,
-        noise_threshold=task.drawing.noise_threshold,
+        max_samples=max_samples,
+        noise_threshold=noise_threshold,
         use_gpu=task.drawing.use_gpu,
     )
     return cycles.render(stage, bake_ground(stage, side_px), settings, cycles.find_blender(task.blender), folder=folder)

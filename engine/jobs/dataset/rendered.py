@@ -1,4 +1,4 @@
-"""What a renderer gives back, whichever it was."""
+"""The result of a renderer."""
 
 from dataclasses import dataclass
 
@@ -7,13 +7,13 @@ import numpy as np
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Rendered:
-    """Row 0 is the picture's top (north)."""
+    """Arrays of a picture; row 0 is the top (north)."""
 
     colors: np.ndarray
     """(height, width, 3) uint8, sRGB."""
     instances: np.ndarray
-    """(height, width) uint16: which pile is seen through the middle of the pixel, from 1; 0 is none."""
+    """(height, width) uint16: number of the pile at the centre of the pixel, from 1; 0 for none."""
     depth_m: np.ndarray
-    """(height, width) float32: how far below the camera that point lies, along its axis."""
+    """(height, width) float32: distance of that point below the camera, along its axis."""
     renderer: str
-    """Name and version of what drew it, for the manifest."""
+    """Name and version of the renderer, for the manifest."""

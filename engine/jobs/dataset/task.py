@@ -1,4 +1,4 @@
-"""One picture to be made, as it travels to the process that makes it."""
+"""The task of making one picture, as it is sent to the process that makes it."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -11,40 +11,40 @@ EngineName = Literal["cycles", "raster"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Drawing:
-    """How a scene becomes pixels. What follows `engine` is of Cycles alone."""
+class RenderSettings:
+    """Rendering settings. All but `engine` are for Cycles only."""
 
     engine: EngineName
     max_samples: int | None = None
     noise_threshold: float | None = None
     use_gpu: bool | None = None
-    """None: where Cycles has one."""
+    """None: if Cycles has one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PictureTask:
     options: SceneOptions
-    drawing: Drawing
+    drawing: RenderSettings
     base_seed: int
     index: int
     with_coco: bool = False
     with_hdf5: bool = False
     blender: str = ""
-    """The program that Cycles runs in, on the machine that draws; "" finds it there."""
+    """Path of Blender on the machine that draws; "" to search for it there."""
 
     @property
     def seed(self) -> int:
-        """Of this picture: base seed + index (the script that this descends from added the index twice)."""
+        """This picture's seed: base seed + index (the original script added the index twice)."""
         return self.base_seed + self.index
 
     @property
     def name(self) -> str:
-        """`000005`, which its files are called."""
+        """The name of its files, such as `000005`."""
         return f"{self.index:06d}"
 
     @property
     def key(self) -> dict[str, Any]:
-        """What its bytes depend on, as JSON has it; the same for all pictures of a dataset."""
+        """Fingerprint of everything that decides its bytes, as JSON values; the same for all pictures of a dataset."""
         return {"seed": self.base_seed} | asdict(self.options) | asdict(self.drawing)
 
     def as_json(self) -> str:
@@ -52,14 +52,14 @@ class PictureTask:
 
 
 def task_of(text: str) -> PictureTask:
-    """What `as_json` told."""
+    """The task from `as_json`."""
     values = json.loads(text)
     return PictureTask(
-        **values | {"options": SceneOptions(**values["options"]), "drawing": Drawing(**values["drawing"])}
+        **values | {"options": SceneOptions(**values["options"]), "drawing": RenderSettings(**values["drawing"])}
     )
 
 
 def check_seed(seed: int) -> None:
-    """Any whole number from 0 on; NumPy's SeedSequence takes those of more than 64 bits too."""
+    """Raise UsageError unless it is 0 or more. NumPy's SeedSequence supports more than 64 bits."""
     if seed < 0:
         raise UsageError(f"--seed: {seed} is not 0 or more")

@@ -1,7 +1,7 @@
-"""The Ray cluster that a run paints on: one that is there, or one of this machine alone, which ends with the run.
+"""Connects to a Ray cluster: an existing one, or one of this machine alone, which ends with the run.
 
-Ray's own search for `auto` takes any Ray process it finds on the machine, also the private one of another run, with
-which it would then die. So `auto` is what the user has told: RAY_ADDRESS, or the last `ray start`.
+Ray's own `auto` joins any Ray process it finds on the machine. That may be the private cluster of another run, and our
+run would die with it. So our `auto` is only what the user has named: RAY_ADDRESS, or the last `ray start`.
 """
 
 import contextlib
@@ -23,20 +23,20 @@ from typing import Any
 import psutil
 
 from engine.errors import ChildError, UsageError
-from engine.jobs.kit.ray_surroundings import as_before
+from engine.jobs.kit.ray_surroundings import preserve_process_state
 
 INSTALL = '--cluster needs ray; get it with: pip install "multiverse-engine[cluster]"'
 ANSWER_S = ENDING_S = 5.0
-ADDRESS_FILE = "ray_current_cluster"  # in Ray's folder: where `ray start` leaves the address
-MIN_STORE_BYTES, MAX_STORE_BYTES = 80 * 2**20, 2 * 2**30  # Ray takes no less than 75 MiB
-MAX_STORE_SHARE = 0.3  # of the main memory, as Ray itself
+ADDRESS_FILE = "ray_current_cluster"  # in Ray's folder: where `ray start` stores the address
+MIN_STORE_BYTES, MAX_STORE_BYTES = 80 * 2**20, 2 * 2**30  # Ray refuses less than 75 MiB
+MAX_STORE_SHARE = 0.3  # of the main memory, Ray's own default
 QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_DEDUP_LOGS_SKIP_REGEX": ".",  # or it prints on stdout, among our JSON, that a worker has died
+    "RAY_DEDUP_LOGS_SKIP_REGEX": ".",  # or it reports dead workers on stdout, among our JSON
 }
 ALONE = QUIET | {
-    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # without clusters Ray stays on 127.0.0.1; on Linux too
-    "RAY_prestart_worker_first_driver": "0",  # or it starts a process for each core, however few actors there are
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # without clusters Ray binds 127.0.0.1, on Linux too
+    "RAY_prestart_worker_first_driver": "0",  # or it starts one process per core, however few actors
 }
 MAX_REASON = 240
 COLOURS = re.compile("\x1b\\[[0-9;]*m")
@@ -50,46 +50,46 @@ WANTS_TOKEN = (
 class Connection:
     ray: Any
     words: str
-    """What cluster it is, for a line that the user reads."""
+    """Names the cluster in a line that the user reads."""
     is_joined: bool
-    """By us: another part of this process may have been on it before."""
+    """True if we connected; False if another part of this process had before."""
     session: Path | None = None
-    """Where a cluster of our own keeps its logs and sockets."""
+    """Folder of our own cluster's logs and sockets."""
     processes: tuple[psutil.Process, ...] = ()
-    """Of a cluster of our own, those that we are the parent of."""
+    """Our child processes that make up our own cluster."""
 
     def close(self) -> None:
-        """Off the cluster; one of our own ends, and its files are gone. Twice is once."""
+        """Leave the cluster; our own is ended and its files are deleted. Idempotent."""
         if not self.is_joined:
             return
         self.is_joined = False
         shut_down(self.ray, self.processes)
         if self.session is not None:
-            clear_away(self.session)
+            delete_session(self.session)
 
 
-def demand_ray() -> None:
-    """UsageError where Ray is not installed. Loads nothing."""
+def require_ray() -> None:
+    """Raise UsageError if Ray is not installed. Imports nothing."""
     if importlib.util.find_spec("ray") is None:
         raise UsageError(INSTALL)
 
 
 def connect(cluster: str, *, cpus: int | None = None, actor_bytes: int = 0) -> Connection:
-    """`cluster`: auto or HOST:PORT. UsageError or ChildError, in one line, where there is none.
+    """Connect to `cluster`, auto or HOST:PORT. UsageError or ChildError, in one line, if there is none.
 
-    Of a cluster of our own: `cpus`, None for all, and `actor_bytes`, what each actor has in the object store at once.
+    For our own cluster: `cpus`, None for all; `actor_bytes`, what each actor needs in the object store at once.
     """
-    demand_ray()
+    require_ray()
     if cluster != "auto":
-        return _joined(cluster, f"--cluster {cluster}", is_found=False)
-    address, told_by = running_address(os.environ)
+        return _join(cluster, f"--cluster {cluster}", is_found=False)
+    address, named_by = running_address(os.environ)
     if not address:
-        return _own(cpus, actor_bytes)
-    return _joined(address, f"--cluster auto: {told_by} {address}", is_found=True)
+        return _start_own(cpus, actor_bytes)
+    return _join(address, f"--cluster auto: {named_by} {address}", is_found=True)
 
 
 def running_address(environment: Mapping[str, str]) -> tuple[str, str]:
-    """Of the cluster that the user has told this machine of, and what tells it; both "" where there is none."""
+    """The address of the cluster that the user has named, and where it was named; both "" if there is none."""
     named = environment.get("RAY_ADDRESS", "")
     if named == "local":
         return "", ""
@@ -104,7 +104,7 @@ def running_address(environment: Mapping[str, str]) -> tuple[str, str]:
 
 
 def ray_folder(environment: Mapping[str, str]) -> Path:
-    """Where Ray keeps what it keeps, unless it is told otherwise."""
+    """Ray's folder for temporary files; RAY_TMPDIR overrides the default."""
     if sys.platform == "win32":
         folder = environment.get("RAY_TMPDIR", tempfile.gettempdir())
     else:
@@ -113,30 +113,32 @@ def ray_folder(environment: Mapping[str, str]) -> Path:
     return Path(folder) / "ray"
 
 
-def _joined(address: str, named: str, *, is_found: bool) -> Connection:
+def _join(address: str, named: str, *, is_found: bool) -> Connection:
     host, port = host_and_port(address, named)
     try:
         socket.create_connection((host, port), ANSWER_S).close()
     except OSError as error:
         start = f"ray start --head --port={port}"
-        raise ChildError(f"{named}: nobody answers there ({error.strerror or error}); start it with: {start}") from None
+        raise ChildError(
+            f"{named}: nothing answers there ({error.strerror or error}); start it with: {start}"
+        ) from None
     except ValueError:  # two dots in a row, a label of more than 63 characters
         raise UsageError(f"{named}: not a host name") from None
-    with as_before(QUIET) as said:
-        ray = _imported()
+    with preserve_process_state(QUIET) as captured_text:
+        ray = _import_ray()
         if present := _present(ray):
             return present
         try:
-            # Without an address Ray finds the same one, and shows its token, which it keeps from those it is given.
+            # Without an address Ray finds the same cluster and sends its token, which it does not send to a given one.
             ray.init(address=None if is_found else address, log_to_driver=False, logging_level=logging.ERROR)
         except (*_init_errors(ray),) as error:
             hint = f"this machine must be part of it: ray start --address={address}"
-            reason = WANTS_TOKEN if "AuthToken" in said() else f"{ray_reason(error)} ({hint})"
+            reason = WANTS_TOKEN if "AuthToken" in captured_text() else f"{ray_reason(error)} ({hint})"
             raise ChildError(f"{named}: {reason}") from error
     return Connection(ray=ray, words=f"the Ray cluster at {address}", is_joined=True)
 
 
-def _own(cpus: int | None, actor_bytes: int) -> Connection:
+def _start_own(cpus: int | None, actor_bytes: int) -> Connection:
     wanted = actor_bytes * (cpus or os.cpu_count() or 1)
     share = int(psutil.virtual_memory().total * MAX_STORE_SHARE)
     store_bytes = max(min(wanted, share, MAX_STORE_BYTES), MIN_STORE_BYTES)
@@ -145,8 +147,8 @@ def _own(cpus: int | None, actor_bytes: int) -> Connection:
     def started() -> tuple[psutil.Process, ...]:
         return tuple(process for process in this.children() if process not in earlier)
 
-    with as_before(ALONE | {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": _own_token()}):
-        ray = _imported()
+    with preserve_process_state(ALONE | {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": _own_token()}):
+        ray = _import_ray()
         if present := _present(ray):
             return present
         try:
@@ -160,18 +162,18 @@ def _own(cpus: int | None, actor_bytes: int) -> Connection:
             )
         except (*_init_errors(ray),) as error:
             raise ChildError(f"--cluster auto: Ray does not start here: {ray_reason(error)}") from error
-        except KeyboardInterrupt:  # Ray knows nothing yet of what it has started
+        except KeyboardInterrupt:  # ray.shutdown does not know yet what was started
             shut_down(ray, started(), grace_s=0.0)
             for session in ray_folder(os.environ).glob(f"session_*_{os.getpid()}"):
-                clear_away(session)
+                delete_session(session)
             raise
-    words = "a Ray cluster of this machine alone, for none was told of by RAY_ADDRESS or `ray start`"
+    words = "a Ray cluster of this machine alone, for neither RAY_ADDRESS nor `ray start` names another"
     session = Path(context.address_info["session_dir"])
     return Connection(ray=ray, words=words, is_joined=True, session=session, processes=started())
 
 
 def shut_down(ray: Any, processes: Collection[psutil.Process], *, grace_s: float = ENDING_S) -> None:
-    """Off the cluster. None of `processes` is there afterwards, nor any that they have started."""
+    """Leave the cluster, and end `processes` and all that they have started."""
     family = [*processes]
     for process in processes:
         with contextlib.suppress(psutil.Error):
@@ -183,11 +185,11 @@ def shut_down(ray: Any, processes: Collection[psutil.Process], *, grace_s: float
         with contextlib.suppress(psutil.Error):
             process.kill()
     psutil.wait_procs(left, timeout=ENDING_S)
-    ray.shutdown()  # twice is once
+    ray.shutdown()  # idempotent
 
 
-def clear_away(session: Path) -> None:
-    """The files of a cluster that has ended."""
+def delete_session(session: Path) -> None:
+    """Delete the files of a cluster that has ended."""
     shutil.rmtree(session, ignore_errors=True)
     latest = session.parent / "session_latest"
     if latest.is_symlink() and not latest.exists():
@@ -195,7 +197,7 @@ def clear_away(session: Path) -> None:
 
 
 def host_and_port(address: str, named: str) -> tuple[str, int]:
-    """UsageError for what is no HOST:PORT."""
+    """Parse HOST:PORT. UsageError for anything else."""
     host, _, port = address.rpartition(":")
     if "//" in address:
         raise UsageError(
@@ -208,7 +210,7 @@ def host_and_port(address: str, named: str) -> tuple[str, int]:
 
 
 def ray_reason(error: BaseException) -> str:
-    """What Ray says of it, in one line and no longer than a line may be; of an error's causes the first."""
+    """Ray's message for the root cause of an error, as one line of at most MAX_REASON characters."""
     while error.__cause__ is not None:
         error = error.__cause__
     text = COLOURS.sub("", str(error)).partition("Traceback")[0]
@@ -218,11 +220,11 @@ def ray_reason(error: BaseException) -> str:
 
 @functools.cache
 def _own_token() -> str:
-    """What the processes of a cluster of our own know each other by; Ray would leave it in the user's home."""
+    """The token that processes of our own cluster authenticate with. Ray would store one in the user's home."""
     return secrets.token_hex(32)
 
 
-def _imported() -> Any:
+def _import_ray() -> Any:
     try:
         import ray
     except ImportError as error:
@@ -231,10 +233,10 @@ def _imported() -> Any:
 
 
 def _present(ray: Any) -> Connection | None:
-    """What another part of this process has joined, which there can be one of."""
+    """The cluster that another part of this process has joined; a process can be on one only."""
     if not ray.is_initialized():
         return None
-    return Connection(ray=ray, words="the Ray cluster that this program is on already", is_joined=False)
+    return Connection(ray=ray, words="the Ray cluster that this program has joined already", is_joined=False)
 
 
 def _init_errors(ray: Any) -> tuple[type[Exception], ...]:

@@ -1,4 +1,4 @@
-"""What belongs to the whole process and is changed by Ray when it is imported and when it starts: kept as it was."""
+"""Protects process-wide state that Ray changes when it is imported and started: signals, environment, stderr."""
 
 import os
 import signal
@@ -15,28 +15,30 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @contextmanager
-def as_before(variables: Mapping[str, str]) -> Iterator[Callable[[], str]]:
-    """Around Ray's import and start. `variables` are in the environment meanwhile, but what the user has set there
-    stays. Yields what tells what Ray has said on stderr, from Python and C++, where it is not seen."""
+def preserve_process_state(variables: Mapping[str, str]) -> Iterator[Callable[[], str]]:
+    """Wrap Ray's import and start. Sets `variables` in the environment meanwhile, without overriding the user's.
+
+    Captures stderr, of Python and of C++. Yields a function that returns what was captured so far.
+    """
     with ExitStack() as undo:
         undo.callback(_restore_signals, {number: signal.getsignal(number) for number in SIGNALS})
         added = {name: value for name, value in variables.items() if name not in os.environ}
         undo.callback(_remove, added)
         os.environ.update(added)
-        # Ray puts the current folder first on its workers' path: no other `engine` can then stand before ours.
+        # Ray puts the current folder first on its workers' path: another `engine` there would shadow ours.
         undo.enter_context(chdir(HOME))
-        heard = undo.enter_context(tempfile.TemporaryFile())
+        captured = undo.enter_context(tempfile.TemporaryFile())
         with suppress(OSError):  # a program without a console has no stderr
             stderr = os.dup(STDERR)
             undo.callback(os.close, stderr)
             undo.callback(os.dup2, stderr, STDERR)
-            os.dup2(heard.fileno(), STDERR)
+            os.dup2(captured.fileno(), STDERR)
 
-        def said() -> str:
-            heard.seek(0)
-            return heard.read().decode(errors="replace")
+        def captured_text() -> str:
+            captured.seek(0)
+            return captured.read().decode(errors="replace")
 
-        yield said
+        yield captured_text
 
 
 def _remove(variables: Mapping[str, str]) -> None:
@@ -47,5 +49,5 @@ def _remove(variables: Mapping[str, str]) -> None:
 def _restore_signals(kept: Mapping[int, Any]) -> None:
     if threading.current_thread() is threading.main_thread():
         for number, handler in kept.items():
-            if handler is not None:  # None: set by somebody in C, whom Python cannot put back
+            if handler is not None:  # None: set in C, which Python cannot restore
                 signal.signal(number, handler)

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from engine.jobs.segment.outputs import OnWhole, nothing
 from engine.jobs.segment.results import Result
 from engine.sinks.whole_file import WholeFile, one_line
 from engine.sources.pictures import Pictures
@@ -19,7 +20,7 @@ WITHOUT_WORDS = "like the box"  # the category where examples are given and no p
 
 
 class CocoFile:
-    """A category is a prompt, its id the prompt's number; `track_id` stands only where objects are followed."""
+    """Categories are prompts, by the prompt's number; `track_id` is written in track mode only."""
 
     def __init__(self, path: Path, pictures: Pictures, prompts: tuple[str, ...], *, is_tracked: bool) -> None:
         self.path = path
@@ -55,16 +56,17 @@ class CocoFile:
                 separator = ",\n" if self._annotations > 1 else "\n"
                 self._file.write(separator + _line(self._annotation(result, place)))
 
-    def finish(self) -> None:
+    def finish(self, on_whole: OnWhole = nothing) -> None:
         with one_line(self.path):
             self._file.write('\n],\n"images": [\n' + ",\n".join(_line(image) for image in self._images) + "\n]}\n")
             self._file.close()
+        on_whole(self._whole.unfinished)
         self._whole.publish()
 
     def discard(self) -> None:
         try:
             self._file.close()
-        except OSError:  # what the file still held: it may be what failed
+        except OSError:  # flushing may be what failed
             pass
         self._whole.discard()
 
@@ -91,8 +93,8 @@ class CocoFile:
 def run_lengths(part: np.ndarray, left: int, top: int, height: int, width: int) -> list[int]:
     """COCO's uncompressed RLE: pixels outside, inside, outside ... down each column and then to the next.
 
-    `part` (rows, columns) of 0 and 1 lies at `left`, `top` of a picture (height, width) that is 0 elsewhere. Only what
-    is drawn is walked: the whole picture would cost ten times as much.
+    `part` (rows, columns) of 0 and 1 lies at `left`, `top` of a picture (height, width) that is 0 elsewhere. Only this
+    part is scanned: the whole picture would cost ten times as much.
     """
     columns = np.zeros((part.shape[1], part.shape[0] + 2), np.int8)
     columns[:, 1:-1] = part.T

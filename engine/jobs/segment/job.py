@@ -1,4 +1,4 @@
-"""What is to be segmented, into what and how. Plain values: a job can travel to another process or machine."""
+"""A segmentation job: source, outputs and settings. Plain values, so it can be sent to another process or machine."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import Literal
 from engine.errors import UsageError
 from engine.ipc.segmentation_sheet import MAX_OBJECTS
 from engine.jobs.kit.option_range import check_number
+from engine.jobs.kit.options import DEVICE, DEVICES, DTYPE, DTYPES, OVERWRITE, RESUME, option
 
 MAX_BATCH = 4
 RESOLUTIONS_PX = (1008, 672, 336)
@@ -20,49 +21,66 @@ Mode = Literal["image", "track"]
 Box = tuple[float, float, float, float]
 
 
+def box_of(text: str) -> Box:
+    """Parse CX,CY,W,H; UsageError for anything else."""
+    try:
+        cx, cy, width, height = (float(number) for number in text.split(","))
+    except ValueError:
+        raise UsageError(f"--box: {text!r} is not CX,CY,W,H (for example 0.5,0.4,0.2,0.3)") from None
+    return cx, cy, width, height
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentJob:
     source: Path
     """A video, a picture or a folder of pictures."""
     outputs: tuple[str, ...]
-    """Each a form of its own, by its name: see outputs.py. Text, because a Path forgets the / at its end."""
-    frames: str = ""
-    """A folder for the pictures of a video, by the names that COCO gives them; "" for none."""
-    prompts: tuple[str, ...]
-    """Each a concept; objects name theirs by its number, from 1. May be missing where there are boxes."""
-    model: str
+    """Each a form of its own, by its name: see outputs.py. Text, because a Path forgets a / at its end."""
+    prompts: tuple[str, ...] = option((), "What to find, in a few words; repeatable.", flags="--prompt", metavar="TEXT")
+    """Each a concept; objects name theirs by its number, from 1. May be missing if there are boxes."""
+    model: str = option("", "A folder or a Hugging Face id, as facebook/sam3.", metavar="PATH|ID", is_configured=True)
     """A folder, a Hugging Face id, or random:SHAPE."""
-    mode: Mode | None = None
-    """image: each picture by itself, ids by rank; track: objects keep their ids. None: track for a video, unless boxes
-    or batches are asked for; else image."""
-    threshold: float = 0.5
-    """Least score of an object."""
-    max_objects: int = MAX_OBJECTS
-    """In one picture; the best are kept."""
-    resolution: int = RESOLUTIONS_PX[0]
-    """Side in px of the square that the model sees."""
-    batch: int = 1
-    """Pictures that the model takes at once; image mode only."""
-    boxes: tuple[Box, ...] = ()
+    mode: Mode | None = option(
+        None,
+        "image: each picture by itself; track: objects keep their ids. (default: track for a video)",
+        metavar="image|track",
+    )
+    """None: track for a video, unless boxes or batches are asked for; else image. In image mode ids are ranks."""
+    threshold: float = option(0.5, "Least score of an object.", low=0.0, high=1.0)
+    max_objects: int = option(MAX_OBJECTS, "Most objects in a picture; the best stay.", low=1, high=MAX_OBJECTS)
+    resolution: int = option(
+        RESOLUTIONS_PX[0], "Side in px of what the model sees; less is faster.", metavar="1008|672|336"
+    )
+    batch: int = option(1, "Pictures at once; image mode.", low=1, high=MAX_BATCH)
+    boxes: tuple[Box, ...] = option(
+        (),
+        "Around an example, 0 to 1; image mode; repeatable; needs torchvision.",
+        flags="--box",
+        metavar="CX,CY,W,H",
+        parse=box_of,
+    )
     """Around examples of what to find: centre x and y, width, height, 0..1; image mode only."""
-    opacity: float = 0.5
-    """Of the colours over the picture."""
-    edge: Literal["soft", "hard"] = "soft"
-    """Of the colours over the picture; masks themselves are cut at one half."""
-    device: str = "auto"
-    dtype: str = "auto"
-    threads: int | None = None
+    opacity: float = option(0.5, "Of the colours over the picture.", low=0.0, high=1.0)
+    edge: Literal["soft", "hard"] = option("soft", "Of the colours over the picture.", metavar="soft|hard")
+    """Edge of the colours; masks themselves are cut at one half."""
+    device: str = option("auto", DEVICE, metavar=DEVICES, is_configured=True)
+    dtype: str = option("auto", DTYPE, metavar=DTYPES, is_configured=True)
+    threads: int | None = option(None, "Of the CPU's work. (default: torch chooses)", low=1)
     """CPU threads of the model; None: as torch chooses."""
-    is_compiled: bool = False
-    is_offloaded: bool = False
-    every: int = 1
-    """Only each n-th picture."""
-    limit: int | None = None
-    """At most so many pictures."""
-    overwrite: bool = False
+    is_compiled: bool = option(False, "Minutes at the start, faster after it.", flags="--compile")
+    is_offloaded: bool = option(False, "Weights in main memory, for small cards.", flags="--offload")
+    every: int = option(1, "Only each N-th picture.", metavar="N", low=1)
+    limit: int | None = option(None, "At most N pictures.", metavar="N", low=1)
+    frames: str = option(
+        "", "Write the video's pictures too, by the names COCO gives them.", metavar="FOLDER", shows_default=False
+    )
+    """A folder for the pictures of a video; "" for none."""
+    resume: bool = option(False, RESUME, flags="--resume")
+    """Go on where an interrupted run of the same job stopped."""
+    overwrite: bool = option(False, OVERWRITE, flags="--overwrite")
 
     def check(self) -> None:
-        """UsageError for what contradicts itself. Touches no file."""
+        """Raise UsageError for contradictions and values out of range. Touches no file."""
         if not self.boxes and not any(text.strip() for text in self.prompts):
             raise UsageError(NO_PROMPT)
         if not self.model:
@@ -85,7 +103,7 @@ class SegmentJob:
             self.check_mode(self.mode)
 
     def check_mode(self, mode: Mode) -> None:
-        """UsageError for what the mode that was chosen does not take."""
+        """Raise UsageError for options that this mode does not take."""
         if mode == "track" and self.batch > 1:
             raise UsageError("--batch: pictures are followed one by one; give --mode image with it")
         if mode == "track" and self.boxes:

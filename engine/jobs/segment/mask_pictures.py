@@ -1,4 +1,4 @@
-"""One picture with coloured masks; a folder of masks, whose values are the objects' ids; a folder of the pictures."""
+"""Writes one picture with coloured masks, a folder of masks whose values are ids, or a folder of the pictures."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from engine.jobs.segment.outputs import WORK
+from engine.jobs.segment.outputs import JOB_WORK, WORK, OnWhole, nothing
 from engine.jobs.segment.results import Result
 from engine.sinks.picture_file import save_picture
 from engine.sinks.whole_file import WholeFile, one_line
@@ -26,7 +26,8 @@ class OverlayPicture:
         with one_line(self.path):
             save_picture(self._file.unfinished, result.overlay())
 
-    def finish(self) -> None:
+    def finish(self, on_whole: OnWhole = nothing) -> None:
+        on_whole(self._file.unfinished)
         self._file.publish()
 
     def discard(self) -> None:
@@ -34,7 +35,7 @@ class OverlayPicture:
 
 
 class PngFolder:
-    """A PNG for each picture, under its name only when it is whole. What it shows is the subclass's to say."""
+    """A PNG for each picture, which has its name only once it is whole. Subclasses say what it shows."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -45,7 +46,7 @@ class PngFolder:
         self._place = WorkFolder(path, at=path / WORK)
         self._place.empty()
         self._unfinished = self._place.path / "picture.png"
-        self._before = {entry.name for entry in path.iterdir()} - {WORK}
+        self._before = {entry.name for entry in path.iterdir()} - {WORK, JOB_WORK}
 
     def add(self, result: Result) -> None:
         path = self.path / f"{result.picture.name}.png"
@@ -59,7 +60,7 @@ class PngFolder:
     def pixels(self, result: Result) -> np.ndarray:
         raise NotImplementedError
 
-    def finish(self) -> None:
+    def finish(self, on_whole: OnWhole = nothing) -> None:
         sync_folder(self.path)
         self._place.remove()
         older = self._before - {path.name for path in self._written}
@@ -69,23 +70,23 @@ class PngFolder:
     def discard(self) -> None:
         for path in self._written:
             if path.name not in self._before:
-                with suppress(OSError):  # somebody looks at it; why the others go is told
+                with suppress(OSError):  # another program has it open; the reason for giving up is reported
                     remove_file(path, missing_ok=True)
         self._place.remove()
         if self._is_new:
-            with suppress(OSError):  # somebody else has put something there
+            with suppress(OSError):  # another program has put something there
                 self.path.rmdir()
 
 
 class MaskFolder(PngFolder):
-    """8 bits of grey, which every program reads as they are: 0 is nobody, else 1 + (id - 1) % 255. (With a palette
-    OpenCV reads the colours, and the ids are gone.)"""
+    """8-bit grey, which every program reads unchanged: 0 for no object, else 1 + (id - 1) % 255. (With a palette OpenCV
+    would read the colours, and the ids would be lost.)"""
 
     def pixels(self, result: Result) -> np.ndarray:
         return result.ids()
 
 
-class FrameFolder(PngFolder):
+class SourceFrames(PngFolder):
     """The pictures of a video as they were segmented, by the names that COCO gives them."""
 
     def pixels(self, result: Result) -> np.ndarray:

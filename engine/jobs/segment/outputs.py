@@ -1,17 +1,18 @@
-"""What can be written, told by its name:
+"""Output formats, chosen by the name:
 
     .mp4 .m4v .mov .mkv .webm .avi    the source with coloured masks, its sound copied
     .png .jpg .webp .tif .bmp         the same of one picture
     .json                             COCO: every mask as RLE, with box, area, score and, of followed objects, track_id
     name/ or no suffix                a folder of masks: 8-bit grey PNGs, a picture each, values are ids
 
-Besides, where it is asked for, a folder of a video's own pictures, by the names that COCO gives them.
+With --frames also a folder of the video's own pictures, by the names that COCO gives them.
 
-Nothing is to be seen under its own name before it is whole: it is written beside it and moved there at the end.
+No output has its own name before it is whole: it is written beside it and moved there at the end.
 """
 
 import importlib.util
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -25,7 +26,9 @@ from engine.system.work_folder import check_place
 
 COCO = ".json"
 WORK = ".unfinished"
-"""In a folder of masks: the one on its way."""
+"""In a folder of masks: the mask that is being written."""
+JOB_WORK = ".segment"
+"""In a folder of masks: what a run keeps to go on from, if all its outputs are folders."""
 FORMS = (
     f"a video ({' '.join(VIDEO_FORMATS)}), a picture ({' '.join(PICTURE_FORMATS)}), COCO (.json) or a folder of masks "
     "(name/)"
@@ -34,24 +37,31 @@ FORMS = (
 Form = Literal["video", "picture", "coco", "masks", "frames"]
 
 
-class Output(Protocol):
-    """Opened, fed and ended by one thread. SinkError, in one line, when it cannot be written."""
+OnWhole = Callable[[Path], object]
+
+
+def nothing(unfinished: Path) -> None:
+    """The default of `on_whole`."""
+
+
+class SegmentOutput(Protocol):
+    """Used by one thread. SinkError, in one line, if it cannot be written."""
 
     path: Path
     notes: list[str]
 
     def add(self, result: Result) -> None:
-        """The next picture, in order."""
+        """Add the next picture, in order."""
 
-    def finish(self) -> None:
-        """Whole, under its own name."""
+    def finish(self, on_whole: OnWhole = nothing) -> None:
+        """Complete it and give it its name. A file calls `on_whole` with its unfinished path just before that."""
 
     def discard(self) -> None:
-        """As if it had never been begun."""
+        """Leave nothing of it behind."""
 
 
 def form_of(name: str) -> Form:
-    """UsageError for an ending that stands for nothing."""
+    """The format of a name; UsageError for an unknown suffix."""
     suffix = Path(name).suffix.lower()
     if name.endswith(("/", os.sep)) or not suffix or Path(name).is_dir():
         return "masks"
@@ -65,14 +75,15 @@ def form_of(name: str) -> Form:
 
 
 def forms_of(names: tuple[str, ...], frames: str) -> list[tuple[str, Form]]:
-    """What is to be written: the outputs, then the folder of `frames`, where it is asked for."""
+    """The outputs with their formats, then the folder of `frames` if there is one."""
     forms: list[tuple[str, Form]] = [(name, form_of(name)) for name in names]
     return [*forms, (frames, "frames")] if frames else forms
 
 
-def check_outputs(forms: list[tuple[str, Form]], source: Path, *, overwrite: bool) -> None:
-    """Before anything is loaded: a result that cannot be written is no result."""
+def check_outputs(forms: list[tuple[str, Form]], source: Path) -> list[str]:
+    """Check before anything is loaded that all outputs can be written; returns those that exist already."""
     check_no_stream(source, *(name for name, _ in forms))
+    existing = []
     for number, (name, form) in enumerate(forms):
         path, is_folder = Path(name), form in ("masks", "frames")
         if path.exists() and source.exists() and path.samefile(source):
@@ -83,16 +94,25 @@ def check_outputs(forms: list[tuple[str, Form]], source: Path, *, overwrite: boo
             raise UsageError(f"{name}: is a file; a folder of {form} needs another name")
         is_taken = path.exists()
         if is_folder and is_taken:
-            is_taken = any(entry.name != WORK for entry in path.iterdir())
-        if is_taken and not overwrite:
-            raise UsageError(f"{name}: exists already; --overwrite replaces it")
+            is_taken = any(entry.name not in (WORK, JOB_WORK) for entry in path.iterdir())
+        if is_taken:
+            existing.append(name)
         check_place(path / WORK if is_folder else path)
         if form == "coco" and importlib.util.find_spec("pycocotools") is None:
             raise SinkUnavailableError(f"{name}: COCO needs pycocotools; get it with: pip install pycocotools")
+    return existing
+
+
+def job_folder_of(forms: list[tuple[str, Form]]) -> Path:
+    """Where a run keeps what it has found: beside its first file, or in its first folder."""
+    for name, form in forms:
+        if form not in ("masks", "frames"):
+            return Path(name).with_name(f".{Path(name).name}.segment")
+    return Path(forms[0][0]) / JOB_WORK
 
 
 def check_forms(forms: list[tuple[str, Form]], pictures: Pictures) -> None:
-    """UsageError for what this source cannot become."""
+    """Raise UsageError for formats that this source cannot become."""
     for name, form in forms:
         if form == "picture" and pictures.kind != "picture":
             raise UsageError(f"{name}: {pictures.path} is no single picture; name a video or a folder of masks")

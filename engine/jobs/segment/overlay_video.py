@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from engine.jobs.segment.outputs import OnWhole, nothing
 from engine.jobs.segment.results import Result
 from engine.sinks.picture_video import PictureVideo
 from engine.sinks.whole_file import WholeFile
@@ -30,8 +31,9 @@ class OverlayVideo:
     def add(self, result: Result) -> None:
         self._video.add(result.overlay(), result.picture.start_s, result.picture.end_s)
 
-    def finish(self) -> None:
+    def finish(self, on_whole: OnWhole = nothing) -> None:
         self._video.finish()
+        on_whole(self._file.unfinished)
         self._file.publish()
 
     def discard(self) -> None:

@@ -1,142 +1,140 @@
-"""Three threads around one model: one reads ahead, the caller's infers, one paints and encodes."""
+"""A run of `multiverse segment`: reads batches ahead, segments them, paints and encodes; see jobs/kit/pipeline.py."""
 
-import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from engine.errors import ModelError
+from engine.jobs.kit.job_folder import GO_ON
+from engine.jobs.kit.out_of_memory import one_line_when_full
+from engine.jobs.kit.pipeline import Pipeline
 from engine.jobs.segment.advice import coarser_look
+from engine.jobs.segment.finished import CHECKPOINT_S, FinishedBatches
 from engine.jobs.segment.job import Mode, SegmentJob
 from engine.jobs.segment.outputs import form_of
-from engine.jobs.segment.report import Progress, SegmentReport
+from engine.jobs.segment.report import SegmentProgress, SegmentReport
+from engine.jobs.segment.segmented import Segmented
 from engine.jobs.segment.times import RunTimes
-from engine.jobs.segment.writing import Segmented, Writer
+from engine.jobs.segment.writing import Writer
 from engine.sources.batches import Batch, batches, batches_waiting
 from engine.sources.pictures import Pictures, fitted
-from engine.system.bounded_queue import BoundedQueue, QueueAborted, Worker
 from engine.system.process_memory import peak_process_mb
 
 if TYPE_CHECKING:
     from engine.models.sam3.segmenter import Segmenter
 
-Tell = Callable[[Progress], None]
+OnProgress = Callable[[SegmentProgress], object]
 
 
-class Pipeline:
+class LocalSegments:
+    """The stage of work: one model in this process. Takes batches, gives results in their order."""
+
+    def __init__(self, job: SegmentJob, segmenter: "Segmenter", mode: Mode, is_stopped: Callable[[], bool]) -> None:
+        self._job, self._segmenter, self._mode, self._is_stopped = job, segmenter, mode, is_stopped
+
+    def segment(self, batches: Iterator[Batch]) -> Iterator[Segmented]:
+        saved_s = time.monotonic()
+        for batch in batches:
+            first = batch.pictures[0]
+            size = f"{len(batch.pictures)} x {self._job.resolution} px"
+            with one_line_when_full(size, "a smaller --batch or --resolution, or --offload"):
+                found = self._segmenter.segment(batch.pixels, index=first.number, time_s=float(first.start_s))
+            stages_ms = self._segmenter.clock.read_ms()
+            state = None
+            if self._mode == "track" and (time.monotonic() - saved_s >= CHECKPOINT_S or self._is_stopped()):
+                state, saved_s = self._segmenter.tracker_state(), time.monotonic()
+            yield Segmented(
+                batch=batch,
+                found=found,
+                not_finite=self._segmenter.not_finite,
+                stages_ms=stages_ms,
+                tracker=state,
+            )
+
+
+class SegmentRun:
     """One run of one source. The segmenter is set up and no other thread uses it."""
 
     def __init__(
         self,
         job: SegmentJob,
         pictures: Pictures,
+        finished: FinishedBatches,
         segmenter: "Segmenter",
         mode: Mode,
-        tell: Tell,
+        tell: OnProgress,
         stop: threading.Event,
     ) -> None:
-        self._job, self._pictures, self._segmenter, self._mode = job, pictures, segmenter, mode
-        self._tell, self._stop = tell, stop
-        self._most = batches_waiting(pictures.first, job.batch)
-        self._read: BoundedQueue[Batch] = BoundedQueue(self._most)
-        self._results: BoundedQueue[Segmented] = BoundedQueue(self._most)
-        self._writer = Writer(job, pictures, mode, self._results)
-        self._decode_s = 0.0
-        self._frames = self._objects = self._most_objects = self._not_finite = 0
+        self._job, self._pictures, self._finished = job, pictures, finished
+        self._segmenter, self._mode, self._tell = segmenter, mode, tell
+        self._stage = LocalSegments(job, segmenter, mode, stop.is_set)
+        waiting = batches_waiting(pictures.first, job.batch)
+        self._pipeline: Pipeline[Batch, Segmented] = Pipeline(
+            "segment", ahead=waiting, unwritten=waiting, is_stopped=stop.is_set
+        )
+        self._writer = Writer(job, pictures, mode, finished)
+        self._frames = self._objects = self._most_objects = self._not_finite = self._resumed = 0
         self._ids: set[int] = set()
-        self._is_interrupted = False
         self._batches = 0
         self._advice: str | None = None
         self._device_mb = 0.0
-        self._times = RunTimes(self._read, self._results)
+        self._times = RunTimes(self._pipeline.pieces, self._pipeline.results)
 
     def run(self, notes: tuple[str, ...]) -> SegmentReport:
-        """All of it; raises what a thread has raised. `notes` go before those of this run."""
-        reader = Worker("segment reader", self._read_pictures, self._read)
-        writer = Worker("segment writer", self._writer.run, self._results, self._read)
-        reader.start()
-        writer.start()
+        """Run to the end; raises what a thread raised. `notes` go before those of this run."""
         try:
-            with contextlib.suppress(QueueAborted):  # the worker's own error says more
-                for batch in self._read.items(self._stop.is_set):
-                    self._segment(batch)
-                self._is_interrupted = not self._read.is_done
-        except BaseException:
-            self._results.abort()
-            raise
+            self._pipeline.run(self._read, self._segment, self._writer.run, on_result=self._count)
         finally:
-            self._read.abort()
-            reader.join()
-            if reader.error is not None:
-                self._results.abort()
-            self._results.end()
-            ending_s = time.perf_counter()
-            writer.join()
-            self._times.end(time.perf_counter() - ending_s)
-        for worker in (reader, writer):
-            if worker.error is not None:
-                raise worker.error
+            self._times.end(self._pipeline.last_wait_s)
         return self._report(notes)
 
-    def _read_pictures(self) -> None:
-        """The reading thread."""
+    def _read(self) -> Iterator[Batch]:
+        """Run on the reader thread."""
         job, pictures = self._job, self._pictures
         read = pictures.read(job.every, job.limit)
         if pictures.kind == "video" or any(form_of(name) == "video" for name in job.outputs):
             height, width = pictures.first.pixels.shape[:2]
             read = fitted(read, (width, height), pictures.counts)
-        grouped = batches(read, job.batch)
-        while True:
-            began_s = time.perf_counter()
-            batch = next(grouped, None)
-            self._decode_s += time.perf_counter() - began_s
-            if batch is None:
-                self._read.end()
-                return
-            self._read.put(batch)
+        return batches(read, job.batch)
 
-    def _segment(self, batch: Batch) -> None:
-        first = batch.pictures[0]
-        with self._one_line_when_full(batch):
-            found = self._segmenter.segment(batch.pixels, index=first.number, time_s=float(first.start_s))
-        self._frames += len(found)
-        self._not_finite += self._segmenter.not_finite
-        for each in found:
+    def _segment(self, batches: Iterator[Batch]) -> Iterator[Segmented]:
+        yield from self._finished.restored(batches)
+        if self._finished.tracker is not None:
+            self._segmenter.restore_tracker(self._finished.tracker)
+        yield from self._stage.segment(batches)
+
+    def _count(self, segmented: Segmented) -> None:
+        """Count a batch that was handed to the writer."""
+        self._frames += len(segmented.found)
+        self._not_finite += segmented.not_finite
+        for each in segmented.found:
             self._objects += len(each.objects)
             self._most_objects = max(self._most_objects, len(each.objects))
             self._ids.update(one.id for one in each.objects)
-        stages_ms = self._segmenter.clock.read_ms()
-        self._results.put(Segmented(batch=batch, found=found))
-        self._times.end_batch(len(found), stages_ms)
-        self._batches += 1
-        if self._batches == (2 if self._job.is_compiled else 1):  # a compiler's minutes are no picture's
-            picture_s = sum(stages_ms.values()) / 1000 / len(found)
-            self._advice = coarser_look(self._job.resolution, self._segmenter.model.device.type, picture_s)
-        self._device_mb = max(self._device_mb, self._segmenter.memory_mb or 0.0)
+        if segmented.is_restored:
+            self._resumed += len(segmented.found)
+        else:
+            self._time(segmented)
+        pieces, results = self._pipeline.pieces, self._pipeline.results
         self._tell(
-            Progress(
+            SegmentProgress(
                 done=self._frames,
                 expected=self._expected(),
-                fps=self._times.fps,
-                read_ahead=(len(self._read), self._most),
-                unwritten=(len(self._results), self._most),
+                rate=self._times.fps,
+                read_ahead=(len(pieces), pieces.max_items),
+                unwritten=(len(results), results.max_items),
                 advice=self._advice,
                 failed=tuple(self._writer.failed),
             )
         )
 
-    @contextlib.contextmanager
-    def _one_line_when_full(self, batch: Batch) -> Iterator[None]:
-        from engine.models.device_work import is_out_of_memory
-
-        try:
-            yield
-        except RuntimeError as error:
-            if not is_out_of_memory(error):
-                raise
-            size = f"{len(batch.pictures)} x {self._job.resolution} px"
-            raise ModelError(f"no memory for {size}; choose a smaller --batch or --resolution, or --offload") from None
+    def _time(self, segmented: Segmented) -> None:
+        self._times.end_batch(len(segmented.found), segmented.stages_ms)
+        self._batches += 1
+        if self._batches == (2 if self._job.is_compiled else 1):  # the first batch includes the compiler's minutes
+            picture_s = sum(segmented.stages_ms.values()) / 1000 / len(segmented.found)
+            self._advice = coarser_look(self._job.resolution, self._segmenter.model.device.type, picture_s)
+        self._device_mb = max(self._device_mb, self._segmenter.memory_mb or 0.0)
 
     def _expected(self) -> int | None:
         whole = self._pictures.expected
@@ -150,13 +148,15 @@ class Pipeline:
             own_notes.append(f"{self._not_finite} pictures: the model answered with NaN; try --dtype float32")
         if self._advice:
             own_notes.append(self._advice)
+        if writer.failed:
+            own_notes.append(f"{self._finished.work.output}: {GO_ON}")
         height, width = self._pictures.first.pixels.shape[:2]
         times = self._times
         return SegmentReport(
             source=str(job.source),
             outputs=tuple(str(output.path) for output in writer.outputs),
             failed=tuple(writer.failed),
-            is_interrupted=self._is_interrupted,
+            is_interrupted=self._pipeline.is_interrupted,
             model=job.model,
             mode=self._mode,
             resolution=job.resolution,
@@ -167,6 +167,7 @@ class Pipeline:
             height=height,
             read=counts.decoded,
             written=writer.written,
+            resumed=self._resumed,
             unwritten=counts.decoded - counts.passed_over - writer.written,
             passed_over=counts.passed_over,
             damaged=counts.damaged,
@@ -181,7 +182,7 @@ class Pipeline:
             stages=times.table(),
             ms_a_frame=times.ms_a_frame,
             hidden_ms={
-                "decode": self._decode_s * 1000 / max(counts.decoded, 1),
+                "decode": self._pipeline.read_s * 1000 / max(counts.decoded, 1),
                 "paint and encode": writer.work_s * 1000 / max(writer.written, 1),
             },
             read_waits=times.read_waits,

@@ -1,54 +1,45 @@
-"""What a run has done: where the time of a picture went, and where every picture went."""
+"""Progress and report of a segmentation: time of each stage, and what became of every picture."""
 
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any
 
+from engine.jobs.kit.progress import JobProgress
+from engine.jobs.kit.report import JobReport
 from engine.jobs.segment.job import Mode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
-    """How far a run is, told after each batch by the thread that called it."""
+class SegmentProgress(JobProgress):
+    """In pictures, reported after each batch. `rate`: since the first batch, which builds what the others reuse."""
 
-    done: int
-    expected: int | None
-    """Pictures in all, as far as the source knows."""
-    fps: float
-    """Since the first batch, which builds what the others reuse."""
     read_ahead: tuple[int, int]
     """Batches decoded and waiting for the model, and how many may."""
     unwritten: tuple[int, int]
     """Batches segmented and waiting to be written, and how many may."""
     advice: str | None
-    """What would make it quicker, one line, from the batch on that shows it; also among the report's notes."""
+    """Advice that would make it faster, one line, once a batch has shown it; also in the report's notes."""
     failed: tuple[str, ...] = ()
     """Outputs that were given up, one line each; also in the report."""
 
-    @property
-    def seconds_left(self) -> float | None:
-        """If it goes on so; None where the source does not tell its length."""
-        return None if self.expected is None or not self.fps else max(self.expected - self.done, 0) / self.fps
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StageTime:
+class StageShare:
     name: str
     ms: float
-    """A picture, on average after the first batch."""
+    """Average per picture after the first batch."""
     share: float
-    """0..1 of the whole."""
+    """0..1 of the total."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SegmentReport:
-    """read = written + unwritten + passed_over; what is unreadable never became a picture."""
+class SegmentReport(JobReport):
+    """read = written + unwritten + passed_over; unreadable ones never became a picture."""
 
     source: str
     outputs: tuple[str, ...]
-    """Those that are whole, or end early because the run was interrupted."""
+    """Those that are whole, or that end early because the run was interrupted."""
     failed: tuple[str, ...]
-    """Why others were given up, one line each; they leave nothing behind."""
-    is_interrupted: bool
+    """Outputs that were given up and why, one line each."""
     model: str
     mode: Mode
     resolution: int
@@ -59,42 +50,37 @@ class SegmentReport:
     height: int
     read: int
     written: int
+    resumed: int
+    """Pictures among those written whose objects an earlier run had found already."""
     unwritten: int
     """Decoded, but not segmented before the run was interrupted."""
     passed_over: int
     damaged: int
-    """Of those written: shown as far as they could be decoded."""
+    """Pictures among those written that are shown as far as they could be decoded."""
     unreadable: int
     refitted: int
     objects: int
-    """Found in all pictures together."""
+    """Total number of objects in all pictures."""
     identities: int
-    """Different ids among them; of followed objects, how many there were."""
+    """Number of different ids; in track mode the number of objects followed."""
     most_objects: int
-    """At once."""
-    seconds: float
-    """From the first picture asked for to the last output closed."""
+    """Largest number in one picture."""
     first_batch_s: float
-    """Of these: kernels are chosen, compiled and captured in it."""
+    """Part of `seconds`: in the first batch kernels are chosen, compiled and captured."""
     fps: float
-    """After the first batch; with it where there is no other."""
-    stages: tuple[StageTime, ...]
+    """Without the first batch, unless there is no other."""
+    stages: tuple[StageShare, ...]
     """In the order of the work; they add up to `ms_a_frame`."""
     ms_a_frame: float
     hidden_ms: dict[str, float]
-    """A picture, in the threads beside the model: decode; paint and encode."""
+    """Per picture, on the threads beside the model: decode; paint and encode."""
     read_waits: int
     """How often, after the first batch, the model had to wait for a picture."""
-    peak_memory_mb: float
-    memory_of: Literal["device", "process"]
-    notes: tuple[str, ...]
 
     def as_json(self) -> dict[str, Any]:
-        values = asdict(self)
+        values = JobReport.as_json(self)
         values["stages"] = {
             stage.name: {"ms": round(stage.ms, 3), "share": round(stage.share, 4)} for stage in self.stages
         }
         values["hidden_ms"] = {name: round(ms, 3) for name, ms in self.hidden_ms.items()}
-        for name in ("seconds", "first_batch_s", "fps", "ms_a_frame", "peak_memory_mb"):
-            values[name] = round(values[name], 3)
         return values

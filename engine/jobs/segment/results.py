@@ -1,4 +1,4 @@
-"""The writer's side: one segmented picture, and its masks drawn once for however many outputs want them."""
+"""One segmented picture for the writer; its masks are drawn once for all outputs."""
 
 from dataclasses import dataclass
 
@@ -18,7 +18,7 @@ class PaintLook:
 
 
 class Result:
-    """One thread: the kernels are called from no other. Everything is drawn when first asked for."""
+    """Used by one thread. Everything is drawn on first use."""
 
     def __init__(self, picture: InputPicture, found: Segmentation, look: PaintLook) -> None:
         self.picture = picture
@@ -43,12 +43,12 @@ class Result:
         return self._overlay
 
     def ids(self) -> np.ndarray:
-        """(height, width) uint8: the shown id of the object in front, 0 where there is none."""
+        """(height, width) uint8: the shown id of the object in front, 0 for none."""
         return self._painted(slice(None), [shown_id(each.id) for each in self.found.objects])
 
     def mask(self, place: int) -> tuple[np.ndarray, int, int]:
-        """The object at this place, also behind others: (height, width) uint8 of the part of the picture that it may
-        lie in, 1 inside and 0 elsewhere, and the left and top of that part."""
+        """The whole mask of the object at this place, also behind others: (height, width) uint8, 1 inside and 0
+        elsewhere, of the part of the picture that it may lie in, with the left and top of that part."""
         from engine.render.numba_masks import pixel_range
 
         height, width = self.picture.pixels.shape[:2]

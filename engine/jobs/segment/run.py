@@ -1,17 +1,22 @@
-"""The job done. `segment_file` is all of it; its three parts are for who loads a model once for many files:
+"""Runs a job. `segment_file` does all of it; its three parts are for callers that load a model once for many files:
 
-pictures = open_job(job)              UsageError, SourceError, ModelError: all that can be told before loading
+opened = open_job(job)                UsageError, SourceError, SinkError, ModelError: everything known before loading
 segmenter = load_segmenter(job)       seconds
-report = run_job(job, pictures, segmenter)
+report = run_job(job, opened, segmenter)
 """
 
 import threading
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.errors import ModelError
+from engine.errors import ModelError, UsageError
+from engine.jobs.kit.job_folder import GO_ON, JobFolder
+from engine.jobs.kit.resuming import check_start, mark_of
+from engine.jobs.segment.finished import FinishedBatches, segment_fingerprint
 from engine.jobs.segment.job import Mode, SegmentJob
-from engine.jobs.segment.outputs import check_forms, check_outputs, forms_of
-from engine.jobs.segment.pipeline import Pipeline, Tell
+from engine.jobs.segment.outputs import check_forms, check_outputs, forms_of, job_folder_of
+from engine.jobs.segment.pipeline import OnProgress, SegmentRun
 from engine.jobs.segment.report import SegmentReport
 from engine.models.libraries import require_libraries
 from engine.models.sam3 import SegmentationSpec
@@ -21,28 +26,66 @@ if TYPE_CHECKING:
     from engine.models.sam3.segmenter import Segmenter
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenedSource:
+    """The source, and what an earlier run found in it; nothing is loaded yet."""
+
+    pictures: Pictures
+    finished: FinishedBatches
+    notes: tuple[str, ...]
+    """Notes about an earlier run."""
+
+    def close(self) -> None:
+        """Release both if no run takes them over."""
+        self.finished.work.close()
+        self.pictures.close()
+
+
 def segment_file(
-    job: SegmentJob, *, tell: Tell = lambda progress: None, stop: threading.Event | None = None
+    job: SegmentJob, *, tell: OnProgress = lambda progress: None, stop: threading.Event | None = None
 ) -> SegmentReport:
-    """Everything, start to end. MultiverseError in one line when it fails; then no output is left behind. An output
-    that cannot be written fails alone, as long as there is another: see `SegmentReport.failed`.
+    """Segment a whole source. MultiverseError in one line if it fails; then no output is left behind, and what was
+    found stays for `resume`. An output that cannot be written fails alone if there is another: see
+    `SegmentReport.failed`.
 
-    `tell` hears of each batch, on this thread. `stop`, set by another thread or a signal, ends the run early: what was
-    segmented until then is written and kept.
+    `tell` is called after each batch, on this thread. `stop`, set by another thread or a signal, ends the run early:
+    what was segmented by then is written, and `resume` goes on.
     """
-    pictures = open_job(job)
-    return run_job(job, pictures, load_segmenter(job), tell=tell, stop=stop)
+    opened = open_job(job)
+    try:
+        segmenter = load_segmenter(job)
+    except BaseException:
+        opened.close()
+        raise
+    return run_job(job, opened, segmenter, tell=tell, stop=stop)
 
 
-def open_job(job: SegmentJob) -> Pictures:
-    """The source, its first picture decoded. Raises what is wrong with the job, its outputs, its source, its model."""
+def open_job(job: SegmentJob) -> OpenedSource:
+    """Open the source, its first picture decoded. Raises errors of the job, its outputs, source and model."""
     job.check()
     forms = forms_of(job.outputs, job.frames)
-    check_outputs(forms, job.source, overwrite=job.overwrite)
+    existing = check_outputs(forms, job.source)
+    if existing and not (job.overwrite or job.resume or job_folder_of(forms).exists()):
+        raise UsageError(f"{existing[0]}: exists already; --overwrite replaces it")
     pictures = open_pictures(job.source)
     check_forms(forms, pictures)
-    job.check_mode(mode_for(job, pictures, can_follow=_can_follow(job)))
-    return pictures
+    mode = mode_for(job, pictures, can_follow=_can_follow(job))
+    job.check_mode(mode)
+    folder, fingerprint = job_folder_of(forms), segment_fingerprint(job, pictures, mode)
+    work = JobFolder(Path(forms[0][0]), fingerprint, at=folder)
+    try:
+
+        def is_ours(path: Path) -> bool:
+            """True if the interrupted run wrote it; a folder is its own as long as its journal is there."""
+            marks = [entry["published"].get(str(path)) for entry in work.kept() if "published" in entry]
+            return path.is_dir() or mark_of(path) in marks
+
+        note = check_start(work, resume=job.resume, overwrite=job.overwrite, existing=existing, is_ours=is_ours)
+        finished = FinishedBatches(work, is_tracked=mode == "track", is_resumed=job.resume and not note)
+    except BaseException:
+        work.close()
+        raise
+    return OpenedSource(pictures=pictures, finished=finished, notes=(*([note] if note else []), *finished.notes))
 
 
 def load_segmenter(job: SegmentJob) -> "Segmenter":
@@ -64,30 +107,43 @@ def load_segmenter(job: SegmentJob) -> "Segmenter":
 
 def run_job(
     job: SegmentJob,
-    pictures: Pictures,
+    opened: OpenedSource,
     segmenter: "Segmenter",
     *,
-    tell: Tell = lambda progress: None,
+    tell: OnProgress = lambda progress: None,
     stop: threading.Event | None = None,
 ) -> SegmentReport:
     """One source through a model that may have served others before; as `segment_file`. On the segmenter's thread."""
-    mode = mode_for(job, pictures, can_follow=segmenter.model.video is not None)
-    segmenter.mode = mode
-    segmenter.reset()
-    segmenter.threshold, segmenter.most, segmenter.boxes = job.threshold, job.max_objects, job.boxes
-    notes = segmenter.model.notes + segmenter.set_prompts(job.prompts)
-    return Pipeline(job, pictures, segmenter, mode, tell, stop or threading.Event()).run(notes)
+    work = opened.finished.work
+    try:
+        mode = mode_for(job, opened.pictures, can_follow=segmenter.model.video is not None)
+        segmenter.mode = mode
+        segmenter.reset()
+        segmenter.threshold, segmenter.most, segmenter.boxes = job.threshold, job.max_objects, job.boxes
+        notes = opened.notes + segmenter.model.notes + segmenter.set_prompts(job.prompts)
+        run = SegmentRun(job, opened.pictures, opened.finished, segmenter, mode, tell, stop or threading.Event())
+        report = run.run(notes)
+    except BaseException as error:
+        if work.has_kept and "--resume" not in str(error):
+            error.add_note(f"{work.output}: {GO_ON}")
+        work.close()
+        raise
+    if report.is_interrupted or report.failed:
+        work.close()
+    else:
+        work.remove()
+    return report
 
 
 def mode_for(job: SegmentJob, pictures: Pictures, *, can_follow: bool) -> Mode:
-    """Where nothing is asked for, a video is followed, unless boxes or batches are: they belong to single pictures."""
+    """The mode asked for; else track for a video, unless there are boxes or batches, which belong to one picture."""
     if job.mode is not None:
         return job.mode
     return "track" if pictures.kind == "video" and can_follow and job.batch == 1 and not job.boxes else "image"
 
 
 def _can_follow(job: SegmentJob) -> bool:
-    """Whether the model has a tracker; ModelError for what its files lack, in milliseconds."""
+    """True if the model has a tracker; ModelError if files are missing. Milliseconds."""
     from engine.models.sam3.check import NO_TRACKER, check
 
     spec = _spec_of(job)

@@ -1,20 +1,20 @@
-"""Where the time of the calling thread went: in the model's stages, or in waiting for the other two threads."""
+"""Times of the calling thread: in the model's stages, or waiting for the other two threads."""
 
 import time
 from typing import Any
 
-from engine.jobs.segment.report import StageTime
+from engine.jobs.segment.report import StageShare
 from engine.system.bounded_queue import BoundedQueue
 
 READ, WRITE, OTHER = "read (wait)", "write (wait)", "other"
 
 
 class RunTimes:
-    """The first batch stands by itself: kernels are chosen, compiled and captured in it, and it says nothing of the
-    others. Where there is no other it is all there is."""
+    """Averages without the first batch, in which kernels are chosen, compiled and captured; with it if there is no
+    other."""
 
     def __init__(self, read: BoundedQueue[Any], results: BoundedQueue[Any]) -> None:
-        """Begins now. `read`: what the model waits for; `results`: what it waits to be rid of."""
+        """Starts the clock. `read`: the queue before the model; `results`: the queue behind it."""
         self._read, self._results = read, results
         self._whole = _Span(read, results)
         self._steady: _Span | None = None
@@ -22,7 +22,7 @@ class RunTimes:
         self._last_wait_s = 0.0
 
     def end_batch(self, frames: int, stages_ms: dict[str, float]) -> None:
-        """After the batch was handed on. `stages_ms`: of the whole batch."""
+        """Count a batch after it was queued for the writer. `stages_ms`: for the whole batch."""
         self._whole.add(frames, stages_ms)
         if self._steady is None:
             self._steady = _Span(self._read, self._results)
@@ -30,7 +30,7 @@ class RunTimes:
             self._steady.add(frames, stages_ms)
 
     def end(self, last_wait_s: float) -> None:
-        """Everything is written; `last_wait_s` were spent in waiting for that."""
+        """Stop the clock. `last_wait_s`: spent at the end waiting for the writer."""
         self._end_s = time.perf_counter()
         self._last_wait_s = last_wait_s
 
@@ -40,36 +40,36 @@ class RunTimes:
 
     @property
     def first_s(self) -> float:
-        """To the end of the first batch."""
+        """Seconds to the end of the first batch."""
         return (self._steady.began_s if self._steady else self._now_s()) - self._whole.began_s
 
     @property
     def fps(self) -> float:
-        return self._told.frames / max(self._now_s() - self._told.began_s, 1e-9)
+        return self._counted.frames / max(self._now_s() - self._counted.began_s, 1e-9)
 
     @property
     def ms_a_frame(self) -> float:
-        return (self._now_s() - self._told.began_s) * 1000 / max(self._told.frames, 1)
+        return (self._now_s() - self._counted.began_s) * 1000 / max(self._counted.frames, 1)
 
     @property
     def read_waits(self) -> int:
-        """How often a batch was not there when the model wanted it."""
-        return self._read.empty_takes - self._told.empty_takes
+        """How often the model had to wait for a batch."""
+        return self._read.empty_takes - self._counted.empty_takes
 
-    def table(self) -> tuple[StageTime, ...]:
+    def table(self) -> tuple[StageShare, ...]:
         """A row for each stage, in the order of the work; they add up to `ms_a_frame`."""
-        told, total_ms = self._told, (self._now_s() - self._told.began_s) * 1000
+        told, total_ms = self._counted, (self._now_s() - self._counted.began_s) * 1000
         read_ms = (self._read.take_wait_s - told.take_wait_s) * 1000
         write_ms = (self._results.put_wait_s - told.put_wait_s + self._last_wait_s) * 1000
         rest_ms = max(total_ms - sum(told.stages_ms.values()) - read_ms - write_ms, 0.0)
         rows = {READ: read_ms, **told.stages_ms, OTHER: rest_ms, WRITE: write_ms}
         return tuple(
-            StageTime(name=name, ms=ms / max(told.frames, 1), share=ms / max(total_ms, 1e-9))
+            StageShare(name=name, ms=ms / max(told.frames, 1), share=ms / max(total_ms, 1e-9))
             for name, ms in rows.items()
         )
 
     @property
-    def _told(self) -> "_Span":
+    def _counted(self) -> "_Span":
         return self._steady if self._steady and self._steady.frames else self._whole
 
     def _now_s(self) -> float:
@@ -77,7 +77,7 @@ class RunTimes:
 
 
 class _Span:
-    """Batches from a moment on, and what had been waited until then."""
+    """Counts from a moment on, and the waits up to then."""
 
     def __init__(self, read: BoundedQueue[Any], results: BoundedQueue[Any]) -> None:
         self.began_s = time.perf_counter()

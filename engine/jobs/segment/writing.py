@@ -1,60 +1,55 @@
-"""The writer's side: a thread that paints and encodes what the model has found, and ends the outputs."""
+"""Paints and encodes what the model has found, on the writer thread, and completes the outputs."""
 
 import contextlib
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from engine.errors import SinkError
 from engine.jobs.segment.coco import CocoFile
+from engine.jobs.segment.finished import FinishedBatches
 from engine.jobs.segment.job import Mode, SegmentJob
-from engine.jobs.segment.mask_pictures import FrameFolder, MaskFolder, OverlayPicture
-from engine.jobs.segment.outputs import Form, Output, forms_of
+from engine.jobs.segment.mask_pictures import MaskFolder, OverlayPicture, SourceFrames
+from engine.jobs.segment.outputs import Form, SegmentOutput, forms_of
 from engine.jobs.segment.overlay_video import OverlayVideo
 from engine.jobs.segment.results import PaintLook, Result
-from engine.sources.batches import Batch
+from engine.jobs.segment.segmented import Segmented
 from engine.sources.pictures import Pictures
-from engine.system.bounded_queue import BoundedQueue
-from engine.values import Segmentation
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Segmented:
-    batch: Batch
-    found: list[Segmentation]
-    """One for each picture of the batch."""
 
 
 class Writer:
-    """Feeds all outputs, and leaves none behind that is not whole. Each stands for itself: one that cannot be written
-    is given up and told in `failed`, and the others go on. SinkError where none is left."""
+    """Keeps what was found, then feeds all outputs; leaves none behind that is not whole. One that cannot be written is
+    given up and reported in `failed`, and the others go on. SinkError if none is left."""
 
-    def __init__(self, job: SegmentJob, pictures: Pictures, mode: Mode, results: BoundedQueue[Segmented]) -> None:
+    def __init__(self, job: SegmentJob, pictures: Pictures, mode: Mode, finished: FinishedBatches) -> None:
         self.written = 0
         self.work_s = 0.0
-        """Spent in painting and encoding."""
-        self.outputs: list[Output] = []
+        """Seconds spent in painting and encoding."""
+        self.outputs: list[SegmentOutput] = []
         """Those that are whole."""
         self.failed: list[str] = []
-        """Why an output was given up, one line each."""
+        """Outputs that were given up and why, one line each."""
         self.notes: list[str] = []
-        self._open: list[Output] = []
+        self._open: list[SegmentOutput] = []
         """Those that are written."""
         self._forms = forms_of(job.outputs, job.frames)
         self._job = job
         self._pictures = pictures
         self._mode = mode
-        self._results = results
+        self._finished = finished
         self._look = PaintLook(opacity=job.opacity, is_hard=job.edge == "hard")
 
-    def run(self) -> None:
+    def run(self, results: Iterator[Segmented]) -> None:
+        """Run on the writer thread."""
         try:
             for name, form in self._forms:
                 with self._or_fail():
                     self._open.append(self._opened(Path(name), form))
-            for segmented in self._results.items():
+            for segmented in results:
                 began_s = time.perf_counter()
+                if not segmented.is_restored:
+                    self._finished.keep(segmented)
                 for picture, found in zip(segmented.batch.pictures, segmented.found, strict=True):
                     result = Result(picture, found, self._look)
                     for output in list(self._open):
@@ -69,20 +64,20 @@ class Writer:
                 output.discard()
 
     def _finish(self) -> None:
-        """Each on its own: what is whole stays, whatever the next one raises."""
+        """Finish each on its own: what is whole stays if the next one fails."""
         with contextlib.ExitStack() as each:
             for output in reversed(self._open):
                 each.callback(self._finish_one, output)
 
-    def _finish_one(self, output: Output) -> None:
+    def _finish_one(self, output: SegmentOutput) -> None:
         with self._or_fail(output):
-            output.finish()
+            output.finish(partial(self._finished.keep_published, output.path))
             self._open.remove(output)
             self.outputs.append(output)
 
     @contextlib.contextmanager
-    def _or_fail(self, output: Output | None = None) -> Iterator[None]:
-        """SinkError gives this output up; the last one's is raised."""
+    def _or_fail(self, output: SegmentOutput | None = None) -> Iterator[None]:
+        """Give this output up on SinkError; raise it if it was the last."""
         try:
             yield
         except SinkError as error:
@@ -95,11 +90,11 @@ class Writer:
                     error.add_note(line)
                 raise
 
-    def _opened(self, path: Path, form: Form) -> Output:
+    def _opened(self, path: Path, form: Form) -> SegmentOutput:
         if form == "video":
             return OverlayVideo(path, self._pictures, every=self._job.every)
         if form == "picture":
             return OverlayPicture(path)
         if form == "coco":
             return CocoFile(path, self._pictures, self._job.prompts, is_tracked=self._mode == "track")
-        return FrameFolder(path) if form == "frames" else MaskFolder(path)
+        return SourceFrames(path) if form == "frames" else MaskFolder(path)

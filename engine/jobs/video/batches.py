@@ -12,7 +12,7 @@ from engine.sources.pictures import InputPicture
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class VideoBatch:
     number: int
-    """From 0, those that were done before this run counted."""
+    """From 0, including those done before this run."""
     pictures: tuple[InputPicture, ...]
     """At most as many as `pixels` has rows; their own pixels are parts of it."""
     pixels: np.ndarray
@@ -35,9 +35,10 @@ def video_batches(
     *,
     first: int = 0,
 ) -> Iterator[VideoBatch]:
-    """All `pictures`, in order, `size` at once. `painted_size`: width and height; `first`: the first batch's number."""
+    """Batches of `size` pictures, in order. `painted_size`: width and height; `first`: number of the first batch."""
     width, height = painted_size
-    number, waiting = first, []
+    number = first
+    waiting: list[InputPicture] = []
 
     def batch() -> VideoBatch:
         pixels = np.empty((size, height, width, 3), np.uint8)
@@ -56,7 +57,7 @@ def video_batches(
 
 
 def covered(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """The middle of (h, w, 3) uint8 at this width and height: scaled evenly until it covers them, the rest cut off."""
+    """Scale (h, w, 3) uint8 evenly to cover this width and height, and crop to the middle."""
     height, width = pixels.shape[:2]
     if (width, height) == size:
         return pixels

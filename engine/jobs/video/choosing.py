@@ -1,4 +1,4 @@
-"""Which stages paint: as the job says, or, for `auto`, the faster of the two on this machine."""
+"""Chooses the stages: as the job says, or, for `auto`, the faster on this machine."""
 
 import statistics
 import time
@@ -26,20 +26,20 @@ MIN_SPLIT_GAIN = 1.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Chosen:
+class ChosenStages:
     stages: PaintStages
     name: str
     """fused, split or cluster."""
     why: str
-    """Why these, where auto chose."""
+    """Why auto chose these; "" if it did not choose."""
     load_s: float
 
 
-def choose_stages(job: VideoJob, pictures: Pictures, size: tuple[int, int], *, done: int) -> Chosen:
-    """Warm. `done`: pictures that need no painting any more."""
+def choose_stages(job: VideoJob, pictures: Pictures, size: tuple[int, int], *, done: int) -> ChosenStages:
+    """The stages, warm. `done`: pictures that are painted already."""
     began_s = time.perf_counter()
     name, why, stages = _chosen(job, pictures, size, done)
-    return Chosen(stages=stages, name=name, why=why, load_s=time.perf_counter() - began_s)
+    return ChosenStages(stages=stages, name=name, why=why, load_s=time.perf_counter() - began_s)
 
 
 def _chosen(job: VideoJob, pictures: Pictures, size: tuple[int, int], done: int) -> tuple[str, str, PaintStages]:
@@ -70,7 +70,7 @@ def _chosen(job: VideoJob, pictures: Pictures, size: tuple[int, int], done: int)
 def _faster(
     fused: "FusedStages", load_s: float, job: VideoJob, pictures: Pictures, size: tuple[int, int], done: int
 ) -> tuple[str, str, PaintStages]:
-    """Fused, or split where a trial that costs little shows that it is faster; the other is closed."""
+    """Fused, or split if a short trial shows that it is faster; closes the other."""
     from engine.jobs.video.split.split_stages import SplitStages
 
     expected = expected_pictures(job, pictures)
@@ -101,7 +101,7 @@ def _faster(
 
 
 def reason_not_to_try(batch_s: float, batches_left: float, load_s: float) -> str:
-    """Why a trial of split would cost more than it may; "" where it would not. Pure.
+    """Why a trial of split would cost too much, or "". Pure.
 
     `batch_s`: seconds that fused took for the batch that warmed it up. `load_s`: to load it. A trial loads split and
     paints a few batches with each.
@@ -116,8 +116,8 @@ def reason_not_to_try(batch_s: float, batches_left: float, load_s: float) -> str
 
 
 def tried_fps(stages: PaintStages, job: VideoJob, first: InputPicture, size: tuple[int, int]) -> float:
-    """Pictures a second that come out, the first batch left out: it fills the stages. The median: a machine stands
-    still now and then."""
+    """Pictures per second, without the first batch, which fills the stages. The median: a machine stalls now and
+    then."""
     ends_s = [time.perf_counter() for _ in stages.paint(_copies(job, first, size))]
     return job.batch / max(statistics.median(after - before for before, after in pairwise(ends_s)), 1e-6)
 

@@ -1,8 +1,8 @@
-"""How the card is on which a job runs, as NVML tells: memory, load, temperature, and why it is slower than it could be.
+"""State of a job's graphics card from NVML: memory, load, temperature, and why it is throttled.
 
-NVML counts cards in another way than CUDA: it knows nothing of CUDA_VISIBLE_DEVICES, and CUDA puts the fastest first
-unless CUDA_DEVICE_ORDER says PCI_BUS_ID. So a card is found by its UUID where this process works on it, else by what
-those variables say, and where that leaves two unlike cards in question, not at all. Unverified without a device.
+NVML numbers cards differently from CUDA: it ignores CUDA_VISIBLE_DEVICES, and CUDA puts the fastest card first unless
+CUDA_DEVICE_ORDER is PCI_BUS_ID. So a card is found by its UUID if this process uses it, else from those variables; if
+two different cards remain possible it is not found. Untested on a device.
 """
 
 import os
@@ -27,14 +27,14 @@ IDLE = 0x001  # no work is no throttling
 
 
 def throttle_words(bits: int) -> str:
-    """Why a card runs slower than it could; "" where it does not."""
+    """Why a card is throttled, or ""."""
     known = [words for bit, words in THROTTLE_WORDS.items() if bits & bit]
     others = bits & ~(IDLE | sum(THROTTLE_WORDS))
     return ", ".join([*known, f"reason {others:#x}"] if others else known)
 
 
 class DeviceWatch:
-    """One thread at a time. Where there is nothing to tell, `state()` is None and `reason` says why."""
+    """One thread at a time. Without a card `state()` is None and `reason` says why."""
 
     def __init__(self, device: str) -> None:
         """`device`: as torch names it."""
@@ -61,7 +61,7 @@ class DeviceWatch:
             self._end(f"NVML: {error.args[0] if isinstance(error, LookupError) else error}")
 
     def state(self) -> DeviceState | None:
-        """Milliseconds. What a card does not tell, as a part of one (MIG) does not tell its load, is None."""
+        """Read the state, in milliseconds. Values that a card does not report are None (a MIG part has no load)."""
         if self._card is None:
             return None
         nvml, card = self._nvml, self._card
@@ -78,7 +78,7 @@ class DeviceWatch:
         )
 
     def close(self) -> None:
-        """Twice is once."""
+        """Idempotent."""
         if self._card is not None:
             self._end("closed")
 
@@ -87,7 +87,7 @@ class DeviceWatch:
         try:
             self._nvml.nvmlShutdown()
         except self._nvml.NVMLError:
-            return  # the driver is gone, and we go too
+            return  # the driver is gone
 
     def _told(self, ask: Callable[[], Any]) -> Any:
         try:
@@ -96,7 +96,7 @@ class DeviceWatch:
             return None
 
     def _found(self, device: str) -> Any:
-        """LookupError where it cannot be told which card it is."""
+        """The card; LookupError if it cannot be identified."""
         from engine.models.cuda_card import card_uuid
 
         uuid = card_uuid(device)
@@ -110,9 +110,9 @@ class DeviceWatch:
 
 
 def card_index(device: str, uuids: Sequence[str], names: Sequence[str], environment: Mapping[str, str]) -> int:
-    """Place of `cuda` or `cuda:1` among all cards of the machine in the order of their buses, which is NVML's.
+    """Index of `cuda` or `cuda:1` among all cards of the machine in bus order, which is NVML's.
 
-    LookupError, in one line, where the environment shows no such card, or does not tell which of unlike ones it is.
+    LookupError, in one line, if the environment hides the card or leaves two different ones possible.
     """
     number = int(device.partition(":")[2] or 0)
     shown = environment.get("CUDA_VISIBLE_DEVICES")

@@ -1,4 +1,4 @@
-"""All stages in this process: on CUDA on streams that overlap, elsewhere one after the other."""
+"""All stages in this process: on overlapping CUDA streams, elsewhere one after the other."""
 
 import time
 from collections import deque
@@ -10,7 +10,7 @@ import numpy as np
 from engine.errors import ModelError, MultiverseError, in_one_line
 from engine.jobs.video.batches import PaintedBatch, VideoBatch
 from engine.jobs.video.job import VideoJob
-from engine.jobs.video.stages import STAGES, StageTime
+from engine.jobs.video.stages import STAGES, StageFigures
 
 
 class FusedStages:
@@ -69,14 +69,14 @@ class FusedStages:
             self._frames += len(batch.pictures)
             yield PaintedBatch(batch=batch, pixels=result[0], fates=result[1])
 
-    def times(self) -> tuple[StageTime, ...]:
+    def times(self) -> tuple[StageFigures, ...]:
         painter = self._painter
         if painter is None:
             return self._last
         seconds = painter.stage_s
         turns = "" if self.device.startswith("cuda") else "paint"  # there each has a stream of its own
         return tuple(
-            StageTime(name=name, frames=self._frames, seconds=seconds.get(name, 0.0), turns=turns) for name in STAGES
+            StageFigures(name=name, frames=self._frames, seconds=seconds.get(name, 0.0), turns=turns) for name in STAGES
         )
 
     def memory_mb(self) -> float | None:
@@ -89,11 +89,11 @@ class FusedStages:
 
         self._last = self.times()
         device, self._painter = self._painter.model.device, None
-        free_memory(device)  # now that nobody holds the model: the stages that are begun in its place need the room
+        free_memory(device)  # after the model is dropped: the stages that replace this one need the memory
 
     @contextmanager
     def _one_line(self, of_source: Callable[[], Exception | None] = lambda: None) -> Iterator[None]:
-        """Errors of libraries as ModelError; those of the source as they are."""
+        """Turn errors of libraries into ModelError; those of the source pass unchanged."""
         try:
             yield
         except Exception as error:

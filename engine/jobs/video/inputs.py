@@ -1,4 +1,4 @@
-"""What can be read, told by its name: a file, a folder, a camera, an address."""
+"""Opens a source by its name: a file, a folder, a camera, an address."""
 
 import re
 from functools import partial
@@ -11,23 +11,23 @@ from engine.sources.pictures import Pictures, VideoPictures, open_pictures
 
 
 def open_input(source: str) -> Pictures:
-    """A video, a picture, a folder of pictures, a camera's index or name, or an address. A file on a server is read
-    whole, like one on disk; what a stream or a camera sends is live. A file of a camera's name: `./0`.
+    """Open a video, a picture, a folder of pictures, a camera's index or name, or an address. A file on a server is
+    read like one on disk; streams and cameras are live. A file with the name of a camera: `./0`.
 
-    SourceError, in one line, for what is missing or gives no picture; the first one is decoded here. `close()` is the
-    caller's.
+    SourceError, in one line, if it is missing or gives no picture; the first one is decoded here. The caller calls
+    `close()`.
     """
     if re.match(ADDRESS, source, re.IGNORECASE):
         return _open_address(source)
     try:
         camera = camera_of(source)
-    except (OSError, ValueError):  # what no file can be called: the sentence on files says so
+    except (OSError, ValueError):  # not a possible file name: open_pictures reports it
         camera = None
     return open_pictures(Path(source)) if camera is None else _open_camera(camera)
 
 
 def expected_pictures(job: VideoJob, pictures: Pictures) -> int | None:
-    """How many will be kept, those of an earlier run counted, as far as the source knows."""
+    """How many pictures will be painted, those of an earlier run included; None if the source does not know."""
     whole = pictures.expected
     ends = (whole and -(-whole // job.every), job.limit)
     return min((end for end in ends if end), default=None)

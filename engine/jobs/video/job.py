@@ -1,10 +1,11 @@
-"""What is to be painted, from where, into what and how. Plain values: a job can travel to another process."""
+"""A video job: source, output, painting and settings. Plain values, so a job can be sent to another process."""
 
 from dataclasses import dataclass
 from typing import Literal
 
 from engine.errors import UsageError
 from engine.jobs.kit.option_range import check_no_stream, check_number
+from engine.jobs.kit.options import DEVICE, DEVICES, DTYPE, DTYPES, OVERWRITE, RESUME, option
 from engine.models.sd.painting import MAX_SEED, Painting
 from engine.models.sd.plan.sampler_choice import SAMPLERS
 from engine.models.sd.spec import NO_MODEL
@@ -26,28 +27,25 @@ class VideoJob:
     output: str
     """A video (.mp4 .m4v .mov .mkv .webm .avi), or a folder of frames: no suffix, or a / at its end."""
     painting: Painting
-    pipe: int = 1
-    """Processes that paint side by side; split only."""
-    skip: int = 0
-    """A picture is kept when its number % (skip + 1) == 0."""
-    batch: int = 1
-    scale: float = 1.0
-    """Of the source's size, then rounded to a multiple of 8."""
-    stages: Stages = "auto"
-    cluster: str | None = None
-    """auto or ADDRESS: paint on the machines of a Ray cluster."""
-    device: str = "auto"
-    dtype: str = "auto"
-    threads: int | None = None
-    """CPU threads of each process; None: fused has as many as torch chooses, split shares the cores out, on a cluster
-    it is one."""
-    limit: int | None = None
-    """At most so many pictures are painted."""
-    resume: bool = False
-    overwrite: bool = False
+    scale: float = option(1.0, "Of the source's size; sides become multiples of 8 px.", metavar="0.05..8")
+    batch: int = option(1, "Pictures painted at once.", metavar="1..64")
+    pipe: int = option(1, "Processes that paint side by side; split only.", metavar="N")
+    skip: int = option(0, "Leave N pictures out after each one that is kept.", metavar="N")
+    """A picture is kept if its number % (skip + 1) == 0."""
+    limit: int | None = option(None, "Paint at most N pictures.", metavar="N")
+    stages: Stages = option(
+        "auto", "split: a process a stage; fused: one; auto: the faster here.", metavar="auto|split|fused"
+    )
+    cluster: str | None = option(None, "Paint on the machines of a Ray cluster.", metavar="auto|ADDRESS")
+    device: str = option("auto", DEVICE, metavar=DEVICES, is_configured=True)
+    dtype: str = option("auto", DTYPE, metavar=DTYPES, is_configured=True)
+    threads: int | None = option(None, "CPU threads of each process. (default: the cores are shared out)", metavar="N")
+    """None: fused has as many as torch chooses, split shares the cores out, on a cluster it is one."""
+    resume: bool = option(False, RESUME, flags="--resume")
+    overwrite: bool = option(False, OVERWRITE, flags="--overwrite")
 
     def check(self) -> None:
-        """UsageError for what contradicts itself. Touches no file."""
+        """Raise UsageError for contradictions and values out of range. Touches no file."""
         check_painting(self.painting)
         check_no_stream(self.source, self.output)
         check_number("--pipe", self.pipe, 1, MAX_PIPE)
@@ -63,11 +61,11 @@ class VideoJob:
 
     @property
     def every(self) -> int:
-        """Of so many pictures one is kept."""
+        """Every n-th picture is kept."""
         return self.skip + 1
 
     def size_for(self, width: int, height: int) -> tuple[int, int]:
-        """Width and height of what is painted of a picture of this size: to the nearest multiple of 8 px."""
+        """Width and height at which a picture of this size is painted, to the nearest multiple of 8 px."""
 
         def side(px: int) -> int:
             return max(MIN_SIDE_PX, round(px * self.scale / SIDE_STEP_PX) * SIDE_STEP_PX)
@@ -75,7 +73,7 @@ class VideoJob:
         return side(width), side(height)
 
     def notes(self, width: int, height: int) -> list[str]:
-        """What of it has no effect on pictures of this size, or another one than meant, a line each."""
+        """Notes about options that have no effect, or an unexpected one, on pictures of this size."""
         found = []
         if min(width, height) * self.scale < MIN_SIDE_PX - SIDE_STEP_PX / 2:
             shown = "{}x{}".format(*self.size_for(width, height))
@@ -86,7 +84,7 @@ class VideoJob:
 
 
 def check_painting(painting: Painting) -> None:
-    """UsageError for what no model can do."""
+    """Raise UsageError for values that no model takes."""
     if not painting.spec.model:
         raise UsageError(NO_MODEL)
     if painting.sampler not in SAMPLERS:

@@ -1,108 +1,93 @@
-"""What a run tells of itself, while it goes on and at its end."""
+"""Progress and report of a video job."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
-from engine.jobs.video.stages import StageTime
+from engine.jobs.kit.progress import JobProgress
+from engine.jobs.kit.report import JobReport
+from engine.jobs.video.stages import StageFigures
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceState:
-    """How the card is, as NVML tells; what it does not tell is None."""
+    """State of the graphics card from NVML; None for what it does not report."""
 
     name: str
     memory_mb: float | None = None
-    """Held by all programs together."""
+    """Used by all programs together."""
     load: float | None = None
     """0..1."""
     temperature_c: float | None = None
     throttle: str | None = None
-    """Why it runs slower than it could, in a word or two; "" where it does not."""
+    """Why it is throttled, in a word or two; "" if it is not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
-    """How far a run is."""
+class VideoProgress(JobProgress):
+    """In pictures: `done` counts those written or waiting to be."""
 
-    done: int
-    """Pictures written or waiting to be, those of an earlier run counted."""
-    expected: int | None
-    """In all, as far as the source knows."""
     seconds: float
-    """Since the clock has run: from the first picture, models loaded and warm."""
-    fps: float
-    stages: tuple[StageTime, ...]
+    """Since the first picture was asked for, models loaded and warm."""
+    stages: tuple[StageFigures, ...]
     """read, those of PaintStages, save: frames and seconds so far, and the queue before each."""
-    is_finishing: bool = False
-    """No more is read: all is painted, or the run was asked to end. What is painted is written, parts are joined."""
-
-    @property
-    def seconds_left(self) -> float | None:
-        return None if self.expected is None or not self.fps else max(self.expected - self.done, 0) / self.fps
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class VideoReport:
+class VideoReport(JobReport):
     """read = resumed + painted + unpainted + skipped + dropped; unreadable ones never became a picture."""
 
     source: str
     output: str
-    is_interrupted: bool
     model: str
     stages: str
     """fused, split or cluster."""
     why: str
-    """Why these, where auto chose; else empty."""
+    """Why auto chose these; "" if it did not choose."""
     device: str
     dtype: str
     width: int
     height: int
     read: int
     resumed: int
-    """Whole already when the run began; where it was stopped before it came so far, those that it has passed."""
+    """Finished before this run; if it was stopped early, those of them it has passed."""
     painted: int
-    """By this run, and written."""
+    """Painted and written by this run."""
     unpainted: int
     """Read, but the run was interrupted before they were written."""
     kept: int
-    """Of those resumed and painted: `resume` would not paint them again."""
+    """Pictures among those resumed and painted that `resume` would not paint again."""
     skipped: int
     """By --skip."""
     dropped: int
-    """Of a live source: newer ones came before they could be painted."""
+    """Pictures of a live source that were replaced by newer ones before they could be painted."""
     damaged: int
-    """Of those painted: as far as they could be decoded."""
+    """Pictures among those painted that could be decoded in part only."""
     unreadable: int
     refitted: int
-    """Of another size than the first."""
+    """Pictures of another size than the first."""
     rerun: int
-    """Painted at the second attempt: the first gave NaN or nothing but black."""
+    """Painted at the second attempt: the first gave NaN or black."""
     passed_through: int
-    """Written as they came: both attempts failed."""
+    """Written unpainted: both attempts failed."""
     load_s: float
     """Models loaded, processes started, warmed up; not in `seconds`."""
-    seconds: float
     fps: float
     its: float
     """Steps asked for x fps, as the original counted."""
     evals: float
     """UNet evaluations of pictures a second: real steps x fps."""
-    times: tuple[StageTime, ...]
+    times: tuple[StageFigures, ...]
     """read, those of PaintStages, save."""
-    peak_memory_mb: float
-    memory_of: str
-    """device; process: main memory of this one; processes: of this one and the stage processes together."""
-    notes: tuple[str, ...]
 
     @property
     def busy(self) -> dict[str, float]:
-        """0..1 of the run in which each stage was at work."""
+        """Share of the run in which each stage was busy, 0..1."""
         return {time.name: time.seconds / max(self.seconds * time.workers, 1e-9) for time in self.times}
 
     @property
     def busiest(self) -> tuple[str, float]:
-        """The slowest of those that work side by side, and 0..1 of the run in which it was at work."""
+        """The busiest of the stages that run side by side, and its share of the run, 0..1."""
         return busiest_of(self.times, self.busy)
 
     @property
@@ -112,7 +97,7 @@ class VideoReport:
         return f"done: {figures} its={self.its:.3f} evals={self.evals:.3f}"
 
     def as_json(self) -> dict[str, Any]:
-        values = asdict(self)
+        values = JobReport.as_json(self)
         busy = self.busy
         values["times"] = {
             time.name: {
@@ -125,13 +110,11 @@ class VideoReport:
         }
         name, share = self.busiest
         values["busiest"] = {"stage": name, "busy": round(share, 4)}
-        for name in ("load_s", "seconds", "fps", "its", "evals", "peak_memory_mb"):
-            values[name] = round(values[name], 3)
         return values
 
 
-def busiest_of(times: Sequence[StageTime], busy: Mapping[str, float]) -> tuple[str, float]:
-    """The largest of the shares `busy`, by stage; those that take turns have one together."""
+def busiest_of(times: Sequence[StageFigures], busy: Mapping[str, float]) -> tuple[str, float]:
+    """The stage with the largest share of `busy`; stages that take turns count as one."""
     shares: dict[str, float] = {}
     for time in times:
         name = time.turns or time.name

@@ -1,6 +1,6 @@
-"""The job done. `paint_video` is all of it; its three parts are for who shows what happens in between:
+"""Runs a job. `paint_video` does all of it; its three parts are for callers that show what happens in between:
 
-opened = open_job(job)                    UsageError, SourceError, SinkError, ModelError: all that can be told at once
+opened = open_job(job)                    UsageError, SourceError, SinkError, ModelError: everything known at once
 stages = open_stages(job, opened)         seconds: models, processes, warm-up, and the choice between fused and split
 report = run_job(job, opened, stages)     closes both
 """
@@ -8,41 +8,41 @@ report = run_job(job, opened, stages)     closes both
 import threading
 from dataclasses import dataclass
 
-from engine.errors import ModelError
-from engine.jobs.video.choosing import Chosen, choose_stages
+from engine.jobs.kit.job_folder import GO_ON
+from engine.jobs.video.choosing import ChosenStages, choose_stages
 from engine.jobs.video.inputs import open_input
 from engine.jobs.video.job import VideoJob
-from engine.jobs.video.pipeline import Outcome, Pipeline, Tell, Watch
+from engine.jobs.video.model_check import check_model
+from engine.jobs.video.pipeline import OnProgress, VideoOutcome, VideoRun, Watch
 from engine.jobs.video.report import VideoReport
 from engine.jobs.video.stages import PaintStages, StagesInProcesses
-from engine.jobs.video.writing.output_work import GO_ON
-from engine.jobs.video.writing.outputs import Output, open_output
+from engine.jobs.video.writing.outputs import VideoOutput, open_output
 from engine.sources.pictures import Pictures
 from engine.system.process_memory import peak_process_mb
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenedJob:
-    """What is read and what is written; nothing is loaded yet."""
+    """The opened source and output; nothing is loaded yet."""
 
     pictures: Pictures
     size: tuple[int, int]
     """Width and height of what is painted."""
-    output: Output
+    output: VideoOutput
 
     def close(self) -> None:
-        """Where no run takes it over: as if it had never been opened."""
+        """Release both if no run takes them over."""
         self.output.abandon()
         self.pictures.close()
 
 
 def paint_video(
-    job: VideoJob, *, tell: Tell = lambda progress: None, stop: threading.Event | None = None
+    job: VideoJob, *, tell: OnProgress = lambda progress: None, stop: threading.Event | None = None
 ) -> VideoReport:
-    """Everything, start to end. MultiverseError in one line when it fails; what is whole then stays for `resume`.
+    """Paint a whole video. MultiverseError in one line if it fails; what is whole then stays for `resume`.
 
-    `tell` hears of each batch, and once when all are painted, on this thread. `stop`, set by another thread or a
-    signal, ends the run early: what was painted until then is written, plays, and can be gone on from.
+    `tell` is called after each batch, and once when all are painted, on this thread. `stop`, set by another thread or
+    a signal, ends the run early: what was painted by then is written and plays, and `resume` goes on.
     """
     opened = open_job(job)
     try:
@@ -54,12 +54,12 @@ def paint_video(
 
 
 def open_job(job: VideoJob) -> OpenedJob:
-    """Source and output, the first picture decoded. Raises what is wrong with the job, its model, source or output."""
+    """Open source and output, the first picture decoded. Raises errors of the job, its model, source or output."""
     job.check()
     if job.cluster is not None:
-        from engine.jobs.kit.ray_cluster import demand_ray
+        from engine.jobs.kit.ray_cluster import require_ray
 
-        demand_ray()
+        require_ray()
     check_model(job)
     pictures = open_input(job.source)
     try:
@@ -72,32 +72,32 @@ def open_job(job: VideoJob) -> OpenedJob:
     return OpenedJob(pictures=pictures, size=size, output=output)
 
 
-def open_stages(job: VideoJob, opened: OpenedJob) -> Chosen:
-    """Warm, whatever paints: as the job says, or the faster."""
+def open_stages(job: VideoJob, opened: OpenedJob) -> ChosenStages:
+    """The stages, loaded and warm: as the job says, or the faster."""
     return choose_stages(job, opened.pictures, opened.size, done=opened.output.done)
 
 
 def run_job(
     job: VideoJob,
     opened: OpenedJob,
-    chosen: Chosen,
+    chosen: ChosenStages,
     *,
-    tell: Tell = lambda progress: None,
+    tell: OnProgress = lambda progress: None,
     watch: Watch = lambda progress: None,
     stop: threading.Event | None = None,
 ) -> VideoReport:
-    """As `paint_video`. On the thread that opened the stages; they are closed in the end, and so is what was opened.
+    """As `paint_video`, on the thread that opened the stages. Closes the stages and the opened job.
 
-    `watch` gets what tells the progress at any time, on any thread: a batch may take minutes.
+    `watch` receives a progress getter that is safe to call from any thread: a batch may take minutes.
     """
     try:
-        pipeline = Pipeline(
+        run = VideoRun(
             job, opened.pictures, opened.size, opened.output, chosen.stages, tell, stop or threading.Event(), watch
         )
-        outcome = pipeline.run()
+        outcome = run.run()
         return _report(job, opened, chosen, outcome)
     except BaseException as error:
-        if opened.pictures.kind == "live":  # what has become of a recording that does not come again
+        if opened.pictures.kind == "live":  # a recording cannot be repeated: say where it is
             for note in opened.output.notes:
                 error.add_note(note)
         elif opened.output.kept and "--resume" not in str(error):
@@ -108,19 +108,7 @@ def run_job(
         opened.pictures.close()
 
 
-def check_model(job: VideoJob) -> None:
-    """ModelError for what a model lacks, in milliseconds; on a cluster it lies on other machines."""
-    from engine.models.sd.check import check
-
-    spec = job.painting.spec
-    if spec.random_shape or job.cluster is not None:
-        return
-    report = check(spec)
-    if report.missing:
-        raise ModelError(report.missing[0])
-
-
-def _report(job: VideoJob, opened: OpenedJob, chosen: Chosen, outcome: Outcome) -> VideoReport:
+def _report(job: VideoJob, opened: OpenedJob, chosen: ChosenStages, outcome: VideoOutcome) -> VideoReport:
     counts, output, stages, painting = opened.pictures.counts, opened.output, chosen.stages, job.painting
     height, width = opened.pictures.first.pixels.shape[:2]
     notes = [*job.notes(width, height), *stages.notes, *counts.notes, *output.notes]
@@ -172,7 +160,7 @@ def _report(job: VideoJob, opened: OpenedJob, chosen: Chosen, outcome: Outcome) 
 
 
 def _peak_memory(stages: PaintStages) -> tuple[float, str]:
-    """MiB, and of what."""
+    """MiB, and whose memory it is."""
     device_mb = stages.memory_mb()
     if device_mb is not None:
         return device_mb, "device"

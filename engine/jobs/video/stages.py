@@ -1,32 +1,32 @@
-"""The seam between the run and whatever paints: in this process, in several, or on other machines."""
+"""The interface of the stages that paint: in this process, in several, or on other machines."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
-if TYPE_CHECKING:  # who paints in a process of its own reads no video and draws nothing
+if TYPE_CHECKING:  # a stage process reads no video and draws nothing
     from engine.jobs.video.batches import PaintedBatch, VideoBatch
 
 STAGES: Final = ("encode", "process", "decode")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StageTime:
-    """What one stage has done so far."""
+class StageFigures:
+    """Figures of one stage so far."""
 
     name: str
     """One of STAGES."""
     frames: int
-    """Of the source; rows that fill a last batch are none."""
+    """Pictures of the source; rows that fill the last batch do not count."""
     seconds: float
-    """At work, all its processes together."""
+    """Busy time of all its processes together."""
     workers: int = 1
     turns: str = ""
-    """Stages of one name here take turns: one worker does them all. Empty: it has workers of its own."""
+    """Stages with the same name here take turns on one worker. "" for workers of its own."""
     waiting: int = 0
     """Batches in the queue before it."""
     most: int = 0
-    """As many may wait there."""
+    """Capacity of that queue."""
 
 
 class PaintStages(Protocol):
@@ -37,25 +37,25 @@ class PaintStages(Protocol):
     real_steps: int
     """UNet evaluations of a picture."""
     notes: list[str]
-    """What the user should know, a line each; may grow."""
+    """Notes for the user, one line each; may grow."""
 
     def paint(self, batches: "Iterator[VideoBatch]") -> "Iterator[PaintedBatch]":
-        """Each batch painted, in the order they came; a few are on their way at once. May be called again."""
+        """Paint the batches in their order; a few are in flight at once. May be called again."""
 
-    def times(self) -> tuple[StageTime, ...]:
-        """In the order of the work; after `close` as they were."""
+    def times(self) -> tuple[StageFigures, ...]:
+        """The stages in the order of the work; after `close` the last figures."""
 
     def memory_mb(self) -> float | None:
         """MiB of device memory held; None on a CPU."""
 
     def close(self) -> None:
-        """Its processes are gone. Twice is once; also after an error, at once."""
+        """End its processes at once, also after an error. Idempotent."""
 
 
 @runtime_checkable
 class StagesInProcesses(Protocol):
-    """PaintStages whose models lie in other processes of this machine."""
+    """PaintStages whose models are in other processes of this machine."""
 
     def processes_mb(self) -> float:
-        """MiB of main memory that this process and those held together at most, from when they were started. What they
-        share is counted once where the system tells how much that is: on Linux. Any thread, also after `close`."""
+        """Peak of the main memory used by this process and those together, in MiB. Shared memory is counted once on
+        Linux; other systems do not report it. Any thread, also after `close`."""

@@ -9,8 +9,14 @@ LOST_AFTER = 30
 class Absence:
     """For how many results in a row each object has not been seen."""
 
-    def __init__(self) -> None:
-        self._results: dict[int, int] = {}
+    def __init__(self, results: Mapping[int, int] | None = None) -> None:
+        """`results`: of another one, to go on from."""
+        self._results: dict[int, int] = dict(results or {})
+
+    @property
+    def results(self) -> dict[int, int]:
+        """Results in a row without a sign, by id."""
+        return dict(self._results)
 
     def after(self, is_seen: Mapping[int, bool]) -> list[int]:
         """Ids of those that are lost after one more result. `is_seen`: of everyone followed, whether this result shows

@@ -126,6 +126,26 @@ class Segmenter:
         if self._tracker is not None:
             self._tracker.reset()
 
+    def tracker_state(self) -> bytes:
+        """Everything the next picture's objects depend on besides prompts and settings; track mode only. See
+        `restore_tracker`."""
+        import io
+
+        import torch
+
+        content = io.BytesIO()
+        torch.save(self._tracker.state(), content)
+        return content.getvalue()
+
+    def restore_tracker(self, state: bytes) -> None:
+        """Follow the objects of the segmenter that gave this `state`, in track mode: what follows is the same bits."""
+        import io
+
+        import torch
+
+        # weights_only: tensors and plain values; no code is run that a damaged or foreign file may name.
+        self._tracker.restore(torch.load(io.BytesIO(state), map_location=self.model.device, weights_only=True))
+
     @property
     def work(self) -> float:
         """How much there is to do for a picture, to compare times by: pixels times prompts."""

@@ -13,12 +13,15 @@ for its first 240 frames; from then on it remembers 16 moments spread over the l
 second) where transformers would attend to ever more of them. (The published SAM 2 reads C.)
 """
 
+from collections import defaultdict
 from typing import Any
 
 import torch
 from transformers.models.sam3_video.modeling_sam3_video import Sam3VideoInferenceSession
 
 CONDITIONING_KEPT = 16
+NOT_STATE = ("cache", "processed_frames", "inference_device", "inference_state_device", "video_storage_device", "dtype")
+"""Attributes of a session that `state` leaves out: given to the constructor, or made anew for each frame."""
 
 
 class StreamSession(Sam3VideoInferenceSession):
@@ -44,6 +47,22 @@ class StreamSession(Sam3VideoInferenceSession):
         self.processed_frames = None
         self._frames += 1
         return super().add_new_frame(pixel_values, self._frames - 1)
+
+    def state(self) -> dict[str, Any]:
+        """Everything later frames depend on, after `trim`: tensors and plain values, not copied. See `restore`."""
+        return {
+            name: dict(value) if isinstance(value, defaultdict) else value
+            for name, value in vars(self).items()
+            if name not in NOT_STATE
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on where the session that gave this `state` was, to the last bit. The session must be new."""
+        for name, value in state.items():
+            if isinstance(held := vars(self).get(name), defaultdict):
+                held.update(value)
+            else:
+                setattr(self, name, value)
 
     def trim(self, tracker_config: Any) -> None:
         """Forgets what no later frame reads."""

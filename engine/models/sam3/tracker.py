@@ -1,7 +1,7 @@
 """Objects that keep their ids from picture to picture: SAM3's tracker, as transformers' Sam3VideoModel runs it."""
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -52,6 +52,22 @@ class Tracker:
         """Forgets who is followed: pictures of another source begin."""
         self._session = StreamSession(self._model.device, self._model.dtype, first_id=self._session.max_obj_id + 1)
         self._absence = Absence()
+
+    def state(self) -> dict[str, Any]:
+        """Everything the next step depends on: tensors and plain values, not copied. See `restore`."""
+        return {
+            "session": self._session.state(),
+            "absence": self._absence.results,
+            "numbers": self._numbers,
+            "last_number": self._last_number,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on where the tracker that gave this `state` was: the next steps give the same bits."""
+        self._session = StreamSession(self._model.device, self._model.dtype, first_id=1)
+        self._session.restore(state["session"])
+        self._absence = Absence(state["absence"])
+        self._numbers, self._last_number = dict(state["numbers"]), state["last_number"]
 
     def step(
         self,

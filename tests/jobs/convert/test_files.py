@@ -10,7 +10,7 @@ import soundfile
 
 from engine.errors import UsageError
 from engine.jobs.convert import ConvertReport
-from engine.jobs.convert.report import Progress
+from engine.jobs.convert.report import ConvertProgress
 from engine.models.rvc import VoiceSettings
 from tests.jobs.convert.voices import heard, span_of, spoken, tone, write_sound
 from tests.support.scanner import Scanner
@@ -210,8 +210,8 @@ def test_short_files_are_converted_together_and_long_ones_in_pieces(
     sources.append(write_sound(tmp_path / "long.wav", spoken(2.2)))
     progress = []
 
-    def tell(report: Progress) -> None:
-        """What is converted first is alone; then all others wait."""
+    def tell(report: ConvertProgress) -> None:
+        """The first file is converted alone; then all others wait."""
         progress.append(report)
         wait_for(
             lambda: all(thread.name != "convert reader" for thread in threading.enumerate()), "all files to be heard"
@@ -224,7 +224,7 @@ def test_short_files_are_converted_together_and_long_ones_in_pieces(
     assert batches < len(progress)
     assert together.is_complete and together.sound_s == pytest.approx(3.4, abs=0.1)
     last = progress[-1]
-    assert (last.files, last.done_s, last.left_s) == (5, pytest.approx(last.expected_s), pytest.approx(0, abs=0.1))
+    assert (last.files, last.done, last.seconds_left) == (5, pytest.approx(last.expected), pytest.approx(0, abs=0.1))
     for source in sources:
         one, other = (soundfile.read(tmp_path / folder / source.name)[0] for folder in ("together", "alone"))
         np.testing.assert_allclose(one, other, atol=2e-4)
@@ -235,7 +235,7 @@ def test_a_converted_sound_takes_its_name_while_a_scanner_holds_its_files(
 ) -> None:
     source = write_sound(tmp_path / "in.wav", tone(1.2))
     scanner = Scanner.installed(monkeypatch)
-    for name in ("out.wav", "journal.json", "lock", "heard.f32"):
+    for name in ("out.wav", "journal.jsonl", "lock", "heard.f32"):
         scanner.hold(name, 3, from_opening=name == "heard.f32")
     assert states(convert(source, tmp_path / "out.wav")) == ["converted"]
     assert len(scanner.refused) == 12

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from engine.jobs.convert.finishing import Finished, Made
+from engine.jobs.convert.finishing import ConvertedVoice, FinishedVoice
 from engine.jobs.convert.hearing import hear
 from engine.jobs.convert.scratch import Scratch
 from engine.jobs.convert.sounds import open_sound
@@ -74,7 +74,7 @@ def test_four_times_as_long_a_sound_is_heard_and_finished_in_the_same_memory(tmp
         heard, converted = Scratch(tmp_path / f"{seconds}.heard"), Scratch(tmp_path / f"{seconds}.converted")
         hearing = peak_mb(lambda: hear(sound, heard, high_pass_on_host, lambda: False))  # noqa: B023
         spans = spans_of(heard.read, heard.samples, CUTTING)
-        made = Made(
+        made = ConvertedVoice(
             heard=heard,
             turned_down=1.0,
             converted=converted,
@@ -85,7 +85,7 @@ def test_four_times_as_long_a_sound_is_heard_and_finished_in_the_same_memory(tmp
         )
         for number, span in enumerate(spans):
             converted.write(made.place_of(number), np.full(span.frames * 400, 0.1, np.float32))
-        finishing = peak_mb(lambda: sum(map(len, Finished(made, share=0.0, rate_hz=RATE_HZ).blocks())))  # noqa: B023
+        finishing = peak_mb(lambda: sum(map(len, FinishedVoice(made, share=0.0, rate_hz=RATE_HZ).blocks())))  # noqa: B023
         peaks[seconds] = hearing, finishing
         heard.close()
         converted.close()

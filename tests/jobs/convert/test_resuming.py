@@ -12,8 +12,8 @@ import soundfile
 
 from engine.errors import SinkError
 from engine.jobs.convert import ConvertReport
+from engine.jobs.convert.file_state import FileState, read_state
 from engine.jobs.convert.file_work import FileWork
-from engine.jobs.convert.journal import FORM, read_journal
 from engine.jobs.convert.sounds import open_sound
 from engine.jobs.convert.tasks import Task
 from engine.models.rvc import VoiceSettings, VoiceSpec
@@ -64,7 +64,7 @@ def test_what_was_done_is_kept_and_the_rest_goes_on_to_the_same_sound(
     assert [file.state for file in report.files] == ["kept", "converted", "converted"]
     assert (out / "a.wav").stat().st_mtime_ns == written
     assert report.sound_s < LONG_S - 0.5, "it began again"
-    assert progress[-1].done_s == pytest.approx(LONG_S + 0.4, abs=0.1)
+    assert progress[-1].done == pytest.approx(LONG_S + 0.4, abs=0.1)
     assert names(out) == ["a.wav", "b.wav", "c.wav"]
     for name in names(out):
         assert (out / name).read_bytes() == (whole / name).read_bytes()
@@ -174,31 +174,27 @@ def test_a_journal_that_cannot_be_written_fails_its_file_alone(
     out = tmp_path / "out"
 
     def hinder(progress: Any) -> None:
-        if (out / ".b.wav.partial").is_dir():
-            (out / ".b.wav.partial" / "journal.json.new").mkdir(exist_ok=True)
+        if (out / ".b.wav.partial" / "journal.jsonl").is_file():
+            (out / ".b.wav.partial" / "journal.jsonl").unlink()
+            (out / ".b.wav.partial" / "journal.jsonl").mkdir()
 
     report = convert(*sources, out, tell=hinder)
     assert [file.state for file in report.files] == ["converted", "failed", "converted"]
-    assert "journal.json: cannot be written (" in report.files[1].reason
+    assert "b.wav: cannot be written (" in report.files[1].reason
 
 
 @pytest.mark.parametrize(
-    "content",
-    [
-        "",
-        "{",
-        f'{{"form": {FORM}, "key"',
-        "[]",
-        '{"form": 0, "key": {}}',
-        "[" * 100_000,
-        f'{{"form": {FORM}}}',
-        f'{{"form": {FORM}, "key": {{}}, "source_samples": "many"}}',
-        f'{{"form": {FORM}, "key": {{}}, "done": 5}}',
-    ],
+    "entry",
+    [{"heard": {"source_samples": "many"}}, {"done": 5}, {"done": {"x": 1}}, {"heard": 3}],
 )
-def test_a_journal_that_cannot_be_read_tells_of_nothing(content: str, tmp_path: Path) -> None:
-    (tmp_path / "journal.json").write_text(content)
-    assert read_journal(tmp_path, {}) is None
+def test_entries_that_are_not_those_of_a_file_tell_nothing(entry: dict[str, Any]) -> None:
+    assert read_state([entry]) is None
+
+
+def test_the_state_of_a_file_is_that_of_its_entries() -> None:
+    state = FileState(source_samples=7, peak=0.1, begins_s="1/3", notes=["a"], heard_crc=5, done={0: 1, 40: 2})
+    assert read_state([*state.entries(), {"done": {"40": 3, "80": 4}}]).done == {0: 1, 40: 3, 80: 4}
+    assert read_state(state.entries()) == state
 
 
 @pytest.mark.parametrize("resume", [False, True])

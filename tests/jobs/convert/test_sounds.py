@@ -1,4 +1,4 @@
-"""What can be read, and what is said of what cannot."""
+"""Inputs that can be read, and the errors of those that cannot."""
 
 from fractions import Fraction
 from pathlib import Path

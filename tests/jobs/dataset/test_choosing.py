@@ -9,11 +9,11 @@ import pytest
 
 from engine.errors import RenderError, UsageError
 from engine.jobs.dataset.choosing import choose_drawing
-from engine.jobs.dataset.task import Drawing
+from engine.jobs.dataset.task import RenderSettings
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="stands in for Blender by a shell script")
 
-RASTER = Drawing(engine="raster")
+RASTER = RenderSettings(engine="raster")
 
 
 @pytest.fixture
@@ -54,14 +54,14 @@ def test_a_preset_gives_samples_and_noise_unless_they_are_given(
     stand_in: Callable[[str], Path], given: dict[str, Any], samples: int, noise: float
 ) -> None:
     stand_in(FINE)
-    drawing = Drawing(engine="cycles", max_samples=samples, noise_threshold=noise)
+    drawing = RenderSettings(engine="cycles", max_samples=samples, noise_threshold=noise)
     for engine in ("cycles", "auto"):
         chosen = choose_drawing(engine, **given)
         assert (chosen.drawing, chosen.blender, chosen.notes) == (drawing, "", ())
     assert choose_drawing("cycles", is_far=True, **given).drawing == drawing
 
 
-def test_blender_is_asked_once_and_only_where_it_may_draw(stand_in: Callable[[str], Path], tmp_path: Path) -> None:
+def test_blender_is_started_once_and_only_if_it_may_draw(stand_in: Callable[[str], Path], tmp_path: Path) -> None:
     path = stand_in(FINE)
     assert choose_drawing("raster").drawing == RASTER
     choose_drawing("cycles", is_far=True)
@@ -73,19 +73,19 @@ def test_blender_is_asked_once_and_only_where_it_may_draw(stand_in: Callable[[st
 def test_a_setting_without_effect_or_out_of_range_is_refused(stand_in: Callable[[str], Path]) -> None:
     stand_in(FINE)
     for name, value in (("preset", "high"), ("max_samples", 9), ("use_gpu", False), ("blender", "blender")):
-        with pytest.raises(UsageError, match=f"^--{name.replace('_', '-')}: of Cycles alone; .*--engine cycles$"):
+        with pytest.raises(UsageError, match=f"^--{name.replace('_', '-')}: only for Cycles; .*--engine cycles$"):
             choose_drawing("raster", **{name: value})
     for name in ("max_samples", "noise_threshold"):
         with pytest.raises(UsageError, match=f"^--{name.replace('_', '-')}: 0 is not"):
             choose_drawing("auto", **{name: 0})
 
 
-def test_a_gpu_that_is_not_there_is_refused_before_any_picture(stand_in: Callable[[str], Path]) -> None:
+def test_a_missing_gpu_is_refused_before_any_picture(stand_in: Callable[[str], Path]) -> None:
     stand_in(FINE)
     for engine in ("cycles", "auto"):
-        with pytest.raises(UsageError, match=r"^--use-gpu: Cycles has no GPU here") as told:
+        with pytest.raises(UsageError, match=r"^--use-gpu: Cycles has no GPU here") as caught:
             choose_drawing(engine, use_gpu=True)
-        assert "\n" not in str(told.value)
+        assert "\n" not in str(caught.value)
         assert choose_drawing(engine, use_gpu=False).drawing.use_gpu is False
     assert choose_drawing("cycles", use_gpu=True, is_far=True).drawing.use_gpu is True
     stand_in(WITH_GPU)
@@ -96,18 +96,18 @@ def test_a_gpu_that_is_not_there_is_refused_before_any_picture(stand_in: Callabl
     ("line", "kind", "reason"),
     [(OLD, UsageError, "Blender 3.4.1 is older than 4.2"), ("no display", RenderError, "no display")],
 )
-def test_where_blender_cannot_draw_auto_takes_the_raster_engine_and_says_why(
+def test_auto_falls_back_to_the_raster_engine_and_says_why(
     stand_in: Callable[[str], Path], line: str, kind: type[Exception], reason: str
 ) -> None:
     path = stand_in(line)
-    with pytest.raises(kind, match=reason) as told:
+    with pytest.raises(kind, match=reason) as caught:
         choose_drawing("cycles")
-    assert str(path) in str(told.value) and "\n" not in str(told.value)
+    assert str(path) in str(caught.value) and "\n" not in str(caught.value)
     chosen = choose_drawing("auto", preset="high", use_gpu=True)
     (note,) = chosen.notes
     assert chosen.drawing == RASTER and "\n" not in note
     assert note.startswith("the raster engine draws") and reason in note and str(path) in note
-    assert note.endswith("; --preset --use-gpu: of Cycles alone; it has no effect with the raster engine")
+    assert note.endswith("; --preset --use-gpu: only for Cycles; it has no effect with the raster engine")
 
 
 def test_other_machines_draw_with_the_raster_engine_unless_cycles_is_asked_for(
@@ -118,7 +118,7 @@ def test_other_machines_draw_with_the_raster_engine_unless_cycles_is_asked_for(
     assert chosen.drawing == RASTER and chosen.notes[0].startswith("on a cluster the raster engine draws")
     (tmp_path / "blender").unlink()
     assert choose_drawing("cycles", is_far=True).drawing.engine == "cycles"
-    with pytest.raises(UsageError, match=r"^--engine cycles: Blender is not here"):
+    with pytest.raises(UsageError, match=r"^--engine cycles: Blender was not found"):
         choose_drawing("cycles")
     chosen = choose_drawing("auto")
     assert chosen.drawing == RASTER and "for Cycles get Blender: " in chosen.notes[0]

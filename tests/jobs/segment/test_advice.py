@@ -1,11 +1,11 @@
-"""What a slow run is told, once and in time. Its shares of the work: tests/models/sam3/test_shapes.py."""
+"""Advice for a slow run, given once and in time. Its shares of the work: tests/models/sam3/test_shapes.py."""
 
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from engine.jobs.segment import Progress, advice
+from engine.jobs.segment import SegmentProgress, advice
 from engine.jobs.segment.advice import coarser_look
 from tests.jobs.segment.conftest import Segment
 
@@ -31,7 +31,7 @@ def test_advice_comes_with_the_first_picture_and_stays_in_the_notes(
 ) -> None:
     monkeypatch.setattr(advice, "SLOW_S", 0.0)
     monkeypatch.setitem(advice.SHARE_OF_WORK, 336, "all")  # the session's model sees 336 px
-    told: list[Progress] = []
+    told: list[SegmentProgress] = []
     report = segment(movie(3), tmp_path / "masks", tell=told.append)
     first = told[0].advice
     assert first is not None and first.startswith("336 px take ")

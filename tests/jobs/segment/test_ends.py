@@ -30,7 +30,8 @@ def test_a_stopped_run_keeps_what_it_has_and_accounts_for_the_rest(segment: Segm
     assert report.is_interrupted and report.written == 3
     assert report.read == report.written + report.unwritten and report.unwritten > 0
     assert len(pictures_of(tmp_path / "out.mp4")) == len(list((tmp_path / "masks").iterdir())) == 3
-    assert sorted(file.name for file in tmp_path.iterdir()) == ["in.mp4", "masks", "out.mp4"]
+    names = sorted(file.name for file in tmp_path.iterdir())
+    assert names == [".out.mp4.segment", "in.mp4", "masks", "out.mp4"], "what was found is kept for --resume"
 
 
 def test_a_run_that_is_stopped_at_once_leaves_nothing(segment: Segment, movie, tmp_path: Path) -> None:
@@ -58,7 +59,8 @@ def test_an_output_that_fails_is_given_up_alone_and_told_at_once(segment: Segmen
     assert report.outputs == (str(tmp_path / "out.mp4"), str(tmp_path / "out.json"))
     assert len(pictures_of(tmp_path / "out.mp4")) == 12
     assert not any(file.is_file() for file in masks.rglob("*"))
-    assert sorted(file.name for file in tmp_path.iterdir()) == ["in.mp4", "masks", "out.json", "out.mp4"]
+    names = sorted(file.name for file in tmp_path.iterdir())
+    assert names == [".out.mp4.segment", "in.mp4", "masks", "out.json", "out.mp4"]
 
 
 def test_whole_outputs_stay_when_another_cannot_be_finished(segment: Segment, movie, tmp_path: Path) -> None:
@@ -70,6 +72,7 @@ def test_whole_outputs_stay_when_another_cannot_be_finished(segment: Segment, mo
         tmp_path / "out.json",
         tmp_path / "out.mp4",
         tmp_path / "masks",
+        overwrite=True,
         tell=lambda progress: (tmp_path / "out.json").mkdir(exist_ok=True),
     )
     assert [reason.partition(": ")[0] for reason in report.failed] == [str(tmp_path / "out.json")]
@@ -200,7 +203,7 @@ def test_the_error_of_a_worker_breaks_off_and_is_kept() -> None:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs a limit on the size of files")
-def test_a_full_disk_is_one_line_and_leaves_nothing(segment: Segment, movie, tmp_path: Path) -> None:
+def test_a_full_disk_is_one_line_and_leaves_what_can_be_resumed(segment: Segment, movie, tmp_path: Path) -> None:
     import resource
 
     noise = [np.random.default_rng(n).integers(0, 256, (192, 320, 3), np.uint8) for n in range(6)]
@@ -212,7 +215,9 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(segment: Segment, movie, tmp
             segment(source, tmp_path / "out.avi")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
-    assert [file.name for file in tmp_path.iterdir()] == ["in.mp4"]
+    assert sorted(file.name for file in tmp_path.iterdir()) == [".out.avi.segment", "in.mp4"]
+    assert segment(source, tmp_path / "out.avi", resume=True).written == 6
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["in.mp4", "out.avi"]
 
 
 def test_pictures_that_the_model_answers_with_nan_are_written_empty_and_counted_one_by_one(

@@ -1,4 +1,4 @@
-"""What an overlay video takes over from its source, written without a model: the found object is given."""
+"""Properties that an overlay video takes over from its source. No model: the found object is given."""
 
 from collections.abc import Callable
 from fractions import Fraction

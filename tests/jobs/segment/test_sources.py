@@ -13,12 +13,12 @@ import pytest
 from PIL import Image
 
 from engine.errors import ModelError, SinkError, SourceError, UsageError
-from engine.jobs.segment.job import NO_PROMPT
+from engine.jobs.segment.job import NO_PROMPT, SegmentJob
 from engine.jobs.segment.outputs import form_of
 from engine.jobs.segment.run import mode_for, open_job
 from engine.sinks.picture_file import PICTURE_FORMATS
 from engine.sinks.picture_video import VIDEO_FORMATS
-from engine.sources.pictures import open_pictures
+from engine.sources.pictures import Pictures, open_pictures
 from tests.jobs.segment.conftest import Segment
 from tests.jobs.segment.disc_movie import disc_picture, disc_shape, overlap, pictures_of, times_of
 
@@ -125,6 +125,13 @@ def test_a_folder_becomes_a_video_in_the_size_of_its_first_picture(segment: Segm
     assert (report.refitted, report.written) == (1, 2)
 
 
+def opened(job: SegmentJob) -> Pictures:
+    """The source that the job opens."""
+    found = open_job(job)
+    found.close()
+    return found.pictures
+
+
 @pytest.mark.parametrize("kind", ["missing", "empty", "text", "sound", "noise", "empty folder"])
 def test_what_has_no_picture_is_refused_in_one_line(kind: str, job, tmp_path: Path) -> None:
     source = tmp_path / "in.mp4"
@@ -203,9 +210,9 @@ def test_a_model_that_cannot_follow_takes_pictures_one_by_one_unless_it_must(
     config = json.loads((detector / "config.json").read_text())
     (detector / "config.json").write_text(json.dumps(config["detector_config"] | {"model_type": "sam3"}))
     asked = job(movie(2), tmp_path / "out.mp4")
-    assert mode_for(asked, open_job(asked), can_follow=True) == "track"
+    assert mode_for(asked, opened(asked), can_follow=True) == "track"
     without = replace(asked, model=str(detector))
-    assert mode_for(without, open_job(without), can_follow=False) == "image"
+    assert mode_for(without, opened(without), can_follow=False) == "image"
     with pytest.raises(ModelError, match="no tracker: finds objects in each picture"):
         open_job(replace(without, mode="track"))
 
@@ -213,7 +220,7 @@ def test_a_model_that_cannot_follow_takes_pictures_one_by_one_unless_it_must(
 @pytest.mark.parametrize(("batch", "boxes"), [(2, ()), (1, ((0.5, 0.5, 0.1, 0.1),))])
 def test_batches_and_boxes_make_single_pictures_of_a_video(batch: int, boxes: tuple, job, movie, tmp_path) -> None:
     asked = job(movie(2), tmp_path / "out.mp4", batch=batch, boxes=boxes)
-    assert mode_for(asked, open_job(asked), can_follow=True) == "image"
+    assert mode_for(asked, opened(asked), can_follow=True) == "image"
 
 
 def test_coco_without_its_package_says_how_to_get_it(job, movie, monkeypatch, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What NVML tells of the card. There is none here: the calls are held against the real library's interface."""
+"""State of the card from NVML. There is no card here: calls are checked against the real library's interface."""
 
 import ast
 import inspect
@@ -119,7 +119,7 @@ def test_a_card_in_question_is_not_guessed(
 
 @pytest.fixture
 def card(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """What a driver answers by the name of the call, for the second of two cards; what is left out, it refuses."""
+    """A driver's answers by the name of the call, for the second of two cards; other calls are refused."""
     answers: dict[str, Any] = {
         "nvmlInit": None,
         "nvmlShutdown": None,

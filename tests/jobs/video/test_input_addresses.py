@@ -26,7 +26,7 @@ def movie(tmp_path: Path) -> Movie:
 
 
 class Files(http.server.SimpleHTTPRequestHandler):
-    """What lies in a folder; the same below /hasty, the second time a tenth and the connection is closed; and
+    """Serve the files of a folder; the same below /hasty, the second time a tenth and the connection is closed; and
     /stage.mjpg: a picture after the other until the server closes."""
 
     server: "Server"

@@ -1,4 +1,4 @@
-"""What `--input` takes: every picture of it is handed out or counted, and what is wrong is told in a line."""
+"""Sources of `--input`: every picture is handed out or counted, and errors are one line."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""What a job demands of itself, before a file is touched."""
+"""Checks of a job before a file is touched."""
 
 from pathlib import Path
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from engine.errors import ModelError, MultiverseError
-from engine.jobs.video import Progress, paint_video
+from engine.jobs.video import VideoProgress, paint_video
 from engine.jobs.video.writing import segmented_video
 from tests.jobs.segment.disc_movie import pictures_of, sound_of, times_of
 from tests.jobs.video.conftest import MakeJob
@@ -73,7 +73,7 @@ def test_a_stop_keeps_what_was_painted_and_a_resumed_run_equals_an_uninterrupted
     source, out = clip(40), tmp_path / "out.mp4"
     stop = threading.Event()
 
-    def stop_after_three_batches(progress: Progress) -> None:
+    def stop_after_three_batches(progress: VideoProgress) -> None:
         if progress.done >= 12:
             stop.set()
 
@@ -98,7 +98,7 @@ def test_an_error_says_how_to_go_on_where_something_is_whole(
     monkeypatch.setattr(segmented_video, "SEGMENT_PICTURES", 8)
     source, out = clip(40), tmp_path / "out.mp4"
 
-    def fail(progress: Progress) -> None:
+    def fail(progress: VideoProgress) -> None:
         if progress.stages[-1].frames >= 8 or progress.is_finishing:
             raise ModelError("the device is gone")
 
@@ -127,7 +127,7 @@ def test_a_model_that_is_not_there_leaves_nothing_behind(clip: Clip, job: MakeJo
 
 
 def test_progress_tells_of_each_stage_and_its_queue(clip: Clip, job: MakeJob, tmp_path: Path) -> None:
-    told: list[Progress] = []
+    told: list[VideoProgress] = []
     report = paint_video(job(clip(12), tmp_path / "out.mp4", batch=4), tell=told.append)
     assert [(progress.done, progress.is_finishing) for progress in told] == [
         *((done, False) for done in (4, 8, 12)),

@@ -1,4 +1,4 @@
-"""Pictures by Cycles, Blender's path tracer, in a process and as a rule an environment of its own."""
+"""Renders with Cycles, Blender's path tracer, in a separate process and usually a separate environment."""
 
 from engine.jobs.dataset.cycles.drawing import ask_blender, render
 from engine.jobs.dataset.cycles.finding import Blender, find_blender, install_command, locate_blender

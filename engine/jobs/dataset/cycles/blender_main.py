@@ -1,13 +1,13 @@
-"""Draws a stage with Cycles. Run by Blender's own Python, where nothing of ours can be imported:
+"""Draws a stage with Cycles. Runs in Blender's Python, which cannot import this package:
 
     python -I blender_main.py -- FOLDER     (or blender --background --python blender_main.py -- FOLDER)
 
-FOLDER holds what stage_file.py writes. It gets colors.png, passes.exr (number of the pile and depth, seen through the
-middle of each pixel) and last, under its name only when all is there, answer.json; or `{"failure": ...}` in it. With
-`--ask` instead of a folder the answer is one line on standard output: versions and devices, or a failure as well.
-Cycles takes so many threads as OMP_NUM_THREADS names, or all; the pixels are the same.
+FOLDER holds the files of stage_file.py. Written to it: colors.png, passes.exr (pile number and depth at the centre of
+each pixel) and last answer.json, which holds `{"failure": ...}` after an error. With `--ask` instead of a folder the
+answer is one line on standard output: versions and devices, or a failure.
+Cycles uses OMP_NUM_THREADS threads, or all cores; the pixels are the same.
 
-It ends when its parent does, who holds the other end of its standard input, and takes the folder with it.
+The process ends when its parent ends (standard input closes), and deletes the folder then.
 """
 
 import json
@@ -16,6 +16,7 @@ import platform
 import shutil
 import sys
 import threading
+import traceback
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -28,30 +29,30 @@ try:
 except ImportError as error:
     sys.exit(f"no bpy: {error}")
 
-Told = dict[str, Any]
+Json = dict[str, Any]
 Arrays = Mapping[str, np.ndarray]
 
 ORPHANED = 70
 OLDEST = (4, 2)  # the first long-term release with AgX, "Specular IOR Level", and normals without auto smooth
 BOUNCES = 4
-MAX_THREADS = 1024  # that Blender takes
-# Left to itself Cycles takes 64 before it looks how noisy a pixel is to a threshold of 0.01: 50 samples would never end
-# early. It looks at 16, 32, ...
+MAX_THREADS = 1024  # Blender's limit
+# By default Cycles takes 64 samples before it compares a pixel's noise with a threshold of 0.01: with 50 samples no
+# pixel would end early. With this it compares after 16, 32, ...
 MIN_SAMPLES = 8
 SUN_ANGLE_DEG = 0.53
-VIEW_STOPS = 0.5  # by which its view is darker than the raster engine's tone map, at the soil
-GPU_KINDS = ("OPTIX", "CUDA", "HIP", "METAL", "ONEAPI")  # the fastest first
+VIEW_STOPS = 0.5  # how much darker its view is than the raster engine's tone map, at the soil
+GPU_KINDS = ("OPTIX", "CUDA", "HIP", "METAL", "ONEAPI")  # fastest first
 
 
-class CannotError(Exception):
-    """What was asked cannot be had here."""
+class UnavailableError(Exception):
+    """The request cannot be met with this Blender or machine."""
 
 
 def main(arguments: list[str]) -> None:
     if arguments == ["--ask"]:
         try:
             found = ask()
-        except CannotError as error:
+        except UnavailableError as error:
             found = {"failure": str(error)}
         sys.stdout.write(json.dumps(found) + "\n")
         return
@@ -59,42 +60,43 @@ def main(arguments: list[str]) -> None:
     threading.Thread(target=end_with_parent, args=(folder,), name="parent watch", daemon=True).start()
     try:
         answer = draw(folder)
-    except CannotError as error:
-        answer = {"failure": str(error), "is_usage": True, "errno": None}
-    except Exception as error:  # a child's main: whatever goes wrong is the answer
+    except UnavailableError as error:
+        answer = {"failure": str(error), "is_usage": True, "errno": None, "trace": ""}
+    except Exception as error:  # the top of a process: the parent logs the traceback
         number = error.errno if isinstance(error, OSError) else None
-        answer = {"failure": str(error) or type(error).__name__, "is_usage": False, "errno": number}
-    # Read when this process has ended; one that ends in the middle of it leaves no JSON.
+        text = str(error) or type(error).__name__
+        answer = {"failure": text, "is_usage": False, "errno": number, "trace": traceback.format_exc()}
+    # Read after this process has ended; if it is killed while writing, the JSON is incomplete.
     (folder / "answer.json").write_text(json.dumps(answer), encoding="utf-8")
 
 
-def ask() -> Told:
+def ask() -> Json:
     begin()
     return {"version": bpy.app.version_string, "python": platform.python_version(), "gpus": gpus()[1]}
 
 
-def draw(folder: Path) -> Told:
+def draw(folder: Path) -> Json:
     begin()
-    told = json.loads((folder / "stage.json").read_text(encoding="utf-8"))
+    stage = json.loads((folder / "stage.json").read_text(encoding="utf-8"))
     scene = bpy.context.scene
-    device = choose_device(scene, told["use_gpu"])
+    device = choose_device(scene, stage["use_gpu"])
     choose_threads(scene)
     with np.load(folder / "stage.npz") as arrays:
-        add_ground(scene, arrays, told, folder / "ground.png")
-        add_batches(scene, arrays, told)
-    add_camera(scene, told)
-    add_lights(scene, told)
-    draw_colors(scene, told, folder / "colors.png")
+        add_ground(scene, arrays, stage, folder / "ground.png")
+        add_batches(scene, arrays, stage)
+    add_camera(scene, stage)
+    add_lights(scene, stage)
+    draw_colors(scene, stage, folder / "colors.png")
     used = used_settings(scene)
     draw_passes(scene, folder / "passes.exr")
     return {"version": bpy.app.version_string, "device": device, "used": used}
 
 
 def begin() -> None:
-    """Of no scene and no settings of the user's."""
+    """Start with an empty scene and factory settings, without the user's."""
     if bpy.app.version < OLDEST:
         oldest = ".".join(map(str, OLDEST))
-        raise CannotError(f"Blender {bpy.app.version_string} is older than {oldest}, the oldest that can be used")
+        raise UnavailableError(f"Blender {bpy.app.version_string} is older than {oldest}, the oldest that can be used")
     bpy.ops.wm.read_factory_settings(use_empty=True)
 
 
@@ -120,20 +122,20 @@ def choose_device(scene: bpy.types.Scene, use_gpu: bool | None) -> str:
     scene.render.engine = "CYCLES"
     kind, names = ("", []) if use_gpu is False else gpus()
     if use_gpu and not names:
-        raise CannotError("--use-gpu: Cycles has no GPU here, only the CPU; leave the option away")
+        raise UnavailableError("--use-gpu: Cycles has no GPU here, only the CPU; leave the option out")
     scene.cycles.device = "GPU" if names else "CPU"
     return f"{', '.join(names)} ({kind})" if names else "CPU"
 
 
 def choose_threads(scene: bpy.types.Scene) -> None:
-    told = os.environ.get("OMP_NUM_THREADS", "")
-    if told.isdecimal() and int(told) > 0:
+    threads = os.environ.get("OMP_NUM_THREADS", "")
+    if threads.isdecimal() and int(threads) > 0:
         scene.render.threads_mode = "FIXED"
-        scene.render.threads = min(int(told), MAX_THREADS)
+        scene.render.threads = min(int(threads), MAX_THREADS)
 
 
-def used_settings(scene: bpy.types.Scene) -> Told:
-    """What the scene holds, whatever was meant."""
+def used_settings(scene: bpy.types.Scene) -> Json:
+    """The settings that the scene really has, for the log."""
     cycles = scene.cycles
     is_adaptive = cycles.use_adaptive_sampling
     return {
@@ -161,17 +163,17 @@ def add_mesh(name: str, positions: np.ndarray, normals: np.ndarray, triangles: n
     return mesh
 
 
-def add_ground(scene: bpy.types.Scene, arrays: Arrays, told: Told, picture: Path) -> None:
+def add_ground(scene: bpy.types.Scene, arrays: Arrays, stage: Json, picture: Path) -> None:
     mesh = add_mesh("ground", arrays["ground_positions"], arrays["ground_normals"], arrays["ground_triangles"])
     material, nodes, links, shader = new_material("ground")
     image = nodes.new("ShaderNodeTexImage")
     image.image = bpy.data.images.load(str(picture))
     image.extension = "EXTEND"
-    # From metres around the origin to 0..1; the picture's first row, its top, is v = 1: the north.
+    # From metres around the origin to 0..1; the picture's top row is north, v = 1.
     scaled = nodes.new("ShaderNodeVectorMath")
     scaled.operation = "MULTIPLY_ADD"
     links.new(nodes.new("ShaderNodeNewGeometry").outputs["Position"], scaled.inputs[0])
-    scaled.inputs[1].default_value = [1 / told["ground_side_m"]] * 3
+    scaled.inputs[1].default_value = [1 / stage["ground_side_m"]] * 3
     scaled.inputs[2].default_value = [0.5] * 3
     links.new(scaled.outputs[0], image.inputs["Vector"])
     links.new(image.outputs["Color"], shader.inputs["Base Color"])
@@ -181,10 +183,10 @@ def add_ground(scene: bpy.types.Scene, arrays: Arrays, told: Told, picture: Path
     scene.collection.objects.link(bpy.data.objects.new("ground", mesh))
 
 
-def add_batches(scene: bpy.types.Scene, arrays: Arrays, told: Told) -> None:
-    """Each instance is an object, and those of a batch share the mesh."""
-    materials = {name: surface_material(name, look) for name, look in told["surfaces"].items()}
-    for number, batch in enumerate(told["batches"]):
+def add_batches(scene: bpy.types.Scene, arrays: Arrays, stage: Json) -> None:
+    """Add an object per instance; the objects of a batch share the mesh."""
+    materials = {name: surface_material(name, look) for name, look in stage["surfaces"].items()}
+    for number, batch in enumerate(stage["batches"]):
         mesh = add_mesh(batch["name"], *(arrays[f"{number}_{part}"] for part in ("positions", "normals", "triangles")))
         mesh.materials.append(materials[batch["surface"]])
         each = zip(*(arrays[f"{number}_{part}"].tolist() for part in ("transforms", "instances", "tints")), strict=True)
@@ -197,7 +199,7 @@ def add_batches(scene: bpy.types.Scene, arrays: Arrays, told: Told) -> None:
 
 
 def new_material(name: str) -> tuple[bpy.types.Material, Any, Any, bpy.types.Node]:
-    """With its nodes, its links, and the shader that is its surface."""
+    """Make a material; also returns its nodes, its links and its surface shader."""
     material = bpy.data.materials.new(name)
     tree = node_tree_of(material)
     tree.nodes.clear()
@@ -212,8 +214,8 @@ def node_tree_of(thing: bpy.types.Material | bpy.types.World) -> bpy.types.NodeT
     return thing.node_tree
 
 
-def surface_material(name: str, look: Told) -> bpy.types.Material:
-    """Its albedo, times the object's tint, times spots in the world's space: no two instances have the same."""
+def surface_material(name: str, look: Json) -> bpy.types.Material:
+    """Albedo times the object's tint times mottling in world space, so that no two instances look the same."""
     material, nodes, links, shader = new_material(name)
     shader.inputs["Roughness"].default_value = look["roughness"]
     shader.inputs["Metallic"].default_value = look["metallic"]
@@ -241,44 +243,44 @@ def surface_material(name: str, look: Told) -> bpy.types.Material:
     return material
 
 
-def add_camera(scene: bpy.types.Scene, told: Told) -> None:
+def add_camera(scene: bpy.types.Scene, stage: Json) -> None:
     camera = bpy.data.cameras.new("camera")
     camera.sensor_fit = "HORIZONTAL"
-    camera.lens = camera.sensor_width / 2 / float(np.tan(np.radians(told["field_of_view_deg"]) / 2))
+    camera.lens = camera.sensor_width / 2 / float(np.tan(np.radians(stage["field_of_view_deg"]) / 2))
     camera.clip_start, camera.clip_end = 0.1, 10_000.0
-    thing = bpy.data.objects.new("camera", camera)  # without a turn it looks down, its top to the north
-    thing.location = (0.0, 0.0, told["camera_m"])
+    thing = bpy.data.objects.new("camera", camera)  # without rotation it looks down, its top to the north
+    thing.location = (0.0, 0.0, stage["camera_m"])
     scene.collection.objects.link(thing)
     scene.camera = thing
-    scene.render.resolution_x, scene.render.resolution_y = told["width_px"], told["height_px"]
+    scene.render.resolution_x, scene.render.resolution_y = stage["width_px"], stage["height_px"]
     scene.render.resolution_percentage = 100
 
 
-def add_lights(scene: bpy.types.Scene, told: Told) -> None:
+def add_lights(scene: bpy.types.Scene, stage: Json) -> None:
     sun = bpy.data.lights.new("sun", "SUN")
-    sun.energy = told["sun_energy"]
-    sun.color = told["sun_color"]
+    sun.energy = stage["sun_energy"]
+    sun.color = stage["sun_color"]
     sun.angle = float(np.radians(SUN_ANGLE_DEG))
     thing = bpy.data.objects.new("sun", sun)
     thing.rotation_mode = "QUATERNION"
-    thing.rotation_quaternion = Vector(told["sun_direction"]).to_track_quat("Z", "Y")
+    thing.rotation_quaternion = Vector(stage["sun_direction"]).to_track_quat("Z", "Y")
     scene.collection.objects.link(thing)
     world = bpy.data.worlds.new("sky")
     tree = node_tree_of(world)
     tree.nodes.clear()
     sky = tree.nodes.new("ShaderNodeBackground")
-    sky.inputs["Color"].default_value = (*told["sky_radiance"], 1.0)
+    sky.inputs["Color"].default_value = (*stage["sky_radiance"], 1.0)
     sky.inputs["Strength"].default_value = 1.0
     tree.links.new(sky.outputs[0], tree.nodes.new("ShaderNodeOutputWorld").inputs["Surface"])
     scene.world = world
 
 
-def draw_colors(scene: bpy.types.Scene, told: Told, path: Path) -> None:
+def draw_colors(scene: bpy.types.Scene, stage: Json, path: Path) -> None:
     cycles = scene.cycles
-    cycles.seed = told["seed"] % 2**31
-    cycles.samples = told["max_samples"]
+    cycles.seed = stage["seed"] % 2**31
+    cycles.samples = stage["max_samples"]
     cycles.use_adaptive_sampling = True
-    cycles.adaptive_threshold = told["noise_threshold"]
+    cycles.adaptive_threshold = stage["noise_threshold"]
     cycles.adaptive_min_samples = MIN_SAMPLES
     cycles.use_denoising = True
     cycles.denoiser = "OPENIMAGEDENOISE"
@@ -289,7 +291,7 @@ def draw_colors(scene: bpy.types.Scene, told: Told, path: Path) -> None:
     cycles.caustics_reflective = cycles.caustics_refractive = False
     scene.view_settings.view_transform = "AgX"
     scene.view_settings.look = "AgX - Medium High Contrast"
-    scene.view_settings.exposure = float(np.log2(told["exposure"])) + VIEW_STOPS
+    scene.view_settings.exposure = float(np.log2(stage["exposure"])) + VIEW_STOPS
     scene.render.dither_intensity = 0.0
     scene.render.image_settings.file_format = "PNG"
     scene.render.image_settings.color_mode = "RGB"
@@ -298,7 +300,7 @@ def draw_colors(scene: bpy.types.Scene, told: Told, path: Path) -> None:
 
 
 def draw_passes(scene: bpy.types.Scene, path: Path) -> None:
-    """One sample through the middle of each pixel, of what it meets first."""
+    """Render index and depth of the first hit, with one sample at the centre of each pixel."""
     layer = scene.view_layers[0]
     layer.use_pass_combined = False
     layer.use_pass_z = layer.use_pass_object_index = True
@@ -306,12 +308,12 @@ def draw_passes(scene: bpy.types.Scene, path: Path) -> None:
     cycles.samples = 1
     cycles.use_adaptive_sampling = cycles.use_denoising = False
     cycles.pixel_filter_type = "BOX"
-    cycles.filter_width = 0.01  # the least there is: the sample lies within a hundredth of a pixel of the middle
+    cycles.filter_width = 0.01  # the minimum: the sample lies within 0.01 px of the centre
     cycles.max_bounces = 0
     image = scene.render.image_settings
     if hasattr(image, "media_type"):  # from Blender 5.0 on
         image.media_type = "MULTI_LAYER_IMAGE"
-        image.use_exr_interleave = True  # one part, as before
+        image.use_exr_interleave = True  # one part, as in older versions
     image.file_format = "OPEN_EXR_MULTILAYER"
     image.color_depth = "32"
     image.exr_codec = "NONE"
@@ -336,4 +338,4 @@ def end_with_parent(folder: Path) -> None:
 if __name__ == "__main__":
     main(sys.argv[sys.argv.index("--") + 1 :])
     sys.stdout.flush()
-    os._exit(0)  # not through the end of Blender, which has nothing to save and may crash there
+    os._exit(0)  # skip Blender's own exit, which may crash and has nothing to save

@@ -1,4 +1,4 @@
-"""A picture by Cycles: Blender is started, told the stage through a folder, and heard until it ends."""
+"""Renders a picture with Cycles: starts Blender, passes the stage through a folder, and logs its output."""
 
 import errno
 import json
@@ -20,7 +20,7 @@ from engine.jobs.dataset.cycles.finding import Blender, blender_environment, ins
 from engine.jobs.dataset.cycles.passes import read_passes
 from engine.jobs.dataset.cycles.settings import CyclesSettings
 from engine.jobs.dataset.cycles.stage_file import write_stage
-from engine.jobs.dataset.geometry.batches import Stage
+from engine.jobs.dataset.geometry.batches import SceneStage
 from engine.jobs.dataset.rendered import Rendered
 from engine.system.python_process import exit_reason
 
@@ -34,14 +34,15 @@ log = logging.getLogger(__name__)
 
 
 def render(
-    stage: Stage, ground_rgb: np.ndarray, settings: CyclesSettings, blender: Blender, *, folder: Path | None = None
+    stage: SceneStage, ground_rgb: np.ndarray, settings: CyclesSettings, blender: Blender, *, folder: Path | None = None
 ) -> Rendered:
-    """The picture of the stage. `ground_rgb`: (side, side, 3) uint8, sRGB albedo of the ground from above over the
-    terrain's side, row 0 north. Blender's words go to the log. Blender ends, and its files go, with this process,
-    however that ends. They lie in a new folder within `folder`, or where the system keeps such.
+    """Render the stage. `ground_rgb`: (side, side, 3) uint8, sRGB albedo of the whole terrain from above, row 0 north.
 
-    UsageError for what Blender does not have here, RenderError, in one line, where it fails; OSError for the disk, also
-    where Blender meets it.
+    Blender's output goes to the log. Its files lie in a new folder within `folder`, or in the system's temporary
+    folder. If this process ends, even by a kill, Blender ends too and its files are deleted.
+
+    UsageError for something that this Blender does not have, RenderError, in one line, if it fails; OSError for disk
+    errors, also those that Blender meets.
     """
     settings.check()
     largest = max((int(batch.instances.max(initial=0)) for batch in stage.batches), default=0)
@@ -69,7 +70,7 @@ def render(
 
 
 def ask_blender(blender: Blender, timeout_s: float = 60.0) -> dict[str, Any]:
-    """`version`, `python` and `gpus` (names). UsageError where it is too old, RenderError, in one line, where it does
+    """Ask for `version`, `python` and `gpus` (names). UsageError if it is too old; RenderError, in one line, if it does
     not start."""
     with tempfile.TemporaryDirectory(prefix="multiverse-blender-", ignore_cleanup_errors=True) as folder:
         try:
@@ -101,7 +102,7 @@ def ask_blender(blender: Blender, timeout_s: float = 60.0) -> dict[str, Any]:
 
 
 def _run(blender: Blender, work: Path, said: deque[str]) -> dict[str, Any]:
-    """Its answer, once it has ended; `said` gets what it says."""
+    """Run Blender to its end and return its answer; `said` gets its output."""
     try:
         process = subprocess.Popen(
             blender.command(SCRIPT, str(work)),
@@ -116,7 +117,7 @@ def _run(blender: Blender, work: Path, said: deque[str]) -> dict[str, Any]:
         raise RenderError(f"{blender.path}: cannot be run ({error.strerror or error})") from error
     with process:
         try:
-            for line in process.stdout:  # type: ignore[union-attr]
+            for line in process.stdout or ():
                 if line := line.strip():
                     said.append(line)
                     log.info("%s", line)
@@ -124,10 +125,12 @@ def _run(blender: Blender, work: Path, said: deque[str]) -> dict[str, Any]:
             process.kill()
             raise
     try:
-        answer = json.loads((work / "answer.json").read_text(encoding="utf-8"))
+        answer: dict[str, Any] = json.loads((work / "answer.json").read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):  # it was killed, or the disk is full
         raise _death(blender, process.returncode, said) from None
     if "failure" in answer:
+        if answer["trace"]:
+            log.error("%s", answer["trace"].rstrip())
         if number := answer["errno"]:
             raise OSError(number, os.strerror(number), str(work.parent))
         raise (UsageError if answer["is_usage"] else RenderError)(" ".join(answer["failure"].split()))
@@ -140,8 +143,8 @@ def _run(blender: Blender, work: Path, said: deque[str]) -> dict[str, Any]:
 
 
 def _disk_errno(work: Path, said: Iterable[str]) -> int:
-    """Why Blender failed, where the disk is why; else 0. It goes on where a picture cannot be written, calls it saved,
-    and only says so."""
+    """The errno if Blender failed because of the disk, else 0. Blender only prints that it could not write a picture,
+    and continues as if it were saved."""
     if shutil.disk_usage(work).free < NO_ROOM_BYTES:
         return errno.ENOSPC
     words = " ".join(said)
@@ -149,7 +152,7 @@ def _disk_errno(work: Path, said: Iterable[str]) -> int:
 
 
 def _death(blender: Blender, code: int, said: Iterable[str]) -> RenderError:
-    """Why there is no answer: what is known of how it ended."""
+    """The error for a process that ended without an answer: exit code and last output."""
     words = "; ".join(list(said)[-LAST_WORDS:])
     if "no bpy" in words:
         return RenderError(f"{blender.path}: has {words}; get one that does: {install_command()}")
@@ -158,7 +161,7 @@ def _death(blender: Blender, code: int, said: Iterable[str]) -> RenderError:
 
 
 def _channel(passes: dict[str, np.ndarray], word: str) -> np.ndarray:
-    """Blender's names for them change: `IndexOB` or `Object Index`, `.X` or `.V`."""
+    """Find a channel by a word in its name: versions of Blender say `IndexOB` or `Object Index`, `.X` or `.V`."""
     found = [values for name, values in passes.items() if word in name]
     if len(found) != 1:
         raise RenderError(f"passes.exr: no single channel for {word} among {', '.join(passes)}")

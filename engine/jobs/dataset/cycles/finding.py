@@ -1,7 +1,7 @@
-"""Where Blender is on this machine, and how to get it.
+"""Finds Blender on this machine, or says how to get it.
 
-Blender is GPL, and its Python module `bpy` wants one exact Python: 3.11 for 5.0, with a NumPy older than ours, and 3.13
-for 5.2. So it is a process of its own, and on Python 3.11 an environment of its own.
+Blender is GPL, and its Python module `bpy` needs one exact Python version: 3.11 for 5.0, with an older NumPy than ours,
+and 3.13 for 5.2. So it runs in a separate process, and on Python 3.11 in a separate environment.
 """
 
 import os
@@ -16,7 +16,7 @@ from engine.errors import UsageError
 from engine.system.folders import data_folder
 
 VARIABLE = "MULTIVERSE_BLENDER"
-# In an environment, a folder that was unpacked, or an application of macOS.
+# In a virtual environment, an unpacked folder, or a macOS application.
 WITHIN_A_FOLDER = ("bin/python", "Scripts/python.exe", "blender", "blender.exe", "Contents/MacOS/Blender")
 BPY_PYTHONS = ((3, 11), (3, 13))
 
@@ -27,11 +27,11 @@ class Blender:
 
     @property
     def is_program(self) -> bool:
-        """Blender itself, by its name; else it is a Python with bpy."""
+        """True for the Blender program, by its name; False for a Python with bpy."""
         return self.path.name.lower().startswith("blender")
 
     def command(self, script: Path, *arguments: str) -> list[str]:
-        """The command line that runs the script with nothing of the user's: no settings, no modules."""
+        """The command line that runs the script isolated from the user's settings and modules."""
         if not self.is_program:
             return [str(self.path), "-I", str(script), "--", *arguments]
         options = ["--background", "--factory-startup", "-noaudio", "--python-exit-code", "1", "--python", str(script)]
@@ -39,30 +39,32 @@ class Blender:
 
 
 def find_blender(given: str = "") -> Blender:
-    """As `locate_blender`. UsageError, with the command that gets it, where there is none."""
+    """Like `locate_blender`, but UsageError, with the command to install it, if there is none."""
     found = locate_blender(given)
     if found is None:
         raise UsageError(
-            f"--engine cycles: Blender is not here; name one with --blender PATH or {VARIABLE}, or get it: "
+            f"--engine cycles: Blender was not found; name one with --blender PATH or {VARIABLE}, or get it: "
             f"{install_command()}"
         )
     return found
 
 
 def locate_blender(given: str = "") -> Blender | None:
-    """What was given (a Python with bpy, its environment's folder, or a Blender program); else what MULTIVERSE_BLENDER
-    names; else this Python where it has bpy, which is not imported; else the environment that `install_command` makes;
-    else a `blender` on the PATH. UsageError for a name that is wrong."""
-    for told, source in ((given, "--blender"), (os.environ.get(VARIABLE, ""), VARIABLE)):
-        if told:
-            return Blender(path=_named(told, source))
+    """Find Blender, or None. UsageError for a wrong name.
+
+    In this order: `given` (a Python with bpy, its environment's folder, or a Blender program), MULTIVERSE_BLENDER, this
+    Python if it has bpy (which is not imported), the environment of `install_command`, a `blender` on the PATH.
+    """
+    for name, source in ((given, "--blender"), (os.environ.get(VARIABLE, ""), VARIABLE)):
+        if name:
+            return Blender(path=_named(name, source))
     return next((Blender(path=path) for path in _usual_places()), None)
 
 
 def install_command() -> str:
-    """Makes an environment with bpy where `find_blender` looks for it; on Windows two commands, for PowerShell or cmd.
+    """The command that makes an environment with bpy for `find_blender`; on Windows two, for PowerShell or cmd.
 
-    PowerShell 5 knows no `&&`, and takes a path in quotes at the start of a line for a text, not for a program.
+    PowerShell 5 has no `&&`, and treats a quoted path at the start of a line as a string, not as a program.
     """
     version = sys.version_info[:2] if sys.version_info[:2] in BPY_PYTHONS else BPY_PYTHONS[0]
     environment = _quoted(_environment())
@@ -77,7 +79,7 @@ def install_command() -> str:
 
 
 def blender_environment(folder: Path, inherited: Mapping[str, str]) -> dict[str, str]:
-    """Environment of Blender's process: what it leaves lies in `folder`, and no setting of the user's is read."""
+    """The environment of Blender's process: it writes to `folder` only and reads none of the user's settings."""
     kept = {name: value for name, value in inherited.items() if name != "OCIO"}  # it would change the colours
     return kept | {
         "BLENDER_USER_RESOURCES": str(folder / "user"),
@@ -88,8 +90,8 @@ def blender_environment(folder: Path, inherited: Mapping[str, str]) -> dict[str,
     }
 
 
-def _named(told: str, source: str) -> Path:
-    path = Path(told).expanduser()
+def _named(name: str, source: str) -> Path:
+    path = Path(name).expanduser()
     if path.is_dir():
         found = next((path / name for name in WITHIN_A_FOLDER if (path / name).is_file()), None)
         if found is None:
@@ -97,9 +99,9 @@ def _named(told: str, source: str) -> Path:
         return found.absolute()
     known = shutil.which(path)
     if known is None:
-        why = "not a program that can be run" if path.exists() else "not there"
+        why = "not an executable program" if path.exists() else "not there"
         raise UsageError(f"{source}: {path} is {why}; name a Blender program or a Python with bpy")
-    # Not resolved: the python of an environment is a link, and the environment is known by where the link lies.
+    # Not resolved: the python of an environment is a link, and its location identifies the environment.
     return Path(known).absolute()
 
 

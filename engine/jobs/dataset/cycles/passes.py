@@ -1,7 +1,7 @@
-"""The numbers a renderer leaves in an OpenEXR file, as it stores them.
+"""Reads the channels of an OpenEXR file as raw numbers.
 
-Only what Blender is told to write is read: scan lines, not compressed, channels of 32-bit floats. (OpenCV reads no
-layers, and the OpenEXR package would be one more to install.) After https://openexr.com/en/latest/OpenEXRFileLayout.html
+Supports only what blender_main.py writes: uncompressed scan lines with channels of 32-bit floats. (OpenCV reads no
+layers, and the OpenEXR package would be another dependency.) Format: https://openexr.com/en/latest/OpenEXRFileLayout.html
 """
 
 import struct
@@ -17,12 +17,12 @@ HAS_TILES_OR_PARTS = 0x1A00
 
 
 def read_passes(path: Path) -> dict[str, np.ndarray]:
-    """Channel (`ViewLayer.Depth.Z`) -> (height, width) float32, row 0 at the top. RenderError for any other file, and
-    for one that ends too early, wherever that is."""
+    """Read all channels by name (`ViewLayer.Depth.Z`), (height, width) float32, row 0 at the top. RenderError for any
+    other or a truncated file."""
     try:
         return _read(np.fromfile(path, np.uint8), path)
     except (struct.error, IndexError, KeyError, ValueError) as error:
-        raise RenderError(f"{path.name}: is cut short") from error
+        raise RenderError(f"{path.name}: is truncated") from error
 
 
 def _read(content: np.ndarray, path: Path) -> dict[str, np.ndarray]:
@@ -35,11 +35,11 @@ def _read(content: np.ndarray, path: Path) -> dict[str, np.ndarray]:
         raise RenderError(f"{path.name}: is compressed")
     left, top, right, bottom = struct.unpack("<4i", attributes["dataWindow"])
     width, height = right - left + 1, bottom - top + 1
-    # A line: its y, its bytes, then all its values of the first channel, of the second, ...
+    # A line: its y, its size in bytes, then all values of the first channel, of the second, ...
     words = np.frombuffer(content, "<u4", offset=int(struct.unpack_from("<Q", head, at)[0]))
     line_words = 2 + len(names) * width
     if words.size < height * line_words:
-        raise RenderError(f"{path.name}: is cut short")
+        raise RenderError(f"{path.name}: is truncated")
     lines = words[: height * line_words].reshape(height, line_words)
     if not np.array_equal(lines[:, 0].astype(np.int64), np.arange(top, bottom + 1)):
         raise RenderError(f"{path.name}: its lines are not in order")
@@ -48,7 +48,7 @@ def _read(content: np.ndarray, path: Path) -> dict[str, np.ndarray]:
 
 
 def _attributes(head: bytes, at: int) -> tuple[dict[str, bytes], int]:
-    """The header's attributes by name, and where the table of lines begins."""
+    """The header's attributes by name, and the offset of the line table."""
     found = {}
     while head[at]:
         name, at = _text(head, at)
@@ -64,7 +64,7 @@ def _float_channels(listed: bytes, path: Path) -> list[str]:
     while listed[at]:
         name, at = _text(listed, at)
         if struct.unpack_from("<i", listed, at)[0] != FLOAT:
-            raise RenderError(f"{path.name}: {name} is not of 32-bit floats")
+            raise RenderError(f"{path.name}: {name} does not hold 32-bit floats")
         names.append(name)
         at += 16  # type, linear, reserved, sampling along x and y
     return names

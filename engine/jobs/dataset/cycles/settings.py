@@ -1,4 +1,4 @@
-"""How well, and on what, Cycles draws."""
+"""Quality and device settings of Cycles."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -11,13 +11,13 @@ MAX_SAMPLES = 1 << 16
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CyclesSettings:
     max_samples: int = 50
-    """A pixel. Where the noise is below the threshold it gets fewer."""
+    """Per pixel; fewer where the noise falls below the threshold."""
     noise_threshold: float = 0.01
     use_gpu: bool | None = None
-    """None: where Cycles has one."""
+    """None: if Cycles has one."""
 
     def check(self) -> None:
-        """UsageError for a number out of its range."""
+        """Raise UsageError for a number out of its range."""
         check_number("--max-samples", self.max_samples, 1, MAX_SAMPLES)
         check_number("--noise-threshold", self.noise_threshold, 0.0001, 1)
 

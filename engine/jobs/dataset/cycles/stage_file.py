@@ -1,7 +1,7 @@
-"""A stage as files, in a form that Blender's own Python can read: `stage.json`, `stage.npz`, `ground.png`.
+"""Writes a stage as files that Blender's Python can read: `stage.json`, `stage.npz`, `ground.png`.
 
-The arrays are those of `Mesh` and `Batch`, called `0_positions` for the first batch and `ground_positions` for the
-ground.
+The arrays are those of `Mesh` and `InstanceBatch`, named `0_positions` for the first batch and `ground_positions` for
+the ground.
 """
 
 import json
@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 
 from engine.jobs.dataset.cycles.settings import CyclesSettings
-from engine.jobs.dataset.geometry.batches import LOOKS, Mesh, Stage
+from engine.jobs.dataset.geometry.batches import LOOKS, Mesh, SceneStage
 from engine.jobs.dataset.light import light_of
 
 STAGE, ARRAYS, GROUND = "stage.json", "stage.npz", "ground.png"
 
 
-def write_stage(folder: Path, stage: Stage, ground_rgb: np.ndarray, settings: CyclesSettings) -> None:
-    """`ground_rgb`: (side, side, 3) uint8, sRGB, row 0 north. OSError."""
+def write_stage(folder: Path, stage: SceneStage, ground_rgb: np.ndarray, settings: CyclesSettings) -> None:
+    """Write the files. `ground_rgb`: (side, side, 3) uint8, sRGB, row 0 north. Raises OSError."""
     scene = stage.scene
     light = light_of(scene.sun, scene.ground)
     arrays = _mesh_arrays("ground", stage.ground)
@@ -28,7 +28,7 @@ def write_stage(folder: Path, stage: Stage, ground_rgb: np.ndarray, settings: Cy
         arrays[f"{number}_instances"] = batch.instances
         arrays[f"{number}_tints"] = batch.tints
     surfaces = sorted({batch.surface for batch in stage.batches})
-    told: dict[str, Any] = {
+    values: dict[str, Any] = {
         "batches": [{"name": batch.name, "surface": batch.surface} for batch in stage.batches],
         "surfaces": {
             surface: {
@@ -56,9 +56,9 @@ def write_stage(folder: Path, stage: Stage, ground_rgb: np.ndarray, settings: Cy
         "use_gpu": settings.use_gpu,
     }
     with (folder / ARRAYS).open("wb") as file:
-        np.savez(file, **arrays)
+        np.savez(file, **arrays)  # type: ignore[arg-type]  # mypy also checks them against allow_pickle
     _write_png(folder / GROUND, ground_rgb)
-    (folder / STAGE).write_text(json.dumps(told), encoding="utf-8")
+    (folder / STAGE).write_text(json.dumps(values), encoding="utf-8")
 
 
 def _mesh_arrays(name: str, mesh: Mesh) -> dict[str, np.ndarray]:

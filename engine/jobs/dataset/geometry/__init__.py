@@ -1,11 +1,10 @@
-"""A scene turned into meshes and where they stand, for any renderer. START HERE: `set_stage(scene)`.
+"""Turns a scene into meshes and their instances, for any renderer. START HERE: `set_stage(scene)`.
 
-staging.py      all of it; batches.py: what comes out
+staging.py      the entry point; batches.py: the result
 ground.py       the terrain
-piles.py        foundation piles, put together from pile_parts.py
-distractors.py  all else that stands about: machines.py, put together with kit.py, and debris.py
-primitives.py   closed solids of about one unit; meshes.py gives them their normals, placing.py puts them
-                where they stand
+piles.py        foundation piles, assembled from pile_parts.py
+distractors.py  everything else on the site: machines.py, assembled with kit.py, and debris.py
+primitives.py   closed solids of about one unit; meshes.py computes normals, placing.py the transforms
 """
 
 from engine.jobs.dataset.geometry.staging import set_stage

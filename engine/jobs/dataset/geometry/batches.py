@@ -1,11 +1,11 @@
-"""What is drawn, in the form that every renderer takes: meshes, and where their instances stand."""
+"""The geometry that every renderer takes: meshes, and the transforms of their instances."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
 
-from engine.jobs.dataset.scene.description import Scene
+from engine.jobs.dataset.scene.description import SiteScene
 
 
 class Surface(StrEnum):
@@ -21,7 +21,7 @@ class Surface(StrEnum):
     BLACK_RUBBER = "black_rubber"
     GLASS = "glass"
     SPOIL = "spoil"
-    """Earth that was dug out."""
+    """Excavated earth."""
     TIMBER = "timber"
 
 
@@ -33,7 +33,7 @@ class SurfaceLook:
     roughness: float
     metallic: float = 0.0
     mottle: float = 0.0
-    """0..1: by how much its brightness changes from spot to spot."""
+    """0..1: how much the brightness varies from spot to spot."""
     mottle_m: float = 0.1
     """Size of the spots."""
 
@@ -60,30 +60,30 @@ class Mesh:
     positions: np.ndarray
     """(v, 3) float32, metres."""
     normals: np.ndarray
-    """(v, 3) float32, unit; a vertex stands once for each normal it has."""
+    """(v, 3) float32, unit length; a vertex is repeated for each of its normals."""
     triangles: np.ndarray
     """(t, 3) uint32."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Batch:
+class InstanceBatch:
     """k instances of one mesh and surface."""
 
     name: str
     mesh: Mesh
     surface: Surface
     transforms: np.ndarray
-    """(k, 4, 4) float32: points as columns, own space to world; may scale each axis of its own, never mirrors."""
+    """(k, 4, 4) float32 for column vectors, object space to world; scales may differ per axis, never mirrors."""
     instances: np.ndarray
-    """(k,) uint16: number of the pile, from 1; 0 is no pile."""
+    """(k,) uint16: number of the pile, from 1; 0 for other things."""
     tints: np.ndarray
-    """(k, 3) float32: factors of the albedo."""
+    """(k, 3) float32: factors for the albedo."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Stage:
-    """A scene as it is drawn. The ground is a mesh of its own: its look comes from `scene.ground`, tracks and lines."""
+class SceneStage:
+    """A scene ready to draw. The ground is a separate mesh: its look comes from `scene.ground`, tracks and lines."""
 
-    scene: Scene
+    scene: SiteScene
     ground: Mesh
-    batches: tuple[Batch, ...]
+    batches: tuple[InstanceBatch, ...]

@@ -1,4 +1,4 @@
-"""What lies about on a site: bulk bags, broken concrete, bundles of bars. Each a little sunk into the ground."""
+"""Debris on a site: bulk bags, broken concrete, bundles of bars. Each is sunk a little into the ground."""
 
 from functools import cache
 
@@ -17,7 +17,7 @@ REBAR_SHAPES = 3
 
 @cache
 def bag(variant: int) -> Model:
-    """A bulk bag of about a cubic metre: full, slumped or half empty; within 0.6 m of its middle."""
+    """A bulk bag of about a cubic metre: full, slumped or half empty. Radius at most 0.6 m."""
     rng = np.random.default_rng([11, variant])
     height = (0.95, 0.85, 0.6)[variant % 3]
     sides = 32
@@ -35,7 +35,7 @@ def bag(variant: int) -> Model:
         lean = rng.uniform(-0.12, 0.02)
         arc = [(-0.13, -0.06), (-0.1, 0.12), (0.0, 0.18), (0.1, 0.12), (0.13, -0.06)]
         at = (0.44 * np.cos(angle), 0.44 * np.sin(angle), 0.9 * height - 0.05)
-        matrix = put((1, 1, 1), at, angle - np.pi / 2)  # own y points away from the middle
+        matrix = put((1, 1, 1), at, angle - np.pi / 2)  # its y axis points away from the centre
         matrix[:3, 2] += matrix[:3, 1] * lean * 4
         kit.add(Surface.BAG, moved(beam(arc, 0.07, 0.02), matrix))
     return kit.model()
@@ -43,7 +43,7 @@ def bag(variant: int) -> Model:
 
 @cache
 def broken_concrete(variant: int) -> Model:
-    """A few angular pieces, flat and longer than wide, some with a bar left in; within 0.8 m of the middle."""
+    """A few angular pieces, flat and oblong, some with a bar in them. Radius at most 0.8 m."""
     rng = np.random.default_rng([12, variant])
     kit = Kit()
     count = int(rng.integers(2, 6))
@@ -63,7 +63,7 @@ def broken_concrete(variant: int) -> Model:
 
 
 def _piece(rng: np.random.Generator, size: float) -> Mesh:
-    """A slab with five or six uneven corners, `size` from its middle to its tip; its lower face is under the ground."""
+    """A slab with five or six uneven corners, `size` from centre to tip; its lower face is below the ground."""
     corners = int(rng.integers(4, 7))
     angles = (np.arange(corners) + rng.uniform(-0.3, 0.3, corners)) * (2 * np.pi / corners)
     narrow = rng.uniform(0.45, 0.7)
@@ -77,7 +77,7 @@ def _piece(rng: np.random.Generator, size: float) -> Mesh:
 
 @cache
 def rebar(variant: int) -> Model:
-    """Fourteen bars of 6 m along x on two sleepers; within 3.2 m of the middle."""
+    """Fourteen 6 m bars along x on two sleepers. Radius at most 3.2 m."""
     rng = np.random.default_rng([13, variant])
     kit = Kit()
     for x in (-1.7, 1.7):

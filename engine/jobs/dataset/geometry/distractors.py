@@ -1,11 +1,11 @@
-"""What must not be taken for a pile, as batches of instance 0: one a model and surface."""
+"""Things that must not be mistaken for a pile, as batches with instance 0: one per model and surface."""
 
 from collections.abc import Iterator
 
 import numpy as np
 
 from engine.jobs.dataset.geometry import debris, machines
-from engine.jobs.dataset.geometry.batches import Batch
+from engine.jobs.dataset.geometry.batches import InstanceBatch
 from engine.jobs.dataset.geometry.kit import Model
 from engine.jobs.dataset.geometry.placing import sized, standing
 from engine.jobs.dataset.scene.description import Distractor, DistractorKind
@@ -20,8 +20,8 @@ VARIANTS = {
 }
 
 
-def build_distractors(distractors: tuple[Distractor, ...]) -> Iterator[Batch]:
-    """In the order of kinds and of their variants; a shape_seed chooses among a kind's variants."""
+def build_distractors(distractors: tuple[Distractor, ...]) -> Iterator[InstanceBatch]:
+    """Batches ordered by kind and variant; shape_seed selects the variant."""
     for kind, variants in VARIANTS.items():
         for variant in range(variants):
             alike = [one for one in distractors if one.kind is kind and one.shape_seed % variants == variant]
@@ -30,7 +30,7 @@ def build_distractors(distractors: tuple[Distractor, ...]) -> Iterator[Batch]:
 
 
 def build_model(kind: DistractorKind, variant: int) -> Model:
-    """In metres at scale 1, its foot at the origin. Built once a process."""
+    """A model in metres at scale 1, its foot at the origin. Cached per process."""
     match kind:
         case DistractorKind.BAG:
             return debris.bag(variant)
@@ -46,14 +46,14 @@ def build_model(kind: DistractorKind, variant: int) -> Model:
             return debris.rebar(variant)
 
 
-def _stood(name: str, model: Model, alike: list[Distractor]) -> Iterator[Batch]:
+def _stood(name: str, model: Model, alike: list[Distractor]) -> Iterator[InstanceBatch]:
     feet = np.array([(one.x_m, one.y_m, one.ground_m) for one in alike])
     axes = np.array([(-one.slope_x, -one.slope_y, 1.0) for one in alike])
     scales = np.array([one.scale for one in alike])
     transforms = standing(feet, axes, np.array([one.turn for one in alike])) @ sized(len(alike), (scales,) * 3)
     tints = np.repeat(np.array([[one.shade] for one in alike]), 3, axis=1).astype(np.float32)
     for surface, mesh in model:
-        yield Batch(
+        yield InstanceBatch(
             name=f"{name} {surface}",
             mesh=mesh,
             surface=surface,

@@ -7,7 +7,7 @@ from engine.jobs.dataset.scene.description import Terrain
 
 
 def build_ground(terrain: Terrain) -> Mesh:
-    """Vertices in [row, column] order, as the heights; each cell parted as `Terrain.height_at` parts it. Open below."""
+    """Vertices in [row, column] order like the heights; cells split as in `Terrain.height_at`. Open at the bottom."""
     count = terrain.heights_m.shape[0]
     along = np.arange(count) * terrain.cell_m - terrain.side_m / 2
     positions = np.empty((count, count, 3), np.float32)

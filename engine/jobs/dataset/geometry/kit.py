@@ -1,4 +1,4 @@
-"""What a machine is put together from: solids by surface, in metres, x to its front, y to its left."""
+"""Builder for machines: solids grouped by surface, in metres, x to the front, y to the left."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from engine.jobs.dataset.geometry.placing import put, sideways
 from engine.jobs.dataset.geometry.primitives import beam, box, cylinder, extrude
 
 Model = tuple[tuple[Surface, Mesh], ...]
-"""One mesh a surface, in the order of `Surface`."""
+"""One mesh per surface, in the order of `Surface`."""
 
 Span = tuple[float, float]
 """From, to."""
@@ -29,23 +29,23 @@ class Kit:
         self.add(surface, moved(box(), put(size, ((x[0] + x[1]) / 2, (y[0] + y[1]) / 2, z[0]))))
 
     def prism(self, surface: Surface, profile: Sequence[tuple[float, float]], y: Span) -> None:
-        """A convex outline (x, z), counter-clockwise seen from the right side."""
+        """Extrude a convex outline (x, z), counter-clockwise seen from the right side."""
         self.add(surface, moved(extrude(profile, y[1] - y[0]), put((1, 1, 1), (0, (y[0] + y[1]) / 2, 0))))
 
     def beam(self, surface: Surface, points: Sequence[Span], y: Span, thick: float | Sequence[float]) -> None:
         self.add(surface, moved(beam(points, y[1] - y[0], thick), put((1, 1, 1), (0, (y[0] + y[1]) / 2, 0))))
 
     def wheel(self, surface: Surface, middle: Span, radius: float, y: Span, sides: int = 24) -> None:
-        """An axle across, its middle (x, z)."""
+        """A cylinder whose axis runs across the machine; `middle` is (x, z)."""
         size = (2 * radius, y[1] - y[0], 2 * radius)
         self.add(surface, moved(cylinder(sides), sideways(size, (middle[0], (y[0] + y[1]) / 2, middle[1]))))
 
     def pipe(self, surface: Surface, middle: Span, radius: float, z: Span) -> None:
-        """Upright, its middle (x, y)."""
+        """An upright cylinder; `middle` is (x, y)."""
         self.add(surface, moved(cylinder(10), put((2 * radius, 2 * radius, z[1] - z[0]), (*middle, z[0]))))
 
     def cab(self, x: Span, y: Span, z: Span) -> None:
-        """Painted to its waist, glass above, a painted roof with a hatch that shows from the air."""
+        """A cab: painted below, glass above, and a painted roof with a hatch that is visible from the air."""
         waist, eaves = z[0] + 0.4 * (z[1] - z[0]), z[1] - 0.1
         self.box(Surface.YELLOW_PAINT, x, y, (z[0], waist))
         self.box(Surface.GLASS, _inside(x, 0.04), _inside(y, 0.04), (waist, eaves))

@@ -1,4 +1,4 @@
-"""Yellow machines, recognisable from the air at 4 cm a pixel. Their tracks and wheels sink a little into the ground."""
+"""Yellow machines, recognisable from the air at 4 cm per pixel. Tracks and wheels sink a little into the ground."""
 
 from functools import cache
 
@@ -11,12 +11,12 @@ from engine.jobs.dataset.geometry.primitives import slab
 
 SUNK_M = 0.08
 SWINGS = (0.0, 0.7, -1.2, 2.7)
-"""Radians that an excavator's house is turned on its tracks, by variant."""
+"""Rotation of an excavator's house on its tracks in radians, by variant."""
 
 
 @cache
 def excavator(variant: int) -> Model:
-    """20 tonnes; reaches 4.7 m from its middle."""
+    """A 20 t excavator. Radius 4.7 m."""
     kit = Kit()
     for y in both_sides(1.15, 0.6):
         ends = np.linspace(-np.pi / 2, np.pi / 2, 6)
@@ -51,7 +51,7 @@ def _add_arm(kit: Kit) -> None:
     boom, side = (-0.35, 0.1), (-0.28, 0.03)
     kit.beam(Surface.YELLOW_PAINT, [(0.5, 1.5), (2.1, 4.1), (4.1, 4.0)], boom, (0.5, 0.8, 0.45))
     kit.beam(Surface.YELLOW_PAINT, [(4.35, 4.6), (4.05, 3.7), (3.75, 1.2)], side, (0.3, 0.5, 0.3))
-    kit.beam(Surface.STEEL, [(2.3, 4.75), (4.3, 4.6)], (-0.2, -0.05), 0.15)  # the stick's ram
+    kit.beam(Surface.STEEL, [(2.3, 4.75), (4.3, 4.6)], (-0.2, -0.05), 0.15)  # hydraulic ram of the stick
     for y in ((-0.5, -0.37), (0.12, 0.25)):
         kit.beam(Surface.STEEL, [(1.1, 1.4), (2.0, 3.6)], y, 0.14)
     bucket = [(3.3, 0.25), (3.7, -0.05), (4.25, 0.05), (4.55, 0.6), (4.1, 1.25), (3.55, 1.25)]
@@ -60,7 +60,7 @@ def _add_arm(kit: Kit) -> None:
 
 @cache
 def loader() -> Model:
-    """On wheels, with an open bucket; reaches 4 m from its middle."""
+    """A wheel loader with an open bucket. Radius 4 m."""
     kit = Kit()
     for x in (-1.5, 1.4):
         for y in both_sides(1.05, 0.55):
@@ -94,7 +94,7 @@ def _add_loader_bucket(kit: Kit) -> None:
 
 @cache
 def roller() -> Model:
-    """One steel drum in front, two tyres behind; reaches 3.1 m from its middle."""
+    """A roller: one steel drum in front, two tyres behind. Radius 3.1 m."""
     kit = Kit()
     drum = (1.65, 0.75 - SUNK_M)
     kit.wheel(Surface.STEEL, drum, 0.75, (-1.0, 1.0), 32)

@@ -1,4 +1,4 @@
-"""Meshes joined, moved and given their normals."""
+"""Joins meshes, transforms them and computes their normals."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ from engine.jobs.dataset.geometry.batches import Mesh
 
 
 def join(meshes: Sequence[Mesh]) -> Mesh:
-    """All of them as one mesh."""
+    """Concatenate meshes into one."""
     starts = np.cumsum([0] + [len(mesh.positions) for mesh in meshes[:-1]])
     return Mesh(
         positions=np.concatenate([mesh.positions for mesh in meshes]),
@@ -20,7 +20,7 @@ def join(meshes: Sequence[Mesh]) -> Mesh:
 
 
 def moved(mesh: Mesh, matrix: np.ndarray) -> Mesh:
-    """The mesh through a (4, 4) matrix that does not mirror; normals go through its inverse transpose."""
+    """Transform a mesh by a (4, 4) matrix that does not mirror; normals by its inverse transpose."""
     matrix = np.asarray(matrix, np.float64)
     normals = mesh.normals @ np.linalg.inv(matrix[:3, :3])
     return Mesh(
@@ -31,12 +31,13 @@ def moved(mesh: Mesh, matrix: np.ndarray) -> Mesh:
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:
-    """(..., 3) of length 1."""
-    return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
+    """Normalise (..., 3) vectors to length 1."""
+    units: np.ndarray = vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return units
 
 
 def flat_shaded(corners: np.ndarray) -> Mesh:
-    """(t, 3, 3) corners of triangles -> each with its own normal."""
+    """A mesh of triangles from (t, 3, 3) corners, with one normal per face."""
     corners = np.asarray(corners, np.float64)
     faces = unit(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]))
     return Mesh(
@@ -47,7 +48,7 @@ def flat_shaded(corners: np.ndarray) -> Mesh:
 
 
 def smooth_shaded(positions: np.ndarray, triangles: np.ndarray) -> Mesh:
-    """(v, 3), (t, 3): each vertex takes the mean normal of its faces, weighed by their areas."""
+    """A mesh from (v, 3) positions and (t, 3) triangles; vertex normals average face normals, weighted by area."""
     positions = np.asarray(positions, np.float64)
     corners = positions[triangles]
     faces = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])

@@ -1,4 +1,4 @@
-"""The solids that piles are put together from. Diameter 1 and z 0..1 unless said otherwise; each is built once."""
+"""Solids that piles are assembled from. Diameter 1 and z 0..1 unless noted; each is built once and cached."""
 
 from functools import cache
 
@@ -15,10 +15,10 @@ PHC_BORE = 0.55  # of the diameter: 400 mm piles have walls of about 90 mm
 STEEL_BORE = 0.9
 FLANGE_THICK_M = 0.016
 FLANGE_BORE = 0.28  # of the flange: 62 mm of 220, less than the thinnest tube
-PROUD_M = 0.004  # how far a dark patch stands out of what it lies on: more than a depth buffer mistakes at 100 m
+PROUD_M = 0.004  # offset of a dark patch from its surface: more than the depth buffer's error at 100 m
 BLADE_TURNS = 1.25
 VARIANTS = 4
-"""Shapes of pads, of heaps and of poured posts, taken in turn."""
+"""Number of shapes of pads, of heaps and of poured posts, used in turn."""
 
 
 @cache
@@ -53,7 +53,7 @@ def flange() -> Mesh:
 
 @cache
 def flange_holes() -> Mesh:
-    """In the flange's own space: what is dark in its bore, and six bolt holes that lie on it."""
+    """The flange's dark bore and its six bolt holes, in the flange's own space."""
     wide, bolt_wide = FLANGE_BORE * 1.02, 0.1
     high = 0.2 + PROUD_M / FLANGE_THICK_M
     holes = [moved(cylinder(STEEL_SIDES), put((wide, wide, 0.4), (0, 0, 0.1)))]
@@ -65,7 +65,7 @@ def flange_holes() -> Mesh:
 
 @cache
 def screw_blade() -> Mesh:
-    """The helix around a tube of diameter 1: it stands out to twice that."""
+    """A helix around a tube of diameter 1; its outer diameter is 2."""
     count = 12
     angles = np.linspace(0, 2 * np.pi * BLADE_TURNS, count)
     bottoms = np.linspace(0, 0.9, count)
@@ -84,21 +84,21 @@ def poured_post(variant: int) -> Mesh:
 
 @cache
 def pad(variant: int) -> Mesh:
-    """Concrete poured around the foot: nearly round, its upper edge rounded off."""
+    """Concrete poured around the foot: nearly round, its upper edge rounded."""
     rng = np.random.default_rng([9, variant])
     return uneven_disc(rng, 0.06, shares=(1.0, 1.0, 0.97, 0.85), levels=(0.0, 0.9, 1.0, 1.0))
 
 
 @cache
 def heap(variant: int) -> Mesh:
-    """Earth that the screw threw up: upright below 0.6, where it lies under the ground."""
+    """Earth thrown up by the screw. Vertical sides below 0.6, which is under the ground."""
     rng = np.random.default_rng([6, variant])
     return uneven_disc(rng, 0.2, shares=(1.0, 1.0, 0.88, 0.6), levels=(0.0, 0.6, 0.85, 1.0))
 
 
 @cache
 def stubs() -> Mesh:
-    """Six bars around the axis, from a little inside the concrete (z = 0); they lean and differ in height."""
+    """Six bars around the axis, starting a little inside the concrete (z = 0); they lean and differ in height."""
     rng = np.random.default_rng([7])
     bars = []
     for angle in np.arange(6) * (np.pi / 3):
@@ -113,7 +113,7 @@ CRACK_ANGLES = (0.0, 2.2)
 
 @cache
 def ring_crack() -> Mesh:
-    """Wedges over the ring of a PHC head, open to the outside; x and y in diameters, z in metres around the top."""
+    """Wedges over the ring of a PHC head, open to the outside; x and y in diameters, z in metres from the top."""
     inner, outer = PHC_BORE / 2 - 0.005, 0.505
     outline = [(inner, -0.012), (outer, -0.04), (outer, 0.04), (inner, 0.012)]
     wedge = slab(outline, -0.01, PROUD_M)
@@ -122,7 +122,7 @@ def ring_crack() -> Mesh:
 
 @cache
 def side_crack() -> Mesh:
-    """Down a side of diameter 1, in zigzag: wide at z = 1, closed at its lower end."""
+    """A zigzag crack down the side of a cylinder of diameter 1: wide at z = 1, closed at its lower end."""
     rng = np.random.default_rng([8])
     cracks = []
     for angle, low in zip(CRACK_ANGLES, (0.0, 0.35), strict=True):

@@ -1,11 +1,16 @@
-"""Matrices that put unit solids where they stand. Points are columns; (k, 4, 4) is one matrix an instance."""
+"""Transforms for unit solids, for column vectors; (k, 4, 4) is one matrix per instance."""
 
 import numpy as np
 
+Axes = tuple[float | np.ndarray, float | np.ndarray, float | np.ndarray]
+"""A number per axis: one for all instances, or (count,)."""
+
 
 def standing(feet: np.ndarray, axes: np.ndarray, turns: np.ndarray) -> np.ndarray:
-    """(k, 3) metres, (k, 3) where own z points, (k,) radians -> (k, 4, 4) float64: turned about own z, then leant the
-    shortest way, then set on its foot."""
+    """Rotate about the own z axis, tilt it the shortest way onto `axes`, then move to `feet`.
+
+    feet: (k, 3) metres; axes: (k, 3) directions; turns: (k,) radians. Returns (k, 4, 4) float64.
+    """
     axes = axes / np.linalg.norm(axes, axis=1, keepdims=True)
     x, y, z = axes.T
     lean = np.empty((len(feet), 3, 3))
@@ -20,7 +25,7 @@ def standing(feet: np.ndarray, axes: np.ndarray, turns: np.ndarray) -> np.ndarra
 
 
 def turned(angles: np.ndarray) -> np.ndarray:
-    """(k,) radians around z, counter-clockwise from above -> (k, 4, 4)."""
+    """Rotate around z by (k,) radians, counter-clockwise seen from above: (k, 4, 4)."""
     angles = np.atleast_1d(np.asarray(angles, np.float64))
     matrices = np.tile(np.eye(4), (len(angles), 1, 1))
     matrices[:, 0, 0] = matrices[:, 1, 1] = np.cos(angles)
@@ -29,12 +34,8 @@ def turned(angles: np.ndarray) -> np.ndarray:
     return matrices
 
 
-def sized(
-    count: int,
-    size: tuple[float | np.ndarray, float | np.ndarray, float | np.ndarray],
-    at: tuple[float | np.ndarray, float | np.ndarray, float | np.ndarray] = (0, 0, 0),
-) -> np.ndarray:
-    """(count, 4, 4): scaled along own axes, then moved. Each number is one for all or (count,)."""
+def sized(count: int, size: Axes, at: Axes = (0, 0, 0)) -> np.ndarray:
+    """Scale along the own axes, then move: (count, 4, 4). Each number is one for all, or (count,)."""
     matrices = np.tile(np.eye(4), (count, 1, 1))
     for axis in range(3):
         matrices[:, axis, axis] = size[axis]
@@ -43,15 +44,17 @@ def sized(
 
 
 def put(size: tuple[float, float, float], at: tuple[float, float, float], turn: float = 0.0) -> np.ndarray:
-    """(4, 4): scaled, turned around z, moved."""
-    matrix = turned(np.array([turn]))[0] @ np.diag([*size, 1.0])
+    """Scale, rotate around z, then move: (4, 4)."""
+    matrix: np.ndarray = turned(np.array([turn]))[0] @ np.diag([*size, 1.0])
     matrix[:3, 3] = at
     return matrix
 
 
 def sideways(size: tuple[float, float, float], at: tuple[float, float, float]) -> np.ndarray:
-    """(4, 4): own z lies along y, so that a cylinder of length 1 becomes an axle around `at`. `size` is its size along
-    the world's x, y and z."""
+    """Lay the own z axis along y, so that a cylinder of length 1 becomes an axle centred on `at`: (4, 4).
+
+    `size`: along the world's x, y and z.
+    """
     lay = np.array([[1, 0, 0, 0], [0, 0, 1, -0.5], [0, -1, 0, 0], [0, 0, 0, 1]], np.float64)
     matrix = np.diag([*size, 1.0]) @ lay
     matrix[:3, 3] += at

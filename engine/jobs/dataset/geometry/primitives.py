@@ -1,6 +1,6 @@
-"""Closed solids of about one unit, to be scaled where they stand: round ones have diameter 1 and z 0..1.
+"""Closed solids of about one unit, scaled when they are placed: round ones have diameter 1 and z 0..1.
 
-Triangles run counter-clockwise seen from outside. A vertex stands once for each normal it has, so edges stay sharp.
+Triangles run counter-clockwise seen from outside. A vertex is repeated for each of its normals, so edges stay sharp.
 """
 
 from collections.abc import Sequence
@@ -15,10 +15,10 @@ ROUND_SIDES = 24
 
 
 def revolve(profile: Sequence[tuple[float, float]], sides: int = ROUND_SIDES) -> Mesh:
-    """The outline (radius, z) turned around z; sharp between its segments, smooth around.
+    """Revolve the outline (radius, z) around z; sharp between its segments, smooth around.
 
-    The solid lies to the left of the outline as it is walked. It is closed when the outline ends on the axis at both
-    ends, or where it began.
+    The solid lies to the left of the outline in its direction. It is closed if both ends of the outline lie on the
+    axis, or if it ends where it began.
     """
     angles = np.arange(sides) * (2 * np.pi / sides)
     around = np.stack([np.cos(angles), np.sin(angles)], axis=1)  # (sides, 2)
@@ -53,31 +53,31 @@ def cylinder(sides: int = ROUND_SIDES) -> Mesh:
 
 
 def tube(inner_share: float, sides: int = ROUND_SIDES) -> Mesh:
-    """Open at both ends; the bore is so much of the diameter."""
+    """A tube, open at both ends; `inner_share` is the bore's share of the diameter."""
     inner = 0.5 * inner_share
     return revolve([(0.5, 0), (0.5, 1), (inner, 1), (inner, 0), (0.5, 0)], sides)
 
 
 def box() -> Mesh:
-    """1 x 1 around z, z 0..1."""
+    """A box, 1 x 1 around z, z 0..1."""
     return extrude([(-0.5, 0), (0.5, 0), (0.5, 1), (-0.5, 1)], 1.0)
 
 
 def extrude(profile: Sequence[tuple[float, float]], width: float) -> Mesh:
-    """A convex outline (x, z), counter-clockwise with x right and z up, as a prism of that width around y = 0."""
+    """A prism of this width around y = 0 from a convex outline (x, z), counter-clockwise with x right and z up."""
     near = np.insert(np.asarray(profile, np.float64), 1, -width / 2, axis=1)
     far = near + np.array([0, width, 0])
     return loft(np.stack([far, near]))
 
 
 def slab(outline: Sequence[tuple[float, float]], low: float, high: float) -> Mesh:
-    """A convex outline (x, y), counter-clockwise from above, as an upright prism between two heights."""
+    """An upright prism between two heights from a convex outline (x, y), counter-clockwise from above."""
     bottom = np.insert(np.asarray(outline, np.float64), 2, low, axis=1)
     return loft(np.stack([bottom, bottom + np.array([0, 0, high - low])]))
 
 
 def beam(points: Sequence[tuple[float, float]], width: float, thick: float | Sequence[float]) -> Mesh:
-    """Along points (x, z) in the plane y = 0, so wide across it and so thick in it; thick: one for all, or one each."""
+    """A beam along points (x, z) in the plane y = 0, `width` across it; `thick` in it, one for all or one per point."""
     line = np.asarray(points, np.float64)
     steps = unit(np.diff(line, axis=0))
     along = unit(np.vstack([steps[:1], steps[:-1] + steps[1:], steps[-1:]]))
@@ -88,9 +88,9 @@ def beam(points: Sequence[tuple[float, float]], width: float, thick: float | Seq
 
 
 def loft(sections: np.ndarray) -> Mesh:
-    """(levels, m, 3): convex outlines one after the other, joined and closed at both ends; each face is flat.
+    """Join a sequence of convex outlines, (levels, m, 3), into a solid with flat faces, closed at both ends.
 
-    Each runs counter-clockwise to one who looks back from the last to the first.
+    Each outline runs counter-clockwise seen from the last towards the first.
     """
     count = sections.shape[1]
     triangles = []
@@ -107,7 +107,7 @@ def loft(sections: np.ndarray) -> Mesh:
 
 
 def ring(thickness: float, sides: int = ROUND_SIDES, tube_sides: int = 6) -> Mesh:
-    """A torus around z at z = 0: diameter 1 to the outside, its cord `thickness` thick."""
+    """A torus around z at z = 0: outer diameter 1, its tube `thickness` thick."""
     cord = thickness / 2
     around = np.arange(sides) * (2 * np.pi / sides)
     across = np.arange(tube_sides) * (2 * np.pi / tube_sides)
@@ -120,7 +120,7 @@ def ring(thickness: float, sides: int = ROUND_SIDES, tube_sides: int = 6) -> Mes
 
 
 def _wrapped_cells(rows: int, columns: int) -> np.ndarray:
-    """(t, 3) of a grid that closes in both directions: rows turn around z, columns run outside, up, inside, down."""
+    """(t, 3) triangles of a grid that wraps in both directions: rows around z, columns outside, up, inside, down."""
     row, column = np.divmod(np.arange(rows * columns), columns)
     right, up = (row + 1) % rows, (column + 1) % columns
     a, b = row * columns + column, right * columns + column
@@ -129,7 +129,7 @@ def _wrapped_cells(rows: int, columns: int) -> np.ndarray:
 
 
 def stacked_rings(radii: np.ndarray, heights: np.ndarray) -> Mesh:
-    """A closed smooth solid of rings that lie one above the other, closed at both ends by their middles.
+    """A smooth solid of rings stacked along z, closed at both ends by a fan around the centre.
 
     radii, heights: (rings, sides), each ring counter-clockwise from above.
     """
@@ -154,10 +154,10 @@ def stacked_rings(radii: np.ndarray, heights: np.ndarray) -> Mesh:
 def uneven_disc(
     rng: np.random.Generator, unevenness: float, shares: Sequence[float], levels: Sequence[float], sides: int = 20
 ) -> Mesh:
-    """Low and round: diameter 1 where it is widest, z 0..1, its edge never twice the same.
+    """A low disc with a random edge: diameter 1 at its widest, z 0..1.
 
-    unevenness: how far the edge comes in at most, as a share of its radius. shares, levels: of radius and height, ring
-    by ring from below; the two uppermost rings are uneven in height too.
+    unevenness: largest dent of the edge as a share of the radius. shares, levels: shares of radius and height per ring,
+    from below; the two uppermost rings are uneven in height too.
     """
     angles = np.arange(sides) * (2 * np.pi / sides)
     edge = 1 - unevenness * (0.5 - 0.5 * waves(rng, angles, (2, 3, 5, 8)))
@@ -169,7 +169,7 @@ def uneven_disc(
 
 
 def rough_cylinder(rng: np.random.Generator, sides: int = 20) -> Mesh:
-    """As `cylinder`, poured against earth: its side bulges, its top is flat at z = 1."""
+    """Like `cylinder`, but cast against earth: its side bulges, its top is flat at z = 1."""
     angles = np.arange(sides) * (2 * np.pi / sides)
     levels = np.array([0.0, 0.4, 0.7, 0.93])
     radii = np.stack([0.485 + 0.02 * waves(rng, angles, (2, 3, 5)) for _ in levels])
@@ -181,7 +181,7 @@ def rough_cylinder(rng: np.random.Generator, sides: int = 20) -> Mesh:
 
 
 def _with_flat_top(mesh: Mesh) -> Mesh:
-    """The uppermost ring and its middle at z = 1, the lid with a normal of its own."""
+    """Flatten the uppermost ring and its centre to z = 1, and give the lid its own normals."""
     positions, normals, triangles = mesh.positions.copy(), mesh.normals.copy(), mesh.triangles.copy()
     lid = positions[:, 2] > 0.99
     positions[lid, 2] = 1.0
@@ -199,6 +199,6 @@ def _with_flat_top(mesh: Mesh) -> Mesh:
 
 
 def waves(rng: np.random.Generator, angles: np.ndarray, counts: tuple[int, ...]) -> np.ndarray:
-    """-1..1 around the circle, of so many waves each."""
+    """A sum of waves around the circle, -1..1; `counts` are their numbers of periods."""
     total = sum(np.cos(count * angles + rng.uniform(0, 2 * np.pi)) for count in counts)
     return np.asarray(total) / len(counts)

@@ -1,16 +1,16 @@
-"""From a rendered picture to what a trainer reads and a person looks at.
+"""Turns rendered pictures into labels for trainers, and into sheets and figures for people.
 
-instances      which piles are seen, their boxes and areas: what all labels are made of
+instances      visible piles with boxes and areas, the source of all labels
 yolo           a label file, written and read
 ultralytics    dataset.yaml
 coco           coco_annotations.json, from the pictures' parts
 hdf5           colours, depth and instances in one file
 picture_file   PNG
 preview        the contact sheet
-statistics     a data set's figures beside the real ones
+statistics     a data set's figures next to those of real pictures
 
-Nothing here depends on the renderer, and nothing but `write_hdf5` writes to the disk: whoever calls puts picture and
-label in place together. OpenCV, h5py and pycocotools are imported where they are used.
+Nothing here depends on the renderer. Only `write_hdf5` and `write_coco` write; the caller puts picture and label in
+place together. OpenCV, h5py and pycocotools are imported where they are used.
 """
 
 from engine.jobs.dataset.labels.coco import coco_part, read_part, require_pycocotools, write_coco

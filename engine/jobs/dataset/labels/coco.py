@@ -1,6 +1,6 @@
-"""The labels as COCO's JSON: boxes, and the seen shape of each pile as a run-length code.
+"""Labels as COCO JSON: boxes, and the visible shape of each pile as a run-length encoding.
 
-A picture's part is made where the picture is, in its own process; the file is put together from the parts afterwards.
+Each picture's part is made in the process that draws the picture; the file is assembled from the parts afterwards.
 """
 
 import json
@@ -27,18 +27,19 @@ INSTALL = '--save-coco needs pycocotools; get it with: pip install "multiverse-e
 
 
 def require_pycocotools() -> ModuleType:
-    """`pycocotools.mask`; UsageError says how to get it."""
+    """Import `pycocotools.mask`; UsageError says how to install it."""
     try:
         from pycocotools import mask
     except ImportError as error:
         raise UsageError(INSTALL) from error
-    return mask
+    module: ModuleType = mask
+    return module
 
 
 def coco_part(picture: np.ndarray, index: int, file_name: str) -> dict[str, Any]:
-    """`image` and its `annotations` (without their ids) of one picture's instances, (height, width) uint16.
+    """The `image` and `annotations` (without ids) for one picture's instances, (height, width) uint16.
 
-    Only numbers, strings, lists and dicts: it goes through JSON unchanged. Areas are pixels seen; a box is x y w h, px.
+    JSON-serialisable. Areas are visible pixels; a box is x y w h in px.
     """
     mask = require_pycocotools()
     height, width = picture.shape
@@ -65,11 +66,11 @@ def coco_part(picture: np.ndarray, index: int, file_name: str) -> dict[str, Any]
 
 
 def write_coco(parts: Iterable[dict[str, Any]], file: TextIO) -> None:
-    """The parts, ascending by index, as one JSON file, an annotation a line; ValueError where they do not ascend.
+    """Write the parts as one JSON file, one annotation per line. ValueError unless they ascend by index.
 
-    Image ids are the pictures' indices; annotation ids run from 1 (pycocotools' evaluation takes a 0 for "no match"),
-    by index and number. The category is 1 where YOLO's class is 0: COCO counts its own from 1, and detectors trained on
-    it keep 0 for the background. A part is let go of as soon as it is written, but for its image's four entries.
+    Image ids are the pictures' indices; annotation ids count from 1 (0 means "no match" to pycocotools' evaluation), by
+    index and number. The category is 1 where YOLO's class is 0: COCO's categories start at 1, and detectors trained on
+    it reserve 0 for the background. Only one part is in memory at a time, plus four entries per image.
     """
     images: list[dict[str, Any]] = []
     written = 0
@@ -89,17 +90,17 @@ def write_coco(parts: Iterable[dict[str, Any]], file: TextIO) -> None:
 
 
 def read_part(path: Path) -> dict[str, Any]:
-    """A picture's part as `coco_part` made it, from JSON in a file named after the picture's index.
+    """Read a part as `coco_part` makes it, from a JSON file named after the picture's index.
 
-    SourceError, with the file, for one that cannot be read, was cut or has any other shape. What the codes themselves
-    hold is not looked at.
+    SourceError, with the file, if it cannot be read, is truncated or has another structure. The run-length encodings
+    are not decoded.
     """
     try:
-        part = json.loads(path.read_bytes())
+        part: dict[str, Any] = json.loads(path.read_bytes())
         fault = _fault(part, path.stem)
     except OSError as error:
         raise SourceError(f"{path}: cannot be read: {error.strerror}") from error
-    except (ValueError, RecursionError):  # what json raises for bytes, for a file that is cut, and for one too deep
+    except (ValueError, RecursionError):  # json raises these for bad bytes, a truncated file, and too deep nesting
         fault = "no whole JSON"
     if fault:
         raise SourceError(f"{path}: not the COCO part of picture {path.stem} ({fault})")
@@ -107,9 +108,9 @@ def read_part(path: Path) -> dict[str, Any]:
 
 
 def _fault(part: Any, stem: str) -> str | None:
-    """What of a part is not as `coco_part` makes it."""
+    """The first difference from what `coco_part` makes, or None."""
     if not _has_fields(part, {"image": dict, "annotations": list}):
-        return "image and annotations are not there"
+        return "image and annotations are missing"
     image = part["image"]
     if not _has_fields(image, {"id": int, "width": int, "height": int, "file_name": str}):
         return "image"
@@ -134,20 +135,20 @@ def _is_of(annotation: dict[str, Any], image: dict[str, Any]) -> bool:
 
 
 def _has_fields(thing: Any, kinds: dict[str, type]) -> bool:
-    """These fields and no other, of exactly these types: a bool is no int."""
+    """True if it has exactly these fields of exactly these types: a bool is no int."""
     return isinstance(thing, dict) and {name: type(value) for name, value in thing.items()} == kinds
 
 
 def _counts(picture: np.ndarray, number: int, box: list[int]) -> np.ndarray:
-    """Lengths of the runs off, on, off… down the columns of the whole picture, found inside the box alone."""
+    """Lengths of the runs off, on, off… down the columns of the whole picture; only the box is searched."""
     height, width = picture.shape
     x0, y0, x1, y1 = box
-    # Each column with a pixel off above and below: a column's runs then end inside it.
+    # Each column is padded with an off pixel above and below, so that its runs end inside it.
     columns = np.zeros((x1 - x0, y1 - y0 + 2), bool)
     columns[:, 1:-1] = (picture[y0:y1, x0:x1] == number).T
     column, row = np.divmod(np.flatnonzero(columns[:, 1:] != columns[:, :-1]), y1 - y0 + 1)
     turns = (x0 + column) * height + y0 + row  # on, off, on…
-    # A run that leaves a column at the picture's lower edge goes on at the next one's upper edge.
+    # A run that reaches the picture's lower edge continues at the top of the next column.
     joints = np.flatnonzero(turns[1:] == turns[:-1])
     turns = np.delete(turns, np.concatenate([joints, joints + 1]))
     counts = np.diff(turns, prepend=0, append=height * width)

@@ -1,4 +1,4 @@
-"""Colours, depth and instances of a picture in one file, under the names that BlenderProc gives them."""
+"""Colours, depth and instances of a picture in one HDF5 file, with BlenderProc's names."""
 
 import contextlib
 import io
@@ -12,27 +12,28 @@ from engine.jobs.dataset.rendered import Rendered
 
 INSTALL = '--save-hdf5 needs h5py; get it with: pip install "multiverse-engine[dataset]"'
 GZIP_LEVEL = 1
-CHUNK_BYTES = 2**20  # HDF5's own cache of chunks is of this size; a larger chunk is unpacked for each row again
+CHUNK_BYTES = 2**20  # the size of HDF5's chunk cache; a larger chunk is decompressed again for each row
 
 
 def require_h5py() -> ModuleType:
-    """UsageError says how to get it."""
+    """Import h5py; UsageError says how to install it."""
     try:
         import h5py
     except ImportError as error:
         raise UsageError(INSTALL) from error
-    return h5py
+    module: ModuleType = h5py
+    return module
 
 
 def write_hdf5(path: Path, rendered: Rendered) -> None:
-    """`colors` (h, w, 3) uint8, `depth` (h, w) float32 in metres, `instance_segmaps` (h, w) uint16, 0 none.
+    """Write `colors` (h, w, 3) uint8, `depth` (h, w) float32 metres, `instance_segmaps` (h, w) uint16, 0 for none.
 
-    Same pictures, same bytes: no time is stored. Packed in bands of whole rows. SinkError where it cannot be written;
-    nothing is left then. Replaces what is at `path`, and not at once: give it a name that nobody reads yet.
+    The same pictures give the same bytes: no time is stored. Compressed in bands of whole rows. SinkError if it cannot
+    be written; nothing is left then. Not atomic: write to a temporary name.
     """
     h5py = require_h5py()
-    # HDF5 writes to memory and we to the disk: where the disk is full HDF5 2.0 ends the process by a segmentation
-    # fault. About 100 MB for a picture of 5280x3956.
+    # HDF5 writes to memory and we write that to the disk, since HDF5 2.0 segfaults on a full disk. About 100 MB for
+    # a picture of 5280x3956.
     packed = io.BytesIO()
     with h5py.File(packed, "w") as file:
         for name, array in (
@@ -40,7 +41,7 @@ def write_hdf5(path: Path, rendered: Rendered) -> None:
             ("depth", rendered.depth_m),
             ("instance_segmaps", rendered.instances),
         ):
-            # Shuffled: the high bytes of neighbours, which are alike, come to stand together.
+            # Shuffled: this groups the high bytes of neighbours, which are similar.
             file.create_dataset(
                 name,
                 data=array,
@@ -60,6 +61,6 @@ def write_hdf5(path: Path, rendered: Rendered) -> None:
 
 
 def _chunk(array: np.ndarray) -> tuple[int, ...]:
-    """Whole rows, as many as fit into CHUNK_BYTES."""
+    """The shape of a chunk: as many whole rows as fit into CHUNK_BYTES."""
     height, *row = array.shape
     return (min(height, max(1, CHUNK_BYTES // (array.nbytes // height))), *row)

@@ -1,30 +1,30 @@
-"""Which piles are seen in a picture, where and how large: the ground of every kind of label."""
+"""Finds the visible piles in a picture with their boxes and areas: the source of every kind of label."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-NUMBERS = 2**16  # of a uint16
-PIXELS_AT_ONCE = 2**20  # what is compared is one byte a pixel: it stays in the processor's cache
+NUMBERS = 2**16  # values of a uint16
+PIXELS_AT_ONCE = 2**20  # the comparison is one byte per pixel, so it stays in the processor's cache
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Instances:
-    """Ascending by number, each number once."""
+    """Visible instances, ascending by number, each number once."""
 
     numbers: np.ndarray
     """(k,) int64, 1..65535."""
     boxes: np.ndarray
-    """(k, 4) int64: x0 y0 x1 y1 in px; the last column and row seen are x1 - 1 and y1 - 1."""
+    """(k, 4) int64: x0 y0 x1 y1 in px; x1 and y1 are exclusive."""
     areas: np.ndarray
-    """(k,) int64: pixels seen; less than the box wherever something covers a part or the shape leaves a corner."""
+    """(k,) int64: visible pixels."""
 
 
 def find_instances(picture: np.ndarray) -> Instances:
-    """Every number other than 0 in `picture`, (height, width) uint16; parts that stand apart share one box.
+    """Find every number other than 0 in `picture`, (height, width) uint16; separate parts share one box.
 
-    By runs along the rows, since a picture has a thousand times as many pixels as runs: what is done for each pixel
-    is one comparison with its left neighbour.
+    It works on runs along the rows, since a picture has a thousand times as many pixels as runs: each pixel is only
+    compared with its left neighbour.
     """
     width = picture.shape[1]
     lows = np.full((2, NUMBERS), np.iinfo(np.int64).max)  # x0, y0
@@ -44,12 +44,12 @@ def find_instances(picture: np.ndarray) -> Instances:
 
 
 def _runs(band: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Number, row, first column and column after the last of each stretch of one number but 0 in a row, (runs,)."""
+    """Number, row, first column and end column (exclusive) of each run of one number other than 0, (runs,)."""
     height, width = band.shape
     is_edge = np.ones((height, width + 1), bool)  # a row begins and ends with one
     np.not_equal(band[:, 1:], band[:, :-1], out=is_edge[:, 1:width])
     rows, columns = np.divmod(np.flatnonzero(is_edge), width + 1)
-    begins = np.flatnonzero(columns < width)  # the next edge ends it: the last of a row begins none
+    begins = np.flatnonzero(columns < width)  # the last edge of a row begins no run
     rows, starts, ends = rows[begins], columns[begins], columns[begins + 1]
     numbers = band[rows, starts]
     kept = np.flatnonzero(numbers)

@@ -1,4 +1,4 @@
-"""A picture as the bytes of a PNG."""
+"""Encodes pictures as PNG."""
 
 import numpy as np
 
@@ -6,10 +6,10 @@ from engine.errors import SinkError
 
 
 def encode_png(colors: np.ndarray) -> bytes:
-    """(height, width, 3) uint8 RGB as PNG; the same bytes for the same pixels with one build of OpenCV.
+    """Encode (height, width, 3) uint8 RGB as PNG; deterministic for one build of OpenCV.
 
-    Filter and coding are chosen for speed on noise, in which the search for repetitions finds nothing. A picture of
-    5280x3956 with a camera's noise, 62.7 MB, one core, in seconds and MB:
+    Filter and coding are chosen for speed on noisy pictures, in which a search for repetitions finds nothing. A picture
+    of 5280x3956 with camera noise, 62.7 MB, one core, in seconds and MB:
 
         OpenCV: average, Huffman alone   0.47  38.2   (this)
         OpenCV: as it is (sub, runs)     0.51  40.3
@@ -19,8 +19,8 @@ def encode_png(colors: np.ndarray) -> bytes:
         zlib: sub, level 1               1.17  43.1
         Pillow: level 1                  2.05  42.8
 
-    Without noise it is the smallest too (25.1 MB against 28); only a picture of flat areas comes out larger than by
-    runs (10.1 MB against 6.7).
+    Without noise it is the smallest too (25.1 MB against 28); only a picture of flat areas is larger than with runs
+    (10.1 MB against 6.7).
     """
     import cv2
 

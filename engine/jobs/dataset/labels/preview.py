@@ -1,7 +1,7 @@
-"""A contact sheet: people look at pictures rather than read label files.
+"""A contact sheet for checking labels by eye.
 
-Each picture twice: scaled down, for where the piles stand, and a piece of it at full scale, for whether each box sits
-on its pile.
+It shows each picture twice: scaled down, for an overview, and a crop at full scale, to check each box against its
+pile.
 """
 
 import heapq
@@ -16,7 +16,7 @@ from engine.jobs.dataset.labels.yolo import read_boxes
 
 MAX_PICTURES = 20
 SMALL_WIDTH_PX = 720
-SIDE_PX = 540  # of the piece, and the height of the picture beside it
+SIDE_PX = 540  # of the crop, and the height of the overview
 CAPTION_PX = 32
 GAP_PX = 8
 CELL_WIDTH_PX = SMALL_WIDTH_PX + GAP_PX + SIDE_PX
@@ -25,14 +25,14 @@ SHEET_ASPECT = 1.6  # width by height, about that of a screen
 BOX_COLOUR = (255, 0, 255)  # nothing on a site has it: machines are yellow, bags white, grass green
 BACKGROUND = (24, 24, 24)
 TEXT_COLOUR = (230, 230, 230)
-CANDIDATES = 256  # windows looked at for the piece with the most piles
+CANDIDATES = 256  # crops that are compared for the most piles
 
 
 def draw_preview(pictures: Iterable[tuple[int, Path, Path]]) -> np.ndarray:
-    """The sheet, (height, width, 3) uint8 RGB, of the 20 pictures of the lowest indices.
+    """Draw the sheet, (height, width, 3) uint8 RGB, of the 20 pictures with the lowest indices.
 
-    Each as its index, picture and label file. A line is drawn just outside its box, so that what is in the box stays
-    to be seen. One picture is held at a time. SourceError for a file that cannot be read, or no picture at all.
+    Each is given as index, picture file and label file. Lines are drawn just outside the boxes, so that they cover
+    nothing inside. One picture is in memory at a time. SourceError if a file cannot be read or there is no picture.
     """
     chosen = heapq.nsmallest(MAX_PICTURES, pictures, key=lambda picture: picture[0])
     if not chosen:
@@ -69,9 +69,9 @@ def _draw_cell(cell: np.ndarray, index: int, image_path: Path, label_path: Path)
 
 
 def densest_corner(boxes: np.ndarray, width: int, height: int) -> tuple[int, int]:
-    """Left and top of the piece that is shown at full scale: of those around a pile the one with the most whole boxes.
+    """Left and top of the crop that is shown at full scale: the one centred on a pile with the most whole boxes.
 
-    The middle of the picture, where it has no box; of equals the first in the file's order.
+    Ties go to the first box of the file. The middle of the picture if there is no box.
     """
     limit = np.maximum((width - SIDE_PX, height - SIDE_PX), 0)
     if not len(boxes):
@@ -90,23 +90,23 @@ def _read_picture(path: Path) -> np.ndarray:
     import cv2
 
     try:
-        data = np.fromfile(path, np.uint8)  # cv2.imread takes no name beyond ASCII on Windows
+        data = np.fromfile(path, np.uint8)  # cv2.imread fails for non-ASCII names on Windows
     except OSError as error:
         raise SourceError(f"{path}: cannot be read: {error.strerror}") from error
     try:
         pixels = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None
-    except cv2.error:  # of a broken header: a size beyond OpenCV's limit, or beyond memory
+    except cv2.error:  # broken header: the size exceeds OpenCV's limit, or memory
         pixels = None
     if pixels is None:
-        raise SourceError(f"{path}: not a whole picture that OpenCV reads")
+        raise SourceError(f"{path}: not a complete picture that OpenCV can read")
     return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB, dst=pixels)
 
 
 def _draw_boxes(pixels: np.ndarray, boxes: np.ndarray) -> None:
-    """One pixel thick, around the pixels that the box covers; `boxes` (k, 4) in px of `pixels`, which is changed."""
+    """Draw 1 px outlines around the boxes into `pixels`; `boxes` (k, 4) in px."""
     import cv2
 
-    firsts = np.floor(boxes[:, :2] + 0.01).astype(int) - 1  # 0.01 px: what six decimals may be off
+    firsts = np.floor(boxes[:, :2] + 0.01).astype(int) - 1  # 0.01 px: rounding error of six decimals
     lasts = np.ceil(boxes[:, 2:] - 0.01).astype(int)
     for first, last in zip(firsts.tolist(), lasts.tolist(), strict=True):
         cv2.rectangle(pixels, first, last, BOX_COLOUR, 1)
@@ -119,6 +119,6 @@ def _write(cell: np.ndarray, x: int, text: str) -> None:
 
 
 def _grid(count: int) -> tuple[int, int]:
-    """Columns and rows of a sheet of about SHEET_ASPECT; `count` is 1..20."""
+    """Columns and rows of a sheet with about SHEET_ASPECT; `count` is 1..20."""
     columns = max(1, round(math.sqrt(count * SHEET_ASPECT * CELL_HEIGHT_PX / CELL_WIDTH_PX)))
     return columns, math.ceil(count / columns)

@@ -1,4 +1,4 @@
-"""What a data set is like in numbers, beside the real pictures that it is to resemble."""
+"""Figures of a data set, next to those of the real pictures that it imitates."""
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -11,12 +11,12 @@ REAL_WIDTH_PX = 5280
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statistics:
-    """None is what cannot be told: of piles without a picture, of boxes without a pile."""
+    """None where there is no data: piles if there is no picture, boxes if there is no pile."""
 
     pictures: int
     piles: int
     piles_mean: float | None
-    """A picture, as are the next two."""
+    """Per picture, as are the next two."""
     piles_min: int | None
     piles_max: int | None
     box_width_mean_px: float | None
@@ -25,10 +25,10 @@ class Statistics:
     box_width_median_px: float | None
     box_height_median_px: float | None
     empty_share: float | None
-    """Pictures without a pile, 0..1."""
+    """Share of pictures without a pile, 0..1."""
 
     def lines(self) -> list[str]:
-        """For a terminal: a heading, then a line a figure with the real one beside it."""
+        """Lines for a terminal: a heading, then one figure per line with the real one next to it."""
         rows = [
             ("", "these", "real"),
             ("pictures", str(self.pictures), ""),
@@ -41,7 +41,7 @@ class Statistics:
         return [f"{name:<24} {these:>14} {real:>14}".rstrip() for name, these, real in rows]
 
     def as_json(self) -> dict[str, Any]:
-        """Every field, and under `real` what is known of the real pictures."""
+        """Every field, and under `real` the figures of the real pictures."""
         return {**asdict(self), "real": {name: value for name, value in asdict(REAL).items() if value is not None}}
 
 
@@ -54,11 +54,11 @@ class RealFigures:
     box_height_mean_px: float = 38.0
 
 
-REAL = RealFigures()  # of the real drone pictures, 5280 px wide (spec/dataset.md)
+REAL = RealFigures()  # drone pictures, 5280 px wide (spec/dataset.md)
 
 
 class _Sizes:
-    """How many of each length in whole px: mean and median are exact, and memory does not grow with their number."""
+    """Histogram of lengths in whole px: mean and median are exact, and memory is constant."""
 
     def __init__(self) -> None:
         self._counts = np.zeros(0, np.int64)
@@ -80,8 +80,10 @@ class _Sizes:
 
 
 def measure(pictures: Iterable[np.ndarray], width: int) -> Statistics:
-    """Of each picture's boxes, (k, 4) x0 y0 x1 y1 in px of pictures `width` px wide, which are whole px but for a
-    label's six decimals. One picture is held at a time."""
+    """Compute the figures from each picture's boxes, (k, 4) x0 y0 x1 y1 in px of pictures `width` px wide.
+
+    Boxes are whole px except for the rounding of a label's six decimals. One picture is in memory at a time.
+    """
     seen = piles = empty = most = 0
     fewest: int | None = None
     widths, heights = _Sizes(), _Sizes()

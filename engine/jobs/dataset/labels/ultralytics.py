@@ -1,17 +1,17 @@
-"""dataset.yaml: what Ultralytics' trainers are pointed at."""
+"""dataset.yaml, the description of a data set for Ultralytics' trainers."""
 
 
 def dataset_yaml() -> str:
-    """The file's text; it stands beside `images` and `labels`.
+    """The text of the file, which lies next to `images` and `labels`.
 
-    Without a `path` Ultralytics takes the folder that the file is in (`check_det_dataset`), so the data set may be
-    moved; a relative `path` would be sought in the working folder and in its own folder of data sets. Labels are found
-    by putting `labels` for `images` in a picture's path (`img2label_paths`).
+    Without `path` Ultralytics uses the file's folder (`check_det_dataset`), so the data set may be moved; a relative
+    `path` would be resolved in the working folder and in Ultralytics' own folder of data sets. It finds labels by
+    replacing `images` with `labels` in a picture's path (`img2label_paths`).
     """
     return """\
 # Foundation piles from above, rendered. No `path`: Ultralytics then takes the folder of this file.
 train: images
-# The same pictures, so that it runs as it is. What it is worth, only real pictures tell: put a folder of them here.
+# The same pictures, so that training runs as it is. Replace them with a folder of real pictures to validate.
 val: images
 names:
   0: pile

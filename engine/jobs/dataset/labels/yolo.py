@@ -1,4 +1,4 @@
-"""A label file as YOLO's trainers read it: a line a box, class and normalised centre and size."""
+"""Label files in YOLO's format: one box per line, class and normalised centre and size."""
 
 from pathlib import Path
 
@@ -10,17 +10,17 @@ from engine.jobs.dataset.labels.instances import Instances
 PILE_CLASS = 0
 COLUMNS = 5
 FORM = np.frombuffer(b"0 0.000000 0.000000 0.000000 0.000000\n", np.uint8)
-"""A line as `label_text` writes it, but for its digits; all have one length, since no number is more than 1."""
+"""A line of `label_text` with zeros as digits. All lines have the same length, since no number exceeds 1."""
 DIGITS = np.frombuffer(b"  d.dddddd d.dddddd d.dddddd d.dddddd ", np.uint8) == ord("d")
-PLACES = np.array([10.0**place for place in range(6, -1, -1)])  # of the digits of a number, in millionths
-ROUNDING_NORM = 1e-6  # six decimals of a centre and of half a size: half a unit each
+PLACES = np.array([10.0**place for place in range(6, -1, -1)])  # values of a number's digits, in millionths
+ROUNDING_NORM = 1e-6  # rounding of a centre and of half a size to six decimals
 
 
 def label_text(found: Instances, width: int, height: int) -> str:
-    """`0 cx cy w h` a line, in parts of the picture's width and height (px), in the order of `found`; "" for no pile.
+    """One line `0 cx cy w h` per pile, relative to the picture's width and height (px); "" for no pile.
 
-    Six decimals are 0.01 px of the widest picture that there is. Two piles of one and the same box would be two equal
-    lines, of which Ultralytics takes one.
+    Six decimals are 0.01 px in the widest picture. Two piles with the same box give equal lines, of which Ultralytics
+    drops one.
     """
     x0, y0, x1, y1 = found.boxes.T
     shares = np.stack([(x0 + x1) / (2 * width), (y0 + y1) / (2 * height), (x1 - x0) / width, (y1 - y0) / height], 1)
@@ -28,11 +28,11 @@ def label_text(found: Instances, width: int, height: int) -> str:
 
 
 def read_boxes(path: Path, width: int, height: int) -> np.ndarray:
-    """Boxes of a label file, (k, 4) float64: x0 y0 x1 y1 in px of a picture of that size, up to six decimals' rounding.
+    """Read the boxes of a label file, (k, 4) float64: x0 y0 x1 y1 in px, up to the rounding of six decimals.
 
-    SourceError, with file and line, for what `label_text` would not write: other columns, classes or numbers, an edge
-    beyond the picture, a box without size. A file just as `label_text` writes it is read as a whole, which is
-    quicker than by lines.
+    SourceError, with file and line, for anything that `label_text` would not write: other columns, classes or numbers,
+    an edge outside the picture, an empty box. A file exactly as `label_text` writes it is parsed as a whole, which is
+    faster than line by line.
     """
     try:
         data = path.read_bytes()
@@ -47,13 +47,13 @@ def read_boxes(path: Path, width: int, height: int) -> np.ndarray:
 
 
 def _boxes(data: bytes) -> np.ndarray | None:
-    """(k, 4) in parts of the picture, the same to the last bit as `_box` has them; None where that has to look."""
+    """(k, 4) relative boxes, bit-identical to `_box`; None if the file must be parsed line by line."""
     if len(data) % len(FORM):
         return None
-    digits = np.frombuffer(data, np.uint8).reshape(-1, len(FORM)) - FORM  # (k, 38); less than 0 comes out large
+    digits = np.frombuffer(data, np.uint8).reshape(-1, len(FORM)) - FORM  # (k, 38); negative ones wrap
     if (digits > 9 * DIGITS).any():
         return None
-    shares = digits[:, DIGITS].reshape(-1, 4, 7) @ PLACES / 1e6  # exact up to the division
+    shares = digits[:, DIGITS].reshape(-1, 4, 7) @ PLACES / 1e6  # exact before the division
     centres, halves = shares[:, :2], shares[:, 2:] / 2
     boxes = np.concatenate([centres - halves, centres + halves], axis=1)
     is_sound = (halves > 0).all() and (boxes >= -ROUNDING_NORM).all() and (boxes <= 1 + ROUNDING_NORM).all()
@@ -61,7 +61,7 @@ def _boxes(data: bytes) -> np.ndarray | None:
 
 
 def _box(line: str, where: str) -> tuple[float, float, float, float]:
-    """Of one line, in parts of the picture; SourceError names `where`."""
+    """Parse one line into a relative box; SourceError names `where`."""
     fields = line.split()
     if len(fields) != COLUMNS:
         raise SourceError(f"{where}: {len(fields)} columns instead of {COLUMNS} (class, centre x y, width, height)")
@@ -72,7 +72,7 @@ def _box(line: str, where: str) -> tuple[float, float, float, float]:
     except ValueError as error:
         raise SourceError(f"{where}: {' '.join(fields[1:])!r} are not four numbers") from error
     box = (cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2)
-    # Written so that a NaN, of which no comparison is true, is refused as well.
+    # Written so that NaN is refused too: no comparison with it is true.
     if not (w > 0 and h > 0 and min(box) >= -ROUNDING_NORM and max(box) <= 1 + ROUNDING_NORM):
         raise SourceError(f"{where}: the box {' '.join(fields[1:])} is not inside the picture (0..1), or has no size")
     return box

@@ -1,12 +1,12 @@
-"""A stage drawn by OpenGL, in tiles that any GPU takes. START HERE: `render(stage)`, `bake_ground(stage, side_px)`.
+"""Draws a stage with OpenGL, in tiles that fit any GPU. START HERE: `render(stage)`, `bake_ground(stage, side_px)`.
 
-picture.py    render(): tile by tile; tiles.py: which; targets.py: into what
+picture.py    render(), tile by tile; tiles.py: the tiles; targets.py: their framebuffers
 drawing.py    the passes of a tile, in order
-ground.py     the terrain's mesh in chunks; things.py: all batches; marks.py: tracks, lime, shade at the foot of things
+ground.py     the terrain's mesh in chunks; things.py: all batches; marks.py: tracks, lime, contact shade
 shadow.py     two maps along the sun's rays
-view.py       the numbers that every shader reads
+view.py       the uniform block that every shader reads
 plan.py       bake_ground(): the ground from straight above, unlit
-device.py     the context, and what is made in it
+device.py     the GL context and its resources
 """
 
 from engine.jobs.dataset.raster.picture import render

@@ -1,4 +1,4 @@
-"""The context, whatever is made in it, and its errors."""
+"""The GL context, its resources and its errors."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -25,7 +25,7 @@ _Thing = TypeVar("_Thing", bound=_Releasable)
 
 
 class Device:
-    """Makes programs, buffers and targets; all of them go when it closes. One thread."""
+    """Makes programs, buffers and targets, and releases them all when it closes. Used by one thread."""
 
     def __init__(self, context: moderngl.Context, undo: ExitStack) -> None:
         self.context = context
@@ -40,8 +40,9 @@ class Device:
     def program(self, name: str, vertex: str, **units: int) -> moderngl.Program:
         """`units`: the texture unit of each sampler."""
         program = self.kept(compile_program(self.context, name, vertex=vertex, folder=SHADERS))
-        if "View" in program:
-            program["View"].binding = VIEW_BLOCK
+        view = program.get("View", None)
+        if isinstance(view, moderngl.UniformBlock):
+            view.binding = VIEW_BLOCK
         for sampler, unit in units.items():
             program[sampler] = unit
         return program
@@ -52,8 +53,10 @@ class Device:
         *contents: tuple[moderngl.Buffer, tuple[str, ...]],
         index: moderngl.Buffer | None = None,
     ) -> moderngl.VertexArray:
-        """Of buffers of float32: `("/i" or "", "3f in_a", "2f in_b")` each. What the program does not read is skipped:
-        compilers drop attributes that they need not, and moderngl refuses to bind those."""
+        """Bind float32 buffers, each described as `("/i" or "", "3f in_a", "2f in_b")`.
+
+        Attributes that the program does not have are skipped: compilers drop unused ones, and moderngl refuses them.
+        """
         bound = []
         for buffer, (each, *attributes) in contents:
             pairs = [attribute.split() for attribute in attributes]
@@ -62,7 +65,7 @@ class Device:
         return self.kept(self.context.vertex_array(program, bound, index))
 
     def pass_over_all(self, name: str, **units: int) -> moderngl.VertexArray:
-        """Draws over the whole target: `render(vertices=3)`."""
+        """A pass over the whole target; draw it with `render(vertices=3)`."""
         return self.kept(self.context.vertex_array(self.program(name, WHOLE_TARGET, **units), []))
 
     def buffer(self, data: np.ndarray) -> moderngl.Buffer:
@@ -78,7 +81,7 @@ class Device:
         return self.kept(self.context.framebuffer(colors, depth))
 
     def check(self) -> None:
-        """RenderError for what the driver has complained about since the last call."""
+        """Raise RenderError for a GL error since the last call."""
         code = self.context.error
         if code != "GL_NO_ERROR":
             raise RenderError(f"the GL driver reports {code}{_HINTS.get(code, '')}")
@@ -86,7 +89,7 @@ class Device:
 
 @contextmanager
 def open_device() -> Iterator[Device]:
-    """A context for this block. NoGLError where there is none; whatever OpenGL refuses inside is a RenderError."""
+    """Open a context for this block. NoGLError if there is none; RenderError for OpenGL errors inside."""
     with ExitStack() as undo:
         context = open_context()
         undo.callback(context.release)
@@ -95,6 +98,6 @@ def open_device() -> Iterator[Device]:
             yield device
             device.check()
         except (moderngl.Error, MemoryError) as error:
-            code = context.error  # moderngl tells what could not be made, the driver why
+            code = context.error  # moderngl says what failed, the driver why
             said = " ".join(str(error).split()) or type(error).__name__
             raise RenderError(f"OpenGL: {said}{_HINTS.get(code, '')}") from error

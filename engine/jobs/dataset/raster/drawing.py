@@ -1,9 +1,9 @@
-"""The passes of a picture, in the order in which a tile takes them.
+"""The passes of a picture, in the order of a tile.
 
-ground depth     the bare terrain, exact to the last bit whatever the tile
-numbers          which pile is seen through the middle of each pixel, and how deep
-marks            tracks, lime, shade at the foot of things, laid onto that depth
-shaded ground    its colour, once a pixel; so its fine texture is never shaded for each small triangle
+ground depth     the bare terrain, bit-identical for any tiling
+numbers          the pile at the centre of each pixel, and its depth
+marks            tracks, lime and contact shade, projected onto that depth
+shaded ground    the ground's colour once per pixel, so that its fine texture is not shaded per small triangle
 colours          terrain with that colour and all things, multi-sampled
 """
 
@@ -12,18 +12,18 @@ from collections.abc import Sequence
 import moderngl
 import numpy as np
 
-from engine.jobs.dataset.geometry.batches import Stage
+from engine.jobs.dataset.geometry.batches import SceneStage
 from engine.jobs.dataset.light import light_of
 from engine.jobs.dataset.raster import shadow
 from engine.jobs.dataset.raster.device import VIEW_BLOCK, Device
 from engine.jobs.dataset.raster.ground import Ground, terrain_texture
 from engine.jobs.dataset.raster.marks import Marks, driven_and_strewn, shade_under
-from engine.jobs.dataset.raster.targets import Targets
+from engine.jobs.dataset.raster.targets import RasterTargets
 from engine.jobs.dataset.raster.things import Things
 from engine.jobs.dataset.raster.tiles import Tile
 from engine.jobs.dataset.raster.view import ShadowSpace, View
 
-# Texture units. moderngl binds a new texture to a unit of its own choosing: all are bound again before each tile.
+# Texture units. moderngl binds a new texture to a unit it chooses, so all are bound again before each tile.
 _GROUND_DEPTH, _MARKS, _TERRAIN, _GROUND_RGB, _THINGS_SHADOW, _GROUND_SHADOW = range(6)
 _SHADOWS = {"u_things_shadow": _THINGS_SHADOW, "u_ground_shadow": _GROUND_SHADOW}
 _SPARE_M = 0.5
@@ -33,11 +33,11 @@ _SOLID = moderngl.DEPTH_TEST | moderngl.CULL_FACE
 class StageDrawing:
     """A stage on the GPU, ready to be drawn tile by tile."""
 
-    def __init__(self, device: Device, stage: Stage, targets: Targets, *, wants_colors: bool) -> None:
+    def __init__(self, device: Device, stage: SceneStage, targets: RasterTargets, *, wants_colors: bool) -> None:
         self._device, self._stage, self._targets = device, stage, targets
         scene = stage.scene
         context = device.context
-        context.front_face = "cw"  # row 0 is the top: everything is seen upside down
+        context.front_face = "cw"  # row 0 is the top, so everything is drawn upside down
         self._ground = Ground(device, stage.ground, scene.camera, scene.sun)
         self._ground_depth = self._ground.drawn_by(device.program("ground_depth", "ground_vertex"))
         self._numbers_start = device.pass_over_all("numbers_start", u_ground_depth=_GROUND_DEPTH)
@@ -63,7 +63,7 @@ class StageDrawing:
             self._prepare_colors(highest_m)
 
     def draw_numbers(self, tile: Tile) -> tuple[np.ndarray, np.ndarray]:
-        """(height, width) uint16 piles, float32 depth in metres."""
+        """Draw (height, width) uint16 pile numbers and float32 depth in metres."""
         context, targets = self._device.context, self._targets
         self._begin(tile)
         targets.ground.use()
@@ -80,7 +80,7 @@ class StageDrawing:
         return targets.read_numbers(tile)
 
     def draw_colors(self, tile: Tile) -> np.ndarray:
-        """(height, width, 3) uint8 sRGB. After draw_numbers of the same tile, whose depth of the ground it takes."""
+        """Draw (height, width, 3) uint8 sRGB. Call draw_numbers for the tile first: it draws the ground's depth."""
         context, targets = self._device.context, self._targets
         targets.ground_depth.use(_GROUND_DEPTH)
         self._terrain.use(_TERRAIN)
@@ -136,6 +136,6 @@ class StageDrawing:
         self._block.bind_to_uniform_block(VIEW_BLOCK)
 
     def _lowest_and_highest(self, boxes: Sequence[np.ndarray]) -> tuple[float, float]:
-        """Lowest and highest z of all there is."""
+        """Lowest and highest z in the stage."""
         lowest = [self._ground.lowest_m, *(float(box[:, :, 2].min()) for box in boxes)]
         return min(lowest), max([self._ground.highest_m, *(float(box[:, :, 2].max()) for box in boxes)])

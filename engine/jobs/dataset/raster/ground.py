@@ -1,4 +1,4 @@
-"""The terrain's mesh on the GPU, in chunks of which a tile draws only those that it may see."""
+"""The terrain's mesh on the GPU, in chunks; a tile draws only chunks that may be visible in it."""
 
 import moderngl
 import numpy as np
@@ -6,16 +6,16 @@ import numpy as np
 from engine.jobs.dataset.geometry.batches import Mesh
 from engine.jobs.dataset.raster.device import Device
 from engine.jobs.dataset.raster.tiles import Tile, boxes_in_picture, corners_of
-from engine.jobs.dataset.scene.description import Camera, Sun, Terrain
+from engine.jobs.dataset.scene.description import SiteCamera, Sun, Terrain
 
 CHUNK_M = 16.0
 VERTEX = ("", "3f in_position", "3f in_plane", "2f in_reach")
 
 
 class Ground:
-    """Each triangle's last vertex is its own: it carries the triangle's plane, flat (plane.glsl)."""
+    """Each triangle has its own last vertex, which carries the triangle's plane as a flat attribute (plane.glsl)."""
 
-    def __init__(self, device: Device, mesh: Mesh, camera: Camera, sun: Sun) -> None:
+    def __init__(self, device: Device, mesh: Mesh, camera: SiteCamera, sun: Sun) -> None:
         self._device = device
         z = mesh.positions[:, 2]
         self.lowest_m, self.highest_m = float(z.min()), float(z.max())
@@ -29,12 +29,13 @@ class Ground:
         vertices, index = _own_last_vertices(mesh.positions, triangles, corners, camera.height_m)
         self._vertices, self._index = device.buffer(vertices), device.buffer(index)
 
-    def _matters(self, mesh: Mesh, camera: Camera, sun: Sun) -> np.ndarray:
-        """(t,) bool: of triangles that the camera may see, or whose shadow it may."""
+    def _matters(self, mesh: Mesh, camera: SiteCamera, sun: Sun) -> np.ndarray:
+        """(t,) bool: True for triangles that may be visible, or whose shadow may be."""
         deepest_m = camera.height_m - self.lowest_m
         shadow_m = (self.highest_m - self.lowest_m) / np.tan(np.radians(sun.elevation_deg))
         half_m = np.array([camera.width_px, camera.height_px]) / 2 / camera.focal_px * deepest_m + shadow_m + CHUNK_M
-        return (np.abs(mesh.positions[:, :2]) < half_m).all(axis=1)[mesh.triangles[:, 0]]
+        matters: np.ndarray = (np.abs(mesh.positions[:, :2]) < half_m).all(axis=1)[mesh.triangles[:, 0]]
+        return matters
 
     def drawn_by(self, program: moderngl.Program) -> moderngl.VertexArray:
         return self._device.array(program, (self._vertices, VERTEX), index=self._index)
@@ -49,7 +50,7 @@ class Ground:
 
 
 def terrain_texture(device: Device, mesh: Mesh, terrain: Terrain) -> moderngl.Texture:
-    """Slope east, slope north and z at each vertex of the height field, to be read between them too."""
+    """Slope east, slope north and z at each vertex of the height field, linearly filtered."""
     count = terrain.heights_m.shape[0]
     texels = np.empty((count * count, 3), np.float32)
     texels[:, :2] = -mesh.normals[:, :2] / mesh.normals[:, 2:]
@@ -61,7 +62,7 @@ def terrain_texture(device: Device, mesh: Mesh, terrain: Terrain) -> moderngl.Te
 
 
 def _in_chunks(positions: np.ndarray, triangles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Triangles ordered by the square that they begin in, (t, 3), and where each square's begin, (chunks,)."""
+    """Triangles sorted by the square they begin in, (t, 3), and the start of each square's triangles, (chunks,)."""
     squares = np.floor(positions[:, :2] / CHUNK_M).astype(np.int32)
     squares -= squares.min(axis=0)
     number = (squares[:, 1] * (squares[:, 0].max() + 1) + squares[:, 0])[triangles[:, 0]]
@@ -73,8 +74,10 @@ def _in_chunks(positions: np.ndarray, triangles: np.ndarray) -> tuple[np.ndarray
 def _own_last_vertices(
     positions: np.ndarray, triangles: np.ndarray, corners: list[np.ndarray], camera_m: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(v, 8) float32 position, plane and reach; (t, 3) uint32. Vertex t is triangle t's last; the other corners are
-    whichever copies there are."""
+    """Vertices, (v, 8) float32 position, plane and reach, and triangles, (t, 3) uint32.
+
+    Vertex t is the last of triangle t; its other corners are any copies.
+    """
     count = len(triangles)
     copies = np.full(len(positions), -1, np.int64)
     copies[triangles[:, 2]] = np.arange(count)
@@ -99,6 +102,6 @@ def _own_last_vertices(
 
 
 def _runs(chosen: np.ndarray) -> list[tuple[int, int]]:
-    """Where it is true without a break: first, and one past the last."""
+    """The runs of True values as (start, end), end exclusive."""
     edges = np.flatnonzero(np.diff(np.concatenate([[0], chosen.astype(np.int8), [0]])))
     return [(int(first), int(last)) for first, last in zip(edges[::2], edges[1::2], strict=True)]

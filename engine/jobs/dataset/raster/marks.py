@@ -1,4 +1,4 @@
-"""What lies on the ground without height: crawler tracks, lime lines, and the shade at the foot of things."""
+"""Flat marks on the ground: crawler tracks, lime lines, and the contact shade of things."""
 
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
@@ -8,15 +8,15 @@ import numpy as np
 
 from engine.jobs.dataset.raster.device import Device
 from engine.jobs.dataset.raster.tiles import Tile, boxes_in_picture, corners_of
-from engine.jobs.dataset.scene.description import Camera, Scene, Terrain
+from engine.jobs.dataset.scene.description import SiteCamera, SiteScene, Terrain
 
 TRACK, LIME, SHADE = 0, 1, 2
-PIECE_M = 4.0  # at most so long, so that the box around a piece of a track stays flat
+PIECE_M = 4.0  # maximum length, so that the box around a piece of a track stays flat
 SLACK_M = 0.3
-SHADE_REACH = 0.8  # of a thing's height
+SHADE_REACH = 0.8  # share of a thing's height
 SHADE_REACH_M = (0.05, 1.2)
 SHADE_STRENGTH = 0.75
-SHADE_LIFT_M = 0.5  # what hangs so high above the ground shades a third as much
+SHADE_LIFT_M = 0.5  # a thing at this height above the ground shades a third as much
 ROW = ("/i", "4f in_ends", "4f in_form", "4f in_kind")
 BOX_VERTICES = 36
 
@@ -24,8 +24,8 @@ BOX_VERTICES = 36
 class Marks:
     """Boxes for marks_vertex.glsl; (k, 12) float32 rows: ends, form, kind."""
 
-    def __init__(self, device: Device, program: moderngl.Program, rows: np.ndarray, camera: Camera | None) -> None:
-        """Without a camera, as in a plan, each tile draws all of them."""
+    def __init__(self, device: Device, program: moderngl.Program, rows: np.ndarray, camera: SiteCamera | None) -> None:
+        """Without a camera, as in a plan, each tile draws all marks."""
         self._device = device
         self._rows = rows
         self._boxes_px = None if camera is None else boxes_in_picture(camera, _corners(rows))
@@ -33,21 +33,21 @@ class Marks:
         self._array = device.array(program, (self._buffer, ROW))
 
     def draw(self, tile: Tile) -> None:
-        """Into the framebuffer in use, which is black."""
+        """Draw into the current framebuffer, which must be black."""
         rows = self._rows if self._boxes_px is None else self._rows[tile.sees(self._boxes_px)]
         if not len(rows):
             return
         context = self._device.context
         self._buffer.write(np.ascontiguousarray(rows))
         context.enable_only(moderngl.BLEND | moderngl.CULL_FACE)
-        context.blend_equation = moderngl.MAX
+        context.blend_equation = moderngl.MAX  # type: ignore[assignment]  # moderngl's stub asks for a pair only
         context.blend_func = moderngl.ONE, moderngl.ONE
         self._array.render(moderngl.TRIANGLES, vertices=BOX_VERTICES, instances=len(rows))
-        context.blend_equation = moderngl.FUNC_ADD
+        context.blend_equation = moderngl.FUNC_ADD  # type: ignore[assignment]  # the same
 
 
-def driven_and_strewn(scene: Scene) -> np.ndarray:
-    """Rows of its tracks and lime lines."""
+def driven_and_strewn(scene: SiteScene) -> np.ndarray:
+    """Rows for the scene's tracks and lime lines."""
     rows: list[np.ndarray] = []
     for track in scene.tracks:
         rows += _pieces(
@@ -59,12 +59,12 @@ def driven_and_strewn(scene: Scene) -> np.ndarray:
 
 
 def shade_under(boxes: Sequence[np.ndarray], terrain: Terrain) -> np.ndarray:
-    """Rows for boxes of (k, 8, 3) corners, in the order of `corners_of`: the sky that they hide from the ground."""
+    """Rows for the sky that boxes hide from the ground; (k, 8, 3) corners in the order of `corners_of`."""
     if not boxes:
         return np.empty((0, 12), np.float32)
     corners = np.concatenate(boxes)
     middle = corners.mean(axis=1)
-    # The three edges of each box; the longest two on the ground make its outline there, near enough.
+    # The three edges of each box; the longest two on the ground approximate its outline there.
     edges = corners[:, [1, 2, 4]] - corners[:, :1]
     flat = edges[:, :, :2]
     lengths = np.linalg.norm(flat, axis=2)
@@ -119,7 +119,7 @@ def _pieces(
 
 
 def _heights(terrain: Terrain, middles: np.ndarray, reach_m: np.ndarray) -> np.ndarray:
-    """(k, 2): lowest and highest z of the ground within so far of each place, with some to spare."""
+    """(k, 2): lowest and highest z of the ground within reach of each point, with a margin."""
     steps = np.linspace(-1, 1, 7)
     x = middles[:, 0, None, None] + steps[:, None] * reach_m[:, None, None]
     y = middles[:, 1, None, None] + steps[None, :] * reach_m[:, None, None]
@@ -129,7 +129,7 @@ def _heights(terrain: Terrain, middles: np.ndarray, reach_m: np.ndarray) -> np.n
 
 
 def _corners(rows: np.ndarray) -> np.ndarray:
-    """(k, 8, 3): a box around the one that marks_vertex.glsl draws."""
+    """(k, 8, 3): bounding boxes of those that marks_vertex.glsl draws."""
     wide = (rows[:, 4] + rows[:, 5] + rows[:, 10])[:, None] * np.sqrt(2.0)
     low = np.minimum(rows[:, 0:2], rows[:, 2:4]) - wide
     high = np.maximum(rows[:, 0:2], rows[:, 2:4]) + wide

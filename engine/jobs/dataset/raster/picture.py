@@ -1,19 +1,24 @@
-"""A stage as a picture."""
+"""Renders a stage to a picture."""
 
 import numpy as np
 
-from engine.jobs.dataset.geometry.batches import Stage
+from engine.jobs.dataset.geometry.batches import SceneStage
 from engine.jobs.dataset.raster.device import open_device
 from engine.jobs.dataset.raster.drawing import StageDrawing
-from engine.jobs.dataset.raster.targets import SAMPLES, Targets
+from engine.jobs.dataset.raster.targets import SAMPLES, RasterTargets
 from engine.jobs.dataset.raster.tiles import MAX_TILE_PX, cut
 from engine.jobs.dataset.rendered import Rendered
 
 
-def render(stage: Stage, *, wants_colors: bool = True, tile_px: int = MAX_TILE_PX, samples: int = SAMPLES) -> Rendered:
-    """The stage as its camera sees it; without colours they are black. Numbers and depth do not depend on `tile_px` nor
-    on `samples` (of colour, a pixel). The same stage gives the same bytes on the same renderer. It opens a GL context
-    on this thread and closes it. NoGLError, RenderError, in one line."""
+def render(
+    stage: SceneStage, *, wants_colors: bool = True, tile_px: int = MAX_TILE_PX, samples: int = SAMPLES
+) -> Rendered:
+    """Render the stage through its camera. NoGLError or RenderError, in one line.
+
+    Without `wants_colors` the colours are black. `samples`: of colour, per pixel. Numbers and depth depend on neither
+    `tile_px` nor `samples`. The same stage gives the same bytes on the same GL renderer. Opens and closes a GL context
+    on this thread.
+    """
     camera = stage.scene.camera
     shape = (camera.height_px, camera.width_px)
     colors = np.zeros((*shape, 3), np.uint8)
@@ -21,7 +26,7 @@ def render(stage: Stage, *, wants_colors: bool = True, tile_px: int = MAX_TILE_P
     with open_device() as device:
         tiles = cut(camera.width_px, camera.height_px, min(tile_px, device.largest_px))
         size_px = (tiles[0].width_px, tiles[0].height_px)
-        targets = Targets(device, size_px, wants_colors=wants_colors, samples=samples)
+        targets = RasterTargets(device, size_px, wants_colors=wants_colors, samples=samples)
         drawing = StageDrawing(device, stage, targets, wants_colors=wants_colors)
         device.check()
         for tile in tiles:

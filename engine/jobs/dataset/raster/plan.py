@@ -1,9 +1,9 @@
-"""The ground from straight above, unlit: the texture that Cycles lays on it."""
+"""Bakes the ground's albedo, seen from above: the texture that Cycles uses."""
 
 import moderngl
 import numpy as np
 
-from engine.jobs.dataset.geometry.batches import Stage
+from engine.jobs.dataset.geometry.batches import SceneStage
 from engine.jobs.dataset.light import light_of
 from engine.jobs.dataset.raster.device import VIEW_BLOCK, open_device
 from engine.jobs.dataset.raster.ground import terrain_texture
@@ -11,14 +11,16 @@ from engine.jobs.dataset.raster.marks import Marks, driven_and_strewn
 from engine.jobs.dataset.raster.targets import confine, read_pixels
 from engine.jobs.dataset.raster.tiles import MAX_TILE_PX, cut
 from engine.jobs.dataset.raster.view import ShadowSpace, View
-from engine.jobs.dataset.scene.description import Camera
+from engine.jobs.dataset.scene.description import SiteCamera
 
 _MARKS, _TERRAIN, _NO_DEPTH = range(3)
 
 
-def bake_ground(stage: Stage, side_px: int) -> np.ndarray:
-    """(side_px, side_px, 3) uint8 sRGB: the ground's albedo over the terrain's whole side, row 0 north, column 0 west.
-    RenderError, NoGLError."""
+def bake_ground(stage: SceneStage, side_px: int) -> np.ndarray:
+    """Bake the albedo over the whole terrain: (side_px, side_px, 3) uint8 sRGB, row 0 north, column 0 west.
+
+    Raises RenderError, NoGLError.
+    """
     scene = stage.scene
     plan = np.empty((side_px, side_px, 3), np.uint8)
     with open_device() as device:
@@ -35,7 +37,7 @@ def bake_ground(stage: Stage, side_px: int) -> np.ndarray:
         marks = Marks(device, program, driven_and_strewn(scene), None)
         ground = device.pass_over_all("ground_plan", u_marks=_MARKS, u_terrain=_TERRAIN)
         view = View(
-            camera=Camera(width_px=side_px, height_px=side_px),
+            camera=SiteCamera(width_px=side_px, height_px=side_px),
             nearest_m=1.0,
             farthest_m=2.0,
             sun=scene.sun,

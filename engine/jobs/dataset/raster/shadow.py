@@ -1,8 +1,8 @@
-"""Two shadow maps: of the things, fine, and of the ground, coarse.
+"""Two shadow maps: a fine one of the things and a coarse one of the ground.
 
-They are drawn along the sun's rays onto the level plane z = 0 and keep the highest z: a shear, not the usual view from
-the sun. So the texels are equally fine on the ground however low the sun stands, a bias is a height in metres, and the
-map is as wide as what the camera sees. The ground has a map of its own: no thing's shadow has to bear its wide bias.
+They project along the sun's rays onto the plane z = 0 and keep the highest z: a shear instead of the usual view from
+the sun. So texels have the same size on the ground at any elevation of the sun, a bias is a height in metres, and the
+map covers just the camera's view. The ground has its own map because it needs a larger bias than the things.
 """
 
 import math
@@ -13,14 +13,14 @@ import numpy as np
 
 from engine.jobs.dataset.raster.device import Device
 from engine.jobs.dataset.raster.view import ShadowSpace
-from engine.jobs.dataset.scene.description import Camera, Sun
+from engine.jobs.dataset.scene.description import SiteCamera, Sun
 
 FINEST_M = 0.025  # a third of the thinnest post
 TEXELS_A_PIXEL = 1.6
 GROUND_TEXEL_M = 0.15
 MAX_PX = 8192
 MARGIN_M = 0.5
-STEEPEST = math.tan(math.radians(86))  # below 4 degrees of elevation shadows stay as long as at 4
+STEEPEST = math.tan(math.radians(86))  # below 4 degrees of elevation shadows are as long as at 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -32,9 +32,9 @@ class ShadowMaps:
 
 
 def fit(
-    camera: Camera, sun: Sun, ground_m: tuple[float, float], highest_m: float, largest_px: int
+    camera: SiteCamera, sun: Sun, ground_m: tuple[float, float], highest_m: float, largest_px: int
 ) -> tuple[ShadowSpace, tuple[int, int], tuple[int, int]]:
-    """Around all that the camera can see between the ground's lowest and the highest z; the maps' sizes in pixels."""
+    """Fit the maps around the camera's view between the lowest ground and the highest z; also their sizes in pixels."""
     flat = 1 / max(math.tan(math.radians(sun.elevation_deg)), 1 / STEEPEST)
     azimuth = math.radians(sun.azimuth_deg)
     shear_x, shear_y = flat * math.sin(azimuth), flat * math.cos(azimuth)
@@ -65,7 +65,7 @@ def fit(
 
 
 def make_maps(device: Device, things_px: tuple[int, int], ground_px: tuple[int, int]) -> ShadowMaps:
-    """Empty: nothing casts a shadow."""
+    """Make empty maps, in which nothing casts a shadow."""
     textures = []
     for size_px in (things_px, ground_px):
         texture = device.kept(device.context.depth_texture(size_px))

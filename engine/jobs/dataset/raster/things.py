@@ -1,4 +1,4 @@
-"""Batches on the GPU; a tile draws the instances that it may see."""
+"""Batches on the GPU; a tile draws the instances that may be visible in it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import moderngl
 import numpy as np
 
-from engine.jobs.dataset.geometry.batches import LOOKS, Batch, Mesh
+from engine.jobs.dataset.geometry.batches import LOOKS, InstanceBatch, Mesh
 from engine.jobs.dataset.raster.device import Device
 from engine.jobs.dataset.raster.tiles import Tile, boxes_in_picture, corners_of
-from engine.jobs.dataset.scene.description import Camera
+from engine.jobs.dataset.scene.description import SiteCamera
 
 VERTEX = ("", "3f in_corner", "3f in_next", "3f in_after", "3f in_normal")
 INSTANCE = ("/i", "4f in_row_x", "4f in_row_y", "4f in_row_z", "4f in_tint")
@@ -18,7 +18,7 @@ INSTANCE = ("/i", "4f in_row_x", "4f in_row_y", "4f in_row_z", "4f in_tint")
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Loaded:
     rows: np.ndarray
-    """(k, 16) float32: three rows of the matrix, tint and number."""
+    """(k, 16) float32: three rows of the matrix, tint and number of each instance."""
     boxes_px: np.ndarray
     instances: moderngl.Buffer
     numbered: moderngl.VertexArray
@@ -28,14 +28,16 @@ class _Loaded:
 
 
 class Things:
-    """All that stands on the ground. Its programs: numbers.glsl, things_shade.glsl, shadow_map.glsl; the last two may
-    be None where no colours are wanted."""
+    """Everything that stands on the ground.
+
+    Programs: numbers.glsl, things_shade.glsl, shadow_map.glsl; the last two are None if no colours are wanted.
+    """
 
     def __init__(
         self,
         device: Device,
-        batches: Sequence[Batch],
-        camera: Camera,
+        batches: Sequence[InstanceBatch],
+        camera: SiteCamera,
         numbered: moderngl.Program,
         shaded: moderngl.Program | None,
         shadowed: moderngl.Program | None,
@@ -46,7 +48,7 @@ class Things:
         self._programs = (numbered, shaded, shadowed)
         batches = [batch for batch in batches if len(batch.transforms)]
         self.corners = [box_corners(batch) for batch in batches]
-        """(k, 8, 3) of each batch: boxes around its instances, metres."""
+        """Bounding boxes of each batch's instances, (k, 8, 3) metres."""
         self._loaded = [
             self._load(batch, boxes_in_picture(camera, corners))
             for batch, corners in zip(batches, self.corners, strict=True)
@@ -72,13 +74,13 @@ class Things:
             loaded.shadowed.render(moderngl.TRIANGLES, instances=len(loaded.rows))
 
     def _choose(self, loaded: _Loaded, tile: Tile) -> int:
-        """How many instances the tile may see; they are the first in the buffer now."""
+        """Write the instances that may be visible in the tile to the buffer; returns their number."""
         rows = loaded.rows[tile.sees(loaded.boxes_px)]
         if len(rows):
             loaded.instances.write(rows)
         return len(rows)
 
-    def _load(self, batch: Batch, boxes_px: np.ndarray) -> _Loaded:
+    def _load(self, batch: InstanceBatch, boxes_px: np.ndarray) -> _Loaded:
         rows = np.empty((len(batch.transforms), 16), np.float32)
         rows[:, :12] = batch.transforms[:, :3].reshape(-1, 12)
         rows[:, 12:15] = batch.tints
@@ -96,28 +98,29 @@ class Things:
             boxes_px=boxes_px,
             instances=instances,
             numbered=drawn_by(numbered),
-            shaded=shaded and drawn_by(shaded),
-            shadowed=shadowed and drawn_by(shadowed),
+            shaded=None if shaded is None else drawn_by(shaded),
+            shadowed=None if shadowed is None else drawn_by(shadowed),
             look=((*look.albedo, look.roughness), (look.metallic, look.mottle, look.mottle_m, 0.0)),
         )
 
     def _vertices_of(self, mesh: Mesh) -> moderngl.Buffer:
-        """Once a mesh: batches share them."""
+        """The vertex buffer of a mesh, shared between batches."""
         if id(mesh) not in self._meshes:
             self._meshes[id(mesh)] = self._device.buffer(unrolled(mesh))
         return self._meshes[id(mesh)]
 
 
 def unrolled(mesh: Mesh) -> np.ndarray:
-    """(3 t, 12) float32: three vertices a triangle, each with its corner, the next, the one after, and its normal."""
+    """(3 t, 12) float32: three vertices per triangle, each with its corner, the next two corners, and its normal."""
     corners = mesh.positions[mesh.triangles]  # (t, 3, 3)
     vertices = np.stack([corners, np.roll(corners, -1, 1), np.roll(corners, -2, 1), mesh.normals[mesh.triangles]], 2)
     return vertices.reshape(-1, 12).astype(np.float32)
 
 
-def box_corners(batch: Batch) -> np.ndarray:
-    """(k, 8, 3) metres: the mesh's box where each instance stands."""
+def box_corners(batch: InstanceBatch) -> np.ndarray:
+    """(k, 8, 3) metres: the transformed bounding box of each instance."""
     positions = batch.mesh.positions.astype(np.float64)
     corners = corners_of(positions.min(axis=0)[None], positions.max(axis=0)[None])[0]  # (8, 3)
     transforms = batch.transforms.astype(np.float64)
-    return corners @ transforms[:, :3, :3].transpose(0, 2, 1) + transforms[:, None, :3, 3]
+    placed: np.ndarray = corners @ transforms[:, :3, :3].transpose(0, 2, 1) + transforms[:, None, :3, 3]
+    return placed

@@ -1,10 +1,10 @@
-"""A picture cut into tiles, and where things fall in it."""
+"""Cuts a picture into tiles, and projects bounding boxes into it."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from engine.jobs.dataset.scene.description import Camera
+from engine.jobs.dataset.scene.description import SiteCamera
 
 MAX_TILE_PX = 1024  # larger ones are no faster and take four times the memory
 
@@ -18,25 +18,26 @@ class Tile:
 
     @property
     def place(self) -> tuple[slice, slice]:
-        """Rows and columns of the picture."""
+        """The tile's rows and columns in the picture."""
         return (
             slice(self.top_px, self.top_px + self.height_px),
             slice(self.left_px, self.left_px + self.width_px),
         )
 
     def sees(self, boxes_px: np.ndarray) -> np.ndarray:
-        """(k, 4) left, top, right, bottom of the picture -> (k,) bool: which may show in it."""
+        """(k,) bool: True for boxes, (k, 4) left, top, right, bottom in px, that may be visible in the tile."""
         left, top, right, bottom = boxes_px.T
-        return (
+        is_seen: np.ndarray = (
             (right >= self.left_px)
             & (left <= self.left_px + self.width_px)
             & (bottom >= self.top_px)
             & (top <= self.top_px + self.height_px)
         )
+        return is_seen
 
 
 def cut(width_px: int, height_px: int, largest_px: int) -> list[Tile]:
-    """Tiles of nearly one size, at most `largest_px` a side; the first is the largest."""
+    """Cut into tiles of nearly equal size, at most `largest_px` per side; the first is the largest."""
     wide, high = _side(width_px, largest_px), _side(height_px, largest_px)
     return [
         Tile(left_px=left, top_px=top, width_px=min(wide, width_px - left), height_px=min(high, height_px - top))
@@ -49,13 +50,13 @@ def _side(length: int, largest: int) -> int:
     return -(-length // -(-length // largest))
 
 
-def boxes_in_picture(camera: Camera, corners: np.ndarray) -> np.ndarray:
-    """(k, c, 3) metres -> (k, 4) pixels: left, top, right, bottom of what their hull can cover, one pixel wider."""
+def boxes_in_picture(camera: SiteCamera, corners: np.ndarray) -> np.ndarray:
+    """Project (k, c, 3) metres to bounding boxes, (k, 4) left, top, right, bottom in pixels, with 1 px margin."""
     places = camera.pixel_of(corners.reshape(-1, 3).astype(np.float64)).reshape(*corners.shape[:2], 2)
     return np.concatenate([places.min(axis=1) - 1, places.max(axis=1) + 1], axis=1)
 
 
 def corners_of(low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    """(k, 3), (k, 3) -> (k, 8, 3) corners of boxes."""
+    """The corners, (k, 8, 3), of boxes between `low` and `high`, (k, 3) each."""
     which = (np.arange(8)[:, None] >> np.arange(3)) & 1  # (8, 3)
     return np.where(which[None] == 1, high[:, None], low[:, None])

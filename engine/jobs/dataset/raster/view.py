@@ -1,4 +1,4 @@
-"""The numbers that every shader reads: the uniform block `View` of view.glsl, row by row."""
+"""The uniform block `View` of view.glsl, which every shader reads."""
 
 from dataclasses import dataclass, replace
 from statistics import NormalDist
@@ -6,23 +6,23 @@ from statistics import NormalDist
 import numpy as np
 
 from engine.jobs.dataset.light import Light
-from engine.jobs.dataset.scene.description import Camera, GroundLook, Sun, Terrain
+from engine.jobs.dataset.scene.description import GroundLook, SiteCamera, Sun, Terrain
 
 SPARE_PX = 1024
-"""By so much a tile's viewport is wider than the tile on each side: more than any triangle in the picture."""
-GRASS_NOISE_DEVIATION = 0.32  # of the noise in ground_look.glsl that decides where grass grows
+"""Margin of a tile's viewport on each side: larger than any triangle in the picture."""
+GRASS_NOISE_DEVIATION = 0.32  # of the grass noise in ground_look.glsl
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShadowSpace:
-    """Where the shadow maps lie, in sheared metres: x and y of where the sun's ray through a point meets z = 0."""
+    """Bounds of the shadow maps in sheared metres: x and y where the sun's ray through a point meets z = 0."""
 
     west_m: float = 0.0
     south_m: float = 0.0
     width_m: float = 1.0
     height_m: float = 1.0
     shear_x: float = 0.0
-    """How far a shadow's place moves for each metre of height."""
+    """Shift of a shadow per metre of height."""
     shear_y: float = 0.0
     lowest_m: float = 0.0
     highest_m: float = 1.0
@@ -32,9 +32,9 @@ class ShadowSpace:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class View:
-    camera: Camera
+    camera: SiteCamera
     nearest_m: float
-    """Depths below the camera between which everything lies."""
+    """Near and far: the range of depths below the camera."""
     farthest_m: float
     sun: Sun
     light: Light
@@ -42,9 +42,9 @@ class View:
     ground: GroundLook
     shadow: ShadowSpace
     tile_px: tuple[int, int, int, int] = (0, 0, 1, 1)
-    """Left, top, and the target's width and height."""
+    """Left and top of the tile, width and height of the target."""
     plan_pixel_m: float = 0.0
-    """0: the camera's picture. Otherwise a plan of the ground, `camera` being its size only."""
+    """0 for the camera's picture. Otherwise for a plan of the ground; `camera` then only gives the size."""
 
     def at_tile(self, left: int, top: int, width: int, height: int) -> "View":
         return replace(self, tile_px=(left, top, width, height))
@@ -53,7 +53,7 @@ class View:
         return replace(self, shadow=shadow)
 
     def packed(self) -> bytes:
-        """13 rows of 16 bytes, std140."""
+        """The block as 13 rows of 16 bytes, std140."""
         camera, shadow, ground = self.camera, self.shadow, self.ground
         rows = [
             (camera.width_px, camera.height_px, camera.focal_px, camera.height_m),
@@ -73,7 +73,7 @@ class View:
 
 
 def _grass_threshold(share: float) -> float:
-    """What a normal noise exceeds on so much of the ground; far out for none and for all."""
+    """The threshold that normal noise exceeds on this share of the ground; far out for 0 and 1."""
     if not 0 < share < 1:
         return 9.0 if share <= 0 else -9.0
     return -GRASS_NOISE_DEVIATION * NormalDist().inv_cdf(share)

@@ -1,4 +1,4 @@
-"""One attempt at a picture in a process of its own: started, watched, ended."""
+"""Runs one attempt at a picture in a process: starts it, watches it, kills it on timeout."""
 
 import contextlib
 import os
@@ -33,9 +33,9 @@ def run_attempt(
     environment: Mapping[str, str],
     is_stopped: Callable[[], bool] = lambda: False,
 ) -> dict[str, Any] | Failure:
-    """`Made` as plain values, or why there is none. Any thread; OSError where the disk does not let it begin.
+    """Return `MadePicture` as plain values, or the failure. Any thread. OSError if the disk does not let it begin.
 
-    A process that takes longer than `timeout_s`, or for which `is_stopped` says so, is killed with all it has started.
+    A process that takes longer than `timeout_s`, or is running when `is_stopped`, is killed with its children.
     """
     (folder / TASK).write_text(task.as_json(), encoding="utf-8")
     with when_free(lambda: log_path.open("ab"), log_path) as log:
@@ -57,15 +57,15 @@ def run_attempt(
         try:
             process.wait(ENDING_S)
         except subprocess.TimeoutExpired:
-            return Failure(reason=f"{ended.reason}; process {process.pid} cannot be ended (stuck in a driver)")
+            return Failure(reason=f"{ended.reason}; process {process.pid} cannot be killed (stuck in a driver)")
         return ended
     result = read_result(folder)
     if result is not None:
         return result
-    return _without_a_word(process.returncode, folder, log_path)
+    return _unexplained_failure(process.returncode, folder, log_path)
 
 
-def _watch(process: subprocess.Popen, timeout_s: float, is_stopped: Callable[[], bool]) -> Failure | None:
+def _watch(process: subprocess.Popen[bytes], timeout_s: float, is_stopped: Callable[[], bool]) -> Failure | None:
     end_s = time.perf_counter() + timeout_s
     while True:
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -79,8 +79,8 @@ def _watch(process: subprocess.Popen, timeout_s: float, is_stopped: Callable[[],
             return Failure(reason=f"hung: no picture after {timeout_s:g} s (--timeout); killed")
 
 
-def kill_family(process: subprocess.Popen) -> None:
-    """The process and all it has started. Gone ones are no error."""
+def kill_family(process: subprocess.Popen[bytes]) -> None:
+    """Kill the process and its descendants. Those that have ended are no error."""
     family = []
     with contextlib.suppress(psutil.Error):
         family = psutil.Process(process.pid).children(recursive=True)
@@ -91,18 +91,18 @@ def kill_family(process: subprocess.Popen) -> None:
     psutil.wait_procs(family, timeout=ENDING_S)
 
 
-def _without_a_word(code: int, folder: Path, log_path: Path) -> Failure:
+def _unexplained_failure(code: int, folder: Path, log_path: Path) -> Failure:
     if code == DISK_FAILED or shutil.disk_usage(folder).free < NO_ROOM_BYTES:
-        return Failure(reason=f"{folder.parent.parent}: the disk is full or takes nothing more", ends_run=True)
-    reason = f"its process ended without a word: {exit_reason(code)}"
+        return Failure(reason=f"{folder.parent.parent}: the disk is full or cannot be written", ends_run=True)
+    reason = f"its process ended without a result: {exit_reason(code)}"
     if code == -getattr(signal, "SIGKILL", 9):
-        reason += " (by the system for lack of main memory, as a rule: give fewer --jobs)"
+        reason += " (usually the system, out of main memory: give fewer --jobs)"
     said = last_line(log_path)
     return Failure(reason=f"{reason}; {said}" if said else reason)
 
 
 def last_line(path: Path) -> str:
-    """What a log ends with; "" where there is nothing."""
+    """The last line of a log; "" if there is none."""
     try:
         with path.open("rb") as file:
             file.seek(0, os.SEEK_END)

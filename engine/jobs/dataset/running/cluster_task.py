@@ -1,4 +1,4 @@
-"""What runs on a machine of the cluster: one picture, its files brought home."""
+"""The task that runs on a machine of the cluster: makes one picture and returns its files."""
 
 import faulthandler
 import io
@@ -16,7 +16,7 @@ from engine.jobs.dataset.task import task_of
 
 
 class NotMadeError(Exception):
-    """Why, in one line, and the log. Ray tries again what raises it, on another machine where it can."""
+    """A failed attempt: the reason in one line, and the log. Ray retries the task, on another machine if it can."""
 
     def __init__(self, reason: str, log: str) -> None:
         super().__init__(reason, log)
@@ -24,25 +24,25 @@ class NotMadeError(Exception):
 
 
 def make_files(task: str, timeout_s: float) -> dict[str, Any]:
-    """`files` by name, `log`, `seconds`, and `made` or the `failure` that no other attempt would mend.
+    """Make the picture; return `files` by name, `log`, `seconds`, and `made` or a final `failure`.
 
-    A picture that takes longer than `timeout_s` ends its process, whatever that hangs in; Ray begins another.
+    If it takes longer than `timeout_s`, its process exits, wherever it hangs; Ray starts another.
     """
-    faulthandler.dump_traceback_later(timeout_s, exit=True)  # by a thread that needs no GIL: drivers hold it
+    faulthandler.dump_traceback_later(timeout_s, exit=True)  # its thread needs no GIL, which a hanging driver may hold
     began_s = time.perf_counter()
-    heard = io.StringIO()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=heard, force=True)
+    output = io.StringIO()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=output, force=True)
     machine = socket.gethostname()
     try:
         with tempfile.TemporaryDirectory(prefix="multiverse-picture-", ignore_cleanup_errors=True) as folder:
             result = attempt(task_of(task), Path(folder))
             paths = (Path(folder, name) for name in (PICTURE, LABELS, COCO_PART, HDF5))
             files = {path.name: path.read_bytes() for path in paths if path.exists()}
-    except OSError as error:  # this machine's disk; another's may do
-        raise NotMadeError(f"{machine}: {failure_of(error).reason}", heard.getvalue()) from None
+    except OSError as error:  # this machine's disk; another's may work
+        raise NotMadeError(f"{machine}: {failure_of(error).reason}", output.getvalue()) from None
     finally:
         faulthandler.cancel_dump_traceback_later()
     failure = result.get("failure")
     if failure and not failure["is_final"]:
-        raise NotMadeError(f"{machine}: {failure['reason']}", heard.getvalue())
-    return result | {"files": files, "log": heard.getvalue(), "seconds": time.perf_counter() - began_s}
+        raise NotMadeError(f"{machine}: {failure['reason']}", output.getvalue())
+    return result | {"files": files, "log": output.getvalue(), "seconds": time.perf_counter() - began_s}

@@ -1,4 +1,4 @@
-"""What stands beside the pictures: made anew at the end of each run, of all that are finished by then."""
+"""Writes the files about the whole dataset, at the end of each run, from all finished pictures."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -22,16 +22,16 @@ from engine.system.atomic_file import move_into_place, remove_file, write_atomic
 
 
 @dataclass(slots=True, kw_only=True)
-class Finished:
+class FolderOutputs:
     outputs: list[str] = field(default_factory=list)
-    """Names in the folder."""
+    """Names of the files in the folder."""
     statistics: Statistics | None = None
     notes: list[str] = field(default_factory=list)
 
 
-def write_outputs(folder: DatasetFolder, job: DatasetJob) -> Finished:
-    """dataset.yaml, the COCO file where pictures have parts of it, the sheet and the figures. OSError."""
-    finished = Finished()
+def write_outputs(folder: DatasetFolder, job: DatasetJob) -> FolderOutputs:
+    """Write dataset.yaml, the COCO file if pictures have parts of it, the preview and the figures. Raises OSError."""
+    finished = FolderOutputs()
     write_atomic(folder.path / YAML_FILE, dataset_yaml())
     pictures = folder.finished_pictures()
     if not pictures:
@@ -43,31 +43,31 @@ def write_outputs(folder: DatasetFolder, job: DatasetJob) -> Finished:
     try:
         finished.statistics = measure((read_boxes(label, width, height) for _, _, label in pictures), width)
         sheet = encode_png(draw_preview(pictures))
-    except SourceError as error:  # somebody has edited what is in the folder
+    except SourceError as error:  # a file in the folder was edited
         finished.notes.append(f"{error}; no {PREVIEW}, no figures")
         return finished
     try:
         _replace(folder.path / PREVIEW, lambda path: path.write_bytes(sheet))
         finished.outputs.append(PREVIEW)
-    except PermissionError as error:  # on Windows: somebody looks at it
+    except PermissionError as error:  # on Windows: a program has it open
         finished.notes.append(str(unwritable(folder.path / PREVIEW, error)))
     return finished
 
 
-def write_coco_file(folder: DatasetFolder, finished: Finished, pictures: list[tuple[int, Path, Path]]) -> None:
-    """Of the parts that there are of the finished pictures; told where they are not of all. OSError."""
+def write_coco_file(folder: DatasetFolder, finished: FolderOutputs, pictures: list[tuple[int, Path, Path]]) -> None:
+    """Write the COCO file from the parts of finished pictures; adds a note if some have none. Raises OSError."""
     parts = folder.coco_parts(pictures)
     if not parts:
         return
     try:
         _replace(folder.path / COCO_FILE, lambda path: _write_coco(parts, path))
-    except SourceError as error:  # somebody has edited what is in the folder
+    except SourceError as error:  # a file in the folder was edited
         finished.notes.append(f"{error}; {COCO_FILE} is as it was")
         return
     finished.outputs.append(COCO_FILE)
     if len(parts) < len(pictures):
         finished.notes.append(
-            f"{COCO_FILE} holds {len(parts)} of {len(pictures)} pictures; with --save-coco the rest are drawn anew"
+            f"{COCO_FILE} holds {len(parts)} of {len(pictures)} pictures; with --save-coco the rest are drawn again"
         )
 
 
@@ -77,7 +77,7 @@ def _write_coco(parts: list[Path], path: Path) -> None:
 
 
 def _replace(path: Path, write: Callable[[Path], object]) -> None:
-    """The old file until the new one is whole."""
+    """Replace a file atomically: the old one stays until the new one is complete."""
     new = path.with_name(f".{path.name}.new")
     try:
         write(new)

@@ -1,12 +1,12 @@
-"""The folder of a dataset: one run's at a time, and never a picture in it without its label.
+"""The output folder of a dataset. Used by one run at a time; never contains a picture without its label.
 
 images/000000.png  labels/000000.txt  hdf5/000000.hdf5  image_000000.log  manifest.jsonl  dataset.yaml
-coco_annotations.json  preview.png  .work/ (the lock, pictures on the way, the parts of the COCO file)
+coco_annotations.json  preview.png  .work/ (the lock, unfinished pictures, the parts of the COCO file)
 
-A picture's files are written in .work and renamed when all are there: the label first and the picture last, since
-trainers go by the pictures, and one without its label would teach that there is nothing to see. A run that is killed
-between the two leaves a label alone, which the next run clears away. Files are flushed to the disk before the manifest
-knows of them, and a run that goes on compares each with the SHA-256 there: a picture that was damaged is drawn again.
+A picture's files are written to .work and renamed when all are complete: the label first and the picture last, because
+trainers list the pictures, and one without a label would teach that there are no piles. A run that is killed between
+the two leaves a lone label, which the next run removes. Files are flushed to the disk before they enter the manifest,
+and a resumed run compares each with its SHA-256 there: a damaged picture is drawn again.
 """
 
 import shutil
@@ -16,13 +16,13 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from engine.errors import FolderBusyError, SinkError, UsageError
-from engine.jobs.dataset.made import COCO_PART, HDF5, LABELS, PICTURE, Made
+from engine.jobs.dataset.made import COCO_PART, HDF5, LABELS, PICTURE, MadePicture
 from engine.jobs.dataset.options import option_name
-from engine.jobs.dataset.running.manifest import DONE, FAILED, MANIFEST, entry_of, own_version, read_manifest
+from engine.jobs.dataset.running.manifest import DONE, FAILED, MANIFEST, entry_of, read_manifest
 from engine.jobs.dataset.task import PictureTask
+from engine.jobs.kit.fingerprint import differences, package_version
 from engine.system.atomic_file import move_into_place, remove_file
 from engine.system.work_folder import LOCK, WorkFolder, sha256_of
 
@@ -30,12 +30,12 @@ WORK = ".work"
 COCO_FILE, YAML_FILE, PREVIEW = "coco_annotations.json", "dataset.yaml", "preview.png"
 MAX_NAMED = 4
 POLL_INTERVAL_S = 0.02
-CHECKS_AT_ONCE = 4  # files that are read side by side: hashing takes half as long as reading from a fast disk
+CHECKS_AT_ONCE = 4  # files that are hashed in parallel: hashing takes half as long as reading from a fast disk
 SYSTEM_FILES = frozenset({".DS_Store", "Thumbs.db", "desktop.ini", "lost+found"})
 
 
 def paths_of(task: PictureTask) -> dict[str, str]:
-    """Where a picture's files stand in the folder, in the order in which they are put there."""
+    """Paths of a picture's files in the folder, in the order in which they are committed."""
     paths = {}
     if task.with_hdf5:
         paths[HDF5] = f"hdf5/{task.name}.hdf5"
@@ -45,27 +45,26 @@ def paths_of(task: PictureTask) -> dict[str, str]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """What a run finds, before it changes anything."""
+class RunPlan:
+    """The work that a run has to do, found before anything is changed."""
 
     finished: frozenset[int]
-    """Indices that need not be made again."""
+    """Indices of finished pictures."""
     forgotten: frozenset[int]
-    """Whose files go, because all is made anew."""
+    """Indices whose files are removed because they are made again."""
     damaged: frozenset[int]
-    """Whose files are not what was written, and go."""
+    """Indices whose files differ from what was written, and are removed."""
     notes: tuple[str, ...]
 
 
 class DatasetFolder:
-    """Held from the constructor to `close`. FolderBusyError where another run holds it, SinkError where the disk says
-    no."""
+    """Locked from the constructor to `close`. FolderBusyError if another run has it, SinkError for disk errors."""
 
     def __init__(self, path: Path, *, patience_s: float = 0.0) -> None:
-        """UsageError for a folder with something else in it. Another run's end is waited for that long."""
+        """Lock the folder, waiting up to `patience_s` for another run. UsageError if it holds other files."""
         self.path = path
-        _demand_ours(path)
-        self._work = _held(path, patience_s)
+        _require_own_folder(path)
+        self._work = _lock(path, patience_s)
         try:
             for name in ("images", "labels"):
                 (path / name).mkdir(exist_ok=True)
@@ -82,43 +81,45 @@ class DatasetFolder:
         is_whole: bool = True,
         tell_checked: Callable[[int, int], None] = lambda checked, of: None,
         is_stopped: Callable[[], bool] = lambda: False,
-    ) -> Plan:
-        """What is to be done. Changes nothing. UsageError where its pictures were made with other options.
+    ) -> RunPlan:
+        """Plan the run; changes nothing. UsageError if existing pictures were made with other options.
 
-        Not resuming, what is there is forgotten: all of it where the tasks are the whole dataset, else theirs.
-        Resuming, all that is there is read once: `tell_checked(pictures, of_all)`. Once `is_stopped`, the rest does
-        not count as finished, and stays.
+        Without `is_resuming`, existing pictures are forgotten: all if the tasks are the whole dataset, else the tasks'.
+        With it, all files are read once; progress goes to `tell_checked(pictures, of_all)`. Once `is_stopped`, the
+        unchecked rest is neither finished nor removed.
         """
         notes = []
         if self.manifest.unreadable:
             notes.append(
-                f"{self.manifest.path}: {self.manifest.unreadable} line(s) cut or unreadable, left out; "
+                f"{self.manifest.path}: {self.manifest.unreadable} line(s) truncated or unreadable, ignored; "
                 "pictures without a line are made again"
             )
         forgotten = frozenset[int]()
         if not is_resuming:
             forgotten = frozenset(self.manifest.entries if is_whole else (task.index for task in tasks))
-        self._demand_same(tasks[0], forgotten)
+        self._require_same(tasks[0], forgotten)
         try:
             there = [task for task in tasks if task.index not in forgotten and self._is_finished(task)]
             finished, damaged = self._checked(there, tell_checked, is_stopped)
-            notes += self._strangers(tasks)
+            notes += self._foreign_pictures(tasks)
         except OSError as error:
             raise unwritable(self.path, error) from error
         if damaged:
             more = f" and {len(damaged) - MAX_NAMED} more" if len(damaged) > MAX_NAMED else ""
             named = ", ".join(list(damaged.values())[:MAX_NAMED])
             notes.append(f"{self.path}: damaged, and drawn again: {named}{more}")
-        older = sum(self.manifest.entries[index].version != own_version() for index in finished)
+        older = sum(self.manifest.entries[index].version != package_version() for index in finished)
         if older:
             notes.append(
                 f"{older} pictures were made by another version of this program, which may have drawn them otherwise; "
-                "--no-resume makes all anew"
+                "--overwrite makes all again"
             )
-        return Plan(finished=frozenset(finished), forgotten=forgotten, damaged=frozenset(damaged), notes=tuple(notes))
+        return RunPlan(
+            finished=frozenset(finished), forgotten=forgotten, damaged=frozenset(damaged), notes=tuple(notes)
+        )
 
-    def prepare(self, tasks: list[PictureTask], plan: Plan) -> None:
-        """Puts in order what an earlier run has left. SinkError."""
+    def prepare(self, tasks: list[PictureTask], plan: RunPlan) -> None:
+        """Clean up after earlier runs. Raises SinkError."""
         try:
             self._forget(plan.forgotten)
             self.manifest.tidy()
@@ -128,17 +129,19 @@ class DatasetFolder:
             raise unwritable(self.path, error) from error
 
     def staging(self, task: PictureTask) -> Path:
-        """A new folder for the files of one attempt: the process of an attempt before may still be ending. OSError."""
+        """Make a new folder for one attempt: an earlier attempt's process may still be running. Raises OSError."""
         return Path(tempfile.mkdtemp(prefix=f"{task.name}-", dir=self._work.path))
 
     def log_path(self, task: PictureTask) -> Path:
         return self.path / f"image_{task.name}.log"
 
     def commit(
-        self, task: PictureTask, staged: Path, made: Made, *, seconds: float, attempts: int, reason: str = ""
+        self, task: PictureTask, staged: Path, made: MadePicture, *, seconds: float, attempts: int, reason: str = ""
     ) -> None:
-        """The files of a finished attempt take their places, then the manifest knows of them. `reason`: why others
-        before failed. OSError."""
+        """Move the files of a finished attempt into place, then add it to the manifest. Raises OSError.
+
+        `reason`: why earlier attempts failed.
+        """
         paths = paths_of(task)
         for name, path in paths.items():
             target = self.path / path
@@ -159,11 +162,11 @@ class DatasetFolder:
         )
 
     def note_failure(self, task: PictureTask, reason: str, *, attempts: int) -> None:
-        """OSError."""
+        """Add a failed picture to the manifest. Raises OSError."""
         self.manifest.append(entry_of(task, status=FAILED, reason=reason, attempts=attempts))
 
     def finished_pictures(self) -> list[tuple[int, Path, Path]]:
-        """Index, picture and labels of all that are finished, in order."""
+        """Index, picture and label file of all finished pictures, in order."""
         found = []
         for index in sorted(self.manifest.entries):
             image, label = self.path / f"images/{index:06d}.png", self.path / f"labels/{index:06d}.txt"
@@ -172,12 +175,12 @@ class DatasetFolder:
         return found
 
     def coco_parts(self, pictures: list[tuple[int, Path, Path]]) -> list[Path]:
-        """Of those finished pictures that have one, in order."""
+        """The COCO parts of those pictures that have one, in order."""
         parts = (self._work.path / "coco" / f"{index:06d}.json" for index, _, _ in pictures)
         return [part for part in parts if part.exists()]
 
     def close(self) -> None:
-        """What is on the way goes; what a later run may need stays."""
+        """Unlock the folder. Unfinished pictures are removed; COCO parts stay for later runs."""
         try:
             self._clear_work()
             has_parts = any((self._work.path / "coco").glob("*.json"))
@@ -188,28 +191,27 @@ class DatasetFolder:
         else:
             self._work.remove()
 
-    def _demand_same(self, task: PictureTask, forgotten: frozenset[int]) -> None:
+    def _require_same(self, task: PictureTask, forgotten: frozenset[int]) -> None:
         wanted = task.key
         for index, entry in self.manifest.entries.items():
             if index in forgotten or entry.status != DONE or entry.options == wanted:
                 continue
-            names = [name for name in wanted if wanted[name] != entry.options.get(name)]
-            if "engine" in names:
-                names = ["engine"]  # the rest follows from it
-            told = "; ".join(
-                f"{option_name(name)} {_value(wanted[name])}, was {_value(entry.options.get(name))}"
-                for name in names[:MAX_NAMED]
+            # If the engine differs, other values follow from it.
+            names = ["engine"] if wanted["engine"] != entry.options.get("engine") else list(wanted)
+            changed = differences(
+                {option_name(name): entry.options.get(name) for name in names},
+                {option_name(name): wanted[name] for name in names},
             )
             raise UsageError(
-                f"{self.path}: its pictures were made with other options ({told}); give the same, another folder, or "
-                "--no-resume to make all anew"
+                f"{self.path}: its pictures were made with other options ({changed}); give the same, another "
+                "folder, or --overwrite to make all again"
             )
 
     def _is_finished(self, task: PictureTask) -> bool:
         return self._has(task, paths_of(task).values())
 
     def _has(self, task: PictureTask, paths: Iterable[str]) -> bool:
-        """Whether the manifest knows the picture as done and these of its files are as it says."""
+        """True if the manifest lists the picture as done and these files have the size it says."""
         entry = self.manifest.entries.get(task.index)
         if entry is None or entry.status != DONE or entry.options != task.key:
             return False
@@ -224,7 +226,7 @@ class DatasetFolder:
     def _checked(
         self, tasks: list[PictureTask], tell: Callable[[int, int], None], is_stopped: Callable[[], bool]
     ) -> tuple[set[int], dict[int, str]]:
-        """The indices of those whose files are what was written, and a file of each that is not. OSError."""
+        """Indices of intact pictures, and the first damaged file of each other one. Raises OSError."""
         whole: set[int] = set()
         damaged: dict[int, str] = {}
         with ThreadPoolExecutor(CHECKS_AT_ONCE, thread_name_prefix="check") as readers:
@@ -241,15 +243,15 @@ class DatasetFolder:
         return whole, damaged
 
     def _damaged_file(self, task: PictureTask) -> str:
-        """The first of a finished picture's files that is not what was written; "" for none. OSError."""
+        """The first file of a finished picture that differs from what was written, or "". Raises OSError."""
         sha256 = self.manifest.entries[task.index].sha256
         for path in paths_of(task).values():
             if sha256_of(self.path / path) != sha256.get(path):
                 return path
         return ""
 
-    def _strangers(self, tasks: list[PictureTask]) -> list[str]:
-        """Pictures that neither the manifest knows nor this run makes: a trainer would take them all the same."""
+    def _foreign_pictures(self, tasks: list[PictureTask]) -> list[str]:
+        """A note about pictures that are neither in the manifest nor made by this run: trainers would use them."""
         known = {f"{index:06d}.png" for index in self.manifest.entries} | {f"{task.name}.png" for task in tasks}
         strange = sorted(path.name for path in (self.path / "images").glob("*.png") if path.name not in known)
         if not strange:
@@ -257,7 +259,7 @@ class DatasetFolder:
         return [f"{self.path}/images: {len(strange)} picture(s) without a line in the manifest, such as {strange[0]}"]
 
     def _remove_halves(self, tasks: Iterable[PictureTask], damaged: frozenset[int]) -> None:
-        """The picture first: there is never one without a label. A whole pair stays until the new one is there."""
+        """Remove incomplete pictures, the picture before its label. A complete pair stays until it is replaced."""
         for task in tasks:
             paths = paths_of(task)
             if task.index not in damaged and self._has(task, (paths[PICTURE], paths[LABELS])):
@@ -283,11 +285,7 @@ def unwritable(path: Path, error: OSError) -> SinkError:
     return SinkError(f"{path}: cannot be written ({error.strerror or error})")
 
 
-def _value(value: Any) -> str:
-    return "left alone" if value is None else str(value)
-
-
-def _held(path: Path, patience_s: float) -> WorkFolder:
+def _lock(path: Path, patience_s: float) -> WorkFolder:
     end_s = time.perf_counter() + patience_s
     while True:
         try:
@@ -298,8 +296,8 @@ def _held(path: Path, patience_s: float) -> WorkFolder:
             time.sleep(POLL_INTERVAL_S)
 
 
-def _demand_ours(path: Path) -> None:
-    """An empty folder, a new one, or one that a run has worked in."""
+def _require_own_folder(path: Path) -> None:
+    """Raise UsageError unless the folder is empty, new, or was used by a run."""
     try:
         present = {each.name for each in path.iterdir()} - SYSTEM_FILES
     except FileNotFoundError:

@@ -1,17 +1,17 @@
-"""Pictures on this machine: so many slots, a fresh process for each picture."""
+"""Runs pictures on this machine: a pool of slots, a new process for each picture."""
 
 import logging
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any
 
 from engine.jobs.dataset.running.attempt import run_attempt
 from engine.jobs.dataset.running.folder import DatasetFolder
 from engine.jobs.dataset.running.machine import cores
-from engine.jobs.dataset.running.outcome import Attempted, Outcome
+from engine.jobs.dataset.running.outcome import Attempted, PictureOutcome
 from engine.jobs.dataset.running.policy import Failure, failure_of, is_tried_again
 from engine.jobs.dataset.task import PictureTask
 from engine.system.atomic_file import remove_file
@@ -22,23 +22,23 @@ log = logging.getLogger(__name__)
 
 
 class LocalRunner:
-    """Threads only wait for processes; what they bring is taken in on the thread that iterates."""
+    """Runner on this machine. Its threads only wait for processes; results are handled on the iterating thread."""
 
     def __init__(self, folder: DatasetFolder, *, jobs: int, timeout_s: float, retries: int) -> None:
         self.jobs, self.words = jobs, ""
         self._folder, self._timeout_s, self._retries = folder, timeout_s, retries
         threads = str(max(1, cores() // jobs))
-        # Mesa's rasteriser and NumPy would each take all cores in every process. What they draw is the same.
+        # Otherwise Mesa's rasteriser and NumPy use all cores in every process. The pictures are the same.
         self._environment = {"LP_NUM_THREADS": threads, "OMP_NUM_THREADS": threads}
         self._is_closing = threading.Event()
         self._pool = ThreadPoolExecutor(jobs, thread_name_prefix="picture")
         self.at_work = 0
 
-    def run(self, tasks: Iterable[PictureTask], is_stopped: Callable[[], bool]) -> "Iterable[Outcome | None]":
-        """Outcomes as they come, and None now and then in between. Once `is_stopped`, no picture is begun; those at
-        work are finished."""
+    def run(self, tasks: Iterable[PictureTask], is_stopped: Callable[[], bool]) -> Iterator[PictureOutcome | None]:
+        """Yield outcomes as they come, and None every 0.1 s without one. Once `is_stopped`, no picture is begun; those
+        at work are finished."""
         waiting = iter(tasks)
-        running: set[Future[Outcome]] = set()
+        running: set[Future[PictureOutcome]] = set()
         is_dry = False
         while True:
             while not is_dry and len(running) < self.jobs and not is_stopped():
@@ -57,19 +57,19 @@ class LocalRunner:
                 yield None
 
     def close(self) -> None:
-        """Kills what is at work."""
+        """Kill the pictures at work."""
         self._is_closing.set()
         self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def _make(self, task: PictureTask) -> Outcome:
+    def _make(self, task: PictureTask) -> PictureOutcome:
         earlier: list[str] = []
         while True:
             attempts = len(earlier) + 1
             result = self._attempt(task, is_first=not earlier)
             if isinstance(result, Attempted):
-                return Outcome(task=task, attempts=attempts, made=result, earlier=tuple(earlier))
+                return PictureOutcome(task=task, attempts=attempts, made=result, earlier=tuple(earlier))
             if self._is_closing.is_set() or not is_tried_again(result, attempts, self._retries):
-                return Outcome(task=task, attempts=attempts, failure=result, earlier=tuple(earlier))
+                return PictureOutcome(task=task, attempts=attempts, failure=result, earlier=tuple(earlier))
             earlier.append(result.reason)
 
     def _attempt(self, task: PictureTask, *, is_first: bool) -> Attempted | Failure:
@@ -86,8 +86,8 @@ class LocalRunner:
                 environment=self._environment,
                 is_stopped=self._is_closing.is_set,
             )
-        except Exception as error:  # the top of a thread: what it was, the run tells
-            log.debug("an attempt at picture %s", task.name, exc_info=True)
+        except OSError as error:
+            log.info("an attempt at picture %s could not begin", task.name, exc_info=True)
             return failure_of(error, self._folder.path)
         if isinstance(result, Failure):
             shutil.rmtree(staged, ignore_errors=True)

@@ -1,24 +1,25 @@
-"""How much of this machine a run may take: containers and schedulers give less than there is."""
+"""Cores and memory that this process may use: containers and schedulers limit them."""
 
 import os
 from pathlib import Path
 
 import psutil
 
-# Version 2 of control groups, then version 1.
+# cgroups version 2, then version 1.
 MEMORY_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 
 
 def cores() -> int:
-    """That this process may run on."""
+    """Number of cores that this process may run on."""
     if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
+        usable: int = len(os.sched_getaffinity(0))
+        return usable
     return os.cpu_count() or 1
 
 
 def memory_bytes(limits: tuple[Path, ...] = MEMORY_LIMITS) -> int:
-    """Of main memory, the container's where that is less."""
-    total = psutil.virtual_memory().total
+    """Main memory, or the container's limit if that is less."""
+    total: int = psutil.virtual_memory().total
     for limit in limits:
         try:
             return min(total, int(limit.read_text(encoding="ascii")))

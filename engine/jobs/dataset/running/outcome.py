@@ -1,36 +1,36 @@
-"""What becomes of a picture that a runner was given."""
+"""The results of a runner."""
 
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engine.jobs.dataset.made import Made
+from engine.jobs.dataset.made import MadePicture
 from engine.jobs.dataset.running.policy import Failure
 from engine.jobs.dataset.task import PictureTask
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempted:
-    """An attempt that made the picture. Its files lie in `folder` and wait to be taken in."""
+    """A successful attempt. Its files lie in `folder` until they are committed."""
 
     folder: Path
     seconds: float
-    """Process included."""
+    """Includes the process."""
     values: dict[str, Any]
-    """`Made`, plain."""
+    """`MadePicture` as plain values."""
 
     @property
-    def made(self) -> Made:
-        return Made(**self.values)
+    def made(self) -> MadePicture:
+        return MadePicture(**self.values)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """Made or failed, one of the two."""
+class PictureOutcome:
+    """The outcome of a picture: either `made` or `failure` is set."""
 
     task: PictureTask
     attempts: int
     made: Attempted | None = None
     failure: Failure | None = None
     earlier: tuple[str, ...] = ()
-    """Why the attempts before the last one failed, as far as that is known."""
+    """Why earlier attempts failed, as far as known."""

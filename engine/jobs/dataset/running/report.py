@@ -1,35 +1,29 @@
-"""What a run tells of itself, while it goes on and at its end."""
+"""Progress and final report of a run."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from engine.jobs.dataset.labels import Statistics
+from engine.jobs.kit.progress import JobProgress
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
-    done: int
-    """Pictures that are there, those of earlier runs counted."""
-    expected: int
+class DatasetProgress(JobProgress):
+    """Progress in pictures; `rate` counts those made by this run."""
+
     made: int
-    """By this run."""
+    """Pictures made by this run."""
     failed: int
     at_work: int
-    seconds: float
-    is_finishing: bool = False
-    """No more are begun: all are, or the run was asked to end."""
     is_checking: bool = False
-    """Nothing is drawn yet: `done` of the `expected` that are there were compared with the manifest."""
-
-    @property
-    def pictures_a_minute(self) -> float:
-        return 60 * self.made / self.seconds if self.seconds else 0.0
+    """True before drawing: `done` of `expected` existing pictures were compared with the manifest."""
 
     @property
     def seconds_left(self) -> float | None:
-        if not self.made:
+        """Time for the pictures that have neither been made nor failed; None before the first is made."""
+        if not self.rate or self.expected is None:
             return None
-        return max(self.expected - self.done - self.failed, 0) * self.seconds / self.made
+        return max(self.expected - self.done - self.failed, 0) / self.rate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,19 +38,19 @@ class DatasetReport:
     folder: str
     expected: int
     kept: int
-    """Were there already."""
+    """Pictures that existed already."""
     made: int
     failed: tuple[FailedPicture, ...]
     retried: int
-    """Attempts beyond the first."""
+    """Number of retries."""
     is_interrupted: bool
     engine: str
     jobs: int
     seconds: float
     seconds_a_picture: float | None
-    """Median of those made now, their process included."""
+    """Median of the pictures made by this run, including their processes."""
     statistics: Statistics | None
-    """Of all labels in the folder; None where there are none."""
+    """Statistics of all labels in the folder; None if there are none."""
     outputs: tuple[str, ...]
     notes: tuple[str, ...] = ()
 

@@ -1,7 +1,7 @@
-"""The job done: `make_dataset(job)`.
+"""Runs a dataset job: `make_dataset(job)`.
 
-All that can be refused is refused before a file is touched: a scene that does not fit, other options than the folder's,
-a cluster where nobody answers.
+Everything that can be checked is checked before a file is touched: scenes that do not fit, options that differ from the
+folder's, a cluster that does not answer.
 """
 
 import statistics
@@ -12,42 +12,46 @@ from typing import Protocol
 
 from engine.jobs.dataset.job import DatasetJob
 from engine.jobs.dataset.labels import require_h5py, require_pycocotools
-from engine.jobs.dataset.running.finishing import Finished, write_outputs
+from engine.jobs.dataset.running.finishing import FolderOutputs, write_outputs
 from engine.jobs.dataset.running.folder import DatasetFolder, unwritable
 from engine.jobs.dataset.running.machine import cores, memory_bytes
-from engine.jobs.dataset.running.outcome import Outcome
+from engine.jobs.dataset.running.outcome import PictureOutcome
 from engine.jobs.dataset.running.policy import default_jobs, default_timeout_s
-from engine.jobs.dataset.running.report import DatasetReport, FailedPicture, Progress
+from engine.jobs.dataset.running.report import DatasetProgress, DatasetReport, FailedPicture
 from engine.jobs.dataset.running.single import make_one
 from engine.jobs.dataset.scene import describe_scene, settle
 from engine.jobs.dataset.task import PictureTask
+from engine.jobs.kit.progress import OnProgress
 
-MAX_CHECKED = 2000  # a fifth of a second; should a later one not fit, it is told when its turn comes
-Tell = Callable[[Progress], None]
+MAX_CHECKED = 2000  # 0.2 s; a later one that does not fit is reported when its turn comes
 Say = Callable[[str], None]
 
 
 class Runner(Protocol):
     jobs: int
-    at_work: int
     words: str
-    """What it works on, where that is not this machine."""
+    """Names the machines it runs on; "" for this one."""
 
-    def run(self, tasks: Iterable[PictureTask], is_stopped: Callable[[], bool]) -> Iterable[Outcome | None]: ...
+    @property
+    def at_work(self) -> int:
+        """Pictures at work."""
+
+    def run(self, tasks: Iterable[PictureTask], is_stopped: Callable[[], bool]) -> Iterable[PictureOutcome | None]: ...
     def close(self) -> None: ...
 
 
 def make_dataset(
     job: DatasetJob,
     *,
-    tell: Tell = lambda progress: None,
+    tell: OnProgress[DatasetProgress] = lambda progress: None,
     say: Say = lambda line: None,
     is_stopped: Callable[[], bool] = lambda: False,
 ) -> DatasetReport:
-    """Everything, start to end. MultiverseError in one line when it fails; what is finished then stays.
+    """Run the whole job. MultiverseError, in one line, if it fails; finished pictures stay.
 
-    `tell` hears how far it is, several times a second, `say` of what failed, both on this thread. `is_stopped` ends the
-    run early: pictures at work are finished. One picture alone (`image_index`) is made on this thread to its end.
+    `tell` gets the progress several times a second, `say` a line for each failure, both on this thread. Once
+    `is_stopped`, no picture is begun and those at work are finished. A single picture (`image_index`) is made on this
+    thread and cannot be stopped.
     """
     check_job(job)
     if job.image_index is not None:
@@ -60,7 +64,7 @@ def make_dataset(
 
 
 def check_job(job: DatasetJob) -> None:
-    """UsageError for what is asked in vain, before anything is touched."""
+    """Raise UsageError if the job cannot succeed, before anything is touched."""
     job.check()
     for index in islice(job.indices, MAX_CHECKED):
         settle(job.options, job.task(index).seed)
@@ -70,23 +74,28 @@ def check_job(job: DatasetJob) -> None:
     if job.save_hdf5:
         require_h5py()
     if job.cluster is not None:
-        from engine.jobs.kit.ray_cluster import demand_ray
+        from engine.jobs.kit.ray_cluster import require_ray
 
-        demand_ray()
+        require_ray()
 
 
 class _Run:
-    """What one run counts; it ends with the run."""
+    """State of one run."""
 
     def __init__(
-        self, job: DatasetJob, folder: DatasetFolder, tell: Tell, say: Say, is_stopped: Callable[[], bool]
+        self,
+        job: DatasetJob,
+        folder: DatasetFolder,
+        tell: OnProgress[DatasetProgress],
+        say: Say,
+        is_stopped: Callable[[], bool],
     ) -> None:
         self._job, self._folder, self._tell, self._say, self._asked = job, folder, tell, say, is_stopped
         self._began_s = time.perf_counter()
         self._seconds: list[float] = []
         self._failed: list[FailedPicture] = []
         self._retried = self._kept = 0
-        self._last_words = ""  # why no more pictures are begun
+        self._end_reason = ""  # why no more pictures are begun
 
     def make(self) -> DatasetReport:
         tasks = [self._job.task(index) for index in self._job.indices]
@@ -103,16 +112,16 @@ class _Run:
         finally:
             if runner is not None:
                 runner.close()
-        finished = Finished()
+        finished = FolderOutputs()
         try:
             self._folder.manifest.tidy()
             finished = write_outputs(self._folder, self._job)
         except OSError as error:
-            if not self._last_words:
+            if not self._end_reason:
                 raise unwritable(self._folder.path, error) from error
         notes = [*plan.notes, *finished.notes]
-        if self._last_words:
-            notes.append(f"{self._last_words}; no more pictures were begun, the same command goes on")
+        if self._end_reason:
+            notes.append(f"{self._end_reason}; no more pictures were begun, run the same command to go on")
         entries = self._folder.manifest.entries
         drawn_by = {entries[task.index].engine for task in tasks if task.index in entries} - {""}
         return DatasetReport(
@@ -133,9 +142,8 @@ class _Run:
         )
 
     def _tell_checked(self, checked: int, there: int) -> None:
-        seconds = time.perf_counter() - self._began_s
         self._tell(
-            Progress(done=checked, expected=there, made=0, failed=0, at_work=0, seconds=seconds, is_checking=True)
+            DatasetProgress(done=checked, expected=there, rate=0.0, made=0, failed=0, at_work=0, is_checking=True)
         )
 
     def _work_off(self, runner: Runner, missing: list[PictureTask]) -> None:
@@ -146,25 +154,25 @@ class _Run:
             if outcome is not None:
                 self._take(outcome)
             self._tell(
-                Progress(
+                DatasetProgress(
                     done=self._kept + len(self._seconds),
                     expected=expected,
+                    rate=len(self._seconds) / max(time.perf_counter() - self._began_s, 1e-9),
                     made=len(self._seconds),
                     failed=len(self._failed),
                     at_work=runner.at_work,
-                    seconds=time.perf_counter() - self._began_s,
                     is_finishing=self._is_stopped(),
                 )
             )
 
     def _is_stopped(self) -> bool:
-        return bool(self._last_words) or self._asked()
+        return bool(self._end_reason) or self._asked()
 
-    def _take(self, outcome: Outcome) -> None:
+    def _take(self, outcome: PictureOutcome) -> None:
         task, made, failure = outcome.task, outcome.made, outcome.failure
         self._retried += outcome.attempts - 1
         for reason in outcome.earlier:
-            self._say(f"picture {task.name} was tried again: {reason}")
+            self._say(f"picture {task.name} was retried: {reason}")
         try:
             if made is not None:
                 self._folder.commit(
@@ -180,16 +188,16 @@ class _Run:
             assert failure is not None
             reason = failure.reason
             if failure.ends_run:
-                self._last_words = reason
+                self._end_reason = reason
             self._folder.note_failure(task, reason, attempts=outcome.attempts)
         except OSError as error:
-            reason = self._last_words = str(unwritable(self._folder.path, error))
+            reason = self._end_reason = str(unwritable(self._folder.path, error))
         self._failed.append(FailedPicture(index=task.index, reason=reason, attempts=outcome.attempts))
         self._say(f"picture {task.name} failed: {reason}")
 
 
 def open_runner(job: DatasetJob, folder: DatasetFolder) -> Runner:
-    """Processes of this machine, or of a cluster."""
+    """Open a runner on this machine or on a cluster."""
     timeout_s = job.timeout_s or default_timeout_s(job.drawing, job.options)
     if job.cluster is not None:
         from engine.jobs.dataset.running.on_cluster import ClusterRunner

@@ -1,7 +1,7 @@
-"""`--image-index`: one picture in this process.
+"""`--image-index`: makes one picture in this process.
 
-Several may work side by side in one folder, which each holds only while it puts its files there; the sheet and the
-figures of the whole are the batch's to make.
+Several of these may work on one folder at the same time: each locks it only while it commits its files. They write no
+preview and no figures; a run of the whole dataset does.
 """
 
 import logging
@@ -20,20 +20,20 @@ import psutil
 from engine.errors import SinkError
 from engine.jobs.dataset.job import DatasetJob
 from engine.jobs.dataset.labels import dataset_yaml
-from engine.jobs.dataset.made import Made
-from engine.jobs.dataset.running.finishing import Finished, write_coco_file
+from engine.jobs.dataset.made import MadePicture
+from engine.jobs.dataset.running.finishing import FolderOutputs, write_coco_file
 from engine.jobs.dataset.running.folder import YAML_FILE, DatasetFolder, unwritable
 from engine.jobs.dataset.running.report import DatasetReport, FailedPicture
 from engine.jobs.dataset.running.worker import attempt
 from engine.system.atomic_file import when_free, write_atomic
 
-PATIENCE_S = 30.0  # others of our kind hold the folder for milliseconds, a batch for as long as it runs
-HOST = f"{zlib.crc32(socket.gethostname().encode()):08x}"  # a shared folder is swept by who knows its processes
+PATIENCE_S = 30.0  # other single pictures lock the folder for milliseconds, a run of the whole dataset until its end
+HOST = f"{zlib.crc32(socket.gethostname().encode()):08x}"  # only this host can tell if its process is alive
 STAGING = f".picture-{HOST}-"
 
 
 def make_one(job: DatasetJob, say: Callable[[str], None]) -> DatasetReport:
-    """As `make_dataset`, on this thread and to its end."""
+    """Like `make_dataset`, but on this thread and not stoppable."""
     assert job.image_index is not None
     began_s = time.perf_counter()
     task = job.task(job.image_index)
@@ -54,14 +54,14 @@ def make_one(job: DatasetJob, say: Callable[[str], None]) -> DatasetReport:
     try:
         result = _logged(log_path, lambda: attempt(task, staged))
         folder = DatasetFolder(job.output, patience_s=PATIENCE_S)
-        finished = Finished()
+        finished = FolderOutputs()
         try:
             if "failure" in result:
                 reason = result["failure"]["reason"]
                 say(f"picture {task.name} failed: {reason}")
                 folder.note_failure(task, reason, attempts=1)
                 return _report(job, folder, began_s, notes=plan.notes, reason=reason)
-            made = Made(**result["made"])
+            made = MadePicture(**result["made"])
             folder.commit(task, staged, made, seconds=time.perf_counter() - began_s, attempts=1)
             write_atomic(job.output / YAML_FILE, dataset_yaml())
             finished.outputs = [f"images/{task.name}.png", f"labels/{task.name}.txt", YAML_FILE]
@@ -110,7 +110,7 @@ def _report(
 
 
 def _logged(path: Path, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """What `work` returns; what it logs stands in the file as a batch's would."""
+    """Run `work` with its log written to the file, as in a run of the whole dataset."""
     logger = logging.getLogger("engine.jobs.dataset")
     try:
         handler = when_free(lambda: logging.FileHandler(path, mode="w", encoding="utf-8"), path)
@@ -131,7 +131,7 @@ def _logged(path: Path, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
 
 
 def _sweep(folder: Path) -> None:
-    """What killed ones have left."""
+    """Remove staging folders of killed processes."""
     for path in folder.glob(f"{STAGING}*"):
         pid = path.name.removeprefix(STAGING).partition("-")[0]
         if pid.isdigit() and not psutil.pid_exists(int(pid)):

@@ -1,7 +1,7 @@
-"""The process that makes one picture and ends.
+"""The process that makes one picture and exits.
 
-It is told what to make in its folder (task.json) and leaves there the files and what became of it (result.json). Its
-standard output is the picture's log. It ends when its parent does: that holds the other end of its standard input.
+It reads its task from its folder (task.json), and writes the files and the result there (result.json). Its standard
+output is the picture's log. It exits when its parent ends, which closes its standard input.
 """
 
 import json
@@ -11,6 +11,7 @@ import sys
 import threading
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from engine.jobs.dataset.running.policy import Failure, failure_of
 from engine.jobs.dataset.task import PictureTask, task_of
@@ -28,39 +29,42 @@ def main() -> None:
     try:
         write_result(folder, attempt(task, folder))
     except OSError:
-        logging.getLogger(__name__).exception("what became of it cannot be told")
+        logging.getLogger(__name__).exception("the result cannot be written")
         os._exit(DISK_FAILED)
 
 
-def attempt(task: PictureTask, folder: Path) -> dict:
-    """`made` or `failure`, as plain values. Nothing is raised but what ends a process."""
+def attempt(task: PictureTask, folder: Path) -> dict[str, Any]:
+    """Make the picture; return `made` or `failure` as plain values. Never raises an Exception."""
     from engine.jobs.dataset.picture import make_picture
 
     try:
         return {"made": asdict(make_picture(task, folder))}
-    except Exception as error:  # the top of the process: what it was is told to the run and stands in the log
+    except Exception as error:  # the top of a process: the run gets it as a failure, the log gets the traceback
         failure = failure_of(error, folder)
         logging.getLogger(__name__).error("failed: %s", failure.reason, exc_info=not failure.is_final)
         return {"failure": asdict(failure)}
 
 
-def write_result(folder: Path, result: dict) -> None:
+def write_result(folder: Path, result: dict[str, Any]) -> None:
     new = folder / f"{RESULT}.new"
     new.write_text(json.dumps(result), encoding="utf-8")
     replace_file(new, folder / RESULT)
 
 
-def read_result(folder: Path) -> dict | Failure | None:
-    """`Made` as plain values, why there is none, or None where the process left no word."""
+def read_result(folder: Path) -> dict[str, Any] | Failure | None:
+    """`MadePicture` as plain values, the failure, or None if the process wrote no result."""
     try:
         path = folder / RESULT
         result = json.loads(when_free(lambda: path.read_text(encoding="utf-8"), path))
     except (OSError, ValueError):
         return None
-    return Failure(**result["failure"]) if "failure" in result else result["made"]
+    if "failure" in result:
+        return Failure(**result["failure"])
+    made: dict[str, Any] = result["made"]
+    return made
 
 
 def _end_with_parent() -> None:
-    while os.read(0, 1):  # not through sys.stdin, whose lock Python would wait for at its own end
+    while os.read(0, 1):  # not sys.stdin: Python would wait for its lock at exit
         pass
     os._exit(ORPHANED)

@@ -1,9 +1,9 @@
-"""What a picture of a construction site shows, as plain values; pure functions of options and seed.
+"""The contents of a picture of a construction site, as plain values: pure functions of options and seed.
 
-Read `description.py` first (what a scene is), then `build.py` (how one comes about). `settling.py` settles every
-number and `site.py` says how much fits; `terrain.py` makes the ground; `rows.py` or `clusters.py` lay out lines of
-piles, `tables.py` cuts those where the ground demands it, `piles.py` plants them; `distractors.py` and `marks.py` add
-the rest. All chance comes from `streams.py`.
+Read `description.py` first (the data classes), then `build.py` (the order of steps). `settling.py` chooses every
+number and `site.py` computes how much fits; `terrain.py` makes the ground; `rows.py` or `clusters.py` lay out lines of
+piles, `tables.py` cuts them where the ground is too uneven, `piles.py` plants them; `distractors.py` and `marks.py` add
+the rest. All random numbers come from `streams.py`.
 """
 
 from engine.jobs.dataset.scene.build import describe_scene

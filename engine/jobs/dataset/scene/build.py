@@ -1,10 +1,10 @@
-"""A whole scene from options and a seed."""
+"""Builds a whole scene from options and a seed."""
 
 import numpy as np
 
 from engine.jobs.dataset.options import Preset, SceneOptions
 from engine.jobs.dataset.scene.clusters import lay_clusters
-from engine.jobs.dataset.scene.description import Camera, GroundLook, Scene, Sun
+from engine.jobs.dataset.scene.description import GroundLook, SiteCamera, SiteScene, Sun
 from engine.jobs.dataset.scene.distractors import place_distractors
 from engine.jobs.dataset.scene.marks import lay_lime, lay_tracks
 from engine.jobs.dataset.scene.piles import plant
@@ -21,16 +21,16 @@ GRASS_LOESS = (0.08, 0.28)
 GRASS_HILLS = (0.30, 0.55)
 
 
-def describe_scene(options: SceneOptions, seed: int) -> Scene:
-    """The same for the same options and seed, everywhere. UsageError for what does not fit, with how many do."""
+def describe_scene(options: SceneOptions, seed: int) -> SiteScene:
+    """Deterministic on every machine. UsageError if something does not fit, with how many would."""
     settled = settle(options, seed)
     terrain = make_terrain(settled, seed)
     layout = lay_clusters(settled, terrain, seed) if settled.use_clusters else lay_rows(settled, seed)
     piles = plant(layout, terrain, settled.geological_preset, seed)
     distractors = place_distractors(settled, terrain, piles, seed)
-    return Scene(
+    return SiteScene(
         seed=seed,
-        camera=Camera(width_px=settled.width, height_px=settled.height),
+        camera=SiteCamera(width_px=settled.width, height_px=settled.height),
         sun=Sun(elevation_deg=settled.sun_elevation, azimuth_deg=settled.sun_azimuth, energy=settled.sun_energy),
         terrain=terrain,
         ground=look_of_ground(settled.geological_preset, seed),
@@ -42,13 +42,13 @@ def describe_scene(options: SceneOptions, seed: int) -> Scene:
 
 
 def look_of_ground(preset: Preset | None, seed: int) -> GroundLook:
-    """Of loess, of hills, or without a preset something between them."""
+    """Colours of loess or of hills, or a random mix of both without a preset."""
     draw = stream(seed, "ground")
     mix, light, share = draw.random(3)
     towards_hills = {"loess": 0.0, "hills": 1.0}.get(preset or "", mix)
     colors = (LOESS + (HILLS - LOESS) * towards_hills) * (0.9 + 0.2 * light)
     low, high = np.array(GRASS_LOESS) + (np.array(GRASS_HILLS) - np.array(GRASS_LOESS)) * towards_hills
-    soil, subsoil, grass = (tuple(float(part) for part in color) for color in colors)
+    soil, subsoil, grass = ((float(red), float(green), float(blue)) for red, green, blue in colors)
     return GroundLook(
         soil=soil,
         subsoil=subsoil,

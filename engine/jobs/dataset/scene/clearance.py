@@ -1,4 +1,4 @@
-"""Free places on a site: points a metre or so apart, each with how much room there is around it."""
+"""Free places on a site: points about a metre apart, each with the free distance around it."""
 
 import numpy as np
 
@@ -6,11 +6,11 @@ from engine.jobs.dataset.scene.site import Site
 
 CELL_M = 1.0
 REACH_M = 8.0
-"""Room further than this is not told apart: more than what takes the most needs."""
+"""Upper bound of the distances: more than the largest thing needs."""
 
 
 class Clearance:
-    """Points at random, one in each cell of a lattice over the site. What takes room is entered as a disc."""
+    """One random point per cell of a lattice over the site. Occupied areas are entered as discs."""
 
     def __init__(self, site: Site, draw: np.random.Generator) -> None:
         self._columns = max(int(site.width_m / CELL_M), 1)
@@ -21,10 +21,10 @@ class Clearance:
         self.points_m = self._corner + (np.stack([column, row], axis=1) + draw.random(shape)) * CELL_M
         """(n, 2)"""
         self.room_m = np.full(shape[0], REACH_M)
-        """(n,) from each point to the nearest disc's edge, at most REACH_M; less than 0 within one."""
+        """(n,) distance from each point to the nearest disc's edge, at most REACH_M; negative inside a disc."""
 
     def take(self, middles_m: np.ndarray, radius_m: float) -> None:
-        """Enter discs of one radius; middles: (k, 2)."""
+        """Mark discs of one radius as occupied; middles: (k, 2)."""
         steps = np.arange(-int(np.ceil((REACH_M + radius_m) / CELL_M)), int(np.ceil((REACH_M + radius_m) / CELL_M)) + 1)
         cell = np.floor((middles_m - self._corner) / CELL_M).astype(int)
         column = cell[:, 0, None, None] + steps[None, None, :]  # (k, 1, steps)

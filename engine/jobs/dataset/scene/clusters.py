@@ -1,11 +1,11 @@
-"""Piles in clusters: squares that keep their distance, each filled with tables of two rows of piles."""
+"""Piles in clusters: squares with a minimum distance, each filled with tables of two rows of piles."""
 
 import math
 
 import numpy as np
 
 from engine.jobs.dataset.scene.description import Terrain
-from engine.jobs.dataset.scene.layout import Layout, Strip
+from engine.jobs.dataset.scene.layout import SiteLayout, Strip
 from engine.jobs.dataset.scene.settling import Settled
 from engine.jobs.dataset.scene.site import (
     CLUSTER_PITCH,
@@ -20,20 +20,20 @@ from engine.jobs.dataset.scene.site import (
 from engine.jobs.dataset.scene.streams import stream
 
 THROWS = 200
-"""After which clusters are put on a lattice instead: a crowded site leaves chance no room."""
+"""Random attempts, after which clusters go on a lattice: on a crowded site random placement fails."""
 MAX_HEADING = math.radians(5)
 FLAT_SPACING_M = 4.15
 STEEP = 0.35
-"""Rise a metre from which on the spacing changes no more."""
+"""Rise per metre from which the spacing is constant."""
 SLOPE_OVER_M = 12.0
 
 
 def spacing_m(slope_east: float, slope_north: float) -> float:
-    """Between piles along a row, metres, for ground that rises so much a metre to the east and to the north.
+    """Spacing of piles along a row in metres, for ground that rises so much per metre to the east and the north.
 
     Ground that falls to the south (rises to the north) faces the noon sun: its tables throw short shadows and stand
-    closer, down to 3.6 m. Ground that falls to the north throws long ones: up to 4.7 m. Ground that falls to the east
-    or west is as flat ground, 4.15 m. Linear in the slope towards the south; the rule of shading of fixed tables.
+    closer, down to 3.6 m. On ground that falls to the north shadows are long: up to 4.7 m. Ground that falls to the
+    east or west counts as flat, 4.15 m. Linear in the slope towards the south; the shading rule for fixed tables.
     """
     low, high = PILE_SPACING_M
     to_south = min(max(slope_north / STEEP, -1.0), 1.0)
@@ -42,8 +42,8 @@ def spacing_m(slope_east: float, slope_north: float) -> float:
 
 
 def place_centres(site: Site, cluster_size_m: float, count: int, draw: np.random.Generator) -> np.ndarray:
-    """(count, 2) metres; any two at least 1.5 cluster sizes apart in x or in y, all territories on the site. Never
-    fails for as many as `Site.clusters` gives."""
+    """Centres in metres, (count, 2), any two at least 1.5 cluster sizes apart in x or in y, all territories on the
+    site. Never fails for up to `Site.clusters` clusters."""
     pitch_m, own_m = CLUSTER_PITCH * cluster_size_m, territory_m(cluster_size_m)
     half = np.array([site.width_m - own_m, site.depth_m - own_m]) / 2
     throws = draw.uniform(-1, 1, (THROWS, 2)) * half
@@ -63,7 +63,7 @@ def place_centres(site: Site, cluster_size_m: float, count: int, draw: np.random
     return np.stack([axes[0][chosen % columns], axes[1][chosen // columns]], axis=1)
 
 
-def lay_clusters(settled: Settled, terrain: Terrain, seed: int) -> Layout:
+def lay_clusters(settled: Settled, terrain: Terrain, seed: int) -> SiteLayout:
     """num_clusters clusters of min..max_piles_per_cluster piles."""
     size_m = settled.cluster_size
     centres = place_centres(settled.site, size_m, settled.num_clusters, stream(seed, "layout centres"))
@@ -81,11 +81,11 @@ def lay_clusters(settled: Settled, terrain: Terrain, seed: int) -> Layout:
         laid = _lay_cluster(cluster, centre, shape, heading, terrain)
         strips += laid
         roads += [strip.axis_m for strip in laid if len(strip.axis_m) > 1]
-    return Layout(strips=tuple(strips), roads_m=tuple(roads), centres_m=centres)
+    return SiteLayout(strips=tuple(strips), roads_m=tuple(roads), centres_m=centres)
 
 
 def _shape(piles: int, cluster_size_m: float, ratio: float, pitch: float) -> tuple[list[int], float]:
-    """Piles of each table group, and metres from one group to the next: nearly square on flat ground."""
+    """Piles per table group, and the pitch between groups in metres: nearly square on flat ground."""
     pairs = math.ceil(piles / 2)
     if pairs == 0:
         return [], TABLE_PITCH_M[0]
@@ -103,7 +103,7 @@ def _shape(piles: int, cluster_size_m: float, ratio: float, pitch: float) -> tup
 
 
 def _extent_m(shape: tuple[list[int], float], heading: float) -> float:
-    """The larger side of the upright box around a cluster, at the widest spacing."""
+    """The larger side of a cluster's axis-aligned bounding box, at the widest spacing."""
     counts, pitch_m = shape
     if not counts:
         return 0.0

@@ -1,7 +1,7 @@
-"""A construction site seen from above, as values: what stands where, and nothing of how it is drawn.
+"""Data classes of a construction site seen from above: what stands where, independent of rendering.
 
-x points right in the picture (east), y up (north), z towards the camera; metres and radians unless a name says
-otherwise. The origin lies in the middle of the picture at the site's mean height.
+x points right in the picture (east), y up (north), z towards the camera. Metres and radians unless a name says
+otherwise. The origin is the middle of the picture at the site's mean height.
 """
 
 from dataclasses import dataclass
@@ -17,9 +17,9 @@ class PileKind(StrEnum):
     PHC = "phc"
     """Prestressed concrete tube, 300, 400 or 500 mm."""
     SPIRAL_STEEL = "spiral_steel"
-    """Screwed in, 76 to 159 mm, with a flange of 220 mm on top."""
+    """Screw pile, 76 to 159 mm, with a flange of 220 mm on top."""
     CAST_IN_PLACE = "cast_in_place"
-    """Concrete of 300 mm."""
+    """Concrete post, 300 mm."""
 
 
 class DistractorKind(StrEnum):
@@ -30,12 +30,12 @@ class DistractorKind(StrEnum):
     DEBRIS = "debris"
     """A broken piece of concrete."""
     REBAR = "rebar"
-    """A bundle of bars, along its own x."""
+    """A bundle of bars along its own x axis."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Camera:
-    """Looks straight down from (0, 0, height_m), north at the top. A pinhole: no lens error."""
+class SiteCamera:
+    """A pinhole camera that looks straight down from (0, 0, height_m), north at the top."""
 
     width_px: int
     height_px: int
@@ -47,7 +47,7 @@ class Camera:
         return self.width_px / 2 / float(np.tan(np.radians(self.field_of_view_deg) / 2))
 
     def pixel_of(self, points: np.ndarray) -> np.ndarray:
-        """(n, 3) metres -> (n, 2) pixels: column and row of the picture, whose top left corner is (0, 0)."""
+        """Project (n, 3) metres to (n, 2) pixels: column and row; the top left corner is (0, 0)."""
         scale = self.focal_px / (self.height_m - points[:, 2])
         column = self.width_px / 2 + points[:, 0] * scale
         row = self.height_px / 2 - points[:, 1] * scale
@@ -58,12 +58,12 @@ class Camera:
 class Sun:
     elevation_deg: float
     azimuth_deg: float
-    """From north, clockwise."""
+    """Clockwise from north."""
     energy: float
 
     @property
     def direction(self) -> np.ndarray:
-        """(3,) float64, unit: from the ground to the sun."""
+        """Unit vector from the ground to the sun, (3,) float64."""
         elevation, azimuth = np.radians(self.elevation_deg), np.radians(self.azimuth_deg)
         flat = np.cos(elevation)
         return np.array([flat * np.sin(azimuth), flat * np.cos(azimuth), np.sin(elevation)])
@@ -71,21 +71,24 @@ class Sun:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Terrain:
-    """A square height field around the origin. It reaches further than the site, so that no picture sees its edge."""
+    """A square height field around the origin, larger than the site, so that no picture shows its edge."""
 
     size_m: float
-    """Side of the site, inside which everything stands."""
+    """Side of the site, which contains all things."""
     cell_m: float
     heights_m: np.ndarray
     """(n, n) float32: [0, 0] is the south-west corner, rows go north; the side is (n - 1) * cell_m."""
 
     @property
     def side_m(self) -> float:
-        return (self.heights_m.shape[0] - 1) * self.cell_m
+        cells: int = self.heights_m.shape[0] - 1
+        return cells * self.cell_m
 
     def height_at(self, x_m: np.ndarray, y_m: np.ndarray) -> np.ndarray:
-        """Of the surface as it is drawn: each cell is two triangles, parted from its south-west to its north-east
-        corner. Same shape as x and y; outside it is that of the edge."""
+        """Height of the drawn surface, same shape as x and y; clamped to the edge outside.
+
+        Each cell is two triangles, split from its south-west to its north-east corner.
+        """
         last = self.heights_m.shape[0] - 1
         column = np.clip((np.asarray(x_m, np.float64) + self.side_m / 2) / self.cell_m, 0, last)
         row = np.clip((np.asarray(y_m, np.float64) + self.side_m / 2) / self.cell_m, 0, last)
@@ -96,10 +99,11 @@ class Terrain:
         south_west, north_east = heights[j, i], heights[j + 1, i + 1]
         corner = np.where(u >= v, heights[j, i + 1], heights[j + 1, i])
         along, across = np.minimum(u, v), np.abs(u - v)
-        return south_west + (corner - south_west) * across + (north_east - south_west) * along
+        found: np.ndarray = south_west + (corner - south_west) * across + (north_east - south_west) * along
+        return found
 
     def slope_at(self, x_m: np.ndarray, y_m: np.ndarray, over_m: float = 4.0) -> tuple[np.ndarray, np.ndarray]:
-        """Rise a metre to the east and to the north, taken over so many metres."""
+        """Rise per metre to the east and to the north, measured over `over_m` metres."""
         half = over_m / 2
         east = (self.height_at(x_m + half, y_m) - self.height_at(x_m - half, y_m)) / over_m
         north = (self.height_at(x_m, y_m + half) - self.height_at(x_m, y_m - half)) / over_m
@@ -112,10 +116,10 @@ class GroundLook:
 
     soil: tuple[float, float, float]
     subsoil: tuple[float, float, float]
-    """What shows where it was dug, driven on, or where the terraces fall."""
+    """Exposed where the ground was dug or driven on, and on the slopes of terraces."""
     grass: tuple[float, float, float]
     grass_share: float
-    """0..1 of the ground that it covers."""
+    """Share of the ground that grass covers, 0..1."""
     noise_seed: int
     """32 bits."""
 
@@ -130,28 +134,28 @@ class Pile:
     ground_m: float
     """z of the ground at its axis."""
     exposed_m: float
-    """From there to the top, along z."""
+    """Height of the top above that, along z."""
     diameter_m: float
     base_diameter_m: float
-    """The collar of concrete or spoil around its foot."""
+    """Diameter of the collar of concrete or spoil around the foot."""
     base_height_m: float
     flange_diameter_m: float = 0.0
-    """0: none."""
+    """0 if there is no flange."""
     has_hoop: bool = False
-    """The steel ring around a PHC pile's head."""
+    """True if a steel ring is around the head of a PHC pile."""
     is_cracked: bool = False
     rust: int = 0
-    """0 bright, 1 spotted, 2 brown, 3 flaking; of steel."""
+    """For steel: 0 bright, 1 spotted, 2 brown, 3 flaking."""
     tilt_x: float = 0.0
-    """Radians that the axis leans to the east."""
+    """Tilt of the axis to the east, radians."""
     tilt_y: float = 0.0
-    """To the north."""
+    """Tilt to the north, radians."""
     turn: float = 0.0
-    """Radians around its axis."""
+    """Rotation around its axis, radians."""
     shade: float = 1.0
-    """Factor of its material's brightness."""
+    """Factor for the brightness of its material."""
     table: int = 0
-    """Which piles carry one table: their tops lie in one plane."""
+    """Number of the table that it carries: the tops of a table's piles lie in one plane."""
 
     @property
     def top_m(self) -> float:
@@ -160,38 +164,38 @@ class Pile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Distractor:
-    """What must not be taken for a pile: no instance, no label. It stands on the ground and leans with it."""
+    """A thing that must not be mistaken for a pile: no instance, no label. It follows the slope of the ground."""
 
     kind: DistractorKind
     x_m: float
     y_m: float
     ground_m: float
     turn: float
-    """Radians around its own z, counter-clockwise from above."""
+    """Rotation around its own z in radians, counter-clockwise from above."""
     slope_x: float = 0.0
-    """Rise of the ground under it, a metre to the east."""
+    """Rise of the ground under it per metre to the east."""
     slope_y: float = 0.0
     scale: float = 1.0
     shape_seed: int = 0
-    """32 bits; of what is never twice the same, as debris."""
+    """32 bits; seeds the shape of things that differ each time, such as debris."""
     shade: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Track:
-    """Where a crawler has driven: two bands of `width_m`, their middles `gauge_m` apart."""
+    """Tracks of a crawler: two bands of `width_m`, their centre lines `gauge_m` apart."""
 
     points: tuple[tuple[float, float], ...]
-    """Of the middle, metres."""
+    """The centre line, metres."""
     width_m: float = 0.7
     gauge_m: float = 1.8
     depth: float = 1.0
-    """0..1, how much of it shows."""
+    """Visibility, 0..1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LimeLine:
-    """A white line strewn on the ground to mark it out."""
+    """A white line of lime strewn on the ground as a marking."""
 
     points: tuple[tuple[float, float], ...]
     width_m: float = 0.1
@@ -199,10 +203,10 @@ class LimeLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Scene:
+class SiteScene:
     seed: int
     """Base seed + index."""
-    camera: Camera
+    camera: SiteCamera
     sun: Sun
     terrain: Terrain
     ground: GroundLook

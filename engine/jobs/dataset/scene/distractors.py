@@ -1,4 +1,4 @@
-"""What stands about that is no pile: machines, bundles of bars, bags, broken concrete."""
+"""Things on the site that are not piles: machines, bundles of bars, bags, broken concrete."""
 
 import numpy as np
 
@@ -16,23 +16,23 @@ FOOTPRINT_M = {
     DistractorKind.DEBRIS: 0.8,
     DistractorKind.REBAR: 3.2,
 }
-"""Radius around its middle in which all of it stays, at scale 1, whatever way it is turned."""
+"""Bounding radius at scale 1, for any rotation."""
 FROM_PILE_M = 1.0
-"""Between a footprint and the axis of a pile."""
+"""Minimum distance between a footprint and the axis of a pile."""
 APART_M = 0.3
-"""Between two footprints."""
+"""Minimum distance between two footprints."""
 MACHINES = (DistractorKind.EXCAVATOR, DistractorKind.LOADER, DistractorKind.ROLLER)
 """From the largest to the smallest."""
 MACHINE_SHARES = (0.5, 0.25, 0.25)
 DEBRIS_PIECES = (10, 40)
 REBAR_BUNDLES = (2, 8)
 LEVEL_SLOPE = 0.3
-"""Rise a metre above which nothing stands while there is flatter ground."""
+"""Ground that rises more per metre is used only when no flatter ground is left."""
 SCALES = (0.85, 1.0)
 
 
 def place_distractors(settled: Settled, terrain: Terrain, piles: tuple[Pile, ...], seed: int) -> tuple[Distractor, ...]:
-    """The machines, bags and what else lies about. UsageError where the machines or bags asked for find no room."""
+    """Place machines, bags and debris. UsageError if there is no room for the machines or bags asked for."""
     places = Clearance(settled.site, stream(seed, "distractors places"))
     if piles:
         places.take(np.array([(pile.x_m, pile.y_m) for pile in piles]), FROM_PILE_M)
@@ -40,29 +40,29 @@ def place_distractors(settled: Settled, terrain: Terrain, piles: tuple[Pile, ...
     kinds = stream(seed, "distractors machines").choice(len(MACHINES), settled.num_machinery, p=MACHINE_SHARES)
     machines: list[Distractor] = []
     for kind in kinds:
-        # A smaller machine where the larger does not go in: a full site has rollers on its roads.
+        # Fall back to a smaller machine where a larger one does not fit: a full site has rollers on its roads.
         placed = next((found for smaller in MACHINES[kind:] if (found := placer.place(smaller, 1))), [])
         machines += placed
         if not placed:
             break
     if settled.must_machinery_fit:
-        _demand("--num-machinery", "machines", settled.num_machinery, len(machines))
+        _require_all("--num-machinery", "machines", settled.num_machinery, len(machines))
     draw = stream(seed, "distractors counts")
     bundles, pieces = (int(draw.integers(low, high + 1)) for low, high in (REBAR_BUNDLES, DEBRIS_PIECES))
     rebar = placer.place(DistractorKind.REBAR, bundles)
     bags = placer.place(DistractorKind.BAG, settled.num_bags)
     if settled.must_bags_fit:
-        _demand("--num-bags", "bags", settled.num_bags, len(bags))
+        _require_all("--num-bags", "bags", settled.num_bags, len(bags))
     return (*machines, *rebar, *bags, *placer.place(DistractorKind.DEBRIS, pieces))
 
 
-def _demand(option: str, things: str, wanted: int, fit: int) -> None:
+def _require_all(option: str, things: str, wanted: int, fit: int) -> None:
     if fit < wanted:
         raise UsageError(f"{option} {wanted}: {fit} {things} fit between the piles of this site")
 
 
 class _Placer:
-    """Goes through the places in an order of its own for each kind, level ground first, and leaves none out."""
+    """Tries every place in a random order per kind, level ground first."""
 
     def __init__(self, places: Clearance, terrain: Terrain, seed: int) -> None:
         self._places = places
@@ -74,7 +74,7 @@ class _Placer:
         self._orders: dict[DistractorKind, np.ndarray] = {}
 
     def place(self, kind: DistractorKind, count: int) -> list[Distractor]:
-        """As many as there is room for, `count` at most."""
+        """Place up to `count` things, as many as fit."""
         if kind not in self._draws:
             self._draws[kind] = stream(self._seed, f"distractors {kind.value}")
             order = self._draws[kind].permutation(len(self._is_steep))
@@ -90,7 +90,7 @@ class _Placer:
             if self._places.room_m[point] >= FOOTPRINT_M[kind]:
                 placed.append(self._stand(kind, point, draw))
                 self._places.take(self._places.points_m[point][None], FOOTPRINT_M[kind] + APART_M)
-        self._orders[kind] = order[tried:]  # what was passed over is full for good
+        self._orders[kind] = order[tried:]  # skipped places stay occupied
         return placed
 
     def _stand(self, kind: DistractorKind, point: int, draw: np.random.Generator) -> Distractor:

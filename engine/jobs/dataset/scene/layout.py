@@ -1,4 +1,4 @@
-"""What a layout gives: lines of piles, not yet cut into tables, and where machines drive."""
+"""The result of a layout: lines of piles, not yet cut into tables, and roads."""
 
 from dataclasses import dataclass
 
@@ -10,20 +10,20 @@ class Strip:
     """A line of piles, one or two rows wide."""
 
     points_m: np.ndarray
-    """(n, 2) of the piles, before any jitter; sorted by column."""
+    """(n, 2) positions of the piles, before jitter; sorted by column."""
     columns: np.ndarray
-    """(n,) int, 0 and up: which piles stand beside each other across the line."""
+    """(n,) int from 0: piles with the same number stand side by side across the line."""
     heading: float
-    """Radians from east, counter-clockwise: where the line runs."""
+    """Direction of the line in radians from east, counter-clockwise."""
     axis_m: np.ndarray
-    """(columns, 2): its middle at each column."""
+    """(columns, 2): centre of the line at each column."""
     cluster: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Layout:
+class SiteLayout:
     strips: tuple[Strip, ...]
     roads_m: tuple[np.ndarray, ...]
-    """(k, 2) each: middles of the ways that are kept clear."""
+    """(k, 2) each: centre lines of the roads, which are kept clear."""
     centres_m: np.ndarray
-    """(clusters, 2); (0, 2) where there are none."""
+    """(clusters, 2); (0, 2) if there are none."""

@@ -1,29 +1,29 @@
-"""Traces on the ground: where crawlers have driven, and lines of lime along rows to come."""
+"""Marks on the ground: tracks of crawlers, and lines of lime along planned rows."""
 
 import numpy as np
 
 from engine.jobs.dataset.scene.description import Distractor, LimeLine, Pile, Track
 from engine.jobs.dataset.scene.distractors import MACHINES
-from engine.jobs.dataset.scene.layout import Layout
+from engine.jobs.dataset.scene.layout import SiteLayout
 from engine.jobs.dataset.scene.site import Site
 from engine.jobs.dataset.scene.streams import stream
 
 DRIVEN_SHARE = 0.7
-"""Of the roads and of the ways between rows; the first always is."""
+"""Share of the roads and of the lanes between rows that have tracks; the first always does."""
 WANDER_M = 0.35
 OVERSHOT_M = 3.0
 ROUTES_TRIED = 6
 ROUTE_POINTS = 25
 TRACK_CLEAR_M = 2.0
-"""From a route's middle to a pile, where there is such a route."""
+"""Preferred minimum distance from a route's centre line to a pile."""
 LIMED_SHARE = 0.2
 LIME_BESIDE_M = 0.9
 
 
 def lay_tracks(
-    layout: Layout, site: Site, piles: tuple[Pile, ...], distractors: tuple[Distractor, ...], seed: int
+    layout: SiteLayout, site: Site, piles: tuple[Pile, ...], distractors: tuple[Distractor, ...], seed: int
 ) -> tuple[Track, ...]:
-    """Along roads, between tables, and to each machine from the nearest of them."""
+    """Lay tracks along roads, between tables, and to each machine from the nearest of these."""
     draw = stream(seed, "tracks ways")
     tracks = []
     for number, way in enumerate(layout.roads_m):
@@ -40,8 +40,8 @@ def lay_tracks(
     return tuple(tracks)
 
 
-def lay_lime(layout: Layout, seed: int) -> tuple[LimeLine, ...]:
-    """Beside some rows, a little longer than they are."""
+def lay_lime(layout: SiteLayout, seed: int) -> tuple[LimeLine, ...]:
+    """Lay lines of lime beside some rows, a little longer than the rows."""
     draw = stream(seed, "lime")
     lines = []
     for strip in layout.strips:
@@ -58,7 +58,7 @@ def lay_lime(layout: Layout, seed: int) -> tuple[LimeLine, ...]:
 
 
 def _wander(way: np.ndarray, draw: np.random.Generator) -> np.ndarray:
-    """The way as it is driven: a little to the left and right of it, both ends overshot."""
+    """The way as it is driven: it wanders a little to both sides and overshoots both ends."""
     first, last = way[0] - way[1], way[-1] - way[-2]
     ends = [end + OVERSHOT_M * out / np.hypot(*out) for end, out in ((way[0], first), (way[-1], last))]
     whole = np.concatenate([ends[:1], way, ends[1:]])
@@ -67,16 +67,18 @@ def _wander(way: np.ndarray, draw: np.random.Generator) -> np.ndarray:
     length = np.concatenate([[0], np.cumsum(np.hypot(*np.diff(whole, axis=0).T))])
     phase, wave_m = draw.uniform(0, 2 * np.pi), draw.uniform(25, 60)
     aside = WANDER_M * np.sin(2 * np.pi * length / wave_m + phase)
-    return whole + aside[:, None] * np.stack([-forth[:, 1], forth[:, 0]], axis=1)
+    driven: np.ndarray = whole + aside[:, None] * np.stack([-forth[:, 1], forth[:, 0]], axis=1)
+    return driven
 
 
 def _route(
     machine: Distractor, ways: np.ndarray, piles: np.ndarray, site: Site, draw: np.random.Generator
 ) -> np.ndarray:
-    """From a way to the machine, in one bow: of some tried the one that keeps the furthest from the piles."""
+    """A curve from a way to the machine: of several candidates the one furthest from the piles."""
     to = np.array([machine.x_m, machine.y_m])
     nearest = np.argsort(np.hypot(*(ways - to).T), kind="stable")[:ROUTES_TRIED]
-    best, best_room_m = None, -1.0
+    best: np.ndarray | None = None
+    best_room_m = -1.0
     for tried in range(ROUTES_TRIED):
         start = ways[nearest[tried % len(nearest)]]
         swing, share = draw.uniform(-0.5, 0.5), draw.uniform(0.3, 0.7)

@@ -1,16 +1,16 @@
-"""Which piles stand on the lines of a layout: of what kind, how long, in what state."""
+"""Plants piles on the lines of a layout: kind, length and condition."""
 
 import numpy as np
 
 from engine.jobs.dataset.options import Preset
 from engine.jobs.dataset.scene.description import Pile, PileKind, Terrain
-from engine.jobs.dataset.scene.layout import Layout
+from engine.jobs.dataset.scene.layout import SiteLayout
 from engine.jobs.dataset.scene.streams import stream
 from engine.jobs.dataset.scene.tables import TOP_M, cut_tables, expose_m, off_plane_m
 
 JITTER_M = 0.005
 TILT = 0.005
-"""Radians, at most."""
+"""Maximum, radians."""
 KINDS = (PileKind.PHC, PileKind.SPIRAL_STEEL, PileKind.CAST_IN_PLACE)
 SHARES = (0.4, 0.3, 0.3)
 FAVOURED: dict[Preset, tuple[PileKind, float]] = {
@@ -27,12 +27,12 @@ HOOPED_SHARE = 0.8
 CRACKED_SHARE = 0.2
 RUST_SHARES = (0.5, 0.3, 0.15, 0.05)
 BASE_M = (1.22, 1.5)
-"""Most of a pile's box: 32 to 40 px at 5280 wide, as real boxes of 35 x 38 px."""
+"""Dominates a pile's bounding box: 32 to 40 px at 5280 wide; real boxes have 35 x 38 px."""
 BASE_HIGH_M = (0.06, 0.2)
 
 
 def kind_shares(preset: Preset | None) -> tuple[float, ...]:
-    """Of `KINDS`; they add up to 1. What a preset favours is given, the others keep their proportion."""
+    """Probability of each of `KINDS`. A preset fixes the kinds it favours; the others keep their proportion."""
     if preset is None:
         return SHARES
     favoured, share = FAVOURED[preset]
@@ -42,8 +42,8 @@ def kind_shares(preset: Preset | None) -> tuple[float, ...]:
     )
 
 
-def plant(layout: Layout, terrain: Terrain, preset: Preset | None, seed: int) -> tuple[Pile, ...]:
-    """All piles of the layout, strip by strip, numbered tables from 0."""
+def plant(layout: SiteLayout, terrain: Terrain, preset: Preset | None, seed: int) -> tuple[Pile, ...]:
+    """Plant all piles of the layout, strip by strip; tables are numbered from 0."""
     strips = [strip for strip in layout.strips if len(strip.points_m)]
     if not strips:
         return ()
@@ -101,7 +101,7 @@ def plant(layout: Layout, terrain: Terrain, preset: Preset | None, seed: int) ->
 
 
 def _looks(seed: int, count: int) -> dict[str, np.ndarray]:
-    """(count,) each: what every pile draws for itself."""
+    """Random attributes of each pile, (count,) each."""
 
     def draw(part: str) -> np.random.Generator:
         return stream(seed, f"piles {part}")

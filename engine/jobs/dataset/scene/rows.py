@@ -1,21 +1,21 @@
-"""Piles in long rows from west to east, all bent alike, with a road after each fifth row."""
+"""Piles in long rows from west to east, all with the same bend, and a road after every fifth row."""
 
 import numpy as np
 
-from engine.jobs.dataset.scene.layout import Layout, Strip
+from engine.jobs.dataset.scene.layout import SiteLayout, Strip
 from engine.jobs.dataset.scene.settling import Settled
 from engine.jobs.dataset.scene.site import PILE_SPACING_M, ROAD_M, ROWS_TO_A_ROAD, Site
 from engine.jobs.dataset.scene.streams import stream
 
 BEND_M = 2.0
-"""By how much a row's middle may stand out beside its ends."""
+"""Maximum offset of a row's middle from the line between its ends."""
 ROAD_BEYOND_M = 4.0
-"""By how much a road is longer than its rows at either end."""
+"""Length by which a road extends beyond its rows at either end."""
 POINTS_OF_ROAD = 25
 
 
-def lay_rows(settled: Settled, seed: int) -> Layout:
-    """num_rows x piles_per_row piles, exactly."""
+def lay_rows(settled: Settled, seed: int) -> SiteLayout:
+    """Lay out exactly num_rows x piles_per_row piles."""
     site = settled.site
     draw = stream(seed, "layout rows")
     road, bend, gap, aside, up = draw.random(5)
@@ -35,7 +35,8 @@ def lay_rows(settled: Settled, seed: int) -> Layout:
     ys = ys - ys[-1] / 2 - bend_m / 2 + shift[1]
 
     def bent(x: np.ndarray) -> np.ndarray:
-        return bend_m * (1 - ((x - shift[0]) / max(length_m / 2, 1)) ** 2)
+        offsets_m: np.ndarray = bend_m * (1 - ((x - shift[0]) / max(length_m / 2, 1)) ** 2)
+        return offsets_m
 
     lines = [np.stack([xs, y + bent(xs)], axis=1) for y in ys]
     columns = np.arange(len(xs))
@@ -46,11 +47,11 @@ def lay_rows(settled: Settled, seed: int) -> Layout:
     afters = ys[ROWS_TO_A_ROAD - 1 : -1 : ROWS_TO_A_ROAD]
     middles = [y + (settled.row_spacing + road_m) / 2 for y in afters] + _edge_roads(ys, site, settled.row_spacing)
     ways = tuple(np.stack([over, y + bent(over)], axis=1) for y in middles)
-    return Layout(strips=strips, roads_m=ways, centres_m=np.empty((0, 2)))
+    return SiteLayout(strips=strips, roads_m=ways, centres_m=np.empty((0, 2)))
 
 
 def _edge_roads(ys: np.ndarray, site: Site, row_spacing_m: float) -> list[float]:
-    """Beside the first and the last row, where there is room."""
+    """Roads beside the first and the last row, where there is room."""
     beside_m = max(row_spacing_m, ROAD_M[0])
     half_m = site.depth_m / 2 - BEND_M
     return [y for y in (ys[0] - beside_m, ys[-1] + beside_m) if abs(y) <= half_m]

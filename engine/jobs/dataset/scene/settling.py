@@ -1,4 +1,4 @@
-"""Every number of a picture: those asked for, and the rest drawn so that all fit together."""
+"""Chooses every number of a scene: those given, and random ones for the rest, so that all fit together."""
 
 from dataclasses import dataclass
 
@@ -22,7 +22,7 @@ USUAL_BAGS, USUAL_MACHINES = 30, 15
 USUAL_CLUSTER_M = 30.0
 USUAL_PILES_PER_CLUSTER = (50, 100)
 CLUSTERED_SHARE = 0.65
-"""Of the pictures. Clusters hold some 225 piles, rows some 500: together near the 322.7 of the real pictures."""
+"""Share of pictures with clusters. Clusters hold about 225 piles, rows about 500: near the real mean of 322.7."""
 
 _OF_ROWS = ("num_rows", "piles_per_row", "row_spacing")
 _OF_CLUSTERS = ("num_clusters", "cluster_size", "min_piles_per_cluster", "max_piles_per_cluster")
@@ -30,7 +30,7 @@ _OF_CLUSTERS = ("num_clusters", "cluster_size", "min_piles_per_cluster", "max_pi
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settled:
-    """`SceneOptions` with nothing left open. Numbers of the layout that is not used are of no account."""
+    """`SceneOptions` with every value chosen. Values of the layout that is not used have no meaning."""
 
     use_clusters: bool
     num_clusters: int
@@ -46,7 +46,7 @@ class Settled:
     num_bags: int
     num_machinery: int
     must_bags_fit: bool
-    """They were asked for: fewer are an error. So with machines."""
+    """True if the number was given: then fewer are an error. The same for machines."""
     must_machinery_fit: bool
     min_piles_per_cluster: int
     max_piles_per_cluster: int
@@ -61,8 +61,10 @@ class Settled:
 
 
 def settle(options: SceneOptions, seed: int) -> Settled:
-    """The options as given, the others drawn from this seed. UsageError for what cannot be, with how many fit. Quick:
-    a run asks it for every picture before it starts."""
+    """Complete the options with random values from this seed. UsageError if they do not fit, with how many would.
+
+    Fast: a run calls it for every picture before it starts.
+    """
     options.check()
     draw = _Draw(options, seed)
     use_clusters = _settle_layout(options, seed)
@@ -104,8 +106,8 @@ def settle(options: SceneOptions, seed: int) -> Settled:
 
 @dataclass(frozen=True, slots=True)
 class _Draw:
-    """What is drawn is cut to what fits only afterwards: an option that is given as it would have been drawn then
-    changes none of the others."""
+    """Draws random values. Each is clipped to what fits only afterwards, so giving one option explicitly with the value
+    it would have drawn changes none of the others."""
 
     options: SceneOptions
     seed: int
@@ -117,7 +119,7 @@ class _Draw:
         return min(low + (high - low) * stream(self.seed, f"option {field}").random(), most)
 
     def whole(self, field: str, low: int, high: int, most: int) -> int:
-        """low..high, both included; never less than 1."""
+        """An integer in low..high, both included; at least 1."""
         given = getattr(self.options, field)
         if given is not None:
             return int(given)
@@ -126,7 +128,7 @@ class _Draw:
 
 
 def _settle_layout(options: SceneOptions, seed: int) -> bool:
-    """Whether in clusters. Asked for by name, by an option of that layout alone, or else drawn."""
+    """True for clusters: given by name, implied by an option that only one layout has, or else drawn."""
     rows = [field for field in _OF_ROWS if getattr(options, field) is not None]
     clusters = [field for field in _OF_CLUSTERS if getattr(options, field) is not None]
     if options.use_clusters is not None:
@@ -144,7 +146,7 @@ def _settle_layout(options: SceneOptions, seed: int) -> bool:
 
 
 def _settle_terrain(options: SceneOptions, draw: _Draw, use_clusters: bool) -> float:
-    """Metres; more than drawn where what is given needs it."""
+    """Side of the site in metres; enlarged where the given options need it."""
     drawn_m = draw.number("terrain_size", *TERRAIN_SIZE_M)
     if options.terrain_size is not None:
         return drawn_m
@@ -162,7 +164,7 @@ def _settle_terrain(options: SceneOptions, draw: _Draw, use_clusters: bool) -> f
 
 
 def _settle_rows(options: SceneOptions, draw: _Draw, site: Site, use_clusters: bool) -> tuple[int, float, int]:
-    """Rows, metres between them, piles in each."""
+    """Number of rows, metres between them, piles in each."""
     widest_m = ROW_SPACING_M[1]
     if options.num_rows is not None and options.num_rows > 1:
         roads_m = (options.num_rows - 1) // room.ROWS_TO_A_ROAD * room.ROAD_M[0]
@@ -210,7 +212,7 @@ def _cluster_size(options: SceneOptions) -> float:
 
 
 def _piles_per_cluster(options: SceneOptions) -> tuple[int, int]:
-    """The fewest and the most: as given, else as usual, as far as they fit beside each other and into a cluster."""
+    """Minimum and maximum: as given, else the defaults, clipped to each other and to what fits into a cluster."""
     fewest, most = options.min_piles_per_cluster, options.max_piles_per_cluster
     if most is None:
         most = max(min(USUAL_PILES_PER_CLUSTER[1], room.piles_per_cluster(_cluster_size(options))), fewest or 0)
@@ -218,7 +220,7 @@ def _piles_per_cluster(options: SceneOptions) -> tuple[int, int]:
 
 
 def _settle_terraces(options: SceneOptions, draw: _Draw, site: Site) -> tuple[int, float]:
-    """How many, and metres from one to the next."""
+    """Number of terraces, and their height in metres."""
     lowest_m = TERRACE_HEIGHT_M[0] if options.terrace_height is None else options.terrace_height
     terraces_fit = site.terraces(lowest_m)
     num_terraces = draw.whole("num_terraces", *TERRACES, terraces_fit)

@@ -1,6 +1,6 @@
-"""How much room there is, and how many of each thing fit: pure arithmetic, of the plan alone.
+"""The room on a site, and how many of each thing fit: pure arithmetic on the plan.
 
-What it promises, the layouts keep: rows and clusters that fit by these counts are always placed.
+Layouts rely on it: rows and clusters that fit by these counts can always be placed.
 """
 
 import math
@@ -10,32 +10,32 @@ from engine.jobs.dataset.scene.description import CAMERA_HEIGHT_M, FIELD_OF_VIEW
 
 SEEN_ACROSS_M = 2 * CAMERA_HEIGHT_M * math.tan(math.radians(FIELD_OF_VIEW_DEG) / 2)
 MARGIN_M = 3.0
-"""Between the picture's edge and the nearest pile, at mean height."""
+"""Minimum distance between the picture's edge and a pile, at mean height."""
 MIN_SITE_M = 4.0
 
 PILE_SPACING_M = (3.6, 4.7)
-"""Along a row, the least and the most."""
+"""Minimum and maximum along a row."""
 ROWS_TO_A_ROAD = 5
 ROAD_M = (4.0, 5.0)
-"""What a road adds between two rows."""
+"""Extra distance between two rows for a road."""
 
 ROW_PITCH_M = 3.6
-"""Between two rows of piles: those under one table, and at least from one table or cluster to the next."""
+"""Distance of two rows of piles under one table; the minimum between tables or clusters."""
 TABLE_PITCH_M = (2 * ROW_PITCH_M, 8.0)
-"""From one table to the next across the rows; more than the least where there is room."""
+"""Minimum and maximum from one table to the next across the rows."""
 CLUSTER_PITCH = 1.5
-"""Between centres of clusters, in cluster sizes."""
+"""Minimum distance between centres of clusters, in cluster sizes."""
 STEEPEST_RISE = 0.35
-"""Of all terraces together over the site's shorter side."""
+"""Maximum total rise of the terraces per metre of the site's shorter side."""
 MAX_RISE_M = 60.0
-"""The camera hangs 100 m above the middle of it."""
+"""The camera is 100 m above the middle of the rise."""
 
 _ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """Where piles may stand: a rectangle around the origin."""
+    """The area for piles: a rectangle around the origin."""
 
     width_m: float
     """East to west."""
@@ -58,7 +58,7 @@ class Site:
         return int((self.width_m + _ROUNDING) / PILE_SPACING_M[0]) + 1
 
     def cluster_lattice(self, cluster_size_m: float) -> tuple[int, int]:
-        """Columns and rows of clusters that stand as close as they may; 0 where not one fits."""
+        """Columns and rows of clusters at minimum distance; 0 if none fits."""
         pitch, own = CLUSTER_PITCH * cluster_size_m, territory_m(cluster_size_m)
         columns = math.floor((self.width_m - own + _ROUNDING) / pitch) + 1
         rows = math.floor((self.depth_m - own + _ROUNDING) / pitch) + 1
@@ -69,7 +69,7 @@ class Site:
         return columns * rows
 
     def rise_m(self) -> float:
-        """From the lowest terrace to the highest, at most."""
+        """Maximum height from the lowest terrace to the highest."""
         return min(MAX_RISE_M, STEEPEST_RISE * self.shorter_m)
 
     def terraces(self, height_m: float) -> int:
@@ -77,7 +77,7 @@ class Site:
 
 
 def site_of(terrain_size_m: float, width_px: int, height_px: int) -> Site:
-    """The terrain cut with what the camera sees at mean height, less a margin; a side may be nothing or less."""
+    """The terrain clipped to the camera's view at mean height, minus a margin; a side may be 0 or negative."""
     seen_m = SEEN_ACROSS_M * height_px / width_px
     return Site(
         width_m=min(terrain_size_m, SEEN_ACROSS_M) - 2 * MARGIN_M,
@@ -86,12 +86,12 @@ def site_of(terrain_size_m: float, width_px: int, height_px: int) -> Site:
 
 
 def territory_m(cluster_size_m: float) -> float:
-    """Side of the square that a cluster keeps for itself: what is left of the least distance of two centres."""
+    """Side of the square reserved for a cluster: the minimum distance of centres minus the gap."""
     return CLUSTER_PITCH * cluster_size_m - ROW_PITCH_M
 
 
 def table_columns(cluster_size_m: float) -> int:
-    """Pairs of piles along one table, at the widest spacing."""
+    """Number of pairs of piles along one table, at the widest spacing."""
     return int((territory_m(cluster_size_m) + _ROUNDING) / PILE_SPACING_M[1]) + 1
 
 

@@ -1,6 +1,7 @@
-"""Where every random number of a scene comes from: a stream for each thing drawn, named after it.
+"""Random streams of a scene, one per thing, with its name.
 
-One stream for the whole scene would tie all to the order of drawing: one terrace more, and every pile stood elsewhere.
+With one stream for the whole scene, every value would depend on the order of drawing: with one more terrace, every pile
+would move.
 """
 
 import zlib
@@ -11,7 +12,7 @@ from engine.errors import UsageError
 
 
 def stream(seed: int, part: str) -> np.random.Generator:
-    """Always the same for a seed (any int from 0 on, 2**64 and more too) and a name; UsageError for a negative one."""
+    """The generator for a seed and a name. The seed may exceed 64 bits; UsageError if it is negative."""
     if seed < 0:
         raise UsageError(f"--seed: {seed} is not 0 or more")
     key = (zlib.crc32(part.encode()),)

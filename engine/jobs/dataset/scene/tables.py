@@ -1,7 +1,7 @@
-"""Which piles carry one table, and how far each must stand out so that their tops lie in one plane.
+"""Cuts lines of piles into tables, and computes how high each pile stands so that a table's tops are coplanar.
 
-The plane of a table follows the ground under it (least squares). Where the ground leaves it by more than posts may
-differ in length, the line of piles is cut into shorter tables: two piles always have their plane.
+A table's plane follows the ground under it (least squares). Where the ground deviates by more than posts may differ in
+length, the line of piles is cut into shorter tables: two piles always have a common plane.
 """
 
 import math
@@ -10,13 +10,13 @@ import numpy as np
 
 EXPOSED_M = (0.3, 1.0)
 TOP_M = 0.015
-"""By how much a top may miss the table's plane: all of a table then lie within 30 mm, where 40 are allowed."""
+"""Maximum deviation of a top from the table's plane: a table's tops lie within 30 mm, where 40 are allowed."""
 MAX_COLUMNS = 10
 UNEVEN_M = EXPOSED_M[1] - EXPOSED_M[0] - 2 * TOP_M
 
 
 def cut_tables(points_m: np.ndarray, ground_m: np.ndarray, columns: np.ndarray) -> list[slice]:
-    """Runs of piles, in order, that stand even enough; none of one pile alone where that can be helped.
+    """Cut the line into runs that are even enough, in order; single piles only if unavoidable.
 
     Args are (n, 2), (n,) and (n,), sorted by column.
     """
@@ -46,28 +46,31 @@ def cut_tables(points_m: np.ndarray, ground_m: np.ndarray, columns: np.ndarray) 
         tables = rest(0)
         if tables is not None:
             return tables
-    raise AssertionError("a table of one pile always stands")
+    raise AssertionError("a table of one pile is always possible")
 
 
 def off_plane_m(points_m: np.ndarray, heights_m: np.ndarray) -> np.ndarray:
-    """(n,) how far each height lies above the plane through all of them by least squares; along a line where the
-    points lie on one."""
+    """(n,) deviation of each height from the least-squares plane, or from a line if the points lie on one."""
     x, y = (points_m - points_m.mean(axis=0)).T
+    off_m: np.ndarray
     z = heights_m - heights_m.mean()
     xx, yy, xy, xz, yz = (x * x).sum(), (y * y).sum(), (x * y).sum(), (x * z).sum(), (y * z).sum()
     spread = xx * yy - xy * xy
     if spread > 1e-4 * (xx + yy) ** 2:
-        return z - x * (xz * yy - yz * xy) / spread - y * (yz * xx - xz * xy) / spread
-    if xx + yy == 0:
-        return z
-    return z - x * xz / xx if xx >= yy else z - y * yz / yy
+        off_m = z - x * (xz * yy - yz * xy) / spread - y * (yz * xx - xz * xy) / spread
+    elif xx + yy == 0:
+        off_m = z
+    else:
+        off_m = z - x * xz / xx if xx >= yy else z - y * yz / yy
+    return off_m
 
 
 def expose_m(off_m: np.ndarray, level: float, misses_m: np.ndarray) -> np.ndarray:
-    """(n,) from the ground to the top of each: one plane of tops, but for each pile's own miss.
+    """(n,) height of each top above the ground: tops in one plane, plus each pile's deviation.
 
-    off_m: `off_plane_m` of the ground. level: 0..1, where in the range that is left the table stands.
+    off_m: `off_plane_m` of the ground. level: 0..1, position of the table in the remaining range.
     """
     low = EXPOSED_M[0] + TOP_M + off_m.max()
     high = EXPOSED_M[1] - TOP_M + off_m.min()
-    return low + (high - low) * level - off_m + misses_m
+    exposed_m: np.ndarray = low + (high - low) * level - off_m + misses_m
+    return exposed_m

@@ -1,5 +1,5 @@
 """Stages on the machines of a Ray cluster: `--cluster`.
 
-cluster_stages.py  PaintStages out of actors: segments travel, what is lost is painted again; patient.py: a quiet source
-crew.py            the actors: started, checked, replaced; actor.py: what each of them runs
+cluster_stages.py  PaintStages on an ActorPool (jobs/kit/ray_pool.py): the clip travels in segments
+paint_recipe.py    the worker in each actor: loads the stages of a local run and paints segments
 """

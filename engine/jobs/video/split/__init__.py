@@ -1,11 +1,11 @@
 """The stages in processes of their own: `--stages split`.
 
-split_stages.py   PaintStages out of processes: which there are, and how they share the cores
-build.py          the processes and what links them, started in their order
-pool.py           batches through them, and why they ended where they did; feeder.py: the thread that gives;
-                  patience.py: how long a batch may take
-process.py        one of them, seen from here; messages.py: what it is told and tells
-stage_process.py  what each of them runs; work.py: its part of the model
-link.py           how a batch goes from one to the next
-main_memory.py    how much of it all of them hold together
+split_stages.py   PaintStages made of processes: which there are, and how they share the cores
+build.py          starts the processes and the links between them
+pool.py           passes batches through them and finds the cause of a failure; feeder.py: the thread that feeds;
+                  patience.py: timeout of a batch
+process.py        one process, seen from the parent; messages.py: its messages
+stage_process.py  the main function of each; work.py: its part of the model
+link.py           passes batches from one process to the next
+main_memory.py    main memory used by all of them together
 """

@@ -1,7 +1,7 @@
-"""Stage processes and the links between them, started in their order; what is left of them is ended.
+"""Starts the stage processes and the links between them, and ends them.
 
-parent -> encode -> process (N of them) -> decode -> parent    where encoding and decoding are worth a process each
-parent -> whole (N of them) -> parent                          where they are not
+parent -> encode -> process (N of them) -> decode -> parent    if encoding and decoding are worth a process each
+parent -> whole (N of them) -> parent                          if they are not
 """
 
 from contextlib import ExitStack
@@ -19,23 +19,23 @@ from engine.models.sd.painting import Stage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Layout:
-    """Who paints, and with what."""
+class StageLayout:
+    """Processes of a run and their settings."""
 
     begin: BeginStage
-    """As each of them gets it, but for its role and links."""
+    """The settings of each process, without its role and links."""
     count: int
     """Processes that paint side by side."""
     threads_beside: int
     """CPU threads of those that only encode or decode; the others' are in `begin`."""
     is_whole: bool
-    """Each encodes and decodes what it paints."""
+    """True if each process encodes and decodes what it paints."""
     sees_pixels: bool
-    """They look at the pictures as well as at their latents."""
+    """True if the painting needs the pictures besides their latents."""
 
 
 class Link:
-    """One link, in the process that gives its ends away."""
+    """One link, in the process that hands its ends out."""
 
     def __init__(self, name: str, fields: Fields) -> None:
         self.taking, self.giving = Pipe()
@@ -47,7 +47,7 @@ class Link:
             raise
 
     def producer(self) -> Producer:
-        """Of this process."""
+        """The producer's end, for this process."""
         return Producer(self.memory.plan, self.giving, self.memory.memory)
 
     def consumer(self) -> Consumer:
@@ -62,8 +62,8 @@ class Link:
 class BuiltStages:
     """Processes that load, and the ends of the links that this process holds. Used by one thread, figures by any."""
 
-    def __init__(self, layout: Layout) -> None:
-        """ModelError: a process or its memory is not to be had. Then none is left."""
+    def __init__(self, layout: StageLayout) -> None:
+        """ModelError if a process or its memory cannot be created; then none is left."""
         self.processes: list[StageProcess] = []
         self.feeds: list[Producer] = []
         """Batch k goes to feed k % feeds."""
@@ -89,12 +89,12 @@ class BuiltStages:
             undo.pop_all()
 
     def kill(self) -> None:
-        """At once: there is nothing to save. Twice is once."""
+        """Kill the processes; there is nothing to save. Idempotent."""
         for process in self.processes:
             process.kill()
 
     def close(self) -> None:
-        """All of it is gone. No other thread uses an end any more."""
+        """End everything. No other thread may use an end any more."""
         self.kill()
         for process in self.processes:
             process.close()
@@ -154,7 +154,7 @@ class BuiltStages:
 
 
 def slot_fields(begin: BeginStage) -> Fields:
-    """What a slot may hold: pixels, latents, fates."""
+    """The arrays that a slot may hold: pixels, latents, fates."""
     size = begin.batch, begin.height, begin.width
     return (
         ("rgb", (*size, 3), "u1"),

@@ -1,4 +1,4 @@
-"""The thread that takes batches from wherever they come and gives them to the first processes."""
+"""The thread that feeds batches from an iterator to the first stage processes."""
 
 import threading
 from collections import deque
@@ -13,28 +13,28 @@ ENDING_S = 0.01
 
 
 class Feeder:
-    """One stream of batches: dealt in turn, then their end. Made, stopped and joined by the thread that paints."""
+    """One stream of batches, dealt in turn, then its end. Created, stopped and joined by the painting thread."""
 
     def __init__(self, batches: Iterator[VideoBatch], links: list[Producer]) -> None:
         self.sent: deque[VideoBatch] = deque()
-        """On their way, oldest first."""
+        """Batches in flight, oldest first."""
         self.error: Exception | None = None
-        """Of the iterator. What it gave before is painted as if it had ended there."""
+        """Error of the iterator, or None. Batches it gave before are still painted."""
         self._batches, self._links = batches, links
         self._is_stopped = False
         self._is_asking = False
-        """Whether it waits for the iterator; then it has nothing of a link in its hands."""
+        """True while it waits for the iterator; then it uses no link."""
         self._thread = threading.Thread(target=self._run, name="video feeder", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
 
     def join(self) -> None:
-        """After the end of the stream has come out."""
+        """Wait for the thread; call it once the stream has ended."""
         self._thread.join()
 
     def stop(self) -> None:
-        """From here on it touches no link. It may wait for its next batch for ever: that is the iterator's affair."""
+        """Stop using the links. The thread may still wait for the iterator, without a limit."""
         self._is_stopped = True
         while self._thread.is_alive() and not self._is_asking:
             self._thread.join(ENDING_S)
@@ -48,17 +48,17 @@ class Feeder:
             if not self._is_stopped:
                 for link in self._links:
                     link.end()
-        except PipeClosedError:  # the thread that takes sees it too, and finds out why
+        except PipeClosedError:  # the painting thread sees it too, and finds the cause
             pass
 
     def _next(self) -> VideoBatch | None:
-        """None: it was the last, or this is to stop."""
+        """The next batch, or None at the end and after `stop`."""
         self._is_asking = True
         try:
             batch = next(self._batches, None)
         except Exception as error:  # the top of a thread: raised again by the thread that paints
             self.error, batch = error, None
-        self._is_asking = False  # before it looks whether it is to stop: `stop` does the two the other way round
+        self._is_asking = False  # cleared before `_is_stopped` is read; `stop` sets that before it reads this
         return None if self._is_stopped else batch
 
     def _give(self, number: int, batch: VideoBatch) -> None:

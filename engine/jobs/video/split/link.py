@@ -1,12 +1,12 @@
-"""Batches from one process to the next: shared memory carries pixels and latents, a pipe a few bytes for each.
+"""Passes batches from one process to the next: shared memory for pixels and latents, a pipe for a few bytes each.
 
-The memory has a few slots of one size. The producer waits for a free one, fills it and tells its number over the pipe;
-the consumer works on what lies there, and tells the number back when it has done with it. So no more batches wait than
-there are slots, nothing is pickled, and order is the pipe's. The death of either end is the end of its pipe: the other
-notices at once, provided that nobody else holds a copy of that end. Between the last store into a slot and the first
-load from it lie calls of the system, which order them: no fence is needed.
+The memory has a few slots of one size. The producer waits for a free slot, fills it and sends its number over the pipe;
+the consumer works on the slot and sends the number back. So no more batches wait than there are slots, nothing is
+pickled, and the pipe keeps the order. If one end dies its pipe is closed and the other end notices at once, provided
+that no other process holds a copy of that end. Between the last store into a slot and the first load from it there are
+system calls, which order them: no fence is needed.
 
-A third process makes the memory, tells both ends its name, and sees how the link is doing in the words of its header.
+A third process creates the memory, passes its name to both ends, and reads the counters in its header.
 """
 
 import math
@@ -45,7 +45,7 @@ _MEMORY: Final = _KIND.word("memory_mb")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkPlan:
-    """What both ends must know."""
+    """Layout of a link, known to both ends."""
 
     segment: str
     slots: int
@@ -58,11 +58,11 @@ class LinkPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkFigures:
-    """How a link is doing."""
+    """Counters of a link."""
 
     given: int = 0
     waiting: int = 0
-    """Batches given and not begun to be read."""
+    """Batches in the queue."""
     frames: int = 0
     """In the batches that were given."""
     seconds: Mapping[str, float]
@@ -91,11 +91,11 @@ class LinkMemory:
         self._is_open = True
 
     def figures(self) -> LinkFigures:
-        """As they are; after `close` as they were."""
+        """The counters; after `close` the last ones."""
         return self._words.figures()
 
     def close(self) -> None:
-        """Take the name away and unmap. Twice is once."""
+        """Unlink and unmap the memory. Idempotent."""
         if not self._is_open:
             return
         self._is_open = False
@@ -111,13 +111,13 @@ class Slot:
     index: int
     arrays: Mapping[str, np.ndarray]
     number: int = 0
-    """Of the batch, from 0 in each stream."""
+    """Number of the batch, from 0 in each stream."""
     pictures: int = 0
     """In it; the rows behind them fill it."""
 
 
 class _End:
-    """What both ends are made of. One thread."""
+    """Common part of both ends. One thread."""
 
     def __init__(self, plan: LinkPlan, connection: Connection, memory: MappedSegment | None = None) -> None:
         """`memory`: where this process has it mapped already. SharedMemoryError when its maker is gone."""
@@ -129,7 +129,7 @@ class _End:
         self._arrays = [self._slot(plan, layout.HEADER_BYTES + i * plan.slot_bytes) for i in range(plan.slots)]
 
     def close(self) -> None:
-        """Hang up, and let go of the memory: the other end is told by the end of its pipe."""
+        """Close the pipe, which the other end notices, and release the memory."""
         self.connection.close()
         self._arrays = []
         self._words.keep()
@@ -159,18 +159,18 @@ class _End:
 
 
 class Producer(_End):
-    """The end that gives. PipeClosedError from each call when the consumer is gone."""
+    """The producing end. Every call raises PipeClosedError once the consumer is gone."""
 
     def __init__(self, plan: LinkPlan, connection: Connection, memory: MappedSegment | None = None) -> None:
         super().__init__(plan, connection, memory)
         self._free = deque(range(plan.slots))
 
     def has_room(self, timeout_s: float) -> bool:
-        """Whether `room` would not wait, now or within this time."""
+        """True if `room` would not block; waits up to this time for that."""
         return bool(self._free) or self._has_news(timeout_s)
 
     def room(self) -> Slot:
-        """A slot to fill; waits until the consumer has done with one."""
+        """A slot to fill; blocks until the consumer has released one."""
         while not self._free or self._has_news(0.0):
             self._free.append(self._receive(TAKEN)[0])
         index = self._free[0]
@@ -185,14 +185,14 @@ class Producer(_End):
         seconds: Mapping[str, float] = MappingProxyType({}),
         memory_mb: float = 0.0,
     ) -> None:
-        """What `room` gave, filled. `seconds`: the work that went into it, by stage; `memory_mb`: as in the figures."""
+        """Pass on a slot from `room`, filled. `seconds`: the work on it, by stage; `memory_mb`: as in the figures."""
         self._words.tell(seconds, memory_mb)
         self._words.add(given=1, frames=pictures)
         self._send(GIVEN.pack(slot.index, number, pictures))
         self._free.popleft()
 
     def end(self) -> None:
-        """No more in this stream. Another may follow."""
+        """End this stream. Another may follow."""
         self._send(GIVEN.pack(NO_SLOT, 0, 0))
 
     def _has_news(self, timeout_s: float) -> bool:
@@ -203,10 +203,10 @@ class Producer(_End):
 
 
 class Consumer(_End):
-    """The end that takes. PipeClosedError from each call when the producer is gone and all it gave is taken."""
+    """The consuming end. Every call raises PipeClosedError once the producer is gone and all its batches are taken."""
 
     def take(self) -> Slot | None:
-        """The next batch, to be given back; None at the end of the stream. Waits."""
+        """The next batch, to be given back, or None at the end of the stream. Blocks."""
         index, number, pictures = self._receive(GIVEN)
         if index == NO_SLOT:
             return None
@@ -214,7 +214,7 @@ class Consumer(_End):
         return Slot(index=index, arrays=self._arrays[index], number=number, pictures=pictures)
 
     def give_back(self, slot: Slot) -> None:
-        """The producer may fill it again."""
+        """Release the slot to the producer."""
         self._send(TAKEN.pack(slot.index))
 
 
@@ -246,7 +246,7 @@ class _Words:
         )
 
     def keep(self) -> None:
-        """From now on the words as they are now: the memory is about to go."""
+        """Freeze the words: the memory is about to be unmapped."""
         self._counts = self._counts.copy()
         self._floats = self._counts.view(np.float64)
 

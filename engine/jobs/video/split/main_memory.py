@@ -1,4 +1,4 @@
-"""How much main memory processes hold together, at most.
+"""Measures the peak of the main memory that processes use together.
 
 What each holds by itself cannot be added up: torch's libraries, and weights that are read through a mapping of their
 file, lie once in the memory however many processes see them. Linux knows each process's share of such pages (PSS), but
@@ -20,8 +20,8 @@ GROWN: Final = 1.01  # else it would go through all pages for each small thing t
 
 
 class MainMemory:
-    """Looks by itself, on a thread of its own, from when it is made until `close`. A peak shorter than half a second
-    may be missed; what has grown by less than a hundredth is."""
+    """Measures on a thread of its own until `close`. Misses peaks shorter than half a second and growth below one
+    percent."""
 
     def __init__(self, pids: Sequence[int]) -> None:
         self._sizes_bytes = self._peak_bytes = 0
@@ -40,7 +40,7 @@ class MainMemory:
         return self._peak_bytes / 2**20
 
     def look(self) -> None:
-        """Now, until it is closed. Any thread; those that have died hold nothing."""
+        """Measure now, unless closed. Any thread; dead processes count as 0."""
         with self._looking:
             if self._is_closed.is_set():  # their numbers may be those of others by now
                 return
@@ -50,7 +50,7 @@ class MainMemory:
                 self._peak_bytes = max(self._peak_bytes, sum(map(_share_bytes, self._family)))
 
     def close(self) -> None:
-        """It looks no more. Twice is once."""
+        """Stop measuring. Idempotent."""
         self._is_closed.set()
         self._thread.join(ENDING_S)
 
@@ -61,14 +61,14 @@ class MainMemory:
 
 
 def _size_bytes(process: psutil.Process) -> int:
-    """Resident, with all that it shares with others; 0 of one that has died."""
+    """Resident size, shared memory included; 0 for a dead process."""
     with suppress(psutil.Error, OSError):  # OSError: of /proc, of one that dies at this moment
-        return process.memory_info().rss
+        return int(process.memory_info().rss)
     return 0
 
 
 def _share_bytes(process: psutil.Process) -> int:
-    """What it holds alone, and its share of what it holds with others; where that is not told, its size."""
+    """Proportional size (PSS): its own memory and its share of shared memory; else its resident size."""
     with suppress(psutil.Error, OSError):
         share = getattr(process.memory_full_info(), "pss", None)  # Linux alone has it
         if share is not None:

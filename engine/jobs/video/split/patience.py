@@ -1,4 +1,4 @@
-"""How long a batch may take before what works on it is taken to hang: in a driver, from where nothing returns."""
+"""Timeout of a batch, after which its process counts as hung, for example in a driver."""
 
 from collections.abc import Callable
 from typing import Final
@@ -9,7 +9,7 @@ TIMES_SLOWEST: Final = 20.0
 
 
 class Patience:
-    """One thread. The slowest batch so far is the longest from one to the next, also where nobody waited for it."""
+    """One thread. The timeout follows the slowest batch so far, measured from one batch to the next."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -17,11 +17,11 @@ class Patience:
         self._from_s = self._waiting_s = clock()
 
     def idle(self) -> None:
-        """Nothing is on its way so far: that is nobody's fault."""
+        """Restart the clock: no batch is in flight."""
         self._from_s = self._waiting_s = self._clock()
 
     def wait(self) -> None:
-        """From now on somebody waits for the next batch."""
+        """Start waiting for the next batch."""
         self._waiting_s = self._clock()
 
     def came(self) -> None:

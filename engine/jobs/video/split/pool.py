@@ -1,4 +1,4 @@
-"""Batches through the stage processes: given by one thread, taken by another; and why they ended where they did."""
+"""Passes batches through the stage processes, and finds the cause if one fails."""
 
 import logging
 import math
@@ -11,7 +11,7 @@ from typing import Final, NoReturn
 from engine.errors import ModelError, PipeClosedError
 from engine.ipc import sweep_dead_rings
 from engine.jobs.video.batches import PaintedBatch, VideoBatch
-from engine.jobs.video.split.build import BuiltStages, Layout
+from engine.jobs.video.split.build import BuiltStages, StageLayout
 from engine.jobs.video.split.feeder import Feeder
 from engine.jobs.video.split.link import LinkMemory, Slot
 from engine.jobs.video.split.main_memory import MainMemory
@@ -19,13 +19,13 @@ from engine.jobs.video.split.messages import StageReady
 from engine.jobs.video.split.patience import Patience
 from engine.jobs.video.split.process import StageProcess
 from engine.jobs.video.split.stage_process import EXIT_NEIGHBOUR_GONE
-from engine.jobs.video.stages import STAGES, StageTime
+from engine.jobs.video.stages import STAGES, StageFigures
 from engine.models.sd.painting import accept_black_sources
 from engine.system.bounded_queue import WAKE_S
 
 log = logging.getLogger(__name__)
 
-CAUSE_S: Final = 5.0  # after the first death, to find the one to blame among those that it took along
+CAUSE_S: Final = 5.0  # after the first death, to find the process that failed first
 ENDING_S: Final = 0.02
 KILLED: Final = -9  # SIGKILL
 SHORT_OF_MEMORY: Final = "a system short of memory does that: give a smaller --batch, --scale or --pipe"
@@ -35,10 +35,10 @@ class StagePool:
     """Loaded and warm when it is made. Used by one thread; `times`, `memory_mb` and `processes_mb` by any."""
 
     def __init__(
-        self, layout: Layout, *, ready_within_s: float = math.inf, clock: Callable[[], float] = time.perf_counter
+        self, layout: StageLayout, *, ready_within_s: float = math.inf, clock: Callable[[], float] = time.perf_counter
     ) -> None:
-        """ModelError in one line when a process, its memory or its model is not to be had, or not in time."""
-        sweep_dead_rings()  # of a run that was killed together with what cleans up after it
+        """ModelError in one line if a process, its memory or its model fails, or is not ready in time."""
+        sweep_dead_rings()  # left by a run that was killed
         self._layout = layout
         self._built = BuiltStages(layout)
         self._memory = MainMemory([os.getpid(), *self.pids])
@@ -49,14 +49,14 @@ class StagePool:
         try:
             self._wait_ready(clock, clock() + ready_within_s)
             if self.memory_mb() is not None:
-                self._memory.close()  # the device's is told instead
+                self._memory.close()  # the device's memory is reported instead
         except BaseException:
             self.close()
             raise
 
     @property
     def ready(self) -> list[StageReady]:
-        """What the processes said when they were warm, in the order of the work."""
+        """The messages of the processes that are warm, in the order of the work."""
         return [process.ready for process in self._built.processes if process.ready is not None]
 
     @property
@@ -65,7 +65,7 @@ class StagePool:
         return [process.pid for process in self._built.processes]
 
     def paint(self, batches: Iterator[VideoBatch]) -> Iterator[PaintedBatch]:
-        """As PaintStages. After an error, and where a stream was left before its end, only `close` is of use."""
+        """As PaintStages. After an error, or a stream left before its end, only `close` may be called."""
         assert self._is_open and self._feeder is None, "closed, or the stream before this one has not come to its end"
         results = self._built.results
         self._given_before = {link: link.figures().given for links in self._built.into.values() for link in links}
@@ -89,13 +89,13 @@ class StagePool:
         finally:
             feeder.stop()
         if is_broken:
-            self._fail()  # not above: an error keeps what was at hand when it came, and a slot keeps its memory mapped
+            self._fail()  # not in `except`: the error would keep the slot alive, and the slot its memory mapped
         feeder.join()
         self._feeder = None
         if feeder.error is not None:
             raise feeder.error
 
-    def times(self) -> tuple[StageTime, ...]:
+    def times(self) -> tuple[StageFigures, ...]:
         return tuple(self._time(stage) for stage in STAGES)
 
     def memory_mb(self) -> float | None:
@@ -122,10 +122,10 @@ class StagePool:
             self._feeder.stop()
         self._built.close()
 
-    def _time(self, stage: str) -> StageTime:
+    def _time(self, stage: str) -> StageFigures:
         into, out_of = self._built.into[stage], self._built.out_of[stage]
         worked = [link.figures() for link in out_of]
-        return StageTime(
+        return StageFigures(
             name=stage,
             frames=sum(each.frames for each in worked),
             seconds=sum(each.seconds[stage] for each in worked),
@@ -136,8 +136,8 @@ class StagePool:
         )
 
     def _take(self, number: int) -> Slot | None:
-        """The batch of this number, None at the stream's end. PipeClosedError where a process has ended, or is to:
-        it has worked on this batch for so long that it hangs."""
+        """The batch of this number, or None at the end of the stream. PipeClosedError if a process has ended or hangs
+        on this batch."""
         assert self._feeder is not None
         self._patience.wait()
         result = self._built.results[number % len(self._built.results)]
@@ -159,7 +159,7 @@ class StagePool:
                 raise PipeClosedError(self._overdue)
 
     def _at_work_on(self, number: int) -> StageProcess:
-        """Who has the batch of this number: the last that it has come to."""
+        """The process that works on this batch: the last one it reached."""
         processes, into, painter = self._built.processes, self._built.into, number % self._layout.count
         if self._layout.is_whole:
             return processes[painter]
@@ -183,10 +183,10 @@ class StagePool:
                 self._fail()
 
     def _fail(self) -> NoReturn:
-        """A process has ended or is about to: find the first, end the others, say why."""
+        """End all processes after one has failed, and raise its reason."""
         culprit = None if self._overdue else self._culprit()
         self._built.kill()
-        reason = self._overdue or "--stages split: all stage processes ended at once, nobody knows why"
+        reason = self._overdue or "--stages split: all stage processes ended at once, for an unknown reason"
         if culprit is not None:
             reason = culprit.reason()
             if culprit.exit_code == KILLED:
@@ -196,7 +196,7 @@ class StagePool:
         raise ModelError(reason)
 
     def _culprit(self) -> StageProcess | None:
-        """The first that raised or died by itself. The others end because their neighbours do."""
+        """The process that failed first. The others end because their neighbours do."""
         end_s = time.perf_counter() + CAUSE_S
         while time.perf_counter() < end_s:
             is_any_running = False
@@ -207,5 +207,5 @@ class StagePool:
                 is_any_running |= process.exit_code is None
             if not is_any_running:
                 return None
-            time.sleep(ENDING_S)  # the end of a pipe is seen a moment before that of its process
+            time.sleep(ENDING_S)  # a pipe ends a moment before its process
         return None

@@ -1,4 +1,4 @@
-"""The stages in processes of their own."""
+"""Stages in processes of their own."""
 
 import math
 import os
@@ -7,10 +7,10 @@ from typing import Final
 
 from engine.jobs.video.batches import PaintedBatch, VideoBatch
 from engine.jobs.video.job import VideoJob
-from engine.jobs.video.split.build import Layout
+from engine.jobs.video.split.build import StageLayout
 from engine.jobs.video.split.messages import BeginStage
 from engine.jobs.video.split.pool import StagePool
-from engine.jobs.video.stages import StageTime
+from engine.jobs.video.stages import StageFigures
 from engine.models.sd.check import has_tiny_vae
 
 OPENER: Final = "engine.jobs.video.split.work:open_work"
@@ -21,7 +21,7 @@ class SplitStages:
     """PaintStages and StagesInProcesses; see there."""
 
     def __init__(self, job: VideoJob, size: tuple[int, int], *, ready_within_s: float = math.inf) -> None:
-        """Starts the processes, which load and warm up side by side: seconds. ModelError in one line, also where they
+        """Starts the processes, which load and warm up side by side: seconds. ModelError in one line, also if they
         are not ready in time."""
         self._pool = StagePool(layout_for(job, size), ready_within_s=ready_within_s)
         ready = self._pool.ready
@@ -31,13 +31,13 @@ class SplitStages:
 
     @property
     def pids(self) -> list[int]:
-        """Of its processes, in the order of the work."""
+        """Ids of its processes, in the order of the work."""
         return self._pool.pids
 
     def paint(self, batches: Iterator[VideoBatch]) -> Iterator[PaintedBatch]:
         return self._pool.paint(batches)
 
-    def times(self) -> tuple[StageTime, ...]:
+    def times(self) -> tuple[StageFigures, ...]:
         return self._pool.times()
 
     def memory_mb(self) -> float | None:
@@ -50,7 +50,7 @@ class SplitStages:
         self._pool.close()
 
 
-def layout_for(job: VideoJob, size: tuple[int, int]) -> Layout:
+def layout_for(job: VideoJob, size: tuple[int, int]) -> StageLayout:
     """With TAESD, encoding and decoding are a process each; a full VAE takes as long as painting does, and is better
     spread over the processes that paint."""
     is_whole = not has_tiny_vae(job.painting.spec)
@@ -69,7 +69,7 @@ def layout_for(job: VideoJob, size: tuple[int, int]) -> Layout:
         inputs=(),
         outputs=(),
     )
-    return Layout(
+    return StageLayout(
         begin=begin,
         count=job.pipe,
         threads_beside=job.threads or threads_beside,
@@ -79,8 +79,8 @@ def layout_for(job: VideoJob, size: tuple[int, int]) -> Layout:
 
 
 def shared_out(cores: int, painters: int, *, is_whole: bool) -> tuple[int, int]:
-    """CPU threads of each process that paints, and of those that encode and decode beside them: so many that none waits
-    for another's core, which costs several times what a thread more gains."""
+    """CPU threads of each painting process, and of those that encode and decode beside them. No core is shared: waiting
+    for another process's core costs several times what one more thread gains."""
     beside = max(1, cores // BESIDE)
     return max(1, (cores if is_whole else cores - 2 * beside) // painters), beside
 

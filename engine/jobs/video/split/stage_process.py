@@ -1,7 +1,7 @@
-"""What a stage process runs: it loads its part of the model, then takes batches from links, works, and gives them on.
+"""Main function of a stage process: loads its part of the model, then takes batches from links and passes them on.
 
-Batch k of a stream comes from input k % inputs and goes to output k % outputs: who has several neighbours deals and
-gathers in turn, and so order is kept however many work side by side. The end of a stream comes through every input and
+Batch k of a stream comes from input k % inputs and goes to output k % outputs: a process with several
+neighbours deals and gathers in turn, which keeps the order. The end of a stream comes through every input and
 goes to every output; the next stream begins at 0.
 """
 
@@ -37,7 +37,7 @@ class Work(Protocol):
     ready: StageReady
 
     def __call__(self, given: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
-        """What goes on of what came: arrays of a slot each. What is given may be read until the result is copied."""
+        """The output arrays for the input arrays of a slot. The input stays valid until the result is copied."""
 
     def seconds(self, worked_s: float) -> Mapping[str, float]:
         """The last call's seconds by stage; `worked_s`: from its beginning until its result was copied."""
@@ -52,7 +52,7 @@ def main(control: int, inputs: tuple[int, ...], outputs: tuple[int, ...]) -> Non
 
 
 def run(control: int, inputs: tuple[int, ...], outputs: tuple[int, ...]) -> int:
-    """Until the other end of a pipe is gone; returns the exit code."""
+    """Run until the other end of a pipe is gone; returns the exit code."""
     ignore_signals()
     prepare_windows()
     faulthandler.enable()
@@ -74,7 +74,7 @@ def run(control: int, inputs: tuple[int, ...], outputs: tuple[int, ...]) -> int:
 
 
 def _end_with(connection: Connection) -> None:
-    """A thread: the parent says nothing more, so what is to be seen there is its end. At once, also while loading."""
+    """Run on a thread: end this process at once when the parent ends, also while loading."""
     with suppress(OSError):
         wait([connection])
     os._exit(EXIT_NEIGHBOUR_GONE)
@@ -99,7 +99,7 @@ def _work(pipe: ControlPipe[BeginStage], begin: BeginStage, inputs: tuple[int, .
 
 
 def serve(work: Work, inputs: list[Consumer], outputs: list[Producer]) -> None:
-    """One stream of batches, to its end. PipeClosedError when a neighbour is gone."""
+    """Process one stream of batches to its end. PipeClosedError if a neighbour is gone."""
     for number in itertools.count():
         given = inputs[number % len(inputs)].take()
         if given is None:

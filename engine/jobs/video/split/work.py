@@ -1,4 +1,4 @@
-"""What each stage process does with a batch: its part of a BatchPainter. Only stage processes load torch."""
+"""The work of a stage process on a batch: its part of a BatchPainter. Only stage processes load torch."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING

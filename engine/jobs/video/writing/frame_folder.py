@@ -1,7 +1,7 @@
-"""A folder of frames: a PNG for each kept picture, under its name only when it is whole.
+"""A folder of frames: a PNG for each kept picture, which has its name only once it is whole.
 
-Who wrote them and which are done, with their SHA-256, stands in a hidden folder beside it; other files in the folder
-are left alone.
+The journal, with the SHA-256 of each frame, lies in a hidden folder beside it. Other files in the folder are left
+alone.
 """
 
 import contextlib
@@ -18,8 +18,8 @@ import cv2
 import numpy as np
 
 from engine.errors import SinkError
+from engine.jobs.kit.job_folder import JobFolder
 from engine.jobs.video.job import VideoJob
-from engine.jobs.video.writing.output_work import OutputWork
 from engine.sinks.whole_file import one_line
 from engine.sources.pictures import InputPicture, Pictures
 from engine.system.atomic_file import MAX_HELD_JOB_S, remove_file, replace_file, sync_file, sync_folder
@@ -31,10 +31,10 @@ _FRAME = re.compile(r"frame_\d{6,}\.png")
 
 
 class FrameFolder:
-    """See Output."""
+    """See VideoOutput."""
 
-    def __init__(self, job: VideoJob, pictures: Pictures, work: OutputWork, *, is_resumed: bool) -> None:
-        """`is_resumed`: what is kept in `work` is this job's."""
+    def __init__(self, job: VideoJob, pictures: Pictures, work: JobFolder, *, is_resumed: bool) -> None:
+        """`is_resumed`: go on with what is kept in `work`."""
         self.path = work.output
         self.notes: list[str] = []
         self.done = 0
@@ -109,14 +109,14 @@ class FrameFolder:
             )
 
     def _is_whole(self, name: str, sha256: str) -> bool:
-        """Whether the frame is what was written."""
+        """True if the frame is unchanged."""
         try:
             return sha256_of(self.path / name) == sha256
         except OSError:
             return False
 
     def _take(self) -> None:
-        """The oldest one that waits is on the disk. One that cannot be written is never passed over."""
+        """Wait for the oldest frame in flight and count it as written; raises its error."""
         name, written = self._waiting[0]
         sha256 = written.result()
         self._waiting.popleft()
@@ -130,10 +130,10 @@ class FrameFolder:
 
 
 def _write(path: Path, pixels: np.ndarray) -> str:
-    """On a writer's thread, while others run; (height, width, 3) uint8 BGR. Its SHA-256; its content is on the disk,
-    and its name once the folder is flushed."""
+    """Write (height, width, 3) uint8 BGR and return its SHA-256. On one of several writer threads. The content is on
+    the disk then, the name once the folder is flushed."""
     partial = path.with_name(f".{path.name}.partial")
-    # Without options: to name even the quickest level makes OpenCV try five filters for each row, in twice the time.
+    # No options: with any compression level OpenCV tries five filters per row, which takes twice the time.
     _, encoded = cv2.imencode(SUFFIX, pixels)
     with one_line(path):
         try:
@@ -147,7 +147,7 @@ def _write(path: Path, pixels: np.ndarray) -> str:
 
 
 def frames_in(folder: Path, pictures: Pictures) -> Iterator[str]:
-    """Names of what lies there and could be frames of these pictures."""
+    """Names of files there that could be frames of these pictures."""
     if not folder.is_dir():
         return
     is_numbered = pictures.kind in ("video", "live")

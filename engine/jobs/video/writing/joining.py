@@ -1,4 +1,4 @@
-"""From whole segments and a source's sound to one video. Packets are copied: nothing is encoded twice."""
+"""Joins segments and the source's sound into one video. Packets are copied: nothing is encoded twice."""
 
 import contextlib
 from collections.abc import Iterator, Sequence
@@ -9,56 +9,57 @@ from pathlib import Path
 import av
 from av.container import OutputContainer
 from av.packet import Packet
+from av.video.stream import VideoStream
 
 from engine.errors import SourceError
 from engine.jobs.video.writing.source_sound import SourceSound
 from engine.sinks.picture_video import INDEX_IN_FRONT, container_of
 
 NOT_OURS = ("encoder", "major_brand", "minor_version", "compatible_brands", "duration")
-"""Of a source's tags: what tells of its file and not of the film."""
+"""Tags of the source that describe its file and not the film."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Segment:
-    """A closed stretch of video in a file of its own, its first picture at time 0."""
+class VideoSegment:
+    """A closed part of a video in its own file; its first picture is at time 0."""
 
     name: str
     size_bytes: int
     sha256: str
     pictures: int
     first: int
-    """Of the whole video, in ticks: when its first picture is shown, and its last one."""
+    """Times of its first and last picture in the whole video, in ticks."""
     last: int
     last_number: int
-    """Of its last picture, in the source."""
+    """Number of its last picture in the source."""
     last_length_s: str
-    """A fraction, as text: how long that one was shown there."""
+    """How long that picture was shown there, a fraction as text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Joining:
     folder: Path
-    """Of the segments."""
-    segments: Sequence[Segment]
+    """The folder of the segments."""
+    segments: Sequence[VideoSegment]
     tick_s: Fraction
     rate: Fraction
     """Pictures a second, on average."""
     pixel_aspect: Fraction
     end_s: Fraction
-    """Until when the last picture is shown."""
+    """End of the last picture."""
     sound_from: Path | str | None
     sound_label: str
-    """What messages call it: an address may hold a password."""
+    """Its name in messages: an address may hold a password."""
     is_all: bool
-    """The source's sound is wanted to its end, not only that of the pictures."""
+    """True to copy the source's sound to its end, not only to the end of the pictures."""
 
 
 def join(job: Joining, path: Path, shown: Path) -> list[str]:
-    """`path` is whole; what the user is to be told of it. av.FFmpegError or OSError where it cannot be written; the
-    rest of it is the caller's to remove. `shown`: its name in what is told."""
+    """Write the whole video to `path`; returns notes. av.FFmpegError or OSError if it cannot be written; the caller
+    removes the rest of it. `shown`: its name in notes."""
     suffix, form = path.suffix.lower(), container_of(path)
     sound: SourceSound | None = None
-    # The clock is that of its edit lists, which say when pictures begin: in milliseconds they would be rounded.
+    # Edit lists, which say when pictures begin, use this clock: in milliseconds they would be rounded.
     options = INDEX_IN_FRONT | {"movie_timescale": str(_clock_hz(job.tick_s))} if form in ("mp4", "mov") else {}
     container = av.open(str(path), "w", format=form, options=options)
     try:
@@ -71,7 +72,7 @@ def join(job: Joining, path: Path, shown: Path) -> list[str]:
             told = {name: text for name, text in sound.metadata.items() if name.lower() not in NOT_OURS}
             container.metadata.update(told)
         for packet in _packets(job):
-            if sound is not None:
+            if sound is not None and packet.pts is not None:
                 sound.write_until(packet.pts * job.tick_s)
             packet.stream = stream
             container.mux(packet)
@@ -90,7 +91,7 @@ def join(job: Joining, path: Path, shown: Path) -> list[str]:
 
 
 def _open_sound(source: Path | str, label: str, container: OutputContainer, suffix: str, shown: Path) -> SourceSound:
-    """SourceError where the source is no longer there."""
+    """SourceError if the source is no longer there."""
     try:
         return SourceSound(source, container, suffix, shown.name)
     except (av.FFmpegError, OSError) as error:
@@ -100,8 +101,8 @@ def _open_sound(source: Path | str, label: str, container: OutputContainer, suff
         ) from error
 
 
-def _packets(job: Joining) -> Iterator[Packet]:
-    """Of all segments, with their times in the whole."""
+def _packets(job: Joining) -> "Iterator[Packet[VideoStream]]":
+    """The packets of all segments, with their times in the whole."""
     ends = [segment.first for segment in job.segments[1:]] + [round(job.end_s / job.tick_s)]
     for segment, end in zip(job.segments, ends, strict=True):
         with av.open(str(job.folder / segment.name)) as container:
@@ -111,13 +112,13 @@ def _packets(job: Joining) -> Iterator[Packet]:
                 at = segment.first + round(packet.pts * packet.time_base / job.tick_s)
                 length = max(round((packet.duration or 0) * packet.time_base / job.tick_s), 1)
                 packet.time_base = job.tick_s
-                packet.pts = packet.dts = at  # no picture leans on a later one
+                packet.pts = packet.dts = at  # no picture depends on a later one
                 packet.duration = max(end - at, 1) if at == segment.last else length
                 yield packet
 
 
 def _clock_hz(tick_s: Fraction) -> int:
-    """Of a movie in which whole ticks are whole, and not coarser than FFmpeg's own."""
+    """Clock of a movie in which ticks are whole numbers, not coarser than FFmpeg's own."""
     hz = tick_s.denominator
     while hz < 1000:
         hz *= 2

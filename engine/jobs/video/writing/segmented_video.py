@@ -1,9 +1,9 @@
-"""A video written in closed segments, which are joined at the end: what is whole outlives a kill.
+"""A video written in closed segments, which are joined at the end: a kill loses one segment at most.
 
     .out.mp4.partial/    lock, journal.jsonl, segment_000000.mp4, segment_000001.mp4, ...
 
-How long a segment is depends on the job alone, and each is encoded by itself: a run that was interrupted anywhere and
-gone on with gives the very packets of one that was not.
+The length of a segment depends on the job alone, and each is encoded by itself: a run that was interrupted anywhere and
+resumed gives the same packets as one that was not.
 """
 
 import math
@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 
 from engine.errors import MultiverseError, SinkError
+from engine.jobs.kit.job_folder import JobFolder
+from engine.jobs.kit.resuming import mark_of
 from engine.jobs.video.job import VideoJob
-from engine.jobs.video.writing.joining import Joining, Segment, join
-from engine.jobs.video.writing.output_work import OutputWork
+from engine.jobs.video.writing.joining import Joining, VideoSegment, join
 from engine.sinks.picture_video import PictureVideo, tick_of
 from engine.sources.pictures import InputPicture, Pictures
 from engine.system.atomic_file import MAX_HELD_JOB_S, move_into_place, remove_file
@@ -31,27 +32,27 @@ SQUARE_ONLY = (".webm",)  # VP9 does not tell another shape, and PyAV does not l
 
 
 class SegmentedVideo:
-    """See Output."""
+    """See VideoOutput."""
 
     def __init__(
-        self, job: VideoJob, pictures: Pictures, size: tuple[int, int], work: OutputWork, *, is_resumed: bool
+        self, job: VideoJob, pictures: Pictures, size: tuple[int, int], work: JobFolder, *, is_resumed: bool
     ) -> None:
-        """`is_resumed`: what is kept in `work` is this job's."""
+        """`is_resumed`: go on with what is kept in `work`."""
         self.path = work.output
         self.notes: list[str] = []
         self._job, self._pictures, self._size, self._work = job, pictures, size, work
         self._suffix = self.path.suffix.lower()
         self._tick_s = tick_of(self.path, pictures.look, job.every)
         self._segment_pictures = job.batch * max(1, round(SEGMENT_PICTURES / job.batch))
-        self._segments: list[Segment] = []
+        self._segments: list[VideoSegment] = []
         self._is_live = pictures.kind == "live"
         self._is_left = False
-        """What was recorded live could not be joined, and stays in segments."""
+        """True if a live recording could not be joined and stays in segments."""
         self._published: list[Any] | None = None
-        """What an interrupted run has written under our name."""
+        """Mark of the file that an interrupted run published under our name."""
         self._video: PictureVideo | None = None
         self._count = self._first = self._newest = 0
-        """Of the segment in work."""
+        """State of the segment in work."""
         self._latest_s = Fraction(0)
         aspect = pictures.look.pixel_aspect
         if self._suffix in SQUARE_ONLY and aspect != 1:
@@ -105,20 +106,20 @@ class SegmentedVideo:
             self._work.close()
 
     def _go_on(self) -> None:
-        damaged: list[Segment] = []
+        damaged: list[VideoSegment] = []
         for entry in self._work.kept():
             if "published" in entry:
                 self._published = entry["published"]
                 continue
-            segment = Segment(**entry["segment"])
-            if damaged or not _is_whole(self._work.folder / segment.name, segment):
+            segment = VideoSegment(**entry["segment"])
+            if damaged or not _is_whole(self._work.path / segment.name, segment):
                 damaged.append(segment)
             else:
                 self._segments.append(segment)
         if damaged:
             behind = f" and the {len(damaged) - 1} behind it" if len(damaged) > 1 else ""
             self.notes.append(
-                f"{self._work.folder / damaged[0].name}: is damaged or gone; it{behind} "
+                f"{self._work.path / damaged[0].name}: is damaged or gone; it{behind} "
                 f"{'are' if behind else 'is'} painted again ({sum(each.pictures for each in damaged)} pictures)"
             )
         kept: list[dict[str, Any]] = [{"segment": asdict(segment)} for segment in self._segments]
@@ -127,7 +128,7 @@ class SegmentedVideo:
 
     def _open(self, number: int) -> PictureVideo:
         return PictureVideo(
-            self._work.folder / f"segment_{number:06d}{self._suffix}",
+            self._work.path / f"segment_{number:06d}{self._suffix}",
             size=self._size,
             look=self._pictures.look,
             every=self._job.every,
@@ -140,7 +141,7 @@ class SegmentedVideo:
         assert video is not None
         video.finish()
         self._video = None
-        segment = Segment(
+        segment = VideoSegment(
             name=video.path.name,
             size_bytes=video.path.stat().st_size,
             sha256=sha256_of(video.path),
@@ -156,14 +157,14 @@ class SegmentedVideo:
             self.kept += 0 if self._is_live else self._count
 
     def _length_of(self, picture: InputPicture) -> Fraction:
-        """Seconds for which the source shows it: whole ticks, where its reader ends half of one early."""
+        """Seconds for which the source shows it, in whole ticks; its reader ends half a tick early."""
         tick_s = self._pictures.look.time_base
         return math.ceil((picture.end_s - picture.start_s) / tick_s) * tick_s
 
     def _join(self, *, is_whole: bool, is_done: bool) -> None:
-        """All segments as one video, under our name. What is live does not come again: where that fails, the segments
+        """Join all segments and publish the video. A live source cannot be repeated: if joining fails the segments
         stay, and the error says where."""
-        whole = self._work.folder / f"whole{self._suffix}"
+        whole = self._work.path / f"whole{self._suffix}"
         try:
             with self._work.one_line():
                 self.notes += join(self._joining(is_whole=is_whole), whole, self.path)
@@ -173,11 +174,11 @@ class SegmentedVideo:
                 remove_file(whole, missing_ok=True)  # on a full disk it takes the room that is missing
             self._is_left = self._is_live
             if self._is_live and isinstance(error, MultiverseError):
-                raise SinkError(f"{error}; what was recorded is kept, as videos in {self._work.folder}") from error
+                raise SinkError(f"{error}; what was recorded is kept, as videos in {self._work.path}") from error
             raise
 
     def _rescue(self) -> None:
-        """After an error: what was recorded live until then, as one video."""
+        """After an error: publish what was recorded live until then as one video."""
         try:
             if not self._is_left:
                 self._join(is_whole=False, is_done=True)
@@ -197,7 +198,7 @@ class SegmentedVideo:
         shown_for = min(self._job.every, max(pictures.counts.decoded - last.last_number, 1))
         count = sum(segment.pictures for segment in self._segments)
         return Joining(
-            folder=self._work.folder,
+            folder=self._work.path,
             segments=self._segments,
             tick_s=self._tick_s,
             rate=pictures.look.rate / self._job.every,
@@ -212,21 +213,15 @@ class SegmentedVideo:
         if self.path.exists() and not self._job.overwrite and mark_of(self.path) != self._published:
             go_on = "" if self._is_live else "; what is painted is kept: --resume --overwrite replaces it"
             raise SinkError(f"{self.path}: has come to exist meanwhile, and nothing was replaced{go_on}")
-        if not is_done:  # told before it is there: else it would be taken for somebody else's
+        if not is_done:  # journaled before it is there: else a later run would not know it as ours
             self._published = mark_of(whole)
             self._work.keep({"published": self._published})
         move_into_place(whole, self.path, patience_s=MAX_HELD_JOB_S)
 
 
-def _is_whole(file: Path, segment: Segment) -> bool:
-    """Whether it holds what was written; a power cut or a failing disk leaves files of the right size."""
+def _is_whole(file: Path, segment: VideoSegment) -> bool:
+    """True if the file is unchanged; a power cut or a failing disk leaves files of the right size."""
     try:
         return file.stat().st_size == segment.size_bytes and sha256_of(file) == segment.sha256
     except OSError:
         return False
-
-
-def mark_of(file: Path) -> list[int]:
-    """By what it is known again under another name: size, and when it was written."""
-    known = file.stat()
-    return [known.st_size, known.st_mtime_ns]

@@ -1,6 +1,6 @@
-"""A source's sound beside new pictures: copied where the container takes it, else encoded anew.
+"""Writes the source's sound beside new pictures: copied if the container takes it, else encoded anew.
 
-It is read a second time, never further than the pictures have come. Time 0 is the start of the source, as for them.
+The source is read a second time, never further than the pictures. Time 0 is the start of the source, as for them.
 """
 
 import contextlib
@@ -22,14 +22,14 @@ from engine.sources.stream_copy import StreamCopy
 OPUS_RATE_HZ = 48_000
 RAW = "pcm_"
 COUNTED = (".mov", ".avi")
-"""Raw samples have no times there: each lies behind the one before, whatever the source left out between them."""
+"""Containers in which raw samples have no time stamps: they are played one after the other, without gaps."""
 MIN_GAP_S = 0.03  # between time stamps: less is how a container rounds
-CHANNELS = {"aac": 2, "libopus": 2}  # more of them have orders that not every encoder knows: they are mixed to two
+CHANNELS = {"aac": 2, "libopus": 2}  # more channels have orders that some encoders do not know: they are mixed to two
 NAMES = {"aac": "AAC", "libopus": "Opus", "pcm_s16le": "PCM"}
 
 
 class SourceSound:
-    """av.FFmpegError or OSError where it cannot be written; what cannot be read is told in `notes`."""
+    """av.FFmpegError or OSError if it cannot be written; read errors are reported in `notes`."""
 
     def __init__(self, source: Path | str, into: OutputContainer, suffix: str, shown: str) -> None:
         """`suffix` says what `into` is; `shown` is what notes call it."""
@@ -52,17 +52,17 @@ class SourceSound:
 
     @property
     def metadata(self) -> dict[str, str]:
-        """Of the source."""
+        """Tags of the source."""
         return self._copy.metadata
 
     def write_until(self, end_s: Fraction | None) -> None:
-        """Everything that begins before; None: all that is left."""
+        """Write everything that begins before this time; None for all that is left."""
         self._copy.copy_until(end_s)
         for track in self._encoded:
             track.write_until(end_s)
 
     def finish(self) -> None:
-        """Nothing more is wanted; what the encoders still hold is written."""
+        """Flush the encoders."""
         for track in self._encoded:
             track.finish()
         damage = next(filter(None, [self._copy.damage, *(track.damage for track in self._encoded)]), "")
@@ -92,7 +92,9 @@ class EncodedTrack:
         layout = "mono" if channels == 1 else "stereo" if is_mixed or channels == 2 else track.layout.name
         rate = _rate_for(codec, track.rate)
         self.description = NAMES.get(codec, codec) + " in stereo" * is_mixed
-        self._written = into.add_stream(codec, rate=rate, layout=layout)
+        written = into.add_stream(codec, rate=rate, layout=layout)
+        assert isinstance(written, AudioStream)
+        self._written = written
         if codec in CHANNELS:
             self._written.bit_rate = BIT_RATE_PER_CHANNEL * min(channels, 2)
         self._written.metadata.update(track.metadata)
@@ -104,7 +106,7 @@ class EncodedTrack:
         if not self._is_begun:
             self._is_begun = True
             self._next = next(self._frames, None)
-        while self._next is not None and (end_s is None or self._next.pts * self._next.time_base < end_s):
+        while self._next is not None and (end_s is None or _start_of(self._next) < end_s):
             self._into.mux(self._written.encode(self._next))
             self._next = next(self._frames, None)
 
@@ -116,15 +118,15 @@ class EncodedTrack:
         self._source.close()
 
     def _even(self, rate: int, layout: str) -> Iterator[AudioFrame]:
-        """Without gaps, from time 0 on."""
+        """The frames without gaps, from time 0 on."""
         begins = 0  # in samples
         for _, frames in itertools.groupby(self._timed(), _kind_of):  # a broadcast goes over to other channels
             for even in _without_gaps(frames, rate, layout, begins):
-                begins = even.pts + even.samples
+                begins = (even.pts or 0) + even.samples
                 yield even
 
     def _timed(self) -> Iterator[AudioFrame]:
-        """In samples from time 0. Where times go back it goes on behind what came before, as pictures do."""
+        """The frames with times in samples from 0. If times go back, a frame follows the one before, as pictures do."""
         begins_s: Fraction | None = None
         ends_s = Fraction(0)
         for frame in self._decoded():
@@ -148,12 +150,17 @@ class EncodedTrack:
             self.damage = str(error.strerror)
 
 
+def _start_of(frame: AudioFrame) -> Fraction:
+    assert frame.pts is not None and frame.time_base is not None  # the filter gives both
+    return frame.pts * Fraction(frame.time_base)
+
+
 def _kind_of(frame: AudioFrame) -> tuple[int, str, str]:
     return frame.sample_rate, frame.format.name, frame.layout.name
 
 
 def _without_gaps(frames: Iterator[AudioFrame], rate: int, layout: str, begins: int) -> Iterator[AudioFrame]:
-    """All of one kind; from sample `begins` on."""
+    """Frames of one kind without gaps, from sample `begins` on."""
     graph: Graph | None = None
     for frame in frames:
         if graph is None:
@@ -201,7 +208,7 @@ def _rate_for(codec: str, rate_hz: int) -> int:
 
 
 def _plays_in(suffix: str, track: AudioStream) -> bool:
-    """FFmpeg writes more than players read: raw samples in .mp4, and in .avi what has no times of its own there."""
+    """False for what FFmpeg writes and players do not read: raw samples in .mp4, any copied sound in .avi."""
     if suffix == ".avi":
         return False
     return not (suffix in (".mp4", ".m4v", ".mov") and track.codec.canonical_name.startswith(RAW))

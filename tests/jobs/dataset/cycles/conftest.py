@@ -1,4 +1,4 @@
-"""Blender, and what it has drawn."""
+"""Blender, pictures drawn by it, and scripts in its place."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -21,7 +21,7 @@ def blender(require: Callable[[object, str], None]) -> Blender:
 
 @pytest.fixture
 def stand_in(tmp_path: Path) -> Callable[[str], Blender]:
-    """A program called blender that runs these lines of shell; its folder is the last argument."""
+    """A shell script in place of Blender; `$folder` is its last argument."""
 
     def write(lines: str) -> Blender:
         path = tmp_path / "blender"

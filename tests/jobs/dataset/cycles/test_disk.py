@@ -1,4 +1,4 @@
-"""A disk that takes nothing more while Blender draws."""
+"""A disk that becomes full while Blender draws."""
 
 import errno
 import os
@@ -15,14 +15,14 @@ from engine.jobs.dataset.cycles import Blender, render
 from tests.jobs.dataset.cycles.yard import SETTINGS, Drawn, quarters
 
 ROOT = Path(__file__).parents[4]
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="stands in for Blender by a shell script")
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs a shell script in place of Blender")
 
 
 @pytest.fixture
 def blender_after(stand_in: Callable[[str], Blender], blender: Blender) -> Callable[..., Blender]:
-    """Blender, with some shell before and after it."""
+    """Blender with shell commands before and after it."""
     if blender.is_program:
-        pytest.skip("the stand-in is handed what a Blender program takes, and hands it to a Python with bpy")
+        pytest.skip("the script gets the arguments of a Blender program and passes them to a Python with bpy")
     return lambda before, after="": stand_in(f'{before}\n{blender.path} -I "$7" -- "$folder"\n{after}')
 
 
@@ -35,21 +35,21 @@ def failed(blender: Blender, drawn: Drawn, folder: Path) -> OSError:
     return caught.value
 
 
-def test_an_error_that_blenders_python_meets_comes_through(
+def test_a_disk_error_in_blenders_python_is_raised(
     blender_after: Callable[..., Blender], drawn: Drawn, tmp_path: Path
 ) -> None:
     blender = blender_after('rm "$folder/stage.npz"')
     assert failed(blender, drawn, tmp_path / "work").errno == errno.ENOENT
 
 
-def test_a_picture_that_blender_cannot_write_out_is_told_as_the_disks_fault(
+def test_a_picture_that_blender_cannot_write_is_a_disk_error(
     blender_after: Callable[..., Blender], drawn: Drawn, tmp_path: Path
 ) -> None:
-    blender = blender_after("ulimit -f 700")  # of 512 bytes, or 1024
+    blender = blender_after("ulimit -f 700")  # units of 512 or 1024 bytes
     assert failed(blender, drawn, tmp_path / "work").errno == errno.EFBIG
 
 
-def test_a_disk_that_takes_not_even_the_answer_is_known_by_the_last_words(
+def test_a_disk_too_full_for_the_answer_is_recognised_by_the_output(
     stand_in: Callable[[str], Blender], drawn: Drawn, tmp_path: Path
 ) -> None:
     blender = stand_in(f"echo 'OSError: {os.strerror(errno.EDQUOT)}'; exit 1")
@@ -63,13 +63,13 @@ def test_an_empty_picture_is_no_picture(blender_after: Callable[..., Blender], d
 
 @pytest.fixture
 def on_a_small_disk(tmp_path: Path) -> Callable[[Blender], str]:
-    """What a run makes of drawing the yard on 1.2 MB: its files take 0.7 MB of it, and what Blender writes 1 MB."""
+    """Draw the yard on a disk of 1.2 MB and classify the failure: the stage takes 0.7 MB, Blender's output 1 MB."""
     disk = tmp_path / "disk"
     disk.mkdir()
     mount = 'mount -t tmpfs -o size=1200k none "$1" && shift && exec "$@"'
     apart = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", mount, "sh", str(disk)]
     if shutil.which("unshare") is None or subprocess.run([*apart, "true"], stderr=subprocess.DEVNULL).returncode:
-        pytest.skip("no small file system can be made here: that takes a Linux that lets its users have namespaces")
+        pytest.skip("needs a Linux with user namespaces, to mount a small file system")
     code = (
         "from pathlib import Path\n"
         "from engine.jobs.dataset.cycles import Blender\n"
@@ -95,7 +95,7 @@ def test_a_disk_that_blender_fills_ends_the_run(
     assert on_a_small_disk(blender) == f"{tmp_path / 'disk'}: No space left on device True\n"
 
 
-def test_a_disk_that_is_filled_without_a_word_ends_the_run(
+def test_a_disk_that_is_filled_without_output_ends_the_run(
     on_a_small_disk: Callable[[Blender], str], stand_in: Callable[[str], Blender], tmp_path: Path
 ) -> None:
     silent = stand_in("cat /dev/zero > $folder/passes.exr 2> /dev/null; exit 1")

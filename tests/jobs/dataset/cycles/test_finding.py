@@ -10,7 +10,7 @@ from engine.jobs.dataset.cycles.finding import blender_environment
 
 @pytest.fixture
 def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A machine without Blender, whose Python has no bpy; its PATH is one empty folder, which is given."""
+    """A machine without Blender and bpy; yields the empty folder that is its PATH."""
     if "bpy" in sys.modules:
         pytest.skip("this Python has bpy loaded")
     monkeypatch.delenv("MULTIVERSE_BLENDER", raising=False)
@@ -28,21 +28,21 @@ def program(path: Path) -> Path:
     return path
 
 
-def test_a_missing_blender_is_told_in_one_line_with_the_command_that_gets_it(bare: Path) -> None:
+def test_without_blender_the_error_names_the_command_that_installs_it(bare: Path) -> None:
     assert locate_blender() is None
-    with pytest.raises(UsageError) as told:
+    with pytest.raises(UsageError) as caught:
         find_blender()
-    assert install_command() in str(told.value) and "--blender PATH" in str(told.value)
-    assert "\n" not in str(told.value)
+    assert install_command() in str(caught.value) and "--blender PATH" in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
     ("home", "python"), [("multiverse", "3.11"), ("Anna Maria", "3.11"), ("multiverse", "3.12"), ("Anna Maria", "3.13")]
 )
-def test_the_command_for_windows_is_one_that_powershell_5_and_cmd_take(
+def test_the_command_for_windows_works_in_powershell_5_and_cmd(
     home: str, python: str, bare: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """PowerShell 5 has no `&&`, and a line that begins with a quoted path is a text there (about_Operators)."""
+    """PowerShell 5 has no `&&`, and treats a quoted path at the start of a line as a string (about_Operators)."""
     monkeypatch.setattr(sys, "platform", "win32")
     monkeypatch.setattr(sys, "executable", rf"C:\{home}\.venv\Scripts\python.exe")
     monkeypatch.setattr(sys, "version_info", (*map(int, python.split(".")), 0))
@@ -55,7 +55,9 @@ def test_the_command_for_windows_is_one_that_powershell_5_and_cmd_take(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="programs are scripts here")
-def test_what_is_named_comes_before_what_is_found(bare: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_given_blender_is_preferred_to_a_found_one(
+    bare: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     on_path = program(bare / "blender")
     assert find_blender() == Blender(path=on_path)
     made = program(tmp_path / "home/blender/bin/python")
@@ -70,19 +72,17 @@ def test_what_is_named_comes_before_what_is_found(bare: Path, tmp_path: Path, mo
     assert find_blender(str(tmp_path / "Blender.app")) == find_blender(str(given)) == Blender(path=given)
 
 
-def test_a_wrong_name_is_told_with_where_it_was_given(
-    bare: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_wrong_path_is_reported_with_its_source(bare: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "notes.txt").touch()
-    for told in ("nowhere", "notes.txt", "programs"):
-        with pytest.raises(UsageError, match=f"^--blender: .*{told}"):
-            locate_blender(str(tmp_path / told))
+    for name in ("nowhere", "notes.txt", "programs"):
+        with pytest.raises(UsageError, match=f"^--blender: .*{name}"):
+            locate_blender(str(tmp_path / name))
     monkeypatch.setenv("MULTIVERSE_BLENDER", "nowhere")
     with pytest.raises(UsageError, match=r"^MULTIVERSE_BLENDER: nowhere is not there"):
         locate_blender()
 
 
-def test_blender_itself_and_a_python_with_bpy_are_started_each_in_its_way() -> None:
+def test_a_blender_program_and_a_python_with_bpy_have_their_own_command_lines() -> None:
     script = Path("draw.py")
     program = Blender(path=Path("/opt/blender-4.5/blender")).command(script, "folder")
     assert program[1:] == [
@@ -92,7 +92,7 @@ def test_blender_itself_and_a_python_with_bpy_are_started_each_in_its_way() -> N
     assert Blender(path=Path("/opt/env/bin/python")).command(script, "folder")[1:] == ["-I", "draw.py", "--", "folder"]
 
 
-def test_no_setting_of_the_users_reaches_blender_and_what_it_leaves_lies_in_its_folder(tmp_path: Path) -> None:
+def test_blender_reads_no_user_settings_and_writes_to_its_folder_only(tmp_path: Path) -> None:
     users = {"PATH": "/bin", "OCIO": "/home/me/film.ocio", "BLENDER_USER_RESOURCES": "/home/me", "TMPDIR": "/var/tmp"}
     made = blender_environment(tmp_path, users)
     assert made["PATH"] == "/bin" and "OCIO" not in made

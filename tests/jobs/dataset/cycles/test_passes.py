@@ -9,7 +9,7 @@ from engine.jobs.dataset.cycles.passes import read_passes
 
 
 def exr(channels: dict[str, np.ndarray], flags: int = 2, compression: int = 0, kind: int = 2) -> bytes:
-    """After the format's own description: attributes, table of offsets, lines."""
+    """A file after the format's specification: attributes, table of offsets, lines."""
 
     def attribute(name: str, type_name: str, value: bytes) -> bytes:
         return name.encode() + b"\0" + type_name.encode() + b"\0" + struct.pack("<i", len(value)) + value
@@ -30,7 +30,7 @@ def exr(channels: dict[str, np.ndarray], flags: int = 2, compression: int = 0, k
     return head
 
 
-def test_each_channel_comes_back_as_it_was_written(tmp_path: Path) -> None:
+def test_each_channel_is_read_back_unchanged(tmp_path: Path) -> None:
     channels = {
         "layer.Index.X": np.array([[0, 1, 32767], [3, 4, 5]], np.float32),
         "layer.Depth.Z": np.array([[99.5, 1e10, 0.25], [-1, 2, 7]], np.float32),
@@ -57,9 +57,9 @@ def test_another_kind_of_file_is_refused_by_name(tmp_path: Path, changes: dict, 
         read_passes(tmp_path / "a.exr")
 
 
-def test_a_file_that_was_cut_is_refused(tmp_path: Path) -> None:
+def test_a_truncated_file_is_refused(tmp_path: Path) -> None:
     whole = exr({"Z": np.zeros((4, 4), np.float32)})
     for size in range(8, len(whole)):
         (tmp_path / "a.exr").write_bytes(whole[:size])
-        with pytest.raises(RenderError, match=r"^a\.exr: is cut short"):
+        with pytest.raises(RenderError, match=r"^a\.exr: is truncated"):
             read_passes(tmp_path / "a.exr")

@@ -1,4 +1,4 @@
-"""What Blender draws of a small yard."""
+"""Pictures of a small yard drawn by Blender."""
 
 import logging
 from dataclasses import replace
@@ -15,13 +15,13 @@ from engine.jobs.dataset.labels import read_boxes
 from engine.jobs.dataset.made import LABELS, PICTURE
 from engine.jobs.dataset.options import SceneOptions
 from engine.jobs.dataset.picture import make_picture
-from engine.jobs.dataset.scene.description import Camera
-from engine.jobs.dataset.task import Drawing, PictureTask
+from engine.jobs.dataset.scene.description import SiteCamera
+from engine.jobs.dataset.task import PictureTask, RenderSettings
 from tests.jobs.dataset.cycles.yard import SETTINGS, Drawn, quarters, yard
 
 
 def boxes_of(instances: np.ndarray) -> dict[int, tuple[int, ...]]:
-    """Left, top, right, bottom of each number's pixels."""
+    """Bounding box of each number's pixels: left, top, right, bottom."""
     boxes = {}
     for number in np.unique(instances[instances > 0]).tolist():
         rows, columns = np.nonzero(instances == number)
@@ -29,14 +29,14 @@ def boxes_of(instances: np.ndarray) -> dict[int, tuple[int, ...]]:
     return boxes
 
 
-def test_a_pixel_tells_what_is_seen_through_its_middle(blender: Blender, drawn: Drawn) -> None:
+def test_a_pixel_has_the_number_and_depth_at_its_centre(blender: Blender, drawn: Drawn) -> None:
     scene, rendered = yard(), drawn(blender)
     assert set(np.unique(rendered.instances)) == set(range(37))
     camera, depth = scene.camera, rendered.depth_m.astype(np.float64)
     columns, rows = np.arange(320) + 0.5, np.arange(240)[:, None] + 0.5
     x_m, y_m = (columns - 160) / camera.focal_px * depth, (120 - rows) / camera.focal_px * depth
     off_m = np.abs(camera.height_m - depth - scene.terrain.height_at(x_m, y_m))
-    assert off_m[rendered.instances == 0].max() < 0.001  # half a pixel beside it, it is some centimetres
+    assert off_m[rendered.instances == 0].max() < 0.001  # half a pixel off, it would be centimetres
     for number, pile in enumerate(scene.piles, start=1):
         top = np.array([[pile.x_m, pile.y_m, pile.top_m]])
         column, row = camera.pixel_of(top)[0].astype(int)
@@ -74,7 +74,7 @@ def test_a_stronger_sun_makes_a_brighter_picture_of_the_ground_the_right_way_rou
     assert np.ptp(halves[1, 1]) < 30
 
 
-def test_a_gpu_that_is_not_there_is_refused_in_one_line(blender: Blender, drawn: Drawn) -> None:
+def test_a_missing_gpu_is_refused_in_one_line(blender: Blender, drawn: Drawn) -> None:
     found = ask_blender(blender)
     assert drawn(blender).renderer == f"Cycles, Blender {found['version']}, CPU"
     settings = CyclesSettings(max_samples=1, use_gpu=True)
@@ -85,10 +85,10 @@ def test_a_gpu_that_is_not_there_is_refused_in_one_line(blender: Blender, drawn:
         render(drawn.stage(), quarters(), settings, blender)
 
 
-def test_cycles_draws_with_the_settings_and_threads_it_is_told(
+def test_cycles_uses_the_given_settings_and_threads(
     blender: Blender, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    stage = set_stage(replace(yard(), camera=Camera(width_px=32, height_px=24, height_m=16)))
+    stage = set_stage(replace(yard(), camera=SiteCamera(width_px=32, height_px=24, height_m=16)))
     pictures = []
     for samples, noise, threads in ((50, 0.01, 1), (50, 0.01, 3), (100, 0.005, 1)):
         monkeypatch.setenv("OMP_NUM_THREADS", str(threads))
@@ -109,7 +109,7 @@ def test_settings_out_of_range_are_refused_by_name(drawn: Drawn) -> None:
             CyclesSettings(**changes).check()
 
 
-def test_a_site_has_the_same_labels_and_brightness_by_both_engines(
+def test_a_site_has_the_same_labels_and_brightness_in_both_engines(
     blender: Blender, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -117,7 +117,10 @@ def test_a_site_has_the_same_labels_and_brightness_by_both_engines(
         width=320, height=240, use_clusters=True, num_clusters=1, min_piles_per_cluster=40, max_piles_per_cluster=40
     )
     boxes, means = [], []
-    for drawing in (Drawing(engine="raster"), Drawing(engine="cycles", max_samples=4, noise_threshold=0.1)):
+    for drawing in (
+        RenderSettings(engine="raster"),
+        RenderSettings(engine="cycles", max_samples=4, noise_threshold=0.1),
+    ):
         folder = tmp_path / drawing.engine
         folder.mkdir()
         task = PictureTask(options=options, drawing=drawing, base_seed=2**63, index=1, blender=str(blender.path))

@@ -1,4 +1,4 @@
-"""Blender's process: how it is heard, and how it ends."""
+"""Blender's process: its output, its errors and its end."""
 
 import contextlib
 import logging
@@ -17,18 +17,18 @@ from engine.jobs.dataset.cycles import Blender, ask_blender, render
 from tests.jobs.dataset.cycles.yard import SETTINGS, Drawn, quarters
 
 ROOT = Path(__file__).parents[4]
-posix_only = pytest.mark.skipif(sys.platform == "win32", reason="stands in for Blender by a shell script")
+posix_only = pytest.mark.skipif(sys.platform == "win32", reason="needs a shell script in place of Blender")
 
 
 @posix_only
-def test_a_blender_that_dies_is_told_with_its_last_words(
+def test_a_blender_that_dies_is_reported_with_its_last_output(
     stand_in: Callable[[str], Blender], drawn: Drawn, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     work = tmp_path / "work"
     work.mkdir()
-    with caplog.at_level(logging.INFO), pytest.raises(RenderError) as told:
+    with caplog.at_level(logging.INFO), pytest.raises(RenderError) as caught:
         render(drawn.stage(), quarters(), SETTINGS, stand_in("echo one; echo two >&2; exit 11"), folder=work)
-    assert "exit code 11; one; two" in str(told.value) and "\n" not in str(told.value)
+    assert "exit code 11; one; two" in str(caught.value) and "\n" not in str(caught.value)
     assert caplog.messages == ["one", "two"]
     with pytest.raises(RenderError, match=r"killed by SIGKILL \(out of memory\?\)"):
         render(drawn.stage(), quarters(), SETTINGS, stand_in("kill -9 $$"), folder=work)
@@ -36,9 +36,11 @@ def test_a_blender_that_dies_is_told_with_its_last_words(
 
 
 @posix_only
-def test_what_blender_says_went_wrong_comes_through(stand_in: Callable[[str], Blender], drawn: Drawn) -> None:
+def test_the_failure_that_blender_reports_is_raised(stand_in: Callable[[str], Blender], drawn: Drawn) -> None:
     for is_usage, kind in (("true", UsageError), ("false", RenderError)):
-        answer = f'{{"failure": "System is out of\\\\n GPU memory", "is_usage": {is_usage}, "errno": null}}'
+        answer = (
+            f'{{"failure": "System is out of\\\\n GPU memory", "is_usage": {is_usage}, "errno": null, "trace": ""}}'
+        )
         with pytest.raises(kind, match=r"^System is out of GPU memory$"):
             render(drawn.stage(), quarters(), SETTINGS, stand_in(f"printf '{answer}' > $folder/answer.json"))
 
@@ -47,7 +49,7 @@ def test_a_blender_that_is_too_old_says_so_before_it_draws(
     stand_in: Callable[[str], Blender], blender: Blender, drawn: Drawn, tmp_path: Path
 ) -> None:
     if blender.is_program or sys.platform == "win32":
-        pytest.skip("stands in for Blender by a shell script around its Python")
+        pytest.skip("needs a shell script around Blender's Python")
     newer = tmp_path / "newer.py"
     old = stand_in(
         f'sed \'s/^OLDEST = (4, 2)/OLDEST = (97, 1)/\' "$7" > {newer}\nexec {blender.path} -I {newer} -- "$folder"'
@@ -58,7 +60,7 @@ def test_a_blender_that_is_too_old_says_so_before_it_draws(
         render(drawn.stage(), quarters(), SETTINGS, old)
 
 
-def test_a_python_without_bpy_is_told_with_the_command_that_gets_it(drawn: Drawn) -> None:
+def test_without_bpy_the_error_names_the_command_that_installs_it(drawn: Drawn) -> None:
     python = Blender(path=Path(sys.executable))
     try:
         found: dict[str, Any] = ask_blender(python)
@@ -71,9 +73,7 @@ def test_a_python_without_bpy_is_told_with_the_command_that_gets_it(drawn: Drawn
 
 
 @posix_only
-def test_a_blender_program_is_handed_the_script(
-    stand_in: Callable[[str], Blender], blender: Blender, drawn: Drawn
-) -> None:
+def test_a_blender_program_runs_the_script(stand_in: Callable[[str], Blender], blender: Blender, drawn: Drawn) -> None:
     if blender.is_program:
         pytest.skip("the other tests draw with a Blender program")
     checked = 'test "$1 $2 $3" = "--background --factory-startup -noaudio" && test "$6" = --python || exit 9'
@@ -98,7 +98,7 @@ def test_blender_ends_with_its_parent_and_leaves_no_file(
     parent = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT)
     try:
         (child,) = wait_for(lambda: psutil.Process(parent.pid).children(), "Blender's process")
-        # It draws: more threads are at work than its first one and the one that watches.
+        # It draws: there are more threads than the main one and the one that watches the parent.
         wait_for(lambda: child.cpu_times().user > 1.5, "Blender at work")
     finally:
         parent.send_signal(getattr(signal, "SIGKILL", signal.SIGTERM))

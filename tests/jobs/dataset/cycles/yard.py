@@ -1,4 +1,4 @@
-"""A small site, and pictures of it by Blender."""
+"""A small site, and pictures of it drawn by Blender."""
 
 from dataclasses import replace
 
@@ -6,16 +6,16 @@ import numpy as np
 
 from engine.jobs.dataset.cycles import Blender, CyclesSettings, render
 from engine.jobs.dataset.geometry import set_stage
-from engine.jobs.dataset.geometry.batches import Stage
+from engine.jobs.dataset.geometry.batches import SceneStage
 from engine.jobs.dataset.rendered import Rendered
-from engine.jobs.dataset.scene.description import Camera, PileKind, Scene, Sun
+from engine.jobs.dataset.scene.description import PileKind, SiteCamera, SiteScene, Sun
 from tests.jobs.dataset.geometry.sites import hilly, pile, site
 
 SETTINGS = CyclesSettings(max_samples=2, noise_threshold=0.05, use_gpu=False)
 
 
-def yard(energy: float = 2.0) -> Scene:
-    """36 piles of all kinds on rough ground, 320x240, from so near that a pile is some 6 pixels wide."""
+def yard(energy: float = 2.0) -> SiteScene:
+    """36 piles of all kinds on rough ground, 320x240, so close that a pile is about 6 px wide."""
     terrain = hilly(3, count=101)
     kinds = list(PileKind)
     piles = []
@@ -29,33 +29,33 @@ def yard(energy: float = 2.0) -> Scene:
             )
         )  # fmt: skip
     scene = site(tuple(piles), terrain=terrain)
-    return replace(scene, camera=Camera(width_px=320, height_px=240, height_m=16), sun=Sun(
+    return replace(scene, camera=SiteCamera(width_px=320, height_px=240, height_m=16), sun=Sun(
         elevation_deg=45, azimuth_deg=120, energy=energy
     ))  # fmt: skip
 
 
 def quarters() -> np.ndarray:
-    """A ground's picture: north-west red, north-east green, south-west blue, south-east grey."""
+    """A texture for the ground: north-west red, north-east green, south-west blue, south-east grey."""
     picture = np.full((64, 64, 3), 140, np.uint8)
     picture[:32, :32], picture[:32, 32:], picture[32:, :32] = (190, 110, 110), (110, 190, 110), (110, 110, 190)
     return picture
 
 
 class Drawn:
-    """Pictures of the yard, each drawn once."""
+    """Pictures of the yard; each is drawn once and cached."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[float, int, bool], Rendered] = {}
 
     def __call__(self, blender: Blender, energy: float = 2.0, turn: int = 0, *, is_small: bool = False) -> Rendered:
-        """`turn`: which time it is drawn."""
+        """`turn`: draws the same picture again for another number."""
         asked = energy, turn, is_small
         if asked not in self._known:
             self._known[asked] = render(self.stage(energy, is_small=is_small), quarters(), SETTINGS, blender)
         return self._known[asked]
 
-    def stage(self, energy: float = 2.0, *, is_small: bool = False) -> Stage:
-        """Small: 80x60, of the same ground."""
+    def stage(self, energy: float = 2.0, *, is_small: bool = False) -> SceneStage:
+        """A smaller camera: 80x60, over the same ground."""
         scene = yard(energy)
         camera = replace(scene.camera, width_px=80, height_px=60) if is_small else scene.camera
         return set_stage(replace(scene, camera=camera))

@@ -1,15 +1,15 @@
-"""Small sites with known figures, and what tests ask of meshes."""
+"""Small sites with known figures, and checks of meshes."""
 
 import numpy as np
 
-from engine.jobs.dataset.geometry.batches import Batch, Mesh, Stage
+from engine.jobs.dataset.geometry.batches import InstanceBatch, Mesh, SceneStage
 from engine.jobs.dataset.scene.description import (
-    Camera,
     Distractor,
     GroundLook,
     Pile,
     PileKind,
-    Scene,
+    SiteCamera,
+    SiteScene,
     Sun,
     Terrain,
 )
@@ -28,10 +28,10 @@ def hilly(seed: int, count: int = 33, cell_m: float = 0.7) -> Terrain:
 
 def site(
     piles: tuple[Pile, ...] = (), distractors: tuple[Distractor, ...] = (), terrain: Terrain | None = None
-) -> Scene:
-    return Scene(
+) -> SiteScene:
+    return SiteScene(
         seed=1,
-        camera=Camera(width_px=640, height_px=480),
+        camera=SiteCamera(width_px=640, height_px=480),
         sun=Sun(elevation_deg=45, azimuth_deg=120, energy=2),
         terrain=sloping() if terrain is None else terrain,
         ground=GroundLook(
@@ -59,24 +59,24 @@ def pile(kind: PileKind, **changes: object) -> Pile:
     return Pile(kind=kind, **(values | changes))  # type: ignore[arg-type]
 
 
-def world(batch: Batch, k: int = 0) -> np.ndarray:
-    """(v, 3) float64: where the k-th instance's vertices are."""
+def world(batch: InstanceBatch, k: int = 0) -> np.ndarray:
+    """World positions of the k-th instance's vertices, (v, 3) float64."""
     matrix = batch.transforms[k].astype(np.float64)
     return batch.mesh.positions @ matrix[:3, :3].T + matrix[:3, 3]
 
 
-def named(stage: Stage, start: str) -> list[Batch]:
+def named(stage: SceneStage, start: str) -> list[InstanceBatch]:
     return [batch for batch in stage.batches if batch.name.startswith(start)]
 
 
 def volume(mesh: Mesh) -> float:
-    """Signed: positive when the triangles run counter-clockwise from outside."""
+    """Signed volume: positive if the triangles are counter-clockwise seen from outside."""
     a, b, c = mesh.positions.astype(np.float64)[mesh.triangles].transpose(1, 0, 2)
     return float((a * np.cross(b, c)).sum() / 6)
 
 
 def is_closed(mesh: Mesh) -> bool:
-    """Each edge is walked as often one way as the other, once vertices at one place count as one."""
+    """True if each edge occurs equally often in both directions, after merging vertices at equal positions."""
     _, place = np.unique(mesh.positions.round(5) + 0.0, axis=0, return_inverse=True)
     corners = place.reshape(-1)[mesh.triangles]
     edges = np.concatenate([corners[:, [0, 1]], corners[:, [1, 2]], corners[:, [2, 0]]])
@@ -86,7 +86,7 @@ def is_closed(mesh: Mesh) -> bool:
 
 
 def normals_agree(mesh: Mesh) -> bool:
-    """Unit, and on the outer side of each triangle that they belong to."""
+    """Assert that normals have length 1 and point to the outer side of their triangles."""
     lengths = np.linalg.norm(mesh.normals.astype(np.float64), axis=1)
     corners = mesh.positions.astype(np.float64)[mesh.triangles]
     faces = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])

@@ -26,14 +26,14 @@ def standing_at(kind: DistractorKind, **changes: object) -> Distractor:
 
 
 @pytest.mark.parametrize(("kind", "variant"), EVERY_SHAPE)
-def test_a_shape_keeps_within_its_footprint_and_is_not_much_less(kind: DistractorKind, variant: int) -> None:
+def test_a_shape_fills_its_footprint_and_stays_inside(kind: DistractorKind, variant: int) -> None:
     positions = np.concatenate([mesh.positions for _, mesh in build_model(kind, variant)])
     reach_m = np.linalg.norm(positions[:, :2], axis=1).max()
     assert 0.6 * FOOTPRINTS_M[kind] < reach_m <= FOOTPRINTS_M[kind]
 
 
 @pytest.mark.parametrize(("kind", "variant"), EVERY_SHAPE)
-def test_every_solid_of_a_shape_is_closed_and_looks_outwards(kind: DistractorKind, variant: int) -> None:
+def test_every_solid_of_a_shape_is_closed_and_faces_outwards(kind: DistractorKind, variant: int) -> None:
     for _, mesh in build_model(kind, variant):
         assert volume(mesh) > 0
         assert is_closed(mesh)
@@ -57,7 +57,7 @@ def test_a_machine_is_mostly_yellow_from_above_with_glass_and_black(kind: Distra
 
 
 def seen_from_above(model: Model) -> dict[Surface, int]:
-    """How many points of a grid of 5 cm show each surface to one who looks straight down."""
+    """Number of points of a 5 cm grid at which each surface is visible from above."""
     along = np.arange(-5, 5, 0.05)
     height = np.full((len(along), len(along)), -np.inf)
     owner = np.full(height.shape, -1)
@@ -101,7 +101,7 @@ def test_a_machine_turned_by_a_quarter_looks_north() -> None:
     assert abs(points[:, 0]).max() < 1.5
 
 
-def test_scale_and_shade_are_taken() -> None:
+def test_scale_and_shade_are_applied() -> None:
     small, large = (
         set_stage(site(distractors=(standing_at(DistractorKind.BAG, scale=scale, shade=0.9),))).batches[0]
         for scale in (1.0, 1.2)

@@ -5,7 +5,7 @@ from engine.jobs.dataset.geometry.ground import build_ground
 from tests.jobs.dataset.geometry.sites import hilly, normals_agree, sloping
 
 
-def test_a_height_lies_on_the_triangle_that_is_drawn_there() -> None:
+def test_height_at_equals_the_drawn_triangle() -> None:
     terrain = hilly(3)
     mesh = build_ground(terrain)
     rng = np.random.default_rng(4)

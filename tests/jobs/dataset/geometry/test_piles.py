@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from engine.jobs.dataset.geometry import set_stage
-from engine.jobs.dataset.geometry.batches import LOOKS, Stage, Surface
+from engine.jobs.dataset.geometry.batches import LOOKS, SceneStage, Surface
 from engine.jobs.dataset.scene.description import Pile, PileKind
 from tests.jobs.dataset.geometry.sites import named, pile, site, sloping, world
 
@@ -16,11 +16,11 @@ PARTS = {
 }
 
 
-def alone(one: Pile) -> Stage:
+def alone(one: Pile) -> SceneStage:
     return set_stage(site((one,), terrain=sloping()))
 
 
-def parts_of(stage: Stage) -> set[str]:
+def parts_of(stage: SceneStage) -> set[str]:
     words = {"steel", "rust"}
     names = set()
     for batch in stage.batches:
@@ -35,7 +35,7 @@ def test_a_pile_has_the_parts_of_its_kind(kind: PileKind) -> None:
     assert parts_of(alone(pile(kind))) == PARTS[kind]
 
 
-def test_a_hoop_and_cracks_are_there_when_asked_for() -> None:
+def test_hoops_and_cracks_are_drawn_if_the_pile_has_them() -> None:
     assert parts_of(alone(pile(PileKind.PHC, has_hoop=True))) - PARTS[PileKind.PHC] == {"hoop"}
     cracked = parts_of(alone(pile(PileKind.PHC, is_cracked=True)))
     assert cracked - PARTS[PileKind.PHC] == {"crack over ring", "crack down side"}
@@ -52,7 +52,7 @@ def test_rust_changes_the_surface_from_its_third_grade(grade: int, surface: Surf
 
 @pytest.mark.parametrize("kind", list(PileKind))
 @pytest.mark.parametrize("tilt", [(0.0, 0.0), (0.005, -0.003), (0.1, 0.2)])
-def test_the_middle_of_the_top_is_at_the_height_that_was_asked_for(kind: PileKind, tilt: tuple[float, float]) -> None:
+def test_the_centre_of_the_top_is_at_the_given_height(kind: PileKind, tilt: tuple[float, float]) -> None:
     one = pile(kind, x_m=3.0, y_m=-2.0, ground_m=1.5, tilt_x=tilt[0], tilt_y=tilt[1], turn=0.7)
     post = named(alone(one), POSTS[kind])[0]
     top = post.mesh.positions[:, 2] > 0.999

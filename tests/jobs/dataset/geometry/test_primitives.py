@@ -8,7 +8,7 @@ from tests.jobs.dataset.geometry.sites import is_closed, normals_agree, volume
 
 
 def circle_area(sides: int) -> float:
-    """Of the polygon with so many corners on a circle of diameter 1."""
+    """Area of the regular polygon with this many corners on a circle of diameter 1."""
     return sides / 2 * np.sin(2 * np.pi / sides) / 4
 
 
@@ -38,13 +38,13 @@ SHAPES = {
 
 
 @pytest.mark.parametrize("name", SOLIDS)
-def test_a_solid_has_the_volume_that_geometry_gives_it(name: str) -> None:
+def test_a_solid_has_its_analytic_volume(name: str) -> None:
     mesh, expected = SOLIDS[name]
     assert volume(mesh) == pytest.approx(expected, rel=0.01)
 
 
 @pytest.mark.parametrize("mesh", [*(mesh for mesh, _ in SOLIDS.values()), *SHAPES.values()], ids=[*SOLIDS, *SHAPES])
-def test_a_solid_is_closed_and_looks_outwards(mesh: Mesh) -> None:
+def test_a_solid_is_closed_and_faces_outwards(mesh: Mesh) -> None:
     assert volume(mesh) > 0
     assert is_closed(mesh)
     assert normals_agree(mesh)
@@ -53,7 +53,7 @@ def test_a_solid_is_closed_and_looks_outwards(mesh: Mesh) -> None:
 
 
 @pytest.mark.parametrize("name", ["heap 0", "poured post 0", "phc tube", "hoop", "flange", "pad 0"])
-def test_a_part_of_a_pile_is_one_wide_and_one_high(name: str) -> None:
+def test_a_part_of_a_pile_has_unit_size(name: str) -> None:
     positions = SHAPES[name].positions
     assert np.linalg.norm(positions[:, :2], axis=1).max() == pytest.approx(0.5, abs=0.06)
     assert np.linalg.norm(positions[:, :2], axis=1).max() <= 0.5 + 1e-6
@@ -61,7 +61,7 @@ def test_a_part_of_a_pile_is_one_wide_and_one_high(name: str) -> None:
     assert positions[:, 2].max() == pytest.approx(1, abs=1e-6)
 
 
-def test_a_moved_solid_keeps_its_outside() -> None:
+def test_a_transformed_solid_still_faces_outwards() -> None:
     moved = meshes.moved(primitives.cylinder(), put((2, 1, 0.5), (3, 4, 5), 1.0))
     assert volume(moved) == pytest.approx(circle_area(24), rel=1e-4)
     assert normals_agree(moved)

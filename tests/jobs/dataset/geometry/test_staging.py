@@ -5,12 +5,12 @@ import sys
 import numpy as np
 
 from engine.jobs.dataset.geometry import set_stage
-from engine.jobs.dataset.geometry.batches import Stage
-from engine.jobs.dataset.scene.description import Distractor, DistractorKind, PileKind, Scene
+from engine.jobs.dataset.geometry.batches import SceneStage
+from engine.jobs.dataset.scene.description import Distractor, DistractorKind, PileKind, SiteScene
 from tests.jobs.dataset.geometry.sites import hilly, pile, site
 
 
-def crowded(count: int = 700) -> Scene:
+def crowded(count: int = 700) -> SiteScene:
     kinds, others = list(PileKind), list(DistractorKind)
     piles = tuple(
         pile(
@@ -31,7 +31,7 @@ def crowded(count: int = 700) -> Scene:
     return site(piles, distractors, hilly(1))
 
 
-def digest(stage: Stage) -> str:
+def digest(stage: SceneStage) -> str:
     total = hashlib.sha256()
     for mesh in (stage.ground, *(batch.mesh for batch in stage.batches)):
         for array in (mesh.positions, mesh.normals, mesh.triangles):

@@ -1,4 +1,4 @@
-"""COCO's file, by pycocotools."""
+"""The COCO file, checked with pycocotools."""
 
 import builtins
 import io
@@ -18,12 +18,12 @@ from engine.jobs.dataset.labels import coco_part, find_instances, read_part, req
 
 mask = pytest.importorskip("pycocotools.mask")
 COCO = pytest.importorskip("pycocotools.coco").COCO
-# pycocotools' own way of turning a mask into an array, which NumPy will stop to allow.
+# pycocotools converts masks to arrays in a way that NumPy deprecates.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 
 def site(seed: int, height: int = 90, width: int = 120, piles: int = 12) -> np.ndarray:
-    """Rings and rectangles over each other, some cut by the border: (height, width) uint16."""
+    """Overlapping rings and rectangles, some clipped by the border: (height, width) uint16."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[:height, :width]
     pixels = np.zeros((height, width), np.uint16)
@@ -53,13 +53,13 @@ def assert_codes_are_the_masks(pixels: np.ndarray) -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_a_code_decodes_to_the_mask_with_its_holes_and_disjoint_parts(seed: int) -> None:
+def test_an_encoding_decodes_to_the_mask_with_its_holes_and_disjoint_parts(seed: int) -> None:
     assert_codes_are_the_masks(site(seed))
 
 
 @given(pixels=hnp.arrays(np.uint16, st.tuples(st.integers(1, 7), st.integers(1, 7)), elements=st.integers(0, 2)))
 @settings(max_examples=150, deadline=None)
-def test_every_picture_is_coded_as_pycocotools_codes_it(pixels: np.ndarray) -> None:
+def test_the_encoding_equals_that_of_pycocotools(pixels: np.ndarray) -> None:
     assert_codes_are_the_masks(pixels)
 
 
@@ -84,7 +84,7 @@ def test_pycocotools_loads_the_file_and_finds_every_pile(tmp_path: Path) -> None
     assert sorted(coco.anns) == list(range(1, len(coco.anns) + 1))
 
 
-def test_parts_that_lay_on_the_disk_make_the_same_file(tmp_path: Path) -> None:
+def test_parts_read_from_the_disk_make_the_same_file(tmp_path: Path) -> None:
     parts = [coco_part(site(index), index, f"{index:06d}.png") for index in (0, 2, 1_000_000)]
     parts.insert(1, coco_part(np.zeros((90, 120), np.uint16), 1, "000001.png"))
     paths = [tmp_path / f"{part['image']['id']:06d}.json" for part in parts]
@@ -120,13 +120,13 @@ EDITS: dict[str, Edit] = {
 
 
 @pytest.mark.parametrize("edit", EDITS.values(), ids=EDITS)
-def test_a_part_that_was_edited_is_told_by_its_file(tmp_path: Path, edit: Edit) -> None:
+def test_an_edited_part_is_refused_with_its_file(tmp_path: Path, edit: Edit) -> None:
     part = coco_part(site(0), 5, "000005.png")
     edit(part)
     assert_refused(tmp_path / "000005.json", json.dumps(part).encode(), "not the COCO part of picture 000005")
 
 
-def test_a_part_that_is_cut_or_no_json_is_told_by_its_file(tmp_path: Path) -> None:
+def test_a_truncated_part_is_refused_with_its_file(tmp_path: Path) -> None:
     whole = json.dumps(coco_part(site(0), 5, "000005.png")).encode()
     for content in (b"", whole[:-1], whole[: len(whole) // 2], whole + b"}", b"\xff\xfe", b"[" * 100_000, b"[]", b"7"):
         assert_refused(tmp_path / "000005.json", content, "not the COCO part of picture 000005")
@@ -151,7 +151,7 @@ def test_no_picture_at_all_is_still_a_file() -> None:
     assert json.loads(written([]))["images"] == json.loads(written([]))["annotations"] == []
 
 
-def test_a_missing_pycocotools_is_told_with_what_brings_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_pycocotools_the_error_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     really_import = builtins.__import__
 
     def refuse(name: str, *rest, **kwargs):

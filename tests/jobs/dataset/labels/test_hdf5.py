@@ -1,4 +1,4 @@
-"""The HDF5 file: what h5py reads back, the same bytes at any time, and a disk that is full."""
+"""The HDF5 file: reading it back with h5py, reproducible bytes, and a full disk."""
 
 import builtins
 import subprocess
@@ -26,7 +26,7 @@ def rendered(height: int = 60, width: int = 80) -> Rendered:
     )
 
 
-def test_pictures_come_back_as_they_were(tmp_path: Path) -> None:
+def test_arrays_are_read_back_unchanged(tmp_path: Path) -> None:
     what = rendered()
     write_hdf5(tmp_path / "0.hdf5", what)
     with h5py.File(tmp_path / "0.hdf5") as file:
@@ -55,7 +55,7 @@ def test_a_chunk_is_a_band_of_whole_rows_that_the_cache_holds(tmp_path: Path, mo
         assert [file[name].chunks for name in sorted(file)] == [(4, 80, 3), (3, 80), (6, 80)]
 
 
-def test_a_place_that_cannot_be_written_is_told_in_one_line(tmp_path: Path) -> None:
+def test_an_unwritable_path_is_reported_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(SinkError, match=r"none/0\.hdf5: cannot be written: No such file or directory$"):
         write_hdf5(tmp_path / "none" / "0.hdf5", rendered())
     with pytest.raises(SinkError, match=r": cannot be written: Is a directory$"):
@@ -81,7 +81,7 @@ except SinkError as error:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit on a file's size")
-def test_a_full_disk_leaves_a_line_and_no_file(tmp_path: Path) -> None:
+def test_a_full_disk_gives_one_line_and_leaves_no_file(tmp_path: Path) -> None:
     path = tmp_path / "0.hdf5"
     run = subprocess.run(
         [sys.executable, "-c", FULL_DISK, path], capture_output=True, text=True, check=False, timeout=60
@@ -91,7 +91,7 @@ def test_a_full_disk_leaves_a_line_and_no_file(tmp_path: Path) -> None:
     assert not path.exists()
 
 
-def test_a_missing_h5py_is_told_with_what_brings_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_h5py_the_error_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     really_import = builtins.__import__
 
     def refuse(name: str, *rest, **kwargs):

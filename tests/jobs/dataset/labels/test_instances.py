@@ -1,4 +1,4 @@
-"""What is seen of each pile, by pictures small enough to count in."""
+"""Visible instances, in pictures small enough to count by hand."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from engine.jobs.dataset.labels import find_instances, instances
 
 
 def picture(*rows: str) -> np.ndarray:
-    """Digits are instances, dots none: (rows, columns) uint16."""
+    """Parse a drawing, digits for instances and dots for none: (rows, columns) uint16."""
     return np.array([[0 if cell == "." else int(cell) for cell in row] for row in rows], np.uint16)
 
 
@@ -30,7 +30,7 @@ def test_a_pile_at_the_border_ends_with_the_picture() -> None:
     assert found.boxes.tolist() == [[0, 0, 1, 1], [3, 0, 4, 1], [0, 2, 1, 3], [3, 2, 4, 3]]
 
 
-def test_piles_side_by_side_across_a_row_s_end_stay_apart() -> None:
+def test_piles_at_the_end_of_one_row_and_the_start_of_the_next_stay_separate() -> None:
     found = find_instances(picture(".11", "1.2", "2.."))
     assert found.boxes.tolist() == [[0, 0, 3, 2], [0, 1, 3, 3]]
     assert found.areas.tolist() == [3, 2]
@@ -49,7 +49,7 @@ def test_a_pile_that_is_hidden_in_the_middle_keeps_its_outer_box() -> None:
     assert found.areas.tolist() == [12, 4]
 
 
-def test_instances_come_by_number_and_the_last_number_counts() -> None:
+def test_instances_are_sorted_and_the_largest_number_counts() -> None:
     pixels = picture("92.1")
     pixels[0, 0] = 65535
     found = find_instances(pixels)
@@ -59,7 +59,7 @@ def test_instances_come_by_number_and_the_last_number_counts() -> None:
 @pytest.mark.parametrize("pixels_at_once", [1, 7, 2**20])
 @given(pixels=hnp.arrays(np.uint16, st.tuples(st.integers(1, 9), st.integers(1, 9)), elements=st.integers(0, 4)))
 @settings(max_examples=60, deadline=None)
-def test_every_picture_agrees_with_counting_pixels(pixels_at_once: int, pixels: np.ndarray) -> None:
+def test_boxes_and_areas_agree_with_counting_pixels(pixels_at_once: int, pixels: np.ndarray) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(instances, "PIXELS_AT_ONCE", pixels_at_once)
         found = find_instances(pixels)
@@ -71,6 +71,6 @@ def test_every_picture_agrees_with_counting_pixels(pixels_at_once: int, pixels: 
         assert area == len(rows)
 
 
-def test_a_view_of_a_larger_picture_is_read_as_it_lies() -> None:
+def test_a_non_contiguous_view_is_supported() -> None:
     pixels = picture("1.2.", "....", ".3.4", "....")
     assert find_instances(pixels[::-1, ::-1]).boxes.tolist() == find_instances(pixels[::-1, ::-1].copy()).boxes.tolist()

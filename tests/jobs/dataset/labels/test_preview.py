@@ -33,14 +33,14 @@ def save(folder: Path, index: int, boxes: list[Box], size: tuple[int, int] = (80
 
 
 def piece_of(sheet: np.ndarray) -> np.ndarray:
-    """What the first cell shows at full scale."""
+    """The crop at full scale in the first cell."""
     x = preview.GAP_PX + preview.SMALL_WIDTH_PX + preview.GAP_PX
     y = preview.GAP_PX + preview.CAPTION_PX
     return sheet[y : y + preview.SIDE_PX, x : x + preview.SIDE_PX]
 
 
 def small_of(sheet: np.ndarray) -> np.ndarray:
-    """What the first cell shows scaled down."""
+    """The overview in the first cell."""
     x, y = preview.GAP_PX, preview.GAP_PX + preview.CAPTION_PX
     return sheet[y : y + preview.SIDE_PX, x : x + preview.SMALL_WIDTH_PX]
 
@@ -61,17 +61,17 @@ def test_a_line_runs_around_the_pile_and_not_over_it(tmp_path: Path) -> None:
         assert (piece[y0:y1, x0:x1] == PILE).all()
 
 
-def test_boxes_stand_where_they_are_when_scaled_down(tmp_path: Path) -> None:
+def test_boxes_are_at_the_right_place_in_the_overview(tmp_path: Path) -> None:
     small = small_of(draw_preview([save(tmp_path, 0, [(2640, 1978, 2676, 2016)], (5280, 3956))]))
     rows, columns = np.nonzero(is_line(small))
     scale = 540 / 3956
     assert abs((columns.min() + columns.max() + 1) / 2 - 2658 * scale) <= 1
     assert abs((rows.min() + rows.max() + 1) / 2 - 1997 * scale) <= 1
-    assert 36 * scale <= columns.max() - columns.min() <= 36 * scale + 4  # a pixel free around it, at most
-    assert len(rows) >= 16  # seen at that scale
+    assert 36 * scale <= columns.max() - columns.min() <= 36 * scale + 4  # at most 1 px of free space around it
+    assert len(rows) >= 16  # visible at that scale
 
 
-def test_the_piece_at_full_scale_is_where_the_piles_crowd(tmp_path: Path) -> None:
+def test_the_crop_shows_the_densest_place(tmp_path: Path) -> None:
     crowd = [
         (1500 + 60 * column, 900 + 70 * row, 1535 + 60 * column, 938 + 70 * row)
         for column in range(5)
@@ -84,7 +84,7 @@ def test_the_piece_at_full_scale_is_where_the_piles_crowd(tmp_path: Path) -> Non
     assert is_line(piece).sum() == 20 * 2 * (37 + 38)
 
 
-def test_the_piece_stays_in_the_picture_and_without_piles_shows_its_middle() -> None:
+def test_the_crop_stays_in_the_picture_and_shows_its_middle_without_piles() -> None:
     assert preview.densest_corner(np.array([[1900, 1060, 1920, 1080]]), 1920, 1080) == (1380, 540)
     assert preview.densest_corner(np.zeros((0, 4)), 1920, 1080) == (690, 270)
     assert preview.densest_corner(np.zeros((0, 4)), 100, 80) == (0, 0)
@@ -117,11 +117,11 @@ def test_a_caption_tells_pictures_with_other_counts_apart(tmp_path: Path) -> Non
     assert not np.array_equal(captions[0], captions[1]) and not np.array_equal(captions[0], captions[2])
 
 
-def test_a_picture_that_is_none_is_told_by_name(tmp_path: Path) -> None:
+def test_a_file_that_is_no_picture_is_named(tmp_path: Path) -> None:
     index, image, label = save(tmp_path, 0, [])
     for garbage in (b"", b"\x89PNG\r\n\x1a\nno more"):
         image.write_bytes(garbage)
-        with pytest.raises(SourceError, match=r"000000\.png: not a whole picture"):
+        with pytest.raises(SourceError, match=r"000000\.png: not a complete picture"):
             draw_preview([(index, image, label)])
     with pytest.raises(SourceError, match=r"gone\.png: cannot be read: No such file"):
         draw_preview([(index, tmp_path / "gone.png", label)])
@@ -130,12 +130,12 @@ def test_a_picture_that_is_none_is_told_by_name(tmp_path: Path) -> None:
 
 
 def header(width: int, height: int) -> bytes:
-    """The chunk that says so, with the sum that belongs to it."""
+    """A PNG header chunk for this size, with its checksum."""
     chunk = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     return struct.pack(">I", 13) + chunk + struct.pack(">I", zlib.crc32(chunk))
 
 
-def test_a_broken_png_is_told_in_one_line_by_name(tmp_path: Path) -> None:
+def test_a_broken_png_is_named_in_one_line(tmp_path: Path) -> None:
     index, image, label = save(tmp_path, 0, [(10, 10, 20, 20)], (200, 100))
     whole = image.read_bytes()
     middle = len(whole) // 2
@@ -150,7 +150,7 @@ def test_a_broken_png_is_told_in_one_line_by_name(tmp_path: Path) -> None:
         image.write_bytes(content)
         with pytest.raises(SourceError) as caught:
             draw_preview([(index, image, label)])
-        assert str(caught.value) == f"{image}: not a whole picture that OpenCV reads", how
+        assert str(caught.value) == f"{image}: not a complete picture that OpenCV can read", how
 
 
 def test_a_png_holds_every_pixel_in_its_colour_and_is_the_same_each_time() -> None:
@@ -162,7 +162,7 @@ def test_a_png_holds_every_pixel_in_its_colour_and_is_the_same_each_time() -> No
     assert encode_png(colors.copy()) == data
 
 
-def test_every_row_of_a_png_is_filtered_by_the_average_so_that_none_is_tried_in_vain() -> None:
+def test_every_row_of_a_png_uses_the_average_filter() -> None:
     data = encode_png(np.random.default_rng(0).integers(0, 256, (37, 53, 3), dtype=np.uint8))
     packed, at = b"", 8
     while at < len(data):
@@ -172,7 +172,7 @@ def test_every_row_of_a_png_is_filtered_by_the_average_so_that_none_is_tried_in_
     assert set(zlib.decompress(packed)[:: 1 + 53 * 3]) == {3}
 
 
-def test_a_noisy_png_is_smaller_than_by_opencv_s_own_settings() -> None:
+def test_a_noisy_png_is_smaller_than_with_opencvs_default_settings() -> None:
     import cv2
 
     rng = np.random.default_rng(0)

@@ -1,4 +1,4 @@
-"""A data set's figures, by numbers worked out by hand."""
+"""A data set's figures, compared with values computed by hand."""
 
 import json
 import tracemalloc
@@ -15,7 +15,7 @@ def boxes(*sizes: tuple[float, float]) -> np.ndarray:
     return np.array([(10, 20, 10 + width, 20 + height) for width, height in sizes])
 
 
-def test_figures_are_those_worked_out_by_hand() -> None:
+def test_figures_equal_those_computed_by_hand() -> None:
     # 2640 px wide: everything counts twice as large at 5280.
     figures = measure([boxes((10, 20), (20, 40)), NONE, boxes((60, 12)), boxes((14, 16))], 2640)
     assert (figures.pictures, figures.piles) == (4, 4)
@@ -26,7 +26,7 @@ def test_figures_are_those_worked_out_by_hand() -> None:
 
 
 @pytest.mark.parametrize("count", [1, 2, 7, 400, 401])
-def test_means_and_medians_of_many_pictures_are_those_of_all_their_boxes(count: int) -> None:
+def test_means_and_medians_of_many_pictures_are_exact(count: int) -> None:
     rng = np.random.default_rng(count)
     sizes = [rng.integers(1, 90, (5, 2)) for _ in range(count)]
     figures = measure((boxes(*one.tolist()) for one in sizes), 1320)
@@ -35,7 +35,7 @@ def test_means_and_medians_of_many_pictures_are_those_of_all_their_boxes(count: 
     assert [figures.box_width_median_px, figures.box_height_median_px] == np.median(every, axis=0).tolist()
 
 
-def test_sizes_are_whole_pixels_whatever_six_decimals_leave_of_them() -> None:
+def test_sizes_are_rounded_to_whole_pixels() -> None:
     figures = measure([boxes((35.004, 37.996))], 5280)
     assert (figures.box_width_mean_px, figures.box_height_median_px) == (35.0, 38.0)
 
@@ -75,7 +75,7 @@ def test_a_terminal_shows_the_real_figures_beside_them() -> None:
 
 
 @pytest.mark.parametrize(("pictures", "empty_share"), [([], None), ([NONE], 1.0)])
-def test_figures_of_nothing_are_left_open(pictures: list[np.ndarray], empty_share: float | None) -> None:
+def test_figures_without_data_are_none(pictures: list[np.ndarray], empty_share: float | None) -> None:
     figures = measure(pictures, 5280)
     assert figures.box_width_mean_px is figures.box_height_median_px is None
     assert figures.empty_share == empty_share
@@ -83,9 +83,9 @@ def test_figures_of_nothing_are_left_open(pictures: list[np.ndarray], empty_shar
 
 
 def test_json_holds_the_figures_and_the_real_ones() -> None:
-    told = json.loads(json.dumps(measure([boxes((35, 38))], 5280).as_json()))
-    assert told["piles_mean"] == 1.0 and told["box_height_median_px"] == 38.0
-    assert told["real"] == {
+    figures = json.loads(json.dumps(measure([boxes((35, 38))], 5280).as_json()))
+    assert figures["piles_mean"] == 1.0 and figures["box_height_median_px"] == 38.0
+    assert figures["real"] == {
         "piles_mean": 322.7,
         "piles_min": 14,
         "piles_max": 768,

@@ -1,4 +1,4 @@
-"""Label files, read by Ultralytics' rules and back by ours."""
+"""Label files, read with Ultralytics' rules and with ours."""
 
 from pathlib import Path
 
@@ -19,8 +19,8 @@ def found(*boxes: tuple[int, int, int, int]) -> Instances:
 
 
 def check_label(text: str) -> int:
-    """Boxes in a label file; AssertionError where Ultralytics' `verify_image_label` would refuse or mend it, without
-    its tolerance of a hundredth."""
+    """Boxes of a label file. AssertionError where Ultralytics' `verify_image_label` would reject or repair it, without
+    its tolerance of 0.01."""
     rows = [line.split() for line in text.strip().splitlines() if line]
     assert all(len(row) == 5 for row in rows), "labels require 5 columns"
     if not rows:
@@ -70,7 +70,7 @@ shares = st.floats(0, 1)
 
 @given(width=sides, height=sides, corners=st.lists(st.tuples(shares, shares, shares, shares), min_size=1, max_size=5))
 @settings(max_examples=60, deadline=None)
-def test_boxes_come_back_to_the_pixel(tmp_path_factory, width: int, height: int, corners: list) -> None:
+def test_boxes_are_read_back_to_the_pixel(tmp_path_factory, width: int, height: int, corners: list) -> None:
     boxes = []
     for left, top, right, bottom in corners:
         x0, y0 = int(left * (width - 1)), int(top * (height - 1))
@@ -89,7 +89,7 @@ millionths = st.integers(0, 1_999_999)
 @settings(max_examples=200, deadline=None)
 @example(lines=[(500_000, 500_000, 1_000_000, 1_000_000), (105_000, 410_000, 10_001, 20_003)])
 @example(lines=[(500_000, 500_000, 1_000_003, 10)])
-def test_a_file_read_as_a_whole_gives_what_its_lines_give_to_the_last_bit(lines: list[tuple[int, ...]]) -> None:
+def test_fast_and_slow_parsing_are_bit_identical(lines: list[tuple[int, ...]]) -> None:
     text = "".join("0 " + " ".join(f"{value / 1e6:.6f}" for value in line) + "\n" for line in lines)
     try:
         by_lines = [list(yolo._box(line, "line")) for line in text.splitlines()]
@@ -99,9 +99,7 @@ def test_a_file_read_as_a_whole_gives_what_its_lines_give_to_the_last_bit(lines:
         assert yolo._boxes(text.encode()).tolist() == by_lines
 
 
-def test_what_we_wrote_is_read_as_a_whole_and_another_s_hand_line_by_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_our_files_are_parsed_fast_and_others_line_by_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[str] = []
     really_box = yolo._box
     monkeypatch.setattr(yolo, "_box", lambda line, where: (read.append(line), really_box(line, where))[1])
@@ -119,7 +117,7 @@ def test_what_we_wrote_is_read_as_a_whole_and_another_s_hand_line_by_line(
 
 
 @pytest.mark.parametrize("line", ["0 0.500000 0.500000 0.100000 0.1000:0", "1 0.500000 0.500000 0.100000 0.100000"])
-def test_a_line_as_long_as_ours_that_is_none_is_refused(tmp_path: Path, line: str) -> None:
+def test_a_wrong_line_of_the_right_length_is_refused(tmp_path: Path, line: str) -> None:
     path = tmp_path / "000003.txt"
     path.write_text(f"0 0.500000 0.500000 0.100000 0.100000\n{line}\n")
     with pytest.raises(SourceError, match=r"000003\.txt:2: "):
@@ -150,7 +148,7 @@ def test_garbage_is_refused_with_its_file_and_line(tmp_path: Path, line: str, re
     assert str(caught.value).startswith(f"{path}:2: ") and reason in str(caught.value)
 
 
-def test_a_missing_label_file_and_one_of_bytes_are_told_in_one_line(tmp_path: Path) -> None:
+def test_a_missing_and_a_binary_label_file_are_reported_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"none\.txt: cannot be read: No such file"):
         read_boxes(tmp_path / "none.txt", 100, 100)
     (tmp_path / "bytes.txt").write_bytes(b"\xff\xfe\x00")
@@ -158,7 +156,7 @@ def test_a_missing_label_file_and_one_of_bytes_are_told_in_one_line(tmp_path: Pa
         read_boxes(tmp_path / "bytes.txt", 100, 100)
 
 
-def test_the_data_set_s_file_names_no_folder_but_its_own() -> None:
+def test_dataset_yaml_names_only_its_own_folders() -> None:
     entries = [line for line in dataset_yaml().splitlines() if not line.startswith("#")]
     assert entries == ["train: images", "val: images", "names:", "  0: pile"]
     assert "real pictures" in dataset_yaml()

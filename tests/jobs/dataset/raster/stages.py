@@ -1,30 +1,30 @@
-"""Small stages with known answers: a ground, and posts of one mesh each."""
+"""Small stages with known results: a ground, and posts of one mesh each."""
 
 import numpy as np
 
-from engine.jobs.dataset.geometry.batches import Batch, Mesh, Stage, Surface
+from engine.jobs.dataset.geometry.batches import InstanceBatch, Mesh, SceneStage, Surface
 from engine.jobs.dataset.geometry.ground import build_ground
 from engine.jobs.dataset.geometry.primitives import box, cylinder
-from engine.jobs.dataset.scene.description import Camera, GroundLook, LimeLine, Scene, Sun, Terrain, Track
+from engine.jobs.dataset.scene.description import GroundLook, LimeLine, SiteCamera, SiteScene, Sun, Terrain, Track
 
-CAMERA = Camera(width_px=200, height_px=160, height_m=20.0)  # 0.2 m a pixel at z = 0
+CAMERA = SiteCamera(width_px=200, height_px=160, height_m=20.0)  # 0.2 m a pixel at z = 0
 
 
 def stage(
-    *posts: Batch,
-    camera: Camera = CAMERA,
+    *posts: InstanceBatch,
+    camera: SiteCamera = CAMERA,
     sun: Sun = Sun(elevation_deg=45, azimuth_deg=90, energy=2),  # noqa: B008  frozen
     slope_x: float = 0.0,
     hills_m: float = 0.0,
     tracks: tuple[Track, ...] = (),
     lime_lines: tuple[LimeLine, ...] = (),
     grass_share: float = 0.0,
-) -> Stage:
+) -> SceneStage:
     count, cell_m = 57, 1.0
     along = (np.arange(count) - (count - 1) / 2) * cell_m
     heights = slope_x * along[None, :] + hills_m * np.sin(along[None, :]) * np.cos(1.3 * along[:, None])
     terrain = Terrain(size_m=40.0, cell_m=cell_m, heights_m=np.broadcast_to(heights, (count, count)).astype(np.float32))
-    scene = Scene(
+    scene = SiteScene(
         seed=1,
         camera=camera,
         sun=sun,
@@ -41,22 +41,28 @@ def stage(
         tracks=tracks,
         lime_lines=lime_lines,
     )
-    return Stage(scene=scene, ground=build_ground(terrain), batches=posts)
+    return SceneStage(scene=scene, ground=build_ground(terrain), batches=posts)
 
 
-def post(number: int, x_m: float, y_m: float, *, size_m: tuple[float, float, float], foot_m: float = 0.0) -> Batch:
-    """Round; diameters and height."""
+def post(
+    number: int, x_m: float, y_m: float, *, size_m: tuple[float, float, float], foot_m: float = 0.0
+) -> InstanceBatch:
+    """A round post with these diameters and height."""
     return _batch(cylinder(), number, x_m, y_m, size_m, foot_m)
 
 
-def block(number: int, x_m: float, y_m: float, *, size_m: tuple[float, float, float], foot_m: float = 0.0) -> Batch:
+def block(
+    number: int, x_m: float, y_m: float, *, size_m: tuple[float, float, float], foot_m: float = 0.0
+) -> InstanceBatch:
     return _batch(box(), number, x_m, y_m, size_m, foot_m)
 
 
-def _batch(mesh: Mesh, number: int, x_m: float, y_m: float, size_m: tuple[float, float, float], foot_m: float) -> Batch:
+def _batch(
+    mesh: Mesh, number: int, x_m: float, y_m: float, size_m: tuple[float, float, float], foot_m: float
+) -> InstanceBatch:
     transform = np.diag([*size_m, 1.0])
     transform[:3, 3] = x_m, y_m, foot_m
-    return Batch(
+    return InstanceBatch(
         name=f"post {number}",
         mesh=mesh,
         surface=Surface.CONCRETE,

@@ -5,7 +5,7 @@ import pytest
 
 from engine.jobs.dataset.raster import render
 from engine.jobs.dataset.rendered import Rendered
-from engine.jobs.dataset.scene.description import Camera, LimeLine, Sun, Track
+from engine.jobs.dataset.scene.description import LimeLine, SiteCamera, Sun, Track
 from tests.jobs.dataset.raster.stages import CAMERA, block, post, stage
 
 
@@ -15,14 +15,14 @@ def brightness(drawn: Rendered) -> np.ndarray:
 
 
 def at(x_m: float, y_m: float, reach_px: int = 1) -> tuple[slice, slice]:
-    """The pixels around a place on the level ground."""
+    """The pixels around a point on level ground."""
     column, row = CAMERA.pixel_of(np.array([[x_m, y_m, 0.0]]))[0].astype(int)
     return slice(row - reach_px, row + reach_px + 1), slice(column - reach_px, column + reach_px + 1)
 
 
 @pytest.fixture(scope="module")
 def busy() -> dict[str, Rendered]:
-    """One scene drawn at once, again, in tiles, and without multi-sampling."""
+    """One scene drawn as a whole, again, in tiles, and without multi-sampling."""
     site = stage(
         *[post(k + 1, -12 + 5 * k, 3.0 - k, size_m=(0.6, 0.6, 1.2)) for k in range(6)],
         block(0, -5.0, -6.0, size_m=(3.0, 2.0, 2.0)),
@@ -47,8 +47,8 @@ def test_the_same_stage_gives_the_same_bytes_twice(busy: dict[str, Rendered]) ->
 
 
 def test_tiles_leave_no_trace_in_the_colours(busy: dict[str, Rendered]) -> None:
-    """To the bit where a pixel has one sample. With four, a driver's own interpolation decides which of two surfaces is
-    seen in a quarter of a pixel: that may differ by a last bit, and a colour at an edge by a step."""
+    """Bit-identical with one sample per pixel. With four, the driver's interpolation decides which of two surfaces is
+    visible in a sample: that may differ in the last bit, and so a colour at an edge."""
     assert np.array_equal(busy["hard"].colors, busy["hard tiles"].colors)
     assert not np.array_equal(busy["hard"].colors, busy["whole"].colors)
     difference = np.abs(busy["whole"].colors.astype(int) - busy["tiles"].colors).max(axis=2)
@@ -99,7 +99,7 @@ def test_a_sunny_picture_is_well_exposed(elevation_deg: float, energy: float) ->
     assert (drawn.colors == 255).mean() < 0.001
 
 
-def test_tracks_and_lime_lie_where_they_were_driven_and_strewn() -> None:
+def test_tracks_and_lime_are_drawn_at_their_places() -> None:
     level = stage()
     marked = stage(
         tracks=(Track(points=((-15.0, 6.0), (15.0, 6.0)), width_m=1.0, gauge_m=3.0),),
@@ -116,7 +116,7 @@ def test_tracks_and_lime_lie_where_they_were_driven_and_strewn() -> None:
 
 
 def test_a_wide_picture_of_few_pixels_and_a_high_sun_is_drawn_too() -> None:
-    camera = Camera(width_px=96, height_px=64, height_m=20.0)
+    camera = SiteCamera(width_px=96, height_px=64, height_m=20.0)
     drawn = render(stage(camera=camera, sun=Sun(elevation_deg=90, azimuth_deg=0, energy=2)))
     assert drawn.colors.shape == (64, 96, 3)
     assert drawn.colors.min() > 20

@@ -1,4 +1,4 @@
-"""What the driver refuses comes out as one line."""
+"""Errors of the GL driver are reported in one line."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Which pile is seen where, and how deep."""
+"""Numbers and depths of visible piles."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ TOP_M = 2.0
 
 @pytest.fixture(scope="module")
 def posts() -> Rendered:
-    """1 far to the south-west, 2 half behind a block of no number, 3 beneath the ground, 4 wholly under a roof."""
+    """1 far to the south-west, 2 half behind an unnumbered block, 3 below the ground, 4 completely under a roof."""
     return render(
         stage(
             post(1, -9.3, -7.1, size_m=(1.5, 1.5, TOP_M)),
@@ -35,7 +35,7 @@ def test_a_posts_top_lands_where_the_camera_says(posts: Rendered) -> None:
     assert is_top.sum() == pytest.approx(np.pi / 4 * across_px**2, rel=0.1)
 
 
-def test_what_stands_before_a_pile_hides_it(posts: Rendered) -> None:
+def test_an_occluder_hides_a_pile(posts: Rendered) -> None:
     assert set(np.unique(posts.instances)) == {0, 1, 2}
     columns = np.nonzero(posts.instances == 2)[1]
     alone = render(stage(post(2, 8.0, 0.0, size_m=(1.0, 1.0, 1.0))), wants_colors=False)
@@ -52,7 +52,7 @@ def test_depth_is_that_of_a_sloping_plane() -> None:
     np.testing.assert_allclose(depth, np.broadcast_to(expected, depth.shape), rtol=1e-6)
 
 
-def test_neither_tiles_nor_samples_change_a_number_or_a_depth() -> None:
+def test_tiles_and_samples_change_no_number_and_no_depth() -> None:
     rng = np.random.default_rng(3)
     crowd = [
         post(k + 1, *rng.uniform(-15, 15, 2), size_m=(0.7, 0.7, 1.0), foot_m=rng.uniform(-1, 0)) for k in range(40)

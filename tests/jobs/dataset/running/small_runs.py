@@ -1,4 +1,4 @@
-"""Small runs of the real engine, and what of them must be the same bytes."""
+"""Small runs of the real engine, and digests of their reproducible files."""
 
 import hashlib
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from engine.errors import UsageError
-from engine.jobs.dataset import DatasetJob, Drawing, SceneOptions
+from engine.jobs.dataset import DatasetJob, RenderSettings, SceneOptions
 from engine.jobs.dataset.scene import describe_scene
 
 SMALL: dict[str, Any] = {
@@ -24,12 +24,12 @@ SMALL: dict[str, Any] = {
 
 def small_job(output: Path, count: int = 3, *, options: dict[str, Any] | None = None, **values: Any) -> DatasetJob:
     scene = SceneOptions(**SMALL | (options or {}))
-    known = {"drawing": Drawing(engine="raster"), "seed": 1000, "jobs": 2, "count": count}
+    known = {"drawing": RenderSettings(engine="raster"), "seed": 1000, "jobs": 2, "count": count}
     return DatasetJob(output=output, options=scene, **known | values)
 
 
 def contents(folder: Path) -> dict[str, str]:
-    """SHA-256 of all that must be the same bytes: no logs, no manifest (they hold times), nothing hidden."""
+    """SHA-256 of all reproducible files: not logs and manifest, which contain times, nor hidden files."""
     return {
         str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.rglob("*"))
@@ -40,7 +40,7 @@ def contents(folder: Path) -> dict[str, str]:
 
 
 def one_that_fits_and_one_that_does_not() -> tuple[int, dict[str, Any]]:
-    """A seed, and options with so many machines that its first picture holds them and its second does not."""
+    """A seed, and options with a number of machines that fits into its first picture but not into its second."""
 
     def fit(seed: int) -> int:
         with pytest.raises(UsageError) as caught:

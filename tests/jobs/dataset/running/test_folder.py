@@ -1,4 +1,4 @@
-"""The folder of a dataset: what is taken in, kept, refused."""
+"""The folder of a dataset: committing, keeping and rejecting pictures."""
 
 import hashlib
 from collections.abc import Iterable, Iterator
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from engine.errors import FolderBusyError, SinkError, UsageError
-from engine.jobs.dataset.made import LABELS, PICTURE, Made
+from engine.jobs.dataset.made import LABELS, PICTURE, MadePicture
 from engine.jobs.dataset.running.folder import WORK, DatasetFolder
 from engine.jobs.dataset.running.manifest import MANIFEST
 from tests.jobs.dataset.running.test_manifest import task
@@ -24,20 +24,20 @@ def folder(tmp_path: Path) -> Iterator[DatasetFolder]:
 
 
 def opened(folder: DatasetFolder, indices: Iterable[int], **options: Any) -> frozenset[int]:
-    """The indices that are finished; the folder is put in order."""
+    """Plan and prepare the folder; returns the finished indices."""
     tasks = [task(index, **options) for index in indices]
     plan = folder.plan(tasks, is_resuming=True)
     folder.prepare(tasks, plan)
     return plan.finished
 
 
-def staged(folder: DatasetFolder, index: int, *, without: str = "") -> tuple[Path, Made]:
+def staged(folder: DatasetFolder, index: int, *, without: str = "") -> tuple[Path, MadePicture]:
     path = folder.staging(task(index))
     content = {PICTURE: b"pixels", LABELS: b"0 0.5 0.5 0.1 0.1\n"}
     for name, value in content.items():
         if name != without:
             (path / name).write_bytes(value)
-    return path, Made(
+    return path, MadePicture(
         piles=1,
         labelled=1,
         renderer="none",
@@ -55,7 +55,7 @@ def names(folder: DatasetFolder) -> list[str]:
     return sorted(path.name for name in ("images", "labels") for path in (folder.path / name).iterdir())
 
 
-def test_a_picture_and_its_label_are_put_there_together(folder: DatasetFolder) -> None:
+def test_a_picture_and_its_label_are_committed_together(folder: DatasetFolder) -> None:
     commit(folder, 1)
     assert names(folder) == ["000001.png", "000001.txt"]
     assert [index for index, _, _ in folder.finished_pictures()] == [1]
@@ -67,7 +67,7 @@ def test_no_picture_is_ever_there_without_its_label(folder: DatasetFolder) -> No
     assert names(folder) == []
 
 
-def test_a_label_without_its_picture_is_gone_when_the_next_run_begins(folder: DatasetFolder) -> None:
+def test_a_label_without_its_picture_is_removed_by_the_next_run(folder: DatasetFolder) -> None:
     with pytest.raises(OSError):
         commit(folder, 0, without=PICTURE)
     assert names(folder) == ["000000.txt"]
@@ -78,10 +78,10 @@ def test_a_label_without_its_picture_is_gone_when_the_next_run_begins(folder: Da
     again.close()
 
 
-def test_what_is_finished_is_known_by_manifest_and_files_together(folder: DatasetFolder) -> None:
+def test_a_picture_is_finished_if_the_manifest_and_the_files_agree(folder: DatasetFolder) -> None:
     for index in range(3):
         commit(folder, index)
-    (folder.path / "images" / "000001.png").write_bytes(b"cut")  # another size than was noted
+    (folder.path / "images" / "000001.png").write_bytes(b"cut")  # the size differs from the manifest
     (folder.path / "labels" / "000002.txt").unlink()
     folder.close()
     again = DatasetFolder(folder.path)
@@ -90,17 +90,17 @@ def test_what_is_finished_is_known_by_manifest_and_files_together(folder: Datase
     again.close()
 
 
-def test_damage_of_the_right_size_is_named_and_drawn_again(folder: DatasetFolder) -> None:
+def test_a_damaged_file_of_the_right_size_is_named_and_drawn_again(folder: DatasetFolder) -> None:
     for index in range(3):
         commit(folder, index)
     (folder.path / "images" / "000001.png").write_bytes(b"pixelz")
     (folder.path / "labels" / "000002.txt").write_bytes(b"0 0.5 0.5 0.1 0.9\n")
     folder.close()
     again = DatasetFolder(folder.path)
-    told: list[tuple[int, int]] = []
+    checked: list[tuple[int, int]] = []
     tasks = [task(index) for index in range(3)]
-    plan = again.plan(tasks, is_resuming=True, tell_checked=lambda *progress: told.append(progress))
-    assert (plan.finished, plan.damaged, told) == ({0}, {1, 2}, [(3, 3)])
+    plan = again.plan(tasks, is_resuming=True, tell_checked=lambda *progress: checked.append(progress))
+    assert (plan.finished, plan.damaged, checked) == ({0}, {1, 2}, [(3, 3)])
     assert plan.notes == (f"{again.path}: damaged, and drawn again: images/000001.png, labels/000002.txt",)
     assert "000001.png" in names(again), "a plan changes nothing"
     again.prepare(tasks, plan)
@@ -109,7 +109,7 @@ def test_damage_of_the_right_size_is_named_and_drawn_again(folder: DatasetFolder
     again.close()
 
 
-def test_a_check_that_is_interrupted_calls_nothing_finished_and_takes_nothing_away(folder: DatasetFolder) -> None:
+def test_an_interrupted_check_finds_nothing_finished_and_removes_nothing(folder: DatasetFolder) -> None:
     commit(folder, 0)
     plan = folder.plan([task(0)], is_resuming=True, is_stopped=lambda: True)
     assert (plan.finished, plan.damaged) == (set(), set())
@@ -128,7 +128,7 @@ def test_pictures_of_other_options_are_not_mixed(folder: DatasetFolder) -> None:
     commit(folder, 0)
     folder.close()
     again = DatasetFolder(folder.path)
-    with pytest.raises(UsageError, match=r"made with other options \(--seed 7, was 1000\); give the same, another"):
+    with pytest.raises(UsageError, match=r"made with other options \(--seed was 1000, is 7\); give the same, another"):
         again.plan([task(0, seed=7)], is_resuming=True)
     plan = again.plan([task(0, seed=7)], is_resuming=False)
     assert (plan.finished, plan.forgotten) == (set(), {0})
@@ -138,7 +138,7 @@ def test_pictures_of_other_options_are_not_mixed(folder: DatasetFolder) -> None:
     again.close()
 
 
-def test_a_whole_pair_stays_until_what_more_is_asked_of_it_is_made(folder: DatasetFolder) -> None:
+def test_a_complete_pair_stays_until_it_is_replaced(folder: DatasetFolder) -> None:
     commit(folder, 0)
     more = replace(task(0), with_hdf5=True)
     plan = folder.plan([more], is_resuming=True)
@@ -147,21 +147,21 @@ def test_a_whole_pair_stays_until_what_more_is_asked_of_it_is_made(folder: Datas
     assert names(folder) == ["000000.png", "000000.txt"]
 
 
-def test_pictures_that_nobody_knows_are_told_and_left(folder: DatasetFolder) -> None:
+def test_foreign_pictures_are_reported_and_kept(folder: DatasetFolder) -> None:
     commit(folder, 0)
     (folder.path / "images" / "000077.png").write_bytes(b"who made this")
     (note,) = folder.plan([task(0)], is_resuming=True).notes
     assert note == f"{folder.path}/images: 1 picture(s) without a line in the manifest, such as 000077.png"
 
 
-def test_pictures_of_another_version_are_told(folder: DatasetFolder) -> None:
+def test_pictures_of_another_version_are_reported(folder: DatasetFolder) -> None:
     commit(folder, 0)
     folder.manifest.append(replace(folder.manifest.entries[0], version="0.0.1"))
     (note,) = folder.plan([task(0)], is_resuming=True).notes
     assert note.startswith("1 pictures were made by another version of this program")
 
 
-def test_a_folder_with_something_else_in_it_is_left_alone(tmp_path: Path) -> None:
+def test_a_folder_with_other_files_is_refused(tmp_path: Path) -> None:
     (tmp_path / "images").mkdir()
     (tmp_path / "images" / "000000.png").write_bytes(b"mine")
     with pytest.raises(UsageError, match="is not empty and holds no dataset of ours; name another folder"):
@@ -172,12 +172,12 @@ def test_a_folder_with_something_else_in_it_is_left_alone(tmp_path: Path) -> Non
         DatasetFolder(tmp_path / "file")
 
 
-def test_a_place_where_nothing_can_be_written_is_one_line() -> None:
+def test_an_unwritable_folder_is_reported_in_one_line() -> None:
     with pytest.raises(SinkError, match=r"^/proc/dataset: cannot be written \(.*\)$"):
         DatasetFolder(Path("/proc/dataset"))
 
 
-def test_what_is_on_the_way_goes_with_the_run_and_the_lock_too(folder: DatasetFolder) -> None:
+def test_unfinished_files_and_the_lock_are_removed_at_the_end_of_a_run(folder: DatasetFolder) -> None:
     staged(folder, 2)
     folder.close()
     assert sorted(path.name for path in folder.path.iterdir()) == ["images", "labels", MANIFEST]

@@ -1,4 +1,4 @@
-"""The manifest: what a kill, a full disk or an editor does to it costs pictures that are made again, never the file."""
+"""The manifest survives kills, full disks and editors: at worst some pictures are made again."""
 
 import json
 import os
@@ -8,12 +8,15 @@ import pytest
 
 from engine.jobs.dataset.options import SceneOptions
 from engine.jobs.dataset.running.manifest import DONE, FAILED, MANIFEST, entry_of, read_manifest
-from engine.jobs.dataset.task import Drawing, PictureTask, task_of
+from engine.jobs.dataset.task import PictureTask, RenderSettings, task_of
 
 
 def task(index: int, seed: int = 1000) -> PictureTask:
     return PictureTask(
-        options=SceneOptions(width=320, height=240), drawing=Drawing(engine="raster"), base_seed=seed, index=index
+        options=SceneOptions(width=320, height=240),
+        drawing=RenderSettings(engine="raster"),
+        base_seed=seed,
+        index=index,
     )
 
 
@@ -30,7 +33,7 @@ def test_the_last_line_of_a_picture_counts(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kept", [0.0, 0.3, 0.5, 0.999])
-def test_a_manifest_cut_anywhere_loses_the_cut_picture_alone(tmp_path: Path, kept: float) -> None:
+def test_a_truncated_manifest_loses_only_its_last_picture(tmp_path: Path, kept: float) -> None:
     manifest = read_manifest(tmp_path)
     for index in range(4):
         manifest.append(entry_of(task(index), status=DONE))
@@ -45,7 +48,7 @@ def test_a_manifest_cut_anywhere_loses_the_cut_picture_alone(tmp_path: Path, kep
     assert sorted(read_manifest(tmp_path).entries) == [*range(cut.count(b"\n")), 9]
 
 
-def test_a_line_that_is_not_ours_is_counted_and_left_out(tmp_path: Path) -> None:
+def test_a_foreign_line_is_counted_and_ignored(tmp_path: Path) -> None:
     manifest = read_manifest(tmp_path)
     manifest.append(entry_of(task(0), status=DONE))
     with (tmp_path / MANIFEST).open("ab") as file:
@@ -59,20 +62,20 @@ def test_a_line_that_is_not_ours_is_counted_and_left_out(tmp_path: Path) -> None
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such files")
-def test_a_fifo_in_place_of_a_manifest_is_not_waited_for(tmp_path: Path) -> None:
+def test_a_fifo_in_place_of_a_manifest_does_not_block(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / MANIFEST)
     with pytest.raises(OSError, match="a FIFO, where a file is needed"):
         read_manifest(tmp_path)
 
 
-def test_a_task_travels_whole_with_a_seed_of_any_size() -> None:
+def test_a_task_survives_serialisation_with_a_seed_of_any_size() -> None:
     for seed in (0, 2**63, 2**80):
         assert task_of(task(3, seed).as_json()) == task(3, seed)
         assert task(3, seed).seed == seed + 3
         assert json.loads(json.dumps(task(3, seed).key)) == task(3, seed).key
 
 
-def test_options_that_are_the_same_are_kept_once(tmp_path: Path) -> None:
+def test_equal_options_are_shared_in_memory(tmp_path: Path) -> None:
     manifest = read_manifest(tmp_path)
     for index in range(3):
         manifest.append(entry_of(task(index), status=DONE))

@@ -48,7 +48,7 @@ def tasks() -> list[psutil.Process]:
     return found
 
 
-def test_pictures_of_a_cluster_are_those_of_one_machine_each_from_a_process_of_its_own(
+def test_a_cluster_makes_the_same_pictures_as_one_machine_each_in_its_own_process(
     ray: Any, local: dict[str, str], tmp_path: Path
 ) -> None:
     pids: set[int] = set()
@@ -64,13 +64,13 @@ def test_pictures_of_a_cluster_are_those_of_one_machine_each_from_a_process_of_i
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 @pytest.mark.parametrize("number", [signal.SIGKILL, pytest.param(signal.SIGSTOP, marks=pytest.mark.soak)])
-def test_a_task_that_dies_or_hangs_is_made_anew(
+def test_a_task_that_dies_or_hangs_is_retried(
     ray: Any, local: dict[str, str], tmp_path: Path, number: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Ray tries the dead one again, and tells nobody; the one that cannot even end itself is ended by us."""
+    """Ray retries a dead task silently; one that cannot even end itself is cancelled by us."""
     if number == signal.SIGSTOP and os.environ.get("MULTIVERSE_SOAK") != "1":
         pytest.skip("takes seconds: MULTIVERSE_SOAK=1")
-    monkeypatch.setattr("engine.jobs.dataset.running.on_cluster.QUEUE_S", 2.0 - 6 * 60)  # of our patience, 2 s are left
+    monkeypatch.setattr("engine.jobs.dataset.running.on_cluster.QUEUE_TIMEOUT_S", 2.0 - 6 * 60)  # 2 s
     hit: list[int] = []
 
     def tell(progress: Any) -> None:
@@ -85,7 +85,7 @@ def test_a_task_that_dies_or_hangs_is_made_anew(
     assert made["images/000000.png"] == local["images/000000.png"]
 
 
-def test_a_picture_that_takes_too_long_ends_itself_and_is_told(ray: Any, tmp_path: Path) -> None:
+def test_a_picture_that_exceeds_its_timeout_ends_itself_and_is_reported(ray: Any, tmp_path: Path) -> None:
     report = make_dataset(
         small_job(
             tmp_path / "out", 1, cluster="auto", timeout_s=1.0, retries=0, options={"width": 8192, "height": 8192}
@@ -96,8 +96,8 @@ def test_a_picture_that_takes_too_long_ends_itself_and_is_told(ray: Any, tmp_pat
     assert "\n" not in failed.reason
 
 
-def test_what_one_machine_cannot_write_is_told_with_the_machine_and_its_log(ray: Any, tmp_path: Path) -> None:
-    """The node's place for temporary files is full: it is asked for more than a file may be long."""
+def test_a_write_error_of_a_machine_is_reported_with_the_machine_and_its_log(ray: Any, tmp_path: Path) -> None:
+    """The node's folder for temporary files is full: simulated by a limit on the size of files."""
     import resource
 
     def limit(progress: Any) -> None:
@@ -111,7 +111,7 @@ def test_what_one_machine_cannot_write_is_told_with_the_machine_and_its_log(ray:
     assert "File too large" in (tmp_path / "out" / "image_000000.log").read_text()
 
 
-def test_what_does_not_fit_on_a_site_is_told_as_at_home_and_not_tried_again(ray: Any, tmp_path: Path) -> None:
+def test_a_scene_that_does_not_fit_is_reported_as_in_a_local_run_and_not_retried(ray: Any, tmp_path: Path) -> None:
     seed, options = one_that_fits_and_one_that_does_not()
     report = make_dataset(small_job(tmp_path / "out", 2, cluster="auto", seed=seed, options=options))
     (failed,) = report.failed
@@ -119,7 +119,9 @@ def test_what_does_not_fit_on_a_site_is_told_as_at_home_and_not_tried_again(ray:
     assert failed.reason.startswith(f"--num-machinery {options['num_machinery']}: ")
 
 
-def test_without_ray_the_command_that_gets_it_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_without_ray_the_error_names_the_command_that_installs_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(UsageError) as caught:
         make_dataset(small_job(tmp_path / "out", cluster="auto"))

@@ -1,4 +1,4 @@
-"""Runs with real processes: what comes out, and what survives."""
+"""Runs with real processes: results, failures, interruptions."""
 
 import io
 import json
@@ -24,7 +24,7 @@ from engine.jobs.dataset import make_dataset
 from engine.jobs.dataset.labels import read_boxes
 from engine.jobs.dataset.running.folder import DatasetFolder
 from engine.jobs.dataset.running.policy import GB
-from engine.jobs.dataset.running.report import Progress
+from engine.jobs.dataset.running.report import DatasetProgress
 from engine.jobs.dataset.running.run import open_runner
 from tests.jobs.dataset.labels.test_yolo import check_label
 from tests.jobs.dataset.running.small_runs import contents, one_that_fits_and_one_that_does_not, small_job
@@ -34,9 +34,9 @@ Make = Callable[..., Any]
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three pictures made by two jobs at once, with everything that can be saved: what others are compared with."""
+    """Reference: three pictures made by two jobs at once, with all kinds of files."""
     folder = tmp_path_factory.mktemp("whole") / "out"
-    seen: list[Progress] = []
+    seen: list[DatasetProgress] = []
     report = make_dataset(small_job(folder, 3, save_coco=True, save_hdf5=True), tell=seen.append)
     assert (report.made, report.kept, report.failed, report.missing) == (3, 0, (), 0)
     assert max(progress.at_work for progress in seen) == 2
@@ -44,7 +44,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def workers() -> dict[str, psutil.Process]:
-    """The processes that make pictures for this one, by the picture's name."""
+    """Our child processes that make pictures, by the picture's name."""
     found = {}
     for each in psutil.Process().children(recursive=True):
         with suppress(psutil.Error):
@@ -56,8 +56,7 @@ def workers() -> dict[str, psutil.Process]:
 
 @contextmanager
 def struck(picture: str, blow: Callable[[psutil.Process], object], *, times: int) -> Iterator[list[int]]:
-    """Meanwhile the processes that make this picture get the blow as soon as they are there, so many of them. Yields
-    their pids."""
+    """Meanwhile send `blow` to the first processes that make this picture. Yields their pids."""
     end = threading.Event()
     pids: list[int] = []
 
@@ -78,7 +77,7 @@ def struck(picture: str, blow: Callable[[psutil.Process], object], *, times: int
         thread.join()
 
 
-def test_a_run_leaves_what_a_trainer_and_a_person_need(whole: Path) -> None:
+def test_a_run_writes_files_for_trainers_and_for_people(whole: Path) -> None:
     names = [f"{index:06d}" for index in range(3)]
     found = sorted(str(path.relative_to(whole)) for path in whole.rglob("*") if ".work" not in path.parts)
     assert found == sorted(
@@ -103,7 +102,7 @@ def test_a_run_leaves_what_a_trainer_and_a_person_need(whole: Path) -> None:
         assert 8 <= line["piles"] <= 12 and line["engine"].startswith("raster ") and line["seconds"] > 0
 
 
-def test_what_detectors_read_their_labels_with_takes_them(whole: Path) -> None:
+def test_the_libraries_of_detectors_read_the_labels(whole: Path) -> None:
     from pycocotools.coco import COCO
 
     with redirect_stdout(io.StringIO()):
@@ -121,26 +120,28 @@ def test_what_detectors_read_their_labels_with_takes_them(whole: Path) -> None:
         assert (file["colors"][()] == cv2.imread(str(whole / "images/000000.png"))[..., ::-1]).all()
 
 
-def test_a_grown_run_without_the_flag_says_what_its_coco_file_lacks(whole: Path, tmp_path: Path) -> None:
+def test_a_grown_run_without_the_option_says_what_its_coco_file_lacks(whole: Path, tmp_path: Path) -> None:
     folder = tmp_path / "out"
     shutil.copytree(whole, folder)
     (folder / ".work/coco/000002.json").unlink()
     report = make_dataset(small_job(folder, 3))
-    assert report.notes == ("coco_annotations.json holds 2 of 3 pictures; with --save-coco the rest are drawn anew",)
+    assert report.notes == ("coco_annotations.json holds 2 of 3 pictures; with --save-coco the rest are drawn again",)
     (folder / ".work/coco/000001.json").write_text('{"image": {"id": 1')
     (note,) = make_dataset(small_job(folder, 3)).notes
     assert "000001.json" in note and note.endswith("; coco_annotations.json is as it was")
 
 
-def test_what_cannot_begin_forgets_nothing(whole: Path, tmp_path: Path, free_port: Callable[[], int]) -> None:
+def test_a_run_that_cannot_start_removes_nothing(whole: Path, tmp_path: Path, free_port: Callable[[], int]) -> None:
     folder = tmp_path / "out"
     shutil.copytree(whole, folder)
-    with pytest.raises(ChildError, match="nobody answers there"):
+    with pytest.raises(ChildError, match="nothing answers there"):
         make_dataset(small_job(folder, 3, resume=False, cluster=f"127.0.0.1:{free_port()}"))
     assert contents(folder) == contents(whole)
 
 
-def test_jobs_are_by_memory_and_cores_unless_they_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_number_of_jobs_follows_memory_and_cores_unless_it_is_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = DatasetFolder(tmp_path / "out")
     monkeypatch.setattr("engine.jobs.dataset.running.run.memory_bytes", lambda: 40 * GB)
     monkeypatch.setattr("engine.jobs.dataset.running.run.cores", lambda: 3)
@@ -151,12 +152,12 @@ def test_jobs_are_by_memory_and_cores_unless_they_are_told(tmp_path: Path, monke
     folder.close()
 
 
-def test_a_manifest_cut_in_half_and_a_flipped_bit_cost_time_and_no_byte(whole: Path, tmp_path: Path) -> None:
+def test_a_truncated_manifest_and_a_flipped_bit_are_repaired_to_the_same_bytes(whole: Path, tmp_path: Path) -> None:
     folder = tmp_path / "out"
     shutil.copytree(whole, folder)
     manifest = folder / "manifest.jsonl"
     first, second, third = manifest.read_bytes().splitlines(keepends=True)
-    manifest.write_bytes(first + second + third[: len(third) // 2])  # lines differ in length by what was drawn
+    manifest.write_bytes(first + second + third[: len(third) // 2])  # the length of lines depends on random values
     picture = folder / "images" / "000001.png"
     content = bytearray(picture.read_bytes())
     content[len(content) // 2] ^= 1
@@ -164,7 +165,7 @@ def test_a_manifest_cut_in_half_and_a_flipped_bit_cost_time_and_no_byte(whole: P
     report = make_dataset(small_job(folder, 3, save_coco=True, save_hdf5=True))
     assert (report.kept, report.made, report.missing) == (1, 2, 0)
     assert report.notes == (
-        f"{manifest}: 1 line(s) cut or unreadable, left out; pictures without a line are made again",
+        f"{manifest}: 1 line(s) truncated or unreadable, ignored; pictures without a line are made again",
         f"{folder}: damaged, and drawn again: images/000001.png",
     )
     assert contents(folder) == contents(whole)
@@ -186,20 +187,20 @@ def test_a_finished_run_makes_nothing_again(whole: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
-def test_a_killed_process_costs_an_attempt_and_no_picture(whole: Path, make: Make) -> None:
+def test_a_picture_whose_process_is_killed_is_retried(whole: Path, make: Make) -> None:
     heard: list[str] = []
     with struck("000000", psutil.Process.kill, times=1):
         report = make(count=1, heard=heard)
     assert (report.made, report.retried, report.failed) == (1, 1, ())
     folder = Path(report.folder)
     reason = json.loads((folder / "manifest.jsonl").read_text())["reason"]
-    assert "killed by SIGKILL" in reason and heard == [f"picture 000000 was tried again: {reason}"]
+    assert "killed by SIGKILL" in reason and heard == [f"picture 000000 was retried: {reason}"]
     for path in ("images/000000.png", "labels/000000.txt"):
         assert contents(folder)[path] == contents(whole)[path]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
-def test_a_picture_that_always_dies_is_told_and_stops_no_other(make: Make) -> None:
+def test_a_picture_that_always_dies_is_reported_and_the_others_go_on(make: Make) -> None:
     heard: list[str] = []
     with struck("000001", psutil.Process.kill, times=2) as pids:
         report = make(count=3, heard=heard)
@@ -207,25 +208,25 @@ def test_a_picture_that_always_dies_is_told_and_stops_no_other(make: Make) -> No
     assert (report.made, report.missing, report.retried) == (2, 1, 1)
     (failed,) = report.failed
     assert (failed.index, failed.attempts) == (1, 2)
-    assert "killed by SIGKILL (by the system for lack of main memory, as a rule: give fewer --jobs)" in failed.reason
-    assert heard == [f"picture 000001 was tried again: {failed.reason}", f"picture 000001 failed: {failed.reason}"]
+    assert "killed by SIGKILL (usually the system, out of main memory: give fewer --jobs)" in failed.reason
+    assert heard == [f"picture 000001 was retried: {failed.reason}", f"picture 000001 failed: {failed.reason}"]
     folder = Path(report.folder)
     assert not (folder / "images/000001.png").exists() and not (folder / "labels/000001.txt").exists()
     assert make(count=3).made == 1
 
 
-def test_a_picture_that_cannot_be_is_not_tried_again_and_stops_no_other(make: Make) -> None:
+def test_an_impossible_picture_is_not_retried_and_the_others_go_on(make: Make) -> None:
     seed, options = one_that_fits_and_one_that_does_not()
     report = make(count=2, seed=seed, options=options)
     (failed,) = report.failed
     assert (report.made, report.retried, failed.index, failed.attempts) == (1, 0, 1, 1)
     assert failed.reason.startswith(f"--num-machinery {options['num_machinery']}: ")
     with pytest.raises(UsageError, match=rf"^--num-machinery {options['num_machinery']}: \d+ machines fit"):
-        make(count=1, seed=seed + 1, options=options)  # the first one is looked at before anything is made
+        make(count=1, seed=seed + 1, options=options)  # the first one is checked before anything is made
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
-def test_a_hung_picture_is_ended_and_made_anew(make: Make) -> None:
+def test_a_hung_picture_is_killed_and_made_again(make: Make) -> None:
     with struck("000000", psutil.Process.suspend, times=1) as pids:
         report = make(count=1, timeout_s=3.0, retries=5)
     assert len(pids) == 1 and not psutil.pid_exists(pids[0])
@@ -233,7 +234,7 @@ def test_a_hung_picture_is_ended_and_made_anew(make: Make) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs a limit on another process's memory")
-def test_a_picture_that_memory_does_not_suffice_for_is_told_and_the_next_is_made(make: Make) -> None:
+def test_a_picture_without_enough_memory_is_reported_and_the_next_is_made(make: Make) -> None:
     import resource
 
     def limit(process: psutil.Process) -> None:
@@ -248,7 +249,7 @@ def test_a_picture_that_memory_does_not_suffice_for_is_told_and_the_next_is_made
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs a limit on the size of files")
-def test_a_full_disk_ends_the_run_with_one_line_and_the_same_command_goes_on(make: Make) -> None:
+def test_a_full_disk_ends_the_run_with_one_line_and_the_same_command_resumes(make: Make) -> None:
     import resource
 
     _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -259,15 +260,15 @@ def test_a_full_disk_ends_the_run_with_one_line_and_the_same_command_goes_on(mak
         resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
     assert (report.made, len(report.failed), report.missing, report.retried) == (0, 1, 2, 0)
     assert "File too large" in report.failed[0].reason
-    assert any("no more pictures were begun, the same command goes on" in note for note in report.notes)
+    assert any("no more pictures were begun, run the same command to go on" in note for note in report.notes)
     assert make(count=2).missing == 0
 
 
-def test_a_run_that_is_asked_to_end_finishes_what_is_at_work(make: Make) -> None:
+def test_a_stopped_run_finishes_the_pictures_at_work(make: Make) -> None:
     stop = threading.Event()
-    seen: list[Progress] = []
+    seen: list[DatasetProgress] = []
 
-    def tell(progress: Progress) -> None:
+    def tell(progress: DatasetProgress) -> None:
         seen.append(progress)
         if progress.at_work:
             stop.set()
@@ -281,7 +282,7 @@ def test_a_run_that_is_asked_to_end_finishes_what_is_at_work(make: Make) -> None
 def test_a_second_run_in_the_same_folder_is_refused_while_the_first_goes_on(make: Make, tmp_path: Path) -> None:
     refused: list[str] = []
 
-    def tell(progress: Progress) -> None:
+    def tell(progress: DatasetProgress) -> None:
         if not refused:
             with pytest.raises(FolderBusyError) as caught:
                 make(count=1)
@@ -292,7 +293,7 @@ def test_a_second_run_in_the_same_folder_is_refused_while_the_first_goes_on(make
     assert refused == [f"{tmp_path / 'out'}: another run is at work on it"]
 
 
-def test_what_cannot_be_is_refused_before_the_folder_is_touched(tmp_path: Path) -> None:
+def test_impossible_jobs_are_refused_before_the_folder_is_touched(tmp_path: Path) -> None:
     job = small_job(tmp_path / "out")
     for changed, message in (
         (replace(job, count=0), r"--count: 0 is not 1 to"),
@@ -332,10 +333,10 @@ def test_no_process_outlives_a_run_that_is_killed(tmp_path: Path, wait_for: Call
     run = started(tmp_path / "out", 50)
 
     def at_work() -> list[psutil.Process]:
-        """Those that watch their parent already, stopped where a stopped one must end too."""
+        """Processes that watch their parent already; stops them if a stopped one must end too."""
         found = []
         for each in psutil.Process(run.pid).children():
-            with suppress(psutil.NoSuchProcess):  # its picture is done
+            with suppress(psutil.NoSuchProcess):  # its picture is finished
                 if each.num_threads() > 1:
                     if sys.platform == "linux":
                         each.suspend()
@@ -350,7 +351,7 @@ def test_no_process_outlives_a_run_that_is_killed(tmp_path: Path, wait_for: Call
 
 @pytest.mark.soak
 def test_a_run_killed_at_random_moments_and_resumed_makes_the_same_bytes(whole: Path, tmp_path: Path) -> None:
-    """Twenty times in the long form. Between two kills there is never a picture without its label."""
+    """Twenty kills in the long form. There is never a picture without its label."""
     kills = 20 if os.environ.get("MULTIVERSE_SOAK") == "1" else 2
     moments = np.random.default_rng(7)
     folder = tmp_path / "out"

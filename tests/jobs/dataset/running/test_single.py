@@ -1,4 +1,4 @@
-"""`--image-index`: one picture in this process, beside others of its kind."""
+"""`--image-index`: one picture in this process, in parallel with others."""
 
 import io
 import os
@@ -20,7 +20,7 @@ from tests.jobs.dataset.running.small_runs import contents, small_job
 Make = Callable[..., Any]
 
 
-def test_one_picture_in_this_process_is_that_of_the_batch(make: Make, tmp_path: Path) -> None:
+def test_a_single_picture_equals_that_of_a_whole_run(make: Make, tmp_path: Path) -> None:
     batch = tmp_path / "batch"
     make_dataset(small_job(batch, 1))
     report = make(image_index=0, save_coco=True)
@@ -36,7 +36,7 @@ def test_one_picture_in_this_process_is_that_of_the_batch(make: Make, tmp_path: 
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs a limit on the size of files")
-def test_a_picture_that_fails_is_told_with_its_reason(make: Make) -> None:
+def test_a_failed_picture_is_reported_with_its_reason(make: Make) -> None:
     import resource
 
     heard: list[str] = []
@@ -53,7 +53,7 @@ def test_a_picture_that_fails_is_told_with_its_reason(make: Make) -> None:
     assert [path.name for path in folder.glob(".picture*")] == [] and make(image_index=0).made == 1
 
 
-def test_what_a_killed_one_left_is_swept_but_not_what_another_machine_may_be_at(tmp_path: Path, make: Make) -> None:
+def test_leftovers_of_killed_processes_are_removed_but_not_those_of_other_hosts(tmp_path: Path, make: Make) -> None:
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
     folder = tmp_path / "out"

@@ -1,4 +1,4 @@
-"""Scenes that several tests look at, and what tells two of them apart."""
+"""Scenes that several tests use, and digests to compare them."""
 
 import hashlib
 from functools import cache
@@ -7,7 +7,7 @@ import numpy as np
 
 from engine.jobs.dataset.options import SceneOptions
 from engine.jobs.dataset.scene import Settled, describe_scene, settle
-from engine.jobs.dataset.scene.description import Pile, Scene, Terrain
+from engine.jobs.dataset.scene.description import Pile, SiteScene, Terrain
 
 CLUSTERED = SceneOptions(use_clusters=True)
 IN_ROWS = SceneOptions(use_clusters=False)
@@ -15,7 +15,7 @@ SMALL = SceneOptions(width=1920, height=1080)
 
 
 @cache
-def scene(options: SceneOptions, seed: int) -> Scene:
+def scene(options: SceneOptions, seed: int) -> SiteScene:
     return describe_scene(options, seed)
 
 
@@ -24,11 +24,11 @@ def settled(options: SceneOptions, seed: int) -> Settled:
     return settle(options, seed)
 
 
-def scenes(options: SceneOptions, count: int = 12) -> list[Scene]:
+def scenes(options: SceneOptions, count: int = 12) -> list[SiteScene]:
     return [scene(options, seed) for seed in range(count)]
 
 
-def tables(one: Scene) -> list[list[Pile]]:
+def tables(one: SiteScene) -> list[list[Pile]]:
     found: dict[int, list[Pile]] = {}
     for pile in one.piles:
         found.setdefault(pile.table, []).append(pile)
@@ -36,17 +36,17 @@ def tables(one: Scene) -> list[list[Pile]]:
 
 
 def plan(things) -> np.ndarray:
-    """(n, 2) metres."""
+    """Positions of piles, (n, 2) metres."""
     return np.array([(thing.x_m, thing.y_m) for thing in things])
 
 
 def nearest_m(points_m: np.ndarray) -> float:
-    """Between any two of (n, 2); infinite for fewer."""
+    """The minimum distance of any two of (n, 2) points; infinity for fewer than two."""
     apart = points_m[:, None] - points_m[None]
     return float(np.min(np.hypot(*apart.transpose(2, 0, 1))[~np.eye(len(points_m), dtype=bool)], initial=np.inf))
 
 
-def digest(one: Scene) -> str:
+def digest(one: SiteScene) -> str:
     rest = (one.seed, one.camera, one.sun, one.ground, one.piles, one.distractors, one.tracks, one.lime_lines)
     terrain = one.terrain
     return hashlib.sha256(
@@ -55,7 +55,7 @@ def digest(one: Scene) -> str:
 
 
 def terrain_of(rule, size_m: float = 240.0, cell_m: float = 0.5) -> Terrain:
-    """Heights by a rule of x and y."""
+    """A terrain with heights given by a function of x and y."""
     along = np.arange(int(size_m / cell_m) + 1) * cell_m - size_m / 2
     x, y = np.meshgrid(along, along)
     heights = np.broadcast_to(np.asarray(rule(x, y), np.float32), x.shape).copy()

@@ -13,7 +13,7 @@ from engine.jobs.dataset.scene.build import look_of_ground
 from tests.jobs.dataset.scene.scenes import CLUSTERED, IN_ROWS, digest, plan, scene, scenes
 
 
-def test_the_same_seed_gives_the_same_scene_and_another_another() -> None:
+def test_the_same_seed_gives_the_same_scene_and_another_seed_another_one() -> None:
     for options in (CLUSTERED, IN_ROWS):
         assert digest(describe_scene(options, 5)) == digest(scene(options, 5))
         assert len({digest(one) for one in scenes(options, 5)}) == 5
@@ -45,7 +45,7 @@ def test_a_negative_seed_is_refused() -> None:
 
 
 @pytest.mark.parametrize("field", ["num_terraces", "terrace_height"])
-def test_other_terraces_leave_all_else_as_it_was_drawn(field: str) -> None:
+def test_other_terraces_do_not_change_other_random_values(field: str) -> None:
     for seed in range(3):
         one, other = scene(IN_ROWS, seed), describe_scene(replace(IN_ROWS, **{field: 2}), seed)
         assert digest(one) != digest(other)
@@ -58,7 +58,7 @@ def test_other_terraces_leave_all_else_as_it_was_drawn(field: str) -> None:
 
 
 @pytest.mark.parametrize("field", ["sun_elevation", "sun_azimuth", "sun_energy"])
-def test_another_sun_leaves_the_site_as_it_was(field: str) -> None:
+def test_another_sun_does_not_change_the_site(field: str) -> None:
     one, other = scene(CLUSTERED, 2), describe_scene(replace(CLUSTERED, **{field: 10}), 2)
     assert one.sun != other.sun
     assert (one.piles, one.distractors, one.tracks) == (other.piles, other.distractors, other.tracks)
@@ -66,7 +66,7 @@ def test_another_sun_leaves_the_site_as_it_was(field: str) -> None:
 
 
 @pytest.mark.parametrize("layout", [CLUSTERED, IN_ROWS])
-def test_options_given_as_they_were_drawn_give_the_same_scene(layout: SceneOptions) -> None:
+def test_giving_options_with_their_random_values_gives_the_same_scene(layout: SceneOptions) -> None:
     for seed in range(3):
         found = settle(layout, seed)
         of_layout = ("num_clusters",) if found.use_clusters else ("num_rows", "piles_per_row", "row_spacing")
@@ -75,7 +75,7 @@ def test_options_given_as_they_were_drawn_give_the_same_scene(layout: SceneOptio
         assert digest(describe_scene(replace(layout, **given), seed)) == digest(scene(layout, seed))
 
 
-def test_a_scene_shows_what_was_settled() -> None:
+def test_a_scene_has_the_settled_numbers() -> None:
     options = replace(IN_ROWS, width=1920, height=1080, sun_elevation=45, num_rows=9, piles_per_row=21)
     one = describe_scene(options, 7)
     assert (one.camera.width_px, one.camera.height_px, one.camera.height_m) == (1920, 1080, 100.0)

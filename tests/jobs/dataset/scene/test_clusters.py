@@ -6,7 +6,7 @@ import pytest
 from engine.jobs.dataset.options import SceneOptions
 from engine.jobs.dataset.scene import settle, stream
 from engine.jobs.dataset.scene.clusters import lay_clusters, place_centres, spacing_m
-from engine.jobs.dataset.scene.layout import Layout
+from engine.jobs.dataset.scene.layout import SiteLayout
 from engine.jobs.dataset.scene.settling import Settled
 from engine.jobs.dataset.scene.site import piles_per_cluster, site_of, territory_m
 from engine.jobs.dataset.scene.terrain import make_terrain
@@ -22,7 +22,7 @@ CASES = [
 ]
 
 
-def laid(options: SceneOptions, seed: int) -> tuple[Settled, Layout]:
+def laid(options: SceneOptions, seed: int) -> tuple[Settled, SiteLayout]:
     settled = settle(options, seed)
     return settled, lay_clusters(settled, make_terrain(settled, seed), seed)
 
@@ -72,7 +72,7 @@ def test_no_two_piles_stand_nearer_than_the_row_pitch(options: SceneOptions, see
 
 
 @pytest.mark.parametrize("size_m", [5, 5.2, 8.3, 30])
-def test_clusters_as_close_and_full_as_may_be_keep_the_row_pitch_too(size_m: float) -> None:
+def test_clusters_of_maximum_density_keep_the_row_pitch_too(size_m: float) -> None:
     fit = piles_per_cluster(size_m)
     most = replace(CLUSTERED, cluster_size=size_m, min_piles_per_cluster=fit, max_piles_per_cluster=fit)
     settled = settle(most, 0)
@@ -123,7 +123,7 @@ def test_rows_of_one_table_and_of_two_neighbours_are_3_6_m_apart_or_a_little_mor
 
 def test_the_spacing_follows_slope_and_aspect() -> None:
     assert spacing_m(0, 0) == pytest.approx(4.15)
-    assert spacing_m(0, 0.5) == pytest.approx(3.6)  # rises to the north: falls to the south
+    assert spacing_m(0, 0.5) == pytest.approx(3.6)  # rises to the north
     assert spacing_m(0, -0.5) == pytest.approx(4.7)
     assert spacing_m(0.5, 0) == spacing_m(-0.5, 0) == pytest.approx(4.15)
     by_slope = [spacing_m(0.05, north) for north in np.linspace(-0.4, 0.4, 50)]
@@ -149,7 +149,7 @@ def test_one_cluster_of_exactly_so_many_piles(piles: int) -> None:
         assert sum(len(strip.points_m) for strip in layout.strips) == piles
 
 
-def test_clusters_hold_anything_from_the_least_to_the_most() -> None:
+def test_clusters_hold_any_number_between_minimum_and_maximum() -> None:
     counts = []
     terrain = terrain_of(lambda x, y: 0.0)
     for seed in range(60):

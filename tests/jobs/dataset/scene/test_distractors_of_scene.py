@@ -8,7 +8,7 @@ from engine.errors import UsageError
 from engine.jobs.dataset.options import SceneOptions
 from engine.jobs.dataset.scene import describe_scene, settle, stream
 from engine.jobs.dataset.scene.clearance import Clearance
-from engine.jobs.dataset.scene.description import DistractorKind, Scene
+from engine.jobs.dataset.scene.description import DistractorKind, SiteScene
 from engine.jobs.dataset.scene.distractors import FOOTPRINT_M, MACHINES
 from tests.jobs.dataset.scene.scenes import CLUSTERED, IN_ROWS, SMALL, plan, scene, scenes
 
@@ -16,15 +16,15 @@ FULL = SceneOptions(num_rows=30, row_spacing=4, piles_per_row=54, num_machinery=
 CASES = [CLUSTERED, IN_ROWS, SMALL]
 
 
-def machines(one: Scene) -> list:
+def machines(one: SiteScene) -> list:
     return [found for found in one.distractors if found.kind in MACHINES]
 
 
-def bags(one: Scene) -> list:
+def bags(one: SiteScene) -> list:
     return [found for found in one.distractors if found.kind is DistractorKind.BAG]
 
 
-def check_room(one: Scene) -> None:
+def check_room(one: SiteScene) -> None:
     at, reach = plan(one.distractors), np.array([FOOTPRINT_M[found.kind] for found in one.distractors])
     to_pile = np.hypot(*(at[:, None] - plan(one.piles)[None]).transpose(2, 0, 1)).min(axis=1)
     assert (to_pile >= reach + 1.0 - 1e-9).all()
@@ -112,7 +112,7 @@ def test_no_two_pieces_of_debris_are_alike() -> None:
     assert all(0 <= piece.shape_seed < 2**32 for piece in pieces)
 
 
-def test_fewer_than_usual_stand_where_nobody_asked_for_them_and_room_is_short() -> None:
+def test_default_numbers_are_reduced_if_there_is_no_room() -> None:
     options = SceneOptions(terrain_size=24, num_rows=2, piles_per_row=3)
     found = machines(describe_scene(options, 1))
     assert 0 < len(found) < 15

@@ -31,7 +31,7 @@ def test_tracks_are_those_of_a_crawler_and_turn_smoothly(options: SceneOptions) 
 
 
 @pytest.mark.parametrize("options", BOTH)
-def test_tracks_along_roads_and_tables_keep_off_the_piles(options: SceneOptions) -> None:
+def test_tracks_along_roads_and_tables_avoid_the_piles(options: SceneOptions) -> None:
     for one in scenes(options):
         machines = sum(found.kind in MACHINES for found in one.distractors)
         for track in one.tracks[: len(one.tracks) - machines]:
@@ -39,7 +39,7 @@ def test_tracks_along_roads_and_tables_keep_off_the_piles(options: SceneOptions)
             assert away.min() > 1.2
 
 
-def test_most_tracks_to_machines_keep_off_the_piles() -> None:
+def test_most_tracks_to_machines_avoid_the_piles() -> None:
     room = []
     for one in (*scenes(CLUSTERED), *scenes(IN_ROWS)):
         for track in one.tracks[-15:]:

@@ -9,7 +9,7 @@ from engine.jobs.dataset.options import SceneOptions
 from engine.jobs.dataset.scene import settle
 from engine.jobs.dataset.scene.clusters import lay_clusters
 from engine.jobs.dataset.scene.description import Pile, PileKind
-from engine.jobs.dataset.scene.layout import Layout, Strip
+from engine.jobs.dataset.scene.layout import SiteLayout, Strip
 from engine.jobs.dataset.scene.piles import kind_shares, plant
 from engine.jobs.dataset.scene.rows import lay_rows
 from tests.jobs.dataset.scene.scenes import CLUSTERED, IN_ROWS, SMALL, nearest_m, plan, scenes, tables, terrain_of
@@ -20,7 +20,7 @@ FLAT = terrain_of(lambda x, y: 0.0, cell_m=4.0)
 
 @cache
 def many(preset: str | None = None) -> tuple[Pile, ...]:
-    """2500 tables of two piles, so that shares can be counted."""
+    """2500 tables of two piles, enough to measure shares."""
     strip = [
         Strip(
             points_m=np.array([[0.0, y], [4.0, y]]),
@@ -30,7 +30,7 @@ def many(preset: str | None = None) -> tuple[Pile, ...]:
         )
         for y in np.linspace(-90, 90, 2500)
     ]
-    return plant(Layout(strips=tuple(strip), roads_m=(), centres_m=np.empty((0, 2))), FLAT, preset, 11)
+    return plant(SiteLayout(strips=tuple(strip), roads_m=(), centres_m=np.empty((0, 2))), FLAT, preset, 11)
 
 
 def share(piles: list[Pile], wanted) -> float:
@@ -45,7 +45,7 @@ def of(kind: PileKind, preset: str | None = None) -> list[Pile]:
     ("preset", "expected"),
     [(None, (0.4, 0.3, 0.3)), ("loess", (0.4 * 3 / 7, 0.7, 0.3 * 3 / 7)), ("hills", (0.6, 0.2, 0.2))],
 )
-def test_kinds_stand_in_their_proportion(preset: str | None, expected: tuple[float, ...]) -> None:
+def test_kinds_of_piles_have_their_proportions(preset: str | None, expected: tuple[float, ...]) -> None:
     assert kind_shares(preset) == pytest.approx(expected)
     kinds = Counter(pile.kind for pile in many(preset))
     assert [kinds[kind] / 5000 for kind in PileKind] == pytest.approx(expected, abs=0.03)
@@ -59,7 +59,7 @@ def test_kinds_stand_in_their_proportion(preset: str | None, expected: tuple[flo
         (PileKind.CAST_IN_PLACE, {0.3}),
     ],
 )
-def test_each_kind_has_its_sizes_alike_often(kind: PileKind, diameters: set[float]) -> None:
+def test_each_size_of_a_kind_is_equally_frequent(kind: PileKind, diameters: set[float]) -> None:
     counts = Counter(pile.diameter_m for pile in of(kind))
     assert set(counts) == diameters
     assert min(counts.values()) > 0.8 * sum(counts.values()) / len(diameters)
@@ -121,7 +121,7 @@ def test_piles_lean_by_five_milliradians_at_most() -> None:
 
 
 @pytest.mark.parametrize("options", BOTH)
-def test_piles_stand_within_five_millimetres_of_their_place(options: SceneOptions) -> None:
+def test_piles_stand_within_five_millimetres_of_their_planned_place(options: SceneOptions) -> None:
     for seed, one in enumerate(scenes(options)):
         settled = settle(options, seed)
         layout = lay_clusters(settled, one.terrain, seed) if settled.use_clusters else lay_rows(settled, seed)
@@ -132,7 +132,7 @@ def test_piles_stand_within_five_millimetres_of_their_place(options: SceneOption
 
 @pytest.mark.parametrize("options", [*BOTH, replace(IN_ROWS, row_spacing=3), SMALL])
 def test_no_two_piles_stand_nearer_than_their_rows(options: SceneOptions) -> None:
-    """3.6 m, or the spacing of the rows, less the jitter of both. Rows are bent alike, which brings none together."""
+    """At least 3.6 m, or the spacing of the rows, minus the jitter of both. Rows have the same bend."""
     for seed, one in enumerate(scenes(options, 6)):
         found = settle(options, seed)
         rows_m = 3.6 if found.use_clusters else min(found.row_spacing, 3.6)
@@ -140,7 +140,7 @@ def test_no_two_piles_stand_nearer_than_their_rows(options: SceneOptions) -> Non
 
 
 def test_a_pile_with_its_base_is_as_large_as_in_real_pictures() -> None:
-    """35 x 38 px at 5280 wide, where a pixel is 3.8 cm."""
+    """About 35 x 38 px at 5280 wide, where a pixel is 3.8 cm."""
     wide = np.array([pile.base_diameter_m for pile in many()])
     assert wide.min() >= 1.0 and wide.max() <= 1.5
     assert wide.mean() / 0.0379 == pytest.approx(36.5, abs=1.5)

@@ -19,7 +19,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("options", "seed"), CASES)
-def test_rows_stand_as_the_rules_have_it(options: SceneOptions, seed: int) -> None:
+def test_rows_follow_the_rules(options: SceneOptions, seed: int) -> None:
     settled = settle(options, seed)
     layout = lay_rows(settled, seed)
     points = np.array([strip.points_m for strip in layout.strips])

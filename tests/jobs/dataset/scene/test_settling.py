@@ -26,7 +26,7 @@ OF_LAYOUT = {"num_clusters": True, "num_rows": False, "piles_per_row": False, "r
 
 
 @pytest.mark.parametrize("field", RANGES)
-def test_what_is_left_alone_is_drawn_from_all_of_its_range(field: str) -> None:
+def test_an_option_that_is_not_given_is_drawn_from_its_whole_range(field: str) -> None:
     low, high = RANGES[field]
     drawn = np.array([getattr(settle(SceneOptions(), seed), field) for seed in SEEDS])
     assert drawn.min() >= low and drawn.max() <= high
@@ -38,7 +38,7 @@ def test_what_is_left_alone_is_drawn_from_all_of_its_range(field: str) -> None:
         assert quarters.min() > 0.7 * len(drawn) / 4
 
 
-def test_what_is_drawn_has_nothing_in_common_with_what_else_is() -> None:
+def test_random_values_are_independent_of_each_other() -> None:
     found = [settle(IN_ROWS, seed) for seed in SEEDS]
     drawn = np.array([[getattr(one, field) for field in RANGES] for one in found])
     assert np.abs(np.corrcoef(drawn.T) - np.eye(len(RANGES))).max() < 0.2
@@ -54,7 +54,7 @@ def test_terraces_are_lower_where_there_are_many_and_fewer_where_they_are_high()
 
 @pytest.mark.parametrize("options", [SceneOptions(), SMALL], ids=["5280x3956", "1920x1080"])
 def test_pictures_hold_as_many_piles_as_the_real_ones(options: SceneOptions) -> None:
-    """322.7 on average, within 5 %."""
+    """The mean is 322.7, within 5 %."""
     piles = []
     for seed in range(1000):
         found = settle(options, seed)
@@ -63,7 +63,7 @@ def test_pictures_hold_as_many_piles_as_the_real_ones(options: SceneOptions) -> 
     assert np.mean(piles) == pytest.approx(322.7, rel=0.05)
 
 
-def test_two_of_three_pictures_show_clusters() -> None:
+def test_two_thirds_of_the_pictures_show_clusters() -> None:
     share = np.mean([settle(SceneOptions(), seed).use_clusters for seed in range(1000)])
     assert share == pytest.approx(CLUSTERED_SHARE, abs=0.04)
 
@@ -81,7 +81,7 @@ GIVEN = {
 }
 
 
-def test_what_is_given_is_used_as_given() -> None:
+def test_given_options_are_used_unchanged() -> None:
     found = settle(replace(IN_ROWS, **GIVEN), 3)
     assert {field: getattr(found, field) for field in GIVEN} == GIVEN
     assert settle(replace(CLUSTERED, num_clusters=5), 3).num_clusters == 5
@@ -89,7 +89,7 @@ def test_what_is_given_is_used_as_given() -> None:
 
 @pytest.mark.parametrize("field", RANGES)
 @pytest.mark.parametrize("base", [SceneOptions(), SceneOptions(terrain_size=60, num_bags=3, num_machinery=2)])
-def test_an_option_given_as_it_was_drawn_changes_nothing(field: str, base: SceneOptions) -> None:
+def test_giving_an_option_with_its_random_value_changes_nothing(field: str, base: SceneOptions) -> None:
     for seed in range(60):
         found = settle(base, seed)
         if getattr(base, field) is None and OF_LAYOUT.get(field, found.use_clusters) == found.use_clusters:
@@ -97,7 +97,7 @@ def test_an_option_given_as_it_was_drawn_changes_nothing(field: str, base: Scene
 
 
 @pytest.mark.parametrize("field", GIVEN)
-def test_an_option_given_leaves_the_other_draws_as_they_were(field: str) -> None:
+def test_giving_an_option_does_not_change_the_other_random_values(field: str) -> None:
     for seed in range(20):
         found = settle(IN_ROWS, seed)
         changed = settle(replace(IN_ROWS, **{field: GIVEN[field]}), seed)
@@ -107,7 +107,7 @@ def test_an_option_given_leaves_the_other_draws_as_they_were(field: str) -> None
 
 
 CUT_BESIDE = {"terrain_size": ("num_rows", "piles_per_row", "num_clusters")}
-"""What there is less room for on a smaller terrain."""
+"""Options that a smaller terrain limits."""
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ CUT_BESIDE = {"terrain_size": ("num_rows", "piles_per_row", "num_clusters")}
         ),
     ],
 )
-def test_the_impossible_is_refused_with_how_many_fit(options: SceneOptions, field: str, message: str) -> None:
+def test_impossible_numbers_are_refused_with_how_many_fit(options: SceneOptions, field: str, message: str) -> None:
     with pytest.raises(UsageError) as caught:
         settle(options, 0)
     assert str(caught.value).startswith(message)
@@ -160,7 +160,7 @@ def test_the_impossible_is_refused_with_how_many_fit(options: SceneOptions, fiel
         settle(replace(most, **one_more), 0)
 
 
-def test_the_impossible_is_refused_whatever_the_seed() -> None:
+def test_impossible_options_are_refused_for_every_seed() -> None:
     for seed in range(50):
         with pytest.raises(UsageError, match="rows fit"):
             settle(SceneOptions(num_rows=80), seed)
@@ -168,13 +168,13 @@ def test_the_impossible_is_refused_whatever_the_seed() -> None:
             settle(SceneOptions(piles_per_row=55), seed)
 
 
-def test_no_cluster_on_a_site_that_is_smaller_than_one() -> None:
+def test_a_site_smaller_than_a_cluster_is_refused() -> None:
     with pytest.raises(UsageError, match=r"--cluster-size 30: 0 clusters fit on a site of 34 x 34 m"):
         settle(SceneOptions(use_clusters=True, terrain_size=40), 0)
     assert not any(settle(SceneOptions(terrain_size=40), seed).use_clusters for seed in range(20))
 
 
-def test_a_picture_that_sees_too_little_ground_is_refused() -> None:
+def test_a_picture_that_shows_too_little_ground_is_refused() -> None:
     with pytest.raises(UsageError, match=r"--width 16384 --height 64: the camera sees a strip of 0\.8 m"):
         settle(SceneOptions(width=16384, height=64), 0)
 
@@ -199,7 +199,7 @@ def test_numbers_out_of_range_are_refused() -> None:
         settle(SceneOptions(num_rows=0), 0)
 
 
-def test_what_is_usual_in_a_cluster_bends_to_what_is_asked_for() -> None:
+def test_defaults_of_a_cluster_adapt_to_given_options() -> None:
     for options, expected in (
         ({}, (50, 100)),
         ({"max_piles_per_cluster": 10}, (10, 10)),
@@ -210,6 +210,6 @@ def test_what_is_usual_in_a_cluster_bends_to_what_is_asked_for() -> None:
         assert (found.min_piles_per_cluster, found.max_piles_per_cluster) == expected
 
 
-def test_a_size_of_clusters_that_fits_no_site_is_refused_though_nobody_said_clusters() -> None:
+def test_a_cluster_size_too_large_for_any_site_is_refused_without_use_clusters_too() -> None:
     with pytest.raises(UsageError, match="--cluster-size 500: 0 clusters fit"):
         settle(SceneOptions(cluster_size=500), 1)

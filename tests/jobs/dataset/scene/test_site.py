@@ -15,7 +15,7 @@ def rows_need_m(rows: int, spacing_m: float) -> float:
     return (rows - 1) * spacing_m + (rows - 1) // 5 * ROAD_M[0]
 
 
-def test_the_site_is_what_the_camera_sees_of_the_terrain_less_a_margin() -> None:
+def test_the_site_is_the_visible_terrain_minus_a_margin() -> None:
     site = site_of(200, 5280, 3956)
     assert (site.width_m, site.depth_m) == (pytest.approx(194), pytest.approx(200 * 3956 / 5280 - 6))
     assert site_of(120, 5280, 3956).depth_m == pytest.approx(114)

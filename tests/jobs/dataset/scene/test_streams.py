@@ -13,12 +13,12 @@ def test_a_stream_is_the_same_in_every_process_and_on_every_machine() -> None:
     assert plain.integers(2**32, size=3).tolist() == known
 
 
-def test_two_names_have_nothing_in_common() -> None:
+def test_streams_of_two_names_are_independent() -> None:
     one, other = stream(5, "terrain").random(2000), stream(5, "layout").random(2000)
     assert abs(np.corrcoef(one, other)[0, 1]) < 0.06
 
 
-def test_neighbouring_seeds_have_nothing_in_common() -> None:
+def test_streams_of_neighbouring_seeds_are_independent() -> None:
     one, other = stream(5, "terrain").random(2000), stream(6, "terrain").random(2000)
     assert abs(np.corrcoef(one, other)[0, 1]) < 0.06
 

@@ -51,7 +51,7 @@ def test_two_piles_always_have_their_table() -> None:
     assert cut_tables(points, np.array([0.0, 9.0]), columns) == [slice(0, 2)]
 
 
-def test_ground_that_no_longer_table_can_stand_on_takes_one_of_one_pile() -> None:
+def test_ground_too_uneven_for_longer_tables_gets_tables_of_one_pile() -> None:
     points, columns = row(3)
     tables = cut_tables(points, np.array([0.0, 9.0, 0.0]), columns)
     assert sorted(table.stop - table.start for table in tables) == [1, 2]
@@ -69,7 +69,7 @@ def test_the_plane_is_that_of_least_squares(line, count: int, turn: float) -> No
     assert off_plane_m(points, ground) == pytest.approx(expected, abs=2e-3 if line is row else 1e-9)
 
 
-def test_what_stands_out_evens_the_ground_and_stays_in_range() -> None:
+def test_exposed_lengths_compensate_the_ground_and_stay_in_range() -> None:
     for level in (0.0, 0.5, 1.0):
         for _ in range(50):
             off = RNG.uniform(-1, 1, 12)

@@ -15,7 +15,7 @@ def heights(options: SceneOptions, seed: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_so_many_flat_terraces_of_that_height_climb_across_the_site(seed: int) -> None:
+def test_the_given_number_of_flat_terraces_rises_across_the_site(seed: int) -> None:
     terraced = heights(SceneOptions(num_terraces=7, terrace_height=2, terrain_size=200), seed)
     rolling = heights(SceneOptions(num_terraces=7, terrace_height=0, terrain_size=200), seed)
     steps = (terraced - rolling) / 2
@@ -33,7 +33,7 @@ def test_one_terrace_is_rolling_ground_of_decimetres_alone() -> None:
         assert 0.2 < np.ptp(rolling) < 2.0
 
 
-def test_a_slope_between_terraces_is_one_that_earth_keeps() -> None:
+def test_a_slope_between_terraces_is_stable_for_earth() -> None:
     for seed in range(6):
         terrain = make_terrain(settle(SceneOptions(num_terraces=11, terrace_height=3), seed), seed)
         east, north = terrain.slope_at(*GRID, over_m=1.0)
@@ -62,6 +62,6 @@ def test_the_mesh_is_fine_but_not_too_large() -> None:
         assert one.terrain.cell_m == pytest.approx(0.5, abs=0.01)
 
 
-def test_the_ground_rolls_alike_whatever_the_terraces() -> None:
+def test_the_rolling_ground_does_not_depend_on_the_terraces() -> None:
     few, many = (heights(SceneOptions(num_terraces=count, terrace_height=0, terrain_size=200), 8) for count in (2, 9))
     assert np.abs(few - many).max() < 0.02

@@ -63,7 +63,7 @@ def holders() -> Iterator[list[Holder]]:
 
 @pytest.fixture
 def memory(holders: list[Holder]) -> Iterator[MainMemory]:
-    """Of the holders."""
+    """Memory of the holders."""
     made = MainMemory([holder.process.pid for holder in holders])
     yield made
     made.close()

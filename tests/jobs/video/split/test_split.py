@@ -56,7 +56,7 @@ def open_pool(wait_for: WaitFor) -> Iterator[OpenPool]:
 
 
 def reds(painted: list[PaintedBatch]) -> list[int]:
-    """Of each picture, without the rows that fill a last batch; and that it is one colour all over."""
+    """The colour of each picture, without the rows that fill the last batch; checks that it is uniform."""
     found = []
     for each in painted:
         assert each.pixels.shape == (2, SIDE, SIDE, 3) and each.pixels.dtype == np.uint8

@@ -1,4 +1,4 @@
-"""What stages in processes of their own do with a real model, and how they share the cores out."""
+"""Stages in processes of their own with a real model, and how they share the cores."""
 
 import os
 from dataclasses import replace
@@ -27,7 +27,7 @@ TINY = ModelSpec(model="random:tiny")
 
 @pytest.fixture(scope="module")
 def whole() -> PainterWork:
-    """What one process does that has all of the model."""
+    """The result of one process with the whole model."""
     return open_work(begin_of("whole"))
 
 

@@ -1,11 +1,11 @@
-"""What the toys of `stage_toys` are given to do."""
+"""Jobs for the toy stages of `stage_toys`."""
 
 from collections.abc import Iterator
 
 import numpy as np
 
 from engine.jobs.video.batches import VideoBatch, video_batches
-from engine.jobs.video.split.build import Layout
+from engine.jobs.video.split.build import StageLayout
 from engine.jobs.video.split.messages import BeginStage
 from engine.models.sd.painting import Painting
 from engine.models.sd.spec import ModelSpec
@@ -16,8 +16,8 @@ SIDE = 16
 
 def layout(
     prompt: str = "", *, told_by: str = "", count: int = 1, batch: int = 2, is_whole: bool = False, sees: bool = False
-) -> Layout:
-    """Of toys; `prompt`: what one of them is to do wrong; `told_by`: the file by which one that hangs tells it."""
+) -> StageLayout:
+    """A layout of toy stages. `prompt`: the fault of one of them; `told_by`: the file that a hanging one writes."""
     begin = BeginStage(
         opener="tests.jobs.video.split.stage_toys:open_toy",
         role="whole",
@@ -31,7 +31,7 @@ def layout(
         inputs=(),
         outputs=(),
     )
-    return Layout(begin=begin, count=count, threads_beside=1, is_whole=is_whole, sees_pixels=sees)
+    return StageLayout(begin=begin, count=count, threads_beside=1, is_whole=is_whole, sees_pixels=sees)
 
 
 def picture(number: int, side: int = SIDE) -> InputPicture:
@@ -45,5 +45,5 @@ def picture(number: int, side: int = SIDE) -> InputPicture:
 
 
 def batches(count: int, *, size: int = 2) -> Iterator[VideoBatch]:
-    """Of so many pictures."""
+    """Batches with this number of pictures."""
     return video_batches((picture(number) for number in range(count)), size, (SIDE, SIDE))

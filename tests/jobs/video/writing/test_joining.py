@@ -1,4 +1,4 @@
-"""What a painted video takes over from its source: times, colours, and a sound that stays with its pictures."""
+"""Properties that a painted video takes over from its source: times, colours, and sound in sync."""
 
 from collections.abc import Callable
 from fractions import Fraction

@@ -1,4 +1,4 @@
-"""What was recorded live does not come again: whatever ends the run, its closed segments are not lost."""
+"""A live recording cannot be repeated: its closed segments are never lost, however the run ends."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -10,11 +10,11 @@ import pytest
 
 from engine.errors import ModelError, MultiverseError, SinkError, UsageError
 from engine.jobs.video.batches import PaintedBatch, VideoBatch
-from engine.jobs.video.choosing import Chosen
+from engine.jobs.video.choosing import ChosenStages
 from engine.jobs.video.run import OpenedJob, run_job
-from engine.jobs.video.stages import StageTime
+from engine.jobs.video.stages import StageFigures
 from engine.jobs.video.writing import segmented_video
-from engine.jobs.video.writing.outputs import Output, open_output
+from engine.jobs.video.writing.outputs import VideoOutput, open_output
 from engine.models.sd.painting import GOOD
 from tests.jobs.segment.disc_movie import pictures_of
 from tests.jobs.video.writing.test_resume_files import no_file_over
@@ -35,7 +35,7 @@ def source(clip: Clip) -> Path:
     return clip(pictures=[noise.integers(0, 256, (64, 96, 3), np.uint8) for _ in range(20)], sound=None)
 
 
-def recorded(source: Path, out: Path, count: int) -> Output:
+def recorded(source: Path, out: Path, count: int) -> VideoOutput:
     """A live run, so many pictures on its way."""
     pictures = Live(source)
     output = open_output(job_of(source, out), pictures, SIZE)
@@ -58,8 +58,8 @@ class FailingStages:
             yield PaintedBatch(batch=batch, pixels=255 - batch.pixels, fates=np.full(len(batch.pixels), GOOD))
         raise ModelError("the model has failed")
 
-    def times(self) -> tuple[StageTime, ...]:
-        return (StageTime(name="process", frames=0, seconds=0.0),)
+    def times(self) -> tuple[StageFigures, ...]:
+        return (StageFigures(name="process", frames=0, seconds=0.0),)
 
     def memory_mb(self) -> float | None:
         return None
@@ -72,7 +72,7 @@ def test_a_live_run_that_fails_leaves_a_video_of_what_was_whole_and_says_so(sour
     out, pictures = tmp_path / "out.mp4", Live(source)
     job = job_of(source, out)
     opened = OpenedJob(pictures=pictures, size=SIZE, output=open_output(job, pictures, SIZE))
-    chosen = Chosen(stages=FailingStages(9), name="fused", why="", load_s=0.0)
+    chosen = ChosenStages(stages=FailingStages(9), name="fused", why="", load_s=0.0)
     with pytest.raises(ModelError) as caught:
         run_job(job, opened, chosen)
     count = len(pictures_of(out))

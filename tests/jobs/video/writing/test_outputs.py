@@ -1,4 +1,4 @@
-"""What is told before any model is loaded: outputs that cannot be written so, and those that are there already."""
+"""Errors before any model is loaded: outputs that cannot be written, and those that exist already."""
 
 import os
 from collections.abc import Callable
@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 from engine.errors import MultiverseError, SinkError, UsageError
+from engine.jobs.kit.fingerprint import differences
 from engine.jobs.video.writing import segmented_video
-from engine.jobs.video.writing.job_key import differences, job_key
 from engine.jobs.video.writing.outputs import form_of, open_output
+from engine.jobs.video.writing.video_fingerprint import video_fingerprint
 from engine.models.sd.painting import Painting
 from engine.models.sd.spec import ModelSpec
 from engine.sources.pictures import open_pictures
@@ -180,7 +181,7 @@ def test_a_model_that_was_exchanged_is_another(source: Path, tmp_path: Path) -> 
     pictures = open_pictures(source)
 
     def key() -> dict[str, Any]:
-        return job_key(job_of(source, tmp_path / "out", painting=painting), pictures, (96, 64))
+        return video_fingerprint(job_of(source, tmp_path / "out", painting=painting), pictures, (96, 64))
 
     before = key()
     assert differences(before, key()) == ""

@@ -10,7 +10,7 @@ import av
 import numpy as np
 
 from engine.jobs.video.job import VideoJob
-from engine.jobs.video.writing.outputs import Output, open_output
+from engine.jobs.video.writing.outputs import VideoOutput, open_output
 from engine.models.sd.painting import Painting
 from engine.models.sd.spec import ModelSpec
 from engine.sources.pictures import InputPicture, open_pictures
@@ -19,7 +19,7 @@ PAINTING = Painting(spec=ModelSpec(model="random:sd15"), prompt="glass")
 
 
 class Live:
-    """What a run looks at, of a camera that shows what a file holds."""
+    """A camera that shows the pictures of a file."""
 
     kind, label, path = "live", "camera 0", "0"
 
@@ -39,7 +39,7 @@ def job_of(source: Path, output: Path | str, **options: Any) -> VideoJob:
     return VideoJob(source=str(source), output=str(output), **{"painting": PAINTING, "batch": 2} | options)
 
 
-def opened(source: Path, output: Path | str, **options: Any) -> tuple[Output, Iterator[InputPicture]]:
+def opened(source: Path, output: Path | str, **options: Any) -> tuple[VideoOutput, Iterator[InputPicture]]:
     """The output, and the pictures that it still wants."""
     job, pictures = job_of(source, output, **options), open_pictures(source)
     height, width = pictures.first.pixels.shape[:2]
@@ -47,7 +47,9 @@ def opened(source: Path, output: Path | str, **options: Any) -> tuple[Output, It
     return out, pictures.read(job.every, job.limit, out.done)
 
 
-def write(source: Path, output: Path | str, *, stop: int | None = None, end: str = "stop", **options: Any) -> Output:
+def write(
+    source: Path, output: Path | str, *, stop: int | None = None, end: str = "stop", **options: Any
+) -> VideoOutput:
     """The whole job; or so many pictures more, and then the `end`: stop (as Ctrl-C), abandon (an error), none."""
     out, pictures = opened(source, output, **options)
     try:

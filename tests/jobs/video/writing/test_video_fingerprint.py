@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from engine.jobs.video.writing.job_key import differences, job_key
+from engine.jobs.kit.fingerprint import differences
+from engine.jobs.video.writing.video_fingerprint import video_fingerprint
 from engine.models.sd.painting import Painting
 from engine.models.sd.spec import ModelSpec
 from engine.sources.pictures import open_pictures
@@ -22,7 +23,7 @@ from tests.support.replicas.replica import Shelf
 
 A_FILE = "a file of the model has changed"
 Prepared = tuple[ModelSpec, Callable[[], object], str]
-"""What a user asks for, what happens to its files in between, and what is said of it."""
+"""A job, a change to its files before it is resumed, and the expected difference."""
 
 
 def touch(file: Path) -> None:
@@ -108,7 +109,9 @@ def key_of(spec: ModelSpec, folder: Path) -> dict[str, Any]:
 
         source.mkdir()
         cv2.imwrite(str(source / "1.png"), np.zeros((64, 64, 3), np.uint8))
-    return job_key(job_of(source, folder / "out", painting=Painting(spec=spec)), open_pictures(source), (64, 64))
+    return video_fingerprint(
+        job_of(source, folder / "out", painting=Painting(spec=spec)), open_pictures(source), (64, 64)
+    )
 
 
 @pytest.mark.parametrize(

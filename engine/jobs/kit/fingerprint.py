@@ -1,0 +1,73 @@
+"""The fingerprint of a run: everything that decides its output, as plain values by the name that a message gives them.
+
+A job may go on with what an interrupted run left if both fingerprints are equal. Else a message says what differs:
+`--steps was 5, is 20, the source has changed`.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from engine.errors import ModelError
+from engine.models import locate
+from engine.system.work_folder import file_key
+
+MAX_SHOWN = 40  # characters of a value in a message
+
+Fingerprint = dict[str, Any]
+
+
+def fingerprint_of(values: Fingerprint) -> Fingerprint:
+    """`values` as JSON gives them back: tuples are lists there. The key `--lora|lora_weights` is shown as `--lora`."""
+    plain: Fingerprint = json.loads(json.dumps(values))
+    return plain
+
+
+def differences(before: Fingerprint, now: Fingerprint, *, but: Iterable[str] = ()) -> str:
+    """`--steps was 5, is 20, the source has changed`, or "" if they are equal. `but`: keys that may differ."""
+    free = set(but)
+    found = {}
+    for name in [*now, *(name for name in before if name not in now)]:
+        one, other = before.get(name), now.get(name)
+        if one != other and name not in free:
+            found[name.partition("|")[0]] = difference(one, other)
+    return ", ".join(f"{name} {text}" for name, text in found.items())
+
+
+def difference(before: Any, now: Any) -> str:
+    """`was 5, is 20`, or `has changed` for values that are too long to show."""
+    values = [
+        "not given" if value is None else value if isinstance(value, str) and value else json.dumps(value)
+        for value in (before, now)
+    ]
+    is_shown = all(len(value) <= MAX_SHOWN for value in values) and not isinstance(now, list | dict)
+    return f"was {values[0]}, is {values[1]}" if is_shown else "has changed"
+
+
+def digest_of_files(paths: Iterable[Path]) -> str:
+    """A digest of the identity (path, size, modification time) of files, and of all files in folders."""
+    files = [file for path in paths for file in (sorted(path.rglob("*")) if path.is_dir() else [path])]
+    return digest([file_key(file) for file in files if file.is_file()])
+
+
+def digest(values: list[Any]) -> str:
+    return hashlib.sha256(json.dumps(values).encode()).hexdigest()
+
+
+def model_files(name: str) -> list[Path]:
+    """The file or folder of a model; empty if there is none, or if it is on another machine."""
+    try:
+        return [locate.find(name)] if name else []
+    except ModelError:
+        return []
+
+
+def package_version(name: str = "multiverse-engine") -> str:
+    """The installed version; "source" for a package that was not installed."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "source"

@@ -1,0 +1,74 @@
+"""The journal of a job: what is finished, so that an interrupted run can go on, even after kill -9.
+
+Lines of JSON, appended: the head with the run's fingerprint, then one entry for each thing that is finished, written
+after the thing itself. A last line torn by a kill or a full disk is ignored, and dropped when the run goes on.
+
+Appending does not wait for the disk: the system keeps what a killed process has written. A power cut may lose the
+newest entries, and that work is done again; it may also damage the files, so entries carry a checksum of them.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from engine.sinks.whole_file import one_line
+from engine.system.atomic_file import MAX_HELD_JOB_S, move_into_place, when_free
+
+NAME = "journal.jsonl"
+FORMAT = 3  # of the file; others are not read
+
+
+class Journal:
+    """One thread. SinkError, in one line that names `shown`, the output, if the disk is full or the folder gone."""
+
+    def __init__(self, folder: Path, shown: Path) -> None:
+        self.path = folder / NAME
+        self._shown = shown
+
+    @property
+    def fingerprint(self) -> dict[str, Any] | None:
+        """The fingerprint of the run that wrote the journal, or None if it is missing or unreadable."""
+        head = next(self._lines(), None)
+        if head is None or head.get("format") != FORMAT:
+            return None
+        fingerprint = head.get("fingerprint")
+        return fingerprint if isinstance(fingerprint, dict) else None
+
+    def entries(self) -> Iterator[dict[str, Any]]:
+        """The entries in order, read one at a time: there may be many."""
+        lines = self._lines()
+        next(lines, None)
+        yield from lines
+
+    def begin(self, fingerprint: dict[str, Any], entries: Iterable[dict[str, Any]] = ()) -> None:
+        """Replace the journal atomically. `entries` may be read from the old one meanwhile."""
+        new = self.path.with_suffix(".new")
+        with one_line(self._shown):
+            with new.open("w", encoding="utf-8", newline="\n") as file:
+                file.write(_line({"format": FORMAT, "fingerprint": fingerprint}))
+                file.writelines(map(_line, entries))
+            move_into_place(new, self.path, patience_s=MAX_HELD_JOB_S)
+
+    def add(self, entry: dict[str, Any]) -> None:
+        """Append an entry; call it after the work it describes was written."""
+        with one_line(self._shown):
+            open_file = partial(self.path.open, "a", encoding="utf-8", newline="\n")
+            with when_free(open_file, self.path, patience_s=MAX_HELD_JOB_S) as file:
+                file.write(_line(entry))
+
+    def _lines(self) -> Iterator[dict[str, Any]]:
+        try:
+            with when_free(lambda: self.path.open(encoding="utf-8"), self.path) as file:
+                for line in file:
+                    values = json.loads(line)
+                    if not isinstance(values, dict) or not line.endswith("\n"):
+                        return
+                    yield values
+        except (OSError, ValueError, RecursionError):
+            return
+
+
+def _line(values: dict[str, Any]) -> str:
+    return json.dumps(values) + "\n"

@@ -1,0 +1,103 @@
+"""Three threads around one stage of work: one reads ahead, the caller's works, one writes.
+
+    reader thread    read()          yields pieces       at most `ahead` of them wait
+    caller's thread  work(pieces)    yields results, in the order in which they are to be written
+    writer thread    write(results)  takes each result   at most `unwritten` of them wait
+
+Reading and writing hide behind the work, and the two bounded queues give backpressure: a slow writer holds the work up,
+slow work holds the reader up. `work` gets an iterator and returns one, so it may keep several pieces in flight: in
+other processes, or on other machines.
+
+An error on any thread ends the other two and is raised by `run`. A stop (`is_stopped`) ends the work between two
+results; what was made by then is written.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from typing import Generic, TypeVar
+
+from engine.system.bounded_queue import BoundedQueue, QueueAborted, Worker
+
+Piece = TypeVar("Piece")
+Result = TypeVar("Result")
+
+MIN_WAITING, MAX_WAITING = 2, 8
+
+
+class Pipeline(Generic[Piece, Result]):
+    """One run. `pieces` and `results` tell any thread how much waits and how long each side has waited."""
+
+    def __init__(self, name: str, *, ahead: int, unwritten: int, is_stopped: Callable[[], bool]) -> None:
+        """`name`: of the job, for the threads. `is_stopped` is asked on the caller's thread."""
+        self.pieces: BoundedQueue[Piece] = BoundedQueue(ahead)
+        self.results: BoundedQueue[Result] = BoundedQueue(unwritten)
+        self.is_interrupted = False
+        """True if the work ended before all pieces were taken. Known when the writer sees the end of the results."""
+        self.read_s = 0.0
+        """Seconds spent in reading pieces."""
+        self.last_wait_s = 0.0
+        """Seconds the caller waited at the end for the writer."""
+        self._name = name
+        self._is_stopped = is_stopped
+
+    def run(
+        self,
+        read: Callable[[], Iterable[Piece]],
+        work: Callable[[Iterator[Piece]], Iterable[Result]],
+        write: Callable[[Iterator[Result]], None],
+        *,
+        on_result: Callable[[Result], object] = lambda result: None,
+        on_worked: Callable[[], object] = lambda: None,
+        stop_reading: Callable[[], object] = lambda: None,
+    ) -> None:
+        """Run to the end; raises what a thread raised.
+
+        `on_result` is called on this thread after each result was queued for the writer, `on_worked` when there are no
+        more. `stop_reading` has to wake a reader that waits for its source; it is called after the work, also after an
+        error.
+        """
+        reader = Worker(f"{self._name} reader", lambda: self._read(read()), self.pieces)
+        writer = Worker(f"{self._name} writer", lambda: write(self.results.items()), self.results, self.pieces)
+        reader.start()
+        writer.start()
+        try:
+            with suppress(QueueAborted):  # the worker's own error says more
+                for result in work(self.pieces.items(self._is_stopped)):
+                    self.results.put(result)
+                    on_result(result)
+                self.is_interrupted = not self.pieces.is_done
+                on_worked()
+        except BaseException:
+            self.results.abort()
+            raise
+        finally:
+            self.pieces.abort()
+            stop_reading()
+            reader.join()
+            if reader.error is not None:
+                self.results.abort()
+            self.results.end()
+            ending_s = time.perf_counter()
+            writer.join()
+            self.last_wait_s = time.perf_counter() - ending_s
+        for worker in (reader, writer):
+            if worker.error is not None:
+                raise worker.error
+
+    def _read(self, pieces: Iterable[Piece]) -> None:
+        """Run on the reader thread."""
+        source = iter(pieces)
+        while True:
+            began_s = time.perf_counter()
+            piece = next(source, None)
+            self.read_s += time.perf_counter() - began_s
+            if piece is None:
+                self.pieces.end()
+                return
+            self.pieces.put(piece)
+
+
+def waiting_for(piece_bytes: int, budget_bytes: int) -> int:
+    """How many pieces may wait on one side: enough to hide a slow one, within the memory budget if it allows two."""
+    return min(max(budget_bytes // piece_bytes, MIN_WAITING), MAX_WAITING)

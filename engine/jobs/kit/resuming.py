@@ -1,0 +1,75 @@
+"""The rule for resuming, the same for all jobs: what `--resume` and `--overwrite` do with what is there already.
+
+neither        an output or an interrupted run that is there is an error, which names the option to give
+--resume       go on with the interrupted run if it had the same fingerprint; its unfinished output is replaced
+--overwrite    begin again and replace what is there
+both           go on, and replace an output even if the interrupted run did not write it
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from engine.errors import UsageError
+from engine.jobs.kit.fingerprint import differences
+from engine.jobs.kit.job_folder import JobFolder
+
+
+def check_start(
+    work: JobFolder,
+    *,
+    resume: bool,
+    overwrite: bool,
+    existing: Sequence[str],
+    is_ours: Callable[[Path], bool],
+    may_differ: Iterable[str] = (),
+) -> str:
+    """UsageError if what is there may neither be replaced nor gone on with; a note if `resume` finds nothing to go on
+    with, else "".
+
+    `existing`: the outputs that are there. `is_ours`: True for one that the interrupted run wrote. `may_differ`: keys
+    of the fingerprint that do not forbid going on.
+    """
+    before = work.kept_fingerprint
+    difference = "" if before is None else differences(before, work.fingerprint, but=may_differ)
+    can_go_on = before is not None and not difference
+    first = existing[0] if existing else str(work.output)
+    if resume:
+        if difference and (work.has_kept or existing):
+            raise UsageError(
+                f"{work.output}: cannot go on, the interrupted run was another: {difference}; give what it had, or "
+                "--overwrite instead of --resume to begin again"
+            )
+        if can_go_on:
+            foreign = [] if overwrite else [name for name in existing if not is_ours(Path(name))]
+            if not foreign:
+                return ""
+            raise UsageError(
+                f"{foreign[0]}: is not what the interrupted run has written; with --overwrite --resume replaces it"
+            )
+        if existing and not overwrite:
+            raise UsageError(
+                f"{first}: exists already, finished or another's: no interrupted run lies beside it; "
+                "--overwrite replaces it"
+            )
+        return f"{work.output}: there was nothing to go on with, so it was begun"
+    if overwrite:
+        return ""
+    go_on = ", --resume goes on where the interrupted run has stopped" if can_go_on else ""
+    if existing:
+        raise UsageError(f"{first}: exists already; --overwrite replaces it{go_on}")
+    if can_go_on and work.has_kept:
+        raise UsageError(
+            f"{work.output}: an interrupted run of this job lies beside it; --overwrite begins again{go_on}"
+        )
+    if work.has_kept:
+        raise UsageError(
+            f"{work.output}: an interrupted run of another job lies beside it ({difference}); --overwrite gives up "
+            "what is whole of it"
+        )
+    return ""
+
+
+def mark_of(file: Path) -> list[int]:
+    """Size and modification time: recognises a file under another name."""
+    known = file.stat()
+    return [known.st_size, known.st_mtime_ns]

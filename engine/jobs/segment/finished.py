@@ -1,0 +1,231 @@
+"""Keeps the model's results on the disk, so that an interrupted run need not compute them again.
+
+    .out.mp4.segment/    lock, journal.jsonl, masks.bin, tracker_000123.pt
+
+The masks of each finished batch are appended to masks.bin, then a line of the journal tells where they lie. Outputs are
+not kept: a video's encoder cannot go on in the middle, and to paint and encode again costs little beside the model. A
+run that goes on takes the masks of the finished pictures from here and writes all outputs from the first picture on, so
+they have the bytes of an uninterrupted run.
+
+In track mode the next picture depends on the tracker's memory of all pictures before. To run the tracker over them
+again would cost what the first run did; so its state is saved, exactly, every CHECKPOINT_S, and pictures behind the
+newest state are segmented again.
+"""
+
+import zlib
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from engine.errors import SourceError
+from engine.jobs.kit.fingerprint import Fingerprint, digest_of_files, fingerprint_of, model_files, package_version
+from engine.jobs.kit.job_folder import JobFolder
+from engine.jobs.kit.resuming import mark_of
+from engine.jobs.segment.job import Mode, SegmentJob
+from engine.jobs.segment.segmented import Segmented
+from engine.sources.batches import Batch
+from engine.sources.pictures import PICTURE_SUFFIXES, Pictures
+from engine.system.atomic_file import remove_file
+from engine.values import FoundObject, Segmentation
+
+CHECKPOINT_S = 30.0  # of the tracker: a kill costs at most so long, and saving takes a tenth of a second
+MASKS = "masks.bin"
+QUICK = 1  # zlib's level: masks are flat
+
+
+class FinishedBatches:
+    """Written by one thread. SinkError, in one line that says how to go on, if the disk is full."""
+
+    def __init__(self, work: JobFolder, *, is_tracked: bool, is_resumed: bool) -> None:
+        """`is_resumed`: what is kept in `work` is this job's. SourceError from `restored`, no other."""
+        self.work = work
+        self.count = 0
+        """Batches that need not be segmented again."""
+        self.tracker: bytes | None = None
+        """State of the tracker after these."""
+        self.notes: list[str] = []
+        self._masks = work.path / MASKS
+        self._end = 0
+        self._checkpoint: str | None = None
+        self._published: dict[str, list[int]] = {}
+        if is_resumed:
+            self._go_on(is_tracked=is_tracked)
+
+    def restored(self, batches: Iterator[Batch]) -> Iterator[Segmented]:
+        """The first `count` batches with what was found in them, read one at a time."""
+        entries = (entry for entry in self.work.kept() if "pictures" in entry)
+        for _ in range(self.count):
+            batch = next(batches, None)
+            if batch is None:  # the run was stopped
+                return
+            entry = next(entries)
+            if [picture.number for picture in batch.pictures] != entry["pictures"]:
+                raise SourceError(
+                    f"{self.work.output}: cannot go on, the source gives other pictures than before; --overwrite "
+                    "instead of --resume begins again"
+                )
+            content = self._content(entry["masks"])
+            assert content is not None  # it was checked when the run went on
+            yield Segmented(
+                batch=batch,
+                found=list(_unpacked(entry["found"], zlib.decompress(content))),
+                not_finite=entry["not_finite"],
+                is_restored=True,
+            )
+
+    def keep(self, segmented: Segmented) -> None:
+        """Keep a batch that was segmented in this run."""
+        self.work.begin()
+        content = zlib.compress(b"".join(np.ascontiguousarray(each.masks).data for each in segmented.found), QUICK)
+        with self.work.one_line():
+            with self._masks.open("r+b" if self._masks.exists() else "wb") as file:
+                file.seek(self._end)
+                file.write(content)
+            self.work.keep(
+                {
+                    "pictures": [picture.number for picture in segmented.batch.pictures],
+                    "masks": [self._end, len(content), zlib.crc32(content)],
+                    "not_finite": segmented.not_finite,
+                    "found": [_described(each) for each in segmented.found],
+                }
+            )
+            self._end += len(content)
+            if segmented.tracker is not None:
+                self._keep_tracker(segmented.tracker, segmented.batch.pictures[-1].number)
+
+    def keep_published(self, output: Path, unfinished: Path) -> None:
+        """Remember an output just before it gets its name, so that a later run knows it as ours."""
+        self._published[str(output)] = mark_of(unfinished)
+        with self.work.one_line():
+            self.work.keep({"published": self._published})
+
+    def _keep_tracker(self, state: bytes, number: int) -> None:
+        name = f"tracker_{number:06d}.pt"
+        (self.work.path / name).write_bytes(state)
+        self.work.keep({"tracker": [name, len(state), zlib.crc32(state)]})
+        if self._checkpoint is not None:
+            remove_file(self.work.path / self._checkpoint, missing_ok=True)
+        self._checkpoint = name
+
+    def _go_on(self, *, is_tracked: bool) -> None:
+        """Find what is intact. Written anew: the journal without the rest."""
+        intact: list[dict[str, Any]] = []
+        last = 0  # entries that can be gone on from
+        lost = pictures = 0
+        for entry in self.work.kept():
+            if "published" in entry:
+                self._published = entry["published"]
+            elif "tracker" in entry:
+                name, size, crc = entry["tracker"]
+                state = _read(self.work.path / name)
+                if not lost and state is not None and (len(state), zlib.crc32(state)) == (size, crc):
+                    intact.append(entry)
+                    self.tracker, self._checkpoint, last = state, name, len(intact)
+            elif lost or self._content(entry["masks"]) is None:
+                lost += 1
+                pictures += len(entry["pictures"])
+            else:
+                intact.append({"pictures": entry["pictures"], "masks": entry["masks"]})
+                last = last if is_tracked else len(intact)
+        if lost:
+            self.notes.append(f"{self._masks}: is damaged; {pictures} pictures are segmented again")
+        batches = [entry for entry in intact[:last] if "pictures" in entry]
+        self.count = len(batches)
+        self._end = batches[-1]["masks"][0] + batches[-1]["masks"][1] if batches else 0
+        self.work.go_on(self._kept(self.count))
+        if not self.count:
+            self.tracker = self._checkpoint = None
+
+    def _kept(self, count: int) -> Iterator[dict[str, Any]]:
+        """The first entries of the old journal, read one at a time."""
+        for entry in self.work.kept():
+            if "pictures" in entry:
+                if not count:
+                    continue
+                count -= 1
+            if "pictures" in entry or ("tracker" in entry and entry["tracker"][0] == self._checkpoint):
+                yield entry
+        if self._published:
+            yield {"published": self._published}
+
+    def _content(self, place: list[int]) -> bytes | None:
+        """Compressed masks; None if they are not what was written."""
+        first, size, crc = place
+        with suppress(OSError), self._masks.open("rb") as file:
+            file.seek(first)
+            content = file.read(size)
+            if len(content) == size and zlib.crc32(content) == crc:
+                return content
+        return None
+
+
+def segment_fingerprint(job: SegmentJob, pictures: Pictures, mode: Mode) -> Fingerprint:
+    """Everything that affects the outputs."""
+    path = Path(pictures.path)
+    files = [path] if not path.is_dir() else [f for f in path.iterdir() if f.suffix.lower() in PICTURE_SUFFIXES]
+    return fingerprint_of(
+        {
+            "the source": digest_of_files(sorted(files)),
+            "the outputs": list(job.outputs),
+            "--frames": job.frames,
+            "--prompt": list(job.prompts),
+            "--model": job.model,
+            "a file of the model": digest_of_files(model_files(job.model)),
+            "--mode": mode,
+            "--threshold": job.threshold,
+            "--max-objects": job.max_objects,
+            "--resolution": job.resolution,
+            "--batch": job.batch,
+            "--box": [list(box) for box in job.boxes],
+            "--opacity": job.opacity,
+            "--edge": job.edge,
+            "--device": job.device,
+            "--dtype": job.dtype,
+            "--threads": job.threads,
+            "--compile": job.is_compiled,
+            "--offload": job.is_offloaded,
+            "--every": job.every,
+            "--limit": job.limit,
+            "the version of multiverse": package_version(),
+            "the version of transformers": package_version("transformers"),
+        }
+    )
+
+
+def _described(found: Segmentation) -> dict[str, Any]:
+    values: dict[str, Any] = msgspec.to_builtins(
+        {
+            "objects": found.objects,
+            "picture_px": found.picture_px,
+            "index": found.index,
+            "time_s": found.time_s,
+            "masks": found.masks.shape,
+        }
+    )
+    return values
+
+
+def _unpacked(described: list[dict[str, Any]], masks: bytes) -> Iterator[Segmentation]:
+    first = 0
+    for each in described:
+        count, height, width = each["masks"]
+        end = first + count * height * width
+        yield Segmentation(
+            objects=msgspec.convert(each["objects"], tuple[FoundObject, ...]),
+            masks=np.frombuffer(masks[first:end], np.uint8).reshape(count, height, width),
+            picture_px=tuple(each["picture_px"]),
+            index=each["index"],
+            time_s=each["time_s"],
+        )
+        first = end
+
+
+def _read(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return None

@@ -1,0 +1,128 @@
+"""The worker in each actor of the cluster: loads the stages of a local run and paints segments with them."""
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from engine.jobs.video.batches import PaintedBatch, VideoBatch
+from engine.jobs.video.device_state import DeviceWatch
+from engine.jobs.video.job import VideoJob
+from engine.jobs.video.model_check import check_model
+from engine.jobs.video.stages import PaintStages, StageFigures
+from engine.models.sd.spec import VAE_WORDS, ModelSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedPainter:
+    device: str
+    dtype: str
+    real_steps: int
+    card: str
+    """Name of the card as NVML gives it; "" if there is none."""
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PaintedSegment:
+    pixels: tuple[np.ndarray, ...]
+    """One per batch, (batch, height, width, 3) uint8 RGB."""
+    fates: tuple[np.ndarray, ...]
+    """One per batch, (batch,) uint8."""
+    times: tuple[StageFigures, ...]
+    """Totals of this actor so far."""
+    memory_mb: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaintRecipe:
+    """Recipe (jobs/kit/ray_actor.py) for the stages of a local run. A payload is the pixels of a segment, per batch."""
+
+    job: VideoJob
+    size: tuple[int, int]
+
+    def open(self) -> "PaintWorker":
+        check_model(self.job)  # before torch is loaded, which takes seconds
+        from engine.jobs.video.fused import FusedStages
+
+        return PaintWorker(FusedStages(self.job, self.size))
+
+
+class PaintWorker:
+    """A PieceWorker of jobs/kit/ray_actor.py."""
+
+    def __init__(self, stages: PaintStages) -> None:
+        self._stages = stages
+
+    def describe(self) -> LoadedPainter:
+        stages = self._stages
+        return LoadedPainter(
+            device=stages.device,
+            dtype=stages.dtype,
+            real_steps=stages.real_steps,
+            card=card_name(stages.device),
+            notes=tuple(stages.notes),
+        )
+
+    def process(self, payloads: Iterator[list[np.ndarray]]) -> Iterator[PaintedSegment]:
+        lengths: deque[int] = deque()
+        painted: list[PaintedBatch] = []
+        for batch in self._stages.paint(_batches(payloads, lengths)):
+            painted.append(batch)
+            if len(painted) == lengths[0]:
+                lengths.popleft()
+                yield PaintedSegment(
+                    pixels=tuple(each.pixels for each in painted),
+                    fates=tuple(each.fates for each in painted),
+                    times=self._stages.times(),
+                    memory_mb=self._stages.memory_mb(),
+                )
+                painted = []
+
+
+def _batches(payloads: Iterator[list[np.ndarray]], lengths: deque[int]) -> Iterator[VideoBatch]:
+    """All batches of the payloads in one stream; appends how many each payload has."""
+    number = 0
+    for payload in payloads:
+        lengths.append(len(payload))
+        for pixels in payload:
+            # A copy: an array of the object store is read-only, and stays there while it is referenced.
+            yield VideoBatch(number=number, pictures=(), pixels=np.array(pixels))
+            number += 1
+
+
+def card_name(device: str) -> str:
+    """Name of the card as NVML gives it, else ""."""
+    watch = DeviceWatch(device)
+    try:
+        state = watch.state()
+        return state.name if state is not None else ""
+    finally:
+        watch.close()
+
+
+def with_absolute_paths(job: VideoJob) -> VideoJob:
+    """Make the paths of local files absolute, for an actor may work in another folder. Model ids stay as they are."""
+    painting = job.painting
+    spec = _absolute_spec(painting.spec)
+    return replace(job, painting=replace(painting, spec=spec, ip_image=_absolute(painting.ip_image)))
+
+
+def _absolute_spec(spec: ModelSpec) -> ModelSpec:
+    return replace(
+        spec,
+        model=_absolute(spec.model),
+        vae=spec.vae if spec.vae in VAE_WORDS else _absolute(spec.vae),
+        loras=tuple((_absolute(name), weight) for name, weight in spec.loras),
+        controlnets=tuple(_absolute(name) for name in spec.controlnets),
+        ip_adapter=_absolute(spec.ip_adapter),
+        image_encoder=_absolute(spec.image_encoder),
+        embeddings=tuple(_absolute(name) for name in spec.embeddings),
+    )
+
+
+def _absolute(name: str) -> str:
+    path = Path(name).expanduser()
+    return str(path.absolute()) if name and path.exists() else name

@@ -1,0 +1,172 @@
+"""A process that runs a job, is killed with SIGKILL at seeded random places, resumes, and is killed again.
+
+    python -m tests.jobs.killed_runs '{"job": "video", "folder": ..., "model": ..., "kills": 2, "seed": 7}'
+
+Each run is a fork of this process, which has imported torch and loaded the model once. A place is the n-th file that
+the run opens, renames or removes (the audit events of Python), so that every step on the disk can be the last one.
+Prints as JSON how many runs were killed; `whole` and `out` in the folder hold the outputs to compare.
+"""
+
+import json
+import os
+import random
+import shutil
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+os.environ["OMP_NUM_THREADS"] = "1"  # a fork has none of its parent's threads, and OpenMP waits for them
+EVENTS = ("open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate")
+Run = Callable[[Path, bool], None]
+
+
+def video(source: Path, model: str) -> Run:
+    from engine.jobs.video import VideoJob, paint_video
+    from engine.jobs.video.writing import segmented_video
+    from engine.models.sd import ModelSpec
+    from engine.models.sd.painting import Painting
+
+    segmented_video.SEGMENT_PICTURES = 4
+    painting = Painting(spec=ModelSpec(model=model), prompt="glass", steps=2, cfg=1.0, seed=7)
+    settings: dict[str, Any] = {"painting": painting, "batch": 2, "device": "cpu", "threads": 1, "stages": "fused"}
+
+    def run(out: Path, resume: bool) -> None:
+        out.mkdir(exist_ok=True)
+        for name in ("out.mp4", "frames"):
+            overwrite = resume and (out / name).exists()  # finished before the other one was killed
+            job = VideoJob(source=str(source), output=str(out / name), resume=resume, overwrite=overwrite, **settings)
+            paint_video(job)
+
+    return run
+
+
+def segment(source: Path, model: str, mode: str) -> Run:
+    from engine.jobs.segment import SegmentJob, pipeline
+    from engine.jobs.segment.run import load_segmenter, open_job, run_job
+
+    pipeline.CHECKPOINT_S = 0.0
+
+    def job_of(out: Path, resume: bool) -> SegmentJob:
+        outputs = tuple(str(out / name) for name in ("out.mp4", "out.json", "masks"))
+        values: dict[str, Any] = {"prompts": ("disc",), "model": model, "mode": mode, "resolution": 336}
+        return SegmentJob(source=source, outputs=outputs, device="cpu", threads=1, resume=resume, **values)
+
+    segmenter = load_segmenter(job_of(source.parent, False))
+
+    def run(out: Path, resume: bool) -> None:
+        out.mkdir(exist_ok=True)
+        job = job_of(out, resume)
+        run_job(job, open_job(job), segmenter)
+
+    return run
+
+
+def convert(folder: Path, model: str) -> Run:
+    from engine.jobs.convert import ConvertJob
+    from engine.jobs.convert.run import open_job, run_job
+    from engine.models.rvc import VoiceSettings, VoiceSpec
+    from engine.models.rvc.cutting import Cutting
+    from engine.models.rvc.load import load
+    from engine.models.rvc.offline import Converter
+    from engine.models.rvc.optimization import OptimizationConfig
+    from tests.jobs.convert.voices import spoken, write_sound
+
+    sources = tuple(write_sound(folder / f"{name}.wav", spoken(length)) for name, length in (("a", 2.8), ("b", 1.9)))
+    spec = VoiceSpec(model=str(Path(model) / "voice.pth"), content=str(Path(model) / "content"), pitch="yin")
+    loaded = load(spec, "cpu", "float32")
+    config = OptimizationConfig.resolve("cpu", {}, batch_size=1)
+    cutting = Cutting(pad_s=0.2, query_s=0.2, center_s=0.4, max_s=0.6)
+
+    def run(out: Path, resume: bool) -> None:
+        settings = VoiceSettings(pitch=12)
+        job = ConvertJob(sources=sources, output=f"{out}/", spec=spec, settings=settings, device="cpu", resume=resume)
+        report = run_job(job, open_job(job), Converter(loaded, settings, config, cutting=cutting))
+        assert report.is_complete, report.files
+
+    return run
+
+
+def forked(run: Run, out: Path, *, resume: bool, kill_at: int | None) -> tuple[bool, int]:
+    """True if the run ended by itself, and how many events it had then."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        status = 1
+        try:
+            events = 0
+
+            def count(name: str, arguments: tuple[Any, ...]) -> None:
+                nonlocal events
+                if name in EVENTS and any(str(out) in str(each) for each in arguments):
+                    events += 1
+                    if events == kill_at:
+                        os.kill(os.getpid(), signal.SIGKILL)
+
+            sys.addaudithook(count)
+            run(out, resume)
+            os.write(writing, str(events).encode())
+            status = 0
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            sys.stderr.flush()
+            os._exit(status)
+    os.close(writing)
+    with os.fdopen(reading) as told:
+        text = told.read()
+    _, status = os.waitpid(child, 0)
+    if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL:
+        return False, 0
+    if status:
+        raise SystemExit(f"the run failed (status {status}), resume={resume}, kill_at={kill_at}")
+    return True, int(text)
+
+
+def main() -> None:
+    asked = json.loads(sys.argv[1])
+    folder, model = Path(asked["folder"]), asked["model"]
+    places = random.Random(asked["seed"])
+    name, _, mode = asked["job"].partition(" ")
+    if name == "convert":
+        run = convert(folder, model)
+    else:
+        from tests.jobs.segment.disc_movie import disc_picture, write_movie
+
+        size = (96, 64, 12) if name == "video" else (320, 192, 36)
+        count = 18 if name == "video" else 8
+        movie = write_movie(folder / "in.mp4", [disc_picture(number, *size) for number in range(count)])
+        run = video(movie, model) if name == "video" else segment(movie, model, mode)
+    _, whole = forked(run, folder / "whole", resume=False, kill_at=None)
+    killed, resumes, out = 0, False, folder / "out"
+    while killed < asked["kills"]:
+        is_done, _ = forked(run, out, resume=resumes, kill_at=places.randint(1, whole))
+        killed += not is_done
+        resumes = not is_done
+        if is_done:
+            compare(folder / "whole", out)
+            shutil.rmtree(out)
+    if resumes:
+        forked(run, out, resume=True, kill_at=None)
+    else:
+        forked(run, out, resume=False, kill_at=None)
+    compare(folder / "whole", out)
+    print(json.dumps({"killed": killed, "places": whole}))
+
+
+def compare(whole: Path, out: Path) -> None:
+    """Exit with what differs, hidden leftovers counted."""
+    one, other = contents(whole), contents(out)
+    if one != other:
+        names = sorted(name for name in one.keys() | other.keys() if one.get(name) != other.get(name))
+        raise SystemExit(f"differs after a kill: {names}")
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+if __name__ == "__main__":
+    main()
