@@ -5,6 +5,7 @@ schema write` fills them in, and a test holds them to what is declared.
 """
 
 import re
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,30 +16,25 @@ DOCS = Path(__file__).parents[2] / "docs"
 MARKER = re.compile(r"<!-- (options|parameters): ([^>]+) -->\n.*?<!-- end -->", re.DOTALL)
 
 
-def filled(text: str) -> str:
-    """The page with its tables made anew."""
-    return MARKER.sub(_table, text)
+def filled(text: str, command: Any) -> str:
+    """The page with new tables. `command` is `multiverse` itself, as typer made it: a click group."""
+    return MARKER.sub(partial(_table, command), text)
 
 
 def pages() -> list[Path]:
-    """The pages in docs/ that hold a table; none where the package is installed without docs."""
+    """The pages in docs/ that hold a table; none if the package is installed without docs."""
     return [path for path in sorted(DOCS.glob("*.md")) if MARKER.search(path.read_text(encoding="utf-8"))]
 
 
-def _table(found: re.Match[str]) -> str:
+def _table(command: Any, found: re.Match[str]) -> str:
     kind, what = found[1], found[2].strip()
-    rows = option_rows(what.split()) if kind == "options" else parameter_rows(what)
+    rows = option_rows(command, what.split()) if kind == "options" else parameter_rows(what)
     lines = ["| | |", "|---|---|", *(f"| {name} | {told} |" for name, told in rows)]
     return f"<!-- {kind}: {what} -->\n" + "\n".join(lines) + "\n<!-- end -->"
 
 
-def option_rows(words: list[str]) -> list[tuple[str, str]]:
+def option_rows(command: Any, words: list[str]) -> list[tuple[str, str]]:
     """(name, help) of each option of a command, as `multiverse COMMAND --help` has them."""
-    import typer.main
-
-    from engine.cli.main import app
-
-    command: Any = typer.main.get_command(app)
     for word in words:
         command = command.commands[word]
     context = command.context_class(command)

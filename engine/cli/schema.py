@@ -122,6 +122,7 @@ def touchosc(
 
 @app.command()
 def write(
+    context: typer.Context,
     folder: Annotated[
         Path | None,
         typer.Option(metavar="FOLDER", help="Where to, with the same paths. [default: this installation]"),
@@ -142,7 +143,7 @@ def write(
         from engine.cli import doc_tables
 
         for page in doc_tables.pages():
-            _write(doc_tables.filled(page.read_text(encoding="utf-8")), page)
+            _write(doc_tables.filled(page.read_text(encoding="utf-8"), context.find_root().command), page)
             print(page)
 
 

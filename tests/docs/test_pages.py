@@ -54,7 +54,7 @@ def test_links_and_pictures_of_a_page_lead_to_files_and_headings(page: Path) -> 
 @pytest.mark.parametrize("page", doc_tables.pages(), ids=lambda page: page.stem)
 def test_tables_of_a_page_are_up_to_date(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
-    assert doc_tables.filled(text) == text, "run `multiverse schema write`"
+    assert doc_tables.filled(text, typer.main.get_command(app)) == text, "run `multiverse schema write`"
 
 
 def test_each_page_is_reachable_from_the_readme() -> None:
