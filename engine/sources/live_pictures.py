@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import numpy as np
@@ -52,7 +53,8 @@ class LivePictures:
         its end is a loss like others; a camera has been pulled out then."""
         self._clock = clock or SystemClock()
         self._camera = Camera(name, self._open, clock=self._clock, report=lambda key, message: None)
-        self.path = self.label = self._camera.label
+        self.label = self._camera.label
+        self.path: Path | str = self.label
         self.counts = ReadCounts()
         self._open_container, self._opened, self._comes_back = open_container, opened, comes_back
         self._rate = USUAL_FPS
