@@ -4,13 +4,14 @@ import contextlib
 import hashlib
 import os
 import sys
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from engine.errors import FolderBusyError, SinkError
 from engine.system.atomic_file import MAX_HELD_LIVE_S, remove_file, remove_folder, when_free
+from engine.system.translate_errors import translate_errors
 
 LOCK = "lock"
 
@@ -122,9 +123,7 @@ def _is_taken(file: BinaryIO) -> bool:
     return True
 
 
-@contextlib.contextmanager
-def _one_line(output: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise SinkError(f"{output}: cannot be written ({error.strerror or error})") from error
+def _one_line(output: Path) -> AbstractContextManager[None]:
+    return translate_errors(
+        {OSError: lambda error: f"{output}: cannot be written ({error.strerror or error})"}, as_=SinkError
+    )

@@ -33,7 +33,7 @@ def stopped_after(batches: int) -> dict[str, Any]:
         if len(told) == batches:
             stop.set()
 
-    return {"tell": on_progress, "stop": stop}
+    return {"on_progress": on_progress, "stop": stop}
 
 
 @pytest.fixture
