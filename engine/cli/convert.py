@@ -89,22 +89,22 @@ def convert(
     )
     stop = threading.Event()
     try:
-        with shown_progress(CONVERT, as_json, stop) as (tell, say):
+        with shown_progress(CONVERT, as_json, stop) as (on_progress, say):
 
-            def tell_file(report: "FileReport") -> None:
+            def on_file(report: "FileReport") -> None:
                 if report.state == "failed":
                     say(f"multiverse: {report.reason}")
                 elif report.state == "waiting":
                     say(f"multiverse: {report.output}: another run is making it; waited for when all others are done")
 
-            work = open_job(job, tell_file=tell_file)
+            work = open_job(job, on_file=on_file)
             if chosen.note:
                 say(f"multiverse: {chosen.note}")
             began_s = time.perf_counter()
             converter = load_converter(job)
             load_s = time.perf_counter() - began_s
             Signals().connect(stop.set)
-            report = run_job(job, work, converter, tell=tell, tell_file=tell_file, stop=stop)
+            report = run_job(job, work, converter, on_progress=on_progress, on_file=on_file, stop=stop)
     except KeyboardInterrupt:  # during loading Ctrl-C is an exception, which ends it at once
         print("multiverse: interrupted before the first file; nothing was written", file=sys.stderr)
         raise typer.Exit(FAILED) from None

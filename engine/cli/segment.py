@@ -56,7 +56,7 @@ def segment(
     try:
         with shown_progress(SEGMENT, as_json, stop) as (show, say):
 
-            def tell(progress: "SegmentProgress") -> None:
+            def on_progress(progress: "SegmentProgress") -> None:
                 show(progress)
                 advice = (progress.advice,) if progress.advice else ()  # while it can still be followed
                 for line in (*advice, *progress.failed):
@@ -75,7 +75,7 @@ def segment(
                 load_s = time.perf_counter() - began_s
                 Signals().connect(stop.set)
                 undone.pop_all()
-            report = run_job(job, opened, segmenter, tell=tell, stop=stop)
+            report = run_job(job, opened, segmenter, on_progress=on_progress, stop=stop)
     except KeyboardInterrupt:  # during loading Ctrl-C is an exception, which ends it at once
         _print_interrupted(0, ())
         raise typer.Exit(FAILED) from None

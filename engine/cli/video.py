@@ -222,7 +222,7 @@ def _paint(job: VideoJob, *, as_json: bool, is_debug: bool) -> None:
 
 
 def _painted(
-    job: VideoJob, known: Telemetry, tell: "OnProgress", stop: threading.Event, said: set[str], *, as_json: bool
+    job: VideoJob, known: Telemetry, on_progress: "OnProgress", stop: threading.Event, said: set[str], *, as_json: bool
 ) -> "tuple[VideoReport, bool]":
     """The report, and True if the source is live. Notes printed before the run are added to `said`."""
     from engine.cli.run import Signals
@@ -241,7 +241,7 @@ def _painted(
         Signals().connect(stop.set)
         undone.pop_all()
     is_live = opened.pictures.kind == "live"
-    return run_job(job, opened, stages, tell=tell, watch=known.follow, stop=stop), is_live
+    return run_job(job, opened, stages, on_progress=on_progress, watch=known.follow, stop=stop), is_live
 
 
 def _usual_cfg(spec: "ModelSpec") -> float:

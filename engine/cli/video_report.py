@@ -13,8 +13,8 @@ def report_lines(report: "VideoReport") -> list[str]:
     for time in report.times:
         ms = f"{time.seconds * 1000 / time.frames:.2f}" if time.frames else "-"
         workers = f"  {time.workers} processes" if time.workers > 1 else ""
-        share = f"{100 * busy[time.name]:.1f} %"
-        lines.append(f"{time.name:<10}{time.frames:>9}{time.seconds:>11.2f}{share:>9}{ms:>13}{workers}")
+        part = f"{100 * busy[time.name]:.1f} %"
+        lines.append(f"{time.name:<10}{time.frames:>9}{time.seconds:>11.2f}{part:>9}{ms:>13}{workers}")
     name, share = report.busiest
     name = ", ".join(time.name for time in report.times if time.turns == name) or name
     lines += [

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import numpy as np
@@ -57,7 +58,8 @@ class LivePictures:
         `comes_back`: treat its end as a loss, as for a camera that was unplugged."""
         self._clock = clock or SystemClock()
         self._camera = CameraSource(name, self._open, clock=self._clock, report=lambda key, message: None)
-        self.path = self.label = self._camera.label
+        self.label = self._camera.label
+        self.path: Path | str = self.label
         self.counts = ReadCounts()
         self._open_container, self._opened, self._comes_back = open_container, opened, comes_back
         self._rate = USUAL_FPS

@@ -121,7 +121,7 @@ class FileWork:
             if span.start not in done:
                 continue
             part = kept.read(self._made.place_of(number), span.frames * self._made.hop)
-            if zlib.crc32(part) != done[span.start]:
+            if zlib.crc32(part.data) != done[span.start]:
                 del done[span.start]
                 self.sound.notes.append(f"{kept.path}: piece {number + 1} is damaged; it is converted again")
         if is_heard_damaged:
@@ -137,14 +137,14 @@ class FileWork:
         for span, part in zip(spans, parts, strict=True):
             self._converted.write(self._made.place_of(self._made.spans.index(span)), part)
             self.waiting.remove(span)
-            self._state.done[span.start] = zlib.crc32(np.ascontiguousarray(part, np.float32))
+            self._state.done[span.start] = zlib.crc32(np.ascontiguousarray(part, np.float32).data)
         self._work.keep({"done": {span.start: self._state.done[span.start] for span in spans}})
 
     def finish(self, rate_hz: int | Literal["source", "model"], *, overwrite: bool) -> None:
         """Write the output under its own name and remove the hidden folder."""
         output = self.task.output
         form = form_of(output)
-        wanted_hz = {"source": self.sound.rate_hz, "model": self._converter.rate_hz}.get(rate_hz, rate_hz)
+        wanted_hz = rate_hz if isinstance(rate_hz, int) else self._own_rate_hz(rate_hz)
         rate = rate_for(form, min(max(wanted_hz, RATES_HZ[0]), RATES_HZ[1]))
         finished = FinishedVoice(self._made, share=self._converter.settings.rms_mix, rate_hz=rate)
         new = self._folder / f"new{output.suffix}"
@@ -172,6 +172,9 @@ class FileWork:
         except OSError as error:  # on Windows also where another program has it open
             raise SinkError(f"{output}: cannot be replaced ({error.strerror or error})") from error
         self.discard()
+
+    def _own_rate_hz(self, of: Literal["source", "model"]) -> int:
+        return self.sound.rate_hz if of == "source" else self._converter.rate_hz
 
     def close(self) -> None:
         """Release it; what was done stays, for another run to go on from."""

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 UNWRITTEN = 4  # converted files that wait for the writer
 POLL_S = 0.5  # for files that another run holds
 OnProgress = Callable[[ConvertProgress], object]
-TellFile = Callable[[FileReport], object]
+OnFile = Callable[[FileReport], object]
 
 
 class ConvertRun:
@@ -44,15 +44,15 @@ class ConvertRun:
         converter: "Converter",
         settings: Fingerprint,
         *,
-        tell: OnProgress,
-        tell_file: TellFile,
+        on_progress: OnProgress,
+        on_file: OnFile,
         is_stopped: Callable[[], bool],
     ) -> None:
         """`before`: the outputs as they were when the job was opened. `settings`: the fingerprint without the source.
-        `tell_file` is called, on any of the three threads, as soon as the end of a file is known."""
+        `on_file` is called, on any of the three threads, as soon as the end of a file is known."""
         self._job, self._sounds, self._before = job, sounds, before
         self._converter, self._settings = converter, settings
-        self._tell, self._tell_file, self._is_stopped = tell, tell_file, is_stopped
+        self._on_progress, self._on_file, self._is_stopped = on_progress, on_file, is_stopped
         self._ahead = 2 * converter.options.batch_size
         self._pipeline: Pipeline[FileWork, FileWork] = Pipeline(
             "convert", ahead=self._ahead, unwritten=UNWRITTEN, is_stopped=is_stopped
@@ -102,7 +102,7 @@ class ConvertRun:
                     busy.append(task)
                     if task not in elsewhere:
                         elsewhere.add(task)
-                        self._tell_file(self._report_of(task, "waiting"))
+                        self._on_file(self._report_of(task, "waiting"))
                 except MultiverseError as error:
                     self._leave(task, "failed", str(error))
                 else:
@@ -144,7 +144,7 @@ class ConvertRun:
                 self._convert(batch)
                 yield from self._take_converted()
                 self._times.end_batch(sum(span.frames for _, span in batch) * FRAME / RATE_HZ)
-                self._tell(self._progress())
+                self._on_progress(self._progress())
 
     def _next_batch(self) -> list[tuple[FileWork, Span]]:
         """The first waiting span, and others of its size."""
@@ -208,7 +208,7 @@ class ConvertRun:
 
     def _report(self, task: Task, state: State, reason: str = "", seconds: float = 0.0) -> None:
         self._reports[task] = report = self._report_of(task, state, reason, seconds)
-        self._tell_file(report)
+        self._on_file(report)
 
     def _report_of(self, task: Task, state: State, reason: str = "", seconds: float = 0.0) -> FileReport:
         return FileReport(

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 OPTIONS = {"threshold_db": "threshold", "is_autotuned": "autotune"}
 """The option of a setting, if it is not the field's own name."""
-TellFile = Callable[[FileReport], None]
+OnFile = Callable[[FileReport], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,21 +50,21 @@ class OpenedFiles:
 def convert_files(
     job: ConvertJob,
     *,
-    tell: OnProgress = lambda progress: None,
-    tell_file: TellFile = lambda report: None,
+    on_progress: OnProgress = lambda progress: None,
+    on_file: OnFile = lambda report: None,
     stop: threading.Event | None = None,
 ) -> ConvertReport:
     """Convert all files. MultiverseError in one line if nothing can be done.
 
-    `tell_file` is called, on any thread, as soon as a file is done or has failed; the others go on. `tell` is called
-    after each batch, on this thread. `stop`, set by another thread or a signal, ends the run between two batches: what
-    is converted is written, and the rest can be resumed.
+    `on_file` is called, on any thread, as soon as a file is done or has failed; the others go on. `on_progress` is
+    called after each batch, on this thread. `stop`, set by another thread or a signal, ends the run between two
+    batches: what is converted is written, and the rest can be resumed.
     """
-    work = open_job(job, tell_file=tell_file)
-    return run_job(job, work, load_converter(job), tell=tell, tell_file=tell_file, stop=stop)
+    work = open_job(job, on_file=on_file)
+    return run_job(job, work, load_converter(job), on_progress=on_progress, on_file=on_file, stop=stop)
 
 
-def open_job(job: ConvertJob, *, tell_file: TellFile = lambda report: None) -> OpenedFiles:
+def open_job(job: ConvertJob, *, on_file: OnFile = lambda report: None) -> OpenedFiles:
     """Open and check every source. Raises errors of the job, its outputs and its model."""
     from engine.models.rvc.check import check
 
@@ -76,7 +76,7 @@ def open_job(job: ConvertJob, *, tell_file: TellFile = lambda report: None) -> O
         if job.resume and task.output.is_file():
             remove_leftover(task.output)
             work.reports[task] = FileReport(source=str(task.source), output=str(task.output), state="kept")
-            tell_file(work.reports[task])
+            on_file(work.reports[task])
             continue
         try:
             if task.problem:
@@ -87,7 +87,7 @@ def open_job(job: ConvertJob, *, tell_file: TellFile = lambda report: None) -> O
             work.reports[task] = FileReport(
                 source=str(task.source), output=str(task.output), state="failed", reason=str(error)
             )
-            tell_file(work.reports[task])
+            on_file(work.reports[task])
         else:
             _check_rate(job, task)
             work.sounds[task], work.before[task] = sound, mark_of(task.output)
@@ -114,8 +114,8 @@ def run_job(
     work: OpenedFiles,
     converter: "Converter",
     *,
-    tell: OnProgress = lambda progress: None,
-    tell_file: TellFile = lambda report: None,
+    on_progress: OnProgress = lambda progress: None,
+    on_file: OnFile = lambda report: None,
     stop: threading.Event | None = None,
 ) -> ConvertReport:
     """The files of an open job through a model that may have served others before; as `convert_files`."""
@@ -127,8 +127,8 @@ def run_job(
         work.before,
         converter,
         _settings_fingerprint(job, converter),
-        tell=tell,
-        tell_file=tell_file,
+        on_progress=on_progress,
+        on_file=on_file,
         is_stopped=stop.is_set,
     )
     reports = work.reports | (run.run() if work.sounds else {})

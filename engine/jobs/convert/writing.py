@@ -5,10 +5,10 @@ did.
 """
 
 import contextlib
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from fractions import Fraction
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import av
 import numpy as np
@@ -23,6 +23,7 @@ from engine.jobs.convert.tags import Tags, TagSource, copy_with_tags, lost_line,
 from engine.sources.stream_copy import StreamCopy, can_hold
 from engine.system.atomic_file import MAX_HELD_JOB_S, remove_file, replace_file
 from engine.system.file_names import name_for_libsndfile
+from engine.system.translate_errors import translate_errors
 
 BIT_RATE = 128_000  # of a voice in AAC or Opus
 AT_ONCE = 4096  # samples: libsndfile's encoder of Vorbis keeps a whole block on its stack
@@ -113,13 +114,12 @@ class FileWriter:
         with contextlib.suppress(*self._failures):  # it may be what failed
             self._file.close()
 
-    @contextlib.contextmanager
-    def _one_line(self) -> Iterator[None]:
-        try:
-            yield
-        except self._failures as error:
+    def _one_line(self) -> AbstractContextManager[None]:
+        def line(error: Any) -> str:
             reason = getattr(error, "error_string", None) or getattr(error, "strerror", None) or error
-            raise SinkError(f"{self._path}: cannot be written ({str(reason).rstrip('.')})") from error
+            return f"{self._path}: cannot be written ({str(reason).rstrip('.')})"
+
+        return translate_errors(dict.fromkeys(self._failures, line), as_=SinkError)
 
 
 class ContainerWriter:
@@ -211,12 +211,11 @@ class ContainerWriter:
                     "it is left out"
                 )
 
-    @contextlib.contextmanager
-    def _one_line(self) -> Iterator[None]:
-        try:
-            yield
-        except (av.FFmpegError, OSError) as error:
-            raise SinkError(f"{self._path}: cannot be written ({error.strerror or error})") from error
+    def _one_line(self) -> AbstractContextManager[None]:
+        def line(error: Any) -> str:
+            return f"{self._path}: cannot be written ({error.strerror or error})"
+
+        return translate_errors({av.FFmpegError: line, OSError: line}, as_=SinkError)
 
 
 def _is_chapters(stream: Stream, source: StreamCopy) -> bool:

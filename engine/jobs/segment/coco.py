@@ -33,7 +33,7 @@ class CocoFile:
         self._file: TextIOWrapper
         named = [(number, text.strip()) for number, text in enumerate(prompts, 1) if text.strip()]
         categories = [{"id": number, "name": text} for number, text in named or [(1, WITHOUT_WORDS)]]
-        info = {"description": f"{pictures.path.name}, segmented by multiverse"}
+        info = {"description": f"{Path(pictures.path).name}, segmented by multiverse"}
         try:
             with one_line(path):
                 self._file = self._whole.unfinished.open("w", encoding="utf-8")
@@ -102,7 +102,7 @@ def run_lengths(part: np.ndarray, left: int, top: int, height: int, width: int) 
     edges = (left + xs) * height + top + ys
     goes_on = np.flatnonzero(np.diff(edges) == 0)  # from the bottom of one column to the top of the next
     edges = np.delete(edges, np.concatenate((goes_on, goes_on + 1)))
-    counts = np.diff(edges, prepend=0, append=height * width).tolist()
+    counts: list[int] = np.diff(edges, prepend=0, append=height * width).tolist()
     return counts if counts[-1] or len(counts) == 1 else counts[:-1]
 
 

@@ -20,7 +20,7 @@ class OverlayVideo:
                 size=(width, height),
                 look=pictures.look,
                 every=every,
-                sound_from=pictures.path,
+                sound_from=Path(pictures.path),
                 shown_as=path,
             )
         except BaseException:

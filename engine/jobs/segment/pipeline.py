@@ -62,11 +62,11 @@ class SegmentRun:
         finished: FinishedBatches,
         segmenter: "Segmenter",
         mode: Mode,
-        tell: OnProgress,
+        on_progress: OnProgress,
         stop: threading.Event,
     ) -> None:
         self._job, self._pictures, self._finished = job, pictures, finished
-        self._segmenter, self._mode, self._tell = segmenter, mode, tell
+        self._segmenter, self._mode, self._on_progress = segmenter, mode, on_progress
         self._stage = LocalSegments(job, segmenter, mode, stop.is_set)
         waiting = batches_waiting(pictures.first, job.batch)
         self._pipeline: Pipeline[Batch, Segmented] = Pipeline(
@@ -116,7 +116,7 @@ class SegmentRun:
         else:
             self._time(segmented)
         pieces, results = self._pipeline.pieces, self._pipeline.results
-        self._tell(
+        self._on_progress(
             SegmentProgress(
                 done=self._frames,
                 expected=self._expected(),

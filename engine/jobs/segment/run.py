@@ -42,14 +42,14 @@ class OpenedSource:
 
 
 def segment_file(
-    job: SegmentJob, *, tell: OnProgress = lambda progress: None, stop: threading.Event | None = None
+    job: SegmentJob, *, on_progress: OnProgress = lambda progress: None, stop: threading.Event | None = None
 ) -> SegmentReport:
     """Segment a whole source. MultiverseError in one line if it fails; then no output is left behind, and what was
     found stays for `resume`. An output that cannot be written fails alone if there is another: see
     `SegmentReport.failed`.
 
-    `tell` is called after each batch, on this thread. `stop`, set by another thread or a signal, ends the run early:
-    what was segmented by then is written, and `resume` goes on.
+    `on_progress` is called after each batch, on this thread. `stop`, set by another thread or a signal, ends the run
+    early: what was segmented by then is written, and `resume` goes on.
     """
     opened = open_job(job)
     try:
@@ -57,7 +57,7 @@ def segment_file(
     except BaseException:
         opened.close()
         raise
-    return run_job(job, opened, segmenter, tell=tell, stop=stop)
+    return run_job(job, opened, segmenter, on_progress=on_progress, stop=stop)
 
 
 def open_job(job: SegmentJob) -> OpenedSource:
@@ -110,7 +110,7 @@ def run_job(
     opened: OpenedSource,
     segmenter: "Segmenter",
     *,
-    tell: OnProgress = lambda progress: None,
+    on_progress: OnProgress = lambda progress: None,
     stop: threading.Event | None = None,
 ) -> SegmentReport:
     """One source through a model that may have served others before; as `segment_file`. On the segmenter's thread."""
@@ -121,7 +121,7 @@ def run_job(
         segmenter.reset()
         segmenter.threshold, segmenter.most, segmenter.boxes = job.threshold, job.max_objects, job.boxes
         notes = opened.notes + segmenter.model.notes + segmenter.set_prompts(job.prompts)
-        run = SegmentRun(job, opened.pictures, opened.finished, segmenter, mode, tell, stop or threading.Event())
+        run = SegmentRun(job, opened.pictures, opened.finished, segmenter, mode, on_progress, stop or threading.Event())
         report = run.run(notes)
     except BaseException as error:
         if work.has_kept and "--resume" not in str(error):

@@ -37,12 +37,12 @@ class OpenedJob:
 
 
 def paint_video(
-    job: VideoJob, *, tell: OnProgress = lambda progress: None, stop: threading.Event | None = None
+    job: VideoJob, *, on_progress: OnProgress = lambda progress: None, stop: threading.Event | None = None
 ) -> VideoReport:
     """Paint a whole video. MultiverseError in one line if it fails; what is whole then stays for `resume`.
 
-    `tell` is called after each batch, and once when all are painted, on this thread. `stop`, set by another thread or
-    a signal, ends the run early: what was painted by then is written and plays, and `resume` goes on.
+    `on_progress` is called after each batch, and once when all are painted, on this thread. `stop`, set by another
+    thread or a signal, ends the run early: what was painted by then is written and plays, and `resume` goes on.
     """
     opened = open_job(job)
     try:
@@ -50,7 +50,7 @@ def paint_video(
     except BaseException:
         opened.close()
         raise
-    return run_job(job, opened, stages, tell=tell, stop=stop)
+    return run_job(job, opened, stages, on_progress=on_progress, stop=stop)
 
 
 def open_job(job: VideoJob) -> OpenedJob:
@@ -82,7 +82,7 @@ def run_job(
     opened: OpenedJob,
     chosen: ChosenStages,
     *,
-    tell: OnProgress = lambda progress: None,
+    on_progress: OnProgress = lambda progress: None,
     watch: Watch = lambda progress: None,
     stop: threading.Event | None = None,
 ) -> VideoReport:
@@ -92,7 +92,14 @@ def run_job(
     """
     try:
         run = VideoRun(
-            job, opened.pictures, opened.size, opened.output, chosen.stages, tell, stop or threading.Event(), watch
+            job,
+            opened.pictures,
+            opened.size,
+            opened.output,
+            chosen.stages,
+            on_progress,
+            stop or threading.Event(),
+            watch,
         )
         outcome = run.run()
         return _report(job, opened, chosen, outcome)

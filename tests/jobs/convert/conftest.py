@@ -29,14 +29,14 @@ def model(voice: VoiceSpec) -> Any:
 
 @pytest.fixture
 def convert(voice: VoiceSpec, model: Any) -> Callable[..., ConvertReport]:
-    """`convert(*sources, output, batch_size=..., tell=..., stop=..., **job)`: the whole job but the loading; an octave
-    higher unless `settings` say otherwise. `as_it_converts()` is called before each batch."""
+    """`convert(*sources, output, batch_size=..., on_progress=..., stop=..., **job)`: the whole job but the loading;
+    an octave higher unless `settings` say otherwise. `as_it_converts()` is called before each batch."""
 
     def run(
         *paths: Path | str,
         batch_size: int = 1,
-        tell: Any = lambda progress: None,
-        tell_file: Any = lambda report: None,
+        on_progress: Any = lambda progress: None,
+        on_file: Any = lambda report: None,
         stop: Any = None,
         as_it_converts: Callable[[], None] = lambda: None,
         **options: Any,
@@ -56,7 +56,7 @@ def convert(voice: VoiceSpec, model: Any) -> Callable[..., ConvertReport]:
         )
         config = OptimizationConfig.resolve("cpu", {}, batch_size=batch_size)
         converter = Told(model, job.settings, config, cutting=CUTTING)
-        work = open_job(job, tell_file=tell_file)
-        return run_job(job, work, converter, tell=tell, tell_file=tell_file, stop=stop)
+        work = open_job(job, on_file=on_file)
+        return run_job(job, work, converter, on_progress=on_progress, on_file=on_file, stop=stop)
 
     return run

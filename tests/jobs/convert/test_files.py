@@ -107,7 +107,7 @@ def test_folders_and_files_keep_their_names_and_bad_ones_are_told_while_others_g
     (songs / "broken.mp3").write_bytes(b"no sound at all" * 100)
     single = write_sound(tmp_path / "d.wav", spoken(0.2))
     told = []
-    report = convert(songs, single, tmp_path / "gone.wav", tmp_path / "out", tell_file=told.append, batch_size=4)
+    report = convert(songs, single, tmp_path / "gone.wav", tmp_path / "out", on_file=told.append, batch_size=4)
     written = sorted(str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*.*"))
     assert written == ["10 a.flac", "2 b.wav", "d.wav", "live/c.ogg"]
     assert [(Path(file.source).name, file.state) for file in report.files] == [
@@ -210,17 +210,17 @@ def test_short_files_are_converted_together_and_long_ones_in_pieces(
     sources.append(write_sound(tmp_path / "long.wav", spoken(2.2)))
     progress = []
 
-    def tell(report: ConvertProgress) -> None:
+    def on_progress(report: ConvertProgress) -> None:
         """The first file is converted alone; then all others wait."""
         progress.append(report)
         wait_for(
             lambda: all(thread.name != "convert reader" for thread in threading.enumerate()), "all files to be heard"
         )
 
-    together = convert(*sources, tmp_path / "together", batch_size=4, tell=tell)
+    together = convert(*sources, tmp_path / "together", batch_size=4, on_progress=on_progress)
     batches = len(progress)
     progress.clear()
-    convert(*sources, tmp_path / "alone", tell=progress.append)
+    convert(*sources, tmp_path / "alone", on_progress=progress.append)
     assert batches < len(progress)
     assert together.is_complete and together.sound_s == pytest.approx(3.4, abs=0.1)
     last = progress[-1]

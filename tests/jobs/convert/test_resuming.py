@@ -28,12 +28,12 @@ def stopped_after(batches: int) -> dict[str, Any]:
     """Options of a run that is asked to end after so many."""
     stop, told = threading.Event(), []
 
-    def tell(progress: Any) -> None:
+    def on_progress(progress: Any) -> None:
         told.append(progress)
         if len(told) == batches:
             stop.set()
 
-    return {"tell": tell, "stop": stop}
+    return {"on_progress": on_progress, "stop": stop}
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def test_what_was_done_is_kept_and_the_rest_goes_on_to_the_same_sound(
     assert names(out) == [".b.wav.partial", "a.wav"]
     written = (out / "a.wav").stat().st_mtime_ns
     progress: list[Any] = []
-    report = convert(*sources, out, resume=True, tell=progress.append)
+    report = convert(*sources, out, resume=True, on_progress=progress.append)
     assert [file.state for file in report.files] == ["kept", "converted", "converted"]
     assert (out / "a.wav").stat().st_mtime_ns == written
     assert report.sound_s < LONG_S - 0.5, "it began again"
@@ -95,7 +95,7 @@ def test_a_run_that_was_killed_goes_on_too(convert: Convert, sources: list[Path]
 
     convert(sources[1], tmp_path / "whole.wav")
     with pytest.raises(MemoryError):
-        convert(sources[1], tmp_path / "out.wav", tell=die)
+        convert(sources[1], tmp_path / "out.wav", on_progress=die)
     assert ".out.wav.partial" in names(tmp_path)
     report = convert(sources[1], tmp_path / "out.wav", resume=True)
     assert report.is_complete and 0 < report.sound_s < LONG_S
@@ -146,7 +146,7 @@ def test_a_conversion_that_could_not_be_written_is_not_lost(
     convert: Convert, sources: list[Path], tmp_path: Path
 ) -> None:
     out = tmp_path / "out.wav"
-    report = convert(sources[1], out, tell=lambda progress: out.write_bytes(b"somebody else's"))
+    report = convert(sources[1], out, on_progress=lambda progress: out.write_bytes(b"somebody else's"))
     assert report.files[0].state == "failed"
     assert report.files[0].reason == f"{out}: has come to exist meanwhile; nothing was replaced"
     assert report.files[0].notes == ("what was converted of it is kept; --resume goes on from there",)
@@ -163,7 +163,7 @@ def test_an_output_that_cannot_be_replaced_fails_alone(convert: Convert, sources
     def hinder(progress: Any) -> None:
         (out / "a.wav").mkdir(parents=True, exist_ok=True)
 
-    report = convert(*sources, out, overwrite=True, tell=hinder, batch_size=4)
+    report = convert(*sources, out, overwrite=True, on_progress=hinder, batch_size=4)
     assert [file.state for file in report.files] == ["failed", "converted", "converted"]
     assert report.files[0].reason.startswith(f"{out / 'a.wav'}: cannot be replaced (")
 
@@ -178,7 +178,7 @@ def test_a_journal_that_cannot_be_written_fails_its_file_alone(
             (out / ".b.wav.partial" / "journal.jsonl").unlink()
             (out / ".b.wav.partial" / "journal.jsonl").mkdir()
 
-    report = convert(*sources, out, tell=hinder)
+    report = convert(*sources, out, on_progress=hinder)
     assert [file.state for file in report.files] == ["converted", "failed", "converted"]
     assert "b.wav: cannot be written (" in report.files[1].reason
 
@@ -228,7 +228,7 @@ def test_a_file_that_another_run_is_making_is_waited_for_and_made_where_that_run
                 (tmp_path / "out" / "b.wav").write_bytes(b"the other's")
             other.remove()
 
-    report = convert(*sources, tmp_path / "out", tell_file=let_go_at_the_end)
+    report = convert(*sources, tmp_path / "out", on_file=let_go_at_the_end)
     state = "kept" if end == "made" else "converted"
     assert sorted(told) == [("a.wav", "converted"), ("b.wav", state), ("b.wav", "waiting"), ("c.wav", "converted")]
     assert told[-1] == ("b.wav", state)
@@ -252,7 +252,7 @@ def test_what_another_run_has_made_since_this_one_began_is_left_as_it_is(
             made.write_bytes(b"of now")
             other.remove()
 
-    report = convert(*sources, tmp_path / "out", tell_file=make_it, overwrite=overwrite)
+    report = convert(*sources, tmp_path / "out", on_file=make_it, overwrite=overwrite)
     assert [file.state for file in report.files] == ["converted", "converted", "kept"] and report.is_complete
     assert report.files[2].notes == ("another run or program has made it meanwhile: left as it is",)
     assert made.read_bytes() == b"of now"
@@ -266,7 +266,7 @@ def test_a_stop_ends_the_wait_for_another_run(convert: Convert, sources: list[Pa
         sources[0],
         tmp_path / "out",
         stop=stop,
-        tell_file=lambda report: report.state == "converted" and stop.set(),
+        on_file=lambda report: report.state == "converted" and stop.set(),
     )
     other.remove()
     assert [file.state for file in report.files] == ["not begun", "converted"]

@@ -33,9 +33,11 @@ def job(seeing_sam3: Path) -> Callable[..., SegmentJob]:
 def segment(job: Callable[..., SegmentJob], segmenter: Any) -> Segment:
     """`segment(source, *outputs, **options)`: the whole job but the loading."""
 
-    def run(source: Path, *outputs: Path | str, tell: Any = lambda progress: None, stop: Any = None, **options: Any):
+    def run(
+        source: Path, *outputs: Path | str, on_progress: Any = lambda progress: None, stop: Any = None, **options: Any
+    ):
         asked = job(source, *outputs, **{"mode": "image"} | options)
-        return run_job(asked, open_job(asked), segmenter, tell=tell, stop=stop)
+        return run_job(asked, open_job(asked), segmenter, on_progress=on_progress, stop=stop)
 
     return run
 

@@ -32,7 +32,7 @@ def test_advice_comes_with_the_first_picture_and_stays_in_the_notes(
     monkeypatch.setattr(advice, "SLOW_S", 0.0)
     monkeypatch.setitem(advice.SHARE_OF_WORK, 336, "all")  # the session's model sees 336 px
     told: list[SegmentProgress] = []
-    report = segment(movie(3), tmp_path / "masks", tell=told.append)
+    report = segment(movie(3), tmp_path / "masks", on_progress=told.append)
     first = told[0].advice
     assert first is not None and first.startswith("336 px take ")
     assert [progress.advice for progress in told] == [first] * 3
@@ -41,5 +41,5 @@ def test_advice_comes_with_the_first_picture_and_stays_in_the_notes(
 
 def test_a_quick_run_is_given_no_advice(segment: Segment, movie, tmp_path: Path) -> None:
     told: list[Any] = []
-    report = segment(movie(2), tmp_path / "masks", tell=told.append)
+    report = segment(movie(2), tmp_path / "masks", on_progress=told.append)
     assert [progress.advice for progress in told] == [None, None] and report.notes == ()

@@ -25,7 +25,7 @@ def test_a_stopped_run_keeps_what_it_has_and_accounts_for_the_rest(segment: Segm
         tmp_path / "out.mp4",
         tmp_path / "masks",
         stop=stop,
-        tell=lambda progress: progress.done == 3 and stop.set(),
+        on_progress=lambda progress: progress.done == 3 and stop.set(),
     )
     assert report.is_interrupted and report.written == 3
     assert report.read == report.written + report.unwritten and report.unwritten > 0
@@ -52,7 +52,7 @@ def test_an_output_that_fails_is_given_up_alone_and_told_at_once(segment: Segmen
             for number in range(3, 12):
                 (masks / f"frame_{number:06d}.png").mkdir(exist_ok=True)
 
-    report = segment(movie(12), masks, tmp_path / "out.mp4", tmp_path / "out.json", tell=make_unwritable)
+    report = segment(movie(12), masks, tmp_path / "out.mp4", tmp_path / "out.json", on_progress=make_unwritable)
     (reason,) = report.failed
     assert reason.startswith(str(masks)) and "cannot be written" in reason and "\n" not in reason
     assert heard[0] == () and heard[-1] == report.failed
@@ -65,7 +65,7 @@ def test_an_output_that_fails_is_given_up_alone_and_told_at_once(segment: Segmen
 
 def test_whole_outputs_stay_when_another_cannot_be_finished(segment: Segment, movie, tmp_path: Path) -> None:
     with pytest.raises(SinkError, match=r"out\.json: cannot be written"):
-        segment(movie(1), tmp_path / "out.json", tell=lambda progress: (tmp_path / "out.json").mkdir())
+        segment(movie(1), tmp_path / "out.json", on_progress=lambda progress: (tmp_path / "out.json").mkdir())
     (tmp_path / "out.json").rmdir()
     report = segment(
         movie(2),
@@ -73,7 +73,7 @@ def test_whole_outputs_stay_when_another_cannot_be_finished(segment: Segment, mo
         tmp_path / "out.mp4",
         tmp_path / "masks",
         overwrite=True,
-        tell=lambda progress: (tmp_path / "out.json").mkdir(exist_ok=True),
+        on_progress=lambda progress: (tmp_path / "out.json").mkdir(exist_ok=True),
     )
     assert [reason.partition(": ")[0] for reason in report.failed] == [str(tmp_path / "out.json")]
     assert report.outputs == (str(tmp_path / "out.mp4"), str(tmp_path / "masks"))
@@ -113,7 +113,7 @@ def test_what_killed_runs_left_behind_is_gone_after_the_next_and_two_at_once_are
         with pytest.raises(SinkError, match=r"out\.mp4: another run is at work on it"):
             segment(source, out)
 
-    assert segment(source, out, masks, tell=again).failed == ()
+    assert segment(source, out, masks, on_progress=again).failed == ()
     assert sorted(file.name for file in tmp_path.iterdir()) == [".out.mp4.partial", "in.mp4", "masks", "out.mp4"]
     assert os.listdir(masks) == ["frame_000000.png"] and os.listdir(kept) == ["journal.jsonl"]
 
@@ -124,7 +124,7 @@ def test_an_error_of_the_caller_ends_all_threads_and_leaves_nothing(segment: Seg
 
     before = threading.active_count()
     with pytest.raises(KeyboardInterrupt):
-        segment(movie(12), tmp_path / "out.mp4", tmp_path / "out.json", tell=fail)
+        segment(movie(12), tmp_path / "out.mp4", tmp_path / "out.json", on_progress=fail)
     assert [file.name for file in tmp_path.iterdir()] == ["in.mp4"]
     assert threading.active_count() == before
 
@@ -135,7 +135,7 @@ def test_what_exists_is_replaced_when_asked_and_only_when_whole(segment: Segment
     masks.mkdir()
     (masks / "frame_000099.png").touch()
     seen = []
-    report = segment(movie(2), out, masks, overwrite=True, tell=lambda progress: seen.append(out.read_text()))
+    report = segment(movie(2), out, masks, overwrite=True, on_progress=lambda progress: seen.append(out.read_text()))
     assert seen == ["of before"] * 2
     assert len(pictures_of(out)) == 2
     assert report.notes == (f"{masks}: 1 other files from before are still there",)

@@ -119,7 +119,7 @@ def test_nothing_found_leaves_the_picture_as_it_was(segment: Segment, movie, tmp
 
 def test_reading_is_hidden_behind_the_model(segment: Segment, movie, tmp_path: Path) -> None:
     told = []
-    report = segment(movie(8), tmp_path / "out.mp4", tell=told.append)
+    report = segment(movie(8), tmp_path / "out.mp4", on_progress=told.append)
     assert report.read_waits <= 1
     assert [progress.done for progress in told] == list(range(1, 9))
     assert {progress.expected for progress in told} == {8}

@@ -78,7 +78,7 @@ def test_a_stop_keeps_what_was_painted_and_a_resumed_run_equals_an_uninterrupted
             stop.set()
 
     paint_video(job(source, tmp_path / "whole.mp4", batch=4))
-    first = paint_video(job(source, out, batch=4), tell=stop_after_three_batches, stop=stop)
+    first = paint_video(job(source, out, batch=4), on_progress=stop_after_three_batches, stop=stop)
     assert first.is_interrupted and first.kept == first.painted // 8 * 8
     assert len(pictures_of(out)) == first.painted >= 12, "what was painted plays"
     at_once = paint_video(job(source, out, batch=4, resume=True), stop=stop)
@@ -103,11 +103,11 @@ def test_an_error_says_how_to_go_on_where_something_is_whole(
             raise ModelError("the device is gone")
 
     with pytest.raises(ModelError) as caught:
-        paint_video(job(source, out, batch=4), tell=fail)
+        paint_video(job(source, out, batch=4), on_progress=fail)
     assert caught.value.__notes__ == [f"{out}: what is whole is kept: go on with --resume"]
     assert paint_video(job(source, out, batch=4, resume=True)).resumed >= 8
     with pytest.raises(ModelError) as caught:
-        paint_video(job(clip(3), tmp_path / "short.mp4"), tell=fail)
+        paint_video(job(clip(3), tmp_path / "short.mp4"), on_progress=fail)
     assert not hasattr(caught.value, "__notes__")
 
 
@@ -128,7 +128,7 @@ def test_a_model_that_is_not_there_leaves_nothing_behind(clip: Clip, job: MakeJo
 
 def test_progress_tells_of_each_stage_and_its_queue(clip: Clip, job: MakeJob, tmp_path: Path) -> None:
     told: list[VideoProgress] = []
-    report = paint_video(job(clip(12), tmp_path / "out.mp4", batch=4), tell=told.append)
+    report = paint_video(job(clip(12), tmp_path / "out.mp4", batch=4), on_progress=told.append)
     assert [(progress.done, progress.is_finishing) for progress in told] == [
         *((done, False) for done in (4, 8, 12)),
         (12, True),

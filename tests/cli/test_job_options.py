@@ -1,0 +1,58 @@
+"""Options that are made from the fields of a job's dataclass."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+import typer
+from typer.testing import CliRunner
+
+from engine.cli.job_options import job_options
+from engine.jobs.kit.options import OptionInfo, option
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    source: str
+    words: tuple[str, ...] = option((), "Words.", flags="--word")
+    sizes: tuple[int, ...] = option((), "Sizes.", flags="--size", parse=int)
+    most: int = option(3, "How many.", low=1, high=9)
+    edge: Literal["soft", "hard"] = option("soft", "The edge.")
+    is_quick: bool = option(False, "Hurry.", flags="--quick")
+    device: str = option("auto", "Where.", is_configured=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Voice:
+    pitch: float = 0.0
+
+
+def answer(*words: str) -> tuple[int, Any]:
+    app, seen = typer.Typer(), []
+
+    @job_options(Job, tables={Voice: {"pitch": OptionInfo(help="Semitones.")}})
+    def command(source: str, *, as_json: Annotated[bool, typer.Option("--json")] = False, **options: Any) -> None:
+        """A command."""
+        seen.append((source, as_json, options))
+
+    app.command()(command)
+    result = CliRunner().invoke(app, list(words))
+    return result.exit_code, seen[0] if seen else result.output
+
+
+def test_defaults_are_those_of_the_fields_and_configured_ones_are_left_out() -> None:
+    plain = {"most": 3, "edge": "soft", "is_quick": False, "pitch": 0.0}
+    assert answer("in") == (0, ("in", False, plain))
+
+
+def test_values_have_the_types_of_the_fields() -> None:
+    given = "in --word a --word b --size 4 --size 5 --most 9 --edge hard --quick --device cpu --pitch 2 --json".split()
+    code, (source, as_json, options) = answer(*given)
+    assert (code, source, as_json, options.pop("pitch")) == (0, "in", True, 2.0)
+    assert Job(source=source, **options) == Job(
+        source="in", words=("a", "b"), sizes=(4, 5), most=9, edge="hard", is_quick=True, device="cpu"
+    )
+
+
+def test_a_number_out_of_range_is_refused_with_the_limit() -> None:
+    code, told = answer("in", "--most", "10")
+    assert code == 2 and "less than or equal to 9" in told
