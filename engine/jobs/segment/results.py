@@ -49,13 +49,13 @@ class Result:
     def mask(self, place: int) -> tuple[np.ndarray, int, int]:
         """The whole mask of the object at this place, also behind others: (height, width) uint8, 1 inside and 0
         elsewhere, of the part of the picture that it may lie in, with the left and top of that part."""
-        from engine.render.numba_masks import pixel_range
+        from engine.render.numba_masks import pixels_touching
 
         height, width = self.picture.pixels.shape[:2]
         side = self._masks.shape[1]
         left, top, right, bottom = self._boxes[place].tolist()
-        left, right = pixel_range.py_func(left, right, width, side)
-        top, bottom = pixel_range.py_func(top, bottom, height, side)
+        left, right = pixels_touching(left, right, width, side)
+        top, bottom = pixels_touching(top, bottom, height, side)
         return self._painted(slice(place, place + 1), [1])[top:bottom, left:right], left, top
 
     def _painted(self, places: slice, reds: list[int]) -> np.ndarray:

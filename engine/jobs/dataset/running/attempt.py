@@ -46,7 +46,7 @@ def run_attempt(
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=subprocess.STDOUT,
-            environment=utf8_environment() | environment,
+            environment=utf8_environment() | dict(environment),
         )
     try:
         ended = _watch(process, timeout_s, is_stopped)
