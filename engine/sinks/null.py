@@ -12,7 +12,7 @@ class NullSink:
     kind = "null"
 
     def __init__(self, argument: str, picture: Picture = "main") -> None:
-        """`argument` follows the `=` of `--sink null=...` or `--sink sd:null=...`, whose `picture` is `sd`.
+        """`argument` follows the `=` of `--sink null=...` or `--sink PICTURE:null=...`.
         Import libraries in `start`, not here."""
         self.name = argument or TITLES[picture]
         self._frames = 0
