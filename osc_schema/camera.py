@@ -22,7 +22,7 @@ COMMANDS = (
         address="/camera/list",
         description="Lists all sources that `/camera/open` accepts now, and tells if NDI senders are searched for.",
         replies=(
-            "/camera/entry <word> <title> <on>, one message a source",
+            "/camera/entry <word> <title> <on>, one message per source",
             "/camera/ndi <on>",
             "/camera/changed <count>, to every subscriber, whenever the list changes",
             "/done /camera/list",

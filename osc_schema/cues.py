@@ -56,7 +56,7 @@ AREA = Area(
             address="/cue/list",
             description="Lists all cues in order, the cue whose look is on, and the last one started if it failed.",
             replies=(
-                "/cue/entry <number> <preset> <fade_s> <follow_s> <glide>, one message a cue",
+                "/cue/entry <number> <preset> <fade_s> <follow_s> <glide>, one message per cue",
                 "/cue/current <number> <preset>, if one was started",
                 "/cue/failed <number> <preset> <reason>, if the last one failed",
                 "/done /cue/list",

@@ -53,7 +53,7 @@ AREA = Area(
             address="/get",
             arguments=arguments("address:s"),
             description="Returns a value; the address may be a pattern.",
-            replies=("<address> <value>, one message a parameter", "/fail /get <reason>"),
+            replies=("<address> <value>, one message per parameter", "/fail /get <reason>"),
         ),
         Command(
             address="/sync",

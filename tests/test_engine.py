@@ -80,7 +80,7 @@ def test_every_listing_command_is_rate_limited() -> None:
     lists = {
         command.address
         for command in osc_schema.COMMANDS
-        if command.address != "/get" and any("one message a" in reply for reply in command.replies)
+        if command.address != "/get" and any("one message per" in reply for reply in command.replies)
     }
     with open_engine(quiet(offline=True, osc={"listen": "off"}, web="off")) as engine:
         commands = engine._parts.dispatcher._commands
