@@ -38,7 +38,7 @@ MAX_STEP_S = 1.0  # of sound in one step
 logger = logging.getLogger(__name__)
 
 
-class Converter(Protocol):
+class VoiceConversion(Protocol):
     """The part of a VoiceLink that the desk uses."""
 
     @property
@@ -78,7 +78,7 @@ class VoiceDesk:
 
     def __init__(
         self,
-        link: Converter,
+        link: VoiceConversion,
         capture: Capture,
         output: DeviceOutput | None,
         *,

@@ -26,7 +26,7 @@ OpenRecipe = Callable[[VideoJob, tuple[int, int]], Recipe[list[np.ndarray], Pain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class VideoSegment:
+class ClipPiece:
     """A WorkPiece of jobs/kit/ray_pool.py."""
 
     batches: tuple[VideoBatch, ...]
@@ -140,19 +140,17 @@ class ClusterStages:
             named = ", ".join(sorted(" ".join(word for word in kind if word) for kind in kinds))
             self.notes.append(f"the actors are not alike ({named}): their pictures may differ in the last digits")
 
-    def _segments(self, batches: Iterator[VideoBatch]) -> Iterator[VideoSegment]:
+    def _segments(self, batches: Iterator[VideoBatch]) -> Iterator[ClipPiece]:
         gathered: list[VideoBatch] = []
         for batch in batches:
             gathered.append(batch)
             if len(gathered) == self._segment_batches:
-                yield VideoSegment(batches=tuple(gathered))
+                yield ClipPiece(batches=tuple(gathered))
                 gathered = []
         if gathered:
-            yield VideoSegment(batches=tuple(gathered))
+            yield ClipPiece(batches=tuple(gathered))
 
-    def _receive(
-        self, actor: Actor[LoadedPainter], segment: VideoSegment, answer: PaintedSegment
-    ) -> list[PaintedBatch]:
+    def _receive(self, actor: Actor[LoadedPainter], segment: ClipPiece, answer: PaintedSegment) -> list[PaintedBatch]:
         self._count(actor, answer)
         return [
             PaintedBatch(batch=batch, pixels=np.array(pixels), fates=np.array(fates))  # copies; see ActorPool.map
