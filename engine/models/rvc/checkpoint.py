@@ -18,6 +18,7 @@ from engine.models import safetensors_header
 from engine.models.pickle_file import read_pickle
 from engine.models.pretrained import demand_finite, one_line
 from engine.models.rvc.shapes import SynthesizerShape
+from engine.models.rvc.synthesizer import Synthesizer
 from engine.models.rvc.tensor_layout import sources_of
 from engine.models.rvc.voice_file import demand_file, demand_plain, demand_voice, shape_of, told_in_metadata
 
@@ -89,3 +90,11 @@ def _weight(found: tuple[Tensor, ...]) -> Tensor:
         # A channel that training switched off may be all zeros in float16: its length is none, not 0 / 0.
         weight = weight * (found[1].float() / length.clamp_min(torch.finfo(torch.float32).tiny))
     return weight
+
+
+def synthesizer_of(checkpoint: Checkpoint, device: str | torch.device, dtype: torch.dtype) -> Synthesizer:
+    """The synthesizer of a checkpoint, ready to run on `device`, its weights in `dtype`."""
+    with torch.device("meta"):
+        synthesizer = Synthesizer(checkpoint.shape)
+    synthesizer.load_state_dict(checkpoint.weights, assign=True)
+    return synthesizer.settle(device, dtype)

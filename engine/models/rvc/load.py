@@ -11,8 +11,7 @@ from engine.errors import ModelError
 from engine.models import locate
 from engine.models.device_work import dtype_named
 from engine.models.pretrained import quieten_libraries
-from engine.models.rvc import shapes
-from engine.models.rvc.checkpoint import read_checkpoint
+from engine.models.rvc.checkpoint import read_checkpoint, synthesizer_of
 from engine.models.rvc.content import ContentEncoder
 from engine.models.rvc.content_files import load_content
 from engine.models.rvc.embedder import ContentChoice, content_for
@@ -20,9 +19,10 @@ from engine.models.rvc.index_file import read_index
 from engine.models.rvc.model import VoiceModel
 from engine.models.rvc.pitch import choose
 from engine.models.rvc.pitch.load import load_pitch
+from engine.models.rvc.random_voice import build, seeded
 from engine.models.rvc.retrieval import Retrieval
 from engine.models.rvc.spec import CONTENT, RANDOM, VoiceSpec
-from engine.models.rvc.synthesizer import Synthesizer, synthesizer_of
+from engine.models.rvc.synthesizer import Synthesizer
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +69,7 @@ def load(spec: VoiceSpec, device: str, dtype: str) -> VoiceModel:
 def _synthesizer(spec: VoiceSpec, device: str, dtype: torch.dtype) -> tuple[Synthesizer, ContentChoice]:
     """And what hears for it."""
     if spec.random_shape:
-        return shapes.build(spec.random_shape, device, dtype), ContentChoice(spec.content or CONTENT)
+        return build(spec.random_shape, device, dtype), ContentChoice(spec.content or CONTENT)
     checkpoint = read_checkpoint(locate.find(spec.model, files=("*.pth",)))
     heard = content_for(checkpoint.name, checkpoint.told, spec.content)  # refused before anything is computed
     return synthesizer_of(checkpoint, device, dtype), heard
@@ -79,7 +79,7 @@ def _content(spec: VoiceSpec, name: str, device: torch.device, dtype: torch.dtyp
     if not spec.random_shape or spec.content:
         return load_content(name, device, dtype)
     config = HubertConfig(**TINY_LAYERS if spec.random_shape == "tiny" else {})
-    with shapes.seeded(0):
+    with seeded(0):
         hubert, projection = HubertModel(config), torch.nn.Linear(config.hidden_size, config.classifier_proj_size)
     for network in (hubert, projection):
         network.requires_grad_(False).eval().to(device, dtype)
@@ -92,6 +92,6 @@ def _retrieval(spec: VoiceSpec, device: torch.device, channels: int) -> Retrieva
     place = device if spec.is_retrieved_on_device else torch.device("cpu")
     count = _RANDOM_INDEX.fullmatch(spec.index)
     if count is not None and int(count[1]) > 0:
-        with shapes.seeded(0):
+        with seeded(0):
             return Retrieval(torch.randn(int(count[1]), channels), place)
     return Retrieval(torch.from_numpy(read_index(locate.find(spec.index, files=("*.index",)), channels)), place)

@@ -1,23 +1,13 @@
-"""What an RVC synthesiser is built like, and synthesisers of the published shapes with random weights.
+"""Sizes of RVC synthesizers: those of a checkpoint's `config`, those of the published models, and the fixed ones.
 
 Importing this module does not load torch.
 """
 
-import logging
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import Any, Final, Literal
 
 from engine.errors import ModelError
-
-if TYPE_CHECKING:
-    import torch
-
-    from engine.models.rvc.synthesizer import Synthesizer
-
-log = logging.getLogger(__name__)
 
 Version = Literal["v1", "v2"]
 CONTENT_CHANNELS: Final[dict[Version, int]] = {"v1": 256, "v2": 768}
@@ -25,8 +15,16 @@ RATES: Final = {"32k": 32_000, "40k": 40_000, "48k": 48_000}
 """Sample rates as old files write them."""
 FRAMES_A_SECOND: Final = 100
 CONFIG_ITEMS: Final = 18
-SCATTERED: Final = {"resblocks": 0.3, "conv_post": 0.1}  # the blocks add to what they are given; the last must not clip
-LARGEST: Final = 8192  # of channels, layers and speakers; a broken file may say anything
+MAX_SIZE: Final = 8192  # of channels, layers and speakers; a broken file may say anything
+
+# The same in every synthesizer.
+PITCH_BINS: Final = 256
+ATTENTION_WINDOW: Final = 10  # frames: the farthest relative position that attention knows
+FLOW_COUPLINGS: Final = 4
+FLOW_LAYERS: Final = 3
+FLOW_KERNEL: Final = 5
+FLOW_LEAD_IN_FRAMES: Final = 2 * FLOW_COUPLINGS * FLOW_LAYERS  # 24: two frames for each convolution of the flow
+OUTER_KERNEL: Final = 7  # the decoder's first and last convolution
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,41 +139,3 @@ def shape_named(name: str) -> SynthesizerShape:
     if name not in SHAPES:
         raise ModelError(f"shape {name}: not one of {', '.join(SHAPES)}")
     return SHAPES[name]
-
-
-def build(name: str, device: str, dtype: "torch.dtype", *, seed: int = 0) -> "Synthesizer":
-    """A synthesiser of this shape with random weights, drawn on the CPU: the same seed gives the same ones everywhere.
-
-    Its sound is noise; how fast it is does not depend on the weights. ModelError for a shape nobody has.
-    """
-    from engine.models.rvc.synthesizer import Synthesizer
-
-    shape = shape_named(name)
-    with seeded(seed):
-        synthesizer = Synthesizer(shape)
-        scatter(synthesizer)
-    log.info("random:%s: weights drawn from seed %d, not those of a voice", name, seed)
-    return synthesizer.settle(device, dtype)
-
-
-def scatter(synthesizer: "Synthesizer") -> None:
-    """Draws every matrix anew so that a signal keeps its size through it: as torch draws them, it fades to nothing."""
-    import torch
-
-    with torch.no_grad():
-        for name, parameter in synthesizer.named_parameters():
-            if name.endswith("bias"):
-                parameter.zero_()
-            elif parameter.ndim > 1:
-                inputs = parameter.shape[0] if ".ups." in name else parameter[0].numel()
-                parameter.normal_(0.0, SCATTERED.get(name.split(".")[1], 1.0) * inputs**-0.5)
-
-
-@contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """The caller's random state is left as it was."""
-    import torch
-
-    with torch.random.fork_rng(), torch.no_grad():
-        torch.manual_seed(seed)
-        yield

@@ -5,17 +5,21 @@ from collections.abc import Mapping
 from typing import Final
 
 from engine.errors import ModelError
-from engine.models.rvc.shapes import SynthesizerShape
+from engine.models.rvc.shapes import (
+    ATTENTION_WINDOW,
+    FLOW_COUPLINGS,
+    FLOW_KERNEL,
+    FLOW_LAYERS,
+    OUTER_KERNEL,
+    PITCH_BINS,
+    SynthesizerShape,
+)
 from engine.models.safetensors_header import Tensor
 
 Sides = tuple[int, ...]
 
 NORMED: Final = (("weight_v", "weight_g"), ("parametrizations.weight.original1", "parametrizations.weight.original0"))
 """How training spells the direction and the length of a weight that it keeps apart."""
-# As text_encoder.py, flow.py and decoder.py build them.
-PITCHES, WINDOW = 256, 10
-FLOWS, FLOW_LAYERS, FLOW_KERNEL = (0, 2, 4, 6), 3, 5
-OUTER_KERNEL = 7
 
 
 def tensors_of(shape: SynthesizerShape) -> dict[str, Sides]:
@@ -63,11 +67,11 @@ def _text_encoder(shape: SynthesizerShape) -> dict[str, Sides]:
     hidden, inner = shape.hidden, shape.filter
     found = _biased("enc_p.emb_phone", hidden, shape.content_channels)
     if shape.has_pitch:
-        found["enc_p.emb_pitch.weight"] = (PITCHES, hidden)
+        found["enc_p.emb_pitch.weight"] = (PITCH_BINS, hidden)
     stem, layers = "enc_p.encoder.", range(shape.layers)
     for layer in layers:
         for which in ("k", "v"):
-            found[f"{stem}attn_layers.{layer}.emb_rel_{which}"] = (1, 2 * WINDOW + 1, hidden // shape.heads)
+            found[f"{stem}attn_layers.{layer}.emb_rel_{which}"] = (1, 2 * ATTENTION_WINDOW + 1, hidden // shape.heads)
         for which in ("q", "k", "v", "o"):
             found |= _biased(f"{stem}attn_layers.{layer}.conv_{which}", hidden, hidden, 1)
     for layer in layers:
@@ -83,8 +87,8 @@ def _text_encoder(shape: SynthesizerShape) -> dict[str, Sides]:
 def _flow(shape: SynthesizerShape) -> dict[str, Sides]:
     hidden, half = shape.hidden, shape.latent // 2
     found: dict[str, Sides] = {}
-    for number in FLOWS:
-        stem = f"flow.flows.{number}."
+    for coupling in range(FLOW_COUPLINGS):
+        stem = f"flow.flows.{2 * coupling}."  # every other module flips channels and has no weights
         found |= _biased(f"{stem}pre", hidden, half, 1)
         found |= _biased(f"{stem}enc.cond_layer", 2 * hidden * FLOW_LAYERS, shape.gin, 1)
         for layer in range(FLOW_LAYERS):

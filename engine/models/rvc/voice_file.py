@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from engine.errors import ModelError
 from engine.models.pickle_file import PickledFile, shown
-from engine.models.rvc.shapes import CONFIG_ITEMS, CONTENT_CHANNELS, LARGEST, RATES, SynthesizerShape, Version
+from engine.models.rvc.shapes import CONFIG_ITEMS, CONTENT_CHANNELS, MAX_SIZE, RATES, SynthesizerShape, Version
 from engine.models.safetensors_header import Tensor, read_metadata
 from engine.system.small_file import parse_json
 
@@ -195,7 +195,7 @@ def _wholes(name: str, what: str, values: Any) -> tuple[int, ...]:
     return tuple(_whole(name, what, value) for value in _listed(values))
 
 
-def _whole(name: str, what: str, value: Any, most: int = LARGEST) -> int:
+def _whole(name: str, what: str, value: Any, most: int = MAX_SIZE) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
         raise ModelError(f"{name}: {what} of its config: {shown(value)} is not a whole number in 1..{most}")
     return value

@@ -10,10 +10,9 @@ from engine.models.rvc.grid import Grid
 from engine.models.rvc.model import VoiceModel
 from engine.models.rvc.pitch.coarse import coarse, shifted
 from engine.models.rvc.settings import VoiceSettings
-from engine.models.rvc.source import RollingNoise
-from engine.models.rvc.synthesizer import NOISE_SCALE
+from engine.models.rvc.shapes import FLOW_LEAD_IN_FRAMES
+from engine.models.rvc.synthesizer import NOISE_SCALE, RollingNoise
 
-FLOW_LEAD_IN = 24  # hops that a frame of the flow looks back: exactly (flow.py); below it RVC's stream clicks
 MAX_FORMANT = 2.0
 SEED = 0
 
@@ -32,7 +31,7 @@ class Voicing:
         lead_in = -(-shape.lead_in_frames // grid.grain_hops) * grid.grain_hops
         self.hops = grid.sounding_hops + min(lead_in, grid.extra_hops)
         """Of the window's end that are decoded: those that sound, and as many before them as the decoder looks back."""
-        self._flow_hops = min(self.hops + FLOW_LEAD_IN, grid.window_hops)
+        self._flow_hops = min(self.hops + FLOW_LEAD_IN_FRAMES, grid.window_hops)
         device = model.device
         generator = torch.Generator(device).manual_seed(SEED)
         longest = round(self._hop * 2.0 ** (MAX_FORMANT / 12.0))

@@ -14,9 +14,10 @@ import torch
 from safetensors.torch import save_file
 
 from engine.errors import ModelError
-from engine.models.rvc.checkpoint import read_checkpoint
-from engine.models.rvc.shapes import LARGEST, scatter, seeded
-from engine.models.rvc.synthesizer import Synthesizer, synthesizer_of
+from engine.models.rvc.checkpoint import read_checkpoint, synthesizer_of
+from engine.models.rvc.random_voice import scatter, seeded
+from engine.models.rvc.shapes import MAX_SIZE
+from engine.models.rvc.synthesizer import Synthesizer
 from tests.support.tiny_voice import published, tiny_shape, with_weight_norm
 
 torch.set_num_threads(1)
@@ -217,8 +218,8 @@ def without_end() -> list[Any]:
     [
         (2, 18, "enc_p.proj.weight is 32 x 32 x 1, its config asks for 36 x 32 x 1"),
         (2, 15, "its config makes no sense: 15 latent channels cannot be halved"),
-        (3, 0, f"hidden of its config: 0 is not a whole number in 1..{LARGEST}"),
-        (4, 10**12, f"filter of its config: 1000000000000 is not a whole number in 1..{LARGEST}"),
+        (3, 0, f"hidden of its config: 0 is not a whole number in 1..{MAX_SIZE}"),
+        (4, 10**12, f"filter of its config: 1000000000000 is not a whole number in 1..{MAX_SIZE}"),
         (5, 3, "its config makes no sense: 32 hidden channels are no multiple of 3 heads"),
         (6, 3, "18 tensors are missing, the first is enc_p.encoder.attn_layers.2.emb_rel_k"),
         (6, 10**6, "layers of its config: 1000000 is not a whole number in 1..64"),
@@ -231,7 +232,7 @@ def without_end() -> list[Any]:
             "its config makes no sense: the kernels and dilations of its residual blocks are not equally many",
         ),
         (10, [3] * 10**4, "its config makes no sense: it has more than 16 stages"),
-        (11, "all", f"resblock dilations of its config: 'all' is not a whole number in 1..{LARGEST}"),
+        (11, "all", f"resblock dilations of its config: 'all' is not a whole number in 1..{MAX_SIZE}"),
         (12, [10, 10, 2, 2], "its config makes no sense: makes 400 samples of a frame, at 48000 Hz it has 480"),
         (12, [12, 10, 4], "its config makes no sense: the rates and kernels of its upsampling are not equally many"),
         (13, 40, "its config makes no sense: 40 channels cannot be halved 4 times"),

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from engine.models.rvc import synthesizer as module
-from engine.models.rvc.checkpoint import read_checkpoint
-from engine.models.rvc.flow import COUPLINGS, LAYERS
-from engine.models.rvc.shapes import SHAPES, SynthesizerShape, build, scatter, seeded
-from engine.models.rvc.synthesizer import Synthesizer, synthesizer_of
+from engine.models.rvc.checkpoint import read_checkpoint, synthesizer_of
+from engine.models.rvc.random_voice import build, scatter, seeded
+from engine.models.rvc.shapes import FLOW_LEAD_IN_FRAMES, SHAPES, SynthesizerShape
+from engine.models.rvc.synthesizer import Synthesizer
 from tests.models.rvc import peers
 from tests.support.tiny_voice import tiny_shape
 
@@ -141,7 +141,7 @@ def test_the_decoder_looks_exactly_as_far_as_its_lead_in(name: str) -> None:
 @torch.no_grad()
 def test_the_flow_looks_24_frames_far() -> None:
     synthesizer = drawn(small("v2-40k"))
-    reach = 2 * COUPLINGS * LAYERS
+    reach = FLOW_LEAD_IN_FRAMES
     z = torch.zeros(1, synthesizer.shape.latent, 61)
     z[..., 30] = torch.nan
     touched = synthesizer.reverse_flow(z, synthesizer.speaker(torch.tensor([0]))).isnan().any(1)[0].nonzero()

@@ -401,8 +401,8 @@ def write_voice(place: Path) -> Path:
     """voice.pth of 40 kHz v2, its index of 100 000 vectors, and ContentVec as lengyue233/content-vec-best has it."""
     from transformers import HubertConfig, HubertModel
 
+    from engine.models.rvc.random_voice import scatter, seeded
     from engine.models.rvc.shapes import SHAPES as VOICES
-    from engine.models.rvc.shapes import scatter, seeded
     from engine.models.rvc.synthesizer import Synthesizer
     from tests.support.tiny_voice import published, write_index
 
