@@ -18,7 +18,7 @@ from engine.models.rvc.pitch import FCPE_INSTALL, choose
 from engine.models.rvc.shapes import CONTENT_CHANNELS, Version
 from engine.models.rvc.spec import VoiceSpec
 from engine.models.rvc.tensor_layout import sources_of
-from engine.models.rvc.voice_file import demand_file, demand_plain, demand_voice, shape_of, told_in_metadata
+from engine.models.rvc.voice_file import metadata_of, require_plain_values, require_voice, require_voice_file, shape_of
 from engine.models.safetensors_header import Tensor, read_header
 
 
@@ -115,13 +115,13 @@ class _Check:
 
 def _read_voice(path: Path) -> tuple[Mapping[str, Any], dict[str, Tensor]]:
     """What the file says of itself (`config`, `version`, `f0`), and its tensors."""
-    demand_file(path)
+    require_voice_file(path)
     if path.suffix == ".safetensors":
         tensors = read_header(path)
-        return told_in_metadata(path), tensors
+        return metadata_of(path), tensors
     file = read_pickle(path)
-    demand_plain(path, file)
-    return demand_voice(str(path), file.value), file.tensors("weight")
+    require_plain_values(path, file)
+    return require_voice(str(path), file.value), file.tensors("weight")
 
 
 def _pickled_content(file: Path) -> dict[str, Tensor]:

@@ -20,7 +20,7 @@ from engine.models.pretrained import demand_finite, one_line
 from engine.models.rvc.shapes import SynthesizerShape
 from engine.models.rvc.synthesizer import Synthesizer
 from engine.models.rvc.tensor_layout import sources_of
-from engine.models.rvc.voice_file import demand_file, demand_plain, demand_voice, shape_of, told_in_metadata
+from engine.models.rvc.voice_file import metadata_of, require_plain_values, require_voice, require_voice_file, shape_of
 
 TROUBLES = (OSError, EOFError, RuntimeError, ValueError, LookupError, TypeError, AttributeError)
 
@@ -42,7 +42,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     ModelError in one line where it is no voice, cut off, would run code, or its tensors do not fit its configuration.
     """
     name = str(path)
-    demand_file(path)
+    require_voice_file(path)
     stored = _from_safetensors(path) if path.suffix == ".safetensors" else _from_pickle(path)
     tensors = {str(key): tensor for key, tensor in stored["weight"].items() if isinstance(tensor, Tensor)}
     described = {key: _described(tensor) for key, tensor in tensors.items()}
@@ -57,21 +57,21 @@ def read_checkpoint(path: Path) -> Checkpoint:
 
 
 def _from_pickle(path: Path) -> Mapping[Any, Any]:
-    demand_plain(path, read_pickle(path))
+    require_plain_values(path, read_pickle(path))
     try:
         stored = torch.load(path, map_location="cpu", weights_only=True)
     except (UnpicklingError, *TROUBLES) as error:
         if isinstance(error, torch.OutOfMemoryError):
             raise
         raise ModelError(f"{path}: damaged, or no RVC voice: torch does not read it") from error
-    return demand_voice(str(path), stored)
+    return require_voice(str(path), stored)
 
 
 def _from_safetensors(path: Path) -> Mapping[Any, Any]:
     from safetensors.torch import load_file
 
     safetensors_header.read_header(path)  # names what is cut off
-    told = told_in_metadata(path)
+    told = metadata_of(path)
     with one_line(str(path)):
         return told | {"weight": load_file(path)}
 

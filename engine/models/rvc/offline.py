@@ -28,11 +28,11 @@ from engine.models.rvc.cutting import (
     piece_of,
     spans_of,
 )
-from engine.models.rvc.gate import gate
 from engine.models.rvc.highpass import high_pass, high_pass_on_host
-from engine.models.rvc.levels import LOUDEST_IN, LOUDEST_OUT, turned_down
+from engine.models.rvc.levels import MAX_PEAK_IN, MAX_PEAK_OUT, limiting_gain
 from engine.models.rvc.loudness import mix_loudness
 from engine.models.rvc.model import VoiceModel
+from engine.models.rvc.noise_gate import gate
 from engine.models.rvc.optimization import OptimizationConfig
 from engine.models.rvc.pitch.coarse import autotuned, coarse, shifted
 from engine.models.rvc.profiling import PerformanceProfiler
@@ -46,7 +46,7 @@ FLOW_REACH = 24  # frames before and after a frame that the flow looks at
 SEEDS = 4096  # between one frame's and the next one's: more than a hop has samples
 
 
-class Converter:
+class VoiceConverter:
     """One model, its settings and how it is run. One thread; `high_pass` may be called from any one other."""
 
     def __init__(
@@ -98,7 +98,7 @@ class Converter:
 
     def convert_sound(self, sound: np.ndarray) -> np.ndarray:
         """All of (n,) float32 at 16 kHz, n > 0, as (n * rate_hz // 16000,) float32: as loud as asked, at most 0.99."""
-        sound = sound * np.float32(turned_down(float(np.abs(sound).max()), LOUDEST_IN))
+        sound = sound * np.float32(limiting_gain(float(np.abs(sound).max()), MAX_PEAK_IN))
         heard = self.high_pass(sound)
 
         def read(first: int, count: int) -> np.ndarray:
@@ -109,7 +109,7 @@ class Converter:
         made = np.concatenate(list(joined(spans, parts, self.hop)))[: len(sound) * self.rate_hz // RATE_HZ]
         voices = torch.from_numpy(heard)[None], torch.from_numpy(made)[None]
         made = mix_loudness(*voices, RATE_HZ, self.rate_hz, self.settings.rms_mix)[0].numpy()
-        return made * np.float32(turned_down(float(np.abs(made).max(initial=0.0)), LOUDEST_OUT))
+        return made * np.float32(limiting_gain(float(np.abs(made).max(initial=0.0)), MAX_PEAK_OUT))
 
     def _convert(self, pieces: list[Piece]) -> list[np.ndarray]:
         """Pieces of one size as one batch."""

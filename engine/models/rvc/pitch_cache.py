@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from engine.models.rvc.pitch import HOP, PitchTracker
+from engine.models.rvc.pitch import HOP, F0Tracker
 
 LEAD_IN = 800
 """Samples of 16 kHz before the block that a tracker hears with it (RVC: 50 ms)."""
@@ -18,7 +18,7 @@ class PitchCache:
     finds them once more, with what followed, before they are heard: they lie in the crossfade.
     """
 
-    def __init__(self, tracker: PitchTracker, block_hops: int, window_hops: int, device: torch.device) -> None:
+    def __init__(self, tracker: F0Tracker, block_hops: int, window_hops: int, device: torch.device) -> None:
         self._tracker = tracker
         self._block = block_hops
         heard = block_hops * HOP + LEAD_IN

@@ -49,8 +49,8 @@ from torch import Tensor
 from engine.models import device_work
 from engine.models.device_work import HostBuffers, StageClock
 from engine.models.graphs import Calls, State, calls_for, nothing
-from engine.models.rvc.grid import HOPS_A_SECOND, Grid
-from engine.models.rvc.heard import HOP, Heard
+from engine.models.rvc.grid import HOPS_A_SECOND, BlockGrid
+from engine.models.rvc.input_window import HOP, InputWindow
 from engine.models.rvc.loudness import mix_loudness_live
 from engine.models.rvc.model import VoiceModel
 from engine.models.rvc.pitch.coarse import autotuned
@@ -88,7 +88,7 @@ class LiveVoice:
     ) -> None:
         """`calls`: how chains of parts are run. Unless given: as captured graphs on CUDA, directly elsewhere."""
         self.model = model
-        self.grid = Grid.of(rate_hz, block_ms=block_ms, crossfade_ms=crossfade_ms, extra_ms=extra_ms)
+        self.grid = BlockGrid.of(rate_hz, block_ms=block_ms, crossfade_ms=crossfade_ms, extra_ms=extra_ms)
         self.settings = VoiceSettings()
         """For the next block; its speaker is one of the model's."""
         self.clock = StageClock(model.device, idle_s)
@@ -105,7 +105,7 @@ class LiveVoice:
         grid, device = self.grid, model.device
         self._pitch = PitchCache(model.pitch, grid.block_hops, grid.window_hops, device) if model.has_pitch else None
         listened = max((grid.window_hops + 1) * HOP, self._pitch.samples if self._pitch else 0)
-        self._heard = Heard(grid, listened, device)
+        self._heard = InputWindow(grid, listened, device)
         self._voicing = Voicing(model, grid, self._calls)
         self._sola = Sola(grid.block, grid.crossfade, grid.search, device)
         self._given = torch.empty(1, grid.block, pin_memory=device.type == "cuda")

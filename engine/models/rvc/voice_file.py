@@ -39,7 +39,7 @@ MAX_STAGES: Final = 16  # of upsampling, of blocks in one, and of dilations in a
 MAX_HZ: Final = 400_000
 
 
-def demand_file(path: Path) -> None:
+def require_voice_file(path: Path) -> None:
     """ModelError where no voice can be in it: a folder, an archive, an index, an export; it says what would do."""
     if path.is_dir():
         voices = sorted(file.name for file in path.glob("*.pth"))
@@ -65,7 +65,7 @@ def _inside(names: list[str]) -> str:
     return f" (in it: {shown(names[:3])[1:-1]})" if names else ""
 
 
-def told_in_metadata(path: Path) -> dict[str, Any]:
+def metadata_of(path: Path) -> dict[str, Any]:
     """What a `.safetensors` file says, `config` as the list it is; ModelError where it says none."""
     told: dict[str, Any] = dict(read_metadata(path))
     if "config" not in told:
@@ -77,7 +77,7 @@ def told_in_metadata(path: Path) -> dict[str, Any]:
     return told
 
 
-def demand_plain(path: Path, file: PickledFile) -> None:
+def require_plain_values(path: Path, file: PickledFile) -> None:
     """ModelError where a pickle asks for more than tensors and plain values; nothing of it is run."""
     if any(name.endswith(".HParams") for name in file.foreign):
         raise ModelError(f"{path}: is {GPT_SOVITS} (its config is a class of that program)")
@@ -85,7 +85,7 @@ def demand_plain(path: Path, file: PickledFile) -> None:
         raise ModelError(f"{path}: refused: it would run {file.foreign[0]}, which no voice needs")
 
 
-def demand_voice(name: str, stored: Any) -> Mapping[str, Any]:
+def require_voice(name: str, stored: Any) -> Mapping[str, Any]:
     """`stored`, what a pickle holds, where it has weights and a config; ModelError, which says what it is instead."""
     if not isinstance(stored, Mapping):
         raise ModelError(f"{name}: no RVC voice (needs `weight` and `config`; holds a {type(stored).__name__})")
@@ -106,7 +106,7 @@ def _trained(tensors: Any) -> str:
     return "a state of training, no voice yet: let RVC extract one"
 
 
-def demand_vocoder(name: str, told: Mapping[str, Any], tensors: Iterable[str]) -> None:
+def require_known_vocoder(name: str, told: Mapping[str, Any], tensors: Iterable[str]) -> None:
     """ModelError where Applio made the voice with a decoder that is not built here. Before the tensors are counted:
     "155 are missing" helps nobody."""
     said = told.get("vocoder")
@@ -124,7 +124,7 @@ def demand_vocoder(name: str, told: Mapping[str, Any], tensors: Iterable[str]) -
 
 def shape_of(name: str, told: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> SynthesizerShape:
     """What `told` says of a voice with these tensors. ModelError in one line where it makes no sense."""
-    demand_vocoder(name, told, tensors)
+    require_known_vocoder(name, told, tensors)
     config = told["config"]
     if not isinstance(config, list | tuple) or len(config) != CONFIG_ITEMS:
         raise ModelError(f"{name}: its config is no list of {CONFIG_ITEMS} items")
@@ -153,7 +153,7 @@ def shape_of(name: str, told: Mapping[str, Any], tensors: Mapping[str, Tensor]) 
         resblock_kernels=_wholes(name, "resblock kernels", widths),
         resblock_dilations=tuple(_wholes(name, "resblock dilations", each) for each in _listed(dilations)),
     )
-    _demand_sense(name, shape)
+    _require_consistent(name, shape)
     return shape
 
 
@@ -201,7 +201,7 @@ def _whole(name: str, what: str, value: Any, most: int = MAX_SIZE) -> int:
     return value
 
 
-def _demand_sense(name: str, shape: SynthesizerShape) -> None:
+def _require_consistent(name: str, shape: SynthesizerShape) -> None:
     stages = len(shape.upsample_rates)
     troubles = {
         f"it has more than {MAX_STAGES} stages": max(stages, len(shape.resblock_kernels)) > MAX_STAGES,

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from engine.models.graphs import Calls, State
-from engine.models.rvc.grid import Grid
+from engine.models.rvc.grid import BlockGrid
 from engine.models.rvc.model import VoiceModel
 from engine.models.rvc.pitch.coarse import coarse, shifted
 from engine.models.rvc.settings import VoiceSettings
@@ -20,7 +20,7 @@ SEED = 0
 class Voicing:
     """Keeps what joins depend on: the noise of each hop and the phase of the source. Nothing waits for the device."""
 
-    def __init__(self, model: VoiceModel, grid: Grid, calls: Calls) -> None:
+    def __init__(self, model: VoiceModel, grid: BlockGrid, calls: Calls) -> None:
         self._synthesizer = model.synthesizer
         self._dtype = model.dtype
         self._calls = calls

@@ -46,10 +46,10 @@ def converter(load: Callable[..., Any]) -> Convert:
     """`converter(cutting=..., batch_size=..., model=..., **settings)`; the singing voice unless told otherwise."""
 
     def make(*, cutting: Cutting = WHOLE, batch_size: int = 1, model: Any = None, **settings: Any) -> Any:
-        from engine.models.rvc.offline import Converter
+        from engine.models.rvc.offline import VoiceConverter
 
         options = OptimizationConfig.resolve("cpu", {}, batch_size=batch_size)
-        return Converter(model or load(kind="singing"), VoiceSettings(**settings), options, cutting=cutting)
+        return VoiceConverter(model or load(kind="singing"), VoiceSettings(**settings), options, cutting=cutting)
 
     return make
 
@@ -202,11 +202,11 @@ def test_the_index_is_heard_as_much_as_asked_and_not_in_breath(converter: Conver
 
 
 def test_the_rumble_is_filtered_alike_on_the_device_and_on_the_host(load: Callable[..., Any]) -> None:
-    from engine.models.rvc.offline import Converter
+    from engine.models.rvc.offline import VoiceConverter
 
     sound = tone(0.5, 30.0) + tone(0.5, 300.0)
     options = [OptimizationConfig.resolve("cpu", {}, gpu_filter=is_on) for is_on in (True, False)]
-    filtered = [Converter(load(kind="singing"), VoiceSettings(), each).high_pass(sound) for each in options]
+    filtered = [VoiceConverter(load(kind="singing"), VoiceSettings(), each).high_pass(sound) for each in options]
     np.testing.assert_allclose(filtered[0], filtered[1], atol=1e-5)
     assert np.abs(filtered[0][2000:-2000]).max() == pytest.approx(0.3, abs=0.02)
 
@@ -225,10 +225,10 @@ def test_a_model_that_answers_with_what_is_no_number_is_an_error(converter: Conv
 
 
 def test_every_stage_is_told_when_it_is_asked_for(load: Callable[..., Any]) -> None:
-    from engine.models.rvc.offline import Converter
+    from engine.models.rvc.offline import VoiceConverter
 
     options = OptimizationConfig.resolve("cpu", {}, profiling=True)
-    converter = Converter(load(kind="random", index=True), VoiceSettings(), options)
+    converter = VoiceConverter(load(kind="random", index=True), VoiceSettings(), options)
     converter.convert_sound(tone(0.1))
     stages = [row.stage for row in converter.profiler.report()]
     assert stages == ["content", "retrieval", "pitch", "encode", "flow", "decode", "other"]

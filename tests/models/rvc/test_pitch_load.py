@@ -14,7 +14,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from engine.errors import ModelError
-from engine.models.rvc.pitch import PitchTracker, choose
+from engine.models.rvc.pitch import F0Tracker, choose
 from engine.models.rvc.pitch.fcpe import Fcpe, bundled
 from engine.models.rvc.pitch.load import load_pitch
 from engine.models.rvc.pitch.rmvpe import RmvpeTracker
@@ -116,7 +116,7 @@ class NobodyLooks(TorchDispatchMode):
 
 def test_nobody_looks_at_the_values_while_they_are_tracked(fcpe: Fcpe) -> None:
     rmvpe = RmvpeTracker(Rmvpe((4, 8, 16, 32, 64), blocks=1), CPU, torch.float32)
-    trackers: tuple[PitchTracker, ...] = (Yin(CPU), fcpe, rmvpe)
+    trackers: tuple[F0Tracker, ...] = (Yin(CPU), fcpe, rmvpe)
     for tracker in trackers:
         with NobodyLooks():
             assert tracker.track(sung(200.0, 5120)).shape == (1, 32)

@@ -13,7 +13,7 @@ from scipy import signal
 
 from engine.models.graphs import GraphCalls
 from engine.models.rvc.model import VoiceModel
-from engine.models.rvc.offline import Converter
+from engine.models.rvc.offline import VoiceConverter
 from engine.models.rvc.optimization import OptimizationConfig
 from engine.models.rvc.resample import Resampler
 from engine.models.rvc.settings import VoiceSettings
@@ -93,7 +93,7 @@ def test_a_steady_voice_sounds_live_as_it_does_in_one_piece(singing: VoiceModel,
     for model in (singing, random):
         live = live_voice(model, rate_hz=rate_hz, block_ms=500, extra_ms=1500)
         joined = streamed(live, given)[live.lag_frames :]
-        whole = Converter(model, live.settings, OptimizationConfig.for_cpu()).convert_sound(heard)
+        whole = VoiceConverter(model, live.settings, OptimizationConfig.for_cpu()).convert_sound(heard)
         whole = Resampler(model.rate_hz, rate_hz, CPU)(torch.from_numpy(whole)[None])[0].numpy()
         steady = slice(7 * rate_hz // 4, 13 * rate_hz // 4)  # the window is full from then on
         mels = [log_mel(sound[steady], rate_hz, together=4).ravel() for sound in (joined, whole)]

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from engine.models.graphs import DirectCalls, GraphCalls, nothing
-from engine.models.rvc.grid import Grid
+from engine.models.rvc.grid import BlockGrid
 from engine.models.rvc.model import VoiceModel
 from engine.models.rvc.pitch.coarse import coarse
 from engine.models.rvc.settings import VoiceSettings
@@ -16,7 +16,7 @@ from engine.models.rvc.voicing import Voicing
 from tests.models.recorded_graphs import Recording
 from tests.models.rvc.streaming import level_db, loaded
 
-GRID = Grid.of(48_000, block_ms=100, crossfade_ms=50, extra_ms=1000)
+GRID = BlockGrid.of(48_000, block_ms=100, crossfade_ms=50, extra_ms=1000)
 AFTER = 36  # hops: the flow's reach and the decoder's; so far the end of a window is heard
 
 
@@ -131,7 +131,7 @@ def test_captured_calls_give_what_direct_ones_do(random: VoiceModel, formant: fl
 
 
 def test_with_little_extra_the_lead_ins_are_as_long_as_it_is(random: VoiceModel) -> None:
-    grid = Grid.of(48_000, block_ms=20, crossfade_ms=10, extra_ms=50)
+    grid = BlockGrid.of(48_000, block_ms=20, crossfade_ms=10, extra_ms=50)
     voicing = Voicing(random, grid, DirectCalls())
     assert voicing.hops == grid.window_hops == 5 + 4
     sound = follow(voicing, said(9), sung(9), VoiceSettings())

@@ -12,7 +12,7 @@ import torch
 from engine.errors import ModelError
 from engine.models.sam3 import SegmentationSpec
 from engine.models.sam3.load import load, offload
-from engine.models.sam3.model_folder import ModelFolder, find
+from engine.models.sam3.model_folder import Sam3Folder, find
 from engine.models.sam3.segmenter import Segmenter
 
 torch.set_num_threads(1)
@@ -113,7 +113,7 @@ def test_a_model_in_the_hugging_face_cache_is_found_by_its_id(
     (repository / "refs").mkdir()
     (repository / "refs" / "main").write_text(commit)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
-    assert ModelFolder(find("facebook/sam3"), "facebook/sam3").kind == "sam3_video"
+    assert Sam3Folder(find("facebook/sam3"), "facebook/sam3").kind == "sam3_video"
     file = repository / "snapshots" / commit / WEIGHTS
     file.write_bytes(file.read_bytes()[:-1000])
     line = refused(SegmentationSpec(model="facebook/sam3", resolution=336), "cut off, 1000 bytes are missing")
@@ -203,7 +203,7 @@ def test_compiling_needs_a_compiler(tiny_sam3: Path) -> None:
 
 def test_on_a_cpu_offloading_has_nothing_to_do_and_says_so(tiny_sam3: Path) -> None:
     model = load(spec_of(tiny_sam3, is_offloaded=True), "cpu", "float32")
-    assert [note for note in model.notes if note.startswith("offload: nothing to do")]
+    assert [note for note in model.notes if note.startswith("offload: has no effect")]
     assert not model.is_offloaded
 
 

@@ -133,7 +133,7 @@ def test_a_model_that_is_here_need_not_be_fetched(tmp_path: Path, hub: Path, tin
     (repository / "snapshots").mkdir()
     (repository / "snapshots" / ("0" * 40)).symlink_to(tiny_sam3, target_is_directory=True)
     line = refusal(str(written(tmp_path / "sam3.pt", SAM3, False)))
-    assert line.endswith("; take facebook/sam3, which is here")
+    assert line.endswith("; take facebook/sam3, which is on this machine")
 
 
 def test_the_weights_without_their_folder_say_which_folder(tiny_sam3: Path) -> None:

@@ -15,13 +15,13 @@ from tests.support.tiny_models import seeded
 from tests.support.tiny_sam3 import scatter_weights, score_above_half, tiny_config
 
 SIDE = 56
-MOST = 2
+MAX_OBJECTS = 2
 IS_SOAK = os.environ.get("MULTIVERSE_SOAK") == "1"
 
 
 @pytest.fixture(scope="module")
 def model() -> Any:
-    """16 patches only. It finds several things in every picture and follows MOST of them."""
+    """16 patches only. It finds several things in every picture and follows MAX_OBJECTS of them."""
     from transformers import Sam3VideoModel
 
     torch.set_num_threads(1)
@@ -75,12 +75,12 @@ def run(model: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Run]:
     # It writes a line for every picture in which it leaves somebody out.
     monkeypatch.setattr(logging.get_logger(Sam3VideoInferenceSession.__module__), "disabled", True)
 
-    def start(*, is_bounded: bool, every: int = 16, most: int = MOST, association: float = 0.0) -> Run:
+    def start(*, is_bounded: bool, every: int = 16, max_objects: int = MAX_OBJECTS, association: float = 0.0) -> Run:
         """Reconditions `every` so many frames. `association` 0: whatever is detected is somebody known, who is then
         reconditioned if it is time; 0.3: it may be somebody new."""
         monkeypatch.setattr(model, "assoc_iou_thresh", association)
         monkeypatch.setattr(model, "recondition_every_nth_frame", every)
-        monkeypatch.setattr(model, "max_num_objects", most)
+        monkeypatch.setattr(model, "max_num_objects", max_objects)
         if is_bounded:
             return Run(model, StreamSession(torch.device("cpu"), torch.float32, first_id=1))
         session = Sam3VideoInferenceSession(dtype=torch.float32)
@@ -121,8 +121,8 @@ def test_masks_and_ids_are_those_of_a_session_that_forgets_nothing(run: Callable
 
 
 def test_who_is_dropped_leaves_the_others_as_they_were(run: Callable[..., Run]) -> None:
-    ours = run(is_bounded=True, most=3, association=0.3)
-    theirs = run(is_bounded=False, most=3, association=0.3)
+    ours = run(is_bounded=True, max_objects=3, association=0.3)
+    theirs = run(is_bounded=False, max_objects=3, association=0.3)
     for _ in zip(ours.frames(5), theirs.frames(5), strict=True):
         pass
     for each in (2, 1):
@@ -142,14 +142,14 @@ def test_nothing_is_left_of_who_is_dropped(run: Callable[..., Run]) -> None:
         session.drop(each)
     different = {name for name in vars(session) if sizes(vars(session)[name]) != sizes(vars(fresh).get(name))}
     assert different == {"processed_frames"}  # the newest picture
-    assert min(next(bounded.frames(1))) == MOST + 1
+    assert min(next(bounded.frames(1))) == MAX_OBJECTS + 1
 
 
 @pytest.mark.soak
 def test_memory_does_not_grow_with_the_stream(run: Callable[..., Run]) -> None:
     """Reconditioned every 16th frame it takes 256 frames until all that may be kept is there; every second, 32."""
     every, frames = (16, 2000) if IS_SOAK else (2, 50)
-    bounded = run(is_bounded=True, every=every, most=1)
+    bounded = run(is_bounded=True, every=every, max_objects=1)
     filled = (CONDITIONING_KEPT + 1) * every
     history = [sizes(bounded.session) for _ in bounded.frames(frames)]
     for start in range(filled, frames - every, every):

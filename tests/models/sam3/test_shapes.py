@@ -12,7 +12,7 @@ from engine.models.sam3 import SegmentationSpec
 from engine.models.sam3.load import load
 from engine.models.sam3.segmenter import Segmenter
 from engine.models.sam3.shapes import OBJECTS, build, gflop
-from engine.models.sam3.timing import Rival
+from engine.models.sam3.timing import ReferenceSegmenter
 
 THRESHOLD = 0.5
 
@@ -64,7 +64,9 @@ def test_more_prompts_are_more_work_for_all_but_the_backbone() -> None:
 
 @pytest.mark.parametrize("has_tracker", [False, True])
 def test_every_prompt_finds_sixteen_objects_in_every_picture(has_tracker: bool) -> None:
-    rival = Rival(build("tiny", 336, "cpu", torch.float32, has_tracker=has_tracker), ("person", "lamp on the left"))
+    rival = ReferenceSegmenter(
+        build("tiny", 336, "cpu", torch.float32, has_tracker=has_tracker), ("person", "lamp on the left")
+    )
     for index in (0, 40):
         for found in rival.prepared(picture(index), THRESHOLD):
             assert len(found["scores"]) == OBJECTS
@@ -75,20 +77,20 @@ def test_every_prompt_finds_sixteen_objects_in_every_picture(has_tracker: bool) 
 
 def test_it_finds_them_in_half_precision_too() -> None:
     model = build("tiny", 336, "cpu", torch.bfloat16)
-    for found in Rival(model, ("person",)).prepared(picture(), THRESHOLD):
+    for found in ReferenceSegmenter(model, ("person",)).prepared(picture(), THRESHOLD):
         assert len(found["scores"]) == OBJECTS
     assert {p.dtype for p in model.video.parameters()} == {torch.bfloat16}
 
 
 def test_it_finds_as_many_as_it_is_told_to() -> None:
-    rival = Rival(build("tiny", 336, "cpu", torch.float32, has_tracker=False, objects=3), ("person",))
+    rival = ReferenceSegmenter(build("tiny", 336, "cpu", torch.float32, has_tracker=False, objects=3), ("person",))
     (found,) = rival.prepared(picture(), THRESHOLD)
     assert len(found["scores"]) == 3
 
 
 def test_what_is_followed_is_seen_in_every_picture() -> None:
     segmenter = Segmenter(build("tiny", 336, "cpu", torch.float32, objects=2))
-    segmenter.mode, segmenter.most = "track", 2
+    segmenter.mode, segmenter.max_objects = "track", 2
     segmenter.set_prompts(("person",))
     shown = [{each.id for each in segmenter.segment(picture(index))[0].objects} for index in range(4)]
     assert shown[1:] == [{1, 2}] * 3

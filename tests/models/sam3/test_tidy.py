@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from engine.models.sam3.found import Found, nothing_found
+from engine.models.sam3.detected_objects import DetectedObjects, no_objects
 from engine.models.sam3.tidy import FILLED, REMOVED, mask_iou, mend, oldest_of_each, tidy
 
 SIDE = 288
 EIGHT = np.ones((3, 3), int)
 
 
-def found_of(masks: list[np.ndarray], prompts: list[int] | None = None) -> Found:
+def found_of(masks: list[np.ndarray], prompts: list[int] | None = None) -> DetectedObjects:
     count = len(masks)
-    return Found(
+    return DetectedObjects(
         scores=np.linspace(0.9, 0.6, count, dtype=np.float32),
         boxes=np.zeros((count, 4), np.float32),
         prompts=np.array(prompts or [0] * count, np.int64),
@@ -129,7 +129,7 @@ def test_what_was_found_is_not_written_to() -> None:
 
 
 def test_nothing_found_stays_nothing() -> None:
-    assert len(tidy(nothing_found(SIDE))) == 0
+    assert len(tidy(no_objects(SIDE))) == 0
 
 
 def mended_slowly(mask: np.ndarray) -> np.ndarray:

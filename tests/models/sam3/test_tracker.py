@@ -12,12 +12,12 @@ import torch
 
 from engine.models.graphs import DirectCalls
 from engine.models.sam3.backbone import Features
+from engine.models.sam3.detected_objects import DetectedObjects
 from engine.models.sam3.detector import Best, Detector
 from engine.models.sam3.detr import as_levels
 from engine.models.sam3.following import LOST_AFTER
-from engine.models.sam3.found import Found
-from engine.models.sam3.model import Model
-from engine.models.sam3.prompts import Prompt, PromptEncoder
+from engine.models.sam3.model import SegmentationModel
+from engine.models.sam3.prompts import EncodedPrompt, PromptEncoder
 from engine.models.sam3.tracker import Tracker, boxes_around
 from engine.models.sam3.video_flow import detections_of
 from tests.models.sam3.held_memory import sizes
@@ -43,39 +43,41 @@ BLUE_DISC: Disc = (0.3, 0.7, 0.11, BLUE)
 
 
 @pytest.fixture(scope="module")
-def model(seeing_sam3: Path) -> Model:
+def model(seeing_sam3: Path) -> SegmentationModel:
     return build_small_sam3(seeing_sam3)
 
 
 @pytest.fixture(scope="module")
-def prompts(model: Model) -> dict[str, Prompt]:
+def prompts(model: SegmentationModel) -> dict[str, EncodedPrompt]:
     encoder = PromptEncoder(model)
     return {text: encoder.encode(text) for text in ("face", "dog")}
 
 
 class Stream:
-    def __init__(self, model: Model, prompts: Sequence[Prompt]) -> None:
+    def __init__(self, model: SegmentationModel, prompts: Sequence[EncodedPrompt]) -> None:
         self.model = model
         self.tracker = Tracker(model, Detector(model, DirectCalls()))
         self.prompts = list(prompts)
         self._seen: dict[tuple[Disc, ...], Features] = {}
 
-    def show(self, *discs: Disc, most: int = 16, threshold: float = 0.5, **options: Any) -> Found:
+    def show(self, *discs: Disc, max_objects: int = 16, threshold: float = 0.5, **options: Any) -> DetectedObjects:
         features = self._seen.get(discs)
         if features is None:
             features = self._seen[discs] = features_of(self.model, picture(*discs))
-        return self.tracker.step(features, self.prompts, most=most, threshold=threshold, **options)
+        return self.tracker.step(features, self.prompts, max_objects=max_objects, threshold=threshold, **options)
 
     def ids(self, *discs: Disc, **options: Any) -> list[int]:
         return self.show(*discs, **options).ids.tolist()
 
 
 @pytest.fixture
-def stream(model: Model, prompts: dict[str, Prompt]) -> Stream:
+def stream(model: SegmentationModel, prompts: dict[str, EncodedPrompt]) -> Stream:
     return Stream(model, [prompts["face"]])
 
 
-def test_every_picture_is_answered_as_by_the_model_as_it_stands(model: Model, prompts: dict[str, Prompt]) -> None:
+def test_every_picture_is_answered_as_by_the_model_as_it_stands(
+    model: SegmentationModel, prompts: dict[str, EncodedPrompt]
+) -> None:
     """40 pictures with default settings: two come and stay, two of them go and one comes back, one is reconditioned."""
     from transformers.models.sam3_video.modeling_sam3_video import Sam3VideoInferenceSession
 
@@ -152,7 +154,7 @@ def test_a_square_is_found_to_the_texel(stream: Stream) -> None:
     drawn = np.zeros((SIDE, SIDE, 3), np.uint8)
     drawn[28:84, 42:84] = RED
     for _ in range(3):
-        found = stream.tracker.step(features_of(stream.model, drawn), stream.prompts, threshold=0.5, most=16)
+        found = stream.tracker.step(features_of(stream.model, drawn), stream.prompts, threshold=0.5, max_objects=16)
         assert found.masks.shape == (1, MASK_SIDE, MASK_SIDE) and found.masks.dtype == np.uint8
         expected = np.zeros((MASK_SIDE, MASK_SIDE), bool)
         expected[8:24, 12:24] = True
@@ -165,7 +167,7 @@ def test_a_square_is_found_to_the_texel(stream: Stream) -> None:
 def test_a_picture_of_another_size_or_aspect_changes_nobody(stream: Stream) -> None:
     for width, height in ((112, 112), (320, 180), (90, 200), (112, 112)):
         drawn = picture(RED_DISC, width=width, height=height)
-        found = stream.tracker.step(features_of(stream.model, drawn), stream.prompts, threshold=0.5, most=16)
+        found = stream.tracker.step(features_of(stream.model, drawn), stream.prompts, threshold=0.5, max_objects=16)
         assert found.ids.tolist() == [1]
         assert np.allclose(found.boxes[0], (0.17, 0.17, 0.43, 0.43), atol=1.5 / MASK_SIDE)
 
@@ -180,10 +182,10 @@ def test_another_source_begins_with_ids_that_nobody_had(stream: Stream) -> None:
 
 
 def test_a_place_is_free_again_when_its_object_was_lost(stream: Stream) -> None:
-    assert stream.ids(RED_DISC, most=1) == [1]
+    assert stream.ids(RED_DISC, max_objects=1) == [1]
     for _ in range(LOST_AFTER):
-        assert stream.ids(GREEN_DISC, most=1) == []  # red's place is not free yet
-    assert stream.ids(GREEN_DISC, most=1) == [2]
+        assert stream.ids(GREEN_DISC, max_objects=1) == []  # red's place is not free yet
+    assert stream.ids(GREEN_DISC, max_objects=1) == [2]
 
 
 def test_a_crowd_is_cut_to_its_best_without_a_word(
@@ -192,7 +194,7 @@ def test_a_crowd_is_cut_to_its_best_without_a_word(
     monkeypatch.setattr(logging.getLogger("transformers"), "propagate", True)
     crowd = (BLUE_DISC, GREEN_DISC, RED_DISC)
     for _ in range(3):
-        found = stream.show(*crowd, most=2)
+        found = stream.show(*crowd, max_objects=2)
         assert found.ids.tolist() == [1, 2]
         assert np.allclose(found.boxes[:, 0], (0.17, 0.58), atol=1.5 / MASK_SIDE)  # red and green, the largest
     assert not caplog.records
@@ -201,9 +203,9 @@ def test_a_crowd_is_cut_to_its_best_without_a_word(
 def test_fewer_places_let_the_worst_go_and_more_let_newcomers_in(stream: Stream) -> None:
     crowd = (BLUE_DISC, GREEN_DISC, RED_DISC)
     assert stream.ids(*crowd) == [1, 2, 3]
-    assert stream.ids(*crowd, most=1) == [1]
-    assert stream.ids(*crowd, most=1) == [1]
-    assert stream.ids(*crowd, most=2) == [1, 4]
+    assert stream.ids(*crowd, max_objects=1) == [1]
+    assert stream.ids(*crowd, max_objects=1) == [1]
+    assert stream.ids(*crowd, max_objects=2) == [1, 4]
 
 
 def test_a_higher_threshold_lets_go_who_was_found_with_less(stream: Stream) -> None:
@@ -227,7 +229,7 @@ def test_beside_others_a_new_object_needs_more_than_the_threshold(stream: Stream
     assert stream.ids(faint, threshold=strict) == [4]  # by itself it needs no more
 
 
-def test_each_prompt_has_objects_of_its_own(model: Model, prompts: dict[str, Prompt]) -> None:
+def test_each_prompt_has_objects_of_its_own(model: SegmentationModel, prompts: dict[str, EncodedPrompt]) -> None:
     stream = Stream(model, [prompts["face"], prompts["dog"]])
     found = stream.show(RED_DISC)
     assert found.ids.tolist() == [1, 2] and sorted(found.prompts.tolist()) == [0, 1]
@@ -236,7 +238,7 @@ def test_each_prompt_has_objects_of_its_own(model: Model, prompts: dict[str, Pro
 
 
 def test_who_was_found_for_a_text_that_is_gone_is_let_go_and_the_others_stay(
-    model: Model, prompts: dict[str, Prompt]
+    model: SegmentationModel, prompts: dict[str, EncodedPrompt]
 ) -> None:
     face, dog = prompts["face"], prompts["dog"]
     stream = Stream(model, [face])
@@ -255,7 +257,9 @@ def test_who_was_found_for_a_text_that_is_gone_is_let_go_and_the_others_stay(
     assert stream.ids(RED_DISC) == [4]
 
 
-def test_a_text_that_is_given_twice_is_looked_for_once(model: Model, prompts: dict[str, Prompt]) -> None:
+def test_a_text_that_is_given_twice_is_looked_for_once(
+    model: SegmentationModel, prompts: dict[str, EncodedPrompt]
+) -> None:
     stream = Stream(model, [prompts["dog"], prompts["face"], prompts["face"]])
     found = stream.show(RED_DISC)
     assert sorted(found.prompts.tolist()) == [0, 1]
@@ -314,7 +318,7 @@ def test_a_picture_that_is_broken_off_begins_anew(stream: Stream) -> None:
     assert call >= 8
 
 
-def test_stages_are_told_in_their_order(model: Model, prompts: dict[str, Prompt]) -> None:
+def test_stages_are_told_in_their_order(model: SegmentationModel, prompts: dict[str, EncodedPrompt]) -> None:
     stages: list[str] = []
     Stream(model, list(prompts.values())).show(RED_DISC, mark=stages.append)
     assert stages == ["decoder", "masks", "decoder", "masks", "tracker", "copy"]
@@ -325,12 +329,14 @@ def test_followed_objects_outlive_a_picture_of_no_numbers(stream: Stream) -> Non
     features = features_of(stream.model, picture(RED_DISC))
     for tensor in (*features.fpn_hidden_states, features.last_hidden_state):
         tensor.fill_(torch.nan)
-    found = stream.tracker.step(features, stream.prompts, threshold=0.5, most=16)
+    found = stream.tracker.step(features, stream.prompts, threshold=0.5, max_objects=16)
     assert not found.is_finite and len(found) == 0
     assert stream.ids(RED_DISC) == [1]
 
 
-def test_who_is_remembered_by_no_numbers_is_found_anew_and_harms_nobody(stream: Stream, model: Model) -> None:
+def test_who_is_remembered_by_no_numbers_is_found_anew_and_harms_nobody(
+    stream: Stream, model: SegmentationModel
+) -> None:
     assert stream.ids(RED_DISC) == [1]
     bias = model.video.tracker_model.memory_encoder.projection.bias
     sound = bias.clone()
@@ -353,7 +359,9 @@ def test_bfloat16_follows_as_well(seeing_sam3: Path) -> None:
 
 
 @pytest.mark.soak
-def test_memory_stays_flat_while_objects_come_and_go(model: Model, prompts: dict[str, Prompt]) -> None:
+def test_memory_stays_flat_while_objects_come_and_go(
+    model: SegmentationModel, prompts: dict[str, EncodedPrompt]
+) -> None:
     """One is lost and followed anew in every round, one is reconditioned all the time."""
     stream = Stream(model, [prompts["face"]])
     every, rounds, filled = (16, 42, 6) if IS_SOAK else (2, 3, 1)

@@ -1,6 +1,6 @@
 """The network of RMVPE (Wei et al., Interspeech 2023): a U-net over a spectrogram, then a recurrent layer over time.
 
-Names of modules are those of the published checkpoint. Pictures are (B, channels, frames, bands).
+Module names are those of the published checkpoint. Feature maps are (B, channels, frames, bands).
 """
 
 from itertools import pairwise
@@ -13,8 +13,8 @@ from engine.models.rvc.pitch.mel import BANDS
 BINS = 360
 FRAME_MULTIPLE = 32  # the U-net halves the time five times
 CHANNELS = (16, 32, 64, 128, 256)
-BLOCKS = 4  # residual blocks a level
-DEEPEST = 4  # levels at the bottom, which halve nothing
+BLOCKS = 4  # residual blocks per level
+DEEPEST = 4  # levels at the bottom, without pooling
 RECURRENT = 256
 
 
@@ -34,24 +34,24 @@ class Rmvpe(nn.Module):
 class Unet(nn.Module):
     def __init__(self, channels: tuple[int, ...], blocks: int) -> None:
         super().__init__()
-        self.encoder = Encoder(channels, blocks)
+        self.encoder = UnetEncoder(channels, blocks)
         deep = 2 * channels[-1]
         self.intermediate = Intermediate(channels[-1], deep, blocks)
-        self.decoder = Decoder((deep, *reversed(channels)), blocks)
+        self.decoder = UnetDecoder((deep, *reversed(channels)), blocks)
 
     def forward(self, picture: Tensor) -> Tensor:
         picture, levels = self.encoder(picture)
         return self.decoder(self.intermediate(picture), levels)
 
 
-class Encoder(nn.Module):
+class UnetEncoder(nn.Module):
     def __init__(self, channels: tuple[int, ...], blocks: int) -> None:
         super().__init__()
         self.bn = nn.BatchNorm2d(1)
         self.layers = nn.ModuleList(Level(*ends, blocks) for ends in pairwise((1, *channels)))
 
     def forward(self, picture: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """The picture halved once a level, and what each level saw before it was halved."""
+        """The feature map halved once per level, and each level's output before pooling."""
         picture = self.bn(picture)
         levels: list[Tensor] = []
         for layer in self.layers:
@@ -71,7 +71,7 @@ class Intermediate(nn.Module):
         return self.layers(picture)
 
 
-class Decoder(nn.Module):
+class UnetDecoder(nn.Module):
     def __init__(self, channels: tuple[int, ...], blocks: int) -> None:
         super().__init__()
         self.layers = nn.ModuleList(Rise(*ends, blocks) for ends in pairwise(channels))
@@ -92,7 +92,7 @@ class Level(nn.Module):
 
 
 class Rise(nn.Module):
-    """Doubles the picture and joins it with what the encoder saw at that size."""
+    """Upsamples by two and joins the encoder's output of that size."""
 
     def __init__(self, before: int, after: int, blocks: int) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""What was found in one picture, on the host. Does not load torch."""
+"""Objects found in one picture, on the host. Does not load torch."""
 
 from dataclasses import dataclass
 
@@ -6,28 +6,28 @@ import numpy as np
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class DetectedObjects:
     """n objects, best first."""
 
     scores: np.ndarray
     """(n,) float32, 0..1."""
     boxes: np.ndarray
-    """(n, 4) float32: left, top, right and bottom in 0..1 of the picture; may reach over its edges."""
+    """(n, 4) float32: left, top, right and bottom in 0..1 of the picture; may extend beyond its edges."""
     prompts: np.ndarray
-    """(n,) int64: place of the prompt in the sequence that was given."""
+    """(n,) int64: index of the prompt in the given sequence."""
     masks: np.ndarray
-    """(n, side, side) uint8: 255 x probability, rounded, a half downwards: above 127.5 where probability > 0.5."""
+    """(n, side, side) uint8: 255 x probability, rounded, halves down: above 127.5 where probability > 0.5."""
     ids: np.ndarray | None = None
-    """(n,) int64, of followed objects; else None."""
+    """(n,) int64 for tracked objects; otherwise None."""
     is_finite: bool = True
-    """False where the model's numbers were none (NaN, infinity); then nothing was found."""
+    """False if the model returned NaN or infinity; then there are no objects."""
 
     def __len__(self) -> int:
         return len(self.scores)
 
-    def only(self, keep: np.ndarray) -> "Found":
-        """Those at `keep`: places, or (n,) bool."""
-        return Found(
+    def only(self, keep: np.ndarray) -> "DetectedObjects":
+        """A selection: `keep` are indices, or (n,) bool."""
+        return DetectedObjects(
             scores=self.scores[keep],
             boxes=self.boxes[keep],
             prompts=self.prompts[keep],
@@ -37,8 +37,8 @@ class Found:
         )
 
 
-def nothing_found(side: int, *, is_finite: bool = True) -> Found:
-    return Found(
+def no_objects(side: int, *, is_finite: bool = True) -> DetectedObjects:
+    return DetectedObjects(
         scores=np.zeros(0, np.float32),
         boxes=np.zeros((0, 4), np.float32),
         prompts=np.zeros(0, np.int64),

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from engine.models.rvc.gate import HOP, Gate, gate
+from engine.models.rvc.noise_gate import HOP, NoiseGate, gate
 
 torch.set_num_threads(1)
 
@@ -43,7 +43,7 @@ def test_at_minus_60_dB_the_gate_is_off(threshold_db: torch.Tensor | float) -> N
 
 def test_a_stream_is_gated_as_the_whole_however_it_is_cut() -> None:
     sound = speech()
-    stream = Gate(HOP, CPU)
+    stream = NoiseGate(HOP, CPU)
     blocks = [stream.push(block, torch.tensor(-40.0)) for block in sound.split([HOP, 24 * HOP, 18 * HOP, 37 * HOP], -1)]
     assert torch.equal(torch.cat(blocks, -1), gate(sound, -40.0))
     stream.reset()
@@ -53,4 +53,4 @@ def test_a_stream_is_gated_as_the_whole_however_it_is_cut() -> None:
 def test_a_sound_need_not_be_whole_frames_but_a_block_must() -> None:
     assert gate(torch.ones(2, HOP + 7), -20.0).eq(1).all()
     with pytest.raises(ValueError, match="a block of 100 samples is not a multiple of 160"):
-        Gate(HOP, CPU).push(torch.ones(1, 100), -20.0)
+        NoiseGate(HOP, CPU).push(torch.ones(1, 100), -20.0)
