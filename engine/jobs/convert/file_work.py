@@ -18,12 +18,12 @@ from engine.jobs.convert.sounds import Sound
 from engine.jobs.convert.tasks import Task
 from engine.jobs.convert.writing import open_writer
 from engine.models.rvc.cutting import FRAME, RATE_HZ, Piece, Span, piece_of, spans_of
-from engine.models.rvc.levels import LOUDEST_IN, turned_down
+from engine.models.rvc.levels import MAX_PEAK_IN, limiting_gain
 from engine.system.atomic_file import MAX_HELD_JOB_S, move_into_place
 from engine.system.work_folder import WorkFolder, file_key
 
 if TYPE_CHECKING:
-    from engine.models.rvc.offline import Converter
+    from engine.models.rvc.offline import VoiceConverter
 
 
 class FileWork:
@@ -32,7 +32,9 @@ class FileWork:
     MultiverseError, in one line, from each step where this file cannot be had or written.
     """
 
-    def __init__(self, task: Task, sound: Sound, converter: "Converter", key: dict[str, Any], *, resume: bool) -> None:
+    def __init__(
+        self, task: Task, sound: Sound, converter: "VoiceConverter", key: dict[str, Any], *, resume: bool
+    ) -> None:
         """`key`: what the result depends on, the source apart."""
         self.task = task
         self.sound = sound
@@ -87,7 +89,7 @@ class FileWork:
         spans = spans_of(self._heard.read, samples, converter.cutting)
         self._made = Made(
             heard=self._heard,
-            turned_down=turned_down(journal.peak, LOUDEST_IN),
+            limiting_gain=limiting_gain(journal.peak, MAX_PEAK_IN),
             converted=self._converted,
             spans=spans,
             hop=converter.hop,
@@ -113,7 +115,7 @@ class FileWork:
 
     def piece(self, span: Span) -> Piece:
         piece = piece_of(span, self._heard.read, self._heard.samples)
-        np.multiply(piece.sound, np.float32(self._made.turned_down), out=piece.sound)
+        np.multiply(piece.sound, np.float32(self._made.limiting_gain), out=piece.sound)
         return piece
 
     def keep(self, spans: Sequence[Span], parts: Sequence[np.ndarray]) -> None:

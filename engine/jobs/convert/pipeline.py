@@ -24,7 +24,7 @@ from engine.models.rvc.cutting import FRAME, RATE_HZ, Span
 from engine.system.bounded_queue import BoundedQueue, QueueAborted, Worker
 
 if TYPE_CHECKING:
-    from engine.models.rvc.offline import Converter
+    from engine.models.rvc.offline import VoiceConverter
 
 UNWRITTEN = 4  # converted files that wait for the writer
 POLL_S = 0.5  # whether another run has let go of a file
@@ -40,7 +40,7 @@ class Pipeline:
         job: ConvertJob,
         sounds: dict[Task, Sound],
         before: dict[Task, Mark],
-        converter: "Converter",
+        converter: "VoiceConverter",
         key: dict[str, Any],
         *,
         tell: Tell,

@@ -27,7 +27,7 @@ from engine.system.process_memory import peak_process_mb
 from engine.system.work_folder import file_key
 
 if TYPE_CHECKING:
-    from engine.models.rvc.offline import Converter
+    from engine.models.rvc.offline import VoiceConverter
 
 TellFile = Callable[[FileReport], None]
 
@@ -91,11 +91,11 @@ def open_job(job: ConvertJob, *, tell_file: TellFile = lambda report: None) -> O
     return work
 
 
-def load_converter(job: ConvertJob, environ: Mapping[str, str] = os.environ) -> "Converter":
+def load_converter(job: ConvertJob, environ: Mapping[str, str] = os.environ) -> "VoiceConverter":
     """The model on its device. ModelError in one line; ConfigError for what `environ` sets wrongly."""
     from engine.models.device_work import chosen_device, use_threads
     from engine.models.rvc.load import load
-    from engine.models.rvc.offline import Converter
+    from engine.models.rvc.offline import VoiceConverter
 
     if job.threads is not None:
         use_threads(job.threads)
@@ -103,13 +103,13 @@ def load_converter(job: ConvertJob, environ: Mapping[str, str] = os.environ) -> 
     options = OptimizationConfig.resolve(device, environ, **job.switches)
     spec = replace(job.spec, is_retrieved_on_device=options.gpu_retrieval)
     model = load(spec, device, "float16" if options.fp16 else "float32")
-    return Converter(model, job.settings, options)
+    return VoiceConverter(model, job.settings, options)
 
 
 def run_job(
     job: ConvertJob,
     work: OpenJob,
-    converter: "Converter",
+    converter: "VoiceConverter",
     *,
     tell: Tell = lambda progress: None,
     tell_file: TellFile = lambda report: None,
@@ -157,7 +157,7 @@ def _check_rate(job: ConvertJob, task: Task) -> None:
         raise UsageError(f"--rate: {task.output.suffix} takes {allowed} Hz, not {job.rate_hz}")
 
 
-def _key(job: ConvertJob, converter: "Converter") -> dict[str, Any]:
+def _key(job: ConvertJob, converter: "VoiceConverter") -> dict[str, Any]:
     """All that decides what comes out, apart from the source."""
     model, spec = converter.model, job.spec
     files = [path for name in (spec.model, spec.index, model.spec.content, spec.rmvpe) for path in _files_of(name)]

@@ -48,9 +48,9 @@ def open_job(job: SegmentJob) -> Pictures:
 def load_segmenter(job: SegmentJob) -> "Segmenter":
     """The model on its device; ModelError in one line, for boxes without torchvision before it is loaded."""
     if job.boxes:
-        from engine.models.sam3.boxes import demand_roi_align
+        from engine.models.sam3.boxes import require_roi_align
 
-        demand_roi_align()
+        require_roi_align()
     require_libraries()
     from engine.models.device_work import chosen_device, chosen_dtype, use_threads
     from engine.models.sam3.load import load
@@ -74,7 +74,7 @@ def run_job(
     mode = mode_for(job, pictures, can_follow=segmenter.model.video is not None)
     segmenter.mode = mode
     segmenter.reset()
-    segmenter.threshold, segmenter.most, segmenter.boxes = job.threshold, job.max_objects, job.boxes
+    segmenter.threshold, segmenter.max_objects, segmenter.boxes = job.threshold, job.max_objects, job.boxes
     notes = segmenter.model.notes + segmenter.set_prompts(job.prompts)
     return Pipeline(job, pictures, segmenter, mode, tell, stop or threading.Event()).run(notes)
 

@@ -22,7 +22,7 @@ from engine.live.kit.sent_values import NOTHING, ToldValues
 from engine.live.rvc.converted_sound import ConvertedSound
 from engine.live.rvc.settings import PRELOAD, read_settings
 from engine.live.rvc.spec import AS_DECLARED, BUILT, MODEL, files_named, require_complete, spec_of
-from engine.models.rvc.grid import Grid
+from engine.models.rvc.grid import BlockGrid
 from engine.models.rvc.optimization import VARIABLES, OptimizationConfig
 from engine.params import Snapshot
 from engine.system.daemon_worker import DaemonWorker
@@ -202,6 +202,6 @@ class VoiceLink:
         )
 
 
-def _grid(rate_hz: int, values: Mapping[str, Any]) -> Grid:
+def _grid(rate_hz: int, values: Mapping[str, Any]) -> BlockGrid:
     """How the child will cut a sound of that rate."""
-    return Grid.of(rate_hz, **asdict(read_settings(values).window))
+    return BlockGrid.of(rate_hz, **asdict(read_settings(values).window))

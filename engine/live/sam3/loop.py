@@ -27,7 +27,7 @@ from engine.live.sam3.settings import read_settings
 from engine.values import Segmentation
 
 if TYPE_CHECKING:
-    from engine.models.sam3.model import Model
+    from engine.models.sam3.model import SegmentationModel
 
 WARM_UP_PROMPT: Final = "object"
 WARM_UP_SIDE_PX: Final = 64
@@ -51,7 +51,7 @@ def run(port: ChildPort) -> None:
 class Loop(PictureLoop[RingFrame, Segmentation]):
     """Finds and follows."""
 
-    def __init__(self, port: ChildPort, model: "Model") -> None:
+    def __init__(self, port: ChildPort, model: "SegmentationModel") -> None:
         from engine.models.device_work import call_before_layers
         from engine.models.sam3.segmenter import Segmenter
 
@@ -98,7 +98,7 @@ class Loop(PictureLoop[RingFrame, Segmentation]):
             self._newest()  # what lies in the ring may be from where the engine looked before: the next one is not
             self._segmenter.reset()
         self._segmenter.threshold = self._settings.threshold
-        self._segmenter.most = self._settings.most
+        self._segmenter.max_objects = self._settings.most
 
     def _take_asked(self) -> None:
         """Encode the prompts if they have changed, and tell once what cannot be done as asked."""
