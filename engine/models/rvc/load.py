@@ -1,8 +1,9 @@
-"""`load`: from the names in a VoiceSpec to a VoiceModel on its device."""
+"""Load a VoiceModel onto its device."""
 
 import logging
 import re
 from dataclasses import replace
+from typing import Any, Final
 
 import torch
 from transformers import HubertConfig, HubertModel
@@ -26,7 +27,7 @@ from engine.models.rvc.synthesizer import Synthesizer
 
 log = logging.getLogger(__name__)
 
-TINY_LAYERS = {
+TINY_LAYERS: Final[dict[str, Any]] = {
     "num_hidden_layers": 2,
     "intermediate_size": 64,
     "conv_dim": (32,) * 7,
@@ -36,11 +37,11 @@ _RANDOM_INDEX = re.compile(rf"{RANDOM}(\d+)")
 
 
 def load(spec: VoiceSpec, device: str, dtype: str) -> VoiceModel:
-    """The voice on `device` (cpu, cuda, cuda:1, mps), its networks in `dtype` (as `dtype_named` has them).
+    """The voice on `device` (cpu, cuda, cuda:1, mps), its networks in `dtype` (a name that `dtype_named` knows).
 
-    With `random:SHAPE` the synthesizer's weights are drawn, and so are HuBERT's where `spec.content` is left as it is;
-    `random:N` as the index is N vectors. Nothing is downloaded and nothing of a file is run. ModelError in one line
-    names what is missing and how to get it; `torch.OutOfMemoryError` passes through.
+    `random:SHAPE` draws the synthesizer's weights, and HuBERT's too unless `spec.content` is set; `random:N` as the
+    index means N vectors. Downloads nothing and runs nothing of a file. ModelError in one line names what is missing
+    and how to get it. Does not catch `torch.OutOfMemoryError`.
     """
     wanted, place = dtype_named(dtype), torch.device(device)
     quieten_libraries("transformers")
@@ -67,11 +68,11 @@ def load(spec: VoiceSpec, device: str, dtype: str) -> VoiceModel:
 
 
 def _synthesizer(spec: VoiceSpec, device: str, dtype: torch.dtype) -> tuple[Synthesizer, ContentChoice]:
-    """And what hears for it."""
+    """The synthesizer, and the HuBERT that belongs to it."""
     if spec.random_shape:
         return build(spec.random_shape, device, dtype), ContentChoice(spec.content or CONTENT)
     checkpoint = read_checkpoint(locate.find(spec.model, files=("*.pth",)))
-    heard = content_for(checkpoint.name, checkpoint.told, spec.content)  # refused before anything is computed
+    heard = content_for(checkpoint.name, checkpoint.told, spec.content)  # fails before anything is computed
     return synthesizer_of(checkpoint, device, dtype), heard
 
 

@@ -48,10 +48,10 @@ def _gated(sound: torch.Tensor, threshold_db: torch.Tensor | float, hop: int) ->
     """Gate (B, n), a multiple of hop, and drop the first CELLS hops."""
     if not isinstance(threshold_db, torch.Tensor):
         threshold_db = sound.new_full((), threshold_db)
-    power = sound.square().unflatten(-1, (-1, hop)).mean(-1)  # (B, cells)
+    power = torch.unflatten(sound.square(), -1, (-1, hop)).mean(-1)  # (B, cells)
     power = power.unfold(-1, CELLS, 1).mean(-1)  # mean of a cell and the three before it
     is_open = (power >= 10.0 ** (threshold_db / 10.0)) | (threshold_db <= OFF_DB)
     before, now = is_open[:, :-1, None], is_open[:, 1:, None]
     closing = torch.linspace(1.0, 0.0, hop + 1, device=sound.device, dtype=sound.dtype)[1:]
-    cells = sound[:, CELLS * hop :].unflatten(-1, (-1, hop))
+    cells = torch.unflatten(sound[:, CELLS * hop :], -1, (-1, hop))
     return torch.where(now, cells, cells * (before * closing)).flatten(1)

@@ -12,7 +12,7 @@ from engine.errors import ModelError
 Version = Literal["v1", "v2"]
 CONTENT_CHANNELS: Final[dict[Version, int]] = {"v1": 256, "v2": 768}
 RATES: Final = {"32k": 32_000, "40k": 40_000, "48k": 48_000}
-"""Sample rates as old files write them."""
+"""Sample rates in the form of old files."""
 FRAMES_A_SECOND: Final = 100
 CONFIG_ITEMS: Final = 18
 MAX_SIZE: Final = 8192  # of channels, layers and speakers; a broken file may say anything
@@ -29,7 +29,7 @@ OUTER_KERNEL: Final = 7  # the decoder's first and last convolution
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SynthesizerShape:
-    """The numbers of a checkpoint's `config`; the defaults are those of every published base model."""
+    """The sizes in a checkpoint's `config`. Defaults are those of every published base model."""
 
     version: Version
     rate_hz: int
@@ -47,9 +47,9 @@ class SynthesizerShape:
     resblock_kernels: tuple[int, ...] = (3, 7, 11)
     resblock_dilations: tuple[tuple[int, ...], ...] = ((1, 3, 5),) * 3
     initial: int = 512
-    """Channels before the first upsampling; each one halves them."""
+    """Channels before the first upsampling stage; each stage halves them."""
     gin: int = 256
-    """Channels of a speaker's embedding."""
+    """Channels of a speaker embedding."""
 
     @property
     def content_channels(self) -> int:
@@ -57,14 +57,23 @@ class SynthesizerShape:
 
     @property
     def hop(self) -> int:
-        """Samples of a frame of 10 ms."""
+        """Samples per frame of 10 ms."""
         return math.prod(self.upsample_rates)
+
+    def stretched_hop(self, formant: float) -> int:
+        """Samples that the decoder makes per frame and that are then played in 10 ms; `formant` in semitones.
+
+        A formant above 0 means more samples, which sounds like a smaller vocal tract.
+        """
+        return round(self.hop * float(2.0 ** (formant / 12.0)))
 
     @property
     def lead_in_frames(self) -> int:
-        """Frames of the latent before a frame, and after it, that its samples depend on: how far the decoder looks, 10
-        to 13 for the published shapes. Walked backwards from the last convolution."""
-        samples = 3  # conv_post, 7 wide
+        """Frames of the latent before and after a frame that its samples depend on: 10 to 13 for the published shapes.
+
+        It is the decoder's receptive field, computed backwards from the last convolution.
+        """
+        samples = OUTER_KERNEL // 2  # conv_post
         widest = max(
             sum((kernel - 1) // 2 * (dilation + 1) for dilation in dilations)
             for kernel, dilations in zip(self.resblock_kernels, self.resblock_dilations, strict=True)
@@ -72,13 +81,13 @@ class SynthesizerShape:
         for rate, kernel in zip(reversed(self.upsample_rates), reversed(self.upsample_kernels), strict=True):
             samples += widest
             samples = (samples + kernel - 1 - (kernel - rate) // 2) // rate
-        return samples + 3  # conv_pre, 7 wide
+        return samples + OUTER_KERNEL // 2  # conv_pre
 
     def config(self) -> list[Any]:
-        """The 18 items as a checkpoint has them."""
+        """The 18 items as in a checkpoint."""
         return [
-            self.rate_hz // 32 + 1 if self.rate_hz < 40_000 else 1025,  # the spectrum that training looked at
-            32,  # and the frames it cut out
+            self.rate_hz // 32 + 1 if self.rate_hz < 40_000 else 1025,  # bins of the spectrum used in training
+            32,  # frames per training segment
             self.latent,
             self.hidden,
             self.filter,
@@ -131,11 +140,11 @@ SHAPES: Final[dict[str, SynthesizerShape]] = {
         gin=16,
     ),
 }
-"""Published: VERSION-RATE. tiny is nobody's: fast enough for one CPU thread."""
+"""Published shapes are named VERSION-RATE. `tiny` is not published: it is fast enough for one CPU thread."""
 
 
 def shape_named(name: str) -> SynthesizerShape:
-    """ModelError for a shape nobody has."""
+    """The shape with this name; ModelError for an unknown one."""
     if name not in SHAPES:
         raise ModelError(f"shape {name}: not one of {', '.join(SHAPES)}")
     return SHAPES[name]

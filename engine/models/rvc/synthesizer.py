@@ -97,7 +97,8 @@ class FeedForward(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         inner = F.relu(self.conv_1(F.pad(x.transpose(1, 2), self.edges)))
-        return self.conv_2(F.pad(inner, self.edges)).transpose(1, 2)
+        result: Tensor = self.conv_2(F.pad(inner, self.edges)).transpose(1, 2)
+        return result
 
 
 class Attention(nn.Module):
@@ -118,7 +119,7 @@ class Attention(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(B, T, C) -> the same."""
         query, key, value = (
-            F.linear(x, conv.weight[..., 0], conv.bias).unflatten(-1, (self.heads, -1)).transpose(1, 2)
+            torch.unflatten(F.linear(x, conv.weight[..., 0], conv.bias), -1, (self.heads, -1)).transpose(1, 2)
             for conv in (self.conv_q, self.conv_k, self.conv_v)
         )  # (B, heads, T, width)
         query = query * self.scale
@@ -139,7 +140,8 @@ def by_key(of_distance: Tensor) -> Tensor:
     frames = of_distance.shape[-2]
     width = frames + 2 * ATTENTION_WINDOW
     rows = F.pad(of_distance, (0, frames)).flatten(-2)[..., : frames * width]
-    return rows.unflatten(-1, (frames, width))[..., ATTENTION_WINDOW : ATTENTION_WINDOW + frames]
+    result: Tensor = torch.unflatten(rows, -1, (frames, width))[..., ATTENTION_WINDOW : ATTENTION_WINDOW + frames]
+    return result
 
 
 def by_distance(of_key: Tensor) -> Tensor:
@@ -213,7 +215,8 @@ class WaveNet(nn.Module):
             x = x + ahead
             skipped = skipped + aside
         speaker, convolution, mix = last
-        return skipped + mix(gated(convolution(x) + speaker))
+        result: Tensor = skipped + mix(gated(convolution(x) + speaker))
+        return result
 
 
 def gated(x: Tensor) -> Tensor:
@@ -268,7 +271,8 @@ class SineSource(nn.Module):
         sine = torch.sin(turns * (2.0 * math.pi)) * (voiced * AMPLITUDE)
         loudness = UNVOICED_NOISE + voiced * (VOICED_NOISE - UNVOICED_NOISE)
         sound = torch.addcmul(sine, noise.float().view_as(sine), loudness).flatten(1)[..., None]  # (B, T hop, 1)
-        return self.l_linear(sound.to(self.l_linear.weight.dtype)).tanh().transpose(1, 2)
+        result: Tensor = self.l_linear(sound.to(self.l_linear.weight.dtype)).tanh().transpose(1, 2)
+        return result
 
 
 class RollingNoise:
@@ -352,7 +356,8 @@ class Decoder(nn.Module):
             for block in blocks[1:]:
                 total += block(x)
             x = total.div_(self.blocks)
-        return self.conv_post(F.leaky_relu_(x, LAST_SLOPE)).tanh_()[:, :, 0]
+        result: Tensor = self.conv_post(F.leaky_relu_(x, LAST_SLOPE)).tanh_()[:, :, 0]
+        return result
 
     def lay_out(self) -> None:
         """Store the weights with the channels last, where that is faster: everywhere except on MPS."""
@@ -414,18 +419,21 @@ class Synthesizer(nn.Module):
 
     def speaker(self, number: Tensor) -> Tensor:
         """(B,) int64 in 0..speakers - 1 -> (B, gin, 1)."""
-        return self.emb_g(number)[..., None]
+        result: Tensor = self.emb_g(number)[..., None]
+        return result
 
     def encode(self, phone: Tensor, pitch: Tensor | None) -> tuple[Tensor, Tensor]:
         """Content (B, T, C) and coarse pitch (B, T) int64 in 1..255 -> mean and log of the spread, each (B, latent, T).
 
         `pitch` is None for models without pitch.
         """
-        return self.enc_p(phone, pitch)
+        result: tuple[Tensor, Tensor] = self.enc_p(phone, pitch)
+        return result
 
     def reverse_flow(self, z: Tensor, g: Tensor) -> Tensor:
         """Latent (B, latent, T) of any speaker -> that of speaker g. A frame depends on 24 before and after it."""
-        return self.flow(z, g)
+        result: Tensor = self.flow(z, g)
+        return result
 
     def decode(
         self, z: Tensor, f0: Tensor | None, g: Tensor, *, source: Tensor | None = None, frames: range | None = None
@@ -463,7 +471,8 @@ class Synthesizer(nn.Module):
         hop, lead_in = self.shape.hop, self.shape.lead_in_frames
         begin, stop = max(start - lead_in, 0), min(end + lead_in, z.shape[2])
         around = None if source is None else source[..., begin * hop : stop * hop]
-        return self.dec(z[..., begin:stop], g, around)[..., (start - begin) * hop : (end - begin) * hop]
+        result: Tensor = self.dec(z[..., begin:stop], g, around)[..., (start - begin) * hop : (end - begin) * hop]
+        return result
 
     def infer(
         self,

@@ -1,4 +1,4 @@
-"""Which tensors a synthesiser of a shape has, and where a file of published weights has them. Does not load torch."""
+"""The tensors of a synthesizer, and where a published file stores them. Does not load torch."""
 
 import math
 from collections.abc import Mapping
@@ -19,18 +19,18 @@ from engine.models.safetensors_header import Tensor
 Sides = tuple[int, ...]
 
 NORMED: Final = (("weight_v", "weight_g"), ("parametrizations.weight.original1", "parametrizations.weight.original0"))
-"""How training spells the direction and the length of a weight that it keeps apart."""
+"""Names of the direction and length of a weight that training keeps apart (weight norm)."""
 
 
 def tensors_of(shape: SynthesizerShape) -> dict[str, Sides]:
-    """Of `Synthesizer(shape)`, by its names and in its order."""
+    """Shapes of the tensors of `Synthesizer(shape)`, by its names and in its order."""
     return _text_encoder(shape) | _flow(shape) | _decoder(shape) | {"emb_g.weight": (shape.speakers, shape.gin)}
 
 
 def sources_of(name: str, shape: SynthesizerShape, tensors: Mapping[str, Tensor]) -> dict[str, tuple[str, ...]]:
-    """For each tensor of `tensors_of` the one of a file that it is, or its direction and its length.
+    """The tensor in a file for each tensor of `tensors_of`, or its direction and its length.
 
-    ModelError in one line where one is missing, of other sides, or no array of fractions.
+    ModelError in one line if one is missing, has another shape, or is not floating point.
     """
     wanted = tensors_of(shape)
     sources = {key: _source(key, tensors) for key in wanted}
@@ -43,17 +43,17 @@ def sources_of(name: str, shape: SynthesizerShape, tensors: Mapping[str, Tensor]
             if tensor.shape != sides:
                 raise ModelError(f"{name}: {key} is {_shown(tensor.shape)}, its config asks for {_shown(sides)}")
             if "float" not in tensor.dtype:
-                raise ModelError(f"{name}: {key} is no array of fractions")
+                raise ModelError(f"{name}: {key} is not a floating-point array")
     return sources
 
 
 def _length_sides(weight: Sides) -> Sides:
-    """Of the lengths of a weight's rows."""
+    """Shape of the lengths of a weight's rows."""
     return (weight[0], *(1 for _ in weight[1:]))
 
 
 def _source(key: str, tensors: Mapping[str, Tensor]) -> tuple[str, ...]:
-    """() for a tensor that is not there."""
+    """Names of the tensor, or of its direction and length; () if it is missing."""
     if key in tensors:
         return (key,)
     stem = key.removesuffix("weight")

@@ -95,7 +95,8 @@ class Backbone:
         batch, _, width = hidden.shape
         across, side = self._grid // self._window, self._window
         windows = hidden.view(batch, across, side, across, side, width).permute(0, 1, 3, 2, 4, 5)
-        return self._vit.layer_norm(windows.reshape(batch, across * across, side * side, width))
+        result: torch.Tensor = self._vit.layer_norm(windows.reshape(batch, across * across, side * side, width))
+        return result
 
     def _through(self, layers: list[Any], hidden: torch.Tensor) -> torch.Tensor:
         for layer in layers:
@@ -125,7 +126,8 @@ def vit_layer(layer: Any, hidden: torch.Tensor, turn: torch.Tensor) -> torch.Ten
     query, key, value = (each.flatten(0, 1).transpose(1, 2) for each in (query, key, value))
     seen = F.scaled_dot_product_attention(query, key, value)  # (B * windows, heads, tokens, d)
     hidden = hidden + attention.o_proj(seen.transpose(1, 2).reshape(hidden.shape))
-    return hidden + layer.mlp(layer.layer_norm2(hidden))
+    result: torch.Tensor = hidden + layer.mlp(layer.layer_norm2(hidden))
+    return result
 
 
 def turned(x: torch.Tensor, turn: torch.Tensor) -> torch.Tensor:
@@ -133,7 +135,7 @@ def turned(x: torch.Tensor, turn: torch.Tensor) -> torch.Tensor:
 
     The complex product is a single kernel; the other form can be fused by a compiler.
     """
-    pairs = x.float().unflatten(-1, (-1, 2))  # (..., d / 2, 2)
+    pairs = torch.unflatten(x.float(), -1, (-1, 2))  # (..., d / 2, 2)
     if turn.is_complex():
         rotated = torch.view_as_real(torch.view_as_complex(pairs) * turn)
     else:
@@ -160,4 +162,5 @@ def level_position(neck: Any, grid: int, device: torch.device) -> torch.Tensor:
     """Sine positions of the coarsest level, (1, C, g, g) float32, as the neck adds them to its features."""
     shape = torch.Size((1, neck.config.fpn_hidden_size, grid, grid))
     # A copy, because transformers caches the tensor.
-    return neck.position_encoding(shape, device, torch.float32).clone()
+    result: torch.Tensor = neck.position_encoding(shape, device, torch.float32).clone()
+    return result

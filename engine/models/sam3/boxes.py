@@ -50,7 +50,8 @@ class BoxEncoder:
         """Position encodings of the boxes, (B, n, C + 2) float32."""
         centre_x, centre_y, width, height = (each.flatten() for each in boxes.unbind(-1))
         encoded = self._encoder._encode_box_coordinates(centre_x, centre_y, width, height)
-        return encoded.view(*boxes.shape[:2], -1)
+        result: torch.Tensor = encoded.view(*boxes.shape[:2], -1)
+        return result
 
 
 def require_roi_align() -> Any:

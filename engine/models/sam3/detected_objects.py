@@ -25,6 +25,13 @@ class DetectedObjects:
     def __len__(self) -> int:
         return len(self.scores)
 
+    @property
+    def tracked_ids(self) -> np.ndarray:
+        """The ids; ValueError if the objects are not tracked."""
+        if self.ids is None:
+            raise ValueError("objects that are not tracked have no ids")
+        return self.ids
+
     def only(self, keep: np.ndarray) -> "DetectedObjects":
         """A selection: `keep` are indices, or (n,) bool."""
         return DetectedObjects(

@@ -61,9 +61,9 @@ def encode(layers: list[Any], state: State, position: torch.Tensor) -> State:
 
 
 def decode(detector: Any, state: State, position: torch.Tensor, grid: TexelGrid, max_queries: int) -> State:
-    """Run the decoder. Out:
+    """Run the decoder, from vision and prompt to scored boxes.
 
-    seen (B, g * g, C); scores (B, k) float32, descending; boxes (B, k, 4) float32 xyxy 0..1; queries (B, k, C);
+    Out: seen (B, g * g, C); scores (B, k) float32, descending; boxes (B, k, 4) float32 xyxy 0..1; queries (B, k, C);
     is_finite (B,): True if the numbers of all queries are finite. k is `max_queries`, or the number of queries if that
     is smaller.
     """
@@ -91,11 +91,12 @@ def decode(detector: Any, state: State, position: torch.Tensor, grid: TexelGrid,
     logits = detector.dot_product_scoring(queries[None], prompt)[0].squeeze(-1).float()  # (B, Q)
     scores = logits.sigmoid() * presence.clamp(-limit, limit).sigmoid()
     is_finite = torch.isfinite(scores).all(dim=1) & torch.isfinite(boxes).flatten(1).all(dim=1)
+    corners = box_cxcywh_to_xyxy(boxes)  # type: ignore[no-untyped-call]  # has no types in transformers
     best, places = scores.topk(min(max_queries, scores.shape[1]), dim=1)
     return {
         "seen": seen,
         "scores": best,
-        "boxes": picked(box_cxcywh_to_xyxy(boxes), places),
+        "boxes": picked(corners, places),
         "queries": picked(queries, places),
         "is_finite": is_finite,
     }
@@ -113,7 +114,8 @@ def box_bias(decoder: Any, boxes: torch.Tensor, grid: TexelGrid, dtype: torch.dt
     """
     from transformers.models.sam3.modeling_sam3 import box_cxcywh_to_xyxy
 
-    edges = box_cxcywh_to_xyxy(boxes)[:, :, None]  # (B, Q, 1, 4)
+    corners = box_cxcywh_to_xyxy(boxes)  # type: ignore[no-untyped-call]  # has no types in transformers
+    edges = corners[:, :, None]  # (B, Q, 1, 4)
     down = log_scaled(grid.y[:, None] - edges[..., 1::2]).to(dtype)  # (B, Q, g, 2): from top and bottom
     along = log_scaled(grid.x[:, None] - edges[..., 0::2]).to(dtype)
     rows, columns = (

@@ -39,8 +39,8 @@ class Sam3Folder:
         self.config = self._json("config.json")
         demand_no_adapter(self.name, path)
         self.notes = notes_on(self.name, path)
-        if what := MODEL_TYPES.get(self.kind):
-            raise ModelError(f"{self.name}: is {what} (config.json says model_type {self.kind}){instead()}")
+        if known := MODEL_TYPES.get(self.kind):
+            raise ModelError(f"{self.name}: is {known} (config.json says model_type {self.kind}){instead()}")
         if self.kind not in KINDS and (what := checkpoint_in(path)):
             raise ModelError(f"{self.name}: {what}{instead()}")
         if self.kind not in KINDS:

@@ -51,10 +51,10 @@ def build(
     config = _config(name, resolution, has_tracker)
     with _seeded(seed), torch.device(device):
         if has_tracker:
-            video = Sam3VideoModel._from_config(config, dtype=dtype)
+            video = _from_config(Sam3VideoModel, config, dtype)
             detector = video.detector_model
         else:
-            video, detector = None, Sam3Model._from_config(config.detector_config, dtype=dtype)
+            video, detector = None, _from_config(Sam3Model, config.detector_config, dtype)
         whole = video or detector
         _scatter(whole)
         _find_objects(detector, objects)
@@ -126,6 +126,11 @@ def gflop(name: str, resolution: int, prompts: int) -> dict[str, float]:
             )
         )
     return {"backbone": backbone, "decoder": encoder + decoder + heads, "masks": masks}
+
+
+def _from_config(kind: Any, config: Any, dtype: torch.dtype) -> Any:
+    """A transformers model of this kind; its `_from_config` has no types."""
+    return kind._from_config(config, dtype=dtype)
 
 
 def _config(name: str, resolution: int, has_tracker: bool) -> Any:

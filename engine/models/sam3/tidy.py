@@ -42,7 +42,7 @@ def oldest_of_each(found: DetectedObjects) -> DetectedObjects:
     """
     if len(found) < 2:
         return found
-    by_age = np.argsort(found.ids)
+    by_age = np.argsort(found.tracked_ids)
     kept = by_age[first_of_each(found.only(by_age), np.inf, SAME_IOU_ACROSS)]
     return found.only(np.sort(kept))
 
@@ -67,7 +67,8 @@ def mask_iou(masks: np.ndarray) -> np.ndarray:
     words.view(np.uint8)[:, : packed.shape[1]] = packed
     shared = np.bitwise_count(words[:, None] & words).sum(axis=-1, dtype=np.int64)
     areas = shared.diagonal()
-    return shared / np.maximum(areas[:, None] + areas - shared, 1)
+    iou: np.ndarray = shared / np.maximum(areas[:, None] + areas - shared, 1)
+    return iou
 
 
 def mend(mask: np.ndarray) -> None:

@@ -129,7 +129,8 @@ def own_post_processing() -> Callable[..., list[dict[str, torch.Tensor]]]:
     ]
     names: dict[str, Any] = {"torch": torch}
     exec(compile(ast.Module(body=functions, type_ignores=[]), str(file), "exec"), names)
-    return names[wanted[1]]
+    post_process: Callable[..., list[dict[str, torch.Tensor]]] = names[wanted[1]]
+    return post_process
 
 
 def difference(
@@ -182,4 +183,5 @@ def tensors_mb(device: torch.device) -> float:
     if device.type == "cuda":
         return torch.cuda.memory_allocated(device) / 2**20
     held = (each.untyped_storage() for each in gc.get_objects() if type(each) in (torch.Tensor, torch.nn.Parameter))
-    return sum({storage.data_ptr(): storage.nbytes() for storage in held}.values()) / 2**20
+    result: float = sum({storage.data_ptr(): storage.nbytes() for storage in held}.values()) / 2**20
+    return result

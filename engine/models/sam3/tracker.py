@@ -93,22 +93,22 @@ class Tracker:
         mark("tracker")
         found = self._found(masks, places)
         mark("copy")
-        self._forget(set(found.ids.tolist()))
+        self._forget(set(found.tracked_ids.tolist()))
         return found
 
     def _followed(
         self, features: Features, detections: dict[int, Detections], between: Callable[[], None]
     ) -> dict[int, torch.Tensor]:
         """Mask logits (1, side, side) of all tracked objects, by id."""
-        masks: dict[int, torch.Tensor] | None = None
         self._between = between
         try:
-            masks = self._flow.follow(self._session, features, detections).obj_id_to_mask
+            output = self._flow.follow(self._session, features, detections)
+        except BaseException:
+            self.reset()  # after an error within a frame the session is inconsistent
+            raise
         finally:
             self._between = nothing
-            if masks is None:
-                self.reset()  # after an error within a frame the session is inconsistent
-        return masks
+        return output.obj_id_to_mask or {}
 
     def _before_piece(self, piece: torch.nn.Module, inputs: tuple[object, ...]) -> None:
         self._between()  # returns None: anything else would replace the inputs
@@ -173,7 +173,7 @@ def boxes_around(masks: np.ndarray) -> np.ndarray:
     inside = masks > 127
     boxes = np.zeros((len(masks), 4), np.float32)
     for axis in (0, 1):
-        lines = inside.any(axis=1 + axis)  # (n, side): columns, then rows
+        lines: np.ndarray = np.any(inside, axis=1 + axis)  # (n, side): columns, then rows
         boxes[:, axis] = lines.argmax(axis=1)
         boxes[:, 2 + axis] = lines.any(axis=1) * (lines.shape[1] - lines[:, ::-1].argmax(axis=1))
     return boxes / np.float32(masks.shape[2])

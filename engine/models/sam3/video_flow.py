@@ -8,7 +8,7 @@ changes one of them, calls fail or results differ from the original model; a tes
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 import torch
 from transformers import Sam3VideoModel
@@ -35,7 +35,7 @@ class PrecomputedFeatures(torch.nn.Module):
         return self.features
 
 
-class VideoFlow(Sam3VideoModel):
+class VideoFlow(Sam3VideoModel):  # type: ignore[no-untyped-call]  # transformers' __init_subclass__ has no types
     """Shares the layers of the model it is made from; settings (plain attributes) are its own."""
 
     @classmethod
@@ -50,12 +50,13 @@ class VideoFlow(Sam3VideoModel):
         self, session: StreamSession, features: Features, detections: Mapping[int, Detections]
     ) -> Sam3VideoSegmentationOutput:
         """Run one frame. `detections` by the number of the prompt, which the session assigns to its objects."""
-        eyes = self._modules["detector_model"]
-        eyes.features, self._detections = features, detections
+        source = cast(PrecomputedFeatures, self._modules["detector_model"])
+        source.features, self._detections = features, detections
         try:
-            return self(inference_session=session, frame=PICTURE)
+            output: Sam3VideoSegmentationOutput = self(inference_session=session, frame=PICTURE)
+            return output
         finally:
-            eyes.features, self._detections = None, {}  # frees up to hundreds of megabytes
+            source.features, self._detections = None, {}  # frees up to hundreds of megabytes
 
     def pieces(self) -> Iterator[torch.nn.Module]:
         """Layers between which the device can be given to others, a few milliseconds each."""
@@ -67,7 +68,9 @@ class VideoFlow(Sam3VideoModel):
     def run_detection(self, inference_session: Any, vision_embeds: Any) -> Mapping[int, Detections]:
         return self._detections
 
-    def _associate_det_trk(self, *, det_scores: torch.Tensor, trk_obj_ids: list[int], **others: Any) -> Any:
+    def _associate_det_trk(  # type: ignore[override]  # the model passes all arguments by name
+        self, *, det_scores: torch.Tensor, trk_obj_ids: list[int], **others: Any
+    ) -> Any:
         new, unmatched, matched, reconditioning, empty = super()._associate_det_trk(
             det_scores=det_scores, trk_obj_ids=trk_obj_ids, **others
         )

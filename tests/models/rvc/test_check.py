@@ -105,7 +105,7 @@ def test_what_a_file_says_of_itself_is_told_in_one_short_line(voice: Path, told:
     [
         ("dec.conv_pre.bias", None, "1 tensors are missing, the first is dec.conv_pre.bias"),
         ("dec.conv_pre.weight", torch.zeros(3), "dec.conv_pre.weight is 3, its config asks for 64 x 16 x 7"),
-        ("dec.conv_pre.weight", torch.zeros(64, 16, 7).long(), "dec.conv_pre.weight is no array of fractions"),
+        ("dec.conv_pre.weight", torch.zeros(64, 16, 7).long(), "dec.conv_pre.weight is not a floating-point array"),
     ],
     ids=["missing", "misshapen", "integers"],
 )

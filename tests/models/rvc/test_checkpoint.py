@@ -264,8 +264,8 @@ def test_a_voice_without_pitch_is_none_of_one_with(stored: dict[str, Any], refus
     ("tensor", "said"),
     [
         (torch.full((64, 16, 7), torch.nan), "holds numbers that are none (NaN or infinity)"),
-        (torch.zeros(64, 16, 7, dtype=torch.int64), "is no array of fractions"),
-        (torch.zeros(64, 16, 7).to_sparse(), "is no array of fractions"),
+        (torch.zeros(64, 16, 7, dtype=torch.int64), "is not a floating-point array"),
+        (torch.zeros(64, 16, 7).to_sparse(), "is not a floating-point array"),
         (torch.zeros(()), "is one number, its config asks for 64 x 16 x 7"),
         (torch.zeros(1).expand(10**9, 10**9), "is 1000000000 x 1000000000, its config asks for 64 x 16 x 7"),
     ],
@@ -297,7 +297,9 @@ def test_a_version_that_nobody_knows_is_told(
 def test_broken_safetensors_are_told(stored: dict[str, Any], refusal: Callable[..., str], tmp_path: Path) -> None:
     file = tmp_path / "voice.safetensors"
     save_file(stored["weight"], file)
-    assert refusal(None, file.name) == "no RVC voice: its metadata need `config`, a JSON list, and `version` and `f0`"
+    assert (
+        refusal(None, file.name) == "not an RVC voice: its metadata need `config`, a JSON list, and `version` and `f0`"
+    )
     save_file(stored["weight"], file, metadata={"config": "[1, 2"})
     assert refusal(None, file.name) == "the `config` of its metadata is no JSON list"
     assert "bytes are missing" in refusal(file.read_bytes()[:-100], file.name)

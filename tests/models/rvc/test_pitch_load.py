@@ -59,7 +59,7 @@ def test_auto_takes_the_best_that_is_here_and_says_why_no_better(
     second = choose(spec("auto"))
     assert second.name == "fcpe"
     assert second.reason == 'pitch by fcpe; rmvpe is better: hf download nobody/nothing --include "rmvpe.pt"'
-    assert choose(spec("auto", "gone.pt")).reason == "pitch by fcpe; rmvpe is better: gone.pt is not there"
+    assert choose(spec("auto", "gone.pt")).reason == "pitch by fcpe; rmvpe is better: gone.pt is not on this machine"
     monkeypatch.setitem(sys.modules, "torchfcpe", None)  # as if it were not installed
     third = choose(spec("auto"))
     assert third.name == "yin"

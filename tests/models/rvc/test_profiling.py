@@ -55,13 +55,13 @@ def test_a_stage_that_an_error_cut_short_is_not_counted() -> None:
 
 def test_what_was_not_started_cannot_end() -> None:
     profiler = PerformanceProfiler(CPU)
-    with pytest.raises(ValueError, match="stage decode cannot end: none is under way"):
+    with pytest.raises(ValueError, match="stage decode cannot end: none is running"):
         profiler.end("decode")
     profiler.start("content")
-    with pytest.raises(ValueError, match="stage decode cannot end: content is under way"):
+    with pytest.raises(ValueError, match="stage decode cannot end: content is running"):
         profiler.end("decode")
     profiler.end("content")
-    with pytest.raises(ValueError, match="stage content cannot end: none is under way"):
+    with pytest.raises(ValueError, match="stage content cannot end: none is running"):
         profiler.end("content")
 
 

@@ -292,7 +292,7 @@ REPLICAS = [
         name="D_2333333.pth",
         source=f"{WEBUI}/train/train.py",
         build=training("discriminators.0.convs.0.weight_v"),
-        expect=Refused(says=("the judge of a training",)),
+        expect=Refused(says=("the discriminator of a training",)),
     ),
     VoiceReplica(
         name="so-vits-svc 4.1",

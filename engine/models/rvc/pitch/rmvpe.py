@@ -29,7 +29,7 @@ class RmvpeTracker:
     def __init__(self, network: Rmvpe, device: torch.device, dtype: torch.dtype) -> None:
         self._network = network.requires_grad_(False).eval().to(device=device, dtype=dtype)
         if device.type != "mps":  # 10 % faster on a CPU, and needed for tensor cores
-            self._network.to(memory_format=torch.channels_last)
+            self._network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in the stubs
         self.networks: tuple[nn.Module, ...] = (self._network,)
         self._dtype = dtype
         self._cents = MIN_CENTS + STEP_CENTS * torch.arange(BINS, device=device)
@@ -87,7 +87,15 @@ def fold_norms(network: nn.Module) -> None:
             continue
         for place, (layer, norm) in enumerate(pairwise(list(layers))):
             if isinstance(norm, nn.BatchNorm2d) and isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
-                statistics = (norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias)
+                statistics: tuple[Any, Any, Any, Any, Any] = (
+                    norm.running_mean,
+                    norm.running_var,
+                    norm.eps,
+                    norm.weight,
+                    norm.bias,
+                )
                 is_transposed = isinstance(layer, nn.ConvTranspose2d)
-                layer.weight, layer.bias = fuse_conv_bn_weights(layer.weight, layer.bias, *statistics, is_transposed)
+                layer.weight, layer.bias = fuse_conv_bn_weights(
+                    layer.weight, layer.bias, *statistics, transpose=is_transposed
+                )
                 layers[place + 1] = nn.Identity()

@@ -41,7 +41,8 @@ class Unet(nn.Module):
 
     def forward(self, picture: Tensor) -> Tensor:
         picture, levels = self.encoder(picture)
-        return self.decoder(self.intermediate(picture), levels)
+        result: Tensor = self.decoder(self.intermediate(picture), levels)
+        return result
 
 
 class UnetEncoder(nn.Module):
@@ -68,7 +69,8 @@ class Intermediate(nn.Module):
         )
 
     def forward(self, picture: Tensor) -> Tensor:
-        return self.layers(picture)
+        result: Tensor = self.layers(picture)
+        return result
 
 
 class UnetDecoder(nn.Module):
@@ -88,7 +90,8 @@ class Level(nn.Module):
         self.conv = nn.Sequential(Residual(before, after), *(Residual(after, after) for _ in range(blocks - 1)))
 
     def forward(self, picture: Tensor) -> Tensor:
-        return self.conv(picture)
+        result: Tensor = self.conv(picture)
+        return result
 
 
 class Rise(nn.Module):
@@ -101,7 +104,8 @@ class Rise(nn.Module):
         self.conv2 = nn.Sequential(Residual(2 * after, after), *(Residual(after, after) for _ in range(blocks - 1)))
 
     def forward(self, picture: Tensor, level: Tensor) -> Tensor:
-        return self.conv2(torch.cat((self.conv1(picture), level), 1))
+        result: Tensor = self.conv2(torch.cat((self.conv1(picture), level), 1))
+        return result
 
 
 class Residual(nn.Module):
@@ -119,7 +123,8 @@ class Residual(nn.Module):
             self.shortcut = nn.Conv2d(before, after, 1)
 
     def forward(self, picture: Tensor) -> Tensor:
-        return self.conv(picture) + (self.shortcut(picture) if hasattr(self, "shortcut") else picture)
+        result: Tensor = self.conv(picture) + (self.shortcut(picture) if hasattr(self, "shortcut") else picture)
+        return result
 
 
 class Recurrent(nn.Module):
@@ -128,4 +133,5 @@ class Recurrent(nn.Module):
         self.gru = nn.GRU(features, hidden, batch_first=True, bidirectional=True)
 
     def forward(self, features: Tensor) -> Tensor:
-        return self.gru(features)[0]
+        result: Tensor = self.gru(features)[0]
+        return result

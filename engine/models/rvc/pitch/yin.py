@@ -89,7 +89,7 @@ class Yin:
         pairs = torch.fft.irfft(power(spectra), TRANSFORM)[:, 1 : MAX_LAG + 1]
         frames = pad(sound, (FRAME // 2, FRAME // 2)).unfold(1, FRAME, HOP)[:, :count]
         sums = []
-        for some, of_kind in zip(frames.split(TOGETHER, 1), kind.split(TOGETHER), strict=True):
+        for some, of_kind in zip(torch.split(frames, TOGETHER, 1), torch.split(kind, TOGETHER), strict=True):
             window = windows[of_kind]
             mean = (some * window).sum(-1, keepdim=True) / window.sum(-1, keepdim=True)
             centred = some - mean  # an offset changes no difference, but would cost float32 precision
