@@ -19,7 +19,7 @@ def test_a_block_is_whole_hops_and_whole_samples(rate_hz: int, block_ms: float) 
     assert grid.samples(grid.sounding_hops) - grid.grain < grid.block + grid.lag <= grid.samples(grid.sounding_hops)
 
 
-def test_common_rates_know_any_number_of_hops_and_odd_ones_pairs() -> None:
+def test_common_rates_allow_any_number_of_hops_and_odd_rates_pairs() -> None:
     grains = [
         BlockGrid.of(rate, block_ms=20, crossfade_ms=10, extra_ms=50).grain_hops for rate in (48000, 44100, 22050)
     ]
@@ -27,7 +27,7 @@ def test_common_rates_know_any_number_of_hops_and_odd_ones_pairs() -> None:
     assert BlockGrid.of(22050, block_ms=250, crossfade_ms=10, extra_ms=50).block in (5292, 5733)  # 12 or 13 pairs
 
 
-def test_the_lag_is_crossfade_and_search_whatever_the_block() -> None:
+def test_the_lag_is_crossfade_and_search_for_any_block() -> None:
     for block_ms in (20, 1500):
         grid = BlockGrid.of(48_000, block_ms=block_ms, crossfade_ms=50, extra_ms=500)
         assert grid.lag == 2400 + 480
@@ -40,12 +40,12 @@ def test_a_block_ends_at_the_same_hop_after_an_hour() -> None:
         assert grid.end_hop(number * grid.block) == (number + 1) * grid.block_hops
 
 
-def test_what_is_shorter_than_a_grain_is_one() -> None:
+def test_lengths_below_a_grain_become_one() -> None:
     grid = BlockGrid.of(11_025, block_ms=20, crossfade_ms=0.0, extra_ms=1)
     assert (grid.block_hops, grid.extra_hops, grid.crossfade) == (4, 4, 1)
 
 
 @pytest.mark.parametrize("rate_hz", [0, -8000, 22_051])
-def test_a_rate_that_nothing_short_fits_is_refused(rate_hz: int) -> None:
+def test_a_rate_without_short_whole_blocks_is_refused(rate_hz: int) -> None:
     with pytest.raises(ModelError, match=f"at {rate_hz} Hz"):
         BlockGrid.of(rate_hz, block_ms=100, crossfade_ms=50, extra_ms=500)

@@ -1,4 +1,4 @@
-"""Each replica of a published voice is checked, loaded and spoken with, or refused in the same line by both."""
+"""Each replica of a published voice is checked, loaded and run, or refused by both with the same line."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +18,7 @@ from tests.support.replicas.voices import REPLICAS, Speaks
 
 @pytest.fixture
 def spec(request: Any, tmp_path: Path, tiny_models: Any, monkeypatch: pytest.MonkeyPatch) -> VoiceSpec:
-    """Of the replica that the test is run with, with the index that every command takes unasked."""
+    """The spec of the tested replica, with the index that every command chooses by default."""
     shelf = Shelf(folder=tmp_path / "shelf", tiny=tiny_models, hub=tmp_path / "hub")
     shelf.folder.mkdir()
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(shelf.hub))
@@ -38,7 +38,7 @@ def parametrized(kind: type) -> Any:
 
 
 @parametrized(Speaks)
-def test_it_is_told_by_its_headers_and_loads_with_what_it_was_trained_on(spec: VoiceSpec, expect: Speaks) -> None:
+def test_it_is_recognised_by_its_headers_and_loads_with_its_own_hubert(spec: VoiceSpec, expect: Speaks) -> None:
     torch.set_num_threads(1)
     report = check(spec)
     assert report.missing == () and report.vectors == expect.vectors
@@ -53,7 +53,7 @@ def test_it_is_told_by_its_headers_and_loads_with_what_it_was_trained_on(spec: V
 
 
 @parametrized(Refused)
-def test_it_is_refused_in_one_line_that_says_what_would_do(spec: VoiceSpec, expect: Refused) -> None:
+def test_it_is_refused_in_one_line_that_says_what_to_use(spec: VoiceSpec, expect: Refused) -> None:
     line = refusal(spec)
     assert "\n" not in line
     for words in expect.says:
@@ -64,7 +64,7 @@ def test_it_is_refused_in_one_line_that_says_what_would_do(spec: VoiceSpec, expe
 
 
 def refusal(spec: VoiceSpec) -> str:
-    """The one line of `check`, raised or in its report."""
+    """The error line of `check`, raised or in its report."""
     try:
         (line,) = check(spec).missing
     except ModelError as error:

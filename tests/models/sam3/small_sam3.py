@@ -1,4 +1,4 @@
-"""The seeing SAM3 at 112 x 112: 8 x 8 patches in one window, masks of 32 x 32; twenty milliseconds a picture."""
+"""The seeing SAM3 at 112 x 112: 8 x 8 patches in one window, masks of 32 x 32; twenty milliseconds per picture."""
 
 from pathlib import Path
 
@@ -25,7 +25,7 @@ Disc = tuple[float, float, float, tuple[int, int, int]]
 
 
 def build_small_sam3(seeing_sam3: Path, dtype: torch.dtype = torch.float32) -> SegmentationModel:
-    """`seeing_sam3`: the folder, for its tokenizer."""
+    """`seeing_sam3` is the folder of its tokenizer."""
     from transformers import CLIPTokenizer, Sam3VideoModel
 
     config = tiny_config("seeing")
@@ -50,7 +50,7 @@ def build_small_sam3(seeing_sam3: Path, dtype: torch.dtype = torch.float32) -> S
 
 
 def picture(*discs: Disc, width: int = SIDE, height: int = SIDE) -> np.ndarray:
-    """(height, width, 3) uint8: discs on black, ellipses where it is no square."""
+    """(height, width, 3) uint8: discs on black, which are ellipses if the picture is not square."""
     drawn = np.zeros((height, width, 3), np.uint8)
     for x, y, radius, colour in discs:
         centre = (round(x * width), round(y * height))

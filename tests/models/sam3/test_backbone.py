@@ -1,4 +1,4 @@
-"""Our order of the ViT's tokens and our slices, beside transformers' own forward."""
+"""Our token order and slices of the ViT, compared with transformers' own forward."""
 
 from pathlib import Path
 
@@ -28,7 +28,7 @@ def pixels(batch: int, side: int = 672, seed: int = 0) -> torch.Tensor:
 
 @pytest.mark.parametrize("batch", [1, 2])
 def test_features_are_those_of_transformers(model: SegmentationModel, batch: int) -> None:
-    """672 px: four windows, and a global layer whose positions lie in another order."""
+    """672 px: four windows, and a global layer whose positions are in another order."""
     x = pixels(batch)
     ours = Backbone(model, DirectCalls()).run(x)
     with torch.no_grad():
@@ -39,8 +39,8 @@ def test_features_are_those_of_transformers(model: SegmentationModel, batch: int
     assert torch.equal(ours.position.expand(batch, -1, -1, -1), theirs.fpn_position_encoding[2])
 
 
-def test_one_window_is_the_same_bit_for_bit(tiny_sam3: Path) -> None:
-    """336 px: nothing changes its place, and nothing else is different."""
+def test_a_single_window_gives_the_same_bits(tiny_sam3: Path) -> None:
+    """336 px: no token moves, and nothing else differs."""
     model = load(SegmentationSpec(model=str(tiny_sam3), resolution=336), "cpu", "float32")
     x = pixels(2, 336)
     ours = Backbone(model, DirectCalls()).run(x)
@@ -63,7 +63,7 @@ def test_transformers_takes_the_features_for_its_own(model: SegmentationModel) -
     torch.testing.assert_close(ours.pred_logits, plain.pred_logits, rtol=0.0, atol=1e-4)
 
 
-def test_the_device_can_be_had_between_the_slices(model: SegmentationModel, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_device_is_free_between_the_slices(model: SegmentationModel, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "LAYERS_A_SLICE", 1)
     stops: list[str] = []
     Backbone(model, DirectCalls()).run(pixels(1), lambda: stops.append("between"))
@@ -101,7 +101,7 @@ def test_bfloat16_features_are_near_those_in_float32(tiny_sam3: Path, model: Seg
 
 
 def test_the_rotations_of_bfloat16_weights_are_those_of_float32(tiny_sam3: Path, model: SegmentationModel) -> None:
-    """A position that was rounded to 8 bits would be another position."""
+    """A position rounded to 8 bits would be another position."""
     half = load(SegmentationSpec(model=str(tiny_sam3), resolution=672), "cpu", "bfloat16")
     for ours, expected in zip(
         Backbone(half, DirectCalls())._rotations.values(),

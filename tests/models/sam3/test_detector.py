@@ -1,4 +1,4 @@
-"""How the best of several prompts are chosen, and what is worked out for whom; box prompts."""
+"""Selection of the best objects of several prompts, masks only for those, and box prompts."""
 
 import sys
 from pathlib import Path
@@ -53,7 +53,7 @@ def one(features: Features, place: int) -> Features:
     )
 
 
-def test_of_several_prompts_the_best_of_all_are_kept(
+def test_the_best_objects_of_all_prompts_are_kept(
     model: SegmentationModel, features: Features, prompts: list[EncodedPrompt]
 ) -> None:
     detector = Detector(model, DirectCalls())
@@ -68,7 +68,7 @@ def test_of_several_prompts_the_best_of_all_are_kept(
         assert found.is_finite and found.ids is None
 
 
-def test_masks_are_worked_out_for_the_best_alone(
+def test_masks_are_computed_only_for_the_best(
     model: SegmentationModel, features: Features, prompts: list[EncodedPrompt]
 ) -> None:
     seen: list[tuple[int, ...]] = []
@@ -81,7 +81,7 @@ def test_masks_are_worked_out_for_the_best_alone(
     assert seen == [(2, 16, 128)] * 2  # of 48
 
 
-def test_fewer_objects_need_no_other_graph(
+def test_fewer_objects_need_no_new_graph(
     model: SegmentationModel, features: Features, prompts: list[EncodedPrompt]
 ) -> None:
     recording = Recording()
@@ -93,7 +93,10 @@ def test_fewer_objects_need_no_other_graph(
 
 
 class Asked(TorchDispatchMode):
-    """Which operations make the host wait for the device, or bring a list to it: neither can be captured in a graph."""
+    """Lists operations that make the host wait for the device or copy a list to it.
+
+    Neither can be captured in a graph.
+    """
 
     FORBIDDEN = ("_local_scalar_dense", "lift_fresh", "nonzero", "masked_select", "unique")
 
@@ -109,7 +112,7 @@ class Asked(TorchDispatchMode):
         return function(*args, **(kwargs or {}))
 
 
-def test_nothing_in_a_chain_asks_the_host(model: SegmentationModel, prompts: list[EncodedPrompt]) -> None:
+def test_no_part_of_a_chain_waits_for_the_host(model: SegmentationModel, prompts: list[EncodedPrompt]) -> None:
     pixels = torch.zeros(2, 3, 336, 336)
     backbone, detector = Backbone(model, DirectCalls()), Detector(model, DirectCalls())
     with Asked() as ours:
@@ -121,7 +124,7 @@ def test_nothing_in_a_chain_asks_the_host(model: SegmentationModel, prompts: lis
     assert "lift_fresh.default" in theirs.names, "transformers brings lists to the device"
 
 
-def test_most_may_be_more_than_there_are_queries(
+def test_max_objects_may_exceed_the_number_of_queries(
     model: SegmentationModel, features: Features, prompts: list[EncodedPrompt]
 ) -> None:
     found = Detector(model, DirectCalls()).detect(features, prompts[:1], threshold=0.0, max_objects=500)
@@ -139,7 +142,7 @@ def test_without_a_prompt_nothing_is_found_and_nothing_is_run(model: Segmentatio
 def test_a_captured_decoder_sees_each_new_picture_and_prompt(
     model: SegmentationModel, features: Features, prompts: list[EncodedPrompt]
 ) -> None:
-    """Both prompts' lengths have graphs of their own; two prompts of one length share theirs, one after the other."""
+    """Each prompt length has its own graphs; two prompts of one length share them, one after the other."""
     recording = Recording()
     graphs, plain = Detector(model, GraphCalls(recording, 8)), Detector(model, DirectCalls())
     like_the_first = PromptEncoder(model).encode("case")
@@ -155,7 +158,7 @@ def test_a_captured_decoder_sees_each_new_picture_and_prompt(
     assert len(recording.captured) == 4  # decoder and masks of each length
 
 
-def test_stages_end_in_order_and_the_device_can_be_had_between_them(
+def test_stages_end_in_order_and_the_device_is_free_between_them(
     model: SegmentationModel, features: Features, prompts: list[EncodedPrompt]
 ) -> None:
     told: list[str] = []
@@ -166,7 +169,7 @@ def test_stages_end_in_order_and_the_device_can_be_had_between_them(
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf")])
-def test_what_is_no_number_is_nothing_found_in_its_picture_alone(
+def test_nan_empties_only_the_result_of_its_own_picture(
     model: SegmentationModel, features: Features, prompts: list[EncodedPrompt], number: float
 ) -> None:
     fine = features.fpn_hidden_states[0].clone()
@@ -184,7 +187,7 @@ def test_what_is_no_number_is_nothing_found_in_its_picture_alone(
         assert not bad.is_finite and len(bad) == 0
 
 
-def test_a_byte_is_above_the_middle_just_where_the_probability_is() -> None:
+def test_a_byte_is_above_the_middle_exactly_where_the_probability_is() -> None:
     near = torch.tensor([0.0, 1e-6, -1e-6, 0.004, -0.004])
     levels = as_levels(torch.cat((near, torch.linspace(-12.0, 12.0, 10001))))
     probabilities = torch.cat((near, torch.linspace(-12.0, 12.0, 10001))).sigmoid()
@@ -207,7 +210,7 @@ def test_without_torchvision_boxes_are_refused_in_one_line(
 
 
 def roi_align(picture: torch.Tensor, boxes: list[torch.Tensor], size: int) -> torch.Tensor:
-    """One sample in the middle of each of size x size bins of each box, in texels: a plain roi_align."""
+    """A plain roi_align: one sample in the middle of each of size x size bins of each box, in texels."""
     count = len(boxes[0])
     assert all(len(each) == count for each in boxes)
     corners = torch.stack(boxes)  # (B, n, 4)
@@ -237,7 +240,7 @@ def torchvision(monkeypatch: pytest.MonkeyPatch) -> Any:
     return package
 
 
-def test_boxes_tell_the_detector_what_they_tell_transformers(
+def test_box_prompts_equal_those_of_transformers(
     model: SegmentationModel,
     features: Features,
     prompts: list[EncodedPrompt],

@@ -1,7 +1,7 @@
-"""What we find beside what transformers' Sam3Model finds and its post_process_instance_segmentation keeps, in float32.
+"""Our results against transformers' Sam3Model and its post_process_instance_segmentation, in float32.
 
-On the same features and the same words, without padding, boxes and scores are the same bit for bit. From the picture
-on, transformers' padding goes through other kernels of attention, which round otherwise: 1e-6.
+With the same features and texts, without padding, boxes and scores are equal bit for bit. Starting from the picture,
+transformers' padding uses other attention kernels, which round differently: 1e-6.
 """
 
 from collections.abc import Sequence
@@ -37,7 +37,7 @@ def model(tiny_sam3: Path) -> SegmentationModel:
 
 @pytest.fixture(scope="module")
 def pixels() -> torch.Tensor:
-    """Two pictures of bright rectangles on dark ground."""
+    """Two pictures of bright rectangles on a dark background."""
     pictures = np.full((2, 240, 320, 3), 20, np.uint8)
     pictures[0, 40:120, 60:160] = (200, 40, 40)
     pictures[1, 100:220, 20:90] = (40, 200, 240)
@@ -47,7 +47,7 @@ def pixels() -> torch.Tensor:
 
 @torch.no_grad()
 def transformers_finds(model: SegmentationModel, pixels: torch.Tensor, text: str) -> list[Kept]:
-    """As its users call it: padded to 32 tokens, with a mask; threshold 0.5, target_sizes None."""
+    """Calls it as users do: padded to 32 tokens, with a mask; threshold 0.5, target_sizes None."""
     words = model.tokenizer([text] * len(pixels), padding="max_length", max_length=32, return_tensors="pt")
     answer = model.detector(pixel_values=pixels, input_ids=words.input_ids, attention_mask=words.attention_mask)
     return kept_of(answer)
@@ -55,7 +55,7 @@ def transformers_finds(model: SegmentationModel, pixels: torch.Tensor, text: str
 
 @torch.no_grad()
 def transformers_finds_in(model: SegmentationModel, features: Features, embeds: torch.Tensor) -> list[Kept]:
-    """On our features and our words, whose parity is proved elsewhere."""
+    """Runs it on our features and texts, whose parity other tests prove."""
     batch = len(features.last_hidden_state)
     words: Any = SimpleNamespace(pooler_output=embeds.expand(batch, -1, -1))
     return kept_of(model.detector(vision_embeds=features.as_vision_embeds(), text_embeds=words))
@@ -100,7 +100,7 @@ def test_boxes_and_scores_are_those_of_transformers_bit_for_bit(
             assert_same_masks(mine, kept)
 
 
-def test_from_the_picture_on_nothing_differs_beyond_rounding(model: SegmentationModel, pixels: torch.Tensor) -> None:
+def test_results_from_the_picture_differ_only_by_rounding(model: SegmentationModel, pixels: torch.Tensor) -> None:
     features = Backbone(model, DirectCalls()).run(pixels)
     prompt = PromptEncoder(model).encode("face")
     found = Detector(model, DirectCalls()).detect(features, [prompt], threshold=0.5, max_objects=MAX_OBJECTS)
@@ -111,7 +111,7 @@ def test_from_the_picture_on_nothing_differs_beyond_rounding(model: Segmentation
 
 
 def test_mask_logits_are_those_of_transformers(model: SegmentationModel, pixels: torch.Tensor) -> None:
-    """The projection of every pixel is moved over to the queries: the same sum in another order."""
+    """We project the queries instead of every pixel: the same sum in another order."""
     features = Backbone(model, DirectCalls()).run(pixels)
     prompt = PromptEncoder(model).encode("face")
     best = Detector(model, DirectCalls()).best(features, prompt, max_queries=MAX_OBJECTS)
@@ -124,7 +124,7 @@ def test_mask_logits_are_those_of_transformers(model: SegmentationModel, pixels:
     torch.testing.assert_close(best.logits, theirs, rtol=1e-5, atol=5e-5)
 
 
-def test_the_threshold_is_exceeded_not_met(model: SegmentationModel, pixels: torch.Tensor) -> None:
+def test_a_score_equal_to_the_threshold_is_not_kept(model: SegmentationModel, pixels: torch.Tensor) -> None:
     features = Backbone(model, DirectCalls()).run(pixels[:1])
     detector, prompt = Detector(model, DirectCalls()), PromptEncoder(model).encode("face")
     (all_found,) = detector.detect(features, [prompt], threshold=0.0, max_objects=MAX_OBJECTS)
@@ -132,11 +132,13 @@ def test_the_threshold_is_exceeded_not_met(model: SegmentationModel, pixels: tor
     np.testing.assert_array_equal(above.scores, all_found.scores[:5])
 
 
-def test_bfloat16_boxes_are_within_a_hundredth_and_float32_themselves(
+def test_bfloat16_boxes_stay_float32_and_within_a_hundredth(
     tiny_sam3: Path, model: SegmentationModel, pixels: torch.Tensor
 ) -> None:
-    """1 % of the picture's side at most, and a fifth of that on average. The weights of the tiny model are random and
-    forgive less than trained ones."""
+    """At most 1 % of the picture's side, and a fifth of that on average.
+
+    The tiny model's random weights amplify errors more than trained ones.
+    """
     half = load(SegmentationSpec(model=str(tiny_sam3), resolution=336), "cpu", "bfloat16")
     plain, rounded = (best_of(each, pixels) for each in (model, half))
     assert rounded.boxes.dtype == rounded.scores.dtype == torch.float32

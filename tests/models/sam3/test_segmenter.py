@@ -1,4 +1,4 @@
-"""Pictures in, objects out, as the child and the command line see it."""
+"""From pictures to objects, as used by the child process and the command line."""
 
 import os
 import sys
@@ -103,14 +103,14 @@ def test_a_picture_without_pixels_is_refused(seeing: SegmentationModel) -> None:
 # -- prompts
 
 
-def test_an_empty_text_is_left_out_and_the_others_keep_their_numbers(tiny: SegmentationModel) -> None:
+def test_empty_texts_are_skipped_and_the_others_keep_their_numbers(tiny: SegmentationModel) -> None:
     segmenter = asked(tiny, "", "face", "  ", "guitar")
     (found,) = segmenter.segment(noise())
     assert {each.prompt for each in found.objects} <= {2, 4}
     assert segmenter.work == 2 * 336 * 336
 
 
-def test_without_a_prompt_the_model_is_not_asked(tiny: SegmentationModel) -> None:
+def test_without_a_prompt_the_model_does_not_run(tiny: SegmentationModel) -> None:
     calls: list[str] = []
     handle = tiny.detector.vision_encoder.backbone.embeddings.register_forward_pre_hook(lambda *_: calls.append("run"))
     try:
@@ -125,7 +125,7 @@ def test_without_a_prompt_the_model_is_not_asked(tiny: SegmentationModel) -> Non
         handle.remove()
 
 
-def test_a_prompt_of_500_words_is_cut_and_told_in_one_line(tiny: SegmentationModel) -> None:
+def test_a_prompt_of_500_words_is_truncated_and_reported_in_one_line(tiny: SegmentationModel) -> None:
     segmenter = Segmenter(tiny)
     (note,) = segmenter.set_prompts(["face", "red " * 499 + "end"])
     assert note.startswith('prompt 2: 500 words; the model reads 32 tokens, up to "...')
@@ -149,7 +149,7 @@ def test_boxes_without_words_are_refused_without_torchvision_and_in_track_mode(
 # -- threshold and max_objects
 
 
-def test_threshold_and_most_are_taken_at_once(tiny: SegmentationModel) -> None:
+def test_threshold_and_max_objects_apply_at_once(tiny: SegmentationModel) -> None:
     segmenter = asked(tiny)
     segmenter.threshold = 0.0
     (everyone,) = segmenter.segment(noise())
@@ -193,7 +193,7 @@ def test_a_moving_shape_keeps_its_id_until_it_is_forgotten(seeing: SegmentationM
     assert [each.id for each in segmenter.segment(shown())[0].objects] == [2]
 
 
-def test_another_size_another_mode_and_no_prompt_are_new_scenes(seeing: SegmentationModel) -> None:
+def test_another_size_or_mode_or_no_prompt_starts_a_new_scene(seeing: SegmentationModel) -> None:
     segmenter = asked(seeing)
     segmenter.mode = "track"
     seen = [segmenter.segment(shown())[0].objects[0].id]
@@ -209,7 +209,7 @@ def test_another_size_another_mode_and_no_prompt_are_new_scenes(seeing: Segmenta
     assert seen == [1, 2, 3, 4]
 
 
-def test_a_mode_nobody_knows_is_refused(tiny: SegmentationModel) -> None:
+def test_an_unknown_mode_is_refused(tiny: SegmentationModel) -> None:
     segmenter = Segmenter(tiny)
     with pytest.raises(ModelError, match="mode follow: not one of image, track"):
         segmenter.mode = "follow"
@@ -220,8 +220,8 @@ def test_a_mode_nobody_knows_is_refused(tiny: SegmentationModel) -> None:
 
 
 @pytest.mark.parametrize("layer", ["mask_decoder.instance_projection", "detr_decoder.presence_head.layer3"])
-def test_a_model_that_answers_with_nan_has_found_nothing_and_says_so(tiny_sam3: Path, layer: str) -> None:
-    """In masks or in scores alone."""
+def test_nan_from_the_model_gives_no_objects_and_is_counted(tiny_sam3: Path, layer: str) -> None:
+    """NaN in the masks, or only in the scores."""
     model = load(SegmentationSpec(model=str(tiny_sam3), resolution=336), "cpu", "float32")
     segmenter = asked(model)
     bias = model.detector.get_submodule(layer).bias
@@ -235,7 +235,7 @@ def test_a_model_that_answers_with_nan_has_found_nothing_and_says_so(tiny_sam3: 
 
 
 @pytest.mark.parametrize("mode", ["image", "track"])
-def test_every_stage_has_its_share_and_waiting_belongs_to_none(seeing: SegmentationModel, mode: str) -> None:
+def test_waiting_is_counted_to_no_stage(seeing: SegmentationModel, mode: str) -> None:
     waited = [0.0]
 
     def between() -> None:
@@ -274,7 +274,7 @@ def test_captured_graphs_find_what_direct_calls_find(tiny: SegmentationModel) ->
 def test_a_compiled_model_finds_the_same(
     tiny_sam3: Path, tiny: SegmentationModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In short its layers are traced and run as they are; the long form lets inductor compile them, half a minute."""
+    """The short form traces the layers and runs them unchanged; the long form compiles with inductor, half a minute."""
     if not IS_SOAK:
         monkeypatch.setattr(backbone, "compiled", lambda part: compiled(part, "eager"))
     slow: list[str] = []
