@@ -1,4 +1,4 @@
-"""RVC voice conversion: the words and the pitch of one voice, sung by another.
+"""RVC voice conversion: words and pitch of one voice in the sound of another.
 
     model = load(VoiceSpec(model="alto.pth", index="alto.index"), "cuda", "float16")
     converter = Converter(model, VoiceSettings(pitch=12), OptimizationConfig.for_cuda())    # files

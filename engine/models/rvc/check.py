@@ -61,13 +61,13 @@ class _Check:
 
     def report(self) -> VoiceReport:
         path = locate.find(self._spec.model, files=("*.pth",))
-        told, tensors = _read_voice(path)
-        shape = shape_of(str(path), told, tensors)
+        metadata, tensors = _read_voice(path)
+        shape = shape_of(str(path), metadata, tensors)
         sources = sources_of(str(path), shape, tensors)
         weights = {part: tensors[part] for source in sources.values() for part in source}
         self._parts.append(counted_part("synthesizer", weights, (str(path),)))
         with self._missing.listed():
-            self._add_content(content_for(str(path), told, self._spec.content), shape.version)
+            self._add_content(content_for(str(path), metadata, self._spec.content), shape.version)
         vectors = 0
         with self._missing.listed():
             vectors = self._count_vectors(shape.content_channels)

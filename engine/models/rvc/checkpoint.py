@@ -30,7 +30,7 @@ class Checkpoint:
     name: str
     """The file's path as given."""
     shape: SynthesizerShape
-    told: Mapping[str, Any]
+    metadata: Mapping[str, Any]
     """The file's metadata besides its shape (see voice_file.py)."""
     weights: dict[str, Tensor]
     """float32 on the CPU, by the names of `Synthesizer`, with weight norm folded."""
@@ -53,8 +53,8 @@ def read_checkpoint(path: Path) -> Checkpoint:
     sources = sources_of(name, shape, described)
     weights = {key: _weight(tuple(tensors[part] for part in source)) for key, source in sources.items()}
     demand_finite(name, weights)
-    told = {key: value for key, value in stored.items() if key != "weight"}
-    return Checkpoint(name=name, shape=shape, told=told, weights=weights)
+    metadata = {key: value for key, value in stored.items() if key != "weight"}
+    return Checkpoint(name=name, shape=shape, metadata=metadata, weights=weights)
 
 
 def _from_pickle(path: Path) -> Mapping[Any, Any]:
@@ -72,9 +72,9 @@ def _from_safetensors(path: Path) -> Mapping[Any, Any]:
     from safetensors.torch import load_file
 
     safetensors_header.read_header(path)  # reports truncated files
-    told = metadata_of(path)
+    metadata = metadata_of(path)
     with one_line(str(path)):
-        return told | {"weight": load_file(path)}
+        return metadata | {"weight": load_file(path)}
 
 
 def _described(tensor: Tensor) -> safetensors_header.Tensor:

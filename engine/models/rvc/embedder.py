@@ -2,7 +2,7 @@
 
 Applio stores its name in the voice as `embedder_model` (rvc/train/process/extract_model.py, load_embedding in
 rvc/lib/utils.py); the WebUI stores none and trains with ContentVec. All of them give 768 numbers 50 times a second, so
-with the wrong one a voice runs without an error, but nobody understands a word.
+with the wrong one a voice runs without an error, but its words are unintelligible.
 """
 
 from collections.abc import Mapping
@@ -37,19 +37,19 @@ class ContentChoice:
     """Reason if it is not the default one; otherwise ""."""
 
 
-def content_for(name: str, told: Mapping[str, Any], asked: str) -> ContentChoice:
-    """The HuBERT for the voice `name` with the metadata `told`.
+def content_for(name: str, metadata: Mapping[str, Any], asked: str) -> ContentChoice:
+    """The HuBERT for the voice `name` with the metadata `metadata`.
 
     That is `asked` unless it is "", else the one that the voice was trained with, or ContentVec if it names none.
     ModelError in one line, with the command that fetches it, if the voice needs another one that is not on this
     machine.
     """
-    said = told.get(KEY)
+    said = metadata.get(KEY)
     own = _plain(said) if isinstance(said, str) else ""
     trained_on = _short(said)
     if asked:
         is_own = _plain(Path(asked).name) == own or (own in CONTENT_VEC and asked not in PUBLISHED.values())
-        note = f"the voice was trained on {trained_on}; as asked, {asked} hears its words"
+        note = f"the voice was trained on {trained_on}; {asked} is used instead, as requested"
         return ContentChoice(asked, "" if is_own or not said else note)
     if not said or own in CONTENT_VEC:
         return ContentChoice(CONTENT)
@@ -65,7 +65,7 @@ def content_for(name: str, told: Mapping[str, Any], asked: str) -> ContentChoice
         raise ModelError(
             f"{start}; fetch it once: {locate.download_command(content, ())}; or name what you have with {OPTIONS}"
         ) from None
-    return ContentChoice(content, f"the voice was trained on {trained_on}: {content} hears its words")
+    return ContentChoice(content, f"the voice was trained on {trained_on}: {content} is used")
 
 
 def _plain(name: str) -> str:

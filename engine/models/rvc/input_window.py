@@ -18,7 +18,7 @@ class InputWindow:
 
     Interpolation needs 2 ms on both sides at 16 kHz, but after the end of a block there is nothing yet: the last
     samples are computed as if silence followed. A streaming resampler would wait for them and add delay. Here they are
-    corrected with the next block, which adds none. The part that the model hears wrong is later crossfaded away.
+    corrected with the next block, which adds none. The model output affected by it is in the part that fades out.
     """
 
     def __init__(self, grid: BlockGrid, samples: int, device: torch.device) -> None:
@@ -38,7 +38,7 @@ class InputWindow:
         self._before = joined[:, -2 * grid.grain :]
         mark("gate")
         new = (grid.block_hops + grid.grain_hops) * HOP
-        resampled = self._resampler(joined)[:, -new:]  # drops the first grain, whose beginning was cut off
+        resampled = self._resampler(joined)[:, -new:]  # without the first grain, which lacks its past
         self.sound = torch.cat((self.sound[:, grid.block_hops * HOP : -grid.grain_hops * HOP], resampled), 1)
         mark("resample")
 

@@ -45,15 +45,17 @@ def load(spec: VoiceSpec, device: str, dtype: str) -> VoiceModel:
     """
     wanted, place = dtype_named(dtype), torch.device(device)
     quieten_libraries("transformers")
-    synthesizer, heard = _synthesizer(spec, device, wanted)
-    content = _content(spec, heard.content, place, wanted)
+    synthesizer, hubert_choice = _synthesizer(spec, device, wanted)
+    content = _content(spec, hubert_choice.content, place, wanted)
     version, channels = synthesizer.shape.version, synthesizer.shape.content_channels
     made = content.channels(version)
     if made != channels:
-        raise ModelError(f"{heard.content}: gives {version} vectors of {made} numbers, {spec.model} wants {channels}")
-    notes = (heard.note, spec.index_note, choose(spec).reason)
+        raise ModelError(
+            f"{hubert_choice.content}: gives {version} vectors of {made} numbers, {spec.model} wants {channels}"
+        )
+    notes = (hubert_choice.note, spec.index_note, choose(spec).reason)
     model = VoiceModel(
-        spec=replace(spec, content=heard.content),
+        spec=replace(spec, content=hubert_choice.content),
         device=place,
         dtype=wanted,
         synthesizer=synthesizer,
@@ -72,8 +74,8 @@ def _synthesizer(spec: VoiceSpec, device: str, dtype: torch.dtype) -> tuple[Synt
     if spec.random_shape:
         return build(spec.random_shape, device, dtype), ContentChoice(spec.content or CONTENT)
     checkpoint = read_checkpoint(locate.find(spec.model, files=("*.pth",)))
-    heard = content_for(checkpoint.name, checkpoint.told, spec.content)  # fails before anything is computed
-    return synthesizer_of(checkpoint, device, dtype), heard
+    hubert_choice = content_for(checkpoint.name, checkpoint.metadata, spec.content)  # fails before anything is computed
+    return synthesizer_of(checkpoint, device, dtype), hubert_choice
 
 
 def _content(spec: VoiceSpec, name: str, device: torch.device, dtype: torch.dtype) -> ContentEncoder:

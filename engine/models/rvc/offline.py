@@ -136,18 +136,18 @@ class VoiceConverter:
             phone = protect(phone, _a_vector_a_frame(said, size), f0, settings.protect)
         mean, log_sd = model.synthesizer.encode(phone.to(model.dtype), None if f0 is None else coarse(f0))
         profiler.end("encode")
-        heard = self._heard(spans)
+        decoded = self._decoded_frames(spans)
         z = torch.addcmul(mean, log_sd.exp(), _noise(spans, mean).to(mean.dtype), value=NOISE_SCALE)
-        made = self._sung(z, f0, spans, heard).float().cpu().numpy()
+        made = self._synthesize(z, f0, spans, decoded).float().cpu().numpy()
         if not np.isfinite(made).all():
             raise ModelError("the model returned NaN or infinity; try --no-fp16")
-        starts = [(span.lead - heard.start) * self.hop for span in spans]
+        starts = [(span.lead - decoded.start) * self.hop for span in spans]
         return [
             each[start : start + span.frames * self.hop] for each, start, span in zip(made, starts, spans, strict=True)
         ]
 
     def _pitch(self, sound: Tensor) -> Tensor | None:
-        """The pitch to synthesize, (B, size) Hz, lowered by what the formant will raise it;
+        """The pitch to synthesize, (B, size) Hz, lowered by what the formant will raise it.
 
         None for a model without pitch.
         """
@@ -162,7 +162,7 @@ class VoiceConverter:
     def _stretched_hop(self) -> int:
         return self.model.synthesizer.shape.stretched_hop(self.settings.formant)
 
-    def _heard(self, spans: list[Span]) -> slice:
+    def _decoded_frames(self, spans: list[Span]) -> slice:
         """Frames of the window that are decoded: those that any span keeps, and some before them, so that few lengths
         occur.
 
@@ -173,20 +173,20 @@ class VoiceConverter:
         begin, end = min(span.lead for span in spans), max(span.lead + span.frames for span in spans)
         return slice(begin - min(begin, -(end - begin) % LENGTH_STEP), end)
 
-    def _sung(self, z: Tensor, f0: Tensor | None, spans: list[Span], heard: slice) -> Tensor:
+    def _synthesize(self, z: Tensor, f0: Tensor | None, spans: list[Span], decoded: slice) -> Tensor:
         """Latent (B, latent, size) of any speaker and pitch (B, size) in Hz -> (B, decoded frames * hop)."""
         synthesizer, profiler, hop, stretched = self.model.synthesizer, self.profiler, self.hop, self._stretched_hop
         lead_in = synthesizer.shape.lead_in_frames
         profiler.start("flow")
         g = synthesizer.speaker(torch.tensor([self.settings.speaker], device=z.device))
-        first = max(0, heard.start - lead_in - FLOW_LEAD_IN_FRAMES)
-        z = synthesizer.reverse_flow(z[..., first : heard.stop + lead_in + FLOW_LEAD_IN_FRAMES], g)
+        first = max(0, decoded.start - lead_in - FLOW_LEAD_IN_FRAMES)
+        z = synthesizer.reverse_flow(z[..., first : decoded.stop + lead_in + FLOW_LEAD_IN_FRAMES], g)
         profiler.end("flow")
         profiler.start("decode")
-        last = heard.stop
+        last = decoded.stop
         if stretched != hop:
-            last = -(-heard.stop * stretched // hop)
-            places = ((torch.arange(last, device=z.device) + 0.5) * (hop / stretched) - 0.5).clamp(0, heard.stop - 1)
+            last = -(-decoded.stop * stretched // hop)
+            places = ((torch.arange(last, device=z.device) + 0.5) * (hop / stretched) - 0.5).clamp(0, decoded.stop - 1)
             z, f0 = _at(places, z), None if f0 is None else _pitch_at(places, f0)
         source = None
         if f0 is not None:
@@ -194,10 +194,10 @@ class VoiceConverter:
             start = synthesizer.source.phases(f0)[:, first]
             noise = _noise(spans, f0, hop)
             source = synthesizer.source(f0[:, frames], start, noise[..., first * hop : frames.stop * hop])
-        wanted = range(heard.start - first, last - first)
+        wanted = range(decoded.start - first, last - first)
         made = synthesizer.decode(z, None, g, source=source, frames=wanted)[:, 0]
         if stretched != hop:
-            made = Resampler(stretched, hop, z.device)(made[:, : heard.stop * stretched].float())
+            made = Resampler(stretched, hop, z.device)(made[:, : decoded.stop * stretched].float())
         profiler.end("decode")
         return made
 

@@ -105,7 +105,7 @@ class LiveVoice:
         grid, device = self.grid, model.device
         self._pitch = PitchCache(model.pitch, grid.block_hops, grid.window_hops, device) if model.has_pitch else None
         listened = max((grid.window_hops + 1) * HOP, self._pitch.samples if self._pitch else 0)
-        self._heard = InputWindow(grid, listened, device)
+        self._input = InputWindow(grid, listened, device)
         self._voicing = Voicing(model, grid, self._calls)
         self._sola = Sola(grid.block, grid.crossfade, grid.search, device)
         self._given = torch.empty(1, grid.block, pin_memory=device.type == "cuda")
@@ -139,8 +139,8 @@ class LiveVoice:
         self._mark("retrieval")
         sound = self._voicing.follow(phone, f0, self.settings, self._between, self.clock.end)
         is_finite = sound.isfinite().all()
-        joined = self._sola.join(self._heard_as(sound.nan_to_num(0.0, 0.0, 0.0)))
-        self._voicing.moved(self._sola.offset / self.grid.rate_hz)
+        joined = self._sola.join(self._finished(sound.nan_to_num(0.0, 0.0, 0.0)))
+        self._voicing.shift_phase(self._sola.offset / self.grid.rate_hz)
         self._mark("sola")
         result, is_sound, offset = self._copy.fetch(joined.clamp(-1.0, 1.0), is_finite, self._sola.offset)
         self.spoiled += not is_sound
@@ -156,14 +156,14 @@ class LiveVoice:
         """
         self._hear(block, first_sample)
         if self._pitch is not None:
-            self._pitch.follow(self._heard.sound)
+            self._pitch.follow(self._input.sound)
         self._voicing.reset()
         self._sola.reset()
         self._wait()  # the next copy to the device uses the same buffer
 
     def reset(self) -> None:
         """Restart: the next block does not follow the last one. Silence precedes it, and the voice fades in."""
-        self._heard.reset()
+        self._input.reset()
         self._voicing.reset()
         self._sola.reset()
         if self._pitch is not None:
@@ -201,7 +201,7 @@ class LiveVoice:
         self._next = first_sample + self.grid.block
         self.clock.begin()
         self._take(block)
-        self._heard.follow(
+        self._input.follow(
             self._given.to(self.model.device, non_blocking=True), self.settings.threshold_db, self.clock.end
         )
         self._between()
@@ -221,18 +221,18 @@ class LiveVoice:
     def _content(self, end_hop: int) -> tuple[Tensor, int]:
         """Features of the window, (1, T, C), 50 a second, and how many hops the first one starts before it (0 or 1)."""
         odd = (end_hop - self.grid.window_hops) % 2
-        sound = self._heard.sound[:, -(self.grid.window_hops + odd) * HOP :]
-        state = self._calls.run(("content", odd), (self._listen,), {"sound": sound})
+        sound = self._input.sound[:, -(self.grid.window_hops + odd) * HOP :]
+        state = self._calls.run(("content", odd), (self._encode_content,), {"sound": sound})
         return state["features"], odd
 
-    def _listen(self, state: State) -> State:
+    def _encode_content(self, state: State) -> State:
         return {"features": self.model.content(state["sound"], version=self.model.version)}
 
     def _f0(self) -> Tensor | None:
         """The pitch (1, window_hops) in Hz; None for a model without pitch."""
         if self._pitch is None:
             return None
-        f0 = self._pitch.follow(self._heard.sound)
+        f0 = self._pitch.follow(self._input.sound)
         return autotuned(f0) if self.settings.is_autotuned else f0
 
     def _phone(self, features: Tensor, odd: int, f0: Tensor | None) -> Tensor:
@@ -252,11 +252,11 @@ class LiveVoice:
         twice = torch.cat((features, features[:, -1:]), 1).repeat_interleave(2, 1)
         return twice[:, odd : odd + self.grid.window_hops]
 
-    def _heard_as(self, sound: Tensor) -> Tensor:
+    def _finished(self, sound: Tensor) -> Tensor:
         """Decoder output (1, n) -> (block + lag,) at the stream's rate, with the set loudness."""
         hops = self._voicing.hops
         stretched = sound.shape[1] // hops
         if self.settings.rms_mix < 1.0:
-            sound = mix_loudness_live(self._heard.sound[:, -hops * HOP :], sound, stretched, self.settings.rms_mix)
+            sound = mix_loudness_live(self._input.sound[:, -hops * HOP :], sound, stretched, self.settings.rms_mix)
         resampler = Resampler(stretched * HOPS_A_SECOND, self.grid.rate_hz, self.model.device)  # its weights are cached
         return resampler(sound)[0, -(self.grid.block + self.grid.lag) :]

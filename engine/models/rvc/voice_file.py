@@ -65,14 +65,14 @@ def _inside(names: list[str]) -> str:
 
 def metadata_of(path: Path) -> dict[str, Any]:
     """The metadata of a `.safetensors` file, with `config` as a list; ModelError if there is none."""
-    told: dict[str, Any] = dict(read_metadata(path))
-    if "config" not in told:
+    metadata: dict[str, Any] = dict(read_metadata(path))
+    if "config" not in metadata:
         raise ModelError(f"{path}: not an RVC voice: its metadata need `config`, a JSON list, and `version` and `f0`")
     try:
-        told["config"] = parse_json(told["config"])
+        metadata["config"] = parse_json(metadata["config"])
     except ValueError:
         raise ModelError(f"{path}: the `config` of its metadata is no JSON list") from None
-    return told
+    return metadata
 
 
 def require_plain_values(path: Path, file: PickledFile) -> None:
@@ -104,12 +104,12 @@ def _trained(tensors: Any) -> str:
     return "a state of training, no voice yet: let RVC extract one"
 
 
-def require_known_vocoder(name: str, told: Mapping[str, Any], tensors: Iterable[str]) -> None:
+def require_known_vocoder(name: str, metadata: Mapping[str, Any], tensors: Iterable[str]) -> None:
     """ModelError if Applio trained the voice with a decoder that is not implemented here.
 
-    Checked before the tensors are counted, because "155 tensors are missing" would help nobody.
+    Checked before the tensors are counted, because "155 tensors are missing" would not help.
     """
-    said = told.get("vocoder")
+    said = metadata.get("vocoder")
     seen = next(
         (vocoder for start, vocoder in _VOCODER_TENSORS.items() if any(k.startswith(start) for k in tensors)), ""
     )
@@ -122,10 +122,10 @@ def require_known_vocoder(name: str, told: Mapping[str, Any], tensors: Iterable[
         )
 
 
-def shape_of(name: str, told: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> SynthesizerShape:
+def shape_of(name: str, metadata: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> SynthesizerShape:
     """The shape of a voice with this metadata and these tensors. ModelError in one line if it is inconsistent."""
-    require_known_vocoder(name, told, tensors)
-    config = told["config"]
+    require_known_vocoder(name, metadata, tensors)
+    config = metadata["config"]
     if not isinstance(config, list | tuple) or len(config) != CONFIG_ITEMS:
         raise ModelError(f"{name}: its config is no list of {CONFIG_ITEMS} items")
     _, _, latent, hidden, inner, heads, layers, kernel, _, kind, widths, dilations, *others = config
@@ -135,8 +135,8 @@ def shape_of(name: str, told: Mapping[str, Any], tensors: Mapping[str, Tensor]) 
     rate_hz = RATES.get(rate_hz, rate_hz) if isinstance(rate_hz, str) else rate_hz
     embeddings = _table_sides(tensors.get("emb_g.weight"))
     shape = SynthesizerShape(
-        version=_version(name, told, tensors),
-        has_pitch=_has_pitch(name, told),
+        version=_version(name, metadata, tensors),
+        has_pitch=_has_pitch(name, metadata),
         rate_hz=_whole(name, "sample rate", rate_hz, MAX_HZ),
         # The config of merged and extracted files keeps the 109 of the base model, whatever they hold.
         speakers=_whole(name, "speakers", embeddings[0] if embeddings else speakers),
@@ -157,9 +157,9 @@ def shape_of(name: str, told: Mapping[str, Any], tensors: Mapping[str, Tensor]) 
     return shape
 
 
-def _version(name: str, told: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Version:
+def _version(name: str, metadata: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Version:
     """The version in the file, else the one its tensors show, else "v1"."""
-    said = told.get("version")
+    said = metadata.get("version")
     _, channels = _table_sides(tensors.get("enc_p.emb_phone.weight")) or (0, 0)
     seen: Version | None = next((version for version, wide in CONTENT_CHANNELS.items() if wide == channels), None)
     version: Version | None = next((each for each in CONTENT_CHANNELS if isinstance(said, str) and each == said), None)
@@ -170,8 +170,8 @@ def _version(name: str, told: Mapping[str, Any], tensors: Mapping[str, Tensor]) 
     return version or seen or "v1"
 
 
-def _has_pitch(name: str, told: Mapping[str, Any]) -> bool:
-    said = told.get("f0", 1)
+def _has_pitch(name: str, metadata: Mapping[str, Any]) -> bool:
+    said = metadata.get("f0", 1)
     # str() only of these types: nested lists that share elements could expand without limit.
     text = str(said).lower() if isinstance(said, str) or (isinstance(said, int) and said in (0, 1)) else ""
     if text not in ("0", "1", "true", "false"):

@@ -78,9 +78,9 @@ class Voicing:
             "speaker": torch.tensor([settings.speaker], device=self._device),
         }
         if f0 is not None and self._synthesizer.shape.has_pitch:
-            sung = shifted(f0, settings.pitch)
-            inputs["pitch"] = coarse(sung * (self._hop / stretched))
-            inputs["source"] = self._source(sung[:, -self.hops :], stretched, count)
+            f0_out = shifted(f0, settings.pitch)
+            inputs["pitch"] = coarse(f0_out * (self._hop / stretched))
+            inputs["source"] = self._source(f0_out[:, -self.hops :], stretched, count)
         stages = iter(("encode", "flow", "decode"))
 
         def part_done() -> None:
@@ -93,8 +93,8 @@ class Voicing:
         result: Tensor = state["sound"][:, 0, : self.hops * stretched].float()
         return result
 
-    def moved(self, seconds: Tensor) -> None:
-        """Tell that the last sound was joined as if it began `seconds` later, () up to a hop.
+    def shift_phase(self, seconds: Tensor) -> None:
+        """Adjust the phase after the last sound was joined as if it began `seconds` later, () up to a hop.
 
         The next one begins at the phase that is then audible, so that it fits without a move.
         """

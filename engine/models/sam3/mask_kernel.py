@@ -30,7 +30,7 @@ def install(largest_area: int) -> None:
 
 
 class MaskKernel:
-    """Names and arguments are those that transformers calls. It swallows errors raised here and skips the step."""
+    """Names and arguments are those that transformers calls. transformers swallows errors raised here."""
 
     def __init__(self, largest_area: int) -> None:
         """`largest_area`: pixels of the largest component whose area is needed (the model's `fill_hole_area`)."""

@@ -144,7 +144,7 @@ class Tracker:
     def _found(
         self, masks: dict[int, torch.Tensor], places: dict[int, int], *, is_finite: bool = True
     ) -> DetectedObjects:
-        """The visible objects. `masks`: logits (1, side, side) of all tracked objects;
+        """The visible objects. `masks`: logits (1, side, side) of all tracked objects.
 
         `places`: prompt indices by number.
         """

@@ -31,7 +31,7 @@ def test_naming_the_voices_own_hubert_needs_no_note(asked: str) -> None:
 )
 def test_naming_another_hubert_is_obeyed_and_noted(said: str, asked: str) -> None:
     assert chosen(said, asked) == ContentChoice(
-        asked, f"the voice was trained on {said}; as asked, {asked} hears its words"
+        asked, f"the voice was trained on {said}; {asked} is used instead, as requested"
     )
 
 

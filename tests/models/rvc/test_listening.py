@@ -33,7 +33,7 @@ def test_skipped_blocks_are_in_the_window_as_if_they_had_been_converted(two: tup
     for number, block in enumerate(blocks):
         converting.convert(block, first_sample=number * frames)
         listening.listen(block, first_sample=number * frames)
-    assert torch.equal(listening._heard.sound, converting._heard.sound)
+    assert torch.equal(listening._input.sound, converting._input.sound)
     assert torch.equal(listening._pitch.values, converting._pitch.values)
     made = listening.convert(blocks[0], first_sample=BLOCKS * frames)
     assert np.abs(made[:8]).max() < 0.01 < np.abs(made[frames // 2 :]).max(), "it fades in"

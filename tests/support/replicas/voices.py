@@ -238,7 +238,7 @@ REPLICAS = [
         name="Applio, spin, another content named",
         source=f"{APPLIO}/rvc/lib/utils.py",
         build=with_contentvec,
-        expect=Speaks(says=(f"was trained on spin; as asked, {CONTENT} hears its words",)),
+        expect=Speaks(says=(f"was trained on spin; {CONTENT} is used instead, as requested",)),
     ),
     VoiceReplica(
         name="Applio, spin",

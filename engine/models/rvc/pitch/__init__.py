@@ -34,7 +34,7 @@ class F0Tracker(Protocol):
     """Samples. The length of a live window is a multiple of it, so nothing is padded."""
 
     def track(self, sound: "torch.Tensor") -> "torch.Tensor":
-        """(B, n) float32 of 16 kHz -> (B, n // 160) float32 in Hz, 0 where there is no pitch.
+        """(B, n) float32 at 16 kHz -> (B, n // 160) float32 in Hz, 0 where unvoiced.
 
         Frame k is centred at sample 160 k. Nothing waits for the device, so a CUDA graph can capture it.
         """

@@ -37,7 +37,7 @@ class RmvpeTracker:
 
     @torch.no_grad()
     def track(self, sound: Tensor) -> Tensor:
-        """(B, n) float32 of 16 kHz -> (B, n // 160) float32 in Hz, 0 where there is no pitch."""
+        """(B, n) float32 at 16 kHz -> (B, n // 160) float32 in Hz, 0 where unvoiced."""
         count = sound.shape[1] // HOP
         if not count:
             return sound.new_zeros(sound.shape[0], 0)

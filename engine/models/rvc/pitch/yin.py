@@ -24,7 +24,7 @@ from engine.models.device_work import max_convolved
 from engine.models.rvc.pitch import HOP, MAX_HZ, MIN_HZ, RATE_HZ
 
 FRAME = 1024
-SIGMA = 180.0  # samples; the middles of the pairs then spread over 8 ms
+SIGMA = 180.0  # samples: 8 ms for the middles of the pairs; 1.5 periods of 50 Hz at half height
 TRANSFORM = 1536  # at least FRAME + MAX_LAG, or lags would wrap around
 MIN_LAG = int(RATE_HZ / MAX_HZ)
 MAX_LAG = int(RATE_HZ / MIN_HZ) + 2
@@ -59,7 +59,7 @@ class Yin:
 
     @torch.no_grad()
     def track(self, sound: Tensor) -> Tensor:
-        """(B, n) float32 of 16 kHz -> (B, n // 160) float32 in Hz, 0 where there is no pitch."""
+        """(B, n) float32 at 16 kHz -> (B, n // 160) float32 in Hz, 0 where unvoiced."""
         if sound.shape[1] < HOP:
             return sound.new_zeros(sound.shape[0], 0)
         sound = self._low_passed(sound.float())
