@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from functools import cache
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ ORDER = """
     live web/serving web frame_loop engine app jobs jobs/kit jobs/video jobs/segment jobs/convert jobs/dataset bench cli
 """.split()
 NESTED = {"control", "jobs", "live", "models", "params", "web"}
+MAX_BLIND_EXCEPTS = 10
 ROOT_FILES = "__init__ app config engine errors frame_loop telemetry values".split()
 NEVER_IN_THE_ENGINE = {"torch", "diffusers", "transformers", "scipy", "syphon", "accelerate", "peft"}
 
@@ -116,6 +118,79 @@ def test_what_live_models_share_names_none_of_them() -> None:
         if model.search(line)
     ]
     assert wrong == []
+
+
+def test_no_two_files_import_each_other_in_a_circle() -> None:
+    """Imports inside functions and under TYPE_CHECKING count, too."""
+    files = [*(ROOT / "osc_schema").rglob("*.py"), *ENGINE.rglob("*.py")]
+    known = {module_of(path) for path in files}
+    imports = {module_of(path): {name for name, _ in imports_of(path)} & known for path in files}
+    leaves = TopologicalSorter({name: others - {name} for name, others in imports.items()})
+    leaves.prepare()  # CycleError has the circle
+
+
+def own_files() -> list[Path]:
+    return [path for folder in ("engine", "osc_schema", "touchdesigner") for path in (ROOT / folder).rglob("*.py")]
+
+
+def test_docstrings_begin_with_what_an_engineer_would_say() -> None:
+    """An imperative or a noun phrase: riddles such as "Whether ..." are words that nobody searches for."""
+    documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+    wrong = [
+        f"{path.relative_to(ROOT)}:{getattr(node, 'lineno', 1)}"
+        for path in own_files()
+        for node in nodes_of(path)
+        if isinstance(node, documented) and re.match(r"(What|Whether|Of|Whoever)\b", ast.get_docstring(node) or "")
+    ]
+    assert wrong == []
+
+
+def test_limits_begin_with_max_and_min() -> None:
+    wrong = [
+        f"{path.relative_to(ROOT)}:{node.lineno} {node.id}"
+        for path in own_files()
+        for node in nodes_of(path)
+        if isinstance(node, ast.Name)
+        and isinstance(node.ctx, ast.Store)
+        and re.match(r"_?(MOST|LONGEST|LARGEST|LEAST|FEWEST)_", node.id)
+    ]
+    assert wrong == []
+
+
+def test_errors_of_every_kind_are_caught_in_few_places() -> None:
+    """At the top of a thread or process, and around what may fail in any way; never to go on in silence."""
+    blind = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in own_files()
+        for node in nodes_of(path)
+        if isinstance(node, ast.ExceptHandler)
+        and isinstance(node.type, ast.Name)
+        and node.type.id in ("Exception", "BaseException")
+        and not any(isinstance(inner, ast.Raise) for inner in ast.walk(node))
+    ]
+    assert len(blind) <= MAX_BLIND_EXCEPTS, blind
+
+
+def test_nobody_sets_the_callback_of_another_object() -> None:
+    wrong = [
+        f"{path.relative_to(ROOT)}:{node.lineno} {ast.unparse(node)}"
+        for path in engine_files()
+        for node in nodes_of(path)
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.ctx, ast.Store)
+        and node.attr.startswith("on_")
+        and not (isinstance(node.value, ast.Name) and node.value.id == "self")
+    ]
+    assert wrong == []
+
+
+def test_a_public_class_name_stands_in_one_module() -> None:
+    found: dict[str, list[str]] = {}
+    for path in (*ENGINE.rglob("*.py"), *(ROOT / "osc_schema").rglob("*.py")):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                found.setdefault(node.name, []).append(str(path.relative_to(ROOT)))
+    assert {name: files for name, files in found.items() if len(files) > 1} == {}
 
 
 def test_the_dataset_stands_apart_from_the_core() -> None:

@@ -145,14 +145,14 @@ def _model(shape: str, embeddings: int, place: "MeasuredDevice", dtype: str) -> 
 def _offline(model: "VoiceModel", seconds: float) -> dict[str, Any]:
     """One sound from 16 kHz in memory to the model's rate in memory."""
     from engine.models.places import memory_mb, reset_peak_memory
-    from engine.models.rvc.offline import Converter
+    from engine.models.rvc.offline import VoiceConverter
     from engine.models.rvc.optimization import OptimizationConfig
     from engine.models.rvc.profiling import PerformanceProfiler
     from engine.models.rvc.settings import VoiceSettings
 
     sound = spoken(seconds, 16_000)
     options = OptimizationConfig.for_device(model.device.type)
-    converter = Converter(model, VoiceSettings(), options)
+    converter = VoiceConverter(model, VoiceSettings(), options)
     converter.convert_sound(sound)  # warm-up
     reset_peak_memory(model.device)
     times_s = []
@@ -162,7 +162,7 @@ def _offline(model: "VoiceModel", seconds: float) -> dict[str, Any]:
         times_s.append(time.perf_counter() - began_s)
     took_s, peak_mb = float(np.median(times_s)), memory_mb(model.device)
     profiler = PerformanceProfiler(model.device)
-    converter = Converter(model, VoiceSettings(), options, profiler=profiler)
+    converter = VoiceConverter(model, VoiceSettings(), options, profiler=profiler)
     began_s = time.perf_counter()
     converter.convert_sound(sound)
     total_ms = (time.perf_counter() - began_s) * 1000.0
@@ -237,13 +237,13 @@ def _streamed(voice: "LiveVoice", seconds: float) -> dict[str, Any]:
 def _batch(model: "VoiceModel", files: int) -> dict[str, Any]:
     """Files of three seconds, each one piece, in one call: each way in turn, on a CPU once, else the median."""
     from engine.models.rvc.cutting import piece_of, spans_of
-    from engine.models.rvc.offline import Converter
+    from engine.models.rvc.offline import VoiceConverter
     from engine.models.rvc.optimization import OptimizationConfig
     from engine.models.rvc.settings import VoiceSettings
 
     options = OptimizationConfig.for_device(model.device.type)
     converters = {
-        size: Converter(model, VoiceSettings(), replace(options, batch_size=size, profiling=False))
+        size: VoiceConverter(model, VoiceSettings(), replace(options, batch_size=size, profiling=False))
         for size in (1, BATCH)
     }
     whole = spoken(FILE_S * files, 16_000).reshape(files, -1)

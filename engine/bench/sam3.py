@@ -2,9 +2,9 @@
 
 Ours is what the child does for a picture: the pixels in, a sheet of masks out. Theirs ends with the masks of the same
 objects at the full size of the picture, on the device, and is measured twice: as a user calls it, and with the words
-encoded beforehand (`Rival` tells each step). Neither pays for reading; what reading costs is shown on ours alone, which
-takes a video that is decoded beside the model. Following is compared in blocks of pictures that both see, each with a
-memory of its own. Each call is waited for, so that nobody is measured by its queue.
+encoded beforehand (steps: see `ReferenceSegmenter`). Neither pays for reading; what reading costs is shown on ours
+alone, which takes a video that is decoded beside the model. Following is compared in blocks of pictures that both see,
+each with a memory of its own. Each call is waited for, so that nobody is measured by its queue.
 
 What is gained is the work around the model, so the ratio falls as the model grows: the tiny one that finds has 32
 channels, the one that follows 128.
@@ -25,7 +25,7 @@ from engine.bench.progress import Progress
 from engine.ipc.segmentation_sheet import sheet_shape, write_sheet
 
 if TYPE_CHECKING:
-    from engine.models.sam3.model import Model
+    from engine.models.sam3.model import SegmentationModel
     from engine.values import Segmentation
 
 UNVERIFIED = (
@@ -82,14 +82,14 @@ def _measure(
 ) -> dict[str, Any]:
     from engine.models.device_work import free_memory, use_threads
     from engine.models.places import matmul_tflops, place_for
-    from engine.models.sam3.shapes import build, demand
+    from engine.models.sam3.shapes import build, require_shape
 
     use_threads(threads)
     place = place_for(device, half="bfloat16")
     shape = shape or ("tiny" if place.kind == "cpu" else "sam3")
     resolutions = resolutions or ((336,) if shape == "tiny" else (1008,))
     for resolution in resolutions:
-        demand(shape, resolution)
+        require_shape(shape, resolution)
     result: dict[str, Any] = {
         "device": place.name,
         "dtype": place.dtype_name,
@@ -128,13 +128,13 @@ class _Ours:
     """As the child does a batch of pictures: found, and packed into the sheets of a ring."""
 
     def __init__(
-        self, model: "Model", mode: str, texts: Sequence[str], objects: int, *, has_graphs: bool = True
+        self, model: "SegmentationModel", mode: str, texts: Sequence[str], objects: int, *, has_graphs: bool = True
     ) -> None:
         from engine.models.graphs import DirectCalls
         from engine.models.sam3.segmenter import Segmenter
 
         self.segmenter = Segmenter(model, calls=None if has_graphs else DirectCalls())
-        self.segmenter.mode, self.segmenter.threshold, self.segmenter.most = mode, THRESHOLD, objects
+        self.segmenter.mode, self.segmenter.threshold, self.segmenter.max_objects = mode, THRESHOLD, objects
         self.segmenter.set_prompts(texts)
         self._sheet = np.zeros(sheet_shape(model.mask_side), np.uint8)
         self.write_s = 0.0
@@ -153,7 +153,7 @@ class _Ours:
 class _Case:
     """One model: our way and theirs with the same weights."""
 
-    def __init__(self, model: "Model", texts: Sequence[str], objects: int, batch: int, clip: Path) -> None:
+    def __init__(self, model: "SegmentationModel", texts: Sequence[str], objects: int, batch: int, clip: Path) -> None:
         from engine.models.device_work import device_wait
 
         self._model, self._texts, self._objects, self._batch, self._clip = model, texts, objects, batch, clip
@@ -163,14 +163,14 @@ class _Case:
         """Every picture by itself."""
         from engine.models.places import memory_mb, reset_peak_memory
         from engine.models.sam3.shapes import gflop
-        from engine.models.sam3.timing import Rival, difference
+        from engine.models.sam3.timing import ReferenceSegmenter, difference
 
         model, texts, objects = self._model, self._texts, self._objects
         reset_peak_memory(model.device)
         ours = _Ours(model, "image", texts, objects)
         result = self._streamed(ours, seconds)
         work = gflop(shape, model.spec.resolution, len(texts))
-        rival = Rival(model, texts)
+        rival = ReferenceSegmenter(model, texts)
         calls: dict[str, Call] = {
             "ours": ours,
             "call": lambda batch: [rival.call(picture, THRESHOLD) for picture in batch],
@@ -200,7 +200,7 @@ class _Case:
     def following(self, seconds: float) -> dict[str, Any]:
         """Pictures in order, objects kept."""
         from engine.models.places import memory_mb, reset_peak_memory
-        from engine.models.sam3.timing import FollowingRival, tensors_mb
+        from engine.models.sam3.timing import ReferenceTracker, tensors_mb
 
         model = self._model
         reset_peak_memory(model.device)
@@ -209,7 +209,7 @@ class _Case:
         result["peak_memory_mb"] = round(memory_mb(model.device))
         ours.segmenter.reset()
         model.video.max_num_objects = self._objects  # as ours
-        rival = FollowingRival(model, self._texts)
+        rival = ReferenceTracker(model, self._texts)
         sides: dict[str, Call] = {"ours": ours, "transformers": lambda batch: rival.step(batch[0])}
         times_ms: dict[str, list[float]] = {name: [] for name in sides}
         grown_mb: dict[str, list[float]] = {name: [] for name in sides}

@@ -125,7 +125,7 @@ def _find(threads: int) -> Work:
     use_threads(threads)
     place = place_for("cpu")
     segmenter = Segmenter(build("tiny", 336, place.device, place.dtype, has_tracker=False, objects=4))
-    segmenter.mode, segmenter.threshold, segmenter.most = "image", 0.5, 4
+    segmenter.mode, segmenter.threshold, segmenter.max_objects = "image", 0.5, 4
     segmenter.set_prompts(("person",))
     picture = np.random.default_rng(0).integers(0, 256, (1, 360, 640, 3), np.uint8)
     return lambda: segmenter.segment(picture)
@@ -137,7 +137,7 @@ def _convert(threads: int) -> Work:
     from engine.models.device_work import use_threads
     from engine.models.places import place_for
     from engine.models.rvc.load import load
-    from engine.models.rvc.offline import Converter
+    from engine.models.rvc.offline import VoiceConverter
     from engine.models.rvc.optimization import OptimizationConfig
     from engine.models.rvc.settings import VoiceSettings
     from engine.models.rvc.spec import RANDOM, VoiceSpec
@@ -145,7 +145,7 @@ def _convert(threads: int) -> Work:
     use_threads(threads)
     place = place_for("cpu")
     model = load(VoiceSpec(model=f"{RANDOM}tiny", index=""), place.device, place.dtype_name)
-    converter = Converter(model, VoiceSettings(), OptimizationConfig.for_device("cpu"))
+    converter = VoiceConverter(model, VoiceSettings(), OptimizationConfig.for_device("cpu"))
     sound = spoken(SOUND_S, 16_000)
     return lambda: converter.convert_sound(sound)
 

@@ -19,7 +19,7 @@ from engine.models import device_work
 from engine.models.rvc import VoiceSettings, VoiceSpec
 from engine.models.rvc.cutting import FULL, SHORT, spans_of
 from engine.models.rvc.load import load
-from engine.models.rvc.offline import Converter, cutting_for
+from engine.models.rvc.offline import VoiceConverter, cutting_for
 from engine.models.rvc.optimization import OptimizationConfig
 from engine.models.rvc.pitch.yin import Yin
 from tests.conftest import TinyModels
@@ -52,7 +52,7 @@ def test_a_long_sound_is_converted_in_pieces_that_are_not_refused(tiny_models: T
     folder: Path = tiny_models.voice(kind="singing")
     files = {"model": "voice.pth", "content": "content"}
     model = load(VoiceSpec(**{name: str(folder / file) for name, file in files.items()}, pitch="yin"), "cpu", "float32")
-    converter = Converter(model, VoiceSettings(), OptimizationConfig.for_cpu())
+    converter = VoiceConverter(model, VoiceSettings(), OptimizationConfig.for_cpu())
     seconds = 21  # uncut it would be too long for HuBERT, as for all the others
     sound = 0.3 * np.sin(2.0 * np.pi * 220.0 * np.arange(seconds * 16_000) / 16_000, dtype=np.float32)
     with Refusing() as refusing:

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from engine.models.rvc.checkpoint import read_checkpoint
-from engine.models.rvc.shapes import seeded
-from engine.models.rvc.synthesizer import Synthesizer, synthesizer_of
+from engine.models.rvc.checkpoint import read_checkpoint, synthesizer_of
+from engine.models.rvc.random_voice import seeded
+from engine.models.rvc.synthesizer import Synthesizer
 from tests.support.tiny_voice import CELLS, ROWS, build_tiny_voice
 
 torch.set_num_threads(1)

@@ -19,7 +19,8 @@ import numpy as np
 import torch
 
 from engine.models.pretrained import quieten_libraries
-from engine.models.rvc.shapes import RATES, SHAPES, SynthesizerShape, scatter, seeded
+from engine.models.rvc.random_voice import scatter, seeded
+from engine.models.rvc.shapes import RATES, SHAPES, SynthesizerShape
 from engine.models.rvc.synthesizer import Synthesizer
 
 KINDS = ("random", "singing")

@@ -22,12 +22,12 @@ from engine.jobs.kit.fingerprint import Fingerprint, differences, fingerprint_of
 from engine.jobs.kit.job_folder import JobFolder, work_folder_of
 from engine.jobs.kit.resuming import mark_of
 from engine.models.rvc.cutting import FRAME, RATE_HZ, Piece, Span, piece_of, spans_of
-from engine.models.rvc.levels import LOUDEST_IN, turned_down
+from engine.models.rvc.levels import MAX_PEAK_IN, limiting_gain
 from engine.system.atomic_file import MAX_HELD_JOB_S, move_into_place
 from engine.system.work_folder import file_key
 
 if TYPE_CHECKING:
-    from engine.models.rvc.offline import Converter
+    from engine.models.rvc.offline import VoiceConverter
 
 
 class FileWork:
@@ -37,7 +37,7 @@ class FileWork:
     """
 
     def __init__(
-        self, task: Task, sound: Sound, converter: "Converter", settings: Fingerprint, *, resume: bool
+        self, task: Task, sound: Sound, converter: "VoiceConverter", settings: Fingerprint, *, resume: bool
     ) -> None:
         """`settings`: the fingerprint without the source."""
         self.task = task
@@ -103,7 +103,7 @@ class FileWork:
         spans = spans_of(self._heard.read, samples, converter.cutting)
         self._made = ConvertedVoice(
             heard=self._heard,
-            turned_down=turned_down(state.peak, LOUDEST_IN),
+            limiting_gain=limiting_gain(state.peak, MAX_PEAK_IN),
             converted=self._converted,
             spans=spans,
             hop=converter.hop,
@@ -129,7 +129,7 @@ class FileWork:
 
     def piece(self, span: Span) -> Piece:
         piece = piece_of(span, self._heard.read, self._heard.samples)
-        np.multiply(piece.sound, np.float32(self._made.turned_down), out=piece.sound)
+        np.multiply(piece.sound, np.float32(self._made.limiting_gain), out=piece.sound)
         return piece
 
     def keep(self, spans: Sequence[Span], parts: Sequence[np.ndarray]) -> None:

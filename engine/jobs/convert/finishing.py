@@ -14,7 +14,7 @@ import soxr
 
 from engine.jobs.convert.scratch import Scratch
 from engine.models.rvc.cutting import RATE_HZ, Span, joined
-from engine.models.rvc.levels import LOUDEST_OUT, turned_down
+from engine.models.rvc.levels import MAX_PEAK_OUT, limiting_gain
 
 if TYPE_CHECKING:
     import torch
@@ -26,7 +26,7 @@ class ConvertedVoice:
 
     heard: Scratch
     """The source at 16 kHz, at its own loudness."""
-    turned_down: float
+    limiting_gain: float
     """Factor by which the sound was multiplied before it was converted."""
     converted: Scratch
     spans: list[Span]
@@ -63,7 +63,7 @@ class FinishedVoice:
         self._rate_hz = rate_hz
         self._points = None if share == 1.0 else self._rms_points()
         peak = max((float(np.abs(block).max(initial=0.0)) for block in self._resampled()), default=0.0)
-        self._gain = np.float32(turned_down(peak, LOUDEST_OUT))
+        self._gain = np.float32(limiting_gain(peak, MAX_PEAK_OUT))
 
     def blocks(self) -> Iterator[np.ndarray]:
         """(n,) float32 at the file's rate, within -0.99..0.99, as long as the source to the sample."""
@@ -78,7 +78,7 @@ class FinishedVoice:
 
         source, output = RunningPoints(RATE_HZ), RunningPoints(self._made.rate_hz)
         for block in self._made.heard.blocks():
-            source.add(torch.from_numpy(block * np.float32(self._made.turned_down))[None])
+            source.add(torch.from_numpy(block * np.float32(self._made.limiting_gain))[None])
         for block in self._made.blocks():
             output.add(torch.from_numpy(block)[None])
         return source.points(torch.device("cpu")), output.points(torch.device("cpu"))

@@ -25,7 +25,7 @@ from engine.jobs.kit.pipeline import Pipeline
 from engine.models.rvc.cutting import FRAME, RATE_HZ, Span
 
 if TYPE_CHECKING:
-    from engine.models.rvc.offline import Converter
+    from engine.models.rvc.offline import VoiceConverter
 
 UNWRITTEN = 4  # converted files that wait for the writer
 POLL_S = 0.5  # for files that another run holds
@@ -41,7 +41,7 @@ class ConvertRun:
         job: ConvertJob,
         sounds: dict[Task, Sound],
         before: dict[Task, Mark],
-        converter: "Converter",
+        converter: "VoiceConverter",
         settings: Fingerprint,
         *,
         on_progress: OnProgress,

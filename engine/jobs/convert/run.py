@@ -27,7 +27,7 @@ from engine.models.rvc.optimization import OptimizationConfig
 from engine.system.process_memory import peak_process_mb
 
 if TYPE_CHECKING:
-    from engine.models.rvc.offline import Converter
+    from engine.models.rvc.offline import VoiceConverter
 
 OPTIONS = {"threshold_db": "threshold", "is_autotuned": "autotune"}
 """The option of a setting, if it is not the field's own name."""
@@ -94,11 +94,11 @@ def open_job(job: ConvertJob, *, on_file: OnFile = lambda report: None) -> Opene
     return work
 
 
-def load_converter(job: ConvertJob, environ: Mapping[str, str] = os.environ) -> "Converter":
+def load_converter(job: ConvertJob, environ: Mapping[str, str] = os.environ) -> "VoiceConverter":
     """The model on its device. ModelError in one line; ConfigError for wrong values in `environ`."""
     from engine.models.device_work import chosen_device, use_threads
     from engine.models.rvc.load import load
-    from engine.models.rvc.offline import Converter
+    from engine.models.rvc.offline import VoiceConverter
 
     if job.threads is not None:
         use_threads(job.threads)
@@ -106,13 +106,13 @@ def load_converter(job: ConvertJob, environ: Mapping[str, str] = os.environ) -> 
     options = OptimizationConfig.resolve(device, environ, **job.switches)
     spec = replace(job.spec, is_retrieved_on_device=options.gpu_retrieval)
     model = load(spec, device, "float16" if options.fp16 else "float32")
-    return Converter(model, job.settings, options)
+    return VoiceConverter(model, job.settings, options)
 
 
 def run_job(
     job: ConvertJob,
     work: OpenedFiles,
-    converter: "Converter",
+    converter: "VoiceConverter",
     *,
     on_progress: OnProgress = lambda progress: None,
     on_file: OnFile = lambda report: None,
@@ -160,7 +160,7 @@ def _check_rate(job: ConvertJob, task: Task) -> None:
         raise UsageError(f"--rate: {task.output.suffix} takes {allowed} Hz, not {job.rate_hz}")
 
 
-def _settings_fingerprint(job: ConvertJob, converter: "Converter") -> Fingerprint:
+def _settings_fingerprint(job: ConvertJob, converter: "VoiceConverter") -> Fingerprint:
     """Everything that affects the outputs, without the source."""
     model, spec = converter.model, job.spec
     named = (spec.model, spec.index, model.spec.content, spec.rmvpe)

@@ -91,9 +91,9 @@ def open_job(job: SegmentJob) -> OpenedSource:
 def load_segmenter(job: SegmentJob) -> "Segmenter":
     """The model on its device; ModelError in one line, for boxes without torchvision before it is loaded."""
     if job.boxes:
-        from engine.models.sam3.boxes import demand_roi_align
+        from engine.models.sam3.boxes import require_roi_align
 
-        demand_roi_align()
+        require_roi_align()
     require_libraries()
     from engine.models.device_work import chosen_device, chosen_dtype, use_threads
     from engine.models.sam3.load import load

@@ -20,7 +20,7 @@ from engine.live.kit.sent_values import NOTHING
 from engine.live.rvc.converted_sound import ConvertedSound
 from engine.live.rvc.settings import PRELOAD, read_settings
 from engine.live.rvc.spec import AS_DECLARED, BUILT, MODEL, files_named, require_complete, spec_of
-from engine.models.rvc.grid import Grid
+from engine.models.rvc.grid import BlockGrid
 from engine.models.rvc.optimization import VARIABLES, OptimizationConfig
 from engine.params import Snapshot
 from engine.system.reporting import Report
@@ -169,6 +169,6 @@ class VoiceLink(ChildLink[Build]):
         )
 
 
-def _grid(rate_hz: int, values: Mapping[str, Any]) -> Grid:
+def _grid(rate_hz: int, values: Mapping[str, Any]) -> BlockGrid:
     """The block grid that the child will use at this rate."""
-    return Grid.of(rate_hz, **asdict(read_settings(values).window))
+    return BlockGrid.of(rate_hz, **asdict(read_settings(values).window))

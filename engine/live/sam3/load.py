@@ -7,14 +7,14 @@ from engine.live.kit.model_loading import load_on_device
 from engine.models.sam3 import SegmentationSpec
 
 if TYPE_CHECKING:
-    from engine.models.sam3.model import Model
+    from engine.models.sam3.model import SegmentationModel
 
 
-def load_model(port: ChildPort) -> "Model":
+def load_model(port: ChildPort) -> "SegmentationModel":
     """The model that `port.settings` name, on their device. Ends the child if it cannot be loaded."""
     spec = SegmentationSpec(**port.settings["spec"])
 
-    def loaded(device: str, dtype: str) -> "Model":
+    def loaded(device: str, dtype: str) -> "SegmentationModel":
         from engine.models.sam3.load import load  # takes seconds, so inside the phase LOADING
 
         return load(spec, device, dtype)

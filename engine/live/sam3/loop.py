@@ -26,7 +26,7 @@ from engine.live.sam3.settings import read_settings
 from engine.values import Segmentation
 
 if TYPE_CHECKING:
-    from engine.models.sam3.model import Model
+    from engine.models.sam3.model import SegmentationModel
 
 WARM_UP_PROMPT: Final = "object"
 WARM_UP_SIDE_PX: Final = 64
@@ -50,7 +50,7 @@ def run(port: ChildPort) -> None:
 class SegmentationLoop(PictureLoop[RingFrame, Segmentation]):
     """Finds and follows objects."""
 
-    def __init__(self, port: ChildPort, model: "Model") -> None:
+    def __init__(self, port: ChildPort, model: "SegmentationModel") -> None:
         from engine.models.device_work import call_before_layers
         from engine.models.sam3.segmenter import Segmenter
 
@@ -95,7 +95,7 @@ class SegmentationLoop(PictureLoop[RingFrame, Segmentation]):
             self._newest()  # the picture in the ring may still be from the old source; the next one is not
             self._segmenter.reset()
         self._segmenter.threshold = self._settings.threshold
-        self._segmenter.most = self._settings.most
+        self._segmenter.max_objects = self._settings.most
 
     def _take_asked(self) -> None:
         """Encode the prompts if they have changed, and note once what cannot be done as asked."""

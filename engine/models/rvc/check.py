@@ -1,5 +1,7 @@
-"""What a voice is, what it needs and what is missing, told from file headers in milliseconds. Does not load torch and
-runs nothing of a file."""
+"""Checks a voice from file headers, in milliseconds: its kind and what is missing.
+
+Does not load torch and runs nothing of a file.
+"""
 
 import importlib.util
 from collections.abc import Mapping
@@ -18,7 +20,7 @@ from engine.models.rvc.pitch import FCPE_INSTALL, choose
 from engine.models.rvc.shapes import CONTENT_CHANNELS, Version
 from engine.models.rvc.spec import VoiceSpec
 from engine.models.rvc.tensor_layout import sources_of
-from engine.models.rvc.voice_file import demand_file, demand_voice, require_plain, shape_of, told_in_metadata
+from engine.models.rvc.voice_file import metadata_of, require_plain_values, require_voice, require_voice_file, shape_of
 from engine.models.safetensors_header import Tensor, read_header
 
 
@@ -26,24 +28,27 @@ from engine.models.safetensors_header import Tensor, read_header
 class VoiceReport(Report):
     version: Version
     rate_hz: int
-    """Of the sound it makes."""
+    """Sample rate of the output."""
     has_pitch: bool
-    """Whether it is told how high to speak."""
+    """True if the synthesizer takes a pitch."""
     speakers: int
     pitch: str
-    """What finds the pitch: rmvpe, fcpe or yin."""
+    """The pitch tracker: rmvpe, fcpe or yin."""
     vectors: int
-    """In the index; 0 without one."""
+    """Number of vectors in the index; 0 without one."""
 
     @property
     def index_bytes(self) -> int:
-        """Of the vectors where they are searched: float32 always."""
+        """Memory of the vectors during search, where they are always float32."""
         return self.vectors * CONTENT_CHANNELS[self.version] * 4
 
 
 def check(spec: VoiceSpec) -> VoiceReport:
-    """Of a voice on disk. ModelError where `spec.model` is not found, and for what `read_checkpoint` refuses in it, in
-    its words and as far as headers tell; all else that is wrong is in the report."""
+    """Check a voice on disk.
+
+    ModelError if `spec.model` is not found, or if `read_checkpoint` would refuse it and the headers show it, with the
+    same message. Every other problem is in the report.
+    """
     return _Check(spec).report()
 
 
@@ -56,13 +61,13 @@ class _Check:
 
     def report(self) -> VoiceReport:
         path = locate.find(self._spec.model, files=("*.pth",))
-        told, tensors = _read_voice(path)
-        shape = shape_of(str(path), told, tensors)
+        metadata, tensors = _read_voice(path)
+        shape = shape_of(str(path), metadata, tensors)
         sources = sources_of(str(path), shape, tensors)
         weights = {part: tensors[part] for source in sources.values() for part in source}
         self._parts.append(counted_part("synthesizer", weights, (str(path),)))
         with self._missing.listed():
-            self._add_content(content_for(str(path), told, self._spec.content), shape.version)
+            self._add_content(content_for(str(path), metadata, self._spec.content), shape.version)
         vectors = 0
         with self._missing.listed():
             vectors = self._count_vectors(shape.content_channels)
@@ -114,14 +119,14 @@ class _Check:
 
 
 def _read_voice(path: Path) -> tuple[Mapping[str, Any], dict[str, Tensor]]:
-    """What the file says of itself (`config`, `version`, `f0`), and its tensors."""
-    demand_file(path)
+    """The file's metadata (`config`, `version`, `f0`), and its tensors."""
+    require_voice_file(path)
     if path.suffix == ".safetensors":
         tensors = read_header(path)
-        return told_in_metadata(path), tensors
+        return metadata_of(path), tensors
     file = read_pickle(path)
-    require_plain(path, file)
-    return demand_voice(str(path), file.value), file.tensors("weight")
+    require_plain_values(path, file)
+    return require_voice(str(path), file.value), file.tensors("weight")
 
 
 def _pickled_content(file: Path) -> dict[str, Tensor]:

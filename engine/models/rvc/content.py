@@ -1,4 +1,4 @@
-"""What is said, without who says it: HuBERT's hidden layers, 50 vectors a second."""
+"""Speaker-independent features of speech: HuBERT's hidden layers, 50 vectors a second."""
 
 from typing import Final, Literal
 
@@ -8,9 +8,9 @@ from transformers import HubertModel
 
 RATE_HZ: Final = 16_000
 HOP: Final = 320
-"""Samples from vector to vector."""
+"""Samples between vectors."""
 MIN_SAMPLES: Final = 400
-"""What the first vector is made of; less sound has none."""
+"""Samples that the first vector needs. A shorter sound has no vectors."""
 LAYERS: Final = {"v1": 9, "v2": 12}
 
 
@@ -24,16 +24,16 @@ class ContentEncoder:
     def __call__(self, sound: Tensor, *, version: Literal["v1", "v2"]) -> Tensor:
         """(B, n) at 16 kHz, n >= 400 -> (B, (n - 80) // 320, channels) in the encoder's dtype.
 
-        v1: hidden layer 9 through the final projection (256 channels); v2: hidden layer 12 (768). A HuBERT with fewer
-        layers gives its last. Vector k is made of the samples from 320 k to 320 k + 400. Layers above are not run; the
-        sounds of a batch must be equally long, for there is no mask. Captured by a CUDA graph as it is.
+        v1: hidden layer 9 through the final projection (256 channels); v2: hidden layer 12 (768). With fewer
+        layers, the last one. Vector k depends on the samples from 320 k to 320 k + 400. Higher layers are not run. All
+        sounds of a batch must have the same length, because there is no mask. A CUDA graph can capture it.
         """
         hubert = self._hubert
         features = hubert.feature_extractor(sound.to(self.dtype)).transpose(1, 2)  # (B, T, 512)
-        hidden = hubert.feature_projection(features)  # (B, T, 768)
+        hidden: Tensor = hubert.feature_projection(features)  # (B, T, 768)
         encoder = hubert.encoder
         hidden = hidden + encoder.pos_conv_embed(hidden)
-        if not hubert.config.do_stable_layer_norm:  # those that norm first do it after the last layer
+        if not hubert.config.do_stable_layer_norm:  # pre-norm models normalise after the last layer instead
             hidden = encoder.layer_norm(hidden)
         for layer in encoder.layers[: LAYERS[version]]:
             hidden = layer(hidden)

@@ -1,4 +1,4 @@
-"""HuBERT and ContentVec from disk: folders as on the Hub, and the single files that RVC has come with."""
+"""Loads HuBERT and ContentVec from disk: folders as on the Hub, and the single files distributed with RVC."""
 
 import re
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from engine.models.rvc.content import ContentEncoder
 from engine.models.rvc.content_folder import PROJECTION, find_content
 from engine.models.safetensors_header import read_header
 
-HEAD_WIDTH = 64  # of every HuBERT whose layers are 768 or 1024 wide
+HEAD_WIDTH = 64  # in every HuBERT with layers 768 or 1024 wide
 _WEIGHT_NORM = {".weight_g": ".parametrizations.weight.original0", ".weight_v": ".parametrizations.weight.original1"}
 _FIRST = "feature_extractor.conv_layers."
 _POSITIONS = "encoder.pos_conv_embed.conv."
@@ -26,10 +26,10 @@ _LAYER = re.compile(r"encoder\.layers\.(\d+)\.")
 
 
 def load_content(name: str, device: torch.device, dtype: torch.dtype) -> ContentEncoder:
-    """The encoder in a folder, a Hugging Face id or a file (.pt, .bin, .safetensors), on its device.
+    """Load the encoder in a folder, a Hugging Face id or a file (.pt, .bin, .safetensors) onto its device.
 
-    ModelError in one line: not here (with how to get it), no HuBERT, cut off, a tensor missing or with NaN in it, or a
-    pickle that would run something.
+    ModelError in one line if it is missing (with how to get it), not a HuBERT, truncated, lacks a tensor or holds NaN,
+    or is a pickle that would run code.
     """
     found = find_content(name)
     tensors = {key: tensor for file in found.weights for key, tensor in _file_tensors(file).items()}
@@ -43,7 +43,7 @@ def build(
     device: torch.device,
     dtype: torch.dtype,
 ) -> ContentEncoder:
-    """From tensors by transformers' names, and `config.json`; without one it is told from their shapes."""
+    """Build it from tensors with transformers' names and `config.json`, or from the tensors' shapes if that is None."""
     weights = {_current(key): tensor.float() for key, tensor in tensors.items()}
     projection = {key.removeprefix(PROJECTION): weights.pop(key) for key in list(weights) if key.startswith(PROJECTION)}
     with one_line(name):
@@ -52,7 +52,7 @@ def build(
             raise ModelError(
                 f"{name}: config.json says {config.num_hidden_layers} layers, there are tensors of {_layers(weights)}"
             )
-        config.mask_time_prob = config.mask_feature_prob = 0.0  # of training; without them it needs no tensor for it
+        config.mask_time_prob = config.mask_feature_prob = 0.0  # for training; at 0 it needs no tensor
         config._attn_implementation = "sdpa"
         with torch.device("meta"):
             hubert = HubertModel(config)
@@ -73,10 +73,10 @@ def build(
 
 
 def _file_tensors(file: Path) -> dict[str, Tensor]:
-    """By transformers' names, whichever layout the file has."""
+    """Tensors of a file in any known layout, with transformers' names."""
     stored: Mapping[str, Any]
     if file.suffix == ".safetensors":
-        read_header(file)  # names what is cut off
+        read_header(file)  # reports truncated files
         with one_line(str(file)):
             stored = load_file(file)
     else:
@@ -92,7 +92,7 @@ def _file_tensors(file: Path) -> dict[str, Tensor]:
 
 
 def _current(key: str) -> str:
-    """transformers' name of today for one of older files."""
+    """The current transformers name for a name in older files."""
     for old, new in _WEIGHT_NORM.items():
         if key.endswith(old):
             return key.removesuffix(old) + new
@@ -100,8 +100,11 @@ def _current(key: str) -> str:
 
 
 def _config_of(weights: Mapping[str, Tensor]) -> HubertConfig:
-    """The architecture that has tensors of these shapes. The large ones norm each layer of the feature extractor, and
-    norm first in the encoder; their heads, like the small ones', are 64 wide."""
+    """The architecture for tensors of these shapes.
+
+    Large models normalise each layer of the feature extractor, and use pre-norm in the encoder. Attention heads are 64
+    wide in small and large ones.
+    """
     convolutions = sorted({int(key.split(".")[2]) for key in weights if key.startswith(_FIRST)})
     kernels = [weights[f"{_FIRST}{number}.conv.weight"] for number in convolutions]
     is_large = f"{_FIRST}1.layer_norm.weight" in weights

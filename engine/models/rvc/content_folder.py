@@ -1,4 +1,4 @@
-"""Which files on this machine are a HuBERT, and what they say of themselves. Does not load torch."""
+"""Finds the files of a HuBERT on this machine, and reads their configuration. Does not load torch."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,23 +10,26 @@ from engine.models.plain_config import CONFIG, read_config
 from engine.models.weight_files import weights_in
 
 FILES: Final = ("config.json", "*.safetensors", "pytorch_model*.bin")
-"""All that is needed of a repository on the Hub."""
+"""All files needed from a repository on the Hub."""
 MODEL_TYPE: Final = "hubert"
 OPTIONS: Final = "--content (run: --rvc-content), or content under [rvc]"
 PROJECTION: Final = "final_proj."
-"""How the tensors of the final projection begin, in either layout; a v1 voice needs it."""
+"""Prefix of the final projection's tensors, in both layouts. A v1 voice needs it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContentFolder:
     weights: tuple[Path, ...]
     config: dict[str, Any] | None
-    """Of transformers; None for a single file without that of a HuBERT beside it."""
+    """transformers' configuration; None for a single file without a HuBERT's configuration beside it."""
 
 
 def find_content(name: str) -> ContentFolder:
-    """Of a folder, a Hugging Face id or a single file (.pt, .bin, .safetensors). ModelError in one line: not here (with
-    how to get it), no weights, or the configuration of something else."""
+    """Find a folder, a Hugging Face id or a single file (.pt, .bin, .safetensors).
+
+    ModelError in one line if it is not on this machine (with how to get it), has no weights, or is another kind of
+    model.
+    """
     try:
         path = locate.find(name, files=FILES)
     except ModelError as error:

@@ -1,12 +1,12 @@
-"""Where a long sound is cut so that nobody hears it, and what each piece sees of its neighbours. Does not load torch.
+"""Cuts a long sound at quiet places, and gives each piece the context it needs. Does not load torch.
 
-A voice model hears some seconds at once, and a piece that it converts needs sound before and after it to sound as it
-does in the middle. So each `Span` keeps `frames` of its own, and its window has `lead` before and the rest behind:
-neighbouring sound, or, past an end of the sound, its reflection. Windows come in few sizes (a grid of a sixteenth), and
-only windows of one size are converted together: padding would change the sound, since the base HuBERT normalises over
-the whole window. What a span sees depends on nothing but the sound: neither on the batch, nor on what was done before.
+A voice model converts some seconds at once, and a piece needs sound before and after it to be converted as it would be
+in the middle. So each `Span` keeps `frames` of its own, and its window has `lead` frames before them and the rest after
+them: neighbouring sound, or its reflection beyond the ends of the sound. Windows come in few sizes (steps of a
+sixteenth), and only windows of one size are batched: padding would change the result, because the base HuBERT
+normalises over the whole window. The window of a span depends only on the sound, not on the batch or on earlier work.
 
-Spans overlap by one frame of 10 ms, in which one fades into the next.
+Spans overlap by one frame of 10 ms, which is crossfaded.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -17,25 +17,25 @@ import numpy as np
 
 RATE_HZ = 16_000
 FRAME = 160
-"""Samples of a frame: 100 frames a second."""
+"""Samples per frame: 100 frames a second."""
 MIN_STEP = 32  # frames: RMVPE halves its picture of the sound five times
 STEPS_AN_OCTAVE = 16
 
 Read = Callable[[int, int], np.ndarray]
-"""`read(first, count)`: that many samples, all of them in the sound, (count,) float32."""
+"""`read(first, count)` returns (count,) float32, all of them inside the sound."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cutting:
-    """Lengths in s, as RVC names and chooses them (infer/modules/vc/pipeline.py)."""
+    """Lengths in s, with RVC's names and values (infer/modules/vc/pipeline.py)."""
 
     pad_s: float
-    """Least sound before and after what is kept."""
+    """Minimum context before and after the kept part."""
     query_s: float
-    """A cut is looked for so far before and after each multiple of `center_s`."""
+    """A cut is searched this far before and after each multiple of `center_s`."""
     center_s: float
     max_s: float
-    """What is no longer is not cut."""
+    """Sounds up to this length are not cut."""
 
 
 FULL = Cutting(pad_s=1, query_s=6, center_s=38, max_s=41)
@@ -43,23 +43,23 @@ FULL = Cutting(pad_s=1, query_s=6, center_s=38, max_s=41)
 SMALL = Cutting(pad_s=1, query_s=5, center_s=30, max_s=32)
 """float32 on a device of 4 GB or less."""
 SHORT = Cutting(pad_s=1, query_s=2, center_s=12, max_s=16)
-"""Where a convolution may give no more than 65 536 numbers in a row: HuBERT's first gives one of five samples."""
+"""For devices whose convolutions are limited to 65 536 outputs: HuBERT's first one makes one from five samples."""
 HALF = Cutting(pad_s=3, query_s=10, center_s=60, max_s=65)
 """float16."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Span:
-    """All in frames."""
+    """A piece of the sound, in frames."""
 
     start: int
-    """Of what is kept, from the start of the sound."""
+    """Start of the kept part."""
     frames: int
-    """Kept; the last one belongs to the next span too, except at the end of the sound."""
+    """Length of the kept part. Its last frame belongs to the next span too, except at the end of the sound."""
     lead: int
-    """Of the window before what is kept."""
+    """Frames of the window before the kept part."""
     size: int
-    """Of the window."""
+    """Frames of the window."""
     is_last: bool
 
 
@@ -73,7 +73,7 @@ class Piece:
 
 
 def spans_of(read: Read, samples: int, cutting: Cutting) -> list[Span]:
-    """The whole sound of `samples` at 16 kHz, in order; its last frame may be filled up by reflection."""
+    """Cut a sound of `samples` at 16 kHz into spans, in order. Its last frame may be filled up by reflection."""
     total = -(-samples // FRAME)
     pad = round(cutting.pad_s * RATE_HZ / FRAME)
     edges = [0, *(cut for cut in _cuts(read, samples, cutting) if 0 < cut < total), total]
@@ -83,31 +83,31 @@ def spans_of(read: Read, samples: int, cutting: Cutting) -> list[Span]:
         end += 0 if is_last else 1
         size = _window(end - start + 2 * pad)
         more = size - (end - start) - 2 * pad
-        behind = min(more, max(0, total - end - pad))  # real sound rather than reflected
+        behind = min(more, max(0, total - end - pad))  # prefers real sound to reflection
         before = min(more - behind, max(0, start - pad))
         spans.append(Span(start=start, frames=end - start, lead=pad + before, size=size, is_last=is_last))
     return spans
 
 
 def piece_of(span: Span, read: Read, samples: int) -> Piece:
-    """The sound that the span sees; past the ends it is reflected."""
+    """The span with the sound of its window, reflected beyond the ends."""
     first = (span.start - span.lead) * FRAME
     return Piece(span=span, sound=_reflected(read, samples, first, span.size * FRAME))
 
 
-def equally_long(sizes: Sequence[int], most: int) -> list[list[int]]:
-    """Places of those of one size together, at most `most`, in the order of their first ones."""
+def equally_long(sizes: Sequence[int], max_count: int) -> list[list[int]]:
+    """Indices grouped by equal size, at most `max_count` per group, ordered by their first index."""
     groups: dict[int, list[list[int]]] = {}
     for place, size in enumerate(sizes):
         of_size = groups.setdefault(size, [[]])
-        if len(of_size[-1]) == most:
+        if len(of_size[-1]) == max_count:
             of_size.append([])
         of_size[-1].append(place)
     return sorted((group for of_size in groups.values() for group in of_size), key=lambda group: group[0])
 
 
 def joined(spans: Iterable[Span], parts: Iterable[np.ndarray], hop: int) -> Iterator[np.ndarray]:
-    """What was made of each span, (frames * hop,), faded into the next; together exactly the frames of the sound."""
+    """Crossfade the converted spans, each (frames * hop,). Yields exactly the frames of the sound."""
     rise = ((np.arange(hop) + 0.5) / hop).astype(np.float32)
     tail: np.ndarray | None = None
     for span, part in zip(spans, parts, strict=True):
@@ -122,7 +122,7 @@ def joined(spans: Iterable[Span], parts: Iterable[np.ndarray], hop: int) -> Iter
 
 
 def _cuts(read: Read, samples: int, cutting: Cutting) -> Iterator[int]:
-    """Frames where it is quietest near each multiple of the centre."""
+    """Yield the quietest frame near each multiple of the centre."""
     if samples <= cutting.max_s * RATE_HZ:
         return
     center, query = round(cutting.center_s * RATE_HZ), round(cutting.query_s * RATE_HZ)
@@ -134,7 +134,7 @@ def _cuts(read: Read, samples: int, cutting: Cutting) -> Iterator[int]:
 
 
 def _reflected(read: Read, samples: int, first: int, count: int) -> np.ndarray:
-    """(count,) from `first` on, which may lie before the sound, as its end behind it: there it is mirrored."""
+    """`count` samples from `first` on, mirrored where that is before or after the sound."""
     if first >= 0 and first + count <= samples:
         return read(first, count)
     period = max(2 * (samples - 1), 1)
@@ -145,6 +145,6 @@ def _reflected(read: Read, samples: int, first: int, count: int) -> np.ndarray:
 
 
 def _window(frames: int) -> int:
-    """The next size of the grid: less than a sixteenth longer, or less than 32 frames where that is more."""
-    step = max(MIN_STEP, 2 ** (frames.bit_length() - 1) // STEPS_AN_OCTAVE)
+    """The next window size: less than a sixteenth longer, or less than 32 frames if that is more."""
+    step = max(MIN_STEP, (1 << frames.bit_length() - 1) // STEPS_AN_OCTAVE)
     return -(-frames // step) * step

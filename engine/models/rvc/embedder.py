@@ -1,8 +1,8 @@
-"""Which HuBERT a voice was trained on, and so which one has to hear for it. Does not load torch.
+"""Chooses the HuBERT that a voice was trained with. Does not load torch.
 
-Applio writes its name into the voice as `embedder_model` (rvc/train/process/extract_model.py, load_embedding in
-rvc/lib/utils.py); the WebUI writes none and trains on ContentVec. All of them give 768 numbers 50 times a second: with
-another than its own a voice speaks without an error, and nothing that can be understood.
+Applio stores its name in the voice as `embedder_model` (rvc/train/process/extract_model.py, load_embedding in
+rvc/lib/utils.py); the WebUI stores none and trains with ContentVec. All of them give 768 numbers 50 times a second, so
+with the wrong one a voice runs without an error, but its words are unintelligible.
 """
 
 from collections.abc import Mapping
@@ -26,29 +26,30 @@ PUBLISHED: Final = {
     "japanese_hubert_base": f"{_APPLIO}/japanese_hubert_base",
     "korean_hubert_base": f"{_APPLIO}/korean_hubert_base",
 }
-"""Where each is published, by its name with `_` for `-`."""
+"""Where they are published, by name with `_` for `-`."""
 
 
 @dataclass(frozen=True, slots=True)
 class ContentChoice:
     content: str
-    """As `VoiceSpec.content`, and never ""."""
+    """A value for `VoiceSpec.content`, never ""."""
     note: str = ""
-    """Why, where it is not what every voice gets; else ""."""
+    """Reason if it is not the default one; otherwise ""."""
 
 
-def content_for(name: str, told: Mapping[str, Any], asked: str) -> ContentChoice:
-    """What hears for the voice `name`, whose file says `told`: `asked` where that is not "", else the HuBERT that it
-    was trained on, ContentVec where it names none.
+def content_for(name: str, metadata: Mapping[str, Any], asked: str) -> ContentChoice:
+    """The HuBERT for the voice `name` with the metadata `metadata`.
 
-    ModelError in one line, with the command that fetches it, where it was trained on another one that is not here.
+    That is `asked` unless it is "", else the one that the voice was trained with, or ContentVec if it names none.
+    ModelError in one line, with the command that fetches it, if the voice needs another one that is not on this
+    machine.
     """
-    said = told.get(KEY)
+    said = metadata.get(KEY)
     own = _plain(said) if isinstance(said, str) else ""
     trained_on = _short(said)
     if asked:
         is_own = _plain(Path(asked).name) == own or (own in CONTENT_VEC and asked not in PUBLISHED.values())
-        note = f"the voice was trained on {trained_on}; as asked, {asked} hears its words"
+        note = f"the voice was trained on {trained_on}; {asked} is used instead, as requested"
         return ContentChoice(asked, "" if is_own or not said else note)
     if not said or own in CONTENT_VEC:
         return ContentChoice(CONTENT)
@@ -64,7 +65,7 @@ def content_for(name: str, told: Mapping[str, Any], asked: str) -> ContentChoice
         raise ModelError(
             f"{start}; fetch it once: {locate.download_command(content, ())}; or name what you have with {OPTIONS}"
         ) from None
-    return ContentChoice(content, f"the voice was trained on {trained_on}: {content} hears its words")
+    return ContentChoice(content, f"the voice was trained on {trained_on}: {content} is used")
 
 
 def _plain(name: str) -> str:

@@ -1,9 +1,9 @@
-"""How a stream is cut: whole blocks, on a grid that starts at sample 0 of the sound. Plain numbers; no torch.
+"""The grid that a stream is cut on: whole blocks, counted from sample 0. Plain numbers; no torch.
 
 A hop is 10 ms: 160 samples at 16 kHz, one column of everything the model computes. A block is a whole number of hops
-and of samples, so that nothing is ever rounded from block to block and sample n of an hour is where it was in the
-first second. At 44.1 and 48 kHz any number of hops will do; at 22.05 kHz a hop is 220.5 samples, and only two of them
-are a whole number: block sizes are multiples of the `grain`.
+and of samples, so nothing is rounded from block to block, and positions stay exact for hours. At 44.1 and 48 kHz any
+number of hops works. At 22.05 kHz a hop is 220.5 samples and only pairs of hops are a whole number: block sizes are
+multiples of the `grain`.
 """
 
 from dataclasses import dataclass
@@ -14,26 +14,26 @@ from engine.errors import ModelError
 HOPS_A_SECOND = 100
 RATES_HZ = 25
 SEARCH_HOPS = 1
-"""What a join may be moved by to fit, at most."""
+"""The farthest a join may move to fit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Grid:
+class BlockGrid:
     rate_hz: int
     grain_hops: int
-    """The fewest hops that are a whole number of samples: 1 at 48 and 44.1 kHz, 2 at 22.05."""
+    """The smallest number of hops that is a whole number of samples: 1 at 48 and 44.1 kHz, 2 at 22.05."""
     block_hops: int
     """A multiple of the grain."""
     crossfade: int
     """Samples that two blocks overlap by."""
     extra_hops: int
-    """What is listened to before what sounds; a multiple of the grain."""
+    """Context before the part that sounds; a multiple of the grain."""
 
     @classmethod
-    def of(cls, rate_hz: int, *, block_ms: float, crossfade_ms: float, extra_ms: float) -> "Grid":
-        """The nearest there is to what is asked for; never less than one grain, nor than one sample of crossfade.
+    def of(cls, rate_hz: int, *, block_ms: float, crossfade_ms: float, extra_ms: float) -> "BlockGrid":
+        """The grid nearest to the given lengths; at least one grain, and one sample of crossfade.
 
-        ModelError for a rate that is no multiple of 25 Hz: no device has one, and nothing short would be whole.
+        ModelError for a rate that is not a multiple of 25 Hz, which no audio device has.
         """
         if rate_hz <= 0 or rate_hz % RATES_HZ:
             raise ModelError(f"a voice at {rate_hz} Hz: must be a multiple of {RATES_HZ} Hz, as 44100 and 48000 are")
@@ -60,12 +60,12 @@ class Grid:
 
     @property
     def lag(self) -> int:
-        """Samples that the end of what comes out is behind the end of what went in."""
+        """Samples by which the output lags behind the input."""
         return self.crossfade + self.search
 
     @property
     def sounding_hops(self) -> int:
-        """Of a window: the block and its lag, up to the next grain."""
+        """Hops of a window that sound: the block and its lag, rounded up to the grain."""
         grains = -(-(self.block + self.lag) // self.grain)
         return grains * self.grain_hops
 
@@ -82,9 +82,9 @@ class Grid:
         return self.lag / self.rate_hz
 
     def samples(self, hops: int) -> int:
-        """Of so many hops, a multiple of the grain."""
+        """Samples in `hops`, a multiple of the grain."""
         return hops * self.rate_hz // HOPS_A_SECOND
 
     def end_hop(self, first_sample: int) -> int:
-        """Of the sound: the hop at which the block that starts there ends."""
+        """The hop, counted from the start of the sound, at which the block that starts at `first_sample` ends."""
         return (first_sample + self.block) * HOPS_A_SECOND // self.rate_hz

@@ -1,9 +1,9 @@
-"""Takes what lies below the voice out of it, on the device: 48 Hz, Butterworth of order 5, there and back again.
+"""High-pass filter on the device: 48 Hz, Butterworth of order 5, run forwards and backwards (zero phase).
 
-SciPy's `filtfilt` is a recursion over every sample, which a GPU cannot share out. Its response is forgotten after a
-quarter of a second, though, so each way here is a convolution by FFT in overlapping rows (overlap-save), all of them
-at once. Forwards by H and backwards by H again: |H|^2, without delay. Two ways and not one by |H|^2, for they differ
-where the sound ends: filtfilt lets what rings there go before it turns back.
+SciPy's `filtfilt` is a recursion over all samples, which a GPU cannot parallelise. But its response decays within a
+quarter of a second, so each direction is computed as an FFT convolution in overlapping rows (overlap-save), all at
+once. Forwards with H and backwards with H gives |H|^2 without delay. A single pass with |H|^2 would differ at the ends,
+where filtfilt drops what still rings before it turns back.
 """
 
 from functools import cache
@@ -15,17 +15,17 @@ from torch.nn import functional as F
 RATE_HZ = 16_000
 CUTOFF_HZ = 48.0
 PADDING = 18  # samples by which filtfilt extends both ends: three times the six coefficients
-MEMORY = 4096  # the slowest pole is 0.9942: after so many samples 4e-11 is left of anything
+MEMORY = 4096  # the slowest pole is 0.9942: after this many samples a response has decayed to 4e-11
 ROW = 16_384
 REACH = 2 * MEMORY
-"""Samples on both sides of a piece that must be given with it, to get what filtering the whole gives there."""
+"""Samples needed on both sides of a piece to get the same result as for the whole sound."""
 
 
 def high_pass(sound: torch.Tensor) -> torch.Tensor:
-    """(B, n) at 16 kHz without what is below 48 Hz, same shape and dtype, on its device; nothing waits for that.
+    """(B, n) at 16 kHz without frequencies below 48 Hz, same shape and dtype; nothing waits for the device.
 
-    As `scipy.signal.filtfilt(*butter(5, 48, "high", fs=16000))` to 1e-5 of full scale in float32, both ends extended
-    by 18 samples turned about their last one; where it is shorter than 19, which filtfilt refuses, by all there are.
+    Equals `scipy.signal.filtfilt(*butter(5, 48, "high", fs=16000))` to 1e-5 of full scale in float32. Both ends are
+    extended by 18 samples by odd reflection; a sound shorter than 19, which filtfilt refuses, by all its samples.
     """
     count = sound.shape[-1]
     if not count:
@@ -45,20 +45,27 @@ def high_pass_on_host(sound: np.ndarray) -> np.ndarray:
 
 
 def _one_way(sound: torch.Tensor) -> torch.Tensor:
-    """Filtered as if the first sample had been there for ever, (B, n). None of a constant passes: it is taken off."""
+    """One direction, (B, n).
+
+    The first sample extends infinitely to the left; it is subtracted, since DC does not pass.
+    """
     batch, count = sound.shape
     step = ROW - MEMORY
     rows = -(-count // step)
     padded = F.pad(sound - sound[:, :1], (MEMORY, rows * step - count))
     spectra = torch.fft.rfft(padded.unfold(-1, ROW, step))  # (B, rows, ROW // 2 + 1)
     filtered = torch.fft.irfft(spectra * _response(sound.device, spectra.dtype), ROW)[..., MEMORY:]
-    return filtered.reshape(batch, rows * step)[:, :count]
+    result: torch.Tensor = filtered.reshape(batch, rows * step)[:, :count]
+    return result
 
 
-@cache  # for good: a captured graph holds its address
+@cache  # never dropped: captured graphs hold its address
 def _response(device: torch.device, dtype: torch.dtype) -> torch.Tensor:
-    """(ROW // 2 + 1,) complex: the polynomial of Butterworth (1930) in u = w_c / s, where the bilinear transform puts
-    s = j tan(w / 2), the cutoff w_c = tan(pi 48 / 16000)."""
+    """Frequency response (ROW // 2 + 1,), complex.
+
+    Butterworth's polynomial (1930) in u = w_c / s. The bilinear transform maps s = j tan(w / 2), and the cutoff
+    w_c = tan(pi 48 / 16000).
+    """
     tangent = np.tan(np.linspace(0.0, np.pi / 2.0, ROW // 2 + 1)[1:-1])
     u = -1j * np.tan(np.pi * CUTOFF_HZ / RATE_HZ) / tangent
     golden = (1.0 + 5.0**0.5) / 2.0

@@ -1,9 +1,9 @@
-"""Which index goes with a voice where none is named. Does not load torch.
+"""Chooses the index for a voice if the user names none. Does not load torch.
 
-RVC's WebUI writes `added_IVF256_Flat_nprobe_1_NAME_v2.index` (train/train_index.py), keeps it in `logs/NAME` and the
-voice, `NAME.pth` or `NAME_e200_s4000.pth`, in `weights` or `assets/weights`; later ones link the index to
-`assets/indices/NAME_IVF256_Flat_nprobe_1_NAME_v2.index`, too (infer-web.py, train_index). Applio writes `NAME.index`
-(rvc/train/process/extract_index.py) beside `NAME_200e_4000s.pth`. The WebUI's `trained_*` holds no vectors.
+RVC's WebUI writes `added_IVF256_Flat_nprobe_1_NAME_v2.index` (train/train_index.py) to `logs/NAME`, and the voice,
+`NAME.pth` or `NAME_e200_s4000.pth`, to `weights` or `assets/weights`. Later versions also link the index to
+`assets/indices/NAME_IVF256_Flat_nprobe_1_NAME_v2.index` (infer-web.py, train_index). Applio writes `NAME.index`
+(rvc/train/process/extract_index.py) beside `NAME_200e_4000s.pth`. The WebUI's `trained_*` files hold no vectors.
 """
 
 import re
@@ -16,14 +16,14 @@ NONE: Final = "none"
 SUFFIX: Final = ".index"
 OPTIONS: Final = "--index (run: --rvc-index), or index under [rvc]"
 MAX_NAMED: Final = 3
-"""Files named in one line."""
+"""Maximum number of files named in one line."""
 
 _AGE: Final = re.compile(r"(_e\d+(_s\d+)?|_\d+e(_\d+s)?)(_best_epoch)?$", re.IGNORECASE)
-"""How far a voice was trained: the WebUI's way, and Applio's."""
+"""Training epoch and step in a file name, in the WebUI's and Applio's form."""
 _ADDED: Final = re.compile(r"(.+_)?added_|(?!trained_).+_IVF\d+_Flat_nprobe_", re.IGNORECASE)
 _TRAINED_AS: Final = re.compile(r"_nprobe_\d+_(?P<name>.+?)(_v\d)?$", re.IGNORECASE)
 _STATE: Final = re.compile(r"[GD]_")
-"""How the WebUI's and Applio's states of training begin, which are no voices."""
+"""Prefix of training checkpoints of the WebUI and Applio, which are not voices."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,26 +31,25 @@ class IndexChoice:
     index: str = ""
     """"" for none."""
     note: str = ""
-    """Which one was taken unasked and why, or why none of those that lie there was; "" where there is nothing to
-    tell."""
+    """The index that was chosen and why, or why none of the files was chosen; "" if there is nothing to say."""
 
 
 def for_another(configured: str) -> str:
-    """What the index configured for one voice says of another: that there shall be none, or nothing."""
+    """The index setting to use for a voice other than the configured one: `none` stays, a file does not apply."""
     return NONE if configured == NONE else ""
 
 
 def configured_for(model: str, voice: str | None, index: str) -> str:
-    """What a configuration of `voice` with `index` says of the index of `model`."""
+    """The index setting for `model`, if `index` is configured for `voice`."""
     return index if model == voice else for_another(index)
 
 
 def index_for(model: str, index: str) -> IndexChoice:
-    """The index to use with `model`: `index` where one is named, none where that is `none`.
+    """The index to use with `model`: `index` if one is named, none if that is `none`.
 
-    Where nothing is named: the file of the voice's own name beside it, else the `added_*.index` there that is named
-    for it, else the only one unless it is named for another voice that lies there too, else that of the WebUI's
-    `logs` or `assets/indices`. Touches the disk.
+    If nothing is named, the first of these: the file with the voice's own name beside it; the `added_*.index` there
+    that is named after it; the only index there, unless it is named after another voice there; the one in the WebUI's
+    `logs` or `assets/indices`. Reads folders.
     """
     if index:
         return IndexChoice("" if index == NONE else index)
@@ -77,7 +76,7 @@ def index_for(model: str, index: str) -> IndexChoice:
 
 
 def _of_added(voice: Path, name: str, added: list[Path], there: list[Path]) -> IndexChoice:
-    """Of one or more beside the voice."""
+    """Choose among one or more indices beside the voice."""
     named = _named_for(name, added) or _named_for(voice.stem, added)
     if len(added) == 1:
         others = {_trained_name(file) for file in there if file.suffix == voice.suffix and not _STATE.match(file.name)}
@@ -109,12 +108,12 @@ def _not_taken(why: str, files: Sequence[Path]) -> IndexChoice:
 
 
 def _trained_name(voice: Path) -> str:
-    """What the voice was called in training: its stem without epoch and step."""
+    """The voice's name in training: its stem without epoch and step."""
     return _AGE.sub("", voice.stem) or voice.stem
 
 
 def _named_for(name: str, added: list[Path]) -> list[Path]:
-    """Those that were trained under this name; where none was, those that have it in theirs as whole words."""
+    """Indices trained under this name; if there are none, those that contain it as whole words."""
     words = re.compile(rf"(?<![^\W_]){re.escape(name)}(?![^\W_])", re.IGNORECASE)
     return _trained_as(name, added) or [file for file in added if words.search(file.stem)]
 
@@ -132,7 +131,7 @@ def _added(files: list[Path]) -> list[Path]:
 
 
 def _logs_of(voice: Path, name: str) -> Path | None:
-    """The WebUI's folder of a voice's training; None for a voice that does not lie where the WebUI puts it."""
+    """The WebUI's training folder of a voice; None if the voice is not in the WebUI's folder."""
     if voice.parent.name != "weights":
         return None
     above = voice.absolute().parent.parent
@@ -145,7 +144,7 @@ def _indices_of(voice: Path) -> Path:
 
 
 def _files_in(folder: Path) -> list[Path]:
-    """By name; none where it may not be looked at."""
+    """The folder's files, sorted by name; [] if it cannot be read."""
     try:
         return sorted(file for file in folder.iterdir() if file.is_file())
     except OSError:

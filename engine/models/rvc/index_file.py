@@ -1,8 +1,8 @@
-"""The feature vectors of a voice out of its FAISS `.index` file, with NumPy alone. Does not load torch or faiss.
+"""Reads the feature vectors of a FAISS `.index` file with NumPy alone. Does not load torch or faiss.
 
-Problem: PyTorch and faiss each bring an OpenMP runtime of their own in their wheels for macOS (libomp.dylib), and the
-second one that is loaded ends the process ("OMP: Error #15"). RVC only ever takes the vectors out of the index, and
-the files that it trains keep them as they are: they are read here, and faiss is not needed.
+Problem: the macOS wheels of PyTorch and faiss each bring their own OpenMP runtime (libomp.dylib), and the second one
+loaded ends the process ("OMP: Error #15"). RVC only uses the vectors of an index, and the files it trains store them
+unchanged. So they are read here, and faiss is not needed.
 
 The layout is that of faiss/impl/index_write.cpp (write_index, write_ivf_header, write_direct_map,
 write_InvertedLists), little-endian, without gaps; `count`, `lists` and sizes are 64 bits:
@@ -11,11 +11,11 @@ write_InvertedLists), little-endian, without gaps; `count`, `lists` and sizes ar
            | "IwFl"  header  lists  probed  index of the lists' centres  map  inverted
     header = width int32, vectors, two unused, trained int8, metric int32 (above 1: and its argument, float32)
     map    = kind int8 (0 none, 1 array, 2 hash table)  count  int64[count]  (2: and  count  (int64, int64)[count])
-    inverted = "ilar"  lists  bytes of a vector  sizes  and, of each list that is not empty, float32[size, width]
-               int64[size]: the numbers that its vectors were added under
+    inverted = "ilar"  lists  bytes per vector  sizes  and, for each non-empty list, float32[size, width]
+               int64[size]: the ids that its vectors were added with
     sizes  = "full"  count  uint64[count] | "sprs"  count  (list, size)[count / 2]
 
-A file may say anything: no size is believed before it is compared with what is left of the file.
+A file may be broken: every size is compared with the rest of the file before it is used.
 """
 
 import os
@@ -23,8 +23,9 @@ import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -51,7 +52,7 @@ _OTHERS: Final = {
 _WANTED: Final = "a voice's index is IVF,Flat, as RVC and Applio train it: train it there again"
 _KIND: Final = struct.Struct("<4s")
 _HEADER: Final = struct.Struct("<iqqq?i")
-_ARGUMENT_BYTES: Final = 4  # of a metric that is neither an inner product (0) nor Euclid's (1)
+_ARGUMENT_BYTES: Final = 4  # for metrics other than inner product (0) and L2 (1)
 _COUNT: Final = struct.Struct("<Q")
 _TWO_COUNTS: Final = struct.Struct("<QQ")
 _MAP_KIND: Final = struct.Struct("<b")
@@ -59,12 +60,12 @@ _HASH_TABLE: Final = 2
 _NUMBER_BYTES: Final = 4
 _ID_BYTES: Final = 8
 _BUFFER_BYTES: Final = 2**22
-"""Vectors that are read at once before they go to their places."""
+"""Bytes of vectors that are read at once before they are put in order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Block:
-    """Vectors that lie one after the other in the file."""
+    """Consecutive vectors in the file."""
 
     offset: int
     rows: np.ndarray
@@ -72,18 +73,18 @@ class _Block:
 
 
 def count_vectors(path: Path, channels: int) -> int:
-    """Number of vectors in the index, in milliseconds: all is looked at but the vectors themselves.
+    """Number of vectors in the index, in milliseconds: reads everything except the vectors.
 
-    ModelError in one line for whatever `read_index` refuses, vectors that are not finite excepted.
+    ModelError in one line for everything that `read_index` refuses, except vectors that are not finite.
     """
     with _opened(path) as stream:
         return sum(len(block.rows) for block in _Walk(path, stream, channels).blocks())
 
 
 def read_index(path: Path, channels: int) -> np.ndarray:
-    """(n, channels) float32, in the order they were added; takes their memory and 4 MiB.
+    """(n, channels) float32, in the order they were added. Needs their memory and 4 MiB.
 
-    ModelError in one line where it is no index, is empty or broken, or belongs to features of another width.
+    ModelError in one line if it is not an index, is empty or broken, or belongs to features of another width.
     """
     with _opened(path) as stream:
         walk = _Walk(path, stream, channels)
@@ -102,13 +103,13 @@ def read_index(path: Path, channels: int) -> np.ndarray:
                 read = buffer[: len(rows)]
                 walk.fill(read)
                 if not np.isfinite(read).all():
-                    raise ModelError(f"{path}: holds numbers that are none (NaN or infinity); train the index again")
+                    raise ModelError(f"{path}: holds NaN or infinity; train the index again")
                 vectors[rows] = read
         return vectors
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[IO[bytes]]:
+def _opened(path: Path) -> Iterator[BufferedReader]:
     try:
         with path.open("rb") as stream:
             yield stream
@@ -117,21 +118,21 @@ def _opened(path: Path) -> Iterator[IO[bytes]]:
 
 
 class _Walk:
-    """Walks over an index from its beginning; reads nothing of its vectors."""
+    """Parses an index from its beginning, without reading its vectors."""
 
-    def __init__(self, path: Path, stream: IO[bytes], channels: int) -> None:
+    def __init__(self, path: Path, stream: BufferedReader, channels: int) -> None:
         self._path = path
         self._stream = stream
         self._channels = channels
         self._size = os.fstat(stream.fileno()).st_size
 
     def blocks(self) -> tuple[_Block, ...]:
-        """All vectors in the order of the file; their rows are 0 to n - 1, each once. ModelError for what is wrong."""
+        """All vectors in file order; their rows are 0 to n - 1, each once. ModelError for anything wrong."""
         kind = self._stream.read(4)
         if not kind.startswith(b"I"):
             raise ModelError(f"{self._path}: no FAISS index")
         if kind not in (*_FLAT, _IVF_FLAT):
-            raise ModelError(f"{self._path}: is {_named(kind)}, which is not read; {_WANTED}")
+            raise ModelError(f"{self._path}: is {_named(kind)}, which is not supported; {_WANTED}")
         count, width = self._header()
         if count == 0:
             raise ModelError(
@@ -145,25 +146,25 @@ class _Walk:
         return self._flat(count) if kind in _FLAT else self._inverted(count)
 
     def fill(self, numbers: np.ndarray) -> None:
-        """Read as many numbers as the array holds from here on."""
-        view = memoryview(numbers.reshape(-1).view(np.uint8))
-        if self._stream.readinto(view) != len(view):  # type: ignore[attr-defined]
-            raise self._cut_off()
+        """Fill the array with numbers from the current position."""
+        view = numbers.reshape(-1).view(np.uint8).data
+        if self._stream.readinto(view) != len(view):
+            raise self._truncated()
 
     def _header(self) -> tuple[int, int]:
-        """(vectors, numbers of each)"""
+        """The number of vectors, and of values in each."""
         width, count, _, _, _, metric = self._unpacked(_HEADER)
         if metric > 1:
             self._skip(_ARGUMENT_BYTES)
         if width <= 0 or count < 0:
-            raise self._cut_off()
+            raise self._truncated()
         return count, width
 
     def _flat(self, count: int) -> tuple[_Block, ...]:
         numbers = self._unpacked(_COUNT)[0]
-        self._demand_room(count)
+        self._require_room(count)
         if numbers != count * self._channels:
-            raise self._cut_off()
+            raise self._truncated()
         block = _Block(offset=self._stream.tell(), rows=np.arange(count))
         self._skip(numbers * _NUMBER_BYTES)
         return (block,)
@@ -172,50 +173,50 @@ class _Walk:
         lists, _ = self._unpacked(_TWO_COUNTS)  # and how many of them to search
         self._skip_centres()
         self._skip_map()
-        self._demand_lists()
-        self._demand_room(count)
+        self._require_lists()
+        self._require_room(count)
         if self._unpacked(_TWO_COUNTS) != (lists, self._channels * _NUMBER_BYTES):
-            raise self._cut_off()
+            raise self._truncated()
         sizes = self._sizes(lists)
-        held = sum(sizes)  # Python's numbers: those of a broken file overflow 64 bits
+        held = sum(sizes)  # Python integers, because the sizes in a broken file can overflow 64 bits
         if held != count:
             raise ModelError(
-                f"{self._path}: says {count} vectors, its lists hold {held}: damaged, or trained on numbers that are "
-                "none (NaN); copy it again, or train it again"
+                f"{self._path}: says {count} vectors, its lists hold {held}: damaged, or trained on "
+                "NaN; copy it again, or train it again"
             )
         blocks = []
         for size in sizes:
             offset = self._stream.tell()
             self._skip(size * self._channels * _NUMBER_BYTES)
             blocks.append(_Block(offset=offset, rows=self._array(size, "<i8")))
-        self._demand_each_row_once(blocks, count)
+        self._require_each_row_once(blocks, count)
         return tuple(blocks)
 
     def _skip_centres(self) -> None:
         kind = self._kind()
         if kind not in _FLAT:
-            raise ModelError(f"{self._path}: finds its lists by {_named(kind)}, which is not read; {_WANTED}")
+            raise ModelError(f"{self._path}: finds its lists with {_named(kind)}, which is not supported; {_WANTED}")
         self._header()
         self._skip(self._unpacked(_COUNT)[0] * _NUMBER_BYTES)
 
     def _skip_map(self) -> None:
-        """Skip the direct map: the lists tell the same."""
+        """Skip the direct map; the lists hold the same information."""
         (kind,) = self._unpacked(_MAP_KIND)
         self._skip(self._unpacked(_COUNT)[0] * _ID_BYTES)
         if kind == _HASH_TABLE:
             self._skip(self._unpacked(_COUNT)[0] * 2 * _ID_BYTES)
 
-    def _demand_lists(self) -> None:
+    def _require_lists(self) -> None:
         kind = self._kind()
         if kind == b"ilod":
             raise ModelError(f"{self._path}: names another file for its vectors, which is not opened; {_WANTED}")
         if kind == b"il00":
             raise ModelError(f"{self._path}: was written without its vectors; {_WANTED}")
         if kind != b"ilar":
-            raise self._cut_off()
+            raise self._truncated()
 
     def _sizes(self, lists: int) -> list[int]:
-        """Lists that are not empty, in the order of the file."""
+        """Sizes of the non-empty lists, in file order."""
         kind, (count,) = self._kind(), self._unpacked(_COUNT)
         told = self._array(count, "<u8")
         if kind == b"full" and count == lists:
@@ -224,47 +225,48 @@ class _Walk:
             places, sizes = told[::2], told[1::2]
             if (places < lists).all() and (places[1:] > places[:-1]).all():
                 return [size for size in sizes.tolist() if size]
-        raise self._cut_off()
+        raise self._truncated()
 
-    def _demand_each_row_once(self, blocks: list[_Block], count: int) -> None:
+    def _require_each_row_once(self, blocks: list[_Block], count: int) -> None:
         is_there = np.zeros(count, bool)
         for block in blocks:
             if block.rows.min() < 0 or block.rows.max() >= count:
                 break
             is_there[block.rows] = True
         if not is_there.all():
-            raise ModelError(f"{self._path}: its vectors are not numbered one after the other; train the index again")
+            raise ModelError(f"{self._path}: its vectors are not numbered consecutively; train the index again")
 
-    def _demand_room(self, count: int) -> None:
+    def _require_room(self, count: int) -> None:
         if count * self._channels * _NUMBER_BYTES > self._size:
-            raise ModelError(f"{self._path}: cut off; it says {count} vectors, and is too short for them")
+            raise ModelError(f"{self._path}: truncated; it declares {count} vectors and is too short for them")
 
     def _array(self, count: int, dtype: str) -> np.ndarray:
-        """(count,) from here on."""
-        self._demand_left(count * np.dtype(dtype).itemsize)
+        """Read an array (count,) from the current position."""
+        self._require_left(count * np.dtype(dtype).itemsize)
         numbers = np.empty(count, dtype)
         self.fill(numbers)
         return numbers
 
     def _kind(self) -> bytes:
-        return self._unpacked(_KIND)[0]
+        kind: bytes = self._unpacked(_KIND)[0]
+        return kind
 
     def _unpacked(self, what: struct.Struct) -> tuple[Any, ...]:
         content = self._stream.read(what.size)
         if len(content) < what.size:
-            raise self._cut_off()
+            raise self._truncated()
         return what.unpack(content)
 
     def _skip(self, bytes_: int) -> None:
-        self._demand_left(bytes_)
+        self._require_left(bytes_)
         self._stream.seek(bytes_, os.SEEK_CUR)
 
-    def _demand_left(self, bytes_: int) -> None:
+    def _require_left(self, bytes_: int) -> None:
         if bytes_ > self._size - self._stream.tell():
-            raise self._cut_off()
+            raise self._truncated()
 
-    def _cut_off(self) -> ModelError:
-        return ModelError(f"{self._path}: cut off or damaged, as an index; copy it again")
+    def _truncated(self) -> ModelError:
+        return ModelError(f"{self._path}: truncated or damaged; copy it again")
 
 
 def _named(kind: bytes) -> str:

@@ -1,8 +1,8 @@
-"""HuBERT and ContentVec as fairseq wrote them (hubert_base.pt, checkpoint_best_legacy_500.pt), by transformers' names.
+"""Reads HuBERT and ContentVec in fairseq's format (hubert_base.pt, checkpoint_best_legacy_500.pt).
 
-Beside the tensors (`model`) such a file pickles its training: options, a dictionary of fairseq's, omegaconf's
-containers. None of that is imported or run: their classes become inert stand-ins for as long as the file is read, and
-a file that asks for any other name is refused before torch opens it.
+Besides the tensors (`model`) such a file pickles its training: options, a fairseq dictionary, omegaconf containers.
+None of that is imported or run: its classes are replaced by inert stand-ins while the file is read, and a file that
+asks for any other name is refused before torch opens it.
 """
 
 import re
@@ -18,13 +18,13 @@ from engine.models.pickle_file import TRAINING, read_pickle
 from engine.models.pretrained import one_line
 
 MARK = "post_extract_proj.weight"
-"""A tensor that fairseq's layout has and transformers' has not."""
+"""A tensor that only fairseq's layout has, not transformers'."""
 
-# Published name -> transformers 5's, in the order of the sound's way through the network; `#` is a number.
+# Published name -> name in transformers 5, in the order of the forward pass; `#` is a number.
 RENAMED = {
     "feature_extractor.conv_layers.#.0": "feature_extractor.conv_layers.#.conv",
-    "feature_extractor.conv_layers.#.2": "feature_extractor.conv_layers.#.layer_norm",  # a group norm, of layer 0
-    "feature_extractor.conv_layers.#.2.1": "feature_extractor.conv_layers.#.layer_norm",  # of each, in the large ones
+    "feature_extractor.conv_layers.#.2": "feature_extractor.conv_layers.#.layer_norm",  # layer 0, group norm
+    "feature_extractor.conv_layers.#.2.1": "feature_extractor.conv_layers.#.layer_norm",  # all layers, large models
     "layer_norm": "feature_projection.layer_norm",
     "post_extract_proj": "feature_projection.projection",
     "encoder.pos_conv.0": "encoder.pos_conv_embed.conv",
@@ -43,7 +43,7 @@ _NUMBER = re.compile(r"(?<=layers\.)\d+")
 
 
 class Inert:
-    """Takes whatever it is made with and given, keeps nothing, does nothing."""
+    """Accepts any arguments and state, and does nothing."""
 
     def __new__(cls, *arguments: Any, **options: Any) -> "Inert":
         return super().__new__(cls)
@@ -53,11 +53,14 @@ class Inert:
 
 
 def _table(*arguments: Any) -> dict[Any, Any]:
-    return {}  # a defaultdict is filled by opcodes that torch lets work on dicts alone
+    return {}  # torch allows the opcodes that fill a defaultdict only on plain dicts
 
 
 def read_legacy(file: Path) -> dict[str, Any]:
-    """What torch.save wrote into `file`, as a dict; ModelError in one line where it is none, or would run something."""
+    """The dict that torch.save wrote into `file`.
+
+    ModelError in one line if it holds another type, or would run code.
+    """
     asked = read_pickle(file).foreign
     refused = [name for name in asked if not TRAINING.fullmatch(name)]
     if refused:
@@ -71,7 +74,7 @@ def read_legacy(file: Path) -> dict[str, Any]:
 
 
 def renamed(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Tensors of fairseq's layout by transformers' names; those that only training needs are left out."""
+    """Tensors in fairseq's layout, with transformers' names. Tensors that only training needs are left out."""
     found = {}
     for name, tensor in tensors.items():
         stem, _, kind = name.rpartition(".")

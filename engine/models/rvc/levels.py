@@ -1,11 +1,11 @@
-"""How loud a voice may be on its way in and out. Does not load torch."""
+"""Peak limits of a voice before and after conversion. Does not load torch."""
 
 from typing import Final
 
-LOUDEST_IN: Final = 0.95  # RVC: what is louder is turned down as a whole
-LOUDEST_OUT: Final = 0.99
+MAX_PEAK_IN: Final = 0.95  # RVC: a louder sound is turned down as a whole
+MAX_PEAK_OUT: Final = 0.99
 
 
-def turned_down(peak: float, loudest: float) -> float:
-    """What to multiply a sound of this peak with, so that it is at most `loudest`."""
-    return loudest / peak if peak > loudest else 1.0
+def limiting_gain(peak: float, max_peak: float) -> float:
+    """Gain that brings a sound with this peak down to `max_peak`; 1 if it is not louder."""
+    return max_peak / peak if peak > max_peak else 1.0

@@ -1,8 +1,9 @@
-"""`load`: from the names in a VoiceSpec to a VoiceModel on its device."""
+"""Load a VoiceModel onto its device."""
 
 import logging
 import re
 from dataclasses import replace
+from typing import Any, Final
 
 import torch
 from transformers import HubertConfig, HubertModel
@@ -11,8 +12,7 @@ from engine.errors import ModelError
 from engine.models import locate
 from engine.models.device_work import dtype_named
 from engine.models.pretrained import quieten_libraries
-from engine.models.rvc import shapes
-from engine.models.rvc.checkpoint import read_checkpoint
+from engine.models.rvc.checkpoint import read_checkpoint, synthesizer_of
 from engine.models.rvc.content import ContentEncoder
 from engine.models.rvc.content_files import load_content
 from engine.models.rvc.embedder import ContentChoice, content_for
@@ -20,13 +20,14 @@ from engine.models.rvc.index_file import read_index
 from engine.models.rvc.model import VoiceModel
 from engine.models.rvc.pitch import choose
 from engine.models.rvc.pitch.load import load_pitch
+from engine.models.rvc.random_voice import build, seeded
 from engine.models.rvc.retrieval import Retrieval
 from engine.models.rvc.spec import CONTENT, RANDOM, VoiceSpec
-from engine.models.rvc.synthesizer import Synthesizer, synthesizer_of
+from engine.models.rvc.synthesizer import Synthesizer
 
 log = logging.getLogger(__name__)
 
-TINY_LAYERS = {
+TINY_LAYERS: Final[dict[str, Any]] = {
     "num_hidden_layers": 2,
     "intermediate_size": 64,
     "conv_dim": (32,) * 7,
@@ -36,23 +37,25 @@ _RANDOM_INDEX = re.compile(rf"{RANDOM}(\d+)")
 
 
 def load(spec: VoiceSpec, device: str, dtype: str) -> VoiceModel:
-    """The voice on `device` (cpu, cuda, cuda:1, mps), its networks in `dtype` (as `dtype_named` has them).
+    """The voice on `device` (cpu, cuda, cuda:1, mps), its networks in `dtype` (a name that `dtype_named` knows).
 
-    With `random:SHAPE` the synthesizer's weights are drawn, and so are HuBERT's where `spec.content` is left as it is;
-    `random:N` as the index is N vectors. Nothing is downloaded and nothing of a file is run. ModelError in one line
-    names what is missing and how to get it; `torch.OutOfMemoryError` passes through.
+    `random:SHAPE` draws the synthesizer's weights, and HuBERT's too unless `spec.content` is set; `random:N` as the
+    index means N vectors. Downloads nothing and runs nothing of a file. ModelError in one line names what is missing
+    and how to get it. Does not catch `torch.OutOfMemoryError`.
     """
     wanted, place = dtype_named(dtype), torch.device(device)
     quieten_libraries("transformers")
-    synthesizer, heard = _synthesizer(spec, device, wanted)
-    content = _content(spec, heard.content, place, wanted)
+    synthesizer, hubert_choice = _synthesizer(spec, device, wanted)
+    content = _content(spec, hubert_choice.content, place, wanted)
     version, channels = synthesizer.shape.version, synthesizer.shape.content_channels
     made = content.channels(version)
     if made != channels:
-        raise ModelError(f"{heard.content}: gives {version} vectors of {made} numbers, {spec.model} wants {channels}")
-    notes = (heard.note, spec.index_note, choose(spec).reason)
+        raise ModelError(
+            f"{hubert_choice.content}: gives {version} vectors of {made} numbers, {spec.model} wants {channels}"
+        )
+    notes = (hubert_choice.note, spec.index_note, choose(spec).reason)
     model = VoiceModel(
-        spec=replace(spec, content=heard.content),
+        spec=replace(spec, content=hubert_choice.content),
         device=place,
         dtype=wanted,
         synthesizer=synthesizer,
@@ -67,19 +70,19 @@ def load(spec: VoiceSpec, device: str, dtype: str) -> VoiceModel:
 
 
 def _synthesizer(spec: VoiceSpec, device: str, dtype: torch.dtype) -> tuple[Synthesizer, ContentChoice]:
-    """And what hears for it."""
+    """The synthesizer, and the HuBERT that belongs to it."""
     if spec.random_shape:
-        return shapes.build(spec.random_shape, device, dtype), ContentChoice(spec.content or CONTENT)
+        return build(spec.random_shape, device, dtype), ContentChoice(spec.content or CONTENT)
     checkpoint = read_checkpoint(locate.find(spec.model, files=("*.pth",)))
-    heard = content_for(checkpoint.name, checkpoint.told, spec.content)  # refused before anything is computed
-    return synthesizer_of(checkpoint, device, dtype), heard
+    hubert_choice = content_for(checkpoint.name, checkpoint.metadata, spec.content)  # fails before anything is computed
+    return synthesizer_of(checkpoint, device, dtype), hubert_choice
 
 
 def _content(spec: VoiceSpec, name: str, device: torch.device, dtype: torch.dtype) -> ContentEncoder:
     if not spec.random_shape or spec.content:
         return load_content(name, device, dtype)
     config = HubertConfig(**TINY_LAYERS if spec.random_shape == "tiny" else {})
-    with shapes.seeded(0):
+    with seeded(0):
         hubert, projection = HubertModel(config), torch.nn.Linear(config.hidden_size, config.classifier_proj_size)
     for network in (hubert, projection):
         network.requires_grad_(False).eval().to(device, dtype)
@@ -92,6 +95,6 @@ def _retrieval(spec: VoiceSpec, device: torch.device, channels: int) -> Retrieva
     place = device if spec.is_retrieved_on_device else torch.device("cpu")
     count = _RANDOM_INDEX.fullmatch(spec.index)
     if count is not None and int(count[1]) > 0:
-        with shapes.seeded(0):
+        with seeded(0):
             return Retrieval(torch.randn(int(count[1]), channels), place)
     return Retrieval(torch.from_numpy(read_index(locate.find(spec.index, files=("*.index",)), channels)), place)

@@ -1,4 +1,4 @@
-"""What the parts of a loaded voice share."""
+"""A loaded voice: its networks, index, device and notes."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 
 from engine.models.rvc.content import ContentEncoder
-from engine.models.rvc.pitch import PitchTracker
+from engine.models.rvc.pitch import F0Tracker
 from engine.models.rvc.retrieval import Retrieval
 from engine.models.rvc.spec import VoiceSpec
 from engine.models.rvc.synthesizer import Synthesizer
@@ -15,23 +15,23 @@ from engine.models.rvc.synthesizer import Synthesizer
 
 @dataclass(slots=True, kw_only=True)
 class VoiceModel:
-    """One voice on its device. No parameter wants a gradient; all are in evaluation mode. One thread at a time."""
+    """One voice on its device, frozen and in evaluation mode. One thread at a time."""
 
     spec: VoiceSpec
     device: torch.device
     dtype: torch.dtype
-    """Of the content encoder and the synthesizer. Pitch and retrieval are worked out in float32 always."""
+    """For the content encoder and the synthesizer. Pitch and retrieval always use float32."""
     synthesizer: Synthesizer
     content: ContentEncoder
-    pitch: PitchTracker
+    pitch: F0Tracker
     retrieval: Retrieval | None
     """None without an index."""
     notes: tuple[str, ...] = ()
-    """What the user should know about how it was loaded, a line each."""
+    """Notes for the user about loading, one line each."""
 
     @property
     def rate_hz(self) -> int:
-        """Of the sound that comes out."""
+        """Sample rate of the output."""
         return self.synthesizer.shape.rate_hz
 
     @property
@@ -40,17 +40,17 @@ class VoiceModel:
 
     @property
     def has_pitch(self) -> bool:
-        """Whether the synthesizer is told how high; one that is not speaks as high as it likes."""
+        """True if the synthesizer takes a pitch. Otherwise the pitch of its voice is undefined."""
         return self.synthesizer.shape.has_pitch
 
     @property
     def networks(self) -> tuple[torch.nn.Module, ...]:
-        """All layers, each once."""
+        """Networks that contain every layer once."""
         return (*self.content.networks, *self.pitch.networks, self.synthesizer)
 
     @property
     def memory_mb(self) -> float:
-        """MiB of all weights, and of the embeddings where they lie on the model's device."""
+        """MiB of all weights, and of the index if it is on the model's device."""
         return sum({tensor.data_ptr(): tensor.nbytes for tensor in self._tensors()}.values()) / 2**20
 
     def _tensors(self) -> Iterator[torch.Tensor]:

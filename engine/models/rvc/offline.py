@@ -1,8 +1,8 @@
-"""A whole sound made another voice: the parts of a model in turn, over pieces of one length at once.
+"""Converts whole sounds: the parts of a model in turn, over batches of pieces of equal length.
 
-What a piece becomes depends on its window alone: its noise is drawn for its own place in the sound, so that it is the
-same whatever it is converted with, and when. Sounds that do not fit into memory are fed piece by piece
-(engine/convert); `convert_sound` does the same for one that does.
+The result of a piece depends only on its window: its noise is seeded by its position in the sound, so it does not
+depend on the batch or on the order of work. Sounds that do not fit into memory are passed piece by piece
+(engine/jobs/convert); `convert_sound` converts one that fits.
 """
 
 import sys
@@ -28,26 +28,26 @@ from engine.models.rvc.cutting import (
     piece_of,
     spans_of,
 )
-from engine.models.rvc.gate import gate
 from engine.models.rvc.highpass import high_pass, high_pass_on_host
-from engine.models.rvc.levels import LOUDEST_IN, LOUDEST_OUT, turned_down
+from engine.models.rvc.levels import MAX_PEAK_IN, MAX_PEAK_OUT, limiting_gain
 from engine.models.rvc.loudness import mix_loudness
 from engine.models.rvc.model import VoiceModel
+from engine.models.rvc.noise_gate import gate
 from engine.models.rvc.optimization import OptimizationConfig
 from engine.models.rvc.pitch.coarse import autotuned, coarse, shifted
 from engine.models.rvc.profiling import PerformanceProfiler
 from engine.models.rvc.resample import Resampler
 from engine.models.rvc.retrieval import protect
 from engine.models.rvc.settings import VoiceSettings
+from engine.models.rvc.shapes import FLOW_LEAD_IN_FRAMES
 from engine.models.rvc.synthesizer import LENGTH_STEP, NOISE_SCALE
 
 SMALL_MEMORY = 4 * 2**30
-FLOW_REACH = 24  # frames before and after a frame that the flow looks at
-SEEDS = 4096  # between one frame's and the next one's: more than a hop has samples
+SEEDS = 4096  # distance of the seeds of two frames; more than the samples of a hop
 
 
-class Converter:
-    """One model, its settings and how it is run. One thread; `high_pass` may be called from any one other."""
+class VoiceConverter:
+    """Converts with one model and its settings. One thread; `high_pass` may be called from one other thread."""
 
     def __init__(
         self,
@@ -58,7 +58,7 @@ class Converter:
         profiler: PerformanceProfiler | None = None,
         cutting: Cutting | None = None,
     ) -> None:
-        """`cutting` None: as RVC chooses it by precision and memory. ModelError for a speaker that the model lacks."""
+        """`cutting` None: chosen by precision and memory, as RVC does. ModelError if the model lacks the speaker."""
         speakers = model.synthesizer.shape.speakers
         if settings.speaker >= speakers:
             raise ModelError(f"speaker {settings.speaker}: the model has {speakers}, from 0 on")
@@ -74,20 +74,21 @@ class Converter:
 
     @property
     def hop(self) -> int:
-        """Samples of a frame of 10 ms."""
+        """Samples per frame of 10 ms."""
         return self.model.synthesizer.shape.hop
 
     def high_pass(self, sound: np.ndarray) -> np.ndarray:
-        """(n,) at 16 kHz without what is below 48 Hz, on the device or the host as the options say."""
+        """(n,) at 16 kHz without frequencies below 48 Hz, filtered on the device or the host as the options say."""
         if not self.options.gpu_filter:
             return high_pass_on_host(sound)
         with torch.inference_mode():
             return high_pass(torch.from_numpy(sound).to(self.model.device)[None])[0].cpu().numpy()
 
     def convert(self, pieces: Sequence[Piece]) -> list[np.ndarray]:
-        """What is kept of each, (span.frames * hop,) float32, in the order given; those of one size together.
+        """The kept part of each piece, (span.frames * hop,) float32, in the given order. Pieces of one size are
+        batched.
 
-        ModelError where the model answers with what is no number.
+        ModelError if the model returns NaN or infinity.
         """
         parts: dict[int, np.ndarray] = {}
         for numbers in equally_long([piece.span.size for piece in pieces], self.options.batch_size):
@@ -97,8 +98,9 @@ class Converter:
         return [parts[number] for number in range(len(pieces))]
 
     def convert_sound(self, sound: np.ndarray) -> np.ndarray:
-        """All of (n,) float32 at 16 kHz, n > 0, as (n * rate_hz // 16000,) float32: as loud as asked, at most 0.99."""
-        sound = sound * np.float32(turned_down(float(np.abs(sound).max()), LOUDEST_IN))
+        """Convert (n,) float32 at 16 kHz, n > 0, to (n * rate_hz // 16000,) float32, with the set loudness, peak at
+        most 0.99."""
+        sound = sound * np.float32(limiting_gain(float(np.abs(sound).max()), MAX_PEAK_IN))
         heard = self.high_pass(sound)
 
         def read(first: int, count: int) -> np.ndarray:
@@ -109,10 +111,10 @@ class Converter:
         made = np.concatenate(list(joined(spans, parts, self.hop)))[: len(sound) * self.rate_hz // RATE_HZ]
         voices = torch.from_numpy(heard)[None], torch.from_numpy(made)[None]
         made = mix_loudness(*voices, RATE_HZ, self.rate_hz, self.settings.rms_mix)[0].numpy()
-        return made * np.float32(turned_down(float(np.abs(made).max(initial=0.0)), LOUDEST_OUT))
+        return made * np.float32(limiting_gain(float(np.abs(made).max(initial=0.0)), MAX_PEAK_OUT))
 
     def _convert(self, pieces: list[Piece]) -> list[np.ndarray]:
-        """Pieces of one size as one batch."""
+        """Convert pieces of one size as one batch."""
         model, settings, profiler = self.model, self.settings, self.profiler
         spans = [piece.span for piece in pieces]
         size = spans[0].size
@@ -134,18 +136,21 @@ class Converter:
             phone = protect(phone, _a_vector_a_frame(said, size), f0, settings.protect)
         mean, log_sd = model.synthesizer.encode(phone.to(model.dtype), None if f0 is None else coarse(f0))
         profiler.end("encode")
-        heard = self._heard(spans)
+        decoded = self._decoded_frames(spans)
         z = torch.addcmul(mean, log_sd.exp(), _noise(spans, mean).to(mean.dtype), value=NOISE_SCALE)
-        made = self._sung(z, f0, spans, heard).float().cpu().numpy()
+        made = self._synthesize(z, f0, spans, decoded).float().cpu().numpy()
         if not np.isfinite(made).all():
-            raise ModelError("the model answered with what is no number; try --no-fp16")
-        starts = [(span.lead - heard.start) * self.hop for span in spans]
+            raise ModelError("the model returned NaN or infinity; try --no-fp16")
+        starts = [(span.lead - decoded.start) * self.hop for span in spans]
         return [
             each[start : start + span.frames * self.hop] for each, start, span in zip(made, starts, spans, strict=True)
         ]
 
     def _pitch(self, sound: Tensor) -> Tensor | None:
-        """(B, size) Hz as it is to be sung, lower by what the formant will raise it; None for a model without."""
+        """The pitch to synthesize, (B, size) Hz, lowered by what the formant will raise it.
+
+        None for a model without pitch.
+        """
         if not self.model.has_pitch:
             return None
         f0 = self.model.pitch.track(sound)
@@ -155,31 +160,33 @@ class Converter:
 
     @property
     def _stretched_hop(self) -> int:
-        """Samples that a frame has before it is played in 10 ms: more make a smaller throat."""
-        return round(self.hop * 2.0 ** (self.settings.formant / 12.0))
+        return self.model.synthesizer.shape.stretched_hop(self.settings.formant)
 
-    def _heard(self, spans: list[Span]) -> slice:
-        """Frames of the window that any span keeps, and some before them, so that lengths are few; the others are not
-        decoded. All of a window that is stretched, whose frames lie elsewhere."""
+    def _decoded_frames(self, spans: list[Span]) -> slice:
+        """Frames of the window that are decoded: those that any span keeps, and some before them, so that few lengths
+        occur.
+
+        All frames if the window is stretched, because they move then.
+        """
         if self._stretched_hop != self.hop:
             return slice(0, spans[0].size)
         begin, end = min(span.lead for span in spans), max(span.lead + span.frames for span in spans)
         return slice(begin - min(begin, -(end - begin) % LENGTH_STEP), end)
 
-    def _sung(self, z: Tensor, f0: Tensor | None, spans: list[Span], heard: slice) -> Tensor:
-        """Latent of anybody (B, latent, size) and pitch (B, size) in Hz -> (B, heard frames * hop)."""
+    def _synthesize(self, z: Tensor, f0: Tensor | None, spans: list[Span], decoded: slice) -> Tensor:
+        """Latent (B, latent, size) of any speaker and pitch (B, size) in Hz -> (B, decoded frames * hop)."""
         synthesizer, profiler, hop, stretched = self.model.synthesizer, self.profiler, self.hop, self._stretched_hop
         lead_in = synthesizer.shape.lead_in_frames
         profiler.start("flow")
         g = synthesizer.speaker(torch.tensor([self.settings.speaker], device=z.device))
-        first = max(0, heard.start - lead_in - FLOW_REACH)
-        z = synthesizer.reverse_flow(z[..., first : heard.stop + lead_in + FLOW_REACH], g)
+        first = max(0, decoded.start - lead_in - FLOW_LEAD_IN_FRAMES)
+        z = synthesizer.reverse_flow(z[..., first : decoded.stop + lead_in + FLOW_LEAD_IN_FRAMES], g)
         profiler.end("flow")
         profiler.start("decode")
-        last = heard.stop
+        last = decoded.stop
         if stretched != hop:
-            last = -(-heard.stop * stretched // hop)
-            places = ((torch.arange(last, device=z.device) + 0.5) * (hop / stretched) - 0.5).clamp(0, heard.stop - 1)
+            last = -(-decoded.stop * stretched // hop)
+            places = ((torch.arange(last, device=z.device) + 0.5) * (hop / stretched) - 0.5).clamp(0, decoded.stop - 1)
             z, f0 = _at(places, z), None if f0 is None else _pitch_at(places, f0)
         source = None
         if f0 is not None:
@@ -187,17 +194,17 @@ class Converter:
             start = synthesizer.source.phases(f0)[:, first]
             noise = _noise(spans, f0, hop)
             source = synthesizer.source(f0[:, frames], start, noise[..., first * hop : frames.stop * hop])
-        wanted = range(heard.start - first, last - first)
+        wanted = range(decoded.start - first, last - first)
         made = synthesizer.decode(z, None, g, source=source, frames=wanted)[:, 0]
         if stretched != hop:
-            made = Resampler(stretched, hop, z.device)(made[:, : heard.stop * stretched].float())
+            made = Resampler(stretched, hop, z.device)(made[:, : decoded.stop * stretched].float())
         profiler.end("decode")
         return made
 
 
 def cutting_for(device: torch.device, dtype: torch.dtype) -> Cutting:
-    """Shorter pieces where memory is small, longer ones in half precision, as RVC has it; the shortest where a long
-    convolution is refused."""
+    """Piece lengths: as in RVC, shorter with little memory and longer in half precision; shortest if the device limits
+    convolutions."""
     if max_convolved(device) < sys.maxsize:
         return SHORT
     if dtype == torch.float16:
@@ -208,13 +215,13 @@ def cutting_for(device: torch.device, dtype: torch.dtype) -> Cutting:
 
 
 def _a_vector_a_frame(features: Tensor, frames: int) -> Tensor:
-    """(B, T, C) at 50 a second -> (B, frames, C) at 100: each twice, the last one as often as is missing."""
+    """(B, T, C) at 50 a second -> (B, frames, C) at 100: each vector twice, the last one repeated to the end."""
     places = (torch.arange(frames, device=features.device) // 2).clamp(max=features.shape[1] - 1)
     return features[:, places]
 
 
 def _noise(spans: list[Span], like: Tensor, columns: int = 1) -> Tensor:
-    """Standard normal float32 of each span, its own whatever it is converted with, as long and wide as `like`."""
+    """Standard normal float32 noise of each span, as long and wide as `like`. Independent of the batch."""
     shape = like.shape[1:] if columns == 1 else (1, like.shape[1] * columns)
     made = []
     for span in spans:
@@ -224,13 +231,13 @@ def _noise(spans: list[Span], like: Tensor, columns: int = 1) -> Tensor:
 
 
 def _at(places: Tensor, frames: Tensor) -> Tensor:
-    """(..., T) between its frames, at places in 0..T - 1: (..., places)."""
+    """Linear interpolation of (..., T) at positions in 0..T - 1: (..., places)."""
     before = places.floor().long()
     after = (before + 1).clamp(max=frames.shape[-1] - 1)
     return torch.lerp(frames[..., before], frames[..., after], (places - before).to(frames.dtype))
 
 
 def _pitch_at(places: Tensor, f0: Tensor) -> Tensor:
-    """The same of a pitch; where a voiced frame meets one without, the nearer of both."""
+    """The same for a pitch. Between a voiced and an unvoiced frame, the nearer one."""
     is_steady = _at(places, (f0 > 0.0).float()) == 1.0
     return torch.where(is_steady, _at(places, f0), f0[:, places.round().long()])

@@ -1,4 +1,4 @@
-"""How a voice is converted on this machine: what a flag asks for, else the environment, else what suits the device.
+"""Performance options of the conversion: from a flag, else the environment, else the defaults for the device.
 
     RVC_GPU_RETRIEVAL  RVC_USE_FP16  RVC_GPU_FILTER  RVC_PROFILING      true or false
     RVC_BATCH_SIZE                                                      1..64
@@ -19,15 +19,15 @@ SWITCHES: Final = dict.fromkeys("true 1 yes on".split(), True) | dict.fromkeys("
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OptimizationConfig:
     gpu_retrieval: bool
-    """Searches the index on the model's device; else on the CPU."""
+    """True: search the index on the model's device. False: on the CPU."""
     fp16: bool
-    """The networks in half precision."""
+    """Run the networks in half precision."""
     gpu_filter: bool
-    """Takes the rumble out of a file on the model's device, in float32; else on the CPU in float64."""
+    """True: high-pass a file on the model's device, in float32. False: on the CPU in float64."""
     batch_size: int
-    """Pieces of a file that are converted at once, where they are equally long."""
+    """Pieces of a file that are converted at once if they have equal length."""
     profiling: bool
-    """Tells the time of every stage."""
+    """Report the time of every stage."""
 
     @classmethod
     def for_cuda(cls) -> Self:
@@ -35,7 +35,7 @@ class OptimizationConfig:
 
     @classmethod
     def for_apple_silicon(cls) -> Self:
-        """Half precision gains little there, and batches have never been measured."""
+        """Half precision gains little there; batches are not measured yet."""
         return cls(gpu_retrieval=True, fp16=False, gpu_filter=True, batch_size=1, profiling=False)
 
     @classmethod
@@ -45,14 +45,16 @@ class OptimizationConfig:
 
     @classmethod
     def for_device(cls, device: str) -> Self:
-        """What suits `cuda`, `cuda:1`, `mps` or `cpu`."""
+        """Defaults for `cuda`, `cuda:1`, `mps` or `cpu`."""
         presets = {"cuda": cls.for_cuda, "mps": cls.for_apple_silicon, "cpu": cls.for_cpu}
         return presets[device.partition(":")[0]]()
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str], device: str) -> Self:
-        """What suits the device, but for what the environment sets; ConfigError names a variable that is no such value.
-        An empty one is not set."""
+        """Defaults for the device, overridden by the environment. ConfigError names an invalid variable.
+
+        An empty variable counts as not set.
+        """
         asked = {
             name: read(variable, environ[variable])
             for name, (variable, read) in VARIABLES.items()
@@ -72,8 +74,8 @@ class OptimizationConfig:
         batch_size: int | None = None,
         profiling: bool | None = None,
     ) -> Self:
-        """As `from_environment`, but for what is not None."""
-        asked = {
+        """Like `from_environment`, overridden by every argument that is not None."""
+        asked: dict[str, Any] = {
             "gpu_retrieval": gpu_retrieval,
             "fp16": fp16,
             "gpu_filter": gpu_filter,

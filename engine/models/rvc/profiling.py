@@ -1,5 +1,8 @@
-"""Where the time of a conversion goes. Each stage is waited for, so that it is measured and not its queue: a profiled
-run is a little slower than one that is not. Does not load torch until it is switched on."""
+"""Time per stage of a conversion. Does not load torch until it is switched on.
+
+The profiler waits for the device after each stage, to measure the work and not its queue. A profiled run is a little
+slower than a normal one.
+"""
 
 import time
 from collections.abc import Callable
@@ -13,7 +16,7 @@ OTHER = "other"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StageTime:
+class ProfiledStage:
     stage: str
     calls: int
     total_s: float
@@ -23,7 +26,7 @@ class StageTime:
 
 
 class PerformanceProfiler:
-    """One thread. Switched off it does nothing, and waits for nothing."""
+    """Measures stages. One thread. Switched off it does nothing and waits for nothing."""
 
     def __init__(
         self,
@@ -43,7 +46,7 @@ class PerformanceProfiler:
             self._wait = device_wait(device)
 
     def start(self, stage: str) -> None:
-        """What is given to the device from now on is `stage`. One that never ended (an error) is not counted."""
+        """Begin `stage`: work queued from now on belongs to it. A stage that never ends (an error) is not counted."""
         if not self.is_on:
             return
         self._wait()
@@ -52,18 +55,18 @@ class PerformanceProfiler:
             self._first_s = self._began_s
 
     def end(self, stage: str) -> None:
-        """It is done when this returns. ValueError where another stage is under way, or none."""
+        """End the stage; waits until its work is done. ValueError if it is not the current one."""
         if not self.is_on:
             return
         if self._stage != stage:
-            raise ValueError(f"stage {stage} cannot end: {self._stage or 'none'} is under way")
+            raise ValueError(f"stage {stage} cannot end: {self._stage or 'none'} is running")
         self._wait()
         self._last_s = self._now_s()
         self._times_s.setdefault(stage, []).append(self._last_s - self._began_s)
         self._stage = ""
 
-    def report(self) -> tuple[StageTime, ...]:
-        """The stages in the order of their first start, then `other`: the time between them."""
+    def report(self) -> tuple[ProfiledStage, ...]:
+        """The stages by their first start, then `other`: the time between them."""
         whole_s = self._last_s - self._first_s
         rows = [self._row(stage, len(times), sum(times), whole_s) for stage, times in self._times_s.items()]
         if rows:
@@ -72,12 +75,12 @@ class PerformanceProfiler:
         return tuple(rows)
 
     def as_json(self) -> list[dict[str, Any]]:
-        """The rows of `report` with plain values, rounded to a microsecond."""
+        """The rows of `report` as plain values, rounded to a microsecond."""
         return [
             {name: round(value, 6) if isinstance(value, float) else value for name, value in asdict(row).items()}
             for row in self.report()
         ]
 
-    def _row(self, stage: str, calls: int, total_s: float, whole_s: float) -> StageTime:
+    def _row(self, stage: str, calls: int, total_s: float, whole_s: float) -> ProfiledStage:
         share = total_s / whole_s if whole_s else 0.0
-        return StageTime(stage=stage, calls=calls, total_s=total_s, mean_ms=1000.0 * total_s / calls, share=share)
+        return ProfiledStage(stage=stage, calls=calls, total_s=total_s, mean_ms=1000.0 * total_s / calls, share=share)

@@ -1,9 +1,9 @@
-"""Draws what was said to what the voice itself would say: the nearest of its own feature vectors, exactly.
+"""Moves content features towards the target voice: the exact nearest of its own feature vectors.
 
 |q - e|^2 = |q|^2 + |e|^2 - 2 q e for all rows at once is one matrix product; |q|^2 is the same for every row and left
-out. What it gives is a difference of large numbers, even with the rows' mean taken from both: it only picks twice as
-many candidates as are wanted, whose distances are then worked out as they are written, so that the order is that of the
-true distances. Of equally near rows the first is taken, as FAISS does.
+out. The result is a difference of large numbers, even after the rows' mean is subtracted from both. So it only selects
+twice as many candidates as wanted; their distances are then computed directly, and the order is that of the true
+distances. Of equally near rows the first is taken, as in FAISS.
 """
 
 import logging
@@ -17,45 +17,48 @@ log = logging.getLogger(__name__)
 NEIGHBOURS: Final = 8  # RVC
 SPARE: Final = 2
 ROWS: Final = 16_384
-"""Embeddings that are looked at in one go, with QUERIES: 32 MiB of scores."""
+"""Embeddings scored at once, for QUERIES queries: 32 MiB of scores."""
 QUERIES: Final = 512
 BLOCK: Final = 64
 
 
 class Retrieval:
-    """Embeddings that stay on `device`, float32 whatever the model is in. One thread."""
+    """The embeddings, kept on `device` in float32 whatever the model's dtype. One thread."""
 
     def __init__(self, embeddings: Tensor, device: torch.device) -> None:
         """`embeddings` (n, C), n >= 1."""
         self.device = device
         self.embeddings = embeddings.to(device, torch.float32).contiguous()
         self._mean = self.embeddings.mean(0)
-        self._lengths = torch.cat([(rows - self._mean).square().sum(1) for rows in self.embeddings.split(ROWS)])
+        self._lengths = torch.cat([(rows - self._mean).square().sum(1) for rows in torch.split(self.embeddings, ROWS)])
         log.info("Loaded %d embeddings to %s for GPU-accelerated retrieval", len(embeddings), device)
 
     def search(self, queries: Tensor, k: int = NEIGHBOURS) -> tuple[Tensor, Tensor]:
-        """(q, C) -> squared distances (q, k) float32, nearest first, and rows (q, k) int64; fewer where there are not k
-        rows. Nothing waits for the device."""
-        found = [self._search(part, k) for part in queries.to(self.device, torch.float32).split(QUERIES)]
+        """The k nearest rows of (q, C): squared distances (q, k) float32, ascending, and rows (q, k) int64.
+
+        Fewer than k if there are fewer rows. Nothing waits for the device.
+        """
+        found = [self._search(part, k) for part in torch.split(queries.to(self.device, torch.float32), QUERIES)]
         return torch.cat([distances for distances, _ in found]), torch.cat([rows for _, rows in found])
 
     def blend(self, features: Tensor, rate: float | Tensor, power: float | Tensor) -> Tensor:
-        """(B, T, C) -> the same: `rate` of it the k nearest rows, weighed by (1 / squared distance)^power.
+        """Blend (B, T, C) with its nearest rows: `rate` of the weighted mean of the k nearest.
 
-        A row that is hit exactly has all the weight. `rate` 0..1 and `power` 1 or 2 may be tensors of one number,
-        which a captured graph then reads anew each time.
+        Weights are (1 / squared distance)^power. An exact hit gets all the weight. `rate` 0..1 and `power` 1 or 2 may
+        be tensors of one number, which a captured graph reads anew each time.
         """
         if isinstance(power, Tensor):
             power = power.to(self.device)
         queries = features.flatten(0, 1).to(self.device, torch.float32)  # (B T, C)
-        found = torch.cat([self._found(part, power) for part in queries.split(QUERIES)])
+        found = torch.cat([self._found(part, power) for part in torch.split(queries, QUERIES)])
         found = found.view_as(features).to(features.device)
         return torch.lerp(features.float(), found, rate).to(features.dtype)
 
     def _found(self, queries: Tensor, power: float | Tensor) -> Tensor:
         distances, rows = self._search(queries, NEIGHBOURS)
         nearest = distances[:, :1]
-        # Relative to the nearest: 1 / s itself would be infinite for a hit, and its square beyond float32 close to one.
+        # Relative to the nearest: 1 / s would be infinite for a hit, and its square would overflow float32 close to
+        # one.
         weights = torch.where(distances > nearest, nearest / distances, 1.0) ** power
         weights = weights / weights.sum(1, keepdim=True)
         return torch.einsum("qk,qkc->qc", weights, self.embeddings[rows])
@@ -74,17 +77,19 @@ class Retrieval:
         return distances, rows.gather(1, places).gather(1, order)
 
     def _nearest(self, queries: Tensor, first: int, wanted: int) -> tuple[Tensor, Tensor]:
-        """Scores and rows, (q, wanted) or all there are, among ROWS rows from `first` on; ascending by row."""
+        """Scores and rows, (q, wanted) or fewer, among ROWS rows from `first` on; ascending by row."""
         part = self.embeddings[first : first + ROWS]
-        # |e - m|^2 - 2 (q - m) e: the mean's part of the product is the same for every row too.
+        # |e - m|^2 - 2 (q - m) e, with the mean m. The other terms are the same for every row.
         scores = torch.addmm(self._lengths[first : first + ROWS], queries - self._mean, part.T, alpha=-2.0)  # (q, rows)
         places = _smallest_of_many(scores, min(wanted, len(part)))
         return scores.gather(1, places), places + first
 
 
 def protect(features: Tensor, original: Tensor, f0: Tensor, share: float | Tensor) -> Tensor:
-    """Retrieved and original features (B, T, C), f0 (B, T) Hz -> where there is no pitch, `share` of the retrieved and
-    the rest of the original; from a share of 0.5 on all is retrieved."""
+    """Use less of the index in unvoiced frames: `share` of the retrieved features, the rest original.
+
+    Features (B, T, C) and f0 (B, T) Hz, 0 where unvoiced. From a share of 0.5 on, everything is retrieved.
+    """
     if isinstance(share, Tensor):
         share = torch.where(share >= 0.5, 1.0, share)
     elif share >= 0.5:
@@ -94,12 +99,15 @@ def protect(features: Tensor, original: Tensor, f0: Tensor, share: float | Tenso
 
 
 def _smallest_of_many(scores: Tensor, count: int) -> Tensor:
-    """As `_smallest`, in one pass over (q, n): they lie in the `count` blocks whose own smallest are the smallest, of
-    equal ones the first; or after the last whole block."""
+    """Like `_smallest`, in a single pass over (q, n).
+
+    The smallest `count` values are in the `count` blocks with the smallest minima (the first of equal ones), or after
+    the last whole block.
+    """
     whole = scores.shape[1] // BLOCK * BLOCK
     if whole <= count * BLOCK:
         return _smallest(scores, count)
-    blocks = _smallest(scores[:, :whole].unflatten(1, (-1, BLOCK)).amin(2), count)
+    blocks = _smallest(torch.unflatten(scores[:, :whole], 1, (-1, BLOCK)).amin(2), count)
     inside = torch.arange(BLOCK, device=scores.device)
     after = torch.arange(whole, scores.shape[1], device=scores.device)
     places = torch.cat([(blocks[:, :, None] * BLOCK + inside).flatten(1), after.expand(len(scores), -1)], 1)
@@ -107,9 +115,9 @@ def _smallest_of_many(scores: Tensor, count: int) -> Tensor:
 
 
 def _smallest(scores: Tensor, count: int) -> Tensor:
-    """Places (q, count), ascending, of the smallest of each row of (q, n); of equal ones the first.
+    """Indices (q, count), ascending, of the smallest values of each row of (q, n); the first of equal ones.
 
-    `topk` alone takes any of those that are as small as the last.
+    `topk` alone picks any of the values that equal the last one.
     """
     last = scores.topk(count, dim=1, largest=False).values.amax(1, keepdim=True)
     places = torch.arange(scores.shape[1], device=scores.device, dtype=torch.float32)  # exact below 2^24

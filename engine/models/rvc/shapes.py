@@ -1,37 +1,35 @@
-"""What an RVC synthesiser is built like, and synthesisers of the published shapes with random weights.
+"""Sizes of RVC synthesizers: those of a checkpoint's `config`, those of the published models, and the fixed ones.
 
 Importing this module does not load torch.
 """
 
-import logging
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import Any, Final, Literal
 
 from engine.errors import ModelError
-
-if TYPE_CHECKING:
-    import torch
-
-    from engine.models.rvc.synthesizer import Synthesizer
-
-log = logging.getLogger(__name__)
 
 Version = Literal["v1", "v2"]
 CONTENT_CHANNELS: Final[dict[Version, int]] = {"v1": 256, "v2": 768}
 RATES: Final = {"32k": 32_000, "40k": 40_000, "48k": 48_000}
-"""Sample rates as old files write them."""
+"""Sample rates in the form of old files."""
 FRAMES_A_SECOND: Final = 100
 CONFIG_ITEMS: Final = 18
-SCATTERED: Final = {"resblocks": 0.3, "conv_post": 0.1}  # the blocks add to what they are given; the last must not clip
-LARGEST: Final = 8192  # of channels, layers and speakers; a broken file may say anything
+MAX_SIZE: Final = 8192  # of channels, layers and speakers; a broken file may say anything
+
+# The same in every synthesizer.
+PITCH_BINS: Final = 256
+ATTENTION_WINDOW: Final = 10  # frames: the farthest relative position that attention knows
+FLOW_COUPLINGS: Final = 4
+FLOW_LAYERS: Final = 3
+FLOW_KERNEL: Final = 5
+FLOW_LEAD_IN_FRAMES: Final = 2 * FLOW_COUPLINGS * FLOW_LAYERS  # 24: two frames for each convolution of the flow
+OUTER_KERNEL: Final = 7  # the decoder's first and last convolution
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SynthesizerShape:
-    """The numbers of a checkpoint's `config`; the defaults are those of every published base model."""
+    """The sizes in a checkpoint's `config`. Defaults are those of every published base model."""
 
     version: Version
     rate_hz: int
@@ -49,9 +47,9 @@ class SynthesizerShape:
     resblock_kernels: tuple[int, ...] = (3, 7, 11)
     resblock_dilations: tuple[tuple[int, ...], ...] = ((1, 3, 5),) * 3
     initial: int = 512
-    """Channels before the first upsampling; each one halves them."""
+    """Channels before the first upsampling stage; each stage halves them."""
     gin: int = 256
-    """Channels of a speaker's embedding."""
+    """Channels of a speaker embedding."""
 
     @property
     def content_channels(self) -> int:
@@ -59,14 +57,23 @@ class SynthesizerShape:
 
     @property
     def hop(self) -> int:
-        """Samples of a frame of 10 ms."""
+        """Samples per frame of 10 ms."""
         return math.prod(self.upsample_rates)
+
+    def stretched_hop(self, formant: float) -> int:
+        """Samples that the decoder makes per frame and that are then played in 10 ms; `formant` in semitones.
+
+        A formant above 0 means more samples, which sounds like a smaller vocal tract.
+        """
+        return round(self.hop * float(2.0 ** (formant / 12.0)))
 
     @property
     def lead_in_frames(self) -> int:
-        """Frames of the latent before a frame, and after it, that its samples depend on: how far the decoder looks, 10
-        to 13 for the published shapes. Walked backwards from the last convolution."""
-        samples = 3  # conv_post, 7 wide
+        """Frames of the latent before and after a frame that its samples depend on: 10 to 13 for the published shapes.
+
+        It is the decoder's receptive field, computed backwards from the last convolution.
+        """
+        samples = OUTER_KERNEL // 2  # conv_post
         widest = max(
             sum((kernel - 1) // 2 * (dilation + 1) for dilation in dilations)
             for kernel, dilations in zip(self.resblock_kernels, self.resblock_dilations, strict=True)
@@ -74,13 +81,13 @@ class SynthesizerShape:
         for rate, kernel in zip(reversed(self.upsample_rates), reversed(self.upsample_kernels), strict=True):
             samples += widest
             samples = (samples + kernel - 1 - (kernel - rate) // 2) // rate
-        return samples + 3  # conv_pre, 7 wide
+        return samples + OUTER_KERNEL // 2  # conv_pre
 
     def config(self) -> list[Any]:
-        """The 18 items as a checkpoint has them."""
+        """The 18 items as in a checkpoint."""
         return [
-            self.rate_hz // 32 + 1 if self.rate_hz < 40_000 else 1025,  # the spectrum that training looked at
-            32,  # and the frames it cut out
+            self.rate_hz // 32 + 1 if self.rate_hz < 40_000 else 1025,  # bins of the spectrum used in training
+            32,  # frames per training segment
             self.latent,
             self.hidden,
             self.filter,
@@ -133,49 +140,11 @@ SHAPES: Final[dict[str, SynthesizerShape]] = {
         gin=16,
     ),
 }
-"""Published: VERSION-RATE. tiny is nobody's: fast enough for one CPU thread."""
+"""Published shapes are named VERSION-RATE. `tiny` is not published: it is fast enough for one CPU thread."""
 
 
 def shape_named(name: str) -> SynthesizerShape:
-    """ModelError for a shape nobody has."""
+    """The shape with this name; ModelError for an unknown one."""
     if name not in SHAPES:
         raise ModelError(f"shape {name}: not one of {', '.join(SHAPES)}")
     return SHAPES[name]
-
-
-def build(name: str, device: str, dtype: "torch.dtype", *, seed: int = 0) -> "Synthesizer":
-    """A synthesiser of this shape with random weights, drawn on the CPU: the same seed gives the same ones everywhere.
-
-    Its sound is noise; how fast it is does not depend on the weights. ModelError for a shape nobody has.
-    """
-    from engine.models.rvc.synthesizer import Synthesizer
-
-    shape = shape_named(name)
-    with seeded(seed):
-        synthesizer = Synthesizer(shape)
-        scatter(synthesizer)
-    log.info("random:%s: weights drawn from seed %d, not those of a voice", name, seed)
-    return synthesizer.settle(device, dtype)
-
-
-def scatter(synthesizer: "Synthesizer") -> None:
-    """Draws every matrix anew so that a signal keeps its size through it: as torch draws them, it fades to nothing."""
-    import torch
-
-    with torch.no_grad():
-        for name, parameter in synthesizer.named_parameters():
-            if name.endswith("bias"):
-                parameter.zero_()
-            elif parameter.ndim > 1:
-                inputs = parameter.shape[0] if ".ups." in name else parameter[0].numel()
-                parameter.normal_(0.0, SCATTERED.get(name.split(".")[1], 1.0) * inputs**-0.5)
-
-
-@contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """The caller's random state is left as it was."""
-    import torch
-
-    with torch.random.fork_rng(), torch.no_grad():
-        torch.manual_seed(seed)
-        yield

@@ -1,15 +1,15 @@
-"""Joins what overlaps: synchronised overlap-add (SOLA, Roucos and Wilgus 1985), as live RVC does it.
+"""Joins overlapping blocks: synchronised overlap-add (SOLA, Roucos and Wilgus 1985), as in live RVC.
 
-Each block comes with the end of the one before it made once more. The old end is laid over the new start where the two
-are most alike, and one is faded into the other there. Alike is the normalised cross-correlation, -1..1.
+Each block starts with a new version of the end of the one before. The old end is placed over the new start where the
+two are most similar, and crossfaded there. Similarity is the normalised cross-correlation, -1..1.
 
-Where the new start says the same as the old end, the join needs no moving: offset 0 is where the time is right. A
-voiced sound is as alike one period later, to the last bit of the arithmetic, so that the best place would be drawn by
-lot and the sound would move to and fro. So a later place has to be better by a little: `LEANING` over the whole search.
-It costs a phase of 11 degrees (cos 11 = 0.98) at most.
+If the new start equals the old end, no move is needed: at offset 0 the timing is right. But a voiced sound is just as
+similar one period later, up to rounding errors, so the best offset would be random and the sound would jitter. So a
+later offset must be better by a margin: `LEANING` over the whole search range. It costs a phase error of at most 11
+degrees (cos 11 = 0.98).
 
-A sound that was moved fits best where it is: both of its blocks were made at the same time, and what is noise fits
-nowhere else. It would stay early for good. So the leaning doubles with each join that stays where the one before was.
+A sound that was moved once fits best where it is now: both blocks were computed for the same time, and noise fits
+nowhere else. It would stay early forever. So the margin doubles with each join that stays at the last offset.
 """
 
 import math
@@ -19,18 +19,21 @@ from torch import Tensor
 from torch.nn import functional as F
 
 LEANING = 0.02
-MAX_LEANING = 1024.0  # times: after ten joins; no more than half a millisecond of 10 is left
-SAME_SHARE = 50  # of the search: places within 0.2 ms are one
-FAINT = 1e-16  # product of two energies: what is silent fits everywhere
-QUIETEST = 1e-4
-"""Of the loudest place's energy, the least that a place is taken for: below it a likeness would be rounding errors."""
+MAX_LEANING = 1024.0  # factor, reached after ten joins; at most half a millisecond of 10 is left
+SAME_SHARE = 50  # fraction of the search range: offsets within 0.2 ms count as the same
+MIN_ENERGY = 1e-16  # product of two energies: silence fits everywhere
+MIN_ENERGY_SHARE = 1e-4
+"""Lower limit of the energy at an offset, relative to the loudest one.
+
+Below it the similarity would be rounding errors.
+"""
 
 
 class Sola:
-    """For one stream. Nothing waits for the device."""
+    """Joins the blocks of one stream. Nothing waits for the device."""
 
     def __init__(self, block: int, crossfade: int, search: int, device: torch.device) -> None:
-        """Samples of the output's rate."""
+        """All lengths in samples at the output's rate."""
         self._block, self._crossfade, self._search = block, crossfade, search
         turn = (torch.arange(crossfade, device=device) + 0.5) * (0.5 * math.pi / crossfade)
         self._fade_in = turn.sin() ** 2
@@ -40,32 +43,33 @@ class Sola:
         self._urgency = torch.ones((), device=device)
         self._end = torch.zeros(crossfade, device=device)
         self.offset = torch.zeros((), dtype=torch.int64, device=device)
-        """Samples, 0..search: where the last block was taken out of its sound."""
+        """Offset of the last block in its sound, in samples, 0..search."""
 
     def join(self, sound: Tensor) -> Tensor:
         """(block + crossfade + search,) float32 -> (block,): the next block, joined to the one before.
 
         After a reset it fades in from silence.
         """
-        likeness = self._likeness(sound[: self._crossfade + self._search])
-        before, self.offset = self.offset, (likeness - self._leaning * self._urgency).argmax()
+        similarity = self._similarity(sound[: self._crossfade + self._search])
+        before, self.offset = self.offset, (similarity - self._leaning * self._urgency).argmax()
         stays = (self.offset > 0) & ((self.offset - before).abs() <= self._search // SAME_SHARE)
         self._urgency = torch.where(stays, 2.0 * self._urgency, 1.0).clamp(max=MAX_LEANING)
         taken = sound[self._places + self.offset]
         start = taken[: self._crossfade] * self._fade_in + self._end * self._fade_out
         self._end = taken[self._block :]
         joined = torch.cat((start, taken[self._crossfade :]))
-        self._end = joined[self._block :]  # not of `taken`: a crossfade longer than a block is not yet over
+        self._end = joined[self._block :]  # not from `taken`: a crossfade longer than a block is not over yet
         return joined[: self._block]
 
     def reset(self) -> None:
         self._end = torch.zeros_like(self._end)
         self._urgency = torch.ones_like(self._urgency)
 
-    def _likeness(self, sound: Tensor) -> Tensor:
-        """(search + 1,): normalised cross-correlation of the old end with `sound` from each place on."""
+    def _similarity(self, sound: Tensor) -> Tensor:
+        """Normalised cross-correlation (search + 1,) of the old end with `sound` at each offset."""
         spectrum = torch.fft.rfft(sound) * torch.fft.rfft(self._end, sound.shape[0]).conj()
-        products = torch.fft.irfft(spectrum, sound.shape[0])[: self._search + 1]  # no place wraps around
+        products = torch.fft.irfft(spectrum, sound.shape[0])[: self._search + 1]  # no offset wraps around
         sums = F.pad((sound**2).cumsum(0), (1, 0))
         energy = (sums[self._crossfade :] - sums[: self._search + 1]) * (self._end**2).sum()
-        return products / torch.maximum(energy, QUIETEST * energy.max() + FAINT).sqrt()
+        result: Tensor = products / torch.maximum(energy, MIN_ENERGY_SHARE * energy.max() + MIN_ENERGY).sqrt()
+        return result

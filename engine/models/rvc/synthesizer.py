@@ -1,18 +1,32 @@
-"""What was said, how high, and whose voice -> sound: the generator of VITS with the decoder of RVC."""
+"""RVC's network: text encoder, flow, source, decoder, and the synthesizer made of them. Read it from top to bottom.
 
+It is the generator of VITS (Kim et al. 2021) with the decoder of RVC. Module names are those of published checkpoints.
+Letters in shapes: B sounds of a batch, T frames of 10 ms, C channels of the content vectors, hop samples per frame.
+"""
+
+import math
 from typing import Self
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from engine.models.device_work import max_convolved
-from engine.models.rvc.checkpoint import Checkpoint
-from engine.models.rvc.decoder import Decoder
-from engine.models.rvc.flow import Flow
-from engine.models.rvc.shapes import SynthesizerShape
-from engine.models.rvc.source import SineSource
-from engine.models.rvc.text_encoder import TextEncoder
+from engine.models.rvc.shapes import (
+    ATTENTION_WINDOW,
+    FLOW_COUPLINGS,
+    FLOW_KERNEL,
+    FLOW_LAYERS,
+    OUTER_KERNEL,
+    PITCH_BINS,
+    SynthesizerShape,
+)
 
+SLOPE = 0.1
+LAST_SLOPE = 0.01
+AMPLITUDE = 0.1
+VOICED_NOISE = 0.003
+UNVOICED_NOISE = AMPLITUDE / 3
 NOISE_SCALE = 0.66666  # RVC
 PIECE_FRAMES = 250
 MIN_PIECE_FRAMES = 100
@@ -20,11 +34,369 @@ LENGTH_STEP = 50
 MAX_FRAMES = 6000  # on a device, of all sounds of a batch: about a gigabyte in half precision
 
 
-class Synthesizer(nn.Module):
-    """Frames are 10 ms; T of them are T `shape.hop` samples. No method waits for the device or changes its arguments.
+class TextEncoder(nn.Module):
+    """Turns content and pitch of each frame into the mean and spread of a latent (VITS, section 2.1).
 
-    Names of the modules are those of the published checkpoints.
+    It is a transformer whose attention knows relative positions up to ten frames away (Shaw et al. 2018): a learned
+    embedding of the distance between two frames is added to the key and to the value.
     """
+
+    def __init__(self, shape: SynthesizerShape) -> None:
+        super().__init__()
+        self.hidden = shape.hidden
+        self.emb_phone = nn.Linear(shape.content_channels, shape.hidden)
+        if shape.has_pitch:
+            self.emb_pitch = nn.Embedding(PITCH_BINS, shape.hidden)
+        self.encoder = Transformer(shape)
+        self.proj = nn.Conv1d(shape.hidden, 2 * shape.latent, 1)
+
+    def forward(self, phone: Tensor, pitch: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Content (B, T, C), coarse pitch (B, T) int64 in 1..255 -> mean and log of the spread, each (B, latent, T)."""
+        x = self.emb_phone(phone)
+        if pitch is not None:
+            x = x + self.emb_pitch(pitch)
+        x = F.leaky_relu(x * math.sqrt(self.hidden), SLOPE)
+        mean, log_sd = self.proj(self.encoder(x).transpose(1, 2)).chunk(2, 1)
+        return mean, log_sd
+
+
+class Transformer(nn.Module):
+    def __init__(self, shape: SynthesizerShape) -> None:
+        super().__init__()
+        layers = range(shape.layers)
+        self.attn_layers = nn.ModuleList(Attention(shape.hidden, shape.heads) for _ in layers)
+        self.norm_layers_1 = nn.ModuleList(Norm(shape.hidden) for _ in layers)
+        self.ffn_layers = nn.ModuleList(FeedForward(shape.hidden, shape.filter, shape.kernel) for _ in layers)
+        self.norm_layers_2 = nn.ModuleList(Norm(shape.hidden) for _ in layers)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, T, hidden) -> the same. Post-norm: each residual sum is normalised after the addition."""
+        layers = zip(self.attn_layers, self.norm_layers_1, self.ffn_layers, self.norm_layers_2, strict=True)
+        for attention, after_attention, feed_forward, after_feed_forward in layers:
+            x = after_attention(x + attention(x))
+            x = after_feed_forward(x + feed_forward(x))
+        return x
+
+
+class Norm(nn.Module):
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.gamma = nn.Parameter(torch.ones(channels))
+        self.beta = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.layer_norm(x, self.gamma.shape, self.gamma, self.beta)
+
+
+class FeedForward(nn.Module):
+    def __init__(self, channels: int, inner: int, kernel: int) -> None:
+        super().__init__()
+        self.conv_1 = nn.Conv1d(channels, inner, kernel)
+        self.conv_2 = nn.Conv1d(inner, channels, kernel)
+        self.edges = ((kernel - 1) // 2, kernel // 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        inner = F.relu(self.conv_1(F.pad(x.transpose(1, 2), self.edges)))
+        result: Tensor = self.conv_2(F.pad(inner, self.edges)).transpose(1, 2)
+        return result
+
+
+class Attention(nn.Module):
+    def __init__(self, channels: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        width = channels // heads
+        self.scale = width**-0.5
+        self.conv_q = nn.Conv1d(channels, channels, 1)
+        self.conv_k = nn.Conv1d(channels, channels, 1)
+        self.conv_v = nn.Conv1d(channels, channels, 1)
+        self.conv_o = nn.Conv1d(channels, channels, 1)
+        self.emb_rel_k = nn.Parameter(
+            torch.zeros(1, 2 * ATTENTION_WINDOW + 1, width)
+        )  # [d]: a key d - ATTENTION_WINDOW frames later
+        self.emb_rel_v = nn.Parameter(torch.zeros(1, 2 * ATTENTION_WINDOW + 1, width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, T, C) -> the same."""
+        query, key, value = (
+            torch.unflatten(F.linear(x, conv.weight[..., 0], conv.bias), -1, (self.heads, -1)).transpose(1, 2)
+            for conv in (self.conv_q, self.conv_k, self.conv_v)
+        )  # (B, heads, T, width)
+        query = query * self.scale
+        scores = query @ key.transpose(-2, -1)  # (B, heads, T, T)
+        scores += by_key(query @ self.emb_rel_k.transpose(-2, -1))
+        shares = scores.softmax(-1)
+        gathered = shares @ value + by_distance(shares) @ self.emb_rel_v
+        return F.linear(gathered.transpose(1, 2).flatten(2), self.conv_o.weight[..., 0], self.conv_o.bias)
+
+
+def by_key(of_distance: Tensor) -> Tensor:
+    """Scores by distance [t, d] as scores by key [t, key], (..., T, T); 0 for keys outside the window.
+
+    Distance d means the key d - ATTENTION_WINDOW frames after t. Each row is padded to T + 2 ATTENTION_WINDOW + 1
+    numbers, and the same memory is read in rows that are one number shorter. That moves each row by one place more
+    than the row above, so columns become diagonals.
+    """
+    frames = of_distance.shape[-2]
+    width = frames + 2 * ATTENTION_WINDOW
+    rows = F.pad(of_distance, (0, frames)).flatten(-2)[..., : frames * width]
+    result: Tensor = torch.unflatten(rows, -1, (frames, width))[..., ATTENTION_WINDOW : ATTENTION_WINDOW + frames]
+    return result
+
+
+def by_distance(of_key: Tensor) -> Tensor:
+    """Inverse of `by_key`: [t, key] as [t, d], (..., T, 2 ATTENTION_WINDOW + 1); 0 for keys outside the sound."""
+    rows = F.pad(of_key, (ATTENTION_WINDOW, ATTENTION_WINDOW))
+    *others, row, column = rows.stride()
+    return rows.as_strided((*rows.shape[:-1], 2 * ATTENTION_WINDOW + 1), (*others, row + column, column))
+
+
+class Flow(nn.Module):
+    """Normalising flow between the latent of any speaker and that of one speaker. Only its inverse is implemented.
+
+    Four affine couplings that only shift (RealNVP), each with a small WaveNet conditioned on the speaker. The order of
+    the channels is reversed between them.
+    """
+
+    def __init__(self, shape: SynthesizerShape) -> None:
+        super().__init__()
+        steps = (step for _ in range(FLOW_COUPLINGS) for step in (Coupling(shape), Flip()))
+        self.flows = nn.ModuleList(steps)
+
+    def forward(self, z: Tensor, g: Tensor) -> Tensor:
+        """The inverse: latent (B, latent, T) of any speaker and the speaker (B, gin, 1) -> the speaker's latent.
+
+        A frame depends on FLOW_LEAD_IN_FRAMES = 24 frames before and after it.
+        """
+        for step in reversed(self.flows):
+            z = step(z, g)
+        return z
+
+
+class Flip(nn.Module):
+    def forward(self, z: Tensor, g: Tensor) -> Tensor:
+        return z.flip(1)
+
+
+class Coupling(nn.Module):
+    def __init__(self, shape: SynthesizerShape) -> None:
+        super().__init__()
+        half = shape.latent // 2
+        self.pre = nn.Conv1d(half, shape.hidden, 1)
+        self.enc = WaveNet(shape.hidden, shape.gin)
+        self.post = nn.Conv1d(shape.hidden, half, 1)
+
+    def forward(self, z: Tensor, g: Tensor) -> Tensor:
+        kept, shifted = z.chunk(2, 1)
+        return torch.cat((kept, shifted - self.post(self.enc(self.pre(kept), g))), 1)
+
+
+class WaveNet(nn.Module):
+    def __init__(self, channels: int, gin: int) -> None:
+        super().__init__()
+        self.channels = channels
+        self.cond_layer = nn.Conv1d(gin, 2 * channels * FLOW_LAYERS, 1)
+        self.in_layers = nn.ModuleList(
+            nn.Conv1d(channels, 2 * channels, FLOW_KERNEL, padding=FLOW_KERNEL // 2) for _ in range(FLOW_LAYERS)
+        )
+        self.res_skip_layers = nn.ModuleList(
+            nn.Conv1d(channels, channels if layer == FLOW_LAYERS - 1 else 2 * channels, 1)
+            for layer in range(FLOW_LAYERS)
+        )
+
+    def forward(self, x: Tensor, g: Tensor) -> Tensor:
+        """(B, channels, T) -> the same."""
+        *residual, last = zip(
+            self.cond_layer(g).chunk(FLOW_LAYERS, 1), self.in_layers, self.res_skip_layers, strict=True
+        )
+        skipped = torch.zeros_like(x)
+        for speaker, convolution, mix in residual:
+            ahead, aside = mix(gated(convolution(x) + speaker)).chunk(2, 1)
+            x = x + ahead
+            skipped = skipped + aside
+        speaker, convolution, mix = last
+        result: Tensor = skipped + mix(gated(convolution(x) + speaker))
+        return result
+
+
+def gated(x: Tensor) -> Tensor:
+    """WaveNet's gate: tanh of the first half of the channels times the sigmoid of the second half."""
+    wave, gate = x.chunk(2, 1)
+    return wave.tanh() * gate.sigmoid()
+
+
+class SineSource(nn.Module):
+    """The decoder's excitation: a sine at the pitch where voiced, noise everywhere (NSF, Wang et al. 2019).
+
+    Upstream starts the sine at phase 0 for each piece of sound. Overlapping windows of a stream then do not line up.
+    Here the caller keeps the phase: `phases` returns it at the start of each frame, and a window that begins k frames
+    after another one starts with `phases(...)[:, k]`. The caller keeps the noise too (RollingNoise). So the same
+    frames give the same samples in every window.
+
+    It is `m_source` of a checkpoint. RVC uses no harmonics, so its merging layer is one gain and one offset.
+    """
+
+    def __init__(self, shape: SynthesizerShape) -> None:
+        super().__init__()
+        self.hop = shape.hop
+        self.rate_hz = shape.rate_hz
+        self.l_linear = nn.Linear(1, 1)
+
+    def phases(self, f0: Tensor, start: Tensor | None = None) -> Tensor:
+        """Phase at the start of each frame of `f0` (B, T) Hz, and after the last one: (B, T + 1) float32, 0..1 turns.
+
+        `start` is the first phase (B,) in turns, None for 0. Sums in double precision, except on MPS, which has none.
+        """
+        exact = torch.float32 if f0.device.type == "mps" else torch.float64
+        turns = f0.to(exact) * (self.hop / self.rate_hz)
+        first = torch.zeros_like(turns[:, :1]) if start is None else start.to(exact)[:, None]
+        return torch.cat((first, turns - turns.floor()), 1).cumsum(1).remainder(1.0).float()
+
+    def forward(self, f0: Tensor, start: Tensor | None = None, noise: Tensor | None = None) -> Tensor:
+        """(B, T) Hz, 0 where unvoiced -> (B, 1, T n), in the dtype of the weights; n is hop.
+
+        `noise` (B, 1, T n) is standard normal; None draws it. With another n, a frame has n samples but still the turns
+        that `f0` makes in 10 ms: the source of a sound that will be played faster or slower. As upstream, the first
+        sample has the phase after one step, not 0.
+        """
+        batch, frames = f0.shape
+        f0 = f0.float()
+        if noise is None:
+            noise = torch.randn(batch, 1, frames * self.hop, device=f0.device)
+        samples = noise.shape[2] // frames
+        steps = torch.arange(1, samples + 1, device=f0.device, dtype=torch.float32)
+        steps = steps / (samples * self.rate_hz / self.hop)  # seconds
+        turns = torch.addcmul(self.phases(f0, start)[:, :-1, None], f0[..., None], steps)  # (B, T, n)
+        voiced = (f0 > 0.0).float()[..., None]
+        sine = torch.sin(turns * (2.0 * math.pi)) * (voiced * AMPLITUDE)
+        loudness = UNVOICED_NOISE + voiced * (VOICED_NOISE - UNVOICED_NOISE)
+        sound = torch.addcmul(sine, noise.float().view_as(sine), loudness).flatten(1)[..., None]  # (B, T hop, 1)
+        result: Tensor = self.l_linear(sound.to(self.l_linear.weight.dtype)).tanh().transpose(1, 2)
+        return result
+
+
+class RollingNoise:
+    """Standard normal noise for a window that moves along a stream. A column is drawn once and moves with the window.
+
+    `values` is (1, channels, length) float32. Its address never changes, so captured graphs can read it.
+    """
+
+    def __init__(
+        self, channels: int, length: int, device: torch.device, generator: torch.Generator | None = None
+    ) -> None:
+        self._generator = generator
+        self.values = torch.randn(1, channels, length, device=device, generator=generator)
+
+    def advance(self, columns: int) -> None:
+        """Move the window on: drop the oldest `columns` and draw as many new ones."""
+        kept = self.values[..., columns:].clone()
+        self.values.normal_(generator=self._generator)
+        self.values[..., : kept.shape[2]] = kept
+
+
+class ImageConv1d(nn.Conv1d):
+    """A one-dimensional convolution over sound stored as images one pixel high."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, channels, 1, n)"""
+        stride, padding, dilation = (1, *self.stride), (0, *self.padding), (1, *self.dilation)
+        return F.conv2d(x, self.weight[:, :, None], self.bias, stride, padding, dilation)
+
+
+class ImageConvTranspose1d(nn.ConvTranspose1d):
+    """The transposed convolution that upsamples, over the same layout."""
+
+    def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]  # its length follows from the rate alone
+        """(B, channels, 1, n)"""
+        return F.conv_transpose2d(x, self.weight[:, :, None], self.bias, (1, *self.stride), (0, *self.padding))
+
+
+class Decoder(nn.Module):
+    """Latent to sound: HiFi-GAN (Kong et al. 2020), excited by a sine source in models with pitch (NSF-HiFi-GAN).
+
+    Each stage upsamples and halves the channels, adds the source at its rate, and averages residual blocks of different
+    kernel sizes.
+
+    Sound is stored as images one pixel high, channels last, and so are the weights. oneDNN's convolutions over many
+    short channels are then up to four times as fast as with torch's three-dimensional layout, which torch always makes
+    contiguous.
+    """
+
+    def __init__(self, shape: SynthesizerShape) -> None:
+        super().__init__()
+        self.blocks = len(shape.resblock_kernels)
+        self.conv_pre = ImageConv1d(shape.latent, shape.initial, OUTER_KERNEL, padding=OUTER_KERNEL // 2)
+        self.cond = nn.Conv1d(shape.gin, shape.initial, 1)
+        self.ups = nn.ModuleList()
+        self.resblocks = nn.ModuleList()
+        self.noise_convs = nn.ModuleList()
+        if shape.has_pitch:
+            self.m_source = SineSource(shape)
+        channels = shape.initial
+        for stage, (rate, kernel) in enumerate(zip(shape.upsample_rates, shape.upsample_kernels, strict=True)):
+            self.ups.append(ImageConvTranspose1d(channels, channels // 2, kernel, rate, padding=(kernel - rate) // 2))
+            channels //= 2
+            for width, dilations in zip(shape.resblock_kernels, shape.resblock_dilations, strict=True):
+                self.resblocks.append(ResidualBlock(channels, width, dilations))
+            if shape.has_pitch:
+                self.noise_convs.append(source_convolution(channels, math.prod(shape.upsample_rates[stage + 1 :])))
+        self.conv_post = ImageConv1d(channels, 1, OUTER_KERNEL, padding=OUTER_KERNEL // 2, bias=False)
+
+    def forward(self, z: Tensor, g: Tensor, source: Tensor | None) -> Tensor:
+        """Latent (B, latent, T), speaker (B, gin, 1) and source (B, 1, T hop), None without pitch -> (B, 1, T hop)."""
+        x = self.conv_pre(as_image(z))
+        x += self.cond(g)[..., None]
+        source_image = None if source is None else as_image(source)
+        for stage, up in enumerate(self.ups):
+            x = up(F.leaky_relu_(x, SLOPE))
+            if source_image is not None:
+                x += self.noise_convs[stage](source_image)
+            blocks = self.resblocks[stage * self.blocks : (stage + 1) * self.blocks]
+            total = blocks[0](x)
+            for block in blocks[1:]:
+                total += block(x)
+            x = total.div_(self.blocks)
+        result: Tensor = self.conv_post(F.leaky_relu_(x, LAST_SLOPE)).tanh_()[:, :, 0]
+        return result
+
+    def lay_out(self) -> None:
+        """Store the weights with the channels last, where that is faster: everywhere except on MPS."""
+        for layer in self.modules():
+            if isinstance(layer, ImageConv1d | ImageConvTranspose1d) and layer.weight.device.type != "mps":
+                layer.weight.data = layer.weight.data.transpose(1, 2).contiguous().transpose(1, 2)
+
+
+class ResidualBlock(nn.Module):
+    def __init__(self, channels: int, kernel: int, dilations: tuple[int, ...]) -> None:
+        super().__init__()
+        self.convs1 = nn.ModuleList(
+            ImageConv1d(channels, channels, kernel, dilation=d, padding=(kernel - 1) // 2 * d) for d in dilations
+        )
+        self.convs2 = nn.ModuleList(ImageConv1d(channels, channels, kernel, padding=kernel // 2) for _ in dilations)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, channels, 1, n) -> the same. Does not change x."""
+        for wide, narrow in zip(self.convs1, self.convs2, strict=True):
+            x = narrow(F.leaky_relu_(wide(F.leaky_relu(x, SLOPE)), SLOPE)).add_(x)
+        return x
+
+
+def source_convolution(channels: int, stride: int) -> ImageConv1d:
+    """ImageConv1d that downsamples the source by `stride`, to the rate of a stage."""
+    if stride == 1:
+        return ImageConv1d(1, channels, 1)
+    return ImageConv1d(1, channels, 2 * stride, stride, padding=stride // 2)
+
+
+def as_image(x: Tensor) -> Tensor:
+    """(B, channels, n) as (B, channels, 1, n), channels last in memory; on MPS without a copy."""
+    if x.device.type == "mps":
+        return x[:, :, None]
+    return x.transpose(1, 2).contiguous()[:, None].permute(0, 3, 1, 2)
+
+
+class Synthesizer(nn.Module):
+    """Content, pitch and speaker to sound. No method waits for the device or changes its arguments."""
 
     def __init__(self, shape: SynthesizerShape) -> None:
         super().__init__()
@@ -35,50 +407,57 @@ class Synthesizer(nn.Module):
         self.emb_g = nn.Embedding(shape.speakers, shape.gin)
 
     def settle(self, device: str | torch.device, dtype: torch.dtype) -> Self:
-        """Moves the weights to where they stay, laid out as is fastest there; for inference only from then on."""
+        """Move the weights to their device, in its fastest layout, and freeze them for inference."""
         self.requires_grad_(False).eval().to(torch.device(device), dtype)
         self.dec.lay_out()
         return self
 
     @property
     def source(self) -> SineSource:
-        """Of a model with pitch."""
+        """The decoder's source. Only models with pitch have one."""
         return self.dec.m_source
 
     def speaker(self, number: Tensor) -> Tensor:
         """(B,) int64 in 0..speakers - 1 -> (B, gin, 1)."""
-        return self.emb_g(number)[..., None]
+        result: Tensor = self.emb_g(number)[..., None]
+        return result
 
     def encode(self, phone: Tensor, pitch: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Content (B, T, C) and coarse pitch (B, T) int64 in 1..255, None without pitch -> mean and log of the spread
-        of the latent, each (B, latent, T)."""
-        return self.enc_p(phone, pitch)
+        """Content (B, T, C) and coarse pitch (B, T) int64 in 1..255 -> mean and log of the spread, each (B, latent, T).
+
+        `pitch` is None for models without pitch.
+        """
+        result: tuple[Tensor, Tensor] = self.enc_p(phone, pitch)
+        return result
 
     def reverse_flow(self, z: Tensor, g: Tensor) -> Tensor:
-        """(B, latent, T) of anybody -> (B, latent, T) of speaker g; a frame depends on 24 before and after it."""
-        return self.flow(z, g)
+        """Latent (B, latent, T) of any speaker -> that of speaker g. A frame depends on 24 before and after it."""
+        result: Tensor = self.flow(z, g)
+        return result
 
     def decode(
         self, z: Tensor, f0: Tensor | None, g: Tensor, *, source: Tensor | None = None, frames: range | None = None
     ) -> Tensor:
-        """(B, latent, T) and f0 (B, T) Hz, 0 where unvoiced -> (B, 1, n hop): of all T frames, or of `frames`.
+        """(B, latent, T) and f0 (B, T) Hz, 0 where unvoiced -> (B, 1, n hop): all T frames, or only `frames`.
 
-        `source` (B, 1, T hop), as `self.source` makes it, takes f0's place: that of a stream goes on. What is decoded
-        alone is as it is in the whole sound: `shape.lead_in_frames` on both sides are decoded with it.
+        `source` (B, 1, T hop), made by `self.source`, replaces f0: a stream needs a source whose phase continues.
+        A part decoded alone equals that part of the whole sound, because `shape.lead_in_frames` on both sides are
+        decoded with it.
         """
         if source is None and f0 is not None and self.shape.has_pitch:
             source = self.source(f0)
         batch, _, whole = z.shape
         wanted = range(whole) if frames is None else frames
-        # What a CPU works on should stay in its caches, and below the 32 MB that malloc gives back at once.
+        # On a CPU the working set should stay in the caches, and below the 32 MB above which malloc returns memory
+        # to the system at once.
         step = max(PIECE_FRAMES // batch, MIN_PIECE_FRAMES) if z.device.type == "cpu" else MAX_FRAMES // batch + 1
-        most = max_convolved(z.device) // self.shape.hop - 2 * self.shape.lead_in_frames
-        step = min(step, most)
+        longest = max_convolved(z.device) // self.shape.hop - 2 * self.shape.lead_in_frames
+        step = min(step, longest)
         if len(wanted) <= step:
             return self._decode_part(z, g, source, wanted.start, wanted.stop)
-        # Pieces of one length out of few: for each length it has met oneDNN keeps up to 100 MB to work in.
+        # All pieces have one length, rounded up to LENGTH_STEP: oneDNN keeps up to 100 MB of workspace per length.
         even = -(-len(wanted) // -(-len(wanted) // step))
-        length = min(-(-even // LENGTH_STEP) * LENGTH_STEP, len(wanted), most)
+        length = min(-(-even // LENGTH_STEP) * LENGTH_STEP, len(wanted), longest)
         pieces = [
             self._decode_part(z, g, source, start, start + length)
             for start in range(wanted.start, wanted.stop - length, length)
@@ -88,11 +467,12 @@ class Synthesizer(nn.Module):
         return torch.cat((*pieces, last[..., again * self.shape.hop :]), 2)
 
     def _decode_part(self, z: Tensor, g: Tensor, source: Tensor | None, start: int, end: int) -> Tensor:
-        """Frames start..end of the whole sound, from no more of the latent than they depend on."""
+        """Frames start..end of the whole sound, decoded from only the latent frames they depend on."""
         hop, lead_in = self.shape.hop, self.shape.lead_in_frames
         begin, stop = max(start - lead_in, 0), min(end + lead_in, z.shape[2])
         around = None if source is None else source[..., begin * hop : stop * hop]
-        return self.dec(z[..., begin:stop], g, around)[..., (start - begin) * hop : (end - begin) * hop]
+        result: Tensor = self.dec(z[..., begin:stop], g, around)[..., (start - begin) * hop : (end - begin) * hop]
+        return result
 
     def infer(
         self,
@@ -104,20 +484,12 @@ class Synthesizer(nn.Module):
         noise: Tensor | None = None,
         noise_scale: float = NOISE_SCALE,
     ) -> Tensor:
-        """A whole sound: (B, T, C), (B, T) int64, (B, T) Hz and (B,) int64 -> (B, 1, T hop), -1..1.
+        """Convert a whole sound: (B, T, C), (B, T) int64, (B, T) Hz and (B,) int64 -> (B, 1, T hop), -1..1.
 
-        `noise` (B, latent, T), standard normal; None draws it.
+        `noise` (B, latent, T) is standard normal; None draws it.
         """
         g = self.speaker(speaker)
         mean, log_sd = self.encode(phone, pitch)
         noise = torch.randn_like(mean) if noise is None else noise.to(mean.dtype)
         z = torch.addcmul(mean, log_sd.exp(), noise, value=noise_scale)
         return self.decode(self.reverse_flow(z, g), f0, g)
-
-
-def synthesizer_of(checkpoint: Checkpoint, device: str | torch.device, dtype: torch.dtype) -> Synthesizer:
-    """The synthesiser of a checkpoint, ready to run on `device`, its weights in `dtype`."""
-    with torch.device("meta"):
-        synthesizer = Synthesizer(checkpoint.shape)
-    synthesizer.load_state_dict(checkpoint.weights, assign=True)
-    return synthesizer.settle(device, dtype)

@@ -1,32 +1,36 @@
-"""Which tensors a synthesiser of a shape has, and where a file of published weights has them. Does not load torch."""
+"""The tensors of a synthesizer, and where a published file stores them. Does not load torch."""
 
 import math
 from collections.abc import Mapping
 from typing import Final
 
 from engine.errors import ModelError
-from engine.models.rvc.shapes import SynthesizerShape
+from engine.models.rvc.shapes import (
+    ATTENTION_WINDOW,
+    FLOW_COUPLINGS,
+    FLOW_KERNEL,
+    FLOW_LAYERS,
+    OUTER_KERNEL,
+    PITCH_BINS,
+    SynthesizerShape,
+)
 from engine.models.safetensors_header import Tensor
 
 Sides = tuple[int, ...]
 
 NORMED: Final = (("weight_v", "weight_g"), ("parametrizations.weight.original1", "parametrizations.weight.original0"))
-"""How training spells the direction and the length of a weight that it keeps apart."""
-# As text_encoder.py, flow.py and decoder.py build them.
-PITCHES, WINDOW = 256, 10
-FLOWS, FLOW_LAYERS, FLOW_KERNEL = (0, 2, 4, 6), 3, 5
-OUTER_KERNEL = 7
+"""Names of the direction and length of a weight that training keeps apart (weight norm)."""
 
 
 def tensors_of(shape: SynthesizerShape) -> dict[str, Sides]:
-    """Of `Synthesizer(shape)`, by its names and in its order."""
+    """Shapes of the tensors of `Synthesizer(shape)`, by its names and in its order."""
     return _text_encoder(shape) | _flow(shape) | _decoder(shape) | {"emb_g.weight": (shape.speakers, shape.gin)}
 
 
 def sources_of(name: str, shape: SynthesizerShape, tensors: Mapping[str, Tensor]) -> dict[str, tuple[str, ...]]:
-    """For each tensor of `tensors_of` the one of a file that it is, or its direction and its length.
+    """The tensor in a file for each tensor of `tensors_of`, or its direction and its length.
 
-    ModelError in one line where one is missing, of other sides, or no array of fractions.
+    ModelError in one line if one is missing, has another shape, or is not floating point.
     """
     wanted = tensors_of(shape)
     sources = {key: _source(key, tensors) for key in wanted}
@@ -39,17 +43,17 @@ def sources_of(name: str, shape: SynthesizerShape, tensors: Mapping[str, Tensor]
             if tensor.shape != sides:
                 raise ModelError(f"{name}: {key} is {_shown(tensor.shape)}, its config asks for {_shown(sides)}")
             if "float" not in tensor.dtype:
-                raise ModelError(f"{name}: {key} is no array of fractions")
+                raise ModelError(f"{name}: {key} is not a floating-point array")
     return sources
 
 
 def _length_sides(weight: Sides) -> Sides:
-    """Of the lengths of a weight's rows."""
+    """Shape of the lengths of a weight's rows."""
     return (weight[0], *(1 for _ in weight[1:]))
 
 
 def _source(key: str, tensors: Mapping[str, Tensor]) -> tuple[str, ...]:
-    """() for a tensor that is not there."""
+    """Names of the tensor, or of its direction and length; () if it is missing."""
     if key in tensors:
         return (key,)
     stem = key.removesuffix("weight")
@@ -63,11 +67,11 @@ def _text_encoder(shape: SynthesizerShape) -> dict[str, Sides]:
     hidden, inner = shape.hidden, shape.filter
     found = _biased("enc_p.emb_phone", hidden, shape.content_channels)
     if shape.has_pitch:
-        found["enc_p.emb_pitch.weight"] = (PITCHES, hidden)
+        found["enc_p.emb_pitch.weight"] = (PITCH_BINS, hidden)
     stem, layers = "enc_p.encoder.", range(shape.layers)
     for layer in layers:
         for which in ("k", "v"):
-            found[f"{stem}attn_layers.{layer}.emb_rel_{which}"] = (1, 2 * WINDOW + 1, hidden // shape.heads)
+            found[f"{stem}attn_layers.{layer}.emb_rel_{which}"] = (1, 2 * ATTENTION_WINDOW + 1, hidden // shape.heads)
         for which in ("q", "k", "v", "o"):
             found |= _biased(f"{stem}attn_layers.{layer}.conv_{which}", hidden, hidden, 1)
     for layer in layers:
@@ -83,8 +87,8 @@ def _text_encoder(shape: SynthesizerShape) -> dict[str, Sides]:
 def _flow(shape: SynthesizerShape) -> dict[str, Sides]:
     hidden, half = shape.hidden, shape.latent // 2
     found: dict[str, Sides] = {}
-    for number in FLOWS:
-        stem = f"flow.flows.{number}."
+    for coupling in range(FLOW_COUPLINGS):
+        stem = f"flow.flows.{2 * coupling}."  # every other module flips channels and has no weights
         found |= _biased(f"{stem}pre", hidden, half, 1)
         found |= _biased(f"{stem}enc.cond_layer", 2 * hidden * FLOW_LAYERS, shape.gin, 1)
         for layer in range(FLOW_LAYERS):

@@ -1,9 +1,10 @@
-"""What a benchmark times beside our own: code that nobody here wrote, on the same numbers, call by call in turn.
+"""Benchmarks against independent implementations, on the same data, with calls taking turns.
 
-FAISS searches on the CPU, so that what it is asked comes from the device and its answer goes back there, as in RVC.
-SciPy filters on the host alike. Each call is waited for.
+FAISS searches on the CPU, so queries are copied from the device and results back to it, as in RVC. SciPy filters on the
+CPU too. Each call is timed until its result is there.
 """
 
+import importlib
 import importlib.util
 import sys
 import time
@@ -22,19 +23,19 @@ from engine.models.rvc.synthesizer import NOISE_SCALE, Synthesizer
 WARM_UP_ROUNDS = 1
 ROUNDS = 5
 SPREAD = 0.5
-"""Of the embeddings around what they have in common: sounds of a voice come in kinds."""
-A_KIND = 40  # embeddings
+"""Spread of embeddings around their cluster centre; the sounds of a voice form clusters."""
+CLUSTER_SIZE = 40  # embeddings per cluster
 PEER = "infer_rvc_python"
-PEER_INSTALL = "not here: pip install --no-deps infer-rvc-python"
-SCIPY_INSTALL = "not here: pip install scipy"
-FAISS_INSTALL = "not here: pip install faiss-cpu"
+PEER_INSTALL = "not installed: pip install --no-deps infer-rvc-python"
+SCIPY_INSTALL = "not installed: pip install scipy"
+FAISS_INSTALL = "not installed: pip install faiss-cpu"
 FAISS_ON_A_MAC = "not on a Mac: PyTorch and faiss each bring an OpenMP runtime, and the second one ends the process"
 
 Call = Callable[[], Any]
 
 
 def in_turn_ms(calls: dict[str, Call], device: torch.device) -> dict[str, float]:
-    """The median of five rounds: whatever else the machine does strikes all alike."""
+    """Median of five rounds in ms. Calls take turns, so other load on the machine affects all alike."""
     wait = device_wait(device)
     times_ms: dict[str, list[float]] = {name: [] for name in calls}
     for number in range(WARM_UP_ROUNDS + ROUNDS):
@@ -49,7 +50,7 @@ def in_turn_ms(calls: dict[str, Call], device: torch.device) -> dict[str, float]
 
 
 def time_filters(sound: np.ndarray, device: torch.device) -> dict[str, Any]:
-    """The 48 Hz high-pass over (n,) at 16 kHz that already lies where it is filtered."""
+    """Time the 48 Hz high-pass on (n,) at 16 kHz that is already where it is filtered."""
     there = torch.from_numpy(sound).to(device)[None]
     calls: dict[str, Call] = {"device": lambda: high_pass(there), "host": lambda: high_pass_on_host(sound)}
     result: dict[str, Any] = {"seconds": round(len(sound) / RATE_HZ, 3)}
@@ -68,14 +69,15 @@ def time_filters(sound: np.ndarray, device: torch.device) -> dict[str, Any]:
 
 
 def time_retrieval(count: int, channels: int, queries: int, device: torch.device, threads: int) -> dict[str, Any]:
-    """The eight nearest of `count` embeddings for each of `queries` vectors; the index as RVC trains it.
+    """Time the search for the eight nearest of `count` embeddings for each of `queries` vectors, with the index as RVC
+    trains it.
 
-    The embeddings come in kinds, as sounds do: of vectors without any, an IVF index would find next to nothing.
-    `recall_at_8`: the share of the truly nearest that were found; the truth is that of FAISS' flat index. Without FAISS
-    ours are timed alone, and a line says why.
+    The embeddings form clusters, as sounds do; without clusters an IVF index would find almost nothing. `recall_at_8`
+    is the share of the true nearest that were found, according to FAISS' flat index. Without FAISS only ours is timed,
+    and a line says why.
     """
     random = np.random.default_rng(0)
-    middles = random.standard_normal((max(1, count // A_KIND), channels), np.float32)
+    middles = random.standard_normal((max(1, count // CLUSTER_SIZE), channels), np.float32)
 
     def drawn(size: int) -> np.ndarray:
         kinds = random.integers(0, len(middles), size)
@@ -89,8 +91,7 @@ def time_retrieval(count: int, channels: int, queries: int, device: torch.device
         return result | {"ms": in_turn_ms(calls, device), "faiss": FAISS_ON_A_MAC}
     if importlib.util.find_spec("faiss") is None:
         return result | {"ms": in_turn_ms(calls, device), "faiss": FAISS_INSTALL}
-    import faiss
-
+    faiss: Any = importlib.import_module("faiss")  # its stubs lack the fields of SearchParametersIVF
     faiss.omp_set_num_threads(threads)
     flat = faiss.IndexFlatL2(channels)
     flat.add(embeddings)
@@ -122,10 +123,13 @@ def time_retrieval(count: int, channels: int, queries: int, device: torch.device
 
 
 def time_synthesizer(synthesizer: Synthesizer, frames: int) -> dict[str, Any]:
-    """`infer` of one sound against the package infer-rvc-python's on the same weights; a line that tells how to get it
-    where it is not installed. `latent_differs`: the largest, of what goes into the decoder, with the same noise."""
-    rival = _rival(synthesizer)
-    if rival is None:
+    """Time `infer` of one sound against the package infer-rvc-python on the same weights.
+
+    If that is not installed, a line says how to install it. `latent_differs` is the largest difference of the decoder's
+    input, with the same noise.
+    """
+    their_network = _their_synthesizer(synthesizer)
+    if their_network is None:
         return {PEER: PEER_INSTALL}
     weights = next(synthesizer.parameters())
     device, dtype, shape = weights.device, weights.dtype, synthesizer.shape
@@ -135,7 +139,7 @@ def time_synthesizer(synthesizer: Synthesizer, frames: int) -> dict[str, Any]:
     speaker, length = torch.zeros(1, dtype=torch.int64, device=device), torch.tensor([frames], device=device)
 
     def theirs() -> Any:
-        return rival.infer(phone, length, pitch, f0.to(dtype), speaker)
+        return their_network.infer(phone, length, pitch, f0.to(dtype), speaker)
 
     calls: dict[str, Call] = {
         "ours": lambda: synthesizer.infer(phone, pitch, f0, speaker),
@@ -162,9 +166,11 @@ def _recall(rows: np.ndarray, truth: np.ndarray) -> float:
     return round(sum(hits) / truth.size, 5)
 
 
-def _rival(synthesizer: Synthesizer) -> Any | None:
-    """Theirs with our weights. Its package's own `__init__` asks for libraries that the synthesiser does without: an
-    empty one stands in for it."""
+def _their_synthesizer(synthesizer: Synthesizer) -> Any | None:
+    """Their network with our weights, or None if it is not installed.
+
+    The package's own `__init__` imports libraries that the synthesizer does not need, so an empty module replaces it.
+    """
     found = importlib.util.find_spec(PEER)
     if found is None or found.submodule_search_locations is None:
         return None
@@ -175,8 +181,8 @@ def _rival(synthesizer: Synthesizer) -> Any | None:
 
     shape, weights = synthesizer.shape, next(synthesizer.parameters())
     kinds = {"v1": models.SynthesizerTrnMs256NSFsid, "v2": models.SynthesizerTrnMs768NSFsid}
-    rival = kinds[shape.version](*shape.config(), is_half=weights.dtype == torch.float16).eval()
-    rival.remove_weight_norm()
-    del rival.enc_q
-    rival.load_state_dict(synthesizer.state_dict())
-    return rival.to(weights.device, weights.dtype)
+    their_network = kinds[shape.version](*shape.config(), is_half=weights.dtype == torch.float16).eval()
+    their_network.remove_weight_norm()
+    del their_network.enc_q
+    their_network.load_state_dict(synthesizer.state_dict())
+    return their_network.to(weights.device, weights.dtype)

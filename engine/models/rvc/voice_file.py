@@ -1,10 +1,8 @@
-"""What a voice's file says of itself, as far as it makes sense. Does not load torch: the same words for who only asks
-what a voice is and for who loads it.
+"""Reads and checks the metadata of a voice file. Does not load torch, so checking and loading give the same messages.
 
 A voice is a dictionary: `weight` (tensors by name, usually float16), `config` (18 items, see `shape_of`), `version`
-("v1" where absent), `f0` (1 where absent: with pitch), `sr`, and texts. A `.safetensors` file holds the tensors of
-`weight`, and the rest as its metadata, all of them texts: `config` (a JSON list of the 18 items), `version`, and `f0`
-("1" or "0").
+(default "v1"), `f0` (default 1: with pitch), `sr`, and texts. A `.safetensors` file holds the tensors of `weight`, and
+the rest as its metadata, all as text: `config` (a JSON list of the 18 items), `version`, and `f0` ("1" or "0").
 """
 
 import zipfile
@@ -14,33 +12,33 @@ from typing import Any, Final
 
 from engine.errors import ModelError
 from engine.models.pickle_file import PickledFile, shown
-from engine.models.rvc.shapes import CONFIG_ITEMS, CONTENT_CHANNELS, LARGEST, RATES, SynthesizerShape, Version
+from engine.models.rvc.shapes import CONFIG_ITEMS, CONTENT_CHANNELS, MAX_SIZE, RATES, SynthesizerShape, Version
 from engine.models.safetensors_header import Tensor, read_metadata
 from engine.system.small_file import parse_json
 
 VOCODER: Final = "HiFi-GAN"
-"""What Applio calls the decoder that is built here, the only one that the WebUI has."""
+"""Applio's name of the decoder implemented here, the only one in the WebUI."""
 VOCODERS: Final = {"mrf hifi-gan": "MRF HiFi-GAN", "mrf-hifi-gan": "MRF HiFi-GAN", "refinegan": "RefineGAN"}
 _OWN_VOCODERS: Final = ("hifi-gan", "hifi-gan-nsf", "nsf-hifi-gan", "default")
 _VOCODER_TENSORS: Final = {"dec.mrfs.": "MRF HiFi-GAN", "dec.upsample_conv_blocks.": "RefineGAN"}
-"""How tensors begin that only this vocoder has (Applio, rvc/lib/algorithm/generators)."""
+"""Tensor name prefixes that only this vocoder has (Applio, rvc/lib/algorithm/generators)."""
 _TRAINED: Final = {
-    "discriminators.": "the judge of a training (D_*.pth), which is no voice",
+    "discriminators.": "the discriminator of a training (D_*.pth), which is not a voice",
     "unit2ctrl.": "a DDSP-SVC voice, not RVC's",
     "enc_p.f0_emb.": "a so-vits-svc voice, not RVC's",
 }
-"""What a state of training is, by how a tensor begins: of DDSP-SVC (ddsp/vocoder.py) and so-vits-svc (models.py)."""
+"""Kinds of training checkpoints by tensor name prefix, from DDSP-SVC (ddsp/vocoder.py) and so-vits-svc (models.py)."""
 GPT_SOVITS: Final = "a GPT-SoVITS voice, not RVC's"
 _FILE_KINDS: Final = {
     ".index": "the index of a voice; name the voice (.pth) as the model, and this with --index",
     ".onnx": "an export to ONNX, which is not run here; take the voice's .pth or the model's .safetensors",
 }
-MAX_STAGES: Final = 16  # of upsampling, of blocks in one, and of dilations in a block
+MAX_STAGES: Final = 16  # limit for upsampling stages, blocks per stage, and dilations per block
 MAX_HZ: Final = 400_000
 
 
-def demand_file(path: Path) -> None:
-    """ModelError where no voice can be in it: a folder, an archive, an index, an export; it says what would do."""
+def require_voice_file(path: Path) -> None:
+    """ModelError if the path cannot be a voice (a folder, archive, index or export), with what to use instead."""
     if path.is_dir():
         voices = sorted(file.name for file in path.glob("*.pth"))
         raise ModelError(f"{path}: is a folder; a voice is a .pth or .safetensors file{_inside(voices)}")
@@ -53,7 +51,7 @@ def demand_file(path: Path) -> None:
 
 
 def archived(path: Path) -> list[str]:
-    """Names of the voices in a zip archive; none where it is no archive."""
+    """Names of the voices in a zip archive; [] if it is not an archive."""
     try:
         with zipfile.ZipFile(path) as archive:
             return sorted(name for name in archive.namelist() if name.lower().endswith(".pth"))
@@ -65,28 +63,28 @@ def _inside(names: list[str]) -> str:
     return f" (in it: {shown(names[:3])[1:-1]})" if names else ""
 
 
-def told_in_metadata(path: Path) -> dict[str, Any]:
-    """What a `.safetensors` file says, `config` as the list it is; ModelError where it says none."""
-    told: dict[str, Any] = dict(read_metadata(path))
-    if "config" not in told:
-        raise ModelError(f"{path}: no RVC voice: its metadata need `config`, a JSON list, and `version` and `f0`")
+def metadata_of(path: Path) -> dict[str, Any]:
+    """The metadata of a `.safetensors` file, with `config` as a list; ModelError if there is none."""
+    metadata: dict[str, Any] = dict(read_metadata(path))
+    if "config" not in metadata:
+        raise ModelError(f"{path}: not an RVC voice: its metadata need `config`, a JSON list, and `version` and `f0`")
     try:
-        told["config"] = parse_json(told["config"])
+        metadata["config"] = parse_json(metadata["config"])
     except ValueError:
         raise ModelError(f"{path}: the `config` of its metadata is no JSON list") from None
-    return told
+    return metadata
 
 
-def require_plain(path: Path, file: PickledFile) -> None:
-    """ModelError where a pickle asks for more than tensors and plain values; nothing of it is run."""
+def require_plain_values(path: Path, file: PickledFile) -> None:
+    """ModelError if a pickle needs more than tensors and plain values. Runs nothing of it."""
     if any(name.endswith(".HParams") for name in file.foreign):
         raise ModelError(f"{path}: is {GPT_SOVITS} (its config is a class of that program)")
     if file.foreign:
         raise ModelError(f"{path}: refused: it would run {file.foreign[0]}, which no voice needs")
 
 
-def demand_voice(name: str, stored: Any) -> Mapping[str, Any]:
-    """`stored`, what a pickle holds, where it has weights and a config; ModelError, which says what it is instead."""
+def require_voice(name: str, stored: Any) -> Mapping[str, Any]:
+    """The content of a pickle, checked to have weights and a config. ModelError says what it is instead."""
     if not isinstance(stored, Mapping):
         raise ModelError(f"{name}: no RVC voice (needs `weight` and `config`; holds a {type(stored).__name__})")
     if "config" not in stored or not isinstance(stored.get("weight"), Mapping):
@@ -98,7 +96,7 @@ def demand_voice(name: str, stored: Any) -> Mapping[str, Any]:
 
 
 def _trained(tensors: Any) -> str:
-    """What a state of training with these tensors is."""
+    """Description of a training checkpoint with these tensors."""
     names = [name for name in tensors if isinstance(name, str)] if isinstance(tensors, Mapping) else []
     for start, what in _TRAINED.items():
         if any(name.startswith(start) for name in names):
@@ -106,10 +104,12 @@ def _trained(tensors: Any) -> str:
     return "a state of training, no voice yet: let RVC extract one"
 
 
-def demand_vocoder(name: str, told: Mapping[str, Any], tensors: Iterable[str]) -> None:
-    """ModelError where Applio made the voice with a decoder that is not built here. Before the tensors are counted:
-    "155 are missing" helps nobody."""
-    said = told.get("vocoder")
+def require_known_vocoder(name: str, metadata: Mapping[str, Any], tensors: Iterable[str]) -> None:
+    """ModelError if Applio trained the voice with a decoder that is not implemented here.
+
+    Checked before the tensors are counted, because "155 tensors are missing" would not help.
+    """
+    said = metadata.get("vocoder")
     seen = next(
         (vocoder for start, vocoder in _VOCODER_TENSORS.items() if any(k.startswith(start) for k in tensors)), ""
     )
@@ -122,10 +122,10 @@ def demand_vocoder(name: str, told: Mapping[str, Any], tensors: Iterable[str]) -
         )
 
 
-def shape_of(name: str, told: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> SynthesizerShape:
-    """What `told` says of a voice with these tensors. ModelError in one line where it makes no sense."""
-    demand_vocoder(name, told, tensors)
-    config = told["config"]
+def shape_of(name: str, metadata: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> SynthesizerShape:
+    """The shape of a voice with this metadata and these tensors. ModelError in one line if it is inconsistent."""
+    require_known_vocoder(name, metadata, tensors)
+    config = metadata["config"]
     if not isinstance(config, list | tuple) or len(config) != CONFIG_ITEMS:
         raise ModelError(f"{name}: its config is no list of {CONFIG_ITEMS} items")
     _, _, latent, hidden, inner, heads, layers, kernel, _, kind, widths, dilations, *others = config
@@ -135,10 +135,10 @@ def shape_of(name: str, told: Mapping[str, Any], tensors: Mapping[str, Tensor]) 
     rate_hz = RATES.get(rate_hz, rate_hz) if isinstance(rate_hz, str) else rate_hz
     embeddings = _table_sides(tensors.get("emb_g.weight"))
     shape = SynthesizerShape(
-        version=_version(name, told, tensors),
-        has_pitch=_has_pitch(name, told),
+        version=_version(name, metadata, tensors),
+        has_pitch=_has_pitch(name, metadata),
         rate_hz=_whole(name, "sample rate", rate_hz, MAX_HZ),
-        # Merged and extracted files keep the 109 of the base model in their config, whatever they hold.
+        # The config of merged and extracted files keeps the 109 of the base model, whatever they hold.
         speakers=_whole(name, "speakers", embeddings[0] if embeddings else speakers),
         latent=_whole(name, "latent", latent),
         hidden=_whole(name, "hidden", hidden),
@@ -153,13 +153,13 @@ def shape_of(name: str, told: Mapping[str, Any], tensors: Mapping[str, Tensor]) 
         resblock_kernels=_wholes(name, "resblock kernels", widths),
         resblock_dilations=tuple(_wholes(name, "resblock dilations", each) for each in _listed(dilations)),
     )
-    _demand_sense(name, shape)
+    _require_consistent(name, shape)
     return shape
 
 
-def _version(name: str, told: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Version:
-    """As the file says, "v1" where it says nothing and its tensors do not either."""
-    said = told.get("version")
+def _version(name: str, metadata: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Version:
+    """The version in the file, else the one its tensors show, else "v1"."""
+    said = metadata.get("version")
     _, channels = _table_sides(tensors.get("enc_p.emb_phone.weight")) or (0, 0)
     seen: Version | None = next((version for version, wide in CONTENT_CHANNELS.items() if wide == channels), None)
     version: Version | None = next((each for each in CONTENT_CHANNELS if isinstance(said, str) and each == said), None)
@@ -170,9 +170,9 @@ def _version(name: str, told: Mapping[str, Any], tensors: Mapping[str, Tensor]) 
     return version or seen or "v1"
 
 
-def _has_pitch(name: str, told: Mapping[str, Any]) -> bool:
-    said = told.get("f0", 1)
-    # Only of these a text: that of a list in lists, each twice, would have no end.
+def _has_pitch(name: str, metadata: Mapping[str, Any]) -> bool:
+    said = metadata.get("f0", 1)
+    # str() only of these types: nested lists that share elements could expand without limit.
     text = str(said).lower() if isinstance(said, str) or (isinstance(said, int) and said in (0, 1)) else ""
     if text not in ("0", "1", "true", "false"):
         raise ModelError(f"{name}: f0 is {shown(said)}, not 0 or 1")
@@ -180,7 +180,7 @@ def _has_pitch(name: str, told: Mapping[str, Any]) -> bool:
 
 
 def _table_sides(tensor: Tensor | None) -> tuple[int, int] | None:
-    """None for what is no table."""
+    """(rows, columns) of a two-dimensional tensor; otherwise None."""
     if tensor is None or len(tensor.shape) != 2:
         return None
     rows, columns = tensor.shape
@@ -195,13 +195,13 @@ def _wholes(name: str, what: str, values: Any) -> tuple[int, ...]:
     return tuple(_whole(name, what, value) for value in _listed(values))
 
 
-def _whole(name: str, what: str, value: Any, most: int = LARGEST) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
-        raise ModelError(f"{name}: {what} of its config: {shown(value)} is not a whole number in 1..{most}")
+def _whole(name: str, what: str, value: Any, max_value: int = MAX_SIZE) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= max_value:
+        raise ModelError(f"{name}: {what} of its config: {shown(value)} is not a whole number in 1..{max_value}")
     return value
 
 
-def _demand_sense(name: str, shape: SynthesizerShape) -> None:
+def _require_consistent(name: str, shape: SynthesizerShape) -> None:
     stages = len(shape.upsample_rates)
     troubles = {
         f"it has more than {MAX_STAGES} stages": max(stages, len(shape.resblock_kernels)) > MAX_STAGES,

@@ -1,4 +1,4 @@
-"""The part of the stream that makes sound: content and pitch of a window as what is heard of it."""
+"""Synthesis in the stream: from content and pitch of a window to its audible sound."""
 
 from collections.abc import Callable
 
@@ -6,22 +6,24 @@ import torch
 from torch import Tensor
 
 from engine.models.graphs import Calls, State
-from engine.models.rvc.grid import Grid
+from engine.models.rvc.grid import BlockGrid
 from engine.models.rvc.model import VoiceModel
 from engine.models.rvc.pitch.coarse import coarse, shifted
 from engine.models.rvc.settings import VoiceSettings
-from engine.models.rvc.source import RollingNoise
-from engine.models.rvc.synthesizer import NOISE_SCALE
+from engine.models.rvc.shapes import FLOW_LEAD_IN_FRAMES
+from engine.models.rvc.synthesizer import NOISE_SCALE, RollingNoise
 
-FLOW_LEAD_IN = 24  # hops that a frame of the flow looks back: exactly (flow.py); below it RVC's stream clicks
 MAX_FORMANT = 2.0
 SEED = 0
 
 
 class Voicing:
-    """Keeps what joins depend on: the noise of each hop and the phase of the source. Nothing waits for the device."""
+    """Synthesizes windows, and keeps the noise of each hop and the phase of the source.
 
-    def __init__(self, model: VoiceModel, grid: Grid, calls: Calls) -> None:
+    Nothing waits for the device.
+    """
+
+    def __init__(self, model: VoiceModel, grid: BlockGrid, calls: Calls) -> None:
         self._synthesizer = model.synthesizer
         self._dtype = model.dtype
         self._calls = calls
@@ -31,24 +33,24 @@ class Voicing:
         self._sounding = grid.sounding_hops
         lead_in = -(-shape.lead_in_frames // grid.grain_hops) * grid.grain_hops
         self.hops = grid.sounding_hops + min(lead_in, grid.extra_hops)
-        """Of the window's end that are decoded: those that sound, and as many before them as the decoder looks back."""
-        self._flow_hops = min(self.hops + FLOW_LEAD_IN, grid.window_hops)
+        """Hops decoded at the window's end: the sounding ones, and as many before them as the decoder looks back."""
+        self._flow_hops = min(self.hops + FLOW_LEAD_IN_FRAMES, grid.window_hops)
         device = model.device
         generator = torch.Generator(device).manual_seed(SEED)
-        longest = round(self._hop * 2.0 ** (MAX_FORMANT / 12.0))
+        longest = shape.stretched_hop(MAX_FORMANT)
         self.noise = RollingNoise(shape.latent, self._flow_hops, device, generator)
-        """Of the latent, (1, latent, hops that go through the flow)."""
+        """Noise of the latent, (1, latent, hops that pass through the flow)."""
         self.source_noise = RollingNoise(longest, self.hops, device, generator)
-        """(1, samples of the longest stretched hop, hops): each hop's own."""
+        """Noise of the source, (1, samples of the longest stretched hop, hops)."""
         self._longest_hops = -(-self.hops * longest // self._hop)
         self._phase = torch.zeros(1, device=device)
-        """Turns, at the first hop that sounds; `_following_hz` is the pitch there."""
+        """Phase in turns at the first sounding hop; `_following_hz` is the pitch there."""
         self._following_hz = torch.zeros(1, device=device)
         self._device = device
 
     def stretched_hop(self, formant: float) -> int:
-        """Samples that the decoder makes of a hop. Played in 10 ms: a smaller throat (above 0) or a larger."""
-        return round(self._hop * 2.0 ** (formant / 12.0))
+        """Samples that the decoder makes per hop, played in 10 ms. A formant above 0 means a smaller vocal tract."""
+        return self._synthesizer.shape.stretched_hop(formant)
 
     def follow(
         self,
@@ -58,8 +60,11 @@ class Voicing:
         between: Callable[[], None],
         mark: Callable[[str], None],
     ) -> Tensor:
-        """One block on. Content (1, window_hops, C) and pitch (1, window_hops) in Hz, as it was heard -> (1, hops *
-        stretched hop) float32, which may hold NaN. Marks the stages encode, flow and decode."""
+        """Move on by one block. Returns (1, hops * stretched hop) float32, which may hold NaN.
+
+        Content (1, window_hops, C) and pitch (1, window_hops) in Hz as tracked. Marks the stages encode, flow and
+        decode.
+        """
         self.noise.advance(self._grid.block_hops)
         self.source_noise.advance(self._grid.block_hops)
         stretched = self.stretched_hop(settings.formant)
@@ -73,9 +78,9 @@ class Voicing:
             "speaker": torch.tensor([settings.speaker], device=self._device),
         }
         if f0 is not None and self._synthesizer.shape.has_pitch:
-            sung = shifted(f0, settings.pitch)
-            inputs["pitch"] = coarse(sung * (self._hop / stretched))
-            inputs["source"] = self._source(sung[:, -self.hops :], stretched, count)
+            f0_out = shifted(f0, settings.pitch)
+            inputs["pitch"] = coarse(f0_out * (self._hop / stretched))
+            inputs["source"] = self._source(f0_out[:, -self.hops :], stretched, count)
         stages = iter(("encode", "flow", "decode"))
 
         def part_done() -> None:
@@ -85,18 +90,21 @@ class Voicing:
         key = ("voice", count, inputs["places"] is None)
         state = self._calls.run(key, (self._encode, self._flow, self._decode), inputs, part_done)
         mark(next(stages))
-        return state["sound"][:, 0, : self.hops * stretched].float()
+        result: Tensor = state["sound"][:, 0, : self.hops * stretched].float()
+        return result
 
-    def moved(self, seconds: Tensor) -> None:
-        """The last sound was joined as if it began `seconds` later, () up to a hop: the next one begins at the phase
-        that is heard then, so that it fits at its own time again."""
+    def shift_phase(self, seconds: Tensor) -> None:
+        """Adjust the phase after the last sound was joined as if it began `seconds` later, () up to a hop.
+
+        The next one begins at the phase that is then audible, so that it fits without a move.
+        """
         self._phase = self._phase + self._following_hz * seconds
 
     def reset(self) -> None:
         self._phase = torch.zeros_like(self._phase)
 
     def _source(self, f0: Tensor, stretched: int, count: int) -> Tensor:
-        """(1, 1, count * hop): the source of `hops` hops of `stretched` samples, then silence; its phase goes on."""
+        """The source (1, 1, count * hop): `hops` hops of `stretched` samples, then silence. Its phase continues."""
         source = self._synthesizer.source
         lead_in = self.hops - self._sounding
         start = self._phase - source.phases(f0[:, :lead_in])[:, -1]
@@ -108,7 +116,7 @@ class Voicing:
         return torch.nn.functional.pad(sound, (0, count * self._hop - sound.shape[2]))
 
     def _places(self, count: int, stretched: int) -> Tensor:
-        """(count,): where in the latent's hops the decoder's frames of one hop lie."""
+        """Positions (count,) of the decoder's frames, in hops of the latent."""
         middles = (torch.arange(count, device=self._device) + 0.5) * (self._hop / stretched)
         return (middles - 0.5).clamp(0.0, self.hops - 1.0)
 

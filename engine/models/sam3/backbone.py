@@ -1,45 +1,43 @@
-"""What is in a picture: SAM3's ViT and its pyramid of features, as a chain of parts.
+"""Image features: SAM3's ViT and its feature pyramid, as a chain of parts.
 
-transformers cuts the picture into windows before each layer and joins it after. Everything in a layer but attention
-looks at one token at a time, and attention does not mind in which order its tokens come as long as each has its own
-rotary position. So here the tokens are put in the order of the windows once, stay there through all layers, global ones
-too, and go back once: two copies instead of two a layer. The rotations of a layer, which transformers works out anew
-each time, are constants.
+transformers cuts the picture into windows before each layer and joins them after it. But everything in a layer except
+attention works on single tokens, and attention does not depend on the order of its tokens as long as each has its own
+rotary position. So the tokens are put in window order once, stay in it through all layers (global ones too), and are
+put back once: two copies instead of two per layer. The rotations of a layer, which transformers computes anew each
+time, are constants here.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch.nn import functional as F
 
 from engine.models.compiling import compiled
 from engine.models.graphs import Calls, Part, State, nothing
-
-if TYPE_CHECKING:
-    from engine.models.sam3.model import Model
+from engine.models.sam3.model import SegmentationModel
 
 LAYERS_A_SLICE = 4  # of 32: 2 to 4 ms on a fast GPU at 1008 px
 COARSEST = 2
-"""Pyramid levels that are used are 4, 2 and 1 texels a patch; the fourth, of half a texel, nobody reads."""
+"""The pyramid levels in use have 4, 2 and 1 texels per patch. Nothing reads the fourth, of half a texel."""
 
 Layer = Callable[..., torch.Tensor]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Features:
-    """Of B pictures. The tensors may lie in buffers that the next run overwrites. g: patches a side, 72 at 1008 px."""
+    """Features of B pictures, in buffers that the next run may overwrite. g: patches per side, 72 at 1008 px."""
 
     fpn_hidden_states: tuple[torch.Tensor, ...]
     """(B, C, 4 g, 4 g), (B, C, 2 g, 2 g), (B, C, g, g)."""
     position: torch.Tensor
-    """(1, C, g, g): position encoding of the coarsest level, the only one that is read; a constant."""
+    """(1, C, g, g): position encoding of the coarsest level, the only one in use; a constant."""
     last_hidden_state: torch.Tensor
-    """(B, g * g, D) of the ViT, row by row: the tracker makes its own pyramid of it."""
+    """(B, g * g, D) of the ViT, row by row. The tracker makes its own pyramid from it."""
 
     def as_vision_embeds(self) -> Any:
-        """As transformers' Sam3Model and Sam3VideoModel take it: four levels, of which they leave out the last."""
+        """As input for transformers' Sam3Model and Sam3VideoModel: four levels, of which they ignore the last."""
         from transformers.models.sam3.modeling_sam3 import Sam3VisionEncoderOutput
 
         unread: Any = None
@@ -52,9 +50,9 @@ class Features:
 
 
 class Backbone:
-    """Stateless but for what `calls` keeps. One thread, one device; nothing here waits for the device."""
+    """Stateless except for what `calls` caches. One thread, one device; nothing here waits for the device."""
 
-    def __init__(self, model: "Model", calls: Calls) -> None:
+    def __init__(self, model: SegmentationModel, calls: Calls) -> None:
         self._calls = calls
         vision = model.detector.vision_encoder
         self._vit, self._neck = vision.backbone, vision.neck
@@ -67,7 +65,7 @@ class Backbone:
         }
         self._layer: Layer = vit_layer
         if model.spec.is_compiled:
-            self._layer = compiled(vit_layer)  # once for windows and once for global layers, whose shapes differ
+            self._layer = compiled(vit_layer)  # compiles twice: window and global layers have different shapes
             self._rotations = {size: torch.view_as_real(turn) for size, turn in self._rotations.items()}
         self.position = level_position(self._neck, self._grid, model.device).to(model.dtype)
         self._parts = self._chain()
@@ -97,7 +95,8 @@ class Backbone:
         batch, _, width = hidden.shape
         across, side = self._grid // self._window, self._window
         windows = hidden.view(batch, across, side, across, side, width).permute(0, 1, 3, 2, 4, 5)
-        return self._vit.layer_norm(windows.reshape(batch, across * across, side * side, width))
+        result: torch.Tensor = self._vit.layer_norm(windows.reshape(batch, across * across, side * side, width))
+        return result
 
     def _through(self, layers: list[Any], hidden: torch.Tensor) -> torch.Tensor:
         for layer in layers:
@@ -116,7 +115,7 @@ class Backbone:
 
 
 def vit_layer(layer: Any, hidden: torch.Tensor, turn: torch.Tensor) -> torch.Tensor:
-    """One Sam3ViTLayer on tokens (B, windows, w * w, D) in the order of the windows; `turn` from `rotation`."""
+    """One Sam3ViTLayer on tokens (B, windows, w * w, D) in window order; `turn` comes from `rotation`."""
     attention = layer.attention
     x = layer.layer_norm1(hidden)
     x = x if layer.window_size else x.flatten(1, 2)[:, None]  # global: one window of all
@@ -127,15 +126,16 @@ def vit_layer(layer: Any, hidden: torch.Tensor, turn: torch.Tensor) -> torch.Ten
     query, key, value = (each.flatten(0, 1).transpose(1, 2) for each in (query, key, value))
     seen = F.scaled_dot_product_attention(query, key, value)  # (B * windows, heads, tokens, d)
     hidden = hidden + attention.o_proj(seen.transpose(1, 2).reshape(hidden.shape))
-    return hidden + layer.mlp(layer.layer_norm2(hidden))
+    result: torch.Tensor = hidden + layer.mlp(layer.layer_norm2(hidden))
+    return result
 
 
 def turned(x: torch.Tensor, turn: torch.Tensor) -> torch.Tensor:
-    """Pairs of `x` (..., tokens, heads, d) rotated in float32 by `turn`: complex, or its real and imaginary parts.
+    """Rotate pairs of `x` (..., tokens, heads, d) in float32 by `turn`: complex, or real and imaginary parts.
 
-    The complex product is one kernel, the other form is what a compiler can fuse.
+    The complex product is a single kernel; the other form can be fused by a compiler.
     """
-    pairs = x.float().unflatten(-1, (-1, 2))  # (..., d / 2, 2)
+    pairs = torch.unflatten(x.float(), -1, (-1, 2))  # (..., d / 2, 2)
     if turn.is_complex():
         rotated = torch.view_as_real(torch.view_as_complex(pairs) * turn)
     else:
@@ -145,8 +145,7 @@ def turned(x: torch.Tensor, turn: torch.Tensor) -> torch.Tensor:
 
 
 def rotation(config: Any, window: int, grid: int, device: torch.device) -> torch.Tensor:
-    """(tokens, 1, d / 2) complex64: the rotary positions of a window, or of the whole grid (`window` 0) in the order
-    of the windows."""
+    """Rotary positions of a window, (tokens, 1, d / 2) complex64. `window` 0 means the whole grid, in window order."""
     from transformers.models.sam3.modeling_sam3 import Sam3ViTLayer, Sam3ViTRotaryEmbedding
 
     positions = Sam3ViTLayer.precompute_positions(config, window)  # (tokens, 2)
@@ -160,7 +159,8 @@ def rotation(config: Any, window: int, grid: int, device: torch.device) -> torch
 
 
 def level_position(neck: Any, grid: int, device: torch.device) -> torch.Tensor:
-    """(1, C, g, g) float32: sine positions of the coarsest level, as the neck adds them to its features."""
+    """Sine positions of the coarsest level, (1, C, g, g) float32, as the neck adds them to its features."""
     shape = torch.Size((1, neck.config.fpn_hidden_size, grid, grid))
-    # A copy: transformers keeps the tensor for its own calls.
-    return neck.position_encoding(shape, device, torch.float32).clone()
+    # A copy, because transformers caches the tensor.
+    result: torch.Tensor = neck.position_encoding(shape, device, torch.float32).clone()
+    return result

@@ -1,15 +1,13 @@
-"""Boxes as examples of what is looked for: through SAM3's geometry encoder, which needs torchvision's roi_align."""
+"""Box prompts: examples of what to look for, encoded by SAM3's geometry encoder. Needs torchvision's roi_align."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
 from engine.errors import ModelError
-
-if TYPE_CHECKING:
-    from engine.models.sam3.backbone import Features
-    from engine.models.sam3.model import Model
+from engine.models.sam3.backbone import Features
+from engine.models.sam3.model import SegmentationModel
 
 Box = tuple[float, float, float, float]
 """Centre x, centre y, width and height, 0..1 of the picture."""
@@ -17,25 +15,25 @@ POSITIVE = 1
 
 
 class BoxEncoder:
-    """As transformers' Sam3GeometryEncoder, for boxes that are all meant, so that no mask is needed. One thread."""
+    """Same as transformers' Sam3GeometryEncoder, for boxes that are all valid, so no mask is needed. One thread."""
 
-    def __init__(self, model: "Model") -> None:
+    def __init__(self, model: SegmentationModel) -> None:
         self._model = model
         self._encoder = model.detector.geometry_encoder
 
-    def with_boxes(self, embeds: torch.Tensor, features: "Features", boxes: Sequence[Box]) -> torch.Tensor:
-        """(B, tokens + boxes + 1, C): the prompt's `embeds` (1, tokens, C), then what the boxes show in the pictures.
+    def with_boxes(self, embeds: torch.Tensor, features: Features, boxes: Sequence[Box]) -> torch.Tensor:
+        """The prompt's `embeds` (1, tokens, C) followed by the encoded boxes: (B, tokens + boxes + 1, C).
 
         ModelError without torchvision.
         """
-        roi_align = demand_roi_align()
+        roi_align = require_roi_align()
         encoder = self._encoder
         vision = features.fpn_hidden_states[-1]  # (B, C, g, g)
         batch, width, side = vision.shape[:3]
         asked = torch.tensor([boxes], dtype=torch.float32, device=vision.device).expand(batch, -1, -1)  # (B, n, 4)
         pooled = encoder.vision_layer_norm(vision.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
         corners = torch.cat((asked[..., :2] - 0.5 * asked[..., 2:], asked[..., :2] + 0.5 * asked[..., 2:]), dim=-1)
-        # roi_align knows no bfloat16; transformers gives it float16, in which a corner is off by 1/32 of a texel.
+        # roi_align does not support bfloat16. transformers uses float16, which moves a corner by 1/32 of a texel.
         cut = roi_align(pooled.float(), list((corners * side).unbind(0)), encoder.roi_size).to(vision.dtype)
         given = asked.to(vision.dtype)
         tokens = encoder.label_embed.weight[POSITIVE] + encoder.boxes_direct_project(given)
@@ -49,14 +47,15 @@ class BoxEncoder:
         return torch.cat((embeds.expand(batch, -1, -1), encoder.output_layer_norm(tokens)), dim=1)
 
     def _positions(self, boxes: torch.Tensor) -> torch.Tensor:
-        """(B, n, C + 2) float32."""
+        """Position encodings of the boxes, (B, n, C + 2) float32."""
         centre_x, centre_y, width, height = (each.flatten() for each in boxes.unbind(-1))
         encoded = self._encoder._encode_box_coordinates(centre_x, centre_y, width, height)
-        return encoded.view(*boxes.shape[:2], -1)
+        result: torch.Tensor = encoded.view(*boxes.shape[:2], -1)
+        return result
 
 
-def demand_roi_align() -> Any:
-    """torchvision's roi_align; ModelError in one line where it is not to be had."""
+def require_roi_align() -> Any:
+    """torchvision's roi_align; ModelError in one line if it is not installed or does not load."""
     try:
         from torchvision.ops import roi_align
     except (ImportError, RuntimeError) as error:  # RuntimeError: a build for another torch

@@ -1,15 +1,14 @@
-"""What a SAM3 folder is, what it needs and what is missing, told from file headers in milliseconds. Does not load
-torch."""
+"""Checks a SAM3 folder from file headers, in milliseconds: its kind, and what is missing. Does not load torch."""
 
 from dataclasses import dataclass
 
 from engine.models.part_report import Missing, PartReport, Report, counted_part
 from engine.models.safetensors_header import Tensor
-from engine.models.sam3.model_folder import ModelFolder, find
+from engine.models.sam3.model_folder import Sam3Folder, find
 from engine.models.sam3.spec import SegmentationSpec
 
-# Which tensors belong to which part, by how their names begin in a folder of the whole model; one of the detector alone
-# leaves out "detector_model.". What is named in no other line is the detector.
+# Prefixes of tensor names by part. In a folder with only the detector they lack "detector_model.". Tensors that match
+# no other line belong to the detector.
 DETECTOR = "detector_model."
 PARTS = {
     "vision": ("vision_encoder.",),
@@ -27,13 +26,13 @@ class SegmentationReport(Report):
 
 
 def check(spec: SegmentationSpec) -> SegmentationReport:
-    """ModelError where `spec.model` is not found or is no SAM3; all else that is wrong is in the report."""
+    """Check a model folder. ModelError if it is not found or not SAM3; every other problem is in the report."""
     path = find(spec.model)
-    folder = ModelFolder(path, spec.model)
+    folder = Sam3Folder(path, spec.model)
     missing = Missing()
     parts: tuple[PartReport, ...] = ()
     with missing.listed():
-        folder.demand_resolution(spec.resolution)
+        folder.require_resolution(spec.resolution)
     with missing.listed():
         folder.require_tokenizer()
     with missing.listed():
@@ -51,7 +50,7 @@ def check(spec: SegmentationSpec) -> SegmentationReport:
     )
 
 
-def _parts(folder: ModelFolder) -> tuple[PartReport, ...]:
+def _parts(folder: Sam3Folder) -> tuple[PartReport, ...]:
     tensors: dict[str, dict[str, Tensor]] = {name: {} for name in (*PARTS, "tracker")}
     for name, tensor in folder.weights().items():
         tensors[_part_of(name)][name] = tensor

@@ -1,8 +1,7 @@
-"""What in a picture answers to the prompts: boxes, scores and masks, as transformers' Sam3Model finds them."""
+"""Finds what the prompts name in a picture: boxes, scores and masks, equal to those of transformers' Sam3Model."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 
@@ -10,27 +9,27 @@ from engine.models.device_work import HostBuffers
 from engine.models.graphs import Calls, State, nothing
 from engine.models.sam3.backbone import Features, level_position
 from engine.models.sam3.boxes import Box, BoxEncoder
+from engine.models.sam3.detected_objects import DetectedObjects, no_objects
 from engine.models.sam3.detr import as_levels, decoder_chain, grid_of, mask_part
-from engine.models.sam3.found import Found, nothing_found
-from engine.models.sam3.prompts import Prompt
-
-if TYPE_CHECKING:
-    from engine.models.sam3.model import Model
+from engine.models.sam3.model import SegmentationModel
+from engine.models.sam3.prompts import EncodedPrompt
 
 Mark = Callable[[str], None]
 MASKS_AT_A_TIME = 16
-"""Masks are worked out for so many queries or a multiple of it: a graph for each number of objects that somebody turns
-a knob through would be captured anew, and costs more than the masks."""
+"""Masks are computed for a multiple of this many queries. Otherwise each new value of `max_objects` would need a CUDA
+graph of its own, which costs more than the extra masks."""
 
 
 def ignore(stage: str) -> None:
-    """Where nobody asks how long a stage took."""
+    """Does nothing: for callers that do not measure stages."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Best:
-    """Of B pictures and one prompt the k queries of the highest scores, on the device, highest first. The tensors may
-    lie in buffers that the next prompt overwrites."""
+    """The k best queries of one prompt in B pictures, on the device, highest score first.
+
+    The tensors may be views of buffers that the next prompt overwrites.
+    """
 
     scores: torch.Tensor
     """(B, k) float32."""
@@ -43,15 +42,15 @@ class Best:
 
 
 class Detector:
-    """Stateless but for what `calls` keeps. One thread, one device.
+    """Runs the detector. Stateless except for what `calls` caches. One thread, one device.
 
-    Each prompt runs by itself: prompts differ in length and would need padding and masks; little of the work is common
-    to two of them (the first self-attention of six); and between two the device can be had by others. Masks are worked
-    out for the best `most` queries only, not for all 200, in shapes that do not depend on what is seen. One copy brings
-    the result to the host, where the threshold is applied.
+    Each prompt runs by itself: prompts differ in length and would need padding and masks, they share little work (the
+    first of six self-attentions), and the device can be given to others in between. Masks are computed for the best
+    queries only, not for all 200, in shapes that do not depend on the picture. One copy brings the result to the host,
+    where the threshold is applied.
     """
 
-    def __init__(self, model: "Model", calls: Calls) -> None:
+    def __init__(self, model: SegmentationModel, calls: Calls) -> None:
         self._model = model
         self._calls = calls
         self._detector = model.detector
@@ -67,31 +66,32 @@ class Detector:
     def detect(
         self,
         features: Features,
-        prompts: Sequence[Prompt],
+        prompts: Sequence[EncodedPrompt],
         *,
         threshold: float,
-        most: int,
+        max_objects: int,
         boxes: Sequence[Box] | None = None,
         between: Callable[[], None] = nothing,
         mark: Mark = ignore,
-    ) -> list[Found]:
-        """For each picture the best `most` of all prompts whose score is above `threshold`, as
-        `post_process_instance_segmentation` without target sizes keeps them.
+    ) -> list[DetectedObjects]:
+        """For each picture the best `max_objects` of all prompts whose score is above `threshold`.
 
-        `boxes`: examples of what is looked for, centre x, centre y, width and height in 0..1, the same in all pictures;
-        ModelError without torchvision. `mark` is told the end of each stage: decoder, masks, copy.
+        Selection as in `post_process_instance_segmentation` without target sizes.
+
+        `boxes`: examples of what to look for, centre x, centre y, width and height in 0..1, the same in all pictures;
+        ModelError without torchvision. `mark` is called at the end of each stage: decoder, masks, copy.
         """
         if not prompts:
-            return [nothing_found(self._model.mask_side)] * len(features.last_hidden_state)
-        queries = -(-most // MASKS_AT_A_TIME) * MASKS_AT_A_TIME
+            return [no_objects(self._model.mask_side)] * len(features.last_hidden_state)
+        queries = -(-max_objects // MASKS_AT_A_TIME) * MASKS_AT_A_TIME
         results: list[tuple[torch.Tensor, ...]] = []
         for place, prompt in enumerate(prompts):
             if place:
                 between()
-            best = self.best(features, prompt, most=queries, boxes=boxes, between=between, mark=mark)
+            best = self.best(features, prompt, max_queries=queries, boxes=boxes, between=between, mark=mark)
             results.append((best.scores.clone(), best.boxes.clone(), as_levels(best.logits), best.is_finite.clone()))
             mark("masks")
-        found = self._fetched(results, most, threshold)
+        found = self._fetched(results, max_objects, threshold)
         mark("copy")
         return found
 
@@ -99,36 +99,38 @@ class Detector:
     def best(
         self,
         features: Features,
-        prompt: Prompt,
+        prompt: EncodedPrompt,
         *,
-        most: int,
+        max_queries: int,
         boxes: Sequence[Box] | None = None,
         between: Callable[[], None] = nothing,
         mark: Mark = ignore,
     ) -> Best:
-        """The best `most` queries of one prompt, whatever their scores, with their masks' logits, on the device."""
+        """The best `max_queries` queries of one prompt at any score, with their mask logits, on the device."""
         told = prompt.embeds
         if boxes:
             told = self._boxes.with_boxes(told, features, boxes)
         vision = features.fpn_hidden_states[-1]
-        shape = (tuple(vision.shape), tuple(told.shape), most)
-        chain = decoder_chain(self._detector, self._grid, self._position, most)
+        shape = (tuple(vision.shape), tuple(told.shape), max_queries)
+        chain = decoder_chain(self._detector, self._grid, self._position, max_queries)
         state = self._calls.run(("decoder", shape), chain, {"vision": vision, "prompt": told}, between)
         mark("decoder")
         between()
         inputs: State = {"seen": state["seen"], "queries": state["queries"], "prompt": told}
         masks = self._calls.run(("masks", shape), self._masks, inputs | {"levels": features.fpn_hidden_states})
         logits = masks["logits"]
-        # One NaN or infinity makes the sum one: a pass without a picture of booleans.
+        # A single NaN or infinity makes the sum non-finite. This needs no boolean tensor of the size of the masks.
         is_finite = state["is_finite"] & torch.isfinite(logits.sum(dim=(1, 2, 3), dtype=torch.float32))
         return Best(scores=state["scores"], boxes=state["boxes"], logits=logits, is_finite=is_finite)
 
-    def _fetched(self, results: list[tuple[torch.Tensor, ...]], most: int, threshold: float) -> list[Found]:
-        """The best `most` of all prompts, on the host."""
+    def _fetched(
+        self, results: list[tuple[torch.Tensor, ...]], max_objects: int, threshold: float
+    ) -> list[DetectedObjects]:
+        """The best `max_objects` of all prompts, copied to the host."""
         scores, boxes, masks, are_finite = (torch.stack(each, dim=1) for each in zip(*results, strict=True))
         batch, count, k = scores.shape
         prompts = torch.arange(count, device=scores.device).repeat_interleave(k).expand(batch, -1)
-        scores, places = scores.flatten(1).topk(min(most, count * k), dim=1)
+        scores, places = scores.flatten(1).topk(min(max_objects, count * k), dim=1)
         rows = torch.arange(batch, device=scores.device)[:, None]
         numbers = torch.cat(
             (
@@ -144,11 +146,13 @@ class Detector:
         found = []
         for of_picture, of_masks in zip(told, shown, strict=True):
             if not of_picture[0, 6]:
-                found.append(nothing_found(side, is_finite=False))
+                found.append(no_objects(side, is_finite=False))
                 continue
             keep = of_picture[:, 0] > threshold
             kept = of_picture[keep]
             found.append(
-                Found(scores=kept[:, 0], boxes=kept[:, 1:5], prompts=kept[:, 5].astype("int64"), masks=of_masks[keep])
+                DetectedObjects(
+                    scores=kept[:, 0], boxes=kept[:, 1:5], prompts=kept[:, 5].astype("int64"), masks=of_masks[keep]
+                )
             )
         return found

@@ -1,8 +1,8 @@
-"""The decoder's parts: from features and a prompt to scored boxes, and from the best of them to masks.
+"""The decoder's parts: from features and a prompt to scored boxes, and from the best boxes to masks.
 
-They call transformers' layers in transformers' order, but hold no lists that are copied to the device, ask for no mask,
-and keep boxes, positions and scores in float32 whatever the weights are in: a box in bfloat16 is off by up to 4 px of
-1008, and each layer corrects the box of the one before.
+They call transformers' layers in transformers' order, but copy no Python lists to the device, use no masks, and always
+keep boxes, positions and scores in float32: a box in bfloat16 is off by up to 4 px of 1008, and each layer corrects the
+box of the layer before.
 """
 
 import math
@@ -19,20 +19,20 @@ LOG_SCALE = 8.0  # deltas of 1/8 are 1 after the logarithm (Sam3DetrDecoder._get
 
 
 @dataclass(frozen=True, slots=True)
-class Grid:
-    """Where the texels of the coarsest level lie, 0..1, float32: (height,) and (width,)."""
+class TexelGrid:
+    """Positions of the texels of the coarsest level, 0..1, float32: (height,) and (width,)."""
 
     y: torch.Tensor
     x: torch.Tensor
 
 
-def grid_of(side: int, device: torch.device) -> Grid:
+def grid_of(side: int, device: torch.device) -> TexelGrid:
     texels = torch.arange(side, device=device, dtype=torch.float32) / side
-    return Grid(texels, texels)
+    return TexelGrid(texels, texels)
 
 
-def decoder_chain(detector: Any, grid: Grid, position: torch.Tensor, most: int) -> tuple[Part, ...]:
-    """In: vision (B, C, g, g), prompt (1 or B, tokens, C). Out: what `decode` leaves."""
+def decoder_chain(detector: Any, grid: TexelGrid, position: torch.Tensor, max_queries: int) -> tuple[Part, ...]:
+    """Encoder and decoder as parts. In: vision (B, C, g, g), prompt (1 or B, tokens, C). Out: the state of `decode`."""
     flat = position.flatten(2).transpose(1, 2)  # (1, g * g, C)
     layers = list(detector.detr_encoder.layers)
     slices = [layers[first : first + LAYERS_A_SLICE] for first in range(0, len(layers), LAYERS_A_SLICE)]
@@ -45,20 +45,27 @@ def decoder_chain(detector: Any, grid: Grid, position: torch.Tensor, most: int) 
     def through(some: list[Any]) -> Part:
         return lambda state: encode(some, state, flat)
 
-    return (begin, *(through(some) for some in slices[1:]), lambda state: decode(detector, state, flat, grid, most))
+    return (
+        begin,
+        *(through(some) for some in slices[1:]),
+        lambda state: decode(detector, state, flat, grid, max_queries),
+    )
 
 
 def encode(layers: list[Any], state: State, position: torch.Tensor) -> State:
-    """What is seen, told what is looked for."""
+    """Condition the picture's features on the prompt."""
     seen = state["seen"]
     for layer in layers:
         seen = layer(seen, prompt_feats=state["prompt"], vision_pos_encoding=position)
     return {"seen": seen, "prompt": state["prompt"]}
 
 
-def decode(detector: Any, state: State, position: torch.Tensor, grid: Grid, most: int) -> State:
-    """Leaves seen (B, g * g, C); scores (B, k) float32, sorted down; boxes (B, k, 4) float32 xyxy 0..1; queries
-    (B, k, C); is_finite (B,): whether the numbers of all queries were. k: `most`, or all queries where there are fewer.
+def decode(detector: Any, state: State, position: torch.Tensor, grid: TexelGrid, max_queries: int) -> State:
+    """Run the decoder, from vision and prompt to scored boxes.
+
+    Out: seen (B, g * g, C); scores (B, k) float32, descending; boxes (B, k, 4) float32 xyxy 0..1; queries (B, k, C);
+    is_finite (B,): True if the numbers of all queries are finite. k is `max_queries`, or the number of queries if that
+    is smaller.
     """
     from transformers.models.sam3.modeling_sam3 import box_cxcywh_to_xyxy, inverse_sigmoid
 
@@ -84,27 +91,31 @@ def decode(detector: Any, state: State, position: torch.Tensor, grid: Grid, most
     logits = detector.dot_product_scoring(queries[None], prompt)[0].squeeze(-1).float()  # (B, Q)
     scores = logits.sigmoid() * presence.clamp(-limit, limit).sigmoid()
     is_finite = torch.isfinite(scores).all(dim=1) & torch.isfinite(boxes).flatten(1).all(dim=1)
-    best, places = scores.topk(min(most, scores.shape[1]), dim=1)
+    corners = box_cxcywh_to_xyxy(boxes)  # type: ignore[no-untyped-call]  # has no types in transformers
+    best, places = scores.topk(min(max_queries, scores.shape[1]), dim=1)
     return {
         "seen": seen,
         "scores": best,
-        "boxes": picked(box_cxcywh_to_xyxy(boxes), places),
+        "boxes": picked(corners, places),
         "queries": picked(queries, places),
         "is_finite": is_finite,
     }
 
 
 def picked(rows: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
-    """(B, k, N) of `rows` (B, Q, N) at `places` (B, k)."""
+    """The rows (B, k, N) of `rows` (B, Q, N) at `places` (B, k)."""
     return rows.gather(1, places[..., None].expand(-1, -1, rows.shape[-1]))
 
 
-def box_bias(decoder: Any, boxes: torch.Tensor, grid: Grid, dtype: torch.dtype) -> torch.Tensor:
-    """(B, heads, 1 + Q, g * g): how much more a query looks at each texel, by where that lies to the box's edges. The
-    first row is the presence token's, which looks at all alike: zeros."""
+def box_bias(decoder: Any, boxes: torch.Tensor, grid: TexelGrid, dtype: torch.dtype) -> torch.Tensor:
+    """Attention bias of each query per texel, from the texel's distance to the box's edges: (B, heads, 1 + Q, g * g).
+
+    The first row belongs to the presence token and is zero.
+    """
     from transformers.models.sam3.modeling_sam3 import box_cxcywh_to_xyxy
 
-    edges = box_cxcywh_to_xyxy(boxes)[:, :, None]  # (B, Q, 1, 4)
+    corners = box_cxcywh_to_xyxy(boxes)  # type: ignore[no-untyped-call]  # has no types in transformers
+    edges = corners[:, :, None]  # (B, Q, 1, 4)
     down = log_scaled(grid.y[:, None] - edges[..., 1::2]).to(dtype)  # (B, Q, g, 2): from top and bottom
     along = log_scaled(grid.x[:, None] - edges[..., 0::2]).to(dtype)
     rows, columns = (
@@ -120,8 +131,11 @@ def log_scaled(deltas: torch.Tensor) -> torch.Tensor:
 
 
 def mask_part(detector: Any) -> Part:
-    """In: levels (three), seen, prompt (1 or B, tokens, C), queries (B, k, C). Out: logits (B, k, side, side) in the
-    model's dtype."""
+    """The part that makes masks.
+
+    In: levels (three), seen, prompt (1 or B, tokens, C), queries (B, k, C). Out: logits (B, k, side, side) in the
+    model's dtype.
+    """
     decoder = detector.mask_decoder
 
     def part(state: State) -> State:
@@ -131,7 +145,7 @@ def mask_part(detector: Any) -> Part:
         fine, middle, coarse = state["levels"]
         seen = (seen + told).unflatten(1, coarse.shape[2:]).permute(0, 3, 1, 2)  # (B, C, g, g), channels last
         pixels = refined(decoder.pixel_decoder, seen, (middle, fine))  # (B, C, 4 g, 4 g)
-        # The projection of every pixel, moved over to the few queries: (W x + b) . q = x . (W' q) + b . q
+        # Project the few queries instead of every pixel: (W x + b) . q = x . (W' q) + b . q
         projection = decoder.instance_projection
         queries = decoder.mask_embedder(state["queries"])
         weights = queries @ projection.weight[:, :, 0, 0]  # (B, k, C)
@@ -142,14 +156,16 @@ def mask_part(detector: Any) -> Part:
 
 
 def refined(decoder: Any, pixels: torch.Tensor, levels: tuple[torch.Tensor, ...]) -> torch.Tensor:
-    """Sam3PixelDecoder in place: `pixels` grown to the size of each of `levels`, the coarsest first, and added."""
-    for level, conv, norm in zip(levels, decoder.conv_layers, decoder.norms, strict=False):  # it has one more
-        pixels = pixels.contiguous(memory_format=torch.channels_last)  # CUDA's group norm leaves them channels first
+    """Sam3PixelDecoder: `pixels` upsampled to the size of each of `levels`, coarsest first, and added to it."""
+    for level, conv, norm in zip(
+        levels, decoder.conv_layers, decoder.norms, strict=False
+    ):  # the decoder has one layer more
+        pixels = pixels.contiguous(memory_format=torch.channels_last)  # CUDA's group norm returns channels first
         grown = F.interpolate(pixels, size=level.shape[-2:], mode="nearest")
         pixels = F.relu_(norm(conv(grown.add_(level))))
     return pixels
 
 
 def as_levels(logits: torch.Tensor) -> torch.Tensor:
-    """uint8: 255 x sigmoid, rounded, a half downwards: above 127.5 just where the float32 probability is above 0.5."""
+    """Masks as uint8: 255 x sigmoid, rounded, halves down. Above 127.5 exactly where the probability is above 0.5."""
     return logits.float().sigmoid().mul_(255.0).sub_(0.5).ceil_().to(torch.uint8)

@@ -1,4 +1,4 @@
-"""`load`: from the name in a SegmentationSpec to a Model on its device."""
+"""Load a SegmentationModel onto its device."""
 
 import logging
 from pathlib import Path
@@ -11,26 +11,26 @@ from engine.models.compiling import require_compiler
 from engine.models.device_work import dtype_named
 from engine.models.pretrained import ATTENTION, architecture, one_line, quieten_libraries, require_fitting
 from engine.models.sam3.check import NO_TRACKER
-from engine.models.sam3.model import Model
-from engine.models.sam3.model_folder import ModelFolder, find
+from engine.models.sam3.model import SegmentationModel
+from engine.models.sam3.model_folder import Sam3Folder, find
 from engine.models.sam3.spec import SegmentationSpec
 from engine.models.tokenizer_files import read_tokenizer
 from engine.models.weight_files import weights_in
 
 log = logging.getLogger(__name__)
 
-NOTHING_TO_OFFLOAD = "offload: nothing to do, the weights are in main memory already"
+NOTHING_TO_OFFLOAD = "offload: has no effect, the weights are in main memory already"
 
 
-def load(spec: SegmentationSpec, device: str, dtype: str) -> Model:
-    """The model on `device` (cpu, cuda, cuda:1, mps), its weights in `dtype` (as `dtype_named` has them).
+def load(spec: SegmentationSpec, device: str, dtype: str) -> SegmentationModel:
+    """The model on `device` (cpu, cuda, cuda:1, mps), its weights in `dtype` (a name that `dtype_named` knows).
 
-    Nothing is downloaded; weights come from safetensors. ModelError in one line names what is missing and how to get
-    it; `torch.OutOfMemoryError` passes through.
+    Downloads nothing; weights come from safetensors. ModelError in one line names what is missing and how to get it.
+    Does not catch `torch.OutOfMemoryError`.
     """
     wanted = dtype_named(dtype)
     if spec.is_compiled and spec.is_offloaded:
-        raise ModelError("compile and offload: offloaded weights travel between the layers; choose one of the two")
+        raise ModelError("compile and offload: cannot be combined; choose one of the two")
     if spec.is_compiled:
         require_compiler(torch.device(device), "compile")
     quieten_libraries("transformers")
@@ -53,9 +53,9 @@ def load(spec: SegmentationSpec, device: str, dtype: str) -> Model:
     return model
 
 
-def from_folder(path: Path, spec: SegmentationSpec, device: torch.device, dtype: torch.dtype) -> Model:
-    folder = ModelFolder(path, spec.model)
-    folder.demand_resolution(spec.resolution)
+def from_folder(path: Path, spec: SegmentationSpec, device: torch.device, dtype: torch.dtype) -> SegmentationModel:
+    folder = Sam3Folder(path, spec.model)
+    folder.require_resolution(spec.resolution)
     folder.require_tokenizer()
     folder.weights()  # what is cut off is found here, with the file's name
     network = _network(folder, spec.resolution, dtype)
@@ -63,7 +63,7 @@ def from_folder(path: Path, spec: SegmentationSpec, device: torch.device, dtype:
     network.requires_grad_(False).eval()
     if not (spec.is_offloaded and device.type != "cpu"):
         network.to(device)
-    return Model(
+    return SegmentationModel(
         spec=spec,
         device=device,
         dtype=dtype,
@@ -75,12 +75,12 @@ def from_folder(path: Path, spec: SegmentationSpec, device: torch.device, dtype:
     )
 
 
-def _network(folder: ModelFolder, resolution: int, dtype: torch.dtype) -> Any:
-    """Sam3VideoModel or Sam3Model for pictures of this size, on the CPU."""
-    from transformers import Sam3Config, Sam3Model, Sam3VideoConfig, Sam3VideoModel
+def _network(folder: Sam3Folder, resolution: int, dtype: torch.dtype) -> Any:
+    """Sam3VideoModel or Sam3SegmentationModel for pictures of this size, on the CPU."""
+    from transformers import Sam3Config, Sam3SegmentationModel, Sam3VideoConfig, Sam3VideoModel
 
     is_video = folder.kind == "sam3_video"
-    kind, of = (Sam3VideoModel, Sam3VideoConfig) if is_video else (Sam3Model, Sam3Config)
+    kind, of = (Sam3VideoModel, Sam3VideoConfig) if is_video else (Sam3SegmentationModel, Sam3Config)
     with one_line(folder.name):
         config = architecture(of, folder.config, folder.name)
         config.image_size = resolution
@@ -105,9 +105,11 @@ def _network(folder: ModelFolder, resolution: int, dtype: torch.dtype) -> Any:
     return network
 
 
-def offload(model: Model) -> None:
-    """Keeps the ViT and the text encoder, 96 % of all weights, in main memory; each layer's come to the device while it
-    works. The rest, and all buffers, stay there."""
+def offload(model: SegmentationModel) -> None:
+    """Keep the ViT and the text encoder, 96 % of all weights, in main memory.
+
+    A layer's weights are copied to the device while it runs. All other weights, and all buffers, stay on the device.
+    """
     from accelerate import cpu_offload
 
     for network in (model.detector.vision_encoder.backbone, model.detector.text_encoder):

@@ -1,10 +1,11 @@
-"""The two functions that transformers' SAM3 video model wants from a package which it would download: mask NMS and
-connected components. Without them it drops NMS, hole filling and sprinkle removal, with one warning.
+"""Mask NMS and connected components for transformers' SAM3 video model, which would download a package for them.
 
-NMS is greedy, as in Faster R-CNN: in falling order of score a mask stays unless a better one that stays overlaps it by
-more than the threshold. Components are 8-connected. The CPU has OpenCV for them. Elsewhere labels spread by max
-pooling a fixed number of times, so that the host need not wait: that reaches every pixel of a component of few pixels,
-and only of those does the model ask the area.
+Without the two functions the model skips NMS, hole filling and sprinkle removal, with one warning.
+
+NMS is greedy, as in Faster R-CNN: by descending score, a mask stays unless a kept mask overlaps it by more than the
+threshold. Components are 8-connected. On the CPU OpenCV finds them. On other devices labels spread by a fixed number of
+max poolings, so the host does not wait. That reaches every pixel of a small component, and the model only asks for the
+areas of small ones.
 """
 
 from types import ModuleType
@@ -17,44 +18,48 @@ import torch.nn.functional as F
 
 
 def install(largest_area: int) -> None:
-    """Makes transformers' SAM3 video model use a MaskKernel, in this whole process, from now on."""
+    """Make transformers' SAM3 video model use a MaskKernel, in this whole process, from now on."""
     from transformers.models.sam3_video import modeling_sam3_video
 
     module: ModuleType = modeling_sam3_video
-    found: Any = module.__dict__["cv_utils_kernel"]  # KeyError: this transformers takes its kernels another way
+    # KeyError: this version of transformers loads its kernels differently.
+    found: Any = module.__dict__["cv_utils_kernel"]
     if isinstance(found, MaskKernel):
         largest_area = max(largest_area, found.largest_area)
-    module.cv_utils_kernel = MaskKernel(largest_area)  # type: ignore[attr-defined]
+    module.cv_utils_kernel = MaskKernel(largest_area)  # type: ignore[attr-defined]  # a module variable of transformers, unknown to ModuleType
 
 
 class MaskKernel:
-    """Names and arguments are those that transformers calls. It takes an error in here for a reason to do without."""
+    """Names and arguments are those that transformers calls. transformers swallows errors raised here."""
 
     def __init__(self, largest_area: int) -> None:
-        """`largest_area`: pixels of the largest component whose area is asked for (the model's `fill_hole_area`)."""
+        """`largest_area`: pixels of the largest component whose area is needed (the model's `fill_hole_area`)."""
         self.largest_area = largest_area
 
     def generic_nms(
         self, ious: torch.Tensor, scores: torch.Tensor, iou_threshold: float, use_iou_matrix: bool = True
     ) -> torch.Tensor:
-        """Places of the masks that stay, best first, int64 on the scores' device, from IoUs (n, n) and scores (n,).
+        """Indices of the kept masks, best first, int64 on the scores' device, from IoUs (n, n) and scores (n,).
 
-        One fetch: the greedy choice is made on the host, of at most a few dozen masks.
+        One copy to the host, which chooses greedily among at most a few dozen masks.
         """
         both = torch.cat((ious.float(), scores.float()[None])).cpu().numpy()
         kept = greedy_nms(both[:-1], both[-1], iou_threshold)
         return torch.tensor(kept, dtype=torch.int64, device=scores.device)
 
     def cc_2d(self, masks: torch.Tensor, get_counts: bool = True) -> tuple[torch.Tensor, torch.Tensor]:
-        """Labels and areas in pixels of each pixel's component, both (n, 1, h, w) int32, 0 outside `masks`, of the
-        same shape, uint8. Off the CPU the area of components larger than `largest_area` may be given as h * w."""
+        """Label and area in pixels of each pixel's component, both (n, 1, h, w) int32, 0 outside the masks.
+
+        `masks` has the same shape, uint8. On devices other than the CPU the area of a component larger than
+        `largest_area` may be reported as h * w.
+        """
         if masks.device.type == "cpu":
             return host_components(masks)
         return device_components(masks, self.largest_area)
 
 
 def greedy_nms(ious: np.ndarray, scores: np.ndarray, threshold: float) -> list[int]:
-    """Places of what stays, best first; of equal scores the first is the better."""
+    """Indices of the kept masks, best first. Of equal scores the first wins."""
     order = np.argsort(-scores, kind="stable")
     kept: list[int] = []
     while order.size:
@@ -76,11 +81,11 @@ def host_components(masks: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def device_components(masks: torch.Tensor, largest_area: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """cc_2d by max pooling, on any device, without a wait of the host.
+    """cc_2d by max pooling, on any device; the host does not wait.
 
-    Each pixel takes the largest label around it, `largest_area` times. A component of n pixels is crossed in n - 1
-    steps at most, so a small one bears one label then. In a larger one a label either touches a larger one still, and
-    then counts as h * w, or it has come `largest_area` steps far, and so covers more pixels than that.
+    Each pixel takes the largest label around it, `largest_area` times. A component of n pixels is crossed in at most
+    n - 1 steps, so a small one has a single label afterwards. In a larger one, a label that still touches a larger
+    label counts as h * w; any other has spread `largest_area` steps, so it covers more pixels than that.
     """
     count, _, height, width = masks.shape
     inside = masks != 0

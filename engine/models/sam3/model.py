@@ -1,4 +1,4 @@
-"""What the parts of a loaded segmentation model share."""
+"""A loaded segmentation model: its networks, device and notes."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,8 +10,8 @@ from engine.models.sam3.spec import SegmentationSpec
 
 
 @dataclass(slots=True, kw_only=True)
-class Model:
-    """One SAM3 on its device. No parameter wants a gradient; all are in evaluation mode. One thread at a time."""
+class SegmentationModel:
+    """SAM3 on its device, frozen and in evaluation mode. One thread at a time."""
 
     spec: SegmentationSpec
     device: torch.device
@@ -19,25 +19,25 @@ class Model:
     detector: Any
     """transformers' Sam3Model, built for `spec.resolution`."""
     video: Any
-    """transformers' Sam3VideoModel, whose detector_model is `detector`; None where the folder has no tracker."""
+    """transformers' Sam3VideoModel, whose detector_model is `detector`; None if the folder has no tracker."""
     tokenizer: Any
     mask_side: int
     """4 * resolution / 14: 288 at 1008."""
     notes: tuple[str, ...] = ()
-    """What the user should know about how it was loaded, a line each."""
+    """Notes for the user about loading, one line each."""
 
     @property
     def networks(self) -> tuple[Any, ...]:
-        """All layers, each once, for `device_work.call_before_layers`."""
+        """Networks that contain every layer once, for `device_work.call_before_layers`."""
         return (self.detector if self.video is None else self.video,)
 
     @property
     def is_offloaded(self) -> bool:
-        """Whether weights really lie in main memory and travel; on a CPU they never do."""
+        """True if weights are in main memory and are copied to the device layer by layer. Never on a CPU."""
         return self.spec.is_offloaded and self.device.type != "cpu"
 
     def memory_bytes(self) -> int:
-        """Bytes of all weights that are on the device to stay."""
+        """Bytes of all weights that stay on the device."""
         return sum({tensor.data_ptr(): tensor.nbytes for tensor in self._tensors() if not tensor.is_meta}.values())
 
     def _tensors(self) -> Iterator[torch.Tensor]:

@@ -1,4 +1,4 @@
-"""What a SAM3 folder says about itself in its files; no weights are read and torch is not loaded."""
+"""A SAM3 model folder, checked from its small files and file headers. Reads no weights and does not load torch."""
 
 from pathlib import Path
 from typing import Any
@@ -11,15 +11,15 @@ from engine.models.sam3.other_models import MODEL_TYPES, checkpoint_in, what_fil
 from engine.models.weight_files import weights_in
 
 FILES = ("*.json", "*.txt", "*.safetensors")
-"""All that is needed of the repository on the Hub; the original's own checkpoint (sam3.pt) is not."""
+"""All files needed from the repository on the Hub. Meta's own checkpoint (sam3.pt) is not."""
 KINDS = ("sam3_video", "sam3")
 SAM3 = "facebook/sam3"
 GATED = "facebook/"
 PATCH_PX = 14
 
 
-class ModelFolder:
-    """`path` holds `config.json`. ModelError in one line where it is no SAM3 that can be run."""
+class Sam3Folder:
+    """A folder with `config.json`. ModelError in one line if it is not a SAM3 that can be run."""
 
     def __init__(self, path: Path, name: str = "") -> None:
         self.path = path
@@ -39,8 +39,8 @@ class ModelFolder:
         self.config = self._json("config.json")
         require_no_adapter(self.name, path)
         self.notes = notes_on(self.name, path)
-        if what := MODEL_TYPES.get(self.kind):
-            raise ModelError(f"{self.name}: is {what} (config.json says model_type {self.kind}){instead()}")
+        if known := MODEL_TYPES.get(self.kind):
+            raise ModelError(f"{self.name}: is {known} (config.json says model_type {self.kind}){instead()}")
         if self.kind not in KINDS and (what := checkpoint_in(path)):
             raise ModelError(f"{self.name}: {what}{instead()}")
         if self.kind not in KINDS:
@@ -55,18 +55,18 @@ class ModelFolder:
 
     @property
     def vision(self) -> dict[str, Any]:
-        """The configuration of the detector's ViT; what is left out has transformers' defaults."""
+        """The configuration of the detector's ViT. Missing entries have transformers' defaults."""
         detector = self.config if self.kind == "sam3" else self.config.get("detector_config") or {}
         return (detector.get("vision_config") or {}).get("backbone_config") or {}
 
-    def demand_resolution(self, resolution: int) -> None:
-        """ModelError unless `resolution` px are whole windows of attention: the rest would be padding."""
+    def require_resolution(self, resolution: int) -> None:
+        """ModelError unless `resolution` px are whole attention windows; the rest would be padding."""
         window_px = self.vision.get("patch_size", PATCH_PX) * self.vision.get("window_size", 24)
         if resolution <= 0 or resolution % window_px:
             raise ModelError(f"resolution {resolution}: not a multiple of {window_px} px, this model's window")
 
     def require_tokenizer(self) -> None:
-        """ModelError where it is missing: transformers would quietly make one that knows no word."""
+        """ModelError if it is missing. Without this check transformers silently makes one that knows no words."""
         if (self.path / "tokenizer.json").is_file():
             return
         absent = [file for file in ("vocab.json", "merges.txt") if not (self.path / file).is_file()]
@@ -77,7 +77,7 @@ class ModelFolder:
             )
 
     def weights(self) -> dict[str, Tensor]:
-        """All tensors by name, from the headers of the safetensors files; ModelError where one is missing or cut."""
+        """All tensors by name, from the headers of the safetensors files; ModelError if one is missing or truncated."""
         files = self.files()
         listed: dict[str, Tensor] = {}
         for file in files:
@@ -88,7 +88,7 @@ class ModelFolder:
         return listed
 
     def files(self) -> tuple[Path, ...]:
-        """The weight files; ModelError where there is none, or where one that the index names is missing."""
+        """The weight files; ModelError if there are none, or one named in the index is missing."""
         weights = weights_in(self.path)
         if (weights is None or weights.is_pickle) and (what := checkpoint_in(self.path)):
             raise ModelError(f"{self.name}: {what}{instead()}")
@@ -108,7 +108,7 @@ class ModelFolder:
 
 
 def find(name: str) -> Path:
-    """The folder of a path or id, as `locate.find`; ModelError where it is not here, with how to get access to it."""
+    """The folder of a path or id, as `locate.find`. ModelError if it is not on this machine, with how to get access."""
     try:
         return locate.find(name, files=FILES)
     except ModelError as error:
@@ -120,15 +120,15 @@ def find(name: str) -> Path:
 
 
 def instead() -> str:
-    """ "; take facebook/sam3", and how to get it where it is not here."""
+    """Text "; take facebook/sam3", with how to get it if it is not on this machine."""
     here = locate.cached(SAM3)
     if here is not None and (here / "config.json").is_file() and weights_in(here) is not None:
-        return f"; take {SAM3}, which is here"
+        return f"; take {SAM3}, which is on this machine"
     return f"; take {SAM3}: {how_to_get(SAM3).removeprefix('; ')}"
 
 
 def how_to_get(name: str, *, again: bool = False) -> str:
-    """ "; fetch it: ..." where `name` is an id; of a gated one with what comes before. "" for the user's own folder."""
+    """Text "; fetch it: ..." if `name` is an id, with the steps before it if that is gated. "" for a local folder."""
     command = locate.fetch_command(name, files=FILES)
     if Path(name).expanduser().exists() or not command:
         return ""

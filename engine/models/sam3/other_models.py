@@ -1,8 +1,9 @@
-"""Names what was given as SAM3 and cannot be run, for the line that refuses it. Does not load torch.
+"""Recognises models of the SAM family that cannot be run here, for the error that refuses them. Does not load torch.
 
-Run is SAM3 as transformers has it: facebook/sam3's config.json and model.safetensors. Beside them lies sam3.pt, the
-same weights by the names of Meta's own program (github.com/facebookresearch/sam3, model_builder.py); facebook/sam3.1
-has such a file alone (huggingface/transformers pull request 45110, facebookresearch/sam3 issue 521).
+Supported is SAM3 in transformers' format: config.json and model.safetensors of facebook/sam3. That repository also
+holds sam3.pt, the same weights with the names of Meta's own program (github.com/facebookresearch/sam3,
+model_builder.py); facebook/sam3.1 has only such a file (huggingface/transformers pull request 45110,
+facebookresearch/sam3 issue 521).
 """
 
 import re
@@ -25,7 +26,7 @@ MODEL_TYPES: Final = {
     "sam3_tracker_video": f"SAM3's tracker alone, {CLICKED}",
     "sam3_lite_text": "SAM3-LiteText, a SAM3 with a smaller text encoder, which is not built here",
 }
-"""What a transformers model of this `model_type` is."""
+"""Descriptions of transformers models by `model_type`."""
 _SAM31: Final = "SAM 3.1, which is published as Meta's own checkpoint (sam3.1_multiplex.pt) alone, not for transformers"
 _SAM3_FILE: Final = (
     "Meta's own checkpoint of SAM 3, not the model.safetensors with its config.json that transformers has"
@@ -41,13 +42,15 @@ _SUFFIXES: Final = (".pt", ".pth", ".safetensors", ".bin")
 
 
 def what_id_is(name: str) -> str:
-    """Of a published id that is known not to be run; "" for any other."""
+    """Description of a published id that is known not to run here; "" for any other."""
     return next((what for pattern, what in _IDS if pattern.fullmatch(name)), "")
 
 
 def what_file_is(path: Path) -> str:
-    """Of a single file with the weights of a SAM, told by the names of its tensors; "" for any other, and for one that
-    cannot be read."""
+    """Description of a single file with the weights of a SAM, recognised by its tensors' names.
+
+    "" for any other file, and for one that cannot be read.
+    """
     names = _tensor_names(path)
     starts = {name.split(".")[0] for name in names}
     if any(name.startswith("detector.backbone.") for name in names):
@@ -64,12 +67,12 @@ def what_file_is(path: Path) -> str:
 
 
 def is_of_transformers(path: Path) -> bool:
-    """A file that is the weights of SAM3 as they are wanted, without the folder it belongs to."""
+    """True if the file holds SAM3's weights in the supported format, outside their folder."""
     return any(name.startswith(("detector_model.", "tracker_model.")) for name in _tensor_names(path))
 
 
 def checkpoint_in(folder: Path) -> str:
-    """What the first such file in a folder is, with its name; "" where there is none."""
+    """Name and description of the first such file in a folder; "" if there is none."""
     for file in sorted(file for file in folder.iterdir() if file.suffix in _SUFFIXES):
         if what := what_file_is(file):
             return f"{file.name} is {what}"
@@ -83,6 +86,6 @@ def _tensor_names(path: Path) -> list[str]:
         if path.suffix == ".safetensors":
             return list(read_header(path))
         stored = read_pickle(path)
-    except ModelError:  # it is told as what it was taken for
+    except ModelError:  # the caller reports it as what it was taken for
         return []
     return list(stored.tensors("model") or stored.tensors())

@@ -1,7 +1,7 @@
-"""Pictures in, objects out: what the child, `multiverse segment` and the benchmark use."""
+"""From pictures to objects, for the child process, `multiverse segment` and the benchmark."""
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -12,49 +12,47 @@ from engine.models.graphs import Calls, CompiledCalls, DirectCalls, calls_for, n
 from engine.models.sam3.backbone import Backbone, Features
 from engine.models.sam3.boxes import Box
 from engine.models.sam3.check import NO_TRACKER
+from engine.models.sam3.detected_objects import DetectedObjects, no_objects
 from engine.models.sam3.detector import Detector
-from engine.models.sam3.found import Found, nothing_found
+from engine.models.sam3.model import SegmentationModel
 from engine.models.sam3.pixels import preprocess
-from engine.models.sam3.prompts import WITHOUT_WORDS, Prompt, PromptEncoder
+from engine.models.sam3.prompts import WITHOUT_WORDS, EncodedPrompt, PromptEncoder
 from engine.models.sam3.tidy import oldest_of_each, tidy
 from engine.values import FoundObject, Segmentation
 
-if TYPE_CHECKING:
-    from engine.models.sam3.model import Model
-
-GRAPHS_KEPT = 12  # the backbone, and decoder and masks of four prompts, each of its own length; with some to spare
+GRAPHS_KEPT = 12  # backbone, then decoder and masks of four prompts of different lengths; the rest is spare
 MODES = ("image", "track")
 
 
 class Segmenter:
-    """One thread, one device. Nothing waits for the device but the copy of the result to the host.
+    """Segments pictures. One thread, one device. Only copying the result to the host waits for the device.
 
-    `between` is called between slices of the device's work, `before_capture` before something that takes seconds and
-    is done once for a shape (a graph, a compiler). `idle_s`: seconds that `between` has spent waiting on purpose;
-    `clock` counts them to no stage.
+    `between` is called between slices of the device's work. `before_capture` is called before work that takes seconds
+    and is done once per shape (a CUDA graph, a compilation). `idle_s` returns the seconds that `between` has waited on
+    purpose; `clock` counts them to no stage.
     """
 
     def __init__(
         self,
-        model: "Model",
+        model: SegmentationModel,
         *,
         between: Callable[[], None] = nothing,
         before_capture: Callable[[], None] = nothing,
         idle_s: Callable[[], float] = lambda: 0.0,
         calls: Calls | None = None,
     ) -> None:
-        """`calls`: how chains of parts are run. Unless given: as captured graphs on CUDA; directly elsewhere and where
-        weights travel; the backbone directly where it is compiled."""
+        """`calls` runs chains of parts. Default: captured graphs on CUDA; direct calls elsewhere, with offloaded
+        weights, and for a compiled backbone."""
         self.model = model
         self.clock = StageClock(model.device, idle_s)
-        """Of the last call: preprocess, backbone, decoder, masks, in track mode tracker, and copy: bringing the result
-        home and tidying it there."""
+        """Stages of the last call: preprocess, backbone, decoder, masks, tracker (track mode only), and copy. Copy
+        includes cleaning up the result on the host."""
         self.threshold = 0.5
-        self.most = 16
+        self.max_objects = 16
         self.boxes: tuple[Box, ...] = ()
-        """Examples of what is looked for: centre x, centre y, width and height, 0..1. Image mode only."""
+        """Examples of what to look for: centre x, centre y, width and height, 0..1. Image mode only."""
         self.not_finite = 0
-        """Pictures of the last call that the model answered with NaN; they are told as nothing found."""
+        """Pictures of the last call that the model answered with NaN. Their results are empty."""
         self._between = between
         self._calls = calls or own_calls(model, before_capture)
         is_own = calls is None and model.spec.is_compiled
@@ -62,7 +60,7 @@ class Segmenter:
         self._detector = Detector(model, self._calls)
         self._encoder = PromptEncoder(model)
         self._copy = DeviceCopy(model.device)
-        self._prompts: list[tuple[int, Prompt]] = []
+        self._prompts: list[tuple[int, EncodedPrompt]] = []
         self._mode = "image"
         self._tracker: Any = None
         self._size: tuple[int, int] | None = None
@@ -81,13 +79,16 @@ class Segmenter:
         if mode == "track" and self._tracker is None:
             from engine.models.sam3.tracker import Tracker
 
-            self._tracker = Tracker(self.model, self._detector)  # once: it hooks into the model
+            self._tracker = Tracker(self.model, self._detector)  # only once, because it hooks into the model
         if mode != self._mode:
             self.reset()
         self._mode = mode
 
     def set_prompts(self, texts: Sequence[str]) -> tuple[str, ...]:
-        """What to look for; notes about what is not read. An empty text is left out, the others keep their numbers."""
+        """Set what to look for.
+
+        Returns notes about truncated texts. Empty texts are skipped; the others keep their numbers.
+        """
         asked = [(number, text.strip()) for number, text in enumerate(texts, 1)]
         self._prompts = [(number, self._encoder.encode(text)) for number, text in asked if text]
         if not self._prompts:
@@ -95,9 +96,11 @@ class Segmenter:
         return tuple(truncation(number, prompt) for number, prompt in self._prompts if prompt.is_truncated)
 
     def segment(self, pictures: np.ndarray, *, index: int = 0, time_s: float = 0.0) -> list[Segmentation]:
-        """One result for each picture of (H, W, 3 or 4) or (B, H, W, 3 or 4) uint8, with `index` and `time_s` as they
-        are given. Track mode: one picture at a time, in order. ModelError for a picture without pixels, for boxes
-        without torchvision or in track mode."""
+        """One result per picture of (H, W, 3 or 4) or (B, H, W, 3 or 4) uint8, with the given `index` and `time_s`.
+
+        In track mode pass one picture at a time, in order. ModelError for an empty picture, for boxes without
+        torchvision, and for boxes in track mode.
+        """
         batch = pictures if pictures.ndim == 4 else pictures[None]
         height, width = batch.shape[1:3]
         if not batch.size:
@@ -112,7 +115,7 @@ class Segmenter:
         if prompts:
             found = self._found(batch, [prompt for _, prompt in prompts])
         else:
-            found = [nothing_found(self.model.mask_side)] * len(batch)
+            found = [no_objects(self.model.mask_side)] * len(batch)
         self.not_finite = sum(not each.is_finite for each in found)
         results = [
             segmentation(each, [number for number, _ in prompts], (width, height), index, time_s) for each in found
@@ -121,8 +124,10 @@ class Segmenter:
         return results
 
     def reset(self) -> None:
-        """Forget the followed objects: what comes next is another scene. A change of size or mode does so by itself,
-        and so does having no prompt any more."""
+        """Forget the tracked objects, because another scene begins.
+
+        A new size or mode, or having no prompts, resets too.
+        """
         if self._tracker is not None:
             self._tracker.reset()
 
@@ -148,7 +153,7 @@ class Segmenter:
 
     @property
     def work(self) -> float:
-        """How much there is to do for a picture, to compare times by: pixels times prompts."""
+        """Work per picture, for comparing times: pixels times prompts."""
         return float(self.model.spec.resolution**2 * max(1, len(self._asked())))
 
     @property
@@ -157,17 +162,17 @@ class Segmenter:
         return device_work.memory_mb(self.model.device)
 
     def free_memory(self) -> None:
-        """Give what is kept for later back to the device; graphs are captured anew."""
+        """Return cached memory to the device. Graphs are captured again."""
         self._calls.drop()
         device_work.free_memory(self.model.device)
 
-    def _asked(self) -> list[tuple[int, Prompt]]:
+    def _asked(self) -> list[tuple[int, EncodedPrompt]]:
         if self.boxes and not self._prompts:
             return [(1, self._encoder.encode(WITHOUT_WORDS))]
         return self._prompts
 
-    def _found(self, batch: np.ndarray, prompts: list[Prompt]) -> list[Found]:
-        # A copy of what may only be read: torch has no such tensors and warns.
+    def _found(self, batch: np.ndarray, prompts: list[EncodedPrompt]) -> list[DetectedObjects]:
+        # Copies read-only arrays: torch has no read-only tensors and would warn.
         sent = self._copy.send(np.require(batch, requirements=("C", "W")))
         pixels = preprocess(sent, self.model.spec.resolution, self.model.dtype)
         self.clock.end("preprocess")
@@ -181,40 +186,40 @@ class Segmenter:
             features,
             prompts,
             threshold=self.threshold,
-            most=self.most,
+            max_objects=self.max_objects,
             boxes=self.boxes,
             between=self._between,
             mark=self.clock.end,
         )
         return [tidy(each) for each in found]
 
-    def _followed(self, features: Features, prompts: list[Prompt]) -> Found:
-        found: Found = self._tracker.step(
+    def _followed(self, features: Features, prompts: list[EncodedPrompt]) -> DetectedObjects:
+        found: DetectedObjects = self._tracker.step(
             features,
             prompts,
             threshold=self.threshold,
-            most=self.most,
+            max_objects=self.max_objects,
             between=self._between,
             mark=self.clock.end,
         )
         return oldest_of_each(found)
 
 
-def own_calls(model: "Model", before_capture: Callable[[], None]) -> Calls:
+def own_calls(model: SegmentationModel, before_capture: Callable[[], None]) -> Calls:
     if model.is_offloaded:
         return DirectCalls()
     return calls_for(model.device, before_capture, kept=GRAPHS_KEPT)
 
 
-def truncation(number: int, prompt: Prompt) -> str:
+def truncation(number: int, prompt: EncodedPrompt) -> str:
     words = len(prompt.text.split())
     return f'prompt {number}: {words} words; the model reads {prompt.tokens} tokens, up to "...{prompt.read[-40:]}"'
 
 
 def segmentation(
-    found: Found, numbers: Sequence[int], picture_px: tuple[int, int], index: int, time_s: float
+    found: DetectedObjects, numbers: Sequence[int], picture_px: tuple[int, int], index: int, time_s: float
 ) -> Segmentation:
-    """`numbers`: of the prompts, by their places in what was asked."""
+    """Convert to a Segmentation. `numbers` are the prompts' numbers, by their index in the request."""
     left_top, right_bottom = found.boxes[:, :2].clip(0.0, 1.0), found.boxes[:, 2:].clip(0.0, 1.0)
     boxes = np.concatenate(((left_top + right_bottom) / 2.0, right_bottom - left_top), axis=1).tolist()
     ids = range(1, len(found) + 1) if found.ids is None else found.ids.tolist()

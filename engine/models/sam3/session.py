@@ -1,16 +1,16 @@
-"""The memory of a stream: transformers' inference session, of bounded size.
+"""Memory of a stream: transformers' inference session, with a bounded size.
 
-As it stands it keeps every picture, every mask at full size, every list of which frame did what, for good. What may
-go was read out of transformers' Sam3TrackerVideoModel and is held by a test: with M = num_maskmem, P =
+The original keeps every picture, every full-size mask and all bookkeeping per frame forever. What can be dropped
+follows from the code of transformers' Sam3TrackerVideoModel, and a test holds it. With M = num_maskmem, P =
 max_object_pointers_in_encoder and C = max_cond_frame_num (7, 16 and 4 as published), frame f + 1 reads of an object
 
 - mask memories of the frames after f + 1 - M, and of the C newest conditioning frames;
-- object pointers of the frames after f + 1 - P, and of all conditioning frames that ever were.
+- object pointers of the frames after f + 1 - P, and of all conditioning frames so far.
 
-The last is the one thing that cannot be had in bounded memory: a followed object gets a conditioning frame whenever it
-is reconditioned, every 16th frame. Here the newest CONDITIONING_KEPT stay. An object's masks are those of transformers
-for its first 240 frames; from then on it remembers 16 moments spread over the last 8 seconds or so (at 30 pictures a
-second) where transformers would attend to ever more of them. (The published SAM 2 reads C.)
+The last item cannot be bounded exactly: a tracked object gets a conditioning frame whenever it is reconditioned, every
+16th frame. Here only the newest CONDITIONING_KEPT stay. For its first 240 frames an object's masks equal those of
+transformers. After that it remembers 16 moments spread over about the last 8 seconds (at 30 pictures a second), where
+transformers would attend to ever more of them. (The published SAM 2 reads C.)
 """
 
 from collections import defaultdict
@@ -25,9 +25,9 @@ NOT_STATE = ("cache", "processed_frames", "inference_device", "inference_state_d
 
 
 class StreamSession(Sam3VideoInferenceSession):
-    """One stream of pictures, frames counted from 0. One thread.
+    """One stream of pictures, with frames counted from 0. One thread.
 
-    After each frame of the model call `trim`; nothing here grows with the number of frames or of objects that were.
+    Call `trim` after each frame. Memory then does not grow with the number of frames or of past objects.
     """
 
     def __init__(self, device: torch.device, dtype: torch.dtype, *, first_id: int) -> None:
@@ -39,11 +39,11 @@ class StreamSession(Sam3VideoInferenceSession):
 
     @property
     def num_frames(self) -> int:
-        """How many there have been: the model asks for no pointers of frames before the first."""
+        """Number of frames so far. The model requests no pointers of frames before the first."""
         return self._frames
 
     def add_new_frame(self, pixel_values: torch.Tensor, frame_idx: int | None = None) -> int:
-        """The index of the frame that begins. Only the newest picture is kept; `frame_idx` is counted here."""
+        """Begin a frame and return its index. Keeps only the newest picture. Ignores `frame_idx` and counts itself."""
         self.processed_frames = None
         self._frames += 1
         return super().add_new_frame(pixel_values, self._frames - 1)
@@ -65,10 +65,10 @@ class StreamSession(Sam3VideoInferenceSession):
                 setattr(self, name, value)
 
     def trim(self, tracker_config: Any) -> None:
-        """Forgets what no later frame reads."""
+        """Drop everything that no later frame reads."""
         self.obj_id_to_tracker_score_frame_wise.clear()
         self.suppressed_obj_ids.clear()
-        # Read where a video is known to its end only; copied deeply every frame.
+        # Only read for complete videos, but deep-copied every frame.
         self.unmatched_frame_inds.clear()
         self.overlap_pair_to_frame_inds.clear()
         for held in (*self.mask_inputs_per_obj.values(), *self.frames_tracked_per_obj.values()):
@@ -84,16 +84,16 @@ class StreamSession(Sam3VideoInferenceSession):
             for frame in sorted(conditioning)[:-CONDITIONING_KEPT]:
                 del conditioning[frame]
             for frame, output in passing.items():
-                thin(output, has_memory=frame >= memories_from)
+                keep_memory(output, has_memory=frame >= memories_from)
             closest = set(sorted(conditioning)[-selected:]) if selected >= 0 else set(conditioning)
             for frame, output in conditioning.items():
-                thin(output, has_memory=frame >= memories_from or frame in closest)
+                keep_memory(output, has_memory=frame >= memories_from or frame in closest)
                 if frame == newest:
-                    own(output)
+                    copy_tensors(output)
 
     def drop(self, object_id: int) -> None:
-        """Follows it no longer; its id is not given again."""
-        self.remove_object(object_id, strict=True)  # renumbers the places, but leaves everything that goes by id
+        """Stop tracking an object. Its id is not used again."""
+        self.remove_object(object_id, strict=True)  # updates indices, but leaves dictionaries keyed by id
         for by_id in (
             self.obj_id_to_score,
             self.obj_id_to_last_occluded,
@@ -102,20 +102,20 @@ class StreamSession(Sam3VideoInferenceSession):
         ):
             by_id.pop(object_id, None)
         if not self.obj_ids:
-            # Removing the last one empties the outputs only.
+            # Removing the last object empties only the outputs.
             self.mask_inputs_per_obj.clear()
             self.point_inputs_per_obj.clear()
 
 
-def thin(output: dict[str, torch.Tensor], *, has_memory: bool) -> None:
-    """Leaves of one frame of one object what later frames may read."""
+def keep_memory(output: dict[str, torch.Tensor], *, has_memory: bool) -> None:
+    """Keep only the tensors that later frames may read of this frame of one object."""
     wanted = ("object_pointer", "maskmem_features", "maskmem_pos_enc") if has_memory else ("object_pointer",)
     for name in [name for name in output if name not in wanted]:
         del output[name]
 
 
-def own(output: dict[str, torch.Tensor]) -> None:
-    """Gives a frame that stays for long tensors of its own: they are slices of one tensor of all objects, which a
-    single slice would hold for as long."""
+def copy_tensors(output: dict[str, torch.Tensor]) -> None:
+    """Copy the tensors of a frame that is kept for long. They are slices of one tensor of all objects, and each slice
+    would keep all of it alive."""
     for name, tensor in output.items():
         output[name] = tensor.clone()

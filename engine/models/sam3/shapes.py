@@ -1,7 +1,8 @@
-"""Models of the true size with random weights, built in memory: how fast they are does not depend on the weights.
+"""Models of the true size with random weights, built in memory. They run as fast as real ones.
 
-The configuration is that of the published model. Nothing is downloaded; the tokenizer knows single letters. Weights as
-they are drawn find nothing, or everything; these are set so that every prompt finds OBJECTS things in every picture.
+The configuration is that of the published model. Nothing is downloaded; the tokenizer knows single letters. Purely
+random weights would find nothing, or everything. These are adjusted so that every prompt finds OBJECTS objects in every
+picture.
 """
 
 from collections.abc import Iterator
@@ -12,21 +13,21 @@ import torch
 
 from engine.errors import ModelError
 from engine.models.pretrained import quieten_libraries
-from engine.models.sam3.model import Model
+from engine.models.sam3.model import SegmentationModel
 from engine.models.sam3.spec import SegmentationSpec
 
 SHAPES = ("sam3", "tiny")
-"""tiny is nobody's: small enough for a CPU."""
+"""`tiny` is not a published shape; it is small enough for a CPU."""
 OBJECTS = 16
 PROMPT_TOKENS = 32
-COUNTED_TOKENS = 4  # of a prompt of two words, with its start and its end
+COUNTED_TOKENS = 4  # for a prompt of two words, including start and end
 PATCH_PX = 14
 WINDOW_PX = 24 * PATCH_PX
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 TINY_VIT_WIDTH = 32
 MASK_GAIN = 30.0
 MASK_BIAS = -7.0
-TRACKER_WIDTH = 128  # its memory encoder is written for no less
+TRACKER_WIDTH = 128  # the minimum of its memory encoder
 
 
 def build(
@@ -38,12 +39,11 @@ def build(
     seed: int = 0,
     has_tracker: bool = True,
     objects: int = OBJECTS,
-) -> Model:
-    """A model of this shape that finds `objects` for each prompt; the same arguments give the same weights on the same
-    kind of device.
+) -> SegmentationModel:
+    """A model of this shape that finds `objects` objects per prompt. ModelError for an unknown shape.
 
-    On the device `meta` it has shapes only, for counting. Without a tracker it is a detector alone; the tiny one is
-    then a quarter as wide, 32 channels. ModelError for a shape nobody has.
+    The same arguments give the same weights on the same kind of device. On the device `meta` it has only shapes, for
+    counting. Without a tracker it is a detector alone; the tiny one is then a quarter as wide, 32 channels.
     """
     from transformers import Sam3Model, Sam3VideoModel
 
@@ -51,17 +51,17 @@ def build(
     config = _config(name, resolution, has_tracker)
     with _seeded(seed), torch.device(device):
         if has_tracker:
-            video = Sam3VideoModel._from_config(config, dtype=dtype)
+            video = _from_config(Sam3VideoModel, config, dtype)
             detector = video.detector_model
         else:
-            video, detector = None, Sam3Model._from_config(config.detector_config, dtype=dtype)
+            video, detector = None, _from_config(Sam3Model, config.detector_config, dtype)
         whole = video or detector
         _scatter(whole)
         _find_objects(detector, objects)
-        if video is not None:  # and see each of them in every picture
+        if video is not None:  # each of them is visible in every picture
             video.tracker_model.mask_decoder.pred_obj_score_head.proj_out.bias.fill_(6.0)
     whole.requires_grad_(False).eval()
-    return Model(
+    return SegmentationModel(
         spec=SegmentationSpec(model=f"random:{name}", resolution=resolution),
         device=torch.device(device),
         dtype=dtype,
@@ -73,8 +73,8 @@ def build(
     )
 
 
-def demand(name: str, resolution: int) -> None:
-    """ModelError for a shape nobody has, and for a resolution that is no whole number of windows of attention."""
+def require_shape(name: str, resolution: int) -> None:
+    """ModelError for an unknown shape, or a resolution that is not a multiple of the attention window."""
     if name not in SHAPES:
         raise ModelError(f"shape {name}: not one of {', '.join(SHAPES)}")
     if resolution <= 0 or resolution % WINDOW_PX:
@@ -82,7 +82,7 @@ def demand(name: str, resolution: int) -> None:
 
 
 def gflop(name: str, resolution: int, prompts: int) -> dict[str, float]:
-    """2 x multiply-adds / 1e9 of one picture: `backbone`, `decoder` and `masks` of OBJECTS. Counted, not run."""
+    """GFLOP per picture (2 x multiply-adds / 1e9): `backbone`, `decoder`, and `masks` of OBJECTS. Counted, not run."""
     from torch.utils.flop_counter import FlopCounterMode
 
     def counted(call: Any) -> tuple[float, Any]:
@@ -101,7 +101,7 @@ def gflop(name: str, resolution: int, prompts: int) -> dict[str, float]:
                 vision_features=[levels[-1]], text_features=text, vision_pos_embeds=[places], text_mask=None
             )
         )
-        # On the CPU: the decoder reads these numbers, and a meta tensor has none.
+        # On the CPU, because the decoder reads the values, and a meta tensor has none.
         sides = torch.tensor([levels[-1].shape[-2:]], device="cpu")
         decoder, decoded = counted(
             lambda: detector.detr_decoder(
@@ -128,20 +128,25 @@ def gflop(name: str, resolution: int, prompts: int) -> dict[str, float]:
     return {"backbone": backbone, "decoder": encoder + decoder + heads, "masks": masks}
 
 
+def _from_config(kind: Any, config: Any, dtype: torch.dtype) -> Any:
+    """A transformers model of this kind; its `_from_config` has no types."""
+    return kind._from_config(config, dtype=dtype)
+
+
 def _config(name: str, resolution: int, has_tracker: bool) -> Any:
     from transformers import Sam3VideoConfig
 
-    demand(name, resolution)
+    require_shape(name, resolution)
     config = Sam3VideoConfig() if name == "sam3" else _tiny_config(TRACKER_WIDTH if has_tracker else TINY_VIT_WIDTH)
     config.image_size = resolution
     config.low_res_mask_size = 4 * resolution // PATCH_PX
-    config.max_num_objects = OBJECTS  # a tracker that was never trained loses all of them in every picture
-    config.det_nms_thresh = 0.7  # nor are its masks as far apart as those of real objects
+    config.max_num_objects = OBJECTS  # an untrained tracker loses all objects in every picture
+    config.det_nms_thresh = 0.7  # its masks overlap more than those of real objects
     return config
 
 
 def _tiny_config(width: int) -> Any:
-    """Two layers of 32 channels where the true backbone has 32 of 1024; as many queries."""
+    """Two layers of 32 channels instead of 32 layers of 1024; the same number of queries."""
     from transformers import Sam3VideoConfig
 
     vision: dict[str, Any] = {
@@ -203,8 +208,10 @@ def _tiny_config(width: int) -> Any:
 
 
 def _scatter(model: Any) -> None:
-    """Draws matrices anew so that a picture keeps its size through them: as they are drawn, it fades to nothing. Not
-    those of the DETR parts, which are to tell queries apart by what they start from."""
+    """Redraw matrices so that they keep a signal's size. With the default initialisation the picture fades to nothing.
+
+    The DETR parts are left alone: they must tell queries apart by their initial embeddings.
+    """
     for name, module in model.named_modules():
         if "detr_" in name or "text_encoder" in name:
             continue
@@ -215,7 +222,8 @@ def _scatter(model: Any) -> None:
 
 
 def _find_objects(detector: Any, count: int) -> None:
-    """Lets the first `count` queries score about 0.9 for every prompt, the others 0.1, with masks of some percent."""
+    """Make the first `count` queries score about 0.9 for every prompt and the others 0.1, with masks of a few
+    percent."""
     queries = detector.detr_decoder.query_embed.weight  # (queries, width)
     width = queries.shape[1]
     direction = torch.ones(width, dtype=queries.dtype)
@@ -223,7 +231,7 @@ def _find_objects(detector: Any, count: int) -> None:
     queries.normal_()
     for name, module in detector.detr_decoder.layers.named_modules():
         if name.endswith(("o_proj", "fc2")):
-            module.weight *= 0.1  # or six layers of what is common to all queries would cover what they start from
+            module.weight *= 0.1  # or six layers of shared content would hide the differences between queries
     queries[:count] += direction
     queries[count:] -= direction
     scoring = detector.dot_product_scoring
@@ -233,12 +241,12 @@ def _find_objects(detector: Any, count: int) -> None:
     scoring.query_proj.weight[0] = direction
     detector.detr_decoder.presence_head.layer3.bias.fill_(6.0)
     masks = detector.mask_decoder
-    # What the queries have in common must not be in their masks, or all objects would be the same one.
+    # Remove the component that all queries share, or all masks would be the same.
     first, last = masks.mask_embedder.layers[0], masks.mask_embedder.layers[-1]
     first.weight -= (first.weight @ direction)[:, None] * direction / width
     last.weight *= MASK_GAIN / width**0.5
     projection = masks.instance_projection.weight
-    projection -= projection.mean(1, keepdim=True)  # what is the same everywhere in a picture is in no mask
+    projection -= projection.mean(1, keepdim=True)  # a constant over the whole picture is in no mask
     projection[0] = 0.0
     masks.instance_projection.bias[0] = 1.0
     last.weight[0] = 0.0
@@ -258,7 +266,7 @@ def _tokenizer() -> Any:
 
 @contextmanager
 def _seeded(seed: int) -> Iterator[None]:
-    """The same weights each time; the caller's random state is left as it was."""
+    """Context with torch's random state set from `seed`. Restores the state afterwards."""
     with torch.random.fork_rng(), torch.no_grad():
         torch.manual_seed(seed)
         yield

@@ -1,4 +1,4 @@
-"""What is asked of a segmentation model, as the user names it."""
+"""Settings that decide which segmentation model is loaded, and how, as the user names them."""
 
 from dataclasses import dataclass
 
@@ -7,20 +7,20 @@ RANDOM = "random:"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentationSpec:
-    """Names are paths or Hugging Face ids, as `locate.find` takes them; which are allowed is the caller's concern."""
+    """Names are paths or Hugging Face ids, as for `locate.find`. The caller decides which are allowed."""
 
     model: str
-    """A folder or an id, `facebook/sam3`; or `random:SHAPE`, random weights: `random:sam3` of the true size, for
-    measuring, or `random:tiny`."""
+    """A folder or an id such as `facebook/sam3`; or `random:SHAPE` for random weights: `random:sam3` has the true size,
+    for benchmarks; `random:tiny` is small."""
     resolution: int = 1008
-    """Side in pixels of the square that a picture is scaled to: a multiple of a window of attention (336 px)."""
+    """Side in pixels of the square that pictures are scaled to: a multiple of an attention window (336 px)."""
     is_compiled: bool = False
-    """The backbone through torch.compile: minutes at the first picture, faster after it; not with offload. The
-    decoder stays as it is: it would be compiled anew for every length of a prompt."""
+    """Compile the backbone with torch.compile: minutes at the first picture, faster after it. Not with offload. The
+    decoder is not compiled, because every length of a prompt would need another compilation."""
     is_offloaded: bool = False
-    """Weights in main memory, brought to the device layer by layer: for small cards."""
+    """Keep weights in main memory and copy them to the device layer by layer, for small cards."""
 
     @property
     def random_shape(self) -> str:
-        """A name in `shapes.SHAPES`; "" where the model has weights of its own."""
+        """A name in `shapes.SHAPES`; "" if the model is on disk."""
         return self.model.removeprefix(RANDOM) if self.model.startswith(RANDOM) else ""

@@ -1,4 +1,4 @@
-"""What a benchmark times beside our own: transformers' SAM3 on the very modules of our model, as its users run it."""
+"""transformers' own SAM3 on the modules of our model, run as its users run it: the reference for benchmarks."""
 
 import ast
 import gc
@@ -12,9 +12,9 @@ from torch.nn import functional as F
 
 from engine.models.graphs import DirectCalls
 from engine.models.sam3.backbone import Backbone
+from engine.models.sam3.detected_objects import DetectedObjects
 from engine.models.sam3.detector import Detector
-from engine.models.sam3.found import Found
-from engine.models.sam3.model import Model
+from engine.models.sam3.model import SegmentationModel
 from engine.models.sam3.pixels import preprocess
 from engine.models.sam3.prompts import PromptEncoder
 
@@ -22,16 +22,16 @@ PROMPT_TOKENS = 32
 MIDDLE = 127.5
 
 
-class Rival:
-    """transformers' way for pictures by themselves. One thread.
+class ReferenceSegmenter:
+    """transformers' pipeline for single pictures. One thread.
 
-    The picture is scaled on the CPU, in uint8 with antialiasing, turned into floats there and sent so
-    (Sam3ImageProcessor). The backbone runs once a picture, the decoder once a prompt, padded to 32 tokens, with masks
-    of all queries (Sam3Model). Masks above the threshold are scaled to the full size on the device and stay there
+    The picture is scaled on the CPU, in uint8 with antialiasing, converted to float there and then copied to the device
+    (Sam3ImageProcessor). The backbone runs once per picture, the decoder once per prompt, padded to 32 tokens, with
+    masks of all queries (Sam3Model). Masks above the threshold are scaled to the full size on the device and stay there
     (post_process_instance_segmentation with target_sizes).
     """
 
-    def __init__(self, model: Model, texts: Sequence[str]) -> None:
+    def __init__(self, model: SegmentationModel, texts: Sequence[str]) -> None:
         self._model = model
         self._detector = model.detector
         self._post_process = own_post_processing()
@@ -42,13 +42,15 @@ class Rival:
 
     @torch.inference_mode()
     def call(self, picture: np.ndarray, threshold: float) -> list[dict[str, torch.Tensor]]:
-        """As a user calls it, words and picture (H, W, 3) uint8 in. For each prompt scores (n,), boxes (n, 4) in px,
-        masks (n, H, W) uint8 or bool."""
+        """Run it as a user does, from texts and a picture (H, W, 3) uint8.
+
+        Returns for each prompt scores (n,), boxes (n, 4) in px, and masks (n, H, W) uint8 or bool.
+        """
         return self._found(picture, [self._tokens(text) for text in self._texts], threshold)
 
     @torch.inference_mode()
     def prepared(self, picture: np.ndarray, threshold: float) -> list[dict[str, torch.Tensor]]:
-        """The same with the words encoded once and for all."""
+        """The same with texts encoded in advance."""
         asked = [
             {"text_embeds": embeds, "attention_mask": words["attention_mask"]}
             for embeds, words in zip(self._embeds, self._asked, strict=True)
@@ -72,14 +74,14 @@ class Rival:
         return {name: words[name].to(self._model.device) for name in ("input_ids", "attention_mask")}
 
 
-class FollowingRival:
-    """transformers' way through a stream: a Sam3VideoModel and a session that keeps all it has seen. One thread.
+class ReferenceTracker:
+    """transformers' pipeline for streams: a Sam3VideoModel with a session that keeps everything. One thread.
 
-    Masks are scaled to the full size on the device and stay there; what its processor does beside that (boxes of the
-    masks, who is in front) is left out.
+    Masks are scaled to the full size on the device and stay there. The processor's other work is left out (boxes of the
+    masks, which object is in front).
     """
 
-    def __init__(self, model: Model, texts: Sequence[str]) -> None:
+    def __init__(self, model: SegmentationModel, texts: Sequence[str]) -> None:
         from transformers.models.sam3_video.modeling_sam3_video import Sam3VideoInferenceSession
 
         self._model = model
@@ -95,7 +97,7 @@ class FollowingRival:
 
     @torch.inference_mode()
     def step(self, picture: np.ndarray) -> torch.Tensor:
-        """Masks (n, H, W) bool of the objects followed into `picture` (H, W, 3) uint8, the next of the stream."""
+        """Masks (n, H, W) bool of the tracked objects in `picture` (H, W, 3) uint8, the next of the stream."""
         answer = self._model.video(inference_session=self._session, frame=processed(picture, self._model))
         if not answer.obj_id_to_mask:
             return torch.zeros(0, *picture.shape[:2], dtype=torch.bool)
@@ -103,8 +105,8 @@ class FollowingRival:
         return (F.interpolate(masks, picture.shape[:2], mode="bilinear") > 0)[:, 0]
 
 
-def processed(picture: np.ndarray, model: Model) -> torch.Tensor:
-    """(1, 3, resolution, resolution) float32 on the device, step by step as Sam3ImageProcessor makes it of an array."""
+def processed(picture: np.ndarray, model: SegmentationModel) -> torch.Tensor:
+    """The model input (1, 3, resolution, resolution) float32 on the device, by the steps of Sam3ImageProcessor."""
     side = model.spec.resolution
     channels = torch.from_numpy(picture).permute(2, 0, 1).contiguous()
     small = F.interpolate(channels[None], (side, side), mode="bilinear", antialias=True)
@@ -112,9 +114,9 @@ def processed(picture: np.ndarray, model: Model) -> torch.Tensor:
 
 
 def own_post_processing() -> Callable[..., list[dict[str, torch.Tensor]]]:
-    """Sam3ImageProcessor.post_process_instance_segmentation as it is installed here, called with None for `self`.
+    """Sam3ImageProcessor.post_process_instance_segmentation as installed here, called with None for `self`.
 
-    Taken out of its file: the file as a whole wants torchvision, which these few lines do not.
+    Extracted from its file, because the file as a whole needs torchvision and these lines do not.
     """
     import transformers
 
@@ -127,20 +129,21 @@ def own_post_processing() -> Callable[..., list[dict[str, torch.Tensor]]]:
     ]
     names: dict[str, Any] = {"torch": torch}
     exec(compile(ast.Module(body=functions, type_ignores=[]), str(file), "exec"), names)
-    return names[wanted[1]]
+    post_process: Callable[..., list[dict[str, torch.Tensor]]] = names[wanted[1]]
+    return post_process
 
 
 def difference(
-    model: Model, texts: Sequence[str], picture: np.ndarray, threshold: float, most: int
+    model: SegmentationModel, texts: Sequence[str], picture: np.ndarray, threshold: float, max_objects: int
 ) -> dict[str, float]:
-    """How far what we find is from what transformers finds in one picture, before NMS and the filling of holes.
+    """Differences between our results and transformers' in one picture, before NMS and hole filling.
 
-    `masks_differ`: share of the pixels of masks at full size, ours scaled and cut at one half as a shader does; each of
-    ours beside the nearest of theirs. `scores_differ`, `boxes_differ_px`: the largest difference of these.
+    `masks_differ`: share of differing pixels in full-size masks, ours scaled and cut at one half as a shader does; each
+    of ours against the nearest of theirs. `scores_differ`, `boxes_differ_px`: the largest difference.
     `transformers_objects`: how many they find.
     """
-    ours = found(model, texts, picture, threshold, most)
-    theirs = Rival(model, texts).prepared(picture, threshold)
+    ours = found(model, texts, picture, threshold, max_objects)
+    theirs = ReferenceSegmenter(model, texts).prepared(picture, threshold)
     sides = torch.tensor(picture.shape[1::-1] * 2)  # width, height, width, height
     shares, scores, boxes = [0.0], [0.0], [0.0]
     for place, prompt in enumerate(ours.prompts):
@@ -161,19 +164,24 @@ def difference(
     }
 
 
-def found(model: Model, texts: Sequence[str], picture: np.ndarray, threshold: float, most: int) -> Found:
-    """What our detector finds in one picture (H, W, 3) uint8, as it is, before it is tidied up."""
+def found(
+    model: SegmentationModel, texts: Sequence[str], picture: np.ndarray, threshold: float, max_objects: int
+) -> DetectedObjects:
+    """Our detector's results in one picture (H, W, 3) uint8, before they are tidied up."""
     calls, encoder = DirectCalls(), PromptEncoder(model)
     pixels = preprocess(torch.from_numpy(picture)[None].to(model.device), model.spec.resolution, model.dtype)
     features = Backbone(model, calls).run(pixels)
     prompts = [encoder.encode(text) for text in texts]
-    return Detector(model, calls).detect(features, prompts, threshold=threshold, most=most)[0]
+    return Detector(model, calls).detect(features, prompts, threshold=threshold, max_objects=max_objects)[0]
 
 
 def tensors_mb(device: torch.device) -> float:
-    """MiB of all tensors that somebody holds: what grows where something forgets nothing. The process's own memory
-    would not tell: what is freed stays with it for later."""
+    """MiB of all tensors in use, to find leaks.
+
+    The process's memory would not show them, because it keeps freed memory for later.
+    """
     if device.type == "cuda":
         return torch.cuda.memory_allocated(device) / 2**20
     held = (each.untyped_storage() for each in gc.get_objects() if type(each) in (torch.Tensor, torch.nn.Parameter))
-    return sum({storage.data_ptr(): storage.nbytes() for storage in held}.values()) / 2**20
+    result: float = sum({storage.data_ptr(): storage.nbytes() for storage in held}.values()) / 2**20
+    return result

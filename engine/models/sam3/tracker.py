@@ -1,40 +1,38 @@
-"""Objects that keep their ids from picture to picture: SAM3's tracker, as transformers' Sam3VideoModel runs it."""
+"""Tracks objects from picture to picture with SAM3's tracker, as transformers' Sam3VideoModel runs it."""
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 
 from engine.models.graphs import nothing
 from engine.models.sam3.backbone import Features
+from engine.models.sam3.detected_objects import DetectedObjects
 from engine.models.sam3.detector import Detector, Mark, ignore
 from engine.models.sam3.detr import as_levels
-from engine.models.sam3.following import Absence, threshold_for_new, too_many
-from engine.models.sam3.found import Found
+from engine.models.sam3.following import MissedResults, surplus_ids, threshold_for_new
 from engine.models.sam3.mask_kernel import install
-from engine.models.sam3.prompts import Prompt
+from engine.models.sam3.model import SegmentationModel
+from engine.models.sam3.prompts import EncodedPrompt
 from engine.models.sam3.session import StreamSession
 from engine.models.sam3.video_flow import Detections, VideoFlow, detections_of
 
-if TYPE_CHECKING:
-    from engine.models.sam3.model import Model
-
 CANDIDATES = 64
-"""Queries of a prompt that are given a mask, before duplicates go. The model has 200."""
+"""Queries per prompt for which masks are computed, before duplicates are dropped. The model has 200."""
 
 
 class Tracker:
-    """Follows what the prompts name through the pictures of one source. One thread, one device.
+    """Tracks what the prompts name through the pictures of one source. One thread, one device.
 
-    An object keeps its id, from 1, as long as it is followed; no id is given twice. Memory is bounded (`session.py`);
-    who is let go, and why, stands in `following.py`. Pictures of any size and aspect become the same square before they
-    come here: a change of size changes nothing.
+    An object keeps its id, from 1, as long as it is tracked; ids are never reused. Memory is bounded (`session.py`).
+    The rules for dropping objects are in `following.py`. Pictures of any size become the same square before they get
+    here, so a change of size changes nothing.
     """
 
-    def __init__(self, model: "Model", detector: Detector) -> None:
-        """`model` has a tracker. From now on all of transformers' SAM3 video models in this process use our NMS and
-        hole filling."""
+    def __init__(self, model: SegmentationModel, detector: Detector) -> None:
+        """`model` has a tracker. All of transformers' SAM3 video models in this process use our NMS and hole filling
+        from now on."""
         self._model = model
         self._detector = detector
         self._flow = VideoFlow.over(model.video)
@@ -42,16 +40,16 @@ class Tracker:
         self._numbers: dict[str, int] = {}
         self._last_number = 0
         self._session = StreamSession(model.device, model.dtype, first_id=1)
-        self._absence = Absence()
+        self._absence = MissedResults()
         self._between: Callable[[], None] = nothing
         install(self._flow.fill_hole_area)
         for piece in self._flow.pieces():
             piece.register_forward_pre_hook(self._before_piece)
 
     def reset(self) -> None:
-        """Forgets who is followed: pictures of another source begin."""
+        """Forget all tracked objects, because pictures of another source begin."""
         self._session = StreamSession(self._model.device, self._model.dtype, first_id=self._session.max_obj_id + 1)
-        self._absence = Absence()
+        self._absence = MissedResults()
 
     def state(self) -> dict[str, Any]:
         """Everything the next step depends on: tensors and plain values, not copied. See `restore`."""
@@ -66,75 +64,77 @@ class Tracker:
         """Go on where the tracker that gave this `state` was: the next steps give the same bits."""
         self._session = StreamSession(self._model.device, self._model.dtype, first_id=1)
         self._session.restore(state["session"])
-        self._absence = Absence(state["absence"])
+        self._absence = MissedResults(state["absence"])
         self._numbers, self._last_number = dict(state["numbers"]), state["last_number"]
 
     def step(
         self,
         features: Features,
-        prompts: Sequence[Prompt],
+        prompts: Sequence[EncodedPrompt],
         *,
         threshold: float,
-        most: int,
+        max_objects: int,
         between: Callable[[], None] = nothing,
         mark: Mark = ignore,
-    ) -> Found:
-        """The objects in the next picture, with `ids`: at most `most`, highest score first.
+    ) -> DetectedObjects:
+        """The objects in the next picture, with `ids`: at most `max_objects`, highest score first.
 
-        A score is the detector's when it found the object, as transformers' processor has it: it stays, and so does the
-        order. Boxes enclose the masks. Who is followed but cannot be seen is left out.
+        As in transformers' processor, an object keeps the detector's score from when it was found, so the order stays
+        the same. Boxes enclose the masks. Tracked objects that are not visible are left out.
 
-        `threshold`: least score of a detection; while anybody is followed a new object needs more
-        (`threshold_for_new`: 0.7 at 0.5). It, `most` and `prompts` may change at any time: who was found with less, or
-        is one too many, or was found for a text that is gone, is let go, and the others stay. A text that is given
-        twice is looked for once.
+        `threshold`: minimum score of a detection. While objects are tracked, a new one needs more
+        (`threshold_for_new`: 0.7 at 0.5). `threshold`, `max_objects` and `prompts` may change at any time: objects with
+        a lower score, too many objects, and objects of removed texts are dropped; the others stay. A text given twice
+        is searched once.
 
-        `features` are of one picture. `between` is called between the parts of detector and tracker, some times for
-        each object; `mark` is told the end of each stage: decoder and masks for each prompt, then tracker and copy.
-        `is_finite` is False where the detector's numbers were none: then nothing is found, and who is followed goes on
-        in the next picture.
+        `features` belong to one picture. `between` is called between the parts of detector and tracker, several times
+        per object. `mark` is called at the end of each stage: decoder and masks for each prompt, then tracker and copy.
+        `is_finite` is False if the detector returned NaN or infinity: the result is then empty, and tracking goes on
+        with the next picture.
         """
         places = self._places(prompts)
         if not places:
             return self._found({}, {})
-        self._let_go(too_many(self._session.obj_id_to_score, threshold, most))
+        self._drop(surplus_ids(self._session.obj_id_to_score, threshold, max_objects))
         detections: dict[int, Detections] = {}
         for number, place in places.items():
-            best = self._detector.best(features, prompts[place], most=CANDIDATES, between=between, mark=mark)
+            best = self._detector.best(features, prompts[place], max_queries=CANDIDATES, between=between, mark=mark)
             if not best.is_finite.all():
                 return self._found({}, {}, is_finite=False)
             detections[number] = detections_of(best, threshold, self._flow.det_nms_thresh)
             mark("masks")
             between()
         self._flow.new_det_thresh = threshold_for_new(threshold, *self._own_thresholds)
-        self._flow.max_num_objects = most
+        self._flow.max_num_objects = max_objects
         masks = self._followed(features, detections, between)
         mark("tracker")
         found = self._found(masks, places)
         mark("copy")
-        self._forget(set(found.ids.tolist()))
+        self._forget(set(found.tracked_ids.tolist()))
         return found
 
     def _followed(
         self, features: Features, detections: dict[int, Detections], between: Callable[[], None]
     ) -> dict[int, torch.Tensor]:
-        """(1, side, side) logits of everyone, by id."""
-        masks: dict[int, torch.Tensor] | None = None
+        """Mask logits (1, side, side) of all tracked objects, by id."""
         self._between = between
         try:
-            masks = self._flow.follow(self._session, features, detections).obj_id_to_mask
+            output = self._flow.follow(self._session, features, detections)
+        except BaseException:
+            self.reset()  # after an error within a frame the session is inconsistent
+            raise
         finally:
             self._between = nothing
-            if masks is None:
-                self.reset()  # stopped within a frame, what is in the session does not fit together
-        return masks
+        return output.obj_id_to_mask or {}
 
     def _before_piece(self, piece: torch.nn.Module, inputs: tuple[object, ...]) -> None:
-        self._between()  # what a hook returns would be taken for other inputs
+        self._between()  # returns None: anything else would replace the inputs
 
-    def _places(self, prompts: Sequence[Prompt]) -> dict[int, int]:
-        """Where each text stands in the sequence, by the number that it has as long as it is asked for. Lets go who was
-        found for others."""
+    def _places(self, prompts: Sequence[EncodedPrompt]) -> dict[int, int]:
+        """Index of each text in `prompts`, by the number it keeps while it is in use.
+
+        Drops objects of removed texts.
+        """
         places: dict[str, int] = {}
         for place, prompt in enumerate(prompts):
             places.setdefault(prompt.text, place)
@@ -143,30 +143,35 @@ class Tracker:
             self._numbers[text] = self._last_number
         self._numbers = {text: self._numbers[text] for text in places}
         asked = set(self._numbers.values())
-        self._let_go([each for each, number in self._session.obj_id_to_prompt_id.items() if number not in asked])
+        self._drop([each for each, number in self._session.obj_id_to_prompt_id.items() if number not in asked])
         return {self._numbers[text]: place for text, place in places.items()}
 
-    def _let_go(self, ids: Iterable[int]) -> None:
+    def _drop(self, ids: Iterable[int]) -> None:
         for object_id in ids:
             self._session.drop(object_id)
 
     def _forget(self, shown: set[int]) -> None:
-        """What no later picture needs, and who has not been seen for long."""
+        """Drop what no later picture needs, and objects that have been missed for long."""
         session = self._session
         newest = session.num_frames - 1
         matched = {each for each in shown if newest not in session.unmatched_frame_inds.get(each, ())}
         session.trim(self._model.video.config.tracker_config)
-        self._let_go(self._absence.after({each: each in matched for each in session.obj_ids}))
+        self._drop(self._absence.after({each: each in matched for each in session.obj_ids}))
 
-    def _found(self, masks: dict[int, torch.Tensor], places: dict[int, int], *, is_finite: bool = True) -> Found:
-        """`masks`: (1, side, side) logits of everyone followed; `places` of the prompts by number."""
+    def _found(
+        self, masks: dict[int, torch.Tensor], places: dict[int, int], *, is_finite: bool = True
+    ) -> DetectedObjects:
+        """The visible objects. `masks`: logits (1, side, side) of all tracked objects.
+
+        `places`: prompt indices by number.
+        """
         session = self._session
         ids = sorted(masks, key=lambda each: (-session.obj_id_to_score[each], each))
         side = self._model.mask_side
         levels = np.zeros((0, side, side), np.uint8)
         if ids:
             levels = as_levels(torch.cat([masks[each] for each in ids])).cpu().numpy()
-        everyone = Found(
+        tracked = DetectedObjects(
             scores=np.array([session.obj_id_to_score[each] for each in ids], np.float32),
             boxes=boxes_around(levels),
             prompts=np.array([places[session.obj_id_to_prompt_id[each]] for each in ids], np.int64),
@@ -174,16 +179,18 @@ class Tracker:
             ids=np.array(ids, np.int64),
             is_finite=is_finite,
         )
-        return everyone.only(everyone.boxes[:, 2] > 0.0)
+        return tracked.only(tracked.boxes[:, 2] > 0.0)
 
 
 def boxes_around(masks: np.ndarray) -> np.ndarray:
-    """(n, 4) float32: left, top, right and bottom, 0..1, of what is above 127.5 in masks (n, side, side) uint8; zeros
-    where nothing is."""
+    """Bounding boxes (left, top, right, bottom), 0..1, of values above 127.5 in masks (n, side, side) uint8.
+
+    (n, 4) float32; zeros for an empty mask.
+    """
     inside = masks > 127
     boxes = np.zeros((len(masks), 4), np.float32)
     for axis in (0, 1):
-        lines = inside.any(axis=1 + axis)  # (n, side): columns, then rows
+        lines: np.ndarray = np.any(inside, axis=1 + axis)  # (n, side): columns, then rows
         boxes[:, axis] = lines.argmax(axis=1)
         boxes[:, 2 + axis] = lines.any(axis=1) * (lines.shape[1] - lines[:, ::-1].argmax(axis=1))
     return boxes / np.float32(masks.shape[2])

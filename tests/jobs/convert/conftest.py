@@ -41,9 +41,9 @@ def convert(voice: VoiceSpec, model: Any) -> Callable[..., ConvertReport]:
         as_it_converts: Callable[[], None] = lambda: None,
         **options: Any,
     ) -> ConvertReport:
-        from engine.models.rvc.offline import Converter
+        from engine.models.rvc.offline import VoiceConverter
 
-        class Told(Converter):
+        class Told(VoiceConverter):
             def convert(self, pieces: Any) -> Any:
                 as_it_converts()
                 return super().convert(pieces)

@@ -32,7 +32,7 @@ from engine.jobs.convert.run import open_job, run_job
 from engine.models.rvc import VoiceSpec
 from engine.models.rvc.cutting import Cutting
 from engine.models.rvc.load import load
-from engine.models.rvc.offline import Converter
+from engine.models.rvc.offline import VoiceConverter
 from engine.models.rvc.optimization import OptimizationConfig
 from engine.system.process_memory import peak_process_mb
 import torch
@@ -43,7 +43,7 @@ model = load(spec, "cpu", "float32")
 for name in names:
     job = ConvertJob(sources=(Path(folder, name),), output=str(Path(folder, "out-" + name)), spec=spec)
     cutting = Cutting(pad_s=0.2, query_s=1, center_s=4, max_s=5)
-    converter = Converter(model, job.settings, OptimizationConfig.for_cpu(), cutting=cutting)
+    converter = VoiceConverter(model, job.settings, OptimizationConfig.for_cpu(), cutting=cutting)
     assert run_job(job, open_job(job), converter).is_complete
     print(peak_process_mb(), flush=True)
 """
@@ -76,7 +76,7 @@ def test_four_times_as_long_a_sound_is_heard_and_finished_in_the_same_memory(tmp
         spans = spans_of(heard.read, heard.samples, CUTTING)
         made = ConvertedVoice(
             heard=heard,
-            turned_down=1.0,
+            limiting_gain=1.0,
             converted=converted,
             spans=spans,
             hop=400,

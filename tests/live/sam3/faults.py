@@ -16,14 +16,14 @@ import engine.live.sam3.loop as segmentation
 import engine.models.sam3.load as loading
 from engine.children.port import ChildPort
 from engine.models.sam3.backbone import Backbone, Features
-from engine.models.sam3.prompts import Prompt, PromptEncoder
+from engine.models.sam3.prompts import EncodedPrompt, PromptEncoder
 
 
 def run(port: ChildPort) -> None:
     encode, see = PromptEncoder.encode, Backbone.run
     was_tight: list[bool] = []
 
-    def encode_or_die(self: PromptEncoder, text: str) -> Prompt:
+    def encode_or_die(self: PromptEncoder, text: str) -> EncodedPrompt:
         if text == "poison":
             os.kill(os.getpid(), signal.SIGKILL)
         return encode(self, text)

@@ -36,7 +36,7 @@ def segmenting_core(model: Path) -> Callable[..., Segmentation]:
     def segment(
         picture: np.ndarray, prompts: tuple[str, ...] = ("sea",), *, threshold: float = 0.5, most: int = 16
     ) -> Segmentation:
-        segmenter.threshold, segmenter.most = threshold, most
+        segmenter.threshold, segmenter.max_objects = threshold, most
         segmenter.set_prompts(prompts)
         return segmenter.segment(picture)[0]
 

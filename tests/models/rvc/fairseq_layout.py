@@ -1,10 +1,10 @@
-"""HuBERT by the names that fairseq gave its tensors, for tests: the published files' layout, of nobody's weights."""
+"""HuBERT with fairseq's tensor names, for tests: the published files' layout with random weights."""
 
 from collections.abc import Mapping
 
 from torch import Tensor
 
-# By hand from the published hubert_base.pt: what fairseq's HubertModel calls what transformers calls otherwise.
+# Written by hand from the published hubert_base.pt: transformers' names and fairseq's, where they differ.
 OUTSIDE_THE_LAYERS = {
     "feature_extractor.conv_layers.0.layer_norm.weight": "feature_extractor.conv_layers.0.2.weight",
     "feature_extractor.conv_layers.0.layer_norm.bias": "feature_extractor.conv_layers.0.2.bias",
@@ -41,7 +41,7 @@ IN_A_LAYER = {
 
 
 def fairseq_names(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Tensors by transformers' names -> the same by fairseq's. KeyError for a name that fairseq has no other for."""
+    """Tensors renamed from transformers' names to fairseq's. KeyError for a name without an equivalent."""
     found = {}
     for name, tensor in tensors.items():
         if name.startswith("encoder.layers."):

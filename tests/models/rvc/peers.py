@@ -1,4 +1,4 @@
-"""Code nobody here wrote, which ours is compared with: the synthesisers of the package infer-rvc-python."""
+"""Independent reference code: the synthesizers of the package infer-rvc-python."""
 
 import importlib
 import sys
@@ -21,29 +21,31 @@ def is_installed() -> bool:
 
 
 def rmvpe() -> Any:
-    """Their module with RMVPE; it asks for librosa's mel filters."""
+    """Their module with RMVPE, which imports librosa's mel filters."""
     return _module("lib.rmvpe")
 
 
 def synthesizer(shape: SynthesizerShape) -> Any:
-    """Theirs of this shape, with the weights that it draws for itself and its weight norm in place."""
+    """Their synthesizer of this shape, with its own random weights and with weight norm."""
     kind = {"v1": "256", "v2": "768"}[shape.version] + ("NSFsid" if shape.has_pitch else "NSFsid_nono")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the way they ask for weight norm is out of date
+        warnings.simplefilter("ignore")  # their weight norm is deprecated
         models = _module("lib.infer_pack.models")
         return getattr(models, f"SynthesizerTrnMs{kind}")(*shape.config(), is_half=False).eval()
 
 
 def infer(theirs: Any, phone: torch.Tensor, pitch: torch.Tensor, f0: torch.Tensor, speaker: torch.Tensor) -> Any:
-    """Its sound, (B, 1, T hop). It draws: the latent's noise, a phase that it throws away, (B, 1) uniform, and the
-    source's noise."""
+    """Its sound, (B, 1, T hop).
+
+    It draws random numbers: the latent's noise, a phase that it does not use, (B, 1) uniform, and the source's noise.
+    """
     lengths = torch.full((phone.shape[0],), phone.shape[1])
     given = (phone, lengths, pitch, f0, speaker) if hasattr(theirs.dec, "m_source") else (phone, lengths, speaker)
     return theirs.infer(*given)[0]
 
 
 def _module(name: str) -> Any:
-    """Their package's own `__init__` asks for libraries that these do without: an empty one stands in for it."""
+    """The package's own `__init__` imports libraries that are not needed here; an empty module replaces it."""
     if PACKAGE.name not in sys.modules:
         empty = types.ModuleType(PACKAGE.name)
         empty.__path__ = [str(PACKAGE)]

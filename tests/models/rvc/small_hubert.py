@@ -1,4 +1,4 @@
-"""A HuBERT of twelve narrow layers with a final projection, as transformers builds it; for tests."""
+"""A HuBERT with twelve narrow layers and a final projection, built by transformers; for tests."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ PROJECTED = 32
 
 
 class SmallHubert(HubertModel):
-    """As the published ContentVec: the projection is a layer of the model, beside the HubertModel's own."""
+    """Like the published ContentVec: the projection is a layer beside the HuBERT."""
 
     def __init__(self, config: HubertConfig) -> None:
         super().__init__(config)
@@ -18,7 +18,7 @@ class SmallHubert(HubertModel):
 
 
 def small_hubert(**changes: Any) -> SmallHubert:
-    """The same weights each time; none of them as it is drawn, so that a bias or a norm that is lost is heard."""
+    """The same weights each time, and no default values: a lost bias or norm then changes the result."""
     config = HubertConfig(
         **{
             "hidden_size": WIDTH,

@@ -1,4 +1,4 @@
-"""What the tests of the stream share: a model from a folder, a sound fed block by block, and what to compare it by."""
+"""Shared by the tests of the stream: loading a model, feeding a sound block by block, and measurements."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from engine.models.rvc.stream import LiveVoice
 
 
 def loaded(folder: Path, *, index: bool = False) -> VoiceModel:
-    """A tiny voice on the CPU, its pitch by yin."""
+    """A tiny voice on the CPU, with pitch by yin."""
     spec = VoiceSpec(
         model=str(folder / "voice.pth"),
         index=str(folder / "voice.index") if index else "",
@@ -31,7 +31,7 @@ def live_voice(
     extra_ms: float = 200,
     settings: VoiceSettings | None = None,
 ) -> LiveVoice:
-    """With little `extra`: it is what takes the time."""
+    """A stream with little `extra`, which takes most of the time."""
     live = LiveVoice(model, rate_hz=rate_hz, block_ms=block_ms, crossfade_ms=crossfade_ms, extra_ms=extra_ms)
     live.settings = settings or VoiceSettings()
     return live
@@ -47,14 +47,14 @@ def streamed(live: LiveVoice, sound: np.ndarray, first_sample: int = 0) -> np.nd
 
 
 def tone(hz: float | np.ndarray, rate_hz: int, seconds: float, level: float = 0.3) -> np.ndarray:
-    """A sine and a softer octave over it, (n,) float32; `hz` may be a value a sample."""
+    """A sine and a softer octave above it, (n,) float32; `hz` may have a value per sample."""
     turns = np.cumsum(np.broadcast_to(hz, round(rate_hz * seconds))) / rate_hz
     sine = np.sin(2.0 * np.pi * turns) + 0.3 * np.sin(4.0 * np.pi * turns)
     return (level * sine).astype(np.float32)
 
 
 def spoken(rate_hz: int, seconds: float, hz: float = 150.0) -> np.ndarray:
-    """A steady vowel: harmonics of a slowly swaying pitch under two formants, 0.1 rms."""
+    """A steady vowel: harmonics of a slowly varying pitch with two formants, 0.1 rms."""
     times = np.arange(round(rate_hz * seconds)) / rate_hz
     turns = np.cumsum(hz * 2.0 ** (0.3 * np.sin(2.0 * np.pi * 0.7 * times) / 12.0)) / rate_hz
     sound = np.zeros(len(times))
@@ -66,7 +66,7 @@ def spoken(rate_hz: int, seconds: float, hz: float = 150.0) -> np.ndarray:
 
 
 def loudest_hz(sound: np.ndarray, rate_hz: int) -> float:
-    """Of the strongest partial of (n,); 0.1 Hz from a second on."""
+    """Frequency of the strongest partial of (n,), to 0.1 Hz for a second or more."""
     size = 16 * len(sound)
     return float(np.abs(np.fft.rfft(sound * np.hanning(len(sound)), size)).argmax() * rate_hz / size)
 
@@ -77,7 +77,7 @@ def level_db(sound: np.ndarray) -> float:
 
 
 def log_mel(sound: np.ndarray, rate_hz: int, together: int = 1) -> np.ndarray:
-    """(80, frames): 2048 samples every 512, the power of `together` frames averaged."""
+    """Log-mel power (80, frames): 2048 samples every 512, averaged over `together` frames."""
     window = torch.hann_window(2048)
     power = torch.stft(torch.from_numpy(sound), 2048, 512, window=window, return_complex=True).abs() ** 2
     power = power[:, : power.shape[1] // together * together].unflatten(1, (-1, together)).mean(2)

@@ -1,4 +1,4 @@
-"""What a voice is and what it lacks, told from its files without loading torch."""
+"""Reports on a voice from its files, without loading torch: its kind and what is missing."""
 
 import json
 import os
@@ -35,7 +35,7 @@ def spec_of(folder: Path) -> VoiceSpec:
 
 @pytest.fixture
 def voice(tiny_voice: Path, tmp_path: Path) -> Path:
-    """A copy that a test may break."""
+    """A copy that a test may change."""
     return shutil.copytree(tiny_voice, tmp_path / "voice")
 
 
@@ -44,7 +44,7 @@ def voice(tiny_voice: Path, tmp_path: Path) -> Path:
     [{}, {"version": "v1", "rate_hz": 48_000, "speakers": 3}, {"has_pitch": False, "rate_hz": 32_000}],
     ids=["v2", "v1", "without pitch"],
 )
-def test_the_report_is_what_is_loaded_then(tiny_models: TinyModels, options: dict[str, Any]) -> None:
+def test_the_report_equals_the_loaded_voice(tiny_models: TinyModels, options: dict[str, Any]) -> None:
     torch.set_num_threads(1)
     spec = spec_of(tiny_models.voice(**options))
     report, model = check(spec), load(spec, "cpu", "float32")
@@ -53,12 +53,12 @@ def test_the_report_is_what_is_loaded_then(tiny_models: TinyModels, options: dic
     assert report.speakers == model.synthesizer.shape.speakers
     assert report.pitch == model.pitch.name == "yin"
     assert model.retrieval is not None and report.vectors == len(model.retrieval.embeddings)
-    # Weight norm is folded when it is loaded, and with it some numbers go.
+    # Loading folds weight norm, which removes some numbers.
     loaded_mb = (report.memory_bytes("float32") + report.index_bytes) / 2**20
     assert model.memory_mb == pytest.approx(loaded_mb, rel=0.02)
 
 
-def test_it_takes_no_torch_and_no_faiss(tiny_voice: Path) -> None:
+def test_checking_needs_no_torch_and_no_faiss(tiny_voice: Path) -> None:
     code = (
         "import sys; from engine.models.rvc import VoiceSpec; from engine.models.rvc.check import check\n"
         f"assert check({spec_of(tiny_voice)!r}).is_complete\n"
@@ -68,7 +68,7 @@ def test_it_takes_no_torch_and_no_faiss(tiny_voice: Path) -> None:
 
 
 def without_end() -> list[Any]:
-    """A small file; written out, a text longer than any memory."""
+    """A small file whose content, written out, is a text larger than memory."""
     nested: list[Any] = []
     for _ in range(64):
         nested = [nested, nested]
@@ -91,7 +91,7 @@ def without_end() -> list[Any]:
         ({"config": [*TINY_CONFIG[:-1], 44_100]}, "makes 400 samples of a frame, at 44100 Hz it has 441"),
     ],
 )
-def test_what_a_file_says_of_itself_is_told_in_one_short_line(voice: Path, told: dict[str, Any], said: str) -> None:
+def test_invalid_metadata_is_reported_in_one_short_line(voice: Path, told: dict[str, Any], said: str) -> None:
     torch.save(torch.load(voice / "voice.pth", weights_only=True) | told, voice / "voice.pth")
     with pytest.raises(ModelError, match=said) as error:
         check(spec_of(voice))
@@ -105,11 +105,11 @@ def test_what_a_file_says_of_itself_is_told_in_one_short_line(voice: Path, told:
     [
         ("dec.conv_pre.bias", None, "1 tensors are missing, the first is dec.conv_pre.bias"),
         ("dec.conv_pre.weight", torch.zeros(3), "dec.conv_pre.weight is 3, its config asks for 64 x 16 x 7"),
-        ("dec.conv_pre.weight", torch.zeros(64, 16, 7).long(), "dec.conv_pre.weight is no array of fractions"),
+        ("dec.conv_pre.weight", torch.zeros(64, 16, 7).long(), "dec.conv_pre.weight is not a floating-point array"),
     ],
     ids=["missing", "misshapen", "integers"],
 )
-def test_tensors_that_do_not_fit_are_told_as_they_are_when_it_is_loaded(
+def test_wrong_tensors_are_reported_as_by_loading(
     voice: Path, name: str, tensor: torch.Tensor | None, said: str
 ) -> None:
     stored = torch.load(voice / "voice.pth", weights_only=True)
@@ -128,7 +128,7 @@ def test_tensors_that_do_not_fit_are_told_as_they_are_when_it_is_loaded(
     [*SHAPES.values(), replace(SHAPES["tiny"], has_pitch=False, version="v1", heads=4, kernel=5)],
     ids=[*SHAPES, "without pitch"],
 )
-def test_the_tensors_that_are_asked_for_are_those_that_the_synthesizer_has(shape: SynthesizerShape) -> None:
+def test_the_required_tensors_are_those_of_the_synthesizer(shape: SynthesizerShape) -> None:
     with torch.device("meta"):
         built = Synthesizer(shape).state_dict()
     assert list(tensors_of(shape).items()) == [(name, tuple(tensor.shape)) for name, tensor in built.items()]
@@ -137,14 +137,14 @@ def test_the_tensors_that_are_asked_for_are_those_that_the_synthesizer_has(shape
 @pytest.mark.parametrize(
     "header", [b"[" * 100_000, b'{"a": {"dtype": "F32", "shape": ["x"], "data_offsets": [0, 4]}}'], ids=["deep", "text"]
 )
-def test_a_safetensors_header_of_any_kind_ends_in_one_line(voice: Path, header: bytes) -> None:
+def test_any_invalid_safetensors_header_is_one_line(voice: Path, header: bytes) -> None:
     file = voice / "voice.safetensors"
     file.write_bytes(len(header).to_bytes(8, "little") + header + bytes(4))
     with pytest.raises(ModelError, match="cannot be read as safetensors"):
         check(replace(spec_of(voice), model=str(file)))
 
 
-def test_a_voice_in_safetensors_is_told_from_its_metadata(voice: Path) -> None:
+def test_a_voice_in_safetensors_is_described_by_its_metadata(voice: Path) -> None:
     stored = torch.load(voice / "voice.pth", weights_only=True)
     texts = {"config": json.dumps(stored["config"]), "version": stored["version"], "f0": str(stored["f0"])}
     tensors = {name: tensor.contiguous() for name, tensor in stored["weight"].items()}
@@ -170,7 +170,7 @@ def test_each_thing_that_is_missing_is_one_line_with_how_to_get_it(
         check(spec).require_complete()
 
 
-def test_a_better_way_to_find_the_pitch_that_is_not_here_is_a_note_alone(
+def test_a_missing_better_pitch_tracker_is_only_a_note(
     tiny_voice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
@@ -179,7 +179,7 @@ def test_a_better_way_to_find_the_pitch_that_is_not_here_is_a_note_alone(
     assert any("rmvpe" in note for note in report.notes)
 
 
-def test_an_index_of_another_version_is_found_before_it_is_loaded(tiny_models: TinyModels) -> None:
+def test_an_index_of_another_version_is_reported_before_loading(tiny_models: TinyModels) -> None:
     other = tiny_models.voice(version="v1", rate_hz=48_000, speakers=3)
     spec = replace(spec_of(tiny_models.voice()), index=str(other / "voice.index"))
     assert "have 256 numbers, the voice's 768" in check(spec).missing[0]
@@ -187,7 +187,7 @@ def test_an_index_of_another_version_is_found_before_it_is_loaded(tiny_models: T
         load(spec, "cpu", "float32")
 
 
-def test_content_that_is_no_hubert_is_named(voice: Path) -> None:
+def test_content_that_is_not_a_hubert_is_named(voice: Path) -> None:
     (voice / "content" / "config.json").write_text('{"model_type": "wav2vec2"}')
     assert "model_type wav2vec2; a voice needs hubert" in check(spec_of(voice)).missing[0]
     (voice / "content" / "config.json").write_text('{"model_type": "hubert"}')
@@ -195,7 +195,7 @@ def test_content_that_is_no_hubert_is_named(voice: Path) -> None:
     assert "has no weights" in check(spec_of(voice)).missing[0]
 
 
-def test_a_v1_voice_wants_the_final_projection(tiny_models: TinyModels, tmp_path: Path) -> None:
+def test_a_v1_voice_needs_the_final_projection(tiny_models: TinyModels, tmp_path: Path) -> None:
     folder = shutil.copytree(tiny_models.voice(version="v1", rate_hz=48_000, speakers=3), tmp_path / "v1")
     weights = folder / "content" / "model.safetensors"
     from safetensors.torch import load_file
@@ -241,14 +241,14 @@ def test_a_voice_that_would_run_something_is_refused_by_name_and_runs_nothing(vo
         ({"weight": {}, "config": TINY_CONFIG}, "tensors are missing, the first is enc_p.emb_phone.weight"),
     ],
 )
-def test_a_file_that_is_no_voice_is_one_line(tmp_path: Path, stored: Any, said: str) -> None:
+def test_a_file_that_is_not_a_voice_is_one_line(tmp_path: Path, stored: Any, said: str) -> None:
     torch.save(stored, tmp_path / "x.pth")
     with pytest.raises(ModelError, match=said) as error:
         check(VoiceSpec(model=str(tmp_path / "x.pth")))
     assert str(tmp_path / "x.pth") in str(error.value) and "\n" not in str(error.value)
 
 
-def test_a_voice_that_was_cut_off_is_one_line(voice: Path) -> None:
+def test_a_truncated_voice_is_one_line(voice: Path) -> None:
     file = voice / "voice.pth"
     file.write_bytes(file.read_bytes()[:20_000])
     with pytest.raises(ModelError, match="cut off") as error:
@@ -256,6 +256,6 @@ def test_a_voice_that_was_cut_off_is_one_line(voice: Path) -> None:
     assert "\n" not in str(error.value)
 
 
-def test_a_folder_is_no_voice(tiny_voice: Path) -> None:
+def test_a_folder_is_not_a_voice(tiny_voice: Path) -> None:
     with pytest.raises(ModelError, match="is a folder"):
         check(VoiceSpec(model=str(tiny_voice)))

@@ -1,4 +1,4 @@
-"""Voices on disk: the published layout is read, and what is none is told in one line, with nothing of it run."""
+"""Voices on disk: the published layout is read; anything else is refused in one line and not run."""
 
 import io
 import json
@@ -14,9 +14,10 @@ import torch
 from safetensors.torch import save_file
 
 from engine.errors import ModelError
-from engine.models.rvc.checkpoint import read_checkpoint
-from engine.models.rvc.shapes import LARGEST, scatter, seeded
-from engine.models.rvc.synthesizer import Synthesizer, synthesizer_of
+from engine.models.rvc.checkpoint import read_checkpoint, synthesizer_of
+from engine.models.rvc.random_voice import scatter, seeded
+from engine.models.rvc.shapes import MAX_SIZE
+from engine.models.rvc.synthesizer import Synthesizer
 from tests.support.tiny_voice import published, tiny_shape, with_weight_norm
 
 torch.set_num_threads(1)
@@ -32,13 +33,14 @@ def voice() -> Synthesizer:
 
 @pytest.fixture
 def stored(voice: Synthesizer) -> dict[str, Any]:
-    """What the file of `voice` holds; may be spoilt."""
+    """The content of the file of `voice`; a test may change it."""
     return published(voice)
 
 
 @pytest.fixture
 def refusal(tmp_path: Path) -> Callable[[Any], str]:
-    """`refusal(what)`: what is said of a file that holds it, without the file's name: a line of no more than 150."""
+    """`refusal(what)` returns the error for a file with this content, without the file's name: a line of at most
+    150."""
 
     def ask(what: Any, name: str = "voice.pth") -> str:
         file = tmp_path / name
@@ -57,8 +59,8 @@ def refusal(tmp_path: Path) -> Callable[[Any], str]:
     return ask
 
 
-def test_a_published_voice_is_read_as_it_is(tiny_voice: Path) -> None:
-    """Two speakers, as its embeddings have; its config says 109, as that of every extracted voice does."""
+def test_a_published_voice_is_read_unchanged(tiny_voice: Path) -> None:
+    """Two speakers, as its embeddings have; its config says 109, as in every extracted voice."""
     file = tiny_voice / "voice.pth"
     config = torch.load(file, weights_only=True)["config"]
     checkpoint = read_checkpoint(file)
@@ -73,7 +75,7 @@ def test_a_published_voice_is_read_as_it_is(tiny_voice: Path) -> None:
     [("weight_g", "weight_v"), ("parametrizations.weight.original0", "parametrizations.weight.original1")],
     ids=["old", "new"],
 )
-def test_weight_norm_is_folded_in_both_its_spellings(
+def test_weight_norm_is_folded_with_both_spellings(
     voice: Synthesizer, stored: dict[str, Any], names: tuple[str, str], tmp_path: Path
 ) -> None:
     apart = with_weight_norm(voice.state_dict(), names)
@@ -87,14 +89,14 @@ def test_weight_norm_is_folded_in_both_its_spellings(
         torch.testing.assert_close(weights[name], tensor, rtol=1e-5, atol=1e-6)
 
 
-def test_a_channel_of_nothing_but_zeros_is_silent(stored: dict[str, Any], tmp_path: Path) -> None:
+def test_a_channel_of_zeros_is_silent(stored: dict[str, Any], tmp_path: Path) -> None:
     stored["weight"]["dec.ups.0.weight_v"][3] = 0.0
     torch.save(stored, tmp_path / "voice.pth")
     weights = read_checkpoint(tmp_path / "voice.pth").weights
     assert not weights["dec.ups.0.weight"][3].any() and weights["dec.ups.0.weight"].any()
 
 
-def test_what_is_only_for_training_is_left_out(stored: dict[str, Any], tmp_path: Path) -> None:
+def test_tensors_only_for_training_are_left_out(stored: dict[str, Any], tmp_path: Path) -> None:
     stored["weight"]["enc_q.pre.weight"] = torch.zeros(4, 4, 1)
     torch.save(stored, tmp_path / "voice.pth")
     checkpoint = read_checkpoint(tmp_path / "voice.pth")
@@ -111,8 +113,8 @@ def test_safetensors_hold_the_same_voice(stored: dict[str, Any], tmp_path: Path)
     assert all(torch.equal(tensor, other.weights[name]) for name, tensor in one.weights.items())
 
 
-def test_old_files_say_less(stored: dict[str, Any], tmp_path: Path) -> None:
-    """Neither version nor f0, and the rate as a word; the width of the features tells the version."""
+def test_old_files_with_less_metadata_are_read(stored: dict[str, Any], tmp_path: Path) -> None:
+    """Neither version nor f0, and the rate as text; the width of the features shows the version."""
     del stored["version"], stored["f0"]
     stored["config"][-1] = "48k"
     torch.save(stored, tmp_path / "voice.pth")
@@ -121,7 +123,7 @@ def test_old_files_say_less(stored: dict[str, Any], tmp_path: Path) -> None:
 
 
 class Attack:
-    """Leaves `marker` behind, if anybody lets it."""
+    """Creates `marker` if it is run."""
 
     def __init__(self, marker: Path) -> None:
         self.marker = marker
@@ -131,7 +133,7 @@ class Attack:
 
 
 class Call(Attack):
-    """The same through a name that looks harmless."""
+    """The same through a harmless-looking name."""
 
     def __reduce__(self) -> Any:
         return subprocess.check_call, (["touch", str(self.marker)],)
@@ -163,7 +165,7 @@ def test_a_pickle_that_would_run_something_is_refused(
     said = refusal(content.getvalue())
     assert said == f"refused: it would run {named}, which no voice needs"
     assert not marker.exists()
-    pickle.loads(pickle.dumps(evil))  # and this is what would have happened
+    pickle.loads(pickle.dumps(evil))  # and this would have happened
     assert marker.exists()
 
 
@@ -174,7 +176,7 @@ def test_a_bare_pickle_runs_nothing_either(protocol: int, refusal: Callable[[Any
 
 
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 0.9, 0.999])
-def test_a_truncated_voice_is_told(share: float, stored: dict[str, Any], refusal: Callable[[Any], str]) -> None:
+def test_a_truncated_voice_is_reported(share: float, stored: dict[str, Any], refusal: Callable[[Any], str]) -> None:
     content = io.BytesIO()
     torch.save(stored, content)
     whole = content.getvalue()
@@ -200,12 +202,12 @@ def test_a_truncated_voice_is_told(share: float, stored: dict[str, Any], refusal
         (None, "no such file"),
     ],
 )
-def test_what_is_no_voice_is_told(what: Any, said: str, refusal: Callable[[Any], str]) -> None:
+def test_files_that_are_not_voices_are_named(what: Any, said: str, refusal: Callable[[Any], str]) -> None:
     assert refusal(what) == said
 
 
 def without_end() -> list[Any]:
-    """A small file; written out, a text longer than any memory."""
+    """A small file whose content, written out, is a text larger than memory."""
     nested: list[Any] = []
     for _ in range(64):
         nested = [nested, nested]
@@ -217,8 +219,8 @@ def without_end() -> list[Any]:
     [
         (2, 18, "enc_p.proj.weight is 32 x 32 x 1, its config asks for 36 x 32 x 1"),
         (2, 15, "its config makes no sense: 15 latent channels cannot be halved"),
-        (3, 0, f"hidden of its config: 0 is not a whole number in 1..{LARGEST}"),
-        (4, 10**12, f"filter of its config: 1000000000000 is not a whole number in 1..{LARGEST}"),
+        (3, 0, f"hidden of its config: 0 is not a whole number in 1..{MAX_SIZE}"),
+        (4, 10**12, f"filter of its config: 1000000000000 is not a whole number in 1..{MAX_SIZE}"),
         (5, 3, "its config makes no sense: 32 hidden channels are no multiple of 3 heads"),
         (6, 3, "18 tensors are missing, the first is enc_p.encoder.attn_layers.2.emb_rel_k"),
         (6, 10**6, "layers of its config: 1000000 is not a whole number in 1..64"),
@@ -231,7 +233,7 @@ def without_end() -> list[Any]:
             "its config makes no sense: the kernels and dilations of its residual blocks are not equally many",
         ),
         (10, [3] * 10**4, "its config makes no sense: it has more than 16 stages"),
-        (11, "all", f"resblock dilations of its config: 'all' is not a whole number in 1..{LARGEST}"),
+        (11, "all", f"resblock dilations of its config: 'all' is not a whole number in 1..{MAX_SIZE}"),
         (12, [10, 10, 2, 2], "its config makes no sense: makes 400 samples of a frame, at 48000 Hz it has 480"),
         (12, [12, 10, 4], "its config makes no sense: the rates and kernels of its upsampling are not equally many"),
         (13, 40, "its config makes no sense: 40 channels cannot be halved 4 times"),
@@ -241,7 +243,7 @@ def without_end() -> list[Any]:
         (17, "48 kHz", "sample rate of its config: '48 kHz' is not a whole number in 1..400000"),
     ],
 )
-def test_a_config_that_does_not_fit_is_told(
+def test_a_wrong_config_is_reported(
     item: int, value: Any, said: str, stored: dict[str, Any], refusal: Callable[[Any], str]
 ) -> None:
     stored["config"][item] = value
@@ -253,7 +255,9 @@ def test_a_missing_tensor_is_named(stored: dict[str, Any], refusal: Callable[[An
     assert refusal(stored) == "2 tensors are missing, the first is dec.conv_pre.bias"
 
 
-def test_a_voice_without_pitch_is_none_of_one_with(stored: dict[str, Any], refusal: Callable[[Any], str]) -> None:
+def test_a_voice_without_pitch_does_not_load_as_one_with_pitch(
+    stored: dict[str, Any], refusal: Callable[[Any], str]
+) -> None:
     for name in [name for name in stored["weight"] if "pitch" in name or "noise" in name or "m_source" in name]:
         del stored["weight"][name]
     assert refusal(stored).endswith("tensors are missing, the first is enc_p.emb_pitch.weight")
@@ -263,14 +267,14 @@ def test_a_voice_without_pitch_is_none_of_one_with(stored: dict[str, Any], refus
     ("tensor", "said"),
     [
         (torch.full((64, 16, 7), torch.nan), "holds numbers that are none (NaN or infinity)"),
-        (torch.zeros(64, 16, 7, dtype=torch.int64), "is no array of fractions"),
-        (torch.zeros(64, 16, 7).to_sparse(), "is no array of fractions"),
+        (torch.zeros(64, 16, 7, dtype=torch.int64), "is not a floating-point array"),
+        (torch.zeros(64, 16, 7).to_sparse(), "is not a floating-point array"),
         (torch.zeros(()), "is one number, its config asks for 64 x 16 x 7"),
         (torch.zeros(1).expand(10**9, 10**9), "is 1000000000 x 1000000000, its config asks for 64 x 16 x 7"),
     ],
     ids=["nan", "integers", "sparse", "scalar", "a million terabytes in four bytes"],
 )
-def test_a_tensor_that_is_no_weight_is_named(
+def test_a_tensor_that_is_not_a_weight_is_named(
     tensor: torch.Tensor, said: str, stored: dict[str, Any], refusal: Callable[[Any], str]
 ) -> None:
     stored["weight"]["dec.conv_pre.weight"] = tensor
@@ -287,16 +291,18 @@ def test_a_tensor_that_is_no_weight_is_named(
         ({"f0": without_end()}, ", not 0 or 1"),
     ],
 )
-def test_a_version_that_nobody_knows_is_told(
+def test_an_unknown_version_is_reported(
     told: dict[str, Any], said: str, stored: dict[str, Any], refusal: Callable[[Any], str]
 ) -> None:
     assert refusal(stored | told).endswith(said)
 
 
-def test_broken_safetensors_are_told(stored: dict[str, Any], refusal: Callable[..., str], tmp_path: Path) -> None:
+def test_broken_safetensors_are_reported(stored: dict[str, Any], refusal: Callable[..., str], tmp_path: Path) -> None:
     file = tmp_path / "voice.safetensors"
     save_file(stored["weight"], file)
-    assert refusal(None, file.name) == "no RVC voice: its metadata need `config`, a JSON list, and `version` and `f0`"
+    assert (
+        refusal(None, file.name) == "not an RVC voice: its metadata need `config`, a JSON list, and `version` and `f0`"
+    )
     save_file(stored["weight"], file, metadata={"config": "[1, 2"})
     assert refusal(None, file.name) == "the `config` of its metadata is no JSON list"
     assert "bytes are missing" in refusal(file.read_bytes()[:-100], file.name)

@@ -1,4 +1,4 @@
-"""What is said: HuBERT's hidden layers, as transformers' own forward gives them."""
+"""Content features: HuBERT's hidden layers equal those of transformers' own forward."""
 
 import pytest
 import torch
@@ -39,12 +39,12 @@ def test_v1_does_not_run_the_layers_it_does_not_need(sound: torch.Tensor) -> Non
 
 
 @pytest.mark.parametrize("samples", [MIN_SAMPLES, 719, 720, 5_039, 5_040, 16_000])
-def test_there_are_as_many_vectors_as_the_docstring_says(hubert: SmallHubert, samples: int) -> None:
+def test_the_number_of_vectors_is_as_documented(hubert: SmallHubert, samples: int) -> None:
     made = ContentEncoder(hubert, None)(torch.zeros(1, samples), version="v2")
     assert made.shape == (1, (samples - 80) // 320, WIDTH)
 
 
-def test_a_sound_in_a_batch_is_what_it_is_alone(hubert: SmallHubert, sound: torch.Tensor) -> None:
+def test_a_batch_equals_its_single_sounds(hubert: SmallHubert, sound: torch.Tensor) -> None:
     encoder = ContentEncoder(hubert, hubert.final_proj)
     together = encoder(sound, version="v1")
     for number, alone in enumerate(sound):
@@ -52,7 +52,7 @@ def test_a_sound_in_a_batch_is_what_it_is_alone(hubert: SmallHubert, sound: torc
 
 
 @pytest.mark.parametrize("is_large", [False, True], ids=["group norm", "layer norm, normed first"])
-def test_the_norms_of_the_configuration_are_kept(sound: torch.Tensor, is_large: bool) -> None:
+def test_the_norms_of_the_configuration_are_used(sound: torch.Tensor, is_large: bool) -> None:
     changes = {"feat_extract_norm": "layer", "do_stable_layer_norm": True, "conv_bias": True} if is_large else {}
     hubert = small_hubert(**changes).requires_grad_(False)
     made = ContentEncoder(hubert, None)(sound, version="v2")
@@ -60,7 +60,7 @@ def test_the_norms_of_the_configuration_are_kept(sound: torch.Tensor, is_large: 
 
 
 @pytest.mark.parametrize("gain", [1e-4, 1.0, 20.0], ids=["-94 dBFS", "speech", "clipped"])
-def test_half_precision_says_the_same_however_loud(hubert: SmallHubert, sound: torch.Tensor, gain: float) -> None:
+def test_half_precision_gives_the_same_at_any_level(hubert: SmallHubert, sound: torch.Tensor, gain: float) -> None:
     sound = (sound * gain).clamp(-1.0, 1.0)
     wanted = ContentEncoder(hubert, None)(sound, version="v2")
     half = small_hubert().requires_grad_(False).half()

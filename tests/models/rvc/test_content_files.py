@@ -1,4 +1,4 @@
-"""HuBERT from a folder of the Hub, from fairseq's file, and from a bare state dict: one network each time."""
+"""HuBERT from a folder of the Hub, from fairseq's file, and from a bare state dict gives the same network."""
 
 import argparse
 import json
@@ -40,14 +40,14 @@ def load(path: Path) -> ContentEncoder:
 
 
 def assert_says_the_same(encoder: ContentEncoder, hubert: SmallHubert) -> None:
-    """Bit for bit, v1 and v2, as transformers' own forward of the model that was saved."""
+    """Compares v1 and v2 bit for bit with transformers' own forward of the saved model."""
     hidden = hubert(SOUND, output_hidden_states=True).hidden_states
     assert torch.equal(encoder(SOUND, version="v2"), hidden[12])
     assert torch.equal(encoder(SOUND, version="v1"), hubert.final_proj(hidden[9]))
 
 
 def of_fairseq(hubert: SmallHubert) -> dict[str, Any]:
-    """As fairseq's trainer saves; with what training alone needs."""
+    """A file as fairseq's trainer saves it, with everything that only training needs."""
     tensors = fairseq_names(hubert.state_dict()) | {"label_embs_concat": torch.zeros(504, 32)}
     return {"args": None, "model": tensors, "optimizer_history": [{"num_updates": 1}], "extra_state": {"epoch": 3}}
 
@@ -58,7 +58,7 @@ def test_a_folder_of_the_hub_gives_the_model_that_was_saved(hubert: SmallHubert,
     assert all(not parameter.requires_grad for network in encoder.networks for parameter in network.parameters())
 
 
-def test_a_folder_with_a_pickle_and_the_names_of_older_files_does_too(hubert: SmallHubert, tmp_path: Path) -> None:
+def test_a_folder_with_a_pickle_and_older_names_gives_it_too(hubert: SmallHubert, tmp_path: Path) -> None:
     hubert.config.save_pretrained(tmp_path)
     stem = "encoder.pos_conv_embed.conv."
     older = {f"{stem}parametrizations.weight.original0": f"{stem}weight_g"}
@@ -68,7 +68,7 @@ def test_a_folder_with_a_pickle_and_the_names_of_older_files_does_too(hubert: Sm
     assert_says_the_same(load(tmp_path), hubert)
 
 
-def test_a_model_with_a_head_on_top_is_found_inside(hubert: SmallHubert, tmp_path: Path) -> None:
+def test_a_model_inside_one_with_a_head_is_found(hubert: SmallHubert, tmp_path: Path) -> None:
     hubert.config.save_pretrained(tmp_path)
     tensors = {f"hubert.{name}": tensor.clone() for name, tensor in hubert.state_dict().items()}
     save_file(tensors | {"lm_head.weight": torch.zeros(2, 2)}, tmp_path / "model.safetensors")
@@ -77,12 +77,12 @@ def test_a_model_with_a_head_on_top_is_found_inside(hubert: SmallHubert, tmp_pat
 
 
 @pytest.mark.parametrize("is_zipped", [True, False], ids=["zip", "before torch 1.6"])
-def test_fairseqs_file_is_the_same_network(hubert: SmallHubert, tmp_path: Path, is_zipped: bool) -> None:
+def test_fairseqs_file_gives_the_same_network(hubert: SmallHubert, tmp_path: Path, is_zipped: bool) -> None:
     torch.save(of_fairseq(hubert), tmp_path / "hubert_base.pt", _use_new_zipfile_serialization=is_zipped)
     assert_says_the_same(load(tmp_path / "hubert_base.pt"), hubert)
 
 
-def test_fairseqs_large_network_is_the_same_too(tmp_path: Path) -> None:
+def test_fairseqs_large_file_gives_the_same_network_too(tmp_path: Path) -> None:
     hubert = small_hubert(feat_extract_norm="layer", do_stable_layer_norm=True, conv_bias=True).requires_grad_(False)
     published = {}
     for name, tensor in hubert.state_dict().items():
@@ -98,7 +98,7 @@ def test_fairseqs_large_network_is_the_same_too(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("suffix", [".pt", ".bin", ".safetensors"])
 @pytest.mark.parametrize("layout", ["fairseq", "transformers"])
-def test_bare_tensors_are_told_apart_by_their_names(
+def test_bare_tensors_are_recognised_by_their_names(
     hubert: SmallHubert, tmp_path: Path, suffix: str, layout: str
 ) -> None:
     tensors = hubert.state_dict() if layout == "transformers" else fairseq_names(hubert.state_dict())
@@ -110,7 +110,7 @@ def test_bare_tensors_are_told_apart_by_their_names(
     assert_says_the_same(load(file), hubert)
 
 
-def test_a_single_file_is_read_whatever_lies_beside_it(hubert: SmallHubert, tmp_path: Path) -> None:
+def test_a_single_file_is_read_whatever_files_are_beside_it(hubert: SmallHubert, tmp_path: Path) -> None:
     torch.save(of_fairseq(hubert), tmp_path / "hubert_base.pt")
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "llama"}))
     assert_says_the_same(load(tmp_path / "hubert_base.pt"), hubert)
@@ -120,16 +120,16 @@ def test_a_single_file_is_read_whatever_lies_beside_it(hubert: SmallHubert, tmp_
 
 
 class Dictionary:
-    """Stands where fairseq's class of that name is when a file is written."""
+    """Replaces fairseq's class of that name while a file is written."""
 
     def __init__(self) -> None:
         self.symbols = ["<s>", "<pad>"]
 
 
-def test_what_fairseq_pickles_beside_the_tensors_is_let_be(
+def test_other_objects_that_fairseq_pickles_are_ignored(
     hubert: SmallHubert, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A package named fairseq is on the path and would leave a marker if it were imported."""
+    """A package named fairseq is on the path and would create a marker if it were imported."""
     marker = tmp_path / "imported"
     package = tmp_path / "path" / "fairseq" / "data"
     package.mkdir(parents=True)
@@ -150,7 +150,7 @@ def test_what_fairseq_pickles_beside_the_tensors_is_let_be(
 
 
 class Command:
-    """A pickle that would run a command of the shell."""
+    """A pickle that would run a shell command."""
 
     def __init__(self, command: str) -> None:
         self._command = command
@@ -180,7 +180,7 @@ def test_a_pickle_that_would_run_something_is_refused_by_name_and_runs_nothing(
     assert marker.exists()
 
 
-def test_a_tensor_that_is_missing_is_named(hubert: SmallHubert, saved: Path, tmp_path: Path) -> None:
+def test_a_missing_tensor_of_the_encoder_is_named(hubert: SmallHubert, saved: Path, tmp_path: Path) -> None:
     shutil.copy(saved / "config.json", tmp_path)
     tensors = {name: tensor.clone() for name, tensor in hubert.state_dict().items()}
     del tensors["encoder.layers.7.feed_forward.output_dense.bias"]
@@ -192,7 +192,7 @@ def test_a_tensor_that_is_missing_is_named(hubert: SmallHubert, saved: Path, tmp
 
 
 @pytest.mark.parametrize("name", ["encoder.layers.7.feed_forward.output_dense.bias", "final_proj.weight"])
-def test_weights_that_are_no_numbers_are_refused(hubert: SmallHubert, tmp_path: Path, name: str) -> None:
+def test_nan_in_the_weights_is_refused(hubert: SmallHubert, tmp_path: Path, name: str) -> None:
     tensors = {name: tensor.clone() for name, tensor in hubert.state_dict().items()}
     tensors[name][3] = torch.nan
     save_file(tensors, tmp_path / "content.safetensors")
@@ -200,7 +200,7 @@ def test_weights_that_are_no_numbers_are_refused(hubert: SmallHubert, tmp_path: 
         load(tmp_path / "content.safetensors")
 
 
-def test_a_folder_of_something_else_is_named_for_what_it_is(tmp_path: Path) -> None:
+def test_a_folder_of_another_model_is_named(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "wav2vec2"}))
     with pytest.raises(ModelError, match="model_type wav2vec2; a voice needs hubert"):
         load(tmp_path)
@@ -222,7 +222,7 @@ def test_a_folder_of_something_else_is_named_for_what_it_is(tmp_path: Path) -> N
         ({"hidden_size": 256}, "tensors are missing or have another shape"),
     ],
 )
-def test_a_configuration_that_makes_no_sense_is_one_line(
+def test_an_inconsistent_configuration_is_one_line(
     saved: Path, tmp_path: Path, wrong: dict[str, Any], said: str
 ) -> None:
     shutil.copytree(saved, tmp_path, dirs_exist_ok=True)
@@ -243,7 +243,7 @@ def test_a_projection_without_its_bias_is_one_line(hubert: SmallHubert, tmp_path
 
 
 @pytest.mark.parametrize("suffix", [".pt", ".safetensors"])
-def test_a_file_that_was_cut_off_is_one_line(hubert: SmallHubert, tmp_path: Path, suffix: str) -> None:
+def test_a_truncated_file_is_one_line(hubert: SmallHubert, tmp_path: Path, suffix: str) -> None:
     whole, cut = tmp_path / f"whole{suffix}", tmp_path / f"cut{suffix}"
     tensors = {name: tensor.clone() for name, tensor in hubert.state_dict().items()}
     save_file(tensors, whole) if suffix == ".safetensors" else torch.save(tensors, whole)
@@ -254,13 +254,13 @@ def test_a_file_that_was_cut_off_is_one_line(hubert: SmallHubert, tmp_path: Path
         assert str(cut) in str(error.value) and "\n" not in str(error.value)
 
 
-def test_a_file_of_other_tensors_is_no_hubert(tmp_path: Path) -> None:
+def test_a_file_of_other_tensors_is_not_a_hubert(tmp_path: Path) -> None:
     torch.save({"unet.weight": torch.zeros(2)}, tmp_path / "other.pt")
     with pytest.raises(ModelError, match=r"no HuBERT \(holds unet.weight\)"):
         load(tmp_path / "other.pt")
 
 
-def test_what_is_not_here_comes_with_the_command_that_fetches_it(
+def test_a_missing_model_is_reported_with_the_command_that_fetches_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))

@@ -1,4 +1,4 @@
-"""Where a long sound is cut, what each piece sees, and that nothing is lost where they are joined."""
+"""Cutting long sounds: where, with which context, and without a loss at the joins."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ def reader(sound: np.ndarray):
     return read
 
 
-def test_a_sound_of_the_longest_length_is_one_piece_and_a_longer_one_is_cut() -> None:
+def test_a_sound_of_the_maximum_length_is_one_piece_and_a_longer_one_is_cut() -> None:
     for cutting in (FULL, HALF):
         longest = round(cutting.max_s * 16_000)
         sound = np.zeros(longest + 1, np.float32)
@@ -34,14 +34,14 @@ def test_it_is_cut_where_it_is_quietest_near_each_multiple_of_the_centre() -> No
     assert [span.start for span in spans] == pytest.approx([0, 85, 220, 290], abs=1)
 
 
-def test_a_single_quiet_moment_at_the_very_end_is_no_better_than_it_is() -> None:
+def test_a_quiet_moment_at_the_very_end_gets_no_advantage() -> None:
     sound = LOUD[:33_600].copy()  # its centre 2 s, the search ends with the sound at 2.1 s
     sound[29_000:29_400] = 0.0
     assert [span.start for span in spans_of(reader(sound), len(sound), SHORT)][-1] == pytest.approx(182, abs=1)
 
 
 @pytest.mark.parametrize("samples", [1, 2, 159, 160, 161, 24_000, 24_001, 100_001])
-def test_what_is_kept_of_all_pieces_joined_is_the_sound(samples: int) -> None:
+def test_the_kept_parts_joined_are_the_sound(samples: int) -> None:
     sound = LOUD[:samples]
     read = reader(sound)
     spans = spans_of(read, samples, SHORT)
@@ -51,7 +51,7 @@ def test_what_is_kept_of_all_pieces_joined_is_the_sound(samples: int) -> None:
     np.testing.assert_allclose(whole[:samples], sound, atol=1e-6)
 
 
-def test_a_piece_sees_its_neighbours_and_past_the_ends_the_reflected_sound() -> None:
+def test_a_piece_has_its_neighbours_or_reflected_sound_as_context() -> None:
     sound = LOUD[:50_000]
     read = reader(sound)
     reflected = np.pad(sound, 16_000, mode="reflect")
@@ -72,7 +72,7 @@ def test_a_sound_shorter_than_its_padding_is_reflected_again_and_again() -> None
     assert set(one.tolist()) == {1.0}
 
 
-def test_windows_come_in_few_sizes_that_are_hardly_longer_than_they_must_be() -> None:
+def test_windows_come_in_few_sizes_with_little_excess() -> None:
     sizes = set()
     for frames in range(1, 4000, 7):
         (span,) = spans_of(reader(np.zeros(frames * 160, np.float32)), frames * 160, FULL)
@@ -82,19 +82,19 @@ def test_windows_come_in_few_sizes_that_are_hardly_longer_than_they_must_be() ->
     assert len(sizes) < 70
 
 
-def test_a_window_that_is_longer_than_it_must_be_sees_more_sound_rather_than_a_reflection() -> None:
+def test_excess_in_a_window_is_real_sound_rather_than_reflection() -> None:
     for samples in range(60_000, 160_000, 1000):
         *_, last = spans_of(reader(LOUD), samples, SHORT)
         assert last.size - last.lead - last.frames == 20, "0.2 s of reflection are enough"
 
 
-def test_only_windows_of_one_size_are_converted_together_in_the_order_they_came() -> None:
+def test_only_windows_of_one_size_are_batched_in_order() -> None:
     assert equally_long([5, 7, 5, 5, 7, 9, 5], 2) == [[0, 2], [1, 4], [3, 6], [5]]
     assert equally_long([5, 7, 5], 1) == [[0], [1], [2]]
     assert equally_long([], 4) == []
 
 
-def test_one_piece_fades_into_the_next_so_that_what_is_alike_stays_as_it_is() -> None:
+def test_crossfading_equal_pieces_changes_nothing() -> None:
     spans = spans_of(reader(LOUD[:40_000]), 40_000, SHORT)
     parts = [np.ones(span.frames * 400, np.float32) for span in spans]
     whole = np.concatenate(list(joined(spans, parts, 400)))

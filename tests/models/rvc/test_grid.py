@@ -3,7 +3,7 @@
 import pytest
 
 from engine.errors import ModelError
-from engine.models.rvc.grid import Grid
+from engine.models.rvc.grid import BlockGrid
 
 RATES = (8000, 11025, 16000, 22050, 32000, 44100, 48000, 88200, 96000, 176400, 192000)
 
@@ -11,7 +11,7 @@ RATES = (8000, 11025, 16000, 22050, 32000, 44100, 48000, 88200, 96000, 176400, 1
 @pytest.mark.parametrize("rate_hz", RATES)
 @pytest.mark.parametrize("block_ms", [20, 37, 100, 250, 1500])
 def test_a_block_is_whole_hops_and_whole_samples(rate_hz: int, block_ms: float) -> None:
-    grid = Grid.of(rate_hz, block_ms=block_ms, crossfade_ms=50, extra_ms=2500)
+    grid = BlockGrid.of(rate_hz, block_ms=block_ms, crossfade_ms=50, extra_ms=2500)
     assert grid.block * 100 == grid.block_hops * rate_hz
     assert abs(grid.block_s * 1000.0 - block_ms) <= 5.0 * grid.grain_hops + 1e-9 or grid.block_hops == grid.grain_hops
     for hops in (grid.grain_hops, grid.block_hops, grid.sounding_hops, grid.window_hops):
@@ -19,31 +19,33 @@ def test_a_block_is_whole_hops_and_whole_samples(rate_hz: int, block_ms: float) 
     assert grid.samples(grid.sounding_hops) - grid.grain < grid.block + grid.lag <= grid.samples(grid.sounding_hops)
 
 
-def test_common_rates_know_any_number_of_hops_and_odd_ones_pairs() -> None:
-    grains = [Grid.of(rate, block_ms=20, crossfade_ms=10, extra_ms=50).grain_hops for rate in (48000, 44100, 22050)]
+def test_common_rates_allow_any_number_of_hops_and_odd_rates_pairs() -> None:
+    grains = [
+        BlockGrid.of(rate, block_ms=20, crossfade_ms=10, extra_ms=50).grain_hops for rate in (48000, 44100, 22050)
+    ]
     assert grains == [1, 1, 2]
-    assert Grid.of(22050, block_ms=250, crossfade_ms=10, extra_ms=50).block in (5292, 5733)  # 12 or 13 pairs
+    assert BlockGrid.of(22050, block_ms=250, crossfade_ms=10, extra_ms=50).block in (5292, 5733)  # 12 or 13 pairs
 
 
-def test_the_lag_is_crossfade_and_search_whatever_the_block() -> None:
+def test_the_lag_is_crossfade_and_search_for_any_block() -> None:
     for block_ms in (20, 1500):
-        grid = Grid.of(48_000, block_ms=block_ms, crossfade_ms=50, extra_ms=500)
+        grid = BlockGrid.of(48_000, block_ms=block_ms, crossfade_ms=50, extra_ms=500)
         assert grid.lag == 2400 + 480
         assert grid.lag_s == pytest.approx(0.06)
 
 
 def test_a_block_ends_at_the_same_hop_after_an_hour() -> None:
-    grid = Grid.of(22_050, block_ms=100, crossfade_ms=50, extra_ms=500)
+    grid = BlockGrid.of(22_050, block_ms=100, crossfade_ms=50, extra_ms=500)
     for number in (0, 1, 36_000):
         assert grid.end_hop(number * grid.block) == (number + 1) * grid.block_hops
 
 
-def test_what_is_shorter_than_a_grain_is_one() -> None:
-    grid = Grid.of(11_025, block_ms=20, crossfade_ms=0.0, extra_ms=1)
+def test_lengths_below_a_grain_become_one() -> None:
+    grid = BlockGrid.of(11_025, block_ms=20, crossfade_ms=0.0, extra_ms=1)
     assert (grid.block_hops, grid.extra_hops, grid.crossfade) == (4, 4, 1)
 
 
 @pytest.mark.parametrize("rate_hz", [0, -8000, 22_051])
-def test_a_rate_that_nothing_short_fits_is_refused(rate_hz: int) -> None:
+def test_a_rate_without_short_whole_blocks_is_refused(rate_hz: int) -> None:
     with pytest.raises(ModelError, match=f"at {rate_hz} Hz"):
-        Grid.of(rate_hz, block_ms=100, crossfade_ms=50, extra_ms=500)
+        BlockGrid.of(rate_hz, block_ms=100, crossfade_ms=50, extra_ms=500)

@@ -1,4 +1,4 @@
-"""What is below a voice is taken out of it, as SciPy's filtfilt does it."""
+"""The high-pass equals SciPy's filtfilt."""
 
 import numpy as np
 import pytest
@@ -17,33 +17,33 @@ def scipys(sound: np.ndarray) -> np.ndarray:
 
 
 def rumbling(count: int, seed: int = 0) -> np.ndarray:
-    """Noise on a slow wave that does not end at nought."""
+    """Noise on a slow wave that does not end at zero."""
     t = np.arange(count) / RATE_HZ
     noise = np.random.default_rng(seed).uniform(-0.3, 0.3, count)
     return (0.4 + 0.3 * np.sin(2 * np.pi * 20 * t) + noise).astype(np.float32)
 
 
 @pytest.mark.parametrize("count", [19, 160, ROW - MEMORY - 36, ROW - MEMORY - 35, 20_000, 100_003])
-def test_filtering_is_as_scipys_to_the_last_sample(count: int) -> None:
+def test_filtering_equals_scipys_to_the_last_sample(count: int) -> None:
     sound = rumbling(count)
     ours = high_pass(torch.from_numpy(sound)[None])
     assert ours.shape == (1, count) and ours.dtype == torch.float32
     np.testing.assert_allclose(ours[0], scipys(sound), atol=1e-5)
 
 
-def test_filtering_on_the_host_is_as_scipys_in_double_precision() -> None:
+def test_filtering_on_the_host_equals_scipys_in_double_precision() -> None:
     sound = rumbling(50_000)
     ours = high_pass_on_host(sound)
     assert ours.dtype == np.float32
     np.testing.assert_allclose(ours, scipys(sound), atol=1e-7)
 
 
-def test_a_batch_is_its_rows() -> None:
+def test_a_batch_equals_its_rows() -> None:
     rows = torch.from_numpy(np.stack([rumbling(20_000, seed) for seed in (1, 2)]))
     torch.testing.assert_close(high_pass(rows), torch.cat([high_pass(row[None]) for row in rows]), rtol=0, atol=1e-6)
 
 
-def test_rumble_goes_and_the_voice_stays() -> None:
+def test_rumble_is_removed_and_the_voice_stays() -> None:
     t = torch.arange(RATE_HZ * 2) / RATE_HZ
     middle = slice(RATE_HZ // 2, -RATE_HZ // 2)
     rumble, voice = (torch.sin(2 * torch.pi * f * t)[None] for f in (20.0, 200.0))
@@ -51,7 +51,7 @@ def test_rumble_goes_and_the_voice_stays() -> None:
     torch.testing.assert_close(high_pass(voice)[0, middle], voice[0, middle], rtol=0, atol=1e-4)
 
 
-def test_pieces_with_their_neighbourhood_are_the_whole() -> None:
+def test_pieces_with_their_context_equal_the_whole() -> None:
     sound = torch.from_numpy(rumbling(60_000))[None]
     whole = high_pass(sound)
     piece = high_pass(sound[:, 20_000 - REACH : 30_000 + REACH])[:, REACH:-REACH]
@@ -59,6 +59,6 @@ def test_pieces_with_their_neighbourhood_are_the_whole() -> None:
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 18])
-def test_what_is_too_short_for_scipy_comes_back_as_long(count: int) -> None:
+def test_sounds_too_short_for_scipy_keep_their_length(count: int) -> None:
     ours = high_pass(torch.from_numpy(rumbling(count))[None])
     assert ours.shape == (1, count) and bool(ours.isfinite().all())

@@ -1,4 +1,4 @@
-"""Which index goes with a voice, and what is told of it."""
+"""The index chosen for a voice, and the note about it."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ ALTO, BASS = WEBUI.format("alto"), WEBUI.format("bass")
 
 
 def chosen(folder: Path, *files: str, voice: str = "alto.pth") -> IndexChoice:
-    """Of the voice, with these files in the folder too."""
+    """The choice for the voice, with these files in its folder."""
     for file in (voice, *files):
         path = folder / file
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -37,14 +37,14 @@ def test_the_only_added_index_beside_the_voice_is_taken_and_never_a_trained_one(
     assert choice == IndexChoice(str(tmp_path / ALTO), f"index: {ALTO} (the only one beside the voice)")
 
 
-def test_a_trained_index_alone_is_none(tmp_path: Path) -> None:
+def test_a_trained_index_alone_is_not_used(tmp_path: Path) -> None:
     assert chosen(tmp_path, ALTO.replace("added", "trained")) == IndexChoice()
 
 
 @pytest.mark.parametrize(
     "voice", ["alto.pth", "alto_e200_s4000.pth", "alto_200e_4000s.pth", "alto_20e_40s_best_epoch.pth"]
 )
-def test_of_several_the_one_named_for_the_voice_is_taken(tmp_path: Path, voice: str) -> None:
+def test_of_several_the_one_named_after_the_voice_is_taken(tmp_path: Path, voice: str) -> None:
     choice = chosen(tmp_path, ALTO, BASS, WEBUI.format("alto2"), voice=voice)
     assert choice.index == str(tmp_path / ALTO) and "only one beside the voice with its name" in choice.note
 
@@ -54,7 +54,7 @@ def test_applios_index_is_named_as_the_training_without_epoch_and_step(tmp_path:
     assert chosen(tmp_path, "alto.index", BASS, voice=voice).index == str(tmp_path / "alto.index")
 
 
-def test_a_name_inside_of_another_word_is_no_name(tmp_path: Path) -> None:
+def test_a_name_inside_another_word_does_not_count(tmp_path: Path) -> None:
     choice = chosen(tmp_path, WEBUI.format("contralto"), BASS)
     assert choice.index == "" and "none has the voice's name" in choice.note
 
@@ -68,14 +68,14 @@ def test_a_name_inside_of_another_word_is_no_name(tmp_path: Path) -> None:
         (("some.index",), "not the voice's name"),
     ],
 )
-def test_what_cannot_be_told_apart_is_not_taken_but_named(tmp_path: Path, files: tuple[str, ...], why: str) -> None:
+def test_ambiguous_indices_are_named_and_not_used(tmp_path: Path, files: tuple[str, ...], why: str) -> None:
     choice = chosen(tmp_path, *files)
     assert choice.index == "" and "\n" not in choice.note
     assert choice.note.startswith("no index is used (") and files[0] in choice.note and why in choice.note
     assert choice.note.endswith(OPTIONS)
 
 
-def test_of_many_only_some_are_named(tmp_path: Path) -> None:
+def test_of_many_only_a_few_are_named(tmp_path: Path) -> None:
     note = chosen(tmp_path, *(WEBUI.format(f"voice{number}") for number in range(9))).note
     assert note.count(".index") == 3 and "and 6 more" in note
 
@@ -90,7 +90,7 @@ def test_the_webui_keeps_the_index_of_a_voice_in_its_logs(tmp_path: Path, weight
     assert elsewhere == IndexChoice()
 
 
-def test_no_index_by_configuration_is_none_for_any_voice_and_a_named_one_for_its_own() -> None:
+def test_a_configured_none_applies_to_any_voice_and_a_file_only_to_its_own() -> None:
     assert (for_another("none"), for_another("alto.index"), for_another("")) == ("none", "", "")
     assert configured_for("alto.pth", "alto.pth", "alto.index") == "alto.index"
     assert configured_for("bass.pth", "alto.pth", "alto.index") == ""

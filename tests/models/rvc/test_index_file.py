@@ -1,4 +1,4 @@
-"""A voice's vectors out of its FAISS file: those that faiss itself finds in it."""
+"""Vectors read from a voice's FAISS file equal those that faiss reads."""
 
 import itertools
 import struct
@@ -34,7 +34,7 @@ def written(file: Path, factory: str, vectors: np.ndarray = VECTORS) -> Path:
 
 
 def by_faiss(file: Path) -> np.ndarray:
-    """What RVC WebUI does with the file."""
+    """Reads the file as RVC's WebUI does."""
     index = faiss.read_index(str(file))
     return index.reconstruct_n(0, index.ntotal)
 
@@ -47,13 +47,14 @@ def assert_read_as_by_faiss(file: Path, width: int) -> None:
 
 @pytest.mark.parametrize(("version", "width"), [("v1", 256), ("v2", 768)])
 @pytest.mark.parametrize(("lists", "count"), [(4, 200), (256, 9_984), (2_000, 600)], ids=["few", "usual", "sparse"])
-def test_the_index_that_the_training_of_rvc_writes_is_read_as_by_faiss(
+def test_an_index_trained_by_rvc_is_read_as_by_faiss(
     tmp_path: Path, version: str, width: int, lists: int, count: int
 ) -> None:
-    """infer/modules/train in RVC WebUI, rvc/train/process/extract_index.py in Applio: `IVF{lists},Flat`, nprobe 1,
-    trained on all, added 8192 at a time. More lists than vectors: most are empty, and their sizes are written sparsely.
+    """As in infer/modules/train in RVC WebUI and rvc/train/process/extract_index.py in Applio.
 
-    The lists are not trained here but given: what is nearest to what plays no part in reading."""
+    `IVF{lists},Flat`, nprobe 1, trained on all, added 8192 at a time. There are more lists than vectors, so most are
+    empty and sizes are stored sparsely. The lists are not trained here but given, which makes no difference to reading.
+    """
     random = np.random.default_rng(lists)
     vectors = random.standard_normal((count, width), np.float32)
     centres = faiss.IndexFlatL2(width)
@@ -85,7 +86,7 @@ def test_lists_of_the_index_may_be_empty(tmp_path: Path) -> None:
     assert np.array_equal(read_index(written(tmp_path / "voice.index", "IVF5,Flat", VECTORS[:2]), 32), VECTORS[:2])
 
 
-def test_vectors_go_where_their_numbers_say(tmp_path: Path) -> None:
+def test_vectors_are_ordered_by_their_ids(tmp_path: Path) -> None:
     index, numbers = trained("IVF5,Flat"), np.random.default_rng(2).permutation(300)
     index.add_with_ids(VECTORS, numbers)
     file = stored(tmp_path / "voice.index", index)
@@ -94,7 +95,7 @@ def test_vectors_go_where_their_numbers_say(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["NoMap", "Array", "Hashtable"])
-def test_an_index_that_says_where_each_vector_is_is_read(tmp_path: Path, kind: str) -> None:
+def test_an_index_with_a_direct_map_is_read(tmp_path: Path, kind: str) -> None:
     index = trained("IVF5,Flat")
     index.add(VECTORS)
     index.set_direct_map_type(getattr(faiss.DirectMap, kind))
@@ -103,8 +104,8 @@ def test_an_index_that_says_where_each_vector_is_is_read(tmp_path: Path, kind: s
     assert_read_as_by_faiss(file, 32)
 
 
-def test_reading_takes_the_vectors_memory_and_little_more(tmp_path: Path) -> None:
-    """One list that holds all: it is read in pieces too."""
+def test_reading_needs_little_more_than_the_vectors_memory(tmp_path: Path) -> None:
+    """One list holds all; it is read in pieces too."""
     vectors = np.random.default_rng(3).standard_normal((20_000, 256), np.float32)
     index = faiss.index_factory(256, "IVF1,Flat")
     index.train(vectors[:100])
@@ -119,7 +120,7 @@ def test_reading_takes_the_vectors_memory_and_little_more(tmp_path: Path) -> Non
     assert peak < vectors.nbytes + 6 * 2**20
 
 
-def test_an_index_of_another_width_is_told_both(tmp_path: Path) -> None:
+def test_an_index_of_another_width_is_refused_with_both_widths(tmp_path: Path) -> None:
     file = written(tmp_path / "voice.index", "IVF5,Flat")
     for read in (read_index, count_vectors):
         with pytest.raises(ModelError, match=r"voice\.index: its vectors have 32 numbers, the voice's 768"):
@@ -127,7 +128,7 @@ def test_an_index_of_another_width_is_told_both(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("factory", ["IVF5,Flat", "Flat"])
-def test_an_index_without_vectors_is_told_from_the_one_that_has_them(tmp_path: Path, factory: str) -> None:
+def test_an_index_without_vectors_is_reported(tmp_path: Path, factory: str) -> None:
     file = written(tmp_path / "trained_IVF5_Flat_nprobe_1_name_v2.index", factory, VECTORS[:0])
     for read in (read_index, count_vectors):
         with pytest.raises(ModelError, match=r"the index is empty; .* the vectors are in added_\*\.index"):
@@ -135,7 +136,7 @@ def test_an_index_without_vectors_is_told_from_the_one_that_has_them(tmp_path: P
 
 
 @pytest.mark.parametrize("content", [b"", b"I", b"a text", b"IwFl" + b"\xff" * 50, b"IwFl\x20\0\0\0" + b"\x20" * 60])
-def test_what_is_no_index_is_one_line(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_not_an_index_is_one_line(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "voice.index").write_bytes(content)
     for read in (read_index, count_vectors):
         with pytest.raises(ModelError) as error:
@@ -144,19 +145,19 @@ def test_what_is_no_index_is_one_line(tmp_path: Path, content: bytes) -> None:
 
 
 @pytest.mark.parametrize("factory", ["IVF5,Flat", "Flat"])
-def test_an_index_that_was_cut_off_anywhere_is_one_line(tmp_path: Path, factory: str) -> None:
+def test_an_index_truncated_anywhere_is_one_line(tmp_path: Path, factory: str) -> None:
     whole = written(tmp_path / "whole.index", factory).read_bytes()
     cut = tmp_path / "cut.index"
     headers = itertools.chain(range(4, 120), range(700, 860))
     for length in itertools.chain(headers, range(900, len(whole), 1999), [len(whole) - 1]):
         cut.write_bytes(whole[:length])
         for read in (read_index, count_vectors):
-            with pytest.raises(ModelError, match="cut off"):
+            with pytest.raises(ModelError, match="truncated"):
                 read(cut, 32)
 
 
-def test_whatever_a_damaged_header_says_is_one_line_and_takes_no_memory(tmp_path: Path) -> None:
-    """Each eight bytes of what stands before the vectors, one after the other, as huge numbers and as negative ones."""
+def test_any_damaged_header_is_one_line_and_takes_no_memory(tmp_path: Path) -> None:
+    """Replaces each eight bytes before the vectors, one after the other, by huge and by negative numbers."""
     whole, broken = written(tmp_path / "whole.index", "IVF5,Flat").read_bytes(), tmp_path / "broken.index"
     lists_at = whole.index(b"ilar")
     heads = itertools.chain(range(4, 120), range(lists_at - 12, lists_at + 80))
@@ -186,7 +187,7 @@ def test_whatever_a_damaged_header_says_is_one_line_and_takes_no_memory(tmp_path
         ("IDMap2,Flat", r"IDMap2 \(IxM2\)"),
         ("PCA8,Flat", r"an index behind a transform \(OPQ, PCA\) \(IxPT\)"),
         ("LSH", "an index of the kind 'IxHe'"),
-        ("IVF5_HNSW8,Flat", r"finds its lists by HNSW,Flat \(IHNf\)"),
+        ("IVF5_HNSW8,Flat", r"finds its lists with HNSW,Flat \(IHNf\)"),
     ],
 )
 def test_an_index_of_another_kind_is_refused_by_its_name(tmp_path: Path, factory: str, named: str) -> None:
@@ -200,19 +201,19 @@ def test_an_index_of_another_kind_is_refused_by_its_name(tmp_path: Path, factory
 
 
 @pytest.mark.parametrize("read", [read_index, count_vectors])
-def test_an_index_that_promises_more_vectors_than_it_has_is_refused_before_they_take_memory(
+def test_an_index_that_declares_too_many_vectors_is_refused_before_memory_is_allocated(
     tmp_path: Path, read: "type[read_index]"
 ) -> None:
     file = written(tmp_path / "voice.index", "IVF5,Flat")
     told = bytearray(file.read_bytes())
     told[8:16] = (2**40).to_bytes(8, "little")
     file.write_bytes(told)
-    with pytest.raises(ModelError, match="cut off; it says 1099511627776 vectors"):
+    with pytest.raises(ModelError, match="truncated; it declares 1099511627776 vectors"):
         read(file, 32)
 
 
 @pytest.mark.parametrize("promised", [301, 299])
-def test_an_index_that_holds_another_number_of_vectors_than_it_says_is_refused(tmp_path: Path, promised: int) -> None:
+def test_an_index_with_a_wrong_count_is_refused(tmp_path: Path, promised: int) -> None:
     file = written(tmp_path / "voice.index", "IVF5,Flat")
     told = bytearray(file.read_bytes())
     told[8:16] = promised.to_bytes(8, "little")
@@ -223,35 +224,35 @@ def test_an_index_that_holds_another_number_of_vectors_than_it_says_is_refused(t
 
 
 @pytest.mark.parametrize("number", [-1, 0, 300, 2**40], ids=["negative", "twice", "beyond", "far beyond"])
-def test_vectors_that_are_not_numbered_one_after_the_other_are_refused(tmp_path: Path, number: int) -> None:
+def test_vectors_that_are_not_numbered_consecutively_are_refused(tmp_path: Path, number: int) -> None:
     index, numbers = trained("IVF5,Flat"), np.arange(300)
     numbers[7] = number
     index.add_with_ids(VECTORS, numbers)
     file = stored(tmp_path / "voice.index", index)
     for read in (read_index, count_vectors):
-        with pytest.raises(ModelError, match="not numbered one after the other"):
+        with pytest.raises(ModelError, match="not numbered consecutively"):
             read(file, 32)
 
 
 @pytest.mark.parametrize(
     ("factory", "said"),
-    [("Flat", r"holds numbers that are none \(NaN"), ("IVF5,Flat", r"says 300 vectors, its lists hold 299.*NaN")],
+    [("Flat", r"holds NaN or infinity"), ("IVF5,Flat", r"says 300 vectors, its lists hold 299.*NaN")],
 )
 @pytest.mark.parametrize("broken", [np.nan, np.inf])
-def test_vectors_that_are_no_numbers_are_refused(tmp_path: Path, factory: str, said: str, broken: float) -> None:
-    """Those that are near to none of its lists faiss counts, and puts into none."""
+def test_vectors_with_nan_are_refused(tmp_path: Path, factory: str, said: str, broken: float) -> None:
+    """faiss counts vectors that are near none of its lists, but puts them into none."""
     vectors = VECTORS.copy()
     vectors[7, 3] = broken
     with pytest.raises(ModelError, match=said):
         read_index(written(tmp_path / "voice.index", factory, vectors), 32)
 
 
-def test_one_that_is_not_there_is_one_line(tmp_path: Path) -> None:
+def test_a_missing_index_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"voice\.index: the index cannot be read: No such file"):
         read_index(tmp_path / "voice.index", 32)
 
 
-def test_an_index_whose_vectors_lie_in_another_file_is_refused_and_that_is_not_opened(tmp_path: Path) -> None:
+def test_an_index_with_vectors_in_another_file_is_refused_without_opening_it(tmp_path: Path) -> None:
     index = trained("IVF5,Flat")
     elsewhere = tmp_path / "lists.data"
     lists = faiss.OnDiskInvertedLists(index.nlist, index.code_size, str(elsewhere))

@@ -1,4 +1,4 @@
-"""A voice on its device, from the names in a VoiceSpec."""
+"""Loading a voice onto its device, from the names in a VoiceSpec."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -42,7 +42,7 @@ def test_the_vectors_are_those_of_the_index(tiny_voice: Path) -> None:
     assert (model.retrieval.search(queries)[1].numpy() == index.search(queries.numpy(), 8)[1]).all()
 
 
-def test_a_voice_without_an_index_draws_to_nothing(tiny_voice: Path) -> None:
+def test_a_voice_without_an_index_has_no_retrieval(tiny_voice: Path) -> None:
     assert load(replace(spec_of(tiny_voice), index=""), "cpu", "float32").retrieval is None
 
 
@@ -52,7 +52,7 @@ def test_the_networks_have_the_dtype_that_was_asked_for_and_the_vectors_are_floa
     assert model.retrieval is not None and model.retrieval.embeddings.dtype == torch.float32
 
 
-def test_drawn_weights_need_no_files_and_are_the_same_each_time() -> None:
+def test_random_weights_need_no_files_and_are_the_same_each_time() -> None:
     spec = VoiceSpec(model="random:tiny", index="random:500", pitch="yin")
     first, second = (load(spec, "cpu", "float32") for _ in range(2))
     sound = torch.randn(1, 4_000, generator=torch.Generator().manual_seed(2))
@@ -63,7 +63,7 @@ def test_drawn_weights_need_no_files_and_are_the_same_each_time() -> None:
     assert torch.equal(first.retrieval.embeddings, second.retrieval.embeddings)
 
 
-def test_a_shape_nobody_has_and_a_file_that_is_not_there_are_one_line(tmp_path: Path) -> None:
+def test_an_unknown_shape_and_a_missing_file_are_one_line(tmp_path: Path) -> None:
     for name in ("random:v3-96k", str(tmp_path / "voice.pth")):
         with pytest.raises(ModelError) as error:
             load(VoiceSpec(model=name), "cpu", "float32")

@@ -1,4 +1,4 @@
-"""The converted voice as loud as the voice, as the model, or between, beside RVC's arithmetic written plainly."""
+"""Loudness of the converted voice, compared with RVC's arithmetic written plainly."""
 
 import numpy as np
 import pytest
@@ -18,21 +18,21 @@ torch.set_num_threads(1)
 
 
 def noise(count: int, seed: int = 0) -> torch.Tensor:
-    """(1, count) that swells and fades."""
+    """A sound (1, count) that swells and fades."""
     random = np.random.default_rng(seed)
     swell = 0.3 + 0.25 * np.sin(np.arange(count) / count * 7 + seed)
     return torch.from_numpy((random.uniform(-1, 1, count) * swell).astype(np.float32))[None]
 
 
 def plain_rms(sound: np.ndarray, window: int, hop: int) -> np.ndarray:
-    """librosa.feature.rms, as its documentation has it: centred frames, zeros beyond the ends."""
+    """librosa.feature.rms according to its documentation: centred frames, zeros beyond the ends."""
     padded = np.pad(sound.astype(np.float64), window // 2)
     starts = range(0, len(padded) - window + 1, hop)
     return np.array([np.sqrt(np.mean(padded[start : start + window] ** 2)) for start in starts])
 
 
 @pytest.mark.parametrize("count", [16_000 * 3, 16_000 * 3 + 7_999, 8_000, 100])
-def test_the_rms_of_a_second_every_half_is_librosas(count: int) -> None:
+def test_the_rms_over_a_second_equals_librosas(count: int) -> None:
     sound = noise(count)
     np.testing.assert_allclose(rms_points(sound, 8_000)[0], plain_rms(sound[0].numpy(), 16_000, 8_000), rtol=1e-5)
     np.testing.assert_allclose(rms_points(sound, 160, 4)[0], plain_rms(sound[0].numpy(), 640, 160), rtol=1e-5)
@@ -50,7 +50,7 @@ def test_the_output_is_scaled_by_both_loudnesses_at_the_same_moment(share: float
     np.testing.assert_allclose(mixed, expected, rtol=1e-4, atol=1e-6)
 
 
-def test_the_models_own_loudness_is_the_output_as_it_is() -> None:
+def test_the_models_own_loudness_leaves_the_output_unchanged() -> None:
     output = noise(40_000)
     assert mix_loudness(noise(16_000), output, 16_000, 40_000, 1.0) is output
 
@@ -67,7 +67,7 @@ def test_silence_in_is_silence_out_and_silence_of_the_model_stays_finite() -> No
     assert bool(mix_loudness(noise(16_000), torch.zeros(1, 48_000), 16_000, 48_000, 0.5).eq(0).all())
 
 
-def test_a_piece_of_a_line_is_that_piece_of_the_whole() -> None:
+def test_a_piece_of_the_gain_line_equals_that_of_the_whole() -> None:
     points = rms_points(noise(50_000), 8_000)
     whole = spread(points, 8_000, 60_000)
     assert whole.shape == (1, 60_000)
@@ -78,7 +78,7 @@ def test_a_piece_of_a_line_is_that_piece_of_the_whole() -> None:
 
 
 @pytest.mark.parametrize("sizes", [(1, 499, 39_512, 39_512, 489), (500,), (20_000, 20_000)])
-def test_points_of_pieces_are_those_of_the_whole(sizes: tuple[int, ...]) -> None:
+def test_points_of_pieces_equal_those_of_the_whole(sizes: tuple[int, ...]) -> None:
     sound = noise(sum(sizes))
     running = RunningPoints(40_000)
     for piece in sound.split(sizes, -1):
@@ -87,7 +87,7 @@ def test_points_of_pieces_are_those_of_the_whole(sizes: tuple[int, ...]) -> None
 
 
 def test_a_live_block_takes_the_loudness_of_the_voice_within_10_ms() -> None:
-    """The voice is heard in the second half only; the model speaks all the time."""
+    """The input has sound in its second half only; the model produces sound all the time."""
     source, output = torch.zeros(1, 160 * 40), torch.full((1, 480 * 40), 0.5)
     source[:, 160 * 20 :] = 0.1
     mixed = mix_loudness_live(source, output, 480, 0.0)[0]
@@ -95,7 +95,7 @@ def test_a_live_block_takes_the_loudness_of_the_voice_within_10_ms() -> None:
     torch.testing.assert_close(mixed[480 * 22 : 480 * 38], torch.full((480 * 16,), 0.1))
 
 
-def test_what_the_model_hardly_says_is_not_made_loud_in_a_live_block() -> None:
+def test_near_silence_of_the_model_is_not_boosted_in_a_live_block() -> None:
     loud, hardly = torch.tensor([[0.5]]), torch.tensor([[1e-5]])
     mixed = mix_loudness_live(torch.full((1, 3_200), 0.5), torch.full((1, 9_600), 1e-5), 480, 0.0)
     assert float(mixed.abs().max()) <= 0.5 / 1e-3 * 1e-5 * 1.001

@@ -1,4 +1,4 @@
-"""A whole sound converted, held to known answers: the singing voice makes a sine at the pitch it is given."""
+"""Conversion of whole sounds, with known results: the singing voice makes a sine at the pitch it gets."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -20,7 +20,7 @@ Convert = Callable[..., Any]
 
 @pytest.fixture(scope="module")
 def load(tiny_models: Any) -> Callable[..., Any]:
-    """`load(kind=..., has_pitch=...)`: the tiny voice without an index, unless `index=True`, its pitch by YIN."""
+    """`load(kind=..., has_pitch=...)` loads the tiny voice with pitch by YIN, with an index only for `index=True`."""
     models: dict[Any, Any] = {}
 
     def model(*, index: bool = False, **options: Any) -> Any:
@@ -43,13 +43,13 @@ def load(tiny_models: Any) -> Callable[..., Any]:
 
 @pytest.fixture(scope="module")
 def converter(load: Callable[..., Any]) -> Convert:
-    """`converter(cutting=..., batch_size=..., model=..., **settings)`; the singing voice unless told otherwise."""
+    """`converter(cutting=..., batch_size=..., model=..., **settings)`; the singing voice is the default."""
 
     def make(*, cutting: Cutting = WHOLE, batch_size: int = 1, model: Any = None, **settings: Any) -> Any:
-        from engine.models.rvc.offline import Converter
+        from engine.models.rvc.offline import VoiceConverter
 
         options = OptimizationConfig.resolve("cpu", {}, batch_size=batch_size)
-        return Converter(model or load(kind="singing"), VoiceSettings(**settings), options, cutting=cutting)
+        return VoiceConverter(model or load(kind="singing"), VoiceSettings(**settings), options, cutting=cutting)
 
     return make
 
@@ -67,26 +67,26 @@ def loudest_hz(sound: np.ndarray) -> float:
 
 
 def level_at(sound: np.ndarray, hz: float) -> np.ndarray:
-    """How much of `sound` is at `hz`, over 20 ms around each sample."""
+    """Level of `sound` at `hz`, over 20 ms around each sample."""
     turned = sound * np.exp(-2j * np.pi * hz * np.arange(len(sound)) / OUT_HZ)
     return np.abs(np.convolve(turned, np.ones(800) / 800, "same"))
 
 
 @pytest.mark.parametrize("semitones", [12, -5, 0])
-def test_a_tone_comes_out_as_much_higher_as_was_asked(converter: Convert, semitones: float) -> None:
+def test_a_tone_is_transposed_by_the_set_interval(converter: Convert, semitones: float) -> None:
     made = converter(pitch=semitones).convert_sound(tone(1.0))
     assert len(made) == OUT_HZ
     assert loudest_hz(made[8000:32_000]) == pytest.approx(220 * 2 ** (semitones / 12), rel=0.002)
 
 
-def test_a_tone_begins_and_ends_when_it_did(converter: Convert) -> None:
+def test_a_tone_keeps_its_start_and_end(converter: Convert) -> None:
     made = converter(pitch=12).convert_sound(tone(1.0, silent_s=0.5))
     level = level_at(made, 440.0)
     heard = np.flatnonzero(level > 0.5 * np.median(level[OUT_HZ * 3 // 4 : OUT_HZ * 5 // 4]))
     assert [heard[0] / OUT_HZ, heard[-1] / OUT_HZ] == pytest.approx([0.5, 1.5], abs=0.03)  # a window of YIN
 
 
-def test_where_pieces_are_joined_nothing_clicks(converter: Convert) -> None:
+def test_joins_of_pieces_do_not_click(converter: Convert) -> None:
     sound = tone(2.5)
     whole = converter(pitch=12).convert_sound(sound)
     pieces = converter(pitch=12, cutting=SHORT).convert_sound(sound)
@@ -99,7 +99,7 @@ def test_where_pieces_are_joined_nothing_clicks(converter: Convert) -> None:
     assert len(spans) > 2, "nothing was cut"
 
 
-def test_what_a_piece_becomes_depends_on_no_other(converter: Convert) -> None:
+def test_the_result_of_a_piece_depends_on_no_other(converter: Convert) -> None:
     sound = tone(2.0, silent_s=0.2)
     alone = converter(cutting=SHORT).convert_sound(sound)
     together = converter(cutting=SHORT, batch_size=4).convert_sound(sound)
@@ -128,7 +128,7 @@ def test_two_places_of_a_sound_have_different_noise(converter: Convert) -> None:
     assert np.abs(np.corrcoef(first, second)[0, 1]) < 0.05
 
 
-def test_what_is_decoded_of_a_window_is_what_all_of_it_would_be(converter: Convert, load: Callable[..., Any]) -> None:
+def test_decoding_part_of_a_window_equals_decoding_all_of_it(converter: Convert, load: Callable[..., Any]) -> None:
     import torch
 
     model = load(kind="random", has_pitch=False)
@@ -147,7 +147,7 @@ def test_what_is_decoded_of_a_window_is_what_all_of_it_would_be(converter: Conve
 
 
 @pytest.mark.parametrize("formant", [2.0, -2.0])
-def test_a_formant_moves_no_pitch_and_no_time(converter: Convert, formant: float) -> None:
+def test_a_formant_changes_neither_pitch_nor_timing(converter: Convert, formant: float) -> None:
     made = converter(formant=formant, pitch=7).convert_sound(tone(1.0, silent_s=0.3))
     hz = 220 * 2 ** (7 / 12)
     assert len(made) == round(1.6 * OUT_HZ)
@@ -162,7 +162,7 @@ def test_autotune_sings_the_nearest_semitone(converter: Convert) -> None:
     assert loudest_hz(made[8000:24_000]) == pytest.approx(220.0, rel=0.002)
 
 
-def test_the_loudness_is_the_voice_s_or_the_model_s(converter: Convert) -> None:
+def test_the_loudness_is_that_of_the_input_or_of_the_model(converter: Convert) -> None:
     soft = tone(2.0) * 0.1
     own = converter(rms_mix=1.0).convert_sound(soft)[20_000:60_000]
     voice_s = converter(rms_mix=0.0).convert_sound(soft)[20_000:60_000]
@@ -175,13 +175,13 @@ def test_the_loudness_is_the_voice_s_or_the_model_s(converter: Convert) -> None:
     [np.zeros(8000), np.ones(1), np.full(90, 0.5), 40.0 * tone(0.3), np.sign(tone(0.3))],
     ids=["silence", "one sample", "90 samples", "far too loud", "clipped"],
 )
-def test_any_sound_gives_as_much_within_full_scale(converter: Convert, sound: np.ndarray) -> None:
+def test_any_sound_gives_equal_length_within_full_scale(converter: Convert, sound: np.ndarray) -> None:
     made = converter().convert_sound(sound.astype(np.float32))
     assert len(made) == len(sound) * OUT_HZ // RATE_HZ
     assert np.isfinite(made).all() and np.abs(made).max(initial=0) <= 0.9901
 
 
-def test_what_is_softer_than_the_threshold_is_silent(converter: Convert, load: Callable[..., Any]) -> None:
+def test_input_below_the_threshold_becomes_silence(converter: Convert, load: Callable[..., Any]) -> None:
     soft, random = tone(0.6) * 0.01, load(kind="random")
     through = converter(model=random, threshold_db=-60, rms_mix=1).convert_sound(soft)
     shut = converter(model=random, threshold_db=-20, rms_mix=1).convert_sound(soft)
@@ -189,7 +189,9 @@ def test_what_is_softer_than_the_threshold_is_silent(converter: Convert, load: C
     assert np.abs(shut - silence).max() < 1e-4 < np.abs(through - silence).max()
 
 
-def test_the_index_is_heard_as_much_as_asked_and_not_in_breath(converter: Convert, load: Callable[..., Any]) -> None:
+def test_the_index_has_the_set_influence_and_none_in_unvoiced_frames(
+    converter: Convert, load: Callable[..., Any]
+) -> None:
     model = load(kind="random", index=True)
     voiced, breath = tone(0.6), np.random.default_rng(0).normal(0, 0.05, 9600).astype(np.float32)
 
@@ -202,11 +204,11 @@ def test_the_index_is_heard_as_much_as_asked_and_not_in_breath(converter: Conver
 
 
 def test_the_rumble_is_filtered_alike_on_the_device_and_on_the_host(load: Callable[..., Any]) -> None:
-    from engine.models.rvc.offline import Converter
+    from engine.models.rvc.offline import VoiceConverter
 
     sound = tone(0.5, 30.0) + tone(0.5, 300.0)
     options = [OptimizationConfig.resolve("cpu", {}, gpu_filter=is_on) for is_on in (True, False)]
-    filtered = [Converter(load(kind="singing"), VoiceSettings(), each).high_pass(sound) for each in options]
+    filtered = [VoiceConverter(load(kind="singing"), VoiceSettings(), each).high_pass(sound) for each in options]
     np.testing.assert_allclose(filtered[0], filtered[1], atol=1e-5)
     assert np.abs(filtered[0][2000:-2000]).max() == pytest.approx(0.3, abs=0.02)
 
@@ -217,18 +219,18 @@ def test_a_speaker_that_the_model_lacks_is_named(converter: Convert) -> None:
         converter(speaker=2)
 
 
-def test_a_model_that_answers_with_what_is_no_number_is_an_error(converter: Convert, load: Callable[..., Any]) -> None:
+def test_nan_from_the_model_is_an_error(converter: Convert, load: Callable[..., Any]) -> None:
     model = load(kind="random", has_pitch=False, seed=3)
     model.synthesizer.dec.conv_post.weight.fill_(float("nan"))
-    with pytest.raises(ModelError, match="no number; try --no-fp16"):
+    with pytest.raises(ModelError, match="NaN or infinity; try --no-fp16"):
         converter(model=model).convert_sound(tone(0.1))
 
 
-def test_every_stage_is_told_when_it_is_asked_for(load: Callable[..., Any]) -> None:
-    from engine.models.rvc.offline import Converter
+def test_every_stage_is_reported_on_request(load: Callable[..., Any]) -> None:
+    from engine.models.rvc.offline import VoiceConverter
 
     options = OptimizationConfig.resolve("cpu", {}, profiling=True)
-    converter = Converter(load(kind="random", index=True), VoiceSettings(), options)
+    converter = VoiceConverter(load(kind="random", index=True), VoiceSettings(), options)
     converter.convert_sound(tone(0.1))
     stages = [row.stage for row in converter.profiler.report()]
     assert stages == ["content", "retrieval", "pitch", "encode", "flow", "decode", "other"]

@@ -1,4 +1,4 @@
-"""What is asked for wins over the environment, and that over what suits the device."""
+"""Flags override the environment, and the environment overrides the defaults for the device."""
 
 import subprocess
 import sys
@@ -15,7 +15,7 @@ CPU, MPS, CUDA = (
 )
 
 
-def test_each_device_has_what_suits_it() -> None:
+def test_each_device_has_its_defaults() -> None:
     assert [config.fp16 for config in (CPU, MPS, CUDA)] == [False, False, True]
     assert all(config.gpu_retrieval and not config.profiling for config in (CPU, MPS, CUDA))
     for device, config in (("cpu", CPU), ("mps", MPS), ("cuda", CUDA), ("cuda:1", CUDA)):
@@ -23,7 +23,7 @@ def test_each_device_has_what_suits_it() -> None:
 
 
 @pytest.mark.parametrize(("text", "is_on"), [("true", True), ("FALSE", False), ("1", True), ("off", False)])
-def test_the_environment_switches_what_suits_the_device(text: str, is_on: bool) -> None:
+def test_the_environment_overrides_the_defaults_of_the_device(text: str, is_on: bool) -> None:
     names = {
         "RVC_GPU_RETRIEVAL": "gpu_retrieval",
         "RVC_USE_FP16": "fp16",
@@ -35,7 +35,7 @@ def test_the_environment_switches_what_suits_the_device(text: str, is_on: bool) 
         assert getattr(config, name) is is_on and config.batch_size == 8
 
 
-def test_what_is_asked_for_wins_over_the_environment() -> None:
+def test_flags_override_the_environment() -> None:
     environ = {"RVC_USE_FP16": "true", "RVC_BATCH_SIZE": "8", "RVC_PROFILING": ""}
     config = OptimizationConfig.resolve("cpu", environ, fp16=False, profiling=True)
     assert (config.fp16, config.batch_size, config.profiling) == (False, 8, True)
@@ -49,7 +49,7 @@ def test_what_is_asked_for_wins_over_the_environment() -> None:
         ("RVC_BATCH_SIZE", "4.5", "RVC_BATCH_SIZE: '4.5' is not a whole number from 1 to 64"),
     ],
 )
-def test_a_value_that_is_none_is_refused_by_name(variable: str, text: str, reason: str) -> None:
+def test_an_invalid_value_is_refused_with_its_variable(variable: str, text: str, reason: str) -> None:
     with pytest.raises(ConfigError, match=reason):
         OptimizationConfig.from_environment({variable: text}, "cuda")
 

@@ -1,4 +1,4 @@
-"""The remembered pitch of a window against the pitch of the whole sound."""
+"""The cached pitch of a window equals the pitch of the whole sound."""
 
 import pytest
 import torch
@@ -13,7 +13,7 @@ HOP = 160
 
 
 class Written:
-    """A tracker for sounds whose pitch is written into the first sample of each hop; wrong where it sees no 60 ms."""
+    """A tracker for sounds with their pitch in the first sample of each hop; wrong with less than 60 ms of context."""
 
     name = "written"
     networks: tuple[torch.nn.Module, ...] = ()
@@ -52,7 +52,7 @@ def test_every_hop_of_the_window_has_its_own_pitch(multiple: int, block_hops: in
     assert cache.samples >= block_hops * HOP + 800
 
 
-def test_only_the_block_and_50_ms_before_it_are_listened_to() -> None:
+def test_only_the_block_and_50_ms_before_it_are_analysed() -> None:
     assert PitchCache(Written(160), 10, 60, CPU).samples == 1600 + 800
     assert PitchCache(Written(5120), 10, 60, CPU).samples == 5120
 
@@ -64,7 +64,7 @@ def test_a_tone_is_found_to_the_end_of_the_window() -> None:
     assert (1200.0 * (found / 220.0).log2()).abs().max() < 10.0
 
 
-def test_what_is_no_number_is_no_pitch_and_a_reset_forgets() -> None:
+def test_nan_counts_as_unvoiced_and_a_reset_forgets() -> None:
     cache = PitchCache(Written(160), 10, 60, CPU)
     assert not cache.follow(torch.full((1, 4000), torch.nan)).isnan().any()
     cache.follow(torch.ones(1, 4000))

@@ -1,4 +1,4 @@
-"""What becomes of a pitch before it is sung."""
+"""Shifting, tuning and quantising a pitch."""
 
 import numpy as np
 import torch
@@ -6,7 +6,7 @@ import torch
 from engine.models.rvc.pitch.coarse import autotuned, coarse, shifted
 
 
-def test_a_pitch_is_the_step_of_the_mel_scale_that_rvc_was_trained_with() -> None:
+def test_a_pitch_maps_to_the_mel_step_that_rvc_was_trained_with() -> None:
     hz = np.concatenate([[0.0, 30.0, 50.0, 1100.0, 4000.0], np.geomspace(50.0, 1100.0, 500)])
     mel, lowest, highest = (1127.0 * np.log(1.0 + value / 700.0) for value in (hz, 50.0, 1100.0))
     expected = np.rint(np.clip((mel - lowest) * 254.0 / (highest - lowest) + 1.0, 1.0, 255.0)).astype(np.int64)

@@ -1,4 +1,4 @@
-"""Which way of finding the pitch is chosen, what is said of it, and what FCPE's package adds."""
+"""The chosen pitch tracker, the note about it, and the parts of FCPE's package."""
 
 import contextlib
 import importlib.util
@@ -14,7 +14,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from engine.errors import ModelError
-from engine.models.rvc.pitch import PitchTracker, choose
+from engine.models.rvc.pitch import F0Tracker, choose
 from engine.models.rvc.pitch.fcpe import Fcpe, bundled
 from engine.models.rvc.pitch.load import load_pitch
 from engine.models.rvc.pitch.rmvpe import RmvpeTracker
@@ -34,8 +34,8 @@ def fcpe() -> Fcpe:
     return Fcpe(CPU, torch.float32)
 
 
-def test_the_package_of_fcpe_is_here(require: Callable[[object, str], None]) -> None:
-    """The tests below need it, and .ci/run installs it apart from the others."""
+def test_the_package_of_fcpe_is_installed(require: Callable[[object, str], None]) -> None:
+    """The tests below need it; .ci/run installs it separately."""
     require(importlib.util.find_spec("torchfcpe"), TORCHFCPE)
 
 
@@ -48,7 +48,7 @@ def sung(hz: float, samples: int = RATE_HZ) -> torch.Tensor:
     return torch.from_numpy(sum(0.2 * np.sin(2 * np.pi * hz * k * times) / k for k in range(1, 12))).float()[None]
 
 
-def test_auto_takes_the_best_that_is_here_and_says_why_no_better(
+def test_auto_takes_the_best_available_tracker_and_says_why_not_a_better_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     checkpoint = tmp_path / "rmvpe.pt"
@@ -59,7 +59,7 @@ def test_auto_takes_the_best_that_is_here_and_says_why_no_better(
     second = choose(spec("auto"))
     assert second.name == "fcpe"
     assert second.reason == 'pitch by fcpe; rmvpe is better: hf download nobody/nothing --include "rmvpe.pt"'
-    assert choose(spec("auto", "gone.pt")).reason == "pitch by fcpe; rmvpe is better: gone.pt is not there"
+    assert choose(spec("auto", "gone.pt")).reason == "pitch by fcpe; rmvpe is better: gone.pt is not on this machine"
     monkeypatch.setitem(sys.modules, "torchfcpe", None)  # as if it were not installed
     third = choose(spec("auto"))
     assert third.name == "yin"
@@ -67,7 +67,7 @@ def test_auto_takes_the_best_that_is_here_and_says_why_no_better(
     assert isinstance(load_pitch(spec("auto"), CPU, torch.float32), Yin)
 
 
-def test_what_is_asked_for_is_taken_without_a_word(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_requested_tracker_is_taken_without_a_note(monkeypatch: pytest.MonkeyPatch) -> None:
     assert choose(spec("fcpe")).reason == choose(spec("yin")).reason == ""
     assert load_pitch(spec("yin"), CPU, torch.float32).name == "yin"
     with pytest.raises(ModelError, match="hf download nobody/nothing"):
@@ -77,18 +77,18 @@ def test_what_is_asked_for_is_taken_without_a_word(monkeypatch: pytest.MonkeyPat
         load_pitch(spec("fcpe"), CPU, torch.float32)
 
 
-def test_fcpe_hears_what_its_package_hears(fcpe: Fcpe) -> None:
+def test_fcpe_equals_its_package(fcpe: Fcpe) -> None:
     sounds = torch.cat([sung(130.0), sung(520.0)])
     found = fcpe.track(sounds)
     theirs = bundled().infer(sounds[..., None], sr=RATE_HZ, decoder_mode="local_argmax", threshold=0.006)[..., 0]
     assert found.shape == (2, 100)
-    assert theirs.shape == (2, 101)  # one more, of which its norms hear a little
+    assert theirs.shape == (2, 101)  # one more, which its norms depend on slightly
     np.testing.assert_allclose(found[:, :-2].numpy(), theirs[:, :98].numpy(), rtol=1e-3)
     for row, hz in zip(found, (130.0, 520.0), strict=True):
         assert np.abs(1200.0 * np.log2(row[5:-5].numpy() / hz)).max() < 20.0
 
 
-def test_fcpe_says_nothing_of_its_own_and_finds_no_pitch_in_silence(fcpe: Fcpe) -> None:
+def test_fcpe_prints_nothing_and_finds_no_pitch_in_silence(fcpe: Fcpe) -> None:
     said = io.StringIO()
     with contextlib.redirect_stdout(said):
         assert not Fcpe(CPU, torch.float32).track(torch.zeros(1, 3200)).any()
@@ -98,14 +98,14 @@ def test_fcpe_says_nothing_of_its_own_and_finds_no_pitch_in_silence(fcpe: Fcpe) 
     assert fcpe.track(torch.zeros(1, 160)).shape == (1, 1)
 
 
-def test_half_precision_hears_the_same(fcpe: Fcpe) -> None:
+def test_half_precision_finds_the_same_pitch(fcpe: Fcpe) -> None:
     whole, half = (each.track(sung(300.0, 3200)) for each in (fcpe, Fcpe(CPU, torch.float16)))
     assert half.dtype == torch.float32
     assert np.abs(1200.0 * np.log2(half.numpy() / whole.numpy())).max() < 5.0
 
 
 class NobodyLooks(TorchDispatchMode):
-    """Fails where Python asks for a value: the host would wait for a device, and a CUDA graph could not hold it."""
+    """Fails if Python asks for a value: the host would wait for the device, and a CUDA graph could not capture it."""
 
     LOOKS = ("_local_scalar_dense", "nonzero", "masked_select", "equal", "unique")
 
@@ -114,15 +114,15 @@ class NobodyLooks(TorchDispatchMode):
         return called(*args, **(kwargs or {}))
 
 
-def test_nobody_looks_at_the_values_while_they_are_tracked(fcpe: Fcpe) -> None:
+def test_tracking_never_waits_for_the_device(fcpe: Fcpe) -> None:
     rmvpe = RmvpeTracker(Rmvpe((4, 8, 16, 32, 64), blocks=1), CPU, torch.float32)
-    trackers: tuple[PitchTracker, ...] = (Yin(CPU), fcpe, rmvpe)
+    trackers: tuple[F0Tracker, ...] = (Yin(CPU), fcpe, rmvpe)
     for tracker in trackers:
         with NobodyLooks():
             assert tracker.track(sung(200.0, 5120)).shape == (1, 32)
 
 
-def test_networks_are_told_for_their_memory(fcpe: Fcpe) -> None:
+def test_networks_are_listed_for_their_memory(fcpe: Fcpe) -> None:
     held: Any = fcpe.networks
     assert sum(tensor.numel() for network in held for tensor in network.parameters()) > 10e6
     assert Yin(CPU).networks == ()

@@ -1,4 +1,4 @@
-"""Pitch by RMVPE, held against the network as RVC published it and a front end that nobody here wrote."""
+"""RMVPE equals the network published by RVC with an independent front end."""
 
 import os
 import sys
@@ -30,7 +30,7 @@ def one_thread() -> None:
 
 @pytest.fixture
 def published(require: Callable[[object, str], None], monkeypatch: pytest.MonkeyPatch) -> Any:
-    """RMVPE as infer-rvc-python has it; its mel filters come from the copy of librosa's in torchfcpe."""
+    """RMVPE of infer-rvc-python; its mel filters come from torchfcpe's copy of librosa's."""
     filters = types.ModuleType("librosa.filters")
     filters.mel = pytest.importorskip("torchfcpe.mel_fn_librosa").mel  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "librosa", types.ModuleType("librosa"))
@@ -46,7 +46,7 @@ def small() -> Rmvpe:
 
 
 def lively(network: nn.Module) -> Any:
-    """Norms that change something, and weights that tell one frame from another."""
+    """Norms that change something, and weights that differ between frames."""
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.running_mean.normal_(0.0, 0.3)
@@ -61,8 +61,10 @@ def noise(samples: int, batch: int = 1) -> Tensor:
 
 
 def published_weights(likely_bin: int) -> dict[str, Tensor]:
-    """Half precision and the published names and shapes; all zero, but one bin is likely. One number a tensor is kept
-    on disk."""
+    """A checkpoint in half precision with the published names and shapes: all zero, but one bin is likely.
+
+    Each tensor stores a single number on disk.
+    """
     with torch.device("meta"):
         shapes = Rmvpe().state_dict()
     weights: dict[str, Any] = {
@@ -83,7 +85,7 @@ def test_the_tensors_have_the_published_names_and_shapes(published: Any) -> None
     assert round(sum(tensor.numel() for tensor in ours.values()) / 1e6, 1) == 90.5
 
 
-def test_the_network_is_the_published_one_with_its_norms_folded_too(published: Any, small: Rmvpe) -> None:
+def test_the_network_equals_the_published_one_also_with_folded_norms(published: Any, small: Rmvpe) -> None:
     theirs = published.E2E(1, 1, (2, 2), en_out_channels=CHANNELS[0]).eval()
     theirs.load_state_dict(small.state_dict())
     mel = torch.randn(2, 128, 64)
@@ -96,7 +98,7 @@ def test_the_network_is_the_published_one_with_its_norms_folded_too(published: A
     assert expected.std() > 0.05
 
 
-def test_the_front_end_hears_what_the_published_one_hears(published: Any) -> None:
+def test_the_front_end_equals_the_published_one(published: Any) -> None:
     theirs = published.MelSpectrogram(False, 128, 16000, 1024, 160, None, 30, 8000)
     torch.testing.assert_close(mel_filters(30.0, 8000.0), theirs.mel_basis)
     mel = LogMel(mel_filters(30.0, 8000.0), before=FRAME // 2)
@@ -104,7 +106,7 @@ def test_the_front_end_hears_what_the_published_one_hears(published: Any) -> Non
     torch.testing.assert_close(mel(sound), theirs(sound)[..., :50], atol=1e-5, rtol=1e-5)
 
 
-def test_salience_is_read_as_the_published_code_reads_it(published: Any) -> None:
+def test_salience_is_decoded_as_in_the_published_code(published: Any) -> None:
     salience = torch.rand(1, 400, 360, generator=torch.Generator().manual_seed(0)) ** 8
     salience[0, ::5] *= 0.02  # below the threshold
     salience[0, 1, 0] = salience[0, 2, 359] = 2.0  # at the ends, where fewer bins are near
@@ -117,7 +119,7 @@ def test_salience_is_read_as_the_published_code_reads_it(published: Any) -> None
     assert 0.3 < (expected > 0).mean() < 0.7
 
 
-def test_frames_that_the_network_wants_in_thirty_twos_are_added_and_taken_away(small: Rmvpe) -> None:
+def test_frames_are_padded_to_a_multiple_of_32_and_removed_again(small: Rmvpe) -> None:
     tracker = RmvpeTracker(small, CPU, torch.float32)
     assert tracker.frame_multiple == 5120
     lengths: list[int] = []
@@ -128,7 +130,7 @@ def test_frames_that_the_network_wants_in_thirty_twos_are_added_and_taken_away(s
     assert len(lengths) == 4
 
 
-def test_a_batch_is_as_each_sound_alone(small: Rmvpe) -> None:
+def test_a_batch_equals_its_sounds_alone(small: Rmvpe) -> None:
     tracker = RmvpeTracker(small, CPU, torch.float32)
     sounds = noise(6400, batch=3)
     together = tracker.track(sounds)
@@ -137,13 +139,13 @@ def test_a_batch_is_as_each_sound_alone(small: Rmvpe) -> None:
         torch.testing.assert_close(tracker.track(sound[None])[0], row)
 
 
-def test_something_goes_on_mirrored_at_both_ends_however_short_it_is() -> None:
+def test_sequences_of_any_length_are_mirrored_at_both_ends() -> None:
     assert mirrored(4, 2, 8, CPU).tolist() == [2, 1, 0, 1, 2, 3, 2, 1]
     assert mirrored(2, 3, 6, CPU).tolist() == [1, 0, 1, 0, 1, 0]
     assert mirrored(1, 2, 4, CPU).tolist() == [0, 0, 0, 0]
 
 
-def test_a_checkpoint_of_the_published_layout_finds_the_pitch_its_last_layer_tells(tmp_path: Path) -> None:
+def test_a_checkpoint_in_the_published_layout_finds_the_pitch_of_its_last_layer(tmp_path: Path) -> None:
     file = tmp_path / "rmvpe.pt"
     torch.save(published_weights(likely_bin=155), file)
     tracker = load_rmvpe(str(file), CPU, torch.float32)
@@ -151,14 +153,14 @@ def test_a_checkpoint_of_the_published_layout_finds_the_pitch_its_last_layer_tel
     np.testing.assert_allclose(tracker.track(noise(1600)).numpy(), np.full((1, 10), hz), rtol=1e-4)
 
 
-def test_a_checkpoint_that_is_not_here_is_named_with_the_command_that_fetches_it(tmp_path: Path) -> None:
+def test_a_missing_checkpoint_is_named_with_the_command_that_fetches_it(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r'fetch it once: hf download owner/name --include "rmvpe\.pt"'):
         load_rmvpe("owner/name/rmvpe.pt", CPU, torch.float32)
     with pytest.raises(ModelError, match="no such file"):
         load_rmvpe(str(tmp_path / "rmvpe.pt"), CPU, torch.float32)
 
 
-def test_what_is_no_rmvpe_is_refused_in_one_line(tmp_path: Path) -> None:
+def test_a_file_that_is_not_rmvpe_is_refused_in_one_line(tmp_path: Path) -> None:
     file = tmp_path / "rmvpe.pt"
 
     def refusal() -> str:

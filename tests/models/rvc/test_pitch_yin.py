@@ -1,4 +1,4 @@
-"""Pitch without weights: sounds whose pitch is known, and speech beside a network that knows it."""
+"""YIN on sounds of known pitch, and on speech against a network."""
 
 import math
 from collections.abc import Callable
@@ -26,7 +26,7 @@ def yin() -> Yin:
 
 
 def voice(f0_hz: np.ndarray, level: float = 0.2) -> Tensor:
-    """(n,) Hz, one each sample -> (1, n): all harmonics under 7.9 kHz, as loud as 1 / number."""
+    """A voice (1, n) from (n,) Hz, one per sample: all harmonics below 7.9 kHz, with amplitude 1 / number."""
     phase = 2.0 * np.pi * np.cumsum(f0_hz) / RATE_HZ
     partials = range(1, int(7900 / f0_hz.max()) + 1)
     return torch.from_numpy(sum(level * np.sin(k * phase) / k for k in partials).astype(np.float32))[None]
@@ -58,7 +58,7 @@ def test_a_tone_is_found_within_a_cent_from_the_first_frame_to_the_last(yin: Yin
         assert np.abs(cents(row, hz)).max() < 1.0, hz
 
 
-def test_a_glide_is_followed_at_its_own_time(yin: Yin) -> None:
+def test_a_glide_is_tracked_without_delay(yin: Yin) -> None:
     seconds = np.arange(2 * RATE_HZ) / RATE_HZ
     for octaves_a_second in (1.0, -1.0, 3.0, -3.0):
         f0 = 250.0 * 2.0 ** (octaves_a_second * (seconds - 1.0) / 2.0)
@@ -68,7 +68,7 @@ def test_a_glide_is_followed_at_its_own_time(yin: Yin) -> None:
         assert abs(away.mean()) < 1.0
 
 
-def test_vibrato_is_followed(yin: Yin) -> None:
+def test_vibrato_is_tracked(yin: Yin) -> None:
     seconds = np.arange(2 * RATE_HZ) / RATE_HZ
     f0 = 330.0 * 2.0 ** (np.sin(2 * np.pi * 6.0 * seconds) / 24.0)  # 50 cents either way, six times a second
     assert np.abs(cents(yin.track(voice(f0))[0], f0[::HOP])[3:-3]).max() < 15.0
@@ -86,7 +86,7 @@ def test_a_voice_in_noise_keeps_its_pitch(yin: Yin) -> None:
     assert np.abs(cents(yin.track(noisy)[0], 150.0)).max() < 25.0
 
 
-def test_silence_noise_and_a_hum_too_soft_to_hear_have_no_pitch(yin: Yin) -> None:
+def test_silence_noise_and_an_inaudible_hum_have_no_pitch(yin: Yin) -> None:
     assert not yin.track(torch.zeros(2, RATE_HZ)).any()
     assert not yin.track(torch.full((1, RATE_HZ), 0.5)).any(), "an offset"
     assert not yin.track(1e-5 * voice(np.full(RATE_HZ, 100.0))).any()
@@ -97,7 +97,7 @@ def test_silence_noise_and_a_hum_too_soft_to_hear_have_no_pitch(yin: Yin) -> Non
     assert (yin.track(torch.from_numpy(rumble)[None]) > 0).float().mean() < 0.01
 
 
-def test_a_tone_begins_and_ends_where_it_does(yin: Yin) -> None:
+def test_the_start_and_end_of_a_tone_are_found(yin: Yin) -> None:
     sound = torch.zeros(1, RATE_HZ)
     sound[:, 4800:11200] = voice(np.full(6400, 200.0))
     is_voiced = (yin.track(sound)[0] > 0).numpy()
@@ -107,7 +107,7 @@ def test_a_tone_begins_and_ends_where_it_does(yin: Yin) -> None:
     assert abs(last - 69) <= 2
 
 
-def test_samples_that_are_no_numbers_cost_only_the_frames_around_them(yin: Yin) -> None:
+def test_nan_samples_only_affect_the_frames_around_them(yin: Yin) -> None:
     sound = voice(np.full(RATE_HZ, 200.0))
     expected = yin.track(sound)
     sound[0, 8000] = math.nan
@@ -133,7 +133,7 @@ def test_each_frame_has_the_window_of_its_distance_to_the_ends() -> None:
             assert to_ends[0] == to_ends[1], (count, frame)
 
 
-def test_a_batch_is_as_each_alone_and_a_long_sound_as_its_parts(yin: Yin, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_batch_equals_its_sounds_and_a_long_sound_its_parts(yin: Yin, monkeypatch: pytest.MonkeyPatch) -> None:
     sounds = torch.cat([voice(np.full(16000, 100.0)), noise(1.0), voice(np.linspace(200.0, 300.0, 16000))])
     together = yin.track(sounds)
     for row, sound in zip(together, sounds, strict=True):
@@ -142,7 +142,7 @@ def test_a_batch_is_as_each_alone_and_a_long_sound_as_its_parts(yin: Yin, monkey
     torch.testing.assert_close(yin.track(sounds), together)
 
 
-def test_speech_has_the_pitch_that_a_network_hears(yin: Yin, require: Callable[[object, str], None]) -> None:
+def test_the_pitch_of_speech_equals_that_of_a_network(yin: Yin, require: Callable[[object, str], None]) -> None:
     files = sorted(SPOKEN.glob("*_*.wav"))
     require(files, f"spoken words in {SPOKEN}: apt install alsa-utils")
     pytest.importorskip("torchfcpe")

@@ -1,4 +1,4 @@
-"""The profiler tells where the time goes, by a clock that the test moves."""
+"""The profiler's times, with a clock that the test moves."""
 
 import pytest
 import torch
@@ -22,10 +22,10 @@ def spent(profiler: PerformanceProfiler, clock: Clock, stage: str, seconds: floa
     profiler.end(stage)
 
 
-def test_every_stage_is_told_with_its_share_and_the_rest_as_other() -> None:
+def test_every_stage_is_reported_with_its_share_and_the_rest_as_other() -> None:
     clock = Clock()
     profiler = PerformanceProfiler(CPU, now_s=clock)
-    clock.now_s += 5.0  # before the first stage: nobody's
+    clock.now_s += 5.0  # before the first stage: counted to none
     for _ in range(2):
         spent(profiler, clock, "content", 1.0)
         spent(profiler, clock, "decode", 3.0)
@@ -53,19 +53,19 @@ def test_a_stage_that_an_error_cut_short_is_not_counted() -> None:
     assert profiler.report()[0].total_s == 1.0 and profiler.report()[0].calls == 1
 
 
-def test_what_was_not_started_cannot_end() -> None:
+def test_a_stage_that_was_not_started_cannot_end() -> None:
     profiler = PerformanceProfiler(CPU)
-    with pytest.raises(ValueError, match="stage decode cannot end: none is under way"):
+    with pytest.raises(ValueError, match="stage decode cannot end: none is running"):
         profiler.end("decode")
     profiler.start("content")
-    with pytest.raises(ValueError, match="stage decode cannot end: content is under way"):
+    with pytest.raises(ValueError, match="stage decode cannot end: content is running"):
         profiler.end("decode")
     profiler.end("content")
-    with pytest.raises(ValueError, match="stage content cannot end: none is under way"):
+    with pytest.raises(ValueError, match="stage content cannot end: none is running"):
         profiler.end("content")
 
 
-def test_switched_off_it_asks_neither_the_clock_nor_the_device() -> None:
+def test_switched_off_it_uses_neither_the_clock_nor_the_device() -> None:
     def refused() -> float:
         raise AssertionError("asked for the time")
 

@@ -1,4 +1,4 @@
-"""Sound at another rate is as soxr makes it, whole or in parts."""
+"""Resampling equals soxr's, whole or in parts."""
 
 import numpy as np
 import pytest
@@ -18,12 +18,12 @@ RATES = [
     (192_000, 16_000),
     (40_000, 48_000),
     (40_000, 44_100),
-    (423, 400),  # a throat a semitone smaller, at 40 kHz
+    (423, 400),  # a formant of one semitone, at 40 kHz
 ]
 
 
 def noise_below(share: float, count: int, seed: int = 0) -> np.ndarray:
-    """(count,) float32: noise up to `share` of the rate, faded in and out."""
+    """Noise (count,) float32 up to `share` of the rate, faded in and out."""
     random = np.random.default_rng(seed)
     spectrum = np.zeros(count // 2 + 1, complex)
     filled = int(share * count)
@@ -37,7 +37,7 @@ def level_db(sound: np.ndarray | torch.Tensor) -> float:
 
 
 @pytest.mark.parametrize(("from_hz", "to_hz"), RATES)
-def test_what_is_in_the_band_is_as_soxr_makes_it(from_hz: int, to_hz: int) -> None:
+def test_the_passband_equals_soxr(from_hz: int, to_hz: int) -> None:
     sound = noise_below(0.42 * min(from_hz, to_hz) / from_hz, 40_000)
     ours = Resampler(from_hz, to_hz, CPU)(torch.from_numpy(sound)[None])[0].numpy()
     assert len(ours) == -(-40_000 * to_hz // from_hz)
@@ -46,14 +46,14 @@ def test_what_is_in_the_band_is_as_soxr_makes_it(from_hz: int, to_hz: int) -> No
     assert level_db(ours[:count] - theirs[:count]) < level_db(theirs) - 75.0
 
 
-def test_what_the_lower_rate_cannot_hold_is_gone() -> None:
+def test_frequencies_above_the_lower_rate_are_removed() -> None:
     t = np.arange(48_000) / 48_000
     high = torch.from_numpy(np.sin(2 * np.pi * 8_100 * t) * np.hanning(48_000))[None].float()
     assert level_db(Resampler(48_000, 16_000, CPU)(high)) < level_db(high) - 75.0
 
 
 @pytest.mark.parametrize(("from_hz", "to_hz"), RATES)
-def test_a_part_with_its_surroundings_is_that_part_of_the_whole(from_hz: int, to_hz: int) -> None:
+def test_a_part_with_its_context_equals_that_part_of_the_whole(from_hz: int, to_hz: int) -> None:
     resampler = Resampler(from_hz, to_hz, CPU)
     down, up = resampler.down, resampler.up
     around = -(-resampler.reach // down)
@@ -64,7 +64,7 @@ def test_a_part_with_its_surroundings_is_that_part_of_the_whole(from_hz: int, to
     torch.testing.assert_close(part[:, around * up : -around * up], expected, rtol=0, atol=1e-6)
 
 
-def test_a_batch_is_its_rows_and_a_constant_stays_one() -> None:
+def test_a_batch_equals_its_rows_and_a_constant_stays_constant() -> None:
     resampler = Resampler(48_000, 40_000, CPU)
     rows = torch.stack([torch.from_numpy(noise_below(0.3, 9_600)), torch.full((9_600,), 0.25)])
     out = resampler(rows)
@@ -72,7 +72,7 @@ def test_a_batch_is_its_rows_and_a_constant_stays_one() -> None:
     torch.testing.assert_close(out[1, 100:-100], torch.full((7_800,), 0.25), rtol=0, atol=1e-6)
 
 
-def test_equal_rates_are_nothing_to_do() -> None:
+def test_equal_rates_return_the_sound_itself() -> None:
     resampler = Resampler(16_000, 16_000, CPU)
     sound = torch.ones(1, 161)
     assert resampler(sound) is sound and resampler.reach == 0

@@ -1,4 +1,4 @@
-"""The nearest vectors of a voice: FAISS's own answers, weights without a hole, and a bound on memory."""
+"""Retrieval equals FAISS, weights are well defined for exact hits, and memory is bounded."""
 
 import logging
 from collections.abc import Iterator
@@ -37,21 +37,21 @@ def faiss_flat(embeddings: Tensor, queries: Tensor, k: int = NEIGHBOURS) -> tupl
     return index.search(queries.numpy(), k)
 
 
-def test_indices_are_those_of_faiss_flat_at_the_size_of_a_real_voice() -> None:
+def test_rows_equal_those_of_faiss_flat_at_the_size_of_a_real_voice() -> None:
     embeddings = drawn(1, 20_000, 768) * 0.3
     near = embeddings[torch.randint(20_000, (50,), generator=torch.Generator().manual_seed(2))]
     queries = torch.cat([near + drawn(3, 50, 768) * 0.1, drawn(4, 49, 768) * 0.3, embeddings[:1]])
     wanted_distances, wanted_rows = faiss_flat(embeddings, queries)
     distances, rows = Retrieval(embeddings, CPU).search(queries)
     assert np.array_equal(rows.numpy(), wanted_rows)
-    # FAISS leaves the rounding of numbers of the size of |q|^2, some 70, in its distances; ours are worked out plainly.
+    # FAISS' distances contain rounding errors of |q|^2, about 70; ours are computed directly.
     np.testing.assert_allclose(distances.numpy(), wanted_distances, atol=2e-4)
     assert distances[-1, 0] == 0.0
     assert (distances.dtype, rows.dtype) == (torch.float32, torch.int64)
 
 
 @pytest.mark.parametrize("copies", [2, 5, 40])
-def test_of_equally_near_rows_the_first_are_taken_as_faiss_does(copies: int) -> None:
+def test_of_equally_near_rows_the_first_are_taken_as_in_faiss(copies: int) -> None:
     some = drawn(5, 300, 64)
     embeddings = torch.cat([some] * copies)[torch.randperm(300 * copies, generator=torch.Generator().manual_seed(6))]
     queries = drawn(7, 40, 64)
@@ -73,8 +73,8 @@ def test_any_number_of_rows_is_searched_in_pieces_of_any_size(count: int, monkey
     torch.testing.assert_close(distances.double(), exact.values[:, :NEIGHBOURS], rtol=1e-5, atol=0.0)
 
 
-def test_a_large_offset_common_to_all_does_not_blur_who_is_nearest() -> None:
-    """|q|^2 + |e|^2 - 2 q e alone is off by more than neighbours differ here, and so is FAISS."""
+def test_a_large_common_offset_does_not_change_the_nearest_rows() -> None:
+    """Plain |q|^2 + |e|^2 - 2 q e is off by more than neighbours differ here, and so is FAISS."""
     embeddings, queries = drawn(10, 2_000, 32) * 0.01 + 300.0, drawn(11, 20, 32) * 0.01 + 300.0
     exact = (queries.double()[:, None] - embeddings.double()).square().sum(2).sort(dim=1, stable=True)
     distances, rows = Retrieval(embeddings, CPU).search(queries)
@@ -82,14 +82,14 @@ def test_a_large_offset_common_to_all_does_not_blur_who_is_nearest() -> None:
     torch.testing.assert_close(distances.double(), exact.values[:, :NEIGHBOURS], rtol=1e-5, atol=0.0)
 
 
-def test_the_log_says_how_many_are_where(caplog: pytest.LogCaptureFixture) -> None:
+def test_the_log_names_the_number_of_embeddings_and_the_device(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, logger=retrieval.__name__):
         Retrieval(drawn(12, 300, 8), CPU)
     assert caplog.messages == ["Loaded 300 embeddings to cpu for GPU-accelerated retrieval"]
 
 
 @pytest.mark.parametrize("power", [1, 2])
-def test_the_nearest_are_weighed_by_their_inverse_distance(power: int) -> None:
+def test_the_nearest_are_weighted_by_their_inverse_distance(power: int) -> None:
     embeddings, features = drawn(13, 500, 24), drawn(14, 2, 9, 24)
     distances, rows = faiss_flat(embeddings, features.reshape(-1, 24))
     weights = (1.0 / distances) ** power
@@ -102,7 +102,7 @@ def test_the_nearest_are_weighed_by_their_inverse_distance(power: int) -> None:
         torch.testing.assert_close(held, made)
 
 
-def test_a_row_that_is_hit_exactly_has_all_the_weight() -> None:
+def test_an_exact_hit_has_all_the_weight() -> None:
     embeddings = drawn(15, 200, 16)
     features = torch.stack([embeddings[3], embeddings[7] + 1e-22, embeddings[5] + 1e-6])[None]
     for power in (1, 2):
@@ -112,7 +112,7 @@ def test_a_row_that_is_hit_exactly_has_all_the_weight() -> None:
     assert torch.equal(Retrieval(twice, CPU).blend(features, 1.0, 2)[0, 0], embeddings[3])
 
 
-def test_half_precision_is_searched_in_float32_and_comes_back_as_it_was() -> None:
+def test_half_precision_is_searched_in_float32_and_returned_in_half_precision() -> None:
     embeddings = drawn(16, 400, 32)
     features = embeddings[None, :5].half()
     store = Retrieval(embeddings.half(), CPU)
@@ -122,8 +122,8 @@ def test_half_precision_is_searched_in_float32_and_comes_back_as_it_was() -> Non
     assert torch.equal(made, features)
 
 
-def test_features_that_are_no_numbers_find_rows_that_exist() -> None:
-    """A GPU would end the process at a row that is not there."""
+def test_nan_features_find_valid_rows() -> None:
+    """An invalid row would end the process on a GPU."""
     store = Retrieval(drawn(17, 70, 8), CPU)
     queries = torch.full((3, 8), torch.nan)
     queries[1] = torch.inf
@@ -131,8 +131,8 @@ def test_features_that_are_no_numbers_find_rows_that_exist() -> None:
     assert ((rows >= 0) & (rows < 70)).all()
 
 
-def test_the_work_space_of_a_search_does_not_grow_with_rows_or_queries(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No tensor is larger than a piece of the scores, where queries x rows would be 150 times that."""
+def test_the_workspace_of_a_search_does_not_grow_with_rows_or_queries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No tensor is larger than a piece of the scores; queries x rows would be 150 times that."""
     largest = 0
 
     class Watch(TorchDispatchMode):
@@ -155,7 +155,7 @@ def test_the_work_space_of_a_search_does_not_grow_with_rows_or_queries(monkeypat
     assert 0 < largest <= 1_024 * 64 * 4
 
 
-def test_breath_and_consonants_are_kept_from_the_index() -> None:
+def test_breath_and_consonants_are_protected_from_the_index() -> None:
     retrieved, original = torch.full((1, 4, 2), 2.0), torch.zeros(1, 4, 2)
     f0 = torch.tensor([[220.0, 0.0, 0.0, 55.0]])
     for share in (0.25, torch.tensor(0.25)):

@@ -1,4 +1,4 @@
-"""Joins: sounds that were cut apart and moved, put together without a seam."""
+"""Joins: sounds cut into shifted blocks and put together without a seam."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ CPU = torch.device("cpu")
 
 
 def joined(sola: Sola, sound: np.ndarray, moved: list[int], block: int, overlap: int) -> tuple[np.ndarray, list[int]]:
-    """Blocks of `sound`, each taken `moved` samples too late, joined; and the offsets that were found."""
+    """Joins blocks of `sound`, each taken `moved` samples late; returns the sound and the offsets found."""
     blocks, offsets = [], []
     for number, late in enumerate(moved):
         first = number * block + late
@@ -25,7 +25,7 @@ def noise(count: int) -> np.ndarray:
     return np.random.default_rng(0).standard_normal(count) * 0.1
 
 
-def test_what_fits_already_is_not_moved_and_comes_out_as_it_was() -> None:
+def test_fitting_blocks_are_not_moved_and_come_out_unchanged() -> None:
     for sound in (noise(12_000), np.sin(np.arange(12_000) * 2.0 * np.pi / 50.0)):
         sola = Sola(BLOCK, CROSSFADE, SEARCH, CPU)
         result, offsets = joined(sola, sound, [0] * 10, BLOCK, CROSSFADE + SEARCH)
@@ -33,29 +33,29 @@ def test_what_fits_already_is_not_moved_and_comes_out_as_it_was() -> None:
         assert np.abs(result - sound[: len(result)])[CROSSFADE:].max() < 1e-6
 
 
-def test_sound_that_comes_early_is_found_where_it_was_cut() -> None:
+def test_an_early_sound_is_found_at_its_offset() -> None:
     sola = Sola(BLOCK, CROSSFADE, SEARCH, CPU)
     sound = noise(12_000)
-    # Early by 37, the new start is found 37 later; where that is given back, it is found at 0.
+    # A sound early by 37 is found 37 later; once that is corrected, it is found at 0.
     early = [100, 63, 63, 0, 100]
     result, offsets = joined(sola, sound, early, BLOCK, CROSSFADE + SEARCH)
     assert offsets == [0, 37, 37, 100, 0]
     assert np.abs(result - sound[100 : 100 + len(result)])[CROSSFADE:].max() < 1e-6
 
 
-def test_a_tone_whose_blocks_lie_anywhere_is_one_tone() -> None:
+def test_a_tone_with_randomly_shifted_blocks_becomes_one_tone() -> None:
     sola = Sola(BLOCK, CROSSFADE, SEARCH, CPU)
     sound = np.sin(np.arange(40_000) * 2.0 * np.pi / 80.0)
     moved = np.random.default_rng(1).integers(0, 80, 30).tolist()
     result, _ = joined(sola, sound, moved, BLOCK, CROSSFADE + SEARCH)
     steps = np.abs(np.diff(result[CROSSFADE:]))
     assert steps.max() < 1.02 * 2.0 * np.pi / 80.0
-    # The LEANING may leave 11 degrees at a join, which are made up for over the crossfade: the level stays.
+    # LEANING may leave 11 degrees at a join, which the crossfade evens out: the level stays.
     levels = np.sqrt(np.convolve(result[CROSSFADE:] ** 2, np.ones(80) / 80.0, "valid") * 2.0)
     assert np.abs(levels - 1.0).max() < 0.02
 
 
-def test_a_sound_that_was_moved_goes_back_to_its_time() -> None:
+def test_a_moved_sound_returns_to_its_time() -> None:
     sola = Sola(BLOCK, CROSSFADE, SEARCH, CPU)
     sound = np.sin(np.arange(20_000) * 2.0 * np.pi / 80.0)
     _, offsets = joined(sola, sound, [0, 40, 0, 0], BLOCK, CROSSFADE + SEARCH)
@@ -63,7 +63,7 @@ def test_a_sound_that_was_moved_goes_back_to_its_time() -> None:
     assert offsets[3] <= 3
 
 
-def test_noise_that_fits_nowhere_else_goes_back_too() -> None:
+def test_noise_that_fits_nowhere_else_returns_too() -> None:
     sola = Sola(BLOCK, CROSSFADE, SEARCH, CPU)
     _, offsets = joined(sola, noise(20_000), [60] + [0] * 14, BLOCK, CROSSFADE + SEARCH)
     assert offsets[1] == 60
@@ -92,7 +92,7 @@ def test_a_loud_start_does_not_hide_where_a_soft_sound_fits() -> None:
     assert int(sola.offset) == 60
 
 
-def test_after_a_reset_nothing_of_before_is_heard() -> None:
+def test_after_a_reset_no_earlier_sound_is_left() -> None:
     sola = Sola(BLOCK, CROSSFADE, SEARCH, CPU)
     sola.join(torch.ones(BLOCK + CROSSFADE + SEARCH))
     sola.reset()

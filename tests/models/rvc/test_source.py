@@ -1,12 +1,12 @@
-"""The sine that leads the decoder, and what makes windows of a stream fit where they overlap."""
+"""The decoder's sine source, and the state that makes windows of a stream agree."""
 
 import math
 
 import pytest
 import torch
 
-from engine.models.rvc.shapes import seeded
-from engine.models.rvc.source import AMPLITUDE, UNVOICED_NOISE, VOICED_NOISE, RollingNoise, SineSource
+from engine.models.rvc.random_voice import seeded
+from engine.models.rvc.synthesizer import AMPLITUDE, UNVOICED_NOISE, VOICED_NOISE, RollingNoise, SineSource
 from tests.support.tiny_voice import tiny_shape
 
 torch.set_num_threads(1)
@@ -17,7 +17,7 @@ RATE_HZ = 48_000
 
 @pytest.fixture
 def source() -> SineSource:
-    """Whose sound is what goes into its merging layer, within a thousandth."""
+    """A source whose output equals the input of its merging layer, within a thousandth."""
     made = SineSource(tiny_shape("v2", RATE_HZ)).requires_grad_(False)
     made.l_linear.weight.fill_(0.1)
     made.l_linear.bias.zero_()
@@ -25,26 +25,26 @@ def source() -> SineSource:
 
 
 def glide(frames: int) -> torch.Tensor:
-    """(1, frames) Hz: a voice that moves, with a breath in it."""
+    """(1, frames) Hz: a moving voice with an unvoiced part."""
     f0 = 220.0 * 2.0 ** (torch.sin(torch.arange(frames) * 0.1) / 3.0)
     f0[frames // 3 : frames // 2] = 0.0
     return f0[None]
 
 
 def silence(frames: int) -> torch.Tensor:
-    """No noise, (1, 1, frames HOP)."""
+    """Zeros instead of noise, (1, 1, frames HOP)."""
     return torch.zeros(1, 1, frames * HOP)
 
 
 def test_the_source_is_a_sine_at_the_pitch(source: SineSource) -> None:
-    """Of amplitude 0.1, at its n-th sample n + 1 steps from phase 0."""
+    """Amplitude 0.1; its n-th sample is n + 1 steps from phase 0."""
     sound = source(torch.full((1, 100), 441.7), noise=silence(100))[0, 0] / 0.1
     expected = AMPLITUDE * torch.sin(2.0 * math.pi * 441.7 / RATE_HZ * torch.arange(1, 100 * HOP + 1).double())
     torch.testing.assert_close(sound.double(), expected, rtol=0.0, atol=1e-5)
 
 
 def test_the_phase_is_exact_after_a_minute(source: SineSource) -> None:
-    """Within 1e-5 of a turn, where a sum in single precision is a hundredth off."""
+    """Within 1e-5 of a turn; a sum in single precision is off by a hundredth."""
     f0 = glide(6000)
     exact = (f0.double() * HOP / RATE_HZ).cumsum(1) % 1.0
     found = source.phases(f0)[:, 1:].double()
@@ -53,7 +53,7 @@ def test_the_phase_is_exact_after_a_minute(source: SineSource) -> None:
 
 
 def test_noise_is_loud_where_there_is_no_pitch(source: SineSource) -> None:
-    """A third of the sine's amplitude; 0.003 beside the sine."""
+    """A third of the sine's amplitude; 0.003 in voiced frames."""
     with seeded(0):
         noise = torch.randn(1, 1, 200 * HOP)
     f0 = torch.full((1, 200), 200.0)
@@ -64,7 +64,7 @@ def test_noise_is_loud_where_there_is_no_pitch(source: SineSource) -> None:
 
 
 def test_windows_of_a_stream_agree_where_they_overlap(source: SineSource) -> None:
-    """Windows of 30 frames, 10 apart: each starts at the phase that the one before tells of its tenth frame."""
+    """Windows of 30 frames, 10 apart: each starts at the phase of the tenth frame of the one before."""
     f0 = glide(100)
     with seeded(0):
         noise = torch.randn(1, 1, 100 * HOP)
@@ -78,7 +78,7 @@ def test_windows_of_a_stream_agree_where_they_overlap(source: SineSource) -> Non
         phase = source.phases(f0[:, window], phase)[:, 10]
 
 
-def test_each_of_a_batch_has_its_own_phase(source: SineSource) -> None:
+def test_each_sound_of_a_batch_has_its_own_phase(source: SineSource) -> None:
     f0 = torch.cat((glide(20), glide(20).flip(1)))
     start = torch.tensor([0.25, 0.7])
     both = source(f0, start, silence(20).expand(2, -1, -1))
@@ -87,15 +87,15 @@ def test_each_of_a_batch_has_its_own_phase(source: SineSource) -> None:
         assert torch.equal(both[place : place + 1], alone)
 
 
-def test_a_frame_of_more_samples_makes_as_many_turns(source: SineSource) -> None:
-    """What a formant needs: 540 samples a frame at 200 Hz are two turns, as 480 are."""
+def test_a_frame_with_more_samples_has_the_same_number_of_turns(source: SineSource) -> None:
+    """Needed for formants: 540 samples per frame at 200 Hz make two turns, as 480 do."""
     sound = source(torch.full((1, 3), 200.0), noise=torch.zeros(1, 1, 3 * 540))[0, 0]
     assert sound.shape == (3 * 540,)
     torch.testing.assert_close(sound[:270], sound[270:540], rtol=0.0, atol=1e-5)
     assert sound[539] == pytest.approx(0.0, abs=1e-6)
 
 
-def test_noise_that_stays_in_the_window_is_what_it_was() -> None:
+def test_noise_that_stays_in_the_window_is_unchanged() -> None:
     rolling = RollingNoise(3, 50, torch.device("cpu"), torch.Generator().manual_seed(0))
     address, before = rolling.values.data_ptr(), rolling.values.clone()
     rolling.advance(20)

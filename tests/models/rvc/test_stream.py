@@ -1,4 +1,4 @@
-"""A voice converted block by block: its pitch, its time, its joins, and what no sample may do to it."""
+"""A voice converted block by block: pitch, timing, joins, and invalid input."""
 
 import gc
 import itertools
@@ -13,7 +13,7 @@ from scipy import signal
 
 from engine.models.graphs import GraphCalls
 from engine.models.rvc.model import VoiceModel
-from engine.models.rvc.offline import Converter
+from engine.models.rvc.offline import VoiceConverter
 from engine.models.rvc.optimization import OptimizationConfig
 from engine.models.rvc.resample import Resampler
 from engine.models.rvc.settings import VoiceSettings
@@ -51,7 +51,7 @@ def singing(singing_voice: Path) -> VoiceModel:
     ],
 )
 def test_a_tone_in_is_a_tone_out(singing: VoiceModel, rate_hz: int, settings: VoiceSettings, hz: float) -> None:
-    """Within 5 cents, and one sine in phase from end to end: what is not of it is 25 dB softer."""
+    """Within 5 cents, and one sine in phase from end to end: the rest is 25 dB softer."""
     given = tone(220.0, rate_hz, 0.9)
     sung = streamed(live_voice(singing, rate_hz=rate_hz, settings=settings), given)[-round(0.6 * rate_hz) :]
     assert abs(1200.0 * np.log2(loudest_hz(sung, rate_hz) / hz)) < 5.0
@@ -73,7 +73,7 @@ def test_blocks_of_any_length_are_one_tone(
 
 
 def without_sine(sound: np.ndarray, hz: float, rate_hz: int) -> np.ndarray:
-    """(n,) without the sine within 5 cents of `hz` that takes the most of it."""
+    """(n,) without the strongest sine within 5 cents of `hz`."""
     times = np.arange(len(sound)) / rate_hz
     candidates = hz * 2.0 ** (np.linspace(-5.0, 5.0, 101) / 1200.0)
     # Turned back by `hz` they are slow: sums of 64 samples tell them apart as well.
@@ -85,15 +85,17 @@ def without_sine(sound: np.ndarray, hz: float, rate_hz: int) -> np.ndarray:
     return sound - basis @ np.linalg.lstsq(basis, sound, rcond=None)[0]
 
 
-def test_a_steady_voice_sounds_live_as_it_does_in_one_piece(singing: VoiceModel, random: VoiceModel) -> None:
-    """Log-mel correlation over 0.98, the power of 4 frames (43 ms) taken together: the noise in both voices is another
-    one in each conversion. Two in one piece correlate as much."""
+def test_a_steady_voice_sounds_live_as_in_one_piece(singing: VoiceModel, random: VoiceModel) -> None:
+    """Log-mel correlation over 0.98, averaged over 4 frames (43 ms), because each conversion draws its own noise.
+
+    Two conversions in one piece correlate as much.
+    """
     rate_hz, given = 48_000, spoken(48_000, 3.5)
     heard = Resampler(rate_hz, 16_000, CPU)(torch.from_numpy(given)[None])[0].numpy()
     for model in (singing, random):
         live = live_voice(model, rate_hz=rate_hz, block_ms=500, extra_ms=1500)
         joined = streamed(live, given)[live.lag_frames :]
-        whole = Converter(model, live.settings, OptimizationConfig.for_cpu()).convert_sound(heard)
+        whole = VoiceConverter(model, live.settings, OptimizationConfig.for_cpu()).convert_sound(heard)
         whole = Resampler(model.rate_hz, rate_hz, CPU)(torch.from_numpy(whole)[None])[0].numpy()
         steady = slice(7 * rate_hz // 4, 13 * rate_hz // 4)  # the window is full from then on
         mels = [log_mel(sound[steady], rate_hz, together=4).ravel() for sound in (joined, whole)]
@@ -105,8 +107,8 @@ def test_a_steady_voice_sounds_live_as_it_does_in_one_piece(singing: VoiceModel,
 
 
 @pytest.mark.parametrize(("rate_hz", "block_ms", "crossfade_ms"), [(48_000, 250, 50), (22_050, 200, 10)])
-def test_the_lag_is_what_it_says(singing: VoiceModel, rate_hz: int, block_ms: float, crossfade_ms: float) -> None:
-    """Of loudness within 0.2 ms; of a pitch that is held for a hop, half a hop more."""
+def test_the_lag_is_as_stated(singing: VoiceModel, rate_hz: int, block_ms: float, crossfade_ms: float) -> None:
+    """Within 0.2 ms for loudness; half a hop more for pitch, which is held for a hop."""
     times = np.arange(9 * rate_hz // 4) / rate_hz
     sway = np.sin(2.0 * np.pi * 2.0 * times)  # 2 Hz: 3 turns in what is compared
     for given, settings, seen, late_ms in (
@@ -128,7 +130,7 @@ def hz_at(sound: np.ndarray, rate_hz: int) -> np.ndarray:
     return np.gradient(np.unwrap(np.angle(signal.hilbert(partial)))) * rate_hz / (2.0 * np.pi)
 
 
-def test_a_join_that_had_to_be_moved_leaves_the_next_ones_in_time(singing: VoiceModel) -> None:
+def test_a_moved_join_keeps_the_next_ones_in_time(singing: VoiceModel) -> None:
     rate_hz, steps = 48_000, np.random.default_rng(0).integers(-7, 8, 40)
     leaping = np.repeat(200.0 * 2.0 ** (steps / 12.0), rate_hz // 20)
     live = live_voice(singing, rate_hz=rate_hz, block_ms=70, crossfade_ms=10)
@@ -145,8 +147,10 @@ def test_a_join_that_had_to_be_moved_leaves_the_next_ones_in_time(singing: Voice
 
 
 def test_no_join_clicks(singing: VoiceModel) -> None:
-    """What is not the tone, above 2 kHz, block laid over block: no 5 ms, at a join or not, have more than -50 dBFS over
-    the median of all."""
+    """No 5 ms, at a join or not, exceed the median of all by more than -50 dBFS.
+
+    Measured above 2 kHz without the tone, with all blocks overlaid.
+    """
     rate_hz = 48_000
     live = live_voice(singing, rate_hz=rate_hz, crossfade_ms=50, settings=VoiceSettings(pitch=3.3))
     sung = streamed(live, tone(210.0, rate_hz, 3.0))[5 * live.block_frames :]
@@ -178,7 +182,7 @@ def test_settings_may_change_with_every_block(random: VoiceModel) -> None:
     assert live.spoiled == 0
 
 
-def test_each_setting_is_heard(random: VoiceModel) -> None:
+def test_each_setting_has_an_effect(random: VoiceModel) -> None:
     given = spoken(16_000, 0.4)
     plain = streamed(live_voice(random, block_ms=200, settings=AS_THE_MODEL), given)
     again = streamed(live_voice(random, block_ms=200, settings=AS_THE_MODEL), given)
@@ -200,14 +204,14 @@ def test_each_setting_is_heard(random: VoiceModel) -> None:
 # -- what no sample may do
 
 
-def test_silence_is_silence_and_nothing_is_left_of_it(singing: VoiceModel) -> None:
+def test_silence_stays_silence_and_leaves_nothing_behind(singing: VoiceModel) -> None:
     live = live_voice(singing)
     assert level_db(streamed(live, np.zeros(8000, np.float32))) < -60.0
     sung = streamed(live, tone(200.0, 16_000, 1.0), first_sample=8000)
     assert level_db(sung[8000:]) > -15.0
 
 
-def test_what_is_no_number_is_silence_and_what_is_too_loud_is_cut(singing: VoiceModel) -> None:
+def test_nan_becomes_silence_and_loud_samples_are_clipped(singing: VoiceModel) -> None:
     live = live_voice(singing)
     given = tone(200.0, 16_000, 1.0)
     spoilt = given.copy()
@@ -222,7 +226,7 @@ def test_what_is_no_number_is_silence_and_what_is_too_loud_is_cut(singing: Voice
         assert np.abs(live.convert(block, first_sample=0)).max() <= 1.0
 
 
-def test_a_model_that_answers_with_nan_is_silent_and_goes_on(singing_voice: Path) -> None:
+def test_nan_from_the_model_is_silent_and_the_stream_continues(singing_voice: Path) -> None:
     model = loaded(singing_voice)
     live = live_voice(model)
     given = tone(200.0, 16_000, 2.0)
@@ -240,18 +244,18 @@ def test_a_model_that_answers_with_nan_is_silent_and_goes_on(singing_voice: Path
     assert level_db(without_sine(sung[4800:], 200.0, 16_000)) < -30.0
 
 
-def test_a_gap_begins_anew(singing: VoiceModel) -> None:
+def test_a_gap_restarts_the_stream(singing: VoiceModel) -> None:
     given = tone(200.0, 16_000, 0.6)
     expected = streamed(live_voice(singing), given)
     live = live_voice(singing)
     streamed(live, tone(300.0, 16_000, 0.5))
     sung = streamed(live, given, first_sample=1_600_000)
-    # Other noise, 30 dB under the tone; the same fade from silence.
+    # Different noise, 30 dB below the tone; the same fade from silence.
     assert level_db(sung[:400]) < -25.0
     assert level_db(sung - expected) < level_db(expected) - 20.0
 
 
-def test_a_model_without_pitch_speaks(tiny_models: TinyModels) -> None:
+def test_a_model_without_pitch_works(tiny_models: TinyModels) -> None:
     live = live_voice(loaded(tiny_models.voice(has_pitch=False)))
     live.settings = VoiceSettings(formant=1.0)
     assert level_db(streamed(live, spoken(16_000, 0.6))[-3200:]) > -60.0
@@ -261,8 +265,11 @@ def test_a_model_without_pitch_speaks(tiny_models: TinyModels) -> None:
 
 
 @pytest.mark.parametrize("block_ms", [40, 50])
-def test_captured_graphs_give_what_direct_calls_do(random: VoiceModel, block_ms: float) -> None:
-    """Three graphs, one more where every second window begins within one of HuBERT's steps; all are made beforehand."""
+def test_captured_graphs_equal_direct_calls(random: VoiceModel, block_ms: float) -> None:
+    """Three graphs, and one more if every second window begins within one of HuBERT's steps.
+
+    All are made in advance.
+    """
     capture = Recording()
     lengths = {"rate_hz": 16_000, "block_ms": block_ms, "crossfade_ms": 50, "extra_ms": 200}
     captured, direct = LiveVoice(random, calls=GraphCalls(capture), **lengths), LiveVoice(random, **lengths)
@@ -279,7 +286,7 @@ def test_captured_graphs_give_what_direct_calls_do(random: VoiceModel, block_ms:
     assert np.isfinite(captured.convert(given[: captured.block_frames], first_sample=0)).all()
 
 
-def test_the_device_may_be_left_between_the_stages_whose_times_are_told(random: VoiceModel) -> None:
+def test_the_device_is_free_between_the_measured_stages(random: VoiceModel) -> None:
     pauses: list[None] = []
     live = LiveVoice(
         random, rate_hz=16_000, block_ms=100, crossfade_ms=50, extra_ms=200, between=lambda: pauses.append(None)
@@ -307,7 +314,7 @@ def test_memory_does_not_grow(random: VoiceModel) -> None:
 
 
 def held_tensors() -> tuple[int, int]:
-    """How many there are, and bytes of all; not of sparse ones, which are other tests'."""
+    """Number and total bytes of all tensors; sparse ones belong to other tests."""
     gc.collect()
     tensors = [each for each in gc.get_objects() if type(each) is torch.Tensor and each.layout == torch.strided]
     return len(tensors), sum(each.nbytes for each in tensors)

@@ -1,4 +1,4 @@
-"""Our synthesiser beside the one that RVC's voices were made with, and what a stream asks of it."""
+"""Our synthesizer against the one that RVC's voices were trained with, and the properties a stream needs."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from engine.models.rvc import synthesizer as module
-from engine.models.rvc.checkpoint import read_checkpoint
-from engine.models.rvc.flow import COUPLINGS, LAYERS
-from engine.models.rvc.shapes import SHAPES, SynthesizerShape, build, scatter, seeded
-from engine.models.rvc.synthesizer import Synthesizer, synthesizer_of
+from engine.models.rvc.checkpoint import read_checkpoint, synthesizer_of
+from engine.models.rvc.random_voice import build, scatter, seeded
+from engine.models.rvc.shapes import FLOW_LEAD_IN_FRAMES, SHAPES, SynthesizerShape
+from engine.models.rvc.synthesizer import Synthesizer
 from tests.models.rvc import peers
 from tests.support.tiny_voice import tiny_shape
 
@@ -39,7 +39,7 @@ def drawn(shape: SynthesizerShape, seed: int = 0) -> Synthesizer:
 
 
 def said(shape: SynthesizerShape, frames: int = FRAMES, batch: int = BATCH) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Content, coarse pitch, pitch in Hz with some frames unvoiced, and speakers."""
+    """Content, coarse pitch, pitch in Hz with some unvoiced frames, and speakers."""
     generator = torch.Generator().manual_seed(1)
     phone = torch.randn(batch, frames, shape.content_channels, generator=generator)
     pitch = torch.randint(1, 256, (batch, frames), generator=generator)
@@ -49,7 +49,7 @@ def said(shape: SynthesizerShape, frames: int = FRAMES, batch: int = BATCH) -> t
 
 
 def theirs_and_ours(shape: SynthesizerShape, folder: Path) -> tuple[Any, Synthesizer]:
-    """With the same weights, as loud as a voice; ours from a file of theirs."""
+    """Both with the same weights, scaled to the level of a voice; ours loaded from a file of theirs."""
     with seeded(0):
         theirs = peers.synthesizer(shape)
         for name, parameter in theirs.named_parameters():
@@ -74,7 +74,7 @@ def theirs_and_ours(shape: SynthesizerShape, folder: Path) -> tuple[Any, Synthes
 
 @torch.no_grad()
 def both_infer(theirs: Any, ours: Synthesizer, frames: int = FRAMES, batch: int = BATCH) -> tuple[Tensor, Tensor]:
-    """The same sound of both, with the same noise."""
+    """The sound of both, with the same noise."""
     phone, pitch, f0, speaker = said(ours.shape, frames, batch)
     with seeded(2):
         expected = peers.infer(theirs, phone, pitch, f0, speaker)
@@ -95,8 +95,8 @@ def need_peers(require: Callable[[object, str], None]) -> None:
 @pytest.mark.usefixtures("need_peers")
 @pytest.mark.parametrize("has_pitch", [True, False], ids=["pitch", "no_pitch"])
 @pytest.mark.parametrize("name", PUBLISHED)
-def test_the_sound_is_that_of_rvc(name: str, has_pitch: bool, tmp_path: Path) -> None:
-    """Two of a batch, each another speaker; the largest difference seen is 1.1e-6."""
+def test_the_sound_equals_that_of_rvc(name: str, has_pitch: bool, tmp_path: Path) -> None:
+    """A batch of two speakers; the largest difference seen is 1.1e-6."""
     theirs, ours = theirs_and_ours(small(name, has_pitch=has_pitch), tmp_path)
     expected, sound = both_infer(theirs, ours)
     assert expected.shape == sound.shape == (BATCH, 1, FRAMES * ours.shape.hop)
@@ -114,8 +114,8 @@ def test_a_voice_of_true_size_sounds_as_in_rvc(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("need_peers")
 @torch.no_grad()
-def test_attention_knows_its_neighbours_in_short_sounds_too(tmp_path: Path) -> None:
-    """Around the ten frames that relative positions reach."""
+def test_attention_is_right_in_short_sounds_too(tmp_path: Path) -> None:
+    """Lengths around the ten frames that relative positions cover."""
     theirs, ours = theirs_and_ours(small("v2-40k"), tmp_path)
     for frames in (1, 2, 10, 11, 12, 40):
         phone, pitch, _, _ = said(ours.shape, frames)
@@ -126,22 +126,22 @@ def test_attention_knows_its_neighbours_in_short_sounds_too(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("name", PUBLISHED)
 @torch.no_grad()
-def test_the_decoder_looks_exactly_as_far_as_its_lead_in(name: str) -> None:
+def test_the_decoder_depends_on_exactly_its_lead_in(name: str) -> None:
     synthesizer = drawn(small(name))
     hop, reach = synthesizer.shape.hop, synthesizer.shape.lead_in_frames
     frames = 2 * reach + 5
     middle = frames // 2
     z = torch.zeros(1, synthesizer.shape.latent, frames)
-    z[..., middle] = torch.nan  # goes wherever it is looked at
+    z[..., middle] = torch.nan  # spreads to everything that depends on it
     sound = synthesizer.dec(z, synthesizer.speaker(torch.tensor([0])), torch.zeros(1, 1, frames * hop))
     touched = sound.isnan().reshape(frames, hop).any(1).nonzero().flatten()
     assert (touched[0], touched[-1]) == (middle - reach, middle + reach)
 
 
 @torch.no_grad()
-def test_the_flow_looks_24_frames_far() -> None:
+def test_the_flow_depends_on_24_frames() -> None:
     synthesizer = drawn(small("v2-40k"))
-    reach = 2 * COUPLINGS * LAYERS
+    reach = FLOW_LEAD_IN_FRAMES
     z = torch.zeros(1, synthesizer.shape.latent, 61)
     z[..., 30] = torch.nan
     touched = synthesizer.reverse_flow(z, synthesizer.speaker(torch.tensor([0]))).isnan().any(1)[0].nonzero()
@@ -152,7 +152,7 @@ def test_the_flow_looks_24_frames_far() -> None:
 @pytest.mark.parametrize("has_pitch", [True, False], ids=["pitch", "no_pitch"])
 @pytest.mark.parametrize("frames", [range(39, 40), range(33, 40), range(11, 20), range(1), range(40)])
 @torch.no_grad()
-def test_some_frames_decoded_alone_are_those_of_the_whole(frames: range, has_pitch: bool) -> None:
+def test_frames_decoded_alone_equal_those_of_the_whole(frames: range, has_pitch: bool) -> None:
     synthesizer = drawn(small("v2-48k", has_pitch=has_pitch))
     hop = synthesizer.shape.hop
     z = torch.randn(BATCH, synthesizer.shape.latent, 40)
@@ -176,8 +176,8 @@ def test_a_long_sound_decoded_in_pieces_is_the_same(monkeypatch: pytest.MonkeyPa
     torch.testing.assert_close(in_pieces, synthesizer.dec(z, g, source), rtol=0.0, atol=1e-6)
 
 
-def test_nothing_is_read_back_from_the_device() -> None:
-    """As a captured graph must not: on the device `meta` there is nothing to read."""
+def test_no_value_is_read_back_from_the_device() -> None:
+    """As in a captured graph: the device `meta` has no values to read."""
     with torch.device("meta"):
         synthesizer = Synthesizer(small("v2-40k"))
         phone, speaker = torch.empty(1, FRAMES, 768), torch.zeros(1, dtype=torch.int64)
@@ -187,8 +187,8 @@ def test_nothing_is_read_back_from_the_device() -> None:
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 @torch.no_grad()
-def test_half_precision_says_nearly_the_same(dtype: torch.dtype) -> None:
-    """Correlation with single precision above 0.99 of the latent; of the sound in one dtype throughout."""
+def test_half_precision_gives_nearly_the_same(dtype: torch.dtype) -> None:
+    """Correlation with single precision above 0.99 for the latent; the sound keeps one dtype throughout."""
     whole, half = drawn(small("v2-40k")), drawn(small("v2-40k")).settle("cpu", dtype)
     phone, pitch, f0, speaker = said(whole.shape)
     expected, found = whole.encode(phone, pitch)[0], half.encode(phone.to(dtype), pitch)[0]

@@ -1,4 +1,4 @@
-"""One window's sound: what sounds is decoded as in the whole, and two windows agree where they overlap."""
+"""Synthesis of a window: equal to that of the whole sound, and consistent between overlapping windows."""
 
 import math
 from pathlib import Path
@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from engine.models.graphs import DirectCalls, GraphCalls, nothing
-from engine.models.rvc.grid import Grid
+from engine.models.rvc.grid import BlockGrid
 from engine.models.rvc.model import VoiceModel
 from engine.models.rvc.pitch.coarse import coarse
 from engine.models.rvc.settings import VoiceSettings
@@ -16,7 +16,7 @@ from engine.models.rvc.voicing import Voicing
 from tests.models.recorded_graphs import Recording
 from tests.models.rvc.streaming import level_db, loaded
 
-GRID = Grid.of(48_000, block_ms=100, crossfade_ms=50, extra_ms=1000)
+GRID = BlockGrid.of(48_000, block_ms=100, crossfade_ms=50, extra_ms=1000)
 AFTER = 36  # hops: the flow's reach and the decoder's; so far the end of a window is heard
 
 
@@ -35,7 +35,7 @@ def said(hops: int) -> torch.Tensor:
 
 
 def sung(hops: int) -> torch.Tensor:
-    """A glide with a gap and a leap, (1, hops) Hz."""
+    """A glide with a gap and a jump, (1, hops) Hz."""
     f0 = 200.0 * 2.0 ** (torch.arange(hops)[None] / 300.0)
     f0[:, 90:97] = 0.0
     f0[:, 140:] *= 1.4
@@ -48,7 +48,7 @@ def follow(voicing: Voicing, phone: torch.Tensor, f0: torch.Tensor, settings: Vo
 
 
 @torch.no_grad()
-def test_what_sounds_is_what_the_whole_window_would_have_given(random: VoiceModel) -> None:
+def test_the_sounding_part_equals_that_of_the_whole_window(random: VoiceModel) -> None:
     voicing = Voicing(random, GRID, DirectCalls())
     window = GRID.window_hops
     phone, f0 = said(window), sung(window)
@@ -80,7 +80,7 @@ def test_what_sounds_is_what_the_whole_window_would_have_given(random: VoiceMode
 def test_two_windows_agree_where_they_overlap_in_phase_and_in_noise(
     singing: VoiceModel, settings: VoiceSettings
 ) -> None:
-    """-50 dBFS at most between the end of one and the start of the next, through a glide, a gap and a leap."""
+    """At most -50 dBFS between the end of one window and the start of the next, through a glide, a gap and a jump."""
     voicing = Voicing(singing, GRID, DirectCalls())
     window, block = GRID.window_hops, GRID.block_hops
     phone, f0 = said(window + 10 * block), sung(window + 10 * block)
@@ -99,8 +99,8 @@ def test_two_windows_agree_where_they_overlap_in_phase_and_in_noise(
         before = sound
 
 
-def test_a_change_of_pitch_or_formant_leaves_the_phase_where_it_was(singing: VoiceModel) -> None:
-    """The sound of hop n begins where that of hop n - 1 ended, whatever both are played with."""
+def test_a_change_of_pitch_or_formant_keeps_the_phase(singing: VoiceModel) -> None:
+    """The sound of hop n begins where that of hop n - 1 ended, at any pitch and formant."""
     voicing = Voicing(singing, GRID, DirectCalls())
     window, block = GRID.window_hops, GRID.block_hops
     f0 = torch.full((1, window + 6 * block), 200.0)  # 2 turns a hop, an octave higher 4: each begins at phase 0
@@ -117,7 +117,7 @@ def test_a_change_of_pitch_or_formant_leaves_the_phase_where_it_was(singing: Voi
 
 
 @pytest.mark.parametrize("formant", [0.0, 1.0])
-def test_captured_calls_give_what_direct_ones_do(random: VoiceModel, formant: float) -> None:
+def test_captured_calls_equal_direct_ones(random: VoiceModel, formant: float) -> None:
     capture = Recording()
     direct, captured = Voicing(random, GRID, DirectCalls()), Voicing(random, GRID, GraphCalls(capture))
     window, block = GRID.window_hops, GRID.block_hops
@@ -130,8 +130,8 @@ def test_captured_calls_give_what_direct_ones_do(random: VoiceModel, formant: fl
     assert len(capture.captured) == 1  # whatever the formant
 
 
-def test_with_little_extra_the_lead_ins_are_as_long_as_it_is(random: VoiceModel) -> None:
-    grid = Grid.of(48_000, block_ms=20, crossfade_ms=10, extra_ms=50)
+def test_with_little_extra_the_lead_ins_are_shortened_to_it(random: VoiceModel) -> None:
+    grid = BlockGrid.of(48_000, block_ms=20, crossfade_ms=10, extra_ms=50)
     voicing = Voicing(random, grid, DirectCalls())
     assert voicing.hops == grid.window_hops == 5 + 4
     sound = follow(voicing, said(9), sung(9), VoiceSettings())

@@ -1,4 +1,4 @@
-"""How much something holds, counted rather than read off the process."""
+"""Counts the memory held by an object, instead of reading the process's memory."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import torch
 
 
 def sizes(held: Any) -> tuple[int, int]:
-    """Entries of all containers in it, at any depth, and bytes of the memory that its tensors keep alive."""
+    """Entries of all containers in it, at any depth, and bytes of the memory kept alive by its tensors."""
     storages: dict[int, int] = {}
 
     def entries(each: Any) -> int:

@@ -1,4 +1,4 @@
-"""The seeing SAM3 at 112 x 112: 8 x 8 patches in one window, masks of 32 x 32; twenty milliseconds a picture."""
+"""The seeing SAM3 at 112 x 112: 8 x 8 patches in one window, masks of 32 x 32; twenty milliseconds per picture."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ import torch
 from engine.models.graphs import DirectCalls
 from engine.models.sam3 import SegmentationSpec
 from engine.models.sam3.backbone import Backbone, Features
-from engine.models.sam3.model import Model
+from engine.models.sam3.model import SegmentationModel
 from engine.models.sam3.pixels import preprocess
 from tests.support.seeing_detector import set_detector_weights
 from tests.support.seeing_tracker import set_tracker_weights
@@ -24,8 +24,8 @@ Disc = tuple[float, float, float, tuple[int, int, int]]
 """Centre x, centre y and radius in 0..1 of the picture, and a colour."""
 
 
-def build_small_sam3(seeing_sam3: Path, dtype: torch.dtype = torch.float32) -> Model:
-    """`seeing_sam3`: the folder, for its tokenizer."""
+def build_small_sam3(seeing_sam3: Path, dtype: torch.dtype = torch.float32) -> SegmentationModel:
+    """`seeing_sam3` is the folder of its tokenizer."""
     from transformers import CLIPTokenizer, Sam3VideoModel
 
     config = tiny_config("seeing")
@@ -38,7 +38,7 @@ def build_small_sam3(seeing_sam3: Path, dtype: torch.dtype = torch.float32) -> M
         set_detector_weights(video.detector_model, PATCH_SIZE, PATCHES)
         set_tracker_weights(video)
     video.requires_grad_(False).to(dtype)
-    return Model(
+    return SegmentationModel(
         spec=SegmentationSpec(model="seeing", resolution=SIDE),
         device=torch.device("cpu"),
         dtype=dtype,
@@ -50,7 +50,7 @@ def build_small_sam3(seeing_sam3: Path, dtype: torch.dtype = torch.float32) -> M
 
 
 def picture(*discs: Disc, width: int = SIDE, height: int = SIDE) -> np.ndarray:
-    """(height, width, 3) uint8: discs on black, ellipses where it is no square."""
+    """(height, width, 3) uint8: discs on black, which are ellipses if the picture is not square."""
     drawn = np.zeros((height, width, 3), np.uint8)
     for x, y, radius, colour in discs:
         centre = (round(x * width), round(y * height))
@@ -58,9 +58,9 @@ def picture(*discs: Disc, width: int = SIDE, height: int = SIDE) -> np.ndarray:
     return drawn
 
 
-def pixels_of(model: Model, drawn: np.ndarray) -> torch.Tensor:
+def pixels_of(model: SegmentationModel, drawn: np.ndarray) -> torch.Tensor:
     return preprocess(torch.from_numpy(drawn)[None], SIDE, model.dtype)
 
 
-def features_of(model: Model, drawn: np.ndarray) -> Features:
+def features_of(model: SegmentationModel, drawn: np.ndarray) -> Features:
     return Backbone(model, DirectCalls()).run(pixels_of(model, drawn))

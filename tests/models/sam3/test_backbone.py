@@ -1,4 +1,4 @@
-"""Our order of the ViT's tokens and our slices, beside transformers' own forward."""
+"""Our token order and slices of the ViT, compared with transformers' own forward."""
 
 from pathlib import Path
 
@@ -10,14 +10,14 @@ from engine.models.sam3 import SegmentationSpec
 from engine.models.sam3 import backbone as module
 from engine.models.sam3.backbone import Backbone
 from engine.models.sam3.load import load
-from engine.models.sam3.model import Model
+from engine.models.sam3.model import SegmentationModel
 from tests.models.recorded_graphs import Recording
 
 torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="module")
-def model(tiny_sam3: Path) -> Model:
+def model(tiny_sam3: Path) -> SegmentationModel:
     return load(SegmentationSpec(model=str(tiny_sam3), resolution=672), "cpu", "float32")
 
 
@@ -27,8 +27,8 @@ def pixels(batch: int, side: int = 672, seed: int = 0) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("batch", [1, 2])
-def test_features_are_those_of_transformers(model: Model, batch: int) -> None:
-    """672 px: four windows, and a global layer whose positions lie in another order."""
+def test_features_are_those_of_transformers(model: SegmentationModel, batch: int) -> None:
+    """672 px: four windows, and a global layer whose positions are in another order."""
     x = pixels(batch)
     ours = Backbone(model, DirectCalls()).run(x)
     with torch.no_grad():
@@ -39,8 +39,8 @@ def test_features_are_those_of_transformers(model: Model, batch: int) -> None:
     assert torch.equal(ours.position.expand(batch, -1, -1, -1), theirs.fpn_position_encoding[2])
 
 
-def test_one_window_is_the_same_bit_for_bit(tiny_sam3: Path) -> None:
-    """336 px: nothing changes its place, and nothing else is different."""
+def test_a_single_window_gives_the_same_bits(tiny_sam3: Path) -> None:
+    """336 px: no token moves, and nothing else differs."""
     model = load(SegmentationSpec(model=str(tiny_sam3), resolution=336), "cpu", "float32")
     x = pixels(2, 336)
     ours = Backbone(model, DirectCalls()).run(x)
@@ -51,7 +51,7 @@ def test_one_window_is_the_same_bit_for_bit(tiny_sam3: Path) -> None:
         assert torch.equal(level, expected)
 
 
-def test_transformers_takes_the_features_for_its_own(model: Model) -> None:
+def test_transformers_takes_the_features_for_its_own(model: SegmentationModel) -> None:
     x = pixels(2)
     words = model.tokenizer(["face"] * 2, return_tensors="pt")
     with torch.no_grad():
@@ -63,14 +63,16 @@ def test_transformers_takes_the_features_for_its_own(model: Model) -> None:
     torch.testing.assert_close(ours.pred_logits, plain.pred_logits, rtol=0.0, atol=1e-4)
 
 
-def test_the_device_can_be_had_between_the_slices(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_device_is_free_between_the_slices(model: SegmentationModel, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "LAYERS_A_SLICE", 1)
     stops: list[str] = []
     Backbone(model, DirectCalls()).run(pixels(1), lambda: stops.append("between"))
     assert len(stops) == 2  # after each of two layers; then the pyramid
 
 
-def test_features_do_not_depend_on_how_the_layers_are_cut(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_features_do_not_depend_on_how_the_layers_are_cut(
+    model: SegmentationModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
     x = pixels(1)
     whole = Backbone(model, DirectCalls()).run(x)
     monkeypatch.setattr(module, "LAYERS_A_SLICE", 1)
@@ -78,7 +80,7 @@ def test_features_do_not_depend_on_how_the_layers_are_cut(model: Model, monkeypa
     assert torch.equal(cut.last_hidden_state, whole.last_hidden_state)
 
 
-def test_a_captured_backbone_sees_each_new_picture(model: Model) -> None:
+def test_a_captured_backbone_sees_each_new_picture(model: SegmentationModel) -> None:
     recorder = Recording()
     graphs = Backbone(model, GraphCalls(recorder))
     plain = Backbone(model, DirectCalls())
@@ -88,7 +90,7 @@ def test_a_captured_backbone_sees_each_new_picture(model: Model) -> None:
     assert len(recorder.captured) == 1
 
 
-def test_bfloat16_features_are_near_those_in_float32(tiny_sam3: Path, model: Model) -> None:
+def test_bfloat16_features_are_near_those_in_float32(tiny_sam3: Path, model: SegmentationModel) -> None:
     half = load(SegmentationSpec(model=str(tiny_sam3), resolution=672), "cpu", "bfloat16")
     x = pixels(1)
     ours = Backbone(half, DirectCalls()).run(x.bfloat16())
@@ -98,8 +100,8 @@ def test_bfloat16_features_are_near_those_in_float32(tiny_sam3: Path, model: Mod
     assert error < 0.02
 
 
-def test_the_rotations_of_bfloat16_weights_are_those_of_float32(tiny_sam3: Path, model: Model) -> None:
-    """A position that was rounded to 8 bits would be another position."""
+def test_the_rotations_of_bfloat16_weights_are_those_of_float32(tiny_sam3: Path, model: SegmentationModel) -> None:
+    """A position rounded to 8 bits would be another position."""
     half = load(SegmentationSpec(model=str(tiny_sam3), resolution=672), "cpu", "bfloat16")
     for ours, expected in zip(
         Backbone(half, DirectCalls())._rotations.values(),

@@ -1,4 +1,4 @@
-"""What is told of a SAM3 folder before it is loaded, and that loading finds the same."""
+"""Reports on a SAM3 folder without loading it; loading finds the same."""
 
 import json
 import shutil
@@ -23,7 +23,7 @@ def checked(folder: Path | str, **options: Any) -> SegmentationReport:
 
 @pytest.fixture
 def copied(tiny_sam3: Path, tmp_path: Path) -> Path:
-    """A whole SAM3 folder that may be spoilt."""
+    """A whole SAM3 folder that a test may change."""
     return shutil.copytree(tiny_sam3, tmp_path / "sam3")
 
 
@@ -58,7 +58,7 @@ def test_the_headers_tell_what_loading_would_find(tiny_sam3: Path) -> None:
     assert (report.kind, report.is_complete, report.missing, report.notes) == ("sam3_video", True, (), ())
 
 
-def test_a_detector_alone_is_whole_but_cannot_follow(detector_alone: Path) -> None:
+def test_a_detector_alone_is_complete_but_cannot_track(detector_alone: Path) -> None:
     report = checked(detector_alone, resolution=336)
     assert (report.kind, report.is_complete) == ("sam3", True)
     assert [part.name for part in report.parts] == ["vision", "text", "detector"]
@@ -76,19 +76,19 @@ def test_all_that_is_missing_is_listed_at_once(copied: Path) -> None:
     assert all("\n" not in line for line in report.missing)
 
 
-def test_a_cut_off_file_is_listed_with_what_it_lacks(copied: Path) -> None:
+def test_a_truncated_file_is_listed_with_what_is_missing(copied: Path) -> None:
     (copied / WEIGHTS).write_bytes((copied / WEIGHTS).read_bytes()[:-10])
     (line,) = checked(copied).missing
     assert WEIGHTS in line and "cut off, 10 bytes are missing" in line
 
 
-def test_a_part_whose_weights_are_nowhere_is_named(copied: Path, detector_alone: Path) -> None:
+def test_a_part_without_weights_is_named(copied: Path, detector_alone: Path) -> None:
     shutil.copy(detector_alone / WEIGHTS, copied / WEIGHTS)
     (line,) = checked(copied).missing
     assert "the weights of the tracker are not in its files" in line
 
 
-def test_a_file_that_the_index_names_and_nobody_has_is_missing(copied: Path) -> None:
+def test_a_file_named_only_in_the_index_is_reported_missing(copied: Path) -> None:
     (copied / WEIGHTS).rename(copied / "model-00001-of-00002.safetensors")
     index = {"weight_map": {"a": "model-00001-of-00002.safetensors", "b": "model-00002-of-00002.safetensors"}}
     (copied / "model.safetensors.index.json").write_text(json.dumps(index))
@@ -112,7 +112,7 @@ def torn(folder: Path) -> None:
     ("spoil", "reason"),
     [(without_config, "config.json is missing"), (of_another_kind, "model_type sam2"), (torn, "cannot be read")],
 )
-def test_what_is_no_sam3_is_an_error_of_one_line(copied: Path, spoil: Callable[[Path], None], reason: str) -> None:
+def test_anything_but_sam3_is_refused_in_one_line(copied: Path, spoil: Callable[[Path], None], reason: str) -> None:
     spoil(copied)
     with pytest.raises(ModelError, match=reason) as told:
         checked(copied)
@@ -124,7 +124,7 @@ def test_a_folder_of_stable_diffusion_is_named_as_such(tiny_sd: Path) -> None:
         checked(tiny_sd)
 
 
-def test_who_has_no_access_yet_is_told_all_three_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_access_all_three_steps_are_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
     with pytest.raises(ModelError) as told:
         checked("facebook/sam3")

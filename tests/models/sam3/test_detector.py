@@ -1,4 +1,4 @@
-"""How the best of several prompts are chosen, and what is worked out for whom; box prompts."""
+"""Selection of the best objects of several prompts, masks only for those, and box prompts."""
 
 import sys
 from pathlib import Path
@@ -19,8 +19,8 @@ from engine.models.sam3.boxes import BoxEncoder
 from engine.models.sam3.detector import Detector
 from engine.models.sam3.detr import as_levels
 from engine.models.sam3.load import load
-from engine.models.sam3.model import Model
-from engine.models.sam3.prompts import Prompt, PromptEncoder
+from engine.models.sam3.model import SegmentationModel
+from engine.models.sam3.prompts import EncodedPrompt, PromptEncoder
 from tests.models.recorded_graphs import Recording
 
 torch.set_num_threads(1)
@@ -29,18 +29,18 @@ BOXES = [(0.5, 0.5, 0.25, 0.5), (0.25, 0.75, 0.2, 0.1)]
 
 
 @pytest.fixture(scope="module")
-def model(tiny_sam3: Path) -> Model:
+def model(tiny_sam3: Path) -> SegmentationModel:
     return load(SegmentationSpec(model=str(tiny_sam3), resolution=336), "cpu", "float32")
 
 
 @pytest.fixture(scope="module")
-def features(model: Model) -> Features:
+def features(model: SegmentationModel) -> Features:
     generator = torch.Generator().manual_seed(3)
     return Backbone(model, DirectCalls()).run(torch.rand(2, 3, 336, 336, generator=generator) * 2.0 - 1.0)
 
 
 @pytest.fixture(scope="module")
-def prompts(model: Model) -> list[Prompt]:
+def prompts(model: SegmentationModel) -> list[EncodedPrompt]:
     encoder = PromptEncoder(model)
     return [encoder.encode(text) for text in ("face", "a person in red")]
 
@@ -53,10 +53,12 @@ def one(features: Features, place: int) -> Features:
     )
 
 
-def test_of_several_prompts_the_best_of_all_are_kept(model: Model, features: Features, prompts: list[Prompt]) -> None:
+def test_the_best_objects_of_all_prompts_are_kept(
+    model: SegmentationModel, features: Features, prompts: list[EncodedPrompt]
+) -> None:
     detector = Detector(model, DirectCalls())
-    for place, found in enumerate(detector.detect(features, prompts, threshold=0.5, most=6)):
-        by_itself = [detector.detect(one(features, place), [p], threshold=0.5, most=6)[0] for p in prompts]
+    for place, found in enumerate(detector.detect(features, prompts, threshold=0.5, max_objects=6)):
+        by_itself = [detector.detect(one(features, place), [p], threshold=0.5, max_objects=6)[0] for p in prompts]
         scores = np.concatenate([each.scores for each in by_itself])
         order = np.argsort(-scores, kind="stable")[:6]
         np.testing.assert_allclose(found.scores, scores[order], rtol=0.0, atol=1e-6)
@@ -66,28 +68,35 @@ def test_of_several_prompts_the_best_of_all_are_kept(model: Model, features: Fea
         assert found.is_finite and found.ids is None
 
 
-def test_masks_are_worked_out_for_the_best_alone(model: Model, features: Features, prompts: list[Prompt]) -> None:
+def test_masks_are_computed_only_for_the_best(
+    model: SegmentationModel, features: Features, prompts: list[EncodedPrompt]
+) -> None:
     seen: list[tuple[int, ...]] = []
     embedder = model.detector.mask_decoder.mask_embedder
     handle = embedder.register_forward_pre_hook(lambda module, inputs: seen.append(tuple(inputs[0].shape)))
     try:
-        Detector(model, DirectCalls()).detect(features, prompts, threshold=0.5, most=3)
+        Detector(model, DirectCalls()).detect(features, prompts, threshold=0.5, max_objects=3)
     finally:
         handle.remove()
     assert seen == [(2, 16, 128)] * 2  # of 48
 
 
-def test_fewer_objects_need_no_other_graph(model: Model, features: Features, prompts: list[Prompt]) -> None:
+def test_fewer_objects_need_no_new_graph(
+    model: SegmentationModel, features: Features, prompts: list[EncodedPrompt]
+) -> None:
     recording = Recording()
     detector = Detector(model, GraphCalls(recording, 8))
-    for most in (16, 3, 9):
-        found = detector.detect(features, prompts[:1], threshold=0.5, most=most)
-        assert [len(each) for each in found] == [most, most]
+    for max_objects in (16, 3, 9):
+        found = detector.detect(features, prompts[:1], threshold=0.5, max_objects=max_objects)
+        assert [len(each) for each in found] == [max_objects, max_objects]
     assert len(recording.captured) == 2
 
 
 class Asked(TorchDispatchMode):
-    """Which operations make the host wait for the device, or bring a list to it: neither can be captured in a graph."""
+    """Lists operations that make the host wait for the device or copy a list to it.
+
+    Neither can be captured in a graph.
+    """
 
     FORBIDDEN = ("_local_scalar_dense", "lift_fresh", "nonzero", "masked_select", "unique")
 
@@ -103,11 +112,11 @@ class Asked(TorchDispatchMode):
         return function(*args, **(kwargs or {}))
 
 
-def test_nothing_in_a_chain_asks_the_host(model: Model, prompts: list[Prompt]) -> None:
+def test_no_part_of_a_chain_waits_for_the_host(model: SegmentationModel, prompts: list[EncodedPrompt]) -> None:
     pixels = torch.zeros(2, 3, 336, 336)
     backbone, detector = Backbone(model, DirectCalls()), Detector(model, DirectCalls())
     with Asked() as ours:
-        detector.best(backbone.run(pixels), prompts[0], most=16)
+        detector.best(backbone.run(pixels), prompts[0], max_queries=16)
     assert ours.names == []
     words = model.tokenizer(["face"] * 2, padding="max_length", max_length=32, return_tensors="pt")
     with torch.no_grad(), Asked() as theirs:
@@ -115,31 +124,33 @@ def test_nothing_in_a_chain_asks_the_host(model: Model, prompts: list[Prompt]) -
     assert "lift_fresh.default" in theirs.names, "transformers brings lists to the device"
 
 
-def test_most_may_be_more_than_there_are_queries(model: Model, features: Features, prompts: list[Prompt]) -> None:
-    found = Detector(model, DirectCalls()).detect(features, prompts[:1], threshold=0.0, most=500)
+def test_max_objects_may_exceed_the_number_of_queries(
+    model: SegmentationModel, features: Features, prompts: list[EncodedPrompt]
+) -> None:
+    found = Detector(model, DirectCalls()).detect(features, prompts[:1], threshold=0.0, max_objects=500)
     assert [len(each) for each in found] == [48, 48]
 
 
-def test_without_a_prompt_nothing_is_found_and_nothing_is_run(model: Model, features: Features) -> None:
+def test_without_a_prompt_nothing_is_found_and_nothing_is_run(model: SegmentationModel, features: Features) -> None:
     marks: list[str] = []
-    found = Detector(model, DirectCalls()).detect(features, [], threshold=0.5, most=16, mark=marks.append)
+    found = Detector(model, DirectCalls()).detect(features, [], threshold=0.5, max_objects=16, mark=marks.append)
     assert [len(each) for each in found] == [0, 0]
     assert found[0].masks.shape == (0, 96, 96)
     assert marks == []
 
 
 def test_a_captured_decoder_sees_each_new_picture_and_prompt(
-    model: Model, features: Features, prompts: list[Prompt]
+    model: SegmentationModel, features: Features, prompts: list[EncodedPrompt]
 ) -> None:
-    """Both prompts' lengths have graphs of their own; two prompts of one length share theirs, one after the other."""
+    """Each prompt length has its own graphs; two prompts of one length share them, one after the other."""
     recording = Recording()
     graphs, plain = Detector(model, GraphCalls(recording, 8)), Detector(model, DirectCalls())
     like_the_first = PromptEncoder(model).encode("case")
     assert like_the_first.tokens == prompts[0].tokens != prompts[1].tokens
     asked = [*prompts, like_the_first]
     for place in (0, 1, 0):
-        (ours,) = graphs.detect(one(features, place), asked, threshold=0.5, most=8)
-        (expected,) = plain.detect(one(features, place), asked, threshold=0.5, most=8)
+        (ours,) = graphs.detect(one(features, place), asked, threshold=0.5, max_objects=8)
+        (expected,) = plain.detect(one(features, place), asked, threshold=0.5, max_objects=8)
         np.testing.assert_allclose(ours.scores, expected.scores, rtol=0.0, atol=1e-6)
         np.testing.assert_array_equal(ours.prompts, expected.prompts)
         np.testing.assert_allclose(ours.boxes, expected.boxes, rtol=0.0, atol=1e-6)
@@ -147,19 +158,19 @@ def test_a_captured_decoder_sees_each_new_picture_and_prompt(
     assert len(recording.captured) == 4  # decoder and masks of each length
 
 
-def test_stages_end_in_order_and_the_device_can_be_had_between_them(
-    model: Model, features: Features, prompts: list[Prompt]
+def test_stages_end_in_order_and_the_device_is_free_between_them(
+    model: SegmentationModel, features: Features, prompts: list[EncodedPrompt]
 ) -> None:
     told: list[str] = []
     Detector(model, DirectCalls()).detect(
-        features, prompts, threshold=0.5, most=4, between=lambda: told.append("-"), mark=told.append
+        features, prompts, threshold=0.5, max_objects=4, between=lambda: told.append("-"), mark=told.append
     )
     assert "".join(told) == "-decoder-masks" + "-" + "-decoder-masks" + "copy"
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf")])
-def test_what_is_no_number_is_nothing_found_in_its_picture_alone(
-    model: Model, features: Features, prompts: list[Prompt], number: float
+def test_nan_empties_only_the_result_of_its_own_picture(
+    model: SegmentationModel, features: Features, prompts: list[EncodedPrompt], number: float
 ) -> None:
     fine = features.fpn_hidden_states[0].clone()
     fine[1, 0, 5, 5] = number  # reaches the masks only
@@ -171,12 +182,12 @@ def test_what_is_no_number_is_nothing_found_in_its_picture_alone(
         broken = Features(
             fpn_hidden_states=tuple(levels), position=features.position, last_hidden_state=features.last_hidden_state
         )
-        good, bad = Detector(model, DirectCalls()).detect(broken, prompts, threshold=0.5, most=4)
+        good, bad = Detector(model, DirectCalls()).detect(broken, prompts, threshold=0.5, max_objects=4)
         assert good.is_finite and len(good) == 4
         assert not bad.is_finite and len(bad) == 0
 
 
-def test_a_byte_is_above_the_middle_just_where_the_probability_is() -> None:
+def test_a_byte_is_above_the_middle_exactly_where_the_probability_is() -> None:
     near = torch.tensor([0.0, 1e-6, -1e-6, 0.004, -0.004])
     levels = as_levels(torch.cat((near, torch.linspace(-12.0, 12.0, 10001))))
     probabilities = torch.cat((near, torch.linspace(-12.0, 12.0, 10001))).sigmoid()
@@ -189,17 +200,17 @@ def test_a_byte_is_above_the_middle_just_where_the_probability_is() -> None:
 
 
 def test_without_torchvision_boxes_are_refused_in_one_line(
-    model: Model, features: Features, prompts: list[Prompt], monkeypatch: pytest.MonkeyPatch
+    model: SegmentationModel, features: Features, prompts: list[EncodedPrompt], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "torchvision", None)
     monkeypatch.setitem(sys.modules, "torchvision.ops", None)
     with pytest.raises(ModelError, match=r"^box prompts: need torchvision \(.*\); pip install torchvision") as told:
-        Detector(model, DirectCalls()).detect(features, prompts, threshold=0.5, most=4, boxes=BOXES)
+        Detector(model, DirectCalls()).detect(features, prompts, threshold=0.5, max_objects=4, boxes=BOXES)
     assert "\n" not in str(told.value)
 
 
 def roi_align(picture: torch.Tensor, boxes: list[torch.Tensor], size: int) -> torch.Tensor:
-    """One sample in the middle of each of size x size bins of each box, in texels: a plain roi_align."""
+    """A plain roi_align: one sample in the middle of each of size x size bins of each box, in texels."""
     count = len(boxes[0])
     assert all(len(each) == count for each in boxes)
     corners = torch.stack(boxes)  # (B, n, 4)
@@ -229,8 +240,12 @@ def torchvision(monkeypatch: pytest.MonkeyPatch) -> Any:
     return package
 
 
-def test_boxes_tell_the_detector_what_they_tell_transformers(
-    model: Model, features: Features, prompts: list[Prompt], torchvision: Any, monkeypatch: pytest.MonkeyPatch
+def test_box_prompts_equal_those_of_transformers(
+    model: SegmentationModel,
+    features: Features,
+    prompts: list[EncodedPrompt],
+    torchvision: Any,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     from transformers.models.sam3 import modeling_sam3
 
@@ -249,8 +264,8 @@ def test_boxes_tell_the_detector_what_they_tell_transformers(
         answer = model.detector(vision_embeds=features.as_vision_embeds(), input_ids=words.input_ids, input_boxes=asked)
     assert ours.shape == (2, prompts[0].tokens + 3, 128)
     torch.testing.assert_close(ours[:, prompts[0].tokens :], theirs, rtol=0.0, atol=2e-6)
-    best = Detector(model, DirectCalls()).best(features, prompts[0], most=48, boxes=BOXES)
+    best = Detector(model, DirectCalls()).best(features, prompts[0], max_queries=48, boxes=BOXES)
     scores = answer.pred_logits.sigmoid() * answer.presence_logits.sigmoid()
     torch.testing.assert_close(best.scores, scores.sort(dim=1, descending=True).values, rtol=0.0, atol=1e-6)
-    without = Detector(model, DirectCalls()).best(features, prompts[0], most=48)
+    without = Detector(model, DirectCalls()).best(features, prompts[0], max_queries=48)
     assert not torch.allclose(best.scores, without.scores, atol=1e-3)

@@ -1,4 +1,4 @@
-"""Folders as they come: whole, of the detector alone, of something else, incomplete and broken."""
+"""Loading folders: complete, detector only, other models, incomplete and broken."""
 
 import json
 import shutil
@@ -12,7 +12,7 @@ import torch
 from engine.errors import ModelError
 from engine.models.sam3 import SegmentationSpec
 from engine.models.sam3.load import load, offload
-from engine.models.sam3.model_folder import ModelFolder, find
+from engine.models.sam3.model_folder import Sam3Folder, find
 from engine.models.sam3.segmenter import Segmenter
 
 torch.set_num_threads(1)
@@ -59,7 +59,7 @@ def test_detector_and_tracker_are_built_for_the_resolution(tiny_sam3: Path, reso
     assert next(model.detector.parameters()).dtype == torch.bfloat16
 
 
-def test_a_detector_alone_finds_but_does_not_follow(tiny_sam3: Path, tmp_path: Path) -> None:
+def test_a_detector_alone_finds_but_does_not_track(tiny_sam3: Path, tmp_path: Path) -> None:
     whole = load(spec_of(tiny_sam3), "cpu", "float32")
     whole.detector.save_pretrained(tmp_path)
     whole.tokenizer.save_pretrained(tmp_path)
@@ -113,7 +113,7 @@ def test_a_model_in_the_hugging_face_cache_is_found_by_its_id(
     (repository / "refs").mkdir()
     (repository / "refs" / "main").write_text(commit)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
-    assert ModelFolder(find("facebook/sam3"), "facebook/sam3").kind == "sam3_video"
+    assert Sam3Folder(find("facebook/sam3"), "facebook/sam3").kind == "sam3_video"
     file = repository / "snapshots" / commit / WEIGHTS
     file.write_bytes(file.read_bytes()[:-1000])
     line = refused(SegmentationSpec(model="facebook/sam3", resolution=336), "cut off, 1000 bytes are missing")
@@ -135,7 +135,7 @@ def test_other_folders_are_refused_by_what_they_are(tmp_path: Path, copied: Path
 
 
 def test_a_missing_tokenizer_is_named(copied: Path) -> None:
-    """transformers would quietly make one that knows no word."""
+    """Otherwise transformers would silently make one that knows no words."""
     for file in ("tokenizer.json", "vocab.json", "merges.txt"):
         (copied / file).unlink(missing_ok=True)
     refused(spec_of(copied), r"the tokenizer is missing \(vocab\.json and merges\.txt, or tokenizer\.json\)")
@@ -151,7 +151,7 @@ def test_missing_weights_are_named(copied: Path) -> None:
 
 
 @pytest.mark.parametrize("size", [0, 4, 5000, -1000])
-def test_weights_that_are_cut_off_are_told_with_their_file(copied: Path, size: int) -> None:
+def test_truncated_weights_are_reported_with_their_file(copied: Path, size: int) -> None:
     file = copied / WEIGHTS
     content = file.read_bytes()
     file.write_bytes(content[:size])
@@ -183,7 +183,7 @@ def edit_weights() -> Callable[..., None]:
     return edit
 
 
-def test_settings_that_cannot_be_are_refused(tiny_sam3: Path) -> None:
+def test_impossible_settings_are_refused(tiny_sam3: Path) -> None:
     refused(spec_of(tiny_sam3, 640), "resolution 640: not a multiple of 336 px")
     refused(spec_of(tiny_sam3, 0), "resolution 0")
     refused(spec_of(tiny_sam3, is_compiled=True, is_offloaded=True), "compile and offload")
@@ -201,14 +201,14 @@ def test_compiling_needs_a_compiler(tiny_sam3: Path) -> None:
 # -- offload
 
 
-def test_on_a_cpu_offloading_has_nothing_to_do_and_says_so(tiny_sam3: Path) -> None:
+def test_offloading_on_a_cpu_reports_that_it_has_no_effect(tiny_sam3: Path) -> None:
     model = load(spec_of(tiny_sam3, is_offloaded=True), "cpu", "float32")
-    assert [note for note in model.notes if note.startswith("offload: nothing to do")]
+    assert [note for note in model.notes if note.startswith("offload: has no effect")]
     assert not model.is_offloaded
 
 
 def test_offloaded_weights_find_the_same(tiny_sam3: Path) -> None:
-    """From main memory to main memory, but through accelerate's hooks: between the calls the weights are nowhere."""
+    """From main memory to main memory, but through accelerate's hooks: between calls the layers have no weights."""
     picture = np.random.default_rng(0).integers(0, 256, (120, 160, 3), dtype=np.uint8)
     results = []
     for is_offloaded in (False, True):

@@ -1,4 +1,5 @@
-"""NMS and connected components as transformers' SAM3 video model calls them; answers that can be counted by hand."""
+"""NMS and connected components as called by transformers' SAM3 video model, with results that can be counted by
+hand."""
 
 import logging
 from collections.abc import Callable
@@ -20,7 +21,7 @@ both_ways = pytest.mark.parametrize(
 
 @pytest.fixture
 def kernel(monkeypatch: pytest.MonkeyPatch) -> MaskKernel:
-    """In place while the test runs."""
+    """Installed while the test runs."""
     from transformers.models.sam3_video import modeling_sam3_video
 
     monkeypatch.setattr(modeling_sam3_video, "cv_utils_kernel", None)
@@ -29,7 +30,7 @@ def kernel(monkeypatch: pytest.MonkeyPatch) -> MaskKernel:
 
 
 def disc(side: int = 32) -> torch.Tensor:
-    """(1, 1, side, side) logits of a block with a hole of 9 px in it and a speck of 9 px beside it."""
+    """Logits (1, 1, side, side) of a block with a hole of 9 px and a speck of 9 px beside it."""
     logits = torch.full((1, 1, side, side), OUTSIDE)
     logits[..., 4:20, 4:20] = INSIDE
     logits[..., 10:13, 10:13] = OUTSIDE
@@ -37,7 +38,7 @@ def disc(side: int = 32) -> torch.Tensor:
     return logits
 
 
-def test_the_model_fills_a_hole_and_takes_a_speck_away(kernel: MaskKernel) -> None:
+def test_the_model_fills_a_hole_and_removes_a_speck(kernel: MaskKernel) -> None:
     from transformers.models.sam3_video.modeling_sam3_video import fill_holes_in_mask_scores
 
     mended = fill_holes_in_mask_scores(disc(), max_area=SMALL)[0, 0]
@@ -56,7 +57,7 @@ def test_larger_holes_and_small_whole_objects_stay(kernel: MaskKernel) -> None:
     hole[..., 24:27, 24:27] = OUTSIDE
     assert torch.equal(fill_holes_in_mask_scores(hole, max_area=SMALL), hole)
     speck = torch.full((1, 1, 32, 32), OUTSIDE)
-    speck[..., 24:27, 24:27] = INSIDE  # all there is of it
+    speck[..., 24:27, 24:27] = INSIDE  # the whole object
     assert torch.equal(fill_holes_in_mask_scores(speck, max_area=SMALL), speck)
 
 
@@ -73,13 +74,13 @@ def test_the_model_keeps_the_better_of_two_that_overlap(kernel: MaskKernel) -> N
     assert nms_masks(scores, masks, 0.5, 0.9).tolist() == [True, True, True, False]
 
 
-def test_an_overlap_of_just_the_threshold_is_none() -> None:
+def test_an_overlap_equal_to_the_threshold_does_not_count() -> None:
     ious = np.array([[1.0, 0.5], [0.5, 1.0]])
     assert greedy_nms(ious, np.array([0.9, 0.8]), 0.5) == [0, 1]
     assert greedy_nms(ious, np.array([0.9, 0.8]), 0.49) == [0]
 
 
-def test_who_was_dropped_drops_nobody() -> None:
+def test_a_dropped_mask_drops_no_others() -> None:
     chain = np.array([[1.0, 0.6, 0.0], [0.6, 1.0, 0.6], [0.0, 0.6, 1.0]])
     assert greedy_nms(chain, np.array([0.7, 0.8, 0.9]), 0.5) == [2, 0]
 
@@ -99,7 +100,7 @@ def test_corners_join_and_areas_are_counted(components: Components) -> None:
 
 
 @both_ways
-def test_a_line_of_as_many_pixels_as_count_as_small_is_measured(components: Components) -> None:
+def test_a_line_of_the_maximum_small_area_is_measured(components: Components) -> None:
     mask = torch.zeros(1, 1, 40, 40, dtype=torch.uint8)
     mask[..., 3, 2 : 2 + SMALL] = 1
     mask[..., 9, 2 : 3 + SMALL] = 1
@@ -122,7 +123,7 @@ def test_small_components_are_the_same_on_the_device_as_on_the_host() -> None:
     assert torch.equal(device > 0, host > 0)
 
 
-def test_it_is_made_for_the_largest_area_that_any_model_asks(kernel: MaskKernel) -> None:
+def test_the_kernel_covers_the_largest_area_of_all_models(kernel: MaskKernel) -> None:
     from transformers.models.sam3_video import modeling_sam3_video
 
     install(40)
@@ -138,7 +139,7 @@ def test_the_model_neither_warns_nor_looks_for_a_package(
 
     monkeypatch.setattr(logging.getLogger("transformers"), "propagate", True)
     for name in ("get_kernel", "is_kernels_available"):
-        monkeypatch.delattr(modeling_sam3_video, name, raising=False)  # to ask for them is an error
+        monkeypatch.delattr(modeling_sam3_video, name, raising=False)  # importing them is an error
     fill_holes_in_mask_scores(disc(side=31), max_area=SMALL)  # an odd side is padded
     nms_masks(torch.tensor([0.9, 0.8]), torch.ones(2, 8, 8), 0.5, 0.1)
     assert not caplog.records

@@ -1,7 +1,7 @@
-"""What is taken for SAM3 and is not: each is refused in one line that names it, by check, load and the command line.
+"""Models mistaken for SAM3: check, load and the command line refuse each in one line that names it.
 
 Names of tensors and files as published: github.com/facebookresearch/sam3 (model_builder.py), sam2, segment-anything,
-EdgeTAM, github.com/ChaoningZhang/MobileSAM; model_type as transformers' configuration classes have it.
+EdgeTAM, github.com/ChaoningZhang/MobileSAM; model_type as in transformers' configuration classes.
 """
 
 import json
@@ -73,7 +73,7 @@ def written(file: Path, names: tuple[str, ...], is_nested: bool) -> Path:
 
 
 def refusal(name: str) -> str:
-    """The line of check, load and `multiverse model check`, which is the same."""
+    """The error line, which is the same for check, load and `multiverse model check`."""
     spec = SegmentationSpec(model=name)
     lines: list[str] = []
     for act in (lambda: check(spec).require_complete(), lambda: load(spec, "cpu", "float32")):
@@ -103,7 +103,7 @@ def test_a_folder_of_another_kind_is_named(tmp_path: Path, kind: str, what: str)
 
 
 @pytest.mark.parametrize(("name", "what"), IDS.items(), ids=list(IDS))
-def test_no_access_is_asked_for_to_what_could_not_be_run(name: str, what: str) -> None:
+def test_no_access_is_suggested_for_unsupported_models(name: str, what: str) -> None:
     line = refusal(name)
     assert f": is {what}" in line and STEPS in line
     assert f"huggingface.co/{name} " not in line and f"hf download {name} " not in line
@@ -120,29 +120,29 @@ def with_its_config(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("fill", [only_the_checkpoint, with_its_config])
-def test_a_folder_with_nothing_but_such_a_checkpoint_says_so(tmp_path: Path, fill: Callable[[Path], None]) -> None:
+def test_a_folder_with_only_such_a_checkpoint_says_so(tmp_path: Path, fill: Callable[[Path], None]) -> None:
     fill(tmp_path)
     line = refusal(str(tmp_path))
     assert "Meta's own checkpoint" in line and STEPS in line
 
 
-def test_a_model_that_is_here_need_not_be_fetched(tmp_path: Path, hub: Path, tiny_sam3: Path) -> None:
+def test_a_cached_model_is_suggested_without_a_download(tmp_path: Path, hub: Path, tiny_sam3: Path) -> None:
     repository = hub / "models--facebook--sam3"
     (repository / "refs").mkdir(parents=True)
     (repository / "refs" / "main").write_text("0" * 40, encoding="utf-8")
     (repository / "snapshots").mkdir()
     (repository / "snapshots" / ("0" * 40)).symlink_to(tiny_sam3, target_is_directory=True)
     line = refusal(str(written(tmp_path / "sam3.pt", SAM3, False)))
-    assert line.endswith("; take facebook/sam3, which is here")
+    assert line.endswith("; take facebook/sam3, which is on this machine")
 
 
-def test_the_weights_without_their_folder_say_which_folder(tiny_sam3: Path) -> None:
+def test_weights_named_without_their_folder_name_the_folder(tiny_sam3: Path) -> None:
     assert refusal(str(tiny_sam3 / "model.safetensors")).endswith(
         f"give the folder that holds config.json: {tiny_sam3}"
     )
 
 
-def test_a_sam_that_is_asked_for_as_a_voice_is_no_voice(tmp_path: Path) -> None:
+def test_a_sam_checkpoint_is_refused_as_a_voice(tmp_path: Path) -> None:
     file = written(tmp_path / "sam_vit_h_4b8939.pth", SAM1, False)
     with pytest.raises(ModelError, match="no RVC voice"):
         check_voice(VoiceSpec(model=str(file)))

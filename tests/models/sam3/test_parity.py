@@ -1,7 +1,7 @@
-"""What we find beside what transformers' Sam3Model finds and its post_process_instance_segmentation keeps, in float32.
+"""Our results against transformers' Sam3Model and its post_process_instance_segmentation, in float32.
 
-On the same features and the same words, without padding, boxes and scores are the same bit for bit. From the picture
-on, transformers' padding goes through other kernels of attention, which round otherwise: 1e-6.
+With the same features and texts, without padding, boxes and scores are equal bit for bit. Starting from the picture,
+transformers' padding uses other attention kernels, which round differently: 1e-6.
 """
 
 from collections.abc import Sequence
@@ -16,28 +16,28 @@ import torch
 from engine.models.graphs import DirectCalls
 from engine.models.sam3 import SegmentationSpec
 from engine.models.sam3.backbone import Backbone, Features
+from engine.models.sam3.detected_objects import DetectedObjects
 from engine.models.sam3.detector import Detector
-from engine.models.sam3.found import Found
 from engine.models.sam3.load import load
-from engine.models.sam3.model import Model
+from engine.models.sam3.model import SegmentationModel
 from engine.models.sam3.pixels import preprocess
 from engine.models.sam3.prompts import PromptEncoder
 from engine.models.sam3.timing import own_post_processing
 
 torch.set_num_threads(1)
 
-MOST = 48  # all queries of the tiny model
+MAX_OBJECTS = 48  # all queries of the tiny model
 Kept = dict[str, torch.Tensor]
 
 
 @pytest.fixture(scope="module")
-def model(tiny_sam3: Path) -> Model:
+def model(tiny_sam3: Path) -> SegmentationModel:
     return load(SegmentationSpec(model=str(tiny_sam3), resolution=336), "cpu", "float32")
 
 
 @pytest.fixture(scope="module")
 def pixels() -> torch.Tensor:
-    """Two pictures of bright rectangles on dark ground."""
+    """Two pictures of bright rectangles on a dark background."""
     pictures = np.full((2, 240, 320, 3), 20, np.uint8)
     pictures[0, 40:120, 60:160] = (200, 40, 40)
     pictures[1, 100:220, 20:90] = (40, 200, 240)
@@ -46,16 +46,16 @@ def pixels() -> torch.Tensor:
 
 
 @torch.no_grad()
-def transformers_finds(model: Model, pixels: torch.Tensor, text: str) -> list[Kept]:
-    """As its users call it: padded to 32 tokens, with a mask; threshold 0.5, target_sizes None."""
+def transformers_finds(model: SegmentationModel, pixels: torch.Tensor, text: str) -> list[Kept]:
+    """Calls it as users do: padded to 32 tokens, with a mask; threshold 0.5, target_sizes None."""
     words = model.tokenizer([text] * len(pixels), padding="max_length", max_length=32, return_tensors="pt")
     answer = model.detector(pixel_values=pixels, input_ids=words.input_ids, attention_mask=words.attention_mask)
     return kept_of(answer)
 
 
 @torch.no_grad()
-def transformers_finds_in(model: Model, features: Features, embeds: torch.Tensor) -> list[Kept]:
-    """On our features and our words, whose parity is proved elsewhere."""
+def transformers_finds_in(model: SegmentationModel, features: Features, embeds: torch.Tensor) -> list[Kept]:
+    """Runs it on our features and texts, whose parity other tests prove."""
     batch = len(features.last_hidden_state)
     words: Any = SimpleNamespace(pooler_output=embeds.expand(batch, -1, -1))
     return kept_of(model.detector(vision_embeds=features.as_vision_embeds(), text_embeds=words))
@@ -75,7 +75,7 @@ def scores_of(answer: Any) -> torch.Tensor:
     return answer.pred_logits.sigmoid() * answer.presence_logits.sigmoid()
 
 
-def assert_same_masks(found: Found, kept: Kept) -> None:
+def assert_same_masks(found: DetectedObjects, kept: Kept) -> None:
     inside, probabilities = found.masks > 127.5, kept["probabilities"].numpy()
     wrong = (inside != kept["masks"].numpy().astype(bool)) & (np.abs(probabilities - 0.5) >= 1e-4)
     assert not wrong.any()
@@ -84,11 +84,13 @@ def assert_same_masks(found: Found, kept: Kept) -> None:
 
 @pytest.mark.parametrize("texts", [["face"], ["a person in red", "x"]])
 def test_boxes_and_scores_are_those_of_transformers_bit_for_bit(
-    model: Model, pixels: torch.Tensor, texts: Sequence[str]
+    model: SegmentationModel, pixels: torch.Tensor, texts: Sequence[str]
 ) -> None:
     features = Backbone(model, DirectCalls()).run(pixels)
     prompts = [PromptEncoder(model).encode(text) for text in texts]
-    found = Detector(model, DirectCalls()).detect(features, prompts, threshold=0.5, most=len(texts) * MOST)
+    found = Detector(model, DirectCalls()).detect(
+        features, prompts, threshold=0.5, max_objects=len(texts) * MAX_OBJECTS
+    )
     for place, prompt in enumerate(prompts):
         for ours, kept in zip(found, transformers_finds_in(model, features, prompt.embeds), strict=True):
             mine = ours.only(ours.prompts == place)
@@ -98,43 +100,45 @@ def test_boxes_and_scores_are_those_of_transformers_bit_for_bit(
             assert_same_masks(mine, kept)
 
 
-def test_from_the_picture_on_nothing_differs_beyond_rounding(model: Model, pixels: torch.Tensor) -> None:
+def test_results_from_the_picture_differ_only_by_rounding(model: SegmentationModel, pixels: torch.Tensor) -> None:
     features = Backbone(model, DirectCalls()).run(pixels)
     prompt = PromptEncoder(model).encode("face")
-    found = Detector(model, DirectCalls()).detect(features, [prompt], threshold=0.5, most=MOST)
+    found = Detector(model, DirectCalls()).detect(features, [prompt], threshold=0.5, max_objects=MAX_OBJECTS)
     for ours, kept in zip(found, transformers_finds(model, pixels, "face"), strict=True):
         np.testing.assert_allclose(ours.scores, kept["scores"], rtol=0.0, atol=1e-6)
         np.testing.assert_allclose(ours.boxes, kept["boxes"], rtol=0.0, atol=1e-6)
         assert_same_masks(ours, kept)
 
 
-def test_mask_logits_are_those_of_transformers(model: Model, pixels: torch.Tensor) -> None:
-    """The projection of every pixel is moved over to the queries: the same sum in another order."""
+def test_mask_logits_are_those_of_transformers(model: SegmentationModel, pixels: torch.Tensor) -> None:
+    """We project the queries instead of every pixel: the same sum in another order."""
     features = Backbone(model, DirectCalls()).run(pixels)
     prompt = PromptEncoder(model).encode("face")
-    best = Detector(model, DirectCalls()).best(features, prompt, most=MOST)
+    best = Detector(model, DirectCalls()).best(features, prompt, max_queries=MAX_OBJECTS)
     with torch.no_grad():
         words: Any = SimpleNamespace(pooler_output=prompt.embeds.expand(2, -1, -1))
         answer = model.detector(vision_embeds=features.as_vision_embeds(), text_embeds=words)
     order = scores_of(answer).argsort(dim=1, descending=True, stable=True)
     theirs = torch.stack([masks[places] for masks, places in zip(answer.pred_masks, order, strict=True)])
-    assert best.logits.shape == (2, MOST, 96, 96)
+    assert best.logits.shape == (2, MAX_OBJECTS, 96, 96)
     torch.testing.assert_close(best.logits, theirs, rtol=1e-5, atol=5e-5)
 
 
-def test_the_threshold_is_exceeded_not_met(model: Model, pixels: torch.Tensor) -> None:
+def test_a_score_equal_to_the_threshold_is_not_kept(model: SegmentationModel, pixels: torch.Tensor) -> None:
     features = Backbone(model, DirectCalls()).run(pixels[:1])
     detector, prompt = Detector(model, DirectCalls()), PromptEncoder(model).encode("face")
-    (all_found,) = detector.detect(features, [prompt], threshold=0.0, most=MOST)
-    (above,) = detector.detect(features, [prompt], threshold=float(all_found.scores[5]), most=MOST)
+    (all_found,) = detector.detect(features, [prompt], threshold=0.0, max_objects=MAX_OBJECTS)
+    (above,) = detector.detect(features, [prompt], threshold=float(all_found.scores[5]), max_objects=MAX_OBJECTS)
     np.testing.assert_array_equal(above.scores, all_found.scores[:5])
 
 
-def test_bfloat16_boxes_are_within_a_hundredth_and_float32_themselves(
-    tiny_sam3: Path, model: Model, pixels: torch.Tensor
+def test_bfloat16_boxes_stay_float32_and_within_a_hundredth(
+    tiny_sam3: Path, model: SegmentationModel, pixels: torch.Tensor
 ) -> None:
-    """1 % of the picture's side at most, and a fifth of that on average. The weights of the tiny model are random and
-    forgive less than trained ones."""
+    """At most 1 % of the picture's side, and a fifth of that on average.
+
+    The tiny model's random weights amplify errors more than trained ones.
+    """
     half = load(SegmentationSpec(model=str(tiny_sam3), resolution=336), "cpu", "bfloat16")
     plain, rounded = (best_of(each, pixels) for each in (model, half))
     assert rounded.boxes.dtype == rounded.scores.dtype == torch.float32
@@ -147,6 +151,6 @@ def test_bfloat16_boxes_are_within_a_hundredth_and_float32_themselves(
     assert (steps > 0.01).float().mean() > 0.9, "boxes that were rounded to bfloat16 lie on its grid"
 
 
-def best_of(model: Model, pixels: torch.Tensor) -> Any:
+def best_of(model: SegmentationModel, pixels: torch.Tensor) -> Any:
     features = Backbone(model, DirectCalls()).run(pixels.to(model.dtype))
-    return Detector(model, DirectCalls()).best(features, PromptEncoder(model).encode("face"), most=MOST)
+    return Detector(model, DirectCalls()).best(features, PromptEncoder(model).encode("face"), max_queries=MAX_OBJECTS)

@@ -1,4 +1,4 @@
-"""Pictures as the model sees them, beside torchvision's arithmetic as its documentation and source have it."""
+"""Preprocessed pictures, compared with torchvision's arithmetic according to its documentation and source."""
 
 import numpy as np
 import pytest
@@ -15,8 +15,8 @@ def noise(*shape: int) -> np.ndarray:
 
 
 def as_the_processor(picture: np.ndarray, side: int) -> torch.Tensor:
-    """Sam3ImageProcessor on a CPU: torchvision's resize of uint8 with antialiasing is this call, then its fused
-    rescaling and normalising with mean and std of 127.5."""
+    """Sam3ImageProcessor on a CPU: torchvision's antialiased resize of uint8, then its fused rescale and normalise
+    with mean and std of 127.5."""
     channels = torch.from_numpy(picture).permute(2, 0, 1).contiguous()[None]
     small = F.interpolate(channels, (side, side), mode="bilinear", antialias=True)
     return (small.float() - 127.5) / 127.5
@@ -38,14 +38,14 @@ def test_alpha_changes_nothing() -> None:
     assert opaque.shape == (1, 3, 336, 336)
 
 
-def test_pictures_of_a_batch_are_as_each_by_itself() -> None:
+def test_a_batch_equals_its_single_pictures() -> None:
     batch = torch.from_numpy(noise(3, 120, 160, 3))
     ours = preprocess(batch, 336, torch.float32)
     for one, picture in zip(ours, batch, strict=True):
         assert torch.equal(one, preprocess(picture[None], 336, torch.float32)[0])
 
 
-def test_black_is_minus_one_and_white_one() -> None:
+def test_black_is_minus_one_and_white_is_one() -> None:
     black, white = (torch.full((1, 90, 160, 3), level, dtype=torch.uint8) for level in (0, 255))
     assert preprocess(black, 336, torch.float32).unique().tolist() == [-1.0]
     assert preprocess(white, 336, torch.bfloat16).unique().tolist() == [1.0]
@@ -61,7 +61,7 @@ def test_the_whole_picture_is_squashed_with_its_top_left_at_the_top_left() -> No
 
 @pytest.mark.parametrize("is_cut_out", [False, True])
 def test_the_result_is_channels_last_even_where_numpy_added_the_first_axis(is_cut_out: bool) -> None:
-    """Its stride is 0 there, and torch would take a kernel six times as slow."""
+    """Its stride is 0 there, and torch would choose a kernel six times as slow."""
     picture = noise(240, 320, 3)
     pixels = torch.from_numpy(picture[None]) if is_cut_out else torch.from_numpy(picture)[None]
     ours = preprocess(pixels, 336, torch.float32)
@@ -69,7 +69,7 @@ def test_the_result_is_channels_last_even_where_numpy_added_the_first_axis(is_cu
     assert torch.equal(ours, as_the_processor(picture, 336))
 
 
-def test_the_float_way_of_other_devices_is_within_a_level() -> None:
+def test_the_float_path_of_other_devices_is_within_one_level() -> None:
     picture = noise(480, 640, 3)
     small = F.interpolate(
         torch.from_numpy(picture)[None].permute(0, 3, 1, 2).float(), (336, 336), mode="bilinear", antialias=True

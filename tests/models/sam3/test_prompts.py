@@ -1,4 +1,4 @@
-"""Texts into tokens: what transformers' processor makes of them, without its padding."""
+"""Encoded texts equal those of transformers' processor, but without padding."""
 
 from pathlib import Path
 
@@ -7,20 +7,20 @@ import torch
 
 from engine.models.sam3 import SegmentationSpec
 from engine.models.sam3.load import load
-from engine.models.sam3.model import Model
+from engine.models.sam3.model import SegmentationModel
 from engine.models.sam3.prompts import KEPT, PromptEncoder
 
 torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="module")
-def model(tiny_sam3: Path) -> Model:
+def model(tiny_sam3: Path) -> SegmentationModel:
     return load(SegmentationSpec(model=str(tiny_sam3), resolution=336), "cpu", "float32")
 
 
 @pytest.mark.parametrize("text", ["face", "a person in red", "x"])
-def test_leaving_the_padding_out_changes_nothing_beyond_rounding(model: Model, text: str) -> None:
-    """The processor pads to 32 tokens; the encoder is causal, so no token has seen the padding behind it."""
+def test_without_padding_only_rounding_differs(model: SegmentationModel, text: str) -> None:
+    """The processor pads to 32 tokens. The encoder is causal, so no token attends to the padding after it."""
     words = model.tokenizer([text], padding="max_length", max_length=32, return_tensors="pt")
     with torch.no_grad():
         padded = model.detector.get_text_features(
@@ -33,7 +33,7 @@ def test_leaving_the_padding_out_changes_nothing_beyond_rounding(model: Model, t
     assert prompt.read == text
 
 
-def test_a_long_text_is_cut_to_32_tokens_with_an_end_as_the_tokenizer_cuts_it(model: Model) -> None:
+def test_a_long_text_is_cut_to_32_tokens_with_an_end_as_the_tokenizer_cuts_it(model: SegmentationModel) -> None:
     text = "cat " * 500
     prompt = PromptEncoder(model).encode(text)
     ids = model.tokenizer(text, truncation=True, max_length=32, return_tensors="pt").input_ids
@@ -45,13 +45,13 @@ def test_a_long_text_is_cut_to_32_tokens_with_an_end_as_the_tokenizer_cuts_it(mo
     assert text.startswith(prompt.read)
 
 
-def test_a_text_that_just_fits_is_not_called_cut(model: Model) -> None:
+def test_a_text_that_just_fits_is_not_reported_as_truncated(model: SegmentationModel) -> None:
     prompt = PromptEncoder(model).encode("x " * 30)
     assert (prompt.tokens, prompt.is_truncated) == (32, False)
     assert PromptEncoder(model).encode("x " * 31).is_truncated
 
 
-def test_a_text_is_encoded_once_as_long_as_it_is_among_the_newest(model: Model) -> None:
+def test_a_recent_text_is_encoded_only_once(model: SegmentationModel) -> None:
     calls: list[str] = []
     handle = model.detector.text_encoder.register_forward_pre_hook(lambda *_: calls.append("run"))
     try:
@@ -70,5 +70,5 @@ def test_a_text_is_encoded_once_as_long_as_it_is_among_the_newest(model: Model) 
         handle.remove()
 
 
-def test_an_empty_text_has_a_start_and_an_end(model: Model) -> None:
+def test_an_empty_text_has_a_start_and_an_end(model: SegmentationModel) -> None:
     assert PromptEncoder(model).encode("").tokens == 2

@@ -1,4 +1,4 @@
-"""Pictures in, objects out, as the child and the command line see it."""
+"""From pictures to objects, as used by the child process and the command line."""
 
 import os
 import sys
@@ -12,9 +12,9 @@ from engine.errors import ModelError
 from engine.models.compiling import compiled
 from engine.models.graphs import GraphCalls
 from engine.models.sam3 import SegmentationSpec, backbone
-from engine.models.sam3.found import Found
+from engine.models.sam3.detected_objects import DetectedObjects
 from engine.models.sam3.load import load
-from engine.models.sam3.model import Model
+from engine.models.sam3.model import SegmentationModel
 from engine.models.sam3.segmenter import Segmenter, segmentation
 from engine.values import Segmentation
 from tests.models.recorded_graphs import Recording
@@ -25,12 +25,12 @@ IS_SOAK = os.environ.get("MULTIVERSE_SOAK") == "1"
 
 
 @pytest.fixture(scope="module")
-def tiny(tiny_sam3: Path) -> Model:
+def tiny(tiny_sam3: Path) -> SegmentationModel:
     return load(SegmentationSpec(model=str(tiny_sam3), resolution=336), "cpu", "float32")
 
 
 @pytest.fixture(scope="module")
-def seeing(seeing_sam3: Path) -> Model:
+def seeing(seeing_sam3: Path) -> SegmentationModel:
     return load(SegmentationSpec(model=str(seeing_sam3), resolution=336), "cpu", "float32")
 
 
@@ -45,13 +45,13 @@ def noise(height: int = 120, width: int = 160) -> np.ndarray:
     return np.random.default_rng(5).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
-def asked(model: Model, *texts: str) -> Segmenter:
+def asked(model: SegmentationModel, *texts: str) -> Segmenter:
     segmenter = Segmenter(model)
     segmenter.set_prompts(texts or ("shape",))
     return segmenter
 
 
-def test_a_bright_shape_is_found_where_it_is(seeing: Model) -> None:
+def test_a_bright_shape_is_found_where_it_is(seeing: SegmentationModel) -> None:
     segmenter = asked(seeing)
     (found,) = segmenter.segment(shown(), index=7, time_s=1.5)
     assert (found.index, found.time_s, found.picture_px) == (7, 1.5, (640, 480))
@@ -66,7 +66,7 @@ def test_a_bright_shape_is_found_where_it_is(seeing: Model) -> None:
     assert (rows.max() + 1) / 96 == pytest.approx(220 / 480, abs=1 / 24)
 
 
-def test_alpha_and_a_batch_change_nothing(seeing: Model) -> None:
+def test_alpha_and_a_batch_change_nothing(seeing: SegmentationModel) -> None:
     segmenter = asked(seeing)
     pictures = [shown(100, 60), shown(300, 200)]
     by_itself = [segmenter.segment(picture)[0] for picture in pictures]
@@ -79,12 +79,12 @@ def test_alpha_and_a_batch_change_nothing(seeing: Model) -> None:
     assert rgba.objects == by_itself[0].objects
 
 
-def test_a_dark_picture_shows_nothing(seeing: Model) -> None:
+def test_a_dark_picture_shows_nothing(seeing: SegmentationModel) -> None:
     (found,) = asked(seeing).segment(np.zeros((480, 640, 3), np.uint8))
     assert found.objects == () and found.masks.shape == (0, 96, 96)
 
 
-def test_a_picture_may_be_read_only_or_a_view(seeing: Model) -> None:
+def test_a_picture_may_be_read_only_or_a_view(seeing: SegmentationModel) -> None:
     segmenter = asked(seeing)
     (expected,) = segmenter.segment(shown())
     sealed = shown()
@@ -95,7 +95,7 @@ def test_a_picture_may_be_read_only_or_a_view(seeing: Model) -> None:
         assert found.objects == expected.objects
 
 
-def test_a_picture_without_pixels_is_refused(seeing: Model) -> None:
+def test_a_picture_without_pixels_is_refused(seeing: SegmentationModel) -> None:
     with pytest.raises(ModelError, match="a picture of 0 x 480: has no pixels"):
         asked(seeing).segment(np.zeros((480, 0, 3), np.uint8))
 
@@ -103,14 +103,14 @@ def test_a_picture_without_pixels_is_refused(seeing: Model) -> None:
 # -- prompts
 
 
-def test_an_empty_text_is_left_out_and_the_others_keep_their_numbers(tiny: Model) -> None:
+def test_empty_texts_are_skipped_and_the_others_keep_their_numbers(tiny: SegmentationModel) -> None:
     segmenter = asked(tiny, "", "face", "  ", "guitar")
     (found,) = segmenter.segment(noise())
     assert {each.prompt for each in found.objects} <= {2, 4}
     assert segmenter.work == 2 * 336 * 336
 
 
-def test_without_a_prompt_the_model_is_not_asked(tiny: Model) -> None:
+def test_without_a_prompt_the_model_does_not_run(tiny: SegmentationModel) -> None:
     calls: list[str] = []
     handle = tiny.detector.vision_encoder.backbone.embeddings.register_forward_pre_hook(lambda *_: calls.append("run"))
     try:
@@ -125,7 +125,7 @@ def test_without_a_prompt_the_model_is_not_asked(tiny: Model) -> None:
         handle.remove()
 
 
-def test_a_prompt_of_500_words_is_cut_and_told_in_one_line(tiny: Model) -> None:
+def test_a_prompt_of_500_words_is_truncated_and_reported_in_one_line(tiny: SegmentationModel) -> None:
     segmenter = Segmenter(tiny)
     (note,) = segmenter.set_prompts(["face", "red " * 499 + "end"])
     assert note.startswith('prompt 2: 500 words; the model reads 32 tokens, up to "...')
@@ -134,7 +134,7 @@ def test_a_prompt_of_500_words_is_cut_and_told_in_one_line(tiny: Model) -> None:
 
 
 def test_boxes_without_words_are_refused_without_torchvision_and_in_track_mode(
-    tiny: Model, monkeypatch: pytest.MonkeyPatch
+    tiny: SegmentationModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "torchvision", None)
     segmenter = Segmenter(tiny)
@@ -146,10 +146,10 @@ def test_boxes_without_words_are_refused_without_torchvision_and_in_track_mode(
         segmenter.segment(noise())
 
 
-# -- threshold and most
+# -- threshold and max_objects
 
 
-def test_threshold_and_most_are_taken_at_once(tiny: Model) -> None:
+def test_threshold_and_max_objects_apply_at_once(tiny: SegmentationModel) -> None:
     segmenter = asked(tiny)
     segmenter.threshold = 0.0
     (everyone,) = segmenter.segment(noise())
@@ -157,14 +157,14 @@ def test_threshold_and_most_are_taken_at_once(tiny: Model) -> None:
     scores = [each.score for each in everyone.objects]
     assert scores == sorted(scores, reverse=True)
     assert [each.id for each in everyone.objects] == list(range(1, len(scores) + 1))
-    segmenter.most = 3
+    segmenter.max_objects = 3
     assert [each.score for each in segmenter.segment(noise())[0].objects] == pytest.approx(scores[:3])
     segmenter.threshold = 1.0
     assert segmenter.segment(noise())[0].objects == ()
 
 
 def test_boxes_are_cut_at_the_edges_of_the_picture() -> None:
-    found = Found(
+    found = DetectedObjects(
         scores=np.array([0.9, 0.8], np.float32),
         boxes=np.array([[-0.25, 0.25, 0.5, 1.5], [1.25, 0.0, 1.5, 0.5]], np.float32),
         prompts=np.array([1, 0]),
@@ -182,7 +182,7 @@ def centre(found: Segmentation) -> float:
     return found.objects[0].box[0]
 
 
-def test_a_moving_shape_keeps_its_id_until_it_is_forgotten(seeing: Model) -> None:
+def test_a_moving_shape_keeps_its_id_until_it_is_forgotten(seeing: SegmentationModel) -> None:
     segmenter = asked(seeing)
     segmenter.mode = "track"
     results = [segmenter.segment(shown(100 + 40 * step), index=step)[0] for step in range(4)]
@@ -193,7 +193,7 @@ def test_a_moving_shape_keeps_its_id_until_it_is_forgotten(seeing: Model) -> Non
     assert [each.id for each in segmenter.segment(shown())[0].objects] == [2]
 
 
-def test_another_size_another_mode_and_no_prompt_are_new_scenes(seeing: Model) -> None:
+def test_another_size_or_mode_or_no_prompt_starts_a_new_scene(seeing: SegmentationModel) -> None:
     segmenter = asked(seeing)
     segmenter.mode = "track"
     seen = [segmenter.segment(shown())[0].objects[0].id]
@@ -209,7 +209,7 @@ def test_another_size_another_mode_and_no_prompt_are_new_scenes(seeing: Model) -
     assert seen == [1, 2, 3, 4]
 
 
-def test_a_mode_nobody_knows_is_refused(tiny: Model) -> None:
+def test_an_unknown_mode_is_refused(tiny: SegmentationModel) -> None:
     segmenter = Segmenter(tiny)
     with pytest.raises(ModelError, match="mode follow: not one of image, track"):
         segmenter.mode = "follow"
@@ -220,8 +220,8 @@ def test_a_mode_nobody_knows_is_refused(tiny: Model) -> None:
 
 
 @pytest.mark.parametrize("layer", ["mask_decoder.instance_projection", "detr_decoder.presence_head.layer3"])
-def test_a_model_that_answers_with_nan_has_found_nothing_and_says_so(tiny_sam3: Path, layer: str) -> None:
-    """In masks or in scores alone."""
+def test_nan_from_the_model_gives_no_objects_and_is_counted(tiny_sam3: Path, layer: str) -> None:
+    """NaN in the masks, or only in the scores."""
     model = load(SegmentationSpec(model=str(tiny_sam3), resolution=336), "cpu", "float32")
     segmenter = asked(model)
     bias = model.detector.get_submodule(layer).bias
@@ -235,7 +235,7 @@ def test_a_model_that_answers_with_nan_has_found_nothing_and_says_so(tiny_sam3: 
 
 
 @pytest.mark.parametrize("mode", ["image", "track"])
-def test_every_stage_has_its_share_and_waiting_belongs_to_none(seeing: Model, mode: str) -> None:
+def test_waiting_is_counted_to_no_stage(seeing: SegmentationModel, mode: str) -> None:
     waited = [0.0]
 
     def between() -> None:
@@ -253,7 +253,7 @@ def test_every_stage_has_its_share_and_waiting_belongs_to_none(seeing: Model, mo
     assert all(ms < 1000.0 for ms in stages.values())
 
 
-def test_captured_graphs_find_what_direct_calls_find(tiny: Model) -> None:
+def test_captured_graphs_find_what_direct_calls_find(tiny: SegmentationModel) -> None:
     recording = Recording()
     graphs = Segmenter(tiny, calls=GraphCalls(recording, 12))
     graphs.set_prompts(["face", "a person in red"])
@@ -271,8 +271,10 @@ def test_captured_graphs_find_what_direct_calls_find(tiny: Model) -> None:
 
 @pytest.mark.filterwarnings("ignore:`torch.jit.script_method` is deprecated:DeprecationWarning")  # inductor's import
 @pytest.mark.soak
-def test_a_compiled_model_finds_the_same(tiny_sam3: Path, tiny: Model, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In short its layers are traced and run as they are; the long form lets inductor compile them, half a minute."""
+def test_a_compiled_model_finds_the_same(
+    tiny_sam3: Path, tiny: SegmentationModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The short form traces the layers and runs them unchanged; the long form compiles with inductor, half a minute."""
     if not IS_SOAK:
         monkeypatch.setattr(backbone, "compiled", lambda part: compiled(part, "eager"))
     slow: list[str] = []

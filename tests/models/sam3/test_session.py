@@ -1,4 +1,4 @@
-"""The memory of a stream, beside the library's that forgets nothing, on its own model with random weights."""
+"""The bounded memory of a stream against the library's session that keeps everything, with random weights."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -15,13 +15,13 @@ from tests.support.tiny_models import seeded
 from tests.support.tiny_sam3 import scatter_weights, score_above_half, tiny_config
 
 SIDE = 56
-MOST = 2
+MAX_OBJECTS = 2
 IS_SOAK = os.environ.get("MULTIVERSE_SOAK") == "1"
 
 
 @pytest.fixture(scope="module")
 def model() -> Any:
-    """16 patches only. It finds several things in every picture and follows MOST of them."""
+    """Only 16 patches. It finds several things in every picture and tracks MAX_OBJECTS of them."""
     from transformers import Sam3VideoModel
 
     torch.set_num_threads(1)
@@ -37,7 +37,7 @@ def model() -> Any:
         score_above_half(model.detector_model)
         decoder = model.tracker_model.mask_decoder
         decoder.pred_obj_score_head.proj_out.weight.mul_(0.1)
-        decoder.pred_obj_score_head.proj_out.bias.fill_(5.0)  # nobody is ever hidden
+        decoder.pred_obj_score_head.proj_out.bias.fill_(5.0)  # no object is ever hidden
         for head in decoder.output_hypernetworks_mlps:
             head.proj_out.weight.mul_(3.0)
     install(config.fill_hole_area)
@@ -45,7 +45,7 @@ def model() -> Any:
 
 
 class Run:
-    """The model over a stream, `session` cut down after each frame or not."""
+    """Runs the model over a stream, trimming `session` after each frame or not."""
 
     def __init__(self, model: Any, session: Any) -> None:
         self.model, self.session = model, session
@@ -57,7 +57,7 @@ class Run:
         session.prompt_attention_masks[0] = torch.ones(1, 4, dtype=torch.long)
 
     def frames(self, count: int) -> Iterator[dict[int, torch.Tensor]]:
-        """Logits by id, of pictures that move by a patch every second frame."""
+        """Logits by id, for pictures that move by a patch every second frame."""
         first = self.session.num_frames or 0
         for index in range(first, first + count):
             picture = F.interpolate(self._picture.roll(index // 2, 3), (SIDE, SIDE), mode="bilinear")
@@ -72,15 +72,18 @@ def run(model: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Run]:
     from transformers.models.sam3_video.modeling_sam3_video import Sam3VideoInferenceSession
     from transformers.utils import logging
 
-    # It writes a line for every picture in which it leaves somebody out.
+    # It logs a line for every picture in which it leaves an object out.
     monkeypatch.setattr(logging.get_logger(Sam3VideoInferenceSession.__module__), "disabled", True)
 
-    def start(*, is_bounded: bool, every: int = 16, most: int = MOST, association: float = 0.0) -> Run:
-        """Reconditions `every` so many frames. `association` 0: whatever is detected is somebody known, who is then
-        reconditioned if it is time; 0.3: it may be somebody new."""
+    def start(*, is_bounded: bool, every: int = 16, max_objects: int = MAX_OBJECTS, association: float = 0.0) -> Run:
+        """Reconditions every `every` frames.
+
+        With `association` 0 every detection matches a known object, which is reconditioned when it is due; with 0.3 a
+        detection may be a new object.
+        """
         monkeypatch.setattr(model, "assoc_iou_thresh", association)
         monkeypatch.setattr(model, "recondition_every_nth_frame", every)
-        monkeypatch.setattr(model, "max_num_objects", most)
+        monkeypatch.setattr(model, "max_num_objects", max_objects)
         if is_bounded:
             return Run(model, StreamSession(torch.device("cpu"), torch.float32, first_id=1))
         session = Sam3VideoInferenceSession(dtype=torch.float32)
@@ -100,7 +103,7 @@ def conditioning(run: Run, object_id: int) -> list[int]:
 
 
 @pytest.mark.soak
-def test_masks_and_ids_are_those_of_a_session_that_forgets_nothing(run: Callable[..., Run]) -> None:
+def test_masks_and_ids_equal_those_of_an_unbounded_session(run: Callable[..., Run]) -> None:
     every, frames = (16, 200) if IS_SOAK else (8, 64)
     ours, theirs = run(is_bounded=True, every=every), run(is_bounded=False, every=every)
     seen = 0
@@ -112,7 +115,7 @@ def test_masks_and_ids_are_those_of_a_session_that_forgets_nothing(run: Callable
     assert kept == [conditioning(theirs, each) for each in of_theirs]
     assert sorted(set().union(*kept)) == list(
         range(0, frames, every)
-    )  # somebody was reconditioned whenever it was time
+    )  # an object was reconditioned whenever it was due
     assert max(map(len, kept)) > 4  # more often than whole memories are selected
     entries, held_bytes = sizes(ours.session)
     all_entries, all_bytes = sizes(theirs.session)
@@ -120,9 +123,9 @@ def test_masks_and_ids_are_those_of_a_session_that_forgets_nothing(run: Callable
     assert entries < all_entries * share and held_bytes < all_bytes * share
 
 
-def test_who_is_dropped_leaves_the_others_as_they_were(run: Callable[..., Run]) -> None:
-    ours = run(is_bounded=True, most=3, association=0.3)
-    theirs = run(is_bounded=False, most=3, association=0.3)
+def test_dropping_an_object_does_not_change_the_others(run: Callable[..., Run]) -> None:
+    ours = run(is_bounded=True, max_objects=3, association=0.3)
+    theirs = run(is_bounded=False, max_objects=3, association=0.3)
     for _ in zip(ours.frames(5), theirs.frames(5), strict=True):
         pass
     for each in (2, 1):
@@ -131,10 +134,10 @@ def test_who_is_dropped_leaves_the_others_as_they_were(run: Callable[..., Run]) 
         for index, (of_ours, of_theirs) in enumerate(zip(ours.frames(8), theirs.frames(8), strict=True)):
             assert same(of_ours, of_theirs), index
             assert each not in of_ours
-    assert max(of_ours) == 5  # two have taken the free places, with ids that nobody had
+    assert max(of_ours) == 5  # two new objects took the free places, with unused ids
 
 
-def test_nothing_is_left_of_who_is_dropped(run: Callable[..., Run]) -> None:
+def test_a_dropped_object_leaves_no_data_behind(run: Callable[..., Run]) -> None:
     bounded = run(is_bounded=True)
     list(bounded.frames(3))
     session, fresh = bounded.session, run(is_bounded=True).session
@@ -142,14 +145,14 @@ def test_nothing_is_left_of_who_is_dropped(run: Callable[..., Run]) -> None:
         session.drop(each)
     different = {name for name in vars(session) if sizes(vars(session)[name]) != sizes(vars(fresh).get(name))}
     assert different == {"processed_frames"}  # the newest picture
-    assert min(next(bounded.frames(1))) == MOST + 1
+    assert min(next(bounded.frames(1))) == MAX_OBJECTS + 1
 
 
 @pytest.mark.soak
 def test_memory_does_not_grow_with_the_stream(run: Callable[..., Run]) -> None:
-    """Reconditioned every 16th frame it takes 256 frames until all that may be kept is there; every second, 32."""
+    """Reconditioned every 16th frame it takes 256 frames until memory is full; every second frame, 32."""
     every, frames = (16, 2000) if IS_SOAK else (2, 50)
-    bounded = run(is_bounded=True, every=every, most=1)
+    bounded = run(is_bounded=True, every=every, max_objects=1)
     filled = (CONDITIONING_KEPT + 1) * every
     history = [sizes(bounded.session) for _ in bounded.frames(frames)]
     for start in range(filled, frames - every, every):
@@ -169,7 +172,7 @@ def test_memory_does_not_grow_with_objects_that_no_detection_matches(
     assert len(set(history[18:])) == 1
 
 
-def test_a_frame_that_is_kept_does_not_keep_those_of_others(run: Callable[..., Run]) -> None:
+def test_a_kept_frame_does_not_keep_the_frames_of_other_objects_alive(run: Callable[..., Run]) -> None:
     bounded = run(is_bounded=True)
     list(bounded.frames(17))
     kept = [held["cond_frame_outputs"] for held in bounded.session.output_dict_per_obj.values()]

@@ -1,4 +1,4 @@
-"""The models that speed is measured with have the size of the published one, and find as much as they are told to."""
+"""Benchmark models have the size of the published one, and find as many objects as requested."""
 
 import os
 
@@ -12,7 +12,7 @@ from engine.models.sam3 import SegmentationSpec
 from engine.models.sam3.load import load
 from engine.models.sam3.segmenter import Segmenter
 from engine.models.sam3.shapes import OBJECTS, build, gflop
-from engine.models.sam3.timing import Rival
+from engine.models.sam3.timing import ReferenceSegmenter
 
 THRESHOLD = 0.5
 
@@ -26,7 +26,7 @@ def picture(index: int = 0) -> np.ndarray:
     return np.ascontiguousarray(moving_discs(320, 180, index)[..., :3])
 
 
-def test_the_true_one_has_as_many_weights_as_the_published_one() -> None:
+def test_the_true_size_has_as_many_weights_as_the_published_model() -> None:
     model = build("sam3", 1008, "meta", torch.bfloat16)
     counted = {name: sum(p.numel() for p in part.parameters()) for name, part in model.detector.named_children()}
     assert sum(counted.values()) == 840_376_374
@@ -38,17 +38,17 @@ def test_the_true_one_has_as_many_weights_as_the_published_one() -> None:
 
 @pytest.fixture(scope="module")
 def true_work() -> dict[str, float]:
-    """Of a picture at the model's own 1008 px: 2 s of counting."""
+    """Counts a picture at the model's own 1008 px, which takes 2 s."""
     return gflop("sam3", 1008, 1)
 
 
-def test_work_of_a_picture_is_counted_as_others_have_counted_it(true_work: dict[str, float]) -> None:
+def test_the_counted_work_equals_published_counts(true_work: dict[str, float]) -> None:
     assert true_work["backbone"] == pytest.approx(5614, rel=0.001)
     assert 0 < true_work["masks"] < true_work["decoder"] < 0.1 * true_work["backbone"]
 
 
 @pytest.mark.soak
-def test_a_coarser_look_is_as_much_less_work_as_a_slow_run_is_told(true_work: dict[str, float]) -> None:
+def test_a_lower_resolution_saves_as_much_work_as_the_advice_says(true_work: dict[str, float]) -> None:
     """A tenth and a quarter: SHARE_OF_WORK in engine/jobs/segment/advice.py."""
     coarse = sum(gflop("sam3", 336, 1).values())
     assert coarse / sum(true_work.values()) == pytest.approx(0.1, abs=0.01)
@@ -64,7 +64,9 @@ def test_more_prompts_are_more_work_for_all_but_the_backbone() -> None:
 
 @pytest.mark.parametrize("has_tracker", [False, True])
 def test_every_prompt_finds_sixteen_objects_in_every_picture(has_tracker: bool) -> None:
-    rival = Rival(build("tiny", 336, "cpu", torch.float32, has_tracker=has_tracker), ("person", "lamp on the left"))
+    rival = ReferenceSegmenter(
+        build("tiny", 336, "cpu", torch.float32, has_tracker=has_tracker), ("person", "lamp on the left")
+    )
     for index in (0, 40):
         for found in rival.prepared(picture(index), THRESHOLD):
             assert len(found["scores"]) == OBJECTS
@@ -75,20 +77,20 @@ def test_every_prompt_finds_sixteen_objects_in_every_picture(has_tracker: bool) 
 
 def test_it_finds_them_in_half_precision_too() -> None:
     model = build("tiny", 336, "cpu", torch.bfloat16)
-    for found in Rival(model, ("person",)).prepared(picture(), THRESHOLD):
+    for found in ReferenceSegmenter(model, ("person",)).prepared(picture(), THRESHOLD):
         assert len(found["scores"]) == OBJECTS
     assert {p.dtype for p in model.video.parameters()} == {torch.bfloat16}
 
 
-def test_it_finds_as_many_as_it_is_told_to() -> None:
-    rival = Rival(build("tiny", 336, "cpu", torch.float32, has_tracker=False, objects=3), ("person",))
+def test_it_finds_the_requested_number_of_objects() -> None:
+    rival = ReferenceSegmenter(build("tiny", 336, "cpu", torch.float32, has_tracker=False, objects=3), ("person",))
     (found,) = rival.prepared(picture(), THRESHOLD)
     assert len(found["scores"]) == 3
 
 
-def test_what_is_followed_is_seen_in_every_picture() -> None:
+def test_tracked_objects_are_visible_in_every_picture() -> None:
     segmenter = Segmenter(build("tiny", 336, "cpu", torch.float32, objects=2))
-    segmenter.mode, segmenter.most = "track", 2
+    segmenter.mode, segmenter.max_objects = "track", 2
     segmenter.set_prompts(("person",))
     shown = [{each.id for each in segmenter.segment(picture(index))[0].objects} for index in range(4)]
     assert shown[1:] == [{1, 2}] * 3
@@ -106,7 +108,7 @@ def test_the_same_arguments_give_the_same_weights_and_leave_other_random_numbers
     assert not torch.equal(one.text_projection.weight, other.text_projection.weight)
 
 
-def test_shapes_and_resolutions_that_nobody_has_are_refused() -> None:
+def test_unknown_shapes_and_resolutions_are_refused() -> None:
     with pytest.raises(ModelError, match="shape sam4: not one of sam3, tiny"):
         build("sam4", 1008, "meta", torch.float32)
     with pytest.raises(ModelError, match="resolution 640: not a multiple of 336 px"):

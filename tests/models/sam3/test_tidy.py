@@ -1,4 +1,4 @@
-"""What two masks of one object, holes and specks become; known answers, and an independent flood fill."""
+"""Removal of duplicates, holes and specks: known results, and an independent flood fill."""
 
 import subprocess
 import sys
@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from engine.models.sam3.found import Found, nothing_found
+from engine.models.sam3.detected_objects import DetectedObjects, no_objects
 from engine.models.sam3.tidy import FILLED, REMOVED, mask_iou, mend, oldest_of_each, tidy
 
 SIDE = 288
 EIGHT = np.ones((3, 3), int)
 
 
-def found_of(masks: list[np.ndarray], prompts: list[int] | None = None) -> Found:
+def found_of(masks: list[np.ndarray], prompts: list[int] | None = None) -> DetectedObjects:
     count = len(masks)
-    return Found(
+    return DetectedObjects(
         scores=np.linspace(0.9, 0.6, count, dtype=np.float32),
         boxes=np.zeros((count, 4), np.float32),
         prompts=np.array(prompts or [0] * count, np.int64),
@@ -39,12 +39,12 @@ def test_the_overlap_of_two_masks_is_their_iou() -> None:
     np.testing.assert_array_equal(iou.diagonal()[:3], 1.0)
 
 
-def test_a_mask_of_any_side_is_counted_whole() -> None:
+def test_masks_of_any_size_are_counted_completely() -> None:
     mask = np.full((33, 33), 255, np.uint8)
     assert mask_iou(np.stack([mask, square(0, 0, 33, side=33)]))[0, 1] == 1.0
 
 
-def test_an_object_found_twice_is_told_once_and_the_better_one_stays() -> None:
+def test_of_an_object_found_twice_the_better_result_stays() -> None:
     found = found_of([square(50, 50, 100), square(52, 50, 100), square(180, 50, 50)])
     left = tidy(found)
     np.testing.assert_array_equal(left.scores, found.scores[[0, 2]])
@@ -54,21 +54,21 @@ def test_two_objects_that_overlap_by_half_both_stay() -> None:
     assert len(tidy(found_of([square(50, 50, 100), square(80, 50, 100)]))) == 2
 
 
-def test_a_duplicate_of_a_duplicate_that_went_stays() -> None:
-    """Greedy: c is like b, b is like a and goes, c is not like a and stays."""
+def test_a_duplicate_of_a_dropped_duplicate_stays() -> None:
+    """Greedy: c equals b, b equals a and is dropped, c does not equal a and stays."""
     found = found_of([square(50, 50, 100), square(65, 50, 100), square(80, 50, 100)])
     left = tidy(found, same_iou=0.7)
     np.testing.assert_array_equal(left.scores, found.scores[[0, 2]])
 
 
-def test_one_object_under_two_names_needs_more_to_be_the_same() -> None:
+def test_results_of_two_prompts_need_more_overlap_to_be_duplicates() -> None:
     jacket = [square(50, 50, 100), square(60, 50, 100)]  # IoU 0.82
     assert len(tidy(found_of(jacket, [0, 1]))) == 2
     assert len(tidy(found_of(jacket, [0, 0]))) == 1
     assert len(tidy(found_of([jacket[0], jacket[0]], [0, 1]))) == 1
 
 
-def test_of_followed_objects_under_two_names_the_oldest_is_told_whatever_the_scores() -> None:
+def test_of_tracked_duplicates_the_oldest_stays_at_any_score() -> None:
     twice = found_of([square(50, 50, 100), square(52, 50, 100), square(180, 50, 50)], [1, 0, 1])
     ids = np.array([5, 3, 4])
     left = oldest_of_each(replace(twice, ids=ids))
@@ -100,12 +100,12 @@ def test_a_speck_goes_but_a_mask_that_is_small_as_a_whole_stays() -> None:
     np.testing.assert_array_equal(tiny, before)
 
 
-def test_what_is_changed_lies_just_beyond_the_edge_as_in_the_reference() -> None:
+def test_changed_pixels_get_a_value_just_beyond_the_edge_as_in_the_reference() -> None:
     assert round(255 / (1 + np.exp(-0.1))) == FILLED > 127.5
     assert round(255 / (1 + np.exp(0.1))) == REMOVED < 127.5
 
 
-def test_smallness_goes_with_the_side_of_the_mask() -> None:
+def test_the_small_area_scales_with_the_size_of_the_mask() -> None:
     at_96 = square(20, 20, 40, side=96)  # 16 px of 288 are 1 of 96
     at_96[30, 30] = 0
     at_96[40, 40:42] = 0
@@ -120,7 +120,7 @@ def test_an_empty_mask_and_a_full_one_stay_as_they_are() -> None:
         assert (mask == value).all()
 
 
-def test_what_was_found_is_not_written_to() -> None:
+def test_the_input_is_not_changed() -> None:
     found = found_of([square(50, 50, 100)])
     found.masks[0, 60, 60] = 0
     found.masks.setflags(write=False)
@@ -128,12 +128,12 @@ def test_what_was_found_is_not_written_to() -> None:
     assert found.masks[0, 60, 60] == 0
 
 
-def test_nothing_found_stays_nothing() -> None:
-    assert len(tidy(nothing_found(SIDE))) == 0
+def test_an_empty_result_stays_empty() -> None:
+    assert len(tidy(no_objects(SIDE))) == 0
 
 
 def mended_slowly(mask: np.ndarray) -> np.ndarray:
-    """fill_holes_in_mask_scores of transformers, its components by SciPy, over the whole mask."""
+    """transformers' fill_holes_in_mask_scores over the whole mask, with components from SciPy."""
     limit = 16 * mask.size // 288**2
     out, inside = mask.copy(), mask > 127
     if not inside.any():
@@ -152,7 +152,7 @@ def mended_slowly(mask: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_random_masks_come_out_as_of_a_search_of_the_whole_mask(seed: int) -> None:
+def test_random_masks_equal_those_of_a_search_of_the_whole_mask(seed: int) -> None:
     random = np.random.default_rng(seed)
     side = (72, 144, 288)[seed % 3]
     coarse = random.random((side // 4, side // 4)) > random.choice([0.3, 0.5, 0.7, 0.9])

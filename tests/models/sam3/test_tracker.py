@@ -1,4 +1,4 @@
-"""Objects that keep their ids: coloured discs on black, followed by the small SAM3 that really sees them."""
+"""Tracked objects keep their ids: coloured discs on black, tracked by the small SAM3 that really sees them."""
 
 import logging
 import os
@@ -12,12 +12,12 @@ import torch
 
 from engine.models.graphs import DirectCalls
 from engine.models.sam3.backbone import Features
+from engine.models.sam3.detected_objects import DetectedObjects
 from engine.models.sam3.detector import Best, Detector
 from engine.models.sam3.detr import as_levels
 from engine.models.sam3.following import LOST_AFTER
-from engine.models.sam3.found import Found
-from engine.models.sam3.model import Model
-from engine.models.sam3.prompts import Prompt, PromptEncoder
+from engine.models.sam3.model import SegmentationModel
+from engine.models.sam3.prompts import EncodedPrompt, PromptEncoder
 from engine.models.sam3.tracker import Tracker, boxes_around
 from engine.models.sam3.video_flow import detections_of
 from tests.models.sam3.held_memory import sizes
@@ -43,40 +43,43 @@ BLUE_DISC: Disc = (0.3, 0.7, 0.11, BLUE)
 
 
 @pytest.fixture(scope="module")
-def model(seeing_sam3: Path) -> Model:
+def model(seeing_sam3: Path) -> SegmentationModel:
     return build_small_sam3(seeing_sam3)
 
 
 @pytest.fixture(scope="module")
-def prompts(model: Model) -> dict[str, Prompt]:
+def prompts(model: SegmentationModel) -> dict[str, EncodedPrompt]:
     encoder = PromptEncoder(model)
     return {text: encoder.encode(text) for text in ("face", "dog")}
 
 
 class Stream:
-    def __init__(self, model: Model, prompts: Sequence[Prompt]) -> None:
+    def __init__(self, model: SegmentationModel, prompts: Sequence[EncodedPrompt]) -> None:
         self.model = model
         self.tracker = Tracker(model, Detector(model, DirectCalls()))
         self.prompts = list(prompts)
         self._seen: dict[tuple[Disc, ...], Features] = {}
 
-    def show(self, *discs: Disc, most: int = 16, threshold: float = 0.5, **options: Any) -> Found:
+    def show(self, *discs: Disc, max_objects: int = 16, threshold: float = 0.5, **options: Any) -> DetectedObjects:
         features = self._seen.get(discs)
         if features is None:
             features = self._seen[discs] = features_of(self.model, picture(*discs))
-        return self.tracker.step(features, self.prompts, most=most, threshold=threshold, **options)
+        return self.tracker.step(features, self.prompts, max_objects=max_objects, threshold=threshold, **options)
 
     def ids(self, *discs: Disc, **options: Any) -> list[int]:
         return self.show(*discs, **options).ids.tolist()
 
 
 @pytest.fixture
-def stream(model: Model, prompts: dict[str, Prompt]) -> Stream:
+def stream(model: SegmentationModel, prompts: dict[str, EncodedPrompt]) -> Stream:
     return Stream(model, [prompts["face"]])
 
 
-def test_every_picture_is_answered_as_by_the_model_as_it_stands(model: Model, prompts: dict[str, Prompt]) -> None:
-    """40 pictures with default settings: two come and stay, two of them go and one comes back, one is reconditioned."""
+def test_every_result_equals_that_of_the_unchanged_model(
+    model: SegmentationModel, prompts: dict[str, EncodedPrompt]
+) -> None:
+    """40 pictures with default settings: two appear and stay, two of them leave and one returns, one is
+    reconditioned."""
     from transformers.models.sam3_video.modeling_sam3_video import Sam3VideoInferenceSession
 
     stream = Stream(model, [prompts["face"]])
@@ -116,21 +119,21 @@ def test_a_moving_disc_keeps_its_id_and_its_mask_moves_with_it(stream: Stream) -
         assert (top + bottom) / 2 == pytest.approx(0.5, abs=1.5 / MASK_SIDE)
 
 
-def test_who_is_hidden_for_less_than_thirty_results_comes_back_as_the_same(stream: Stream) -> None:
+def test_an_object_hidden_for_less_than_thirty_results_keeps_its_id(stream: Stream) -> None:
     assert stream.ids(RED_DISC) == [1]
     for _ in range(LOST_AFTER - 1):
         assert stream.ids() == []
     assert stream.ids(RED_DISC) == [1]
 
 
-def test_who_was_lost_comes_back_as_another(stream: Stream) -> None:
+def test_a_lost_object_returns_with_a_new_id(stream: Stream) -> None:
     assert stream.ids(RED_DISC) == [1]
     for _ in range(LOST_AFTER):
         assert stream.ids() == []
     assert stream.ids(RED_DISC) == [2]
 
 
-def test_who_is_followed_but_detected_no_more_is_lost_as_well(stream: Stream) -> None:
+def test_a_tracked_object_that_is_no_longer_detected_is_lost_too(stream: Stream) -> None:
     small: Disc = (0.3, 0.3, 5 / SIDE, RED)  # it scores less than 0.95
     assert stream.ids(RED_DISC, threshold=0.95) == [1]
     for _ in range(LOST_AFTER):
@@ -152,7 +155,7 @@ def test_a_square_is_found_to_the_texel(stream: Stream) -> None:
     drawn = np.zeros((SIDE, SIDE, 3), np.uint8)
     drawn[28:84, 42:84] = RED
     for _ in range(3):
-        found = stream.tracker.step(features_of(stream.model, drawn), stream.prompts, threshold=0.5, most=16)
+        found = stream.tracker.step(features_of(stream.model, drawn), stream.prompts, threshold=0.5, max_objects=16)
         assert found.masks.shape == (1, MASK_SIDE, MASK_SIDE) and found.masks.dtype == np.uint8
         expected = np.zeros((MASK_SIDE, MASK_SIDE), bool)
         expected[8:24, 12:24] = True
@@ -162,15 +165,15 @@ def test_a_square_is_found_to_the_texel(stream: Stream) -> None:
         assert found.ids.dtype == found.prompts.dtype == np.int64
 
 
-def test_a_picture_of_another_size_or_aspect_changes_nobody(stream: Stream) -> None:
+def test_another_size_or_aspect_of_the_picture_changes_no_object(stream: Stream) -> None:
     for width, height in ((112, 112), (320, 180), (90, 200), (112, 112)):
         drawn = picture(RED_DISC, width=width, height=height)
-        found = stream.tracker.step(features_of(stream.model, drawn), stream.prompts, threshold=0.5, most=16)
+        found = stream.tracker.step(features_of(stream.model, drawn), stream.prompts, threshold=0.5, max_objects=16)
         assert found.ids.tolist() == [1]
         assert np.allclose(found.boxes[0], (0.17, 0.17, 0.43, 0.43), atol=1.5 / MASK_SIDE)
 
 
-def test_another_source_begins_with_ids_that_nobody_had(stream: Stream) -> None:
+def test_another_source_starts_with_unused_ids(stream: Stream) -> None:
     assert stream.ids(RED_DISC, GREEN_DISC) == [1, 2]
     stream.tracker.reset()
     assert stream.ids(RED_DISC, GREEN_DISC) == [3, 4]
@@ -179,34 +182,34 @@ def test_another_source_begins_with_ids_that_nobody_had(stream: Stream) -> None:
     assert stream.ids(RED_DISC) == [5]
 
 
-def test_a_place_is_free_again_when_its_object_was_lost(stream: Stream) -> None:
-    assert stream.ids(RED_DISC, most=1) == [1]
+def test_a_lost_object_frees_its_place(stream: Stream) -> None:
+    assert stream.ids(RED_DISC, max_objects=1) == [1]
     for _ in range(LOST_AFTER):
-        assert stream.ids(GREEN_DISC, most=1) == []  # red's place is not free yet
-    assert stream.ids(GREEN_DISC, most=1) == [2]
+        assert stream.ids(GREEN_DISC, max_objects=1) == []  # red's place is not free yet
+    assert stream.ids(GREEN_DISC, max_objects=1) == [2]
 
 
-def test_a_crowd_is_cut_to_its_best_without_a_word(
+def test_a_crowd_is_limited_to_its_best_without_a_warning(
     stream: Stream, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(logging.getLogger("transformers"), "propagate", True)
     crowd = (BLUE_DISC, GREEN_DISC, RED_DISC)
     for _ in range(3):
-        found = stream.show(*crowd, most=2)
+        found = stream.show(*crowd, max_objects=2)
         assert found.ids.tolist() == [1, 2]
         assert np.allclose(found.boxes[:, 0], (0.17, 0.58), atol=1.5 / MASK_SIDE)  # red and green, the largest
     assert not caplog.records
 
 
-def test_fewer_places_let_the_worst_go_and_more_let_newcomers_in(stream: Stream) -> None:
+def test_a_lower_limit_drops_the_worst_and_a_higher_one_admits_new_objects(stream: Stream) -> None:
     crowd = (BLUE_DISC, GREEN_DISC, RED_DISC)
     assert stream.ids(*crowd) == [1, 2, 3]
-    assert stream.ids(*crowd, most=1) == [1]
-    assert stream.ids(*crowd, most=1) == [1]
-    assert stream.ids(*crowd, most=2) == [1, 4]
+    assert stream.ids(*crowd, max_objects=1) == [1]
+    assert stream.ids(*crowd, max_objects=1) == [1]
+    assert stream.ids(*crowd, max_objects=2) == [1, 4]
 
 
-def test_a_higher_threshold_lets_go_who_was_found_with_less(stream: Stream) -> None:
+def test_a_higher_threshold_drops_tracked_objects_with_lower_scores(stream: Stream) -> None:
     small: Disc = (0.5, 0.75, 5 / SIDE, BLUE)
     found = stream.show(RED_DISC, small)
     assert found.ids.tolist() == [1, 2] and found.scores[1] < 0.95
@@ -214,7 +217,7 @@ def test_a_higher_threshold_lets_go_who_was_found_with_less(stream: Stream) -> N
     assert stream.ids(RED_DISC, small, threshold=0.5) == [1, 3]
 
 
-def test_beside_others_a_new_object_needs_more_than_the_threshold(stream: Stream) -> None:
+def test_while_others_are_tracked_a_new_object_needs_more_than_the_threshold(stream: Stream) -> None:
     faint: Disc = (0.5, 0.7, 4 / SIDE, BLUE)
     score = stream.show(faint, threshold=0.05).scores.item()
     assert 0.45 < score < 0.7
@@ -227,7 +230,7 @@ def test_beside_others_a_new_object_needs_more_than_the_threshold(stream: Stream
     assert stream.ids(faint, threshold=strict) == [4]  # by itself it needs no more
 
 
-def test_each_prompt_has_objects_of_its_own(model: Model, prompts: dict[str, Prompt]) -> None:
+def test_each_prompt_has_objects_of_its_own(model: SegmentationModel, prompts: dict[str, EncodedPrompt]) -> None:
     stream = Stream(model, [prompts["face"], prompts["dog"]])
     found = stream.show(RED_DISC)
     assert found.ids.tolist() == [1, 2] and sorted(found.prompts.tolist()) == [0, 1]
@@ -235,8 +238,8 @@ def test_each_prompt_has_objects_of_its_own(model: Model, prompts: dict[str, Pro
     assert again.ids.tolist() == [1, 2] and np.array_equal(again.prompts, found.prompts)
 
 
-def test_who_was_found_for_a_text_that_is_gone_is_let_go_and_the_others_stay(
-    model: Model, prompts: dict[str, Prompt]
+def test_objects_of_a_removed_text_are_dropped_and_the_others_stay(
+    model: SegmentationModel, prompts: dict[str, EncodedPrompt]
 ) -> None:
     face, dog = prompts["face"], prompts["dog"]
     stream = Stream(model, [face])
@@ -255,18 +258,18 @@ def test_who_was_found_for_a_text_that_is_gone_is_let_go_and_the_others_stay(
     assert stream.ids(RED_DISC) == [4]
 
 
-def test_a_text_that_is_given_twice_is_looked_for_once(model: Model, prompts: dict[str, Prompt]) -> None:
+def test_a_text_given_twice_is_searched_once(model: SegmentationModel, prompts: dict[str, EncodedPrompt]) -> None:
     stream = Stream(model, [prompts["dog"], prompts["face"], prompts["face"]])
     found = stream.show(RED_DISC)
     assert sorted(found.prompts.tolist()) == [0, 1]
 
 
-def test_others_have_the_device_between_the_parts_of_each_object(stream: Stream) -> None:
+def test_the_device_is_free_between_the_parts_of_each_object(stream: Stream) -> None:
     calls: list[int] = []
 
     def count(*discs: Disc) -> int:
         calls.clear()
-        stream.show(*discs, between=lambda: calls.append(1) or 1)  # what it answers is nobody's business
+        stream.show(*discs, between=lambda: calls.append(1) or 1)  # its return value must be ignored
         return len(calls)
 
     stream.show(RED_DISC, GREEN_DISC, BLUE_DISC)
@@ -277,11 +280,11 @@ def test_others_have_the_device_between_the_parts_of_each_object(stream: Stream)
     assert with_one >= 6 and with_three >= with_one + 4
     calls.clear()
     stream.show(RED_DISC)
-    assert not calls  # who is not asked to be called is not
+    assert not calls  # without the argument it is not called
 
 
-def test_a_picture_that_is_broken_off_begins_anew(stream: Stream) -> None:
-    """As a device that is full does, at every point of it in turn."""
+def test_tracking_restarts_after_an_aborted_picture(stream: Stream) -> None:
+    """As if the device ran out of memory, at each point in turn."""
 
     class Full(Exception):
         pass
@@ -314,23 +317,25 @@ def test_a_picture_that_is_broken_off_begins_anew(stream: Stream) -> None:
     assert call >= 8
 
 
-def test_stages_are_told_in_their_order(model: Model, prompts: dict[str, Prompt]) -> None:
+def test_stages_are_reported_in_order(model: SegmentationModel, prompts: dict[str, EncodedPrompt]) -> None:
     stages: list[str] = []
     Stream(model, list(prompts.values())).show(RED_DISC, mark=stages.append)
     assert stages == ["decoder", "masks", "decoder", "masks", "tracker", "copy"]
 
 
-def test_followed_objects_outlive_a_picture_of_no_numbers(stream: Stream) -> None:
+def test_tracked_objects_survive_a_picture_with_nan(stream: Stream) -> None:
     assert stream.ids(RED_DISC) == [1]
     features = features_of(stream.model, picture(RED_DISC))
     for tensor in (*features.fpn_hidden_states, features.last_hidden_state):
         tensor.fill_(torch.nan)
-    found = stream.tracker.step(features, stream.prompts, threshold=0.5, most=16)
+    found = stream.tracker.step(features, stream.prompts, threshold=0.5, max_objects=16)
     assert not found.is_finite and len(found) == 0
     assert stream.ids(RED_DISC) == [1]
 
 
-def test_who_is_remembered_by_no_numbers_is_found_anew_and_harms_nobody(stream: Stream, model: Model) -> None:
+def test_an_object_with_nan_in_memory_is_found_again_and_harms_no_others(
+    stream: Stream, model: SegmentationModel
+) -> None:
     assert stream.ids(RED_DISC) == [1]
     bias = model.video.tracker_model.memory_encoder.projection.bias
     sound = bias.clone()
@@ -343,7 +348,7 @@ def test_who_is_remembered_by_no_numbers_is_found_anew_and_harms_nobody(stream: 
         assert stream.ids(RED_DISC, GREEN_DISC) == [2, 3]
 
 
-def test_bfloat16_follows_as_well(seeing_sam3: Path) -> None:
+def test_tracking_works_in_bfloat16(seeing_sam3: Path) -> None:
     model = build_small_sam3(seeing_sam3, torch.bfloat16)
     stream = Stream(model, [PromptEncoder(model).encode("face")])
     for index in range(8):
@@ -353,8 +358,10 @@ def test_bfloat16_follows_as_well(seeing_sam3: Path) -> None:
 
 
 @pytest.mark.soak
-def test_memory_stays_flat_while_objects_come_and_go(model: Model, prompts: dict[str, Prompt]) -> None:
-    """One is lost and followed anew in every round, one is reconditioned all the time."""
+def test_memory_stays_flat_while_objects_come_and_go(
+    model: SegmentationModel, prompts: dict[str, EncodedPrompt]
+) -> None:
+    """In every round one object is lost and found again; one is reconditioned all the time."""
     stream = Stream(model, [prompts["face"]])
     every, rounds, filled = (16, 42, 6) if IS_SOAK else (2, 3, 1)
     shown, pictures = (16, 48) if IS_SOAK else (4, 36)
@@ -371,7 +378,7 @@ def test_memory_stays_flat_while_objects_come_and_go(model: Model, prompts: dict
     assert all(held == history[filled] for held in history[filled:])
 
 
-def test_of_two_detections_of_one_thing_the_better_is_taken() -> None:
+def test_of_two_detections_of_one_object_the_better_is_taken() -> None:
     logits = torch.full((1, 4, 8, 8), -5.0)
     logits[0, 0, :4] = logits[0, 1, :5] = logits[0, 2, 6:] = logits[0, 3] = 5.0
     best = Best(
@@ -387,7 +394,7 @@ def test_of_two_detections_of_one_thing_the_better_is_taken() -> None:
     assert len(detections_of(best, threshold=0.95, nms_threshold=0.1)["scores"]) == 0
 
 
-def test_boxes_enclose_what_is_inside() -> None:
+def test_boxes_enclose_the_masks() -> None:
     masks = np.zeros((3, 4, 8), np.uint8).repeat(2, axis=1)  # (3, 8, 8)
     masks[0, 2:5, 1:7] = 128
     masks[1] = 127  # nothing is inside

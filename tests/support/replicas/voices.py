@@ -229,7 +229,7 @@ REPLICAS = [
         name="Applio, spin, another content named",
         source=f"{APPLIO}/rvc/lib/utils.py",
         build=with_contentvec,
-        expect=Speaks(says=(f"was trained on spin; as asked, {CONTENT} hears its words",)),
+        expect=Speaks(says=(f"was trained on spin; {CONTENT} is used instead, as requested",)),
     ),
     Replica(
         name="Applio, spin",
@@ -283,7 +283,7 @@ REPLICAS = [
         name="D_2333333.pth",
         source=f"{WEBUI}/train/train.py",
         build=training("discriminators.0.convs.0.weight_v"),
-        expect=Refused(says=("the judge of a training",)),
+        expect=Refused(says=("the discriminator of a training",)),
     ),
     Replica(
         name="so-vits-svc 4.1",

@@ -1,7 +1,7 @@
-"""How high a voice is, 100 times a second: three ways, one shape.
+"""Fundamental frequency (F0) of a voice, 100 times a second: three trackers with one interface.
 
-`yin` needs nothing, `fcpe` (extra `fcpe`) and `rmvpe` (its checkpoint) are networks. `load.py` chooses and loads,
-`coarse.py` is what becomes of the pitch afterwards. Importing this package does not load torch.
+`yin` needs no files; `fcpe` (extra `fcpe`) and `rmvpe` (its checkpoint) are networks. `load.py` loads the chosen one,
+`coarse.py` shifts, tunes and quantises the result. Importing this package does not load torch.
 """
 
 import importlib.util
@@ -24,40 +24,41 @@ MIN_HZ: Final = 50.0
 MAX_HZ: Final = 1100.0
 
 
-class PitchTracker(Protocol):
-    """Stateless: what a frame is depends on the sound around it alone. One thread."""
+class F0Tracker(Protocol):
+    """Stateless: a frame depends only on the sound around it. One thread."""
 
     name: str
     """rmvpe, fcpe or yin."""
     networks: "tuple[torch.nn.Module, ...]"
     frame_multiple: int
-    """Samples: a live window is as long as a multiple of it, so that nothing is padded."""
+    """Samples. The length of a live window is a multiple of it, so nothing is padded."""
 
     def track(self, sound: "torch.Tensor") -> "torch.Tensor":
-        """(B, n) float32 of 16 kHz -> (B, n // 160) float32 in Hz, 0 where there is no pitch.
+        """(B, n) float32 at 16 kHz -> (B, n // 160) float32 in Hz, 0 where unvoiced.
 
-        Frame k is centred at sample 160 k. Nothing waits for the device: a CUDA graph can hold it.
+        Frame k is centred at sample 160 k. Nothing waits for the device, so a CUDA graph can capture it.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
+class PitchChoice:
     name: Literal["rmvpe", "fcpe", "yin"]
     reason: str
-    """Why it is not the best, and how to get that, for the model's notes; "" where it is, or was asked for."""
+    """Why it is not the best one, and how to get that, for the model's notes; "" if it is the best, or was
+    requested."""
 
 
-def choose(spec: VoiceSpec) -> Choice:
-    """Which tracker a spec means: with `auto` the best that is on this machine, and why not a better one."""
+def choose(spec: VoiceSpec) -> PitchChoice:
+    """The tracker for a spec. `auto` takes the best one on this machine, and says why not a better one."""
     if spec.pitch != "auto":
-        return Choice(name=spec.pitch, reason="")
+        return PitchChoice(name=spec.pitch, reason="")
     try:
         locate.find(spec.rmvpe, files=())
     except ModelError:
-        better = f"rmvpe is better: {locate.fetch_command(spec.rmvpe) or f'{spec.rmvpe} is not there'}"
+        better = f"rmvpe is better: {locate.fetch_command(spec.rmvpe) or f'{spec.rmvpe} is not on this machine'}"
     else:
-        return Choice(name="rmvpe", reason="")
+        return PitchChoice(name="rmvpe", reason="")
     if importlib.util.find_spec("torchfcpe"):
-        return Choice(name="fcpe", reason=f"pitch by fcpe; {better}")
-    return Choice(name="yin", reason=f"pitch by yin; {better}, or {FCPE_INSTALL}")
+        return PitchChoice(name="fcpe", reason=f"pitch by fcpe; {better}")
+    return PitchChoice(name="yin", reason=f"pitch by yin; {better}, or {FCPE_INSTALL}")

@@ -1,4 +1,4 @@
-"""What becomes of a pitch before it is sung: moved, drawn to a semitone, and as the number the text encoder knows."""
+"""Shifts, tunes and quantises a pitch for the synthesizer."""
 
 import math
 
@@ -15,18 +15,18 @@ def mel(hz: float) -> float:
 
 
 def coarse(f0_hz: torch.Tensor) -> torch.Tensor:
-    """int64 of the same shape, 1..255: even steps of the mel scale from 50 to 1100 Hz; 1 where there is no pitch."""
+    """Pitch as int64 of the same shape, 1..255: even steps of the mel scale from 50 to 1100 Hz; 1 if unvoiced."""
     lowest, highest = mel(MIN_HZ), mel(MAX_HZ)
     steps = (1127.0 * torch.log1p(f0_hz.float() / 700.0) - lowest) * ((STEPS - 1) / (highest - lowest)) + 1.0
     return steps.clamp(1.0, float(STEPS)).round().long()
 
 
 def shifted(f0_hz: torch.Tensor, semitones: float | torch.Tensor) -> torch.Tensor:
-    """Higher by so many semitones, lower where they are negative; no pitch stays none."""
+    """The pitch raised by `semitones` (lowered if negative); unvoiced frames stay 0."""
     return f0_hz * 2.0 ** (semitones / 12.0)
 
 
 def autotuned(f0_hz: torch.Tensor) -> torch.Tensor:
-    """Drawn to the nearest semitone, equal temperament of A = 440 Hz; no pitch stays none."""
+    """The pitch rounded to the nearest semitone, equal temperament of A = 440 Hz; unvoiced frames stay 0."""
     semitones = (12.0 * torch.log2(f0_hz.clamp(min=1.0) / A_HZ)).round()
     return torch.where(f0_hz > 0.0, A_HZ * torch.exp2(semitones / 12.0), 0.0)

@@ -1,8 +1,8 @@
-"""Pitch by FCPE (Luo et al. 2025), convolutions in the manner of a conformer, whose weights come with the package
-`torchfcpe`.
+"""Pitch by FCPE (Luo et al. 2025), a convolutional network similar to a conformer. The package `torchfcpe` brings
+weights.
 
-Only its network is used: its front end looks at the samples from Python, which would make the host wait and spoil a
-CUDA graph. The torchaudio it imports by name is our stand-in (torchaudio_stand_in).
+Only its network is used. Its front end reads samples from Python, which would make the host wait and break a CUDA
+graph. Our stand-in replaces the torchaudio that it imports (torchaudio_stand_in).
 """
 
 import contextlib
@@ -20,7 +20,7 @@ from engine.models.rvc.pitch.mel import LogMel
 from engine.models.rvc.pitch.salience import likeliest
 
 THRESHOLD: Final = 0.006
-BEFORE = 432  # samples of a frame before sample 160 k: (1024 - 160) / 2, as the network was trained
+BEFORE = 432  # samples before sample 160 k at which a frame starts: (1024 - 160) / 2, as in training
 FLOOR = 1e-9
 
 
@@ -39,7 +39,7 @@ class Fcpe:
 
     @torch.no_grad()
     def track(self, sound: Tensor) -> Tensor:
-        """(B, n) float32 of 16 kHz -> (B, n // 160) float32 in Hz, 0 where there is no pitch."""
+        """(B, n) float32 at 16 kHz -> (B, n // 160) float32 in Hz, 0 where unvoiced."""
         if sound.shape[1] < HOP:
             return sound.new_zeros(sound.shape[0], 0)
         mel = self._mel(sound).to(self._dtype)
@@ -47,8 +47,8 @@ class Fcpe:
 
 
 def bundled() -> Any:
-    """torchfcpe's own object: `model`, and `wav2mel` with the filters it was trained with."""
-    with contextlib.redirect_stdout(io.StringIO()), one_line("torchfcpe"):  # it prints
+    """torchfcpe's bundled object: `model`, and `wav2mel` with the filters it was trained with."""
+    with contextlib.redirect_stdout(io.StringIO()), one_line("torchfcpe"):  # it prints to stdout
         try:
             torchfcpe = importlib.import_module("torchfcpe")
         except ImportError as error:

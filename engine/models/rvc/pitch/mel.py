@@ -1,4 +1,4 @@
-"""The front end of both networks: 128 bands of a spectrum of 1024 samples, as logarithms."""
+"""Input of both networks: the logarithm of 128 mel bands, from spectra of 1024 samples."""
 
 import math
 
@@ -14,15 +14,15 @@ QUIETEST = 1e-5
 
 class LogMel:
     def __init__(self, filters: Tensor, *, before: int, floor: float = 0.0) -> None:
-        """`filters`: (BANDS, FRAME // 2 + 1), on the device. Frame k begins `before` samples before sample 160 k;
-        `floor` is added to powers, as the network was trained."""
+        """`filters`: (BANDS, FRAME // 2 + 1), on the device. Frame k begins `before` samples before sample 160 k.
+        `floor` is added to the powers, as in training."""
         self._filters = filters
         self._before = before
         self._floor = floor
         self._window = torch.hann_window(FRAME, device=filters.device)
 
     def __call__(self, sound: Tensor) -> Tensor:
-        """(B, n) float32 -> (B, BANDS, n // 160) natural logarithms; the sound goes on mirrored at both ends."""
+        """(B, n) float32 -> natural logarithms (B, BANDS, n // 160). The sound is mirrored at both ends."""
         count = sound.shape[1] // HOP
         needed = (count - 1) * HOP + FRAME
         sound = sound.float()[:, mirrored(sound.shape[1], self._before, needed, sound.device)]
@@ -32,15 +32,17 @@ class LogMel:
 
 
 def mirrored(length: int, before: int, count: int, device: torch.device) -> Tensor:
-    """(count,) places in something `length` long, from `before` its start on, turning around at each end."""
+    """Indices (count,) into a sequence of `length`, starting `before` its beginning, mirrored at both ends."""
     turn = max(2 * (length - 1), 1)
     places = (torch.arange(count, device=device) - before) % turn
     return torch.minimum(places, turn - places)
 
 
 def mel_filters(lowest_hz: float, highest_hz: float) -> Tensor:
-    """(BANDS, FRAME // 2 + 1) float32: triangles evenly spaced on the mel scale 2595 log10(1 + f / 700), each of area 1
-    in Hz: librosa.filters.mel(htk=True)."""
+    """Mel filters (BANDS, FRAME // 2 + 1) float32, equal to librosa.filters.mel(htk=True).
+
+    They are triangles evenly spaced on the mel scale 2595 log10(1 + f / 700), each of area 1 in Hz.
+    """
     lowest, highest = (2595.0 * math.log10(1.0 + hz / 700.0) for hz in (lowest_hz, highest_hz))
     corners = 700.0 * (10.0 ** (torch.linspace(lowest, highest, BANDS + 2, dtype=torch.float64) / 2595.0) - 1.0)
     bins = torch.arange(FRAME // 2 + 1, dtype=torch.float64) * (RATE_HZ / FRAME)

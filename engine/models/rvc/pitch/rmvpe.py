@@ -1,4 +1,4 @@
-"""Pitch by RMVPE, a network with a published checkpoint: the steadiest of the three, in noise and music too."""
+"""Pitch by RMVPE, a network with a published checkpoint: the most reliable of the three, also in noise and music."""
 
 from itertools import pairwise
 from pathlib import Path
@@ -18,8 +18,8 @@ from engine.models.rvc.pitch.rmvpe_network import BINS, FRAME_MULTIPLE, Rmvpe
 from engine.models.rvc.pitch.salience import likeliest
 
 THRESHOLD: Final = 0.03
-MIN_HZ, MAX_HZ = 30.0, 8000.0  # of the mel bands
-MIN_CENTS, STEP_CENTS = 1997.3794084376191, 20.0  # of the first bin above 10 Hz (31.7 Hz), and from bin to bin
+MIN_HZ, MAX_HZ = 30.0, 8000.0  # range of the mel bands
+MIN_CENTS, STEP_CENTS = 1997.3794084376191, 20.0  # the first bin above 10 Hz (31.7 Hz), and the distance of bins
 
 
 class RmvpeTracker:
@@ -28,8 +28,8 @@ class RmvpeTracker:
 
     def __init__(self, network: Rmvpe, device: torch.device, dtype: torch.dtype) -> None:
         self._network = network.requires_grad_(False).eval().to(device=device, dtype=dtype)
-        if device.type != "mps":  # a tenth faster on a CPU, and what tensor cores want
-            self._network.to(memory_format=torch.channels_last)
+        if device.type != "mps":  # 10 % faster on a CPU, and needed for tensor cores
+            self._network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in the stubs
         self.networks: tuple[nn.Module, ...] = (self._network,)
         self._dtype = dtype
         self._cents = MIN_CENTS + STEP_CENTS * torch.arange(BINS, device=device)
@@ -37,7 +37,7 @@ class RmvpeTracker:
 
     @torch.no_grad()
     def track(self, sound: Tensor) -> Tensor:
-        """(B, n) float32 of 16 kHz -> (B, n // 160) float32 in Hz, 0 where there is no pitch."""
+        """(B, n) float32 at 16 kHz -> (B, n // 160) float32 in Hz, 0 where unvoiced."""
         count = sound.shape[1] // HOP
         if not count:
             return sound.new_zeros(sound.shape[0], 0)
@@ -47,8 +47,10 @@ class RmvpeTracker:
 
 
 def load_rmvpe(name: str, device: torch.device, dtype: torch.dtype) -> RmvpeTracker:
-    """`name`: the published checkpoint, as a file or in the Hugging Face cache. ModelError where it is not there, with
-    how to get it, and where it is something else."""
+    """Load the published checkpoint `name`, a file or in the Hugging Face cache.
+
+    ModelError if it is missing, with how to get it, or if it is something else.
+    """
     path = locate.find(name, files=())
     network = read_network(path, name)
     fold_norms(network)
@@ -56,7 +58,7 @@ def load_rmvpe(name: str, device: torch.device, dtype: torch.dtype) -> RmvpeTrac
 
 
 def read_network(path: Path, name: str) -> Rmvpe:
-    """On the CPU, in float32. The checkpoint is a dict of tensors; anything else in its pickle is refused unrun."""
+    """Read the network on the CPU, in float32. Refuses a pickle with anything but tensors, without running it."""
     foreign = read_pickle(path).foreign
     if foreign:
         raise ModelError(f"{name}: refused: it would run {foreign[0]}, which no RMVPE needs")
@@ -64,7 +66,7 @@ def read_network(path: Path, name: str) -> Rmvpe:
         weights: Any = torch.load(path, map_location="cpu", weights_only=True)
     if not isinstance(weights, dict):
         raise ModelError(f"{name}: holds a {type(weights).__name__}, not the tensors of RMVPE")
-    with torch.device("meta"):  # 90 million weights that would be drawn at random for nothing
+    with torch.device("meta"):  # avoids drawing 90 million random weights
         network = Rmvpe()
     wanted = network.state_dict()
     absent = [key for key, tensor in wanted.items() if getattr(weights.get(key), "shape", None) != tensor.shape]
@@ -79,13 +81,21 @@ def read_network(path: Path, name: str) -> Rmvpe:
 
 
 def fold_norms(network: nn.Module) -> None:
-    """Each batch norm into the convolution before it: the same sums in fewer passes over the picture."""
+    """Fold each batch norm into the convolution before it: the same sums with fewer passes over the data."""
     for layers in network.modules():
         if not isinstance(layers, nn.Sequential):
             continue
         for place, (layer, norm) in enumerate(pairwise(list(layers))):
             if isinstance(norm, nn.BatchNorm2d) and isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
-                statistics = (norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias)
+                statistics: tuple[Any, Any, Any, Any, Any] = (
+                    norm.running_mean,
+                    norm.running_var,
+                    norm.eps,
+                    norm.weight,
+                    norm.bias,
+                )
                 is_transposed = isinstance(layer, nn.ConvTranspose2d)
-                layer.weight, layer.bias = fuse_conv_bn_weights(layer.weight, layer.bias, *statistics, is_transposed)
+                layer.weight, layer.bias = fuse_conv_bn_weights(
+                    layer.weight, layer.bias, *statistics, transpose=is_transposed
+                )
                 layers[place + 1] = nn.Identity()

@@ -1,6 +1,6 @@
 """The network of RMVPE (Wei et al., Interspeech 2023): a U-net over a spectrogram, then a recurrent layer over time.
 
-Names of modules are those of the published checkpoint. Pictures are (B, channels, frames, bands).
+Module names are those of the published checkpoint. Feature maps are (B, channels, frames, bands).
 """
 
 from itertools import pairwise
@@ -13,8 +13,8 @@ from engine.models.rvc.pitch.mel import BANDS
 BINS = 360
 FRAME_MULTIPLE = 32  # the U-net halves the time five times
 CHANNELS = (16, 32, 64, 128, 256)
-BLOCKS = 4  # residual blocks a level
-DEEPEST = 4  # levels at the bottom, which halve nothing
+BLOCKS = 4  # residual blocks per level
+DEEPEST = 4  # levels at the bottom, without pooling
 RECURRENT = 256
 
 
@@ -34,24 +34,25 @@ class Rmvpe(nn.Module):
 class Unet(nn.Module):
     def __init__(self, channels: tuple[int, ...], blocks: int) -> None:
         super().__init__()
-        self.encoder = Encoder(channels, blocks)
+        self.encoder = UnetEncoder(channels, blocks)
         deep = 2 * channels[-1]
         self.intermediate = Intermediate(channels[-1], deep, blocks)
-        self.decoder = Decoder((deep, *reversed(channels)), blocks)
+        self.decoder = UnetDecoder((deep, *reversed(channels)), blocks)
 
     def forward(self, picture: Tensor) -> Tensor:
         picture, levels = self.encoder(picture)
-        return self.decoder(self.intermediate(picture), levels)
+        result: Tensor = self.decoder(self.intermediate(picture), levels)
+        return result
 
 
-class Encoder(nn.Module):
+class UnetEncoder(nn.Module):
     def __init__(self, channels: tuple[int, ...], blocks: int) -> None:
         super().__init__()
         self.bn = nn.BatchNorm2d(1)
         self.layers = nn.ModuleList(Level(*ends, blocks) for ends in pairwise((1, *channels)))
 
     def forward(self, picture: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """The picture halved once a level, and what each level saw before it was halved."""
+        """The feature map halved once per level, and each level's output before pooling."""
         picture = self.bn(picture)
         levels: list[Tensor] = []
         for layer in self.layers:
@@ -68,10 +69,11 @@ class Intermediate(nn.Module):
         )
 
     def forward(self, picture: Tensor) -> Tensor:
-        return self.layers(picture)
+        result: Tensor = self.layers(picture)
+        return result
 
 
-class Decoder(nn.Module):
+class UnetDecoder(nn.Module):
     def __init__(self, channels: tuple[int, ...], blocks: int) -> None:
         super().__init__()
         self.layers = nn.ModuleList(Rise(*ends, blocks) for ends in pairwise(channels))
@@ -88,11 +90,12 @@ class Level(nn.Module):
         self.conv = nn.Sequential(Residual(before, after), *(Residual(after, after) for _ in range(blocks - 1)))
 
     def forward(self, picture: Tensor) -> Tensor:
-        return self.conv(picture)
+        result: Tensor = self.conv(picture)
+        return result
 
 
 class Rise(nn.Module):
-    """Doubles the picture and joins it with what the encoder saw at that size."""
+    """Upsamples by two and joins the encoder's output of that size."""
 
     def __init__(self, before: int, after: int, blocks: int) -> None:
         super().__init__()
@@ -101,7 +104,8 @@ class Rise(nn.Module):
         self.conv2 = nn.Sequential(Residual(2 * after, after), *(Residual(after, after) for _ in range(blocks - 1)))
 
     def forward(self, picture: Tensor, level: Tensor) -> Tensor:
-        return self.conv2(torch.cat((self.conv1(picture), level), 1))
+        result: Tensor = self.conv2(torch.cat((self.conv1(picture), level), 1))
+        return result
 
 
 class Residual(nn.Module):
@@ -119,7 +123,8 @@ class Residual(nn.Module):
             self.shortcut = nn.Conv2d(before, after, 1)
 
     def forward(self, picture: Tensor) -> Tensor:
-        return self.conv(picture) + (self.shortcut(picture) if hasattr(self, "shortcut") else picture)
+        result: Tensor = self.conv(picture) + (self.shortcut(picture) if hasattr(self, "shortcut") else picture)
+        return result
 
 
 class Recurrent(nn.Module):
@@ -128,4 +133,5 @@ class Recurrent(nn.Module):
         self.gru = nn.GRU(features, hidden, batch_first=True, bidirectional=True)
 
     def forward(self, features: Tensor) -> Tensor:
-        return self.gru(features)[0]
+        result: Tensor = self.gru(features)[0]
+        return result

@@ -1,9 +1,9 @@
-"""What is softer than the threshold is silenced, and nothing else."""
+"""Sound below the threshold is silenced, and nothing else."""
 
 import pytest
 import torch
 
-from engine.models.rvc.gate import HOP, Gate, gate
+from engine.models.rvc.noise_gate import HOP, NoiseGate, gate
 
 torch.set_num_threads(1)
 
@@ -11,7 +11,7 @@ CPU = torch.device("cpu")
 
 
 def speech() -> torch.Tensor:
-    """(1, 80 hops): noise at about -15 dBFS between the hops 20 and 40, at -55 elsewhere."""
+    """(1, 80 hops): noise at about -15 dBFS from hop 20 to 40, and at -55 elsewhere."""
     torch.manual_seed(0)
     sound = torch.rand(1, 80 * HOP) * 2 - 1
     level = torch.full((80,), 3e-3)
@@ -19,7 +19,7 @@ def speech() -> torch.Tensor:
     return sound * level.repeat_interleave(HOP)
 
 
-def test_speech_goes_through_at_once_and_what_is_under_the_threshold_is_silence() -> None:
+def test_speech_passes_at_once_and_sound_under_the_threshold_is_silenced() -> None:
     sound = speech()
     gated = gate(sound, -40.0)
     assert gated.shape == sound.shape
@@ -41,9 +41,9 @@ def test_at_minus_60_dB_the_gate_is_off(threshold_db: torch.Tensor | float) -> N
     assert torch.equal(gate(sound, threshold_db), sound)
 
 
-def test_a_stream_is_gated_as_the_whole_however_it_is_cut() -> None:
+def test_a_stream_is_gated_like_the_whole_with_any_block_size() -> None:
     sound = speech()
-    stream = Gate(HOP, CPU)
+    stream = NoiseGate(HOP, CPU)
     blocks = [stream.push(block, torch.tensor(-40.0)) for block in sound.split([HOP, 24 * HOP, 18 * HOP, 37 * HOP], -1)]
     assert torch.equal(torch.cat(blocks, -1), gate(sound, -40.0))
     stream.reset()
@@ -53,4 +53,4 @@ def test_a_stream_is_gated_as_the_whole_however_it_is_cut() -> None:
 def test_a_sound_need_not_be_whole_frames_but_a_block_must() -> None:
     assert gate(torch.ones(2, HOP + 7), -20.0).eq(1).all()
     with pytest.raises(ValueError, match="a block of 100 samples is not a multiple of 160"):
-        Gate(HOP, CPU).push(torch.ones(1, 100), -20.0)
+        NoiseGate(HOP, CPU).push(torch.ones(1, 100), -20.0)
