@@ -1,4 +1,4 @@
-"""What nobody should send, sent to the real server: it goes on, counts, and keeps its log short."""
+"""Malformed input to the real server: it goes on, counts it, and keeps its log short."""
 
 import contextlib
 import logging

@@ -1,4 +1,4 @@
-"""Where other machines find this one, and what they are told."""
+"""Addresses and URLs for other machines."""
 
 import ipaddress
 

@@ -1,4 +1,4 @@
-"""Whose picture is next."""
+"""The fair queue: shares of time, order, pauses."""
 
 from collections import Counter
 from typing import Any
@@ -67,7 +67,7 @@ def test_a_client_that_floods_gets_no_more_than_its_share() -> None:
 
 
 def served_for(row: Row, clients: dict[str, tuple[Client, float]], *, seconds: float) -> list[str]:
-    """Who is served, one after the other, when all of them always have a picture: each with what one takes, s."""
+    """The order of service when all clients always have a picture waiting; `clients`: (client, painting time in s)."""
     order, until_s = [], row.now_s + seconds
     while row.now_s < until_s:
         for client, _ in clients.values():

@@ -51,7 +51,7 @@ class Visitor:
         self.page.set_input_files("#file", file)
 
     def mean(self) -> np.ndarray:
-        """Of red, green and blue on the canvas, 0..255."""
+        """Mean of red, green and blue on the canvas, 0..255."""
         return np.array(
             self.page.evaluate(
                 """() => {
@@ -125,7 +125,7 @@ def still(tmp_path: Path) -> Path:
 
 
 def is_even(record: list[dict[str, float]]) -> bool:
-    """Whether these pictures were shown at a constant rate, within 10 %: as they were due, and as they were drawn."""
+    """True if these pictures were shown at a constant rate, within 10 %: as they were due, and as they were drawn."""
     slots = [picture["slot"] for picture in record]
     drawn = [picture["shown"] for picture in record]
     steps = np.diff(slots)
@@ -323,7 +323,7 @@ def test_the_page_finds_a_server_that_was_away(visit: Visit, serve: Serve, still
 
 
 def settings_of(server: LiveServer) -> LiveSettings:
-    """Those that the server has of its only client."""
+    """The server's settings for its only client."""
     (client,) = server._queue._round
     return client.settings
 

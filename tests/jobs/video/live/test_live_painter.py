@@ -1,4 +1,4 @@
-"""The one model: what it cannot do is said in words for whoever can change it."""
+"""Errors of the painter are explained to the user who can fix them."""
 
 from pathlib import Path
 from typing import Any

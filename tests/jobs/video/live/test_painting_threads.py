@@ -1,4 +1,4 @@
-"""The threads that paint and encode: whatever fails in them, everybody hears of it and the end comes."""
+"""A failure of the painter's or encoder's thread is reported and ends the server."""
 
 import threading
 from collections.abc import Callable

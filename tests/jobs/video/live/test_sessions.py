@@ -1,4 +1,4 @@
-"""What a client is told, however slow its way is."""
+"""Messages to a client, also over a slow connection."""
 
 import asyncio
 from pathlib import Path
@@ -49,7 +49,7 @@ def test_a_slow_client_hears_everything_else_between_its_pictures() -> None:
         task = PaintTask(client=session.client, frame=source, arrived_s=0.0, settings=START, number=0)
 
         async def send(data: Data) -> None:
-            """As long as this takes, another picture is painted."""
+            """During each send another picture is painted."""
             sent.append(data)
             assert len(sent) < 40
             session.client.deliver(task, b"a picture")

@@ -1,4 +1,4 @@
-"""What clients ask for is taken over, or answered with one line."""
+"""Changes by clients are applied, or answered with one line."""
 
 import json
 from dataclasses import replace
