@@ -44,7 +44,7 @@ class LiveLimits:
     most_clients: int = 4
     """Served at once; further ones are refused as busy."""
     longest_side_px: int = MAX_PAINTED_PX
-    """Of painted pictures."""
+    """Longest side of painted pictures."""
     most_bytes: int = MAX_PICTURE_BYTES
     """Size of a received picture."""
     idle_s: float = 30.0
