@@ -1,4 +1,4 @@
-"""A video of a benchmark's own, and its pictures over and over, decoded beside whoever takes them."""
+"""A generated video for benchmarks, and a reader that decodes it in a loop on a thread."""
 
 import math
 import threading
@@ -19,7 +19,7 @@ DISCS = 6
 
 
 def moving_discs(width: int, height: int, index: int) -> np.ndarray:
-    """(height, width, 4) uint8: discs that wander over a ground of all colours; picture `index` of an endless film."""
+    """(height, width, 4) uint8: discs moving over a colour gradient; picture `index` of an endless video."""
     across = np.linspace(0, 255, width, dtype=np.uint8)[None].repeat(height, axis=0)
     down = np.linspace(0, 255, height, dtype=np.uint8)[:, None].repeat(width, axis=1)
     picture = np.ascontiguousarray(np.stack((across, down, 255 - across, np.full_like(across, 255)), axis=-1))
@@ -32,7 +32,7 @@ def moving_discs(width: int, height: int, index: int) -> np.ndarray:
 
 
 def write_clip(path: Path, width: int, height: int, pictures: int = PICTURES) -> None:
-    """A silent H.264 video, of two seconds unless more is asked for."""
+    """Write a silent H.264 video, two seconds by default."""
     movie = MovieFile(path, width=width, height=height, fps=FPS, sample_rate_hz=0, sound_channels=0, is_offline=True)
     for index in range(pictures):
         movie.add_picture(moving_discs(width, height, index), index / FPS)
@@ -40,7 +40,7 @@ def write_clip(path: Path, width: int, height: int, pictures: int = PICTURES) ->
 
 
 class LoopedClip:
-    """As `multiverse segment` reads: a thread decodes, a few batches wait. Close it, or its thread stays."""
+    """Reads like `multiverse segment`: a thread decodes, a few batches are queued. Close it to end the thread."""
 
     def __init__(self, path: Path, batch: int) -> None:
         self._pictures = VideoPictures(path)
@@ -51,11 +51,11 @@ class LoopedClip:
 
     @property
     def wait_s(self) -> float:
-        """Seconds that was waited for a batch, all in all."""
+        """Total seconds spent waiting for batches."""
         return self._waiting.take_wait_s
 
     def batches(self) -> Iterator[np.ndarray]:
-        """(batch, height, width, 3) uint8 each, without end."""
+        """Endless batches, each (batch, height, width, 3) uint8."""
         return self._waiting.items()
 
     def close(self) -> None:
@@ -70,4 +70,4 @@ class LoopedClip:
         except QueueAborted:
             return
         finally:
-            self._waiting.end()  # whatever ended it: nobody waits for ever
+            self._waiting.end()  # after an error too: nobody may wait for ever

@@ -1,34 +1,27 @@
-"""What the people at the faders notice: what their previews cost the picture, how soon a move is seen, how soon a
-program knows every parameter.
+"""Cost of previews for the picture, latency of a fader, and time to read all parameters.
 
-The previews' cost is told by turns of equal length with and without viewers, so that a machine that grows warm or busy
-counts on both sides. Viewers are a program of their own and do not decode what they get: in a show they are on other
+The cost of previews is measured in alternating rounds with and without viewers, so that a machine that grows warm or
+busy affects both. The viewers run in their own process and do not decode the pictures: in a show they are on other
 machines.
 """
 
 import bisect
-import contextlib
 import json
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from engine.app import Engine, open_engine
+from engine.bench.client_program import ClientProgram
 from engine.bench.progress import Progress
-from engine.bench.told_lines import ToldLines
 from engine.config import build_config
 from engine.errors import MultiverseError
-from engine.system.python_process import utf8_environment
 
 TURNS = 3
 MAX_SETTLING_S = 2.0
-ADDRESS = "/layer/1/angle"  # costs the picture the same at any value
+ADDRESS = "/layer/1/angle"  # drawing costs the same at any value
 MAX_WAIT_S = 60.0
 
 
@@ -42,8 +35,7 @@ def run(
     fps: float,
     progress: Progress,
 ) -> dict[str, Any]:
-    """Figures of one run; times in ms. `seconds` with viewers and as many without; `moves` of a fader of each kind, and
-    questions."""
+    """Measure; times in ms. `seconds` with viewers and as many without; `moves`: number of fader moves and requests."""
     config = build_config(
         {
             "width": width,
@@ -65,7 +57,7 @@ def run(
             "moves": moves,
             "address": ADDRESS,
         }
-        with _client(order) as client, contextlib.closing(client.stdin):
+        with ClientProgram("control_client.py", order) as client:
             loop = _Loop(engine, client)
             progress("settling", 0.0)
             loop.draw(min(seconds, MAX_SETTLING_S))
@@ -85,8 +77,8 @@ def run(
             fader, _ = loop.during("fader")
             progress("fader in a browser", (2 * TURNS + 2) / (2 * TURNS + 3))
             browser = loop.moves_seen()
-            client.stdin.close()
-            loop.draw_until_over()
+            client.close_input()
+            loop.draw_until_client_ended()
         times = engine.times
     tree_p50, tree_p95 = np.percentile(tree["waits_ms"], (50, 95))
     fader_p50, fader_p95 = np.percentile(fader["waits_ms"], (50, 95))
@@ -112,19 +104,18 @@ def run(
 
 
 class _Loop:
-    """Draws frames, keeps how long the work of each took, and has the client do things meanwhile."""
+    """Draws frames, records the work time of each, and drives the client meanwhile."""
 
-    def __init__(self, engine: Engine, client: subprocess.Popen[str]) -> None:
+    def __init__(self, engine: Engine, client: ClientProgram) -> None:
         self._engine = engine
         self._client = client
         self._fps = engine.status().target_fps
-        self._told = ToldLines(client.stdout)
 
-    def _draw_until_told(self, seconds: float, drawn: Callable[[], None] = lambda: None) -> str:
-        """The client's next line, "" when it has ended or says nothing; `drawn()` is called after each frame."""
+    def _draw_until_line(self, seconds: float, drawn: Callable[[], None] = lambda: None) -> str:
+        """Draw until the client's next line; "" if it ended or sent none. Calls `drawn()` after each frame."""
         for _ in self._engine.frames(count=round(seconds * self._fps)):
             drawn()
-            line = self._told.take()
+            line = self._client.take()
             if line is not None:
                 return line
         return ""
@@ -135,21 +126,20 @@ class _Loop:
         return [self._engine.times.work_ms(newest=1).max for _ in frames]
 
     def during(self, what: str) -> tuple[dict[str, Any], list[float]]:
-        """What the client tells of it, and the milliseconds of work of each frame until then."""
-        self._client.stdin.write(f"{what}\n")
-        self._client.stdin.flush()
+        """The client's result for the command `what`, and the work of each frame meanwhile, ms."""
+        self._client.send(what)
         work_ms: list[float] = []
-        line = self._draw_until_told(MAX_WAIT_S, lambda: work_ms.append(self._engine.times.work_ms(newest=1).max))
+        line = self._draw_until_line(MAX_WAIT_S, lambda: work_ms.append(self._engine.times.work_ms(newest=1).max))
         if not line:
-            raise MultiverseError("the program that looks at the preview has ended or hangs; its error is above")
-        return json.loads(line), work_ms
+            raise MultiverseError("the preview's client program has ended or hangs; its error is above")
+        result: dict[str, Any] = json.loads(line)
+        return result, work_ms
 
     def moves_seen(self) -> dict[str, Any]:
-        """From a key pressed on a fader of the page to the end of the first frame drawn with another value."""
+        """Measure from a key press on a fader of the page to the end of the first frame with the new value."""
         changed_s: list[float] = []
         values = [self._engine.params.get(ADDRESS)]
-        self._client.stdin.write("browser\n")
-        self._client.stdin.flush()
+        self._client.send("browser")
 
         def keep_value() -> None:
             values.append(self._engine.params.get(ADDRESS))
@@ -157,14 +147,16 @@ class _Loop:
         def keep_time() -> None:
             if values[-1] != values[-2]:
                 changed_s.append(time.perf_counter())
-            self._engine.post(keep_value)  # at the start of the next frame: what that frame is drawn with
+            self._engine.post(keep_value)  # runs at the start of the next frame: reads its value
 
         self._engine.post(keep_value)
-        told = json.loads(self._draw_until_told(2 * MAX_WAIT_S, keep_time) or '{"missing": "it has ended"}')
-        if "missing" in told:
-            return told
+        result: dict[str, Any] = json.loads(
+            self._draw_until_line(2 * MAX_WAIT_S, keep_time) or '{"missing": "it has ended"}'
+        )
+        if "missing" in result:
+            return result
         waits_ms = []
-        for pressed_s in told["pressed_s"]:
+        for pressed_s in result["pressed_s"]:
             at = bisect.bisect_right(changed_s, pressed_s)
             if at < len(changed_s):
                 waits_ms.append((changed_s[at] - pressed_s) * 1000.0)
@@ -172,23 +164,9 @@ class _Loop:
         return {"moves": len(waits_ms), "ms_p50": round(float(p50), 3), "ms_p95": round(float(p95), 3)}
 
     def wait_for_line(self) -> None:
-        self._draw_until_told(MAX_WAIT_S)
+        self._draw_until_line(MAX_WAIT_S)
 
-    def draw_until_over(self) -> None:
+    def draw_until_client_ended(self) -> None:
         for _ in self._engine.frames(count=round(MAX_WAIT_S * self._fps)):
-            if self._client.poll() is not None:
+            if self._client.has_ended:
                 return
-
-
-def _client(order: dict[str, Any]) -> subprocess.Popen[str]:
-    program = Path(__file__).with_name("control_client.py")
-    client = subprocess.Popen(
-        [sys.executable, str(program)],
-        env={**os.environ, **utf8_environment()},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        encoding="utf-8",
-    )
-    client.stdin.write(json.dumps(order) + "\n")
-    client.stdin.flush()
-    return client

@@ -1,11 +1,10 @@
-"""The other end of `multiverse bench control`: a program of its own that looks, asks and moves a fader.
+"""The client process of `multiverse bench control`: watches previews, requests the tree and moves a fader.
 
-Started by its path, with aiohttp and the standard library only, so that what it does costs the engine's interpreter
-nothing. Reads one JSON object from standard input (`url`, `viewers`, `fps`, `seconds`, `moves`, `address`), says
-"ready", and then does what each line names: `watch` looks at the preview with so many viewers, `tree` asks for the
-whole namespace again and again, `fader` moves `address` over the WebSocket and waits until a frame is drawn with it,
-`browser` opens the page in a headless Chromium and presses keys on the fader of `address`. After each it writes one
-JSON object.
+Started by its path, with aiohttp and the standard library only, so that it does not slow the engine's interpreter. It
+reads one JSON object from standard input (`url`, `viewers`, `fps`, `seconds`, `moves`, `address`), writes "ready", and
+then runs one command per line: `watch` opens the preview with that many viewers, `tree` requests the whole namespace
+repeatedly, `fader` moves `address` over the WebSocket and waits for a frame drawn with it, `browser` opens the page in
+a headless Chromium and presses keys on the fader of `address`. After each it writes one JSON object.
 """
 
 import asyncio
@@ -24,17 +23,19 @@ from typing import Any
 
 import aiohttp
 
-PAUSE_S = (0.02, 0.06)  # at random, so that moves fall anywhere in a frame
+PAUSE_S = (0.02, 0.06)  # random, so that moves fall anywhere in a frame
 ANSWERED_WITHIN_S = 5.0
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
-BROWSER_PAUSE_S = (0.25, 0.35)  # longer than a move takes to be seen: each is told from the one before
+BROWSER_PAUSE_S = (0.25, 0.35)  # longer than a move takes to be seen, so that moves can be told apart
 STARTED_WITHIN_S = 60.0
 
+Result = dict[str, Any]
 
-async def watch(session: aiohttp.ClientSession, order: dict) -> dict:
-    """Pictures each viewer got, and their bytes, in `seconds`."""
 
-    async def look() -> tuple[int, int]:
+async def watch(session: aiohttp.ClientSession, order: Result) -> Result:
+    """Count the pictures of each viewer, and their bytes, in `seconds`."""
+
+    async def view() -> tuple[int, int]:
         pictures = size = 0
         url = f"{order['url']}preview?picture=main&fps={order['fps']}"
         async with session.ws_connect(url, max_msg_size=0, compress=0) as socket:
@@ -50,12 +51,12 @@ async def watch(session: aiohttp.ClientSession, order: dict) -> dict:
                 size += len(message.data)
         return pictures, size
 
-    seen = await asyncio.gather(*(look() for _ in range(order["viewers"])))
+    seen = await asyncio.gather(*(view() for _ in range(order["viewers"])))
     return {"pictures": [pictures for pictures, _ in seen], "bytes": sum(size for _, size in seen)}
 
 
-async def tree(session: aiohttp.ClientSession, order: dict) -> dict:
-    """Milliseconds from each question to the whole answer."""
+async def tree(session: aiohttp.ClientSession, order: Result) -> Result:
+    """Measure from each request to the end of its answer, ms."""
     waits_ms = []
     for _ in range(order["moves"]):
         started_s = time.perf_counter()
@@ -66,8 +67,8 @@ async def tree(session: aiohttp.ClientSession, order: dict) -> dict:
     return {"waits_ms": waits_ms, "bytes": len(body)}
 
 
-async def fader(session: aiohttp.ClientSession, order: dict) -> dict:
-    """Milliseconds from each move to word that a frame was drawn with it."""
+async def fader(session: aiohttp.ClientSession, order: Result) -> Result:
+    """Measure from each move to the message that a frame was drawn with it, ms."""
     waits_ms = []
     async with session.ws_connect(order["url"], compress=0) as socket:
         for number in range(order["moves"]):
@@ -85,8 +86,8 @@ async def fader(session: aiohttp.ClientSession, order: dict) -> dict:
     return {"waits_ms": waits_ms}
 
 
-async def browser(session: aiohttp.ClientSession, order: dict) -> dict:
-    """When each key was pressed, seconds of `time.perf_counter`, which all processes of a machine share."""
+async def browser(session: aiohttp.ClientSession, order: Result) -> Result:
+    """The time of each key press, in seconds of `time.perf_counter`, which all processes of a machine share."""
     program = next((path for name in BROWSERS if (path := shutil.which(name))), None)
     if program is None:
         return {"missing": "no Chromium here"}
@@ -113,7 +114,7 @@ async def browser(session: aiohttp.ClientSession, order: dict) -> dict:
 
 @contextlib.asynccontextmanager
 async def open_page(session: aiohttp.ClientSession, program: str, url: str) -> AsyncIterator[Any]:
-    """`await call(method, **parameters)` of the Chrome DevTools protocol, for one tab at `url`."""
+    """Open a tab at `url`; yields `await call(method, **parameters)` of the Chrome DevTools protocol."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         options = [
             "--headless",
@@ -124,24 +125,25 @@ async def open_page(session: aiohttp.ClientSession, program: str, url: str) -> A
         ]
         process = subprocess.Popen([program, *options, url], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
-            told = Path(folder, "DevToolsActivePort")  # Chromium writes it when it listens: port, path
-            while not (told.exists() and (lines := told.read_text(encoding="utf-8").splitlines())):
+            port_file = Path(folder, "DevToolsActivePort")  # Chromium writes it when it listens: port, path
+            while not (port_file.exists() and (lines := port_file.read_text(encoding="utf-8").splitlines())):
                 await asyncio.sleep(0.05)
             port = f"127.0.0.1:{lines[0]}"
-            tabs: list[dict] = []
+            tabs: list[Result] = []
             while not tabs:
                 async with session.get(f"http://{port}/json") as answer:
                     tabs = [tab for tab in await answer.json() if tab["type"] == "page" and tab["url"].startswith(url)]
             async with session.ws_connect(tabs[0]["webSocketDebuggerUrl"], max_msg_size=0) as socket:
                 numbers = iter(range(1, sys.maxsize))
 
-                async def call(method: str, **parameters: object) -> dict:
+                async def call(method: str, **parameters: object) -> Result:
                     number = next(numbers)
                     await socket.send_json({"id": number, "method": method, "params": parameters})
                     async with asyncio.timeout(ANSWERED_WITHIN_S):
                         while (answer := await socket.receive_json()).get("id") != number:
                             pass
-                    return answer["result"]
+                    result: Result = answer["result"]
+                    return result
 
                 yield call
         finally:
@@ -150,21 +152,23 @@ async def open_page(session: aiohttp.ClientSession, program: str, url: str) -> A
 
 
 def osc(address: str, tags: str, argument: bytes) -> bytes:
-    """One message with one number."""
+    """Encode an OSC message with one number."""
     return b"".join(text.encode() + bytes(4 - len(text) % 4) for text in (address, tags)) + argument
 
 
-def tell(fact: object) -> None:
-    sys.stdout.write(json.dumps(fact) + "\n")
+def write_line(value: object) -> None:
+    sys.stdout.write(json.dumps(value) + "\n")
     sys.stdout.flush()
 
 
 async def main() -> None:
     order = json.loads(sys.stdin.readline())
     async with aiohttp.ClientSession() as session:
-        tell("ready")
+        write_line("ready")
         while line := await asyncio.to_thread(sys.stdin.readline):
-            tell(await {"watch": watch, "tree": tree, "fader": fader, "browser": browser}[line.strip()](session, order))
+            write_line(
+                await {"watch": watch, "tree": tree, "fader": fader, "browser": browser}[line.strip()](session, order)
+            )
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""`multiverse bench dataset`: what a site picture takes, of that the process, and whether a long run grows.
+"""Time per site picture, the share of starting its process, and memory growth over a long run.
 
-Each picture is made as a run makes it, in a fresh process, one at a time. What Cycles takes for the same scene is
-measured beside it where that is asked for.
+Each picture is made as in a real run, in a fresh process, one at a time. On request Cycles renders the same scene for
+comparison.
 """
 
 import os
@@ -21,8 +21,8 @@ from engine.jobs.dataset.running.attempt import run_attempt
 from engine.jobs.dataset.running.policy import Failure, default_timeout_s
 from engine.jobs.dataset.task import PictureTask
 
-# The two that the original was measured with, on an M3 Pro: 3.89 s and 45 s.
-CASES = {
+# The two cases that the original was measured with, on an M3 Pro: 3.89 s and 45 s.
+CASES: dict[str, dict[str, Any]] = {
     "44 piles, 1920x1080": {
         "width": 1920,
         "height": 1080,
@@ -34,15 +34,15 @@ CASES = {
     "364 piles, 5280x3956": {"use_clusters": False, "num_rows": 14, "piles_per_row": 26},
 }
 ORIGINAL_S = {"44 piles, 1920x1080": 3.89, "364 piles, 5280x3956": 45.0}
-SMALL_PICTURE = {"width": 320, "height": 240, "use_clusters": True, "num_clusters": 1}
-SETTLED_PICTURES = 5  # of a long run, before its memory is taken for settled
+SMALL_PICTURE: dict[str, Any] = {"width": 320, "height": 240, "use_clusters": True, "num_clusters": 1}
+SETTLED_PICTURES = 5  # of a long run, after which its memory counts as settled
 SEED = 1000
 
 
 def run(
     *, cases: tuple[str, ...], pictures: int, long_run: int, with_cycles: bool, blender: str, progress: Progress
 ) -> dict[str, Any]:
-    """Plain values. RenderError where a picture cannot be made."""
+    """Measure; plain values. RenderError if a picture fails."""
     engines = {"raster": RenderSettings(engine="raster")}
     if with_cycles:
         engines["cycles"] = choose_drawing("cycles", blender=blender or None).drawing
@@ -63,7 +63,7 @@ def run(
 
 
 def _measured(case: str, drawing: RenderSettings, pictures: int, blender: str) -> dict[str, Any]:
-    """Medians over so many seeds."""
+    """Medians over `pictures` seeds."""
     options = SceneOptions(**CASES[case])
     rows = [
         _picture(PictureTask(options=options, drawing=drawing, base_seed=SEED, index=index, blender=blender))
@@ -100,12 +100,12 @@ def _picture(task: PictureTask) -> dict[str, Any]:
 
 
 def _long_run(pictures: int) -> dict[str, Any]:
-    """Main memory of the process that gives out the pictures, and what one costs in a run of many."""
+    """Memory of the process that runs the job, and the time per picture in a long run."""
     process = psutil.Process()
     held_mb: list[float] = []
     made: list[int] = []
 
-    def follow(progress: Any) -> None:
+    def note_memory(progress: Any) -> None:
         if progress.made > len(made):
             made.append(progress.made)
             held_mb.append(process.memory_info().rss / 2**20)
@@ -119,7 +119,7 @@ def _long_run(pictures: int) -> dict[str, Any]:
             seed=SEED,
             jobs=1,
         )
-        report = make_dataset(job, tell=follow)
+        report = make_dataset(job, tell=note_memory)
     settled = held_mb[min(SETTLED_PICTURES, len(held_mb) - 1)]
     return {
         "pictures": report.made,

@@ -1,4 +1,4 @@
-"""What a frame costs beside its draw, how steady the loop is, how soon the first picture comes, if memory grows."""
+"""Overhead of a frame, steadiness of the loop, time to the first picture, and memory growth."""
 
 import subprocess
 import sys
@@ -12,12 +12,12 @@ from engine.bench.progress import Progress
 from engine.config import build_config
 
 SINKS = ("null", "shared=bench")
-SETTLED_AFTER = 0.25  # of the run: caches are warm, pools are full
+SETTLED_AFTER = 0.25  # share of the run after which caches are warm and pools full
 STARTS = 3
 
 
 def run(width: int, height: int, fps: float, seconds: float, progress: Progress) -> dict[str, Any]:
-    """Figures of a live loop with the demo sound, published to `null` and `shared`; times in ms, memory in MiB."""
+    """Measure a live loop with the demo sound, published to `null` and `shared`; times in ms, memory in MiB."""
     config = build_config({"width": width, "height": height, "fps": fps, "audio": "demo", "sinks": SINKS})
     process = psutil.Process()
     count = round(seconds * fps)
@@ -46,7 +46,7 @@ def run(width: int, height: int, fps: float, seconds: float, progress: Progress)
 
 
 def first_frame_s(width: int, height: int) -> float:
-    """Seconds from the command to the end of a run of one frame: the first picture came before. Best of three."""
+    """Seconds from the command to the end of a run of one frame, an upper bound. Best of three."""
     command = [
         *(sys.executable, "-m", "engine.cli.main", "run", "--size", f"{width}x{height}", "--frames", "1"),
         *(

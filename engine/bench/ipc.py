@@ -1,14 +1,14 @@
-"""Pictures from one process to another: the frame ring beside `multiprocessing.Queue`, in one run and in turn.
+"""Pictures from one process to another: the frame ring compared with `multiprocessing.Queue`.
 
-A handover lasts from the call that gives a picture away until the other process has its own copy of it. Two
-things make it up, told apart here. Copying grows with the picture. The ring is copied into and out of, each
-timed by itself and both together, while its reader looks without sleeping; from the queue's handover that of
-one pixel is taken off. Waking up does not grow. A reader that sleeps in `wait_newer` looks every millisecond,
-one in `Queue.get` is woken by the system: here the queue is the better one.
+A handover lasts from the call that sends a picture until the other process has its own copy. It consists of two
+parts, measured separately. Copying grows with the picture. For the ring, the copies in and out are timed separately
+and together, while the reader polls without sleeping; for the queue, the handover of one pixel is subtracted. Waking
+up does not grow. A reader that sleeps in `wait_newer` polls every millisecond, one in `Queue.get` is woken by the
+system: here the queue is better.
 
-Blocks of handovers alternate, so that a machine that grows busy slows both, and neither finds the other's
-picture in its caches each time. Then the ring alone, as fast as the writer can: each picture carries its
-number in every byte, so that a torn one would show.
+Blocks of handovers alternate, so that a machine that grows busy slows both, and neither always finds the picture in
+the caches. Then the ring is measured alone at full speed: each picture carries its number in every byte, so that a
+torn one is detected.
 """
 
 import multiprocessing
@@ -28,14 +28,14 @@ from engine.ipc import FrameRing, RingOwner
 SIZES = ((512, 512, 3), (1920, 1080, 4))
 """(width, height, channels)"""
 BLOCK = 10  # handovers of one kind in a row
-SETTLING = 3  # of each block, not counted: every slot is mapped and in reach
+SETTLING = 3  # handovers at the start of each block, not counted: every slot gets mapped
 NUMBERED = (64, 64, 3)
-LOOK_EVERY = 100  # pictures, for what the reader tells
-ASLEEP_S = 0.003  # before a picture that is to wake the reader
+POLL_EVERY = 100  # pictures, for the reader's reports
+ASLEEP_S = 0.003  # before a picture that wakes the reader
 
 
 def run(blocks: int, frames: int, progress: Progress) -> dict[str, Any]:
-    """`blocks` blocks of each size and each way, then `frames` numbered pictures read; times in ms."""
+    """Measure `blocks` blocks of each size and each way, then `frames` numbered pictures; times in ms."""
     stages = len(SIZES) + 2
     progress("waking up", 0.0)
     result: dict[str, Any] = {"wake_up": _wake_up(blocks)}
@@ -47,21 +47,21 @@ def run(blocks: int, frames: int, progress: Progress) -> dict[str, Any]:
 
 
 class _Pair:
-    """A ring and a queue that lead to one child process, and the pipe by which it tells its times."""
+    """A ring and a queue to one child process, and the pipe for its reports."""
 
     def __init__(self, ring: RingOwner, queue: Any, pipe: Connection) -> None:
         self.ring, self.queue, self.pipe = ring, queue, pipe
         self._given = 0
 
     def give_queue(self, picture: np.ndarray) -> tuple[float, ...]:
-        """Seconds the handover took."""
+        """Seconds of the handover."""
         began_s = time.perf_counter()
         self.queue.put(picture)
         (got_s,) = self.pipe.recv()
         return (got_s - began_s,)
 
     def give_ring(self, picture: np.ndarray) -> tuple[float, ...]:
-        """Seconds of the handover, and of the copies into the ring and out of it."""
+        """Seconds of the handover, of the copy into the ring, and of the copy out of it."""
         self._given += 1
         began_s = time.perf_counter()
         self.ring.write(picture, index=self._given, time_s=began_s)
@@ -72,7 +72,7 @@ class _Pair:
 
 @contextmanager
 def _pair(size: tuple[int, int, int], target: Callable[..., None], *arguments: object) -> Iterator[_Pair]:
-    """A child process that runs `target(segment, queue, pipe, *arguments)`, ready."""
+    """Start a child process that runs `target(segment, queue, pipe, *arguments)`, and wait until it is ready."""
     context = multiprocessing.get_context("spawn")
     width, height, channels = size
     ring = FrameRing.create("bench ipc", width, height, channels=channels)
@@ -86,7 +86,7 @@ def _pair(size: tuple[int, int, int], target: Callable[..., None], *arguments: o
         yield _Pair(ring, queue, pipe)
         child.join()
     finally:
-        child.kill()  # nothing to do when all went well
+        child.kill()  # it has ended already if all went well
         child.join()
         for part in (queue, pipe, ring, child):
             part.close()
@@ -115,7 +115,7 @@ def _compare(size: tuple[int, int, int], blocks: int, queue_wake_ms: float) -> d
 
 
 def _wake_up(blocks: int) -> dict[str, float]:
-    """How long after it was given a reader that sleeps has a picture of one pixel."""
+    """Measure how long a sleeping reader takes to receive a picture of one pixel."""
     pixel = np.zeros((1, 1, 3), np.uint8)
     queue_s: list[float] = []
     ring_s: list[float] = []
@@ -123,7 +123,7 @@ def _wake_up(blocks: int) -> dict[str, float]:
         for _ in range(blocks):
             for give, times in ((pair.give_queue, queue_s), (pair.give_ring, ring_s)):
                 for number in range(BLOCK):
-                    time.sleep(ASLEEP_S + number * 1e-4)  # else the pictures keep in step with the reader's looks
+                    time.sleep(ASLEEP_S + number * 1e-4)  # varies, to fall anywhere between two polls
                     times.append(give(pixel)[0])
     return {
         f"{way}_ms_p{percent}": round(float(np.percentile(times, percent)) * 1000, 4)
@@ -133,31 +133,31 @@ def _wake_up(blocks: int) -> dict[str, float]:
 
 
 def _count_torn(frames: int, progress: Callable[[float], None]) -> dict[str, int]:
-    """What a reader gets from a writer that never pauses, until it has read `frames` pictures."""
+    """Count what a reader gets from a writer that never pauses, until it has read `frames` pictures."""
     width, height, channels = NUMBERED
     picture = np.empty((height, width, channels), np.uint8)
     numbers = picture.reshape(-1).view(np.uint64)
-    written, told = 0, ipc_reader.Numbered(0, 0, 0)
+    written, report = 0, ipc_reader.Numbered(0, 0, 0)
     with _pair(NUMBERED, ipc_reader.check_numbers, frames) as pair:
         began_s = time.perf_counter()
-        while told.read < frames:
-            for _ in range(LOOK_EVERY):
+        while report.read < frames:
+            for _ in range(POLL_EVERY):
                 written += 1
                 numbers[:] = written
                 pair.ring.write(picture, index=written, time_s=0.0)
             while pair.pipe.poll():
-                told = pair.pipe.recv()
-                progress(told.read / frames)
+                report = pair.pipe.recv()
+                progress(report.read / frames)
         took_s = time.perf_counter() - began_s
     return {
         "written": written,
         "written_a_second": round(written / took_s),
-        "read": told.read,
-        "torn": told.torn,
-        "thrown_away": told.thrown_away,
+        "read": report.read,
+        "torn": report.torn,
+        "thrown_away": report.thrown_away,
     }
 
 
 def _medians_ms(rounds: list[tuple[float, ...]]) -> list[float]:
-    """The median of each place of the tuples, from seconds."""
+    """The median of each position of the tuples, from seconds to ms."""
     return [median(times) * 1000 for times in zip(*rounds, strict=True)]

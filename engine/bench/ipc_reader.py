@@ -1,4 +1,4 @@
-"""The other process of the benchmark of rings: takes pictures, and tells through the pipe when it had them."""
+"""The reader process of the ring benchmark: takes pictures and reports their arrival times through a pipe."""
 
 import time
 from multiprocessing.connection import Connection
@@ -9,19 +9,19 @@ import numpy as np
 from engine.ipc import FrameRing, RingFrame, RingReader
 
 MAX_WAIT_S = 60.0
-TELL_EVERY = 10_000  # pictures
+REPORT_EVERY = 10_000  # pictures
 
 
 class Numbered(NamedTuple):
     read: int
     torn: int
-    """Given although not whole: must be 0."""
+    """Delivered although torn: must be 0."""
     thrown_away: int
-    """Copies the writer came round under, as the reader noticed."""
+    """Copies that the reader discarded, because the writer overwrote them meanwhile."""
 
 
 def take_in_turn(segment: str, queue: Any, pipe: Connection, blocks: int, block: int) -> None:
-    """In turn `block` pictures of the queue and of the ring; looks into the ring without sleeping."""
+    """Take `block` pictures from the queue and from the ring, alternately; polls the ring without sleeping."""
     reader = FrameRing.attach(segment)
     pipe.send(None)
     spare = None
@@ -35,7 +35,7 @@ def take_in_turn(segment: str, queue: Any, pipe: Connection, blocks: int, block:
 
 
 def sleep_in_turn(segment: str, queue: Any, pipe: Connection, blocks: int, block: int) -> None:
-    """The same, but waits for the ring as whoever has nothing else to do."""
+    """The same, but sleeps while it waits for the ring."""
     reader = FrameRing.attach(segment)
     pipe.send(None)
     for _ in range(blocks):
@@ -48,7 +48,7 @@ def sleep_in_turn(segment: str, queue: Any, pipe: Connection, blocks: int, block
 
 
 def check_numbers(segment: str, queue: Any, pipe: Connection, frames: int) -> None:
-    """Read `frames` pictures with their number in every byte; tells a Numbered now and then, and at the end."""
+    """Read `frames` pictures with their number in every byte; reports a Numbered periodically and at the end."""
     reader = FrameRing.attach(segment)
     pipe.send(None)
     torn = 0
@@ -58,7 +58,7 @@ def check_numbers(segment: str, queue: Any, pipe: Connection, frames: int) -> No
         numbers = frame.pixels.reshape(-1).view(np.uint64)
         torn += not (numbers == frame.sequence).all() or frame.index != frame.sequence
         spare = frame.pixels
-        if read % TELL_EVERY == 0 or read == frames:
+        if read % REPORT_EVERY == 0 or read == frames:
             pipe.send(Numbered(read, torn, reader.torn))
     reader.close()
 
@@ -70,7 +70,7 @@ def _take_queue(queue: Any, pipe: Connection, count: int) -> None:
 
 
 def _spin(reader: RingReader, spare: np.ndarray | None) -> tuple[float, RingFrame]:
-    """The next frame, and when the look began that found it."""
+    """The next frame, and when the poll began that found it."""
     before = reader.sequence
     while True:
         began_s = time.perf_counter()

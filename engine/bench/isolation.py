@@ -1,9 +1,9 @@
-"""What a busy child does to the picture: the same engine with its SD child away, idle, at work, and being killed.
+"""How much a busy child disturbs the picture: the same engine with its SD child stopped, idle, working, and killed.
 
-The scenes take turns in one engine, several rounds each, so that what else happens on the machine falls on all of
-them alike; SD repaints the Multiverse and is seen in it, and where there is no child its last picture stays, so that
-all scenes draw the same. What must hold is the time from one published picture to the next; the time of the draw
-itself is told beside it, because a GPU or a cache is shared whatever the processes do.
+The cases alternate in one engine, several rounds each, so that other load on the machine affects all of them. SD
+repaints the Multiverse and is shown in it; without a child its last picture stays, so that all cases draw the same.
+The important figure is the interval between published pictures. The time of the draw itself is reported too, because
+processes share the GPU and the caches.
 """
 
 import os
@@ -28,7 +28,9 @@ MAX_LOAD_S = 300.0
 
 
 @dataclass(slots=True)
-class Scene:
+class ChildLoad:
+    """One case, and what was measured in it."""
+
     name: str
     params: dict[str, Any]
     has_child: bool = True
@@ -42,24 +44,24 @@ class Scene:
     facts: dict[str, Any] = field(default_factory=dict)
 
 
-def scenes() -> list[Scene]:
+def child_loads() -> list[ChildLoad]:
     work = {"/sd/paused": False, "/sd/gate": True, "/sd/duty_auto": True}
     return [
-        Scene("no_child", {}, has_child=False),
-        Scene("idle_child", {"/sd/paused": True}),
-        Scene("busy_child", work),
-        Scene("busy_child_at_full_duty", work | {"/sd/duty_auto": False, "/sd/duty": 1.0}),
-        Scene("busy_child_without_gate", work | {"/sd/duty_auto": False, "/sd/duty": 1.0, "/sd/gate": False}),
-        Scene("child_killed_every_second", work, is_killed=True),
+        ChildLoad("no_child", {}, has_child=False),
+        ChildLoad("idle_child", {"/sd/paused": True}),
+        ChildLoad("busy_child", work),
+        ChildLoad("busy_child_at_full_duty", work | {"/sd/duty_auto": False, "/sd/duty": 1.0}),
+        ChildLoad("busy_child_without_gate", work | {"/sd/duty_auto": False, "/sd/duty": 1.0, "/sd/gate": False}),
+        ChildLoad("child_killed_every_second", work, is_killed=True),
     ]
 
 
 def run(
     width: int, height: int, fps: float, seconds: float, model: str, params: dict[str, Any], progress: Progress
 ) -> dict[str, Any]:
-    """Figures of each scene after `seconds` of it in all, in three rounds; `params` are set from the start.
+    """Measure each case for `seconds` in all, in three rounds; `params` are set from the start.
 
-    Raises ChildError when the model does not come to work.
+    Raises ChildError if the model does not start.
     """
     config = build_config(
         {
@@ -72,17 +74,17 @@ def run(
             "params": {"/sd/source": "multiverse", "/layer/5/intensity": 0.5} | params,
         }
     )
-    played = scenes()
+    played = child_loads()
     with open_engine(config) as engine:
         child = engine.children["sd"]
         progress("loading the model", 0.0)
         _draw_until(engine, lambda: child.status().results > 0 or child.status().state == "failed")
         steps = ROUNDS * len(played)
         for step in range(steps):
-            scene = played[step % len(played)]
-            progress(scene.name.replace("_", " "), step / steps)
-            _prepare(engine, scene)
-            _play(engine, scene, seconds / ROUNDS)
+            case = played[step % len(played)]
+            progress(case.name.replace("_", " "), step / steps)
+            _prepare(engine, case)
+            _play(engine, case, seconds / ROUNDS)
         status = engine.status()
     said = played[1].facts
     sd = {name: said.get(name) for name in ("family", "size", "device", "dtype")}
@@ -93,29 +95,29 @@ def run(
         "fps": fps,
         "sd": {"model": model, **sd},
         "cores": os.cpu_count(),
-        "scenes": {scene.name: _figures(scene) for scene in played},
+        "scenes": {case.name: _figures(case) for case in played},
     }
     quiet = result["scenes"]["no_child"]["interval_ms_p99"]
     result["interval_p99_ratio"] = {
-        scene.name: round(result["scenes"][scene.name]["interval_ms_p99"] / quiet, 3) for scene in played[1:]
+        case.name: round(result["scenes"][case.name]["interval_ms_p99"] / quiet, 3) for case in played[1:]
     }
     if sd["device"] != "cuda":
         result["unverified"] = "without a device: GPU contention, the gate and slices on a GPU, duty auto beside GL"
     return result
 
 
-def _prepare(engine: Engine, scene: Scene) -> None:
-    """Bring the engine into the scene, drawing all the while."""
+def _prepare(engine: Engine, case: ChildLoad) -> None:
+    """Set up the case while drawing."""
     child = engine.children["sd"]
-    engine.params.set_many(scene.params.items(), by="bench")
-    if not scene.has_child:
+    engine.params.set_many(case.params.items(), by="bench")
+    if not case.has_child:
         child.stop()
         _draw_until(engine, lambda: child.status().state == "off")
     elif not child.status().is_at_work:
         child.start()
         _draw_until(engine, lambda: child.status().is_at_work or child.status().state == "failed")
         if child.status().state == "failed":
-            raise ChildError(f"the child does not come to work: {child.status().detail}")
+            raise ChildError(f"the child does not start: {child.status().detail}")
     end_s = time.perf_counter() + SETTLE_S
     _draw_until(engine, lambda: time.perf_counter() >= end_s)
 
@@ -129,30 +131,28 @@ def _draw_until(engine: Engine, is_reached: Callable[[], bool]) -> None:
             raise ChildError(f"the child is not ready after {MAX_LOAD_S:.0f} s: {engine.children['sd'].status()}")
 
 
-def _play(engine: Engine, scene: Scene, seconds: float) -> None:
-    """`seconds` of the scene, counted from its first picture."""
+def _play(engine: Engine, case: ChildLoad, seconds: float) -> None:
+    """Draw for `seconds`, counted from the first picture."""
     times, child = engine.times, engine.children["sd"]
     late, dropped, results = times.late, times.dropped, child.status().results
-    before_s = kill_s = started_s = None
-    for now_s in _publications(engine):
-        if before_s is None:
-            started_s = kill_s = now_s
-        else:
-            scene.intervals_ms.append((now_s - before_s) * 1000)
-            scene.draws_ms.append(times.draw_ms(1).max)
+    published = _publications(engine)
+    before_s = kill_s = started_s = next(published)
+    for now_s in published:
+        case.intervals_ms.append((now_s - before_s) * 1000)
+        case.draws_ms.append(times.draw_ms(1).max)
         before_s = now_s
-        if scene.is_killed and now_s - kill_s >= KILL_EVERY_S:
+        if case.is_killed and now_s - kill_s >= KILL_EVERY_S:
             kill_s = now_s
             if pid := child.status().pid:
-                with suppress(ProcessLookupError):  # it died since
+                with suppress(ProcessLookupError):  # it has died meanwhile
                     os.kill(pid, signal.SIGKILL)
         if now_s - started_s >= seconds:
             break
-    scene.late += times.late - late
-    scene.dropped += times.dropped - dropped
-    scene.results += child.status().results - results
-    scene.seconds += before_s - started_s
-    scene.facts = dict(child.status().facts)
+    case.late += times.late - late
+    case.dropped += times.dropped - dropped
+    case.results += child.status().results - results
+    case.seconds += before_s - started_s
+    case.facts = dict(child.status().facts)
 
 
 def _publications(engine: Engine) -> Iterator[float]:
@@ -160,8 +160,8 @@ def _publications(engine: Engine) -> Iterator[float]:
         yield time.perf_counter()
 
 
-def _figures(scene: Scene) -> dict[str, Any]:
-    intervals, draws = np.array(scene.intervals_ms), np.array(scene.draws_ms)
+def _figures(case: ChildLoad) -> dict[str, Any]:
+    intervals, draws = np.array(case.intervals_ms), np.array(case.draws_ms)
     figures = {
         "frames": len(intervals),
         "interval_ms_p50": _percentile(intervals, 50),
@@ -169,9 +169,9 @@ def _figures(scene: Scene) -> dict[str, Any]:
         "interval_ms_max": _percentile(intervals, 100),
         "draw_ms_p50": _percentile(draws, 50),
         "draw_ms_p99": _percentile(draws, 99),
-        "late": scene.late,
-        "dropped": scene.dropped,
-        "sd_pictures_a_second": round(scene.results / scene.seconds, 2),
+        "late": case.late,
+        "dropped": case.dropped,
+        "sd_pictures_a_second": round(case.results / case.seconds, 2),
     }
     return figures
 

@@ -1,5 +1,7 @@
-"""A measurement in a process of its own, with the environment of children, which costs or gains all alike: on Linux its
-allocator settings make large temporaries cheap."""
+"""Run a measurement in its own process, with the environment that child processes have.
+
+On Linux its allocator settings make large temporaries cheap; all contenders of a comparison share them.
+"""
 
 import faulthandler
 import json
@@ -20,11 +22,14 @@ from engine.system.python_process import command, exit_reason, utf8_environment
 def in_own_process(
     module: str, asked: dict[str, Any], progress: Progress, *, waiting: Mapping[str, str] | None = None
 ) -> dict[str, Any]:
-    """What `main()` of `module` measures when asked so (plain values; `threads` of a CPU among them). ModelError for
-    what it refuses, and where it dies, in one line. `waiting`: how OpenMP's threads wait; None: as in children."""
+    """Run `main()` of `module` with the arguments `asked` (plain values, including `threads`); returns its result.
+
+    ModelError, in one line, if it refuses or dies. `waiting`: OpenMP's wait policy; None: as in child processes.
+    """
     environment = {**os.environ, **child_environment(), "OMP_NUM_THREADS": str(asked["threads"])}
     if waiting is not None:
-        environment = {name: value for name, value in environment.items() if name not in openmp.VARIABLES} | waiting
+        environment = {name: value for name, value in environment.items() if name not in openmp.VARIABLES}
+        environment |= waiting
     with (
         stderr_file.create() as errors,
         subprocess.Popen(
@@ -38,26 +43,27 @@ def in_own_process(
     ):
         assert process.stdout is not None
         for line in process.stdout:
-            told = json.loads(line)
-            if "result" in told:
-                return told["result"]
-            if "error" in told:
-                raise ModelError(told["error"])
-            progress(told["stage"], told["done"])
+            message = json.loads(line)
+            if "result" in message:
+                result: dict[str, Any] = message["result"]
+                return result
+            if "error" in message:
+                raise ModelError(message["error"])
+            progress(message["stage"], message["done"])
         reasons = [exit_reason(process.wait()), stderr_file.gist(stderr_file.tail_of(errors))]
     raise ModelError(f"the measurement ended without a result: {'; '.join(filter(None, reasons))}")
 
 
 def answer(measure: Callable[..., dict[str, Any]]) -> None:
-    """The measuring process: JSON lines on its standard output. `measure` is called with what was asked and
-    `progress`."""
+    """In the measuring process: call `measure` with its arguments and `progress`, print JSON lines."""
     faulthandler.enable()
 
-    def tell(**line: Any) -> None:
+    def write_line(**line: Any) -> None:
         sys.stdout.write(json.dumps(line) + "\n")
         sys.stdout.flush()
 
     try:
-        tell(result=measure(**json.loads(sys.argv[1]), progress=lambda stage, done: tell(stage=stage, done=done)))
+        asked = json.loads(sys.argv[1])
+        write_line(result=measure(**asked, progress=lambda stage, done: write_line(stage=stage, done=done)))
     except MultiverseError as error:
-        tell(error=str(error))
+        write_line(error=str(error))

@@ -1,8 +1,8 @@
-"""The other end of `multiverse bench osc`: a program of its own that floods the engine and times its answers.
+"""The client process of `multiverse bench osc`: floods the engine and measures how soon it answers.
 
-Standard library only, started by its path. Reads one JSON object from standard input (`host`, `port`, `rate`,
-`seconds`, `packets` in hex) and then a line a flood: `elsewhere` sends the packets in turn at that rate to a socket of
-its own that nobody reads, which costs the machine the sending alone; `engine` sends them to the engine, writes one JSON
+Standard library only, started by its path. It reads one JSON object from standard input (`host`, `port`, `rate`,
+`seconds`, `packets` in hex), and then one line per flood: `elsewhere` sends the packets at that rate to a socket of its
+own that nobody reads, which measures the cost of sending alone; `engine` sends them to the engine, writes one JSON
 object to standard output and ends.
 """
 
@@ -14,13 +14,13 @@ import struct
 import sys
 import time
 
-BURST_INTERVAL_S = 0.001  # 40 packets at a time at 40 000 a second: what a sequencer's tick looks like
-PROBE_INTERVAL_S = (0.02, 0.06)  # at random, so that questions fall anywhere in a frame
+BURST_INTERVAL_S = 0.001  # 40 packets at once at 40 000 a second, like the ticks of a sequencer
+PROBE_INTERVAL_S = (0.02, 0.06)  # random, so that requests fall anywhere in a frame
 ANSWERS_WITHIN_S = 5.0
 
 
-class Probe:
-    """Asks `/sync` and times `/synced`: from the sending of what comes before to the end of the frame drawn with it."""
+class SyncProbe:
+    """Sends `/sync` and times `/synced`: from the messages before it to the end of the frame drawn with them."""
 
     def __init__(self, sock: socket.socket) -> None:
         self._socket = sock
@@ -29,7 +29,7 @@ class Probe:
         self._next_s = 0.0
         self.waits_ms: list[float] = []
 
-    def look(self) -> None:
+    def poll(self) -> None:
         now_s = time.perf_counter()
         if self._asked_s is None:
             if now_s < self._next_s:
@@ -54,8 +54,8 @@ class Probe:
         return self._number
 
 
-def flood(sock: socket.socket, packets: list[bytes], rate: float, seconds: float, probe: Probe | None) -> int:
-    """Packets sent, questions left out."""
+def flood(sock: socket.socket, packets: list[bytes], rate: float, seconds: float, probe: SyncProbe | None) -> int:
+    """Send the packets; returns their number, without `/sync`."""
     total = round(rate * seconds)
     sent = 0
     started_s = time.perf_counter()
@@ -65,11 +65,11 @@ def flood(sock: socket.socket, packets: list[bytes], rate: float, seconds: float
             sock.send(packets[number % len(packets)])
         sent = max(sent, due)
         if probe:
-            probe.look()
+            probe.poll()
         time.sleep(BURST_INTERVAL_S)
     end_s = time.perf_counter() + ANSWERS_WITHIN_S
     while probe and probe.is_waiting and time.perf_counter() < end_s:
-        probe.look()
+        probe.poll()
         time.sleep(BURST_INTERVAL_S)
     return sent
 
@@ -84,8 +84,8 @@ def flood_elsewhere(packets: list[bytes], rate: float, seconds: float) -> None:
         flood(sock, packets, rate, seconds, None)
 
 
-def tell(fact: object) -> None:
-    sys.stdout.write(json.dumps(fact) + "\n")
+def write_line(value: object) -> None:
+    sys.stdout.write(json.dumps(value) + "\n")
     sys.stdout.flush()
 
 
@@ -95,19 +95,19 @@ def main() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
         sock.connect((order["host"], order["port"]))
-        tell("ready")
+        write_line("ready")
         for line in sys.stdin:
             if line.strip() == "engine":
                 break
             flood_elsewhere(packets, order["rate"], order["seconds"])
-            tell("sent")
-        else:  # whoever started this is gone
+            write_line("sent")
+        else:  # the parent process is gone
             return
-        probe = Probe(sock)
+        probe = SyncProbe(sock)
         started_s = time.perf_counter()
         sent = flood(sock, packets, order["rate"], order["seconds"], probe)
         took_s = time.perf_counter() - started_s
-    tell({"sent": sent, "asked": probe.asked, "waits_ms": probe.waits_ms, "took_s": took_s})
+    write_line({"sent": sent, "asked": probe.asked, "waits_ms": probe.waits_ms, "took_s": took_s})
 
 
 if __name__ == "__main__":

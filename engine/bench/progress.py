@@ -1,4 +1,4 @@
-"""How a benchmark tells how far it is: the command line draws the bar."""
+"""The progress callback of benchmarks; the command line draws the bar."""
 
 from collections.abc import Callable
 

@@ -1,6 +1,6 @@
-"""What drawing costs here: the GL pass beside simpler shaders, Numba beside the same formula in NumPy.
+"""Cost of drawing: the GL pass compared with simpler shaders, Numba with the same formula in NumPy.
 
-All in one run and in turn, so that a busy machine slows both sides of a ratio alike. Times are medians in ms.
+Contenders alternate in one run, so that a busy machine slows both sides of a ratio. Times are medians in ms.
 """
 
 import math
@@ -22,7 +22,7 @@ PITCHES_HZ = (110.0, 164.81, 220.0, 277.18)
 COLOURS = [(1.0, 0.0, 0.0), (0.5, 1.0, 0.0), (0.0, 1.0, 1.0), (0.5, 0.0, 1.0)]
 WINDOW_S = 0.05
 NUMPY_FRAMES = 15
-TINY_PX = 16  # a picture so small that all which is not the draw itself remains
+TINY_PX = 16  # so small that only the overhead remains
 
 VERTEX = """#version 330 core
 void main() {
@@ -35,7 +35,7 @@ uniform vec3 u_colour;
 out vec4 f_rgba;
 void main() { f_rgba = vec4(u_colour, 1.0); }"""
 
-# What anybody would write first: rotate, sample the wave, colour, add; no wrap modes, no weights, no tone.
+# The simplest version: rotate, sample the wave, colour, add; no wrap modes, no weights, no tone.
 MINIMAL = """#version 330 core
 uniform sampler2D u_waves;
 uniform vec2 u_size_px;
@@ -57,10 +57,10 @@ void main() {
 
 
 class PlainPass:
-    """One shader over one target: what a picture costs at least."""
+    """One shader over one target: the minimum cost of a picture."""
 
     def __init__(self, fragment: str, uniforms: dict[str, Any], width: int, height: int) -> None:
-        from engine.render.context import load_finish, open_context  # where there is no moderngl, Numba is measured
+        from engine.render.context import load_finish, open_context  # without moderngl only Numba is measured
 
         self._context = open_context()
         self._finish = load_finish()
@@ -72,7 +72,7 @@ class PlainPass:
         self._vertices = self._context.vertex_array(program, [])
 
     def draw(self) -> None:
-        with self._context:  # the renderer under test makes its own current again
+        with self._context:  # the renderer under test then activates its own context
             self._waves.use(0)
             self._target.use()
             self._vertices.render(vertices=3)
@@ -83,13 +83,13 @@ class PlainPass:
 
 
 def tones() -> np.ndarray:
-    """Four sines as the analyser would give them, (4, 1024) float32."""
+    """Four sines in the analyser's format, (4, 1024) float32."""
     time_s = np.arange(1024) / 1024 * WINDOW_S
     return np.stack([0.7 * np.sin(2 * np.pi * pitch * time_s) for pitch in PITCHES_HZ]).astype(np.float32)
 
 
 def run(width: int, height: int, frames: int) -> dict[str, Any]:
-    """Figures for four plain waves of four tones; what cannot run here is named with its reason."""
+    """Measure four plain waves of four tones. A renderer that is unavailable is listed with the reason."""
     return {
         "width": width,
         "height": height,
@@ -108,7 +108,7 @@ def _gl(width: int, height: int, frames: int) -> dict[str, Any]:
     four_layers = {"u_size_px": (width, height), "u_turn": turns, "u_colour": COLOURS, "u_waves": 0}
     trivial = PlainPass(TRIVIAL, {"u_colour": COLOURS[0]}, width, height)
     minimal = PlainPass(MINIMAL, four_layers, width, height)
-    unguarded, guarded = Frame(renderer, {"/safety/flash_guard": False}), Frame(renderer, {})
+    unguarded, guarded = WholeFrame(renderer, {"/safety/flash_guard": False}), WholeFrame(renderer, {})
     trivial_ms, minimal_ms, pass_ms, read_ms = _medians_ms(
         [trivial.draw, minimal.draw, unguarded.draw, unguarded.read], frames
     )
@@ -131,7 +131,7 @@ def _gl(width: int, height: int, frames: int) -> dict[str, Any]:
 
 def _numba(width: int, height: int, frames: int) -> dict[str, Any]:
     renderer = open_renderer("numba", width, height)
-    unguarded, guarded = Frame(renderer, {"/safety/flash_guard": False}), Frame(renderer, {})
+    unguarded, guarded = WholeFrame(renderer, {"/safety/flash_guard": False}), WholeFrame(renderer, {})
     values, waves = _values({}), tones()
 
     def draw_numpy() -> None:
@@ -150,7 +150,7 @@ def _numba(width: int, height: int, frames: int) -> dict[str, Any]:
     }
 
 
-class Frame:
+class WholeFrame:
     """A whole frame as the frame loop draws it: look, upload, draw, wait."""
 
     def __init__(self, renderer: Renderer, changes: dict[str, Any]) -> None:
@@ -174,7 +174,7 @@ class Frame:
         self._renderer.wait()
 
     def read(self) -> None:
-        """What `draw` has drawn; once a picture."""
+        """Read back the drawn picture; once per `draw`."""
         self._renderer.read_rgba()
 
 
@@ -183,7 +183,7 @@ def _values(changes: dict[str, Any]) -> dict[str, Any]:
 
 
 def _medians_ms(calls: list[Callable[[], None]], frames: int) -> list[float]:
-    """Median time of each call, called in turn `frames` times after two rounds that do not count."""
+    """Median time of each call, over `frames` alternating rounds after two rounds of warm-up."""
     times_ms: list[list[float]] = [[] for _ in calls]
     for frame in range(frames + 2):
         for call, own_ms in zip(calls, times_ms, strict=True):

@@ -1,7 +1,7 @@
-"""The Multiverse picture spelled out in NumPy float32, step by step as the formula is written.
+"""The Multiverse picture in NumPy float32, step by step as in the formula.
 
-Nothing is shared with the renderers: it is what they are measured against, in speed and in tests pixel by
-pixel. It takes the parameters as they are set (address -> value) and ends before the flash guard.
+It shares no code with the renderers: it is their reference, for speed and, in tests, pixel by pixel. It takes the
+parameters as set (address -> value) and ends before the flash guard.
 """
 
 import math
@@ -24,10 +24,10 @@ def draw_reference(
     region: np.ndarray | None = None,
     last: np.ndarray | None = None,
 ) -> np.ndarray:
-    """One picture, (height, width, 4) uint8, row 0 at the top, after mirror and before master fade.
+    """Draw one picture, (height, width, 4) uint8, row 0 at the top, after mirror and before master fade.
 
-    waves (4, 1024) float32; layer5 (h, w, 3) uint8; region (h, w) uint8 0..3; last: the picture before this
-    one.
+    waves (4, 1024) float32; layer5 (h, w, 3) uint8; region (h, w) uint8 0..3; last: the previous
+    picture.
     """
     x = np.arange(width, dtype=np.float32)[None, :] + np.float32(0.5) - np.float32(width / 2)
     y = np.arange(height, dtype=np.float32)[:, None] + np.float32(0.5) - np.float32(height / 2)
@@ -42,7 +42,7 @@ def draw_reference(
     amount = values["/feedback/amount"]
     if amount > 0 and last is not None:
         moved = moved_last(values, last, x, y, width, height)
-        # Just under half a level is lost as well, so that rounding to 8 bits cannot hold a trail up for ever.
+        # Subtract just under half a level too, so that rounding to 8 bits cannot keep a trail for ever.
         rgb = np.maximum(rgb, moved * np.float32(amount) - np.float32(0.498 / 255))
     levels = np.floor(rgb.transpose(1, 2, 0) * np.float32(255) + np.float32(0.5)).astype(np.uint8)
     if values["/multiverse/alpha"] == "luma":
@@ -63,7 +63,7 @@ def mixed(
     layer5: np.ndarray | None,
     region: np.ndarray | None,
 ) -> np.ndarray:
-    """Layers 1 to 4 and layer 5 over each other, (3, height, width), before brightness."""
+    """Blend layers 1 to 4 and layer 5, (3, height, width), before brightness."""
     weighed = []
     leader = None
     if values["/region/enable"] and region is not None:
@@ -99,7 +99,7 @@ def layer_weight(values: Values, channel: int) -> float:
     has_solo = any(values[f"/layer/{n}/solo"] for n in (1, 2, 3, 4))
     if values[f"{at}/mute"] or (has_solo and not values[f"{at}/solo"]):
         return 0.0
-    t = min(max(values[f"{at}/intensity"] / 0.05, 0.0), 1.0)
+    t: float = min(max(values[f"{at}/intensity"] / 0.05, 0.0), 1.0)
     return t * t * (3 - 2 * t)
 
 
@@ -107,7 +107,7 @@ def channel_rgb(values: Values, channel: int, pitch_hz: float) -> tuple[float, f
     """Colour of a channel by pitch or scheme."""
     if values["/colour/mode"] == "pitch":
         hue = math.log2(min(max(pitch_hz, 20.0), 20_000.0) / 261.63)
-        hue = (hue + 0.5) % 1.0 - 0.5  # C in the middle of what spread draws together
+        hue = (hue + 0.5) % 1.0 - 0.5  # C is the centre of the spread
     else:
         stops = ([0, 1 / 4, 1 / 2, 3 / 4], [0, 1 / 3, 2 / 3, 1 / 2], [0, 1 / 3, 2 / 3, 1 / 6])
         hue = float(np.interp(values["/colour/scheme"], [0, 0.5, 1], [stop[channel] for stop in stops]))
@@ -120,7 +120,7 @@ def channel_rgb(values: Values, channel: int, pitch_hz: float) -> tuple[float, f
 def layer_value(
     values: Values, waves: np.ndarray, channel: int, x: np.ndarray, y: np.ndarray, width: int, height: int
 ) -> np.ndarray:
-    """Brightness 0..1 of one layer at each place, (height, width)."""
+    """Brightness 0..1 of one layer at each pixel, (height, width)."""
     at = f"/layer/{channel + 1}"
     # 1. Turned in pixel space, zoomed so that corners stay filled.
     angle_rad = math.radians(values[f"{at}/angle"])
@@ -149,19 +149,24 @@ def layer_value(
     a = start + (end - start) * (p - k)
     # 5. Silence is grey.
     bias = np.float32(values["/multiverse/bias"])
-    return np.clip((bias + (1 - bias) * a) * np.float32(values[f"{at}/intensity"]), 0, 1)
+    level: np.ndarray = np.clip((bias + (1 - bias) * a) * np.float32(values[f"{at}/intensity"]), 0, 1)
+    return level
 
 
 def blended(values: Values, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Layer b over picture a at `/multiverse/blend`: between two stops their results are crossfaded."""
+    """Blend layer b over picture a by `/multiverse/blend`; between two stops their results are crossfaded."""
 
     def at_stop(stop: int) -> np.ndarray:
+        result: np.ndarray
         if stop == 0:
-            return np.minimum(a + b, 1) if values["/multiverse/tone"] == "clip" else a + b
+            result = np.minimum(a + b, 1) if values["/multiverse/tone"] == "clip" else a + b
+            return result
         if stop == 1:
-            return 1 - (1 - a) * (1 - b)
+            result = 1 - (1 - a) * (1 - b)
+            return result
         if stop == 2:
-            return np.abs(a - b)
+            result = np.abs(a - b)
+            return result
         dodge = np.minimum(1, np.maximum(a, np.float32(0.06)) / np.maximum(np.float32(0.001), 1 - b))
         return np.where(b < np.float32(0.999), dodge, np.float32(1))
 
@@ -174,27 +179,29 @@ def blended(values: Values, a: np.ndarray, b: np.ndarray) -> np.ndarray:
 def toned(values: Values, light: np.ndarray) -> np.ndarray:
     """Display values 0..1."""
     if values["/multiverse/tone"] == "clip":
-        return np.clip(light, 0, 1)
-    return (light / (1 + light)) ** np.float32(0.8)
+        clipped: np.ndarray = np.clip(light, 0, 1)
+        return clipped
+    shown: np.ndarray = (light / (1 + light)) ** np.float32(0.8)
+    return shown
 
 
 def cover_place(
     source_w: int, source_h: int, is_mirrored: bool, x: np.ndarray, y: np.ndarray, width: int, height: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Column and row of the source, its edges at whole numbers, when it covers the picture and overhangs evenly."""
+    """Column and row of the source, with edges at whole numbers, scaled to cover the picture and centred."""
     zoom = np.float32(max(width / source_w, height / source_h))
     across = -x if is_mirrored else x
     return across / zoom + np.float32(source_w / 2), y / zoom + np.float32(source_h / 2)
 
 
 def cover(pixels: np.ndarray, is_mirrored: bool, x: np.ndarray, y: np.ndarray, width: int, height: int) -> np.ndarray:
-    """The image over the whole picture, between its pixels, (3, height, width) 0..1."""
+    """The image scaled to cover the picture, interpolated, (3, height, width) 0..1."""
     column, row = cover_place(pixels.shape[1], pixels.shape[0], is_mirrored, x, y, width, height)
     return bilinear(pixels, column, row)
 
 
 def bilinear(pixels: np.ndarray, column: np.ndarray, row: np.ndarray) -> np.ndarray:
-    """(3, height, width) 0..1 between pixel centres, which lie at halves; the edges go on outside."""
+    """Interpolate between pixel centres, which are at halves: (3, height, width) 0..1. Edges are clamped."""
     column, row = column - np.float32(0.5), row - np.float32(0.5)
     left, top = np.floor(column), np.floor(row)
     share_x, share_y = (column - left)[..., None], (row - top)[..., None]
@@ -206,11 +213,12 @@ def bilinear(pixels: np.ndarray, column: np.ndarray, row: np.ndarray) -> np.ndar
     light = pixels[..., :3].astype(np.float32) / np.float32(255)
     upper = light[y0, x0] * (1 - share_x) + light[y0, x1] * share_x
     lower = light[y1, x0] * (1 - share_x) + light[y1, x1] * share_x
-    return (upper * (1 - share_y) + lower * share_y).transpose(2, 0, 1)
+    rgb: np.ndarray = (upper * (1 - share_y) + lower * share_y).transpose(2, 0, 1)
+    return rgb
 
 
 def moved_last(values: Values, last: np.ndarray, x: np.ndarray, y: np.ndarray, width: int, height: int) -> np.ndarray:
-    """The last picture zoomed, turned clockwise and hue-shifted, (3, height, width); outside it mirrored."""
+    """The last picture zoomed, rotated clockwise and hue-shifted, (3, height, width); mirrored at its edges."""
     angle_rad = math.radians(values["/feedback/rotate"])
     cos, sin, zoom = math.cos(angle_rad), math.sin(angle_rad), values["/feedback/zoom"]
     column = x * np.float32(cos / zoom) + y * np.float32(sin / zoom) + np.float32(width / 2)
@@ -222,7 +230,7 @@ def moved_last(values: Values, last: np.ndarray, x: np.ndarray, y: np.ndarray, w
 
 
 def hue_turned(rgb: np.ndarray, turns: float) -> np.ndarray:
-    """HSV hue turned by `turns`; saturation and value stay."""
+    """Rotate the HSV hue by `turns`; saturation and value stay."""
     high, low = rgb.max(axis=0), rgb.min(axis=0)
     chroma = np.where(high > low, high - low, np.float32(1))
     red, green, blue = rgb
@@ -233,11 +241,12 @@ def hue_turned(rgb: np.ndarray, turns: float) -> np.ndarray:
     )
     sixths = sixths + np.float32(6 * turns)
     shares = [np.clip(np.abs((sixths + shift) % 6 - 3) - 1, 0, 1) for shift in (0, 4, 2)]
-    return low + (high - low) * np.stack(shares)
+    result: np.ndarray = low + (high - low) * np.stack(shares)
+    return result
 
 
 def mirrored(values: Values, x: np.ndarray, y: np.ndarray, width: int, height: int) -> tuple[np.ndarray, np.ndarray]:
-    """Where each place looks in the unmirrored picture."""
+    """The coordinates in the unmirrored picture for each pixel."""
     mirror = values["/mirror/mode"]
     if mirror in ("x", "xy"):
         x = -np.abs(x)

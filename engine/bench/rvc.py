@@ -1,12 +1,12 @@
-"""Voice conversion: a file, a stream, and each part beside what others do it with, in one run, on one device.
+"""Voice conversion: a file, a stream, and each part compared with other libraries, in one run, on one device.
 
-- `offline`: a sound in memory, all steps of `multiverse convert` but reading and writing; beside the time that it
-  lasts, and on a GPU in half precision beside float32. The stages come of a second run, in which each is waited for.
-- `live`: block by block as the child does it, each beside its own length; on CUDA with captured graphs beside none.
-- `retrieval`: beside FAISS, flat and IVF; `filter`: beside SciPy; `synthesizer`: beside infer-rvc-python (timing.py).
-- `batch`: files of three seconds, four at once beside one at a time, and how far what they become differs.
+- `offline`: a sound in memory, all steps of `multiverse convert` except reading and writing, relative to its duration;
+  on a GPU half precision compared with float32. The stages come from a second run, which synchronises after each.
+- `live`: block by block as in the child, relative to the length of a block; on CUDA with and without captured graphs.
+- `retrieval`: against FAISS, flat and IVF; `filter`: against SciPy; `synthesizer`: against infer-rvc-python.
+- `batch`: files of three seconds, four at once against one at a time, and the difference of their results.
 
-The weights are random: a voice of them speaks noise, as fast as any other of its size.
+The weights are random: such a voice speaks noise, as fast as any other of its size.
 """
 
 import time
@@ -34,17 +34,17 @@ UNVERIFIED = (
     "contention with the renderer on one GPU",
     "the speed of the true size",
 )
-"""What a CPU cannot show."""
+"""Not measurable on a CPU."""
 QUERIES = 100  # two seconds
 FILE_S = 3.0
 FILES = {"cpu": 8}
 FILES_ELSEWHERE = 32
 BATCH = 4
-ROUNDS = 3  # of which the median is told
+ROUNDS = 3  # the median is reported
 SECONDS = {"cpu": 20.0}
 SECONDS_ELSEWHERE = 180.0
 BLOCKS_MS = (100.0, 250.0, 500.0)
-LIVE_SHARE = 1 / 6  # of the seconds, for each block size
+LIVE_SHARE = 1 / 6  # share of the seconds for each block size
 MIN_BLOCKS = 20
 RATE_HZ = 48_000
 CROSSFADE_MS, EXTRA_MS = 50.0, 2500.0  # as `/rvc/*` starts
@@ -53,7 +53,7 @@ OTHER = "other"
 
 
 def run(asked: dict[str, Any], progress: Progress) -> dict[str, Any]:
-    """Figures by part; ModelError for a shape or device that is not.
+    """Figures by part; ModelError for an unknown shape or device.
 
     `asked`: `shape` ("": the device's own), `seconds` of sound (None: 180, on a CPU 20), `blocks_ms` (empty: 100, 250,
     500), `files` (None: 32, on a CPU 8), `embeddings` of the index, `device`, `threads` of a CPU.
@@ -69,8 +69,7 @@ def main() -> None:
 
 
 def spoken(seconds: float, rate_hz: int) -> np.ndarray:
-    """(n,) float32: phrases of two seconds, whose pitch glides between 110 and 220 Hz, with half a second of a quiet
-    room between them."""
+    """(n,) float32: phrases of two seconds with a pitch gliding between 110 and 220 Hz, and quiet noise between."""
     t = np.arange(round(seconds * rate_hz)) / rate_hz
     hz = 110.0 * 2.0 ** (0.5 - 0.5 * np.cos(2.0 * np.pi * 0.3 * t))
     phase = 2.0 * np.pi * np.cumsum(hz) / rate_hz
@@ -143,7 +142,7 @@ def _model(shape: str, embeddings: int, place: "MeasuredDevice", dtype: str) -> 
 
 
 def _offline(model: "VoiceModel", seconds: float) -> dict[str, Any]:
-    """One sound from 16 kHz in memory to the model's rate in memory."""
+    """Convert one sound from 16 kHz in memory to the model's rate in memory."""
     from engine.models.places import memory_mb, reset_peak_memory
     from engine.models.rvc.offline import VoiceConverter
     from engine.models.rvc.optimization import OptimizationConfig
@@ -158,7 +157,7 @@ def _offline(model: "VoiceModel", seconds: float) -> dict[str, Any]:
     times_s = []
     for _ in range(ROUNDS):
         began_s = time.perf_counter()
-        made = converter.convert_sound(sound)  # comes home: the device has finished
+        made = converter.convert_sound(sound)  # copies the result to the host: the device has finished
         times_s.append(time.perf_counter() - began_s)
     took_s, peak_mb = float(np.median(times_s)), memory_mb(model.device)
     profiler = PerformanceProfiler(model.device)
@@ -202,7 +201,7 @@ def _voice(model: "VoiceModel", block_ms: float, calls: "Calls | None") -> "Live
 
 
 def _streamed(voice: "LiveVoice", seconds: float) -> dict[str, Any]:
-    """Times of a block, from its samples on the host to those that are to be heard."""
+    """Times of a block, from its samples on the host to the converted ones on the host."""
     frames = voice.block_frames
     block_ms = 1000.0 * frames / RATE_HZ
     count = max(MIN_BLOCKS, round(seconds * RATE_HZ / frames))
@@ -235,7 +234,7 @@ def _streamed(voice: "LiveVoice", seconds: float) -> dict[str, Any]:
 
 
 def _batch(model: "VoiceModel", files: int) -> dict[str, Any]:
-    """Files of three seconds, each one piece, in one call: each way in turn, on a CPU once, else the median."""
+    """Convert files of three seconds, each one piece, in one call: both ways alternately; on a CPU once."""
     from engine.models.rvc.cutting import piece_of, spans_of
     from engine.models.rvc.offline import VoiceConverter
     from engine.models.rvc.optimization import OptimizationConfig

@@ -1,13 +1,13 @@
-"""SAM3 against transformers' own, picture by picture in turn, on the same weights, device and run.
+"""SAM3 compared with transformers' implementation, in alternating calls, on the same weights, device and run.
 
-Ours is what the child does for a picture: the pixels in, a sheet of masks out. Theirs ends with the masks of the same
-objects at the full size of the picture, on the device, and is measured twice: as a user calls it, and with the words
-encoded beforehand (steps: see `ReferenceSegmenter`). Neither pays for reading; what reading costs is shown on ours
-alone, which takes a video that is decoded beside the model. Following is compared in blocks of pictures that both see,
-each with a memory of its own. Each call is waited for, so that nobody is measured by its queue.
+Ours is the work of the child for one picture: pixels in, a sheet of masks out. Theirs ends with the masks of the same
+objects at the full size of the picture, on the device, and is measured twice: as a user calls it, and with the prompts
+encoded beforehand (`ReferenceSegmenter` lists the steps). Reading is excluded from both; its cost is shown for ours
+alone, which reads a video that is decoded on another thread. Tracking is compared in blocks of pictures that both
+process, each with its own memory. Each call is synchronised, so that queued work is not missed.
 
-What is gained is the work around the model, so the ratio falls as the model grows: the tiny one that finds has 32
-channels, the one that follows 128.
+The gain is in the work around the model, so the ratio falls as the model grows: the tiny detector has 32 channels, the
+tiny tracker 128.
 """
 
 import tempfile
@@ -35,12 +35,12 @@ UNVERIFIED = (
     "device memory over 2000 pictures",
     "the speed of the true shape",
 )
-"""What a CPU cannot show."""
+"""Not measurable on a CPU."""
 PROMPTS = ("person", "guitar", "lamp on the left", "dog")
 THRESHOLD = 0.5
 WARM_UP_CALLS = 3
 MIN_CALLS = 5
-KEPT_BATCHES = 6  # decoded before the rounds, and used over and over
+KEPT_BATCHES = 6  # decoded before the rounds, and reused
 BLOCK_PICTURES = 10
 MIN_FOLLOWED = 30
 LAST_PICTURES = 50
@@ -50,10 +50,10 @@ Call = Callable[[np.ndarray], object]
 
 
 def run(asked: dict[str, Any], progress: Progress) -> dict[str, Any]:
-    """Figures by mode, then by resolution and prompts; ModelError for a shape or device that is not.
+    """Figures by mode, then by resolution and prompts; ModelError for an unknown shape or device.
 
-    Times in ms, work in GFLOP (2 x multiply-adds) a picture. `tflops`: the work a second; `matmul_tflops` is what a
-    large matrix product reaches here, to compare with: a convolution may come out above it.
+    Times in ms, work in GFLOP (2 x multiply-adds) a picture. `tflops`: the work a second; `matmul_tflops`: a
+    large matrix product on this machine, for comparison; a convolution may exceed it.
     `asked`: `shape` ("": the device's own), `modes`, `resolutions` in px (empty: the shape's own), `prompts` (how
     many), `size` (width, height) of the pictures, `objects` in each, `batch`, `seconds` for each of a case's two
     measurements, `device`, `threads` of a CPU.
@@ -125,7 +125,7 @@ def _measure(
 
 
 class _Ours:
-    """As the child does a batch of pictures: found, and packed into the sheets of a ring."""
+    """Process a batch as in the child: find objects, pack them into the sheets of a ring."""
 
     def __init__(
         self, model: "SegmentationModel", mode: str, texts: Sequence[str], objects: int, *, has_graphs: bool = True
@@ -138,7 +138,7 @@ class _Ours:
         self.segmenter.set_prompts(texts)
         self._sheet = np.zeros(sheet_shape(model.mask_side), np.uint8)
         self.write_s = 0.0
-        """Seconds spent on sheets, all in all."""
+        """Total seconds spent on sheets."""
 
     def __call__(self, batch: np.ndarray) -> "list[Segmentation]":
         """`batch` (B, H, W, 3) uint8."""
@@ -151,7 +151,7 @@ class _Ours:
 
 
 class _Case:
-    """One model: our way and theirs with the same weights."""
+    """One model: our implementation and theirs, with the same weights."""
 
     def __init__(self, model: "SegmentationModel", texts: Sequence[str], objects: int, batch: int, clip: Path) -> None:
         from engine.models.device_work import device_wait
@@ -160,7 +160,7 @@ class _Case:
         self._wait = device_wait(model.device)
 
     def finding(self, shape: str, seconds: float) -> dict[str, Any]:
-        """Every picture by itself."""
+        """Detect objects in single pictures."""
         from engine.models.places import memory_mb, reset_peak_memory
         from engine.models.sam3.shapes import gflop
         from engine.models.sam3.timing import ReferenceSegmenter, difference
@@ -198,7 +198,7 @@ class _Case:
         return result
 
     def following(self, seconds: float) -> dict[str, Any]:
-        """Pictures in order, objects kept."""
+        """Track objects over consecutive pictures."""
         from engine.models.places import memory_mb, reset_peak_memory
         from engine.models.sam3.timing import ReferenceTracker, tensors_mb
 
@@ -227,7 +227,7 @@ class _Case:
         count = len(times_ms["ours"])
         last = min(LAST_PICTURES, count // 2)
         fps = {name: 1000.0 / float(np.mean(each[-last:])) for name, each in times_ms.items()}
-        settled = (len(grown_mb["ours"]) + 1) // 2  # until then memories fill: 16 pictures of an object
+        settled = (len(grown_mb["ours"]) + 1) // 2  # before that the memories fill: 16 pictures of an object
         return result | {
             "followed": count,
             "last": last,
@@ -237,7 +237,7 @@ class _Case:
         }
 
     def _streamed(self, ours: _Ours, seconds: float) -> dict[str, Any]:
-        """The whole way, from a video that another thread decodes: rate, times of a picture, and where they go."""
+        """The whole pipeline, from a video decoded on another thread: rate, time per picture, and time per stage."""
         film = LoopedClip(self._clip, self._batch)
         times_ms: list[float] = []
         stages_ms = {READ: 0.0}
@@ -283,7 +283,7 @@ class _Case:
             film.close()
 
     def _in_turn(self, calls: dict[str, Call], batches: list[np.ndarray], seconds: float) -> dict[str, list[float]]:
-        """Ms a picture, one after the other in rounds: whatever else the machine does strikes all alike."""
+        """Ms per picture, in alternating rounds, so that other load affects all contenders."""
         for call in calls.values():
             for batch in batches[:WARM_UP_CALLS]:
                 call(batch)

@@ -1,8 +1,8 @@
-"""Live diffusion against diffusers' own pipelines, call by call in turn, on the same modules, device and run.
+"""Live diffusion compared with diffusers' own pipelines, in alternating calls, on the same modules, device and run.
 
-Ours is what the child does for a picture: uint8 in, uint8 out, all steps of consecutive pictures in one call. Theirs
-is measured twice: as a user calls it (text and PIL picture in, PIL picture out), and with all that can be prepared
-prepared (embeddings and tensor in, tensor out). Each call is waited for, so that nobody is measured by its queue.
+Ours is the work of the child for one picture: uint8 in, uint8 out, all steps of consecutive pictures in one call.
+Theirs is measured twice: as a user calls it (text and PIL picture in, PIL picture out), and with everything prepared
+(embeddings and tensor in, tensor out). Each call is synchronised, so that queued work is not missed.
 """
 
 import statistics
@@ -26,7 +26,7 @@ UNVERIFIED = (
     "device memory over 10 000 frames",
     "the speed of the true shapes",
 )
-"""What a CPU cannot show."""
+"""Not measurable on a CPU."""
 MIN_CALLS = 5
 WARM_UP_CALLS = 3
 PROMPT = "a forest of glass at dawn"
@@ -35,10 +35,10 @@ Call = Callable[[], object]
 
 
 def run(asked: dict[str, Any], progress: Progress) -> dict[str, Any]:
-    """Figures by shape, then by size and steps; ModelError for a shape or device that is not.
+    """Figures by shape, then by size and steps; ModelError for an unknown shape or device.
 
-    Times in ms, work in GFLOP (2 x multiply-adds) a picture. `tflops`: the work a second; `matmul_tflops` is what a
-    large matrix product reaches here, to compare with: a convolution may come out above it.
+    Times in ms, work in GFLOP (2 x multiply-adds) a picture. `tflops`: the work a second; `matmul_tflops`: a
+    large matrix product on this machine, for comparison; a convolution may exceed it.
     `asked`: `shapes` (empty: the device's own), `sizes` in px, `steps`, `seconds` a case, `device`, `threads` of a CPU.
     """
     return in_own_process("engine.bench.sd", asked, progress)
@@ -137,7 +137,7 @@ class _ShapeBench:
         self._rival.close()
 
     def _painter(self, side: int, steps: int, *, has_graphs: bool) -> Any:
-        """As the child has it. `steps` real steps: twice as many at half strength."""
+        """A painter as in the child. `steps` real steps: twice as many at half strength."""
         from engine.live.sd.painter import Painter
         from engine.live.sd.settings import read_settings
         from engine.models.graphs import DirectCalls, calls_for
@@ -148,7 +148,7 @@ class _ShapeBench:
         return painter
 
     def _in_turn(self, calls: dict[str, Call], seconds: float, after_ours: Callable[[], None]) -> dict[str, float]:
-        """Median ms of each, one after the other in rounds: whatever else the machine does strikes all alike."""
+        """Median ms of each call, in alternating rounds, so that other load affects all of them."""
         for call in calls.values():
             for _ in range(WARM_UP_CALLS):
                 call()
@@ -167,5 +167,5 @@ class _ShapeBench:
 
 
 def _refuse(key: str, line: str) -> None:
-    """Nothing may be left out of what is measured."""
+    """Fail instead of measuring with something left out."""
     raise ModelError(line)

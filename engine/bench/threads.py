@@ -1,8 +1,7 @@
-"""How OpenMP's threads should wait (engine/system/openmp.py): the same work, idle machine and busy one.
+"""Compares OpenMP's wait policies (engine/system/openmp.py): the same work on an idle and on a busy machine.
 
-Each kind of work is measured under each way of waiting, in a process of its own, because the library reads the
-environment once. Quiet and busy turns alternate in it, so that whatever else the machine does strikes both. The busy
-neighbours are as many processes as the machine has cores, and do nothing but compute.
+Each kind of work is measured with each policy, in its own process, because the library reads the environment once.
+Quiet and busy rounds alternate, so that other load affects both. For the busy rounds one process per core computes.
 """
 
 import os
@@ -25,13 +24,13 @@ WAYS: Mapping[str, Mapping[str, str]] = {
     "sleep": openmp.SLEEP,
 }
 USED = {"paint": "brief spin", "find": "brief spin", "convert": "brief spin", "draw": "sleep"}
-"""What each kind of work is done with here."""
+"""The policy in use for each kind of work."""
 ROUNDS = 3
 WARM_UP_CALLS = 3
 SIDE_PX = 256
 SOUND_S = 4.0
 DRAWN_PX = (1280, 720)
-# Ends with the process that started it, however that ends.
+# Ends when its parent process ends, for any reason.
 BUSY = """import os, sys, threading
 threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0))).start()
 while True: pass"""
@@ -40,9 +39,9 @@ Work = Callable[[], object]
 
 
 def run(kinds: Sequence[str], seconds: float, threads: int, progress: Progress) -> dict[str, Any]:
-    """Calls a second of each kind of work and way of waiting, quiet and busy; the median of three turns of each.
+    """Calls per second of each kind of work and wait policy, quiet and busy; the median of three rounds.
 
-    `kinds`: of `WORK`. `seconds` of each kind and way, half of it quiet, half busy. ModelError where one fails.
+    `kinds`: keys of `WORK`. `seconds` for each kind and policy, half quiet, half busy. ModelError if one fails.
     """
     result: dict[str, Any] = {"cores": os.cpu_count(), "threads": threads, "busy_processes": os.cpu_count()}
     steps = [(kind, way) for kind in kinds for way in WAYS]
@@ -87,13 +86,13 @@ def _busy_neighbours() -> Iterator[None]:
     with ExitStack() as ended:
         for _ in range(os.cpu_count() or 1):
             process = subprocess.Popen([sys.executable, "-c", BUSY], stdin=subprocess.PIPE)
-            ended.enter_context(process)  # waits for its end
+            ended.enter_context(process)  # waits until it has ended
             ended.callback(process.kill)
         yield
 
 
 def _paint(threads: int) -> Work:
-    """A picture through a tiny diffusion model, one step."""
+    """Paint a picture with a tiny diffusion model, one step."""
     from engine.live.sd.painter import Painter
     from engine.live.sd.settings import read_settings
     from engine.models.device_work import use_threads
@@ -116,7 +115,7 @@ def _paint(threads: int) -> Work:
 
 
 def _find(threads: int) -> Work:
-    """Objects in a picture by a tiny SAM3."""
+    """Find objects in a picture with a tiny SAM3."""
     from engine.models.device_work import use_threads
     from engine.models.places import place_for
     from engine.models.sam3.segmenter import Segmenter
@@ -132,7 +131,7 @@ def _find(threads: int) -> Work:
 
 
 def _convert(threads: int) -> Work:
-    """Four seconds of speech in a tiny voice."""
+    """Convert four seconds of speech with a tiny voice model."""
     from engine.bench.rvc import spoken
     from engine.models.device_work import use_threads
     from engine.models.places import place_for
@@ -151,15 +150,15 @@ def _convert(threads: int) -> Work:
 
 
 def _draw(threads: int) -> Work:
-    """The Multiverse at 720p by Numba."""
+    """Draw the Multiverse at 720p with Numba."""
     import numba
 
-    from engine.bench.render import Frame
+    from engine.bench.render import WholeFrame
     from engine.render import open_renderer
 
     renderer = open_renderer("numba", *DRAWN_PX)
-    numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
-    return Frame(renderer, {}).draw
+    numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))  # type: ignore[attr-defined]  # made from the environment
+    return WholeFrame(renderer, {}).draw
 
 
 WORK: Mapping[str, Callable[[int], Work]] = {"paint": _paint, "find": _find, "convert": _convert, "draw": _draw}

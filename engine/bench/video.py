@@ -1,9 +1,9 @@
-"""Painting a video, from the clip on disk to the MP4 on disk, against diffusers' own pipeline frame by frame.
+"""Painting a video, from a clip on disk to an MP4 on disk, compared with diffusers' own pipeline frame by frame.
 
-Ours is what `multiverse video` does, `fused` and `split`: the clip read ahead, painted in batches, encoded. Theirs is
-what one writes with diffusers: PyAV's picture as a PIL picture into the pipeline, its answer into the encoder. Both
-have the same weights, sampler, steps, guidance, noise and encoder, and take turns: whatever else the machine does
-strikes all alike. Loading and warming up are no part of it.
+Ours is `multiverse video`, `fused` and `split`: the clip is read ahead, painted in batches, encoded. Theirs is a plain
+script with diffusers: PyAV's picture as a PIL picture into the pipeline, its result into the encoder. Both have the
+same weights, sampler, steps, guidance, noise and encoder, and alternate, so that other load affects both. Loading and
+warm-up are excluded.
 """
 
 import statistics
@@ -27,6 +27,7 @@ from engine.sinks.movie_file import FORMATS
 
 if TYPE_CHECKING:
     from engine.jobs.video import VideoJob
+    from engine.jobs.video.job import Stages
     from engine.jobs.video.pipeline import VideoOutcome
     from engine.models.places import MeasuredDevice
     from engine.models.sd.timing import Repaint
@@ -37,16 +38,16 @@ UNVERIFIED = (
     "float16 overflow in the models' outputs",
     "the speed of the true shapes, and so the original's 35.5 fps",
 )
-"""What a CPU cannot show."""
+"""Not measurable on a CPU."""
 PROMPT = "a forest of glass at dawn"
 SEED = 7
 CFG = 6.0
 ROUNDS = 3
-MIN_BATCHES = 3  # a turn: the pipeline fills once and empties once
-MIN_FRAMES = 8  # a turn: two files are opened and closed
+MIN_BATCHES = 3  # per turn: the pipeline fills once and drains once
+MIN_FRAMES = 8  # per turn: two files are opened and closed
 CLIP_PICTURES = {"cpu": 120, "mps": 300, "cuda": 600}
 ORIGINAL_FPS = {(8, 5, 0.2): 35.485, (8, 20, 0.2): 13.4}
-"""(batch, steps, strength): what the original reached on an RTX 4090, one and four real steps."""
+"""(batch, steps, strength) -> fps of the original on an RTX 4090, with one and four real steps."""
 ORIGINAL_SIZE = 360, 640
 
 Take = Callable[[int], "Turn"]
@@ -65,12 +66,12 @@ class Case:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
-    """What one contender did once."""
+    """One measurement of one contender."""
 
     frames: int
     seconds: float
     outcome: "VideoOutcome | None" = None
-    """Of ours."""
+    """Set for ours."""
 
     @property
     def fps(self) -> float:
@@ -81,24 +82,24 @@ class Turn:
 class Contender:
     take: Take
     step: int
-    """Frames that it paints at once."""
+    """Frames per batch."""
     frames: int = 0
-    """At each turn."""
+    """Frames per turn."""
     turns: list[Turn] = field(default_factory=list)
 
     @property
     def fps(self) -> float:
-        """Of all turns together."""
+        """Frames per second over all turns."""
         return sum(turn.frames for turn in self.turns) / sum(turn.seconds for turn in self.turns)
 
 
 def run(asked: dict[str, Any], progress: Progress) -> dict[str, Any]:
-    """Figures by shape, then by case; ModelError for a shape or device that is not.
+    """Figures by shape, then by case; ModelError for an unknown shape or device.
 
     `asked`: `shapes` (empty: the device's own), `size` (width, height), `batches` and `steps` (empty: 1 and 8, 5 and 20
     and the original's cases), `strength`, `modes` of ours, `seconds` for each contender of a case, `device`, `threads`
-    of a CPU. `tflops` is the work that was counted (2 x multiply-adds) a second, `matmul_tflops` what a large matrix
-    product reaches here in one process: no limit, but something to compare with.
+    of a CPU. `tflops`: the counted work (2 x multiply-adds) per second; `matmul_tflops`: a large matrix product on this
+    machine in one process, for comparison; it is not a limit.
     """
     return in_own_process("engine.bench.video", asked, progress)
 
@@ -115,7 +116,7 @@ def _measure(
     batches: Sequence[int],
     steps: Sequence[int],
     strength: float,
-    modes: Sequence[str],
+    modes: "Sequence[Stages]",
     seconds: float,
     device: str,
     threads: int,
@@ -153,7 +154,7 @@ def _measure(
 
 
 def cases_for(batches: Sequence[int], steps: Sequence[int], strength: float) -> list[Case]:
-    """Where neither batches nor steps are asked for, those that the original told figures of too."""
+    """The cases to measure. By default they include those with published figures of the original."""
     cases = [Case(batch=b, steps=s, strength=strength) for s in steps or (5, 20) for b in batches or (1, 8)]
     if not batches and not steps:
         cases += [Case(batch=b, steps=s, strength=share) for b, s, share in ORIGINAL_FPS]
@@ -172,8 +173,8 @@ class _ShapeBench:
         self._size = size
         self._gflop = gflop(shape, *size)
 
-    def measure(self, case: Case, modes: Sequence[str], seconds: float) -> dict[str, Any]:
-        """Ours as each of `modes`, and diffusers, in turn."""
+    def measure(self, case: Case, modes: "Sequence[Stages]", seconds: float) -> dict[str, Any]:
+        """Measure ours in each of `modes`, and diffusers, alternately."""
         asked: dict[str, Any] = {"steps": case.steps, "strength": case.strength, "seed": SEED}
         paint = self._rival.repaint(**asked, guidance=CFG)
         theirs = self._clip.with_name("diffusers.mp4")
@@ -181,7 +182,9 @@ class _ShapeBench:
             ours = {mode: _Ours(self._job(case, asked, mode)) for mode in modes}
             for each in ours.values():
                 stack.callback(each.close)
-            contenders = {mode: Contender(take=each.take, step=case.batch) for mode, each in ours.items()}
+            contenders: dict[str, Contender] = {
+                mode: Contender(take=each.take, step=case.batch) for mode, each in ours.items()
+            }
             contenders["diffusers"] = Contender(
                 take=lambda frames: frame_by_frame(self._clip, theirs, paint, frames), step=1
             )
@@ -200,7 +203,7 @@ class _ShapeBench:
         """Make room for the next shape."""
         self._rival.close()
 
-    def _job(self, case: Case, asked: dict[str, Any], mode: str) -> "VideoJob":
+    def _job(self, case: Case, asked: dict[str, Any], mode: "Stages") -> "VideoJob":
         from engine.jobs.video import VideoJob
         from engine.models.sd import ModelSpec
         from engine.models.sd.painting import Painting
@@ -218,10 +221,10 @@ class _ShapeBench:
         )
 
     def _in_turn(self, contenders: dict[str, Contender], seconds: float) -> None:
-        """As many frames at each turn as take a contender its share of `seconds`."""
+        """Give each contender as many frames per turn as fill its share of `seconds`."""
         for each in contenders.values():
             most = CLIP_PICTURES[self._place.kind] // each.step
-            each.take(each.step)  # the first call of all pays for what is made once
+            each.take(each.step)  # warm-up: the first call of all includes one-time work
             wanted = each.take(each.step).fps * seconds / ROUNDS
             fewest = max(MIN_BATCHES, MIN_FRAMES // each.step)
             each.frames = min(max(round(wanted / each.step), fewest), most) * each.step
@@ -231,7 +234,7 @@ class _ShapeBench:
 
     def _figures(self, case: Case, own: Contender, rival: Contender, ours: "_Ours") -> dict[str, Any]:
         work = self._gflop
-        rows = 1 if self._rival.model.sampler == "turbo" else 2  # the negative prompt is painted beside the prompt
+        rows = 1 if self._rival.model.sampler == "turbo" else 2  # the negative prompt needs a row of its own
         work_gflop = work["encode"] + rows * ours.real_steps * work["unet"] + work["decode"]
         outcomes = [turn.outcome for turn in own.turns if turn.outcome is not None]
         stages = {
@@ -267,7 +270,7 @@ class _ShapeBench:
 
 
 class _Ours:
-    """A job whose stages stay warm from turn to turn."""
+    """A job whose stages stay warm between turns."""
 
     def __init__(self, job: "VideoJob") -> None:
         from engine.jobs.video.run import open_job, open_stages
@@ -299,8 +302,7 @@ class _Ours:
         return Turn(frames=outcome.painted, seconds=time.perf_counter() - began_s, outcome=outcome)
 
     def differs_from(self, paint: "Repaint") -> float:
-        """How far one batch, as it comes out of the stages, is from what `paint` makes of its pictures: the mean of
-        0..255. Nothing but rounding, where both do the same."""
+        """Mean difference, 0..255, of one batch from the pictures that `paint` makes: rounding only, if both agree."""
         from PIL import Image
 
         from engine.jobs.video.batches import video_batches
@@ -321,17 +323,19 @@ class _Ours:
 
 
 def frame_by_frame(clip: Path, out: Path, paint: "Repaint", frames: int) -> Turn:
-    """The first `frames` pictures of a clip, one after the other, into an MP4 by the encoder that ours has."""
+    """Paint the first `frames` pictures of a clip one by one into an MP4, with the same encoder as ours."""
     began_s = time.perf_counter()
     form, painted = FORMATS[".mp4"], 0
     with av.open(clip) as source, av.open(out, "w") as target:
         video = source.streams.video[0]
         video.thread_type = "AUTO"
         stream = target.add_stream(form.codec, rate=round(FPS), options=form.offline)
+        assert isinstance(stream, av.VideoStream)
         stream.width, stream.height, stream.pix_fmt = video.width, video.height, form.pixels
         for frame in source.decode(video):
-            picture = paint(frame.to_image())
-            target.mux(stream.encode(av.VideoFrame.from_image(picture)))
+            picture = paint(frame.to_image())  # type: ignore[no-untyped-call]  # PyAV's method has no annotations
+            painted_frame = av.VideoFrame.from_image(picture)  # type: ignore[no-untyped-call]  # the same
+            target.mux(stream.encode(painted_frame))
             painted += 1
             if painted == frames:
                 break

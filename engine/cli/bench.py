@@ -1,4 +1,4 @@
-"""`multiverse bench ...`: figures of this machine, each beside what it is compared with in the same run."""
+"""`multiverse bench ...`: measure this machine, always compared with a reference in the same run."""
 
 import json
 import os
@@ -28,7 +28,7 @@ def render(
     fps: Annotated[float, typer.Option(help="Rate of the live loop.")] = 30.0,
     json_: AsJson = False,
 ) -> None:
-    """Renderers against simpler ones, and what a frame costs beside its draw."""
+    """Renderers against simpler ones, and the overhead of a frame."""
     from engine.bench import frame
     from engine.bench import render as render_bench
     from engine.cli.run import parse_size
@@ -46,13 +46,13 @@ def render(
 
 @app.command()
 def osc(
-    rate: Annotated[int, typer.Option(help="Messages a second.")] = 40_000,
+    rate: Annotated[int, typer.Option(help="Messages per second.")] = 40_000,
     seconds: Annotated[float, typer.Option(help="Length with and without load.")] = 10.0,
     size: Annotated[str, typer.Option(metavar="WxH", help="Picture size in pixels.")] = "1280x720",
     fps: Annotated[float, typer.Option(help="Rate of the loop.")] = 30.0,
     json_: AsJson = False,
 ) -> None:
-    """A flood of OSC beside the running picture: what is lost, and what it costs a frame."""
+    """A flood of OSC while the picture runs: losses, and cost per frame."""
     from engine.bench import osc as osc_bench
     from engine.cli.run import parse_size
 
@@ -64,15 +64,15 @@ def osc(
 
 @app.command()
 def control(
-    viewers: Annotated[int, typer.Option(min=1, max=16, help="Browsers that look at the preview.")] = 4,
-    preview_fps: Annotated[int, typer.Option(min=1, max=60, help="Pictures a second that each asks for.")] = 30,
+    viewers: Annotated[int, typer.Option(min=1, max=16, help="Number of preview viewers.")] = 4,
+    preview_fps: Annotated[int, typer.Option(min=1, max=60, help="Pictures per second for each viewer.")] = 30,
     seconds: Annotated[float, typer.Option(min=1.0, help="Length with and without viewers.")] = 30.0,
-    moves: Annotated[int, typer.Option(min=2, max=1000, help="Moves of a fader, and questions for the tree.")] = 60,
+    moves: Annotated[int, typer.Option(min=2, max=1000, help="Fader moves, and requests for the tree.")] = 60,
     size: Annotated[str, typer.Option(metavar="WxH", help="Picture size in pixels.")] = "1280x720",
     fps: Annotated[float, typer.Option(help="Rate of the loop.")] = 30.0,
     json_: AsJson = False,
 ) -> None:
-    """What previews cost the picture, how soon a fader in a browser is seen, how soon the whole tree is told."""
+    """Cost of previews, latency of a fader in a browser, and time to read the whole parameter tree."""
     from engine.bench import control as control_bench
     from engine.cli.run import parse_size
 
@@ -88,7 +88,7 @@ def ipc(
     frames: Annotated[int, typer.Option(min=1, help="Numbered pictures read; 1000000 for the long proof.")] = 100_000,
     json_: AsJson = False,
 ) -> None:
-    """Pictures to another process: the ring beside a queue, and how many arrive torn."""
+    """Pictures to another process: the ring against a queue, and the number of torn pictures."""
     from engine.bench import ipc as ipc_bench
 
     with _progress(json_) as progress:
@@ -99,15 +99,15 @@ def ipc(
 @app.command()
 def isolation(
     model: Annotated[
-        str, typer.Option(metavar="MODEL", help="What the child paints with; random:SHAPE needs no weights.")
+        str, typer.Option(metavar="MODEL", help="The child's model; random:SHAPE needs no weights.")
     ] = "random:tiny",
     size: Annotated[str, typer.Option(metavar="WxH", help="Picture size in pixels.")] = "1280x720",
     fps: Annotated[float, typer.Option(help="Rate of the loop.")] = 30.0,
-    seconds: Annotated[float, typer.Option(min=1.0, help="Length of each scene; 600 for the long proof.")] = 30.0,
+    seconds: Annotated[float, typer.Option(min=1.0, help="Length of each case; 600 for the long proof.")] = 30.0,
     sd_size: Annotated[str, typer.Option(metavar="WxH", help="Size of the SD picture.")] = "512x512",
     json_: AsJson = False,
 ) -> None:
-    """What a child does to the picture: away, idle, busy, with and without the gate, killed every second."""
+    """How a child disturbs the picture: stopped, idle, busy, with and without the gate, killed every second."""
     from engine.bench import isolation as isolation_bench
     from engine.cli.run import parse_size
 
@@ -132,7 +132,7 @@ def sd(
     steps: Annotated[list[int] | None, typer.Option(metavar="COUNT", help="Repeatable. (default: 1 2 4)")] = None,
     seconds: Annotated[float, typer.Option(metavar="SECONDS", help="For each size and number of steps.")] = 5.0,
     device: Annotated[str, typer.Option(metavar="auto|cpu|cuda|mps", help="Where to work.")] = "auto",
-    threads: Annotated[int, typer.Option(min=1, help="Of the CPU's work.")] = 1,
+    threads: Annotated[int, typer.Option(min=1, help="CPU threads.")] = 1,
     json_: AsJson = False,
 ) -> None:
     """Live diffusion, random weights of the true shapes, against diffusers' own pipelines."""
@@ -174,7 +174,7 @@ def sam3(
     batch: Annotated[int, typer.Option(min=1, max=4, help="Pictures at once; image mode only.")] = 1,
     seconds: Annotated[float, typer.Option(metavar="SECONDS", help="For each of a case's two measurements.")] = 5.0,
     device: Annotated[str, typer.Option(metavar="auto|cpu|cuda|mps", help="Where to work.")] = "auto",
-    threads: Annotated[int, typer.Option(min=1, help="Of the CPU's work.")] = 1,
+    threads: Annotated[int, typer.Option(min=1, help="CPU threads.")] = 1,
     json_: AsJson = False,
 ) -> None:
     """SAM3 with random weights of the true size, against transformers' own with masks of the full size."""
@@ -213,18 +213,18 @@ def rvc(
         ),
     ] = "",
     seconds: Annotated[
-        float | None, typer.Option(min=1.0, metavar="SECONDS", help="Of sound. (default: 180; on a CPU 20)")
+        float | None, typer.Option(min=1.0, metavar="SECONDS", help="Length of the sound. (default: 180; on a CPU 20)")
     ] = None,
     block: Annotated[
         list[float] | None,
-        typer.Option(metavar="MS", help="How much is converted at once live, repeatable. (default: 100 250 500)"),
+        typer.Option(metavar="MS", help="Block length of the live conversion, repeatable. (default: 100 250 500)"),
     ] = None,
     files: Annotated[
-        int | None, typer.Option(min=1, metavar="COUNT", help="Of 3 s, for batches. (default: 32; on a CPU 8)")
+        int | None, typer.Option(min=1, metavar="COUNT", help="Files of 3 s, for batches. (default: 32; on a CPU 8)")
     ] = None,
-    embeddings: Annotated[int, typer.Option(min=40, help="Of the index.")] = 20_000,
+    embeddings: Annotated[int, typer.Option(min=40, help="Size of the index.")] = 20_000,
     device: Annotated[str, typer.Option(metavar="auto|cpu|cuda|mps", help="Where to work.")] = "auto",
-    threads: Annotated[int, typer.Option(min=1, help="Of the CPU's work.")] = 1,
+    threads: Annotated[int, typer.Option(min=1, help="CPU threads.")] = 1,
     json_: AsJson = False,
 ) -> None:
     """Voice conversion with random weights of the true size, file and stream, its parts against FAISS, SciPy, RVC."""
@@ -260,15 +260,15 @@ def video(
         list[int] | None, typer.Option(metavar="COUNT", help="Pictures at once, repeatable. (default: 1 8)")
     ] = None,
     steps: Annotated[
-        list[int] | None, typer.Option(metavar="COUNT", help="Asked for, repeatable. (default: 5 20)")
+        list[int] | None, typer.Option(metavar="COUNT", help="Requested steps, repeatable. (default: 5 20)")
     ] = None,
-    strength: Annotated[float, typer.Option(min=0.0, max=1.0, help="This share of the steps is made.")] = 0.5,
+    strength: Annotated[float, typer.Option(min=0.0, max=1.0, help="Share of the steps that is run.")] = 0.5,
     mode: Annotated[
         list[str] | None, typer.Option(metavar="fused|split", help="Repeatable. (default: fused split)")
     ] = None,
     seconds: Annotated[float, typer.Option(metavar="SECONDS", help="For each contender of a case.")] = 6.0,
     device: Annotated[str, typer.Option(metavar="auto|cpu|cuda|mps", help="Where to work.")] = "auto",
-    threads: Annotated[int, typer.Option(min=1, help="Of the CPU's work.")] = 1,
+    threads: Annotated[int, typer.Option(min=1, help="CPU threads.")] = 1,
     json_: AsJson = False,
 ) -> None:
     """Painting a video, random weights of the true shapes, from file to file, against diffusers frame by frame.
@@ -306,11 +306,11 @@ def threads(
     kind: Annotated[
         list[str] | None, typer.Option(metavar="paint|find|convert|draw", help="Repeatable. (default: all)")
     ] = None,
-    seconds: Annotated[float, typer.Option(min=0.1, metavar="SECONDS", help="For each kind and way.")] = 12.0,
+    seconds: Annotated[float, typer.Option(min=0.1, metavar="SECONDS", help="For each kind and policy.")] = 12.0,
     count: Annotated[int | None, typer.Option("--threads", min=1, help="(default: the machine's cores)")] = None,
     json_: AsJson = False,
 ) -> None:
-    """How OpenMP's threads should wait: models and Numba on a quiet machine and beside busy processes."""
+    """OpenMP's wait policies: models and Numba on a quiet and on a busy machine."""
     from engine.bench import threads as threads_bench
 
     kinds = tuple(dict.fromkeys(kind or threads_bench.WORK))
@@ -324,13 +324,13 @@ def threads(
 @app.command()
 def dataset(
     case: Annotated[list[str] | None, typer.Option(metavar="small|large", help="Repeatable. (default: both)")] = None,
-    pictures: Annotated[int, typer.Option(min=1, max=100, help="Of each case; the median counts.")] = 3,
+    pictures: Annotated[int, typer.Option(min=1, max=100, help="Pictures of each case; the median counts.")] = 3,
     long_run: Annotated[int, typer.Option(min=0, help="Small pictures, for memory and overhead; 0: none.")] = 20,
     cycles: Annotated[bool, typer.Option("--cycles", help="The same scenes by Cycles too: minutes.")] = False,
     blender: Annotated[str, typer.Option(metavar="PATH", help="For Cycles. [MULTIVERSE_BLENDER]")] = "",
     json_: AsJson = False,
 ) -> None:
-    """Site pictures with labels: seconds a picture and of its process, a long run's memory; Cycles beside it if asked.
+    """Site pictures with labels: time per picture and of its process, memory of a long run, optionally Cycles.
 
     small is 44 piles at 1920x1080, large 364 at 5280x3956: what the original was measured with.
     """

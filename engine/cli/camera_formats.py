@@ -1,4 +1,4 @@
-"""The sizes, rates and pixel formats that each camera offers, as FFmpeg tells them. For `doctor --report`, in a child.
+"""List each camera's sizes, rates and pixel formats, from FFmpeg. For `doctor --report`, in a child.
 
 FFmpeg has no list of them in its API: it writes them to its log, when asked (v4l2: `list_formats`, DirectShow:
 `list_options`, ffmpeg-devices manual) or when it cannot give what was asked for (AVFoundation).
@@ -17,12 +17,12 @@ def list_camera_formats() -> list[dict[str, Any]]:
     return [
         {"index": camera.index, "name": camera.name, "formats": ask_formats(camera, sys.platform)}
         for camera in list_cameras()
-        if not camera.is_screen  # a question would record it
+        if not camera.is_screen  # querying it would record it
     ]
 
 
 def ask_formats(camera: CameraDevice, platform: str) -> list[str]:
-    """FFmpeg's lines about one camera; those of an error where it cannot be asked. `platform` as in `sys.platform`."""
+    """FFmpeg's lines about one camera, or those of its error. `platform` as in `sys.platform`."""
     import av
     import av.logging
 

@@ -15,11 +15,11 @@ class Check:
     state: State
     detail: str
     mend: str = ""
-    """The command, or the step, that mends it; empty when there is nothing to mend."""
+    """The command or step that fixes it; empty if nothing needs fixing."""
 
 
 def pip_command() -> str:
-    """pip of this very Python, as a command to paste.
+    """The command of this Python's pip, to paste into a shell.
 
     PowerShell runs no program whose path is quoted, and cmd takes no `&` before it. A path with a blank is therefore
     told from the current folder where that leaves the blank out.

@@ -30,7 +30,7 @@ from collections.abc import Callable
 from typing import Final, NoReturn
 
 MAX_HOLD_S: Final = 4.5  # of the 5 s that Windows gives; the engine's end takes no longer (engine/system/closing.py)
-FORCE_QUIT_AFTER_S: Final = 1.0  # a key that is held down repeats itself sooner; a person presses again later
+FORCE_QUIT_AFTER_S: Final = 1.0  # a held key repeats sooner; a second press by a person comes later
 CONTROL_C_EXIT: Final = 0xC000013A - 2**32  # STATUS_CONTROL_C_EXIT, as the C int that os._exit takes
 
 log = logging.getLogger(__name__)
@@ -65,7 +65,7 @@ class ConsoleEvents:
         self._add_handler()
 
     def connect(self, stop: Callable[[], None]) -> None:
-        """From now on the first event calls `stop`, on a thread of Windows' own.
+        """From now on the first event calls `stop`, on a thread made by Windows.
 
         The handler is added again, to be called before those that libraries have added since: Intel's Fortran runtime
         has one that aborts ("Default Console Event Handling" in its guide).

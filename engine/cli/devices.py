@@ -1,4 +1,4 @@
-"""`multiverse devices`: what can be heard, played to and seen here, and how to hear the computer itself."""
+"""`multiverse devices`: sound inputs and outputs, cameras, pictures of other programs, and loopback advice."""
 
 import dataclasses
 import json
@@ -22,7 +22,7 @@ def devices(
     as_json: AsJson = False,
 ) -> None:
     """List audio inputs (--audio device:NAME), outputs (--rvc-output device:NAME), cameras (--camera INDEX), and
-    pictures of other programs, each as --camera takes it."""
+    pictures of other programs, in the form that --camera takes."""
     from engine.audio.devices import list_devices, loopback_advice
     from engine.sources.devices import list_cameras
     from engine.sources.published import list_shared
@@ -41,7 +41,7 @@ def devices(
     except MultiverseError as error:
         problems.append(f"cameras: {error}")
     sources: tuple[str, ...] = ()
-    if ndi:  # never unasked: systems warn of programs that look round the network
+    if ndi:  # only on request: systems warn about programs that scan the network
         from engine.sources.ndi import list_ndi
 
         try:
@@ -97,7 +97,7 @@ def _audio_line(device: "AudioDevice", channels: int) -> str:
 
 
 def _choice(word: str) -> str:
-    """As it is typed: the names of other programs have blanks."""
+    """The name quoted for a shell: names of other programs may contain blanks."""
     return f'--camera "{word}"'
 
 

@@ -1,4 +1,4 @@
-"""`multiverse doctor`: what works here, what does not, why, and the command that mends it."""
+"""`multiverse doctor`: what works on this machine, what does not, why, and the command that fixes it."""
 
 import json
 import re
@@ -41,9 +41,9 @@ def doctor(
 ) -> None:
     """Check this machine. Exit code 0 when the engine can run, warnings or not; 1 when it cannot."""
     if out is not None and not selftest:
-        raise UsageError("--out FILE is the self-test's result: add --selftest")
+        raise UsageError("--out FILE is for the self-test: add --selftest")
     if report is not None and not selftest:
-        raise UsageError("--report FILE tells of the self-test, too: add --selftest")
+        raise UsageError("--report FILE needs the self-test: add --selftest")
     if report is None and (overwrite or ndi):
         raise UsageError(f"{'--overwrite' if overwrite else '--ndi'} is for the report: add --report FILE")
 
@@ -82,7 +82,7 @@ def _write(path: Path, result: dict[str, object]) -> None:
 
 
 def _print_list(checks: "Sequence[Check]") -> None:
-    """Each step on a line that nothing breaks, whatever the terminal's width: half a command must not be copied."""
+    """Print each step on one unwrapped line, so that commands can be copied whole."""
     from rich.console import Console
     from rich.text import Text
 
@@ -99,7 +99,7 @@ def _print_list(checks: "Sequence[Check]") -> None:
 
 
 def mend_steps(mend: str) -> list[tuple[str, str]]:
-    """(mend, then or or; what to type): a mend may have several commands, each of which is typed alone. Pure."""
+    """Split a fix into (mend, then or or; command to type). Pure."""
     pieces = re.split(r", (then) |; (or):? ", f", then {mend}")[1:] if mend else []
     steps = [(then or either, step) for then, either, step in zip(pieces[::3], pieces[1::3], pieces[2::3], strict=True)]
     return [("mend", steps[0][1]), *steps[1:]] if steps else []

@@ -1,4 +1,4 @@
-"""The doctor's checks of what draws, hears, sees, records and infers.
+"""The doctor's checks of rendering, sound, cameras, recording and inference.
 
 Each is asked in a child process, side by side, because a driver may crash or hang; judging the answers is pure.
 """
@@ -29,7 +29,7 @@ OLD_CARDS_INDEX = (
 
 
 def run_checks() -> list[Check]:
-    """Every check there is. Takes as long as its slowest child."""
+    """Run all checks, in parallel. Takes as long as the slowest probe."""
     with ExitStack() as stack:
         names = ["gl", "numba", "audio", "cameras", "encoders", "blender"]
         names += ["torch"] if find_spec("torch") else []
@@ -115,7 +115,7 @@ def check_audio(audio: Answer) -> Iterator[Check]:
 
 
 def check_permissions(permissions: Answer) -> list[Check]:
-    """Microphone and camera on a Mac; "unknown" where macOS could not be asked."""
+    """Permissions of microphone and camera on a Mac; "unknown" if macOS could not be asked."""
     return [
         check_mac_permission(device, permissions.values.get(device, "unknown"), os.environ)
         for device in ("microphone", "camera")
@@ -147,7 +147,7 @@ def check_encoders(encoders: Answer) -> Check:
 
 
 def check_torch(torch: Answer | None, nvidia: str, *, has_wheel: bool = True) -> Check:
-    """`torch` is None when it is not installed, `nvidia` the card's name or empty."""
+    """Check torch. `torch` is None if it is not installed; `nvidia` is the card's name or empty."""
     install, models = f"{pip_command()} install torch", f'{pip_command()} install "multiverse-engine[models]"'
     if torch is None and not has_wheel:
         reason = "PyTorch has no build for Intel Macs: no Stable Diffusion, SAM3, voice; the picture needs none of it"
@@ -189,7 +189,7 @@ def check_torch(torch: Answer | None, nvidia: str, *, has_wheel: bool = True) ->
 
 
 def _cards_without_kernels(torch: Answer) -> list[str]:
-    """Cards older than all that this build of torch was compiled for: CUDA finds them, and each operation fails."""
+    """Cards too old for this build of torch: CUDA lists them, but every operation fails."""
     built_for = [
         int(name.removeprefix("sm_").rstrip("af")) for name in torch.values.get("kernels_for", ()) if "sm_" in name
     ]
@@ -199,7 +199,7 @@ def _cards_without_kernels(torch: Answer) -> list[str]:
 
 
 def check_blender(blender: Answer) -> Check:
-    """Empty values: there is none, and nothing but `multiverse dataset` misses it."""
+    """Check Blender. Empty values: it is not installed; only `multiverse dataset` needs it."""
     from engine.jobs.dataset.cycles import install_command
 
     if blender.error:
@@ -214,7 +214,7 @@ def check_blender(blender: Answer) -> Check:
 
 
 def check_syphon_name(syphon: Answer) -> Check:
-    """The application under which other programs list the pictures: often Python's name and not ours."""
+    """The application name under which other programs list the pictures: often Python's, not ours."""
     if syphon.error:
         return Check(name="Syphon name", state="warning", detail=syphon.error)
     application = syphon.values["application"] or "no application"
@@ -226,7 +226,7 @@ def check_syphon_name(syphon: Answer) -> Check:
 
 
 def _find_nvidia() -> str:
-    """The NVIDIA card's name, or empty; asked of its driver, without torch."""
+    """The NVIDIA card's name from its driver, without torch; empty if there is none."""
     command = shutil.which("nvidia-smi")
     if command is None:
         return ""

@@ -1,7 +1,7 @@
-"""The doctor's checks of what stops people in the first hour: those of this system, and the sound input anywhere."""
+"""The doctor's checks for common problems of beginners: those of this system, and the sound input on any system."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from engine.cli.check import Check
 from engine.cli.doctor_mac import mac_checks
@@ -13,14 +13,13 @@ HEADSETS = ("airpods", "hands-free", "headset", "beats")
 
 def first_hour_checks() -> Iterator[Check]:
     """Run the checks of this system; none on Linux."""
-    if sys.platform == "win32":
-        yield from windows_checks()
-    elif sys.platform == "darwin":
-        yield from mac_checks()
+    checks: dict[str, Callable[[], Iterator[Check]]] = {"win32": windows_checks, "darwin": mac_checks}
+    if sys.platform in checks:
+        yield from checks[sys.platform]()
 
 
 def check_default_input(default: str | None, rate_hz: int, *, is_loopback: bool) -> Iterator[Check]:
-    """Only where the default sound input seems to be the microphone of a Bluetooth headset, or of a camera."""
+    """Warn if the default sound input seems to be the microphone of a Bluetooth headset or of a camera."""
     if default is None or is_loopback:
         return
     is_headset = any(part in default.lower() for part in HEADSETS)

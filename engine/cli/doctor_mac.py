@@ -1,4 +1,4 @@
-"""The doctor's checks of what stops people in the first hour on a Mac.
+"""The doctor's checks for common problems of beginners on a Mac.
 
 docs/mac.md says the same in the same words; a test compares them. Judging is pure, and `mac_checks` looks up what is
 judged. Nothing here opens a microphone or a camera, so macOS asks for nothing.
@@ -17,7 +17,7 @@ from engine.cli.check import Check
 NEW_ENVIRONMENT = (
     'python3.13 -m venv --clear .venv, then .venv/bin/python -m pip install -c .ci/constraints.txt -e ".[models]"'
 )
-"""Makes the environment again. Without --clear, venv keeps the Python that is in it (CPython's `setup_python`)."""
+"""Recreates the environment. Without --clear, venv keeps the Python that is in it (CPython's `setup_python`)."""
 
 Permission = Literal["allowed", "refused", "not asked", "unknown"]
 
@@ -31,7 +31,7 @@ def mac_checks() -> Iterator[Check]:
 
 
 def check_mac_folder(folders: Sequence[PurePosixPath], home: PurePosixPath) -> Check:
-    """macOS asks whether the terminal may use Desktop, Documents and Downloads, and iCloud may hold the first two."""
+    """macOS asks for permission for Desktop, Documents and Downloads, and iCloud may hold the first two."""
     name = "folder"
     move = f"mv {{}} ~/multiverse, then cd ~/multiverse, then {NEW_ENVIRONMENT}"
     for folder in folders:
@@ -39,7 +39,7 @@ def check_mac_folder(folders: Sequence[PurePosixPath], home: PurePosixPath) -> C
             return Check(
                 name=name,
                 state="warning",
-                detail=f"{folder} is kept in step with a cloud, which moves files away that are not used",
+                detail=f"{folder} is synchronised with a cloud, which moves unused files away",
                 mend=move.format(_quoted(folder)),
             )
     for folder in folders:
@@ -84,7 +84,7 @@ def check_local_network(environment: Mapping[str, str], release: int) -> Iterato
     yield Check(
         name="local network",
         state="note",
-        detail=f"{program} needs leave for --lan, NDI and network cameras; Terminal does not",
+        detail=f"{program} needs permission for --lan, NDI and network cameras; Terminal does not",
         mend="System Settings, Privacy & Security, Local Network; or start the engine in Terminal",
     )
 
@@ -93,7 +93,7 @@ def check_mac_permission(device: str, permission: Permission, environment: Mappi
     """Report the permission that macOS has noted for the terminal this was started from."""
     name = f"{device} permission"
     if permission == "unknown":
-        return Check(name=name, state="note", detail=f"macOS does not tell (docs/mac.md, {device.capitalize()})")
+        return Check(name=name, state="note", detail=f"macOS does not say (docs/mac.md, {device.capitalize()})")
     if permission == "not asked":
         detail = f"macOS asks once the {device} is opened, for the terminal: answer Allow"
         return Check(name=name, state="note", detail=detail)

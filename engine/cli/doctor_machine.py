@@ -1,4 +1,4 @@
-"""What the doctor looks up about the machine itself: Python, packages, memory, folders, ports, sinks."""
+"""The doctor's checks of the machine: Python, packages, memory, folders, ports, sinks."""
 
 import errno
 import importlib.metadata
@@ -28,12 +28,12 @@ SPOUT_BELOW = (3, 14)  # SpoutGL has no wheel from there on
 
 
 def texture_sink(system: str) -> str:
-    """The kind of sink that other programs on this system take pictures from; `system` as in `sys.platform`."""
+    """The kind of sink for sharing textures on this system; `system` as in `sys.platform`."""
     return {"darwin": "syphon", "win32": "spout"}.get(system, "shared")
 
 
 def has_torch_wheel(system: str, machine: str) -> bool:
-    """Whether PyTorch is to be had: not for an x86 Python on a Mac. As in `sys.platform` and `platform.machine()`."""
+    """True if PyTorch can be installed: not for x86 Python on a Mac. As in `sys.platform`, `platform.machine()`."""
     return system != "darwin" or machine == "arm64"
 
 
@@ -108,7 +108,7 @@ def check_gpu_priority(priority: str | None) -> Iterator[Check]:
 
 
 def check_port(name: str, option: str, host: str, port: int, kinds: tuple[socket.SocketKind, ...]) -> Check:
-    """Whether the port can be had for every kind of socket, by taking it for a moment."""
+    """Check that the port is free for every kind of socket, by binding it for a moment."""
     for kind in kinds:
         with socket.socket(socket.AF_INET, kind) as trial:
             if kind == socket.SOCK_STREAM and sys.platform != "win32":
@@ -120,7 +120,7 @@ def check_port(name: str, option: str, host: str, port: int, kinds: tuple[socket
                 return Check(
                     name=name,
                     state="warning",
-                    detail=f"{host}:{port} cannot be had ({refusal_reason(error)})"
+                    detail=f"{host}:{port} cannot be used ({refusal_reason(error)})"
                     + ("" if is_refused else "; is a multiverse running?"),
                     mend=f"multiverse run {option} {host}:{_other_port(port)}",
                 )
@@ -128,12 +128,12 @@ def check_port(name: str, option: str, host: str, port: int, kinds: tuple[socket
 
 
 def _other_port(port: int) -> int:
-    """9100 and 9101, as the pages of the first hour have them, for 9000 and 9001."""
+    """9100 and 9101 for 9000 and 9001, as in the guides for beginners."""
     return port + OTHER_PORT if port + OTHER_PORT < 1 << 16 else port - OTHER_PORT
 
 
 def _check_places() -> Iterator[Check]:
-    """Shared memory, the presets' folder, room for recordings."""
+    """Check shared memory, the presets' folder, and disk space for recordings."""
     yield _check_shared_memory()
     yield check_presets(sys.platform)
     free_bytes = shutil.disk_usage(Path.cwd()).free

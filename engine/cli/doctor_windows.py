@@ -1,4 +1,4 @@
-"""The doctor's checks of what stops people in the first hour on Windows.
+"""The doctor's checks for common problems of beginners on Windows.
 
 docs/windows.md says the same in the same words; a test compares them. Judging is pure, and `windows_checks` looks up
 what is judged. Nothing here opens a microphone or a camera.
@@ -16,7 +16,7 @@ NEW_ENVIRONMENT = (
     "py -3.13 -m venv --clear .venv, then "
     r'.venv\Scripts\python -m pip install -c .ci\constraints.txt -e ".[models]"'
 )
-"""Makes the environment again. Without --clear, venv keeps the Python that is in it (CPython's `setup_python`)."""
+"""Recreates the environment. Without --clear, venv keeps the Python that is in it (CPython's `setup_python`)."""
 # Windows ends paths at 260 characters. The longest below an environment is torch's, 171 in Lib\site-packages.
 MAX_FOLDER_CHARACTERS = 60
 ALLOW_LONG_PATHS = (
@@ -55,8 +55,8 @@ def windows_checks() -> Iterator[Check]:
 
 
 def check_python_source(base_prefix: str) -> Check:
-    """The Microsoft Store's Python keeps what it writes below AppData in a folder of its own (CPython's manual,
-    "Using Python on Windows"): presets that other programs, and another Python, do not see."""
+    """Warn of the Microsoft Store's Python: it redirects writes below AppData to a private folder (CPython's manual,
+    "Using Python on Windows"), so other programs, and another Python, do not see the presets."""
     name = "Python's origin"
     if "windowsapps" not in base_prefix.lower():
         return Check(name=name, state="ok", detail=base_prefix)
@@ -71,7 +71,7 @@ def check_python_source(base_prefix: str) -> Check:
 def check_windows_folder(
     folders: Sequence[PureWindowsPath], synced: Sequence[str], *, allows_long_paths: bool
 ) -> Check:
-    """`folders`: the checkout's and the current one. `synced`: those that OneDrive keeps in step."""
+    """Check folders. `folders`: the checkout's and the current one. `synced`: those that OneDrive synchronises."""
     name = "folder"
     for folder in folders:
         for place in synced:
@@ -96,7 +96,7 @@ def check_windows_folder(
 
 
 def check_vc_runtime(*, is_there: bool) -> Check:
-    """msvcp140.dll, which Python does not bring along and torch, Numba and OpenCV need."""
+    """Check msvcp140.dll, which Python does not include and torch, Numba and OpenCV need."""
     if is_there:
         return Check(name="Visual C++ runtime", state="ok", detail="msvcp140.dll is there")
     return Check(
@@ -133,7 +133,7 @@ def check_windows_session(*, is_remote: bool) -> Check:
 def check_windows_permission(device: str, values: Sequence[str | int | None]) -> Check:
     """`values`: ConsentStore's for the machine, the user, and the user's desktop programs; None: never set."""
     if "Deny" not in values:
-        return Check(name=f"{device} permission", state="ok", detail="allowed, as far as Windows tells")
+        return Check(name=f"{device} permission", state="ok", detail="allowed, as far as Windows says")
     return Check(
         name=f"{device} permission",
         state="warning",

@@ -1,4 +1,4 @@
-"""The steps of docs/first-contact.md in short, as `multiverse doctor --report` lists them to be ticked off.
+"""The steps of docs/first-contact.md in short, as a checklist for `multiverse doctor --report`.
 
 A test holds the titles against the page's headings.
 """
@@ -13,9 +13,9 @@ class Step:
     title: str
     """The page's heading."""
     see: tuple[str, ...]
-    """One thing each that only a person can see."""
+    """Observations that only a person can make, one each."""
     systems: tuple[str, ...] = (MAC, PC, LINUX)
-    """Where it can be seen, as in `sys.platform`."""
+    """Systems it applies to, as in `sys.platform`."""
 
 
 STEPS = (
@@ -83,5 +83,5 @@ STEPS = (
 
 
 def steps_for(system: str) -> tuple[Step, ...]:
-    """Those that a machine of this system can show; `system` as in `sys.platform`."""
+    """The steps for this system; `system` as in `sys.platform`."""
     return tuple(step for step in STEPS if system in step.systems)

@@ -1,4 +1,4 @@
-"""Log lines written by a thread of their own: a terminal that stands still never stops the picture.
+"""Writes log lines on a thread of its own, so that a blocked terminal never stops the picture.
 
 A full pipe, Ctrl-S, or a mouse selection in a Windows console make a write to stderr wait for ever. Whoever logs only
 puts the line into a queue; when the queue is full, lines are lost and counted.
@@ -24,26 +24,26 @@ def write_to_stderr(line: str) -> None:
 
 
 class LogThread(logging.Handler):
-    """Takes the place of the root logger's handlers while inside."""
+    """A context manager that replaces the root logger's handlers."""
 
     def __init__(self, write: Write = write_to_stderr) -> None:
         super().__init__()
         self.setFormatter(logging.Formatter("%(asctime)s %(message)s", datefmt="%H:%M:%S"))
         self.lost = 0
         self.write = write
-        """Writes one line; may wait. May be replaced at any time."""
+        """Writes one line; may block. Can be replaced at any time."""
         self._lines: queue.Queue[str | None] = queue.Queue(KEPT_LINES)
         self._thread = threading.Thread(target=self._run, name="log", daemon=True)
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
             line = self.format(record)
-        except Exception as error:  # a log line that cannot be formatted must not stop whoever logs it
+        except (TypeError, ValueError, LookupError, AttributeError) as error:  # must not stop the thread that logs
             line = f"{record.msg} ({error})"
         self.say(line)
 
     def say(self, line: str) -> None:
-        """Write a line as it is. Never waits."""
+        """Queue a line without formatting. Never blocks."""
         try:
             self._lines.put_nowait(line)
         except queue.Full:
@@ -63,16 +63,16 @@ class LogThread(logging.Handler):
         try:
             self._lines.put_nowait(None)
         except queue.Full:
-            return  # the terminal stands still: what waits is lost
+            return  # the terminal is blocked: queued lines are lost
         self._thread.join(MAX_END_S)
 
     def _run(self) -> None:
-        told = 0
+        reported = 0
         while (line := self._lines.get()) is not None:
             try:
-                if self.lost > told:
-                    self.write(f"({self.lost - told} lines were lost here)")
-                    told = self.lost
+                if self.lost > reported:
+                    self.write(f"({self.lost - reported} lines were lost here)")
+                    reported = self.lost
                 self.write(line)
-            except OSError:  # a closed pipe, a full disk: perhaps not for long
+            except OSError:  # a closed pipe or a full disk: may recover
                 self.lost += 1

@@ -1,4 +1,4 @@
-"""`multiverse doctor --selftest --report FILE`: all that the program can find out about a real machine, in one file.
+"""`multiverse doctor --selftest --report FILE`: everything the program can find out about a machine, in one file.
 
 Markdown that a person can read, tick off and mail, with the same as JSON at its end. Names of the user, of the machine
 and of the home folder are taken out.
@@ -25,22 +25,22 @@ from engine.cli.probe import Probe
 from engine.errors import UsageError
 
 PAGE = "docs/first-contact.md"
-MIN_NAME_CHARACTERS = 2  # a shorter one would be found in every other word
+MIN_NAME_CHARACTERS = 2  # a shorter one would match too many words
 EVERYBODYS_NAMES = ("localhost", "root", "user", "admin")
 
 
 def check_path(path: Path, overwrite: bool) -> None:
-    """UsageError, before the minute that the checks may take, where the report could not be written."""
+    """Raise UsageError if the report could not be written, before the checks, which may take a minute."""
     if path.is_dir():
         raise UsageError(f"--report {path}: is a folder; give the name of a file, such as {path / 'report.md'}")
     if not path.parent.is_dir():
-        raise UsageError(f"--report {path}: the folder {path.parent} is not there; make it, or give another")
+        raise UsageError(f"--report {path}: the folder {path.parent} does not exist; create it, or choose another")
     if path.exists() and not overwrite:
         raise UsageError(f"--report {path}: exists already; --overwrite replaces it")
 
 
 def write_report(path: Path, checks: Sequence[Check], selftest: dict[str, Any], *, wants_ndi: bool) -> None:
-    """Ask for what the checks have not, and write all of it. UsageError when the file cannot be written."""
+    """Collect what the checks do not cover, and write everything. UsageError if the file cannot be written."""
     from engine.system.atomic_file import write_atomic
 
     found = redact(_find_out(checks, selftest, wants_ndi=wants_ndi), private_names())
@@ -51,7 +51,7 @@ def write_report(path: Path, checks: Sequence[Check], selftest: dict[str, Any], 
 
 
 def private_names() -> dict[str, str]:
-    """What is taken out of a report, and what stands there instead, longest first."""
+    """Names to remove from a report -> their replacements, longest first."""
     host = socket.gethostname()
     names = {str(Path.home()): "~", host: "HOST", host.partition(".")[0]: "HOST"}
     with suppress(OSError, KeyError):  # a container's user may have no name
@@ -65,10 +65,11 @@ def private_names() -> dict[str, str]:
 
 
 def redact(found: Any, names: dict[str, str]) -> Any:
-    """`found`, ready for JSON, with each of `names` replaced where it stands as a word, upper or lower case. Pure."""
+    """`found`, ready for JSON, with each of `names` replaced as a whole word, ignoring case. Pure."""
     if isinstance(found, str):
         for name, stand_in in names.items():
-            found = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", lambda _, to=stand_in: to, found, flags=re.IGNORECASE)
+            literal = stand_in.replace("\\", r"\\")
+            found = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", literal, found, flags=re.IGNORECASE)
         return found
     if isinstance(found, dict):
         return {key: redact(value, names) for key, value in found.items()}
@@ -147,7 +148,7 @@ def _lines(found: dict[str, Any], system: str) -> Iterator[str]:
     yield ""
     yield "## To look at"
     yield ""
-    yield f"Only a person can see these. {PAGE} tells how, and what it means if it is not so. Tick them, and write"
+    yield f"Only a person can check these. {PAGE} explains how, and what a failure means. Tick them, and write"
     yield "beside them what was different."
     for step in steps_for(system):
         yield ""
@@ -177,7 +178,7 @@ def _about_selftest(selftest: dict[str, Any]) -> Iterator[str]:
 
 
 def _about_senders(devices: dict[str, Any]) -> Iterator[str]:
-    """Syphon's or Spout's, those in shared memory, and NDI's, from `multiverse devices --json`."""
+    """Pictures of Syphon or Spout, shared memory and NDI, from `multiverse devices --json`."""
     seen = [
         *(f"- {sender['kind']}: {sender['name']}" for sender in devices.get("textures", [])),
         *(f"- shared memory: {picture['name']}" for picture in devices.get("shared", [])),

@@ -1,4 +1,4 @@
-"""The command `multiverse`: mounts the verbs and turns errors into one line and an exit code."""
+"""The command `multiverse`: adds the subcommands, and turns errors into one line and an exit code."""
 
 import logging
 import sys

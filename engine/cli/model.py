@@ -1,4 +1,4 @@
-"""`multiverse model`: what a model is and what is missing, before a show and without loading it."""
+"""`multiverse model`: identify a model and list missing files, without loading it."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -50,10 +50,10 @@ def check(
     index: Annotated[
         str, typer.Option(metavar="PATH", help="A voice's .index, or none. (default: its own, or the only one there)")
     ] = "",
-    content: Annotated[str, typer.Option(metavar="PATH", help="What hears a voice's words, as in [rvc].")] = "",
+    content: Annotated[str, typer.Option(metavar="PATH", help="Speech encoder of a voice, as in [rvc].")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Say what a model is, how much memory its weights take, and what is missing. Exit code 1 if anything is."""
+    """Show a model's kind, the memory its weights take, and what is missing. Exit code 1 if anything is."""
     require_known(sampler, prediction)
     report: ModelReport | SegmentationReport | VoiceReport
     is_plain = vae == sampler == prediction == "auto"
@@ -65,7 +65,7 @@ def check(
 
         if not is_plain:
             raise UsageError(f"{path}: is a voice; {SD_ONLY}")
-        _demand_no_part_of_sd(path)
+        _require_no_part_of_sd(path)
         its_index = index_for(path, index)
         report = check_voice(VoiceSpec(model=path, index=its_index.index, index_note=its_index.note, content=content))
         half = "float16"
@@ -120,8 +120,10 @@ def check(
 
 
 def _is_sam3(name: str) -> bool:
-    """Told by what lies in the folder: a transformers model is one, a diffusers model has its parts in folders.
-    ModelError where there is nothing, or a folder that is neither."""
+    """True if the folder is a transformers model, False for a diffusers model, which has its parts in folders.
+
+    ModelError if there is nothing, or neither.
+    """
     from engine.models import locate
     from engine.models.not_a_model import other_folder
     from engine.models.sam3.model_folder import GATED
@@ -142,7 +144,7 @@ def _is_sam3(name: str) -> bool:
 
 
 def _is_sam_file(name: str) -> bool:
-    """Told by the tensors of a single file: of a SAM, whichever it is; it is refused with what would do."""
+    """True if the tensors of a single file are of some SAM; the refusal names what would work."""
     from engine.models.sam3.other_models import is_of_transformers, what_file_is
 
     path = Path(name).expanduser()
@@ -150,7 +152,7 @@ def _is_sam_file(name: str) -> bool:
 
 
 def _is_voice(name: str) -> bool:
-    """Told by the suffix, or by the tensors of a .safetensors file."""
+    """True for a voice, by its suffix or by the tensors of a .safetensors file."""
     from engine.models.rvc.voice_file import archived
     from engine.models.safetensors_header import read_header
 
@@ -163,8 +165,8 @@ def _is_voice(name: str) -> bool:
     return any(tensor.startswith("enc_p.") for tensor in read_header(path))
 
 
-def _demand_no_part_of_sd(name: str) -> None:
-    """ModelError for what ends as voices do and is of Stable Diffusion: old ControlNets, T2I-Adapters, upscalers."""
+def _require_no_part_of_sd(name: str) -> None:
+    """Raise ModelError for .pth files of Stable Diffusion: old ControlNets, T2I-Adapters, upscalers."""
     from engine.models.pickle_file import read_pickle
     from engine.models.sd.plan.file_kinds import kind_of
 

@@ -5,7 +5,7 @@ import os
 import random
 import re
 import time
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -18,15 +18,17 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Talk to a running engine.", no_args_is_help=True)
 
 ANSWER_WITHIN_S = 5.0
-FAILURE_WITHIN_S = 0.25  # what is wrong with a message is answered when it comes
+FAILURE_WITHIN_S = 0.25  # a refusal is answered at once
 MAX_LISTED = 4000  # entries in one answer; the engine queues 8192 packets
-MIN_SHOWN_HZ = 0.1  # below it a rate only says that the sender has stopped
+MIN_SHOWN_HZ = 0.1  # a lower rate only means that the sender has stopped
 HEARD_KEYS = ("address", "sender", "count", "rate_hz", "arguments")
 
 Target = Annotated[
-    str, typer.Option("--to", metavar="HOST:PORT", help="Where the engine hears OSC; localhost is 127.0.0.1.")
+    str, typer.Option("--to", metavar="HOST:PORT", help="The engine's OSC address; localhost is 127.0.0.1.")
 ]
 OverTcp = Annotated[bool, typer.Option("--tcp", help="Send over TCP instead of UDP.")]
+
+Entry = tuple[Any, ...]  # address, sender, count, rate, arguments
 
 
 @app.command(context_settings={"ignore_unknown_options": True})  # else -45 would be an option
@@ -36,7 +38,7 @@ def send(
         list[str] | None,
         typer.Argument(
             metavar="[ARGS]...",
-            help="1 is an int, 0.5 a float, true a bool, add a text; i:3 f:3 s:3 say which.",
+            help="1 is an int, 0.5 a float, true a bool, add a text; i:3 f:3 s:3 choose the type.",
         ),
     ] = None,
     to: Target = "127.0.0.1:9000",
@@ -47,12 +49,12 @@ def send(
     ] = False,
 ) -> None:
     """Send one message. A failure that is answered at once is printed, and the exit code is 1."""
-    within_s = ANSWER_WITHIN_S if wait or address == "/get" else None  # whoever asks wants to see the answer
+    within_s = ANSWER_WITHIN_S if wait or address == "/get" else None  # a query prints its answer
     carry_out(address, args or [], to, tcp=tcp, within_s=within_s)
 
 
 def carry_out(address: str, args: list[str], to: str, *, tcp: bool = False, within_s: float | None) -> None:
-    """Send a message; print its answers, which must come within that time, or without one only a failure.
+    """Send a message and print its answers, which must come within that time; without a time only a failure.
 
     typer.Exit with code 1 when it failed.
     """
@@ -92,7 +94,7 @@ def listen(
         client.send(encode_message("/engine/notify", 1))
         while (left_s := end_s - time.perf_counter()) > 0.0:
             message = client.receive(min(left_s, ANSWER_WITHIN_S))
-            if message is None and left_s > ANSWER_WITHIN_S:  # not even a heartbeat
+            if message is None and left_s > ANSWER_WITHIN_S:  # not even a heartbeat came
                 raise MultiverseError(f"{to}: nothing heard for {ANSWER_WITHIN_S:.0f} s")
             if message is not None and message.address not in ("/engine/heartbeat", "/done"):
                 print(as_line(message), flush=True)
@@ -106,7 +108,8 @@ def listen(
 @app.command()
 def heard(
     words: Annotated[
-        list[str] | None, typer.Argument(metavar="[WORDS]...", help="List only what holds all of these words.")
+        list[str] | None,
+        typer.Argument(metavar="[WORDS]...", help="List only entries that contain all of these words."),
     ] = None,
     to: Target = "127.0.0.1:9000",
     tcp: OverTcp = False,
@@ -115,7 +118,7 @@ def heard(
     ] = 1000,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON array, for a script.")] = False,
 ) -> None:
-    """List what other programs send that nothing is mapped to: address, sender, count, rate and last arguments."""
+    """List unmapped messages of other programs: address, sender, count, rate and last arguments."""
     client = _connect(to, tcp)
     try:
         entries, total = _ask_heard(client, most)
@@ -131,12 +134,12 @@ def heard(
     _print_heard(entries, total, unlisted)
 
 
-def _ask_heard(client: "OscClient", most: int) -> tuple[list[tuple], int]:
-    """The entries, and how many there are in the engine. MultiverseError when it does not answer, or refuses."""
+def _ask_heard(client: "OscClient", most: int) -> tuple[list[Entry], int]:
+    """The entries, and their total number in the engine. MultiverseError if it does not answer or refuses."""
     from engine.osc import encode_message
 
     client.send(encode_message("/map/heard", most))
-    entries: list[tuple] = []
+    entries: list[Entry] = []
     while True:
         message = client.receive(ANSWER_WITHIN_S)
         if message is None:
@@ -146,7 +149,9 @@ def _ask_heard(client: "OscClient", most: int) -> tuple[list[tuple], int]:
         elif message.address == "/fail" and message.args[:1] == ("/map/heard",):
             raise MultiverseError(f"{client.target}: {message.args[1]}")
         elif message.address == "/done" and message.args[:1] == ("/map/heard",):
-            return entries, int(message.args[2])
+            total = message.args[2]
+            assert isinstance(total, int)
+            return entries, total
 
 
 def _how_often(count: int, rate_hz: float) -> str:
@@ -155,16 +160,16 @@ def _how_often(count: int, rate_hz: float) -> str:
     return f"{times}, {rate_hz:.3g} a second" if is_steady else times
 
 
-def _print_heard(entries: list[tuple], total: int, unlisted: int) -> None:
-    senders: dict[str, list[tuple]] = {}
+def _print_heard(entries: list[Entry], total: int, unlisted: int) -> None:
+    senders: dict[str, list[Entry]] = {}
     for entry in entries:
         senders.setdefault(entry[1], []).append(entry)
     for sender, found in senders.items():
-        print(f"{sender}: {_counted(len(found), 'address', 'addresses')} that nothing is mapped to")
+        print(f"{sender}: {_counted(len(found), 'address', 'addresses')} not mapped")
         for address, _, count, rate_hz, arguments in sorted(found):
             print(f"  {address or '(empty)'} {arguments}  ({_how_often(count, rate_hz)})")
     if not entries:
-        print("Nothing was heard that is not mapped." if not total else "Nothing of that was heard.")
+        print("No unmapped messages." if not total else "No entry contains these words.")
     if unlisted:
         print(f"{unlisted} more are not listed (--most N).")
     if entries:
@@ -176,7 +181,7 @@ def _counted(count: int, one: str, many: str) -> str:
 
 
 def read_argument(text: str) -> int | float | bool | str:
-    """`1` int, `0.5` float, `true` bool, anything else text; `i:` `f:` `s:` in front decide. UsageError."""
+    """`1` int, `0.5` float, `true` bool, anything else text; a prefix `i:` `f:` `s:` decides. UsageError."""
     kind, colon, rest = text.partition(":")
     try:
         if colon and kind == "i":
@@ -197,7 +202,7 @@ def read_argument(text: str) -> int | float | bool | str:
 
 
 def as_line(message: "Message") -> str:
-    """`/layer/1/angle 45`: an answer as it is printed."""
+    """The printed form of an answer: `/layer/1/angle 45`."""
     return " ".join([message.address, *(f"{a:g}" if isinstance(a, float) else str(a) for a in message.args)])
 
 
@@ -221,7 +226,7 @@ def _connect(to: str, tcp: bool) -> "OscClient":
 
 
 def _print_answers(client: "OscClient", address: str, within_s: float) -> bool:
-    """Print what comes until the message is in force, and done if it is a command; whether it failed."""
+    """Print answers until the message has taken effect and a command is done; True if it failed."""
     import osc_schema
     from engine.osc import encode_message
 
@@ -244,13 +249,13 @@ def _print_answers(client: "OscClient", address: str, within_s: float) -> bool:
             return True
         if message.address == "/done" and message.args[:1] == (address,):
             waits_for.discard("/done")
-            if address == "/engine/quit":  # no frame is drawn any more
+            if address == "/engine/quit":  # the engine draws no further frame
                 return False
     return False
 
 
 def _print_failure(client: "OscClient", address: str) -> bool:
-    """Whether what was sent failed at once; success is mostly not answered."""
+    """True if the message was refused at once. Most successes are not answered."""
     end_s = time.perf_counter() + FAILURE_WITHIN_S
     while (message := client.receive(end_s - time.perf_counter())) is not None:
         if message.address == "/fail":

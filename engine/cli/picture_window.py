@@ -1,4 +1,4 @@
-"""A window, or a whole display, that shows one picture at its aspect on black, in step with the display.
+"""A window, or a whole display, that shows one picture at its aspect ratio on black, with vsync.
 
 Everything on the main thread: macOS allows windows nowhere else.
 """
@@ -22,9 +22,11 @@ QUIT, FULL_SCREEN = "qQ", "fF"
 
 class PictureWindow:
     def __init__(self, title: str, *, display: int | None, is_full_screen: bool) -> None:
-        """Open on that display, else where the system likes. RenderError when there is no screen or GL, UsageError when
-        there is no such display."""
-        # Wayland refuses what it does not know, such as the place of a window: that is no fault.
+        """Open on that display; None lets the system choose.
+
+        RenderError if there is no screen or no GL, UsageError if there is no such display.
+        """
+        # Wayland refuses some calls, such as placing a window: not an error.
         _start({glfw.FEATURE_UNAVAILABLE: "ignore", glfw.FEATURE_UNIMPLEMENTED: "ignore", None: "raise"})
         try:
             self._monitor = _monitor(display)
@@ -43,7 +45,7 @@ class PictureWindow:
         self._texture: moderngl.Texture | None = None
         self._place = (*glfw.get_window_pos(self._window), *glfw.get_window_size(self._window))
         self._is_stale = True
-        """Whether what is on the screen is not what should be."""
+        """True if the screen needs to be redrawn."""
         glfw.set_char_callback(self._window, self._on_character)
         glfw.set_key_callback(self._window, self._on_key)
         glfw.set_framebuffer_size_callback(self._window, self._on_damage)
@@ -64,7 +66,7 @@ class PictureWindow:
         glfw.set_window_title(self._window, title)
 
     def show(self, pixels: np.ndarray | None) -> None:
-        """`pixels` (height, width, 4) uint8 from the next `step` on; None is black. They are copied."""
+        """Show `pixels` (height, width, 4) uint8 from the next `step` on; None is black. They are copied."""
         self._is_stale = True
         if pixels is None:
             self._release_texture()
@@ -74,11 +76,11 @@ class PictureWindow:
             self._release_texture()
             self._texture = self._context.texture((width, height), channels, alignment=1)
             self._texture.filter = moderngl.LINEAR, moderngl.LINEAR
-            self._texture.repeat_x = self._texture.repeat_y = False  # else each edge shines at the opposite one
+            self._texture.repeat_x = self._texture.repeat_y = False  # or each edge would bleed into the opposite one
         self._texture.write(pixels, alignment=1)
 
     def step(self, wait_s: float) -> None:
-        """Draw what is new and wait for the display; else wait `wait_s`, or until the user does something."""
+        """Draw a new picture and wait for vsync; without one wait `wait_s`, or until user input."""
         if self._is_stale:
             self._draw()
             glfw.swap_buffers(self._window)
@@ -93,21 +95,21 @@ class PictureWindow:
             glfw.set_input_mode(self._window, glfw.CURSOR, glfw.CURSOR_NORMAL)
         else:
             self._place = (*glfw.get_window_pos(self._window), *glfw.get_window_size(self._window))
-            mode = glfw.get_video_mode(self._monitor)  # the display stays as it is set
+            mode = glfw.get_video_mode(self._monitor)  # keep the display's video mode
             glfw.set_window_monitor(self._window, self._monitor, 0, 0, *mode.size, mode.refresh_rate)
             glfw.set_input_mode(self._window, glfw.CURSOR, glfw.CURSOR_HIDDEN)
         self._is_stale = True
 
     def close(self) -> None:
         with suppress(glfw.GLFWError):
-            glfw.terminate()  # takes the window and its context along
+            glfw.terminate()  # also destroys the window and its context
 
     def _open(self, title: str, is_placed: bool) -> Any:
         glfw.window_hint(glfw.CONTEXT_VERSION_MAJOR, 3)
         glfw.window_hint(glfw.CONTEXT_VERSION_MINOR, 3)
         glfw.window_hint(glfw.OPENGL_PROFILE, glfw.OPENGL_CORE_PROFILE)
-        glfw.window_hint(glfw.OPENGL_FORWARD_COMPAT, True)  # macOS gives no core profile else
-        glfw.window_hint(glfw.AUTO_ICONIFY, False)  # a show stays when somebody clicks on the other display
+        glfw.window_hint(glfw.OPENGL_FORWARD_COMPAT, True)  # macOS requires it for a core profile
+        glfw.window_hint(glfw.AUTO_ICONIFY, False)  # stays visible when somebody clicks on the other display
         glfw.window_hint(glfw.VISIBLE, False)
         left, top, width, height = glfw.get_monitor_workarea(self._monitor)
         share = min(1.0, MAX_SHARE_OF_DISPLAY * width / FIRST_SIZE[0], MAX_SHARE_OF_DISPLAY * height / FIRST_SIZE[1])
@@ -151,14 +153,14 @@ class PictureWindow:
 
 
 def fitted(picture: tuple[int, int], window: tuple[int, int]) -> tuple[int, int, int, int]:
-    """(left, bottom, width, height) of the largest place of the picture's aspect in the middle of the window."""
+    """(left, bottom, width, height) of the largest centred area with the picture's aspect ratio in the window."""
     scale = min(window[0] / picture[0], window[1] / picture[1])
     width, height = max(1, round(picture[0] * scale)), max(1, round(picture[1] * scale))
     return (window[0] - width) // 2, (window[1] - height) // 2, width, height
 
 
 def list_displays() -> list[str]:
-    """Each display in words, by number. RenderError when there is no screen."""
+    """A description of each display, by number. RenderError if there is no screen."""
     _start({None: "raise"})
     lines = []
     for monitor in glfw.get_monitors():
@@ -170,7 +172,7 @@ def list_displays() -> list[str]:
 
 
 def _start(on_errors: Any) -> None:
-    """Make GLFW ready; `on_errors` says what becomes of each kind of error. RenderError when there is no screen."""
+    """Initialise GLFW; `on_errors`: how to handle each kind of error. RenderError if there is no screen."""
     glfw.ERROR_REPORTING = on_errors
     try:
         glfw.init()
@@ -191,10 +193,10 @@ def _context() -> moderngl.Context:
     options: dict[str, Any] = {"libgl": "libGL.so.1"} if sys.platform.startswith("linux") else {}
     try:
         return moderngl.create_context(require=330, **options)
-    except Exception as error:  # moderngl raises nothing more precise
+    except Exception as error:  # moderngl raises a plain Exception
         raise NoGLError(explain(str(error))) from error
 
 
 def _text(error: Any) -> str:
-    """GLFW's own words, which come as `(65550) b'...'`."""
+    """The text of a GLFW error, which has the form `(65550) b'...'`."""
     return str(error).partition("b'")[2].rstrip("'") or str(error)

@@ -1,4 +1,4 @@
-"""How far a long command is, said in plain lines now and then where no terminal shows a bar."""
+"""Progress of a long command as periodic plain lines, for output that is not a terminal."""
 
 import sys
 import threading
@@ -14,10 +14,10 @@ POLL_INTERVAL_S = 0.5
 
 
 class PlainPace:
-    """What is said and when; time comes in. A run that ends within LINE_EVERY_S says nothing."""
+    """Decides which line is due when; time is an argument. A run shorter than LINE_EVERY_S prints nothing."""
 
     def __init__(self, began_s: float, nothing: str) -> None:
-        """`nothing`: what is said, with the time it has taken, until there is something: `no picture yet`."""
+        """`nothing`: the text, printed with the elapsed time, before the first progress: `no picture yet`."""
         self.words: str | None = None
         """The newest."""
         self._nothing = nothing
@@ -25,7 +25,7 @@ class PlainPace:
         self._due_s = began_s + LINE_EVERY_S
 
     def line(self, now_s: float) -> str | None:
-        """How far the run is; None as long as that is not due."""
+        """The next line, or None if none is due."""
         if now_s < self._due_s:
             return None
         self._due_s = now_s + LINE_EVERY_S
@@ -44,7 +44,7 @@ def plain_lines(pace: PlainPace, write: Write = write_to_stderr) -> Iterator[Cal
             if line is not None:
                 try:
                     write(f"multiverse: {line}")
-                except OSError:  # a closed pipe, a full disk: no reason to end the run
+                except OSError:  # a closed pipe or a full disk does not end the run
                     return
 
     def tell(words: str) -> None:

@@ -19,7 +19,7 @@ app = typer.Typer(
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The preset's name.")]
 Folder = Annotated[
     Path | None,
-    typer.Option("--presets", metavar="FOLDER", help="Where presets live. [default: the user's data folder]"),
+    typer.Option("--presets", metavar="FOLDER", help="Folder of the presets. [default: the user's data folder]"),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what exists.")]
@@ -41,7 +41,7 @@ def list_presets(folder: Folder = None, as_json: AsJson = False) -> None:
 
 @app.command()
 def show(name: Name, folder: Folder = None, as_json: AsJson = False) -> None:
-    """Print what a preset sets; entries that do not fit are named on stderr."""
+    """Print the values of a preset; invalid entries are listed on stderr."""
     presets = _open(folder)
     loaded = presets.load(name)
     if as_json:
@@ -55,7 +55,7 @@ def show(name: Name, folder: Folder = None, as_json: AsJson = False) -> None:
 
 @app.command()
 def save(name: Name, to: Target = "127.0.0.1:9000", as_json: AsJson = False) -> None:
-    """Have the running engine save its look as a preset (/preset/save)."""
+    """Save the running engine's look as a preset (/preset/save)."""
     _carry_out("save", name, to, as_json)
 
 
@@ -66,7 +66,7 @@ def load(
     to: Target = "127.0.0.1:9000",
     as_json: AsJson = False,
 ) -> None:
-    """Have the running engine fade to a preset's picture (/preset/load); ends when the fade has arrived."""
+    """Fade the running engine to a preset's picture (/preset/load); ends when the fade is complete."""
     _carry_out("load", name, to, as_json, fade_s)
 
 
@@ -77,13 +77,13 @@ def glide(
     to: Target = "127.0.0.1:9000",
     as_json: AsJson = False,
 ) -> None:
-    """Have the running engine's values glide to a preset's (/preset/glide); ends when they have arrived."""
+    """Glide the running engine's values to a preset's (/preset/glide); ends when they have arrived."""
     _carry_out("glide", name, to, as_json, glide_s)
 
 
 @app.command()
 def delete(name: Name, folder: Folder = None, as_json: AsJson = False) -> None:
-    """Delete a preset; it is kept, and `restore` brings it back."""
+    """Delete a preset; `restore` brings it back."""
     _open(folder).delete(name)
     if as_json:
         _print_json({"deleted": name})
@@ -91,7 +91,7 @@ def delete(name: Name, folder: Folder = None, as_json: AsJson = False) -> None:
 
 @app.command()
 def restore(name: Name, folder: Folder = None, as_json: AsJson = False) -> None:
-    """Bring back what was last saved over or deleted under a name; again: what stood there before."""
+    """Bring back the preset last overwritten or deleted under a name. A second call undoes the first."""
     loaded = _open(folder).restore(name)
     if as_json:
         _print_json({"restored": loaded.name})
@@ -107,7 +107,7 @@ def import_preset(
     folder: Folder = None,
     as_json: AsJson = False,
 ) -> None:
-    """Take a preset file into the folder; entries that do not fit are named on stderr and left out."""
+    """Copy a preset file into the folder; invalid entries are listed on stderr and left out."""
     loaded = _open(folder).import_file(file, name, overwrite=overwrite)
     if as_json:
         _print_json({"name": name or loaded.name, "problems": loaded.problems})
@@ -126,7 +126,7 @@ def export(
     folder: Folder = None,
     as_json: AsJson = False,
 ) -> None:
-    """Print a preset as a file for another machine, also a built-in one."""
+    """Print a preset, also a built-in one, as a file for another machine."""
     if file is not None:
         _check_free(file, overwrite)
     text = _open(folder).export_text(name)
@@ -159,7 +159,7 @@ def picture(
     folder: Folder = None,
     as_json: AsJson = False,
 ) -> None:
-    """Draw a preset on the built-in demo loop and write what is seen: always the same."""
+    """Draw a preset with the built-in demo loop and write the picture; deterministic."""
     from PIL import Image
 
     from engine.app import open_engine
@@ -178,6 +178,7 @@ def picture(
     with open_engine(config) as engine:
         for frame in engine.frames(seconds=max(seconds, 1 / 30)):
             rgba = frame.read_rgba() if frame.time_s > seconds - 2 / 30 else None
+    assert rgba is not None  # the last frame's
     try:
         Image.fromarray(rgba[..., :3]).save(file, quality=90)
     except OSError as error:
@@ -197,7 +198,7 @@ def print_path(folder: Folder = None, as_json: AsJson = False) -> None:
 
 
 def _carry_out(verb: str, name: str, to: str, as_json: bool, fade_s: float = 0.0) -> None:
-    """Over OSC; exits 1 when the engine says /fail."""
+    """Send the command over OSC; exit code 1 if the engine answers /fail."""
     import contextlib
     import sys
 

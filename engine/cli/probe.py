@@ -1,15 +1,17 @@
-"""Run in a child process: asks one part of the system a question that may crash, hang or load a lot.
+"""Query one part of the system in a child process, because the query may crash, hang or load a lot.
 
-`main()` takes NAME [ARGUMENT...] from the command line and prints one line of JSON: the answer, or `{"error": ...}`.
-`Probe` is the asking side.
+`main()` takes NAME [ARGUMENT...] from the command line and prints one line of JSON: the answer, or `{"error": ...,
+"traceback": ...}`. `Probe` is the parent's side.
 """
 
 import json
+import logging
 import os
 import signal
 import subprocess
 import sys
 import time
+import traceback
 from collections.abc import Callable
 from contextlib import redirect_stdout
 from dataclasses import dataclass, field
@@ -20,16 +22,18 @@ from engine.system.python_process import command, utf8_environment
 
 TIMEOUT_S = 120.0  # torch from a cold disk
 
+log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     values: dict[str, Any] = field(default_factory=dict)
     error: str = ""
-    """Why there is none; empty when `values` is the answer."""
+    """Why the query failed; empty if `values` is the answer."""
 
 
 class Probe:
-    """A question on its way: several are asked side by side, and each `read` waits for its own answer."""
+    """A running query. Several can run in parallel; `read` waits for one."""
 
     def __init__(self, name: str, *arguments: str) -> None:
         self._process = subprocess.Popen(
@@ -37,9 +41,9 @@ class Probe:
             env={**os.environ, **utf8_environment()},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,  # drivers and ALSA talk there
+            stderr=subprocess.DEVNULL,  # drivers and ALSA print to it
             encoding="utf-8",
-            errors="replace",  # what drivers print themselves
+            errors="replace",  # drivers may print anything
         )
         self._end_s = time.perf_counter() + TIMEOUT_S
 
@@ -56,21 +60,24 @@ class Probe:
         return parse_answer(output, self._process.returncode)
 
     def close(self) -> None:
-        """End a child that is not wanted any more."""
+        """Kill the child if it still runs."""
         if self._process.poll() is None:
             self._process.kill()
         self._process.communicate()
 
 
 def parse_answer(output: str, return_code: int) -> Answer:
-    """The child's last line, whatever libraries printed before it."""
+    """Parse the last line that is JSON; libraries may have printed others. Its traceback goes to the log (--debug)."""
     for line in reversed(output.splitlines()):
         try:
             values = json.loads(line)
         except ValueError:
             continue
         if isinstance(values, dict):
-            return Answer(error=values["error"]) if "error" in values else Answer(values=values)
+            if "error" not in values:
+                return Answer(values=values)
+            log.debug("probe: %s", values.get("traceback", values["error"]))
+            return Answer(error=values["error"])
     if return_code < 0:
         return Answer(error=f"crashed ({signal.Signals(-return_code).name})")
     return Answer(error=f"crashed (exit code {return_code})")
@@ -102,7 +109,7 @@ def _ask_numba() -> dict[str, Any]:
 
     if not np.array_equal(double(np.ones(100)), np.full(100, 2.0)):
         raise RuntimeError("a compiled loop gives wrong numbers")
-    return {"threads": numba.get_num_threads(), "layer": numba.threading_layer()}
+    return {"threads": numba.get_num_threads(), "layer": numba.threading_layer()}  # type: ignore[attr-defined]  # missing in the stubs
 
 
 def _ask_audio() -> dict[str, Any]:
@@ -217,7 +224,7 @@ def main() -> None:
     name, *arguments = sys.argv[1:]
     try:
         answer = QUESTIONS[name](*arguments)
-    except Exception as error:
-        # A child's main: whatever goes wrong is the answer.
-        answer = {"error": " ".join(str(error).split()) or type(error).__name__}
+    except Exception as error:  # any error of a driver or library is the answer
+        reason = " ".join(str(error).split()) or type(error).__name__
+        answer = {"error": reason, "traceback": traceback.format_exc()}
     print(json.dumps(answer))

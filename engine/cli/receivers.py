@@ -1,4 +1,4 @@
-"""Receives one picture of a texture sink as a foreign program would: for `doctor --selftest`, in a child process.
+"""Receive one picture of a texture sink as another program would. For `doctor --selftest`, in a child process.
 
 Each returns (height, width, 4) uint8 RGBA, row 0 the top of the picture as programs of that system show it, and the
 name under which such a program lists the sender.
@@ -11,13 +11,13 @@ import numpy as np
 
 from engine.errors import SinkError
 
-WAIT_S = 20.0  # Syphon announces a server within a second, a loaded machine takes longer
+WAIT_S = 20.0  # Syphon announces a server within a second; a busy machine takes longer
 POLL_S = 0.02
 GL_RGBA = 0x1908
 
 
 def receive_shared(name: str) -> tuple[np.ndarray, str]:
-    """From shared memory, through the ring's reader."""
+    """Receive from shared memory, through the ring's reader."""
     from engine.errors import SharedMemoryError
     from engine.ipc import FrameRing
 
@@ -34,7 +34,7 @@ def receive_shared(name: str) -> tuple[np.ndarray, str]:
 
 
 def receive_syphon(name: str) -> tuple[np.ndarray, str]:
-    """From Syphon, as a Metal texture.
+    """Receive from Syphon, as a Metal texture.
 
     Syphon's surfaces follow OpenGL: memory row 0 is the bottom of the picture, so the rows are turned over here.
     """
@@ -67,7 +67,7 @@ def receive_syphon(name: str) -> tuple[np.ndarray, str]:
 
 
 def receive_spout(name: str) -> tuple[np.ndarray, str]:
-    """From Spout, as pixels. Direct3D's row 0 is the top of the picture. Spout needs a current GL context."""
+    """Receive from Spout, as pixels. Direct3D's row 0 is the top of the picture. Spout needs a current GL context."""
     import SpoutGL
 
     from engine.render.context import open_context
@@ -80,7 +80,7 @@ def receive_spout(name: str) -> tuple[np.ndarray, str]:
     def find() -> np.ndarray | None:
         nonlocal picture
         is_received = receiver.receiveImage(picture, GL_RGBA, False, 0)
-        if receiver.isUpdated():  # the sender was found, or has another size: the next call fills the picture
+        if receiver.isUpdated():  # the sender was found or resized: the next call fills the picture
             picture = np.zeros((receiver.getSenderHeight(), receiver.getSenderWidth(), 4), np.uint8)
             return None
         return picture if is_received and picture is not None and picture.any() else None

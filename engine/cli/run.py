@@ -57,12 +57,12 @@ def run(
         str | None,
         typer.Option(
             metavar="auto|lcm|turbo|lightning|hyper|tcd|scheduler|deis|euler|dpm",
-            help="What the model was distilled for; scheduler: nothing. (default: what its files tell)",
+            help="The sampler the model was distilled for; scheduler: none. (default: read from its files)",
         ),
     ] = None,
     sd_prediction: Annotated[
         str | None,
-        typer.Option(metavar="auto|epsilon|v", help="What its UNet predicts. (default: what its files tell)"),
+        typer.Option(metavar="auto|epsilon|v", help="What its UNet predicts. (default: read from its files)"),
     ] = None,
     sd_video: Annotated[
         str | None,
@@ -98,7 +98,7 @@ def run(
     ] = None,
     rvc_content: Annotated[
         str | None,
-        typer.Option(metavar="PATH|ID", help="What hears its words: HuBERT, ContentVec. (default: the voice's own)"),
+        typer.Option(metavar="PATH|ID", help="Speech encoder: HuBERT, ContentVec. (default: the voice's own)"),
     ] = None,
     rvc_input: Annotated[
         str | None,
@@ -123,7 +123,7 @@ def run(
     ] = None,
     renderer: Annotated[
         str | None,
-        typer.Option(metavar="auto|gl|numba", help="What draws; auto: OpenGL where there is one. (default: auto)"),
+        typer.Option(metavar="auto|gl|numba", help="Renderer; auto: OpenGL if available. (default: auto)"),
     ] = None,
     sink: Annotated[
         list[str] | None,
@@ -142,7 +142,7 @@ def run(
     osc_allow: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="CIDR", help="Hear OSC only from this network, repeatable; OSCQuery too, without a token."
+            metavar="CIDR", help="Accept OSC only from this network, repeatable; OSCQuery too, without a token."
         ),
     ] = None,
     web: Annotated[
@@ -152,21 +152,21 @@ def run(
         bool,
         typer.Option(
             "--lan",
-            help="Let the local network in: OSC, OSCQuery and the page, announced by mDNS;"
+            help="Open OSC, OSCQuery and the page to the local network, announced by mDNS;"
             " prints where, with a token and a QR code for a phone.",
         ),
     ] = False,
     web_token: Annotated[
         str | None,
         typer.Option(
-            metavar="TOKEN", help="What browsers on other machines must bring. (default: a new one at each start)"
+            metavar="TOKEN", help="Required from browsers on other machines. (default: a new one at each start)"
         ),
     ] = None,
     name: Annotated[
         str | None,
         typer.Option(
             metavar="NAME",
-            help="What OSCQuery and mDNS call this engine: give a spare machine the same."
+            help="Name of this engine in OSCQuery and mDNS; give a spare machine the same."
             ' (default: "Multiverse" and the machine\'s name)',
         ),
     ] = None,
@@ -186,7 +186,7 @@ def run(
     preset: Annotated[str | None, typer.Option(metavar="NAME", help="Start with a saved look.")] = None,
     presets: Annotated[
         str | None,
-        typer.Option(metavar="FOLDER", help="Where presets live. (default: the user's data folder)"),
+        typer.Option(metavar="FOLDER", help="Folder of the presets. (default: the user's data folder)"),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Start with the values of the last run.")] = False,
     seconds: Annotated[float | None, typer.Option(min=0.0, metavar="SECONDS", help="End after so long.")] = None,
@@ -195,7 +195,7 @@ def run(
         bool,
         typer.Option(
             "--offline",
-            help="Make a film: as fast as possible into --sink record=FILE, to the end of the sound file or of"
+            help="Render a film: as fast as possible into --sink record=FILE, to the end of the sound file or of"
             " --frames or --seconds; the same input gives the same bytes.",
         ),
     ] = False,
@@ -241,7 +241,7 @@ def run(
         options["width"], options["height"] = parse_size(size)
     settings = build_settings(config, options, [*_as_assignments(sam3_prompt or []), *(set_ or [])], is_open_to_lan=lan)
     if sd_video is not None and not settings.sd.model:
-        raise UsageError("--sd-video is what Stable Diffusion is fed: it needs --sd MODEL")
+        raise UsageError("--sd-video is the input of Stable Diffusion: it needs --sd MODEL")
     for name, given in {"sampler": sd_sampler, "prediction": sd_prediction}.items():
         if given is not None and not settings.sd.model:
             raise UsageError(f"--sd-{name} is for Stable Diffusion: it needs --sd MODEL")
@@ -253,7 +253,7 @@ def run(
         if given is not None and not settings.rvc.model:
             raise UsageError(f"--rvc-{name} is for voice conversion: it needs --rvc MODEL.pth")
     if settings.offline and frames is None and seconds is None and settings.audio in (None, "demo"):
-        raise UsageError("--offline needs --frames N or --seconds S, or a sound file, whose end is its own")
+        raise UsageError("--offline needs --frames N or --seconds S, or a sound file, which sets the end")
     if settings.offline and not settings.sinks:
         raise UsageError(
             "--offline makes a film and has nowhere to put it: add --sink record=FILE.mp4 (or --sink null)"
@@ -268,19 +268,19 @@ def run(
         with open_engine(settings) as engine:
             signals.connect(engine.stop)
             gc.collect()
-            gc.freeze()  # what lives as long as the engine is never walked again: no pause in mid-show
+            gc.freeze()  # long-lived objects are not scanned again: no pause during the show
             expected = expected_frames(engine, frames, seconds)
             is_whole = _show_while_running(engine, frames, seconds, expected, log, is_quiet=json_)
-        if not json_:  # after the end: by now every file is closed
+        if not json_:  # by now every file is closed
             for line in end_lines(engine):
                 log.say(line)
-    is_interrupted = settings.offline and not is_whole  # a show has no other end
+    is_interrupted = settings.offline and not is_whole  # live, an interrupt is the normal end
     if json_:
         print(json.dumps(summary(engine) | {"is_interrupted": is_interrupted}))
     if settings.offline:
-        for sink in engine.status().sinks:
-            if sink.state == "failed":
-                raise SinkError(f"{sink.label} {sink.name} is not whole: {sink.detail}")
+        for written in engine.status().sinks:
+            if written.state == "failed":
+                raise SinkError(f"{written.label} {written.name} is not complete: {written.detail}")
     if is_interrupted:
         print(f"multiverse: {interrupted_line(engine, expected)}", file=sys.stderr)
         raise typer.Exit(INTERRUPTED)
@@ -289,7 +289,7 @@ def run(
 def build_settings(
     path: Path | None, options: dict[str, Any], assignments: list[str], *, is_open_to_lan: bool = False
 ) -> "Config":
-    """The Config of this run: what a live run asks for by itself, under the file, under the options that were given.
+    """The Config of this run: defaults of a live run, overridden by the file, overridden by the options.
 
     `--lan` stands above the file: it is asked for on the spot, whatever the show's file says of addresses.
 
@@ -306,7 +306,7 @@ def build_settings(
         given.setdefault("rvc.index", configured_for(given["rvc.model"], voice.get("model"), voice.get("index", "")))
     is_offline = given.get("offline", file.get("offline", False))
     if is_offline and is_open_to_lan:
-        raise UsageError("--lan: offline nothing listens")
+        raise UsageError("--lan: has no effect with --offline")
     if is_open_to_lan:
         _refuse_loopback("--osc", given.get("osc.listen", "off"))
         _refuse_loopback("--web", given.get("web", "off"))
@@ -325,17 +325,17 @@ def build_settings(
 
 
 def _as_assignments(prompts: list[str]) -> list[str]:
-    """What SAM3 shall look for, and nothing else."""
+    """Assignments that set SAM3's prompts and clear the others."""
     from osc_schema.sam3 import PROMPTS
 
     if len(prompts) > len(PROMPTS):
-        raise UsageError(f"--sam3-prompt: {len(PROMPTS)} at most")
+        raise UsageError(f"--sam3-prompt: at most {len(PROMPTS)}")
     padded = [*prompts, *[""] * len(PROMPTS)] if prompts else []
     return [f"/sam3/prompt/{n}={prompt}" for n, prompt in zip(PROMPTS, padded, strict=False)]
 
 
 def _refuse_loopback(option: str, listen: str) -> None:
-    """Both were asked for on the spot, and cannot both be had."""
+    """Raise UsageError if --lan and a loopback address were both given."""
     import ipaddress
 
     from engine.config import split_host_port
@@ -343,10 +343,10 @@ def _refuse_loopback(option: str, listen: str) -> None:
     if listen == "off":
         return
     host, port = split_host_port(listen, option)
-    with contextlib.suppress(ValueError):  # a name: where it leads is found out when it is bound
+    with contextlib.suppress(ValueError):  # a name: resolved when it is bound
         if host.casefold() == "localhost" or ipaddress.ip_address(host).is_loopback:
             raise UsageError(
-                f"--lan lets the network in and {option} {listen} keeps it out: for the network write "
+                f"--lan opens the engine to the network, {option} {listen} is local only: for the network write "
                 f"{option} 0.0.0.0:{port}"
             )
 
@@ -375,16 +375,17 @@ def parse_assignment(text: str) -> dict[str, Any]:
     if not is_assigned:
         raise UsageError(f"--set: {text!r} is not ADDRESS=VALUE (for example /layer/1/angle=45)")
     try:
-        matched = osc_schema.match(address) if osc_schema.is_pattern(address) else (osc_schema.lookup(address),)
+        found = osc_schema.match(address) if osc_schema.is_pattern(address) else (osc_schema.lookup(address),)
     except osc_schema.Rejected as error:
         raise UsageError(f"--set: {error}") from None
-    if not matched or matched[0] is None:
+    matched = [param for param in found if param is not None]
+    if not matched:
         raise UsageError(f"--set: {osc_schema.unknown_address(address)}")
     return {param.address: _value_for(param, raw) for param in matched}
 
 
 def _value_for(param: "Param", raw: str) -> int | float | str:
-    """The text of a command line as the parameter's own kind of value; what does not fit is left to the schema."""
+    """Convert command-line text to the parameter's type; the schema rejects text that does not convert."""
     kind = param.type.name
     if kind in ("BOOL", "TRIGGER"):
         return {"true": 1, "on": 1, "false": 0, "off": 0}.get(raw.lower(), raw)
@@ -398,13 +399,13 @@ def _value_for(param: "Param", raw: str) -> int | float | str:
 
 
 class Signals:
-    """The first signal ends the run with every file whole; another, a second later or more, ends it at once.
+    """The first signal ends the run with every file complete; another, at least a second later, kills it.
 
     A terminal that closes sends several at once. On Windows the console's events do the same (console_events.py).
     """
 
     def __init__(self) -> None:
-        """From here on signals count, also while the engine is being opened."""
+        """Handle signals from now on, also while the engine is being opened."""
         self._first_s: float | None = None
         self._stop: Callable[[], None] | None = None
         console.connect(self._end_run)
@@ -414,14 +415,14 @@ class Signals:
                 signal.signal(number, self._end)
 
     def connect(self, stop: Callable[[], None]) -> None:
-        """`stop` is called for the first signal, also for one that came already. On Windows on any thread."""
+        """Call `stop` for the first signal, also if it came already. On Windows on any thread."""
         self._stop = stop
         console.connect(self._end_run)
         if self._first_s is not None:
             stop()
 
     def _end_run(self) -> None:
-        """Any thread: `connect` sees the time, or this sees what was connected."""
+        """Any thread. Either `connect` sees the time, or this sees the connected `stop`."""
         if self._first_s is None:
             self._first_s = time.perf_counter()
         if self._stop is not None:
@@ -444,7 +445,7 @@ def _show_while_running(
     *,
     is_quiet: bool,
 ) -> bool:
-    """Draw to the end; False when the run was asked to end before it. `expected`: frames until then, if known."""
+    """Draw to the end; False if interrupted. `expected`: total number of frames, if known."""
     from engine.cli.status_line import PlainLines, ProgressLine, StatusLine
 
     is_terminal = sys.stderr.isatty() and not is_quiet
@@ -460,7 +461,7 @@ def _show_while_running(
 
 
 def summary(engine: "Engine") -> dict[str, Any]:
-    """What `--json` prints: the whole run in one object."""
+    """The summary printed by `--json`."""
     from dataclasses import asdict
 
     status, times = engine.status(), engine.times

@@ -1,4 +1,4 @@
-"""Progress and closing summary of `multiverse run`: offline a film, whose length is mostly known, live a show."""
+"""Progress and closing summary of `multiverse run`, offline and live."""
 
 import math
 from typing import TYPE_CHECKING
@@ -14,8 +14,10 @@ ROUNDING = 1e-6  # of a frame: 30 s at 29.97 fps are 899.1009 frames, 3 s at 30 
 
 
 def expected_frames(engine: "Engine", frames: int | None, seconds: float | None) -> int | None:
-    """Frames of the whole film; None where the end is not known: `frames` and `seconds` are those of the options,
-    without them offline the sound's end counts."""
+    """Frames of the whole film, or None if its length is unknown.
+
+    `frames` and `seconds` are the options; without them, offline, the sound's length counts.
+    """
     if seconds is None and frames is None and engine.config.offline:
         seconds = engine.sound_length_s
     fps = engine.status().target_fps
@@ -24,14 +26,14 @@ def expected_frames(engine: "Engine", frames: int | None, seconds: float | None)
 
 
 class FilmPace(PlainPace):
-    """Reads how far the film is each time a line may be due."""
+    """Reads the progress of the film each time a line may be due."""
 
     def __init__(self, engine: "Engine", expected: int | None, began_s: float) -> None:
         super().__init__(began_s, "no frame yet")
         self._engine, self._expected = engine, expected
 
     def line(self, now_s: float) -> str | None:
-        """As `PlainPace.line`. Any thread."""
+        """The line that is due, as in `PlainPace.line`. Any thread."""
         times = self._engine.times
         self.words = film_words(times.frames, self._expected, times.fps_overall()) if times.frames else None
         return super().line(now_s)
@@ -48,7 +50,7 @@ def film_words(done: int, expected: int | None, frames_a_second: float) -> str:
 
 
 def end_lines(engine: "Engine") -> list[str]:
-    """Summary of the run and of its files; to be asked for when all of them are closed."""
+    """Summary of the run and of its files; call it after all of them are closed."""
     status, times = engine.status(), engine.times
     rate = times.fps_overall()
     line = f"frames    {times.frames} of {status.width}x{status.height}"
@@ -67,7 +69,7 @@ def end_lines(engine: "Engine") -> list[str]:
 
 
 def interrupted_line(engine: "Engine", expected: int | None) -> str:
-    """One line for a film that was asked to end before its end: how far it came, and what is kept of it."""
+    """One line for an interrupted film: its progress, and the files that are kept."""
     status, done = engine.status(), engine.times.frames
     seconds, of_all = done / status.target_fps, ""
     if expected:

@@ -1,4 +1,4 @@
-"""`multiverse doctor --selftest`: a card goes out through this system's texture sink, and a second process gets it.
+"""`multiverse doctor --selftest`: send a test card through this system's texture sink to another process.
 
 The one way to know that pictures arrive upright and unchanged on a machine nobody here has seen.
 """
@@ -23,11 +23,11 @@ from engine.system.clock import SystemClock
 from engine.values import FrameId, PublishedFrame, TextureRef
 
 FPS = 30.0
-TOLERANCE = 2  # of 255: what a GPU's own colour conversion may cost
+TOLERANCE = 2  # of 255: tolerance for a GPU's colour conversion
 
 
 def run_selftest(kind: str = "") -> dict[str, Any]:
-    """Publish, receive, compare; everything found out, ready for JSON. Main thread (macOS needs it)."""
+    """Publish, receive, compare; the findings, ready for JSON. Main thread (macOS requires it)."""
     kind = kind or texture_sink(sys.platform)
     result: dict[str, Any] = {
         "passed": False,
@@ -65,7 +65,7 @@ def selftest_check(result: dict[str, Any]) -> Check:
 
 
 def compare(card: np.ndarray, received: np.ndarray) -> dict[str, Any]:
-    """How `received` relates to `card`, both (height, width, 4) uint8 with row 0 at the top. Pure."""
+    """Compare `received` with `card`, both (height, width, 4) uint8 with row 0 at the top. Pure."""
     if received.shape != card.shape:
         return {"passed": False, "detail": f"size {received.shape[1]}x{received.shape[0]} arrived"}
     turned = {
@@ -97,7 +97,7 @@ def _draw_card() -> np.ndarray:
 
 
 def _publish_until_received(kind: str, card: np.ndarray, target: Path) -> tuple[Answer, dict[str, Any]]:
-    """Publish the card at 30 fps until the other process has it; what it said, and what was published with."""
+    """Publish the card at 30 fps until the other process has it; its answer, and the renderer."""
     from engine.sinks import SinkSet, SinkSpec, Stage
 
     height, width = card.shape[:2]
@@ -133,7 +133,7 @@ def _publish_until_received(kind: str, card: np.ndarray, target: Path) -> tuple[
 
 
 def _upload(card: np.ndarray, stack: ExitStack) -> tuple[TextureRef, str]:
-    """The card as a texture whose memory row 0 is the top, in a context of its own; and GL_RENDERER."""
+    """Upload the card as a texture with row 0 at the top, in its own context; also returns GL_RENDERER."""
     from engine.render.context import open_context
 
     context = open_context()

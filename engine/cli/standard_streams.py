@@ -1,4 +1,4 @@
-"""The standard streams: opened where they are closed, and able to print any name."""
+"""Repair the standard streams: open closed ones, and make them print any name."""
 
 import os
 import sys
@@ -18,7 +18,7 @@ def open_closed_streams() -> None:
             opened = os.open(os.devnull, os.O_RDWR)
             if opened == number:
                 os.set_inheritable(number, True)
-            else:  # Windows gives numbers as it likes
+            else:  # Windows may choose another number
                 os.dup2(opened, number)
                 os.close(opened)
         if getattr(sys, name) is None:

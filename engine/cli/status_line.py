@@ -1,4 +1,4 @@
-"""What a person sees while the engine runs: one live line on a terminal, plain lines in a log, a bar offline."""
+"""Output while the engine runs: one live line on a terminal, plain lines in a log, a progress bar offline."""
 
 import threading
 import time
@@ -30,7 +30,7 @@ def level_bar(level: float) -> str:
 
 
 def started_lines(engine: "Engine") -> list[str]:
-    """What was chosen and why, once, before the first picture."""
+    """Lines about the choices made, and why, printed once before the first picture."""
     from engine.live.sd.spec import sd_line
 
     status = engine.status()
@@ -58,7 +58,7 @@ def started_lines(engine: "Engine") -> list[str]:
 
 
 def network_lines(engine: "Engine") -> list[str]:
-    """Where other machines find the page, as text and as a QR code; that there is no network (yet) ends no show."""
+    """The page's URL for other machines, as text and as a QR code. Without a network the run goes on."""
     try:
         url = engine.lan_page_url
     except MultiverseError as error:
@@ -92,7 +92,7 @@ def live_line(status: "EngineStatus", messages_a_second: float) -> str:
 
 
 class StatusLine:
-    """The live line, drawn by a thread of its own; what the log says appears above it."""
+    """The live line, drawn on its own thread; log lines appear above it."""
 
     def __init__(self, engine: "Engine", log: LogThread) -> None:
         self._engine = engine
@@ -116,7 +116,7 @@ class StatusLine:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stop.set()
-        self._thread.join(MAX_END_S)  # a terminal that stands still holds it
+        self._thread.join(MAX_END_S)  # a blocked terminal blocks it
         self._log.write = write_to_stderr
 
     def _refresh(self) -> None:
@@ -133,11 +133,10 @@ class StatusLine:
 
 
 class PlainLines:
-    """Where nobody watches: what was chosen, then only warnings (through logging), and now and then how far a film
-    is."""
+    """Output without a terminal: the choices, then only warnings (through logging), and periodic progress of a film."""
 
     def __init__(self, engine: "Engine", expected: int | None, log: LogThread, *, is_quiet: bool) -> None:
-        """`expected`: frames until the end, where that is known."""
+        """`expected`: total number of frames, if known."""
         self._engine = engine
         self._expected = expected
         self._log = log
@@ -166,7 +165,7 @@ class ProgressLine:
     """Offline: frames done, frames a second, time left."""
 
     def __init__(self, engine: "Engine", expected: int | None) -> None:
-        """`expected`: frames until the end, where that is known."""
+        """`expected`: total number of frames, if known."""
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 

@@ -8,7 +8,7 @@ import typer
 
 from engine.errors import RenderError, UsageError
 
-POLL_S = 0.002  # what a new picture waits for at most, before it waits for the display
+POLL_S = 0.002  # longest delay of a new picture, before vsync
 INSTALL = "pip install glfw"
 
 
@@ -18,7 +18,7 @@ def view(
         int | None, typer.Option(min=0, metavar="N", help="On this display, as --list numbers them. (default: 0)")
     ] = None,
     fullscreen: Annotated[bool, typer.Option("--fullscreen", help="Fill the display; F toggles it.")] = False,
-    list_: Annotated[bool, typer.Option("--list", help="List the displays and the pictures there are.")] = False,
+    list_: Annotated[bool, typer.Option("--list", help="List the displays and the available pictures.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="With --list: print JSON.")] = False,
 ) -> None:
     """Show a running engine's picture in a window.
@@ -27,7 +27,7 @@ def view(
     that is restarted. Esc or Q closes it, F fills the display.
     """
     if as_json and not list_:
-        raise UsageError("--json says how --list prints: give --list as well")
+        raise UsageError("--json is for --list: add --list")
     try:
         from engine.cli.picture_window import list_displays
     except ImportError as error:
@@ -60,7 +60,11 @@ def _show(name: str, display: int | None, is_full_screen: bool) -> None:
                     shown = frame
                 if watch.problem and not has_said:
                     has_said = True
-                    print(f"multiverse: waiting for {name!r} (there: {_names_there()})", file=sys.stderr, flush=True)
+                    print(
+                        f"multiverse: waiting for {name!r} (available: {_available_names()})",
+                        file=sys.stderr,
+                        flush=True,
+                    )
                 window.step(POLL_S)
         except KeyboardInterrupt:
             return
@@ -70,7 +74,7 @@ def _waiting_title(name: str) -> str:
     return f"{name}: no picture; waiting for an engine with --sink shared"
 
 
-def _names_there() -> str:
+def _available_names() -> str:
     from engine.sources.published import list_shared
 
     return ", ".join(dict.fromkeys(picture.name for picture in list_shared())) or "none; engines need --sink shared"

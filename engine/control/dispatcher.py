@@ -83,8 +83,7 @@ class Dispatcher:
         self.report = report
         self.on_gone = on_gone
         self.counters, self.outbox, self.feedback = outgoing.counters, outgoing.outbox, outgoing.feedback
-        self.watcher: Watcher | None = None
-        """The OSC monitor, while it is open. Called on OSC's threads: must not wait."""
+        self._watcher: Watcher | None = None
         self._store = store
         self._commands = commands
         self.heard = HeardMessages(clock, foreign_map.is_mapped) if foreign_map else HeardMessages(clock)
@@ -106,6 +105,14 @@ class Dispatcher:
         self._ticks = 0
         self._guard = Guard(log, report, "osc.error", "OSC")
 
+    def set_watcher(self, watcher: Watcher | None) -> None:
+        """Call `watcher` for every message from now on, on OSC's threads; it must not wait. None ends it."""
+        self._watcher = watcher
+
+    @property
+    def is_watched(self) -> bool:
+        return self._watcher is not None
+
     def add_question(self, address: str, answer: Question) -> None:
         """Register `answer(message, sender)` for a command that needs its sender and changes no value.
 
@@ -123,7 +130,7 @@ class Dispatcher:
             counters.bytes += len(data)
             try:
                 packet = decode_packet(data)
-                if (watcher := self.watcher) is not None:
+                if (watcher := self._watcher) is not None:
                     self._show(packet, sender, watcher)
                 if isinstance(packet, Message):
                     self._on_message(packet, sender)
@@ -152,7 +159,7 @@ class Dispatcher:
 
     def _report_refusal(self, key: str, reason: str, sender: Sender) -> None:
         """Report that a message of this sender was refused, also to the OSC monitor."""
-        if (watcher := self.watcher) is not None:
+        if (watcher := self._watcher) is not None:
             watcher(self.clock.now_s(), sender.name, reason)
         self.report(key, f"{reason} (from {sender.name})")
 

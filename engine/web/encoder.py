@@ -1,52 +1,45 @@
-"""The thread that turns one picture's frames into JPEGs: one for all viewers of a width."""
+"""The thread that encodes one picture's frames as JPEG, once for all viewers of a width."""
 
 import logging
-import threading
-from collections.abc import Callable
+from functools import partial
 
-from engine.web.preview import Offered, PreviewTap
+from engine.system.guarded_thread import Guard, GuardedThread
+from engine.system.reporting import Report
+from engine.web.preview import Offered, PreviewTap, Viewer
 
 log = logging.getLogger(__name__)
 
 
 class EncoderThread:
-    """Runs from `start` to `close`; while nobody watches it sleeps."""
+    """Encodes from `start` to `close`; sleeps while there are no viewers."""
 
-    def __init__(self, picture: str, tap: PreviewTap, report: Callable[[str, str], None]) -> None:
-        self._picture = picture
+    def __init__(self, picture: str, tap: PreviewTap, report: Report) -> None:
         self._tap = tap
-        self._report = report
-        self._has_failed = False
-        self._thread = threading.Thread(target=self._run, name=f"preview {picture}", daemon=True)
+        self._guard = Guard(log, report, "web", f"picture {picture} cannot be encoded for the page")
+        self._thread = GuardedThread(f"preview {picture}", self._run, self._guard)
 
     def start(self) -> None:
         self._thread.start()
 
     def close(self) -> None:
-        """Returns when the picture in hand is delivered."""
+        """Wait for the current picture to be delivered, then end."""
         self._tap.end()
         self._thread.join()
 
     def _run(self) -> None:
         while (offered := self._tap.read_offered()) is not None:
             for width_px in {viewer.width_px for viewer in offered.viewers}:
-                self._encode(offered, width_px)
+                viewers = [viewer for viewer in offered.viewers if viewer.width_px == width_px]
+                if self._guard.attempt(partial(self._encode, offered, width_px, viewers)) is None:
+                    for viewer in viewers:  # failed: the next picture may work
+                        viewer.is_ready = True
             self._tap.finish_offered()
 
-    def _encode(self, offered: Offered, width_px: int) -> None:
-        viewers = [viewer for viewer in offered.viewers if viewer.width_px == width_px]
-        try:
-            # Imported on this thread, for the first viewer: OpenCV takes its time, and the first picture does not wait.
-            from engine.web.jpeg import encode_preview
+    def _encode(self, offered: Offered, width_px: int, viewers: list[Viewer]) -> bool:
+        # Imported here, for the first viewer: OpenCV takes long to import, and the first picture must not wait for it.
+        from engine.web.jpeg import encode_preview
 
-            jpeg = encode_preview(offered.rgba, width_px)
-            for viewer in viewers:
-                viewer.deliver(jpeg)
-        except Exception as error:
-            # Top of the thread's loop: a picture the page cannot show must not end the page.
-            if not self._has_failed:
-                log.exception("picture %s cannot be encoded for the page", self._picture)
-            self._has_failed = True
-            self._report("web", f"picture {self._picture} cannot be encoded for the page: {error}")
-            for viewer in viewers:
-                viewer.is_ready = True
+        jpeg = encode_preview(offered.rgba, width_px)
+        for viewer in viewers:
+            viewer.deliver(jpeg)
+        return True

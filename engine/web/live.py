@@ -1,11 +1,11 @@
-"""/live: levels, status and the OSC monitor for browsers that look at them, as JSON on a WebSocket.
+"""/live: levels, status and the OSC monitor for the page, as JSON on a WebSocket.
 
     {"levels": [{"rms", "peak", "low", "mid", "high", "pitch_hz", "onset_count"}, ... one a channel]}   20 a second
     {"status": {... as /status.json}}                                                                    2 a second
     {"osc": [{"at_s", "from", "address", "args"} or {"at_s", "from", "refused"}, ...], "skipped": n}
-                                                               at most 10 a second, to who sent {"monitor": true}
+                                                             at most 10 a second, to clients that sent {"monitor": true}
 
-A browser that is slow gets the newest levels and status when it has room again, and of the monitor the newest lines.
+A slow browser skips to the newest levels and status, and to the newest lines of the monitor.
 """
 
 import asyncio
@@ -13,11 +13,14 @@ import itertools
 import logging
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 
 import msgspec
 from aiohttp import web
 
 from engine.system.file_names import escaped
+from engine.system.guarded_thread import Guard
+from engine.system.reporting import Report
 from engine.values import ChannelFeatures
 from engine.web.monitor import MAX_LINES, Line, OscMonitor
 from engine.web.serving.sockets import Data, Send, WebSockets
@@ -30,14 +33,14 @@ TICKS_A_MONITOR = 2
 LEVELS = ("rms", "peak", "low", "mid", "high", "pitch_hz", "onset_count")
 
 
-class Wish(msgspec.Struct):
-    """What a browser may send; more than this is left to newer engines."""
+class LiveRequest(msgspec.Struct):
+    """A message from a browser. Unknown fields are ignored."""
 
     monitor: bool | None = None
 
 
-class Desk:
-    """One browser's: what waits to be sent to it, the newest of each kind. Event loop only."""
+class Outbound:
+    """The messages queued for one browser: the newest of each kind. Event loop only."""
 
     def __init__(self) -> None:
         self.wants_osc = False
@@ -56,7 +59,7 @@ class Desk:
         self._has_something.set()
 
     async def take(self) -> list[str]:
-        """Everything that waits, once something does."""
+        """Wait until something is queued, then take all of it."""
         await self._has_something.wait()
         self._has_something.clear()
         texts, self._texts = list(self._texts.values()), {}
@@ -68,7 +71,10 @@ class Desk:
 
 
 class LiveFeed:
-    """Event loop only. `features` and `status` are asked only while a browser is there."""
+    """Sends levels, status and monitor to all browsers. Event loop only.
+
+    `features` and `status` are called only while a browser is connected.
+    """
 
     def __init__(
         self,
@@ -76,58 +82,58 @@ class LiveFeed:
         status: Callable[[], object],
         monitor: OscMonitor,
         sockets: WebSockets,
-        report: Callable[[str, str], None],
+        report: Report,
     ) -> None:
         self._features = features
         self._status = status
         self._monitor = monitor
         self._sockets = sockets
         self._report = report
-        self._desks: set[Desk] = set()
+        self._browsers: set[Outbound] = set()
         self._ticking: asyncio.Task[None] | None = None
-        self._has_failed = False
+        self._guard = Guard(log, report, "web", "the page's levels or status cannot be read")
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
-        desk = Desk()
+        browser = Outbound()
 
         async def speak(send: Send) -> None:
             while True:
-                for text in await desk.take():
+                for text in await browser.take():
                     await send(text)
 
-        self._add(desk)
+        self._add(browser)
         try:
             return await self._sockets.serve(
-                request, hear=lambda data: self._hear(desk, data, str(request.remote)), speak=speak
+                request, hear=lambda data: self._receive(browser, data, str(request.remote)), speak=speak
             )
         finally:
-            self._remove(desk)
+            self._remove(browser)
 
-    def _add(self, desk: Desk) -> None:
-        self._desks.add(desk)
+    def _add(self, browser: Outbound) -> None:
+        self._browsers.add(browser)
         if self._ticking is None:
             self._ticking = asyncio.create_task(self._tick_for_ever())
 
-    def _remove(self, desk: Desk) -> None:
-        self._desks.discard(desk)
-        self._watch(desk, False)
-        if not self._desks and self._ticking is not None:
+    def _remove(self, browser: Outbound) -> None:
+        self._browsers.discard(browser)
+        self._watch(browser, False)
+        if not self._browsers and self._ticking is not None:
             self._ticking.cancel()
             self._ticking = None
 
-    def _hear(self, desk: Desk, data: Data, peer: str) -> None:
+    def _receive(self, browser: Outbound, data: Data, peer: str) -> None:
         try:
-            wish = msgspec.json.decode(data, type=Wish)
+            request = msgspec.json.decode(data, type=LiveRequest)
         except (msgspec.MsgspecError, RecursionError) as error:
-            self._report("web request", f'page: {peer}: /live is told things like {{"monitor": true}}: {error}')
+            self._report("web request", f'page: {peer}: /live expects messages like {{"monitor": true}}: {error}')
             return
-        if wish.monitor is not None:
-            self._watch(desk, wish.monitor)
+        if request.monitor is not None:
+            self._watch(browser, request.monitor)
 
-    def _watch(self, desk: Desk, wants_osc: bool) -> None:
-        was_watched = any(other.wants_osc for other in self._desks)
-        desk.wants_osc = wants_osc
-        is_watched = any(other.wants_osc for other in self._desks)
+    def _watch(self, browser: Outbound, wants_osc: bool) -> None:
+        was_watched = any(other.wants_osc for other in self._browsers)
+        browser.wants_osc = wants_osc
+        is_watched = any(other.wants_osc for other in self._browsers)
         if is_watched and not was_watched:
             self._monitor.start()
         elif not is_watched:
@@ -137,38 +143,30 @@ class LiveFeed:
         loop = asyncio.get_running_loop()
         due_s = loop.time()
         for number in itertools.count():
-            try:
-                self.tick(number)
-            except Exception as error:
-                # Top of the task's loop: a status that cannot be had once may be had the next time.
-                if not self._has_failed:
-                    log.exception("the page's levels or status cannot be had")
-                self._has_failed = True
-                self._report("web", f"the page's levels or status cannot be had: {error!r}")
+            self._guard.attempt(partial(self.tick, number))
             due_s = max(due_s + 1 / TICKS_HZ, loop.time())
             await asyncio.sleep(due_s - loop.time())
 
     def tick(self, number: int) -> None:
-        """Put what is due at this twentieth of a second on every desk."""
+        """Queue the messages that are due at this twentieth of a second for every browser."""
         channels = [{name: getattr(channel, name) for name in LEVELS} for channel in self._features()]
         self._put_all("levels", {"levels": channels})
-        if number % TICKS_A_MONITOR == 0 and any(desk.wants_osc for desk in self._desks):
+        if number % TICKS_A_MONITOR == 0 and any(browser.wants_osc for browser in self._browsers):
             lines, skipped = self._monitor.take()
-            for desk in self._desks:
-                if desk.wants_osc and lines:
-                    desk.put_lines(lines, skipped)
+            for browser in self._browsers:
+                if browser.wants_osc and lines:
+                    browser.put_lines(lines, skipped)
         if number % TICKS_A_STATUS == 0:
             self._put_all("status", {"status": self._status()})
 
     def _put_all(self, kind: str, value: object) -> None:
         text = as_json(value)
-        for desk in self._desks:
-            desk.put(kind, text)
+        for browser in self._browsers:
+            browser.put(kind, text)
 
 
 def as_json(value: object) -> str:
-    """msgspec writes infinities (a silent level in dB) as null, which JSON can carry. Names of files that are not UTF-8
-    are shown escaped."""
+    """Encode as JSON. Infinities (a silent level in dB) become null. File names that are not UTF-8 are escaped."""
     try:
         return msgspec.json.encode(value).decode()
     except UnicodeEncodeError:

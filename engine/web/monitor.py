@@ -1,5 +1,7 @@
-"""The OSC monitor: what came in lately and what of it was refused, for those who watch. A flood of messages costs a
-reference each."""
+"""The OSC monitor: recent incoming messages and refusals, while a page shows them.
+
+Cheap under a flood: one reference is stored per message.
+"""
 
 import itertools
 import math
@@ -11,7 +13,7 @@ from engine.control import Dispatcher
 from engine.osc import Message
 from engine.osc.decode import TimeTag, shown
 
-MAX_LINES = 200  # kept from one look to the next, and in one message to the browser
+MAX_LINES = 200  # kept between two reads, and in one message to the browser
 MAX_ARGUMENTS = 32  # shown of a message
 
 Shown = bool | int | float | str | None
@@ -19,16 +21,16 @@ Shown = bool | int | float | str | None
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """One message as the browser gets it, with `at_s` on the engine's clock."""
+    """One message as sent to the browser; `at_s` is on the engine's clock."""
 
     at_s: float
     sender: str
     address: str
     args: tuple[Shown, ...]
     refused: str = ""
-    """Why what came before it was refused; then there is no message."""
+    """Why the message before it was refused; then `address` and `args` are empty."""
     is_unmapped: bool = False
-    """It is another program's, and nothing is mapped to it."""
+    """A message of another program that is mapped to nothing."""
 
     def as_json(self) -> dict[str, object]:
         line = {"at_s": round(self.at_s, 4), "from": self.sender}
@@ -39,7 +41,7 @@ class Line:
 
 
 class OscMonitor:
-    """Event loop only, but for `_note`."""
+    """Records messages from `start` to `stop`. Event loop only, except `_note`."""
 
     def __init__(self, dispatcher: Dispatcher) -> None:
         self._dispatcher = dispatcher
@@ -48,16 +50,16 @@ class OscMonitor:
         self._taken = 0
 
     def start(self) -> None:
-        """Watch from now on."""
+        """Record from now on."""
         self._noted.clear()
         self._taken = next(self._numbers)
-        self._dispatcher.watcher = self._note
+        self._dispatcher.set_watcher(self._note)
 
     def stop(self) -> None:
-        self._dispatcher.watcher = None
+        self._dispatcher.set_watcher(None)
 
     def take(self) -> tuple[tuple[Line, ...], int]:
-        """The newest lines since the last look, at most 200, oldest first; and how many older ones were left out."""
+        """The newest lines since the last call, at most 200, oldest first; and the number of older ones left out."""
         lines = []
         newest = self._taken
         while self._noted:
@@ -76,7 +78,7 @@ class OscMonitor:
         return tuple(lines), max(0, skipped)
 
     def _note(self, at_s: float, sender: str, message: Message | str) -> None:
-        """Any thread; of one sender the messages and their refusals in order. Hot while somebody watches."""
+        """Record a message or a refusal; those of one sender stay in order. Any thread. Hot path."""
         self._noted.append((next(self._numbers), at_s, sender, message))
 
 
@@ -89,9 +91,9 @@ def _shown_value(value: object) -> Shown:
         case Enum():
             return value.name.lower()
         case TimeTag():
-            return str(int(value))  # as a number a browser rounds it
+            return str(int(value))  # a browser would round the number
         case float() if not math.isfinite(value):
-            return str(value)  # JSON has none such
+            return str(value)  # JSON has no infinities
         case None | bool() | int() | float():
             return value
         case _:

@@ -1,4 +1,4 @@
-"""OSCQuery over HTTP and WebSocket: the transport. What is said is engine/query's. Event loop only."""
+"""OSCQuery over HTTP and WebSocket: the transport only; the answers come from engine/control/query. Event loop only."""
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
@@ -15,22 +15,24 @@ if TYPE_CHECKING:
 
 
 class OscQuery:
+    """The handlers of HTTP requests and WebSockets."""
+
     def __init__(
         self, tree: "QueryTree", hub: "QueryHub", host_info: Callable[[str], Mapping[str, object]], sockets: WebSockets
     ) -> None:
-        """`host_info(address)`: HOST_INFO for a client that reached this machine at that address."""
+        """`host_info(address)`: HOST_INFO for a client that connected to that address of this machine."""
         self._tree = tree
         self._hub = hub
         self._host_info = host_info
         self._sockets = sockets
 
     async def send_node(self, request: web.Request) -> web.Response:
-        """A node, or one attribute of it."""
+        """Send a node, or one attribute of it."""
         answer = self._tree.answer(request.path, attribute_of(request), self._host_info(reached_at(request)))
         return web.Response(body=answer.body, status=answer.status, content_type="application/json")
 
-    async def talk(self, request: web.Request) -> web.StreamResponse:
-        """LISTEN and the like as JSON text, OSC packets as binary messages, both ways."""
+    async def serve_socket(self, request: web.Request) -> web.StreamResponse:
+        """Exchange commands such as LISTEN as JSON text and OSC packets as binary messages."""
         alarm = Alarm()
         peer = self._hub.connect(_name_of(request), alarm.ring)
 
@@ -53,7 +55,7 @@ class OscQuery:
 
 
 def attribute_of(request: web.Request) -> str | None:
-    """The word behind the `?`, whatever follows its `=` (`VALUE=`, libossia's `HOST_INFO=1`), but for the token."""
+    """The attribute after `?`, without `=` and its value (libossia sends `HOST_INFO=1`), and without the token."""
     words = (unquote(word.partition("=")[0]) for word in request.rel_url.raw_query_string.split("&"))
     return "&".join(word for word in words if word not in ("", "token")) or None
 

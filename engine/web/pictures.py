@@ -21,37 +21,39 @@ WIDTHS_PX = (320, 480, 640, 960, 1280)
 
 
 class Screen:
-    """Where the pictures for one viewer arrive: the newest one, taken once."""
+    """Receives the pictures for one viewer; holds the newest one."""
 
     def __init__(self, tap: PreviewTap, fps: int, width_px: int) -> None:
         self._tap = tap
         self._loop = asyncio.get_running_loop()
-        self._arrived: asyncio.Queue[bytes] = asyncio.Queue()  # never holds more than one: the next waits for is_ready
+        self._arrived: asyncio.Queue[bytes] = asyncio.Queue()  # holds at most one: the next comes after is_ready
         self._viewer: Viewer = tap.watch(fps, width_px, self._deliver)
 
     def _deliver(self, jpeg: bytes) -> None:
-        """The encoder's thread."""
+        """Called on the encoder's thread."""
         self._loop.call_soon_threadsafe(self._arrived.put_nowait, jpeg)
 
     async def next(self) -> bytes:
-        """A picture drawn after the one before was taken."""
+        """Wait for a picture drawn after the previous one was taken."""
         return await self._arrived.get()
 
     def make_room(self) -> None:
-        """The picture taken is on its way: another may come."""
+        """Accept the next picture: the last one has been sent."""
         self._viewer.is_ready = True
 
     def close(self) -> None:
         self._tap.leave(self._viewer)
 
 
-class Pictures:
+class PictureStreams:
+    """The handlers of the three URLs."""
+
     def __init__(self, taps: Mapping[str, PreviewTap], sockets: WebSockets) -> None:
         self._taps = taps
         self._sockets = sockets
 
     async def send_preview(self, request: web.Request) -> web.StreamResponse:
-        """One JPEG a message. What the viewer sends means nothing."""
+        """Send one JPEG per message. Messages from the viewer are ignored."""
         try:
             with self._watching(request) as screen:
 
@@ -61,11 +63,13 @@ class Pictures:
                         screen.make_room()
 
                 return await self._sockets.serve(request, hear=lambda data: None, speak=speak)
-        except NotShown as refusal:  # a browser tells its page nothing of an answer that is no WebSocket
+        except (
+            NotShown
+        ) as refusal:  # a browser hides HTTP errors from the page, but not the reason of a closed WebSocket
             return await self._sockets.refuse(request, str(refusal))
 
     async def send_stream(self, request: web.Request) -> web.StreamResponse:
-        """Motion JPEG until the viewer leaves."""
+        """Send Motion JPEG until the viewer disconnects."""
         response = web.StreamResponse(headers={"Content-Type": f"multipart/x-mixed-replace; boundary={BOUNDARY}"})
         with _refusing(), self._watching(request) as screen:
             try:
@@ -83,7 +87,7 @@ class Pictures:
         return response
 
     async def send_frame(self, request: web.Request) -> web.Response:
-        """One picture, drawn after it was asked for."""
+        """Send one picture, drawn after the request."""
         with _refusing(), self._watching(request) as screen:
             try:
                 async with asyncio.timeout(PICTURE_TIMEOUT_S):
@@ -98,7 +102,7 @@ class Pictures:
         tap = self._taps.get(picture)
         if tap is None:
             names = " and ".join(", ".join(self._taps).rsplit(", ", 1))
-            raise NotShown(f"picture: {names} can be seen here, and no {picture[:20]!r}")
+            raise NotShown(f"picture: {picture[:20]!r} does not exist; available: {names}")
         fps = _whole_number(request, "fps", DEFAULT_FPS, MAX_FPS)
         width_px = _whole_number(request, "width", WIDTHS_PX[-1], WIDTHS_PX[-1])
         if sum(tap.viewers for tap in self._taps.values()) >= MAX_VIEWERS:
@@ -111,7 +115,7 @@ class Pictures:
 
 
 class NotShown(Exception):
-    """Why a viewer gets no picture, in one line."""
+    """The reason why a viewer gets no picture, in one line."""
 
 
 @contextlib.contextmanager

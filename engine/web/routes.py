@@ -1,19 +1,20 @@
-"""What the page's server answers, and to whom. Runs on the web thread's event loop."""
+"""URLs of the engine's page. Runs on the web thread's event loop."""
 
 from collections.abc import Callable, Mapping
 
 from aiohttp import web
 
 from engine.params.preset_shelf import PresetPicture
+from engine.system.reporting import Report
 from engine.web.live import LiveFeed, as_json
 from engine.web.osc_query import OscQuery, attribute_of
-from engine.web.pictures import Pictures
+from engine.web.pictures import PictureStreams
 from engine.web.serving.access import Access
 from engine.web.serving.admission import Admission, add_headers
 from engine.web.serving.page_files import ONLY_OUR_SCRIPTS, PageFile, load_page
 from engine.web.serving.sockets import WebSockets
 
-MAX_BODY_BYTES = 1024  # nothing that is answered has a body
+MAX_BODY_BYTES = 1024  # no request here has a body
 
 
 class Routes:
@@ -22,15 +23,15 @@ class Routes:
         *,
         access: Access,
         sockets: WebSockets,
-        pictures: Pictures,
+        pictures: PictureStreams,
         live: LiveFeed,
         osc_query: OscQuery,
         status: Callable[[], object],
         preset_pictures: Callable[[], Mapping[str, PresetPicture]],
         cookie: str,
-        report: Callable[[str, str], None],
+        report: Report,
     ) -> None:
-        """`cookie`: the name under which a browser keeps the token."""
+        """`cookie`: the name of the browser's cookie for the token."""
         self._admission = Admission(access, cookie=cookie, report=report, is_osc=self._is_osc)
         self._sockets = sockets
         self._pictures = pictures
@@ -56,9 +57,9 @@ class Routes:
         return app
 
     async def send_page_or_node(self, request: web.Request) -> web.StreamResponse:
-        """The page for a browser, OSCQuery for every other program."""
+        """Send the page to a browser, and an OSCQuery node to any other program."""
         if _is_websocket(request):
-            return await self._osc_query.talk(request)
+            return await self._osc_query.serve_socket(request)
         if not _is_for_page(request):
             return await self._osc_query.send_node(request)
         response = _response_of(self._page["index.html"])
@@ -67,7 +68,7 @@ class Routes:
         return response
 
     def _is_osc(self, request: web.Request) -> bool:
-        """Whether OSCQuery answers it: a node as JSON, or OSC over a WebSocket."""
+        """True if OSCQuery answers the request: a node as JSON, or OSC over a WebSocket."""
         is_either = request.match_info.handler == self.send_page_or_node
         return is_either and (_is_websocket(request) or not _is_for_page(request))
 
@@ -81,14 +82,14 @@ class Routes:
         return web.Response(text=as_json(self._status()), content_type="application/json")
 
     async def send_preset_pictures(self, request: web.Request) -> web.Response:
-        """By the name of its preset the version of each picture."""
+        """Send the version of each picture, by the name of its preset."""
         versions = {name: picture.version for name, picture in self._preset_pictures().items()}
         return web.Response(text=as_json(versions), content_type="application/json")
 
     async def send_preset_picture(self, request: web.Request) -> web.Response:
         picture = self._preset_pictures().get(request.match_info["name"])
         if picture is None:
-            raise web.HTTPNotFound(text="there is no such picture of a preset\n")
+            raise web.HTTPNotFound(text="no preset of that name has a picture\n")
         return web.Response(body=picture.jpeg, content_type="image/jpeg")
 
     async def _close_sockets(self, app: web.Application) -> None:

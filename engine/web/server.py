@@ -1,6 +1,6 @@
-"""The page's server: a thread with an event loop of its own, and a thread for each picture that encodes.
+"""The page's server: one thread with an event loop, and an encoder thread for each picture.
 
-frame loop ─ offer ─► PreviewTap ─► encoder thread ─ one JPEG a picture and width ─► event loop ─► viewers
+frame loop ─ offer ─► PreviewTap ─► encoder thread ─ one JPEG per picture and width ─► event loop ─► viewers
 """
 
 import asyncio
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from engine.control import Dispatcher
 from engine.params.preset_shelf import PresetPicture
+from engine.system.reporting import Report
 from engine.values import ChannelFeatures
 from engine.web.encoder import EncoderThread
 from engine.web.preview import PreviewTap
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class WebServer:
-    """Serves from `start` to `close`."""
+    """Serves the page, from `start` to `close`."""
 
     def __init__(
         self,
@@ -37,22 +38,21 @@ class WebServer:
         hub: "QueryHub",
         host_info: Callable[[str, tuple[str, int]], Mapping[str, object]],
         dispatcher: Dispatcher,
-        report: Callable[[str, str], None],
+        report: Report,
         token: str | None = None,
         allowed_hosts: Collection[str] = (),
         is_local: Callable[[str], bool] = is_loopback,
         hears_osc: Callable[[str, str], bool] = hears_nobody,
     ) -> None:
-        """`taps`: the pictures that can be watched, by name: `main` and those beside it that the run has.
+        """`taps`: the available pictures by name: `main` and the run's extra pictures.
 
-        `status` (what msgspec encodes), `preset_pictures`, `features` and `host_info` are called on the web thread and
-        must not wait; `host_info(reached_at, own_address)` gets the
-        address at which a client reached this machine. `token`: what
-        clients need that are not `is_local` (given their address); None: a new one. `hears_osc(peer, reached_at)`: who
-        is answered OSCQuery without it.
+        `status` (encoded with msgspec), `preset_pictures`, `features` and `host_info` are called on the web thread and
+        must not wait. `host_info(reached_at, own_address)` gets the address of this machine that the client connected
+        to, and where the server listens. `token`: required from clients that are not `is_local` (given their address);
+        None makes a new one. `hears_osc(peer, reached_at)`: True if that client may use OSCQuery without the token.
         """
         self.address = (host, port)
-        """Where it listens; after `start` with the real port."""
+        """Listening address; after `start` with the real port."""
         self.token = token or new_token()
         self._taps = taps
         self._status = status
@@ -70,18 +70,18 @@ class WebServer:
 
     @property
     def url(self) -> str:
-        """Where a browser finds the page."""
+        """URL of the page."""
         host, port = self.address
         return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 
     def start(self) -> None:
-        """Take the port now (MultiverseError when that fails); the rest happens on the web thread."""
+        """Bind the port now (MultiverseError if that fails); the rest happens on the web thread."""
         self._web = WebThread(*self.address, self._report)
         self.address = self._web.address
         self._web.start(self._build_app)
 
     def close(self) -> None:
-        """Drop every client and free the port. Safe to call twice, and without `start`."""
+        """Disconnect all clients and free the port. Idempotent; safe without `start`."""
         if self._web is not None:
             self._web.close()
 
@@ -89,7 +89,7 @@ class WebServer:
         from engine.web.live import LiveFeed
         from engine.web.monitor import OscMonitor
         from engine.web.osc_query import OscQuery
-        from engine.web.pictures import Pictures
+        from engine.web.pictures import PictureStreams
         from engine.web.routes import Routes
         from engine.web.serving.sockets import WebSockets
 
@@ -104,19 +104,19 @@ class WebServer:
                 hears_osc=self._hears_osc,
             ),
             sockets=sockets,
-            pictures=Pictures(self._taps, sockets),
+            pictures=PictureStreams(self._taps, sockets),
             live=LiveFeed(self._features, self._status, OscMonitor(self._dispatcher), sockets, self._report),
             osc_query=OscQuery(self._query, self._hub, lambda at: self._host_info(at, self.address), sockets),
             status=self._status,
             preset_pictures=self._preset_pictures,
-            cookie=f"multiverse_{port}",  # a browser sends cookies to every port of a host: two engines, two names
+            cookie=f"multiverse_{port}",  # a browser sends cookies to all ports of a host: two engines need two names
             report=self._report,
         ).build_app()
         app.cleanup_ctx.append(self._encoding)
         return app
 
     async def _encoding(self, app: "web.Application") -> AsyncIterator[None]:
-        """While the page is served."""
+        """Run the encoder threads while the page is served."""
         encoders = [EncoderThread(picture, tap, self._report) for picture, tap in self._taps.items()]
         for encoder in encoders:
             encoder.start()

@@ -1,7 +1,7 @@
-"""Single pictures of what is on screen, for the presets that are saved: another viewer of the preview, for one frame.
+"""Single pictures of the output, for saved presets: a preview viewer that takes one frame.
 
-So a picture costs the frame loop what one preview frame costs, and nothing where the page is being watched anyway;
-scaling and JPEG are the encoder thread's. A dark picture shows nothing and is not delivered.
+So a picture costs the frame loop as much as one preview frame, and nothing while the page is watched anyway. Scaling
+and JPEG run on the encoder's thread. A dark picture is not delivered.
 """
 
 import threading
@@ -11,12 +11,12 @@ from engine.web.preview import PreviewTap, Viewer
 
 WIDTH_PX = 320
 FPS = 60
-DARK = 12  # of 255: what is nowhere brighter than this shows nothing
-MAX_WAITING = 100  # of saves while no picture is drawn
+DARK = 12  # of 255: a picture whose brightest value is below this is dark
+MAX_WAITING = 100  # requests while no picture is drawn; the oldest are dropped
 
 
 class StillCamera:
-    """`take` on any thread. Needs the tap's encoder thread, so a page that is served."""
+    """Takes single pictures. Thread-safe. Needs the tap's encoder thread, so a running web server."""
 
     def __init__(self, tap: PreviewTap) -> None:
         self._tap = tap
@@ -25,7 +25,7 @@ class StillCamera:
         self._viewer: Viewer | None = None
 
     def take(self, deliver: Callable[[bytes], None]) -> None:
-        """`deliver(jpeg)`, 320 pixels wide, gets the next frame on the encoder's thread; never, when it is dark."""
+        """Call `deliver(jpeg)` with the next frame, 320 px wide, on the encoder's thread. Not called if it is dark."""
         with self._lock:
             del self._waiting[: len(self._waiting) + 1 - MAX_WAITING]
             self._waiting.append(deliver)
@@ -44,6 +44,6 @@ class StillCamera:
 
 
 def _is_dark(jpeg: bytes) -> bool:
-    import simplejpeg  # on the encoder's thread, which has it already
+    import simplejpeg  # imported already on the encoder's thread
 
     return int(simplejpeg.decode_jpeg(jpeg, colorspace="RGB").max()) < DARK

@@ -128,7 +128,7 @@ def test_private_names_are_taken_out_as_words_and_the_longest_first():
     ("options", "problem"),
     [
         (["--report", "r.md"], "add --selftest"),
-        (["--selftest", "--report", "none/r.md"], "the folder none is not there"),
+        (["--selftest", "--report", "none/r.md"], "the folder none does not exist"),
         (["--selftest", "--report", "."], "is a folder"),
         (["--selftest", "--report", "old.md"], "exists already; --overwrite replaces it"),
         (["--selftest", "--ndi"], "add --report FILE"),
@@ -210,7 +210,7 @@ def test_the_name_under_which_syphon_lists_us_is_told(application, state):
 
 
 def test_without_a_terminal_each_check_is_a_plain_line(full_run, say, monkeypatch):
-    """Those of the full run, told in words."""
+    """The options of the full run, listed in words."""
     found = json.loads(full_run[0].stdout)["checks"]
     monkeypatch.setattr(doctor_checks, "run_checks", lambda: [Check(**check) for check in found])
     code, out, err = say("doctor")

@@ -1,4 +1,4 @@
-"""What a long command says on its way where no terminal shows a bar."""
+"""Progress lines of a long command without a terminal."""
 
 import threading
 

@@ -109,7 +109,7 @@ def test_without_standard_streams_it_runs_as_with_them(home: Path, closed: str) 
 
 @pytest.mark.parametrize("name", ["stdin", "stdout", "stderr"])
 def test_a_stream_that_is_none_is_one_that_leads_nowhere(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As pythonw starts programs."""
+    """Start a program the way pythonw does."""
     others = {other: getattr(sys, other) for other in ("stdin", "stdout", "stderr") if other != name}
     with monkeypatch.context() as patch:
         patch.setattr(sys, name, None)
@@ -501,7 +501,7 @@ def test_a_rate_is_given_as_a_number_or_a_fraction(written: str) -> None:
 
 def test_lan_offline_is_refused(say: Callable[..., Said]) -> None:
     done = say("run", "--offline", "--frames", "1", "--lan")
-    assert (done.code, done.err) == (2, "multiverse: --lan: offline nothing listens\n")
+    assert (done.code, done.err) == (2, "multiverse: --lan: has no effect with --offline\n")
 
 
 @pytest.mark.parametrize(
@@ -522,7 +522,7 @@ def test_lan_and_an_address_that_only_this_machine_has_exclude_each_other(
     with pytest.raises(UsageError) as caught:
         build_settings(None, {key: address}, [], is_open_to_lan=True)
     assert str(caught.value) == (
-        f"--lan lets the network in and {option} {address} keeps it out: for the network write {instead}"
+        f"--lan opens the engine to the network, {option} {address} is local only: for the network write {instead}"
     )
 
 

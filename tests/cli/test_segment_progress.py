@@ -1,4 +1,4 @@
-"""What `multiverse segment` says on its way."""
+"""Progress of `multiverse segment`."""
 
 import threading
 

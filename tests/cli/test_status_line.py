@@ -1,4 +1,4 @@
-"""What a person at a terminal sees."""
+"""Output on a terminal."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""What `multiverse video` says on its way and at its end."""
+"""Progress and summary of `multiverse video`."""
 
 import io
 import json

@@ -120,7 +120,7 @@ def ring() -> Iterator[Callable[..., RingOwner]]:
 
 
 def shows(seen: np.ndarray, card: np.ndarray, place: tuple[int, int, int, int]) -> bool:
-    """Whether `card` fills (left, top, width, height) of the screen, upright, on black."""
+    """True if `card` fills (left, top, width, height) of the screen, upright, on black."""
     left, top, width, height = place
     rows = top + (np.arange(card.shape[0]) * height + height // 2) // card.shape[0]
     columns = left + (np.arange(card.shape[1]) * width + width // 2) // card.shape[1]
@@ -168,7 +168,7 @@ def test_what_is_waited_for_is_said_once_with_what_there_is(screen: Screen, view
     ring("Stage left", card)
     process = view("Nope", "--fullscreen")
     line = process.stderr.readline()
-    assert line.startswith("multiverse: waiting for 'Nope' (there: ") and "Stage left" in line
+    assert line.startswith("multiverse: waiting for 'Nope' (available: ") and "Stage left" in line
     ring("Nope", card)
     wait_for(lambda: shows(screen.look(), card, (0, 0, *SCREEN)), "the picture")
     screen.press(ESCAPE)

@@ -264,9 +264,9 @@ def test_a_watcher_sees_every_message_as_it_came(reports, make_peer) -> None:
     dispatcher, _, _ = make(intensity, reports)
     peer, seen = make_peer(), []
     dispatcher.receive(encode_message("/before", 1), peer.sender())
-    dispatcher.watcher = lambda now_s, name, message: seen.append((now_s, name, message.address))
+    dispatcher.set_watcher(lambda now_s, name, message: seen.append((now_s, name, message.address)))
     dispatcher.receive(encode_message("/layer/1/angle", 1.0), peer.sender())
     dispatcher.receive(encode_bundle(1, [encode_message("/fader", 0.5), encode_message("/mood")]), peer.sender())
-    dispatcher.watcher = None
+    dispatcher.set_watcher(None)
     dispatcher.receive(encode_message("/after", 1), peer.sender())
     assert seen == [(0.0, peer.name, address) for address in ("/layer/1/angle", "/fader", "/mood")]

@@ -116,7 +116,7 @@ def test_heard_lists_unmapped_messages(rig: Any) -> None:
         return CliRunner().invoke(app, ["heard", "--to", target(rig), *args])
 
     rig.dispatcher.heard.add_commands(rig.commands)
-    assert heard().output == "Nothing was heard that is not mapped.\n"
+    assert heard().output == "No unmapped messages.\n"
     program = rig.client()
     for packet in (arena.message("", 0.5), encode_message("/fader/2", 0.25), encode_message("/fader/1", 1, "on")):
         program.send(packet)
@@ -124,7 +124,7 @@ def test_heard_lists_unmapped_messages(rig: Any) -> None:
     program.say("/engine/notify", 1)
     program.hear("/done")
     lines = heard().output.splitlines()
-    assert lines[0] == f"udp 127.0.0.1:{program.port}: 3 addresses that nothing is mapped to"
+    assert lines[0] == f"udp 127.0.0.1:{program.port}: 3 addresses not mapped"
     addresses = [line.rsplit("  (", 1)[0].strip() for line in lines[1:-1]]
     assert addresses == ["(empty) 0.5", '/fader/1 1 "on"', "/fader/2 0.25"]
     assert all("(2 times, " in line for line in lines[1:-1])
@@ -136,7 +136,7 @@ def test_heard_lists_unmapped_messages(rig: Any) -> None:
     }  # fmt: skip
     assert "3 more are not listed (--most N)." in heard("--most", "1").output
     assert "not listed" not in heard("fader").output
-    assert heard("nothing of that").output == "Nothing of that was heard.\n"
+    assert heard("nothing of that").output == "No entry contains these words.\n"
 
 
 def test_listen_prints_every_value(drawing: Any) -> None:

@@ -148,7 +148,7 @@ class Visit:
         return self.control(address).locator("[role=slider]")
 
     def shown(self, address: str) -> float:
-        """What the fader says."""
+        """The fader's text."""
         return float(self.slider(address).get_attribute("aria-valuenow"))
 
     def grab(self, address: str) -> Callable[[float], None]:

@@ -1,4 +1,4 @@
-"""Who is answered: decided by itself, and by the real server for clients taken for strangers."""
+"""Access control: its rules, and the real server with clients treated as remote."""
 
 import json
 

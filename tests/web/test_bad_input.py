@@ -1,4 +1,4 @@
-"""What nobody should send, sent to the real server: it goes on, counts, and keeps its log short."""
+"""Malformed input to the real server: it goes on, counts it, and keeps its log short."""
 
 import contextlib
 import logging
@@ -173,7 +173,7 @@ def test_a_message_in_many_pieces_is_one_message(serve, wait_for):
     for number, piece in enumerate(pieces):
         client.send_frame(TEXT if number == 0 else 0, piece, is_last=number == len(pieces) - 1)
         client.send_frame(PING, b"between")
-    wait_for(lambda: stand.dispatcher.watcher, "the watching")
+    wait_for(lambda: stand.dispatcher.is_watched, "the watching")
 
 
 @pytest.mark.parametrize("path", ["/", "/live", "/preview"])

@@ -45,9 +45,9 @@ def test_the_monitor_shows_what_comes_in_to_those_who_asked_only(serve, wait_for
     stand = serve()
     watching, other = stand.connect("/live"), stand.connect("/live")
     other.read()
-    assert stand.dispatcher.watcher is None
+    assert not stand.dispatcher.is_watched
     watching.send('{"monitor": true}')
-    wait_for(lambda: stand.dispatcher.watcher, "the watching")
+    wait_for(lambda: stand.dispatcher.is_watched, "the watching")
     send(stand, "/layer/1/angle", 5.5)
     send(stand, "/no/such", "text", b"blob", True, None, math.inf, 2**40)
     stand.dispatcher.receive(ODD, SENDER)
@@ -72,19 +72,19 @@ def test_nobody_watches_when_the_last_watcher_left(serve, wait_for):
     first, second = stand.connect("/live"), stand.connect("/live")
     for client in (first, second):
         client.send('{"monitor": true}')
-    wait_for(lambda: stand.dispatcher.watcher, "the watching")
+    wait_for(lambda: stand.dispatcher.is_watched, "the watching")
     first.send('{"monitor": false}')
     send(stand, "/layer/1/angle", 1.0)
     second.read_json("osc")
     second.close()
-    wait_for(lambda: stand.dispatcher.watcher is None, "the end of it")
+    wait_for(lambda: not stand.dispatcher.is_watched, "the end of it")
 
 
 def test_a_flood_shows_the_newest_lines_and_counts_the_rest(serve, wait_for):
     stand = serve()
     client = stand.connect("/live")
     client.send('{"monitor": true}')
-    wait_for(lambda: stand.dispatcher.watcher, "the watching")
+    wait_for(lambda: stand.dispatcher.is_watched, "the watching")
     sent = 5000
     for number in range(sent):
         send(stand, "/layer/1/angle", number / 100)
@@ -103,7 +103,7 @@ def test_a_browser_that_reads_nothing_costs_two_hundred_lines(serve, wait_for):
     stuck, other = stand.connect("/live", receive_bytes=4096), stand.connect("/live")
     for client in (stuck, other):
         client.send('{"monitor": true}')
-    wait_for(lambda: stand.dispatcher.watcher, "the watching")
+    wait_for(lambda: stand.dispatcher.is_watched, "the watching")
     sent = 0
     for _ in range(20):
         for _ in range(400):

@@ -7,7 +7,7 @@ import numpy as np
 
 import osc_schema
 from engine.osc import decode_packet, encode_message
-from engine.web.serving.sockets import HEARD_A_TURN, MAX_BYTES_PER_MESSAGE
+from engine.web.serving.sockets import BURST, MAX_BYTES_PER_MESSAGE
 
 ANGLE = "/layer/1/angle"
 
@@ -37,13 +37,13 @@ def test_a_value_set_by_websocket_is_set_and_told_to_the_others_only(serve, wait
 
 
 def test_a_flood_by_websocket_leaves_time_for_the_picture(serve, wait_for, monkeypatch):
-    monkeypatch.setattr("engine.web.serving.sockets.REST_S", 0.05)
+    monkeypatch.setattr("engine.web.serving.sockets.PAUSE_S", 0.05)
     stand = serve()
     client = stand.connect("/")
     started_s = time.perf_counter()
-    for number in range(10 * HEARD_A_TURN + 1):
+    for number in range(10 * BURST + 1):
         client.send(encode_message(ANGLE, float(number)))
-    wait_for(lambda: stand.store.get(ANGLE) == float(10 * HEARD_A_TURN), "the last of them")
+    wait_for(lambda: stand.store.get(ANGLE) == float(10 * BURST), "the last of them")
     assert time.perf_counter() - started_s >= 10 * 0.05
 
 

@@ -19,7 +19,7 @@ LEVELS = {"main": 40, "sd": 90, "sam3": 140, "sam3_mask": 190}
 
 @pytest.fixture
 def children() -> list[str]:
-    """Of the engine that the page sees; may be changed."""
+    """Preset pictures of the engine behind the page; may be changed."""
     return ["sd", "sam3"]
 
 

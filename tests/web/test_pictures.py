@@ -75,7 +75,7 @@ def test_every_picture_of_the_run_is_shown_by_its_name_and_no_other(serve):
     for name, level in levels.items():
         assert abs(read_picture(stand.connect(f"/preview?picture={name}")).mean() - level) < 3
     status, _, body = stand.get("/frame.jpg?picture=sd")
-    assert (status, body) == (503, b"picture: main, sam3 and sam3_mask can be seen here, and no 'sd'\n")
+    assert (status, body) == (503, b"picture: 'sd' does not exist; available: main, sam3 and sam3_mask\n")
 
 
 def test_a_large_picture_is_reduced_and_more_for_who_asks(serve, f_card, assert_is_card):
@@ -143,7 +143,7 @@ def test_without_pictures_a_single_one_is_refused_not_waited_for(serve):
 @pytest.mark.parametrize(
     ("query", "reason"),
     [
-        ("picture=other", "picture: main and sd can be seen here, and no 'other'"),
+        ("picture=other", "picture: 'other' does not exist; available: main and sd"),
         ("fps=0", "fps: '0' is not a whole number from 1 to 60"),
         ("fps=61", "fps: '61' is not"),
         ("fps=-1", "fps: '-1' is not"),

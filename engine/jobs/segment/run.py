@@ -119,7 +119,7 @@ def run_job(
         mode = mode_for(job, opened.pictures, can_follow=segmenter.model.video is not None)
         segmenter.mode = mode
         segmenter.reset()
-        segmenter.threshold, segmenter.most, segmenter.boxes = job.threshold, job.max_objects, job.boxes
+        segmenter.threshold, segmenter.max_objects, segmenter.boxes = job.threshold, job.max_objects, job.boxes
         notes = opened.notes + segmenter.model.notes + segmenter.set_prompts(job.prompts)
         run = SegmentRun(job, opened.pictures, opened.finished, segmenter, mode, on_progress, stop or threading.Event())
         report = run.run(notes)

@@ -76,11 +76,11 @@ def from_folder(path: Path, spec: SegmentationSpec, device: torch.device, dtype:
 
 
 def _network(folder: Sam3Folder, resolution: int, dtype: torch.dtype) -> Any:
-    """Sam3VideoModel or Sam3SegmentationModel for pictures of this size, on the CPU."""
-    from transformers import Sam3Config, Sam3SegmentationModel, Sam3VideoConfig, Sam3VideoModel
+    """Sam3VideoModel or Sam3Model for pictures of this size, on the CPU."""
+    from transformers import Sam3Config, Sam3Model, Sam3VideoConfig, Sam3VideoModel
 
     is_video = folder.kind == "sam3_video"
-    kind, of = (Sam3VideoModel, Sam3VideoConfig) if is_video else (Sam3SegmentationModel, Sam3Config)
+    kind, of = (Sam3VideoModel, Sam3VideoConfig) if is_video else (Sam3Model, Sam3Config)
     with one_line(folder.name):
         config = architecture(of, folder.config, folder.name)
         config.image_size = resolution

@@ -25,7 +25,7 @@ import { Values } from "./values.js";
 
 const STATE_WORDS = { waiting: "connecting", connected: "connected", gone: "engine gone", refused: "not let in", outdated: "reload" };
 
-let schema = null; // what the page is built from; null before, and where building broke off
+let schema = null; // the page is built from it; null before, and if building failed
 
 const connection = new Connection(takeTree, showState);
 const values = new Values(connection);
@@ -53,7 +53,7 @@ const tabs = new Tabs((name) => {
   if (name === "cues") cues.shown();
 });
 
-/** A tree of the engine: the page is built anew only where a restarted engine has another one. */
+/** Handles a new tree of the engine. The page is rebuilt only if a restarted engine has a different one. */
 function takeTree(tree) {
   const fresh = readSchema(tree);
   const isNew = fresh.signature !== schema?.signature;
@@ -94,8 +94,8 @@ function showState(state, line) {
 }
 
 connection.on("/fail", ({ args: [command, reason] }) => {
-  if (reason.startsWith("superseded")) return; // the next cue before the last has arrived: no failure
-  if (command.endsWith("/list") || command === "/map/heard") return; // is asked for again, and says so itself when that does not help
+  if (reason.startsWith("superseded")) return; // the next cue came before the last was complete: not a failure
+  if (command.endsWith("/list") || command === "/map/heard") return; // retried by its own list, which reports a final failure
   if (command === "/map/learn" && reason === "cancelled") toast("Learning was cancelled; nothing is mapped");
   else toast(`${command}: ${reason}`, "fail");
 });
@@ -107,7 +107,7 @@ live.on("status", (now) => {
   preview.offer((now.children ?? []).map(({ name }) => name));
 });
 for (const id of ["tabs", "finding"]) {
-  // They stick at the top: what is scrolled to stops below them.
+  // They stick to the top: scroll targets must stop below them.
   const tell = () => document.documentElement.style.setProperty(`--${id}`, `${byId(id).offsetHeight}px`);
   new ResizeObserver(tell).observe(byId(id));
 }
@@ -127,7 +127,7 @@ listenToKeys({
 });
 
 if (new URLSearchParams(location.search).has("token")) {
-  history.replaceState(null, "", location.pathname); // it is a cookie by now: nobody shall read it off the screen
+  history.replaceState(null, "", location.pathname); // the token is in a cookie now: hide it from the address bar
 }
 showState("waiting", "");
 connection.start();

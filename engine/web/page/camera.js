@@ -1,7 +1,7 @@
-// Which source layer 5 shows: a list of what there is now beside /layer/5/source, kept up as senders come and go.
+// The source of layer 5: a list of available sources beside /layer/5/source, updated as senders come and go.
 //
-// It shows what the engine shows: a choice is marked once its first picture is there, until then a line says that it
-// is being opened. The list is asked for again when somebody is about to open it: cameras do not tell that they came.
+// It shows the engine's state: a choice is marked when its first picture has come; until then a line says that it is
+// being opened. The list is requested again just before it opens, because cameras do not announce themselves.
 
 import { make, write } from "./dom.js";
 import { Listing } from "./listing.js";
@@ -9,7 +9,7 @@ import { toast } from "./toast.js";
 
 const AT = "/layer/5/source";
 const STRENGTH = "/layer/5/intensity";
-const LOOK_FOR_NDI = "look for NDI"; // no source has a blank before its colon
+const LOOK_FOR_NDI = "look for NDI"; // no source name has a blank before its colon
 
 export class Camera {
   #connection;
@@ -19,7 +19,7 @@ export class Camera {
   #note;
   #isNdiOn = false;
   #opening = "";
-  #unanswered = 0; // choices made here; of several, only the last can show
+  #unanswered = 0; // choices made here and not answered yet; only the last one counts
 
   constructor(connection, values) {
     this.#connection = connection;
@@ -36,7 +36,7 @@ export class Camera {
     connection.on("/fail", ({ args: [command] }) => command === "/camera/open" && this.#answered(null));
   }
 
-  /** Puts the list into the row of /layer/5/source, which was built anew. */
+  /** Puts the list into the rebuilt row of /layer/5/source. */
   load(commands) {
     const row = document.querySelector(`.control[data-address="${AT}"]`);
     if (commands.has("/camera/list")) row?.append(this.#select, this.#note);
@@ -52,7 +52,7 @@ export class Camera {
     if (!this.#isNdiOn) options.push([LOOK_FOR_NDI, "look for NDI on the network …"]);
     const key = JSON.stringify(options);
     if (this.#select.dataset.options !== key) {
-      // Only where it is another: a list that is open would close.
+      // Only if it differs: an open list would close.
       this.#select.dataset.options = key;
       this.#select.replaceChildren(...options.map(([word, title]) => make("option", { value: word, title: word }, title)));
     }
@@ -73,20 +73,20 @@ export class Camera {
     this.#connection.command("/camera/open", "s", [word]);
   }
 
-  /** One of the choices made here. Where a later one is still awaited, that goes on. */
+  /** One choice made here was answered. A later one may still be pending. */
   #answered(word) {
     this.#unanswered = Math.max(0, this.#unanswered - 1);
     if (this.#unanswered === 0 || word === this.#opening) this.#end(word);
     else if (word !== null) this.#list.refresh();
   }
 
-  /** `word` was opened, or null: what was asked for cannot be had. */
+  /** `word` was opened; null: the requested source could not be opened. */
   #end(word) {
     const isMine = word !== null && word === this.#opening;
     this.#opening = "";
     this.#unanswered = 0;
     write(this.#note, "");
-    // What was chosen by a part of its name is in the list under the whole of it: the list tells.
+    // A source chosen by a part of its name is listed under its full name.
     if ([...this.#select.options].some((option) => option.value === word)) this.#select.dataset.now = word;
     this.#select.value = this.#select.dataset.now ?? "none";
     if (isMine && word !== "none" && this.#values.get(STRENGTH) === 0) {

@@ -1,7 +1,7 @@
-// Numbers that are sent when their user says so, and not on the way: the size of the picture, its rate. Each value costs
-// a hiccup, and the largest a machine its show. A field, a list of usual values that fills it, and a button.
+// Numbers that are sent only when confirmed: the size of the picture and its frame rate. Each change causes a hiccup,
+// and too large a value can overload the machine. A field, a list of usual values that fills it, and a button.
 //
-// Width and height are one thing: a usual size fills both fields, and either button sends both.
+// Width and height belong together: a usual size fills both fields, and either button sends both.
 
 import { make, write } from "./dom.js";
 
@@ -24,11 +24,11 @@ const USUAL = {
   "/sd/width": SMALL_SIZES.map(([name, width, height]) => [`${name}, ${width} × ${height}`, width, height]),
   "/engine/fps": [24, 25, 30, 50, 60, 120].map((fps) => [String(fps), fps]),
 };
-const MUCH = 1.5; // times as many pixels as now: then the button says so
+const MUCH = 1.5; // from this many times the pixels the button warns
 
-const drafts = new Map(); // by address, of the controls that stand
+const drafts = new Map(); // by address, for the existing controls
 
-/** As the makers of controls give it; `values` sends what is applied together. */
+/** Returns a control like the other makers; `values` sends values that are applied together. */
 export function confirmed(param, values) {
   const draft = new Draft(param, values);
   drafts.set(param.address, draft);
@@ -64,7 +64,7 @@ class Draft {
     return this.field.value !== "" && Number(this.field.value) !== Number(this.#now.toFixed(2));
   }
 
-  /** What would be sent, or is the case. */
+  /** The value that would be sent, or the current one. */
   get value() {
     const value = Number(this.field.value);
     return this.field.value === "" || !Number.isFinite(value) ? this.#now : Math.min(this.#param.high, Math.max(this.#param.low, value));

@@ -1,9 +1,9 @@
-// The way to the engine: OSC on a WebSocket, and what is told when it breaks.
+// The connection to the engine: OSC on a WebSocket, with reconnection and state messages.
 //
 //   fetch the tree ─► open the socket ─► /engine/notify 1 ─► messages …… closed or silent ─► wait ─► fetch the tree
 //
-// The tree comes first because only an HTTP answer says why an engine refuses (a token, a name); a WebSocket that
-// fails says nothing. It is also what every control is built from, and a restarted engine may have another one.
+// The tree is fetched first because only an HTTP answer gives the reason of a refusal (a token, a host name); a failed
+// WebSocket gives none. Every control is built from the tree too, and a restarted engine may have a different one.
 
 import { decodePacket, encodeMessage } from "./osc.js";
 import { fetchTree, Refused } from "./schema.js";
@@ -11,8 +11,8 @@ import { socketUrl } from "./socket.js";
 
 const FIRST_WAIT_MS = 250;
 const MAX_WAIT_MS = 4000;
-const SILENT_MS = 5000; // an engine sends a heartbeat a second; a phone that left the room gets no close
-const FULL_BYTES = 32768; // what may wait in the socket before moves of one fader replace each other
+const SILENT_MS = 5000; // the engine sends a heartbeat every second; a phone out of range gets no close event
+const FULL_BYTES = 32768; // buffered in the socket before moves of the same fader replace each other
 const RETRY_MS = 30;
 
 const GONE = "The engine is gone. What you move here is not sent. Trying again …";
@@ -41,12 +41,12 @@ export class Connection {
     return this.#socket?.readyState === WebSocket.OPEN;
   }
 
-  /** Calls `handle(message)` for every message at `address`; "" for those that nobody else takes. */
+  /** Calls `handle(message)` for every message at `address`; "" for those without another handler. */
   on(address, handle) {
     this.#handlers.set(address, [...(this.#handlers.get(address) ?? []), handle]);
   }
 
-  /** Begins, and never gives up. */
+  /** Connects, and reconnects for ever. */
   async start() {
     let tree;
     try {
@@ -66,7 +66,7 @@ export class Connection {
     this.#open();
   }
 
-  /** Sends one packet now. While the network is full, only the newest of each `address` waits. */
+  /** Sends one packet now. With backpressure only the newest of each `address` is queued. */
   send(packet, address) {
     if (!this.isOpen) return;
     if (this.#socket.bufferedAmount < FULL_BYTES && this.#held.size === 0) this.#socket.send(packet);
@@ -76,7 +76,7 @@ export class Connection {
     }
   }
 
-  /** Sends a command; its answers come to those who asked for `/done`, `/fail` and the like with `on`. */
+  /** Sends a command; its answers go to the handlers of `/done`, `/fail` and so on. */
   command(address, tags = "", values = []) {
     if (this.isOpen) this.#socket.send(encodeMessage(address, tags, values));
   }
@@ -102,7 +102,7 @@ export class Connection {
   #receive(socket, data) {
     if (socket !== this.#socket) return;
     this.#lastHeard = performance.now();
-    if (typeof data === "string") return; // OSCQuery's own notices; this page listens as any OSC subscriber does
+    if (typeof data === "string") return; // OSCQuery notifications; this page is a plain OSC subscriber
     for (const message of decodePacket(data)) {
       for (const handle of this.#handlers.get(message.address) ?? this.#handlers.get("") ?? []) handle(message);
     }

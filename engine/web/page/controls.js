@@ -1,14 +1,14 @@
-// One control a parameter, chosen by its type: fader, stops, menu, switch, trigger, text, file, colour.
+// One control per parameter, chosen by its type: fader, stops, menu, switch, trigger, text, file, colour.
 
 import { confirmed } from "./confirmed.js";
 import { make, write } from "./dom.js";
 import { Fader, makeStops } from "./fader.js";
 import { textOf } from "./numbers.js";
 
-const MAX_BUTTONS = 5; // a menu of more items, or longer ones, is a list that opens
+const MAX_BUTTONS = 5; // a menu of more or longer items becomes a drop-down list
 const MAX_CHARACTERS = 24;
 
-/** The row of a parameter: its name (which opens the description) and its control, kept up with the engine. */
+/** The row of a parameter: its name, which opens the description, and its control, updated from the engine. */
 export function makeControl(param, values) {
   const change = (value) => values.change(param.address, value);
   const maker = MAKERS[param.type] ?? MAKERS.text;
@@ -32,8 +32,8 @@ export function makeControl(param, values) {
   return row;
 }
 
-/** Greys a switch that cannot be on in this run and says why; `reason` "" where it can. One that is on can be switched
- *  off whatever the reason. What stands in brackets is left to the title. */
+/** Disables a switch that cannot be on in this run and shows why; `reason` "" enables it. A switch that is on can
+ *  always be switched off. Text in brackets appears in the title only. */
 export function showReason(row, reason) {
   const button = row.querySelector(".switch");
   const line = button.getAttribute("aria-checked") === "true" ? "" : reason.split(" (")[0];
@@ -84,7 +84,7 @@ function menu(param, change) {
   return isShort ? choices(param, change) : list(param, change);
 }
 
-/** Radio buttons side by side: one tap, and the arrow keys go through them. */
+/** Radio buttons side by side: one tap chooses, arrow keys move. */
 function choices(param, change) {
   const inputs = param.menu.map((item) =>
     make("input", { type: "radio", name: param.address, value: item, onchange: () => change(item) }),
@@ -121,7 +121,7 @@ function trigger(param, change) {
   return { body: [make("button", attributes, label)], show: () => {} };
 }
 
-/** One line that is sent with Enter or on leaving; while it is being written, others' changes wait. */
+/** One line, sent with Enter or on blur; while it is edited, changes by others wait. */
 function text(param, change) {
   const isAddress = param.name === "target";
   const field = make(param.type === "file" || isAddress ? "input" : "textarea", {

@@ -1,21 +1,21 @@
-// The cue list: go, back, straight to a cue, and its entries as rows that can be edited.
+// The cue list: go, back, jump to a cue, and its entries as editable rows.
 
 import { byId, make, makeSureButton, showRows, write } from "./dom.js";
 import { Listing } from "./listing.js";
 
 const MISSING = "no such preset";
-const QUIET_MS = 2000; // after the user has scrolled the list stays where it was put
+const QUIET_MS = 2000; // no automatic scrolling for this long after the user scrolled
 
 export class Cues {
   #connection;
   #list;
   #cues = [];
-  #current = null; // number and preset of the cue whose look is on
-  #failed = null; // number, preset and reason of the one the list stands on, where it failed
-  #followed = null; // the cue that was brought into sight last
-  #top = 0; // where this part scrolled the page to: any other place is the user's
+  #current = null; // number and preset of the active cue
+  #failed = null; // number, preset and reason, if the current cue failed
+  #followed = null; // the cue last scrolled into view
+  #top = 0; // scroll position set here; any other was set by the user
   #scrolledAt = -QUIET_MS;
-  #presets = null; // names, once they are told
+  #presets = null; // names, once received
 
   constructor(connection) {
     this.#connection = connection;
@@ -43,14 +43,14 @@ export class Cues {
     if (exists) this.#list.restart();
   }
 
-  /** The presets that a cue can name. */
+  /** Sets the existing presets. */
   offer(names) {
     this.#presets = new Set(names);
     this.#markMissing();
     byId("preset-names").replaceChildren(...names.map((name) => make("option", { value: name })));
   }
 
-  /** The list has come up: the cue of now is in sight. */
+  /** Called when the list is shown: scrolls the current cue into view. */
   shown() {
     this.#followed = null;
     this.#scrolledAt = -QUIET_MS;
@@ -85,7 +85,7 @@ export class Cues {
     this.#follow();
   }
 
-  /** Brings the cue of now into sight when it is another one, unless the user scrolls or writes in the list. */
+  /** Scrolls to the current cue when it changes, unless the user scrolls or edits the list. */
   #follow() {
     const row = byId("cues").querySelector(".is-failed") ?? byId("cues").querySelector(".is-current");
     if (!row?.checkVisibility() || this.#followed === this.#standsOn) return;
@@ -96,7 +96,7 @@ export class Cues {
     this.#top = scrollY;
   }
 
-  /** Number of the cue that go goes on behind. */
+  /** Number of the cue before the next one. */
   get #standsOn() {
     return this.#failed?.[0] ?? this.#current?.[0] ?? 0;
   }
@@ -113,7 +113,7 @@ export class Cues {
     this.#mark(this.#current && [this.#current[0], presetOf(this.#current[0])], this.#failed);
   }
 
-  /** Says of each cue, and of the one that go would play, when its preset does not exist. */
+  /** Marks each cue, and the next one, whose preset does not exist. */
   #markMissing() {
     const lineOf = (cue) => (cue && this.#presets && !this.#presets.has(cue[1]) ? MISSING : "");
     [...byId("cues").children].forEach((row, index) => write(row.querySelector(".missing"), lineOf(this.#cues[index])));
@@ -150,7 +150,7 @@ export class Cues {
   }
 }
 
-/** Why a cue failed, without the names of all the presets that there are. */
+/** Why a cue failed, without the list of all presets. */
 function reasonOf([, , reason]) {
   return reason.replace(/^preset '.*?': /, "").replace(/ \(known: .*\)$/, "");
 }

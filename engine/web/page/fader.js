@@ -1,15 +1,15 @@
-// A fader, for floats, whole numbers and stops.
+// A fader, for floats, integers and stops.
 //
-// The rule of the stage: it never jumps under a finger, and nobody pulls it away while it is held. A touch begins
-// where the value is and moves it by as much as the finger moves; the mouse does the same on the handle and jumps
-// only where the bare track is clicked. Shift: a tenth of the speed. What others change meanwhile shows on release.
+// It never jumps under a finger, and nobody else moves it while it is held. A touch starts at the current value and
+// moves it relatively; so does the mouse on the handle, and a click on the bare track jumps. Shift: a tenth of the
+// speed. Changes by others show on release.
 
 import { make } from "./dom.js";
 import { positionOf, spokenOf, textOf, valueAt, valueIn } from "./numbers.js";
 import { toast } from "./toast.js";
 
-const GRIP_PX = 14; // half the handle, and a little: a press so near is on it
-const SLACK_PX = 5; // how far a finger trembles, or goes before the browser knows it is scrolling
+const GRIP_PX = 14; // half the handle plus a margin: a press this near counts as on it
+const SLACK_PX = 5; // tolerance for a trembling finger, or until the browser detects scrolling
 const FINE = 0.1;
 
 export class Fader {
@@ -18,7 +18,7 @@ export class Fader {
   #held = null;
   #value;
 
-  /** `change(value)` is called for every move of the user. */
+  /** `change(value)` is called for every change by the user. */
   constructor(param, change) {
     this.#param = param;
     this.#change = change;
@@ -50,7 +50,7 @@ export class Fader {
     this.#listen();
   }
 
-  /** Shows a value of the engine; while the fader is held it waits. */
+  /** Shows the engine's value; deferred while the fader is held. */
   show(value) {
     this.#value = value;
     if (!this.#held) this.#draw(value);
@@ -152,7 +152,7 @@ export class Fader {
     if (value !== null) this.#set(value);
   }
 
-  /** A hundredth of the way per step. */
+  /** The value one step away: a hundredth of the range. */
   #stepped(steps) {
     return valueAt(this.#param, positionOf(this.#param, this.#value) + steps / 100);
   }
@@ -169,7 +169,7 @@ function nextStop(value, direction, high) {
   return Math.min(high, Math.max(0, next));
 }
 
-/** The names under a fader of stops, each a button that goes there. */
+/** The names under a fader of stops, each a button that jumps there. */
 export function makeStops(param, change) {
   const buttons = param.stops.map((name, index) =>
     make("button", { type: "button", tabindex: -1, "aria-label": `${param.address} ${name}`, onclick: () => change(index) }, name),

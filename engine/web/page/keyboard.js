@@ -1,6 +1,6 @@
-// Keys of the whole page. None of them changes the show by accident: blackout and freeze need Shift and undo
-// themselves, go works only where the cue list is open, and panic has no key at all. Blackout and freeze work
-// wherever the focus is, but where a letter is text.
+// Keyboard shortcuts of the page. None changes the show by accident: blackout and freeze need Shift and are toggles,
+// go works only while the cue list is open, and panic has no key. Blackout and freeze work with any focus except in a
+// text field.
 
 import { byId } from "./dom.js";
 
@@ -11,13 +11,13 @@ const PRESSABLE = "button, summary, a, [role=slider], input, select";
 /** `acts`: blackout, freeze, search, go, canGo and cancel, all without arguments. */
 export function listenToKeys(acts) {
   const isPlain = (event) => !(event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || event.repeat);
-  // Before any part of the page keeps a key for itself.
+  // In the capture phase: before other parts of the page handle the key.
   document.addEventListener(
     "keydown",
     (event) => {
       const act = isPlain(event) && !event.target.closest?.(TYPING) && safetyOf(event, acts);
       if (!act) return;
-      event.preventDefault(); // a list would go to its item with that letter
+      event.preventDefault(); // a list would jump to the item with that letter
       act();
     },
     { capture: true },
@@ -40,8 +40,8 @@ export function listenToKeys(acts) {
   byId("help-close").addEventListener("click", () => byId("help").close());
 }
 
-/** Escape leaves a field and what was typed in it: a search is over, a row of a list is what it was. Enter leaves a
- *  search with what it found. Whether that was it. */
+/** Escape leaves a field and discards its text: a search ends, an edited row is restored. Enter leaves a search and
+ *  keeps its result. Returns true if the key was handled. */
 function leaveField(event) {
   const field = event.target.closest?.(FIELD);
   const isSearch = field?.type === "search";
@@ -59,10 +59,10 @@ function leaveField(event) {
 
 function safetyOf({ shiftKey, key }, acts) {
   if (!shiftKey) return null;
-  return { B: acts.blackout, F: acts.freeze }[key.toUpperCase()] ?? null; // Caps Lock makes a small letter of it
+  return { B: acts.blackout, F: acts.freeze }[key.toUpperCase()] ?? null; // with Caps Lock, Shift gives a lower-case letter
 }
 
-/** Whether Space is the element's own. Of the tab that is shown it is not: whoever chose the cue list wants go. */
+/** True if the element itself uses Space. Not for the selected tab: in the cue list Space means go. */
 function isPressed(element) {
   return element.closest?.(PRESSABLE) && !element.matches("[role=tab][aria-selected=true]");
 }

@@ -1,5 +1,5 @@
-// A list that the engine tells entry by entry: `/preset/list` is answered with `/preset/name <name>` each, then
-// `/done /preset/list`. Where it is refused, as when it was asked for too often, it is asked for again.
+// A list that the engine sends entry by entry: `/preset/list` is answered with a `/preset/name <name>` each, then
+// `/done /preset/list`. After a refusal, such as by the rate limit, it retries.
 
 import { toast } from "./toast.js";
 
@@ -16,8 +16,8 @@ export class Listing {
   #refusals = 0;
   #timer = 0;
 
-  /** `show(entries, totals)` gets the arguments of each entry, and those of `/done`, whenever a list is complete.
-   *  `args`: type tags and values that the command is asked with. */
+  /** `show(entries, totals)` is called with the arguments of each entry, and of `/done`, when a list is complete.
+   *  `args`: type tags and values of the command. */
   constructor(connection, command, entry, show, args = []) {
     this.#connection = connection;
     this.#command = command;
@@ -35,13 +35,13 @@ export class Listing {
     });
   }
 
-  /** Asks for the list; while one is under way, once more after it. */
+  /** Requests the list; during a request, once more after it. */
   refresh() {
     this.#isStale = this.#isAsking;
     if (!this.#isAsking) this.#ask();
   }
 
-  /** The same after the connection was lost: the answer under way never comes. */
+  /** The same after a lost connection: the pending answer will not come. */
   restart() {
     clearTimeout(this.#timer);
     this.#isAsking = false;

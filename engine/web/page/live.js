@@ -1,5 +1,5 @@
-// `/live`: levels, status and, when wanted, the OSC that comes in. A socket of its own, so that a flood of lines
-// never stands in the way of a fader.
+// `/live`: levels, status and, on request, incoming OSC. It has its own socket, so that a flood of lines never delays
+// a fader.
 
 import { socketUrl } from "./socket.js";
 
@@ -16,7 +16,7 @@ export class Live {
     this.#handlers.set(key, [...(this.#handlers.get(key) ?? []), handle]);
   }
 
-  /** Whether to be connected: while the engine is there and the page is seen. */
+  /** Connects while the engine is there and the page is visible, otherwise disconnects. */
   want(isWanted) {
     this.#isWanted = isWanted;
     if (!isWanted) {

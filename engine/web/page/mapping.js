@@ -1,5 +1,5 @@
-// Mapped controllers: learn a control by touching it, and edit, invert or delete what was learnt. And the other way
-// round: what other programs send that nothing is mapped to, and "map this".
+// Mapped controllers: learn a control by touching it; edit, invert or delete mappings. Also lists unmapped messages of
+// other programs, with "map this".
 
 import { byId, make, makeSureButton, showRows, write } from "./dom.js";
 import { Listing } from "./listing.js";
@@ -15,8 +15,8 @@ const TITLES = {
   takeover: "the fader moves nothing until it reaches the value of now",
   feedback: "the control is sent what it should show, where its bridge asked for it with /map/feedback",
 };
-const MAX_HEARD = 200; // rows; the filter looks through as many
-const MIN_SHOWN_HZ = 0.1; // below it a rate only says that the sender has stopped
+const MAX_HEARD = 200; // rows; the filter searches these
+const MIN_SHOWN_HZ = 0.1; // a lower rate only means that the sender has stopped
 const MOVED_BY_KEYS = "[role=slider], select, input, textarea";
 const MOVING_KEYS = /^(Arrow|Page|Home$|End$|Delete$|Backspace$)/;
 
@@ -26,7 +26,7 @@ export class Mapping {
   #heardList;
   #heard = [];
   #heardInAll = 0;
-  #adding = ""; // the address that "map this" waits to have a control for
+  #adding = ""; // the address of "map this" while it waits for a control
   #learning = "";
   #targets = new Map();
   #isOn = false;
@@ -52,7 +52,7 @@ export class Mapping {
     });
     connection.on("/fail", ({ args: [command, reason] }) => {
       if (command === "/map/learn" && !reason.startsWith("superseded")) this.#finish(this.#learning);
-      if (command === "/map/set") this.#showAnew(); // the field still says what was refused
+      if (command === "/map/set") this.#showAnew(); // the field still shows the refused value
     });
     byId("learn").addEventListener("click", () => this.toggle());
     byId("learn-cancel").addEventListener("click", () => this.stop());
@@ -62,8 +62,8 @@ export class Mapping {
     });
     const clear = makeSureButton({ class: "quiet" }, "delete all", "really delete all?", () => connection.command("/map/clear"));
     byId("map-form").append(clear);
-    // Before any control sees it: in learn mode a press chooses and moves nothing, and neither does a key. A list opens
-    // at mousedown; what is typed or pasted into a field comes as beforeinput.
+    // In the capture phase: in learn mode a press or a key selects a control and changes nothing. A list opens at
+    // mousedown; text typed or pasted into a field comes as beforeinput.
     for (const kind of ["pointerdown", "mousedown", "click", "dblclick", "keydown", "beforeinput"]) {
       document.body.addEventListener(kind, (event) => this.#intercept(event), { capture: true });
     }
@@ -92,7 +92,7 @@ export class Mapping {
     else this.#setOn(true);
   }
 
-  /** Ends learning; what was waited for is cancelled. */
+  /** Ends learning and cancels a pending request. */
   stop() {
     if (this.#learning) this.#connection.command("/map/cancel");
     this.#setOn(false);
@@ -107,7 +107,7 @@ export class Mapping {
     this.#choose(null, adding ? `Touch what osc ${adding} should move: a control, a look or go` : undefined);
   }
 
-  /** `what` is an element that can be learnt, or null: none for now, and `line` says so. */
+  /** `what` is the element to learn, or null for none; `line` explains it. */
   #choose(what, line = "Learn: touch what should be moved: a control, a look or go") {
     const { learn = "", argument = "" } = what?.dataset ?? {};
     this.#learning = learn;
@@ -178,10 +178,10 @@ export class Mapping {
   #add(address) {
     this.#setOn(true, address);
     byId("play-tab").click();
-    scrollTo(0, 0); // the list reaches further down than the controls do
+    scrollTo(0, 0); // the list is longer than the controls
   }
 
-  /** Says on each control what moves it. */
+  /** Shows on each control what is mapped to it. */
   markControls() {
     for (const row of byId("areas").querySelectorAll(".control")) {
       const [control, ...more] = this.#targets.get(row.dataset.address) ?? [];
@@ -227,9 +227,9 @@ export class Mapping {
   }
 }
 
-/** Whether a key would move the control, choose it or end learning; Tab and the keys of the page go on. */
+/** True if a key would change the control, select it or end learning; Tab and the page's shortcuts pass. */
 function isOfControl({ key, target, ctrlKey, metaKey }) {
   if (["Enter", " ", "Escape"].includes(key)) return true;
   if (MOVING_KEYS.test(key)) return target.matches(MOVED_BY_KEYS);
-  return key.length === 1 && !ctrlKey && !metaKey && target.matches("select"); // it goes to the item of that letter
+  return key.length === 1 && !ctrlKey && !metaKey && target.matches("select"); // it jumps to the item with that letter
 }

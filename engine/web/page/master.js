@@ -1,4 +1,4 @@
-// The controls that are always there: blackout, freeze, panic and the master's fade.
+// The controls that are always visible: blackout, freeze, panic and the master's fade.
 
 import { byId, make, write } from "./dom.js";
 import { Fader } from "./fader.js";
@@ -22,7 +22,7 @@ export class Master {
     byId("panic").addEventListener("click", () => this.panic());
   }
 
-  /** Follows the engine's values; after every new schema. */
+  /** Shows the engine's values; call it after every new schema. */
   load(params) {
     this.#params = params;
     for (const [name, address] of Object.entries(SWITCHES)) {
@@ -43,7 +43,7 @@ export class Master {
     this.#values.change(address, !this.#values.get(address));
   }
 
-  /** Every look to its default, at once; for a while what was there can be had back. */
+  /** Resets all looks at once; for a while this can be undone. */
   panic() {
     if (!this.#connection.isOpen) return;
     const looks = [...this.#params.values()].filter((param) => param.isLook);

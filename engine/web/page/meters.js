@@ -1,4 +1,4 @@
-// What the engine hears: level, peak, three bands, pitch and onsets of the four channels.
+// The sound input: level, peak, three bands, pitch and onsets of the four channels.
 
 import { make, write } from "./dom.js";
 
@@ -75,7 +75,7 @@ class Channel {
   }
 }
 
-/** The equal-tempered note next to a frequency, A4 = 440 Hz. */
+/** The nearest equal-tempered note to a frequency, A4 = 440 Hz. */
 export function noteOf(pitchHz) {
   const midi = Math.round(69 + 12 * Math.log2(pitchHz / 440));
   return `${NAMES[((midi % 12) + 12) % 12]}${Math.floor(midi / 12) - 1}`;

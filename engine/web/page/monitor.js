@@ -1,16 +1,16 @@
-// Every OSC message that comes in, while this is looked at, and behind it why it was refused. Those of other programs
-// that nothing is mapped to are dim.
+// All incoming OSC messages while the panel is visible, with the reason of a refusal. Unmapped messages of other
+// programs are dimmed.
 
 import { byId, make, write } from "./dom.js";
 
 const MAX_LINES = 500;
-const STEP_S = 2; // a clock that is off by more was set, or slept
+const STEP_S = 2; // a larger difference means that a clock was set, or slept
 
 export class Monitor {
   #live;
   #lines = [];
   #isPaused = false;
-  #startS = NaN; // when the engine's clock stood at 0, in seconds since 1970, as near as is known
+  #startS = NaN; // estimated time of 0 on the engine's clock, in seconds since 1970
 
   constructor(live) {
     this.#live = live;
@@ -27,7 +27,7 @@ export class Monitor {
     });
   }
 
-  /** Whether it is looked at. */
+  /** Called with true when the panel is visible. */
   show(isSeen) {
     this.#live.monitor(isSeen);
   }
@@ -39,7 +39,7 @@ export class Monitor {
     this.#add(lines);
   }
 
-  /** The newest message of a delivery came a moment ago; the shortest of those moments is the best guess. */
+  /** Estimates the clock: the newest message of a delivery is slightly old; the shortest delay is the best estimate. */
   #setClock(atS) {
     const startS = Date.now() / 1000 - atS;
     this.#startS = Math.abs(startS - this.#startS) < STEP_S ? Math.min(startS, this.#startS) : startS;
@@ -77,7 +77,7 @@ function lineOf({ at_s: atS, from, address, args, refused, unmapped }, startS) {
   return { atMs, from, text: shown, key: `${from} ${shown}`.toLowerCase(), isUnmapped: unmapped };
 }
 
-/** hh:mm:ss.mmm, where this browser is. */
+/** hh:mm:ss.mmm in the browser's time zone. */
 function timeOf(atMs) {
   const at = new Date(atMs);
   return `${at.toLocaleTimeString("en-GB")}.${String(at.getMilliseconds()).padStart(3, "0")}`;

@@ -1,17 +1,17 @@
-// Numbers as people read them, and where on a fader they are.
+// Formats numbers, and converts between values and fader positions.
 
-/** 0..1 for a value of the parameter. */
+/** The position, 0..1, of a value of the parameter. */
 export function positionOf(param, value) {
   const { low, high } = param;
   const position = param.isExponential ? Math.log(value / low) / Math.log(high / low) : (value - low) / (high - low);
   return Math.min(1, Math.max(0, position));
 }
 
-/** The value at a position; outside 0..1 it goes round where the two ends are the same place, else it stays. */
+/** The value at a position; outside 0..1 it wraps if the parameter does, otherwise it is clamped. */
 export function valueAt(param, position) {
   const { low, high } = param;
   const inside = param.wraps ? position - Math.floor(position) : Math.min(1, Math.max(0, position));
-  // Going round, 1 itself is the upper end, not the lower: a fader pushed to its end stays there.
+  // When wrapping, 1 is the upper end, not the lower: a fader pushed to its end stays there.
   const at = param.wraps && position === 1 ? 1 : inside;
   const value = param.isExponential ? low * (high / low) ** at : low + (high - low) * at;
   return param.type === "int" ? wholeStep(param, value) : value;
@@ -22,7 +22,7 @@ function wholeStep(param, value) {
   return Math.min(param.high, Math.max(param.low, stepped));
 }
 
-/** Text of a value, as many digits as a fader of this length can tell apart. */
+/** A value as text, with the digits that a fader of this length can resolve. */
 export function textOf(param, value) {
   if (param.type === "int") return String(value);
   if (param.isExponential) return String(Number(value.toPrecision(3)));
@@ -32,19 +32,19 @@ export function textOf(param, value) {
   return Number(text) === 0 ? (0).toFixed(digits) : text; // no -0.00
 }
 
-/** The value that a typed text means, or null: a number, or the name of a stop. */
+/** Parses a number or the name of a stop; null if invalid. */
 export function valueIn(param, text) {
   const word = text.trim().toLowerCase().replace(",", ".");
   const stop = param.stops.findIndex((name) => name.toLowerCase() === word);
   if (stop >= 0) return stop;
   const value = Number(word);
   if (word === "" || !Number.isFinite(value)) return null;
-  if (param.wraps) return value; // the engine goes round exactly as it does for everybody
+  if (param.wraps) return value; // the engine wraps it, as for every client
   const inside = Math.min(param.high, Math.max(param.low, value));
   return param.type === "int" ? wholeStep(param, inside) : inside;
 }
 
-/** How a screen reader says a value: with its unit or the names it lies between. */
+/** The text for a screen reader: with the unit, or with the names of the nearest stops. */
 export function spokenOf(param, value) {
   if (param.stops.length) {
     const below = Math.min(Math.floor(value), param.stops.length - 1);

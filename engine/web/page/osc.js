@@ -5,7 +5,7 @@
 
 export const BANG = Symbol("impulse");
 
-const AT_ONCE = 1n; // the time tag of a bundle that waits for nothing
+const AT_ONCE = 1n; // the time tag of an immediate bundle
 const utf8 = new TextEncoder();
 const fromUtf8 = new TextDecoder();
 
@@ -17,14 +17,14 @@ const NUMBERS = {
 };
 const WITHOUT_DATA = { T: true, F: false, N: null, I: BANG };
 
-/** One message as bytes: `encodeMessage("/layer/1/angle", "f", [45])`. */
+/** Encodes one message: `encodeMessage("/layer/1/angle", "f", [45])`. */
 export function encodeMessage(address, tags = "", values = []) {
   const parts = [encodeString(address), encodeString("," + tags)];
   [...tags].forEach((tag, index) => parts.push(encodeArgument(tag, values[index])));
   return joined(parts);
 }
 
-/** Messages that take effect in the same frame. */
+/** Encodes messages that take effect in the same frame. */
 export function encodeBundle(packets) {
   const head = new Uint8Array(16);
   head.set(utf8.encode("#bundle"));
@@ -32,7 +32,7 @@ export function encodeBundle(packets) {
   return joined([head, ...packets.flatMap((packet) => [encodeNumber("i", packet.length), packet])]);
 }
 
-/** The messages in one packet, `{address, tags, args}` each, in order. Throws RangeError for what is no OSC. */
+/** Decodes a packet into messages `{address, tags, args}`, in order. Throws RangeError if it is not OSC. */
 export function decodePacket(buffer) {
   const bytes = buffer instanceof Uint8Array ? buffer : new Uint8Array(buffer);
   if (bytes.length === 0 || bytes.length % 4) throw new RangeError(`${bytes.length} bytes are no OSC packet`);
@@ -55,7 +55,7 @@ function encodeNumber(tag, value) {
   return bytes;
 }
 
-/** UTF-8 and at least one zero; a zero inside would end it early, so it ends there. */
+/** UTF-8 and at least one zero; text after an embedded zero is dropped. */
 function encodeString(text) {
   const bytes = utf8.encode(text.split("\0", 1)[0]);
   return padded(bytes, bytes.length + 1);

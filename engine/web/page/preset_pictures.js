@@ -1,5 +1,5 @@
-// Pictures of looks that were saved here: the engine keeps what was on screen. A look that was saved in the dark, or comes
-// from elsewhere, has its initials on a ground of its own colour.
+// Pictures of saved presets: the engine keeps what was on screen. A preset saved while dark, or imported, shows its
+// initials on a colour of its own.
 
 import { make } from "./dom.js";
 import { forget } from "./remembered.js";
@@ -7,19 +7,19 @@ import { forget } from "./remembered.js";
 const FOLDER = "/presets";
 const [WIDTH, HEIGHT] = [320, 180];
 
-forget("preset-pictures"); // where this browser kept them before the engine did
+forget("preset-pictures"); // older versions kept them in the browser
 
-/** By name the version of every picture that the engine has; null when they cannot be had now. */
+/** The version of every picture by name; null if they cannot be loaded now. */
 export async function fetchVersions() {
   try {
     const answer = await fetch(`${FOLDER}/pictures.json`);
     return answer.ok ? new Map(Object.entries(await answer.json())) : null;
   } catch {
-    return null; // a connection that broke at this moment
+    return null; // the connection was lost
   }
 }
 
-/** The element that shows a look; `version` "" where there is no picture of it. */
+/** The element that shows a preset; `version` "" if it has no picture. */
 export function pictureOf(name, version) {
   const src = `${FOLDER}/${encodeURIComponent(name)}.jpg?${version}`;
   if (version) return make("img", { src, alt: "", width: WIDTH, height: HEIGHT, loading: "lazy" });
@@ -32,7 +32,7 @@ function initialsOf(name) {
   return letters.join("").toUpperCase();
 }
 
-/** 0..359, the same for the same name. */
+/** A hue of 0..359, always the same for a name. */
 function hueOf(name) {
   let hash = 0;
   for (const letter of name) hash = (31 * hash + letter.codePointAt(0)) % 65521;

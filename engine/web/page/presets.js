@@ -1,5 +1,5 @@
-// Presets: load with a fade, save, delete, take back. Looks that come with the engine bring their picture; of the others
-// the engine keeps one.
+// Presets: load with a fade, save, delete, undo. Built-in looks have their own pictures; for the others the engine
+// keeps one.
 
 import { byId, make, makeSureButton, showRows, write } from "./dom.js";
 import { Listing } from "./listing.js";
@@ -7,7 +7,7 @@ import { fetchVersions, pictureOf } from "./preset_pictures.js";
 import { recall, remember } from "./remembered.js";
 import { toast } from "./toast.js";
 
-const LOOKS = "/page/looks"; // looks.json names those that have a picture there
+const LOOKS = "/page/looks"; // looks.json lists the looks with a picture there
 const BUILT_IN = "built in";
 const ASKS_MS = 5000;
 
@@ -18,13 +18,13 @@ export class Presets {
   #pictured = new Set();
   #versions = new Map();
   #names = [];
-  #on = ["", false]; // the preset that is on, and whether it was changed since
-  #saved = new Set(); // names that were saved here
-  #asked = ""; // the name that may be saved over now
+  #on = ["", false]; // the active preset, and true if it was changed since
+  #saved = new Set(); // names saved here
+  #asked = ""; // the name whose overwriting was asked for
   #asking = 0;
   #onNames;
 
-  /** `onNames(names)` hears of every new list. */
+  /** `onNames(names)` is called with every new list. */
   constructor(connection, onNames) {
     this.#connection = connection;
     this.#onNames = onNames;
@@ -50,7 +50,7 @@ export class Presets {
       this.#save(byId("preset-name"));
     });
     form.addEventListener("keydown", (event) => {
-      if (event.key === "Enter" && event.repeat) event.preventDefault(); // a key that is held answers no question
+      if (event.key === "Enter" && event.repeat) event.preventDefault(); // a held key must not confirm
     });
     form.addEventListener("input", () => this.#relax());
   }
@@ -71,7 +71,7 @@ export class Presets {
     try {
       this.#pictured = new Set(await (await fetch(`${LOOKS}/looks.json`)).json());
     } catch {
-      return; // a connection that broke at this moment: with the next one
+      return; // the connection was lost: retried with the next one
     }
     this.#showNames();
   }
@@ -83,7 +83,7 @@ export class Presets {
     this.#showNames();
   }
 
-  /** Saves at once under a new name; under one that is taken, when it is said twice. */
+  /** Saves at once under a new name; an existing name must be confirmed. */
   #save(field) {
     const name = field.value.trim().normalize("NFC");
     if (!name) return;
@@ -123,7 +123,7 @@ export class Presets {
     else this.#connection.command("/preset/load", "s", [name]);
   }
 
-  /** Marks the look that is on, whoever loaded it. */
+  /** Marks the active look, also if another client loaded it. */
   #mark(name, isEdited) {
     this.#on = [name, isEdited];
     write(byId("look-now"), name && isEdited ? `${name} *` : name);

@@ -1,5 +1,5 @@
-// The picture, live: JPEGs from `/preview` on a canvas. While nobody sees the page or the picture is folded away
-// nothing is asked for, so that the engine encodes nothing.
+// The live picture: JPEGs from `/preview` on a canvas. While the page is hidden or the picture is collapsed it
+// disconnects, so that the engine encodes nothing.
 
 import { byId, write } from "./dom.js";
 import { socketUrl } from "./socket.js";
@@ -34,22 +34,22 @@ export class Preview {
     for (const input of this.#frame.querySelectorAll("input[name=picture]")) {
       input.addEventListener("change", () => this.#choose(input.value));
     }
-    byId("full").hidden = !document.fullscreenEnabled; // as on an iPhone
+    byId("full").hidden = !document.fullscreenEnabled; // not available on an iPhone
     byId("full").addEventListener("click", () => this.#toggleFullScreen());
-    document.addEventListener("fullscreenchange", () => this.#reopen()); // as wide as it is shown now
+    document.addEventListener("fullscreenchange", () => this.#reopen()); // request the new width
     document.addEventListener("visibilitychange", () => this.#follow());
     setFolded(recall("folded", false));
     const tell = () => document.documentElement.style.setProperty("--preview", `${this.#frame.offsetHeight}px`);
     new ResizeObserver(tell).observe(this.#frame); // on a phone the rest sticks below the picture
   }
 
-  /** Whether the engine is there. */
+  /** Called with true while the engine is connected. */
   want(isThere) {
     this.#isThere = isThere;
     this.#follow();
   }
 
-  /** Offers the pictures that an engine with these children has. */
+  /** Offers the pictures of an engine with these children. */
   offer(children) {
     const labels = [...byId("pictures").querySelectorAll("[data-child]")];
     for (const label of labels) label.hidden = !children.includes(label.dataset.child);

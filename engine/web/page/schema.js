@@ -1,13 +1,13 @@
-// The engine's namespace, read from the OSCQuery tree at `/`: what this page builds itself from.
+// The engine's namespace, read from the OSCQuery tree at `/`; the page is built from it.
 
 const PARAM_TYPES = new Set(["float", "int", "bool", "menu", "stops", "text", "trigger", "colour", "file"]);
 
-/** Raised when the engine answers, but will not talk to this browser. */
+/** Thrown if the engine refuses this browser. */
 export class Refused extends Error {}
 
-/** The tree of the engine; Refused when a token is wanted, another Error when nobody answers within `patienceMs`. */
+/** Fetches the tree. Throws Refused if a token is needed, another Error if there is no answer within `patienceMs`. */
 export async function fetchTree(patienceMs) {
-  // A machine that was switched off refuses nothing: a browser would wait for minutes.
+  // A machine that is off sends no refusal: a browser would wait for minutes.
   const signal = AbortSignal.timeout(patienceMs);
   const response = await fetch("/", { headers: { Accept: "application/json" }, cache: "no-store", signal });
   if (response.status === 401) {
@@ -41,7 +41,7 @@ function* leavesOf(node) {
 function readParam(leaf, more) {
   const range = leaf.RANGE?.[0] ?? {};
   const parts = leaf.FULL_PATH.split("/").slice(1);
-  // A number makes a group of what is below it; one that ends an address, such as /sam3/prompt/1, makes none.
+  // A number inside an address starts a group; a number at its end, as in /sam3/prompt/1, does not.
   const numbered = parts.slice(0, -1).findIndex((part) => /^\d+$/.test(part)) + 1;
   const name = parts.slice(numbered || Math.min(1, parts.length - 1)).join(" ").replaceAll("_", " ");
   const unit = more.unit === "characters" ? "" : more.unit;
@@ -68,7 +68,7 @@ function readParam(leaf, more) {
   });
 }
 
-/** What a leaf's VALUE, or the arguments of a message, mean as this page's value: number, boolean, string, array. */
+/** Converts a leaf's VALUE, or the arguments of a message, to a number, boolean, string or array. */
 export function valueOf(type, args, { menu = [], default: otherwise = 0 } = {}) {
   const [first] = args ?? [];
   switch (type) {

@@ -1,10 +1,10 @@
-// Every parameter, area by area, as sections that open, and the search that goes through them.
+// All parameters by area, in collapsible sections, and the search over them.
 
 import { make, write } from "./dom.js";
 import { makeControl, showReason } from "./controls.js";
 import { recall, remember } from "./remembered.js";
 
-const OPEN_AT_FIRST = 3; // areas: what a newcomer looks for
+const OPEN_AT_FIRST = 3; // areas open at first
 
 export class Sections {
   #root;
@@ -17,7 +17,7 @@ export class Sections {
   #rows = [];
   #sections = [];
 
-  /** `copyLayer(from, to)` gives a layer what another has. */
+  /** `copyLayer(from, to)` copies a layer's values to another. */
   constructor({ root, search, found, jumps, values, copyLayer }) {
     this.#root = root;
     this.#values = values;
@@ -28,7 +28,7 @@ export class Sections {
     search.addEventListener("input", () => this.#filter());
   }
 
-  /** Builds all of it anew. */
+  /** Rebuilds everything. */
   build({ params, commands }) {
     this.#canCopy = commands.has("/layer/copy");
     this.#rows = [];
@@ -41,7 +41,7 @@ export class Sections {
     this.#filter();
   }
 
-  /** Greys the switches that cannot be on in this run; `reasons` by address. */
+  /** Disables the switches that cannot be on in this run; `reasons` by address. */
   showReasons(reasons) {
     for (const { row, param } of this.#rows) if (param.type === "bool") showReason(row, reasons[param.address] ?? "");
   }
@@ -72,7 +72,7 @@ export class Sections {
     );
   }
 
-  /** A list beside a layer's title that copies it to another. */
+  /** A list beside a layer's title to copy it to another layer. */
   #makeCopy(from) {
     const others = [1, 2, 3, 4].filter((number) => number !== from);
     const options = others.map((number) => make("option", { value: number }, `to layer ${number}`));
@@ -93,7 +93,7 @@ export class Sections {
   }
 
   #rememberOpen() {
-    if (this.#search.value) return; // a search opens what it finds, for as long as it lasts
+    if (this.#search.value) return; // a search opens sections temporarily
     remember("open", this.#sections.filter(({ element }) => element.open).map(({ title }) => title));
   }
 
@@ -101,7 +101,7 @@ export class Sections {
     const words = wordsOf(this.#search.value);
     let count = 0;
     for (const { row, text } of this.#rows) {
-      row.hidden = !words.every((word) => text.includes(` ${word}`)); // from the beginning of a word: "rate" is not in "strategy"
+      row.hidden = !words.every((word) => text.includes(` ${word}`)); // matches the start of a word: "rate" does not match "strategy"
       count += !row.hidden;
     }
     for (const card of this.#root.querySelectorAll(".card")) card.hidden = !card.querySelector(".control:not([hidden])");
@@ -115,7 +115,7 @@ export class Sections {
   }
 }
 
-/** The words of a text, small, without what stands between them: `/lfo/1/rate_hz` has four. */
+/** The words of a text in lower case, without separators: `/lfo/1/rate_hz` has four. */
 function wordsOf(text) {
   return text.toLowerCase().split(/[^\p{Letter}\p{Number}]+/u).filter(Boolean);
 }

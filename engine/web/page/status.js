@@ -1,14 +1,14 @@
-// How the engine is: rate, sound, camera, child processes, sinks, warnings; and the buttons that act on them.
+// The engine's status: frame rate, sound, camera, child processes, sinks, warnings; and their buttons.
 
 import { byId, make, write } from "./dom.js";
 import { recall, remember } from "./remembered.js";
 
 const SHOWN_WARNINGS = 30;
-const SINK_ORDER = ["record", "snapshot", "shared", "ndi", "syphon", "spout"]; // what runs on every machine comes first
-const NO_OUTPUT = "null"; // throws pictures away: for measurements
-const FAULT_COUNTS = new Set(["nan", "skipped"]); // of pictures: nothing to read while there was none
-const UNITS = { ms: ["ms", 1], mb: ["MB", 0] }; // how a fact's name ends: what is written after it, decimal places
-const MUCH_LATE = 0.01; // of the frames: below it a hiccup is none that is seen
+const SINK_ORDER = ["record", "snapshot", "shared", "ndi", "syphon", "spout"]; // those available on every system first
+const NO_OUTPUT = "null"; // discards pictures: for measurements
+const FAULT_COUNTS = new Set(["nan", "skipped"]); // counts of pictures, hidden while 0
+const UNITS = { ms: ["ms", 1], mb: ["MB", 0] }; // suffix of a fact's name: unit, decimal places
+const MUCH_LATE = 0.01; // share of the frames; below it hiccups are not visible
 const AWAY = new Set(["loading", "hung", "restarting", "failed", "retrying", "lost", "permission?", "silence"]);
 
 export class Status {
@@ -16,10 +16,10 @@ export class Status {
   #commands = new Map();
   #frames = -1;
   #parts = new Map();
-  #warnings = []; // without what was only told
-  #seen = recall("seen-warnings", []); // the warnings when they were last looked at
+  #warnings = []; // without mere notices
+  #seen = recall("seen-warnings", []); // the warnings when the panel was last visible
   #isSeen = false;
-  #isLate = false; // frames are late or left out at the moment
+  #isLate = false; // frames are late or dropped at the moment
 
   constructor(connection) {
     this.#connection = connection;
@@ -30,7 +30,7 @@ export class Status {
     });
   }
 
-  /** Which sinks there are and which commands exist, from the schema. */
+  /** Reads the kinds of sinks and the commands from the schema. */
   load({ params, commands }) {
     this.#commands = commands;
     const kinds = [...params.keys()].map((address) => address.match(/^\/sink\/(\w+)\/enable$/)?.[1]);
@@ -51,7 +51,7 @@ export class Status {
     byId("children-part").hidden = (status.children ?? []).length === 0;
   }
 
-  /** Whether it is looked at: then its warnings are no news any more. */
+  /** Called with true when the panel is visible: its warnings then count as seen. */
   look(isSeen) {
     this.#isSeen = isSeen;
     this.#countNews();
@@ -66,7 +66,7 @@ export class Status {
   /** Lit while it dims; crossed out while it is off. */
   #showFlashGuard(guard) {
     const lamp = byId("flash-guard");
-    lamp.hidden = guard === undefined; // of an older engine
+    lamp.hidden = guard === undefined; // an older engine has none
     if (lamp.hidden) return;
     lamp.classList.toggle("is-on", guard.is_limiting);
     lamp.classList.toggle("is-off", !guard.is_on);
@@ -133,7 +133,7 @@ export class Status {
     return make("button", { type: "button", "aria-label": spoken, onclick: act }, label);
   }
 
-  /** Rebuilds a list only where something is different: a button under a finger must stay the button it is. */
+  /** Updates only changed entries of a list: a button that is being pressed must not be replaced. */
   #replace(root, items, makeItem) {
     const keys = items.map(({ name, kind, picture }) => JSON.stringify([name, kind, picture]));
     if (root.dataset.keys !== JSON.stringify(keys)) {
@@ -144,7 +144,7 @@ export class Status {
     }
   }
 
-  /** `told` are those of the lines that are good news. */
+  /** `told`: the lines that are notices, not warnings. */
   #showWarnings(said, told) {
     const lines = said.slice(-SHOWN_WARNINGS).reverse();
     this.#warnings = said.filter((line) => !told.has(line));
@@ -156,7 +156,7 @@ export class Status {
     byId("warnings").replaceChildren(...lines.map((line) => make("li", { class: told.has(line) ? "is-told" : null }, line)));
   }
 
-  /** Kinds of sinks that cannot run here stay in the list, grey, with the reason. */
+  /** Unavailable kinds of sinks stay in the list, disabled, with the reason. */
   #showUnavailable(reasons) {
     if (this.#parts.get("unavailable") === JSON.stringify(reasons)) return;
     this.#parts.set("unavailable", JSON.stringify(reasons));
@@ -170,7 +170,7 @@ export class Status {
     if (list.selectedOptions[0]?.disabled) list.value = [...list.options].find((option) => !option.disabled)?.value ?? "";
   }
 
-  /** Frames that were late or left out, lately and since the start, where they are more than one in a hundred. */
+  /** Frames late or dropped, recently and since the start, if more than one in a hundred. */
   #showLate({ frames, late, dropped, lately }) {
     const share = (count, due) => (due ? count / due : 0);
     const due = frames + dropped;
@@ -186,7 +186,7 @@ export class Status {
     byId("late-mark").hidden = !this.#isLate;
   }
 
-  /** What was refused here and is among the warnings as well is read once. */
+  /** Removes refusals that are also among the warnings. */
   #hideSaid(warnings) {
     const failures = [...byId("failures").children];
     for (const failure of failures) failure.hidden = warnings.some((warning) => warning.startsWith(failure.line));
@@ -205,7 +205,7 @@ export class Status {
   }
 }
 
-/** Brings an element to what a fresh one says, keeping the buttons that somebody may be pressing. */
+/** Updates an element from a new one, keeping buttons that may be pressed right now. */
 function patch(old, fresh) {
   if (old.childElementCount !== fresh.childElementCount) {
     old.replaceWith(fresh);
@@ -219,7 +219,7 @@ function patch(old, fresh) {
   });
 }
 
-/** How many lines came after those that were seen: the engine keeps the newest, so that the first of them may be gone. */
+/** Counts lines newer than those seen. The engine keeps only the newest, so the first ones may be gone. */
 export function newIn(lines, seen) {
   for (let gone = 0; gone < seen.length; gone += 1) {
     const left = seen.slice(gone);
@@ -228,7 +228,7 @@ export function newIn(lines, seen) {
   return lines.length;
 }
 
-/** Where a kind of sink stands in the list; one of a newer engine comes last. */
+/** Position of a kind of sink in the list; an unknown kind of a newer engine comes last. */
 function placeOf(kind) {
   const place = SINK_ORDER.indexOf(kind);
   return place < 0 ? SINK_ORDER.length : place;

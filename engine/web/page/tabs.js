@@ -1,4 +1,4 @@
-// The tabs: one panel at a time, arrow keys between them, the last one chosen kept.
+// The tabs: one panel at a time, arrow keys to switch, remembers the last choice.
 
 import { byId } from "./dom.js";
 import { recall, remember } from "./remembered.js";
@@ -7,7 +7,7 @@ export class Tabs {
   #tabs;
   #onShow;
 
-  /** `onShow(name)` is called for the panel that comes up. */
+  /** `onShow(name)` is called when a panel is shown. */
   constructor(onShow) {
     this.#onShow = onShow;
     this.#tabs = [...byId("tabs").querySelectorAll("[role=tab]")];
@@ -15,7 +15,7 @@ export class Tabs {
     byId("tabs").addEventListener("keydown", (event) => this.#pressKey(event));
   }
 
-  /** Shows what was chosen last, or the first, of the panels that exist in this engine. */
+  /** Shows the last chosen panel, or the first one that exists in this engine. */
   refresh() {
     for (const tab of this.#tabs) tab.hidden = byId(`${tab.dataset.panel}-panel`).dataset.exists === "false";
     const there = this.#there().map((tab) => tab.dataset.panel);
@@ -31,7 +31,7 @@ export class Tabs {
       tab.tabIndex = isShown ? 0 : -1;
       byId(`${tab.dataset.panel}-panel`).hidden = !isShown;
       const list = byId("tabs");
-      if (isShown) list.scrollTo({ left: tab.offsetLeft - (list.clientWidth - tab.offsetWidth) / 2 }); // and not the page
+      if (isShown) list.scrollTo({ left: tab.offsetLeft - (list.clientWidth - tab.offsetWidth) / 2 }); // scrolls the tabs, not the page
     }
     this.shown = name;
     this.#onShow(name);

@@ -1,15 +1,14 @@
-// Short notices at the lower edge. The same line again counts up instead of piling up: a fader that the engine
-// refuses would say it sixty times a second. None goes while it is pointed at or has the focus, and what was refused
-// can be read in the status later.
+// Short notices at the lower edge. A repeated line is counted instead of stacked: a refused fader would repeat it sixty
+// times a second. A notice stays while it is hovered or focused, and refusals are also listed in the status.
 
 import { byId, make, write } from "./dom.js";
 
 const MOST = 4;
 const MAX_FAILURES = 20;
 const SHOWN_MS = { done: 4000, fail: 10000 };
-const FADE_MS = 400; // as in the style
+const FADE_MS = 400; // as in style.css
 
-/** `kind` is "done" or "fail"; `action` an optional `{label, act}` that puts a button beside the line. */
+/** `kind` is "done" or "fail"; `action`: an optional `{label, act}` for a button beside the line. */
 export function toast(line, kind = "done", action = null) {
   if (kind === "fail") keep(line);
   const shelf = byId("toasts");
@@ -22,7 +21,7 @@ export function toast(line, kind = "done", action = null) {
   }
   const counter = make("span", { class: "count" });
   const item = make("div", { class: `toast ${kind}` }, make("span", { class: "line" }, line), counter);
-  const holds = new Set(); // not `:hover`, which stays where a finger has been
+  const holds = new Set(); // not `:hover`, which persists after a touch
   let timer = 0;
   const stop = () => {
     clearTimeout(timer);
@@ -65,7 +64,7 @@ export function toast(line, kind = "done", action = null) {
   restart();
 }
 
-/** Puts what was refused on the list in the status, the newest first. */
+/** Adds a refusal to the list in the status, the newest first. */
 function keep(line) {
   const list = byId("failures");
   const time = make("time", {}, new Date().toLocaleTimeString("en-GB"));

@@ -1,8 +1,7 @@
-// What every parameter is now, as far as this page knows, and who wants to show it.
+// The current value of every parameter, as far as this page knows, and the controls that show it.
 //
-// The engine sends the changes of others and never this page's own. A message of another that was under way while
-// the user moved something would leave the wrong value here: so a while after the user's last change of an address
-// the engine is asked for it.
+// The engine sends changes by others, never this page's own. A message of another client that crosses the user's change
+// would leave a wrong value here. So shortly after the user's last change of an address its value is requested.
 
 import { encodeBundle, encodeMessage } from "./osc.js";
 import { valueOf } from "./schema.js";
@@ -11,7 +10,7 @@ const ASK_AFTER_MS = 300;
 
 const TAGS = { float: "f", stops: "f", int: "i", bool: "i", trigger: "i", menu: "s", text: "s", file: "s", colour: "ffff" };
 
-/** One value of a parameter as a packet. */
+/** Encodes a parameter's value as a packet. */
 export function encodeValue(param, value) {
   const values = param.type === "colour" ? value : [param.type === "trigger" ? 1 : value];
   return encodeMessage(param.address, TAGS[param.type], values);
@@ -29,7 +28,7 @@ export class Values {
     this.#connection = connection;
   }
 
-  /** Takes the parameters of a schema with their values; watchers of before stay. */
+  /** Takes the parameters of a schema with their values; existing watchers stay. */
   load(params) {
     this.#params = params;
     for (const param of params.values()) this.#set(param.address, param.value);
@@ -43,19 +42,19 @@ export class Values {
     return this.#params.get(address);
   }
 
-  /** Calls `show(value)` now and, once a picture of the screen at most, after every change. */
+  /** Calls `show(value)` now and after changes, at most once per frame of the screen. */
   watch(address, show) {
     if (!this.#watchers.has(address)) this.#watchers.set(address, new Set());
     this.#watchers.get(address).add(show);
     show(this.#now.get(address));
   }
 
-  /** Forgets everybody who shows these addresses: their elements go. */
+  /** Removes the watchers of these addresses, before their elements are removed. */
   forget() {
     this.#watchers.clear();
   }
 
-  /** A message of the engine; whether it was the value of a parameter. */
+  /** Handles a message of the engine; true if it was a parameter's value. */
   receive({ address, args }) {
     const param = this.#params.get(address);
     if (!param) return false;
@@ -63,14 +62,14 @@ export class Values {
     return true;
   }
 
-  /** The user's own change: shown here and sent. */
+  /** Shows and sends a change by the user. */
   change(address, value) {
     const param = this.#params.get(address);
     this.#connection.send(encodeValue(param, value), address);
     if (param.type !== "trigger") this.#take(address, value);
   }
 
-  /** The user's own changes, `[address, value]` each, in force in the same frame. */
+  /** Shows and sends changes by the user, `[address, value]` each, applied in the same frame. */
   changeTogether(changes) {
     const packets = changes.map(([address, value]) => encodeValue(this.#params.get(address), value));
     this.#connection.send(encodeBundle(packets), changes.map(([address]) => address).join(" "));
@@ -83,7 +82,7 @@ export class Values {
     this.#asking.set(address, setTimeout(() => this.#ask(address), ASK_AFTER_MS));
   }
 
-  /** Shows a value that was sent in another way. */
+  /** Shows a value that was sent otherwise. */
   assume(address, value) {
     this.#set(address, value);
   }

@@ -1,11 +1,11 @@
-"""What any page of ours stands on: a listening socket, who is let in, and what a connection may cost.
+"""The parts of a web server that both pages share: listening socket, access control, limits on connections.
 
 listening.py       the socket; web_thread.py: the thread that serves on it
-admission.py       the door: access.py decides (token, Host, Origin; hosts.py)
-connections.py     how many at once; sockets.py: every WebSocket's limits
+admission.py       admits or refuses requests, by the rules of access.py (token, Host, Origin; hosts.py)
+connections.py     the limit on connections; sockets.py: WebSockets and their limits
 page_files.py      a page's files, read once
-request_errors.py  requests that fail -> counted warnings
-lan.py             this machine's addresses, as other machines see them
+request_errors.py  turns failed requests into counted warnings
+lan.py             this machine's addresses for other machines
 
 The engine's page is engine/web, that of `multiverse video --web` engine/jobs/video/live.
 """

@@ -1,13 +1,13 @@
-"""Who is answered: programs of this machine, and whoever shows the token. Decides; knows no HTTP library.
+"""Access control: programs of this machine are admitted, others need the token. Pure; uses no HTTP library.
 
-OSCQuery is OSC by another way, and no OSCQuery client can send a token: programs whose OSC is heard anyhow are
-answered that alone.
+OSCQuery is a form of OSC, and its clients cannot send a token. So programs whose OSC is accepted may use OSCQuery
+without one, and nothing else.
 
-Four strangers are kept out. A page of another site that points its own name at this machine (DNS rebinding) sends
-a Host that is not ours. A page of another site that opens a WebSocket to this machine, which browsers allow, sends
-its own Origin. One that shows our pictures as its own, or loads them only to take the viewers' places, sends no
-Origin, but the browser says that it comes from elsewhere (Sec-Fetch-Site; W3C Fetch Metadata). Whoever else is on the
-network has no token.
+Four attacks are blocked. A page of another site that points its own name at this machine (DNS rebinding) sends a
+foreign Host. A page of another site that opens a WebSocket to this machine, which browsers allow, sends its own
+Origin. A page that embeds our pictures, or loads them just to use up the viewers' places, sends no Origin, but the
+browser marks the request as cross-site (Sec-Fetch-Site; W3C Fetch Metadata). Anybody else on the network lacks the
+token.
 """
 
 import hmac
@@ -18,19 +18,19 @@ from dataclasses import dataclass
 
 from engine.web.serving.hosts import is_our_host, is_our_origin
 
-TOKEN_BYTES = 16  # as many as a key has: nobody guesses it, and a QR code stays small
+TOKEN_BYTES = 16  # the length of a key: cannot be guessed, and the QR code stays small
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
     status: int
-    """403: not from there, whoever it is; 401: not without the token."""
+    """403: refused even with the token; 401: the token is missing."""
     reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FetchMetadata:
-    """What a browser says of a request in `Sec-Fetch-*`; programs send none of it."""
+    """The `Sec-Fetch-*` headers of a request. Only browsers send them."""
 
     site: str | None = None
     mode: str | None = None
@@ -38,19 +38,18 @@ class FetchMetadata:
 
     @property
     def is_of_another_site(self) -> bool:
-        """Whether a page from elsewhere asks, which wants it for itself: a link that somebody follows is another
-        matter."""
+        """True if a page of another site loads this for itself. Following a link from there is allowed."""
         is_followed = self.mode == "navigate" and self.destination == "document"
         return self.site in ("cross-site", "same-site") and not is_followed
 
 
 def hears_nobody(peer: str, reached_at: str) -> bool:
-    """Where no OSC comes from the network."""
+    """For engines that accept no OSC from the network."""
     return False
 
 
 class Access:
-    """Any thread; nothing changes."""
+    """The rules. Immutable, so thread-safe."""
 
     def __init__(
         self,
@@ -61,7 +60,7 @@ class Access:
         is_local: Callable[[str], bool],
         hears_osc: Callable[[str, str], bool] = hears_nobody,
     ) -> None:
-        """`hears_osc(peer, reached_at)`: whether OSC of that address, sent to that one of this machine, is heard."""
+        """`hears_osc(peer, reached_at)`: True if OSC from `peer` to that address of this machine is accepted."""
         self._token = _as_bytes(token)
         self._bound_to = bound_to
         self._allowed_hosts = allowed_hosts
@@ -78,12 +77,14 @@ class Access:
         fetch: FetchMetadata,
         osc_at: str | None = None,
     ) -> Refusal | None:
-        """Why a request is not answered, or None. `peer`: its address; `tokens`: from wherever it may carry one.
-        `osc_at`: this machine's address that was asked for OSCQuery, None where something else is asked."""
+        """The reason to refuse a request, or None. `peer`: the client's address. `tokens`: from URL, header and cookie.
+
+        `osc_at`: the address of this machine that an OSCQuery request was sent to; None for other requests.
+        """
         if not is_our_host(host, bound_to=self._bound_to, allowed=self._allowed_hosts):
             return Refusal(status=403, reason="this host name is not served here")
         is_foreign = fetch.is_of_another_site
-        if origin is not None:  # which says more: `allowed_hosts` are other sites too
+        if origin is not None:  # more specific: it may name one of `allowed_hosts`, which the browser calls cross-site
             is_foreign = not is_our_origin(origin, host=host, allowed=self._allowed_hosts)
         if is_foreign:
             return Refusal(status=403, reason="pages of another site are not served here")
@@ -94,22 +95,22 @@ class Access:
         return Refusal(status=401, reason="this needs the token that the server shows: open /?token=TOKEN")
 
     def _is_direct(self, host: str | None, origin: str | None) -> bool:
-        """Whether this machine was asked by its own name: by one of `allowed_hosts` comes whoever can reach a proxy."""
+        """True if the request named this machine itself, not one of `allowed_hosts`, which may be a proxy's name."""
         is_own_origin = origin is None or is_our_origin(origin, host=host)
         return is_own_origin and is_our_host(host, bound_to=self._bound_to)
 
     def is_token(self, text: str) -> bool:
-        """Whether it is the token; takes as long for a near miss as for nonsense."""
+        """True if `text` is the token. Compares in constant time."""
         return hmac.compare_digest(_as_bytes(text), self._token)
 
 
 def new_token() -> str:
-    """22 letters, digits, `-` and `_`: fit for a URL."""
+    """A random token of 22 letters, digits, `-` and `_`, safe in a URL."""
     return secrets.token_urlsafe(TOKEN_BYTES)
 
 
 def is_loopback(peer: str) -> bool:
-    """Whether the address is one that only programs of this machine have."""
+    """True if only programs of this machine can have this address."""
     try:
         address = ipaddress.ip_address(peer)
     except ValueError:
@@ -119,4 +120,4 @@ def is_loopback(peer: str) -> bool:
 
 
 def _as_bytes(text: str) -> bytes:
-    return text.encode("utf-8", "surrogateescape")  # as headers that are no UTF-8 were decoded
+    return text.encode("utf-8", "surrogateescape")  # the way headers that are not UTF-8 were decoded

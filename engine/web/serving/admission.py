@@ -1,9 +1,10 @@
-"""The door of a page's server: each request is admitted or refused, and answered with headers that keep it private."""
+"""Admits or refuses each request, and adds headers that keep answers private."""
 
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
+from engine.system.reporting import Report
 from engine.web.serving.access import Access, FetchMetadata
 
 HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
@@ -14,17 +15,17 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Admission:
-    """Event loop only."""
+    """The middleware that checks requests. Event loop only."""
 
     def __init__(
         self,
         access: Access,
         *,
         cookie: str,
-        report: Callable[[str, str], None],
+        report: Report,
         is_osc: Callable[[web.Request], bool] = lambda request: False,
     ) -> None:
-        """`cookie`: the name under which a browser keeps the token; `is_osc(request)`: whether OSCQuery is asked."""
+        """`cookie`: the name of the browser's cookie for the token. `is_osc(request)`: True for OSCQuery requests."""
         self._access = access
         self._cookie = cookie
         self._report = report
@@ -53,7 +54,7 @@ class Admission:
         raise web.HTTPForbidden(text=f"{refusal.reason}\n")
 
     def remember(self, request: web.Request, response: web.StreamResponse) -> None:
-        """A browser that came with the token keeps it: what the page loads and opens has none in its URL."""
+        """Store the token of the URL in a cookie: later requests of the page do not have it in their URL."""
         token = request.query.get("token")
         if token is not None and self._access.is_token(token):
             response.set_cookie(self._cookie, token, httponly=True, samesite="Strict", secure=request.secure)
@@ -65,13 +66,13 @@ async def add_headers(request: web.Request, response: web.StreamResponse) -> Non
 
 
 def reached_at(request: web.Request) -> str:
-    """This machine's address that the client has connected to."""
+    """The address of this machine that the client connected to."""
     own = request.transport.get_extra_info("sockname") if request.transport else None
     return str(own[0]) if own else "127.0.0.1"
 
 
 def _is_forwarded(request: web.Request) -> bool:
-    """Whether a proxy says that another asks: its address is then the proxy's."""
+    """True if a proxy forwarded the request: its address is then the proxy's."""
     return any(name in request.headers for name in THROUGH_A_PROXY)
 
 

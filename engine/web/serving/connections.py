@@ -1,4 +1,4 @@
-"""How many connections the page's server holds at once."""
+"""Limits the number of open connections of a page's server."""
 
 import asyncio
 import socket
@@ -10,22 +10,24 @@ from typing import Any
 
 from aiohttp import web
 
+from engine.system.reporting import Report
+
 MAX_CONNECTIONS = 128  # WebSockets and requests: macOS gives a program 256 open files
-HANDSHAKE_S = 5.0  # over TLS: a phone far away takes one, and who takes longer holds a place for nothing
+HANDSHAKE_S = 5.0  # for TLS: a distant phone takes one second; a slower client only occupies a place
 
 
-class Door:
-    """Makes the protocol of each connection that the loop accepts. Event loop only."""
+class ConnectionLimit:
+    """Creates the protocol of each accepted connection, and refuses those above the limit. Event loop only."""
 
-    def __init__(self, answering: web.Server, report: Callable[[str, str], None]) -> None:
+    def __init__(self, answering: web.Server, report: Report) -> None:
         self._answering = answering
         self._report = report
-        # Accepted, and not yet among the server's connections: a burst is accepted in one go, and over TLS each has to
-        # shake hands first. Who is lost over that is told to nobody, only dropped; before Python 3.11.8 in a cycle of
-        # references (gh-109534), which may be collected minutes later.
+        # Accepted, but not yet among the server's connections: a burst is accepted at once, and TLS needs a handshake
+        # first. asyncio drops a failed handshake without a callback; before Python 3.11.8 the protocol then stays in a
+        # reference cycle (gh-109534), which may be collected minutes later.
         self._coming: weakref.WeakSet[_Coming] = weakref.WeakSet()
         self._there: weakref.WeakKeyDictionary[asyncio.Transport, Any] = weakref.WeakKeyDictionary()
-        """With its socket."""
+        """Transport -> its socket."""
         self._is_shut = False
 
     def __call__(self) -> asyncio.Protocol:
@@ -39,16 +41,15 @@ class Door:
         return coming
 
     def shut(self) -> None:
-        """Hang up on everybody, and on whoever was accepted and comes now. A close waits for buffers to be taken, and
-        over TLS for the client's own; this does not."""
+        """Abort all connections, including those still being accepted. Unlike a close, it waits for no buffers."""
         self._is_shut = True
         for transport, connection in list(self._there.items()):
             transport.abort()
-            with suppress(OSError):  # over TLS it lets go of its socket where it was closed twice, and aborts nothing
+            with suppress(OSError):  # after two closes a TLS transport has let go of its socket: abort does nothing
                 connection.shutdown(socket.SHUT_RDWR)
 
     def _count_coming(self) -> int:
-        """Number of those that may still arrive: asyncio gives up a handshake after `HANDSHAKE_S`."""
+        """Number of connections that may still arrive: asyncio gives up a handshake after `HANDSHAKE_S`."""
         since_s = time.monotonic() - HANDSHAKE_S
         return sum(coming.began_s >= since_s for coming in self._coming)
 
@@ -65,7 +66,7 @@ class Door:
 
 
 class _Coming(asyncio.Protocol):
-    """Until the connection is made."""
+    """The protocol until the connection is made."""
 
     def __init__(self, arrive: Callable[["_Coming", asyncio.BaseTransport], None]) -> None:
         self.began_s = time.monotonic()

@@ -1,7 +1,7 @@
-"""Which Host and Origin headers are answered.
+"""Check Host and Origin headers.
 
 A hostile web page can point a name of its own at 127.0.0.1 and then read this server as its own origin (DNS
-rebinding). The browser still sends that name as Host: so only names that nobody else can own are answered.
+rebinding). The browser still sends that name as Host, so only names that nobody else can own are accepted.
 """
 
 import ipaddress
@@ -16,12 +16,12 @@ _HOST = re.compile(r"(?:\[(?P<bracketed>[0-9A-Fa-f:.]+)\]|(?P<plain>[^:/?#@\[\]\
 
 
 def is_our_host(header: str | None, *, bound_to: str, allowed: Collection[str] = ()) -> bool:
-    """Whether a request with this Host header is answered.
+    """True if this Host header is accepted.
 
-    `localhost`, loopback addresses and `allowed` always are; when bound to the network (`bound_to` is then an
-    address of it) also any address, this machine's own name, plain or with `.local`, and the one mDNS announces.
+    `localhost`, loopback addresses and `allowed` always are. If bound to the network (`bound_to` is then an address of
+    it), so are all addresses, this machine's own name, plain or with `.local`, and the name that mDNS announces.
     """
-    name = _name_in(header or "").casefold().removesuffix(".")  # with it, it is the same name (RFC 1034, 3.1)
+    name = _name_in(header or "").casefold().removesuffix(".")  # the dot is optional (RFC 1034, 3.1)
     if name in ("localhost", *(extra.casefold() for extra in allowed)):
         return True
     address = _address(name)
@@ -37,8 +37,8 @@ def is_our_host(header: str | None, *, bound_to: str, allowed: Collection[str] =
 def announced_host() -> str:
     """The host name that mDNS announces: `multiverse-studio.local` on the machine `studio`.
 
-    Not the machine's own, which its system may announce. Letters, digits and hyphens: all that every resolver takes
-    (RFC 1123, 2.1). A name in another script is told apart by a number made of it.
+    Not the machine's own name, which its system may announce. Only letters, digits and hyphens, which every resolver
+    accepts (RFC 1123, 2.1). A name in another script is replaced by a checksum of it.
     """
     host = socket.gethostname().partition(".")[0]
     plain = re.sub("[^a-z0-9]+", "-", host.casefold()).strip("-") or f"{zlib.crc32(host.encode()):08x}"
@@ -46,19 +46,19 @@ def announced_host() -> str:
 
 
 def is_our_origin(origin: str, *, host: str | None, allowed: Collection[str] = ()) -> bool:
-    """Whether a page of this Origin is served: one that came from here, by the very `host` it now asks, or `allowed`.
+    """True if this Origin is accepted: the same host and port as in `host`, or one of `allowed`.
 
-    That the name is ours is not enough, unlike for Host: anybody can serve a page by an address, and any program of
-    this machine can serve one at another port of localhost.
+    Unlike for Host, a name of ours is not enough: anybody can serve a page at an address, and any program of this
+    machine can serve one at another port of localhost.
     """
     scheme, _, authority = origin.casefold().partition("://")
-    if scheme not in ("http", "https"):  # also "null": pages without an origin, which everybody can make
+    if scheme not in ("http", "https"):  # also "null", the origin of sandboxed pages, which anybody can make
         return False
     return authority == (host or "").casefold() or _name_in(authority) in {extra.casefold() for extra in allowed}
 
 
 def _name_in(header: str) -> str:
-    """The host of `host:port`, without the brackets of IPv6; "" where something else stands there (RFC 3986, 3.2)."""
+    """The host of `host:port`, without the brackets of IPv6; "" if malformed (RFC 3986, 3.2)."""
     found = _HOST.fullmatch(header)
     return (found["bracketed"] or found["plain"]) if found else ""
 

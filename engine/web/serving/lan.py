@@ -1,4 +1,4 @@
-"""Where other machines find this one."""
+"""URLs and addresses of this machine, for itself and for other machines."""
 
 import ipaddress
 import socket
@@ -11,19 +11,19 @@ from engine.errors import MultiverseError
 from engine.web.serving.access import is_loopback
 
 WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
-"""Every address of the machine -> the one by which it reaches itself."""
+"""Wildcard address -> loopback address."""
 
 
 def own_url(host: str, port: int, token: str, *, scheme: str = "http") -> str:
-    """The page's URL for a browser on this machine, where the server listens at `host`."""
+    """The page's URL for a browser on this machine, for a server that listens on `host`."""
     host = WILDCARDS.get(host, host)
     return f"{scheme}://{display_address(host, port)}/{'' if is_loopback(host) else f'?token={token}'}"
 
 
 def lan_url(host: str, port: int, token: str, *, scheme: str = "http") -> str | None:
-    """The page's URL for browsers on other machines; None when they cannot reach it.
+    """The page's URL for browsers on other machines; None if it is bound to loopback.
 
-    MultiverseError when they could, but there is no network.
+    MultiverseError if there is no network.
     """
     if is_loopback(host):
         return None
@@ -32,9 +32,9 @@ def lan_url(host: str, port: int, token: str, *, scheme: str = "http") -> str | 
 
 
 def lan_addresses() -> tuple[str, ...]:
-    """This machine's IPv4 addresses on its networks, the likeliest first. MultiverseError when there is no network.
+    """This machine's IPv4 addresses on its networks, the likeliest first. MultiverseError if there is no network.
 
-    Sends nothing.
+    Sends no packets.
     """
     up = {name for name, state in psutil.net_if_stats().items() if state.isup}
     found = [
@@ -44,24 +44,26 @@ def lan_addresses() -> tuple[str, ...]:
         for entry in entries
         if entry.family == socket.AF_INET
     ]
-    return likeliest_first(found, way_out=_way_out())
+    return likeliest_first(found, default_address=_default_address())
 
 
-def likeliest_first(addresses: Iterable[str], *, way_out: str) -> tuple[str, ...]:
-    """Those that other machines may reach: first the one that packets leave the network by, then private ones, and the
-    link's own (169.254) last. MultiverseError when there is none."""
+def likeliest_first(addresses: Iterable[str], *, default_address: str) -> tuple[str, ...]:
+    """Sort by how likely other machines can reach them: `default_address`, private ones, link-local (169.254) last.
+
+    Loopback addresses are left out. MultiverseError if none is left.
+    """
     outside = [address for address in map(ipaddress.IPv4Address, addresses) if not address.is_loopback]
     if not outside:
         raise MultiverseError("no network is connected: other machines cannot reach this one")
-    outside.sort(key=lambda address: (str(address) != way_out, address.is_link_local, not address.is_private))
+    outside.sort(key=lambda address: (str(address) != default_address, address.is_link_local, not address.is_private))
     return tuple(str(address) for address in outside)
 
 
-def _way_out() -> str:
-    """The address that packets to other networks would carry; "" where there is no way out (a switch alone)."""
+def _default_address() -> str:
+    """The source address of packets to other networks; "" if there is no default route (a switch alone)."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
-            probe.connect(("192.0.2.1", 9))  # an address that nobody has (RFC 5737); UDP connects without a packet
+            probe.connect(("192.0.2.1", 9))  # a reserved address (RFC 5737); UDP connects without sending a packet
         except OSError:
             return ""
         return str(probe.getsockname()[0])

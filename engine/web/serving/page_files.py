@@ -1,4 +1,4 @@
-"""The files of a page, read once. Requests are looked up by name and never touch the disk.
+"""A page's files, read once. Requests look them up by name and never touch the disk.
 
 `engine/web/page_kit` holds the JavaScript and CSS that both pages share; it is served beside the page's own files.
 """
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 
-# Written out: on Windows mimetypes asks the registry, where .js is text/plain on many machines.
+# Not from mimetypes: on Windows it reads the registry, where .js is text/plain on many machines.
 TYPES = {
     ".html": "text/html; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
@@ -17,13 +17,13 @@ TYPES = {
     ".png": "image/png",
     ".json": "application/json",
 }
-# What the network sends (addresses, names, warnings) is shown on the page: nothing of it can become a script.
+# The page shows text from the network (addresses, names, warnings): none of it may run as a script.
 ONLY_OUR_SCRIPTS = "; ".join(
     (
         "default-src 'self'",
         "style-src 'self' 'unsafe-inline'",
         "img-src 'self' data: blob:",
-        "connect-src 'self' ws: wss:",  # Safari takes 'self' for http alone
+        "connect-src 'self' ws: wss:",  # in Safari 'self' does not include WebSockets
         "frame-ancestors 'self'",
         "base-uri 'none'",
         "form-action 'none'",
@@ -38,14 +38,14 @@ class PageFile:
 
 
 def load_page(package: str) -> dict[str, PageFile]:
-    """Every file of the page in `package`, with those of the page kit, by its path: `looks/haze.jpg`."""
+    """All files of the page in `package` and of the page kit, by path: `looks/haze.jpg`."""
     kit, own = files_in(files("engine.web") / "page_kit"), files_in(files(package) / "page")
-    assert kit.keys().isdisjoint(own), "a file of the page would hide one of the kit"
+    assert kit.keys().isdisjoint(own), "a file of the page has the name of one of the page kit"
     return kit | own
 
 
 def files_in(folder: Traversable) -> dict[str, PageFile]:
-    """Every file below the folder by its path."""
+    """All files below the folder, by path."""
     found = {}
     for entry in folder.iterdir():
         if entry.is_dir():

@@ -1,25 +1,26 @@
-"""Requests that fail become counted warnings.
+"""Turn failed requests into counted warnings.
 
-Left to itself aiohttp logs a traceback for each, and anybody can send garbage.
+By default aiohttp logs a traceback for each, and anybody can send garbage.
 """
 
 import logging
-from collections.abc import Callable
 
 from aiohttp.http_exceptions import HttpProcessingError
+
+from engine.system.reporting import Report
 
 log = logging.getLogger(__name__)
 
 
-def reporting_logger(report: Callable[[str, str], None]) -> logging.Logger:
-    """A logger for aiohttp's server that turns each error into one line for `report`."""
+def reporting_logger(report: Report) -> logging.Logger:
+    """A logger for aiohttp's server that passes each error to `report`, in one line."""
     logger = logging.Logger("engine.web.http", logging.WARNING)
     logger.addHandler(_Reporting(report))
     return logger
 
 
 class _Reporting(logging.Handler):
-    def __init__(self, report: Callable[[str, str], None]) -> None:
+    def __init__(self, report: Report) -> None:
         super().__init__()
         self._report = report
         self._has_failed = False
@@ -27,9 +28,9 @@ class _Reporting(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         error = record.exc_info[1] if record.exc_info else None
         if isinstance(error, HttpProcessingError):
-            self._report("web request", f"page: {record.getMessage()}: not HTTP as it should be")
+            self._report("web request", f"page: {record.getMessage()}: invalid HTTP")
             return
-        if not self._has_failed:  # a fault of ours: its traceback once
+        if not self._has_failed:  # a bug of ours: log its traceback, once
             self._has_failed = True
             log.error("%s", record.getMessage(), exc_info=record.exc_info)
         self._report("web", f"page: {record.getMessage()}: {error!r}")

@@ -1,4 +1,4 @@
-"""Every WebSocket of the page's server: how many there are, how much each may send, how long it may sleep."""
+"""WebSockets of a page's server, with limits on their number, message size, message rate and idle time."""
 
 import asyncio
 import contextlib
@@ -8,28 +8,30 @@ from functools import partial
 
 from aiohttp import WebSocketError, WSCloseCode, WSMsgType, web
 
+from engine.system.reporting import Report
+
 MAX_SOCKETS = 64
 MAX_BYTES_PER_MESSAGE = 64 * 1024
-HEARD_A_TURN = 16  # of one client, then it waits: a page sends some hundred messages a second, a flood ever so many
-REST_S = 0.001  # where the frame loop gets the GIL, as between two readings of UDP
-PING_S = 20.0  # between a client's last word and the question whether it is still there
-STUCK_S = 10.0  # a client that takes nothing for so long is dropped: nobody should work for a sleeping phone
-CLOSED_WITHIN_S = 0.2  # how long a client has to say goodbye
-SEND_BUFFER_BYTES = 128 * 1024  # two pictures on their way; more is no faster, the viewer only sees older ones
+BURST = 16  # messages of one client before a pause: a page sends a few hundred a second, a flood far more
+PAUSE_S = 0.001  # lets the frame loop have the GIL, as between two reads of UDP
+PING_S = 20.0  # after a client's last message it gets a ping
+STUCK_S = 10.0  # a client that reads nothing for so long is disconnected: it may be a sleeping phone
+CLOSED_WITHIN_S = 0.2  # timeout of the closing handshake
+SEND_BUFFER_BYTES = 128 * 1024  # two pictures in flight; more is no faster and only adds latency
 
 Data = str | bytes
 Send = Callable[[Data], Awaitable[None]]
 
 
 class Farewell(Exception):
-    """Raised by `speak`: the client is told why, at most 123 bytes, and goes."""
+    """Raised by `speak` to close the connection; its text, at most 123 bytes, is sent as the reason."""
 
 
 class WebSockets:
-    """Event loop only."""
+    """All open WebSockets. Event loop only."""
 
-    def __init__(self, report: Callable[[str, str], None], *, most_bytes: int = MAX_BYTES_PER_MESSAGE) -> None:
-        """`most_bytes`: of a message; a client that sends more is told so and goes."""
+    def __init__(self, report: Report, *, most_bytes: int = MAX_BYTES_PER_MESSAGE) -> None:
+        """`most_bytes`: maximum message size; a larger message closes the connection with that reason."""
         self._report = report
         self._most_bytes = most_bytes
         self._open: set[web.WebSocketResponse] = set()
@@ -41,19 +43,20 @@ class WebSockets:
     async def serve(
         self, request: web.Request, *, hear: Callable[[Data], None], speak: Callable[[Send], Awaitable[None]]
     ) -> web.WebSocketResponse:
-        """Talk until the client leaves, sends what is no WebSocket, or takes nothing for ten seconds.
+        """Exchange messages until the client leaves, breaks the protocol, or reads nothing for ten seconds.
 
-        `hear` gets each message of the client, and never raises. `speak` gets what sends one to it: that waits until
-        the client has room again; `speak` never returns, and is cancelled in the end. It may raise Farewell.
+        `hear` is called with each message of the client and must not raise. `speak` is called with a function that
+        sends a message and waits while the client is slow; `speak` never returns, and is cancelled in the end. It may
+        raise Farewell.
         """
         async with self._accepted(request) as answer:
             await self._talk(request, answer, hear, speak)
         return answer
 
     async def refuse(self, request: web.Request, reason: str) -> web.WebSocketResponse:
-        """Answer a WebSocket with its end and a reason (at most 123 bytes), which a browser shows to its page."""
+        """Accept a WebSocket and close it with a reason (at most 123 bytes), which the page can read."""
         async with self._accepted(request) as answer:
-            await _take_leave(answer, reason)
+            await _close_with(answer, reason)
         return answer
 
     @contextlib.asynccontextmanager
@@ -64,18 +67,18 @@ class WebSockets:
         answer = web.WebSocketResponse(
             heartbeat=PING_S,
             timeout=CLOSED_WITHIN_S,
-            max_msg_size=self._most_bytes + 1,  # what has this size is refused already
-            # A few bytes can be megabytes once they are decompressed; and JPEGs and small packets gain nothing.
+            max_msg_size=self._most_bytes + 1,  # aiohttp refuses messages of this size
+            # A few compressed bytes can be megabytes; and JPEGs and small packets gain nothing from compression.
             compress=False,
-            writer_limit=0,  # wait after any message that fills the buffer
-            # Browsers hang up when none of what they offer is taken; aiohttp logs a line for each such client.
+            writer_limit=0,  # each send waits until the buffer has drained
+            # Browsers disconnect if none of their protocols is chosen, and aiohttp logs a line for each such client.
             protocols=[protocol.strip() for protocol in offered.split(",")] if offered else (),
         )
         self._open.add(answer)
         try:
             try:
                 await answer.prepare(request)
-            except ConnectionError:  # it hung up before it had its answer: no fault
+            except ConnectionError:  # the client disconnected before the answer: not an error
                 raise web.HTTPBadRequest from None
             hold_little(request)
             yield answer
@@ -89,34 +92,34 @@ class WebSockets:
         hear: Callable[[Data], None],
         speak: Callable[[Send], Awaitable[None]],
     ) -> None:
-        speaking = asyncio.ensure_future(_spoken(answer, speak))
-        speaking.add_done_callback(partial(_hang_up, request))  # which ends the listening below
-        heard = 0
+        speaking = asyncio.ensure_future(_run_speak(answer, speak))
+        speaking.add_done_callback(partial(_abort, request))  # ends the loop below
+        received = 0
         try:
             async for message in answer:
-                heard += 1
-                if heard % HEARD_A_TURN == 0:  # what comes meanwhile waits with the client
-                    await asyncio.sleep(REST_S)
+                received += 1
+                if received % BURST == 0:  # meanwhile messages wait in the client's own buffer
+                    await asyncio.sleep(PAUSE_S)
                 if message.type is not WSMsgType.ERROR:
                     hear(message.data)
-                elif isinstance(message.data, WebSocketError):  # else it is gone: a phone that sleeps answers no ping
-                    fault = f"not WebSocket as it should be: {message.data}"
+                elif isinstance(message.data, WebSocketError):  # otherwise no pong came: a sleeping phone
+                    fault = f"invalid WebSocket message: {message.data}"
                     self._report("web request", f"page: {request.remote}: {fault}")
         finally:
             speaking.cancel()
-            # A client that is gone, or was taken for gone, is no error.
+            # A client that is gone, or timed out, is not an error.
             with contextlib.suppress(asyncio.CancelledError, ConnectionError, TimeoutError):
                 await speaking
 
     async def close_all(self) -> None:
-        """Tell every client that the server goes; wait for none of them long."""
+        """Close all connections as going away, with a short timeout."""
         closing = [asyncio.create_task(answer.close(code=WSCloseCode.GOING_AWAY)) for answer in self._open]
         if closing:
             await asyncio.wait(closing, timeout=CLOSED_WITHIN_S)
 
 
 def hold_little(request: web.Request) -> None:
-    """Let what a slow client does not take wait with us, where something newer may take its place, not in buffers."""
+    """Keep the send buffers small, so that data for a slow client waits here, where newer data can replace it."""
     if request.transport is None:
         return
     request.transport.set_write_buffer_limits(high=0)
@@ -130,17 +133,17 @@ async def _send(answer: web.WebSocketResponse, data: Data) -> None:
         await (answer.send_str(data) if isinstance(data, str) else answer.send_bytes(data))
 
 
-async def _spoken(answer: web.WebSocketResponse, speak: Callable[[Send], Awaitable[None]]) -> None:
+async def _run_speak(answer: web.WebSocketResponse, speak: Callable[[Send], Awaitable[None]]) -> None:
     try:
         await speak(partial(_send, answer))
     except Farewell as farewell:
-        await _take_leave(answer, str(farewell))
+        await _close_with(answer, str(farewell))
 
 
-async def _take_leave(answer: web.WebSocketResponse, reason: str) -> None:
+async def _close_with(answer: web.WebSocketResponse, reason: str) -> None:
     await answer.close(code=WSCloseCode.TRY_AGAIN_LATER, message=reason.encode()[:123])
 
 
-def _hang_up(request: web.Request, speaking: asyncio.Future[None]) -> None:
+def _abort(request: web.Request, speaking: asyncio.Future[None]) -> None:
     if not speaking.cancelled() and request.transport is not None:
         request.transport.abort()

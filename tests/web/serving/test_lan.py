@@ -1,4 +1,4 @@
-"""Where other machines find this one, and what they are told."""
+"""Addresses and URLs for other machines."""
 
 import ipaddress
 
@@ -9,15 +9,15 @@ from engine.web.serving import lan
 from engine.web.serving.lan import lan_addresses, lan_url, likeliest_first, own_url
 
 
-def test_the_way_out_comes_first_private_networks_before_others_and_the_links_own_last():
+def test_the_default_address_comes_first_then_private_networks_and_link_local_last():
     found = ["127.0.0.1", "169.254.7.7", "100.101.102.103", "192.168.1.5", "10.0.0.7"]
-    assert likeliest_first(found, way_out="") == ("192.168.1.5", "10.0.0.7", "100.101.102.103", "169.254.7.7")
-    assert likeliest_first(found, way_out="10.0.0.7")[0] == "10.0.0.7"
+    assert likeliest_first(found, default_address="") == ("192.168.1.5", "10.0.0.7", "100.101.102.103", "169.254.7.7")
+    assert likeliest_first(found, default_address="10.0.0.7")[0] == "10.0.0.7"
 
 
 def test_a_machine_alone_is_told_so():
     with pytest.raises(MultiverseError, match="no network is connected"):
-        likeliest_first(["127.0.0.1"], way_out="")
+        likeliest_first(["127.0.0.1"], default_address="")
 
 
 def test_this_machines_own_addresses_are_ones_that_others_may_reach():

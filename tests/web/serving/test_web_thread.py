@@ -46,7 +46,7 @@ def test_whoever_comes_while_it_ends_is_hung_up_on(is_tls: bool, certificate: tu
 
 @pytest.mark.parametrize("says", [b"", b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"])
 def test_who_does_not_answer_the_end_of_tls_is_left_behind(says: bytes, certificate: tuple[Path, Path]) -> None:
-    """As a browser whose page sleeps; one that was told twice before."""
+    """Like a browser whose page sleeps."""
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(*certificate)
     server = WebThread("127.0.0.1", 0, lambda key, line: None)

@@ -1,4 +1,4 @@
-"""What a client can change, written once: the page builds its controls from this, and what it sends is held to it."""
+"""The settings a client can change, declared once for the page that shows them and the server that validates them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -13,28 +13,28 @@ Read = Callable[["LiveSettings"], Any]
 Write = Callable[["LiveSettings", Any], "LiveSettings"]
 
 MAX_CHARACTERS = 1000
-SIZE_STEP_PX = 64  # between sizes that are offered: each new one is a painter made, and on CUDA graphs captured
-MAX_WEIGHT = 2.0  # of a LoRA that is offered; a server may begin with more
-NO_PROMPT = "No prompt: the model paints whatever it likes. Say what is to be seen."
-MAX_STEPS = 50  # more look the same, and everybody waits for them
+SIZE_STEP_PX = 64  # between offered sizes: each new size needs a new painter, and on CUDA captured graphs
+MAX_WEIGHT = 2.0  # offered for a LoRA; the server may be started with more
+NO_PROMPT = "No prompt: the model paints anything. Describe the picture."
+MAX_STEPS = 50  # more make no visible difference and slow everybody down
 NO_PICTURE, GIVEN, MINE = "none", "given", "mine"
-"""Pictures that an IP-Adapter can follow: none, the one named when the server began, the client's own."""
+"""Reference pictures for the IP-Adapter: none, the one the server was started with, the client's own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveSettings:
-    """How one client's pictures are painted."""
+    """The settings for one client's pictures."""
 
     painting: Painting
     side_px: int
-    """Longest side of what is painted."""
+    """Longest side of the painted picture."""
     mine: str = ""
-    """The file of the picture that the client sent for the IP-Adapter; empty: none yet."""
+    """File of the client's own reference picture; empty before it sent one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Control:
-    """As the page is told; `low` to `step` of numbers, `choices` of choices."""
+class PageControl:
+    """A control as sent to the page; `low` to `step` are for numbers, `choices` for choices."""
 
     name: str
     label: str
@@ -49,26 +49,26 @@ class Control:
     choices: tuple[str, ...] = ()
     most_characters: int = 0
     empty: str = ""
-    """Said while a text is empty."""
+    """Shown while a text is empty."""
     is_costly: bool = False
-    """Each new value costs the server something: to be asked for when it is settled, not on the way there."""
+    """Each new value is expensive for the server: the page sends the final value only, not those while dragging."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Knob:
-    """A control and what it turns."""
+    """A control, and how it reads and changes the settings."""
 
-    control: Control
+    control: PageControl
     read: Read
     write: Write
 
 
 def knobs_for(start: LiveSettings, *, longest_side_px: int, lora_names: tuple[str, ...]) -> tuple[Knob, ...]:
-    """All that the model of `start` has, in the order of the page. `lora_names`: in the order of the spec's LoRAs."""
+    """All knobs for the model of `start`, in page order. `lora_names`: in the order of the spec's LoRAs."""
     painting = start.painting
     knobs = [
-        _text("prompt", "What is to be seen, in words.", painting, empty=NO_PROMPT),
-        _text("negative", "What is not to be seen; counts with guidance above 1.", painting),
+        _text("prompt", "Describes the picture.", painting, empty=NO_PROMPT),
+        _text("negative", "What to avoid; needs guidance above 1.", painting),
         _of_painting(
             "steps",
             kind="whole",
@@ -76,7 +76,7 @@ def knobs_for(start: LiveSettings, *, longest_side_px: int, lora_names: tuple[st
             low=1,
             high=max(MAX_STEPS, painting.steps),
             step=1,
-            about="Steps from noise to picture; strength of them are made. More is finer and slower.",
+            about="Denoising steps; strength times this many are run. More is finer and slower.",
         ),
         _of_painting(
             "strength",
@@ -85,7 +85,7 @@ def knobs_for(start: LiveSettings, *, longest_side_px: int, lora_names: tuple[st
             low=0.0,
             high=1.0,
             step=0.01,
-            about="How far the result may leave its source. Whole steps are made, at least one.",
+            about="How much the source is changed. Rounded to whole steps, at least one.",
         ),
         _of_painting(
             "cfg",
@@ -95,7 +95,7 @@ def knobs_for(start: LiveSettings, *, longest_side_px: int, lora_names: tuple[st
             low=0.0,
             high=30.0,
             step=0.1,
-            about="How closely the prompt is followed; 1 is off and twice as fast. Turbo and Lightning have none.",
+            about="How closely the prompt is followed; 1 is off and twice as fast. Turbo and Lightning ignore it.",
         ),
         _of_painting(
             "seed",
@@ -104,17 +104,17 @@ def knobs_for(start: LiveSettings, *, longest_side_px: int, lora_names: tuple[st
             low=0,
             high=MAX_SEED,
             step=1,
-            about="Of the noise, which is the same for every picture.",
+            about="Seed of the noise, the same for every picture.",
         ),
         _of_painting(
             "sampler",
             kind="choice",
             group="painting",
             choices=SAMPLERS,
-            about="How a step is made; auto is the model's own.",
+            about="Sampling method; auto is the model's default.",
         ),
         Knob(
-            control=Control(
+            control=PageControl(
                 name="side_px",
                 label="size",
                 kind="whole",
@@ -124,7 +124,7 @@ def knobs_for(start: LiveSettings, *, longest_side_px: int, lora_names: tuple[st
                 step=SIZE_STEP_PX,
                 unit="px",
                 is_costly=True,
-                about="Longest side of what is painted. Half of it is four times as fast.",
+                about="Longest side of the painted picture. Half the size is four times as fast.",
             ),
             read=lambda settings: settings.side_px,
             write=lambda settings, value: replace(settings, side_px=value),
@@ -137,7 +137,7 @@ def knobs_for(start: LiveSettings, *, longest_side_px: int, lora_names: tuple[st
 
 
 def started(painting: Painting, side_px: int) -> LiveSettings:
-    """What every client begins with: `painting`, with everything that it leaves to the spec filled in."""
+    """The initial settings of every client: `painting`, with defaults from the spec filled in."""
     spec = painting.spec
     weights = painting.lora_weights or tuple(weight for _, weight in spec.loras)
     controls = painting.controls or tuple(ControlUse() for _ in spec.controlnets)
@@ -145,7 +145,7 @@ def started(painting: Painting, side_px: int) -> LiveSettings:
 
 
 def painted_size(width: int, height: int, side_px: int) -> tuple[int, int]:
-    """Width and height of what is painted of a picture of this size: multiples of 8, the longer `side_px`."""
+    """Width and height to paint for a source of this size: multiples of 8, the longer side is `side_px`."""
     scale = side_px / max(width, height)
 
     def side(px: int) -> int:
@@ -159,7 +159,7 @@ def _of_painting(name: str, *, label: str = "", **about: Any) -> Knob:
         return replace(settings, painting=replace(settings.painting, **{name: value}))
 
     return Knob(
-        control=Control(name=name, label=label or name, **about),
+        control=PageControl(name=name, label=label or name, **about),
         read=lambda settings: getattr(settings.painting, name),
         write=write,
     )
@@ -178,7 +178,7 @@ def _lora(number: int, name: str, start: LiveSettings) -> Knob:
         return replace(settings, painting=replace(settings.painting, lora_weights=weights))
 
     return Knob(
-        control=Control(
+        control=PageControl(
             name=f"lora_{number + 1}",
             label=name,
             kind="number",
@@ -186,7 +186,7 @@ def _lora(number: int, name: str, start: LiveSettings) -> Knob:
             low=-largest,
             high=largest,
             step=0.01,
-            about=f"Weight of the LoRA {name}; 0 is without it.",
+            about=f"Weight of the LoRA {name}; 0 is off.",
         ),
         read=lambda settings: settings.painting.lora_weights[number],
         write=write,
@@ -201,7 +201,7 @@ def _controlnet(number: int) -> tuple[Knob, Knob]:
             return replace(settings, painting=replace(settings.painting, controls=controls))
 
         return Knob(
-            control=Control(name=f"controlnet_{number + 1}_{field}", group=f"ControlNet {number + 1}", **about),
+            control=PageControl(name=f"controlnet_{number + 1}_{field}", group=f"ControlNet {number + 1}", **about),
             read=lambda settings: getattr(settings.painting.controls[number], field),
             write=write,
         )
@@ -212,11 +212,9 @@ def _controlnet(number: int) -> tuple[Knob, Knob]:
             label="sees",
             kind="choice",
             choices=("edges", "input"),
-            about="edges: the outlines of each picture, white on black; input: the picture itself.",
+            about="edges: outlines of the picture, white on black; input: the picture itself.",
         ),
-        turning(
-            "scale", label="scale", kind="number", low=0.0, high=2.0, step=0.01, about="How much it counts; 0: nothing."
-        ),
+        turning("scale", label="scale", kind="number", low=0.0, high=2.0, step=0.01, about="Its strength; 0 is off."),
     )
 
 
@@ -231,18 +229,18 @@ def _ip_adapter(start: LiveSettings) -> tuple[Knob, Knob]:
         file = {NO_PICTURE: "", GIVEN: given, MINE: settings.mine}[value]
         return replace(settings, painting=replace(settings.painting, ip_image=file))
 
-    picture = Control(
+    picture = PageControl(
         name="ip_image",
         label="picture",
         kind="choice",
         group="IP-Adapter",
         choices=(NO_PICTURE, *((GIVEN,) if given else ()), MINE),
-        about="The picture that is followed beside the prompt: none, the server's, or one of yours.",
+        about="Reference picture, besides the prompt: none, the server's, or your own.",
     )
     scale = {"kind": "number", "low": 0.0, "high": MAX_SCALE, "step": 0.01}
     return (
         Knob(control=picture, read=read, write=write),
-        _of_painting("ip_scale", label="scale", group="IP-Adapter", about="How much that picture counts.", **scale),
+        _of_painting("ip_scale", label="scale", group="IP-Adapter", about="Strength of that picture.", **scale),
     )
 
 

@@ -1,6 +1,6 @@
 """`LiveServer`: the page, its clients, and the model that paints for them.
 
-page ── JPEG ──► web thread ─ Turns ─► painter thread ── BoundedQueue ──► encoder thread ── JPEG ──► web thread ──► page
+page ── JPEG ──► web thread ─ FairQueue ─► painter thread ─ BoundedQueue ─► encoder thread ── JPEG ──► web thread ► page
 """
 
 import ssl
@@ -15,13 +15,14 @@ from engine.errors import ModelError, MultiverseError, UsageError
 from engine.jobs.kit.option_range import check_number
 from engine.jobs.video.job import MIN_SIDE_PX, SIDE_STEP_PX, check_painting
 from engine.jobs.video.live.controls import knobs_for, started
-from engine.jobs.video.live.easel import Easel
+from engine.jobs.video.live.fair_queue import FairQueue
+from engine.jobs.video.live.live_painter import LivePainter
+from engine.jobs.video.live.painting_threads import PaintingThreads
 from engine.jobs.video.live.protocol import MAX_SIDE_PX, PROTOCOL
-from engine.jobs.video.live.studio import Studio
-from engine.jobs.video.live.turns import Turns
 from engine.models.sd.painting import Painting
 from engine.models.sd.plan.extras import lora_file, lora_name
 from engine.models.sd.spec import ModelSpec
+from engine.system.reporting import Report
 from engine.web.serving.access import Access, is_loopback, new_token
 from engine.web.serving.lan import lan_url, own_url
 from engine.web.serving.web_thread import WebThread
@@ -30,24 +31,24 @@ if TYPE_CHECKING:
     from aiohttp import web
 
 MAX_CLIENTS = 64
-MIN_SIZES = 4  # for which a painter is kept, which holds captured graphs on CUDA
+MIN_SIZES = 4  # cached painters; on CUDA each holds captured graphs
 MAX_PAINTED_PX = 1024
 MAX_PICTURE_BYTES = 2 << 20
-MARGIN_BYTES = 6 << 20  # what is a little too large gets a line; only what is far too large ends the connection
+MARGIN_BYTES = 6 << 20  # a slightly too large message gets an error line; a far too large one closes the connection
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveLimits:
-    """What clients may ask of the machine."""
+    """Limits on what clients may request."""
 
     most_clients: int = 4
-    """Served at once; others are told that it is busy."""
+    """Served at once; further ones are refused as busy."""
     longest_side_px: int = MAX_PAINTED_PX
-    """Of what is painted."""
+    """Longest side of painted pictures."""
     most_bytes: int = MAX_PICTURE_BYTES
-    """Of a picture that comes."""
+    """Size of a received picture."""
     idle_s: float = 30.0
-    """Whoever has sent nothing for so long gives its place to a newcomer, when all are taken."""
+    """A client that has sent nothing for so long is displaced by a new one when all places are taken."""
 
     def check(self) -> None:
         check_number("clients", self.most_clients, 1, MAX_CLIENTS)
@@ -55,7 +56,7 @@ class LiveLimits:
 
 
 class LiveServer:
-    """Serves from `start` to `close`."""
+    """Serves the page and paints, from `start` to `close`."""
 
     def __init__(
         self,
@@ -73,15 +74,16 @@ class LiveServer:
         token: str | None = None,
         allowed_hosts: Collection[str] = (),
         is_local: Callable[[str], bool] = is_loopback,
-        report: Callable[[str, str], None] = lambda key, line: None,
-        tell: Callable[[str, str], None] = lambda key, line: None,
+        report: Report = lambda key, line: None,
+        tell: Report = lambda key, line: None,
     ) -> None:
-        """Checks what can be checked in milliseconds: UsageError, ModelError.
+        """Run the checks that take milliseconds: UsageError, ModelError.
 
-        `painting` is what every client begins with, and `side_px` the longest side of what is painted then.
-        `certificate` and `key`: PEM files; with them the page is HTTPS, which browsers on other machines want before
-        they give their camera. `token`: what clients need that are not `is_local` (given their address); None: a new
-        one. `report(key, line)` hears what is refused or fails, `tell(key, line)` who comes and goes; on any thread.
+        `painting` and `side_px` (longest side): the initial settings of every client. `certificate` and `key`: PEM
+        files; with them the page is served over HTTPS, which browsers on other machines require for the camera.
+        `token`: required from clients that are not `is_local` (given their address); None makes a new one.
+        `report(key, line)` is called for refusals and errors, `tell(key, line)` when clients connect and disconnect;
+        both on any thread.
         """
         self.limits = limits or LiveLimits()
         self.limits.check()
@@ -91,7 +93,7 @@ class LiveServer:
         check_painting(painting)
         _check_model(painting.spec)
         self.address = (host, port)
-        """Where it listens; after `start` with the real port."""
+        """Listening address; after `start` with the real port."""
         self.token = token or new_token()
         self._start = started(painting, side_px)
         self._knobs = knobs_for(
@@ -105,39 +107,41 @@ class LiveServer:
         self._is_local = is_local
         self._report = report
         self._tell = tell
-        self._turns = Turns(most_clients=self.limits.most_clients, idle_s=self.limits.idle_s)
-        self._studio = Studio(self._turns, self._open_easel, report)
+        self._queue = FairQueue(most_clients=self.limits.most_clients, idle_s=self.limits.idle_s)
+        self._threads = PaintingThreads(self._queue, self._open_painter, report)
         self._web: WebThread | None = None
         self._folder: tempfile.TemporaryDirectory[str] | None = None
 
     @property
     def url(self) -> str:
-        """Where a browser on this machine finds the page."""
+        """URL of the page for a browser on this machine."""
         return own_url(*self.address, self.token, scheme=self._scheme)
 
     @property
     def lan_url(self) -> str | None:
-        """Where browsers on other machines find it, with the token; None when they cannot reach it. MultiverseError
-        when there is no network."""
+        """URL for browsers on other machines, with the token; None if they cannot reach it.
+
+        MultiverseError if there is no network.
+        """
         return lan_url(*self.address, self.token, scheme=self._scheme)
 
     @property
     def fault(self) -> str:
-        """Why nothing is painted any more, in one line; empty while all is well."""
-        return self._studio.fault or (self._web.fault if self._web is not None else "")
+        """Why painting or serving has stopped, in one line; empty while it works."""
+        return self._threads.fault or (self._web.fault if self._web is not None else "")
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What the user should know about the model, a line each."""
-        return self._studio.easel.notes
+        """Notes for the user about the model, a line each."""
+        return self._threads.painter.notes
 
     def start(self) -> None:
-        """Take the port, load the model, serve: seconds. MultiverseError, in one line, when one of them fails."""
+        """Bind the port, load the model, serve: seconds. MultiverseError, in one line, if one of them fails."""
         self._web = WebThread(*self.address, self._report)
         self.address = self._web.address
         try:
             side_px = self._start.side_px
-            self._studio.start(self._start.painting, (side_px, side_px))
+            self._threads.start(self._start.painting, (side_px, side_px))
             self._folder = tempfile.TemporaryDirectory(prefix="multiverse-live-", ignore_cleanup_errors=True)
             self._web.start(self._build_app, self._tls)
         except BaseException:
@@ -145,8 +149,8 @@ class LiveServer:
             raise
 
     def close(self) -> None:
-        """Drop every client, free the port and the device. Safe to call twice, and without `start`."""
-        self._studio.close()
+        """Disconnect all clients, free the port and the device. Idempotent; safe without `start`."""
+        self._threads.close()
         if self._web is not None:
             self._web.close()
         if self._folder is not None:
@@ -156,58 +160,58 @@ class LiveServer:
     def _scheme(self) -> str:
         return "http" if self._tls is None else "https"
 
-    def _open_easel(self) -> Easel:
+    def _open_painter(self) -> LivePainter:
         device, dtype, threads = self._place
         sizes = max(MIN_SIZES, self.limits.most_clients)
-        return Easel(self._start.painting, device=device, dtype=dtype, threads=threads, most_sizes=sizes)
+        return LivePainter(self._start.painting, device=device, dtype=dtype, threads=threads, most_sizes=sizes)
 
     def _status(self) -> dict[str, object]:
-        easel = self._studio.easel
+        painter = self._threads.painter
         return {
             "model": self._start.painting.spec.model,
-            "device": easel.device,
-            "dtype": easel.dtype,
-            "clients": self._turns.clients,
+            "device": painter.device,
+            "dtype": painter.dtype,
+            "clients": self._queue.clients,
             "most_clients": self.limits.most_clients,
             "fault": self.fault,
         }
 
     def _build_app(self) -> "web.Application":
-        from engine.jobs.video.live.routes import Routes
-        from engine.jobs.video.live.visits import Visits
+        from engine.jobs.video.live.routes import LiveRoutes
+        from engine.jobs.video.live.sessions import Sessions
         from engine.web.serving.sockets import WebSockets
 
         assert self._folder is not None
         host, port = self.address
         sockets = WebSockets(self._report, most_bytes=self.limits.most_bytes + MARGIN_BYTES)
-        visits = Visits(
-            self._turns,
+        sessions = Sessions(
+            self._queue,
             sockets,
             knobs=self._knobs,
             start=self._start,
             about={
                 "protocol": PROTOCOL,
                 "model": Path(self._start.painting.spec.model).name,
-                "device": self._studio.easel.device,
+                "device": self._threads.painter.device,
                 "controls": [knob.control for knob in self._knobs],
                 "limits": {"side_px": self.limits.longest_side_px, "bytes": self.limits.most_bytes},
             },
             most_bytes=self.limits.most_bytes,
             folder=Path(self._folder.name),
-            tell=self._tell,
+            log_line=self._tell,
         )
-        return Routes(
+        return LiveRoutes(
             access=Access(self.token, bound_to=host, allowed_hosts=self._allowed_hosts, is_local=self._is_local),
             sockets=sockets,
-            visits=visits,
+            sessions=sessions,
             status=self._status,
-            cookie=f"multiverse_live_{port}",  # a browser sends cookies to every port of a host
+            cookie=f"multiverse_live_{port}",  # a browser sends cookies to all ports of a host
             report=self._report,
         ).build_app()
 
 
 def serve_live(server: LiveServer, stop: threading.Event) -> None:
-    """Until `stop`, then closed. MultiverseError, in one line, when the device or the page's server fails meanwhile."""
+    """Wait for `stop`, then close the server. MultiverseError, in one line, if the device or the web server fails."""
     try:
         while not stop.wait(0.1):
             if server.fault:
@@ -217,7 +221,7 @@ def serve_live(server: LiveServer, stop: threading.Event) -> None:
 
 
 def _check_model(spec: ModelSpec) -> None:
-    """ModelError for what it lacks, told from the heads of its files."""
+    """Raise ModelError for missing files. Reads only file headers."""
     from engine.models.sd.check import check
 
     missing = () if spec.random_shape else check(spec).missing
@@ -226,7 +230,7 @@ def _check_model(spec: ModelSpec) -> None:
 
 
 def _tls(certificate: Path | None, key: Path | None) -> ssl.SSLContext | None:
-    """None without a certificate; UsageError unless both files can be used."""
+    """The TLS context, or None without a certificate. UsageError unless both files can be used."""
     if certificate is None and key is None:
         return None
     if certificate is None or key is None:

@@ -1,19 +1,19 @@
-"""What a client wants changed -> its settings, or one line that says why not. Decides; does nothing."""
+"""Apply a client's changes to its settings, or explain in one line why not. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from engine.jobs.video.live.controls import MINE, Control, Knob, LiveSettings
+from engine.jobs.video.live.controls import MINE, Knob, LiveSettings, PageControl
 from engine.jobs.video.live.protocol import ProtocolError, shortened
 
-NO_OWN_PICTURE = "ip_image: mine, but no picture of yours is here; choose one first"
+NO_OWN_PICTURE = "ip_image: mine: you have not sent a picture yet; choose one first"
 
 
 def changed(
     settings: LiveSettings, knobs: tuple[Knob, ...], values: Mapping[str, Any]
 ) -> tuple[LiveSettings, list[str]]:
-    """Those of `values` that are allowed, taken over, and a line for each of the others."""
+    """The settings with all valid `values` applied, and an error line for each of the others."""
     by_name = {knob.control.name: knob for knob in knobs}
     wrong = []
     for name, value in values.items():
@@ -28,17 +28,17 @@ def changed(
 
 
 def with_picture(settings: LiveSettings, file: str) -> LiveSettings:
-    """With a picture of the client's own to follow."""
+    """The settings with the client's own reference picture."""
     return replace(settings, mine=file, painting=replace(settings.painting, ip_image=file))
 
 
-def told(settings: LiveSettings, knobs: tuple[Knob, ...]) -> dict[str, Any]:
-    """Every control's value by its name."""
+def values_of(settings: LiveSettings, knobs: tuple[Knob, ...]) -> dict[str, Any]:
+    """The value of every control, by its name."""
     return {knob.control.name: knob.read(settings) for knob in knobs}
 
 
-def accepted(control: Control, value: Any, settings: LiveSettings) -> Any:
-    """`value` as the control takes it; ProtocolError where it does not."""
+def accepted(control: PageControl, value: Any, settings: LiveSettings) -> Any:
+    """The validated value; ProtocolError if the control does not accept it."""
     match control.kind:
         case "text":
             return _text(control, value)
@@ -54,15 +54,15 @@ def accepted(control: Control, value: Any, settings: LiveSettings) -> Any:
             return _number(control, value)
 
 
-def _text(control: Control, value: Any) -> str:
+def _text(control: PageControl, value: Any) -> str:
     if not isinstance(value, str):
         raise ProtocolError(f"{control.name}: {_quoted(value)} is no text")
     if len(value) > control.most_characters:
-        raise ProtocolError(f"{control.name}: {len(value)} characters; at most {control.most_characters} are taken")
+        raise ProtocolError(f"{control.name}: {len(value)} characters; at most {control.most_characters} are accepted")
     return value
 
 
-def _whole(control: Control, value: Any) -> int:
+def _whole(control: PageControl, value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise ProtocolError(f"{control.name}: {_quoted(value)} is no whole number")
     _check_range(control, value)
@@ -71,14 +71,14 @@ def _whole(control: Control, value: Any) -> int:
     return value
 
 
-def _number(control: Control, value: Any) -> float:
+def _number(control: PageControl, value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ProtocolError(f"{control.name}: {_quoted(value)} is no number")
     _check_range(control, value)
     return float(value)
 
 
-def _check_range(control: Control, value: float) -> None:
+def _check_range(control: PageControl, value: float) -> None:
     if not control.low <= value <= control.high:  # neither is NaN
         raise ProtocolError(f"{control.name}: {_quoted(value)} is not {control.low:.12g} to {control.high:.12g}")
 

@@ -54,7 +54,7 @@ class LiveClient(SocketClient):
         raise AssertionError(f"no {kind}")
 
     def hear_line(self) -> str:
-        """What the next message says that is a line for people."""
+        """The text of the next error or lost message."""
         for _ in range(MAX_READ):
             message = self.read()
             value = {} if isinstance(message, bytes) else json.loads(message)

@@ -1,4 +1,4 @@
-"""Modules of the page, run by Node: those that touch neither DOM nor clock."""
+"""Runs modules of the page in Node, if they use neither DOM nor clock."""
 
 import json
 import subprocess
@@ -19,7 +19,7 @@ process.stdout.write(JSON.stringify(answer));
 
 
 def run_module(name: str, body: str, given: Any) -> Any:
-    """What the JavaScript `body` returns; it knows the module as `page` and the value as `given`."""
+    """The result of the JavaScript `body`; in it the module is `page` and the value is `given`."""
     command = ["node", "--input-type=module", "--eval", SCRIPT % body, str(PAGE / name)]
     done = subprocess.run(command, input=json.dumps(given), capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr

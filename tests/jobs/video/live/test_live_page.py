@@ -51,7 +51,7 @@ class Visitor:
         self.page.set_input_files("#file", file)
 
     def mean(self) -> np.ndarray:
-        """Of red, green and blue on the canvas, 0..255."""
+        """Mean of red, green and blue on the canvas, 0..255."""
         return np.array(
             self.page.evaluate(
                 """() => {
@@ -125,7 +125,7 @@ def still(tmp_path: Path) -> Path:
 
 
 def is_even(record: list[dict[str, float]]) -> bool:
-    """Whether these pictures were shown at a constant rate, within 10 %: as they were due, and as they were drawn."""
+    """True if these pictures were shown at a constant rate, within 10 %: as they were due, and as they were drawn."""
     slots = [picture["slot"] for picture in record]
     drawn = [picture["shown"] for picture in record]
     steps = np.diff(slots)
@@ -241,7 +241,7 @@ def test_who_gave_its_place_away_comes_back_with_a_picture_only(
     visitor.page.on("websocket", lambda socket: tries.append(socket.url))
     with contextlib.closing(LiveClient(server.address)) as other:
         visitor.page.wait_for_selector("body[data-state=asleep]")
-        assert "goes on with the next picture" in visitor.page.inner_text("#banner")
+        assert "the next picture reconnects" in visitor.page.inner_text("#banner")
         visitor.page.clock.run_for(30_000)  # longer than it ever waits before it tries again
         assert tries == []
         assert other.paint(1).shape == (64, 64, 3)
@@ -323,9 +323,9 @@ def test_the_page_finds_a_server_that_was_away(visit: Visit, serve: Serve, still
 
 
 def settings_of(server: LiveServer) -> LiveSettings:
-    """Those that the server has of its only client."""
-    (seat,) = server._turns._row
-    return seat.settings
+    """The server's settings for its only client."""
+    (client,) = server._queue._round
+    return client.settings
 
 
 def test_what_was_changed_while_the_server_was_away_is_sent_when_it_is_back(

@@ -21,7 +21,7 @@ import pytest
 import torch
 
 from engine.errors import ModelError, PortTakenError, UsageError
-from engine.jobs.video.live import LiveServer, serve_live, studio
+from engine.jobs.video.live import LiveServer, painting_threads, serve_live
 from engine.jobs.video.live.protocol import HEADER, REFERENCE, pack
 from engine.models.sd.painting import Painting
 from engine.models.sd.spec import ModelSpec
@@ -176,7 +176,7 @@ def test_who_has_sent_nothing_for_long_gives_its_place_to_a_newcomer(serve: Serv
     with pytest.raises(ConnectionError) as gone:
         silent.hear("nothing")
     assert gone.value.args[0] == 1013
-    assert "another client wanted the place" in gone.value.args[1]
+    assert "another client needed the place" in gone.value.args[1]
 
 
 def test_a_request_that_is_no_websocket_takes_nobodys_place(serve: Serve, connect: Connect) -> None:
@@ -191,8 +191,8 @@ def test_who_comes_and_goes_is_told(serve: Serve, connect: Connect, wait_for: Wa
     client = connect(serve(most_clients=3, tell=lambda key, line: told.append((key, line))))
     client.close()
     wait_for(lambda: len(told) == 2, "both lines")
-    came, left = "page: 127.0.0.1 came; 1 of 3 clients", "page: 127.0.0.1 left; 0 of 3 clients"
-    assert told[:2] == [("live came", came), ("live left", left)]
+    came, left = "page: 127.0.0.1 connected; 1 of 3 clients", "page: 127.0.0.1 disconnected; 0 of 3 clients"
+    assert told[:2] == [("live connected", came), ("live disconnected", left)]
 
 
 def test_of_a_crowd_it_is_told_how_many_are_left(serve: Serve, connect: Connect, wait_for: WaitFor) -> None:
@@ -212,22 +212,22 @@ LAST_SCAN = PROGRESSIVE[PROGRESSIVE.rindex(b"\xff\xda") : -2]
 BAD = {
     "endless": (
         pack(replace(frame(5, card()), jpeg=PROGRESSIVE[:-2] + LAST_SCAN * 1000 + PROGRESSIVE[-2:])),
-        "a JPEG of 1010 scans; at most 32 are taken",
+        "a JPEG of 1010 scans; at most 32 are accepted",
     ),
     "no header": (b"MV", "a message of 2 bytes: a picture begins with 32 bytes of header"),
     "not ours": (b"GIF89a" + bytes(60), "a message that begins with b'GI'"),
-    "no JPEG": (pack(frame(5, card()))[: HEADER.size] + b"no JPEG at all", "what follows its header is no JPEG"),
+    "no JPEG": (pack(frame(5, card()))[: HEADER.size] + b"no JPEG at all", "the data after its header is not a JPEG"),
     "another size": (
         pack(frame(5, card()))[:16] + b"\x80\x00\x40\x00" + pack(frame(5, card()))[20:],
         "its header says 128 x 64, its JPEG is 64 x 64",
     ),
     "half a JPEG": (pack(frame(5, NOISE))[:4000], "its JPEG cannot be decoded"),
-    "too large": (bytes(70_000), "a picture of 70000 bytes: at most 65536 are taken"),
+    "too large": (bytes(70_000), "a picture of 70000 bytes: at most 65536 are accepted"),
     "to follow": (pack(frame(5, card(), kind=REFERENCE)), "the model has no IP-Adapter"),
-    "no JSON": ("{", "a text that is no JSON"),
+    "no JSON": ("{", "a text that is not JSON"),
     "no setting": ('{"settings": {"beauty": 1}}', "'beauty' is no setting here"),
     "no number": ('{"settings": {"steps": "two"}}', "steps: 'two' is no whole number"),
-    "far too deep": ("[" * 60_000, "a text that is no JSON"),
+    "far too deep": ("[" * 60_000, "a text that is not JSON"),
 }
 
 
@@ -284,8 +284,8 @@ def test_a_painting_that_fails_is_a_line_for_its_client_and_others_go_on(
 def test_who_asks_for_more_than_the_device_holds_is_told_once_and_the_others_go_on(
     serve: Serve, connect: Connect, reports: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(studio, "REST_S", 0.0)
-    monkeypatch.setattr(studio, "FULL_REST_S", 3600.0)
+    monkeypatch.setattr(painting_threads, "REST_S", 0.0)
+    monkeypatch.setattr(painting_threads, "FULL_REST_S", 3600.0)
     encode, tries = StagePieces.encode, []
 
     def encode_if_small(pieces: StagePieces, rgb: np.ndarray, *about: Any) -> Any:

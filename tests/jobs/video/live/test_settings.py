@@ -1,4 +1,4 @@
-"""What clients ask for is taken over, or answered with one line."""
+"""Changes by clients are applied, or answered with one line."""
 
 import json
 from dataclasses import replace
@@ -8,7 +8,7 @@ import pytest
 
 from engine.jobs.video.live.controls import knobs_for, painted_size, started
 from engine.jobs.video.live.protocol import PROTOCOL, Frame, ProtocolError, pack, settings_in, unpack
-from engine.jobs.video.live.settings import changed, told, with_picture
+from engine.jobs.video.live.settings import changed, values_of, with_picture
 from engine.models.sd.painting import ControlUse, Painting
 from engine.models.sd.spec import ModelSpec
 
@@ -41,10 +41,10 @@ def test_every_setting_of_a_painting_can_be_changed() -> None:
         "ip_image": "none",
         "ip_scale": 1.0,
     }
-    assert values.keys() == told(START, KNOBS).keys()
+    assert values.keys() == values_of(START, KNOBS).keys()
     settings, wrong = changed(START, KNOBS, values)
     assert wrong == []
-    assert told(settings, KNOBS) == values
+    assert values_of(settings, KNOBS) == values
     assert settings.side_px == 256
     assert settings.painting == Painting(
         spec=SPEC,
@@ -62,10 +62,9 @@ def test_every_setting_of_a_painting_can_be_changed() -> None:
 
 
 def test_a_client_begins_with_what_the_server_was_given() -> None:
-    assert told(START, KNOBS) == {knob.control.name: knob.control.default for knob in KNOBS}
-    assert told(START, KNOBS) | {"lora_1": 0.5, "lora_2": 1.0, "ip_image": "given", "prompt": "a house"} == told(
-        START, KNOBS
-    )
+    assert values_of(START, KNOBS) == {knob.control.name: knob.control.default for knob in KNOBS}
+    some = {"lora_1": 0.5, "lora_2": 1.0, "ip_image": "given", "prompt": "a house"}
+    assert values_of(START, KNOBS) | some == values_of(START, KNOBS)
 
 
 def test_what_a_server_began_with_can_be_had_again_whatever_it_is() -> None:
@@ -74,7 +73,7 @@ def test_what_a_server_began_with_can_be_had_again_whatever_it_is() -> None:
     knobs = knobs_for(start, longest_side_px=768, lora_names=("clay",))
     away, wrong = changed(start, knobs, {"side_px": 64, "steps": 1, "lora_1": 0})
     assert wrong == []
-    assert changed(away, knobs, told(start, knobs)) == (start, [])
+    assert changed(away, knobs, values_of(start, knobs)) == (start, [])
 
 
 def test_a_model_without_extras_has_no_controls_for_them() -> None:
@@ -103,9 +102,9 @@ def test_a_model_without_extras_has_no_controls_for_them() -> None:
             "sampler: 'best' is none of auto, lcm, turbo, lightning, hyper, tcd, scheduler, deis, euler, dpm",
         ),
         ('{"prompt": 5}', "prompt: 5 is no text"),
-        (json.dumps({"prompt": "a" * 1001}), "prompt: 1001 characters; at most 1000 are taken"),
+        (json.dumps({"prompt": "a" * 1001}), "prompt: 1001 characters; at most 1000 are accepted"),
         ('{"ip_image": "/etc/passwd"}', "ip_image: '/etc/passwd' is none of none, given, mine"),
-        ('{"ip_image": "mine"}', "ip_image: mine, but no picture of yours is here; choose one first"),
+        ('{"ip_image": "mine"}', "ip_image: mine: you have not sent a picture yet; choose one first"),
         ('{"lora_3": 1}', "'lora_3' is no setting here; there are prompt, negative, steps,"),
     ],
 )
@@ -124,7 +123,7 @@ def test_one_wrong_setting_does_not_keep_the_others_back() -> None:
 
 def test_a_picture_of_the_client_is_followed_and_can_be_put_aside() -> None:
     settings = with_picture(START, "folder/1.jpg")
-    assert told(settings, KNOBS)["ip_image"] == "mine"
+    assert values_of(settings, KNOBS)["ip_image"] == "mine"
     given, _ = changed(settings, KNOBS, {"ip_image": "given"})
     assert given.painting.ip_image == "given.png"
     mine, wrong = changed(given, KNOBS, {"ip_image": "mine"})
@@ -172,10 +171,10 @@ def test_a_text_that_is_no_settings_is_one_line(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        (json.dumps({"settings": {"prompt": "a" * 65_536}}), "a text of 65564 characters: at most 65536 are taken"),
+        (json.dumps({"settings": {"prompt": "a" * 65_536}}), "a text of 65564 characters: at most 65536 are accepted"),
         (
             json.dumps({"settings": dict.fromkeys(map(str, range(257)), 1)}),
-            "settings: 257 at once; at most 256 are taken",
+            "settings: 257 at once; at most 256 are accepted",
         ),
     ],
     ids=["long", "many"],

@@ -1,6 +1,6 @@
 // READ FIRST: builds every part of the page and connects them.
 //
-//   camera, file ─ source ─ JPEG ─► connection ─► server          flights: how many at once
+//   camera, file ─ source ─ JPEG ─► connection ─► server          flights: how many in flight
 //   canvas ◄─ screen, playout (evenly) ◄─ connection ◄─ JPEG       controls ◄─► settings       figures ◄─ state
 
 import { Connection } from "./connection.js";
@@ -14,7 +14,7 @@ import { recall, remember } from "./remembered.js";
 import { Screen } from "./screen.js";
 import { asReference, listCameras, mayHaveCamera, NO_CAMERA_HERE, Source } from "./source.js";
 
-const MINE = "mine"; // of ip_image: the picture that this page sent
+const MINE = "mine"; // value of ip_image: the picture that this page sent
 const STATE_WORDS = { connecting: "connecting", connected: "connected", busy: "busy", gone: "server gone", asleep: "asleep", refused: "not let in" };
 
 const source = new Source(byId("source-video"), byId("source-image"), () => {
@@ -30,31 +30,31 @@ const connection = new Connection({ hello, settings, state: (now) => figures.tak
 let index = 0;
 let isGrabbing = false;
 let grabbedAt = 0;
-let model = ""; // what the server paints with: another one has other settings
+let model = ""; // the server's model: settings belong to a model
 let isConnected = false;
-let described = ""; // the controls that are on the page
-let unanswered = {}; // what was changed here and is not known to be in force: the server may be away, or end meanwhile
-let reference = null; // this browser's picture for the IP-Adapter, for a server that comes back
+let described = ""; // the controls shown on the page
+let unanswered = {}; // changes made here that the server has not confirmed: it may be away
+let reference = null; // this browser's picture for the IP-Adapter, sent again after a reconnection
 
-// -- what the server says -----------------------------------------------------------------------
+// -- messages from the server --------------------------------------------------------------------
 
 function hello(told) {
   if (told.protocol !== PROTOCOL) {
-    location.reload(); // the server was replaced by another version, which has another page
+    location.reload(); // the server was replaced by another version, with another page
     return;
   }
   write(byId("model"), `${told.model} on ${told.device}`);
   const before = controls.values;
-  const here = model === told.model ? controls.changed(before) : {}; // where the browser keeps nothing
+  const here = model === told.model ? controls.changed(before) : {}; // for browsers without storage
   model = told.model;
   const now = told.settings.values;
-  if (described !== JSON.stringify(told.controls)) controls.build(told.controls); // else who types goes on typing
+  if (described !== JSON.stringify(told.controls)) controls.build(told.controls); // otherwise a user who types is not disturbed
   described = JSON.stringify(told.controls);
   controls.show(now);
   flights.forget();
   screen.forget();
   if (reference && "ip_image" in now) {
-    sendReference(); // which is followed from then on, also where it was put aside before
+    sendReference(); // this also selects it, even if it was deselected before
     unanswered = { ip_image: before.ip_image, ...unanswered };
   }
   const wanted = Object.entries({ ...recall(`settings of ${model}`, here), ...unanswered });
@@ -67,7 +67,7 @@ function hello(told) {
 function settings({ values }) {
   unanswered = Object.fromEntries(Object.entries(unanswered).filter(([name, value]) => values[name] !== value));
   controls.show(values);
-  // Only what was changed here: a server that is started with another prompt shall be seen with it.
+  // Only changes made here: a server started with another prompt must show its own.
   remember(`settings of ${model}`, controls.changed(values));
 }
 
@@ -81,7 +81,7 @@ function picture(buffer) {
   if (!answer) return;
   const now = performance.now();
   flights.answered(answer.index, answer, now);
-  if (!source.isOn) return; // it is of the one that was stopped
+  if (!source.isOn) return; // it belongs to the stopped source
   figures.count("painted", now);
   screen.take(answer).catch(() => say("A picture came back that this browser cannot read."));
 }
@@ -96,7 +96,7 @@ function showState(state, line) {
   showRunning();
 }
 
-/** Whether what is seen is of now; else it is the last picture, and no figure says anything. */
+/** True if pictures are current; otherwise the last one is shown, without figures. */
 function showRunning() {
   const isRunning = source.isOn && isConnected;
   screen.isOff = !isRunning;
@@ -106,7 +106,7 @@ function showRunning() {
   write(byId("result-empty"), source.isOn ? "The first picture is being painted …" : "Use a camera or choose a file: its pictures are painted here, as the prompt says.");
 }
 
-// -- what goes to it ----------------------------------------------------------------------------
+// -- messages to the server ----------------------------------------------------------------------
 
 function ask(values) {
   Object.assign(unanswered, values);
@@ -129,15 +129,15 @@ function sendReference() {
   connection.send(packed({ kind: REFERENCE, index: 0, captured: performance.now(), width, height }, jpeg));
 }
 
-/** A picture of the source, if there is a new one, its turn has come and there is room on the way. */
+/** Sends a picture of the source if there is a new one, it is due, and neither network nor server is full. */
 async function grab(now) {
   const period = 1000 / byId("fps").valueAsNumber || 30;
   if (isGrabbing || screen.isFrozen || !source.isOn || !source.hasNew) return;
   if (connection.isAsleep) connection.start();
   if (!connection.hasRoom) return;
-  if (now < grabbedAt + period - 4) return; // a display's refresh comes a little early or late
+  if (now < grabbedAt + period - 4) return; // display refreshes come a little early or late
   if (!flights.hasRoom(now)) return;
-  grabbedAt = Math.max(grabbedAt + period, now - period); // keeps in step, and makes up for nothing
+  grabbedAt = Math.max(grabbedAt + period, now - period); // keeps the rate, without catching up
   isGrabbing = true;
   try {
     const grabbed = await source.grab(controls.values.side_px ?? 512, byId("mirror").checked, now);
@@ -207,7 +207,7 @@ function showSource() {
   showRunning();
 }
 
-/** The frame takes the proportions of what is in it. */
+/** Gives the frame the proportions of its content. */
 function shape(picture) {
   const [width, height] = [picture.videoWidth || picture.naturalWidth, picture.videoHeight || picture.naturalHeight];
   if (width && height) byId("source-frame").style.setProperty("--ratio", width / height);
@@ -251,7 +251,7 @@ byId("cameras").addEventListener("change", () => openCamera(byId("cameras").valu
 byId("choose-file").addEventListener("click", () => byId("file").click());
 byId("file").addEventListener("change", () => {
   if (byId("file").files[0]) openFile(byId("file").files[0]);
-  byId("file").value = ""; // the same file again is a change too
+  byId("file").value = ""; // so that choosing the same file again is an event
 });
 byId("stop").addEventListener("click", closeSource);
 byId("mirror").addEventListener("change", () => {
@@ -266,7 +266,7 @@ byId("views").addEventListener("change", ({ target }) => setView(target.value));
 byId("controls-toggle").addEventListener("click", toggleControls);
 byId("freeze").addEventListener("click", () => setFrozen(!screen.isFrozen));
 byId("full").addEventListener("click", toggleFullScreen);
-byId("full").hidden = !document.fullscreenEnabled; // as on an iPhone
+byId("full").hidden = !document.fullscreenEnabled; // not available on an iPhone
 byId("reset").addEventListener("click", () => controls.reset());
 for (const event of ["dragover", "drop"]) {
   document.addEventListener(event, (dropped) => {
@@ -281,7 +281,7 @@ byId("source-video").addEventListener("resize", () => shape(byId("source-video")
 byId("source-image").addEventListener("load", () => shape(byId("source-image")));
 
 if (new URLSearchParams(location.search).has("token")) {
-  history.replaceState(null, "", location.pathname); // it is a cookie by now: nobody shall read it off the screen
+  history.replaceState(null, "", location.pathname); // the token is in a cookie now: hide it from the address bar
 }
 setView(recall("view", "inset"));
 setControls(recall("controls", true));
@@ -292,7 +292,7 @@ if (!mayHaveCamera()) {
   write(byId("no-camera"), NO_CAMERA_HERE);
 }
 byId("no-camera").hidden = mayHaveCamera();
-globalThis.multiverseLive = { record: screen.record, playout: screen.playout, flights }; // for whoever measures
+globalThis.multiverseLive = { record: screen.record, playout: screen.playout, flights }; // for measurements and tests
 offerCameras(recall("camera", ""));
 showSource();
 showState("connecting", "");

@@ -1,11 +1,11 @@
-// The one WebSocket, kept up: lost, it is opened again, later each time, and the page is told in words what is the case.
+// The WebSocket, with reconnection and exponential backoff; reports its state to the page in words.
 
 import { socketUrl } from "./socket.js";
 
 const FIRST_WAIT_MS = 500;
 const MAX_WAIT_MS = 8000;
-const SILENT_MS = 6000; // the server says something twice a second
-const FULL_BYTES = 128 * 1024; // more than that waiting here: the network takes no more for now
+const SILENT_MS = 6000; // the server sends its state twice a second
+const FULL_BYTES = 128 * 1024; // more than this is buffered: the network is full
 const TRY_AGAIN_LATER = 1013;
 
 export class Connection {
@@ -16,7 +16,7 @@ export class Connection {
   #handlers;
   #onState;
 
-  /** `handlers`: what to do with each kind of message, and `picture` with binary ones. `onState(state, line)`: state is
+  /** `handlers`: a handler for each kind of message, and `picture` for binary ones. `onState(state, line)`: state is
    *  connecting, connected, busy, asleep, gone or refused. */
   constructor(handlers, onState) {
     this.#handlers = handlers;
@@ -28,17 +28,17 @@ export class Connection {
     return this.#socket?.readyState === WebSocket.OPEN;
   }
 
-  /** Whether what is sent now leaves at once. */
+  /** True if data sent now would leave at once. */
   get hasRoom() {
     return this.isOpen && this.#socket.bufferedAmount < FULL_BYTES;
   }
 
-  /** Whether the server gave the place to another for want of pictures: `start` when there is one. */
+  /** True if the server displaced this client because it was idle: call `start` when there is a picture. */
   get isAsleep() {
     return this.#isAsleep;
   }
 
-  /** Begins, and never gives up. */
+  /** Connects, and reconnects for ever. */
   start() {
     this.#isAsleep = false;
     const socket = new WebSocket(socketUrl("/live/socket"));
@@ -65,7 +65,7 @@ export class Connection {
     if (this.isOpen) this.#socket.send(data);
   }
 
-  /** Asks for settings, by name. */
+  /** Requests settings, by name. */
   ask(settings) {
     this.send(JSON.stringify({ settings }));
   }
@@ -104,7 +104,7 @@ export class Connection {
   }
 }
 
-/** A browser tells its page nothing of a WebSocket that is refused: a plain request is told. */
+/** Finds out why a WebSocket was refused: browsers hide the reason, but not that of a plain request. */
 async function whyNot() {
   try {
     const answer = await fetch("/status.json", { cache: "no-store" });

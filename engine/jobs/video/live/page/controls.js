@@ -1,10 +1,10 @@
-// One control for each that the server names, built from what it says of it: nothing about them is written here.
+// One control for each that the server describes; nothing specific to a control is written here.
 
 import { byId, make, write } from "./dom.js";
 
-const SENT_AFTER_MS = 50; // a slider that is dragged is sent twenty times a second
-const SETTLED_AFTER_MS = 400; // of those that cost the server something
-const MAX_SLIDER = 100_000; // steps; beyond it nobody can aim
+const SENT_AFTER_MS = 50; // a dragged slider is sent twenty times a second
+const SETTLED_AFTER_MS = 400; // for controls that are expensive for the server
+const MAX_SLIDER = 100_000; // steps; more cannot be aimed at
 
 export class Controls {
   #root;
@@ -16,7 +16,7 @@ export class Controls {
   #timer = 0;
   #settling = {}; // name -> timer
 
-  /** `send(values)` asks the server; `follow(file)` is given a picture for the IP-Adapter. */
+  /** `send(values)` requests changes; `follow(file)` gets a picture for the IP-Adapter. */
   constructor(root, send, follow) {
     this.#root = root;
     this.#send = send;
@@ -27,7 +27,7 @@ export class Controls {
     return this.#values;
   }
 
-  /** Builds everything anew. */
+  /** Rebuilds everything. */
   build(controls) {
     this.#rows.clear();
     const groups = new Map();
@@ -39,7 +39,7 @@ export class Controls {
     this.#root.replaceChildren(...sections);
   }
 
-  /** The values that are in force; what is being moved or was just asked for is left alone. */
+  /** Shows the current values, except of controls that are being changed. */
   show(values) {
     this.#values = values;
     for (const [name, value] of Object.entries(values)) {
@@ -50,14 +50,14 @@ export class Controls {
     }
   }
 
-  /** Those of `values` that are not as the server began. */
+  /** The `values` that differ from the server's initial ones. */
   changed(values) {
     return Object.fromEntries(Object.entries(values).filter(([name, value]) => value !== this.#rows.get(name)?.control.default));
   }
 
-  /** Everything as the server began. */
+  /** Resets everything to the server's initial values. */
   reset() {
-    clearTimeout(this.#timer); // what was asked for a moment ago is not wanted any more
+    clearTimeout(this.#timer); // cancels pending changes
     for (const timer of Object.values(this.#settling)) clearTimeout(timer);
     [this.#timer, this.#asked, this.#settling] = [0, {}, {}];
     const values = {};
@@ -138,8 +138,8 @@ function choice(control, id, ask) {
   return { parts: [list], show: (value) => (list.value = value), isHeld: () => false };
 }
 
-/** A slider and the number itself; without a slider where it would have too many steps, and then a die. What is typed
- *  and cannot be is made the nearest that can when it is left; nothing at all becomes what is `inForce()`. */
+/** A slider and a number field; with too many steps a random button instead of the slider. An invalid number becomes
+ *  the nearest valid one on blur; an empty field becomes `inForce()`. */
 function number(control, id, ask, inForce) {
   const { low, high, step } = control;
   const box = make("input", { type: "number", id, min: low, max: high, step, inputmode: "decimal" });
@@ -188,7 +188,7 @@ function nearest(value, { low, high, step }) {
   return Math.min(high, low + Math.round((inside - low) / step) * step);
 }
 
-/** Says a line at the lower edge; the same line again counts. */
+/** Shows a line at the lower edge; repetitions are counted. */
 export function say(line) {
   const list = byId("lines");
   const same = [...list.children].find((item) => item.dataset.line === line);

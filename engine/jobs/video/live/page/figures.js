@@ -1,4 +1,4 @@
-// What is happening, in numbers: counted here, and told by the server.
+// The figures: counted here, and received from the server.
 
 import { byId, write } from "./dom.js";
 
@@ -6,7 +6,7 @@ const EVERY_MS = 500;
 const LOOKED_AT_MS = 3000;
 
 export class Figures {
-  /** While nothing is painted, nothing is told. */
+  /** Clears the figures while nothing is painted. */
   isOff = true;
   #times = { sent: [], painted: [], shown: [] };
   #state = null;
@@ -19,12 +19,12 @@ export class Figures {
     setInterval(() => this.#show(performance.now()), EVERY_MS);
   }
 
-  /** One picture was sent or came back painted. */
+  /** Counts a picture that was sent or came back painted. */
   count(what, now) {
     this.#times[what].push(now);
   }
 
-  /** What the server said. */
+  /** Takes the figures of the server. */
   take(state) {
     this.#state = state;
   }

@@ -1,19 +1,19 @@
-// How many pictures may be on their way at once: enough that the server never waits for this page, few enough that
-// nothing piles up on the way. No DOM, no clock.
+// The number of pictures in flight (a congestion window): enough to keep the server busy, few enough that nothing queues
+// up. No DOM, no clock.
 //
-// Two are right on a short way: one is painted, one waits. On a long way the server paints faster than answers come
-// back, and a picture finds it idle: then one more may be under way. Where the server drops pictures for newer ones,
-// there are too many. A picture whose answer came tells of all before it: they were painted or dropped, too.
+// With a short round trip two are right: one is painted, one waits. With a long one the server paints faster than
+// answers come back, and a picture finds it idle: then one more is allowed. If the server drops pictures for newer ones,
+// there are too many. An answer also settles all earlier pictures: they were painted or dropped.
 
 const LEAST = 2;
 const MOST = 8;
-const LOOKED_AT = 6; // answers between two changes
-const IDLE = 0.1; // of the painting's time: who waited less found the server idle
+const LOOKED_AT = 6; // answers between two adjustments
+const IDLE = 0.1; // share of the painting time: a shorter wait means that the server was idle
 const IDLE_MS = 2;
-const GONE_MS = 5000; // or four times what an answer takes: no answer will come
+const GONE_MS = 5000; // timeout of an answer, or four times its usual time
 
 export class Flights {
-  #sent = new Map(); // index -> when
+  #sent = new Map(); // index -> time
   #answers = 0;
   #idle = 0;
   #passed = 0;
@@ -26,7 +26,7 @@ export class Flights {
     return this.#sent.size;
   }
 
-  /** Whether another picture may be sent. */
+  /** True if another picture may be sent. */
   hasRoom(now) {
     for (const [index, sent] of this.#sent) if (now - sent > Math.max(GONE_MS, 4 * this.#usual)) this.#sent.delete(index);
     const isFull = this.#sent.size >= this.size;
@@ -38,7 +38,7 @@ export class Flights {
     this.#sent.set(index, now);
   }
 
-  /** Its picture came back after `waited` and `painted` ms at the server; how long all of it took, null if unknown. */
+  /** Takes an answer with `waited` and `painted` ms at the server; returns the round trip in ms, null if unknown. */
   answered(index, { waited, painted }, now) {
     const sent = this.#sent.get(index);
     for (const older of [...this.#sent.keys()]) {
@@ -54,7 +54,7 @@ export class Flights {
     return this.#usual;
   }
 
-  /** It will not come back. */
+  /** Removes a picture that will not come back. */
   lost(index) {
     this.#sent.delete(index);
   }

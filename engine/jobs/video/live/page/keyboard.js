@@ -1,4 +1,4 @@
-// Keys of the whole page: f full screen, space freeze, h controls. Not while something is typed or operated.
+// Keyboard shortcuts: f full screen, space freeze, h controls. Not while a field or control has the focus.
 
 const TYPING = "input:not([type=range], [type=checkbox], [type=radio]), textarea, select";
 const PRESSABLE = "button, summary, a, input:not([type=range], [type=radio]), select";
@@ -15,6 +15,6 @@ export function listenToKeys(acts) {
     event.preventDefault();
     act();
   });
-  // A button that was pressed with the mouse keeps the focus, and Space would press it again.
+  // A button pressed with the mouse keeps the focus, and Space would press it again.
   document.addEventListener("click", (event) => event.detail > 0 && event.target.closest("button")?.blur());
 }

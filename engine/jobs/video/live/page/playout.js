@@ -1,53 +1,51 @@
-// Pictures come back unevenly and are played evenly. No DOM, no clock: every time is an argument, in ms of one clock.
+// Adaptive playout: pictures arrive unevenly and are shown evenly. No DOM, no clock: times are arguments, ms of one clock.
 //
-// The problem. A picture leaves the camera, waits for its turn at the server, is painted and comes back: now 80 ms
-// later, now 140. The server takes other clients in between, a prompt changes, the network stalls. The naive way,
-// to show each picture as it comes, shows every one of these hitches. The next naive way, to delay every picture by a
-// fixed time, needs that time to be known: too short and it hitches, too long and the picture lags for nothing; and
-// when the server gets three times as slow no fixed time is right. To stretch the time at once with each late picture
-// makes the very unevenness that was to go.
+// The problem. A picture leaves the camera, waits in the server's queue, is painted and comes back, sometimes after 80
+// ms, sometimes after 140. The server serves other clients, a prompt changes, the network stalls. Showing each picture
+// as it comes makes every one of these hitches visible. Delaying every picture by a fixed time needs the right time: too
+// short and it hitches, too long and the picture lags for nothing; and when the server gets three times slower, no fixed
+// time is right. Stretching the delay with each late picture causes the very unevenness it should remove.
 //
-// The way here. Pictures are shown in slots, one after the other, a period apart.
+// The solution. Pictures are shown in slots, one period apart.
 //
-// 1. The period follows the pace of the pictures that arrive, by small steps: at most 2 % a slot, and 5 % while it is
-//    more than 15 % off. The pace is the mean distance of the last 24, not of their arrivals, which latency shifts, but
-//    of their captures: in the long run both are the same. Only a long mean can tell pace from the beat of camera and
-//    server, and only a short one notices a change soon: where the last 8 say 1.5 times more or less than all, all but
-//    the last 4 are forgotten. A single long wait, a stall, does not count.
+// 1. The period follows the rate of arriving pictures in small steps: at most 2 % per slot, 5 % while it is more than
+//    15 % off. The rate is measured over the last 24 pictures, by their capture times, because latency shifts arrival
+//    times. A long mean is needed to average out the beat between camera and server, a short one to notice a change
+//    soon: if the mean of the last 8 differs by a factor of 1.5 from that of all, all but the last 4 are dropped. A
+//    single long pause, a stall, does not count.
 //
-// 2. The delay looks ahead. For each of the last 64 pictures is kept by how much it came before its slot, its slack. The
-//    least of them should be a fifth of a period and 15 % of what lies between the least and the most. While it is
-//    less, the slots are up to 4 % further apart than the period, and the delay grows before a picture is missed; while
-//    it is more, 4 % closer, and the delay shrinks, slowly, since all 64 have to agree. One picture that was later than
-//    all others by four periods is an accident and buys no delay. What moves the slots moves all the slacks kept: they
-//    always say how those pictures would fare now. So the correction ends when the delay is right, and not when the
-//    pictures of before are forgotten, which would overshoot.
+// 2. The delay adapts in advance. The slack of a picture is how long before its slot it came; the last 64 are kept. The
+//    smallest should be a fifth of a period plus 15 % of the range of the slacks. If it is less, the slots are up to 4 %
+//    further apart than the period, and the delay grows before a picture is missed; if it is more, 4 % closer, and the
+//    delay shrinks, slowly, since all 64 have to agree. One picture later than all others by four periods is an outlier
+//    and does not count. Moving the slots changes all kept slacks with them, so they always apply to the current slots.
+//    So the correction ends when the delay is right, not when old pictures are dropped, which would overshoot.
 //
-// 3. A slot whose picture is not there is held: the picture of before stays for one more period, and the delay has
-//    grown by a period at once. The grid of slots goes on: after the hitch everything is as even as before.
+// 3. If a slot's picture has not come, the previous one stays for another period, so the delay grows by a period at
+//    once. The grid of slots goes on: after the hitch everything is as even as before.
 //
-// 4. What is too old is passed over, the newest first: where a period and a half of slack is to spare, one picture a
-//    slot; while the server gets faster and the period still follows, all but the last two. So the delay comes back
-//    without a burst, and never grows without end.
+// 4. Pictures that are too old are skipped: with more than a period and a half of spare slack, one per slot; while the
+//    server gets faster and the period still follows, all but the last two. So the delay shrinks without a burst, and
+//    never grows without limit.
 //
-// 5. When nothing comes for a while the playing stops, and begins anew with what comes next: a pause is no pace.
+// 5. After a long pause playing stops, and starts anew with the next picture.
 //
-// The idea of a delay from the recent spread of lateness is that of adaptive playout buffers for speech (Ramjee et al.
-// 1994, Moon et al. 1998), that of playing a little faster or slower from Liang et al. 2003; here both work on one
-// grid of slots. Left out: clocks that drift against each other, since capture and showing share one.
+// Deriving the delay from the recent spread of lateness comes from adaptive playout buffers for speech (Ramjee et al.
+// 1994, Moon et al. 1998), playing slightly faster or slower from Liang et al. 2003; here both work on one grid of
+// slots. Clock drift is left out, since capture and display share a clock.
 
-const LONG = 24; // distances of which the pace is the mean
-const SHORT = 8; // of these the last: a change shows here first
+const LONG = 24; // distances in the long mean
+const SHORT = 8; // the last of these: notices a change first
 const KEPT = 4;
 const CHANGED = 1.5;
-const STALL = 5; // times as long as the median
-const FIRST = 4; // pictures that are shown as they come, until the pace is known
+const STALL = 5; // times the median distance
+const FIRST = 4; // pictures shown as they come, until the rate is known
 const SLACKS = 64;
 const MIN_SLACKS = 8;
-const MARGIN = 0.2; // periods of slack that are wanted
-const SPREAD = 0.15; // and of what lies between the least and the largest: who varies much will vary more
-const FORGIVEN = 4; // periods: one picture that was later than all others by so much is an accident
-const SPARE = 1.5; // periods of slack more than that are too many
+const MARGIN = 0.2; // periods: target slack
+const SPREAD = 0.15; // and this share of the range of the slacks
+const FORGIVEN = 4; // periods: a single picture later than all others by this much is an outlier
+const SPARE = 1.5; // periods: more spare slack than this is too much
 const MAX_CORRECTION = 0.04;
 const CORRECTED_WITHIN = 16; // slots
 const STEP = 0.02;
@@ -57,11 +55,11 @@ const MAX_WAITING = 24;
 const PAUSE_MS = 1500;
 const PAUSE_PERIODS = 6;
 
-/** How far apart the pictures that arrive are, in the long run. */
+/** The mean distance of arriving pictures. */
 export class Pace {
   #captures = [];
 
-  /** ms; null while fewer than four have come. */
+  /** The distance in ms; null before four pictures have come. */
   get period() {
     return this.#captures.length < FIRST ? null : this.#usual(this.#captures);
   }
@@ -78,7 +76,7 @@ export class Pace {
     this.#captures = [];
   }
 
-  /** The mean distance, one stall left out. */
+  /** The mean distance without the longest stall. */
   #usual(captures) {
     const distances = captures.slice(1).map((captured, at) => captured - captures[at]);
     distances.sort((a, b) => a - b);
@@ -91,21 +89,21 @@ export class Playout {
   #pace = new Pace();
   #waiting = []; // {frame, arrived}, by index
   #slacks = [];
-  #next = null; // when the next slot is; null while nothing plays
+  #next = null; // time of the next slot; null while not playing
   #period = null;
   #correction = 0;
   #lastIndex = -1;
-  #newest = -Infinity; // capture of what has come
-  #arrived = null; // when the last came
-  #played = 0; // pictures since the playing began
+  #newest = -Infinity; // newest capture time received
+  #arrived = null; // arrival of the last picture
+  #played = 0; // pictures since playing started
   #drop;
 
   shown = 0;
   /** Slots without a picture of their own. */
   held = 0;
-  /** Pictures that came and were never shown: too old, or out of order. */
+  /** Pictures received but never shown: too old, or out of order. */
   passed = 0;
-  /** From capture to showing, ms: of the last picture. */
+  /** Latency from capture to display of the last picture, ms. */
   delay = 0;
 
   /** `drop(frame)` is called for each frame that will not be shown. */
@@ -113,12 +111,12 @@ export class Playout {
     this.#drop = drop;
   }
 
-  /** ms between two pictures now; null until the pace is known. */
+  /** The current period in ms; null until the rate is known. */
   get period() {
     return this.#period;
   }
 
-  /** Pictures that wait. */
+  /** Number of buffered pictures. */
   get depth() {
     return this.#waiting.length;
   }
@@ -127,13 +125,13 @@ export class Playout {
     return this.#next !== null;
   }
 
-  /** A picture has come: `frame` has at least `index`, which grows, and `captured`, a time. */
+  /** Adds a received picture: `frame` has at least `index`, which grows, and `captured`, a time. */
   push(frame, now) {
     if (frame.index <= this.#lastIndex) {
       this.#pass(frame);
       return;
     }
-    if (frame.captured > this.#newest) this.#pace.add(frame.captured); // else it was overtaken
+    if (frame.captured > this.#newest) this.#pace.add(frame.captured); // otherwise it came out of order
     this.#newest = Math.max(this.#newest, frame.captured);
     this.#arrived = now;
     let at = this.#waiting.length;
@@ -143,7 +141,7 @@ export class Playout {
     this.#keepNewest(MAX_WAITING);
   }
 
-  /** What is to be shown from now on, and the time of its slot: `{frame, slot, period}`; null: nothing new. */
+  /** The picture to show from now on and the time of its slot, `{frame, slot, period}`; null if there is no new one. */
   due(now) {
     if (this.#next === null) return this.#period === null ? this.#asItComes(now) : null;
     let found = null;
@@ -158,7 +156,7 @@ export class Playout {
     return found;
   }
 
-  /** As if nothing had ever come. */
+  /** Resets everything. */
   reset() {
     this.#keepNewest(0);
     this.#pace.forget();
@@ -170,7 +168,7 @@ export class Playout {
 
   // -- beginning and ending -----------------------------------------------------------------
 
-  /** The first picture after nothing: with a pace from before it has half a period to wait. */
+  /** Starts with the first picture; if the rate is known already, it waits half a period. */
   #begin(now) {
     if (this.#period === null) {
       this.#period = this.#pace.period;
@@ -190,7 +188,7 @@ export class Playout {
     return { frame: entry.frame, slot: now, period: null };
   }
 
-  /** Nothing has come for so long that it is no pace any more. One that had hardly begun never was. */
+  /** Stops after a long pause. A rate from only a few pictures is dropped. */
   #pause() {
     if (this.#played < MIN_SLACKS) this.#period = null;
     this.#next = null;
@@ -204,7 +202,7 @@ export class Playout {
     const ratio = pace / this.#period;
     const isFar = ratio > FAR || ratio < 1 / FAR;
     if (isFar) {
-      this.#slacks = []; // of another pace
+      this.#slacks = []; // they belong to another rate
       if (ratio < 1) this.#keepNewest(2);
     } else this.#passSpare(pace);
     const entry = this.#waiting.shift();
@@ -225,7 +223,7 @@ export class Playout {
     return entry;
   }
 
-  /** How much is missing of the slack that is wanted, as the slots lie now; null while that cannot be told. */
+  /** The slack missing from the target with the current slots; null if unknown. */
   #missing(pace) {
     if (this.#slacks.length < MIN_SLACKS) return null;
     const sorted = [...this.#slacks].sort((a, b) => a - b);
@@ -245,7 +243,7 @@ export class Playout {
     this.#move(-pace);
   }
 
-  /** The slots lie later by so much than they did, for whatever comes. */
+  /** Moves all later slots by this much. */
   #move(ms) {
     for (let at = 0; at < this.#slacks.length; at += 1) this.#slacks[at] += ms;
   }

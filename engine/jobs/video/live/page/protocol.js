@@ -20,8 +20,8 @@ export function packed({ kind = PICTURE, index, captured, width, height }, jpeg)
   return new Blob([head, jpeg]);
 }
 
-/** What came: index, captured, width, height, waited and painted (ms), settings (a number) and jpeg; null: nothing of
- *  this protocol. */
+/** Parses a message: index, captured, width, height, waited and painted (ms), settings (a number) and jpeg. Null if it
+ *  is not of this protocol. */
 export function unpacked(buffer) {
   if (buffer.byteLength < HEADER_BYTES) return null;
   const head = new DataView(buffer);

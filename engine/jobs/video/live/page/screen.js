@@ -1,4 +1,4 @@
-// The painted pictures on a canvas, each in its slot; and a record of when, for whoever wants to measure it.
+// Draws the painted pictures on a canvas, each in its slot, and records the times for measurements.
 
 import { Playout } from "./playout.js";
 
@@ -9,9 +9,9 @@ export class Screen {
   #playout = new Playout(({ bitmap }) => bitmap.close());
 
   isFrozen = false;
-  /** Whether nothing is expected: what still comes is of a source that is gone. */
+  /** True if no picture is expected: late ones belong to a stopped source. */
   isOff = false;
-  /** Whether there is one on the canvas. */
+  /** True if a picture is on the canvas. */
   hasPicture = false;
   /** The last pictures shown: index, captured, slot (when it was due), period (null at the start), shown (when it was
    *  drawn) and settings; ms of this page's clock. */
@@ -30,7 +30,7 @@ export class Screen {
     return this.#playout;
   }
 
-  /** Bytes of a JPEG and what belongs to it; thrown away while frozen. */
+  /** Takes a JPEG with its header; discarded while frozen. */
   async take(answer) {
     if (this.isFrozen || this.isOff) return;
     const bitmap = await createImageBitmap(new Blob([answer.jpeg], { type: "image/jpeg" }));
@@ -38,7 +38,7 @@ export class Screen {
     else this.#playout.push({ ...answer, jpeg: null, bitmap }, performance.now());
   }
 
-  /** What comes from now on has nothing to do with what came. */
+  /** Starts anew: later pictures are unrelated to earlier ones. */
   forget() {
     this.#playout.reset();
   }

@@ -1,4 +1,4 @@
-// Where the pictures come from: a camera, a video, looped, or a picture. And from there to JPEGs of the size asked for.
+// The source of pictures: a camera, a looped video or a picture, encoded as JPEGs of the requested size.
 
 const QUALITY = 0.85;
 const STEP_PX = 8;
@@ -9,7 +9,7 @@ export const NO_CAMERA_HERE =
   "Browsers give the camera only to pages from https:// or from localhost, and this page came by http:// from another " +
   "machine. Start the server with a certificate and its key, or choose a file, which works everywhere.";
 
-/** Whether this page may ask for a camera at all. */
+/** True if this page may request a camera. */
 export function mayHaveCamera() {
   return window.isSecureContext && Boolean(navigator.mediaDevices?.getUserMedia);
 }
@@ -25,7 +25,7 @@ export async function listCameras() {
 export class Source {
   #video;
   #image;
-  #shown = null; // which of the two
+  #shown = null; // the element shown
   #stream = null;
   #url = "";
   #isNew = false;
@@ -33,7 +33,7 @@ export class Source {
   #watch = 0;
   #canvas = document.createElement("canvas");
 
-  /** `video` and `image`: elements in which the source is seen. `onEnd()`: the camera is gone. */
+  /** `video` and `image`: elements that show the source. `onEnd()`: the camera is gone. */
   constructor(video, image, onEnd) {
     this.#video = video;
     this.#image = image;
@@ -49,7 +49,7 @@ export class Source {
     return this.#stream !== null;
   }
 
-  /** Shows a camera; "": the one that the browser takes for people. Throws what the browser says. */
+  /** Opens a camera; "": the front camera. Throws the browser's error. */
   async openCamera(id) {
     const which = id ? { deviceId: { exact: id } } : { facingMode: "user" };
     const video = { ...which, width: { ideal: 1280 }, height: { ideal: 720 }, frameRate: { ideal: 30 } };
@@ -62,7 +62,7 @@ export class Source {
     return stream.getVideoTracks()[0].getSettings().deviceId ?? "";
   }
 
-  /** Shows a file of this machine. Throws in words when the browser cannot. */
+  /** Opens a local file. Throws an error with a readable message if the browser cannot. */
   async openFile(file) {
     const url = URL.createObjectURL(file);
     try {
@@ -91,12 +91,12 @@ export class Source {
     this.#show(null);
   }
 
-  /** Whether there is a picture that was not grabbed yet; one that stands still always is. */
+  /** True if there is a picture that was not grabbed yet; always true for a still picture. */
   get hasNew() {
     return this.#shown === this.#image ? this.isOn : this.#isNew;
   }
 
-  /** The picture of now, its longest side `side` px, as `{jpeg, width, height, captured}`; null if there is none. */
+  /** Grabs the current picture, its longest side `side` px, as `{jpeg, width, height, captured}`; null if there is none. */
   async grab(side, isMirrored, now) {
     const from = this.#shown;
     const [width, height] = [from?.videoWidth || from?.naturalWidth || 0, from?.videoHeight || from?.naturalHeight || 0];
@@ -149,7 +149,7 @@ export class Source {
   }
 }
 
-/** A picture file as a JPEG to be followed: `{jpeg, width, height}`. */
+/** Encodes a picture file as a reference JPEG: `{jpeg, width, height}`. */
 export async function asReference(file) {
   let picture;
   try {
@@ -166,13 +166,13 @@ export async function asReference(file) {
   return { jpeg, width: canvas.width, height: canvas.height };
 }
 
-/** As the server has it: multiples of 8, the longer side as asked. What is sent so is not scaled again. */
+/** The size as the server computes it: multiples of 8, the longer side as requested. Then it is not scaled again. */
 export function paintedSize(width, height, side) {
   const scale = side / Math.max(width, height);
   return [width, height].map((px) => Math.min(side, Math.max(MIN_PX, Math.round((px * scale) / STEP_PX) * STEP_PX)));
 }
 
-/** The middle of the picture, scaled evenly until it covers the canvas. */
+/** Draws the picture centred, scaled to cover the canvas. */
 function drawCovering(canvas, picture, [width, height], [toWidth, toHeight], isMirrored) {
   if (canvas.width !== toWidth || canvas.height !== toHeight) {
     canvas.width = toWidth;

@@ -1,4 +1,4 @@
-"""What a client is told, however slow its way is."""
+"""Messages to a client, also over a slow connection."""
 
 import asyncio
 from pathlib import Path
@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from engine.jobs.video.live.controls import knobs_for, started
+from engine.jobs.video.live.fair_queue import FairQueue, PaintTask
 from engine.jobs.video.live.protocol import REFERENCE, Frame, pack
-from engine.jobs.video.live.turns import Turn, Turns
-from engine.jobs.video.live.visits import FOLLOWED_S, Visit
+from engine.jobs.video.live.sessions import REFERENCE_INTERVAL_S, Session
 from engine.models.sd.painting import Painting
 from engine.models.sd.spec import ModelSpec
 from engine.web.serving.sockets import Data, Farewell
@@ -26,15 +26,15 @@ def test_a_flood_of_pictures_to_follow_is_not_decoded_one_after_the_other(
     async def talk() -> None:
         now_s = 100.0
         monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: now_s)
-        visit = Visit(Turns(most_clients=1, idle_s=1.0), knobs, settings, 100_000, tmp_path / "1")
+        session = Session(FairQueue(most_clients=1, idle_s=1.0), knobs, settings, 100_000, tmp_path / "1")
         for index in range(20):
-            visit.hear(pack(frame(index, card(), kind=REFERENCE)))
-        assert visit.seat.number == 1
-        now_s += FOLLOWED_S
-        visit.hear(pack(frame(20, card(), kind=REFERENCE)))
-        assert visit.seat.number == 2
+            session.receive(pack(frame(index, card(), kind=REFERENCE)))
+        assert session.client.number == 1
+        now_s += REFERENCE_INTERVAL_S
+        session.receive(pack(frame(20, card(), kind=REFERENCE)))
+        assert session.client.number == 2
         assert sorted(tmp_path.iterdir()) == [tmp_path / "1-1.jpg", tmp_path / "1-2.jpg"]
-        visit.close()
+        session.close()
 
     asyncio.run(talk())
     assert list(tmp_path.iterdir()) == []
@@ -44,22 +44,22 @@ def test_a_slow_client_hears_everything_else_between_its_pictures() -> None:
     sent: list[Data] = []
 
     async def talk() -> None:
-        visit = Visit(Turns(most_clients=1, idle_s=1.0), (), START, 1000, Path("none"))
+        session = Session(FairQueue(most_clients=1, idle_s=1.0), (), START, 1000, Path("none"))
         source = Frame(index=1, captured_ms=0.0, width=8, height=8, jpeg=b"")
-        turn = Turn(seat=visit.seat, frame=source, arrived_s=0.0, settings=START, number=0)
+        task = PaintTask(client=session.client, frame=source, arrived_s=0.0, settings=START, number=0)
 
         async def send(data: Data) -> None:
-            """As long as this takes, another picture is painted."""
+            """During each send another picture is painted."""
             sent.append(data)
             assert len(sent) < 40
-            visit.seat.deliver(turn, b"a picture")
+            session.client.deliver(task, b"a picture")
             await asyncio.sleep(0)
             if len(sent) == 5:
-                visit.say("error", "a line")
+                session.send_line("error", "a line")
             if len(sent) == 10:
-                visit.end("it is over")
+                session.end("it is over")
 
-        await visit.speak(send)
+        await session.send_queued(send)
 
     with pytest.raises(Farewell, match="it is over"):
         asyncio.run(talk())

@@ -1,4 +1,4 @@
-"""The one model, and what paints with it: a painter for each size that is asked for. One thread."""
+"""Paints the pictures of all clients with one model, and keeps a painter for each size in use. One thread."""
 
 import re
 from collections import OrderedDict
@@ -14,21 +14,25 @@ from engine.sources.still import read_still
 if TYPE_CHECKING:
     from engine.models.sd.batch_painter import BatchPainter
 
-LIBRARIES = re.compile(r"cuda|cublas|cudnn|cusolver", re.IGNORECASE)  # after whose errors a context is of no use
+LIBRARIES = re.compile(r"cuda|cublas|cudnn|cusolver", re.IGNORECASE)  # an error in one of these ruins the CUDA context
 SMALLER = "choose a smaller size"
 SMALLER_START = "start with a smaller --side, or --dtype float16"
 
 
 class DeviceLostError(ModelError):
-    """The device takes no more work from this process."""
+    """The device can no longer be used by this process."""
 
 
-class Easel:
+class LivePainter:
+    """The model and its painters, from construction to `close`."""
+
     def __init__(
         self, painting: Painting, *, device: str, dtype: str, threads: int | None, most_sizes: int = 4
     ) -> None:
-        """Loads the model: seconds. ModelError in one line, DeviceFullError where it does not fit. `most_sizes`: for
-        which a painter is kept."""
+        """Load the model: seconds. ModelError in one line; DeviceFullError if it does not fit.
+
+        `most_sizes`: maximum number of cached painters.
+        """
         from engine.models.device_work import chosen_device, chosen_dtype, forbid_spilling, use_threads
         from engine.models.sd.load import load
         from engine.system.process_memory import keep_freed_memory
@@ -56,41 +60,40 @@ class Easel:
         return self._model.notes
 
     def warm_up(self, painting: Painting, size: tuple[int, int]) -> None:
-        """The first picture at this size takes no longer than the next. MultiverseError as in `paint`."""
+        """Paint once at this size, so that the first picture takes no longer than the next. Errors as in `paint`."""
         try:
             self._painter(painting, size).warm_up(1)
-        except Exception as error:  # as below; here it is the server's end, and its options can be changed
+        except Exception as error:  # any error of a library; the user can still change the server's options
             raise self._explained(error, painting, size, SMALLER_START) from error
 
     def paint(self, pixels: np.ndarray, painting: Painting, size: tuple[int, int]) -> tuple[np.ndarray, list[str]]:
-        """(height, width, 3) uint8 RGB of this size: the middle of `pixels` (h, w, 3) uint8, painted. And what the
-        client should know, a line each.
+        """Crop `pixels` (h, w, 3) uint8 centrally and paint: (height, width, 3) uint8 RGB, and notes, a line each.
 
-        MultiverseError, in one line, when the model cannot. DeviceFullError: nor when nothing else is kept on the
-        device. DeviceLostError: nor ever again.
+        Raises MultiverseError, in one line. DeviceFullError: it does not fit even with all other painters dropped.
+        DeviceLostError: no later picture can be painted either.
         """
         shown = np.ascontiguousarray(covered(pixels, size))
         try:
             return self._attempt(shown, painting, size)
         except DeviceFullError:
-            pass  # and out of here, where the error holds what the attempt has taken
-        self._forget()  # it may be full of what larger pictures of others have left
+            pass  # leave this block first: the error keeps the memory of the attempt alive
+        self._drop_painters()  # they may hold the memory
         try:
             return self._attempt(shown, painting, size)
         except DeviceFullError:
-            self._forget()
+            self._drop_painters()
             raise
 
     def close(self) -> None:
-        """Give everything back to the device, if it still takes anything."""
+        """Free the device's memory, if the device still works."""
         if not self._is_lost:
-            self._forget()
+            self._drop_painters()
 
     def _attempt(self, shown: np.ndarray, painting: Painting, size: tuple[int, int]) -> tuple[np.ndarray, list[str]]:
         try:
             painter = self._painter(painting, size)
             painted, fates = painter.paint(shown[None])
-        except Exception as error:  # libraries raise what they like; it is one client's picture, not the server's end
+        except Exception as error:  # any error of a library: one picture fails, not the server
             raise self._explained(error, painting, size, SMALLER) from error
         if fates[0] not in (GOOD, RERUN):
             raise ModelError(f"the model gave no picture (NaN or black): {_gentler(self.dtype)}")
@@ -108,13 +111,13 @@ class Easel:
                 self._free(oldest)
             painter = self._painters[size] = BatchPainter(self._model, painting, *size, read_picture=read_still)
         else:
-            painter.change(painting)  # each time: what lies in the model's weights another size may have changed
+            painter.change(painting)  # every time: a painter of another size may have changed the model's weights
         self._painters.move_to_end(size)
         return painter
 
     def _explained(self, error: Exception, painting: Painting, size: tuple[int, int], smaller: str) -> MultiverseError:
         width, height = size
-        if _is_full(error):  # a painter has words for it that are not for a page
+        if _is_full(error):  # the painter's own message is for the command line
             return DeviceFullError(f"{self.device} has no memory for {width} x {height} px: {smaller}")
         if isinstance(error, MultiverseError):
             return error
@@ -124,19 +127,19 @@ class Easel:
             return DeviceLostError(f"{self.device} has failed ({line}): start the server again")
         return ModelError(f"{painting.sampler}, {painting.steps} steps, {width} x {height} px: {line}")
 
-    def _forget(self) -> None:
+    def _drop_painters(self) -> None:
         painters = list(self._painters.values())
         self._painters.clear()
         for painter in painters:
             self._free(painter)
 
     def _free(self, painter: "BatchPainter") -> None:
-        if self.device != "cpu":  # where nothing is kept from the system, and looking for it takes half a second
+        if self.device != "cpu":  # on the CPU nothing is cached, and looking for it takes half a second
             painter.free_memory()
 
 
 def is_of_device(error: Exception) -> bool:
-    """Whether CUDA or one of its libraries failed, for another reason than a full device."""
+    """True if CUDA or one of its libraries failed for a reason other than a full device."""
     return LIBRARIES.search(str(error)) is not None and not _is_full(error)
 
 

@@ -1,11 +1,11 @@
-"""Whose picture is next."""
+"""The fair queue: shares of time, order, pauses."""
 
 from collections import Counter
 from typing import Any
 
 from engine.jobs.video.live.controls import LiveSettings, started
+from engine.jobs.video.live.fair_queue import Client, FairQueue, PaintTask
 from engine.jobs.video.live.protocol import Frame
-from engine.jobs.video.live.turns import Seat, Turn, Turns
 from engine.models.sd.painting import Painting
 from engine.models.sd.spec import ModelSpec
 
@@ -13,32 +13,32 @@ SETTINGS = started(Painting(spec=ModelSpec(model="any")), 512)
 
 
 class Row:
-    """Turns with a clock in the test's hand."""
+    """FairQueue with a clock in the test's hand."""
 
     def __init__(self, **options: Any) -> None:
         self.now_s = 100.0
-        self.turns = Turns(**{"most_clients": 4, "idle_s": 30.0, **options})
+        self.queue = FairQueue(**{"most_clients": 4, "idle_s": 30.0, **options})
 
-    def join(self) -> Seat:
-        seat = new_seat()
-        assert self.turns.join(seat, self.now_s) is seat
-        return seat
+    def join(self) -> Client:
+        client = new_client()
+        assert self.queue.join(client, self.now_s) is client
+        return client
 
-    def offer(self, seat: Seat, index: int) -> None:
+    def offer(self, client: Client, index: int) -> None:
         frame = Frame(index=index, captured_ms=0.0, width=8, height=8, jpeg=b"")
-        self.turns.offer(seat, frame, self.now_s)
+        self.queue.offer(client, frame, self.now_s)
 
-    def take(self) -> Turn:
-        turn = self.turns.take(lambda: self.now_s)
-        assert turn is not None
-        return turn
+    def take(self) -> PaintTask:
+        task = self.queue.take(lambda: self.now_s)
+        assert task is not None
+        return task
 
 
-def new_seat() -> Seat:
+def new_client() -> Client:
     def nothing(*args: object) -> None:
         pass
 
-    return Seat(settings=SETTINGS, deliver=nothing, lose=nothing, note=nothing)
+    return Client(settings=SETTINGS, deliver=nothing, lose=nothing, note=nothing)
 
 
 def other(settings: LiveSettings = SETTINGS) -> LiveSettings:
@@ -47,11 +47,11 @@ def other(settings: LiveSettings = SETTINGS) -> LiveSettings:
 
 def test_the_newest_picture_of_a_client_takes_the_place_of_the_one_that_waits() -> None:
     row = Row()
-    seat = row.join()
+    client = row.join()
     for index in range(5):
-        row.offer(seat, index)
+        row.offer(client, index)
     assert row.take().frame.index == 4
-    state = row.turns.state(seat, unsent=0)
+    state = row.queue.state(client, unsent=0)
     assert (state.received, state.dropped) == (5, 4)
 
 
@@ -60,36 +60,36 @@ def test_a_client_that_floods_gets_no_more_than_its_share() -> None:
     modest, flooding, third = (row.join() for _ in range(3))
     served: Counter[int] = Counter()
     for index in range(300):
-        for seat in [modest, third, *[flooding] * 20]:
-            row.offer(seat, index)
-        served[id(row.take().seat)] += 1
+        for client in [modest, third, *[flooding] * 20]:
+            row.offer(client, index)
+        served[id(row.take().client)] += 1
     assert sorted(served.values()) == [100, 100, 100]
 
 
-def served_for(row: Row, seats: dict[str, tuple[Seat, float]], *, seconds: float) -> list[str]:
-    """Who is served, one after the other, when all of them always have a picture: each with what one takes, s."""
+def served_for(row: Row, clients: dict[str, tuple[Client, float]], *, seconds: float) -> list[str]:
+    """The order of service when all clients always have a picture waiting; `clients`: (client, painting time in s)."""
     order, until_s = [], row.now_s + seconds
     while row.now_s < until_s:
-        for seat, _ in seats.values():
-            row.offer(seat, len(order))
-        turn = row.take()
-        order.append(next(name for name, (seat, _) in seats.items() if seat is turn.seat))
-        row.now_s += seats[order[-1]][1]
+        for client, _ in clients.values():
+            row.offer(client, len(order))
+        task = row.take()
+        order.append(next(name for name, (client, _) in clients.items() if client is task.client))
+        row.now_s += clients[order[-1]][1]
     return order
 
 
 def test_who_asks_for_much_gets_its_share_of_the_time_and_not_of_the_pictures() -> None:
     row = Row()
-    seats = {"heavy": (row.join(), 1.0), "light": (row.join(), 0.05), "other": (row.join(), 0.05)}
-    counts = Counter(served_for(row, seats, seconds=90.0))
-    used_s = {name: counts[name] * seats[name][1] for name in seats}
+    clients = {"heavy": (row.join(), 1.0), "light": (row.join(), 0.05), "other": (row.join(), 0.05)}
+    counts = Counter(served_for(row, clients, seconds=90.0))
+    used_s = {name: counts[name] * clients[name][1] for name in clients}
     assert max(used_s.values()) <= 1.25 * min(used_s.values())
 
 
 def test_a_picture_waits_for_about_one_of_each_other_or_as_long_as_it_takes_itself() -> None:
     row = Row()
-    seats = {"heavy": (row.join(), 1.0), "light": (row.join(), 0.05), "other": (row.join(), 0.05)}
-    order = served_for(row, seats, seconds=60.0)[100:]
+    clients = {"heavy": (row.join(), 1.0), "light": (row.join(), 0.05), "other": (row.join(), 0.05)}
+    order = served_for(row, clients, seconds=60.0)[100:]
     for name in ("light", "other"):
         rests = "".join("." if each == name else each[0] for each in order).split(".")
         assert max(rest.count("h") for rest in rests) == 1
@@ -100,8 +100,8 @@ def test_a_picture_waits_for_about_one_of_each_other_or_as_long_as_it_takes_itse
 
 def test_pictures_that_take_about_the_same_go_round_in_one_order() -> None:
     row = Row()
-    seats = {"a": (row.join(), 0.100), "b": (row.join(), 0.103), "c": (row.join(), 0.098)}
-    assert "".join(served_for(row, seats, seconds=2.0)) == "abc" * 6 + "ab"
+    clients = {"a": (row.join(), 0.100), "b": (row.join(), 0.103), "c": (row.join(), 0.098)}
+    assert "".join(served_for(row, clients, seconds=2.0)) == "abc" * 6 + "ab"
 
 
 def test_who_was_away_has_saved_nothing_up() -> None:
@@ -130,17 +130,17 @@ def test_who_has_nothing_waiting_is_passed_over_and_served_first_when_it_comes()
         row.offer(keen, index)
         row.take()
     row.offer(rare, 0)
-    assert row.turns.state(rare, unsent=0).waiting == 0
-    assert row.take().seat is rare
+    assert row.queue.state(rare, unsent=0).waiting == 0
+    assert row.take().client is rare
 
 
 def test_a_client_that_leaves_frees_its_place_and_what_waited_is_gone() -> None:
     row = Row(most_clients=1)
-    seat = row.join()
-    row.offer(seat, 0)
-    assert row.turns.join(new_seat(), row.now_s) is None
-    row.turns.leave(seat)
-    row.turns.leave(seat)
+    client = row.join()
+    row.offer(client, 0)
+    assert row.queue.join(new_client(), row.now_s) is None
+    row.queue.leave(client)
+    row.queue.leave(client)
     row.offer(row.join(), 7)
     assert row.take().frame.index == 7
 
@@ -150,21 +150,21 @@ def test_a_client_that_sends_nothing_gives_its_place_to_a_newcomer_only_when_all
     silent, sending = row.join(), row.join()
     row.now_s += 31.0
     row.offer(sending, 0)
-    row.turns.leave(sending)
+    row.queue.leave(sending)
     sending = row.join()  # a place was free
-    assert row.turns.join(new_seat(), row.now_s) is silent
-    assert row.turns.join(new_seat(), row.now_s) is None
+    assert row.queue.join(new_client(), row.now_s) is silent
+    assert row.queue.join(new_client(), row.now_s) is None
 
 
 def test_settings_hold_from_the_next_picture_on_and_are_numbered() -> None:
     row = Row()
-    seat = row.join()
-    row.offer(seat, 0)
-    row.turns.change(seat, other())
-    turn = row.take()
-    assert (turn.settings, turn.number) == (other(), 1)
-    row.turns.change(seat, other())  # the same again
-    row.offer(seat, 1)
+    client = row.join()
+    row.offer(client, 0)
+    row.queue.change(client, other())
+    task = row.take()
+    assert (task.settings, task.number) == (other(), 1)
+    row.queue.change(client, other())  # the same again
+    row.offer(client, 1)
     assert row.take().number == 1
 
 
@@ -172,23 +172,23 @@ def test_a_client_whose_picture_failed_rests_while_others_are_served_until_it_ch
     row = Row()
     failing, fine = row.join(), row.join()
     row.offer(failing, 0)
-    row.turns.fail(row.take(), until_s=row.now_s + 1.0)
+    row.queue.fail(row.take(), until_s=row.now_s + 1.0)
     row.offer(failing, 1)
     row.offer(fine, 1)
-    assert row.take().seat is fine
+    assert row.take().client is fine
     row.offer(fine, 2)
-    assert row.take().seat is fine
+    assert row.take().client is fine
     row.now_s += 1.0
-    assert row.take().seat is failing
+    assert row.take().client is failing
     row.offer(failing, 2)
-    row.turns.fail(row.take(), until_s=row.now_s + 1000.0)
+    row.queue.fail(row.take(), until_s=row.now_s + 1000.0)
     row.offer(failing, 3)
-    row.turns.change(failing, other())
+    row.queue.change(failing, other())
     assert row.take().frame.index == 3
 
 
 def test_nobody_waits_for_a_turn_after_the_end() -> None:
     row = Row()
     row.offer(row.join(), 0)
-    row.turns.end()
-    assert row.turns.take(lambda: row.now_s) is None
+    row.queue.end()
+    assert row.queue.take(lambda: row.now_s) is None

@@ -1,4 +1,4 @@
-"""The one model: what it cannot do is said in words for whoever can change it."""
+"""Errors of the painter are explained to the user who can fix them."""
 
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from engine.errors import DeviceFullError
-from engine.jobs.video.live.easel import Easel, is_of_device
+from engine.jobs.video.live.live_painter import LivePainter, is_of_device
 from engine.models.sd.painting import Painting
 from engine.models.sd.spec import ModelSpec
 from engine.models.sd.stage_pieces import StagePieces
@@ -41,51 +41,51 @@ def test_the_errors_of_cuda_and_its_libraries_mean_that_the_device_is_lost(line:
 
 def test_no_more_sizes_are_kept_than_it_was_told(tiny_sd: Path) -> None:
     painting = small_painting(tiny_sd)
-    easel = Easel(painting, device="cpu", dtype="auto", threads=1, most_sizes=2)
+    painter = LivePainter(painting, device="cpu", dtype="auto", threads=1, most_sizes=2)
     for side in (64, 72, 80, 64):
-        assert easel.paint(card(), painting, (side, 64))[0].shape == (64, side, 3)
-    assert list(easel._painters) == [(80, 64), (64, 64)]
+        assert painter.paint(card(), painting, (side, 64))[0].shape == (64, side, 3)
+    assert list(painter._painters) == [(80, 64), (64, 64)]
 
 
 def test_a_first_picture_that_does_not_fit_is_said_with_the_options_of_the_page(
     tiny_sd: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     painting = small_painting(tiny_sd)
-    easel = Easel(painting, device="cpu", dtype="auto", threads=1)
+    painter = LivePainter(painting, device="cpu", dtype="auto", threads=1)
     monkeypatch.setattr(StagePieces, "encode", lambda *about: fill_device())
     with pytest.raises(DeviceFullError, match="cpu has no memory for 512 x 512 px: start with a smaller --side"):
-        easel.warm_up(painting, (512, 512))
+        painter.warm_up(painting, (512, 512))
 
 
 def test_a_picture_that_does_not_fit_is_a_full_device_and_nothing_is_kept_on_it(
     tiny_sd: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     painting = small_painting(tiny_sd)
-    easel = Easel(painting, device="cpu", dtype="auto", threads=1)
-    easel.paint(card(), painting, (64, 64))
+    painter = LivePainter(painting, device="cpu", dtype="auto", threads=1)
+    painter.paint(card(), painting, (64, 64))
     monkeypatch.setattr(StagePieces, "encode", lambda *about: fill_device())
     with pytest.raises(DeviceFullError) as full:
-        easel.paint(card(), painting, (128, 128))
+        painter.paint(card(), painting, (128, 128))
     assert str(full.value) == "cpu has no memory for 128 x 128 px: choose a smaller size"
-    assert not easel._painters
+    assert not painter._painters
 
 
 def test_a_picture_that_fits_beside_nothing_else_is_painted_where_larger_ones_have_filled_the_device(
     tiny_sd: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     painting = small_painting(tiny_sd)
-    easel = Easel(painting, device="cpu", dtype="auto", threads=1)
-    alone, _ = easel.paint(card(), painting, (64, 64))
-    easel.paint(card(), painting, (128, 128))
+    painter = LivePainter(painting, device="cpu", dtype="auto", threads=1)
+    alone, _ = painter.paint(card(), painting, (64, 64))
+    painter.paint(card(), painting, (128, 128))
     encode = StagePieces.encode
 
     def encode_where_empty(*about: Any) -> Any:
-        if len(easel._painters) > 1:
+        if len(painter._painters) > 1:
             fill_device()
         return encode(*about)
 
     monkeypatch.setattr(StagePieces, "encode", encode_where_empty)
-    painted, notes = easel.paint(card(), painting, (64, 64))
+    painted, notes = painter.paint(card(), painting, (64, 64))
     assert np.array_equal(painted, alone)
     assert notes == []
-    assert list(easel._painters) == [(64, 64)]
+    assert list(painter._painters) == [(64, 64)]

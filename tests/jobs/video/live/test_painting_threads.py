@@ -1,0 +1,41 @@
+"""A failure of the painter's or encoder's thread is reported and ends the server."""
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from engine.jobs.video.live.controls import started
+from engine.jobs.video.live.fair_queue import Client, FairQueue
+from engine.jobs.video.live.live_painter import LivePainter
+from engine.jobs.video.live.painting_threads import PaintingThreads
+from engine.models.sd.painting import Painting
+from engine.models.sd.spec import ModelSpec
+from tests.jobs.video.live.client import card, frame
+
+WaitFor = Callable[..., Any]
+
+
+def test_an_encoder_that_fails_ends_the_painting_and_is_told(tiny_sd: Path, reports: Any, wait_for: WaitFor) -> None:
+    painting = Painting(spec=ModelSpec(model=str(tiny_sd)), steps=1, strength=1.0, cfg=1.0)
+    queue = FairQueue(most_clients=4, idle_s=30.0)
+    threads = PaintingThreads(queue, lambda: LivePainter(painting, device="cpu", dtype="auto", threads=1), reports)
+    threads.start(painting, (64, 64))
+
+    def fail(*about: object) -> None:
+        raise RuntimeError("no way to go")
+
+    client = Client(settings=started(painting, 64), deliver=fail, lose=lambda *about: None, note=lambda line: None)
+    queue.join(client, 0.0)
+
+    def is_ended() -> bool:
+        queue.offer(client, frame(1, card()), 0.0)
+        return bool(threads.fault) or client.painted > 3  # as many as wait for an encoder, and one in hand
+
+    wait_for(is_ended, "the end")
+    closing = threading.Thread(target=threads.close, daemon=True)
+    closing.start()
+    closing.join(timeout=20)
+    assert not closing.is_alive()
+    assert threads.fault == "pictures cannot be encoded: RuntimeError: no way to go"
+    assert reports.lines == [("live", f"page: {threads.fault}")]
