@@ -69,7 +69,7 @@ AREAS = tuple(
 PARAMS: tuple[Param, ...] = tuple(param for area in AREAS for param in area.params)
 COMMANDS: tuple[Command, ...] = tuple(command for area in AREAS for command in area.commands)
 EXTRA_PICTURES: tuple[ExtraPicture, ...] = tuple(picture for area in AREAS for picture in area.pictures)
-"""What a run may publish beside the main picture."""
+"""Pictures that a run may publish beside the main one."""
 FULLY_NAMED = frozenset(name for area in AREAS for name in area.fully_named)
 """First parts of addresses that a pattern must write out."""
 

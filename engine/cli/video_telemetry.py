@@ -1,4 +1,4 @@
-"""What `multiverse video --debug` and `--json` tell twice a second: stages, queues, seconds, the card."""
+"""Telemetry of `multiverse video --debug` and `--json`, twice a second: stages, queues, seconds, the card."""
 
 import json
 import threading
@@ -24,7 +24,7 @@ Write = Callable[[Event], None]
 
 
 class Telemetry:
-    """What is known at any time. Told by the thread that works, asked by the one that writes."""
+    """The current figures: set by the working thread, read by the one that writes."""
 
     def __init__(self, began_s: float) -> None:
         self._began_s = began_s
@@ -44,7 +44,7 @@ class Telemetry:
         self._load_s = load_s
 
     def follow(self, progress: "Callable[[], VideoProgress]") -> None:
-        """What tells how far the run is, on any thread."""
+        """Take a getter of the progress, callable on any thread."""
         self._progress = progress
 
     def event(self, now_s: float) -> Event:
@@ -75,7 +75,7 @@ class Telemetry:
 
 
 def told(progress: "VideoProgress", load: dict[str, float]) -> Event:
-    """What changes from line to line."""
+    """The figures that change from line to line."""
     left_s = progress.seconds_left
     return {
         "state": "finishing" if progress.is_finishing else "painting",

@@ -89,7 +89,7 @@ def _addresses(server: "LiveServer") -> Iterator[tuple[str, str]]:
 
 
 def is_given(context: typer.Context, name: str) -> bool:
-    """Whether the option stands on the command line."""
+    """True if the option was given on the command line."""
     source = context.get_parameter_source(name)
     return source is not None and source.name == "COMMANDLINE"
 

@@ -31,7 +31,7 @@ FULL_REST_S = 10.0  # the same after "device full": each attempt drops the paint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class PaintedPicture:
+class PaintedResult:
     task: PaintTask
     pixels: np.ndarray
     """(height, width, 3) uint8 RGB."""
@@ -52,7 +52,7 @@ class PaintingThreads:
         self._model: LivePainter | None = None
         self._error: Exception | None = None
         self._is_open = threading.Event()
-        self._painted: BoundedQueue[PaintedPicture] = BoundedQueue(2)
+        self._painted: BoundedQueue[PaintedResult] = BoundedQueue(2)
         self._task_guard = Guard(log, report, "live", "page: a picture could not be painted")
         self._painter = GuardedThread(
             "live painter", self._run_painter, Guard(log, report, "live", "page: painting failed"), self._end_painting
@@ -130,7 +130,7 @@ class PaintingThreads:
         if painted is not None:
             self._painted.put(painted)
 
-    def _try_to_paint(self, model: LivePainter, task: PaintTask) -> PaintedPicture | None:
+    def _try_to_paint(self, model: LivePainter, task: PaintTask) -> PaintedResult | None:
         """The painted picture; None if it failed in a known way, which its client has been told."""
         began_s = time.perf_counter()
         size = painted_size(task.frame.width, task.frame.height, task.settings.side_px)
@@ -149,7 +149,7 @@ class PaintingThreads:
         self._queue.finish(task, waited_ms=waited_ms, painted_ms=painted_ms)
         for note in notes:
             task.client.note(note)
-        return PaintedPicture(task=task, pixels=pixels, waited_ms=waited_ms, painted_ms=painted_ms)
+        return PaintedResult(task=task, pixels=pixels, waited_ms=waited_ms, painted_ms=painted_ms)
 
     def _give_up(self, task: PaintTask, error: Exception, reason: str) -> None:
         rest_s = FULL_REST_S if isinstance(error, DeviceFullError) else REST_S
@@ -166,7 +166,7 @@ class PaintingThreads:
         self._stop_painting(f"pictures cannot be encoded: {type(error).__name__}: {error}")
         self._painted.abort()
 
-    def _encode_one(self, painted: PaintedPicture) -> None:
+    def _encode_one(self, painted: PaintedResult) -> None:
         task = painted.task
         height, width = painted.pixels.shape[:2]
         answer = replace(

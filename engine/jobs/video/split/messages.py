@@ -1,4 +1,4 @@
-"""What the process that splits the work and its stage processes tell each other, and nothing else."""
+"""Messages between the parent process and its stage processes."""
 
 import msgspec
 
@@ -19,7 +19,7 @@ class BeginStage(msgspec.Struct, kw_only=True, frozen=True, tag=True):
     device: str
     dtype: str
     threads: int
-    """Of the CPU."""
+    """CPU threads of the process."""
     inputs: tuple[LinkPlan, ...]
     """In the order of the handles that it was started with."""
     outputs: tuple[LinkPlan, ...]
@@ -34,7 +34,7 @@ class StageReady(msgspec.Struct, kw_only=True, frozen=True, tag=True):
     """UNet evaluations of a picture; 0 where no UNet is."""
     notes: tuple[str, ...]
     memory_mb: float | None
-    """Of the device; None on a CPU."""
+    """Memory of the device; None on a CPU."""
 
 
 class StageFault(msgspec.Struct, kw_only=True, frozen=True, tag=True):

@@ -58,7 +58,7 @@ class StageProcess:
 
     @property
     def is_leaving(self) -> bool:
-        """Whether it has said why it ends, or is gone; as far as it was listened to."""
+        """True once it has given its reason for ending, or is gone, as far as its messages were read."""
         return self.fault is not None or not self._is_pipe_open
 
     @property
@@ -89,7 +89,7 @@ class StageProcess:
         return f"the {self.title} stage ended: {'; '.join(filter(None, how))}"
 
     def last_lines(self) -> list[str]:
-        """Of its stderr."""
+        """The last line of its stderr."""
         return stderr_file.tail_of(self._stderr)
 
     def kill(self) -> None:
