@@ -89,7 +89,7 @@ class StageProcess:
         return f"the {self.title} stage ended: {'; '.join(filter(None, how))}"
 
     def last_lines(self) -> list[str]:
-        """The last line of its stderr."""
+        """The last lines of its stderr."""
         return stderr_file.tail_of(self._stderr)
 
     def kill(self) -> None:
