@@ -61,7 +61,7 @@ def test_a_video_that_is_cut_off_ends_with_what_was_read_and_says_so(movie, tmp_
     assert 10 < len(read) < 60
     assert pictures.counts.decoded == len(read)
     (note,) = [note for note in pictures.counts.notes if "cut off" in note]
-    assert note.startswith("in.mkv: ends after ") and "though it promises 2.00 s" in note
+    assert note.startswith("in.mkv: ends after ") and "but declares 2.00 s" in note
 
 
 def test_a_whole_video_is_not_called_cut_off(movie) -> None:

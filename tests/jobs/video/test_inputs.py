@@ -170,7 +170,7 @@ def test_of_a_video_that_is_cut_off_what_is_there_is_read(name: str, movie: Movi
     assert pictures.counts.decoded == len(read)
     if name == "in.mkv":  # it has told how long it is
         (note,) = [note for note in pictures.counts.notes if "cut off" in note]
-        assert note.startswith("in.mkv: ends after ") and "though it promises 2.00 s" in note
+        assert note.startswith("in.mkv: ends after ") and "but declares 2.00 s" in note
 
 
 @pytest.mark.parametrize("name", ["in.mp4", "in.mkv"])
