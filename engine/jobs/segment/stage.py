@@ -23,10 +23,12 @@ class SegmentStage(Protocol):
 
     device: str
     dtype: str
-    notes: Sequence[str]
-    """Notes for the user, one line each; may grow."""
     is_local: bool
     """True if one model in this process does the work."""
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """Notes for the user, one line each; may grow."""
 
     def segment(self, batches: Iterator[Batch], is_stopped: Callable[[], bool]) -> Iterator[Segmented]:
         """Segment the batches in their order. `is_stopped`: True once `batches` ends early."""
