@@ -136,6 +136,7 @@ def test_a_real_ray_gives_the_files_of_a_local_run(
     sources: list[Path], job: ConvertJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RAY_ADDRESS", "local")
+    job = replace(job, sources=(sources[1],))
     here = replace(job, cluster=None, output=f"{tmp_path / 'local'}/")
     assert on_cluster(here).is_complete
     report = on_cluster(job)

@@ -26,16 +26,25 @@ def on_cluster(job: SegmentJob, **options: Any) -> SegmentReport:
     return run_job(job, opened, load_model(job, opened), **options)
 
 
+def begin_ids_anew(segmenter: Any) -> None:
+    """As in a new process: the tracker of all tests here counts on from run to run."""
+    if segmenter._tracker is not None:
+        segmenter._tracker._session.max_obj_id = 0
+
+
 def content(folder: Path) -> dict[str, bytes]:
     return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
 
 
 @pytest.fixture
-def local(segment: Segment, movie: Callable[..., Path], tmp_path: Path) -> Callable[..., tuple[Path, dict[str, bytes]]]:
+def local(
+    segment: Segment, segmenter: Any, movie: Callable[..., Path], tmp_path: Path
+) -> Callable[..., tuple[Path, dict[str, bytes]]]:
     """`local(**options)`: the source, and the files that a local run makes of it."""
 
     def run(**options: Any) -> tuple[Path, dict[str, bytes]]:
         source, folder = movie(COUNT), tmp_path / "local"
+        begin_ids_anew(segmenter)
         segment(source, *outputs(folder), **options)
         return source, content(folder)
 
@@ -49,11 +58,12 @@ def outputs(folder: Path) -> tuple[Path, ...]:
 
 def fake_ray(monkeypatch: pytest.MonkeyPatch, job: SegmentJob, segmenter: Any, mode: Mode, **options: Any) -> Any:
     monkeypatch.setattr(cluster_segments, "PICTURES", {"image": 2, "track": 2})
-    return use_fake_ray(
-        monkeypatch,
-        lambda: SegmentWorker(LocalSegments(job, segmenter, mode), is_tracked=mode == "track"),
-        **options,
-    )
+
+    def worker() -> SegmentWorker:
+        begin_ids_anew(segmenter)
+        return SegmentWorker(LocalSegments(job, segmenter, mode), is_tracked=mode == "track")
+
+    return use_fake_ray(monkeypatch, worker, **options)
 
 
 @pytest.mark.parametrize(("mode", "actors"), [("image", 3), ("track", 2)])
@@ -107,7 +117,7 @@ def test_a_real_ray_gives_the_files_of_a_local_run(
     local: Any, job: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RAY_ADDRESS", "local")
-    source, expected = local(mode="image", batch=2)
-    report = on_cluster(job(source, *outputs(tmp_path / "far"), mode="image", batch=2, cluster="auto"))
+    source, expected = local(mode="image", batch=2, limit=4)
+    report = on_cluster(job(source, *outputs(tmp_path / "far"), mode="image", batch=2, limit=4, cluster="auto"))
     assert content(tmp_path / "far") == expected
     assert report.notes[0].startswith("segmented by ")
