@@ -66,7 +66,7 @@ def convert(
     """
     from engine.cli.run import Signals
     from engine.config import build_config, read_config_file
-    from engine.jobs.convert.run import load_converter, open_job, run_job
+    from engine.jobs.convert.run import load_voice, open_job, run_job
     from engine.models.rvc import VoiceSpec
     from engine.models.rvc.index_choice import configured_for, index_for
 
@@ -101,10 +101,10 @@ def convert(
             if chosen.note:
                 say(f"multiverse: {chosen.note}")
             began_s = time.perf_counter()
-            converter = load_converter(job)
+            loaded = load_voice(job, work)
             load_s = time.perf_counter() - began_s
             Signals().connect(stop.set)
-            report = run_job(job, work, converter, on_progress=on_progress, on_file=on_file, stop=stop)
+            report = run_job(job, work, loaded, on_progress=on_progress, on_file=on_file, stop=stop)
     except KeyboardInterrupt:  # during loading Ctrl-C is an exception, which ends it at once
         print("multiverse: interrupted before the first file; nothing was written", file=sys.stderr)
         raise typer.Exit(FAILED) from None

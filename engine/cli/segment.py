@@ -46,7 +46,8 @@ def segment(
     """
     from engine.cli.run import Signals
     from engine.config import build_config, read_config_file
-    from engine.jobs.segment.run import load_segmenter, open_job, run_job
+    from engine.jobs.segment.cluster.cluster_segments import ClusterSegments
+    from engine.jobs.segment.run import load_model, open_job, run_job
 
     configured = build_config(read_config_file(config) if config else {}).sam3
     defaults = {"model": configured.model, "device": configured.device, "dtype": configured.dtype}
@@ -71,11 +72,13 @@ def segment(
                     said.add(note)
                     say(f"multiverse: {note}")
                 began_s = time.perf_counter()
-                segmenter = load_segmenter(job)
+                model = load_model(job, opened)
+                if isinstance(model, ClusterSegments):
+                    undone.callback(model.close)
                 load_s = time.perf_counter() - began_s
                 Signals().connect(stop.set)
                 undone.pop_all()
-            report = run_job(job, opened, segmenter, on_progress=on_progress, stop=stop)
+            report = run_job(job, opened, model, on_progress=on_progress, stop=stop)
     except KeyboardInterrupt:  # during loading Ctrl-C is an exception, which ends it at once
         _print_interrupted(0, ())
         raise typer.Exit(FAILED) from None

@@ -117,7 +117,7 @@ def test_a_switch_of_the_environment_is_checked_as_one_of_the_command_line(
 ) -> None:
     from engine.errors import ConfigError
     from engine.jobs.convert import ConvertJob
-    from engine.jobs.convert.run import load_converter
+    from engine.jobs.convert.loading import load_converter
     from engine.models.rvc import VoiceSpec
 
     spec = VoiceSpec(model=f"{singing_voice}/voice.pth", content=f"{singing_voice}/content", pitch="yin")

@@ -45,7 +45,8 @@ def video(source: Path, model: str) -> Run:
 
 def segment(source: Path, model: str, mode: str) -> Run:
     from engine.jobs.segment import SegmentJob, pipeline
-    from engine.jobs.segment.run import load_segmenter, open_job, run_job
+    from engine.jobs.segment.loading import load_segmenter
+    from engine.jobs.segment.run import open_job, run_job
 
     pipeline.CHECKPOINT_S = 0.0
 

@@ -1,6 +1,7 @@
 """Converts the voice in sound files and videos. START HERE.
 
     job.py          the job and its options, checked before anything is loaded
+    loading.py      the voice of a job; cluster/: on the machines of a Ray cluster
     run.py          runs a job: `convert_files(job)`, or its three parts
     tasks.py        which input becomes which output; formats.py: output formats
     sounds.py       inputs (sound.py: their interface): through libsndfile, or FFmpeg (decoded_sound.py)

@@ -4,7 +4,7 @@ import zlib
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
@@ -21,13 +21,25 @@ from engine.jobs.convert.writing import open_writer
 from engine.jobs.kit.fingerprint import Fingerprint, differences, fingerprint_of
 from engine.jobs.kit.job_folder import JobFolder, work_folder_of
 from engine.jobs.kit.resuming import mark_of
-from engine.models.rvc.cutting import FRAME, RATE_HZ, Piece, Span, piece_of, spans_of
+from engine.models.rvc import VoiceSettings
+from engine.models.rvc.cutting import FRAME, RATE_HZ, Cutting, Piece, Span, piece_of, spans_of
 from engine.models.rvc.levels import MAX_PEAK_IN, limiting_gain
 from engine.system.atomic_file import MAX_HELD_JOB_S, move_into_place
 from engine.system.work_folder import file_key
 
-if TYPE_CHECKING:
-    from engine.models.rvc.offline import VoiceConverter
+
+class Voice(Protocol):
+    """What a file has to know about the voice that it is given."""
+
+    @property
+    def settings(self) -> VoiceSettings: ...
+    @property
+    def cutting(self) -> Cutting: ...
+    @property
+    def hop(self) -> int: ...
+    @property
+    def rate_hz(self) -> int: ...
+    def high_pass(self, sound: np.ndarray) -> np.ndarray: ...
 
 
 class FileWork:
@@ -36,15 +48,15 @@ class FileWork:
     Each step raises MultiverseError, in one line, if this file cannot be read or written.
     """
 
-    def __init__(
-        self, task: Task, sound: Sound, converter: "VoiceConverter", settings: Fingerprint, *, resume: bool
-    ) -> None:
+    def __init__(self, task: Task, sound: Sound, voice: Voice, settings: Fingerprint, *, resume: bool) -> None:
         """`settings`: the fingerprint without the source."""
         self.task = task
         self.sound = sound
         self.waiting: list[Span] = []
         """Not yet converted, in order."""
-        self._converter = converter
+        self.is_closed = False
+        """True once it was finished or given up: its sounds cannot be read any more."""
+        self._voice = voice
         self._source_before = self._source_key()
         self._work = JobFolder(task.output, fingerprint_of(settings | {"the source": self._source_before}))
         self._folder = self._work.path
@@ -86,11 +98,11 @@ class FileWork:
 
     def hear(self, is_stopped: Callable[[], bool]) -> bool:
         """Read the source as the model hears it, and cut it; False if it was stopped."""
-        state, converter = self._state, self._converter
+        state, voice = self._state, self._voice
         is_damaged = bool(state.source_samples) and self._heard.crc() != state.heard_crc
         if not state.source_samples or is_damaged:
             self._heard.empty()
-            heard = hear(self.sound, self._heard, converter.high_pass, is_stopped)
+            heard = hear(self.sound, self._heard, voice.high_pass, is_stopped)
             if heard is None:
                 return False
             self._check_source()
@@ -100,14 +112,14 @@ class FileWork:
             self._work.keep(next(state.entries()))
         self.sound.begins_s, self.sound.notes = Fraction(state.begins_s), list(state.notes)
         samples = self._heard.samples
-        spans = spans_of(self._heard.read, samples, converter.cutting)
+        spans = spans_of(self._heard.read, samples, voice.cutting)
         self._made = ConvertedVoice(
             heard=self._heard,
             limiting_gain=limiting_gain(state.peak, MAX_PEAK_IN),
             converted=self._converted,
             spans=spans,
-            hop=converter.hop,
-            rate_hz=converter.rate_hz,
+            hop=voice.hop,
+            rate_hz=voice.rate_hz,
             source_s=Fraction(state.source_samples, self.sound.rate_hz),
         )
         self._drop_damaged(is_damaged)
@@ -146,7 +158,7 @@ class FileWork:
         form = form_of(output)
         wanted_hz = rate_hz if isinstance(rate_hz, int) else self._own_rate_hz(rate_hz)
         rate = rate_for(form, min(max(wanted_hz, RATES_HZ[0]), RATES_HZ[1]))
-        finished = FinishedVoice(self._made, share=self._converter.settings.rms_mix, rate_hz=rate)
+        finished = FinishedVoice(self._made, share=self._voice.settings.rms_mix, rate_hz=rate)
         new = self._folder / f"new{output.suffix}"
         has_pictures = bool(form.codec) and self.sound.has_video
         if has_pictures:
@@ -174,7 +186,7 @@ class FileWork:
         self.discard()
 
     def _own_rate_hz(self, of: Literal["source", "model"]) -> int:
-        return self.sound.rate_hz if of == "source" else self._converter.rate_hz
+        return self.sound.rate_hz if of == "source" else self._voice.rate_hz
 
     def close(self) -> None:
         """Release it; what was done stays, for another run to go on from."""
@@ -198,6 +210,7 @@ class FileWork:
             raise AudioError(f"{self.task.source}: is no longer there ({error.strerror or error})") from error
 
     def _close_sounds(self) -> None:
+        self.is_closed = True
         self._heard.close()
         self._converted.close()
 

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from engine.errors import UsageError
 from engine.jobs.kit.option_range import check_number
-from engine.jobs.kit.options import DEVICE, DEVICES, OVERWRITE, RESUME, OptionInfo, option
+from engine.jobs.kit.options import CLUSTER, CLUSTERS, DEVICE, DEVICES, OVERWRITE, RESUME, OptionInfo, option
 from engine.models.rvc import VoiceSettings, VoiceSpec
 from engine.models.rvc.optimization import MAX_BATCH
 from osc_schema import lookup
@@ -55,9 +55,10 @@ class ConvertJob:
         "source", "Sample rate of what is written.", flags="--rate", metavar="HZ|source|model", parse=rate_of
     )
     """source and model become the next higher rate that the file format takes."""
+    cluster: str | None = option(None, CLUSTER, metavar=CLUSTERS)
     device: str = option("auto", DEVICE, metavar=DEVICES, is_configured=True)
     threads: int | None = option(None, "Of the CPU's work. (default: torch chooses)")
-    """CPU threads of the model; None: as torch chooses."""
+    """CPU threads of the model; None: as torch chooses, on a cluster one."""
     batch_size: int | None = option(None, "Pieces at once. [RVC_BATCH_SIZE]", flags="--batch", metavar="N")
     fp16: bool | None = option(None, "Half precision. [RVC_USE_FP16]", flags="--fp16/--no-fp16")
     gpu_filter: bool | None = option(
@@ -80,6 +81,11 @@ class ConvertJob:
             raise UsageError(f"{self.output}: is the output, then; name sound files, videos or folders before it")
         if self.overwrite and self.resume:
             raise UsageError("--overwrite and --resume contradict each other: one replaces what the other leaves alone")
+        if self.cluster is not None and (self.gpu_filter or self.profiling):
+            raise UsageError(
+                "--cluster: sounds are filtered on this machine, and no stages are timed; leave --gpu-filter and "
+                "--profile out"
+            )
         for name, info in VOICE_OPTIONS.items():
             if not info.flags.endswith("autotune"):
                 param = lookup(f"/rvc/{name.removesuffix('_db')}")

@@ -11,9 +11,13 @@ import itertools
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from engine.errors import FolderBusyError, MultiverseError
+from engine.jobs.convert.cluster.cluster_voice import ClusterVoice, SpanPiece
 from engine.jobs.convert.file_work import FileWork
 from engine.jobs.convert.job import ConvertJob
 from engine.jobs.convert.report import ConvertProgress, FileReport, State
@@ -41,7 +45,7 @@ class ConvertRun:
         job: ConvertJob,
         sounds: dict[Task, Sound],
         before: dict[Task, Mark],
-        converter: "VoiceConverter",
+        voice: "VoiceConverter | ClusterVoice",
         settings: Fingerprint,
         *,
         on_progress: OnProgress,
@@ -51,9 +55,9 @@ class ConvertRun:
         """`before`: the outputs as they were when the job was opened. `settings`: the fingerprint without the source.
         `on_file` is called, on any of the three threads, as soon as the end of a file is known."""
         self._job, self._sounds, self._before = job, sounds, before
-        self._converter, self._settings = converter, settings
+        self._voice, self._settings = voice, settings
         self._on_progress, self._on_file, self._is_stopped = on_progress, on_file, is_stopped
-        self._ahead = 2 * converter.options.batch_size
+        self._ahead = 2 * voice.options.batch_size
         self._pipeline: Pipeline[FileWork, FileWork] = Pipeline(
             "convert", ahead=self._ahead, unwritten=UNWRITTEN, is_stopped=is_stopped
         )
@@ -72,9 +76,7 @@ class ConvertRun:
     def run(self) -> dict[Task, FileReport]:
         """The report of each file; raises what a thread raised. What is half done then can be resumed, too."""
         try:
-            self._pipeline.run(
-                self._hear_files, self._convert_files, self._write_files, stop_reading=self._is_ending.set
-            )
+            self._pipeline.run(self._hear_files, self._convert_all, self._write_files, stop_reading=self._is_ending.set)
         finally:
             for task in list(self._works):
                 self._leave(task, "interrupted")
@@ -116,7 +118,7 @@ class ConvertRun:
         """The file, heard; None if it is made already, or if the run was stopped. FolderBusyError if another run makes
         it; once that run has ended, what it left unfinished is resumed."""
         sound, resume = self._sounds[task], self._job.resume or was_elsewhere
-        work = FileWork(task, sound, self._converter, self._settings, resume=resume)
+        work = FileWork(task, sound, self._voice, self._settings, resume=resume)
         if mark_of(task.output) not in (None, self._before[task]):
             work.discard()
             sound.notes.append("another run or program has made it meanwhile: left as it is")
@@ -129,8 +131,44 @@ class ConvertRun:
         self._promised_s[task] = work.seconds
         return work
 
-    def _convert_files(self, files: Iterator[FileWork]) -> Iterator[FileWork]:
+    def _convert_all(self, files: Iterator[FileWork]) -> Iterator[FileWork]:
         """Run on the caller's thread; gives each file once all its spans are converted."""
+        if isinstance(self._voice, ClusterVoice):
+            return self._convert_on_cluster(self._voice, files)
+        return self._convert_here(self._voice, files)
+
+    def _convert_on_cluster(self, voice: ClusterVoice, files: Iterator[FileWork]) -> Iterator[FileWork]:
+        with closing(voice.convert(self._pieces(voice, files), self._keep)) as converted:
+            for piece in converted:
+                self.device_mb = max(self.device_mb, voice.memory_mb() or 0.0)
+                if piece.work.is_closed:
+                    continue
+                if piece.is_last:
+                    yield piece.work
+                if piece.spans:
+                    self._times.end_batch(piece.seconds)
+                    self._on_progress(self._progress())
+
+    def _pieces(self, voice: ClusterVoice, files: Iterator[FileWork]) -> Iterator[SpanPiece]:
+        """Run on the pool's thread, which takes nothing of a file but its waiting spans, before any is converted."""
+        for work in files:
+            self._times.resumed_s += work.seconds - work.waiting_s
+            for piece in voice.pieces(work):
+                if self._is_stopped() or work.is_closed:
+                    break
+                yield piece
+
+    def _keep(self, piece: SpanPiece, parts: tuple[np.ndarray, ...]) -> SpanPiece:
+        """Keep what was converted on the disk, in the order in which it comes."""
+        work = piece.work
+        if piece.spans and not work.is_closed:
+            try:
+                work.keep(piece.spans, parts)
+            except MultiverseError as error:
+                self._leave(work.task, "failed", str(error))
+        return piece
+
+    def _convert_here(self, converter: "VoiceConverter", files: Iterator[FileWork]) -> Iterator[FileWork]:
         while not self._is_stopped():
             if not self._open or (len(self._pipeline.pieces) and len(self._open) < self._ahead):
                 work = next(files, None)
@@ -140,27 +178,27 @@ class ConvertRun:
                 self._open.append(work)
                 yield from self._take_converted()
             else:
-                batch = self._next_batch()
-                self._convert(batch)
+                batch = self._next_batch(converter.options.batch_size)
+                self._convert(converter, batch)
                 yield from self._take_converted()
                 self._times.end_batch(sum(span.frames for _, span in batch) * FRAME / RATE_HZ)
                 self._on_progress(self._progress())
 
-    def _next_batch(self) -> list[tuple[FileWork, Span]]:
-        """The first waiting span, and others of its size."""
+    def _next_batch(self, count: int) -> list[tuple[FileWork, Span]]:
+        """The first waiting span, and others of its size, at most `count`."""
         size = self._open[0].waiting[0].size
         alike = ((work, span) for work in self._open for span in work.waiting if span.size == size)
-        return list(itertools.islice(alike, self._converter.options.batch_size))
+        return list(itertools.islice(alike, count))
 
-    def _convert(self, batch: list[tuple[FileWork, Span]]) -> None:
-        from engine.models.device_work import memory_mb
+    def _convert(self, converter: "VoiceConverter", batch: list[tuple[FileWork, Span]]) -> None:
+        from engine.models.device_work import free_memory, memory_mb
 
         size = batch[0][1].size
         if size != self._last_size and not any(work.is_begun for work in self._open):
-            self._free_memory()
+            free_memory(converter.model.device)  # it keeps blocks of one file's sizes, and the next needs others
         self._last_size = size
         with one_line_when_full(f"{len(batch)} x {size * FRAME / RATE_HZ:.0f} s", "a smaller --batch"):
-            parts = self._converter.convert([work.piece(span) for work, span in batch])
+            parts = converter.convert([work.piece(span) for work, span in batch])
         for work in {id(work): work for work, _ in batch}.values():
             own = [number for number, (other, _) in enumerate(batch) if other is work]
             try:
@@ -168,19 +206,13 @@ class ConvertRun:
             except MultiverseError as error:
                 self._open.remove(work)
                 self._leave(work.task, "failed", str(error))
-        self.device_mb = max(self.device_mb, memory_mb(self._converter.model.device) or 0.0)
+        self.device_mb = max(self.device_mb, memory_mb(converter.model.device) or 0.0)
 
     def _take_converted(self) -> Iterator[FileWork]:
         """Those open files that have no spans left."""
         for work in [work for work in self._open if not work.waiting]:
             self._open.remove(work)
             yield work
-
-    def _free_memory(self) -> None:
-        """Called between files: the allocator keeps blocks of the sizes of one file, and the next needs other sizes."""
-        from engine.models.device_work import free_memory
-
-        free_memory(self._converter.model.device)
 
     def _write_files(self, works: Iterator[FileWork]) -> None:
         """Run on the writer thread."""

@@ -1,8 +1,8 @@
 """Runs a job. `convert_files` does all of it; its three parts are for callers that load a model once for many jobs:
 
 work = open_job(job)                  UsageError, SinkError, ModelError: everything known before loading
-converter = load_converter(job)       seconds
-report = run_job(job, work, converter)
+voice = load_voice(job, work)         seconds
+report = run_job(job, work, voice)
 """
 
 import os
@@ -13,9 +13,11 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 from engine.errors import AudioError, SinkError, UsageError
+from engine.jobs.convert.cluster.cluster_voice import ClusterVoice
 from engine.jobs.convert.file_work import remove_leftover
 from engine.jobs.convert.formats import form_of, rate_for
 from engine.jobs.convert.job import ConvertJob
+from engine.jobs.convert.loading import VoiceFacts, facts_of, load_converter
 from engine.jobs.convert.pipeline import ConvertRun, OnProgress
 from engine.jobs.convert.report import ConvertReport, FileReport
 from engine.jobs.convert.sound import Sound
@@ -23,7 +25,7 @@ from engine.jobs.convert.sounds import open_sound
 from engine.jobs.convert.tasks import Mark, Task, mark_of, tasks_of
 from engine.jobs.convert.writing import check_pictures
 from engine.jobs.kit.fingerprint import Fingerprint, digest_of_files, model_files
-from engine.models.rvc.optimization import OptimizationConfig
+from engine.jobs.kit.ray_cluster import require_ray
 from engine.system.process_memory import peak_process_mb
 
 if TYPE_CHECKING:
@@ -61,7 +63,7 @@ def convert_files(
     batches: what is converted is written, and the rest can be resumed.
     """
     work = open_job(job, on_file=on_file)
-    return run_job(job, work, load_converter(job), on_progress=on_progress, on_file=on_file, stop=stop)
+    return run_job(job, work, load_voice(job, work), on_progress=on_progress, on_file=on_file, stop=stop)
 
 
 def open_job(job: ConvertJob, *, on_file: OnFile = lambda report: None) -> OpenedFiles:
@@ -69,8 +71,10 @@ def open_job(job: ConvertJob, *, on_file: OnFile = lambda report: None) -> Opene
     from engine.models.rvc.check import check
 
     job.check()
+    if job.cluster is not None:
+        require_ray()
     work = OpenedFiles(tasks=tasks_of(job), sounds={}, reports={}, before={})
-    if not job.spec.random_shape:
+    if not job.spec.random_shape and job.cluster is None:  # else it is on other machines
         check(job.spec).require_complete()
     for task in work.tasks:
         if job.resume and task.output.is_file():
@@ -94,62 +98,64 @@ def open_job(job: ConvertJob, *, on_file: OnFile = lambda report: None) -> Opene
     return work
 
 
-def load_converter(job: ConvertJob, environ: Mapping[str, str] = os.environ) -> "VoiceConverter":
-    """The model on its device. ModelError in one line; ConfigError for wrong values in `environ`."""
-    from engine.models.device_work import chosen_device, use_threads
-    from engine.models.rvc.load import load
-    from engine.models.rvc.offline import VoiceConverter
-
-    if job.threads is not None:
-        use_threads(job.threads)
-    device = chosen_device(job.device)
-    options = OptimizationConfig.resolve(device, environ, **job.switches)
-    spec = replace(job.spec, is_retrieved_on_device=options.gpu_retrieval)
-    model = load(spec, device, "float16" if options.fp16 else "float32")
-    return VoiceConverter(model, job.settings, options)
+def load_voice(
+    job: ConvertJob, work: OpenedFiles, environ: Mapping[str, str] = os.environ
+) -> "VoiceConverter | ClusterVoice":
+    """The model on its device, or on the machines of a cluster. `run_job` closes a cluster."""
+    if job.cluster is None:
+        return load_converter(job, environ)
+    known = [sound.promised_s for sound in work.sounds.values()]
+    sounds_s = [seconds for seconds in known if seconds is not None]
+    return ClusterVoice(job, sounds_s=sounds_s if len(sounds_s) == len(known) else None, environ=environ)
 
 
 def run_job(
     job: ConvertJob,
     work: OpenedFiles,
-    converter: "VoiceConverter",
+    voice: "VoiceConverter | ClusterVoice",
     *,
     on_progress: OnProgress = lambda progress: None,
     on_file: OnFile = lambda report: None,
     stop: threading.Event | None = None,
 ) -> ConvertReport:
-    """The files of an open job through a model that may have served others before; as `convert_files`."""
+    """The files of an open job through a model that may have served others before; as `convert_files`. A cluster is
+    closed."""
     stop = stop or threading.Event()
-    model, began_s = converter.model, time.perf_counter()
+    began_s = time.perf_counter()
+    facts = voice.facts if isinstance(voice, ClusterVoice) else facts_of(voice)
     run = ConvertRun(
         job,
         work.sounds,
         work.before,
-        converter,
-        _settings_fingerprint(job, converter),
+        voice,
+        _settings_fingerprint(job, facts),
         on_progress=on_progress,
         on_file=on_file,
         is_stopped=stop.is_set,
     )
-    reports = work.reports | (run.run() if work.sounds else {})
+    try:
+        reports = work.reports | (run.run() if work.sounds else {})
+    finally:
+        if isinstance(voice, ClusterVoice):
+            voice.close()
     seconds = time.perf_counter() - began_s
     return ConvertReport(
         files=tuple(reports[task] for task in work.tasks),
         is_interrupted=any(report.state in ("interrupted", "not begun") for report in reports.values()),
         model=job.spec.model,
         index=job.spec.index,
-        rate_hz=converter.rate_hz,
-        device=str(model.device),
-        dtype=str(model.dtype).removeprefix("torch."),
-        pitch=model.pitch.name if model.has_pitch else "",
-        batch_size=converter.options.batch_size,
+        rate_hz=facts.rate_hz,
+        device=facts.device,
+        dtype=facts.dtype.removeprefix("torch."),
+        pitch=facts.pitch if facts.has_pitch else "",
+        batch_size=facts.options.batch_size,
         sound_s=run.sound_s,
         seconds=seconds,
         speed=run.sound_s / max(seconds, 1e-9),
-        stages=tuple(converter.profiler.as_json()),
+        stages=() if isinstance(voice, ClusterVoice) else tuple(voice.profiler.as_json()),
         peak_memory_mb=run.device_mb or peak_process_mb(),
         memory_of="device" if run.device_mb else "process",
-        notes=model.notes,
+        notes=tuple(voice.notes) if isinstance(voice, ClusterVoice) else facts.notes,
     )
 
 
@@ -160,17 +166,17 @@ def _check_rate(job: ConvertJob, task: Task) -> None:
         raise UsageError(f"--rate: {task.output.suffix} takes {allowed} Hz, not {job.rate_hz}")
 
 
-def _settings_fingerprint(job: ConvertJob, converter: "VoiceConverter") -> Fingerprint:
+def _settings_fingerprint(job: ConvertJob, facts: VoiceFacts) -> Fingerprint:
     """Everything that affects the outputs, without the source."""
-    model, spec = converter.model, job.spec
-    named = (spec.model, spec.index, model.spec.content, spec.rmvpe)
-    settings = asdict(converter.settings)
+    spec = job.spec
+    named = (spec.model, spec.index, facts.content, spec.rmvpe)
+    settings = asdict(facts.settings)
     chosen = {f"{name}|spec": value for name, value in asdict(replace(spec, index_note="", pitch="auto")).items()}
     values = {OPTIONS.get(name, name): value for name, value in (settings | chosen).items()}
     return {f"--{name.replace('_', '-')}": value for name, value in values.items()} | {
         "--f0": spec.pitch,
         "a file of the model": digest_of_files(path for name in named for path in model_files(name)),
-        "how the pitch is found": model.pitch.name,
-        "the precision": str(model.dtype),
-        "how it is cut": asdict(converter.cutting),
+        "how the pitch is found": facts.pitch,
+        "the precision": facts.dtype,
+        "how it is cut": asdict(facts.cutting),
     }

@@ -7,7 +7,7 @@ from engine.errors import UsageError
 from engine.jobs.dataset.options import SceneOptions
 from engine.jobs.dataset.task import PictureTask, RenderSettings, check_seed
 from engine.jobs.kit.option_range import check_no_stream, check_number
-from engine.jobs.kit.options import option
+from engine.jobs.kit.options import CLUSTER, CLUSTERS, OVERWRITE, RESUME, option
 
 MAX_PICTURES = 10_000_000
 
@@ -32,8 +32,8 @@ class DatasetJob:
         metavar="SECONDS",
     )
     retries: int = option(1, "Retries of a failed picture.", metavar="N")
-    resume: bool = option(True, "Keep finished pictures, or make all of OUT again.", flags="--resume/--overwrite")
-    cluster: str | None = option(None, "Run on the machines of a Ray cluster.", metavar="auto|ADDRESS")
+    resume: bool = option(True, f"{RESUME} Also if not given. Or: {OVERWRITE}", flags="--resume/--overwrite")
+    cluster: str | None = option(None, CLUSTER, metavar=CLUSTERS)
     blender: str = ""
 
     def check(self) -> None:

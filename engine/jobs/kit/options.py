@@ -16,8 +16,10 @@ OVERWRITE = "Replace what exists."
 JSON = "Print one JSON object."
 DEVICE = "Where to work."
 DTYPE = "Precision."
+CLUSTER = "Run on the machines of a Ray cluster."
 DEVICES = "auto|cpu|cuda|mps"
 DTYPES = "auto|float16|bfloat16|float32"
+CLUSTERS = "auto|ADDRESS"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from engine.errors import ModelError
+from engine.errors import DeviceFullError
 
 
 @contextmanager
 def one_line_when_full(size: str, advice: str) -> Iterator[None]:
-    """Raise ModelError `no memory for SIZE; choose ADVICE` if the device has run out of memory."""
+    """Raise DeviceFullError `no memory for SIZE; choose ADVICE` if the device has run out of memory."""
     from engine.models.device_work import is_out_of_memory
 
     try:
@@ -16,4 +16,4 @@ def one_line_when_full(size: str, advice: str) -> Iterator[None]:
     except RuntimeError as error:
         if not is_out_of_memory(error):
             raise
-        raise ModelError(f"no memory for {size}; choose {advice}") from None
+        raise DeviceFullError(f"no memory for {size}; choose {advice}") from None

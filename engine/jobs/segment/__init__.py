@@ -2,6 +2,7 @@
 
     job.py          the job and its options, checked before anything is loaded
     run.py          runs a job: `segment_file(job)`, or its three parts
+    loading.py      the model; stage.py: the stage of work, by one model here, or on a cluster (cluster/)
     pipeline.py     one run: decode, segment, paint and encode on three threads (jobs/kit/pipeline.py)
     finished.py     results kept on the disk, so that an interrupted run can go on
     writing.py      the writer thread; results.py: one picture, its masks painted once for all outputs

@@ -7,7 +7,7 @@ from typing import Literal
 from engine.errors import UsageError
 from engine.ipc.segmentation_sheet import MAX_OBJECTS
 from engine.jobs.kit.option_range import check_number
-from engine.jobs.kit.options import DEVICE, DEVICES, DTYPE, DTYPES, OVERWRITE, RESUME, option
+from engine.jobs.kit.options import CLUSTER, CLUSTERS, DEVICE, DEVICES, DTYPE, DTYPES, OVERWRITE, RESUME, option
 
 MAX_BATCH = 4
 RESOLUTIONS_PX = (1008, 672, 336)
@@ -63,10 +63,11 @@ class SegmentJob:
     opacity: float = option(0.5, "Of the colours over the picture.", low=0.0, high=1.0)
     edge: Literal["soft", "hard"] = option("soft", "Of the colours over the picture.", metavar="soft|hard")
     """Edge of the colours; masks themselves are cut at one half."""
+    cluster: str | None = option(None, CLUSTER, metavar=CLUSTERS)
     device: str = option("auto", DEVICE, metavar=DEVICES, is_configured=True)
     dtype: str = option("auto", DTYPE, metavar=DTYPES, is_configured=True)
     threads: int | None = option(None, "Of the CPU's work. (default: torch chooses)", low=1)
-    """CPU threads of the model; None: as torch chooses."""
+    """CPU threads of the model; None: as torch chooses, on a cluster one."""
     is_compiled: bool = option(False, "Minutes at the start, faster after it.", flags="--compile")
     is_offloaded: bool = option(False, "Weights in main memory, for small cards.", flags="--offload")
     every: int = option(1, "Only each N-th picture.", metavar="N", low=1)

@@ -1,73 +1,41 @@
 """A run of `multiverse segment`: reads batches ahead, segments them, paints and encodes; see jobs/kit/pipeline.py."""
 
 import threading
-import time
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
 
 from engine.jobs.kit.job_folder import GO_ON
-from engine.jobs.kit.out_of_memory import one_line_when_full
 from engine.jobs.kit.pipeline import Pipeline
 from engine.jobs.segment.advice import coarser_look
-from engine.jobs.segment.finished import CHECKPOINT_S, FinishedBatches
+from engine.jobs.segment.finished import FinishedBatches
 from engine.jobs.segment.job import Mode, SegmentJob
 from engine.jobs.segment.outputs import form_of
 from engine.jobs.segment.report import SegmentProgress, SegmentReport
 from engine.jobs.segment.segmented import Segmented
+from engine.jobs.segment.stage import SegmentStage
 from engine.jobs.segment.times import RunTimes
 from engine.jobs.segment.writing import Writer
 from engine.sources.batches import Batch, batches, batches_waiting
 from engine.sources.pictures import Pictures, fitted
 from engine.system.process_memory import peak_process_mb
 
-if TYPE_CHECKING:
-    from engine.models.sam3.segmenter import Segmenter
-
 OnProgress = Callable[[SegmentProgress], object]
 
 
-class LocalSegments:
-    """The stage of work: one model in this process. Takes batches, gives results in their order."""
-
-    def __init__(self, job: SegmentJob, segmenter: "Segmenter", mode: Mode, is_stopped: Callable[[], bool]) -> None:
-        self._job, self._segmenter, self._mode, self._is_stopped = job, segmenter, mode, is_stopped
-
-    def segment(self, batches: Iterator[Batch]) -> Iterator[Segmented]:
-        saved_s = time.monotonic()
-        for batch in batches:
-            first = batch.pictures[0]
-            size = f"{len(batch.pictures)} x {self._job.resolution} px"
-            with one_line_when_full(size, "a smaller --batch or --resolution, or --offload"):
-                found = self._segmenter.segment(batch.pixels, index=first.number, time_s=float(first.start_s))
-            stages_ms = self._segmenter.clock.read_ms()
-            state = None
-            if self._mode == "track" and (time.monotonic() - saved_s >= CHECKPOINT_S or self._is_stopped()):
-                state, saved_s = self._segmenter.tracker_state(), time.monotonic()
-            yield Segmented(
-                batch=batch,
-                found=found,
-                not_finite=self._segmenter.not_finite,
-                stages_ms=stages_ms,
-                tracker=state,
-            )
-
-
 class SegmentRun:
-    """One run of one source. The segmenter is set up and no other thread uses it."""
+    """One run of one source. No other thread uses the stage."""
 
     def __init__(
         self,
         job: SegmentJob,
         pictures: Pictures,
         finished: FinishedBatches,
-        segmenter: "Segmenter",
+        stage: SegmentStage,
         mode: Mode,
         on_progress: OnProgress,
         stop: threading.Event,
     ) -> None:
         self._job, self._pictures, self._finished = job, pictures, finished
-        self._segmenter, self._mode, self._on_progress = segmenter, mode, on_progress
-        self._stage = LocalSegments(job, segmenter, mode, stop.is_set)
+        self._stage, self._mode, self._on_progress, self._stop = stage, mode, on_progress, stop
         waiting = batches_waiting(pictures.first, job.batch)
         self._pipeline: Pipeline[Batch, Segmented] = Pipeline(
             "segment", ahead=waiting, unwritten=waiting, is_stopped=stop.is_set
@@ -100,8 +68,8 @@ class SegmentRun:
     def _segment(self, batches: Iterator[Batch]) -> Iterator[Segmented]:
         yield from self._finished.restored(batches)
         if self._finished.tracker is not None:
-            self._segmenter.restore_tracker(self._finished.tracker)
-        yield from self._stage.segment(batches)
+            self._stage.restore_tracker(self._finished.tracker)
+        yield from self._stage.segment(batches, self._stop.is_set)
 
     def _count(self, segmented: Segmented) -> None:
         """Count a batch that was handed to the writer."""
@@ -131,10 +99,12 @@ class SegmentRun:
     def _time(self, segmented: Segmented) -> None:
         self._times.end_batch(len(segmented.found), segmented.stages_ms)
         self._batches += 1
-        if self._batches == (2 if self._job.is_compiled else 1):  # the first batch includes the compiler's minutes
+        if self._stage.is_local and self._batches == (
+            2 if self._job.is_compiled else 1
+        ):  # the first batch includes the compiler's minutes
             picture_s = sum(segmented.stages_ms.values()) / 1000 / len(segmented.found)
-            self._advice = coarser_look(self._job.resolution, self._segmenter.model.device.type, picture_s)
-        self._device_mb = max(self._device_mb, self._segmenter.memory_mb or 0.0)
+            self._advice = coarser_look(self._job.resolution, self._stage.device.partition(":")[0], picture_s)
+        self._device_mb = max(self._device_mb, self._stage.memory_mb() or 0.0)
 
     def _expected(self) -> int | None:
         whole = self._pictures.expected
@@ -142,7 +112,7 @@ class SegmentRun:
         return min((end for end in ends if end), default=None)
 
     def _report(self, notes: tuple[str, ...]) -> SegmentReport:
-        job, counts, writer, model = self._job, self._pictures.counts, self._writer, self._segmenter.model
+        job, counts, writer = self._job, self._pictures.counts, self._writer
         own_notes = [note for output in writer.outputs for note in output.notes]
         if self._not_finite:
             own_notes.append(f"{self._not_finite} pictures: the model answered with NaN; try --dtype float32")
@@ -161,8 +131,8 @@ class SegmentRun:
             mode=self._mode,
             resolution=job.resolution,
             batch=job.batch,
-            device=str(model.device),
-            dtype=str(model.dtype).removeprefix("torch."),
+            device=self._stage.device,
+            dtype=self._stage.dtype,
             width=width,
             height=height,
             read=counts.decoded,
@@ -188,5 +158,5 @@ class SegmentRun:
             read_waits=times.read_waits,
             peak_memory_mb=self._device_mb or peak_process_mb(),
             memory_of="device" if self._device_mb else "process",
-            notes=(*notes, *counts.notes, *own_notes),
+            notes=(*notes, *self._stage.notes, *counts.notes, *own_notes),
         )

@@ -1,25 +1,28 @@
 """Runs a job. `segment_file` does all of it; its three parts are for callers that load a model once for many files:
 
 opened = open_job(job)                UsageError, SourceError, SinkError, ModelError: everything known before loading
-segmenter = load_segmenter(job)       seconds
-report = run_job(job, opened, segmenter)
+model = load_model(job, opened)       seconds
+report = run_job(job, opened, model)
 """
 
 import threading
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.errors import ModelError, UsageError
 from engine.jobs.kit.job_folder import GO_ON, JobFolder
+from engine.jobs.kit.ray_cluster import require_ray
 from engine.jobs.kit.resuming import check_start, mark_of
+from engine.jobs.segment.cluster.cluster_segments import ClusterSegments
 from engine.jobs.segment.finished import FinishedBatches, segment_fingerprint
 from engine.jobs.segment.job import Mode, SegmentJob
+from engine.jobs.segment.loading import load_segmenter, spec_of
 from engine.jobs.segment.outputs import check_forms, check_outputs, forms_of, job_folder_of
 from engine.jobs.segment.pipeline import OnProgress, SegmentRun
 from engine.jobs.segment.report import SegmentReport
-from engine.models.libraries import require_libraries
-from engine.models.sam3 import SegmentationSpec
+from engine.jobs.segment.stage import LocalSegments, SegmentStage
 from engine.sources.pictures import Pictures, open_pictures
 
 if TYPE_CHECKING:
@@ -31,6 +34,7 @@ class OpenedSource:
     """The source, and what an earlier run found in it; nothing is loaded yet."""
 
     pictures: Pictures
+    mode: Mode
     finished: FinishedBatches
     notes: tuple[str, ...]
     """Notes about an earlier run."""
@@ -53,16 +57,18 @@ def segment_file(
     """
     opened = open_job(job)
     try:
-        segmenter = load_segmenter(job)
+        model = load_model(job, opened)
     except BaseException:
         opened.close()
         raise
-    return run_job(job, opened, segmenter, on_progress=on_progress, stop=stop)
+    return run_job(job, opened, model, on_progress=on_progress, stop=stop)
 
 
 def open_job(job: SegmentJob) -> OpenedSource:
     """Open the source, its first picture decoded. Raises errors of the job, its outputs, source and model."""
     job.check()
+    if job.cluster is not None:
+        require_ray()
     forms = forms_of(job.outputs, job.frames)
     existing = check_outputs(forms, job.source)
     if existing and not (job.overwrite or job.resume or job_folder_of(forms).exists()):
@@ -85,44 +91,43 @@ def open_job(job: SegmentJob) -> OpenedSource:
     except BaseException:
         work.close()
         raise
-    return OpenedSource(pictures=pictures, finished=finished, notes=(*([note] if note else []), *finished.notes))
+    notes = (*([note] if note else []), *finished.notes)
+    return OpenedSource(pictures=pictures, mode=mode, finished=finished, notes=notes)
 
 
-def load_segmenter(job: SegmentJob) -> "Segmenter":
-    """The model on its device; ModelError in one line, for boxes without torchvision before it is loaded."""
-    if job.boxes:
-        from engine.models.sam3.boxes import require_roi_align
-
-        require_roi_align()
-    require_libraries()
-    from engine.models.device_work import chosen_device, chosen_dtype, use_threads
-    from engine.models.sam3.load import load
-    from engine.models.sam3.segmenter import Segmenter
-
-    if job.threads is not None:
-        use_threads(job.threads)
-    device = chosen_device(job.device)
-    return Segmenter(load(_spec_of(job), device, chosen_dtype(job.dtype, device, half="bfloat16")))
+def load_model(job: SegmentJob, opened: OpenedSource) -> "Segmenter | ClusterSegments":
+    """The model on its device, or on the machines of a cluster. `run_job` closes a cluster."""
+    if job.cluster is None:
+        return load_segmenter(job)
+    pictures = opened.pictures
+    ends = (pictures.expected and -(-pictures.expected // job.every), job.limit)
+    expected = min((end for end in ends if end), default=None)
+    return ClusterSegments(job, opened.mode, picture_bytes=pictures.first.pixels.nbytes, expected=expected)
 
 
 def run_job(
     job: SegmentJob,
     opened: OpenedSource,
-    segmenter: "Segmenter",
+    model: "Segmenter | ClusterSegments",
     *,
     on_progress: OnProgress = lambda progress: None,
     stop: threading.Event | None = None,
 ) -> SegmentReport:
-    """One source through a model that may have served others before; as `segment_file`. On the segmenter's thread."""
+    """One source through a model that may have served others before; as `segment_file`. On the thread that loaded it.
+    A cluster is closed."""
     work = opened.finished.work
     try:
-        mode = mode_for(job, opened.pictures, can_follow=segmenter.model.video is not None)
-        segmenter.mode = mode
-        segmenter.reset()
-        segmenter.threshold, segmenter.max_objects, segmenter.boxes = job.threshold, job.max_objects, job.boxes
-        notes = opened.notes + segmenter.model.notes + segmenter.set_prompts(job.prompts)
-        run = SegmentRun(job, opened.pictures, opened.finished, segmenter, mode, on_progress, stop or threading.Event())
-        report = run.run(notes)
+        with ExitStack() as closing:
+            if isinstance(model, ClusterSegments):
+                closing.callback(model.close)
+                stage: SegmentStage = model
+                mode = opened.mode
+            else:
+                mode = mode_for(job, opened.pictures, can_follow=model.model.video is not None)
+                stage = LocalSegments(job, model, mode)
+            stop = stop or threading.Event()
+            run = SegmentRun(job, opened.pictures, opened.finished, stage, mode, on_progress, stop)
+            report = run.run(opened.notes)
     except BaseException as error:
         if work.has_kept and "--resume" not in str(error):
             error.add_note(f"{work.output}: {GO_ON}")
@@ -143,22 +148,24 @@ def mode_for(job: SegmentJob, pictures: Pictures, *, can_follow: bool) -> Mode:
 
 
 def _can_follow(job: SegmentJob) -> bool:
-    """True if the model has a tracker; ModelError if files are missing. Milliseconds."""
+    """True if the model has a tracker; ModelError if files are missing. Milliseconds.
+
+    On a cluster the model may be on other machines only: True then, and they raise the error if it has none.
+    """
     from engine.models.sam3.check import NO_TRACKER, check
 
-    spec = _spec_of(job)
+    spec = spec_of(job)
     if spec.random_shape:
         return True
-    report = check(spec)
-    if report.missing:
-        raise ModelError(report.missing[0])
+    try:
+        report = check(spec)
+        if report.missing:
+            raise ModelError(report.missing[0])
+    except ModelError:
+        if job.cluster is None:
+            raise
+        return True
     can_follow = report.kind == "sam3_video"
     if job.mode == "track" and not can_follow:
         raise ModelError(f"{job.model}: {NO_TRACKER}")
     return can_follow
-
-
-def _spec_of(job: SegmentJob) -> SegmentationSpec:
-    return SegmentationSpec(
-        model=job.model, resolution=job.resolution, is_compiled=job.is_compiled, is_offloaded=job.is_offloaded
-    )

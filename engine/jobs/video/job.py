@@ -5,7 +5,7 @@ from typing import Literal
 
 from engine.errors import UsageError
 from engine.jobs.kit.option_range import check_no_stream, check_number
-from engine.jobs.kit.options import DEVICE, DEVICES, DTYPE, DTYPES, OVERWRITE, RESUME, option
+from engine.jobs.kit.options import CLUSTER, CLUSTERS, DEVICE, DEVICES, DTYPE, DTYPES, OVERWRITE, RESUME, option
 from engine.models.sd.painting import MAX_SEED, Painting
 from engine.models.sd.plan.sampler_choice import SAMPLERS
 from engine.models.sd.spec import NO_MODEL
@@ -36,7 +36,7 @@ class VideoJob:
     stages: Stages = option(
         "auto", "split: a process a stage; fused: one; auto: the faster here.", metavar="auto|split|fused"
     )
-    cluster: str | None = option(None, "Paint on the machines of a Ray cluster.", metavar="auto|ADDRESS")
+    cluster: str | None = option(None, CLUSTER, metavar=CLUSTERS)
     device: str = option("auto", DEVICE, metavar=DEVICES, is_configured=True)
     dtype: str = option("auto", DTYPE, metavar=DTYPES, is_configured=True)
     threads: int | None = option(None, "CPU threads of each process. (default: the cores are shared out)", metavar="N")

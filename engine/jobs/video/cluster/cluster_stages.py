@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from engine.jobs.kit.model_pool import open_pool, unlike_note
 from engine.jobs.kit.ray_actor import ActorPlace, Recipe
-from engine.jobs.kit.ray_cluster import require_ray
-from engine.jobs.kit.ray_pool import Actor, ActorPool, connect_pool, machine_resources, share_of
+from engine.jobs.kit.ray_pool import Actor, ActorShare
 from engine.jobs.video.batches import PaintedBatch, VideoBatch
 from engine.jobs.video.cluster.paint_recipe import LoadedPainter, PaintedSegment, PaintRecipe, with_absolute_paths
 from engine.jobs.video.job import VideoJob
@@ -59,7 +59,6 @@ class ClusterStages:
 
         UsageError if Ray is not installed; ModelError or ChildError, in one line, for everything else.
         """
-        require_ray()
         batch_bytes = job.batch * size[0] * size[1] * 3
         self._segment_batches = max(1, min(SEGMENT_PICTURES // job.batch, SEGMENT_BYTES // batch_bytes))
         segment_bytes = self._segment_batches * batch_bytes
@@ -71,22 +70,22 @@ class ClusterStages:
         self._turns = ""
         self._last: dict[Actor[LoadedPainter], PaintedSegment] = {}
         """The latest result of each actor."""
+
+        def recipe_for(share: ActorShare) -> Recipe[list[np.ndarray], PaintedSegment, LoadedPainter]:
+            own = with_absolute_paths(job)
+            return recipe(replace(own, cluster=None, stages="fused", device=share.device, threads=share.threads), size)
+
         with ExitStack() as opening:
-            connection = connect_pool(job.cluster or "auto", piece_bytes=segment_bytes)
-            opening.callback(connection.close)
-            share = share_of(
-                machine_resources(connection.ray),
-                job.device,
-                job.threads,
-                cluster=connection.words,
-                max_actors=max_actors,
+            self._pool = opening.enter_context(
+                open_pool(
+                    job.cluster or "auto",
+                    recipe_for,
+                    device=job.device,
+                    threads=job.threads,
+                    piece_bytes=segment_bytes,
+                    max_actors=max_actors,
+                )
             )
-            job = replace(
-                with_absolute_paths(job), cluster=None, stages="fused", device=share.device, threads=share.threads
-            )
-            self._pool = ActorPool(connection, recipe(job, size), share, piece_bytes=segment_bytes)
-            opening.callback(self._pool.close)
-            self._pool.start()
             self._describe()
             self._closing = opening.pop_all()
 
@@ -135,10 +134,7 @@ class ClusterStages:
         self.device, self.dtype, self.real_steps = first.device, first.dtype, first.real_steps
         self.notes = self._pool.notes
         self.notes += [f"painted by {self._pool.words}", *first.notes]
-        kinds = {(each.device, each.dtype, each.card) for each in loaded}
-        if len(kinds) > 1:
-            named = ", ".join(sorted(" ".join(word for word in kind if word) for kind in kinds))
-            self.notes.append(f"the actors are not alike ({named}): their pictures may differ in the last digits")
+        self.notes += unlike_note(((each.device, each.dtype, each.card) for each in loaded), "pictures")
 
     def _segments(self, batches: Iterator[VideoBatch]) -> Iterator[ClipPiece]:
         gathered: list[VideoBatch] = []

@@ -3,10 +3,10 @@
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 
+from engine.jobs.kit.model_pool import absolute_if_here
 from engine.jobs.video.batches import PaintedBatch, VideoBatch
 from engine.jobs.video.device_state import DeviceWatch
 from engine.jobs.video.job import VideoJob
@@ -107,22 +107,17 @@ def with_absolute_paths(job: VideoJob) -> VideoJob:
     """Make the paths of local files absolute, for an actor may work in another folder. Model ids stay as they are."""
     painting = job.painting
     spec = _absolute_spec(painting.spec)
-    return replace(job, painting=replace(painting, spec=spec, ip_image=_absolute(painting.ip_image)))
+    return replace(job, painting=replace(painting, spec=spec, ip_image=absolute_if_here(painting.ip_image)))
 
 
 def _absolute_spec(spec: ModelSpec) -> ModelSpec:
     return replace(
         spec,
-        model=_absolute(spec.model),
-        vae=spec.vae if spec.vae in VAE_WORDS else _absolute(spec.vae),
-        loras=tuple((_absolute(name), weight) for name, weight in spec.loras),
-        controlnets=tuple(_absolute(name) for name in spec.controlnets),
-        ip_adapter=_absolute(spec.ip_adapter),
-        image_encoder=_absolute(spec.image_encoder),
-        embeddings=tuple(_absolute(name) for name in spec.embeddings),
+        model=absolute_if_here(spec.model),
+        vae=spec.vae if spec.vae in VAE_WORDS else absolute_if_here(spec.vae),
+        loras=tuple((absolute_if_here(name), weight) for name, weight in spec.loras),
+        controlnets=tuple(absolute_if_here(name) for name in spec.controlnets),
+        ip_adapter=absolute_if_here(spec.ip_adapter),
+        image_encoder=absolute_if_here(spec.image_encoder),
+        embeddings=tuple(absolute_if_here(name) for name in spec.embeddings),
     )
-
-
-def _absolute(name: str) -> str:
-    path = Path(name).expanduser()
-    return str(path.absolute()) if name and path.exists() else name

@@ -1,0 +1,66 @@
+"""Loads the voice of a job, here or in an actor of a cluster; and its facts, as plain values."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from engine.jobs.convert.job import ConvertJob
+from engine.models.rvc import VoiceSettings
+from engine.models.rvc.cutting import Cutting
+from engine.models.rvc.optimization import OptimizationConfig
+
+if TYPE_CHECKING:
+    from engine.models.rvc.offline import VoiceConverter
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VoiceFacts:
+    """What a run has to know about the loaded voice."""
+
+    settings: VoiceSettings
+    options: OptimizationConfig
+    cutting: Cutting
+    hop: int
+    """Samples of a frame of 10 ms."""
+    rate_hz: int
+    device: str
+    dtype: str
+    pitch: str
+    """The method: rmvpe, fcpe or yin."""
+    has_pitch: bool
+    content: str
+    """The name of HuBERT or ContentVec."""
+    notes: tuple[str, ...]
+
+
+def load_converter(job: ConvertJob, environ: Mapping[str, str] = os.environ) -> "VoiceConverter":
+    """The model on its device. ModelError in one line; ConfigError for wrong values in `environ`."""
+    from engine.models.device_work import chosen_device, use_threads
+    from engine.models.rvc.load import load
+    from engine.models.rvc.offline import VoiceConverter
+
+    if job.threads is not None:
+        use_threads(job.threads)
+    device = chosen_device(job.device)
+    options = OptimizationConfig.resolve(device, environ, **job.switches)
+    spec = replace(job.spec, is_retrieved_on_device=options.gpu_retrieval)
+    model = load(spec, device, "float16" if options.fp16 else "float32")
+    return VoiceConverter(model, job.settings, options)
+
+
+def facts_of(converter: "VoiceConverter") -> VoiceFacts:
+    model = converter.model
+    return VoiceFacts(
+        settings=converter.settings,
+        options=converter.options,
+        cutting=converter.cutting,
+        hop=converter.hop,
+        rate_hz=converter.rate_hz,
+        device=str(model.device),
+        dtype=str(model.dtype),
+        pitch=model.pitch.name,
+        has_pitch=model.has_pitch,
+        content=model.spec.content,
+        notes=model.notes,
+    )

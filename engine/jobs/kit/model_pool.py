@@ -1,0 +1,57 @@
+"""An opened ActorPool with its cluster, and what all jobs with a model need on a cluster: paths, and alike machines."""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from engine.jobs.kit.ray_actor import Recipe
+from engine.jobs.kit.ray_pool import ActorPool, ActorShare, connect_pool, machine_resources, share_of
+
+Payload = TypeVar("Payload")
+Result = TypeVar("Result")
+Loaded = TypeVar("Loaded")
+
+
+@contextmanager
+def open_pool(
+    cluster: str,
+    recipe: Callable[[ActorShare], Recipe[Payload, Result, Loaded]],
+    *,
+    device: str,
+    threads: int | None,
+    piece_bytes: int,
+    max_actors: int | None = None,
+) -> Iterator[ActorPool[Payload, Result, Loaded]]:
+    """Connect, start the actors, and end both at the exit. Takes seconds to minutes: every actor loads the model.
+
+    UsageError if Ray is not installed; ModelError or ChildError, in one line, for everything else.
+    """
+    connection = connect_pool(cluster, piece_bytes=piece_bytes)
+    try:
+        machines = machine_resources(connection.ray)
+        share = share_of(machines, device, threads, cluster=connection.words, max_actors=max_actors)
+        pool = ActorPool(connection, recipe(share), share, piece_bytes=piece_bytes)
+        try:
+            pool.start()
+            yield pool
+        finally:
+            pool.close()
+    finally:
+        connection.close()
+
+
+def absolute_if_here(name: str) -> str:
+    """Make the path of a file or folder absolute, for an actor may work in another folder. Model ids stay as they
+    are."""
+    path = Path(name).expanduser()
+    return str(path.absolute()) if name and path.exists() else name
+
+
+def unlike_note(kinds: Iterable[tuple[str, ...]], results: str) -> list[str]:
+    """A line for the user if the actors are of several kinds, such as (device, dtype, card); empty if they are not."""
+    found = set(kinds)
+    if len(found) < 2:
+        return []
+    named = ", ".join(sorted(" ".join(word for word in kind if word) for kind in found))
+    return [f"the actors are not alike ({named}): their {results} may differ in the last digits"]

@@ -1,0 +1,108 @@
+"""The stage of work: batches in, found objects out; by one model in this process, or on a cluster (cluster/)."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from engine.jobs.kit.out_of_memory import one_line_when_full
+from engine.jobs.segment.finished import CHECKPOINT_S
+from engine.jobs.segment.job import Mode, SegmentJob
+from engine.jobs.segment.segmented import Segmented
+from engine.sources.batches import Batch
+from engine.values import Segmentation
+
+if TYPE_CHECKING:
+    from engine.models.sam3.segmenter import Segmenter
+
+
+class SegmentStage(Protocol):
+    """Loaded and set up for one source. Used by one thread."""
+
+    device: str
+    dtype: str
+    is_local: bool
+    """True if one model in this process does the work."""
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """Notes for the user, one line each; may grow."""
+
+    def segment(self, batches: Iterator[Batch], is_stopped: Callable[[], bool]) -> Iterator[Segmented]:
+        """Segment the batches in their order. `is_stopped`: True once `batches` ends early."""
+
+    def restore_tracker(self, state: bytes) -> None:
+        """Go on from a saved state; before `segment`, in track mode only."""
+
+    def memory_mb(self) -> float | None:
+        """MiB of device memory held; None on a CPU."""
+
+    def close(self) -> None:
+        """Release what was opened for this run. Idempotent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FoundBatch:
+    """The result of the model for one batch."""
+
+    found: list[Segmentation]
+    not_finite: int
+    stages_ms: dict[str, float]
+
+
+class LocalSegments:
+    """SegmentStage with one model in this process, which may have served other jobs before."""
+
+    is_local = True
+
+    def __init__(self, job: SegmentJob, segmenter: "Segmenter", mode: Mode) -> None:
+        """Set the model up for this job."""
+        self._job, self._segmenter, self._mode = job, segmenter, mode
+        segmenter.mode = mode
+        segmenter.reset()
+        segmenter.threshold, segmenter.max_objects, segmenter.boxes = job.threshold, job.max_objects, job.boxes
+        model = segmenter.model
+        self.notes = model.notes + segmenter.set_prompts(job.prompts)
+        self.device, self.dtype = str(model.device), str(model.dtype).removeprefix("torch.")
+
+    def segment(self, batches: Iterator[Batch], is_stopped: Callable[[], bool]) -> Iterator[Segmented]:
+        saved_s = time.monotonic()
+        for batch in batches:
+            first = batch.pictures[0]
+            made = self.find(batch.pixels, index=first.number, time_s=float(first.start_s))
+            state = None
+            if self._mode == "track" and (time.monotonic() - saved_s >= CHECKPOINT_S or is_stopped()):
+                state, saved_s = self.tracker_state(), time.monotonic()
+            yield Segmented(
+                batch=batch,
+                found=made.found,
+                not_finite=made.not_finite,
+                stages_ms=made.stages_ms,
+                tracker=state,
+            )
+
+    def find(self, pixels: np.ndarray, *, index: int, time_s: float) -> FoundBatch:
+        """Segment one batch. `index` and `time_s`: of its first picture."""
+        size = f"{len(pixels)} x {self._job.resolution} px"
+        with one_line_when_full(size, "a smaller --batch or --resolution, or --offload"):
+            found = self._segmenter.segment(pixels, index=index, time_s=time_s)
+        stages_ms = self._segmenter.clock.read_ms()
+        return FoundBatch(found=found, not_finite=self._segmenter.not_finite, stages_ms=stages_ms)
+
+    def forget(self) -> None:
+        """Forget the followed objects."""
+        self._segmenter.reset()
+
+    def tracker_state(self) -> bytes:
+        return self._segmenter.tracker_state()
+
+    def restore_tracker(self, state: bytes) -> None:
+        self._segmenter.restore_tracker(state)
+
+    def memory_mb(self) -> float | None:
+        return self._segmenter.memory_mb
+
+    def close(self) -> None:
+        """The model stays, for other jobs."""

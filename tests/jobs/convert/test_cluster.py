@@ -1,0 +1,144 @@
+"""Conversion on a cluster: the bytes of a local run, also if actors die or it stops midway. One test on a real Ray."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.errors import ModelError, UsageError
+from engine.jobs.convert import ConvertJob, ConvertReport
+from engine.jobs.convert.cluster.voice_recipe import VoiceWorker
+from engine.jobs.convert.run import load_voice, open_job, run_job
+from engine.models.rvc import VoiceSettings, VoiceSpec
+from engine.models.rvc.offline import VoiceConverter
+from engine.models.rvc.optimization import OptimizationConfig
+from tests.jobs.convert.conftest import CUTTING
+from tests.jobs.convert.voices import spoken, write_sound
+from tests.jobs.kit.pool_on_fake_ray import use_fake_ray
+
+LENGTHS_S = (5.0, 0.5, 3.2)  # several spans, one, several
+LOST = "an actor on host{} was lost: its process was killed or crashed"
+Convert = Callable[..., ConvertReport]
+
+
+@pytest.fixture
+def sources(tmp_path: Path) -> list[Path]:
+    (tmp_path / "in").mkdir()
+    return [write_sound(tmp_path / "in" / f"{number}.wav", spoken(seconds)) for number, seconds in enumerate(LENGTHS_S)]
+
+
+@pytest.fixture
+def job(voice: VoiceSpec, sources: list[Path], tmp_path: Path) -> ConvertJob:
+    return ConvertJob(
+        sources=tuple(sources),
+        output=f"{tmp_path / 'far'}/",
+        spec=voice,
+        settings=VoiceSettings(pitch=12),
+        cluster="auto",
+        threads=1,
+        device="cpu",
+        batch_size=2,
+    )
+
+
+@pytest.fixture
+def fake_ray(model: Any, job: ConvertJob, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    options = OptimizationConfig.resolve("cpu", {}, batch_size=2)
+    return lambda **asked: use_fake_ray(
+        monkeypatch, lambda: VoiceWorker(VoiceConverter(model, job.settings, options, cutting=CUTTING)), **asked
+    )
+
+
+def on_cluster(job: ConvertJob, **options: Any) -> ConvertReport:
+    work = open_job(job)
+    return run_job(job, work, load_voice(job, work, {}), **options)
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in folder.iterdir()}
+
+
+def test_the_files_are_those_of_a_local_run_if_an_actor_dies(
+    convert: Convert, sources: list[Path], job: ConvertJob, fake_ray: Any, tmp_path: Path
+) -> None:
+    convert(*sources, f"{tmp_path / 'local'}/", batch_size=2)
+    ray = fake_ray(deadly_call=1)
+    report = on_cluster(job)
+    assert content(tmp_path / "far") == content(tmp_path / "local")
+    assert report.is_complete and report.sound_s == pytest.approx(sum(LENGTHS_S), abs=0.1)
+    assert any(LOST.format(number) in report.notes for number in (0, 1)) and len(ray.handles) == 3
+    assert report.notes[0].startswith("converted by ") and report.batch_size == 2
+    assert all(handle.is_killed for handle in ray.handles)
+
+
+def test_an_interrupted_run_goes_on_where_it_stopped(
+    convert: Convert, sources: list[Path], job: ConvertJob, fake_ray: Any, tmp_path: Path
+) -> None:
+    convert(*sources, f"{tmp_path / 'local'}/", batch_size=2)
+    fake_ray(cores=1)
+    stop = threading.Event()
+    report = on_cluster(replace(job, batch_size=1), stop=stop, on_progress=lambda progress: stop.set())
+    assert report.is_interrupted
+    more = on_cluster(replace(job, resume=True))
+    assert more.is_complete and 0.0 < more.sound_s < sum(LENGTHS_S)
+    assert content(tmp_path / "far") == content(tmp_path / "local")
+
+
+def test_a_file_that_cannot_be_written_fails_alone(
+    sources: list[Path], job: ConvertJob, fake_ray: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from engine.errors import SinkError
+    from engine.jobs.convert.file_work import FileWork
+
+    keep = FileWork.keep
+
+    def fail_first(work: FileWork, spans: Any, parts: Any) -> None:
+        if work.task.source == sources[0]:
+            raise SinkError("the disk is full")
+        keep(work, spans, parts)
+
+    monkeypatch.setattr(FileWork, "keep", fail_first)
+    fake_ray()
+    report = on_cluster(job)
+    assert [file.state for file in report.files] == ["failed", "converted", "converted"]
+    assert report.files[0].reason == "the disk is full"
+
+
+def test_machines_that_find_the_pitch_differently_are_refused(
+    job: ConvertJob, fake_ray: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    describe, count = VoiceWorker.describe, 0
+
+    def described(worker: VoiceWorker) -> Any:
+        nonlocal count
+        count += 1
+        loaded = describe(worker)
+        return replace(loaded, facts=replace(loaded.facts, pitch=f"way {count}"))
+
+    monkeypatch.setattr(VoiceWorker, "describe", described)
+    fake_ray()
+    with pytest.raises(
+        ModelError, match=r"^on host\d: the pitch is found by way \d, elsewhere by way \d; name one with"
+    ):
+        on_cluster(job)
+
+
+def test_what_is_done_on_this_machine_cannot_be_asked_of_the_others(job: ConvertJob) -> None:
+    for options in ({"gpu_filter": True}, {"profiling": True}):
+        with pytest.raises(UsageError, match=r"^--cluster: .*leave --gpu-filter and --profile out$"):
+            replace(job, **options).check()
+
+
+def test_a_real_ray_gives_the_files_of_a_local_run(
+    sources: list[Path], job: ConvertJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", "local")
+    job = replace(job, sources=(sources[1],))
+    here = replace(job, cluster=None, output=f"{tmp_path / 'local'}/")
+    assert on_cluster(here).is_complete
+    report = on_cluster(job)
+    assert content(tmp_path / "far") == content(tmp_path / "local")
+    assert report.is_complete and report.notes[0].startswith("converted by ")

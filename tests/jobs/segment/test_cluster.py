@@ -1,0 +1,123 @@
+"""Segmentation on a cluster: the bytes of a local run, also if actors die. One test on a real Ray."""
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.errors import ModelError
+from engine.jobs.segment import SegmentJob, SegmentReport
+from engine.jobs.segment.cluster import cluster_segments
+from engine.jobs.segment.cluster.segment_recipe import SegmentWorker
+from engine.jobs.segment.job import Mode
+from engine.jobs.segment.run import load_model, open_job, run_job
+from engine.jobs.segment.stage import LocalSegments
+from tests.jobs.kit.pool_on_fake_ray import use_fake_ray
+from tests.jobs.segment.conftest import Segment
+
+COUNT = 9
+LOST = "an actor on host0 was lost: its process was killed or crashed"
+
+
+def on_cluster(job: SegmentJob, **options: Any) -> SegmentReport:
+    opened = open_job(job)
+    return run_job(job, opened, load_model(job, opened), **options)
+
+
+def begin_ids_anew(segmenter: Any) -> None:
+    """As in a new process: the tracker of all tests here counts on from run to run."""
+    if segmenter._tracker is not None:
+        segmenter._tracker._session.max_obj_id = 0
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+
+@pytest.fixture
+def local(
+    segment: Segment, segmenter: Any, movie: Callable[..., Path], tmp_path: Path
+) -> Callable[..., tuple[Path, dict[str, bytes]]]:
+    """`local(**options)`: the source, and the files that a local run makes of it."""
+
+    def run(**options: Any) -> tuple[Path, dict[str, bytes]]:
+        source, folder = movie(COUNT), tmp_path / "local"
+        begin_ids_anew(segmenter)
+        segment(source, *outputs(folder), **options)
+        return source, content(folder)
+
+    return run
+
+
+def outputs(folder: Path) -> tuple[Path, ...]:
+    folder.mkdir()
+    return folder / "out.mp4", folder / "masks", folder / "out.json"
+
+
+def fake_ray(monkeypatch: pytest.MonkeyPatch, job: SegmentJob, segmenter: Any, mode: Mode, **options: Any) -> Any:
+    monkeypatch.setattr(cluster_segments, "PICTURES", {"image": 2, "track": 2})
+
+    def worker() -> SegmentWorker:
+        begin_ids_anew(segmenter)
+        return SegmentWorker(LocalSegments(job, segmenter, mode), is_tracked=mode == "track")
+
+    return use_fake_ray(monkeypatch, worker, **options)
+
+
+@pytest.mark.parametrize(("mode", "actors"), [("image", 3), ("track", 2)])
+def test_the_files_are_those_of_a_local_run_if_an_actor_dies(
+    mode: Mode, actors: int, local: Any, job: Any, segmenter: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, expected = local(mode=mode)
+    asked = job(source, *outputs(tmp_path / "far"), mode=mode, cluster="auto")
+    ray = fake_ray(monkeypatch, asked, segmenter, mode, deadly_call=2)
+    report = on_cluster(asked)
+    assert content(tmp_path / "far") == expected
+    assert (report.written, report.mode, report.device, report.dtype) == (COUNT, mode, "cpu", "float32")
+    assert len(ray.handles) == actors, "track mode has one actor at a time"
+    assert LOST in report.notes and any(note.startswith("segmented by ") for note in report.notes)
+    assert all(handle.is_killed for handle in ray.handles)
+
+
+def test_an_interrupted_run_goes_on_with_or_without_a_cluster(
+    local: Any, segment: Segment, job: Any, segmenter: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, expected = local(mode="track")
+    far = outputs(tmp_path / "far")
+    asked = job(source, *far, mode="track", cluster="auto")
+    fake_ray(monkeypatch, asked, segmenter, "track")
+    stop = threading.Event()
+    report = on_cluster(asked, stop=stop, on_progress=lambda progress: stop.set())
+    assert report.is_interrupted and 0 < report.written < COUNT
+    again = job(source, *far, mode="track", cluster="auto", resume=True)
+    stop.clear()
+    more = on_cluster(
+        again, stop=stop, on_progress=lambda progress: stop.set() if progress.done > report.written + 2 else None
+    )
+    assert more.resumed >= report.written
+    if more.is_interrupted:
+        segment(source, *far, mode="track", resume=True)
+    assert content(tmp_path / "far") == expected
+
+
+def test_a_model_that_is_not_on_this_machine_is_looked_for_on_the_others(
+    movie: Callable[..., Path], job: Any, tmp_path: Path
+) -> None:
+    asked = job(movie(2), tmp_path / "masks", model="nobody/nothing")
+    with pytest.raises(ModelError, match=r"^nobody/nothing: neither a path here"):
+        open_job(asked)
+    opened = open_job(job(asked.source, tmp_path / "masks", model="nobody/nothing", cluster="auto"))
+    assert opened.mode == "track"
+    opened.close()
+
+
+def test_a_real_ray_gives_the_files_of_a_local_run(
+    local: Any, job: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", "local")
+    source, expected = local(mode="image", batch=2, limit=4)
+    report = on_cluster(job(source, *outputs(tmp_path / "far"), mode="image", batch=2, limit=4, cluster="auto"))
+    assert content(tmp_path / "far") == expected
+    assert report.notes[0].startswith("segmented by ")
