@@ -29,7 +29,7 @@ from engine.system.work_folder import file_key
 
 
 class Voice(Protocol):
-    """What a file has to know about the voice that it is given."""
+    """The facts of a voice that one file needs."""
 
     @property
     def settings(self) -> VoiceSettings: ...

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VoiceFacts:
-    """What a run has to know about the loaded voice."""
+    """The facts of a loaded voice that a run needs."""
 
     settings: VoiceSettings
     options: OptimizationConfig

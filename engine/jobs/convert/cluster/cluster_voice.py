@@ -119,7 +119,7 @@ class ClusterVoice:
         return high_pass_on_host(sound)
 
     def pieces(self, work: FileWork) -> Iterator[SpanPiece]:
-        """What waits of a file, in batches of one size; one without spans if nothing does."""
+        """The waiting spans of a file, in batches of one size; one batch without spans if nothing waits."""
         spans = list(work.waiting)
         groups = equally_long([span.size for span in spans], self.options.batch_size) or [[]]
         for numbers in groups:

@@ -32,7 +32,7 @@ class SentBatch:
 class SentPiece:
     batches: tuple[SentBatch, ...]
     number: int
-    """Of the piece, from 0. In track mode each goes on from the one before."""
+    """Number of the piece, from 0. In track mode each piece continues the one before."""
     tracker: bytes | None = None
     """State of the tracker to go on from; None if the actor has it, or for the first piece of a source."""
 
