@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +21,23 @@ import engine.models  # noqa: F401  what stands in for torchaudio is there befor
 CEILING_S = 30.0
 
 os.environ["HF_HUB_OFFLINE"] = "1"
+# Each worker of the tests has one core, and so have its children: threads that wait for each other spin.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Hundreds of processes import the engine, and each would compile it anew: that is a third of their start.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # A shell ignores Ctrl-C for what it runs in the background (`run &`), and so would every program of the tests.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Almost all objects made here stay: torch, diffusers and 9000 tests. Each full collection would walk them."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -21,7 +21,11 @@ Bench = Callable[..., Said]
 
 
 @pytest.fixture
-def bench(bench_here: Bench) -> Bench:
+def bench(bench_here: Bench, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    """The short form calls each model less often: what is measured is the same, and the figures are nobody's."""
+    if not IS_SOAK:
+        monkeypatch.setattr(sam3, "WARM_UP_CALLS", 1)
+        monkeypatch.setattr(sam3, "MIN_CALLS", 3)
     return partial(bench_here, "sam3", "--device", "cpu")
 
 
@@ -58,7 +62,7 @@ def test_prompts_and_batches_are_cases_of_their_own(bench: Bench) -> None:
     assert list(cases) == ["336 px, 1 prompt", "336 px, 2 prompts"]
     for case in cases.values():
         assert_accounted_for(case)
-        assert (case["batch"], case["pictures"], case["transformers_objects"]) == (2, 10, 4)
+        assert (case["batch"], case["pictures"], case["transformers_objects"]) == (2, 10 if IS_SOAK else 6, 4)
     one, two = (case["gflop"]["decoder"] for case in cases.values())
     assert two == pytest.approx(2 * one, rel=0.1)
 
