@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.system.clock import Clock
+from engine.system.reporting import Report
 
 log = logging.getLogger("multiverse")
 
@@ -178,7 +179,7 @@ class Warnings:
             return [line for line, warns in self._latest if not warns]
 
 
-def report_problems(report: Callable[[str, str], None], key: str, problems: Sequence[str]) -> None:
+def report_problems(report: Report, key: str, problems: Sequence[str]) -> None:
     """Report the problems of a file, one line each: the first ten, then the number of the rest."""
     for number, problem in enumerate(problems[:MAX_PROBLEMS]):
         report(f"{key}.{number}", problem)

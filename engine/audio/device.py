@@ -1,7 +1,6 @@
 """Captures a sound device into the ring; reconnects when the device comes back after a loss."""
 
 import sys
-from collections.abc import Callable
 
 import numpy as np
 
@@ -12,6 +11,7 @@ from engine.audio.ring import SampleRing
 from engine.audio.streams import BLOCK_S, SoundStream, open_input
 from engine.system.backoff import next_delay_s
 from engine.system.clock import Clock
+from engine.system.reporting import Report
 
 ZEROS_S = 2.0
 REOPEN_S = 5.0  # longer than AirPods take to become a microphone (3 s)
@@ -44,7 +44,7 @@ class DeviceCapture:
 
     ring: SampleRing
 
-    def __init__(self, wanted: str | None, clock: Clock, report: Callable[[str, str], None]) -> None:
+    def __init__(self, wanted: str | None, clock: Clock, report: Report) -> None:
         self.lost_blocks = 0
         self._clock = clock
         self._report = report

@@ -1,7 +1,6 @@
 """Streams sound files at their own rate: with libsndfile (WAV, FLAC, OGG, MP3, AIFF and more), else with FFmpeg (M4A,
 AAC, Opus, the sound of a video)."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -10,6 +9,7 @@ import numpy as np
 from engine.audio.feed import bring_into_range
 from engine.errors import AudioError
 from engine.system.file_names import name_for_libsndfile
+from engine.system.reporting import Report
 
 MAX_CHANNELS = 64
 RATES_HZ = (4000, 384_000)
@@ -21,7 +21,7 @@ class FileFeed:
     AudioError, in one line, if it is missing, holds no sound or cannot be decoded from the beginning.
     """
 
-    def __init__(self, path: str, *, is_looped: bool, report: Callable[[str, str], None]) -> None:
+    def __init__(self, path: str, *, is_looped: bool, report: Report) -> None:
         if not Path(path).is_file():
             raise AudioError(f"{path}: no such file (a device is written device:NAME, the built-in loop demo)")
         self._path = path

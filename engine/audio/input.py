@@ -3,7 +3,6 @@
 import logging
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -16,6 +15,7 @@ from engine.audio.settings import AudioSettings
 from engine.audio.steady_reader import SteadyReader
 from engine.errors import UsageError
 from engine.system.guarded_thread import Guard, GuardedThread
+from engine.system.reporting import Report
 from engine.values import AudioBlock, AudioFeatures
 
 logger = logging.getLogger(__name__)
@@ -132,7 +132,7 @@ class LiveAudio(AudioInput):
 
     is_finished = False
 
-    def __init__(self, capture: Capture, choice: str, report: Callable[[str, str], None]) -> None:
+    def __init__(self, capture: Capture, choice: str, report: Report) -> None:
         super().__init__(capture.ring, choice)
         self.capture = capture
         """The capture whose ring is analysed; a voice may be taken from it too."""

@@ -1,12 +1,12 @@
 """Opens the sound that `--audio` names."""
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from engine.audio.feed import Feed
 from engine.audio.input import AudioInput, Capture, LiveAudio, OfflineAudio
 from engine.errors import AudioError, UsageError
 from engine.system.clock import Clock
+from engine.system.reporting import Report
 
 if TYPE_CHECKING:
     from engine.audio.output import DeviceOutput
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 DEVICE_PREFIX = "device:"
 
 
-def open_audio(spec: str | None, *, offline: bool, clock: Clock, report: Callable[[str, str], None]) -> AudioInput:
+def open_audio(spec: str | None, *, offline: bool, clock: Clock, report: Report) -> AudioInput:
     """The sound that `spec` names, not yet started.
 
     "demo" is the built-in loop, "device:NAME_OR_INDEX" a capture device, anything else a sound file (looped
@@ -36,7 +36,7 @@ def open_audio(spec: str | None, *, offline: bool, clock: Clock, report: Callabl
     return _play(feed, choice, offline, clock, report)
 
 
-def open_capture(spec: str, *, clock: Clock, report: Callable[[str, str], None]) -> Capture:
+def open_capture(spec: str, *, clock: Clock, report: Report) -> Capture:
     """Open live sound without analysis, such as a voice: "device:NAME_OR_INDEX" or a looped sound file. Not started.
 
     AudioError as in `open_audio`.
@@ -51,7 +51,7 @@ def open_capture(spec: str, *, clock: Clock, report: Callable[[str, str], None])
     return Playback(FileFeed(spec, is_looped=True, report=report), clock, report)
 
 
-def open_output(spec: str, *, clock: Clock, report: Callable[[str, str], None]) -> "DeviceOutput | None":
+def open_output(spec: str, *, clock: Clock, report: Report) -> "DeviceOutput | None":
     """Open a sound output: "none", "default" or "device:NAME_OR_INDEX". It is silent until `play` is called.
 
     AudioError if it is missing or cannot be opened; UsageError for anything else.
@@ -65,7 +65,7 @@ def open_output(spec: str, *, clock: Clock, report: Callable[[str, str], None]) 
     return DeviceOutput(None if spec == "default" else spec.removeprefix(DEVICE_PREFIX), clock, report)
 
 
-def _open_default(offline: bool, clock: Clock, report: Callable[[str, str], None]) -> AudioInput:
+def _open_default(offline: bool, clock: Clock, report: Report) -> AudioInput:
     if offline:
         return _open_demo("demo loop (offline, where no device can be captured)", offline, clock, report)
     try:
@@ -74,7 +74,7 @@ def _open_default(offline: bool, clock: Clock, report: Callable[[str, str], None
         return _open_demo(f"demo loop ({error})", offline, clock, report)
 
 
-def _open_device(wanted: str | None, *, clock: Clock, report: Callable[[str, str], None]) -> AudioInput:
+def _open_device(wanted: str | None, *, clock: Clock, report: Report) -> AudioInput:
     from engine.audio.device import DeviceCapture
 
     capture = DeviceCapture(wanted, clock, report)
@@ -82,14 +82,14 @@ def _open_device(wanted: str | None, *, clock: Clock, report: Callable[[str, str
     return LiveAudio(capture, choice, report)
 
 
-def _open_demo(choice: str, offline: bool, clock: Clock, report: Callable[[str, str], None]) -> AudioInput:
+def _open_demo(choice: str, offline: bool, clock: Clock, report: Report) -> AudioInput:
     from engine.audio.demo import demo_feed
 
     feed = demo_feed()
     return _play(feed, choice, offline, clock, report)
 
 
-def _play(feed: Feed, choice: str, offline: bool, clock: Clock, report: Callable[[str, str], None]) -> AudioInput:
+def _play(feed: Feed, choice: str, offline: bool, clock: Clock, report: Report) -> AudioInput:
     if offline:
         return OfflineAudio(feed, choice)
     from engine.audio.playback import Playback

@@ -1,6 +1,5 @@
 """Plays a reader on a sound device; reconnects when the device comes back after a loss."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +9,7 @@ from engine.audio.reconnecting_stream import ReconnectingStream
 from engine.audio.steady_reader import SteadyReader
 from engine.audio.streams import BLOCK_S, SoundStream, open_output
 from engine.system.clock import Clock
+from engine.system.reporting import Report
 
 MAX_CHANNELS = 2  # a voice goes to one stereo pair; a third channel may be a subwoofer
 
@@ -32,7 +32,7 @@ class DeviceOutput:
     channels alike. While the device is lost nothing is read.
     """
 
-    def __init__(self, wanted: str | None, clock: Clock, report: Callable[[str, str], None]) -> None:
+    def __init__(self, wanted: str | None, clock: Clock, report: Report) -> None:
         self.lost_blocks = 0
         self.delay_s = 0.0
         """Latency from writing a block's last sample to hearing it, as the device reported it last."""

@@ -2,12 +2,12 @@
 
 import logging
 import threading
-from collections.abc import Callable
 
 from engine.audio.feed import Feed
 from engine.audio.ring import SampleRing
 from engine.system.clock import Clock
 from engine.system.guarded_thread import Guard, GuardedThread
+from engine.system.reporting import Report
 
 BLOCK_S = 0.01
 LATE_S = 0.5  # if further behind (a suspended machine), the lost time is dropped instead of caught up
@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 class Playback:
     """One thread from `start` to `close`."""
 
-    def __init__(self, feed: Feed, clock: Clock, report: Callable[[str, str], None]) -> None:
+    def __init__(self, feed: Feed, clock: Clock, report: Report) -> None:
         self.ring = SampleRing(feed.sample_rate_hz, feed.channels)
         self.description = feed.description
         self.state = "playing"

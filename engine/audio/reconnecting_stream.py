@@ -6,7 +6,6 @@ apartment).
 
 import logging
 import threading
-from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import ExitStack
 from typing import Protocol
@@ -18,6 +17,7 @@ from engine.errors import AudioError
 from engine.system.backoff import next_delay_s
 from engine.system.clock import Clock
 from engine.system.guarded_thread import Guard, GuardedThread
+from engine.system.reporting import Report
 
 MAX_RETRY_S = 5.0  # shorter than the engine's usual 30 s: this is a stage
 CLOSE_S = 3.0  # a driver that never returns must not block the engine's shutdown
@@ -49,9 +49,7 @@ class Owner(Protocol):
 class ReconnectingStream:
     """Opens the device in the constructor; AudioError if it is missing or cannot be opened."""
 
-    def __init__(
-        self, wanted: str | None, kind: Kind, owner: Owner, *, clock: Clock, report: Callable[[str, str], None]
-    ) -> None:
+    def __init__(self, wanted: str | None, kind: Kind, owner: Owner, *, clock: Clock, report: Report) -> None:
         """`wanted` is an index, a name or part of one; None is the default."""
         self.is_lost = False
         self.device: AudioDevice

@@ -13,6 +13,7 @@ from engine.errors import RenderError
 from engine.render import FlashGuardState, PictureInput, Renderer
 from engine.system.backoff import next_delay_s
 from engine.system.clock import Clock
+from engine.system.reporting import Report
 from engine.values import Segmentation, ShownPicture, TextureRef, VideoFrame
 
 Answer = TypeVar("Answer")
@@ -37,7 +38,7 @@ class GuardedRenderer:
         size_px: tuple[int, int],
         *,
         clock: Clock,
-        report: Callable[[str, str], None],
+        report: Report,
     ) -> None:
         """Opens the renderer; RenderError if none is available."""
         self._open = open_renderer

@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -11,6 +11,7 @@ import numpy as np
 
 from engine.render.picture import RegionMap
 from engine.system.guarded_thread import Guard, GuardedThread
+from engine.system.reporting import Report
 from engine.values import Segmentation, VideoFrame
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class RegionSettings:
 class RegionMapper:
     """A thread that maps the newest picture; older ones are dropped."""
 
-    def __init__(self, report: Callable[[str, str], None]) -> None:
+    def __init__(self, report: Report) -> None:
         self._guard = Guard(log, report, "region", "region map: keeping the last one")
         self._wanted: tuple[VideoFrame | Segmentation | None, RegionSettings] | None = None
         self._seen: tuple[VideoFrame | Segmentation | None, RegionSettings] | None = None

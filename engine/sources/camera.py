@@ -14,6 +14,7 @@ from engine.sources.devices import attempts, find_camera, list_cameras
 from engine.sources.live import SILENT_S, LiveSource
 from engine.sources.pixels import to_rgb
 from engine.system.clock import Clock
+from engine.system.reporting import Report
 
 OPEN_TIMEOUT_S = 10.0
 BUSY_WAIT_S = 0.005  # between two pictures AVFoundation answers "try again" instead of waiting
@@ -35,7 +36,7 @@ class CameraSource(LiveSource):
         open_container: Callable[[], InputContainer],
         *,
         clock: Clock,
-        report: Callable[[str, str], None],
+        report: Report,
     ) -> None:
         super().__init__(name, clock=clock, report=report)
         self._open_container = open_container

@@ -10,7 +10,7 @@ import logging
 import threading
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import closing
 from typing import ClassVar
 
@@ -22,6 +22,7 @@ from engine.sources.source import HOLD_S, SourceStatus
 from engine.system.backoff import next_delay_s
 from engine.system.clock import Clock
 from engine.system.guarded_thread import Guard, GuardedThread
+from engine.system.reporting import Report
 from engine.system.translate_errors import translate_errors
 from engine.values import VideoFrame
 
@@ -93,7 +94,7 @@ class LiveSource(ABC):
     kind: ClassVar[str]
     """Its name in messages: camera, ndi, shared."""
 
-    def __init__(self, name: str, *, clock: Clock, report: Callable[[str, str], None]) -> None:
+    def __init__(self, name: str, *, clock: Clock, report: Report) -> None:
         self.name = name
         self.label = f"{self.kind} {name}"
         self._clock = clock

@@ -18,6 +18,7 @@ from engine.sources.live import LiveSource
 from engine.sources.names import chosen_name, not_found
 from engine.sources.pixels import over_black
 from engine.system.clock import Clock
+from engine.system.reporting import Report
 
 if TYPE_CHECKING:
     from cyndilib.finder import Finder, Source
@@ -36,7 +37,7 @@ class NdiSource(LiveSource):
 
     kind = "ndi"
 
-    def __init__(self, name: str, *, clock: Clock, report: Callable[[str, str], None]) -> None:
+    def __init__(self, name: str, *, clock: Clock, report: Report) -> None:
         """SourceError if the library is missing."""
         super().__init__(name, clock=clock, report=report)
         try:

@@ -11,6 +11,7 @@ from engine.errors import SourceError
 from engine.sources.devices import find_camera, list_cameras
 from engine.sources.source import Source
 from engine.system.clock import Clock
+from engine.system.reporting import Report
 
 # The kinds of source are imported when one is chosen: PyAV, Pillow and OpenCV take 20 to 190 ms each, and the
 # engine shows its first picture within 2.5 s of the command.
@@ -28,7 +29,7 @@ EXAMPLES = {"ndi": "Arena", "shared": "Multiverse", "syphon": "Arena", "spout": 
 ADDRESS = r"(rtsps?|https?|rtmps?|srt|udp)://"
 
 
-def open_source(spec: str, *, offline: bool, clock: Clock, report: Callable[[str, str], None]) -> Source | None:
+def open_source(spec: str, *, offline: bool, clock: Clock, report: Report) -> Source | None:
     """Open `none`, `test`, a camera by index or name, `ndi:NAME` and the like, an address, a video file or a picture. A
     file of such a name is written `./none`.
 
@@ -69,20 +70,20 @@ def _opener_of(spec: str) -> Callable[..., Source] | None:
     return None if camera is None else partial(_open_camera, camera)
 
 
-def _open_program(kind: str, name: str, *, clock: Clock, report: Callable[[str, str], None]) -> Source:
+def _open_program(kind: str, name: str, *, clock: Clock, report: Report) -> Source:
     module, source = FROM_PROGRAMS[kind]
     opened: Source = getattr(importlib.import_module(module), source)(name, clock=clock, report=report)
     return opened
 
 
-def _open_address(url: str, *, clock: Clock, report: Callable[[str, str], None]) -> Source:
+def _open_address(url: str, *, clock: Clock, report: Report) -> Source:
     from engine.sources.camera import CameraSource
     from engine.sources.stream import open_stream, shown_address
 
     return CameraSource(shown_address(url), partial(open_stream, url), clock=clock, report=report)
 
 
-def _open_camera(camera: int | str, *, clock: Clock, report: Callable[[str, str], None]) -> Source:
+def _open_camera(camera: int | str, *, clock: Clock, report: Report) -> Source:
     device = find_camera(camera, list_cameras())
     from engine.sources.camera import CameraSource, open_device
 
@@ -109,7 +110,7 @@ def _is_there(path: Path) -> bool:
         return False
 
 
-def _open_file(path: Path, *, offline: bool, clock: Clock, report: Callable[[str, str], None]) -> Source:
+def _open_file(path: Path, *, offline: bool, clock: Clock, report: Report) -> Source:
     if not path.is_file():
         raise SourceError(f"{path}: {'is a folder, not a file' if path.is_dir() else 'no such file'}")
     from engine.sources.still import StillPicture, is_still

@@ -18,6 +18,7 @@ from engine.sources.source import HOLD_S, SourceState
 from engine.system.backoff import next_delay_s
 from engine.system.clock import Clock
 from engine.system.guarded_thread import Guard, GuardedThread
+from engine.system.reporting import Report
 from engine.values import VideoFrame
 
 log = logging.getLogger(__name__)
@@ -48,7 +49,7 @@ class Playout:
         name: str,
         open_shots: Callable[[], Iterator[Shot]],
         clock: Clock,
-        report: Callable[[str, str], None],
+        report: Report,
     ) -> None:
         self._name = name
         self._open_shots = open_shots

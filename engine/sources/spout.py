@@ -6,7 +6,6 @@ only, and its `getSenderName` returns a width, so we keep the requested name.
 
 import ctypes
 import sys
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import cv2
@@ -15,6 +14,7 @@ import numpy as np
 from engine.errors import SourceError
 from engine.sources.texture import TextureSource
 from engine.system.clock import Clock
+from engine.system.reporting import Report
 
 if TYPE_CHECKING:
     from SpoutGL import SpoutReceiver
@@ -27,7 +27,7 @@ HOST_FBO = 0  # bound again after a picture; the renderer binds its own before e
 class SpoutSource(TextureSource):
     kind = "spout"
 
-    def __init__(self, name: str, *, clock: Clock, report: Callable[[str, str], None]) -> None:
+    def __init__(self, name: str, *, clock: Clock, report: Report) -> None:
         """SourceError on another system, or if the library is missing."""
         super().__init__(name, clock=clock, report=report)
         load_library(self.label)

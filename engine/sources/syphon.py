@@ -4,7 +4,6 @@ Syphon's surfaces follow OpenGL: memory row 0 is the bottom of the picture, so t
 """
 
 import sys
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -13,6 +12,7 @@ import numpy as np
 from engine.errors import SourceError
 from engine.sources.texture import TextureSource
 from engine.system.clock import Clock
+from engine.system.reporting import Report
 
 if TYPE_CHECKING:
     from syphon import SyphonMetalClient, SyphonServerDescription, SyphonServerDirectory
@@ -26,7 +26,7 @@ class SyphonSource(TextureSource):
 
     kind = "syphon"
 
-    def __init__(self, name: str, *, clock: Clock, report: Callable[[str, str], None]) -> None:
+    def __init__(self, name: str, *, clock: Clock, report: Report) -> None:
         """SourceError on another system, or if the library is missing."""
         super().__init__(name, clock=clock, report=report)
         load_library(self.label)

@@ -1,20 +1,21 @@
 """The test card as a source: 1280x720 at 30 pictures a second, for a rig without a camera."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 
 from engine.sources.card_drawing import FPS, HEIGHT, WIDTH, draw_card, draw_ground
 from engine.sources.playout import Playout, Shot
 from engine.sources.source import SourceStatus
 from engine.system.clock import Clock
+from engine.system.reporting import Report
 from engine.values import VideoFrame
 
 TIME_SLACK_S = 1e-6  # 3/30 s as a float may lie just below the third picture
 
 
 class MovingCard:
-    def __init__(self, *, offline: bool, clock: Clock, report: Callable[[str, str], None]) -> None:
+    def __init__(self, *, offline: bool, clock: Clock, report: Report) -> None:
         self._ground = draw_ground()
         self._offline = offline
         self._playout = Playout("test card", self._shots, clock, report)

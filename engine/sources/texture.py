@@ -6,7 +6,6 @@ have no thread: the frame loop polls them. The tests check both against the libr
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from typing import ClassVar
 
 import numpy as np
@@ -18,6 +17,7 @@ from engine.sources.source import SourceStatus
 from engine.system.backoff import next_delay_s
 from engine.system.clock import Clock
 from engine.system.guarded_thread import Guard
+from engine.system.reporting import Report
 from engine.values import VideoFrame
 
 log = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ class TextureSource(ABC):
 
     kind: ClassVar[str]
 
-    def __init__(self, name: str, *, clock: Clock, report: Callable[[str, str], None]) -> None:
+    def __init__(self, name: str, *, clock: Clock, report: Report) -> None:
         self.name = name
         self.label = f"{self.kind} {name}"
         self._clock = clock

@@ -1,6 +1,6 @@
 """A video file, looped endlessly at its own rate."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -11,6 +11,7 @@ from engine.sources.pixels import to_rgb
 from engine.sources.playout import Playout, Shot
 from engine.sources.source import SourceStatus
 from engine.system.clock import Clock
+from engine.system.reporting import Report
 from engine.values import VideoFrame
 
 # 12/25 s arrives as the nearest float, which is just below the end of twelve pictures.
@@ -20,7 +21,7 @@ TIME_SLACK_S = Fraction(1, 1_000_000)
 class VideoFile:
     """Opens the file and decodes its first picture in the constructor; SourceError if that fails."""
 
-    def __init__(self, path: Path, *, offline: bool, clock: Clock, report: Callable[[str, str], None]) -> None:
+    def __init__(self, path: Path, *, offline: bool, clock: Clock, report: Report) -> None:
         self._path = path
         self._report = report
         self._corrupt = 0

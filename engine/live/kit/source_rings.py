@@ -13,6 +13,7 @@ import numpy as np
 from engine.errors import SharedMemoryError
 from engine.ipc import FrameRing, RingOwner
 from engine.system.daemon_worker import DaemonWorker
+from engine.system.reporting import Report
 from engine.values import FrameId
 
 KEPT_SHAPES = 3  # camera, Multiverse, and one of another size
@@ -24,9 +25,7 @@ Shape = tuple[int, ...]
 class SourceRings:
     """Frame loop's thread. `connect(segment)` is called whenever another ring is written to."""
 
-    def __init__(
-        self, name: str, worker: DaemonWorker, connect: Callable[[str], None], report: Callable[[str, str], None]
-    ) -> None:
+    def __init__(self, name: str, worker: DaemonWorker, connect: Callable[[str], None], report: Report) -> None:
         self._name = name
         self._worker = worker
         self._connect = connect

@@ -12,7 +12,7 @@ decides it. No thread waits for this one, and it waits for none.
 import logging
 import math
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -28,6 +28,7 @@ from engine.live.rvc.link import VoiceTiming
 from engine.live.rvc.mix import MixSettings, OneChannel, VoiceMix
 from engine.system.clock import Clock
 from engine.system.guarded_thread import Guard, GuardedThread
+from engine.system.reporting import Report
 
 PERIOD_S = 0.01
 POLL_S = 0.1  # interval of adapting the delay
@@ -83,7 +84,7 @@ class VoiceDesk:
         output: DeviceOutput | None,
         *,
         clock: Clock,
-        report: Callable[[str, str], None],
+        report: Report,
     ) -> None:
         rate_hz = capture.ring.sample_rate_hz
         self.heard = SampleRing(rate_hz, 1, HEARD_S)
