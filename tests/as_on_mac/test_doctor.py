@@ -76,7 +76,7 @@ def test_a_mac_in_order_has_no_stumble_and_one_under_rosetta_has(
     monkeypatch.delenv("SSH_CONNECTION")
     monkeypatch.setenv("TERM_PROGRAM", "vscode")
     assert [check.detail for check in first_hour_checks() if check.name == "local network"] == [
-        "vscode needs leave for --lan, NDI and network cameras; Terminal does not"
+        "vscode needs permission for --lan, NDI and network cameras; Terminal does not"
     ]
 
 
