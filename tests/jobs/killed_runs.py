@@ -71,7 +71,7 @@ def convert(folder: Path, model: str) -> Run:
     from engine.models.rvc import VoiceSettings, VoiceSpec
     from engine.models.rvc.cutting import Cutting
     from engine.models.rvc.load import load
-    from engine.models.rvc.offline import Converter
+    from engine.models.rvc.offline import VoiceConverter
     from engine.models.rvc.optimization import OptimizationConfig
     from tests.jobs.convert.voices import spoken, write_sound
 
@@ -84,7 +84,7 @@ def convert(folder: Path, model: str) -> Run:
     def run(out: Path, resume: bool) -> None:
         settings = VoiceSettings(pitch=12)
         job = ConvertJob(sources=sources, output=f"{out}/", spec=spec, settings=settings, device="cpu", resume=resume)
-        report = run_job(job, open_job(job), Converter(loaded, settings, config, cutting=cutting))
+        report = run_job(job, open_job(job), VoiceConverter(loaded, settings, config, cutting=cutting))
         assert report.is_complete, report.files
 
     return run

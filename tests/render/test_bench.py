@@ -30,7 +30,7 @@ def test_the_minimal_shader_draws_four_layers(gl: Renderer) -> None:
 
 
 def test_numpy_and_renderers_are_timed_on_the_same_picture(gl: Renderer) -> None:
-    frame = render.Frame(gl, {"/safety/flash_guard": False})
+    frame = render.WholeFrame(gl, {"/safety/flash_guard": False})
     gl.resize(64, 36)
     frame.draw()
     expected = draw_reference(render._values({}), render.tones(), render.PITCHES_HZ, 64, 36)
