@@ -13,13 +13,14 @@ import inspect
 import types
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, fields
-from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import typer
 
 from engine.jobs.kit.options import OptionInfo
 
 Command = Callable[..., Any]
+Kind = TypeVar("Kind")
 
 
 def job_options(
@@ -53,6 +54,12 @@ def job_options(
         return run
 
     return decorate
+
+
+def pop_options(kind: type[Kind], options: dict[str, Any]) -> Kind:
+    """Make a `kind` from its options and remove them from `options`."""
+    names = [each.name for each in fields(kind) if each.name in options]  # type: ignore[arg-type]  # a dataclass
+    return kind(**{name: options.pop(name) for name in names})
 
 
 def _fields_of(kind: type, table: Mapping[str, OptionInfo]) -> list[tuple[Field[Any], Any, OptionInfo]]:

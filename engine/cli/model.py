@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from engine.cli.sd_options import require_known
+from engine.cli.sd_options import PREDICTION_WORDS, SAMPLER_WORDS, require_known
 from engine.errors import ModelError, UsageError
 
 if TYPE_CHECKING:
@@ -40,13 +40,8 @@ def check(
     ip_adapter: Annotated[str, typer.Option(metavar="PATH", help="An IP-Adapter.")] = "",
     embedding: Annotated[list[str] | None, typer.Option(metavar="PATH", help="An embedding, repeatable.")] = None,
     clip_skip: Annotated[int, typer.Option(min=0, max=12, help="As in the configuration.")] = 0,
-    sampler: Annotated[
-        str,
-        typer.Option(
-            metavar="auto|lcm|turbo|lightning|hyper|tcd|scheduler|deis|euler|dpm", help="As in the configuration."
-        ),
-    ] = "auto",
-    prediction: Annotated[str, typer.Option(metavar="auto|epsilon|v", help="As in the configuration.")] = "auto",
+    sampler: Annotated[str, typer.Option(metavar=SAMPLER_WORDS, help="As in the configuration.")] = "auto",
+    prediction: Annotated[str, typer.Option(metavar=PREDICTION_WORDS, help="As in the configuration.")] = "auto",
     index: Annotated[
         str, typer.Option(metavar="PATH", help="A voice's .index, or none. (default: its own, or the only one there)")
     ] = "",

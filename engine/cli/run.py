@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from engine.cli.console_events import FORCE_QUIT_AFTER_S, console
+from engine.cli.sd_options import PREDICTION, PREDICTION_WORDS, SAMPLER, SAMPLER_WORDS
 from engine.errors import SinkError, UsageError
 
 if TYPE_CHECKING:
@@ -53,17 +54,8 @@ def run(
             help="Live Stable Diffusion: a diffusers folder, a .safetensors file or a Hugging Face id.",
         ),
     ] = None,
-    sd_sampler: Annotated[
-        str | None,
-        typer.Option(
-            metavar="auto|lcm|turbo|lightning|hyper|tcd|scheduler|deis|euler|dpm",
-            help="The sampler the model was distilled for; scheduler: none. (default: read from its files)",
-        ),
-    ] = None,
-    sd_prediction: Annotated[
-        str | None,
-        typer.Option(metavar="auto|epsilon|v", help="What its UNet predicts. (default: read from its files)"),
-    ] = None,
+    sd_sampler: Annotated[str | None, typer.Option(metavar=SAMPLER_WORDS, help=SAMPLER)] = None,
+    sd_prediction: Annotated[str | None, typer.Option(metavar=PREDICTION_WORDS, help=PREDICTION)] = None,
     sd_video: Annotated[
         str | None,
         typer.Option(

@@ -6,15 +6,19 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from engine.cli.sd_options import configured_sd, model_spec, with_numbers
+from engine.cli.job_options import job_options
+from engine.cli.sd_options import GUIDANCE, IP_SCALE, PROMPT, SEED, STEPS, STRENGTH, ModelOptions
 from engine.errors import ModelError, UsageError
 from engine.jobs.kit.option_range import check_no_stream
+from engine.jobs.kit.options import DEVICE, DEVICES, DTYPE, DTYPES, JSON, OVERWRITE, option
 from engine.models.libraries import require_libraries
+from engine.models.sd.painting import MAX_SEED
 from engine.sinks.picture_file import PICTURE_FORMATS
 from engine.system.work_folder import check_place
 
@@ -25,104 +29,69 @@ if TYPE_CHECKING:
     from engine.models.sd.batch_schedule import Progress
 
 SIDE_STEP_PX = 64  # three halvings of latents that span 8 px each
-MAX_SEED = 2**31 - 1
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PictureOptions(ModelOptions):
+    """The options of `multiverse sd`, with the ranges of the live parameters."""
+
+    steps: int = option(4, STEPS, low=1, high=50)
+    strength: float = option(0.5, STRENGTH, low=0.05, high=1.0)
+    guidance: float = option(1.0, GUIDANCE, low=1.0, high=15.0)
+    seed: int = option(1, f"{SEED} -1: a random one.", low=-1, high=MAX_SEED)
+    size: str = option("512x512", "Multiples of 64 px; the picture is cropped to it.", metavar="WxH")
+    control: str = option(
+        "edges",
+        "Input of the ControlNets: the edges of IMAGE, IMAGE itself, or a file.",
+        metavar="edges|input|FILE",
+    )
+    ip_scale: float = option(0.6, IP_SCALE, low=0.0, high=1.5)
+    device: str | None = option(None, DEVICE, metavar=DEVICES)
+    dtype: str | None = option(None, DTYPE, metavar=DTYPES)
+    overwrite: bool = option(False, OVERWRITE, flags="--overwrite")
+
+
+@job_options(PictureOptions)
 def sd(
     image: Annotated[Path, typer.Argument(metavar="IMAGE", help="The picture to start from.")],
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Where to write the result: .png .jpg .webp .tif .bmp.")],
-    prompt: Annotated[str, typer.Option(metavar="TEXT", help="What the picture shall show.")],
-    negative: Annotated[str, typer.Option(metavar="TEXT", help="Negative prompt; needs a guidance above 1.")] = "",
-    model: Annotated[
-        str | None,
-        typer.Option(metavar="PATH|ID", help="Diffusers folder, .safetensors file or Hugging Face id."),
-    ] = None,
-    config: Annotated[
-        Path | None, typer.Option(metavar="FILE.toml", help="Take the model and what belongs to it from its [sd].")
-    ] = None,
-    steps: Annotated[int, typer.Option(min=1, max=50, help="Of these, `strength` are made.")] = 4,
-    strength: Annotated[float, typer.Option(min=0.05, max=1.0, help="How far the result may leave the picture.")] = 0.5,
-    guidance: Annotated[float, typer.Option(min=1.0, max=15.0, help="How hard the prompt pulls; 1 is off.")] = 1.0,
-    sampler: Annotated[
-        str | None,
-        typer.Option(
-            metavar="auto|lcm|turbo|lightning|hyper|tcd|scheduler|deis|euler|dpm",
-            help="What the model was distilled for; scheduler: nothing. (default: what its files tell)",
-        ),
-    ] = None,
-    prediction: Annotated[
-        str | None,
-        typer.Option(metavar="auto|epsilon|v", help="What its UNet predicts. (default: what its files tell)"),
-    ] = None,
-    seed: Annotated[int, typer.Option(min=-1, max=MAX_SEED, help="Noise to start from; -1: any.")] = 1,
-    size: Annotated[str, typer.Option(metavar="WxH", help="Multiples of 64 px; the picture is cropped.")] = "512x512",
-    lora: Annotated[
-        list[str] | None,
-        typer.Option(metavar="PATH[=WEIGHT]", help="A LoRA, repeatable; <lora:NAME:0.8> in a prompt weighs it."),
-    ] = None,
-    embedding: Annotated[
-        list[str] | None, typer.Option(metavar="PATH", help="A textual inversion embedding, repeatable.")
-    ] = None,
-    clip_skip: Annotated[
-        int | None,
-        typer.Option(min=0, max=12, help="Layers of the text encoder, from the end; 0: the model's own."),
-    ] = None,
-    controlnet: Annotated[
-        list[str] | None, typer.Option(metavar="PATH[=SCALE]", help="A ControlNet, repeatable.")
-    ] = None,
-    control: Annotated[
-        str, typer.Option(metavar="edges|input|FILE", help="What the ControlNets see; edges and input: of IMAGE.")
-    ] = "edges",
-    ip_adapter: Annotated[str | None, typer.Option(metavar="PATH", help="An IP-Adapter; needs --ip-image.")] = None,
-    ip_image: Annotated[Path | None, typer.Option(metavar="FILE", help="The picture that it follows.")] = None,
-    ip_scale: Annotated[float, typer.Option(min=0.0, max=1.5, help="How closely.")] = 0.6,
-    device: Annotated[str | None, typer.Option(metavar="auto|cpu|cuda|mps", help="Where to work.")] = None,
-    dtype: Annotated[str | None, typer.Option(metavar="auto|float16|bfloat16|float32", help="Precision.")] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUT if it exists.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    prompt: Annotated[str, typer.Option(metavar="TEXT", help=PROMPT)],
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help=JSON)] = False,
+    **options: Any,
 ) -> None:
     """Repaint one picture with Stable Diffusion."""
-    width, height = _checked_size(size)
-    _check_files(image, out, overwrite)
+    asked = PictureOptions(**options)
+    width, height = _checked_size(asked.size)
+    _check_files(image, out, asked.overwrite)
     from engine.models import locate
     from engine.models.sd.spec import NO_MODEL
     from engine.sources.still import read_still
 
-    configured = configured_sd(config)
-    controls = with_numbers(controlnet, "--controlnet")
-    spec = model_spec(
-        model,
-        configured,
-        loras=with_numbers(lora, "--lora"),
-        controlnets=controls,
-        ip_adapter=ip_adapter,
-        ip_image=ip_image,
-        embeddings=embedding,
-        clip_skip=clip_skip,
-        sampler=sampler,
-        prediction=prediction,
-    )
+    configured = asked.configured()
+    spec = asked.spec(configured)
     if not spec.model:
         raise UsageError(NO_MODEL)
     locate.find(spec.model)  # report a wrong name at once, before seconds of loading
     picture = _writable(read_still(image))
-    shown = _control_picture(control, picture, (width, height)) if spec.controlnets else None
-    scales = [scale for _, scale in controls] or [1.0] * len(spec.controlnets)
-    options = {
+    shown = _control_picture(asked.control, picture, (width, height)) if spec.controlnets else None
+    settings = {
         "prompt": prompt,
-        "negative": negative,
-        "strength": strength,
-        "steps": steps,
-        "guidance": guidance,
-        "seed": seed if seed >= 0 else int.from_bytes(os.urandom(4), "little") & MAX_SEED,
+        "negative": asked.negative,
+        "strength": asked.strength,
+        "steps": asked.steps,
+        "guidance": asked.guidance,
+        "seed": asked.seed if asked.seed >= 0 else int.from_bytes(os.urandom(4), "little") & MAX_SEED,
         "width": width,
         "height": height,
-        "controls": [(shown, scale) for scale in scales] if shown is not None else [],
-        "ip_image": read_still(ip_image) if ip_image is not None else None,
+        "controls": [(shown, scale) for scale in asked.control_scales(spec)] if shown is not None else [],
+        "ip_image": read_still(asked.ip_image) if asked.ip_image is not None else None,
     }
-    where = device or configured.device, dtype or configured.dtype
+    where = asked.device or configured.device, asked.dtype or configured.dtype
     with _progress(as_json) as progress, _one_line_when_full(width, height):
-        painted, told = _paint(spec, where, ip_scale, picture, options | {"progress": progress}, is_quiet=as_json)
+        painted, told = _paint(
+            spec, where, asked.ip_scale, picture, settings | {"progress": progress}, is_quiet=as_json
+        )
     _write(out, painted)
     if as_json:
         print(json.dumps({"file": str(out)} | told, ensure_ascii=False))

@@ -1,60 +1,92 @@
-"""The model options of the commands that paint: from the command line, and from [sd] of a configuration file."""
+"""The options that `multiverse sd` and `multiverse video` share; over them, [sd] of a configuration file."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import UsageError
+from engine.jobs.kit.options import option
+from engine.models.sd.plan.sampler_choice import SAMPLERS
 
 if TYPE_CHECKING:
     from engine.config import SdConfig
     from engine.models.sd import ModelSpec
 
+SAMPLER_WORDS = "|".join(SAMPLERS)
+SAMPLER = "Sampler the model was distilled for; scheduler: none. (default: detected from the model's files)"
+PREDICTION_WORDS = "auto|epsilon|v"
+PREDICTION = "What the model's UNet predicts. (default: detected from the model's files)"
 
-def configured_sd(path: Path | None) -> "SdConfig":
-    """[sd] of a configuration file, or its defaults without a file."""
-    from engine.config import build_config, read_config_file
+# Texts of options that each command has with its own range or default.
+PROMPT = "Prompt: describes the picture."
+STEPS = "Total steps; only the last `strength` share of them is run."
+STRENGTH = "Denoising strength: how far the result may differ from the source."
+GUIDANCE = "Guidance scale: how closely the picture follows the prompt; 1 is off."
+SEED = "Seed of the noise."
+IP_SCALE = "How closely the result follows --ip-image."
 
-    return build_config(read_config_file(path) if path else {}).sd
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelOptions:
+    """The options that name a model and its additions; each command adds its own in a subclass."""
 
-def model_spec(
-    model: str | None,
-    configured: "SdConfig",
-    *,
-    loras: Sequence[tuple[str, float]],
-    controlnets: Sequence[tuple[str, float]],
-    ip_adapter: str | None,
-    ip_image: Path | None,
-    needs_ip_image: bool = True,
-    embeddings: Sequence[str] | None = None,
-    clip_skip: int | None = None,
-    **others: Any,
-) -> "ModelSpec":
-    """The model: options override the configuration. `others`: fields of ModelSpec; None means as configured."""
-    from engine.models.sd import ModelSpec
-
-    spec = ModelSpec(
-        model=model or configured.model,
-        loras=tuple(loras) or tuple((lora.path, lora.weight) for lora in configured.loras),
-        controlnets=tuple(path for path, _ in controlnets) or configured.controlnets,
-        ip_adapter=configured.ip_adapter if ip_adapter is None else ip_adapter,
-        image_encoder=configured.image_encoder if ip_adapter is None else "",
-        embeddings=tuple(embeddings or configured.embeddings),
-        clip_skip=configured.clip_skip if clip_skip is None else clip_skip,
-        **{"vae": configured.vae, "sampler": configured.sampler, "prediction": configured.prediction}
-        | {name: value for name, value in others.items() if value is not None},
+    model: str | None = option(None, "Diffusers folder, .safetensors file or Hugging Face id.", metavar="PATH|ID")
+    config: Path | None = option(None, "Read the defaults of the model options from its [sd].", metavar="FILE.toml")
+    negative: str = option("", "Negative prompt; needs a guidance above 1.", metavar="TEXT")
+    sampler: str | None = option(None, SAMPLER, metavar=SAMPLER_WORDS)
+    prediction: str | None = option(None, PREDICTION, metavar=PREDICTION_WORDS)
+    lora: tuple[str, ...] = option(
+        (), "A LoRA, repeatable; <lora:NAME:0.8> in a prompt sets its weight.", metavar="PATH[=WEIGHT]"
     )
-    require_known(spec.sampler, spec.prediction)
-    if spec.model and (ip_image is None) == bool(spec.ip_adapter) and (needs_ip_image or ip_image is not None):
-        raise UsageError("--ip-adapter PATH and --ip-image FILE belong together")
-    return spec
+    embedding: tuple[str, ...] = option((), "A textual inversion embedding, repeatable.", metavar="PATH")
+    clip_skip: int | None = option(
+        None, "Layer of the text encoder to use, counted from the end; 0: the model's default.", low=0, high=12
+    )
+    controlnet: tuple[str, ...] = option((), "A ControlNet, repeatable.", metavar="PATH[=SCALE]")
+    ip_adapter: str | None = option(None, "An IP-Adapter; needs --ip-image.", metavar="PATH")
+    ip_image: Path | None = option(None, "Reference picture of the IP-Adapter.", metavar="FILE")
+
+    def configured(self) -> "SdConfig":
+        """[sd] of the configuration file, or its defaults without a file."""
+        from engine.config import build_config, read_config_file
+
+        return build_config(read_config_file(self.config) if self.config else {}).sd
+
+    def spec(self, configured: "SdConfig", *, needs_ip_image: bool = True, **others: Any) -> "ModelSpec":
+        """The model: options override the configuration. `others`: fields of ModelSpec; None means as configured."""
+        from engine.models.sd import ModelSpec
+
+        asked = {"sampler": self.sampler, "prediction": self.prediction} | others
+        loras = _with_numbers(self.lora, "--lora")
+        spec = ModelSpec(
+            model=self.model or configured.model,
+            loras=tuple(loras) or tuple((lora.path, lora.weight) for lora in configured.loras),
+            controlnets=tuple(path for path, _ in self._controls()) or configured.controlnets,
+            ip_adapter=configured.ip_adapter if self.ip_adapter is None else self.ip_adapter,
+            image_encoder=configured.image_encoder if self.ip_adapter is None else "",
+            embeddings=self.embedding or tuple(configured.embeddings),
+            clip_skip=configured.clip_skip if self.clip_skip is None else self.clip_skip,
+            **{"vae": configured.vae, "sampler": configured.sampler, "prediction": configured.prediction}
+            | {name: value for name, value in asked.items() if value is not None},
+        )
+        require_known(spec.sampler, spec.prediction)
+        has_image = self.ip_image is not None
+        if spec.model and has_image != bool(spec.ip_adapter) and (needs_ip_image or has_image):
+            raise UsageError("--ip-adapter PATH and --ip-image FILE belong together")
+        return spec
+
+    def control_scales(self, spec: "ModelSpec") -> list[float]:
+        """The scale of each ControlNet of `spec`; configured ones have 1."""
+        return [scale for _, scale in self._controls()] or [1.0] * len(spec.controlnets)
+
+    def _controls(self) -> list[tuple[str, float]]:
+        return _with_numbers(self.controlnet, "--controlnet")
 
 
 def require_known(sampler: str, prediction: str) -> None:
     """Raise UsageError for an unknown value of `--sampler` or `--prediction`."""
     from engine.models.sd.plan.prediction import WORDS
-    from engine.models.sd.plan.sampler_choice import SAMPLERS
 
     if sampler not in SAMPLERS:
         raise UsageError(f"--sampler {sampler}: not one of {', '.join(SAMPLERS)}")
@@ -62,9 +94,9 @@ def require_known(sampler: str, prediction: str) -> None:
         raise UsageError(f"--prediction {prediction}: not one of auto, epsilon, v")
 
 
-def with_numbers(texts: Sequence[str] | None, option: str) -> list[tuple[str, float]]:
+def _with_numbers(texts: Sequence[str], option: str) -> list[tuple[str, float]]:
     """Each `PATH=0.5` as (PATH, 0.5); without a number 1. A path may hold = itself."""
-    return [_split_number(text, option) for text in texts or ()]
+    return [_split_number(text, option) for text in texts]
 
 
 def _split_number(text: str, option: str) -> tuple[str, float]:

@@ -4,18 +4,20 @@ import json
 import sys
 import threading
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from engine.cli.job_options import job_options
+from engine.cli.job_options import job_options, pop_options
 from engine.cli.job_progress import VIDEO, shown_progress
-from engine.cli.sd_options import configured_sd, model_spec, with_numbers
+from engine.cli.sd_options import GUIDANCE, IP_SCALE, PROMPT, SEED, STEPS, STRENGTH, ModelOptions
 from engine.cli.video_report import ended_line, report_lines
 from engine.cli.video_telemetry import Telemetry, telemetry, writers
 from engine.cli.video_web import is_given, refuse_without_effect, serve
 from engine.errors import ModelError, UsageError
+from engine.jobs.kit.options import option
 from engine.jobs.video.job import VideoJob
 from engine.models.sd.spec import RANDOM
 
@@ -31,7 +33,27 @@ NO_INPUT = "no input: multiverse video IN OUT --prompt TEXT --model PATH|ID (or 
 NO_OUTPUT = "no output: name a video (.mp4 .m4v .mov .mkv .webm .avi) or a folder of frames: multiverse video IN OUT"
 
 
-@job_options(VideoJob)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaintingOptions(ModelOptions):
+    """How `multiverse video` paints; VideoJob checks the ranges."""
+
+    steps: int = option(5, STEPS, metavar="COUNT")
+    strength: float = option(0.5, STRENGTH, metavar="0..1")
+    cfg: float | None = option(
+        None, f"{GUIDANCE} (default: 6, and for distilled models what their authors take)", metavar="0..30"
+    )
+    seed: int = option(0, f"{SEED} The same for every picture.", metavar="N")
+    vae: bool = option(False, "Use the full VAE, not TAESD: slower, more detail.", flags="--vae")
+    control: Literal["edges", "input"] = option(
+        "edges", "Input of the ControlNets: the edges of each picture, or the picture itself.", metavar="edges|input"
+    )
+    ip_scale: float = option(0.6, IP_SCALE, metavar="0..2")
+    stablefast: bool = option(False, "Compile with stable-fast.", flags="--stablefast")
+    deepcache: bool = option(False, "Reuse deep features from step to step.", flags="--deepcache")
+    inductor: bool = option(False, "Compile with torch: minutes, then faster.", flags="--inductor")
+
+
+@job_options(PaintingOptions, VideoJob)
 def video(
     context: typer.Context,
     source: Annotated[
@@ -46,61 +68,12 @@ def video(
             metavar="OUT", show_default=False, help="A video (.mp4 .m4v .mov .mkv .webm .avi) or a frame folder."
         ),
     ] = None,
-    input_: Annotated[str | None, typer.Option("--input", "-i", metavar="IN", help="As IN.")] = None,
-    output_: Annotated[str | None, typer.Option("--output", "-o", metavar="OUT", help="As OUT.")] = None,
-    model: Annotated[
-        str | None, typer.Option(metavar="PATH|ID", help="Diffusers folder, .safetensors file or Hugging Face id.")
+    input_: Annotated[str | None, typer.Option("--input", "-i", metavar="IN", help="Same as the IN argument.")] = None,
+    output_: Annotated[
+        str | None, typer.Option("--output", "-o", metavar="OUT", help="Same as the OUT argument.")
     ] = None,
-    config: Annotated[
-        Path | None, typer.Option(metavar="FILE.toml", help="Take the model and what belongs to it from its [sd].")
-    ] = None,
-    prompt: Annotated[str | None, typer.Option(metavar="TEXT", help="What the pictures shall show.")] = None,
-    negative: Annotated[str, typer.Option(metavar="TEXT", help="Negative prompt; needs --cfg above 1.")] = "",
-    steps: Annotated[int, typer.Option(metavar="COUNT", help="Asked for; of 5 at a strength of 0.5 two are made.")] = 5,
-    strength: Annotated[float, typer.Option(metavar="0..1", help="How far a picture may leave the source.")] = 0.5,
-    cfg: Annotated[
-        float | None,
-        typer.Option(
-            metavar="0..30",
-            help="How hard the prompt pulls; 1 is off. (default: 6, and for distilled models what their authors take)",
-        ),
-    ] = None,
-    sampler: Annotated[
-        str,
-        typer.Option(
-            metavar="auto|lcm|turbo|lightning|hyper|tcd|scheduler|deis|euler|dpm",
-            help="auto: the one that the model was made for; scheduler: of its own configuration.",
-        ),
-    ] = "auto",
-    prediction: Annotated[
-        str | None,
-        typer.Option(metavar="auto|epsilon|v", help="What the UNet predicts. (default: what its files tell)"),
-    ] = None,
-    seed: Annotated[int, typer.Option(metavar="N", help="Of the noise, the same for every picture.")] = 0,
-    vae: Annotated[bool, typer.Option("--vae", help="Use the full VAE, not TAESD: slower, more detail.")] = False,
-    lora: Annotated[
-        list[str] | None,
-        typer.Option(metavar="PATH[=WEIGHT]", help="A LoRA, repeatable; <lora:NAME:0.8> in a prompt weighs it."),
-    ] = None,
-    embedding: Annotated[
-        list[str] | None, typer.Option(metavar="PATH", help="A textual inversion embedding, repeatable.")
-    ] = None,
-    clip_skip: Annotated[
-        int | None,
-        typer.Option(min=0, max=12, help="Layers of the text encoder, from the end; 0: the model's own."),
-    ] = None,
-    controlnet: Annotated[
-        list[str] | None, typer.Option(metavar="PATH[=SCALE]", help="A ControlNet, repeatable.")
-    ] = None,
-    control: Annotated[
-        Literal["edges", "input"], typer.Option(metavar="edges|input", help="What ControlNets see of each picture.")
-    ] = "edges",
-    ip_adapter: Annotated[str | None, typer.Option(metavar="PATH", help="An IP-Adapter; needs --ip-image.")] = None,
-    ip_image: Annotated[Path | None, typer.Option(metavar="FILE", help="The picture that it follows.")] = None,
-    ip_scale: Annotated[float, typer.Option(metavar="0..2", help="How closely.")] = 0.6,
-    stablefast: Annotated[bool, typer.Option("--stablefast", help="Compile with stable-fast.")] = False,
-    deepcache: Annotated[bool, typer.Option("--deepcache", help="Reuse deep features from step to step.")] = False,
-    inductor: Annotated[bool, typer.Option("--inductor", help="Compile with torch: minutes, then faster.")] = False,
+    prompt: Annotated[str | None, typer.Option(metavar="TEXT", help=PROMPT)] = None,
+    *,
     web: Annotated[
         str | None,
         typer.Option(metavar="HOST:PORT", help="No IN and OUT: serve a page that paints a browser's pictures, live."),
@@ -117,7 +90,6 @@ def video(
     token: Annotated[
         str | None, typer.Option(metavar="TEXT", help="What other machines need for --web. (default: a new one)")
     ] = None,
-    *,
     debug: Annotated[
         bool, typer.Option("--debug", help="Tell stages, queues and the card twice a second, and tracebacks of errors.")
     ] = False,
@@ -142,27 +114,20 @@ def video(
     from engine.models.sd.painting import ControlUse, Painting
 
     refuse_without_effect(context, is_web=web is not None)
-    configured = configured_sd(config)
+    asked = pop_options(PaintingOptions, options)
+    configured = asked.configured()
     source, output = _one_of("IN", source, "--input", input_), _one_of("OUT", output, "--output", output_)
     if web is None:
         _require(source, output, prompt)
-    controls = with_numbers(controlnet, "--controlnet")
-    accelerator = _only_one({"stablefast": stablefast, "deepcache": deepcache, "inductor": inductor})
-    spec = model_spec(
-        model,
+    accelerator = _only_one({"stablefast": asked.stablefast, "deepcache": asked.deepcache, "inductor": asked.inductor})
+    sampler = asked.sampler or "auto"
+    spec = asked.spec(
         configured,
-        loras=with_numbers(lora, "--lora"),
-        controlnets=controls,
-        ip_adapter=ip_adapter,
-        ip_image=ip_image,
-        embeddings=embedding,
-        clip_skip=clip_skip,
         needs_ip_image=web is None,  # on a page it can be chosen later
-        vae="full" if vae else configured.vae,
+        vae="full" if asked.vae else configured.vae,
         accelerator=accelerator or configured.accelerator,
         # Random weights have no schedule to ask; the painting asks for the sampler of its steps.
-        sampler=None if sampler == "auto" or (model or configured.model).startswith(RANDOM) else sampler,
-        prediction=prediction,
+        sampler=None if sampler == "auto" or (asked.model or configured.model).startswith(RANDOM) else sampler,
     )
     for name, needed, is_there in (
         ("control", "controlnet", spec.controlnets),
@@ -170,19 +135,18 @@ def video(
     ):
         if is_given(context, name) and not is_there:
             raise UsageError(f"--{name.replace('_', '-')}: only with --{needed} PATH")
-    scales = [weight for _, weight in controls] or [1.0] * len(spec.controlnets)
     painting = Painting(
         spec=spec,
         prompt=prompt or "",
-        negative=negative,
-        steps=steps,
-        strength=strength,
-        cfg=_usual_cfg(spec) if cfg is None else cfg,
-        seed=seed,
+        negative=asked.negative,
+        steps=asked.steps,
+        strength=asked.strength,
+        cfg=_usual_cfg(spec) if asked.cfg is None else asked.cfg,
+        seed=asked.seed,
         sampler=sampler,
-        controls=tuple(ControlUse(sees=control, scale=weight) for weight in scales),
-        ip_image="" if ip_image is None else str(ip_image),
-        ip_scale=ip_scale,
+        controls=tuple(ControlUse(sees=asked.control, scale=scale) for scale in asked.control_scales(spec)),
+        ip_image="" if asked.ip_image is None else str(asked.ip_image),
+        ip_scale=asked.ip_scale,
     )
     options = {"device": configured.device, "dtype": configured.dtype} | options
     if web is not None:

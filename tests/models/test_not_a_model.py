@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from engine.cli.model import check as check_command
-from engine.cli.sd_options import model_spec
+from engine.cli.sd_options import ModelOptions
 from engine.config import SdConfig
 from engine.errors import ModelError, UsageError
 from engine.models import locate
@@ -120,7 +120,7 @@ def test_a_sampler_or_prediction_that_there_is_none_of_is_a_wrong_option(tiny_mo
         with pytest.raises(UsageError, match=f"--{option} {word[option]}: not one of auto, "):
             check_command(sd, **word)
         with pytest.raises(UsageError, match=f"--{option} {word[option]}: not one of auto, "):
-            model_spec(sd, SdConfig(), loras=(), controlnets=(), ip_adapter=None, ip_image=None, **word)
+            ModelOptions(model=sd, **word).spec(SdConfig())
 
 
 def test_a_controlnet_that_ends_as_voices_do_is_told_as_one(tmp_path: Path) -> None:
