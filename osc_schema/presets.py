@@ -2,6 +2,7 @@
 
 from osc_schema.cues import MAX_FADE_S
 from osc_schema.declare import arguments
+from osc_schema.live_models import NAMES
 from osc_schema.types import Area, Command
 
 
@@ -17,6 +18,7 @@ def _command(verb: str, description: str, *replies: str, spec: str = "name:s") -
 
 _CHANGED = "/preset/changed <name>, to every subscriber"
 _CURRENT = "/preset/current <name> <edited>, to every subscriber"
+_NOT_LOOK = ", ".join(f"/{name}" for name in (*NAMES, "audio"))
 
 AREA = Area(
     title="Presets",
@@ -36,7 +38,7 @@ AREA = Area(
             "Applies a preset in one frame; entries that do not fit are reported, the rest is applied. With a time, "
             f"0..{MAX_FADE_S:g} s, the picture of the old look dissolves into the new one. The parameters have the "
             "new look's values at once, and changing one during the fade changes the new look; only floats that are "
-            "not part of the look (/sd, /sam3, /rvc, /audio) glide. Both looks are drawn, each with its own menus, "
+            f"not part of the look ({_NOT_LOOK}) glide. Both looks are drawn, each with its own menus, "
             "trail and modulation; if that would make frames late, the old one freezes (see /engine/status/fade). "
             "Another load during the fade continues from what is on screen. Answered when the fade is complete, or "
             "with `superseded by ...`: another load, or panic, which ends it at once.",

@@ -3,7 +3,7 @@
 from typing import Any
 
 from osc_schema.declare import arguments, menu, number, switch, text, whole
-from osc_schema.types import Area, Command, ExtraPicture, Param
+from osc_schema.types import Area, Command, ExtraPicture, FoundObjects, Param
 
 CHILD = "sam3"
 PROMPTS = (1, 2, 3, 4)
@@ -15,6 +15,7 @@ RESOLUTIONS_PX = (336, 672, 1008)
 
 OBJECT_ARGUMENTS = ("id", "prompt", "score", "cx", "cy", "w", "h")
 """Arguments of `/sam3/object/<k>` in order: two ints, then five floats 0..1."""
+FOUND_OBJECTS = FoundObjects(count="/sam3/objects", at="/sam3/object/<k>", arguments=OBJECT_ARGUMENTS)
 
 # Prompts and detection: stored in presets, not reset by panic, like all models.
 _ASKED: dict[str, Any] = {"is_look": False, "child": CHILD}
@@ -42,8 +43,20 @@ AREA = Area(
     "object keeps its id, until the child process is replaced.",
     words="ai segmentation segment mask matte cutout detect",
     pictures=(
-        ExtraPicture(name="sam3", addition="SAM3", model="SAM3", option="--sam3 MODEL"),
-        ExtraPicture(name="sam3_mask", addition="SAM3 mask", model="SAM3", option="--sam3 MODEL"),
+        ExtraPicture(
+            name="sam3",
+            addition="SAM3",
+            shows="the input of SAM3 with masks over it",
+            model="SAM3",
+            option="--sam3 MODEL",
+        ),
+        ExtraPicture(
+            name="sam3_mask",
+            addition="SAM3 mask",
+            shows="the masks only (object numbers, which ndi and record blur)",
+            model="SAM3",
+            option="--sam3 MODEL",
+        ),
     ),
     params=(
         switch("/sam3/enable", False, "Switches SAM3 on. Refused without a configured model.", **_RUNNING),

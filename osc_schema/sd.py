@@ -9,6 +9,8 @@ CHILD = "sd"
 LORAS = (1, 2, 3, 4)
 CONTROLNETS = (1, 2)
 MAX_SIDE_PX = 1024
+MASKS_SOURCE = "sam3"
+"""Item of /sd/controlnet/<n>/source: the masks of found objects."""
 
 # Content of the picture: stored in presets, not reset by panic, like all models.
 _ASKED: dict[str, Any] = {"is_look": False, "child": CHILD}
@@ -34,7 +36,7 @@ def _controlnet(n: int) -> tuple[Param, ...]:
         _number(f"{at}/scale", 1, 0, 2, f"Strength of ControlNet {n}; 0: no effect."),
         menu(
             f"{at}/source",
-            "input edges sam3",
+            f"input edges {MASKS_SOURCE}",
             f"Input of ControlNet {n}. input: the input picture of SD; edges: its outlines, white on black; sam3: "
             "the objects that SAM3 finds, in the colours that segmentation ControlNets expect.",
             **_ASKED,
@@ -47,7 +49,15 @@ AREA = Area(
     description="Repaints the camera, a video, the Multiverse or its own last picture, in a child process. Needs "
     "a model: `multiverse run --sd MODEL`. The result is the source `sd` of layer 5 and the texture `Multiverse SD`.",
     words="ai diffusion img2img",
-    pictures=(ExtraPicture(name="sd", addition="SD", model="Stable Diffusion", option="--sd MODEL"),),
+    pictures=(
+        ExtraPicture(
+            name="sd",
+            addition="SD",
+            shows="the picture of Stable Diffusion",
+            model="Stable Diffusion",
+            option="--sd MODEL",
+        ),
+    ),
     fully_named=("sd",),
     params=(
         switch("/sd/enable", False, "Switches SD on. Refused without a configured model.", **_RUNNING),

@@ -3,7 +3,8 @@
 from typing import Any
 
 from osc_schema.declare import NAME_CHARACTERS, arguments, file, switch, text, trigger
-from osc_schema.types import Area, Command, Param
+from osc_schema.live_models import PICTURES
+from osc_schema.types import Area, Command, ExtraPicture, Param
 
 NAMED = ("syphon", "spout", "shared", "ndi")
 KINDS = (*NAMED, "record", "snapshot", "null")
@@ -23,7 +24,8 @@ _WHAT = {
 
 
 def _sink(kind: str) -> tuple[Param, ...]:
-    also = " Also starts and stops those for the Stable Diffusion and SAM3 pictures." if kind in NAMED else ""
+    models = " and ".join(dict.fromkeys(picture.model for picture in PICTURES))
+    also = f" Also starts and stops those for the {models} pictures." if kind in NAMED else ""
     enable = switch(f"/sink/{kind}/enable", False, f"Starts and stops {_WHAT[kind]}.{also}", **_RUNNING)
     if kind not in NAMED:
         return (enable,)
@@ -38,6 +40,13 @@ def _sink(kind: str) -> tuple[Param, ...]:
     return enable, name
 
 
+def _prefixes(first: ExtraPicture, *others: ExtraPicture) -> str:
+    told = [f"The prefix `{first.name}:` ({first.name}:record) publishes {first.shows}"]
+    return ", ".join([*told, *(f"`{other.name}:` {other.shows}" for other in others)])
+
+
+_PREFIXES = _prefixes(*PICTURES)
+_RECORDINGS = ", ".join(("record", *(f"{picture.name}:record" for picture in PICTURES[:2])))  # examples
 AREA = Area(
     title="Sinks",
     description="Outputs. Each can be started and stopped while the engine runs; a failed one is retried.",
@@ -62,17 +71,15 @@ AREA = Area(
             address="/sink/start",
             arguments=arguments("kind:s name_or_file:s?"),
             description=f"Starts a sink ({', '.join(KINDS)}) under a name, or into a file of the recordings "
-            "folder. Several of one kind can run under different names. The prefix `sd:` (sd:record) publishes the "
-            "picture of Stable Diffusion, `sam3:` the input of SAM3 with masks over it, `sam3_mask:` the masks only "
-            "(object numbers, which ndi and record blur), each at its own size; the kinds with a name start these by "
-            "themselves.",
+            f"folder. Several of one kind can run under different names. {_PREFIXES}, each at its own size; the kinds "
+            "with a name start these by themselves.",
             replies=("/done /sink/start <kind>", "/fail /sink/start <reason>"),
         ),
         Command(
             address="/sink/stop",
             arguments=arguments("kind:s name_or_file:s?"),
-            description="Stops a sink; without a name, every sink of the kind (record, sd:record, sam3:record). "
-            "Recordings are finished.",
+            description="Stops a sink; without a name, every sink of the kind "
+            f"({_RECORDINGS}). Recordings are finished.",
             replies=("/done /sink/stop <kind> [name_or_file]", "/fail /sink/stop <reason>"),
         ),
     ),

@@ -11,6 +11,7 @@ from osc_schema import (
     engine,
     feedback,
     layers,
+    live_models,
     mapping,
     master,
     mirror,
@@ -21,9 +22,6 @@ from osc_schema import (
     sinks,
     tempo,
 )
-from osc_schema import rvc as voice
-from osc_schema import sam3 as segmentation
-from osc_schema import sd as diffusion
 from osc_schema.patterns import PatternIndex
 from osc_schema.types import Command, ExtraPicture, Param, Value
 
@@ -49,9 +47,7 @@ AREAS = tuple(
         colour,
         layers,
         region,
-        diffusion,
-        segmentation,
-        voice,
+        *live_models.MODELS,
         feedback,
         mirror,
         modulation,
@@ -68,7 +64,7 @@ AREAS = tuple(
 )
 PARAMS: tuple[Param, ...] = tuple(param for area in AREAS for param in area.params)
 COMMANDS: tuple[Command, ...] = tuple(command for area in AREAS for command in area.commands)
-EXTRA_PICTURES: tuple[ExtraPicture, ...] = tuple(picture for area in AREAS for picture in area.pictures)
+EXTRA_PICTURES: tuple[ExtraPicture, ...] = live_models.PICTURES
 """Pictures that a run may publish beside the main one."""
 FULLY_NAMED = frozenset(name for area in AREAS for name in area.fully_named)
 """First parts of addresses that a pattern must write out."""

@@ -106,10 +106,28 @@ class ExtraPicture:
     """As sinks are asked for it: `sd` of `sd:record`."""
     addition: str
     """Appended to the main picture's name."""
+    shows: str
+    """Its content, as the object of a sentence."""
     model: str
     """The model it comes from."""
     option: str
     """The option that gives a run this model."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundObjects:
+    """The messages that subscribers get with every result of a model that finds objects."""
+
+    count: str
+    """Address of their number."""
+    at: str
+    """Address of each, with its number `<k>`, best first, from 1."""
+    arguments: tuple[str, ...]
+    """Arguments of `at`, in order."""
+
+    @property
+    def best(self) -> str:
+        return self.at.replace("<k>", "1")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,7 +30,7 @@ MAX_SETTLING_S = 2.0  # for caches, pools and clock rates; not measured
 ARRIVED_WITHIN_S = 2.0
 SWITCHES_ON = {"/feedback/amount", "/layer/5/intensity", *(f"/layer/{n}/curve" for n in range(1, 5))}
 """Floats that make drawing more expensive above 0; sent at their default."""
-LEFT_ALONE = {"engine", "master", "safety", "sd", "sink"}
+LEFT_ALONE = osc_schema.FULLY_NAMED | {"safety"}
 
 
 def run(rate: float, seconds: float, width: int, height: int, fps: float, progress: Progress) -> dict[str, Any]:

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+PICTURE_MODES = ("brightness", "colour", "quadrant", "edges")
+"""Modes that map a picture; the other one maps found objects."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegionSettings:
@@ -33,6 +36,11 @@ class RegionSettings:
     """The picture is shown mirrored left to right, and so is its map."""
     background: int
     """Region of the background, 0..3."""
+
+    @property
+    def is_of_objects(self) -> bool:
+        """True if the map is made from found objects, not from a picture."""
+        return self.mode not in PICTURE_MODES
 
     @classmethod
     def from_values(cls, values: Mapping[str, Any]) -> "RegionSettings":
@@ -65,11 +73,11 @@ class RegionMapper:
         self._thread = GuardedThread("regions", self._run, self._guard)
 
     def submit(self, frame: VideoFrame | None, settings: RegionSettings, found: Segmentation | None = None) -> None:
-        """Request a map of this picture, or in mode sam3 of the result `found`. Returns at once.
+        """Request a map of this picture, or in the objects mode of the result `found`. Returns at once.
 
         The same picture or result with the same settings is mapped once.
         """
-        source = found if settings.mode == "sam3" else frame
+        source = found if settings.is_of_objects else frame
         if self._seen is not None and self._seen[0] is source and self._seen[1] == settings:
             return
         self._seen = (source, settings)
@@ -88,15 +96,15 @@ class RegionMapper:
     ) -> RegionMap | None:
         """The map of this picture, made on the calling thread (offline). None without a picture, unless by quadrant.
 
-        In mode sam3 the map of `found`, or by quadrant if that is None. Use one thread: outlines keep their numbers
-        from the picture before, objects from the result before.
+        In the objects mode the map of `found`, or by quadrant if that is None. Use one thread: outlines keep their
+        numbers from the picture before, objects from the result before.
         """
-        return self._map(found if settings.mode == "sam3" else frame, settings)
+        return self._map(found if settings.is_of_objects else frame, settings)
 
     def _map(self, source: VideoFrame | Segmentation | None, settings: RegionSettings) -> RegionMap | None:
         from engine.render import region_maps  # OpenCV costs 0.1 s to import, and most shows have no regions
 
-        if settings.mode == "quadrant" or (settings.mode == "sam3" and source is None):
+        if settings.mode == "quadrant" or (settings.is_of_objects and source is None):
             return RegionMap(indices=region_maps.quadrant_regions())
         if source is None:
             return None

@@ -18,7 +18,7 @@ Send `ADDRESS VALUE` to the engine, by default at 127.0.0.1:9000, UDP or TCP.
 - **Patterns**: `*` any characters and `?` one character within a level, `[a-c]` one of these characters and
   `[!x]` any other, `{one,two}` one of these words, `//` any number of levels.
   `/layer/*/mute 1` mutes layers 1 to 4.
-  To set `/engine`, `/master`, `/sd`, `/sink` or a trigger with a pattern, its first part must be written in full, as in
+  To set FULLY_NAMED or a trigger with a pattern, its first part must be written in full, as in
   `/sink/*/enable 0`; `//*` and `/*/width` do not change them.
 - **Bundles**: all changes in a bundle appear in the same frame; a bundle with a time tag waits for its time.
 - **Menus** take an item's name or its index, counted from 0. **Stops** are numbers with names: send either.
@@ -38,7 +38,9 @@ _OUT_OF_RANGE = {"clip": "clipped", "wrap": "wrapped", "reject": "rejected"}
 
 def address_list(areas: Iterable[Area]) -> str:
     """The whole list as Markdown, one section per area."""
-    return "\n".join([_HEAD, _coercions(), *(_section(area) for area in areas)])
+    areas = tuple(areas)
+    fully_named = ", ".join(f"`/{name}`" for name in sorted({name for area in areas for name in area.fully_named}))
+    return "\n".join([_HEAD.replace("FULLY_NAMED", fully_named), _coercions(), *(_section(area) for area in areas)])
 
 
 def _coercions() -> str:

@@ -25,7 +25,7 @@ from math import log
 from typing import Any
 
 from osc_schema.generate.pages import Page, Panel, SurfaceControl, columns, default_text, hint, pages
-from osc_schema.sam3 import OBJECT_ARGUMENTS
+from osc_schema.live_models import FOUND_OBJECTS
 from osc_schema.scale import Scale, scale_of
 from osc_schema.types import Area, Param, ParamType
 
@@ -40,7 +40,7 @@ RECEIVERS = (
 )
 """Max's name of the system, the package, the object in it, and its attribute for the sender's name."""
 
-HEARTBEAT, TOLD_OBJECTS = "/engine/heartbeat", ("/sam3/objects", "/sam3/object/1")
+HEARTBEAT, TOLD_OBJECTS = "/engine/heartbeat", (FOUND_OBJECTS.count, FOUND_OBJECTS.best)
 
 _MAX_ROWS, _MAX_COLUMNS = 12, 4
 _ROW_PX, _COLUMN_PX, _LABEL_PX, _TITLE_PX, _WIRING_PX = 44, 340, 130, 30, 30
@@ -225,7 +225,7 @@ def _objects(main: _Patcher) -> None:
     count, best = (main.object(f"r {name}", 20 + 130 * at, 605, 120, 0, "-") for at, name in enumerate(TOLD_OBJECTS))
     parts = main.object("unpack 0 0 0. 0. 0. 0. 0.", 150, 635, 230, 1, "int int float float float float float")
     main.chain(best, parts)
-    for at, name in enumerate(("objects", *OBJECT_ARGUMENTS)):
+    for at, name in enumerate(("objects", *FOUND_OBJECTS.arguments)):
         kind = "number" if name in ("objects", "id", "prompt") else "flonum"
         box = main.box(kind, 20 + 65 * at, 665, 55, 22, 1, "- bang", parameter_enable=0)
         main.comment(name, 20 + 65 * at, 689, 60)

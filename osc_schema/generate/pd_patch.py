@@ -18,7 +18,7 @@ from collections.abc import Iterable
 from itertools import pairwise
 
 from osc_schema.generate.pages import Page, Panel, SurfaceControl, columns, default_text, hint, pages
-from osc_schema.sam3 import OBJECT_ARGUMENTS
+from osc_schema.live_models import FOUND_OBJECTS
 from osc_schema.types import Area, Param, ParamType
 
 HOST, PORT, LISTEN_PORT = "127.0.0.1", 9000, 9002
@@ -129,11 +129,11 @@ def _objects(main: _Canvas) -> None:
     count = main.add("obj", 20, 460, "list split 2")
     best = main.add("obj", 180, 460, "list split 3")
     parts = main.add("obj", 180, 485, "unpack f f f f f f f")
-    main.chain(main.add("obj", 20, 435, "r /sam3/objects/in"), count)
-    main.chain(main.add("obj", 180, 435, "r /sam3/object/1/in"), best)
+    main.chain(main.add("obj", 20, 435, f"r {FOUND_OBJECTS.count}/in"), count)
+    main.chain(main.add("obj", 180, 435, f"r {FOUND_OBJECTS.best}/in"), best)
     main.cord(best, 1, parts)
-    for at, name in enumerate(("objects", *OBJECT_ARGUMENTS)):
-        said = f"/sam3/object/1/{name}" if at else "/sam3/objects"
+    for at, name in enumerate(("objects", *FOUND_OBJECTS.arguments)):
+        said = f"{FOUND_OBJECTS.best}/{name}" if at else FOUND_OBJECTS.count
         look = f"-1e+37 1e+37 0 0 {said} empty empty 0 -8 0 10 {_COLOURS} 0 256"
         box = main.add("obj", 20 + 62 * at, 515, f"nbx 6 18 {look}")
         main.add("text", 20 + 62 * at, 536, name)

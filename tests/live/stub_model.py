@@ -61,6 +61,6 @@ ENTRY = LiveEntry(
     not_offline="a stub cannot be repeated offline",
     is_configured=lambda config: config.camera != "none",
     open=StubModel,
-    pictures=(ExtraPicture(name=NAME, addition="Stub", model="stub", option="--camera"),),
+    pictures=(ExtraPicture(name=NAME, addition="Stub", shows="the stub", model="stub", option="--camera"),),
     paints_layer5=True,
 )

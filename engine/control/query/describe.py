@@ -11,7 +11,7 @@ from typing import Final
 
 from engine.params import Cue
 from osc_schema import Area, Command, Param, ParamType
-from osc_schema.children import NAMES as CHILDREN
+from osc_schema.live_models import NAMES as CHILDREN
 
 NO_VALUE: Final = 0
 READ_AND_WRITE: Final = 3

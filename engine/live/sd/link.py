@@ -24,7 +24,7 @@ from engine.render.guarded_renderer import GuardedRenderer
 from engine.sources import Source
 from engine.system.reporting import Report
 from engine.values import FrameId, PublishedFrame, ShownPicture, VideoFrame
-from osc_schema.sd import CHILD, CONTROLNETS
+from osc_schema.sd import CHILD, CONTROLNETS, MASKS_SOURCE
 
 LOOP = "engine.live.sd.loop:run"
 MODEL, IMAGE = "/sd/model", "/sd/ip_adapter/image"
@@ -157,7 +157,8 @@ class DiffusionLink(ChildLink[str]):
             return False
         values = self._values
         return any(
-            values[f"/sd/controlnet/{n}/enable"] and values[f"/sd/controlnet/{n}/source"] == "sam3" for n in CONTROLNETS
+            values[f"/sd/controlnet/{n}/enable"] and values[f"/sd/controlnet/{n}/source"] == MASKS_SOURCE
+            for n in CONTROLNETS
         )
 
     def write_control_image(self, picture: np.ndarray, frame: FrameId, now_s: float) -> bool:

@@ -14,6 +14,7 @@ from engine.live.sd.source import segments
 from engine.models.sd.outlines import edges
 from engine.models.sd.plan.sampler_choice import FEW_STEPS
 from engine.sources.still import read_still
+from osc_schema.sd import MASKS_SOURCE
 
 if TYPE_CHECKING:
     import torch
@@ -275,7 +276,7 @@ class Painter:
         for control in self._settings.controls:
             if control.scale == 0.0 or control.number > len(self.model.controlnets):
                 continue
-            if control.sees == "sam3":
+            if control.sees == MASKS_SOURCE:
                 seen = segments(found, self._size)
             else:
                 seen = picture if isinstance(picture, np.ndarray) else picture.cpu().numpy()

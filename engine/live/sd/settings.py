@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from engine.errors import ModelError
 from engine.live.kit.pace import value_reader
-from osc_schema.sd import CONTROLNETS, LORAS
+from osc_schema.sd import CONTROLNETS, LORAS, MASKS_SOURCE
 
 SIZE_STEP_PX = 64
 TABLE_STEPS = 50  # length of the table that a t_index points into
@@ -53,8 +53,8 @@ class ControlSetting:
     """From 1, as in the address."""
     scale: float
     """0..2; 0 if it is switched off."""
-    sees: Literal["input", "edges", "sam3"]
-    """Its input: the source picture, the outlines of that, or the masks."""
+    sees: str
+    """Its input: `input`, the source picture; `edges`, the outlines of that; or MASKS_SOURCE."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +96,7 @@ class DiffusionSettings:
     @property
     def sees_segments(self) -> bool:
         """True if a ControlNet in use is steered by masks."""
-        return any(control.scale != 0.0 and control.sees == "sam3" for control in self.controls)
+        return any(control.scale != 0.0 and control.sees == MASKS_SOURCE for control in self.controls)
 
 
 def read_settings(values: Mapping[str, Any]) -> DiffusionSettings:
