@@ -47,6 +47,11 @@ class Engine:
         """The child processes of this run by name: start, stop and restart them from any thread."""
         return {model.name: model.supervisor for model in self._parts.live}
 
+    def describe_models(self) -> dict[str, list[str]]:
+        """For each live model, by name: the model and how it is run, then hints at what keeps it from being noticed."""
+        snapshot = self.params.snapshot()
+        return {model.name: model.describe(snapshot) for model in self._parts.live}
+
     @property
     def osc_address(self) -> tuple[str, int] | None:
         """Host and port of OSC (UDP and TCP), or None when it is off."""

@@ -31,8 +31,6 @@ def level_bar(level: float) -> str:
 
 def started_lines(engine: "Engine") -> list[str]:
     """Lines about the choices made, and why, printed once before the first picture."""
-    from engine.live.sd.spec import sd_line
-
     status = engine.status()
     why = f" ({engine.renderer_choice})" if engine.renderer_choice else ""
     lines = [
@@ -43,11 +41,9 @@ def started_lines(engine: "Engine") -> list[str]:
         is_hidden = engine.params.get("/layer/5/intensity") == 0 and engine.params.get("/mode") != "simple"
         hint = " (not seen yet: raise /layer/5/intensity)" if is_hidden else ""
         lines.append(f"camera    {status.camera.description}{hint}")
-    for child in status.children:
-        how = sd_line(engine.config.sd) if child.name == "sd" else ""
-        lines.append(f"{child.name:<9} {getattr(engine.config, child.name).model}{f', {how}' if how else ''}")
-    if engine.config.rvc.model and engine.config.rvc.output == "none" and not engine.params.get("/rvc/channel"):
-        lines.append("          (the voice is not heard yet: --rvc-output default plays it, /rvc/channel 1 draws it)")
+    for name, (model, *hints) in engine.describe_models().items():
+        lines.append(f"{name:<9} {model}")
+        lines += [f"          {hint}" for hint in hints]
     lines += [f"sink      {sink.label} {sink.name}" for sink in status.sinks]
     if engine.osc_address is not None:
         host, port = engine.osc_address

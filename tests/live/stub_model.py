@@ -30,6 +30,9 @@ class StubModel(ChildLink[None]):
     def start(self, snapshot: Snapshot) -> None:
         self.supervisor.start()
 
+    def describe(self, snapshot: Snapshot) -> list[str]:
+        return ["echo"]
+
     def extra_pictures(self, snapshot: Snapshot) -> Mapping[str, tuple[int, int]]:
         return {NAME: SIZE_PX}
 

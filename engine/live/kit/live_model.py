@@ -62,6 +62,10 @@ class LiveModel(Protocol):
         """Send the pictures that the child wants, from the finished frame or from the scene."""
         ...
 
+    def describe(self, snapshot: Snapshot) -> list[str]:
+        """Lines for the start of a run: the model and how it is run, then hints at what keeps it from being noticed."""
+        ...
+
     def status(self) -> ChildStatus:
         """After `close`: what the child last said of itself."""
         ...

@@ -55,6 +55,8 @@ class VoiceLink(ChildLink[Build]):
         """`set_value(address, value)` puts a refused parameter back, on any thread. ConfigError names an environment
         variable (RVC_*) whose value is not allowed."""
         self._config = config
+        self.model = config.model
+        """As configured; another may be chosen over OSC."""
         self._set_value = set_value
         # A forked child has the environment of its fork server, so ours travels with the settings.
         self._environment = {name: os.environ[name] for name, _ in VARIABLES.values() if name in os.environ}

@@ -31,6 +31,12 @@ class LiveRvc:
     def supervisor(self) -> Supervisor:
         return self.link.supervisor
 
+    def describe(self, snapshot: Snapshot) -> list[str]:
+        lines = [self.link.model]
+        if self._output is None and not snapshot["/rvc/channel"]:
+            lines.append("(the voice is not heard yet: --rvc-output default plays it, /rvc/channel 1 draws it)")
+        return lines
+
     def extra_pictures(self, snapshot: Snapshot) -> Mapping[str, tuple[int, int]]:
         return {}
 

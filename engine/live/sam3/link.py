@@ -82,6 +82,9 @@ class SegmentationLink(ChildLink[Build]):
         self._outputs.close()
         super().close()
 
+    def describe(self, snapshot: Snapshot) -> list[str]:
+        return [self._config.model]
+
     def extra_pictures(self, snapshot: Snapshot) -> Mapping[str, tuple[int, int]]:
         return {picture.name: self._size_px for picture in AREA.pictures}
 

@@ -17,7 +17,7 @@ from engine.live.kit.finished_picture import finished_picture
 from engine.live.kit.scene import Layer5Offer, Scene
 from engine.live.kit.sent_values import NOTHING
 from engine.live.sd.conditions import model_named, picture_named
-from engine.live.sd.spec import require_complete, spec_of
+from engine.live.sd.spec import require_complete, sd_line, spec_of
 from engine.models.sd import ModelSpec
 from engine.params import Snapshot
 from engine.render.guarded_renderer import GuardedRenderer
@@ -84,6 +84,10 @@ class DiffusionLink(ChildLink[str]):
 
     def start(self, snapshot: Snapshot) -> None:
         self.supervisor.start()
+
+    def describe(self, snapshot: Snapshot) -> list[str]:
+        how = sd_line(self._config)
+        return [f"{self._config.model}, {how}" if how else self._config.model]
 
     def extra_pictures(self, snapshot: Snapshot) -> Mapping[str, tuple[int, int]]:
         return {CHILD: size_of(snapshot)}
