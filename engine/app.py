@@ -34,7 +34,7 @@ from engine.errors import ConfigError, PortTakenError
 from engine.frame_loop import EngineParts
 from engine.ipc import Gate, sweep_dead_rings
 from engine.live.kit.live_model import LiveEntry, Surroundings
-from engine.live.opening import LIVE_MODELS, configured_models, open_models
+from engine.live.opening import LIVE_MODELS, conditions, configured_models, open_models
 from engine.params import Autosave, Crossfade, LeavingLook, ParamStore, PresetFolder, Slew, Tempo, modulation
 from engine.render import RegionMapper, open_renderer
 from engine.render.guarded_renderer import GuardedRenderer
@@ -90,7 +90,7 @@ def open_engine(config: Config, live_models: Sequence[LiveEntry] = LIVE_MODELS) 
             return source.is_there
 
         for address, check in (
-            *(condition for entry in live_models for condition in entry.conditions(config, has_camera)),
+            *conditions(config, live_models, has_camera),
             *modulation.conditions(),
             *sink_conditions(),
         ):

@@ -77,7 +77,7 @@ class ParamStore:
         }
         self._last_set: dict[str, tuple[int, str]] = {}  # address -> version, by
         self._snapshot = Snapshot(dict(self._values), 0)
-        self._conditions: dict[str, Callable[[Value], None]] = {}
+        self._conditions: dict[str, list[Callable[[Value], None]]] = {}
         self._hooks: dict[str, Callable[[], None]] = {}
 
     def add_condition(self, address: str, check: Callable[[Value], None]) -> None:
@@ -85,7 +85,7 @@ class ParamStore:
 
         Call it before the first value is set. `check` runs on the thread that sets the value and must not block.
         """
-        self._conditions[_known(address).address] = check
+        self._conditions.setdefault(_known(address).address, []).append(check)
 
     def on_trigger(self, address: str, fired: Callable[[], None]) -> None:
         """Call `fired()` whenever the trigger fires, immediately and not in the next frame.
@@ -97,8 +97,7 @@ class ParamStore:
 
     def require(self, param: Param, value: Value) -> None:
         """Raise Rejected if this run cannot use an accepted value."""
-        check = self._conditions.get(param.address)
-        if check is not None:
+        for check in self._conditions.get(param.address, ()):
             check(value)
 
     @property

@@ -59,7 +59,7 @@ def test_a_fourth_model_is_one_entry_in_the_table(stage: Stage, wait_for: Callab
     stage.done(f"/child/{NAME}/restart")
     assert stage.child.pid != pid
     failed = stage.ask("/child/sd/start")[-1]
-    assert failed.address == "/fail" and "no model is configured" in str(failed.args[-1])
+    assert failed.address == "/fail" and "no Stable Diffusion model is configured" in str(failed.args[-1])
 
     assert [each.label for each in stage.engine.status().sinks] == ["stub:null"]
     stage.done("/sink/start", "shared", "left")

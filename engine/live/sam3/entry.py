@@ -28,7 +28,7 @@ ENTRY = LiveEntry(
     not_offline="live SAM3 cannot be repeated offline; `multiverse segment` reads files",
     is_configured=lambda config: bool(config.sam3.model),
     open=open_sam3,
-    conditions=lambda config, has_camera: conditions(config.sam3, has_camera=has_camera, has_sd=bool(config.sd.model)),
+    conditions=lambda config, has_camera: conditions(config.sam3, has_camera=has_camera),
     first_values=lambda config: [("/sam3/enable", bool(config.sam3.model))],
     calls={"/sam3/empty_cache": "empty_cache"},
     pictures=AREA.pictures,

@@ -16,8 +16,9 @@ from osc_schema import Rejected, Value
 from osc_schema.sd import CONTROLNETS, LORAS
 
 NO_MODEL = (
-    "no model is configured: start with `multiverse run --sd MODEL` (a diffusers folder, a .safetensors file or a "
-    'Hugging Face id, for example --sd stabilityai/sd-turbo), or set model = "..." under [sd] in the configuration'
+    "no Stable Diffusion model is configured: start with `multiverse run --sd MODEL` (a diffusers folder, a .safetensors "
+    'file or a Hugging Face id, for example --sd stabilityai/sd-turbo), or set model = "..." under [sd] in the '
+    "configuration"
 )
 WITHOUT_VIDEO = "no video is configured: start with `multiverse run --sd-video FILE`, or set video under [sd]"
 WITHOUT_CAMERA = "no camera is open: choose one (/camera/open), or start with `multiverse run --camera INDEX` or a file"
@@ -33,7 +34,6 @@ def conditions(config: SdConfig, *, has_camera: Callable[[], bool]) -> Iterator[
     """(address, check) for `ParamStore.add_condition`. Defaults are never refused, because presets contain them."""
     if not config.model:
         yield from _refusing("/sd/enable", NO_MODEL)
-        yield "/layer/5/source", _refuse_sd
     for n in CONTROLNETS[len(config.controlnets) :]:
         yield from _refusing(
             f"/sd/controlnet/{n}/enable", f"no ControlNet {n} is configured: add it to controlnets under [sd]"
@@ -76,11 +76,6 @@ def _named(name: str, folders: list[Path]) -> str:
         if (folder / name).exists():
             return str((folder / name).absolute())
     raise ValueError(f"is not in {', '.join(map(str, folders))}")
-
-
-def _refuse_sd(source: Value) -> None:
-    if source == "sd":
-        raise Rejected(f"/layer/5/source: {NO_MODEL}")
 
 
 def _require_places(text: Value) -> None:

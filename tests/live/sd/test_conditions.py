@@ -4,15 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from engine.config import LoraConfig, SdConfig
-from engine.live.sd.conditions import conditions, model_named, picture_named
+from engine.config import Config, LoraConfig, SdConfig
+from engine.live.opening import LIVE_MODELS, conditions
+from engine.live.sd.conditions import model_named, picture_named
 from engine.params import ParamStore
 from osc_schema import PARAMS, Rejected
 
 
 def store_for(config: SdConfig, *, has_camera: bool = False) -> ParamStore:
     store = ParamStore()
-    for address, check in conditions(config, has_camera=lambda: has_camera):
+    for address, check in conditions(Config(sd=config), LIVE_MODELS, lambda: has_camera):
         store.add_condition(address, check)
     return store
 
@@ -22,6 +23,7 @@ def store_for(config: SdConfig, *, has_camera: bool = False) -> ParamStore:
     [
         ("/sd/enable", 1, "multiverse run --sd MODEL"),
         ("/layer/5/source", "sd", "multiverse run --sd MODEL"),
+        ("/sam3/source", "sd", "multiverse run --sd MODEL"),
         ("/sd/controlnet/1/enable", 1, "no ControlNet 1 is configured"),
         ("/sd/lora/3/weight", 0.5, "no LoRA 3 is configured"),
         ("/sd/ip_adapter/image", "face.png", "no IP-Adapter is configured"),
