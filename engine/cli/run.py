@@ -15,8 +15,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from engine.cli.console_events import FORCE_QUIT_AFTER_S, console
-from engine.cli.sd_options import PREDICTION, PREDICTION_WORDS, SAMPLER, SAMPLER_WORDS
+from engine.cli.job_options import job_options, pop_options
+from engine.cli.live_options import LiveOptions
+from engine.cli.rvc_options import RvcOptions
+from engine.cli.sam3_options import Sam3Options
+from engine.cli.sd_options import SdOptions
 from engine.errors import SinkError, UsageError
+from osc_schema.live_models import PICTURES
 
 if TYPE_CHECKING:
     from engine.app import Engine
@@ -25,8 +30,11 @@ if TYPE_CHECKING:
     from osc_schema import Param
 
 INTERRUPTED = 1
+PICTURE_PREFIXES = " or ".join(", ".join(f"{each.name}:" for each in PICTURES).rsplit(", ", 1))
+LIVE_OPTIONS: tuple[type[LiveOptions], ...] = (SdOptions, Sam3Options, RvcOptions)
 
 
+@job_options(*LIVE_OPTIONS)
 def run(
     config: Annotated[
         Path | None, typer.Option(metavar="FILE.toml", help="Read the configuration; options win over it.")
@@ -47,62 +55,7 @@ def run(
             " spout:Arena is Resolume Arena's composition. `multiverse devices` lists who is there.",
         ),
     ] = None,
-    sd: Annotated[
-        str | None,
-        typer.Option(
-            metavar="MODEL",
-            help="Live Stable Diffusion: a diffusers folder, a .safetensors file or a Hugging Face id.",
-        ),
-    ] = None,
-    sd_sampler: Annotated[str | None, typer.Option(metavar=SAMPLER_WORDS, help=SAMPLER)] = None,
-    sd_prediction: Annotated[str | None, typer.Option(metavar=PREDICTION_WORDS, help=PREDICTION)] = None,
-    sd_video: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FILE|URL|KIND:NAME",
-            help="Video, picture, stream or another program's picture for /sd/source video.",
-        ),
-    ] = None,
-    sam3: Annotated[
-        str | None,
-        typer.Option(metavar="MODEL", help="Live SAM3 segmentation: a folder or a Hugging Face id (facebook/sam3)."),
-    ] = None,
-    sam3_prompt: Annotated[
-        list[str] | None,
-        typer.Option(metavar="WORDS", help="What SAM3 looks for, repeatable up to four times. (default: person)"),
-    ] = None,
-    sam3_video: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FILE|URL|KIND:NAME",
-            help="Video, picture, stream or another program's picture for /sam3/source video.",
-        ),
-    ] = None,
-    rvc: Annotated[
-        str | None,
-        typer.Option(metavar="MODEL.pth", help="Live voice conversion: a published RVC model, .pth or .safetensors."),
-    ] = None,
-    rvc_index: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FILE.index|none", help="Index of the same voice. (default: the one of its name, or the only one)"
-        ),
-    ] = None,
-    rvc_content: Annotated[
-        str | None,
-        typer.Option(metavar="PATH|ID", help="Speech encoder: HuBERT, ContentVec. (default: the voice's own)"),
-    ] = None,
-    rvc_input: Annotated[
-        str | None,
-        typer.Option(
-            metavar="audio|device:NAME|FILE",
-            help="Where the voice comes from; audio: a channel of the sound (/rvc/input_channel). (default: audio)",
-        ),
-    ] = None,
-    rvc_output: Annotated[
-        str | None,
-        typer.Option(metavar="none|default|device:NAME", help="Where the voice is played. (default: none)"),
-    ] = None,
+    *,
     size: Annotated[
         str | None,
         typer.Option(metavar="WxH", help="Picture size in pixels. (default: 1280x720; live in software 960x540)"),
@@ -122,7 +75,7 @@ def run(
         typer.Option(
             metavar="[PICTURE:]KIND[=ARG]",
             help="Where pictures go, repeatable: syphon, spout, shared, ndi, record=FILE.mp4 (H.264; .mov: ProRes,"
-            " .avi: Motion JPEG), snapshot=FILE.png, null. After sd:, sam3: or sam3_mask: it is that picture, which"
+            f" .avi: Motion JPEG), snapshot=FILE.png, null. After {PICTURE_PREFIXES} it is that picture, which"
             " syphon, spout, shared and ndi bring along."
             " (default: the system's texture sharing)",
         ),
@@ -192,6 +145,7 @@ def run(
         ),
     ] = False,
     json_: Annotated[bool, typer.Option("--json", help="Print one summary object at the end.")] = False,
+    **live_options: Any,
 ) -> None:
     """Turn sound into the Multiverse picture and publish it.
 
@@ -215,35 +169,18 @@ def run(
         "presets": presets,
         "resume": resume or None,
         "offline": offline or None,
-        "sd.model": sd,
-        "sd.sampler": sd_sampler,
-        "sd.prediction": sd_prediction,
-        "sd.video": sd_video,
-        "sam3.model": sam3,
-        "sam3.video": sam3_video,
-        "rvc.model": rvc,
-        "rvc.index": rvc_index,
-        "rvc.content": rvc_content,
-        "rvc.input": rvc_input,
-        "rvc.output": rvc_output,
         "osc.listen": osc,
         "osc.allow": osc_allow,
     }
     if size is not None:
         options["width"], options["height"] = parse_size(size)
-    settings = build_settings(config, options, [*_as_assignments(sam3_prompt or []), *(set_ or [])], is_open_to_lan=lan)
-    if sd_video is not None and not settings.sd.model:
-        raise UsageError("--sd-video is the input of Stable Diffusion: it needs --sd MODEL")
-    for name, given in {"sampler": sd_sampler, "prediction": sd_prediction}.items():
-        if given is not None and not settings.sd.model:
-            raise UsageError(f"--sd-{name} is for Stable Diffusion: it needs --sd MODEL")
-    if not settings.sam3.model and (sam3_video is not None or sam3_prompt):
-        option = "--sam3-prompt" if sam3_prompt else "--sam3-video"
-        raise UsageError(f"{option} is for SAM3: it needs --sam3 MODEL")
-    voice = {"index": rvc_index, "content": rvc_content, "input": rvc_input, "output": rvc_output}
-    for name, given in voice.items():
-        if given is not None and not settings.rvc.model:
-            raise UsageError(f"--rvc-{name} is for voice conversion: it needs --rvc MODEL.pth")
+    live = [pop_options(kind, live_options) for kind in LIVE_OPTIONS]
+    for each in live:
+        options |= each.settings()
+    assignments = [assignment for each in live for assignment in each.assignments()]
+    settings = build_settings(config, options, [*assignments, *(set_ or [])], is_open_to_lan=lan)
+    for each in live:
+        each.require_model(getattr(settings, each.name).model)
     if settings.offline and frames is None and seconds is None and settings.audio in (None, "demo"):
         raise UsageError("--offline needs --frames N or --seconds S, or a sound file, which sets the end")
     if settings.offline and not settings.sinks:
@@ -288,14 +225,12 @@ def build_settings(
     Offline nothing is opened unasked: the picture depends on its input alone.
     """
     from engine.config import RUN_DEFAULTS, build_config, lan_defaults, read_config_file
-    from engine.models.rvc.index_choice import configured_for
 
-    values: dict[str, Any] = {"osc": {}, "sd": {}, "sam3": {}, "rvc": {}, "params": {}}
+    values: dict[str, Any] = {name: {} for name in ("osc", *(kind.name for kind in LIVE_OPTIONS), "params")}
     given = {key: value for key, value in options.items() if value is not None}
     file = read_config_file(path) if path else {}
-    voice = file.get("rvc", {})
-    if "rvc.model" in given and isinstance(voice, dict):
-        given.setdefault("rvc.index", configured_for(given["rvc.model"], voice.get("model"), voice.get("index", "")))
+    for kind in LIVE_OPTIONS:
+        given = kind.implied(given, file) | given
     is_offline = given.get("offline", file.get("offline", False))
     if is_offline and is_open_to_lan:
         raise UsageError("--lan: has no effect with --offline")
@@ -314,16 +249,6 @@ def build_settings(
     has_size = {"width", "height"} & values.keys() or {"/engine/width", "/engine/height"} & values["params"].keys()
     values.setdefault("is_size_free", not has_size)
     return build_config(values, origin="options" if path is None else f"{path} with options")
-
-
-def _as_assignments(prompts: list[str]) -> list[str]:
-    """Assignments that set SAM3's prompts and clear the others."""
-    from osc_schema.sam3 import PROMPTS
-
-    if len(prompts) > len(PROMPTS):
-        raise UsageError(f"--sam3-prompt: at most {len(PROMPTS)}")
-    padded = [*prompts, *[""] * len(PROMPTS)] if prompts else []
-    return [f"/sam3/prompt/{n}={prompt}" for n, prompt in zip(PROMPTS, padded, strict=False)]
 
 
 def _refuse_loopback(option: str, listen: str) -> None:

@@ -1,10 +1,11 @@
-"""The options that `multiverse sd` and `multiverse video` share; over them, [sd] of a configuration file."""
+"""The options about Stable Diffusion: those that `multiverse sd` and `multiverse video` share, and those of `run`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from engine.cli.live_options import LiveOptions
 from engine.errors import UsageError
 from engine.jobs.kit.options import option
 from engine.models.sd.plan.sampler_choice import SAMPLERS
@@ -82,6 +83,25 @@ class ModelOptions:
 
     def _controls(self) -> list[tuple[str, float]]:
         return _with_numbers(self.controlnet, "--controlnet")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SdOptions(LiveOptions):
+    """The options of `multiverse run` for live Stable Diffusion."""
+
+    name = "sd"
+    model = "MODEL"
+    purpose = "Stable Diffusion"
+    sd: str | None = option(
+        None, "Live Stable Diffusion: a diffusers folder, a .safetensors file or a Hugging Face id.", metavar="MODEL"
+    )
+    sd_sampler: str | None = option(None, SAMPLER, metavar=SAMPLER_WORDS)
+    sd_prediction: str | None = option(None, PREDICTION, metavar=PREDICTION_WORDS)
+    sd_video: str | None = option(
+        None,
+        "Video, picture, stream or another program's picture for /sd/source video.",
+        metavar="FILE|URL|KIND:NAME",
+    )
 
 
 def require_known(sampler: str, prediction: str) -> None:

@@ -16,9 +16,9 @@ from osc_schema import Rejected, Value
 from osc_schema.sd import CONTROLNETS, LORAS
 
 NO_MODEL = (
-    "no Stable Diffusion model is configured: start with `multiverse run --sd MODEL` (a diffusers folder, a .safetensors "
-    'file or a Hugging Face id, for example --sd stabilityai/sd-turbo), or set model = "..." under [sd] in the '
-    "configuration"
+    "no Stable Diffusion model is configured: start with `multiverse run --sd MODEL` (a diffusers folder, a "
+    ".safetensors file or a Hugging Face id, for example --sd stabilityai/sd-turbo), "
+    'or set model = "..." under [sd] in the configuration'
 )
 WITHOUT_VIDEO = "no video is configured: start with `multiverse run --sd-video FILE`, or set video under [sd]"
 WITHOUT_CAMERA = "no camera is open: choose one (/camera/open), or start with `multiverse run --camera INDEX` or a file"
