@@ -1,7 +1,7 @@
-"""How much a busy child disturbs the picture: the same engine with its SD child stopped, idle, working, and killed.
+"""How much a busy child disturbs the picture: the same engine with a child stopped, idle, working, and killed.
 
-The cases alternate in one engine, several rounds each, so that other load on the machine affects all of them. SD
-repaints the Multiverse and is shown in it; without a child its last picture stays, so that all cases draw the same.
+The cases alternate in one engine, several rounds each, so that other load on the machine affects all of them. The child
+works on the Multiverse; without a child its last result stays in the picture, so that all cases draw the same.
 The important figure is the interval between published pictures. The time of the draw itself is reported too, because
 processes share the GPU and the caches.
 """
@@ -18,6 +18,7 @@ import numpy as np
 
 from engine.app import Engine, open_engine
 from engine.bench.progress import Progress
+from engine.children.supervisor import Supervisor
 from engine.config import build_config
 from engine.errors import ChildError
 
@@ -44,22 +45,34 @@ class ChildLoad:
     facts: dict[str, Any] = field(default_factory=dict)
 
 
-def child_loads() -> list[ChildLoad]:
-    work = {"/sd/paused": False, "/sd/gate": True, "/sd/duty_auto": True}
+def child_loads(name: str) -> list[ChildLoad]:
+    """The cases for the live model of this name."""
+    at = f"/{name}"
+    work = {f"{at}/paused": False, f"{at}/gate": True, f"{at}/duty_auto": True}
+    full = work | {f"{at}/duty_auto": False, f"{at}/duty": 1.0}
     return [
         ChildLoad("no_child", {}, has_child=False),
-        ChildLoad("idle_child", {"/sd/paused": True}),
+        ChildLoad("idle_child", {f"{at}/paused": True}),
         ChildLoad("busy_child", work),
-        ChildLoad("busy_child_at_full_duty", work | {"/sd/duty_auto": False, "/sd/duty": 1.0}),
-        ChildLoad("busy_child_without_gate", work | {"/sd/duty_auto": False, "/sd/duty": 1.0, "/sd/gate": False}),
+        ChildLoad("busy_child_at_full_duty", full),
+        ChildLoad("busy_child_without_gate", full | {f"{at}/gate": False}),
         ChildLoad("child_killed_every_second", work, is_killed=True),
     ]
 
 
 def run(
-    width: int, height: int, fps: float, seconds: float, model: str, params: dict[str, Any], progress: Progress
+    name: str,
+    width: int,
+    height: int,
+    fps: float,
+    seconds: float,
+    model: str,
+    params: dict[str, Any],
+    progress: Progress,
 ) -> dict[str, Any]:
     """Measure each case for `seconds` in all, in three rounds; `params` are set from the start.
+
+    `name`: of the live model; `model`: as in its configuration.
 
     Raises ChildError if the model does not start.
     """
@@ -70,70 +83,69 @@ def run(
             "fps": fps,
             "audio": "demo",
             "sinks": ("null", "shared=bench"),
-            "sd": {"model": model},
-            "params": {"/sd/source": "multiverse", "/layer/5/intensity": 0.5} | params,
+            name: {"model": model},
+            "params": {f"/{name}/source": "multiverse", "/layer/5/intensity": 0.5} | params,
         }
     )
-    played = child_loads()
+    played = child_loads(name)
     with open_engine(config) as engine:
-        child = engine.children["sd"]
+        child = engine.children[name]
         progress("loading the model", 0.0)
-        _draw_until(engine, lambda: child.status().results > 0 or child.status().state == "failed")
+        _draw_until(engine, child, lambda: child.status().results > 0 or child.status().state == "failed")
         steps = ROUNDS * len(played)
         for step in range(steps):
             case = played[step % len(played)]
             progress(case.name.replace("_", " "), step / steps)
-            _prepare(engine, case)
-            _play(engine, case, seconds / ROUNDS)
+            _prepare(engine, child, case)
+            _play(engine, child, case, seconds / ROUNDS)
         status = engine.status()
     said = played[1].facts
-    sd = {name: said.get(name) for name in ("family", "size", "device", "dtype")}
-    sd["slice_ms_p99"] = played[2].facts.get("slice_p99_ms")
+    measured = {fact: said.get(fact) for fact in ("family", "size", "device", "dtype")}
+    measured["slice_ms_p99"] = played[2].facts.get("slice_p99_ms")
     result: dict[str, Any] = {
         "renderer": status.renderer,
         "size": f"{width}x{height}",
         "fps": fps,
-        "sd": {"model": model, **sd},
+        name: {"model": model, **measured},
         "cores": os.cpu_count(),
-        "scenes": {case.name: _figures(case) for case in played},
+        "scenes": {case.name: _figures(case, name) for case in played},
     }
     quiet = result["scenes"]["no_child"]["interval_ms_p99"]
     result["interval_p99_ratio"] = {
         case.name: round(result["scenes"][case.name]["interval_ms_p99"] / quiet, 3) for case in played[1:]
     }
-    if sd["device"] != "cuda":
+    if measured["device"] != "cuda":
         result["unverified"] = "without a device: GPU contention, the gate and slices on a GPU, duty auto beside GL"
     return result
 
 
-def _prepare(engine: Engine, case: ChildLoad) -> None:
+def _prepare(engine: Engine, child: Supervisor, case: ChildLoad) -> None:
     """Set up the case while drawing."""
-    child = engine.children["sd"]
     engine.params.set_many(case.params.items(), by="bench")
     if not case.has_child:
         child.stop()
-        _draw_until(engine, lambda: child.status().state == "off")
+        _draw_until(engine, child, lambda: child.status().state == "off")
     elif not child.status().is_at_work:
         child.start()
-        _draw_until(engine, lambda: child.status().is_at_work or child.status().state == "failed")
+        _draw_until(engine, child, lambda: child.status().is_at_work or child.status().state == "failed")
         if child.status().state == "failed":
             raise ChildError(f"the child does not start: {child.status().detail}")
     end_s = time.perf_counter() + SETTLE_S
-    _draw_until(engine, lambda: time.perf_counter() >= end_s)
+    _draw_until(engine, child, lambda: time.perf_counter() >= end_s)
 
 
-def _draw_until(engine: Engine, is_reached: Callable[[], bool]) -> None:
+def _draw_until(engine: Engine, child: Supervisor, is_reached: Callable[[], bool]) -> None:
     end_s = time.perf_counter() + MAX_LOAD_S
     for _ in engine.frames():
         if is_reached():
             return
         if time.perf_counter() > end_s:
-            raise ChildError(f"the child is not ready after {MAX_LOAD_S:.0f} s: {engine.children['sd'].status()}")
+            raise ChildError(f"the child is not ready after {MAX_LOAD_S:.0f} s: {child.status()}")
 
 
-def _play(engine: Engine, case: ChildLoad, seconds: float) -> None:
+def _play(engine: Engine, child: Supervisor, case: ChildLoad, seconds: float) -> None:
     """Draw for `seconds`, counted from the first picture."""
-    times, child = engine.times, engine.children["sd"]
+    times = engine.times
     late, dropped, results = times.late, times.dropped, child.status().results
     published = _publications(engine)
     before_s = kill_s = started_s = next(published)
@@ -160,7 +172,7 @@ def _publications(engine: Engine) -> Iterator[float]:
         yield time.perf_counter()
 
 
-def _figures(case: ChildLoad) -> dict[str, Any]:
+def _figures(case: ChildLoad, name: str) -> dict[str, Any]:
     intervals, draws = np.array(case.intervals_ms), np.array(case.draws_ms)
     figures = {
         "frames": len(intervals),
@@ -171,7 +183,7 @@ def _figures(case: ChildLoad) -> dict[str, Any]:
         "draw_ms_p99": _percentile(draws, 99),
         "late": case.late,
         "dropped": case.dropped,
-        "sd_pictures_a_second": round(case.results / case.seconds, 2),
+        f"{name}_pictures_a_second": round(case.results / case.seconds, 2),
     }
     return figures
 

@@ -115,7 +115,7 @@ def isolation(
     sd_width, sd_height = parse_size(sd_size)
     params = {"/sd/width": sd_width, "/sd/height": sd_height}
     with _progress(json_) as progress:
-        result = isolation_bench.run(width, height, fps, seconds, model, params, progress)
+        result = isolation_bench.run("sd", width, height, fps, seconds, model, params, progress)
     _print(result, json_)
 
 
