@@ -120,9 +120,9 @@ def _is_sam3(name: str) -> bool:
     ModelError if there is nothing, or neither.
     """
     from engine.models import locate
-    from engine.models.not_a_model import other_folder
     from engine.models.sam3.model_folder import GATED
     from engine.models.sam3.other_models import checkpoint_in, what_id_is
+    from engine.models.sd.plan.other_folder import other_folder
 
     if (name.startswith(GATED) or what_id_is(name)) and not Path(name).exists():
         return True

@@ -1,4 +1,4 @@
-"""Recognizes files and folders that are not a readable model, for the error that refuses them. No torch.
+"""Recognizes files that are not a readable model, for the error that refuses them. No torch.
 
 Downloads fail in few ways: CivitAI and gated repositories return a web page without a login, `git clone` without LFS
 leaves pointers, browsers give an unfinished download another suffix.
@@ -6,10 +6,7 @@ leaves pointers, browsers give an unfinished download another suffix.
 
 import zipfile
 from pathlib import Path
-from typing import Any, Final
-
-from engine.errors import ModelError
-from engine.system.small_file import read_json
+from typing import Final
 
 MAX_NAMED: Final = 3
 """File names listed in one error."""
@@ -20,17 +17,6 @@ _ARCHIVES: Final = (b"PK\x03\x04", b"Rar!", b"7z\xbc\xaf", b"\x1f\x8b")
 _POINTER: Final = b"version https://git-lfs"
 _HEAD_BYTES: Final = 64
 _AGAIN: Final = "fetch it again, logged in where the site asks for that"
-BESIDE: Final = "it goes beside a --model, as"
-_CLASSES: Final = (
-    ("ControlNet", f"a ControlNet; {BESIDE} --controlnet"),
-    ("Autoencoder", f"a VAE; {BESIDE} --vae"),
-    ("UNet", "the UNet of a model; give the folder of the whole model, where model_index.json lies"),
-)
-_TYPES: Final = {
-    "hubert": "a HuBERT, which hears the words of a voice; name the voice (.pth), and this with --content",
-    "clip_text_model": "a text encoder; give the folder of the whole model, where model_index.json lies",
-    "clip_vision_model": "an image encoder of IP-Adapters; give it with image_encoder under [sd]",
-}
 
 
 def not_a_model(file: Path) -> str:
@@ -55,41 +41,16 @@ def not_a_model(file: Path) -> str:
     return ""
 
 
-def other_folder(folder: Path) -> str:
-    """For an error: the kind of a folder without model_index.json, and what to do; "" if it is not recognized."""
-    told = _config(folder)
-    for start, what in _CLASSES:
-        if start in str(told.get("_class_name", "")):
-            return f"is {what}"
-    kind = _TYPES.get(str(told.get("model_type", "")))
-    if kind:
-        return f"is {kind}"
-    if told:
-        return ""
-    try:
-        files = sorted(file for file in folder.iterdir() if file.suffix.lower() in MODEL_SUFFIXES)
-    except OSError:
-        return ""
-    return f"is a folder of files; name one of them: {_shown([file.name for file in files])}" if files else ""
-
-
-def _config(folder: Path) -> dict[str, Any]:
-    try:
-        told = read_json(folder / "config.json")
-    except (OSError, ValueError, ModelError):
-        return {}
-    return told if isinstance(told, dict) else {}
-
-
 def _inside(file: Path) -> str:
     try:
         with zipfile.ZipFile(file) as archive:
             names = sorted(name for name in archive.namelist() if name.lower().endswith(MODEL_SUFFIXES))
     except (OSError, ValueError, zipfile.BadZipFile):
         return ""
-    return f" ({_shown(names)})" if names else ""
+    return f" ({listed(names)})" if names else ""
 
 
-def _shown(names: list[str]) -> str:
+def listed(names: list[str]) -> str:
+    """The first names of a list, for an error."""
     more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
     return f"{', '.join(name[:100] for name in names[:MAX_NAMED])}{more}"

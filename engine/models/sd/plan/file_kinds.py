@@ -7,8 +7,8 @@ Only kinds that people mistake for a model are listed.
 import re
 from collections.abc import Collection
 
-from engine.models.not_a_model import BESIDE
 from engine.models.sd.plan.families import SUPPORTED
+from engine.models.sd.plan.other_folder import BESIDE
 
 CONTROLNET = (
     r"controlnet_cond_embedding|^control_model\.|(^|\.)input_hint_block\.|^controlnet_",

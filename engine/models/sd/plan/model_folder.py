@@ -7,8 +7,8 @@ from typing import Any
 
 from engine.errors import ModelError
 from engine.models import locate
-from engine.models.not_a_model import other_folder
 from engine.models.plain_config import CONFIG, class_named, read_config
+from engine.models.sd.plan.other_folder import other_folder
 from engine.models.sd.plan.other_models import UNET, known_models, purpose_of, unet_of_another_kind
 from engine.models.sd.plan.unet_fields import SIZES, sizes_wanted, unexpected_tensors, unsupported_input
 from engine.models.weight_files import Weights, weights_in
