@@ -2,6 +2,7 @@
 
 from osc_schema.camera import COMMANDS as CAMERA_COMMANDS
 from osc_schema.declare import arguments, circle, menu, number, switch
+from osc_schema.live_models import PAINTERS
 from osc_schema.types import Area, Command, Param
 
 LAYERS = (1, 2, 3, 4)
@@ -72,7 +73,7 @@ def _layer(n: int) -> tuple[Param, ...]:
 LAYER_5 = (
     menu(
         "/layer/5/source",
-        "auto camera sd off",
+        f"auto camera {' '.join(PAINTERS)} off",
         "Source of layer 5. auto: the SD picture while SD is on, else the camera.",
         words="camera webcam video input ai sender syphon spout ndi resolume arena",
     ),

@@ -58,6 +58,7 @@ AREA = Area(
             option="--sd MODEL",
         ),
     ),
+    paints_layer5=True,
     fully_named=("sd",),
     params=(
         switch("/sd/enable", False, "Switches SD on. Refused without a configured model.", **_RUNNING),

@@ -142,6 +142,8 @@ class Area:
     """Search words for all of its parameters, as `Param.words`."""
     pictures: tuple[ExtraPicture, ...] = ()
     """Extra pictures of the model that these parameters control."""
+    paints_layer5: bool = False
+    """The model that these parameters control makes pictures for layer 5."""
     fully_named: tuple[str, ...] = ()
     """First parts of addresses that a pattern must write out to set what is below them: `/sink/*`, not `/*`."""
 
