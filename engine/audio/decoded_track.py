@@ -70,11 +70,11 @@ class DecodedTrack:
         try:
             container = av.open(str(self.path), metadata_errors="replace")
         except (av.FFmpegError, OSError) as error:
-            raise AudioError(f"{self.path}: not a sound or video that can be read ({error.strerror})") from None
+            raise AudioError(f"{self.path}: not a readable sound or video ({error.strerror})") from None
         stream = container.streams.best("audio")
         if not isinstance(stream, AudioStream) or stream.codec_context is None or not stream.rate:
             container.close()
-            raise AudioError(f"{self.path}: there is no sound in it that can be decoded")
+            raise AudioError(f"{self.path}: it has no sound that can be decoded")
         stream.codec_context.thread_type = "AUTO"
         return container, stream
 
@@ -98,11 +98,11 @@ class DecodedTrack:
             except av.FFmpegError:
                 bad_packets += 1
         if bad_packets or bad_reads:
-            self.notes.append("it is damaged: what cannot be decoded is silent or left out")
+            self.notes.append("damaged: parts that cannot be decoded are silent or left out")
 
     def _gap(self, samples: int) -> Iterator[np.ndarray]:
         if samples > MAX_GAP_S * self.rate_hz:
-            self.notes.append(f"its time stamps jump by {samples / self.rate_hz:.0f} s: taken as broken")
+            self.notes.append(f"its time stamps jump by {samples / self.rate_hz:.0f} s: ignored as broken")
         elif samples > GAP_S * self.rate_hz:
             at_once = round(SILENCE_S * self.rate_hz)
             for begin in range(0, samples, at_once):

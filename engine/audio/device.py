@@ -17,8 +17,8 @@ ZEROS_S = 2.0
 REOPEN_S = 5.0  # longer than AirPods take to become a microphone (3 s)
 MAX_REOPEN_S = 60.0
 NO_PERMISSION = (
-    "audio: {name!r} gives nothing but zeros: unmute it, or allow the microphone to the program that multiverse was"
-    " started from (System Settings, Privacy & Security, Microphone); it is opened again until it has sound"
+    "audio: {name!r} delivers only zeros: unmute it, or allow the microphone to the program that multiverse was"
+    " started from (System Settings, Privacy & Security, Microphone); reopened until it has sound"
 )
 
 

@@ -137,7 +137,7 @@ def find_device(devices: Sequence[AudioDevice], wanted: str | None, kind: Kind =
     A whole name wins over a part. AudioError, listing the candidates, if none or several match.
     """
     if not devices:
-        none = f"there is no audio {kind} device here"
+        none = f"no audio {kind} device found"
         raise AudioError(
             f"{none}: multiverse doctor says what to do" if wanted is None else f"no audio {kind} {wanted!r}: {none}"
         )
@@ -146,7 +146,7 @@ def find_device(devices: Sequence[AudioDevice], wanted: str | None, kind: Kind =
         for device in usable:
             if device.is_default:
                 return device
-        raise AudioError(f"no default audio {kind} device: multiverse devices lists those to choose from")
+        raise AudioError(f"no default audio {kind} device: choose one listed by multiverse devices")
     if wanted.isdigit():
         found = [device for device in usable if device.index == int(wanted)]
     else:
@@ -157,7 +157,7 @@ def find_device(devices: Sequence[AudioDevice], wanted: str | None, kind: Kind =
         return found[0]
     listing = ", ".join(f"{device.index} {device.name!r}" for device in found or usable)
     if found:
-        raise AudioError(f"audio device {wanted!r} could be any of {listing}: give the index or more of the name")
+        raise AudioError(f"audio device {wanted!r} matches any of {listing}: give the index or more of the name")
     raise AudioError(f"no audio {kind} {wanted!r}; there are {listing}")
 
 

@@ -23,7 +23,7 @@ class FileFeed:
 
     def __init__(self, path: str, *, is_looped: bool, report: Report) -> None:
         if not Path(path).is_file():
-            raise AudioError(f"{path}: no such file (a device is written device:NAME, the built-in loop demo)")
+            raise AudioError(f"{path}: no such file (device:NAME is a device, demo the built-in loop)")
         self._path = path
         self._report = report
         self._is_looped = is_looped
@@ -54,7 +54,7 @@ class FileFeed:
         except _DamageError as error:
             raise AudioError(f"{self._path}: {error}") from None
         if not has_sound:
-            raise AudioError(f"{self._path}: the file holds no sound")
+            raise AudioError(f"{self._path}: no sound in this file")
 
     def read(self, frames: int) -> np.ndarray:
         """(frames, channels) float32 in [-1, 1]. May wait for the disk."""
@@ -77,7 +77,7 @@ class FileFeed:
             return self._file.read_into(rest)
         except _DamageError as error:
             at_s = self._file.position / self.sample_rate_hz
-            self._report("audio.file", f"{self._path}: damaged at {at_s:.1f} s, taken for its end: {error}")
+            self._report("audio.file", f"{self._path}: damaged at {at_s:.1f} s, treated as its end: {error}")
             return 0
 
     def _rewind(self) -> None:

@@ -108,7 +108,7 @@ class PortAudioSession:
                 if not self._changed.wait_for(lambda: self._held == 0, timeout=RELEASE_TIMEOUT_S):
                     raise AudioError("the device needs a restart of PortAudio, but another stream does not close")
                 if others:
-                    logger.warning("audio: PortAudio restarts for a device that is back; other devices pause briefly")
+                    logger.warning("audio: restarting PortAudio for a reconnected device; other devices pause briefly")
                 with suppress(sounddevice.PortAudioError):  # an earlier attempt may have failed half way
                     sounddevice._terminate()
                 sounddevice._initialize()

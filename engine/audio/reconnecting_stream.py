@@ -155,7 +155,7 @@ class ReconnectingStream:
 
     def _found_again(self, names: set[tuple[str, str]]) -> SoundStream:
         if (self.device.name, self.device.hostapi) not in names:
-            raise AudioError(f"audio device {self.device.name!r} is not there")
+            raise AudioError(f"audio device {self.device.name!r} not found")
         try:
             return self._opened(self._same_device())  # it may have come back meanwhile
         except AudioError:
@@ -165,7 +165,7 @@ class ReconnectingStream:
     def _mark_lost(self, reason: str) -> None:
         if not self.is_lost:
             self.is_lost = True
-            self._report("audio.lost", f"audio: {self.device.name!r} is lost ({reason}); silence until it is back")
+            self._report("audio.lost", f"audio: {self.device.name!r} is lost ({reason}); silence until it returns")
 
     def _same_device(self) -> AudioDevice:
         same = [
@@ -174,7 +174,7 @@ class ReconnectingStream:
             if (found.name, found.hostapi) == (self.device.name, self.device.hostapi)
         ]
         if not same:
-            raise AudioError(f"audio device {self.device.name!r} is not there")
+            raise AudioError(f"audio device {self.device.name!r} not found")
         return same[0]
 
     def _pause(self, seconds: float) -> None:

@@ -40,7 +40,7 @@ STALL_S = 1.0
 # Windows' switch for desktop apps: IAudioClient::Initialize answers E_ACCESSDENIED, PortAudio "Invalid device" (its
 # issue 360, FlexASIO's issue 61).
 FORBIDDEN_HINT = (
-    "; does another program use it alone, or is the microphone forbidden to desktop apps"
+    "; is another program using it exclusively, or is the microphone blocked for desktop apps"
     " (Settings, Privacy & security, Microphone)?"
 )
 
@@ -96,7 +96,7 @@ class _Called:
         if self._error is not None:
             raise self._error
         if not self._stream.active:
-            raise StreamLost("it is gone")
+            raise StreamLost("disconnected")
         is_new = self._called_s - self._opened_s < FIRST_SAMPLES_S
         stalled_after_s = FIRST_SAMPLES_S if is_new else STALL_S
         if self._clock.now_s() - self._called_s > stalled_after_s:
@@ -200,7 +200,7 @@ class _PolledOutput:
             data = np.ascontiguousarray(block, np.float32)
             self._is_underflown = _asked(partial(self._stream.write, data))
         if self._clock.now_s() - self._written_s > FIRST_SAMPLES_S:
-            raise StreamLost(f"it has taken no sound for {FIRST_SAMPLES_S:.0f} s")
+            raise StreamLost(f"it accepted no sound for {FIRST_SAMPLES_S:.0f} s")
 
     def close(self) -> None:
         self._stream.close()

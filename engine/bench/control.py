@@ -131,7 +131,7 @@ class _Loop:
         work_ms: list[float] = []
         line = self._draw_until_line(MAX_WAIT_S, lambda: work_ms.append(self._engine.times.work_ms(newest=1).max))
         if not line:
-            raise MultiverseError("the preview's client program has ended or hangs; its error is above")
+            raise MultiverseError("the preview's client program exited or hangs; its error is above")
         result: dict[str, Any] = json.loads(line)
         return result, work_ms
 

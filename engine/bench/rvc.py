@@ -27,12 +27,12 @@ if TYPE_CHECKING:
     from engine.models.rvc.stream import LiveVoice
 
 UNVERIFIED = (
-    "what CUDA graphs gain in a stream",
-    "what float16 gains",
-    "what batches gain on a GPU",
-    "the filter and the retrieval on a GPU beside SciPy and FAISS on its host",
+    "gain from CUDA graphs in a stream",
+    "gain from float16",
+    "gain from batches on a GPU",
+    "filter and retrieval on a GPU compared with SciPy and FAISS on its host",
     "contention with the renderer on one GPU",
-    "the speed of the true size",
+    "speed at full model size",
 )
 """Not measurable on a CPU."""
 QUERIES = 100  # two seconds

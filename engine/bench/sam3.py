@@ -29,11 +29,11 @@ if TYPE_CHECKING:
     from engine.values import Segmentation
 
 UNVERIFIED = (
-    "what CUDA graphs gain",
+    "gain from CUDA graphs",
     "bfloat16",
     "contention with the renderer on one GPU",
     "device memory over 2000 pictures",
-    "the speed of the true shape",
+    "speed at full model size",
 )
 """Not measurable on a CPU."""
 PROMPTS = ("person", "guitar", "lamp on the left", "dog")

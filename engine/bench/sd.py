@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from engine.models.places import MeasuredDevice
 
 UNVERIFIED = (
-    "what CUDA graphs gain",
+    "gain from CUDA graphs",
     "float16 overflow in the models' outputs",
     "contention with the renderer on one GPU",
     "device memory over 10 000 frames",
-    "the speed of the true shapes",
+    "speed at full model size",
 )
 """Not measurable on a CPU."""
 MIN_CALLS = 5

@@ -33,10 +33,10 @@ if TYPE_CHECKING:
     from engine.models.sd.timing import Repaint
 
 UNVERIFIED = (
-    "what CUDA graphs and overlapping streams gain",
+    "gain from CUDA graphs and overlapping streams",
     "split against fused where all processes share one GPU",
     "float16 overflow in the models' outputs",
-    "the speed of the true shapes, and so the original's 35.5 fps",
+    "speed at full model size, and so the original's 35.5 fps",
 )
 """Not measurable on a CPU."""
 PROMPT = "a forest of glass at dawn"

@@ -119,7 +119,7 @@ def _prepare(compiled: Any, tell: Callable[[str], None], act: Callable[[], objec
     try:
         act()
     except OSError as error:  # a full disk, files of another user: this run works without the cache
-        tell(f"compiled code cannot be kept in {cache_folder(compiled)} ({error.strerror}): each start compiles it")
+        tell(f"compiled code cannot be cached in {cache_folder(compiled)} ({error.strerror}): compiled at each start")
         dispatcher = compiled.dispatcher if isinstance(compiled, Kernel) else compiled
         dispatcher._cache = NullCache()
         act()
@@ -159,7 +159,7 @@ def reporting_progress(
         nonlocal began_s
         began_s = time.perf_counter()
         often = (
-            "once on a machine" if folder else "at each start, as no cache folder can be written: set NUMBA_CACHE_DIR"
+            "once per machine" if folder else "at each start, as no cache folder can be written: set NUMBA_CACHE_DIR"
         )
         tell(f"compiling the renderer for this processor, {often}")
         thread.start()
@@ -178,4 +178,4 @@ def reporting_progress(
         is_over.set()
         if thread.is_started:
             thread.join()
-            tell(f"compiled in {time.perf_counter() - began_s:.1f} s{f'; kept in {folder}' if folder else ''}")
+            tell(f"compiled in {time.perf_counter() - began_s:.1f} s{f'; cached in {folder}' if folder else ''}")

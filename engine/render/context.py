@@ -20,9 +20,9 @@ MAX_MESSAGES_PER_PICTURE = 32  # the rest wait for the next picture, so that a f
 _CORE_PROFILE_BIT = 1
 _SOFTWARE = ("llvmpipe", "softpipe", "swrast", "SwiftShader", "Microsoft Basic Render")
 _REFUSED = {
-    "Apple Software Renderer": "macOS gave its software renderer: no GPU is reachable from this session "
+    "Apple Software Renderer": "macOS offers only its software renderer: no GPU is reachable from this session "
     "(log in at the screen, not over ssh), or use --renderer numba (docs/mac.md, Graphics)",
-    "GDI Generic": "Windows gave its OpenGL 1.1 emulation: install the graphics card's own driver "
+    "GDI Generic": "Windows offers only its OpenGL 1.1 emulation: install the graphics card's own driver "
     "(remote desktop hides it), or use --renderer numba (docs/windows.md, Graphics)",
 }
 _DEBIAN_PACKAGES = "apt-get install libegl1 libgl1 libgl1-mesa-dri"

@@ -85,7 +85,7 @@ class GuardedRenderer:
     def resize(self, width: int, height: int) -> None:
         """Draw at this size from now on. RenderError, and the old size, when that is refused."""
         if self._renderer is None:
-            raise RenderError("the renderer is lost; the size can change when it is back")
+            raise RenderError("the renderer is lost; the size can change once it is reopened")
         self._renderer.resize(width, height)
         self._size_px = (width, height)
         self._held = self._black()
@@ -233,7 +233,7 @@ class GuardedRenderer:
             self._report("renderer", f"renderer: {error}")
             return None
         self.description = f"{self._renderer.kind}: {self._renderer.description}"
-        self._report("renderer.opened", f"renderer: opened again ({self.description})")
+        self._report("renderer.opened", f"renderer: reopened ({self.description})")
         self.renew_context()
         return self._renderer
 

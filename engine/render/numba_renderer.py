@@ -78,7 +78,7 @@ class NumbaRenderer:
     def resize(self, width: int, height: int) -> None:
         """Draw at this size from now on; the last picture is dropped. RenderError if there is no memory for it."""
         if not (0 < width <= MAX_PX and 0 < height <= MAX_PX):
-            raise RenderError(f"size {width}x{height}: allowed are 1x1 to {MAX_PX}x{MAX_PX}")
+            raise RenderError(f"size {width}x{height}: allowed: 1x1 to {MAX_PX}x{MAX_PX}")
         with self._drawing():
             black = np.zeros((height, width, 4), np.uint8)  # first, so that the old one stays if it fails
         self._current = self._last = self._leaving = self._published = black

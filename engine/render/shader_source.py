@@ -54,7 +54,7 @@ def compile_program(
     try:
         return context.program(vertex_shader=read_shader(vertex, folder=vertex_folder)[0], fragment_shader=text)
     except moderngl.Error as error:
-        raise RenderError(f"the GL driver refuses shader {name}: {name_places(str(error), files)}") from error
+        raise RenderError(f"the GL driver rejects shader {name}: {name_places(str(error), files)}") from error
 
 
 def uniform(program: moderngl.Program, name: str) -> moderngl.Uniform:

@@ -43,7 +43,7 @@ def put_index_in_front(path: Path, is_wanted: Callable[[], bool] = lambda: True)
             places = _places_of(file)
             begin, end = places.get(b"moov", (0, 0))
             if not end or b"mdat" not in places:
-                return "no index was found in it"
+                return "no index found"
             if begin < places[b"mdat"][0]:
                 return ""
             front = places[b"ftyp"][1] if b"ftyp" in places else 0
@@ -55,7 +55,7 @@ def put_index_in_front(path: Path, is_wanted: Callable[[], bool] = lambda: True)
                 for first, last in ((front, begin), (end, size)):
                     for at in range(first, last, COPIED_BYTES):
                         if not is_wanted():
-                            return "there was no time to move it"
+                            return "not enough time"
                         _write(out, _read(file, at, min(at + COPIED_BYTES, last)))
                         os.fsync(out.fileno())  # otherwise a power cut could destroy both files
         replace_file(copy, path)

@@ -173,7 +173,7 @@ class NdiSink:
             sender.open()
         except MemoryError:  # NDI's only error
             raise SinkError(
-                f"ndi: this machine has a source called {self.name} already; give this one a name of its own"
+                f"ndi: this machine already has a source called {self.name}; give this one another name"
             ) from None
         with self._change:
             self._full_name = sender.name

@@ -26,7 +26,7 @@ def make_folder(kind: str, path: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise SinkError(f"{kind}: cannot make the folder {folder}: {error.strerror or error}") from error
+        raise SinkError(f"{kind}: cannot create the folder {folder}: {error.strerror or error}") from error
 
 
 def check_suffix(kind: str, path: Path, allowed: tuple[str, ...]) -> None:

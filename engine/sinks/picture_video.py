@@ -105,7 +105,7 @@ class PictureVideo:
             raise
         if height % 2 or width % 2:
             self.notes.append(
-                f"{self._shown.name}: {width + width % 2}x{height + height % 2}, as its sides must be even"
+                f"{self._shown.name}: {width + width % 2}x{height + height % 2}: sides must be even"
             )
 
     def add(self, pixels: np.ndarray, start_s: Fraction, end_s: Fraction) -> None:
@@ -142,7 +142,7 @@ class PictureVideo:
                 self._sound.close()
                 if self._sound.damage:
                     self.notes.append(
-                        f"{self._shown.name}: its sound ends where the source is damaged ({self._sound.damage})"
+                        f"{self._shown.name}: sound ends where the source is damaged ({self._sound.damage})"
                     )
             self._container.close()
             move_into_place(self._partial, self.path, patience_s=MAX_HELD_JOB_S)
@@ -175,8 +175,8 @@ class PictureVideo:
         for track in sound.streams.audio:
             if not sound.add(track):
                 self.notes.append(
-                    f"{self._shown.name}: its sound ({track.codec.canonical_name}) cannot be copied into such a file, "
-                    ".mkv takes any; it is silent"
+                    f"{self._shown.name}: its sound ({track.codec.canonical_name}) cannot be copied into this format "
+                    "(.mkv holds any); the video is silent"
                 )
 
     def _range_of(self, form: Format) -> ColorRange:

@@ -137,7 +137,7 @@ class Recording:
         self._thread.join(0 if self._is_stuck else timeout_s)
         if not self._is_stuck and self._thread.is_alive:
             self._is_stuck = True
-            raise SinkError(f"record: {self.path} is not finished after {timeout_s:.0f} s; is the disk there?")
+            raise SinkError(f"record: {self.path} not finished after {timeout_s:.0f} s; is the disk connected?")
         if not self._was_raised:
             self._raise_error()
 
@@ -204,7 +204,7 @@ class Recording:
         if movie.is_seekable and self.path.suffix.lower() in SUFFIXES_WITH_INDEX:
             end_s = time.perf_counter() + (MAX_MOVE_OFFLINE_S if stage.is_offline else MAX_MOVE_LIVE_S)
             reason = put_index_in_front(self.path, lambda: time.perf_counter() < end_s)
-            self.note = f"its index stays at the end: {reason}" if reason else ""
+            self.note = f"its index was not moved to the front: {reason}" if reason else ""
         with suppress(FileNotFoundError):  # it may have been moved away
             self.size_bytes = self.path.stat().st_size
             if stage.is_offline:  # a finished film must survive a power cut; a show does not wait for that
@@ -276,7 +276,7 @@ class RecordSink:
         detail = ""
         if recordings:
             path = recordings[0].path
-            renamed = f" ({self._wanted} was there already)" if path != self._wanted else ""
+            renamed = f" ({self._wanted} already existed)" if path != self._wanted else ""
             more = f", first of {len(recordings)} files" if len(recordings) > 1 else ""
             detail = f"{path}{renamed}{more}, {sum(recording.seconds for recording in recordings):.1f} s"
             size_bytes = sum(recording.size_bytes for recording in recordings)

@@ -26,8 +26,8 @@ class SharedSink:
         other = find_ring(self.name, system_folder())
         if other is not None and other.writer.pid != os.getpid():
             self.caution = (
-                f"shared: another engine (process {other.writer.pid}) publishes {self.name!r} too; readers take the "
-                "newer; give another name with --sink shared=NAME"
+                f"shared: another engine (process {other.writer.pid}) also publishes {self.name!r}; readers use the "
+                "newer one; choose another name with --sink shared=NAME"
             )
         try:
             self._ring = FrameRing.create(self.name, stage.width, stage.height, fps=stage.fps)

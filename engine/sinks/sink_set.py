@@ -137,7 +137,7 @@ class SinkSet:
     def _asked_for(self, spec: SinkSpec, may_wait: bool) -> _Place:
         asked_for = [place for place in (*self._places, *self._finishing) if place.brought_by is None]
         if len(asked_for) >= MAX_SINKS:
-            raise SinkError(f"{spec.label}: {MAX_SINKS} sinks run already, and no more are allowed; stop one first")
+            raise SinkError(f"{spec.label}: {MAX_SINKS} sinks are running, the maximum; stop one first")
         return self._opened(spec, self._made(spec), may_wait)
 
     def _opened(self, spec: SinkSpec, sink: Sink, may_wait: bool) -> _Place:
@@ -157,11 +157,11 @@ class SinkSet:
     def _made(self, spec: SinkSpec) -> Sink:
         """Make a sink without starting it. SinkError if it must not run."""
         if spec.kind not in KINDS:
-            raise SinkError(f"sink {spec.kind!r}: there is no such kind; choose one of {', '.join(KINDS)}")
+            raise SinkError(f"sink {spec.kind!r}: unknown kind; choose one of {', '.join(KINDS)}")
         self._stage_of(spec)
         sink = make_sink(spec)
         if any(place.spec.kind == spec.kind and place.status().name == sink.name for place in self._places):
-            raise SinkError(f"{spec.label}: {sink.name} runs already; give the second one a name of its own")
+            raise SinkError(f"{spec.label}: {sink.name} is already running; give this one another name")
         return sink
 
     def _bring(self, picture: Picture, main: _Place, may_wait: bool) -> None:
@@ -191,7 +191,7 @@ class SinkSet:
             return self.stage
         if spec.picture not in self._stages_beside:
             beside = EXTRA_PICTURES[spec.picture]
-            raise SinkError(f"{spec.label}: this run has no {beside.model}; give it a model ({beside.option})")
+            raise SinkError(f"{spec.label}: this run has no {beside.model}; start it with {beside.option}")
         return self._stages_beside[spec.picture]
 
     def stop(self, label: str, name: str | None = None) -> int:
@@ -358,7 +358,7 @@ class SinkSet:
         """Abandon a sink without closing it, which would block; its thread ends with the process."""
         place.last = place.status()
         place.sink = None
-        self._note(place, SinkError(f"{place.last.name} is not finished after {after_s:.0f} s; is the disk there?"))
+        self._note(place, SinkError(f"{place.last.name} not finished after {after_s:.0f} s; is the disk connected?"))
         place.last = replace(place.last, state="failed", detail=place.reason)
 
     def _finish(self) -> None:

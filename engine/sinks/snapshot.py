@@ -124,7 +124,7 @@ class SnapshotSink:
         """The file, or the number of files and their folder, for the status."""
         path, count = self._path, self._frames
         if path is None:
-            return "" if self._at_s is None else f"waits for {self._at_s:g} s"
+            return "" if self._at_s is None else f"waiting for {self._at_s:g} s"
         return str(path) if count <= 1 else f"{count} pictures in {path.parent}, the latest {path.name}"
 
     def _has_room(self) -> bool:

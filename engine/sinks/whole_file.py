@@ -33,7 +33,7 @@ class WholeFile:
         except SinkError as error:
             if isinstance(error.__cause__, HeldFileError):
                 self._place.close()  # so that `discard` removes nothing any more
-                raise SinkError(f"{error}; it is kept as {self.unfinished}") from error
+                raise SinkError(f"{error}; the new file is {self.unfinished}") from error
             raise
         self._place.remove()
 

@@ -20,8 +20,8 @@ OPEN_TIMEOUT_S = 10.0
 BUSY_WAIT_S = 0.005  # between two pictures AVFoundation answers "try again" instead of waiting
 BUSY_OPENS = 20
 HINTS = {
-    "darwin": "; is it in use, or the permission missing (System Settings, Privacy & Security, {kind})?",
-    "win32": "; is it in use, or forbidden to desktop apps (Settings, Privacy & security, {kind})?",
+    "darwin": "; is it in use, or is the permission missing (System Settings, Privacy & Security, {kind})?",
+    "win32": "; is it in use, or blocked for desktop apps (Settings, Privacy & security, {kind})?",
 }
 
 
@@ -46,7 +46,7 @@ class CameraSource(LiveSource):
         with self._open_container() as container:
             stream = container.streams.best("video")
             if not isinstance(stream, VideoStream):
-                raise SourceError(f"{self.label}: gives no picture")
+                raise SourceError(f"{self.label}: delivers no picture")
             stream.thread_type = "SLICE"  # threads per picture would delay each by one or two pictures
             packets = container.demux(stream)
             newest_s = self._clock.now_s()

@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 MAX_WAIT_S: Final = 10.0  # a camera opens within five
 MAX_CLOSE_S: Final = 2.0  # for all sources that are being closed, together
-THE_END = "the engine ends"
+THE_END = "the engine is shutting down"
 
 Ended = Callable[[str], None]
 """Called once, on the render thread, with "" when the source is shown, else with the reason. Must not wait."""
@@ -164,7 +164,7 @@ class CurrentSource:
         elif self._clock.now_s() >= coming.until_s:
             status = coming.source.status()
             why = status.description if status.state == "lost" else f"{status.description}: no picture"
-            self._give_up(f"{why}; given up after {MAX_WAIT_S:.0f} s, the picture stays as it was")
+            self._give_up(f"{why}; gave up after {MAX_WAIT_S:.0f} s, the picture is unchanged")
 
     def _give_up(self, reason: str) -> None:
         coming, self._next = self._next, None

@@ -76,7 +76,7 @@ def open_video(path: Path | str) -> tuple[InputContainer, VideoStream]:
     except (av.FFmpegError, OSError) as error:
         is_empty = isinstance(path, Path) and path.is_file() and not path.stat().st_size
         reason = "it is empty" if is_empty else error.strerror
-        raise SourceError(f"{shown}: not a video or picture that can be read ({reason})") from None
+        raise SourceError(f"{shown}: not a readable video or picture ({reason})") from None
     # FFmpeg plays any text file as a terminal animation.
     if container.format.name == "tty":
         container.close()
@@ -84,7 +84,7 @@ def open_video(path: Path | str) -> tuple[InputContainer, VideoStream]:
     stream = container.streams.best("video")
     if not isinstance(stream, VideoStream) or stream.codec_context is None:
         container.close()
-        raise SourceError(f"{shown}: there is no picture that can be decoded in this file")
+        raise SourceError(f"{shown}: no picture in this file can be decoded")
     return container, stream
 
 
@@ -195,7 +195,7 @@ def _decoder_of(stream: VideoStream, path: Path | str) -> VideoCodecContext:
         decoder = CodecContext.create(name, "r")
     except av.codec.codec.UnknownCodecError:
         shown = path if isinstance(path, Path) else shown_address(path)
-        raise SourceError(f"{shown}: transparent, which takes {name}; the FFmpeg of PyAV here is without it") from None
+        raise SourceError(f"{shown}: transparent, which needs {name}; PyAV's FFmpeg here is built without it") from None
     assert isinstance(decoder, VideoCodecContext)
     return decoder
 

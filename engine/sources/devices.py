@@ -103,8 +103,8 @@ def find_camera(wanted: int | str, cameras: Sequence[CameraDevice]) -> CameraDev
     screens = "; ".join(camera.label for camera in cameras if camera.is_screen)
     there += f"; screens, by name: {screens}" if screens else ""
     if found:
-        raise SourceError(f"camera {wanted!r}: several have that name; give an index or all of the name ({there})")
-    raise SourceError(f"camera {wanted!r}: not found (cameras here: {there})")
+        raise SourceError(f"camera {wanted!r}: several match; give an index or the full name ({there})")
+    raise SourceError(f"camera {wanted!r}: not found (available: {there})")
 
 
 def attempts(device: CameraDevice, platform: str) -> tuple[Attempt, ...]:

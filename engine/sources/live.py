@@ -116,7 +116,7 @@ class LiveSource(ABC):
         """Report why the source cannot be opened yet, once for each `problem`."""
         if problem != self._picture.problem:
             self._picture.problem = problem
-            self._report("camera", f"{problem}; still looking for it")
+            self._report("camera", f"{problem}; still searching")
 
     def start(self) -> None:
         self._thread.start()
@@ -155,11 +155,11 @@ class LiveSource(ABC):
                         self._picture.lost += 1
                     else:
                         self._picture.take(pixels)
-            self._lose(f"{self.label}: it is gone")
+            self._lose(f"{self.label}: disconnected")
         except SourceError as error:
             self._lose(str(error))
 
     def _lose(self, problem: str) -> None:
         if not self._closing.is_set():
             self._picture.lose(problem)
-            self._report("camera", f"{problem}; it is tried again")
+            self._report("camera", f"{problem}; retrying")

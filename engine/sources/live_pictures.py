@@ -82,7 +82,7 @@ class LivePictures:
                 self._changed.wait(WAKE_S)
         if self._first is None:
             self.close()
-            raise SourceError(self._problem or f"{self.label}: gives no picture")
+            raise SourceError(self._problem or f"{self.label}: delivers no picture")
         self.first = _picture(0, self._first, Fraction(0), 1 / self._rate)
         self.look = VideoLook(rate=self._rate, time_base=TICK_S, pixel_aspect=Fraction(1), tags=UNTAGGED, sound=())
 
@@ -119,7 +119,7 @@ class LivePictures:
             if wanted == limit:
                 return
         if self._losses > 1:
-            self.counts.notes.append(f"{self.label}: was lost {self._losses} times")
+            self.counts.notes.append(f"{self.label}: disconnected {self._losses} times")
         if not self._closing.is_set():
             left = self._came - 1 - previous
             self.counts.decoded += left
@@ -152,7 +152,7 @@ class LivePictures:
                 break
             self._closing.wait(next_delay_s(failures))
         if not self._closing.is_set():
-            self.counts.notes.append(f"{self._problem}; the run ends here")
+            self.counts.notes.append(f"{self._problem}; the run stops here")
         self._end()
 
     def _read_until_lost(self) -> bool:
@@ -167,7 +167,7 @@ class LivePictures:
                         self._take(pixels)
                     elif self._every:
                         self.counts.unreadable += 1
-            self._problem = f"{self.label}: {'it is gone' if self._comes_back else 'has ended'}"
+            self._problem = f"{self.label}: {'disconnected' if self._comes_back else 'ended'}"
             return not self._comes_back
         except SourceError as error:
             self._problem = str(error)
@@ -182,7 +182,7 @@ class LivePictures:
             if self._problem:
                 if not self._losses:
                     away_s = now_s - self._newest_s
-                    self.counts.notes.append(f"{self._problem}; it came back, {away_s:.1f} s after its last picture")
+                    self.counts.notes.append(f"{self._problem}; reconnected {away_s:.1f} s after its last picture")
                 self._losses += 1
                 self._problem = ""
             self._first = pixels if self._first is None else self._first

@@ -67,10 +67,10 @@ def lost_depth(first: DecodedFrame) -> str:
     transfer = TRANSFERS.get(first.color_trc)
     if transfer is not None:
         return (
-            f"HDR ({transfer}, {bits} bits a colour) is not tone-mapped: it is taken as it is coded, with 8 bits, and "
-            f"a video keeps the tag {transfer}; for true colours make it SDR (BT.709) first"
+            f"HDR ({transfer}, {bits} bits a colour) is not tone-mapped: decoded values are kept, with 8 bits, and "
+            f"a video keeps the tag {transfer}; for correct colours convert it to SDR (BT.709) first"
         )
-    return f"{bits} bits a colour are taken, and written, as 8" if bits > 8 else ""
+    return f"{bits} bits a colour are reduced to 8" if bits > 8 else ""
 
 
 def look_of(

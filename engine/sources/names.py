@@ -24,7 +24,7 @@ def chosen_name(wanted: str, names: Sequence[str]) -> str | None:
 def not_found(kind: str, wanted: str, names: Sequence[str]) -> str:
     """One line for people: the missing name, those present, and the name that was probably meant."""
     advice = f"; {RESOLUME}: give {kind}:Arena or {kind}:Avenue" if "resolume" in wanted.casefold() else ""
-    return f"{kind} {wanted}: not found (there: {'; '.join(names) or 'none'}){advice}"
+    return f"{kind} {wanted}: not found (available: {'; '.join(names) or 'none'}){advice}"
 
 
 def _fit(wanted: str, name: str) -> int | None:

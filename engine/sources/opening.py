@@ -62,7 +62,7 @@ def _opener_of(spec: str) -> Callable[..., Source] | None:
     kind, is_named, name = spec.partition(":")
     if is_named and kind in FROM_PROGRAMS:
         if not name:
-            raise SourceError(f"{spec!r} has no name; give a part of one ({kind}:{EXAMPLES[kind]})")
+            raise SourceError(f"{spec!r} lacks a name; give at least part of one ({kind}:{EXAMPLES[kind]})")
         return partial(_open_program, kind, name)
     if re.match(ADDRESS, spec, re.IGNORECASE):
         return partial(_open_address, spec)

@@ -130,7 +130,7 @@ class VideoPictures:
         timed = next(read_pass(path, reasons.append), None)
         if timed is None:
             reason = f" ({reasons[0]})" if reasons else ""
-            raise SourceError(f"{self.label}: not one picture can be decoded{reason}")
+            raise SourceError(f"{self.label}: no picture can be decoded{reason}")
         first_s = Fraction(timed.frame.pts or 0) * tick_s - self._origin_s
         self._first_s = round(first_s / tick_s) * tick_s if tick_s else first_s  # the file's start is in microseconds
         self.look = look_of(timed.frame, Fraction(timed.fps).limit_denominator(1001), tick_s, aspect, sound)
@@ -159,7 +159,7 @@ class VideoPictures:
         if self._length_s and end_s < self._length_s - self._first_s - MISSING_END / self.look.rate:
             counts.notes.append(
                 f"{self._name}: ends after {float(end_s):.2f} s, but declares {float(self._length_s):.2f} s; "
-                "it seems to be cut off"
+                "it seems to be truncated"
             )
 
     def close(self) -> None:
@@ -179,7 +179,7 @@ class VideoPictures:
     def _on_corrupt(self, reason: str) -> None:
         self.counts.unreadable += 1
         if self.counts.unreadable + self.counts.damaged == 1:
-            self.counts.notes.append(f"{self._name}: is damaged; the first place: {reason}")
+            self.counts.notes.append(f"{self._name}: damaged; first error: {reason}")
 
 
 class FolderPictures:
@@ -201,7 +201,7 @@ class FolderPictures:
         reasons: list[str] = []
         first = next((found for number in range(len(self._files)) if (found := self._picture(number, reasons))), None)
         if first is None:
-            raise SourceError(reasons[0] if reasons else f"{path}: there is no picture in this folder")
+            raise SourceError(reasons[0] if reasons else f"{path}: no pictures in this folder")
         self.first = first
 
     def read(self, every: int, limit: int | None, start: int = 0) -> Iterator[InputPicture]:
@@ -253,7 +253,7 @@ def fitted(pictures: Iterator[InputPicture], size: tuple[int, int], counts: Read
         if (width, height) != size:
             if not counts.refitted:
                 counts.notes.append(
-                    f"from {picture.name} on the picture is {width}x{height}: scaled to the first, {size[0]}x{size[1]}"
+                    f"from {picture.name} on pictures are {width}x{height}: scaled to the first, {size[0]}x{size[1]}"
                 )
             counts.refitted += 1
             picture = replace(picture, pixels=_fit(picture.pixels, size))

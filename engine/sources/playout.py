@@ -137,7 +137,7 @@ class Playout:
                     return
                 is_slow = self._move_when_late(shot.start_s) and self._is_starved
             if is_slow:
-                self._report("source slow", f"{self._name}: cannot be decoded at its own rate here; it plays slower")
+                self._report("source slow", f"{self._name}: too slow to decode at its own rate; it plays slower")
             frame = VideoFrame(pixels=shot.read_pixels(), index=self._index, time_s=shot.start_s, source=self._name)
             with self._change:
                 self._index += 1

@@ -90,7 +90,7 @@ class SharedWatch:
             self._frame, self._newest_s = frame, now_s
         elif now_s - self._newest_s > POLL_S and self._reader.state != "live":
             self.close()
-            self.problem = f"shared {self._wanted}: it is gone"
+            self.problem = f"shared {self._wanted}: no longer published"
         return self._frame
 
     def close(self) -> None:

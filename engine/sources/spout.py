@@ -49,7 +49,7 @@ class SpoutSource(TextureSource):
 
     def connect(self, name: str) -> None:
         if not self._opengl.wglGetCurrentContext():
-            raise SourceError(f"{self.label}: needs OpenGL; this run draws without (--renderer gl)")
+            raise SourceError(f"{self.label}: needs OpenGL, which this run does not use (--renderer gl)")
         assert self._receiver is not None
         self._receiver.setReceiverName(name)
         self._has_sender = True

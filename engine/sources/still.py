@@ -70,7 +70,7 @@ def read_still(path: Path, *, longest_px: float = MAX_SIDE_PX) -> np.ndarray:
                 image.draft("RGB", size)  # lets a JPEG decode at a fraction of its size
                 upright = ImageOps.exif_transpose(image)
     except Image.DecompressionBombError:
-        raise SourceError(f"{path}: too large a picture (the limit is 179 megapixels)") from None
+        raise SourceError(f"{path}: picture too large (the limit is 179 megapixels)") from None
     except (OSError, ValueError, SyntaxError) as error:
         raise SourceError(f"{path}: the picture cannot be read ({error})") from None
     upright = _to_8_bit(upright)

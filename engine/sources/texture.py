@@ -106,7 +106,7 @@ class TextureSource(ABC):
             problem = not_found(self.kind, self.name, names)
             if problem != self._picture.problem:
                 self._picture.problem = problem
-                self._report("camera", f"{problem}; still looking for it")
+                self._report("camera", f"{problem}; still searching")
             return False
         self.connect(name)
         self._is_connected = True
@@ -117,7 +117,7 @@ class TextureSource(ABC):
         self._failures += 1
         self._look_at_s = self._clock.now_s() + next_delay_s(self._failures, max_s=MAX_WAIT_S)
         self._picture.lose(problem)
-        self._report("camera", f"{problem}; it is tried again")
+        self._report("camera", f"{problem}; retrying")
 
     def _release(self) -> None:
         self._is_connected = False

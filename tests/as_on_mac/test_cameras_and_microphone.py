@@ -49,7 +49,7 @@ def test_on_a_mac_without_a_camera_number_0_is_not_its_screen(mac_with) -> None:
     with pytest.raises(SourceError) as refused:
         find_camera(0, list_cameras())
     assert str(refused.value) == (
-        "camera 0: not found (cameras here: none; screens, by name: Capture screen 0; Capture screen 1)"
+        "camera 0: not found (available: none; screens, by name: Capture screen 0; Capture screen 1)"
     )
     assert camera_formats.list_camera_formats() == [], "and no screen is recorded for a report"
 

@@ -60,7 +60,7 @@ def test_a_spawned_child_answers_comes_back_after_a_kill_and_ends_when_asked(
         reader.close()
         supervisor.call("sing", on_answer=lambda is_done, text: refused.append(text))
         wait_for(lambda: refused, "the answer")
-        assert refused == ["no command 'sing'; there are: none"]
+        assert refused == ["unknown command 'sing'; available: none"]
 
         first = supervisor.status().pid
         assert psutil.Process(first).ppid() == os.getpid()

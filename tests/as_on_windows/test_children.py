@@ -143,7 +143,7 @@ def test_a_child_that_talks_much_keeps_its_newest_lines_where_no_file_is_opened_
             stderr_file.cut_long(stderr)  # four times a second
             os.write((stdout, stderr)[number % 2], b"line %d\n" % number)
         assert os.fstat(file.fileno()).st_size < 100, "no hole before them"
-        assert stderr_file.tail_of(file) == ["(older lines were cut off)", "line 0", "line 1", "line 2"]
+        assert stderr_file.tail_of(file) == ["(older lines were removed)", "line 0", "line 1", "line 2"]
         os.close(stdout)
         os.close(stderr)
 

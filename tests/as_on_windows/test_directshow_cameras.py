@@ -69,7 +69,7 @@ def test_two_cameras_of_one_name_are_chosen_by_index_and_opened_by_their_own_nam
     assert find_camera(1, twins).id == TWINS[1]
     assert attempts(find_camera(1, twins), "win32")[0].file == f"video={TWINS[1]}"
     assert ":" not in TWINS[1], "dshow's parse_device_name would end there"
-    with pytest.raises(SourceError, match="several have that name; give an index"):
+    with pytest.raises(SourceError, match="several match; give an index"):
         find_camera("カメラ", twins)
 
 
@@ -83,6 +83,6 @@ def test_a_camera_that_windows_keeps_from_desktop_apps_says_where_to_allow_it(mo
     with pytest.raises(SourceError) as refused:
         open_device(0)
     assert str(refused.value) == (
-        "camera 0 Web カメラ: cannot be opened (Input/output error); is it in use, or forbidden to desktop apps"
+        "camera 0 Web カメラ: cannot be opened (Input/output error); is it in use, or blocked for desktop apps"
         " (Settings, Privacy & security, Camera)?"
     )

@@ -123,7 +123,7 @@ def test_a_film_without_sound_is_refused_and_one_emptied_while_it_plays_ends_in_
         video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
         movie.mux(video.encode(av.VideoFrame(64, 48, "yuv420p")))
         movie.mux(video.encode(None))
-    with pytest.raises(AudioError, match=r"silent\.mp4: there is no sound in it that can be decoded"):
+    with pytest.raises(AudioError, match=r"silent\.mp4: it has no sound that can be decoded"):
         FileFeed(str(silent), is_looped=True, report=reports)
     tone = sine(440.0, 1.0, rate_hz=44_100)
     path = write_through_ffmpeg(tmp_path / "a.m4a", np.stack([tone, tone], 1), 44_100, "aac", has_pictures=False)
@@ -190,8 +190,8 @@ def unplayable(tmp_path: Path) -> dict[str, str]:
     return {
         str(tmp_path / "missing.wav"): "no such file",
         str(tmp_path): "no such file",
-        str(text): "not a sound or video that can be read",
-        str(nothing): "not a sound or video that can be read",
+        str(text): "not a readable sound or video",
+        str(nothing): "not a readable sound or video",
         str(header): "no sound",
         str(cut): "cut.flac",
         str(slow): "1000 Hz is outside",

@@ -54,7 +54,7 @@ def test_a_child_stopped_in_any_state_is_detected_killed_and_restarted(toys: Cal
         os.kill(stopped[toy], signal.SIGSTOP)
     for toy, pid in stopped.items():
         toy.wait_for(lambda toy=toy: toy.status.detail, "the hang")
-        assert toy.status.detail.startswith("hung: no sign of life for ")
+        assert toy.status.detail.startswith("hung: no heartbeat for ")
         assert "hung" in toy.states
         toy.wait_for(lambda pid=pid: not psutil.pid_exists(pid), "its end")
         go_on(toy)
@@ -170,7 +170,7 @@ def test_a_segfault_names_its_line(toys: Callable[..., Any], caplog: pytest.LogC
     ("act", "times", "detail"),
     [
         ("hang", replace(SOON, running_s=2.0), "hung: running for "),
-        ("hold the GIL", replace(SOON, silent_s=3.0), "hung: no sign of life for "),
+        ("hold the GIL", replace(SOON, silent_s=3.0), "hung: no heartbeat for "),
     ],
     ids=["in its work", "with the GIL"],
 )
@@ -379,7 +379,7 @@ def test_a_process_that_survives_sigkill_is_a_drivers_failure(toys: Callable[...
     server = launcher.server_pid
     os.kill(server, signal.SIGSTOP)
     detail = toy.until("failed").detail
-    assert detail == f"driver: process {pid} is not gone 0.2 s after SIGKILL"
+    assert detail == f"driver: process {pid} has not exited 0.2 s after SIGKILL"
     os.kill(server, signal.SIGCONT)
     toy.wait_for(lambda: toy.status.pid == 0, "its end at last")
     assert toy.status.state == "failed"

@@ -143,7 +143,7 @@ def test_work_that_takes_long_has_four_times_as_long_and_five_minutes_at_most(
 @pytest.mark.parametrize(("phase", "limit_s"), [(Phase.RUNNING, 10), (Phase.IDLE, 10), (Phase.LOADING, 30)])
 def test_silence_is_a_hang_sooner_while_pictures_are_made(phase: Phase, limit_s: float) -> None:
     assert TIMES.hang(phase, 0.0, limit_s) == ""
-    assert TIMES.hang(phase, 0.0, limit_s + 0.1).startswith("no sign of life for")
+    assert TIMES.hang(phase, 0.0, limit_s + 0.1).startswith("no heartbeat for")
 
 
 def test_a_fork_servers_imports_do_not_count_as_the_childs_silence() -> None:
@@ -155,7 +155,7 @@ def test_a_fork_servers_imports_do_not_count_as_the_childs_silence() -> None:
     for second in range(162, 191):
         assert detector.hang(Phase.STARTING, 160.1, 160.1, second, is_started=True) == ""
     reason = detector.hang(Phase.STARTING, 160.1, 160.1, 191.0, is_started=True)
-    assert reason == "no sign of life for 30.9 s while starting"
+    assert reason == "no heartbeat for 30.9 s while starting"
 
 
 def test_a_machine_that_slept_is_no_hang() -> None:

@@ -112,7 +112,7 @@ def test_a_stopped_child_fills_no_pipe(toys: Callable[..., Any], reports: Any) -
         toy.supervisor.call("double", number, on_answer=lambda is_done, text: refused.append(text))
         if number >= MAX_CALLS:  # each refusal shows one more round of the supervisor; all of it would be 1.5 MB
             toy.wait_for(lambda seen=number - MAX_CALLS: len(refused) > seen, "a refusal")
-    assert set(refused) == {"toy has 64 commands to answer already"}
+    assert set(refused) == {"toy: 64 commands are already waiting for an answer"}
     os.kill(pid, signal.SIGCONT)
     toy.supervisor.set_values({"/toy/prompt": "after all"})
     toy.wait_for(lambda: toy.status.facts["prompt"] == "after all", "the newest prompt")
@@ -140,7 +140,7 @@ def test_a_command_is_answered_later_and_a_refusal_lists_the_commands(
     wait_for(lambda: len(answers) == 4, "the answers")
     assert sorted(answers[1:]) == [
         (False, "double: its arguments do not fit into a message of 8000 bytes"),
-        (False, "no command 'treble'; there are: empty_cache, double, grumble"),
+        (False, "unknown command 'treble'; available: empty_cache, double, grumble"),
         (True, "42"),
     ]
 

@@ -42,9 +42,9 @@ def test_compiling_is_told_as_long_as_it_takes_and_the_disk_spares_it_the_next_t
     with reporting_progress(tell, cache_folder(fill), every_s=0.01):
         prepare(fill, tell, np.zeros(4))
         assert goes_on.wait(30)
-    assert lines[0] == "compiling the renderer for this processor, once on a machine"
+    assert lines[0] == "compiling the renderer for this processor, once per machine"
     assert lines[1].startswith("still compiling after ") and lines[1].endswith(" functions are done")
-    assert lines[-1].startswith("compiled in ") and lines[-1].endswith(f"; kept in {cache_folder(fill)}")
+    assert lines[-1].startswith("compiled in ") and lines[-1].endswith(f"; cached in {cache_folder(fill)}")
     assert str(tmp_path / "cache") in lines[-1]
     lines.clear()
     again = new_kernel(tmp_path / "fill.py")
@@ -76,7 +76,7 @@ def test_a_full_disk_keeps_nothing_and_stops_nothing(tmp_path: Path, monkeypatch
     folder.touch()  # blocks every write there
     prepare(fill, lines.append, out)
     assert out.tolist() == [1, 1, 1, 1]
-    assert lines == [f"compiled code cannot be kept in {folder} (Not a directory): each start compiles it"]
+    assert lines == [f"compiled code cannot be cached in {folder} (Not a directory): compiled at each start"]
 
 
 def test_only_what_a_run_can_draw_is_compiled() -> None:

@@ -93,7 +93,7 @@ def test_a_driver_that_refuses_a_shader_leaves_the_show_to_numba(
         (tmp_path / shader.name).write_text(shader.read_text().replace("u_waves;", "u_waves"))
     monkeypatch.setattr("engine.render.shader_source.FOLDER", tmp_path)
     renderer = open_renderer("auto", 64, 36)
-    assert renderer.kind == "numba" and "refuses shader multiverse: " in renderer.reason
+    assert renderer.kind == "numba" and "rejects shader multiverse: " in renderer.reason
     renderer.close()
 
 

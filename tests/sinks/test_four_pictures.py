@@ -83,7 +83,7 @@ def test_a_label_is_a_mark_and_a_kind(picture: Picture) -> None:
 def test_an_unknown_mark_is_named_with_those_there_are(mark: str) -> None:
     with pytest.raises(SinkError) as refusal:
         SinkSpec.parse(f"{mark}:shared=x")
-    assert str(refusal.value).startswith(f"sink '{mark}:shared': there is no such picture {mark}:; one of syphon, ")
+    assert str(refusal.value).startswith(f"sink '{mark}:shared': unknown picture {mark}:; choose one of syphon, ")
     assert str(refusal.value).endswith("or one after sd:, sam3:, sam3_mask:")
 
 
@@ -93,7 +93,7 @@ def test_a_picture_that_the_run_does_not_have_is_refused_with_the_option_that_gi
 ) -> None:
     sinks = open_set(*(other for other in BESIDE_MAIN if other != picture))
     with pytest.raises(
-        SinkError, match=rf"^{picture}:record: this run has no .*; give it a model \({OPTIONS[picture]}\)"
+        SinkError, match=rf"^{picture}:record: this run has no .*; start it with {OPTIONS[picture]}"
     ):
         sinks.start(SinkSpec.parse(f"{picture}:record"))
     assert sinks.status() == ()

@@ -144,7 +144,7 @@ def test_a_name_that_another_program_has_is_refused_and_free_again_after_its_end
         "NdiSink(sys.argv[1]).start(stage, may_wait=True)"
     )
     done = subprocess.run([sys.executable, "-c", code, name], capture_output=True, text=True)
-    refusal = f"SinkError: ndi: this machine has a source called {name} already; give this one a name of its own"
+    refusal = f"SinkError: ndi: this machine already has a source called {name}; give this one another name"
     assert done.stderr.strip().endswith(refusal)
     assert done.returncode == 1, "not the library's segmentation fault"
     first.close()

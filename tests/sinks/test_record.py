@@ -225,7 +225,7 @@ def test_what_exists_is_never_overwritten(make_stage, make_frame, tmp_path: Path
     for number in (2, 3):
         sink = record_offline(path, make_stage(is_offline=True), [make_frame(0)])
         assert len(pictures(tmp_path / f"take {number}.mp4")) == 1
-        assert f"take {number}.mp4 ({path} was there already)" in sink.status().detail
+        assert f"take {number}.mp4 ({path} already existed)" in sink.status().detail
     assert path.read_bytes() == b"precious"
 
 
@@ -242,7 +242,7 @@ def test_without_a_name_the_file_is_dated_and_lies_in_the_record_folder(make_sta
 
 @pytest.mark.parametrize(
     ("name", "complaint"),
-    [("a.mkv", "'a.mkv' must end in .mp4 or .mov or .avi"), ("file/a.mp4", "cannot make the folder .*file: ")],
+    [("a.mkv", "'a.mkv' must end in .mp4 or .mov or .avi"), ("file/a.mp4", "cannot create the folder .*file: ")],
 )
 def test_a_file_that_cannot_be_is_refused_at_start(make_stage, tmp_path: Path, name: str, complaint: str) -> None:
     (tmp_path / "file").touch()
@@ -410,11 +410,11 @@ def test_a_recording_whose_index_cannot_be_moved_is_kept_as_it_was(make_stage, m
     path = tmp_path / "a.mp4"
     partial_path(path).mkdir()  # in the way of its copy
     sink = record_offline(path, make_stage(is_offline=True), (make_frame(n) for n in range(30)))
-    assert sink.status().detail.endswith("; its index stays at the end: Is a directory")
+    assert sink.status().detail.endswith("; its index was not moved to the front: Is a directory")
     assert len(pictures(path)) == 30
     partial_path(path).rmdir()
     before = path.read_bytes()
-    assert index_in_front.put_index_in_front(path, lambda: False) == "there was no time to move it"
+    assert index_in_front.put_index_in_front(path, lambda: False) == "not enough time"
     assert path.read_bytes() == before
     for _ in range(2):  # idempotent
         assert index_in_front.put_index_in_front(path) == ""

@@ -133,14 +133,14 @@ def test_a_name_that_is_taken_is_told_and_the_main_texture_runs(sinks: SinkSet, 
         ("main", "Multiverse"),
     ]
     assert [key for key, _ in reports.lines] == ["sink.sd:shared"]
-    assert "Multiverse SD runs already" in reports.lines[0][1]
+    assert "Multiverse SD is already running" in reports.lines[0][1]
 
 
 def test_sinks_that_came_along_do_not_count_towards_the_limit(sinks: SinkSet) -> None:
     for number in range(MAX_SINKS):
         sinks.start(SinkSpec(kind="shared", argument=str(number)))
     assert len(sinks.status()) == 2 * MAX_SINKS
-    with pytest.raises(SinkError, match=r"^sd:null: 16 sinks run already"):
+    with pytest.raises(SinkError, match=r"^sd:null: 16 sinks are running"):
         sinks.start(SinkSpec.parse("sd:null"))
 
 

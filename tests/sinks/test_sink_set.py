@@ -93,7 +93,7 @@ def test_several_run_at_once_each_with_its_own_name(sinks: SinkSet, make_frame, 
 
 def test_the_same_name_twice_is_refused(sinks: SinkSet) -> None:
     sinks.start(SinkSpec.parse("shared=one"))
-    with pytest.raises(SinkError, match="shared: one runs already"):
+    with pytest.raises(SinkError, match="shared: one is already running"):
         sinks.start(SinkSpec.parse("shared=one"))
     with pytest.raises(SinkError, match="no such kind"):
         sinks.start(SinkSpec(kind="hologram"))
@@ -290,7 +290,7 @@ def test_at_the_end_of_a_show_what_hangs_is_given_up_and_a_recording_beside_it_i
     sinks.close()
     assert MAX_END_S < stopwatch.now_s() < MAX_END_S + 0.1
     assert [(each.kind, each.state) for each in sinks.status()] == [("fragile", "failed")] * 3 + [("record", "ended")]
-    assert sinks.status()[0].detail == "fragile: b is not finished after 4 s; is the disk there?"
+    assert sinks.status()[0].detail == "fragile: b not finished after 4 s; is the disk connected?"
     with av.open(str(path)) as movie:
         assert sum(1 for _ in movie.decode(video=0)) == 10
 
@@ -412,7 +412,7 @@ def test_a_snapshot_under_a_new_name_takes_one_picture_and_leaves_nothing_runnin
 def test_the_number_of_sinks_is_limited(sinks: SinkSet) -> None:
     for number in range(MAX_SINKS):
         sinks.start(SinkSpec(kind="null", argument=str(number)))
-    with pytest.raises(SinkError, match=r"^null: 16 sinks run already, .*; stop one first$"):
+    with pytest.raises(SinkError, match=r"^null: 16 sinks are running, .*; stop one first$"):
         sinks.start(SinkSpec(kind="null", argument="one more"))
     sinks.stop("null", "0")
     sinks.start(SinkSpec(kind="null", argument="one more"))
@@ -427,7 +427,7 @@ def test_before_a_show_a_file_that_cannot_be_ends_the_start_and_during_it_is_rep
     (tmp_path / "nowhere").touch()  # where the folder should be
     for is_offline in (False, True):
         sinks = SinkSet(make_stage(is_offline=is_offline), clock, reports)
-        with pytest.raises(SinkError, match=r"cannot make the folder .*nowhere"):
+        with pytest.raises(SinkError, match=r"cannot create the folder .*nowhere"):
             sinks.start(SinkSpec.parse(spec), may_wait=not is_offline)
         assert sinks.status() == () and reports.lines == []
         sinks.close()
@@ -441,7 +441,7 @@ def test_before_a_show_a_file_that_cannot_be_ends_the_start_and_during_it_is_rep
         return bool(reports.lines)
 
     wait_for(is_reported, "the report")
-    assert "cannot make the folder" in reports.lines[0][1]
+    assert "cannot create the folder" in reports.lines[0][1]
     assert [status.state for status in sinks.status()] == ["retrying"]
     (tmp_path / "nowhere").unlink()
     clock.advance(1)

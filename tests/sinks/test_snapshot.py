@@ -115,7 +115,7 @@ def test_a_folder_that_goes_away_is_an_error_not_a_silence(make_stage, make_fram
 
 
 @pytest.mark.parametrize(
-    ("name", "complaint"), [("a.jpg", "must end in .png"), ("file/a.png", "cannot make the folder .*file")]
+    ("name", "complaint"), [("a.jpg", "must end in .png"), ("file/a.png", "cannot create the folder .*file")]
 )
 def test_a_file_that_cannot_be_is_refused_at_start(make_stage, tmp_path: Path, name: str, complaint: str) -> None:
     (tmp_path / "file").touch()

@@ -24,7 +24,7 @@ class PipedCamera:
 
     def open(self):
         if not self.is_plugged:
-            raise SourceError("camera piped: not found (cameras here: none)")
+            raise SourceError("camera piped: not found (available: none)")
         reading, writing = os.pipe()
         self._writer = os.fdopen(writing, "wb", buffering=0)
         self.send(1)
@@ -99,7 +99,7 @@ def test_an_unplugged_camera_is_lost_holds_for_two_seconds_and_returns_by_itself
     assert camera.status().state == "playing"
     assert camera.status().lost >= 2
     assert reports.keys.count("camera") == camera.status().lost
-    assert all("it is tried again" in line for _, line in reports.lines)
+    assert all("retrying" in line for _, line in reports.lines)
 
 
 def test_a_camera_that_falls_silent_shows_nothing_and_says_so(camera, clock, wait_for):

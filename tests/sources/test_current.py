@@ -91,7 +91,7 @@ def test_a_missing_sender_costs_no_picture_and_is_given_up_after_ten_seconds(rig
         rig.clock.advance(0.5)
     assert rig.shown() == 10
     [(_, reason)] = rig.ended
-    assert reason.startswith("texture nobody: not found (there: none)") and "the picture stays as it was" in reason
+    assert reason.startswith("texture nobody: not found (available: none)") and "the picture is unchanged" in reason
     rig.clock.advance(1000.0)
     rig.shown()
     assert not chosen.is_open, "it does not come back by itself"
@@ -143,7 +143,7 @@ def test_what_is_chosen_as_the_engine_ends_is_closed_and_answered(rig: Rig, repo
             ChosenSource(word=word, source=card), lambda reason, word=word: rig.ended.append((word, reason))
         )
         rig.current.close()
-    assert rig.ended == [("early", "the engine ends"), ("late", "the engine ends")]
+    assert rig.ended == [("early", "the engine is shutting down"), ("late", "the engine is shutting down")]
     assert closed == ["early", "late"]
 
 
@@ -171,7 +171,7 @@ def test_a_new_gl_context_and_the_end_reach_the_one_that_is_waited_for_too(rig: 
     assert rig.shown() == 10 and chosen.is_open
     rig.current.close()
     assert not chosen.is_open and not rig.before.is_open
-    assert rig.ended == [("Arena", "the engine ends")]
+    assert rig.ended == [("Arena", "the engine is shutting down")]
     rig.current.close()
 
 

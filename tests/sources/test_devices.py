@@ -57,12 +57,12 @@ def test_a_camera_is_found_by_index_by_name_and_by_part_of_its_name():
 
 
 def test_a_name_that_two_cameras_share_asks_for_an_index():
-    with pytest.raises(SourceError, match=r"several have that name; give an index or all of the name \(0 FaceTime"):
+    with pytest.raises(SourceError, match=r"several match; give an index or the full name \(0 FaceTime"):
         find_camera("camera", (HD, PHONE))
 
 
 def test_a_camera_that_is_not_there_is_refused_with_those_that_are(reports):
-    with pytest.raises(SourceError, match=r"camera 7: not found \(cameras here: 0 FaceTime HD Camera\)"):
+    with pytest.raises(SourceError, match=r"camera 7: not found \(available: 0 FaceTime HD Camera\)"):
         find_camera(7, (HD,))
     with pytest.raises(SourceError, match="camera 'no such camera': not found"):
         open_source("no such camera", offline=False, clock=SteppedClock(), report=reports)

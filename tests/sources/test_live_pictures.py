@@ -85,7 +85,7 @@ def test_a_slow_job_gets_the_newest_and_the_others_are_counted(
     assert last.number == {1: 41, 3: 39}[every]
     assert (counts.decoded, counts.dropped, counts.passed_over) == (42, dropped, passed_over)
     assert counts.decoded == counts.dropped + counts.passed_over + 2
-    assert counts.notes == ["camera piped: has ended; the run ends here"]
+    assert counts.notes == ["camera piped: ended; the run stops here"]
 
 
 def test_no_picture_comes_twice_and_a_limit_ends_it(open_live: Open, device: PipedCamera) -> None:
@@ -127,7 +127,7 @@ def test_a_camera_that_comes_back_goes_on_at_its_time_and_the_gap_is_told(
     before, back = next(read), next(read)
     assert (level_of(before), before.start_s) == (10, MAX_AWAY_S / 2)
     assert (level_of(back), back.number) == (1, 2)
-    assert live.counts.notes == ["camera piped: it is gone; it came back, 0.0 s after its last picture"]
+    assert live.counts.notes == ["camera piped: disconnected; reconnected 0.0 s after its last picture"]
 
 
 def test_a_camera_that_stays_away_ends_the_job_and_what_it_saw_is_kept(
@@ -142,7 +142,7 @@ def test_a_camera_that_stays_away_ends_the_job_and_what_it_saw_is_kept(
     clock.advance(MAX_AWAY_S + 0.1)
     assert (level_of(last), list(read)) == (10, [])
     (note,) = live.counts.notes
-    assert note.startswith("camera piped: ") and note.endswith("; the run ends here")
+    assert note.startswith("camera piped: ") and note.endswith("; the run stops here")
     assert live.counts.decoded == 2
 
 

@@ -49,4 +49,4 @@ def test_a_search_for_resolume_names_its_senders() -> None:
     line = not_found("spout", "Resolume", SPOUT)
     assert "there: Arena - Preview; Arena - Composition; TDSyphonSpoutOut" in line
     assert line.endswith("Resolume's senders are called Arena or Avenue: give spout:Arena or spout:Avenue")
-    assert not_found("ndi", "stage", []) == "ndi stage: not found (there: none)"
+    assert not_found("ndi", "stage", []) == "ndi stage: not found (available: none)"

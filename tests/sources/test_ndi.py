@@ -107,7 +107,7 @@ def test_a_missing_sender_is_reported_with_those_present(
     sender = send("somebody", f_card(64, 64))
     source = watch("nobody here")
     wait_for(lambda: sender.full_name in source.status().description, "the status")
-    assert source.status().description.startswith("ndi nobody here: not found (there: ")
+    assert source.status().description.startswith("ndi nobody here: not found (available: ")
 
 
 def test_a_long_search_and_many_reconnects_leave_no_sockets(

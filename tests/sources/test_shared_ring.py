@@ -140,7 +140,7 @@ def test_a_missing_ring_is_reported_once_with_those_present(publish, watch, wait
     wait_for(lambda: "somebody else" in source.status().description, "the status")
     assert any(picture.name == "somebody else" for picture in looked_at)
     assert len(reports.lines) == 1
-    assert reports.lines[0][1].startswith("shared nobody here: not found (there: ")
+    assert reports.lines[0][1].startswith("shared nobody here: not found (available: ")
 
 
 def test_neither_our_own_picture_nor_one_for_a_child_is_taken(publish, watch, wait_for) -> None:
@@ -162,5 +162,5 @@ def test_what_other_programs_publish_cannot_be_repeated_offline(reports) -> None
 
 
 def test_a_program_needs_a_name(reports) -> None:
-    with pytest.raises(SourceError, match=r"^'ndi:' has no name"):
+    with pytest.raises(SourceError, match=r"^'ndi:' lacks a name"):
         open_source("ndi:", offline=False, clock=SystemClock(), report=reports)

@@ -171,7 +171,7 @@ def test_a_stream_whose_server_is_away_is_tried_again(free_port, reports, wait_f
     assert source is not None
     source.start()
     wait_for(lambda: reports.lines, "the report")
-    assert "cannot be opened (Connection refused); it is tried again" in reports.lines[0][1]
+    assert "cannot be opened (Connection refused); retrying" in reports.lines[0][1]
     assert source.status().state == "lost"
     source.close()
 

@@ -262,13 +262,13 @@ def test_a_search_for_resolume_names_its_senders_and_reports_later_ones(
     source, there = opened("spout:Resolume"), windows.senders
     windows.senders = []
     source.poll()
-    assert "(there: none); Resolume's senders are called Arena or Avenue" in reports.lines[-1][1]
+    assert "(available: none); Resolume's senders are called Arena or Avenue" in reports.lines[-1][1]
     windows.senders = there
     clock.advance(1.0)
     source.poll()
     assert reports.lines[-1][1] == (
-        "spout Resolume: not found (there: Arena - Preview; Arena - Composition; TDSyphonSpoutOut); Resolume's senders "
-        "are called Arena or Avenue: give spout:Arena or spout:Avenue; still looking for it"
+        "spout Resolume: not found (available: Arena - Preview; Arena - Composition; TDSyphonSpoutOut); Resolume's "
+        "senders are called Arena or Avenue: give spout:Arena or spout:Avenue; still searching"
     )
 
 
@@ -282,7 +282,7 @@ def test_a_syphon_server_that_ends_is_found_again_by_itself(mac: Mac, opened, cl
     clock.advance(HOLD_S)
     source.poll()
     assert source.latest_frame() is None
-    assert reports.lines[-1][1] == "syphon composition: not found (there: none); still looking for it"
+    assert reports.lines[-1][1] == "syphon composition: not found (available: none); still searching"
     mac.is_valid, mac.has_news, mac.servers = True, True, [("Arena", "Composition 2")]
     clock.advance(1.0)
     source.poll()
@@ -370,7 +370,7 @@ def test_errors_of_the_library_cost_no_frame(windows: Windows, opened, clock, re
         source.poll()
         clock.advance(1 / 30)
     assert "driver reset" in source.status().description
-    assert 2 <= source.status().lost <= 4, "it is tried again ever more seldom"
+    assert 2 <= source.status().lost <= 4, "retried with growing delays"
     windows.library.answers["releaseReceiver"] = crash
     source.close()
 
