@@ -1,11 +1,11 @@
 """Estimates the sample number of a sound clock as a smooth function of time, from timestamps that jitter.
 
-Problem: a device reports "sample n sounded at t" now and then, wrong by some milliseconds each time, and its crystal
-is up to a few hundred ppm off. A voice that goes from one device to another meets two such clocks. Resampling by the
-raw marks would make the pitch tremble.
+Problem: a device reports marks ("sample n sounded at t") at intervals, each wrong by some milliseconds, and its crystal
+is up to a few hundred ppm off. A voice that goes from one device to another involves two such clocks. Resampling by the
+raw marks would make the pitch waver.
 
 Solution: a delay-locked loop (F. Adriaensen, Using a DLL to filter time, 2005) follows the marks. It is a line; each
-mark moves it by a fraction of its error, in position and in slope. Up to MEMORY_S the two fractions are those of a
+mark moves it by a fraction of its error, in position and in slope. Until MEMORY_S these fractions are those of a
 straight line fitted to all marks so far (expanding-memory filter: Morrison, Introduction to Sequential Smoothing and
 Prediction, 1969), which settles as fast as possible. After that they stay constant, so that the line follows a crystal
 that warms up.
@@ -14,16 +14,16 @@ If a device is reopened, or a sound server changes its buffers, the clock jumps 
 keeps its slope.
 """
 
-MEMORY_S = 100.0  # marks that jitter by +-1 ms then move the line by less than a sample
-OFF_RATE = 5e-4  # no crystal is off by more
-# Errors that stay above this are no jitter. The newest marks then weigh more, but do not change the slope: the delay
-# that PulseAudio reports wanders by milliseconds in its first half minute, and the sound must not follow it.
+MEMORY_S = 100.0  # then marks with a jitter of +-1 ms move the line by less than a sample
+OFF_RATE = 5e-4  # maximum deviation of a crystal
+# Errors that stay above this are not jitter. The newest marks then weigh more, but do not change the slope:
+# PulseAudio's reported delay drifts by milliseconds in its first half minute, and the sound must not follow it.
 ASTRAY_S = 0.003
 MOVED_S = 0.005  # above this the line restarts; a single mark this far off is ignored
 STAY_S = 1.0
 QUICK_MARKS = 100
-SURE_MARKS = 1000  # a slope from fewer is dropped on a restart: a server that wakes up reports nonsense
-MAX_ERROR_S = 0.02  # one late mark must not look like a move
+SURE_MARKS = 1000  # a slope from fewer marks is discarded on a restart: a server waking up reports nonsense
+MAX_ERROR_S = 0.02  # clipped to this, so that one late mark does not look like a jump
 
 
 class ClockLine:
@@ -32,7 +32,7 @@ class ClockLine:
     def __init__(self, rate_hz: int) -> None:
         self._nominal_hz = rate_hz
         self.disturbances = 0
-        """Counts marks while they are far from where they were expected."""
+        """Number of marks far from their expected time; grows while a clock is disturbed."""
         self.age_s = 0.0
         """Seconds from the first mark to the newest."""
         self._rate_hz = float(rate_hz)
@@ -45,7 +45,7 @@ class ClockLine:
         if self._count == 0:
             self._begin(number, at_s)
             return
-        span_s = (number - self._marked) / self._nominal_hz  # not from the marks' times, which jitter
+        span_s = (number - self._marked) / self._nominal_hz  # not from the jittering times
         if span_s <= 0.0:
             return
         self._marked = number

@@ -1,4 +1,4 @@
-"""The sound of a video, and of sound files that libsndfile does not know (M4A, AAC, Opus ...), through FFmpeg."""
+"""The sound of a video, and of sound files that libsndfile does not support (M4A, AAC, Opus ...), through FFmpeg."""
 
 from collections.abc import Generator, Iterator
 from fractions import Fraction
@@ -14,11 +14,11 @@ from av.stream import Disposition
 
 from engine.errors import AudioError
 
-GAP_S = 0.1  # between time stamps; smaller ones come from the rounding of a container's clock
-MAX_GAP_S = 600.0  # a time stamp that jumps further is broken
-SILENCE_S = 1.0  # written at once: a long gap must not fill the memory
+GAP_S = 0.1  # minimum gap between time stamps; smaller ones are rounding of the container's clock
+MAX_GAP_S = 600.0  # a larger jump counts as a broken time stamp
+SILENCE_S = 1.0  # written at a time, so that a long gap does not fill the memory
 EXACT_FORMATS = ("mov", "matroska", "avi", "asf")  # other formats only estimate their length from the bit rate
-BAD_READS = 16  # this many failed reads in a row end the file: the rest is unreadable
+BAD_READS = 16  # after this many failed reads in a row the rest counts as unreadable
 
 
 class DecodedTrack:
@@ -33,7 +33,7 @@ class DecodedTrack:
         self.notes: list[str] = []
         """Messages for the user, without the file's name; complete once all pieces were read."""
         self.begins_s = Fraction(0)
-        """Time of its first sample, from the start of the file. Known after the first piece."""
+        """Time of its first sample, from the start of the file. Set after the first piece."""
         container, stream = self._open()
         with container:
             self.rate_hz: int = stream.rate
@@ -89,9 +89,7 @@ class DecodedTrack:
                 break
             except (av.FFmpegError, OSError):
                 bad_reads += 1
-                packets = container.demux(
-                    stream
-                )  # a generator that raised is spent; a new one resumes after the damage
+                packets = container.demux(stream)  # a failed generator ends; a new one resumes after the damage
                 continue
             try:
                 yield from stream.decode(packet)

@@ -1,7 +1,7 @@
 """A stream that reconnects after a loss. One thread opens, watches and closes it.
 
-All PortAudio calls except its callbacks run on that thread, including opening (Windows: COM objects must stay in their
-apartment).
+All PortAudio calls except its callbacks run on that thread, including opening (on Windows COM objects must stay in
+their apartment).
 """
 
 import logging
@@ -19,31 +19,30 @@ from engine.system.clock import Clock
 from engine.system.guarded_thread import Guard, GuardedThread
 from engine.system.reporting import Report
 
-MAX_RETRY_S = 5.0  # shorter than the engine's usual 30 s: this is a stage
-CLOSE_S = 3.0  # a driver that never returns must not block the engine's shutdown
+MAX_RETRY_S = 5.0  # shorter than the engine's usual 30 s: silence on stage is worse
+CLOSE_S = 3.0  # a hanging driver must not block the engine's shutdown
 
 logger = logging.getLogger(__name__)
 
 
 class _Closing(Exception):
-    """Asked to close while waiting."""
+    """`close` was called during a wait."""
 
 
 class Owner(Protocol):
     """The user of the stream. Called on the stream's thread."""
 
     def open_stream(self, device: AudioDevice) -> SoundStream:
-        """Open the device, of which everything but the name may have changed since the last time. AudioError if it
-        cannot be opened."""
+        """Open the device, whose properties except the name may have changed. AudioError if that fails."""
 
     def tell(self) -> None:
-        """Report what the stream's callbacks noted, as those must not wait for a log. Called 20 times a second."""
+        """Report events recorded by the stream's callbacks, which must not log. Called 20 times a second."""
 
     def wants_reopening(self) -> bool:
         """True to close the stream and open it again. Called 20 times a second."""
 
     def pass_time(self) -> None:
-        """Called every 10 ms while the device is lost; less regularly while opening it takes time."""
+        """Called about every 10 ms while the device is lost; less often while it is being opened."""
 
 
 class ReconnectingStream:
@@ -125,7 +124,7 @@ class ReconnectingStream:
             session.release()
 
     def _wait_until_back(self) -> SoundStream:
-        """Try the old device index first; then, once a fresh process lists the device, restart PortAudio."""
+        """Try the old device index; once a fresh process lists the device again, restart PortAudio."""
         failures = 0
         try_at_s = self._clock.now_s() + (next_delay_s(1) if self.is_lost else 0.0)
         look: DeviceListing | None = None
@@ -157,7 +156,7 @@ class ReconnectingStream:
         if (self.device.name, self.device.hostapi) not in names:
             raise AudioError(f"audio device {self.device.name!r} not found")
         try:
-            return self._opened(self._same_device())  # it may have come back meanwhile
+            return self._opened(self._same_device())  # it may have returned meanwhile
         except AudioError:
             session.renew()
         return self._opened(self._same_device())

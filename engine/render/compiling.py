@@ -24,7 +24,7 @@ from engine.system.guarded_thread import Guard, GuardedThread
 log = logging.getLogger(__name__)
 
 PROGRESS_INTERVAL_S = 5.0
-# Stages are called by kernels only: without wrappers for calls from Python they compile faster.
+# Stages are called by kernels only: they compile faster without wrappers for calls from Python.
 STAGE_OPTIONS: dict[str, Any] = {
     "fastmath": True,
     "error_model": "numpy",
@@ -33,7 +33,7 @@ STAGE_OPTIONS: dict[str, Any] = {
 }
 Function = TypeVar("Function", bound=Callable[..., object])
 
-# Compiled, these give plain numbers. NumPy's stubs know scalars of their own only, which are no float or int.
+# Compiled, these return plain numbers. NumPy's stubs only know its own scalar types.
 float32: Callable[[float], float] = np.float32  # type: ignore[assignment]  # see above
 int32: Callable[[float], int] = np.int32  # type: ignore[assignment]  # see above
 
@@ -50,7 +50,7 @@ class Kernel:
     Numba's own threading layer "workqueue" ends the process if two threads run parallel functions at once
     (numba/np/ufunc/workqueue.c). macOS has no other layer: the wheel lacks libomp.dylib, which the OpenMP layer links
     to. Elsewhere the OpenMP layer is used, which allows it. With "workqueue", and until the first call has loaded a
-    layer, a lock lets one kernel run at a time.
+    layer, a lock serialises kernels.
     """
 
     def __init__(self, dispatcher: Any) -> None:
@@ -83,7 +83,7 @@ def kernel(function: Callable[..., None]) -> Kernel:
 
 
 def small_kernel(function: Callable[..., None]) -> Any:
-    """The same on one core: parallel work on a tenth of a millisecond costs more than it saves."""
+    """The same on one core: for work of a tenth of a millisecond threads cost more than they save."""
     return _kept(function, parallel=False)
 
 
@@ -104,13 +104,13 @@ def cache_folder(compiled: Any) -> Path | None:
 def prepare(compiled: Any, tell: Callable[[str], None], *args: object) -> None:
     """Compile the kernel for arguments of these types, or load it from the cache, and call it once. Idempotent.
 
-    After that a call with other types is a TypeError, because compiling would stall a show for seconds.
+    After that a call with other types raises TypeError, because compiling would stall a show for seconds.
     """
     _prepare(compiled, tell, lambda: compiled(*args))
 
 
 def prepare_beside(compiled: Any, tell: Callable[[str], None], *args: object) -> None:
-    """The same without the call, for a thread other than the one that draws."""
+    """`prepare` without the call, for use on a thread other than the drawing one."""
     _prepare(compiled, tell, lambda: compiled.compile(tuple(typeof(arg) for arg in args)))  # type: ignore[no-untyped-call]  # Numba's `typeof` has no annotations
 
 
@@ -118,7 +118,7 @@ def _prepare(compiled: Any, tell: Callable[[str], None], act: Callable[[], objec
     compiled.disable_compile(False)
     try:
         act()
-    except OSError as error:  # a full disk, files of another user: this run works without the cache
+    except OSError as error:  # a full disk or another user's files: this run works without the cache
         tell(f"compiled code cannot be cached in {cache_folder(compiled)} ({error.strerror}): compiled at each start")
         dispatcher = compiled.dispatcher if isinstance(compiled, Kernel) else compiled
         dispatcher._cache = NullCache()

@@ -1,4 +1,4 @@
-"""Draws the Multiverse on the CPU, for machines without OpenGL; the same picture within 2/255."""
+"""Draws the Multiverse on the CPU, for machines without OpenGL; equal to OpenGL within 2/255."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -33,8 +33,9 @@ _NO_MASKS = np.zeros((0, 1, 1), np.uint8)
 
 
 def _open_threads() -> int:
-    """Start the threads that draw and return their number. They sleep at once after a picture: by default OpenMP spins
-    for milliseconds on cores that the children need (with a voice on two cores a picture took 4.4 ms, spinning 8.2)."""
+    """Start the drawing threads and return their number. They sleep right after a picture: by default OpenMP spins for
+    milliseconds on cores that the children need (with a voice on two cores a picture took 4.4 ms, with spinning
+    8.2)."""
     with openmp.sleeping():  # the library is loaded here
         return numba.get_num_threads()
 
@@ -59,7 +60,7 @@ class NumbaRenderer:
         from Numba's cache.
 
         `has_layer5`, `has_masks`: True if there will be pictures for layer 5, or masks to show. Otherwise their kernels
-        are compiled when they are first needed. `tell` gets the progress in single lines.
+        are compiled when they are first needed. `tell` gets the progress, line by line.
         """
         self.reason = reason
         self._tell = tell
@@ -80,7 +81,7 @@ class NumbaRenderer:
         if not (0 < width <= MAX_PX and 0 < height <= MAX_PX):
             raise RenderError(f"size {width}x{height}: allowed: 1x1 to {MAX_PX}x{MAX_PX}")
         with self._drawing():
-            black = np.zeros((height, width, 4), np.uint8)  # first, so that the old one stays if it fails
+            black = np.zeros((height, width, 4), np.uint8)  # first, so that the old one stays if this fails
         self._current = self._last = self._leaving = self._published = black
         self._fade: int | None = None
         self._side: np.ndarray | None = None
@@ -169,7 +170,7 @@ class NumbaRenderer:
             return self._mix(fade)
 
     def _mix(self, fade: PictureCrossfade) -> np.ndarray:
-        """(height, width, 4) uint8, opaque; the same array while nothing is new."""
+        """(height, width, 4) uint8, opaque; the same array while the fade is unchanged."""
 
         def paint(out: np.ndarray) -> None:
             pixels = _plain(fade.picture.pixels)
@@ -322,7 +323,7 @@ _Asked = TypeVar("_Asked", PictureCrossfade, Overlay, IdPicture)
 
 
 class _Kept:
-    """A picture beside the main one, painted only when the request changes."""
+    """An extra picture, painted only when the request changes."""
 
     def __init__(self) -> None:
         self._asked: PictureCrossfade | Overlay | IdPicture | None = None
@@ -342,5 +343,5 @@ class _Kept:
 
 
 def _plain(pixels: np.ndarray) -> np.ndarray:
-    """Make it C-contiguous and writable, as the kernels expect: to Numba a read-only array is another type."""
+    """Make it C-contiguous and writable, as the kernels require: for Numba a read-only array is another type."""
     return np.require(pixels, requirements=["C", "W"])

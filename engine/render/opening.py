@@ -24,7 +24,7 @@ def open_renderer(
 
     `has_layer5`, `has_masks`: True if pictures for layer 5 and masks will be drawn. Numba compiles only what is needed
     and reports its progress to `tell`. "auto" falls back to Numba without OpenGL, with the cause in `.reason`.
-    NoGLError if "gl" is not available; RenderError if a shader or size is refused.
+    NoGLError if "gl" is not available; RenderError if a shader or size is rejected.
     """
     if choice not in CHOICES:
         raise RenderError(f"renderer {choice!r}: choose auto, gl or numba")
@@ -32,7 +32,7 @@ def open_renderer(
         return _open_numba(width, height, "", has_layer5, has_masks, tell)
     try:
         return _open_gl(width, height)
-    except RenderError as error:  # no OpenGL, or a driver that refuses a shader
+    except RenderError as error:  # no OpenGL, or a driver that rejects a shader
         if choice == "gl":
             raise
         return _open_numba(width, height, str(error), has_layer5, has_masks, tell)

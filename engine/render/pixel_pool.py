@@ -4,7 +4,7 @@ import sys
 
 import numpy as np
 
-MAX_BUFFERS = 8  # further buffers (for a sink that keeps many pictures) are not reused
+MAX_BUFFERS = 8  # more buffers, for a sink that keeps many pictures, are not reused
 
 
 def _holders(buffers: list[np.ndarray]) -> list[int]:
@@ -16,7 +16,7 @@ _IDLE = _holders([np.empty(0, np.uint8)])[0]  # measured, since Python versions 
 
 
 class PixelPool:
-    """Provides (height, width, 4) uint8 arrays. `take` on one thread; any thread may keep them."""
+    """A pool of (height, width, 4) uint8 arrays. `take` on one thread; any thread may keep them."""
 
     def __init__(self, width: int, height: int) -> None:
         self._shape = (height, width, 4)

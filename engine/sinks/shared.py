@@ -1,7 +1,7 @@
 """Publishes the picture in shared memory, for programs on the same machine: a frame ring (`engine.ipc.layout`).
 
-Other programs read it with `shared_reader.py`, a single file to copy. The newest picture wins, offline too: a slow
-reader misses pictures, and the engine never waits for it.
+Other programs read it with `shared_reader.py`, a single file to copy. Only the newest picture is kept, offline too: a
+slow reader misses pictures, and the engine never waits for it.
 """
 
 import os
@@ -46,7 +46,7 @@ class SharedSink:
         self._frames += 1
 
     def pump(self) -> None:
-        """Do nothing: each picture carries a heartbeat."""
+        """Do nothing: each picture is a heartbeat."""
 
     def drain(self) -> bool:
         return True

@@ -29,11 +29,11 @@ from engine.values import PublishedFrame, ShownPicture
 log = logging.getLogger(__name__)
 
 
-MAX_SINKS = 16  # each may hold a thread and pictures, and OSC is unauthenticated
-MAX_ENDED = 64  # sinks remembered after they were stopped
+MAX_SINKS = 16  # each may hold a thread and pictures, and OSC is unauthenticated: bounds what a stranger can start
+MAX_ENDED = 64  # stopped sinks remembered for the status
 MAX_END_S = 4.0  # live, for all sinks together; the engine's shutdown takes 5 s at most
-MAX_STANDSTILL_S = 2.0  # after that, without progress; a sink that still writes may go on, to complete its file
-MAX_WRITING_S = 60.0  # limit for that, however much is left to write
+MAX_STANDSTILL_S = 2.0  # after MAX_END_S a sink that still makes progress may continue, to complete its file
+MAX_WRITING_S = 60.0  # limit for sinks with progress
 POLL_S = 0.005
 
 
@@ -51,18 +51,18 @@ class _Place:
     reason: str = ""
     """Reason of the last failure."""
     was_logged: bool = False
-    """The first failure's traceback is in the log; later ones are counted only."""
+    """True once a traceback was logged; later failures are only counted."""
     is_once: bool = False
-    """Stop it after one picture."""
+    """True to stop it after one picture."""
     end_error: Exception | None = None
     """Error from draining it."""
     is_drained: bool = False
-    """Nothing is left to write: closing will not wait."""
+    """True if nothing is left to write, so closing does not wait."""
     brought_by: "_Place | None" = None
     """The main picture's sink that this one was started with, and is stopped with."""
 
     def is_for(self, spec: SinkSpec) -> bool:
-        """True if both specs mean the same sink; without an argument its name is the picture's title."""
+        """True if both specs mean the same sink; the default argument is the picture's title."""
         own, asked_for = ((one.kind, one.picture, one.argument or TITLES[one.picture]) for one in (self.spec, spec))
         return own == asked_for
 
@@ -71,7 +71,7 @@ class _Place:
         self.is_drained = self.sink is None or self.sink.drain()
 
     def status(self) -> SinkStatus:
-        sink = self.sink  # the render thread may remove it meanwhile
+        sink = self.sink  # local copy: the render thread may remove it
         if sink is None:
             return self.last
         now, last = sink.status(), self.last
@@ -84,7 +84,7 @@ class SinkSet:
     """Everything but `status` on the render thread with its GL context current. Close it before the renderer."""
 
     def __init__(self, stage: Stage, clock: Clock, report: Report, *, stopwatch: Clock | None = None) -> None:
-        """`clock` is the show's clock; `stopwatch` is real time, to limit the shutdown also offline."""
+        """`clock` is the show's clock; `stopwatch` is real time, so that shutdown timeouts work offline too."""
         self.stage = stage
         """Format of the main picture."""
         self._stages_beside: dict[Picture, Stage] = {}
@@ -95,13 +95,13 @@ class SinkSet:
         self._asked_s: float | None = None
         """Time at which the sinks were asked to end."""
         self._moved: dict[int, tuple[int, float]] = {}
-        """From then on, by place: number of pictures published, and since when."""
+        """Progress since then, by place: pictures published, and when that number last changed."""
         self._places: tuple[_Place, ...] = ()
         self._finishing: tuple[_Place, ...] = ()
         self._ended: tuple[_Place, ...] = ()
-        """The latest `MAX_ENDED` that were stopped during the run, for the status after `close`."""
+        """The latest `MAX_ENDED` sinks stopped during the run, for the status after `close`."""
         self._is_closed = False
-        load_kinds()  # now, so that a start during a show does not have to
+        load_kinds()  # imports now, not during a show
 
     @property
     def kinds(self) -> frozenset[str]:
@@ -111,8 +111,8 @@ class SinkSet:
     def add_picture(self, picture: Picture, width: int, height: int, *, may_wait: bool = False) -> None:
         """Add a picture to the run, so that sinks can be started for it.
 
-        Wherever the main picture is published for other programs, this one is too, now and later; files only contain it
-        on request. Its size may change with each published frame, and its sinks follow.
+        Each sink that shows the main picture to other programs gets a second one for this picture, now and later; files
+        contain it only on request. Its size may change with each published frame, and its sinks follow.
         """
         if picture not in self._stages_beside:
             self._stages_beside[picture] = self.stage.with_format(width, height, self.stage.fps)
@@ -146,7 +146,7 @@ class SinkSet:
         except MultiverseError:
             sink.close()
             raise
-        except Exception as error:  # a sink may fail in any way, and the caller must get one line
+        except Exception as error:  # a sink may fail in any way; the caller gets one line
             log.exception("sink %s failed to start", spec.label)
             sink.close()
             raise SinkError(f"{spec.label}: {type(error).__name__}: {error}") from error
@@ -199,7 +199,7 @@ class SinkSet:
 
         Returns their number. Sinks that were started along with them are closed too.
 
-        Live, a sink writes what is left while the show goes on; its state is then `finishing`.
+        Live, a sink finishes writing in the background, in state `finishing`.
         """
         chosen = tuple(
             place
@@ -215,7 +215,7 @@ class SinkSet:
     def publish(self, frame: PublishedFrame, beside: Mapping[Picture, ShownPicture] | None = None) -> None:
         """Give a frame to every sink of the main picture, then each picture in `beside` to its own sinks.
 
-        Those have the frame's number, time and sound. Pictures without a sink are not drawn.
+        Extra pictures get the frame's number, time and sound. Pictures without a sink are not drawn.
         """
         self._publish("main", frame)
         for picture, shown in (beside or {}).items():
@@ -252,7 +252,7 @@ class SinkSet:
             self._finish()
 
     def take_snapshot(self, argument: str = "") -> int:
-        """Tell the snapshot sink of this argument, or every one, to write the next frame. Returns their number.
+        """Tell the snapshot sink with this argument, or all of them, to write the next frame. Returns their number.
 
         If none has this argument, one is opened for this picture only.
         """
@@ -293,12 +293,12 @@ class SinkSet:
         for place in self._places:
             if place.sink is not None and KINDS[place.spec.kind].is_on_gpu:
                 error = self._close(place)
-                if error is not None:  # the old context may be dead
+                if error is not None:  # expected if the old context is dead
                     self._note(place, error)
                 self._attempt(place, partial(self._retry, place))
 
     def status(self) -> tuple[SinkStatus, ...]:
-        """Status of all that run, wait or finish; after `close` how each ended, stopped ones first. Any thread."""
+        """Status of all sinks that run, wait for a retry or finish; after `close`, how each ended. Any thread."""
         if self._is_closed:
             return tuple(place.status() for place in (*self._ended, *self._places))
         finishing = (place.status() for place in self._finishing)
@@ -317,9 +317,9 @@ class SinkSet:
     def close(self) -> None:
         """Close every sink, waiting until its files are complete. Offline without a timeout.
 
-        Live, 4 s after `ask_to_end` we give up on sinks without progress: a disk that is gone must not block the
-        shutdown. A recording that still writes may finish, until it has written nothing for 2 s, for 60 s at most.
-        After that its file plays as far as it goes (`movie_file`), and its state is failed.
+        Live, 4 s after `ask_to_end` we abandon sinks without progress: a disk that is gone must not block the shutdown.
+        A recording that still writes may finish, until it has written nothing for 2 s, for 60 s at most. Its file then
+        plays up to that point (`movie_file`), and its state is failed.
         """
         self.ask_to_end()
         if not self.stage.is_offline:
@@ -330,8 +330,8 @@ class SinkSet:
         self._is_closed = True
 
     def _wait_until_drained(self) -> None:
-        """Wait for the sinks to drain; give up those without progress."""
-        assert self._asked_s is not None, "close asks first"
+        """Wait for the sinks to drain; abandon those without progress."""
+        assert self._asked_s is not None, "`close` calls `ask_to_end` first"
         late_s = 0.0
         waiting = [place for place in (*self._places, *self._finishing) if place.sink is not None]
         while waiting := [place for place in waiting if not self._has_drained(place)]:
@@ -405,7 +405,7 @@ class SinkSet:
             step()
         except MultiverseError as error:
             return error
-        except Exception as error:  # a sink may fail in any way, and must end neither the others nor the show
+        except Exception as error:  # a sink may fail in any way; others and the show go on
             if not place.was_logged:
                 log.error("sink %s failed", place.spec.label, exc_info=error)
                 place.was_logged = True
@@ -413,7 +413,7 @@ class SinkSet:
         return None
 
     def _fail(self, place: _Place, error: Exception) -> None:
-        """Close a failed sink. Live it is retried; offline never, because a file with a gap is useless."""
+        """Close a failed sink. Live it is retried; offline not, because a file with a gap is useless."""
         self._note(place, error)
         now_s = self._clock.now_s()
         if place.sink is not None:

@@ -1,10 +1,10 @@
-"""Pictures of a camera or a stream for a job that is slower than the source: always the newest, never a queue.
+"""Pictures of a camera or a stream for a job that is slower than the source: only the newest, no queue.
 
-    the device ─► a thread reads it as fast as it delivers ─► the newest picture ─► read(), when it asks
+    the device ─► a thread reads at its rate ─► the newest picture ─► read(), on demand
 
 A camera that is not read queues old pictures, and a server closes a stream that is not read. So the thread starts
 with the device and never waits for the job; pictures that arrived before `read` do not count. Time stamps are times of
-arrival, so that painted pictures play in real time.
+arrival, so that painted pictures play back in real time.
 """
 
 import logging
@@ -33,14 +33,14 @@ from engine.system.translate_errors import translate_errors
 log = logging.getLogger(__name__)
 
 TICK_S = Fraction(1, 1000)
-FIRST_TIMEOUT_S = 20.0  # opening takes 10 s at most and silence is noticed after 5, but a driver may simply hang
-MAX_AWAY_S = 10.0  # time to plug a cable in again; after that the job ends
-WAKE_S = 0.1  # a waiting main thread notices a signal within this time: on Windows it cannot interrupt a lock
-LIKELY_FPS = range(1, 1001)  # other values are missing, or the tick of the device's clock
+FIRST_TIMEOUT_S = 20.0  # opening takes up to 10 s and silence is detected after 5, but a driver may hang
+MAX_AWAY_S = 10.0  # time to reconnect a cable; after that the job ends
+WAKE_S = 0.1  # delay to notice a signal: on Windows it cannot interrupt a waiting lock
+LIKELY_FPS = range(1, 1001)  # other values are placeholders, or the device's clock rate
 
 
 class LivePictures:
-    """SourceError if it cannot be opened or delivers no picture. A later loss ends `read`; `counts.notes` say why."""
+    """SourceError if it cannot be opened or delivers no picture. A later loss ends `read`; `counts.notes` tell why."""
 
     kind: Kind = "live"
     expected: int | None = None
@@ -54,8 +54,8 @@ class LivePictures:
         comes_back: bool = False,
         clock: Clock | None = None,
     ) -> None:
-        """`open_container` opens the device, and again after a loss; `opened` is used instead the first time.
-        `comes_back`: treat its end as a loss, as for a camera that was unplugged."""
+        """`open_container` opens the device, also after a loss; `opened`, if given, is used the first time.
+        `comes_back`: treat the end of the stream as a loss and reconnect, as for an unplugged camera."""
         self._clock = clock or SystemClock()
         self._camera = CameraSource(name, self._open, clock=self._clock, report=lambda key, message: None)
         self.label = self._camera.label
@@ -69,7 +69,7 @@ class LivePictures:
         self._newest: tuple[int, float, np.ndarray] | None = None  # number, time and pixels of the next one to yield
         self._newest_s = self._clock.now_s()
         self._problem = ""
-        self._losses = 0  # that it came back from
+        self._losses = 0  # followed by a reconnect
         self._is_ended = False
         self._changed = threading.Condition()
         self._closing = threading.Event()
@@ -88,7 +88,7 @@ class LivePictures:
 
     def read(self, every: int, limit: int | None, start: int = 0) -> Iterator[InputPicture]:
         """Yield the newest picture at each request, none twice, until `close`, `limit`, or the end of the stream. The
-        first is the next one to arrive, at 0 s. A picture's end is an estimate: it lasts as long as the one before."""
+        first is the next to arrive, at 0 s. A picture's end is an estimate: it lasts as long as the previous one."""
         if start:
             raise SourceError(f"{self.label}: a live source cannot be resumed")
         with self._changed:
@@ -133,7 +133,7 @@ class LivePictures:
             return None if self._closing.is_set() else newest
 
     def _count(self, previous: int, number: int, every: int) -> None:
-        """Count picture `number` as handed out, and those since `previous` as not."""
+        """Count picture `number` as delivered, and those since `previous` as dropped or passed over."""
         between = number - previous - 1
         dropped = (number - 1) // every - previous // every
         self.counts.decoded += between + 1
@@ -156,7 +156,7 @@ class LivePictures:
         self._end()
 
     def _read_until_lost(self) -> bool:
-        """Take pictures until the source ends or fails. True if it reached its end; `_problem` says why it stopped."""
+        """Take pictures until the source ends or fails. True if it reached its end; `_problem` tells why it stopped."""
         try:
             with (
                 translate_errors({av.FFmpegError: self.label, OSError: self.label}, as_=SourceError),

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 PLATFORM = sys.platform
 IS_INVERTED = False
-HOST_FBO = 0  # bound again after a picture; the renderer binds its own before each draw
+HOST_FBO = 0  # rebound after a picture; the renderer binds its own before each draw
 
 
 class SpoutSource(TextureSource):
@@ -59,7 +59,7 @@ class SpoutSource(TextureSource):
 
         assert self._receiver is not None
         is_received = self._receiver.receiveImage(self._pixels, enums.GL_RGBA, IS_INVERTED, HOST_FBO)
-        if self._receiver.isUpdated():  # the sender was found, or has another size: the next call fills the array
+        if self._receiver.isUpdated():  # connected, or the size changed: the next call fills the array
             self._pixels = np.zeros((self._receiver.getSenderHeight(), self._receiver.getSenderWidth(), 4), np.uint8)
             return None
         if not self._receiver.isConnected():

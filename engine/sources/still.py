@@ -12,7 +12,7 @@ from engine.sources.source import SourceStatus
 from engine.values import VideoFrame
 
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "AVIF", "TIFF", "BMP", "PPM", "JPEG2000")
-# An explicit list, because Pillow also opens MPEG video and other things as pictures; FFmpeg gets the rest.
+# Explicit, because Pillow would also open MPEG videos as pictures; FFmpeg reads all others.
 MOVING_FORMATS = ("GIF", "PNG")  # FFmpeg plays their animations
 STUCK_FORMATS = ("WEBP", "AVIF")  # FFmpeg does not play their animations
 
@@ -57,17 +57,17 @@ def is_still(path: Path) -> bool:
     except UnidentifiedImageError:
         return False
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        return True  # a broken picture: `read_still` raises the reason
+        return True  # broken: `read_still` raises the reason
 
 
 def read_still(path: Path, *, longest_px: float = MAX_SIDE_PX) -> np.ndarray:
-    """(height, width, 3) uint8 RGB, rotated as EXIF says, over black, reduced if above `longest_px`."""
+    """(height, width, 3) uint8 RGB, rotated according to EXIF, over black, reduced if above `longest_px`."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # large photographs are fine
             with _open(path) as image:
                 size = fitted_size(*image.size, longest_px=longest_px)
-                image.draft("RGB", size)  # lets a JPEG decode at a fraction of its size
+                image.draft("RGB", size)  # lets a JPEG be decoded at reduced size
                 upright = ImageOps.exif_transpose(image)
     except Image.DecompressionBombError:
         raise SourceError(f"{path}: picture too large (the limit is 179 megapixels)") from None

@@ -108,7 +108,8 @@ class VideoFile:
             start_s += length_s
 
     def _read_first(self) -> TimedPicture:
-        """The first picture. Undecodable ones before it are counted when played; here they only explain a failure."""
+        """The first picture. Undecodable ones before it are counted during playback; here they only explain a
+        failure."""
         reasons: list[str] = []
         for picture in read_pass(self._path, reasons.append):
             return picture

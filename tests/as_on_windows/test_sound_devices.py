@@ -181,7 +181,7 @@ def test_com_stays_while_portaudio_does_and_a_failure_is_one_warning(monkeypatch
         assert windows.called("CoUninitialize") == []
     assert windows.called("CoUninitialize") == [], "what did not begin is not ended"
     assert [record.getMessage() for record in caplog.records] == [
-        "audio: COM does not start (0x800401f0); sound devices may not open"
+        "audio: COM initialisation failed (0x800401f0); sound devices may not open"
     ]
     monkeypatch.delitem(sys.modules, "sounddevice")
     with monkeypatch.context() as other:

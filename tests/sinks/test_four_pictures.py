@@ -92,9 +92,7 @@ def test_a_picture_that_the_run_does_not_have_is_refused_with_the_option_that_gi
     open_set, picture: Picture
 ) -> None:
     sinks = open_set(*(other for other in BESIDE_MAIN if other != picture))
-    with pytest.raises(
-        SinkError, match=rf"^{picture}:record: this run has no .*; start it with {OPTIONS[picture]}"
-    ):
+    with pytest.raises(SinkError, match=rf"^{picture}:record: this run has no .*; start it with {OPTIONS[picture]}"):
         sinks.start(SinkSpec.parse(f"{picture}:record"))
     assert sinks.status() == ()
 
