@@ -80,7 +80,7 @@ class DeviceCapture:
         channels = min(self.ring.channels, device.channels)
         return open_input(device, channels, self.ring.sample_rate_hz, self._hear, self._clock)
 
-    def tell(self) -> None:
+    def report_events(self) -> None:
         if self.lost_blocks > self._told_lost:
             self._report("audio.overflow", f"audio: {self._stream.device.name!r} was read too late, sound is missing")
         self._told_lost = self.lost_blocks
@@ -106,7 +106,7 @@ class DeviceCapture:
             return True
         return False
 
-    def pass_time(self) -> None:
+    def while_lost(self) -> None:
         """Write silence for the time in which nothing was captured."""
         block = np.zeros((round(self.ring.sample_rate_hz * BLOCK_S), self.ring.channels), np.float32)
         while self._filled_s + BLOCK_S <= self._clock.now_s():

@@ -70,7 +70,7 @@ class DeviceOutput:
         self._channels = min(MAX_CHANNELS, device.outputs)
         return open_output(device, self._channels, self.rate_hz, self._fill, self._clock)
 
-    def tell(self) -> None:
+    def report_events(self) -> None:
         if self.lost_blocks > self._told_lost:
             self._report("audio.underflow", f"audio: {self._stream.device.name!r} ran out of sound")
         self._told_lost = self.lost_blocks
@@ -78,7 +78,7 @@ class DeviceOutput:
     def wants_reopening(self) -> bool:
         return False
 
-    def pass_time(self) -> None:
+    def while_lost(self) -> None:
         """Do nothing: the reader detects the gap from the time of its next block."""
 
     def _fill(self, frames: int, heard_s: float, has_run_out: bool) -> np.ndarray:

@@ -35,13 +35,13 @@ class Owner(Protocol):
     def open_stream(self, device: AudioDevice) -> SoundStream:
         """Open the device, whose properties except the name may have changed. AudioError if that fails."""
 
-    def tell(self) -> None:
+    def report_events(self) -> None:
         """Report events recorded by the stream's callbacks, which must not log. Called 20 times a second."""
 
     def wants_reopening(self) -> bool:
         """True to close the stream and open it again. Called 20 times a second."""
 
-    def pass_time(self) -> None:
+    def while_lost(self) -> None:
         """Called about every 10 ms while the device is lost; less often while it is being opened."""
 
 
@@ -115,7 +115,7 @@ class ReconnectingStream:
         try:
             while not session.is_renewing and not self._owner.wants_reopening():
                 stream.watch()
-                self._owner.tell()
+                self._owner.report_events()
                 self._pause(stream.poll_s)
         except StreamLost as error:
             self._mark_lost(str(error))
@@ -130,7 +130,7 @@ class ReconnectingStream:
         look: DeviceListing | None = None
         try:
             while True:
-                self._owner.pass_time()
+                self._owner.while_lost()
                 names = look.names() if look is not None else None
                 is_due = look is None and self._clock.now_s() >= try_at_s
                 try:

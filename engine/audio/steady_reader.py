@@ -17,7 +17,7 @@ KAISER_BETA = 8.0
 SETTLED_S = 0.5
 FADE_S = 0.004
 JUMP_S = 0.001  # larger offsets are crossfaded, smaller ones glided
-STEEPEST = 2e-3  # maximum change of rate while gliding: 3 cents
+MAX_GLIDE = 2e-3  # maximum change of rate while gliding: 3 cents
 
 
 def sinc_table(share: float) -> np.ndarray:
@@ -81,7 +81,7 @@ class SteadyReader:
             self._place = begins
         if abs(begins - self._place) <= JUMP_S * rate_hz:
             nominal = frames * rate_hz / self.to_hz
-            step = min(max(ends - self._place, nominal * (1.0 - STEEPEST)), nominal * (1.0 + STEEPEST))
+            step = min(max(ends - self._place, nominal * (1.0 - MAX_GLIDE)), nominal * (1.0 + MAX_GLIDE))
             begins, ends, former = self._place, self._place + step, None
         else:
             former = self._between(frames, self._place, self._place + (ends - begins))

@@ -109,7 +109,7 @@ def prepare(compiled: Any, tell: Callable[[str], None], *args: object) -> None:
     _prepare(compiled, tell, lambda: compiled(*args))
 
 
-def prepare_beside(compiled: Any, tell: Callable[[str], None], *args: object) -> None:
+def prepare_in_background(compiled: Any, tell: Callable[[str], None], *args: object) -> None:
     """`prepare` without the call, for use on a thread other than the drawing one."""
     _prepare(compiled, tell, lambda: compiled.compile(tuple(typeof(arg) for arg in args)))  # type: ignore[no-untyped-call]  # Numba's `typeof` has no annotations
 

@@ -59,7 +59,7 @@ class CrossfadedImage:
             self._before.follow(before, before.pixels)
         self._fade = fade
         if self._outputs is not None:
-            self._outputs.are_old()
+            self._outputs.invalidate()
 
     def make_ready(self) -> None:
         """Mix the pictures, if needed, before `use`."""
@@ -152,9 +152,9 @@ class _Outputs:
         self.for_pass = Target(context, odd_size(*size_px), 3 if is_software else 4)
         self.for_others = Target(context, size_px)
         self.readback = Readback(context, finish, size_px, is_direct=is_software)
-        self.are_old()
+        self.invalidate()
 
-    def are_old(self) -> None:
+    def invalidate(self) -> None:
         self.drawn: list[Target] = []
         self.pixels: np.ndarray | None = None
 

@@ -181,7 +181,7 @@ class GLRenderer:
         """`picture` alone, crossfaded from `before`; drawn on demand."""
         fade = PictureCrossfade.of(picture, before, mix)
         assert fade is not None
-        return self._shown(fade, self._image_beside)
+        return self._shown(fade, self._crossfade_image)
 
     def show_masks(
         self, source: VideoFrame, found: Segmentation | None, *, is_hard: bool, opacity: float
@@ -249,7 +249,7 @@ class GLRenderer:
             read_rgba=lambda: answer(lambda image: image.read_rgba()),
         )
 
-    def _image_beside(self, fade: PictureCrossfade) -> CrossfadedImage:
+    def _crossfade_image(self, fade: PictureCrossfade) -> CrossfadedImage:
         """Layer 5's own image if it shows this crossfade, else a separate one."""
         if self._layer5.holds(fade):
             return self._layer5

@@ -51,9 +51,9 @@ class GuardedRenderer:
         self._losses = 0
         self._retry_at_s = 0.0
         self._held = self._black()
-        self._beside = _Beside()
-        self._masks = _Beside()
-        self._ids = _Beside()
+        self._layer5_picture = _ExtraPicture()
+        self._masks = _ExtraPicture()
+        self._ids = _ExtraPicture()
         self.is_software = self._renderer.is_software
         self.description = f"{self._renderer.kind}: {self._renderer.description}"
         """The renderer's name, for the status."""
@@ -130,8 +130,8 @@ class GuardedRenderer:
 
         Call it after `draw`. While the renderer is lost, the last picture is held.
         """
-        shown = picture or self._beside.black(size_px)
-        return self._shown(self._beside, size_of(shown), lambda renderer: renderer.show(shown, before, mix))
+        shown = picture or self._layer5_picture.black(size_px)
+        return self._shown(self._layer5_picture, size_of(shown), lambda renderer: renderer.show(shown, before, mix))
 
     def show_masks(
         self,
@@ -161,13 +161,13 @@ class GuardedRenderer:
             self._renderer = None
 
     def _shown(
-        self, beside: "_Beside", size_px: tuple[int, int], show: Callable[[Renderer], ShownPicture]
+        self, extra: "_ExtraPicture", size_px: tuple[int, int], show: Callable[[Renderer], ShownPicture]
     ) -> ShownPicture:
         """The picture from `show`, valid until the next draw; while the renderer is lost, the previous one."""
         width, height = size_px
 
         def read_rgba() -> np.ndarray:
-            return beside.held(self._ask(lambda renderer: show(renderer).read_rgba()), size_px)
+            return extra.held(self._ask(lambda renderer: show(renderer).read_rgba()), size_px)
 
         def draw_texture() -> TextureRef | None:
             return self._ask(lambda renderer: show(renderer).draw_texture())
@@ -242,7 +242,7 @@ class GuardedRenderer:
         return np.zeros((height, width, 4), np.uint8)
 
 
-class _Beside:
+class _ExtraPicture:
     """The last content of one extra picture."""
 
     def __init__(self) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from engine.errors import RenderError
 from engine.render.colour import layer_colours
-from engine.render.compiling import cache_folder, prepare, prepare_beside, reporting_progress
+from engine.render.compiling import cache_folder, prepare, prepare_in_background, reporting_progress
 from engine.render.crossfade import PictureCrossfade
 from engine.render.flash_guard import NO_LIMITS
 from engine.render.flash_levels import CELLS, sample_places
@@ -124,7 +124,7 @@ class NumbaRenderer:
         """`picture` alone, crossfaded from `before`; mixed on demand."""
         fade = PictureCrossfade.of(picture, before, mix)
         assert fade is not None
-        return self._shown(fade.size_px, partial(self._read_beside, fade))
+        return self._shown(fade.size_px, partial(self._read_crossfade, fade))
 
     def show_masks(
         self, source: VideoFrame, found: Segmentation | None, *, is_hard: bool, opacity: float
@@ -165,7 +165,7 @@ class NumbaRenderer:
         width, height = size_px
         return ShownPicture(width=width, height=height, draw_texture=self._draw_no_texture, read_rgba=read_rgba)
 
-    def _read_beside(self, fade: PictureCrossfade) -> np.ndarray:
+    def _read_crossfade(self, fade: PictureCrossfade) -> np.ndarray:
         with self._drawing():
             return self._mix(fade)
 
@@ -298,7 +298,7 @@ class NumbaRenderer:
         if not self._has_layer5:
             out, (tables, block) = np.zeros((2, 2, 4), np.uint8), _empty_look()
             with reporting_progress(self._tell, cache_folder(draw_picture)):
-                prepare_beside(draw_picture, self._tell, out, out, tables, block, _NO_IMAGE, _NOTHING, _NOTHING)
+                prepare_in_background(draw_picture, self._tell, out, out, tables, block, _NO_IMAGE, _NOTHING, _NOTHING)
 
     def _compile(self) -> None:
         """Run the needed kernels once on empty input, then forbid further compiling."""

@@ -7,12 +7,14 @@ import numpy as np
 MAX_BUFFERS = 8  # more buffers, for a sink that keeps many pictures, are not reused
 
 
-def _holders(buffers: list[np.ndarray]) -> list[int]:
+def _reference_counts(buffers: list[np.ndarray]) -> list[int]:
     """Reference count of each; a view, slice or memoryview of an array references the array itself."""
     return [sys.getrefcount(buffer) for buffer in buffers]
 
 
-_IDLE = _holders([np.empty(0, np.uint8)])[0]  # measured, since Python versions count their own references differently
+_IDLE = _reference_counts([np.empty(0, np.uint8)])[
+    0
+]  # measured, since Python versions count their own references differently
 
 
 class PixelPool:
@@ -28,7 +30,7 @@ class PixelPool:
 
     def take(self) -> np.ndarray:
         """An array that is not referenced elsewhere; its content is undefined."""
-        holders = _holders(self._buffers)
+        holders = _reference_counts(self._buffers)
         if _IDLE in holders:
             return self._buffers[holders.index(_IDLE)]
         buffer = np.empty(self._shape, np.uint8)

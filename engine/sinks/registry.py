@@ -26,7 +26,7 @@ class SinkKind:
     """(module, how to install it) of each module that must be importable."""
     is_on_gpu: bool = False
     """True if it uses textures and holds objects of the GL context; it is reopened for a new context."""
-    brings_beside: bool = False
+    includes_extras: bool = False
     """True if it shows the picture to other programs; then the run's extra pictures are published the same way."""
 
 
@@ -42,7 +42,7 @@ KINDS = {
             ("OpenGL", "pip install 'syphon-python[opengl]'"),  # its GL server needs it
         ),
         is_on_gpu=True,
-        brings_beside=True,
+        includes_extras=True,
     ),
     "spout": SinkKind(
         module="engine.sinks.spout",
@@ -52,17 +52,17 @@ KINDS = {
         system="Windows",
         packages=(("SpoutGL", "pip install SpoutGL, which needs Python 3.11 to 3.13"),),
         is_on_gpu=True,
-        brings_beside=True,
+        includes_extras=True,
     ),
     "shared": SinkKind(
-        module="engine.sinks.shared", sink="SharedSink", argument="name of the texture", brings_beside=True
+        module="engine.sinks.shared", sink="SharedSink", argument="name of the texture", includes_extras=True
     ),
     "ndi": SinkKind(
         module="engine.sinks.ndi",
         sink="NdiSink",
         argument="name of the source",
         packages=(("cyndilib", "pip install cyndilib"),),
-        brings_beside=True,
+        includes_extras=True,
     ),
     "record": SinkKind(
         module="engine.sinks.record",

@@ -20,12 +20,12 @@ class SharedSink:
         self.name = argument or TITLES[picture]
         self._ring: RingOwner | None = None
         self._frames = 0
-        self.caution = ""
+        self.warning = ""
 
     def start(self, stage: Stage, *, may_wait: bool = False) -> None:
         other = find_ring(self.name, system_folder())
         if other is not None and other.writer.pid != os.getpid():
-            self.caution = (
+            self.warning = (
                 f"shared: another engine (process {other.writer.pid}) also publishes {self.name!r}; readers use the "
                 "newer one; choose another name with --sink shared=NAME"
             )

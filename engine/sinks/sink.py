@@ -149,15 +149,15 @@ class Sink(Protocol):
 
 
 @runtime_checkable
-class Cautious(Protocol):
+class WarningSink(Protocol):
     """A sink that may start with a warning."""
 
-    caution: str
+    warning: str
     """One line, set by `start`; "" for no warning."""
 
 
 @runtime_checkable
-class Taker(Protocol):
+class OnDemandSink(Protocol):
     """A sink that writes a picture on demand."""
 
     def take(self) -> None:

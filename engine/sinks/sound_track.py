@@ -13,8 +13,8 @@ import numpy as np
 from engine.values import AudioBlock
 
 MAX_OFFSET_S = 0.1  # EBU R37 allows 40 to 60 ms, but a slow device's block alone is 50 ms
-PATIENCE_S = 1.0
-AWAY_S = 0.25  # longer than any device's block
+MIN_OFFSET_DURATION_S = 1.0
+MAX_BLOCK_S = 0.25  # longer than any device's block
 
 
 class SoundTrack:
@@ -55,7 +55,7 @@ class SoundTrack:
 
     def _must_correct(self, missing: int, came: int, time_s: float) -> bool:
         """True to insert `missing` samples of silence now (if negative, to drop samples) before the `came` new ones."""
-        if not came and missing > AWAY_S * self._rate_hz:
+        if not came and missing > MAX_BLOCK_S * self._rate_hz:
             self.corrections += not self._is_away
             self._is_away = True
         if self._is_away:  # insert silence while the device is away, and the rest just before the sound returns
@@ -65,7 +65,7 @@ class SoundTrack:
             self._off_since_s = None
         elif self._off_since_s is None:
             self._off_since_s = time_s
-        elif time_s - self._off_since_s >= PATIENCE_S:
+        elif time_s - self._off_since_s >= MIN_OFFSET_DURATION_S:
             self._off_since_s = None
             self.corrections += 1
             return True
