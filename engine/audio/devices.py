@@ -157,7 +157,7 @@ def find_device(devices: Sequence[AudioDevice], wanted: str | None, kind: Kind =
     listing = ", ".join(f"{device.index} {device.name!r}" for device in found or usable)
     if found:
         raise AudioError(f"audio device {wanted!r} matches any of {listing}: give the index or more of the name")
-    raise AudioError(f"no audio {kind} {wanted!r}; there are {listing}")
+    raise AudioError(f"no audio {kind} {wanted!r}; available: {listing}")
 
 
 def _best_hostapi(found: list[AudioDevice]) -> list[AudioDevice]:

@@ -52,7 +52,7 @@ class RegionMapper:
     """A thread that maps the newest picture; older ones are dropped."""
 
     def __init__(self, report: Report) -> None:
-        self._guard = Guard(log, report, "region", "region map failed, keeping the last one")
+        self._guard = Guard(log, report, "region", "region map failed, the last one stays")
         self._wanted: tuple[VideoFrame | Segmentation | None, RegionSettings] | None = None
         self._seen: tuple[VideoFrame | Segmentation | None, RegionSettings] | None = None
         self._latest: RegionMap | None = None

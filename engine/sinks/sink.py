@@ -62,7 +62,7 @@ class SinkSpec:
         if kind not in KINDS or (colon and picture == "main"):
             what = f"picture {mark}:" if kind in KINDS else "kind"
             marks = ", ".join(f"{picture}:" for picture in EXTRA_PICTURES)
-            allowed = f"one of {', '.join(KINDS)}, for an extra picture with {marks} before it"
+            allowed = f"one of {', '.join(KINDS)}, optionally after {marks}"
             raise SinkError(f"sink {label!r}: unknown {what}; choose {allowed}")
         return cls(kind=kind, argument=argument, picture=picture)
 

@@ -116,7 +116,7 @@ def test_one_name_that_cannot_be_read_costs_no_other_device(monkeypatch, caplog,
     )
     FakePortAudio.installed(monkeypatch, (*LAPTOP[:2], wasapi))
     assert [device.name for device in list_devices()] == [device.name for device in LAPTOP[2].devices if device.inputs]
-    assert "audio device 9 is left out: its name b" in caplog.text
+    assert "audio device 9 is skipped: its name b" in caplog.text
     device_names.main()  # by which a device that was lost is found again
     seen = [line for line in capsys.readouterr().out.splitlines() if line.endswith("\tWindows WASAPI")]
     assert seen == [f"{device.name}\tWindows WASAPI" for device in LAPTOP[2].devices]

@@ -62,5 +62,5 @@ def test_a_device_that_is_not_there_is_an_error_that_lists_those_that_are(sound_
     listener = Program("capture_child.py", "device:no such card", environment=sound_server.environment)
     wait_for(lambda: listener.said, "an answer")
     assert listener.close() == 0
-    assert listener.said["error"].startswith("no audio input 'no such card'; there are")
+    assert listener.said["error"].startswith("no audio input 'no such card'; available:")
     assert "'multimon'" in listener.said["error"]

@@ -62,14 +62,14 @@ def test_an_ambiguous_name_lists_what_it_could_mean() -> None:
 
 def test_a_missing_device_lists_what_there_is() -> None:
     for wanted in ("99", "Behringer"):
-        with pytest.raises(AudioError, match=r"no audio input '\w+'; there are 0 'MacBook Pro Microphone', 2"):
+        with pytest.raises(AudioError, match=r"no audio input '\w+'; available: 0 'MacBook Pro Microphone', 2"):
             find_device(MAC, wanted)
-    with pytest.raises(AudioError, match="no audio input 'anything': there is no"):
+    with pytest.raises(AudioError, match="no audio input 'anything': no audio input device found"):
         find_device((), "anything")
 
 
 def test_a_missing_output_is_said_to_be_one() -> None:
-    with pytest.raises(AudioError, match=r"no audio output 'Behringer'; there are 0"):
+    with pytest.raises(AudioError, match=r"no audio output 'Behringer'; available: 0"):
         find_device(MAC, "Behringer", "output")
     with pytest.raises(AudioError, match="no audio output device found"):
         find_device((), None, "output")

@@ -95,5 +95,5 @@ def test_a_device_cannot_be_captured_offline(reports) -> None:
 
 def test_without_a_choice_offline_plays_the_demo_and_says_why(reports) -> None:
     audio: AudioInput = open_audio(None, offline=True, clock=SteppedClock(), report=reports)
-    assert audio.choice == "demo loop (offline, where no device can be captured)"
+    assert audio.choice == "demo loop (devices cannot be captured offline)"
     audio.close()

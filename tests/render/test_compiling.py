@@ -63,7 +63,7 @@ def test_without_a_folder_to_keep_it_in_it_is_compiled_at_each_start_and_says_so
         prepare(fill, lines.append, out)
     assert out.tolist() == [1, 1, 1, 1]
     assert "at each start" in lines[0] and "NUMBA_CACHE_DIR" in lines[0]
-    assert lines[-1].startswith("compiled in ") and "kept" not in lines[-1]
+    assert lines[-1].startswith("compiled in ") and "cached" not in lines[-1]
 
 
 def test_a_full_disk_keeps_nothing_and_stops_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

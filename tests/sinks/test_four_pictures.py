@@ -84,7 +84,7 @@ def test_an_unknown_mark_is_named_with_those_there_are(mark: str) -> None:
     with pytest.raises(SinkError) as refusal:
         SinkSpec.parse(f"{mark}:shared=x")
     assert str(refusal.value).startswith(f"sink '{mark}:shared': unknown picture {mark}:; choose one of syphon, ")
-    assert str(refusal.value).endswith("or one after sd:, sam3:, sam3_mask:")
+    assert str(refusal.value).endswith("optionally after sd:, sam3:, sam3_mask:")
 
 
 @pytest.mark.parametrize("picture", BESIDE_MAIN)

@@ -271,7 +271,7 @@ def test_in_a_working_folder_that_is_gone_only_a_whole_path_is_recorded_to(
     record_offline(tmp_path / "a.mp4", stage, [make_frame()])
     assert len(pictures(tmp_path / "a.mp4")) == 1
     for name in ("a.mp4", ""):
-        with pytest.raises(SinkError, match="is relative to the working folder, which is gone; give an absolute"):
+        with pytest.raises(SinkError, match="is relative to the current folder, which was deleted; give an absolute"):
             RecordSink(name).start(stage, may_wait=True)
 
 

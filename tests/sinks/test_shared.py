@@ -165,8 +165,8 @@ def test_another_engine_that_publishes_the_same_name_is_told(make_stage, reports
     assert reports.lines == [
         (
             "sink.shared",
-            f"shared: another engine (process {other.pid}) publishes 'Multiverse twice' too; readers take the newer; "
-            "give another name with --sink shared=NAME",
+            f"shared: another engine (process {other.pid}) also publishes 'Multiverse twice'; readers use the newer one; "
+            "choose another name with --sink shared=NAME",
         )
     ]
     again = SinkSet(make_stage(), SteppedClock(), reports)

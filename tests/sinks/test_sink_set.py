@@ -95,7 +95,7 @@ def test_the_same_name_twice_is_refused(sinks: SinkSet) -> None:
     sinks.start(SinkSpec.parse("shared=one"))
     with pytest.raises(SinkError, match="shared: one is already running"):
         sinks.start(SinkSpec.parse("shared=one"))
-    with pytest.raises(SinkError, match="no such kind"):
+    with pytest.raises(SinkError, match="unknown kind"):
         sinks.start(SinkSpec(kind="hologram"))
 
 

@@ -82,7 +82,7 @@ def test_a_time_that_never_comes_is_an_error_at_the_end(make_stage, make_frame, 
     sink = SnapshotSink(f"{tmp_path / 'a.png'}@2.5")
     sink.start(make_stage())
     sink.publish(make_frame(30))
-    assert sink.status().detail == "waits for 2.5 s"
+    assert sink.status().detail == "waiting for 2.5 s"
     with pytest.raises(SinkError, match=r"ended at 1 s, before 2\.5 s"):
         sink.close()
     sink.close()

@@ -47,6 +47,6 @@ def test_the_whole_name_comes_before_its_words_a_word_before_a_part_and_the_firs
 def test_a_search_for_resolume_names_its_senders() -> None:
     assert chosen_name("Resolume", SPOUT) is None
     line = not_found("spout", "Resolume", SPOUT)
-    assert "there: Arena - Preview; Arena - Composition; TDSyphonSpoutOut" in line
+    assert "available: Arena - Preview; Arena - Composition; TDSyphonSpoutOut" in line
     assert line.endswith("Resolume's senders are called Arena or Avenue: give spout:Arena or spout:Avenue")
     assert not_found("ndi", "stage", []) == "ndi stage: not found (available: none)"

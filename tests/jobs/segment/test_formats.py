@@ -144,7 +144,7 @@ def test_colour_tags_range_and_pixel_shape_are_the_sources(movie: Callable, tmp_
     source = movie(2, name="in.mkv", colours=colours, pixel_aspect=Fraction(4, 3), sound=None)
     assert open_pictures(source).counts.notes == [
         "in.mkv: HDR (PQ, 8 bits a colour) is not tone-mapped: decoded values are kept, with 8 bits, and a video "
-        "keeps the tag PQ; for true colours make it SDR (BT.709) first"
+        "keeps the tag PQ; for correct colours convert it to SDR (BT.709) first"
     ]
     overlaid(source, tmp_path / "out.mkv")
     with av.open(str(tmp_path / "out.mkv")) as container:
