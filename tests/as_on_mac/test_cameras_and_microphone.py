@@ -44,7 +44,7 @@ def mac_with(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     return make
 
 
-def test_on_a_mac_without_a_camera_number_0_is_not_its_screen(mac_with) -> None:
+def test_on_a_mac_without_a_camera_index_0_is_not_its_screen(mac_with) -> None:
     mac_with("Capture screen 0", "Capture screen 1")
     with pytest.raises(SourceError) as refused:
         find_camera(0, list_cameras())
@@ -83,7 +83,7 @@ def microphone(monkeypatch: pytest.MonkeyPatch, reports):
     capture.close()
 
 
-def test_a_microphone_is_opened_again_until_it_is_allowed_and_told_of_once(microphone, wait_for, reports) -> None:
+def test_a_microphone_is_reopened_until_allowed_and_reported_once(microphone, wait_for, reports) -> None:
     portaudio, capture, clock = microphone
 
     def rounds(passed_s: float) -> None:

@@ -37,7 +37,7 @@ def source() -> Iterator[RingOwner]:
     ring.close()
 
 
-def test_a_spawned_child_answers_comes_back_after_a_kill_and_ends_when_asked(
+def test_a_spawned_child_answers_restarts_after_a_kill_and_stops_on_request(
     on_a_mac: None, source: RingOwner, wait_for: Callable[..., Any]
 ) -> None:
     spec = ChildSpec(name="echo", loop="engine.children.echo:run", settings={"gain": 2.0})
@@ -75,7 +75,7 @@ def test_a_spawned_child_answers_comes_back_after_a_kill_and_ends_when_asked(
     assert not second.is_running()
 
 
-def test_a_spawned_child_ends_by_itself_when_the_engine_is_gone(on_a_mac: None, wait_for: Callable[..., Any]) -> None:
+def test_a_spawned_child_exits_when_the_engine_dies(on_a_mac: None, wait_for: Callable[..., Any]) -> None:
     words = ChildWords.create("echo words")
     with tempfile.TemporaryFile() as stderr:
         process, connection = Launcher(is_forking=False).launch(stderr, child_environment(), 0)
@@ -92,7 +92,7 @@ def test_a_spawned_child_ends_by_itself_when_the_engine_is_gone(on_a_mac: None, 
 
 
 @pytest.mark.parametrize(("chosen", "told"), [(None, "1"), ("0", "0")], ids=["unasked", "the user's choice"])
-def test_an_operation_that_the_gpu_lacks_is_calculated_on_the_processor_unless_the_user_forbids_it(
+def test_unsupported_gpu_operations_fall_back_to_the_cpu_unless_disabled(
     chosen: str | None, told: str, on_a_mac: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if chosen is not None:
@@ -106,6 +106,6 @@ def test_an_operation_that_the_gpu_lacks_is_calculated_on_the_processor_unless_t
     assert done.stdout.split() == [told, "False"], "torch reads it when it is loaded"
 
 
-def test_other_systems_have_no_such_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_systems_do_not_set_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(metal.VARIABLE, raising=False)
     assert metal.VARIABLE not in child_environment()

@@ -171,7 +171,7 @@ def test_psutils_own_code_for_macos_gives_one_start_time_before_and_after_a_step
     assert not is_alive(known)
 
 
-def test_no_step_of_the_clock_makes_an_engine_its_own_stranger(
+def test_an_engine_recognises_itself_after_a_clock_step(
     monkeypatch: pytest.MonkeyPatch, step: Callable[[], None]
 ) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
@@ -182,7 +182,7 @@ def test_no_step_of_the_clock_makes_an_engine_its_own_stranger(
 
 
 @pytest.mark.parametrize("is_stepped", [False, True])
-def test_a_second_engine_spares_the_rings_of_one_that_lives(
+def test_a_second_engine_keeps_the_rings_of_a_live_one(
     engine: Engine, folder: RingFolder, step: Callable[[], None], poke: Callable[[str, float], None], is_stepped: bool
 ) -> None:
     poke("heartbeat_ns", time.time_ns() - int(100e9))  # its identity alone must do
@@ -202,7 +202,7 @@ def test_a_second_engine_spares_the_rings_of_one_that_lives(
     [(-1, True), (-10, False), (300, False)],
     ids=["beats", "beats no more", "has beaten before the clock was set back"],
 )
-def test_a_reused_process_id_is_dead_unless_the_ring_still_beats(
+def test_a_reused_process_id_counts_as_dead_unless_the_ring_has_heartbeats(
     engine: Engine, folder: RingFolder, poke: Callable[[str, float], None], beat_s: float, is_live: bool
 ) -> None:
     first = read_info(engine.segments[0])
@@ -215,7 +215,7 @@ def test_a_reused_process_id_is_dead_unless_the_ring_still_beats(
         assert sweep_dead_rings(folder) == []
 
 
-def test_a_dead_engines_rings_are_swept_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_dead_engines_rings_are_removed_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     engine = Engine(tmp_path)
     # Without its resource tracker, which would clean up after it.
     for each in psutil.Process(engine.process.pid).children():

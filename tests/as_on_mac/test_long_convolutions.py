@@ -48,7 +48,7 @@ def limited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(device_work.MAX_CONVOLVED, "cpu", LIMIT)
 
 
-def test_a_long_sound_is_converted_in_pieces_that_are_not_refused(tiny_models: TinyModels, limited: None) -> None:
+def test_a_long_sound_is_converted_in_pieces_short_enough_for_mps(tiny_models: TinyModels, limited: None) -> None:
     folder: Path = tiny_models.voice(kind="singing")
     files = {"model": "voice.pth", "content": "content"}
     model = load(VoiceSpec(**{name: str(folder / file) for name, file in files.items()}, pitch="yin"), "cpu", "float32")
@@ -62,7 +62,7 @@ def test_a_long_sound_is_converted_in_pieces_that_are_not_refused(tiny_models: T
     assert np.argmax(np.abs(np.fft.rfft(made * np.hanning(len(made))))) / seconds == pytest.approx(220.0, abs=0.5)
 
 
-def test_no_window_of_the_short_cutting_is_too_long_for_hubert(limited: None) -> None:
+def test_no_window_of_the_short_plan_is_too_long_for_hubert(limited: None) -> None:
     """Its first convolution is 10 wide and gives one of five samples."""
     cutting = cutting_for(CPU, torch.float32)
     assert cutting is SHORT
@@ -75,7 +75,7 @@ def test_no_window_of_the_short_cutting_is_too_long_for_hubert(limited: None) ->
     assert (cutting.max_s + 2 * cutting.pad_s) * 17 / 16 * 16_000 / 5 <= LIMIT
 
 
-def test_the_pitch_of_pieces_is_that_of_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pitch_from_pieces_equals_pitch_from_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.set_num_threads(1)
     sound = torch.randn(2, 8_000, generator=torch.Generator().manual_seed(0)).cumsum(1)
     tracker = Yin(CPU)
@@ -86,9 +86,7 @@ def test_the_pitch_of_pieces_is_that_of_the_whole(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize(("is_newer", "wanted"), [(True, sys.maxsize), (False, LIMIT)])
-def test_a_mac_that_takes_any_length_is_asked_for_no_pieces(
-    monkeypatch: pytest.MonkeyPatch, is_newer: bool, wanted: int
-) -> None:
+def test_a_mac_without_the_limit_gets_no_pieces(monkeypatch: pytest.MonkeyPatch, is_newer: bool, wanted: int) -> None:
     asked = []
     monkeypatch.setattr("torch.backends.mps.is_macos_or_newer", lambda *version: asked.append(version) or is_newer)
     assert device_work.max_convolved(torch.device("mps")) == wanted and asked == [(15, 1)]

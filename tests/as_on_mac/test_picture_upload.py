@@ -29,7 +29,7 @@ class Uploads(TorchDispatchMode):
 
 
 @pytest.mark.parametrize("is_writable", [True, False])
-def test_a_picture_may_be_painted_over_as_soon_as_it_was_handed_over(is_writable: bool) -> None:
+def test_a_picture_may_be_overwritten_right_after_its_upload_call(is_writable: bool) -> None:
     picture = np.zeros((1, 48, 64, 3), np.uint8)
     picture.flags.writeable = is_writable
     device = torch.device("meta")  # another device than the host's, that is not CUDA

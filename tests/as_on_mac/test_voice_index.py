@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 TIMED = "engine/models/rvc/timing.py"
 
 
-def test_an_index_is_read_where_faiss_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_index_is_read_without_faiss(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "faiss", None)
     vectors = np.random.default_rng(0).standard_normal((50, 256), np.float32)
     write_index(tmp_path / "voice.index", vectors)
@@ -43,7 +43,7 @@ def test_nothing_but_the_benchmark_imports_faiss() -> None:
     assert importing == {TIMED}
 
 
-def test_pip_installs_no_faiss_beside_torch_on_a_mac() -> None:
+def test_pip_installs_no_faiss_with_torch_on_a_mac() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert "faiss-cpu" not in {Requirement(each).name for each in project["dependencies"]}
     (faiss,) = (each for each in map(Requirement, project["optional-dependencies"]["test"]) if each.name == "faiss-cpu")
@@ -54,7 +54,7 @@ def test_pip_installs_no_faiss_beside_torch_on_a_mac() -> None:
 @pytest.mark.parametrize(
     ("system", "is_here", "said"), [("darwin", True, FAISS_ON_A_MAC), ("linux", False, FAISS_INSTALL)]
 )
-def test_the_benchmark_says_why_faiss_is_not_beside_it(
+def test_the_benchmark_tells_why_faiss_is_missing(
     system: str, is_here: bool, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import torch

@@ -48,7 +48,7 @@ def begin(text: str) -> Begin:
     return Begin(loop="a:run", settings={"text": text}, environment={}, niceness=0, words="", gate="")
 
 
-def test_all_that_a_child_is_told_before_it_runs_is_written_while_its_interpreter_starts(winapi: FakeWinapi) -> None:
+def test_the_first_messages_are_written_while_the_childs_interpreter_starts(winapi: FakeWinapi) -> None:
     engine, child = both_ends()
     messages = [
         begin("x" * 40_000),
@@ -63,7 +63,7 @@ def test_all_that_a_child_is_told_before_it_runs_is_written_while_its_interprete
     assert child.receive() is None
 
 
-def test_a_stopped_child_holds_the_thread_that_writes_to_it_for_a_second_and_gets_its_messages_when_it_goes_on(
+def test_a_stopped_child_blocks_its_writer_for_a_second_and_gets_its_messages_after_it_continues(
     winapi: FakeWinapi,
 ) -> None:
     engine, child = both_ends()
@@ -82,7 +82,7 @@ def test_a_stopped_child_holds_the_thread_that_writes_to_it_for_a_second_and_get
     assert child.receive(1.0) == messages[-1]
 
 
-def test_a_message_that_found_no_room_is_whole_though_its_reader_was_stopped_in_the_middle_of_it(
+def test_a_message_is_complete_even_if_its_reader_was_stopped_halfway(
     winapi: FakeWinapi,
 ) -> None:
     engine, child = both_ends()
@@ -103,7 +103,7 @@ def test_a_message_that_found_no_room_is_whole_though_its_reader_was_stopped_in_
     assert child.receive(1.0) == Stop()
 
 
-def test_the_end_of_either_process_is_noticed_at_the_other_end(winapi: FakeWinapi) -> None:
+def test_each_process_notices_the_end_of_the_other(winapi: FakeWinapi) -> None:
     engine, child = both_ends()
     engine.send(Stop())
     engine.close()
@@ -116,7 +116,7 @@ def test_the_end_of_either_process_is_noticed_at_the_other_end(winapi: FakeWinap
         engine.send(Stop())
 
 
-def test_a_child_that_dies_while_a_message_waits_for_room_is_found_dead(winapi: FakeWinapi) -> None:
+def test_the_death_of_a_child_is_noticed_while_a_message_is_pending(winapi: FakeWinapi) -> None:
     engine, child = both_ends()
     with pytest.raises(ControlPipeError):
         for number in range(6):
@@ -126,7 +126,7 @@ def test_a_child_that_dies_while_a_message_waits_for_room_is_found_dead(winapi: 
         engine.send(Stop())
 
 
-def test_a_message_under_way_is_given_up_before_its_handle_is_closed(winapi: FakeWinapi) -> None:
+def test_a_pending_message_is_cancelled_before_its_handle_is_closed(winapi: FakeWinapi) -> None:
     engine, _ = both_ends()
     with pytest.raises(ControlPipeError):
         for number in range(6):
@@ -135,7 +135,7 @@ def test_a_message_under_way_is_given_up_before_its_handle_is_closed(winapi: Fak
     assert len(winapi.cancelled) == 1
 
 
-def test_a_child_that_talks_much_keeps_its_newest_lines_where_no_file_is_opened_for_appending(tmp_path: Path) -> None:
+def test_a_verbose_child_keeps_its_newest_lines_without_append_mode(tmp_path: Path) -> None:
     with (tmp_path / "stderr").open("w+b", buffering=0) as file:
         stdout, stderr = os.dup(file.fileno()), os.dup(file.fileno())  # one position, as inherited handles have
         os.write(stdout, b"x" * (stderr_file.MAX_BYTES + 1))
@@ -175,7 +175,7 @@ def test_a_child_that_crashes_names_its_line(printed: bytes, gist: str) -> None:
 
 
 @pytest.mark.parametrize(("niceness", "is_below"), [(10, True), (0, False)], ids=["a painting child", "the voice"])
-def test_a_child_inherits_its_pipe_and_its_output_alone_and_begins_below_the_picture(
+def test_a_child_inherits_only_its_pipe_and_output_and_starts_at_lower_priority(
     niceness: int, is_below: bool, winapi: FakeWinapi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(python_process, "subprocess", fake_winapi.windows_subprocess(monkeypatch))
@@ -214,7 +214,7 @@ def own_class(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
 
 
 @pytest.mark.parametrize(("gives_way", "after"), [(False, "BELOW_NORMAL"), (True, "IDLE")], ids=["a voice", "pictures"])
-def test_a_model_is_loaded_while_nobody_else_wants_the_processor(
+def test_a_model_is_loaded_at_idle_priority(
     gives_way: bool, after: str, own_class: Callable[[], int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     importlib.import_module("engine.models.device_work")  # torch loads the DLLs of the system that it believes in
@@ -243,7 +243,7 @@ def test_a_model_is_loaded_while_nobody_else_wants_the_processor(
     assert own_class() == getattr(FakeWinapi, f"{after}_PRIORITY_CLASS")
 
 
-def test_windows_that_grants_no_priority_hinders_no_model(
+def test_a_refused_priority_does_not_prevent_loading_a_model(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def refused(process: psutil.Process, value: int | None = None) -> None:

@@ -61,21 +61,21 @@ def run_main(*arguments: str) -> object:
     return ended.value.code or 0
 
 
-def test_a_preset_of_any_name_is_listed_into_a_file(presets: Path, tmp_path: Path) -> None:
+def test_a_preset_with_any_name_can_be_listed_into_a_file(presets: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.txt"
     with redirected(out):
         assert run_main("preset", "list", "--presets", str(presets)) == 0
     assert NIGHT in out.read_text(encoding="utf-8").splitlines()
 
 
-def test_json_of_any_name_is_utf_8(presets: Path, tmp_path: Path) -> None:
+def test_json_with_any_name_is_utf_8(presets: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.txt"
     with redirected(out):
         assert run_main("preset", "list", "--json", "--presets", str(presets)) == 0
     assert NIGHT in {preset["name"] for preset in json.loads(out.read_bytes())}
 
 
-def test_the_encoding_that_a_user_has_chosen_stays(tmp_path: Path) -> None:
+def test_the_users_encoding_is_kept(tmp_path: Path) -> None:
     out = tmp_path / "out.txt"
     with redirected(out, chosen="cp1252"):
         print_any_name()
@@ -83,7 +83,7 @@ def test_the_encoding_that_a_user_has_chosen_stays(tmp_path: Path) -> None:
     assert out.read_bytes().rstrip() == b"\xdcber \\u685c"
 
 
-def test_a_console_keeps_the_encoding_that_python_gives_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_console_keeps_pythons_encoding(monkeypatch: pytest.MonkeyPatch) -> None:
     """UTF-8, or with PYTHONLEGACYWINDOWSSTDIO its own page, by which it decodes what it gets."""
 
     class Console(TextIOWrapper):
@@ -110,7 +110,7 @@ def test_the_whole_program_prints_any_name_through_a_pipe_of_a_code_page(presets
     assert b"\\u685c\\u306e\\u591c" in done.stdout
 
 
-def test_no_name_of_a_sound_device_hides_the_devices_after_it(
+def test_no_sound_device_name_hides_later_devices(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wait_for: Callable
 ) -> None:
     """The program that looks for them, on a machine with a sounddevice of our own."""
@@ -127,7 +127,7 @@ def test_no_name_of_a_sound_device_hides_the_devices_after_it(
     assert look.names() == {(name, "Windows WASAPI") for name in DEVICES}
 
 
-def test_cameras_of_any_name_are_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cameras_with_any_name_are_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "av.py").write_text(
         f"""from types import SimpleNamespace
 class FFmpegError(Exception): pass
@@ -141,7 +141,9 @@ def enumerate_input_devices(format_name):
     assert [camera.name for camera in list_through_ffmpeg("dshow")] == DEVICES
 
 
-def test_what_a_driver_prints_in_the_code_page_hides_no_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_output_of_a_driver_in_the_code_page_does_not_break_the_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "av.py").write_text(
         """import os
 os.write(1, "Gerät gefunden\\n".encode("cp1252"))
@@ -163,7 +165,7 @@ def test_children_open_files_as_utf_8_too(monkeypatch: pytest.MonkeyPatch) -> No
     assert utf8_environment()["PYTHONUTF8"] == "1"
 
 
-def test_no_text_is_read_or_written_in_the_encoding_of_the_system() -> None:
+def test_no_text_is_read_or_written_in_the_system_encoding() -> None:
     """As `python -X warn_default_encoding` would warn of, in code that no test may reach."""
     unnamed = [
         f"{path.relative_to(ENGINE)}:{call.lineno}"

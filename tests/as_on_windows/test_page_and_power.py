@@ -34,7 +34,7 @@ WM_SETTINGCHANGE = 0x1A
 FD_SETSIZE = 512  # on Windows: CPython, Modules/selectmodule.c
 
 
-def test_the_page_answers_after_a_client_that_reset_while_it_was_accepted(
+def test_the_page_answers_after_a_client_reset_during_accept(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The loop that asyncio gives on Windows closes the listening socket then, for good."""
@@ -141,9 +141,7 @@ def test_the_machine_does_not_sleep_during_a_long_job(command: list[str], monkey
     assert windows.called("SetThreadExecutionState") == [[CONTINUOUS | SYSTEM_REQUIRED], [CONTINUOUS]]
 
 
-def test_a_machine_that_may_sleep_is_a_warning_and_the_picture_goes_on(
-    windows: FakeWindows, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_machine_that_may_sleep_is_only_a_warning(windows: FakeWindows, caplog: pytest.LogCaptureFixture) -> None:
     windows.answers["SetThreadExecutionState"] = 0
     with kept_awake():
         pass
@@ -151,14 +149,14 @@ def test_a_machine_that_may_sleep_is_a_warning_and_the_picture_goes_on(
     assert windows.called("timeEndPeriod") == [[1]]
 
 
-def test_timers_stay_exact_while_no_window_is_seen(windows: FakeWindows) -> None:
+def test_timers_stay_exact_without_a_visible_window(windows: FakeWindows) -> None:
     with kept_awake():
         [[process, information, state, size]] = windows.called("SetProcessInformation")
     assert (process, information, size) == (THIS_PROCESS, 4, 12)
     assert (state.version, state.control_mask, state.state_mask) == (1, 0x1 | 0x4, 0)
 
 
-def test_windows_10_knows_no_throttled_timers(windows: FakeWindows, caplog: pytest.LogCaptureFixture) -> None:
+def test_windows_10_has_no_timer_throttling(windows: FakeWindows, caplog: pytest.LogCaptureFixture) -> None:
     windows.answers["SetProcessInformation"] = lambda process, kind, state, size: state.control_mask == 0x1
     with kept_awake():
         pass
@@ -166,7 +164,7 @@ def test_windows_10_knows_no_throttled_timers(windows: FakeWindows, caplog: pyte
     assert not caplog.records
 
 
-def test_the_picture_is_drawn_first_on_the_gpu_as_far_as_windows_allows(windows: FakeWindows) -> None:
+def test_gpu_priority_is_raised_as_far_as_windows_allows(windows: FakeWindows) -> None:
     refused = NTSTATUS_PRIVILEGE_NOT_HELD
     assert raise_gpu_priority() == "high"
     windows.answers["D3DKMTSetProcessSchedulingPriorityClass"] = lambda process, priority: refused * (priority > 3)
@@ -194,7 +192,7 @@ def test_the_hidden_window_of_the_context_gets_its_messages(windows: FakeWindows
     assert len(windows.called("DispatchMessageW")) == 2 + MAX_MESSAGES_PER_PICTURE
 
 
-def test_a_message_has_the_size_that_windows_writes() -> None:
+def test_the_message_struct_has_windows_size() -> None:
     assert ctypes.sizeof(win32._Message) == (48 if ctypes.sizeof(ctypes.c_void_p) == 8 else 28)
 
 

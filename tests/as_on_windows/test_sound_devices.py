@@ -77,7 +77,7 @@ def laptop(monkeypatch: pytest.MonkeyPatch) -> FakePortAudio:
     return fake
 
 
-def test_each_device_is_listed_once_with_its_whole_name_and_its_own_rate(laptop) -> None:
+def test_each_device_is_listed_once_with_its_full_name_and_rate(laptop) -> None:
     assert [(device.index, device.name, device.rate_hz) for device in list_devices()] == [
         (10, "Hi-Fi Cable Output (VB-Audio Hi-Fi Cable)", 44_100),
         (11, "マイク (Realtek High Definition Audio)", 48_000),
@@ -90,26 +90,26 @@ def test_the_default_is_wasapis_not_that_of_the_first_interface(laptop) -> None:
     assert find_device(list_devices("output"), None, "output").index == 9
 
 
-def test_a_name_that_mme_had_cut_finds_the_whole_one(laptop) -> None:
+def test_a_name_truncated_by_mme_finds_the_full_one(laptop) -> None:
     assert find_device(list_devices(), "Hi-Fi Cable Output (VB-Audio Hi").index == 10
     assert find_device(list_devices(), "マイク").index == 11
 
 
-def test_a_machine_without_a_microphone_says_so_though_mme_has_its_mapper(monkeypatch) -> None:
+def test_without_a_microphone_mmes_mapper_does_not_count_as_one(monkeypatch) -> None:
     speakers = HostApi(kind=fake_portaudio.WASAPI, name="Windows WASAPI", devices=LAPTOP[2].devices[:1])
     FakePortAudio.installed(monkeypatch, (LAPTOP[0], LAPTOP[1], speakers))
     with pytest.raises(AudioError, match="no audio input device found"):
         find_device(list_devices(), None)
 
 
-def test_asio_drivers_are_listed_beside_wasapis_devices(monkeypatch) -> None:
+def test_asio_drivers_are_listed_with_wasapis_devices(monkeypatch) -> None:
     asio = HostApi(kind=fake_portaudio.ASIO, name="ASIO", devices=(Device(name="Focusrite USB ASIO", inputs=4),))
     FakePortAudio.installed(monkeypatch, (*LAPTOP[:2], asio, *LAPTOP[2:]))
     assert list_devices()[0].name == "Focusrite USB ASIO"
     assert find_device(list_devices(), None).name.startswith("マイク")
 
 
-def test_one_name_that_cannot_be_read_costs_no_other_device(monkeypatch, caplog, capsys) -> None:
+def test_one_undecodable_name_does_not_hide_other_devices(monkeypatch, caplog, capsys) -> None:
     cut = "マイク".encode()[:-1].decode(errors="surrogateescape")  # in the middle of a letter
     wasapi = HostApi(
         kind=fake_portaudio.WASAPI, name="Windows WASAPI", devices=(Device(name=cut, inputs=1), *LAPTOP[2].devices)
@@ -122,7 +122,7 @@ def test_one_name_that_cannot_be_read_costs_no_other_device(monkeypatch, caplog,
     assert seen == [f"{device.name}\tWindows WASAPI" for device in LAPTOP[2].devices]
 
 
-def test_a_device_opens_at_a_rate_and_with_channels_that_the_mixer_has_not(
+def test_a_device_opens_at_a_rate_and_with_channels_other_than_the_mixers(
     laptop, monkeypatch, wait_for, reports
 ) -> None:
     capture = DeviceCapture(None, SystemClock(), reports)
@@ -138,7 +138,7 @@ def test_a_device_opens_at_a_rate_and_with_channels_that_the_mixer_has_not(
     assert all(stream.is_closed for stream in laptop.opened)
 
 
-def test_sound_is_as_old_as_the_mixers_period_not_as_the_buffer(laptop) -> None:
+def test_input_latency_is_the_mixers_period_not_the_buffer(laptop) -> None:
     clock = SteppedClock()
     heard = []
     stream = open_input(find_device(list_devices(), None), 2, 48_000, lambda *block: heard.append(block), clock)
@@ -148,7 +148,7 @@ def test_sound_is_as_old_as_the_mixers_period_not_as_the_buffer(laptop) -> None:
     assert clock.now_s() - began_s == pytest.approx(len(block) / 48_000 + 0.01)
 
 
-def test_a_microphone_that_windows_keeps_from_desktop_apps_says_where_to_allow_it(laptop, reports) -> None:
+def test_a_microphone_blocked_for_desktop_apps_tells_where_to_allow_it(laptop, reports) -> None:
     laptop.opens = lambda stream: fake_portaudio.INVALID_DEVICE
     with pytest.raises(
         AudioError, match=r"'マイク .* cannot be opened: .*Invalid device.* \(Settings, Privacy & security"
@@ -173,7 +173,7 @@ def test_every_thread_that_opens_a_stream_has_com(laptop, monkeypatch, wait_for,
     assert windows.called("CoInitializeEx") == [[None, 2], [None, 2]], "single-threaded apartments"
 
 
-def test_com_stays_while_portaudio_does_and_a_failure_is_one_warning(monkeypatch, caplog) -> None:
+def test_com_stays_initialised_with_portaudio_and_a_failure_is_one_warning(monkeypatch, caplog) -> None:
     windows = FakeWindows.installed(monkeypatch)
     monkeypatch.setattr(sys, "platform", "win32")
     windows.answers["CoInitializeEx"] = CO_E_NOTINITIALIZED

@@ -19,7 +19,7 @@ def test_every_module_can_be_imported(tmp_path: Path) -> None:
     assert count > 400
 
 
-def test_the_commands_work_with_foreign_names_and_say_what_can_be_read(tmp_path: Path) -> None:
+def test_the_commands_work_with_foreign_names_and_readable_output(tmp_path: Path) -> None:
     code = "import commands; tell(commands.say_all())"
     told = run_as("win32", code, tmp_path / FOREIGN, scanned=SCANNED, is_light=True)
     assert told.code == 0, told.err

@@ -58,7 +58,7 @@ def test_four_tones_on_four_channels_are_heard_and_heard_again_after_the_device_
         assert listener.close() == 0
 
 
-def test_a_device_that_is_not_there_is_an_error_that_lists_those_that_are(sound_server, wait_for) -> None:
+def test_a_missing_device_is_an_error_that_lists_the_available_ones(sound_server, wait_for) -> None:
     listener = Program("capture_child.py", "device:no such card", environment=sound_server.environment)
     wait_for(lambda: listener.said, "an answer")
     assert listener.close() == 0

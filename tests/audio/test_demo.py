@@ -19,14 +19,14 @@ def test_four_channels_peak_between_12_and_6_db_below_full_scale(loop) -> None:
     assert np.all((peaks_db > -12) & (peaks_db < -6))
 
 
-def test_it_has_no_seam(loop) -> None:
+def test_the_loop_has_no_seam(loop) -> None:
     """At the loop point the second difference (large for a click) is like everywhere else."""
     around = np.diff(np.concatenate([loop[-2000:], loop[:2000]]), n=2, axis=0)
     elsewhere = np.abs(np.diff(loop[1000:-1000], n=2, axis=0)).max(axis=0)
     assert np.all(np.abs(around).max(axis=0) <= elsewhere)
 
 
-def test_two_syntheses_are_the_same(loop) -> None:
+def test_synthesis_is_deterministic(loop) -> None:
     assert np.array_equal(loop, demo.synthesise_loop())
 
 

@@ -72,7 +72,7 @@ def write_through_ffmpeg(path: Path, samples: np.ndarray, rate_hz: int, codec: s
     [("a.m4a", "aac", 44_100, False), ("a.aac", "aac", 48_000, False), ("a.mp4", "aac", 32_000, True),
      ("a.wma", "wmav2", 44_100, False), ("a.mkv", "ac3", 48_000, True)],
 )  # fmt: skip
-def test_what_libsndfile_does_not_read_is_heard_through_ffmpeg_at_its_own_rate_and_in_both_channels(
+def test_other_formats_are_decoded_by_ffmpeg_at_their_own_rate_in_both_channels(
     name, codec, rate_hz, has_pictures, sine, tmp_path, reports
 ) -> None:
     left, right = (0.5 * sine(hz, 1.0, rate_hz=rate_hz) for hz in (440.0, 1000.0))
@@ -94,7 +94,7 @@ def test_what_libsndfile_does_not_read_is_heard_through_ffmpeg_at_its_own_rate_a
     assert reports.lines == []
 
 
-def test_what_ffmpeg_reads_loops_without_a_gap_and_is_analysed(sine, tmp_path, reports) -> None:
+def test_files_decoded_by_ffmpeg_loop_without_a_gap_and_are_analysed(sine, tmp_path, reports) -> None:
     tone = 0.5 * sine(440.0, 1.0, rate_hz=44_100)
     path = write_through_ffmpeg(tmp_path / "a.m4a", np.stack([tone, tone], 1), 44_100, "aac", has_pictures=False)
     feed = FileFeed(path, is_looped=True, report=reports)
@@ -114,7 +114,7 @@ def test_what_ffmpeg_reads_loops_without_a_gap_and_is_analysed(sine, tmp_path, r
     assert features.channels[0].pitch_hz == pytest.approx(440.0, rel=0.003)
 
 
-def test_a_film_without_sound_is_refused_and_one_emptied_while_it_plays_ends_in_silence(
+def test_a_video_without_sound_is_an_error_and_one_emptied_during_playback_ends_in_silence(
     sine, tmp_path, reports
 ) -> None:
     silent = tmp_path / "silent.mp4"
@@ -135,7 +135,7 @@ def test_a_film_without_sound_is_refused_and_one_emptied_while_it_plays_ends_in_
     assert not silence.any()
 
 
-def test_played_once_a_file_ends_in_silence_and_says_so(noise, tmp_path, reports) -> None:
+def test_a_file_played_once_ends_in_silence_and_is_finished(noise, tmp_path, reports) -> None:
     feed = FileFeed(write(tmp_path / "a.wav", noise, subtype="FLOAT"), is_looped=False, report=reports)
     heard = np.concatenate([feed.read(4000) for _ in range(3)])
     feed.close()
@@ -145,7 +145,7 @@ def test_played_once_a_file_ends_in_silence_and_says_so(noise, tmp_path, reports
 
 
 @pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="names there are Unicode")
-def test_a_name_that_is_no_utf_8_is_played(noise, tmp_path, reports) -> None:
+def test_a_file_name_that_is_not_utf_8_is_played(noise, tmp_path, reports) -> None:
     path = tmp_path / os.fsdecode(b"song \xff.wav")
     Path(write(tmp_path / "a.wav", noise, subtype="FLOAT")).rename(path)
     feed = FileFeed(str(path), is_looped=False, report=reports)
@@ -198,7 +198,7 @@ def unplayable(tmp_path: Path) -> dict[str, str]:
     }
 
 
-def test_what_cannot_be_played_is_an_error_of_one_line_that_names_the_file(tmp_path, reports) -> None:
+def test_an_unplayable_file_is_an_error_of_one_line_with_its_name(tmp_path, reports) -> None:
     for path, reason in unplayable(tmp_path).items():
         with pytest.raises(AudioError) as error:
             open_audio(path, offline=True, clock=SteppedClock(), report=reports)
@@ -207,7 +207,7 @@ def test_what_cannot_be_played_is_an_error_of_one_line_that_names_the_file(tmp_p
         assert "\n" not in str(error.value)
 
 
-def test_a_wav_cut_short_plays_what_is_there(noise, tmp_path, reports) -> None:
+def test_a_truncated_wav_plays_its_remaining_sound(noise, tmp_path, reports) -> None:
     path = Path(write(tmp_path / "a.wav", noise, subtype="FLOAT"))
     path.write_bytes(path.read_bytes()[: -4000 * 8])
     feed = FileFeed(str(path), is_looped=True, report=reports)
@@ -216,7 +216,7 @@ def test_a_wav_cut_short_plays_what_is_there(noise, tmp_path, reports) -> None:
     assert np.array_equal(heard, np.tile(noise[:3001], (2, 1)))
 
 
-def test_a_flac_cut_short_plays_what_is_there_with_a_report_and_loops(tmp_path, reports) -> None:
+def test_a_truncated_flac_plays_its_remaining_sound_with_a_report_and_loops(tmp_path, reports) -> None:
     noise = np.random.default_rng(11).uniform(-0.5, 0.5, 48_000)
     path = Path(write(tmp_path / "a.flac", noise))
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])

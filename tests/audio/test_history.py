@@ -6,7 +6,7 @@ import pytest
 from engine.audio.history import History
 
 
-def test_samples_and_sums_stay_exact_however_often_the_buffer_slides() -> None:
+def test_samples_and_sums_stay_exact_after_many_slides() -> None:
     history = History(1000)
     rng = np.random.default_rng(1)
     sound = rng.uniform(-1, 1, (4, 30_000)).astype(np.float32) + np.float32(0.25)

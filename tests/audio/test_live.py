@@ -40,7 +40,7 @@ def live(reports):
     assert hand.is_closed
 
 
-def test_the_demo_plays_at_the_speed_of_sound_and_is_analysed(reports, wait_for) -> None:
+def test_the_demo_plays_in_real_time_and_is_analysed(reports, wait_for) -> None:
     audio = open_audio("demo", offline=False, clock=SystemClock(), report=reports)
     audio.start()
     wait_for(lambda: audio.latest_features().channels[3].onset_count >= 4, "four notes of the arpeggio")
@@ -82,7 +82,7 @@ def test_blocks_of_any_size_give_the_same_features(live, analyse, wait_for) -> N
     assert np.array_equal(features.waves, expected.waves)
 
 
-def test_new_settings_count_from_the_next_hop(live, sine, wait_for) -> None:
+def test_new_settings_take_effect_at_the_next_hop(live, sine, wait_for) -> None:
     hand, audio = live
     tone = np.repeat(sine(440.0)[:, None], 4, axis=1)
     hand.ring.write(tone[:4800])
@@ -104,7 +104,7 @@ def test_features_are_published_as_a_whole(live, wait_for) -> None:
     assert after.channels[0].peak == 0.5
 
 
-def test_sound_that_was_overwritten_unheard_is_left_out(reports, wait_for) -> None:
+def test_sound_overwritten_before_analysis_is_skipped(reports, wait_for) -> None:
     hand = Hand()
     audio = LiveAudio(hand, "by hand", reports)
     for _ in range(12):
@@ -126,7 +126,7 @@ def test_sound_that_was_never_started_can_be_closed(reports) -> None:
     open_audio("demo", offline=False, clock=SystemClock(), report=reports).close()
 
 
-def test_one_channel_may_be_the_voice_as_it_is_heard_at_that_moment(reports, wait_for) -> None:
+def test_one_channel_may_be_the_voice_heard_at_that_time(reports, wait_for) -> None:
     """Source and voice have different clocks here; the voice is 100 ms late."""
     hand, heard = Hand(), SampleRing(16_000, 1)
     audio = LiveAudio(hand, "by hand", reports)

@@ -37,7 +37,7 @@ def test_reading_ahead_of_the_writer_gives_nothing() -> None:
     assert len(ring.read(50)[1]) == 0
 
 
-def test_a_copy_stays_while_the_ring_goes_on() -> None:
+def test_a_copy_is_unchanged_while_the_ring_is_written() -> None:
     ring = SampleRing(100, 1, seconds=1.0)
     ring.write(numbered(0, 50))
     _, samples = ring.read(0)
@@ -72,7 +72,7 @@ def test_readers_never_see_a_sample_in_the_wrong_place_while_the_writer_laps_the
     assert wrong == []
 
 
-def test_the_waiter_wakes_for_the_sample_it_waits_for(wait_for) -> None:
+def test_the_waiter_wakes_at_its_sample(wait_for) -> None:
     ring = SampleRing(1000, 1, seconds=1.0)
     heard: list[int] = []
 

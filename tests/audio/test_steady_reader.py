@@ -101,7 +101,7 @@ def test_the_lag_holds_to_the_sample_while_two_crystals_drift_apart(ppm) -> None
     assert clocks.reader.gaps == 0
 
 
-def test_marks_that_jitter_by_a_millisecond_do_not_make_the_pitch_tremble() -> None:
+def test_marks_with_a_millisecond_of_jitter_do_not_make_the_pitch_waver() -> None:
     clocks = TwoClocks(ppm=100.0, jitter_s=0.001, block=960, channels=2)
     clocks.run(20.0)
     first_s = clocks.heard_s
@@ -132,7 +132,7 @@ def test_frequencies_above_the_lower_rate_are_filtered_out() -> None:
     assert np.abs(heard[8000:]).max() < 0.01
 
 
-def test_a_constant_stays_what_it_is_wherever_it_is_read() -> None:
+def test_a_constant_is_unchanged_at_any_position() -> None:
     table = sinc_table(1.0)
     assert np.allclose(table.sum(axis=1), 1.0, atol=1e-5)
     assert np.allclose(table[0], np.eye(32)[15], atol=1e-6)  # on a sample: that sample
@@ -151,7 +151,7 @@ def slow(numbers: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("more_ms", range(0, 10, 2))  # how much is left when the writer stops
-def test_where_the_ring_runs_dry_the_sound_fades_and_comes_back_at_the_same_lag(more_ms) -> None:
+def test_at_an_underrun_the_sound_fades_and_returns_at_the_same_lag(more_ms) -> None:
     clocks = TwoClocks()
     clocks.reader.lag_s = LAG_S + more_ms / 1000.0
     clocks.run(2.0, slow)
@@ -180,7 +180,7 @@ def test_a_change_of_lag_makes_no_click(lag_s) -> None:
     assert clocks.reader.gaps == 0
 
 
-def test_a_device_that_was_away_for_a_while_goes_on_at_the_same_lag() -> None:
+def test_a_reconnected_device_continues_at_the_same_lag() -> None:
     clocks = TwoClocks()
     clocks.run(2.0, slow)
     clocks.skip(3.0)

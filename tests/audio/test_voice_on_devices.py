@@ -81,9 +81,7 @@ def open_desk(sound_server, wait_for):
 
 
 # Ten seconds: PulseAudio needs two until it plays, the devices are measured for two, and each click is waited for.
-def test_the_delay_is_what_the_status_says_and_stays_while_another_output_is_pulled_out_and_put_in_again(
-    sound_server, open_desk, wait_for
-) -> None:
+def test_the_delay_matches_the_status_also_while_another_output_is_replugged(sound_server, open_desk, wait_for) -> None:
     sound_server.start_away(wait_for)
     program = open_desk("awayout")
     listener = Listener(sound_server, wait_for)
@@ -110,7 +108,7 @@ ONLY_SOAK = pytest.mark.skipif(os.environ.get("MULTIVERSE_SOAK") != "1", reason=
 
 @pytest.mark.soak
 @ONLY_SOAK
-def test_portaudio_starts_again_under_three_streams_and_all_come_back(sound_server, open_desk, wait_for) -> None:
+def test_portaudio_restarts_with_three_streams_and_all_reconnect(sound_server, open_desk, wait_for) -> None:
     program = open_desk()
     listener = Listener(sound_server, wait_for)
     sound_server.play(clicks(60.0), "stage", "front-left")
@@ -122,7 +120,7 @@ def test_portaudio_starts_again_under_three_streams_and_all_come_back(sound_serv
 
 @pytest.mark.soak
 @ONLY_SOAK
-def test_sound_comes_back_after_the_server_was_killed_under_all_streams(sound_server, open_desk, wait_for) -> None:
+def test_all_streams_reconnect_after_the_server_was_killed(sound_server, open_desk, wait_for) -> None:
     program = open_desk()
     sound_server.kill()
     wait_for(lambda: program.said["output"] == program.said["input"] == program.said["other"] == "lost", "the loss")
@@ -133,7 +131,7 @@ def test_sound_comes_back_after_the_server_was_killed_under_all_streams(sound_se
 
 
 # Four seconds: the sink wakes up, and a second without sound is what a polled stream calls a loss.
-def test_a_stream_that_is_polled_plays_and_hears_too_and_tells_when_it_is_lost(sound_server, wait_for) -> None:
+def test_a_polled_stream_plays_captures_and_reports_its_loss(sound_server, wait_for) -> None:
     program = Program("polled_program.py", environment=sound_server.environment)
     try:
         wait_for(lambda: program.said.get("rms", [0, 0])[1] > 0.3, "the tone")

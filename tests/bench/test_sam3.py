@@ -54,7 +54,7 @@ def test_finding_is_faster_than_transformers_and_finds_the_same(bench: Bench) ->
     assert set(case["gflop"]) == {"backbone", "decoder", "masks"} and case["tflops"] > 0
 
 
-def test_prompts_and_batches_are_cases_of_their_own(bench: Bench) -> None:
+def test_prompts_and_batches_are_separate_cases(bench: Bench) -> None:
     asked = ("--prompts", "1", "--prompts", "2", "--batch", "2", "--objects", "4", "--size", "160x96", "--seconds", "0")
     said = bench("--mode", "image", *asked, "--json")
     assert said.code == 0, said.err
@@ -68,7 +68,7 @@ def test_prompts_and_batches_are_cases_of_their_own(bench: Bench) -> None:
 
 
 @pytest.mark.soak
-def test_following_tells_what_is_kept_in_memory_beside_what_transformers_keeps(
+def test_tracking_reports_memory_growth_beside_that_of_transformers(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not IS_SOAK:  # the memory of an object is full after 16 pictures, and only the third block is looked at
@@ -94,14 +94,14 @@ def test_following_tells_what_is_kept_in_memory_beside_what_transformers_keeps(
         (("--resolution", "640"), 2, "--resolution takes 1008, 672 or 336"),
     ],
 )
-def test_what_cannot_be_measured_is_refused_in_one_line(
+def test_an_unmeasurable_case_is_an_error_of_one_line(
     bench: Bench, arguments: tuple[str, ...], code: int, reason: str
 ) -> None:
     said = bench(*arguments, "--size", "64x64")
     assert said.code == code and reason in said.err and said.err.count("\n") == 1
 
 
-def test_a_clip_is_read_over_and_over_until_it_is_closed(tmp_path: Path) -> None:
+def test_a_clip_is_read_in_a_loop_until_it_is_closed(tmp_path: Path) -> None:
     write_clip(tmp_path / "clip.mp4", 160, 96)
     film = LoopedClip(tmp_path / "clip.mp4", 2)
     batches = film.batches()

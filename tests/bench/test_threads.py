@@ -8,7 +8,7 @@ from engine.bench import threads
 from tests.cli.conftest import Said
 
 
-def test_each_way_of_waiting_is_measured_quiet_and_busy(bench_here: Callable[..., Said]) -> None:
+def test_each_wait_policy_is_measured_quiet_and_busy(bench_here: Callable[..., Said]) -> None:
     said = bench_here("threads", "--kind", "draw", "--seconds", "0.3", "--threads", "2", "--json")
     assert said.code == 0, said.err
     result = json.loads(said.out)
@@ -18,6 +18,6 @@ def test_each_way_of_waiting_is_measured_quiet_and_busy(bench_here: Callable[...
         assert measured["quiet_per_s"] > 0 and measured["busy_per_s"] > 0
 
 
-def test_an_unknown_kind_is_refused(say: Callable[..., Said]) -> None:
+def test_an_unknown_kind_is_rejected(say: Callable[..., Said]) -> None:
     said = say("bench", "threads", "--kind", "sleep")
     assert said.code == 2 and "--kind takes paint, find, convert or draw" in said.err

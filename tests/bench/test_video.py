@@ -70,7 +70,7 @@ def test_painting_beats_diffusers_frame_by_frame_with_the_same_pictures(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_originals_own_cases_are_measured_where_nothing_else_is_asked_for() -> None:
+def test_by_default_the_originals_cases_are_measured() -> None:
     own = [Case(batch=8, steps=5, strength=0.2), Case(batch=8, steps=20, strength=0.2)]
     asked = [Case(batch=batch, steps=steps, strength=0.5) for steps in (5, 20) for batch in (1, 8)]
     assert cases_for((), (), 0.5) == asked + own
@@ -85,7 +85,7 @@ def test_the_originals_own_cases_are_measured_where_nothing_else_is_asked_for() 
         (("--size", "100x64"), "--size: 100x64: both sides must be multiples of 8, 64 or more"),
     ],
 )
-def test_what_cannot_be_measured_is_refused_in_one_line(
+def test_an_unmeasurable_case_is_an_error_of_one_line(
     arguments: tuple[str, ...], reason: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from engine.cli.main import main
@@ -96,7 +96,7 @@ def test_what_cannot_be_measured_is_refused_in_one_line(
     assert (ended.value.code, capsys.readouterr().err) == (2, f"multiverse: {reason}\n")
 
 
-def test_a_rival_paints_the_first_pictures_of_the_clip_one_after_the_other(tmp_path: Path) -> None:
+def test_the_reference_paints_the_first_pictures_of_the_clip_one_by_one(tmp_path: Path) -> None:
     write_clip(tmp_path / "clip.mp4", 96, 64, 12)
     seen = []
 

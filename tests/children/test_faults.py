@@ -34,7 +34,7 @@ def go_on(toy: Any) -> None:
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_a_child_killed_in_any_state_comes_back(state: str, toys: Callable[..., Any], reports: Any) -> None:
+def test_a_child_killed_in_any_state_is_restarted(state: str, toys: Callable[..., Any], reports: Any) -> None:
     toy = toys({state: "wait"})
     pid = bring_to(toy, state)
     os.kill(pid, signal.SIGKILL)
@@ -147,7 +147,7 @@ def test_a_child_killed_again_and_again_is_ready_each_time(toys: Callable[..., A
     ],
 )
 @pytest.mark.parametrize("where", ["loading", "/toy/idle"])
-def test_a_loop_that_ends_is_started_again_and_its_reason_named(
+def test_a_loop_that_ends_is_restarted_with_its_reason_reported(
     where: str, act: str, detail: str, toys: Callable[..., Any]
 ) -> None:
     toy = toys({where: act})
@@ -186,7 +186,7 @@ def test_a_loop_that_hangs_is_killed(act: str, times: Deadlines, detail: str, to
     assert toy.status.detail.startswith(detail)
 
 
-def test_a_loop_that_said_how_long_its_work_may_take_is_waited_for(toys: Callable[..., Any]) -> None:
+def test_a_loop_that_declared_long_work_is_waited_for(toys: Callable[..., Any]) -> None:
     toy = toys({"expected_s": 10.0}, times=Deadlines(running_s=0.1))
     toy.supervisor.start()
     pid = toy.until_results().pid
@@ -203,7 +203,7 @@ def test_a_loop_that_hangs_while_loading_is_killed(toys: Callable[..., Any]) -> 
     assert detail.endswith(" s, longer than 1 s")
 
 
-def test_a_final_fault_fails_until_somebody_starts_it(toys: Callable[..., Any]) -> None:
+def test_a_final_fault_stays_failed_until_a_start(toys: Callable[..., Any]) -> None:
     toy = toys()
     toy.supervisor.set_values({"/toy/idle": "memory, finally"})
     toy.supervisor.start()
@@ -214,7 +214,7 @@ def test_a_final_fault_fails_until_somebody_starts_it(toys: Callable[..., Any]) 
     assert toy.until("busy").detail == ""
 
 
-def test_a_poisoned_prompt_is_quarantined_and_the_last_good_one_goes_on(toys: Callable[..., Any], reports: Any) -> None:
+def test_a_poisoned_prompt_is_quarantined_and_the_last_good_one_stays(toys: Callable[..., Any], reports: Any) -> None:
     toy = toys()
     toy.supervisor.set_values({"/toy/prompt": "a lake"})
     toy.supervisor.start()
@@ -233,7 +233,7 @@ def test_a_poisoned_prompt_is_quarantined_and_the_last_good_one_goes_on(toys: Ca
     assert toy.status.restarts == 3
 
 
-def test_a_prompt_that_is_poisoned_from_the_start_is_left_out(toys: Callable[..., Any]) -> None:
+def test_a_prompt_poisoned_from_the_start_is_omitted(toys: Callable[..., Any]) -> None:
     toy = toys()
     toy.supervisor.set_values({"/toy/prompt": "poison"})
     toy.supervisor.start()
@@ -321,9 +321,7 @@ def test_a_signal_to_the_whole_group_does_not_end_a_child(toys: Callable[..., An
     assert os.getsid(pid) != os.getsid(0), "Ctrl-C in the engine's terminal does not even reach it"
 
 
-def test_the_fork_servers_death_is_not_the_childs_and_does_not_hinder_the_next(
-    toys: Callable[..., Any], launcher: Launcher
-) -> None:
+def test_a_child_survives_its_fork_server_and_the_next_one_starts(toys: Callable[..., Any], launcher: Launcher) -> None:
     toy = toys()
     toy.supervisor.start()
     pid = toy.until_results().pid
@@ -354,7 +352,7 @@ def test_closing_while_the_fork_server_imports_leaves_nothing(toys: Callable[...
     assert launcher.server_pid == 0
 
 
-def test_a_child_that_is_forked_after_it_was_given_up_ends(
+def test_an_abandoned_child_that_is_forked_later_exits(
     toys: Callable[..., Any], launcher: Launcher, wait_for: Callable[..., Any]
 ) -> None:
     neighbour, late = toys(name="neighbour"), toys(name="late")
@@ -372,7 +370,7 @@ def test_a_child_that_is_forked_after_it_was_given_up_ends(
     wait_for(lambda: processes() - family == {third.status.pid}, "the end of the late one")
 
 
-def test_a_process_that_survives_sigkill_is_a_drivers_failure(toys: Callable[..., Any], launcher: Launcher) -> None:
+def test_a_process_that_survives_sigkill_is_a_driver_failure(toys: Callable[..., Any], launcher: Launcher) -> None:
     """A stopped server sends no exit code, so the child seems to run a second longer, as if stuck in a driver."""
     toy = toys({"busy": "wait"}, times=replace(SOON, running_s=3.0, gone_s=0.2))
     pid = bring_to(toy, "busy")

@@ -28,9 +28,7 @@ def spawning() -> Iterator[Launcher]:
     yield Launcher(is_forking=False)
 
 
-def test_a_spawned_child_lives_dies_and_comes_back_like_a_forked_one(
-    toys: Callable[..., Any], spawning: Launcher
-) -> None:
+def test_a_spawned_child_runs_dies_and_restarts_like_a_forked_one(toys: Callable[..., Any], spawning: Launcher) -> None:
     toy = toys({"grey": 3}, launcher=spawning)
     toy.supervisor.set_values({"/toy/prompt": "a lake"})
     toy.supervisor.start()
@@ -61,7 +59,7 @@ def test_a_spawned_child_that_is_closed_while_it_starts_leaves_nothing(
     toy.supervisor.close()
 
 
-def test_a_warm_server_has_a_child_sooner_than_an_interpreter(
+def test_a_warm_server_starts_a_child_faster_than_an_interpreter(
     toys: Callable[..., Any], launcher: Launcher, spawning: Launcher, require: Callable[..., None]
 ) -> None:
     require(CAN_FORK, "Linux with pidfd")
@@ -114,7 +112,7 @@ def test_a_child_has_its_own_environment_from_its_start_and_the_engine_keeps_its
     assert dict(os.environ) == before
 
 
-def test_what_is_preloaded_is_in_the_child_already(toys: Callable[..., Any], require: Callable[..., None]) -> None:
+def test_preloaded_modules_are_in_the_child_at_start(toys: Callable[..., Any], require: Callable[..., None]) -> None:
     require(CAN_FORK, "Linux with pidfd")
     toy = toys(preload=("decimal", "no_such_module_anywhere"), loop="tests.children.toy:tell_modules")
     toy.supervisor.start()
@@ -151,7 +149,7 @@ def test_a_script_without_a_guard_runs_once(more: str, tmp_path: Path) -> None:
     assert _output_of([str(script)], tmp_path) == "ran\ndone\n"
 
 
-def test_an_engine_folder_in_the_current_folder_is_not_ours(tmp_path: Path) -> None:
+def test_an_engine_folder_in_the_current_folder_is_not_imported(tmp_path: Path) -> None:
     (tmp_path / "engine").mkdir()
     (tmp_path / "engine" / "__init__.py").write_text("raise SystemExit('the wrong engine')")
     code = f"import sys; sys.path[0] = {str(ROOT)!r}; import engine; sys.path.insert(0, '')\n"
@@ -182,11 +180,11 @@ def _output_of(arguments: list[str], folder: Path) -> str:
         (None, "ended, exit status unknown (its fork server was gone)"),
     ],
 )
-def test_an_exit_status_is_told_by_name(code: int | None, words: str) -> None:
+def test_an_exit_status_is_described_by_name(code: int | None, words: str) -> None:
     assert exit_reason(code) == words
 
 
-def test_the_gist_of_a_crash_is_its_own_threads_innermost_line() -> None:
+def test_the_gist_of_a_crash_is_the_innermost_line_of_its_thread() -> None:
     crash = [
         "Fatal Python error: Aborted",
         "Thread 0x1 (most recent call first):",

@@ -101,7 +101,7 @@ def test_more_values_than_fit_into_one_message_all_arrive(
     assert reports.lines == [("child.toy.value", "toy: /toy/long does not fit into a message of 40000 bytes: not sent")]
 
 
-def test_a_stopped_child_fills_no_pipe(toys: Callable[..., Any], reports: Any) -> None:
+def test_a_stopped_child_does_not_fill_the_pipe(toys: Callable[..., Any], reports: Any) -> None:
     toy = toys()
     toy.supervisor.start()
     pid = toy.until_results().pid
@@ -197,7 +197,9 @@ def test_the_published_outputs_are_an_immutable_mapping(toys: Callable[..., Any]
         outputs["picture"] = "mine"
 
 
-def test_a_childs_wish_for_pictures_is_seen_at_once(toys: Callable[..., Any], wait_for: Callable[..., Any]) -> None:
+def test_a_childs_request_for_pictures_is_visible_at_once(
+    toys: Callable[..., Any], wait_for: Callable[..., Any]
+) -> None:
     toy = toys()
     toy.supervisor.start()
     toy.until_results()
@@ -264,7 +266,7 @@ def test_a_child_that_stops_slowly_is_not_killed_before_the_timeout(toys: Callab
     assert toy.until("off").detail == ""
 
 
-def test_closing_twice_and_calling_afterwards_does_no_harm(toys: Callable[..., Any]) -> None:
+def test_closing_twice_and_calling_afterwards_is_harmless(toys: Callable[..., Any]) -> None:
     toy = toys()
     toy.supervisor.close()
     toy.supervisor.close()

@@ -84,7 +84,9 @@ def test_without_memory_for_two_the_first_is_stopped_and_the_second_tried_alone(
     assert (toy.status.pid != old, toy.status.restarts, toy.grey()) == (True, 1, 2)
 
 
-def test_settings_that_fail_alone_too_are_replaced_by_the_former(toys: Callable[..., Any], reports: Any) -> None:
+def test_settings_that_also_fail_alone_are_replaced_by_the_previous_ones(
+    toys: Callable[..., Any], reports: Any
+) -> None:
     toy = toys({"grey": 1})
     toy.supervisor.start()
     old = toy.until_results().pid
@@ -113,7 +115,7 @@ def test_if_the_first_process_dies_during_a_swap_the_second_takes_over(toys: Cal
     assert toy.status.restarts == 0
 
 
-def test_a_working_model_comes_back_when_it_is_killed_during_a_swap_that_fails(toys: Callable[..., Any]) -> None:
+def test_a_working_model_is_restored_if_it_is_killed_during_a_failing_swap(toys: Callable[..., Any]) -> None:
     toy = toys({"grey": 1})
     toy.supervisor.start()
     old = toy.until_results().pid
@@ -128,7 +130,7 @@ def test_a_working_model_comes_back_when_it_is_killed_during_a_swap_that_fails(t
     assert (status.facts["grey"], status.detail, "failed" in toy.states) == (1, why, False)
 
 
-def test_failing_settings_for_a_child_that_has_just_died_are_replaced_by_the_former(
+def test_failing_settings_for_a_child_that_just_died_are_replaced_by_the_previous_ones(
     toys: Callable[..., Any],
 ) -> None:
     toy = toys({"grey": 1}, times=Deadlines(first_delay_s=1000.0, max_delay_s=1000.0))

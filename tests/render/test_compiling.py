@@ -26,9 +26,7 @@ def new_kernel(file: Path | None) -> Any:
     return kernel(names["fill"])
 
 
-def test_compiling_is_told_as_long_as_it_takes_and_the_disk_spares_it_the_next_time(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_compiling_reports_progress_and_is_cached_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("numba.core.config.CACHE_DIR", str(tmp_path / "cache"))
     lines: list[str] = []
     goes_on = threading.Event()
@@ -55,7 +53,7 @@ def test_compiling_is_told_as_long_as_it_takes_and_the_disk_spares_it_the_next_t
         again(np.zeros((2, 2)))  # in a show nothing is compiled
 
 
-def test_without_a_folder_to_keep_it_in_it_is_compiled_at_each_start_and_says_so() -> None:
+def test_without_a_cache_folder_it_is_compiled_at_each_start_with_a_report() -> None:
     lines: list[str] = []
     fill, out = new_kernel(None), np.zeros(4)
     assert cache_folder(fill) is None
@@ -66,7 +64,7 @@ def test_without_a_folder_to_keep_it_in_it_is_compiled_at_each_start_and_says_so
     assert lines[-1].startswith("compiled in ") and "cached" not in lines[-1]
 
 
-def test_a_full_disk_keeps_nothing_and_stops_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_prevents_only_caching(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("numba.core.config.CACHE_DIR", str(tmp_path / "cache"))
     lines: list[str] = []
     fill, out = new_kernel(tmp_path / "fill.py"), np.zeros(4)
@@ -79,7 +77,7 @@ def test_a_full_disk_keeps_nothing_and_stops_nothing(tmp_path: Path, monkeypatch
     assert lines == [f"compiled code cannot be cached in {folder} (Not a directory): compiled at each start"]
 
 
-def test_only_what_a_run_can_draw_is_compiled() -> None:
+def test_only_kernels_that_a_run_needs_are_compiled() -> None:
     """The default one has no camera and no model: one picture kernel without layer 5, no masks. The other is
     compiled on a thread when a camera is opened."""
     told = run_python(
@@ -101,7 +99,7 @@ def test_only_what_a_run_can_draw_is_compiled() -> None:
 
 
 @pytest.mark.parametrize("changes", [{}, {"/mode": "simple"}, {"/multiverse/tone": "clip", "/feedback/amount": 0.9}])
-def test_without_layer_5_the_picture_is_the_same_and_one_that_comes_is_drawn(
+def test_kernels_without_layer_5_draw_the_same_and_a_later_layer_5_is_drawn(
     picture: Callable, changes: dict[str, Any]
 ) -> None:
     shown = []

@@ -90,7 +90,7 @@ def test_a_crossfade_is_toned_like_any_picture(renderer: Renderer, fade: Callabl
 
 
 @pytest.mark.parametrize("mix", [0.01, 0.25, 0.5, 0.73, 0.99])
-def test_simple_mode_shows_exactly_the_mixture(renderer: Renderer, fade: Callable, mix: float) -> None:
+def test_simple_mode_shows_exactly_the_mix(renderer: Renderer, fade: Callable, mix: float) -> None:
     after, before = noise(1), noise(2)
     rgba = fade(renderer, SIMPLE, after, before, mix, (64, 48))
     exact = before.pixels * (1 - mix) + after.pixels * mix
@@ -98,7 +98,7 @@ def test_simple_mode_shows_exactly_the_mixture(renderer: Renderer, fade: Callabl
 
 
 @pytest.mark.parametrize("side", [2, 31, 64, 512])
-def test_a_crossfade_of_any_size_stays_in_its_edges(renderer: Renderer, fade: Callable, side: int) -> None:
+def test_a_crossfade_of_any_size_stays_within_its_edges(renderer: Renderer, fade: Callable, side: int) -> None:
     rgba = fade(renderer, SIMPLE, frame(BLUE, (side, side)), frame(RED, (side, side)), 0.25, (80, 60))
     assert (rgba == (191, 0, 64, 255)).all()
 
@@ -111,7 +111,7 @@ def test_at_its_ends_a_crossfade_is_the_one_picture_or_the_other(renderer: Rende
     assert (fade(renderer, SIMPLE, after, after, 0.5) == opaque(after.pixels)).all()
 
 
-def test_a_picture_of_another_size_is_not_faded_from(renderer: Renderer, fade: Callable) -> None:
+def test_a_picture_of_another_size_is_not_crossfaded(renderer: Renderer, fade: Callable) -> None:
     rgba = fade(renderer, SIMPLE, frame(BLUE, (16, 16)), frame(RED, (8, 8)), 0.25, (16, 16))
     assert (rgba == (*BLUE, 255)).all()
 
@@ -157,7 +157,7 @@ def test_a_picture_that_becomes_the_old_one_is_not_uploaded_again(gl: Renderer, 
     assert (fade(gl, SIMPLE, first, second, 0.5)[..., :3] != 60).all()  # long gone: this one had to go up again
 
 
-def test_a_frozen_picture_stays_while_its_crossfade_goes_on(renderer: Renderer, fade: Callable) -> None:
+def test_a_frozen_picture_stays_while_its_crossfade_continues(renderer: Renderer, fade: Callable) -> None:
     after, before = frame((200, 200, 200)), frame((0, 0, 0))
     fade(renderer, SIMPLE, after, before, 0.25, (16, 16))
     frozen = SIMPLE | {"/master/freeze": True}
@@ -190,7 +190,7 @@ def test_sinks_and_other_pictures_do_not_change_the_main_picture(gl: Renderer, f
 
 
 @pytest.mark.parametrize("size", [(64, 48), (512, 512), (7, 5)])
-def test_shown_by_itself_it_has_its_own_size_and_nothing_of_the_look(
+def test_a_shown_crossfade_has_its_own_size_and_no_effects_of_the_look(
     renderer: Renderer, draw: Callable, f_card: Callable, size: tuple[int, int]
 ) -> None:
     draw(renderer, {"/master/fade": 0.5, "/layer/5/mirror": True, "/multiverse/alpha": "luma"}, size=(32, 18))
@@ -205,7 +205,7 @@ def test_shown_by_itself_it_has_its_own_size_and_nothing_of_the_look(
     assert (renderer.show(picture, upside_down, 0.0).read_rgba() == card[::-1]).all()
 
 
-def test_shown_as_a_texture_it_is_upright_opaque_and_of_exactly_its_size(
+def test_a_shown_texture_is_upright_opaque_and_of_exactly_its_size(
     gl: Renderer, fade: Callable, f_card: Callable
 ) -> None:
     def read(glo: int, width: int, height: int) -> np.ndarray:
@@ -229,7 +229,7 @@ def test_numba_has_no_texture_to_show(cpu: Renderer) -> None:
     assert cpu.show(noise(1)).draw_texture() is None
 
 
-def test_a_shown_picture_costs_nothing_until_it_is_asked_for_and_then_once(renderer: Renderer) -> None:
+def test_a_shown_picture_is_drawn_on_demand_and_only_once(renderer: Renderer) -> None:
     picture, before = noise(1), noise(2)
     shown = renderer.show(picture, before, 0.5)
     picture.pixels[:] = before.pixels  # read only now
@@ -240,7 +240,7 @@ def test_a_shown_picture_costs_nothing_until_it_is_asked_for_and_then_once(rende
     assert renderer.show(picture, before, 0.6).read_rgba() is not first
 
 
-def test_a_shown_picture_that_is_kept_is_not_drawn_over(renderer: Renderer, fade: Callable) -> None:
+def test_a_kept_shown_picture_is_not_drawn_over(renderer: Renderer, fade: Callable) -> None:
     after, before = noise(1), noise(2)
     kept = []
     for step in range(12):
@@ -268,7 +268,7 @@ def test_a_closed_renderer_shows_nothing(renderer: Renderer) -> None:
             ask()
 
 
-def test_which_of_two_pictures_is_seen_is_decided_without_a_renderer() -> None:
+def test_crossfade_visibility_is_decided_without_a_renderer() -> None:
     one, other, small = frame(RED), frame(BLUE), frame(BLUE, (4, 4))
     assert PictureCrossfade.of(None, other, 0.5) is None
     for before, mix, seen in ((None, 0.3, one), (other, 1.0, one), (other, 0.0, other), (small, 0.3, one)):

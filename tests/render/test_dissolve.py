@@ -69,7 +69,7 @@ def mean_of(going: np.ndarray, coming: np.ndarray, mix: float) -> np.ndarray:
 
 
 @pytest.mark.parametrize("alpha", ["opaque", "luma"])
-def test_each_moment_of_a_fade_is_the_mixture_of_both_looks_drawn_alone(pair: Pair, alpha: str) -> None:
+def test_each_frame_of_a_fade_is_the_mix_of_both_looks_drawn_alone(pair: Pair, alpha: str) -> None:
     rose, curtain = (look | {"/multiverse/alpha": alpha} for look in (ROSE, CURTAIN))
     for _ in range(4):
         pair.draw(pair.picture(rose), pair.picture(rose))
@@ -103,7 +103,7 @@ def test_simple_mode_and_the_multiverse_dissolve_into_each_other(pair: Pair) -> 
         assert np.abs(coming - going).mean() > 20
 
 
-def test_a_look_that_is_not_drawn_stands_still_and_dissolves(pair: Pair) -> None:
+def test_an_outgoing_look_that_is_not_drawn_dissolves_as_a_still(pair: Pair) -> None:
     for _ in range(4):
         (still,) = pair.draw(pair.picture(ROSE))
     for step in range(5):
@@ -112,7 +112,7 @@ def test_a_look_that_is_not_drawn_stands_still_and_dissolves(pair: Pair) -> None
         assert np.abs(shown - mean_of(still, coming, step / 4)).max() <= WITHIN
 
 
-def test_a_look_that_stops_in_mid_fade_stands_as_it_was_drawn_last(pair: Pair) -> None:
+def test_a_look_that_stops_during_a_fade_stays_as_last_drawn(pair: Pair) -> None:
     for _ in range(4):
         pair.draw(pair.picture(ROSE), pair.picture(ROSE))
     for mix in (0.0, 0.25):
@@ -157,7 +157,7 @@ def test_a_second_fade_without_time_to_draw_begins_with_what_is_on_screen(pair: 
         assert np.abs(shown - mean_of(mixture, coming, mix)).max() <= WITHIN
 
 
-def test_the_master_the_guard_and_freeze_have_the_mixture(pair: Pair) -> None:
+def test_master_guard_and_freeze_act_on_the_mix(pair: Pair) -> None:
     master = {"/master/fade": 0.5}
     pair.draw(pair.picture(ROSE), pair.picture(ROSE))
     before, to = pair.picture(ROSE), pair.picture(CURTAIN)
@@ -172,7 +172,7 @@ def test_the_master_the_guard_and_freeze_have_the_mixture(pair: Pair) -> None:
     assert (shown[..., :3] == 0).all()
 
 
-def test_another_size_in_mid_fade_draws_both_looks_on_and_has_no_still_of_the_old(pair: Pair) -> None:
+def test_a_new_size_during_a_fade_keeps_both_looks_and_drops_the_still(pair: Pair) -> None:
     pair.draw(pair.picture(ROSE))
     pair.draw(leave(pair.picture(ROSE), pair.picture(CURTAIN), 0.5))
     for renderer in (pair.fading, *pair.alone):
@@ -188,7 +188,7 @@ def test_another_size_in_mid_fade_draws_both_looks_on_and_has_no_still_of_the_ol
         assert (shown == coming).all(), "nothing is left of the other, and black is no look"
 
 
-def test_a_picture_that_went_out_is_not_drawn_over_by_the_fade(pair: Pair) -> None:
+def test_a_fade_does_not_draw_over_a_published_picture(pair: Pair) -> None:
     pair.draw(pair.picture(ROSE))
     kept, copies = [pair.fading.read_rgba()], [pair.fading.read_rgba().copy()]
     for step in range(8):

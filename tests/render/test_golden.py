@@ -143,7 +143,7 @@ def compare(renderer: Renderer, tmp_path: Path) -> Callable[[np.ndarray, str], N
 
 
 @pytest.mark.parametrize("name", SCENES)
-def test_the_picture_is_the_one_that_was_looked_at(
+def test_the_picture_equals_the_checked_golden_image(
     renderer: Renderer, draw: Callable, compare: Callable, name: str
 ) -> None:
     changes, looks_right, frames = SCENES[name]
@@ -156,7 +156,7 @@ def test_the_picture_is_the_one_that_was_looked_at(
     compare(rgba, name)
 
 
-def test_a_fresh_start_draws_a_window_of_cold_light_on_dark_ground(
+def test_the_default_look_draws_a_window_of_cold_light_on_dark_ground(
     renderer: Renderer, draw: Callable, compare: Callable, tones: Callable
 ) -> None:
     renderer.resize(*SIZE)
@@ -168,7 +168,7 @@ def test_a_fresh_start_draws_a_window_of_cold_light_on_dark_ground(
     compare(rgba, "default")
 
 
-def test_vav_original_is_pale_as_the_original_was_and_its_stripes_are_seen(
+def test_vav_original_is_as_pale_as_the_original_with_visible_stripes(
     renderer: Renderer, draw: Callable, compare: Callable, vav: dict[str, Any]
 ) -> None:
     rgba = draw(renderer, vav, size=SIZE)
@@ -176,7 +176,7 @@ def test_vav_original_is_pale_as_the_original_was_and_its_stripes_are_seen(
     compare(rgba, "vav_original")
 
 
-def test_silence_of_a_fresh_start_is_black(renderer: Renderer, draw: Callable) -> None:
+def test_silence_with_the_default_look_is_black(renderer: Renderer, draw: Callable) -> None:
     silent = np.zeros((4, 1024), np.float32)
     draw(renderer, FRESH, size=SIZE)
     for frame in range(20):  # what was lit before the break is gone in two thirds of a second

@@ -70,7 +70,7 @@ def test_opengl_numba_and_the_formula_paint_the_same_objects(
 
 @pytest.mark.parametrize("size", SIZES.values(), ids=SIZES.keys())
 @pytest.mark.parametrize("count", [1, 16])
-def test_opengl_numba_and_the_formula_tell_the_same_ids(
+def test_opengl_numba_and_the_formula_paint_the_same_ids(
     gl: Renderer, cpu: Renderer, found: Callable, smooth_masks: Callable, count: int, size: tuple[int, int]
 ) -> None:
     scores = [1 - 0.03 * n for n in range(count)]
@@ -146,7 +146,7 @@ def test_half_an_opacity_is_half_the_colour(renderer: Renderer, found: Callable)
 
 
 @pytest.mark.parametrize("size", [(64, 48), (512, 512), (7, 5), (1, 1)])
-def test_where_nothing_is_found_the_source_is_shown_and_nobody_is_there(
+def test_without_objects_the_source_is_shown_and_ids_are_0(
     renderer: Renderer, found: Callable, size: tuple[int, int]
 ) -> None:
     source = noise(size)
@@ -189,7 +189,7 @@ def both(renderer: Renderer, source: VideoFrame, seen: Segmentation) -> tuple[Sh
     return renderer.show_masks(source, seen, is_hard=True, opacity=1.0), renderer.show_ids(seen, (32, 32))
 
 
-def test_it_costs_nothing_until_it_is_asked_for_and_then_once(renderer: Renderer, found: Callable) -> None:
+def test_a_mask_picture_is_painted_on_demand_and_only_once(renderer: Renderer, found: Callable) -> None:
     source, seen = frame(np.zeros((32, 32, 3), np.uint8)), found([np.zeros((32, 32))])
     shown = both(renderer, source, seen)
     seen.masks[:] = 255  # read only now
@@ -201,7 +201,7 @@ def test_it_costs_nothing_until_it_is_asked_for_and_then_once(renderer: Renderer
     assert other.read_rgba() is not first[0]
 
 
-def test_masks_and_sources_go_up_only_when_they_are_new(gl: Renderer, found: Callable) -> None:
+def test_only_new_masks_and_sources_are_uploaded(gl: Renderer, found: Callable) -> None:
     """Their pixels are changed without telling the renderer: it shows those uploaded the first time."""
     source, seen = frame(np.full((32, 32, 3), 80, np.uint8)), found([np.tri(32) * 255])
     expected = gl.show_masks(source, seen, is_hard=False, opacity=1.0).read_rgba()
@@ -238,7 +238,7 @@ def test_read_only_masks_and_views_of_a_sheet_are_shown_too(
     )
 
 
-def test_as_textures_they_are_upright_opaque_and_of_exactly_their_size(
+def test_mask_textures_are_upright_opaque_and_of_exactly_their_size(
     gl: Renderer, found: Callable, smooth_masks: Callable
 ) -> None:
     seen = found(levels(smooth_masks(4, 48)))
@@ -249,11 +249,11 @@ def test_as_textures_they_are_upright_opaque_and_of_exactly_their_size(
         assert (np.frombuffer(known.read(), np.uint8).reshape(32, 64, 4) == shown.read_rgba()).all()
 
 
-def test_numba_has_no_textures_of_them(cpu: Renderer, found: Callable) -> None:
+def test_numba_has_no_mask_textures(cpu: Renderer, found: Callable) -> None:
     assert [shown.draw_texture() for shown in both(cpu, noise((8, 8)), found([]))] == [None, None]
 
 
-def test_the_main_picture_and_the_others_beside_it_are_left_alone(
+def test_painting_masks_does_not_change_other_pictures(
     gl: Renderer, draw: Callable, found: Callable, smooth_masks: Callable
 ) -> None:
     seen, source, beside = found(levels(smooth_masks(9, 48))), noise((33, 20)), noise((16, 16), 1)
@@ -283,7 +283,7 @@ def test_a_closed_renderer_shows_no_masks(renderer: Renderer, found: Callable) -
                 ask()
 
 
-def test_once_open_masks_wait_for_no_shader(
+def test_once_open_masks_need_no_more_compiling(
     gl: Renderer, found: Callable, monkeypatch: pytest.MonkeyPatch, tmp_path: object
 ) -> None:
     monkeypatch.setattr("engine.render.shader_source.FOLDER", tmp_path)

@@ -55,7 +55,7 @@ PICTURES = {
 
 @pytest.mark.parametrize("is_mirrored", [False, True], ids=["plain", "mirrored"])
 @pytest.mark.parametrize(("layer5_px", "picture_px"), PICTURES.values(), ids=PICTURES.keys())
-def test_in_simple_mode_it_is_cut_out_where_the_picture_is(
+def test_in_simple_mode_the_matte_follows_the_picture(
     gl: Renderer,
     cpu: Renderer,
     draw: Callable,
@@ -93,7 +93,7 @@ LOOKS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("look", LOOKS.values(), ids=LOOKS.keys())
-def test_opengl_and_numba_cut_out_the_same_and_leave_the_rest_as_it_was(
+def test_opengl_and_numba_apply_the_same_matte_and_leave_the_rest_unchanged(
     gl: Renderer,
     cpu: Renderer,
     draw: Callable,
@@ -135,14 +135,16 @@ def test_half_a_coverage_is_half_the_weight(renderer: Renderer, draw: Callable, 
 
 
 @pytest.mark.parametrize(("keeps", "level"), [("subject", 0), ("background", 255)])
-def test_without_objects_the_subject_is_nothing_and_the_background_all(
+def test_without_objects_the_subject_is_empty_and_the_background_everything(
     renderer: Renderer, draw: Callable, found: Callable, keeps: str, level: int
 ) -> None:
     matte = Matte(found=found([]), keeps=keeps, is_hard=False)
     assert (draw(renderer, SIMPLE, size=(32, 18), layer5=WHITE, matte=matte)[..., :3] == level).all()
 
 
-def test_a_matte_comes_changes_and_goes(renderer: Renderer, draw: Callable, found: Callable, f_card: Callable) -> None:
+def test_a_matte_can_be_added_changed_and_removed(
+    renderer: Renderer, draw: Callable, found: Callable, f_card: Callable
+) -> None:
     is_letter = f_card(48, 48)[..., 0] == 160
     letter = found([255 * is_letter], picture_px=(48, 48))
     white = np.full((48, 48, 3), 255, np.uint8)
@@ -160,7 +162,7 @@ def test_a_matte_comes_changes_and_goes(renderer: Renderer, draw: Callable, foun
         assert (rgba[..., :3] == 255 * is_white[..., None]).all()
 
 
-def test_a_result_is_joined_and_goes_up_once(renderer: Renderer, draw: Callable, found: Callable) -> None:
+def test_a_result_is_joined_and_uploaded_once(renderer: Renderer, draw: Callable, found: Callable) -> None:
     """Its masks are changed without telling the renderer: it shows those uploaded the first time."""
     seen = found(np.full((2, 32, 32), 255))
     renderer.resize(16, 16)
@@ -176,7 +178,7 @@ def test_a_result_is_joined_and_goes_up_once(renderer: Renderer, draw: Callable,
     ).all()
 
 
-def test_a_matte_is_nothing_without_layer_5(renderer: Renderer, draw: Callable, found: Callable) -> None:
+def test_a_matte_without_layer_5_has_no_effect(renderer: Renderer, draw: Callable, found: Callable) -> None:
     matte = Matte(found=found([np.zeros((32, 32))]), keeps="subject", is_hard=False)
     for look, more in (({}, {"layer5": WHITE}), ({"/layer/5/intensity": 1.0}, {})):
         expected = draw(renderer, look, size=(64, 36), **more).copy()
@@ -199,7 +201,7 @@ def test_texels_of_the_block_are_those_of_the_whole_picture(values: Callable, fo
 
 
 @pytest.mark.parametrize("is_mirrored", [False, True], ids=["plain", "mirrored"])
-def test_what_was_found_in_the_finished_picture_lies_where_it_was_found(
+def test_objects_found_in_the_finished_picture_keep_their_position(
     renderer: Renderer, draw: Callable, found: Callable, is_mirrored: bool
 ) -> None:
     """Layer 5 is square, the picture is wide: cropped or mirrored with layer 5 the mask would lie elsewhere."""
@@ -212,7 +214,7 @@ def test_what_was_found_in_the_finished_picture_lies_where_it_was_found(
     assert row[:96].max() == 0 and row[96:].min() == 255
 
 
-def test_the_one_program_of_a_gpu_draws_the_same_with_a_matte_and_without(
+def test_the_single_program_for_gpus_draws_the_same_with_and_without_a_matte(
     gl: Renderer, draw: Callable, found: Callable, smooth_masks: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("engine.render.gl_renderer.is_software", lambda name: False)

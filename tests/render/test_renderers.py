@@ -86,7 +86,7 @@ def test_without_moderngl_auto_takes_numba_and_says_why() -> None:
     assert run_python(code).startswith("numba | no OpenGL: import of moderngl halted")
 
 
-def test_a_driver_that_refuses_a_shader_leaves_the_show_to_numba(
+def test_numba_takes_over_if_the_driver_rejects_a_shader(
     gl: Renderer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     for shader in (ROOT / "engine/render/shaders").iterdir():
@@ -125,9 +125,7 @@ def test_each_known_cause_says_what_to_install(message: str, advice: str) -> Non
         ("llvmpipe (LLVM 15.0.6, 256 bits)", 450, 1, None),
     ],
 )
-def test_contexts_that_cannot_carry_a_show_are_refused(
-    renderer: str, version: int, profile: int, piece: str | None
-) -> None:
+def test_unusable_contexts_are_rejected(renderer: str, version: int, profile: int, piece: str | None) -> None:
     reason = refusal(renderer, version, profile)
     assert reason is None if piece is None else piece in reason
 
@@ -181,7 +179,9 @@ def test_the_context_stays_current_for_the_sinks(gl: Renderer, draw: Callable) -
     assert current() == own
 
 
-def test_a_closed_renderer_says_so_and_closes_twice(renderer: Renderer, draw: Callable, picture: Callable) -> None:
+def test_a_closed_renderer_raises_and_can_be_closed_again(
+    renderer: Renderer, draw: Callable, picture: Callable
+) -> None:
     draw(renderer, size=(64, 36))
     renderer.close()
     renderer.close()
@@ -214,7 +214,7 @@ def test_a_lost_context_is_a_render_error_wherever_it_is_noticed(
     draw(gl)
 
 
-def test_a_gl_error_that_a_sink_left_behind_is_not_the_pictures(gl: Renderer, draw: Callable) -> None:
+def test_a_gl_error_left_by_a_sink_does_not_fail_the_picture(gl: Renderer, draw: Callable) -> None:
     expected = draw(gl, size=(64, 36)).copy()
     gl._context.enable_direct(0xFFFF)
     assert (draw(gl) == expected).all()
@@ -268,7 +268,7 @@ def test_once_open_no_picture_reads_a_shader_or_waits_for_the_compiler(
     draw(gl)
 
 
-def test_a_size_that_cannot_be_drawn_is_refused_and_the_old_one_stays(renderer: Renderer, draw: Callable) -> None:
+def test_a_size_that_cannot_be_drawn_is_rejected_and_the_old_one_stays(renderer: Renderer, draw: Callable) -> None:
     before = draw(renderer, size=(64, 36)).copy()
     with pytest.raises(RenderError, match="1000000x36"):
         renderer.resize(1_000_000, 36)
@@ -283,7 +283,7 @@ def test_a_gl_error_of_the_driver_is_a_render_error(gl: Renderer, draw: Callable
         gl.wait()
 
 
-def test_state_that_a_sink_left_switched_on_does_not_show(gl: Renderer, draw: Callable) -> None:
+def test_gl_state_left_enabled_by_a_sink_does_not_affect_the_picture(gl: Renderer, draw: Callable) -> None:
     expected = draw(gl, size=(64, 36)).copy()
     gl._context.enable(moderngl.BLEND | moderngl.DEPTH_TEST | moderngl.CULL_FACE)
     gl._context.blend_func = moderngl.ONE, moderngl.ONE
@@ -298,7 +298,7 @@ def test_any_size_is_drawn_and_read(renderer: Renderer, draw: Callable, size: tu
     assert (rgba[..., 3] == 255).all()
 
 
-def test_a_picture_that_is_kept_is_not_drawn_over(renderer: Renderer, draw: Callable) -> None:
+def test_a_kept_picture_is_not_drawn_over(renderer: Renderer, draw: Callable) -> None:
     renderer.resize(64, 36)
     kept, copies, views = [], [], []
     for frame in range(12):
@@ -317,13 +317,13 @@ def test_reading_twice_reads_back_once(renderer: Renderer, draw: Callable) -> No
     assert draw(renderer, size=(64, 36)) is renderer.read_rgba()
 
 
-def test_what_is_read_is_this_frame(renderer: Renderer, draw: Callable) -> None:
+def test_the_readback_is_of_this_frame(renderer: Renderer, draw: Callable) -> None:
     renderer.resize(16, 16)
     for level in (10, 250, 90):
         assert draw(renderer, {"/mode": "simple"}, layer5=np.full((4, 4, 3), level, np.uint8))[8, 8, 0] == level
 
 
-def test_buffers_are_used_again_once_nobody_holds_them() -> None:
+def test_unreferenced_buffers_are_reused() -> None:
     pool = PixelPool(8, 4)
     first = pool.take()
     assert first.shape == (4, 8, 4)
@@ -423,7 +423,7 @@ def test_lines_after_an_include_keep_their_numbers() -> None:
 @pytest.mark.parametrize(
     "message", ["1:14(3): error: no", "1(14) : error C1: no", "ERROR: 1:14: no"], ids=["Mesa", "NVIDIA", "Apple"]
 )
-def test_every_vendor_spelling_of_a_place_is_understood(message: str) -> None:
+def test_every_vendors_error_location_is_understood(message: str) -> None:
     assert "blend.glsl" in name_places(message, ["multiverse.glsl", "blend.glsl"])
 
 

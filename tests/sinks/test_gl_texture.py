@@ -161,7 +161,7 @@ def test_a_new_renderer_gets_new_servers_of_its_own_context(
     assert reports.lines == []
 
 
-def test_a_server_that_cannot_be_made_again_is_tried_later_and_the_rest_go_on(
+def test_a_server_that_cannot_be_recreated_is_retried_while_others_continue(
     texture_kind, open_gl, make_stage, make_frame, reports
 ) -> None:
     kind, library = texture_kind

@@ -115,7 +115,7 @@ def test_every_call_of_syphon_python_fits_its_published_signature(published_api)
         assert names <= set(api["modules"][module]["functions"])
 
 
-def test_what_syphons_gl_server_demands_is_what_we_install_and_hand_over(published_api) -> None:
+def test_we_install_and_pass_what_syphons_gl_server_requires(published_api) -> None:
     api = published_api("syphon")
     demands = api["modules"]["syphon.server"]["classes"]["SyphonOpenGLServer"]["constructor_calls"]
     assert "opengl._require_pyopengl" in demands and "opengl" in api["extras"]
@@ -178,7 +178,7 @@ def test_syphon_publishes_the_texture_flipped_with_its_size(stand_in_syphon, mak
 @pytest.mark.parametrize(
     ("running", "listed"), [("Python", "Python"), ("python3.12", "python3.12"), (None, "Multiverse")]
 )
-def test_syphon_tells_under_which_application_receivers_list_it(stand_in_syphon, make_stage, running, listed) -> None:
+def test_syphon_reports_its_application_name_for_receivers(stand_in_syphon, make_stage, running, listed) -> None:
     """SyphonServerBase.m: NSRunningApplication's name comes first; the one that we set counts where there is none."""
     stand_in_syphon.answers["NSRunningApplication.localizedName"] = lambda: running
     sink = SyphonSink("")
@@ -190,7 +190,7 @@ def test_syphon_tells_under_which_application_receivers_list_it(stand_in_syphon,
     assert len(stand_in_syphon.named("SyphonMetalServer.stop")) == 1
 
 
-def test_syphon_takes_its_context_back_when_publishing_left_another(stand_in_syphon, make_stage, make_frame) -> None:
+def test_syphon_restores_our_context_after_publishing(stand_in_syphon, make_stage, make_frame) -> None:
     current = [0xC0FFEE]
     stand_in_syphon.answers["CGLGetCurrentContext"] = lambda: current[0]
     sink = SyphonSink("")
@@ -200,7 +200,7 @@ def test_syphon_takes_its_context_back_when_publishing_left_another(stand_in_syp
     assert stand_in_syphon.named("CGLSetCurrentContext") == [{"args": (0xC0FFEE,)}]
 
 
-def test_syphon_stops_its_server_and_gives_back_the_context_that_was_current(stand_in_syphon, make_stage) -> None:
+def test_syphon_stops_its_server_and_restores_the_current_context(stand_in_syphon, make_stage) -> None:
     current = [0xC0FFEE]
     stand_in_syphon.answers["CGLGetCurrentContext"] = lambda: current[0]
     stand_in_syphon.answers["SyphonOpenGLServer.stop"] = lambda: current.insert(0, 0xDEAD)
@@ -239,7 +239,7 @@ def test_syphon_changes_to_metal_after_three_gl_errors_in_a_row(
     sink.close()
 
 
-def test_an_old_gl_error_of_the_renderer_is_not_held_against_syphon(stand_in_syphon, make_stage, make_frame) -> None:
+def test_an_old_gl_error_of_the_renderer_does_not_count_as_syphons(stand_in_syphon, make_stage, make_frame) -> None:
     errors: list[int] = []
     stand_in_syphon.answers["glGetError"] = lambda: errors.pop() if errors else 0
     sink = SyphonSink("")
@@ -265,7 +265,7 @@ def test_syphon_without_gl_takes_pixels_through_metal_and_follows_their_size(
     assert len(stand_in_syphon.named("SyphonMetalServer.stop")) == 1
 
 
-def test_syphons_refusal_to_make_a_server_is_one_clear_line(stand_in_syphon, make_stage) -> None:
+def test_an_error_creating_a_syphon_server_is_one_clear_line(stand_in_syphon, make_stage) -> None:
     def refuse(**_: Any) -> None:
         raise RuntimeError("Syphon could not create the server")
 
@@ -291,9 +291,7 @@ def spout_answers(library: Any, *, name: str = "Multiverse") -> None:
     library.answers["SpoutSender.createOpenGL"] = lambda: True
 
 
-def test_spout_sends_the_texture_as_it_lies_and_reports_how_it_is_shared(
-    stand_in_spout, make_stage, make_frame
-) -> None:
+def test_spout_sends_the_texture_unflipped_and_reports_the_sharing_mode(stand_in_spout, make_stage, make_frame) -> None:
     spout_answers(stand_in_spout)
     sink = SpoutSink("")
     sink.start(make_stage())
@@ -360,7 +358,7 @@ def test_two_spout_senders_share_the_context_that_spout_makes(stand_in_spout, ma
         assert len(stand_in_spout.named(f"SpoutSender.{call}")) == 2
 
 
-def test_spout_that_cannot_make_a_context_says_so(stand_in_spout, make_stage) -> None:
+def test_spout_without_a_context_is_a_clear_error(stand_in_spout, make_stage) -> None:
     spout_answers(stand_in_spout)
     stand_in_spout.answers["wglGetCurrentContext"] = lambda: None
     stand_in_spout.answers["SpoutSender.createOpenGL"] = lambda: False
@@ -381,7 +379,7 @@ def test_spout_fails_when_three_pictures_in_a_row_are_refused(stand_in_spout, ma
     assert sink.status().frames == 1
 
 
-def test_a_library_that_is_there_but_broken_makes_its_sink_unavailable_with_the_reason(
+def test_a_broken_library_makes_its_sink_unavailable_with_the_reason(
     stand_in_syphon, stand_in_spout, make_stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for kind, sink, module in (("syphon", SyphonSink(""), "syphon"), ("spout", SpoutSink(""), "SpoutGL")):

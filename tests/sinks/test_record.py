@@ -103,7 +103,7 @@ def test_offline_every_frame_is_there_at_its_time_with_its_sound(
     ("name", "codec", "colours"),  # colours: BT.709 in video range; BT.601 in full range
     [("a.mp4", "h264", (1, 1)), ("a.mov", "prores", (1, 1)), ("a.avi", "mjpeg", (5, 2))],
 )
-def test_the_f_card_comes_back_upright_in_its_colours(
+def test_the_f_card_is_recorded_upright_in_its_colours(
     make_stage, make_frame, f_card, tmp_path: Path, name: str, codec: str, colours: tuple[int, int]
 ) -> None:
     card = f_card(320, 240)
@@ -170,7 +170,7 @@ def as_wanted(wanted: Path) -> Path:
     return wanted
 
 
-def test_live_pictures_are_dropped_when_the_disk_holds_and_sound_and_times_stay_right(
+def test_live_a_stalled_disk_drops_pictures_but_sound_and_times_stay_correct(
     make_stage, make_frame, tone, tmp_path: Path, require, wait_for
 ) -> None:
     """The file is a pipe that nobody reads yet: the encoder's thread waits for it while frames keep coming."""
@@ -219,7 +219,7 @@ def test_live_a_recording_that_cannot_be_written_for_a_minute_fails_without_wait
     pipe.read_bytes()  # lets the thread go
 
 
-def test_what_exists_is_never_overwritten(make_stage, make_frame, tmp_path: Path) -> None:
+def test_existing_files_are_never_overwritten(make_stage, make_frame, tmp_path: Path) -> None:
     path = tmp_path / "take.mp4"
     path.write_bytes(b"precious")
     for number in (2, 3):
@@ -244,7 +244,7 @@ def test_without_a_name_the_file_is_dated_and_lies_in_the_record_folder(make_sta
     ("name", "complaint"),
     [("a.mkv", "'a.mkv' must end in .mp4 or .mov or .avi"), ("file/a.mp4", "cannot create the folder .*file: ")],
 )
-def test_a_file_that_cannot_be_is_refused_at_start(make_stage, tmp_path: Path, name: str, complaint: str) -> None:
+def test_an_impossible_file_is_an_error_at_start(make_stage, tmp_path: Path, name: str, complaint: str) -> None:
     (tmp_path / "file").touch()
     sink = RecordSink(str(tmp_path / name))
     with pytest.raises(SinkError, match=complaint):
@@ -253,14 +253,14 @@ def test_a_file_that_cannot_be_is_refused_at_start(make_stage, tmp_path: Path, n
     assert list(tmp_path.iterdir()) == [tmp_path / "file"]
 
 
-def test_a_folder_that_is_missing_is_made(make_stage, make_frame, tmp_path: Path) -> None:
+def test_a_missing_folder_is_created(make_stage, make_frame, tmp_path: Path) -> None:
     path = tmp_path / "tour" / "paris" / "a.mp4"
     record_offline(path, make_stage(is_offline=True), [make_frame(0)])
     assert len(pictures(path)) == 1
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows keeps a folder that is somebody's working folder")
-def test_in_a_working_folder_that_is_gone_only_a_whole_path_is_recorded_to(
+def test_in_a_deleted_current_folder_only_an_absolute_path_can_be_recorded_to(
     make_stage, make_frame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gone = tmp_path / "gone"
@@ -284,7 +284,7 @@ def written_mb(folder: Path) -> float:
     return sum(path.stat().st_size for path in folder.iterdir()) / 1e6
 
 
-def test_a_new_size_goes_on_in_a_second_file(make_stage, make_frame, f_card, tmp_path: Path) -> None:
+def test_a_new_size_continues_in_a_second_file(make_stage, make_frame, f_card, tmp_path: Path) -> None:
     frames = [make_frame(n) for n in range(5)] + [make_frame(n, f_card(80, 40)) for n in range(5, 8)]
     sink = record_offline(tmp_path / "a.mp4", make_stage(is_offline=True), frames)
     first, second = pictures(tmp_path / "a.mp4"), pictures(tmp_path / "a 2.mp4")
@@ -369,7 +369,7 @@ def boxes_of(path: Path) -> list[bytes]:
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.mov"])
-def test_a_finished_movie_is_a_plain_one_with_its_index_in_front(
+def test_a_finished_movie_is_unfragmented_with_its_index_in_front(
     make_stage, make_frame, tmp_path: Path, name: str
 ) -> None:
     """For editing programs, and for browsers, which play while they download."""
@@ -406,7 +406,7 @@ def test_moving_the_index_to_the_front_changes_no_picture_and_no_sound(
     assert heard[0][0] == heard[1][0] and np.array_equal(heard[0][1], heard[1][1])
 
 
-def test_a_recording_whose_index_cannot_be_moved_is_kept_as_it_was(make_stage, make_frame, tmp_path: Path) -> None:
+def test_a_recording_whose_index_cannot_be_moved_is_unchanged(make_stage, make_frame, tmp_path: Path) -> None:
     path = tmp_path / "a.mp4"
     partial_path(path).mkdir()  # in the way of its copy
     sink = record_offline(path, make_stage(is_offline=True), (make_frame(n) for n in range(30)))
@@ -440,7 +440,7 @@ def test_an_index_beyond_32_bits_has_offsets_of_64(make_stage, make_frame, tmp_p
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.mov", "a.avi"])
-def test_a_film_is_the_same_bytes_on_any_number_of_cores(
+def test_an_offline_movie_has_the_same_bytes_on_any_number_of_cores(
     make_stage, make_frame, tmp_path: Path, require, name: str
 ) -> None:
     """Encoders choose their number of threads by the machine, and x264's output depends on it."""
@@ -460,7 +460,7 @@ def test_a_film_is_the_same_bytes_on_any_number_of_cores(
     assert made[0] == made[1]
 
 
-def test_a_picture_that_is_missing_in_an_avi_is_shown_longer(make_stage, make_frame, f_card, tmp_path: Path) -> None:
+def test_in_an_avi_a_missing_picture_extends_the_previous_one(make_stage, make_frame, f_card, tmp_path: Path) -> None:
     """Its rate is constant: live pictures at 0, 1 and 4 thirtieths stay there."""
     path = tmp_path / "a.avi"
     sink = RecordSink(str(path))
@@ -497,7 +497,7 @@ print([(s.kind, s.state) for s in sinks.status()], sinks.status()[1].frames)
 """
 
 
-def test_a_full_disk_is_reported_the_rest_goes_on_and_the_file_so_far_plays(tmp_path: Path, require) -> None:
+def test_a_full_disk_is_reported_others_continue_and_the_file_plays_up_to_there(tmp_path: Path, require) -> None:
     require(sys.platform == "linux", "a limit of file size (Linux)")
     path = tmp_path / "a.mp4"
     done = subprocess.run(

@@ -104,7 +104,7 @@ def test_a_foreign_program_sees_the_picture_upright_follows_sizes_and_leaves_the
     again.close()
 
 
-def test_a_torn_picture_is_not_given_out(make_stage, make_frame, reports) -> None:
+def test_a_torn_picture_is_not_returned(make_stage, make_frame, reports) -> None:
     from engine.sinks.shared_reader import SharedReader
 
     sinks = SinkSet(make_stage(), SteppedClock(), reports)
@@ -134,7 +134,7 @@ def test_the_reader_is_at_most_60_lines_and_needs_numpy_only() -> None:
     assert imported - sys.stdlib_module_names == {"numpy"}
 
 
-def test_a_new_rate_alone_is_told_to_readers_in_the_same_memory(make_stage, reports) -> None:
+def test_a_new_rate_alone_reaches_readers_in_the_same_memory(make_stage, reports) -> None:
     sinks = SinkSet(make_stage(), SteppedClock(), reports)
     sinks.start(SinkSpec(kind="shared", argument="rated"))
     reader = FrameRing.open("rated")
@@ -154,7 +154,7 @@ sys.stdin.read()
 """
 
 
-def test_another_engine_that_publishes_the_same_name_is_told(make_stage, reports) -> None:
+def test_another_engine_with_the_same_name_is_reported(make_stage, reports) -> None:
     sinks = SinkSet(make_stage(), SteppedClock(), reports)
     command = [sys.executable, "-c", PUBLISHER]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=READER.parents[2]) as other:
@@ -165,8 +165,8 @@ def test_another_engine_that_publishes_the_same_name_is_told(make_stage, reports
     assert reports.lines == [
         (
             "sink.shared",
-            f"shared: another engine (process {other.pid}) also publishes 'Multiverse twice'; readers use the newer one; "
-            "choose another name with --sink shared=NAME",
+            f"shared: another engine (process {other.pid}) also publishes 'Multiverse twice'; readers use the newer "
+            "one; choose another name with --sink shared=NAME",
         )
     ]
     again = SinkSet(make_stage(), SteppedClock(), reports)

@@ -73,7 +73,7 @@ def level_of(frame):
     return None if frame is None else int(frame.pixels.mean() + 0.5)
 
 
-def test_the_newest_picture_wins(camera, device, wait_for):
+def test_the_newest_picture_is_shown(camera, device, wait_for):
     wait_for(camera.latest_frame, "the first picture")
     for level in range(10, 200, 10):
         device.send(level)
@@ -84,9 +84,7 @@ def test_the_newest_picture_wins(camera, device, wait_for):
     assert (status.state, status.width, status.height) == ("playing", 48, 32)
 
 
-def test_an_unplugged_camera_is_lost_holds_for_two_seconds_and_returns_by_itself(
-    camera, device, clock, wait_for, reports
-):
+def test_an_unplugged_camera_holds_its_picture_for_two_seconds_and_reconnects(camera, device, clock, wait_for, reports):
     wait_for(camera.latest_frame, "the first picture")
     device.unplug()
     wait_for(lambda: camera.status().state == "lost", "the loss")
@@ -102,7 +100,7 @@ def test_an_unplugged_camera_is_lost_holds_for_two_seconds_and_returns_by_itself
     assert all("retrying" in line for _, line in reports.lines)
 
 
-def test_a_camera_that_falls_silent_shows_nothing_and_says_so(camera, clock, wait_for):
+def test_a_silent_camera_shows_nothing_and_reports_it(camera, clock, wait_for):
     wait_for(camera.latest_frame, "the first picture")
     clock.advance(HOLD_S)
     assert camera.latest_frame() is None
@@ -110,7 +108,7 @@ def test_a_camera_that_falls_silent_shows_nothing_and_says_so(camera, clock, wai
     assert "no picture for 2 s" in camera.status().description
 
 
-def test_a_damaged_picture_is_passed_over(camera, device, wait_for):
+def test_a_damaged_picture_is_skipped(camera, device, wait_for):
     wait_for(camera.latest_frame, "the first picture")
     device.send_noise()
     for _ in range(3):
@@ -145,7 +143,7 @@ class Stuttering:
         self._container.close()
 
 
-def test_a_device_that_asks_for_patience_gets_it_for_five_seconds(clock, reports, wait_for, write_video):
+def test_a_device_that_answers_try_again_is_retried_for_five_seconds(clock, reports, wait_for, write_video):
     opened = []
 
     def open_container():

@@ -83,7 +83,7 @@ def test_the_old_source_plays_until_the_new_one_has_a_picture(rig: Rig) -> None:
     assert rig.current.word == "Arena" and chosen.is_open and not rig.before.is_open
 
 
-def test_a_missing_sender_costs_no_picture_and_is_given_up_after_ten_seconds(rig: Rig) -> None:
+def test_a_missing_sender_does_not_interrupt_the_picture_and_times_out_after_ten_seconds(rig: Rig) -> None:
     chosen = rig.choose("nobody", level=200, at_s=1000.0)
     for _ in range(int(MAX_WAIT_S * 2)):
         assert rig.shown() == 10
@@ -98,7 +98,7 @@ def test_a_missing_sender_costs_no_picture_and_is_given_up_after_ten_seconds(rig
     assert rig.current.word == "before"
 
 
-def test_the_last_of_several_choices_is_the_one_that_shows(rig: Rig) -> None:
+def test_the_last_of_several_choices_is_shown(rig: Rig) -> None:
     rig.choose("first", level=100, at_s=2.0)
     rig.shown()
     rig.choose("second", level=200)
@@ -117,7 +117,7 @@ def test_choosing_the_current_source_cancels_the_waiting_one(rig: Rig) -> None:
     assert rig.ended == [("late", "superseded by another choice"), ("before", "")]
 
 
-def test_no_picture_is_a_choice_too_and_the_next_one_comes_after_it(rig: Rig) -> None:
+def test_none_can_be_chosen_and_a_later_choice_replaces_it(rig: Rig) -> None:
     rig.current.take(NOTHING, lambda reason: rig.ended.append(("none", reason)))
     assert rig.shown() is None
     assert rig.ended == [("none", "")]
@@ -134,7 +134,7 @@ def test_a_source_replaced_in_the_next_frame_is_opened_again(rig: Rig) -> None:
     assert rig.shown() == 20 and rig.current.word == "before"
 
 
-def test_what_is_chosen_as_the_engine_ends_is_closed_and_answered(rig: Rig, reports) -> None:
+def test_a_source_chosen_during_shutdown_is_closed_and_answered(rig: Rig, reports) -> None:
     closed = []
     for word in ("early", "late"):
         card = MovingCard(offline=False, clock=rig.clock, report=reports)
@@ -161,7 +161,7 @@ def test_several_sources_that_hang_delay_the_end_by_no_more_than_one(rig: Rig, m
     answering.set()
 
 
-def test_a_new_gl_context_and_the_end_reach_the_one_that_is_waited_for_too(rig: Rig) -> None:
+def test_a_waiting_source_gets_a_new_gl_context_and_the_shutdown_too(rig: Rig) -> None:
     chosen = rig.choose("Arena", level=200)
     chosen.receive = lambda: None  # connected, and no picture yet
     assert rig.shown() == 10 and chosen.is_open
@@ -175,7 +175,7 @@ def test_a_new_gl_context_and_the_end_reach_the_one_that_is_waited_for_too(rig: 
     rig.current.close()
 
 
-def test_a_source_with_a_thread_is_closed_beside_the_frame_loop(reports) -> None:
+def test_a_source_with_a_thread_is_closed_off_the_frame_loop(reports) -> None:
     clock = SteppedClock()
     card = MovingCard(offline=False, clock=clock, report=reports)
     assert not isinstance(card, Polled)

@@ -39,7 +39,7 @@ def test_listing_the_cameras_of_this_machine_works_with_or_without_any():
         assert camera.name and camera.id
 
 
-def test_cameras_are_listed_by_another_process_and_one_that_hangs_is_left(monkeypatch):
+def test_cameras_are_listed_by_another_process_with_a_timeout(monkeypatch):
     monkeypatch.setattr(av, "enumerate_input_devices", None)  # which would hold the GIL of this one
     with contextlib.suppress(SourceError):  # where this FFmpeg has no such format
         assert isinstance(list_through_ffmpeg("v4l2"), tuple)
@@ -61,7 +61,7 @@ def test_a_name_that_two_cameras_share_asks_for_an_index():
         find_camera("camera", (HD, PHONE))
 
 
-def test_a_camera_that_is_not_there_is_refused_with_those_that_are(reports):
+def test_a_missing_camera_is_an_error_that_lists_the_available_ones(reports):
     with pytest.raises(SourceError, match=r"camera 7: not found \(available: 0 FaceTime HD Camera\)"):
         find_camera(7, (HD,))
     with pytest.raises(SourceError, match="camera 'no such camera': not found"):
@@ -96,7 +96,7 @@ def test_the_formats_asked_for_exist_in_ffmpeg():
     assert "v4l2" in names
 
 
-def test_none_is_no_source_and_a_path_is_never_taken_for_a_camera(reports, tmp_path):
+def test_none_means_no_source_and_a_path_is_never_a_camera(reports, tmp_path):
     def open_it(spec):
         return open_source(spec, offline=False, clock=SteppedClock(), report=reports)
 
@@ -106,7 +106,7 @@ def test_none_is_no_source_and_a_path_is_never_taken_for_a_camera(reports, tmp_p
             open_it(spec)
 
 
-def test_no_other_machine_is_asked_for_a_path_to_tell_it_from_a_cameras_name(monkeypatch):
+def test_no_network_path_is_checked_to_distinguish_it_from_a_camera_name(monkeypatch):
     class OnWindows(PureWindowsPath):
         asked: ClassVar[list[str]] = []
 
@@ -122,5 +122,5 @@ def test_no_other_machine_is_asked_for_a_path_to_tell_it_from_a_cameras_name(mon
 
 
 @pytest.mark.parametrize("name", ["a" * 300, "9" * 5000])
-def test_a_name_that_no_file_can_have_is_a_cameras(name):
+def test_a_name_that_is_invalid_for_files_means_a_camera(name):
     assert camera_of(name) == name

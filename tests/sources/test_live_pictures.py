@@ -52,7 +52,7 @@ def is_read_out(live: LivePictures) -> bool:
     return all(thread.name != live.label for thread in threading.enumerate())
 
 
-def test_pictures_are_shown_when_they_came(open_live: Open, device: PipedCamera, clock: SteppedClock) -> None:
+def test_pictures_are_timed_by_their_arrival(open_live: Open, device: PipedCamera, clock: SteppedClock) -> None:
     live = open_live()
     assert (live.kind, live.expected, live.look.sound, live.first.pixels.shape) == ("live", None, (), (32, 48, 3))
     clock.advance(60)
@@ -68,7 +68,7 @@ def test_pictures_are_shown_when_they_came(open_live: Open, device: PipedCamera,
 
 
 @pytest.mark.parametrize(("every", "dropped", "passed_over"), [(1, 40, 0), (3, 12, 28)])
-def test_a_slow_job_gets_the_newest_and_the_others_are_counted(
+def test_a_slow_job_gets_the_newest_picture_and_dropped_ones_are_counted(
     every: int, dropped: int, passed_over: int, open_live: Open, device: PipedCamera, wait_for: Any
 ) -> None:
     live = open_live()
@@ -88,7 +88,7 @@ def test_a_slow_job_gets_the_newest_and_the_others_are_counted(
     assert counts.notes == ["camera piped: ended; the run stops here"]
 
 
-def test_no_picture_comes_twice_and_a_limit_ends_it(open_live: Open, device: PipedCamera) -> None:
+def test_no_picture_is_yielded_twice_and_a_limit_ends_reading(open_live: Open, device: PipedCamera) -> None:
     read = open_live().read(1, 3)
     numbers = []
     device.send(10)
@@ -115,7 +115,7 @@ def test_closing_ends_a_job_that_waits_for_a_picture(open_live: Open, device: Pi
     assert live.counts.notes == []
 
 
-def test_a_camera_that_comes_back_goes_on_at_its_time_and_the_gap_is_told(
+def test_a_reconnected_camera_continues_in_time_and_the_gap_is_noted(
     open_live: Open, device: PipedCamera, clock: SteppedClock
 ) -> None:
     live = open_live(comes_back=True)
@@ -130,7 +130,7 @@ def test_a_camera_that_comes_back_goes_on_at_its_time_and_the_gap_is_told(
     assert live.counts.notes == ["camera piped: disconnected; reconnected 0.0 s after its last picture"]
 
 
-def test_a_camera_that_stays_away_ends_the_job_and_what_it_saw_is_kept(
+def test_a_camera_that_stays_disconnected_ends_the_job_and_its_pictures_are_kept(
     open_live: Open, device: PipedCamera, clock: SteppedClock
 ) -> None:
     live = open_live(comes_back=True)
@@ -146,12 +146,12 @@ def test_a_camera_that_stays_away_ends_the_job_and_what_it_saw_is_kept(
     assert live.counts.decoded == 2
 
 
-def test_a_camera_that_is_not_there_is_told_at_once(open_live: Open, device: PipedCamera) -> None:
+def test_a_missing_camera_is_an_error_at_once(open_live: Open, device: PipedCamera) -> None:
     device.is_plugged = False
     with pytest.raises(SourceError, match=r"^camera piped: not found"):
         open_live(comes_back=True)
 
 
-def test_what_is_live_cannot_be_resumed(open_live: Open) -> None:
+def test_a_live_source_cannot_be_resumed(open_live: Open) -> None:
     with pytest.raises(SourceError, match="a live source cannot be resumed"):
         next(open_live().read(1, None, 8))

@@ -83,7 +83,7 @@ def test_straight_alpha_is_laid_over_black(send, watch, wait_for) -> None:
     wait_for(lambda: shows(source, np.full((96, 128, 4), (100, 50, 25, 255), np.uint8)), "the picture over black")
 
 
-def test_it_comes_back_when_the_other_program_was_killed(
+def test_it_reconnects_after_the_other_program_was_killed(
     send, watch, f_card, wait_for, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("engine.sources.live.HOLD_S", 0.5)
@@ -100,7 +100,7 @@ def test_it_comes_back_when_the_other_program_was_killed(
     assert source.status().state == "playing"
 
 
-def test_a_missing_sender_is_reported_with_those_present(
+def test_a_missing_sender_is_reported_with_the_available_ones(
     send, watch, f_card, wait_for, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("engine.sources.ndi.FRESH_FINDER_S", 0.7)

@@ -111,7 +111,7 @@ def test_another_engines_picture_is_upright_and_follows_its_size(publish, watch,
 
 
 @pytest.mark.parametrize("ending", ["end", "kill"])
-def test_it_comes_back_with_the_other_engine(ending: str, publish, watch, wait_for, reports) -> None:
+def test_it_reconnects_when_the_other_engine_restarts(ending: str, publish, watch, wait_for, reports) -> None:
     first = publish("comeback", level=100)
     source = watch("shared:comeback")
     wait_for(lambda: shown(source, first) == (48, 64, 100, 0), "the first picture")
@@ -122,7 +122,7 @@ def test_it_comes_back_with_the_other_engine(ending: str, publish, watch, wait_f
     assert source.status().lost == 1
 
 
-def test_a_part_of_the_name_is_enough_and_the_whole_name_wins(publish, watch, wait_for) -> None:
+def test_part_of_the_name_is_enough_and_the_full_name_wins(publish, watch, wait_for) -> None:
     longer = publish("Saal 1 SD", level=50)
     exact = publish("saal 1", level=60)
     newer = publish("Saal 1 back", level=70)
@@ -132,7 +132,7 @@ def test_a_part_of_the_name_is_enough_and_the_whole_name_wins(publish, watch, wa
     newer.tell()
 
 
-def test_a_missing_ring_is_reported_once_with_those_present(publish, watch, wait_for, reports) -> None:
+def test_a_missing_ring_is_reported_once_with_the_available_ones(publish, watch, wait_for, reports) -> None:
     publish("somebody else")
     source = watch("shared:nobody here")
     wait_for(lambda: reports.lines, "the report")
@@ -154,7 +154,7 @@ def test_neither_our_own_picture_nor_one_for_a_child_is_taken(publish, watch, wa
     own.close()
 
 
-def test_what_other_programs_publish_cannot_be_repeated_offline(reports) -> None:
+def test_pictures_of_other_programs_cannot_be_used_offline(reports) -> None:
     for spec in ("shared:a", "ndi:a", "spout:a", "syphon:a", "rtsp://user:secret@a/b"):
         with pytest.raises(SourceError, match="a live source cannot be used offline") as caught:
             open_source(spec, offline=True, clock=SystemClock(), report=reports)

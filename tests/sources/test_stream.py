@@ -129,7 +129,7 @@ def test_the_newest_picture_of_a_stream_is_shown(kind: str, broadcast: Broadcast
     assert status.description == f"camera http://127.0.0.1:{broadcast.server_port}/stage.{kind}"
 
 
-def test_a_stream_that_ends_is_opened_again(broadcast: Broadcast, watch, wait_for, reports) -> None:
+def test_a_stream_that_ends_is_reopened(broadcast: Broadcast, watch, wait_for, reports) -> None:
     broadcast.is_endless = False
     source = watch("stage.mjpg?token=hidden")
     wait_for(lambda: reports.lines, "the end of the stream")
@@ -140,7 +140,7 @@ def test_a_stream_that_ends_is_opened_again(broadcast: Broadcast, watch, wait_fo
     assert "secret" not in said and "hidden" not in said
 
 
-def test_a_stream_that_stalls_is_closed_and_opened_again(
+def test_a_stalled_stream_is_reopened(
     broadcast: Broadcast, watch, wait_for, reports, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("engine.sources.stream.SILENT_S", 0.3)
@@ -154,19 +154,19 @@ def test_a_stream_that_stalls_is_closed_and_opened_again(
     assert broadcast.connections >= 2
 
 
-def test_a_server_that_accepts_and_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_silent_server_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("engine.sources.stream.OPEN_TIMEOUT_S", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as server, pytest.raises(SourceError, match="no answer within"):
         open_stream(f"http://127.0.0.1:{server.getsockname()[1]}/silent.mjpg")
 
 
-def test_a_file_on_a_server_is_refused_for_it_would_rush_through(broadcast: Broadcast, write_video) -> None:
+def test_a_file_on_a_server_is_rejected_as_a_live_stream(broadcast: Broadcast, write_video) -> None:
     broadcast.file = write_video(10).read_bytes()
     with pytest.raises(SourceError, match="a file, not a live stream; download it"):
         open_stream(f"http://127.0.0.1:{broadcast.server_port}/clip.mp4")
 
 
-def test_a_stream_whose_server_is_away_is_tried_again(free_port, reports, wait_for) -> None:
+def test_an_unreachable_stream_is_retried(free_port, reports, wait_for) -> None:
     source = open_source(f"rtsp://127.0.0.1:{free_port()}/a", offline=False, clock=SystemClock(), report=reports)
     assert source is not None
     source.start()
@@ -176,7 +176,7 @@ def test_a_stream_whose_server_is_away_is_tried_again(free_port, reports, wait_f
     source.close()
 
 
-def test_what_ffmpeg_was_built_without_is_named() -> None:
+def test_a_protocol_missing_in_ffmpeg_is_named() -> None:
     try:
         open_stream("srt://127.0.0.1:9")
     except SourceError as error:
@@ -190,6 +190,6 @@ def test_neither_passwords_nor_tokens_are_shown() -> None:
     assert shown_address("udp://@:1234") == "udp://:1234"
 
 
-def test_what_is_no_address_is_said_in_a_line_without_its_password() -> None:
+def test_an_invalid_address_is_reported_without_its_password() -> None:
     with pytest.raises(SourceError, match=r"^camera \[hall/cam: not an address$"):
         open_source("rtsp://me:secret@[hall/cam?key=1", offline=False, clock=SystemClock(), report=print)

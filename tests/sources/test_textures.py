@@ -248,7 +248,7 @@ def test_a_syphon_server_is_found_by_a_part_and_its_picture_is_upright(mac: Mac,
     assert len(mac.library.named("SyphonMetalClient.stop")) == 1
 
 
-def test_arena_is_its_composition_though_its_preview_is_listed_first(mac: Mac, windows: Windows, opened) -> None:
+def test_arena_means_its_composition_even_if_its_preview_is_listed_first(mac: Mac, windows: Windows, opened) -> None:
     for spec in ("syphon:Arena", "syphon:Arena:Composition", "syphon:Arena Composition", "spout:Arena"):
         opened(spec).poll()
     described = [call["description"] for call in mac.library.named("SyphonMetalClient.__init__")]
@@ -272,7 +272,7 @@ def test_a_search_for_resolume_names_its_senders_and_reports_later_ones(
     )
 
 
-def test_a_syphon_server_that_ends_is_found_again_by_itself(mac: Mac, opened, clock, reports) -> None:
+def test_a_restarted_syphon_server_is_found_again(mac: Mac, opened, clock, reports) -> None:
     mac.texture = np.full((4, 4, 4), 100, np.uint8)
     source = opened("syphon:composition")
     source.poll()
@@ -318,7 +318,7 @@ def test_a_spout_sender_is_found_by_a_part_and_follows_its_size(windows: Windows
     assert source.latest_frame() is shown
 
 
-def test_a_spout_sender_that_ends_is_found_again_by_itself(windows: Windows, opened, clock, reports) -> None:
+def test_a_restarted_spout_sender_is_found_again(windows: Windows, opened, clock, reports) -> None:
     source = opened("spout:touch")
     windows.senders = ["touch 1"]
     source.poll()
@@ -360,7 +360,7 @@ def test_spout_without_gl_says_what_it_needs(windows: Windows, opened, clock, re
     assert source.status().state == "playing"
 
 
-def test_errors_of_the_library_cost_no_frame(windows: Windows, opened, clock, reports) -> None:
+def test_errors_of_the_library_do_not_abort_a_frame(windows: Windows, opened, clock, reports) -> None:
     def crash(*_: object) -> bool:
         raise OSError("driver reset")
 
@@ -375,7 +375,7 @@ def test_errors_of_the_library_cost_no_frame(windows: Windows, opened, clock, re
     source.close()
 
 
-def test_on_another_system_the_line_says_which_one_it_needs(clock, reports) -> None:
+def test_on_another_system_the_error_names_the_required_one(clock, reports) -> None:
     for kind, system in (("syphon", "macOS"), ("spout", "Windows")):
         with pytest.raises(SourceError, match=rf"^{kind} stage: needs {system}$"):
             open_source(f"{kind}:stage", offline=False, clock=clock, report=reports)
@@ -384,7 +384,7 @@ def test_on_another_system_the_line_says_which_one_it_needs(clock, reports) -> N
 # -- lists of senders ------------------------------------------------------------------------------------
 
 
-def test_senders_are_listed_with_the_words_that_choose_them(mac: Mac) -> None:
+def test_senders_are_listed_with_the_arguments_that_select_them(mac: Mac) -> None:
     assert [sender.word for sender in list_textures()] == [
         "syphon:Arena:Preview",
         "syphon:Arena:Composition",
@@ -413,7 +413,7 @@ def test_a_menu_has_present_and_later_senders_but_not_our_own(windows: Windows, 
     assert lists.look() == ()
 
 
-def test_a_list_that_fails_costs_no_frame(windows: Windows, clock) -> None:
+def test_a_failing_list_does_not_abort_a_frame(windows: Windows, clock) -> None:
     def crash() -> list[str]:
         raise OSError("driver reset")
 

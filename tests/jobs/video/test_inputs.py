@@ -193,7 +193,7 @@ def test_odd_sides_are_kept(movie: Movie) -> None:
 
 
 @pytest.mark.parametrize(("matrix", "turns"), [((0, 1, -1, 0), -1), ((-1, 0, 0, -1), 2), ((0, -1, 1, 0), 1)])
-def test_a_video_filmed_with_a_turned_phone_stands_upright(
+def test_a_video_filmed_with_a_rotated_phone_is_shown_upright(
     matrix: tuple[int, int, int, int], turns: int, movie: Movie, f_card: Callable[..., np.ndarray]
 ) -> None:
     card = f_card(96, 64)[..., :3]
