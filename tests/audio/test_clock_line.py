@@ -30,7 +30,7 @@ def test_after_a_minute_of_jittering_marks_the_position_is_known_to_a_sample(ppm
         follow(line, 0.01, ppm=ppm, jitter_s=0.001, seed=block, first=block)
         off.append(line.number_at(sounded_s(block, ppm)) - block * BLOCK)
     assert np.abs(off).max() < 2.0
-    assert np.abs(np.diff(off)).max() < 0.1  # from mark to mark: nothing trembles
+    assert np.abs(np.diff(off)).max() < 0.1  # from mark to mark: no jitter
     assert line.disturbances == 0
 
 

@@ -1,4 +1,4 @@
-"""Sound files, ordinary and odd."""
+"""Sound files, normal and unusual."""
 
 import os
 import sys
@@ -50,7 +50,7 @@ def test_an_mp3_is_heard(sine, tmp_path, reports) -> None:
 
 
 def write_through_ffmpeg(path: Path, samples: np.ndarray, rate_hz: int, codec: str, *, has_pictures: bool) -> str:
-    """samples (frames, 2) float32, with a second of black beside them if wanted."""
+    """samples (frames, 2) float32, optionally with a second of black video."""
     with av.open(str(path), "w") as movie:
         video = movie.add_stream("mpeg4", rate=10) if has_pictures else None
         sound = movie.add_stream(codec, rate=rate_hz, layout="stereo")
@@ -144,7 +144,7 @@ def test_a_file_played_once_ends_in_silence_and_is_finished(noise, tmp_path, rep
     assert feed.is_finished
 
 
-@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="names there are Unicode")
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="file names are Unicode there")
 def test_a_file_name_that_is_not_utf_8_is_played(noise, tmp_path, reports) -> None:
     path = tmp_path / os.fsdecode(b"song \xff.wav")
     Path(write(tmp_path / "a.wav", noise, subtype="FLOAT")).rename(path)
@@ -162,7 +162,7 @@ def test_files_of_any_rate_and_width_are_analysed_as_they_are(rate_hz, channels,
     audio.close()
     assert (audio.sample_rate_hz, audio.source_channels) == (rate_hz, channels)
     assert f"{rate_hz} Hz" in audio.choice
-    own = features.channels[1 if channels == 1 else 0]  # of mono, the band from 250 to 1000 Hz
+    own = features.channels[1 if channels == 1 else 0]  # for mono, the band from 250 to 1000 Hz
     assert own.pitch_hz == pytest.approx(440.0, rel=0.003)
 
 

@@ -36,7 +36,7 @@ def test_below_the_gate_gain_and_meter_are_frozen() -> None:
     gain = AutoGain(HOP_S)
     before = run(np.full(4, 0.1), 5.0, gain).copy()
     assert np.array_equal(run(np.full(4, 10 ** (-56 / 20)), 60.0, gain), before)
-    assert run(np.full(4, 0.01), HOP_S, gain) == pytest.approx(before, abs=0.01)  # still the level of before
+    assert run(np.full(4, 0.01), HOP_S, gain) == pytest.approx(before, abs=0.01)  # still the earlier level
     assert np.array_equal(run(np.full(4, 10 ** (-56 / 20)), 60.0), np.zeros(4))
 
 

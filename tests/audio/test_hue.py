@@ -1,4 +1,4 @@
-"""The hue that a pitch gives its layer: sure tones move it, slowly and the short way; noise does not."""
+"""The hue of a layer from its pitch: clear tones move it, slowly and the shorter way; noise does not."""
 
 import itertools
 from dataclasses import replace
@@ -52,7 +52,9 @@ def test_a_steady_tone_arrives_at_its_hue_the_short_way_round(sine, analyse) -> 
     found = analyse(tone, tone, tone, tone, settings=GLIDING)
     for channel, first in enumerate(FIRST_HUES):
         way = np.array([turns_apart(hue, 7 / 12) for hue in hues(found, channel)])
-        assert way[0] <= turns_apart(first, 7 / 12) + 1e-4 and (np.diff(way) <= 1e-9).all(), "never away from it"
+        assert way[0] <= turns_apart(first, 7 / 12) + 1e-4 and (np.diff(way) <= 1e-9).all(), (
+            "never away from the target"
+        )
         assert way[-1] < 0.02
         assert found.features.channels[channel].pitch_confidence > 0.95
 
@@ -60,10 +62,10 @@ def test_a_steady_tone_arrives_at_its_hue_the_short_way_round(sine, analyse) -> 
 def test_a_certain_hue_covers_63_percent_in_one_glide_time_at_any_hop() -> None:
     for hop_s in (0.005, 0.01):
         glide = HueGlide(hop_s, FIRST_HZ)
-        for _ in range(100_000):  # steady, but at no other hue yet
+        for _ in range(100_000):  # steady, but still at the same hue
             if glide.follow(np.array(FIRST_HZ), np.ones(4), ALL, np.array(FIRST_HZ), 1e9, True)[1].min() > 1 - 1e-12:
                 break
-        heard_hz = np.array(FIRST_HZ) * 2 ** (0.01)  # a hundredth of a turn: as steady as before
+        heard_hz = np.array(FIRST_HZ) * 2 ** (0.01)  # a hundredth of a turn, so just as steady
         for _ in range(round(0.5 / hop_s)):
             now, confidence = glide.follow(heard_hz, np.ones(4), ALL, heard_hz, 500.0, True)
         assert confidence.min() > 0.99
@@ -76,7 +78,7 @@ def test_hi_hats_do_not_move_the_hue(analyse) -> None:
     found = analyse(noise, noise, noise, noise, settings=GLIDING)
     for channel, first in enumerate(FIRST_HUES):
         assert max(turns_apart(hue, first) for hue in hues(found, channel)) < 0.005
-    # With no glide it went all round: what it is held against.
+    # For comparison: without glide it covers the whole circle.
     bare = hues(analyse(noise, noise, noise, noise, settings=AT_ONCE))
     assert np.ptp(bare) > 0.5
 
@@ -137,4 +139,4 @@ def test_an_outgoing_look_keeps_its_glide_while_the_new_one_has_none(sine) -> No
     found = analyser.features(replace(AT_ONCE, leaving=slow))
     assert all(turns_apart(channel.hue, 0.5) < 0.02 for channel in found.channels)
     for channel, hue in zip(found.leaving_channels, FIRST_HUES, strict=True):
-        assert turns_apart(channel.hue, hue) < 0.05, "2 s of a glide of a minute"
+        assert turns_apart(channel.hue, hue) < 0.05, "2 s into a glide of a minute"

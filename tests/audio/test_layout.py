@@ -1,4 +1,4 @@
-"""The layout of source channels on layers."""
+"""The mapping of source channels to layers."""
 
 import numpy as np
 import pytest

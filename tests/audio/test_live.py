@@ -13,7 +13,7 @@ from engine.system.clock import SystemClock
 
 
 class Hand:
-    """A capture whose samples the test writes."""
+    """A capture with samples written by the test."""
 
     def __init__(self, rate_hz: int = 48_000, channels: int = 4) -> None:
         self.ring = SampleRing(rate_hz, channels)
@@ -113,7 +113,7 @@ def test_sound_overwritten_before_analysis_is_skipped(reports, wait_for) -> None
     features = wait_for(lambda: (newest := audio.latest_features()).end_sample and newest, "the newest sound")
     audio.close()
     assert features.end_sample == 12 * 48_000
-    assert features.channels[0].gain_db == 0.0  # seconds of it would have turned the gain up
+    assert features.channels[0].gain_db == 0.0  # analysing seconds of it would have raised the gain
     assert reports.lines == []
 
 
@@ -140,7 +140,7 @@ def test_one_channel_may_be_the_voice_heard_at_that_time(reports, wait_for) -> N
         hand.ring.set_mark(hand.ring.newest, hop / 100)
         hand.ring.write(np.full((480, 4), 0.5, np.float32))
         wait_for(lambda hop=hop: audio.latest_features().end_sample == (hop + 1) * 480, "the hop")
-        if hop == 155:  # 50 ms after the voice grew louder, 50 ms before that is heard
+        if hop == 155:  # 50 ms after the voice got louder, 50 ms before that is heard
             assert [channel.peak for channel in audio.latest_features().channels] == [
                 0.5,
                 pytest.approx(0.25),

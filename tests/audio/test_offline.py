@@ -1,4 +1,4 @@
-"""Sound for a picture that is rendered as fast as it can be."""
+"""Sound for rendering faster than real time."""
 
 import dataclasses
 

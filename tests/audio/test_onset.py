@@ -77,7 +77,7 @@ def test_flux_is_the_mean_growth_of_the_compressed_level() -> None:
     before, level = np.zeros((1, 10), np.float32), np.zeros((1, 10), np.float32)
     level[0, 3] = 0.1
     assert spectral_flux(level, before, np.array([2.0]))[0] == pytest.approx(np.log1p(200.0) / 10, rel=1e-5)
-    for neighbour in (2, 4):  # one of them sounded: a glide
+    for neighbour in (2, 4):  # a neighbour sounded before: a glide
         before[:] = 0.0
         before[0, neighbour] = 0.1
         assert spectral_flux(level, before, np.array([2.0]))[0] == 0.0

@@ -46,7 +46,7 @@ def test_a_copy_is_unchanged_while_the_ring_is_written() -> None:
 
 
 def test_readers_never_see_a_sample_in_the_wrong_place_while_the_writer_laps_them() -> None:
-    ring = SampleRing(4096, 16, seconds=1.0)  # wide rows: a copy takes long enough to be caught out
+    ring = SampleRing(4096, 16, seconds=1.0)  # wide rows, so that copies are slow enough to be overtaken
     blocks = [numbered(first, 1024, channels=16) for first in range(0, 1 << 16, 1024)]
     wrong: list[tuple[int, int]] = []
     reads = [0, 0]

@@ -104,7 +104,7 @@ def test_a_triggered_steady_tone_stands_still(sine) -> None:
 
 
 def test_the_trigger_takes_the_newest_crossing_that_leaves_a_full_window(sine) -> None:
-    sound = sine(100.0, seconds=1.0)[: 480 * 90 + 100]  # a period is 480 samples; the last has begun
+    sound = sine(100.0, seconds=1.0)[: 480 * 90 + 100]  # a period is 480 samples; the last one is incomplete
     one_period = 0.5 * np.sin(2 * np.pi * (np.arange(1024) + 0.5) / 1024)
     assert np.allclose(wave_of(sound, window_ms=10.0, trigger=RISING), one_period, atol=0.001)
     mid_period = np.roll(one_period, -round(100 / 480 * 1024))

@@ -1,4 +1,4 @@
-"""The compiling of Numba's kernels and the reported progress."""
+"""Compiling of Numba's kernels and its progress reports."""
 
 import threading
 from collections.abc import Callable
@@ -50,7 +50,7 @@ def test_compiling_reports_progress_and_is_cached_on_disk(tmp_path: Path, monkey
         prepare(again, tell, np.zeros(4))
     assert lines == []
     with pytest.raises(TypeError):
-        again(np.zeros((2, 2)))  # in a show nothing is compiled
+        again(np.zeros((2, 2)))  # nothing is compiled during a show
 
 
 def test_without_a_cache_folder_it_is_compiled_at_each_start_with_a_report() -> None:
@@ -78,8 +78,8 @@ def test_a_full_disk_prevents_only_caching(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_only_kernels_that_a_run_needs_are_compiled() -> None:
-    """The default one has no camera and no model: one picture kernel without layer 5, no masks. The other is
-    compiled on a thread when a camera is opened."""
+    """The default run has no camera and no model: one picture kernel without layer 5, no masks. The kernel with
+    layer 5 is compiled on a thread when a camera is opened."""
     told = run_python(
         "from engine import Config, open_engine\n"
         "config = Config(width=64, height=64, fps=30, audio='demo', renderer='numba', sinks=('null',))\n"

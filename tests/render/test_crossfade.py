@@ -1,4 +1,4 @@
-"""The crossfade of layer 5, and the same two pictures shown beside the main picture."""
+"""The crossfade of layer 5, and the same two pictures as an extra picture."""
 
 import dataclasses
 import math
@@ -94,7 +94,7 @@ def test_simple_mode_shows_exactly_the_mix(renderer: Renderer, fade: Callable, m
     after, before = noise(1), noise(2)
     rgba = fade(renderer, SIMPLE, after, before, mix, (64, 48))
     exact = before.pixels * (1 - mix) + after.pixels * mix
-    assert np.abs(rgba[..., :3] - exact).max() <= 0.5 + 0.01  # rounded; which way from a half is not told
+    assert np.abs(rgba[..., :3] - exact).max() <= 0.5 + 0.01  # rounding of halves is not specified
 
 
 @pytest.mark.parametrize("side", [2, 31, 64, 512])
@@ -144,7 +144,7 @@ def test_opengl_numba_and_the_formula_crossfade_alike(
 
 
 def test_a_picture_that_becomes_the_old_one_is_not_uploaded_again(gl: Renderer, fade: Callable) -> None:
-    """Its pixels are changed without telling the renderer: it shows those uploaded the first time."""
+    """The pixels are changed in place, unknown to the renderer: it shows the ones first uploaded."""
     first, second, third = (frame((level, level, level)) for level in (10, 110, 210))
     fade(gl, SIMPLE, first, None, 1.0, (16, 16))
     first.pixels[:] = 99
@@ -154,7 +154,7 @@ def test_a_picture_that_becomes_the_old_one_is_not_uploaded_again(gl: Renderer, 
     assert (fade(gl, SIMPLE, second, None, 1.0)[..., :3] == 110).all()
     assert (fade(gl, SIMPLE, third, second, 0.5)[..., :3] == 160).all()
     assert (fade(gl, SIMPLE, second, third, 0.25)[..., :3] == 185).all()  # and back again
-    assert (fade(gl, SIMPLE, first, second, 0.5)[..., :3] != 60).all()  # long gone: this one had to go up again
+    assert (fade(gl, SIMPLE, first, second, 0.5)[..., :3] != 60).all()  # evicted long ago, so it was uploaded again
 
 
 def test_a_frozen_picture_stays_while_its_crossfade_continues(renderer: Renderer, fade: Callable) -> None:
@@ -174,7 +174,7 @@ def test_feedback_keeps_the_trail_of_a_crossfade(renderer: Renderer, fade: Calla
         int(fade(renderer, trail, black, white, mix, (16, 16) if mix == 0 else None)[8, 8, 0])
         for mix in (0.0, 0.25, 0.9, 1.0)
     ]
-    assert levels == [200, 150, 75, 37]  # the mixture, the mixture, half of the last, half of that
+    assert levels == [200, 150, 75, 37]  # the mix twice, then halved twice
 
 
 def test_sinks_and_other_pictures_do_not_change_the_main_picture(gl: Renderer, fade: Callable, draw: Callable) -> None:
@@ -182,7 +182,7 @@ def test_sinks_and_other_pictures_do_not_change_the_main_picture(gl: Renderer, f
     for _ in range(2):
         gl._context.enable(moderngl.BLEND)
         gl._context.blend_func = moderngl.ONE, moderngl.ONE
-        gl._context.enable_direct(0xFFFF)  # no such capability: an error is left behind
+        gl._context.enable_direct(0xFFFF)  # no such capability: leaves a GL error
         beside = gl.show(noise(5, (33, 20)), noise(6, (33, 20)), 0.5)
         beside.draw_texture()
         assert apart(beside.read_rgba(), opaque(mixed(noise(5, (33, 20)), noise(6, (33, 20)), 0.5))) <= 1
@@ -215,7 +215,7 @@ def test_a_shown_texture_is_upright_opaque_and_of_exactly_its_size(
     card = f_card(64, 32)
     picture, black = frame(np.ascontiguousarray(card[..., :3])), frame((0, 0, 0), (64, 32))
     for mix in (1.0, 0.5):
-        fade(gl, SIMPLE, picture, black, mix, (64, 48))  # layer 5 shows the same: nothing is mixed for a second size
+        fade(gl, SIMPLE, picture, black, mix, (64, 48))  # layer 5 shows the same: not mixed a second time
         texture = gl.show(picture, black, mix).draw_texture()
         assert (texture.width, texture.height) == (64, 32)
         assert apart(read(texture.glo, 64, 32), opaque(mixed(picture, black, mix))) <= 1
@@ -232,7 +232,7 @@ def test_numba_has_no_texture_to_show(cpu: Renderer) -> None:
 def test_a_shown_picture_is_drawn_on_demand_and_only_once(renderer: Renderer) -> None:
     picture, before = noise(1), noise(2)
     shown = renderer.show(picture, before, 0.5)
-    picture.pixels[:] = before.pixels  # read only now
+    picture.pixels[:] = before.pixels  # pixels are read only on demand
     first = shown.read_rgba()
     assert (first == opaque(before.pixels)).all()
     picture.pixels[:] = 0

@@ -1,4 +1,4 @@
-"""The dissolve of two looks: each picture is the mixture of the two looks drawn alone. GL and Numba."""
+"""Dissolving two looks: each picture is the mix of the two looks drawn alone. GL and Numba."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -23,7 +23,7 @@ WITHIN = 2  # of 255: three roundings
 
 
 class Pair:
-    """A renderer that fades, and beside it two that draw each look alone."""
+    """A renderer that fades, and two more that draw each look alone."""
 
     def __init__(self, renderer: Renderer, picture: Callable[..., PictureInput]) -> None:
         self.fading = renderer
@@ -77,17 +77,17 @@ def test_each_frame_of_a_fade_is_the_mix_of_both_looks_drawn_alone(pair: Pair, a
         mix = step / 8
         before, to = pair.picture(rose), pair.picture(curtain)
         shown, going, coming = pair.draw(leave(before, to, mix), before, to)
-        assert np.abs(going - coming).mean() > 20, "two looks that nobody takes for one another"
+        assert np.abs(going - coming).mean() > 20, "two clearly different looks"
         assert np.abs(shown - mean_of(going, coming, mix)).max() <= WITHIN, f"at {mix}"
     to = pair.picture(curtain)
     shown, coming = pair.draw(to, None, to)
-    assert (shown == coming).all(), "the fade is over, and the trail goes on"
+    assert (shown == coming).all(), "the fade is over, and the trail continues"
     pair.alone.reverse()
     pair.alone[1].resize(*SIZE)
     for mix in (0.0, 0.5):
         before, to = pair.picture(curtain), pair.picture(rose)
         shown, going, coming = pair.draw(leave(before, to, mix, number=2), before, to)
-        assert np.abs(shown - mean_of(going, coming, mix)).max() <= WITHIN, "back, with nothing of the trail of then"
+        assert np.abs(shown - mean_of(going, coming, mix)).max() <= WITHIN, "back, without the earlier trail"
 
 
 def test_simple_mode_and_the_multiverse_dissolve_into_each_other(pair: Pair) -> None:
@@ -185,7 +185,7 @@ def test_a_new_size_during_a_fade_keeps_both_looks_and_drops_the_still(pair: Pai
     for mix in (0.5, 0.6):
         to = pair.picture(CURTAIN)
         shown, coming = pair.draw(leave(None, to, mix), None, to)
-        assert (shown == coming).all(), "nothing is left of the other, and black is no look"
+        assert (shown == coming).all(), "nothing is left of the other look, nor of black"
 
 
 def test_a_fade_does_not_draw_over_a_published_picture(pair: Pair) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from engine.render import Renderer
 
-SIMPLE = {"/mode": "simple"}  # what is under the trail is exactly what the camera shows
+SIMPLE = {"/mode": "simple"}  # below the trail is exactly the camera's picture
 BLACK = np.zeros((48, 64, 3), np.uint8)
 
 
@@ -32,7 +32,7 @@ def centre_of(rgba: np.ndarray) -> tuple[float, float]:
 @pytest.mark.parametrize("changes", [{}, {"/feedback/zoom": 1.02, "/feedback/rotate": 3.0}, {"/feedback/hue": 0.07}])
 def test_the_longest_trail_fades_to_black_completely(renderer: Renderer, draw: Callable, changes: dict) -> None:
     trail = SIMPLE | {"/feedback/amount": 0.98} | changes
-    card = np.random.default_rng(5).integers(0, 70, (48, 64, 3), dtype=np.uint8)  # rounding would hold 24 and below
+    card = np.random.default_rng(5).integers(0, 70, (48, 64, 3), dtype=np.uint8)  # rounding would freeze 24 and below
     draw(renderer, trail, size=(64, 48), layer5=card)
     brightest = 70
     for _ in range(70):
@@ -72,7 +72,7 @@ def test_rotate_above_0_carries_the_trail_clockwise(renderer: Renderer, draw: Ca
     trail = SIMPLE | {"/feedback/amount": 0.98, "/feedback/rotate": 10.0}
     draw(renderer, trail, size=(64, 48), layer5=spot(48, 24))
     x, y = centre_of(draw(renderer, trail, layer5=BLACK))
-    assert y > 0 and np.degrees(np.arctan2(y, x)) == pytest.approx(10, abs=2)  # right of the centre goes down
+    assert y > 0 and np.degrees(np.arctan2(y, x)) == pytest.approx(10, abs=2)  # right of the centre moves down
 
 
 def test_hue_turns_red_over_yellow_to_green(renderer: Renderer, draw: Callable) -> None:
@@ -99,7 +99,7 @@ def test_a_moving_trail_is_mirrored_at_its_edges(renderer: Renderer, draw: Calla
     trail = SIMPLE | {"/feedback/amount": 0.98, "/feedback/zoom": 0.9}
     draw(renderer, trail, size=(64, 48), layer5=card)
     rgba = draw(renderer, trail, layer5=BLACK)[..., :3].astype(float)
-    # Shrunk to 9/10 about the centre, what was the left edge lies at column 3.2: beyond it the columns run back.
+    # Shrunk to 9/10 about the centre, the former left edge is at column 3.2; beyond it the columns are mirrored.
     row, column = np.mgrid[:48, :64]
     x, y = (column - 31.5) / 0.9 + 31.5, (row - 23.5) / 0.9 + 23.5
     x, y = 63.5 - np.abs(64 - (x + 0.5) % 128), 47.5 - np.abs(48 - (y + 0.5) % 96)

@@ -1,4 +1,4 @@
-"""At most three flashes in any second, by dimming; motion goes on, and nothing else is changed."""
+"""At most three flashes in any second, by dimming; motion continues, and nothing else changes."""
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
@@ -111,7 +111,7 @@ def test_no_strobe_is_published_with_more_than_three_flashes_a_second(show: Call
     assert_conforms(published, times_s)
     is_new = [not np.array_equal(one, other) for one, other in pairwise(wanted)]
     is_shown = [not np.array_equal(one, other) for one, other in pairwise(published)]
-    assert all(shown for new, shown in zip(is_new, is_shown, strict=True) if new), "a picture was held"
+    assert all(shown for new, shown in zip(is_new, is_shown, strict=True) if new), "a picture was frozen"
 
 
 @pytest.mark.parametrize("times_s", [times(24), times(60), jittered()], ids=["24 fps", "60 fps", "jittered"])
@@ -119,7 +119,7 @@ def test_no_strobe_is_published_with_more_than_three_flashes_a_second(show: Call
 def test_the_limit_does_not_depend_on_frame_times(show: Callable, times_s: np.ndarray, hz: float) -> None:
     published = show(strobe(hz, BLACK, WHITE, times_s), times_s)
     assert_conforms(published, times_s)
-    assert most_flashes_in_a_second(mean_luminance(published)[:, None], times_s)[0] == 3  # what may flash does
+    assert most_flashes_in_a_second(mean_luminance(published)[:, None], times_s)[0] == 3  # the allowed flashes remain
 
 
 def test_three_flashes_pass_unchanged_and_the_fourth_is_dimmed(show: Callable) -> None:
@@ -184,7 +184,7 @@ def test_flicker_between_pictures_above_80_percent_is_no_flash(show: Callable) -
 
 def test_a_slow_picture_is_untouched_bit_for_bit(show: Callable) -> None:
     times_s = times(30, 4)
-    cards = [card(*[round(127.5 - 127.5 * np.cos(time_s * np.pi))] * 3) for time_s in times_s]  # half a swing a second
+    cards = [card(*[round(127.5 - 127.5 * np.cos(time_s * np.pi))] * 3) for time_s in times_s]  # half a cycle a second
     assert (show(cards, times_s) == np.array(cards)).all()
 
 
@@ -205,7 +205,7 @@ def test_a_strobe_by_brightness_fade_or_blackout_is_limited_too(renderer: Render
         )
         assert general_flashes(published, times_s) == 3
         if "/master/blackout" in looks[0]:
-            assert (published[::2] == 0).all()  # at once, always
+            assert (published[::2] == 0).all()  # always immediate
 
 
 def test_with_the_guard_off_everything_passes(renderer: Renderer, draw: Callable) -> None:
@@ -224,7 +224,7 @@ def test_the_guard_reports_its_state(renderer: Renderer, draw: Callable) -> None
     for frame in range(30, 60):
         draw(renderer, GUARDED, layer5=(WHITE, BLACK)[frame % 2], time_s=frame / 30)
     state = renderer.flash_guard
-    assert not state.is_limiting  # black is as it was drawn
+    assert not state.is_limiting  # black is unchanged
     draw(renderer, GUARDED, layer5=WHITE, time_s=60 / 30)
     state = renderer.flash_guard
     assert state.is_limiting and state.held_share > 0.8 and 0.1 < state.lately_share < 0.3

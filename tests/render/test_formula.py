@@ -1,4 +1,4 @@
-"""The picture's formula at pixels worked out by hand, in plain Python numbers."""
+"""The picture's formula at pixels calculated by hand, in plain Python numbers."""
 
 import math
 from collections.abc import Callable
@@ -15,7 +15,7 @@ LINEAR = {"/multiverse/tone": "clip", "/multiverse/brightness": 1.0, "/multivers
 
 
 def waves_of(*channels: np.ndarray | float) -> np.ndarray:
-    """(4, 1024) float32; a number is a constant wave, channels left out are silent."""
+    """(4, 1024) float32; a number is a constant wave; omitted channels are silent."""
     waves = np.zeros((4, 1024), np.float32)
     for channel, wave in enumerate(channels):
         waves[channel] = wave

@@ -15,7 +15,7 @@ from engine.values import ChannelFeatures, FoundObject, Segmentation, ShownPictu
 
 
 class Driver:
-    """Opens real renderers, or refuses on request, and can close the newest one."""
+    """Opens real renderers, fails on request, and can close the newest one."""
 
     def __init__(self, kind: str) -> None:
         self.kind = kind
@@ -51,7 +51,7 @@ def drawing(driver: Driver, clock: SteppedClock, reports: Callable):
 
 @pytest.fixture
 def picture() -> PictureInput:
-    """Silence: an even grey."""
+    """Silence: uniform grey."""
     return PictureInput(
         look=Look.from_values(ParamStore().snapshot()),
         waves=silent_waves(),
@@ -70,10 +70,10 @@ def test_a_lost_renderer_is_reopened_and_draws_the_same(
     told = []
     drawing.add_context_user(SimpleNamespace(renew_context=lambda: told.append(len(driver.opened))))
     driver.reset()
-    drawing.draw(picture)  # is lost here
-    assert np.array_equal(drawing.reader()(), before)  # and held
+    drawing.draw(picture)  # the loss happens here
+    assert np.array_equal(drawing.reader()(), before)  # the last picture is held
     assert drawing.texture is None
-    drawing.draw(picture)  # is opened again here
+    drawing.draw(picture)  # reopens here
     assert np.array_equal(drawing.reader()(), before)
     assert (len(driver.opened), told) == (2, [2])
     assert [key for key, _ in reports.lines] == ["renderer", "renderer.opened"]

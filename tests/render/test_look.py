@@ -56,7 +56,7 @@ def test_base_hue_rotates_every_layer_in_both_modes() -> None:
 
 def test_spread_moves_the_hues_toward_the_base() -> None:
     octave = tuple(ChannelFeatures(pitch_hz=261.63 * 2**part) for part in (0.0, 0.25, 0.49, 0.75))
-    hues = (0.5, 0.55, 0.598, 0.45)  # C in the middle, a fifth of the way to either side
+    hues = (0.5, 0.55, 0.598, 0.45)  # C in the middle, each at a fifth of its distance
     assert layer_colours("pitch", 0.5, 0.0, octave, 0.2) == [pytest.approx(hue_rgb(hue)) for hue in hues]
     assert layer_colours("scheme", 0.5, 0.0, octave, 0.2) == [
         pytest.approx(hue_rgb(0.5 + 0.2 * hue)) for hue in (0.0, 0.25, 0.5, 0.75)

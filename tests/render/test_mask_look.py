@@ -50,7 +50,7 @@ def test_shown_ids_wrap_around_and_are_never_0() -> None:
 def test_a_box_contains_the_visible_texels_and_a_margin_of_one() -> None:
     masks = np.zeros((4, 10, 10), np.uint8)
     masks[0, 3:5, 6] = 64
-    masks[0, 0, 0] = 63  # too weak to be seen anywhere
+    masks[0, 0, 0] = 63  # too low to be visible
     masks[1, 0, 9] = masks[1, 9, 0] = 255
     masks[2] = 63
     masks[3, 5, 5] = 200

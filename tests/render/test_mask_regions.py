@@ -14,7 +14,7 @@ from engine.values import Segmentation, VideoFrame
 
 SIDE = 32
 PLACES = [(slice(4, 12), slice(4 + 6 * n, 9 + 6 * n)) for n in range(4)] + [(slice(20, 28), slice(10, 22))]
-"""Five boxes of texels that do not touch."""
+"""Five separate boxes of texels."""
 
 
 def boxes(*numbers: int) -> np.ndarray:
@@ -64,7 +64,7 @@ def test_maps_have_the_proportions_of_the_picture(
 
 
 def test_masks_are_scaled_before_thresholding(found: Callable) -> None:
-    """A slope of 0 to 255 across a few texels: cut after scaling, its edge lies between them."""
+    """A slope of 0 to 255 across a few texels: thresholded after scaling, its edge is between them."""
     slope = np.tile(np.clip(np.arange(SIDE) * 20.0 - 205, 0, 255), (SIDE, 1))
     seen = objects_seen(found([slope], picture_px=(320, 320)), 320)
     edge = (127.5 + 205) / 20  # in texel centres from 0
@@ -206,7 +206,7 @@ def test_a_prompt_names_a_class_by_its_last_noun(prompt: str, name: str | None) 
 
 
 def test_a_controlnet_sees_each_class_in_its_colour(found: Callable) -> None:
-    """Colours of ADE20K's palette: person, stage; a word that is no class in the object's own."""
+    """Colours from ADE20K's palette: person, stage; the object's own colour for a word that is no class."""
     result = found(boxes(0, 1, 4), ids=(11, 12, 13), prompts=(1, 3, 4), picture_px=(1280, 720))
     picture = segmentation_picture(result, ("woman", "", "the stage", "theremin"))
     assert picture.shape == (288, 512, 3) and picture.dtype == np.uint8

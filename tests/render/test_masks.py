@@ -94,7 +94,7 @@ def test_opengl_numba_and_the_formula_paint_the_same_ids(
 def test_a_hard_edge_is_where_full_size_masks_have_it(
     gl: Renderer, cpu: Renderer, found: Callable, smooth_masks: Callable
 ) -> None:
-    """Against PyTorch's interpolation of the probabilities themselves, which is what the model's own code cuts."""
+    """Compared with PyTorch's interpolation of the probabilities, which the model's own code thresholds."""
     import torch
 
     torch.set_num_threads(1)
@@ -106,7 +106,7 @@ def test_a_hard_edge_is_where_full_size_masks_have_it(
     seen = found(levels(probabilities), picture_px=(1280, 720))
     for renderer in (gl, cpu):
         assert (renderer.show_ids(seen, (1280, 720)).read_rgba()[..., 0] != expected).mean() < 0.001
-    # The same in the picture, where a colour is laid on fully.
+    # The same in the picture, with opaque colours.
     alone = found(levels(probabilities[:1]))
     for renderer in (gl, cpu):
         black = frame(np.zeros((720, 1280, 3)).astype(np.uint8))
@@ -192,7 +192,7 @@ def both(renderer: Renderer, source: VideoFrame, seen: Segmentation) -> tuple[Sh
 def test_a_mask_picture_is_painted_on_demand_and_only_once(renderer: Renderer, found: Callable) -> None:
     source, seen = frame(np.zeros((32, 32, 3), np.uint8)), found([np.zeros((32, 32))])
     shown = both(renderer, source, seen)
-    seen.masks[:] = 255  # read only now
+    seen.masks[:] = 255  # pixels are read only on demand
     first = [one.read_rgba() for one in shown]
     assert [one[0, 0].tolist() for one in first] == [[255, 64, 64, 255], [1, 255, 255, 255]]
     seen.masks[:] = 0
@@ -202,7 +202,7 @@ def test_a_mask_picture_is_painted_on_demand_and_only_once(renderer: Renderer, f
 
 
 def test_only_new_masks_and_sources_are_uploaded(gl: Renderer, found: Callable) -> None:
-    """Their pixels are changed without telling the renderer: it shows those uploaded the first time."""
+    """The pixels are changed in place, unknown to the renderer: it shows the ones first uploaded."""
     source, seen = frame(np.full((32, 32, 3), 80, np.uint8)), found([np.tri(32) * 255])
     expected = gl.show_masks(source, seen, is_hard=False, opacity=1.0).read_rgba()
     seen.masks[:] = 255
@@ -264,7 +264,7 @@ def test_painting_masks_does_not_change_other_pictures(
         gl._context.enable(moderngl.BLEND | moderngl.DEPTH_TEST)
         gl._context.blend_func = moderngl.ONE, moderngl.ONE
         gl._context.blend_equation = moderngl.MIN
-        gl._context.enable_direct(0xFFFF)  # no such capability: an error is left behind
+        gl._context.enable_direct(0xFFFF)  # no such capability: leaves a GL error
         fresh = Segmentation(objects=seen.objects, masks=seen.masks, picture_px=(64, 48), index=1, time_s=0.0)
         shown = (*both(gl, source, fresh), gl.show(beside))
         assert all((one.read_rgba() == copy).all() for one, copy in zip(shown, told, strict=False))

@@ -1,4 +1,4 @@
-"""Fade, blackout, freeze and alpha: the last controls before a picture goes out."""
+"""Fade, blackout, freeze and alpha: the last steps before a picture is published."""
 
 from collections.abc import Callable
 
@@ -27,7 +27,7 @@ def test_without_fade_the_drawn_picture_is_published_directly(gl: Renderer, draw
     draw(gl, SIMPLE | {"/master/fade": 0.5}, layer5=grey(50))
     assert gl.texture.glo != drawn
     draw(gl, SIMPLE, layer5=grey(50))
-    assert gl.texture.glo == drawn  # the first of the pass's own two targets again
+    assert gl.texture.glo == drawn  # again the first of the pass's two targets
     assert (gl.texture.width, gl.texture.height) == (8, 6)
 
 

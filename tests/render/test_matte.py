@@ -106,7 +106,7 @@ def test_opengl_and_numba_apply_the_same_matte_and_leave_the_rest_unchanged(
     regions = np.random.default_rng(3).integers(0, 4, (9, 16), dtype=np.uint8).repeat(5, 0).repeat(5, 1)
     card = np.random.default_rng(4).integers(0, 256, (9, 16, 3), dtype=np.uint8).repeat(8, 0).repeat(8, 1)
     asked = {"layer5": card, "region": regions}
-    # Cut hard, all of layer 5 or nothing of it is used: known from pictures without a matte.
+    # With hard edges each pixel has all or none of layer 5, as in pictures without a matte.
     extremes = [
         [draw(renderer, one, size=SIZE, **asked).astype(int) for one in (look, look | {"/layer/5/intensity": 0.0})]
         for renderer in (gl, cpu)
@@ -123,7 +123,7 @@ def test_opengl_and_numba_apply_the_same_matte_and_leave_the_rest_unchanged(
 
 
 def test_half_a_coverage_is_half_the_weight(renderer: Renderer, draw: Callable, found: Callable) -> None:
-    """A ramp of two texels, cut softly: at its middle one half of white is added to black."""
+    """A ramp of two texels with a soft edge: at its middle half of white is added to black."""
     masks = np.zeros((1, 32, 32), np.uint8)
     masks[:, :, 16:] = 255
     matte = Matte(found=found(masks), keeps="subject", is_hard=False)
@@ -163,7 +163,7 @@ def test_a_matte_can_be_added_changed_and_removed(
 
 
 def test_a_result_is_joined_and_uploaded_once(renderer: Renderer, draw: Callable, found: Callable) -> None:
-    """Its masks are changed without telling the renderer: it shows those uploaded the first time."""
+    """The masks are changed in place, unknown to the renderer: it shows the ones first uploaded."""
     seen = found(np.full((2, 32, 32), 255))
     renderer.resize(16, 16)
     for keeps, level in (("subject", 255), ("background", 0)):
@@ -186,7 +186,7 @@ def test_a_matte_without_layer_5_has_no_effect(renderer: Renderer, draw: Callabl
 
 
 def test_texels_of_the_block_are_those_of_the_whole_picture(values: Callable, found: Callable) -> None:
-    """Layer 5 is the middle square of a wide picture: its left edge lies 280 of 1280 px in."""
+    """Layer 5 is the middle square of a wide picture: its left edge is at 280 of 1280 px."""
     seen: Segmentation = found(np.zeros((1, 288, 288)), picture_px=(1280, 720))
     matte = Matte(found=seen, keeps="background", is_hard=False)
     look = Look.from_values(values({"/layer/5/intensity": 1.0}))
@@ -204,7 +204,7 @@ def test_texels_of_the_block_are_those_of_the_whole_picture(values: Callable, fo
 def test_objects_found_in_the_finished_picture_keep_their_position(
     renderer: Renderer, draw: Callable, found: Callable, is_mirrored: bool
 ) -> None:
-    """Layer 5 is square, the picture is wide: cropped or mirrored with layer 5 the mask would lie elsewhere."""
+    """Layer 5 is square, the picture is wide: a mask cropped or mirrored with layer 5 would be misplaced."""
     masks = np.zeros((1, 32, 32), np.uint8)
     masks[:, :, 24:] = 255
     matte = Matte(found=found(masks, picture_px=(128, 72)), keeps="subject", is_hard=True, is_of_finished=True)

@@ -69,7 +69,9 @@ def test_four_regions_exist_where_one_level_fills_nearly_all(dominant: int) -> N
     levels[:3] = [level for n, level in enumerate((10, 80, 150, 220)) if n != dominant]
     regions = brightness_regions(grey_ramp(levels), is_equalised=True)[0]
     assert sorted(set(regions.tolist())) == [0, 1, 2, 3]
-    assert (np.diff(regions[np.argsort(levels, kind="stable")].astype(int)) >= 0).all()  # brighter, never lower
+    assert (
+        np.diff(regions[np.argsort(levels, kind="stable")].astype(int)) >= 0
+    ).all()  # never lower for brighter pixels
 
 
 def test_a_picture_of_two_levels_has_a_darkest_and_a_brightest_region() -> None:
@@ -157,7 +159,7 @@ def test_outlines_enclose_regions_that_meet_at_the_outline() -> None:
 def test_regions_of_outlines_keep_their_numbers_when_their_sizes_change_places() -> None:
     before = edge_regions(two_boxes(100, 60))
     alone = edge_regions(two_boxes(60, 100))
-    assert alone[LEFT] != before[LEFT], "numbered by size, as the first picture is"
+    assert alone[LEFT] != before[LEFT], "numbered by size, as for a first picture"
     after = edge_regions(two_boxes(60, 100), before)
     for place in (LEFT, RIGHT, GROUND):
         assert after[place] == before[place]
@@ -179,7 +181,7 @@ def test_noise_gives_a_map_too() -> None:
 
 def test_a_texture_with_free_pixels_only_at_the_border_gives_a_map_too() -> None:
     texture = np.random.default_rng(0).integers(0, 256, (90, 160, 3), dtype=np.uint8)
-    texture[:6, :6] = 128  # of its even corner, outlines leave a few pixels at the very rim
+    texture[:6, :6] = 128  # outlines leave only a few pixels of this plain corner, at the very border
     thin = np.zeros((2, 320, 3), np.uint8)
     thin[:, 100:200] = 255
     for pixels in (texture, thin):
@@ -203,7 +205,7 @@ def test_the_thread_maps_the_newest_picture(mapper: RegionMapper, wait_for: Call
 
 
 def test_submitting_never_waits_for_an_unfinished_map(reports: Callable, wait_for: Callable) -> None:
-    """A report that blocks holds the mapping thread; the caller must not notice."""
+    """A blocking report callback stops the mapping thread; `submit` must not wait for it."""
     is_reporting, may_go_on = threading.Event(), threading.Event()
 
     def blocking_report(key: str, message: str) -> None:
@@ -255,7 +257,7 @@ def test_closing_ends_the_thread(reports: Callable) -> None:
 def test_a_square_sd_picture_is_mapped_where_it_is_shown(
     renderer: Renderer, mapper: RegionMapper, draw: Callable, side: int
 ) -> None:
-    """Four bands from dark to bright, each to be led by the layer of its number, while the camera is wide."""
+    """Four bands from dark to bright, each shown by the layer with its number, while the camera is wide."""
     painted = np.repeat(np.array([10, 80, 150, 220], np.uint8), side // 4)[None, :, None].repeat(side, 0).repeat(3, 2)
     frame = VideoFrame(pixels=np.ascontiguousarray(painted), index=0, time_s=0.0, source="sd")
     seen = draw(renderer, {"/mode": "simple"}, size=(160, 90), layer5=frame.pixels)

@@ -1,4 +1,4 @@
-"""Opening, losing and closing renderers, reading back, and other threads during a wait."""
+"""Opening, losing and closing renderers, readback, and other threads during a wait."""
 
 import ctypes
 import os
@@ -59,7 +59,7 @@ def test_the_window_behind_the_context_gets_its_messages_with_each_picture(
     assert len(pumped) == 2
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="GNU's OpenMP, which tells its settings, is Linux's")
+@pytest.mark.skipif(sys.platform != "linux", reason="only GNU's OpenMP, on Linux, prints its settings")
 @pytest.mark.skipif(sys.platform != "linux", reason="EGL is how contexts are made on Linux only")
 def test_without_a_driver_auto_takes_numba_and_says_why() -> None:
     code = (
@@ -203,7 +203,7 @@ def test_a_lost_context_is_a_render_error_wherever_it_is_noticed(
     draw(gl, size=(64, 36))
     lost = open_renderer("gl", 64, 36)
     lost.draw(picture())
-    lost._context.release()  # as after a driver's reset: gone, and nobody was told
+    lost._context.release()  # like a driver reset: gone without notice
     for call in (lost.wait, lambda: lost.draw(picture()), lambda: lost.resize(32, 18)):
         with pytest.raises(RenderError, match="OpenGL: "):
             call()
@@ -241,7 +241,7 @@ print(renderer.read_rgba().shape)
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="a limit of memory that holds is Linux's")
+@pytest.mark.skipif(sys.platform != "linux", reason="memory limits are only enforced on Linux")
 @pytest.mark.parametrize("kind", ["gl", "numba"])
 def test_without_memory_for_a_new_size_the_old_one_stays(request: pytest.FixtureRequest, kind: str) -> None:
     if kind == "gl":
@@ -278,7 +278,7 @@ def test_a_size_that_cannot_be_drawn_is_rejected_and_the_old_one_stays(renderer:
 def test_a_gl_error_of_the_driver_is_a_render_error(gl: Renderer, draw: Callable, picture: Callable) -> None:
     draw(gl, size=(64, 36))
     gl.draw(picture())
-    gl._context.enable_direct(0xFFFF)  # no such capability: the driver notes an error
+    gl._context.enable_direct(0xFFFF)  # no such capability: a GL error
     with pytest.raises(RenderError, match="GL_INVALID_ENUM"):
         gl.wait()
 
@@ -346,7 +346,7 @@ def test_both_ways_of_reading_back_give_the_same_bytes(gl: Renderer, draw: Calla
 
 
 class Heartbeat:
-    """A thread that measures how long it was kept from running."""
+    """A thread that measures how long it was prevented from running."""
 
     def __init__(self) -> None:
         self.longest_gap_s = 0.0
@@ -370,7 +370,7 @@ class Heartbeat:
 
 
 def test_other_threads_run_while_a_picture_is_waited_for(gl: Renderer, picture: Callable) -> None:
-    """moderngl alone would hold the GIL for the whole draw: no other thread would run in all that time."""
+    """moderngl alone would hold the GIL during the whole draw, so no other thread would run."""
     gl.resize(1920, 1080)
     look = {"/multiverse/blend": 2.5, "/feedback/amount": 0.9, "/mirror/mode": "kaleidoscope", "/layer/1/curve": 0.4}
     standstills = []

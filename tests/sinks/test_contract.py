@@ -90,7 +90,7 @@ def test_without_an_argument_each_picture_has_its_own_name(
 ) -> None:
     made = getattr(import_module(KINDS[kind].module), KINDS[kind].sink)
     named = {picture: made("", picture) for picture in PICTURES}
-    if kind == "record":  # named at the start, from date and time, which may be the same for both
+    if kind == "record":  # named at the start from date and time, which may be equal
         monkeypatch.setattr("engine.sinks.record.time.time", lambda: 0.0)
         for sink in named.values():
             sink.start(make_stage(), may_wait=True)

@@ -1,4 +1,4 @@
-"""The pictures beside the main one: each has its own sinks, label, name and size."""
+"""Extra pictures: each has its own sinks, label, name and size."""
 
 import itertools
 import os
@@ -26,7 +26,7 @@ PICTURES = ("main", *BESIDE_MAIN)
 
 
 def unasked() -> None:
-    raise AssertionError("nobody has asked for this picture")
+    raise AssertionError("this picture was not requested")
 
 
 def shown(picture: Picture, size: tuple[int, int] | None = None) -> ShownPicture:
@@ -225,7 +225,7 @@ def test_every_kind_takes_every_picture(
         assert sinks.status()[0].frames == 1
     else:
         assert seen.shape[:2] == (height, width)
-        tolerance = 0 if kind in ("shared", "snapshot") else 24  # of a codec
+        tolerance = 0 if kind in ("shared", "snapshot") else 24  # for a codec
         assert np.abs(seen[..., :3].astype(int) - LEVELS[picture]).max() <= tolerance
     assert reports.lines == []
 

@@ -14,7 +14,7 @@ from engine.sinks.ndi import NdiSink, straight
 from engine.sinks.opening import make_sink
 from engine.system.clock import SteppedClock
 
-TOLERANCE = 24  # of 255: the codec of NDI takes a pure blue for 240, and another card differs by 95
+TOLERANCE = 24  # of 255: NDI's codec turns pure blue into 240; another card would differ by 95
 MIDDLE = slice(8, -8)
 
 

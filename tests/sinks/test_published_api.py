@@ -1,4 +1,4 @@
-"""Syphon and Spout cannot run here: every call of our modules is checked against their published interfaces."""
+"""Syphon and Spout cannot run here, so every call of our modules is checked against their published interfaces."""
 
 import ast
 import inspect
@@ -24,7 +24,7 @@ TEXTURE = TextureRef(glo=7, width=64, height=48)
 
 
 def calls_of(module: str, owners: set[str], functions: set[str]) -> list[tuple[str, ast.Call]]:
-    """(what, call) for every call of a library's function or class, or of a method of one of its objects.
+    """(name, call) for every call of a library's function or class, or of a method of its objects.
 
     Objects are recognised by their annotation (`self._sender: SpoutSender | None`) or by their constructor call.
     """
@@ -179,7 +179,7 @@ def test_syphon_publishes_the_texture_flipped_with_its_size(stand_in_syphon, mak
     ("running", "listed"), [("Python", "Python"), ("python3.12", "python3.12"), (None, "Multiverse")]
 )
 def test_syphon_reports_its_application_name_for_receivers(stand_in_syphon, make_stage, running, listed) -> None:
-    """SyphonServerBase.m: NSRunningApplication's name comes first; the one that we set counts where there is none."""
+    """SyphonServerBase.m: NSRunningApplication's name has priority; ours counts only if there is none."""
     stand_in_syphon.answers["NSRunningApplication.localizedName"] = lambda: running
     sink = SyphonSink("")
     sink.start(make_stage())
@@ -206,7 +206,7 @@ def test_syphon_stops_its_server_and_restores_the_current_context(stand_in_sypho
     stand_in_syphon.answers["SyphonOpenGLServer.stop"] = lambda: current.insert(0, 0xDEAD)
     sink = SyphonSink("")
     sink.start(make_stage())
-    current[0] = 0xBEEF  # of the renderer that came after
+    current[0] = 0xBEEF  # of a later renderer
     sink.close()
     assert stand_in_syphon.named("CGLSetCurrentContext") == [{"args": (0xBEEF,)}]
 
@@ -348,10 +348,10 @@ def test_two_spout_senders_share_the_context_that_spout_makes(stand_in_spout, ma
         for sink in sinks:
             sink.start(make_stage())
             sink.publish(make_frame())
-            assert sink.status().frames == 1  # as pixels: nobody takes Spout's context for a renderer's
+            assert sink.status().frames == 1  # as pixels: Spout's context is not mistaken for a renderer's
         sinks[order[0]].close()
         sinks[order[1]].publish(make_frame())
-        assert current, "the other still needs it"
+        assert current, "the other sender still needs it"
         sinks[order[1]].close()
         assert not current
     for call in ("createOpenGL", "closeOpenGL"):
@@ -384,7 +384,7 @@ def test_a_broken_library_makes_its_sink_unavailable_with_the_reason(
 ) -> None:
     for kind, sink, module in (("syphon", SyphonSink(""), "syphon"), ("spout", SpoutSink(""), "SpoutGL")):
         monkeypatch.setattr("engine.sinks.registry.PLATFORM", KINDS[kind].platform)
-        monkeypatch.setitem(sys.modules, module, None)  # what an import that fails leaves to be seen
+        monkeypatch.setitem(sys.modules, module, None)  # makes the import fail
         with pytest.raises(SinkUnavailableError, match=rf"^{kind}: unavailable \(ModuleNotFoundError: .*{module}"):
             sink.start(make_stage())
         sink.close()

@@ -41,7 +41,7 @@ def playable(path: Path, **streams: int) -> list:
 def sound(path: Path) -> tuple[float, np.ndarray, int]:
     """(time of the first sample, samples (channels, frames), rate)"""
     with av.open(str(path)) as movie:
-        as_float = av.AudioResampler(format="fltp")  # PCM comes as whole numbers
+        as_float = av.AudioResampler(format="fltp")  # PCM is decoded as integers
         blocks = [block for raw in movie.decode(audio=0) for block in as_float.resample(raw)]
     return float(blocks[0].time), np.concatenate([b.to_ndarray() for b in blocks], axis=1), blocks[0].sample_rate
 
@@ -58,7 +58,7 @@ def pitch_hz(path: Path) -> float:
 
 
 def blocks_of(samples: np.ndarray, fps: float = 30) -> Callable[[int], AudioBlock]:
-    """The sound of frame n: what is heard while it is shown."""
+    """The sound of frame n, heard while it is shown."""
 
     def block(index: int) -> AudioBlock:
         first, last = round(index * RATE_HZ / fps), round((index + 1) * RATE_HZ / fps)
@@ -166,14 +166,14 @@ def test_without_sound_the_movie_is_silent(make_stage, make_frame, tmp_path: Pat
 
 
 def as_wanted(wanted: Path) -> Path:
-    """A claim for a pipe, which exists already."""
+    """The `claim` for a pipe, which exists already."""
     return wanted
 
 
 def test_live_a_stalled_disk_drops_pictures_but_sound_and_times_stay_correct(
     make_stage, make_frame, tone, tmp_path: Path, require, wait_for
 ) -> None:
-    """The file is a pipe that nobody reads yet: the encoder's thread waits for it while frames keep coming."""
+    """The file is a pipe without a reader: the encoder's thread blocks while frames keep coming."""
     require(hasattr(os, "mkfifo"), "named pipes (not on Windows)")
     pipe, path = tmp_path / "pipe.mp4", tmp_path / "read.mp4"
     os.mkfifo(pipe)
@@ -188,7 +188,7 @@ def test_live_a_stalled_disk_drops_pictures_but_sound_and_times_stay_correct(
     for index in range(60):
         add(index)
     assert recording.dropped == 56
-    assert reads == [0, 1, 2, 3], "a picture that is dropped is not even read back"
+    assert reads == [0, 1, 2, 3], "a dropped picture is not read back"
 
     reader = threading.Thread(target=lambda: path.write_bytes(pipe.read_bytes()))
     reader.start()
@@ -216,7 +216,7 @@ def test_live_a_recording_that_cannot_be_written_for_a_minute_fails_without_wait
     with pytest.raises(SinkError, match="nothing could be written for 61 s"):
         recording.add(make_frame(3, time_s=61.0))
     recording.close()
-    pipe.read_bytes()  # lets the thread go
+    pipe.read_bytes()  # unblocks the thread
 
 
 def test_existing_files_are_never_overwritten(make_stage, make_frame, tmp_path: Path) -> None:
@@ -259,7 +259,7 @@ def test_a_missing_folder_is_created(make_stage, make_frame, tmp_path: Path) -> 
     assert len(pictures(path)) == 1
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows keeps a folder that is somebody's working folder")
+@pytest.mark.skipif(os.name == "nt", reason="Windows does not delete a process's current folder")
 def test_in_a_deleted_current_folder_only_an_absolute_path_can_be_recorded_to(
     make_stage, make_frame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -372,7 +372,7 @@ def boxes_of(path: Path) -> list[bytes]:
 def test_a_finished_movie_is_unfragmented_with_its_index_in_front(
     make_stage, make_frame, tmp_path: Path, name: str
 ) -> None:
-    """For editing programs, and for browsers, which play while they download."""
+    """Editing programs need that, and browsers that play during the download."""
     path = tmp_path / name
     record_offline(path, make_stage(fps=30.0, is_offline=True), (make_frame(n, time_s=n / 30) for n in range(60)))
     boxes = boxes_of(path)
@@ -424,7 +424,7 @@ def test_a_recording_whose_index_cannot_be_moved_is_unchanged(make_stage, make_f
 
 
 def test_an_index_beyond_32_bits_has_offsets_of_64(make_stage, make_frame, tmp_path: Path) -> None:
-    """The index of a file that only the move makes larger than 4 GiB."""
+    """The index of a file that exceeds 4 GiB only after the move."""
     path = tmp_path / "a.mp4"
     record_offline(path, make_stage(is_offline=True), (make_frame(n) for n in range(3)))
     index = path.read_bytes()
@@ -443,7 +443,7 @@ def test_an_index_beyond_32_bits_has_offsets_of_64(make_stage, make_frame, tmp_p
 def test_an_offline_movie_has_the_same_bytes_on_any_number_of_cores(
     make_stage, make_frame, tmp_path: Path, require, name: str
 ) -> None:
-    """Encoders choose their number of threads by the machine, and x264's output depends on it."""
+    """By default encoders choose their number of threads, and x264's output depends on it."""
     require(hasattr(os, "sched_setaffinity") and len(os.sched_getaffinity(0)) > 1, "two cores to choose from (Linux)")
     grain = np.random.default_rng(5).integers(0, 255, (45, 80, 4), np.uint8).repeat(4, 0).repeat(4, 1)
     cores = sorted(os.sched_getaffinity(0))
@@ -461,7 +461,7 @@ def test_an_offline_movie_has_the_same_bytes_on_any_number_of_cores(
 
 
 def test_in_an_avi_a_missing_picture_extends_the_previous_one(make_stage, make_frame, f_card, tmp_path: Path) -> None:
-    """Its rate is constant: live pictures at 0, 1 and 4 thirtieths stay there."""
+    """An AVI has a constant rate: live pictures at 0, 1 and 4 thirtieths keep their times."""
     path = tmp_path / "a.avi"
     sink = RecordSink(str(path))
     sink.start(make_stage(width=64, height=48, sample_rate_hz=0, audio_channels=0), may_wait=True)

@@ -1,4 +1,4 @@
-"""The picture of Stable Diffusion beside the main one, with its own sinks and size."""
+"""Stable Diffusion's picture as an extra picture with its own sinks and size."""
 
 import ctypes
 from collections.abc import Callable
@@ -37,7 +37,7 @@ def sinks(make_stage: Callable[..., Stage], clock: SteppedClock, reports: Callab
 
 
 def shown(pixels: np.ndarray | int, size: tuple[int, int] = SD_PX, drawn: list[int] | None = None) -> ShownPicture:
-    """These pixels, or one level; `drawn` gets an entry for every texture that is asked for."""
+    """These pixels, or one level; `drawn` gets an entry for every requested texture."""
     if isinstance(pixels, int):
         level, pixels = pixels, np.full((size[1], size[0], 4), 255, np.uint8)
         pixels[..., :3] = level
@@ -362,7 +362,7 @@ def test_every_kind_with_pixels_gets_it_upright(
 def test_every_kind_with_textures_gets_it_upright(
     request: pytest.FixtureRequest, require, card: np.ndarray, kind: str, make_stage, clock, reports, make_frame
 ) -> None:
-    """On fakes, but the texture is read by GL and flipped by the rules of their sources."""
+    """With fakes, but the texture is read by GL and flipped according to the libraries' source code."""
     library = request.getfixturevalue(f"stand_in_{kind}")
     try:
         renderer = open_renderer("gl", 64, 48)

@@ -23,7 +23,7 @@ REPOSITORY = Path(__file__).parents[2]
 
 
 class Fragile(NullSink):
-    """A sink that fails where its instructions say so."""
+    """A sink that fails in the methods that the test selects."""
 
     kind = "fragile"
     fails_in: ClassVar[set[str]] = set()
@@ -248,7 +248,7 @@ def test_after_the_end_the_status_tells_how_each_ended(make_stage, clock, report
 
 
 class Lasting(Fragile):
-    """A sink with data to write until its instructions say otherwise; never closed before that."""
+    """A sink that has data to write until the test ends it; must not be closed before."""
 
     def drain(self) -> bool:
         return type(self).drains(self)
@@ -361,7 +361,7 @@ def test_after_the_end_the_status_includes_stopped_sinks(
     sinks.publish(make_frame())
     sinks.stop("fragile")
     sinks.take_snapshot(str(tmp_path / "c.png"))
-    sinks.publish(make_frame())  # still being written when the end comes
+    sinks.publish(make_frame())  # still being written at the end
     sinks.close()
     ended = sinks.status()
     assert sorted((s.kind, s.state, s.frames) for s in ended) == [
@@ -424,7 +424,7 @@ def test_an_impossible_file_fails_the_start_before_a_show_and_is_reported_later_
     make_stage, clock: SteppedClock, reports, make_frame, wait_for, monkeypatch, tmp_path: Path, spec: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "nowhere").touch()  # where the folder should be
+    (tmp_path / "nowhere").touch()  # in place of the folder
     for is_offline in (False, True):
         sinks = SinkSet(make_stage(is_offline=is_offline), clock, reports)
         with pytest.raises(SinkError, match=r"cannot create the folder .*nowhere"):

@@ -16,7 +16,7 @@ def png(path: Path) -> np.ndarray:
 
 
 def run(argument: str | Path, stage, frames, takes: tuple[int, ...] = ()) -> SnapshotSink:
-    """Publish the frames; a picture is asked for before each frame whose number is in `takes`."""
+    """Publish the frames; `take()` is called before each frame whose number is in `takes`."""
     sink = SnapshotSink(str(argument))
     sink.start(stage)
     for frame in frames:

@@ -60,7 +60,7 @@ def test_a_drifting_sound_card_stays_within_a_tenth_of_a_second(drift: float) ->
     for number in range(FPS * 60):
         placed += len(track.place(block(round(1600 * (1 + drift))), number / FPS))
         expected = number / FPS * RATE_HZ
-        # a tenth of a second, and what drifts by in the second of patience
+        # a tenth of a second, plus the drift within a second
         assert abs(placed - expected) <= (0.1 + 0.025) * RATE_HZ
     assert track.corrections > 3
 

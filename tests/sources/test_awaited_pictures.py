@@ -1,4 +1,4 @@
-"""Real frames in the order that damaged files delivered them in."""
+"""Real frames, in orders seen in damaged files."""
 
 from collections.abc import Callable
 from fractions import Fraction
@@ -9,7 +9,7 @@ import pytest
 
 from engine.sources.awaited_pictures import MAX_EARLY, AwaitedPictures
 
-TICKS = 512  # of a picture, in the MP4 of `write_video`
+TICKS = 512  # per picture, in the MP4 from `write_video`
 
 Await = Callable[..., AwaitedPictures]
 
@@ -21,7 +21,7 @@ def lost() -> list[float]:
 
 @pytest.fixture
 def awaited(write_video: Callable[..., Path], lost: list[float]) -> Await:
-    """`awaited(*stamps)`: packets of these stamps, 30 a second, were sent."""
+    """`awaited(*stamps)`: after packets with these stamps, 30 a second, were sent."""
 
     def send(*stamps: int, **options: str) -> AwaitedPictures:
         with av.open(str(write_video(1, **{"codec": "libx264"} | options))) as container:

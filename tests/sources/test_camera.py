@@ -1,4 +1,4 @@
-"""The camera loop is fed real containers that end, stall and come back: Motion JPEG through a pipe."""
+"""The camera loop with real containers that end, stall and resume: Motion JPEG through a pipe."""
 
 import os
 import threading
@@ -16,7 +16,7 @@ from engine.system.clock import SteppedClock
 
 
 class PipedCamera:
-    """A camera at the other end of a pipe; plugged in and out by the test."""
+    """A camera at the other end of a pipe, plugged and unplugged by the test."""
 
     def __init__(self):
         self.is_plugged = True
@@ -30,10 +30,10 @@ class PipedCamera:
         self.send(1)
         self.send(1)
         try:
-            # FFmpeg reads ahead to probe a stream: here as little as possible.
+            # FFmpeg reads ahead to probe a stream; keep that minimal.
             return av.open(f"pipe:{reading}", format="mjpeg", options={"probesize": "32", "fpsprobesize": "0"})
         finally:
-            os.close(reading)  # FFmpeg has a copy
+            os.close(reading)  # FFmpeg has duplicated it
 
     def send(self, level):
         picture = np.full((32, 48, 3), level, np.uint8)
@@ -78,7 +78,7 @@ def test_the_newest_picture_is_shown(camera, device, wait_for):
     for level in range(10, 200, 10):
         device.send(level)
     device.send(200)
-    device.send(200)  # the parser hands a picture on when the next one starts
+    device.send(200)  # the parser emits a picture when the next one starts
     wait_for(lambda: level_of(camera.latest_frame()) == 200, "the newest picture")
     status = camera.status()
     assert (status.state, status.width, status.height) == ("playing", 48, 32)

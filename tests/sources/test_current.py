@@ -1,4 +1,4 @@
-"""The change from one source to another, on a stopped clock; the sources are textures of other programs."""
+"""Switching from one source to another with a stepped clock; the sources are textures of other programs."""
 
 import threading
 import time
@@ -94,7 +94,7 @@ def test_a_missing_sender_does_not_interrupt_the_picture_and_times_out_after_ten
     assert reason.startswith("texture nobody: not found (available: none)") and "the picture is unchanged" in reason
     rig.clock.advance(1000.0)
     rig.shown()
-    assert not chosen.is_open, "it does not come back by itself"
+    assert not chosen.is_open, "it is not reopened"
     assert rig.current.word == "before"
 
 

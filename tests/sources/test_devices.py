@@ -23,7 +23,7 @@ def sysfs(tmp_path):
         (node / "name").write_text(f"{name}\n")
         (node / "index").write_text(f"{place}\n")
     (tmp_path / "v4l-subdev0").mkdir()
-    (tmp_path / "video7").mkdir()  # a node on its way out
+    (tmp_path / "video7").mkdir()  # a node being removed
     return tmp_path
 
 
@@ -40,8 +40,8 @@ def test_listing_the_cameras_of_this_machine_works_with_or_without_any():
 
 
 def test_cameras_are_listed_by_another_process_with_a_timeout(monkeypatch):
-    monkeypatch.setattr(av, "enumerate_input_devices", None)  # which would hold the GIL of this one
-    with contextlib.suppress(SourceError):  # where this FFmpeg has no such format
+    monkeypatch.setattr(av, "enumerate_input_devices", None)  # it would hold this process's GIL
+    with contextlib.suppress(SourceError):  # if this FFmpeg lacks the format
         assert isinstance(list_through_ffmpeg("v4l2"), tuple)
     with pytest.raises(SourceError, match=r"^cameras cannot be listed \(nothing: no such input format: 'nothing'\)$"):
         list_through_ffmpeg("nothing")

@@ -1,4 +1,4 @@
-"""Live pictures for a slow job, from Motion JPEG through a pipe: always the newest; the others are counted."""
+"""Live pictures for a slow job, as Motion JPEG through a pipe: always the newest; dropped ones are counted."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -105,7 +105,7 @@ def test_closing_ends_a_job_that_waits_for_a_picture(open_live: Open, device: Pi
     job.start()
     device.send(10)
     wait_for(lambda: read or live.counts.decoded, "the first picture")
-    closing = threading.Thread(target=live.close)  # it waits for the device, which is silent
+    closing = threading.Thread(target=live.close)  # waits for the silent device
     closing.start()
     job.join(timeout=5)
     assert not job.is_alive()

@@ -25,7 +25,7 @@ def test_resolumes_composition_is_found_in_any_spelling_and_not_its_preview(
     there = [name.replace("Arena", program) for name in names]
     wanted = wanted.replace("Arena", program).replace("ARENA", program.upper())
     assert chosen_name(wanted, there) == there[1]
-    assert chosen_name(wanted, there[::-1]) == there[1], "in whatever order they are listed"
+    assert chosen_name(wanted, there[::-1]) == there[1], "in any listed order"
 
 
 def test_a_preview_is_chosen_by_name_or_if_it_is_the_only_match() -> None:

@@ -1,4 +1,4 @@
-"""NDI as a source: another process sends through NDI's own library, is killed and comes back."""
+"""NDI as a source: another process sends with NDI's own library, is killed and restarted."""
 
 import gc
 import os
@@ -116,7 +116,7 @@ def test_a_long_search_and_many_reconnects_leave_no_sockets(
     from cyndilib.finder import Finder
 
     def finders() -> int:
-        # Not isinstance: it asks each object for its class, and other libraries' stand-ins answer with a warning.
+        # Not isinstance: it reads each object's class, and proxies of other libraries emit warnings.
         return sum(type(thing) is Finder for thing in gc.get_objects())
 
     monkeypatch.setattr("engine.sources.ndi.FRESH_FINDER_S", 0.3)

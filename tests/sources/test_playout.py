@@ -1,4 +1,4 @@
-"""Playing on the clock, with pictures made by the test."""
+"""Playback by the clock, with pictures from the test."""
 
 import threading
 

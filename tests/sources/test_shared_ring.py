@@ -1,4 +1,4 @@
-"""Another engine's picture as a source: a separate process makes the ring, is killed and comes back."""
+"""Another engine's picture as a source: a separate process creates the ring, is killed and restarted."""
 
 import subprocess
 import sys
@@ -128,7 +128,7 @@ def test_part_of_the_name_is_enough_and_the_full_name_wins(publish, watch, wait_
     newer = publish("Saal 1 back", level=70)
     by_part, by_name = watch("shared:1 sd"), watch("shared:Saal 1")
     wait_for(lambda: shown(by_part, longer) == (48, 64, 50, 0), "the one that contains the part")
-    wait_for(lambda: shown(by_name, exact) == (48, 64, 60, 0), "the one of that very name")
+    wait_for(lambda: shown(by_name, exact) == (48, 64, 60, 0), "the exact name")
     newer.tell()
 
 

@@ -1,4 +1,4 @@
-"""Streams by address: a real HTTP server sends Motion JPEG and MPEG-TS, ends, stalls and comes back."""
+"""Streams by address: a real HTTP server sends Motion JPEG and MPEG-TS, ends, stalls and resumes."""
 
 import http.server
 import socket
@@ -16,11 +16,11 @@ from engine.sources import Source, open_source
 from engine.sources.stream import open_stream, shown_address
 from engine.system.clock import SystemClock
 
-PICTURES = 8  # of a stream that ends
+PICTURES = 8  # in a stream that ends
 
 
 class Broadcast(http.server.ThreadingHTTPServer):
-    """Every path is one stream of pictures of `level`, sent as fast as the test lets it."""
+    """Every path is one stream of pictures of `level`, sent when the test allows it."""
 
     daemon_threads = True
 
@@ -51,7 +51,7 @@ class Listener(http.server.BaseHTTPRequestHandler):
         send: Callable[[], None] = getattr(self, f"send_{self.path.partition('?')[0].rpartition('.')[2]}")
         try:
             send()
-        except OSError:  # whoever listened is gone
+        except OSError:  # the client disconnected
             pass
 
     def send_mjpg(self) -> None:
@@ -147,7 +147,7 @@ def test_a_stalled_stream_is_reopened(
     source = watch("stage.mjpg")
     wait_for(lambda: level_of(source) is not None, "the first picture")
     broadcast.goes_on.clear()
-    wait_for(lambda: reports.lines, "the end of patience")
+    wait_for(lambda: reports.lines, "the read timeout")
     assert "no picture for" in reports.lines[0][1]
     broadcast.goes_on.set()
     wait_for(lambda: source.status().state == "playing", "the stream opened anew")
@@ -182,7 +182,7 @@ def test_a_protocol_missing_in_ffmpeg_is_named() -> None:
     except SourceError as error:
         assert "without SRT" in str(error) or "cannot be opened" in str(error) or "no answer" in str(error)
     else:
-        pytest.fail("nothing can be there")
+        pytest.fail("the connection must fail")
 
 
 def test_neither_passwords_nor_tokens_are_shown() -> None:

@@ -1,4 +1,4 @@
-"""Syphon and Spout as sources, on fakes that accept only the libraries' published interfaces: both cannot run here."""
+"""Syphon and Spout as sources, with fakes that accept only the libraries' published interfaces: neither runs here."""
 
 import ast
 import ctypes
@@ -39,13 +39,13 @@ def opened(clock: SteppedClock, reports) -> Callable[[str], Any]:
 
 
 class Mac:
-    """Answers of the fake for Syphon's servers, one of them with a texture."""
+    """Fake data for Syphon's servers, one of them with a texture."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.library = StandIn()
         self.servers = [("Arena", "Preview"), ("Arena", "Composition"), ("TouchDesigner", "out1")]
         self.texture: np.ndarray | None = None
-        """(height, width, 4) BGRA as Metal has it: row 0 is the bottom."""
+        """(height, width, 4) BGRA as in Metal: row 0 is the bottom."""
         self.is_valid = self.has_news = True
         api = load_api("syphon")
         directory = api["modules"]["syphon.server_directory"]["classes"]["SyphonServerDirectory"]
@@ -103,7 +103,7 @@ class Mac:
 
 
 class Windows:
-    """Answers of the fake for Spout's senders, one of them with a picture."""
+    """Fake data for Spout's senders, one of them with a picture."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.library = StandIn()
@@ -297,14 +297,14 @@ def test_a_missing_sender_is_searched_twice_a_second_and_reported_once(mac: Mac,
         clock.advance(1 / 30)
     assert len(reports.lines) == 1
     assert "Arena:Composition; TouchDesigner:out1" in source.status().description
-    assert len(mac.library.named("CFRunLoopRunInMode")) == 30, "macOS tells of servers only while its loop runs"
+    assert len(mac.library.named("CFRunLoopRunInMode")) == 30, "macOS lists servers only while its run loop runs"
 
 
 def test_a_spout_sender_is_found_by_a_part_and_follows_its_size(windows: Windows, opened, f_card) -> None:
     windows.picture = f_card(48, 32)
     source = opened("spout:composition")
     source.poll()
-    assert source.latest_frame() is None, "the first answer is only the size"
+    assert source.latest_frame() is None, "the first call only reports the size"
     source.poll()
     assert np.array_equal(source.latest_frame().pixels, windows.picture[..., :3])
     assert windows.library.named("setReceiverName") == [{"arguments": ("Arena - Composition",)}]
@@ -396,10 +396,10 @@ def test_a_menu_has_present_and_later_senders_but_not_our_own(windows: Windows, 
     lists = SenderLists(clock, lambda: [("spout", "Multiverse")])
     windows.senders = ["Multiverse", "Arena - Preview"]
     lists.poll()
-    assert windows.library.calls == [], "the library is loaded elsewhere first"
+    assert windows.library.calls == [], "the library is loaded on another thread first"
     assert lists.look() == ()
     lists.poll()
-    assert lists.look() == (), "who was there before is no news"
+    assert lists.look() == (), "senders present at the start are not new"
     assert [(sender.word, sender.title) for sender in lists.now if sender.kind == "spout"] == [
         ("spout:Arena - Preview", "Arena - Preview (Spout)")
     ]
@@ -408,7 +408,7 @@ def test_a_menu_has_present_and_later_senders_but_not_our_own(windows: Windows, 
         lists.poll()
         clock.advance(1 / 30)
     assert [sender.word for sender in lists.look()] == ["spout:Arena - Composition"]
-    assert len(windows.library.named("getSenderList")) == 2, "asked twice a second"
+    assert len(windows.library.named("getSenderList")) == 2, "polled twice a second"
     assert {call for call, _ in windows.library.calls} == {"getSenderList"}
     assert lists.look() == ()
 

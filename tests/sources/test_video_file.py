@@ -40,7 +40,7 @@ def open_file(clock, reports):
 def test_offline_every_picture_of_three_loops_is_the_right_one(
     write_video, open_file, number_in, name, codec, pixel_format
 ):
-    rate = 25 if name == "a.gif" else 30  # a GIF counts hundredths of a second
+    rate = 25 if name == "a.gif" else 30  # GIF times are in hundredths of a second
     source = open_file(write_video(12, name=name, codec=codec, pixel_format=pixel_format, rate=rate), True)
     shown = [number_in(source.frame_at(index / rate).pixels) for index in range(36)]
     assert shown == list(range(12)) * 3
@@ -250,7 +250,7 @@ def test_wide_pixels_are_made_square(tmp_path, open_file):
 
 @pytest.mark.parametrize(("height", "matrix"), [(480, 5), (720, 1)])
 def test_an_untagged_video_is_decoded_as_players_do(write_video, open_file, height, matrix):
-    # 5 is BT.601, what standard definition means; 1 is BT.709, what high definition means.
+    # 5 is BT.601, the default for standard definition; 1 is BT.709, for high definition.
     flat = av.VideoFrame.from_ndarray(np.full((height, 64, 3), (200, 60, 20), np.uint8), "rgb24")
     encoded = flat.reformat(format="yuv444p", dst_colorspace=matrix)
     luma = int(np.frombuffer(encoded.planes[0], np.uint8)[0])
