@@ -1,4 +1,4 @@
-"""Children as on a Mac: an interpreter of its own for each, and what its environment says."""
+"""Children as on a Mac: a separate interpreter for each, and its environment."""
 
 import os
 import subprocess
@@ -85,7 +85,7 @@ def test_a_spawned_child_exits_when_the_engine_dies(on_a_mac: None, wait_for: Ca
             Begin(loop=loop, settings=settings, environment={}, niceness=0, words=words.segment, gate="")
         )  # before its interpreter runs
         wait_for(lambda: pipe.receive(), "its first message")
-        pipe.close()  # what the system does for an engine that was killed
+        pipe.close()  # as the system does when an engine is killed
         wait_for(lambda: process.has_ended(time.perf_counter()), "its end")
     words.close()
     assert process.exit_reason == f"exit code {EXIT_ORPHANED}"

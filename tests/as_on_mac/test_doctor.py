@@ -1,4 +1,4 @@
-"""What the doctor says on a Mac, and that docs/mac.md says the same in the same words."""
+"""The doctor's findings on a Mac; docs/mac.md must contain the same text."""
 
 import subprocess
 import sys
@@ -30,7 +30,7 @@ TERMINAL = {"__CFBundleIdentifier": "com.apple.Terminal", "TERM_PROGRAM": "Apple
 
 
 def stumbles(monkeypatch: pytest.MonkeyPatch) -> Iterator[Check]:
-    """Each problem that the doctor can find on a Mac, with the values that the page shows."""
+    """Each problem that the doctor can find on a Mac, with the values in the page."""
     monkeypatch.setattr(sys, "platform", "darwin")
     yield check_processor("x86_64", is_translated=True)
     yield check_mac_folder([HOME / "Downloads" / "multiverse"], HOME)
@@ -107,8 +107,8 @@ def test_a_bluetooth_headset_is_known_by_its_name_or_its_rate(
 
 
 def test_permissions_are_read_and_never_requested(monkeypatch: pytest.MonkeyPatch) -> None:
-    """AVCaptureDevice.h: authorizationStatusForMediaType: answers 0 to 3; only requestAccess... asks. The media types
-    are AVMediaFormat.h's "soun" and "vide"."""
+    """AVCaptureDevice.h: authorizationStatusForMediaType: returns 0 to 3; only requestAccess... prompts. The media
+    types are AVMediaFormat.h's "soun" and "vide"."""
     noted = {"soun": 2, "vide": 0}
     asked: list[str] = []
 
@@ -140,4 +140,4 @@ def test_another_terminal_is_named_in_the_command_that_resets_its_permission() -
     check = check_mac_permission("camera", "refused", {"__CFBundleIdentifier": "com.googlecode.iterm2"})
     assert check.mend.startswith("tccutil reset Camera com.googlecode.iterm2, then quit")
     unknown = check_mac_permission("camera", "refused", {}).mend
-    assert "tccutil" not in unknown and "Privacy & Security, Camera" in unknown  # it would reset every program
+    assert "tccutil" not in unknown and "Privacy & Security, Camera" in unknown  # it would reset all programs

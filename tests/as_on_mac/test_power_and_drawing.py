@@ -1,4 +1,4 @@
-"""As on a Mac: two threads that draw with Numba's own threads, and what keeps the machine from sleeping."""
+"""As on a Mac: two threads that draw with Numba's own threads, and preventing sleep."""
 
 import sys
 from types import ModuleType, SimpleNamespace
@@ -34,7 +34,7 @@ print(numba.threading_layer())
 
 
 def test_two_threads_may_draw_with_the_layer_that_numba_has_on_a_mac() -> None:
-    """Without turns Numba ends the process: "Concurrent access has been detected"."""
+    """Without a lock Numba ends the process: "Concurrent access has been detected"."""
     assert run_python(TWO_THREADS, NUMBA_THREADING_LAYER="workqueue", NUMBA_NUM_THREADS="2") == "workqueue"
 
 
@@ -51,7 +51,7 @@ def test_a_context_of_3_3_or_more_counts_as_core_regardless_of_its_profile_mask(
 ) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
     assert refusal("Apple M2", 410, 0) is None
-    assert "legacy profile (210)" in (refusal("Apple M2", 210, 0) or "")  # what glcontext takes where no core is had
+    assert "legacy profile (210)" in (refusal("Apple M2", 210, 0) or "")  # glcontext's fallback without core
 
 
 def test_app_nap_and_sleep_are_disabled_while_the_picture_runs(activities: list[list[Any]]) -> None:
@@ -86,7 +86,7 @@ def test_without_pyobjc_the_picture_runs_and_the_log_says_what_is_missing(
 
 @pytest.fixture
 def activities(monkeypatch: pytest.MonkeyPatch) -> list[list[Any]]:
-    """[options, reason, whether it has ended] of each that NSProcessInfo was asked for."""
+    """[options, reason, has_ended] of each activity requested from NSProcessInfo."""
     begun: list[list[Any]] = []
 
     def begin(options: int, reason: str) -> list[Any]:

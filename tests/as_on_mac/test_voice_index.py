@@ -1,8 +1,8 @@
 """A voice's index beside PyTorch: on a Mac a second OpenMP runtime ends the process.
 
-The wheels for macOS of torch 2.13 (torch/lib/libomp.dylib) and of faiss-cpu 1.15 (faiss/.dylibs/libomp.dylib) each hold
-one, each library is linked to its own, and whichever is loaded second calls abort: "OMP: Error #15" (kmp_runtime.cpp,
-__kmp_register_library_startup, of LLVM's openmp). Of all that a child imports no other wheel brings one.
+The wheels for macOS of torch 2.13 (torch/lib/libomp.dylib) and of faiss-cpu 1.15 (faiss/.dylibs/libomp.dylib) each
+contain one, each library is linked to its own, and the one loaded second aborts: "OMP: Error #15" (kmp_runtime.cpp,
+__kmp_register_library_startup, of LLVM's openmp). No other wheel that a child imports contains one.
 """
 
 import ast

@@ -1,7 +1,7 @@
-"""Children as on Windows: their pipes, what they write to stderr, their share of the processor.
+"""Children as on Windows: their pipes, their stderr, their priority.
 
-Evidence: CPython's Lib/multiprocessing/connection.py, which runs here on a stand-in of `_winapi`; its
-Modules/faulthandler.c for what a crash leaves on stderr.
+Based on CPython's Lib/multiprocessing/connection.py, which runs here with a fake `_winapi`, and its
+Modules/faulthandler.c for the output of a crash.
 """
 
 import importlib
@@ -56,7 +56,7 @@ def test_the_first_messages_are_written_while_the_childs_interpreter_starts(wina
         Update(number=2),
         Stop(),
     ]
-    for message in messages:  # nobody reads yet
+    for message in messages:  # no reader yet
         engine.send(message)
     assert winapi.timeouts_ms == []
     assert [child.receive(1.0) for _ in messages] == messages
@@ -75,7 +75,7 @@ def test_a_stopped_child_blocks_its_writer_for_a_second_and_gets_its_messages_af
         with pytest.raises(ControlPipeError, match="no room for a Update: the other end does not read"):
             engine.send(message)
     assert winapi.timeouts_ms == [ROOM_WAIT_S * 1000] * 2
-    assert winapi.cancelled == [], "a reader may have begun with it"
+    assert winapi.cancelled == [], "a reader may have started on it"
     got = [child.receive(1.0) for _ in range(fitting + 1)]
     assert got == messages[: fitting + 1], "the first that found no room is on its way, the second was never written"
     engine.send(messages[-1])
@@ -94,7 +94,7 @@ def test_a_message_is_complete_even_if_its_reader_was_stopped_halfway(
         engine.send(late)
     assert [child.receive(1.0) for _ in before] == before
     handle = child.connection.fileno()
-    start, _ = winapi.ReadFile(handle, 128, overlapped=True)  # what PipeConnection.recv_bytes does first
+    start, _ = winapi.ReadFile(handle, 128, overlapped=True)  # the first step of PipeConnection.recv_bytes
     with pytest.raises(ControlPipeError):
         engine.send(Stop())
     rest, _ = winapi.ReadFile(handle, winapi.PeekNamedPipe(handle)[1], overlapped=True)
@@ -107,7 +107,7 @@ def test_each_process_notices_the_end_of_the_other(winapi: FakeWinapi) -> None:
     engine, child = both_ends()
     engine.send(Stop())
     engine.close()
-    assert child.receive(1.0) == Stop(), "what was said before is heard"
+    assert child.receive(1.0) == Stop(), "earlier messages are still received"
     with pytest.raises(PipeClosedError):
         child.receive(1.0)
     engine, child = both_ends()
@@ -137,7 +137,7 @@ def test_a_pending_message_is_cancelled_before_its_handle_is_closed(winapi: Fake
 
 def test_a_verbose_child_keeps_its_newest_lines_without_append_mode(tmp_path: Path) -> None:
     with (tmp_path / "stderr").open("w+b", buffering=0) as file:
-        stdout, stderr = os.dup(file.fileno()), os.dup(file.fileno())  # one position, as inherited handles have
+        stdout, stderr = os.dup(file.fileno()), os.dup(file.fileno())  # one shared position, as with inherited handles
         os.write(stdout, b"x" * (stderr_file.MAX_BYTES + 1))
         for number in range(3):
             stderr_file.cut_long(stderr)  # four times a second
@@ -183,14 +183,14 @@ def test_a_child_inherits_only_its_pipe_and_output_and_starts_at_lower_priority(
         process, pipe = Launcher(is_forking=False).launch(stderr, child_environment(), niceness)
     (started,) = winapi.started
     assert bool(started.flags & winapi.BELOW_NORMAL_PRIORITY_CLASS) is is_below
-    assert started.flags & winapi.CREATE_NO_WINDOW, "Ctrl-C and a closing console are the engine's to hear"
+    assert started.flags & winapi.CREATE_NO_WINDOW, "Ctrl-C and a closing console are handled by the engine"
     inherited = started.startup.lpAttributeList["handle_list"]
     standard = {started.startup.hStdInput, started.startup.hStdOutput, started.startup.hStdError}
     (theirs,) = set(inherited) - standard
     assert standard < set(inherited) and standard <= winapi.duplicates.keys()
-    assert f"main({theirs})" in started.command_line, "the number that the child is told"
+    assert f"main({theirs})" in started.command_line, "the handle passed to the child"
     assert theirs != pipe.fileno() and theirs not in winapi.ends, "our copy of it is closed"
-    assert started.environment["PYTHONUTF8"] == "1", "or libraries read their files as cp1252"
+    assert started.environment["PYTHONUTF8"] == "1", "otherwise libraries read files as cp1252"
     assert process.pid == 4711 and not process.has_ended(0.0)
     process.kill()
     assert process.has_ended(0.0) and process.exit_reason == "exit code 1"
@@ -217,7 +217,7 @@ def own_class(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
 def test_a_model_is_loaded_at_idle_priority(
     gives_way: bool, after: str, own_class: Callable[[], int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    importlib.import_module("engine.models.device_work")  # torch loads the DLLs of the system that it believes in
+    importlib.import_module("engine.models.device_work")  # now: torch loads the DLLs of the system it detects
     ours, theirs = open_pipe()
     words = ChildWords.create("toy words")
     port = ChildPort(

@@ -1,5 +1,5 @@
-"""Ctrl-C, Ctrl-Break and a closing window on Windows: what was handed to SetConsoleCtrlHandler is called as Windows
-does it, on a thread of its own."""
+"""Ctrl-C, Ctrl-Break and a closing window on Windows: the handler passed to SetConsoleCtrlHandler is called on a
+separate thread, as Windows does."""
 
 import os
 import signal
@@ -35,7 +35,7 @@ def windows(monkeypatch: pytest.MonkeyPatch) -> FakeWindows:
 
 @pytest.fixture
 def press(windows: FakeWindows) -> Callable[[int], int]:
-    """`press(event)`: what the handler that was added last returns, on a thread of its own."""
+    """`press(event)`: result of the handler that was added last, called on a separate thread."""
     press = windows.console()
 
     def call(event: int) -> int:
@@ -49,7 +49,7 @@ def press(windows: FakeWindows) -> Callable[[int], int]:
 
 
 class Told:
-    """A console's events with a clock, a wait and an end that only note what they are asked."""
+    """Console events with a fake clock, wait and force quit that only record their calls."""
 
     def __init__(self) -> None:
         self.now_s = 100.0
@@ -79,7 +79,7 @@ def test_the_first_key_stops_the_command_and_a_later_one_ends_it_at_once(
 ) -> None:
     assert press(event) == 1
     assert told.calls == ["stop"]
-    told.now_s += 0.5  # held down, it repeats itself
+    told.now_s += 0.5  # a held key repeats
     assert press(event) == 1
     assert told.calls == ["stop"]
     told.now_s += 1.0
@@ -188,7 +188,8 @@ def test_on_other_systems_no_console_handler_is_installed(
 
 
 def test_our_child_processes_get_no_console_events(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In a process group of its own it heard no Ctrl-C, but Ctrl-Break and the closing window: it ended in mid-file."""
+    """In a separate process group it would get Ctrl-Break and the closing window, though not Ctrl-C, and end in
+    mid-file."""
     started: list[dict[str, Any]] = []
     fake = SimpleNamespace(
         CREATE_NO_WINDOW=CREATE_NO_WINDOW,
@@ -231,7 +232,7 @@ lock.acquire()
 
 
 def test_a_second_ctrl_c_ends_a_program_whose_main_thread_waits_for_a_lock() -> None:
-    """As on Windows before Python 3.14 (CPython #125541): a signal that another thread has taken does not wake it."""
+    """As on Windows before Python 3.14 (CPython #125541): a signal handled on another thread does not wake it."""
     done = subprocess.run(
         [sys.executable, "-c", PREPARED + STUCK], cwd=ROOT, capture_output=True, encoding="utf-8", timeout=60
     )

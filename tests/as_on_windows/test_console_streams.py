@@ -1,4 +1,4 @@
-"""Names in any script where Windows has a code page: printed into files and pipes, told by our own child processes."""
+"""Names in any script on Windows with a code page: printed to files and pipes, and read from child processes."""
 
 import ast
 import json
@@ -37,9 +37,9 @@ def presets(tmp_path: Path) -> Path:
 
 @contextmanager
 def redirected(path: Path, *, chosen: str = "") -> Iterator[None]:
-    """`sys.stdout` leads to the file, encoded as Python does it on Windows: by the ANSI code page, strict.
+    """`sys.stdout` is the file, encoded as by Python on Windows: with the ANSI code page, strict.
 
-    `chosen`: what the user has set as PYTHONIOENCODING.
+    `chosen`: the user's PYTHONIOENCODING.
     """
     with (
         path.open("wb") as file,
@@ -84,7 +84,7 @@ def test_the_users_encoding_is_kept(tmp_path: Path) -> None:
 
 
 def test_a_console_keeps_pythons_encoding(monkeypatch: pytest.MonkeyPatch) -> None:
-    """UTF-8, or with PYTHONLEGACYWINDOWSSTDIO its own page, by which it decodes what it gets."""
+    """UTF-8, or the console's own code page with PYTHONLEGACYWINDOWSSTDIO."""
 
     class Console(TextIOWrapper):
         def isatty(self) -> bool:
@@ -113,7 +113,7 @@ def test_the_whole_program_prints_any_name_through_a_pipe_of_a_code_page(presets
 def test_no_sound_device_name_hides_later_devices(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wait_for: Callable
 ) -> None:
-    """The program that looks for them, on a machine with a sounddevice of our own."""
+    """The listing program, with a fake sounddevice module."""
     listed = [{"name": name, "hostapi": 0} for name in DEVICES]
     (tmp_path / "sounddevice.py").write_text(
         f'def query_hostapis(): return [{{"name": "Windows WASAPI", "devices": {[*range(len(listed))]}}}]\n'
@@ -123,7 +123,7 @@ def test_no_sound_device_name_hides_later_devices(
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.setenv("PYTHONIOENCODING", "cp1252")
     look = DeviceListing()
-    wait_for(lambda: look._process.poll() is not None, "the look at the devices")
+    wait_for(lambda: look._process.poll() is not None, "the list of devices")
     assert look.names() == {(name, "Windows WASAPI") for name in DEVICES}
 
 
@@ -166,7 +166,7 @@ def test_children_open_files_as_utf_8_too(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_no_text_is_read_or_written_in_the_system_encoding() -> None:
-    """As `python -X warn_default_encoding` would warn of, in code that no test may reach."""
+    """Like `python -X warn_default_encoding`, but also for code that no test reaches."""
     unnamed = [
         f"{path.relative_to(ENGINE)}:{call.lineno}"
         for path in ENGINE.rglob("*.py")

@@ -1,4 +1,4 @@
-"""Cameras on Windows, as FFmpeg tells of DirectShow's (`dshow_cycle_devices`, libavdevice/dshow.c)."""
+"""Cameras on Windows, as in FFmpeg's log of DirectShow devices (`dshow_cycle_devices`, libavdevice/dshow.c)."""
 
 import errno
 import json
@@ -32,7 +32,7 @@ FOUND = [[TWINS[0], "Web カメラ"], [TWINS[1], "Web カメラ"], [CAPTURE, "Ga
 
 @pytest.fixture
 def without_a_microphone(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """FFmpeg on a machine with cameras and no sound input: no list, EIO; but its log has one."""
+    """FFmpeg on a machine with cameras and no sound input: its list fails with EIO, but its log lists them."""
     lines = list(LOG)
 
     def no_list(form: str) -> None:

@@ -1,4 +1,4 @@
-"""What the doctor says on a PC, and that docs/windows.md says the same in the same words."""
+"""The doctor's findings on a PC; docs/windows.md must contain the same text."""
 
 import errno
 import socket
@@ -42,7 +42,7 @@ Registry = dict[tuple[str, str, str], str | int]
 
 @pytest.fixture
 def registry(monkeypatch: pytest.MonkeyPatch) -> Registry:
-    """A registry to fill: (hive, key, name) to value. Python's `winreg` reads it."""
+    """A fake registry, (hive, key, name) -> value, read through `winreg`."""
     values: Registry = {}
 
     @contextmanager
@@ -71,7 +71,7 @@ def windows(monkeypatch: pytest.MonkeyPatch, registry: Registry) -> FakeWindows:
 
 
 def stumbles(monkeypatch: pytest.MonkeyPatch) -> Iterator[Check]:
-    """Each problem that the doctor can find on a PC, with the values that the page shows."""
+    """Each problem that the doctor can find on a PC, with the values in the page."""
     monkeypatch.setattr(sys, "platform", "win32")
     monkeypatch.setattr("platform.python_version", lambda: "3.14.2")
     monkeypatch.setattr("platform.platform", lambda: "Windows-11-10.0.26100-SP0")
@@ -119,7 +119,7 @@ def test_each_line_of_the_doctor_is_in_the_page_with_its_remedy(monkeypatch: pyt
 
 
 def test_commands_can_be_typed_in_powershell_and_in_cmd(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """PowerShell 5.1 knows no `&&`, and in cmd a single quote is a letter."""
+    """PowerShell 5.1 has no `&&`, and in cmd a single quote is an ordinary character."""
     monkeypatch.setattr(sys, "platform", "win32")
     (tmp_path / "file").touch()
     monkeypatch.setenv("MULTIVERSE_HOME", str(tmp_path / "file" / "home"))

@@ -1,4 +1,4 @@
-"""Nothing is lost while another program holds a file, as virus scanners and OneDrive do on Windows for a moment."""
+"""Nothing is lost while another program holds a file open, as virus scanners and OneDrive briefly do on Windows."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -48,7 +48,7 @@ def brightness_of(folder: PresetFolder, name: str) -> Any:
 
 
 def shown(sink: RecordSink | SnapshotSink, folder: Path, count: int = 3) -> None:
-    """The whole life of a sink, offline."""
+    """Start, use and close a sink, offline."""
     sink.start(
         Stage(
             width=64,
@@ -103,13 +103,13 @@ def test_a_file_held_permanently_is_an_error_that_tells_where_the_new_content_is
     assert (tmp_path / kept).read_text() == "new"
     scanner.hold("file", 0)
     write_atomic(tmp_path / "file", "newer")
-    assert names(tmp_path) == ["file"], "the next one that succeeds takes the kept one's place"
+    assert names(tmp_path) == ["file"], "the next successful write removes the kept file"
 
 
 def test_a_write_protected_file_is_an_error_at_once_and_the_new_content_is_kept(
     scanner: Scanner, tmp_path: Path
 ) -> None:
-    """Windows says the same of it as of a file that is open: WinError 5, for good."""
+    """Windows reports the same error as for an open file: WinError 5, permanently."""
     (tmp_path / "file").write_text("old")
     (tmp_path / "file").chmod(0o444)
     scanner.hold("file")
@@ -189,7 +189,7 @@ def test_a_preset_is_saved_over_restored_and_deleted(scanner: Scanner, tmp_path:
 def test_a_preset_is_saved_restored_and_deleted_while_a_viewer_shows_its_picture(
     scanner: Scanner, tmp_path: Path
 ) -> None:
-    """Else it is told as failed, and the page goes back to the values of before, which the file no longer has."""
+    """Otherwise it would be reported as failed, and the page would restore values that the file no longer has."""
     folder = PresetFolder(tmp_path)
     folder.save("Night", {BRIGHTNESS: 1.0})
     folder.save_picture("Night", b"jpeg")
@@ -287,11 +287,11 @@ def test_a_cue_list_with_errors_is_backed_up_while_it_is_held(
     assert [cue.preset for cue in read_cues(path)[0]] == ["Night"] and len(scanner.refused) == TIMES
 
 
-# -- films, pictures --------------------------------------------------------------------------
+# -- movies, pictures -------------------------------------------------------------------------
 
 
 def test_a_recording_is_finished_while_its_file_is_held(scanner: Scanner, tmp_path: Path) -> None:
-    scanner.hold("film.mp4", TIMES, from_opening=True)  # the empty file that its name was taken with
+    scanner.hold("film.mp4", TIMES, from_opening=True)  # the empty file that reserves its name
     sink = RecordSink(str(tmp_path / "film.mp4"))
     shown(sink, tmp_path)
     assert len(scanner.refused) == TIMES
@@ -376,7 +376,7 @@ def test_a_segmented_output_that_cannot_be_renamed_is_kept(scanner: Scanner, tmp
 
 
 def test_a_held_picture_hides_no_error_and_does_not_block_cleanup(scanner: Scanner, tmp_path: Path) -> None:
-    """Discarded is what an error, or Ctrl-C, has left unfinished: that is what is to be told."""
+    """An unfinished picture is discarded after an error or Ctrl-C; that error must be reported."""
     output = SourceFrames(tmp_path / "frames")
     for name in ("a", "b", "c"):
         output.add(SimpleNamespace(picture=SimpleNamespace(name=name, pixels=np.zeros((4, 4, 3), np.uint8))))  # type: ignore[arg-type]
@@ -437,7 +437,7 @@ def test_a_run_continues_while_its_journal_and_pieces_are_held(
 
 
 def test_a_held_picture_log_does_not_end_a_run(scanner: Scanner, tmp_path: Path) -> None:
-    """A disk that refuses (EACCES) ends a run: it would refuse the next picture too."""
+    """A disk error such as EACCES ends a run, as the next picture would fail too; a held file does not."""
     from engine.jobs.dataset.running.single import _logged
 
     log = tmp_path / "image_000000.log"

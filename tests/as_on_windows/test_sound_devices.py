@@ -1,8 +1,7 @@
-"""Sound devices on Windows: which are listed, which one is the default, and how WASAPI lets itself be opened.
+"""Sound devices on Windows: which are listed, which is the default, and how WASAPI devices are opened.
 
-The table is a laptop's (PortAudio's issue 286 and FlexASIO's issue 3, where its owner posted all of it), with a
-microphone of a Japanese Windows. Answers are those of pa_win_wasapi.c in PortAudio 19.7, which sounddevice's wheel
-brings along.
+The table is from a laptop (PortAudio's issue 286 and FlexASIO's issue 3), with a microphone of a Japanese Windows. The
+behaviour is that of pa_win_wasapi.c in PortAudio 19.7, which sounddevice's wheel contains.
 """
 
 import sys
@@ -64,7 +63,7 @@ MIXERS = {9: (48_000, 8), 10: (44_100, 8), 11: (48_000, 2)}  # device: (rate, ch
 
 
 def by_mixer(stream: Opened) -> int:
-    """As GetClosestFormat does: the mixer's rate and channels only, unless Windows may convert."""
+    """Like GetClosestFormat: only the mixer's rate and channels, unless Windows may convert."""
     if stream.flags & fake_portaudio.AUTO_CONVERT or (stream.rate_hz, stream.channels) == MIXERS[stream.device]:
         return 0
     return fake_portaudio.UNSUPPORTED_RATE
@@ -110,14 +109,14 @@ def test_asio_drivers_are_listed_with_wasapis_devices(monkeypatch) -> None:
 
 
 def test_one_undecodable_name_does_not_hide_other_devices(monkeypatch, caplog, capsys) -> None:
-    cut = "マイク".encode()[:-1].decode(errors="surrogateescape")  # in the middle of a letter
+    cut = "マイク".encode()[:-1].decode(errors="surrogateescape")  # in the middle of a character
     wasapi = HostApi(
         kind=fake_portaudio.WASAPI, name="Windows WASAPI", devices=(Device(name=cut, inputs=1), *LAPTOP[2].devices)
     )
     FakePortAudio.installed(monkeypatch, (*LAPTOP[:2], wasapi))
     assert [device.name for device in list_devices()] == [device.name for device in LAPTOP[2].devices if device.inputs]
     assert "audio device 9 is skipped: its name b" in caplog.text
-    device_names.main()  # by which a device that was lost is found again
+    device_names.main()  # used to find a lost device again
     seen = [line for line in capsys.readouterr().out.splitlines() if line.endswith("\tWindows WASAPI")]
     assert seen == [f"{device.name}\tWindows WASAPI" for device in LAPTOP[2].devices]
 
@@ -134,7 +133,7 @@ def test_a_device_opens_at_a_rate_and_with_channels_other_than_the_mixers(
     assert laptop.opened[-1].rate_hz == capture.ring.sample_rate_hz == 48_000
     output = DeviceOutput(None, SystemClock(), reports)
     output.close()
-    assert (laptop.opened[-1].device, laptop.opened[-1].channels) == (9, 2), "of a mixer with eight"
+    assert (laptop.opened[-1].device, laptop.opened[-1].channels) == (9, 2), "although the mixer has eight"
     assert all(stream.is_closed for stream in laptop.opened)
 
 
@@ -169,7 +168,7 @@ def test_every_thread_that_opens_a_stream_has_com(laptop, monkeypatch, wait_for,
     assert len({stream.thread for stream in laptop.opened}) == 2
     for stream in streams:
         stream.close()
-    wait_for(lambda: not initialised, "COM to be given back on each thread")
+    wait_for(lambda: not initialised, "COM to be uninitialised on each thread")
     assert windows.called("CoInitializeEx") == [[None, 2], [None, 2]], "single-threaded apartments"
 
 
@@ -179,13 +178,13 @@ def test_com_stays_initialised_with_portaudio_and_a_failure_is_one_warning(monke
     windows.answers["CoInitializeEx"] = CO_E_NOTINITIALIZED
     with portaudio.com_apartment():
         assert windows.called("CoUninitialize") == []
-    assert windows.called("CoUninitialize") == [], "what did not begin is not ended"
+    assert windows.called("CoUninitialize") == [], "nothing to uninitialise after a failure"
     assert [record.getMessage() for record in caplog.records] == [
         "audio: COM initialisation failed (0x800401f0); sound devices may not open"
     ]
     monkeypatch.delitem(sys.modules, "sounddevice")
     with monkeypatch.context() as other:
-        other.setitem(sys.modules, "_sounddevice", None)  # it is not to start PortAudio anew
+        other.setitem(sys.modules, "_sounddevice", None)  # keeps PortAudio from starting again
         with pytest.raises(ImportError):
             portaudio.load_portaudio()
     assert len(windows.called("CoIncrementMTAUsage")) == 1

@@ -51,7 +51,7 @@ def test_the_last_line_of_the_log_is_read_as_it_was_written(
         "PYTHONCOERCECLOCALE": "0",
         "PYTHONIOENCODING": "cp1252",
     }.items():
-        monkeypatch.setenv(name, value)  # a code page without these letters
+        monkeypatch.setenv(name, value)  # a code page without these characters
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     engine = EngineProcess()
     engine.start(f'"{program}"', "--audio 'device:a b'", "127.0.0.1:1", "127.0.0.1:2")

@@ -52,9 +52,7 @@ def test_a_steady_tone_arrives_at_its_hue_the_short_way_round(sine, analyse) -> 
     found = analyse(tone, tone, tone, tone, settings=GLIDING)
     for channel, first in enumerate(FIRST_HUES):
         way = np.array([turns_apart(hue, 7 / 12) for hue in hues(found, channel)])
-        assert way[0] <= turns_apart(first, 7 / 12) + 1e-4 and (np.diff(way) <= 1e-9).all(), (
-            "never away from the target"
-        )
+        assert way[0] <= turns_apart(first, 7 / 12) + 1e-4 and (np.diff(way) <= 1e-9).all(), "never away from it"
         assert way[-1] < 0.02
         assert found.features.channels[channel].pitch_confidence > 0.95
 

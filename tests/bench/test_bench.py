@@ -1,4 +1,4 @@
-"""The benchmarks run and report what the issue of speed is judged by. Their figures are nobody's business here."""
+"""The benchmarks run and report their figures. The values are not tested."""
 
 import ast
 import json
@@ -15,7 +15,7 @@ BENCH = Path(sd.__file__).parent
 
 @pytest.fixture
 def bench(say: Callable[..., Said], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict]:
-    """`bench("osc", ...)`: what is told as JSON."""
+    """`bench("osc", ...)`: its JSON output."""
     monkeypatch.setenv("MULTIVERSE_HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)
 
@@ -30,7 +30,7 @@ def bench(say: Callable[..., Said], tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_render_reports_ratios_overhead_first_frame_and_memory(
     bench: Callable[..., dict], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(frame, "STARTS", 1)  # an engine each, of which the best is told
+    monkeypatch.setattr(frame, "STARTS", 1)  # each starts an engine; the best is reported
     result = bench("render", "--size", "96x64", "--frames", "10", "--seconds", "1")
     assert result["first_frame_s"] > 0
     loop = result["loop"]
@@ -62,7 +62,7 @@ def test_control_reports_previews_the_tree_and_the_fader(bench: Callable[..., di
 def test_no_benchmark_uses_select_on_pipes_which_windows_rejects(file: Path) -> None:
     nodes = ast.walk(ast.parse(file.read_text(encoding="utf-8")))
     imported = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
-    assert file.name == "osc_sender.py" or not imported & {"select", "selectors"}  # which asks about a socket
+    assert file.name == "osc_sender.py" or not imported & {"select", "selectors"}  # which uses it on a socket
 
 
 def test_sd_reports_stages_work_and_what_needs_a_gpu(bench_here: Callable[..., Said]) -> None:
@@ -71,7 +71,7 @@ def test_sd_reports_stages_work_and_what_needs_a_gpu(bench_here: Callable[..., S
     assert said.code == 0, said.err
     result = json.loads(said.out)
     assert result["matmul_tflops"] > 0
-    assert "limit" not in said.out, "nothing measured here is one: convolutions exceed a matrix product"
+    assert "limit" not in said.out, "no figure is a limit: convolutions may exceed a matrix product"
     assert "gain from CUDA graphs" in result["unverified without a device"]
     assert set(result["tiny"]) == {"64x64, 1 step", "64x64, 2 steps"}
     for case in result["tiny"].values():

@@ -1,4 +1,4 @@
-"""The benchmark of rings runs and reports what the rings are judged by. Its times are nobody's business here."""
+"""The benchmark of rings runs and reports its figures. Its times are not tested."""
 
 import json
 import subprocess

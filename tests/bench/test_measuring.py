@@ -1,4 +1,4 @@
-"""A measurement has a process of its own. What each of them measures is shown without one, in the other files here."""
+"""A measurement runs in a separate process. The other tests here run measurements in this process."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The benchmark of the voice measures what it says it does. Its milliseconds are nobody's business here."""
+"""The benchmark of the voice measures what it claims to. Its milliseconds are not tested."""
 
 import json
 import sys
@@ -18,7 +18,7 @@ def test_each_figure_is_reported_with_its_reference(
     bench_here: Callable[..., Said], monkeypatch: pytest.MonkeyPatch, require: Callable[[object, str], None]
 ) -> None:
     monkeypatch.syspath_prepend(FOLDER)
-    for name in [name for name in sys.modules if name.split(".")[0] == PACKAGE.name]:  # other tests have their own way
+    for name in [name for name in sys.modules if name.split(".")[0] == PACKAGE.name]:  # others import it otherwise
         monkeypatch.delitem(sys.modules, name)
     asked = ("--seconds", "1", "--block", "100", "--files", "2", "--embeddings", "800", "--json")
     said = bench_here("rvc", "--device", "cpu", *asked)

@@ -1,4 +1,4 @@
-"""The benchmark of SAM3 measures what it says it does. Its milliseconds are nobody's business here."""
+"""The benchmark of SAM3 measures what it claims to. Its milliseconds are not tested."""
 
 import json
 import os
@@ -22,7 +22,7 @@ Bench = Callable[..., Said]
 
 @pytest.fixture
 def bench(bench_here: Bench, monkeypatch: pytest.MonkeyPatch) -> Bench:
-    """The short form calls each model less often: what is measured is the same, and the figures are nobody's."""
+    """The benchmark with fewer calls in the short form: it measures the same, and figures are not tested."""
     if not IS_SOAK:
         monkeypatch.setattr(sam3, "WARM_UP_CALLS", 1)
         monkeypatch.setattr(sam3, "MIN_CALLS", 3)
@@ -30,7 +30,7 @@ def bench(bench_here: Bench, monkeypatch: pytest.MonkeyPatch) -> Bench:
 
 
 def assert_accounted_for(case: dict[str, Any]) -> None:
-    """The stages are all of a picture's time, in the order of the work."""
+    """The stages add up to a picture's time, in order of the work."""
     stages = case["stages"]
     assert list(stages)[:3] == ["read (wait)", "preprocess", "backbone"] and list(stages)[-2:] == ["write", "other"]
     assert sum(stage["ms"] for stage in stages.values()) == pytest.approx(case["ms"], rel=0.01)
@@ -71,7 +71,7 @@ def test_prompts_and_batches_are_separate_cases(bench: Bench) -> None:
 def test_tracking_reports_memory_growth_beside_that_of_transformers(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if not IS_SOAK:  # the memory of an object is full after 16 pictures, and only the third block is looked at
+    if not IS_SOAK:  # an object's memory bank is full after 16 pictures, so only the third block is checked
         monkeypatch.setattr(sam3, "BLOCK_PICTURES", 8)
         monkeypatch.setattr(sam3, "MIN_FOLLOWED", 24)
     asked = ("--mode", "track", "--objects", "1", "--size", "160x96", "--seconds", "0")

@@ -1,5 +1,4 @@
-"""`multiverse bench threads` measures each way of waiting, quiet and beside busy processes. Its rates are nobody's
-business here."""
+"""`multiverse bench threads` measures each wait policy, quiet and beside busy processes. Its rates are not tested."""
 
 import json
 from collections.abc import Callable

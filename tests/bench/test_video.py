@@ -1,4 +1,4 @@
-"""The benchmark of videos measures what it says it does. Its milliseconds are nobody's business here."""
+"""The benchmark of videos measures what it claims to. Its milliseconds are not tested."""
 
 import json
 import os
@@ -36,7 +36,7 @@ def assert_measured(mode: dict[str, Any], *, steps: int, real_steps: int, batch:
     assert max(stage["busy"] for stage in mode["stages"].values()) <= mode["slowest_busy"] <= 1.0
     assert mode["tflops"] == pytest.approx(mode["gflop"] * mode["fps"] / 1000, rel=0.05)
     assert not any("limit" in name for name in mode)
-    assert mode["pictures_differ"] < 0.1, "both paint the same pictures, but for rounding"
+    assert mode["pictures_differ"] < 0.1, "both paint the same pictures, except for rounding"
 
 
 def by_a_process(*arguments: str) -> Said:

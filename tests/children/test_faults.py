@@ -1,4 +1,4 @@
-"""All faults of a child, on real processes. The `toys` fixture checks that nothing is left afterwards."""
+"""All faults of a child, with real processes. The `toys` fixture checks that nothing is left afterwards."""
 
 import os
 import resource
@@ -20,7 +20,7 @@ STATES = ("loading", "compiling", "ready", "busy")
 
 
 def bring_to(toy: Any, state: str) -> int:
-    """A toy that stays in this state; its process id."""
+    """Bring a toy into this state, in which it stays. Returns its process id."""
     if state == "busy":
         toy.supervisor.set_values({"/toy/busy": "wait"})
     elif state == "ready":
@@ -48,7 +48,7 @@ def test_a_child_killed_in_any_state_is_restarted(state: str, toys: Callable[...
 
 def test_a_child_stopped_in_any_state_is_detected_killed_and_restarted(toys: Callable[..., Any]) -> None:
     stopped = {}
-    for state in STATES:  # all at once, because it takes a while until silence counts as a hang
+    for state in STATES:  # all at once, as the heartbeat timeout takes a while
         toy = toys({state: "wait"}, times=ATTENTIVE, name=state)
         stopped[toy] = bring_to(toy, state)
         os.kill(stopped[toy], signal.SIGSTOP)
@@ -86,14 +86,14 @@ def test_three_stopped_children_are_ended_in_the_time_that_one_takes(toys: Calla
         return time.perf_counter() - began_s
 
     one_s = seconds_to_end("one")
-    assert one_s >= 1.0, "it had its time to stop"
+    assert one_s >= 1.0, "it got its timeout to stop"
     assert seconds_to_end("a", "b", "c") < 2 * one_s
 
 
 def test_a_closing_engine_does_not_wait_for_a_process_that_survives_sigkill(
     toys: Callable[..., Any], launcher: Launcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A stopped server sends no exit code, so the child seems to run for longer, as if stuck in a driver."""
+    """A stopped server sends no exit code, so the child seems to keep running, as if stuck in a driver."""
     monkeypatch.setattr("engine.children.forked.STATUS_WAIT_S", 12.0)
     toy = toys({"busy": "wait"}, times=replace(SOON, stop_s=0.0, gone_at_end_s=0.1))
     bring_to(toy, "busy")
@@ -269,7 +269,7 @@ def test_a_model_that_kills_while_it_loads_fails_by_name(toys: Callable[..., Any
 def test_a_system_without_free_descriptors_is_named_and_the_start_is_retried(
     is_forking: bool, toys: Callable[..., Any]
 ) -> None:
-    """Allow one more descriptor each time, until a start succeeds. Those opened before a failure are closed again."""
+    """Allow one more descriptor each time until a start succeeds. Descriptors opened before a failure are closed."""
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     toy = toys(launcher=Launcher(is_forking=is_forking))
     taken = {int(name) for name in os.listdir("/proc/self/fd")}
@@ -318,7 +318,7 @@ def test_a_signal_to_the_whole_group_does_not_end_a_child(toys: Callable[..., An
         os.kill(pid, number)
     toy.until_results(toy.status.results + 5)
     assert toy.status.pid == pid
-    assert os.getsid(pid) != os.getsid(0), "Ctrl-C in the engine's terminal does not even reach it"
+    assert os.getsid(pid) != os.getsid(0), "Ctrl-C in the engine's terminal does not reach it"
 
 
 def test_a_child_survives_its_fork_server_and_the_next_one_starts(toys: Callable[..., Any], launcher: Launcher) -> None:
@@ -379,7 +379,7 @@ def test_a_process_that_survives_sigkill_is_a_driver_failure(toys: Callable[...,
     detail = toy.until("failed").detail
     assert detail == f"driver: process {pid} has not exited 0.2 s after SIGKILL"
     os.kill(server, signal.SIGCONT)
-    toy.wait_for(lambda: toy.status.pid == 0, "its end at last")
+    toy.wait_for(lambda: toy.status.pid == 0, "its end")
     assert toy.status.state == "failed"
     go_on(toy)
     toy.supervisor.start()

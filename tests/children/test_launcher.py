@@ -1,4 +1,4 @@
-"""Starting processes: forked or spawned, with which environment and script, and without side effects."""
+"""Starting processes: forked or spawned, their environment and script, and no side effects."""
 
 import os
 import subprocess
@@ -74,7 +74,7 @@ def test_a_warm_server_starts_a_child_faster_than_an_interpreter(
     for toy in (forked, spawned):
         toy.supervisor.start()
         toy.until_results()
-    times_s = [(start_s(forked), start_s(spawned)) for _ in range(3)]  # by turns: a busy machine slows both
+    times_s = [(start_s(forked), start_s(spawned)) for _ in range(3)]  # alternating, so that a busy machine slows both
     forked_s, spawned_s = (min(one) for one in zip(*times_s, strict=True))
     assert forked_s < (spawned_s / 2 if os.environ.get("MULTIVERSE_SOAK") == "1" else spawned_s)
 
@@ -98,7 +98,7 @@ def test_two_supervisors_share_one_server_which_ends_with_the_last(
     third = toys()
     third.supervisor.start()
     third.until_results()
-    assert launcher.server_pid not in (0, server), "engine after engine in one process"
+    assert launcher.server_pid not in (0, server), "several engines in one process"
 
 
 def test_a_child_has_its_own_environment_from_its_start_and_the_engine_keeps_its_own(toys: Callable[..., Any]) -> None:

@@ -68,7 +68,7 @@ def test_an_idle_child_sends_heartbeats(toys: Callable[..., Any], wait_for: Call
         status = toy.status
         assert status.state == "ready"
         ages_s.append(status.heartbeat_age_s)
-        return ages_s[-1] < max(ages_s)  # without heartbeats it only grows
+        return ages_s[-1] < max(ages_s)  # without heartbeats the age only grows
 
     wait_for(has_beaten, "a beat")
 
@@ -110,7 +110,7 @@ def test_a_stopped_child_does_not_fill_the_pipe(toys: Callable[..., Any], report
     for number in range(MAX_CALLS + 50):
         toy.supervisor.set_values({"/toy/prompt": f"{number}" + "x" * 30_000})
         toy.supervisor.call("double", number, on_answer=lambda is_done, text: refused.append(text))
-        if number >= MAX_CALLS:  # each refusal shows one more round of the supervisor; all of it would be 1.5 MB
+        if number >= MAX_CALLS:  # each refusal proves one more round of the supervisor; in total 1.5 MB
             toy.wait_for(lambda seen=number - MAX_CALLS: len(refused) > seen, "a refusal")
     assert set(refused) == {"toy: 64 commands are already waiting for an answer"}
     os.kill(pid, signal.SIGCONT)
@@ -207,7 +207,7 @@ def test_a_childs_request_for_pictures_is_visible_at_once(
     toy.supervisor.set_values({"/toy/wants_frame": True})
     wait_for(lambda: toy.supervisor.wants_frame, "the wish")
     toy.supervisor.stop()
-    wait_for(lambda: not toy.supervisor.wants_frame, "the end of the wish")
+    wait_for(lambda: not toy.supervisor.wants_frame, "the end of the request")
 
 
 def test_a_stopped_child_is_off_and_publishes_nothing_until_started_again(toys: Callable[..., Any]) -> None:
@@ -279,7 +279,7 @@ def test_closing_twice_and_calling_afterwards_is_harmless(toys: Callable[..., An
 def test_the_frame_loop_never_waits_while_a_child_is_being_started(
     toys: Callable[..., Any], launcher: Launcher
 ) -> None:
-    """Counted, not timed: thousands of calls fit into the start of one process and its server."""
+    """Counted, not timed: thousands of calls happen while one process and its server start."""
     toy = toys()
     toy.supervisor.start()
     calls = 0
@@ -339,7 +339,7 @@ def test_the_echo_child_returns_what_it_is_given(wait_for: Callable[..., Any], r
         supervisor.connect_input("source", ring.segment)
         supervisor.set_values({"/echo/delay_ms": 1.0})
         supervisor.start()
-        wait_for(lambda: supervisor.wants_frame, "the wish for a picture")
+        wait_for(lambda: supervisor.wants_frame, "the request for a picture")
         picture = np.arange(6 * 4 * 3, dtype=np.uint8).reshape(4, 6, 3)
         ring.generation = 5
         ring.write(picture, index=42, time_s=1.5)

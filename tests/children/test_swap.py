@@ -30,10 +30,10 @@ def test_a_swap_keeps_the_old_pictures_until_the_first_new_one(
     wait_for(lambda: len(processes()) == 3, "the second process")
     results = toy.status.results
     toy.until_results(results + 10)
-    assert (toy.status.pid, toy.supervisor.outputs) == (old, before), "the first goes on beside the second"
+    assert (toy.status.pid, toy.supervisor.outputs) == (old, before), "the first keeps running beside the second"
     assert toy.grey() == 1
     toy.supervisor.set_values({"/toy/go": True})
-    wait_for(lambda: toy.status.pid not in (0, old), "the second in charge")
+    wait_for(lambda: toy.status.pid not in (0, old), "the second process to become active")
     wait_for(lambda: toy.grey() == 2, "its picture")
     assert toy.swap_ends == [(True, "")]
     assert toy.status.facts["loaded"] == "another"
@@ -95,7 +95,7 @@ def test_settings_that_also_fail_alone_are_replaced_by_the_previous_ones(
     toy.wait_for(lambda: toy.swap_ends == [(False, why + "back to the previous ones")], "the end of the swap")
     ends = STOPPED_FIRST, "back to the previous ones"
     assert reports.lines == [("child.toy", f"toy: {why}{end}") for end in ends]
-    assert toy.grey() == 1, "the first one's last picture is still there to be read"
+    assert toy.grey() == 1, "the first one's last picture can still be read"
     status = toy.until("busy")
     assert (status.pid != old, status.facts["grey"], status.restarts) == (True, 1, 2)
 
@@ -190,7 +190,7 @@ def test_a_stop_or_restart_aborts_a_swap(toys: Callable[..., Any]) -> None:
         toy.wait_for(lambda: len(processes()) == 3, "the second process")
         order()
         toy.wait_for(lambda why=why: toy.swap_ends == [(False, why)], "the end of the swap")
-    toy.wait_for(lambda: len(processes()) == 2, "the end of all but one")
+    toy.wait_for(lambda: len(processes()) == 2, "the end of the other process")
     assert toy.until("busy").facts["grey"] == 1
 
 

@@ -69,9 +69,7 @@ def test_four_regions_exist_where_one_level_fills_nearly_all(dominant: int) -> N
     levels[:3] = [level for n, level in enumerate((10, 80, 150, 220)) if n != dominant]
     regions = brightness_regions(grey_ramp(levels), is_equalised=True)[0]
     assert sorted(set(regions.tolist())) == [0, 1, 2, 3]
-    assert (
-        np.diff(regions[np.argsort(levels, kind="stable")].astype(int)) >= 0
-    ).all()  # never lower for brighter pixels
+    assert (np.diff(regions[np.argsort(levels, kind="stable")].astype(int)) >= 0).all()  # never lower for brighter ones
 
 
 def test_a_picture_of_two_levels_has_a_darkest_and_a_brightest_region() -> None:
