@@ -64,7 +64,7 @@ class DecodedTrack:
                 for piece in planar.pieces(frame):
                     read += piece.shape[1]
                     yield piece
-            yield from planar.rest()
+            yield from planar.flush()
 
     def _open(self) -> tuple[InputContainer, AudioStream]:
         try:
@@ -118,7 +118,7 @@ class _Planar:
     def pieces(self, frame: AudioFrame) -> Iterator[np.ndarray]:
         shape = frame.format.name, frame.layout.name, frame.sample_rate
         if shape != self._shape:
-            yield from self.rest()
+            yield from self.flush()
             self._shape = shape
             self._resampler = None if shape == self._wanted else AudioResampler(*self._wanted)
         if self._resampler is None:
@@ -126,7 +126,7 @@ class _Planar:
         else:
             yield from (each.to_ndarray() for each in self._resampler.resample(frame))
 
-    def rest(self) -> Iterator[np.ndarray]:
+    def flush(self) -> Iterator[np.ndarray]:
         if self._resampler is not None:
             yield from (each.to_ndarray() for each in self._resampler.resample(None))
 

@@ -53,14 +53,14 @@ class _Pair:
         self.ring, self.queue, self.pipe = ring, queue, pipe
         self._given = 0
 
-    def give_queue(self, picture: np.ndarray) -> tuple[float, ...]:
+    def send_by_queue(self, picture: np.ndarray) -> tuple[float, ...]:
         """Seconds of the transfer."""
         began_s = time.perf_counter()
         self.queue.put(picture)
         (got_s,) = self.pipe.recv()
         return (got_s - began_s,)
 
-    def give_ring(self, picture: np.ndarray) -> tuple[float, ...]:
+    def send_by_ring(self, picture: np.ndarray) -> tuple[float, ...]:
         """Seconds of the transfer, of the copy into the ring, and of the copy out of it."""
         self._given += 1
         began_s = time.perf_counter()
@@ -99,8 +99,8 @@ def _compare(size: tuple[int, int, int], blocks: int, queue_wake_ms: float) -> d
     ring_s: list[tuple[float, ...]] = []
     with _pair(size, ipc_reader.take_in_turn, blocks, BLOCK) as pair:
         for _ in range(blocks):
-            queue_s += [pair.give_queue(picture) for _ in range(BLOCK)][SETTLING:]
-            ring_s += [pair.give_ring(picture) for _ in range(BLOCK)][SETTLING:]
+            queue_s += [pair.send_by_queue(picture) for _ in range(BLOCK)][SETTLING:]
+            ring_s += [pair.send_by_ring(picture) for _ in range(BLOCK)][SETTLING:]
     (queue_ms,) = _medians_ms(queue_s)
     handover_ms, write_ms, read_ms = _medians_ms(ring_s)
     copied_ms = queue_ms - queue_wake_ms
@@ -121,7 +121,7 @@ def _wake_up(blocks: int) -> dict[str, float]:
     ring_s: list[float] = []
     with _pair((1, 1, 3), ipc_reader.sleep_in_turn, blocks, BLOCK) as pair:
         for _ in range(blocks):
-            for give, times in ((pair.give_queue, queue_s), (pair.give_ring, ring_s)):
+            for give, times in ((pair.send_by_queue, queue_s), (pair.send_by_ring, ring_s)):
                 for number in range(BLOCK):
                     time.sleep(ASLEEP_S + number * 1e-4)  # varies, to land anywhere between two polls
                     times.append(give(pixel)[0])

@@ -30,7 +30,7 @@ MAX_SETTLING_S = 2.0  # for caches, pools and clock rates; not measured
 ARRIVED_WITHIN_S = 2.0
 SWITCHES_ON = {"/feedback/amount", "/layer/5/intensity", *(f"/layer/{n}/curve" for n in range(1, 5))}
 """Floats that make drawing more expensive above 0, so they are sent at their default."""
-LEFT_ALONE = {"engine", "master", "safety", "sd", "sink"}
+EXCLUDED = {"engine", "master", "safety", "sd", "sink"}
 
 
 def run(rate: float, seconds: float, width: int, height: int, fps: float, progress: Progress) -> dict[str, Any]:
@@ -191,5 +191,5 @@ def _near_default(param: Param, shift: float) -> Value:
 def _params() -> list[Param]:
     """Floats first, then other types that change nothing when set to their default."""
     types = (ParamType.FLOAT, ParamType.STOPS, ParamType.INT, ParamType.BOOL)
-    usable = [param for param in osc_schema.PARAMS if param.type in types and param.area not in LEFT_ALONE]
+    usable = [param for param in osc_schema.PARAMS if param.type in types and param.area not in EXCLUDED]
     return sorted(usable, key=lambda param: types.index(param.type))[:ADDRESSES]

@@ -48,7 +48,7 @@ LIVE_SHARE = 1 / 6  # share of `seconds` for each block size
 MIN_BLOCKS = 20
 RATE_HZ = 48_000
 CROSSFADE_MS, EXTRA_MS = 50.0, 2500.0  # defaults of `/rvc/*`
-SUNG_FRAMES = 100
+PITCHED_FRAMES = 100
 OTHER = "other"
 
 
@@ -130,7 +130,7 @@ def _measure(
     progress("SciPy", 0.9)
     result["filter"] = time_filters(spoken(seconds, 16_000), model.device)
     progress("infer-rvc-python", 0.95)
-    result["synthesizer"] = time_synthesizer(model.synthesizer, SUNG_FRAMES)
+    result["synthesizer"] = time_synthesizer(model.synthesizer, PITCHED_FRAMES)
     return result
 
 

@@ -18,12 +18,12 @@ from engine.bench.measuring import answer, in_own_process
 from engine.bench.progress import Progress
 from engine.system import openmp
 
-WAYS: Mapping[str, Mapping[str, str]] = {
+POLICIES: Mapping[str, Mapping[str, str]] = {
     "spin (library default)": openmp.LIBRARY_DEFAULT,
     "brief spin": openmp.BRIEF_SPIN,
     "sleep": openmp.SLEEP,
 }
-USED = {"paint": "brief spin", "find": "brief spin", "convert": "brief spin", "draw": "sleep"}
+POLICY_IN_USE = {"paint": "brief spin", "find": "brief spin", "convert": "brief spin", "draw": "sleep"}
 """The policy that the engine uses for each kind of work."""
 ROUNDS = 3
 WARM_UP_CALLS = 3
@@ -44,12 +44,12 @@ def run(kinds: Sequence[str], seconds: float, threads: int, progress: Progress) 
     `kinds`: keys of `WORK`. `seconds`: for each kind and policy, half quiet, half busy. ModelError if one fails.
     """
     result: dict[str, Any] = {"cores": os.cpu_count(), "threads": threads, "busy_processes": os.cpu_count()}
-    steps = [(kind, way) for kind in kinds for way in WAYS]
+    steps = [(kind, way) for kind in kinds for way in POLICIES]
     for done, (kind, way) in enumerate(steps):
         progress(f"{kind}: {way}", done / len(steps))
         asked = {"kind": kind, "seconds": seconds, "threads": threads}
-        measured = in_own_process("engine.bench.threads", asked, progress, waiting=WAYS[way])
-        result.setdefault(kind, {"used": USED[kind]})[way] = measured
+        measured = in_own_process("engine.bench.threads", asked, progress, waiting=POLICIES[way])
+        result.setdefault(kind, {"used": POLICY_IN_USE[kind]})[way] = measured
     return result
 
 

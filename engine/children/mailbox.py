@@ -43,12 +43,12 @@ class Mailbox:
         try:
             while True:
                 self._words.beat(time.perf_counter_ns())
-                self._sort(self._pipe.receive(BEAT_S))
+                self._dispatch(self._pipe.receive(BEAT_S))
                 stderr_file.cut_long()
         except PipeClosedError:  # the engine is gone or abandoned this process: nothing to save
             os._exit(EXIT_ORPHANED)
 
-    def _sort(self, message: ToChild | None) -> None:
+    def _dispatch(self, message: ToChild | None) -> None:
         match message:
             case Update():
                 self.updates.put(message)

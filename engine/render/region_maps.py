@@ -85,10 +85,10 @@ def edge_regions(pixels: np.ndarray, before: np.ndarray | None = None) -> np.nda
     while seams.any():  # seams are one pixel wide: assign them to a neighbour
         numbers = np.where(seams, cv2.dilate(numbers, _WIDE), numbers)
         seams = numbers == 0
-    return _as_before(numbers - 1, len(largest), before)
+    return _renumbered(numbers - 1, len(largest), before)
 
 
-def _as_before(regions: np.ndarray, count: int, before: np.ndarray | None) -> np.ndarray:
+def _renumbered(regions: np.ndarray, count: int, before: np.ndarray | None) -> np.ndarray:
     """The same regions, renumbered for the largest total overlap with the regions of the same number in `before`."""
     if before is None or before.shape != regions.shape:
         return regions

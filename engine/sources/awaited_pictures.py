@@ -35,7 +35,7 @@ class AwaitedPictures:
         self._stamps: list[int] = []  # of expected pictures, sorted
         self._lost: set[int] = set()
         self._early: list[tuple[int, int, DecodedFrame]] = []  # a heap: stamp, order of arrival, picture
-        self._came = 0
+        self._arrived = 0
         self._newest_dts: int | None = None
         self._newest_pts = 0
 
@@ -61,13 +61,13 @@ class AwaitedPictures:
             return []
         if not self.is_exact or frame.pts not in self._stamps or frame.interlaced_frame:
             self._stamps, self.is_exact = [], False
-            return [*self.rest(), frame]
+            return [*self.flush(), frame]
         self._stamps.remove(frame.pts)
-        self._came += 1
-        heapq.heappush(self._early, (frame.pts, self._came, frame))
+        self._arrived += 1
+        heapq.heappush(self._early, (frame.pts, self._arrived, frame))
         return self._shown(MAX_EARLY)
 
-    def rest(self) -> list[DecodedFrame]:
+    def flush(self) -> list[DecodedFrame]:
         """Return the pictures still held back, after the last one was added."""
         shown = self._shown(0)
         self._lose_before(None)
@@ -78,12 +78,12 @@ class AwaitedPictures:
         self._newest_pts = self._newest_pts if frame.pts is None else frame.pts
         return self._seconds(self._newest_pts)
 
-    def _shown(self, most_early: int) -> list[DecodedFrame]:
+    def _shown(self, max_early: int) -> list[DecodedFrame]:
         shown = []
         while self._early:
             stamp = self._early[0][0]
             if self._stamps and self._stamps[0] < stamp:
-                if len(self._early) <= most_early:
+                if len(self._early) <= max_early:
                     break
                 self._lose_before(stamp)
             shown.append(heapq.heappop(self._early)[2])

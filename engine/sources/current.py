@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 MAX_WAIT_S: Final = 10.0  # a camera opens within five
 MAX_CLOSE_S: Final = 2.0  # for all closing sources together
-THE_END = "the engine is shutting down"
+SHUTTING_DOWN = "the engine is shutting down"
 
 Ended = Callable[[str], None]
 """Called once, on the render thread, with "" when the source is shown, else with the reason. Must not wait."""
@@ -130,7 +130,7 @@ class CurrentSource:
             self._asked.clear()
         for chosen, ended in asked:
             self._refuse(chosen, ended)
-        self._give_up(THE_END)
+        self._give_up(SHUTTING_DOWN)
         self._replace(NOTHING)
         end_s = time.perf_counter() + MAX_CLOSE_S
         for thread in self._closing:
@@ -141,7 +141,7 @@ class CurrentSource:
         """Close a source that arrives after `close`. It was never polled, so it holds no GL objects."""
         if chosen is not None and chosen.source is not None:
             self._release(chosen.source)
-        ended(THE_END)
+        ended(SHUTTING_DOWN)
 
     def _begin(self, chosen: ChosenSource | None, ended: Ended) -> None:
         self._give_up("superseded by another choice")

@@ -146,7 +146,7 @@ def _decode(
     if awaited.stamps:
         for frame in _decoded_again(path, awaited.stamps):
             yield from checked(awaited.take(frame))
-    yield from checked(awaited.rest())
+    yield from checked(awaited.flush())
 
 
 def _packets(

@@ -65,7 +65,7 @@ class LivePictures:
         self._rate = USUAL_FPS
         self._first: np.ndarray | None = None
         self._every = 0  # 0 before `read`
-        self._came = 0  # pictures since `read`
+        self._arrived = 0  # pictures since `read`
         self._newest: tuple[int, float, np.ndarray] | None = None  # number, time and pixels of the next one to yield
         self._newest_s = self._clock.now_s()
         self._problem = ""
@@ -92,7 +92,7 @@ class LivePictures:
         if start:
             raise SourceError(f"{self.label}: a live source cannot be resumed")
         with self._changed:
-            self._came, self._newest, self._every = 0, None, every
+            self._arrived, self._newest, self._every = 0, None, every
         return self._read(every, limit)
 
     def close(self) -> None:
@@ -121,7 +121,7 @@ class LivePictures:
         if self._losses > 1:
             self.counts.notes.append(f"{self.label}: disconnected {self._losses} times")
         if not self._closing.is_set():
-            left = self._came - 1 - previous
+            left = self._arrived - 1 - previous
             self.counts.decoded += left
             self.counts.passed_over += left
 
@@ -188,9 +188,9 @@ class LivePictures:
             self._first = pixels if self._first is None else self._first
             self._newest_s = now_s
             if self._every:
-                if self._came % self._every == 0:
-                    self._newest = self._came, now_s, pixels
-                self._came += 1
+                if self._arrived % self._every == 0:
+                    self._newest = self._arrived, now_s, pixels
+                self._arrived += 1
             self._changed.notify_all()
 
     def _open(self) -> InputContainer:

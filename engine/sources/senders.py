@@ -138,11 +138,11 @@ class SenderLists:
         if not self._looking.acquire(blocking=False):
             return ()
         try:
-            return self._put_together()
+            return self._combined()
         finally:
             self._looking.release()
 
-    def _put_together(self) -> tuple[PictureSender, ...]:
+    def _combined(self) -> tuple[PictureSender, ...]:
         if not self._has_loaded:
             self._has_loaded, self._make = True, texture_list()
         own, polled = self._own(), self._polled

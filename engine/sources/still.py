@@ -13,8 +13,8 @@ from engine.values import VideoFrame
 
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "AVIF", "TIFF", "BMP", "PPM", "JPEG2000")
 # Explicit, because Pillow would also open MPEG videos as pictures; FFmpeg reads all others.
-MOVING_FORMATS = ("GIF", "PNG")  # FFmpeg plays their animations
-STUCK_FORMATS = ("WEBP", "AVIF")  # FFmpeg does not play their animations
+ANIMATED_FORMATS = ("GIF", "PNG")  # FFmpeg plays their animations
+UNPLAYABLE_FORMATS = ("WEBP", "AVIF")  # FFmpeg does not play their animations
 
 
 class StillPicture:
@@ -51,9 +51,9 @@ def is_still(path: Path) -> bool:
     try:
         with _open(path) as image:
             is_animated = getattr(image, "is_animated", False)
-            if is_animated and image.format in STUCK_FORMATS:
+            if is_animated and image.format in UNPLAYABLE_FORMATS:
                 raise SourceError(f"{path}: animated {image.format} cannot be played; convert it to MP4 or GIF")
-            return not (is_animated and image.format in MOVING_FORMATS)
+            return not (is_animated and image.format in ANIMATED_FORMATS)
     except UnidentifiedImageError:
         return False
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):

@@ -11,8 +11,8 @@ def test_each_wait_policy_is_measured_quiet_and_busy(bench_here: Callable[..., S
     said = bench_here("threads", "--kind", "draw", "--seconds", "0.3", "--threads", "2", "--json")
     assert said.code == 0, said.err
     result = json.loads(said.out)
-    assert result["draw"]["used"] in threads.WAYS
-    for way in threads.WAYS:
+    assert result["draw"]["used"] in threads.POLICIES
+    for way in threads.POLICIES:
         measured = result["draw"][way]
         assert measured["quiet_per_s"] > 0 and measured["busy_per_s"] > 0
 

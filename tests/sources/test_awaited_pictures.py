@@ -51,7 +51,7 @@ def test_pictures_of_a_clean_video_are_shown_at_once(awaited: Await, lost: list[
     pictures = awaited(0, 3, 1, 2, 4)
     for stamp in range(5):
         assert taken(pictures, stamp) == [stamp]
-    assert (pictures.rest(), lost) == ([], [])
+    assert (pictures.flush(), lost) == ([], [])
 
 
 def test_an_early_picture_waits_for_those_before_it(awaited: Await, lost: list[float]) -> None:
@@ -67,7 +67,7 @@ def test_a_picture_too_late_counts_as_lost_and_is_dropped_on_arrival(awaited: Aw
     assert taken(pictures, 0, *early) == [0, *early]
     assert lost == [pytest.approx(1 / 30)]
     assert taken(pictures, 1, 7) == [7]
-    assert [len(pictures.stamps), len(pictures.rest()), len(lost)] == [2, 0, 3]
+    assert [len(pictures.stamps), len(pictures.flush()), len(lost)] == [2, 0, 3]
 
 
 @pytest.mark.parametrize("stamps", [(0, 1, 2, 50), (0, 1, 2, 2)])
@@ -82,4 +82,4 @@ def test_with_unreliable_time_stamps_every_picture_is_shown_on_arrival(
 def test_hidden_pictures_of_a_codec_do_not_count_as_lost(awaited: Await, lost: list[float]) -> None:
     pictures = awaited(*range(5), codec="mpeg4")
     assert taken(pictures, 0, 4) == [0, 4]
-    assert (pictures.rest(), lost) == ([], [])
+    assert (pictures.flush(), lost) == ([], [])
