@@ -87,7 +87,7 @@ def open_engine(config: Config, live_models: Sequence[LiveEntry] = LIVE_MODELS) 
         source = closing.here(CurrentSource(first, clock))
 
         def has_camera() -> bool:
-            return source.is_there
+            return source.has_source
 
         for address, check in (
             *(condition for entry in live_models for condition in entry.conditions(config, has_camera)),

@@ -50,7 +50,7 @@ def in_own_process(
             if "error" in message:
                 raise ModelError(message["error"])
             progress(message["stage"], message["done"])
-        reasons = [exit_reason(process.wait()), stderr_file.gist(stderr_file.tail_of(errors))]
+        reasons = [exit_reason(process.wait()), stderr_file.crash_summary(stderr_file.read_tail(errors))]
     raise ModelError(f"the measurement ended without a result: {'; '.join(filter(None, reasons))}")
 
 

@@ -58,7 +58,7 @@ class ForkServer:
         with suppress(subprocess.TimeoutExpired):  # stuck importing from an unreachable network folder
             self._popen.wait(KILL_WAIT_S)
         self._control.close()
-        said = stderr_file.gist(stderr_file.tail_of(self._stderr))
+        said = stderr_file.crash_summary(stderr_file.read_tail(self._stderr))
         self._stderr.close()
         return said
 

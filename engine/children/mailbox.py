@@ -44,7 +44,7 @@ class Mailbox:
             while True:
                 self._words.beat(time.perf_counter_ns())
                 self._dispatch(self._pipe.receive(BEAT_S))
-                stderr_file.cut_long()
+                stderr_file.truncate_long()
         except PipeClosedError:  # the engine is gone or abandoned this process: nothing to save
             os._exit(EXIT_ORPHANED)
 

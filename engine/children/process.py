@@ -245,12 +245,12 @@ class Child:
 
     def exit_summary(self) -> tuple[str, list[str]]:
         """Why it exited, in one line, and the last lines of its stderr. Call it after it has exited."""
-        tail = stderr_file.tail_of(self._stderr)
+        tail = stderr_file.read_tail(self._stderr)
         if self.hung:
             return f"hung: {self.hung}", tail
         if self.fault is not None:
             return self.fault.text if self.fault.kind == "error" else f"{self.fault.kind}: {self.fault.text}", tail
-        said = stderr_file.gist(tail)
+        said = stderr_file.crash_summary(tail)
         return self._process.exit_reason + (f": {said}" if said else ""), tail
 
     def close(self) -> None:

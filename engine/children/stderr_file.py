@@ -1,7 +1,8 @@
 """The file that gets a child's stdout and stderr: unnamed, deleted when its last user closes it.
 
 A pipe would have to be read continuously, and would block the child when full. The child keeps the file short
-(`cut_long`), and the engine reads the tail after the child has died. faulthandler writes its report of a crash there.
+(`truncate_long`), and the engine reads the tail after the child has died. faulthandler writes its report of a crash
+there.
 """
 
 import os
@@ -37,7 +38,7 @@ def create() -> IO[bytes]:
     return file
 
 
-def cut_long(descriptor: int = 2) -> None:
+def truncate_long(descriptor: int = 2) -> None:
     """Empty the file when it is longer than 1 MiB. The child calls it regularly; a closed stderr is no error."""
     with suppress(OSError):
         if os.fstat(descriptor).st_size > MAX_BYTES:
@@ -48,7 +49,7 @@ def cut_long(descriptor: int = 2) -> None:
             os.write(descriptor, b"(older lines were removed)\n")
 
 
-def tail_of(file: IO[bytes]) -> list[str]:
+def read_tail(file: IO[bytes]) -> list[str]:
     """The last 20 lines, or faulthandler's whole report of a crash; without blank lines. For a child that has
     exited."""
     file.seek(max(0, os.fstat(file.fileno()).st_size - TAIL_BYTES))
@@ -58,7 +59,7 @@ def tail_of(file: IO[bytes]) -> list[str]:
     return lines[crashes[-1] if crashes else -TAIL_LINES :]
 
 
-def gist(lines: list[str]) -> str:
+def crash_summary(lines: list[str]) -> str:
     """The most useful line of a tail: the crash with its innermost frame, else the last line."""
     if not lines or not _is_crash(lines):
         return lines[-1].strip() if lines else ""

@@ -68,7 +68,7 @@ class CurrentSource:
         return self._now.word
 
     @property
-    def is_there(self) -> bool:
+    def has_source(self) -> bool:
         """True unless `none` is selected."""
         return self._now.source is not None
 

@@ -93,7 +93,7 @@ def list_textures() -> tuple[PictureSender, ...]:
 
 
 class SenderLists:
-    """Lists of all kinds. `poll` on the render thread, `look` and `close` on others, the rest on any."""
+    """Lists of all kinds. `poll` on the render thread, `refresh` and `close` on others, the rest on any."""
 
     def __init__(self, clock: Clock, own: Callable[[], Collection[tuple[str, str]]] = tuple) -> None:
         """`own`: kind and name of this engine's own outputs, which are left out, as they would feed back."""
@@ -111,9 +111,9 @@ class SenderLists:
         self._cameras: tuple[PictureSender, ...] = ()
         self._finder: Finder | None = None
         self.wants_ndi = False
-        """True to search the network for NDI at the next `look`."""
+        """True to search the network for NDI at the next `refresh`."""
         self.now: tuple[PictureSender, ...] = ()
-        """Cameras first; replaced as a whole by `look`."""
+        """Cameras first; replaced as a whole by `refresh`."""
 
     def poll(self) -> None:
         """Poll Syphon or Spout, twice a second. Call it once a frame; never waits, never raises."""
@@ -130,7 +130,7 @@ class SenderLists:
         there = self._textures = self._textures or self._make()
         return tuple(of_program(there.kind, name) for name in there.names())
 
-    def look(self, *, with_cameras: bool = False) -> tuple[PictureSender, ...]:
+    def refresh(self, *, with_cameras: bool = False) -> tuple[PictureSender, ...]:
         """Poll the rest and update `now`. Returns the Syphon servers or Spout senders that have appeared since the last
         call; empty if another thread is still polling. SourceError if NDI is not available."""
         if with_cameras:

@@ -140,10 +140,10 @@ def test_a_verbose_child_keeps_its_newest_lines_without_append_mode(tmp_path: Pa
         stdout, stderr = os.dup(file.fileno()), os.dup(file.fileno())  # one shared position, as with inherited handles
         os.write(stdout, b"x" * (stderr_file.MAX_BYTES + 1))
         for number in range(3):
-            stderr_file.cut_long(stderr)  # four times a second
+            stderr_file.truncate_long(stderr)  # four times a second
             os.write((stdout, stderr)[number % 2], b"line %d\n" % number)
         assert os.fstat(file.fileno()).st_size < 100, "no hole before them"
-        assert stderr_file.tail_of(file) == ["(older lines were removed)", "line 0", "line 1", "line 2"]
+        assert stderr_file.read_tail(file) == ["(older lines were removed)", "line 0", "line 1", "line 2"]
         os.close(stdout)
         os.close(stderr)
 
@@ -160,7 +160,7 @@ Current thread 0x000024e8 (most recent call first):
 
 
 @pytest.mark.parametrize(
-    ("printed", "gist"),
+    ("printed", "crash_summary"),
     [
         (ACCESS_VIOLATION, 'access violation in File "C:\\torch\\nn\\functional.py", line 7 in conv2d'),
         (ACCESS_VIOLATION + b"ModelError: no such file\n", "ModelError: no such file"),
@@ -168,10 +168,10 @@ Current thread 0x000024e8 (most recent call first):
     ],
     ids=["the end of the process", "handled by a library", "the second was the end"],
 )
-def test_a_child_that_crashes_names_its_line(printed: bytes, gist: str) -> None:
+def test_a_child_that_crashes_names_its_line(printed: bytes, crash_summary: str) -> None:
     with tempfile.TemporaryFile(buffering=0) as file:
         file.write(printed)
-        assert stderr_file.gist(stderr_file.tail_of(file)).startswith(gist)
+        assert stderr_file.crash_summary(stderr_file.read_tail(file)).startswith(crash_summary)
 
 
 @pytest.mark.parametrize(("niceness", "is_below"), [(10, True), (0, False)], ids=["a painting child", "the voice"])

@@ -14,7 +14,7 @@ import pytest
 
 from engine.children.launcher import CAN_FORK, Launcher
 from engine.children.spec import child_environment
-from engine.children.stderr_file import gist
+from engine.children.stderr_file import crash_summary
 from engine.system.python_process import exit_reason
 from tests.children.toys import processes
 
@@ -184,7 +184,7 @@ def test_an_exit_status_is_described_by_name(code: int | None, words: str) -> No
     assert exit_reason(code) == words
 
 
-def test_the_gist_of_a_crash_is_the_innermost_line_of_its_thread() -> None:
+def test_the_summary_of_a_crash_is_the_innermost_line_of_its_thread() -> None:
     crash = [
         "Fatal Python error: Aborted",
         "Thread 0x1 (most recent call first):",
@@ -194,6 +194,6 @@ def test_the_gist_of_a_crash_is_the_innermost_line_of_its_thread() -> None:
         '  File "loop.py", line 3 in run',
         "Extension modules: numpy (total: 1)",
     ]
-    assert gist(crash) == 'Aborted in File "model.py", line 7 in forward'
-    assert gist(["Traceback (most recent call last):", "ValueError: no"]) == "ValueError: no"
-    assert gist([]) == ""
+    assert crash_summary(crash) == 'Aborted in File "model.py", line 7 in forward'
+    assert crash_summary(["Traceback (most recent call last):", "ValueError: no"]) == "ValueError: no"
+    assert crash_summary([]) == ""

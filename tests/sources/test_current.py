@@ -121,9 +121,9 @@ def test_none_can_be_chosen_and_a_later_choice_replaces_it(rig: Rig) -> None:
     rig.current.take(NOTHING, lambda reason: rig.ended.append(("none", reason)))
     assert rig.shown() is None
     assert rig.ended == [("none", "")]
-    assert not rig.current.is_there and rig.current.status() is None and not rig.before.is_open
+    assert not rig.current.has_source and rig.current.status() is None and not rig.before.is_open
     rig.choose("Arena", level=200)
-    assert rig.shown() == 200 and rig.current.is_there
+    assert rig.shown() == 200 and rig.current.has_source
 
 
 def test_a_source_replaced_in_the_next_frame_is_opened_again(rig: Rig) -> None:

@@ -144,13 +144,13 @@ def test_a_long_search_and_many_reconnects_leave_no_sockets(
 def test_ndi_senders_are_listed_only_while_requested(send, f_card, wait_for) -> None:
     sender = send("offered", f_card(64, 64))
     lists = SenderLists(SystemClock())
-    lists.look()
+    lists.refresh()
     assert not any(one.kind == "ndi" for one in lists.now)
     lists.wants_ndi = True
     word = f"ndi:{sender.full_name}"
-    wait_for(lambda: (lists.look(), word in [one.word for one in lists.now])[1], "the sender")
+    wait_for(lambda: (lists.refresh(), word in [one.word for one in lists.now])[1], "the sender")
     sender.end()
-    wait_for(lambda: (lists.look(), word not in [one.word for one in lists.now])[1], "the sender to go")
+    wait_for(lambda: (lists.refresh(), word not in [one.word for one in lists.now])[1], "the sender to go")
     lists.close()
 
 

@@ -397,9 +397,9 @@ def test_a_menu_has_present_and_later_senders_but_not_our_own(windows: Windows, 
     windows.senders = ["Multiverse", "Arena - Preview"]
     lists.poll()
     assert windows.library.calls == [], "the library is loaded on another thread first"
-    assert lists.look() == ()
+    assert lists.refresh() == ()
     lists.poll()
-    assert lists.look() == (), "senders present at the start are not new"
+    assert lists.refresh() == (), "senders present at the start are not new"
     assert [(sender.word, sender.title) for sender in lists.now if sender.kind == "spout"] == [
         ("spout:Arena - Preview", "Arena - Preview (Spout)")
     ]
@@ -407,10 +407,10 @@ def test_a_menu_has_present_and_later_senders_but_not_our_own(windows: Windows, 
     for _ in range(30):
         lists.poll()
         clock.advance(1 / 30)
-    assert [sender.word for sender in lists.look()] == ["spout:Arena - Composition"]
+    assert [sender.word for sender in lists.refresh()] == ["spout:Arena - Composition"]
     assert len(windows.library.named("getSenderList")) == 2, "polled twice a second"
     assert {call for call, _ in windows.library.calls} == {"getSenderList"}
-    assert lists.look() == ()
+    assert lists.refresh() == ()
 
 
 def test_a_failing_list_does_not_abort_a_frame(windows: Windows, clock) -> None:
@@ -418,7 +418,7 @@ def test_a_failing_list_does_not_abort_a_frame(windows: Windows, clock) -> None:
         raise OSError("driver reset")
 
     lists = SenderLists(clock)
-    lists.look()
+    lists.refresh()
     windows.library.answers["getSenderList"] = crash
     for _ in range(3):
         lists.poll()
@@ -429,9 +429,9 @@ def test_a_failing_list_does_not_abort_a_frame(windows: Windows, clock) -> None:
 def test_the_network_is_searched_for_ndi_only_on_request(clock, monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "cyndilib.finder", None)
     lists = SenderLists(clock)
-    lists.look()
+    lists.refresh()
     lists.wants_ndi = True
     with pytest.raises(SourceError, match=r"^NDI: needs cyndilib"):
-        lists.look()
+        lists.refresh()
     assert not lists.wants_ndi
-    lists.look()
+    lists.refresh()

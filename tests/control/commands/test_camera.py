@@ -236,7 +236,7 @@ def test_a_driver_that_never_answers_does_not_block_the_next_choice(rig: Rig, dr
     drivers.answering.set()
     wait_for(lambda: drivers.opened and drivers.opened[0].is_closed, "what came too late to be closed")
     rig.current.poll()
-    assert not rig.current.is_there and len(rig.told) == 2
+    assert not rig.current.has_source and len(rig.told) == 2
 
 
 @pytest.mark.parametrize("word", ["a" * 250, "\u00e4" * 250, "9" * 250, "a\0b", "1" * 5000])
