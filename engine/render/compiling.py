@@ -101,25 +101,27 @@ def cache_folder(compiled: Any) -> Path | None:
     return Path(path) if path else None
 
 
-def prepare(compiled: Any, tell: Callable[[str], None], *args: object) -> None:
+def prepare(compiled: Any, on_progress: Callable[[str], None], *args: object) -> None:
     """Compile the kernel for arguments of these types, or load it from the cache, and call it once. Idempotent.
 
     After that a call with other types raises TypeError, because compiling would stall a show for seconds.
     """
-    _prepare(compiled, tell, lambda: compiled(*args))
+    _prepare(compiled, on_progress, lambda: compiled(*args))
 
 
-def prepare_in_background(compiled: Any, tell: Callable[[str], None], *args: object) -> None:
+def prepare_in_background(compiled: Any, on_progress: Callable[[str], None], *args: object) -> None:
     """`prepare` without the call, for use on a thread other than the drawing one."""
-    _prepare(compiled, tell, lambda: compiled.compile(tuple(typeof(arg) for arg in args)))  # type: ignore[no-untyped-call]  # Numba's `typeof` has no annotations
+    _prepare(compiled, on_progress, lambda: compiled.compile(tuple(typeof(arg) for arg in args)))  # type: ignore[no-untyped-call]  # Numba's `typeof` has no annotations
 
 
-def _prepare(compiled: Any, tell: Callable[[str], None], act: Callable[[], object]) -> None:
+def _prepare(compiled: Any, on_progress: Callable[[str], None], act: Callable[[], object]) -> None:
     compiled.disable_compile(False)
     try:
         act()
     except OSError as error:  # a full disk or another user's files: this run works without the cache
-        tell(f"compiled code cannot be cached in {cache_folder(compiled)} ({error.strerror}): compiled at each start")
+        on_progress(
+            f"compiled code cannot be cached in {cache_folder(compiled)} ({error.strerror}): compiled at each start"
+        )
         dispatcher = compiled.dispatcher if isinstance(compiled, Kernel) else compiled
         dispatcher._cache = NullCache()
         act()
@@ -146,7 +148,7 @@ class _Progress(event.Listener):
 
 @contextmanager
 def reporting_progress(
-    tell: Callable[[str], None], folder: Path | None, every_s: float = PROGRESS_INTERVAL_S
+    on_progress: Callable[[str], None], folder: Path | None, every_s: float = PROGRESS_INTERVAL_S
 ) -> Iterator[None]:
     """Report when Numba compiles inside the block, its progress, and the cache folder.
 
@@ -161,12 +163,14 @@ def reporting_progress(
         often = (
             "once per machine" if folder else "at each start, as no cache folder can be written: set NUMBA_CACHE_DIR"
         )
-        tell(f"compiling the renderer for this processor, {often}")
+        on_progress(f"compiling the renderer for this processor, {often}")
         thread.start()
 
     def go_on() -> None:
         while not is_over.wait(every_s):
-            tell(f"still compiling after {time.perf_counter() - began_s:.0f} s: {progress.done} functions are done")
+            on_progress(
+                f"still compiling after {time.perf_counter() - began_s:.0f} s: {progress.done} functions are done"
+            )
 
     guard = Guard(log, lambda key, line: None, "compiling", "reporting the progress of compiling failed")
     thread = GuardedThread("compiling", go_on, guard)
@@ -178,4 +182,4 @@ def reporting_progress(
         is_over.set()
         if thread.is_started:
             thread.join()
-            tell(f"compiled in {time.perf_counter() - began_s:.1f} s{f'; cached in {folder}' if folder else ''}")
+            on_progress(f"compiled in {time.perf_counter() - began_s:.1f} s{f'; cached in {folder}' if folder else ''}")

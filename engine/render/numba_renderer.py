@@ -54,16 +54,16 @@ class NumbaRenderer:
         reason: str = "",
         has_layer5: bool = True,
         has_masks: bool = True,
-        tell: Callable[[str], None] = lambda line: None,
+        on_progress: Callable[[str], None] = lambda line: None,
     ) -> None:
         """Compile the kernels, so that no picture has to wait: 7 to 13 s of CPU time the first time on a machine, 0.4 s
         from Numba's cache.
 
         `has_layer5`, `has_masks`: True if there will be pictures for layer 5, or masks to show. Otherwise their kernels
-        are compiled when they are first needed. `tell` gets the progress, line by line.
+        are compiled when they are first needed. `on_progress` gets the progress, line by line.
         """
         self.reason = reason
-        self._tell = tell
+        self._on_progress = on_progress
         self._has_layer5, self._has_masks = has_layer5, has_masks
         self.description = f"Numba {numba.__version__}, {_open_threads()} threads"
         self._master = Master()
@@ -297,21 +297,25 @@ class NumbaRenderer:
         """Compile the code for layer 5 while pictures are drawn."""
         if not self._has_layer5:
             out, (tables, block) = np.zeros((2, 2, 4), np.uint8), _empty_look()
-            with reporting_progress(self._tell, cache_folder(draw_picture)):
-                prepare_in_background(draw_picture, self._tell, out, out, tables, block, _NO_IMAGE, _NOTHING, _NOTHING)
+            with reporting_progress(self._on_progress, cache_folder(draw_picture)):
+                prepare_in_background(
+                    draw_picture, self._on_progress, out, out, tables, block, _NO_IMAGE, _NOTHING, _NOTHING
+                )
 
     def _compile(self) -> None:
         """Run the needed kernels once on empty input, then forbid further compiling."""
         out, (tables, block) = self._pool.take(), _empty_look()
-        with reporting_progress(self._tell, cache_folder(draw_picture)):
-            prepare(draw_picture, self._tell, out, self._current, tables, block, *self._nothing(), _NOTHING)
-            prepare(mix_pictures, self._tell, out, self._current, self._current, np.float32(1))
-            prepare(publish_picture, self._tell, out, self._current, NO_LIMITS.maps, np.float32(1), False)
-            prepare(sum_cells, self._tell, np.empty((4, CELLS, CELLS), np.float32), self._current, self._places)
+        with reporting_progress(self._on_progress, cache_folder(draw_picture)):
+            prepare(draw_picture, self._on_progress, out, self._current, tables, block, *self._nothing(), _NOTHING)
+            prepare(mix_pictures, self._on_progress, out, self._current, self._current, np.float32(1))
+            prepare(publish_picture, self._on_progress, out, self._current, NO_LIMITS.maps, np.float32(1), False)
+            prepare(sum_cells, self._on_progress, np.empty((4, CELLS, CELLS), np.float32), self._current, self._places)
             if self._has_masks:
                 boxes, opacity = mask_boxes(_NO_MASKS), np.float32(1)
-                prepare(paint_masks, self._tell, out, _NO_IMAGE, _NO_MASKS, boxes, object_colours([]), opacity, False)
-                prepare(paint_ids, self._tell, out, _NO_MASKS, boxes, np.zeros((0, 2), np.uint8))
+                prepare(
+                    paint_masks, self._on_progress, out, _NO_IMAGE, _NO_MASKS, boxes, object_colours([]), opacity, False
+                )
+                prepare(paint_ids, self._on_progress, out, _NO_MASKS, boxes, np.zeros((0, 2), np.uint8))
 
 
 def _empty_look() -> tuple[np.ndarray, np.ndarray]:

@@ -31,14 +31,14 @@ def test_compiling_reports_progress_and_is_cached_on_disk(tmp_path: Path, monkey
     lines: list[str] = []
     goes_on = threading.Event()
 
-    def tell(line: str) -> None:
+    def on_progress(line: str) -> None:
         lines.append(line)
         if line.startswith("still"):
             goes_on.set()
 
     fill = new_kernel(tmp_path / "fill.py")
-    with reporting_progress(tell, cache_folder(fill), every_s=0.01):
-        prepare(fill, tell, np.zeros(4))
+    with reporting_progress(on_progress, cache_folder(fill), every_s=0.01):
+        prepare(fill, on_progress, np.zeros(4))
         assert goes_on.wait(30)
     assert lines[0] == "compiling the renderer for this processor, once per machine"
     assert lines[1].startswith("still compiling after ") and lines[1].endswith(" functions are done")
@@ -46,8 +46,8 @@ def test_compiling_reports_progress_and_is_cached_on_disk(tmp_path: Path, monkey
     assert str(tmp_path / "cache") in lines[-1]
     lines.clear()
     again = new_kernel(tmp_path / "fill.py")
-    with reporting_progress(tell, cache_folder(again)):
-        prepare(again, tell, np.zeros(4))
+    with reporting_progress(on_progress, cache_folder(again)):
+        prepare(again, on_progress, np.zeros(4))
     assert lines == []
     with pytest.raises(TypeError):
         again(np.zeros((2, 2)))  # nothing is compiled during a show
