@@ -137,9 +137,7 @@ def find_device(devices: Sequence[AudioDevice], wanted: str | None, kind: Kind =
     """
     if not devices:
         none = f"no audio {kind} device found"
-        raise AudioError(
-            f"{none}: multiverse doctor says what to do" if wanted is None else f"no audio {kind} {wanted!r}: {none}"
-        )
+        raise AudioError(f"{none}: run multiverse doctor" if wanted is None else f"no audio {kind} {wanted!r}: {none}")
     usable = [device for device in devices if device.hostapi != _UNREADABLE_HOSTAPI]
     if wanted is None:
         for device in usable:

@@ -212,13 +212,13 @@ class SinkSet:
         self._finish()
         return len(chosen)
 
-    def publish(self, frame: PublishedFrame, beside: Mapping[Picture, ShownPicture] | None = None) -> None:
-        """Give a frame to every sink of the main picture, then each picture in `beside` to its own sinks.
+    def publish(self, frame: PublishedFrame, extras: Mapping[Picture, ShownPicture] | None = None) -> None:
+        """Give a frame to every sink of the main picture, then each picture in `extras` to its own sinks.
 
         Extra pictures get the frame's number, time and sound. Pictures without a sink are not drawn.
         """
         self._publish("main", frame)
-        for picture, shown in (beside or {}).items():
+        for picture, shown in (extras or {}).items():
             if picture in self._extra_stages:
                 self._follow_size(picture, shown)
                 kinds = [

@@ -246,7 +246,7 @@ def close_window():
     while not any(path.stat().st_size for path in Path().glob("**/*out*.mp4*")):
         time.sleep(0.01)
     press(2)
-    print("held in vain", flush=True)
+    print("not held", flush=True)
 threading.Thread(target=close_window, daemon=True).start()
 main()
 """

@@ -143,7 +143,7 @@ def test_a_child_killed_again_and_again_is_ready_each_time(toys: Callable[..., A
         ("exit 3", "exit code 3: three it is"),
         ("sys.exit", "exit code 4"),
         ("raise", "ZeroDivisionError: one by nought"),
-        ("memory", "memory: 7 GiB asked for"),
+        ("memory", "memory: 7 GiB requested"),
     ],
 )
 @pytest.mark.parametrize("where", ["loading", "/toy/idle"])
@@ -208,7 +208,7 @@ def test_a_final_fault_stays_failed_until_a_start(toys: Callable[..., Any]) -> N
     toy.supervisor.set_values({"/toy/idle": "memory, finally"})
     toy.supervisor.start()
     status = toy.until("failed")
-    assert (status.detail, status.pid, status.restarts) == ("memory: 7 GiB asked for", 0, 0)
+    assert (status.detail, status.pid, status.restarts) == ("memory: 7 GiB requested", 0, 0)
     toy.supervisor.set_values({"/toy/idle": ""})
     toy.supervisor.start()
     assert toy.until("busy").detail == ""

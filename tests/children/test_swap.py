@@ -80,7 +80,7 @@ def test_without_memory_for_two_the_first_is_stopped_and_the_second_tried_alone(
     toy.swap({"grey": 2, "loading": "memory beside another"})
     toy.wait_for(lambda: toy.swap_ends, "the end of the swap")
     assert toy.swap_ends == [(True, "")]
-    assert "memory: 7 GiB asked for; stopping the previous ones first" in reports.lines[0][1]
+    assert "memory: 7 GiB requested; stopping the previous ones first" in reports.lines[0][1]
     assert (toy.status.pid != old, toy.status.restarts, toy.grey()) == (True, 1, 2)
 
 
@@ -91,7 +91,7 @@ def test_settings_that_also_fail_alone_are_replaced_by_the_previous_ones(
     toy.supervisor.start()
     old = toy.until_results().pid
     toy.swap({"grey": 2, "loading": "memory, finally"})
-    why = "new settings: memory: 7 GiB asked for; "
+    why = "new settings: memory: 7 GiB requested; "
     toy.wait_for(lambda: toy.swap_ends == [(False, why + "back to the previous ones")], "the end of the swap")
     ends = STOPPED_FIRST, "back to the previous ones"
     assert reports.lines == [("child.toy", f"toy: {why}{end}") for end in ends]
@@ -124,7 +124,7 @@ def test_a_working_model_is_restored_if_it_is_killed_during_a_failing_swap(toys:
     os.kill(old, signal.SIGKILL)
     second = toy.until("loading", not_pid=old).pid
     toy.supervisor.set_values({"/toy/go": True})
-    why = "new settings: memory: 7 GiB asked for; back to the previous ones"
+    why = "new settings: memory: 7 GiB requested; back to the previous ones"
     toy.wait_for(lambda: toy.swap_ends == [(False, why)], "the end of the swap")
     status = toy.until("busy", not_pid=second)
     assert (status.facts["grey"], status.detail, "failed" in toy.states) == (1, why, False)
@@ -175,7 +175,7 @@ def test_settings_for_a_child_without_results_may_fail(toys: Callable[..., Any])
     toy.supervisor.start()
     toy.until("loading")
     toy.swap({"loading": "memory, finally"})
-    toy.wait_for(lambda: toy.swap_ends == [(False, "memory: 7 GiB asked for")], "the end of the swap")
+    toy.wait_for(lambda: toy.swap_ends == [(False, "memory: 7 GiB requested")], "the end of the swap")
     assert toy.status.state == "failed"
 
 

@@ -91,12 +91,12 @@ def act(port: ChildPort, what: str) -> None:
         case "segfault":
             ctypes.string_at(0)
         case "memory":
-            port.fail("memory", "7 GiB asked for", is_final=False)
+            port.fail("memory", "7 GiB requested", is_final=False)
         case "memory, finally":
-            port.fail("memory", "7 GiB asked for", is_final=True)
+            port.fail("memory", "7 GiB requested", is_final=True)
         case "memory beside another":
             if len(psutil.Process(os.getppid()).children()) > 1:
-                port.fail("memory", "7 GiB asked for", is_final=False)
+                port.fail("memory", "7 GiB requested", is_final=False)
         case "note":
             port.note("odd", "the lake is frozen")
         case "chatter":
