@@ -190,8 +190,8 @@ class SinkSet:
         if spec.picture == "main":
             return self.stage
         if spec.picture not in self._extra_stages:
-            beside = EXTRA_PICTURES[spec.picture]
-            raise SinkError(f"{spec.label}: this run has no {beside.model}; start it with {beside.option}")
+            extra = EXTRA_PICTURES[spec.picture]
+            raise SinkError(f"{spec.label}: this run has no {extra.model}; start it with {extra.option}")
         return self._extra_stages[spec.picture]
 
     def stop(self, label: str, name: str | None = None) -> int:
@@ -275,9 +275,9 @@ class SinkSet:
         unchanged. Other pictures only take over the rate, as their sizes come with each frame."""
         self.stage = stage
         self._set_format("main", stage)
-        for picture, beside in tuple(self._extra_stages.items()):
-            if beside.fps != stage.fps:
-                self._extra_stages[picture] = beside.with_format(beside.width, beside.height, stage.fps)
+        for picture, extra in tuple(self._extra_stages.items()):
+            if extra.fps != stage.fps:
+                self._extra_stages[picture] = extra.with_format(extra.width, extra.height, stage.fps)
                 self._set_format(picture, self._extra_stages[picture])
 
     def _set_format(self, picture: Picture, stage: Stage) -> None:
